@@ -1,0 +1,262 @@
+//! Decision: what the proxy does with a request and its response, and why. Made by `decide` only.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::compiled::Block;
+use crate::request::Response;
+
+/// What to do with one request.
+#[derive(Debug)]
+pub struct Decision<'c> {
+    /// What the proxy does now.
+    pub action: Action<'c>,
+    /// Who decided, what and why; `None` where no active policy covers the request or it has no `Origin`.
+    pub verdict: Option<Verdict>,
+    /// What a `DryRun` policy would have decided beside the one in force.
+    pub rehearsal: Option<Rehearsal>,
+}
+
+/// What the proxy does with a request.
+#[derive(Debug)]
+pub enum Action<'c> {
+    /// Nothing, now or on the response.
+    Passthrough,
+    /// Answer it here; the upstream is not asked.
+    LocalReply(LocalReply<'c>),
+    /// Forward it, then edit the response (a local reply of a later filter included) by the plan.
+    Continue(ResponsePlan),
+}
+
+/// An answer the proxy gives by itself, with an empty body.
+#[derive(Debug)]
+pub struct LocalReply<'c> {
+    /// The HTTP status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: Headers<'c>,
+}
+
+/// At most [`Headers::CAPACITY`] response headers, held without the heap.
+#[derive(Debug, Default)]
+pub struct Headers<'c> {
+    items: [Option<(&'static str, Cow<'c, [u8]>)>; Headers::CAPACITY],
+    len: usize,
+}
+
+/// What to do with the response to a forwarded request: kept by the proxy until the response arrives, whatever
+/// configuration comes in between.
+#[derive(Clone, Debug)]
+pub struct ResponsePlan {
+    pub(crate) block: Arc<Block>,
+    pub(crate) sharing: Sharing,
+    pub(crate) vary_origin: bool,
+    pub(crate) diagnosis: Option<Verdict>,
+}
+
+/// Whether, and with whom, a response is shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// With nobody: no `Access-Control-*` header of ours.
+    Nobody,
+    /// With anyone: `*`.
+    Anyone,
+    /// With the request's origin, echoed.
+    Origin(Box<[u8]>),
+}
+
+/// Edits of a response's headers: first remove, then set (each replaces every line of that name).
+#[derive(Debug, Default)]
+pub struct Edits<'c> {
+    /// Names to remove.
+    pub remove: &'static [&'static str],
+    /// Headers to set.
+    pub set: Headers<'c>,
+}
+
+/// Who decided, what and why.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    pub(crate) block: Arc<Block>,
+    /// What kind of CORS request it was.
+    pub kind: RequestKind,
+    /// What was decided.
+    pub outcome: Outcome,
+}
+
+/// What kind of CORS request it was (Fetch standard, "HTTP requests").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequestKind {
+    /// A CORS-preflight request.
+    Preflight,
+    /// A CORS request that is not a CORS-preflight request.
+    Actual,
+}
+
+/// What was decided about a CORS request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Shared, or the preflight passed.
+    Allowed,
+    /// Not shared, but the request came from the site itself.
+    SameOrigin,
+    /// Not shared, but its origin is trusted not to be rejected.
+    Trusted,
+    /// Not shared, or the preflight failed.
+    Refused(Refusal),
+    /// Answered 403 instead of being forwarded.
+    Rejected(Refusal),
+}
+
+/// Why a CORS request was refused: the first check that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The origin is not allowed.
+    Origin,
+    /// The origin is `null` and not named.
+    NullOrigin,
+    /// The `Origin` header is not a serialized origin.
+    MalformedOrigin,
+    /// The list of requested headers is beyond its bounds.
+    TooLong,
+    /// The requested method is not allowed.
+    Method,
+    /// A requested header is not allowed.
+    Header,
+    /// The path reads in two ways that different rules cover.
+    AmbiguousPath,
+}
+
+/// What a `DryRun` policy would have decided.
+#[derive(Clone, Debug)]
+pub struct Rehearsal {
+    /// Its verdict.
+    pub verdict: Verdict,
+    pub(crate) origin: Box<[u8]>,
+    pub(crate) requested_method: Option<Box<[u8]>>,
+    pub(crate) requested_headers: Option<Box<[u8]>>,
+}
+
+/// How a rehearsed verdict compares with the upstream's own answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Agreement {
+    /// Both share, or neither does.
+    Agree,
+    /// Only the policy would share.
+    OursOnly,
+    /// Only the upstream shares.
+    UpstreamOnly,
+}
+
+// === impl Headers ===
+
+impl<'c> Headers<'c> {
+    /// Seven of the CORS protocol, `Vary`, `Cache-Control` and the diagnostics.
+    pub const CAPACITY: usize = 10;
+
+    /// The headers, in the order in which they were set.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        self.items.iter().take(self.len).flatten().map(|(name, value)| (*name, value.as_ref()))
+    }
+
+    /// Is `name` among them?
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.iter().any(|(present, _)| present == name)
+    }
+
+    pub(crate) fn push(&mut self, name: &'static str, value: impl Into<Cow<'c, [u8]>>) {
+        if let Some(slot) = self.items.get_mut(self.len) {
+            *slot = Some((name, value.into()));
+            self.len = self.len.saturating_add(1);
+        }
+    }
+}
+
+// === impl ResponsePlan ===
+
+impl ResponsePlan {
+    /// The edits of a response; of a proxy's own local replies too.
+    #[must_use]
+    pub fn edits(&self, response: &impl Response) -> Edits<'_> {
+        let _ = (response, &self.block, &self.sharing, self.vary_origin, &self.diagnosis);
+        Edits::default()
+    }
+}
+
+// === impl Verdict ===
+
+impl Verdict {
+    /// The policy that decided, as `namespace/name`.
+    #[must_use]
+    pub fn policy(&self) -> &crate::draft::PolicyId {
+        &self.block.head.id
+    }
+}
+
+// === impl Rehearsal ===
+
+impl Rehearsal {
+    /// Compares the rehearsed verdict with what the upstream answered by itself.
+    #[must_use]
+    pub fn agreement(&self, response: &impl Response) -> Agreement {
+        let _ = (response, &self.origin, &self.requested_method, &self.requested_headers);
+        Agreement::Agree
+    }
+}
+
+// === impl RequestKind ===
+
+impl RequestKind {
+    /// A word for metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Preflight => "preflight",
+            Self::Actual => "actual",
+        }
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// A word for metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::SameOrigin => "same_origin",
+            Self::Trusted => "trusted",
+            Self::Refused(_) => "refused",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+
+    /// Why, where it was refused or rejected.
+    #[must_use]
+    pub const fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Refused(refusal) | Self::Rejected(refusal) => Some(refusal),
+            Self::Allowed | Self::SameOrigin | Self::Trusted => None,
+        }
+    }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// A word for metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::NullOrigin => "null_origin",
+            Self::MalformedOrigin => "malformed_origin",
+            Self::TooLong => "too_long",
+            Self::Method => "method",
+            Self::Header => "header",
+            Self::AmbiguousPath => "ambiguous_path",
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! A CORS policy: parsed, validated, compiled, decided. No IO, no clock, no log, no panic.
+//!
+//! ```text
+//! Draft --validate--> Policy --compile--> Compiled --decide--> Decision --edits--> response headers
+//!           |                              |    ^
+//!        Findings                    wire::encode, decode
+//! ```
+
+pub mod compile;
+pub mod compiled;
+pub mod decide;
+pub mod decision;
+pub mod draft;
+pub mod finding;
+mod hash;
+pub mod header_name;
+pub mod limits;
+pub mod method;
+pub mod origin;
+pub mod path;
+pub mod pattern;
+pub mod policy;
+pub mod regex;
+pub mod request;
+pub mod scope;
+pub mod syntax;
+mod trie;
+pub mod validate;
+pub mod wire;
+
+pub use compile::compile;
+pub use compiled::Compiled;
+pub use decide::decide;
+pub use decision::{Action, Agreement, Decision, Outcome, Refusal, RequestKind, Verdict};
+pub use draft::{Draft, PolicyId};
+pub use finding::{Finding, Severity};
+pub use policy::Policy;
+pub use request::{Request, RequestField, Response};
+pub use validate::{Judge, Validated, validate};

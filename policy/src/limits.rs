@@ -1,0 +1,32 @@
+//! Every bound on an untrusted length, each with its derivation.
+
+/// Longest scheme of an origin. RFC 3986 sets no bound; the longest in use (`safari-web-extension`) has 20.
+pub const MAX_SCHEME_LEN: usize = 64;
+/// Longest host name in its textual form (RFC 1035 section 2.3.4: 255 octets on the wire).
+pub const MAX_HOST_LEN: usize = 253;
+/// Longest port: `65535`.
+pub const MAX_PORT_LEN: usize = 5;
+/// Longest serialized origin: `scheme "://" host ":" port`.
+pub const MAX_ORIGIN_LEN: usize =
+    MAX_SCHEME_LEN + "://".len() + MAX_HOST_LEN + ":".len() + MAX_PORT_LEN;
+/// Longest `Access-Control-Request-Headers`. Browsers send what a script sets; proxies cap all headers at 8 to 64 KiB.
+pub const MAX_REQUEST_HEADERS_LEN: usize = 8 * 1024;
+/// Most names in `Access-Control-Request-Headers`, empty elements included.
+pub const MAX_REQUEST_HEADERS: usize = 256;
+/// Longest method name in a policy; the longest registered one (`UPDATEREDIRECTREF`) has 17.
+pub const MAX_METHOD_LEN: usize = 64;
+/// Longest header name in a policy.
+pub const MAX_HEADER_NAME_LEN: usize = 256;
+/// Most entries in any one list of a policy.
+pub const MAX_LIST_LEN: usize = 65_536;
+/// Longest regex in a policy.
+pub const MAX_REGEX_LEN: usize = 1024;
+/// Largest compiled regex, in bytes, as `regex-lite` counts them.
+pub const MAX_REGEX_SIZE: usize = 64 * 1024;
+/// Longest path of a rule.
+pub const MAX_RULE_PATH_LEN: usize = 1024;
+/// Longest compiled configuration a filter reads: four times what a publisher may write.
+pub const MAX_WIRE_LEN: usize = 4 * 1024 * 1024;
+
+const _: () = assert!(MAX_ORIGIN_LEN == 326);
+const _: () = assert!(MAX_REQUEST_HEADERS < MAX_REQUEST_HEADERS_LEN);

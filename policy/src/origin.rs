@@ -1,0 +1,383 @@
+//! Origin: what a request's `Origin` header says, parsed on bytes (Fetch standard, "`Origin` header").
+
+use std::fmt::Write as _;
+use std::net::Ipv6Addr;
+
+use crate::limits::{MAX_HOST_LEN, MAX_ORIGIN_LEN, MAX_PORT_LEN, MAX_SCHEME_LEN};
+
+/// The value of an `Origin` header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OriginHeader<'a> {
+    /// A serialized tuple origin.
+    Tuple(Origin<'a>),
+    /// `null`: an opaque origin.
+    Null,
+    /// Anything else. It matches nothing.
+    Malformed,
+}
+
+/// A serialized tuple origin, as a browser writes it: nothing left to normalize but the case of an opaque host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    port: Option<u16>,
+    kind: HostKind,
+}
+
+/// What kind of host an origin has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostKind {
+    /// A domain, or the opaque host of a scheme that is neither http nor https.
+    Name,
+    /// A dotted IPv4 address.
+    Ipv4([u8; 4]),
+    /// A bracketed IPv6 address.
+    Ipv6,
+}
+
+// === impl OriginHeader ===
+
+impl<'a> OriginHeader<'a> {
+    /// Reads the header's value.
+    #[must_use]
+    pub fn parse(value: &'a [u8]) -> Self {
+        // Fetch: `null` is case-sensitive.
+        if value == b"null" {
+            return Self::Null;
+        }
+        Origin::parse(value).map_or(Self::Malformed, Self::Tuple)
+    }
+}
+
+// === impl Origin ===
+
+impl<'a> Origin<'a> {
+    /// Parses a serialized origin; `None` for anything a browser would have written differently.
+    #[must_use]
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
+        if value.len() > MAX_ORIGIN_LEN || !value.is_ascii() {
+            return None;
+        }
+        let (scheme, rest) = std::str::from_utf8(value).ok()?.split_once("://")?;
+        if !is_scheme(scheme) {
+            return None;
+        }
+        // Browsers serialize the origin of local files as `null`; some embedded ones as `file://`.
+        if rest.is_empty() {
+            return (scheme == "file").then_some(Self {
+                scheme,
+                host: "",
+                port: None,
+                kind: HostKind::Name,
+            });
+        }
+        let (host, port) = split_port(rest)?;
+        let port = match port {
+            None => None,
+            Some(digits) => Some(parse_port(digits)?),
+        };
+        // A serialized origin leaves the default port out.
+        if port.is_some() && port == default_port(scheme) {
+            return None;
+        }
+        let kind = host_kind(scheme, host)?;
+        Some(Self { scheme, host, port, kind })
+    }
+
+    /// The scheme, lower case.
+    #[must_use]
+    pub fn scheme(&self) -> &'a str {
+        self.scheme
+    }
+
+    /// The host; brackets included. Lower case where the scheme is http or https.
+    #[must_use]
+    pub fn host(&self) -> &'a str {
+        self.host
+    }
+
+    /// The port as written: never the default one.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The port in effect; `None` for a scheme without a default.
+    #[must_use]
+    pub fn effective_port(&self) -> Option<u16> {
+        self.port.or(default_port(self.scheme))
+    }
+
+    /// What kind of host it is.
+    #[must_use]
+    pub fn kind(&self) -> HostKind {
+        self.kind
+    }
+}
+
+/// Is `scheme` a lower-case RFC 3986 scheme within bounds?
+pub(crate) fn is_scheme(scheme: &str) -> bool {
+    let mut bytes = scheme.bytes();
+    scheme.len() <= MAX_SCHEME_LEN
+        && bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+        && bytes.all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'))
+}
+
+/// Http and https: schemes whose hosts are domains or addresses; the hosts of all others are opaque.
+pub(crate) fn is_http(scheme: &str) -> bool {
+    matches!(scheme, "http" | "https")
+}
+
+/// The default port of a scheme (URL standard, "default port"), where it has one.
+pub(crate) fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        "ftp" => Some(21),
+        _ => None,
+    }
+}
+
+/// `host[:port]` in two, brackets heeded. `None` where something else than a port follows a bracket.
+pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
+    if authority.starts_with('[') {
+        let (host, rest) = authority.split_at_checked(authority.find(']')?.saturating_add(1))?;
+        return match rest {
+            "" => Some((host, None)),
+            _ => Some((host, Some(rest.strip_prefix(':')?))),
+        };
+    }
+    Some(match authority.rsplit_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    })
+}
+
+/// A port in decimal, `1` to `65535`, without leading zeros.
+pub(crate) fn parse_port(digits: &str) -> Option<u16> {
+    let canonical = digits.len() <= MAX_PORT_LEN
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && !digits.starts_with('0');
+    if canonical { digits.parse().ok() } else { None }
+}
+
+/// What kind of host `host` is, or `None` where no browser writes it so.
+pub(crate) fn host_kind(scheme: &str, host: &str) -> Option<HostKind> {
+    if let Some(inner) = host.strip_prefix('[') {
+        let address: Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
+        return Ipv6Text::of(address).is(host).then_some(HostKind::Ipv6);
+    }
+    if host.is_empty() || host.len() > MAX_HOST_LEN {
+        return None;
+    }
+    let http = is_http(scheme);
+    let is_host_byte = |byte: u8| {
+        matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.')
+            || (!http && byte.is_ascii_uppercase())
+    };
+    if !host.bytes().all(is_host_byte) {
+        return None;
+    }
+    // One trailing dot makes another, valid, host; empty labels anywhere else are no host.
+    let name = host.strip_suffix('.').unwrap_or(host);
+    if name.split('.').any(str::is_empty) {
+        return None;
+    }
+    if http && ends_in_number(name) {
+        return parse_ipv4(host).map(HostKind::Ipv4);
+    }
+    Some(HostKind::Name)
+}
+
+/// URL standard, "ends in a number checker": such a host is an IPv4 address or nothing.
+pub(crate) fn ends_in_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last
+        .strip_prefix("0x")
+        .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    hexadecimal || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Four decimal octets without leading zeros, and nothing else.
+pub(crate) fn parse_ipv4(host: &str) -> Option<[u8; 4]> {
+    host.parse::<std::net::Ipv4Addr>().ok().map(|address| address.octets())
+}
+
+/// An IPv6 host as the URL standard serializes it, without the heap.
+pub(crate) struct Ipv6Text {
+    bytes: [u8; 48],
+    len: usize,
+}
+
+// === impl Ipv6Text ===
+
+impl Ipv6Text {
+    /// URL standard, "IPv6 serializer": the first longest run of two or more zero pieces is compressed, and an
+    /// embedded IPv4 address is not written with dots (as `std` would).
+    pub(crate) fn of(address: Ipv6Addr) -> Self {
+        let segments = address.segments();
+        let (start, len) = longest_zero_run(&segments);
+        let mut text = Self { bytes: [0; 48], len: 0 };
+        let end = start.saturating_add(len);
+        // Writing 8 pieces of at most 5 bytes and two brackets cannot overrun the buffer.
+        let _ = text.write_char('[');
+        for (at, segment) in segments.iter().enumerate() {
+            if len > 1 && at == start {
+                let _ = text.write_str("::");
+            } else if len <= 1 || at < start || at >= end {
+                let separated = at == 0 || (len > 1 && at == end);
+                let _ = text.write_str(if separated { "" } else { ":" });
+                let _ = write!(text, "{segment:x}");
+            }
+        }
+        let _ = text.write_char(']');
+        text
+    }
+
+    /// Does it read exactly `host`?
+    fn is(&self, host: &str) -> bool {
+        self.as_bytes() == host.as_bytes()
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Write for Ipv6Text {
+    fn write_str(&mut self, piece: &str) -> std::fmt::Result {
+        let end = self.len.saturating_add(piece.len());
+        self.bytes.get_mut(self.len..end).ok_or(std::fmt::Error)?.copy_from_slice(piece.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Ipv6Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(std::str::from_utf8(self.as_bytes()).unwrap_or_default())
+    }
+}
+
+/// Where the first longest run of zero pieces starts, and how long it is.
+fn longest_zero_run(segments: &[u16; 8]) -> (usize, usize) {
+    let mut best = (0, 0);
+    let mut run = (0, 0_usize);
+    for (at, &segment) in segments.iter().enumerate() {
+        run = match (segment, run.1) {
+            (0, 0) => (at, 1),
+            (0, len) => (run.0, len.saturating_add(1)),
+            _ => (0, 0),
+        };
+        if run.1 > best.1 {
+            best = run;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn tuple(raw: &str) -> Origin<'_> {
+        Origin::parse(raw.as_bytes()).unwrap_or_else(|| panic!("{raw} is an origin"))
+    }
+
+    #[test]
+    fn a_serialized_origin_has_a_scheme_a_host_and_a_port_that_is_not_the_default() {
+        let origin = tuple("https://app.example:8443");
+        assert_eq!(
+            (origin.scheme(), origin.host(), origin.port(), origin.effective_port()),
+            ("https", "app.example", Some(8443), Some(8443))
+        );
+        assert_eq!(tuple("https://app.example").effective_port(), Some(443));
+        assert_eq!(tuple("http://192.168.1.7").kind(), HostKind::Ipv4([192, 168, 1, 7]));
+        assert_eq!(tuple("http://[::1]:3000").kind(), HostKind::Ipv6);
+        assert_eq!(tuple("file://").host(), "");
+    }
+
+    #[test]
+    fn what_a_browser_would_write_differently_is_malformed() {
+        for (why, raw) in [
+            ("empty", &b""[..]),
+            ("null is case-sensitive", b"NULL"),
+            ("no scheme", b"app.example"),
+            ("upper-case scheme", b"HTTPS://app.example"),
+            ("upper-case host", b"https://App.example"),
+            ("default port", b"https://app.example:443"),
+            ("default port", b"http://app.example:80"),
+            ("port zero", b"https://app.example:0"),
+            ("leading zero", b"https://app.example:08443"),
+            ("port too large", b"https://app.example:65536"),
+            ("empty port", b"https://app.example:"),
+            ("signed port", b"https://app.example:+1"),
+            ("trailing slash", b"https://app.example/"),
+            ("path", b"https://app.example/x"),
+            ("query", b"https://app.example?x"),
+            ("fragment", b"https://app.example#x"),
+            ("userinfo", b"https://me@app.example"),
+            ("two lines joined", b"https://a.example, https://b.example"),
+            ("a space", b"https://app.example "),
+            ("not ASCII", "https://b\u{fc}cher.example".as_bytes()),
+            ("not UTF-8", b"https://\xff.example"),
+            ("control character", b"https://a\0.example"),
+            ("empty host", b"https://"),
+            ("empty label", b"https://a..example"),
+            ("leading dot", b"https://.example"),
+            ("only a dot", b"https://."),
+            ("octet too large", b"http://256.0.0.1"),
+            ("three octets", b"http://1.2.3"),
+            ("leading zero in an octet", b"http://1.2.3.04"),
+            ("hexadecimal", b"http://1.2.3.0x4"),
+            ("an address has no trailing dot", b"http://1.2.3.4."),
+            ("IPv6 not compressed", b"http://[0:0:0:0:0:0:0:1]"),
+            ("IPv6 in upper case", b"http://[2001:DB8::1]"),
+            ("IPv6 with a zone", b"http://[fe80::1%25eth0]"),
+            ("IPv6 with dots", b"http://[::ffff:1.2.3.4]"),
+            ("unclosed bracket", b"http://[::1"),
+            ("after the bracket", b"http://[::1]x"),
+            ("only file may lack a host", b"app://"),
+        ] {
+            assert_eq!(OriginHeader::parse(raw), OriginHeader::Malformed, "{why}: {raw:?}");
+        }
+    }
+
+    #[test]
+    fn odd_origins_that_browsers_do_write_are_accepted() {
+        for (why, raw) in [
+            ("one label", "http://localhost"),
+            ("underscore", "https://my_app.example"),
+            ("trailing dot: another host", "https://app.example."),
+            ("extension", "chrome-extension://abcdefghijklmnop"),
+            ("opaque hosts keep their case", "moz-extension://AbC"),
+            ("digits are a name in an opaque host", "app://123"),
+            ("mapped IPv4", "http://[::ffff:102:304]"),
+            ("the first longest run", "http://[2001:0:0:1::1]"),
+            ("no run of one", "http://[1:0:2:3:4:5:6:7]"),
+            ("all zero", "http://[::]"),
+            ("trailing zeros", "http://[1::]"),
+        ] {
+            assert!(
+                matches!(OriginHeader::parse(raw.as_bytes()), OriginHeader::Tuple(_)),
+                "{why}: {raw}"
+            );
+        }
+        assert_eq!(OriginHeader::parse(b"null"), OriginHeader::Null);
+    }
+
+    #[test]
+    fn the_longest_origin_is_accepted_and_one_byte_more_is_not() {
+        let host = format!("{}.example", vec!["a"; 123].join("."));
+        let host = format!("{}{host}", "a".repeat(MAX_HOST_LEN - host.len()));
+        let longest = format!("{}://{host}:65535", "s".repeat(MAX_SCHEME_LEN));
+        assert_eq!(longest.len(), MAX_ORIGIN_LEN);
+        assert!(Origin::parse(longest.as_bytes()).is_some());
+        assert!(
+            Origin::parse(format!("{}x://{host}", "s".repeat(MAX_SCHEME_LEN)).as_bytes()).is_none()
+        );
+        assert!(Origin::parse(format!("https://a{host}").as_bytes()).is_none());
+    }
+}

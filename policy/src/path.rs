@@ -1,0 +1,201 @@
+//! Paths: how a request's path is read before rules are matched, and where back ends may read it differently.
+
+use std::borrow::Cow;
+
+use crate::syntax::hex_value;
+
+/// The readings of one request path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readings<'a> {
+    /// As the URL and RFC 3986 read it: unreserved escapes decoded, dot segments resolved.
+    pub literal: Cow<'a, [u8]>,
+    /// As a lenient back end may read it; `None` where nobody reads it differently.
+    pub folded: Option<Vec<u8>>,
+}
+
+// === impl Readings ===
+
+impl<'a> Readings<'a> {
+    /// Reads `path`, the query included, which is cut off.
+    #[must_use]
+    pub fn of(path: &'a [u8]) -> Self {
+        let end = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
+        let path = path.get(..end).unwrap_or_default();
+        if is_plain(path) {
+            return Self { literal: Cow::Borrowed(path), folded: None };
+        }
+        let literal = normalize(path);
+        let folded = is_ambiguous(path).then(|| fold(path));
+        Self { literal: Cow::Owned(literal), folded }
+    }
+}
+
+/// RFC 3986 section 6.2.2: unreserved escapes decoded, other escapes in upper case, dot segments resolved.
+#[must_use]
+pub fn normalize(path: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(path.len());
+    for piece in Escapes(path) {
+        match piece {
+            Piece::Byte(byte) => decoded.push(byte),
+            Piece::Escape(byte, _) if is_unreserved(byte) => decoded.push(byte),
+            Piece::Escape(_, digits) => {
+                decoded.push(b'%');
+                decoded.extend(digits.map(|digit| digit.to_ascii_uppercase()));
+            }
+        }
+    }
+    resolve_dots(&decoded)
+}
+
+/// Do back ends disagree about `path`? Anything here is decoded, dropped or merged by some of them.
+#[must_use]
+pub fn is_ambiguous(path: &[u8]) -> bool {
+    let by_byte = path.contains(&b'\\') || path.contains(&b';');
+    let by_slashes = path.windows(2).any(|pair| pair == b"//");
+    by_byte
+        || by_slashes
+        || Escapes(path).any(|piece| match piece {
+            // A percent sign that starts no escape.
+            Piece::Byte(byte) => byte == b'%',
+            Piece::Escape(byte, _) => matches!(byte, b'/' | b'\\' | 0 | b';' | b'%'),
+        })
+}
+
+/// The most lenient reading: one more decode, parameters dropped, backslashes as slashes, slashes merged, dots resolved.
+fn fold(path: &[u8]) -> Vec<u8> {
+    let decoded: Vec<u8> = Escapes(path)
+        .map(|piece| match piece {
+            Piece::Byte(byte) | Piece::Escape(byte, _) => byte,
+        })
+        .collect();
+    let mut folded = Vec::with_capacity(decoded.len());
+    let mut in_parameters = false;
+    for byte in decoded {
+        let byte = if byte == b'\\' { b'/' } else { byte };
+        in_parameters = match byte {
+            b'/' => false,
+            b';' => true,
+            _ => in_parameters,
+        };
+        let repeated_slash = byte == b'/' && folded.last() == Some(&b'/');
+        if !in_parameters && !repeated_slash {
+            folded.push(byte);
+        }
+    }
+    normalize(&folded)
+}
+
+/// Nothing to normalize and nothing to disagree about: the common case, without an allocation.
+fn is_plain(path: &[u8]) -> bool {
+    let special = |byte: &u8| matches!(byte, b'%' | b'\\' | b';');
+    !path.iter().any(special) && !path.windows(2).any(|pair| matches!(pair, b"//" | b"/."))
+}
+
+/// RFC 3986 section 2.3.
+const fn is_unreserved(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~')
+}
+
+/// RFC 3986 section 5.2.4, on a path that starts with a slash; any other is left as it is.
+fn resolve_dots(path: &[u8]) -> Vec<u8> {
+    let Some(rest) = path.strip_prefix(b"/") else {
+        return path.to_vec();
+    };
+    let mut kept: Vec<&[u8]> = Vec::new();
+    let mut ends_in_dots = false;
+    for segment in rest.split(|&byte| byte == b'/') {
+        ends_in_dots = matches!(segment, b"." | b"..");
+        match segment {
+            b"." => {}
+            b".." => drop(kept.pop()),
+            _ => kept.push(segment),
+        }
+    }
+    if ends_in_dots {
+        kept.push(b"");
+    }
+    let mut resolved = Vec::with_capacity(path.len());
+    for segment in kept {
+        resolved.push(b'/');
+        resolved.extend_from_slice(segment);
+    }
+    resolved
+}
+
+/// A path in pieces: bytes and percent escapes.
+struct Escapes<'a>(&'a [u8]);
+
+enum Piece {
+    Byte(u8),
+    Escape(u8, [u8; 2]),
+}
+
+impl Iterator for Escapes<'_> {
+    type Item = Piece;
+
+    fn next(&mut self) -> Option<Piece> {
+        if let [b'%', high, low, rest @ ..] = self.0 {
+            if let (Some(h), Some(l)) = (hex_value(*high), hex_value(*low)) {
+                self.0 = rest;
+                return Some(Piece::Escape((h << 4) | l, [*high, *low]));
+            }
+        }
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(Piece::Byte(*first))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_literal_reading_is_the_normal_form_without_the_query() {
+        for (why, raw, want) in [
+            ("plain", "/public/a", "/public/a"),
+            ("query", "/public?a=/../b", "/public"),
+            ("fragment", "/public#x", "/public"),
+            ("dot segment", "/a/./b", "/a/b"),
+            ("two dots", "/a/../b", "/b"),
+            ("above the root", "/../../b", "/b"),
+            ("dots at the end", "/a/b/..", "/a/"),
+            ("one dot at the end", "/a/.", "/a/"),
+            ("encoded dots", "/a/%2e%2E/b", "/b"),
+            ("encoded letter", "/%70ublic", "/public"),
+            ("other escapes in upper case", "/a%c3%a9", "/a%C3%A9"),
+            ("a hidden file is no dot segment", "/.well-known/x", "/.well-known/x"),
+            ("asterisk form", "*", "*"),
+            ("empty segments stay", "/a//b", "/a//b"),
+        ] {
+            let readings = Readings::of(raw.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&readings.literal), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_back_ends_read_in_two_ways_has_a_folded_reading() {
+        for (why, raw, want) in [
+            ("encoded slash", "/admin%2fx", Some("/admin/x")),
+            ("encoded backslash", "/admin%5cx", Some("/admin/x")),
+            ("backslash", "/admin\\x", Some("/admin/x")),
+            ("double slash", "//admin", Some("/admin")),
+            ("NUL", "/admin%00x", Some("/admin\0x")),
+            ("parameters", "/admin;v=1/x", Some("/admin/x")),
+            ("encoded semicolon", "/admin%3bv/x", Some("/admin/x")),
+            ("double encoding", "/%252e%252e/admin", Some("/admin")),
+            ("double-encoded letter", "/%2561dmin", Some("/admin")),
+            ("malformed escape", "/admin%zz", Some("/admin%zz")),
+            ("truncated escape", "/admin%2", Some("/admin%2")),
+            ("dots hidden in parameters", "/public/..;/admin", Some("/admin")),
+            ("dots behind an encoded slash", "/public/..%2fadmin", Some("/admin")),
+            ("plain", "/admin/x", None),
+            ("encoded unreserved", "/%61dmin", None),
+            ("beyond ASCII", "/caf%C3%A9", None),
+        ] {
+            let folded = Readings::of(raw.as_bytes()).folded;
+            let folded = folded.as_deref().map(String::from_utf8_lossy);
+            assert_eq!(folded.as_deref(), want, "{why}");
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! OriginPattern: one entry of `allowOrigins`, parsed and normalized (design section 3.1).
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use crate::limits::MAX_HOST_LEN;
+use crate::origin::{
+    Ipv6Text, default_port, ends_in_number, is_http, is_scheme, parse_ipv4, parse_port, split_port,
+};
+
+/// Which origins one entry of `allowOrigins` accepts. Prints in its normal form.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OriginPattern {
+    /// `*`: any origin.
+    Any,
+    /// `null`: the opaque origin.
+    Null,
+    /// Tuple origins.
+    Tuple(TuplePattern),
+}
+
+/// Which tuple origins a pattern accepts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TuplePattern {
+    // INVARIANT: lower case, at most MAX_SCHEME_LEN.
+    scheme: String,
+    host: HostShape,
+    port: PortPattern,
+}
+
+/// Which hosts a pattern accepts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HostShape {
+    /// This one, in its normal form; empty for `file://` only.
+    Exact(String),
+    /// `*.rest`: one or more whole labels to the left of `rest`.
+    Subdomains(String),
+    /// `prefix*suffix.rest`: one label, with one or more of `[a-z0-9-]` in place of the star.
+    Label {
+        /// Before the star.
+        prefix: String,
+        /// After the star, up to the first dot.
+        suffix: String,
+        /// After the first dot; never empty but for `*suffix` without a dot.
+        rest: String,
+    },
+    /// The first octets of an IPv4 address; the missing ones are stars.
+    Ipv4(Vec<u8>),
+    /// `*`: any name or address.
+    Any,
+}
+
+/// Which ports a pattern accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PortPattern {
+    /// None written: the scheme's default, or none where it has no default.
+    Default,
+    /// This one; never the scheme's default.
+    Number(u16),
+    /// `*`: any, the default included.
+    Any,
+}
+
+/// A parsed pattern, and whether it had to be normalized.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsedPattern {
+    /// The pattern.
+    pub pattern: OriginPattern,
+    /// Whether its text differs from its normal form (case, default port, IPv6 compression).
+    pub normalized: bool,
+}
+
+/// Why an entry of `allowOrigins` is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvalidOrigin {
+    /// Nothing written.
+    Empty,
+    /// White space or a control character.
+    Space,
+    /// No `scheme://`.
+    NoScheme,
+    /// Not an RFC 3986 scheme, or too long; a star included.
+    Scheme,
+    /// `user@`.
+    Userinfo,
+    /// Only a `/` after the origin.
+    TrailingSlash,
+    /// A path.
+    Path,
+    /// A query.
+    Query,
+    /// A fragment.
+    Fragment,
+    /// No host.
+    NoHost,
+    /// Longer than a host can be.
+    HostTooLong,
+    /// A host beyond ASCII, as written.
+    NonAscii(String),
+    /// A trailing dot.
+    TrailingDot,
+    /// An empty label.
+    EmptyLabel,
+    /// A byte that no host has.
+    HostCharacter(char),
+    /// A host that ends in a number and is no IPv4 address.
+    Ipv4,
+    /// Not an IPv6 address.
+    Ipv6,
+    /// More than one star in a host name, or one outside the leftmost label.
+    Star,
+    /// Stars in an IPv4 address that are not whole octets at the right end.
+    Ipv4Star,
+    /// Not a port from 1 to 65535 without leading zeros.
+    Port,
+}
+
+// === impl OriginPattern ===
+
+impl OriginPattern {
+    /// Parses an entry as an author writes it, and normalizes case, default port and IPv6 form.
+    ///
+    /// # Errors
+    ///
+    /// See [`InvalidOrigin`].
+    pub fn parse(raw: &str) -> Result<ParsedPattern, InvalidOrigin> {
+        let pattern = match raw {
+            "" => return Err(InvalidOrigin::Empty),
+            "*" => Self::Any,
+            "null" => Self::Null,
+            _ => Self::Tuple(TuplePattern::parse(raw)?),
+        };
+        let normalized = pattern.to_string() != raw;
+        Ok(ParsedPattern { pattern, normalized })
+    }
+}
+
+impl fmt::Display for OriginPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Null => f.write_str("null"),
+            Self::Tuple(tuple) => tuple.fmt(f),
+        }
+    }
+}
+
+// === impl TuplePattern ===
+
+impl TuplePattern {
+    fn parse(raw: &str) -> Result<Self, InvalidOrigin> {
+        if raw.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(InvalidOrigin::Space);
+        }
+        let (scheme, rest) = raw.split_once("://").ok_or(InvalidOrigin::NoScheme)?;
+        let scheme = scheme.to_ascii_lowercase();
+        if !is_scheme(&scheme) {
+            return Err(InvalidOrigin::Scheme);
+        }
+        if scheme == "file" && rest.is_empty() {
+            let host = HostShape::Exact(String::new());
+            return Ok(Self { scheme, host, port: PortPattern::Default });
+        }
+        refuse_more_than_an_authority(rest)?;
+        let (host, port) = split_port(rest).ok_or(InvalidOrigin::Ipv6)?;
+        let host = HostShape::parse(&scheme, host)?;
+        let port = PortPattern::parse(&scheme, port)?;
+        Ok(Self { scheme, host, port })
+    }
+
+    /// The scheme, lower case.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The hosts.
+    #[must_use]
+    pub fn host(&self) -> &HostShape {
+        &self.host
+    }
+
+    /// The ports.
+    #[must_use]
+    pub fn port(&self) -> PortPattern {
+        self.port
+    }
+}
+
+impl fmt::Display for TuplePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.host, self.port)
+    }
+}
+
+/// An origin ends where the authority ends, and has no userinfo.
+fn refuse_more_than_an_authority(rest: &str) -> Result<(), InvalidOrigin> {
+    match rest.find(['/', '\\', '?', '#']).and_then(|at| rest.get(at..)) {
+        None if rest.contains('@') => Err(InvalidOrigin::Userinfo),
+        None => Ok(()),
+        Some("/") => Err(InvalidOrigin::TrailingSlash),
+        Some(more) if more.starts_with('?') => Err(InvalidOrigin::Query),
+        Some(more) if more.starts_with('#') => Err(InvalidOrigin::Fragment),
+        Some(_) => Err(InvalidOrigin::Path),
+    }
+}
+
+// === impl HostShape ===
+
+impl HostShape {
+    fn parse(scheme: &str, raw: &str) -> Result<Self, InvalidOrigin> {
+        if raw.is_empty() {
+            return Err(InvalidOrigin::NoHost);
+        }
+        if !raw.is_ascii() {
+            return Err(InvalidOrigin::NonAscii(raw.to_owned()));
+        }
+        if raw.len() > MAX_HOST_LEN {
+            return Err(InvalidOrigin::HostTooLong);
+        }
+        if raw == "*" {
+            return Ok(Self::Any);
+        }
+        // Hosts of other schemes are opaque to browsers, and compare case-insensitively here.
+        let host = raw.to_ascii_lowercase();
+        if host.starts_with('[') {
+            return parse_ipv6(&host).map(Self::Exact);
+        }
+        refuse_misspelled_name(&host)?;
+        if is_http(scheme) {
+            if let Some(shape) = Self::parse_ipv4(&host)? {
+                return Ok(shape);
+            }
+        }
+        Self::parse_name(host)
+    }
+
+    /// A host that ends in a number, or in a star after numbers, is an IPv4 address or nothing.
+    fn parse_ipv4(host: &str) -> Result<Option<Self>, InvalidOrigin> {
+        let octets: Vec<&str> = host.split('.').collect();
+        let stars = octets.iter().rev().take_while(|octet| **octet == "*").count();
+        if stars == 0 {
+            let starred = host.contains('*');
+            let octets_only =
+                octets.iter().all(|octet| *octet == "*" || octet.parse::<u8>().is_ok());
+            return match parse_ipv4(host) {
+                Some(_) => Ok(Some(Self::Exact(host.to_owned()))),
+                None if starred && (octets_only || ends_in_number(host)) => {
+                    Err(InvalidOrigin::Ipv4Star)
+                }
+                None if ends_in_number(host) => Err(InvalidOrigin::Ipv4),
+                None => Ok(None),
+            };
+        }
+        let written = octets.len().saturating_sub(stars);
+        let fixed: Option<Vec<u8>> = octets
+            .iter()
+            .take(written)
+            .map(|octet| parse_ipv4(&format!("{octet}.0.0.0")).map(|[first, ..]| first))
+            .collect();
+        match fixed {
+            Some(fixed) if octets.len() == 4 => Ok(Some(Self::Ipv4(fixed))),
+            // Every octet is a number, but there are not four; or a star stands where no name has one.
+            _ => Err(InvalidOrigin::Ipv4Star),
+        }
+    }
+
+    fn parse_name(host: String) -> Result<Self, InvalidOrigin> {
+        if !host.contains('*') {
+            return Ok(Self::Exact(host));
+        }
+        let (label, rest) = host.split_once('.').unwrap_or((&host, ""));
+        let (prefix, suffix) = label.split_once('*').ok_or(InvalidOrigin::Star)?;
+        if suffix.contains('*') || rest.contains('*') {
+            return Err(InvalidOrigin::Star);
+        }
+        Ok(match (prefix, suffix, rest) {
+            ("", "", rest) => Self::Subdomains(rest.to_owned()),
+            _ => Self::Label {
+                prefix: prefix.to_owned(),
+                suffix: suffix.to_owned(),
+                rest: rest.to_owned(),
+            },
+        })
+    }
+}
+
+impl fmt::Display for HostShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(host) => f.write_str(host),
+            Self::Subdomains(rest) => write!(f, "*.{rest}"),
+            Self::Label { prefix, suffix, rest } if rest.is_empty() => {
+                write!(f, "{prefix}*{suffix}")
+            }
+            Self::Label { prefix, suffix, rest } => write!(f, "{prefix}*{suffix}.{rest}"),
+            Self::Ipv4(fixed) => {
+                let octets = fixed.iter().map(u8::to_string);
+                let stars =
+                    std::iter::repeat_n("*".to_owned(), 4_usize.saturating_sub(fixed.len()));
+                f.write_str(&octets.chain(stars).collect::<Vec<_>>().join("."))
+            }
+            Self::Any => f.write_str("*"),
+        }
+    }
+}
+
+/// The mistakes that any host name can have.
+fn refuse_misspelled_name(host: &str) -> Result<(), InvalidOrigin> {
+    let is_host_char = |c: &char| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_' | '.' | '*');
+    if let Some(c) = host.chars().find(|c| !is_host_char(c)) {
+        return Err(InvalidOrigin::HostCharacter(c));
+    }
+    if host.ends_with('.') {
+        return Err(InvalidOrigin::TrailingDot);
+    }
+    if host.split('.').any(str::is_empty) {
+        return Err(InvalidOrigin::EmptyLabel);
+    }
+    Ok(())
+}
+
+/// A bracketed IPv6 address in its normal form.
+fn parse_ipv6(host: &str) -> Result<String, InvalidOrigin> {
+    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let address: Option<Ipv6Addr> = inner.and_then(|inner| inner.parse().ok());
+    address.map(|address| Ipv6Text::of(address).to_string()).ok_or(InvalidOrigin::Ipv6)
+}
+
+// === impl PortPattern ===
+
+impl PortPattern {
+    fn parse(scheme: &str, raw: Option<&str>) -> Result<Self, InvalidOrigin> {
+        match raw {
+            None => Ok(Self::Default),
+            Some("*") => Ok(Self::Any),
+            Some(digits) => match parse_port(digits) {
+                Some(port) if default_port(scheme) == Some(port) => Ok(Self::Default),
+                Some(port) => Ok(Self::Number(port)),
+                None => Err(InvalidOrigin::Port),
+            },
+        }
+    }
+}
+
+impl fmt::Display for PortPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => Ok(()),
+            Self::Number(port) => write!(f, ":{port}"),
+            Self::Any => f.write_str(":*"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_parses_and_prints_in_its_normal_form() {
+        for (why, raw, want) in [
+            ("exact", "https://a.example", "https://a.example"),
+            ("case", "HTTPS://A.Example", "https://a.example"),
+            ("default port", "https://a.example:443", "https://a.example"),
+            ("other port", "https://a.example:8443", "https://a.example:8443"),
+            ("any port", "http://localhost:*", "http://localhost:*"),
+            ("whole labels", "https://*.a.example", "https://*.a.example"),
+            ("star in a label", "https://pr-*--app.a.example", "https://pr-*--app.a.example"),
+            ("star and suffix", "https://*example.com", "https://*example.com"),
+            ("IPv4", "http://10.1.2.3", "http://10.1.2.3"),
+            ("last octet", "http://192.168.1.*:3000", "http://192.168.1.*:3000"),
+            ("two octets, any port", "http://10.0.*.*:*", "http://10.0.*.*:*"),
+            ("all octets", "http://*.*.*.*", "http://*.*.*.*"),
+            ("IPv6", "http://[0:0:0:0:0:0:0:1]:3000", "http://[::1]:3000"),
+            ("IPv6, upper case", "http://[2001:DB8::1]", "http://[2001:db8::1]"),
+            ("any host", "https://*", "https://*"),
+            ("any host, any port", "https://*:*", "https://*:*"),
+            ("extension", "chrome-extension://ABC", "chrome-extension://abc"),
+            ("app", "capacitor://localhost", "capacitor://localhost"),
+            ("digits in an opaque host", "app://1.2", "app://1.2"),
+            ("file", "file://", "file://"),
+            ("null", "null", "null"),
+            ("any", "*", "*"),
+        ] {
+            let parsed =
+                OriginPattern::parse(raw).unwrap_or_else(|e| panic!("{why}: {raw}: {e:?}"));
+            assert_eq!(parsed.pattern.to_string(), want, "{why}");
+            assert_eq!(parsed.normalized, raw != want, "{why}");
+            assert_eq!(OriginPattern::parse(want).unwrap().pattern, parsed.pattern, "{why}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_has_its_own_reason() {
+        use InvalidOrigin::*;
+        for (raw, want) in [
+            ("", Empty),
+            (" https://a.example", Space),
+            ("https://a.example\t", Space),
+            ("a.example", NoScheme),
+            ("https:/a.example", NoScheme),
+            ("*://a.example", Scheme),
+            ("1http://a.example", Scheme),
+            ("https://me@a.example", Userinfo),
+            ("https://me:pw@a.example:1", Userinfo),
+            ("https://a.example/", TrailingSlash),
+            ("https://a.example/x", Path),
+            ("https://a.example\\x", Path),
+            ("https://a.example?x", Query),
+            ("https://a.example#x", Fragment),
+            ("https://", NoHost),
+            ("https://:443", NoHost),
+            ("https://b\u{fc}cher.example", NonAscii("b\u{fc}cher.example".into())),
+            ("https://a.example.", TrailingDot),
+            ("https://a..example", EmptyLabel),
+            ("https://.example", EmptyLabel),
+            ("https://a,b.example", HostCharacter(',')),
+            ("http://256.0.0.1", Ipv4),
+            ("http://1.2.3", Ipv4),
+            ("http://01.2.3.4", Ipv4),
+            ("http://a.0x1", Ipv4),
+            ("http://[::1", Ipv6),
+            ("http://[zz]", Ipv6),
+            ("http://[::1]x", Ipv6),
+            ("https://a.*.example", Star),
+            ("https://*.*.example", Star),
+            ("https://**.example", Star),
+            ("https://a*b*.example", Star),
+            ("http://192.168.*", Ipv4Star),
+            ("http://192.*.1.1", Ipv4Star),
+            ("http://192.168.1*.1", Ipv4Star),
+            ("http://300.168.1.*", Ipv4Star),
+            ("https://a.example:0", Port),
+            ("https://a.example:08", Port),
+            ("https://a.example:65536", Port),
+            ("https://a.example:http", Port),
+            ("https://a.example:", Port),
+        ] {
+            assert_eq!(OriginPattern::parse(raw).unwrap_err(), want, "{raw}");
+        }
+        let long = format!("https://{}.example", "a".repeat(MAX_HOST_LEN));
+        assert_eq!(OriginPattern::parse(&long).unwrap_err(), HostTooLong);
+    }
+}

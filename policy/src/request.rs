@@ -1,0 +1,67 @@
+//! What a decision may ask of a request: named fields, fetched one at a time and only when needed.
+
+use std::borrow::Cow;
+
+/// A field of a request that a decision may depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequestField {
+    /// `:method`.
+    Method,
+    /// `:scheme`.
+    Scheme,
+    /// `:authority`.
+    Authority,
+    /// `:path`, query included.
+    Path,
+    /// `origin`.
+    Origin,
+    /// `access-control-request-method`.
+    AccessControlRequestMethod,
+    /// `access-control-request-headers`.
+    AccessControlRequestHeaders,
+    /// `sec-fetch-site`.
+    SecFetchSite,
+    /// `x-forwarded-proto`.
+    XForwardedProto,
+    /// `upgrade`.
+    Upgrade,
+    /// `cookie`.
+    Cookie,
+    /// `authorization`.
+    Authorization,
+}
+
+/// A request as the decision sees it. Each call may cost a host call, so `decide` asks for as little as it can.
+pub trait Request {
+    /// The field's combined value (RFC 9110 section 5.3), or `None` where the request does not have it.
+    fn field(&self, field: RequestField) -> Option<Cow<'_, [u8]>>;
+}
+
+/// A response as the decision sees it, before it leaves the proxy.
+pub trait Response {
+    /// The combined value of the response header `name` (lower case), or `None`.
+    fn header(&self, name: &'static str) -> Option<Cow<'_, [u8]>>;
+}
+
+// === impl RequestField ===
+
+impl RequestField {
+    /// The name by which HTTP/2 and Envoy know the field.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Method => ":method",
+            Self::Scheme => ":scheme",
+            Self::Authority => ":authority",
+            Self::Path => ":path",
+            Self::Origin => "origin",
+            Self::AccessControlRequestMethod => "access-control-request-method",
+            Self::AccessControlRequestHeaders => "access-control-request-headers",
+            Self::SecFetchSite => "sec-fetch-site",
+            Self::XForwardedProto => "x-forwarded-proto",
+            Self::Upgrade => "upgrade",
+            Self::Cookie => "cookie",
+            Self::Authorization => "authorization",
+        }
+    }
+}

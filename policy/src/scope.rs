@@ -1,0 +1,267 @@
+//! Scope: which requests a policy covers, by host and by path.
+
+use std::fmt;
+
+use crate::draft::PathType;
+use crate::limits::{MAX_HOST_LEN, MAX_RULE_PATH_LEN};
+use crate::path;
+
+/// One entry of `hostnames` (Gateway API, `Hostname`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HostPattern {
+    /// `*`: every authority, as when there are no `hostnames`.
+    Any,
+    /// `*.rest`: one or more labels to the left of `rest`.
+    Subdomains(String),
+    /// This host, lower case.
+    Exact(String),
+}
+
+/// Why an entry of `hostnames` is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvalidHost {
+    /// Nothing written, or only a star and a dot.
+    Empty,
+    /// A scheme: it is an origin, not a host.
+    Scheme,
+    /// A port.
+    Port,
+    /// A path, query, fragment, userinfo or other byte that no host has.
+    Character(char),
+    /// A trailing dot.
+    TrailingDot,
+    /// An empty label.
+    EmptyLabel,
+    /// A star that is not the whole leftmost label.
+    Star,
+    /// Longer than a host can be.
+    TooLong,
+}
+
+/// Which paths a rule covers (Gateway API, `HTTPPathMatch`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PathMatch {
+    /// This path, to the letter.
+    Exact(String),
+    /// This path and everything below it; no trailing slash, so the root is empty.
+    Prefix(String),
+}
+
+/// Why a rule's path is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvalidPath {
+    /// It does not start with a slash.
+    NotAbsolute,
+    /// It has a query or a fragment.
+    Query,
+    /// Longer than a rule's path may be.
+    TooLong,
+    /// Back ends read it in two ways, so it can never match.
+    Ambiguous,
+    /// Requests are compared in their normal form, which is this one.
+    NotNormal(String),
+}
+
+// === impl HostPattern ===
+
+impl HostPattern {
+    /// Parses an entry as an author writes it; case is normalized.
+    ///
+    /// # Errors
+    ///
+    /// See [`InvalidHost`].
+    pub fn parse(raw: &str) -> Result<Self, InvalidHost> {
+        if raw == "*" {
+            return Ok(Self::Any);
+        }
+        if raw.contains("://") {
+            return Err(InvalidHost::Scheme);
+        }
+        if raw.len() > MAX_HOST_LEN {
+            return Err(InvalidHost::TooLong);
+        }
+        let host = raw.to_ascii_lowercase();
+        if let Some(address) = host.strip_prefix('[') {
+            let (inside, after) = address.split_once(']').ok_or(InvalidHost::Character('['))?;
+            if after.starts_with(':') {
+                return Err(InvalidHost::Port);
+            }
+            let valid = after.is_empty() && inside.parse::<std::net::Ipv6Addr>().is_ok();
+            return if valid { Ok(Self::Exact(host)) } else { Err(InvalidHost::Character('[')) };
+        }
+        let (rest, subdomains) = match host.strip_prefix("*.") {
+            Some(rest) => (rest, true),
+            None => (host.as_str(), false),
+        };
+        refuse_misspelled_host(rest)?;
+        let rest = rest.to_owned();
+        Ok(if subdomains { Self::Subdomains(rest) } else { Self::Exact(rest) })
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Subdomains(rest) => write!(f, "*.{rest}"),
+            Self::Exact(host) => f.write_str(host),
+        }
+    }
+}
+
+fn refuse_misspelled_host(host: &str) -> Result<(), InvalidHost> {
+    let is_host_char = |c: &char| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_' | '.');
+    match host.chars().find(|c| !is_host_char(c)) {
+        Some(':') => return Err(InvalidHost::Port),
+        Some('*') => return Err(InvalidHost::Star),
+        Some(c) => return Err(InvalidHost::Character(c)),
+        None if host.is_empty() => return Err(InvalidHost::Empty),
+        None if host.ends_with('.') => return Err(InvalidHost::TrailingDot),
+        None => {}
+    }
+    if host.split('.').any(str::is_empty) { Err(InvalidHost::EmptyLabel) } else { Ok(()) }
+}
+
+/// A request's `:authority` in two: the host, brackets included, and the port as written.
+#[must_use]
+pub fn split_authority(authority: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let colon = authority.iter().rposition(|&byte| byte == b':');
+    let bracket = authority.iter().rposition(|&byte| byte == b']');
+    match colon {
+        Some(at) if bracket.is_none_or(|bracket| bracket < at) => {
+            (authority.get(..at).unwrap_or_default(), authority.get(at.saturating_add(1)..))
+        }
+        _ => (authority, None),
+    }
+}
+
+// === impl PathMatch ===
+
+impl PathMatch {
+    /// Parses a rule's path.
+    ///
+    /// # Errors
+    ///
+    /// See [`InvalidPath`].
+    pub fn parse(path_type: PathType, raw: &str) -> Result<Self, InvalidPath> {
+        if !raw.starts_with('/') {
+            return Err(InvalidPath::NotAbsolute);
+        }
+        if raw.contains(['?', '#']) {
+            return Err(InvalidPath::Query);
+        }
+        if raw.len() > MAX_RULE_PATH_LEN {
+            return Err(InvalidPath::TooLong);
+        }
+        if path::is_ambiguous(raw.as_bytes()) {
+            return Err(InvalidPath::Ambiguous);
+        }
+        let normal = path::normalize(escape(raw).as_bytes());
+        let normal = String::from_utf8_lossy(&normal).into_owned();
+        if normal != raw {
+            return Err(InvalidPath::NotNormal(normal));
+        }
+        Ok(match path_type {
+            PathType::Exact => Self::Exact(normal),
+            PathType::PathPrefix => {
+                Self::Prefix(normal.strip_suffix('/').unwrap_or(&normal).to_owned())
+            }
+        })
+    }
+}
+
+impl fmt::Display for PathMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(path) => f.write_str(path),
+            Self::Prefix(path) if path.is_empty() => f.write_str("/"),
+            Self::Prefix(path) => f.write_str(path),
+        }
+    }
+}
+
+/// What clients send in place of characters that a path cannot hold: their percent escapes (RFC 3986 section 2.1).
+fn escape(path: &str) -> String {
+    path.bytes()
+        .map(|byte| match byte {
+            0x21..=0x7e => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostname_is_a_host_without_a_port() {
+        for (raw, want) in [
+            ("api.shop.example", Ok(HostPattern::Exact("api.shop.example".into()))),
+            ("API.Shop.Example", Ok(HostPattern::Exact("api.shop.example".into()))),
+            ("*.shop.example", Ok(HostPattern::Subdomains("shop.example".into()))),
+            ("*", Ok(HostPattern::Any)),
+            ("localhost", Ok(HostPattern::Exact("localhost".into()))),
+            ("[::1]", Ok(HostPattern::Exact("[::1]".into()))),
+            ("", Err(InvalidHost::Empty)),
+            ("*.", Err(InvalidHost::Empty)),
+            ("https://a.example", Err(InvalidHost::Scheme)),
+            ("a.example:8080", Err(InvalidHost::Port)),
+            ("[::1]:80", Err(InvalidHost::Port)),
+            ("a.example/x", Err(InvalidHost::Character('/'))),
+            ("a.example.", Err(InvalidHost::TrailingDot)),
+            ("a..example", Err(InvalidHost::EmptyLabel)),
+            ("a.*.example", Err(InvalidHost::Star)),
+            ("pr-*.example", Err(InvalidHost::Star)),
+        ] {
+            assert_eq!(HostPattern::parse(raw), want, "{raw}");
+        }
+    }
+
+    #[test]
+    fn an_authority_splits_into_host_and_port() {
+        for (raw, host, port) in [
+            ("a.example", "a.example", None),
+            ("a.example:80", "a.example", Some("80")),
+            ("[::1]", "[::1]", None),
+            ("[::1]:80", "[::1]", Some("80")),
+            ("a.example:", "a.example", Some("")),
+            ("", "", None),
+        ] {
+            assert_eq!(
+                split_authority(raw.as_bytes()),
+                (host.as_bytes(), port.map(str::as_bytes)),
+                "{raw}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rule_path_is_in_normal_form() {
+        use PathType::{Exact, PathPrefix};
+        for (why, kind, raw, want) in [
+            ("exact", Exact, "/sso/acs", Ok(PathMatch::Exact("/sso/acs".into()))),
+            ("exact keeps its slash", Exact, "/sso/", Ok(PathMatch::Exact("/sso/".into()))),
+            ("prefix", PathPrefix, "/public", Ok(PathMatch::Prefix("/public".into()))),
+            ("prefix loses it", PathPrefix, "/public/", Ok(PathMatch::Prefix("/public".into()))),
+            ("root", PathPrefix, "/", Ok(PathMatch::Prefix(String::new()))),
+            ("escaped", Exact, "/caf%C3%A9", Ok(PathMatch::Exact("/caf%C3%A9".into()))),
+            ("relative", Exact, "sso", Err(InvalidPath::NotAbsolute)),
+            ("query", Exact, "/a?b", Err(InvalidPath::Query)),
+            ("dots", Exact, "/a/../b", Err(InvalidPath::NotNormal("/b".into()))),
+            ("letters", Exact, "/caf\u{e9}", Err(InvalidPath::NotNormal("/caf%C3%A9".into()))),
+            (
+                "lower-case escape",
+                Exact,
+                "/caf%c3%a9",
+                Err(InvalidPath::NotNormal("/caf%C3%A9".into())),
+            ),
+            ("encoded letter", Exact, "/%61", Err(InvalidPath::NotNormal("/a".into()))),
+            ("encoded slash", Exact, "/a%2fb", Err(InvalidPath::Ambiguous)),
+            ("double slash", PathPrefix, "/a//", Err(InvalidPath::Ambiguous)),
+            ("parameters", PathPrefix, "/a;b", Err(InvalidPath::Ambiguous)),
+        ] {
+            assert_eq!(PathMatch::parse(kind, raw), want, "{why}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The small grammar that every header shares (RFC 9110 section 5.6).
+
+/// Is `byte` a `tchar`?
+#[must_use]
+pub const fn is_tchar(byte: u8) -> bool {
+    matches!(byte,
+        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
+}
+
+/// Is `bytes` a `token`?
+#[must_use]
+pub fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().copied().all(is_tchar)
+}
+
+/// The elements of a list-based field, without their optional whitespace; empty elements are kept.
+pub fn list_elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(trim_ows)
+}
+
+/// `bytes` without leading and trailing OWS: spaces and tabs.
+#[must_use]
+pub fn trim_ows(bytes: &[u8]) -> &[u8] {
+    let is_ows = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = bytes.iter().position(|byte| !is_ows(byte)).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(|byte| !is_ows(byte)).map_or(start, |at| at.saturating_add(1));
+    bytes.get(start..end).unwrap_or_default()
+}
+
+/// The value of a hexadecimal digit.
+#[must_use]
+pub const fn hex_value(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte.wrapping_sub(b'0')),
+        b'a'..=b'f' => Some(byte.wrapping_sub(b'a').wrapping_add(10)),
+        b'A'..=b'F' => Some(byte.wrapping_sub(b'A').wrapping_add(10)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_one_or_more_tchars() {
+        for (why, raw, want) in [
+            ("a method", &b"PATCH"[..], true),
+            ("every odd tchar", b"!#$%&'*+-.^_`|~", true),
+            ("empty", b"", false),
+            ("a space", b"GE T", false),
+            ("a comma joins two lines", b"GET,PUT", false),
+            ("beyond ASCII", b"caf\xe9", false),
+        ] {
+            assert_eq!(is_token(raw), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn list_elements_lose_their_whitespace_and_nothing_else() {
+        for (why, raw, want) in [
+            ("browsers send no spaces", &b"a,b"[..], vec![&b"a"[..], b"b"]),
+            ("people do", b" a ,\tb c\t", vec![b"a", b"b c"]),
+            ("empty elements stay", b",a,, ", vec![b"", b"a", b"", b""]),
+            ("an empty value is one empty element", b"", vec![b""]),
+        ] {
+            assert_eq!(list_elements(raw).collect::<Vec<_>>(), want, "{why}");
+        }
+    }
+}

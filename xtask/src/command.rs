@@ -1,0 +1,175 @@
+//! Other programs: each is shown before it runs, and its failure is one sentence.
+
+use std::env;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::paths;
+
+/// How often a long step says that it is still at it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much of a failed program's output its error repeats.
+const TAIL_LINES: usize = 20;
+
+/// What `cargo run` sets for the program it runs. A cargo started from there must not see it:
+/// build scripts that watch these would run again, and all that depends on them be built again.
+const SET_BY_CARGO_RUN: [&str; 5] =
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+
+/// Cargo, in the root of the repository, as if typed at a prompt.
+#[must_use]
+pub fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(paths::root());
+    for (name, _) in env::vars_os() {
+        let set_by_cargo_run =
+            name.to_str().is_some_and(|n| SET_BY_CARGO_RUN.iter().any(|prefix| n.starts_with(prefix)));
+        if set_by_cargo_run {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+/// The compiler that this repository pins.
+#[must_use]
+pub fn rustc() -> Command {
+    let mut rustc = Command::new("rustc");
+    rustc.current_dir(paths::root());
+    rustc
+}
+
+/// Where `program` is on the `PATH`.
+#[must_use]
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|dir| dir.join(program)).find(|file| is_executable(file))
+}
+
+/// Runs a program whose output the user sees as it comes.
+///
+/// # Errors
+///
+/// When it does not start or does not succeed.
+pub fn run(command: &mut Command) -> Result<()> {
+    eprintln!("$ {}", shown(command));
+    let status = command.status().with_context(|| not_started(command))?;
+    succeeded(command, status)
+}
+
+/// Runs a program for what it prints on its standard output; the rest the user sees.
+///
+/// # Errors
+///
+/// When it does not start or does not succeed.
+pub fn read(command: &mut Command) -> Result<Vec<u8>> {
+    let output =
+        command.stderr(Stdio::inherit()).output().with_context(|| not_started(command))?;
+    succeeded(command, output.status)?;
+    Ok(output.stdout)
+}
+
+/// Runs a program in silence, saying what for and, while it lasts, how long already.
+///
+/// # Errors
+///
+/// When it does not start or does not succeed; the error repeats the end of what it printed.
+pub fn wait_for(what: &str, command: &mut Command) -> Result<()> {
+    let begun = Instant::now();
+    eprintln!("{what} …");
+    let output = patiently(what, begun, command).with_context(|| not_started(command))?;
+    if !output.status.success() {
+        bail!("{what}: `{}` failed ({}){}", shown(command), output.status, tail(&output));
+    }
+    eprintln!("{what}: done in {} s", begun.elapsed().as_secs());
+    Ok(())
+}
+
+/// Runs a program, shows both its outputs as they come, and hands each line to `each` too.
+/// Whether it succeeded is the answer, not an error: what it printed says why.
+///
+/// # Errors
+///
+/// When it does not start or its output cannot be read.
+pub fn watch(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
+    eprintln!("$ {}", shown(command));
+    let (reader, writer) = io::pipe()?;
+    command.stdout(writer.try_clone()?).stderr(writer).stdin(Stdio::null());
+    let mut child = command.spawn().with_context(|| not_started(command))?;
+    // The command keeps the writing end open; let it go, or the reader never sees the end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        writeln!(io::stdout(), "{line}")?;
+        each(&line);
+    }
+    Ok(child.wait()?.success())
+}
+
+/// The command as one would type it.
+#[must_use]
+pub fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    if !word.is_empty() && !word.contains([' ', '"', '\'', '$', '*', '\\']) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn patiently(what: &str, begun: Instant, command: &mut Command) -> io::Result<Output> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn()?;
+    let (done, finished) = mpsc::channel();
+    let waiter = thread::spawn(move || {
+        let output = child.wait_with_output();
+        drop(done);
+        output
+    });
+    while let Err(RecvTimeoutError::Timeout) = finished.recv_timeout(PATIENCE) {
+        eprintln!("{what}: still at it, {} s", begun.elapsed().as_secs());
+    }
+    waiter.join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread panicked")))
+}
+
+fn succeeded(command: &Command, status: ExitStatus) -> Result<()> {
+    if !status.success() {
+        bail!("`{}` failed ({status})", shown(command));
+    }
+    Ok(())
+}
+
+fn not_started(command: &Command) -> String {
+    format!("`{}` did not start", shown(command))
+}
+
+fn tail(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    let end = &lines[lines.len().saturating_sub(TAIL_LINES)..];
+    end.iter().map(|line| format!("\n  {line}")).collect()
+}
+
+#[cfg(unix)]
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(file: &Path) -> bool {
+    file.is_file()
+}

@@ -1,0 +1,13 @@
+//! What the verbs share with the tests: where things are, how to get the tools, how to build.
+//!
+//! ```text
+//! cli --> lint, generate, wasm, test, fuzz, demo --> build, tools, envoy --> command, paths
+//! ```
+
+pub mod build;
+pub mod cli;
+pub mod command;
+pub mod demo;
+pub mod paths;
+pub mod tools;
+pub mod wasm;

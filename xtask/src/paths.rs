@@ -1,0 +1,25 @@
+//! Where things are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The root of the repository.
+#[must_use]
+pub fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask).to_owned()
+}
+
+/// Cargo's output: `target`, or what `CARGO_TARGET_DIR` names.
+#[must_use]
+pub fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
+/// What was fetched and may be fetched again: `~/.cache/corsward`, or below `XDG_CACHE_HOME`.
+#[must_use]
+pub fn cache() -> PathBuf {
+    let base = env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let home = || env::home_dir().map(|home| home.join(".cache"));
+    base.or_else(home).unwrap_or_else(target).join("corsward")
+}

@@ -1,0 +1,113 @@
+//! The tools that the verbs need: found where the user has them, else fetched or installed.
+
+mod debian;
+mod envoy;
+mod npm;
+mod rust;
+
+use std::env;
+use std::fs::{self, File};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+pub use envoy::{ENVOY_VERSION, envoy};
+pub use npm::{PLAYWRIGHT_VERSION, playwright};
+pub use rust::{cargo_fuzz, wasm_target};
+
+use crate::{command, paths};
+
+/// A program of the user's machine.
+struct Program {
+    /// Names it goes by on a `PATH`, the best first.
+    names: &'static [&'static str],
+    /// The environment variable that may name it instead.
+    variable: &'static str,
+    /// The Debian package that holds it.
+    package: &'static str,
+}
+
+/// A Chromium (or Chrome) to drive.
+///
+/// # Errors
+///
+/// When there is none and it may not be installed.
+pub fn chromium() -> Result<PathBuf> {
+    const CHROMIUM: Program = Program {
+        names: &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
+        variable: "CHROMIUM_BIN",
+        package: "chromium",
+    };
+    CHROMIUM.get()
+}
+
+/// The load generator.
+///
+/// # Errors
+///
+/// When there is none and it may not be installed.
+pub fn wrk() -> Result<PathBuf> {
+    Program { names: &["wrk"], variable: "WRK_BIN", package: "wrk" }.get()
+}
+
+/// The Node.js that drives the browser.
+///
+/// # Errors
+///
+/// When there is none and it may not be installed.
+pub fn node() -> Result<PathBuf> {
+    Program { names: &["node", "nodejs"], variable: "NODE_BIN", package: "nodejs" }.get()
+}
+
+// === impl Program ===
+
+impl Program {
+    /// Finds it, or installs it where that is allowed.
+    fn get(&self) -> Result<PathBuf> {
+        if let Some(named) = named_by(self.variable)? {
+            return Ok(named);
+        }
+        if let Some(found) = self.find() {
+            return Ok(found);
+        }
+        debian::install(self.names[0], self.package)
+            .with_context(|| format!("or name it in {}", self.variable))?;
+        self.find().with_context(|| format!("{} holds no {}", self.package, self.names[0]))
+    }
+
+    fn find(&self) -> Option<PathBuf> {
+        self.names.iter().find_map(|name| command::find(name))
+    }
+}
+
+/// The file that an environment variable names, if it is set.
+fn named_by(variable: &str) -> Result<Option<PathBuf>> {
+    let Some(named) = env::var_os(variable).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let file = PathBuf::from(named);
+    if !file.is_file() {
+        bail!("{variable} names {}, which is no file: correct it or unset it", file.display());
+    }
+    Ok(Some(file))
+}
+
+/// Something in the cache, fetched once even when several processes ask at the same time: `fetch`
+/// gets an empty folder beside it and says which path of that folder becomes `name`.
+fn cached(name: &str, fetch: impl FnOnce(&TempDir) -> Result<PathBuf>) -> Result<PathBuf> {
+    let place = paths::cache().join(name);
+    if place.exists() {
+        return Ok(place);
+    }
+    let parent = place.parent().context("a place in the cache has a parent")?;
+    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let lock = File::create(parent.join(".lock"))?;
+    lock.lock()?;
+    if !place.exists() {
+        let folder = tempfile::Builder::new().prefix(".fetch-").tempdir_in(parent)?;
+        let fetched = fetch(&folder)?;
+        fs::rename(fetched, &place)?;
+    }
+    Ok(place)
+}

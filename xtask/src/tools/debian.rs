@@ -1,0 +1,32 @@
+//! Installing with apt-get, where the user is root on Debian or its like.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::command;
+
+/// Installs `package`, which holds `program`.
+///
+/// # Errors
+///
+/// When that is not possible here: the error says how to get the program.
+pub(super) fn install(program: &str, package: &str) -> Result<()> {
+    if command::find("apt-get").is_none() {
+        bail!("{program} is missing: install it with the package manager of this system");
+    }
+    if !is_root() {
+        bail!("{program} is missing: install it with `sudo apt-get install {package}`");
+    }
+    eprintln!("{program} is missing: installing the Debian package {package}");
+    let mut update = Command::new("apt-get");
+    command::wait_for("reading the list of packages", update.args(["update", "-q"]))?;
+    let mut install = Command::new("apt-get");
+    install.args(["install", "-q", "-y", "--no-install-recommends", package]);
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    command::wait_for(&format!("installing {package}"), &mut install)
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+}
