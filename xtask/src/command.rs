@@ -29,8 +29,9 @@ pub fn cargo() -> Command {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(paths::root());
     for (name, _) in env::vars_os() {
-        let set_by_cargo_run =
-            name.to_str().is_some_and(|n| SET_BY_CARGO_RUN.iter().any(|prefix| n.starts_with(prefix)));
+        let set_by_cargo_run = name
+            .to_str()
+            .is_some_and(|n| SET_BY_CARGO_RUN.iter().any(|prefix| n.starts_with(prefix)));
         if set_by_cargo_run {
             cargo.env_remove(name);
         }
@@ -70,8 +71,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 ///
 /// When it does not start or does not succeed.
 pub fn read(command: &mut Command) -> Result<Vec<u8>> {
-    let output =
-        command.stderr(Stdio::inherit()).output().with_context(|| not_started(command))?;
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| not_started(command))?;
     succeeded(command, output.status)?;
     Ok(output.stdout)
 }
@@ -132,7 +132,7 @@ fn quoted(word: &str) -> String {
 fn patiently(what: &str, begun: Instant, command: &mut Command) -> io::Result<Output> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn()?;
-    let (done, finished) = mpsc::channel();
+    let (done, finished) = mpsc::channel::<()>();
     let waiter = thread::spawn(move || {
         let output = child.wait_with_output();
         drop(done);

