@@ -1,0 +1,155 @@
+//! Envoy's bootstrap configuration.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde_json::{Value, json};
+
+use super::listener::{Listener, preserved_case, route, socket_address};
+use super::stats_tags;
+
+/// What an Envoy is started with.
+#[derive(Clone, Debug)]
+pub struct Bootstrap {
+    admin: SocketAddr,
+    concurrency: u32,
+    node: Value,
+    listeners: Vec<Listener>,
+    clusters: Vec<Value>,
+}
+
+// === impl Bootstrap ===
+
+impl Bootstrap {
+    /// No listener, no cluster, one worker, the admin interface on any free port.
+    #[must_use]
+    #[expect(
+        clippy::new_without_default,
+        reason = "an Envoy without a listener is nobody's default"
+    )]
+    pub fn new() -> Self {
+        Self {
+            admin: (Ipv4Addr::LOCALHOST, 0).into(),
+            concurrency: 1,
+            node: json!({ "id": "corsward", "cluster": "corsward" }),
+            listeners: Vec::new(),
+            clusters: Vec::new(),
+        }
+    }
+
+    /// One listener `main` that forwards everything to `upstream`, after `http_filters`.
+    #[must_use]
+    pub fn forwarding(upstream: SocketAddr, http_filters: impl IntoIterator<Item = Value>) -> Self {
+        let mut listener = Listener::new("main").routes([route("/", "upstream")]);
+        for filter in http_filters {
+            listener = listener.http_filter(filter);
+        }
+        Self::new().listener(listener).upstream("upstream", upstream)
+    }
+
+    /// With the admin interface on this address.
+    #[must_use]
+    pub fn admin(mut self, address: SocketAddr) -> Self {
+        self.admin = address;
+        self
+    }
+
+    /// With this many worker threads.
+    #[must_use]
+    pub fn concurrency(mut self, workers: u32) -> Self {
+        self.concurrency = workers;
+        self
+    }
+
+    /// With this node id and metadata (`{"LABELS": {…}}` as Istio writes it).
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "callers write `json!` in place")]
+    pub fn node(mut self, id: &str, metadata: Value) -> Self {
+        self.node = json!({ "id": id, "cluster": "corsward", "metadata": metadata });
+        self
+    }
+
+    /// With one more listener.
+    #[must_use]
+    pub fn listener(mut self, listener: Listener) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// With a cluster of one address that speaks HTTP/1.1.
+    #[must_use]
+    pub fn upstream(self, name: &str, address: SocketAddr) -> Self {
+        let endpoint = json!({ "endpoint": { "address": socket_address(address) } });
+        self.cluster(cluster(name, &[endpoint]))
+    }
+
+    /// With a cluster that has no endpoint: each request to it is answered 503.
+    #[must_use]
+    pub fn empty_upstream(self, name: &str) -> Self {
+        self.cluster(cluster(name, &[]))
+    }
+
+    /// With a cluster written out.
+    #[must_use]
+    pub fn cluster(mut self, cluster: Value) -> Self {
+        self.clusters.push(cluster);
+        self
+    }
+
+    pub(super) fn workers(&self) -> u32 {
+        self.concurrency
+    }
+
+    /// The text of the file: JSON, which is YAML too.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let bootstrap = json!({
+            "node": self.node,
+            "admin": { "address": socket_address(self.admin) },
+            "stats_config": { "stats_tags": stats_tags::rules() },
+            "overload_manager": overload_manager(),
+            "static_resources": {
+                "listeners": self.listeners.iter().map(Listener::render).collect::<Vec<_>>(),
+                "clusters": self.clusters,
+            },
+        });
+        format!("{bootstrap:#}\n")
+    }
+}
+
+/// A limit that is never reached, because Envoy warns at each start when there is none.
+fn overload_manager() -> Value {
+    json!({ "resource_monitors": [{
+        "name": "envoy.resource_monitors.global_downstream_max_connections",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+            "max_active_downstream_connections": 50000,
+        },
+    }]})
+}
+
+fn cluster(name: &str, endpoints: &[Value]) -> Value {
+    let unlimited = 1_000_000;
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{ "lb_endpoints": endpoints }],
+        },
+        "circuit_breakers": { "thresholds": [{
+            "max_connections": unlimited, "max_pending_requests": unlimited,
+            "max_requests": unlimited, "max_retries": unlimited,
+        }]},
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                // Below the keep-alive of usual back ends (gunicorn 2 s, Node 5 s).
+                "common_http_protocol_options": { "idle_timeout": "1s" },
+                "explicit_http_config": {
+                    "http_protocol_options": { "header_key_format": preserved_case() },
+                },
+            },
+        },
+    })
+}

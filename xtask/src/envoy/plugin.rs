@@ -1,0 +1,85 @@
+//! The filter as Envoy is told about it: module, identity, configuration.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+/// Name, `root_id` and `vm_id` are this everywhere: one VM per proxy, whatever it is configured with.
+pub const NAME: &str = "corsward";
+
+/// An envelope under which the filter does nothing.
+pub const INERT: &str = r#"{"v":1,"digest":"","onInvalid":"Keep","compiled":"{\"policies\":[]}"}"#;
+
+const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+
+/// A Wasm HTTP filter with its configuration.
+#[derive(Clone, Debug)]
+pub struct Plugin {
+    module: PathBuf,
+    name: String,
+    configuration: String,
+}
+
+// === impl Plugin ===
+
+impl Plugin {
+    /// The module at `module`, configured to do nothing.
+    #[must_use]
+    pub fn new(module: &Path) -> Self {
+        Self { module: module.into(), name: NAME.into(), configuration: INERT.into() }
+    }
+
+    /// With another name, root id and VM of its own.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// With the text that the plugin receives, usually an envelope.
+    #[must_use]
+    pub fn configured(mut self, configuration: impl Into<String>) -> Self {
+        self.configuration = configuration.into();
+        self
+    }
+
+    /// A static HTTP filter: no discovery, the configuration is in the bootstrap.
+    #[must_use]
+    pub fn http_filter(&self) -> Value {
+        json!({ "name": self.name, "typed_config": self.typed_config() })
+    }
+
+    /// The content of a discovery file that delivers it under `resource`.
+    #[must_use]
+    pub fn discovery_response(&self, resource: &str, version: &str) -> Value {
+        json!({
+            "version_info": version,
+            "resources": [{
+                "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+                "name": resource,
+                "typed_config": self.typed_config(),
+            }],
+        })
+    }
+
+    pub(super) fn typed_config(&self) -> Value {
+        json!({
+            "@type": WASM_TYPE,
+            "config": {
+                "name": self.name,
+                "root_id": self.name,
+                // A trap gets a fresh VM with the next request instead of a dead worker.
+                "failure_policy": "FAIL_RELOAD",
+                "vm_config": {
+                    "vm_id": self.name,
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": { "local": { "filename": self.module } },
+                },
+                "configuration": {
+                    "@type": "type.googleapis.com/google.protobuf.StringValue",
+                    "value": self.configuration,
+                },
+            },
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! A place in the filter chain whose content comes from a discovery file (ECDS).
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::plugin::{NAME, Plugin};
+
+/// An HTTP filter that Envoy reads from a file and swaps without closing a connection.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    name: String,
+    directory: PathBuf,
+    default: Option<Plugin>,
+}
+
+// === impl Slot ===
+
+impl Slot {
+    /// Filled from `directory/corsward.yaml`; until that exists, `default` runs.
+    #[must_use]
+    pub fn new(directory: &Path, default: Plugin) -> Self {
+        Self { name: NAME.into(), directory: directory.into(), default: Some(default) }
+    }
+
+    /// Under another resource name, read from another file.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Without anything to run before the first good configuration, as Istio has it.
+    #[must_use]
+    pub fn without_default(mut self) -> Self {
+        self.default = None;
+        self
+    }
+
+    /// The file that Envoy reads.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        self.directory.join(format!("{}.yaml", self.name))
+    }
+
+    /// Puts `plugin` into the file as publishers do: written beside it and renamed.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be written.
+    pub fn publish(&self, plugin: &Plugin, version: &str) -> std::io::Result<()> {
+        self.publish_text(&format!("{:#}\n", plugin.discovery_response(&self.name, version)))
+    }
+
+    /// Puts any text into the file, renamed into place.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be written.
+    pub fn publish_text(&self, text: &str) -> std::io::Result<()> {
+        let written = self.directory.join(format!(".{}.new", self.name));
+        std::fs::write(&written, text)?;
+        std::fs::rename(written, self.file())
+    }
+
+    /// The HTTP filter for a listener.
+    #[must_use]
+    pub fn http_filter(&self) -> Value {
+        let mut discovery = json!({
+            "config_source": {
+                "path_config_source": {
+                    "path": self.file(),
+                    "watched_directory": { "path": self.directory },
+                },
+            },
+            "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
+        });
+        if let Some(plugin) = &self.default {
+            discovery["default_config"] = plugin.typed_config();
+            discovery["apply_default_config_without_warming"] = json!(true);
+        }
+        json!({ "name": self.name, "config_discovery": discovery })
+    }
+}

@@ -1,0 +1,168 @@
+//! A child process that does not outlive us, however we end.
+
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+use std::{io, thread};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::wait;
+
+/// A running child; dropping it kills it.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+}
+
+/// A command on its way to the thread that spawns.
+struct Order {
+    command: Command,
+    reply: Sender<io::Result<Child>>,
+}
+
+// === impl Process ===
+
+impl Process {
+    /// Starts `command` in a process group of its own, so that Ctrl-C reaches only us and we stop
+    /// our children in order.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be started.
+    pub fn spawn(name: impl Into<String>, mut command: Command) -> Result<Self> {
+        let name = name.into();
+        die_with_parent(&mut command);
+        let child = spawn_from_lasting_thread(command).with_context(|| format!("start {name}"))?;
+        Ok(Self { name, child })
+    }
+
+    /// What it is called in messages.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not say.
+    pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().with_context(|| format!("ask after {}", self.name))
+    }
+
+    /// Sends SIGTERM, waits `patience`, then kills.
+    ///
+    /// # Errors
+    ///
+    /// When the process cannot be signalled or had to be killed.
+    pub fn stop(&mut self, patience: Duration) -> Result<ExitStatus> {
+        if let Some(status) = self.exited()? {
+            return Ok(status);
+        }
+        kill_process(Pid::from_child(&self.child), Signal::TERM)
+            .with_context(|| format!("stop {}", self.name))?;
+        let what = format!("{} to stop", self.name);
+        let stopped = wait::until(&what, patience, || Ok(self.child.try_wait()?));
+        if stopped.is_err() {
+            self.kill();
+        }
+        stopped
+    }
+
+    fn kill(&mut self) {
+        // Both fail only when the child has ended and been reaped already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Lets the kernel kill the child when its parent is gone, be it by SIGKILL.
+fn die_with_parent(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+    command.process_group(0);
+    #[cfg(target_os = "linux")]
+    // SAFETY: one system call, which is async-signal-safe and allocates nothing.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            Ok(())
+        });
+    }
+}
+
+/// The kernel's "parent" is the *thread* that spawned. Threads of tests end before their process
+/// does, so every child is spawned from one thread that lasts.
+fn spawn_from_lasting_thread(command: Command) -> io::Result<Child> {
+    static ORDERS: OnceLock<Mutex<Sender<Order>>> = OnceLock::new();
+    let orders = ORDERS.get_or_init(|| {
+        let (sender, receiver) = channel();
+        thread::spawn(move || serve(&receiver));
+        Mutex::new(sender)
+    });
+    let (reply, answer) = channel();
+    let gone = |_| io::Error::other("the spawning thread is gone");
+    let order = Order { command, reply };
+    orders
+        .lock()
+        .map_err(|_| io::ErrorKind::Other)?
+        .send(order)
+        .map_err(|_| io::ErrorKind::Other)?;
+    answer.recv().map_err(gone)?
+}
+
+fn serve(orders: &Receiver<Order>) {
+    for mut order in orders {
+        // Whoever ordered may have given up waiting.
+        let _ = order.reply.send(order.command.spawn());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sleeper() -> Command {
+        let mut command = Command::new("sleep");
+        command.arg("600");
+        command
+    }
+
+    #[test]
+    fn a_child_outlives_the_thread_that_asked_for_it() {
+        let mut process =
+            thread::spawn(|| Process::spawn("sleep", sleeper()).unwrap()).join().unwrap();
+        assert_eq!(process.exited().unwrap(), None);
+        process.stop(Duration::from_secs(5)).unwrap();
+    }
+
+    #[test]
+    fn a_dropped_child_is_gone() {
+        let process = Process::spawn("sleep", sleeper()).unwrap();
+        let pid = Pid::from_child(&process.child);
+        drop(process);
+        assert!(rustix::process::test_kill_process(pid).is_err());
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let error = Process::spawn("the moon", Command::new("/nowhere/moon")).unwrap_err();
+        assert_eq!(error.to_string(), "start the moon");
+    }
+}
