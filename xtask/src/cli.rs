@@ -1,15 +1,21 @@
 //! The verbs and their manual.
 
+use std::io;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
-use crate::{demo, wasm};
+use crate::{demo, fuzz, generate, lint, test, wasm};
 
-/// corsward's verbs.
+/// Everything one does with corsward's sources, each by one verb
+///
+/// What a verb needs and this machine lacks (the wasm target, Envoy, a browser …) it fetches into
+/// ~/.cache/corsward or, as root on Debian, installs with apt-get, and says so. ENVOY_BIN,
+/// CHROMIUM_BIN, WRK_BIN and the like name a program of your own instead.
 #[derive(Parser, Debug)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -20,8 +26,54 @@ struct Cli {
 enum Verb {
     /// Show CORS at work: operator, Envoy and sample back ends, on this machine
     Demo(demo::Args),
-    /// Build the filter for Envoy and check that it keeps within its size
+
+    /// Prove everything: lints, unit tests, and the built filter in a real Envoy and a browser
+    ///
+    /// Prints each command that it runs, and at the end cargo's own result line of each test
+    /// binary. A plain `cargo test --workspace` runs the same tests without the lints.
+    #[command(after_long_help = "Examples:
+  cargo xtask test                 what CI runs
+  cargo xtask test --no-browser    without Chromium")]
+    Test(test::Args),
+
+    /// Check format, lints, dependencies and generated files
+    ///
+    /// The filter is linted twice: natively with the rest, and for the target it is shipped for.
+    /// Dependencies are judged by cargo-deny, when it is installed, and deny.toml.
+    Lint,
+
+    /// Build the filter as Envoy loads it, and check its size
+    ///
+    /// Prints the path of the module and its size; fails above 200 KiB.
+    #[command(after_long_help = "Example:
+  cargo xtask wasm && ls -l target/wasm32-wasip1/wasm/corsward_filter.wasm")]
     Wasm,
+
+    /// Write the files that are generated and committed
+    ///
+    /// crds/corspolicies.yaml, from the types of the operator; and
+    /// operator/src/judge/ancestors.txt, from the rules of the public suffix list.
+    #[command(after_long_help = "Examples:
+  cargo xtask generate             after a change of operator/src/api
+  cargo xtask generate --check     is anything out of date?")]
+    Generate(generate::Args),
+
+    /// Try the laws of the core on random inputs
+    ///
+    /// Needs the nightly toolchain and cargo-fuzz; both are installed when rustup is here.
+    #[command(after_long_help = "Examples:
+  cargo xtask fuzz                            every target for a minute
+  cargo xtask fuzz wire_decode --seconds 600  one target for ten")]
+    Fuzz(fuzz::Args),
+
+    /// Print what teaches your shell these verbs, under the name `xtask`
+    #[command(after_long_help = "Example:
+  alias xtask='cargo xtask'
+  cargo xtask completions bash > ~/.local/share/bash-completion/completions/xtask")]
+    Completions {
+        /// The shell to teach
+        shell: Shell,
+    },
 }
 
 /// Runs the verb that the command line names.
@@ -42,7 +94,15 @@ impl Verb {
     fn run(self) -> Result<()> {
         match self {
             Self::Demo(args) => demo::run(&args),
+            Self::Test(args) => test::run(&args),
+            Self::Lint => lint::run(),
             Self::Wasm => wasm::run(),
+            Self::Generate(args) => generate::run(&args),
+            Self::Fuzz(args) => fuzz::run(&args),
+            Self::Completions { shell } => {
+                clap_complete::generate(shell, &mut Cli::command(), "xtask", &mut io::stdout());
+                Ok(())
+            }
         }
     }
 }
@@ -50,10 +110,26 @@ impl Verb {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_readme_commands_parse() {
+        for line in [
+            "xtask demo",
+            "xtask test",
+            "xtask test --no-browser",
+            "xtask lint",
+            "xtask wasm",
+            "xtask generate --check",
+            "xtask fuzz",
+            "xtask fuzz wire_decode --seconds 5",
+            "xtask completions zsh",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::{command, wasm};
 
 /// The cargo-fuzz that the fuzz targets are run with.
-const CARGO_FUZZ_VERSION: &str = "0.13.1";
+const CARGO_FUZZ_VERSION: &str = "0.13.2";
 
 /// Makes sure that the filter's target can be compiled for.
 ///

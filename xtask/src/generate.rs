@@ -1,0 +1,64 @@
+//! `cargo xtask generate`: the committed files that a program writes.
+
+mod ancestors;
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{build, command, paths};
+
+/// What the verb accepts.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Write nothing; fail when a file is not what would be written
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// A committed file and what says how it must read.
+struct Generated {
+    path: &'static str,
+    content: fn() -> Result<String>,
+}
+
+/// The ancestors come first: the operator, which prints the resource, is compiled with them.
+const FILES: [Generated; 2] = [
+    Generated { path: "operator/src/judge/ancestors.txt", content: ancestors::generate },
+    Generated { path: "crds/corspolicies.yaml", content: resource },
+];
+
+/// Writes the generated files, or with `check` says which are out of date.
+///
+/// # Errors
+///
+/// When one cannot be generated or written, or is out of date.
+pub fn run(args: &Args) -> Result<()> {
+    let mut stale = Vec::new();
+    for Generated { path, content } in FILES {
+        let wanted = content().with_context(|| format!("cannot generate {path}"))?;
+        let file = paths::root().join(path);
+        if fs::read_to_string(&file).is_ok_and(|found| found == wanted) {
+            eprintln!("{path}: up to date");
+        } else if args.check {
+            stale.push(path);
+        } else {
+            fs::write(&file, wanted).with_context(|| format!("cannot write {path}"))?;
+            eprintln!("{path}: written");
+        }
+    }
+    if !stale.is_empty() {
+        bail!(
+            "out of date: {}; run `cargo xtask generate` and commit the change",
+            stale.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// The resource as `kubectl apply` wants it.
+fn resource() -> Result<String> {
+    let printed = command::read(Command::new(build::operator()?).arg("crd"))?;
+    Ok(String::from_utf8(printed)?)
+}

@@ -1,0 +1,35 @@
+//! `cargo xtask lint`: everything that can be judged without running the product.
+
+use anyhow::Result;
+
+use crate::{command, generate, tools, wasm};
+
+/// Checks format, lints, dependencies and the freshness of generated files.
+///
+/// # Errors
+///
+/// When one of them is not in order.
+pub fn run() -> Result<()> {
+    cargo("fmt --all --check")?;
+    cargo("clippy --workspace --all-targets -- -D warnings")?;
+    tools::wasm_target()?;
+    let filter = format!("clippy -p corsward-filter --target {} -- -D warnings", wasm::TARGET);
+    cargo(&filter)?;
+    dependencies()?;
+    generate::run(&generate::Args { check: true })
+}
+
+/// Judges the dependencies by `deny.toml`. Advisories are left out: they change from day to day
+/// and need the network, so they would turn a tree red that nobody touched.
+fn dependencies() -> Result<()> {
+    if command::find("cargo-deny").is_none() {
+        eprintln!("left out: cargo-deny is not here (`cargo install --locked cargo-deny`)");
+        return Ok(());
+    }
+    cargo("deny check bans licenses sources")
+}
+
+/// Runs cargo with the words of a line.
+fn cargo(line: &str) -> Result<()> {
+    command::run(command::cargo().args(line.split(' ')))
+}

@@ -1,0 +1,75 @@
+//! `cargo xtask test`: the whole proof, from the lints to a browser.
+
+mod summary;
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::{build, command, lint, tools, wasm};
+use summary::Summary;
+
+/// Tells the tests that drive a browser to leave themselves out.
+pub const NO_BROWSER: &str = "CORSWARD_NO_BROWSER";
+
+/// What the verb accepts.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Leave out what drives Chromium
+    #[arg(long)]
+    pub no_browser: bool,
+}
+
+/// Lints, builds, and runs every test of the workspace.
+///
+/// # Errors
+///
+/// When a tool cannot be had, something does not build, or a test fails.
+pub fn run(args: &Args) -> Result<()> {
+    let begun = Instant::now();
+    let step = |title: &str| eprintln!("\n=== {title} ({} s) ===", begun.elapsed().as_secs());
+
+    step("tools");
+    tools(args)?;
+    step("lint");
+    lint::run()?;
+    step("the filter");
+    wasm::run()?;
+    step("the operator");
+    build::operator()?;
+    step("tests");
+    let (succeeded, summary) = cargo_test(args)?;
+
+    step("summary");
+    print!("{summary}");
+    if args.no_browser {
+        println!("left out: the browser (--no-browser)");
+    }
+    if !succeeded {
+        bail!("`cargo test` failed: see above");
+    }
+    Ok(())
+}
+
+/// Gets the tools before anything long begins, so that a missing one is known at once.
+fn tools(args: &Args) -> Result<()> {
+    eprintln!("Envoy: {}", tools::envoy(tools::ENVOY_VERSION)?.display());
+    eprintln!("wrk: {}", tools::wrk()?.display());
+    if !args.no_browser {
+        eprintln!("Chromium: {}", tools::chromium()?.display());
+        eprintln!("Node.js: {}", tools::node()?.display());
+        eprintln!("playwright-core: {}", tools::playwright()?.display());
+    }
+    Ok(())
+}
+
+fn cargo_test(args: &Args) -> Result<(bool, Summary)> {
+    let mut test = command::cargo();
+    test.args(["test", "--workspace", "--no-fail-fast"]);
+    if args.no_browser {
+        test.env(NO_BROWSER, "1");
+    }
+    let mut summary = Summary::default();
+    let succeeded = command::watch(&mut test, |line| summary.read(line))?;
+    Ok((succeeded, summary))
+}
