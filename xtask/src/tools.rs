@@ -71,9 +71,10 @@ impl Program {
         if let Some(found) = self.find() {
             return Ok(found);
         }
-        debian::install(self.names[0], self.package)
-            .with_context(|| format!("or name it in {}", self.variable))?;
-        self.find().with_context(|| format!("{} holds no {}", self.package, self.names[0]))
+        debian::install(self.names[0], self.package, self.variable)?;
+        self.find().with_context(|| {
+            format!("the package {} brought no {} to the PATH", self.package, self.names[0])
+        })
     }
 
     fn find(&self) -> Option<PathBuf> {

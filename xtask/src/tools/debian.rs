@@ -6,17 +6,20 @@ use anyhow::{Result, bail};
 
 use crate::command;
 
-/// Installs `package`, which holds `program`.
+/// Installs `package`, which holds `program`; `variable` may name another.
 ///
 /// # Errors
 ///
 /// When that is not possible here: the error says how to get the program.
-pub(super) fn install(program: &str, package: &str) -> Result<()> {
+pub(super) fn install(program: &str, package: &str, variable: &str) -> Result<()> {
     if command::find("apt-get").is_none() {
-        bail!("{program} is missing: install it with the package manager of this system");
+        bail!("{program} is missing: install it as this system does, or name it in {variable}");
     }
     if !is_root() {
-        bail!("{program} is missing: install it with `sudo apt-get install {package}`");
+        bail!(
+            "{program} is missing: install it with `sudo apt-get install {package}`, \
+             or name it in {variable}"
+        );
     }
     eprintln!("{program} is missing: installing the Debian package {package}");
     let mut update = Command::new("apt-get");

