@@ -173,3 +173,51 @@ fn is_executable(file: &Path) -> bool {
 fn is_executable(file: &Path) -> bool {
     file.is_file()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]);
+        shell
+    }
+
+    #[test]
+    fn a_command_is_shown_as_one_would_type_it() {
+        for (why, script, want) in [
+            ("a plain word", "true", "sh -c true"),
+            ("a space", "echo a", "sh -c 'echo a'"),
+            ("a quote", "it's", r"sh -c 'it'\''s'"),
+            ("nothing", "", "sh -c ''"),
+        ] {
+            assert_eq!(shown(&shell(script)), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_failure_repeats_the_end_of_what_was_printed() {
+        let failed = wait_for("fetching", &mut shell("seq 30; echo no such host >&2; exit 3"));
+        let said = failed.unwrap_err().to_string();
+        assert!(said.starts_with("fetching: `sh -c "), "{said}");
+        assert!(said.contains("exit status: 3"), "{said}");
+        assert!(said.ends_with("\n  30\n  no such host"), "{said}");
+        assert!(!said.contains("\n  5\n"), "{said}");
+    }
+
+    #[test]
+    fn both_outputs_are_watched_in_their_order() {
+        let mut lines = Vec::new();
+        let mut command = shell("echo one; echo two >&2; echo three; exit 1");
+        let succeeded = watch(&mut command, |line| lines.push(line.to_owned())).unwrap();
+        assert_eq!(lines, ["one", "two", "three"]);
+        assert!(!succeeded);
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let error = run(&mut Command::new("corsward-no-such-program")).unwrap_err();
+        assert_eq!(error.to_string(), "`corsward-no-such-program` did not start");
+    }
+}

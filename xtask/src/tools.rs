@@ -7,7 +7,7 @@ mod rust;
 
 use std::env;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
@@ -94,24 +94,56 @@ fn named_by(variable: &str) -> Result<Option<PathBuf>> {
     Ok(Some(file))
 }
 
-/// Something in the cache, fetched once even when several processes ask at the same time: `fetch`
-/// gets an empty folder beside it and says which path of that folder becomes `name`.
+/// Something in the cache, fetched once.
 fn cached(name: &str, fetch: impl FnOnce(&TempDir) -> Result<PathBuf>) -> Result<PathBuf> {
-    let place = paths::cache().join(name);
+    fetched_once(&paths::cache().join(name), fetch)
+}
+
+/// What is at `place`, fetched once even when several processes ask at the same time: `fetch` gets
+/// an empty folder beside it and says which path of that folder is to stand at `place`.
+fn fetched_once(place: &Path, fetch: impl FnOnce(&TempDir) -> Result<PathBuf>) -> Result<PathBuf> {
     if place.exists() {
-        return Ok(place);
+        return Ok(place.to_owned());
     }
     let parent = place.parent().context("a place in the cache has a parent")?;
     fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     let lock = File::create(parent.join(".lock"))?;
     if lock.try_lock().is_err() {
-        eprintln!("waiting for the process that is fetching {name} …");
+        eprintln!("waiting for the process that is fetching {} …", place.display());
         lock.lock()?;
     }
     if !place.exists() {
         let folder = tempfile::Builder::new().prefix(".fetch-").tempdir_in(parent)?;
-        let fetched = fetch(&folder)?;
-        fs::rename(fetched, &place)?;
+        fs::rename(fetch(&folder)?, place)?;
     }
-    Ok(place)
+    Ok(place.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fetches a file, or fails after having begun to.
+    fn fetch(place: &Path, content: Option<&str>) -> Result<PathBuf> {
+        fetched_once(place, |folder| {
+            let file = folder.path().join("half");
+            fs::write(&file, content.unwrap_or("half"))?;
+            content.context("the network went away")?;
+            Ok(file)
+        })
+    }
+
+    #[test]
+    fn a_fetch_that_fails_leaves_nothing_and_one_that_succeeds_is_the_last() {
+        let cache = tempfile::tempdir().unwrap();
+        let place = cache.path().join("tool-1/tool");
+        assert!(fetch(&place, None).is_err());
+        assert!(!place.exists());
+        for asked in ["first", "second"] {
+            fetch(&place, Some(asked)).unwrap();
+            assert_eq!(fs::read_to_string(&place).unwrap(), "first", "asked {asked}");
+        }
+        let left = fs::read_dir(place.parent().unwrap()).unwrap().count();
+        assert_eq!(left, 2, "the tool and its lock");
+    }
 }
