@@ -200,6 +200,15 @@ impl Envoy {
         self.process.exited()
     }
 
+    /// Refuses to go on when it has ended.
+    ///
+    /// # Errors
+    ///
+    /// When it has; the sentence holds the last lines of its log.
+    pub fn ensure_running(&mut self) -> Result<()> {
+        ensure_running(&mut self.process, &self.log)
+    }
+
     /// Stops it and waits until it is gone.
     ///
     /// # Errors

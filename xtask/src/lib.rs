@@ -11,6 +11,7 @@ pub mod demo;
 pub mod envoy;
 pub mod fuzz;
 pub mod generate;
+pub mod http;
 pub mod lint;
 pub mod paths;
 pub mod ports;

@@ -1,6 +1,6 @@
 //! A child process that does not outlive us, however we end.
 
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -52,6 +52,21 @@ impl Process {
         self.child.id()
     }
 
+    /// Its standard error, once, if the command made it a pipe.
+    pub fn stderr(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
+    }
+
+    /// Its standard output, once, if the command made it a pipe.
+    pub fn stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Its standard input, once, if the command made it a pipe.
+    pub fn stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
     /// How it ended, if it has.
     ///
     /// # Errors
@@ -59,6 +74,20 @@ impl Process {
     /// When the system does not say.
     pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
         self.child.try_wait().with_context(|| format!("ask after {}", self.name))
+    }
+
+    /// Waits until it ends by itself, and kills it when it does not.
+    ///
+    /// # Errors
+    ///
+    /// When it had to be killed.
+    pub fn wait(&mut self, patience: Duration) -> Result<ExitStatus> {
+        let what = format!("{} to end", self.name);
+        let ended = wait::until(&what, patience, || Ok(self.child.try_wait()?));
+        if ended.is_err() {
+            self.kill();
+        }
+        ended
     }
 
     /// Sends SIGTERM, waits `patience`, then kills.
@@ -72,12 +101,7 @@ impl Process {
         }
         kill_process(Pid::from_child(&self.child), Signal::TERM)
             .with_context(|| format!("stop {}", self.name))?;
-        let what = format!("{} to stop", self.name);
-        let stopped = wait::until(&what, patience, || Ok(self.child.try_wait()?));
-        if stopped.is_err() {
-            self.kill();
-        }
-        stopped
+        self.wait(patience)
     }
 
     fn kill(&mut self) {

@@ -1,5 +1,7 @@
 //! Waiting for a condition, with a deadline.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -11,7 +13,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 ///
-/// When `probe` gives up, or `deadline` passes: the sentence then names `what` was awaited.
+/// When `probe` gives up, or `deadline` passes: the sentence then names `what` was awaited; or when
+/// the process was told to stop.
 pub fn until<T>(
     what: &str,
     deadline: Duration,
@@ -22,9 +25,19 @@ pub fn until<T>(
         if let Some(value) = probe()? {
             return Ok(value);
         }
+        if stop_flag().load(Ordering::Relaxed) {
+            bail!("told to stop while waiting for {what}");
+        }
         if start.elapsed() > deadline {
             bail!("waited {} s in vain for {what}", deadline.as_secs_f32());
         }
         std::thread::sleep(LOOK_EVERY);
     }
+}
+
+/// Once this is set, every wait is given up: for handlers of signals.
+#[must_use]
+pub fn stop_flag() -> &'static Arc<AtomicBool> {
+    static TOLD_TO_STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    TOLD_TO_STOP.get_or_init(Arc::default)
 }

@@ -2,44 +2,36 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
-use ureq::Agent;
+
+use crate::http::Client;
 
 /// Counters and gauges by their name in Envoy.
 pub type Stats = BTreeMap<String, u64>;
 
 /// The admin interface of one Envoy.
-#[derive(Debug)]
-pub struct Admin {
-    address: SocketAddr,
-    agent: Agent,
-}
+#[derive(Clone, Debug)]
+pub struct Admin(Client);
 
 // === impl Admin ===
 
 impl Admin {
     pub(super) fn new(address: SocketAddr) -> Self {
-        let agent = Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(30)))
-            .http_status_as_error(false)
-            .build()
-            .into();
-        Self { address, agent }
+        Self(Client::new(address))
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address()
     }
 
     /// Whether Envoy serves.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.get("/ready").is_ok()
+        self.0.get("/ready").is_ok()
     }
 
     /// The body of an answer to `GET path`.
@@ -48,15 +40,7 @@ impl Admin {
     ///
     /// When it does not answer 200.
     pub fn get(&self, path: &str) -> Result<String> {
-        let mut response = self
-            .agent
-            .get(format!("http://{}{path}", self.address))
-            .call()
-            .with_context(|| format!("ask Envoy's admin interface for {path}"))?;
-        let status = response.status();
-        let body = response.body_mut().with_config().limit(u64::MAX).read_to_string()?;
-        ensure!(status == 200, "Envoy's admin interface answers {path} with {status}: {body}");
-        Ok(body)
+        self.0.get(path)
     }
 
     /// An answer parsed as JSON.
@@ -65,7 +49,7 @@ impl Admin {
     ///
     /// When it does not answer 200 with JSON.
     pub fn json(&self, path: &str) -> Result<Value> {
-        serde_json::from_str(&self.get(path)?).with_context(|| format!("{path} is not JSON"))
+        self.0.json(path)
     }
 
     /// Every counter and gauge.
@@ -75,6 +59,16 @@ impl Admin {
     /// When it does not answer.
     pub fn stats(&self) -> Result<Stats> {
         Ok(parse_stats(&self.get("/stats")?))
+    }
+
+    /// One counter or gauge, if Envoy has it.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer.
+    pub fn stat(&self, name: &str) -> Result<Option<u64>> {
+        let filter = name.replace('.', "%5C.");
+        Ok(parse_stats(&self.get(&format!("/stats?filter=^{filter}$"))?).remove(name))
     }
 
     /// Every metric as Prometheus reads it, with labels.

@@ -1,0 +1,132 @@
+//! The demo's page in a real browser.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::process::Process;
+use crate::{paths, tools};
+
+/// How long a browser may take for a table.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A browser that has the page open.
+#[derive(Debug)]
+pub struct Browser {
+    process: Process,
+    tables: Receiver<String>,
+}
+
+/// What the page showed after one run of its calls.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Table {
+    /// The configuration under which every row ran.
+    pub in_force: Option<u64>,
+    /// The rows, in the order of the page.
+    pub rows: Vec<Row>,
+}
+
+/// A call, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// The call's name in `examples/page/rows.json`.
+    pub id: String,
+    /// What the browser let the page see.
+    pub said: String,
+    /// What it should.
+    pub expected: String,
+}
+
+// === impl Browser ===
+
+impl Browser {
+    /// Opens `url` in Chromium.
+    ///
+    /// # Errors
+    ///
+    /// When Chromium, Node.js or playwright-core are missing and cannot be had.
+    pub fn open(url: &str) -> Result<Self> {
+        let mut command = Command::new(tools::node()?);
+        command
+            .arg(paths::root().join("xtask/src/demo/browser.cjs"))
+            .arg(tools::playwright()?)
+            .arg(tools::chromium()?)
+            .arg(url)
+            // It closes the browser when this pipe closes.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut process = Process::spawn("the browser", command)?;
+        let stdout = process.stdout().context("the browser's stdout is a pipe")?;
+        let (sender, tables) = channel();
+        thread::spawn(move || pass_on(stdout, &sender));
+        Ok(Self { process, tables })
+    }
+
+    /// Waits for the table of the next run.
+    ///
+    /// # Errors
+    ///
+    /// When the browser ends or takes too long.
+    pub fn next_table(&self) -> Result<Table> {
+        match self.tables.recv_timeout(PATIENCE) {
+            Ok(line) => serde_json::from_str(&line).with_context(|| format!("a table: {line}")),
+            Err(RecvTimeoutError::Timeout) => bail!("the page did not finish its table in time"),
+            Err(RecvTimeoutError::Disconnected) => bail!("the browser ended; see above why"),
+        }
+    }
+
+    /// Waits for a table that ran under another configuration than `in_force`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Browser::next_table`].
+    pub fn table_after(&self, in_force: Option<u64>) -> Result<Table> {
+        loop {
+            let table = self.next_table()?;
+            if table.in_force != in_force {
+                return Ok(table);
+            }
+        }
+    }
+
+    /// Closes it.
+    ///
+    /// # Errors
+    ///
+    /// When it had to be killed.
+    pub fn close(mut self) -> Result<()> {
+        drop(self.process.stdin());
+        self.process.wait(PATIENCE).map(drop)
+    }
+}
+
+// === impl Table ===
+
+impl Table {
+    /// The rows in which the browser said something else than expected.
+    #[must_use]
+    pub fn disagreements(&self) -> Vec<&Row> {
+        self.rows.iter().filter(|row| row.said != row.expected).collect()
+    }
+
+    /// What the browser said in the row `id`.
+    #[must_use]
+    pub fn said(&self, id: &str) -> Option<&str> {
+        self.rows.iter().find(|row| row.id == id).map(|row| row.said.as_str())
+    }
+}
+
+fn pass_on(stdout: ChildStdout, tables: &Sender<String>) {
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        if tables.send(line).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The operator as a child process.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStderr, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::envoy::tail;
+use crate::http::Client;
+use crate::ports;
+use crate::process::Process;
+
+/// How long it may take to stop.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running operator that turns a folder of policies into a discovery file.
+pub(super) struct Operator {
+    process: Process,
+    admin: Client,
+    log: PathBuf,
+}
+
+// === impl Operator ===
+
+impl Operator {
+    /// Starts it; `folder` takes its state and log, `published` what Envoy reads.
+    pub(super) fn spawn(
+        program: &Path,
+        module: &Path,
+        policies: &Path,
+        published: &Path,
+        folder: &Path,
+    ) -> Result<Self> {
+        let admin = SocketAddr::from(([127, 0, 0, 1], ports::free()));
+        let log = folder.join("operator.log");
+        let mut command = Command::new(program);
+        command
+            .args(["run", "--source", &format!("dir:{}", policies.display())])
+            .args(["--publish", &format!("file:{}", published.display())])
+            .arg("--module")
+            .arg(module)
+            .args(["--admin", &admin.to_string()])
+            .arg("--state")
+            .arg(folder.join("last-good.json"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut process = Process::spawn("the operator", command)?;
+        let said = process.stderr().context("the operator's stderr is a pipe")?;
+        let file = File::create(&log)?;
+        thread::spawn(move || pass_on(said, file));
+        Ok(Self { process, admin: Client::new(admin), log })
+    }
+
+    pub(super) fn admin(&self) -> &Client {
+        &self.admin
+    }
+
+    pub(super) fn ensure_running(&mut self) -> Result<()> {
+        if let Some(status) = self.process.exited()? {
+            bail!("the operator ended ({status}); its log ends with:\n{}", tail(&self.log));
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop(mut self) -> Result<()> {
+        self.process.stop(PATIENCE).map(drop)
+    }
+}
+
+/// What it says goes to its log, for the message when it dies, and to whoever runs the demo.
+fn pass_on(said: ChildStderr, mut log: File) {
+    for line in BufReader::new(said).lines().map_while(Result::ok) {
+        // Neither a full disk nor a closed terminal may stop the operator.
+        let _ = writeln!(log, "{line}");
+        let _ = writeln!(std::io::stderr(), "operator: {line}");
+    }
+}

@@ -1,0 +1,158 @@
+//! Operator and Envoy: a folder of policies in force on a listener.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use std::{fs, io, thread};
+
+use anyhow::Result;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::operator::Operator;
+use crate::envoy::{Admin, Bootstrap, Envoy, Plugin, Slot};
+use crate::http::Client;
+use crate::{build, tools, wait, wasm};
+
+/// How long the first configuration may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The filter's gauge: which configuration it runs.
+const DIGEST_GAUGE: &str = "wasmcustom.corsward.config.digest";
+
+/// The programs that a stack consists of.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    envoy: PathBuf,
+    operator: PathBuf,
+    module: PathBuf,
+}
+
+/// Operator and Envoy at work. Dropping it ends both and removes what they wrote.
+pub(super) struct Stack {
+    // Fields are dropped in this order: the folder last.
+    operator: Operator,
+    envoy: Envoy,
+    slot: Slot,
+    _folder: TempDir,
+}
+
+/// Asks a stack what is in force, also from other threads.
+#[derive(Clone)]
+pub(super) struct Watch {
+    operator: Client,
+    envoy: Admin,
+}
+
+/// What a [`Watch`] saw.
+pub(super) struct Seen {
+    /// The digest of the configuration that Envoy runs, as far as a gauge holds it.
+    pub(super) in_force: Option<u64>,
+    /// The operator's own account of every policy.
+    pub(super) policies: Value,
+}
+
+// === impl Programs ===
+
+impl Programs {
+    /// Builds filter and operator, and finds or fetches Envoy.
+    ///
+    /// # Errors
+    ///
+    /// When something does not compile or cannot be had.
+    pub fn get() -> Result<Self> {
+        let envoy = thread::spawn(|| tools::envoy(tools::ENVOY_VERSION));
+        let module = wasm::build()?;
+        let operator = build::operator()?;
+        let envoy = envoy.join().map_err(|_| io::Error::other("fetching Envoy panicked"))??;
+        Ok(Self { envoy, operator, module })
+    }
+}
+
+// === impl Stack ===
+
+impl Stack {
+    /// Starts both and waits until the first configuration is in force. `bootstrap` gets the filter
+    /// to put into its listener.
+    pub(super) fn start(
+        programs: &Programs,
+        policies: &Path,
+        bootstrap: impl FnOnce(Value) -> Bootstrap,
+    ) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("corsward-demo-").tempdir()?;
+        let published = folder.path().join("published");
+        fs::create_dir(&published)?;
+        let Programs { envoy, operator, module } = programs;
+        let slot = Slot::new(&published, Plugin::new(module));
+        let operator = Operator::spawn(operator, module, policies, &published, folder.path())?;
+        let bootstrap = bootstrap(slot.http_filter());
+        // Refused requests are reported there, a line each.
+        let stdout = Stdio::from(io::stderr());
+        let envoy = Envoy::spawn(envoy, &bootstrap, folder.path(), stdout)?;
+        let mut stack = Self { operator, envoy, slot, _folder: folder };
+        stack.envoy.wait_until_ready()?;
+        stack.wait_until_in_force()?;
+        Ok(stack)
+    }
+
+    pub(super) fn envoy(&self) -> &Envoy {
+        &self.envoy
+    }
+
+    pub(super) fn operator_addr(&self) -> SocketAddr {
+        self.operator.admin().address()
+    }
+
+    pub(super) fn watch(&self) -> Watch {
+        Watch { operator: self.operator.admin().clone(), envoy: self.envoy.admin().clone() }
+    }
+
+    /// Waits until Envoy runs what the operator has published.
+    ///
+    /// The gauge is written on Envoy's main thread, just before that thread hands the configuration
+    /// to the workers, and the admin interface answers on the same thread: once it shows the new
+    /// digest, every worker has the change in its queue, before any request that comes later.
+    pub(super) fn wait_until_in_force(&mut self) -> Result<()> {
+        wait::until("the first configuration to be in force", PATIENCE, || {
+            self.ensure_running()?;
+            let Some(published) = self.published_digest() else { return Ok(None) };
+            let in_force = self.envoy.admin().stat(DIGEST_GAUGE)?;
+            Ok((in_force == Some(published)).then_some(()))
+        })
+    }
+
+    pub(super) fn ensure_running(&mut self) -> Result<()> {
+        self.operator.ensure_running()?;
+        self.envoy.ensure_running()
+    }
+
+    pub(super) fn stop(self) -> Result<()> {
+        self.envoy.stop()?;
+        self.operator.stop()
+    }
+
+    /// The digest in the discovery file, cut to what a gauge holds.
+    fn published_digest(&self) -> Option<u64> {
+        let text = fs::read_to_string(self.slot.file()).ok()?;
+        let (_, digest) = text.split_once("sha256:")?;
+        gauge_of(digest.get(..64)?)
+    }
+}
+
+// === impl Watch ===
+
+impl Watch {
+    pub(super) fn look(&self) -> Result<Seen> {
+        Ok(Seen {
+            in_force: self.envoy.stat(DIGEST_GAUGE)?,
+            policies: self.operator.json("/policies")?,
+        })
+    }
+}
+
+/// The first 53 bits of a digest: a gauge that passes through a double keeps no more.
+fn gauge_of(hexadecimal: &str) -> Option<u64> {
+    let bits = u64::from_str_radix(hexadecimal.get(..16)?, 16).ok()?;
+    Some(bits >> 11)
+}
