@@ -1,12 +1,129 @@
-//! The decision, in the order of the Fetch standard's steps.
+//! The decision, in the order of the Fetch standard's steps. No header is written here: a decision is a value.
 
-use crate::compiled::Compiled;
-use crate::decision::{Action, Decision};
+mod actual;
+mod agreement;
+mod edits;
+mod inquiry;
+mod preflight;
+mod same_origin;
+
+use crate::compiled::{Block, Compiled, CompiledCors};
+use crate::decide::inquiry::{CorsRequest, Inquiry};
+use crate::decision::{
+    Action, Decision, Diagnosis, Outcome, Refusal, Rehearsal, Requested, RequestKind, ResponsePlan, Sharing,
+    Verdict,
+};
+use crate::origin::OriginHeader;
 use crate::request::Request;
+use crate::table::Selection;
 
 /// Decides what to do with `request`.
 #[must_use]
 pub fn decide<'c>(compiled: &'c Compiled, request: &impl Request) -> Decision<'c> {
-    let _ = (compiled, request);
-    Decision { action: Action::Passthrough, verdict: None, rehearsal: None }
+    let inquiry = Inquiry::new(request);
+    let active = inquiry.select(&compiled.active);
+    let rehearsed = inquiry.select(&compiled.rehearsed);
+    let rehearsal = rehearsed.and_then(|selection| rehearse(&selection, &inquiry));
+    let Some(selection) = active else {
+        return Decision { action: Action::Passthrough, verdict: None, rehearsal };
+    };
+    let verdict = judge(&selection, &inquiry);
+    let action = act(&selection, &inquiry, verdict.as_ref());
+    Decision { action, verdict, rehearsal }
+}
+
+/// What the selected block says about a CORS request; `None` about any other.
+fn judge<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_, R>) -> Option<Verdict> {
+    let (kind, outcome) = match inquiry.cors_request() {
+        CorsRequest::NotCors => return None,
+        CorsRequest::Preflight { .. } => {
+            (RequestKind::Preflight, preflight::judge(selection, inquiry))
+        }
+        CorsRequest::Actual => (RequestKind::Actual, actual::judge(selection, inquiry)),
+    };
+    Some(Verdict { block: selection.block.clone(), kind, outcome })
+}
+
+/// What follows from a verdict.
+fn act<'c, R: Request>(
+    selection: &Selection<'c>,
+    inquiry: &Inquiry<'_, R>,
+    verdict: Option<&Verdict>,
+) -> Action<'c> {
+    let diagnosis = Diagnosis::of(selection.block, verdict);
+    match verdict {
+        Some(Verdict { kind: RequestKind::Preflight, outcome, .. }) => {
+            preflight::act(selection, inquiry, *outcome, diagnosis)
+        }
+        Some(Verdict { outcome: Outcome::Rejected(_), .. }) => actual::reject(diagnosis),
+        Some(Verdict { outcome, .. }) => {
+            let sharing = match (outcome, inquiry.origin()) {
+                (Outcome::Allowed, Some(origin)) => Sharing::with(selection.block, origin),
+                _ => Sharing::Nobody,
+            };
+            forward(selection, sharing, diagnosis)
+        }
+        // Fetch, "CORS protocol and HTTP caches": a response that may be shared with anyone says so to everyone.
+        None if !is_dynamic(selection) => forward(selection, Sharing::Anyone, diagnosis),
+        None => forward(selection, Sharing::Nobody, diagnosis),
+    }
+}
+
+fn forward<'c>(
+    selection: &Selection<'c>,
+    sharing: Sharing,
+    diagnosis: Option<Diagnosis>,
+) -> Action<'c> {
+    Action::Continue(ResponsePlan {
+        block: selection.block.clone(),
+        sharing,
+        // Fetch, "CORS protocol and HTTP caches": a response that depends on the origin says so even to a request
+        // without one; else a shared cache may serve it to another origin.
+        vary_origin: is_dynamic(selection),
+        diagnosis,
+    })
+}
+
+/// Does the response depend on the request? Where the path is ambiguous nobody is allowed, not even under `*`.
+fn is_dynamic(selection: &Selection<'_>) -> bool {
+    selection.ambiguous || selection.block.is_dynamic()
+}
+
+/// The first check of any CORS request: is its origin allowed?
+fn check_origin(selection: &Selection<'_>, origin: &[u8]) -> Result<(), Refusal> {
+    if selection.ambiguous {
+        return Err(Refusal::AmbiguousPath);
+    }
+    let block: &Block = selection.block;
+    if !block.is_dynamic() {
+        return Ok(());
+    }
+    let CompiledCors { origins, .. } = &*block.cors;
+    match OriginHeader::parse(origin) {
+        OriginHeader::Malformed => Err(Refusal::MalformedOrigin),
+        OriginHeader::Null if origins.accepts_null() => Ok(()),
+        OriginHeader::Null => Err(Refusal::NullOrigin),
+        OriginHeader::Tuple(origin) if origins.accepts(&origin) => Ok(()),
+        OriginHeader::Tuple(_) => Err(Refusal::Origin),
+    }
+}
+
+/// Judges a request by a `DryRun` policy, and keeps what the comparison with the upstream's answer will need.
+fn rehearse<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_, R>) -> Option<Rehearsal> {
+    let verdict = judge(selection, inquiry)?;
+    let requested = match inquiry.cors_request() {
+        CorsRequest::Preflight { method, .. } => {
+            let headers = inquiry.requested_headers().unwrap_or_default().into();
+            Some(Requested { method: method.into(), headers })
+        }
+        _ => None,
+    };
+    Some(Rehearsal { verdict, origin: inquiry.origin()?.into(), requested })
+}
+
+impl Sharing {
+    /// Fetch, "CORS check": `*`, or the request's origin, to the byte.
+    fn with(block: &Block, origin: &[u8]) -> Self {
+        if block.is_dynamic() { Self::Origin(origin.into()) } else { Self::Anyone }
+    }
 }

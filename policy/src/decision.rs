@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::compiled::Block;
-use crate::request::Response;
+use crate::compiled::{Block, CompiledCors};
+use crate::draft::Diagnostics;
+use crate::header_name::{ACAC, ACAO, DIAGNOSTICS};
 
 /// What to do with one request.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub struct Decision<'c> {
 
 /// What the proxy does with a request.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a refusal allocates nothing, so its headers lie on the stack")]
 pub enum Action<'c> {
     /// Nothing, now or on the response.
     Passthrough,
@@ -37,10 +39,12 @@ pub struct LocalReply<'c> {
     pub headers: Headers<'c>,
 }
 
+type Header<'c> = (&'static str, Cow<'c, [u8]>);
+
 /// At most [`Headers::CAPACITY`] response headers, held without the heap.
 #[derive(Debug, Default)]
 pub struct Headers<'c> {
-    items: [Option<(&'static str, Cow<'c, [u8]>)>; Headers::CAPACITY],
+    items: [Option<Header<'c>>; Headers::CAPACITY],
     len: usize,
 }
 
@@ -51,7 +55,7 @@ pub struct ResponsePlan {
     pub(crate) block: Arc<Block>,
     pub(crate) sharing: Sharing,
     pub(crate) vary_origin: bool,
-    pub(crate) diagnosis: Option<Verdict>,
+    pub(crate) diagnosis: Option<Diagnosis>,
 }
 
 /// Whether, and with whom, a response is shared.
@@ -66,13 +70,17 @@ pub enum Sharing {
 }
 
 /// Edits of a response's headers: first remove, then set (each replaces every line of that name).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Edits<'c> {
-    /// Names to remove.
-    pub remove: &'static [&'static str],
+    /// Whether the upstream's CORS headers go.
+    pub(crate) replace: bool,
     /// Headers to set.
     pub set: Headers<'c>,
 }
+
+/// What the diagnostics header says.
+#[derive(Clone, Debug)]
+pub(crate) struct Diagnosis(Box<str>);
 
 /// Who decided, what and why.
 #[derive(Clone, Debug)]
@@ -133,8 +141,15 @@ pub struct Rehearsal {
     /// Its verdict.
     pub verdict: Verdict,
     pub(crate) origin: Box<[u8]>,
-    pub(crate) requested_method: Option<Box<[u8]>>,
-    pub(crate) requested_headers: Option<Box<[u8]>>,
+    /// What a preflight asked for.
+    pub(crate) requested: Option<Requested>,
+}
+
+/// What a preflight asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Requested {
+    pub(crate) method: Box<[u8]>,
+    pub(crate) headers: Box<[u8]>,
 }
 
 /// How a rehearsed verdict compares with the upstream's own answer.
@@ -165,6 +180,14 @@ impl<'c> Headers<'c> {
         self.iter().any(|(present, _)| present == name)
     }
 
+    /// The CORS check's two headers: with whom, and whether with credentials.
+    pub(crate) fn push_sharing(&mut self, cors: &CompiledCors, with: Cow<'c, [u8]>) {
+        self.push(ACAO, with);
+        if cors.source.credentials {
+            self.push(ACAC, &b"true"[..]);
+        }
+    }
+
     pub(crate) fn push(&mut self, name: &'static str, value: impl Into<Cow<'c, [u8]>>) {
         if let Some(slot) = self.items.get_mut(self.len) {
             *slot = Some((name, value.into()));
@@ -173,14 +196,29 @@ impl<'c> Headers<'c> {
     }
 }
 
-// === impl ResponsePlan ===
+// === impl Diagnosis ===
 
-impl ResponsePlan {
-    /// The edits of a response; of a proxy's own local replies too.
-    #[must_use]
-    pub fn edits(&self, response: &impl Response) -> Edits<'_> {
-        let _ = (response, &self.block, &self.sharing, self.vary_origin, &self.diagnosis);
-        Edits::default()
+impl Diagnosis {
+    /// A dictionary (RFC 9651 section 3.2), where the policy asks for it.
+    pub(crate) fn of(block: &Block, verdict: Option<&Verdict>) -> Option<Self> {
+        if block.head.diagnostics == Diagnostics::None {
+            return None;
+        }
+        let policy = format!("policy=\"{}\"", block.head.id);
+        let rule = block.path.as_ref().map(|path| format!("rule=\"{path}\""));
+        let request = verdict.map(|verdict| format!("request={}", verdict.kind.label()));
+        let outcome = verdict.map(|verdict| format!("verdict={}", verdict.outcome.label()));
+        let refusal = verdict.and_then(|verdict| verdict.outcome.refusal());
+        let reason = refusal.map(|refusal| format!("reason={}", refusal.label()));
+        let parts = [Some(policy), rule, request, outcome, reason];
+        let text = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        Some(Self(text.into()))
+    }
+
+    pub(crate) fn push(diagnosis: Option<Self>, headers: &mut Headers<'_>) {
+        if let Some(Self(text)) = diagnosis {
+            headers.push(DIAGNOSTICS, String::from(text).into_bytes());
+        }
     }
 }
 
@@ -191,17 +229,6 @@ impl Verdict {
     #[must_use]
     pub fn policy(&self) -> &crate::draft::PolicyId {
         &self.block.head.id
-    }
-}
-
-// === impl Rehearsal ===
-
-impl Rehearsal {
-    /// Compares the rehearsed verdict with what the upstream answered by itself.
-    #[must_use]
-    pub fn agreement(&self, response: &impl Response) -> Agreement {
-        let _ = (response, &self.origin, &self.requested_method, &self.requested_headers);
-        Agreement::Agree
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! Clients choose what is looked up, never what is stored, so no flood of colliding keys can be sent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A map with deterministic hashing.
 pub(crate) type Map<K, V> = HashMap<K, V, BuildHasherDefault<Fnv1a>>;
+
+/// A set with deterministic hashing.
+pub(crate) type Set<K> = HashSet<K, BuildHasherDefault<Fnv1a>>;
 
 /// FNV-1a, 64 bits.
 #[derive(Clone, Copy)]

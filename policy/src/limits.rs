@@ -19,14 +19,19 @@ pub const MAX_METHOD_LEN: usize = 64;
 pub const MAX_HEADER_NAME_LEN: usize = 256;
 /// Most entries in any one list of a policy.
 pub const MAX_LIST_LEN: usize = 65_536;
+/// Most regexes in one `cors` block: every refused origin runs through all of them.
+pub const MAX_REGEXES: usize = 16;
+/// Most regexes in one proxy: each is compiled on every configuration change.
+pub const MAX_REGEXES_PER_PROXY: usize = 1024;
 /// Longest regex in a policy.
 pub const MAX_REGEX_LEN: usize = 1024;
 /// Largest compiled regex, in bytes, as `regex-lite` counts them.
-pub const MAX_REGEX_SIZE: usize = 64 * 1024;
+pub const MAX_REGEX_SIZE: usize = 32 * 1024;
 /// Longest path of a rule.
 pub const MAX_RULE_PATH_LEN: usize = 1024;
 /// Longest compiled configuration a filter reads: four times what a publisher may write.
 pub const MAX_WIRE_LEN: usize = 4 * 1024 * 1024;
 
 const _: () = assert!(MAX_ORIGIN_LEN == 326);
+const _: () = assert!(MAX_REGEXES < MAX_REGEXES_PER_PROXY);
 const _: () = assert!(MAX_REQUEST_HEADERS < MAX_REQUEST_HEADERS_LEN);

@@ -19,6 +19,7 @@ pub enum OriginHeader<'a> {
 /// A serialized tuple origin, as a browser writes it: nothing left to normalize but the case of an opaque host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin<'a> {
+    raw: &'a str,
     scheme: &'a str,
     host: &'a str,
     port: Option<u16>,
@@ -59,13 +60,15 @@ impl<'a> Origin<'a> {
         if value.len() > MAX_ORIGIN_LEN || !value.is_ascii() {
             return None;
         }
-        let (scheme, rest) = std::str::from_utf8(value).ok()?.split_once("://")?;
+        let raw = std::str::from_utf8(value).ok()?;
+        let (scheme, rest) = raw.split_once("://")?;
         if !is_scheme(scheme) {
             return None;
         }
         // Browsers serialize the origin of local files as `null`; some embedded ones as `file://`.
         if rest.is_empty() {
             return (scheme == "file").then_some(Self {
+                raw,
                 scheme,
                 host: "",
                 port: None,
@@ -82,7 +85,23 @@ impl<'a> Origin<'a> {
             return None;
         }
         let kind = host_kind(scheme, host)?;
-        Some(Self { scheme, host, port, kind })
+        Some(Self { raw, scheme, host, port, kind })
+    }
+
+    /// The origin as the request wrote it.
+    #[must_use]
+    pub fn as_str(&self) -> &'a str {
+        self.raw
+    }
+
+    /// Only an opaque host can have upper-case letters.
+    pub(crate) fn has_upper_case(&self) -> bool {
+        !is_http(self.scheme) && self.host.bytes().any(|byte| byte.is_ascii_uppercase())
+    }
+
+    /// The length of `scheme://host`.
+    pub(crate) fn len_without_port(&self) -> usize {
+        self.scheme.len().saturating_add("://".len()).saturating_add(self.host.len())
     }
 
     /// The scheme, lower case.

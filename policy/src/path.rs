@@ -134,11 +134,11 @@ impl Iterator for Escapes<'_> {
     type Item = Piece;
 
     fn next(&mut self) -> Option<Piece> {
-        if let [b'%', high, low, rest @ ..] = self.0 {
-            if let (Some(h), Some(l)) = (hex_value(*high), hex_value(*low)) {
+        if let [b'%', high, low, rest @ ..] = self.0
+            && let (Some(h), Some(l)) = (hex_value(*high), hex_value(*low))
+        {
                 self.0 = rest;
                 return Some(Piece::Escape((h << 4) | l, [*high, *low]));
-            }
         }
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;

@@ -1,4 +1,4 @@
-//! OriginPattern: one entry of `allowOrigins`, parsed and normalized (design section 3.1).
+//! `OriginPattern`: one entry of `allowOrigins`, parsed and normalized (design section 3.1).
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -227,10 +227,10 @@ impl HostShape {
             return parse_ipv6(&host).map(Self::Exact);
         }
         refuse_misspelled_name(&host)?;
-        if is_http(scheme) {
-            if let Some(shape) = Self::parse_ipv4(&host)? {
-                return Ok(shape);
-            }
+        if is_http(scheme)
+            && let Some(shape) = Self::parse_ipv4(&host)?
+        {
+            return Ok(shape);
         }
         Self::parse_name(host)
     }

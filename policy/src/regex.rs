@@ -1,4 +1,4 @@
-//! OriginRegex: an entry of `allowOriginRegexes`, always matched against the whole origin in linear time.
+//! `OriginRegex`: an entry of `allowOriginRegexes`, always matched against the whole origin in linear time.
 
 use std::fmt;
 

@@ -173,9 +173,8 @@ impl PathMatch {
 impl fmt::Display for PathMatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exact(path) => f.write_str(path),
             Self::Prefix(path) if path.is_empty() => f.write_str("/"),
-            Self::Prefix(path) => f.write_str(path),
+            Self::Exact(path) | Self::Prefix(path) => f.write_str(path),
         }
     }
 }

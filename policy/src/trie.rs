@@ -39,14 +39,13 @@ impl<V> Trie<V> {
         for segment in segments {
             let next = self.nodes.len();
             let node = self.nodes.get_mut(at)?;
-            at = match node.children.get(segment) {
-                Some(&child) => child,
-                None => {
-                    node.children.insert(segment.into(), next);
-                    self.nodes.push(Node { children: Map::default(), value: None });
-                    next
-                }
-            };
+            if let Some(&child) = node.children.get(segment) {
+                at = child;
+            } else {
+                node.children.insert(segment.into(), next);
+                self.nodes.push(Node { children: Map::default(), value: None });
+                at = next;
+            }
         }
         Some(self.nodes.get_mut(at)?.value.get_or_insert_with(default))
     }

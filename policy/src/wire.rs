@@ -1,8 +1,15 @@
 //! Wire: what travels from a publisher to the filter. Canonical: equal policies give equal bytes.
 
+mod v1;
+
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::compiled::Compiled;
+use crate::limits::MAX_WIRE_LEN;
+use crate::syntax::hex_value;
+use crate::wire::v1::CompiledV1;
 
 /// The versions of the compiled form that this release reads.
 pub const VERSIONS: &[u32] = &[1];
@@ -45,11 +52,32 @@ pub enum DecodeError {
     },
 }
 
+/// The envelope as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct EnvelopeJson {
+    v: u32,
+    digest: String,
+    on_invalid: OnInvalidJson,
+    compiled: String,
+}
+
+/// What is read of an envelope before its version is known.
+#[derive(Deserialize)]
+struct VersionJson {
+    v: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+enum OnInvalidJson {
+    Keep,
+    Reject,
+}
+
 /// Writes the compiled form.
 #[must_use]
 pub fn encode(compiled: &Compiled) -> String {
-    let _ = compiled;
-    "{\"policies\":[]}".to_owned()
+    to_json(&CompiledV1::of(compiled))
 }
 
 /// Reads a compiled form: all of it, or nothing.
@@ -58,15 +86,26 @@ pub fn encode(compiled: &Compiled) -> String {
 ///
 /// See [`DecodeError`].
 pub fn decode(compiled: &str) -> Result<Compiled, DecodeError> {
-    let _ = compiled;
-    Ok(Compiled::default())
+    let read: CompiledV1 = from_json(compiled.as_bytes())?;
+    read.into_compiled()
 }
+
+// === impl Envelope ===
 
 impl Envelope {
     /// Writes the envelope.
     #[must_use]
     pub fn encode(&self) -> String {
-        String::new()
+        let Self { digest, on_invalid, compiled } = self;
+        to_json(&EnvelopeJson {
+            v: 1,
+            digest: digest.clone(),
+            on_invalid: match on_invalid {
+                OnInvalid::Keep => OnInvalidJson::Keep,
+                OnInvalid::Reject => OnInvalidJson::Reject,
+            },
+            compiled: compiled.clone(),
+        })
     }
 
     /// Reads an envelope from plugin configuration bytes; does not look into `compiled`.
@@ -75,10 +114,40 @@ impl Envelope {
     ///
     /// See [`DecodeError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let _ = bytes;
-        Err(DecodeError::TooLong)
+        let VersionJson { v } = from_json(bytes)?;
+        if !VERSIONS.contains(&v) {
+            return Err(DecodeError::Version(v));
+        }
+        let EnvelopeJson { v: _, digest, on_invalid, compiled } = from_json(bytes)?;
+        let hex = digest.strip_prefix("sha256:").unwrap_or_default();
+        let is_digest = hex.len() == 64 && hex.bytes().all(|byte| hex_value(byte).is_some());
+        if !digest.is_empty() && !is_digest {
+            let reason = "not `sha256:` and 64 hexadecimal digits".to_owned();
+            return Err(DecodeError::Value { field: "digest".to_owned(), reason });
+        }
+        let on_invalid = match on_invalid {
+            OnInvalidJson::Keep => OnInvalid::Keep,
+            OnInvalidJson::Reject => OnInvalid::Reject,
+        };
+        Ok(Self { digest, on_invalid, compiled })
     }
 }
+
+/// Strings, numbers and lists of known shape always have a JSON form.
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn from_json<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, DecodeError> {
+    if bytes.len() > MAX_WIRE_LEN {
+        return Err(DecodeError::TooLong);
+    }
+    serde_json::from_slice(bytes).map_err(|error| DecodeError::Json(error.to_string()))
+}
+
+// === impl DecodeError ===
+
+impl std::error::Error for DecodeError {}
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

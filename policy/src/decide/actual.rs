@@ -1,0 +1,68 @@
+//! CORS requests that are not preflights.
+
+use crate::decide::inquiry::Inquiry;
+use crate::decide::{check_origin, same_origin};
+use crate::decision::{Action, Diagnosis, Headers, LocalReply, Outcome, Refusal};
+use crate::draft::DisallowedRequests;
+use crate::header_name::{CACHE_CONTROL, VARY};
+use crate::origin::OriginHeader;
+use crate::request::{Request, RequestField};
+use crate::syntax::list_elements;
+use crate::table::Selection;
+
+pub(super) fn judge<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_, R>) -> Outcome {
+    let origin = inquiry.origin().unwrap_or_default();
+    let rejects = disallowed_requests(selection) == DisallowedRequests::Reject;
+    let refusal = match check_origin(selection, origin) {
+        Err(refusal) => refusal,
+        Ok(()) if rejects && is_credentialed_handshake_under_any(selection, inquiry) => {
+            Refusal::Origin
+        }
+        Ok(()) => return Outcome::Allowed,
+    };
+    if same_origin::is_same_origin(inquiry, origin) {
+        return Outcome::SameOrigin;
+    }
+    match rejects {
+        true if is_trusted(selection, origin) => Outcome::Trusted,
+        true => Outcome::Rejected(refusal),
+        false => Outcome::Refused(refusal),
+    }
+}
+
+/// The answer to a rejected request.
+pub(super) fn reject<'c>(diagnosis: Option<Diagnosis>) -> Action<'c> {
+    let mut headers = Headers::default();
+    headers.push(VARY, &b"Origin"[..]);
+    headers.push(CACHE_CONTROL, &b"no-store"[..]);
+    Diagnosis::push(diagnosis, &mut headers);
+    Action::LocalReply(LocalReply { status: 403, headers })
+}
+
+/// Where the path is ambiguous, the stricter of both blocks holds.
+fn disallowed_requests(selection: &Selection<'_>) -> DisallowedRequests {
+    let other = selection.other.map(|block| block.disallowed_requests);
+    other.unwrap_or_default().max(selection.block.disallowed_requests)
+}
+
+fn is_trusted(selection: &Selection<'_>, origin: &[u8]) -> bool {
+    match OriginHeader::parse(origin) {
+        OriginHeader::Tuple(origin) => selection.block.trusted.accepts(&origin),
+        OriginHeader::Null => selection.block.trusted.accepts_null(),
+        OriginHeader::Malformed => false,
+    }
+}
+
+/// Browsers do not apply CORS to WebSocket handshakes, yet send cookies with them: a static `*`, which promises
+/// that no credentials are used, does not cover a handshake that carries some.
+fn is_credentialed_handshake_under_any<R: Request>(
+    selection: &Selection<'_>,
+    inquiry: &Inquiry<'_, R>,
+) -> bool {
+    let has = |field| inquiry.field(field).is_some();
+    !selection.block.is_dynamic()
+        && inquiry.field(RequestField::Upgrade).is_some_and(|upgrade| {
+            list_elements(&upgrade).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+        })
+        && (has(RequestField::Cookie) || has(RequestField::Authorization))
+}

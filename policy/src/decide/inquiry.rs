@@ -1,0 +1,109 @@
+//! Inquiry: one request while it is decided about. Each of its fields is fetched at most once, and only when needed.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use crate::limits::MAX_HOST_LEN;
+use crate::origin_set::to_lower;
+use crate::path::Readings;
+use crate::request::{Request, RequestField};
+use crate::scope::split_authority;
+use crate::table::{Selection, Table};
+
+/// A field's value, once it has been asked for.
+type Fetched<'r> = OnceCell<Option<Cow<'r, [u8]>>>;
+
+/// A request and what is known of it so far.
+pub(super) struct Inquiry<'r, R> {
+    request: &'r R,
+    origin: Fetched<'r>,
+    requested_method: Fetched<'r>,
+    requested_headers: Fetched<'r>,
+    authority: Fetched<'r>,
+    path: Fetched<'r>,
+    is_options: OnceCell<bool>,
+}
+
+/// A request as the Fetch standard classifies it.
+pub(super) enum CorsRequest<'i> {
+    /// No `Origin` header: the standard never sees it.
+    NotCors,
+    /// `OPTIONS` with `Origin` and a non-empty `Access-Control-Request-Method`.
+    Preflight { origin: &'i [u8], method: &'i [u8] },
+    /// Any other request with an `Origin`.
+    Actual,
+}
+
+// === impl Inquiry ===
+
+impl<'r, R: Request> Inquiry<'r, R> {
+    pub(super) fn new(request: &'r R) -> Self {
+        Self {
+            request,
+            origin: OnceCell::new(),
+            requested_method: OnceCell::new(),
+            requested_headers: OnceCell::new(),
+            authority: OnceCell::new(),
+            path: OnceCell::new(),
+            is_options: OnceCell::new(),
+        }
+    }
+
+    /// A field that is asked for once in a request at most.
+    pub(super) fn field(&self, field: RequestField) -> Option<Cow<'r, [u8]>> {
+        self.request.field(field)
+    }
+
+    pub(super) fn origin(&self) -> Option<&[u8]> {
+        self.once(&self.origin, RequestField::Origin)
+    }
+
+    pub(super) fn authority(&self) -> Option<&[u8]> {
+        self.once(&self.authority, RequestField::Authority)
+    }
+
+    pub(super) fn requested_headers(&self) -> Option<&[u8]> {
+        self.once(&self.requested_headers, RequestField::AccessControlRequestHeaders)
+    }
+
+    /// Classifies the request. The requested method is asked for before the method: on most requests it is not there,
+    /// and a header that is not there costs a proxy less than one that is.
+    pub(super) fn cors_request(&self) -> CorsRequest<'_> {
+        let Some(origin) = self.origin() else {
+            return CorsRequest::NotCors;
+        };
+        let method = self.once(&self.requested_method, RequestField::AccessControlRequestMethod);
+        match method.filter(|method| !method.is_empty()) {
+            Some(method) if self.is_options() => CorsRequest::Preflight { origin, method },
+            _ => CorsRequest::Actual,
+        }
+    }
+
+    /// The block of `table` for this request.
+    pub(super) fn select<'t>(&self, table: &'t Table) -> Option<Selection<'t>> {
+        let mut lower = [0; MAX_HOST_LEN];
+        let host = if table.needs_host() { self.host(&mut lower) } else { &[] };
+        let group = table.group(host)?;
+        if !group.needs_path() {
+            return group.everything();
+        }
+        let path = self.once(&self.path, RequestField::Path).unwrap_or_default();
+        group.select(&Readings::of(path))
+    }
+
+    /// The authority's host, lower case, without port and trailing dot; empty where it cannot be one.
+    fn host<'b>(&self, lower: &'b mut [u8; MAX_HOST_LEN]) -> &'b [u8] {
+        let (host, _) = split_authority(self.authority().unwrap_or_default());
+        let host = host.strip_suffix(b".").unwrap_or(host);
+        if host.len() > MAX_HOST_LEN { &[] } else { to_lower(host, lower) }
+    }
+
+    fn is_options(&self) -> bool {
+        let is_options = || self.request.field(RequestField::Method).as_deref() == Some(b"OPTIONS");
+        *self.is_options.get_or_init(is_options)
+    }
+
+    fn once<'i>(&'i self, cell: &'i Fetched<'r>, field: RequestField) -> Option<&'i [u8]> {
+        cell.get_or_init(|| self.request.field(field)).as_deref()
+    }
+}

@@ -1,0 +1,147 @@
+//! CORS-preflight requests: judged on the origin, then the method, then each header; the first failure is the reason.
+
+use std::borrow::Cow;
+
+use crate::compiled::{Block, CompiledCors};
+use crate::decide::inquiry::{CorsRequest, Inquiry};
+use crate::decide::{check_origin, forward};
+use crate::decision::{Action, Diagnosis, Headers, LocalReply, Outcome, Refusal, Sharing};
+use crate::draft::OnFailure;
+use crate::header_name::{
+    ACAH, ACAM, ACEH, ACMA, CACHE_CONTROL, VARY, is_cors_non_wildcard_request_header_name,
+};
+use crate::limits::{MAX_HEADER_NAME_LEN, MAX_REQUEST_HEADERS, MAX_REQUEST_HEADERS_LEN};
+use crate::method::is_cors_safelisted_method;
+use crate::origin_set::to_lower;
+use crate::request::Request;
+use crate::syntax::{is_token, list_elements};
+use crate::table::Selection;
+
+/// Everything a preflight's answer may depend on.
+const VARY_PREFLIGHT: &[u8] =
+    b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+
+pub(super) fn judge<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_, R>) -> Outcome {
+    let CorsRequest::Preflight { origin, method } = inquiry.cors_request() else {
+        return Outcome::Allowed;
+    };
+    let cors = &selection.block.cors;
+    let checked = check_origin(selection, origin)
+        .and_then(|()| check_method(cors, method))
+        .and_then(|()| check_headers(cors, inquiry.requested_headers().unwrap_or_default()));
+    checked.map_or_else(Outcome::Refused, |()| Outcome::Allowed)
+}
+
+pub(super) fn act<'c, R: Request>(
+    selection: &Selection<'c>,
+    inquiry: &Inquiry<'_, R>,
+    outcome: Outcome,
+    diagnosis: Option<Diagnosis>,
+) -> Action<'c> {
+    let block: &'c Block = selection.block;
+    let mut headers = Headers::default();
+    let origin_passed = matches!(
+        outcome,
+        Outcome::Allowed | Outcome::Refused(Refusal::Method | Refusal::Header | Refusal::TooLong)
+    );
+    let status = match (outcome.refusal(), block.head.on_failure) {
+        (None, _) => {
+            push_answer(&mut headers, block, inquiry);
+            push(&mut headers, ACMA, block.cors.max_age.as_deref());
+            block.head.success_status
+        }
+        (Some(_), OnFailure::Forward) => return forward(selection, Sharing::Nobody, diagnosis),
+        (Some(_), OnFailure::Explain) if origin_passed => {
+            // The browser compares the lists itself, and its console names what is missing. It must not keep
+            // the answer: no `Access-Control-Max-Age`.
+            push_answer(&mut headers, block, inquiry);
+            block.head.success_status
+        }
+        (Some(_), OnFailure::Ignore) => block.head.success_status,
+        (Some(_), OnFailure::Explain | OnFailure::Reject) => {
+            headers.push(CACHE_CONTROL, &b"no-store"[..]);
+            403
+        }
+    };
+    headers.push(VARY, VARY_PREFLIGHT);
+    Diagnosis::push(diagnosis, &mut headers);
+    Action::LocalReply(LocalReply { status, headers })
+}
+
+/// Fetch, "CORS-preflight fetch" step 7: safelisted methods need not be listed; the others compare to the letter.
+fn check_method(cors: &CompiledCors, method: &[u8]) -> Result<(), Refusal> {
+    let listed = || cors.methods.any && is_token(method) || cors.methods.names(method);
+    if is_cors_safelisted_method(method) || listed() { Ok(()) } else { Err(Refusal::Method) }
+}
+
+fn check_headers(cors: &CompiledCors, requested: &[u8]) -> Result<(), Refusal> {
+    let names = requested.split(|&byte| byte == b',').count();
+    if requested.len() > MAX_REQUEST_HEADERS_LEN || names > MAX_REQUEST_HEADERS {
+        return Err(Refusal::TooLong);
+    }
+    let all_pass = requested_names(requested).all(|name| header_passes(cors, name));
+    if all_pass { Ok(()) } else { Err(Refusal::Header) }
+}
+
+/// RFC 9110 section 5.6.1.2: a recipient ignores empty elements.
+fn requested_names(requested: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list_elements(requested).filter(|name| !name.is_empty())
+}
+
+fn header_passes(cors: &CompiledCors, name: &[u8]) -> bool {
+    let mut lower = [0; MAX_HEADER_NAME_LEN];
+    let listed =
+        name.len() <= MAX_HEADER_NAME_LEN && cors.headers.names(to_lower(name, &mut lower));
+    // Fetch, "CORS non-wildcard request-header name": `*` does not cover `Authorization`.
+    let by_wildcard = cors.headers.any && !is_cors_non_wildcard_request_header_name(name);
+    is_token(name) && (listed || by_wildcard)
+}
+
+/// The origin, and the lists as configured.
+fn push_answer<'c, R: Request>(
+    headers: &mut Headers<'c>,
+    block: &'c Block,
+    inquiry: &Inquiry<'_, R>,
+) {
+    let CorsRequest::Preflight { origin, method } = inquiry.cors_request() else {
+        return;
+    };
+    if block.is_dynamic() {
+        headers.push_sharing(&block.cors, Cow::Owned(origin.to_vec()));
+    } else {
+        headers.push_sharing(&block.cors, Cow::Borrowed(b"*"));
+    }
+    let requested = inquiry.requested_headers().unwrap_or_default();
+    push_methods(headers, &block.cors, method);
+    push_headers(headers, &block.cors, requested);
+    push(headers, ACEH, block.cors.expose.as_deref());
+}
+
+/// Fetch: `*` is a wildcard only for requests without credentials; with them the requested names are echoed.
+fn push_methods<'c>(headers: &mut Headers<'c>, cors: &'c CompiledCors, method: &[u8]) {
+    if !(cors.methods.any && cors.source.credentials) {
+        push(headers, ACAM, cors.methods.joined.as_deref());
+    } else if is_token(method) {
+        headers.push(ACAM, method.to_vec());
+    }
+}
+
+fn push_headers<'c>(headers: &mut Headers<'c>, cors: &'c CompiledCors, requested: &[u8]) {
+    if !(cors.headers.any && cors.source.credentials) {
+        return push(headers, ACAH, cors.headers.joined.as_deref());
+    }
+    if requested.len() > MAX_REQUEST_HEADERS_LEN {
+        return;
+    }
+    let names = requested_names(requested).filter(|name| header_passes(cors, name));
+    let echo = names.map(<[u8]>::to_ascii_lowercase).collect::<Vec<_>>().join(&b", "[..]);
+    if !echo.is_empty() {
+        headers.push(ACAH, echo);
+    }
+}
+
+fn push<'c>(headers: &mut Headers<'c>, name: &'static str, value: Option<&'c [u8]>) {
+    if let Some(value) = value {
+        headers.push(name, value);
+    }
+}

@@ -1,0 +1,340 @@
+//! `OriginSet`: the origins a block allows, found in time that does not grow with their number.
+
+use crate::hash::{Map, Set};
+use crate::limits::{MAX_HOST_LEN, MAX_ORIGIN_LEN};
+use crate::origin::{HostKind, Origin};
+use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
+use crate::regex::OriginRegex;
+use crate::trie::Trie;
+
+/// Many patterns, asked at once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OriginSet {
+    any: bool,
+    null: bool,
+    /// Serialized origins: the request's bytes are the key.
+    exact: Set<Box<[u8]>>,
+    /// `scheme://host`, for any port.
+    any_port: Set<Box<[u8]>>,
+    /// Everything with a star in its host, by scheme.
+    wildcards: Map<Box<[u8]>, Wildcards>,
+    regexes: Vec<OriginRegex>,
+}
+
+/// The patterns of one scheme that have a star in their host.
+#[derive(Clone, Debug, Default)]
+struct Wildcards {
+    any_host: Ports,
+    /// The fixed octets.
+    ipv4: Map<Box<[u8]>, Ports>,
+    /// By the labels right of the star's label, from the right.
+    names: Trie<Rest>,
+}
+
+/// The patterns that share what stands right of the star's label.
+#[derive(Clone, Debug, Default)]
+struct Rest {
+    subdomains: Ports,
+    labels: Vec<Affixes>,
+}
+
+/// Stars inside a label, by the lengths around the star: one look-up for all patterns of the same lengths.
+#[derive(Clone, Debug)]
+struct Affixes {
+    prefix_len: usize,
+    suffix_len: usize,
+    /// Prefix and suffix, joined.
+    ports: Map<Box<[u8]>, Ports>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Ports {
+    any: bool,
+    default: bool,
+    numbers: Set<u16>,
+}
+
+// === impl OriginSet ===
+
+impl OriginSet {
+    pub(crate) fn new(patterns: &[OriginPattern], regexes: &[OriginRegex]) -> Self {
+        let mut set = Self { regexes: regexes.to_vec(), ..Self::default() };
+        for pattern in patterns {
+            match pattern {
+                OriginPattern::Any => set.any = true,
+                OriginPattern::Null => set.null = true,
+                OriginPattern::Tuple(tuple) => set.insert(tuple),
+            }
+        }
+        set
+    }
+
+    /// Is `*` in it?
+    pub(crate) fn is_any(&self) -> bool {
+        self.any
+    }
+
+    /// Is `null` named?
+    pub(crate) fn accepts_null(&self) -> bool {
+        self.null
+    }
+
+    /// Does a pattern or a regex accept `origin`?
+    pub(crate) fn accepts(&self, origin: &Origin<'_>) -> bool {
+        // Opaque hosts compare case-insensitively: look up what the pattern's normal form would be.
+        let mut lower = [0; MAX_ORIGIN_LEN];
+        let raw = origin.as_str().as_bytes();
+        let key = if origin.has_upper_case() { to_lower(raw, &mut lower) } else { raw };
+        let without_port = key.get(..origin.len_without_port()).unwrap_or_default();
+        self.any
+            || self.exact.contains(key)
+            || self.any_port.contains(without_port)
+            || self.accepts_wildcard(origin)
+            || self.regexes.iter().any(|regex| regex.accepts(origin.as_str()))
+    }
+
+    fn accepts_wildcard(&self, origin: &Origin<'_>) -> bool {
+        self.wildcards.get(origin.scheme().as_bytes()).is_some_and(|set| set.accepts(origin))
+    }
+
+    fn insert(&mut self, pattern: &TuplePattern) {
+        let text = pattern.to_string().into_bytes().into_boxed_slice();
+        match (pattern.host(), pattern.port()) {
+            (HostShape::Exact(host), PortPattern::Any) => {
+                let key = format!("{}://{host}", pattern.scheme());
+                self.any_port.insert(key.into_bytes().into());
+            }
+            (HostShape::Exact(_), _) => {
+                self.exact.insert(text);
+            }
+            (shape, port) => {
+                let scheme = pattern.scheme().as_bytes().into();
+                self.wildcards.entry(scheme).or_default().insert(shape, port);
+            }
+        }
+    }
+}
+
+// === impl Wildcards ===
+
+impl Wildcards {
+    fn insert(&mut self, shape: &HostShape, port: PortPattern) {
+        match shape {
+            // Exact hosts are looked up whole, before any wildcard.
+            HostShape::Exact(_) => {}
+            HostShape::Any => self.any_host.insert(port),
+            HostShape::Ipv4(fixed) => {
+                self.ipv4.entry(fixed.as_slice().into()).or_default().insert(port);
+            }
+            HostShape::Subdomains(rest) => {
+                if let Some(rest) = self.names.entry(labels(rest), Rest::default) {
+                    rest.subdomains.insert(port);
+                }
+            }
+            HostShape::Label { prefix, suffix, rest } => {
+                if let Some(rest) = self.names.entry(labels(rest), Rest::default) {
+                    rest.insert(prefix.as_bytes(), suffix.as_bytes(), port);
+                }
+            }
+        }
+    }
+
+    fn accepts(&self, origin: &Origin<'_>) -> bool {
+        self.any_host.accept(origin)
+            || match origin.kind() {
+                HostKind::Ipv6 => false,
+                HostKind::Ipv4(octets) => self.accepts_ipv4(octets, origin),
+                HostKind::Name => self.accepts_name(origin),
+            }
+    }
+
+    fn accepts_ipv4(&self, octets: [u8; 4], origin: &Origin<'_>) -> bool {
+        (0..octets.len()).any(|fixed| {
+            let ports = octets.get(..fixed).and_then(|fixed| self.ipv4.get(fixed));
+            ports.is_some_and(|ports| ports.accept(origin))
+        })
+    }
+
+    fn accepts_name(&self, origin: &Origin<'_>) -> bool {
+        let mut lower = [0; MAX_HOST_LEN];
+        let host = to_lower(origin.host().as_bytes(), &mut lower);
+        let count = host.split(|&byte| byte == b'.').count();
+        let first = host.split(|&byte| byte == b'.').next().unwrap_or_default();
+        self.names.walk(host.rsplit(|&byte| byte == b'.')).any(|(depth, rest)| {
+            // At least one label is left for the star; a star inside a label takes exactly one.
+            (depth < count && rest.subdomains.accept(origin))
+                || (depth.saturating_add(1) == count && rest.accepts_label(first, origin))
+        })
+    }
+}
+
+/// The labels of a host from the right; none where there is no host.
+fn labels(host: &str) -> impl Iterator<Item = &[u8]> {
+    host.rsplit('.').filter(|_| !host.is_empty()).map(str::as_bytes)
+}
+
+// === impl Rest ===
+
+impl Rest {
+    fn insert(&mut self, prefix: &[u8], suffix: &[u8], port: PortPattern) {
+        let lens = (prefix.len(), suffix.len());
+        let at = self.labels.iter().position(|a| (a.prefix_len, a.suffix_len) == lens);
+        let at = at.unwrap_or_else(|| {
+            let (prefix_len, suffix_len) = lens;
+            self.labels.push(Affixes { prefix_len, suffix_len, ports: Map::default() });
+            self.labels.len().saturating_sub(1)
+        });
+        if let Some(affixes) = self.labels.get_mut(at) {
+            affixes.ports.entry([prefix, suffix].concat().into()).or_default().insert(port);
+        }
+    }
+
+    fn accepts_label(&self, label: &[u8], origin: &Origin<'_>) -> bool {
+        self.labels.iter().any(|affixes| affixes.accept(label, origin))
+    }
+}
+
+// === impl Affixes ===
+
+impl Affixes {
+    fn accept(&self, label: &[u8], origin: &Origin<'_>) -> bool {
+        let Some(star_end) = label.len().checked_sub(self.suffix_len) else {
+            return false;
+        };
+        let Some(star) = label.get(self.prefix_len..star_end) else {
+            return false;
+        };
+        let is_star = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        if star.is_empty() || !star.iter().all(is_star) {
+            return false;
+        }
+        let mut key = [0; MAX_HOST_LEN];
+        let around = label.iter().take(self.prefix_len).chain(label.iter().skip(star_end));
+        let len = key.iter_mut().zip(around).map(|(to, from)| *to = *from).count();
+        let ports = key.get(..len).and_then(|key| self.ports.get(key));
+        ports.is_some_and(|ports| ports.accept(origin))
+    }
+}
+
+// === impl Ports ===
+
+impl Ports {
+    fn insert(&mut self, port: PortPattern) {
+        match port {
+            PortPattern::Any => self.any = true,
+            PortPattern::Default => self.default = true,
+            PortPattern::Number(number) => {
+                self.numbers.insert(number);
+            }
+        }
+    }
+
+    fn accept(&self, origin: &Origin<'_>) -> bool {
+        self.any || origin.port().map_or(self.default, |port| self.numbers.contains(&port))
+    }
+}
+
+/// `bytes` in lower case, in `buffer`; what does not fit is cut (callers have bounded it).
+pub(crate) fn to_lower<'b>(bytes: &[u8], buffer: &'b mut [u8]) -> &'b [u8] {
+    let len =
+        buffer.iter_mut().zip(bytes).map(|(to, from)| *to = from.to_ascii_lowercase()).count();
+    buffer.get(..len).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn accepts(pattern: &str, origin: &str) -> bool {
+        let pattern = OriginPattern::parse(pattern).unwrap().pattern;
+        let origin = Origin::parse(origin.as_bytes()).expect("an origin");
+        OriginSet::new(&[pattern], &[]).accepts(&origin)
+    }
+
+    /// Pattern, origins it accepts, origins near them that it does not.
+    const FORMS: &[(&str, &[&str], &[&str])] = &[
+        (
+            "https://a.example",
+            &["https://a.example"],
+            &["http://a.example", "https://a.example:444", "https://b.a.example", "https://a.example."],
+        ),
+        ("https://a.example:8443", &["https://a.example:8443"], &["https://a.example", "https://a.example:8444"]),
+        (
+            "https://*.a.example",
+            &["https://b.a.example", "https://c.b.a.example", "https://_x.a.example"],
+            &["https://a.example", "https://ba.example", "https://b.a.example:444", "https://b.a.example.", "https://b.a.example.evil"],
+        ),
+        (
+            "https://pr-*--app.a.example",
+            &["https://pr-1--app.a.example", "https://pr---app--app.a.example"],
+            &[
+                "https://pr---app.a.example",
+                "https://pr-1.2--app.a.example",
+                "https://pr-1_2--app.a.example",
+                "https://x.pr-1--app.a.example",
+                "https://pr-1--app.b.a.example",
+                "https://pr--app.a.example",
+            ],
+        ),
+        ("https://*example.com", &["https://my-example.com"], &["https://example.com", "https://a.example.com"]),
+        ("https://a*", &["https://ab"], &["https://a", "https://ab.example"]),
+        (
+            "http://192.168.1.*:3000",
+            &["http://192.168.1.7:3000"],
+            &["http://192.168.1.7", "http://192.168.2.7:3000", "http://192.168.1.evil.example:3000"],
+        ),
+        ("http://10.0.*.*:*", &["http://10.0.3.4", "http://10.0.3.4:81"], &["http://10.1.3.4", "https://10.0.3.4"]),
+        ("http://*.*.*.*", &["http://1.2.3.4"], &["http://a.b.c.d", "http://1.2.3.4:81"]),
+        ("http://localhost:*", &["http://localhost", "http://localhost:3000"], &["https://localhost", "http://localhost.evil"]),
+        ("http://[::1]:3000", &["http://[::1]:3000"], &["http://[::1]", "http://[::2]:3000"]),
+        ("https://*", &["https://a.example", "https://1.2.3.4", "https://[::1]"], &["https://a.example:444", "http://a.example"]),
+        ("https://*:*", &["https://a.example:444", "https://a.example"], &["http://a.example"]),
+        ("chrome-extension://AbC", &["chrome-extension://abc", "chrome-extension://ABC"], &["chrome-extension://abd"]),
+        ("app://*.x", &["app://A.X"], &["app://x"]),
+        ("file://", &["file://"], &["https://file"]),
+        ("*", &["https://a.example", "app://x"], &[]),
+    ];
+
+    #[test]
+    fn each_form_accepts_what_it_says_and_nothing_near_it() {
+        for (pattern, yes, no) in FORMS {
+            for origin in *yes {
+                assert!(accepts(pattern, origin), "{pattern} accepts {origin}");
+            }
+            for origin in *no {
+                assert!(!accepts(pattern, origin), "{pattern} does not accept {origin}");
+            }
+        }
+    }
+
+    #[test]
+    fn null_is_accepted_only_where_it_is_named() {
+        let set = |raw| OriginSet::new(&[OriginPattern::parse(raw).unwrap().pattern], &[]);
+        assert!(set("null").accepts_null());
+        assert!(!set("*").accepts_null());
+    }
+
+    #[test]
+    fn many_patterns_are_asked_at_once() {
+        let raw = [
+            "https://a.example",
+            "https://*.b.example:*",
+            "https://x-*.b.example",
+            "https://y-*.b.example",
+        ];
+        let patterns: Vec<_> =
+            raw.iter().map(|raw| OriginPattern::parse(raw).unwrap().pattern).collect();
+        let regex = OriginRegex::parse(r"https://[0-9]+\.c\.example").unwrap();
+        let set = OriginSet::new(&patterns, &[regex]);
+        for origin in [
+            "https://a.example",
+            "https://q.b.example:9",
+            "https://y-1.b.example",
+            "https://42.c.example",
+        ] {
+            assert!(set.accepts(&Origin::parse(origin.as_bytes()).unwrap()), "{origin}");
+        }
+        assert!(!set.accepts(&Origin::parse(b"https://x.c.example").unwrap()));
+    }
+}

@@ -1,0 +1,267 @@
+//! Table: finds the block for a request: the closest target, then the best host, then the best path.
+
+use std::sync::Arc;
+
+use crate::compiled::{Block, CompiledPolicy};
+use crate::draft::{Closeness, PolicyId};
+use crate::hash::Map;
+use crate::path::Readings;
+use crate::scope::{HostPattern, PathMatch};
+use crate::trie::Trie;
+
+/// The blocks of policies that compete with each other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    // INVARIANT: closest first.
+    ranks: Vec<Rank>,
+}
+
+/// The policies whose targets are equally close.
+#[derive(Clone, Debug)]
+struct Rank {
+    closeness: Closeness,
+    exact: Map<Box<[u8]>, Group>,
+    subdomains: Trie<Group>,
+    any: Option<Group>,
+}
+
+/// The blocks that compete for one host, by path.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Group {
+    exact: Map<Box<[u8]>, Arc<Block>>,
+    prefixes: Trie<Arc<Block>>,
+    everything: Option<Arc<Block>>,
+    has_paths: bool,
+}
+
+/// The block that answers a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Selection<'t> {
+    pub(crate) block: &'t Arc<Block>,
+    /// Two readings of the path select different blocks: no origin is allowed.
+    pub(crate) ambiguous: bool,
+    /// The block of the other reading, if there is one.
+    pub(crate) other: Option<&'t Arc<Block>>,
+}
+
+// === impl Selection ===
+
+impl<'t> Selection<'t> {
+    fn plain(block: &'t Arc<Block>) -> Self {
+        Self { block, ambiguous: false, other: None }
+    }
+}
+
+// === impl Table ===
+
+impl Table {
+    /// Builds a table from policies in order of precedence.
+    pub(crate) fn new<'p>(policies: impl Iterator<Item = &'p CompiledPolicy>) -> Self {
+        let mut table = Self::default();
+        for policy in policies {
+            let closeness = policy.head.closeness;
+            let at = table.ranks.iter().position(|rank| rank.closeness == closeness);
+            let at = at.unwrap_or_else(|| {
+                table.ranks.push(Rank::new(closeness));
+                table.ranks.len().saturating_sub(1)
+            });
+            if let Some(rank) = table.ranks.get_mut(at) {
+                rank.insert(policy);
+            }
+        }
+        table.ranks.sort_by_key(|rank| std::cmp::Reverse(rank.closeness));
+        table
+    }
+
+    /// Does a look-up depend on the host?
+    pub(crate) fn needs_host(&self) -> bool {
+        self.ranks.iter().any(|rank| !rank.exact.is_empty() || !rank.subdomains.is_empty())
+    }
+
+    /// The policies that compete for a host: lower case, without port and trailing dot.
+    pub(crate) fn group(&self, host: &[u8]) -> Option<&Group> {
+        self.ranks.iter().find_map(|rank| rank.group(host))
+    }
+
+    /// The policy that wins over `policy` wherever it applies, if there is such a one.
+    pub(crate) fn winner_everywhere_over(&self, policy: &CompiledPolicy) -> Option<&PolicyId> {
+        let mut winner = None;
+        for host in &policy.head.hosts {
+            winner = Some(self.winner_over(policy, host)?);
+        }
+        winner
+    }
+
+    /// The policy that wins over `policy` at `host`, whatever the path.
+    fn winner_over(&self, policy: &CompiledPolicy, host: &HostPattern) -> Option<&PolicyId> {
+        let mut closer = self.ranks.iter().take_while(|r| r.closeness > policy.head.closeness);
+        if let Some(group) = closer.find_map(|rank| rank.covers(host)) {
+            return group.any_block().map(|block| &block.head.id);
+        }
+        let rank = self.ranks.iter().find(|rank| rank.closeness == policy.head.closeness)?;
+        let group = rank.group_of(host)?;
+        let mut winner = None;
+        for block in &policy.blocks {
+            let holder = &group.holder(block.path.as_ref())?.head.id;
+            if *holder == policy.head.id {
+                return None;
+            }
+            winner = Some(holder);
+        }
+        winner
+    }
+}
+
+// === impl Rank ===
+
+impl Rank {
+    fn new(closeness: Closeness) -> Self {
+        Self { closeness, exact: Map::default(), subdomains: Trie::default(), any: None }
+    }
+
+    fn insert(&mut self, policy: &CompiledPolicy) {
+        for host in &policy.head.hosts {
+            let group = match host {
+                HostPattern::Any => Some(self.any.get_or_insert_default()),
+                HostPattern::Exact(host) => {
+                    Some(self.exact.entry(host.as_bytes().into()).or_default())
+                }
+                HostPattern::Subdomains(rest) => {
+                    self.subdomains.entry(labels(rest.as_bytes()), Group::default)
+                }
+            };
+            if let Some(group) = group {
+                policy.blocks.iter().for_each(|block| group.insert(block));
+            }
+        }
+    }
+
+    /// Exact beats `*.rest`, longer rests beat shorter ones, and any name beats `*`.
+    fn group(&self, host: &[u8]) -> Option<&Group> {
+        self.exact.get(host).or_else(|| self.wildcard(host)).or(self.any.as_ref())
+    }
+
+    fn wildcard(&self, host: &[u8]) -> Option<&Group> {
+        if self.subdomains.is_empty() {
+            return None;
+        }
+        let count = labels(host).count();
+        let shorter = self.subdomains.walk(labels(host)).filter(|(depth, _)| *depth < count);
+        shorter.last().map(|(_, group)| group)
+    }
+
+    /// The group that `host`, as written in a policy, belongs to.
+    fn group_of(&self, host: &HostPattern) -> Option<&Group> {
+        match host {
+            HostPattern::Any => self.any.as_ref(),
+            HostPattern::Exact(host) => self.exact.get(host.as_bytes()),
+            HostPattern::Subdomains(rest) => {
+                let count = labels(rest.as_bytes()).count();
+                let mut met = self.subdomains.walk(labels(rest.as_bytes()));
+                met.find(|(depth, _)| *depth == count).map(|(_, group)| group)
+            }
+        }
+    }
+
+    /// A group of this rank that covers every host that `host` does.
+    fn covers(&self, host: &HostPattern) -> Option<&Group> {
+        match host {
+            HostPattern::Any => self.any.as_ref(),
+            HostPattern::Exact(host) => self.group(host.as_bytes()),
+            HostPattern::Subdomains(rest) => {
+                let met = self.subdomains.walk(labels(rest.as_bytes()));
+                met.last().map(|(_, group)| group).or(self.any.as_ref())
+            }
+        }
+    }
+}
+
+fn labels(host: &[u8]) -> impl Iterator<Item = &[u8]> {
+    host.rsplit(|&byte| byte == b'.')
+}
+
+// === impl Group ===
+
+impl Group {
+    /// The first to come keeps its place: blocks arrive in order of precedence.
+    fn insert(&mut self, block: &Arc<Block>) {
+        self.has_paths |= block.path.is_some();
+        match &block.path {
+            None => drop(self.everything.get_or_insert_with(|| Arc::clone(block))),
+            Some(PathMatch::Exact(path)) => {
+                self.exact.entry(path.as_bytes().into()).or_insert_with(|| Arc::clone(block));
+            }
+            Some(PathMatch::Prefix(path)) => {
+                self.prefixes.entry(segments(path.as_bytes()), || Arc::clone(block));
+            }
+        }
+    }
+
+    /// The block that holds the place of `path`.
+    fn holder(&self, path: Option<&PathMatch>) -> Option<&Arc<Block>> {
+        match path {
+            None => self.everything.as_ref(),
+            Some(PathMatch::Exact(path)) => self.exact.get(path.as_bytes()),
+            Some(PathMatch::Prefix(path)) => {
+                let count = segments(path.as_bytes()).count();
+                let mut met = self.prefixes.walk(segments(path.as_bytes()));
+                met.find(|(depth, _)| *depth == count).map(|(_, block)| block)
+            }
+        }
+    }
+
+    fn any_block(&self) -> Option<&Arc<Block>> {
+        let prefixed = || self.prefixes.walk(std::iter::empty()).map(|(_, block)| block).next();
+        self.everything.as_ref().or_else(|| self.exact.values().next()).or_else(prefixed)
+    }
+
+    /// Does a look-up depend on the path?
+    pub(crate) fn needs_path(&self) -> bool {
+        self.has_paths
+    }
+
+    /// The block for everything in scope.
+    pub(crate) fn everything(&self) -> Option<Selection<'_>> {
+        self.everything.as_ref().map(Selection::plain)
+    }
+
+    /// The block for a path, both of its readings considered.
+    pub(crate) fn select(&self, readings: &Readings<'_>) -> Option<Selection<'_>> {
+        let literal = self.block(&readings.literal);
+        let Some(folded) = &readings.folded else {
+            return literal.map(Selection::plain);
+        };
+        match (literal, self.block(folded)) {
+            (None, None) => None,
+            (Some(block), Some(same)) if Arc::ptr_eq(block, same) => Some(Selection::plain(block)),
+            (Some(block), other) => Some(Selection { block, ambiguous: true, other }),
+            (None, Some(block)) => Some(Selection { block, ambiguous: true, other: None }),
+        }
+    }
+
+    /// Exact beats prefix, longer prefixes beat shorter ones, and any rule beats `cors`.
+    fn block(&self, path: &[u8]) -> Option<&Arc<Block>> {
+        let prefixed = || {
+            let met = path.starts_with(b"/").then(|| self.prefixes.walk(segments(path)))?;
+            met.last().map(|(_, block)| block)
+        };
+        self.exact.get(path).or_else(prefixed).or(self.everything.as_ref())
+    }
+}
+
+/// The segments of an absolute path; the root has none.
+fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let rest = path.strip_prefix(b"/");
+    rest.into_iter().flat_map(|rest| rest.split(|&byte| byte == b'/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_prefix_has_no_segments_and_a_trailing_slash_adds_an_empty_one() {
+        let count = |path: &str| segments(path.as_bytes()).count();
+        assert_eq!((count(""), count("/a"), count("/a/b"), count("/a/")), (0, 1, 2, 2));
+    }
+}
