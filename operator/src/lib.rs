@@ -1,1 +1,3 @@
-//! The controller.
+//! The controller: policies in, configuration for proxies out.
+
+pub mod api;
