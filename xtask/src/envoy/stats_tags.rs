@@ -11,15 +11,22 @@ struct Rule {
 }
 
 /// A policy's name may hold dots, its namespace may not.
-const RULES: [Rule; 5] = [
-    Rule { label: "kind", regex: r"^wasmcustom\.corsward\.(?:\w+\.)*?(kind\.(\w+)\.)" },
-    Rule { label: "reason", regex: r"^wasmcustom\.corsward\..*?(\.reason\.(\w+))$" },
+const RULES: [Rule; 6] = [
+    Rule {
+        label: "kind",
+        regex: r"^wasmcustom\.corsward\.(?:decisions|rehearsals)(\.kind\.(\w+))\.verdict\.",
+    },
     Rule {
         label: "verdict",
         regex: r"^wasmcustom\.corsward\..*(\.verdict\.(\w+))(?:\.reason\.\w+)?$",
     },
-    Rule { label: "namespace", regex: r"^wasmcustom\.corsward\.policy\.(([^.]+)\.)" },
-    Rule { label: "policy", regex: r"^wasmcustom\.corsward\.policy\.[^.]+(\.(.+))\.verdict\.\w+$" },
+    Rule { label: "reason", regex: r"^wasmcustom\.corsward\..*\.verdict\.\w+(\.reason\.(\w+))$" },
+    Rule { label: "agreement", regex: r"^wasmcustom\.corsward\.policy\..*(\.agreement\.(\w+))$" },
+    Rule { label: "namespace", regex: r"^wasmcustom\.corsward\.policy(\.([^.]+))\." },
+    Rule {
+        label: "policy",
+        regex: r"^wasmcustom\.corsward\.policy\.[^.]+(\.(.+))\.(?:verdict|agreement)\.\w+$",
+    },
 ];
 
 /// `stats_config.stats_tags` of a bootstrap.

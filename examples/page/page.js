@@ -1,0 +1,180 @@
+// The table: performs every call of rows.json, compares what the browser said with what it should
+// say under the shipped policies, and does so again whenever another configuration is in force.
+
+const LOOK_EVERY_MS = 200;
+
+const json = async (url) => {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: ${await response.text()}`);
+  return response.json();
+};
+
+const element = (name, properties = {}, ...children) => {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+};
+
+const byId = (id) => document.getElementById(id);
+
+// === callers: this page, a stranger, a sandbox ===
+
+/** A frame under another origin that performs calls for us. */
+async function openFrame(attributes) {
+  const frame = element("iframe", { hidden: true, title: "a caller from another origin" });
+  for (const [name, value] of Object.entries(attributes)) frame.setAttribute(name, value);
+  const answers = new Map();
+  const loaded = new Promise((resolve) => {
+    addEventListener("message", ({ source, data }) => {
+      if (source !== frame.contentWindow) return;
+      if (data.loaded) resolve();
+      else answers.get(data.number)?.(data.said);
+    });
+  });
+  document.body.append(frame);
+  await loaded;
+  return (call, url, number) => new Promise((said) => {
+    answers.set(number, said);
+    frame.contentWindow.postMessage({ number, call, url }, "*");
+  });
+}
+
+async function openCallers(stranger) {
+  const [fromStranger, fromSandbox] = await Promise.all([
+    openFrame({ src: `${stranger}/caller.html` }),
+    openFrame({ src: "/caller.html", sandbox: "allow-scripts" }),
+  ]);
+  return { page: perform, stranger: fromStranger, sandbox: fromSandbox };
+}
+
+// === one row ===
+
+/** What the browser said; of a blocked call also whether the API saw it all the same. */
+async function said(row, { api, callers }) {
+  const number = Math.random().toString(36).slice(2);
+  const url = `${api}${row.call.path}?call=${number}`;
+  const words = await callers[row.from ?? "page"](row.call, url, number);
+  if (words !== "blocked") return words;
+  const { arrived } = await json(`/arrived.json?call=${number}`);
+  return arrived ? "blocked, but arrived" : "blocked, never arrived";
+}
+
+/** Performs every row, each after the one it names; the rest side by side. */
+async function performAll(rows, demo, show) {
+  const done = new Map();
+  const performRow = async (row) => {
+    await done.get(row.after);
+    const words = await said(row, demo);
+    show(row, words);
+    return { id: row.id, said: words, expected: row.expect };
+  };
+  for (const row of rows) done.set(row.id, performRow(row));
+  return Promise.all(done.values());
+}
+
+// === what is shown ===
+
+const CALLERS = {
+  page: () => location.origin,
+  stranger: (demo) => demo.stranger,
+  sandbox: () => "null (sandboxed frame)",
+};
+
+function callText({ call }) {
+  if (call.websocket) return `new WebSocket("${call.path}")`;
+  const { path, reveal, ...options } = call;
+  const written = Object.entries(options).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  return written.length ? `fetch("${path}", { ${written.join(", ")} })` : `fetch("${path}")`;
+}
+
+function rowElement(row, demo) {
+  const from = row.from ?? "page";
+  return element("tr", { id: row.id },
+    element("td", {},
+      element("code", { textContent: callText(row) }),
+      element("small", { className: `from ${from}`, textContent: `from ${CALLERS[from](demo)}` })),
+    element("td", { className: "said", textContent: "…" }),
+    element("td", { className: "expected", textContent: row.expect }),
+    element("td", { className: "why", textContent: row.why }));
+}
+
+function drawTable(groups, demo) {
+  const bodies = groups.map(({ group, rows }) => element("tbody", {},
+    element("tr", {}, element("th", { colSpan: 4, scope: "colgroup", textContent: group })),
+    ...rows.map((row) => rowElement(row, demo))));
+  byId("table").append(...bodies);
+}
+
+function showRow(row, words) {
+  const shown = byId(row.id);
+  shown.className = words === row.expect ? "agrees" : "differs";
+  shown.querySelector(".said").textContent = words;
+}
+
+function showTotal(results) {
+  const agreeing = results.filter(({ said, expected }) => said === expected).length;
+  const total = byId("total");
+  total.className = agreeing === results.length ? "agrees" : "differs";
+  total.textContent = agreeing === results.length
+    ? `All ${results.length} rows agree`
+    : `${agreeing} of ${results.length} rows agree; the others show what the policy in force changes`;
+}
+
+/** The files as they are written, and beside each what the operator found in it. */
+function showPolicies({ files, policies }) {
+  const findings = (policies?.policies ?? []).flatMap((policy) =>
+    (policy.findings ?? []).map((finding) => ({ policy, finding })));
+  byId("findings").replaceChildren(...findings.map(({ policy, finding }) =>
+    element("li", { className: finding.code.startsWith("CORS-E") ? "refusal" : "" },
+      element("b", { textContent: finding.code }),
+      ` ${policy.namespace}/${policy.name} ${finding.field}: ${finding.message}`)));
+  const refused = findings.some(({ finding }) => finding.code.startsWith("CORS-E"));
+  byId("refused").hidden = !refused;
+  byId("files").replaceChildren(...files.flatMap(({ name, text }) => [
+    element("h3", { textContent: name }),
+    element("pre", {}, element("code", { textContent: text })),
+  ]));
+}
+
+// === the loop ===
+
+const pause = () => new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+
+/** Follows what is in force, and runs the table under each configuration. */
+async function follow(rows, demo) {
+  let ran;
+  let drawn;
+  for (;;) {
+    try {
+      const state = await json("/state.json");
+      const text = JSON.stringify(state);
+      if (text !== drawn) showPolicies(state);
+      drawn = text;
+      if (state.inForce !== ran) {
+        ran = state.inForce;
+        const results = await performAll(rows, demo, showRow);
+        showTotal(results);
+        window.tableDone?.({ inForce: ran, rows: results });
+      }
+      document.body.classList.remove("gone");
+    } catch (error) {
+      // The demo was stopped, or is starting again.
+      console.info(error.message);
+      document.body.classList.add("gone");
+      ran = undefined;
+    }
+    await pause();
+  }
+}
+
+async function main() {
+  const [demo, groups] = await Promise.all([json("/demo.json"), json("/rows.json")]);
+  for (const place of document.querySelectorAll("[data-place]")) {
+    place.textContent = { ...demo, page: location.origin }[place.dataset.place];
+  }
+  drawTable(groups, demo);
+  demo.callers = await openCallers(demo.stranger);
+  await follow(groups.flatMap(({ rows }) => rows), demo);
+}
+
+main();
