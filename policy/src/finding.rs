@@ -1,6 +1,35 @@
 //! Findings: everything there is to say about a policy as written, each with its code, its field and its fix.
 
+mod conduct;
+mod danger;
+mod header;
+mod host;
+mod list;
+mod max_age;
+mod method;
+mod origin;
+mod placement;
+mod quoted;
+mod rule;
+mod source;
+
+#[cfg(test)]
+mod reference;
+
 use std::fmt;
+
+pub use conduct::ConductReason;
+pub use danger::{Danger, DangerReason};
+pub use header::HeaderReason;
+pub use host::HostReason;
+pub use list::ListReason;
+pub use max_age::MaxAgeReason;
+pub(crate) use max_age::is_capped;
+pub use method::MethodReason;
+pub use origin::{OriginReason, RegexReason};
+pub use placement::PlacementReason;
+pub use rule::RuleReason;
+pub use source::SourceReason;
 
 /// One thing to say about a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,16 +55,49 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Neither `cors` nor `rules`.
-    NothingToDo,
+    /// How the policy treats requests, and its status and name: `CORS-*0xx`.
+    Conduct(ConductReason),
+    /// `maxAge`: `CORS-*0xx`.
+    MaxAge(MaxAgeReason),
+    /// A list's length, or an entry that is repeated or normalized: `CORS-*0xx`.
+    List(ListReason),
+    /// An entry of `allowOrigins` or `trustedOrigins`: `CORS-*1xx`.
+    Origin(OriginReason),
+    /// An entry of `allowOriginRegexes`: `CORS-*1xx`.
+    Regex(RegexReason),
+    /// `dangerouslyAllow`, and what needs it: `CORS-*2xx`.
+    Danger(DangerReason),
+    /// `allowMethods`: `CORS-*3xx`.
+    Method(MethodReason),
+    /// `allowHeaders` and `exposeHeaders`: `CORS-*3xx`.
+    Header(HeaderReason),
+    /// `hostnames`: `CORS-*4xx`.
+    Host(HostReason),
+    /// `rules`: `CORS-*4xx`.
+    Rule(RuleReason),
+    /// The file or object a policy is read from: `CORS-*5xx`.
+    Source(SourceReason),
+    /// Targets, neighbours and what is in force: `CORS-*5xx`.
+    Placement(PlacementReason),
+}
+
+/// What a reason says: its stable code, what is the matter, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sentence {
+    /// Never reused. The letter is the severity.
+    pub(crate) code: &'static str,
+    /// What is the matter.
+    pub(crate) matter: String,
+    /// What to write, or to do.
+    pub(crate) fix: String,
 }
 
 // === impl Finding ===
 
 impl Finding {
     /// A finding about `field`.
-    pub fn new(field: impl Into<String>, reason: Reason) -> Self {
-        Self { field: field.into(), reason }
+    pub fn new(field: impl Into<String>, reason: impl Into<Reason>) -> Self {
+        Self { field: field.into(), reason: reason.into() }
     }
 
     /// The stable code, such as `CORS-E001`.
@@ -47,11 +109,7 @@ impl Finding {
     /// How much it weighs; the code's letter says the same.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        match self.code().as_bytes().get(5) {
-            Some(b'E') => Severity::Refusal,
-            Some(b'W') => Severity::Warning,
-            _ => Severity::Hint,
-        }
+        self.reason.severity()
     }
 
     /// The sentence without field and code.
@@ -67,24 +125,150 @@ impl fmt::Display for Finding {
     }
 }
 
+// === impl Severity ===
+
+impl Severity {
+    /// Its name in outputs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refusal => "refusal",
+            Self::Warning => "warning",
+            Self::Hint => "hint",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 // === impl Reason ===
 
 impl Reason {
     /// The stable code; never reused.
     #[must_use]
     pub fn code(&self) -> &'static str {
+        self.sentence().code
+    }
+
+    /// How much it weighs; the code's letter says the same.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        match self.code().as_bytes().get("CORS-".len()) {
+            Some(b'E') => Severity::Refusal,
+            Some(b'W') => Severity::Warning,
+            _ => Severity::Hint,
+        }
+    }
+
+    pub(crate) fn sentence(&self) -> Sentence {
         match self {
-            Self::NothingToDo => "CORS-E001",
+            Self::Conduct(reason) => reason.sentence(),
+            Self::MaxAge(reason) => reason.sentence(),
+            Self::List(reason) => reason.sentence(),
+            Self::Origin(reason) => reason.sentence(),
+            Self::Regex(reason) => reason.sentence(),
+            Self::Danger(reason) => reason.sentence(),
+            Self::Method(reason) => reason.sentence(),
+            Self::Header(reason) => reason.sentence(),
+            Self::Host(reason) => reason.sentence(),
+            Self::Rule(reason) => reason.sentence(),
+            Self::Source(reason) => reason.sentence(),
+            Self::Placement(reason) => reason.sentence(),
         }
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NothingToDo => {
-                f.write_str("the policy has neither `cors` nor `rules`: write one of them")
-            }
-        }
+        let Sentence { code: _, matter, fix } = self.sentence();
+        write!(f, "{matter}: {fix}")
+    }
+}
+
+impl From<ConductReason> for Reason {
+    fn from(reason: ConductReason) -> Self {
+        Self::Conduct(reason)
+    }
+}
+
+impl From<MaxAgeReason> for Reason {
+    fn from(reason: MaxAgeReason) -> Self {
+        Self::MaxAge(reason)
+    }
+}
+
+impl From<ListReason> for Reason {
+    fn from(reason: ListReason) -> Self {
+        Self::List(reason)
+    }
+}
+
+impl From<OriginReason> for Reason {
+    fn from(reason: OriginReason) -> Self {
+        Self::Origin(reason)
+    }
+}
+
+impl From<RegexReason> for Reason {
+    fn from(reason: RegexReason) -> Self {
+        Self::Regex(reason)
+    }
+}
+
+impl From<DangerReason> for Reason {
+    fn from(reason: DangerReason) -> Self {
+        Self::Danger(reason)
+    }
+}
+
+impl From<MethodReason> for Reason {
+    fn from(reason: MethodReason) -> Self {
+        Self::Method(reason)
+    }
+}
+
+impl From<HeaderReason> for Reason {
+    fn from(reason: HeaderReason) -> Self {
+        Self::Header(reason)
+    }
+}
+
+impl From<HostReason> for Reason {
+    fn from(reason: HostReason) -> Self {
+        Self::Host(reason)
+    }
+}
+
+impl From<RuleReason> for Reason {
+    fn from(reason: RuleReason) -> Self {
+        Self::Rule(reason)
+    }
+}
+
+impl From<SourceReason> for Reason {
+    fn from(reason: SourceReason) -> Self {
+        Self::Source(reason)
+    }
+}
+
+impl From<PlacementReason> for Reason {
+    fn from(reason: PlacementReason) -> Self {
+        Self::Placement(reason)
+    }
+}
+
+// === impl Sentence ===
+
+impl Sentence {
+    pub(crate) fn new(
+        code: &'static str,
+        matter: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self { code, matter: matter.into(), fix: fix.into() }
     }
 }

@@ -1,20 +1,37 @@
 //! Validation: a [`Draft`] becomes a [`Policy`], or every reason why not is found.
 
-use crate::draft::Draft;
-use crate::finding::Finding;
+mod conduct;
+mod cors;
+mod cover;
+mod dangers;
+mod headers;
+mod hosts;
+mod methods;
+mod origins;
+mod regexes;
+mod report;
+mod rules;
+
+#[cfg(test)]
+mod tests;
+
+use crate::draft::{Draft, PolicyId};
+use crate::finding::{ConductReason, Finding, Severity};
+use crate::limits::MAX_HOST_LEN;
 use crate::policy::Policy;
+use report::{Field, Report};
 
 /// What validation says about a draft: the policy, unless a finding refuses it, and all findings.
 #[derive(Clone, Debug)]
 pub struct Validated {
     /// The policy; `None` where at least one finding is a refusal.
     pub policy: Option<Policy>,
-    /// Every finding, refusals first.
+    /// Every finding: refusals, warnings, hints, each in the order of the fields.
     pub findings: Vec<Finding>,
 }
 
-/// Knowledge that validation needs and the core does not carry: the public suffix list and a regex parser.
-/// The operator has both; [`NoJudge`] has neither.
+/// Knowledge that validation needs and the core does not carry: the public suffix list, a regex parser and punycode.
+/// The operator has them; [`NoJudge`] has none.
 pub trait Judge {
     /// Is `domain` (lower case, no leading or trailing dot) itself a listed public suffix (private section included)?
     fn is_public_suffix(&self, domain: &str) -> bool;
@@ -22,13 +39,19 @@ pub trait Judge {
     fn is_ancestor_of_public_suffix(&self, domain: &str) -> bool;
     /// What can be said about an origin regex (known to compile in `regex-lite`).
     fn regex_reach(&self, regex: &str) -> RegexReach;
+    /// A host beyond ASCII as browsers send it, where there is such a form.
+    fn punycode(&self, host: &str) -> Option<String>;
 }
 
 /// How far an origin regex reaches, from narrow to wide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RegexReach {
+    /// It cannot match `://`, and so no origin at all.
+    Nothing,
     /// It starts with a literal scheme and ends with a literal registrable domain (or is a whole literal host) and port.
     Bounded,
+    /// The same, and the scheme is `http`, and the host not the machine's own.
+    Insecure,
     /// Not that, or an alternation at the top, or a probe origin passed.
     Unbounded,
     /// Every probe origin passed: `*` under another name.
@@ -38,6 +61,8 @@ pub enum RegexReach {
 /// A [`Judge`] that knows nothing and objects to nothing: for tests of the core.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoJudge;
+
+// === impl NoJudge ===
 
 impl Judge for NoJudge {
     fn is_public_suffix(&self, _: &str) -> bool {
@@ -49,11 +74,93 @@ impl Judge for NoJudge {
     fn regex_reach(&self, _: &str) -> RegexReach {
         RegexReach::Bounded
     }
+    fn punycode(&self, _: &str) -> Option<String> {
+        None
+    }
 }
 
-/// Checks a draft.
+/// Checks a draft, and says all there is to say about it at once.
 #[must_use]
 pub fn validate(draft: &Draft, judge: &dyn Judge) -> Validated {
-    let _ = (draft, judge);
-    Validated { policy: None, findings: Vec::new() }
+    let mut report = Report::default();
+    let policy = policy(draft, judge, &mut report);
+    let findings = report.into_sorted();
+    let refused = findings.first().is_some_and(|finding| finding.severity() == Severity::Refusal);
+    Validated { policy: (!refused).then_some(policy), findings }
+}
+
+/// What is left of a draft without its mistakes, which go into the report. It is a policy where none is a refusal.
+fn policy(draft: &Draft, judge: &dyn Judge, report: &mut Report) -> Policy {
+    let Draft {
+        id,
+        hostnames,
+        cors,
+        rules,
+        disallowed_requests,
+        trusted_origins,
+        mode,
+        on_failure,
+        success_status,
+        upstream_cors_headers,
+        diagnostics,
+        closeness,
+        created,
+    } = draft;
+    let spec = Field::root("spec");
+    check_id(id, report);
+    if cors.is_none() && rules.is_empty() {
+        report.add(&spec, ConductReason::NothingToDo);
+    }
+    let cors = cors.as_ref().map(|cors| cors::validate(cors, &spec.child("cors"), judge, report));
+    let policy = Policy {
+        id: id.clone(),
+        hostnames: hosts::validate(hostnames, &spec.child("hostnames"), judge, report),
+        rules: rules::validate(rules, &spec.child("rules"), cors.is_some(), judge, report),
+        cors,
+        disallowed_requests: *disallowed_requests,
+        trusted_origins: origins::trusted(
+            trusted_origins,
+            &spec.child("trustedOrigins"),
+            judge,
+            report,
+        ),
+        mode: *mode,
+        on_failure: *on_failure,
+        success_status: check_success_status(*success_status, &spec, report),
+        upstream_cors_headers: *upstream_cors_headers,
+        diagnostics: *diagnostics,
+        closeness: *closeness,
+        created: *created,
+    };
+    conduct::check(&policy, &spec, report);
+    // Where a rule was left out, the others' places are no longer those of the draft.
+    if policy.rules.len() == draft.rules.len() {
+        rules::check_each_is_needed(&policy, &spec, report);
+    }
+    policy
+}
+
+/// Names go into metrics and logs. An empty one passes: who reads the policy asks for a name.
+fn check_id(id: &PolicyId, report: &mut Report) {
+    let PolicyId { namespace, name } = id;
+    let metadata = Field::root("metadata");
+    for (field, value) in [("namespace", namespace), ("name", name)] {
+        let is_name_byte = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+        if value.len() > MAX_HOST_LEN || !value.bytes().all(is_name_byte) {
+            report.add(&metadata.child(field), ConductReason::InvalidName(value.clone()));
+        }
+    }
+}
+
+/// Fetch, "ok status": browsers accept any of 200 to 299, other clients only these two.
+fn check_success_status(written: Option<i64>, spec: &Field, report: &mut Report) -> u16 {
+    match written {
+        None | Some(204) => 204,
+        Some(200) => 200,
+        Some(other) => {
+            let field = spec.child("preflight").child("successStatus");
+            report.add(&field, ConductReason::SuccessStatus(other));
+            204
+        }
+    }
 }

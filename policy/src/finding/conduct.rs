@@ -1,0 +1,82 @@
+//! Reasons about how a policy treats requests, and whether it does anything at all.
+
+use super::Sentence;
+use super::quoted::Quoted;
+
+/// What there is to say about how a policy treats requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConductReason {
+    /// Neither `cors` nor `rules`.
+    NothingToDo,
+    /// A success status that is neither 200 nor 204.
+    SuccessStatus(i64),
+    /// A namespace or name that no Kubernetes object can have.
+    InvalidName(String),
+    /// `Reject` without `hostnames`.
+    RejectWithoutHostnames,
+    /// `Reject` over a block that answers a static `*`.
+    RejectUnderAnyOrigin,
+    /// `Keep`, while preflights are answered here.
+    KeepWithoutForward,
+    /// `onFailure: Forward`, while the upstream's headers are replaced.
+    ForwardWithReplace,
+    /// `Reject` stops when the filter does.
+    RejectFailsOpen,
+    /// `trustedOrigins` where nothing is rejected.
+    TrustedOriginsUnused,
+}
+
+// === impl ConductReason ===
+
+impl ConductReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::NothingToDo => Sentence::new(
+                "CORS-E001",
+                "the policy has neither `cors` nor `rules`",
+                "write `cors` with the origins of your front ends in `allowOrigins`",
+            ),
+            Self::SuccessStatus(value) => Sentence::new(
+                "CORS-E005",
+                format!("`{value}` is not a status for a preflight that passes"),
+                "write `204`, or `200` for clients that know no other",
+            ),
+            Self::InvalidName(value) => Sentence::new(
+                "CORS-E006",
+                format!("{} is not a name for a Kubernetes object", Quoted(value)),
+                "use at most 253 of the characters `a-z`, `0-9`, `-` and `.`",
+            ),
+            Self::RejectWithoutHostnames => Sentence::new(
+                "CORS-W001",
+                "without `hostnames` DNS rebinding makes any site the same origin, and `Reject` lets it pass",
+                "list the hosts that clients use in `hostnames`",
+            ),
+            Self::RejectUnderAnyOrigin => Sentence::new(
+                "CORS-W002",
+                "under `*` without credentials `Reject` rejects only WebSocket handshakes that carry credentials",
+                "name the origins in `allowOrigins`, or write `disallowedRequests: Forward`",
+            ),
+            Self::KeepWithoutForward => Sentence::new(
+                "CORS-W003",
+                "`Keep` leaves CORS to the upstream, but preflights that fail here never reach it",
+                "write `preflight: {onFailure: Forward}`, or `upstreamCorsHeaders: Replace`",
+            ),
+            Self::ForwardWithReplace => Sentence::new(
+                "CORS-W004",
+                "`Replace` strips the upstream's answer to a forwarded preflight, so that it fails all the same",
+                "write `upstreamCorsHeaders: Keep`, or `onFailure: Explain`",
+            ),
+            Self::RejectFailsOpen => Sentence::new(
+                "CORS-I004",
+                "`Reject` is a second fence: where the filter is dead, rejection stops and requests pass",
+                "keep the application's own CSRF defence",
+            ),
+            Self::TrustedOriginsUnused => Sentence::new(
+                "CORS-I005",
+                "`trustedOrigins` mean something only where requests are rejected",
+                "write `disallowedRequests: Reject`, or leave `trustedOrigins` out",
+            ),
+        }
+    }
+}

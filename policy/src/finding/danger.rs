@@ -1,0 +1,135 @@
+//! Dangers: what is refused unless its word is in `dangerouslyAllow` (design section 3.3).
+
+use super::Sentence;
+use super::quoted::Quoted;
+
+/// A word of `dangerouslyAllow`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Danger {
+    /// `*`, or any host of a scheme, with credentials.
+    AnyOriginWithCredentials,
+    /// An `http` origin with credentials.
+    InsecureOriginWithCredentials,
+    /// With credentials, a star over names that anyone can register.
+    PublicSuffixSubdomains,
+    /// `null` with credentials.
+    NullOriginWithCredentials,
+    /// With credentials, a regex that does not end at a registrable domain.
+    UnboundedRegexWithCredentials,
+}
+
+/// What there is to say about dangers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DangerReason {
+    /// A word that names no danger.
+    Unknown(String),
+    /// A danger whose word is not listed.
+    Prohibited {
+        /// The danger.
+        danger: Danger,
+        /// The origin or regex that poses it.
+        value: String,
+    },
+    /// A listed word that nothing needs.
+    Unneeded(Danger),
+    /// A star over names that anyone can register, without credentials.
+    PublicSuffix(String),
+}
+
+// === impl Danger ===
+
+impl Danger {
+    /// Every danger, in the order of the design.
+    pub const ALL: [Self; 5] = [
+        Self::AnyOriginWithCredentials,
+        Self::InsecureOriginWithCredentials,
+        Self::PublicSuffixSubdomains,
+        Self::NullOriginWithCredentials,
+        Self::UnboundedRegexWithCredentials,
+    ];
+
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::AnyOriginWithCredentials => "AnyOriginWithCredentials",
+            Self::InsecureOriginWithCredentials => "InsecureOriginWithCredentials",
+            Self::PublicSuffixSubdomains => "PublicSuffixSubdomains",
+            Self::NullOriginWithCredentials => "NullOriginWithCredentials",
+            Self::UnboundedRegexWithCredentials => "UnboundedRegexWithCredentials",
+        }
+    }
+
+    /// The danger of that word; case counts.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|danger| danger.word() == word)
+    }
+}
+
+// === impl DangerReason ===
+
+impl DangerReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::Unknown(word) => Sentence::new(
+                "CORS-E201",
+                format!("{} is not the name of a danger", Quoted(word)),
+                format!("write one of {}", known_words()),
+            ),
+            Self::Prohibited { danger, value } => prohibited(*danger, value),
+            Self::Unneeded(danger) => Sentence::new(
+                "CORS-W201",
+                format!("nothing here needs `{}`", danger.word()),
+                "remove it, so that the next change is judged without it",
+            ),
+            Self::PublicSuffix(value) => Sentence::new(
+                "CORS-W202",
+                format!("anyone can register a name that {} accepts", Quoted(value)),
+                "write a domain of your own after the `*`",
+            ),
+        }
+    }
+}
+
+fn prohibited(danger: Danger, value: &str) -> Sentence {
+    let value = Quoted(value);
+    let (code, matter, fix) = match danger {
+        Danger::AnyOriginWithCredentials => (
+            "CORS-E202",
+            format!("{value} with credentials lets every site act as the user"),
+            "name the origins",
+        ),
+        Danger::InsecureOriginWithCredentials => (
+            "CORS-E203",
+            format!("anyone on the user's network can become {value}, and act with credentials"),
+            "write `https://`",
+        ),
+        Danger::PublicSuffixSubdomains => (
+            "CORS-E204",
+            format!("anyone can register a name that {value} accepts, and act with credentials"),
+            "write a domain of your own after the `*`",
+        ),
+        Danger::NullOriginWithCredentials => (
+            "CORS-E205",
+            format!("any site can send {value} from a sandboxed frame, and act with credentials"),
+            "name the real origin",
+        ),
+        Danger::UnboundedRegexWithCredentials => (
+            "CORS-E206",
+            format!(
+                "with credentials {value} must begin with a literal scheme, end with a literal domain and port, and have no `|` at its top"
+            ),
+            "write a pattern into `allowOrigins`, or a regex such as `https://[a-z]+\\.app\\.example`",
+        ),
+    };
+    let fix = format!("{fix}, or list `{}` in `dangerouslyAllow`", danger.word());
+    Sentence::new(code, matter, fix)
+}
+
+fn known_words() -> String {
+    let words: Vec<String> =
+        Danger::ALL.iter().map(|danger| format!("`{}`", danger.word())).collect();
+    words.join(", ")
+}

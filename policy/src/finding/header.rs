@@ -1,0 +1,98 @@
+//! Reasons about `allowHeaders` and `exposeHeaders`.
+
+use super::Sentence;
+use super::quoted::Quoted;
+
+/// What there is to say about header names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeaderReason {
+    /// Not a token, or too long.
+    Syntax(String),
+    /// Fetch, "forbidden request-header".
+    ForbiddenRequestHeader(String),
+    /// `Cookie`, which is forbidden too.
+    Cookie,
+    /// A response header of the CORS protocol, in `allowHeaders`.
+    CorsResponseHeader(String),
+    /// `*` in `exposeHeaders` with credentials.
+    ExposeAnyWithCredentials,
+    /// Fetch, "forbidden response-header name", in `exposeHeaders`.
+    ForbiddenResponseHeader(String),
+    /// Fetch, "CORS-safelisted request-header".
+    SafelistedRequestHeader(String),
+    /// Fetch, "CORS-safelisted response-header name".
+    SafelistedResponseHeader(String),
+    /// An empty `allowHeaders`.
+    None,
+    /// `*` beside names that it covers.
+    AnyBesideOthers,
+    /// `*` without `authorization`.
+    AnyWithoutAuthorization,
+}
+
+// === impl HeaderReason ===
+
+impl HeaderReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::Syntax(value) => Sentence::new(
+                "CORS-E303",
+                format!("{} is an invalid header name", Quoted(value)),
+                "write one name per entry, such as `content-type`",
+            ),
+            Self::Cookie => Sentence::new(
+                "CORS-W304",
+                "`Cookie` is a forbidden request-header, which no script can set",
+                "remove it, and write `allowCredentials: true` if cookies are meant",
+            ),
+            Self::ExposeAnyWithCredentials => Sentence::new(
+                "CORS-W306",
+                "with credentials browsers take `*` for a header of that name",
+                "list the headers that scripts read",
+            ),
+            Self::None => Sentence::new(
+                "CORS-I304",
+                "without `allowHeaders` the first call with JSON or `Authorization` fails",
+                "list what clients set, such as `content-type` and `authorization`",
+            ),
+            Self::AnyBesideOthers => {
+                Sentence::new("CORS-I305", "`*` covers the other names", "remove them, or the `*`")
+            }
+            Self::AnyWithoutAuthorization => Sentence::new(
+                "CORS-I306",
+                "`*` does not cover `authorization`",
+                "add `authorization` if clients send it",
+            ),
+            Self::ForbiddenRequestHeader(name)
+            | Self::CorsResponseHeader(name)
+            | Self::ForbiddenResponseHeader(name)
+            | Self::SafelistedRequestHeader(name)
+            | Self::SafelistedResponseHeader(name) => self.about(name),
+        }
+    }
+
+    /// A name that is not of use.
+    fn about(&self, name: &str) -> Sentence {
+        let name = Quoted(name);
+        let (code, matter) = match self {
+            Self::ForbiddenRequestHeader(_) => (
+                "CORS-W303",
+                format!("{name} is a forbidden request-header, which no script can set"),
+            ),
+            Self::CorsResponseHeader(_) => (
+                "CORS-W305",
+                format!("{name} is a header of responses, and a client that sends it is mistaken"),
+            ),
+            Self::ForbiddenResponseHeader(_) => (
+                "CORS-W307",
+                format!("{name} is a forbidden response-header name, which no script can read"),
+            ),
+            Self::SafelistedRequestHeader(_) => {
+                ("CORS-I307", format!("{name} is safelisted, and allowed without being listed"))
+            }
+            _ => ("CORS-I308", format!("{name} is safelisted, and exposed without being listed")),
+        };
+        Sentence::new(code, matter, "remove it")
+    }
+}

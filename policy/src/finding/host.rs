@@ -1,0 +1,75 @@
+//! Reasons about `hostnames`.
+
+use super::Sentence;
+use super::quoted::Quoted;
+use crate::scope::InvalidHost;
+
+/// What there is to say about an entry of `hostnames`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HostReason {
+    /// Not a host.
+    Invalid {
+        /// The entry as written.
+        value: String,
+        /// Why not.
+        why: InvalidHost,
+        /// What was probably meant.
+        instead: Option<String>,
+    },
+}
+
+// === impl HostReason ===
+
+impl HostReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        let Self::Invalid { value, why, instead } = self;
+        let value = Quoted(value);
+        let (code, matter, fix) = match why {
+            InvalidHost::Empty => (
+                "CORS-E401",
+                format!("{value} names no host"),
+                "write a host such as `api.shop.example`, or `*` for every one",
+            ),
+            InvalidHost::Scheme => (
+                "CORS-E402",
+                format!("{value} is an origin, and `hostnames` are the hosts of requests"),
+                "write the host alone",
+            ),
+            InvalidHost::Port => (
+                "CORS-E403",
+                format!("{value} has a port, and hosts are compared without"),
+                "write the host alone",
+            ),
+            InvalidHost::Character(c) => (
+                "CORS-E404",
+                format!("{value} has {} in it", Quoted(c.encode_utf8(&mut [0; 4]))),
+                "use `a-z`, `0-9`, `-`, `_` and `.`, one host per entry",
+            ),
+            InvalidHost::TrailingDot => (
+                "CORS-E405",
+                format!("{value} ends in a dot, and hosts are compared without"),
+                "write it without the dot",
+            ),
+            InvalidHost::EmptyLabel => (
+                "CORS-E406",
+                format!("{value} has an empty label"),
+                "write at least one character between two dots",
+            ),
+            InvalidHost::Star => (
+                "CORS-E407",
+                format!("{value} has a `*` that is not its whole first label"),
+                "write `*.shop.example`, or one entry for each host",
+            ),
+            InvalidHost::TooLong => (
+                "CORS-E408",
+                format!("{value} has more than 253 characters"),
+                "write a host that DNS can hold",
+            ),
+        };
+        match instead {
+            Some(instead) => Sentence::new(code, matter, format!("write {}", Quoted(instead))),
+            None => Sentence::new(code, matter, fix),
+        }
+    }
+}

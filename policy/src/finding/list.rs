@@ -1,0 +1,55 @@
+//! Reasons about any list: its length, an entry repeated, an entry normalized.
+
+use super::Sentence;
+use super::quoted::Quoted;
+
+/// What there is to say about any list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ListReason {
+    /// Longer than a policy's list may be.
+    TooMany {
+        /// How long it is.
+        count: usize,
+        /// How long it may be.
+        max: usize,
+    },
+    /// An entry that is already there.
+    Repeated {
+        /// The entry, in its normal form.
+        value: String,
+        /// The field of its first occurrence.
+        first: String,
+    },
+    /// An entry that had to be normalized.
+    Normalized {
+        /// As written.
+        value: String,
+        /// As compared.
+        normal: String,
+    },
+}
+
+// === impl ListReason ===
+
+impl ListReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::TooMany { count, max } => Sentence::new(
+                "CORS-E004",
+                format!("the list has {count} entries, and a policy may have {max}"),
+                "use a pattern such as `https://*.app.example`, or split the policy",
+            ),
+            Self::Repeated { value, first } => Sentence::new(
+                "CORS-I001",
+                format!("{} repeats {}", Quoted(value), Quoted(first)),
+                "remove one of them",
+            ),
+            Self::Normalized { value, normal } => Sentence::new(
+                "CORS-I002",
+                format!("{} is not how browsers write it", Quoted(value)),
+                format!("write {}, which is what it is taken for", Quoted(normal)),
+            ),
+        }
+    }
+}

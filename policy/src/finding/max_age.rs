@@ -1,0 +1,62 @@
+//! Reasons about `maxAge`.
+
+use super::Sentence;
+
+/// What there is to say about `maxAge`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MaxAgeReason {
+    /// Negative.
+    Negative(i64),
+    /// More than 31 bits.
+    TooLarge(i64),
+    /// Not written.
+    Absent,
+    /// Above what some browsers keep.
+    Capped(u32),
+}
+
+/// What each browser engine keeps a preflight's answer for at most, in seconds, from the shortest.
+const CAPS: [(u32, &str); 3] =
+    [(600, "600 in WebKit"), (7200, "7200 in Chromium"), (86_400, "86400 in Firefox")];
+
+// === impl MaxAgeReason ===
+
+impl MaxAgeReason {
+    pub(super) fn sentence(self) -> Sentence {
+        match self {
+            Self::Negative(value) => Sentence::new(
+                "CORS-E002",
+                format!("`{value}` is a negative number of seconds"),
+                "write `0` to keep browsers from caching, or leave `maxAge` out",
+            ),
+            Self::TooLarge(value) => Sentence::new(
+                "CORS-E003",
+                format!("`{value}` is above 2147483647"),
+                "write `86400` or less, because no browser keeps more",
+            ),
+            Self::Absent => Sentence::new(
+                "CORS-W006",
+                "without `maxAge` browsers forget a preflight's answer after 5 seconds",
+                "write `maxAge: 600`",
+            ),
+            Self::Capped(value) => Sentence::new(
+                "CORS-I003",
+                format!("`{value}` is above what browsers keep ({})", caps_below(value)),
+                "write `600`, or expect preflights as often as those caps say",
+            ),
+        }
+    }
+}
+
+/// The caps that `max_age` exceeds.
+fn caps_below(max_age: u32) -> String {
+    let caps: Vec<&str> =
+        CAPS.iter().filter(|(cap, _)| *cap < max_age).map(|(_, text)| *text).collect();
+    caps.join(", ")
+}
+
+/// Is there a browser that keeps less than `max_age` seconds?
+pub(crate) fn is_capped(max_age: u32) -> bool {
+    CAPS.iter().any(|(cap, _)| *cap < max_age)
+}

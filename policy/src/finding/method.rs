@@ -1,0 +1,71 @@
+//! Reasons about `allowMethods`.
+
+use super::Sentence;
+use super::quoted::Quoted;
+
+/// What there is to say about `allowMethods`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MethodReason {
+    /// Not a token, or too long.
+    Syntax(String),
+    /// Fetch, "forbidden method".
+    Forbidden(String),
+    /// A method that browsers upper-case (Fetch, "normalize a method").
+    Normalized(String),
+    /// Lower-case letters in a method that browsers leave as it is.
+    LowerCase(String),
+    /// `OPTIONS`.
+    Options,
+    /// An empty list.
+    None,
+    /// `*` beside other methods.
+    AnyBesideOthers,
+}
+
+// === impl MethodReason ===
+
+impl MethodReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::Syntax(value) => Sentence::new(
+                "CORS-E301",
+                format!("{} is an invalid method", Quoted(value)),
+                "write one method per entry, such as `PUT`",
+            ),
+            Self::Forbidden(value) => Sentence::new(
+                "CORS-E302",
+                format!("{} is a forbidden method, which browsers never send", Quoted(value)),
+                "remove it",
+            ),
+            Self::Normalized(value) => Sentence::new(
+                "CORS-W301",
+                format!("{} never matches, because browsers send it in upper case", Quoted(value)),
+                format!("write {}", Quoted(&value.to_ascii_uppercase())),
+            ),
+            Self::LowerCase(value) => Sentence::new(
+                "CORS-W302",
+                format!("{} is another method than its upper-case form", Quoted(value)),
+                format!(
+                    "write {}, unless clients really send it so",
+                    Quoted(&value.to_ascii_uppercase())
+                ),
+            ),
+            Self::Options => Sentence::new(
+                "CORS-I301",
+                "`OPTIONS` is the preflight's own method, and scripts hardly ever send it themselves",
+                "remove it",
+            ),
+            Self::None => Sentence::new(
+                "CORS-I302",
+                "without `allowMethods` only `GET`, `HEAD` and `POST` pass",
+                "list the others that clients use, such as `PUT`, `PATCH` and `DELETE`",
+            ),
+            Self::AnyBesideOthers => Sentence::new(
+                "CORS-I303",
+                "`*` covers the other methods",
+                "remove them, or the `*`",
+            ),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Reasons about origins, as patterns and as regexes.
+
+use super::Sentence;
+use super::quoted::{OneLine, Quoted};
+use crate::pattern::InvalidOrigin;
+
+/// What there is to say about an entry of `allowOrigins` or `trustedOrigins`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OriginReason {
+    /// Not an origin.
+    Invalid {
+        /// The entry as written.
+        value: String,
+        /// Why not.
+        why: InvalidOrigin,
+        /// What was probably meant.
+        instead: Option<String>,
+    },
+    /// `*` beside other origins or a regex.
+    AnyBesideOthers,
+    /// `*`, or any host of a scheme, among the trusted origins.
+    AnyTrusted(String),
+    /// `null` among the trusted origins.
+    NullTrusted,
+    /// No origin and no regex.
+    Nobody,
+    /// `null`.
+    Null,
+    /// `file://`.
+    File(String),
+    /// A scheme that no `Origin` header has.
+    NeverSent(String),
+    /// An entry whose origins another one accepts as well.
+    Covered {
+        /// The entry.
+        value: String,
+        /// The wider one.
+        by: String,
+    },
+    /// `localhost` without `127.0.0.1`.
+    LocalhostAlone {
+        /// The entry.
+        value: String,
+        /// The entry that is missing.
+        missing: String,
+    },
+    /// A loopback origin with credentials.
+    Development(String),
+}
+
+/// What there is to say about an entry of `allowOriginRegexes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegexReason {
+    /// Nothing written.
+    Empty,
+    /// Too long, or too large when compiled.
+    TooLong(String),
+    /// Not a regex.
+    Syntax {
+        /// The entry as written.
+        value: String,
+        /// The engine's own words.
+        message: String,
+    },
+    /// It accepts every probe origin.
+    Everything(String),
+    /// It can accept no origin, because those have a `://`.
+    Nothing(String),
+}
+
+// === impl OriginReason ===
+
+impl OriginReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::Invalid { value, why, instead } => invalid(value, why, instead.as_deref()),
+            Self::AnyBesideOthers => Sentence::new(
+                "CORS-E121",
+                "`*` allows every origin, and must stand alone",
+                "remove it, or every other origin and regex",
+            ),
+            Self::AnyTrusted(value) => Sentence::new(
+                "CORS-E122",
+                format!("{} would trust every site, and nothing would be rejected", Quoted(value)),
+                "name the origins, or write `disallowedRequests: Forward`",
+            ),
+            Self::NullTrusted => Sentence::new(
+                "CORS-E123",
+                "any site can send `null`, by way of a sandboxed frame, so it cannot be trusted",
+                "remove it, or write `disallowedRequests: Forward` for the path that needs it",
+            ),
+            Self::Nobody => Sentence::new(
+                "CORS-W101",
+                "without an origin or a regex nobody is allowed",
+                "list the origins of your front ends in `allowOrigins`",
+            ),
+            Self::Null => Sentence::new(
+                "CORS-W102",
+                "any site can send `null`, by way of a sandboxed frame",
+                "name the real origin, unless everybody may read the responses",
+            ),
+            Self::File(value) => Sentence::new(
+                "CORS-W103",
+                format!(
+                    "{} is every local file, in the few embedded browsers that send it",
+                    Quoted(value)
+                ),
+                "serve the page over http or a scheme of the application's own",
+            ),
+            Self::NeverSent(value) => never_sent(value),
+            Self::Covered { value, by } => Sentence::new(
+                "CORS-I101",
+                format!("{} is already accepted by {}", Quoted(value), Quoted(by)),
+                "remove one of them",
+            ),
+            Self::LocalhostAlone { value, missing } => Sentence::new(
+                "CORS-I102",
+                format!("{} and {} are two origins", Quoted(value), Quoted(missing)),
+                format!("add {} if developers open that too", Quoted(missing)),
+            ),
+            Self::Development(value) => Sentence::new(
+                "CORS-I103",
+                format!("{} with credentials looks like development", Quoted(value)),
+                "leave it out where the policy goes to production",
+            ),
+        }
+    }
+}
+
+fn never_sent(value: &str) -> Sentence {
+    let page = match value.split_once("://") {
+        Some(("ws", rest)) => format!("http://{rest}"),
+        Some((_, rest)) => format!("https://{rest}"),
+        None => String::new(),
+    };
+    Sentence::new(
+        "CORS-W104",
+        format!(
+            "{} never matches, because `Origin` names the page and not the connection",
+            Quoted(value)
+        ),
+        format!("write the origin of the page, such as {}", Quoted(&page)),
+    )
+}
+
+/// An entry that does not parse: the code and the matter by its reason, the fix by what was probably meant.
+fn invalid(value: &str, why: &InvalidOrigin, instead: Option<&str>) -> Sentence {
+    let matter = match why {
+        InvalidOrigin::Empty => "the entry is empty".to_owned(),
+        InvalidOrigin::HostCharacter(c) => {
+            format!("{} has {} in its host", Quoted(value), Quoted(c.encode_utf8(&mut [0; 4])))
+        }
+        other => format!("{} {}", Quoted(value), matter(other)),
+    };
+    let fix = match instead {
+        Some(instead) => format!("write {}", Quoted(instead)),
+        None => fix(why).to_owned(),
+    };
+    Sentence::new(code(why), matter, fix)
+}
+
+fn code(why: &InvalidOrigin) -> &'static str {
+    match why {
+        InvalidOrigin::Empty => "CORS-E101",
+        InvalidOrigin::Space => "CORS-E102",
+        InvalidOrigin::NoScheme => "CORS-E103",
+        InvalidOrigin::Scheme => "CORS-E104",
+        InvalidOrigin::Userinfo => "CORS-E105",
+        InvalidOrigin::TrailingSlash => "CORS-E106",
+        InvalidOrigin::Path => "CORS-E107",
+        InvalidOrigin::Query => "CORS-E108",
+        InvalidOrigin::Fragment => "CORS-E109",
+        InvalidOrigin::NoHost => "CORS-E110",
+        InvalidOrigin::HostTooLong => "CORS-E111",
+        InvalidOrigin::NonAscii(_) => "CORS-E112",
+        InvalidOrigin::TrailingDot => "CORS-E113",
+        InvalidOrigin::EmptyLabel => "CORS-E114",
+        InvalidOrigin::HostCharacter(_) => "CORS-E115",
+        InvalidOrigin::Ipv4 => "CORS-E116",
+        InvalidOrigin::Ipv6 => "CORS-E117",
+        InvalidOrigin::Star => "CORS-E118",
+        InvalidOrigin::Ipv4Star => "CORS-E119",
+        InvalidOrigin::Port => "CORS-E120",
+    }
+}
+
+/// What is the matter with the entry, after its name.
+fn matter(why: &InvalidOrigin) -> &'static str {
+    match why {
+        InvalidOrigin::Empty => "is empty",
+        InvalidOrigin::Space => "has white space or a control character in it",
+        InvalidOrigin::NoScheme => "has no scheme",
+        InvalidOrigin::Scheme => "has an invalid scheme",
+        InvalidOrigin::Userinfo => "has a user in it, and an origin has none",
+        InvalidOrigin::TrailingSlash => "ends in a slash, and an origin does not",
+        InvalidOrigin::Path => "has a path, and an origin has none",
+        InvalidOrigin::Query => "has a query, and an origin has none",
+        InvalidOrigin::Fragment => "has a fragment, and an origin has none",
+        InvalidOrigin::NoHost => "has no host",
+        InvalidOrigin::HostTooLong => "has a host of more than 253 characters",
+        InvalidOrigin::NonAscii(_) => "has a host beyond ASCII, which browsers send as punycode",
+        InvalidOrigin::TrailingDot => "has a host that ends in a dot, which is another host",
+        InvalidOrigin::EmptyLabel => "has an empty label in its host",
+        InvalidOrigin::HostCharacter(_) => "has a character that no host has",
+        InvalidOrigin::Ipv4 => "has a host that ends in a number and is no IPv4 address",
+        InvalidOrigin::Ipv6 => "has an invalid IPv6 address",
+        InvalidOrigin::Star => "has more than one `*` in its host, or one outside the first label",
+        InvalidOrigin::Ipv4Star => "has a `*` that is no whole octet at the right end",
+        InvalidOrigin::Port => "has a port that is not between 1 and 65535, or has leading zeros",
+    }
+}
+
+/// What to write, where nothing better can be guessed from the entry.
+fn fix(why: &InvalidOrigin) -> &'static str {
+    match why {
+        InvalidOrigin::Empty | InvalidOrigin::NoHost => {
+            "write an origin such as `https://app.example`"
+        }
+        InvalidOrigin::Space => "write one origin per entry, without white space",
+        InvalidOrigin::NoScheme => "write it with its scheme, such as `https://app.example`",
+        InvalidOrigin::Scheme => "write `https://` or another scheme, and one entry for each",
+        InvalidOrigin::Userinfo
+        | InvalidOrigin::TrailingSlash
+        | InvalidOrigin::Path
+        | InvalidOrigin::Query
+        | InvalidOrigin::Fragment => "write only scheme, host and port",
+        InvalidOrigin::HostTooLong => "write a host that DNS can hold",
+        InvalidOrigin::NonAscii(_) => "write the host in its `xn--` form",
+        InvalidOrigin::TrailingDot => "write it without the dot",
+        InvalidOrigin::EmptyLabel => "write at least one character between two dots",
+        InvalidOrigin::HostCharacter(_) => {
+            "use `a-z`, `0-9`, `-`, `_` and `.`, one origin per entry"
+        }
+        InvalidOrigin::Ipv4 => "write four numbers from 0 to 255 without leading zeros",
+        InvalidOrigin::Ipv6 => "write it in brackets, such as `http://[::1]:3000`",
+        InvalidOrigin::Star => "write `https://*.app.example`, or one entry for each host",
+        InvalidOrigin::Ipv4Star => "write all four octets, such as `http://192.168.1.*`",
+        InvalidOrigin::Port => "write a port such as `:8443`, or `:*` for any",
+    }
+}
+
+// === impl RegexReason ===
+
+impl RegexReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::Empty => {
+                Sentence::new("CORS-E124", "the regex is empty, and matches no origin", "remove it")
+            }
+            Self::TooLong(value) => Sentence::new(
+                "CORS-E125",
+                format!("{} is too long, or too large when compiled", Quoted(value)),
+                "use several shorter ones, or patterns in `allowOrigins`",
+            ),
+            Self::Syntax { value, message } => Sentence::new(
+                "CORS-E126",
+                format!("{} is not a regex ({})", Quoted(value), OneLine(message)),
+                "use the syntax of RE2, without look-around and back references",
+            ),
+            Self::Everything(value) => Sentence::new(
+                "CORS-W105",
+                format!("{} accepts any origin", Quoted(value)),
+                "write `*` into `allowOrigins`, or a narrower regex",
+            ),
+            Self::Nothing(value) => Sentence::new(
+                "CORS-W106",
+                format!(
+                    "{} is compared with the whole origin, and cannot match its `://`",
+                    Quoted(value)
+                ),
+                "write it from the scheme to the port, such as `https://[a-z]+\\.app\\.example`",
+            ),
+        }
+    }
+}

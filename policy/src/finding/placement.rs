@@ -1,0 +1,78 @@
+//! Reasons about a policy's targets and neighbours, and about what is in force; the operator finds these.
+
+use super::Sentence;
+use super::quoted::Quoted;
+
+/// What there is to say about where a policy applies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlacementReason {
+    /// `targetRefs` beside `selector`.
+    TwoTargets,
+    /// A target of a kind that a policy cannot have.
+    UnknownTarget(String),
+    /// Too many bytes for one attachment.
+    TooLarge {
+        /// How many they are.
+        len: usize,
+        /// How many they may be.
+        max: usize,
+    },
+    /// Many bytes for one attachment.
+    Large {
+        /// How many they are.
+        len: usize,
+        /// How many they may be.
+        max: usize,
+    },
+    /// The text is refused; the one accepted before it is still in force.
+    LastGoodInForce,
+    /// Targets beside `dir:`, where there is one proxy.
+    TargetsUnused,
+    /// Another policy wins everywhere.
+    Overridden(String),
+}
+
+// === impl PlacementReason ===
+
+impl PlacementReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::TwoTargets => Sentence::new(
+                "CORS-E521",
+                "`targetRefs` and `selector` are both there",
+                "keep one of them, or neither for the whole namespace",
+            ),
+            Self::UnknownTarget(value) => Sentence::new(
+                "CORS-E522",
+                format!("{} cannot be a policy's target", Quoted(value)),
+                "name a `Service` or a `Gateway` of `gateway.networking.k8s.io`",
+            ),
+            Self::TooLarge { len, max } => Sentence::new(
+                "CORS-E523",
+                format!("the policies of one proxy make {len} bytes, and {max} can be published"),
+                "use patterns in place of long lists, or split the policy by target",
+            ),
+            Self::Large { len, max } => Sentence::new(
+                "CORS-W521",
+                format!("the policies of one proxy make {len} bytes, and {max} can be published"),
+                "use patterns in place of long lists, or split the policy by target",
+            ),
+            Self::LastGoodInForce => Sentence::new(
+                "CORS-W522",
+                "what was accepted before stays in force",
+                "correct the refusals to change it, or delete the policy",
+            ),
+            Self::TargetsUnused => Sentence::new(
+                "CORS-I521",
+                "with `dir:` every policy applies to the one proxy, whatever its target",
+                "expect the target to count once the policy is in a cluster",
+            ),
+            Self::Overridden(winner) => Sentence::new(
+                "CORS-I522",
+                format!("{} wins wherever this policy applies", Quoted(winner)),
+                "remove one of them, or give this one a narrower scope",
+            ),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Reasons about `rules`.
+
+use super::Sentence;
+use super::quoted::Quoted;
+use crate::scope::InvalidPath;
+
+/// What there is to say about a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RuleReason {
+    /// Not a path that a rule can have.
+    InvalidPath {
+        /// The path as written.
+        value: String,
+        /// Why not.
+        why: InvalidPath,
+    },
+    /// The type and value of another rule.
+    SamePath {
+        /// The path.
+        value: String,
+        /// The field of the first rule that has it.
+        first: String,
+    },
+    /// Neither the rule nor the policy has `cors`.
+    WithoutCors,
+    /// Without the rule the answers would be the same.
+    Redundant {
+        /// The field of the rule, or of the policy, that says the same.
+        same: String,
+    },
+    /// A rule for `/` answers in place of `spec.cors`.
+    CorsShadowed {
+        /// The field of that rule.
+        by: String,
+    },
+}
+
+// === impl RuleReason ===
+
+impl RuleReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::InvalidPath { value, why } => invalid_path(value, why),
+            Self::SamePath { value, first } => Sentence::new(
+                "CORS-E416",
+                format!("{} has the type and value of {}", Quoted(value), Quoted(first)),
+                "make one rule of the two",
+            ),
+            Self::WithoutCors => Sentence::new(
+                "CORS-E417",
+                "neither the rule nor the policy has `cors`",
+                "write `cors` in one of them",
+            ),
+            Self::Redundant { same } => Sentence::new(
+                "CORS-I401",
+                format!("the rule says what {} says already", Quoted(same)),
+                "remove it",
+            ),
+            Self::CorsShadowed { by } => Sentence::new(
+                "CORS-I402",
+                format!("{} covers every path, so that this block is never used", Quoted(by)),
+                "remove one of them",
+            ),
+        }
+    }
+}
+
+fn invalid_path(value: &str, why: &InvalidPath) -> Sentence {
+    let value = Quoted(value);
+    let (code, matter, fix) = match why {
+        InvalidPath::NotAbsolute => (
+            "CORS-E411",
+            format!("{value} does not start with a slash"),
+            "write it from the root, such as `/public`".to_owned(),
+        ),
+        InvalidPath::Query => (
+            "CORS-E412",
+            format!("{value} has a query or a fragment, and paths are compared without"),
+            "write what stands before the `?` or `#`".to_owned(),
+        ),
+        InvalidPath::TooLong => (
+            "CORS-E413",
+            format!("{value} is longer than a rule's path may be"),
+            "write a shorter prefix".to_owned(),
+        ),
+        InvalidPath::Ambiguous => (
+            "CORS-E414",
+            format!("back ends read {value} in two ways, so that it never matches"),
+            "write it without `//`, `;`, `\\` and without `%` before a reserved character"
+                .to_owned(),
+        ),
+        InvalidPath::NotNormal(normal) => (
+            "CORS-E415",
+            format!("{value} never matches, because paths are compared in their normal form"),
+            format!("write {}", Quoted(normal)),
+        ),
+    };
+    Sentence::new(code, matter, fix)
+}

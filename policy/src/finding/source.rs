@@ -1,0 +1,91 @@
+//! Reasons about the file or object that a policy is read from; the operator finds these.
+
+use super::Sentence;
+use super::quoted::{OneLine, Quoted};
+
+/// What there is to say about where a policy comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SourceReason {
+    /// It cannot be read.
+    Unreadable(String),
+    /// It is no YAML.
+    NotYaml(String),
+    /// A field that a policy does not have.
+    UnknownField {
+        /// The field's name.
+        name: String,
+        /// A known one that looks like it.
+        similar: Option<String>,
+    },
+    /// A field of the wrong type, or a word that is none of those it may hold.
+    WrongShape(String),
+    /// No `metadata.name`.
+    MissingName,
+    /// Another file has a policy of the same namespace and name.
+    Duplicate {
+        /// `namespace/name`.
+        policy: String,
+        /// The file that counts.
+        file: String,
+    },
+    /// An `apiVersion` of `corsward.io` that this operator does not know.
+    UnknownVersion(String),
+    /// A file beyond the bound.
+    TooLarge {
+        /// Its length in bytes.
+        len: u64,
+        /// The longest that is read.
+        max: u64,
+    },
+}
+
+// === impl SourceReason ===
+
+impl SourceReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::Unreadable(message) => Sentence::new(
+                "CORS-E501",
+                format!("it cannot be read ({})", OneLine(message)),
+                "check that it exists and who may read it",
+            ),
+            Self::NotYaml(message) => Sentence::new(
+                "CORS-E502",
+                format!("it is not YAML ({})", OneLine(message)),
+                "check indentation and quotes at that line",
+            ),
+            Self::UnknownField { name, similar } => Sentence::new(
+                "CORS-E503",
+                format!("{} is not a field of a `CorsPolicy`", Quoted(name)),
+                match similar {
+                    Some(similar) => format!("write {}, or remove it", Quoted(similar)),
+                    None => "remove it, or see `kubectl explain corspolicy.spec`".to_owned(),
+                },
+            ),
+            Self::WrongShape(message) => Sentence::new(
+                "CORS-E504",
+                format!("the value does not fit ({})", OneLine(message)),
+                "see `kubectl explain corspolicy.spec`",
+            ),
+            Self::MissingName => {
+                Sentence::new("CORS-E505", "the policy has no name", "write `metadata: {name: …}`")
+            }
+            Self::Duplicate { policy, file } => Sentence::new(
+                "CORS-E506",
+                format!("{} is in {} too, and that one counts", Quoted(policy), Quoted(file)),
+                "remove one of them, or give it another name",
+            ),
+            Self::UnknownVersion(value) => Sentence::new(
+                "CORS-E507",
+                format!("{} is a version that this operator does not know", Quoted(value)),
+                "write `corsward.io/v1alpha1`",
+            ),
+            Self::TooLarge { len, max } => Sentence::new(
+                "CORS-E508",
+                format!("it has {len} bytes, and at most {max} are read"),
+                "split it into several files",
+            ),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Conduct: what the fields that say how requests are treated mean together.
+
+use super::report::{Field, Report};
+use crate::draft::{DisallowedRequests, OnFailure, UpstreamCorsHeaders};
+use crate::finding::ConductReason;
+use crate::pattern::OriginPattern;
+use crate::policy::{Cors, Policy, Rule};
+use crate::scope::HostPattern;
+
+pub(super) fn check(policy: &Policy, spec: &Field, report: &mut Report) {
+    check_rejection(policy, spec, report);
+    check_any_origin(policy, spec, report);
+    check_trusted_origins(policy, spec, report);
+    match (policy.on_failure, policy.upstream_cors_headers) {
+        (OnFailure::Forward, UpstreamCorsHeaders::Replace) => {
+            let field = spec.child("preflight").child("onFailure");
+            report.add(&field, ConductReason::ForwardWithReplace);
+        }
+        (OnFailure::Explain | OnFailure::Reject | OnFailure::Ignore, UpstreamCorsHeaders::Keep) => {
+            report.add(&spec.child("upstreamCorsHeaders"), ConductReason::KeepWithoutForward);
+        }
+        (OnFailure::Forward, UpstreamCorsHeaders::Keep)
+        | (
+            OnFailure::Explain | OnFailure::Reject | OnFailure::Ignore,
+            UpstreamCorsHeaders::Replace,
+        ) => {}
+    }
+}
+
+/// What everybody who rejects should know, said once.
+fn check_rejection(policy: &Policy, spec: &Field, report: &mut Report) {
+    let rule_that_rejects = policy.rules.iter().position(|rule| rejects(policy, rule));
+    let field = match rule_that_rejects {
+        _ if is_reject(policy.disallowed_requests) => spec.clone(),
+        Some(at) => spec.child("rules").at(at),
+        None => return,
+    };
+    report.add(&field.child("disallowedRequests"), ConductReason::RejectFailsOpen);
+    if policy.hostnames.is_empty() || policy.hostnames.contains(&HostPattern::Any) {
+        report.add(&spec.child("hostnames"), ConductReason::RejectWithoutHostnames);
+    }
+}
+
+/// A static `*` leaves little to reject.
+fn check_any_origin(policy: &Policy, spec: &Field, report: &mut Report) {
+    let reason = || ConductReason::RejectUnderAnyOrigin;
+    if is_reject(policy.disallowed_requests) && policy.cors.as_ref().is_some_and(is_static) {
+        report.add(&spec.child("disallowedRequests"), reason());
+    }
+    for (at, rule) in policy.rules.iter().enumerate() {
+        let field = spec.child("rules").at(at);
+        let cors = rule.cors.as_ref().or(policy.cors.as_ref());
+        if !rejects(policy, rule) || !cors.is_some_and(is_static) {
+            continue;
+        }
+        if rule.disallowed_requests.is_some() {
+            report.add(&field.child("disallowedRequests"), reason());
+        } else if rule.cors.is_some() {
+            report.add(&field.child("cors").child("allowOrigins"), reason());
+        }
+    }
+}
+
+fn check_trusted_origins(policy: &Policy, spec: &Field, report: &mut Report) {
+    let anything_rejects = is_reject(policy.disallowed_requests)
+        || policy.rules.iter().any(|rule| rejects(policy, rule) && rule.trusted_origins.is_none());
+    if !policy.trusted_origins.is_empty() && !anything_rejects {
+        report.add(&spec.child("trustedOrigins"), ConductReason::TrustedOriginsUnused);
+    }
+    for (at, rule) in policy.rules.iter().enumerate() {
+        let trusted = rule.trusted_origins.as_ref().is_some_and(|trusted| !trusted.is_empty());
+        if trusted && !rejects(policy, rule) {
+            let field = spec.child("rules").at(at).child("trustedOrigins");
+            report.add(&field, ConductReason::TrustedOriginsUnused);
+        }
+    }
+}
+
+fn rejects(policy: &Policy, rule: &Rule) -> bool {
+    is_reject(rule.disallowed_requests.unwrap_or(policy.disallowed_requests))
+}
+
+fn is_reject(disallowed_requests: DisallowedRequests) -> bool {
+    disallowed_requests == DisallowedRequests::Reject
+}
+
+/// Is `*` answered whatever the request says?
+fn is_static(cors: &Cors) -> bool {
+    !cors.credentials && cors.origins.contains(&OriginPattern::Any)
+}

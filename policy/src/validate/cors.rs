@@ -1,0 +1,89 @@
+//! A `cors` block: its lists, then what they mean together.
+
+use super::Judge;
+use super::dangers::Dangers;
+use super::report::{Field, Report};
+use super::{headers, methods, origins, regexes};
+use crate::draft::CorsDraft;
+use crate::finding::{HeaderReason, MaxAgeReason, MethodReason, OriginReason, is_capped};
+use crate::policy::Cors;
+
+pub(super) fn validate(
+    draft: &CorsDraft,
+    field: &Field,
+    judge: &dyn Judge,
+    report: &mut Report,
+) -> Cors {
+    let CorsDraft {
+        allow_origins,
+        allow_origin_regexes,
+        allow_methods,
+        allow_headers,
+        expose_headers,
+        allow_credentials,
+        max_age,
+        dangerously_allow,
+    } = draft;
+    let credentials = *allow_credentials;
+    let mut dangers =
+        Dangers::new(credentials, dangerously_allow, &field.child("dangerouslyAllow"), report);
+    let origins_field = field.child("allowOrigins");
+    let origins = origins::allowed(
+        allow_origins,
+        allow_origin_regexes.is_empty(),
+        &origins_field,
+        judge,
+        &mut dangers,
+        report,
+    );
+    let regexes_field = field.child("allowOriginRegexes");
+    let regexes =
+        regexes::validate(allow_origin_regexes, &regexes_field, judge, &mut dangers, report);
+    dangers.check_each_is_needed(report);
+    let cors = Cors {
+        origins,
+        regexes,
+        methods: methods::validate(allow_methods, &field.child("allowMethods"), report),
+        headers: headers::request(allow_headers, &field.child("allowHeaders"), report),
+        expose: headers::response(
+            expose_headers,
+            credentials,
+            &field.child("exposeHeaders"),
+            report,
+        ),
+        credentials,
+        max_age: check_max_age(*max_age, &field.child("maxAge"), report),
+    };
+    if allow_origins.is_empty() && allow_origin_regexes.is_empty() {
+        report.add(&origins_field, OriginReason::Nobody);
+    } else {
+        hint_at_what_is_absent(draft, field, report);
+    }
+    cors
+}
+
+/// What somebody who is allowed will miss first.
+fn hint_at_what_is_absent(draft: &CorsDraft, field: &Field, report: &mut Report) {
+    if draft.allow_methods.is_empty() {
+        report.add(&field.child("allowMethods"), MethodReason::None);
+    }
+    if draft.allow_headers.is_empty() {
+        report.add(&field.child("allowHeaders"), HeaderReason::None);
+    }
+    if draft.max_age.is_none() {
+        report.add(&field.child("maxAge"), MaxAgeReason::Absent);
+    }
+}
+
+fn check_max_age(written: Option<i64>, field: &Field, report: &mut Report) -> Option<u32> {
+    let seconds = written?;
+    // A delta-seconds (RFC 9111 section 1.2.2) beyond 31 bits overflows in some caches.
+    let valid = i32::try_from(seconds).ok().and_then(|seconds| u32::try_from(seconds).ok());
+    match valid {
+        None if seconds < 0 => report.add(field, MaxAgeReason::Negative(seconds)),
+        None => report.add(field, MaxAgeReason::TooLarge(seconds)),
+        Some(valid) if is_capped(valid) => report.add(field, MaxAgeReason::Capped(valid)),
+        Some(_) => {}
+    }
+    valid
+}

@@ -1,0 +1,63 @@
+//! Dangers: which are listed in a block, and which it needs (design section 3.3).
+
+use std::collections::BTreeSet;
+
+use super::report::{Field, Report};
+use crate::finding::{Danger, DangerReason, ListReason};
+
+/// The dangers of one `cors` block.
+#[derive(Debug)]
+pub(super) struct Dangers {
+    /// Whether the block allows credentials; without them nothing is refused.
+    pub(super) credentials: bool,
+    // INVARIANT: each danger once.
+    listed: Vec<(Danger, Field)>,
+    needed: BTreeSet<Danger>,
+}
+
+// === impl Dangers ===
+
+impl Dangers {
+    /// Reads `dangerouslyAllow`.
+    pub(super) fn new(
+        credentials: bool,
+        words: &[String],
+        field: &Field,
+        report: &mut Report,
+    ) -> Self {
+        let mut listed: Vec<(Danger, Field)> = Vec::new();
+        for (at, word) in report.bounded(words, field).iter().enumerate() {
+            let entry = field.at(at);
+            let Some(danger) = Danger::parse(word) else {
+                report.add(&entry, DangerReason::Unknown(word.clone()));
+                continue;
+            };
+            match listed.iter().find(|(known, _)| *known == danger) {
+                Some((_, first)) => {
+                    let (value, first) = (word.clone(), first.to_string());
+                    report.add(&entry, ListReason::Repeated { value, first });
+                }
+                None => listed.push((danger, entry)),
+            }
+        }
+        Self { credentials, listed, needed: BTreeSet::new() }
+    }
+
+    /// `value` poses `danger`: refused, unless its word is listed.
+    pub(super) fn meet(&mut self, danger: Danger, value: &str, field: &Field, report: &mut Report) {
+        self.needed.insert(danger);
+        if !self.listed.iter().any(|(listed, _)| *listed == danger) {
+            let value = value.to_owned();
+            report.add(field, DangerReason::Prohibited { danger, value });
+        }
+    }
+
+    /// A word that nothing needs would let the next change pass unseen.
+    pub(super) fn check_each_is_needed(self, report: &mut Report) {
+        for (danger, field) in self.listed {
+            if !self.needed.contains(&danger) {
+                report.add(&field, DangerReason::Unneeded(danger));
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Headers: the entries of `allowHeaders` and `exposeHeaders`.
+
+use std::collections::HashMap;
+
+use super::report::{Field, Report};
+use crate::finding::{HeaderReason, ListReason};
+use crate::header_name::{
+    CORS_RESPONSE_HEADERS, HeaderName, is_cors_non_wildcard_request_header_name,
+};
+use crate::policy::Names;
+
+/// Fetch, "forbidden request-header", without `cookie`, which has a finding of its own, and beside the two prefixes.
+const FORBIDDEN_REQUEST_HEADERS: [&str; 20] = [
+    "accept-charset",
+    "accept-encoding",
+    "access-control-request-headers",
+    "access-control-request-method",
+    "connection",
+    "content-length",
+    "cookie2",
+    "date",
+    "dnt",
+    "expect",
+    "host",
+    "keep-alive",
+    "origin",
+    "referer",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+
+/// Fetch, "CORS-safelisted request-header": those that need no listing whatever type of content they speak of.
+const SAFELISTED_REQUEST_HEADERS: [&str; 3] = ["accept", "accept-language", "content-language"];
+
+/// Fetch, "CORS-safelisted response-header name".
+const SAFELISTED_RESPONSE_HEADERS: [&str; 7] = [
+    "cache-control",
+    "content-language",
+    "content-length",
+    "content-type",
+    "expires",
+    "last-modified",
+    "pragma",
+];
+
+/// Fetch, "forbidden response-header name".
+const FORBIDDEN_RESPONSE_HEADERS: [&str; 2] = ["set-cookie", "set-cookie2"];
+
+/// The entries of `allowHeaders`.
+pub(super) fn request(list: &[String], field: &Field, report: &mut Report) -> Names<HeaderName> {
+    let names = parse(list, field, report, |name, written| {
+        let written = written.to_owned();
+        if name == "cookie" {
+            Some(HeaderReason::Cookie)
+        } else if is_forbidden_request_header(name) {
+            Some(HeaderReason::ForbiddenRequestHeader(written))
+        } else if CORS_RESPONSE_HEADERS.contains(&name) {
+            Some(HeaderReason::CorsResponseHeader(written))
+        } else if SAFELISTED_REQUEST_HEADERS.contains(&name) {
+            Some(HeaderReason::SafelistedRequestHeader(written))
+        } else {
+            None
+        }
+    });
+    let is_covered =
+        |name: &HeaderName| !is_cors_non_wildcard_request_header_name(name.as_str().as_bytes());
+    if names.any {
+        if names.named.iter().any(is_covered) {
+            report.add(field, HeaderReason::AnyBesideOthers);
+        }
+        if names.named.iter().all(is_covered) {
+            report.add(field, HeaderReason::AnyWithoutAuthorization);
+        }
+    }
+    names
+}
+
+/// The entries of `exposeHeaders`.
+pub(super) fn response(
+    list: &[String],
+    credentials: bool,
+    field: &Field,
+    report: &mut Report,
+) -> Names<HeaderName> {
+    let names = parse(list, field, report, |name, written| {
+        if FORBIDDEN_RESPONSE_HEADERS.contains(&name) {
+            Some(HeaderReason::ForbiddenResponseHeader(written.to_owned()))
+        } else if SAFELISTED_RESPONSE_HEADERS.contains(&name) {
+            Some(HeaderReason::SafelistedResponseHeader(written.to_owned()))
+        } else {
+            None
+        }
+    });
+    if names.any && credentials {
+        report.add(field, HeaderReason::ExposeAnyWithCredentials);
+    } else if names.any && !names.named.is_empty() {
+        report.add(field, HeaderReason::AnyBesideOthers);
+    }
+    names
+}
+
+/// The valid names, each once; `doubt` says what is odd about one, in lower case and as written.
+fn parse(
+    list: &[String],
+    field: &Field,
+    report: &mut Report,
+    doubt: impl Fn(&str, &str) -> Option<HeaderReason>,
+) -> Names<HeaderName> {
+    let mut names = Names::default();
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for (at, written) in report.bounded(list, field).iter().enumerate() {
+        let entry = field.at(at);
+        let lower_case = written.to_ascii_lowercase();
+        if let Some(first) = seen.get(&lower_case) {
+            let (value, first) = (written.clone(), field.at(*first).to_string());
+            report.add(&entry, ListReason::Repeated { value, first });
+            continue;
+        }
+        match HeaderName::parse(written) {
+            _ if written == "*" => names.any = true,
+            Ok(name) => {
+                if let Some(reason) = doubt(&lower_case, written) {
+                    report.add(&entry, reason);
+                }
+                names.named.push(name);
+            }
+            Err(_) => report.add(&entry, HeaderReason::Syntax(written.clone())),
+        }
+        seen.insert(lower_case, at);
+    }
+    names
+}
+
+fn is_forbidden_request_header(name: &str) -> bool {
+    FORBIDDEN_REQUEST_HEADERS.contains(&name)
+        || name.starts_with("proxy-")
+        || name.starts_with("sec-")
+}

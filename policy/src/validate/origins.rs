@@ -1,0 +1,259 @@
+//! Origins: the entries of `allowOrigins` and `trustedOrigins`.
+
+use std::collections::HashMap;
+
+use super::Judge;
+use super::cover::Cover;
+use super::dangers::Dangers;
+use super::report::{Field, Report};
+use crate::finding::{Danger, DangerReason, ListReason, OriginReason};
+use crate::pattern::{HostShape, InvalidOrigin, OriginPattern, TuplePattern};
+
+/// Schemes whose pages have another origin: sockets and files are opened by pages, and the rest is opaque.
+const NEVER_SENT: [&str; 8] =
+    ["ws", "wss", "ftp", "about", "blob", "data", "filesystem", "javascript"];
+
+/// A valid entry, beside what its author wrote.
+struct Entry<'l> {
+    written: &'l str,
+    field: Field,
+    pattern: OriginPattern,
+}
+
+/// The entries of `allowOrigins`.
+pub(super) fn allowed(
+    list: &[String],
+    no_regexes: bool,
+    field: &Field,
+    judge: &dyn Judge,
+    dangers: &mut Dangers,
+    report: &mut Report,
+) -> Vec<OriginPattern> {
+    let entries = parse(list, field, judge, report);
+    let cover = Cover::new(entries.iter().map(|entry| &entry.pattern));
+    for Entry { written, field, pattern } in &entries {
+        match pattern {
+            OriginPattern::Any => {
+                if entries.len() > 1 || !no_regexes {
+                    report.add(field, OriginReason::AnyBesideOthers);
+                }
+                if dangers.credentials {
+                    dangers.meet(Danger::AnyOriginWithCredentials, written, field, report);
+                }
+            }
+            OriginPattern::Null => {
+                report.add(field, OriginReason::Null);
+                if dangers.credentials {
+                    dangers.meet(Danger::NullOriginWithCredentials, written, field, report);
+                }
+            }
+            OriginPattern::Tuple(tuple) => {
+                check_dangers(tuple, written, field, judge, dangers, report);
+                check_use(tuple, written, field, &cover, report);
+            }
+        }
+    }
+    entries.into_iter().map(|entry| entry.pattern).collect()
+}
+
+/// The entries of `trustedOrigins`. They never share anything, so only what would trust everybody is refused.
+pub(super) fn trusted(
+    list: &[String],
+    field: &Field,
+    judge: &dyn Judge,
+    report: &mut Report,
+) -> Vec<OriginPattern> {
+    let entries = parse(list, field, judge, report);
+    let cover = Cover::new(entries.iter().map(|entry| &entry.pattern));
+    for Entry { written, field, pattern } in &entries {
+        match pattern {
+            OriginPattern::Any => report.add(field, OriginReason::AnyTrusted("*".to_owned())),
+            OriginPattern::Null => report.add(field, OriginReason::NullTrusted),
+            OriginPattern::Tuple(tuple) if is_any_host(tuple.host()) => {
+                report.add(field, OriginReason::AnyTrusted((*written).to_owned()));
+            }
+            OriginPattern::Tuple(tuple) => {
+                if has_registrable_star(tuple.host(), judge) {
+                    report.add(field, DangerReason::PublicSuffix((*written).to_owned()));
+                }
+                check_is_sent(tuple, written, field, report);
+                check_is_not_covered(tuple, written, field, &cover, report);
+            }
+        }
+    }
+    entries.into_iter().map(|entry| entry.pattern).collect()
+}
+
+/// The valid entries, each once.
+fn parse<'l>(
+    list: &'l [String],
+    field: &Field,
+    judge: &dyn Judge,
+    report: &mut Report,
+) -> Vec<Entry<'l>> {
+    let mut entries = Vec::new();
+    let mut seen: HashMap<OriginPattern, usize> = HashMap::new();
+    for (at, written) in report.bounded(list, field).iter().enumerate() {
+        let entry = field.at(at);
+        let parsed = match OriginPattern::parse(written) {
+            Ok(parsed) => parsed,
+            Err(why) => {
+                let instead = instead(written, &why, judge);
+                let value = written.clone();
+                report.add(&entry, OriginReason::Invalid { value, why, instead });
+                continue;
+            }
+        };
+        let normal = || parsed.pattern.to_string();
+        if parsed.normalized {
+            let (value, normal) = (written.clone(), normal());
+            report.add(&entry, ListReason::Normalized { value, normal });
+        }
+        if let Some(first) = seen.get(&parsed.pattern) {
+            let first = field.at(*first).to_string();
+            report.add(&entry, ListReason::Repeated { value: normal(), first });
+            continue;
+        }
+        seen.insert(parsed.pattern.clone(), at);
+        entries.push(Entry { written, field: entry, pattern: parsed.pattern });
+    }
+    entries
+}
+
+/// What was probably meant by an entry that does not parse, in its normal form.
+fn instead(written: &str, why: &InvalidOrigin, judge: &dyn Judge) -> Option<String> {
+    let (scheme, rest) = written.split_once("://").unwrap_or(("", written));
+    let meant = match why {
+        InvalidOrigin::Space => written.trim().to_owned(),
+        InvalidOrigin::NoScheme if written.starts_with("localhost") => format!("http://{written}"),
+        InvalidOrigin::NoScheme => format!("https://{written}"),
+        InvalidOrigin::Scheme => format!("https://{rest}"),
+        InvalidOrigin::Userinfo => format!("{scheme}://{}", rest.rsplit_once('@')?.1),
+        InvalidOrigin::TrailingSlash
+        | InvalidOrigin::Path
+        | InvalidOrigin::Query
+        | InvalidOrigin::Fragment => {
+            format!("{scheme}://{}", rest.split(['/', '\\', '?', '#']).next()?)
+        }
+        InvalidOrigin::NonAscii(host) => written.replacen(host, &judge.punycode(host)?, 1),
+        InvalidOrigin::TrailingDot => match rest.split_once(':') {
+            Some((host, port)) => format!("{scheme}://{}:{port}", host.trim_end_matches('.')),
+            None => written.trim_end_matches('.').to_owned(),
+        },
+        _ => return None,
+    };
+    // What is no better than what was written is no help.
+    OriginPattern::parse(&meant).ok().map(|parsed| parsed.pattern.to_string())
+}
+
+/// Design section 3.3, for patterns.
+fn check_dangers(
+    tuple: &TuplePattern,
+    written: &str,
+    field: &Field,
+    judge: &dyn Judge,
+    dangers: &mut Dangers,
+    report: &mut Report,
+) {
+    let registrable = has_registrable_star(tuple.host(), judge);
+    if !dangers.credentials {
+        if registrable {
+            report.add(field, DangerReason::PublicSuffix(written.to_owned()));
+        }
+        return;
+    }
+    if is_any_host(tuple.host()) {
+        dangers.meet(Danger::AnyOriginWithCredentials, written, field, report);
+    }
+    if tuple.scheme() == "http" {
+        if is_loopback(tuple.host()) {
+            report.add(field, OriginReason::Development(written.to_owned()));
+        } else {
+            dangers.meet(Danger::InsecureOriginWithCredentials, written, field, report);
+        }
+    }
+    if registrable {
+        dangers.meet(Danger::PublicSuffixSubdomains, written, field, report);
+    }
+}
+
+/// Does the entry do anything, and all that its author expects?
+fn check_use(
+    tuple: &TuplePattern,
+    written: &str,
+    field: &Field,
+    cover: &Cover<'_>,
+    report: &mut Report,
+) {
+    check_is_sent(tuple, written, field, report);
+    check_is_not_covered(tuple, written, field, cover, report);
+    if tuple.scheme().starts_with("http") && *tuple.host() == HostShape::Exact("localhost".into()) {
+        let missing = format!("{}://127.0.0.1{}", tuple.scheme(), tuple.port());
+        let known = OriginPattern::parse(&missing).is_ok_and(|other| cover.accepts(&other.pattern));
+        if !known {
+            let value = written.to_owned();
+            report.add(field, OriginReason::LocalhostAlone { value, missing });
+        }
+    }
+}
+
+fn check_is_sent(tuple: &TuplePattern, written: &str, field: &Field, report: &mut Report) {
+    if NEVER_SENT.contains(&tuple.scheme()) {
+        report.add(field, OriginReason::NeverSent(written.to_owned()));
+    }
+    if tuple.scheme() == "file" {
+        report.add(field, OriginReason::File(written.to_owned()));
+    }
+}
+
+fn check_is_not_covered(
+    tuple: &TuplePattern,
+    written: &str,
+    field: &Field,
+    cover: &Cover<'_>,
+    report: &mut Report,
+) {
+    if let Some(by) = cover.wider_than(tuple) {
+        let value = written.to_owned();
+        report.add(field, OriginReason::Covered { value, by });
+    }
+}
+
+/// Any name, or any IPv4 address.
+fn is_any_host(host: &HostShape) -> bool {
+    match host {
+        HostShape::Any => true,
+        HostShape::Ipv4(fixed) => fixed.is_empty(),
+        HostShape::Exact(_) | HostShape::Subdomains(_) | HostShape::Label { .. } => false,
+    }
+}
+
+/// Is there a star over names that anyone can register?
+fn has_registrable_star(host: &HostShape, judge: &dyn Judge) -> bool {
+    match host {
+        // Whole labels, as many as there are: what stands above a public suffix covers it too.
+        HostShape::Subdomains(rest) => {
+            judge.is_public_suffix(rest) || judge.is_ancestor_of_public_suffix(rest)
+        }
+        // One label: only its own suffix counts, be it listed by itself or by a wildcard rule.
+        HostShape::Label { prefix, suffix, rest } => {
+            judge.is_public_suffix(rest)
+                || judge.is_public_suffix(&format!("{prefix}a{suffix}.{rest}"))
+        }
+        HostShape::Exact(_) | HostShape::Ipv4(_) | HostShape::Any => false,
+    }
+}
+
+/// Names and addresses of the machine itself (RFC 6761 section 6.3; URL standard).
+fn is_loopback(host: &HostShape) -> bool {
+    let is_localhost = |name: &str| name == "localhost" || name.ends_with(".localhost");
+    match host {
+        HostShape::Exact(host) => {
+            let ipv4: Option<std::net::Ipv4Addr> = host.parse().ok();
+            is_localhost(host) || host == "[::1]" || ipv4.is_some_and(|ipv4| ipv4.is_loopback())
+        }
+        HostShape::Subdomains(rest) | HostShape::Label { rest, .. } => is_localhost(rest),
+        HostShape::Ipv4(fixed) => fixed.first() == Some(&127),
+        HostShape::Any => false,
+    }
+}

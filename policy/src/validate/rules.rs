@@ -1,0 +1,125 @@
+//! Rules: each by itself, then each against the others.
+
+use std::collections::HashMap;
+
+use super::report::{Field, Report};
+use super::{Judge, cors, origins};
+use crate::draft::{DisallowedRequests, RuleDraft};
+use crate::finding::RuleReason;
+use crate::pattern::OriginPattern;
+use crate::policy::{Cors, Policy, Rule};
+use crate::scope::PathMatch;
+
+pub(super) fn validate(
+    list: &[RuleDraft],
+    field: &Field,
+    policy_has_cors: bool,
+    judge: &dyn Judge,
+    report: &mut Report,
+) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    let mut seen: HashMap<PathMatch, usize> = HashMap::new();
+    for (at, draft) in report.bounded(list, field).iter().enumerate() {
+        let entry = field.at(at);
+        let RuleDraft { path_type, path_value, cors, disallowed_requests, trusted_origins } = draft;
+        let value = path_value.clone();
+        if cors.is_none() && !policy_has_cors {
+            report.add(&entry, RuleReason::WithoutCors);
+        }
+        let cors =
+            cors.as_ref().map(|cors| cors::validate(cors, &entry.child("cors"), judge, report));
+        let trusted_field = entry.child("trustedOrigins");
+        let trusted_origins = trusted_origins
+            .as_ref()
+            .map(|trusted| origins::trusted(trusted, &trusted_field, judge, report));
+        let path_field = entry.child("path");
+        match PathMatch::parse(*path_type, path_value) {
+            Err(why) => {
+                report.add(&path_field.child("value"), RuleReason::InvalidPath { value, why });
+            }
+            Ok(path) => {
+                if let Some(first) = seen.get(&path) {
+                    let first = field.at(*first).to_string();
+                    report.add(&path_field, RuleReason::SamePath { value, first });
+                }
+                seen.entry(path.clone()).or_insert(at);
+                let disallowed_requests = *disallowed_requests;
+                rules.push(Rule { path, cors, disallowed_requests, trusted_origins });
+            }
+        }
+    }
+    rules
+}
+
+/// What is in force where a rule, or the policy itself, is the closest.
+#[derive(PartialEq, Eq)]
+struct Effect<'p> {
+    cors: &'p Cors,
+    disallowed_requests: DisallowedRequests,
+    trusted_origins: &'p [OriginPattern],
+}
+
+/// A rule that changes nothing, or leaves nothing to the policy's own block.
+pub(super) fn check_each_is_needed(policy: &Policy, spec: &Field, report: &mut Report) {
+    let rules_field = spec.child("rules");
+    let prefixes: HashMap<&str, usize> = policy
+        .rules
+        .iter()
+        .enumerate()
+        .filter_map(|(at, rule)| match &rule.path {
+            PathMatch::Prefix(prefix) => Some((prefix.as_str(), at)),
+            PathMatch::Exact(_) => None,
+        })
+        .collect();
+    for (at, rule) in policy.rules.iter().enumerate() {
+        let next = next_prefix(&rule.path, &prefixes);
+        let (other, same) = match next.and_then(|at| policy.rules.get(at).map(|rule| (at, rule))) {
+            Some((at, rule)) => (Some(rule), rules_field.at(at).to_string()),
+            None => (None, spec.to_string()),
+        };
+        let effect = Effect::of(policy, Some(rule));
+        if effect.is_some() && effect == Effect::of(policy, other) {
+            report.add(&rules_field.at(at), RuleReason::Redundant { same });
+        }
+    }
+    let root = prefixes.get("").copied();
+    let all_have_cors = policy.rules.iter().all(|rule| rule.cors.is_some());
+    if let Some(root) = root.filter(|_| policy.cors.is_some() && all_have_cors) {
+        let by = rules_field.at(root).to_string();
+        report.add(&spec.child("cors"), RuleReason::CorsShadowed { by });
+    }
+}
+
+/// The prefix rule that would answer for `path` if its own were not there.
+fn next_prefix(path: &PathMatch, prefixes: &HashMap<&str, usize>) -> Option<usize> {
+    let start = match path {
+        PathMatch::Exact(path) => Some(path.strip_suffix('/').unwrap_or(path)),
+        PathMatch::Prefix(path) => parent(path),
+    };
+    std::iter::successors(start, |path| parent(path)).find_map(|path| prefixes.get(path).copied())
+}
+
+/// The path without its last segment.
+fn parent(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(parent, _)| parent)
+}
+
+// === impl Effect ===
+
+impl<'p> Effect<'p> {
+    /// That of `rule`, or of the policy outside its rules; `None` where there is no `cors`.
+    fn of(policy: &'p Policy, rule: Option<&'p Rule>) -> Option<Self> {
+        let Some(Rule { path: _, cors, disallowed_requests, trusted_origins }) = rule else {
+            return Some(Self {
+                cors: policy.cors.as_ref()?,
+                disallowed_requests: policy.disallowed_requests,
+                trusted_origins: &policy.trusted_origins,
+            });
+        };
+        Some(Self {
+            cors: cors.as_ref().or(policy.cors.as_ref())?,
+            disallowed_requests: disallowed_requests.unwrap_or(policy.disallowed_requests),
+            trusted_origins: trusted_origins.as_ref().unwrap_or(&policy.trusted_origins),
+        })
+    }
+}
