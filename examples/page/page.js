@@ -87,6 +87,10 @@ function callText({ call }) {
   return written.length ? `fetch("${path}", { ${written.join(", ")} })` : `fetch("${path}")`;
 }
 
+/** Text in which backticks mark code. */
+const prose = (text) => text.split("`").map((part, index) =>
+  index % 2 ? element("code", { textContent: part }) : part);
+
 function rowElement(row, demo) {
   const from = row.from ?? "page";
   return element("tr", { id: row.id },
@@ -95,7 +99,7 @@ function rowElement(row, demo) {
       element("small", { className: `from ${from}`, textContent: `from ${CALLERS[from](demo)}` })),
     element("td", { className: "said", textContent: "…" }),
     element("td", { className: "expected", textContent: row.expect }),
-    element("td", { className: "why", textContent: row.why }));
+    element("td", { className: "why" }, ...prose(row.why)));
 }
 
 function drawTable(groups, demo) {

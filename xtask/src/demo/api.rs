@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -86,7 +86,8 @@ async fn note_arrival(
     request: Request,
     next: Next,
 ) -> Response {
-    if let Some(call) = call {
+    // A preflight is a question about the call, not the call.
+    if let Some(call) = call.filter(|_| request.method() != Method::OPTIONS) {
         arrivals.note(call);
     }
     next.run(request).await
