@@ -24,20 +24,25 @@ pub struct Args {
 ///
 /// When cargo-fuzz cannot be had, the target does not exist, or an input breaks a law.
 pub fn run(args: &Args) -> Result<()> {
-    let folder = paths::root().join("policy/fuzz");
-    let known = targets(&folder.join("fuzz_targets"))?;
+    // cargo-fuzz looks for a package, so it runs in the one it fuzzes.
+    let policy = paths::root().join("policy");
+    let known = targets(&policy.join("fuzz/fuzz_targets"))?;
     let chosen = match &args.target {
         None => known,
         Some(target) if known.contains(target) => vec![target.clone()],
-        Some(target) => bail!("no fuzz target is called {target}: there are {}", known.join(", ")),
+        Some(target) => {
+            bail!("no fuzz target is called {target}; those there are: {}", known.join(", "))
+        }
     };
     tools::cargo_fuzz()?;
-    for target in chosen {
-        let mut fuzz = command::cargo();
-        fuzz.args(["+nightly", "fuzz", "run", "--fuzz-dir", "policy/fuzz", &target, "--"]);
-        fuzz.arg(format!("-max_total_time={}", args.seconds));
-        command::run(&mut fuzz).with_context(|| {
-            format!("{target} found an input: it is in policy/fuzz/artifacts/{target}; keep it as a regression")
+    let fuzz = |words: &[&str]| {
+        command::run(command::cargo().current_dir(&policy).args(["+nightly", "fuzz"]).args(words))
+    };
+    for target in &chosen {
+        fuzz(&["build", target])?;
+        let limit = format!("-max_total_time={}", args.seconds);
+        fuzz(&["run", target, "--", &limit]).with_context(|| {
+            format!("{target} broke a law: the input is in policy/fuzz/artifacts/{target}")
         })?;
     }
     Ok(())
