@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 pub use self::admin::{Admin, Stats};
 pub use self::bootstrap::Bootstrap;
@@ -29,6 +29,10 @@ use crate::wait;
 
 /// How long an Envoy may take to start or to stop before something is wrong with it.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How much of a log a message repeats: lines, and characters of each.
+const TAIL_LINES: usize = 12;
+const TAIL_WIDTH: usize = 300;
 
 /// A running Envoy.
 #[derive(Debug)]
@@ -105,12 +109,7 @@ impl Envoy {
     ///
     /// When it ends before, or takes too long.
     pub fn wait_until_ready(&mut self) -> Result<()> {
-        let Self { process, admin, log } = self;
-        wait::until("Envoy to become ready", PATIENCE, || {
-            ensure_running(process, log)?;
-            Ok(admin.is_ready().then_some(()))
-        })
-        .with_context(|| format!("Envoy's log ends with:\n{}", tail(log)))
+        self.wait_for("Envoy to become ready", |admin| Ok(admin.is_ready()))
     }
 
     /// Waits until `condition` holds.
@@ -128,7 +127,11 @@ impl Envoy {
             ensure_running(process, log)?;
             Ok(condition(admin)?.then_some(()))
         })
-        .with_context(|| format!("Envoy's log ends with:\n{}", tail(log)))
+        .map_err(|error| match process.exited() {
+            // It says so itself.
+            Ok(Some(_)) => error,
+            _ => anyhow!("{error:#}; Envoy's log ends with:\n{}", tail(log)),
+        })
     }
 
     /// Its admin interface.
@@ -240,7 +243,9 @@ fn read_log(path: &Path) -> Result<String> {
 pub(crate) fn tail(path: &Path) -> String {
     let text = read_log(path).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(15)..].join("\n")
+    let last = &lines[lines.len().saturating_sub(TAIL_LINES)..];
+    let cut = |line: &&str| line.chars().take(TAIL_WIDTH).collect::<String>();
+    last.iter().map(cut).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -85,6 +85,7 @@ impl Stack {
         fs::create_dir(&published)?;
         let Programs { envoy, operator, module } = programs;
         let slot = Slot::new(&published, Plugin::new(module));
+        slot.publish_default()?;
         let operator = Operator::spawn(operator, module, policies, &published, folder.path())?;
         let bootstrap = bootstrap(slot.http_filter());
         // Refused requests are reported there, a line each.

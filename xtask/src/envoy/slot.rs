@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::plugin::{NAME, Plugin};
 
 /// An HTTP filter that Envoy reads from a file and swaps without closing a connection.
+///
+/// Envoy refuses to start while the file does not exist at all: publish something first, be it
+/// [`Slot::publish_default`].
 #[derive(Clone, Debug)]
 pub struct Slot {
     name: String,
@@ -41,6 +44,19 @@ impl Slot {
     #[must_use]
     pub fn file(&self) -> PathBuf {
         self.directory.join(format!("{}.yaml", self.name))
+    }
+
+    /// Puts what runs by default into the file, so that Envoy can start before anything else is
+    /// published.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be written.
+    pub fn publish_default(&self) -> std::io::Result<()> {
+        match &self.default {
+            Some(plugin) => self.publish(plugin, "default"),
+            None => Ok(()),
+        }
     }
 
     /// Puts `plugin` into the file as publishers do: written beside it and renamed.
