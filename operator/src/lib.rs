@@ -1,3 +1,4 @@
 //! The controller: policies in, configuration for proxies out.
 
 pub mod api;
+pub mod judge;

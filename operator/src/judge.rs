@@ -1,0 +1,36 @@
+//! Judge: what validation asks of the world: the public suffix list, parsed regexes, punycode (design section 3.3).
+
+mod probes;
+mod reach;
+mod suffixes;
+
+use corsward_policy::Judge;
+use corsward_policy::validate::RegexReach;
+
+/// The judge of the operator: it has the public suffix list, private section included, and a regex parser.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FullJudge;
+
+// === impl FullJudge ===
+
+impl Judge for FullJudge {
+    fn is_public_suffix(&self, domain: &str) -> bool {
+        suffixes::is_public_suffix(domain)
+    }
+
+    fn is_ancestor_of_public_suffix(&self, domain: &str) -> bool {
+        suffixes::is_ancestor_of_public_suffix(domain)
+    }
+
+    fn regex_reach(&self, regex: &str) -> RegexReach {
+        reach::of(regex)
+    }
+
+    fn punycode(&self, host: &str) -> Option<String> {
+        // The URL standard's "domain to ASCII", which lets a `*` through.
+        idna::domain_to_ascii(host).ok().filter(|ascii| ascii.is_ascii() && !ascii.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests;
