@@ -19,7 +19,7 @@ use crate::command;
 /// When cargo does not know the crate or its rules cannot be read.
 pub(super) fn generate() -> Result<String> {
     let mut metadata = command::cargo();
-    metadata.args(["metadata", "--format-version=1", "--locked"]);
+    metadata.args(["metadata", "--format-version=1"]);
     let metadata: Value = serde_json::from_slice(&command::read(&mut metadata)?)?;
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let psl = packages
@@ -50,22 +50,13 @@ fn of_rules(rules: &str) -> Result<BTreeSet<String>> {
         let mut rest = *rule;
         while let Some((_, ancestor)) = rest.split_once('.') {
             if !rules.contains(ancestor) {
-                ancestors
-                    .insert(ancestor.split('.').map(ascii).collect::<Result<Vec<_>>>()?.join("."));
+                let ascii = idna::domain_to_ascii(ancestor);
+                ancestors.insert(ascii.with_context(|| format!("{ancestor:?} is no domain"))?);
             }
             rest = ancestor;
         }
     }
     Ok(ancestors)
-}
-
-/// A label as a request spells it. The list holds lower-case labels in normal form.
-fn ascii(label: &str) -> Result<String> {
-    if label.is_ascii() {
-        return Ok(label.to_owned());
-    }
-    let encoded = punycode::encode(label).map_err(|()| anyhow!("{label:?} is no label"))?;
-    Ok(format!("xn--{encoded}"))
 }
 
 #[cfg(test)]
