@@ -1,6 +1,7 @@
 //! Ports of this machine that nobody listens on.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
 /// A port of 127.0.0.1 that is free now.
 ///
@@ -13,16 +14,17 @@ pub fn free() -> u16 {
     listener.local_addr().expect("the address of a bound socket").port()
 }
 
-/// `default` where it is free, else another port that is.
+/// `default` where nobody listens on it, else another port.
+///
+/// `localhost` is `::1` first for browsers, and development servers often listen there only: with
+/// one of them on the same port, a browser would never come to us.
 #[must_use]
 pub fn preferred(default: u16) -> u16 {
-    if is_free(SocketAddr::from((Ipv4Addr::LOCALHOST, default))) { default } else { free() }
-}
-
-/// Whether a server could listen on `address`.
-#[must_use]
-pub fn is_free(address: SocketAddr) -> bool {
-    TcpListener::bind(address).is_ok()
+    let taken = |ip: IpAddr| {
+        TcpListener::bind((ip, default)).is_err_and(|error| error.kind() == ErrorKind::AddrInUse)
+    };
+    let localhost: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    if localhost.into_iter().any(taken) { free() } else { default }
 }
 
 #[cfg(test)]

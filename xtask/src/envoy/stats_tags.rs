@@ -14,14 +14,17 @@ struct Rule {
 const RULES: [Rule; 6] = [
     Rule {
         label: "kind",
-        regex: r"^wasmcustom\.corsward\.(?:decisions|rehearsals)(\.kind\.(\w+))\.verdict\.",
+        regex: r"^wasmcustom\.corsward\.(?:decisions|rehearsed)(\.kind\.(\w+))\.verdict\.",
     },
     Rule {
         label: "verdict",
         regex: r"^wasmcustom\.corsward\..*(\.verdict\.(\w+))(?:\.reason\.\w+)?$",
     },
     Rule { label: "reason", regex: r"^wasmcustom\.corsward\..*\.verdict\.\w+(\.reason\.(\w+))$" },
-    Rule { label: "agreement", regex: r"^wasmcustom\.corsward\.policy\..*(\.agreement\.(\w+))$" },
+    Rule {
+        label: "agreement",
+        regex: r"^wasmcustom\.corsward\.(?:rehearsals|policy\..+\.agreement)(\.(agree|ours_only|upstream_only))$",
+    },
     Rule { label: "namespace", regex: r"^wasmcustom\.corsward\.policy(\.([^.]+))\." },
     Rule {
         label: "policy",

@@ -1,0 +1,212 @@
+//! The demo as other programs use it: its command line, what it prints, how it ends.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use xtask::{demo, ports, wait};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The demo in front of an upstream, its temporary files in a folder of their own.
+struct Front {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    listen: SocketAddr,
+    temporary: TempDir,
+}
+
+fn xtask(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("demo").args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    xtask(arguments).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn policies() -> String {
+    demo::policies().display().to_string()
+}
+
+fn local() -> SocketAddr {
+    ([127, 0, 0, 1], ports::free()).into()
+}
+
+// === impl Front ===
+
+impl Front {
+    fn start(policies: &Path, upstream: SocketAddr) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let listen = local();
+        let mut child = xtask(&["--policies", &policies.display().to_string()])
+            .args(["--listen", &listen.to_string(), "--upstream", &upstream.to_string()])
+            .env("TMPDIR", temporary.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout, listen, temporary }
+    }
+
+    fn wait_until_ready(&mut self) {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n", "{}", self.stderr_if_ended());
+    }
+
+    fn stderr_if_ended(&mut self) -> String {
+        let mut text = String::new();
+        if self.child.try_wait().unwrap().is_some() {
+            let _ = self.child.stderr.take().unwrap().read_to_string(&mut text);
+        }
+        text
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end and returns the exit code, the rest of its stdout, and its stderr.
+    fn end(mut self) -> (Option<i32>, String, String) {
+        let status = wait::until("the demo to end", PATIENCE, || Ok(self.child.try_wait()?)).unwrap();
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut stdout).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        let left: Vec<_> = fs::read_dir(self.temporary.path()).unwrap().collect();
+        assert!(left.is_empty(), "left behind: {left:?}");
+        assert!(TcpListener::bind(self.listen).is_ok(), "somebody still listens");
+        (status.code(), stdout, stderr)
+    }
+
+    /// The pid of the child process whose program is called `name`.
+    fn child_called(&self, name: &str) -> Pid {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        tasks
+            .map(|task| fs::read_to_string(task.unwrap().path().join("children")).unwrap())
+            .flat_map(|children| children.split(' ').map(str::to_owned).collect::<Vec<_>>())
+            .filter_map(|pid| pid.parse::<i32>().ok())
+            .find(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim() == name)
+            .and_then(Pid::from_raw)
+            .unwrap()
+    }
+}
+
+/// A server that is nobody's: what is sent there gets Envoy's 503.
+fn nobody() -> SocketAddr {
+    local()
+}
+
+#[test]
+fn standard_output_says_ready_and_nothing_else_and_signals_end_it_cleanly() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut front = Front::start(&demo::policies(), nobody());
+        front.wait_until_ready();
+        // Envoy's own answer carries the policy's headers: the first configuration is in force.
+        let answer = ureq::get(format!("http://{}/plain", front.listen))
+            .header("host", "localhost")
+            .header("origin", "http://localhost:3000")
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .call()
+            .unwrap();
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.headers()["access-control-allow-origin"], "http://localhost:3000");
+        front.signal(signal);
+        let (code, stdout, stderr) = front.end();
+        assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
+    }
+}
+
+#[test]
+fn a_signal_before_it_is_ready_ends_it_cleanly_too() {
+    let front = Front::start(&demo::policies(), nobody());
+    // It has begun to clean up after itself once its folder is there.
+    wait::until("its folder", PATIENCE, || {
+        Ok(fs::read_dir(front.temporary.path())?.next().map(drop))
+    })
+    .unwrap();
+    front.signal(Signal::TERM);
+    let (code, _, stderr) = front.end();
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[test]
+fn when_a_child_dies_the_demo_says_which_and_fails() {
+    for (program, said) in [("envoy", "Envoy"), ("corsward-operat", "the operator")] {
+        let mut front = Front::start(&demo::policies(), nobody());
+        front.wait_until_ready();
+        kill_process(front.child_called(program), Signal::KILL).unwrap();
+        let (code, stdout, stderr) = front.end();
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+        assert!(stderr.contains(&format!("error: {said}")), "{stderr}");
+        assert!(stderr.contains("its log ends with:"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_folder_without_policies_forwards() {
+    let empty = tempfile::tempdir().unwrap();
+    let mut front = Front::start(empty.path(), nobody());
+    front.wait_until_ready();
+    front.signal(Signal::TERM);
+    assert_eq!(front.end().0, Some(0));
+}
+
+#[test]
+fn a_mistake_on_the_command_line_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let policies = policies();
+    for (why, arguments, want) in [
+        (
+            "no port",
+            ["--policies", &policies, "--listen", "127.0.0.1:0", "--upstream", "localhost"],
+            "`localhost` is not an address such as 127.0.0.1:8600",
+        ),
+        (
+            "no such folder",
+            ["--policies", "/nowhere", "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:9"],
+            "--policies /nowhere: No such file or directory",
+        ),
+        (
+            "a file",
+            ["--policies", "/proc/version", "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:9"],
+            "--policies /proc/version: a file, not a folder",
+        ),
+        (
+            "somebody listens there",
+            ["--policies", &policies, "--listen", &taken, "--upstream", "127.0.0.1:9"],
+            "Address already in use",
+        ),
+    ] {
+        let output = run(&arguments);
+        assert!(!output.status.success(), "{why}");
+        assert!(output.stdout.is_empty(), "{why}");
+        assert!(stderr(&output).contains(want), "{why}: {}", stderr(&output));
+    }
+    for incomplete in [["--policies", &policies], ["--upstream", "127.0.0.1:9"]] {
+        let output = run(&incomplete);
+        assert_eq!(output.status.code(), Some(2), "{incomplete:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn the_tour_is_as_it_is_told() {
+    let output = run(&["--once"]);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{stdout}{}", stderr(&output));
+    assert!(!stdout.contains("\n! "), "{stdout}");
+}
