@@ -228,3 +228,28 @@ fn first_refusal(account: &serde_json::Value) -> Option<String> {
     let part = |name: &str| refusal[name].as_str().unwrap_or_default().to_owned();
     Some(format!("{} {}: {}", part("code"), part("field"), part("message")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nvary: Origin\r\ndate: now\r\nx: y\r\n\r\nbody";
+
+    #[test]
+    fn what_differs_from_run_to_run_is_not_shown() {
+        let head = Head::parse(ANSWER).unwrap();
+        assert_eq!(head.shown(), ["HTTP/1.1 200 OK", "vary: Origin", "x: y"]);
+    }
+
+    #[test]
+    fn every_difference_is_named() {
+        let expectation: Expectation = serde_json::from_str(
+            r#"{ "status": 204, "headers": ["vary: Origin", "a: b"], "absent": ["x"] }"#,
+        )
+        .unwrap();
+        assert_eq!(
+            expectation.differences(&Head::parse(ANSWER).unwrap()),
+            ["expected status 204", "expected `a: b`", "did not expect `x: y`"]
+        );
+    }
+}
