@@ -1,0 +1,21 @@
+//! A decision, applied to the proxy: nothing is written that a decision does not hold.
+
+use corsward_policy::decision::{Edits, LocalReply};
+
+use crate::host::Host;
+
+/// Answers the request.
+pub(crate) fn reply(host: &impl Host, reply: &LocalReply<'_>) {
+    let LocalReply { status, headers } = reply;
+    host.local_reply(*status, headers);
+}
+
+/// Edits the response.
+pub(crate) fn edits(host: &impl Host, edits: &Edits<'_>) {
+    for name in edits.remove() {
+        host.remove_response_header(name);
+    }
+    for (name, value) in edits.set.iter() {
+        host.set_response_header(name, value);
+    }
+}

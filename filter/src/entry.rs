@@ -1,0 +1,21 @@
+//! The module's entry point: called once for each virtual machine that a proxy starts.
+
+use std::rc::Rc;
+
+use proxy_wasm::types::LogLevel;
+
+use crate::host::Proxy;
+use crate::root::Root;
+use crate::worker::Worker;
+
+thread_local! {
+    /// What all plugin instances of this virtual machine share: a new configuration is a new root context in the
+    /// same machine, and neither metrics nor the log's rate limit may start again with it.
+    static WORKER: Rc<Worker> = Rc::default();
+}
+
+proxy_wasm::main! {{
+    // Also installs the hook by which a panic, should there ever be one, says where it was.
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|_| Box::new(Root::new(Proxy, WORKER.with(Rc::clone))));
+}}

@@ -1,0 +1,470 @@
+//! Http: one request and its response, answered by one configuration from beginning to end.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use corsward_policy::decision::{Rehearsal, ResponsePlan};
+use corsward_policy::{Action, Compiled, Decision, Request, RequestField, Response, decide};
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action as Flow;
+
+use crate::apply;
+use crate::host::Host;
+use crate::worker::Worker;
+
+/// One request and its response.
+pub(crate) struct Http<H> {
+    host: H,
+    worker: Rc<Worker>,
+    /// In force when the request began.
+    compiled: Rc<Compiled>,
+    /// What to do with the response; `None` as well where we answered by ourselves, because the proxy shows us that
+    /// response too and it is complete.
+    plan: Option<ResponsePlan>,
+    /// A verdict that waits for the upstream's own answer.
+    rehearsal: Option<Rehearsal>,
+}
+
+/// The request, asked of the proxy one field at a time.
+struct ProxyRequest<'h, H> {
+    host: &'h H,
+    /// Kept for the report of a refusal.
+    origin: OnceCell<Option<Vec<u8>>>,
+}
+
+/// The response, asked of the proxy one header at a time.
+struct ProxyResponse<'h, H>(&'h H);
+
+// === impl Http ===
+
+impl<H: Host> Http<H> {
+    pub(crate) fn new(host: H, worker: Rc<Worker>, compiled: Rc<Compiled>) -> Self {
+        Self { host, worker, compiled, plan: None, rehearsal: None }
+    }
+
+    /// Counts and reports what was decided.
+    fn note(&self, decision: &Decision<'_>, request: &ProxyRequest<'_, H>) {
+        let Decision { action: _, verdict, rehearsal } = decision;
+        if let Some(verdict) = verdict {
+            self.worker.metrics.decided(&self.host, verdict);
+            let origin = request.origin.get().and_then(Option::as_deref).unwrap_or_default();
+            self.worker.refusals.report(&self.host, verdict, origin);
+        }
+        if let Some(rehearsal) = rehearsal {
+            self.worker.metrics.rehearsed(&self.host, &rehearsal.verdict);
+        }
+    }
+}
+
+impl<H> Context for Http<H> {}
+
+impl<H: Host> HttpContext for Http<H> {
+    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Flow {
+        let compiled = Rc::clone(&self.compiled);
+        let request = ProxyRequest { host: &self.host, origin: OnceCell::new() };
+        let decision = decide(&compiled, &request);
+        self.note(&decision, &request);
+        let Decision { action, verdict: _, rehearsal } = decision;
+        match action {
+            Action::LocalReply(reply) => {
+                apply::reply(&self.host, &reply);
+                return Flow::Pause;
+            }
+            Action::Continue(plan) => self.plan = Some(plan),
+            Action::Passthrough => {}
+        }
+        self.rehearsal = rehearsal;
+        Flow::Continue
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Flow {
+        let response = ProxyResponse(&self.host);
+        if let Some(rehearsal) = self.rehearsal.take() {
+            // Before our own edits: it is the upstream's answer that is compared.
+            let agreement = rehearsal.agreement(&response);
+            self.worker.metrics.compared(&self.host, &rehearsal.verdict, agreement);
+        }
+        if let Some(plan) = &self.plan {
+            apply::edits(&self.host, &plan.edits(&response));
+        }
+        Flow::Continue
+    }
+}
+
+// === impl ProxyRequest ===
+
+impl<H: Host> Request for ProxyRequest<'_, H> {
+    fn field(&self, field: RequestField) -> Option<Cow<'_, [u8]>> {
+        let name = field.name();
+        match field {
+            RequestField::Origin => {
+                let origin = self.origin.get_or_init(|| self.host.request_header(name));
+                origin.as_deref().map(Cow::Borrowed)
+            }
+            // Two lines must not pass for the first of them.
+            RequestField::SecFetchSite => self.host.request_lines(name).map(Cow::Owned),
+            _ => self.host.request_header(name).map(Cow::Owned),
+        }
+    }
+}
+
+// === impl ProxyResponse ===
+
+impl<H: Host> Response for ProxyResponse<'_, H> {
+    fn header(&self, name: &'static str) -> Option<Cow<'_, [u8]>> {
+        self.0.response_header(name).map(Cow::Owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use corsward_policy::Draft;
+    use corsward_policy::draft::{
+        CorsDraft, Diagnostics, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft,
+        UpstreamCorsHeaders,
+    };
+
+    use super::*;
+    use crate::fake::{self, Fake, Lines};
+
+    const A: (&str, &[u8]) = ("origin", b"https://a.example");
+    const EVIL: (&str, &[u8]) = ("origin", b"https://evil.example");
+    const PREFLIGHT: [(&str, &[u8]); 3] = [
+        (":method", b"OPTIONS"),
+        ("access-control-request-method", b"PUT"),
+        ("access-control-request-headers", b"x-token"),
+    ];
+
+    /// A proxy that runs the policies, and what a request met there.
+    struct Proxy {
+        fake: Fake,
+        worker: Rc<Worker>,
+        compiled: Rc<Compiled>,
+    }
+
+    impl Proxy {
+        fn running(drafts: &[Draft]) -> Self {
+            let (fake, worker) = (Fake::default(), Rc::new(Worker::default()));
+            let compiled = Rc::new(fake::compiled(drafts));
+            worker.metrics.accepted(&fake, &compiled, 0);
+            Self { fake, worker, compiled }
+        }
+
+        fn request(&self, lines: &[(&str, &[u8])]) -> (Http<Fake>, Flow) {
+            let (worker, compiled) = (Rc::clone(&self.worker), Rc::clone(&self.compiled));
+            let mut http = Http::new(self.fake.clone(), worker, compiled);
+            self.fake.request(lines);
+            let flow = http.on_http_request_headers(lines.len(), true);
+            (http, flow)
+        }
+
+        /// The request is forwarded; the upstream answers; these are the lines that leave.
+        #[track_caller]
+        fn exchange(&self, lines: &[(&str, &[u8])], response: &[(&str, &[u8])]) -> Vec<String> {
+            let (mut http, flow) = self.request(lines);
+            assert_eq!(flow, Flow::Continue);
+            self.fake.response(response);
+            assert_eq!(http.on_http_response_headers(response.len(), true), Flow::Continue);
+            texts(&self.fake.response_lines())
+        }
+    }
+
+    fn texts(lines: &Lines) -> Vec<String> {
+        let text = |value: &[u8]| value.escape_ascii().to_string();
+        lines.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect()
+    }
+
+    fn preflight(origin: (&'static str, &'static [u8])) -> Vec<(&'static str, &'static [u8])> {
+        [&PREFLIGHT[..], &[origin]].concat()
+    }
+
+    fn draft() -> Draft {
+        fake::draft("shop", "api")
+    }
+
+    fn anyone() -> Draft {
+        let cors = CorsDraft { allow_origins: vec!["*".to_owned()], ..CorsDraft::default() };
+        Draft { cors: Some(cors), ..draft() }
+    }
+
+    #[test]
+    fn the_upstreams_headers_are_replaced_and_vary_is_merged() {
+        let proxy = Proxy::running(&[draft()]);
+        let upstream: &[(&str, &[u8])] = &[
+            ("vary", b"accept"),
+            ("access-control-allow-origin", b"*"),
+            ("access-control-allow-origin", b"https://b.example"),
+            ("access-control-allow-private-network", b"true"),
+            ("x-other", b"\xff"),
+        ];
+        let lines = proxy.exchange(&[A], upstream);
+        assert_eq!(
+            lines,
+            [
+                "x-other: \\xff",
+                "access-control-allow-origin: https://a.example",
+                "vary: accept, Origin",
+            ]
+        );
+        let lines = proxy.exchange(&[EVIL], upstream);
+        assert_eq!(lines, ["x-other: \\xff", "vary: accept, Origin"]);
+    }
+
+    #[test]
+    fn a_preflight_is_answered_here_and_our_own_answer_is_left_alone() {
+        let proxy = Proxy::running(&[draft()]);
+        let (mut http, flow) = proxy.request(&preflight(A));
+        assert_eq!(flow, Flow::Pause);
+        let (status, headers) = proxy.fake.reply().expect("a local reply");
+        assert_eq!(status, 204);
+        assert!(texts(&headers).contains(&"access-control-allow-methods: PUT".to_owned()));
+        // Envoy shows us our own reply on its way out.
+        proxy.fake.response(&[("access-control-allow-origin", b"https://a.example")]);
+        assert_eq!(http.on_http_response_headers(1, true), Flow::Continue);
+        assert_eq!(proxy.fake.calls(), [""; 0]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_go_through_every_header() {
+        const ODD: &[u8] = b"\xff\xfe\x80, \xc3(";
+        let fields = [
+            ":authority",
+            ":path",
+            "origin",
+            "access-control-request-method",
+            "access-control-request-headers",
+            "sec-fetch-site",
+            "x-forwarded-proto",
+            "upgrade",
+        ];
+        let drafts = [
+            Draft { disallowed_requests: DisallowedRequests::Reject, ..draft() },
+            Draft { hostnames: vec!["a.example".to_owned()], ..draft() },
+            Draft { diagnostics: Diagnostics::Header, ..anyone() },
+        ];
+        for draft in drafts {
+            let proxy = Proxy::running(&[draft]);
+            for field in fields {
+                for method in [&b"OPTIONS"[..], b"GET", ODD] {
+                    let (mut http, _) =
+                        proxy.request(&[(":method", method), A, (field, ODD), ("vary", ODD)]);
+                    proxy.fake.response(&[("vary", ODD)]);
+                    http.on_http_response_headers(1, true);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_is_answered_by_the_configuration_it_began_with() {
+        let mut proxy = Proxy::running(&[draft()]);
+        let (mut http, _) = proxy.request(&[A]);
+        proxy.compiled = Rc::default();
+        proxy.fake.response(&[]);
+        http.on_http_response_headers(0, true);
+        let lines = texts(&proxy.fake.response_lines());
+        assert_eq!(lines, ["access-control-allow-origin: https://a.example", "vary: Origin"]);
+    }
+
+    #[test]
+    fn decisions_are_counted_by_kind_verdict_and_reason_and_by_policy() {
+        let proxy = Proxy::running(&[draft()]);
+        proxy.request(&[]);
+        proxy.request(&[A]);
+        proxy.request(&[EVIL]);
+        proxy.request(&preflight(EVIL));
+        proxy.request(&preflight(("origin", b"")));
+        for (name, want) in [
+            ("decisions.kind.actual.verdict.allowed.reason.none", 1),
+            ("decisions.kind.actual.verdict.refused.reason.origin", 1),
+            ("decisions.kind.preflight.verdict.refused.reason.origin", 1),
+            ("decisions.kind.preflight.verdict.refused.reason.malformed_origin", 1),
+            ("policy.shop.api.verdict.allowed", 1),
+            ("policy.shop.api.verdict.refused", 3),
+            ("policy.shop.api.verdict.rejected", 0),
+        ] {
+            assert_eq!(proxy.fake.metric(&format!("corsward.{name}")), Some(want), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_refused_request_says_so_in_filter_state_and_in_the_log() {
+        let proxy = Proxy::running(&[draft()]);
+        proxy.request(&[A]);
+        assert_eq!(proxy.fake.filter_state("corsward"), None);
+        let evil: (&str, &[u8]) = ("origin", b"https://evil.example\" policy=\"x");
+        proxy.request(&[evil]);
+        let want = r#"verdict=refused reason=malformed_origin origin="https://evil.example\x22 policy=\x22x" policy=shop/api kind=actual"#;
+        assert_eq!(proxy.fake.filter_state("corsward").as_deref(), Some(want));
+        assert_eq!(proxy.fake.log_lines(), [format!("Warn {want} suppressed=0")]);
+        proxy.request(&[EVIL]);
+        assert_eq!(proxy.fake.log_lines().len(), 1, "no more than one line in a second");
+        proxy.fake.clock(Duration::from_secs(1));
+        proxy.request(&[EVIL]);
+        assert!(
+            proxy.fake.log_lines()[1].ends_with("suppressed=1"),
+            "{:?}",
+            proxy.fake.log_lines()
+        );
+    }
+
+    #[test]
+    fn a_rehearsal_touches_nothing_and_is_compared_with_the_upstreams_own_answer() {
+        let proxy = Proxy::running(&[Draft { mode: Mode::DryRun, ..draft() }]);
+        let allows: &[(&str, &[u8])] = &[("access-control-allow-origin", b"*")];
+        for (request, upstream) in [(A, allows), (A, &[]), (EVIL, allows), (EVIL, &[])] {
+            let lines = proxy.exchange(&[request], upstream);
+            assert_eq!(lines.len(), upstream.len());
+        }
+        for (name, want) in [
+            ("rehearsals.agree", 2),
+            ("rehearsals.ours_only", 1),
+            ("rehearsals.upstream_only", 1),
+            ("policy.shop.api.agreement.agree", 2),
+            ("rehearsed.kind.actual.verdict.allowed.reason.none", 2),
+            ("decisions.kind.actual.verdict.allowed.reason.none", 0),
+        ] {
+            assert_eq!(proxy.fake.metric(&format!("corsward.{name}")), Some(want), "{name}");
+        }
+    }
+
+    /// What each kind of request costs: the calls on the way in, and on the way out. A change here is a change of
+    /// what every request pays; see `docs/benchmarks.md`.
+    #[expect(clippy::too_many_lines, reason = "one table")]
+    #[test]
+    fn host_calls() {
+        const REMOVALS: [&str; 7] = [
+            "remove access-control-allow-origin",
+            "remove access-control-allow-credentials",
+            "remove access-control-allow-methods",
+            "remove access-control-allow-headers",
+            "remove access-control-expose-headers",
+            "remove access-control-max-age",
+            "remove access-control-allow-private-network",
+        ];
+        for (why, draft, request, inbound, outbound) in [
+            (
+                "no origin: one missed look-up; the answer still depends on one",
+                draft(),
+                vec![],
+                vec!["get origin"],
+                [&["get vary"], &REMOVALS[..], &["set vary"]].concat(),
+            ),
+            (
+                "no origin under `*`",
+                anyone(),
+                vec![],
+                vec!["get origin"],
+                [&REMOVALS[1..], &["set access-control-allow-origin"]].concat(),
+            ),
+            (
+                "an allowed actual request",
+                draft(),
+                vec![A],
+                vec![
+                    "get origin",
+                    "get access-control-request-method",
+                    "count corsward.decisions.kind.actual.verdict.allowed.reason.none",
+                    "count corsward.policy.shop.api.verdict.allowed",
+                ],
+                [&["get vary"], &REMOVALS[1..], &["set access-control-allow-origin", "set vary"]]
+                    .concat(),
+            ),
+            (
+                "a preflight that passes",
+                draft(),
+                preflight(A),
+                vec![
+                    "get origin",
+                    "get access-control-request-method",
+                    "get :method",
+                    "get access-control-request-headers",
+                    "count corsward.decisions.kind.preflight.verdict.allowed.reason.none",
+                    "count corsward.policy.shop.api.verdict.allowed",
+                    "reply 204",
+                ],
+                vec![],
+            ),
+            (
+                "a preflight that fails",
+                draft(),
+                preflight(EVIL),
+                vec![
+                    "get origin",
+                    "get access-control-request-method",
+                    "get :method",
+                    "count corsward.decisions.kind.preflight.verdict.refused.reason.origin",
+                    "count corsward.policy.shop.api.verdict.refused",
+                    "state corsward",
+                    "now ",
+                    "log ",
+                    "reply 403",
+                ],
+                vec![],
+            ),
+            (
+                "the upstream's headers are kept",
+                Draft { upstream_cors_headers: UpstreamCorsHeaders::Keep, ..draft() },
+                vec![A],
+                vec![
+                    "get origin",
+                    "get access-control-request-method",
+                    "count corsward.decisions.kind.actual.verdict.allowed.reason.none",
+                    "count corsward.policy.shop.api.verdict.allowed",
+                ],
+                vec!["get access-control-allow-origin", "get vary", "set vary"],
+            ),
+        ] {
+            let proxy = Proxy::running(&[draft]);
+            let (mut http, _) = proxy.request(&request);
+            assert_eq!(proxy.fake.calls(), inbound, "{why}");
+            proxy.fake.response(&[("access-control-allow-origin", b"*")]);
+            http.on_http_response_headers(1, true);
+            assert_eq!(proxy.fake.calls(), outbound, "{why}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_policy_needs_is_looked_up() {
+        let rule = |value: &str| RuleDraft {
+            path_type: PathType::PathPrefix,
+            path_value: value.to_owned(),
+            cors: None,
+            disallowed_requests: Some(DisallowedRequests::Reject),
+            trusted_origins: None,
+        };
+        for (why, draft, want) in [
+            (
+                "a host scope",
+                Draft { hostnames: vec!["api.example".to_owned()], ..draft() },
+                &[":authority"][..],
+            ),
+            ("a path scope", Draft { rules: vec![rule("/sso")], ..draft() }, &[":path", "origin"]),
+        ] {
+            let proxy = Proxy::running(&[draft]);
+            proxy.request(&[(":authority", b"other.example"), (":path", b"/")]);
+            let want: Vec<_> = want.iter().map(|name| format!("get {name}")).collect();
+            assert_eq!(proxy.fake.calls(), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn two_lines_of_sec_fetch_site_do_not_pass_for_the_first() {
+        let reject = Draft { disallowed_requests: DisallowedRequests::Reject, ..draft() };
+        let proxy = Proxy::running(&[Draft { on_failure: OnFailure::Reject, ..reject }]);
+        let same: (&str, &[u8]) = ("sec-fetch-site", b"same-origin");
+        for (why, lines, want) in [
+            ("from the site itself", vec![EVIL, same], Flow::Continue),
+            (
+                "contradicts itself",
+                vec![EVIL, same, ("sec-fetch-site", b"cross-site")],
+                Flow::Pause,
+            ),
+        ] {
+            assert_eq!(proxy.request(&lines).1, want, "{why}");
+        }
+    }
+}

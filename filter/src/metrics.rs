@@ -1,0 +1,303 @@
+//! Metrics: a bounded set of names, defined once in a virtual machine. Envoy exports them as `wasmcustom.<name>`.
+//!
+//! Names are for ever (Envoy never forgets one), so nothing that a client sends is part of a name. How they become
+//! Prometheus labels is in `docs/stats-tags.md`.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+
+use corsward_policy::wire;
+use corsward_policy::{Agreement, Compiled, Outcome, PolicyId, Refusal, RequestKind, Verdict};
+
+use crate::host::{Host, MetricType};
+
+/// A configuration with more policies is not counted by policy.
+const MAX_COUNTED_POLICIES: usize = 64;
+
+/// Most policies that one virtual machine ever counts: its names outlive the policies.
+const MAX_POLICIES_EVER: usize = 256;
+
+const KINDS: [RequestKind; 2] = [RequestKind::Preflight, RequestKind::Actual];
+
+const REFUSALS: [Refusal; 7] = [
+    Refusal::Origin,
+    Refusal::NullOrigin,
+    Refusal::MalformedOrigin,
+    Refusal::TooLong,
+    Refusal::Method,
+    Refusal::Header,
+    Refusal::AmbiguousPath,
+];
+
+const AGREEMENTS: [Agreement; 3] = [Agreement::Agree, Agreement::OursOnly, Agreement::UpstreamOnly];
+
+/// The metrics of one virtual machine.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    fixed: OnceCell<Fixed>,
+    policies: RefCell<BTreeMap<PolicyId, PolicyCounters>>,
+}
+
+/// The metrics that do not depend on a configuration.
+#[derive(Debug)]
+struct Fixed {
+    accepted: Option<u32>,
+    refused: Option<u32>,
+    digest: Option<u32>,
+    decisions: Decisions,
+    rehearsals: Decisions,
+    agreements: Vec<(Agreement, u32)>,
+}
+
+/// A counter for each kind and outcome that can occur.
+#[derive(Debug)]
+struct Decisions(Vec<(RequestKind, Outcome, u32)>);
+
+/// The counters of one policy.
+#[derive(Debug)]
+struct PolicyCounters {
+    /// By the outcome's label.
+    verdicts: Vec<(&'static str, u32)>,
+    agreements: Vec<(Agreement, u32)>,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// A configuration came into force: the metrics of its policies are defined.
+    pub(crate) fn accepted(&self, host: &impl Host, compiled: &Compiled, digest: u64) {
+        let fixed = self.fixed(host);
+        increment(host, fixed.accepted);
+        if let Some(gauge) = fixed.digest {
+            host.record(gauge, digest);
+        }
+        if compiled.policies().nth(MAX_COUNTED_POLICIES).is_none() {
+            let mut known = self.policies.borrow_mut();
+            for id in compiled.policies() {
+                if known.len() < MAX_POLICIES_EVER && !known.contains_key(id) {
+                    known.insert(id.clone(), PolicyCounters::define(host, id));
+                }
+            }
+        }
+    }
+
+    /// A configuration could not be used.
+    pub(crate) fn refused(&self, host: &impl Host) {
+        increment(host, self.fixed(host).refused);
+    }
+
+    /// The last good configuration came back into force; it counts as neither accepted nor refused.
+    pub(crate) fn restored(&self, host: &impl Host, digest: u64) {
+        if let Some(gauge) = self.fixed(host).digest {
+            host.record(gauge, digest);
+        }
+    }
+
+    /// A CORS request was decided.
+    pub(crate) fn decided(&self, host: &impl Host, verdict: &Verdict) {
+        increment(host, self.fixed(host).decisions.of(verdict));
+        self.count_for_policy(host, verdict);
+    }
+
+    /// A CORS request was decided by a policy that only rehearses.
+    pub(crate) fn rehearsed(&self, host: &impl Host, verdict: &Verdict) {
+        increment(host, self.fixed(host).rehearsals.of(verdict));
+        self.count_for_policy(host, verdict);
+    }
+
+    /// A rehearsed verdict was compared with the upstream's own answer.
+    pub(crate) fn compared(&self, host: &impl Host, verdict: &Verdict, agreement: Agreement) {
+        increment(host, find(&self.fixed(host).agreements, &agreement));
+        if let Some(counters) = self.policies.borrow().get(verdict.policy()) {
+            increment(host, find(&counters.agreements, &agreement));
+        }
+    }
+
+    fn count_for_policy(&self, host: &impl Host, verdict: &Verdict) {
+        if let Some(counters) = self.policies.borrow().get(verdict.policy()) {
+            increment(host, find(&counters.verdicts, &verdict.outcome.label()));
+        }
+    }
+
+    fn fixed(&self, host: &impl Host) -> &Fixed {
+        self.fixed.get_or_init(|| Fixed::define(host))
+    }
+}
+
+// === impl Fixed ===
+
+impl Fixed {
+    fn define(host: &impl Host) -> Self {
+        // Announces what the filter reads, so that a publisher never sends what an old filter cannot run.
+        for version in wire::VERSIONS {
+            let gauge = format!("corsward.wire.v{version}");
+            if let Some(gauge) = host.define_metric(MetricType::Gauge, &gauge) {
+                host.record(gauge, 1);
+            }
+        }
+        Self {
+            accepted: host.define_metric(MetricType::Counter, "corsward.config.accepted"),
+            refused: host.define_metric(MetricType::Counter, "corsward.config.refused"),
+            digest: host.define_metric(MetricType::Gauge, "corsward.config.digest"),
+            decisions: Decisions::define(host, "corsward.decisions"),
+            // A name of its own: under one name a sum would count each rehearsed request twice.
+            rehearsals: Decisions::define(host, "corsward.rehearsed"),
+            agreements: define_agreements(host, "corsward.rehearsals"),
+        }
+    }
+}
+
+// === impl Decisions ===
+
+impl Decisions {
+    fn define(host: &impl Host, prefix: &str) -> Self {
+        let mut counters = Vec::new();
+        for kind in KINDS {
+            for outcome in outcomes().filter(|outcome| can_occur(kind, *outcome)) {
+                let (kind_label, verdict) = (kind.label(), outcome.label());
+                let reason = outcome.refusal().map_or("none", Refusal::label);
+                let name = format!("{prefix}.kind.{kind_label}.verdict.{verdict}.reason.{reason}");
+                if let Some(id) = host.define_metric(MetricType::Counter, &name) {
+                    counters.push((kind, outcome, id));
+                }
+            }
+        }
+        Self(counters)
+    }
+
+    fn of(&self, verdict: &Verdict) -> Option<u32> {
+        let mut counters = self.0.iter();
+        let same = |(kind, outcome, _): &&(RequestKind, Outcome, u32)| {
+            *kind == verdict.kind && *outcome == verdict.outcome
+        };
+        counters.find(same).map(|(.., id)| *id)
+    }
+}
+
+// === impl PolicyCounters ===
+
+impl PolicyCounters {
+    fn define(host: &impl Host, id: &PolicyId) -> Self {
+        let PolicyId { namespace, name } = id;
+        // A namespace has no dot and a name may have: `verdict` and `agreement` end the name where it is read back.
+        let prefix = format!("corsward.policy.{}.{}", segment(namespace, ""), segment(name, "."));
+        let mut verdicts = Vec::new();
+        for outcome in outcomes().map(Outcome::label) {
+            if find(&verdicts, &outcome).is_none() {
+                let name = format!("{prefix}.verdict.{outcome}");
+                verdicts
+                    .extend(host.define_metric(MetricType::Counter, &name).map(|id| (outcome, id)));
+            }
+        }
+        let agreements = define_agreements(host, &format!("{prefix}.agreement"));
+        Self { verdicts, agreements }
+    }
+}
+
+fn define_agreements(host: &impl Host, prefix: &str) -> Vec<(Agreement, u32)> {
+    let define = |agreement| {
+        let name = format!("{prefix}.{}", label(agreement));
+        Some((agreement, host.define_metric(MetricType::Counter, &name)?))
+    };
+    AGREEMENTS.into_iter().filter_map(define).collect()
+}
+
+fn outcomes() -> impl Iterator<Item = Outcome> {
+    [Outcome::Allowed, Outcome::SameOrigin, Outcome::Trusted]
+        .into_iter()
+        .chain(REFUSALS.into_iter().map(Outcome::Refused))
+        .chain(REFUSALS.into_iter().map(Outcome::Rejected))
+}
+
+/// Only a preflight asks about a method and headers.
+fn can_occur(kind: RequestKind, outcome: Outcome) -> bool {
+    match outcome.refusal() {
+        Some(Refusal::Method | Refusal::Header | Refusal::TooLong) => {
+            kind == RequestKind::Preflight
+        }
+        _ => true,
+    }
+}
+
+const fn label(agreement: Agreement) -> &'static str {
+    match agreement {
+        Agreement::Agree => "agree",
+        Agreement::OursOnly => "ours_only",
+        Agreement::UpstreamOnly => "upstream_only",
+    }
+}
+
+/// A part of a metric's name: what Kubernetes lets into a name, and `_` for the rest.
+fn segment(text: &str, also: &str) -> String {
+    let keep = |c: char| c.is_ascii_alphanumeric() || c == '-' || also.contains(c);
+    text.chars().map(|c| if keep(c) { c } else { '_' }).collect()
+}
+
+fn find<K: PartialEq>(counters: &[(K, u32)], key: &K) -> Option<u32> {
+    counters.iter().find(|(candidate, _)| candidate == key).map(|(_, id)| *id)
+}
+
+fn increment(host: &impl Host, metric: Option<u32>) {
+    if let Some(metric) = metric {
+        host.increment(metric);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{self, Fake};
+
+    #[test]
+    fn names_are_bounded_and_each_is_defined_once() {
+        let (fake, metrics) = (Fake::default(), Metrics::default());
+        let compiled = fake::compiled(&[fake::draft("shop", "api")]);
+        metrics.accepted(&fake, &compiled, 1);
+        metrics.accepted(&fake, &compiled, 2);
+        assert_eq!(fake.metric("corsward.config.accepted"), Some(2));
+        assert_eq!(fake.metric("corsward.config.digest"), Some(2));
+        assert_eq!(fake.metric("corsward.wire.v1"), Some(1));
+        let of = |part: &str| fake.metric_names().iter().filter(|name| name.contains(part)).count();
+        assert_eq!(of("corsward.decisions.kind.preflight."), 17);
+        assert_eq!(of("corsward.decisions.kind.actual."), 11);
+        assert_eq!(of("corsward.policy.shop.api.verdict."), 5);
+        assert_eq!(of("corsward.policy.shop.api.agreement."), 3);
+    }
+
+    #[test]
+    fn many_policies_are_not_counted_one_by_one() {
+        let drafts = |count: usize| -> Vec<_> {
+            (0..count).map(|number| fake::draft("shop", &format!("p{number}"))).collect()
+        };
+        for (count, counted) in [(MAX_COUNTED_POLICIES, true), (MAX_COUNTED_POLICIES + 1, false)] {
+            let (fake, metrics) = (Fake::default(), Metrics::default());
+            metrics.accepted(&fake, &fake::compiled(&drafts(count)), 0);
+            let some = fake.metric_names().iter().any(|name| name.contains("corsward.policy."));
+            assert_eq!(some, counted, "{count} policies");
+        }
+    }
+
+    #[test]
+    fn policies_that_come_and_go_do_not_fill_the_proxy_with_names() {
+        let (fake, metrics) = (Fake::default(), Metrics::default());
+        for number in 0..2 * MAX_POLICIES_EVER {
+            let compiled = fake::compiled(&[fake::draft("shop", &format!("p{number}"))]);
+            metrics.accepted(&fake, &compiled, 0);
+        }
+        let names = fake.metric_names();
+        let verdicts = names.iter().filter(|name| name.ends_with(".verdict.allowed"));
+        assert_eq!(verdicts.count(), MAX_POLICIES_EVER);
+    }
+
+    #[test]
+    fn a_name_is_what_kubernetes_allows() {
+        for (why, text, also, want) in [
+            ("as it is", "shop-1", "", "shop-1"),
+            ("a namespace is one segment", "a.b", "", "a_b"),
+            ("a policy's name may have dots", "a.b", ".", "a.b"),
+            ("anything else", "a b\"é\n", ".", "a_b___"),
+        ] {
+            assert_eq!(segment(text, also), want, "{why}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Root: one plugin instance. Reads its configuration and hands it to the requests.
+
+use std::rc::Rc;
+
+use corsward_policy::Compiled;
+use corsward_policy::wire::OnInvalid;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+
+use crate::config::{self, Configuration, Unusable};
+use crate::host::{Host, LogLevel};
+use crate::http::Http;
+use crate::worker::Worker;
+
+/// One plugin instance: Envoy makes a new one in the same virtual machine for each new configuration.
+pub(crate) struct Root<H> {
+    host: H,
+    worker: Rc<Worker>,
+    /// What is in force: a whole configuration, or nothing.
+    compiled: Rc<Compiled>,
+}
+
+// === impl Root ===
+
+impl<H: Host> Root<H> {
+    pub(crate) fn new(host: H, worker: Rc<Worker>) -> Self {
+        Self { host, worker, compiled: Rc::default() }
+    }
+
+    /// Reads `bytes`; `false` asks the proxy to refuse them.
+    fn configure(&mut self, bytes: &[u8]) -> bool {
+        match config::read(bytes) {
+            Ok(configuration) => {
+                let Configuration { compiled, digest } = configuration;
+                let digest = config::gauge_of(&digest);
+                self.worker.metrics.accepted(&self.host, &compiled, digest);
+                self.compiled = Rc::new(compiled);
+                // Each worker does this, and the machine in which Envoy tries the configuration: the same bytes.
+                self.host.share(&self.last_good_key(), bytes);
+                true
+            }
+            Err(unusable) => self.refuse(&unusable),
+        }
+    }
+
+    /// Refuses a configuration in the way its publisher asked for.
+    fn refuse(&mut self, unusable: &Unusable) -> bool {
+        let Unusable { on_invalid, reason } = unusable;
+        self.worker.metrics.refused(&self.host);
+        let consequence = match on_invalid {
+            OnInvalid::Reject => "the proxy keeps what it has",
+            OnInvalid::Keep if self.restore() => "the last good one stays in force",
+            OnInvalid::Keep => "there is no good one yet, so nothing is enforced",
+        };
+        let line = format!("plugin configuration refused: {reason}: {consequence}");
+        self.host.log(LogLevel::Error, &line);
+        *on_invalid == OnInvalid::Keep
+    }
+
+    /// Puts the last good configuration of this plugin into force, if there was one in this process.
+    fn restore(&mut self) -> bool {
+        let bytes = self.host.shared(&self.last_good_key());
+        let Some(Ok(configuration)) = bytes.map(|bytes| config::read(&bytes)) else { return false };
+        let Configuration { compiled, digest } = configuration;
+        self.worker.metrics.restored(&self.host, config::gauge_of(&digest));
+        self.compiled = Rc::new(compiled);
+        true
+    }
+
+    /// Shared data belongs to a virtual machine id, which other plugins may share: hence the root id.
+    fn last_good_key(&self) -> String {
+        let root_id = self.host.root_id().unwrap_or_default();
+        format!("corsward.{}.last_good", String::from_utf8_lossy(&root_id))
+    }
+}
+
+impl<H> Context for Root<H> {}
+
+impl<H: Host + Clone + 'static> RootContext for Root<H> {
+    fn on_configure(&mut self, size: usize) -> bool {
+        let bytes = self.host.plugin_configuration(size);
+        self.configure(&bytes)
+    }
+
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        let (host, worker) = (self.host.clone(), Rc::clone(&self.worker));
+        Some(Box::new(Http::new(host, worker, Rc::clone(&self.compiled))))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{self, Fake};
+
+    const INERT: &[u8] =
+        br#"{"v":1,"digest":"","onInvalid":"Keep","compiled":"{\"policies\":[]}"}"#;
+    const KEEP: &[u8] = br#"{"v":1,"digest":"","onInvalid":"Keep","compiled":"nonsense"}"#;
+    const REJECT: &[u8] = br#"{"v":1,"digest":"","onInvalid":"Reject","compiled":"nonsense"}"#;
+
+    fn root(fake: &Fake) -> Root<Fake> {
+        Root::new(fake.clone(), Rc::default())
+    }
+
+    fn policies<H>(root: &Root<H>) -> Vec<String> {
+        root.compiled.policies().map(ToString::to_string).collect()
+    }
+
+    fn good(name: &str) -> Vec<u8> {
+        fake::envelope(&[fake::draft("shop", name)], OnInvalid::Reject)
+    }
+
+    #[test]
+    fn a_good_configuration_comes_into_force_whole() {
+        let fake = Fake::default();
+        let mut root = root(&fake);
+        let size = fake.configure(&good("api"));
+        assert!(root.on_configure(size));
+        assert_eq!(policies(&root), ["shop/api"]);
+        assert_eq!(fake.metric("corsward.config.accepted"), Some(1));
+        assert_eq!(fake.metric("corsward.config.refused"), Some(0));
+        assert_eq!(fake.shared_keys(), ["corsward.corsward.last_good"]);
+    }
+
+    #[test]
+    fn bad_bytes_as_the_first_thing() {
+        for (why, bytes, accepted) in [
+            ("the publisher owns a default", REJECT, false),
+            ("there is no default: false would be a 500 for everyone", KEEP, true),
+            ("no envelope, so nobody says that there is a default", &b"{"[..], true),
+            ("no configuration at all", b"", true),
+        ] {
+            let fake = Fake::default();
+            let mut root = root(&fake);
+            assert_eq!(root.configure(bytes), accepted, "{why}");
+            assert_eq!(policies(&root), [""; 0], "{why}");
+            assert_eq!(fake.metric("corsward.config.refused"), Some(1), "{why}");
+            assert_eq!(fake.log_lines().len(), 1, "{why}");
+        }
+    }
+
+    #[test]
+    fn bad_bytes_after_good_bytes() {
+        for (why, bytes, accepted, want) in [
+            // Envoy drops the new root context and goes on with the old one.
+            ("the proxy keeps what it has", REJECT, false, &[][..]),
+            ("the last good one, from shared data", KEEP, true, &["shop/api"]),
+            ("no envelope: as Keep", b"{", true, &["shop/api"]),
+        ] {
+            let fake = Fake::default();
+            assert!(root(&fake).configure(&good("api")), "{why}");
+            let fake = fake.another_machine();
+            let mut root = Root::new(fake.clone(), Rc::default());
+            assert_eq!(root.configure(bytes), accepted, "{why}");
+            assert_eq!(policies(&root), want, "{why}");
+            assert_eq!(fake.metric("corsward.config.refused"), Some(1), "{why}");
+        }
+    }
+
+    #[test]
+    fn the_last_good_one_is_the_last() {
+        let fake = Fake::default();
+        let worker = Rc::new(Worker::default());
+        for bytes in [good("one"), good("two"), KEEP.to_vec()] {
+            let mut root = Root::new(fake.clone(), Rc::clone(&worker));
+            assert!(root.configure(&bytes));
+            if bytes == KEEP {
+                assert_eq!(policies(&root), ["shop/two"]);
+            }
+        }
+    }
+
+    #[test]
+    fn to_switch_everything_off_is_a_good_configuration() {
+        let fake = Fake::default();
+        let mut root = root(&fake);
+        assert!(root.configure(&good("api")));
+        assert!(root.configure(INERT));
+        assert_eq!(policies(&root), [""; 0]);
+        assert_eq!(fake.metric("corsward.config.digest"), Some(0));
+        assert!(root.configure(KEEP));
+        assert_eq!(policies(&root), [""; 0], "the last good one enforces nothing");
+    }
+}
