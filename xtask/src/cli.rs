@@ -25,6 +25,16 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Verb {
     /// Show CORS at work: operator, Envoy and sample back ends, on this machine
+    ///
+    /// Without arguments: an API whose routes behave like real back ends, the policies of
+    /// examples/policies, and a page of another origin that says what the browser made of each answer. Edit
+    /// a policy and watch the table change. With --policies and --upstream: your own server behind
+    /// your own policies. `ready` alone on a line says that the policies are in force; Ctrl-C ends it.
+    #[command(after_long_help = "Examples:
+  cargo xtask demo           until Ctrl-C; prints the addresses to open
+  cargo xtask demo --once    the README's tour, checked
+  cargo xtask demo --policies cors --upstream 127.0.0.1:8000
+                             your Django on 8000, behind the policies of the folder cors")]
     Demo(demo::Args),
 
     /// Prove everything: lints, unit tests, and the built filter in a real Envoy and a browser
@@ -120,6 +130,8 @@ mod tests {
     fn the_readme_commands_parse() {
         for line in [
             "xtask demo",
+            "xtask demo --once",
+            "xtask demo --policies cors --upstream 127.0.0.1:8000",
             "xtask test",
             "xtask test --no-browser",
             "xtask lint",
