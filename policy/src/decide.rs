@@ -10,8 +10,8 @@ mod same_origin;
 use crate::compiled::{Block, Compiled, CompiledCors};
 use crate::decide::inquiry::{CorsRequest, Inquiry};
 use crate::decision::{
-    Action, Decision, Diagnosis, Outcome, Refusal, Rehearsal, Requested, RequestKind, ResponsePlan, Sharing,
-    Verdict,
+    Action, Decision, Diagnosis, Outcome, Refusal, Rehearsal, RequestKind, Requested, ResponsePlan,
+    Sharing, Verdict,
 };
 use crate::origin::OriginHeader;
 use crate::request::Request;
@@ -56,16 +56,14 @@ fn act<'c, R: Request>(
             preflight::act(selection, inquiry, *outcome, diagnosis)
         }
         Some(Verdict { outcome: Outcome::Rejected(_), .. }) => actual::reject(diagnosis),
-        Some(Verdict { outcome, .. }) => {
-            let sharing = match (outcome, inquiry.origin()) {
-                (Outcome::Allowed, Some(origin)) => Sharing::with(selection.block, origin),
-                _ => Sharing::Nobody,
-            };
-            forward(selection, sharing, diagnosis)
+        // A static `*` says the same to everyone. Fetch, "CORS protocol and HTTP caches": so it does to a request
+        // without an `Origin`, whose response may be kept for one with it.
+        _ if !is_dynamic(selection) => forward(selection, Sharing::Anyone, diagnosis),
+        Some(Verdict { outcome: Outcome::Allowed, .. }) => {
+            let origin = inquiry.origin().unwrap_or_default();
+            forward(selection, Sharing::Origin(origin.into()), diagnosis)
         }
-        // Fetch, "CORS protocol and HTTP caches": a response that may be shared with anyone says so to everyone.
-        None if !is_dynamic(selection) => forward(selection, Sharing::Anyone, diagnosis),
-        None => forward(selection, Sharing::Nobody, diagnosis),
+        Some(_) | None => forward(selection, Sharing::Nobody, diagnosis),
     }
 }
 
@@ -119,11 +117,4 @@ fn rehearse<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_, R>) -> 
         _ => None,
     };
     Some(Rehearsal { verdict, origin: inquiry.origin()?.into(), requested })
-}
-
-impl Sharing {
-    /// Fetch, "CORS check": `*`, or the request's origin, to the byte.
-    fn with(block: &Block, origin: &[u8]) -> Self {
-        if block.is_dynamic() { Self::Origin(origin.into()) } else { Self::Anyone }
-    }
 }
