@@ -1,5 +1,11 @@
 //! Every policy of `tests/vectors` is one that validation accepts, with findings perhaps.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "clippy allows them in the test itself, and not in its helpers"
+)]
+
 use std::fs;
 use std::path::Path;
 

@@ -38,7 +38,7 @@ impl ListReason {
             Self::TooMany { count, max } => Sentence::new(
                 "CORS-E004",
                 format!("the list has {count} entries, and a policy may have {max}"),
-                "use a pattern such as `https://*.app.example`, or split the policy",
+                "use patterns such as `https://*.app.example` in place of many entries, or split the policy",
             ),
             Self::Repeated { value, first } => Sentence::new(
                 "CORS-I001",

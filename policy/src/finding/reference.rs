@@ -1,1 +1,383 @@
-//! The reference of all findings.
+//! One finding of every kind: the codes are unique, and the sentences and the manual of findings are what is committed.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use super::{
+    ConductReason, Danger, DangerReason, Finding, HeaderReason, HostReason, ListReason,
+    MaxAgeReason, MethodReason, OriginReason, PlacementReason, RegexReason, RuleReason,
+    SourceReason,
+};
+use crate::pattern::InvalidOrigin;
+use crate::scope::{InvalidHost, InvalidPath};
+
+/// Where the codes are written.
+const SOURCES: [&str; 11] = [
+    include_str!("conduct.rs"),
+    include_str!("danger.rs"),
+    include_str!("header.rs"),
+    include_str!("host.rs"),
+    include_str!("list.rs"),
+    include_str!("max_age.rs"),
+    include_str!("method.rs"),
+    include_str!("origin.rs"),
+    include_str!("placement.rs"),
+    include_str!("rule.rs"),
+    include_str!("source.rs"),
+];
+
+/// The hundreds of the codes.
+const AREAS: [&str; 6] = [
+    "The policy as a whole",
+    "Origins",
+    "Dangers",
+    "Methods and headers",
+    "Hosts and rules",
+    "Files, targets and neighbours",
+];
+
+fn every_finding() -> Vec<Finding> {
+    let mut all = conduct();
+    all.extend(lists_and_max_age());
+    all.extend(invalid_origins());
+    all.extend(origins_and_regexes());
+    all.extend(dangers());
+    all.extend(methods());
+    all.extend(headers());
+    all.extend(hosts());
+    all.extend(rules());
+    all.extend(sources());
+    all.extend(placements());
+    all
+}
+
+fn conduct() -> Vec<Finding> {
+    use ConductReason as R;
+    vec![
+        Finding::new("spec", R::NothingToDo),
+        Finding::new("spec.preflight.successStatus", R::SuccessStatus(404)),
+        Finding::new("metadata.name", R::InvalidName("Shop API".into())),
+        Finding::new("spec.hostnames", R::RejectWithoutHostnames),
+        Finding::new("spec.disallowedRequests", R::RejectUnderAnyOrigin),
+        Finding::new("spec.upstreamCorsHeaders", R::KeepWithoutForward),
+        Finding::new("spec.preflight.onFailure", R::ForwardWithReplace),
+        Finding::new("spec.disallowedRequests", R::RejectFailsOpen),
+        Finding::new("spec.trustedOrigins", R::TrustedOriginsUnused),
+    ]
+}
+
+fn lists_and_max_age() -> Vec<Finding> {
+    let origins = "spec.cors.allowOrigins";
+    let value = || "HTTPS://App.example:443".to_owned();
+    let normal = || "https://app.example".to_owned();
+    let first = || format!("{origins}[0]");
+    vec![
+        Finding::new(origins, ListReason::TooMany { count: 70_000, max: 65_536 }),
+        Finding::new(
+            format!("{origins}[1]"),
+            ListReason::Repeated { value: normal(), first: first() },
+        ),
+        Finding::new(first(), ListReason::Normalized { value: value(), normal: normal() }),
+        Finding::new("spec.cors.maxAge", MaxAgeReason::Negative(-1)),
+        Finding::new("spec.cors.maxAge", MaxAgeReason::TooLarge(2_147_483_648)),
+        Finding::new("spec.cors.maxAge", MaxAgeReason::Absent),
+        Finding::new("spec.cors.maxAge", MaxAgeReason::Capped(86_401)),
+    ]
+}
+
+fn invalid_origins() -> Vec<Finding> {
+    use InvalidOrigin as W;
+    let instead = Some("https://app.example");
+    [
+        ("", W::Empty, None),
+        (" https://app.example", W::Space, instead),
+        ("app.example", W::NoScheme, instead),
+        ("*://app.example", W::Scheme, instead),
+        ("https://me@app.example", W::Userinfo, instead),
+        ("https://app.example/", W::TrailingSlash, instead),
+        ("https://app.example/login", W::Path, instead),
+        ("https://app.example?a=b", W::Query, instead),
+        ("https://app.example#top", W::Fragment, instead),
+        ("https://", W::NoHost, None),
+        ("https://aaaaaaaa.example", W::HostTooLong, None),
+        (
+            "https://b\u{fc}cher.example",
+            W::NonAscii("b\u{fc}cher.example".into()),
+            Some("https://xn--bcher-kva.example"),
+        ),
+        ("https://app.example.", W::TrailingDot, instead),
+        ("https://app..example", W::EmptyLabel, None),
+        ("https://app.example,https://b.example", W::HostCharacter(','), None),
+        ("http://256.0.0.1", W::Ipv4, None),
+        ("http://[::zz]", W::Ipv6, None),
+        ("https://*.*.example", W::Star, None),
+        ("http://192.168.*", W::Ipv4Star, None),
+        ("https://app.example:0", W::Port, None),
+    ]
+    .into_iter()
+    .map(|(value, why, instead)| {
+        let (value, instead) = (value.to_owned(), instead.map(str::to_owned));
+        Finding::new("spec.cors.allowOrigins[0]", OriginReason::Invalid { value, why, instead })
+    })
+    .collect()
+}
+
+fn origins_and_regexes() -> Vec<Finding> {
+    use OriginReason as R;
+    let origin = "spec.cors.allowOrigins[0]";
+    let trusted = "spec.trustedOrigins[0]";
+    let regex = "spec.cors.allowOriginRegexes[0]";
+    let message = "repetition operator missing expression".to_owned();
+    vec![
+        Finding::new(origin, R::AnyBesideOthers),
+        Finding::new(trusted, R::AnyTrusted("https://*".into())),
+        Finding::new(trusted, R::NullTrusted),
+        Finding::new("spec.cors.allowOrigins", R::Nobody),
+        Finding::new(origin, R::Null),
+        Finding::new(origin, R::File("file://".into())),
+        Finding::new(origin, R::NeverSent("wss://app.example".into())),
+        Finding::new(
+            origin,
+            R::Covered {
+                value: "https://a.app.example".into(),
+                by: "https://*.app.example".into(),
+            },
+        ),
+        Finding::new(
+            origin,
+            R::LocalhostAlone {
+                value: "http://localhost:3000".into(),
+                missing: "http://127.0.0.1:3000".into(),
+            },
+        ),
+        Finding::new(origin, R::Development("http://localhost:3000".into())),
+        Finding::new(regex, RegexReason::Empty),
+        Finding::new(regex, RegexReason::TooLong("(a{1000}){1000}".into())),
+        Finding::new(regex, RegexReason::Syntax { value: "*.app.example".into(), message }),
+        Finding::new(regex, RegexReason::Everything("https?://.*".into())),
+        Finding::new(regex, RegexReason::Nothing(r"[a-z]+\.app\.example".into())),
+    ]
+}
+
+fn dangers() -> Vec<Finding> {
+    let word = "spec.cors.dangerouslyAllow[0]";
+    let origin = "spec.cors.allowOrigins[0]";
+    let prohibited = |danger, value: &str| {
+        Finding::new(origin, DangerReason::Prohibited { danger, value: value.to_owned() })
+    };
+    vec![
+        Finding::new(word, DangerReason::Unknown("AnyOrigin".into())),
+        prohibited(Danger::AnyOriginWithCredentials, "*"),
+        prohibited(Danger::InsecureOriginWithCredentials, "http://app.example"),
+        prohibited(Danger::PublicSuffixSubdomains, "https://*.github.io"),
+        prohibited(Danger::NullOriginWithCredentials, "null"),
+        prohibited(Danger::UnboundedRegexWithCredentials, r"https?://[a-z]+\.app\.example"),
+        Finding::new(word, DangerReason::Unneeded(Danger::NullOriginWithCredentials)),
+        Finding::new(origin, DangerReason::PublicSuffix("https://*.github.io".into())),
+    ]
+}
+
+fn methods() -> Vec<Finding> {
+    use MethodReason as R;
+    let (list, entry) = ("spec.cors.allowMethods", "spec.cors.allowMethods[0]");
+    vec![
+        Finding::new(entry, R::Syntax("GET, PUT".into())),
+        Finding::new(entry, R::Forbidden("TRACE".into())),
+        Finding::new(entry, R::Normalized("put".into())),
+        Finding::new(entry, R::LowerCase("patch".into())),
+        Finding::new(entry, R::Options),
+        Finding::new(list, R::None),
+        Finding::new(list, R::AnyBesideOthers),
+    ]
+}
+
+fn headers() -> Vec<Finding> {
+    use HeaderReason as R;
+    let (allow, expose) = ("spec.cors.allowHeaders", "spec.cors.exposeHeaders");
+    let (allow_entry, expose_entry) = (format!("{allow}[0]"), format!("{expose}[0]"));
+    vec![
+        Finding::new(&allow_entry, R::Syntax("x-a, x-b".into())),
+        Finding::new(&allow_entry, R::ForbiddenRequestHeader("Origin".into())),
+        Finding::new(&allow_entry, R::Cookie),
+        Finding::new(&allow_entry, R::CorsResponseHeader("Access-Control-Allow-Origin".into())),
+        Finding::new(expose, R::ExposeAnyWithCredentials),
+        Finding::new(&expose_entry, R::ForbiddenResponseHeader("Set-Cookie".into())),
+        Finding::new(&allow_entry, R::SafelistedRequestHeader("Accept".into())),
+        Finding::new(&expose_entry, R::SafelistedResponseHeader("Content-Type".into())),
+        Finding::new(allow, R::None),
+        Finding::new(allow, R::AnyBesideOthers),
+        Finding::new(allow, R::AnyWithoutAuthorization),
+    ]
+}
+
+fn hosts() -> Vec<Finding> {
+    use InvalidHost as W;
+    let instead = Some("api.shop.example");
+    [
+        ("", W::Empty, None),
+        ("https://api.shop.example", W::Scheme, instead),
+        ("api.shop.example:8080", W::Port, instead),
+        ("api shop", W::Character(' '), None),
+        ("api.shop.example.", W::TrailingDot, instead),
+        ("api..example", W::EmptyLabel, None),
+        ("api.*.example", W::Star, None),
+        ("aaaaaaaa.example", W::TooLong, None),
+    ]
+    .into_iter()
+    .map(|(value, why, instead)| {
+        let (value, instead) = (value.to_owned(), instead.map(str::to_owned));
+        Finding::new("spec.hostnames[0]", HostReason::Invalid { value, why, instead })
+    })
+    .collect()
+}
+
+fn rules() -> Vec<Finding> {
+    use InvalidPath as W;
+    let invalid = |value: &str, why| {
+        let value = value.to_owned();
+        Finding::new("spec.rules[1].path.value", RuleReason::InvalidPath { value, why })
+    };
+    let same = RuleReason::SamePath { value: "/public/".into(), first: "spec.rules[0]".into() };
+    vec![
+        invalid("public", W::NotAbsolute),
+        invalid("/public?a=b", W::Query),
+        invalid("/aaaaaaaa", W::TooLong),
+        invalid("/a//b", W::Ambiguous),
+        invalid("/a/../b", W::NotNormal("/b".into())),
+        Finding::new("spec.rules[1].path", same),
+        Finding::new("spec.rules[1]", RuleReason::WithoutCors),
+        Finding::new("spec.rules[1]", RuleReason::Redundant { same: "spec.rules[0]".into() }),
+        Finding::new("spec.cors", RuleReason::CorsShadowed { by: "spec.rules[0]".into() }),
+    ]
+}
+
+fn sources() -> Vec<Finding> {
+    use SourceReason as R;
+    vec![
+        Finding::new("policies/a.yaml", R::Unreadable("permission denied".into())),
+        Finding::new("policies/a.yaml", R::NotYaml("line 3: a tab where spaces belong".into())),
+        Finding::new(
+            "spec.cors.allowOrigin",
+            R::UnknownField { name: "allowOrigin".into(), similar: Some("allowOrigins".into()) },
+        ),
+        Finding::new("spec.mode", R::WrongShape("expected Active, DryRun or Off".into())),
+        Finding::new("metadata.name", R::MissingName),
+        Finding::new(
+            "metadata.name",
+            R::Duplicate { policy: "shop/api".into(), file: "policies/b.yaml".into() },
+        ),
+        Finding::new("apiVersion", R::UnknownVersion("corsward.io/v2".into())),
+        Finding::new("policies/a.yaml", R::TooLarge { len: 9_000_000, max: 4_194_304 }),
+    ]
+}
+
+fn placements() -> Vec<Finding> {
+    use PlacementReason as R;
+    vec![
+        Finding::new("spec.targetRefs", R::TwoTargets),
+        Finding::new("spec.targetRefs[0]", R::UnknownTarget("apps/Deployment".into())),
+        Finding::new("spec", R::TooLarge { len: 2_000_000, max: 1_048_576 }),
+        Finding::new("spec", R::Large { len: 300_000, max: 1_048_576 }),
+        Finding::new("spec", R::LastGoodInForce),
+        Finding::new("spec.selector", R::TargetsUnused),
+        Finding::new("spec", R::Overridden("shop/other".into())),
+    ]
+}
+
+/// Every code that stands in the sources.
+fn codes_in_sources() -> Vec<String> {
+    let is_code = |piece: &&str| piece.starts_with("CORS-") && piece.len() == "CORS-E000".len();
+    let pieces = SOURCES.iter().flat_map(|source| source.split('"'));
+    pieces.filter(is_code).map(str::to_owned).collect()
+}
+
+/// Compares `text` with a committed file, or writes the file under `UPDATE_GOLDEN`.
+#[track_caller]
+fn assert_committed(path: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "{} is out of date: run `UPDATE_GOLDEN=1 cargo test -p corsward-policy` and read the change",
+        path.display()
+    );
+}
+
+#[test]
+fn every_code_is_used_once_and_has_its_example_here() {
+    let in_sources = codes_in_sources();
+    let unique: BTreeSet<&str> = in_sources.iter().map(String::as_str).collect();
+    assert_eq!(unique.len(), in_sources.len(), "a code occurs twice in the sources");
+    let findings = every_finding();
+    let examples: BTreeSet<&str> = findings.iter().map(Finding::code).collect();
+    assert_eq!(examples.len(), findings.len(), "two examples have the same code");
+    assert_eq!(examples, unique);
+}
+
+#[test]
+fn a_sentence_is_one_line_in_lower_case_without_a_full_stop() {
+    for finding in every_finding() {
+        let sentence = finding.message();
+        let code = finding.code();
+        assert!(!sentence.contains('\n'), "{code}: {sentence}");
+        assert!(!sentence.ends_with('.'), "{code}: {sentence}");
+        assert!(!sentence.starts_with(|c: char| c.is_uppercase()), "{code}: {sentence}");
+        assert_eq!(sentence.matches('`').count() % 2, 0, "{code}: {sentence}");
+        assert!(sentence.len() < 320, "{code}: {sentence}");
+    }
+}
+
+#[test]
+fn the_sentences_are_the_committed_ones() {
+    let mut findings = every_finding();
+    findings.sort_by_key(|finding| (number(finding) / 100, finding.severity(), number(finding)));
+    let mut text = String::new();
+    for finding in findings {
+        writeln!(text, "{finding}").unwrap();
+    }
+    assert_committed("src/finding/sentences.txt", &text);
+}
+
+#[test]
+fn the_manual_of_findings_is_the_committed_one() {
+    let mut text = String::from(
+        "# Findings\n\n\
+         Everything corsward says about a policy, written by a test from the code itself. The letter of a code is its weight:\n\
+         `E` refuses the policy, `W` warns, `I` hints. Codes are never reused. Values are examples.\n",
+    );
+    for (hundreds, area) in AREAS.iter().enumerate() {
+        let mut findings: Vec<Finding> = every_finding()
+            .into_iter()
+            .filter(|finding| number(finding) / 100 == hundreds)
+            .collect();
+        findings.sort_by_key(|finding| (finding.severity(), number(finding)));
+        write!(text, "\n## {area}\n\n").unwrap();
+        text.push_str("| code | severity | field | what is the matter | what to do |\n");
+        text.push_str("|---|---|---|---|---|\n");
+        for finding in findings {
+            let sentence = finding.reason.sentence();
+            let cell = |raw: &str| raw.replace('|', "\\|");
+            writeln!(
+                text,
+                "| `{}` | {} | `{}` | {} | {} |",
+                sentence.code,
+                finding.severity(),
+                finding.field,
+                cell(&sentence.matter),
+                cell(&sentence.fix),
+            )
+            .unwrap();
+        }
+    }
+    assert_committed("../docs/findings.md", &text);
+}
+
+/// The number in a finding's code.
+fn number(finding: &Finding) -> usize {
+    finding.code().get("CORS-E".len()..).unwrap().parse().unwrap()
+}

@@ -26,14 +26,14 @@ pub(super) fn validate(
                 continue;
             }
         };
-        let normal = host.to_string();
-        if normal != value {
-            report.add(&entry, ListReason::Normalized { value, normal: normal.clone() });
-        }
         if let Some(first) = seen.get(&host) {
             let first = field.at(*first).to_string();
-            report.add(&entry, ListReason::Repeated { value: normal, first });
+            report.add(&entry, ListReason::Repeated { value, first });
             continue;
+        }
+        let normal = host.to_string();
+        if normal != value {
+            report.add(&entry, ListReason::Normalized { value, normal });
         }
         seen.insert(host.clone(), at);
         hosts.push(host);

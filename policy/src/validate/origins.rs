@@ -104,15 +104,15 @@ fn parse<'l>(
                 continue;
             }
         };
-        let normal = || parsed.pattern.to_string();
-        if parsed.normalized {
-            let (value, normal) = (written.clone(), normal());
-            report.add(&entry, ListReason::Normalized { value, normal });
-        }
+        let value = written.clone();
         if let Some(first) = seen.get(&parsed.pattern) {
             let first = field.at(*first).to_string();
-            report.add(&entry, ListReason::Repeated { value: normal(), first });
+            report.add(&entry, ListReason::Repeated { value, first });
             continue;
+        }
+        if parsed.normalized {
+            let normal = parsed.pattern.to_string();
+            report.add(&entry, ListReason::Normalized { value, normal });
         }
         seen.insert(parsed.pattern.clone(), at);
         entries.push(Entry { written, field: entry, pattern: parsed.pattern });

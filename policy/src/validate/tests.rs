@@ -1,1 +1,194 @@
-//! The tables of validation.
+//! What is accepted beside what is refused, field by field.
+
+mod conduct;
+mod dangers;
+mod names;
+mod origins;
+mod scope;
+
+use super::*;
+use crate::draft::{
+    CorsDraft, DisallowedRequests, OnFailure, PathType, RuleDraft, UpstreamCorsHeaders,
+};
+use crate::finding::{HostReason, OriginReason, Reason};
+use crate::limits::MAX_LIST_LEN;
+
+/// A judge with a list of two suffixes, and opinions on regexes that say what they are.
+struct SmallJudge;
+
+impl Judge for SmallJudge {
+    fn is_public_suffix(&self, domain: &str) -> bool {
+        ["com", "s3.cloud.com"].contains(&domain)
+    }
+    fn is_ancestor_of_public_suffix(&self, domain: &str) -> bool {
+        domain == "cloud.com"
+    }
+    fn regex_reach(&self, regex: &str) -> RegexReach {
+        match regex {
+            "nothing" => RegexReach::Nothing,
+            "insecure" => RegexReach::Insecure,
+            "unbounded" => RegexReach::Unbounded,
+            "everything" => RegexReach::Everything,
+            _ => RegexReach::Bounded,
+        }
+    }
+    fn punycode(&self, host: &str) -> Option<String> {
+        Some(host.replace("b\u{fc}cher", "xn--bcher-kva"))
+    }
+}
+
+/// A block without anything to say about it.
+fn good() -> CorsDraft {
+    CorsDraft {
+        allow_origins: strings(&["https://app.example"]),
+        allow_methods: strings(&["PUT"]),
+        allow_headers: strings(&["content-type"]),
+        max_age: Some(600),
+        ..CorsDraft::default()
+    }
+}
+
+fn with_credentials() -> CorsDraft {
+    CorsDraft { allow_credentials: true, ..good() }
+}
+
+fn policy_of(cors: CorsDraft) -> Draft {
+    Draft { cors: Some(cors), ..Draft::default() }
+}
+
+fn rule(path: &str, cors: Option<CorsDraft>) -> RuleDraft {
+    RuleDraft {
+        path_type: PathType::PathPrefix,
+        path_value: path.to_owned(),
+        cors,
+        disallowed_requests: None,
+        trusted_origins: None,
+    }
+}
+
+fn strings(list: &[&str]) -> Vec<String> {
+    list.iter().map(|&text| text.to_owned()).collect()
+}
+
+/// `field code` of each finding, in order.
+fn codes(draft: &Draft) -> Vec<String> {
+    let Validated { policy, findings } = validate(draft, &SmallJudge);
+    let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
+    assert_eq!(policy.is_none(), refused, "{findings:?}");
+    findings.iter().map(|finding| format!("{} {}", finding.field, finding.code())).collect()
+}
+
+#[track_caller]
+fn assert_codes(why: &str, draft: &Draft, want: &[&str]) {
+    assert_eq!(codes(draft), want, "{why}");
+}
+
+#[test]
+fn a_good_policy_has_no_finding() {
+    assert_codes("good", &policy_of(good()), &[]);
+    assert_codes("with credentials", &policy_of(with_credentials()), &[]);
+}
+
+#[test]
+fn a_list_is_as_long_as_it_may_be_and_no_longer() {
+    let origins = |count: usize| (0..count).map(|at| format!("https://a{at}.example")).collect();
+    let longest = CorsDraft { allow_origins: origins(MAX_LIST_LEN), ..good() };
+    assert_codes("the longest", &policy_of(longest), &[]);
+    let longer = CorsDraft { allow_origins: origins(MAX_LIST_LEN + 1), ..good() };
+    assert_codes("one more", &policy_of(longer), &["spec.cors.allowOrigins CORS-E004"]);
+}
+
+#[test]
+fn names_are_those_of_kubernetes_objects() {
+    for (namespace, name, want) in [
+        ("shop", "api.v1-2", &[][..]),
+        ("Shop", "a/b", &["metadata.namespace CORS-E006", "metadata.name CORS-E006"]),
+    ] {
+        let id = PolicyId { namespace: namespace.to_owned(), name: name.to_owned() };
+        assert_codes(name, &Draft { id, ..policy_of(good()) }, want);
+    }
+}
+
+/// Refusals, warnings, hints; each in the order of the fields.
+const EVERY_MISTAKE: [&str; 35] = [
+    "metadata.name CORS-E006",
+    "spec.hostnames[0] CORS-E403",
+    "spec.cors.allowOrigins[0] CORS-E106",
+    "spec.cors.allowOrigins[1] CORS-E205",
+    "spec.cors.allowOrigins[2] CORS-E203",
+    "spec.cors.allowOriginRegexes[0] CORS-E126",
+    "spec.cors.allowMethods[0] CORS-E301",
+    "spec.cors.allowHeaders[0] CORS-E303",
+    "spec.cors.maxAge CORS-E002",
+    "spec.cors.dangerouslyAllow[0] CORS-E201",
+    "spec.trustedOrigins[0] CORS-E123",
+    "spec.rules[0].path.value CORS-E411",
+    "spec.rules[0].cors.allowOrigins[0] CORS-E106",
+    "spec.rules[0].cors.allowOrigins[1] CORS-E205",
+    "spec.rules[0].cors.allowOrigins[2] CORS-E203",
+    "spec.rules[0].cors.allowOriginRegexes[0] CORS-E126",
+    "spec.rules[0].cors.allowMethods[0] CORS-E301",
+    "spec.rules[0].cors.allowHeaders[0] CORS-E303",
+    "spec.rules[0].cors.maxAge CORS-E002",
+    "spec.rules[0].cors.dangerouslyAllow[0] CORS-E201",
+    "spec.rules[0].trustedOrigins[0] CORS-E122",
+    "spec.preflight.successStatus CORS-E005",
+    "spec.cors.allowOrigins[1] CORS-W102",
+    "spec.cors.allowMethods[1] CORS-W301",
+    "spec.cors.allowHeaders[1] CORS-W303",
+    "spec.cors.exposeHeaders CORS-W306",
+    "spec.cors.exposeHeaders[1] CORS-W307",
+    "spec.rules[0].cors.allowOrigins[1] CORS-W102",
+    "spec.rules[0].cors.allowMethods[1] CORS-W301",
+    "spec.rules[0].cors.allowHeaders[1] CORS-W303",
+    "spec.rules[0].cors.exposeHeaders CORS-W306",
+    "spec.rules[0].cors.exposeHeaders[1] CORS-W307",
+    "spec.rules[1].cors.maxAge CORS-W006",
+    "spec.preflight.onFailure CORS-W004",
+    "spec.trustedOrigins CORS-I005",
+];
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    let bad = CorsDraft {
+        allow_origins: strings(&["https://app.example/", "null", "http://app.example"]),
+        allow_origin_regexes: strings(&["("]),
+        allow_methods: strings(&["GE T", "put"]),
+        allow_headers: strings(&["x y", "Origin"]),
+        expose_headers: strings(&["*", "Set-Cookie"]),
+        allow_credentials: true,
+        max_age: Some(-5),
+        dangerously_allow: strings(&["Everything"]),
+    };
+    let draft = Draft {
+        id: PolicyId { namespace: "shop".to_owned(), name: "A".to_owned() },
+        hostnames: strings(&["a.example:80"]),
+        cors: Some(bad.clone()),
+        rules: vec![
+            RuleDraft { trusted_origins: Some(strings(&["*"])), ..rule("b", Some(bad)) },
+            rule("/a", Some(CorsDraft { max_age: None, ..good() })),
+        ],
+        trusted_origins: strings(&["null"]),
+        success_status: Some(500),
+        on_failure: OnFailure::Forward,
+        ..Draft::default()
+    };
+    assert_codes("everything", &draft, &EVERY_MISTAKE);
+}
+
+#[test]
+fn a_policy_is_normalized() {
+    let cors = CorsDraft {
+        allow_origins: strings(&["HTTPS://App.example:443", "https://app.example"]),
+        allow_methods: strings(&["PUT", "*", "PUT", "DELETE"]),
+        allow_headers: strings(&["X-B", "x-a", "x-b"]),
+        ..good()
+    };
+    let policy = validate(&policy_of(cors), &SmallJudge).policy.unwrap();
+    let cors = policy.cors.unwrap();
+    let texts = |list: &mut dyn Iterator<Item = String>| list.collect::<Vec<_>>();
+    assert_eq!(texts(&mut cors.origins.iter().map(ToString::to_string)), ["https://app.example"]);
+    assert_eq!(texts(&mut cors.methods.named.iter().map(ToString::to_string)), ["PUT", "DELETE"]);
+    assert_eq!(texts(&mut cors.headers.named.iter().map(ToString::to_string)), ["x-b", "x-a"]);
+    assert!(cors.methods.any);
+}

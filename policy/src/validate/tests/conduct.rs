@@ -1,0 +1,80 @@
+//! Tables for how a policy treats requests.
+
+use super::*;
+
+#[test]
+fn a_policy_that_rejects_is_told_what_that_is_worth() {
+    let reject = DisallowedRequests::Reject;
+    let hostnames = strings(&["api.example"]);
+    let draft = Draft { disallowed_requests: reject, hostnames, ..policy_of(good()) };
+    assert_codes("as it should be", &draft, &["spec.disallowedRequests CORS-I004"]);
+
+    let anywhere = Draft { hostnames: Vec::new(), ..draft.clone() };
+    let want = ["spec.hostnames CORS-W001", "spec.disallowedRequests CORS-I004"];
+    assert_codes("any host", &anywhere, &want);
+    let anywhere = Draft { hostnames: strings(&["*"]), ..draft.clone() };
+    assert_codes("every host", &anywhere, &want);
+
+    let any = CorsDraft { allow_origins: strings(&["*"]), ..good() };
+    let open = Draft { cors: Some(any.clone()), ..draft.clone() };
+    let want = ["spec.disallowedRequests CORS-W002", "spec.disallowedRequests CORS-I004"];
+    assert_codes("a static `*`", &open, &want);
+
+    let inherited = Draft { rules: vec![rule("/public", Some(any))], ..draft };
+    let want = ["spec.rules[0].cors.allowOrigins CORS-W002", "spec.disallowedRequests CORS-I004"];
+    assert_codes("a rule with a static `*`", &inherited, &want);
+}
+
+#[test]
+fn rejection_in_a_rule_counts_as_rejection() {
+    let strict = RuleDraft {
+        disallowed_requests: Some(DisallowedRequests::Reject),
+        trusted_origins: Some(strings(&["https://login.example"])),
+        ..rule("/admin", None)
+    };
+    let draft = Draft {
+        rules: vec![strict.clone()],
+        hostnames: strings(&["api.example"]),
+        ..policy_of(good())
+    };
+    assert_codes("a rule", &draft, &["spec.rules[0].disallowedRequests CORS-I004"]);
+    let unused = Draft { trusted_origins: strings(&["https://sso.example"]), ..draft };
+    let want = ["spec.trustedOrigins CORS-I005", "spec.rules[0].disallowedRequests CORS-I004"];
+    assert_codes("the policy's own are not used", &unused, &want);
+    let lax = RuleDraft { disallowed_requests: None, ..strict };
+    let draft = Draft { rules: vec![lax], ..policy_of(good()) };
+    assert_codes("nothing rejects", &draft, &["spec.rules[0].trustedOrigins CORS-I005"]);
+}
+
+#[test]
+fn who_owns_the_headers_agrees_with_who_answers_preflights() {
+    use {OnFailure::*, UpstreamCorsHeaders::*};
+    for (on_failure, upstream_cors_headers, want) in [
+        (Explain, Replace, None),
+        (Ignore, Replace, None),
+        (Forward, Keep, None),
+        (Forward, Replace, Some("spec.preflight.onFailure CORS-W004")),
+        (Explain, Keep, Some("spec.upstreamCorsHeaders CORS-W003")),
+        (Reject, Keep, Some("spec.upstreamCorsHeaders CORS-W003")),
+        (Ignore, Keep, Some("spec.upstreamCorsHeaders CORS-W003")),
+    ] {
+        let draft = Draft { on_failure, upstream_cors_headers, ..policy_of(good()) };
+        let want: Vec<&str> = want.into_iter().collect();
+        assert_eq!(codes(&draft), want, "{on_failure:?} {upstream_cors_headers:?}");
+    }
+}
+
+#[test]
+fn a_success_status_is_200_or_204() {
+    for (success_status, want) in
+        [(None, Some(204)), (Some(200), Some(200)), (Some(204), Some(204))]
+    {
+        let draft = Draft { success_status, ..policy_of(good()) };
+        let policy = validate(&draft, &SmallJudge).policy;
+        assert_eq!(policy.map(|policy| policy.success_status), want);
+    }
+    for success_status in [0, 201, 299, 404, -1, i64::MAX] {
+        let draft = Draft { success_status: Some(success_status), ..policy_of(good()) };
+        assert_codes("no", &draft, &["spec.preflight.successStatus CORS-E005"]);
+    }
+}

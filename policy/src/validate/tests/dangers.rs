@@ -1,0 +1,104 @@
+//! Tables for `dangerouslyAllow`, and for what needs it.
+
+use super::*;
+
+#[test]
+fn a_danger_is_refused_until_it_is_named() {
+    for (why, origin, word, code) in [
+        ("any origin", "*", "AnyOriginWithCredentials", "CORS-E202"),
+        ("any https origin", "https://*", "AnyOriginWithCredentials", "CORS-E202"),
+        ("on any port", "https://*:*", "AnyOriginWithCredentials", "CORS-E202"),
+        ("any address", "https://*.*.*.*", "AnyOriginWithCredentials", "CORS-E202"),
+        ("http", "http://app.example", "InsecureOriginWithCredentials", "CORS-E203"),
+        (
+            "http, a private address",
+            "http://10.0.0.1",
+            "InsecureOriginWithCredentials",
+            "CORS-E203",
+        ),
+        ("http, subdomains", "http://*.app.example", "InsecureOriginWithCredentials", "CORS-E203"),
+        ("http, one label", "http://*localhost", "InsecureOriginWithCredentials", "CORS-E203"),
+        ("a public suffix", "https://*.com", "PublicSuffixSubdomains", "CORS-E204"),
+        ("above one", "https://*.cloud.com", "PublicSuffixSubdomains", "CORS-E204"),
+        ("in a label", "https://a-*.com", "PublicSuffixSubdomains", "CORS-E204"),
+        ("null", "null", "NullOriginWithCredentials", "CORS-E205"),
+    ] {
+        let cors = CorsDraft { allow_origins: strings(&[origin]), ..with_credentials() };
+        let refusal = format!("spec.cors.allowOrigins[0] {code}");
+        assert!(codes(&policy_of(cors.clone())).contains(&refusal), "{why}");
+        let named = CorsDraft { dangerously_allow: strings(&[word]), ..cors.clone() };
+        let found = codes(&policy_of(named.clone()));
+        assert!(!found.iter().any(|code| code.contains("CORS-E")), "{why}: {found:?}");
+        assert!(!found.iter().any(|code| code.ends_with("CORS-W201")), "{why}: {found:?}");
+        let harmless = CorsDraft { allow_credentials: false, ..named };
+        let unneeded = "spec.cors.dangerouslyAllow[0] CORS-W201".to_owned();
+        assert!(codes(&policy_of(harmless)).contains(&unneeded), "{why}");
+    }
+}
+
+#[test]
+fn what_only_looks_dangerous_is_accepted_with_credentials() {
+    let development = &["spec.cors.allowOrigins[0] CORS-I103"][..];
+    for (origin, want) in [
+        ("http://127.0.0.1:3000", development),
+        ("http://127.*.*.*:*", development),
+        ("http://[::1]:3000", development),
+        ("http://app.localhost", development),
+        ("http://*.localhost:*", development),
+        ("http://pr-*.localhost", development),
+        ("https://127.0.0.1", &[]),
+        ("https://com", &[]),
+        ("https://a-*.cloud.com", &[]),
+        ("https://*.internal", &[]),
+        ("https://10.0.*.*", &[]),
+        ("tauri://localhost", &[]),
+    ] {
+        let cors = CorsDraft { allow_origins: strings(&[origin]), ..with_credentials() };
+        assert_codes(origin, &policy_of(cors), want);
+    }
+}
+
+#[test]
+fn words_of_danger_are_known_and_listed_once() {
+    let word = "NullOriginWithCredentials";
+    let cors = CorsDraft {
+        allow_origins: strings(&["null"]),
+        dangerously_allow: strings(&[word, word, "AnyOrigin", "nulloriginwithcredentials"]),
+        ..with_credentials()
+    };
+    let want = [
+        "spec.cors.dangerouslyAllow[2] CORS-E201",
+        "spec.cors.dangerouslyAllow[3] CORS-E201",
+        "spec.cors.allowOrigins[0] CORS-W102",
+        "spec.cors.dangerouslyAllow[1] CORS-I001",
+    ];
+    assert_codes("words", &policy_of(cors), &want);
+}
+
+#[test]
+fn a_regex_is_judged_by_its_reach() {
+    let twice = &["bounded", "bounded"][..];
+    for (why, list, without, with) in [
+        ("bounded", &["bounded"][..], &[][..], &[][..]),
+        ("insecure", &["insecure"], &[], &["[0] CORS-E203"]),
+        ("unbounded", &["unbounded"], &[], &["[0] CORS-E206"]),
+        ("everything", &["everything"], &["[0] CORS-W105"], &["[0] CORS-E206"]),
+        ("nothing", &["nothing"], &["[0] CORS-W106"], &["[0] CORS-W106"]),
+        ("empty", &[""], &["[0] CORS-E124"], &["[0] CORS-E124"]),
+        ("too large", &["(a{1000}){1000}"], &["[0] CORS-E125"], &["[0] CORS-E125"]),
+        ("no regex", &["*.app"], &["[0] CORS-E126"], &["[0] CORS-E126"]),
+        ("repeated", twice, &["[1] CORS-I001"], &["[1] CORS-I001"]),
+    ] {
+        for (allow_credentials, want) in [(false, without), (true, with)] {
+            let cors = CorsDraft {
+                allow_origins: Vec::new(),
+                allow_origin_regexes: strings(list),
+                allow_credentials,
+                ..good()
+            };
+            let field = "spec.cors.allowOriginRegexes";
+            let want: Vec<String> = want.iter().map(|want| format!("{field}{want}")).collect();
+            assert_eq!(codes(&policy_of(cors)), want, "{why}");
+        }
+    }
+}

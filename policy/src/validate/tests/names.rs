@@ -1,0 +1,103 @@
+//! Tables for methods, headers and `maxAge`.
+
+use super::*;
+
+#[test]
+fn a_method_is_what_browsers_send() {
+    for (why, list, want) in [
+        ("as usual", &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"][..], &[][..]),
+        ("any", &["*"], &[]),
+        ("one's own", &["X-PURGE"], &[]),
+        ("none", &[], &[" CORS-I302"]),
+        ("any and others", &["*", "PUT"], &[" CORS-I303"]),
+        ("upper-cased", &["put"], &["[0] CORS-W301"]),
+        ("not upper-cased", &["patch"], &["[0] CORS-W302"]),
+        ("options", &["OPTIONS"], &["[0] CORS-I301"]),
+        ("options, lower case", &["options"], &["[0] CORS-W301"]),
+        ("repeated", &["PUT", "PUT"], &["[1] CORS-I001"]),
+        ("case tells them apart", &["PATCH", "patch"], &["[1] CORS-W302"]),
+        ("forbidden", &["tRaCe"], &["[0] CORS-E302"]),
+        ("no token", &["GET, PUT"], &["[0] CORS-E301"]),
+        ("empty", &[""], &["[0] CORS-E301"]),
+    ] {
+        let cors = CorsDraft { allow_methods: strings(list), ..good() };
+        let want: Vec<String> =
+            want.iter().map(|want| format!("spec.cors.allowMethods{want}")).collect();
+        assert_eq!(codes(&policy_of(cors)), want, "{why}");
+    }
+}
+
+#[test]
+fn a_request_header_is_one_that_scripts_set() {
+    for (why, list, want) in [
+        ("as usual", &["Authorization", "content-type", "X-CSRFToken", "Range"][..], &[][..]),
+        ("not forbidden any more", &["User-Agent"], &[]),
+        ("none", &[], &[" CORS-I304"]),
+        ("any", &["*"], &[" CORS-I306"]),
+        ("any, as it should be", &["*", "Authorization"], &[]),
+        ("any and others", &["*", "x-a"], &[" CORS-I305", " CORS-I306"]),
+        ("any and both", &["*", "x-a", "authorization"], &[" CORS-I305"]),
+        ("repeated in another case", &["X-A", "x-a"], &["[1] CORS-I001"]),
+        ("forbidden", &["Origin", "DNT"], &["[0] CORS-W303", "[1] CORS-W303"]),
+        ("forbidden prefixes", &["Sec-Fetch-Site", "proxy-x"], &["[0] CORS-W303", "[1] CORS-W303"]),
+        ("cookies", &["cookie"], &["[0] CORS-W304"]),
+        ("of responses", &["Access-Control-Allow-Origin"], &["[0] CORS-W305"]),
+        ("safelisted", &["Accept"], &["[0] CORS-I307"]),
+        ("no name", &["x-a, x-b"], &["[0] CORS-E303"]),
+        ("empty", &[""], &["[0] CORS-E303"]),
+    ] {
+        let cors = CorsDraft { allow_headers: strings(list), ..good() };
+        let want: Vec<String> =
+            want.iter().map(|want| format!("spec.cors.allowHeaders{want}")).collect();
+        assert_eq!(codes(&policy_of(cors)), want, "{why}");
+    }
+}
+
+#[test]
+fn an_exposed_header_is_one_that_scripts_can_read() {
+    for (why, list, without, with) in [
+        ("as usual", &["X-Request-Id", "etag"][..], &[][..], &[][..]),
+        ("any", &["*"], &[], &[" CORS-W306"]),
+        ("any and others", &["*", "x-a"], &[" CORS-I305"], &[" CORS-W306"]),
+        ("cookies", &["Set-Cookie"], &["[0] CORS-W307"], &["[0] CORS-W307"]),
+        ("safelisted", &["Content-Type"], &["[0] CORS-I308"], &["[0] CORS-I308"]),
+        ("no name", &["x a"], &["[0] CORS-E303"], &["[0] CORS-E303"]),
+    ] {
+        for (allow_credentials, want) in [(false, without), (true, with)] {
+            let expose_headers = strings(list);
+            let cors = CorsDraft { expose_headers, allow_credentials, ..good() };
+            let want: Vec<String> =
+                want.iter().map(|want| format!("spec.cors.exposeHeaders{want}")).collect();
+            assert_eq!(codes(&policy_of(cors)), want, "{why}");
+        }
+    }
+}
+
+#[test]
+fn max_age_is_what_browsers_keep() {
+    for (why, max_age, want) in [
+        ("do not cache", Some(0), None),
+        ("every browser keeps it", Some(600), None),
+        ("WebKit does not", Some(601), Some("CORS-I003")),
+        ("a year", Some(31_536_000), Some("CORS-I003")),
+        ("the largest", Some(2_147_483_647), Some("CORS-I003")),
+        ("larger", Some(2_147_483_648), Some("CORS-E003")),
+        ("negative", Some(-1), Some("CORS-E002")),
+        ("the most negative", Some(i64::MIN), Some("CORS-E002")),
+        ("absent", None, Some("CORS-W006")),
+    ] {
+        let cors = CorsDraft { max_age, ..good() };
+        let want: Vec<String> =
+            want.iter().map(|code| format!("spec.cors.maxAge {code}")).collect();
+        assert_eq!(codes(&policy_of(cors)), want, "{why}");
+    }
+}
+
+#[test]
+fn the_caps_named_are_those_that_are_exceeded() {
+    for (max_age, want) in [(601, "600 in WebKit)"), (7201, "WebKit, 7200 in Chromium)")] {
+        let cors = CorsDraft { max_age: Some(max_age), ..good() };
+        let findings = validate(&policy_of(cors), &SmallJudge).findings;
+        assert!(findings[0].message().contains(want), "{}", findings[0]);
+    }
+}

@@ -1,0 +1,99 @@
+//! Tables for `hostnames` and `rules`.
+
+use super::*;
+
+#[test]
+fn a_hostname_has_no_port() {
+    for (why, list, want) in [
+        ("as usual", &["api.shop.example", "*.shop.example", "*"][..], &[][..]),
+        ("case", &["API.shop.example"], &["[0] CORS-I002"]),
+        ("repeated", &["a.example", "a.example"], &["[1] CORS-I001"]),
+        ("a port", &["a.example:8080"], &["[0] CORS-E403"]),
+        ("an origin", &["https://a.example"], &["[0] CORS-E402"]),
+        ("a path", &["a.example/x"], &["[0] CORS-E404"]),
+        ("a star in the middle", &["a.*.example"], &["[0] CORS-E407"]),
+    ] {
+        let draft = Draft { hostnames: strings(list), ..policy_of(good()) };
+        let want: Vec<String> = want.iter().map(|want| format!("spec.hostnames{want}")).collect();
+        assert_eq!(codes(&draft), want, "{why}");
+    }
+}
+
+#[test]
+fn a_refused_hostname_comes_with_what_was_probably_meant() {
+    for (written, want) in [
+        ("https://a.example:8443/x", Some("a.example")),
+        ("A.example:8080", Some("a.example")),
+        ("[::1]:80", Some("[::1]")),
+        ("a.example/x", Some("a.example")),
+        ("a.example.", Some("a.example")),
+        (" a.example ", Some("a.example")),
+        ("b\u{fc}cher.example", Some("xn--bcher-kva.example")),
+        ("a.*.example", None),
+    ] {
+        let draft = Draft { hostnames: strings(&[written]), ..policy_of(good()) };
+        let finding = validate(&draft, &SmallJudge).findings.remove(0);
+        let Reason::Host(HostReason::Invalid { instead, .. }) = finding.reason else {
+            panic!("{written:?}: {finding}");
+        };
+        assert_eq!(instead.as_deref(), want, "{written:?}");
+    }
+}
+
+#[test]
+fn a_rule_needs_a_path_of_its_own_and_cors_from_somewhere() {
+    let other = || Some(CorsDraft { allow_methods: strings(&["DELETE"]), ..good() });
+    for (why, paths, want) in [
+        ("as usual", &["/a", "/b", "/a/c"][..], &[][..]),
+        ("the same", &["/a", "/a"], &["[1].path CORS-E416"]),
+        ("the same but for a slash", &["/a", "/a/"], &["[1].path CORS-E416"]),
+        ("relative", &["a"], &["[0].path.value CORS-E411"]),
+        ("a query", &["/a?b"], &["[0].path.value CORS-E412"]),
+        ("ambiguous", &["/a//b"], &["[0].path.value CORS-E414"]),
+        ("not normal", &["/a/../b"], &["[0].path.value CORS-E415"]),
+    ] {
+        let change = |at: usize| if at == 2 { Some(good()) } else { other() };
+        let rules = paths.iter().enumerate().map(|(at, path)| rule(path, change(at))).collect();
+        let draft = Draft { rules, ..policy_of(good()) };
+        let want: Vec<String> = want.iter().map(|want| format!("spec.rules{want}")).collect();
+        assert_eq!(codes(&draft), want, "{why}");
+    }
+    let exact = RuleDraft { path_type: PathType::Exact, ..rule("/a", Some(good())) };
+    let draft = Draft { rules: vec![rule("/a", other()), exact], ..policy_of(good()) };
+    assert_codes("another type is another path", &draft, &[]);
+
+    let rules = vec![rule("/a", Some(good())), rule("/b", None)];
+    let draft = Draft { rules, ..Draft::default() };
+    assert_codes("no cors anywhere", &draft, &["spec.rules[1] CORS-E417"]);
+    let draft = Draft { rules: vec![rule("/a", Some(good()))], ..Draft::default() };
+    assert_codes("cors in the rule", &draft, &[]);
+    assert_codes("nothing at all", &Draft::default(), &["spec CORS-E001"]);
+}
+
+#[test]
+fn a_rule_that_changes_nothing_is_said_to() {
+    let other = || Some(CorsDraft { allow_methods: strings(&["DELETE"]), ..good() });
+    for (why, rules, want) in [
+        ("as the policy", vec![rule("/a", None)], &["spec.rules[0] CORS-I401"][..]),
+        ("as the policy, in full", vec![rule("/a", Some(good()))], &["spec.rules[0] CORS-I401"]),
+        ("an island", vec![rule("/a", other()), rule("/a/b", None)], &[]),
+        (
+            "as the rule above",
+            vec![rule("/a/b", other()), rule("/a", other())],
+            &["spec.rules[0] CORS-I401"],
+        ),
+        ("a neighbour is not above", vec![rule("/a", other()), rule("/ab", other())], &[]),
+        (
+            "exact within a prefix",
+            vec![
+                rule("/a", other()),
+                RuleDraft { path_type: PathType::Exact, ..rule("/a", other()) },
+            ],
+            &["spec.rules[1] CORS-I401"],
+        ),
+        ("the root", vec![rule("/", other())], &["spec.cors CORS-I402"]),
+        ("the root, with a way back", vec![rule("/", other()), rule("/a", None)], &[]),
+    ] {
+        assert_codes(why, &Draft { rules, ..policy_of(good()) }, want);
+    }
+}
