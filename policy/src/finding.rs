@@ -7,6 +7,7 @@ mod host;
 mod list;
 mod max_age;
 mod method;
+mod order;
 mod origin;
 mod placement;
 mod quoted;
@@ -26,6 +27,7 @@ pub use list::ListReason;
 pub use max_age::MaxAgeReason;
 pub(crate) use max_age::is_capped;
 pub use method::MethodReason;
+pub use order::sort;
 pub use origin::{OriginReason, RegexReason};
 pub use placement::PlacementReason;
 pub use rule::RuleReason;
@@ -34,7 +36,7 @@ pub use source::SourceReason;
 /// One thing to say about a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Where: a path its author can find with the eye, such as `spec.cors.allowOrigins[2]`.
+    /// Where: a path its author can find with the eye, such as `spec.cors.allowOrigins[2]`; empty for a whole file.
     pub field: String,
     /// What.
     pub reason: Reason,
@@ -121,7 +123,10 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} [{}]", self.field, self.reason, self.code())
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        write!(f, "{} [{}]", self.reason, self.code())
     }
 }
 

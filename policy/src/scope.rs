@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::draft::PathType;
 use crate::limits::{MAX_HOST_LEN, MAX_RULE_PATH_LEN};
+use crate::origin::Ipv6Text;
 use crate::path;
 
 /// One entry of `hostnames` (Gateway API, `Hostname`).
@@ -65,7 +66,7 @@ pub enum InvalidPath {
 // === impl HostPattern ===
 
 impl HostPattern {
-    /// Parses an entry as an author writes it; case is normalized.
+    /// Parses an entry as an author writes it; case and IPv6 form are normalized.
     ///
     /// # Errors
     ///
@@ -86,8 +87,9 @@ impl HostPattern {
             if after.starts_with(':') {
                 return Err(InvalidHost::Port);
             }
-            let valid = after.is_empty() && inside.parse::<std::net::Ipv6Addr>().is_ok();
-            return if valid { Ok(Self::Exact(host)) } else { Err(InvalidHost::Character('[')) };
+            let address = inside.parse().ok().filter(|_| after.is_empty());
+            let address = address.ok_or(InvalidHost::Character('['))?;
+            return Ok(Self::Exact(Ipv6Text::of(address).to_string()));
         }
         let (rest, subdomains) = match host.strip_prefix("*.") {
             Some(rest) => (rest, true),
@@ -202,6 +204,7 @@ mod tests {
             ("*", Ok(HostPattern::Any)),
             ("localhost", Ok(HostPattern::Exact("localhost".into()))),
             ("[::1]", Ok(HostPattern::Exact("[::1]".into()))),
+            ("[0:0:0:0:0:0:0:1]", Ok(HostPattern::Exact("[::1]".into()))),
             ("", Err(InvalidHost::Empty)),
             ("*.", Err(InvalidHost::Empty)),
             ("https://a.example", Err(InvalidHost::Scheme)),

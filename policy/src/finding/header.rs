@@ -64,35 +64,30 @@ impl HeaderReason {
                 "`*` does not cover `authorization`",
                 "add `authorization` if clients send it",
             ),
-            Self::ForbiddenRequestHeader(name)
-            | Self::CorsResponseHeader(name)
-            | Self::ForbiddenResponseHeader(name)
-            | Self::SafelistedRequestHeader(name)
-            | Self::SafelistedResponseHeader(name) => self.about(name),
+            Self::ForbiddenRequestHeader(name) => {
+                useless("CORS-W303", name, "is a forbidden request-header, which no script can set")
+            }
+            Self::CorsResponseHeader(name) => useless(
+                "CORS-W305",
+                name,
+                "is a header of responses, and a client that sends it is mistaken",
+            ),
+            Self::ForbiddenResponseHeader(name) => useless(
+                "CORS-W307",
+                name,
+                "is a forbidden response-header name, which no script can read",
+            ),
+            Self::SafelistedRequestHeader(name) => {
+                useless("CORS-I307", name, "is safelisted, and allowed without being listed")
+            }
+            Self::SafelistedResponseHeader(name) => {
+                useless("CORS-I308", name, "is safelisted, and exposed without being listed")
+            }
         }
     }
+}
 
-    /// A name that is not of use.
-    fn about(&self, name: &str) -> Sentence {
-        let name = Quoted(name);
-        let (code, matter) = match self {
-            Self::ForbiddenRequestHeader(_) => (
-                "CORS-W303",
-                format!("{name} is a forbidden request-header, which no script can set"),
-            ),
-            Self::CorsResponseHeader(_) => (
-                "CORS-W305",
-                format!("{name} is a header of responses, and a client that sends it is mistaken"),
-            ),
-            Self::ForbiddenResponseHeader(_) => (
-                "CORS-W307",
-                format!("{name} is a forbidden response-header name, which no script can read"),
-            ),
-            Self::SafelistedRequestHeader(_) => {
-                ("CORS-I307", format!("{name} is safelisted, and allowed without being listed"))
-            }
-            _ => ("CORS-I308", format!("{name} is safelisted, and exposed without being listed")),
-        };
-        Sentence::new(code, matter, "remove it")
-    }
+/// A name that does nothing where it is.
+fn useless(code: &'static str, name: &str, matter: &str) -> Sentence {
+    Sentence::new(code, format!("{} {matter}", Quoted(name)), "remove it")
 }

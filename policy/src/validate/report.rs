@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::finding::{Finding, ListReason, Reason};
+use crate::finding::{self, Finding, ListReason, Reason};
 use crate::limits::MAX_LIST_LEN;
 
 /// Every finding so far.
@@ -14,35 +14,6 @@ pub(super) struct Report {
 /// Where in a policy something stands, such as `spec.cors.allowOrigins[2]`.
 #[derive(Clone, Debug)]
 pub(super) struct Field(String);
-
-/// The fields of a policy, each before those that follow it in the reference.
-const ORDER: [&str; 25] = [
-    "metadata",
-    "namespace",
-    "name",
-    "spec",
-    "hostnames",
-    "path",
-    "type",
-    "value",
-    "cors",
-    "allowOrigins",
-    "allowOriginRegexes",
-    "allowMethods",
-    "allowHeaders",
-    "exposeHeaders",
-    "allowCredentials",
-    "maxAge",
-    "dangerouslyAllow",
-    "disallowedRequests",
-    "trustedOrigins",
-    "rules",
-    "mode",
-    "preflight",
-    "onFailure",
-    "successStatus",
-    "upstreamCorsHeaders",
-];
 
 // === impl Report ===
 
@@ -63,23 +34,10 @@ impl Report {
         }
     }
 
-    /// Refusals, warnings, hints; each in the order of the fields.
     pub(super) fn into_sorted(mut self) -> Vec<Finding> {
-        self.findings.sort_by_cached_key(|finding| (finding.severity(), place(&finding.field)));
+        finding::sort(&mut self.findings);
         self.findings
     }
-}
-
-/// Where a field stands among the others: the rank of each name and the number of each entry.
-fn place(field: &str) -> Vec<usize> {
-    field
-        .split(['.', '[', ']'])
-        .filter(|segment| !segment.is_empty())
-        .map(|segment| match segment.parse() {
-            Ok(index) => index,
-            Err(_) => ORDER.iter().position(|name| *name == segment).unwrap_or(ORDER.len()),
-        })
-        .collect()
 }
 
 // === impl Field ===
