@@ -8,6 +8,8 @@ pub(super) struct Summary {
     /// What cargo announced last.
     running: String,
     results: Vec<Outcome>,
+    /// The tests that failed, each as `binary: test`.
+    failed: Vec<String>,
 }
 
 /// How one test binary ended.
@@ -30,6 +32,8 @@ impl Summary {
             self.running = format!("{library} (docs)");
         } else if let Some(said) = line.strip_prefix("test result: ") {
             self.results.push(Outcome { binary: self.running.clone(), said: said.to_owned() });
+        } else if let Some(test) = failed_test(line) {
+            self.failed.push(format!("{}: {test}", self.running));
         }
     }
 }
@@ -40,6 +44,9 @@ impl fmt::Display for Summary {
         let width = with_tests().map(|outcome| outcome.binary.len()).max().unwrap_or_default();
         for Outcome { binary, said } in with_tests() {
             writeln!(f, "{binary:width$}  {said}")?;
+        }
+        for test in &self.failed {
+            writeln!(f, "failed: {test}")?;
         }
         let total = |word| self.results.iter().map(|outcome| outcome.count(word)).sum::<u64>();
         writeln!(
@@ -74,6 +81,11 @@ fn binary_name(announced: &str) -> String {
     name.trim_end_matches([')', ' ']).to_owned()
 }
 
+/// The name in `test NAME ... FAILED`.
+fn failed_test(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +101,8 @@ test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
      Running unittests src/main.rs (target/debug/deps/empty-0a1b2c)
 test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
      Running envoy.rs (target/debug/deps/envoy-0a1b2c)
+test a_cold_start_is_inert ... ok
+test the_last_good_one_holds ... FAILED
 test result: FAILED. 4 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.10s
    Doc-tests corsward_policy
 test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
@@ -98,6 +112,7 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
 corsward_policy         ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
 envoy                   FAILED. 4 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.10s
 corsward_policy (docs)  ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
+failed: envoy: the_last_good_one_holds
 in all: 8 passed, 1 failed, 2 ignored
 ";
         assert_eq!(summary.to_string(), want);
