@@ -1,4 +1,30 @@
 //! The controller: policies in, configuration for proxies out.
+//!
+//! ```text
+//! source --Event--> index (pure) --> plan (pure) --> publish --> status, report
+//!   document, folder    review: shape, convert, validate    state: what is in force, across restarts
+//! ```
 
+pub mod admin;
 pub mod api;
+pub mod args;
+mod atomic;
+pub mod check;
+pub mod convert;
+pub mod index;
 pub mod judge;
+pub mod metrics;
+pub mod object;
+pub mod plan;
+pub mod publish;
+pub mod report;
+pub mod review;
+pub mod run;
+mod shape;
+pub mod source;
+pub mod start;
+pub mod state;
+pub mod status;
+
+#[cfg(test)]
+mod testing;

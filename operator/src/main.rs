@@ -1,5 +1,14 @@
 //! The operator binary.
 
-fn main() {
-    println!("{}", serde_saphyr::to_string(&corsward_operator::api::definition()).unwrap_or_default());
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use corsward_operator::args::Args;
+use corsward_operator::start::start;
+
+fn main() -> ExitCode {
+    start(Args::parse()).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
 }

@@ -1,6 +1,6 @@
 //! `CorsPolicy`, version `v1alpha1`. What a doc comment says here, `kubectl explain` says there.
 
-#![expect(clippy::doc_markdown, reason = "the comments become the resource's manual, which is no Markdown")]
+#![expect(clippy::duplicated_attributes, reason = "each printer column has its own")]
 #![expect(unreachable_pub, reason = "the schema derive repeats each type inside a function")]
 
 use std::collections::BTreeMap;

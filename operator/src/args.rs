@@ -1,0 +1,167 @@
+//! Arguments and environment: read here and nowhere else.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+const EXAMPLES: &str = "\
+Examples:
+  Enforce the policies of a folder in an Envoy that reads its filter from another:
+    corsward-operator run --source dir:policies --publish file:/etc/envoy/corsward --module /etc/envoy/corsward_filter.wasm
+  Look at what is in force, and at what is not:
+    curl -s http://127.0.0.1:8605/policies
+  Check policies before they are committed:
+    corsward-operator validate policies/*.yaml
+  Put the resource into a cluster:
+    corsward-operator crd | kubectl apply -f -";
+
+/// Watches CORS policies, judges them, and publishes what they mean to proxies.
+#[derive(Debug, Parser)]
+#[command(name = "corsward-operator", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch, judge and publish until told to stop (SIGINT or SIGTERM).
+    Run(RunArgs),
+    /// Print what there is to say about policies. Exits 1 where one is refused, 2 where something could not be read.
+    Validate(ValidateArgs),
+    /// Print the definition of CorsPolicy for a Kubernetes API server.
+    Crd,
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Where policies come from: `dir:PATH`, a folder whose *.yaml, *.yml and *.json files are watched.
+    #[arg(long, value_name = "dir:PATH", env = "CORSWARD_SOURCE")]
+    pub source: SourceArg,
+    /// Where configuration goes: `file:DIR`, a folder in which DIR/corsward.yaml is an Envoy ECDS resource.
+    #[arg(long, value_name = "file:DIR", env = "CORSWARD_PUBLISH")]
+    pub publish: PublishArg,
+    /// The filter's module, as Envoy sees it.
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "CORSWARD_MODULE",
+        default_value = "/etc/corsward/corsward_filter.wasm"
+    )]
+    pub module: String,
+    /// Where /healthz, /readyz, /metrics and /policies are served. Port 0 takes a free one and logs it.
+    #[arg(long, value_name = "ADDR", env = "CORSWARD_ADMIN", default_value = "127.0.0.1:8605")]
+    pub admin: SocketAddr,
+    /// The file that remembers what is in force [default: corsward.state.json beside the published file].
+    #[arg(long, value_name = "FILE", env = "CORSWARD_STATE")]
+    pub state: Option<PathBuf>,
+    /// How log lines are written.
+    #[arg(long, value_enum, env = "CORSWARD_LOG_FORMAT", default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// Which log lines are written: a level, or directives such as `warn,corsward_operator=debug`.
+    #[arg(long, value_name = "FILTER", env = "CORSWARD_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, clap::Args)]
+pub struct ValidateArgs {
+    /// Files or folders; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How findings are printed.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+/// Where policies come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceArg {
+    /// A folder.
+    Dir(PathBuf),
+}
+
+/// Where configuration goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublishArg {
+    /// A folder of ECDS resource files.
+    File(PathBuf),
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Output {
+    /// One line each, for people.
+    Text,
+    /// One array, for programs.
+    Json,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line, for programs.
+    Json,
+}
+
+// === impl SourceArg ===
+
+impl FromStr for SourceArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("dir", path)) if !path.is_empty() => Ok(Self::Dir(path.into())),
+            _ => Err("write `dir:` and the path of a folder".to_owned()),
+        }
+    }
+}
+
+// === impl PublishArg ===
+
+impl FromStr for PublishArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            _ => Err("write `file:` and the path of a folder".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_agree_with_each_other() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_source_and_a_publisher_have_a_kind_and_a_path() {
+        assert_eq!("dir:a:b".parse(), Ok(SourceArg::Dir("a:b".into())));
+        assert_eq!("file:/x".parse(), Ok(PublishArg::File("/x".into())));
+        for text in ["", "dir", "dir:", "kube", "file:x", "DIR:x"] {
+            assert!(text.parse::<SourceArg>().is_err(), "{text}");
+        }
+        for text in ["", "file", "file:", "istio", "dir:x"] {
+            assert!(text.parse::<PublishArg>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `validate`: everything there is to say about the policies of some files, and an exit code that says it in one number.
+
+use std::io::{self, Read as _, Write};
+use std::path::Path;
+
+use corsward_policy::{Finding, Judge, PolicyId, Severity};
+use serde::Serialize;
+
+use crate::args::{Output, ValidateArgs};
+use crate::report::FindingReport;
+use crate::review::review;
+use crate::source::dir;
+use crate::source::document::MAX_FILE_LEN;
+use crate::source::folder::{Folder, Reading};
+
+/// What validation came to, as an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Every policy is accepted, with or without warnings and hints.
+    Accepted = 0,
+    /// A policy is refused.
+    Refused = 1,
+    /// Something could not be read.
+    Unreadable = 2,
+}
+
+/// A finding and where it belongs.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    file: String,
+    policy: Option<String>,
+    #[serde(flatten)]
+    finding: FindingReport,
+    #[serde(skip)]
+    text: String,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+struct Found {
+    lines: Vec<Line>,
+    policies: usize,
+    outcome: Option<Outcome>,
+}
+
+/// Validates files, and prints what was found.
+///
+/// # Errors
+///
+/// Where printing fails.
+pub fn validate(
+    args: &ValidateArgs,
+    judge: &dyn Judge,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> io::Result<Outcome> {
+    let mut found = Found::default();
+    let mut folder = Folder::default();
+    let readings = args.files.iter().flat_map(|path| read(path)).collect();
+    let picture = folder.scan(readings);
+    for problem in &picture.problems {
+        found.add(&problem.place, None, &problem.finding);
+    }
+    for object in &picture.objects {
+        found.policies = found.policies.saturating_add(1);
+        let file = object.place.clone().unwrap_or_default();
+        for finding in review(object, judge).findings {
+            found.add(&file, Some(&object.id), &finding);
+        }
+    }
+    found.lines.sort_by(|a, b| (&a.file, &a.policy).cmp(&(&b.file, &b.policy)));
+    found.print(args.output, out, notes)
+}
+
+/// The files under a path that was named, by the name they are printed with.
+fn read(path: &Path) -> Vec<(String, Reading)> {
+    let name = path.display().to_string();
+    if name == "-" {
+        return vec![("-".to_owned(), read_stdin())];
+    }
+    if path.is_dir() {
+        return match dir::read(path) {
+            Ok(files) => files
+                .into_iter()
+                .map(|(file, reading)| (path.join(file).display().to_string(), reading))
+                .collect(),
+            Err(error) => vec![(name, failed(&error))],
+        };
+    }
+    let missing = || failed(&io::ErrorKind::NotFound.into());
+    vec![(name, dir::read_file(path).unwrap_or_else(missing))]
+}
+
+fn read_stdin() -> Reading {
+    let mut bytes = Vec::new();
+    match io::stdin().lock().take(MAX_FILE_LEN).read_to_end(&mut bytes) {
+        Ok(_) => Reading::Bytes(bytes),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &io::Error) -> Reading {
+    Reading::Failed(corsward_policy::finding::SourceReason::Unreadable(error.to_string()))
+}
+
+// === impl Found ===
+
+impl Found {
+    fn add(&mut self, file: &str, policy: Option<&PolicyId>, finding: &Finding) {
+        let outcome = match (finding.severity(), policy, finding.field.as_str()) {
+            // A finding about a whole file: it could not be read.
+            (Severity::Refusal, None, "") => Outcome::Unreadable,
+            (Severity::Refusal, _, _) => Outcome::Refused,
+            (Severity::Warning | Severity::Hint, _, _) => Outcome::Accepted,
+        };
+        self.outcome = self.outcome.max(Some(outcome));
+        let (code, severity, message) = (finding.code(), finding.severity(), finding.message());
+        let policy = policy.map(ToString::to_string);
+        let whose = policy.as_ref().map(|policy| format!("{policy}: ")).unwrap_or_default();
+        let space = if finding.field.is_empty() { "" } else { " " };
+        let text = format!("{file}: {whose}{code} {severity}{space}{}: {message}", finding.field);
+        let file = file.to_owned();
+        self.lines.push(Line { file, policy, finding: FindingReport::of(finding), text });
+    }
+
+    fn print(
+        &self,
+        output: Output,
+        out: &mut impl Write,
+        notes: &mut impl Write,
+    ) -> io::Result<Outcome> {
+        let outcome = self.outcome.unwrap_or(Outcome::Accepted);
+        match output {
+            Output::Json => {
+                serde_json::to_writer_pretty(&mut *out, &self.lines)?;
+                writeln!(out)?;
+            }
+            Output::Text => {
+                for line in &self.lines {
+                    writeln!(out, "{}", line.text)?;
+                }
+            }
+        }
+        let verdict = match (outcome, self.policies) {
+            (Outcome::Unreadable, _) => "not everything could be read",
+            (Outcome::Refused, _) => "refused",
+            (Outcome::Accepted, 0) => "no CorsPolicy found",
+            (Outcome::Accepted, _) => "accepted",
+        };
+        writeln!(notes, "{} policies: {verdict}", self.policies)?;
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,166 @@
+//! Metrics: what a monitoring system wants to know of the operator.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::plan::Plan;
+use crate::source::Problem;
+use crate::status::{ConditionType, Status};
+
+/// A label: its name and its value, both from closed sets.
+type Label = [(&'static str, &'static str); 1];
+
+/// Every metric of the operator.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    policies: Family<Label, Gauge>,
+    attachments: Gauge,
+    attachment_bytes: Gauge,
+    plan_seconds: Histogram,
+    publishes: Family<Label, Counter>,
+    source_problems: Gauge,
+    last_good_age: Gauge,
+    last_good_since: Mutex<Option<Instant>>,
+}
+
+/// What became of a publication.
+#[derive(Clone, Copy, Debug)]
+pub enum Fate {
+    /// It was written.
+    Written,
+    /// It was there already.
+    Unchanged,
+    /// It could not be written.
+    Failed,
+    /// It was not to be published.
+    Held,
+}
+
+// === impl Metrics ===
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let seconds = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
+        let mut metrics = Self {
+            registry: Registry::with_prefix("corsward"),
+            policies: Family::default(),
+            attachments: Gauge::default(),
+            attachment_bytes: Gauge::default(),
+            plan_seconds: Histogram::new(seconds),
+            publishes: Family::default(),
+            source_problems: Gauge::default(),
+            last_good_age: Gauge::default(),
+            last_good_since: Mutex::new(None),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    /// Takes in a plan, what it took to make, and what is wrong outside of policies.
+    pub fn planned(&self, plan: &Plan, took: Duration, problems: &[Problem]) {
+        self.plan_seconds.observe(took.as_secs_f64());
+        let holding = |kind| move |status: &&Status| status.holds(kind);
+        self.set("accepted", plan.statuses.iter().filter(holding(ConditionType::Accepted)));
+        self.set("programmed", plan.statuses.iter().filter(holding(ConditionType::Programmed)));
+        let refused = |status: &&Status| !status.holds(ConditionType::Accepted);
+        self.set("refused", plan.statuses.iter().filter(refused));
+        self.set(
+            "overridden",
+            plan.statuses.iter().filter(|status| status.overridden_by.is_some()),
+        );
+        let last_good = plan.statuses.iter().filter(|status| status.is_last_good());
+        self.set("last_good", last_good.clone());
+        self.source_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
+        let mut since = self.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = last_good.clone().next().and_then(|_| since.or_else(|| Some(Instant::now())));
+        if !plan.attachments.is_empty() {
+            let bytes =
+                plan.attachments.iter().map(|attachment| attachment.compiled.len()).sum::<usize>();
+            self.attachments.set(i64::try_from(plan.attachments.len()).unwrap_or(i64::MAX));
+            self.attachment_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Takes in what became of a publication.
+    pub fn published(&self, fate: Fate) {
+        self.publishes.get_or_create(&[("result", fate.as_str())]).inc();
+    }
+
+    /// All of it, as Prometheus reads it.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let since = self.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = since.map_or(0, |since| since.elapsed().as_secs());
+        self.last_good_age.set(i64::try_from(age).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    fn set<'s>(&self, state: &'static str, statuses: impl Iterator<Item = &'s Status>) {
+        let count = i64::try_from(statuses.count()).unwrap_or(i64::MAX);
+        self.policies.get_or_create(&[("state", state)]).set(count);
+    }
+
+    fn register(&mut self) {
+        let Self { registry, .. } = self;
+        registry.register("policies", "Policies by what is true of them", self.policies.clone());
+        registry.register(
+            "attachments",
+            "Sets of proxies that get the same bytes",
+            self.attachments.clone(),
+        );
+        registry.register_with_unit(
+            "attachments",
+            "Configuration over all attachments",
+            Unit::Bytes,
+            self.attachment_bytes.clone(),
+        );
+        registry.register_with_unit(
+            "plan",
+            "Compiling every policy and computing every status",
+            Unit::Seconds,
+            self.plan_seconds.clone(),
+        );
+        registry.register(
+            "publishes",
+            "Attempts to publish, by what became of them",
+            self.publishes.clone(),
+        );
+        registry.register(
+            "source_problems",
+            "What is wrong outside of policies, such as files that cannot be read",
+            self.source_problems.clone(),
+        );
+        registry.register_with_unit(
+            "last_good_age",
+            "For how long some policy has been in force in an older version than its author wrote",
+            Unit::Seconds,
+            self.last_good_age.clone(),
+        );
+    }
+}
+
+// === impl Fate ===
+
+impl Fate {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+            Self::Held => "held",
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Object: a policy as a source delivered it, named and placed, its spec still text.
+
+use corsward_policy::{Finding, PolicyId};
+use serde_json::Value;
+
+/// A policy as a source delivered it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object {
+    /// `metadata.namespace` and `metadata.name`.
+    pub id: PolicyId,
+    /// Where it was read: a file's name, or nothing for an API server.
+    pub place: Option<String>,
+    /// `metadata.generation`, where the source counts generations.
+    pub generation: Option<i64>,
+    /// What it says.
+    pub text: Text,
+}
+
+/// What an object says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Text {
+    /// Its spec, and what there was to say about the document around it.
+    Spec {
+        /// `spec` as written.
+        spec: Value,
+        /// Findings about anything outside `spec`.
+        findings: Vec<Finding>,
+    },
+    /// It is there, but what it says cannot be known.
+    Unreadable(Vec<Finding>),
+}
+
+impl Object {
+    /// The spec as written, where it could be read.
+    #[must_use]
+    pub fn spec(&self) -> Option<&Value> {
+        match &self.text {
+            Text::Spec { spec, .. } => Some(spec),
+            Text::Unreadable(_) => None,
+        }
+    }
+}

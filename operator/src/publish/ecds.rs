@@ -1,0 +1,72 @@
+//! The ECDS resource: an attachment as Envoy's extension config discovery reads it.
+
+use corsward_policy::wire::{Envelope, OnInvalid};
+use serde_json::Value;
+
+use crate::plan::Attachment;
+
+/// The discovery response that holds the filter with `attachment` as its configuration. `module` is the path of the wasm
+/// module as Envoy sees it.
+pub(super) fn resource(attachment: &Attachment, module: &str) -> String {
+    let Attachment { name, compiled, digest } = attachment;
+    let envelope = Envelope {
+        digest: digest.clone(),
+        // Whoever configures Envoy to read this file gives it a `default_config` too: refusing is safe.
+        on_invalid: OnInvalid::Reject,
+        compiled: compiled.clone(),
+    };
+    // One name, root_id and vm_id in every proxy, whatever the version: a VM set costs 32 MiB.
+    let (name, module) = (quoted(name), quoted(module));
+    let (version, value) = (quoted(digest), quoted(&envelope.encode()));
+    format!(
+        r#"# Written by corsward-operator, which writes it anew on every change.
+version_info: {version}
+resources:
+- "@type": type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig
+  name: {name}
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+    config:
+      name: {name}
+      root_id: {name}
+      failure_policy: FAIL_RELOAD
+      vm_config:
+        vm_id: {name}
+        runtime: envoy.wasm.runtime.v8
+        code:
+          local:
+            filename: {module}
+      configuration:
+        "@type": type.googleapis.com/google.protobuf.StringValue
+        value: {value}
+"#
+    )
+}
+
+/// A JSON string is a YAML string.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_resource_holds_what_the_filter_reads() {
+        let compiled = "{\"policies\":[]}".to_owned();
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let attachment = Attachment { name: "corsward".into(), compiled, digest };
+        let yaml = resource(&attachment, "/etc/a \"b\": #c/filter.wasm");
+        let resource: Value = serde_saphyr::from_str(&yaml).unwrap();
+        assert_eq!(resource["version_info"], attachment.digest);
+        let wasm = &resource["resources"][0]["typed_config"]["config"];
+        let code = &wasm["vm_config"]["code"]["local"]["filename"];
+        assert_eq!(code, "/etc/a \"b\": #c/filter.wasm");
+        let value = wasm["configuration"]["value"].as_str().unwrap();
+        let envelope = Envelope::decode(value.as_bytes()).unwrap();
+        assert_eq!(envelope.compiled, attachment.compiled);
+        assert_eq!(envelope.digest, attachment.digest);
+        assert_eq!(envelope.on_invalid, OnInvalid::Reject);
+    }
+}

@@ -1,0 +1,176 @@
+//! Report: what the admin address says about policies, files and attachments, as JSON.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use corsward_policy::Finding;
+use corsward_policy::draft::Mode;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::index::Index;
+use crate::plan::{Attachment, Plan};
+use crate::status::{Condition, ConditionType, Status};
+
+/// What there is to say.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Has anything been published?
+    #[serde(skip)]
+    pub ready: bool,
+    attachments: Vec<AttachmentReport>,
+    policies: Vec<PolicyReport>,
+    files: Vec<FileReport>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AttachmentReport {
+    name: String,
+    digest: String,
+    bytes: usize,
+    policies: usize,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PolicyReport {
+    namespace: String,
+    name: String,
+    file: Option<String>,
+    generation: i64,
+    mode: Option<&'static str>,
+    accepted: bool,
+    programmed: bool,
+    conditions: Vec<ConditionReport>,
+    in_force: Option<InForceReport>,
+    overridden_by: Option<String>,
+    findings: Vec<FindingReport>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConditionReport {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InForceReport {
+    generation: i64,
+    digest: Option<String>,
+    spec: Arc<Value>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FileReport {
+    file: String,
+    findings: Vec<FindingReport>,
+}
+
+/// A finding, for programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FindingReport {
+    code: &'static str,
+    severity: &'static str,
+    field: String,
+    message: String,
+}
+
+// === impl Report ===
+
+impl Report {
+    /// What there is to say about a plan that has been carried out, or not.
+    #[must_use]
+    pub fn of(index: &Index, plan: &Plan, ready: bool) -> Self {
+        let mut files: BTreeMap<&str, Vec<FindingReport>> = BTreeMap::new();
+        for problem in index.problems() {
+            files.entry(&problem.place).or_default().push(FindingReport::of(&problem.finding));
+        }
+        let file = |(file, findings): (&str, _)| FileReport { file: file.to_owned(), findings };
+        let count = plan.in_force.len();
+        Self {
+            ready,
+            attachments: plan.attachments.iter().map(|a| AttachmentReport::of(a, count)).collect(),
+            policies: plan.statuses.iter().map(|status| PolicyReport::of(index, status)).collect(),
+            files: files.into_iter().map(file).collect(),
+        }
+    }
+}
+
+// === impl AttachmentReport ===
+
+impl AttachmentReport {
+    fn of(attachment: &Attachment, policies: usize) -> Self {
+        let Attachment { name, compiled, digest } = attachment;
+        Self { name: name.clone(), digest: digest.clone(), bytes: compiled.len(), policies }
+    }
+}
+
+// === impl PolicyReport ===
+
+impl PolicyReport {
+    fn of(index: &Index, status: &Status) -> Self {
+        let entry = index.entries().get(&status.policy);
+        let in_force = status.in_force.as_ref().map(|in_force| InForceReport {
+            generation: in_force.generation,
+            digest: status.digest.clone(),
+            spec: Arc::clone(&in_force.spec),
+        });
+        Self {
+            namespace: status.policy.namespace.clone(),
+            name: status.policy.name.clone(),
+            file: entry.and_then(|entry| entry.object.place.clone()),
+            generation: status.observed_generation,
+            mode: status.in_force.as_ref().map(|in_force| mode(in_force.policy.mode())),
+            accepted: status.holds(ConditionType::Accepted),
+            programmed: status.holds(ConditionType::Programmed),
+            conditions: status.conditions.iter().map(ConditionReport::of).collect(),
+            in_force,
+            overridden_by: status.overridden_by.as_ref().map(ToString::to_string),
+            findings: status.findings.iter().map(FindingReport::of).collect(),
+        }
+    }
+}
+
+// === impl ConditionReport ===
+
+impl ConditionReport {
+    fn of(condition: &Condition) -> Self {
+        let Condition { kind, holds, reason, message } = condition;
+        Self {
+            kind: kind.as_str(),
+            status: if *holds { "True" } else { "False" },
+            reason: reason.as_str(),
+            message: message.clone(),
+        }
+    }
+}
+
+// === impl FindingReport ===
+
+impl FindingReport {
+    pub(crate) fn of(finding: &Finding) -> Self {
+        Self {
+            code: finding.code(),
+            severity: finding.severity().as_str(),
+            field: finding.field.clone(),
+            message: finding.message(),
+        }
+    }
+}
+
+const fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Active => "Active",
+        Mode::DryRun => "DryRun",
+        Mode::Off => "Off",
+    }
+}

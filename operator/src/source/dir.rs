@@ -1,0 +1,228 @@
+//! `dir:PATH`: a folder of YAML, watched. Notified of changes where the system can, and looking again now and then anyway.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use corsward_policy::finding::SourceReason;
+use corsward_policy::{Finding, PolicyId};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tracing::{debug, warn};
+
+use crate::source::document::MAX_FILE_LEN;
+use crate::source::folder::{Folder, Picture, Reading};
+use crate::source::{Event, Problem};
+
+/// A change is read when the folder has been quiet for so long: editors write in several steps.
+const QUIET: Duration = Duration::from_millis(30);
+/// A folder that is never quiet is read after so long all the same.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How soon a file that was missed is looked for again.
+const SECOND_LOOK: Duration = Duration::from_millis(200);
+/// How often the folder is read without being told to: network file systems tell nobody.
+const RESCAN: Duration = Duration::from_secs(2);
+/// Names that are policies, as `kubectl apply -f DIR` sees it.
+const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
+
+/// A watched folder.
+#[derive(Debug)]
+struct Dir {
+    path: PathBuf,
+    folder: Folder,
+    events: tokio::sync::mpsc::Sender<Vec<Event>>,
+    sent: Option<Picture>,
+    watch: Option<Watch>,
+    wake: Sender<()>,
+}
+
+/// A watch on the folder that was at `path`; another one may be there later.
+#[derive(Debug)]
+struct Watch {
+    identity: Identity,
+    _watcher: RecommendedWatcher,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity(u64, u64);
+
+/// Watches the folder at `path` until nobody listens to `events`. `owners` says in which file each policy was before a restart.
+///
+/// # Errors
+///
+/// Where there is no such folder, or no thread to watch it.
+pub fn watch(
+    path: PathBuf,
+    owners: BTreeMap<PolicyId, String>,
+    events: tokio::sync::mpsc::Sender<Vec<Event>>,
+) -> io::Result<()> {
+    fs::read_dir(&path)?;
+    let (wake, woken) = channel();
+    let folder = Folder::remembering(owners);
+    let dir = Dir { path, folder, events, sent: None, watch: None, wake };
+    thread::Builder::new().name("source".to_owned()).spawn(move || dir.run(&woken))?;
+    Ok(())
+}
+
+/// The files of a folder that may hold policies, by name, as they are now.
+///
+/// # Errors
+///
+/// Where the folder cannot be listed.
+pub fn read(path: &Path) -> io::Result<BTreeMap<String, Reading>> {
+    let mut readings = BTreeMap::new();
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        let Some(name) = name.to_str().filter(|name| is_policy_file(name)) else { continue };
+        if let Some(reading) = read_file(&path.join(name)) {
+            readings.insert(name.to_owned(), reading);
+        }
+    }
+    Ok(readings)
+}
+
+/// A file as it is now; `None` where there is none.
+#[must_use]
+pub fn read_file(path: &Path) -> Option<Reading> {
+    match try_read_file(path) {
+        Ok(reading) => reading,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some(Reading::Failed(SourceReason::Unreadable(error.to_string()))),
+    }
+}
+
+// === impl Dir ===
+
+impl Dir {
+    fn run(mut self, woken: &Receiver<()>) {
+        loop {
+            self.keep_watching();
+            let events = match read(&self.path) {
+                Ok(readings) => self.scan(readings),
+                Err(error) => self.lost(&error),
+            };
+            if !events.is_empty() && self.events.blocking_send(events).is_err() {
+                return;
+            }
+            if self.events.is_closed() {
+                return;
+            }
+            let pause = if self.folder.is_unsure() { SECOND_LOOK } else { RESCAN };
+            wait(woken, pause);
+        }
+    }
+
+    fn scan(&mut self, readings: BTreeMap<String, Reading>) -> Vec<Event> {
+        let picture = self.folder.scan(readings);
+        if self.sent.as_ref() == Some(&picture) {
+            return Vec::new();
+        }
+        debug!(dir = %self.path.display(), policies = picture.objects.len(), "folder read");
+        let Picture { objects, problems } = picture.clone();
+        self.sent = Some(picture);
+        vec![Event::Problems(problems), Event::Reset(objects)]
+    }
+
+    /// The folder cannot be listed: whatever was in it stays in force.
+    fn lost(&mut self, error: &io::Error) -> Vec<Event> {
+        let place = self.path.display().to_string();
+        let finding = Finding::new("", SourceReason::Unreadable(error.to_string()));
+        let problem = Problem { place, finding };
+        let mut picture = self.sent.clone().unwrap_or_default();
+        if picture.problems.contains(&problem) {
+            return Vec::new();
+        }
+        picture.problems.push(problem);
+        let problems = picture.problems.clone();
+        // An empty picture would claim that the folder is empty.
+        if self.sent.is_some() {
+            self.sent = Some(picture);
+        }
+        vec![Event::Problems(problems)]
+    }
+
+    /// A watch is on what was at `path` when it began: a folder made anew, or a link turned elsewhere, needs a new one.
+    fn keep_watching(&mut self) {
+        let identity = fs::metadata(&self.path).ok().map(|metadata| identity(&metadata));
+        if self.watch.as_ref().map(|watch| watch.identity) == identity {
+            return;
+        }
+        self.watch = None;
+        let Some(identity) = identity else { return };
+        match self.begin_watching() {
+            Ok(watcher) => self.watch = Some(Watch { identity, _watcher: watcher }),
+            Err(error) => {
+                warn!(dir = %self.path.display(), %error, "changes are seen every {RESCAN:?} only");
+            }
+        }
+    }
+
+    fn begin_watching(&self) -> notify::Result<RecommendedWatcher> {
+        let wake = self.wake.clone();
+        let mut watcher =
+            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+                // Our own reading is an event too.
+                if event
+                    .is_ok_and(|event| event.kind.is_access() && !is_closed_after_writing(&event))
+                {
+                    return;
+                }
+                let _ = wake.send(());
+            })?;
+        watcher.watch(&self.path, RecursiveMode::NonRecursive)?;
+        Ok(watcher)
+    }
+}
+
+fn is_closed_after_writing(event: &notify::Event) -> bool {
+    use notify::event::{AccessKind, AccessMode, EventKind};
+    event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
+}
+
+/// Waits for a change and then for quiet, or for `pause` to pass.
+fn wait(woken: &Receiver<()>, pause: Duration) {
+    if woken.recv_timeout(pause).is_err() {
+        return;
+    }
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        match woken.recv_timeout(QUIET) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn try_read_file(path: &Path) -> io::Result<Option<Reading>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MAX_FILE_LEN.saturating_add(1)).read_to_end(&mut bytes)?;
+    let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if len > MAX_FILE_LEN {
+        let reason = SourceReason::TooLarge { len: metadata.len().max(len), max: MAX_FILE_LEN };
+        return Ok(Some(Reading::Failed(reason)));
+    }
+    Ok(Some(Reading::Bytes(bytes)))
+}
+
+fn is_policy_file(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
+    !name.starts_with('.') && extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+}
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt as _;
+    Identity(metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> Identity {
+    Identity(0, 0)
+}

@@ -1,0 +1,258 @@
+//! Documents: a file's bytes become the policies in it. YAML (and so JSON), one document or several, lists of objects too.
+
+use corsward_policy::finding::SourceReason;
+use corsward_policy::{Finding, PolicyId};
+use serde_json::{Map, Value};
+
+use crate::api::{GROUP, KIND};
+use crate::object::{Object, Text};
+use crate::shape;
+
+/// Largest file that is read. Ten thousand policies of usual size have 5 MB.
+pub const MAX_FILE_LEN: u64 = 16 * 1024 * 1024;
+/// Most documents in one file.
+const MAX_DOCUMENTS: usize = 20_000;
+/// Most values in one file: 200 for each document.
+const MAX_NODES: usize = 4_000_000;
+/// Most values that aliases may stand for: a bomb ends here, an author's shorthand does not.
+const MAX_REPLAYED: usize = 100_000;
+
+/// The version this operator reads.
+const VERSION: &str = "v1alpha1";
+/// What `metadata` may hold (Kubernetes, `ObjectMeta`).
+const METADATA: [&str; 15] = [
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "managedFields",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
+/// What a file holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Documents {
+    /// Its policies, in order.
+    pub objects: Vec<Object>,
+    /// What is wrong with documents that are meant to be policies and cannot be told which.
+    pub findings: Vec<Finding>,
+    /// How many documents are something else.
+    pub others: usize,
+}
+
+/// Reads the documents of a file.
+///
+/// # Errors
+///
+/// A finding where the bytes are no YAML, or more of it than is read.
+pub fn read(place: &str, bytes: &[u8]) -> Result<Documents, Finding> {
+    let not_yaml = |words: String| Finding::new("", SourceReason::NotYaml(words));
+    let text = std::str::from_utf8(bytes).map_err(|error| not_yaml(error.to_string()))?;
+    let budget = serde_saphyr::budget! {
+        max_documents: MAX_DOCUMENTS,
+        max_nodes: MAX_NODES,
+        max_events: MAX_NODES.saturating_mul(2),
+    };
+    let options = serde_saphyr::options! {
+        budget: budget,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
+        strict_booleans: true,
+        with_snippet: false,
+    };
+    let values: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| not_yaml(error.to_string()))?;
+    let mut documents = Documents::default();
+    for value in values {
+        documents.add(place, value);
+    }
+    Ok(documents)
+}
+
+// === impl Documents ===
+
+impl Documents {
+    fn add(&mut self, place: &str, value: Value) {
+        let Value::Object(mut document) = value else {
+            self.others = self.others.saturating_add(1);
+            return;
+        };
+        let word = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (group, version) = word("apiVersion").split_once('/').unwrap_or_default();
+        match (group, word("kind")) {
+            (GROUP, KIND) => {
+                let version = version.to_owned();
+                self.add_policy(place, &version, document);
+            }
+            (GROUP, "CorsPolicyList") | ("", "List") => {
+                if let Some(Value::Array(items)) = document.remove("items") {
+                    for item in items {
+                        self.add(place, item);
+                    }
+                }
+            }
+            (GROUP, kind) => {
+                let message = format!("the kind `{kind}` is none of this operator's");
+                self.findings.push(Finding::new("kind", SourceReason::WrongShape(message)));
+            }
+            _ => self.others = self.others.saturating_add(1),
+        }
+    }
+
+    fn add_policy(&mut self, place: &str, version: &str, mut document: Map<String, Value>) {
+        let metadata = match document.remove("metadata") {
+            Some(Value::Object(metadata)) => metadata,
+            _ => Map::new(),
+        };
+        let word = |name: &str| metadata.get(name).and_then(Value::as_str).map(str::to_owned);
+        let Some(name) = word("name").filter(|name| !name.is_empty()) else {
+            self.findings.push(Finding::new("metadata.name", SourceReason::MissingName));
+            return;
+        };
+        let namespace = word("namespace").unwrap_or_else(|| "default".to_owned());
+        let text = if version == VERSION {
+            let mut findings = unknown("metadata.", metadata.keys(), &METADATA);
+            findings.extend(unshaped_namespace(&metadata));
+            let spec = document.remove("spec").unwrap_or_else(|| Value::Object(Map::new()));
+            document.remove("status");
+            findings.extend(unknown(
+                "",
+                document.keys(),
+                &["apiVersion", "kind", "metadata", "spec"],
+            ));
+            Text::Spec { spec, findings }
+        } else {
+            let reason = SourceReason::UnknownVersion(format!("{GROUP}/{version}"));
+            Text::Unreadable(vec![Finding::new("apiVersion", reason)])
+        };
+        let (id, place) = (PolicyId { namespace, name }, Some(place.to_owned()));
+        self.objects.push(Object { id, place, generation: None, text });
+    }
+}
+
+fn unshaped_namespace(metadata: &Map<String, Value>) -> Option<Finding> {
+    let namespace =
+        metadata.get("namespace").filter(|value| !value.is_string() && !value.is_null());
+    let reason = SourceReason::WrongShape("a string is expected".to_owned());
+    namespace.map(|_| Finding::new("metadata.namespace", reason))
+}
+
+fn unknown<'f>(
+    path: &str,
+    fields: impl Iterator<Item = &'f String>,
+    known: &[&str],
+) -> Vec<Finding> {
+    fields
+        .filter(|field| !known.contains(&field.as_str()))
+        .map(|field| {
+            let similar = shape::similar(field, known.iter().copied());
+            let reason = SourceReason::UnknownField { name: field.clone(), similar };
+            Finding::new(format!("{path}{field}"), reason)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str =
+        "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {name: a}\nspec: {}\n";
+
+    /// What is in `text`: policies, findings' codes, and how many other documents; or that it is no YAML.
+    fn outline(text: &[u8]) -> Result<(Vec<String>, Vec<String>, usize), &'static str> {
+        let documents = read("a.yaml", text).map_err(|finding| finding.code())?;
+        let findings =
+            documents.findings.iter().chain(documents.objects.iter().flat_map(|object| {
+                match &object.text {
+                    Text::Spec { findings, .. } | Text::Unreadable(findings) => findings,
+                }
+            }));
+        let codes = findings.map(|finding| format!("{} {}", finding.field, finding.code()));
+        let ids = documents.objects.iter().map(|object| object.id.to_string());
+        Ok((ids.collect(), codes.collect(), documents.others))
+    }
+
+    #[test]
+    fn policies_are_found_among_anything_else() {
+        for (why, text, ids, codes, others) in [
+            ("one policy", POLICY.to_owned(), vec!["default/a"], vec![], 0),
+            ("nothing", String::new(), vec![], vec![], 0),
+            ("a comment", "# soon\n".to_owned(), vec![], vec![], 0),
+            (
+                "several documents, one of them empty",
+                format!("{POLICY}---\n---\nkind: Service\napiVersion: v1\n---\n{}", POLICY.replace("a}", "b, namespace: shop}")),
+                vec!["default/a", "shop/b"],
+                vec![],
+                1,
+            ),
+            ("a kustomization", "resources: [a.yaml]\n".to_owned(), vec![], vec![], 1),
+            ("a text", "hello\n".to_owned(), vec![], vec![], 1),
+            (
+                "JSON, with tabs",
+                "{\n\t\"apiVersion\": \"corsward.io/v1alpha1\",\n\t\"kind\": \"CorsPolicy\",\n\t\"metadata\": {\"name\": \"a\"},\n\t\"spec\": {}\n}".to_owned(),
+                vec!["default/a"],
+                vec![],
+                0,
+            ),
+            (
+                "what `kubectl get -o yaml` prints",
+                format!("apiVersion: v1\nkind: List\nitems:\n- {}", POLICY.trim_end().replace('\n', "\n  ")),
+                vec!["default/a"],
+                vec![],
+                0,
+            ),
+            ("another version", POLICY.replace("v1alpha1", "v1"), vec!["default/a"], vec!["apiVersion CORS-E507"], 0),
+            ("another kind of ours", POLICY.replace("CorsPolicy", "CorsPolcy"), vec![], vec!["kind CORS-E504"], 0),
+            ("somebody else's kind", POLICY.replace("corsward.io", "corsward.example"), vec![], vec![], 1),
+            ("no name", POLICY.replace("name: a", "generateName: a"), vec![], vec!["metadata.name CORS-E505"], 0),
+            (
+                "fields outside of the spec",
+                POLICY.replace("{name: a}", "{name: a, nmespace: b}\nsped: {}"),
+                vec!["default/a"],
+                vec!["metadata.nmespace CORS-E503", "sped CORS-E503"],
+                0,
+            ),
+        ] {
+            let want = Ok((
+                ids.into_iter().map(str::to_owned).collect(),
+                codes.into_iter().map(str::to_owned).collect(),
+                others,
+            ));
+            assert_eq!(outline(text.as_bytes()), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_one_finding() {
+        let deep = "[".repeat(100_000);
+        let bomb = (0..20).fold("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned(), |text, at| {
+            let list = vec![format!("*a{at}"); 10].join(",");
+            format!("{text}a{0}: &a{0} [{list}]\n", at + 1)
+        });
+        for (why, text) in [
+            ("half a document", &b"apiVersion: corsward.io/v1alpha1\nspec: {cors: [\n"[..]),
+            ("a bare star is an alias", b"spec: {allowOrigins: [*]}\n"),
+            ("the same key twice", b"a: 1\na: 2\n"),
+            ("bytes that are no UTF-8", b"a: \xff\n"),
+            ("nesting beyond any use", deep.as_bytes()),
+            ("an alias bomb", bomb.as_bytes()),
+        ] {
+            assert_eq!(outline(text), Err("CORS-E502"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_no_boolean() {
+        let documents = read("a.yaml", POLICY.replace("{}", "{mode: Off}").as_bytes()).unwrap();
+        assert_eq!(documents.objects[0].spec().unwrap()["mode"], "Off");
+    }
+}

@@ -1,0 +1,185 @@
+//! The state file: what is in force, so that it stays so when the operator restarts while a policy's text is refused.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use corsward_policy::PolicyId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::atomic;
+use crate::index::Index;
+
+/// The version of the file's format.
+const VERSION: u32 = 1;
+
+/// A state file.
+#[derive(Debug)]
+pub struct StateFile {
+    path: PathBuf,
+}
+
+/// What a state file holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct State {
+    version: u32,
+    policies: Vec<Remembered>,
+}
+
+/// A policy in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Remembered {
+    namespace: String,
+    name: String,
+    file: Option<String>,
+    generation: i64,
+    spec: Value,
+}
+
+/// Why there is no state.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The file is there and cannot be read.
+    #[error("the state file cannot be read: {0}")]
+    Unreadable(#[from] io::Error),
+    /// Its bytes are not what was written.
+    #[error("the state file is not what was written: {0}")]
+    Corrupt(#[from] serde_json::Error),
+    /// Another release wrote it.
+    #[error("the state file has version {0}")]
+    Version(u32),
+}
+
+// === impl StateFile ===
+
+impl StateFile {
+    /// The state file at `path`.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the state; none where there is no file yet.
+    ///
+    /// # Errors
+    ///
+    /// See [`StateError`].
+    pub fn load(&self) -> Result<State, StateError> {
+        let bytes = match std::fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
+            Err(error) => return Err(error.into()),
+        };
+        let state: State = serde_json::from_slice(&bytes)?;
+        if state.version == VERSION { Ok(state) } else { Err(StateError::Version(state.version)) }
+    }
+
+    /// Writes the state, unless it is there already.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written. What was there before still is.
+    pub fn save(&self, state: &State) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec_pretty(state)?;
+        bytes.push(b'\n');
+        if atomic::holds(&self.path, &bytes) { Ok(()) } else { atomic::write(&self.path, &bytes) }
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// What is in force according to `index`.
+    #[must_use]
+    pub fn of(index: &Index) -> Self {
+        let remembered = index.entries().iter().filter_map(|(id, entry)| {
+            let in_force = entry.in_force.as_ref()?;
+            Some(Remembered {
+                namespace: id.namespace.clone(),
+                name: id.name.clone(),
+                file: entry.object.place.clone(),
+                generation: in_force.generation,
+                spec: (*in_force.spec).clone(),
+            })
+        });
+        Self { version: VERSION, policies: remembered.collect() }
+    }
+
+    /// In which file each policy was.
+    #[must_use]
+    pub fn owners(&self) -> BTreeMap<PolicyId, String> {
+        let owner = |remembered: &Remembered| Some((remembered.id(), remembered.file.clone()?));
+        self.policies.iter().filter_map(owner).collect()
+    }
+
+    /// Puts back into `index` what was in force; names the policies that this release refuses.
+    pub fn restore(self, index: &mut Index) -> Vec<PolicyId> {
+        let mut refused = Vec::new();
+        for remembered in self.policies {
+            let id = remembered.id();
+            let Remembered { namespace: _, name: _, file: _, generation, spec } = remembered;
+            if !index.remember(id.clone(), generation, spec) {
+                refused.push(id);
+            }
+        }
+        refused
+    }
+}
+
+// === impl Remembered ===
+
+impl Remembered {
+    fn id(&self) -> PolicyId {
+        PolicyId { namespace: self.namespace.clone(), name: self.name.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::plan;
+    use crate::testing::{GOOD, REFUSED, id, object};
+    use corsward_policy::validate::NoJudge;
+    use std::fs;
+    use std::sync::Arc;
+
+    #[test]
+    fn what_was_in_force_comes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = StateFile::new(dir.path().join("state.json"));
+        assert_eq!(file.load().unwrap(), State::default(), "a first start has no state");
+
+        let mut index = Index::new(Arc::new(NoJudge));
+        index.apply(object("a", &GOOD));
+        index.apply(object("b", &REFUSED));
+        let settled = plan(&index);
+        index.settle(&settled);
+        file.save(&State::of(&index)).unwrap();
+
+        let state = file.load().unwrap();
+        assert_eq!(state.owners(), BTreeMap::from([(id("a"), "a.yaml".to_owned())]));
+        let mut restarted = Index::new(Arc::new(NoJudge));
+        assert_eq!(state.restore(&mut restarted), []);
+        restarted.reset(vec![object("a", &REFUSED)]);
+        assert_eq!(plan(&restarted).in_force, settled.in_force);
+    }
+
+    #[test]
+    fn anything_else_is_an_error_and_never_a_crash() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = StateFile::new(dir.path().join("state.json"));
+        for text in ["", "{", "[]", "{\"version\":1}", "{\"version\":2,\"policies\":[]}", "\u{0}"] {
+            fs::write(file.path(), text).unwrap();
+            assert!(file.load().is_err(), "{text}");
+        }
+    }
+}
