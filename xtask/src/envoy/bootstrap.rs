@@ -1,6 +1,7 @@
 //! Envoy's bootstrap configuration.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ pub struct Bootstrap {
     concurrency: u32,
     node: Value,
     listeners: Vec<Listener>,
+    listeners_file: Option<PathBuf>,
     clusters: Vec<Value>,
 }
 
@@ -32,6 +34,7 @@ impl Bootstrap {
             concurrency: 1,
             node: json!({ "id": "corsward", "cluster": "corsward" }),
             listeners: Vec::new(),
+            listeners_file: None,
             clusters: Vec::new(),
         }
     }
@@ -75,6 +78,13 @@ impl Bootstrap {
         self
     }
 
+    /// With listeners that come and go: those of a discovery file, see [`Listener::discovery_response`].
+    #[must_use]
+    pub fn listeners_from(mut self, file: &Path) -> Self {
+        self.listeners_file = Some(file.into());
+        self
+    }
+
     /// With a cluster of one address that speaks HTTP/1.1.
     #[must_use]
     pub fn upstream(self, name: &str, address: SocketAddr) -> Self {
@@ -102,7 +112,7 @@ impl Bootstrap {
     /// The text of the file: JSON, which is YAML too.
     #[must_use]
     pub fn render(&self) -> String {
-        let bootstrap = json!({
+        let mut bootstrap = json!({
             "node": self.node,
             "admin": { "address": socket_address(self.admin) },
             "stats_config": { "stats_tags": stats_tags::rules() },
@@ -112,6 +122,11 @@ impl Bootstrap {
                 "clusters": self.clusters,
             },
         });
+        if let Some(file) = &self.listeners_file {
+            let directory = file.parent().unwrap_or(file);
+            bootstrap["dynamic_resources"]["lds_config"]["path_config_source"] =
+                json!({ "path": file, "watched_directory": { "path": directory } });
+        }
         format!("{bootstrap:#}\n")
     }
 }

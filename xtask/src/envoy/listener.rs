@@ -88,6 +88,18 @@ impl Listener {
         self
     }
 
+    /// The content of a discovery file that holds these listeners and no others.
+    #[must_use]
+    pub fn discovery_response(listeners: &[Self], version: &str) -> Value {
+        let resource = |listener: &Self| {
+            let mut resource = listener.render();
+            resource["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
+            resource
+        };
+        let resources: Vec<Value> = listeners.iter().map(resource).collect();
+        json!({ "version_info": version, "resources": resources })
+    }
+
     pub(super) fn render(&self) -> Value {
         let mut manager = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
