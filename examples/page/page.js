@@ -124,20 +124,31 @@ function showTotal(results) {
     : `${agreeing} of ${results.length} rows agree; the others show what the policy in force changes`;
 }
 
-/** The files as they are written, and beside each what the operator found in it. */
+/** The files as they are written, and what the operator found in them. */
 function showPolicies({ files, policies }) {
-  const findings = (policies?.policies ?? []).flatMap((policy) =>
-    (policy.findings ?? []).map((finding) => ({ policy, finding })));
-  byId("findings").replaceChildren(...findings.map(({ policy, finding }) =>
-    element("li", { className: finding.code.startsWith("CORS-E") ? "refusal" : "" },
-      element("b", { textContent: finding.code }),
-      ` ${policy.namespace}/${policy.name} ${finding.field}: ${finding.message}`)));
-  const refused = findings.some(({ finding }) => finding.code.startsWith("CORS-E"));
-  byId("refused").hidden = !refused;
   byId("files").replaceChildren(...files.flatMap(({ name, text }) => [
     element("h3", { textContent: name }),
     element("pre", {}, element("code", { textContent: text })),
   ]));
+  const found = [
+    ...policies.policies.map(({ namespace, name, findings }) => [`${namespace}/${name}`, findings]),
+    ...policies.files.map(({ file, findings }) => [file, findings]),
+  ];
+  const findings = found.flatMap(([place, findings]) => findings.map((finding) => ({ place, ...finding })));
+  byId("findings").replaceChildren(...findings.map(findingElement));
+  const refused = findings.some(isRefusal);
+  byId("refused").hidden = !refused;
+  byId("found").hidden = findings.length === 0;
+  byId("found").open = refused;
+}
+
+const isRefusal = ({ severity }) => severity === "refusal";
+
+function findingElement(finding) {
+  const { code, place, field, message } = finding;
+  return element("li", { className: isRefusal(finding) ? "refusal" : "" },
+    element("b", { textContent: code }), ` ${place} `, element("code", { textContent: field }), ": ",
+    ...prose(message));
 }
 
 // === the loop ===

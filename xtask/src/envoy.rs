@@ -80,6 +80,8 @@ impl Envoy {
             .args(["--disable-hot-restart", "--log-level", "info"])
             // What Envoy waits for before it closes connections that a changed listener leaves.
             .args(["--drain-time-s", "1", "--parent-shutdown-time-s", "2"])
+            // Access logs, too, are for somebody who waits.
+            .args(["--file-flush-interval-msec", "100"])
             .args(["--concurrency", &bootstrap.workers().to_string()])
             .arg("--config-path")
             .arg(&configuration)

@@ -223,8 +223,7 @@ fn await_outcome(sample: &Sample, before: Option<u64>, outcome: Outcome) -> Resu
 fn first_refusal(account: &serde_json::Value) -> Option<String> {
     let policies = account["policies"].as_array()?;
     let mut findings = policies.iter().filter_map(|policy| policy["findings"].as_array()).flatten();
-    let refusal = findings
-        .find(|finding| finding["code"].as_str().is_some_and(|code| code.starts_with("CORS-E")))?;
+    let refusal = findings.find(|finding| finding["severity"] == "refusal")?;
     let part = |name: &str| refusal[name].as_str().unwrap_or_default().to_owned();
     Some(format!("{} {}: {}", part("code"), part("field"), part("message")))
 }
