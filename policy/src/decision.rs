@@ -20,7 +20,10 @@ pub struct Decision<'c> {
 
 /// What the proxy does with a request.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a refusal allocates nothing, so its headers lie on the stack")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a refusal allocates nothing, so its headers lie on the stack"
+)]
 pub enum Action<'c> {
     /// Nothing, now or on the response.
     Passthrough,

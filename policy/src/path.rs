@@ -137,8 +137,8 @@ impl Iterator for Escapes<'_> {
         if let [b'%', high, low, rest @ ..] = self.0
             && let (Some(h), Some(l)) = (hex_value(*high), hex_value(*low))
         {
-                self.0 = rest;
-                return Some(Piece::Escape((h << 4) | l, [*high, *low]));
+            self.0 = rest;
+            return Some(Piece::Escape((h << 4) | l, [*high, *low]));
         }
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;

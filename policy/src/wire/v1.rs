@@ -197,12 +197,14 @@ fn names<T: ToString>(names: &Names<T>) -> Vec<String> {
 impl CompiledV1 {
     pub(super) fn into_compiled(self) -> Result<Compiled, DecodeError> {
         let blocks = || self.policies.iter().flat_map(|policy| &policy.blocks);
-        let regexes = blocks().filter_map(|block| block.cors.as_ref()).map(|cors| cors.regexes.len());
+        let regexes =
+            blocks().filter_map(|block| block.cors.as_ref()).map(|cors| cors.regexes.len());
         if regexes.sum::<usize>() > MAX_REGEXES_PER_PROXY {
             return Err(invalid("policies", "more regexes than one proxy may have"));
         }
         let policies = self.policies.into_iter().enumerate();
-        let policies = policies.map(|(at, policy)| policy.into_compiled(&format!("policies[{at}]")));
+        let policies =
+            policies.map(|(at, policy)| policy.into_compiled(&format!("policies[{at}]")));
         Ok(Compiled::new(policies.collect::<Result<_, _>>()?))
     }
 }
@@ -228,7 +230,10 @@ impl PolicyV1 {
         // They are written into a response header and into metric names.
         for (field, value) in [("namespace", &namespace), ("name", &name)] {
             if !is_object_name(value) {
-                return Err(invalid(&format!("{at}.{field}"), "not the name of a Kubernetes object"));
+                return Err(invalid(
+                    &format!("{at}.{field}"),
+                    "not the name of a Kubernetes object",
+                ));
             }
         }
         let mut hosts = parse_all(&hosts, &format!("{at}.hosts"), HostPattern::parse)?;
@@ -242,7 +247,11 @@ impl PolicyV1 {
             dry_run,
             on_failure: on_failure.into_on_failure(),
             success_status,
-            upstream_cors_headers: if keep_upstream { UpstreamCorsHeaders::Keep } else { UpstreamCorsHeaders::Replace },
+            upstream_cors_headers: if keep_upstream {
+                UpstreamCorsHeaders::Keep
+            } else {
+                UpstreamCorsHeaders::Replace
+            },
             diagnostics: if diagnostics { Diagnostics::Header } else { Diagnostics::None },
         });
         let mut compiled: Vec<Arc<Block>> = Vec::with_capacity(blocks.len());
