@@ -13,8 +13,9 @@ pub fn run() -> Result<()> {
     cargo("fmt --all --check")?;
     cargo("clippy --workspace --all-targets -- -D warnings")?;
     tools::wasm_target()?;
-    let filter = format!("clippy -p corsward-filter --target {} -- -D warnings", wasm::TARGET);
-    cargo(&filter)?;
+    // The filter alone: what it is made of was linted above, where a pointer has its usual size.
+    let target = wasm::TARGET;
+    cargo(&format!("clippy -p corsward-filter --no-deps --target {target} -- -D warnings"))?;
     dependencies()?;
     generate::run(&generate::Args { check: true })
 }
