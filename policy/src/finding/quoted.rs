@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-/// Most characters of a value that a sentence shows.
-const MAX_SHOWN: usize = 120;
+use crate::limits::MAX_ORIGIN_LEN;
+
+/// Most characters of a value that a sentence shows, escapes included: every origin fits.
+const MAX_SHOWN: usize = MAX_ORIGIN_LEN;
 
 /// A value in backticks, on one line, escaped and bounded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quoted<'a>(pub(super) &'a str);
 
-/// Someone else's words (a parser's): one line, escaped and bounded, without quotes.
+/// Someone else's words (a parser's): one line, escaped and bounded, without quotes of ours.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OneLine<'a>(pub(super) &'a str);
 
@@ -18,16 +20,8 @@ pub(super) struct OneLine<'a>(pub(super) &'a str);
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("`")?;
-        for c in self.0.chars().take(MAX_SHOWN) {
-            match c {
-                '`' => f.write_str("\\u{60}")?,
-                '"' | '\'' | '\\' => write!(f, "{c}")?,
-                // Control characters, and what does not print: a sentence never turns around in a terminal.
-                _ => write!(f, "{}", c.escape_debug())?,
-            }
-        }
-        let cut = self.0.chars().nth(MAX_SHOWN).is_some();
-        f.write_str(if cut { "\u{2026}`" } else { "`" })
+        write_bounded(f, self.0, "\\u{60}")?;
+        f.write_str("`")
     }
 }
 
@@ -36,15 +30,27 @@ impl fmt::Display for Quoted<'_> {
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = self.0.split_whitespace().collect::<Vec<_>>().join(" ");
-        let words = words.trim_end_matches('.');
-        for c in words.chars().take(MAX_SHOWN.saturating_mul(2)) {
-            match c {
-                '"' | '\'' | '\\' | '`' => write!(f, "{c}")?,
-                _ => write!(f, "{}", c.escape_debug())?,
-            }
-        }
-        Ok(())
+        write_bounded(f, words.trim_end_matches('.'), "'")
     }
+}
+
+/// Writes what prints as it is and the rest escaped, and says where it stops. Backticks are ours.
+fn write_bounded(f: &mut fmt::Formatter<'_>, text: &str, backtick: &str) -> fmt::Result {
+    let mut shown = 0_usize;
+    for c in text.chars() {
+        let piece = match c {
+            '`' => backtick.to_owned(),
+            '"' | '\'' | '\\' => c.to_string(),
+            // Control characters, and what does not print: a sentence never turns around in a terminal.
+            _ => c.escape_debug().to_string(),
+        };
+        shown = shown.saturating_add(piece.chars().count());
+        if shown > MAX_SHOWN {
+            return f.write_str("\u{2026}");
+        }
+        f.write_str(&piece)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -64,8 +70,11 @@ mod tests {
         ] {
             assert_eq!(Quoted(raw).to_string(), want, "{why}");
         }
-        let long = "x".repeat(10_000);
-        assert_eq!(Quoted(&long).to_string().chars().count(), MAX_SHOWN + 3);
-        assert_eq!(OneLine("two\n  lines.\n").to_string(), "two lines");
+        for (long, shown) in [("x", MAX_SHOWN), ("\u{202e}", MAX_SHOWN / 8 * 8)] {
+            let text = Quoted(&long.repeat(10_000)).to_string();
+            assert!(text.ends_with("\u{2026}`"), "{text}");
+            assert_eq!(text.chars().count(), shown + 3);
+        }
+        assert_eq!(OneLine("two\n  lines, `one`.\n").to_string(), "two lines, 'one'");
     }
 }

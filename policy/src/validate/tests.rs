@@ -2,6 +2,7 @@
 
 mod conduct;
 mod dangers;
+mod hostile;
 mod names;
 mod origins;
 mod scope;
