@@ -18,6 +18,7 @@ struct Front {
     child: Child,
     stdout: BufReader<ChildStdout>,
     listen: SocketAddr,
+    admin: SocketAddr,
     temporary: TempDir,
 }
 
@@ -48,16 +49,17 @@ fn local() -> SocketAddr {
 impl Front {
     fn start(policies: &Path, upstream: SocketAddr) -> Self {
         let temporary = tempfile::tempdir().unwrap();
-        let listen = local();
+        let (listen, admin) = (local(), local());
         let mut child = xtask(&["--policies", &policies.display().to_string()])
             .args(["--listen", &listen.to_string(), "--upstream", &upstream.to_string()])
+            .args(["--admin", &admin.to_string()])
             .env("TMPDIR", temporary.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout, listen, temporary }
+        Self { child, stdout, listen, admin, temporary }
     }
 
     fn wait_until_ready(&mut self) {
@@ -74,13 +76,23 @@ impl Front {
         text
     }
 
+    /// Asks it for a path as a page of `origin` would, and returns the headers of the answer.
+    fn ask(&self, path: &str, origin: &str) -> ureq::http::HeaderMap {
+        let request = ureq::get(format!("http://{}{path}", self.listen))
+            .header("host", "localhost")
+            .header("origin", origin);
+        let answer = request.config().http_status_as_error(false).build().call().unwrap();
+        answer.headers().clone()
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for its end and returns the exit code, the rest of its stdout, and its stderr.
     fn end(mut self) -> (Option<i32>, String, String) {
-        let status = wait::until("the demo to end", PATIENCE, || Ok(self.child.try_wait()?)).unwrap();
+        let status =
+            wait::until("the demo to end", PATIENCE, || Ok(self.child.try_wait()?)).unwrap();
         let (mut stdout, mut stderr) = (String::new(), String::new());
         self.stdout.read_to_string(&mut stdout).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
@@ -114,20 +126,35 @@ fn standard_output_says_ready_and_nothing_else_and_signals_end_it_cleanly() {
         let mut front = Front::start(&demo::policies(), nobody());
         front.wait_until_ready();
         // Envoy's own answer carries the policy's headers: the first configuration is in force.
-        let answer = ureq::get(format!("http://{}/plain", front.listen))
-            .header("host", "localhost")
-            .header("origin", "http://localhost:3000")
-            .config()
-            .http_status_as_error(false)
-            .build()
-            .call()
-            .unwrap();
-        assert_eq!(answer.status(), 503);
-        assert_eq!(answer.headers()["access-control-allow-origin"], "http://localhost:3000");
+        let headers = front.ask("/plain", "http://localhost:3000");
+        assert_eq!(headers["access-control-allow-origin"], "http://localhost:3000");
         front.signal(signal);
         let (code, stdout, stderr) = front.end();
         assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
     }
+}
+
+#[test]
+fn who_was_refused_is_in_the_log_and_in_the_metrics_with_labels() {
+    let mut front = Front::start(&demo::policies(), nobody());
+    front.wait_until_ready();
+    front.ask("/plain", "https://stranger.example");
+    let url = format!("http://{}/stats/prometheus", front.admin);
+    let metrics = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
+    for line in [
+        r#"corsward_decisions{kind="actual",verdict="refused",reason="origin"} 1"#,
+        r#"corsward_policy{verdict="refused",namespace="demo",policy="api"} 1"#,
+        r#"corsward_policy_agreement{agreement="agree",namespace="demo",policy="api"} 0"#,
+        r#"corsward_rehearsals{agreement="agree"} 0"#,
+        "corsward_wire_v1{} 1",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
+    front.signal(Signal::TERM);
+    let (_, _, stderr) = front.end();
+    let line =
+        "GET localhost/plain 503 verdict=refused reason=origin origin=\"https://stranger.example\"";
+    assert!(stderr.contains(line), "{stderr}");
 }
 
 #[test]
