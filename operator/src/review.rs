@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use corsward_policy::draft::Closeness;
-use corsward_policy::finding::{PlacementReason, Reason, SourceReason};
+use corsward_policy::finding::{self, PlacementReason, Reason, SourceReason};
 use corsward_policy::{Finding, Judge, Policy, PolicyId, Severity, validate};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::Value;
@@ -71,7 +71,7 @@ fn review_spec(
             }
         }
     }
-    findings.sort_by_key(Finding::severity);
+    finding::sort(&mut findings);
     let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
     Review { policy: policy.filter(|_| !refused), findings }
 }

@@ -1,7 +1,7 @@
 //! Status: what there is to say about a policy, as a value. The plan computes it; others write and show it.
 
 use corsward_policy::draft::Mode;
-use corsward_policy::{Finding, PolicyId, Severity};
+use corsward_policy::{Finding, PolicyId, Severity, finding};
 
 use crate::index::{Entry, InForce};
 
@@ -90,7 +90,7 @@ impl Status {
         let Circumstances { digest, held, overridden_by, mut findings } = circumstances;
         let in_force = if held.is_some() { entry.in_force.clone() } else { entry.wanted() };
         findings.extend(entry.review.findings.iter().cloned());
-        findings.sort_by_key(Finding::severity);
+        finding::sort(&mut findings);
         let accepted = accepted(entry);
         let programmed = programmed(entry, in_force.as_ref(), held, overridden_by.as_ref());
         let resolved = Condition {
