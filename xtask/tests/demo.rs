@@ -231,9 +231,21 @@ fn a_mistake_on_the_command_line_is_named() {
 }
 
 #[test]
-fn the_tour_is_as_it_is_told() {
+fn the_tour_is_as_it_is_told_in_the_readme_too() {
     let output = run(&["--once"]);
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{stdout}{}", stderr(&output));
     assert!(!stdout.contains("\n! "), "{stdout}");
+    let readme = fs::read_to_string(xtask::paths::root().join("README.md")).unwrap();
+    for step in quoted_steps(&readme) {
+        assert!(stdout.contains(step), "the README tells\n{step}\nand the tour\n{stdout}");
+    }
+}
+
+/// The steps in the block after `<!-- tour -->`; it may leave steps out, and quotes whole ones.
+fn quoted_steps(readme: &str) -> impl Iterator<Item = &str> {
+    let block = readme.split_once("<!-- tour -->").map_or("", |(_, rest)| rest);
+    let block = block.trim_start().strip_prefix("```text\n").unwrap_or_default();
+    let block = block.split_once("\n```").map_or("", |(block, _)| block);
+    block.split("\n\n").map(str::trim).filter(|step| !step.is_empty())
 }
