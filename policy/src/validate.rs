@@ -19,6 +19,7 @@ use crate::draft::{Draft, PolicyId};
 use crate::finding::{ConductReason, Finding, Severity};
 use crate::limits::MAX_HOST_LEN;
 use crate::policy::Policy;
+use crate::scope::HostPattern;
 use report::{Field, Report};
 
 /// What validation says about a draft: the policy, unless a finding refuses it, and all findings.
@@ -132,7 +133,9 @@ fn policy(draft: &Draft, judge: &dyn Judge, report: &mut Report) -> Policy {
         closeness: *closeness,
         created: *created,
     };
-    conduct::check(&policy, &spec, report);
+    // As written: an entry that is refused is no reason to ask for one.
+    let covers_any_host = hostnames.is_empty() || policy.hostnames.contains(&HostPattern::Any);
+    conduct::check(&policy, covers_any_host, &spec, report);
     // Where a rule was left out, the others' places are no longer those of the draft.
     if policy.rules.len() == draft.rules.len() {
         rules::check_each_is_needed(&policy, &spec, report);

@@ -5,10 +5,9 @@ use crate::draft::{DisallowedRequests, OnFailure, UpstreamCorsHeaders};
 use crate::finding::ConductReason;
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Policy, Rule};
-use crate::scope::HostPattern;
 
-pub(super) fn check(policy: &Policy, spec: &Field, report: &mut Report) {
-    check_rejection(policy, spec, report);
+pub(super) fn check(policy: &Policy, covers_any_host: bool, spec: &Field, report: &mut Report) {
+    check_rejection(policy, covers_any_host, spec, report);
     check_any_origin(policy, spec, report);
     check_trusted_origins(policy, spec, report);
     match (policy.on_failure, policy.upstream_cors_headers) {
@@ -28,7 +27,7 @@ pub(super) fn check(policy: &Policy, spec: &Field, report: &mut Report) {
 }
 
 /// What everybody who rejects should know, said once.
-fn check_rejection(policy: &Policy, spec: &Field, report: &mut Report) {
+fn check_rejection(policy: &Policy, covers_any_host: bool, spec: &Field, report: &mut Report) {
     let rule_that_rejects = policy.rules.iter().position(|rule| rejects(policy, rule));
     let field = match rule_that_rejects {
         _ if is_reject(policy.disallowed_requests) => spec.clone(),
@@ -36,7 +35,7 @@ fn check_rejection(policy: &Policy, spec: &Field, report: &mut Report) {
         None => return,
     };
     report.add(&field.child("disallowedRequests"), ConductReason::RejectFailsOpen);
-    if policy.hostnames.is_empty() || policy.hostnames.contains(&HostPattern::Any) {
+    if covers_any_host {
         report.add(&spec.child("hostnames"), ConductReason::RejectWithoutHostnames);
     }
 }

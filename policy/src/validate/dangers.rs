@@ -13,6 +13,8 @@ pub(super) struct Dangers {
     // INVARIANT: each danger once.
     listed: Vec<(Danger, Field)>,
     needed: BTreeSet<Danger>,
+    /// Whether an entry could not be read, so that what it needs is not known.
+    undecided: bool,
 }
 
 // === impl Dangers ===
@@ -40,7 +42,7 @@ impl Dangers {
                 None => listed.push((danger, entry)),
             }
         }
-        Self { credentials, listed, needed: BTreeSet::new() }
+        Self { credentials, listed, needed: BTreeSet::new(), undecided: false }
     }
 
     /// `value` poses `danger`: refused, unless its word is listed.
@@ -52,10 +54,15 @@ impl Dangers {
         }
     }
 
+    /// An entry could not be read: what is listed may be for that one.
+    pub(super) fn cannot_tell(&mut self) {
+        self.undecided = true;
+    }
+
     /// A word that nothing needs would let the next change pass unseen.
     pub(super) fn check_each_is_needed(self, report: &mut Report) {
         for (danger, field) in self.listed {
-            if !self.needed.contains(&danger) {
+            if !self.undecided && !self.needed.contains(&danger) {
                 report.add(&field, DangerReason::Unneeded(danger));
             }
         }

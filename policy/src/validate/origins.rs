@@ -20,6 +20,12 @@ struct Entry<'l> {
     pattern: OriginPattern,
 }
 
+/// The valid entries of a list, each once, and whether they are all.
+struct Parsed<'l> {
+    entries: Vec<Entry<'l>>,
+    all_valid: bool,
+}
+
 /// The entries of `allowOrigins`.
 pub(super) fn allowed(
     list: &[String],
@@ -29,7 +35,10 @@ pub(super) fn allowed(
     dangers: &mut Dangers,
     report: &mut Report,
 ) -> Vec<OriginPattern> {
-    let entries = parse(list, field, judge, report);
+    let Parsed { entries, all_valid } = parse(list, field, judge, report);
+    if !all_valid {
+        dangers.cannot_tell();
+    }
     let cover = Cover::new(entries.iter().map(|entry| &entry.pattern));
     for Entry { written, field, pattern } in &entries {
         match pattern {
@@ -63,7 +72,7 @@ pub(super) fn trusted(
     judge: &dyn Judge,
     report: &mut Report,
 ) -> Vec<OriginPattern> {
-    let entries = parse(list, field, judge, report);
+    let Parsed { entries, all_valid: _ } = parse(list, field, judge, report);
     let cover = Cover::new(entries.iter().map(|entry| &entry.pattern));
     for Entry { written, field, pattern } in &entries {
         match pattern {
@@ -84,20 +93,21 @@ pub(super) fn trusted(
     entries.into_iter().map(|entry| entry.pattern).collect()
 }
 
-/// The valid entries, each once.
 fn parse<'l>(
     list: &'l [String],
     field: &Field,
     judge: &dyn Judge,
     report: &mut Report,
-) -> Vec<Entry<'l>> {
+) -> Parsed<'l> {
     let mut entries = Vec::new();
+    let mut all_valid = true;
     let mut seen: HashMap<OriginPattern, usize> = HashMap::new();
     for (at, written) in report.bounded(list, field).iter().enumerate() {
         let entry = field.at(at);
         let parsed = match OriginPattern::parse(written) {
             Ok(parsed) => parsed,
             Err(why) => {
+                all_valid = false;
                 let instead = instead(written, &why, judge);
                 let value = written.clone();
                 report.add(&entry, OriginReason::Invalid { value, why, instead });
@@ -117,7 +127,7 @@ fn parse<'l>(
         seen.insert(parsed.pattern.clone(), at);
         entries.push(Entry { written, field: entry, pattern: parsed.pattern });
     }
-    entries
+    Parsed { entries, all_valid }
 }
 
 /// What was probably meant by an entry that does not parse, in its normal form.

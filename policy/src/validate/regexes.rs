@@ -31,14 +31,21 @@ pub(super) fn validate(
                 check_reach(written, &entry, judge, dangers, report);
                 regexes.push(regex);
             }
-            Err(InvalidRegex::Empty) => report.add(&entry, RegexReason::Empty),
-            Err(InvalidRegex::TooLong) => report.add(&entry, RegexReason::TooLong(value)),
-            Err(InvalidRegex::Syntax(message)) => {
-                report.add(&entry, RegexReason::Syntax { value, message });
+            Err(why) => {
+                dangers.cannot_tell();
+                report.add(&entry, refusal(why, value));
             }
         }
     }
     regexes
+}
+
+fn refusal(why: InvalidRegex, value: String) -> RegexReason {
+    match why {
+        InvalidRegex::Empty => RegexReason::Empty,
+        InvalidRegex::TooLong => RegexReason::TooLong(value),
+        InvalidRegex::Syntax(message) => RegexReason::Syntax { value, message },
+    }
 }
 
 /// Design section 3.3, for regexes.

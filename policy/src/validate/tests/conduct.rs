@@ -15,6 +15,10 @@ fn a_policy_that_rejects_is_told_what_that_is_worth() {
     let anywhere = Draft { hostnames: strings(&["*"]), ..draft.clone() };
     assert_codes("every host", &anywhere, &want);
 
+    let refused = Draft { hostnames: strings(&["a.example:80"]), ..draft.clone() };
+    let want = ["spec.hostnames[0] CORS-E403", "spec.disallowedRequests CORS-I004"];
+    assert_codes("a host that is refused", &refused, &want);
+
     let any = CorsDraft { allow_origins: strings(&["*"]), ..good() };
     let open = Draft { cors: Some(any.clone()), ..draft.clone() };
     let want = ["spec.disallowedRequests CORS-W002", "spec.disallowedRequests CORS-I004"];

@@ -76,6 +76,16 @@ fn words_of_danger_are_known_and_listed_once() {
 }
 
 #[test]
+fn a_word_may_be_for_an_entry_that_could_not_be_read() {
+    let word = strings(&["InsecureOriginWithCredentials"]);
+    let cors = CorsDraft { dangerously_allow: word, ..with_credentials() };
+    let origin = CorsDraft { allow_origins: strings(&["http://app.example/"]), ..cors.clone() };
+    assert_codes("origin", &policy_of(origin), &["spec.cors.allowOrigins[0] CORS-E106"]);
+    let regex = CorsDraft { allow_origin_regexes: strings(&["("]), ..cors };
+    assert_codes("regex", &policy_of(regex), &["spec.cors.allowOriginRegexes[0] CORS-E126"]);
+}
+
+#[test]
 fn a_regex_is_judged_by_its_reach() {
     let twice = &["bounded", "bounded"][..];
     for (why, list, without, with) in [
