@@ -27,7 +27,8 @@ fn every_row_agrees_and_the_table_follows_the_policy() -> Result<()> {
     let shipped = browser.next_table()?;
     ensure_agreement(&shipped)?;
 
-    let edited = edit(&browser, &shipped, &file, "allowCredentials: true", "allowCredentials: false")?;
+    let edited =
+        edit(&browser, &shipped, &file, "allowCredentials: true", "allowCredentials: false")?;
     for (id, said) in WITHOUT_CREDENTIALS {
         ensure!(edited.said(id) == Some(said), "{id}: {:?}, not {said}", edited.said(id));
     }
@@ -50,7 +51,13 @@ fn ensure_agreement(table: &Table) -> Result<()> {
 }
 
 /// Edits the policy and waits for the table that the open page then shows.
-fn edit(browser: &Browser, before: &Table, file: &Path, replace: &str, with: &str) -> Result<Table> {
+fn edit(
+    browser: &Browser,
+    before: &Table,
+    file: &Path,
+    replace: &str,
+    with: &str,
+) -> Result<Table> {
     demo::edit(file, replace, with)?;
     browser.table_after(before.in_force).with_context(|| format!("after `{with}`"))
 }
