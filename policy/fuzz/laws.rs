@@ -94,7 +94,11 @@ pub fn check(compiled: &Compiled, request: &impl Request, response: &impl Respon
 pub fn policy_of(origins: &[&str]) -> Draft {
     let allow_origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
     let id = PolicyId { namespace: "fuzz".into(), name: "policy".into() };
-    Draft { id, cors: Some(CorsDraft { allow_origins, ..CorsDraft::default() }), ..Draft::default() }
+    Draft {
+        id,
+        cors: Some(CorsDraft { allow_origins, ..CorsDraft::default() }),
+        ..Draft::default()
+    }
 }
 
 /// Does a decision share an actual request with this origin?
@@ -227,7 +231,8 @@ fn neighbours(origin: &str) -> Vec<Vec<u8>> {
     all.push(cut);
     // Those that are the same origin in another spelling are none.
     all.retain(|other| {
-        let other = std::str::from_utf8(other).ok().and_then(|text| OriginPattern::parse(text).ok());
+        let other =
+            std::str::from_utf8(other).ok().and_then(|text| OriginPattern::parse(text).ok());
         other.is_none_or(|other| other.pattern.to_string() != origin)
     });
     all
@@ -254,8 +259,12 @@ fn kind(at: usize) -> Draft {
     let allow_credentials = at % 4 != 1 && at % 3 == 1;
     let cors = CorsDraft {
         allow_origins: origins[at % 4].clone(),
-        allow_origin_regexes: if at % 4 == 1 { Vec::new() } else { words(&[r"https://[a-z]+\.re\.example"]) },
-        allow_methods: if at % 2 == 0 { words(&["PUT", "patch"]) } else { words(&["*"]) },
+        allow_origin_regexes: if at % 4 == 1 {
+            Vec::new()
+        } else {
+            words(&[r"https://[a-z]+\.re\.example"])
+        },
+        allow_methods: if at.is_multiple_of(2) { words(&["PUT", "patch"]) } else { words(&["*"]) },
         allow_headers: lists[at % 3].clone(),
         expose_headers: words(&["x-b"]),
         allow_credentials,
@@ -265,7 +274,10 @@ fn kind(at: usize) -> Draft {
     let rule = |path_type, path: &str| RuleDraft {
         path_type,
         path_value: path.into(),
-        cors: Some(CorsDraft { allow_origins: words(&["https://rule.example"]), ..CorsDraft::default() }),
+        cors: Some(CorsDraft {
+            allow_origins: words(&["https://rule.example"]),
+            ..CorsDraft::default()
+        }),
         disallowed_requests: None,
         trusted_origins: Some(words(&["https://t.example"])),
     };
@@ -273,11 +285,24 @@ fn kind(at: usize) -> Draft {
         id: PolicyId { namespace: "fuzz".into(), name: format!("p{at}") },
         hostnames: vec![format!("p{at}.test")],
         cors: Some(cors),
-        rules: if at % 2 == 0 { vec![rule(PathType::PathPrefix, "/a"), rule(PathType::Exact, "/a/b")] } else { Vec::new() },
-        disallowed_requests: if at % 5 == 2 { DisallowedRequests::Reject } else { DisallowedRequests::Forward },
+        rules: if at.is_multiple_of(2) {
+            vec![rule(PathType::PathPrefix, "/a"), rule(PathType::Exact, "/a/b")]
+        } else {
+            Vec::new()
+        },
+        disallowed_requests: if at % 5 == 2 {
+            DisallowedRequests::Reject
+        } else {
+            DisallowedRequests::Forward
+        },
         mode: if at == 11 { Mode::DryRun } else { Mode::Active },
-        on_failure: [OnFailure::Explain, OnFailure::Reject, OnFailure::Ignore, OnFailure::Forward][at / 3 % 4],
-        upstream_cors_headers: if at % 6 == 5 { UpstreamCorsHeaders::Keep } else { UpstreamCorsHeaders::Replace },
+        on_failure: [OnFailure::Explain, OnFailure::Reject, OnFailure::Ignore, OnFailure::Forward]
+            [at / 3 % 4],
+        upstream_cors_headers: if at % 6 == 5 {
+            UpstreamCorsHeaders::Keep
+        } else {
+            UpstreamCorsHeaders::Replace
+        },
         diagnostics: if at % 2 == 1 { Diagnostics::Header } else { Diagnostics::None },
         ..Draft::default()
     }

@@ -1,1 +1,21 @@
-//! Helpers of the tests.
+//! One corpus, several machines, one judge.
+//!
+//! ```text
+//! vectors/*.json --+                +--> model  (decide, natively) --+
+//!                  +--> Suite, Case-+                                +--> judge <-- oracle (Fetch)
+//! corpus/*.toml ---+                +--> stand  (a real Envoy)     --+
+//! ```
+
+pub mod answer;
+pub mod case;
+pub mod client;
+pub mod corpus;
+pub mod judge;
+pub mod model;
+pub mod oracle;
+pub mod policies;
+pub mod stand;
+pub mod suite;
+pub mod text;
+pub mod upstream;
+pub mod vectors;

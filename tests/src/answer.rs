@@ -1,0 +1,67 @@
+//! Answer: what came back for a case, whichever machine gave it.
+
+/// The final response to a case's request, and what is known about how it came about.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its header lines, in order; names in any case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// Its body.
+    pub body: Vec<u8>,
+    /// Whether the upstream was asked.
+    pub upstream_reached: bool,
+    /// Who decided, what and why, where the machine can tell.
+    pub explanation: Option<Explanation>,
+}
+
+/// What a machine that can look inside says about a decision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explanation {
+    /// `preflight refused header`, `actual allowed`, …; empty where nobody decided.
+    pub verdict: String,
+    /// `namespace/name` of the policy that decided; empty where nobody did.
+    pub decided_by: String,
+    /// The same as `verdict` for a `DryRun` policy, with its agreement with the upstream at the end.
+    pub rehearsal: String,
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// The value of `name`, its lines joined as the Fetch standard's "get" does.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Vec<u8>> {
+        combined(&self.headers, name)
+    }
+
+    /// The lines whose name passes `filter`, names in lower case.
+    pub fn lines(&self, filter: impl Fn(&str) -> bool) -> impl Iterator<Item = (String, &[u8])> {
+        self.headers
+            .iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.as_slice()))
+            .filter(move |(name, _)| filter(name))
+    }
+
+    /// The tokens of `Vary`, in lower case, repeats included.
+    #[must_use]
+    pub fn vary(&self) -> Vec<String> {
+        let value = self.get("vary").unwrap_or_default();
+        let tokens = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        tokens
+            .filter(|token| !token.is_empty())
+            .map(|token| crate::text::from_latin1(token).to_ascii_lowercase())
+            .collect()
+    }
+}
+
+/// Fetch, "get" (header list): the values of all lines of that name, joined by `, `.
+#[must_use]
+pub fn combined(lines: &[(String, Vec<u8>)], name: &str) -> Option<Vec<u8>> {
+    let values: Vec<&[u8]> = lines
+        .iter()
+        .filter(|(present, _)| present.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_slice())
+        .collect();
+    (!values.is_empty()).then(|| values.join(&b", "[..]))
+}

@@ -1,0 +1,61 @@
+//! Policies through their real shapes: JSON, resource, draft, policy, compiled, bytes, and compiled again.
+
+use anyhow::{Context, Result, bail};
+use corsward_operator::api::v1alpha1::CorsPolicy;
+use corsward_operator::{convert, judge::FullJudge};
+use corsward_policy::draft::Closeness;
+use corsward_policy::wire::{self, Envelope, OnInvalid};
+use corsward_policy::{Compiled, Draft, Policy, PolicyId, validate};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// What a proxy runs for these `CorsPolicy` objects, and the text by which it got there.
+///
+/// # Errors
+///
+/// When an object has another shape, is refused, or does not survive the wire.
+pub fn compile(objects: &[&Value]) -> Result<(String, Compiled)> {
+    let policies: Vec<Policy> =
+        objects.iter().map(|object| policy(object)).collect::<Result<_>>()?;
+    let policies: Vec<&Policy> = policies.iter().collect();
+    let text = wire::encode(&corsward_policy::compile(&policies));
+    let Ok(decoded) = wire::decode(&text) else {
+        bail!("what was encoded does not decode: {text}");
+    };
+    Ok((text, decoded))
+}
+
+/// The envelope around a compiled form, as the file publisher writes it.
+#[must_use]
+pub fn envelope(compiled: String, on_invalid: OnInvalid) -> String {
+    Envelope { digest: digest(&compiled), on_invalid, compiled }.encode()
+}
+
+/// `sha256:` and the digest of a compiled form.
+#[must_use]
+pub fn digest(compiled: &str) -> String {
+    let hex: String =
+        Sha256::digest(compiled.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// The valid policy that an object is.
+fn policy(object: &Value) -> Result<Policy> {
+    let draft = draft(object).with_context(|| format!("in {object}"))?;
+    let validated = validate(&draft, &FullJudge);
+    let findings: Vec<String> = validated.findings.iter().map(ToString::to_string).collect();
+    validated.policy.with_context(|| format!("`{}` is refused: {findings:#?}", draft.id))
+}
+
+/// The draft of an object, its target and age included, as the Kubernetes source reads them.
+fn draft(object: &Value) -> Result<Draft> {
+    let policy: CorsPolicy = serde_json::from_value(object.clone())?;
+    let id = PolicyId {
+        namespace: policy.metadata.namespace.clone().unwrap_or_default(),
+        name: policy.metadata.name.clone().unwrap_or_default(),
+    };
+    let targeted = policy.spec.selector.is_some() || !policy.spec.target_refs.is_empty();
+    let closeness = if targeted { Closeness::Workload } else { Closeness::Namespace };
+    let created = policy.metadata.creation_timestamp.as_ref().map(|time| time.0.as_second());
+    Ok(Draft { created, ..convert::draft(&id, &policy.spec, closeness) })
+}

@@ -1,0 +1,108 @@
+//! Suite: policies that live together in one proxy, and the cases that try them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Map, Value, json};
+
+use crate::case::Case;
+use crate::{corpus, vectors};
+
+/// A file of policies and cases.
+#[derive(Clone, Debug)]
+pub struct Suite {
+    /// The file's name without its ending.
+    pub name: String,
+    /// Its `CorsPolicy` objects.
+    pub policies: Vec<Value>,
+    /// Its cases.
+    pub cases: Vec<Case>,
+    /// Whether its policies cover hosts of others, so that no other suite may be in the same proxy.
+    pub alone: bool,
+}
+
+// === impl Suite ===
+
+impl Suite {
+    /// Every suite of this repository.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read or is no suite.
+    pub fn all() -> Result<Vec<Self>> {
+        let mut suites = Vec::new();
+        for file in files("vectors", "json")? {
+            suites.push(read(&file, vectors::parse)?);
+        }
+        for file in files("corpus", "toml")? {
+            suites.push(read(&file, corpus::parse)?);
+        }
+        Ok(suites)
+    }
+
+    /// The suites in groups that fit into one proxy each: the sociable ones together, the others alone.
+    #[must_use]
+    pub fn groups(suites: &[Self]) -> Vec<Vec<&Self>> {
+        let (alone, together): (Vec<&Self>, Vec<&Self>) =
+            suites.iter().partition(|suite| suite.alone);
+        std::iter::once(together).chain(alone.into_iter().map(|suite| vec![suite])).collect()
+    }
+}
+
+/// A `CorsPolicy` of a suite: where it says no `hostnames`, it covers `<name>.<suite>.test`.
+#[must_use]
+pub fn policy(suite: &str, name: &str, mut spec: Map<String, Value>) -> Value {
+    let mut metadata = json!({ "namespace": suite, "name": name });
+    if let Some(Value::Object(written)) = spec.remove("metadata") {
+        for (key, value) in written {
+            metadata[key] = value;
+        }
+    }
+    spec.entry("hostnames").or_insert_with(|| json!([host(suite, name)]));
+    json!({
+        "apiVersion": "corsward.io/v1alpha1",
+        "kind": "CorsPolicy",
+        "metadata": metadata,
+        "spec": spec,
+    })
+}
+
+/// The host that a suite's policy covers.
+#[must_use]
+pub fn host(suite: &str, policy: &str) -> String {
+    format!("{policy}.{suite}.test")
+}
+
+/// The folder of the tests.
+#[must_use]
+pub fn folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(directory: &str, ending: &str) -> Result<Vec<PathBuf>> {
+    let directory = folder().join(directory);
+    let mut files = Vec::new();
+    for entry in
+        fs::read_dir(&directory).with_context(|| format!("read {}", directory.display()))?
+    {
+        let path = entry?.path();
+        if path.extension().is_some_and(|found| found == ending) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(file: &Path, parse: impl FnOnce(&str, &str) -> Result<Suite>) -> Result<Suite> {
+    let name = file.file_stem().and_then(|stem| stem.to_str()).context("a file has a name")?;
+    let text = fs::read_to_string(file)?;
+    let suite = parse(name, &text).with_context(|| format!("in {}", file.display()))?;
+    let mut names: Vec<&str> = suite.cases.iter().map(|case| case.name.as_str()).collect();
+    names.sort_unstable();
+    for pair in names.windows(2) {
+        ensure!(pair[0] != pair[1], "{}: two cases are called `{}`", file.display(), pair[0]);
+    }
+    Ok(suite)
+}

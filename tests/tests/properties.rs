@@ -1,0 +1,276 @@
+//! Laws that hold for every policy and every request.
+
+use corsward_policy::draft::{
+    Closeness, CorsDraft, Diagnostics, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft,
+    UpstreamCorsHeaders,
+};
+use corsward_policy::validate::NoJudge;
+use corsward_policy::{Compiled, Draft, Policy, PolicyId, compile, validate, wire};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+#[path = "../../policy/fuzz/laws.rs"]
+#[allow(dead_code, reason = "the regressions use the rest")]
+mod laws;
+
+use laws::Any;
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_parsed_origin_prints_back_to_itself(origin in origin_text()) {
+        laws::origin_round_trip(origin.as_bytes());
+    }
+
+    #[test]
+    fn a_parsed_pattern_prints_back_to_itself_and_accepts_exactly_its_origin(text in pattern_text()) {
+        laws::pattern_self(text.as_bytes());
+    }
+
+    #[test]
+    fn an_exact_pattern_accepts_an_origin_if_and_only_if_it_is_the_same(
+        pattern in origin_text(),
+        origin in origin_text(),
+    ) {
+        let draft = laws::policy_of(&[&pattern]);
+        if let Some(policy) = validate(&draft, &NoJudge).policy {
+            let compiled = compile(&[&policy]);
+            // Texts of this strategy are in normal form or malformed.
+            let both_parse = corsward_policy::origin::Origin::parse(origin.as_bytes()).is_some();
+            let want = both_parse && pattern.eq_ignore_ascii_case(&origin);
+            prop_assert_eq!(laws::shares_with(&compiled, origin.as_bytes()), want);
+        }
+    }
+
+    #[test]
+    fn a_decision_shares_with_the_requests_origin_or_anyone_and_never_anyone_with_credentials(
+        drafts in vec(draft(), 1..6),
+        request in any_request(),
+    ) {
+        laws::check(&compiled(&drafts), &request, &request);
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..300)) {
+        laws::origin_round_trip(&bytes);
+        laws::pattern_self(&bytes);
+        laws::wire_decode(&bytes);
+        laws::decide_laws(&bytes);
+    }
+
+    #[test]
+    fn what_is_encoded_decodes_to_the_same(drafts in vec(draft(), 0..6), request in any_request()) {
+        let compiled = compiled(&drafts);
+        let text = wire::encode(&compiled);
+        let decoded = wire::decode(&text).expect("what was encoded decodes");
+        prop_assert_eq!(wire::encode(&decoded), text);
+        let ours = laws::edited(&corsward_policy::decide(&compiled, &request), &request);
+        let theirs = laws::edited(&corsward_policy::decide(&decoded, &request), &request);
+        prop_assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn equal_policies_in_any_order_give_equal_bytes(drafts in vec(draft(), 0..6), turn in 0_usize..6) {
+        let drafts = named(&drafts);
+        let mut turned = drafts.clone();
+        turned.rotate_left(turn % drafts.len().max(1));
+        turned.reverse();
+        prop_assert_eq!(wire::encode(&compiled(&drafts)), wire::encode(&compiled(&turned)));
+    }
+
+    #[test]
+    fn a_truncated_configuration_is_refused(drafts in vec(draft(), 1..4), cut in any::<prop::sample::Index>()) {
+        let text = wire::encode(&compiled(&drafts));
+        let cut = cut.index(text.len());
+        if let Some(part) = text.get(..cut) {
+            prop_assert!(wire::decode(part).is_err());
+        }
+    }
+}
+
+/// Everything that is valid among `drafts`, compiled; each under its own name.
+fn compiled(drafts: &[Draft]) -> Compiled {
+    let policies: Vec<Policy> =
+        named(drafts).iter().filter_map(|draft| validate(draft, &NoJudge).policy).collect();
+    compile(&policies.iter().collect::<Vec<_>>())
+}
+
+/// Names tell policies apart; those already named stay as they are.
+fn named(drafts: &[Draft]) -> Vec<Draft> {
+    let name = |(at, draft): (usize, &Draft)| {
+        let mut draft = draft.clone();
+        if draft.id.name.is_empty() {
+            draft.id = PolicyId { namespace: "ns".into(), name: format!("p{at}") };
+        }
+        draft
+    };
+    drafts.iter().enumerate().map(name).collect()
+}
+
+fn host() -> impl Strategy<Value = String> {
+    prop_oneof![
+        select(vec!["a.example", "b.example", "x.a.example", "localhost", "10.0.0.1", "[::1]"])
+            .prop_map(str::to_owned),
+        "[a-z]{1,3}(\\.[a-z0-9-]{1,4}){0,2}",
+    ]
+}
+
+fn origin_text() -> impl Strategy<Value = String> {
+    let scheme = select(vec!["https", "http", "app"]);
+    let port = select(vec!["", "", ":8443", ":3000", ":443", ":80"]);
+    (scheme, host(), port).prop_map(|(scheme, host, port)| format!("{scheme}://{host}{port}"))
+}
+
+fn pattern_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        origin_text(),
+        host().prop_map(|host| format!("https://*.{host}")),
+        host().prop_map(|host| format!("https://pr-*--x.{host}:*")),
+        host().prop_map(|host| format!("HTTPS://{}:443", host.to_ascii_uppercase())),
+        select(vec!["*", "null", "https://*", "http://10.0.*.*:*", "http://[0:0::1]:80"])
+            .prop_map(str::to_owned),
+        "[!-~]{0,20}",
+    ]
+}
+
+fn list(words: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
+    subsequence(words, 0..=words.len())
+        .prop_map(|words| words.into_iter().map(str::to_owned).collect())
+}
+
+fn cors() -> impl Strategy<Value = CorsDraft> {
+    let dangers: Vec<String> = [
+        "AnyOriginWithCredentials",
+        "InsecureOriginWithCredentials",
+        "PublicSuffixSubdomains",
+        "NullOriginWithCredentials",
+        "UnboundedRegexWithCredentials",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    (
+        prop_oneof![Just(vec!["*".to_owned()]), vec(pattern_text(), 0..4)],
+        list(&[r"https://[a-z]+\.example", r"https://.*\.a\.example:\d+"]),
+        list(&["*", "PUT", "patch", "X-Y"]),
+        list(&["*", "X-A", "authorization"]),
+        list(&["*", "x-b"]),
+        any::<bool>(),
+        prop::option::of(0_i64..100_000),
+    )
+        .prop_map(
+            move |(
+                allow_origins,
+                allow_origin_regexes,
+                allow_methods,
+                allow_headers,
+                expose_headers,
+                allow_credentials,
+                max_age,
+            )| CorsDraft {
+                allow_origins,
+                allow_origin_regexes,
+                allow_methods,
+                allow_headers,
+                expose_headers,
+                allow_credentials,
+                max_age,
+                dangerously_allow: dangers.clone(),
+            },
+        )
+}
+
+fn disallowed_requests() -> impl Strategy<Value = DisallowedRequests> {
+    select(vec![DisallowedRequests::Forward, DisallowedRequests::Reject])
+}
+
+fn rule() -> impl Strategy<Value = RuleDraft> {
+    (
+        select(vec![PathType::Exact, PathType::PathPrefix]),
+        select(vec!["/", "/a", "/a/b", "/c/"]),
+        prop::option::of(cors()),
+        prop::option::of(disallowed_requests()),
+    )
+        .prop_map(|(path_type, path_value, cors, disallowed_requests)| RuleDraft {
+            path_type,
+            path_value: path_value.into(),
+            cors,
+            disallowed_requests,
+            trusted_origins: None,
+        })
+}
+
+prop_compose! {
+    fn draft()(
+        cors in prop::option::of(cors()),
+        rules in vec(rule(), 0..3),
+        hostnames in list(&["*", "*.test", "p1.test"]),
+        disallowed_requests in disallowed_requests(),
+        trusted_origins in list(&["https://a.example"]),
+        mode in select(vec![Mode::Active, Mode::Active, Mode::DryRun, Mode::Off]),
+        on_failure in select(vec![OnFailure::Explain, OnFailure::Reject, OnFailure::Ignore, OnFailure::Forward]),
+        success_status in select(vec![None, Some(200), Some(204)]),
+        keep in any::<bool>(),
+        told in any::<bool>(),
+        closeness in select(vec![Closeness::Cluster, Closeness::Namespace, Closeness::Workload]),
+        created in prop::option::of(0_i64..3),
+    ) -> Draft {
+        Draft {
+            id: PolicyId::default(),
+            hostnames,
+            cors,
+            rules,
+            disallowed_requests,
+            trusted_origins,
+            mode,
+            on_failure,
+            success_status,
+            upstream_cors_headers: if keep { UpstreamCorsHeaders::Keep } else { UpstreamCorsHeaders::Replace },
+            diagnostics: if told { Diagnostics::Header } else { Diagnostics::None },
+            closeness,
+            created,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_request()(
+        origin in prop::option::of(prop_oneof![
+            origin_text().prop_map(String::into_bytes),
+            select(vec![&b"null"[..], b"*", b"", b"https://a.example,https://a.example"]).prop_map(<[u8]>::to_vec),
+            vec(any::<u8>(), 0..20),
+        ]),
+        method in select(vec!["GET", "OPTIONS", "OPTIONS", "POST"]),
+        path in select(vec!["/", "/a", "/a/b/c", "//a", "/x/..%2fa", "/c/", "*", ""]),
+        host in select(vec!["p1.test", "x.test", "elsewhere", "", "[::1]:80"]),
+        acrm in select(vec!["", "PUT", "patch", "P T", "GET"]),
+        acrh in select(vec!["", "x-a", "authorization, x-c", "x a,,"]),
+        more in btree_map(
+            select(vec!["sec-fetch-site", "x-forwarded-proto", ":scheme", "upgrade", "cookie"]),
+            select(vec!["same-origin", "cross-site", "https", "http", "websocket", "x"]),
+            0..4,
+        ),
+        answers in btree_map(
+            select(vec!["vary", "access-control-allow-origin", "access-control-allow-methods", ":status"]),
+            select(vec!["*", "Origin", "Accept, origin", "https://a.example", "200", ",,"]),
+            0..4,
+        ),
+    ) -> Any {
+        let mut fields = std::collections::BTreeMap::from([
+            (":method", method), (":path", path), (":authority", host),
+        ]);
+        for (name, value) in [("access-control-request-method", acrm), ("access-control-request-headers", acrh)] {
+            if !value.is_empty() {
+                fields.insert(name, value);
+            }
+        }
+        fields.extend(more);
+        let bytes = |(name, value): (&'static str, &str)| (name, value.as_bytes().to_vec());
+        Any {
+            origin,
+            fields: fields.into_iter().map(bytes).collect(),
+            answers: answers.into_iter().map(bytes).collect(),
+        }
+    }
+}
