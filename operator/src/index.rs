@@ -185,17 +185,23 @@ impl Entry {
     }
 }
 
-/// The generation of an object, counted here where its source does not count.
+/// The generation of an object, counted here where its source does not count. A text that cannot be read counts for nothing.
 fn generation(object: &Object, previous: Option<&Entry>, in_force: Option<&InForce>) -> i64 {
+    let old = in_force.map(|in_force| (in_force.generation, &*in_force.spec));
     let known = match previous {
-        Some(previous) => Some((previous.generation, previous.object.spec())),
-        None => in_force.map(|in_force| (in_force.generation, Some(&*in_force.spec))),
+        Some(previous) => {
+            let spec = previous.object.spec().or(old.map(|(_, spec)| spec));
+            Some((previous.generation, spec))
+        }
+        None => old.map(|(generation, spec)| (generation, Some(spec))),
     };
     match (object.generation, known) {
         (Some(generation), _) => generation,
         (None, None) => 1,
-        (None, Some((generation, spec))) if spec == object.spec() => generation,
-        (None, Some((generation, _))) => generation.saturating_add(1),
+        (None, Some((generation, known))) => match object.spec() {
+            Some(spec) if Some(spec) != known => generation.saturating_add(1),
+            _ => generation,
+        },
     }
 }
 
@@ -312,6 +318,10 @@ mod tests {
         assert_eq!(generation(&index), 1);
         index.apply(Object { place: Some("renamed.yaml".into()), ..object("a", &GOOD) });
         assert_eq!(generation(&index), 1, "a rename writes nothing");
+        carry_out(&mut index);
+        index.apply(unreadable("a"));
+        index.apply(object("a", &GOOD));
+        assert_eq!(generation(&index), 1, "nor does a file while it is half written");
         index.apply(object("a", &REFUSED));
         assert_eq!(generation(&index), 2);
         index.apply(Object { generation: Some(9), ..object("a", &GOOD) });

@@ -1,0 +1,99 @@
+//! What survives the operator, and what does not.
+
+use std::fs;
+
+use crate::rig::{Place, identity, policy};
+
+const ONE: &str = "https://one.example";
+const REFUSED: &str = "https://one.example/path";
+
+#[test]
+fn a_restart_without_a_change_writes_nothing() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", ONE));
+    let operator = place.start();
+    place.wait_for_published(&["a"]);
+    assert_eq!(operator.stop("-TERM"), Some(0));
+    let files = [place.published_file(), place.state_file()];
+    let before = files.each_ref().map(|file| identity(file));
+    let operator = place.start();
+    operator.wait_for_in_force("a", 1);
+    assert_eq!(files.each_ref().map(|file| identity(file)), before);
+    assert_eq!(operator.stop("-INT"), Some(0));
+    assert_eq!(files.each_ref().map(|file| identity(file)), before);
+}
+
+#[test]
+fn what_was_accepted_stays_in_force_though_its_text_was_refused_while_nobody_looked() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", ONE));
+    let operator = place.start();
+    let before = place.wait_for_published(&["a"]);
+    operator.stop("-KILL");
+    place.write("a.yaml", &policy("a", REFUSED));
+    let operator = place.start();
+    let said = operator.wait_for_refused("a");
+    assert_eq!((&said["generation"], &said["inForce"]["generation"]), (&2.into(), &1.into()));
+    assert_eq!(place.wait_for_published(&["a"]), before);
+}
+
+#[test]
+fn what_was_refused_stays_as_it_was_through_several_restarts() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", ONE));
+    let operator = place.start();
+    let before = place.wait_for_published(&["a"]);
+    place.write("a.yaml", &policy("a", REFUSED));
+    operator.wait_for_refused("a");
+    operator.stop("-KILL");
+    for _ in 0..2 {
+        let operator = place.start();
+        assert_eq!(operator.wait_for_refused("a")["inForce"]["generation"], 1);
+        assert_eq!(place.wait_for_published(&["a"]), before);
+        operator.stop("-TERM");
+    }
+}
+
+#[test]
+fn a_file_that_became_unreadable_while_nobody_looked_withdraws_nothing() {
+    let place = Place::new();
+    place.write("both.yaml", &[policy("a", ONE), policy("b", ONE)].join("---\n"));
+    let operator = place.start();
+    let before = place.wait_for_published(&["a", "b"]);
+    operator.stop("-TERM");
+    place.write("both.yaml", "spec: [");
+    let operator = place.start();
+    operator.wait_for_refused("a");
+    operator.wait_for_refused("b");
+    assert_eq!(place.wait_for_published(&["a", "b"]), before);
+}
+
+#[test]
+fn a_policy_deleted_while_nobody_looked_is_gone() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", ONE));
+    let operator = place.start();
+    place.wait_for_published(&["a"]);
+    operator.stop("-TERM");
+    place.remove("a.yaml");
+    let operator = place.start();
+    place.wait_for_published(&[]);
+    place.write("a.yaml", &policy("a", REFUSED));
+    assert!(operator.wait_for_refused("a")["inForce"].is_null(), "nor does its memory come back");
+}
+
+#[test]
+fn a_corrupt_state_file_is_said_and_replaced() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", ONE));
+    place.start().stop("-TERM");
+    for garbage in ["", "{\"version\": 1", "\u{0}\u{1}"] {
+        fs::write(place.state_file(), garbage).unwrap();
+        let mut operator = place.start();
+        operator.wait_for_in_force("a", 1);
+        let said = operator.said("starting without a memory of what was in force");
+        assert_eq!(said.len(), 1, "{garbage:?}");
+        operator.stop("-TERM");
+        assert!(fs::read_to_string(place.state_file()).unwrap().contains(ONE), "{garbage:?}");
+    }
+}

@@ -1,0 +1,95 @@
+//! `validate`, and what else prints and exits.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::rig::{Place, corsward, policy};
+
+const ONE: &str = "https://one.example";
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[test]
+fn the_exit_code_is_the_worst_of_all_files() {
+    let place = Place::new();
+    place.write("good.yaml", &policy("good", ONE));
+    place.write("refused.yaml", &policy("refused", "https://one.example/path"));
+    place.write("broken.yaml", "spec: [");
+    place.write("other.yaml", "kind: Other\n");
+    place.write("twice.yaml", &policy("good", "https://two.example"));
+    let path = |name: &str| place.policies().join(name).display().to_string();
+    for (why, files, want) in [
+        ("accepted, with hints", vec!["good.yaml"], 0),
+        ("nothing of ours", vec!["other.yaml"], 0),
+        ("refused", vec!["good.yaml", "refused.yaml"], 1),
+        ("one name, two texts", vec!["good.yaml", "twice.yaml"], 1),
+        ("no YAML", vec!["refused.yaml", "broken.yaml"], 2),
+        ("no file", vec!["good.yaml", "missing.yaml"], 2),
+        ("a folder with all of it", vec![""], 2),
+    ] {
+        let files: Vec<String> = files.into_iter().map(path).collect();
+        let args: Vec<&str> =
+            ["validate"].into_iter().chain(files.iter().map(String::as_str)).collect();
+        let output = corsward(&args, "");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(want), "{why}: {said}");
+    }
+}
+
+#[test]
+fn a_line_says_where_who_and_what() {
+    let refused = policy("a", "https://one.example/path");
+    let output = corsward(&["validate", "-"], &refused);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let line = said.lines().next().unwrap();
+    assert!(line.starts_with("-: shop/a: CORS-E"), "{line}");
+    assert!(line.contains(" refusal spec.cors.allowOrigins[0]: "), "{line}");
+}
+
+#[test]
+fn programs_get_json() {
+    let refused = policy("a", "https://one.example/path");
+    let output = corsward(&["validate", "-o", "json", "-"], &refused);
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said[0]["file"], "-");
+    assert_eq!(said[0]["policy"], "shop/a");
+    assert_eq!(said[0]["severity"], "refusal");
+    assert_eq!(said[0]["field"], "spec.cors.allowOrigins[0]");
+    let output = corsward(&["validate", "-o", "json", "-"], "");
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), Value::Array(Vec::new()));
+}
+
+#[test]
+fn every_example_is_accepted() {
+    let mut count = 0;
+    for entry in fs::read_dir(repository().join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let output = corsward(&["validate", path.to_str().unwrap()], "");
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(0), "{}: {said}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 5, "{count} examples");
+}
+
+#[test]
+fn the_committed_definition_is_what_the_binary_prints() {
+    let committed = fs::read(repository().join("crds/corspolicies.yaml")).unwrap();
+    let printed = corsward(&["crd"], "").stdout;
+    assert!(committed == printed, "out of date: run `cargo xtask generate` and commit the change");
+}
+
+#[test]
+fn help_and_completions_are_there() {
+    let help = String::from_utf8(corsward(&["--help"], "").stdout).unwrap();
+    assert!(help.contains("corsward-operator run --source dir:policies"), "{help}");
+    let completions = String::from_utf8(corsward(&["completions", "bash"], "").stdout).unwrap();
+    assert!(completions.contains("corsward-operator"));
+}
