@@ -1,50 +1,119 @@
 //! Every case of the vectors and of the corpus through a real Envoy.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use corsward_tests::judge::{judge, report};
-use corsward_tests::stand::Stand;
+use corsward_tests::stand::{self, Stand};
 use corsward_tests::suite::{self, Suite};
+use serde_json::Value;
+use tempfile::TempDir;
+use xtask::process::Process;
 
 #[test]
 fn every_case_is_answered_by_envoy_as_it_should_be() {
     let suites = Suite::all().unwrap();
-    let skips = skips();
     let mut stand = Stand::plan().unwrap().start().unwrap();
-    let mut reports = Vec::new();
-    let (mut cases, mut skipped) = (0, 0);
+    let mut tally = Tally::skipping(&["envoy"]);
     for group in Suite::groups(&suites) {
         let objects: Vec<_> = group.iter().flat_map(|suite| &suite.policies).collect();
         stand.configure(&objects).unwrap();
-        for case in group.iter().flat_map(|suite| &suite.cases) {
-            if let Some(reason) = skips.get(&case.id()) {
-                println!("skipped: {}: {reason}", case.id());
-                skipped += 1;
-                continue;
-            }
-            let answer = stand.answer(case).unwrap_or_else(|e| panic!("{}: {e:#}", case.id()));
-            let wrong = judge(case, &answer);
-            if !wrong.is_empty() {
-                reports.push(report(case, &answer, &wrong));
-            }
-            cases += 1;
-        }
+        tally.run(&stand, &group);
     }
-    println!("{cases} cases through Envoy, {skipped} skipped, {} wrong", reports.len());
     stand.ensure_healthy().unwrap();
-    assert!(reports.is_empty(), "{} of {cases} cases:\n\n{}", reports.len(), reports.join("\n"));
+    tally.finish();
+}
+
+#[test]
+fn every_case_is_answered_alike_when_the_operator_publishes_a_folder() {
+    let suites = Suite::all().unwrap();
+    let groups = Suite::groups(&suites);
+    let together = &groups[0];
+    let folder = TempDir::new().unwrap();
+    for object in together.iter().flat_map(|suite| &suite.policies) {
+        write(folder.path(), object);
+    }
+    let mut stand = Stand::plan().unwrap().start().unwrap();
+    let sentinel = stand.sentinel();
+    write(folder.path(), &sentinel);
+    let mut operator = operator(folder.path(), stand.directory());
+    stand.await_sentinel(&sentinel).unwrap();
+    let mut tally = Tally::skipping(&["envoy", "operator"]);
+    tally.run(&stand, together);
+    stand.ensure_healthy().unwrap();
+    operator.stop(Duration::from_secs(30)).unwrap();
+    tally.finish();
 }
 
 #[test]
 fn whatever_is_skipped_exists() {
     let suites = Suite::all().unwrap();
-    for id in skips().keys() {
+    for id in skips("envoy").keys().chain(skips("operator").keys()) {
         assert!(suites.iter().flat_map(|suite| &suite.cases).any(|case| case.id() == *id), "{id}");
     }
 }
 
-/// Cases that Envoy cannot run, with the reason.
-fn skips() -> BTreeMap<String, String> {
-    let file = suite::folder().join("skips/envoy.toml");
-    toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+/// What came of the cases so far.
+struct Tally {
+    skips: BTreeMap<String, String>,
+    answered: usize,
+    skipped: usize,
+    reports: Vec<String>,
+}
+
+impl Tally {
+    fn skipping(machines: &[&str]) -> Self {
+        let skips = machines.iter().flat_map(|machine| skips(machine)).collect();
+        Self { skips, answered: 0, skipped: 0, reports: Vec::new() }
+    }
+
+    fn run(&mut self, stand: &Stand, suites: &[&Suite]) {
+        for case in suites.iter().flat_map(|suite| &suite.cases) {
+            if let Some(reason) = self.skips.get(&case.id()) {
+                println!("skipped: {}: {reason}", case.id());
+                self.skipped += 1;
+                continue;
+            }
+            let answer = stand.answer(case).unwrap_or_else(|e| panic!("{}: {e:#}", case.id()));
+            let wrong = judge(case, &answer);
+            if !wrong.is_empty() {
+                self.reports.push(report(case, &answer, &wrong));
+            }
+            self.answered += 1;
+        }
+    }
+
+    fn finish(self) {
+        let Self { skips: _, answered, skipped, reports } = self;
+        println!("{answered} cases through Envoy, {skipped} skipped, {} wrong", reports.len());
+        assert!(reports.is_empty(), "{} of {answered}:\n\n{}", reports.len(), reports.join("\n"));
+    }
+}
+
+/// Cases that a machine cannot run, with the reason.
+fn skips(machine: &str) -> BTreeMap<String, String> {
+    let file = suite::folder().join("skips").join(format!("{machine}.toml"));
+    toml::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+}
+
+fn write(folder: &Path, object: &Value) {
+    let word = |key: &str| object["metadata"][key].as_str().unwrap();
+    let file = folder.join(format!("{}.{}.json", word("namespace"), word("name")));
+    fs::write(file, object.to_string()).unwrap();
+}
+
+fn operator(policies: &Path, published: &Path) -> Process {
+    let mut command = Command::new(xtask::build::operator().unwrap());
+    command
+        .args(["run", "--source", &format!("dir:{}", policies.display())])
+        .args(["--publish", &format!("file:{}", published.display())])
+        .arg("--module")
+        .arg(stand::module().unwrap())
+        .args(["--admin", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    Process::spawn("the operator", command).unwrap()
 }
