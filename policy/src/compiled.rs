@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::draft::{
     Closeness, Diagnostics, DisallowedRequests, OnFailure, PolicyId, UpstreamCorsHeaders,
 };
-use crate::hash::Set;
 use crate::header_name::HeaderName;
+use crate::keyed::Keyed;
 use crate::method::Method;
 use crate::origin_set::OriginSet;
 use crate::pattern::OriginPattern;
-use crate::policy::{Cors, Names};
+use crate::policy::Cors;
 use crate::scope::{HostPattern, PathMatch};
 use crate::table::Table;
 
@@ -76,7 +76,7 @@ pub struct CompiledCors {
 #[derive(Clone, Debug)]
 pub(crate) struct NameSet {
     pub(crate) any: bool,
-    named: Set<Box<[u8]>>,
+    named: Keyed<()>,
     pub(crate) joined: Option<Box<[u8]>>,
 }
 
@@ -160,15 +160,12 @@ impl CompiledCors {
     /// Compiles a block whose lists are sorted.
     pub(crate) fn new(source: Cors) -> Self {
         let origins = OriginSet::new(&source.origins, &source.regexes);
-        let Names { any, named } = &source.expose;
-        let expose = join(*any, named.iter().map(HeaderName::as_str));
+        let expose = join(source.expose.any, &header_names(&source.expose.named));
+        let headers = NameSet::new(source.headers.any, &header_names(&source.headers.named));
         // `*` covers every method beside it, but not every header: `*, authorization` says more than `*`.
-        let methods = match &source.methods {
-            Names { any: true, .. } => NameSet::new(true, std::iter::empty()),
-            Names { any: false, named } => NameSet::new(false, named.iter().map(Method::as_str)),
-        };
-        let Names { any, named } = &source.headers;
-        let headers = NameSet::new(*any, named.iter().map(HeaderName::as_str));
+        let methods: Vec<&str> = source.methods.named.iter().map(Method::as_str).collect();
+        let methods =
+            NameSet::new(source.methods.any, if source.methods.any { &[] } else { &methods });
         let max_age = source.max_age.map(|seconds| seconds.to_string().into_bytes().into());
         Self { source, origins, methods, headers, expose, max_age }
     }
@@ -177,18 +174,28 @@ impl CompiledCors {
 // === impl NameSet ===
 
 impl NameSet {
-    fn new<'n>(any: bool, named: impl Iterator<Item = &'n str> + Clone) -> Self {
-        let joined = join(any, named.clone());
-        Self { any, named: named.map(|name| name.as_bytes().into()).collect(), joined }
+    fn new(any: bool, names: &[&str]) -> Self {
+        let mut set = Self { any, named: Keyed::default(), joined: join(any, names) };
+        for name in names {
+            set.named.entry(name.as_bytes(), || ());
+        }
+        set
     }
 
     pub(crate) fn names(&self, name: &[u8]) -> bool {
-        self.named.contains(name)
+        self.named.get(name).is_some()
     }
 }
 
 /// A list-based field value, `*` first; `None` for an empty list, which is never sent.
-fn join<'n>(any: bool, named: impl Iterator<Item = &'n str>) -> Option<Box<[u8]>> {
-    let all: Vec<&str> = any.then_some("*").into_iter().chain(named).collect();
+fn join(any: bool, names: &[&str]) -> Option<Box<[u8]>> {
+    let mut all = names.to_vec();
+    if any {
+        all.insert(0, "*");
+    }
     (!all.is_empty()).then(|| all.join(", ").into_bytes().into())
+}
+
+fn header_names(names: &[HeaderName]) -> Vec<&str> {
+    names.iter().map(HeaderName::as_str).collect()
 }

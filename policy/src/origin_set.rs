@@ -1,6 +1,6 @@
 //! `OriginSet`: the origins a block allows, found in time that does not grow with their number.
 
-use crate::hash::{Map, Set};
+use crate::keyed::Keyed;
 use crate::limits::{MAX_HOST_LEN, MAX_ORIGIN_LEN};
 use crate::origin::{HostKind, Origin};
 use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
@@ -12,12 +12,10 @@ use crate::trie::Trie;
 pub(crate) struct OriginSet {
     any: bool,
     null: bool,
-    /// Serialized origins: the request's bytes are the key.
-    exact: Set<Box<[u8]>>,
-    /// `scheme://host`, for any port.
-    any_port: Set<Box<[u8]>>,
-    /// Everything with a star in its host, by scheme.
-    wildcards: Map<Box<[u8]>, Wildcards>,
+    /// Hosts without a star, by `scheme://host`: the request's own bytes.
+    exact: Keyed<Ports>,
+    /// Hosts with a star, by scheme.
+    wildcards: Keyed<Wildcards>,
     regexes: Vec<OriginRegex>,
 }
 
@@ -26,7 +24,7 @@ pub(crate) struct OriginSet {
 struct Wildcards {
     any_host: Ports,
     /// The fixed octets.
-    ipv4: Map<Box<[u8]>, Ports>,
+    ipv4: Keyed<Ports>,
     /// By the labels right of the star's label, from the right.
     names: Trie<Rest>,
 }
@@ -44,14 +42,15 @@ struct Affixes {
     prefix_len: usize,
     suffix_len: usize,
     /// Prefix and suffix, joined.
-    ports: Map<Box<[u8]>, Ports>,
+    ports: Keyed<Ports>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Ports {
     any: bool,
     default: bool,
-    numbers: Set<u16>,
+    // INVARIANT: sorted, unique.
+    numbers: Vec<u16>,
 }
 
 // === impl OriginSet ===
@@ -83,12 +82,10 @@ impl OriginSet {
     pub(crate) fn accepts(&self, origin: &Origin<'_>) -> bool {
         // Opaque hosts compare case-insensitively: look up what the pattern's normal form would be.
         let mut lower = [0; MAX_ORIGIN_LEN];
-        let raw = origin.as_str().as_bytes();
+        let raw = origin.as_str().as_bytes().get(..origin.len_without_port()).unwrap_or_default();
         let key = if origin.has_upper_case() { to_lower(raw, &mut lower) } else { raw };
-        let without_port = key.get(..origin.len_without_port()).unwrap_or_default();
         self.any
-            || self.exact.contains(key)
-            || self.any_port.contains(without_port)
+            || self.exact.get(key).is_some_and(|ports| ports.accept(origin))
             || self.accepts_wildcard(origin)
             || self.regexes.iter().any(|regex| regex.accepts(origin.as_str()))
     }
@@ -98,19 +95,12 @@ impl OriginSet {
     }
 
     fn insert(&mut self, pattern: &TuplePattern) {
-        let text = pattern.to_string().into_bytes().into_boxed_slice();
-        match (pattern.host(), pattern.port()) {
-            (HostShape::Exact(host), PortPattern::Any) => {
-                let key = format!("{}://{host}", pattern.scheme());
-                self.any_port.insert(key.into_bytes().into());
-            }
-            (HostShape::Exact(_), _) => {
-                self.exact.insert(text);
-            }
-            (shape, port) => {
-                let scheme = pattern.scheme().as_bytes().into();
-                self.wildcards.entry(scheme).or_default().insert(shape, port);
-            }
+        let scheme = pattern.scheme();
+        if let HostShape::Exact(host) = pattern.host() {
+            let key = format!("{scheme}://{host}");
+            Ports::insert(self.exact.entry(key.as_bytes(), Ports::default), pattern.port());
+        } else if let Some(set) = self.wildcards.entry(scheme.as_bytes(), Wildcards::default) {
+            set.insert(pattern.host(), pattern.port());
         }
     }
 }
@@ -122,13 +112,11 @@ impl Wildcards {
         match shape {
             // Exact hosts are looked up whole, before any wildcard.
             HostShape::Exact(_) => {}
-            HostShape::Any => self.any_host.insert(port),
-            HostShape::Ipv4(fixed) => {
-                self.ipv4.entry(fixed.as_slice().into()).or_default().insert(port);
-            }
+            HostShape::Any => Ports::insert(Some(&mut self.any_host), port),
+            HostShape::Ipv4(fixed) => Ports::insert(self.ipv4.entry(fixed, Ports::default), port),
             HostShape::Subdomains(rest) => {
                 if let Some(rest) = self.names.entry(labels(rest), Rest::default) {
-                    rest.subdomains.insert(port);
+                    Ports::insert(Some(&mut rest.subdomains), port);
                 }
             }
             HostShape::Label { prefix, suffix, rest } => {
@@ -181,11 +169,11 @@ impl Rest {
         let at = self.labels.iter().position(|a| (a.prefix_len, a.suffix_len) == lens);
         let at = at.unwrap_or_else(|| {
             let (prefix_len, suffix_len) = lens;
-            self.labels.push(Affixes { prefix_len, suffix_len, ports: Map::default() });
+            self.labels.push(Affixes { prefix_len, suffix_len, ports: Keyed::default() });
             self.labels.len().saturating_sub(1)
         });
         if let Some(affixes) = self.labels.get_mut(at) {
-            affixes.ports.entry([prefix, suffix].concat().into()).or_default().insert(port);
+            Ports::insert(affixes.ports.entry(&[prefix, suffix].concat(), Ports::default), port);
         }
     }
 
@@ -219,18 +207,22 @@ impl Affixes {
 // === impl Ports ===
 
 impl Ports {
-    fn insert(&mut self, port: PortPattern) {
+    fn insert(ports: Option<&mut Self>, port: PortPattern) {
+        let Some(ports) = ports else { return };
         match port {
-            PortPattern::Any => self.any = true,
-            PortPattern::Default => self.default = true,
+            PortPattern::Any => ports.any = true,
+            PortPattern::Default => ports.default = true,
             PortPattern::Number(number) => {
-                self.numbers.insert(number);
+                if let Err(at) = ports.numbers.binary_search(&number) {
+                    ports.numbers.insert(at, number);
+                }
             }
         }
     }
 
     fn accept(&self, origin: &Origin<'_>) -> bool {
-        self.any || origin.port().map_or(self.default, |port| self.numbers.contains(&port))
+        self.any
+            || origin.port().map_or(self.default, |port| self.numbers.binary_search(&port).is_ok())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::compiled::{Block, CompiledPolicy};
 use crate::draft::{Closeness, PolicyId};
-use crate::hash::Map;
+use crate::keyed::Keyed;
 use crate::path::Readings;
 use crate::scope::{HostPattern, PathMatch};
 use crate::trie::Trie;
@@ -20,7 +20,7 @@ pub(crate) struct Table {
 #[derive(Clone, Debug)]
 struct Rank {
     closeness: Closeness,
-    exact: Map<Box<[u8]>, Group>,
+    exact: Keyed<Group>,
     subdomains: Trie<Group>,
     any: Option<Group>,
 }
@@ -28,7 +28,7 @@ struct Rank {
 /// The blocks that compete for one host, by path.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Group {
-    exact: Map<Box<[u8]>, Arc<Block>>,
+    exact: Keyed<Arc<Block>>,
     prefixes: Trie<Arc<Block>>,
     everything: Option<Arc<Block>>,
     has_paths: bool,
@@ -59,18 +59,21 @@ impl Table {
     pub(crate) fn new<'p>(policies: impl Iterator<Item = &'p CompiledPolicy>) -> Self {
         let mut table = Self::default();
         for policy in policies {
-            let closeness = policy.head.closeness;
-            let at = table.ranks.iter().position(|rank| rank.closeness == closeness);
-            let at = at.unwrap_or_else(|| {
-                table.ranks.push(Rank::new(closeness));
-                table.ranks.len().saturating_sub(1)
-            });
-            if let Some(rank) = table.ranks.get_mut(at) {
+            if let Some(rank) = table.rank(policy.head.closeness) {
                 rank.insert(policy);
             }
         }
-        table.ranks.sort_by_key(|rank| std::cmp::Reverse(rank.closeness));
         table
+    }
+
+    /// The rank of `closeness`, made where it belongs if there is none.
+    fn rank(&mut self, closeness: Closeness) -> Option<&mut Rank> {
+        let farther = self.ranks.iter().position(|rank| rank.closeness <= closeness);
+        let at = farther.unwrap_or(self.ranks.len());
+        if self.ranks.get(at).is_none_or(|rank| rank.closeness != closeness) {
+            self.ranks.insert(at, Rank::new(closeness));
+        }
+        self.ranks.get_mut(at)
     }
 
     /// Does a look-up depend on the host?
@@ -116,16 +119,14 @@ impl Table {
 
 impl Rank {
     fn new(closeness: Closeness) -> Self {
-        Self { closeness, exact: Map::default(), subdomains: Trie::default(), any: None }
+        Self { closeness, exact: Keyed::default(), subdomains: Trie::default(), any: None }
     }
 
     fn insert(&mut self, policy: &CompiledPolicy) {
         for host in &policy.head.hosts {
             let group = match host {
                 HostPattern::Any => Some(self.any.get_or_insert_default()),
-                HostPattern::Exact(host) => {
-                    Some(self.exact.entry(host.as_bytes().into()).or_default())
-                }
+                HostPattern::Exact(host) => self.exact.entry(host.as_bytes(), Group::default),
                 HostPattern::Subdomains(rest) => {
                     self.subdomains.entry(labels(rest.as_bytes()), Group::default)
                 }
@@ -189,7 +190,7 @@ impl Group {
         match &block.path {
             None => drop(self.everything.get_or_insert_with(|| Arc::clone(block))),
             Some(PathMatch::Exact(path)) => {
-                self.exact.entry(path.as_bytes().into()).or_insert_with(|| Arc::clone(block));
+                self.exact.entry(path.as_bytes(), || Arc::clone(block));
             }
             Some(PathMatch::Prefix(path)) => {
                 self.prefixes.entry(segments(path.as_bytes()), || Arc::clone(block));
@@ -212,7 +213,7 @@ impl Group {
 
     fn any_block(&self) -> Option<&Arc<Block>> {
         let prefixed = || self.prefixes.walk(std::iter::empty()).map(|(_, block)| block).next();
-        self.everything.as_ref().or_else(|| self.exact.values().next()).or_else(prefixed)
+        self.everything.as_ref().or_else(|| self.exact.first()).or_else(prefixed)
     }
 
     /// Does a look-up depend on the path?

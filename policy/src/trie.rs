@@ -1,6 +1,6 @@
 //! A trie over byte strings cut into segments: host labels from the right, path segments from the left.
 
-use crate::hash::Map;
+use crate::keyed::Keyed;
 
 /// Values at the ends of segment sequences. A walk hashes every segment once, however many entries there are.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub(crate) struct Trie<V> {
 
 #[derive(Clone, Debug)]
 struct Node<V> {
-    children: Map<Box<[u8]>, usize>,
+    children: Keyed<usize>,
     value: Option<V>,
 }
 
@@ -19,7 +19,7 @@ struct Node<V> {
 
 impl<V> Default for Trie<V> {
     fn default() -> Self {
-        Self { nodes: vec![Node { children: Map::default(), value: None }] }
+        Self { nodes: vec![Node { children: Keyed::default(), value: None }] }
     }
 }
 
@@ -38,13 +38,9 @@ impl<V> Trie<V> {
         let mut at = 0;
         for segment in segments {
             let next = self.nodes.len();
-            let node = self.nodes.get_mut(at)?;
-            if let Some(&child) = node.children.get(segment) {
-                at = child;
-            } else {
-                node.children.insert(segment.into(), next);
-                self.nodes.push(Node { children: Map::default(), value: None });
-                at = next;
+            at = *self.nodes.get_mut(at)?.children.entry(segment, || next)?;
+            if at == next {
+                self.nodes.push(Node { children: Keyed::default(), value: None });
             }
         }
         Some(self.nodes.get_mut(at)?.value.get_or_insert_with(default))

@@ -1,4 +1,6 @@
 //! Version 1 of the compiled form. It is read for ever: names and meanings here never change.
+//!
+//! Lists are read in the order in which they were written: sorting them is the writer's work.
 
 use std::sync::Arc;
 
@@ -202,10 +204,11 @@ impl CompiledV1 {
         if regexes.sum::<usize>() > MAX_REGEXES_PER_PROXY {
             return Err(invalid("policies", "more regexes than one proxy may have"));
         }
-        let policies = self.policies.into_iter().enumerate();
-        let policies =
-            policies.map(|(at, policy)| policy.into_compiled(&format!("policies[{at}]")));
-        Ok(Compiled::new(policies.collect::<Result<_, _>>()?))
+        let mut policies = Vec::with_capacity(self.policies.len());
+        for (at, policy) in self.policies.into_iter().enumerate() {
+            policies.push(policy.into_compiled(&format!("policies[{at}]"))?);
+        }
+        Ok(Compiled::new(policies))
     }
 }
 
@@ -243,7 +246,7 @@ impl PolicyV1 {
         let head = Arc::new(Head {
             id: PolicyId { namespace, name },
             closeness: target.into_closeness(),
-            hosts: sorted(hosts),
+            hosts,
             dry_run,
             on_failure: on_failure.into_on_failure(),
             success_status,
@@ -299,8 +302,7 @@ impl CorsV1 {
         if regexes.len() > MAX_REGEXES {
             return Err(invalid(&format!("{at}.regexes"), "more regexes than a block may have"));
         }
-        let mut regexes = parse_all(&regexes, &format!("{at}.regexes"), OriginRegex::parse)?;
-        regexes.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        let regexes = parse_all(&regexes, &format!("{at}.regexes"), OriginRegex::parse)?;
         Ok(Cors {
             origins: origins(&raw, &format!("{at}.origins"))?,
             regexes,
@@ -318,7 +320,7 @@ fn origins(raw: &[String], at: &str) -> Result<Vec<OriginPattern>, DecodeError> 
     if parsed.len() > 1 && parsed.contains(&OriginPattern::Any) {
         return Err(invalid(at, "`*` beside other origins"));
     }
-    Ok(sorted(parsed))
+    Ok(parsed)
 }
 
 fn parse_names<T, E: std::fmt::Debug>(
@@ -338,17 +340,14 @@ fn parse_all<T, E: std::fmt::Debug>(
     at: &str,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Vec<T>, DecodeError> {
-    let items = raw.iter().enumerate();
-    let parsed = items.map(|(index, raw)| {
-        parse(raw).map_err(|error| invalid(&format!("{at}[{index}]"), &format!("{error:?}")))
-    });
-    parsed.collect()
-}
-
-fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
-    items.sort();
-    items.dedup();
-    items
+    let mut items = Vec::with_capacity(raw.len());
+    for (index, raw) in raw.iter().enumerate() {
+        match parse(raw) {
+            Ok(item) => items.push(item),
+            Err(error) => return Err(invalid(&format!("{at}[{index}]"), &format!("{error:?}"))),
+        }
+    }
+    Ok(items)
 }
 
 /// RFC 1123 subdomain, as Kubernetes checks it, bounds included.
