@@ -8,7 +8,6 @@ use corsward_policy::{Judge, Policy, PolicyId};
 use serde_json::Value;
 
 use crate::object::{Object, Text};
-use crate::plan::Plan;
 use crate::review::{Review, review};
 use crate::source::{Event, Problem};
 
@@ -127,13 +126,13 @@ impl Index {
         changed
     }
 
-    /// The plan is carried out: proxies run this now.
-    pub fn settle(&mut self, plan: &Plan) {
+    /// A plan is carried out: proxies run this now.
+    pub fn settle(&mut self, in_force: &BTreeMap<PolicyId, InForce>, digest: Option<&str>) {
         for (id, entry) in &mut self.entries {
-            entry.in_force = plan.in_force.get(id).cloned();
+            entry.in_force = in_force.get(id).cloned();
         }
-        if let Some(attachment) = plan.attachments.first() {
-            self.digest = Some(attachment.digest.clone());
+        if let Some(digest) = digest {
+            self.digest = Some(digest.to_owned());
         }
     }
 
@@ -208,7 +207,7 @@ fn generation(object: &Object, previous: Option<&Entry>, in_force: Option<&InFor
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::plan;
+    use crate::plan::{Plan, plan};
     use crate::testing::{GOOD, REFUSED, id, object, unreadable};
     use corsward_policy::validate::NoJudge;
 
@@ -219,7 +218,7 @@ mod tests {
     /// Plans, and lets the plan come into force.
     fn carry_out(index: &mut Index) -> Plan {
         let plan = plan(index);
-        index.settle(&plan);
+        plan.settle(index);
         plan
     }
 

@@ -22,13 +22,13 @@ const NAMED: usize = 3;
 /// What should be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// What to publish, by name. Empty where nothing may be published: what is out there stays.
+    /// What to publish, by name.
     pub attachments: Vec<Attachment>,
     /// What is in force once that is published.
     pub in_force: BTreeMap<PolicyId, InForce>,
     /// What every policy's status says then.
     pub statuses: Vec<Status>,
-    /// Why nothing may be published.
+    /// Why what is wanted must not be published; `attachments` is then what is in force already.
     pub held: Option<String>,
 }
 
@@ -49,21 +49,46 @@ pub fn plan(index: &Index) -> Plan {
     let wanted = collect(index, Entry::wanted);
     let policies = policies(&wanted);
     let compiled = compile(&policies);
-    let attachment = Attachment::new(wire::encode(&compiled));
+    let attachment = Attachment::of(&compiled);
     let large = large(&attachment, &policies);
     if let Some(why) = hold(&attachment, &policies) {
-        let in_force = collect(index, |entry| entry.in_force.clone());
-        let compiled = compile(&self::policies(&in_force));
-        let statuses = statuses(index, &compiled, index.digest(), Some(&why), &large);
-        return Plan { attachments: Vec::new(), in_force, statuses, held: Some(why) };
+        return hold_back(index, why, &large);
     }
     let statuses = statuses(index, &compiled, Some(&attachment.digest), None, &large);
     Plan { attachments: vec![attachment], in_force: wanted, statuses, held: None }
 }
 
+/// The plan where what is wanted must not be published: what is in force stays, to the byte.
+fn hold_back(index: &Index, why: String, large: &BTreeMap<PolicyId, Finding>) -> Plan {
+    let in_force = collect(index, |entry| entry.in_force.clone());
+    let policies = policies(&in_force);
+    let compiled = compile(&policies);
+    let attachment = Attachment::of(&compiled);
+    let statuses = statuses(index, &compiled, index.digest(), Some(&why), large);
+    let attachments = match hold(&attachment, &policies) {
+        None => vec![attachment],
+        Some(_) => Vec::new(),
+    };
+    Plan { attachments, in_force, statuses, held: Some(why) }
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// Takes into `index` that this is carried out.
+    pub fn settle(&self, index: &mut Index) {
+        let digest = self.attachments.first().map(|attachment| attachment.digest.as_str());
+        index.settle(&self.in_force, digest);
+    }
+}
+
 // === impl Attachment ===
 
 impl Attachment {
+    fn of(compiled: &Compiled) -> Self {
+        Self::new(wire::encode(compiled))
+    }
+
     fn new(compiled: String) -> Self {
         let mut digest = "sha256:".to_owned();
         for byte in Sha256::digest(compiled.as_bytes()) {
@@ -253,12 +278,12 @@ mod tests {
     fn too_large_an_attachment_is_held_back_and_what_was_in_force_stays() {
         let mut index = index([object("small", &GOOD)]);
         let before = plan(&index);
-        index.settle(&before);
+        before.settle(&mut index);
         for name in ["large", "larger"] {
             index.apply(with_origins(name, 16_000));
         }
         let plan = plan(&index);
-        assert_eq!(plan.attachments, []);
+        assert_eq!(plan.attachments, before.attachments);
         assert_eq!(plan.in_force, before.in_force);
         let (holds, why, message) = reason(&plan, "large", ConditionType::Programmed);
         assert_eq!((holds, why), (false, Reason::NotPublishable));

@@ -34,4 +34,12 @@ impl Publisher {
             Self::File(file) => file.publish(attachment),
         }
     }
+
+    /// Is there an attachment of that name, whatever it says?
+    #[must_use]
+    pub fn has(&self, attachment: &Attachment) -> bool {
+        match self {
+            Self::File(file) => file.path(attachment).exists(),
+        }
+    }
 }

@@ -162,7 +162,7 @@ mod tests {
         index.apply(object("a", &GOOD));
         index.apply(object("b", &REFUSED));
         let settled = plan(&index);
-        index.settle(&settled);
+        settled.settle(&mut index);
         file.save(&State::of(&index)).unwrap();
 
         let state = file.load().unwrap();

@@ -23,8 +23,12 @@ impl File {
         Self { dir, module }
     }
 
+    pub(super) fn path(&self, attachment: &Attachment) -> PathBuf {
+        self.dir.join(format!("{}.yaml", attachment.name))
+    }
+
     pub(super) fn publish(&self, attachment: &Attachment) -> io::Result<Published> {
-        let path = self.dir.join(format!("{}.yaml", attachment.name));
+        let path = self.path(attachment);
         let resource = ecds::resource(attachment, &self.module);
         if atomic::holds(&path, resource.as_bytes()) {
             return Ok(Published::Unchanged);

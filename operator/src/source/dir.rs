@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -120,8 +121,8 @@ impl Dir {
         if self.sent.as_ref() == Some(&picture) {
             return Vec::new();
         }
-        debug!(dir = %self.path.display(), policies = picture.objects.len(), "folder read");
-        let Picture { objects, problems } = picture.clone();
+        let Picture { objects, problems, others } = picture.clone();
+        debug!(dir = %self.path.display(), policies = objects.len(), others, "folder read");
         self.sent = Some(picture);
         vec![Event::Problems(problems), Event::Reset(objects)]
     }
@@ -216,13 +217,6 @@ fn is_policy_file(name: &str) -> bool {
     !name.starts_with('.') && extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
 }
 
-#[cfg(unix)]
 fn identity(metadata: &Metadata) -> Identity {
-    use std::os::unix::fs::MetadataExt as _;
     Identity(metadata.dev(), metadata.ino())
-}
-
-#[cfg(not(unix))]
-fn identity(_: &Metadata) -> Identity {
-    Identity(0, 0)
 }

@@ -15,6 +15,8 @@ pub struct Folder {
     files: BTreeMap<String, File>,
     /// In which file each policy was found: that file is established, any other is a challenger.
     owners: BTreeMap<PolicyId, String>,
+    /// What the last scan found.
+    found: Vec<Object>,
 }
 
 /// What one scan read of a file.
@@ -33,14 +35,18 @@ pub struct Picture {
     pub objects: Vec<Object>,
     /// What is wrong with its files.
     pub problems: Vec<Problem>,
+    /// How many documents of it are something else.
+    pub others: usize,
 }
 
 #[derive(Debug)]
 struct File {
-    reading: Reading,
+    /// `None`: it was not there.
+    reading: Option<Reading>,
     contents: Result<Documents, Finding>,
-    /// The last scan did not find it. Renaming and saving look like that for a moment.
-    missed: bool,
+    /// Policies that the last scan did not find in it, and the one before did. Saving and renaming look like that for a
+    /// moment: they are gone when the next scan reads the same.
+    lingering: Vec<Object>,
 }
 
 // === impl Folder ===
@@ -49,89 +55,112 @@ impl Folder {
     /// A folder of which it is known in which file each policy was, before a restart.
     #[must_use]
     pub fn remembering(owners: BTreeMap<PolicyId, String>) -> Self {
-        Self { files: BTreeMap::new(), owners }
+        Self { owners, ..Self::default() }
     }
 
     /// Takes in what a scan read, and says what is in the folder now.
-    pub fn scan(&mut self, readings: BTreeMap<String, Reading>) -> Picture {
-        self.files.retain(|name, file| {
-            let there = readings.contains_key(name);
-            let keep = there || !file.missed;
-            file.missed = !there;
-            keep
-        });
-        for (name, reading) in readings {
-            if self.files.get(&name).is_none_or(|file| file.reading != reading) {
-                let file = self.parse(&name, reading);
-                self.files.insert(name, file);
+    pub fn scan(&mut self, mut readings: BTreeMap<String, Reading>) -> Picture {
+        let mut names: BTreeSet<String> = self.files.keys().cloned().collect();
+        names.extend(readings.keys().cloned());
+        for name in names {
+            let reading = readings.remove(&name);
+            match self.files.get_mut(&name) {
+                Some(file) if file.reading == reading => file.lingering.clear(),
+                _ => {
+                    let file = self.parse(&name, reading);
+                    self.files.insert(name, file);
+                }
             }
         }
+        self.files.retain(|_, file| file.reading.is_some() || !file.lingering.is_empty());
         let picture = self.picture();
         let owner = |object: &Object| Some((object.id.clone(), object.place.clone()?));
         self.owners = picture.objects.iter().filter_map(owner).collect();
+        self.found.clone_from(&picture.objects);
         picture
     }
 
-    /// Did the last scan miss a file? Then another one soon will tell whether it is gone.
+    /// Did the last scan miss something? Then another one soon will tell whether it is gone.
     #[must_use]
     pub fn is_unsure(&self) -> bool {
-        self.files.values().any(|file| file.missed)
+        self.files.values().any(|file| !file.lingering.is_empty())
     }
 
-    fn parse(&self, name: &str, reading: Reading) -> File {
+    fn parse(&self, name: &str, reading: Option<Reading>) -> File {
         let contents = match &reading {
-            Reading::Failed(reason) => Err(Finding::new("", reason.clone())),
+            None => Ok(Documents::default()),
+            Some(Reading::Failed(reason)) => Err(Finding::new("", reason.clone())),
             // Whoever rewrites a file in place empties it first. Deleting it withdraws its policies.
-            Reading::Bytes(bytes) if bytes.trim_ascii().is_empty() && self.owns(name) => {
+            Some(Reading::Bytes(bytes)) if bytes.trim_ascii().is_empty() && self.owns(name) => {
                 Err(Finding::new("", SourceReason::Unreadable("it is empty".to_owned())))
             }
-            Reading::Bytes(bytes) => document::read(name, bytes),
+            Some(Reading::Bytes(bytes)) => document::read(name, bytes),
         };
-        File { reading, contents, missed: false }
+        let lingering = match &contents {
+            Ok(documents) => self.missing(name, documents),
+            Err(_) => Vec::new(),
+        };
+        File { reading, contents, lingering }
     }
 
     fn owns(&self, name: &str) -> bool {
         self.owners.values().any(|owner| owner == name)
     }
 
+    /// What was in the file and is not among `documents`.
+    fn missing(&self, name: &str, documents: &Documents) -> Vec<Object> {
+        let there: BTreeSet<&PolicyId> =
+            documents.objects.iter().map(|object| &object.id).collect();
+        let was_here = |object: &&Object| object.place.as_deref() == Some(name);
+        let missing = self.found.iter().filter(was_here);
+        missing.filter(|object| !there.contains(&object.id)).cloned().collect()
+    }
+
     fn picture(&self) -> Picture {
-        let mut problems = Vec::new();
+        let mut picture = Picture::default();
         let mut found: BTreeMap<&PolicyId, Vec<&Object>> = BTreeMap::new();
-        // A file that was missed holds only what is nowhere else.
-        let (missed, there): (Vec<_>, Vec<_>) =
-            self.files.iter().partition(|(_, file)| file.missed);
-        for (name, file) in there.into_iter().chain(missed) {
+        for (name, file) in &self.files {
             let findings = match &file.contents {
                 Ok(documents) => {
                     for object in &documents.objects {
-                        let found = found.entry(&object.id).or_default();
-                        if found.is_empty() || !file.missed {
-                            found.push(object);
-                        }
+                        found.entry(&object.id).or_default().push(object);
                     }
+                    picture.others = picture.others.saturating_add(documents.others);
                     documents.findings.clone()
                 }
                 Err(finding) => vec![finding.clone()],
             };
-            problems.extend(
-                findings.into_iter().map(|finding| Problem { place: name.clone(), finding }),
-            );
+            let problem = |finding| Problem { place: name.clone(), finding };
+            picture.problems.extend(findings.into_iter().map(problem));
         }
-        let faulty: BTreeSet<String> =
-            problems.iter().map(|problem: &Problem| problem.place.clone()).collect();
-        let unseen = self.owners.iter().filter(|(id, owner)| {
-            let place = |object: &&Object| object.place.as_ref() == Some(owner);
-            faulty.contains(*owner) && !found.get(id).is_some_and(|found| found.iter().any(place))
+        let unreadable = self.unreadable(&found, &picture.problems);
+        for object in unreadable.iter().chain(self.files.values().flat_map(|file| &file.lingering))
+        {
+            found.entry(&object.id).or_insert_with(|| vec![object]);
+        }
+        for (id, found) in found {
+            let winner = self.settle(id, &found, &mut picture.problems);
+            picture.objects.extend(winner);
+        }
+        picture
+    }
+
+    /// The policies that are nowhere else and were in a file that cannot be understood.
+    fn unreadable(
+        &self,
+        found: &BTreeMap<&PolicyId, Vec<&Object>>,
+        problems: &[Problem],
+    ) -> Vec<Object> {
+        let mut faults: BTreeMap<&str, Vec<Finding>> = BTreeMap::new();
+        for Problem { place, finding } in problems {
+            faults.entry(place).or_default().push(finding.clone());
+        }
+        let unseen = self.owners.iter().filter(|(id, _)| !found.contains_key(id));
+        let unreadable = unseen.filter_map(|(id, owner)| {
+            let text = Text::Unreadable(faults.get(owner.as_str())?.clone());
+            Some(Object { id: id.clone(), place: Some(owner.clone()), generation: None, text })
         });
-        let unseen: Vec<Object> =
-            unseen.map(|(id, owner)| unreadable(id, owner, &problems)).collect();
-        for object in &unseen {
-            found.entry(&object.id).or_default().push(object);
-        }
-        let objects =
-            found.into_iter().filter_map(|(id, found)| self.settle(id, &found, &mut problems));
-        let objects = objects.collect();
-        Picture { objects, problems }
+        unreadable.collect()
     }
 
     /// Of several objects with one name the established one counts, then the first in order of files.
@@ -152,14 +181,6 @@ impl Folder {
         }
         Some(winner.clone())
     }
-}
-
-/// A policy known to be in a file that cannot be understood.
-fn unreadable(id: &PolicyId, place: &str, problems: &[Problem]) -> Object {
-    let findings = problems.iter().filter(|problem| problem.place == place);
-    let findings = findings.map(|problem| problem.finding.clone()).collect();
-    let text = Text::Unreadable(findings);
-    Object { id: id.clone(), place: Some(place.to_owned()), generation: None, text }
 }
 
 #[cfg(test)]
@@ -202,6 +223,31 @@ mod tests {
         assert!(folder.is_unsure());
         assert_eq!(scan(&mut folder, &[]), [""; 0]);
         assert!(!folder.is_unsure());
+    }
+
+    #[test]
+    fn a_document_that_is_gone_from_its_file_is_so_at_the_second_look() {
+        let mut folder = Folder::default();
+        let (one, two) = (policy("a", "https://1.example"), policy("b", "https://2.example"));
+        let both = format!("{one}---\n{two}");
+        let want_both = ["a@a.yaml https://1.example", "b@a.yaml https://2.example"];
+        assert_eq!(scan(&mut folder, &[("a.yaml", &both)]), want_both);
+        for half in [&one, &format!("{one}---\n"), &both, &one] {
+            assert_eq!(scan(&mut folder, &[("a.yaml", half)]), want_both, "it is being written");
+        }
+        assert!(folder.is_unsure());
+        assert_eq!(scan(&mut folder, &[("a.yaml", &one)]), ["a@a.yaml https://1.example"]);
+        assert!(!folder.is_unsure());
+    }
+
+    #[test]
+    fn a_broken_file_that_is_saved_anew_was_never_gone() {
+        let mut folder = Folder::default();
+        let text = policy("a", "https://1.example");
+        scan(&mut folder, &[("a.yaml", &text)]);
+        assert_eq!(scan(&mut folder, &[("a.yaml", "spec: [")]), ["a@a.yaml ?", "a.yaml CORS-E502"]);
+        assert_eq!(scan(&mut folder, &[]), ["a@a.yaml ?"]);
+        assert_eq!(scan(&mut folder, &[("a.yaml", &text)]), ["a@a.yaml https://1.example"]);
     }
 
     #[test]

@@ -1,0 +1,51 @@
+//! The journal: one log line for each real event, and none for what was said before.
+
+use corsward_policy::Severity;
+use tracing::{info, warn};
+
+use crate::source::Problem;
+use crate::status::{ConditionType, Status};
+
+/// One line for each thing that is newly wrong outside of policies.
+pub(crate) fn problems(problems: &[Problem], known: &[Problem]) {
+    for problem in problems.iter().filter(|problem| !known.contains(problem)) {
+        let (finding, file) = (&problem.finding, &problem.place);
+        warn!(file, code = finding.code(), field = finding.field, "{}", finding.message());
+    }
+}
+
+/// One line for each policy whose fate is news, and one for each of its findings.
+pub(crate) fn statuses(statuses: &[Status], previous: &[Status]) {
+    let known = |status: &Status| {
+        let at = previous.binary_search_by(|known| known.policy.cmp(&status.policy)).ok();
+        at.and_then(|at| previous.get(at))
+    };
+    for status in statuses {
+        if known(status).is_some_and(|known| known.says_the_same(status)) {
+            continue;
+        }
+        let (policy, generation) = (&status.policy, status.observed_generation);
+        if status.holds(ConditionType::Accepted) {
+            info!(%policy, generation, "accepted");
+        } else if let Some(in_force) = &status.in_force {
+            let kept = in_force.generation;
+            warn!(%policy, generation, kept, "refused; what was accepted before stays in force");
+        } else {
+            warn!(%policy, generation, "refused; nothing of it is in force");
+        }
+        for finding in &status.findings {
+            let (code, field) = (finding.code(), &finding.field);
+            match finding.severity() {
+                Severity::Refusal | Severity::Warning => {
+                    warn!(%policy, code, field, "{}", finding.message());
+                }
+                Severity::Hint => info!(%policy, code, field, "{}", finding.message()),
+            }
+        }
+    }
+    for gone in previous {
+        if statuses.binary_search_by(|status| status.policy.cmp(&gone.policy)).is_err() {
+            info!(policy = %gone.policy, "gone");
+        }
+    }
+}

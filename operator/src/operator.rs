@@ -1,0 +1,177 @@
+//! The loop: events into the index, a plan out of it, the plan to the publisher, and what came of it to the board.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+use crate::admin::Board;
+use crate::index::Index;
+use crate::journal;
+use crate::metrics::Fate;
+use crate::plan::{Attachment, Plan, plan};
+use crate::publish::{Published, Publisher};
+use crate::report::Report;
+use crate::source::Event;
+use crate::state::{State, StateFile};
+
+/// How often what was published is looked at again, and repaired where somebody changed it.
+const REPAIR: Duration = Duration::from_secs(5);
+
+/// Everything that changes with an event.
+#[derive(Debug)]
+pub(crate) struct Operator {
+    index: Index,
+    publisher: Publisher,
+    state_file: StateFile,
+    board: Arc<Board>,
+    plan: Option<Plan>,
+    /// The source has said all it has.
+    synced: bool,
+    /// Something has been published: proxies have an answer.
+    ready: bool,
+    /// The last plan could not be published.
+    failing: bool,
+}
+
+// === impl Operator ===
+
+impl Operator {
+    pub(crate) fn new(
+        index: Index,
+        publisher: Publisher,
+        state_file: StateFile,
+        board: Arc<Board>,
+    ) -> Self {
+        let (plan, synced, ready, failing) = (None, false, false, false);
+        Self { index, publisher, state_file, board, plan, synced, ready, failing }
+    }
+
+    /// Runs until told to stop, or until nobody sends events any more.
+    pub(crate) async fn run(
+        mut self,
+        mut events: Receiver<Vec<Event>>,
+        stop: &mut oneshot::Receiver<()>,
+    ) {
+        let mut repair = tokio::time::interval(REPAIR);
+        repair.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = &mut *stop => return,
+                batch = events.recv() => match batch {
+                    Some(batch) => self.on(batch, &mut events),
+                    None => return,
+                },
+                _ = repair.tick() => self.repair(),
+            }
+        }
+    }
+
+    /// Takes in everything that waits, then plans once.
+    fn on(&mut self, batch: Vec<Event>, events: &mut Receiver<Vec<Event>>) {
+        let mut changed = false;
+        let mut batch = Some(batch);
+        while let Some(events_of_one) = batch {
+            for event in events_of_one {
+                if let Event::Problems(problems) = &event {
+                    journal::problems(problems, self.index.problems());
+                }
+                self.synced |= matches!(event, Event::Reset(_));
+                changed |= self.index.on(event);
+            }
+            batch = events.try_recv().ok();
+        }
+        // A folder that could not be listed yet is not an empty one.
+        if self.synced && (changed || self.plan.is_none()) {
+            self.replan();
+        }
+    }
+
+    fn replan(&mut self) {
+        let began = Instant::now();
+        let plan = plan(&self.index);
+        self.board.metrics.planned(&plan, began.elapsed(), self.index.problems());
+        let previous = self.plan.take().map(|plan| plan.statuses).unwrap_or_default();
+        journal::statuses(&plan.statuses, &previous);
+        self.publish(plan);
+    }
+
+    /// Publishes a plan, and says what came of it.
+    fn publish(&mut self, mut plan: Plan) {
+        let carried_out = self.carry_out(&plan);
+        self.failing = carried_out.is_err();
+        match carried_out {
+            Ok(()) => self.ready = true,
+            Err(problem) => {
+                error!(error = %problem, "not published; tried again every {REPAIR:?}");
+                self.board.metrics.published(Fate::Failed);
+                for status in &mut plan.statuses {
+                    status.unpublished(&problem.to_string());
+                }
+            }
+        }
+        self.board.show(Report::of(&self.index, &plan, self.ready));
+        self.plan = Some(plan);
+    }
+
+    fn carry_out(&mut self, plan: &Plan) -> io::Result<()> {
+        if let Some(why) = &plan.held {
+            error!(why, "nothing new is published; what is in force stays");
+            self.board.metrics.published(Fate::Held);
+        }
+        for attachment in &plan.attachments {
+            let fate = match self.publish_one(plan, attachment)? {
+                Published::Unchanged => Fate::Unchanged,
+                Published::Written => {
+                    let (digest, bytes) = (&attachment.digest, attachment.compiled.len());
+                    info!(digest, bytes, policies = plan.in_force.len(), "published");
+                    Fate::Written
+                }
+            };
+            self.board.metrics.published(fate);
+        }
+        plan.settle(&mut self.index);
+        if let Err(error) = self.state_file.save(&State::of(&self.index)) {
+            let path = self.state_file.path().display();
+            warn!(%path, %error, "the state file is not written: a restart will not know what is in force");
+        }
+        Ok(())
+    }
+
+    /// What somebody else removed or changed is written again; what failed is tried again.
+    fn repair(&mut self) {
+        if self.failing {
+            self.replan();
+            return;
+        }
+        let Some(plan) = &self.plan else { return };
+        for attachment in &plan.attachments {
+            match self.publish_one(plan, attachment) {
+                Ok(Published::Unchanged) => {}
+                Ok(Published::Written) => {
+                    warn!(
+                        digest = attachment.digest,
+                        "what was published had been changed: repaired"
+                    );
+                    self.board.metrics.published(Fate::Written);
+                }
+                Err(error) => {
+                    error!(%error, "what was published had been changed, and cannot be repaired");
+                    self.board.metrics.published(Fate::Failed);
+                }
+            }
+        }
+    }
+
+    fn publish_one(&self, plan: &Plan, attachment: &Attachment) -> io::Result<Published> {
+        // Whoever has forgotten what is in force does not withdraw it; proxies need something to read all the same.
+        let forgetful = plan.held.is_some() && plan.in_force.is_empty();
+        if forgetful && self.publisher.has(attachment) {
+            return Ok(Published::Unchanged);
+        }
+        self.publisher.publish(attachment)
+    }
+}
