@@ -136,8 +136,8 @@ pub struct CorsPolicySpec {
     /// Whether the policy is enforced. `Active`: yes. `DryRun`: no; it is judged beside the policy in force, and what it would
     /// have done is counted. `Off`: as if it did not exist.
     ///
-    /// Permitted: `DryRun`.
-    /// Refused: `Disabled` (write `Off`).
+    /// Permitted: `DryRun`, `"Off"` (in quotes: `kubectl` takes a bare `Off` for `false`).
+    /// Refused: `Disabled`.
     #[serde(default)]
     pub mode: Mode,
 
@@ -238,7 +238,7 @@ pub struct Cors {
     /// every method.
     ///
     /// Permitted: `[PUT, PATCH, DELETE]`.
-    /// Refused: `[TRACE]` (forbidden by the Fetch standard), `[patch]` in the hope of `PATCH`.
+    /// Refused: `[TRACE]` (forbidden by the Fetch standard), `[GET PUT]` (one method an entry).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 64)))]
     pub allow_methods: Vec<String>,

@@ -86,11 +86,15 @@ impl Documents {
             return;
         };
         let word = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
-        let (group, version) = word("apiVersion").split_once('/').unwrap_or_default();
+        let api_version = word("apiVersion").to_owned();
+        let (group, _) = api_version.split_once('/').unwrap_or_default();
         match (group, word("kind")) {
-            (GROUP, KIND) => {
-                let version = version.to_owned();
-                self.add_policy(place, &version, document);
+            (GROUP, KIND) => self.add_policy(place, &api_version, document),
+            // No version, or a group that looks like ours: meant for us. Any other group may have such a kind too.
+            (group, KIND)
+                if group.is_empty() || shape::similar(group, [GROUP].into_iter()).is_some() =>
+            {
+                self.add_policy(place, &api_version, document);
             }
             (GROUP, "CorsPolicyList") | ("", "List") => {
                 if let Some(Value::Array(items)) = document.remove("items") {
@@ -107,30 +111,39 @@ impl Documents {
         }
     }
 
-    fn add_policy(&mut self, place: &str, version: &str, mut document: Map<String, Value>) {
+    fn add_policy(&mut self, place: &str, api_version: &str, mut document: Map<String, Value>) {
         let metadata = match document.remove("metadata") {
             Some(Value::Object(metadata)) => metadata,
             _ => Map::new(),
         };
-        let word = |name: &str| metadata.get(name).and_then(Value::as_str).map(str::to_owned);
-        let Some(name) = word("name").filter(|name| !name.is_empty()) else {
-            self.findings.push(Finding::new("metadata.name", SourceReason::MissingName));
-            return;
+        let name = match metadata.get("name") {
+            Some(Value::String(name)) if !name.is_empty() => name.clone(),
+            Some(name) if !name.is_null() && !name.is_string() => {
+                self.findings.push(unshaped("metadata.name", name));
+                return;
+            }
+            _ => {
+                self.findings.push(Finding::new("metadata.name", SourceReason::MissingName));
+                return;
+            }
         };
-        let namespace = word("namespace").unwrap_or_else(|| "default".to_owned());
-        let text = if version == VERSION {
-            let mut findings = unknown("metadata.", metadata.keys(), &METADATA);
-            findings.extend(unshaped_namespace(&metadata));
+        let mut findings = unknown("metadata.", metadata.keys(), &METADATA);
+        let namespace = match metadata.get("namespace") {
+            None | Some(Value::Null) => "default".to_owned(),
+            Some(Value::String(namespace)) => namespace.clone(),
+            Some(namespace) => {
+                findings.push(unshaped("metadata.namespace", namespace));
+                "default".to_owned()
+            }
+        };
+        let text = if api_version == format!("{GROUP}/{VERSION}") {
             let spec = document.remove("spec").unwrap_or_else(|| Value::Object(Map::new()));
             document.remove("status");
-            findings.extend(unknown(
-                "",
-                document.keys(),
-                &["apiVersion", "kind", "metadata", "spec"],
-            ));
+            let known = ["apiVersion", "kind", "metadata", "spec"];
+            findings.extend(unknown("", document.keys(), &known));
             Text::Spec { spec, findings }
         } else {
-            let reason = SourceReason::UnknownVersion(format!("{GROUP}/{version}"));
+            let reason = SourceReason::UnknownVersion(api_version.to_owned());
             Text::Unreadable(vec![Finding::new("apiVersion", reason)])
         };
         let (id, place) = (PolicyId { namespace, name }, Some(place.to_owned()));
@@ -138,11 +151,9 @@ impl Documents {
     }
 }
 
-fn unshaped_namespace(metadata: &Map<String, Value>) -> Option<Finding> {
-    let namespace =
-        metadata.get("namespace").filter(|value| !value.is_string() && !value.is_null());
-    let reason = SourceReason::WrongShape("a string is expected".to_owned());
-    namespace.map(|_| Finding::new("metadata.namespace", reason))
+fn unshaped(field: &str, value: &Value) -> Finding {
+    let message = format!("a string is expected, not `{value}`; put quotes around it");
+    Finding::new(field, SourceReason::WrongShape(message))
 }
 
 fn unknown<'f>(
@@ -212,7 +223,12 @@ mod tests {
             ),
             ("another version", POLICY.replace("v1alpha1", "v1"), vec!["default/a"], vec!["apiVersion CORS-E507"], 0),
             ("another kind of ours", POLICY.replace("CorsPolicy", "CorsPolcy"), vec![], vec!["kind CORS-E504"], 0),
-            ("somebody else's kind", POLICY.replace("corsward.io", "corsward.example"), vec![], vec![], 1),
+            ("somebody else's kind", POLICY.replace("corsward.io", "mesh.example"), vec![], vec![], 1),
+            ("no version at all", POLICY.replace("corsward.io/v1alpha1", "v1alpha1"), vec!["default/a"], vec!["apiVersion CORS-E507"], 0),
+            ("a group misspelt", POLICY.replace("corsward.io", "corsword.io"), vec!["default/a"], vec!["apiVersion CORS-E507"], 0),
+            ("a name that is a number", POLICY.replace("name: a", "name: 7"), vec![], vec!["metadata.name CORS-E504"], 0),
+            ("a namespace that is a number", POLICY.replace("name: a", "name: a, namespace: 7"), vec!["default/a"], vec!["metadata.namespace CORS-E504"], 0),
+            ("Windows", format!("\u{feff}{}", POLICY.replace('\n', "\r\n")), vec!["default/a"], vec![], 0),
             ("no name", POLICY.replace("name: a", "generateName: a"), vec![], vec!["metadata.name CORS-E505"], 0),
             (
                 "fields outside of the spec",
@@ -247,6 +263,28 @@ mod tests {
             ("an alias bomb", bomb.as_bytes()),
         ] {
             assert_eq!(outline(text), Err("CORS-E502"), "{why}");
+        }
+    }
+
+    #[test]
+    fn no_prefix_of_a_file_and_no_flipped_bit_of_it_is_a_surprise() {
+        let text = include_bytes!("../../../examples/shop.yaml");
+        let judge = corsward_policy::validate::NoJudge;
+        let look = |bytes: &[u8]| {
+            if let Ok(documents) = read("shop.yaml", bytes) {
+                for object in &documents.objects {
+                    let review = crate::review::review(object, &judge);
+                    assert!(review.policy.is_some() || !review.findings.is_empty());
+                }
+            }
+        };
+        for len in (0..text.len()).step_by(7) {
+            look(&text[..len]);
+        }
+        for at in (0..text.len()).step_by(5) {
+            let mut flipped = text.to_vec();
+            flipped[at] ^= 1 << (at % 7);
+            look(&flipped);
         }
     }
 
