@@ -1,0 +1,159 @@
+//! The wire is for ever: what an old operator wrote, every filter reads, and means the same by it.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use corsward_policy::{Compiled, wire};
+use corsward_tests::case::{Case, Expect, Upstream};
+use corsward_tests::stand::{cross_origin, preflight, request};
+use corsward_tests::{case, model, policies, suite};
+
+/// Files that proxies in production hold, with their digests: a file that must change is a new version of the wire.
+const VERSION_1: [(&str, &str); 5] = [
+    ("every-field.json", "sha256:b4128ceb7a3a35a5d3e332516cd59e759c5439524a97fcdf58d5fd62ef26099c"),
+    (
+        "every-origin.json",
+        "sha256:809e18458f4bfb89d7567f035ab5f3f771beaabee064c91000d3ce4bdf22d34f",
+    ),
+    ("modes.json", "sha256:7a56fee6bae9723d34f75731b1299960114b326debf971cc2638556681bf0222"),
+    ("nothing.json", "sha256:cd59036f92de48974d69907bc470ba06f9a27cbf83dea3582fc895678fca4164"),
+    ("smallest.json", "sha256:548ca184d20f1daaae76313a8f4ed216b0aea7777e0335f53fe0450484bb2f47"),
+];
+
+#[test]
+fn no_golden_file_was_rewritten_or_forgotten() {
+    let known: BTreeMap<&str, &str> = VERSION_1.into();
+    let mut found = 0;
+    for entry in fs::read_dir(suite::folder().join("golden/wire/v1")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let digest = policies::digest(&fs::read_to_string(&path).unwrap());
+        let want = known.get(name).unwrap_or_else(|| panic!("{name} is not in the table"));
+        assert_eq!(&digest, want, "{name} was rewritten: add a file of a new name instead");
+        found += 1;
+    }
+    assert_eq!(found, known.len(), "a file of the table is gone");
+}
+
+#[test]
+fn version_1_is_still_written_as_it_was() {
+    for (name, _) in VERSION_1 {
+        let text = read(name);
+        let decoded = wire::decode(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(wire::encode(&decoded), text, "{name}");
+    }
+}
+
+#[test]
+fn version_1_still_means_what_it_meant() {
+    for (file, what, request, want) in [
+        ("nothing.json", "nothing", cross_origin("a.test", "https://a.example"), "200"),
+        (
+            "smallest.json",
+            "allowed",
+            cross_origin("a.test", "https://a.example"),
+            "200 https://a.example",
+        ),
+        ("smallest.json", "refused", cross_origin("a.test", "https://b.example"), "200 -"),
+        (
+            "smallest.json",
+            "explained",
+            preflight("a.test", "https://a.example", "PUT"),
+            "204 https://a.example",
+        ),
+        ("every-field.json", "host", cross_origin("shop.example", "https://shop.example"), "200"),
+        (
+            "every-field.json",
+            "preflight",
+            preflight("api.shop.example", "https://shop.example", "PATCH"),
+            "200 https://shop.example true",
+        ),
+        (
+            "every-field.json",
+            "regex",
+            cross_origin("x.shop.example", "https://a.re.example"),
+            "200 https://a.re.example true",
+        ),
+        ("every-field.json", "rejected", cross_origin("[::1]", "https://evil.test"), "403 -"),
+        ("every-field.json", "failed", preflight("[::1]", "https://evil.test", "GET"), "403 -"),
+        ("every-field.json", "trusted", cross_origin("[::1]", "https://login.example"), "200 -"),
+        (
+            "every-field.json",
+            "exact",
+            at("/sso/acs", cross_origin("[::1]", "https://evil.test")),
+            "200 -",
+        ),
+        (
+            "every-field.json",
+            "prefix",
+            at("/public/x", cross_origin("[::1]", "https://evil.test")),
+            "200 *",
+        ),
+        (
+            "every-origin.json",
+            "port",
+            cross_origin("tuples.test", "https://a.example:8443"),
+            "200 https://a.example:8443",
+        ),
+        (
+            "every-origin.json",
+            "labels",
+            cross_origin("tuples.test", "https://x.y.b.example"),
+            "200 https://x.y.b.example",
+        ),
+        (
+            "every-origin.json",
+            "octets",
+            cross_origin("tuples.test", "http://10.1.2.3:4"),
+            "200 http://10.1.2.3:4",
+        ),
+        ("every-origin.json", "null", cross_origin("tuples.test", "null"), "200 null"),
+        ("every-origin.json", "other", cross_origin("tuples.test", "http://a.example"), "200 -"),
+        ("every-origin.json", "anyone", request("GET", "anyone.test", &[]), "200 *"),
+        ("every-origin.json", "nobody", cross_origin("nobody.test", "https://a.example"), "200 -"),
+        (
+            "every-origin.json",
+            "echo",
+            cross_origin("echo.test", "https://a.example"),
+            "200 https://a.example true",
+        ),
+        (
+            "modes.json",
+            "active",
+            cross_origin("m.test", "https://old.example"),
+            "200 https://old.example",
+        ),
+        ("modes.json", "dry run", cross_origin("m.test", "https://new.example"), "200 -"),
+        ("modes.json", "ignored", preflight("m.test", "https://off.example", "GET"), "204 -"),
+    ] {
+        let compiled = wire::decode(&read(file)).unwrap();
+        assert_eq!(told(&compiled, request), want, "{file}: {what}");
+    }
+}
+
+/// Status, with whom it is shared (`-`: with nobody, by a policy), and credentials.
+fn told(compiled: &Compiled, request: case::Request) -> String {
+    let case = Case {
+        suite: "golden".into(),
+        name: "golden".into(),
+        why: "the wire is for ever".into(),
+        request,
+        upstream: Upstream { status: 200, headers: Vec::new() },
+        expect: Expect::default(),
+    };
+    let answer = model::answer(compiled, &case);
+    let text =
+        |name: &str| answer.get(name).map(|value| format!(" {}", String::from_utf8_lossy(&value)));
+    let nobody = if answer.vary().is_empty() { "" } else { " -" };
+    let origin = text("access-control-allow-origin").unwrap_or_else(|| nobody.to_owned());
+    let credentials = text("access-control-allow-credentials").unwrap_or_default();
+    format!("{}{origin}{credentials}", answer.status)
+}
+
+fn at(path: &str, request: case::Request) -> case::Request {
+    case::Request { path: path.into(), ..request }
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(suite::folder().join("golden/wire/v1").join(name)).unwrap()
+}

@@ -1,0 +1,256 @@
+//! What `ARCHITECTURE.md` says holds, and what reviews should not have to look for.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use corsward_tests::suite;
+
+#[test]
+fn policy_depends_on_nothing_that_does_io() {
+    assert_eq!(dependencies("policy"), ["regex-lite", "serde", "serde_json"]);
+    for (file, text) in sources("policy/src") {
+        for word in
+            ["std::fs", "std::net::Tcp", "std::env", "std::time", "std::process", "println!"]
+        {
+            assert!(!code(&text).contains(word), "{} names {word}", file.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_wire_names_serde() {
+    for (file, text) in sources("policy/src") {
+        let is_wire = file.to_string_lossy().starts_with("policy/src/wire");
+        assert!(is_wire || !code(&text).contains("serde"), "{} names serde", file.display());
+    }
+}
+
+#[test]
+fn the_decision_imports_nothing_of_how_policies_come_to_be() {
+    // Plain enums, which a decision matches on.
+    let words =
+        ["OnFailure", "DisallowedRequests", "UpstreamCorsHeaders", "Diagnostics", "PolicyId"];
+    for (file, text) in sources("policy/src") {
+        if !is_decide(&file) {
+            continue;
+        }
+        for module in ["policy", "validate", "compile", "wire", "finding"] {
+            let path = format!("crate::{module}::");
+            assert!(!code(&text).contains(&path), "{} imports {path}", file.display());
+        }
+        for import in code(&text).split("use crate::draft::").skip(1) {
+            let names = import.split(';').next().unwrap_or_default();
+            for name in names.split([',', '{', '}', ' ', '\n']).filter(|name| !name.is_empty()) {
+                assert!(words.contains(&name), "{} imports draft::{name}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_host_names_host_calls() {
+    for (file, text) in sources("filter/src") {
+        let names = code(&text).contains("hostcalls") || code(&text).contains("proxy_get_");
+        assert!(!names || file.ends_with("host.rs"), "{} names a host call", file.display());
+    }
+}
+
+#[test]
+fn the_filter_writes_what_a_decision_holds_and_nothing_else() {
+    for (file, text) in sources("filter/src") {
+        let allowed = ["host.rs", "apply.rs", "fake.rs"].iter().any(|name| file.ends_with(name));
+        for call in [".set_response_header(", ".remove_response_header(", ".local_reply("] {
+            assert!(allowed || !code(&text).contains(call), "{} calls {call}", file.display());
+        }
+    }
+    for (file, text) in sources("policy/src") {
+        let makes = code(&text).contains(" Decision { ") && !code(&text).contains("let Decision {");
+        assert!(!makes || is_decide(&file), "{} makes a decision", file.display());
+    }
+}
+
+#[test]
+fn the_middle_of_the_operator_is_pure() {
+    for (file, text) in sources("operator/src") {
+        let pure = ["index", "plan", "convert", "status", "review", "shape"];
+        if pure.iter().any(|name| file.ends_with(format!("{name}.rs"))) {
+            for word in ["tokio", "kube::Client", "std::fs", "async fn"] {
+                assert!(!code(&text).contains(word), "{} names {word}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn filter_and_operator_never_import_each_other() {
+    for (one, other) in [("filter", "corsward-operator"), ("operator", "corsward-filter")] {
+        assert!(!dependencies(one).contains(&other.to_owned()), "{one} depends on {other}");
+    }
+}
+
+#[test]
+fn nobody_uses_a_banned_word() {
+    // In two halves, so that this list is not found by itself.
+    let banned =
+        [["white", "list"], ["black", "list"], ["simple", " request"], ["simple", "_request"]];
+    for (file, text) in texts() {
+        let lower = text.to_lowercase();
+        for [first, second] in banned {
+            let word = format!("{first}{second}");
+            // The contributors' rules name what must not be said.
+            let allowed = file.ends_with("CONTRIBUTING.md");
+            assert!(allowed || !lower.contains(&word), "{} says `{word}`", file.display());
+        }
+    }
+}
+
+#[test]
+fn files_are_short_and_named_after_their_noun() {
+    for (file, text) in texts() {
+        if file.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        assert!(!file.ends_with("mod.rs"), "{}", file.display());
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        for vague in ["util", "utils", "helper", "helpers", "manager", "common", "misc"] {
+            assert_ne!(name, vague, "{}", file.display());
+        }
+        let lines = code(&text).lines().count();
+        assert!(lines <= 600, "{} has {lines} lines", file.display());
+    }
+}
+
+#[test]
+fn no_file_knows_a_machine() {
+    let traces = [["/ro", "ot/"], ["/ho", "me/"], ["/wo", "rk/"], ["artifact", "ory"]];
+    for (file, text) in texts() {
+        for [first, second] in traces {
+            let trace = format!("{first}{second}");
+            let told = text.lines().find(|line| line.contains(&trace));
+            assert_eq!(told, None, "{} knows a machine", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_source_file_says_what_it_is() {
+    for (file, text) in texts() {
+        if file.extension().is_some_and(|extension| extension == "rs") {
+            assert!(text.starts_with("//!"), "{} has no `//!` line", file.display());
+        }
+    }
+}
+
+#[test]
+fn this_map_is_true() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    for path in backticked(&map).filter(|text| text.contains('/') && !text.contains(' ')) {
+        let path = path.trim_end_matches('/');
+        // `/policies` is an address of the operator, not a file.
+        assert!(path.starts_with('/') || root().join(path).exists(), "there is no {path}");
+    }
+    let mut invariants = 0;
+    for paragraph in map.split("\n\n").filter(|text| text.starts_with("**Invariant:**")) {
+        let named: Vec<&str> = backticked(paragraph).collect();
+        let [.., file, test] = named.as_slice() else {
+            panic!("no test is named: {paragraph}");
+        };
+        let text = fs::read_to_string(root().join(file))
+            .unwrap_or_else(|error| panic!("{file}: {error}: {paragraph}"));
+        assert!(text.contains(&format!("fn {test}(")), "{file} has no test {test}");
+        invariants += 1;
+    }
+    assert!(invariants >= 20, "only {invariants} invariants were found");
+}
+
+fn root() -> PathBuf {
+    suite::folder().join("..")
+}
+
+/// The names of a crate's dependencies at run time.
+fn dependencies(of: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(of).join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = toml::from_str(&text).unwrap();
+    let mut names = BTreeSet::new();
+    let mut take = |table: &toml::Table| {
+        if let Some(toml::Value::Table(dependencies)) = table.get("dependencies") {
+            names.extend(dependencies.keys().cloned());
+        }
+    };
+    take(&manifest);
+    if let Some(toml::Value::Table(targets)) = manifest.get("target") {
+        targets.values().filter_map(toml::Value::as_table).for_each(&mut take);
+    }
+    names.into_iter().collect()
+}
+
+/// The Rust files below a folder, by their path in the repository; modules that only tests have are left out.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut files: Vec<_> =
+        texts().into_iter().filter(|(file, _)| file.starts_with(folder) && is_rust(file)).collect();
+    let for_tests: BTreeSet<String> = files
+        .iter()
+        .flat_map(|(_, text)| text.split("#[cfg(test)]\nmod ").skip(1))
+        .filter_map(|rest| rest.lines().next()?.strip_suffix(';').map(str::to_owned))
+        .collect();
+    files.retain(|(file, _)| {
+        let is_for_tests = |part: &str| for_tests.contains(part.trim_end_matches(".rs"));
+        !file.iter().filter_map(|part| part.to_str()).any(is_for_tests)
+    });
+    assert!(!files.is_empty(), "{folder} holds nothing");
+    files
+}
+
+fn is_decide(file: &Path) -> bool {
+    file.to_string_lossy().starts_with("policy/src/decide")
+}
+
+fn is_rust(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "rs")
+}
+
+/// What is before the tests of a file.
+fn code(text: &str) -> &str {
+    text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or(text)
+}
+
+/// Every text file of the repository that a person writes.
+fn texts() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    collect(&root(), Path::new(""), &mut files);
+    files
+}
+
+fn collect(root: &Path, at: &Path, files: &mut Vec<(PathBuf, String)>) {
+    // What others wrote, what programs wrote, and what nobody keeps.
+    const LEFT_OUT: [&str; 8] = [
+        ".git",
+        "target",
+        "node_modules",
+        "artifacts",
+        "coverage",
+        "vectors",
+        "corpus",
+        "regressions",
+    ];
+    for entry in fs::read_dir(root.join(at)).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = at.join(&name);
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() && !LEFT_OUT.contains(&name.as_str()) {
+            collect(root, &path, files);
+        } else if kind.is_file()
+            && name != "Cargo.lock"
+            && let Ok(text) = fs::read_to_string(root.join(&path))
+        {
+            files.push((path, text));
+        }
+    }
+}
+
+/// What stands between backticks, blocks of code left out.
+fn backticked(text: &str) -> impl Iterator<Item = &str> {
+    let outside = text.split("```").step_by(2);
+    outside.flat_map(|prose| prose.split('`').skip(1).step_by(2))
+}
