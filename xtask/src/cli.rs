@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{demo, fuzz, generate, lint, test, wasm};
+use crate::{bench, demo, fuzz, generate, lint, test, wasm};
 
 /// Everything one does with corsward's sources, each by one verb
 ///
@@ -76,6 +76,15 @@ enum Verb {
   cargo xtask fuzz wire_decode --seconds 600  one target for ten")]
     Fuzz(fuzz::Args),
 
+    /// Measure what the filter costs, beside nothing, Envoy's own filter, and the least a filter can cost
+    ///
+    /// CPU for each request, latency, memory, and the core by itself; takes about six minutes on an
+    /// otherwise idle machine, prints its tables and writes docs/benchmarks.md.
+    #[command(after_long_help = "Examples:
+  cargo xtask bench
+  cargo xtask bench --rounds 1 --no-write    a quick look")]
+    Bench(bench::Args),
+
     /// Print what teaches your shell these verbs, under the name `xtask`
     #[command(after_long_help = "Example:
   alias xtask='cargo xtask'
@@ -109,6 +118,7 @@ impl Verb {
             Self::Wasm => wasm::run(),
             Self::Generate(args) => generate::run(&args),
             Self::Fuzz(args) => fuzz::run(&args),
+            Self::Bench(args) => bench::run(&args),
             Self::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "xtask", &mut io::stdout());
                 Ok(())
@@ -139,6 +149,7 @@ mod tests {
             "xtask generate --check",
             "xtask fuzz",
             "xtask fuzz wire_decode --seconds 5",
+            "xtask bench --rounds 1 --no-write",
             "xtask completions zsh",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");

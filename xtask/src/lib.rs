@@ -1,9 +1,10 @@
 //! What the verbs share with the tests: where things are, how to get the tools, how to build.
 //!
 //! ```text
-//! cli --> lint, generate, wasm, test, fuzz, demo --> build, tools, envoy --> command, paths
+//! cli --> lint, generate, wasm, test, fuzz, demo, bench --> build, tools, envoy --> command, paths
 //! ```
 
+pub mod bench;
 pub mod build;
 pub mod cli;
 pub mod command;

@@ -1,0 +1,166 @@
+//! `cargo xtask bench`: what the filter costs, side by side with less and with nothing, in one run.
+//!
+//! ```text
+//! bench --> stand (five Envoys before one upstream) --> load (wrk, CPU ticks) --> report --> docs/benchmarks.md
+//!       --> memory, native
+//! ```
+
+mod load;
+mod memory;
+mod native;
+mod policies;
+mod report;
+mod stand;
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use self::load::{Cell, Load};
+use self::report::Report;
+use self::stand::Stand;
+use crate::{paths, tools};
+
+/// How long to measure.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Rounds; in each, every filter meets every kind of request once
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// Seconds of load for each filter and kind of request in a round
+    #[arg(long, default_value_t = 2)]
+    seconds: u64,
+    /// Print only: leave docs/benchmarks.md as it is
+    #[arg(long)]
+    no_write: bool,
+}
+
+/// What stands before the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contestant {
+    /// No filter but the router.
+    Nothing,
+    /// Envoy's own CORS filter.
+    Native,
+    /// A Wasm filter that does nothing.
+    Empty,
+    /// A Wasm filter that makes corsward's host calls and thinks nothing.
+    Floor,
+    /// The filter.
+    Corsward,
+}
+
+/// A kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Without `Origin`.
+    NoOrigin,
+    /// An actual request whose origin is allowed.
+    Allowed,
+    /// A preflight that passes.
+    Preflight,
+    /// An actual request whose origin is not allowed.
+    Refused,
+}
+
+/// Measures, prints, and writes `docs/benchmarks.md`.
+///
+/// # Errors
+///
+/// When a tool is missing, an Envoy does not start or answers something else than expected.
+pub fn run(args: &Args) -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let load = Load::new(tools::wrk()?, scratch.path(), Duration::from_secs(args.seconds));
+    let native = native::measure()?;
+    let memory = memory::measure(&scratch.path().join("memory"))?;
+    let stand = Stand::start(scratch.path())?;
+    let mut cells: Vec<Cell> = Vec::new();
+    for round in 1..=args.rounds {
+        for kind in Kind::ALL {
+            // Side by side: what the machine does meanwhile meets all of them.
+            for contestant in Contestant::ALL {
+                eprintln!(
+                    "round {round} of {}: {}, {}",
+                    args.rounds,
+                    kind.name(),
+                    contestant.name()
+                );
+                let measurement =
+                    load.run(stand.pid(contestant), stand.address(contestant, kind), kind)?;
+                cells.push(Cell { contestant, kind, measurement });
+            }
+        }
+    }
+    let report = Report { args, cells: &cells, memory: &memory, native: &native }.render()?;
+    println!("{report}");
+    if !args.no_write {
+        let file = paths::root().join("docs/benchmarks.md");
+        fs::write(&file, report).with_context(|| format!("write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+// === impl Contestant ===
+
+impl Contestant {
+    const ALL: [Self; 5] = [Self::Nothing, Self::Native, Self::Empty, Self::Floor, Self::Corsward];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "no filter",
+            Self::Native => "native CORS filter",
+            Self::Empty => "empty Wasm filter",
+            Self::Floor => "floor",
+            Self::Corsward => "corsward",
+        }
+    }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::NoOrigin, Self::Allowed, Self::Preflight, Self::Refused];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::NoOrigin => "no origin",
+            Self::Allowed => "allowed",
+            Self::Preflight => "preflight",
+            Self::Refused => "refused",
+        }
+    }
+
+    const fn method(self) -> &'static str {
+        match self {
+            Self::Preflight => "OPTIONS",
+            _ => "GET",
+        }
+    }
+
+    /// The request's header lines.
+    const fn headers(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::NoOrigin => &[],
+            Self::Allowed => &[("Origin", policies::ORIGIN)],
+            Self::Preflight => &[
+                ("Origin", policies::ORIGIN),
+                ("Access-Control-Request-Method", "PUT"),
+                ("Access-Control-Request-Headers", "x-token"),
+            ],
+            Self::Refused => &[("Origin", "https://evil.example")],
+        }
+    }
+
+    /// The host calls that corsward makes for it; a test of the filter compares.
+    const fn script(self) -> &'static str {
+        match self {
+            Self::NoOrigin => include_str!("../../tests/bench-filters/floor/scripts/no-origin.txt"),
+            Self::Allowed => include_str!("../../tests/bench-filters/floor/scripts/allowed.txt"),
+            Self::Preflight => {
+                include_str!("../../tests/bench-filters/floor/scripts/preflight.txt")
+            }
+            Self::Refused => include_str!("../../tests/bench-filters/floor/scripts/refused.txt"),
+        }
+    }
+}

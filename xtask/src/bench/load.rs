@@ -1,0 +1,121 @@
+//! Load from `wrk`, and what it cost the process that met it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Contestant, Kind};
+use crate::command;
+
+/// Connections that `wrk` keeps busy; one Envoy worker is saturated by far fewer.
+const CONNECTIONS: &str = "16";
+
+/// What prints the figures in a form that can be read back.
+const DONE: &str = r#"
+done = function(summary, latency)
+  local errors = summary.errors
+  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  io.write(string.format("figures %d %d %d %d\n",
+    summary.requests, failed, latency:percentile(50), latency:percentile(99)))
+end
+"#;
+
+/// A load generator.
+pub(super) struct Load {
+    wrk: PathBuf,
+    scratch: PathBuf,
+    duration: Duration,
+}
+
+/// One measurement of one contestant.
+pub(super) struct Cell {
+    pub(super) contestant: Contestant,
+    pub(super) kind: Kind,
+    pub(super) measurement: Measurement,
+}
+
+/// What one run of load showed.
+#[derive(Clone, Copy)]
+pub(super) struct Measurement {
+    /// Microseconds of CPU that the process used for each request.
+    pub(super) cpu: f64,
+    /// Microseconds until half of the requests were answered.
+    pub(super) median: f64,
+    /// Microseconds until 99 of 100 were.
+    pub(super) slow: f64,
+}
+
+// === impl Load ===
+
+impl Load {
+    pub(super) fn new(wrk: PathBuf, scratch: &Path, duration: Duration) -> Self {
+        Self { wrk, scratch: scratch.into(), duration }
+    }
+
+    /// Loads `address` and watches `pid`.
+    pub(super) fn run(&self, pid: u32, address: SocketAddr, kind: Kind) -> Result<Measurement> {
+        let script = self.scratch.join("load.lua");
+        fs::write(&script, lua(kind))?;
+        let before = cpu_time(pid)?;
+        let mut wrk = Command::new(&self.wrk);
+        wrk.args(["--threads", "1", "--connections", CONNECTIONS]);
+        wrk.arg(format!("--duration={}s", self.duration.as_secs()));
+        wrk.arg("--script").arg(&script).arg(format!("http://{address}/"));
+        let printed = command::read(&mut wrk)?;
+        let used = cpu_time(pid)? - before;
+        let printed = String::from_utf8_lossy(&printed);
+        let line = printed.lines().find_map(|line| line.strip_prefix("figures "));
+        let figures = line.with_context(|| format!("wrk said:\n{printed}"))?;
+        let figures = figures.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+        let [requests, failed, median, slow] = figures[..] else {
+            anyhow::bail!("wrk said:\n{printed}");
+        };
+        ensure!(failed == 0.0 && requests > 0.0, "{failed} of {requests} requests failed");
+        Ok(Measurement { cpu: used.as_secs_f64() * 1e6 / requests, median, slow })
+    }
+}
+
+fn lua(kind: Kind) -> String {
+    let headers = kind.headers().iter();
+    let headers = headers.map(|(name, value)| format!("wrk.headers[\"{name}\"] = \"{value}\"\n"));
+    format!("wrk.method = \"{}\"\n{}{DONE}", kind.method(), headers.collect::<String>())
+}
+
+/// User and system time of a process, all its threads together (`man 5 proc_pid_stat`, fields 14 and 15).
+fn cpu_time(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let ticks = ticks(&stat).with_context(|| format!("/proc/{pid}/stat says {stat}"))?;
+    let per_second = rustix::param::clock_ticks_per_second();
+    Ok(Duration::from_micros(ticks * 1_000_000 / per_second))
+}
+
+/// The second field, the program's name, is in parentheses and may hold anything.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_ascii_whitespace().skip(11).map(str::parse::<u64>);
+    Some(times.next()?.ok()? + times.next()?.ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_is_read_past_any_program_name() {
+        let stat = "12 (a ) b) S 1 12 12 0 -1 4194560 1 0 0 0 70 30 0 0 20 0 1 0 5 1 1";
+        assert_eq!(ticks(stat), Some(100));
+        assert_eq!(ticks("12 (a) S 1"), None);
+        assert!(cpu_time(std::process::id()).is_ok());
+    }
+
+    #[test]
+    fn a_preflight_is_loaded_as_one() {
+        let script = lua(Kind::Preflight);
+        assert!(script.starts_with("wrk.method = \"OPTIONS\"\nwrk.headers[\"Origin\"] = "));
+        assert!(script.contains("wrk.headers[\"Access-Control-Request-Method\"] = \"PUT\""));
+    }
+}
