@@ -61,7 +61,7 @@ impl<'a> Origin<'a> {
             return None;
         }
         let raw = std::str::from_utf8(value).ok()?;
-        let (scheme, rest) = raw.split_once("://")?;
+        let (scheme, rest) = split_scheme(raw)?;
         if !is_scheme(scheme) {
             return None;
         }
@@ -133,6 +133,12 @@ impl<'a> Origin<'a> {
     pub fn kind(&self) -> HostKind {
         self.kind
     }
+}
+
+/// `scheme://rest` in two. A scheme has no colon, so the first one ends it.
+pub(crate) fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    Some((scheme, rest.strip_prefix("//")?))
 }
 
 /// Is `scheme` a lower-case RFC 3986 scheme within bounds?

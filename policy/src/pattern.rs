@@ -6,6 +6,7 @@ use std::net::Ipv6Addr;
 use crate::limits::MAX_HOST_LEN;
 use crate::origin::{
     Ipv6Text, default_port, ends_in_number, is_http, is_scheme, parse_ipv4, parse_port, split_port,
+    split_scheme,
 };
 
 /// Which origins one entry of `allowOrigins` accepts. Prints in its normal form.
@@ -152,7 +153,7 @@ impl TuplePattern {
         if raw.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(InvalidOrigin::Space);
         }
-        let (scheme, rest) = raw.split_once("://").ok_or(InvalidOrigin::NoScheme)?;
+        let (scheme, rest) = split_scheme(raw).ok_or(InvalidOrigin::NoScheme)?;
         let scheme = scheme.to_ascii_lowercase();
         if !is_scheme(&scheme) {
             return Err(InvalidOrigin::Scheme);

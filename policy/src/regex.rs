@@ -67,7 +67,7 @@ impl OriginRegex {
 impl InvalidRegex {
     fn of(error: &regex_lite::Error) -> Self {
         let message = error.to_string();
-        if message.contains("size limit") { Self::TooLong } else { Self::Syntax(message) }
+        if message.ends_with("size limit") { Self::TooLong } else { Self::Syntax(message) }
     }
 }
 

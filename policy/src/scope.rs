@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::draft::PathType;
 use crate::limits::{MAX_HOST_LEN, MAX_RULE_PATH_LEN};
-use crate::origin::Ipv6Text;
+use crate::origin::{Ipv6Text, split_scheme};
 use crate::path;
 
 /// One entry of `hostnames` (Gateway API, `Hostname`).
@@ -75,7 +75,7 @@ impl HostPattern {
         if raw == "*" {
             return Ok(Self::Any);
         }
-        if raw.contains("://") {
+        if split_scheme(raw).is_some() {
             return Err(InvalidHost::Scheme);
         }
         if raw.len() > MAX_HOST_LEN {

@@ -1,14 +1,15 @@
 //! Wire: what travels from a publisher to the filter. Canonical: equal policies give equal bytes.
 
+mod json;
 mod v1;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::compiled::Compiled;
-use crate::limits::MAX_WIRE_LEN;
 use crate::syntax::hex_value;
+use crate::wire::json::Object;
 use crate::wire::v1::CompiledV1;
 
 /// The versions of the compiled form that this release reads.
@@ -53,25 +54,13 @@ pub enum DecodeError {
 }
 
 /// The envelope as it is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct EnvelopeJson {
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EnvelopeJson<'e> {
     v: u32,
-    digest: String,
-    on_invalid: OnInvalidJson,
-    compiled: String,
-}
-
-/// What is read of an envelope before its version is known.
-#[derive(Deserialize)]
-struct VersionJson {
-    v: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-enum OnInvalidJson {
-    Keep,
-    Reject,
+    digest: &'e str,
+    on_invalid: &'static str,
+    compiled: &'e str,
 }
 
 /// Writes the compiled form.
@@ -86,8 +75,7 @@ pub fn encode(compiled: &Compiled) -> String {
 ///
 /// See [`DecodeError`].
 pub fn decode(compiled: &str) -> Result<Compiled, DecodeError> {
-    let read: CompiledV1 = from_json(compiled.as_bytes())?;
-    read.into_compiled()
+    v1::read(Object::read(compiled.as_bytes())?)
 }
 
 // === impl Envelope ===
@@ -97,15 +85,11 @@ impl Envelope {
     #[must_use]
     pub fn encode(&self) -> String {
         let Self { digest, on_invalid, compiled } = self;
-        to_json(&EnvelopeJson {
-            v: 1,
-            digest: digest.clone(),
-            on_invalid: match on_invalid {
-                OnInvalid::Keep => OnInvalidJson::Keep,
-                OnInvalid::Reject => OnInvalidJson::Reject,
-            },
-            compiled: compiled.clone(),
-        })
+        let on_invalid = match on_invalid {
+            OnInvalid::Keep => "Keep",
+            OnInvalid::Reject => "Reject",
+        };
+        to_json(&EnvelopeJson { v: 1, digest, on_invalid, compiled })
     }
 
     /// Reads an envelope from plugin configuration bytes; does not look into `compiled`.
@@ -114,21 +98,28 @@ impl Envelope {
     ///
     /// See [`DecodeError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let VersionJson { v } = from_json(bytes)?;
-        if !VERSIONS.contains(&v) {
-            return Err(DecodeError::Version(v));
+        let mut envelope = Object::read(bytes)?;
+        // First of all: an envelope of another version may look different in everything else.
+        match envelope.number("v")? {
+            Some(version) if VERSIONS.contains(&version) => {}
+            Some(version) => return Err(DecodeError::Version(version)),
+            None => return Err(DecodeError::value("v", "missing")),
         }
-        let EnvelopeJson { v: _, digest, on_invalid, compiled } = from_json(bytes)?;
+        let digest = envelope.text("digest")?.unwrap_or_default().into_owned();
         let hex = digest.strip_prefix("sha256:").unwrap_or_default();
         let is_digest = hex.len() == 64 && hex.bytes().all(|byte| hex_value(byte).is_some());
         if !digest.is_empty() && !is_digest {
-            let reason = "not `sha256:` and 64 hexadecimal digits".to_owned();
-            return Err(DecodeError::Value { field: "digest".to_owned(), reason });
+            return Err(DecodeError::value("digest", "not `sha256:` and 64 hexadecimal digits"));
         }
-        let on_invalid = match on_invalid {
-            OnInvalidJson::Keep => OnInvalid::Keep,
-            OnInvalidJson::Reject => OnInvalid::Reject,
+        let on_invalid = match envelope.text("onInvalid")?.as_deref() {
+            Some("Keep") => OnInvalid::Keep,
+            Some("Reject") => OnInvalid::Reject,
+            _ => return Err(DecodeError::value("onInvalid", "neither `Keep` nor `Reject`")),
         };
+        let compiled = envelope.text("compiled")?;
+        let compiled =
+            compiled.ok_or_else(|| DecodeError::value("compiled", "missing"))?.into_owned();
+        envelope.finish()?;
         Ok(Self { digest, on_invalid, compiled })
     }
 }
@@ -138,14 +129,24 @@ fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn from_json<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, DecodeError> {
-    if bytes.len() > MAX_WIRE_LEN {
-        return Err(DecodeError::TooLong);
-    }
-    serde_json::from_slice(bytes).map_err(|error| DecodeError::Json(error.to_string()))
-}
-
 // === impl DecodeError ===
+
+impl DecodeError {
+    fn value(field: &str, reason: &str) -> Self {
+        Self::Value { field: field.to_owned(), reason: reason.to_owned() }
+    }
+
+    /// The same error, seen from the element `index` of the list `name` that holds it.
+    fn within(self, name: &str, index: usize) -> Self {
+        match self {
+            Self::Value { field, reason } => {
+                let dot = if field.is_empty() { "" } else { "." };
+                Self::Value { field: format!("{name}[{index}]{dot}{field}"), reason }
+            }
+            other => other,
+        }
+    }
+}
 
 impl std::error::Error for DecodeError {}
 

@@ -4,88 +4,89 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::compiled::{Block, Compiled, CompiledCors, CompiledPolicy, Head};
 use crate::draft::{
     Closeness, Diagnostics, DisallowedRequests, OnFailure, PathType, PolicyId, UpstreamCorsHeaders,
 };
 use crate::header_name::HeaderName;
-use crate::limits::{MAX_REGEXES, MAX_REGEXES_PER_PROXY};
+use crate::limits::{MAX_HOST_LEN, MAX_REGEXES, MAX_REGEXES_PER_PROXY};
 use crate::method::Method;
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Names};
 use crate::regex::OriginRegex;
 use crate::scope::{HostPattern, PathMatch};
 use crate::wire::DecodeError;
+use crate::wire::json::Object;
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct CompiledV1 {
     policies: Vec<PolicyV1>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct PolicyV1 {
     namespace: String,
     name: String,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     target: TargetV1,
     /// Absent: every host.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     hosts: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     dry_run: bool,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     on_failure: OnFailureV1,
     /// Absent: 204.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     success_status: Option<u16>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     keep_upstream: bool,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     diagnostics: bool,
     blocks: Vec<BlockV1>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct BlockV1 {
     /// Both absent: everything in scope.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     exact: Option<String>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     prefix: Option<String>,
     /// Absent: as in the policy's first block.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     cors: Option<CorsV1>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     reject: bool,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     trusted: Vec<String>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct CorsV1 {
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     origins: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     regexes: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     methods: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     headers: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     expose: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     credentials: bool,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     max_age: Option<u32>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 enum TargetV1 {
     Cluster,
@@ -94,7 +95,7 @@ enum TargetV1 {
     Workload,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 enum OnFailureV1 {
     #[default]
@@ -194,188 +195,12 @@ fn names<T: ToString>(names: &Names<T>) -> Vec<String> {
     any.into_iter().chain(texts(&names.named)).collect()
 }
 
-// === V1 -> Compiled ===
-
-impl CompiledV1 {
-    pub(super) fn into_compiled(self) -> Result<Compiled, DecodeError> {
-        let blocks = || self.policies.iter().flat_map(|policy| &policy.blocks);
-        let regexes =
-            blocks().filter_map(|block| block.cors.as_ref()).map(|cors| cors.regexes.len());
-        if regexes.sum::<usize>() > MAX_REGEXES_PER_PROXY {
-            return Err(invalid("policies", "more regexes than one proxy may have"));
-        }
-        let mut policies = Vec::with_capacity(self.policies.len());
-        for (at, policy) in self.policies.into_iter().enumerate() {
-            policies.push(policy.into_compiled(&format!("policies[{at}]"))?);
-        }
-        Ok(Compiled::new(policies))
-    }
-}
-
-impl PolicyV1 {
-    fn into_compiled(self, at: &str) -> Result<CompiledPolicy, DecodeError> {
-        let Self {
-            namespace,
-            name,
-            target,
-            hosts,
-            dry_run,
-            on_failure,
-            success_status,
-            keep_upstream,
-            diagnostics,
-            blocks,
-        } = self;
-        let success_status = success_status.unwrap_or(204);
-        if !matches!(success_status, 200 | 204) {
-            return Err(invalid(&format!("{at}.successStatus"), "neither 200 nor 204"));
-        }
-        // They are written into a response header and into metric names.
-        for (field, value) in [("namespace", &namespace), ("name", &name)] {
-            if !is_object_name(value) {
-                return Err(invalid(
-                    &format!("{at}.{field}"),
-                    "not the name of a Kubernetes object",
-                ));
-            }
-        }
-        let mut hosts = parse_all(&hosts, &format!("{at}.hosts"), HostPattern::parse)?;
-        if hosts.is_empty() {
-            hosts.push(HostPattern::Any);
-        }
-        let head = Arc::new(Head {
-            id: PolicyId { namespace, name },
-            closeness: target.into_closeness(),
-            hosts,
-            dry_run,
-            on_failure: on_failure.into_on_failure(),
-            success_status,
-            upstream_cors_headers: if keep_upstream {
-                UpstreamCorsHeaders::Keep
-            } else {
-                UpstreamCorsHeaders::Replace
-            },
-            diagnostics: if diagnostics { Diagnostics::Header } else { Diagnostics::None },
-        });
-        let mut compiled: Vec<Arc<Block>> = Vec::with_capacity(blocks.len());
-        for (index, block) in blocks.into_iter().enumerate() {
-            let inherited = compiled.first().map(|first| Arc::clone(&first.cors));
-            let at = format!("{at}.blocks[{index}]");
-            compiled.push(Arc::new(block.into_block(&at, &head, inherited)?));
-        }
-        Ok(CompiledPolicy { head, blocks: compiled })
-    }
-}
-
-impl BlockV1 {
-    fn into_block(
-        self,
-        at: &str,
-        head: &Arc<Head>,
-        inherited: Option<Arc<CompiledCors>>,
-    ) -> Result<Block, DecodeError> {
-        let Self { exact, prefix, cors, reject, trusted } = self;
-        let path = match (exact, prefix) {
-            (None, None) => None,
-            (Some(path), None) => Some((PathType::Exact, path)),
-            (None, Some(path)) => Some((PathType::PathPrefix, path)),
-            (Some(_), Some(_)) => return Err(invalid(at, "both `exact` and `prefix`")),
-        };
-        let path = path.map(|(kind, path)| {
-            PathMatch::parse(kind, &path).map_err(|error| invalid(at, &format!("{error:?}")))
-        });
-        let cors = match (cors, inherited) {
-            (Some(cors), _) => Arc::new(CompiledCors::new(cors.into_cors(&format!("{at}.cors"))?)),
-            (None, Some(inherited)) => inherited,
-            (None, None) => return Err(invalid(at, "the first block has no `cors`")),
-        };
-        let disallowed =
-            if reject { DisallowedRequests::Reject } else { DisallowedRequests::Forward };
-        let trusted = origins(&trusted, &format!("{at}.trusted"))?;
-        Ok(Block::new(Arc::clone(head), path.transpose()?, cors, disallowed, trusted))
-    }
-}
-
-impl CorsV1 {
-    fn into_cors(self, at: &str) -> Result<Cors, DecodeError> {
-        let Self { origins: raw, regexes, methods, headers, expose, credentials, max_age } = self;
-        if regexes.len() > MAX_REGEXES {
-            return Err(invalid(&format!("{at}.regexes"), "more regexes than a block may have"));
-        }
-        let regexes = parse_all(&regexes, &format!("{at}.regexes"), OriginRegex::parse)?;
-        Ok(Cors {
-            origins: origins(&raw, &format!("{at}.origins"))?,
-            regexes,
-            methods: parse_names(methods, &format!("{at}.methods"), Method::parse)?,
-            headers: parse_names(headers, &format!("{at}.headers"), HeaderName::parse)?,
-            expose: parse_names(expose, &format!("{at}.expose"), HeaderName::parse)?,
-            credentials,
-            max_age,
-        })
-    }
-}
-
-fn origins(raw: &[String], at: &str) -> Result<Vec<OriginPattern>, DecodeError> {
-    let parsed = parse_all(raw, at, |raw| OriginPattern::parse(raw).map(|parsed| parsed.pattern))?;
-    if parsed.len() > 1 && parsed.contains(&OriginPattern::Any) {
-        return Err(invalid(at, "`*` beside other origins"));
-    }
-    Ok(parsed)
-}
-
-fn parse_names<T, E: std::fmt::Debug>(
-    mut raw: Vec<String>,
-    at: &str,
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<Names<T>, DecodeError> {
-    let any = raw.first().is_some_and(|first| first == "*");
-    if any {
-        raw.remove(0);
-    }
-    Ok(Names { any, named: parse_all(&raw, at, parse)? })
-}
-
-fn parse_all<T, E: std::fmt::Debug>(
-    raw: &[String],
-    at: &str,
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<Vec<T>, DecodeError> {
-    let mut items = Vec::with_capacity(raw.len());
-    for (index, raw) in raw.iter().enumerate() {
-        match parse(raw) {
-            Ok(item) => items.push(item),
-            Err(error) => return Err(invalid(&format!("{at}[{index}]"), &format!("{error:?}"))),
-        }
-    }
-    Ok(items)
-}
-
-/// RFC 1123 subdomain, as Kubernetes checks it, bounds included.
-fn is_object_name(name: &str) -> bool {
-    let is_name_byte = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-    !name.is_empty() && name.len() <= 253 && name.bytes().all(is_name_byte)
-}
-
-fn invalid(field: &str, reason: &str) -> DecodeError {
-    DecodeError::Value { field: field.to_owned(), reason: reason.to_owned() }
-}
-
-// === the enums, both ways ===
-
 impl TargetV1 {
     fn of(closeness: Closeness) -> Self {
         match closeness {
             Closeness::Cluster => Self::Cluster,
             Closeness::Namespace => Self::Namespace,
             Closeness::Workload => Self::Workload,
-        }
-    }
-
-    fn into_closeness(self) -> Closeness {
-        match self {
-            Self::Cluster => Closeness::Cluster,
-            Self::Namespace => Closeness::Namespace,
-            Self::Workload => Closeness::Workload,
         }
     }
 }
@@ -389,13 +214,178 @@ impl OnFailureV1 {
             OnFailure::Forward => Self::Forward,
         }
     }
+}
 
-    fn into_on_failure(self) -> OnFailure {
-        match self {
-            Self::Explain => OnFailure::Explain,
-            Self::Reject => OnFailure::Reject,
-            Self::Ignore => OnFailure::Ignore,
-            Self::Forward => OnFailure::Forward,
+// === V1 -> Compiled ===
+
+/// Reads a document: all of it, or nothing.
+pub(super) fn read(mut document: Object<'_>) -> Result<Compiled, DecodeError> {
+    let list = document.list("policies")?;
+    document.finish()?;
+    let mut regexes = 0_usize;
+    let mut policies = Vec::with_capacity(list.len());
+    for (index, policy) in list.into_iter().enumerate() {
+        let policy = policy.into_object().and_then(read_policy);
+        let policy = policy.map_err(|error| error.within("policies", index))?;
+        for block in &policy.blocks {
+            regexes = regexes.saturating_add(block.cors.source.regexes.len());
         }
+        policies.push(policy);
     }
+    if regexes > MAX_REGEXES_PER_PROXY {
+        return Err(DecodeError::value("policies", "more regexes than one proxy may have"));
+    }
+    Ok(Compiled::new(policies))
+}
+
+fn read_policy(mut policy: Object<'_>) -> Result<CompiledPolicy, DecodeError> {
+    let head = Arc::new(read_head(&mut policy)?);
+    let list = policy.list("blocks")?;
+    policy.finish()?;
+    let mut blocks: Vec<Arc<Block>> = Vec::with_capacity(list.len());
+    for (index, block) in list.into_iter().enumerate() {
+        let first = blocks.first().map(|first| Arc::clone(&first.cors));
+        let block = block.into_object().and_then(|block| read_block(block, &head, first));
+        blocks.push(Arc::new(block.map_err(|error| error.within("blocks", index))?));
+    }
+    Ok(CompiledPolicy { head, blocks })
+}
+
+fn read_head(policy: &mut Object<'_>) -> Result<Head, DecodeError> {
+    let success_status = match policy.number("successStatus")? {
+        None | Some(204) => 204,
+        Some(200) => 200,
+        Some(_) => return Err(DecodeError::value("successStatus", "neither 200 nor 204")),
+    };
+    let mut hosts = read_all(policy, "hosts", |raw| HostPattern::parse(raw).ok())?;
+    if hosts.is_empty() {
+        hosts.push(HostPattern::Any);
+    }
+    Ok(Head {
+        id: PolicyId {
+            namespace: read_object_name(policy, "namespace")?,
+            name: read_object_name(policy, "name")?,
+        },
+        closeness: match policy.text("target")?.as_deref() {
+            None | Some("namespace") => Closeness::Namespace,
+            Some("cluster") => Closeness::Cluster,
+            Some("workload") => Closeness::Workload,
+            Some(_) => return Err(DecodeError::value("target", "unknown")),
+        },
+        hosts,
+        dry_run: policy.flag("dryRun")?,
+        on_failure: match policy.text("onFailure")?.as_deref() {
+            None | Some("explain") => OnFailure::Explain,
+            Some("reject") => OnFailure::Reject,
+            Some("ignore") => OnFailure::Ignore,
+            Some("forward") => OnFailure::Forward,
+            Some(_) => return Err(DecodeError::value("onFailure", "unknown")),
+        },
+        success_status,
+        upstream_cors_headers: if policy.flag("keepUpstream")? {
+            UpstreamCorsHeaders::Keep
+        } else {
+            UpstreamCorsHeaders::Replace
+        },
+        diagnostics: if policy.flag("diagnostics")? {
+            Diagnostics::Header
+        } else {
+            Diagnostics::None
+        },
+    })
+}
+
+fn read_block(
+    mut block: Object<'_>,
+    head: &Arc<Head>,
+    first: Option<Arc<CompiledCors>>,
+) -> Result<Block, DecodeError> {
+    let path = match (block.text("exact")?, block.text("prefix")?) {
+        (None, None) => None,
+        (Some(path), None) => Some((PathType::Exact, path)),
+        (None, Some(path)) => Some((PathType::PathPrefix, path)),
+        (Some(_), Some(_)) => return Err(DecodeError::value("exact", "there beside `prefix`")),
+    };
+    let path = match path {
+        None => None,
+        Some((kind, path)) => Some(
+            PathMatch::parse(kind, &path)
+                .map_err(|_| DecodeError::value("path", "not a path that a rule can have"))?,
+        ),
+    };
+    let cors = match (block.object("cors")?, first) {
+        (Some(cors), _) => Arc::new(CompiledCors::new(read_cors(cors)?)),
+        (None, Some(first)) => first,
+        (None, None) => return Err(DecodeError::value("cors", "missing in the first block")),
+    };
+    let disallowed_requests = if block.flag("reject")? {
+        DisallowedRequests::Reject
+    } else {
+        DisallowedRequests::Forward
+    };
+    let trusted = read_origins(&mut block, "trusted")?;
+    block.finish()?;
+    Ok(Block::new(Arc::clone(head), path, cors, disallowed_requests, trusted))
+}
+
+fn read_cors(mut cors: Object<'_>) -> Result<Cors, DecodeError> {
+    let read = Cors {
+        origins: read_origins(&mut cors, "origins")?,
+        regexes: read_all(&mut cors, "regexes", |raw| OriginRegex::parse(raw).ok())?,
+        methods: read_names(&mut cors, "methods", |raw| Method::parse(raw).ok())?,
+        headers: read_names(&mut cors, "headers", |raw| HeaderName::parse(raw).ok())?,
+        expose: read_names(&mut cors, "expose", |raw| HeaderName::parse(raw).ok())?,
+        credentials: cors.flag("credentials")?,
+        max_age: cors.number("maxAge")?,
+    };
+    cors.finish()?;
+    if read.regexes.len() > MAX_REGEXES {
+        return Err(DecodeError::value("regexes", "more than a block may have"));
+    }
+    Ok(read)
+}
+
+fn read_origins(object: &mut Object<'_>, name: &str) -> Result<Vec<OriginPattern>, DecodeError> {
+    let parse = |raw: &str| OriginPattern::parse(raw).ok().map(|parsed| parsed.pattern);
+    let patterns = read_all(object, name, parse)?;
+    if patterns.len() > 1 && patterns.contains(&OriginPattern::Any) {
+        return Err(DecodeError::value(name, "`*` beside other origins"));
+    }
+    Ok(patterns)
+}
+
+fn read_names<T>(
+    object: &mut Object<'_>,
+    name: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Names<T>, DecodeError> {
+    let parse = |raw: &str| if raw == "*" { Some(None) } else { parse(raw).map(Some) };
+    let read = read_all(object, name, parse)?;
+    let any = read.iter().any(Option::is_none);
+    Ok(Names { any, named: read.into_iter().flatten().collect() })
+}
+
+fn read_all<T>(
+    object: &mut Object<'_>,
+    name: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, DecodeError> {
+    let list = object.list(name)?;
+    let mut items = Vec::with_capacity(list.len());
+    for (index, element) in list.iter().enumerate() {
+        let text = element.as_text().map_err(|error| error.within(name, index))?;
+        let invalid = || DecodeError::value("", "invalid").within(name, index);
+        items.push(parse(text).ok_or_else(invalid)?);
+    }
+    Ok(items)
+}
+
+/// RFC 1123 subdomain, as Kubernetes checks it, bounds included: it goes into a header and into metric names.
+fn read_object_name(policy: &mut Object<'_>, name: &str) -> Result<String, DecodeError> {
+    let text = policy.text(name)?.unwrap_or_default();
+    let is_name_byte = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    if text.is_empty() || text.len() > MAX_HOST_LEN || !text.bytes().all(is_name_byte) {
+        return Err(DecodeError::value(name, "not the name of a Kubernetes object"));
+    }
+    Ok(text.into_owned())
 }
