@@ -39,8 +39,10 @@ fn every_case_is_answered_alike_when_the_operator_publishes_a_folder() {
     let mut stand = Stand::plan().unwrap().start().unwrap();
     let sentinel = stand.sentinel();
     write(folder.path(), &sentinel);
-    let mut operator = operator(folder.path(), stand.directory());
-    stand.await_sentinel(&sentinel).unwrap();
+    let log = stand.directory().join("operator.log");
+    let mut operator = operator(folder.path(), stand.directory(), &log);
+    let in_force = stand.await_sentinel(&sentinel);
+    assert!(in_force.is_ok(), "{in_force:?}\n{}", fs::read_to_string(&log).unwrap());
     let mut tally = Tally::skipping(&["envoy", "operator"]);
     tally.run(&stand, together);
     stand.ensure_healthy().unwrap();
@@ -105,7 +107,7 @@ fn write(folder: &Path, object: &Value) {
     fs::write(file, object.to_string()).unwrap();
 }
 
-fn operator(policies: &Path, published: &Path) -> Process {
+fn operator(policies: &Path, published: &Path, log: &Path) -> Process {
     let mut command = Command::new(xtask::build::operator().unwrap());
     command
         .args(["run", "--source", &format!("dir:{}", policies.display())])
@@ -114,6 +116,7 @@ fn operator(policies: &Path, published: &Path) -> Process {
         .arg(stand::module().unwrap())
         .args(["--admin", "127.0.0.1:0"])
         .stdin(Stdio::null())
-        .stdout(Stdio::null());
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(log).unwrap());
     Process::spawn("the operator", command).unwrap()
 }
