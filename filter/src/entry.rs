@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use proxy_wasm::types::LogLevel;
-
 use crate::host::Proxy;
 use crate::root::Root;
 use crate::worker::Worker;
@@ -14,8 +12,8 @@ thread_local! {
     static WORKER: Rc<Worker> = Rc::default();
 }
 
+// No logger of the SDK's: the filter writes its lines by `Host`, and a panic, should there ever be one, is written to
+// standard error, which Envoy logs.
 proxy_wasm::main! {{
-    // Also installs the hook by which a panic, should there ever be one, says where it was.
-    proxy_wasm::set_log_level(LogLevel::Info);
     proxy_wasm::set_root_context(|_| Box::new(Root::new(Proxy, WORKER.with(Rc::clone))));
 }}

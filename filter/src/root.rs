@@ -69,8 +69,8 @@ impl<H: Host> Root<H> {
 
     /// Shared data belongs to a virtual machine id, which other plugins may share: hence the root id.
     fn last_good_key(&self) -> String {
-        let root_id = self.host.root_id().unwrap_or_default();
-        format!("corsward.{}.last_good", String::from_utf8_lossy(&root_id))
+        let root_id = String::from_utf8(self.host.root_id().unwrap_or_default());
+        format!("corsward.{}.last_good", root_id.unwrap_or_default())
     }
 }
 
