@@ -125,14 +125,19 @@ impl OriginPattern {
     ///
     /// See [`InvalidOrigin`].
     pub fn parse(raw: &str) -> Result<ParsedPattern, InvalidOrigin> {
-        let pattern = match raw {
+        let pattern = Self::read(raw)?;
+        let normalized = pattern.to_string() != raw;
+        Ok(ParsedPattern { pattern, normalized })
+    }
+
+    /// [`OriginPattern::parse`], for a reader that does not ask what was normalized.
+    pub(crate) fn read(raw: &str) -> Result<Self, InvalidOrigin> {
+        Ok(match raw {
             "" => return Err(InvalidOrigin::Empty),
             "*" => Self::Any,
             "null" => Self::Null,
             _ => Self::Tuple(TuplePattern::parse(raw)?),
-        };
-        let normalized = pattern.to_string() != raw;
-        Ok(ParsedPattern { pattern, normalized })
+        })
     }
 }
 

@@ -40,10 +40,6 @@ pub(super) fn act<'c, R: Request>(
 ) -> Action<'c> {
     let block: &'c Block = selection.block;
     let mut headers = Headers::default();
-    let origin_passed = matches!(
-        outcome,
-        Outcome::Allowed | Outcome::Refused(Refusal::Method | Refusal::Header | Refusal::TooLong)
-    );
     let status = match (outcome.refusal(), block.head.on_failure) {
         (None, _) => {
             push_answer(&mut headers, block, inquiry);
@@ -51,9 +47,10 @@ pub(super) fn act<'c, R: Request>(
             block.head.success_status
         }
         (Some(_), OnFailure::Forward) => return forward(selection, Sharing::Nobody, diagnosis),
-        (Some(_), OnFailure::Explain) if origin_passed => {
+        (Some(Refusal::Method | Refusal::Header), OnFailure::Explain) => {
             // The browser compares the lists itself, and its console names what is missing. It must not keep
-            // the answer: no `Access-Control-Max-Age`.
+            // the answer: no `Access-Control-Max-Age`. A list that is too long may hold allowed names only, and
+            // would pass that comparison: it is rejected below.
             push_answer(&mut headers, block, inquiry);
             block.head.success_status
         }

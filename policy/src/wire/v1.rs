@@ -346,8 +346,7 @@ fn read_cors(mut cors: Object<'_>) -> Result<Cors, DecodeError> {
 }
 
 fn read_origins(object: &mut Object<'_>, name: &str) -> Result<Vec<OriginPattern>, DecodeError> {
-    let parse = |raw: &str| OriginPattern::parse(raw).ok().map(|parsed| parsed.pattern);
-    let patterns = read_all(object, name, parse)?;
+    let patterns = read_all(object, name, |raw| OriginPattern::read(raw).ok())?;
     if patterns.len() > 1 && patterns.contains(&OriginPattern::Any) {
         return Err(DecodeError::value(name, "`*` beside other origins"));
     }
