@@ -122,6 +122,14 @@ fn resolve_dots(path: &[u8]) -> Vec<u8> {
     resolved
 }
 
+/// The upper-case hexadecimal digit of the low half of `byte`.
+pub(crate) const fn hex_digit(byte: u8) -> u8 {
+    match byte & 15 {
+        digit @ 0..=9 => b'0'.wrapping_add(digit),
+        digit => b'A'.wrapping_sub(10).wrapping_add(digit),
+    }
+}
+
 /// A path in pieces: bytes and percent escapes.
 struct Escapes<'a>(&'a [u8]);
 

@@ -158,8 +158,8 @@ impl PathMatch {
         if path::is_ambiguous(raw.as_bytes()) {
             return Err(InvalidPath::Ambiguous);
         }
-        let normal = path::normalize(escape(raw).as_bytes());
-        let normal = String::from_utf8_lossy(&normal).into_owned();
+        // What is escaped is ASCII, and stays so.
+        let normal = String::from_utf8(path::normalize(&escape(raw))).unwrap_or_default();
         if normal != raw {
             return Err(InvalidPath::NotNormal(normal));
         }
@@ -182,13 +182,15 @@ impl fmt::Display for PathMatch {
 }
 
 /// What clients send in place of characters that a path cannot hold: their percent escapes (RFC 3986 section 2.1).
-fn escape(path: &str) -> String {
-    path.bytes()
-        .map(|byte| match byte {
-            0x21..=0x7e => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
+fn escape(path: &str) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            0x21..=0x7e => escaped.push(byte),
+            _ => escaped.extend([b'%', path::hex_digit(byte >> 4), path::hex_digit(byte & 15)]),
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]

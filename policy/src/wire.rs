@@ -40,8 +40,13 @@ pub enum OnInvalid {
 pub enum DecodeError {
     /// Longer than [`MAX_WIRE_LEN`](crate::limits::MAX_WIRE_LEN).
     TooLong,
-    /// Not the JSON that was expected; the parser's own words.
-    Json(String),
+    /// Not JSON, from this place on.
+    Json {
+        /// Counted from 1.
+        line: usize,
+        /// In bytes, counted from 1.
+        column: usize,
+    },
     /// A version this release does not read.
     Version(u32),
     /// A value that `validate` would not have let through; where, and why.
@@ -154,10 +159,13 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => f.write_str("the configuration is too long"),
-            Self::Json(words) => write!(f, "the configuration is not the expected JSON: {words}"),
+            Self::Json { line, column } => {
+                write!(f, "the configuration is not JSON from line {line}, column {column} on")
+            }
             Self::Version(version) => {
                 write!(f, "version {version} of the configuration is not readable here")
             }
+            Self::Value { field, reason } if field.is_empty() => f.write_str(reason),
             Self::Value { field, reason } => write!(f, "{field}: {reason}"),
         }
     }

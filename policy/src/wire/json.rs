@@ -35,8 +35,8 @@ impl<'d> Object<'d> {
         }
         match serde_json::from_slice(bytes) {
             Ok(Json::Object(object)) => Ok(object),
-            Ok(_) => Err(DecodeError::Json("not an object".to_owned())),
-            Err(error) => Err(DecodeError::Json(error.to_string())),
+            Ok(_) => Err(DecodeError::value("", "not an object")),
+            Err(error) => Err(DecodeError::Json { line: error.line(), column: error.column() }),
         }
     }
 
