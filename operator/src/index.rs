@@ -58,10 +58,11 @@ impl Index {
 
     /// Takes in what was in force before a restart. `false`: this release refuses that spec, and it is forgotten.
     pub fn remember(&mut self, id: PolicyId, generation: i64, spec: Value) -> bool {
-        let text = Text::Spec { spec: spec.clone(), findings: Vec::new() };
+        let spec = Arc::new(spec);
+        let text = Text::Spec { spec: Arc::clone(&spec), findings: Vec::new() };
         let object = Object { id: id.clone(), place: None, generation: None, text };
         let Some(policy) = review(&object, &*self.judge).policy else { return false };
-        let in_force = InForce { generation, spec: Arc::new(spec), policy: Arc::new(policy) };
+        let in_force = InForce { generation, spec, policy };
         self.remembered.insert(id, in_force);
         true
     }
@@ -170,8 +171,8 @@ impl Entry {
         match (&self.review.policy, self.object.spec()) {
             (Some(policy), Some(spec)) => Some(InForce {
                 generation: self.generation,
-                spec: Arc::new(spec.clone()),
-                policy: Arc::new(policy.clone()),
+                spec: Arc::clone(spec),
+                policy: Arc::clone(policy),
             }),
             _ => self.in_force.clone(),
         }
@@ -186,7 +187,7 @@ impl Entry {
 
 /// The generation of an object, counted here where its source does not count. A text that cannot be read counts for nothing.
 fn generation(object: &Object, previous: Option<&Entry>, in_force: Option<&InForce>) -> i64 {
-    let old = in_force.map(|in_force| (in_force.generation, &*in_force.spec));
+    let old = in_force.map(|in_force| (in_force.generation, &in_force.spec));
     let known = match previous {
         Some(previous) => {
             let spec = previous.object.spec().or(old.map(|(_, spec)| spec));

@@ -1,5 +1,7 @@
 //! Object: a policy as a source delivered it, named and placed, its spec still text.
 
+use std::sync::Arc;
+
 use corsward_policy::{Finding, PolicyId};
 use serde_json::Value;
 
@@ -22,7 +24,7 @@ pub enum Text {
     /// Its spec, and what there was to say about the document around it.
     Spec {
         /// `spec` as written.
-        spec: Value,
+        spec: Arc<Value>,
         /// Findings about anything outside `spec`.
         findings: Vec<Finding>,
     },
@@ -33,7 +35,7 @@ pub enum Text {
 impl Object {
     /// The spec as written, where it could be read.
     #[must_use]
-    pub fn spec(&self) -> Option<&Value> {
+    pub fn spec(&self) -> Option<&Arc<Value>> {
         match &self.text {
             Text::Spec { spec, .. } => Some(spec),
             Text::Unreadable(_) => None,

@@ -1,6 +1,6 @@
 //! Review: what there is to say about an object, and the policy it makes, if it makes one.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use corsward_policy::draft::Closeness;
 use corsward_policy::finding::{self, PlacementReason, Reason, SourceReason};
@@ -18,7 +18,7 @@ use crate::shape;
 #[derive(Clone, Debug)]
 pub struct Review {
     /// The policy; `None` where a finding refuses the object.
-    pub policy: Option<Policy>,
+    pub policy: Option<Arc<Policy>>,
     /// Every finding, refusals first.
     pub findings: Vec<Finding>,
 }
@@ -73,7 +73,7 @@ fn review_spec(
     }
     finding::sort(&mut findings);
     let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
-    Review { policy: policy.filter(|_| !refused), findings }
+    Review { policy: policy.filter(|_| !refused).map(Arc::new), findings }
 }
 
 /// Findings about targets: they must make sense, though a folder has but one proxy.
@@ -108,7 +108,7 @@ mod tests {
 
     fn codes(spec: Value) -> Vec<String> {
         let id = PolicyId { namespace: "shop".into(), name: "api".into() };
-        let text = Text::Spec { spec, findings: Vec::new() };
+        let text = Text::Spec { spec: Arc::new(spec), findings: Vec::new() };
         let object = Object { id, place: None, generation: None, text };
         let review = review(&object, &NoJudge);
         assert_eq!(

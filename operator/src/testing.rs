@@ -1,6 +1,6 @@
 //! Objects for tests.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use corsward_policy::finding::SourceReason;
 use corsward_policy::{Finding, PolicyId};
@@ -20,7 +20,7 @@ pub(crate) fn id(name: &str) -> PolicyId {
 }
 
 pub(crate) fn object(name: &str, spec: &Value) -> Object {
-    let text = Text::Spec { spec: spec.clone(), findings: Vec::new() };
+    let text = Text::Spec { spec: Arc::new(spec.clone()), findings: Vec::new() };
     Object { id: id(name), place: Some("a.yaml".into()), generation: None, text }
 }
 

@@ -1,5 +1,7 @@
 //! Documents: a file's bytes become the policies in it. YAML (and so JSON), one document or several, lists of objects too.
 
+use std::sync::Arc;
+
 use corsward_policy::finding::SourceReason;
 use corsward_policy::{Finding, PolicyId};
 use serde_json::{Map, Value};
@@ -141,7 +143,7 @@ impl Documents {
             document.remove("status");
             let known = ["apiVersion", "kind", "metadata", "spec"];
             findings.extend(unknown("", document.keys(), &known));
-            Text::Spec { spec, findings }
+            Text::Spec { spec: Arc::new(spec), findings }
         } else {
             let reason = SourceReason::UnknownVersion(api_version.to_owned());
             Text::Unreadable(vec![Finding::new("apiVersion", reason)])
