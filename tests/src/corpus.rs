@@ -104,7 +104,7 @@ struct Want {
     /// All of `Vary`; `preflight` stands for the three of a preflight.
     #[serde(default)]
     vary: Vec<String>,
-    /// Initials of headers, `vary`, or `reply` (its status), on which the design does not commit itself.
+    /// Initials of headers, or `vary`, on which the design does not commit itself.
     #[serde(default)]
     unchecked: Vec<String>,
     /// Other headers.
@@ -224,18 +224,15 @@ impl Want {
         }
         Ok(Expect {
             browser,
-            upstream_reached: self.reply.is_none() && !is_unchecked("reply"),
-            status: match self.reply {
-                _ if is_unchecked("reply") => Vec::new(),
-                reply => vec![reply.unwrap_or(upstream_status)],
-            },
+            upstream_reached: self.reply.is_none(),
+            status: vec![self.reply.unwrap_or(upstream_status)],
             headers,
             contains: self.contains.into_iter().collect(),
             absent,
             vary_has: vary(&self.vary),
             vary_lacks: Vec::new(),
             vary_is_complete: !self.untouched && !is_unchecked("vary"),
-            body_empty: self.reply.is_some() || is_unchecked("reply"),
+            body_empty: self.reply.is_some(),
             untouched: self.untouched,
             verdict: self.verdict,
             decided_by: self.by,

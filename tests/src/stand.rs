@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use corsward_policy::wire::OnInvalid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask::envoy::{Bootstrap, Envoy, Listener, Plugin, Slot, route};
+use xtask::envoy::{Bootstrap, Envoy, Listener, Plugin, Refusals, Slot, route};
 use xtask::{tools, wasm};
 
 use crate::answer::Answer;
@@ -52,6 +52,13 @@ impl StandPlan {
     #[must_use]
     pub fn filter(mut self, filter: Value) -> Self {
         self.more_filters.push(filter);
+        self
+    }
+
+    /// With a line in this file about each refused request.
+    #[must_use]
+    pub fn refusals(mut self, file: &std::path::Path) -> Self {
+        self.listener = self.listener.refusals(Refusals::File(file.into()));
         self
     }
 

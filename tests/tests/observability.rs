@@ -1,0 +1,203 @@
+//! What operators of a proxy can see: counters, the access log, the warning line. Never a name that a client chose.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use corsward_tests::case::Request;
+use corsward_tests::stand::{Stand, cross_origin, preflight, request};
+use corsward_tests::suite::{self, Suite};
+use corsward_tests::{client, model, policies};
+use serde_json::{Value, json};
+use xtask::envoy::Stats;
+
+const SHOP: &str = "https://shop.example";
+
+#[test]
+fn every_decision_on_the_corpus_is_counted_as_what_it_was() {
+    let suites = Suite::all().unwrap();
+    let groups = Suite::groups(&suites);
+    let objects: Vec<_> = groups[0].iter().flat_map(|suite| &suite.policies).collect();
+    let (_, compiled) = policies::compile(&objects).unwrap();
+    let mut stand = Stand::running(&objects).unwrap();
+    let before = stand.envoy().stats().unwrap();
+    let mut want: BTreeMap<String, u64> = BTreeMap::new();
+    for case in groups[0].iter().flat_map(|suite| &suite.cases) {
+        // Envoy refuses it before any filter.
+        if case.name == "options-in-lower-case" {
+            continue;
+        }
+        stand.answer(case).unwrap();
+        let told = model::answer(&compiled, case).explanation.unwrap();
+        if !told.verdict.is_empty() {
+            *want.entry(counter("decisions", &told.verdict)).or_default() += 1;
+        }
+        if let Some((verdict, agreement)) = told.rehearsal.split_once(", ") {
+            *want.entry(counter("rehearsed", verdict)).or_default() += 1;
+            let agreement = agreement.replace(' ', "_");
+            *want.entry(format!("wasmcustom.corsward.rehearsals.{agreement}")).or_default() += 1;
+        }
+    }
+    let after = stand.envoy().stats().unwrap();
+    let counted = |name: &str| {
+        ["decisions", "rehearsed", "rehearsals"]
+            .iter()
+            .any(|kind| name.starts_with(&format!("wasmcustom.corsward.{kind}.")))
+    };
+    let got: BTreeMap<String, u64> = after
+        .iter()
+        .filter(|(name, _)| counted(name))
+        .map(|(name, count)| (name.clone(), count - before.get(name).copied().unwrap_or_default()))
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    assert_eq!(got, want);
+}
+
+#[test]
+fn a_policys_own_counters_tell_it_from_others() {
+    let mut stand = stand();
+    let before = stand.envoy().stats().unwrap();
+    stand.send(&cross_origin(&of("open"), SHOP), &[]).unwrap();
+    stand.send(&cross_origin(&of("open"), "https://evil.test"), &[]).unwrap();
+    stand.send(&cross_origin(&of("fence"), "https://evil.test"), &[]).unwrap();
+    let after = stand.envoy().stats().unwrap();
+    let grew = |name: &str| grew(&before, &after, &format!("policy.seen.{name}"));
+    assert_eq!(grew("open.verdict.allowed"), 1);
+    assert_eq!(grew("open.verdict.refused"), 1);
+    assert_eq!(grew("fence.verdict.rejected"), 1);
+    assert_eq!(grew("fence.verdict.allowed"), 0);
+}
+
+#[test]
+fn no_name_of_a_metric_holds_what_a_client_sent() {
+    let mut stand = stand();
+    let before: Vec<String> = names(&stand.envoy().stats().unwrap());
+    for at in 0..50 {
+        let origin = format!("https://secret-{at}.example");
+        stand.send(&cross_origin(&of("open"), &origin), &[]).unwrap();
+        stand.send(&preflight(&of("fence"), &origin, &format!("SECRET{at}")), &[]).unwrap();
+    }
+    assert_eq!(names(&stand.envoy().stats().unwrap()), before, "names come with a configuration");
+}
+
+#[test]
+fn a_request_without_an_origin_is_not_counted() {
+    let mut stand = stand();
+    let before = stand.envoy().stats().unwrap();
+    let ask = request("GET", &of("open"), &[]);
+    stand.send(&ask, &[]).unwrap();
+    let after = stand.envoy().stats().unwrap();
+    let ours = |stats: &Stats| -> u64 {
+        stats.iter().filter(|(name, _)| name.contains("verdict")).map(|(_, count)| count).sum()
+    };
+    assert_eq!(ours(&after), ours(&before));
+}
+
+#[test]
+fn a_refused_request_leaves_verdict_reason_and_origin_for_the_access_log() {
+    let plan = Stand::plan().unwrap();
+    let file = plan.directory().join("refusals.log");
+    let mut stand = plan.refusals(&file).start().unwrap();
+    configure(&mut stand);
+    stand.send(&cross_origin(&of("open"), SHOP), &[]).unwrap();
+    stand.send(&cross_origin(&of("open"), "https://evil.test"), &[]).unwrap();
+    stand.send(&cross_origin(&of("fence"), "null"), &[]).unwrap();
+    stand.send(&preflight(&of("fence"), SHOP, "PATCH"), &[]).unwrap();
+    let lines = await_lines(&mut stand, &file, 3);
+    for (line, words) in lines.iter().zip([
+        ["verdict=refused", "reason=origin", "https://evil.test", "seen/open"],
+        ["verdict=rejected", "reason=null_origin", "null", "seen/fence"],
+        ["verdict=refused", "reason=method", SHOP, "kind=preflight"],
+    ]) {
+        for word in words {
+            assert!(line.contains(word), "{line:?} lacks {word}");
+        }
+    }
+    assert_eq!(lines.len(), 3, "an allowed request leaves nothing: {lines:#?}");
+}
+
+#[test]
+fn what_a_client_sends_cannot_forge_a_line_of_a_log_or_make_it_long() {
+    let plan = Stand::plan().unwrap();
+    let file = plan.directory().join("refusals.log");
+    let mut stand = plan.refusals(&file).start().unwrap();
+    configure(&mut stand);
+    let long = "a".repeat(30_000);
+    let forged = [
+        r#"https://x" policy=other/forged verdict=allowed origin=""#,
+        "https://\u{e9}\u{ff}.test",
+        "https://a\tb.test",
+        r"https://\n\x00.test",
+        long.as_str(),
+    ];
+    for origin in forged {
+        let mut ask = cross_origin(&of("open"), "");
+        ask.headers = vec![("Origin".into(), corsward_tests::text::latin1(origin).unwrap())];
+        stand.send(&ask, &[]).unwrap();
+    }
+    let lines = await_lines(&mut stand, &file, forged.len());
+    assert_eq!(lines.len(), forged.len(), "{lines:#?}");
+    for line in &lines {
+        assert!(line.len() < 2_000, "{} bytes", line.len());
+        assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line:?}");
+        assert!(!line.contains(r#"" policy=other/forged"#), "{line:?}");
+    }
+    let log = stand.envoy().log().unwrap();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("malformed_origin")).collect();
+    assert!(!told.is_empty(), "a warning line says so");
+    assert!(told.len() < forged.len(), "and not one for each request: {told:#?}");
+    assert!(told.iter().all(|line| line.len() < 2_000 && line.is_ascii()), "{told:#?}");
+}
+
+fn stand() -> Stand {
+    let mut stand = Stand::plan().unwrap().start().unwrap();
+    configure(&mut stand);
+    stand
+}
+
+fn configure(stand: &mut Stand) {
+    let cors = json!({ "allowOrigins": [SHOP] });
+    let policy =
+        |name: &str, spec: Value| suite::policy("seen", name, spec.as_object().cloned().unwrap());
+    let objects = [
+        policy("open", json!({ "cors": cors })),
+        policy("fence", json!({ "cors": cors, "disallowedRequests": "Reject" })),
+    ];
+    stand.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
+}
+
+fn of(policy: &str) -> String {
+    suite::host("seen", policy)
+}
+
+/// `decisions`, `preflight refused header` to the name of the counter.
+fn counter(family: &str, verdict: &str) -> String {
+    let mut words = verdict.split(' ');
+    let mut next = || words.next().unwrap_or("none").to_owned();
+    let (kind, verdict, reason) = (next(), next(), next());
+    format!("wasmcustom.corsward.{family}.kind.{kind}.verdict.{verdict}.reason.{reason}")
+}
+
+fn grew(before: &Stats, after: &Stats, name: &str) -> u64 {
+    let name = format!("wasmcustom.corsward.{name}");
+    after.get(&name).copied().unwrap_or_default() - before.get(&name).copied().unwrap_or_default()
+}
+
+fn names(stats: &Stats) -> Vec<String> {
+    stats.keys().filter(|name| name.starts_with("wasmcustom.")).cloned().collect()
+}
+
+/// The lines of an access log once there are as many as that.
+fn await_lines(stand: &mut Stand, file: &std::path::Path, count: usize) -> Vec<String> {
+    let read = || fs::read_to_string(file).unwrap_or_default();
+    let admin = stand.envoy().admin_addr();
+    // Envoy writes a log when its buffer is full, every ten seconds, or when it is to open the file anew.
+    let reopen = Request { path: b"/reopen_logs".to_vec(), ..request("POST", "admin", &[]) };
+    stand
+        .envoy()
+        .wait_for("the access log", |_| {
+            client::send(admin, &reopen, &[])?;
+            Ok(read().lines().count() >= count)
+        })
+        .unwrap_or_else(|error| panic!("{error:#}\n{}", read()));
+    read().lines().map(str::to_owned).collect()
+}
