@@ -178,6 +178,25 @@ fn a_mounted_config_map_is_followed_through_its_swaps() {
 }
 
 #[test]
+fn a_folder_that_is_a_link_is_followed_to_where_it_leads_now() {
+    let place = Place::new();
+    let link = place.policies();
+    let (first, second) = (link.with_extension("1"), link.with_extension("2"));
+    fs::rename(&link, &first).unwrap();
+    fs::create_dir(&second).unwrap();
+    symlink(&first, &link).unwrap();
+    place.write("a.yaml", &policy("a", ONE));
+    let operator = place.start();
+    operator.wait_for_in_force("a", 1);
+    fs::write(second.join("a.yaml"), policy("a", TWO)).unwrap();
+    symlink(&second, link.with_extension("new")).unwrap();
+    fs::rename(link.with_extension("new"), &link).unwrap();
+    operator.wait_for_in_force("a", 2);
+    place.write("a.yaml", &policy("a", ONE));
+    operator.wait_for_in_force("a", 3);
+}
+
+#[test]
 fn a_folder_that_is_gone_withdraws_nothing() {
     let place = Place::new();
     place.write("a.yaml", &policy("a", ONE));

@@ -60,6 +60,24 @@ fn too_much_for_one_proxy_is_held_back() {
 }
 
 #[test]
+fn what_is_held_back_from_the_start_withdraws_nothing_and_leaves_no_proxy_without_an_answer() {
+    let place = Place::new();
+    let origins = (0..16_000).map(|at| format!("'https://{at:050}.shop.example'"));
+    let origins = origins.collect::<Vec<_>>().join(", ");
+    place.write("large.yaml", &policy("large", ONE).replace(&format!("'{ONE}'"), &origins));
+    let operator = place.start();
+    operator.wait_for("large", "held back", |policy| policy["programmed"] == false);
+    place.wait_for_published(&[]);
+    operator.stop("-TERM");
+    // Another operator, without a memory, finds what somebody else published.
+    fs::write(place.published_file(), "theirs").unwrap();
+    fs::remove_file(place.state_file()).unwrap();
+    let operator = place.start();
+    operator.wait_for("large", "held back", |policy| policy["programmed"] == false);
+    assert_eq!(fs::read_to_string(place.published_file()).unwrap(), "theirs");
+}
+
+#[test]
 fn the_admin_address_tells_its_state() {
     let place = Place::new();
     place.write("a.yaml", &policy("a", ONE));
