@@ -53,7 +53,8 @@ impl Report<'_> {
         })?;
         writeln!(
             text,
-            "\nAdded to an Envoy without a filter, and that as a multiple of what the floor adds:\n"
+            "\nAdded to an Envoy without a filter (for preflights: to the native filter, the least that answers them), and\n\
+             that as a multiple of what the floor adds:\n"
         )?;
         self.write_table(text, |contestant, kind| self.added(contestant, kind))
     }
