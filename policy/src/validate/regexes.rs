@@ -6,6 +6,7 @@ use super::dangers::Dangers;
 use super::report::{Field, Report};
 use super::{Judge, RegexReach};
 use crate::finding::{Danger, ListReason, RegexReason};
+use crate::limits::MAX_REGEXES;
 use crate::regex::{InvalidRegex, OriginRegex};
 
 pub(super) fn validate(
@@ -17,7 +18,7 @@ pub(super) fn validate(
 ) -> Vec<OriginRegex> {
     let mut regexes = Vec::new();
     let mut seen: HashMap<&str, usize> = HashMap::new();
-    for (at, written) in report.bounded(list, field).iter().enumerate() {
+    for (at, written) in report.bounded_to(MAX_REGEXES, list, field).iter().enumerate() {
         let entry = field.at(at);
         let value = written.clone();
         if let Some(first) = seen.get(written.as_str()) {

@@ -24,9 +24,19 @@ impl Report {
 
     /// The part of `list` that is looked at: all of it, unless it is too long.
     pub(super) fn bounded<'l, T>(&mut self, list: &'l [T], field: &Field) -> &'l [T] {
-        match list.get(..MAX_LIST_LEN) {
-            Some(first) if list.len() > MAX_LIST_LEN => {
-                let (count, max) = (list.len(), MAX_LIST_LEN);
+        self.bounded_to(MAX_LIST_LEN, list, field)
+    }
+
+    /// The same, for a list that may have `max` entries.
+    pub(super) fn bounded_to<'l, T>(
+        &mut self,
+        max: usize,
+        list: &'l [T],
+        field: &Field,
+    ) -> &'l [T] {
+        match list.get(..max) {
+            Some(first) if list.len() > max => {
+                let count = list.len();
                 self.add(field, ListReason::TooMany { count, max });
                 first
             }

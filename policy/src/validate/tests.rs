@@ -12,7 +12,7 @@ use crate::draft::{
     CorsDraft, DisallowedRequests, OnFailure, PathType, RuleDraft, UpstreamCorsHeaders,
 };
 use crate::finding::{HostReason, OriginReason, Reason};
-use crate::limits::MAX_LIST_LEN;
+use crate::limits::{MAX_LIST_LEN, MAX_REGEXES};
 
 /// A judge with a list of two suffixes, and opinions on regexes that say what they are.
 struct SmallJudge;
@@ -97,6 +97,17 @@ fn a_list_is_as_long_as_it_may_be_and_no_longer() {
     assert_codes("the longest", &policy_of(longest), &[]);
     let longer = CorsDraft { allow_origins: origins(MAX_LIST_LEN + 1), ..good() };
     assert_codes("one more", &policy_of(longer), &["spec.cors.allowOrigins CORS-E004"]);
+}
+
+#[test]
+fn a_block_has_as_many_regexes_as_a_refused_origin_may_run_through() {
+    for (count, want) in [(MAX_REGEXES, 0), (MAX_REGEXES + 1, 1)] {
+        let allow_origin_regexes = (0..count).map(|at| format!("https://a{at}")).collect();
+        let draft = policy_of(CorsDraft { allow_origin_regexes, ..good() });
+        let refusals: Vec<_> =
+            codes(&draft).into_iter().filter(|code| code.contains("CORS-E004")).collect();
+        assert_eq!(refusals.len(), want, "{count}: {refusals:?}");
+    }
 }
 
 #[test]
