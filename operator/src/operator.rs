@@ -100,20 +100,22 @@ impl Operator {
     }
 
     /// Publishes a plan, and says what came of it.
-    fn publish(&mut self, mut plan: Plan) {
+    fn publish(&mut self, plan: Plan) {
         let carried_out = self.carry_out(&plan);
         self.failing = carried_out.is_err();
-        match carried_out {
-            Ok(()) => self.ready = true,
+        let report = match carried_out {
+            Ok(()) => {
+                self.ready |= !plan.attachments.is_empty();
+                Report::of(&self.index, &plan, self.ready)
+            }
             Err(problem) => {
                 error!(error = %problem, "not published; tried again every {REPAIR:?}");
                 self.board.metrics.published(Fate::Failed);
-                for status in &mut plan.statuses {
-                    status.unpublished(&problem.to_string());
-                }
+                let plan = plan.unpublished(&self.index, &problem.to_string());
+                Report::of(&self.index, &plan, self.ready)
             }
-        }
-        self.board.show(Report::of(&self.index, &plan, self.ready));
+        };
+        self.board.show(report);
         self.plan = Some(plan);
     }
 
@@ -143,8 +145,10 @@ impl Operator {
 
     /// What somebody else removed or changed is written again; what failed is tried again.
     fn repair(&mut self) {
-        if self.failing {
-            self.replan();
+        if self.failing
+            && let Some(plan) = self.plan.take()
+        {
+            self.publish(plan);
             return;
         }
         let Some(plan) = &self.plan else { return };

@@ -80,6 +80,18 @@ impl Plan {
         let digest = self.attachments.first().map(|attachment| attachment.digest.as_str());
         index.settle(&self.in_force, digest);
     }
+
+    /// The same plan where it could not be published: what `index` has in force stays so.
+    #[must_use]
+    pub fn unpublished(&self, index: &Index, error: &str) -> Self {
+        let mut statuses = self.statuses.clone();
+        for status in &mut statuses {
+            let entry = index.entries().get(&status.policy);
+            let in_force = entry.and_then(|entry| entry.in_force.clone());
+            status.unpublished(error, in_force, index.digest());
+        }
+        Self { attachments: Vec::new(), statuses, ..self.clone() }
+    }
 }
 
 // === impl Attachment ===

@@ -137,7 +137,14 @@ impl Status {
     }
 
     /// The same status while publishing fails.
-    pub(crate) fn unpublished(&mut self, error: &str) {
+    pub(crate) fn unpublished(
+        &mut self,
+        error: &str,
+        in_force: Option<InForce>,
+        digest: Option<&str>,
+    ) {
+        self.digest = in_force.as_ref().and(digest).map(str::to_owned);
+        self.in_force = in_force;
         let [_, programmed, _] = &mut self.conditions;
         if programmed.holds {
             programmed.holds = false;

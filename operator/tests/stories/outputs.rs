@@ -28,6 +28,7 @@ fn a_publication_that_fails_is_said_and_tried_again() {
     let operator = place.start_unready();
     let said = operator.wait_for("a", "not published", |policy| policy["programmed"] == false);
     assert_eq!(said["conditions"][1]["reason"], "Reconciling");
+    assert!(said["inForce"].is_null());
     assert!(operator.get("/readyz").starts_with("HTTP/1.1 503"));
     fs::remove_dir_all(place.published_file()).unwrap();
     operator.wait_for_in_force("a", 1);
