@@ -51,6 +51,21 @@ fn every_case_is_answered_alike_when_the_operator_publishes_a_folder() {
 }
 
 #[test]
+fn two_filters_in_one_chain_answer_as_one() {
+    let suites = Suite::all().unwrap();
+    let groups = Suite::groups(&suites);
+    let plan = Stand::plan().unwrap();
+    let again = plan.slot().http_filter();
+    let mut stand = plan.filter(again).start().unwrap();
+    let objects: Vec<_> = groups[0].iter().flat_map(|suite| &suite.policies).collect();
+    stand.configure(&objects).unwrap();
+    let mut tally = Tally::skipping(&["envoy"]);
+    tally.run(&stand, &groups[0]);
+    stand.ensure_healthy().unwrap();
+    tally.finish();
+}
+
+#[test]
 fn whatever_is_skipped_exists() {
     let suites = Suite::all().unwrap();
     for id in skips("envoy").keys().chain(skips("operator").keys()) {
