@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 pub use envoy::{ENVOY_VERSION, envoy};
-pub use npm::{PLAYWRIGHT_VERSION, playwright};
+pub use npm::{BINARYEN_VERSION, PLAYWRIGHT_VERSION, playwright, wasm_opt};
 pub use rust::{cargo_fuzz, wasm_target};
 
 use crate::{command, paths};
@@ -51,7 +51,7 @@ pub fn wrk() -> Result<PathBuf> {
     Program { names: &["wrk"], variable: "WRK_BIN", package: "wrk" }.get()
 }
 
-/// The Node.js that drives the browser.
+/// The Node.js that drives the browser and runs the module's optimizer.
 ///
 /// # Errors
 ///

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Contestant, Kind, policies};
 use crate::envoy::{Bootstrap, Envoy, Listener, Plugin, route};
-use crate::{build, command, tools, wasm};
+use crate::{build, tools, wasm};
 
 /// The Envoys that are measured, and the one behind them.
 pub(super) struct Stand {
@@ -88,9 +88,8 @@ impl Stand {
 impl Modules {
     fn build() -> Result<Self> {
         let corsward = wasm::build()?;
-        let mut cargo = command::cargo();
-        cargo.args(["build", "-p", "corsward-bench-empty", "-p", "corsward-bench-floor"]);
-        cargo.args(["--profile", "wasm", "--target", wasm::TARGET]);
+        let mut cargo = wasm::cargo()?;
+        cargo.args(["-p", "corsward-bench-empty", "-p", "corsward-bench-floor"]);
         let files = build::artifacts(&mut cargo)?;
         let named = |name: &str| {
             let file = files.iter().find(|file| file.ends_with(name));
