@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::compiled::{Block, CompiledCors};
 use crate::draft::Diagnostics;
 use crate::header_name::{ACAC, ACAO, DIAGNOSTICS};
+use crate::scope::PathMatch;
 
 /// What to do with one request.
 #[derive(Debug)]
@@ -207,14 +208,28 @@ impl Diagnosis {
         if block.head.diagnostics == Diagnostics::None {
             return None;
         }
-        let policy = format!("policy=\"{}\"", block.head.id);
-        let rule = block.path.as_ref().map(|path| format!("rule=\"{path}\""));
-        let request = verdict.map(|verdict| format!("request={}", verdict.kind.label()));
-        let outcome = verdict.map(|verdict| format!("verdict={}", verdict.outcome.label()));
-        let refusal = verdict.and_then(|verdict| verdict.outcome.refusal());
-        let reason = refusal.map(|refusal| format!("reason={}", refusal.label()));
-        let parts = [Some(policy), rule, request, outcome, reason];
-        let text = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let mut text = String::from("policy=\"");
+        text.push_str(&block.head.id.namespace);
+        text.push('/');
+        text.push_str(&block.head.id.name);
+        text.push('"');
+        let mut say = |key: &str, value: &str, quote: &str| {
+            for part in [", ", key, "=", quote, value, quote] {
+                text.push_str(part);
+            }
+        };
+        match &block.path {
+            None => {}
+            Some(PathMatch::Prefix(path)) if path.is_empty() => say("rule", "/", "\""),
+            Some(PathMatch::Exact(path) | PathMatch::Prefix(path)) => say("rule", path, "\""),
+        }
+        if let Some(Verdict { block: _, kind, outcome }) = verdict {
+            say("request", kind.label(), "");
+            say("verdict", outcome.label(), "");
+            if let Some(refusal) = outcome.refusal() {
+                say("reason", refusal.label(), "");
+            }
+        }
         Some(Self(text.into()))
     }
 

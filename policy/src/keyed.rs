@@ -1,28 +1,32 @@
 //! `Keyed`: values by a byte string that a policy author wrote, found by hash, in the order in which they came.
 //!
-//! All share one hash table type, whatever their values are: the filter's module holds its code once.
-
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+//! A table of our own, because the filter's module has to be small: the places are found by the same code whatever
+//! the values are, and nothing is ever removed.
 
 /// Values by key.
 #[derive(Clone, Debug)]
 pub(crate) struct Keyed<V> {
-    // INVARIANT: every place is an index into `values`.
-    places: HashMap<Box<[u8]>, usize, BuildHasherDefault<Fnv1a>>,
+    places: Places,
     values: Vec<V>,
 }
 
-/// FNV-1a, 64 bits: fast on short keys, the same in every process. Clients choose what is looked up, never what is
-/// stored, so they cannot send a flood of colliding keys.
-#[derive(Clone, Copy)]
-pub(crate) struct Fnv1a(u64);
+/// Which key has which place: open addressing with linear probing.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    /// By place.
+    keys: Vec<Box<[u8]>>,
+    // INVARIANT: empty, or a power of two long and at most half full; each is 0 or one more than a place.
+    buckets: Vec<usize>,
+}
+
+/// Buckets of a table with its first key.
+const FIRST_BUCKETS: usize = 4;
 
 // === impl Keyed ===
 
 impl<V> Default for Keyed<V> {
     fn default() -> Self {
-        Self { places: HashMap::default(), values: Vec::new() }
+        Self { places: Places::default(), values: Vec::new() }
     }
 }
 
@@ -32,15 +36,13 @@ impl<V> Keyed<V> {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
-        self.places.get(key).and_then(|&place| self.values.get(place))
+        self.values.get(self.places.find(key)?)
     }
 
     /// The value of `key`, made by `default` where there is none.
     pub(crate) fn entry(&mut self, key: &[u8], default: impl FnOnce() -> V) -> Option<&mut V> {
-        let next = self.values.len();
-        let place = self.places.get(key).copied().unwrap_or(next);
-        if place == next {
-            self.places.insert(key.into(), place);
+        let place = self.places.find_or_insert(key);
+        if place == self.values.len() {
             self.values.push(default());
         }
         self.values.get_mut(place)
@@ -52,24 +54,67 @@ impl<V> Keyed<V> {
     }
 }
 
-// === impl Fnv1a ===
+// === impl Places ===
 
-impl Default for Fnv1a {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
+impl Places {
+    fn find(&self, key: &[u8]) -> Option<usize> {
+        let bucket = *self.buckets.get(self.bucket_of(key))?;
+        bucket.checked_sub(1)
+    }
+
+    fn find_or_insert(&mut self, key: &[u8]) -> usize {
+        if let Some(place) = self.find(key) {
+            return place;
+        }
+        let place = self.keys.len();
+        self.keys.push(key.into());
+        if self.keys.len().saturating_mul(2) > self.buckets.len() {
+            self.grow();
+        } else {
+            self.fill(key, place);
+        }
+        place
+    }
+
+    fn grow(&mut self) {
+        let len = self.buckets.len().saturating_mul(2).max(FIRST_BUCKETS);
+        self.buckets = vec![0; len];
+        for (place, key) in std::mem::take(&mut self.keys).into_iter().enumerate() {
+            self.fill(&key, place);
+            self.keys.push(key);
+        }
+    }
+
+    fn fill(&mut self, key: &[u8], place: usize) {
+        let at = self.bucket_of(key);
+        if let Some(bucket) = self.buckets.get_mut(at) {
+            *bucket = place.saturating_add(1);
+        }
+    }
+
+    /// The bucket that holds `key`, or the empty one where it would be.
+    fn bucket_of(&self, key: &[u8]) -> usize {
+        let mask = self.buckets.len().wrapping_sub(1);
+        let mut at = hash(key) & mask;
+        while let Some(place) = self.buckets.get(at).and_then(|bucket| bucket.checked_sub(1)) {
+            if self.keys.get(place).is_some_and(|present| **present == *key) {
+                break;
+            }
+            at = at.wrapping_add(1) & mask;
+        }
+        at
     }
 }
 
-impl Hasher for Fnv1a {
-    fn finish(&self) -> u64 {
-        self.0
+/// FNV-1a: fast on short keys, the same in every process. Clients choose what is looked up, never what is stored,
+/// so they cannot send a flood of colliding keys.
+fn hash(key: &[u8]) -> usize {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for &byte in key {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
+    // The low bits choose the bucket; the high ones have seen more of the key.
+    usize::try_from((hash ^ (hash >> 32)) & 0xffff_ffff).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -84,5 +129,18 @@ mod tests {
         }
         assert_eq!((keyed.get(b"a"), keyed.get(b"b"), keyed.get(b"c")), (Some(&1), Some(&2), None));
         assert_eq!(keyed.first(), Some(&1));
+        assert_eq!(Keyed::<()>::default().get(b"a"), None);
+    }
+
+    #[test]
+    fn every_key_of_many_is_found_and_no_other() {
+        let mut keyed = Keyed::default();
+        for number in 0..10_000_usize {
+            keyed.entry(format!("https://a{number}.example").as_bytes(), || number);
+        }
+        for number in 0..10_000_usize {
+            assert_eq!(keyed.get(format!("https://a{number}.example").as_bytes()), Some(&number));
+            assert_eq!(keyed.get(format!("https://b{number}.example").as_bytes()), None);
+        }
     }
 }
