@@ -202,6 +202,19 @@ impl Stand {
         Ok(self.slot.publish(&plugin, &self.published.to_string())?)
     }
 
+    /// Writes a configuration as [`Stand::publish`] would, but into the folder `..version`, where Envoy does not look.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be written.
+    pub fn stage(&mut self, configuration: &str, version: &str) -> Result<()> {
+        self.published += 1;
+        let folder = self.directory.path().join(format!("..{version}"));
+        std::fs::create_dir(&folder)?;
+        let plugin = self.plugin.clone().configured(configuration);
+        Ok(Slot::new(&folder, self.plugin.clone()).publish(&plugin, version)?)
+    }
+
     /// A policy that only the next configuration has: where it answers, that one is in force.
     #[must_use]
     pub fn sentinel(&self) -> Value {

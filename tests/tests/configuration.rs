@@ -105,6 +105,33 @@ fn a_removed_file_leaves_the_last_good_one_in_force() {
 }
 
 #[test]
+fn a_folder_that_kubernetes_swaps_is_followed() {
+    let mut stand = Stand::running(&[&shop(SHOP)]).unwrap();
+    // A ConfigMap is a link to a link: `corsward.yaml` -> `..data/corsward.yaml`, and `..data` is what is renamed.
+    let file = stand.slot().file();
+    for (version, origin) in ["one", "two", "three"].into_iter().zip([
+        "https://1.example",
+        "https://2.example",
+        "https://3.example",
+    ]) {
+        let sentinel = stand.sentinel();
+        let (compiled, _) = policies::compile(&[&shop(origin), &sentinel]).unwrap();
+        stand.stage(&policies::envelope(compiled, OnInvalid::Reject), version).unwrap();
+        let (next, data) = (stand.directory().join("..data_tmp"), stand.directory().join("..data"));
+        std::os::unix::fs::symlink(format!("..{version}"), &next).unwrap();
+        std::fs::rename(&next, &data).unwrap();
+        if version == "one" {
+            let link = stand.directory().join("link");
+            std::os::unix::fs::symlink("..data/corsward.yaml", &link).unwrap();
+            std::fs::rename(link, &file).unwrap();
+        }
+        stand.await_sentinel(&sentinel).unwrap();
+        assert!(shares(&stand, origin), "{version}");
+    }
+    stand.ensure_healthy().unwrap();
+}
+
+#[test]
 fn a_second_slot_with_bad_bytes_in_a_process_that_had_good_ones_serves_requests() {
     let (mut stand, listeners) = stand_with_dynamic_listeners();
     stand.configure(&[&shop(SHOP)]).unwrap();

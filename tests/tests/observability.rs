@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use corsward_tests::case::Request;
 use corsward_tests::stand::{Stand, cross_origin, preflight, request};
 use corsward_tests::suite::{self, Suite};
-use corsward_tests::{client, model, policies};
+use corsward_tests::{model, policies};
 use serde_json::{Value, json};
 use xtask::envoy::Stats;
 
@@ -189,15 +188,9 @@ fn names(stats: &Stats) -> Vec<String> {
 /// The lines of an access log once there are as many as that.
 fn await_lines(stand: &mut Stand, file: &std::path::Path, count: usize) -> Vec<String> {
     let read = || fs::read_to_string(file).unwrap_or_default();
-    let admin = stand.envoy().admin_addr();
-    // Envoy writes a log when its buffer is full, every ten seconds, or when it is to open the file anew.
-    let reopen = Request { path: b"/reopen_logs".to_vec(), ..request("POST", "admin", &[]) };
     stand
         .envoy()
-        .wait_for("the access log", |_| {
-            client::send(admin, &reopen, &[])?;
-            Ok(read().lines().count() >= count)
-        })
+        .wait_for("the access log", |_| Ok(read().lines().count() >= count))
         .unwrap_or_else(|error| panic!("{error:#}\n{}", read()));
     read().lines().map(str::to_owned).collect()
 }
