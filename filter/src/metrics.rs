@@ -4,7 +4,6 @@
 //! Prometheus labels is in `docs/stats-tags.md`.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 
 use corsward_policy::wire;
 use corsward_policy::{Agreement, Compiled, Outcome, PolicyId, Refusal, RequestKind, Verdict};
@@ -35,7 +34,8 @@ const AGREEMENTS: [Agreement; 3] = [Agreement::Agree, Agreement::OursOnly, Agree
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     fixed: OnceCell<Fixed>,
-    policies: RefCell<BTreeMap<PolicyId, PolicyCounters>>,
+    // INVARIANT: in the order of the ids, each once.
+    policies: RefCell<Vec<(PolicyId, PolicyCounters)>>,
 }
 
 /// The metrics that do not depend on a configuration.
@@ -72,12 +72,7 @@ impl Metrics {
             host.record(gauge, digest);
         }
         if compiled.policies().nth(MAX_COUNTED_POLICIES).is_none() {
-            let mut known = self.policies.borrow_mut();
-            for id in compiled.policies() {
-                if known.len() < MAX_POLICIES_EVER && !known.contains_key(id) {
-                    known.insert(id.clone(), PolicyCounters::define(host, id));
-                }
-            }
+            compiled.policies().for_each(|id| self.define_policy(host, id));
         }
     }
 
@@ -96,26 +91,42 @@ impl Metrics {
     /// A CORS request was decided.
     pub(crate) fn decided(&self, host: &impl Host, verdict: &Verdict) {
         increment(host, self.fixed(host).decisions.of(verdict));
-        self.count_for_policy(host, verdict);
+        let label = verdict.outcome.label();
+        self.count_for_policy(host, verdict, |counters| find(&counters.verdicts, &label));
     }
 
     /// A CORS request was decided by a policy that only rehearses.
     pub(crate) fn rehearsed(&self, host: &impl Host, verdict: &Verdict) {
         increment(host, self.fixed(host).rehearsals.of(verdict));
-        self.count_for_policy(host, verdict);
+        let label = verdict.outcome.label();
+        self.count_for_policy(host, verdict, |counters| find(&counters.verdicts, &label));
     }
 
     /// A rehearsed verdict was compared with the upstream's own answer.
     pub(crate) fn compared(&self, host: &impl Host, verdict: &Verdict, agreement: Agreement) {
         increment(host, find(&self.fixed(host).agreements, &agreement));
-        if let Some(counters) = self.policies.borrow().get(verdict.policy()) {
-            increment(host, find(&counters.agreements, &agreement));
+        self.count_for_policy(host, verdict, |counters| find(&counters.agreements, &agreement));
+    }
+
+    fn define_policy(&self, host: &impl Host, id: &PolicyId) {
+        let mut known = self.policies.borrow_mut();
+        if let Err(place) = known.binary_search_by(|(known, _)| known.cmp(id))
+            && known.len() < MAX_POLICIES_EVER
+        {
+            known.insert(place, (id.clone(), PolicyCounters::define(host, id)));
         }
     }
 
-    fn count_for_policy(&self, host: &impl Host, verdict: &Verdict) {
-        if let Some(counters) = self.policies.borrow().get(verdict.policy()) {
-            increment(host, find(&counters.verdicts, &verdict.outcome.label()));
+    fn count_for_policy(
+        &self,
+        host: &impl Host,
+        verdict: &Verdict,
+        counter: impl FnOnce(&PolicyCounters) -> Option<u32>,
+    ) {
+        let known = self.policies.borrow();
+        let place = known.binary_search_by(|(known, _)| known.cmp(verdict.policy()));
+        if let Some((_, counters)) = place.ok().and_then(|place| known.get(place)) {
+            increment(host, counter(counters));
         }
     }
 

@@ -1,7 +1,6 @@
 //! Who was refused, and why: for access logs by filter state, and a line in the proxy's log now and then.
 
 use std::cell::Cell;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use corsward_policy::Verdict;
@@ -67,8 +66,10 @@ fn escaped(origin: &[u8]) -> String {
         let before = text.len();
         match byte {
             b'"' | b'\\' | 0..=0x1f | 0x7f.. => {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "\\x{byte:02x}");
+                let digits =
+                    [byte >> 4, byte & 0xf].map(|digit| char::from_digit(digit.into(), 16));
+                text.push_str("\\x");
+                text.extend(digits.into_iter().flatten());
             }
             _ => text.push(char::from(byte)),
         }
