@@ -29,6 +29,10 @@ fn bad_configurations() -> Vec<(&'static str, String)> {
         ),
         ("compiled nonsense, Reject", compiled("nonsense", OnInvalid::Reject)),
         ("compiled nonsense, Keep", compiled("nonsense", OnInvalid::Keep)),
+        (
+            "longer than any publisher writes, Reject",
+            compiled(&" ".repeat(5 << 20), OnInvalid::Reject),
+        ),
         ("half a compiled form, Reject", compiled(r#"{"policies":[{"#, OnInvalid::Reject)),
         ("half a compiled form, Keep", compiled(r#"{"policies":[{"#, OnInvalid::Keep)),
     ]
