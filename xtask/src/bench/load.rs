@@ -18,9 +18,9 @@ const CONNECTIONS: &str = "16";
 const DONE: &str = r#"
 done = function(summary, latency)
   local errors = summary.errors
-  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-  io.write(string.format("figures %d %d %d %d\n",
-    summary.requests, failed, latency:percentile(50), latency:percentile(99)))
+  local broken = errors.connect + errors.read + errors.write
+  io.write(string.format("figures %d %d %d %d %d %d\n", summary.requests, errors.status, broken,
+    errors.timeout, latency:percentile(50), latency:percentile(99)))
 end
 "#;
 
@@ -62,7 +62,8 @@ impl Load {
         fs::write(&script, lua(kind))?;
         let before = cpu_time(pid)?;
         let mut wrk = Command::new(&self.wrk);
-        wrk.args(["--threads", "1", "--connections", CONNECTIONS]);
+        // A machine that is busy with something else may stop everybody for seconds.
+        wrk.args(["--threads", "1", "--connections", CONNECTIONS, "--timeout", "20s"]);
         wrk.arg(format!("--duration={}s", self.duration.as_secs()));
         wrk.arg("--script").arg(&script).arg(format!("http://{address}/"));
         let printed = command::read(&mut wrk)?;
@@ -71,10 +72,14 @@ impl Load {
         let line = printed.lines().find_map(|line| line.strip_prefix("figures "));
         let figures = line.with_context(|| format!("wrk said:\n{printed}"))?;
         let figures = figures.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
-        let [requests, failed, median, slow] = figures[..] else {
+        let [requests, errors @ .., median, slow] = &figures[..] else {
             anyhow::bail!("wrk said:\n{printed}");
         };
-        ensure!(failed == 0.0 && requests > 0.0, "{failed} of {requests} requests failed");
+        let (requests, median, slow) = (*requests, *median, *slow);
+        ensure!(
+            requests > 0.0 && errors.iter().all(|count| *count == 0.0),
+            "of {requests} requests, these failed by status, connection, time: {errors:?}"
+        );
         Ok(Measurement { cpu: used.as_secs_f64() * 1e6 / requests, median, slow })
     }
 }
