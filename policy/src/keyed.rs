@@ -58,6 +58,9 @@ impl<V> Keyed<V> {
 
 impl Places {
     fn find(&self, key: &[u8]) -> Option<usize> {
+        if self.keys.is_empty() {
+            return None;
+        }
         let bucket = *self.buckets.get(self.bucket_of(key))?;
         bucket.checked_sub(1)
     }
@@ -106,15 +109,19 @@ impl Places {
     }
 }
 
-/// FNV-1a: fast on short keys, the same in every process. Clients choose what is looked up, never what is stored,
-/// so they cannot send a flood of colliding keys.
+/// Multiplicative, eight bytes at a time: fast on short keys, the same in every process. Clients choose what is looked
+/// up, never what is stored, so they cannot send a flood of colliding keys.
 fn hash(key: &[u8]) -> usize {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for &byte in key {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let (words, rest) = key.as_chunks::<8>();
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let mut hash = key.len() as u64;
+    for word in words.iter().chain([&last]) {
+        // The golden ratio's bits; the shift brings what the high bits saw down to those that choose the bucket.
+        hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^= hash >> 32;
     }
-    // The low bits choose the bucket; the high ones have seen more of the key.
-    usize::try_from((hash ^ (hash >> 32)) & 0xffff_ffff).unwrap_or(0)
+    usize::try_from(hash & 0xffff_ffff).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -143,6 +143,9 @@ pub(crate) fn split_scheme(text: &str) -> Option<(&str, &str)> {
 
 /// Is `scheme` a lower-case RFC 3986 scheme within bounds?
 pub(crate) fn is_scheme(scheme: &str) -> bool {
+    if is_http(scheme) {
+        return true;
+    }
     let mut bytes = scheme.bytes();
     scheme.len() <= MAX_SCHEME_LEN
         && bytes.next().is_some_and(|first| first.is_ascii_lowercase())
@@ -197,19 +200,17 @@ pub(crate) fn host_kind(scheme: &str, host: &str) -> Option<HostKind> {
         return None;
     }
     let http = is_http(scheme);
-    let is_host_byte = |byte: u8| {
-        matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.')
-            || (!http && byte.is_ascii_uppercase())
-    };
-    if !host.bytes().all(is_host_byte) {
-        return None;
+    // Empty labels are no host; one trailing dot makes another, valid, host.
+    let mut label_len = 0_usize;
+    for byte in host.bytes() {
+        label_len = match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => label_len.saturating_add(1),
+            b'A'..=b'Z' if !http => label_len.saturating_add(1),
+            b'.' if label_len > 0 => 0,
+            _ => return None,
+        };
     }
-    // One trailing dot makes another, valid, host; empty labels anywhere else are no host.
-    let name = host.strip_suffix('.').unwrap_or(host);
-    if name.split('.').any(str::is_empty) {
-        return None;
-    }
-    if http && ends_in_number(name) {
+    if http && ends_in_number(host.strip_suffix('.').unwrap_or(host)) {
         return parse_ipv4(host).map(HostKind::Ipv4);
     }
     Some(HostKind::Name)
@@ -218,10 +219,13 @@ pub(crate) fn host_kind(scheme: &str, host: &str) -> Option<HostKind> {
 /// URL standard, "ends in a number checker": such a host is an IPv4 address or nothing.
 pub(crate) fn ends_in_number(host: &str) -> bool {
     let last = host.rsplit('.').next().unwrap_or_default();
+    if !last.starts_with(|first: char| first.is_ascii_digit()) {
+        return false;
+    }
     let hexadecimal = last
         .strip_prefix("0x")
         .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    hexadecimal || (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
+    hexadecimal || last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Four decimal octets without leading zeros, and nothing else.

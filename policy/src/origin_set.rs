@@ -81,11 +81,14 @@ impl OriginSet {
     /// Does a pattern or a regex accept `origin`?
     pub(crate) fn accepts(&self, origin: &Origin<'_>) -> bool {
         // Opaque hosts compare case-insensitively: look up what the pattern's normal form would be.
-        let mut lower = [0; MAX_ORIGIN_LEN];
         let raw = origin.as_str().as_bytes().get(..origin.len_without_port()).unwrap_or_default();
-        let key = if origin.has_upper_case() { to_lower(raw, &mut lower) } else { raw };
+        let exact = if origin.has_upper_case() {
+            self.exact.get(to_lower(raw, &mut [0; MAX_ORIGIN_LEN]))
+        } else {
+            self.exact.get(raw)
+        };
         self.any
-            || self.exact.get(key).is_some_and(|ports| ports.accept(origin))
+            || exact.is_some_and(|ports| ports.accept(origin))
             || self.accepts_wildcard(origin)
             || self.regexes.iter().any(|regex| regex.accepts(origin.as_str()))
     }

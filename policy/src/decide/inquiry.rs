@@ -81,9 +81,11 @@ impl<'r, R: Request> Inquiry<'r, R> {
 
     /// The block of `table` for this request.
     pub(super) fn select<'t>(&self, table: &'t Table) -> Option<Selection<'t>> {
-        let mut lower = [0; MAX_HOST_LEN];
-        let host = if table.needs_host() { self.host(&mut lower) } else { &[] };
-        let group = table.group(host)?;
+        let group = if table.needs_host() {
+            table.group(self.host(&mut [0; MAX_HOST_LEN]))?
+        } else {
+            table.group(&[])?
+        };
         if !group.needs_path() {
             return group.everything();
         }
