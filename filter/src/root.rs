@@ -32,11 +32,14 @@ impl<H: Host> Root<H> {
         match config::read(bytes) {
             Ok(configuration) => {
                 let Configuration { compiled, digest } = configuration;
+                // Each worker does this, and the machine in which Envoy tries the configuration: the same bytes.
+                // Not an inert default: a slot that starts with one must not take another's last good from it.
+                if !digest.is_empty() {
+                    self.host.share(&self.last_good_key(), bytes);
+                }
                 let digest = config::gauge_of(&digest);
                 self.worker.metrics.accepted(&self.host, &compiled, digest);
                 self.compiled = Rc::new(compiled);
-                // Each worker does this, and the machine in which Envoy tries the configuration: the same bytes.
-                self.host.share(&self.last_good_key(), bytes);
                 true
             }
             Err(unusable) => self.refuse(&unusable),
@@ -179,10 +182,23 @@ mod tests {
         let fake = Fake::default();
         let mut root = root(&fake);
         assert!(root.configure(&good("api")));
-        assert!(root.configure(INERT));
+        assert!(root.configure(&fake::envelope(&[], OnInvalid::Reject)));
         assert_eq!(policies(&root), [""; 0]);
-        assert_eq!(fake.metric("corsward.config.digest"), Some(0));
         assert!(root.configure(KEEP));
         assert_eq!(policies(&root), [""; 0], "the last good one enforces nothing");
+    }
+
+    #[test]
+    fn an_inert_default_is_nobodys_last_good() {
+        let fake = Fake::default();
+        let mut running = root(&fake);
+        assert!(running.configure(&good("api")));
+        // Another slot of the process starts with its default.
+        let mut starting = root(&fake);
+        assert!(starting.configure(INERT));
+        assert_eq!(policies(&starting), [""; 0]);
+        assert_eq!(fake.metric("corsward.config.digest"), Some(0));
+        assert!(running.configure(b"{"));
+        assert_eq!(policies(&running), ["shop/api"]);
     }
 }
