@@ -190,11 +190,11 @@ mod tests {
 
     #[test]
     fn an_inert_default_is_nobodys_last_good() {
-        let fake = Fake::default();
-        let mut running = root(&fake);
+        let (fake, worker) = (Fake::default(), Rc::new(Worker::default()));
+        let mut running = Root::new(fake.clone(), Rc::clone(&worker));
         assert!(running.configure(&good("api")));
         // Another slot of the process starts with its default.
-        let mut starting = root(&fake);
+        let mut starting = Root::new(fake.clone(), worker);
         assert!(starting.configure(INERT));
         assert_eq!(policies(&starting), [""; 0]);
         assert_eq!(fake.metric("corsward.config.digest"), Some(0));

@@ -4,6 +4,8 @@
 pub const MAX_SCHEME_LEN: usize = 64;
 /// Longest host name in its textual form (RFC 1035 section 2.3.4: 255 octets on the wire).
 pub const MAX_HOST_LEN: usize = 253;
+/// Longest label of a host name (RFC 1035 section 2.3.4). It bounds how many look-ups stars inside labels take.
+pub const MAX_LABEL_LEN: usize = 63;
 /// Longest port: `65535`.
 pub const MAX_PORT_LEN: usize = 5;
 /// Longest serialized origin: `scheme "://" host ":" port`.

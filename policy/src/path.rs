@@ -7,10 +7,21 @@ use crate::syntax::hex_value;
 /// The readings of one request path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readings<'a> {
-    /// As the URL and RFC 3986 read it: unreserved escapes decoded, dot segments resolved.
+    /// As the URL and RFC 3986 read it: in normal form.
     pub literal: Cow<'a, [u8]>,
-    /// As a lenient back end may read it; `None` where nobody reads it differently.
-    pub folded: Option<Vec<u8>>,
+    /// As the most lenient back end may read it; `None` where nobody reads it differently.
+    pub folded: Option<Folded>,
+}
+
+/// The most lenient reading of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folded {
+    /// The path.
+    pub path: Vec<u8>,
+    /// Whether dot segments were resolved in it. Without them, a back end that takes some of the steps only reads a
+    /// path between both readings, so where these select the same block it does too: a rule's segments have nothing
+    /// to fold, and stay what they are in every further step. With them, it may read any path at all.
+    pub dotted: bool,
 }
 
 // === impl Readings ===
@@ -24,27 +35,51 @@ impl<'a> Readings<'a> {
         if is_plain(path) {
             return Self { literal: Cow::Borrowed(path), folded: None };
         }
-        let literal = normalize(path);
-        let folded = is_ambiguous(path).then(|| fold(path));
-        Self { literal: Cow::Owned(literal), folded }
+        let folded = is_ambiguous(path).then(|| Folded::of(path));
+        Self { literal: Cow::Owned(normalize(path)), folded }
     }
 }
 
-/// RFC 3986 section 6.2.2: unreserved escapes decoded, other escapes in upper case, dot segments resolved.
+// === impl Folded ===
+
+impl Folded {
+    /// Escapes decoded until none is left, the rest after a NUL and parameters dropped, backslashes as slashes, slashes
+    /// merged, dot segments resolved.
+    fn of(path: &[u8]) -> Self {
+        let decoded = decode_fully(path);
+        let decoded = decoded.split(|&byte| byte == 0).next().unwrap_or_default();
+        let mut dotted = false;
+        let mut folded = Vec::with_capacity(decoded.len());
+        for segment in decoded.split(|byte| matches!(byte, b'/' | b'\\')) {
+            let name = segment.split(|&byte| byte == b';').next().unwrap_or_default();
+            dotted |= matches!(name, b"." | b"..");
+            if folded.last() != Some(&b'/') {
+                folded.push(b'/');
+            }
+            folded.extend_from_slice(name);
+        }
+        Self { path: normalize(&folded), dotted }
+    }
+}
+
+/// The normal form: dot segments resolved (RFC 3986 section 5.2.4); each byte that a path segment may hold as itself
+/// (`pchar`, section 3.3) written as itself, every other as an escape in upper case. Section 6.2.2 would leave escaped
+/// delimiters alone; back ends decode them all the same. What [`is_ambiguous`] names stays as it came.
 #[must_use]
 pub fn normalize(path: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(path.len());
+    let mut normal = Vec::with_capacity(path.len());
     for piece in Escapes(path) {
-        match piece {
-            Piece::Byte(byte) => decoded.push(byte),
-            Piece::Escape(byte, _) if is_unreserved(byte) => decoded.push(byte),
-            Piece::Escape(_, digits) => {
-                decoded.push(b'%');
-                decoded.extend(digits.map(|digit| digit.to_ascii_uppercase()));
-            }
+        let (byte, escape) = match piece {
+            Piece::Byte(byte) => (byte, !is_literal(byte) && !matches!(byte, b'%' | b'\\')),
+            Piece::Escape(byte) => (byte, !is_literal(byte) || matches!(byte, b'/' | b';')),
+        };
+        if escape {
+            normal.extend([b'%', hex_digit(byte >> 4), hex_digit(byte)]);
+        } else {
+            normal.push(byte);
         }
     }
-    resolve_dots(&decoded)
+    resolve_dots(&normal)
 }
 
 /// Do back ends disagree about `path`? Anything here is decoded, dropped or merged by some of them.
@@ -57,43 +92,36 @@ pub fn is_ambiguous(path: &[u8]) -> bool {
         || Escapes(path).any(|piece| match piece {
             // A percent sign that starts no escape.
             Piece::Byte(byte) => byte == b'%',
-            Piece::Escape(byte, _) => matches!(byte, b'/' | b'\\' | 0 | b';' | b'%'),
+            Piece::Escape(byte) => matches!(byte, b'/' | b'\\' | 0 | b';' | b'%'),
         })
 }
 
-/// The most lenient reading: one more decode, parameters dropped, backslashes as slashes, slashes merged, dots resolved.
-fn fold(path: &[u8]) -> Vec<u8> {
-    let decoded: Vec<u8> = Escapes(path)
-        .map(|piece| match piece {
-            Piece::Byte(byte) | Piece::Escape(byte, _) => byte,
-        })
-        .collect();
-    let mut folded = Vec::with_capacity(decoded.len());
-    let mut in_parameters = false;
-    for byte in decoded {
-        let byte = if byte == b'\\' { b'/' } else { byte };
-        in_parameters = match byte {
-            b'/' => false,
-            b';' => true,
-            _ => in_parameters,
-        };
-        let repeated_slash = byte == b'/' && folded.last() == Some(&b'/');
-        if !in_parameters && !repeated_slash {
-            folded.push(byte);
+/// `path` without any escape, not even one that decoding brings forth. Each step makes it shorter: linear.
+fn decode_fully(path: &[u8]) -> Vec<u8> {
+    let mut decoded: Vec<u8> = Vec::with_capacity(path.len());
+    for &byte in path {
+        decoded.push(byte);
+        while let [.., b'%', high, low] = *decoded
+            && let (Some(high), Some(low)) = (hex_value(high), hex_value(low))
+        {
+            decoded.truncate(decoded.len().saturating_sub(3));
+            decoded.push((high << 4) | low);
         }
     }
-    normalize(&folded)
+    decoded
 }
 
 /// Nothing to normalize and nothing to disagree about: the common case, without an allocation.
 fn is_plain(path: &[u8]) -> bool {
-    let special = |byte: &u8| matches!(byte, b'%' | b'\\' | b';');
-    !path.iter().any(special) && !path.windows(2).any(|pair| matches!(pair, b"//" | b"/."))
+    path.iter().all(|&byte| is_literal(byte) && byte != b';')
+        && !path.windows(2).any(|pair| matches!(pair, b"//" | b"/."))
 }
 
-/// RFC 3986 section 2.3.
-const fn is_unreserved(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~')
+/// A slash, or a byte that a path segment may hold as itself: RFC 3986 section 3.3, `pchar` without escapes.
+const fn is_literal(byte: u8) -> bool {
+    matches!(byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'
+        | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@' | b'/')
 }
 
 /// RFC 3986 section 5.2.4, on a path that starts with a slash; any other is left as it is.
@@ -135,7 +163,7 @@ struct Escapes<'a>(&'a [u8]);
 
 enum Piece {
     Byte(u8),
-    Escape(u8, [u8; 2]),
+    Escape(u8),
 }
 
 impl Iterator for Escapes<'_> {
@@ -146,7 +174,7 @@ impl Iterator for Escapes<'_> {
             && let (Some(h), Some(l)) = (hex_value(*high), hex_value(*low))
         {
             self.0 = rest;
-            return Some(Piece::Escape((h << 4) | l, [*high, *low]));
+            return Some(Piece::Escape((h << 4) | l));
         }
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
@@ -172,6 +200,10 @@ mod tests {
             ("encoded dots", "/a/%2e%2E/b", "/b"),
             ("encoded letter", "/%70ublic", "/public"),
             ("other escapes in upper case", "/a%c3%a9", "/a%C3%A9"),
+            ("bytes beyond ASCII are escaped", "/a\u{e9}", "/a%C3%A9"),
+            ("escaped delimiters are delimiters", "/%24batch/v1%3arun", "/$batch/v1:run"),
+            ("what browsers escape is escaped", "/{id}", "/%7Bid%7D"),
+            ("an escaped slash is no slash", "/a%2fb", "/a%2Fb"),
             ("a hidden file is no dot segment", "/.well-known/x", "/.well-known/x"),
             ("asterisk form", "*", "*"),
             ("empty segments stay", "/a//b", "/a//b"),
@@ -188,7 +220,7 @@ mod tests {
             ("encoded backslash", "/admin%5cx", Some("/admin/x")),
             ("backslash", "/admin\\x", Some("/admin/x")),
             ("double slash", "//admin", Some("/admin")),
-            ("NUL", "/admin%00x", Some("/admin\0x")),
+            ("NUL", "/admin%00x", Some("/admin")),
             ("parameters", "/admin;v=1/x", Some("/admin/x")),
             ("encoded semicolon", "/admin%3bv/x", Some("/admin/x")),
             ("double encoding", "/%252e%252e/admin", Some("/admin")),
@@ -196,13 +228,15 @@ mod tests {
             ("malformed escape", "/admin%zz", Some("/admin%zz")),
             ("truncated escape", "/admin%2", Some("/admin%2")),
             ("dots hidden in parameters", "/public/..;/admin", Some("/admin")),
+            ("decoded for ever", "/public/%2525252e%25252e/admin", Some("/admin")),
+            ("an escape that decoding brings forth", "/%2%35%36%31dmin", Some("/admin")),
             ("dots behind an encoded slash", "/public/..%2fadmin", Some("/admin")),
             ("plain", "/admin/x", None),
             ("encoded unreserved", "/%61dmin", None),
             ("beyond ASCII", "/caf%C3%A9", None),
         ] {
             let folded = Readings::of(raw.as_bytes()).folded;
-            let folded = folded.as_deref().map(String::from_utf8_lossy);
+            let folded = folded.map(|folded| String::from_utf8_lossy(&folded.path).into_owned());
             assert_eq!(folded.as_deref(), want, "{why}");
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use crate::limits::MAX_HOST_LEN;
+use crate::limits::{MAX_HOST_LEN, MAX_LABEL_LEN};
 use crate::origin::{
     Ipv6Text, default_port, ends_in_number, is_http, is_scheme, parse_ipv4, parse_port, split_port,
     split_scheme,
@@ -279,6 +279,9 @@ impl HostShape {
         let (prefix, suffix) = label.split_once('*').ok_or(InvalidOrigin::Star)?;
         if suffix.contains('*') || rest.contains('*') {
             return Err(InvalidOrigin::Star);
+        }
+        if label.len() > MAX_LABEL_LEN {
+            return Err(InvalidOrigin::HostTooLong);
         }
         Ok(match (prefix, suffix, rest) {
             ("", "", rest) => Self::Subdomains(rest.to_owned()),

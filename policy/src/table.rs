@@ -232,7 +232,12 @@ impl Group {
         let Some(folded) = &readings.folded else {
             return literal.map(Selection::plain);
         };
-        match (literal, self.block(folded)) {
+        let other = self.block(&folded.path);
+        if folded.dotted {
+            let block = literal.or(other).or_else(|| self.any_block())?;
+            return Some(Selection { block, ambiguous: true, other });
+        }
+        match (literal, other) {
             (None, None) => None,
             (Some(block), Some(same)) if Arc::ptr_eq(block, same) => Some(Selection::plain(block)),
             (Some(block), other) => Some(Selection { block, ambiguous: true, other }),

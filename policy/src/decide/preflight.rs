@@ -10,7 +10,9 @@ use crate::draft::OnFailure;
 use crate::header_name::{
     ACAH, ACAM, ACEH, ACMA, CACHE_CONTROL, VARY, is_cors_non_wildcard_request_header_name,
 };
-use crate::limits::{MAX_HEADER_NAME_LEN, MAX_REQUEST_HEADERS, MAX_REQUEST_HEADERS_LEN};
+use crate::limits::{
+    MAX_HEADER_NAME_LEN, MAX_METHOD_LEN, MAX_REQUEST_HEADERS, MAX_REQUEST_HEADERS_LEN,
+};
 use crate::method::is_cors_safelisted_method;
 use crate::origin_set::to_lower;
 use crate::request::Request;
@@ -67,8 +69,17 @@ pub(super) fn act<'c, R: Request>(
 
 /// Fetch, "CORS-preflight fetch" step 7: safelisted methods need not be listed; the others compare to the letter.
 fn check_method(cors: &CompiledCors, method: &[u8]) -> Result<(), Refusal> {
-    let listed = || cors.methods.any && is_token(method) || cors.methods.names(method);
-    if is_cors_safelisted_method(method) || listed() { Ok(()) } else { Err(Refusal::Method) }
+    let by_wildcard = || cors.methods.any && is_method(method);
+    if is_cors_safelisted_method(method) || cors.methods.names(method) || by_wildcard() {
+        Ok(())
+    } else {
+        Err(Refusal::Method)
+    }
+}
+
+/// One that a policy could name, and that may be echoed.
+fn is_method(method: &[u8]) -> bool {
+    method.len() <= MAX_METHOD_LEN && is_token(method)
 }
 
 fn check_headers(cors: &CompiledCors, requested: &[u8]) -> Result<(), Refusal> {
@@ -118,7 +129,7 @@ fn push_answer<'c, R: Request>(
 fn push_methods<'c>(headers: &mut Headers<'c>, cors: &'c CompiledCors, method: &[u8]) {
     if !(cors.methods.any && cors.source.credentials) {
         push(headers, ACAM, cors.methods.joined.as_deref());
-    } else if is_token(method) {
+    } else if is_method(method) {
         headers.push(ACAM, method.to_vec());
     }
 }
