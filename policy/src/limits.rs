@@ -27,8 +27,9 @@ pub const MAX_REGEXES: usize = 16;
 pub const MAX_REGEXES_PER_PROXY: usize = 1024;
 /// Longest regex in a policy.
 pub const MAX_REGEX_LEN: usize = 1024;
-/// Largest compiled regex, in bytes, as `regex-lite` counts them.
-pub const MAX_REGEX_SIZE: usize = 32 * 1024;
+/// Largest compiled form of all regexes of one block together, in bytes, as `regex-lite` counts them: a refused origin
+/// runs through it with every one of its bytes, in about a millisecond at worst.
+pub const MAX_REGEX_SIZE: usize = 16 * 1024;
 /// Longest path of a rule.
 pub const MAX_RULE_PATH_LEN: usize = 1024;
 /// Longest compiled configuration a filter reads: four times what a publisher may write.

@@ -49,6 +49,14 @@ impl OriginRegex {
         Ok(Self { source: source.to_owned(), regex })
     }
 
+    /// Are these, all together, within the size that one block may have?
+    #[must_use]
+    pub fn fit_together(regexes: &[Self]) -> bool {
+        let sources = regexes.iter().map(|regex| format!("(?:{}\n)", regex.source));
+        let all = sources.collect::<Vec<_>>().join("|");
+        RegexBuilder::new(&all).size_limit(MAX_REGEX_SIZE).build().is_ok()
+    }
+
     /// The expression as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -121,6 +129,18 @@ mod tests {
         assert!(matches!(OriginRegex::parse("["), Err(InvalidRegex::Syntax(_))));
         assert_eq!(OriginRegex::parse("(a{1000}){1000}"), Err(InvalidRegex::TooLong));
         assert_eq!(OriginRegex::parse(&"a".repeat(MAX_REGEX_LEN + 1)), Err(InvalidRegex::TooLong));
+    }
+
+    #[test]
+    fn many_small_regexes_fit_together_and_a_few_large_ones_do_not() {
+        let parse = |source: &str| OriginRegex::parse(source).unwrap();
+        let small: Vec<_> =
+            (0..16).map(|n| parse(&format!(r"https://[a-z0-9-]+\.app{n}\.example"))).collect();
+        assert!(OriginRegex::fit_together(&small));
+        assert!(OriginRegex::fit_together(&[parse("(?x) a # comment")]));
+        let large = parse(&".*".repeat(100));
+        assert!(OriginRegex::fit_together(std::slice::from_ref(&large)));
+        assert!(!OriginRegex::fit_together(&vec![large; 16]));
     }
 
     #[test]

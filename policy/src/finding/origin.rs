@@ -57,6 +57,8 @@ pub enum RegexReason {
     Empty,
     /// Too long, or too large when compiled.
     TooLong(String),
+    /// Within bounds one by one, too large together.
+    TogetherTooLarge,
     /// Not a regex.
     Syntax {
         /// The entry as written.
@@ -199,7 +201,9 @@ fn matter(why: &InvalidOrigin) -> &'static str {
         InvalidOrigin::Query => "has a query, and an origin has none",
         InvalidOrigin::Fragment => "has a fragment, and an origin has none",
         InvalidOrigin::NoHost => "has no host",
-        InvalidOrigin::HostTooLong => "has a host of more than 253 characters",
+        InvalidOrigin::HostTooLong => {
+            "has a host of more than 253 characters, or a `*` in a label of more than 63"
+        }
         InvalidOrigin::NonAscii(_) => "has a host beyond ASCII, which browsers send as punycode",
         InvalidOrigin::TrailingDot => "has a host that ends in a dot, which is another host",
         InvalidOrigin::EmptyLabel => "has an empty label in its host",
@@ -253,6 +257,11 @@ impl RegexReason {
                 "CORS-E125",
                 format!("{} is too long, or too large when compiled", Quoted(value)),
                 "use several shorter ones, or patterns in `allowOrigins`",
+            ),
+            Self::TogetherTooLarge => Sentence::new(
+                "CORS-E127",
+                "the regexes are too large together, and every refused origin runs through all",
+                "use patterns in `allowOrigins`, or shorter regexes with fewer repetitions",
             ),
             Self::Syntax { value, message } => Sentence::new(
                 "CORS-E126",

@@ -155,6 +155,7 @@ fn origins_and_regexes() -> Vec<Finding> {
         Finding::new(origin, R::Development("http://localhost:3000".into())),
         Finding::new(regex, RegexReason::Empty),
         Finding::new(regex, RegexReason::TooLong("(a{1000}){1000}".into())),
+        Finding::new("spec.cors.allowOriginRegexes", RegexReason::TogetherTooLarge),
         Finding::new(regex, RegexReason::Syntax { value: "*.app.example".into(), message }),
         Finding::new(regex, RegexReason::Everything("https?://.*".into())),
         Finding::new(regex, RegexReason::Nothing(r"[a-z]+\.app\.example".into())),

@@ -38,6 +38,9 @@ pub(super) fn validate(
             }
         }
     }
+    if !OriginRegex::fit_together(&regexes) {
+        report.add(field, RegexReason::TogetherTooLarge);
+    }
     regexes
 }
 

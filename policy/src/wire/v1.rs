@@ -342,6 +342,9 @@ fn read_cors(mut cors: Object<'_>) -> Result<Cors, DecodeError> {
     if read.regexes.len() > MAX_REGEXES {
         return Err(DecodeError::value("regexes", "more than a block may have"));
     }
+    if !OriginRegex::fit_together(&read.regexes) {
+        return Err(DecodeError::value("regexes", "too large together"));
+    }
     Ok(read)
 }
 
