@@ -27,6 +27,7 @@ pub struct Metrics {
     plan_seconds: Histogram,
     publishes: Family<Label, Counter>,
     source_problems: Gauge,
+    held_back: Gauge,
     last_good_age: Gauge,
     last_good_since: Mutex<Option<Instant>>,
 }
@@ -57,6 +58,7 @@ impl Default for Metrics {
             plan_seconds: Histogram::new(seconds),
             publishes: Family::default(),
             source_problems: Gauge::default(),
+            held_back: Gauge::default(),
             last_good_age: Gauge::default(),
             last_good_since: Mutex::new(None),
         };
@@ -81,6 +83,8 @@ impl Metrics {
         let last_good = plan.statuses.iter().filter(|status| status.is_last_good());
         self.set("last_good", last_good.clone());
         self.source_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
+        let held_back = plan.statuses.iter().filter(|status| status.is_held_back()).count();
+        self.held_back.set(i64::try_from(held_back).unwrap_or(i64::MAX));
         let mut since = self.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
         *since = last_good.clone().next().and_then(|_| since.or_else(|| Some(Instant::now())));
         if !plan.attachments.is_empty() {
@@ -142,6 +146,11 @@ impl Metrics {
             "source_problems",
             "What is wrong outside of policies, such as files that cannot be read",
             self.source_problems.clone(),
+        );
+        registry.register(
+            "held_back",
+            "Policies that are accepted and not in force as written, for they cannot be published",
+            self.held_back.clone(),
         );
         registry.register_with_unit(
             "last_good_age",

@@ -28,6 +28,7 @@ pub(crate) struct Operator {
     publisher: Publisher,
     state_file: StateFile,
     board: Arc<Board>,
+    memory: Memory,
     plan: Option<Plan>,
     /// The source has said all it has.
     synced: bool,
@@ -35,6 +36,15 @@ pub(crate) struct Operator {
     ready: bool,
     /// The last plan could not be published.
     failing: bool,
+}
+
+/// Is it known what was in force before the start?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// It is, or all that was published since is.
+    Known,
+    /// It is not.
+    Lost,
 }
 
 // === impl Operator ===
@@ -45,9 +55,10 @@ impl Operator {
         publisher: Publisher,
         state_file: StateFile,
         board: Arc<Board>,
+        memory: Memory,
     ) -> Self {
         let (plan, synced, ready, failing) = (None, false, false, false);
-        Self { index, publisher, state_file, board, plan, synced, ready, failing }
+        Self { index, publisher, state_file, board, memory, plan, synced, ready, failing }
     }
 
     /// Runs until told to stop, or until nobody sends events any more.
@@ -121,7 +132,10 @@ impl Operator {
 
     fn carry_out(&mut self, plan: &Plan) -> io::Result<()> {
         if let Some(why) = &plan.held {
-            error!(why, "nothing new is published; what is in force stays");
+            let held_back = plan.statuses.iter().filter(|status| status.is_held_back());
+            let policies =
+                held_back.map(|status| status.policy.to_string()).collect::<Vec<_>>().join(", ");
+            error!(why, policies, "these policies are held back; what is in force of them stays");
             self.board.metrics.published(Fate::Held);
         }
         for attachment in &plan.attachments {
@@ -134,6 +148,9 @@ impl Operator {
                 }
             };
             self.board.metrics.published(fate);
+        }
+        if !plan.in_force.is_empty() {
+            self.memory = Memory::Known;
         }
         plan.settle(&mut self.index);
         if let Err(error) = self.state_file.save(&State::of(&self.index)) {
@@ -172,8 +189,8 @@ impl Operator {
 
     fn publish_one(&self, plan: &Plan, attachment: &Attachment) -> io::Result<Published> {
         // Whoever has forgotten what is in force does not withdraw it; proxies need something to read all the same.
-        let forgetful = plan.held.is_some() && plan.in_force.is_empty();
-        if forgetful && self.publisher.has(attachment) {
+        let nothing_known = plan.held.is_some() && plan.in_force.is_empty();
+        if self.memory == Memory::Lost && nothing_known && self.publisher.has(attachment) {
             return Ok(Published::Unchanged);
         }
         self.publisher.publish(attachment)

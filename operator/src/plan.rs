@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use corsward_policy::draft::Mode;
 use corsward_policy::finding::PlacementReason;
 use corsward_policy::{Compiled, Finding, Policy, PolicyId, compile, wire};
 use sha2::{Digest as _, Sha256};
@@ -54,22 +55,38 @@ pub fn plan(index: &Index) -> Plan {
     if let Some(why) = hold(&attachment, &policies) {
         return hold_back(index, why, &large);
     }
-    let statuses = statuses(index, &compiled, Some(&attachment.digest), None, &large);
+    let digest = Some(attachment.digest.as_str());
+    let statuses = statuses(index, &wanted, &compiled, digest, None, &large);
     Plan { attachments: vec![attachment], in_force: wanted, statuses, held: None }
 }
 
-/// The plan where what is wanted must not be published: what is in force stays, to the byte.
+/// The plan where what is wanted must not be published: as much of it as may be, and what is gone or `Off` is withdrawn.
 fn hold_back(index: &Index, why: String, large: &BTreeMap<PolicyId, Finding>) -> Plan {
-    let in_force = collect(index, |entry| entry.in_force.clone());
-    let policies = policies(&in_force);
-    let compiled = compile(&policies);
-    let attachment = Attachment::of(&compiled);
-    let statuses = statuses(index, &compiled, index.digest(), Some(&why), large);
-    let attachments = match hold(&attachment, &policies) {
-        None => vec![attachment],
-        Some(_) => Vec::new(),
-    };
+    let without_newcomers =
+        |entry: &Entry| entry.wanted().filter(|wanted| is_off(wanted) || entry.in_force.is_some());
+    let without_changes =
+        |entry: &Entry| entry.wanted().filter(is_off).or_else(|| entry.in_force.clone());
+    let mut in_force = collect(index, without_newcomers);
+    if publishable(&in_force).is_none() {
+        in_force = collect(index, without_changes);
+    }
+    let compiled = compile(&policies(&in_force));
+    let attachments: Vec<Attachment> = publishable(&in_force).into_iter().collect();
+    let digest = attachments.first().map(|attachment| attachment.digest.as_str());
+    let digest = digest.or(index.digest());
+    let statuses = statuses(index, &in_force, &compiled, digest, Some(&why), large);
     Plan { attachments, in_force, statuses, held: Some(why) }
+}
+
+fn is_off(in_force: &InForce) -> bool {
+    in_force.policy.mode() == Mode::Off
+}
+
+/// The attachment of these policies, where it may be published.
+fn publishable(in_force: &BTreeMap<PolicyId, InForce>) -> Option<Attachment> {
+    let policies = policies(in_force);
+    let attachment = Attachment::of(&compile(&policies));
+    hold(&attachment, &policies).is_none().then_some(attachment)
 }
 
 // === impl Plan ===
@@ -124,6 +141,7 @@ fn policies(in_force: &BTreeMap<PolicyId, InForce>) -> Vec<&Policy> {
 /// The status of every policy when `compiled` is what the proxies run.
 fn statuses(
     index: &Index,
+    in_force: &BTreeMap<PolicyId, InForce>,
     compiled: &Compiled,
     digest: Option<&str>,
     held: Option<&str>,
@@ -141,7 +159,8 @@ fn statuses(
             findings.push(Finding::new("spec", PlacementReason::LastGoodInForce));
         }
         let (digest, held) = (digest.map(str::to_owned), held.map(str::to_owned));
-        Status::of(entry, Circumstances { digest, held, overridden_by, findings })
+        let in_force = in_force.get(id).cloned();
+        Status::of(entry, Circumstances { in_force, digest, held, overridden_by, findings })
     };
     index.entries().iter().map(status).collect()
 }
@@ -305,6 +324,65 @@ mod tests {
             "there is nothing wrong with it"
         );
         assert!(reason(&plan, "small", ConditionType::Programmed).0, "it is in force as it was");
+    }
+
+    fn with_regexes(name: &str, mode: &str) -> Object {
+        let regexes: Vec<Value> =
+            (0..16).map(|at| json!(format!("https://t{at}[0-9]\\.{name}\\.example"))).collect();
+        let cors = json!({"allowOriginRegexes": regexes});
+        let hostname = format!("{name}.shop.example");
+        object(name, &json!({"hostnames": [hostname], "cors": cors, "mode": mode}))
+    }
+
+    /// Carries out 63 policies with 16 regexes each, one small one, and then a plan with two more of 16.
+    fn crowded() -> Index {
+        let mut index = index((0..63).map(|at| with_regexes(&format!("p{at}"), "Active")));
+        index.apply(object("small", &GOOD));
+        plan(&index).settle(&mut index);
+        for name in ["late", "later"] {
+            index.apply(with_regexes(name, "Active"));
+        }
+        let held = plan(&index);
+        assert_eq!(reason(&held, "late", ConditionType::Programmed).1, Reason::NotPublishable);
+        held.settle(&mut index);
+        index
+    }
+
+    #[test]
+    fn what_does_not_fit_keeps_no_removal_no_off_and_no_edit_from_taking_effect() {
+        let names = |plan: &Plan| {
+            let compiled = wire::decode(&plan.attachments[0].compiled).unwrap();
+            compiled.policies().map(|id| id.name.clone()).collect::<Vec<_>>()
+        };
+        let mut index = crowded();
+        assert!(names(&plan(&index)).contains(&"small".to_owned()));
+        index.delete(&id("small"));
+        assert!(!names(&plan(&index)).contains(&"small".to_owned()), "deleted");
+        let mut index = crowded();
+        let off = json!({"cors": {"allowOrigins": ["https://a.example"]}, "mode": "Off"});
+        index.apply(object("small", &off));
+        let plan_off = plan(&index);
+        assert!(!names(&plan_off).contains(&"small".to_owned()), "off");
+        assert_eq!(reason(&plan_off, "small", ConditionType::Programmed).1, Reason::Off);
+        let mut index = crowded();
+        index.apply(object("small", &json!({"cors": {"allowOrigins": ["https://b.example"]}})));
+        let edited = plan(&index);
+        assert!(edited.attachments[0].compiled.contains("b.example"), "edited");
+        assert!(reason(&edited, "small", ConditionType::Programmed).0);
+    }
+
+    #[test]
+    fn an_edit_that_does_not_fit_leaves_what_was_in_force_before_it() {
+        let mut index = crowded();
+        index.delete(&id("late"));
+        plan(&index).settle(&mut index);
+        let Object { text, .. } = with_regexes("small", "Active");
+        index.apply(Object { text, ..object("small", &GOOD) });
+        let edited = plan(&index);
+        let (_, why, message) = reason(&edited, "small", ConditionType::Programmed);
+        assert_eq!(why, Reason::NotPublishable);
+        assert!(message.contains("generation 1 is still in force"), "{message}");
+        assert!(edited.attachments[0].compiled.contains("a.example"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::admin::{self, Board};
 use crate::args::{PublishArg, RunArgs, SourceArg};
 use crate::index::Index;
 use crate::judge::FullJudge;
-use crate::operator::Operator;
+use crate::operator::{Memory, Operator};
 use crate::publish::Publisher;
 use crate::publish::file::File;
 use crate::source::{Event, dir};
@@ -37,8 +37,9 @@ pub async fn run(args: RunArgs) -> Result<()> {
     let state = restore(&state_file, &mut index);
     let board = Arc::new(Board::default());
     let (admin, stop_admin) = serve_admin(args.admin, &board).await?;
-    let events = watch(&args.source, &state)?;
-    let operator = Operator::new(index, publisher, state_file, board);
+    let memory = if state.is_some() { Memory::Known } else { Memory::Lost };
+    let events = watch(&args.source, &state.unwrap_or_default())?;
+    let operator = Operator::new(index, publisher, state_file, board, memory);
     operator.run(events, &mut stop).await;
     let _ = stop_admin.send(());
     admin.await.context("the admin server stops")?;
@@ -58,17 +59,17 @@ fn publisher(args: &RunArgs) -> Result<(StateFile, Publisher)> {
     Ok((StateFile::new(state), Publisher::File(file)))
 }
 
-/// Puts back what was in force before a restart.
-fn restore(file: &StateFile, index: &mut Index) -> State {
+/// Puts back what was in force before a restart; `None`: that is not known.
+fn restore(file: &StateFile, index: &mut Index) -> Option<State> {
     let state = file.load().unwrap_or_else(|error| {
         let path = file.path().display();
         warn!(%path, %error, "starting without a memory of what was in force");
-        State::default()
-    });
+        None
+    })?;
     for policy in state.clone().restore(index) {
         warn!(%policy, "was in force, and this release refuses what it said then");
     }
-    state
+    Some(state)
 }
 
 async fn serve_admin(

@@ -73,14 +73,18 @@ impl StateFile {
     /// # Errors
     ///
     /// See [`StateError`].
-    pub fn load(&self) -> Result<State, StateError> {
+    pub fn load(&self) -> Result<Option<State>, StateError> {
         let bytes = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let state: State = serde_json::from_slice(&bytes)?;
-        if state.version == VERSION { Ok(state) } else { Err(StateError::Version(state.version)) }
+        if state.version == VERSION {
+            Ok(Some(state))
+        } else {
+            Err(StateError::Version(state.version))
+        }
     }
 
     /// Writes the state, unless it is there already.
@@ -156,7 +160,7 @@ mod tests {
     fn what_was_in_force_comes_back() {
         let dir = tempfile::tempdir().unwrap();
         let file = StateFile::new(dir.path().join("state.json"));
-        assert_eq!(file.load().unwrap(), State::default(), "a first start has no state");
+        assert_eq!(file.load().unwrap(), None, "a first start has no state");
 
         let mut index = Index::new(Arc::new(NoJudge));
         index.apply(object("a", &GOOD));
@@ -165,7 +169,7 @@ mod tests {
         settled.settle(&mut index);
         file.save(&State::of(&index)).unwrap();
 
-        let state = file.load().unwrap();
+        let state = file.load().unwrap().unwrap();
         assert_eq!(state.owners(), BTreeMap::from([(id("a"), "a.yaml".to_owned())]));
         let mut restarted = Index::new(Arc::new(NoJudge));
         assert_eq!(state.restore(&mut restarted), []);

@@ -72,9 +72,11 @@ pub enum Reason {
 /// What the plan knows of a policy beyond its entry.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Circumstances {
+    /// What the proxies run of it.
+    pub(crate) in_force: Option<InForce>,
     /// The digest of the configuration that holds it.
     pub(crate) digest: Option<String>,
-    /// Why nothing new is published.
+    /// Why not everything that is wanted is published.
     pub(crate) held: Option<String>,
     /// The policy that wins in its place.
     pub(crate) overridden_by: Option<PolicyId>,
@@ -87,8 +89,7 @@ pub(crate) struct Circumstances {
 impl Status {
     /// The status of a policy, under these circumstances.
     pub(crate) fn of(entry: &Entry, circumstances: Circumstances) -> Self {
-        let Circumstances { digest, held, overridden_by, mut findings } = circumstances;
-        let in_force = if held.is_some() { entry.in_force.clone() } else { entry.wanted() };
+        let Circumstances { in_force, digest, held, overridden_by, mut findings } = circumstances;
         findings.extend(entry.review.findings.iter().cloned());
         finding::sort(&mut findings);
         let accepted = accepted(entry);
@@ -126,6 +127,13 @@ impl Status {
     #[must_use]
     pub fn is_last_good(&self) -> bool {
         !self.holds(ConditionType::Accepted) && self.in_force.is_some()
+    }
+
+    /// Is it left out of what is published, though it is accepted?
+    #[must_use]
+    pub fn is_held_back(&self) -> bool {
+        let programmed = self.condition(ConditionType::Programmed);
+        programmed.is_some_and(|condition| condition.reason == Reason::NotPublishable)
     }
 
     /// Is there nothing to tell an author who has read `other`? A change elsewhere changes the digest only.

@@ -132,6 +132,8 @@ impl Documents {
         let mut findings = unknown("metadata.", metadata.keys(), &METADATA);
         let namespace = match metadata.get("namespace") {
             None | Some(Value::Null) => "default".to_owned(),
+            // `kubectl` reads an empty one the same way.
+            Some(Value::String(namespace)) if namespace.is_empty() => "default".to_owned(),
             Some(Value::String(namespace)) => namespace.clone(),
             Some(namespace) => {
                 findings.push(unshaped("metadata.namespace", namespace));
@@ -230,6 +232,8 @@ mod tests {
             ("a group misspelt", POLICY.replace("corsward.io", "corsword.io"), vec!["default/a"], vec!["apiVersion CORS-E507"], 0),
             ("a name that is a number", POLICY.replace("name: a", "name: 7"), vec![], vec!["metadata.name CORS-E504"], 0),
             ("a namespace that is a number", POLICY.replace("name: a", "name: a, namespace: 7"), vec!["default/a"], vec!["metadata.namespace CORS-E504"], 0),
+            ("an empty namespace", POLICY.replace("name: a", "name: a, namespace: ''"), vec!["default/a"], vec![], 0),
+            ("an empty name", POLICY.replace("name: a", "name: ''"), vec![], vec!["metadata.name CORS-E505"], 0),
             ("Windows", format!("\u{feff}{}", POLICY.replace('\n', "\r\n")), vec!["default/a"], vec![], 0),
             ("no name", POLICY.replace("name: a", "generateName: a"), vec![], vec!["metadata.name CORS-E505"], 0),
             (

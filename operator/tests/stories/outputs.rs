@@ -53,11 +53,26 @@ fn too_much_for_one_proxy_is_held_back() {
         .wait_for("d", "held back", |policy| policy["conditions"][1]["reason"] == "NotPublishable");
     assert_eq!(said["accepted"], true);
     assert_eq!(place.wait_for_published(&["a"]), before);
+    assert!(operator.get("/metrics").contains("corsward_held_back 3"));
+    place.remove("a.yaml");
+    place.wait_for_published(&[]);
+    place.write("a.yaml", &policy("a", ONE));
     for name in ["b", "c", "d"] {
         place.remove(&format!("{name}.yaml"));
     }
     place.write("b.yaml", &policy("b", ONE));
     place.wait_for_published(&["a", "b"]);
+}
+
+#[test]
+fn an_empty_namespace_keeps_nobody_out() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", ONE));
+    let operator = place.start();
+    place.write("b.yaml", &policy("b", ONE).replace("namespace: shop", "namespace: ''"));
+    let said = operator.wait_for_in_force("b", 1);
+    assert_eq!(said["namespace"], "default");
+    place.wait_for_published(&["b", "a"]);
 }
 
 #[test]
