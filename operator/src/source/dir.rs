@@ -22,7 +22,7 @@ use crate::source::{Event, Problem};
 const QUIET: Duration = Duration::from_millis(30);
 /// A folder that is never quiet is read after so long all the same.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How soon a file that was missed is looked for again.
+/// How soon the folder is looked at again where a file is missed or has another text; not sooner, whatever is notified.
 const SECOND_LOOK: Duration = Duration::from_millis(200);
 /// How often the folder is read without being told to: network file systems tell nobody.
 const RESCAN: Duration = Duration::from_secs(2);
@@ -111,13 +111,17 @@ impl Dir {
             if self.events.is_closed() {
                 return;
             }
-            let pause = if self.folder.is_unsure() { SECOND_LOOK } else { RESCAN };
-            wait(woken, pause);
+            if self.sent.is_none() || self.folder.is_unsure() {
+                thread::sleep(SECOND_LOOK);
+                while woken.try_recv().is_ok() {}
+            } else {
+                wait(woken);
+            }
         }
     }
 
     fn scan(&mut self, readings: BTreeMap<String, Reading>) -> Vec<Event> {
-        let picture = self.folder.scan(readings);
+        let Some(picture) = self.folder.look(readings) else { return Vec::new() };
         if self.sent.as_ref() == Some(&picture) {
             return Vec::new();
         }
@@ -183,9 +187,9 @@ fn is_closed_after_writing(event: &notify::Event) -> bool {
     event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
 }
 
-/// Waits for a change and then for quiet, or for `pause` to pass.
-fn wait(woken: &Receiver<()>, pause: Duration) {
-    if woken.recv_timeout(pause).is_err() {
+/// Waits for a change and then for quiet, or for the next look without being told.
+fn wait(woken: &Receiver<()>) {
+    if woken.recv_timeout(RESCAN).is_err() {
         return;
     }
     let began = Instant::now();

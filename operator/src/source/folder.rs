@@ -17,6 +17,8 @@ pub struct Folder {
     owners: BTreeMap<PolicyId, String>,
     /// What the last scan found.
     found: Vec<Object>,
+    /// What the last look read and does not count yet; `None` before the first look.
+    unsettled: Option<BTreeMap<String, Reading>>,
 }
 
 /// What one scan read of a file.
@@ -58,7 +60,34 @@ impl Folder {
         Self { owners, ..Self::default() }
     }
 
-    /// Takes in what a scan read, and says what is in the folder now.
+    /// Takes in what a look read, and says what is in the folder now; nothing at the first look.
+    ///
+    /// A text counts when two looks in a row read it: half a policy may be a valid one that lacks its restrictions.
+    pub fn look(&mut self, readings: BTreeMap<String, Reading>) -> Option<Picture> {
+        let Some(before) = self.unsettled.take() else {
+            self.unsettled = Some(readings);
+            return None;
+        };
+        let (mut settled, mut unsettled) = (BTreeMap::new(), BTreeMap::new());
+        for (name, reading) in readings {
+            let known = self.files.get(&name).and_then(|file| file.reading.as_ref());
+            if known == Some(&reading) || before.get(&name) == Some(&reading) {
+                settled.insert(name, reading);
+                continue;
+            }
+            if let Some(known) = known {
+                settled.insert(name.clone(), known.clone());
+            } else if self.owns(&name) {
+                let reason = SourceReason::Unreadable("it is being written".to_owned());
+                settled.insert(name.clone(), Reading::Failed(reason));
+            }
+            unsettled.insert(name, reading);
+        }
+        self.unsettled = Some(unsettled);
+        Some(self.scan(settled))
+    }
+
+    /// Takes in what a scan read, all of which counts, and says what is in the folder now.
     pub fn scan(&mut self, mut readings: BTreeMap<String, Reading>) -> Picture {
         let mut names: BTreeSet<String> = self.files.keys().cloned().collect();
         names.extend(readings.keys().cloned());
@@ -80,10 +109,11 @@ impl Folder {
         picture
     }
 
-    /// Did the last scan miss something? Then another one soon will tell whether it is gone.
+    /// Did the last look miss something, or see something new? Then another one soon will tell whether that is so.
     #[must_use]
     pub fn is_unsure(&self) -> bool {
-        self.files.values().any(|file| !file.lingering.is_empty())
+        let unsettled = self.unsettled.as_ref().is_some_and(|unsettled| !unsettled.is_empty());
+        unsettled || self.files.values().any(|file| !file.lingering.is_empty())
     }
 
     fn parse(&self, name: &str, reading: Option<Reading>) -> File {
@@ -196,10 +226,21 @@ mod tests {
     /// Scans a folder of these files, and draws what it found: `name@file origin`, and `file CODE`.
     #[track_caller]
     fn scan(folder: &mut Folder, files: &[(&str, &str)]) -> Vec<String> {
-        let readings = files
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), Reading::Bytes(text.as_bytes().to_vec())));
-        let picture = folder.scan(readings.collect());
+        draw(&folder.scan(readings(files)))
+    }
+
+    /// The same for a look.
+    #[track_caller]
+    fn look(folder: &mut Folder, files: &[(&str, &str)]) -> Option<Vec<String>> {
+        folder.look(readings(files)).as_ref().map(draw)
+    }
+
+    fn readings(files: &[(&str, &str)]) -> BTreeMap<String, Reading> {
+        let reading = |text: &str| Reading::Bytes(text.as_bytes().to_vec());
+        files.iter().map(|(name, text)| ((*name).to_owned(), reading(text))).collect()
+    }
+
+    fn draw(picture: &Picture) -> Vec<String> {
         let objects = picture.objects.iter().map(|object| {
             let text = match &object.text {
                 Text::Spec { spec, .. } => spec["cors"]["allowOrigins"][0].as_str().unwrap(),
@@ -212,6 +253,51 @@ mod tests {
             .iter()
             .map(|problem| format!("{} {}", problem.place, problem.finding.code()));
         objects.chain(problems).collect()
+    }
+
+    #[test]
+    fn a_text_counts_at_the_second_look_that_reads_it() {
+        let mut folder = Folder::default();
+        let texts = ["1", "2", "3"].map(|at| policy("a", &format!("https://{at}.example")));
+        let drawn = |at| Some(vec![format!("a@a.yaml https://{at}.example")]);
+        assert_eq!(look(&mut folder, &[("a.yaml", &texts[0])]), None, "one look tells nothing");
+        for (why, text, want, unsure) in [
+            ("two looks agree", 0, 1, false),
+            ("half written, though valid", 1, 1, true),
+            ("the rest of it", 2, 1, true),
+            ("as it was written", 2, 3, false),
+            ("half written again", 1, 3, true),
+            ("and taken back", 2, 3, false),
+        ] {
+            assert_eq!(look(&mut folder, &[("a.yaml", &texts[text])]), drawn(want), "{why}");
+            assert_eq!(folder.is_unsure(), unsure, "{why}");
+        }
+    }
+
+    #[test]
+    fn what_is_being_written_at_the_start_withdraws_nothing() {
+        let texts = ["1", "2"].map(|at| policy("a", &format!("https://{at}.example")));
+        let mut folder = Folder::default();
+        scan(&mut folder, &[("a.yaml", &texts[0])]);
+        let mut restarted = Folder::remembering(folder.owners.clone());
+        assert_eq!(look(&mut restarted, &[("a.yaml", &texts[0])]), None);
+        let want = ["a@a.yaml ?", "a.yaml CORS-E501"].map(str::to_owned).to_vec();
+        assert_eq!(look(&mut restarted, &[("a.yaml", &texts[1])]), Some(want));
+        let want = vec!["a@a.yaml https://2.example".to_owned()];
+        assert_eq!(look(&mut restarted, &[("a.yaml", &texts[1])]), Some(want));
+    }
+
+    #[test]
+    fn a_new_file_and_a_renamed_one_cause_no_gap() {
+        let mut folder = Folder::default();
+        let (one, two) = (policy("a", "https://1.example"), policy("b", "https://2.example"));
+        let a = |file: &str| format!("a@{file} https://1.example");
+        assert_eq!(look(&mut folder, &[("old.yaml", &one)]), None);
+        assert_eq!(look(&mut folder, &[("old.yaml", &one)]), Some(vec![a("old.yaml")]));
+        let files = [("b.yaml", two.as_str()), ("new.yaml", &one)];
+        assert_eq!(look(&mut folder, &files), Some(vec![a("old.yaml")]));
+        let b = "b@b.yaml https://2.example".to_owned();
+        assert_eq!(look(&mut folder, &files), Some(vec![a("new.yaml"), b]));
     }
 
     #[test]
