@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use corsward_policy::{Finding, Severity};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
@@ -12,14 +13,18 @@ use crate::admin::Board;
 use crate::index::Index;
 use crate::journal;
 use crate::metrics::Fate;
-use crate::plan::{Attachment, Plan, plan};
+use crate::plan::{Plan, plan};
 use crate::publish::{Published, Publisher};
 use crate::report::Report;
 use crate::source::Event;
 use crate::state::{State, StateFile};
+use crate::status::ConditionType;
 
 /// How often what was published is looked at again, and repaired where somebody changed it.
 const REPAIR: Duration = Duration::from_secs(5);
+
+/// Why nothing is published where the memory is lost and not everything is accepted.
+const FORGOTTEN: &str = "what was in force before the start is not known: what is published stays as it is until every policy is accepted and every file can be read";
 
 /// Everything that changes with an event.
 #[derive(Debug)]
@@ -104,10 +109,21 @@ impl Operator {
     fn replan(&mut self) {
         let began = Instant::now();
         let plan = plan(&self.index);
+        let plan = if self.must_keep(&plan) { plan.kept(FORGOTTEN) } else { plan };
         self.board.metrics.planned(&plan, began.elapsed(), self.index.problems());
         let previous = self.plan.take().map(|plan| plan.statuses).unwrap_or_default();
         journal::statuses(&plan.statuses, &previous);
         self.publish(plan);
+    }
+
+    /// Whoever has forgotten what was in force must not withdraw it: some of it may be what refused texts said before.
+    fn must_keep(&self, plan: &Plan) -> bool {
+        let refused = |finding: &Finding| finding.severity() == Severity::Refusal;
+        self.memory == Memory::Lost
+            && plan.attachments.iter().any(|attachment| self.publisher.has(attachment))
+            && (plan.held.is_some()
+                || plan.statuses.iter().any(|status| !status.holds(ConditionType::Accepted))
+                || self.index.problems().iter().any(|problem| refused(&problem.finding)))
     }
 
     /// Publishes a plan, and says what came of it.
@@ -116,7 +132,8 @@ impl Operator {
         self.failing = carried_out.is_err();
         let report = match carried_out {
             Ok(()) => {
-                self.ready |= !plan.attachments.is_empty();
+                // With the memory still lost, what somebody published before is kept.
+                self.ready |= !plan.attachments.is_empty() || self.memory == Memory::Lost;
                 Report::of(&self.index, &plan, self.ready)
             }
             Err(problem) => {
@@ -138,8 +155,11 @@ impl Operator {
             error!(why, policies, "these policies are held back; what is in force of them stays");
             self.board.metrics.published(Fate::Held);
         }
+        if plan.attachments.is_empty() {
+            return Ok(());
+        }
         for attachment in &plan.attachments {
-            let fate = match self.publish_one(plan, attachment)? {
+            let fate = match self.publisher.publish(attachment)? {
                 Published::Unchanged => Fate::Unchanged,
                 Published::Written => {
                     let (digest, bytes) = (&attachment.digest, attachment.compiled.len());
@@ -149,9 +169,7 @@ impl Operator {
             };
             self.board.metrics.published(fate);
         }
-        if !plan.in_force.is_empty() {
-            self.memory = Memory::Known;
-        }
+        self.memory = Memory::Known;
         plan.settle(&mut self.index);
         if let Err(error) = self.state_file.save(&State::of(&self.index)) {
             let path = self.state_file.path().display();
@@ -170,7 +188,7 @@ impl Operator {
         }
         let Some(plan) = &self.plan else { return };
         for attachment in &plan.attachments {
-            match self.publish_one(plan, attachment) {
+            match self.publisher.publish(attachment) {
                 Ok(Published::Unchanged) => {}
                 Ok(Published::Written) => {
                     warn!(
@@ -185,14 +203,5 @@ impl Operator {
                 }
             }
         }
-    }
-
-    fn publish_one(&self, plan: &Plan, attachment: &Attachment) -> io::Result<Published> {
-        // Whoever has forgotten what is in force does not withdraw it; proxies need something to read all the same.
-        let nothing_known = plan.held.is_some() && plan.in_force.is_empty();
-        if self.memory == Memory::Lost && nothing_known && self.publisher.has(attachment) {
-            return Ok(Published::Unchanged);
-        }
-        self.publisher.publish(attachment)
     }
 }

@@ -29,7 +29,7 @@ pub struct Plan {
     pub in_force: BTreeMap<PolicyId, InForce>,
     /// What every policy's status says then.
     pub statuses: Vec<Status>,
-    /// Why what is wanted must not be published; `attachments` is then what is in force already.
+    /// Why not everything that is wanted may be published; `attachments` is then what may be.
     pub held: Option<String>,
 }
 
@@ -96,6 +96,15 @@ impl Plan {
     pub fn settle(&self, index: &mut Index) {
         let digest = self.attachments.first().map(|attachment| attachment.digest.as_str());
         index.settle(&self.in_force, digest);
+    }
+
+    /// The same plan where what somebody published before must stay, whatever it is.
+    #[must_use]
+    pub fn kept(mut self, why: &str) -> Self {
+        for status in &mut self.statuses {
+            status.hold_back(why);
+        }
+        Self { attachments: Vec::new(), held: Some(why.to_owned()), ..self }
     }
 
     /// The same plan where it could not be published: what `index` has in force stays so.

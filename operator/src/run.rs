@@ -61,15 +61,30 @@ fn publisher(args: &RunArgs) -> Result<(StateFile, Publisher)> {
 
 /// Puts back what was in force before a restart; `None`: that is not known.
 fn restore(file: &StateFile, index: &mut Index) -> Option<State> {
-    let state = file.load().unwrap_or_else(|error| {
-        let path = file.path().display();
-        warn!(%path, %error, "starting without a memory of what was in force");
-        None
-    })?;
+    let state = load(file)?;
     for policy in state.clone().restore(index) {
         warn!(%policy, "was in force, and this release refuses what it said then");
     }
     Some(state)
+}
+
+fn load(file: &StateFile) -> Option<State> {
+    let path = file.path().display();
+    let loaded = file.load();
+    if let Ok(Some(state)) = loaded {
+        return Some(state);
+    }
+    let copy = file.load_copy().ok().flatten();
+    match (&copy, loaded) {
+        (Some(_), Ok(_)) => warn!(%path, "the state file is gone: its copy counts"),
+        (Some(_), Err(error)) => warn!(%path, %error, "the state file's copy counts"),
+        (None, Err(error)) => {
+            warn!(%path, %error, "starting without a memory of what was in force");
+        }
+        // A first start.
+        (None, Ok(_)) => {}
+    }
+    copy
 }
 
 async fn serve_admin(

@@ -74,29 +74,47 @@ impl StateFile {
     ///
     /// See [`StateError`].
     pub fn load(&self) -> Result<Option<State>, StateError> {
-        let bytes = match std::fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let state: State = serde_json::from_slice(&bytes)?;
-        if state.version == VERSION {
-            Ok(Some(state))
-        } else {
-            Err(StateError::Version(state.version))
-        }
+        load(&self.path)
     }
 
-    /// Writes the state, unless it is there already.
+    /// Reads the copy of the state, for when the state itself is damaged or gone.
     ///
     /// # Errors
     ///
-    /// Where it cannot be written. What was there before still is.
+    /// See [`StateError`].
+    pub fn load_copy(&self) -> Result<Option<State>, StateError> {
+        load(&self.copy())
+    }
+
+    /// Writes the state and then its copy, unless they are there already.
+    ///
+    /// # Errors
+    ///
+    /// Where one of them cannot be written. What was there before still is.
     pub fn save(&self, state: &State) -> io::Result<()> {
         let mut bytes = serde_json::to_vec_pretty(state)?;
         bytes.push(b'\n');
-        if atomic::holds(&self.path, &bytes) { Ok(()) } else { atomic::write(&self.path, &bytes) }
+        for path in [&self.path, &self.copy()] {
+            if !atomic::holds(path, &bytes) {
+                atomic::write(path, &bytes)?;
+            }
+        }
+        Ok(())
     }
+
+    fn copy(&self) -> PathBuf {
+        self.path.with_added_extension("copy")
+    }
+}
+
+fn load(path: &Path) -> Result<Option<State>, StateError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let state: State = serde_json::from_slice(&bytes)?;
+    if state.version == VERSION { Ok(Some(state)) } else { Err(StateError::Version(state.version)) }
 }
 
 // === impl State ===
@@ -170,6 +188,7 @@ mod tests {
         file.save(&State::of(&index)).unwrap();
 
         let state = file.load().unwrap().unwrap();
+        assert_eq!(file.load_copy().unwrap().as_ref(), Some(&state));
         assert_eq!(state.owners(), BTreeMap::from([(id("a"), "a.yaml".to_owned())]));
         let mut restarted = Index::new(Arc::new(NoJudge));
         assert_eq!(state.restore(&mut restarted), []);

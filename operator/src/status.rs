@@ -144,6 +144,18 @@ impl Status {
             && self.findings == other.findings
     }
 
+    /// The same status while nothing is published.
+    pub(crate) fn hold_back(&mut self, why: &str) {
+        let is_accepted = self.holds(ConditionType::Accepted);
+        (self.in_force, self.digest) = (None, None);
+        let [_, programmed, _] = &mut self.conditions;
+        if is_accepted {
+            programmed.holds = false;
+            programmed.reason = Reason::NotPublishable;
+            why.clone_into(&mut programmed.message);
+        }
+    }
+
     /// The same status while publishing fails.
     pub(crate) fn unpublished(
         &mut self,

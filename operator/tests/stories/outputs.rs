@@ -88,6 +88,7 @@ fn what_is_held_back_from_the_start_withdraws_nothing_and_leaves_no_proxy_withou
     // Another operator, without a memory, finds what somebody else published.
     fs::write(place.published_file(), "theirs").unwrap();
     fs::remove_file(place.state_file()).unwrap();
+    fs::remove_file(place.state_copy()).unwrap();
     let operator = place.start();
     operator.wait_for("large", "held back", |policy| policy["programmed"] == false);
     assert_eq!(fs::read_to_string(place.published_file()).unwrap(), "theirs");

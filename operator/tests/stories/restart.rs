@@ -89,6 +89,7 @@ fn a_corrupt_state_file_is_said_and_replaced() {
     place.start().stop("-TERM");
     for garbage in ["", "{\"version\": 1", "\u{0}\u{1}"] {
         fs::write(place.state_file(), garbage).unwrap();
+        fs::write(place.state_copy(), garbage).unwrap();
         let mut operator = place.start();
         operator.wait_for_in_force("a", 1);
         let said = operator.said("starting without a memory of what was in force");
@@ -96,4 +97,53 @@ fn a_corrupt_state_file_is_said_and_replaced() {
         operator.stop("-TERM");
         assert!(fs::read_to_string(place.state_file()).unwrap().contains(ONE), "{garbage:?}");
     }
+}
+
+#[test]
+fn a_state_file_that_is_damaged_or_gone_has_a_copy() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", ONE));
+    let operator = place.start();
+    let before = place.wait_for_published(&["a"]);
+    place.write("a.yaml", &policy("a", REFUSED));
+    operator.wait_for_refused("a");
+    operator.stop("-TERM");
+    for damage in [|path| fs::write(path, "{").unwrap(), |path| fs::remove_file(path).unwrap()] {
+        damage(place.state_file());
+        let operator = place.start();
+        assert_eq!(operator.wait_for_refused("a")["inForce"]["generation"], 1);
+        assert_eq!(place.wait_for_published(&["a"]), before);
+        operator.stop("-TERM");
+        assert!(fs::read_to_string(place.state_file()).unwrap().contains(ONE), "it is repaired");
+    }
+}
+
+#[test]
+fn whoever_has_forgotten_everything_withdraws_nothing_until_all_is_accepted() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", ONE));
+    let operator = place.start();
+    let before = place.wait_for_published(&["a"]);
+    place.write("a.yaml", &policy("a", REFUSED));
+    operator.wait_for_refused("a");
+    operator.stop("-TERM");
+    place.write("b.yaml", &policy("b", ONE));
+    for state in [place.state_file(), place.state_copy()] {
+        fs::remove_file(state).unwrap();
+    }
+    for why in ["the first time", "and the second"] {
+        let operator = place.start();
+        operator.wait_for_refused("a");
+        let said = operator.wait_for("b", "held back", |policy| policy["programmed"] == false);
+        assert_eq!(said["conditions"][1]["reason"], "NotPublishable", "{why}");
+        assert!(operator.get("/metrics").contains("corsward_held_back 1"), "{why}");
+        assert_eq!(place.wait_for_published(&["a"]), before, "{why}");
+        operator.stop("-TERM");
+    }
+    let operator = place.start();
+    place.write("a.yaml", "spec: [");
+    operator.wait_for_problem("CORS-E502");
+    assert_eq!(place.wait_for_published(&["a"]), before);
+    place.write("a.yaml", &policy("a", ONE));
+    place.wait_for_published(&["a", "b"]);
 }

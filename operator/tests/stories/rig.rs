@@ -86,6 +86,10 @@ impl Place {
         self.root.path().join("envoy/corsward.state.json")
     }
 
+    pub(crate) fn state_copy(&self) -> PathBuf {
+        self.state_file().with_added_extension("copy")
+    }
+
     pub(crate) fn write(&self, file: &str, text: &str) {
         fs::write(self.policies().join(file), text).unwrap();
     }
