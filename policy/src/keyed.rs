@@ -110,7 +110,8 @@ impl Places {
 }
 
 /// Multiplicative, eight bytes at a time: fast on short keys, the same in every process. Clients choose what is looked
-/// up, never what is stored, so they cannot send a flood of colliding keys.
+/// up, never what is stored; an author who looks for colliding keys slows down the look-ups of one list, which is
+/// bounded.
 fn hash(key: &[u8]) -> usize {
     let (words, rest) = key.as_chunks::<8>();
     let mut last = [0; 8];

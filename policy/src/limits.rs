@@ -20,7 +20,7 @@ pub const MAX_METHOD_LEN: usize = 64;
 /// Longest header name in a policy.
 pub const MAX_HEADER_NAME_LEN: usize = 256;
 /// Most entries in any one list of a policy.
-pub const MAX_LIST_LEN: usize = 65_536;
+pub const MAX_LIST_LEN: usize = 16_384;
 /// Most regexes in one `cors` block: every refused origin runs through all of them.
 pub const MAX_REGEXES: usize = 16;
 /// Most regexes in one proxy: each is compiled on every configuration change.

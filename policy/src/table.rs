@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::compiled::{Block, CompiledPolicy};
-use crate::draft::{Closeness, PolicyId};
+use crate::draft::{Closeness, DisallowedRequests, PolicyId};
 use crate::keyed::Keyed;
 use crate::path::Readings;
 use crate::scope::{HostPattern, PathMatch};
@@ -32,23 +32,30 @@ pub(crate) struct Group {
     prefixes: Trie<Arc<Block>>,
     everything: Option<Arc<Block>>,
     has_paths: bool,
+    /// The strictest word of all.
+    disallowed_requests: DisallowedRequests,
 }
 
 /// The block that answers a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Selection<'t> {
     pub(crate) block: &'t Arc<Block>,
-    /// Two readings of the path select different blocks: no origin is allowed.
+    /// The path's readings select different blocks: no origin is allowed, and none is trusted.
     pub(crate) ambiguous: bool,
-    /// The block of the other reading, if there is one.
-    pub(crate) other: Option<&'t Arc<Block>>,
+    /// The strictest word of the blocks that the path's readings may select.
+    pub(crate) disallowed_requests: DisallowedRequests,
 }
 
 // === impl Selection ===
 
 impl<'t> Selection<'t> {
     fn plain(block: &'t Arc<Block>) -> Self {
-        Self { block, ambiguous: false, other: None }
+        Self { block, ambiguous: false, disallowed_requests: block.disallowed_requests }
+    }
+
+    fn ambiguous(block: &'t Arc<Block>, other: DisallowedRequests) -> Self {
+        let disallowed_requests = block.disallowed_requests.max(other);
+        Self { block, ambiguous: true, disallowed_requests }
     }
 }
 
@@ -187,6 +194,7 @@ impl Group {
     /// The first to come keeps its place: blocks arrive in order of precedence.
     fn insert(&mut self, block: &Arc<Block>) {
         self.has_paths |= block.path.is_some();
+        self.disallowed_requests = self.disallowed_requests.max(block.disallowed_requests);
         match &block.path {
             None => drop(self.everything.get_or_insert_with(|| Arc::clone(block))),
             Some(PathMatch::Exact(path)) => {
@@ -235,13 +243,17 @@ impl Group {
         let other = self.block(&folded.path);
         if folded.dotted {
             let block = literal.or(other).or_else(|| self.any_block())?;
-            return Some(Selection { block, ambiguous: true, other });
+            return Some(Selection::ambiguous(block, self.disallowed_requests));
         }
         match (literal, other) {
             (None, None) => None,
             (Some(block), Some(same)) if Arc::ptr_eq(block, same) => Some(Selection::plain(block)),
-            (Some(block), other) => Some(Selection { block, ambiguous: true, other }),
-            (None, Some(block)) => Some(Selection { block, ambiguous: true, other: None }),
+            (Some(block), Some(other)) => {
+                Some(Selection::ambiguous(block, other.disallowed_requests))
+            }
+            (Some(block), None) | (None, Some(block)) => {
+                Some(Selection::ambiguous(block, DisallowedRequests::Forward))
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use crate::table::Selection;
 
 pub(super) fn judge<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_, R>) -> Outcome {
     let origin = inquiry.origin().unwrap_or_default();
-    let rejects = disallowed_requests(selection) == DisallowedRequests::Reject;
+    let rejects = selection.disallowed_requests == DisallowedRequests::Reject;
     let refusal = match check_origin(selection, origin) {
         Err(refusal) => refusal,
         Ok(()) if rejects && is_credentialed_handshake_under_any(selection, inquiry) => {
@@ -39,14 +39,9 @@ pub(super) fn reject<'c>(diagnosis: Option<Diagnosis>) -> Action<'c> {
     Action::LocalReply(LocalReply { status: 403, headers })
 }
 
-/// Where the path is ambiguous, the stricter of both blocks holds.
-fn disallowed_requests(selection: &Selection<'_>) -> DisallowedRequests {
-    let other = selection.other.map(|block| block.disallowed_requests);
-    other.unwrap_or_default().max(selection.block.disallowed_requests)
-}
-
 fn is_trusted(selection: &Selection<'_>, origin: &[u8]) -> bool {
     match OriginHeader::parse(origin) {
+        _ if selection.ambiguous => false,
         OriginHeader::Tuple(origin) => selection.block.trusted.accepts(&origin),
         OriginHeader::Null => selection.block.trusted.accepts_null(),
         OriginHeader::Malformed => false,

@@ -382,7 +382,7 @@ fn read_all<T>(
     Ok(items)
 }
 
-/// RFC 1123 subdomain, as Kubernetes checks it, bounds included: it goes into a header and into metric names.
+/// The characters of a Kubernetes object's name, and its length: it goes into a header and into metric names.
 fn read_object_name(policy: &mut Object<'_>, name: &str) -> Result<String, DecodeError> {
     let text = policy.text(name)?.unwrap_or_default();
     let is_name_byte = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
