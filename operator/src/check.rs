@@ -1,6 +1,6 @@
 //! `validate`: everything there is to say about the policies of some files, and an exit code that says it in one number.
 
-use std::io::{self, Read as _, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use corsward_policy::{Finding, Judge, PolicyId, Severity};
@@ -10,7 +10,6 @@ use crate::args::{Output, ValidateArgs};
 use crate::report::FindingReport;
 use crate::review::review;
 use crate::source::dir;
-use crate::source::document::MAX_FILE_LEN;
 use crate::source::folder::{Folder, Reading};
 
 /// What validation came to, as an exit code.
@@ -93,11 +92,7 @@ fn read(path: &Path) -> Vec<(String, Reading)> {
 }
 
 fn read_stdin() -> Reading {
-    let mut bytes = Vec::new();
-    match io::stdin().lock().take(MAX_FILE_LEN).read_to_end(&mut bytes) {
-        Ok(_) => Reading::Bytes(bytes),
-        Err(error) => failed(&error),
-    }
+    dir::read_bounded(io::stdin().lock(), 0).unwrap_or_else(|error| failed(&error))
 }
 
 fn failed(error: &io::Error) -> Reading {

@@ -206,14 +206,18 @@ fn try_read_file(path: &Path) -> io::Result<Option<Reading>> {
     if !metadata.is_file() {
         return Ok(None);
     }
+    read_bounded(fs::File::open(path)?, metadata.len()).map(Some)
+}
+
+/// All that `input` has, which says to have `len` bytes, where that is no more than is read.
+pub(crate) fn read_bounded(input: impl io::Read, len: u64) -> io::Result<Reading> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MAX_FILE_LEN.saturating_add(1)).read_to_end(&mut bytes)?;
-    let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    input.take(MAX_FILE_LEN.saturating_add(1)).read_to_end(&mut bytes)?;
+    let len = len.max(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
     if len > MAX_FILE_LEN {
-        let reason = SourceReason::TooLarge { len: metadata.len().max(len), max: MAX_FILE_LEN };
-        return Ok(Some(Reading::Failed(reason)));
+        return Ok(Reading::Failed(SourceReason::TooLarge { len, max: MAX_FILE_LEN }));
     }
-    Ok(Some(Reading::Bytes(bytes)))
+    Ok(Reading::Bytes(bytes))
 }
 
 fn is_policy_file(name: &str) -> bool {

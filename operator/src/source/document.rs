@@ -10,12 +10,12 @@ use crate::api::{GROUP, KIND};
 use crate::object::{Object, Text};
 use crate::shape;
 
-/// Largest file that is read. Ten thousand policies of usual size have 5 MB.
-pub const MAX_FILE_LEN: u64 = 16 * 1024 * 1024;
+/// Largest file that is read. It takes a second or two, in which the folder waits; what can be published is half as long.
+pub const MAX_FILE_LEN: u64 = 2 * 1024 * 1024;
 /// Most documents in one file.
 const MAX_DOCUMENTS: usize = 20_000;
-/// Most values in one file: 200 for each document.
-const MAX_NODES: usize = 4_000_000;
+/// Most values in one file: one for every 10 bytes, which is as short as an origin gets.
+const MAX_NODES: usize = 200_000;
 /// Most values that aliases may stand for: a bomb ends here, an author's shorthand does not.
 const MAX_REPLAYED: usize = 100_000;
 
@@ -70,8 +70,15 @@ pub fn read(place: &str, bytes: &[u8]) -> Result<Documents, Finding> {
         strict_booleans: true,
         with_snippet: false,
     };
-    let values: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| not_yaml(error.to_string()))?;
+    let values: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options).map_err(
+        |error| match error {
+            serde_saphyr::Error::Budget { .. } => {
+                let message = format!("more than {MAX_NODES} values or {MAX_DOCUMENTS} documents, or nested too deep: split it into several files");
+                Finding::new("", SourceReason::Unreadable(message))
+            }
+            error => not_yaml(error.to_string()),
+        },
+    )?;
     let mut documents = Documents::default();
     for value in values {
         documents.add(place, value);
@@ -270,6 +277,18 @@ mod tests {
         ] {
             assert_eq!(outline(text), Err("CORS-E502"), "{why}");
         }
+    }
+
+    #[test]
+    fn more_values_than_any_policy_has_end_the_reading_early() {
+        for (why, text) in
+            [("a list", "- x\n".repeat(MAX_NODES + 1)), ("documents", "a\n---\n".repeat(20_001))]
+        {
+            assert_eq!(outline(text.as_bytes()), Err("CORS-E501"), "{why}");
+        }
+        let origins = "'https://a.b',".repeat(MAX_NODES / 2);
+        let text = POLICY.replace("{}", &format!("{{cors: {{allowOrigins: [{origins}]}}}}"));
+        assert!(outline(text.as_bytes()).is_ok(), "as much as a file holds is read");
     }
 
     #[test]

@@ -223,3 +223,16 @@ fn a_policy_that_is_off_is_nowhere() {
     let said = operator.wait_for("a", "off", |policy| policy["mode"] == "Off");
     assert_eq!(said["conditions"][1]["reason"], "Off");
 }
+
+#[test]
+fn a_file_beyond_the_bound_is_said_and_holds_up_nobody() {
+    let place = Place::new();
+    place.write("large.yaml", &"- x\n".repeat(4_000_000));
+    place.write("a.yaml", &policy("a", ONE));
+    let operator = place.start();
+    let problem = operator.wait_for_problem("CORS-E508");
+    assert_eq!(problem["file"], "large.yaml");
+    let message = problem["findings"][0]["message"].as_str().unwrap();
+    assert!(message.contains("at most 2097152 are read") && message.contains("split"), "{message}");
+    place.wait_for_published(&["a"]);
+}
