@@ -1,7 +1,7 @@
 //! Files that are there whole or not at all, whoever reads and whatever crashes.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 /// Writes `bytes` to a temporary name beside `path`, makes them durable, and renames.
@@ -15,7 +15,12 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder.unwrap_or(Path::new("."));
     // A dot in front: watchers of folders look away. The same name every time: a crash leaves one file, not many.
     let temporary = folder.join(format!(".{}.tmp", name.to_string_lossy()));
-    let mut file = fs::File::create(&temporary)?;
+    // Whatever has that name, such as a link to elsewhere, is not written through.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs::File::create_new(&temporary)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     if let Err(error) = written.and_then(|()| fs::rename(&temporary, path)) {
         let _ = fs::remove_file(&temporary);
@@ -25,7 +30,56 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 
+/// What is at `path`: a regular file, for any other might never end, of at most `max` bytes.
+///
+/// # Errors
+///
+/// Where there is no such file, or it cannot be read.
+pub(crate) fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    // Opening a pipe waits for a writer, so a look comes first.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let file = fs::File::open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > max {
+        return Err(io::Error::other(format!("it is not a regular file of at most {max} bytes")));
+    }
+    let mut bytes = Vec::new();
+    file.take(max).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Is exactly this at `path`?
 pub(crate) fn holds(path: &Path, bytes: &[u8]) -> bool {
-    fs::read(path).is_ok_and(|present| present == bytes)
+    let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    read(path, len).is_ok_and(|present| present == bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_link_by_the_temporary_name_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, elsewhere) = (dir.path().join("a"), dir.path().join("elsewhere"));
+        fs::write(&elsewhere, "theirs").unwrap();
+        symlink(&elsewhere, dir.path().join(".a.tmp")).unwrap();
+        write(&path, b"ours").unwrap();
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"theirs");
+        assert!(fs::symlink_metadata(&path).unwrap().is_file());
+        assert!(holds(&path, b"ours") && !holds(&path, b"our") && !holds(&path, b"ours too"));
+    }
+
+    #[test]
+    fn what_is_no_regular_file_or_too_long_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a"), "1234").unwrap();
+        assert_eq!(read(&dir.path().join("a"), 4).unwrap(), b"1234");
+        assert!(read(&dir.path().join("a"), 3).is_err());
+        assert!(read(Path::new("/dev/zero"), 4).is_err());
+        assert!(read(dir.path(), 4).is_err());
+    }
 }

@@ -13,6 +13,8 @@ use crate::index::Index;
 
 /// The version of the file's format.
 const VERSION: u32 = 1;
+/// Longest file that is read: far more than the specs of what can be published.
+const MAX_LEN: u64 = 64 * 1024 * 1024;
 
 /// A state file.
 #[derive(Debug)]
@@ -108,7 +110,7 @@ impl StateFile {
 }
 
 fn load(path: &Path) -> Result<Option<State>, StateError> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match atomic::read(path, MAX_LEN) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),

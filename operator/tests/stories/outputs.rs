@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::Command;
 
 use crate::rig::{Place, corsward, identity, policy, wait_for};
 
@@ -148,4 +149,18 @@ fn what_is_missing_at_the_start_is_said_in_a_sentence() {
     let (code, said) = run(&taken.local_addr().unwrap().to_string());
     assert_eq!(code, Some(2));
     assert!(said.contains("choose another by --admin"), "{said}");
+}
+
+#[test]
+fn pipes_in_the_place_of_its_files_do_not_stop_it() {
+    let place = Place::new();
+    fs::create_dir(place.published_file().parent().unwrap()).unwrap();
+    let pipes = [place.published_file(), place.state_file(), place.state_copy()];
+    assert!(Command::new("mkfifo").args(&pipes).status().unwrap().success());
+    place.write("a.yaml", &policy("a", ONE));
+    let _operator = place.start();
+    wait_for("files in the place of the pipes", || {
+        pipes.iter().all(|pipe| fs::metadata(pipe).unwrap().is_file()).then_some(())
+    });
+    place.wait_for_published(&["a"]);
 }
