@@ -143,7 +143,8 @@ impl Found {
             (Outcome::Accepted, 0) => "no CorsPolicy found",
             (Outcome::Accepted, _) => "accepted",
         };
-        writeln!(notes, "{} policies: {verdict}", self.policies)?;
+        let policies = if self.policies == 1 { "policy" } else { "policies" };
+        writeln!(notes, "{} {policies}: {verdict}", self.policies)?;
         Ok(outcome)
     }
 }

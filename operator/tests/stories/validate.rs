@@ -52,6 +52,36 @@ fn a_line_says_where_who_and_what() {
 }
 
 #[test]
+fn the_last_line_counts_policies() {
+    let (one, two) = (policy("a", ONE), [policy("a", ONE), policy("b", ONE)].join("---\n"));
+    for (input, want) in [
+        (String::new(), "0 policies: no CorsPolicy found\n"),
+        (one, "1 policy: accepted\n"),
+        (two, "2 policies: accepted\n"),
+    ] {
+        let output = corsward(&["validate", "-"], &input);
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), want);
+    }
+}
+
+#[test]
+fn all_mistakes_are_printed_at_once() {
+    let wrong = policy("a", "https://one.example/path")
+        .replace("  cors:", "  hostname: [x]\n  cors:\n    maxAg: 5")
+        .replace("spec:", "sped: {}\nspec:");
+    let output = corsward(&["validate", "-"], &wrong);
+    let said = String::from_utf8(output.stdout).unwrap();
+    for want in [
+        "CORS-E503 refusal sped",
+        "CORS-E503 refusal spec.hostname",
+        "CORS-E503 refusal spec.cors.maxAg",
+        " refusal spec.cors.allowOrigins[0]",
+    ] {
+        assert!(said.contains(want), "{want} in {said}");
+    }
+}
+
+#[test]
 fn programs_get_json() {
     let refused = policy("a", "https://one.example/path");
     let output = corsward(&["validate", "-o", "json", "-"], &refused);
