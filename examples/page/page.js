@@ -47,7 +47,7 @@ async function openCallers(stranger) {
   return { page: perform, stranger: fromStranger, sandbox: fromSandbox };
 }
 
-// === one row ===
+// === the rows ===
 
 /** What the browser said; of a blocked call also whether the API saw it all the same. */
 async function said(row, { api, callers }) {
@@ -59,8 +59,15 @@ async function said(row, { api, callers }) {
   return arrived ? "blocked, but arrived" : "blocked, never arrived";
 }
 
+/** Forgets the cookie of an earlier run. It is the API's too: cookies do not tell ports apart. */
+async function logOut() {
+  const response = await fetch("/logout", { method: "POST" });
+  if (!response.ok) throw new Error(`/logout: ${response.status}`);
+}
+
 /** Performs every row, each after the one it names; the rest side by side. */
 async function performAll(rows, demo, show) {
+  await logOut();
   const done = new Map();
   const performRow = async (row) => {
     await done.get(row.after);
@@ -126,6 +133,7 @@ function showTotal(results) {
 
 /** The files as they are written, and what the operator found in them. */
 function showPolicies({ files, policies }) {
+  byId("none").hidden = policies.policies.some(({ inForce }) => inForce);
   byId("files").replaceChildren(...files.flatMap(({ name, text }) => [
     element("h3", { textContent: name }),
     element("pre", {}, element("code", { textContent: text })),
@@ -159,17 +167,23 @@ const pause = () => new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
 async function follow(rows, demo) {
   let ran;
   let drawn;
+  const look = async () => {
+    const state = await json("/state.json");
+    const text = JSON.stringify(state);
+    if (text !== drawn) showPolicies(state);
+    drawn = text;
+    return state.inForce;
+  };
   for (;;) {
     try {
-      const state = await json("/state.json");
-      const text = JSON.stringify(state);
-      if (text !== drawn) showPolicies(state);
-      drawn = text;
-      if (state.inForce !== ran) {
-        ran = state.inForce;
+      const inForce = await look();
+      if (inForce !== ran) {
+        ran = inForce;
         const results = await performAll(rows, demo, showRow);
         showTotal(results);
-        window.tableDone?.({ inForce: ran, rows: results });
+        // The operator says what it published a moment after Envoy has it.
+        await look();
+        window.tableDone?.({ inForce: ran, noPolicy: !byId("none").hidden, rows: results });
       }
       document.body.classList.remove("gone");
     } catch (error) {

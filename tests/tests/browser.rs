@@ -1,5 +1,6 @@
 //! The demo's page in Chromium: what a browser says is what the policies say.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -22,10 +23,14 @@ fn every_row_agrees_and_the_table_follows_the_policy() -> Result<()> {
     let policies = demo::copy_of_policies()?;
     let file = policies.path().join("api.yaml");
     let sample = Sample::start(&Programs::get()?, policies.path())?;
-    let browser = Browser::open(&sample.page_url())?;
+    let mut browser = Browser::open(&sample.page_url())?;
 
     let shipped = browser.next_table()?;
     ensure_agreement(&shipped)?;
+    ensure!(!shipped.no_policy, "a policy is in force");
+    // Cookies of an earlier run are no reason to disagree.
+    browser.reload()?;
+    ensure_agreement(&browser.next_table()?).context("the second time")?;
 
     let edited =
         edit(&browser, &shipped, &file, "allowCredentials: true", "allowCredentials: false")?;
@@ -37,6 +42,11 @@ fn every_row_agrees_and_the_table_follows_the_policy() -> Result<()> {
     let off = edit(&browser, &edited, &file, "spec:", "spec:\n  mode: Off")?;
     let disagreeing = off.disagreements().len();
     ensure!(disagreeing > off.rows.len() / 2, "only {disagreeing} rows need the policy: {off:?}");
+
+    let on = edit(&browser, &off, &file, "mode: Off", "mode: Active")?;
+    fs::remove_file(&file)?;
+    let none = browser.table_after(on.in_force).context("without a policy")?;
+    ensure!(none.no_policy, "the page does not say that no policy is in force");
 
     browser.close()?;
     sample.stop()

@@ -15,6 +15,10 @@ use serde_json::{Value, json};
 
 use crate::envoy::route;
 
+/// The cookie that `/login` sets, and what takes it back.
+const SESSION: &str = "session=demo; Path=/; HttpOnly; SameSite=Lax";
+pub(super) const EXPIRED_SESSION: &str = "session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0";
+
 /// Where each request of the page shows whether it got this far. Every call of the table has a
 /// number (`?call=…`): a browser that refuses to show the answer does not say whether it was sent.
 #[derive(Clone, Debug, Default)]
@@ -106,8 +110,7 @@ async fn plain(headers: HeaderMap) -> Response {
 
 async fn login(headers: HeaderMap) -> Response {
     let mut response = plain(headers).await;
-    let cookie = HeaderValue::from_static("session=demo; Path=/; HttpOnly; SameSite=Lax");
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    response.headers_mut().insert(header::SET_COOKIE, HeaderValue::from_static(SESSION));
     response
 }
 

@@ -1,7 +1,7 @@
 //! The demo's page in a real browser.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{ChildStdout, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Browser {
     process: Process,
+    stdin: ChildStdin,
     tables: Receiver<String>,
 }
 
@@ -28,6 +29,8 @@ pub struct Browser {
 pub struct Table {
     /// The configuration under which every row ran.
     pub in_force: Option<u64>,
+    /// Whether the page said that no policy is in force.
+    pub no_policy: bool,
     /// The rows, in the order of the page.
     pub rows: Vec<Row>,
 }
@@ -59,14 +62,24 @@ impl Browser {
             .arg(tools::playwright()?)
             .arg(tools::chromium()?)
             .arg(url)
-            // It closes the browser when this pipe closes.
+            // A line reloads the page; the browser closes when this pipe does.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut process = Process::spawn("the browser", command)?;
         let stdout = process.stdout().context("the browser's stdout is a pipe")?;
+        let stdin = process.stdin().context("the browser's stdin is a pipe")?;
         let (sender, tables) = channel();
         thread::spawn(move || pass_on(stdout, &sender));
-        Ok(Self { process, tables })
+        Ok(Self { process, stdin, tables })
+    }
+
+    /// Reloads the page: its table runs again, and the browser's cookies stay.
+    ///
+    /// # Errors
+    ///
+    /// When the browser has ended.
+    pub fn reload(&mut self) -> Result<()> {
+        self.stdin.write_all(b"reload\n").context("reload the page")
     }
 
     /// Waits for the table of the next run.
@@ -102,7 +115,7 @@ impl Browser {
     ///
     /// When it had to be killed.
     pub fn close(mut self) -> Result<()> {
-        drop(self.process.stdin());
+        drop(self.stdin);
         self.process.wait(PATIENCE).map(drop)
     }
 }

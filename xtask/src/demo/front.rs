@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::signals::Signals;
-use super::stack::{Programs, Stack};
+use super::stack::{Programs, Stack, Voice};
 use super::{Args, address, say_ready};
 use crate::envoy::{Bootstrap, Listener, Refusals, route};
 use crate::ports;
@@ -44,7 +44,8 @@ impl Front {
 
     /// Runs it until it is told to stop.
     pub(super) fn run(&self, programs: &Programs, signals: Signals) -> Result<()> {
-        let mut stack = Stack::start(programs, &self.policies, |filter| self.bootstrap(filter))?;
+        let mut stack =
+            Stack::start(programs, &self.policies, Voice::Full, |filter| self.bootstrap(filter))?;
         self.say_where(&stack)?;
         say_ready()?;
         signals.wait(|| stack.ensure_running())?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::stack::Voice;
 use crate::envoy::tail;
 use crate::http::Client;
 use crate::ports;
@@ -17,6 +18,9 @@ use crate::process::Process;
 
 /// How long it may take to stop.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The log lines without the findings that are hints: those come again with each edit.
+const NO_HINTS: &str = "info,[{code}]=warn";
 
 /// A running operator that turns a folder of policies into a discovery file.
 pub(super) struct Operator {
@@ -35,6 +39,7 @@ impl Operator {
         policies: &Path,
         published: &Path,
         folder: &Path,
+        voice: Voice,
     ) -> Result<Self> {
         let admin = SocketAddr::from(([127, 0, 0, 1], ports::free()));
         let log = folder.join("operator.log");
@@ -50,10 +55,13 @@ impl Operator {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        if voice == Voice::NoHints {
+            command.args(["--log", NO_HINTS]);
+        }
         let mut process = Process::spawn("the operator", command)?;
         let said = process.stderr().context("the operator's stderr is a pipe")?;
         let file = File::create(&log)?;
-        thread::spawn(move || pass_on(said, file));
+        thread::spawn(move || pass_on(said, file, voice));
         Ok(Self { process, admin: Client::new(admin), log })
     }
 
@@ -61,9 +69,14 @@ impl Operator {
         &self.admin
     }
 
+    /// The last lines of its log.
+    pub(super) fn last_words(&self) -> String {
+        tail(&self.log)
+    }
+
     pub(super) fn ensure_running(&mut self) -> Result<()> {
         if let Some(status) = self.process.exited()? {
-            bail!("the operator ended ({status}); its log ends with:\n{}", tail(&self.log));
+            bail!("the operator ended ({status}); its log ends with:\n{}", self.last_words());
         }
         Ok(())
     }
@@ -74,10 +87,12 @@ impl Operator {
 }
 
 /// What it says goes to its log, for the message when it dies, and to whoever runs the demo.
-fn pass_on(said: ChildStderr, mut log: File) {
+fn pass_on(said: ChildStderr, mut log: File, voice: Voice) {
     for line in BufReader::new(said).lines().map_while(Result::ok) {
         // Neither a full disk nor a closed terminal may stop the operator.
         let _ = writeln!(log, "{line}");
-        let _ = writeln!(std::io::stderr(), "operator: {line}");
+        if voice != Voice::Silent {
+            let _ = writeln!(std::io::stderr(), "operator: {line}");
+        }
     }
 }

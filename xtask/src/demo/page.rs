@@ -8,10 +8,10 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::api::{Arrivals, Call};
+use super::api::{self, Arrivals, Call};
 use super::stack::Watch;
 use crate::paths;
 
@@ -42,6 +42,7 @@ pub(super) fn router(page: Page) -> Router {
         .route("/demo.json", get(places))
         .route("/state.json", get(state))
         .route("/arrived.json", get(arrived))
+        .route("/logout", post(log_out))
         .with_state(Arc::new(page))
 }
 
@@ -87,6 +88,11 @@ async fn state(State(page): State<Arc<Page>>) -> Response {
 
 async fn arrived(State(page): State<Arc<Page>>, Query(Call { call }): Query<Call>) -> Response {
     answer(&json!({ "arrived": call.is_some_and(|call| page.arrivals.contains(&call)) }))
+}
+
+/// Expires the cookie that the API's `/login` sets, whatever the policy in force.
+async fn log_out() -> Response {
+    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, api::EXPIRED_SESSION)]).into_response()
 }
 
 fn answer(value: &Value) -> Response {

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::api::{self, Arrivals};
 use super::page::{self, Page};
-use super::stack::{Programs, Stack};
+use super::stack::{Programs, Stack, Voice};
 use crate::envoy::{Bootstrap, Listener, Refusals};
 use crate::{paths, ports};
 
@@ -43,6 +43,15 @@ impl Sample {
     ///
     /// When something does not start.
     pub fn start(programs: &Programs, policies: &Path) -> Result<Self> {
+        Self::start_with(programs, policies, Voice::NoHints)
+    }
+
+    /// As [`Sample::start`], and operator and Envoy leave the terminal alone.
+    pub(super) fn start_silent(programs: &Programs, policies: &Path) -> Result<Self> {
+        Self::start_with(programs, policies, Voice::Silent)
+    }
+
+    fn start_with(programs: &Programs, policies: &Path, voice: Voice) -> Result<Self> {
         let servers =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let arrivals = Arrivals::default();
@@ -52,7 +61,8 @@ impl Sample {
 
         let upstream = back_end.local_addr()?;
         serve(&servers, back_end, api::router(arrivals.clone()))?;
-        let stack = Stack::start(programs, policies, |filter| bootstrap(filter, api, upstream))?;
+        let stack =
+            Stack::start(programs, policies, voice, |filter| bootstrap(filter, api, upstream))?;
         let page_address = page.local_addr()?;
         let router = page::router(Page {
             api: url("localhost", api),
@@ -102,6 +112,11 @@ impl Sample {
     /// When one has.
     pub fn ensure_running(&mut self) -> Result<()> {
         self.stack.ensure_running()
+    }
+
+    /// What operator and Envoy have said last, for the message when something fails.
+    pub(super) fn last_words(&self) -> String {
+        self.stack.last_words()
     }
 
     /// Stops everything and waits until it is gone.

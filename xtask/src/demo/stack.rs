@@ -1,5 +1,6 @@
 //! Operator and Envoy: a folder of policies in force on a listener.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::operator::Operator;
-use crate::envoy::{Admin, Bootstrap, Envoy, Plugin, Slot};
+use crate::envoy::{Admin, Bootstrap, Envoy, Plugin, Slot, tail};
 use crate::http::Client;
 use crate::{build, tools, wait, wasm};
 
@@ -21,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The filter's gauge: which configuration it runs.
 const DIGEST_GAUGE: &str = "wasmcustom.corsward.config.digest";
 
+/// Where Envoy reports refused requests when the terminal is to stay silent.
+const REFUSALS: &str = "refusals.log";
+
 /// The programs that a stack consists of.
 #[derive(Clone, Debug)]
 pub struct Programs {
@@ -29,13 +33,25 @@ pub struct Programs {
     module: PathBuf,
 }
 
+/// What operator and Envoy say in the terminal while they run: policies accepted and refused,
+/// requests refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// All of it.
+    Full,
+    /// All but the operator's hints: the demo's page shows them.
+    NoHints,
+    /// Nothing: it goes to files, for the message when something fails.
+    Silent,
+}
+
 /// Operator and Envoy at work. Dropping it ends both and removes what they wrote.
 pub(super) struct Stack {
     // Fields are dropped in this order: the folder last.
     operator: Operator,
     envoy: Envoy,
     slot: Slot,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Asks a stack what is in force, also from other threads.
@@ -78,6 +94,7 @@ impl Stack {
     pub(super) fn start(
         programs: &Programs,
         policies: &Path,
+        voice: Voice,
         bootstrap: impl FnOnce(Value) -> Bootstrap,
     ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("corsward-demo-").tempdir()?;
@@ -86,15 +103,21 @@ impl Stack {
         let Programs { envoy, operator, module } = programs;
         let slot = Slot::new(&published, Plugin::new(module));
         slot.publish_default()?;
-        let operator = Operator::spawn(operator, module, policies, &published, folder.path())?;
+        let operator =
+            Operator::spawn(operator, module, policies, &published, folder.path(), voice)?;
         let bootstrap = bootstrap(slot.http_filter());
         // Refused requests are reported there, a line each.
-        let stdout = Stdio::from(io::stderr());
+        let stdout = match voice {
+            Voice::Full | Voice::NoHints => Stdio::from(io::stderr()),
+            Voice::Silent => Stdio::from(File::create(folder.path().join(REFUSALS))?),
+        };
         let envoy = Envoy::spawn(envoy, &bootstrap, folder.path(), stdout)?;
-        let mut stack = Self { operator, envoy, slot, _folder: folder };
-        stack.envoy.wait_until_ready()?;
-        stack.wait_until_in_force()?;
-        Ok(stack)
+        let mut stack = Self { operator, envoy, slot, folder };
+        let started = stack.envoy.wait_until_ready().and_then(|()| stack.wait_until_in_force());
+        if voice == Voice::Silent && started.is_err() {
+            eprintln!("{}", stack.last_words());
+        }
+        started.map(|()| stack)
     }
 
     pub(super) fn envoy(&self) -> &Envoy {
@@ -126,6 +149,13 @@ impl Stack {
     pub(super) fn ensure_running(&mut self) -> Result<()> {
         self.operator.ensure_running()?;
         self.envoy.ensure_running()
+    }
+
+    /// What a silent stack has said last, for the message when something fails.
+    pub(super) fn last_words(&self) -> String {
+        let (operator, refusals) =
+            (self.operator.last_words(), tail(&self.folder.path().join(REFUSALS)));
+        format!("The operator's log ends with:\n{operator}\nrefused requests, last:\n{refusals}")
     }
 
     pub(super) fn stop(self) -> Result<()> {

@@ -70,18 +70,28 @@ pub(super) fn run(programs: &Programs) -> Result<()> {
     let steps = fs::read_to_string(paths::root().join("examples/tour.json"))?;
     let steps: Vec<Step> = serde_json::from_str(&steps).context("examples/tour.json")?;
     let policies = copy_of_policies()?;
-    let sample = Sample::start(programs, policies.path())?;
+    // The tour alone is what is printed.
+    let sample = Sample::start_silent(programs, policies.path())?;
+    let toured = walk(&steps, &sample, policies.path());
+    if toured.is_err() {
+        eprintln!("{}", sample.last_words());
+    }
+    let stopped = sample.stop();
+    toured.and(stopped)
+}
+
+/// Performs every step, also after one whose answer is not as expected.
+fn walk(steps: &[Step], sample: &Sample, policies: &Path) -> Result<()> {
     let mut differences = Vec::new();
-    for (number, step) in (1..).zip(&steps) {
+    for (number, step) in (1..).zip(steps) {
         println!("# {number}. {}", step.title);
-        let found = step.action.perform(&sample, policies.path())?;
+        let found = step.action.perform(sample, policies)?;
         match found.as_slice() {
             [] => println!(),
             found => println!("! {}\n", found.join("\n! ")),
         }
         differences.extend(found);
     }
-    sample.stop()?;
     ensure!(differences.is_empty(), "{} answers are not as expected", differences.len());
     println!("{} steps, all as expected.", steps.len());
     Ok(())
