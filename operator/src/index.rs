@@ -11,6 +11,9 @@ use crate::object::{Object, Text};
 use crate::review::{Review, review};
 use crate::source::{Event, Problem};
 
+/// The mode of a policy that is switched off.
+const OFF: &str = "Off";
+
 /// Every policy there is.
 pub struct Index {
     judge: Arc<dyn Judge + Send + Sync>,
@@ -33,6 +36,8 @@ pub struct Entry {
     pub review: Review,
     /// What the proxies run of it.
     pub in_force: Option<InForce>,
+    /// What was in force, switched off: it is refused as it is now, and says `mode: Off` all the same.
+    stopped: Option<InForce>,
 }
 
 /// What the proxies run of a policy: its last accepted spec, which is older than the object where that is refused.
@@ -58,13 +63,25 @@ impl Index {
 
     /// Takes in what was in force before a restart. `false`: this release refuses that spec, and it is forgotten.
     pub fn remember(&mut self, id: PolicyId, generation: i64, spec: Value) -> bool {
+        let Some(in_force) = self.accept(&id, generation, spec) else { return false };
+        self.remembered.insert(id, in_force);
+        true
+    }
+
+    /// That spec as it would be in force, unless it is refused.
+    fn accept(&self, id: &PolicyId, generation: i64, spec: Value) -> Option<InForce> {
         let spec = Arc::new(spec);
         let text = Text::Spec { spec: Arc::clone(&spec), findings: Vec::new() };
         let object = Object { id: id.clone(), place: None, generation: None, text };
-        let Some(policy) = review(&object, &*self.judge).policy else { return false };
-        let in_force = InForce { generation, spec, policy };
-        self.remembered.insert(id, in_force);
-        true
+        let policy = review(&object, &*self.judge).policy?;
+        Some(InForce { generation, spec, policy })
+    }
+
+    /// What is in force, switched off.
+    fn off(&self, id: &PolicyId, in_force: &InForce) -> Option<InForce> {
+        let mut spec = (*in_force.spec).clone();
+        spec.as_object_mut()?.insert("mode".to_owned(), OFF.into());
+        self.accept(id, in_force.generation, spec)
     }
 
     /// Takes in an event; `true`: something changed.
@@ -93,8 +110,14 @@ impl Index {
             Some(previous) if previous.object.text == object.text => previous.review.clone(),
             _ => review(&object, &*self.judge),
         };
+        let stopped = match &in_force {
+            Some(in_force) if review.policy.is_none() && says_off(&object) => {
+                self.off(&object.id, in_force)
+            }
+            _ => None,
+        };
         let id = object.id.clone();
-        self.entries.insert(id, Entry { object, generation, review, in_force });
+        self.entries.insert(id, Entry { object, generation, review, in_force, stopped });
         true
     }
 
@@ -165,7 +188,8 @@ impl fmt::Debug for Index {
 // === impl Entry ===
 
 impl Entry {
-    /// What the proxies should run of it: what it says now, else what it said when that was last accepted.
+    /// What the proxies should run of it: what it says now, else what it said when that was last accepted. `mode: Off` always
+    /// counts: whoever has to stop a policy must not have to correct it first.
     #[must_use]
     pub fn wanted(&self) -> Option<InForce> {
         match (&self.review.policy, self.object.spec()) {
@@ -174,7 +198,7 @@ impl Entry {
                 spec: Arc::clone(spec),
                 policy: Arc::clone(policy),
             }),
-            _ => self.in_force.clone(),
+            _ => self.stopped.as_ref().or(self.in_force.as_ref()).cloned(),
         }
     }
 
@@ -183,6 +207,11 @@ impl Entry {
     pub fn is_accepted(&self) -> bool {
         self.review.policy.is_some()
     }
+}
+
+/// Does it ask to be switched off?
+fn says_off(object: &Object) -> bool {
+    object.spec().and_then(|spec| spec.get("mode")).and_then(Value::as_str) == Some(OFF)
 }
 
 /// The generation of an object, counted here where its source does not count. A text that cannot be read counts for nothing.
@@ -209,8 +238,10 @@ fn generation(object: &Object, previous: Option<&Entry>, in_force: Option<&InFor
 mod tests {
     use super::*;
     use crate::plan::{Plan, plan};
+    use crate::status::ConditionType;
     use crate::testing::{GOOD, REFUSED, id, object, unreadable};
     use corsward_policy::validate::NoJudge;
+    use serde_json::json;
 
     fn index() -> Index {
         Index::new(Arc::new(NoJudge))
@@ -245,6 +276,40 @@ mod tests {
         assert_eq!(after.attachments, before.attachments);
         assert_eq!(in_force(&index, "a"), Some(1));
         assert_eq!(index.entries()[&id("a")].generation, 2);
+    }
+
+    #[test]
+    fn a_refused_text_that_says_off_stops_what_is_in_force() {
+        let off = json!({"cors": {"allowOrigins": ["https://a.example/"]}, "mode": "Off"});
+        let nothing = plan_of_nothing().attachments;
+        let mut index = index();
+        index.apply(object("a", &GOOD));
+        let before = carry_out(&mut index);
+        index.apply(object("a", &off));
+        let stopped = carry_out(&mut index);
+        assert_eq!(stopped.attachments, nothing);
+        let status = &stopped.statuses[0];
+        assert!(!status.holds(ConditionType::Accepted), "what is refused is still said");
+        let programmed = status.condition(ConditionType::Programmed).unwrap();
+        assert!(programmed.message.contains("switched off"), "{}", programmed.message);
+        index.apply(object("a", &REFUSED));
+        assert_eq!(carry_out(&mut index).attachments, nothing, "nothing newer is accepted");
+        index.apply(object("a", &GOOD));
+        assert_eq!(carry_out(&mut index).attachments, before.attachments);
+    }
+
+    #[test]
+    fn a_refused_text_that_says_off_stops_what_was_in_force_before_a_restart() {
+        let off = json!({"cors": {"allowOrigin": []}, "mode": "Off"});
+        let mut index = index();
+        assert!(index.remember(id("a"), 7, GOOD.clone()));
+        index.reset(vec![object("a", &off)]);
+        let plan = plan(&index);
+        assert_eq!(plan.attachments, plan_of_nothing().attachments);
+    }
+
+    fn plan_of_nothing() -> Plan {
+        plan(&index())
     }
 
     #[test]

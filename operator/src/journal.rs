@@ -1,6 +1,7 @@
 //! The journal: one log line for each real event, and none for what was said before.
 
 use corsward_policy::Severity;
+use corsward_policy::draft::Mode;
 use tracing::{info, warn};
 
 use crate::source::Problem;
@@ -27,6 +28,8 @@ pub(crate) fn statuses(statuses: &[Status], previous: &[Status]) {
         let (policy, generation) = (&status.policy, status.observed_generation);
         if status.holds(ConditionType::Accepted) {
             info!(%policy, generation, "accepted");
+        } else if status.in_force.as_ref().is_some_and(|kept| kept.policy.mode() == Mode::Off) {
+            warn!(%policy, generation, "refused; what was accepted before is switched off");
         } else if let Some(in_force) = &status.in_force {
             let kept = in_force.generation;
             warn!(%policy, generation, kept, "refused; what was accepted before stays in force");

@@ -164,11 +164,12 @@ fn statuses(
             let reason = PlacementReason::Overridden(winner.to_string());
             findings.push(Finding::new("metadata.name", reason));
         }
-        if !entry.is_accepted() && entry.in_force.is_some() {
+        let in_force = in_force.get(id).cloned();
+        let enforced = in_force.as_ref().is_some_and(|in_force| !is_off(in_force));
+        if !entry.is_accepted() && enforced {
             findings.push(Finding::new("spec", PlacementReason::LastGoodInForce));
         }
         let (digest, held) = (digest.map(str::to_owned), held.map(str::to_owned));
-        let in_force = in_force.get(id).cloned();
         Status::of(entry, Circumstances { in_force, digest, held, overridden_by, findings })
     };
     index.entries().iter().map(status).collect()

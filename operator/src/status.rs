@@ -236,6 +236,9 @@ fn programmed(
     let kind = ConditionType::Programmed;
     let is_current = in_force.is_some_and(|in_force| in_force.generation == entry.generation);
     let instead = match in_force {
+        Some(in_force) if in_force.policy.mode() == Mode::Off => {
+            format!("generation {}, in force before, is switched off", in_force.generation)
+        }
         Some(in_force) => format!("generation {} is still in force", in_force.generation),
         None => "nothing of it is in force".to_owned(),
     };

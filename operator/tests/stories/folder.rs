@@ -225,6 +225,23 @@ fn a_policy_that_is_off_is_nowhere() {
 }
 
 #[test]
+fn a_policy_that_is_off_is_nowhere_though_its_text_is_refused() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", ONE));
+    let mut operator = place.start();
+    place.wait_for_published(&["a"]);
+    place.write("a.yaml", &policy("a", REFUSED).replace("spec:", "spec:\n  mode: Off"));
+    place.wait_for_published(&[]);
+    let said = operator.wait_for_refused("a");
+    assert_eq!((&said["mode"], &said["inForce"]["generation"]), (&"Off".into(), &1.into()));
+    assert_eq!(operator.said("refused; what was accepted before is switched off").len(), 1);
+    operator.stop("-KILL");
+    let operator = place.start();
+    operator.wait_for_refused("a");
+    place.wait_for_published(&[]);
+}
+
+#[test]
 fn a_file_beyond_the_bound_is_said_and_holds_up_nobody() {
     let place = Place::new();
     place.write("large.yaml", &"- x\n".repeat(4_000_000));
