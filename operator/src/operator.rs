@@ -41,6 +41,8 @@ pub(crate) struct Operator {
     ready: bool,
     /// The last plan could not be published.
     failing: bool,
+    /// What the state file should say, where it could not be written.
+    unsaved: Option<State>,
 }
 
 /// Is it known what was in force before the start?
@@ -62,8 +64,8 @@ impl Operator {
         board: Arc<Board>,
         memory: Memory,
     ) -> Self {
-        let (plan, synced, ready, failing) = (None, false, false, false);
-        Self { index, publisher, state_file, board, memory, plan, synced, ready, failing }
+        let (plan, synced, ready, failing, unsaved) = (None, false, false, false, None);
+        Self { index, publisher, state_file, board, memory, plan, synced, ready, failing, unsaved }
     }
 
     /// Runs until told to stop, or until nobody sends events any more.
@@ -158,6 +160,8 @@ impl Operator {
         if plan.attachments.is_empty() {
             return Ok(());
         }
+        // Saved first: whoever stops in between publishes at the next start what was accepted, and takes nothing back.
+        self.save(State::of(&self.index, &plan.in_force));
         for attachment in &plan.attachments {
             let fate = match self.publisher.publish(attachment)? {
                 Published::Unchanged => Fate::Unchanged,
@@ -171,11 +175,21 @@ impl Operator {
         }
         self.memory = Memory::Known;
         plan.settle(&mut self.index);
-        if let Err(error) = self.state_file.save(&State::of(&self.index)) {
-            let path = self.state_file.path().display();
-            warn!(%path, %error, "the state file is not written: a restart will not know what is in force");
-        }
         Ok(())
+    }
+
+    fn save(&mut self, state: State) {
+        let path = self.state_file.path().display();
+        match self.state_file.save(&state) {
+            Ok(()) if self.unsaved.take().is_some() => {
+                info!(%path, "the state file is written again");
+            }
+            Ok(()) => {}
+            Err(error) => {
+                warn!(%path, %error, "the state file is not written, which is tried again every {REPAIR:?}: a restart will not know what is in force");
+                self.unsaved = Some(state);
+            }
+        }
     }
 
     /// What somebody else removed or changed is written again; what failed is tried again.
@@ -185,6 +199,9 @@ impl Operator {
         {
             self.publish(plan);
             return;
+        }
+        if let Some(state) = self.unsaved.clone() {
+            self.save(state);
         }
         let Some(plan) = &self.plan else { return };
         for attachment in &plan.attachments {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::atomic;
-use crate::index::Index;
+use crate::index::{InForce, Index};
 
 /// The version of the file's format.
 const VERSION: u32 = 1;
@@ -122,18 +122,15 @@ fn load(path: &Path) -> Result<Option<State>, StateError> {
 // === impl State ===
 
 impl State {
-    /// What is in force according to `index`.
+    /// What is in force, and in which files that is according to `index`.
     #[must_use]
-    pub fn of(index: &Index) -> Self {
-        let remembered = index.entries().iter().filter_map(|(id, entry)| {
-            let in_force = entry.in_force.as_ref()?;
-            Some(Remembered {
-                namespace: id.namespace.clone(),
-                name: id.name.clone(),
-                file: entry.object.place.clone(),
-                generation: in_force.generation,
-                spec: (*in_force.spec).clone(),
-            })
+    pub fn of(index: &Index, in_force: &BTreeMap<PolicyId, InForce>) -> Self {
+        let remembered = in_force.iter().map(|(id, in_force)| Remembered {
+            namespace: id.namespace.clone(),
+            name: id.name.clone(),
+            file: index.entries().get(id).and_then(|entry| entry.object.place.clone()),
+            generation: in_force.generation,
+            spec: (*in_force.spec).clone(),
         });
         Self { version: VERSION, policies: remembered.collect() }
     }
@@ -186,8 +183,7 @@ mod tests {
         index.apply(object("a", &GOOD));
         index.apply(object("b", &REFUSED));
         let settled = plan(&index);
-        settled.settle(&mut index);
-        file.save(&State::of(&index)).unwrap();
+        file.save(&State::of(&index, &settled.in_force)).unwrap();
 
         let state = file.load().unwrap().unwrap();
         assert_eq!(file.load_copy().unwrap().as_ref(), Some(&state));

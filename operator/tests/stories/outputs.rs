@@ -31,6 +31,8 @@ fn a_publication_that_fails_is_said_and_tried_again() {
     assert_eq!(said["conditions"][1]["reason"], "Reconciling");
     assert!(said["inForce"].is_null());
     assert!(operator.get("/readyz").starts_with("HTTP/1.1 503"));
+    // Saved before it is published: whoever stops in between takes nothing back.
+    assert!(fs::read_to_string(place.state_file()).unwrap().contains(ONE));
     fs::remove_dir_all(place.published_file()).unwrap();
     operator.wait_for_in_force("a", 1);
     assert!(operator.get("/readyz").starts_with("HTTP/1.1 200"));

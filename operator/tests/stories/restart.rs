@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::rig::{Place, identity, policy};
+use crate::rig::{Place, identity, policy, wait_for};
 
 const ONE: &str = "https://one.example";
 const REFUSED: &str = "https://one.example/path";
@@ -146,4 +146,20 @@ fn whoever_has_forgotten_everything_withdraws_nothing_until_all_is_accepted() {
     assert_eq!(place.wait_for_published(&["a"]), before);
     place.write("a.yaml", &policy("a", ONE));
     place.wait_for_published(&["a", "b"]);
+}
+
+#[test]
+fn a_state_file_that_could_not_be_written_is_tried_again() {
+    let place = Place::new();
+    fs::create_dir_all(place.state_file().join("in the way")).unwrap();
+    place.write("a.yaml", &policy("a", ONE));
+    let mut operator = place.start();
+    place.wait_for_published(&["a"]);
+    fs::remove_dir_all(place.state_file()).unwrap();
+    wait_for("the state file", || place.state_file().is_file().then_some(()));
+    wait_for("a line", || {
+        (!operator.said("the state file is written again").is_empty()).then_some(())
+    });
+    let state = fs::read_to_string(place.state_file()).unwrap();
+    assert!(state.contains(ONE), "{state}");
 }
