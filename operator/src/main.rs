@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use corsward_operator::args::Args;
-use corsward_operator::start::start;
+use corsward_operator::start::{exit_code, start};
 
 fn main() -> ExitCode {
     start(Args::parse()).unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        ExitCode::from(2)
+        ExitCode::from(exit_code(&error))
     })
 }

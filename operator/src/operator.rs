@@ -54,6 +54,13 @@ pub(crate) enum Memory {
     Lost,
 }
 
+/// Nobody watches the policies any more.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error(
+    "the policies are no longer watched: what is published stays as it is; start the operator again, and report what it logged"
+)]
+pub(crate) struct SourceEnded;
+
 // === impl Operator ===
 
 impl Operator {
@@ -68,20 +75,25 @@ impl Operator {
         Self { index, publisher, state_file, board, memory, plan, synced, ready, failing, unsaved }
     }
 
-    /// Runs until told to stop, or until nobody sends events any more.
+    /// Runs until told to stop.
+    ///
+    /// # Errors
+    ///
+    /// Where nobody sends events any more.
     pub(crate) async fn run(
         mut self,
         mut events: Receiver<Vec<Event>>,
         stop: &mut oneshot::Receiver<()>,
-    ) {
+    ) -> Result<(), SourceEnded> {
         let mut repair = tokio::time::interval(REPAIR);
         repair.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = &mut *stop => return,
+                _ = &mut *stop => return Ok(()),
                 batch = events.recv() => match batch {
                     Some(batch) => self.on(batch, &mut events),
-                    None => return,
+                    // Told to stop at the same moment, it was told to stop.
+                    None => return stop.try_recv().map_err(|_| SourceEnded),
                 },
                 _ = repair.tick() => self.repair(),
             }
@@ -219,6 +231,41 @@ impl Operator {
                     self.board.metrics.published(Fate::Failed);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::file::File;
+    use corsward_policy::validate::NoJudge;
+
+    #[test]
+    fn a_source_that_ends_is_an_error_and_a_stop_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let run = |told_to_stop: bool| {
+            let operator = Operator::new(
+                Index::new(Arc::new(NoJudge)),
+                Publisher::File(File::new(dir.path().to_owned(), "filter.wasm".to_owned())),
+                StateFile::new(dir.path().join("state.json")),
+                Arc::new(Board::default()),
+                Memory::Known,
+            );
+            let (_, events) = tokio::sync::mpsc::channel(1);
+            let (sender, mut stop) = oneshot::channel();
+            if told_to_stop {
+                sender.send(()).unwrap();
+                return runtime.block_on(operator.run(events, &mut stop)).is_ok();
+            }
+            let ended = runtime.block_on(operator.run(events, &mut stop));
+            drop(sender);
+            ended.is_ok()
+        };
+        assert!(!run(false));
+        for _ in 0..16 {
+            assert!(run(true), "though the source ends too");
         }
     }
 }

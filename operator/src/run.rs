@@ -29,7 +29,7 @@ const WAITING: usize = 16;
 ///
 /// # Errors
 ///
-/// Where something needed is missing at the start.
+/// Where something needed is missing at the start, or nobody watches the policies any more.
 pub async fn run(args: RunArgs) -> Result<()> {
     let mut stop = stop_signal()?;
     let (state_file, publisher) = publisher(&args)?;
@@ -40,9 +40,10 @@ pub async fn run(args: RunArgs) -> Result<()> {
     let memory = if state.is_some() { Memory::Known } else { Memory::Lost };
     let events = watch(&args.source, &state.unwrap_or_default())?;
     let operator = Operator::new(index, publisher, state_file, board, memory);
-    operator.run(events, &mut stop).await;
+    let ended = operator.run(events, &mut stop).await;
     let _ = stop_admin.send(());
     admin.await.context("the admin server stops")?;
+    ended?;
     info!("stopped");
     Ok(())
 }

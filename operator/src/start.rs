@@ -11,6 +11,7 @@ use crate::api;
 use crate::args::{Args, Command, LogFormat, RunArgs};
 use crate::check;
 use crate::judge::FullJudge;
+use crate::operator::SourceEnded;
 use crate::run;
 
 /// Runs the command that `args` names.
@@ -44,6 +45,12 @@ pub fn start(args: Args) -> Result<ExitCode> {
     }
 }
 
+/// With which code to end after `error`: 1 where what ran came to an end by itself, 2 where it could not start.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<SourceEnded>() { 1 } else { 2 }
+}
+
 fn log(args: &RunArgs) -> Result<()> {
     let filter = EnvFilter::try_new(&args.log).context("--log is no filter of log lines")?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
@@ -52,4 +59,15 @@ fn log(args: &RunArgs) -> Result<()> {
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).init(),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_by_itself_is_no_success() {
+        assert_eq!(exit_code(&SourceEnded.into()), 1);
+        assert_eq!(exit_code(&anyhow::anyhow!("no folder")), 2);
+    }
 }
