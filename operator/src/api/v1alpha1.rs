@@ -231,7 +231,7 @@ pub struct Cors {
     /// Permitted: `["https://(www|m)[.]shop[.]example"]`.
     /// Refused: `["https://.*"]` with `allowCredentials` (it lets every site in), `["(?=a)"]` (no look-around).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), inner(length(max = 1024)))]
+    #[schemars(length(max = 16), inner(length(max = 1024)))]
     pub allow_origin_regexes: Vec<String>,
 
     /// The methods that may be used beside `GET`, `HEAD` and `POST`, which need no permission. Case-sensitive. `*` alone:
