@@ -132,7 +132,7 @@ async fn doubled(headers: HeaderMap) -> Response {
 
 async fn slow(headers: HeaderMap) -> Response {
     // The slowness is what this route is for.
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     plain(headers).await
 }
 
