@@ -1,5 +1,7 @@
 //! The small grammar that every header shares (RFC 9110 section 5.6).
 
+use crate::limits::MAX_HOST_LEN;
+
 /// Is `byte` a `tchar`?
 #[must_use]
 pub const fn is_tchar(byte: u8) -> bool {
@@ -26,6 +28,14 @@ pub fn trim_ows(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|byte| !is_ows(byte)).unwrap_or(bytes.len());
     let end = bytes.iter().rposition(|byte| !is_ows(byte)).map_or(start, |at| at.saturating_add(1));
     bytes.get(start..end).unwrap_or_default()
+}
+
+/// Has `name` the characters of a Kubernetes object's name, and no more of them than that may have? Validation and
+/// the wire ask this same question: names go into a response header and into metric names.
+#[must_use]
+pub fn is_object_name(name: &str) -> bool {
+    let is_name_byte = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    name.len() <= MAX_HOST_LEN && name.bytes().all(is_name_byte)
 }
 
 /// The value of a hexadecimal digit.

@@ -17,9 +17,9 @@ mod tests;
 
 use crate::draft::{Draft, PolicyId};
 use crate::finding::{ConductReason, Finding, Severity};
-use crate::limits::MAX_HOST_LEN;
 use crate::policy::Policy;
 use crate::scope::HostPattern;
+use crate::syntax::is_object_name;
 use report::{Field, Report};
 
 /// What validation says about a draft: the policy, unless a finding refuses it, and all findings.
@@ -148,8 +148,7 @@ fn check_id(id: &PolicyId, report: &mut Report) {
     let PolicyId { namespace, name } = id;
     let metadata = Field::root("metadata");
     for (field, value) in [("namespace", namespace), ("name", name)] {
-        let is_name_byte = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-        if value.len() > MAX_HOST_LEN || !value.bytes().all(is_name_byte) {
+        if !is_object_name(value) {
             report.add(&metadata.child(field), ConductReason::InvalidName(value.clone()));
         }
     }

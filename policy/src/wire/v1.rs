@@ -11,12 +11,13 @@ use crate::draft::{
     Closeness, Diagnostics, DisallowedRequests, OnFailure, PathType, PolicyId, UpstreamCorsHeaders,
 };
 use crate::header_name::HeaderName;
-use crate::limits::{MAX_HOST_LEN, MAX_REGEXES, MAX_REGEXES_PER_PROXY};
+use crate::limits::{MAX_REGEXES, MAX_REGEXES_PER_PROXY};
 use crate::method::Method;
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Names};
 use crate::regex::OriginRegex;
 use crate::scope::{HostPattern, PathMatch};
+use crate::syntax::is_object_name;
 use crate::wire::DecodeError;
 use crate::wire::json::Object;
 
@@ -382,11 +383,9 @@ fn read_all<T>(
     Ok(items)
 }
 
-/// The characters of a Kubernetes object's name, and its length: it goes into a header and into metric names.
 fn read_object_name(policy: &mut Object<'_>, name: &str) -> Result<String, DecodeError> {
     let text = policy.text(name)?.unwrap_or_default();
-    let is_name_byte = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-    if text.is_empty() || text.len() > MAX_HOST_LEN || !text.bytes().all(is_name_byte) {
+    if text.is_empty() || !is_object_name(&text) {
         return Err(DecodeError::value(name, "not the name of a Kubernetes object"));
     }
     Ok(text.into_owned())
