@@ -72,7 +72,7 @@ impl Index {
     fn accept(&self, id: &PolicyId, generation: i64, spec: Value) -> Option<InForce> {
         let spec = Arc::new(spec);
         let text = Text::Spec { spec: Arc::clone(&spec), findings: Vec::new() };
-        let object = Object { id: id.clone(), place: None, generation: None, text };
+        let object = Object { id: id.clone(), place: None, generation: None, text, record: None };
         let policy = review(&object, &*self.judge).policy?;
         Some(InForce { generation, spec, policy })
     }
@@ -91,6 +91,9 @@ impl Index {
             Event::Delete(id) => self.delete(&id),
             Event::Reset(objects) => self.reset(objects),
             Event::Problems(problems) => self.report(problems),
+            Event::Surroundings(_) | Event::Synced | Event::Published(_) | Event::Leading(_) => {
+                false
+            }
         }
     }
 

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod api;
 pub mod args;
 mod atomic;
+pub mod attachment;
 pub mod check;
 pub mod convert;
 pub mod index;
@@ -27,6 +28,7 @@ pub mod source;
 pub mod start;
 pub mod state;
 pub mod status;
+pub mod surroundings;
 
 #[cfg(test)]
 mod testing;

@@ -16,6 +16,19 @@ pub struct Object {
     pub generation: Option<i64>,
     /// What it says.
     pub text: Text,
+    /// What an API server keeps beside the spec; nothing for a folder.
+    pub record: Option<Record>,
+}
+
+/// What an API server keeps beside the spec.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// `metadata.uid`: another object of the same name has another.
+    pub uid: String,
+    /// `metadata.creationTimestamp`, in seconds of the Unix epoch.
+    pub created: Option<i64>,
+    /// `status` as it is there; `Null` where there is none.
+    pub status: Arc<Value>,
 }
 
 /// What an object says.

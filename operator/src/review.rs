@@ -109,7 +109,7 @@ mod tests {
     fn codes(spec: Value) -> Vec<String> {
         let id = PolicyId { namespace: "shop".into(), name: "api".into() };
         let text = Text::Spec { spec: Arc::new(spec), findings: Vec::new() };
-        let object = Object { id, place: None, generation: None, text };
+        let object = Object { id, place: None, generation: None, text, record: None };
         let review = review(&object, &NoJudge);
         assert_eq!(
             review.policy.is_none(),

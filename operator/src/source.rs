@@ -6,9 +6,11 @@ pub mod folder;
 
 use corsward_policy::{Finding, PolicyId};
 
+use crate::attachment::Sighting;
 use crate::object::Object;
+use crate::surroundings::Change;
 
-/// Something a source saw.
+/// Something a source or a publisher saw.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A policy is there, new or changed.
@@ -19,6 +21,14 @@ pub enum Event {
     Reset(Vec<Object>),
     /// This is everything wrong outside of policies.
     Problems(Vec<Problem>),
+    /// Something that policies depend on is there, changed or gone.
+    Surroundings(Change),
+    /// The source has said all there is, for the first time.
+    Synced,
+    /// What a publisher knows of these attachments now. The first one names everything of ours that is there.
+    Published(Vec<Sighting>),
+    /// This replica writes from now on, or does not any more.
+    Leading(bool),
 }
 
 /// Something wrong that belongs to no policy.

@@ -21,7 +21,7 @@ pub(crate) fn id(name: &str) -> PolicyId {
 
 pub(crate) fn object(name: &str, spec: &Value) -> Object {
     let text = Text::Spec { spec: Arc::new(spec.clone()), findings: Vec::new() };
-    Object { id: id(name), place: Some("a.yaml".into()), generation: None, text }
+    Object { id: id(name), place: Some("a.yaml".into()), generation: None, text, record: None }
 }
 
 pub(crate) fn unreadable(name: &str) -> Object {

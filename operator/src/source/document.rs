@@ -158,7 +158,7 @@ impl Documents {
             Text::Unreadable(vec![Finding::new("apiVersion", reason)])
         };
         let (id, place) = (PolicyId { namespace, name }, Some(place.to_owned()));
-        self.objects.push(Object { id, place, generation: None, text });
+        self.objects.push(Object { id, place, generation: None, text, record: None });
     }
 }
 

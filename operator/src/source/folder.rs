@@ -188,7 +188,13 @@ impl Folder {
         let unseen = self.owners.iter().filter(|(id, _)| !found.contains_key(id));
         let unreadable = unseen.filter_map(|(id, owner)| {
             let text = Text::Unreadable(faults.get(owner.as_str())?.clone());
-            Some(Object { id: id.clone(), place: Some(owner.clone()), generation: None, text })
+            Some(Object {
+                id: id.clone(),
+                place: Some(owner.clone()),
+                generation: None,
+                text,
+                record: None,
+            })
         });
         unreadable.collect()
     }

@@ -1,0 +1,156 @@
+//! Attachment: a set of proxies that get the same bytes, and those bytes.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::surroundings::Labels;
+
+/// The name of the one attachment of a folder, and of the filter in every proxy.
+pub const ATTACHMENT: &str = "corsward";
+/// How many hexadecimal digits of the digest of its labels an attachment's name carries.
+const NAME_DIGITS: usize = 10;
+
+/// Which proxies an attachment is for. What it is named after, so that another set of proxies is another object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AttachmentKey {
+    /// The one proxy of a folder.
+    Folder,
+    /// The sidecars of a namespace's pods that have all these labels; none: of all its pods.
+    Workloads {
+        /// The namespace.
+        namespace: String,
+        /// What the pods' labels must include.
+        labels: Labels,
+    },
+    /// The proxies of a Gateway.
+    Gateway {
+        /// The namespace.
+        namespace: String,
+        /// The Gateway's name.
+        name: String,
+    },
+}
+
+/// A set of proxies that get the same bytes, and those bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Which proxies.
+    pub key: AttachmentKey,
+    /// The compiled policies, as text.
+    pub compiled: Arc<str>,
+    /// The digest of `compiled`: `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+}
+
+/// What should be published: everything, each time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Desired {
+    /// What proxies should have.
+    pub attachments: BTreeMap<AttachmentKey, Arc<Attachment>>,
+    /// Attachments of a former shape: what they should say until what replaces them has reached the proxies, and they go. Until
+    /// then it gives every proxy the same answers as what replaces it.
+    pub retiring: BTreeMap<AttachmentKey, Arc<Attachment>>,
+}
+
+/// What a publisher knows of one attachment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Which.
+    pub key: AttachmentKey,
+    /// The digest of what is published, and nothing where nothing is.
+    pub digest: Option<String>,
+    /// Why what is desired could not be published; it is tried again.
+    pub error: Option<String>,
+}
+
+// === impl AttachmentKey ===
+
+impl AttachmentKey {
+    /// The name of the object that holds it: `corsward` for a whole namespace, else with a suffix for the set of proxies.
+    #[must_use]
+    pub fn object_name(&self) -> String {
+        match self {
+            Self::Folder => ATTACHMENT.to_owned(),
+            Self::Workloads { labels, .. } if labels.is_empty() => ATTACHMENT.to_owned(),
+            Self::Workloads { labels, .. } => {
+                let text: String =
+                    labels.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+                format!("{ATTACHMENT}-{}", short(&text))
+            }
+            Self::Gateway { name, .. } => format!("{ATTACHMENT}-gateway-{}", short(name)),
+        }
+    }
+
+    /// The namespace of its proxies; none for a folder.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Folder => None,
+            Self::Workloads { namespace, .. } | Self::Gateway { namespace, .. } => Some(namespace),
+        }
+    }
+}
+
+impl fmt::Display for AttachmentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.namespace() {
+            Some(namespace) => write!(f, "{namespace}/{}", self.object_name()),
+            None => f.write_str(&self.object_name()),
+        }
+    }
+}
+
+// === impl Attachment ===
+
+impl Attachment {
+    /// The attachment that holds `compiled`.
+    #[must_use]
+    pub fn new(key: AttachmentKey, compiled: String) -> Self {
+        let digest = format!("sha256:{}", hex(&compiled));
+        Self { key, compiled: compiled.into(), digest }
+    }
+}
+
+fn short(text: &str) -> String {
+    let mut hex = hex(text);
+    hex.truncate(NAME_DIGITS);
+    hex
+}
+
+fn hex(text: &str) -> String {
+    let mut hex = String::new();
+    for byte in Sha256::digest(text.as_bytes()) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attachment_is_named_after_its_set_of_proxies() {
+        let workloads = |labels: &[(&str, &str)]| AttachmentKey::Workloads {
+            namespace: "shop".into(),
+            labels: labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        };
+        assert_eq!(workloads(&[]).to_string(), "shop/corsward");
+        let (a, b) = (workloads(&[("app", "api")]), workloads(&[("app", "web")]));
+        assert_ne!(a.object_name(), b.object_name());
+        assert_eq!(a.object_name().len(), "corsward-".len() + NAME_DIGITS);
+        assert_eq!(AttachmentKey::Folder.to_string(), "corsward");
+    }
+
+    #[test]
+    fn a_digest_is_that_of_the_bytes() {
+        let attachment = Attachment::new(AttachmentKey::Folder, "abc".to_owned());
+        assert_eq!(
+            attachment.digest,
+            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}

@@ -1,0 +1,176 @@
+//! Surroundings: what a cluster holds beside policies, as far as policies depend on it. A store without IO.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// Labels of an object, or those a selector asks for.
+pub type Labels = BTreeMap<String, String>;
+
+/// Namespace and name of an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+/// Everything beside policies that policies depend on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Surroundings {
+    /// By name.
+    pub namespaces: BTreeMap<String, Namespace>,
+    /// Services.
+    pub services: BTreeMap<Key, Service>,
+    /// Running pods.
+    pub pods: BTreeMap<Key, Pod>,
+    /// Gateways (Gateway API); empty where the kind is not served.
+    pub gateways: BTreeMap<Key, Gateway>,
+    /// Origin sets.
+    pub origin_sets: BTreeMap<Key, Written>,
+    /// Cluster-wide guardrails (`ClusterCorsPolicy`), by name.
+    pub guardrails: BTreeMap<String, Written>,
+}
+
+/// A change of the surroundings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Of a namespace.
+    Namespace(Delta<String, Namespace>),
+    /// Of a Service.
+    Service(Delta<Key, Service>),
+    /// Of a pod. One that does not run any more is gone.
+    Pod(Delta<Key, Pod>),
+    /// Of a Gateway.
+    Gateway(Delta<Key, Gateway>),
+    /// Of an `OriginSet`.
+    OriginSet(Delta<Key, Written>),
+    /// Of a `ClusterCorsPolicy`.
+    Guardrail(Delta<String, Written>),
+}
+
+/// A change of one kind of objects.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Delta<K, T> {
+    /// It is there, new or changed.
+    Apply(K, T),
+    /// It is gone.
+    Delete(K),
+    /// These are there, and no others.
+    Reset(BTreeMap<K, T>),
+}
+
+/// A namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its labels.
+    pub labels: Labels,
+    /// Its annotation `corsward.io/mode: "Off"`: no policy of it is enforced.
+    pub off: bool,
+}
+
+/// A Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// `spec.selector`; empty: its endpoints are no pods, or not known to Kubernetes.
+    pub selector: Labels,
+    /// `spec.ports`.
+    pub ports: Vec<ServicePort>,
+}
+
+/// A port of a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePort {
+    /// Its name; a Service with one port need not name it.
+    pub name: Option<String>,
+    /// The port of the Service.
+    pub port: u16,
+    /// The port of the pods.
+    pub target: TargetPort,
+}
+
+/// A port of a Service's pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetPort {
+    /// By number.
+    Number(u16),
+    /// By the name of a container's port.
+    Name(String),
+}
+
+/// A running pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pod {
+    /// Its labels.
+    pub labels: Labels,
+    /// Its containers' named ports.
+    pub ports: BTreeMap<String, u16>,
+    /// Has it a container `istio-proxy`?
+    pub has_proxy: bool,
+}
+
+/// A Gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gateway {
+    /// `spec.gatewayClassName`.
+    pub class: String,
+    /// The names of its listeners.
+    pub listeners: Vec<String>,
+}
+
+/// An object of our own group that is not a policy, as written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `spec`; `Null` where there is none.
+    pub spec: Arc<Value>,
+    /// `status`; `Null` where there is none.
+    pub status: Arc<Value>,
+}
+
+// === impl Surroundings ===
+
+impl Surroundings {
+    /// Takes in a change; `true`: something is different now.
+    pub fn on(&mut self, change: Change) -> bool {
+        match change {
+            Change::Namespace(delta) => delta.apply_to(&mut self.namespaces),
+            Change::Service(delta) => delta.apply_to(&mut self.services),
+            Change::Pod(delta) => delta.apply_to(&mut self.pods),
+            Change::Gateway(delta) => delta.apply_to(&mut self.gateways),
+            Change::OriginSet(delta) => delta.apply_to(&mut self.origin_sets),
+            Change::Guardrail(delta) => delta.apply_to(&mut self.guardrails),
+        }
+    }
+}
+
+// === impl Delta ===
+
+impl<K: Ord, T: PartialEq> Delta<K, T> {
+    fn apply_to(self, objects: &mut BTreeMap<K, T>) -> bool {
+        match self {
+            Self::Apply(key, object) => match objects.get_mut(&key) {
+                Some(known) if *known == object => false,
+                Some(known) => {
+                    *known = object;
+                    true
+                }
+                None => {
+                    objects.insert(key, object);
+                    true
+                }
+            },
+            Self::Delete(key) => objects.remove(&key).is_some(),
+            Self::Reset(all) => {
+                let changed = *objects != all;
+                *objects = all;
+                changed
+            }
+        }
+    }
+}
