@@ -50,7 +50,7 @@ pub struct Attachment {
 pub struct Desired {
     /// What proxies should have.
     pub attachments: BTreeMap<AttachmentKey, Arc<Attachment>>,
-    /// Attachments of a former shape: what they should say until what replaces them has reached the proxies, and they go. Until
+    /// Attachments of a former shape, the only ones that a publisher ever removes: what they should say until what replaces them has reached the proxies, and they go. Until
     /// then it gives every proxy the same answers as what replaces it.
     pub retiring: BTreeMap<AttachmentKey, Arc<Attachment>>,
 }
@@ -76,8 +76,10 @@ impl AttachmentKey {
             Self::Folder => ATTACHMENT.to_owned(),
             Self::Workloads { labels, .. } if labels.is_empty() => ATTACHMENT.to_owned(),
             Self::Workloads { labels, .. } => {
-                let text: String =
-                    labels.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+                let mut text = String::new();
+                for (name, value) in labels {
+                    let _ = writeln!(text, "{name}={value}");
+                }
                 format!("{ATTACHMENT}-{}", short(&text))
             }
             Self::Gateway { name, .. } => format!("{ATTACHMENT}-gateway-{}", short(name)),

@@ -109,6 +109,8 @@ pub struct Pod {
     pub ports: BTreeMap<String, u16>,
     /// Has it a container `istio-proxy`?
     pub has_proxy: bool,
+    /// Is it in Istio's ambient mode (label `istio.io/dataplane-mode`), without a sidecar?
+    pub ambient: bool,
 }
 
 /// A Gateway.
@@ -116,8 +118,8 @@ pub struct Pod {
 pub struct Gateway {
     /// `spec.gatewayClassName`.
     pub class: String,
-    /// The names of its listeners.
-    pub listeners: Vec<String>,
+    /// The port of each listener, by the listener's name.
+    pub listeners: BTreeMap<String, u16>,
 }
 
 /// An object of our own group that is not a policy, as written.
