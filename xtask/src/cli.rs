@@ -11,9 +11,10 @@ use crate::{bench, demo, fuzz, generate, lint, test, wasm};
 
 /// Everything one does with corsward's sources, each by one verb
 ///
-/// What a verb needs and this machine lacks (the wasm target, Envoy, a browser …) it fetches into
-/// ~/.cache/corsward or, as root on Debian, installs with apt-get, and says so. ENVOY_BIN,
-/// CHROMIUM_BIN, WRK_BIN and the like name a program of your own instead.
+/// What a verb needs and this machine lacks (the wasm target, Envoy, an API server, a browser …) it
+/// fetches or builds into ~/.cache/corsward or, as root on Debian, installs with apt-get, and says
+/// so. ENVOY_BIN, CHROMIUM_BIN, HELM_BIN and the like name a program of your own instead, and
+/// KUBEBUILDER_ASSETS a folder with kube-apiserver, etcd and kubectl.
 #[derive(Parser, Debug)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
 struct Cli {
@@ -37,7 +38,8 @@ enum Verb {
                              your Django on 8000, behind the policies of the folder cors")]
     Demo(demo::Args),
 
-    /// Prove everything: lints, unit tests, and the built filter in a real Envoy and a browser
+    /// Prove everything: lints, unit tests, the built filter in a real Envoy and a browser, and the
+    /// operator at a real API server
     ///
     /// Prints each command that it runs, and at the end cargo's own result line of each test
     /// binary. A plain `cargo test --workspace` runs the same tests without the lints.

@@ -55,6 +55,13 @@ pub fn run(args: &Args) -> Result<()> {
 fn tools(args: &Args) -> Result<()> {
     eprintln!("Envoy: {}", tools::envoy(tools::ENVOY_VERSION)?.display());
     eprintln!("wrk: {}", tools::wrk()?.display());
+    let kubernetes = tools::kubernetes()?;
+    for program in [&kubernetes.apiserver, &kubernetes.etcd, &kubernetes.kubectl] {
+        eprintln!("Kubernetes: {}", program.display());
+    }
+    eprintln!("Helm: {}", tools::helm()?.display());
+    eprintln!("resources of Istio: {}", tools::istio_crds()?.display());
+    eprintln!("resources of the Gateway API: {}", tools::gateway_crds()?.display());
     if !args.no_browser {
         eprintln!("Chromium: {}", tools::chromium()?.display());
         eprintln!("Node.js: {}", tools::node()?.display());

@@ -2,17 +2,26 @@
 
 mod debian;
 mod envoy;
+mod go;
+mod kubernetes;
 mod npm;
+mod pip;
 mod rust;
 
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 pub use envoy::{ENVOY_VERSION, envoy};
+pub use go::go;
+pub use kubernetes::{
+    GATEWAY_API_VERSION, HELM_VERSION, ISTIO_VERSION, KUBERNETES_VERSION, Kubernetes, gateway_crds,
+    helm, istio_crds, kubernetes,
+};
 pub use npm::{BINARYEN_VERSION, PLAYWRIGHT_VERSION, playwright, wasm_opt};
 pub use rust::{cargo_fuzz, wasm_target};
 
@@ -94,6 +103,19 @@ fn named_by(variable: &str) -> Result<Option<PathBuf>> {
     Ok(Some(file))
 }
 
+/// The first `MAJOR.MINOR` in what a program says of itself.
+fn version(program: &Path, args: &[&str]) -> Option<(u32, u32)> {
+    let said = Command::new(program).args(args).output().ok()?;
+    first_version(&String::from_utf8_lossy(&said.stdout))
+}
+
+fn first_version(text: &str) -> Option<(u32, u32)> {
+    text.split(|c: char| !c.is_ascii_digit() && c != '.').find_map(|word| {
+        let mut numbers = word.split('.').map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    })
+}
+
 /// Something in the cache, fetched once.
 fn cached(name: &str, fetch: impl FnOnce(&TempDir) -> Result<PathBuf>) -> Result<PathBuf> {
     fetched_once(&paths::cache().join(name), fetch)
@@ -131,6 +153,19 @@ mod tests {
             content.context("the network went away")?;
             Ok(file)
         })
+    }
+
+    #[test]
+    fn a_version_is_found_in_what_programs_say() {
+        for (said, want) in [
+            ("go version go1.26.8 linux/amd64", Some((1, 26))),
+            ("Client Version: v1.34.2\nKustomize Version: v5.7.1", Some((1, 34))),
+            (r#"version.BuildInfo{Version:"v4.3", GitCommit:""}"#, Some((4, 3))),
+            ("go version devel go.x", None),
+            ("", None),
+        ] {
+            assert_eq!(first_version(said), want, "{said}");
+        }
     }
 
     #[test]
