@@ -15,6 +15,7 @@ pub mod convert;
 pub mod index;
 mod journal;
 pub mod judge;
+pub mod kubernetes;
 pub mod metrics;
 pub mod object;
 mod operator;

@@ -1,5 +1,7 @@
 //! Metrics: what a monitoring system wants to know of the operator.
 
+pub mod source;
+
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,6 +32,8 @@ pub struct Metrics {
     held_back: Gauge,
     last_good_age: Gauge,
     last_good_since: Mutex<Option<Instant>>,
+    /// Watches of an API server.
+    pub watches: source::Watches,
 }
 
 /// What became of a publication.
@@ -61,6 +65,7 @@ impl Default for Metrics {
             held_back: Gauge::default(),
             last_good_age: Gauge::default(),
             last_good_since: Mutex::new(None),
+            watches: source::Watches::default(),
         };
         metrics.register();
         metrics
@@ -119,6 +124,7 @@ impl Metrics {
 
     fn register(&mut self) {
         let Self { registry, .. } = self;
+        self.watches.register(registry);
         registry.register("policies", "Policies by what is true of them", self.policies.clone());
         registry.register(
             "attachments",

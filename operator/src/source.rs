@@ -3,6 +3,7 @@
 pub mod dir;
 pub mod document;
 pub mod folder;
+pub mod kube;
 
 use corsward_policy::{Finding, PolicyId};
 

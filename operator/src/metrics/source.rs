@@ -1,0 +1,36 @@
+//! What there is to count at the source: watches.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+use super::Label;
+
+/// Counters of watches; a copy counts into the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Watches {
+    restarts: Family<Label, Counter>,
+}
+
+// === impl Watches ===
+
+impl Watches {
+    /// A watch of `kind` ended with an error and begins again.
+    pub fn restarted(&self, kind: &'static str) {
+        self.restarts.get_or_create(&[("kind", kind)]).inc();
+    }
+
+    /// How often watches of `kind` began again.
+    #[must_use]
+    pub fn restarts(&self, kind: &'static str) -> u64 {
+        self.restarts.get_or_create(&[("kind", kind)]).get()
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "watch_restarts",
+            "Watches that ended with an error and began again, by the kind of object",
+            self.restarts.clone(),
+        );
+    }
+}

@@ -1,0 +1,267 @@
+//! `kube`: the objects of a cluster, watched. Each becomes what the loop keeps at once: nothing is stored here.
+
+mod kinds;
+mod outage;
+mod raw;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, Stream, StreamExt as _};
+use kube::runtime::utils::Backoff as _;
+use kube::runtime::watcher::{self, DefaultBackoff, watcher};
+use kube::{Api, Client};
+use tokio::sync::mpsc::Sender;
+use tracing::{info, warn};
+
+use self::kinds::{
+    Gateways, Guardrails, Namespaces, OriginSets, Pods, Policies, Services, Watched,
+};
+use self::outage::Outage;
+pub(crate) use self::raw::Raw;
+use crate::metrics::source::Watches;
+use crate::source::Event;
+use crate::surroundings::Delta;
+
+/// How long one watch goes on before the next one takes up where it ended. A connection that died in silence is noticed a few seconds
+/// later; the client's own default is five minutes.
+pub const WATCH_SECONDS: u32 = 60;
+/// Most objects of one answer to a list.
+const PAGE_LEN: u32 = 500;
+/// Most events in one batch.
+const MAX_BATCH: usize = 500;
+
+/// What is watched, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Are Gateways watched?
+    pub gateways: bool,
+    /// How soon a kind that need not be there is looked for again.
+    pub look_again: Duration,
+}
+
+/// Why following a kind came to an end.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// Nobody listens any more.
+    Closed,
+    /// The API server does not know the kind.
+    NotServed,
+}
+
+/// What the watches share.
+struct Shared {
+    client: Client,
+    options: Options,
+    watches: Watches,
+    events: Sender<Vec<Event>>,
+    /// Kinds whose first list is not there yet.
+    waiting: AtomicUsize,
+}
+
+/// Follows the objects of one kind.
+struct Follower<'s, K: Watched> {
+    shared: &'s Shared,
+    kind: &'static str,
+    /// What has been listed so far, while a list is read.
+    list: BTreeMap<K::Key, K::Value>,
+    /// The first list is there, or the kind is not served.
+    listed: bool,
+    outage: Outage,
+    backoff: DefaultBackoff,
+}
+
+/// Watches until `stop` is ready or nobody listens to `events`. [`Event::Synced`] follows on the first list of every kind.
+///
+/// An API server without our own kinds is waited for: that there are no policies can only be said where there may be some. One without
+/// Gateways has none.
+pub async fn watch(
+    client: Client,
+    options: Options,
+    watches: Watches,
+    events: Sender<Vec<Event>>,
+    stop: impl Future<Output = ()>,
+) {
+    let shared = Shared { client, options, watches, events, waiting: AtomicUsize::new(0) };
+    let mut kinds = vec![
+        follow::<Policies>(&shared, "CorsPolicy"),
+        follow::<OriginSets>(&shared, "OriginSet"),
+        follow::<Guardrails>(&shared, "ClusterCorsPolicy"),
+        follow::<Namespaces>(&shared, "Namespace"),
+        follow::<Services>(&shared, "Service"),
+        follow::<Pods>(&shared, "Pod"),
+    ];
+    if shared.options.gateways {
+        kinds.push(follow::<Gateways>(&shared, "Gateway"));
+    }
+    shared.waiting.store(kinds.len(), Ordering::Relaxed);
+    tokio::select! {
+        () = stop => {}
+        _ = futures::future::join_all(kinds) => {}
+    }
+}
+
+/// Follows a kind until nobody listens any more.
+fn follow<'s, K: Watched + 's>(shared: &'s Shared, kind: &'static str) -> BoxFuture<'s, ()> {
+    let mut follower = Follower::<K>::new(shared, kind);
+    async move { while follower.follow().await == End::NotServed {} }.boxed()
+}
+
+// === impl Options ===
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { gateways: true, look_again: Duration::from_secs(30) }
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    async fn send(&self, batch: Vec<Event>) -> Result<(), End> {
+        self.events.send(batch).await.map_err(|_| End::Closed)
+    }
+}
+
+// === impl Follower ===
+
+impl<'s, K: Watched> Follower<'s, K> {
+    fn new(shared: &'s Shared, kind: &'static str) -> Self {
+        let (list, listed) = (BTreeMap::new(), false);
+        let (outage, backoff) = (Outage::default(), DefaultBackoff::default());
+        Self { shared, kind, list, listed, outage, backoff }
+    }
+
+    /// Follows the kind from a first list on.
+    async fn follow(&mut self) -> End {
+        let api =
+            Api::<Raw<K::Spec, K::Status>>::all_with(self.shared.client.clone(), &K::resource());
+        let config = watcher::Config {
+            field_selector: K::fields().map(str::to_owned),
+            timeout: Some(WATCH_SECONDS),
+            page_size: Some(PAGE_LEN),
+            ..watcher::Config::default()
+        };
+        let mut stream = watcher(api, config).boxed();
+        loop {
+            if let Err(end) = self.step(&mut stream).await {
+                return end;
+            }
+        }
+    }
+
+    /// Takes in everything that is ready, as one batch.
+    async fn step(
+        &mut self,
+        stream: &mut (
+                 impl Stream<Item = watcher::Result<watcher::Event<Raw<K::Spec, K::Status>>>> + Unpin
+             ),
+    ) -> Result<(), End> {
+        let mut batch = Vec::new();
+        let mut next = stream.next().await;
+        let failed = loop {
+            match next {
+                Some(Ok(event)) => batch.extend(self.on(event)),
+                Some(Err(error)) => break Some(error),
+                // A watcher does not end.
+                None => return Err(End::NotServed),
+            }
+            if batch.len() >= MAX_BATCH {
+                break None;
+            }
+            match stream.next().now_or_never() {
+                Some(ready) => next = ready,
+                None => break None,
+            }
+        };
+        if !batch.is_empty() {
+            self.shared.send(batch).await?;
+            self.count_as_listed().await?;
+        }
+        match failed {
+            Some(error) => self.failed(&error).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What the loop is told of an event; the objects of a list are collected until it is whole, so that what is not in it is gone.
+    fn on(&mut self, event: watcher::Event<Raw<K::Spec, K::Status>>) -> Option<Event> {
+        let delta = match event {
+            // It comes before the list is asked for: no sign that anything works.
+            watcher::Event::Init => {
+                self.list.clear();
+                return None;
+            }
+            watcher::Event::InitApply(raw) => {
+                self.list.insert(K::key(&raw.metadata), K::value(raw));
+                return None;
+            }
+            watcher::Event::InitDone => Delta::Reset(std::mem::take(&mut self.list)),
+            watcher::Event::Apply(raw) => Delta::Apply(K::key(&raw.metadata), K::value(raw)),
+            watcher::Event::Delete(raw) => Delta::Delete(K::key(&raw.metadata)),
+        };
+        self.backoff.reset();
+        if self.outage.over() {
+            info!(kind = self.kind, "watched again");
+        }
+        Some(K::event(delta))
+    }
+
+    /// Counts an error, says it where it is new, and waits before the next attempt. A watch goes on from where it was, or, where the API
+    /// server does not remember that any more, with a new list.
+    async fn failed(&mut self, error: &watcher::Error) -> Result<(), End> {
+        let unknown = is_not_found(error);
+        let remedy = K::remedy();
+        if unknown && remedy.is_none() {
+            return self.not_served().await;
+        }
+        self.shared.watches.restarted(self.kind);
+        let sentence = error.to_string();
+        if self.outage.on(&sentence, Instant::now()) {
+            if let Some(remedy) = remedy.filter(|_| unknown) {
+                warn!(
+                    kind = self.kind,
+                    "the API server does not know this kind, and nothing is published without it: {remedy}"
+                );
+            } else {
+                warn!(kind = self.kind, error = sentence, "cannot watch; tried again");
+            }
+        }
+        let pause = self.backoff.next().unwrap_or(self.shared.options.look_again);
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// There are no objects of a kind that is not served. An API server that has just started and does not know its kinds yet says 503.
+    async fn not_served(&mut self) -> Result<(), End> {
+        self.shared.send(vec![K::event(Delta::Reset(BTreeMap::new()))]).await?;
+        self.count_as_listed().await?;
+        tokio::time::sleep(self.shared.options.look_again).await;
+        Err(End::NotServed)
+    }
+
+    /// Whoever is the last to have a first list says that all are there.
+    async fn count_as_listed(&mut self) -> Result<(), End> {
+        let before = std::mem::replace(&mut self.listed, true);
+        if !before && self.shared.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.shared.send(vec![Event::Synced]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Does the API server not know the kind? Of an object, no list and no watch says that it is not found.
+fn is_not_found(error: &watcher::Error) -> bool {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    let (InitialListFailed(kube::Error::Api(status))
+    | WatchStartFailed(kube::Error::Api(status))
+    | WatchFailed(kube::Error::Api(status))
+    | WatchError(status)) = error
+    else {
+        return false;
+    };
+    status.code == 404
+}

@@ -1,0 +1,402 @@
+//! Kinds: what is watched, how it is asked for, and what each object becomes.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use corsward_policy::PolicyId;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::core::{ApiResource, GroupVersionKind};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+
+use super::raw::Raw;
+use crate::api::{GROUP, KIND};
+use crate::object::{Object, Record, Text};
+use crate::source::Event;
+use crate::surroundings::{
+    Change, Delta, Gateway, Key, Labels, Namespace, Pod, Service, ServicePort, TargetPort, Written,
+};
+
+/// The version of our own kinds that is watched.
+const VERSION: &str = "v1alpha1";
+/// The annotation of a namespace that stops all its policies, and its value.
+const MODE: (&str, &str) = ("corsward.io/mode", "Off");
+/// The container of Istio's sidecar.
+const PROXY: &str = "istio-proxy";
+/// What a pod of Istio's ambient mode has: the label that asks for it, or the annotation that says it was granted.
+const AMBIENT: [(&str, &str); 2] =
+    [("istio.io/dataplane-mode", "ambient"), ("ambient.istio.io/redirection", "enabled")];
+
+/// A kind of objects that is watched.
+pub(super) trait Watched {
+    /// What the spec is read as.
+    type Spec: Clone + Debug + DeserializeOwned + Send + 'static;
+    /// What the status is read as.
+    type Status: Clone + Debug + DeserializeOwned + Send + 'static;
+    /// What tells one object from another.
+    type Key: Ord + Send;
+    /// What an object becomes.
+    type Value: Send;
+
+    /// Where it is served.
+    fn resource() -> ApiResource;
+    /// Which objects are asked for; all of them where it says nothing.
+    fn fields() -> Option<&'static str> {
+        None
+    }
+    /// What to do where the API server does not know the kind; without it, it is a kind that need not be there.
+    fn remedy() -> Option<&'static str> {
+        None
+    }
+    /// What tells the object with this metadata from another.
+    fn key(metadata: &ObjectMeta) -> Self::Key;
+    /// What an object becomes.
+    fn value(raw: Raw<Self::Spec, Self::Status>) -> Self::Value;
+    /// What the loop is told.
+    fn event(delta: Delta<Self::Key, Self::Value>) -> Event;
+}
+
+/// What to do where our own kinds are not known.
+const APPLY: &str = "apply them with `kubectl apply --server-side -f crds/`, or install the chart with its definitions";
+
+/// `CorsPolicy`.
+pub(super) struct Policies;
+/// `OriginSet`.
+pub(super) struct OriginSets;
+/// `ClusterCorsPolicy`.
+pub(super) struct Guardrails;
+/// Namespaces.
+pub(super) struct Namespaces;
+/// Services.
+pub(super) struct Services;
+/// Pods that run.
+pub(super) struct Pods;
+/// Gateways of the Gateway API.
+pub(super) struct Gateways;
+
+impl Watched for Policies {
+    type Spec = Value;
+    type Status = Value;
+    type Key = PolicyId;
+    type Value = Object;
+
+    fn resource() -> ApiResource {
+        resource(GROUP, VERSION, KIND, "corspolicies")
+    }
+
+    fn remedy() -> Option<&'static str> {
+        Some(APPLY)
+    }
+
+    fn key(metadata: &ObjectMeta) -> PolicyId {
+        let Key { namespace, name } = key(metadata);
+        PolicyId { namespace, name }
+    }
+
+    fn value(raw: Raw<Value, Value>) -> Object {
+        let Raw { metadata, spec, status } = raw;
+        // As in a file: without a spec it is one that says nothing.
+        let spec = spec.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        Object {
+            id: Self::key(&metadata),
+            place: None,
+            generation: metadata.generation,
+            text: Text::Spec { spec: Arc::new(spec), findings: Vec::new() },
+            record: Some(Record {
+                uid: metadata.uid.unwrap_or_default(),
+                created: metadata.creation_timestamp.map(|time| time.0.as_second()),
+                status: Arc::new(status.unwrap_or_default()),
+            }),
+        }
+    }
+
+    fn event(delta: Delta<PolicyId, Object>) -> Event {
+        match delta {
+            Delta::Apply(_, object) => Event::Apply(Box::new(object)),
+            Delta::Delete(id) => Event::Delete(id),
+            Delta::Reset(all) => Event::Reset(all.into_values().collect()),
+        }
+    }
+}
+
+impl Watched for OriginSets {
+    type Spec = Value;
+    type Status = Value;
+    type Key = Key;
+    type Value = Written;
+
+    fn resource() -> ApiResource {
+        resource(GROUP, VERSION, "OriginSet", "originsets")
+    }
+
+    fn remedy() -> Option<&'static str> {
+        Some(APPLY)
+    }
+
+    fn key(metadata: &ObjectMeta) -> Key {
+        key(metadata)
+    }
+
+    fn value(raw: Raw<Value, Value>) -> Written {
+        written(raw)
+    }
+
+    fn event(delta: Delta<Key, Written>) -> Event {
+        Event::Surroundings(Change::OriginSet(delta))
+    }
+}
+
+impl Watched for Guardrails {
+    type Spec = Value;
+    type Status = Value;
+    type Key = String;
+    type Value = Written;
+
+    fn resource() -> ApiResource {
+        resource(GROUP, VERSION, "ClusterCorsPolicy", "clustercorspolicies")
+    }
+
+    fn remedy() -> Option<&'static str> {
+        Some(APPLY)
+    }
+
+    fn key(metadata: &ObjectMeta) -> String {
+        metadata.name.clone().unwrap_or_default()
+    }
+
+    fn value(raw: Raw<Value, Value>) -> Written {
+        written(raw)
+    }
+
+    fn event(delta: Delta<String, Written>) -> Event {
+        Event::Surroundings(Change::Guardrail(delta))
+    }
+}
+
+impl Watched for Namespaces {
+    type Spec = IgnoredAny;
+    type Status = IgnoredAny;
+    type Key = String;
+    type Value = Namespace;
+
+    fn resource() -> ApiResource {
+        resource("", "v1", "Namespace", "namespaces")
+    }
+
+    fn key(metadata: &ObjectMeta) -> String {
+        metadata.name.clone().unwrap_or_default()
+    }
+
+    fn value(raw: Raw<IgnoredAny>) -> Namespace {
+        let off = has(raw.metadata.annotations.as_ref(), MODE);
+        Namespace { labels: raw.metadata.labels.unwrap_or_default(), off }
+    }
+
+    fn event(delta: Delta<String, Namespace>) -> Event {
+        Event::Surroundings(Change::Namespace(delta))
+    }
+}
+
+/// What is needed of a Service's spec.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct ServiceSpec {
+    r#type: Option<String>,
+    selector: Option<Labels>,
+    ports: Option<Vec<PortSpec>>,
+}
+
+/// What is needed of a Service's port.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PortSpec {
+    name: Option<String>,
+    port: i64,
+    target_port: Option<IntOrString>,
+    protocol: Option<String>,
+}
+
+impl Watched for Services {
+    type Spec = ServiceSpec;
+    type Status = IgnoredAny;
+    type Key = Key;
+    type Value = Service;
+
+    fn resource() -> ApiResource {
+        resource("", "v1", "Service", "services")
+    }
+
+    fn key(metadata: &ObjectMeta) -> Key {
+        key(metadata)
+    }
+
+    fn value(raw: Raw<ServiceSpec>) -> Service {
+        let ServiceSpec { r#type, selector, ports } = raw.spec.unwrap_or_default();
+        // Kubernetes ignores the selector of a name for something outside of the cluster.
+        let selects = r#type.as_deref() != Some("ExternalName");
+        Service {
+            selector: selector.filter(|_| selects).unwrap_or_default(),
+            ports: ports.unwrap_or_default().into_iter().filter_map(port).collect(),
+        }
+    }
+
+    fn event(delta: Delta<Key, Service>) -> Event {
+        Event::Surroundings(Change::Service(delta))
+    }
+}
+
+/// What is needed of a pod's spec.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PodSpec {
+    containers: Option<Vec<ContainerSpec>>,
+    init_containers: Option<Vec<ContainerSpec>>,
+}
+
+/// What is needed of a container.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContainerSpec {
+    name: String,
+    restart_policy: Option<String>,
+    ports: Option<Vec<ContainerPort>>,
+}
+
+/// What is needed of a container's port.
+#[derive(Clone, Debug, Deserialize)]
+struct ContainerPort {
+    name: Option<String>,
+    #[serde(rename = "containerPort")]
+    number: i64,
+    protocol: Option<String>,
+}
+
+impl Watched for Pods {
+    type Spec = PodSpec;
+    type Status = IgnoredAny;
+    type Key = Key;
+    type Value = Pod;
+
+    fn resource() -> ApiResource {
+        resource("", "v1", "Pod", "pods")
+    }
+
+    /// The API server itself says "deleted" of a pod that stops running.
+    fn fields() -> Option<&'static str> {
+        Some("status.phase=Running")
+    }
+
+    fn key(metadata: &ObjectMeta) -> Key {
+        key(metadata)
+    }
+
+    fn value(raw: Raw<PodSpec>) -> Pod {
+        let PodSpec { containers, init_containers } = raw.spec.unwrap_or_default();
+        // The order in which EndpointSlices look a named port up: containers, then native sidecars.
+        let mut running = containers.unwrap_or_default();
+        running.extend(
+            init_containers
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|container| container.restart_policy.as_deref() == Some("Always")),
+        );
+        let has_proxy = running.iter().any(|container| container.name == PROXY);
+        let ambient = !has_proxy
+            && (has(raw.metadata.labels.as_ref(), AMBIENT[0])
+                || has(raw.metadata.annotations.as_ref(), AMBIENT[1]));
+        let mut ports = BTreeMap::new();
+        for port in running.into_iter().flat_map(|container| container.ports.unwrap_or_default()) {
+            let ContainerPort { name, number, protocol } = port;
+            if let (Some(name), Ok(number), true) =
+                (name, u16::try_from(number), is_tcp(protocol.as_deref()))
+            {
+                ports.entry(name).or_insert(number);
+            }
+        }
+        Pod { labels: raw.metadata.labels.unwrap_or_default(), ports, has_proxy, ambient }
+    }
+
+    fn event(delta: Delta<Key, Pod>) -> Event {
+        Event::Surroundings(Change::Pod(delta))
+    }
+}
+
+impl Watched for Gateways {
+    // Whoever put the kind in may have put another schema in: what does not fit is left out, and the watch goes on.
+    type Spec = Value;
+    type Status = IgnoredAny;
+    type Key = Key;
+    type Value = Gateway;
+
+    fn resource() -> ApiResource {
+        resource("gateway.networking.k8s.io", "v1", "Gateway", "gateways")
+    }
+
+    fn key(metadata: &ObjectMeta) -> Key {
+        key(metadata)
+    }
+
+    fn value(raw: Raw<Value>) -> Gateway {
+        let spec = raw.spec.unwrap_or_default();
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let listeners = spec.get("listeners").and_then(Value::as_array).into_iter().flatten();
+        let listeners = listeners.filter_map(|listener| {
+            let port = listener.get("port").and_then(Value::as_u64)?;
+            Some((text(listener.get("name"))?, u16::try_from(port).ok()?))
+        });
+        Gateway {
+            class: text(spec.get("gatewayClassName")).unwrap_or_default(),
+            listeners: listeners.collect(),
+        }
+    }
+
+    fn event(delta: Delta<Key, Gateway>) -> Event {
+        Event::Surroundings(Change::Gateway(delta))
+    }
+}
+
+fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+}
+
+fn key(metadata: &ObjectMeta) -> Key {
+    Key {
+        namespace: metadata.namespace.clone().unwrap_or_default(),
+        name: metadata.name.clone().unwrap_or_default(),
+    }
+}
+
+fn written(raw: Raw<Value, Value>) -> Written {
+    let Raw { metadata, spec, status } = raw;
+    Written {
+        uid: metadata.uid.unwrap_or_default(),
+        generation: metadata.generation.unwrap_or_default(),
+        spec: Arc::new(spec.unwrap_or_default()),
+        status: Arc::new(status.unwrap_or_default()),
+    }
+}
+
+fn port(spec: PortSpec) -> Option<ServicePort> {
+    let PortSpec { name, port, target_port, protocol } = spec;
+    let port = u16::try_from(port).ok()?;
+    let target = match target_port {
+        None | Some(IntOrString::Int(0)) => TargetPort::Number(port),
+        Some(IntOrString::Int(number)) => TargetPort::Number(u16::try_from(number).ok()?),
+        Some(IntOrString::String(name)) => TargetPort::Name(name),
+    };
+    is_tcp(protocol.as_deref()).then_some(ServicePort { name, port, target })
+}
+
+/// Absent, the protocol is TCP. No filter of a proxy sees requests over any other.
+fn is_tcp(protocol: Option<&str>) -> bool {
+    protocol.is_none_or(|protocol| protocol == "TCP")
+}
+
+fn has(labels: Option<&Labels>, (name, value): (&str, &str)) -> bool {
+    labels.and_then(|labels| labels.get(name)).is_some_and(|found| found == value)
+}
+
+#[cfg(test)]
+mod tests;

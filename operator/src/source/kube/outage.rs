@@ -1,0 +1,67 @@
+//! Outage: a row of errors of one watch, each of which is worth a log line once.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// An outage is over when nothing failed for so long; a watch without events gives no other sign. Longer than any pause between two
+/// attempts.
+const QUIET: Duration = Duration::from_secs(90);
+/// Most different sentences of one outage. Some name a port that is another one each time.
+const MAX_SENTENCES: usize = 8;
+
+/// What has been said of an outage.
+#[derive(Debug, Default)]
+pub(super) struct Outage {
+    sentences: BTreeSet<String>,
+    last: Option<Instant>,
+}
+
+// === impl Outage ===
+
+impl Outage {
+    /// Takes in an error; `true`: it has not been said yet.
+    pub(super) fn on(&mut self, sentence: &str, now: Instant) -> bool {
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) > QUIET) {
+            self.sentences.clear();
+        }
+        self.last = Some(now);
+        self.sentences.len() < MAX_SENTENCES && self.sentences.insert(sentence.to_owned())
+    }
+
+    /// Takes in that it works again; `true`: it did not before.
+    pub(super) fn over(&mut self) -> bool {
+        self.last = None;
+        !std::mem::take(&mut self.sentences).is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_said_once_in_an_outage_and_again_in_the_next() {
+        let (mut outage, start) = (Outage::default(), Instant::now());
+        let after = |seconds| start + Duration::from_secs(seconds);
+        for (why, sentence, seconds, want) in [
+            ("the first", "refused", 0, true),
+            ("the same", "refused", 1, false),
+            ("another one", "timed out", 2, true),
+            ("the first again, long after it began", "refused", 80, false),
+            ("within the quiet time of the one before", "timed out", 160, false),
+            ("after a quiet time", "refused", 300, true),
+        ] {
+            assert_eq!(outage.on(sentence, after(seconds)), want, "{why}");
+        }
+        assert!(outage.over());
+        assert!(!outage.over());
+        assert!(outage.on("refused", after(301)));
+    }
+
+    #[test]
+    fn an_outage_with_a_new_sentence_each_time_is_no_endless_log() {
+        let (mut outage, now) = (Outage::default(), Instant::now());
+        let said = (0..1000).filter(|port| outage.on(&format!("port {port}"), now)).count();
+        assert_eq!(said, MAX_SENTENCES);
+    }
+}
