@@ -9,7 +9,9 @@ use corsward_policy::decision::Headers;
 use corsward_policy::draft::CorsDraft;
 use corsward_policy::validate::NoJudge;
 use corsward_policy::wire::{self, Envelope, OnInvalid};
-use corsward_policy::{Compiled, Draft, PolicyId, compile, validate};
+use corsward_policy::{
+    Compiled, Draft, Policy, PolicyId, Workload, compile, compile_for, validate,
+};
 
 use crate::host::{Host, LogLevel, MetricType};
 
@@ -29,6 +31,8 @@ struct Memory {
     filter_state: RefCell<BTreeMap<String, Vec<u8>>>,
     configuration: RefCell<Vec<u8>>,
     shared: RefCell<BTreeMap<String, Vec<u8>>>,
+    labels: RefCell<BTreeMap<String, Vec<u8>>>,
+    port: Cell<Option<u16>>,
     metrics: RefCell<Vec<(String, u64)>>,
     now: Cell<Duration>,
     log: RefCell<Vec<String>>,
@@ -61,6 +65,16 @@ impl Fake {
     pub(crate) fn configure(&self, bytes: &[u8]) -> usize {
         *self.0.configuration.borrow_mut() = bytes.to_vec();
         bytes.len()
+    }
+
+    /// The proxy's own labels.
+    pub(crate) fn label(&self, key: &str, value: &[u8]) {
+        self.0.labels.borrow_mut().insert(key.to_owned(), value.to_vec());
+    }
+
+    /// The port to which requests come.
+    pub(crate) fn port(&self, port: Option<u16>) {
+        self.0.port.set(port);
     }
 
     pub(crate) fn clock(&self, now: Duration) {
@@ -148,6 +162,16 @@ impl Host for Fake {
         self.0.filter_state.borrow_mut().insert(key.to_owned(), value.to_vec());
     }
 
+    fn destination_port(&self) -> Option<u16> {
+        self.called("property", "destination.port");
+        self.0.port.get()
+    }
+
+    fn own_label(&self, key: &str) -> Option<Vec<u8>> {
+        self.called("label", key);
+        self.0.labels.borrow().get(key).cloned()
+    }
+
     fn root_id(&self) -> Option<Vec<u8>> {
         Some(b"corsward".to_vec())
     }
@@ -224,18 +248,38 @@ pub(crate) fn draft(namespace: &str, name: &str) -> Draft {
 /// The policies as a filter runs them.
 #[track_caller]
 pub(crate) fn compiled(drafts: &[Draft]) -> Compiled {
-    let policies = drafts.iter().map(|draft| {
-        let validated = validate(draft, &NoJudge);
-        validated.policy.unwrap_or_else(|| panic!("{:?}", validated.findings))
-    });
-    let policies: Vec<_> = policies.collect();
+    let policies: Vec<_> = drafts.iter().map(policy).collect();
     compile(&policies.iter().collect::<Vec<_>>())
+}
+
+/// The policies as a publisher narrows them.
+#[track_caller]
+pub(crate) fn compiled_for(drafts: &[(Draft, Vec<Workload>)]) -> Compiled {
+    let policies = drafts.iter().map(|(draft, workloads)| (policy(draft), workloads));
+    let policies: Vec<_> = policies.collect();
+    compile_for(&policies.iter().map(|(policy, of)| (policy, &of[..])).collect::<Vec<_>>())
+}
+
+/// Proxies that have this label, and perhaps only one port of theirs.
+pub(crate) fn workload(key: &str, value: &str, port: Option<u16>) -> Workload {
+    Workload { labels: BTreeMap::from([(key.to_owned(), value.to_owned())]), port }
+}
+
+#[track_caller]
+fn policy(draft: &Draft) -> Policy {
+    let validated = validate(draft, &NoJudge);
+    validated.policy.unwrap_or_else(|| panic!("{:?}", validated.findings))
 }
 
 /// Plugin configuration that carries the policies.
 #[track_caller]
 pub(crate) fn envelope(drafts: &[Draft], on_invalid: OnInvalid) -> Vec<u8> {
-    let compiled = wire::encode(&compiled(drafts));
+    envelope_of(&compiled(drafts), on_invalid)
+}
+
+/// Plugin configuration that carries what was compiled.
+pub(crate) fn envelope_of(compiled: &Compiled, on_invalid: OnInvalid) -> Vec<u8> {
+    let compiled = wire::encode(compiled);
     let digest = format!("sha256:{:064x}", compiled.len());
     Envelope { digest, on_invalid, compiled }.encode().into_bytes()
 }

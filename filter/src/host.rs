@@ -24,6 +24,10 @@ pub(crate) trait Host {
     fn local_reply(&self, status: u16, headers: &Headers<'_>);
     /// Leaves a value for access logs: `%FILTER_STATE(wasm.<key>:PLAIN)%`.
     fn set_filter_state(&self, key: &str, value: &[u8]);
+    /// The port to which the request came: after a redirection to a sidecar, the one that it was sent to before.
+    fn destination_port(&self) -> Option<u16>;
+    /// The value of one of the labels with which the proxy was started.
+    fn own_label(&self, key: &str) -> Option<Vec<u8>>;
     /// The root id under which the proxy runs this plugin.
     fn root_id(&self) -> Option<Vec<u8>>;
     /// The plugin's configuration, `size` bytes long.
@@ -99,6 +103,17 @@ mod proxy {
 
         fn set_filter_state(&self, key: &str, value: &[u8]) {
             let _ = hostcalls::set_property(vec![key], Some(value));
+        }
+
+        fn destination_port(&self) -> Option<u16> {
+            let port = hostcalls::get_property(vec!["destination", "port"]).ok().flatten()?;
+            let port = i64::from_le_bytes(port.try_into().ok()?);
+            u16::try_from(port).ok()
+        }
+
+        fn own_label(&self, key: &str) -> Option<Vec<u8>> {
+            let path = vec!["xds", "node", "metadata", "LABELS", key];
+            hostcalls::get_property(path).ok().flatten()
         }
 
         fn root_id(&self) -> Option<Vec<u8>> {

@@ -107,6 +107,10 @@ impl<H: Host> Request for ProxyRequest<'_, H> {
             _ => self.host.request_header(name).map(Cow::Owned),
         }
     }
+
+    fn destination_port(&self) -> Option<u16> {
+        self.host.destination_port()
+    }
 }
 
 // === impl ProxyResponse ===
@@ -491,6 +495,34 @@ mod tests {
             proxy.request(&[(":authority", b"other.example"), (":path", b"/")]);
             let want: Vec<_> = want.iter().map(|name| format!("get {name}")).collect();
             assert_eq!(proxy.fake.calls(), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn the_port_is_looked_up_where_a_policy_is_narrowed_to_one() {
+        let workload = |port| fake::workload("app", "api", Some(port));
+        let compiled = fake::compiled_for(&[(draft(), vec![workload(8080), workload(8443)])]);
+        for (why, has_label, port, want) in [
+            ("one of its ports", true, Some(8443), Some("https://a.example")),
+            ("another port", true, Some(80), None),
+            ("a port that nobody knows", true, None, None),
+            ("another proxy", false, Some(8080), None),
+        ] {
+            let compiled = Rc::new(compiled.for_proxy(&mut |_, _| has_label));
+            let worker = Rc::new(Worker::default());
+            let fake = Fake::default();
+            let mut http = Http::new(fake.clone(), worker, compiled);
+            fake.request(&[A]);
+            fake.port(port);
+            http.on_http_request_headers(1, true);
+            let asked = fake.calls().contains(&"property destination.port".to_owned());
+            assert_eq!(asked, has_label, "{why}");
+            fake.response(&[]);
+            http.on_http_response_headers(0, true);
+            let lines = fake.response_lines();
+            let allowed = lines.iter().find(|(name, _)| name == "access-control-allow-origin");
+            let allowed = allowed.map(|(_, value)| value.as_slice());
+            assert_eq!(allowed, want.map(str::as_bytes), "{why}");
         }
     }
 

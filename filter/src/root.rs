@@ -29,7 +29,7 @@ impl<H: Host> Root<H> {
 
     /// Reads `bytes`; `false` asks the proxy to refuse them.
     fn configure(&mut self, bytes: &[u8]) -> bool {
-        match config::read(bytes) {
+        match self.read(bytes) {
             Ok(configuration) => {
                 let Configuration { compiled, digest } = configuration;
                 // Each worker does this, and the machine in which Envoy tries the configuration: the same bytes.
@@ -44,6 +44,18 @@ impl<H: Host> Root<H> {
             }
             Err(unusable) => self.refuse(&unusable),
         }
+    }
+
+    /// Reads a configuration, and keeps of it what is for this proxy.
+    fn read(&self, bytes: &[u8]) -> Result<Configuration, Unusable> {
+        let mut configuration = config::read(bytes)?;
+        if configuration.compiled.needs_labels() {
+            let has_label = &mut |key: &str, value: &str| {
+                self.host.own_label(key).is_some_and(|own| own == value.as_bytes())
+            };
+            configuration.compiled = configuration.compiled.for_proxy(has_label);
+        }
+        Ok(configuration)
     }
 
     /// Refuses a configuration in the way its publisher asked for.
@@ -63,7 +75,7 @@ impl<H: Host> Root<H> {
     /// Puts the last good configuration of this plugin into force, if there was one in this process.
     fn restore(&mut self) -> bool {
         let bytes = self.host.shared(&self.last_good_key());
-        let Some(Ok(configuration)) = bytes.map(|bytes| config::read(&bytes)) else { return false };
+        let Some(Ok(configuration)) = bytes.map(|bytes| self.read(&bytes)) else { return false };
         let Configuration { compiled, digest } = configuration;
         self.worker.metrics.restored(&self.host, config::gauge_of(&digest));
         self.compiled = Rc::new(compiled);
@@ -186,6 +198,62 @@ mod tests {
         assert_eq!(policies(&root), [""; 0]);
         assert!(root.configure(KEEP));
         assert_eq!(policies(&root), [""; 0], "the last good one enforces nothing");
+    }
+
+    fn labels_asked(fake: &Fake) -> Vec<String> {
+        fake.calls().into_iter().filter(|call| call.starts_with("label ")).collect()
+    }
+
+    /// `api` for the proxies with `app: api`, and `all` for all.
+    fn narrowed() -> Vec<u8> {
+        let compiled = fake::compiled_for(&[
+            (fake::draft("shop", "all"), Vec::new()),
+            (fake::draft("shop", "api"), vec![fake::workload("app", "api", None)]),
+        ]);
+        fake::envelope_of(&compiled, OnInvalid::Keep)
+    }
+
+    #[test]
+    fn a_policy_is_for_the_proxies_that_have_its_labels() {
+        for (why, label, want) in [
+            ("its label", Some(("app", &b"api"[..])), &["shop/all", "shop/api"][..]),
+            ("another value", Some(("app", b"web")), &["shop/all"]),
+            ("bytes that are no text", Some(("app", b"\xff")), &["shop/all"]),
+            ("another key", Some(("tier", b"api")), &["shop/all"]),
+            ("no labels", None, &["shop/all"]),
+        ] {
+            let fake = Fake::default();
+            if let Some((key, value)) = label {
+                fake.label(key, value);
+            }
+            let mut root = root(&fake);
+            assert!(root.configure(&narrowed()), "{why}");
+            assert_eq!(policies(&root), want, "{why}");
+            assert_eq!(labels_asked(&fake), ["label app"], "{why}");
+            let counted = fake.metric("corsward.policy.shop.api.verdict.allowed").is_some();
+            assert_eq!(
+                counted,
+                want.len() == 2,
+                "{why}: what is not for this proxy is not counted"
+            );
+        }
+    }
+
+    #[test]
+    fn the_last_good_one_is_for_this_proxy_as_well() {
+        let fake = Fake::default();
+        let mut root = root(&fake);
+        assert!(root.configure(&narrowed()));
+        fake.label("app", b"api");
+        assert!(root.configure(b"{"));
+        assert_eq!(policies(&root), ["shop/all", "shop/api"]);
+    }
+
+    #[test]
+    fn labels_are_looked_at_only_where_a_policy_is_narrowed() {
+        let fake = Fake::default();
+        assert!(root(&fake).configure(&good("api")));
+        assert_eq!(labels_asked(&fake), [""; 0]);
     }
 
     #[test]

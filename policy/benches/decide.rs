@@ -32,6 +32,10 @@ impl Request for Lines {
         let line = self.0.iter().find(|(name, _)| *name == field);
         line.map(|(_, value)| Cow::Borrowed(value.as_bytes()))
     }
+
+    fn destination_port(&self) -> Option<u16> {
+        None
+    }
 }
 
 fn main() {

@@ -160,6 +160,10 @@ impl Request for Any {
         };
         value.map(Cow::Borrowed)
     }
+
+    fn destination_port(&self) -> Option<u16> {
+        Some(PORT)
+    }
 }
 
 impl Response for Any {
@@ -183,6 +187,9 @@ const REQUEST_FIELDS: [&str; 10] = [
 
 const RESPONSE_FIELDS: [&str; 4] =
     ["vary", "access-control-allow-origin", "access-control-allow-methods", ":status"];
+
+/// The port that all requests come to.
+const PORT: u16 = 8080;
 
 /// How many hosts [`every_kind`] covers.
 const HOSTS: usize = 12;

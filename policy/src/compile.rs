@@ -6,18 +6,34 @@ use crate::compiled::{Block, Compiled, CompiledCors, CompiledPolicy, Head};
 use crate::draft::Mode;
 use crate::policy::{Cors, Policy, Rule};
 use crate::scope::HostPattern;
+use crate::workload::{Narrowing, Workload};
 
-/// Compiles the policies of one proxy. Their order does not matter; `Off` policies are left out.
+/// Compiles policies that are for every request of every proxy that gets them. Their order does not matter; `Off` policies
+/// are left out.
 #[must_use]
 pub fn compile(policies: &[&Policy]) -> Compiled {
-    let mut in_force: Vec<&Policy> =
-        policies.iter().copied().filter(|policy| policy.mode != Mode::Off).collect();
-    // GEP-713: the older policy is established; then the name decides.
-    in_force.sort_by_key(|policy| (policy.created.unwrap_or(i64::MAX), &policy.id));
-    Compiled::new(in_force.into_iter().map(compile_policy).collect())
+    compile_for(&policies.iter().map(|policy| (*policy, &[][..])).collect::<Vec<_>>())
 }
 
-fn compile_policy(policy: &Policy) -> CompiledPolicy {
+/// Compiles policies each of which is only for the proxies that are one of its workloads, and only for that workload's port
+/// where it has one; a policy without workloads is for all.
+#[must_use]
+pub fn compile_for(policies: &[(&Policy, &[Workload])]) -> Compiled {
+    let mut in_force = policies.to_vec();
+    in_force.retain(|(policy, _)| policy.mode != Mode::Off);
+    // GEP-713: the older policy is established; then the name decides.
+    in_force.sort_by_key(|(policy, _)| (policy.created.unwrap_or(i64::MAX), &policy.id));
+    let compile = |(policy, workloads)| compile_policy(policy, narrowings(workloads));
+    Compiled::new(in_force.into_iter().map(compile).collect())
+}
+
+/// None at all where one of them says nothing: then the others add nothing.
+fn narrowings(workloads: &[Workload]) -> Vec<Narrowing> {
+    let narrowings = sorted(workloads.iter().map(Narrowing::of));
+    if narrowings.iter().any(Narrowing::is_everything) { Vec::new() } else { narrowings }
+}
+
+fn compile_policy(policy: &Policy, workloads: Vec<Narrowing>) -> CompiledPolicy {
     let Policy {
         id,
         hostnames,
@@ -61,7 +77,8 @@ fn compile_policy(policy: &Policy) -> CompiledPolicy {
             sorted(trusted.iter().cloned()),
         ))
     });
-    CompiledPolicy { blocks: everything.chain(narrower).map(Arc::new).collect(), head }
+    let blocks = everything.chain(narrower).map(Arc::new).collect();
+    CompiledPolicy { head, blocks, workloads }
 }
 
 fn compile_cors(cors: &Cors) -> CompiledCors {

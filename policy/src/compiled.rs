@@ -13,12 +13,22 @@ use crate::pattern::OriginPattern;
 use crate::policy::Cors;
 use crate::scope::{HostPattern, PathMatch};
 use crate::table::Table;
+use crate::workload::Narrowing;
 
 /// Every policy of one proxy, with the tables that find the one for a request.
 #[derive(Clone, Debug, Default)]
 pub struct Compiled {
     // INVARIANT: in order of precedence; the tables are built from it.
     policies: Vec<CompiledPolicy>,
+    /// For requests to every port but those of `ports`.
+    elsewhere: Tables,
+    // INVARIANT: sorted, each port once.
+    ports: Vec<(u16, Tables)>,
+}
+
+/// What is asked about one request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tables {
     pub(crate) active: Table,
     pub(crate) rehearsed: Table,
 }
@@ -29,6 +39,9 @@ pub struct CompiledPolicy {
     pub(crate) head: Arc<Head>,
     /// In order of their paths; the one for everything in scope first.
     pub(crate) blocks: Vec<Arc<Block>>,
+    /// Which proxies, and which port of theirs, it is for, any of these; empty: every request of every proxy.
+    // INVARIANT: sorted, unique.
+    pub(crate) workloads: Vec<Narrowing>,
 }
 
 /// What all blocks of a policy share.
@@ -83,11 +96,15 @@ pub(crate) struct NameSet {
 // === impl Compiled ===
 
 impl Compiled {
-    /// Builds the tables for policies in order of precedence.
+    /// Builds the tables for policies in order of precedence, as for a proxy without labels.
     pub(crate) fn new(policies: Vec<CompiledPolicy>) -> Self {
-        let table = |dry_run| Table::new(policies.iter().filter(|p| p.head.dry_run == dry_run));
-        let (active, rehearsed) = (table(false), table(true));
-        Self { policies, active, rehearsed }
+        let mut ports: Vec<(u16, Tables)> = Vec::new();
+        for port in policies.iter().flat_map(CompiledPolicy::ports) {
+            if let Err(place) = ports.binary_search_by_key(&port, |(known, _)| *known) {
+                ports.insert(place, (port, Tables::new(&policies, Some(port))));
+            }
+        }
+        Self { elsewhere: Tables::new(&policies, None), ports, policies }
     }
 
     /// The policies, in order of precedence.
@@ -99,16 +116,54 @@ impl Compiled {
         &self.policies
     }
 
+    /// Is a policy only for proxies with certain labels? Until [`Compiled::for_proxy`] is asked, such a policy is for nobody.
+    #[must_use]
+    pub fn needs_labels(&self) -> bool {
+        let mut narrowings = self.policies.iter().flat_map(|policy| &policy.workloads);
+        narrowings.any(|narrowing| !narrowing.labels().is_empty())
+    }
+
+    /// What is left for one proxy, about which `has_label` knows whether it has a label of this key and value.
+    #[must_use]
+    pub fn for_proxy(&self, has_label: &mut dyn FnMut(&str, &str) -> bool) -> Self {
+        let policies = self.policies.iter().filter_map(|policy| policy.for_proxy(has_label));
+        Self::new(policies.collect())
+    }
+
+    /// The tables for a request; `port` is asked only where it matters.
+    pub(crate) fn tables(&self, port: impl FnOnce() -> Option<u16>) -> &Tables {
+        if self.ports.is_empty() {
+            return &self.elsewhere;
+        }
+        let place = port()
+            .and_then(|port| self.ports.binary_search_by_key(&port, |(known, _)| *known).ok());
+        place.and_then(|place| self.ports.get(place)).map_or(&self.elsewhere, |(_, tables)| tables)
+    }
+
     /// The active policies that win nowhere, each with one that wins in its place.
     #[must_use]
     pub fn overridden(&self) -> Vec<(PolicyId, PolicyId)> {
         let active = self.policies.iter().filter(|policy| !policy.head.dry_run);
         active
             .filter_map(|policy| {
-                let winner = self.active.winner_everywhere_over(policy)?;
+                let winner = self.winner_everywhere_over(policy)?;
                 Some((policy.head.id.clone(), winner.clone()))
             })
             .collect()
+    }
+
+    /// The policy that wins over `policy` on every port that it is for, if there is such a one.
+    fn winner_everywhere_over(&self, policy: &CompiledPolicy) -> Option<&PolicyId> {
+        let mut winner = None;
+        if policy.is_for(None) {
+            winner = Some(self.elsewhere.active.winner_everywhere_over(policy)?);
+        }
+        for (port, tables) in &self.ports {
+            if policy.is_for(Some(*port)) {
+                winner = Some(tables.active.winner_everywhere_over(policy)?);
+            }
+        }
+        winner
     }
 }
 
@@ -120,6 +175,55 @@ impl PartialEq for Compiled {
 }
 
 impl Eq for Compiled {}
+
+// === impl Tables ===
+
+impl Tables {
+    /// Of those policies that are for requests to this port; `None`: to a port that no policy names.
+    fn new(policies: &[CompiledPolicy], port: Option<u16>) -> Self {
+        let table = |dry_run| {
+            let policies = policies.iter().filter(|policy| policy.head.dry_run == dry_run);
+            Table::new(policies.filter(|policy| policy.is_for(port)))
+        };
+        Self { active: table(false), rehearsed: table(true) }
+    }
+}
+
+// === impl CompiledPolicy ===
+
+impl CompiledPolicy {
+    /// Is it for requests to this port, in a proxy without labels?
+    fn is_for(&self, port: Option<u16>) -> bool {
+        self.workloads.is_empty() || self.ports().any(|known| Some(known) == port)
+    }
+
+    /// The ports that it is narrowed to in a proxy without labels.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = u16> {
+        let unlabelled = self.workloads.iter().filter(|workload| workload.labels().is_empty());
+        unlabelled.filter_map(Narrowing::port)
+    }
+
+    /// The policy as it is for a proxy with these labels; `None`: it is not.
+    fn for_proxy(&self, has_label: &mut dyn FnMut(&str, &str) -> bool) -> Option<Self> {
+        let mut here: Vec<Narrowing> = Vec::new();
+        for workload in &self.workloads {
+            if workload.labels().iter().all(|(key, value)| has_label(key, value)) {
+                let narrowing = Narrowing::to_port(workload.port());
+                if let Err(place) = here.binary_search(&narrowing) {
+                    here.insert(place, narrowing);
+                }
+            }
+        }
+        if here.is_empty() && !self.workloads.is_empty() {
+            return None;
+        }
+        // One that names no port leaves nothing for the others to add.
+        let every_port = here.iter().any(Narrowing::is_everything);
+        let workloads = if every_port { Vec::new() } else { here };
+        let Self { head, blocks, workloads: _ } = self;
+        Some(Self { head: Arc::clone(head), blocks: blocks.clone(), workloads })
+    }
+}
 
 // === impl Block ===
 

@@ -7,7 +7,7 @@ mod inquiry;
 mod preflight;
 mod same_origin;
 
-use crate::compiled::{Block, Compiled, CompiledCors};
+use crate::compiled::{Block, Compiled, CompiledCors, Tables};
 use crate::decide::inquiry::{CorsRequest, Inquiry};
 use crate::decision::{
     Action, Decision, Diagnosis, Outcome, Refusal, Rehearsal, RequestKind, Requested, ResponsePlan,
@@ -21,8 +21,9 @@ use crate::table::Selection;
 #[must_use]
 pub fn decide<'c>(compiled: &'c Compiled, request: &impl Request) -> Decision<'c> {
     let inquiry = Inquiry::new(request);
-    let active = inquiry.select(&compiled.active);
-    let rehearsed = inquiry.select(&compiled.rehearsed);
+    let Tables { active, rehearsed } = compiled.tables(|| request.destination_port());
+    let active = inquiry.select(active);
+    let rehearsed = inquiry.select(rehearsed);
     let rehearsal = rehearsed.and_then(|selection| rehearse(&selection, &inquiry));
     let Some(selection) = active else {
         return Decision { action: Action::Passthrough, verdict: None, rehearsal };

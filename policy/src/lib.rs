@@ -29,8 +29,9 @@ mod table;
 mod trie;
 pub mod validate;
 pub mod wire;
+pub mod workload;
 
-pub use compile::compile;
+pub use compile::{compile, compile_for};
 pub use compiled::Compiled;
 pub use decide::decide;
 pub use decision::{Action, Agreement, Decision, Outcome, Refusal, RequestKind, Verdict};
@@ -39,3 +40,4 @@ pub use finding::{Finding, Severity};
 pub use policy::Policy;
 pub use request::{Request, RequestField, Response};
 pub use validate::{Judge, Validated, validate};
+pub use workload::Workload;

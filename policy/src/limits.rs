@@ -32,6 +32,17 @@ pub const MAX_REGEX_LEN: usize = 1024;
 pub const MAX_REGEX_SIZE: usize = 16 * 1024;
 /// Longest path of a rule.
 pub const MAX_RULE_PATH_LEN: usize = 1024;
+/// Most workloads that one policy is narrowed to: more than targets may be named in one policy.
+pub const MAX_WORKLOADS: usize = 256;
+/// Most labels that one workload is known by.
+pub const MAX_WORKLOAD_LABELS: usize = 64;
+/// Longest key of a label (Kubernetes: a DNS subdomain, `/`, a name of 63 characters).
+pub const MAX_LABEL_KEY_LEN: usize = MAX_HOST_LEN + "/".len() + MAX_LABEL_VALUE_LEN;
+/// Longest value of a label (Kubernetes).
+pub const MAX_LABEL_VALUE_LEN: usize = 63;
+/// Most places in the tables of one proxy: each policy takes one for each of its hosts, times its blocks, in each table it
+/// is in. There is one table for each port that policies are narrowed to, and one for all others.
+pub const MAX_PLACES_PER_PROXY: usize = 131_072;
 /// Longest compiled configuration a filter reads: four times what a publisher may write.
 pub const MAX_WIRE_LEN: usize = 4 * 1024 * 1024;
 

@@ -35,6 +35,9 @@ pub enum RequestField {
 pub trait Request {
     /// The field's combined value (RFC 9110 section 5.3), or `None` where the request does not have it.
     fn field(&self, field: RequestField) -> Option<Cow<'_, [u8]>>;
+
+    /// The port to which the request came, where that is known. It is asked for only where a policy is narrowed to one.
+    fn destination_port(&self) -> Option<u16>;
 }
 
 /// A response as the decision sees it, before it leaves the proxy.

@@ -1,6 +1,6 @@
 //! The small grammar that every header shares (RFC 9110 section 5.6).
 
-use crate::limits::MAX_HOST_LEN;
+use crate::limits::{MAX_HOST_LEN, MAX_LABEL_KEY_LEN, MAX_LABEL_VALUE_LEN};
 
 /// Is `byte` a `tchar`?
 #[must_use]
@@ -36,6 +36,23 @@ pub fn trim_ows(bytes: &[u8]) -> &[u8] {
 pub fn is_object_name(name: &str) -> bool {
     let is_name_byte = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
     name.len() <= MAX_HOST_LEN && name.bytes().all(is_name_byte)
+}
+
+/// Has `key` the characters of a label's key in Kubernetes, and no more of them than that may have?
+#[must_use]
+pub fn is_label_key(key: &str) -> bool {
+    let is_key_byte = |byte| byte == b'/' || is_label_byte(byte);
+    !key.is_empty() && key.len() <= MAX_LABEL_KEY_LEN && key.bytes().all(is_key_byte)
+}
+
+/// Has `value` the characters of a label's value in Kubernetes, and no more of them than that may have?
+#[must_use]
+pub fn is_label_value(value: &str) -> bool {
+    value.len() <= MAX_LABEL_VALUE_LEN && value.bytes().all(is_label_byte)
+}
+
+const fn is_label_byte(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.')
 }
 
 /// The value of a hexadecimal digit.

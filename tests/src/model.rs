@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use corsward_policy::decision::{Headers, LocalReply, Rehearsal, Verdict};
+use corsward_policy::scope::split_authority;
 use corsward_policy::{Action, Agreement, Compiled, Request, RequestField, Response};
 
 use crate::answer::{Answer, Explanation};
@@ -64,6 +65,12 @@ impl Request for Asked<'_> {
             }
             _ => request.get(field.name()).map(Cow::Owned),
         }
+    }
+
+    /// As behind an authority with a port: cases come to a proxy that takes no traffic for other ports.
+    fn destination_port(&self) -> Option<u16> {
+        let (_, port) = split_authority(self.0.authority.as_bytes());
+        port.and_then(|port| std::str::from_utf8(port).ok()?.parse().ok())
     }
 }
 

@@ -9,7 +9,7 @@ use corsward_tests::stand::{cross_origin, preflight, request};
 use corsward_tests::{case, model, policies, suite};
 
 /// Files that proxies in production hold, with their digests: a file that must change is a new version of the wire.
-const VERSION_1: [(&str, &str); 5] = [
+const VERSION_1: [(&str, &str); 6] = [
     ("every-field.json", "sha256:b4128ceb7a3a35a5d3e332516cd59e759c5439524a97fcdf58d5fd62ef26099c"),
     (
         "every-origin.json",
@@ -18,6 +18,7 @@ const VERSION_1: [(&str, &str); 5] = [
     ("modes.json", "sha256:7a56fee6bae9723d34f75731b1299960114b326debf971cc2638556681bf0222"),
     ("nothing.json", "sha256:cd59036f92de48974d69907bc470ba06f9a27cbf83dea3582fc895678fca4164"),
     ("smallest.json", "sha256:548ca184d20f1daaae76313a8f4ed216b0aea7777e0335f53fe0450484bb2f47"),
+    ("workloads.json", "sha256:37ef77b636acc2008e35b3510b2f4e22b952001cfd8c4479c571f97930eef7d7"),
 ];
 
 #[test]
@@ -128,6 +129,36 @@ fn version_1_still_means_what_it_meant() {
     ] {
         let compiled = wire::decode(&read(file)).unwrap();
         assert_eq!(told(&compiled, request), want, "{file}: {what}");
+    }
+}
+
+#[test]
+fn version_1_still_means_the_same_proxies_and_ports() {
+    let compiled = wire::decode(&read("workloads.json")).unwrap();
+    for (what, labels, authority, origin, want) in [
+        ("a label", &[("app", "api")][..], "a.test", "api", "200 https://api.example"),
+        ("no label", &[], "a.test", "api", "200 -"),
+        (
+            "two labels and a port",
+            &[("app.kubernetes.io/name", "api"), ("tier", "")],
+            "a.test:8080",
+            "api",
+            "200 https://api.example",
+        ),
+        (
+            "two labels and another port",
+            &[("app.kubernetes.io/name", "api"), ("tier", "")],
+            "a.test:8081",
+            "api",
+            "200 -",
+        ),
+        ("one of two labels", &[("tier", "")], "a.test:8080", "api", "200 -"),
+        ("a port alone", &[], "a.test:9000", "admin", "200 https://admin.example"),
+        ("everything else", &[], "a.test:8080", "shop", "200 https://shop.example"),
+    ] {
+        let here = compiled.for_proxy(&mut |key, value| labels.contains(&(key, value)));
+        let request = cross_origin(authority, &format!("https://{origin}.example"));
+        assert_eq!(told(&here, request), want, "{what}");
     }
 }
 

@@ -80,6 +80,11 @@ impl<'d> Object<'d> {
         }
     }
 
+    /// All fields, whatever their names.
+    pub(super) fn into_fields(self) -> Vec<(Cow<'d, str>, Json<'d>)> {
+        self.0
+    }
+
     /// Nothing may be left: an older reader must not overlook what a newer writer meant.
     pub(super) fn finish(self) -> Result<(), DecodeError> {
         match self.0.first() {

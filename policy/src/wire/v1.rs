@@ -2,6 +2,7 @@
 //!
 //! Lists are read in the order in which they were written: sorting them is the writer's work.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -11,15 +12,18 @@ use crate::draft::{
     Closeness, Diagnostics, DisallowedRequests, OnFailure, PathType, PolicyId, UpstreamCorsHeaders,
 };
 use crate::header_name::HeaderName;
-use crate::limits::{MAX_REGEXES, MAX_REGEXES_PER_PROXY};
+use crate::limits::{
+    MAX_PLACES_PER_PROXY, MAX_REGEXES, MAX_REGEXES_PER_PROXY, MAX_WORKLOAD_LABELS, MAX_WORKLOADS,
+};
 use crate::method::Method;
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Names};
 use crate::regex::OriginRegex;
 use crate::scope::{HostPattern, PathMatch};
-use crate::syntax::is_object_name;
+use crate::syntax::{is_label_key, is_label_value, is_object_name};
 use crate::wire::DecodeError;
 use crate::wire::json::Object;
+use crate::workload::Narrowing;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,7 +52,22 @@ struct PolicyV1 {
     keep_upstream: bool,
     #[serde(skip_serializing_if = "is_default")]
     diagnostics: bool,
+    /// Absent: every request of every proxy.
+    #[serde(skip_serializing_if = "is_default")]
+    workloads: Vec<WorkloadV1>,
     blocks: Vec<BlockV1>,
+}
+
+/// At least one of both is there.
+#[derive(PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WorkloadV1 {
+    /// Absent: every proxy.
+    #[serde(skip_serializing_if = "is_default")]
+    labels: BTreeMap<String, String>,
+    /// Absent: every port.
+    #[serde(skip_serializing_if = "is_default")]
+    port: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -144,6 +163,7 @@ impl PolicyV1 {
             success_status: (*success_status != 204).then_some(*success_status),
             keep_upstream: *upstream_cors_headers == UpstreamCorsHeaders::Keep,
             diagnostics: *diagnostics == Diagnostics::Header,
+            workloads: policy.workloads.iter().map(WorkloadV1::of).collect(),
             blocks: policy
                 .blocks
                 .iter()
@@ -151,6 +171,12 @@ impl PolicyV1 {
                 .map(|(at, block)| BlockV1::of(block, inherits(at, block)))
                 .collect(),
         }
+    }
+}
+
+impl WorkloadV1 {
+    fn of(narrowing: &Narrowing) -> Self {
+        Self { labels: narrowing.labels().iter().cloned().collect(), port: narrowing.port() }
     }
 }
 
@@ -236,11 +262,34 @@ pub(super) fn read(mut document: Object<'_>) -> Result<Compiled, DecodeError> {
     if regexes > MAX_REGEXES_PER_PROXY {
         return Err(DecodeError::value("policies", "more regexes than one proxy may have"));
     }
+    if places(&policies) > MAX_PLACES_PER_PROXY {
+        return Err(DecodeError::value(
+            "policies",
+            "more hosts, rules and ports than one proxy may have",
+        ));
+    }
     Ok(Compiled::new(policies))
+}
+
+/// How many places the policies take in a proxy that has all their labels, so that all their ports matter.
+fn places(policies: &[CompiledPolicy]) -> usize {
+    let mut ports: Vec<u16> = Vec::new();
+    let mut places = 0_usize;
+    for policy in policies {
+        for port in policy.workloads.iter().filter_map(Narrowing::port) {
+            if let Err(place) = ports.binary_search(&port) {
+                ports.insert(place, port);
+            }
+        }
+        let blocks = policy.blocks.len();
+        places = places.saturating_add(blocks.saturating_mul(policy.head.hosts.len()));
+    }
+    places.saturating_mul(ports.len().saturating_add(1))
 }
 
 fn read_policy(mut policy: Object<'_>) -> Result<CompiledPolicy, DecodeError> {
     let head = Arc::new(read_head(&mut policy)?);
+    let workloads = read_workloads(&mut policy)?;
     let list = policy.list("blocks")?;
     policy.finish()?;
     let mut blocks: Vec<Arc<Block>> = Vec::with_capacity(list.len());
@@ -249,7 +298,44 @@ fn read_policy(mut policy: Object<'_>) -> Result<CompiledPolicy, DecodeError> {
         let block = block.into_object().and_then(|block| read_block(block, &head, first));
         blocks.push(Arc::new(block.map_err(|error| error.within("blocks", index))?));
     }
-    Ok(CompiledPolicy { head, blocks })
+    Ok(CompiledPolicy { head, blocks, workloads })
+}
+
+fn read_workloads(policy: &mut Object<'_>) -> Result<Vec<Narrowing>, DecodeError> {
+    let list = policy.list("workloads")?;
+    if list.len() > MAX_WORKLOADS {
+        return Err(DecodeError::value("workloads", "more than a policy may have"));
+    }
+    let mut workloads = Vec::with_capacity(list.len());
+    for (index, workload) in list.into_iter().enumerate() {
+        let workload = workload.into_object().and_then(read_workload);
+        workloads.push(workload.map_err(|error| error.within("workloads", index))?);
+    }
+    Ok(workloads)
+}
+
+fn read_workload(mut workload: Object<'_>) -> Result<Narrowing, DecodeError> {
+    let labels = workload.object("labels")?.unwrap_or_default().into_fields();
+    let port = workload.number("port")?;
+    workload.finish()?;
+    let valid = port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+    if port.is_some() && valid.is_none() {
+        return Err(DecodeError::value("port", "not a port"));
+    }
+    if labels.len() > MAX_WORKLOAD_LABELS {
+        return Err(DecodeError::value("labels", "more than a workload may have"));
+    }
+    let mut narrowing = Narrowing::to_port(valid);
+    for (key, value) in &labels {
+        let value = value.as_text()?;
+        if !is_label_key(key) || !is_label_value(value) || !narrowing.require(key, value) {
+            return Err(DecodeError::value("labels", "not labels of Kubernetes, each once"));
+        }
+    }
+    if narrowing.is_everything() {
+        return Err(DecodeError::value("", "neither `labels` nor a `port`"));
+    }
+    Ok(narrowing)
 }
 
 fn read_head(policy: &mut Object<'_>) -> Result<Head, DecodeError> {
