@@ -1,6 +1,7 @@
 //! `cargo xtask generate`: the committed files that a program writes.
 
 mod ancestors;
+mod chart;
 
 use std::fs;
 use std::process::Command;
@@ -38,21 +39,31 @@ pub fn run(args: &Args) -> Result<()> {
     let mut stale = Vec::new();
     for Generated { path, content } in FILES {
         let wanted = content().with_context(|| format!("cannot generate {path}"))?;
-        let file = paths::root().join(path);
-        if fs::read_to_string(&file).is_ok_and(|found| found == wanted) {
-            eprintln!("{path}: up to date");
-        } else if args.check {
-            stale.push(path);
-        } else {
-            fs::write(&file, wanted).with_context(|| format!("cannot write {path}"))?;
-            eprintln!("{path}: written");
-        }
+        put(path, &wanted, args.check, &mut stale)?;
+    }
+    // The chart's copies come last: they are made of what was written above.
+    for (path, wanted) in chart::files().context("cannot generate the chart's files")? {
+        put(&path, &wanted, args.check, &mut stale)?;
     }
     if !stale.is_empty() {
         bail!(
             "out of date: {}; run `cargo xtask generate` and commit the change",
             stale.join(", ")
         );
+    }
+    Ok(())
+}
+
+/// Writes a file, or with `check` notes that it is out of date.
+fn put(path: &str, wanted: &str, check: bool, stale: &mut Vec<String>) -> Result<()> {
+    let file = paths::root().join(path);
+    if fs::read_to_string(&file).is_ok_and(|found| found == wanted) {
+        eprintln!("{path}: up to date");
+    } else if check {
+        stale.push(path.to_owned());
+    } else {
+        fs::write(&file, wanted).with_context(|| format!("cannot write {path}"))?;
+        eprintln!("{path}: written");
     }
     Ok(())
 }
