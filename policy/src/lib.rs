@@ -39,5 +39,5 @@ pub use draft::{Draft, PolicyId};
 pub use finding::{Finding, Severity};
 pub use policy::Policy;
 pub use request::{Request, RequestField, Response};
-pub use validate::{Judge, Validated, validate};
+pub use validate::{Judge, Validated, validate, validate_accepted};
 pub use workload::Workload;

@@ -16,7 +16,7 @@ mod rules;
 mod tests;
 
 use crate::draft::{Draft, PolicyId};
-use crate::finding::{ConductReason, Finding, Severity};
+use crate::finding::{self, ConductReason, Finding, Severity};
 use crate::policy::Policy;
 use crate::scope::HostPattern;
 use crate::syntax::is_object_name;
@@ -85,12 +85,45 @@ impl Judge for NoJudge {
 pub fn validate(draft: &Draft, judge: &dyn Judge) -> Validated {
     let mut report = Report::default();
     let policy = policy(draft, judge, &mut report);
-    let findings = report.into_sorted();
-    let refused = findings.first().is_some_and(|finding| finding.severity() == Severity::Refusal);
-    Validated { policy: (!refused).then_some(policy), findings }
+    Validated::new(policy, report.into_sorted())
 }
 
-/// What is left of a draft without its mistakes, which go into the report. It is a policy where none is a refusal.
+/// Checks a draft that an earlier release accepted, and that nobody has edited since: it stays in force, and what this
+/// release refuses is a warning. An entry that cannot be read is left out.
+///
+/// Only a draft without a valid name, or none of whose hosts can be read, is refused all the same: without its hosts it
+/// would be a policy for every host.
+#[must_use]
+pub fn validate_accepted(draft: &Draft, judge: &dyn Judge) -> Validated {
+    let mut report = Report::default();
+    let policy = policy(draft, judge, &mut report);
+    let mut findings = report.into_sorted();
+    let PolicyId { namespace, name } = &policy.id;
+    let has_name = is_object_name(namespace) && is_object_name(name);
+    if has_name && (draft.hostnames.is_empty() || !policy.hostnames.is_empty()) {
+        for finding in &mut findings {
+            if finding.severity() == Severity::Refusal {
+                let refusal = Box::new(finding.reason.clone());
+                finding.reason = ConductReason::AcceptedEarlier(refusal).into();
+            }
+        }
+        finding::sort(&mut findings);
+    }
+    Validated::new(policy, findings)
+}
+
+// === impl Validated ===
+
+impl Validated {
+    /// Sorted findings, and the policy where none of them refuses it.
+    fn new(policy: Policy, findings: Vec<Finding>) -> Self {
+        let first = findings.first().map(Finding::severity);
+        Self { policy: (first != Some(Severity::Refusal)).then_some(policy), findings }
+    }
+}
+
+/// What is left of a draft without its mistakes, which go into the report. Where none is a refusal it is the policy; where
+/// one is, it is still something that can be compiled and read by a filter.
 fn policy(draft: &Draft, judge: &dyn Judge, report: &mut Report) -> Policy {
     let Draft {
         id,

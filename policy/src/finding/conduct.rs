@@ -1,7 +1,7 @@
 //! Reasons about how a policy treats requests, and whether it does anything at all.
 
-use super::Sentence;
 use super::quoted::Quoted;
+use super::{Reason, Sentence};
 
 /// What there is to say about how a policy treats requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum ConductReason {
     RejectFailsOpen,
     /// `trustedOrigins` where nothing is rejected.
     TrustedOriginsUnused,
+    /// A refusal that is younger than the text: an earlier release accepted it.
+    AcceptedEarlier(Box<Reason>),
 }
 
 // === impl ConductReason ===
@@ -77,6 +79,16 @@ impl ConductReason {
                 "`trustedOrigins` mean something only where requests are rejected",
                 "write `disallowedRequests: Reject`, or leave `trustedOrigins` out",
             ),
+            Self::AcceptedEarlier(refusal) => {
+                let Sentence { code, matter, fix } = refusal.sentence();
+                Sentence::new(
+                    "CORS-W531",
+                    format!(
+                        "an earlier release accepted this, and an edit would be refused as {code}: {matter}"
+                    ),
+                    fix,
+                )
+            }
         }
     }
 }

@@ -65,6 +65,10 @@ fn conduct() -> Vec<Finding> {
         Finding::new("spec.preflight.onFailure", R::ForwardWithReplace),
         Finding::new("spec.disallowedRequests", R::RejectFailsOpen),
         Finding::new("spec.trustedOrigins", R::TrustedOriginsUnused),
+        Finding::new(
+            "spec.cors.allowOrigins",
+            R::AcceptedEarlier(Box::new(OriginReason::AnyBesideOthers.into())),
+        ),
     ]
 }
 

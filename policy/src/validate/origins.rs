@@ -62,7 +62,7 @@ pub(super) fn allowed(
             }
         }
     }
-    entries.into_iter().map(|entry| entry.pattern).collect()
+    patterns(entries)
 }
 
 /// The entries of `trustedOrigins`. They never share anything, so only what would trust everybody is refused.
@@ -90,7 +90,16 @@ pub(super) fn trusted(
             }
         }
     }
-    entries.into_iter().map(|entry| entry.pattern).collect()
+    patterns(entries)
+}
+
+/// `*` beside others is refused; what is left without it allows less, and can be read by a filter.
+fn patterns(entries: Vec<Entry<'_>>) -> Vec<OriginPattern> {
+    let mut patterns: Vec<_> = entries.into_iter().map(|entry| entry.pattern).collect();
+    if patterns.len() > 1 {
+        patterns.retain(|pattern| *pattern != OriginPattern::Any);
+    }
+    patterns
 }
 
 fn parse<'l>(

@@ -40,6 +40,9 @@ pub(super) fn validate(
     }
     if !OriginRegex::fit_together(&regexes) {
         report.add(field, RegexReason::TogetherTooLarge);
+        while !OriginRegex::fit_together(&regexes) {
+            regexes.pop();
+        }
     }
     regexes
 }

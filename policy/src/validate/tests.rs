@@ -1,5 +1,6 @@
 //! What is accepted beside what is refused, field by field.
 
+mod accepted;
 mod conduct;
 mod dangers;
 mod hostile;

@@ -66,6 +66,7 @@ fn texts() -> Vec<String> {
 #[test]
 fn no_text_makes_validation_panic_or_a_sentence_break_its_line() {
     let all = texts();
+    let mut read = 0_usize;
     for list in all.chunks(100) {
         let list = list.to_vec();
         let cors = CorsDraft {
@@ -94,5 +95,11 @@ fn no_text_makes_validation_panic_or_a_sentence_break_its_line() {
             assert_eq!(text.matches('`').count() % 2, 0, "{text:?}");
             assert!(text.len() < 1_500, "{text:?}");
         }
+        let id = PolicyId { namespace: "shop".to_owned(), name: "api".to_owned() };
+        if let Some(policy) = validate_accepted(&Draft { id, ..draft }, &SmallJudge).policy {
+            accepted::assert_a_filter_reads(&policy);
+            read = read.saturating_add(1);
+        }
     }
+    assert!(read > 10, "only {read} policies were left of them");
 }
