@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use hyper::Uri;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,6 +37,10 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Print the definition of CorsPolicy for a Kubernetes API server.
     Crd,
+    /// Wait until addresses answer with success. Exits 1 where one does not.
+    Probe(ProbeArgs),
+    /// Stop the operator of a cluster and delete what it made; definitions and policies stay. `helm uninstall` runs it.
+    Cleanup(CleanupArgs),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -85,6 +90,37 @@ pub struct ValidateArgs {
     pub output: Output,
 }
 
+/// Arguments of `probe`.
+#[derive(Debug, clap::Args)]
+pub struct ProbeArgs {
+    /// Addresses, such as `http://127.0.0.1:8605/readyz`.
+    #[arg(required = true, value_name = "URL", value_parser = http_url)]
+    pub urls: Vec<Uri>,
+    /// How long to wait, for all of them together.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub seconds: u64,
+}
+
+/// Arguments of `cleanup`.
+#[derive(Debug, clap::Args)]
+pub struct CleanupArgs {
+    /// The operator's namespace.
+    #[arg(long, env = "POD_NAMESPACE")]
+    pub namespace: String,
+    /// The operator's Deployment: it is scaled to nothing first. Without it, stop the operator yourself.
+    #[arg(long, value_name = "NAME")]
+    pub deployment: Option<String>,
+    /// The Secret with the webhook's certificate, which is deleted too.
+    #[arg(long, value_name = "NAME")]
+    pub secret: Option<String>,
+    /// How long the operator may take to stop.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub seconds: u64,
+    /// The API server [default: KUBECONFIG, ~/.kube/config, or the cluster around this pod].
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
 /// Where policies come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceArg {
@@ -115,6 +151,13 @@ pub enum LogFormat {
     Text,
     /// One object a line, for programs.
     Json,
+}
+
+fn http_url(text: &str) -> Result<Uri, String> {
+    match text.parse::<Uri>() {
+        Ok(url) if url.scheme_str() == Some("http") && url.host().is_some() => Ok(url),
+        _ => Err("write `http://`, a host, a port and a path".to_owned()),
+    }
 }
 
 // === impl SourceArg ===
@@ -151,6 +194,14 @@ mod tests {
     #[test]
     fn the_arguments_agree_with_each_other() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn only_plain_http_is_probed() {
+        assert!(http_url("http://corsward-metrics:8605/readyz").is_ok());
+        for text in ["", "/readyz", "https://a/", "corsward:8605", "http://"] {
+            assert!(http_url(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,159 @@
+//! `cleanup`: what the operator made is deleted, once nobody is left to make it again. `helm uninstall` runs it.
+//!
+//! The Deployment is scaled to nothing first: an operator that still ran would repair what is deleted, as it repairs any drift.
+//! Definitions, policies and their status stay, so that what was in force is known when the operator comes back.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+use crate::args::CleanupArgs;
+
+/// The label of everything that the operator makes.
+const MADE_BY_US: &str = "app.kubernetes.io/managed-by=corsward-operator";
+/// Pods that still run, or will.
+const ALIVE: &str = "status.phase!=Succeeded,status.phase!=Failed";
+/// How long to wait before the pods are counted again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How many objects are asked for at once.
+const PAGE: u32 = 500;
+
+/// A kind of which the operator makes objects: group, version, kind, plural. What reaches proxies comes before the modules that it names.
+const KINDS: [[&str; 4]; 4] = [
+    ["extensions.istio.io", "v1alpha1", "WasmPlugin", "wasmplugins"],
+    ["extensions.istio.io", "v1alpha1", "TrafficExtension", "trafficextensions"],
+    ["networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters"],
+    ["", "v1", "ConfigMap", "configmaps"],
+];
+
+/// Stops the operator and deletes what it made, wherever it is; says what it did.
+///
+/// # Errors
+///
+/// Where the operator does not stop in time, or something could not be deleted. What could be is deleted nevertheless.
+pub async fn cleanup(client: Client, args: &CleanupArgs, out: &mut impl Write) -> Result<()> {
+    if let Some(deployment) = &args.deployment {
+        stop(&client, args, deployment, out).await?;
+    }
+    let mut failures = Vec::new();
+    for kind in KINDS {
+        let resource = resource(kind);
+        let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+        match delete_all(&client, &api, &resource).await {
+            Ok(0) => {}
+            Ok(deleted) => writeln!(out, "{} deleted: {deleted}", resource.kind)?,
+            Err(error) => failures.push(format!("{}: {error:#}", resource.plural)),
+        }
+    }
+    if let Some(secret) = &args.secret {
+        let api: Api<Secret> = Api::namespaced(client, &args.namespace);
+        match delete(&api, secret).await {
+            Ok(true) => writeln!(out, "Secret deleted: {secret}")?,
+            Ok(false) => {}
+            Err(error) => failures.push(format!("the Secret {secret}: {error}")),
+        }
+    }
+    if !failures.is_empty() {
+        bail!("not everything could be deleted: {}", failures.join("; "));
+    }
+    Ok(())
+}
+
+/// Scales the operator to nothing, and waits until none of its pods is left.
+async fn stop(
+    client: &Client,
+    args: &CleanupArgs,
+    deployment: &str,
+    out: &mut impl Write,
+) -> Result<()> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), &args.namespace);
+    let none = Patch::Merge(json!({"spec": {"replicas": 0}}));
+    let scale = match deployments.patch_scale(deployment, &PatchParams::default(), &none).await {
+        Ok(scale) => scale,
+        Err(error) if is_not_found(&error) => return Ok(()),
+        Err(error) => {
+            return Err(error).context(format!("cannot stop the Deployment {deployment}"));
+        }
+    };
+    let selector = scale.status.and_then(|status| status.selector).unwrap_or_default();
+    if selector.is_empty() {
+        bail!("the Deployment {deployment} does not say which pods are its own");
+    }
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &args.namespace);
+    let alive = ListParams::default().labels(&selector).fields(ALIVE);
+    let gone = async {
+        loop {
+            match pods.list_metadata(&alive).await {
+                Ok(list) if list.items.is_empty() => return Ok(()),
+                Ok(_) => sleep(PAUSE).await,
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    match timeout(Duration::from_secs(args.seconds), gone).await {
+        Ok(counted) => counted.context("cannot count the operator's pods")?,
+        Err(_) => bail!("the operator still runs after {} s", args.seconds),
+    }
+    writeln!(out, "stopped: Deployment {deployment}")?;
+    Ok(())
+}
+
+/// Deletes every object of a kind that the operator made; none where the kind is not served.
+async fn delete_all(
+    client: &Client,
+    everywhere: &Api<DynamicObject>,
+    resource: &ApiResource,
+) -> Result<usize> {
+    let mut page = ListParams::default().labels(MADE_BY_US).limit(PAGE);
+    let mut deleted: usize = 0;
+    loop {
+        let list = match everywhere.list_metadata(&page).await {
+            Ok(list) => list,
+            Err(error) if is_not_found(&error) => return Ok(0),
+            Err(error) => return Err(error.into()),
+        };
+        for object in &list.items {
+            let (Some(namespace), Some(name)) = (&object.metadata.namespace, &object.metadata.name)
+            else {
+                continue;
+            };
+            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, resource);
+            if delete(&api, name).await.with_context(|| format!("{namespace}/{name}"))? {
+                deleted = deleted.saturating_add(1);
+            }
+        }
+        match list.metadata.continue_ {
+            Some(token) if !token.is_empty() => page.continue_token = Some(token),
+            _ => return Ok(deleted),
+        }
+    }
+}
+
+/// Deletes an object; `false`: it was gone already.
+async fn delete<K>(api: &Api<K>, name: &str) -> kube::Result<bool>
+where
+    K: Resource + Clone + std::fmt::Debug + DeserializeOwned,
+{
+    match api.delete(name, &DeleteParams::background()).await {
+        Ok(_) => Ok(true),
+        Err(error) if is_not_found(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn resource([group, version, kind, plural]: [&str; 4]) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+}
+
+fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
