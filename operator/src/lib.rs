@@ -10,10 +10,12 @@ pub mod api;
 pub mod args;
 mod atomic;
 pub mod attachment;
+pub mod certificates;
 pub mod check;
 pub mod cleanup;
 pub mod convert;
 pub mod index;
+pub mod inquiry;
 mod journal;
 pub mod judge;
 pub mod kubernetes;
@@ -32,6 +34,7 @@ pub mod start;
 pub mod state;
 pub mod status;
 pub mod surroundings;
+pub mod webhook;
 
 #[cfg(test)]
 mod testing;

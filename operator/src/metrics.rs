@@ -1,5 +1,6 @@
 //! Metrics: what a monitoring system wants to know of the operator.
 
+pub mod admission;
 pub mod source;
 
 use std::sync::{Mutex, PoisonError};
@@ -34,6 +35,8 @@ pub struct Metrics {
     last_good_since: Mutex<Option<Instant>>,
     /// Watches of an API server.
     pub watches: source::Watches,
+    /// The webhook's.
+    pub admission: admission::Admission,
 }
 
 /// What became of a publication.
@@ -66,6 +69,7 @@ impl Default for Metrics {
             last_good_age: Gauge::default(),
             last_good_since: Mutex::new(None),
             watches: source::Watches::default(),
+            admission: admission::Admission::default(),
         };
         metrics.register();
         metrics
@@ -125,6 +129,7 @@ impl Metrics {
     fn register(&mut self) {
         let Self { registry, .. } = self;
         self.watches.register(registry);
+        self.admission.register(registry);
         registry.register("policies", "Policies by what is true of them", self.policies.clone());
         registry.register(
             "attachments",

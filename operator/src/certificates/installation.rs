@@ -1,0 +1,121 @@
+//! Whom the API server trusts: `caBundle` of the webhook's configuration, one field of an object that is otherwise the chart's.
+
+use std::time::Duration;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, ResourceExt as _};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use tracing::{error, info, warn};
+
+/// Who writes that field.
+const MANAGER: &str = "corsward-operator";
+/// How often what failed is tried again.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Tells the API server whom to trust, while leading, and again where somebody changed it.
+pub async fn keep(
+    client: Client,
+    name: String,
+    mut bundles: watch::Receiver<Option<Vec<u8>>>,
+    mut leading: watch::Receiver<bool>,
+) {
+    let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client);
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let mut events = watcher(configurations.clone(), config).default_backoff().boxed();
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut known = None;
+    loop {
+        tokio::select! {
+            event = events.try_next() => match event {
+                Ok(Some(Event::InitDone)) => {}
+                Ok(Some(Event::InitApply(found) | Event::Apply(found))) => known = Some(found),
+                Ok(Some(Event::Init | Event::Delete(_))) => known = None,
+                Ok(None) => return,
+                Err(error) => {
+                    warn!(name, %error, "the webhook's configuration cannot be watched, which is tried again");
+                    continue;
+                }
+            },
+            changed = bundles.changed() => if changed.is_err() { return },
+            changed = leading.changed() => if changed.is_err() { return },
+            _ = look.tick() => {}
+        }
+        let (bundle, leads) = (bundles.borrow_and_update().clone(), *leading.borrow_and_update());
+        let (Some(found), Some(bundle), true) = (&known, bundle, leads) else { continue };
+        let Some(patch) = patch(found, &bundle) else { continue };
+        let params = PatchParams::apply(MANAGER).force();
+        match configurations.patch(&name, &params, &Patch::Apply(&patch)).await {
+            Ok(written) => {
+                info!(name, "the API server knows whom to trust as the webhook");
+                known = Some(written);
+            }
+            Err(error) => {
+                error!(name, %error, "the API server does not know whom to trust as the webhook, so policies are not judged at admission; tried again every {LOOK:?}");
+            }
+        }
+    }
+}
+
+/// Our one field, in every webhook of that configuration; `None`: it is there already.
+fn patch(found: &ValidatingWebhookConfiguration, bundle: &[u8]) -> Option<Value> {
+    let webhooks = found.webhooks.as_deref().unwrap_or_default();
+    let is_current = |bytes: Option<&Vec<u8>>| bytes.is_some_and(|bytes| bytes == bundle);
+    let all_current = webhooks
+        .iter()
+        .all(|webhook| is_current(webhook.client_config.ca_bundle.as_ref().map(|bytes| &bytes.0)));
+    if all_current {
+        return None;
+    }
+    let bundle = k8s_openapi::ByteString(bundle.to_vec());
+    let webhooks: Vec<Value> = webhooks
+        .iter()
+        .map(|webhook| json!({"name": webhook.name, "clientConfig": {"caBundle": bundle}}))
+        .collect();
+    // With its uid: one that is gone by now must not be made again by this.
+    Some(json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": found.name_any(), "uid": found.uid()},
+        "webhooks": webhooks,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configuration(bundle: Option<&[u8]>) -> ValidatingWebhookConfiguration {
+        let bundle = bundle.map(|bytes| k8s_openapi::ByteString(bytes.to_vec()));
+        serde_json::from_value(json!({
+            "metadata": {"name": "corsward", "uid": "u"},
+            "webhooks": [{
+                "name": "policies.corsward.io",
+                "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+                "clientConfig": {"service": {"name": "corsward", "namespace": "corsward"}, "caBundle": bundle},
+            }],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn one_field_is_written_and_only_where_it_differs() {
+        let patch_of = |bundle: Option<&[u8]>| patch(&configuration(bundle), b"ours");
+        let want = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": "corsward", "uid": "u"},
+            "webhooks": [{"name": "policies.corsward.io", "clientConfig": {"caBundle": "b3Vycw=="}}],
+        });
+        assert_eq!(patch_of(None), Some(want.clone()));
+        assert_eq!(patch_of(Some(b"another")), Some(want));
+        assert_eq!(patch_of(Some(b"ours")), None);
+    }
+}

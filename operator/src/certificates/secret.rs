@@ -1,0 +1,261 @@
+//! The Secret that all replicas share: made by whoever is first, replaced by the leader, loaded by each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{ObjectMeta, PostParams};
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client};
+use rustls::pki_types::UnixTime;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use tracing::{error, info, warn};
+
+use super::inspection::{is_bundle, served, vouched};
+use super::serving::Serving;
+use super::{Content, Names, Why, step};
+use crate::metrics::admission::Admission;
+
+/// How often certificates are looked at though nothing happened: they grow old, and what failed is tried again.
+const LOOK: Duration = Duration::from_secs(30);
+/// Who makes objects, in their labels and in their fields.
+const MANAGER: &str = "corsward-operator";
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// Which Secret, and whose.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Its namespace: the operator's own.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What the certificate is for.
+    pub names: Names,
+    /// Somebody else fills it: it is read and never written.
+    pub external: bool,
+}
+
+/// Keeps the Secret, and what is shown of it.
+#[derive(Debug)]
+pub struct Keeper {
+    options: Options,
+    secrets: Api<Secret>,
+    serving: Arc<Serving>,
+    metrics: Admission,
+    /// Whom to trust, for whoever tells the API server.
+    bundle: watch::Sender<Option<Vec<u8>>>,
+    /// As it is there now.
+    known: Known,
+    /// What was loaded, or complained about, last.
+    seen: Option<Content>,
+}
+
+/// What is known of a Secret.
+#[derive(Clone, Debug)]
+enum Known {
+    /// Nothing yet.
+    Nothing,
+    /// It is not there.
+    Missing,
+    /// It is there.
+    There(Box<Secret>),
+}
+
+/// Something the API server refused.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    NotMade(#[from] super::NotMade),
+    #[error("it cannot be written: {0}")]
+    NotWritten(#[from] kube::Error),
+}
+
+// === impl Keeper ===
+
+impl Keeper {
+    /// A keeper, and whom to trust because of what it finds.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        options: Options,
+        serving: Arc<Serving>,
+        metrics: Admission,
+    ) -> (Self, watch::Receiver<Option<Vec<u8>>>) {
+        let (bundle, bundles) = watch::channel(None);
+        let secrets = Api::namespaced(client, &options.namespace);
+        let (known, seen) = (Known::Nothing, None);
+        (Self { options, secrets, serving, metrics, bundle, known, seen }, bundles)
+    }
+
+    /// Watches the Secret for as long as it is polled.
+    pub async fn run(mut self, mut leading: watch::Receiver<bool>) {
+        let field = format!("metadata.name={}", self.options.name);
+        let config = watcher::Config::default().fields(&field);
+        let mut events = watcher(self.secrets.clone(), config).default_backoff().boxed();
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut listed = None;
+        loop {
+            tokio::select! {
+                event = events.try_next() => match event {
+                    Ok(Some(Event::Init)) => { listed = None; continue }
+                    Ok(Some(Event::InitApply(secret))) => { listed = Some(secret); continue }
+                    Ok(Some(Event::InitDone)) => self.known = Known::of(listed.take()),
+                    Ok(Some(Event::Apply(secret))) => self.known = Known::of(Some(secret)),
+                    Ok(Some(Event::Delete(_))) => self.known = Known::Missing,
+                    Ok(None) => return,
+                    Err(error) => {
+                        let (secret, namespace) = (&self.options.name, &self.options.namespace);
+                        warn!(secret, namespace, %error, "the webhook's certificates cannot be watched, which is tried again");
+                        continue;
+                    }
+                },
+                changed = leading.changed() => if changed.is_err() { return },
+                _ = look.tick() => {}
+            }
+            let leads = *leading.borrow_and_update();
+            self.look(leads).await;
+        }
+    }
+
+    /// Loads what is there, and writes what should be.
+    async fn look(&mut self, leads: bool) {
+        let secret = match self.known.clone() {
+            Known::Nothing => return,
+            Known::Missing => None,
+            Known::There(secret) => Some(*secret),
+        };
+        let content = secret.as_ref().map(content);
+        let now = UnixTime::now();
+        if self.options.external {
+            self.load(content.unwrap_or_default(), now);
+            return;
+        }
+        let found = content.clone();
+        if let Some(content) = content {
+            self.load(content, now);
+        }
+        // Whoever is first makes it; only the leader replaces it, so that two replicas never take turns.
+        if found.is_some() && !leads {
+            return;
+        }
+        if let Err(error) = self.keep(secret, found.as_ref(), now).await {
+            let (secret, namespace) = (&self.options.name, &self.options.namespace);
+            error!(secret, namespace, %error, "the webhook's certificates are not kept, which is tried again every {LOOK:?}");
+        }
+    }
+
+    fn load(&mut self, content: Content, now: UnixTime) {
+        if self.seen.as_ref() == Some(&content) {
+            return;
+        }
+        let (secret, namespace) = (&self.options.name, &self.options.namespace);
+        // Ours is loaded where everything in it fits together, so that a damaged one is never handed on.
+        let checked = match &self.options {
+            Options { external: true, .. } => served(&content, now),
+            Options { names, .. } => vouched(&content, names, now),
+        };
+        let loaded = checked.and_then(|certificate| {
+            self.serving.load(&content).map(|()| self.metrics.certificate(certificate.not_after()))
+        });
+        match loaded {
+            Ok(()) => {
+                info!(secret, namespace, "the webhook shows the certificate that is there");
+                let bundle = is_bundle(&content.authorities).then(|| content.authorities.clone());
+                self.bundle.send_replace(bundle);
+            }
+            Err(damage) if self.options.external => {
+                error!(secret, namespace, error = %damage, "the webhook cannot show the certificate that is there: put another one in its place");
+            }
+            // It is replaced, and that is logged.
+            Err(_) => {}
+        }
+        self.seen = Some(content);
+    }
+
+    async fn keep(
+        &mut self,
+        secret: Option<Secret>,
+        found: Option<&Content>,
+        now: UnixTime,
+    ) -> Result<(), Failed> {
+        let Some(step) = step(found, &self.options.names, now)? else { return Ok(()) };
+        let is_new = secret.is_none();
+        let secret = self.written(secret, &step.content);
+        let written = if is_new {
+            self.secrets.create(&PostParams::default(), &secret).await
+        } else {
+            self.secrets.replace(&self.options.name, &PostParams::default(), &secret).await
+        };
+        match written {
+            Ok(secret) => {
+                let (name, namespace) = (&self.options.name, &self.options.namespace);
+                let why = step.why;
+                if matches!(why, Why::Useless(_)) {
+                    warn!(secret = name, namespace, %why, "made the webhook's certificates again");
+                } else {
+                    info!(secret = name, namespace, %why, "made a certificate for the webhook");
+                }
+                // Loaded here and now: the watch will say the same.
+                self.load(content(&secret), now);
+                self.known = Known::of(Some(secret));
+                Ok(())
+            }
+            // Somebody else was first: what they wrote comes by the watch.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The Secret with that content; what others added to it stays.
+    fn written(&self, secret: Option<Secret>, content: &Content) -> Secret {
+        let mut secret = secret.unwrap_or_else(|| Secret {
+            metadata: ObjectMeta {
+                name: Some(self.options.name.clone()),
+                namespace: Some(self.options.namespace.clone()),
+                labels: Some(BTreeMap::from([(MANAGED_BY.to_owned(), MANAGER.to_owned())])),
+                ..ObjectMeta::default()
+            },
+            type_: Some("kubernetes.io/tls".to_owned()),
+            ..Secret::default()
+        });
+        let Content { certificate, key, authorities, authority_key } = content;
+        let data = secret.data.get_or_insert_default();
+        for (name, value) in [
+            ("tls.crt", certificate),
+            ("tls.key", key),
+            ("ca.crt", authorities),
+            ("ca.key", authority_key),
+        ] {
+            data.insert(name.to_owned(), ByteString(value.clone()));
+        }
+        secret
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    fn of(secret: Option<Secret>) -> Self {
+        secret.map_or(Self::Missing, |secret| Self::There(Box::new(secret)))
+    }
+}
+
+/// What a Secret holds of ours; empty where it holds nothing.
+fn content(secret: &Secret) -> Content {
+    let field = |name: &str| {
+        let data = secret.data.as_ref().and_then(|data| data.get(name));
+        data.map(|ByteString(bytes)| bytes.clone()).unwrap_or_default()
+    };
+    Content {
+        certificate: field("tls.crt"),
+        key: field("tls.key"),
+        authorities: field("ca.crt"),
+        authority_key: field("ca.key"),
+    }
+}

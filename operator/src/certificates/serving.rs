@@ -1,0 +1,49 @@
+//! What is shown to whoever connects: the certificate that was loaded last, and none before there is one.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+
+use super::inspection::{provider, shown};
+use super::{Content, Damage};
+
+/// The certificate in use.
+#[derive(Debug, Default)]
+pub struct Serving(RwLock<Option<Arc<CertifiedKey>>>);
+
+// === impl Serving ===
+
+impl Serving {
+    /// Shows this certificate from the next connection on.
+    ///
+    /// # Errors
+    ///
+    /// Where it is none; what was shown before stays.
+    pub fn load(&self, content: &Content) -> Result<(), Damage> {
+        let certified = shown(content)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(certified));
+        Ok(())
+    }
+
+    /// How a server speaks TLS with it.
+    ///
+    /// # Errors
+    ///
+    /// Where this build knows no version of TLS.
+    pub fn config(self: &Arc<Self>) -> Result<ServerConfig, rustls::Error> {
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+            .with_protocol_versions(&[&TLS13, &TLS12])?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::<Self>::clone(self));
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+impl ResolvesServerCert for Serving {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

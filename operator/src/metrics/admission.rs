@@ -1,0 +1,69 @@
+//! What is counted of the webhook.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::Label;
+
+/// The webhook's metrics. Clones count the same.
+#[derive(Clone, Debug, Default)]
+pub struct Admission {
+    reviews: Family<Label, Counter>,
+    not_after: Gauge,
+}
+
+/// What came of a review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Allowed, with or without warnings.
+    Allowed,
+    /// Refused.
+    Refused,
+    /// Allowed without having been judged.
+    Unjudged,
+    /// Not a review that can be answered.
+    Unreadable,
+}
+
+// === impl Admission ===
+
+impl Admission {
+    /// Takes in what came of a review.
+    pub fn reviewed(&self, outcome: Outcome) {
+        self.reviews.get_or_create(&[("result", outcome.as_str())]).inc();
+    }
+
+    /// Takes in when the certificate that is shown ends, in seconds of the Unix epoch.
+    pub fn certificate(&self, not_after: u64) {
+        self.not_after.set(i64::try_from(not_after).unwrap_or(i64::MAX));
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "webhook_reviews",
+            "Admission reviews, by what came of them",
+            self.reviews.clone(),
+        );
+        registry.register_with_unit(
+            "webhook_certificate_not_after_timestamp",
+            "When the certificate that the webhook shows ends",
+            Unit::Seconds,
+            self.not_after.clone(),
+        );
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Refused => "refused",
+            Self::Unjudged => "unjudged",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}

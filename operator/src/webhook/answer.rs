@@ -1,0 +1,268 @@
+//! Answers: findings become what `kubectl` prints. Without IO.
+
+use corsward_policy::{Finding, Severity};
+use kube::core::DynamicObject;
+use kube::core::admission::{AdmissionRequest, AdmissionResponse};
+use kube::core::response::{StatusCause, StatusDetails, StatusSummary};
+
+/// Longest warning: an API server cuts longer ones.
+const MAX_WARNING: usize = 256;
+/// Longest warnings of one answer: an API server drops what is beyond 4096 characters.
+const MAX_WARNINGS: usize = 3800;
+/// Most refusals that are told one by one.
+const MAX_REFUSALS: usize = 100;
+/// HTTP: the text is understood and refused.
+const UNPROCESSABLE: u16 = 422;
+
+/// Findings that refuse nothing here, for no edit of the text is needed to heal them: what they miss may be applied next.
+const HEALING: [&str; 4] = ["CORS-E524", "CORS-E525", "CORS-E526", "CORS-E527"];
+
+/// What is said of an object with these findings. `off`: it asks to be switched off, and so it must be allowed.
+pub(super) fn judged(
+    request: &AdmissionRequest<DynamicObject>,
+    findings: &[Finding],
+    off: bool,
+) -> AdmissionResponse {
+    let refuses = |finding: &&Finding| {
+        finding.severity() == Severity::Refusal && !HEALING.contains(&finding.code())
+    };
+    let refusals: Vec<&Finding> = findings.iter().filter(refuses).filter(|_| !off).collect();
+    let others = findings.iter().filter(|finding| off || !refuses(finding));
+    let mut response = AdmissionResponse::from(request);
+    response.warnings = warnings(others.map(warning), request);
+    if !refusals.is_empty() {
+        refuse(&mut response, request, &refusals);
+    }
+    response
+}
+
+/// Allowed, with something to say about why nothing was judged.
+pub(super) fn unjudged(request: &AdmissionRequest<DynamicObject>, why: &str) -> AdmissionResponse {
+    let mut response = AdmissionResponse::from(request);
+    response.warnings = Some(vec![shortened(&format!("corsward: {why}"), MAX_WARNING)]);
+    response
+}
+
+/// Allowed, with nothing to say.
+pub(super) fn passed(request: &AdmissionRequest<DynamicObject>) -> AdmissionResponse {
+    AdmissionResponse::from(request)
+}
+
+/// `kubectl` prints the causes, one a line; everybody else the message.
+fn refuse(
+    response: &mut AdmissionResponse,
+    request: &AdmissionRequest<DynamicObject>,
+    refusals: &[&Finding],
+) {
+    let count = refusals.len();
+    let told = refusals.iter().take(MAX_REFUSALS);
+    let mut lines: Vec<String> =
+        told.clone().map(|finding| printable(&finding.to_string())).collect();
+    let mut causes: Vec<StatusCause> = told.map(|finding| cause(finding)).collect();
+    if let Some(rest) = count.checked_sub(MAX_REFUSALS).filter(|rest| *rest > 0) {
+        let more = format!("and {rest} more");
+        causes.push(StatusCause {
+            reason: String::new(),
+            message: more.clone(),
+            field: "spec".to_owned(),
+        });
+        lines.push(more);
+    }
+    let refusals = if count == 1 { "refusal" } else { "refusals" };
+    response.allowed = false;
+    response.result.status = Some(StatusSummary::Failure);
+    response.result.code = UNPROCESSABLE;
+    "Invalid".clone_into(&mut response.result.reason);
+    response.result.message = format!("{count} {refusals}: {}", lines.join("; "));
+    response.result.details = Some(StatusDetails {
+        name: request.name.clone(),
+        group: request.kind.group.clone(),
+        kind: request.kind.kind.clone(),
+        uid: String::new(),
+        causes,
+        retry_after_seconds: 0,
+    });
+}
+
+fn cause(finding: &Finding) -> StatusCause {
+    StatusCause {
+        reason: "FieldValueInvalid".to_owned(),
+        message: printable(&format!("{} [{}]", finding.message(), finding.code())),
+        field: printable(&finding.field),
+    }
+}
+
+/// The code first, so that it is there whatever is cut off.
+fn warning(finding: &Finding) -> String {
+    let severity = match finding.severity() {
+        Severity::Refusal => "refused: ",
+        Severity::Warning => "",
+        Severity::Hint => "hint: ",
+    };
+    let (code, field) = (finding.code(), &finding.field);
+    let colon = if field.is_empty() { "" } else { ": " };
+    shortened(&format!("{severity}{code} {field}{colon}{}", finding.message()), MAX_WARNING)
+}
+
+fn warnings(
+    all: impl Iterator<Item = String>,
+    request: &AdmissionRequest<DynamicObject>,
+) -> Option<Vec<String>> {
+    let (mut kept, mut len, mut left) = (Vec::<String>::new(), 0_usize, 0_usize);
+    for warning in all {
+        let longer = len.saturating_add(warning.chars().count());
+        if left > 0 || longer > MAX_WARNINGS {
+            left = left.saturating_add(1);
+        } else if !kept.contains(&warning) {
+            len = longer;
+            kept.push(warning);
+        }
+    }
+    if left > 0 {
+        let kind = request.kind.kind.to_lowercase();
+        kept.push(format!(
+            "corsward: and {left} more; `kubectl get {kind} -o yaml` shows all of them"
+        ));
+    }
+    (!kept.is_empty()).then_some(kept)
+}
+
+fn shortened(text: &str, max: usize) -> String {
+    let text = printable(text);
+    if text.chars().count() <= max {
+        return text;
+    }
+    let kept = text.chars().take(max.saturating_sub(1));
+    kept.chain(['…']).collect()
+}
+
+/// A header and a terminal must stand it.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::webhook::question::Question;
+    use corsward_policy::finding::{PlacementReason, SourceReason};
+    use serde_json::{Value, json};
+
+    /// A review as an API server sends it.
+    pub(in crate::webhook) fn review(operation: &str, spec: &Value, old: Option<&Value>) -> Value {
+        let object = |spec: &Value| {
+            json!({
+                "apiVersion": "corsward.io/v1alpha1",
+                "kind": "CorsPolicy",
+                "metadata": {
+                    "name": "api",
+                    "namespace": "shop",
+                    "uid": "object-uid",
+                    "creationTimestamp": "2026-01-01T00:00:00Z",
+                },
+                "spec": spec,
+            })
+        };
+        json!({
+            "apiVersion": "admission.k8s.io/v1",
+            "kind": "AdmissionReview",
+            "request": {
+                "uid": "review-uid",
+                "kind": {"group": "corsward.io", "version": "v1alpha1", "kind": "CorsPolicy"},
+                "resource": {"group": "corsward.io", "version": "v1alpha1", "resource": "corspolicies"},
+                "name": "api",
+                "namespace": "shop",
+                "operation": operation,
+                "userInfo": {"username": "anna"},
+                "object": object(spec),
+                "oldObject": old.map(object),
+                "dryRun": false,
+            },
+        })
+    }
+
+    fn answer(findings: &[Finding], off: bool) -> Value {
+        let review = review("CREATE", &json!({}), None).to_string();
+        let request = Question::read(review.as_bytes()).unwrap().request;
+        serde_json::to_value(judged(&request, findings, off).into_review()).unwrap()
+    }
+
+    fn refusal(field: &str) -> Finding {
+        let name = field.rsplit('.').next().unwrap_or_default().to_owned();
+        Finding::new(field, SourceReason::UnknownField { name, similar: None })
+    }
+
+    fn hint() -> Finding {
+        Finding::new("spec.selector", PlacementReason::TargetsUnused)
+    }
+
+    #[test]
+    fn nothing_to_say_is_a_bare_yes() {
+        let answer = answer(&[], false);
+        assert_eq!(answer["apiVersion"], "admission.k8s.io/v1");
+        assert_eq!(answer["kind"], "AdmissionReview");
+        assert_eq!(answer["response"]["uid"], "review-uid");
+        assert_eq!(answer["response"]["allowed"], true);
+        assert_eq!(answer["response"].get("warnings"), None);
+    }
+
+    #[test]
+    fn every_refusal_is_told_with_code_field_and_sentence() {
+        let answer = answer(&[refusal("spec.cors.a"), refusal("spec.b"), hint()], false);
+        let response = &answer["response"];
+        assert_eq!(response["allowed"], false);
+        assert_eq!(response["status"]["code"], 422);
+        assert_eq!(response["status"]["reason"], "Invalid");
+        let message = response["status"]["message"].as_str().unwrap();
+        assert!(message.starts_with("2 refusals: spec.cors.a: "), "{message}");
+        assert!(message.contains("; spec.b: "), "{message}");
+        assert_eq!(message.matches("[CORS-E503]").count(), 2, "{message}");
+        let causes = response["status"]["details"]["causes"].as_array().unwrap();
+        let fields: Vec<&Value> = causes.iter().map(|cause| &cause["field"]).collect();
+        assert_eq!(fields, ["spec.cors.a", "spec.b"]);
+        let warning = response["warnings"][0].as_str().unwrap();
+        assert!(warning.starts_with("hint: CORS-I521 spec.selector: "), "{warning}");
+    }
+
+    #[test]
+    fn a_policy_that_is_switched_off_is_allowed_whatever_else_it_says() {
+        let answer = answer(&[refusal("spec.a")], true);
+        assert_eq!(answer["response"]["allowed"], true);
+        let warning = answer["response"]["warnings"][0].as_str().unwrap();
+        assert!(warning.starts_with("refused: CORS-E503 spec.a: "), "{warning}");
+    }
+
+    #[test]
+    fn thousands_of_findings_fit_into_an_answer() {
+        let refusals: Vec<Finding> = (0..5000).map(|at| refusal(&format!("spec.f{at}"))).collect();
+        let answer = answer(&refusals, false);
+        let message = answer["response"]["status"]["message"].as_str().unwrap();
+        assert!(message.starts_with("5000 refusals: "), "{message}");
+        assert!(message.ends_with("; and 4900 more"), "{message}");
+        assert!(message.len() < 64 * 1024, "{}", message.len());
+
+        let answer = self::answer(&refusals, true);
+        let warnings = answer["response"]["warnings"].as_array().unwrap();
+        let chars = |warning: &Value| warning.as_str().unwrap().chars().count();
+        assert!(warnings.iter().map(chars).sum::<usize>() <= 4096);
+        assert!(warnings.iter().all(|warning| chars(warning) <= MAX_WARNING));
+        let last = warnings.last().and_then(Value::as_str).unwrap();
+        let told = warnings.len() - 1;
+        assert!(last.starts_with(&format!("corsward: and {} more", 5000 - told)), "{last}");
+    }
+
+    #[test]
+    fn a_long_warning_keeps_its_code_and_odd_bytes_stay_out_of_headers() {
+        let finding = Finding::new("spec.x\r\ny", SourceReason::WrongShape("é".repeat(999)));
+        let warning = warning(&finding);
+        assert_eq!(warning.chars().count(), MAX_WARNING);
+        assert!(warning.starts_with("refused: CORS-E504 spec.x\u{fffd}\u{fffd}y: "), "{warning}");
+        assert!(warning.ends_with('…'));
+    }
+
+    #[test]
+    fn the_same_warning_is_given_once() {
+        let answer = answer(&[hint(), hint()], false);
+        assert_eq!(answer["response"]["warnings"].as_array().unwrap().len(), 1);
+    }
+}

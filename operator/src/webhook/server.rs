@@ -1,0 +1,199 @@
+//! The webhook's address: reads reviews within bounds, asks the loop, and answers in time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_LENGTH;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use corsward_policy::Finding;
+use hyper_util::rt::TokioTimer;
+use kube::core::admission::AdmissionResponse;
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tracing::{debug, error, info, warn};
+
+use super::answer;
+use super::question::{Question, Task};
+use crate::inquiry::{Inquiry, ReviewedObject};
+use crate::metrics::admission::{Admission, Outcome};
+
+/// Longest review: an update brings the old object too, and etcd keeps none above 1.5 MiB.
+const MAX_LEN: usize = 3 * 1024 * 1024;
+/// How long a review's bytes may take.
+const READING: Duration = Duration::from_secs(2);
+/// How long the loop may think. With reading, less than the five seconds an API server waits.
+const THINKING: Duration = Duration::from_secs(2);
+/// How long a connection may be without a request.
+const IDLE: Duration = Duration::from_mins(1);
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How many reviews are read at once; more wait. It bounds memory.
+const AT_ONCE: usize = 8;
+
+/// What a request's handler needs.
+#[derive(Clone, Debug)]
+struct Asking {
+    inquiries: mpsc::Sender<Inquiry>,
+    metrics: Admission,
+    at_once: Arc<Semaphore>,
+}
+
+/// An address that is served.
+#[derive(Debug)]
+pub(super) struct Listening {
+    pub(super) addr: SocketAddr,
+    pub(super) task: JoinHandle<()>,
+}
+
+/// Why there are no bytes.
+enum NotRead {
+    TooLong,
+    TooSlow,
+    Broken(String),
+}
+
+/// The webhook's routes.
+pub(super) fn router(inquiries: mpsc::Sender<Inquiry>, metrics: Admission) -> Router {
+    let at_once = Arc::new(Semaphore::new(AT_ONCE));
+    Router::new().route("/validate", post(validate)).with_state(Asking {
+        inquiries,
+        metrics,
+        at_once,
+    })
+}
+
+/// Serves `router` by TLS.
+pub(super) async fn listen(
+    addr: SocketAddr,
+    config: ServerConfig,
+    handle: Handle<SocketAddr>,
+    router: Router,
+) -> anyhow::Result<Listening> {
+    let listener = TcpListener::bind(addr).await.with_context(|| {
+        format!("cannot serve the webhook at {addr}: choose another address by --webhook-addr")
+    })?;
+    let addr = listener.local_addr()?;
+    let config = RustlsConfig::from_config(Arc::new(config));
+    let mut server = axum_server::from_tcp_rustls(listener.into_std()?, config)?
+        .map(|acceptor| acceptor.handshake_timeout(HANDSHAKE))
+        .handle(handle)
+        .http1_only();
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
+    info!(%addr, "webhook address");
+    let task = tokio::spawn(async move {
+        if let Err(error) = server.serve(router.into_make_service()).await {
+            error!(%error, "the webhook is no longer served");
+        }
+    });
+    Ok(Listening { addr, task })
+}
+
+async fn validate(State(asking): State<Asking>, request: Request) -> Response {
+    let Ok(_turn) = asking.at_once.acquire().await else {
+        return refused(&asking.metrics, StatusCode::SERVICE_UNAVAILABLE, "the operator stops");
+    };
+    let bytes = match read(request).await {
+        Ok(bytes) => bytes,
+        Err(NotRead::TooLong) => {
+            let words = format!("a review has at most {MAX_LEN} bytes");
+            return refused(&asking.metrics, StatusCode::PAYLOAD_TOO_LARGE, &words);
+        }
+        Err(NotRead::TooSlow) => {
+            let words = format!("a review is read within {READING:?}");
+            return refused(&asking.metrics, StatusCode::REQUEST_TIMEOUT, &words);
+        }
+        Err(NotRead::Broken(error)) => {
+            return refused(&asking.metrics, StatusCode::BAD_REQUEST, &error);
+        }
+    };
+    let question = match Question::read(&bytes) {
+        Ok(question) => question,
+        Err(error) => {
+            return refused(&asking.metrics, StatusCode::BAD_REQUEST, &error.to_string());
+        }
+    };
+    drop(bytes);
+    let (response, outcome) = asking.answer(question).await;
+    asking.metrics.reviewed(outcome);
+    Json(response.into_review()).into_response()
+}
+
+/// Not an answer to a review, for there was none.
+fn refused(metrics: &Admission, status: StatusCode, words: &str) -> Response {
+    warn!(status = status.as_u16(), error = words, "somebody sent the webhook no review");
+    metrics.reviewed(Outcome::Unreadable);
+    (status, format!("{words}\n")).into_response()
+}
+
+async fn read(request: Request) -> Result<Vec<u8>, NotRead> {
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if announced.and_then(|len| len.parse().ok()).is_some_and(|len: usize| len > MAX_LEN) {
+        return Err(NotRead::TooLong);
+    }
+    match timeout(READING, bounded(request.into_body())).await {
+        Ok(read) => read,
+        Err(_) => Err(NotRead::TooSlow),
+    }
+}
+
+async fn bounded(body: Body) -> Result<Vec<u8>, NotRead> {
+    use http_body_util::BodyExt as _;
+    let mut body = std::pin::pin!(body);
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| NotRead::Broken(error.to_string()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len().saturating_add(data.len()) > MAX_LEN {
+            return Err(NotRead::TooLong);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+// === impl Asking ===
+
+impl Asking {
+    async fn answer(&self, question: Question) -> (AdmissionResponse, Outcome) {
+        let Question { request, task } = question;
+        match task {
+            Task::Pass => (answer::passed(&request), Outcome::Allowed),
+            Task::Foreign(why) => (answer::unjudged(&request, &why), Outcome::Unjudged),
+            Task::Judge { object, off } => {
+                let Some(findings) = self.ask(object).await else {
+                    let why =
+                        "not judged now, for the operator is busy or starts: its status will tell";
+                    return (answer::unjudged(&request, why), Outcome::Unjudged);
+                };
+                let response = answer::judged(&request, &findings, off);
+                let (allowed, dry_run) = (response.allowed, request.dry_run);
+                let (namespace, name) = (request.namespace.as_deref(), request.name.as_str());
+                debug!(namespace, name, allowed, dry_run, findings = findings.len(), "judged");
+                let outcome = if allowed { Outcome::Allowed } else { Outcome::Refused };
+                (response, outcome)
+            }
+        }
+    }
+
+    /// What the loop says; `None`: nothing, in time.
+    async fn ask(&self, object: ReviewedObject) -> Option<Vec<Finding>> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.inquiries.send(Inquiry { object, reply }).await.ok()?;
+            answer.await.ok()
+        };
+        timeout(THINKING, asked).await.ok().flatten()
+    }
+}
