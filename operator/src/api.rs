@@ -1,6 +1,8 @@
 //! The resources, as authors write them and as the API server stores them. Their doc comments are the manual.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps,
+};
 use kube::CustomResourceExt as _;
 
 pub mod v1alpha1;
@@ -9,9 +11,22 @@ pub mod v1alpha1;
 pub const GROUP: &str = "corsward.io";
 /// The kind of a policy.
 pub const KIND: &str = "CorsPolicy";
+/// The kind of guardrails.
+pub const GUARDRAIL_KIND: &str = "ClusterCorsPolicy";
+/// The kind of a set of origins.
+pub const ORIGIN_SET_KIND: &str = "OriginSet";
 
-/// The definition of `CorsPolicy` for an API server.
+/// The definitions of every resource for an API server, by the names of their kinds.
 #[must_use]
-pub fn definition() -> CustomResourceDefinition {
-    v1alpha1::CorsPolicy::crd()
+pub fn definitions() -> [CustomResourceDefinition; 3] {
+    [v1alpha1::ClusterCorsPolicy::crd(), v1alpha1::CorsPolicy::crd(), v1alpha1::OriginSet::crd()]
+}
+
+/// The schema of the `spec` of a resource, out of its definition.
+#[must_use]
+pub fn spec_schema(definition: CustomResourceDefinition) -> JSONSchemaProps {
+    let versions = definition.spec.versions;
+    let schema = versions.into_iter().find_map(|version| version.schema?.open_api_v3_schema);
+    let properties = schema.and_then(|schema| schema.properties);
+    properties.and_then(|mut properties| properties.remove("spec")).unwrap_or_default()
 }

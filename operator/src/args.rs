@@ -16,7 +16,7 @@ Examples:
     curl -s http://127.0.0.1:8605/policies
   Check policies before they are committed:
     corsward-operator validate policies/*.yaml
-  Put the resource into a cluster:
+  Put the resources into a cluster:
     corsward-operator crd | kubectl apply -f -";
 
 /// Watches CORS policies, judges them, and publishes what they mean to proxies.
@@ -35,7 +35,7 @@ pub enum Command {
     Run(RunArgs),
     /// Print what there is to say about policies. Exits 1 where one is refused, 2 where something could not be read.
     Validate(ValidateArgs),
-    /// Print the definition of CorsPolicy for a Kubernetes API server.
+    /// Print the definitions of the resources for a Kubernetes API server.
     Crd,
     /// Wait until addresses answer with success. Exits 1 where one does not.
     Probe(ProbeArgs),

@@ -44,6 +44,8 @@ pub fn draft(id: &PolicyId, spec: &api::CorsPolicySpec, closeness: Closeness) ->
 fn cors_draft(cors: &api::Cors) -> CorsDraft {
     let api::Cors {
         allow_origins,
+        // Sets are resolved before: what is left names none.
+        allow_origins_from: _,
         allow_origin_regexes,
         allow_methods,
         allow_headers,
@@ -80,7 +82,7 @@ fn rule_draft(rule: &api::PathRule) -> RuleDraft {
     }
 }
 
-const fn danger(word: api::Danger) -> &'static str {
+pub(crate) const fn danger(word: api::Danger) -> &'static str {
     match word {
         api::Danger::AnyOriginWithCredentials => "AnyOriginWithCredentials",
         api::Danger::InsecureOriginWithCredentials => "InsecureOriginWithCredentials",

@@ -6,6 +6,7 @@ use corsward_policy::draft::Closeness;
 use corsward_policy::finding::{self, PlacementReason, Reason, SourceReason};
 use corsward_policy::{Finding, Judge, Policy, PolicyId, Severity, validate};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use kube::CustomResourceExt as _;
 use serde_json::Value;
 
 use crate::api;
@@ -24,12 +25,8 @@ pub struct Review {
 }
 
 /// The schema of `spec`, out of the resource's definition.
-static SPEC_SCHEMA: LazyLock<JSONSchemaProps> = LazyLock::new(|| {
-    let versions = api::definition().spec.versions;
-    let schema = versions.into_iter().find_map(|version| version.schema?.open_api_v3_schema);
-    let properties = schema.and_then(|schema| schema.properties);
-    properties.and_then(|mut properties| properties.remove("spec")).unwrap_or_default()
-});
+static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
+    LazyLock::new(|| api::spec_schema(api::v1alpha1::CorsPolicy::crd()));
 
 /// Reviews an object of a folder, whose targets are checked and not used.
 #[must_use]

@@ -48,6 +48,7 @@ fn compile_policy(policy: &Policy, workloads: Vec<Narrowing>) -> CompiledPolicy 
         diagnostics,
         closeness,
         created: _,
+        dangers: _,
     } = policy;
     let every_host = hostnames.is_empty().then_some(HostPattern::Any);
     let head = Arc::new(Head {

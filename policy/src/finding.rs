@@ -2,6 +2,7 @@
 
 mod conduct;
 mod danger;
+mod guardrail;
 mod header;
 mod host;
 mod list;
@@ -9,6 +10,7 @@ mod max_age;
 mod method;
 mod order;
 mod origin;
+mod origin_set;
 mod placement;
 mod quoted;
 mod rule;
@@ -21,6 +23,7 @@ use std::fmt;
 
 pub use conduct::ConductReason;
 pub use danger::{Danger, DangerReason};
+pub use guardrail::{Excess, GuardrailReason};
 pub use header::HeaderReason;
 pub use host::HostReason;
 pub use list::ListReason;
@@ -29,6 +32,7 @@ pub(crate) use max_age::is_capped;
 pub use method::MethodReason;
 pub use order::sort;
 pub use origin::{OriginReason, RegexReason};
+pub use origin_set::OriginSetReason;
 pub use placement::PlacementReason;
 pub use rule::RuleReason;
 pub use source::SourceReason;
@@ -81,6 +85,10 @@ pub enum Reason {
     Source(SourceReason),
     /// Targets, neighbours and what is in force: `CORS-*5xx`.
     Placement(PlacementReason),
+    /// Guardrails, and what exceeds them: `CORS-*6xx`.
+    Guardrail(GuardrailReason),
+    /// Sets of origins: `CORS-*6xx`.
+    OriginSet(OriginSetReason),
 }
 
 /// What a reason says: its stable code, what is the matter, and what to write instead.
@@ -183,6 +191,8 @@ impl Reason {
             Self::Rule(reason) => reason.sentence(),
             Self::Source(reason) => reason.sentence(),
             Self::Placement(reason) => reason.sentence(),
+            Self::Guardrail(reason) => reason.sentence(),
+            Self::OriginSet(reason) => reason.sentence(),
         }
     }
 }
@@ -263,6 +273,18 @@ impl From<SourceReason> for Reason {
 impl From<PlacementReason> for Reason {
     fn from(reason: PlacementReason) -> Self {
         Self::Placement(reason)
+    }
+}
+
+impl From<GuardrailReason> for Reason {
+    fn from(reason: GuardrailReason) -> Self {
+        Self::Guardrail(reason)
+    }
+}
+
+impl From<OriginSetReason> for Reason {
+    fn from(reason: OriginSetReason) -> Self {
+        Self::OriginSet(reason)
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod compile;
 pub mod compiled;
+pub mod contain;
 pub mod decide;
 pub mod decision;
 pub mod draft;

@@ -21,6 +21,24 @@ pub const MAX_METHOD_LEN: usize = 64;
 pub const MAX_HEADER_NAME_LEN: usize = 256;
 /// Most entries in any one list of a policy.
 pub const MAX_LIST_LEN: usize = 16_384;
+/// Most sets that one `cors` block takes origins from.
+pub const MAX_ORIGIN_SETS: usize = 16;
+/// Most patterns in the `allowedOrigins` of one guardrail.
+pub const MAX_GUARDRAIL_ORIGINS: usize = 1024;
+/// Most origins that are never rejected.
+pub const MAX_TRUSTED_ORIGINS: usize = 1024;
+/// Most host names of a policy.
+pub const MAX_HOSTNAMES: usize = 256;
+/// Longest host name of a policy: `*.` and a host.
+pub const MAX_HOSTNAME_LEN: usize = "*.".len() + MAX_HOST_LEN;
+/// Most rules of a policy.
+pub const MAX_RULES: usize = 512;
+/// Most methods in one list; the registry has 40.
+pub const MAX_METHODS: usize = 64;
+/// Most header names in one list.
+pub const MAX_HEADERS: usize = 256;
+/// Longest `maxAge`: delta-seconds (RFC 9111 section 1.2.2) beyond 31 bits overflow in some caches.
+pub const MAX_MAX_AGE: i64 = 2_147_483_647;
 /// Most regexes in one `cors` block: every refused origin runs through all of them.
 pub const MAX_REGEXES: usize = 16;
 /// Most regexes in one proxy: each is compiled on every configuration change.

@@ -174,6 +174,11 @@ impl TuplePattern {
         Ok(Self { scheme, host, port })
     }
 
+    /// The same scheme, with another host and port.
+    pub(crate) fn with(&self, host: HostShape, port: PortPattern) -> Self {
+        Self { scheme: self.scheme.clone(), host, port }
+    }
+
     /// The scheme, lower case.
     #[must_use]
     pub fn scheme(&self) -> &str {

@@ -3,6 +3,7 @@
 use crate::draft::{
     Closeness, Diagnostics, DisallowedRequests, Mode, OnFailure, PolicyId, UpstreamCorsHeaders,
 };
+use crate::finding::Danger;
 use crate::header_name::HeaderName;
 use crate::method::Method;
 use crate::pattern::OriginPattern;
@@ -27,12 +28,35 @@ pub struct Policy {
     pub(crate) diagnostics: Diagnostics,
     pub(crate) closeness: Closeness,
     pub(crate) created: Option<i64>,
+    /// What was listed in `dangerouslyAllow`, over all blocks.
+    pub(crate) dangers: Vec<ListedDanger>,
+}
+
+/// A word of `dangerouslyAllow`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedDanger {
+    /// Where it stands, such as `spec.cors.dangerouslyAllow[0]`.
+    pub field: String,
+    /// The danger.
+    pub danger: Danger,
+}
+
+/// A policy's own block or one of its rules.
+#[derive(Clone, Debug)]
+pub struct PolicyBlock<'p> {
+    /// Where it stands: `spec` or `spec.rules[0]`.
+    pub field: String,
+    /// Its own `cors`; absent in a rule: the policy's.
+    pub cors: Option<&'p Cors>,
+    /// Its own `disallowedRequests`; absent in a rule: the policy's.
+    pub disallowed_requests: Option<DisallowedRequests>,
 }
 
 /// What is allowed: a valid `cors` block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cors {
-    // INVARIANT: `Any` stands alone, and only with credentials where the danger was named.
+    // INVARIANT: `Any` stands alone, and only with credentials where the danger was named. In the author's order, each as often
+    // as it is written: an index here is one of `allowOrigins`.
     pub(crate) origins: Vec<OriginPattern>,
     pub(crate) regexes: Vec<OriginRegex>,
     pub(crate) methods: Names<Method>,
@@ -77,9 +101,78 @@ impl Policy {
     pub fn mode(&self) -> Mode {
         self.mode
     }
+
+    /// Its own block, and then those of its rules.
+    pub fn blocks(&self) -> impl Iterator<Item = PolicyBlock<'_>> {
+        let own = PolicyBlock {
+            field: "spec".to_owned(),
+            cors: self.cors.as_ref(),
+            disallowed_requests: Some(self.disallowed_requests),
+        };
+        let rules = self.rules.iter().enumerate().map(|(at, rule)| PolicyBlock {
+            field: format!("spec.rules[{at}]"),
+            cors: rule.cors.as_ref(),
+            disallowed_requests: rule.disallowed_requests,
+        });
+        std::iter::once(own).chain(rules)
+    }
+
+    /// The words of `dangerouslyAllow`, over all blocks.
+    #[must_use]
+    pub fn dangers(&self) -> &[ListedDanger] {
+        &self.dangers
+    }
+}
+
+// === impl Cors ===
+
+impl Cors {
+    /// `allowOrigins`: an index here is one there.
+    #[must_use]
+    pub fn origins(&self) -> &[OriginPattern] {
+        &self.origins
+    }
+
+    /// `allowOriginRegexes`.
+    #[must_use]
+    pub fn regexes(&self) -> &[OriginRegex] {
+        &self.regexes
+    }
+
+    /// `allowMethods`.
+    #[must_use]
+    pub fn methods(&self) -> &Names<Method> {
+        &self.methods
+    }
+
+    /// `allowHeaders`.
+    #[must_use]
+    pub fn headers(&self) -> &Names<HeaderName> {
+        &self.headers
+    }
+
+    /// `maxAge`, in seconds.
+    #[must_use]
+    pub fn max_age(&self) -> Option<u32> {
+        self.max_age
+    }
 }
 
 // === impl Names ===
+
+impl<T> Names<T> {
+    /// Is `*` in it?
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.any
+    }
+
+    /// The others, each once.
+    #[must_use]
+    pub fn named(&self) -> &[T] {
+        &self.named
+    }
+}
 
 impl<T> Default for Names<T> {
     fn default() -> Self {

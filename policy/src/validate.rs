@@ -2,7 +2,6 @@
 
 mod conduct;
 mod cors;
-mod cover;
 mod dangers;
 mod headers;
 mod hosts;
@@ -17,7 +16,10 @@ mod tests;
 
 use crate::draft::{Draft, PolicyId};
 use crate::finding::{self, ConductReason, Finding, Severity};
-use crate::policy::Policy;
+use crate::header_name::HeaderName;
+use crate::method::Method;
+use crate::pattern::OriginPattern;
+use crate::policy::{Names, Policy};
 use crate::scope::HostPattern;
 use crate::syntax::is_object_name;
 use report::{Field, Report};
@@ -78,6 +80,42 @@ impl Judge for NoJudge {
     fn punycode(&self, _: &str) -> Option<String> {
         None
     }
+}
+
+/// What a list of patterns says, and what there is to say about it: the lists of other resources have the same grammar.
+#[must_use]
+pub fn patterns(
+    list: &[String],
+    field: &str,
+    judge: &dyn Judge,
+) -> (Vec<OriginPattern>, Vec<Finding>) {
+    let mut report = Report::default();
+    let patterns = origins::shared(list, &Field::root(field), judge, &mut report);
+    (patterns, report.into_sorted())
+}
+
+/// The same for a list of methods.
+#[must_use]
+pub fn method_names(list: &[String], field: &str) -> (Names<Method>, Vec<Finding>) {
+    let mut report = Report::default();
+    let names = methods::validate(list, &Field::root(field), &mut report);
+    (names, report.into_sorted())
+}
+
+/// The same for a list of request headers.
+#[must_use]
+pub fn request_header_names(list: &[String], field: &str) -> (Names<HeaderName>, Vec<Finding>) {
+    let mut report = Report::default();
+    let names = headers::request(list, &Field::root(field), &mut report);
+    (names, report.into_sorted())
+}
+
+/// The same for a number of seconds that preflights may be remembered.
+#[must_use]
+pub fn max_age(seconds: i64, field: &str) -> (Option<u32>, Vec<Finding>) {
+    let mut report = Report::default();
+    let valid = cors::check_max_age(Some(seconds), &Field::root(field), &mut report);
+    (valid, report.into_sorted())
 }
 
 /// Checks a draft, and says all there is to say about it at once.
@@ -165,6 +203,7 @@ fn policy(draft: &Draft, judge: &dyn Judge, report: &mut Report) -> Policy {
         diagnostics: *diagnostics,
         closeness: *closeness,
         created: *created,
+        dangers: report.take_dangers(),
     };
     // As written: an entry that is refused is no reason to ask for one.
     let covers_any_host = hostnames.is_empty() || policy.hostnames.contains(&HostPattern::Any);

@@ -25,9 +25,14 @@ struct Generated {
 }
 
 /// The ancestors come first: the operator, which prints the resource, is compiled with them.
-const FILES: [Generated; 2] = [
+const FILES: [Generated; 4] = [
     Generated { path: "operator/src/judge/ancestors.txt", content: ancestors::generate },
-    Generated { path: "crds/corspolicies.yaml", content: resource },
+    Generated {
+        path: "crds/clustercorspolicies.yaml",
+        content: || resource("clustercorspolicies"),
+    },
+    Generated { path: "crds/corspolicies.yaml", content: || resource("corspolicies") },
+    Generated { path: "crds/originsets.yaml", content: || resource("originsets") },
 ];
 
 /// Writes the generated files, or with `check` says which are out of date.
@@ -68,8 +73,10 @@ fn put(path: &str, wanted: &str, check: bool, stale: &mut Vec<String>) -> Result
     Ok(())
 }
 
-/// The resource as `kubectl apply` wants it.
-fn resource() -> Result<String> {
-    let printed = command::read(Command::new(build::operator()?).arg("crd"))?;
-    Ok(String::from_utf8(printed)?)
+/// The definition of a resource as `kubectl apply` wants it.
+fn resource(plural: &str) -> Result<String> {
+    let printed = String::from_utf8(command::read(Command::new(build::operator()?).arg("crd"))?)?;
+    let name = format!("\n  name: {plural}.corsward.io\n");
+    let definition = printed.split("---\n").find(|document| document.contains(&name));
+    definition.map(str::to_owned).with_context(|| format!("the operator prints no {plural}"))
 }

@@ -3,7 +3,7 @@
 use super::Finding;
 
 /// The fields of a policy, each before those that follow it in the reference.
-const ORDER: [&str; 29] = [
+const ORDER: [&str; 42] = [
     "apiVersion",
     "kind",
     "metadata",
@@ -18,6 +18,7 @@ const ORDER: [&str; 29] = [
     "value",
     "cors",
     "allowOrigins",
+    "allowOriginsFrom",
     "allowOriginRegexes",
     "allowMethods",
     "allowHeaders",
@@ -33,6 +34,18 @@ const ORDER: [&str; 29] = [
     "onFailure",
     "successStatus",
     "upstreamCorsHeaders",
+    "origins",
+    "namespaceSelector",
+    "matchLabels",
+    "matchExpressions",
+    "enforcement",
+    "guardrails",
+    "allowedOrigins",
+    "allowRegexes",
+    "forbidDanger",
+    "maxMaxAge",
+    "allowedMethods",
+    "allowedHeaders",
 ];
 
 /// Sorts refusals before warnings before hints, and each of them in the order of the fields.

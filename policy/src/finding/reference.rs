@@ -6,36 +6,39 @@ use std::fs;
 use std::path::Path;
 
 use super::{
-    ConductReason, Danger, DangerReason, Finding, HeaderReason, HostReason, ListReason,
-    MaxAgeReason, MethodReason, OriginReason, PlacementReason, RegexReason, RuleReason,
-    SourceReason,
+    ConductReason, Danger, DangerReason, Excess, Finding, GuardrailReason, HeaderReason,
+    HostReason, ListReason, MaxAgeReason, MethodReason, OriginReason, OriginSetReason,
+    PlacementReason, RegexReason, RuleReason, SourceReason,
 };
 use crate::pattern::InvalidOrigin;
 use crate::scope::{InvalidHost, InvalidPath};
 
 /// Where the codes are written.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 13] = [
     include_str!("conduct.rs"),
     include_str!("danger.rs"),
+    include_str!("guardrail.rs"),
     include_str!("header.rs"),
     include_str!("host.rs"),
     include_str!("list.rs"),
     include_str!("max_age.rs"),
     include_str!("method.rs"),
     include_str!("origin.rs"),
+    include_str!("origin_set.rs"),
     include_str!("placement.rs"),
     include_str!("rule.rs"),
     include_str!("source.rs"),
 ];
 
 /// The hundreds of the codes.
-const AREAS: [&str; 6] = [
+const AREAS: [&str; 7] = [
     "The policy as a whole",
     "Origins",
     "Dangers",
     "Methods and headers",
     "Hosts and rules",
     "Files, targets and neighbours",
+    "Guardrails and sets of origins",
 ];
 
 fn every_finding() -> Vec<Finding> {
@@ -50,6 +53,8 @@ fn every_finding() -> Vec<Finding> {
     all.extend(rules());
     all.extend(sources());
     all.extend(placements());
+    all.extend(guardrails());
+    all.extend(origin_sets());
     all
 }
 
@@ -289,6 +294,57 @@ fn placements() -> Vec<Finding> {
         Finding::new("spec.selector", R::TargetsUnused),
         Finding::new("spec", R::Overridden("shop/other".into())),
     ]
+}
+
+fn guardrails() -> Vec<Finding> {
+    use GuardrailReason as R;
+    let excesses = [
+        ("spec.cors.allowOrigins[0]", Excess::Origin("https://evil.example".into())),
+        ("spec.cors.allowOriginRegexes[0]", Excess::Regex("https://[a-z]+[.]app[.]example".into())),
+        ("spec.cors.dangerouslyAllow[0]", Excess::Danger(Danger::NullOriginWithCredentials)),
+        ("spec.cors.maxAge", Excess::MaxAge { seconds: 86_400, max: 7_200 }),
+        ("spec.cors.allowMethods", Excess::Method("DELETE".into())),
+        ("spec.cors.allowHeaders", Excess::Header("x-debug".into())),
+        ("spec.disallowedRequests", Excess::Forwarded),
+    ];
+    let exceeded = excesses.into_iter().flat_map(|(field, excess)| {
+        [true, false].map(|enforced| {
+            let (guardrail, excess) = ("platform".to_owned(), excess.clone());
+            Finding::new(field, R::Exceeded { guardrail, enforced, excess })
+        })
+    });
+    let values = "spec.namespaceSelector.matchExpressions[0].values";
+    let own = [
+        Finding::new("spec.namespaceSelector", R::EmptySelector),
+        Finding::new(values, R::Values { operator: "In", needed: true }),
+        Finding::new(values, R::Values { operator: "Exists", needed: false }),
+        Finding::new("spec.guardrails", R::None),
+        Finding::new("spec.namespaceSelector", R::SelectorUnused),
+    ];
+    exceeded.chain(own).collect()
+}
+
+fn origin_sets() -> Vec<Finding> {
+    use OriginSetReason as R;
+    let name = "spec.cors.allowOriginsFrom[0]";
+    vec![
+        Finding::new(name, R::Missing("partners".into())),
+        Finding::new(name, R::Refused("partners".into())),
+        Finding::new("spec.cors.allowOriginsFrom[1]", R::Repeated("partners".into())),
+        Finding::new("spec.origins[0]", R::Any),
+        Finding::new("spec.origins", R::Empty),
+    ]
+}
+
+#[test]
+fn what_is_said_of_a_sets_origin_keeps_its_code_and_names_the_set() {
+    let reason = Box::new(OriginReason::Null.into());
+    let of = OriginSetReason::Of { set: "partners".into(), reason };
+    let finding = Finding::new("spec.cors.allowOriginsFrom[0]", of);
+    assert_eq!(
+        finding.to_string(),
+        "spec.cors.allowOriginsFrom[0]: in the `OriginSet` `partners`, any site can send `null`, by way of a sandboxed frame: name the real origin, unless everybody may read the responses [CORS-W102]"
+    );
 }
 
 /// Every code that stands in the sources.

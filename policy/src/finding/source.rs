@@ -57,19 +57,19 @@ impl SourceReason {
             ),
             Self::UnknownField { name, similar } => Sentence::new(
                 "CORS-E503",
-                format!("{} is not a field of a `CorsPolicy`", Quoted(name)),
+                format!("{} is not a field that may stand here", Quoted(name)),
                 match similar {
                     Some(similar) => format!("write {}, or remove it", Quoted(similar)),
-                    None => "remove it, or see `kubectl explain corspolicy.spec`".to_owned(),
+                    None => "remove it, or see what `kubectl explain` lists".to_owned(),
                 },
             ),
             Self::WrongShape(message) => Sentence::new(
                 "CORS-E504",
                 format!("the value does not fit ({})", OneLine(message)),
-                "see `kubectl explain corspolicy.spec`",
+                "see what `kubectl explain` says of the field",
             ),
             Self::MissingName => {
-                Sentence::new("CORS-E505", "the policy has no name", "write `metadata: {name: …}`")
+                Sentence::new("CORS-E505", "the object has no name", "write `metadata: {name: …}`")
             }
             Self::Duplicate { policy, file } => Sentence::new(
                 "CORS-E506",

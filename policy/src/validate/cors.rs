@@ -75,7 +75,11 @@ fn hint_at_what_is_absent(draft: &CorsDraft, field: &Field, report: &mut Report)
     }
 }
 
-fn check_max_age(written: Option<i64>, field: &Field, report: &mut Report) -> Option<u32> {
+pub(super) fn check_max_age(
+    written: Option<i64>,
+    field: &Field,
+    report: &mut Report,
+) -> Option<u32> {
     let seconds = written?;
     // A delta-seconds (RFC 9111 section 1.2.2) beyond 31 bits overflows in some caches.
     let valid = i32::try_from(seconds).ok().and_then(|seconds| u32::try_from(seconds).ok());

@@ -34,13 +34,13 @@ impl Dangers {
                 report.add(&entry, DangerReason::Unknown(word.clone()));
                 continue;
             };
-            match listed.iter().find(|(known, _)| *known == danger) {
-                Some((_, first)) => {
-                    let (value, first) = (word.clone(), first.to_string());
-                    report.add(&entry, ListReason::Repeated { value, first });
-                }
-                None => listed.push((danger, entry)),
+            if let Some((_, first)) = listed.iter().find(|(known, _)| *known == danger) {
+                let (value, first) = (word.clone(), first.to_string());
+                report.add(&entry, ListReason::Repeated { value, first });
+                continue;
             }
+            report.list_danger(&entry, danger);
+            listed.push((danger, entry));
         }
         Self { credentials, listed, needed: BTreeSet::new(), undecided: false }
     }

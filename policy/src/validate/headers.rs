@@ -7,6 +7,7 @@ use crate::finding::{HeaderReason, ListReason};
 use crate::header_name::{
     CORS_RESPONSE_HEADERS, HeaderName, is_cors_non_wildcard_request_header_name,
 };
+use crate::limits::MAX_HEADERS;
 use crate::policy::Names;
 
 /// Fetch, "forbidden request-header", without `cookie`, which has a finding of its own, and beside the two prefixes.
@@ -112,7 +113,7 @@ fn parse(
 ) -> Names<HeaderName> {
     let mut names = Names::default();
     let mut seen: HashMap<String, usize> = HashMap::new();
-    for (at, written) in report.bounded(list, field).iter().enumerate() {
+    for (at, written) in report.bounded_to(MAX_HEADERS, list, field).iter().enumerate() {
         let entry = field.at(at);
         let lower_case = written.to_ascii_lowercase();
         if let Some(first) = seen.get(&lower_case) {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::Judge;
 use super::report::{Field, Report};
 use crate::finding::{HostReason, ListReason};
+use crate::limits::MAX_HOSTNAMES;
 use crate::scope::{HostPattern, InvalidHost, split_authority};
 
 pub(super) fn validate(
@@ -15,7 +16,7 @@ pub(super) fn validate(
 ) -> Vec<HostPattern> {
     let mut hosts = Vec::new();
     let mut seen: HashMap<HostPattern, usize> = HashMap::new();
-    for (at, written) in report.bounded(list, field).iter().enumerate() {
+    for (at, written) in report.bounded_to(MAX_HOSTNAMES, list, field).iter().enumerate() {
         let entry = field.at(at);
         let value = written.clone();
         let host = match HostPattern::parse(written) {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::report::{Field, Report};
 use crate::finding::{ListReason, MethodReason};
+use crate::limits::MAX_METHODS;
 use crate::method::{InvalidMethod, Method};
 use crate::policy::Names;
 
@@ -13,7 +14,7 @@ const NORMALIZED: [&str; 6] = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"
 pub(super) fn validate(list: &[String], field: &Field, report: &mut Report) -> Names<Method> {
     let mut names = Names::default();
     let mut seen: HashMap<&str, usize> = HashMap::new();
-    for (at, written) in report.bounded(list, field).iter().enumerate() {
+    for (at, written) in report.bounded_to(MAX_METHODS, list, field).iter().enumerate() {
         let entry = field.at(at);
         if let Some(first) = seen.get(written.as_str()) {
             let (value, first) = (written.clone(), field.at(*first).to_string());

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::Judge;
-use super::cover::Cover;
 use super::dangers::Dangers;
 use super::report::{Field, Report};
+use crate::contain::Cover;
 use crate::finding::{Danger, DangerReason, ListReason, OriginReason};
+use crate::limits::{MAX_LIST_LEN, MAX_TRUSTED_ORIGINS};
 use crate::pattern::{HostShape, InvalidOrigin, OriginPattern, TuplePattern};
 
 /// Schemes whose pages have another origin: sockets and files are opened by pages, and the rest is opaque.
@@ -23,6 +24,8 @@ struct Entry<'l> {
 /// The valid entries of a list, each once, and whether they are all.
 struct Parsed<'l> {
     entries: Vec<Entry<'l>>,
+    /// The same patterns, each as often as it is written: where all are valid, an index here is one of the list.
+    patterns: Vec<OriginPattern>,
     all_valid: bool,
 }
 
@@ -35,7 +38,7 @@ pub(super) fn allowed(
     dangers: &mut Dangers,
     report: &mut Report,
 ) -> Vec<OriginPattern> {
-    let Parsed { entries, all_valid } = parse(list, field, judge, report);
+    let Parsed { entries, patterns, all_valid } = parse(MAX_LIST_LEN, list, field, judge, report);
     if !all_valid {
         dangers.cannot_tell();
     }
@@ -62,7 +65,7 @@ pub(super) fn allowed(
             }
         }
     }
-    patterns(entries)
+    sifted(patterns)
 }
 
 /// The entries of `trustedOrigins`. They never share anything, so only what would trust everybody is refused.
@@ -72,7 +75,8 @@ pub(super) fn trusted(
     judge: &dyn Judge,
     report: &mut Report,
 ) -> Vec<OriginPattern> {
-    let Parsed { entries, all_valid: _ } = parse(list, field, judge, report);
+    let Parsed { entries, patterns, all_valid: _ } =
+        parse(MAX_TRUSTED_ORIGINS, list, field, judge, report);
     let cover = Cover::new(entries.iter().map(|entry| &entry.pattern));
     for Entry { written, field, pattern } in &entries {
         match pattern {
@@ -90,28 +94,46 @@ pub(super) fn trusted(
             }
         }
     }
-    patterns(entries)
+    sifted(patterns)
 }
 
 /// `*` beside others is refused; what is left without it allows less, and can be read by a filter.
-fn patterns(entries: Vec<Entry<'_>>) -> Vec<OriginPattern> {
-    let mut patterns: Vec<_> = entries.into_iter().map(|entry| entry.pattern).collect();
-    if patterns.len() > 1 {
+fn sifted(mut patterns: Vec<OriginPattern>) -> Vec<OriginPattern> {
+    if patterns.iter().any(|pattern| *pattern != OriginPattern::Any) {
         patterns.retain(|pattern| *pattern != OriginPattern::Any);
     }
     patterns
 }
 
+/// A list that stands in no policy: what is dangerous is judged where it is used.
+pub(super) fn shared(
+    list: &[String],
+    field: &Field,
+    judge: &dyn Judge,
+    report: &mut Report,
+) -> Vec<OriginPattern> {
+    let Parsed { entries, patterns, all_valid: _ } =
+        parse(MAX_LIST_LEN, list, field, judge, report);
+    let cover = Cover::new(entries.iter().map(|entry| &entry.pattern));
+    for Entry { written, field, pattern } in &entries {
+        if let OriginPattern::Tuple(tuple) = pattern {
+            check_is_not_covered(tuple, written, field, &cover, report);
+        }
+    }
+    patterns
+}
+
 fn parse<'l>(
+    max: usize,
     list: &'l [String],
     field: &Field,
     judge: &dyn Judge,
     report: &mut Report,
 ) -> Parsed<'l> {
-    let mut entries = Vec::new();
+    let (mut entries, mut patterns) = (Vec::new(), Vec::new());
     let mut all_valid = true;
     let mut seen: HashMap<OriginPattern, usize> = HashMap::new();
-    for (at, written) in report.bounded(list, field).iter().enumerate() {
+    for (at, written) in report.bounded_to(max, list, field).iter().enumerate() {
         let entry = field.at(at);
         let parsed = match OriginPattern::parse(written) {
             Ok(parsed) => parsed,
@@ -124,6 +146,7 @@ fn parse<'l>(
             }
         };
         let value = written.clone();
+        patterns.push(parsed.pattern.clone());
         if let Some(first) = seen.get(&parsed.pattern) {
             let first = field.at(*first).to_string();
             report.add(&entry, ListReason::Repeated { value, first });
@@ -136,7 +159,7 @@ fn parse<'l>(
         seen.insert(parsed.pattern.clone(), at);
         entries.push(Entry { written, field: entry, pattern: parsed.pattern });
     }
-    Parsed { entries, all_valid }
+    Parsed { entries, patterns, all_valid }
 }
 
 /// What was probably meant by an entry that does not parse, in its normal form.
@@ -201,14 +224,15 @@ fn check_use(
     tuple: &TuplePattern,
     written: &str,
     field: &Field,
-    cover: &Cover<'_>,
+    cover: &Cover,
     report: &mut Report,
 ) {
     check_is_sent(tuple, written, field, report);
     check_is_not_covered(tuple, written, field, cover, report);
     if tuple.scheme().starts_with("http") && *tuple.host() == HostShape::Exact("localhost".into()) {
         let missing = format!("{}://127.0.0.1{}", tuple.scheme(), tuple.port());
-        let known = OriginPattern::parse(&missing).is_ok_and(|other| cover.accepts(&other.pattern));
+        let known =
+            OriginPattern::parse(&missing).is_ok_and(|other| cover.contains(&other.pattern));
         if !known {
             let value = written.to_owned();
             report.add(field, OriginReason::LocalhostAlone { value, missing });
@@ -229,11 +253,11 @@ fn check_is_not_covered(
     tuple: &TuplePattern,
     written: &str,
     field: &Field,
-    cover: &Cover<'_>,
+    cover: &Cover,
     report: &mut Report,
 ) {
     if let Some(by) = cover.wider_than(tuple) {
-        let value = written.to_owned();
+        let (value, by) = (written.to_owned(), by.to_string());
         report.add(field, OriginReason::Covered { value, by });
     }
 }

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use crate::finding::{self, Finding, ListReason, Reason};
+use crate::finding::{self, Danger, Finding, ListReason, Reason};
 use crate::limits::MAX_LIST_LEN;
+use crate::policy::ListedDanger;
 
 /// Every finding so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     findings: Vec<Finding>,
+    dangers: Vec<ListedDanger>,
 }
 
 /// Where in a policy something stands, such as `spec.cors.allowOrigins[2]`.
@@ -20,6 +22,16 @@ pub(super) struct Field(String);
 impl Report {
     pub(super) fn add(&mut self, field: &Field, reason: impl Into<Reason>) {
         self.findings.push(Finding::new(field.to_string(), reason));
+    }
+
+    /// A word of `dangerouslyAllow`, which nothing refuses by itself.
+    pub(super) fn list_danger(&mut self, field: &Field, danger: Danger) {
+        self.dangers.push(ListedDanger { field: field.to_string(), danger });
+    }
+
+    /// The words listed so far.
+    pub(super) fn take_dangers(&mut self) -> Vec<ListedDanger> {
+        std::mem::take(&mut self.dangers)
     }
 
     /// The part of `list` that is looked at: all of it, unless it is too long.

@@ -6,6 +6,7 @@ use super::report::{Field, Report};
 use super::{Judge, cors, origins};
 use crate::draft::{DisallowedRequests, RuleDraft};
 use crate::finding::RuleReason;
+use crate::limits::MAX_RULES;
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Policy, Rule};
 use crate::scope::PathMatch;
@@ -19,7 +20,7 @@ pub(super) fn validate(
 ) -> Vec<Rule> {
     let mut rules = Vec::new();
     let mut seen: HashMap<PathMatch, usize> = HashMap::new();
-    for (at, draft) in report.bounded(list, field).iter().enumerate() {
+    for (at, draft) in report.bounded_to(MAX_RULES, list, field).iter().enumerate() {
         let entry = field.at(at);
         let RuleDraft { path_type, path_value, cors, disallowed_requests, trusted_origins } = draft;
         let value = path_value.clone();

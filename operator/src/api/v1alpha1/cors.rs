@@ -1,0 +1,151 @@
+//! `cors`: what is allowed, and to whom.
+
+#![expect(unreachable_pub, reason = "the schema derive repeats each type inside a function")]
+
+use corsward_policy::limits;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What is allowed, and to whom.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.allowOrigins) || !('*' in self.allowOrigins) || (self.allowOrigins.size() == 1 && (!has(self.allowOriginRegexes) || self.allowOriginRegexes.size() == 0) && (!has(self.allowOriginsFrom) || self.allowOriginsFrom.size() == 0))")
+        .message("`*` allows every origin and stands alone: remove it, or every other origin, regex and set"),
+    validation = Rule::new("!self.allowCredentials || !has(self.allowOrigins) || !('*' in self.allowOrigins) || (has(self.dangerouslyAllow) && 'AnyOriginWithCredentials' in self.dangerouslyAllow)")
+        .message("`*` with allowCredentials lets every site act as the user: name the origins, or list AnyOriginWithCredentials in dangerouslyAllow")
+)]
+pub struct Cors {
+    /// The origins that may read responses: scheme, host and port. `https://*.a.example` covers every subdomain and not
+    /// `https://a.example` itself; `https://pr-*--app.a.example` covers a part of one label; `http://localhost:*` every port;
+    /// `*` alone every origin. Empty: nobody.
+    ///
+    /// Permitted: `["https://shop.example", "https://*.shop.example", "http://localhost:*"]`.
+    /// Refused: `["https://shop.example/"]` (an origin ends before the slash), `["shop.example"]` (it has a scheme).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = limits::MAX_LIST_LEN),
+        inner(length(min = 1, max = limits::MAX_ORIGIN_LEN))
+    )]
+    pub allow_origins: Vec<String>,
+
+    /// Sets of origins, by name, whose origins are allowed as if they stood in `allowOrigins`. A set is an `OriginSet` of the
+    /// policy's own namespace. One that is missing or refused refuses the policy, and what was in force stays.
+    ///
+    /// Permitted: `[{kind: OriginSet, name: partners}]`.
+    /// Refused: `[partners]` (a kind and a name), `[{kind: ConfigMap, name: partners}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = limits::MAX_ORIGIN_SETS))]
+    pub allow_origins_from: Vec<OriginSetRef>,
+
+    /// Regular expressions of origins: the last resort. They always match the whole origin, in time linear in its length.
+    ///
+    /// Permitted: `["https://(www|m)[.]shop[.]example"]`.
+    /// Refused: `["https://.*"]` with `allowCredentials` (it lets every site in), `["(?=a)"]` (no look-around).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = limits::MAX_REGEXES),
+        inner(length(min = 1, max = limits::MAX_REGEX_LEN))
+    )]
+    pub allow_origin_regexes: Vec<String>,
+
+    /// The methods that may be used beside `GET`, `HEAD` and `POST`, which need no permission. Case-sensitive. `*` alone:
+    /// every method.
+    ///
+    /// Permitted: `[PUT, PATCH, DELETE]`.
+    /// Refused: `[TRACE]` (forbidden by the Fetch standard), `[GET PUT]` (one method an entry).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = limits::MAX_METHODS),
+        inner(length(min = 1, max = limits::MAX_METHOD_LEN))
+    )]
+    pub allow_methods: Vec<String>,
+
+    /// The request headers that may be set beside those that need no permission. In any case. `*`: every header but
+    /// `authorization`, which must be named.
+    ///
+    /// Permitted: `[authorization, content-type, x-csrftoken]`.
+    /// Refused: `["x csrf"]` (not a header name).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = limits::MAX_HEADERS),
+        inner(length(min = 1, max = limits::MAX_HEADER_NAME_LEN))
+    )]
+    pub allow_headers: Vec<String>,
+
+    /// The response headers that scripts may read beside those that need no permission.
+    ///
+    /// Permitted: `[x-request-id, link]`.
+    /// Refused: `[set-cookie]` (browsers never expose it).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = limits::MAX_HEADERS),
+        inner(length(min = 1, max = limits::MAX_HEADER_NAME_LEN))
+    )]
+    pub expose_headers: Vec<String>,
+
+    /// Whether requests that carry cookies, HTTP authentication or client certificates are shared. A bearer token set by a
+    /// script needs `allowHeaders: [authorization]`, not this.
+    ///
+    /// Permitted: `true` with named `https://` origins.
+    /// Refused: `true` with `*` (see `dangerouslyAllow`).
+    #[serde(default)]
+    pub allow_credentials: bool,
+
+    /// For how many seconds a browser may remember the answer to a preflight. `0`: not at all. Absent: not said, and browsers
+    /// keep it for 5 seconds.
+    ///
+    /// Permitted: `600`.
+    /// Refused: `-1`, `10m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = limits::MAX_MAX_AGE))]
+    pub max_age: Option<i64>,
+
+    /// Words that lift one protection each; the refusal names the word.
+    ///
+    /// Permitted: `[InsecureOriginWithCredentials]` beside an `http://` origin with credentials.
+    /// Refused: `[Everything]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub dangerously_allow: Vec<Danger>,
+}
+
+/// A set of origins, by name.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct OriginSetRef {
+    /// The kind: `OriginSet`.
+    ///
+    /// Permitted: `OriginSet`.
+    /// Refused: `ConfigMap`.
+    pub kind: OriginSetKind,
+    /// The name, in the policy's namespace.
+    ///
+    /// Permitted: `partners`.
+    /// Refused: `shop/partners` (sets are of the policy's own namespace).
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// What origins may be taken from.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OriginSetKind {
+    /// An `OriginSet`.
+    OriginSet,
+}
+
+/// A protection, by the danger it keeps out.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Danger {
+    /// `*` or `scheme://*` with `allowCredentials`.
+    AnyOriginWithCredentials,
+    /// `http://` origins with `allowCredentials`.
+    InsecureOriginWithCredentials,
+    /// With `allowCredentials`, a star under which anybody may register a name.
+    PublicSuffixSubdomains,
+    /// `null` with `allowCredentials`.
+    NullOriginWithCredentials,
+    /// With `allowCredentials`, a regular expression that does not end in a domain of its own.
+    UnboundedRegexWithCredentials,
+}

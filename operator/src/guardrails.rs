@@ -1,0 +1,299 @@
+//! Guardrails: what a `ClusterCorsPolicy` lets the policies of its namespaces allow at most.
+
+use std::sync::LazyLock;
+
+use corsward_policy::contain::Cover;
+use corsward_policy::draft::DisallowedRequests;
+use corsward_policy::finding::{self, Danger, Excess, GuardrailReason, SourceReason};
+use corsward_policy::header_name::{HeaderName, is_cors_non_wildcard_request_header_name};
+use corsward_policy::method::{Method, is_cors_safelisted_method};
+use corsward_policy::policy::{Cors, Names};
+use corsward_policy::{Finding, Judge, Policy, Severity, validate};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use kube::CustomResourceExt as _;
+use serde_json::Value;
+
+use crate::api;
+use crate::api::v1alpha1::{
+    ClusterCorsPolicy, ClusterCorsPolicySpec, Enforcement, Guardrails, LabelExpression,
+    LabelOperator, NamespaceSelector,
+};
+use crate::convert;
+use crate::shape;
+use crate::surroundings::Labels;
+
+/// The label that the API server gives to every namespace: its name.
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+/// What a `ClusterCorsPolicy` allows at most, parsed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guardrail {
+    name: String,
+    enforced: bool,
+    selector: Option<NamespaceSelector>,
+    origins: Option<Cover>,
+    regexes: bool,
+    forbidden: Vec<Danger>,
+    max_age: Option<u32>,
+    methods: Option<Names<Method>>,
+    headers: Option<Names<HeaderName>>,
+    rejects: bool,
+}
+
+/// The schema of `spec`, out of the resource's definition.
+static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
+    LazyLock::new(|| api::spec_schema(ClusterCorsPolicy::crd()));
+
+/// What `policy` exceeds, of the guardrails that select its namespace: refusals where they are enforced, warnings elsewhere.
+///
+/// What counts is what a policy shares: `trustedOrigins` may be any, because nothing is shared with them. Whether it is `Active`,
+/// `DryRun` or `Off` does not matter.
+#[must_use]
+pub fn check(policy: &Policy, guardrails: &[Guardrail]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        guardrails.iter().flat_map(|guardrail| guardrail.check(policy)).collect();
+    finding::sort(&mut findings);
+    findings
+}
+
+// === impl Guardrail ===
+
+impl Guardrail {
+    /// The guardrail of that name, and what there is to say about its spec. `None`: a finding refuses it.
+    #[must_use]
+    pub fn parse(name: &str, spec: &Value, judge: &dyn Judge) -> (Option<Self>, Vec<Finding>) {
+        let (mut spec, mut findings) = (spec.clone(), Vec::new());
+        shape::check(&SPEC_SCHEMA, &mut spec, "spec", &mut findings);
+        let guardrail = match serde_json::from_value::<ClusterCorsPolicySpec>(spec) {
+            Ok(spec) => Some(Self::read(name, spec, judge, &mut findings)),
+            Err(error) => {
+                // Where the shape is wrong, that has been said better.
+                if findings.is_empty() {
+                    let reason = SourceReason::WrongShape(error.to_string());
+                    findings.push(Finding::new("spec", reason));
+                }
+                None
+            }
+        };
+        finding::sort(&mut findings);
+        let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
+        (guardrail.filter(|_| !refused), findings)
+    }
+
+    fn read(
+        name: &str,
+        spec: ClusterCorsPolicySpec,
+        judge: &dyn Judge,
+        findings: &mut Vec<Finding>,
+    ) -> Self {
+        let ClusterCorsPolicySpec { namespace_selector: selector, enforcement, guardrails } = spec;
+        if let Some(selector) = &selector {
+            check_selector(selector, findings);
+        }
+        if guardrails == Guardrails::default() {
+            findings.push(Finding::new("spec.guardrails", GuardrailReason::None));
+        }
+        let Guardrails {
+            allowed_origins,
+            allow_regexes,
+            forbid_danger,
+            max_max_age,
+            allowed_methods,
+            allowed_headers,
+            require_disallowed_requests,
+        } = guardrails;
+        let origins = allowed_origins.map(|list| {
+            let (patterns, said) =
+                validate::patterns(&list, "spec.guardrails.allowedOrigins", judge);
+            findings.extend(said);
+            Cover::new(&patterns)
+        });
+        let methods = allowed_methods.map(|list| {
+            let (names, said) = validate::method_names(&list, "spec.guardrails.allowedMethods");
+            findings.extend(said);
+            names
+        });
+        let headers = allowed_headers.map(|list| {
+            let (names, said) =
+                validate::request_header_names(&list, "spec.guardrails.allowedHeaders");
+            findings.extend(said);
+            names
+        });
+        let max_age = max_max_age.map(|seconds| {
+            let (seconds, said) = validate::max_age(seconds, "spec.guardrails.maxMaxAge");
+            findings.extend(said);
+            seconds
+        });
+        Self {
+            name: name.to_owned(),
+            enforced: enforcement == Enforcement::Enforce,
+            selector,
+            regexes: allow_regexes.unwrap_or(origins.is_none()),
+            origins,
+            forbidden: forbid_danger
+                .into_iter()
+                .filter_map(|word| Danger::parse(convert::danger(word)))
+                .collect(),
+            max_age: max_age.flatten(),
+            methods,
+            headers,
+            rejects: require_disallowed_requests.is_some(),
+        }
+    }
+
+    /// The name of its `ClusterCorsPolicy`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Does it refuse what exceeds it, rather than warn?
+    #[must_use]
+    pub fn is_enforced(&self) -> bool {
+        self.enforced
+    }
+
+    /// Does it bound the policies of that namespace, which has those labels?
+    #[must_use]
+    pub fn selects(&self, namespace: &str, labels: &Labels) -> bool {
+        let Some(NamespaceSelector { match_labels, match_expressions }) = &self.selector else {
+            return true;
+        };
+        let label = |key: &str| match labels.get(key) {
+            // The namespace itself may not have been seen yet.
+            None if key == NAME_LABEL => Some(namespace),
+            value => value.map(String::as_str),
+        };
+        match_labels.iter().all(|(key, value)| label(key) == Some(value))
+            && match_expressions.iter().all(|expression| holds(expression, label(&expression.key)))
+    }
+
+    fn check(&self, policy: &Policy) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut exceed = |field: String, excess: Excess| {
+            let (guardrail, enforced) = (self.name.clone(), self.enforced);
+            let reason = GuardrailReason::Exceeded { guardrail, enforced, excess };
+            findings.push(Finding::new(field, reason));
+        };
+        for block in policy.blocks() {
+            if let Some(cors) = block.cors {
+                self.check_cors(cors, &format!("{}.cors", block.field), &mut exceed);
+            }
+        }
+        for listed in policy.dangers() {
+            if self.forbidden.contains(&listed.danger) {
+                exceed(listed.field.clone(), Excess::Danger(listed.danger));
+            }
+        }
+        if self.rejects {
+            for field in forwarding(policy) {
+                exceed(field, Excess::Forwarded);
+            }
+        }
+        findings
+    }
+
+    fn check_cors(&self, cors: &Cors, field: &str, exceed: &mut impl FnMut(String, Excess)) {
+        if let Some(allowed) = &self.origins {
+            for (at, origin) in cors.origins().iter().enumerate() {
+                if !allowed.contains(origin) {
+                    let excess = Excess::Origin(origin.to_string());
+                    exceed(format!("{field}.allowOrigins[{at}]"), excess);
+                }
+            }
+        }
+        for (at, regex) in cors.regexes().iter().enumerate().filter(|_| !self.regexes) {
+            let excess = Excess::Regex(regex.as_str().to_owned());
+            exceed(format!("{field}.allowOriginRegexes[{at}]"), excess);
+        }
+        if let (Some(seconds), Some(max)) = (cors.max_age(), self.max_age)
+            && seconds > max
+        {
+            exceed(format!("{field}.maxAge"), Excess::MaxAge { seconds, max });
+        }
+        for method in
+            self.methods.iter().flat_map(|allowed| beyond_methods(cors.methods(), allowed))
+        {
+            exceed(format!("{field}.allowMethods"), Excess::Method(method));
+        }
+        for header in
+            self.headers.iter().flat_map(|allowed| beyond_headers(cors.headers(), allowed))
+        {
+            exceed(format!("{field}.allowHeaders"), Excess::Header(header));
+        }
+    }
+}
+
+/// Where requests of origins that are not allowed are forwarded.
+fn forwarding(policy: &Policy) -> Vec<String> {
+    let mut blocks = policy.blocks();
+    let own = blocks.next();
+    let own_cors = own.as_ref().is_some_and(|own| own.cors.is_some());
+    let forwards = |said: Option<DisallowedRequests>| said == Some(DisallowedRequests::Forward);
+    let own_forwards = own.is_some_and(|own| forwards(own.disallowed_requests));
+    let (mut fields, mut inherited) = (Vec::new(), own_cors);
+    for rule in blocks {
+        inherited |= rule.disallowed_requests.is_none();
+        if forwards(rule.disallowed_requests) {
+            fields.push(format!("{}.disallowedRequests", rule.field));
+        }
+    }
+    // What the policy says counts where something is left to it.
+    if own_forwards && inherited {
+        fields.insert(0, "spec.disallowedRequests".to_owned());
+    }
+    fields
+}
+
+fn beyond_methods(ours: &Names<Method>, allowed: &Names<Method>) -> Vec<String> {
+    let is_allowed = |method: &Method| {
+        let name = method.as_str();
+        is_cors_safelisted_method(name.as_bytes())
+            || allowed.any()
+            || allowed.named().contains(method)
+    };
+    let star = (ours.any() && !allowed.any()).then(|| "*".to_owned());
+    let named = ours.named().iter().filter(|method| !is_allowed(method)).map(ToString::to_string);
+    star.into_iter().chain(named).collect()
+}
+
+fn beyond_headers(ours: &Names<HeaderName>, allowed: &Names<HeaderName>) -> Vec<String> {
+    let is_allowed = |header: &HeaderName| {
+        let covered = !is_cors_non_wildcard_request_header_name(header.as_str().as_bytes());
+        allowed.any() && covered || allowed.named().contains(header)
+    };
+    let star = (ours.any() && !allowed.any()).then(|| "*".to_owned());
+    let named = ours.named().iter().filter(|header| !is_allowed(header)).map(ToString::to_string);
+    star.into_iter().chain(named).collect()
+}
+
+/// Kubernetes, `LabelSelectorRequirement`.
+fn holds(expression: &LabelExpression, value: Option<&str>) -> bool {
+    let LabelExpression { key: _, operator, values } = expression;
+    let listed = value.is_some_and(|value| values.iter().any(|listed| listed == value));
+    match operator {
+        LabelOperator::In => listed,
+        LabelOperator::NotIn => !listed,
+        LabelOperator::Exists => value.is_some(),
+        LabelOperator::DoesNotExist => value.is_none(),
+    }
+}
+
+fn check_selector(selector: &NamespaceSelector, findings: &mut Vec<Finding>) {
+    let NamespaceSelector { match_labels, match_expressions } = selector;
+    if match_labels.is_empty() && match_expressions.is_empty() {
+        findings.push(Finding::new("spec.namespaceSelector", GuardrailReason::EmptySelector));
+    }
+    for (at, LabelExpression { key: _, operator, values }) in match_expressions.iter().enumerate() {
+        let (operator, needed) = match operator {
+            LabelOperator::In => ("In", true),
+            LabelOperator::NotIn => ("NotIn", true),
+            LabelOperator::Exists => ("Exists", false),
+            LabelOperator::DoesNotExist => ("DoesNotExist", false),
+        };
+        if values.is_empty() == needed {
+            let field = format!("spec.namespaceSelector.matchExpressions[{at}].values");
+            findings.push(Finding::new(field, GuardrailReason::Values { operator, needed }));
+        }
+    }
+}

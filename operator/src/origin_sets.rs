@@ -1,0 +1,187 @@
+//! Origin sets: what an `OriginSet` says, and how its origins come into the policies that use it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use corsward_policy::finding::{self, ListReason, OriginSetReason, Reason, SourceReason};
+use corsward_policy::{Finding, Judge, Severity, validate};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use kube::CustomResourceExt as _;
+use serde_json::{Map, Value};
+
+use crate::api;
+use crate::api::v1alpha1::{OriginSet, OriginSetSpec};
+use crate::shape;
+
+/// The schema of `spec`, out of the resource's definition.
+static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
+    LazyLock::new(|| api::spec_schema(OriginSet::crd()));
+
+/// What is known of a set that a policy names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known<'s> {
+    /// It is not there.
+    Missing,
+    /// It is there, and refused.
+    Refused,
+    /// Its origins, as written.
+    Origins(&'s [String]),
+}
+
+/// What came of the sets that a spec names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resolved {
+    /// What there is to say about the names, each refusing the policy or not.
+    pub findings: Vec<Finding>,
+    /// Where each set's origins went, by the path of the list.
+    lists: BTreeMap<String, Vec<Place>>,
+}
+
+/// Where the origins of one set went.
+#[derive(Clone, Debug, PartialEq)]
+struct Place {
+    /// `spec.cors.allowOriginsFrom[0]`.
+    field: String,
+    set: String,
+    start: usize,
+    end: usize,
+}
+
+/// The origins of a set, as written, and what there is to say about its spec. `None`: a finding refuses it.
+#[must_use]
+pub fn parse(spec: &Value, judge: &dyn Judge) -> (Option<Vec<String>>, Vec<Finding>) {
+    let (mut spec, mut findings) = (spec.clone(), Vec::new());
+    shape::check(&SPEC_SCHEMA, &mut spec, "spec", &mut findings);
+    let origins = match serde_json::from_value::<OriginSetSpec>(spec) {
+        Ok(OriginSetSpec { origins }) => {
+            let (patterns, said) = validate::patterns(&origins, "spec.origins", judge);
+            findings.extend(said);
+            if let Some(at) = origins.iter().position(|origin| origin == "*") {
+                findings.push(Finding::new(format!("spec.origins[{at}]"), OriginSetReason::Any));
+            }
+            if patterns.is_empty() && origins.is_empty() {
+                findings.push(Finding::new("spec.origins", OriginSetReason::Empty));
+            }
+            Some(origins)
+        }
+        Err(error) => {
+            // Where the shape is wrong, that has been said better.
+            if findings.is_empty() {
+                let reason = SourceReason::WrongShape(error.to_string());
+                findings.push(Finding::new("spec", reason));
+            }
+            None
+        }
+    };
+    finding::sort(&mut findings);
+    let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
+    (origins.filter(|_| !refused), findings)
+}
+
+/// The names of the sets that a policy's spec uses, as far as it can be read.
+#[must_use]
+pub fn names(spec: &Value) -> BTreeSet<String> {
+    let blocks = spec.get("rules").and_then(Value::as_array).into_iter().flatten();
+    std::iter::once(spec)
+        .chain(blocks)
+        .filter_map(|block| block.get("cors")?.get("allowOriginsFrom")?.as_array())
+        .flatten()
+        .filter_map(|reference| Some(reference.get("name")?.as_str()?.to_owned()))
+        .collect()
+}
+
+/// Writes the origins of the sets that `spec` names into its lists of origins, behind those that stand there, and takes the names
+/// out. What is left is a spec that stands for itself.
+///
+/// The spec has been through the check of its shape. What `validate` and guardrails say afterwards goes through
+/// [`Resolved::address`].
+pub fn resolve<'s>(spec: &mut Value, lookup: impl Fn(&str) -> Known<'s>) -> Resolved {
+    let mut resolved = Resolved::default();
+    resolved.resolve_block(spec, "spec", &lookup);
+    if let Some(Value::Array(rules)) = spec.get_mut("rules") {
+        for (at, rule) in rules.iter_mut().enumerate() {
+            resolved.resolve_block(rule, &format!("spec.rules[{at}]"), &lookup);
+        }
+    }
+    resolved
+}
+
+// === impl Resolved ===
+
+impl Resolved {
+    /// The same finding, about what its author wrote: where it is about an origin of a set, it names the set where the policy
+    /// does.
+    #[must_use]
+    pub fn address(&self, finding: Finding) -> Finding {
+        let Finding { field, reason } = finding;
+        let reason = match reason {
+            Reason::List(ListReason::Repeated { value, first }) => {
+                let first = self.place(&first).map_or(first.clone(), |place| place.field.clone());
+                ListReason::Repeated { value, first }.into()
+            }
+            reason => reason,
+        };
+        match self.place(&field) {
+            Some(Place { field, set, .. }) => {
+                let reason = OriginSetReason::Of { set: set.clone(), reason: Box::new(reason) };
+                Finding::new(field.clone(), reason)
+            }
+            None => Finding { field, reason },
+        }
+    }
+
+    /// The set that an entry of a list came from, such as `spec.cors.allowOrigins[17]`.
+    fn place(&self, field: &str) -> Option<&Place> {
+        let (list, index) = field.strip_suffix(']')?.rsplit_once('[')?;
+        let index: usize = index.parse().ok()?;
+        self.lists.get(list)?.iter().find(|place| (place.start..place.end).contains(&index))
+    }
+
+    fn resolve_block<'s>(
+        &mut self,
+        block: &mut Value,
+        path: &str,
+        lookup: &impl Fn(&str) -> Known<'s>,
+    ) {
+        let Some(Value::Object(cors)) = block.get_mut("cors") else { return };
+        let Some(Value::Array(references)) = cors.remove("allowOriginsFrom") else { return };
+        let mut seen = BTreeSet::new();
+        for (at, reference) in references.iter().enumerate() {
+            let Some(name) = reference.get("name").and_then(Value::as_str) else { continue };
+            let field = format!("{path}.cors.allowOriginsFrom[{at}]");
+            if !seen.insert(name) {
+                let reason = OriginSetReason::Repeated(name.to_owned());
+                self.findings.push(Finding::new(field, reason));
+                continue;
+            }
+            let reason = match lookup(name) {
+                Known::Origins(origins) => {
+                    self.inline(cors, path, field, name, origins);
+                    continue;
+                }
+                Known::Missing => OriginSetReason::Missing(name.to_owned()),
+                Known::Refused => OriginSetReason::Refused(name.to_owned()),
+            };
+            self.findings.push(Finding::new(field, reason));
+        }
+    }
+
+    fn inline(
+        &mut self,
+        cors: &mut Map<String, Value>,
+        path: &str,
+        field: String,
+        set: &str,
+        origins: &[String],
+    ) {
+        let list = cors.entry("allowOrigins").or_insert_with(|| Value::Array(Vec::new()));
+        if list.is_null() {
+            *list = Value::Array(Vec::new());
+        }
+        let Value::Array(list) = list else { return };
+        let start = list.len();
+        list.extend(origins.iter().map(|origin| Value::String(origin.clone())));
+        let place = Place { field, set: set.to_owned(), start, end: list.len() };
+        self.lists.entry(format!("{path}.cors.allowOrigins")).or_default().push(place);
+    }
+}

@@ -1,0 +1,274 @@
+//! Containment: is every origin that one pattern accepts accepted by another? Decided on the grammar (design section 3.1).
+
+use std::collections::HashSet;
+
+use crate::limits::MAX_GUARDRAIL_ORIGINS;
+use crate::origin::{is_http, parse_ipv4};
+use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
+
+/// Most stars inside a label that a pattern is compared with, one after the other: all those of a guardrail.
+const MAX_LABEL_PATTERNS: usize = MAX_GUARDRAIL_ORIGINS;
+
+/// Patterns, to be asked which of them contain another. Look-ups, because lists may be long.
+///
+/// What only several of them together accept is contained in none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cover {
+    any: bool,
+    null: bool,
+    tuples: HashSet<TuplePattern>,
+    /// Those of `tuples` with a star inside a label.
+    labels: Vec<TuplePattern>,
+}
+
+// === impl OriginPattern ===
+
+impl OriginPattern {
+    /// Is every origin that this pattern accepts accepted by `other`?
+    #[must_use]
+    pub fn is_contained_in(&self, other: &Self) -> bool {
+        Cover::new([other]).contains(self)
+    }
+}
+
+// === impl Cover ===
+
+impl Cover {
+    /// A cover of those patterns.
+    pub fn new<'p>(patterns: impl IntoIterator<Item = &'p OriginPattern>) -> Self {
+        let mut cover = Self::default();
+        for pattern in patterns {
+            match pattern {
+                OriginPattern::Any => cover.any = true,
+                OriginPattern::Null => cover.null = true,
+                OriginPattern::Tuple(tuple) => {
+                    let is_label = matches!(tuple.host(), HostShape::Label { .. });
+                    if is_label && cover.labels.len() < MAX_LABEL_PATTERNS {
+                        cover.labels.push(tuple.clone());
+                    }
+                    cover.tuples.insert(tuple.clone());
+                }
+            }
+        }
+        cover
+    }
+
+    /// Is all that `pattern` accepts accepted by one of them?
+    #[must_use]
+    pub fn contains(&self, pattern: &OriginPattern) -> bool {
+        self.any
+            || match pattern {
+                OriginPattern::Any => false,
+                OriginPattern::Null => self.null,
+                OriginPattern::Tuple(tuple) => {
+                    self.tuples.contains(tuple) || self.wider_than(tuple).is_some()
+                }
+            }
+    }
+
+    /// One of them, `*` aside, that accepts all that `tuple` accepts, and more.
+    pub(crate) fn wider_than(&self, tuple: &TuplePattern) -> Option<&TuplePattern> {
+        let mut hosts = wider_hosts(tuple);
+        hosts.push(tuple.host().clone());
+        for host in hosts {
+            for port in [tuple.port(), PortPattern::Any] {
+                let wider = tuple.with(host.clone(), port);
+                if wider != *tuple
+                    && let Some(wider) = self.tuples.get(&wider)
+                {
+                    return Some(wider);
+                }
+            }
+        }
+        self.labels.iter().find(|label| *label != tuple && is_star_over(label, tuple))
+    }
+}
+
+/// The shapes, stars inside a label aside, that accept all hosts of `tuple`, and more.
+fn wider_hosts(tuple: &TuplePattern) -> Vec<HostShape> {
+    let mut wider = match tuple.host() {
+        HostShape::Any => return Vec::new(),
+        HostShape::Exact(name) if name.starts_with('[') => Vec::new(),
+        // Hosts of other schemes are names, whatever they look like.
+        HostShape::Exact(name) => match parse_ipv4(name).filter(|_| is_http(tuple.scheme())) {
+            Some(octets) => shorter_prefixes(&octets),
+            None => parents(name),
+        },
+        HostShape::Subdomains(rest) => parents(rest),
+        HostShape::Label { rest, .. } if rest.is_empty() => Vec::new(),
+        HostShape::Label { rest, .. } => {
+            let mut wider = parents(rest);
+            wider.push(HostShape::Subdomains(rest.clone()));
+            wider
+        }
+        HostShape::Ipv4(fixed) => shorter_prefixes(fixed),
+    };
+    wider.push(HostShape::Any);
+    wider
+}
+
+/// `*.rest` for everything after a dot.
+fn parents(name: &str) -> Vec<HostShape> {
+    let rests = std::iter::successors(name.split_once('.'), |(_, rest)| rest.split_once('.'));
+    rests.map(|(_, rest)| HostShape::Subdomains(rest.to_owned())).collect()
+}
+
+fn shorter_prefixes(octets: &[u8]) -> Vec<HostShape> {
+    (0..octets.len()).filter_map(|len| Some(HostShape::Ipv4(octets.get(..len)?.to_vec()))).collect()
+}
+
+/// Does `label`, a star inside a label, accept every host and port of `tuple`?
+fn is_star_over(label: &TuplePattern, tuple: &TuplePattern) -> bool {
+    let HostShape::Label { prefix, suffix, rest } = label.host() else { return false };
+    let (first, others) = match tuple.host() {
+        HostShape::Exact(host) => host.split_once('.').unwrap_or((host, "")),
+        // What stands for its star is something the other star may stand for.
+        HostShape::Label { prefix, suffix, rest } => {
+            (&*format!("{prefix}{A_STAR_BYTE}{suffix}"), rest.as_str())
+        }
+        HostShape::Subdomains(_) | HostShape::Ipv4(_) | HostShape::Any => return false,
+    };
+    let is_over = |star: &str| !star.is_empty() && star.chars().all(is_star_char);
+    let star =
+        first.strip_prefix(prefix.as_str()).and_then(|star| star.strip_suffix(suffix.as_str()));
+    label.scheme() == tuple.scheme()
+        && [tuple.port(), PortPattern::Any].contains(&label.port())
+        && rest == others
+        && star.is_some_and(is_over)
+}
+
+/// Stands for what a star stands for, and is itself part of no pattern.
+const A_STAR_BYTE: char = '*';
+
+fn is_star_char(c: char) -> bool {
+    matches!(c, 'a'..='z' | '0'..='9' | '-' | A_STAR_BYTE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::{Origin, OriginHeader};
+    use crate::origin_set::OriginSet;
+
+    /// Patterns of every form, each near others of its form.
+    fn patterns() -> Vec<OriginPattern> {
+        let hosts = [
+            "a", "b.a", "c.b.a", "_.a", "*.a", "*.b.a", "*.c.b.a", "x*", "*x", "x*x", "xy*", "x_*",
+            "*", "x*.a", "xy*.a", "*x.a", "*yx.a", "x*x.a", "x_*.a", "xy*yx.a", "x*.b.a",
+            "1.2.3.4", "1.2.3.*", "1.2.*.*", "1.*.*.*", "*.*.*.*", "1.3.*.*", "[::1]", "*.3.4",
+            "3.4", "*5", "xyx", "x-x.a", "xyyx.a",
+        ];
+        let mut patterns = vec![OriginPattern::Any, OriginPattern::Null];
+        for scheme in ["http", "app", "file"] {
+            for host in hosts {
+                for port in ["", ":81", ":*"] {
+                    patterns.extend(OriginPattern::read(&format!("{scheme}://{host}{port}")));
+                }
+            }
+        }
+        patterns.extend(OriginPattern::read("file://"));
+        patterns
+    }
+
+    /// Origins of every kind: among them a witness for each pair of patterns of which one does not contain the other.
+    fn origins() -> Vec<String> {
+        let names = [
+            "a", "b.a", "c.b.a", "d.c.b.a", "_.a", "q", "q.a", "q.b.a", "q.q.a", "q.c.b.a", "x",
+            "xx", "xq", "qx", "xqx", "xyq", "x_q", "x_", "xy", "xyx", "xq.a", "xyq.a", "qx.a",
+            "qyx.a", "xqx.a", "x_q.a", "xyqyx.a", "xyyx.a", "xy_.a", "x-x.a", "xx.a", "xq.b.a",
+            "q.q", "1.2.3.4", "1.2.3.9", "1.2.9.9", "1.9.9.9", "9.9.9.9", "1.3.9.9", "[::1]",
+            "[::2]", "9.3.4", "3.4", "q5", "q.x", "a.", "x1", "1x", "x9x", "x9.a", "9x.a", "_x.a",
+            "_.b.a",
+        ];
+        let mut origins = vec!["null".to_owned(), "file://".to_owned(), "other://a".to_owned()];
+        for scheme in ["http", "app", "file"] {
+            for name in names {
+                for port in ["", ":81", ":82"] {
+                    origins.push(format!("{scheme}://{name}{port}"));
+                }
+            }
+        }
+        origins
+    }
+
+    fn accepts(set: &OriginSet, origin: &str) -> bool {
+        match OriginHeader::parse(origin.as_bytes()) {
+            OriginHeader::Tuple(origin) => set.accepts(&origin),
+            OriginHeader::Null => set.accepts_null() || set.is_any(),
+            OriginHeader::Malformed => false,
+        }
+    }
+
+    #[test]
+    fn one_pattern_is_contained_in_another_where_and_only_where_every_origin_it_accepts_is() {
+        let patterns = patterns();
+        assert!(patterns.len() > 200, "{}", patterns.len());
+        let origins: Vec<String> = origins();
+        let accepted: Vec<Vec<bool>> = patterns
+            .iter()
+            .map(|pattern| {
+                let set = OriginSet::new(std::slice::from_ref(pattern), &[]);
+                origins.iter().map(|origin| accepts(&set, origin)).collect()
+            })
+            .collect();
+        for (p, ours) in patterns.iter().zip(&accepted) {
+            assert!(ours.contains(&true), "no origin shows what {p} accepts");
+            for (q, theirs) in patterns.iter().zip(&accepted) {
+                let witness =
+                    origins.iter().zip(ours.iter().zip(theirs)).find(|(_, (p, q))| **p && !**q);
+                assert_eq!(p.is_contained_in(q), witness.is_none(), "{p} in {q}: {witness:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn containment_is_judged_as_an_author_reads_it() {
+        for (why, one, other, want) in [
+            ("itself", "https://a.example", "https://a.example", true),
+            ("a subdomain", "https://b.a.example", "https://*.a.example", true),
+            ("not the domain itself", "https://a.example", "https://*.a.example", false),
+            ("subdomains of a subdomain", "https://*.b.a.example", "https://*.a.example", true),
+            ("not the other way", "https://*.a.example", "https://*.b.a.example", false),
+            ("a part of a label", "https://pr-*.a.example", "https://*.a.example", true),
+            (
+                "a narrower part of a label",
+                "https://pr-*--x.a.example",
+                "https://pr-*.a.example",
+                true,
+            ),
+            ("a wider one", "https://p*.a.example", "https://pr-*.a.example", false),
+            ("one preview", "https://pr-7.a.example", "https://pr-*.a.example", true),
+            (
+                "a star takes no underscore",
+                "https://pr-_7.a.example",
+                "https://pr-*.a.example",
+                false,
+            ),
+            ("a port", "http://localhost:3000", "http://localhost:*", true),
+            ("every port", "http://localhost:*", "http://localhost:3000", false),
+            ("another scheme", "http://a.example", "https://a.example", false),
+            ("an address", "http://10.1.2.3:80", "http://10.1.*.*", true),
+            ("an address of any host", "http://10.1.2.3", "http://*", true),
+            ("every address of a name", "http://10.1.*.*", "http://*.example", false),
+            ("everything", "https://*:*", "*", true),
+            ("everything in any host", "*", "https://*:*", false),
+            ("the opaque origin", "null", "*", true),
+            ("a suffix trap", "https://evil-a.example", "https://*.a.example", false),
+        ] {
+            let [one, other] = [one, other].map(|text| OriginPattern::read(text).unwrap());
+            assert_eq!(one.is_contained_in(&other), want, "{why}: {one} in {other}");
+        }
+    }
+
+    #[test]
+    fn every_origin_here_is_one_that_a_browser_may_send() {
+        // No IPv4 addresses, though they end in a number.
+        let odd = ["http://9.3.4", "http://3.4"];
+        let unread: Vec<String> = origins()
+            .into_iter()
+            .filter(|origin| origin != "null" && Origin::parse(origin.as_bytes()).is_none())
+            .filter(|origin| !odd.iter().any(|odd| origin.starts_with(odd)))
+            .collect();
+        assert_eq!(unread, Vec::<String>::new());
+    }
+}

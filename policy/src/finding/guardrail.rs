@@ -1,0 +1,144 @@
+//! Reasons about guardrails: what a policy exceeds, and what is wrong with a guardrail itself. The operator finds these.
+
+use super::quoted::Quoted;
+use super::{Danger, Sentence};
+
+/// What there is to say about guardrails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GuardrailReason {
+    /// A policy exceeds one.
+    Exceeded {
+        /// The `ClusterCorsPolicy`.
+        guardrail: String,
+        /// Whether it refuses, or warns.
+        enforced: bool,
+        /// By what.
+        excess: Excess,
+    },
+    /// A selector that selects by nothing.
+    EmptySelector,
+    /// `values` that do not go with the operator: missing, or too many.
+    Values {
+        /// The operator.
+        operator: &'static str,
+        /// Whether it needs some.
+        needed: bool,
+    },
+    /// Not one guardrail.
+    None,
+    /// A selector beside `dir:`, where there are no labels of namespaces.
+    SelectorUnused,
+}
+
+/// What of a policy is beyond a guardrail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Excess {
+    /// A pattern that no allowed one contains.
+    Origin(String),
+    /// A regex.
+    Regex(String),
+    /// A word of `dangerouslyAllow`.
+    Danger(Danger),
+    /// `maxAge`.
+    MaxAge {
+        /// What the policy says.
+        seconds: u32,
+        /// What it may say at most.
+        max: u32,
+    },
+    /// A method.
+    Method(String),
+    /// A request header.
+    Header(String),
+    /// Requests that are forwarded, though their origin is not allowed.
+    Forwarded,
+}
+
+// === impl GuardrailReason ===
+
+impl GuardrailReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::Exceeded { guardrail, enforced, excess } => {
+                excess.sentence(&Quoted(guardrail), *enforced)
+            }
+            Self::EmptySelector => Sentence::new(
+                "CORS-E608",
+                "the selector is empty",
+                "leave `namespaceSelector` out to mean every namespace",
+            ),
+            Self::Values { operator, needed: true } => Sentence::new(
+                "CORS-E609",
+                format!("`{operator}` compares with `values`, and there are none"),
+                "list at least one value, or write `Exists` or `DoesNotExist`",
+            ),
+            Self::Values { operator, needed: false } => Sentence::new(
+                "CORS-E610",
+                format!("`{operator}` compares with nothing"),
+                "remove `values`, or write `In` or `NotIn`",
+            ),
+            Self::None => Sentence::new(
+                "CORS-E611",
+                "there is no guardrail",
+                "write at least one, such as `allowedOrigins`",
+            ),
+            Self::SelectorUnused => Sentence::new(
+                "CORS-I601",
+                "with `dir:` guardrails bound every policy, whatever its namespace",
+                "expect the selector to count once the guardrails are in a cluster",
+            ),
+        }
+    }
+}
+
+// === impl Excess ===
+
+impl Excess {
+    fn sentence(&self, guardrail: &Quoted<'_>, enforced: bool) -> Sentence {
+        let code = |refusal, warning| if enforced { refusal } else { warning };
+        let (code, matter, fix) = match self {
+            Self::Origin(value) => (
+                code("CORS-E601", "CORS-W601"),
+                format!(
+                    "{} is in none of the origins that guardrail {guardrail} allows",
+                    Quoted(value)
+                ),
+                "write an origin that one of its `allowedOrigins` contains".to_owned(),
+            ),
+            Self::Regex(value) => (
+                code("CORS-E602", "CORS-W602"),
+                format!("{} is a regex, and guardrail {guardrail} allows none", Quoted(value)),
+                "write patterns into `allowOrigins`, such as `https://*.app.example`".to_owned(),
+            ),
+            Self::Danger(danger) => (
+                code("CORS-E603", "CORS-W603"),
+                format!("guardrail {guardrail} forbids `{}`", danger.word()),
+                "remove the word, and what needs it".to_owned(),
+            ),
+            Self::MaxAge { seconds, max } => (
+                code("CORS-E604", "CORS-W604"),
+                format!("`{seconds}` is above the {max} seconds of guardrail {guardrail}"),
+                format!("write `{max}` or less"),
+            ),
+            Self::Method(value) => (
+                code("CORS-E605", "CORS-W605"),
+                format!("{} is no method that guardrail {guardrail} allows", Quoted(value)),
+                "remove it, or write one of its `allowedMethods`".to_owned(),
+            ),
+            Self::Header(value) => (
+                code("CORS-E606", "CORS-W606"),
+                format!("{} is no header that guardrail {guardrail} allows", Quoted(value)),
+                "remove it, or write one of its `allowedHeaders`".to_owned(),
+            ),
+            Self::Forwarded => (
+                code("CORS-E607", "CORS-W607"),
+                format!("guardrail {guardrail} asks that requests of other origins be rejected"),
+                "write `disallowedRequests: Reject`".to_owned(),
+            ),
+        };
+        let who = "or ask who owns the guardrail";
+        Sentence::new(code, matter, format!("{fix}, {who}"))
+    }
+}

@@ -1,0 +1,69 @@
+//! Reasons about sets of origins: those a policy names, and a set itself. The operator finds these.
+
+use super::quoted::Quoted;
+use super::{Reason, Sentence};
+
+/// What there is to say about sets of origins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OriginSetReason {
+    /// A policy names a set that is not there.
+    Missing(String),
+    /// A policy names a set that is refused.
+    Refused(String),
+    /// The same set twice.
+    Repeated(String),
+    /// `*` in a set.
+    Any,
+    /// A set without origins.
+    Empty,
+    /// What there is to say about an origin of a set, where a policy uses it.
+    Of {
+        /// The set.
+        set: String,
+        /// As if the origin stood in the policy.
+        reason: Box<Reason>,
+    },
+}
+
+// === impl OriginSetReason ===
+
+impl OriginSetReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::Missing(name) => Sentence::new(
+                "CORS-E621",
+                format!("there is no `OriginSet` {} in the namespace", Quoted(name)),
+                "create it, or remove its name",
+            ),
+            Self::Refused(name) => Sentence::new(
+                "CORS-E622",
+                format!("the `OriginSet` {} is refused", Quoted(name)),
+                "correct what its status says, or remove its name",
+            ),
+            Self::Repeated(name) => Sentence::new(
+                "CORS-I621",
+                format!("{} is named before", Quoted(name)),
+                "remove one of them",
+            ),
+            Self::Any => Sentence::new(
+                "CORS-E623",
+                "`*` in a set would open every policy that uses it",
+                "name the origins, or write `*` into the policy that means everybody",
+            ),
+            Self::Empty => Sentence::new(
+                "CORS-W621",
+                "the set has no origins, and allows nobody",
+                "list the origins that policies share",
+            ),
+            Self::Of { set, reason } => {
+                let Sentence { code, matter, fix } = reason.sentence();
+                Sentence {
+                    code,
+                    matter: format!("in the `OriginSet` {}, {matter}", Quoted(set)),
+                    fix,
+                }
+            }
+        }
+    }
+}
