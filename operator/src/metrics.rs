@@ -1,6 +1,7 @@
 //! Metrics: what a monitoring system wants to know of the operator.
 
 pub mod admission;
+pub mod publishing;
 pub mod source;
 
 use std::sync::{Mutex, PoisonError};
@@ -13,6 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::metrics::publishing::Publishing;
 use crate::plan::Plan;
 use crate::source::Problem;
 use crate::status::{ConditionType, Status};
@@ -23,6 +25,8 @@ type Label = [(&'static str, &'static str); 1];
 /// Every metric of the operator.
 #[derive(Debug)]
 pub struct Metrics {
+    /// What a publisher of a cluster counts.
+    pub publishing: Publishing,
     registry: Registry,
     policies: Family<Label, Gauge>,
     attachments: Gauge,
@@ -59,6 +63,7 @@ impl Default for Metrics {
         let seconds = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
         let mut metrics = Self {
             registry: Registry::with_prefix("corsward"),
+            publishing: Publishing::default(),
             policies: Family::default(),
             attachments: Gauge::default(),
             attachment_bytes: Gauge::default(),
@@ -130,6 +135,7 @@ impl Metrics {
         let Self { registry, .. } = self;
         self.watches.register(registry);
         self.admission.register(registry);
+        self.publishing.register(registry);
         registry.register("policies", "Policies by what is true of them", self.policies.clone());
         registry.register(
             "attachments",

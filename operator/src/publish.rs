@@ -1,7 +1,15 @@
 //! Publishers: where configuration goes. A closed set; each writes what the plan holds and decides nothing.
 
+pub mod cluster;
+mod config_map;
 mod ecds;
 pub mod file;
+pub mod istio;
+mod ledger;
+pub mod output;
+#[cfg(test)]
+mod testing;
+mod trouble;
 
 use crate::plan::Attachment;
 

@@ -9,11 +9,16 @@ use crate::plan::Attachment;
 /// module as Envoy sees it.
 pub(super) fn resource(attachment: &Attachment, module: &str) -> String {
     let Attachment { name, compiled, digest } = attachment;
+    text(name, digest, compiled, module)
+}
+
+/// The same, of a filter called `name`.
+pub(super) fn text(name: &str, digest: &str, compiled: &str, module: &str) -> String {
     let envelope = Envelope {
-        digest: digest.clone(),
+        digest: digest.to_owned(),
         // Whoever configures Envoy to read this file gives it a `default_config` too: refusing is safe.
         on_invalid: OnInvalid::Reject,
-        compiled: compiled.clone(),
+        compiled: compiled.to_owned(),
     };
     // One name, root_id and vm_id in every proxy, whatever the version: a VM set costs 32 MiB.
     let (name, module) = (quoted(name), quoted(module));

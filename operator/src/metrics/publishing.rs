@@ -1,0 +1,146 @@
+//! What a publisher of a cluster and the module server count.
+
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::attachment::AttachmentKey;
+
+/// From a policy's change to the object that says so, in seconds.
+const PROPAGATION: [f64; 9] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
+
+type Label = [(&'static str, &'static str); 1];
+type Named = [(&'static str, String); 2];
+
+/// What a publisher of a cluster and the module server count; a clone counts into the same.
+#[derive(Clone, Debug)]
+pub struct Publishing {
+    writes: Family<Label, Counter>,
+    bytes: Family<Named, Gauge>,
+    propagation: Histogram,
+    watch_failures: Counter,
+    module_requests: Family<Label, Counter>,
+}
+
+/// What became of a write of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// It was written.
+    Written,
+    /// It was written again, for somebody else had changed it.
+    Repaired,
+    /// It was deleted.
+    Removed,
+    /// The API server did not do it.
+    Failed,
+}
+
+/// What became of a request for a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModuleRequest {
+    /// It was answered with the module.
+    Served,
+    /// The client has it already.
+    NotModified,
+    /// There is no such module.
+    NotFound,
+    /// The module could not be looked up.
+    Failed,
+}
+
+// === impl Publishing ===
+
+impl Default for Publishing {
+    fn default() -> Self {
+        Self {
+            writes: Family::default(),
+            bytes: Family::default(),
+            propagation: Histogram::new(PROPAGATION),
+            watch_failures: Counter::default(),
+            module_requests: Family::default(),
+        }
+    }
+}
+
+impl Publishing {
+    /// Counts a write.
+    pub fn wrote(&self, write: Write) {
+        let result = match write {
+            Write::Written => "written",
+            Write::Repaired => "repaired",
+            Write::Removed => "removed",
+            Write::Failed => "failed",
+        };
+        self.writes.get_or_create(&[("result", result)]).inc();
+    }
+
+    /// Says how long an attachment's configuration is, and nothing where it is not wanted any more.
+    pub fn attachment(&self, key: &AttachmentKey, bytes: Option<usize>) {
+        let namespace = key.namespace().unwrap_or_default().to_owned();
+        let labels = [("namespace", namespace), ("name", key.object_name())];
+        match bytes {
+            Some(bytes) => {
+                let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+                self.bytes.get_or_create(&labels).set(bytes);
+            }
+            None => {
+                self.bytes.remove(&labels);
+            }
+        }
+    }
+
+    /// Takes in how long it took from seeing a policy's change until an object said so.
+    pub fn propagated(&self, took: Duration) {
+        self.propagation.observe(took.as_secs_f64());
+    }
+
+    /// The watch of our own objects failed, and is tried again.
+    pub fn watch_failed(&self) {
+        self.watch_failures.inc();
+    }
+
+    /// Counts a request for a module.
+    pub fn module_requested(&self, request: ModuleRequest) {
+        let result = match request {
+            ModuleRequest::Served => "served",
+            ModuleRequest::NotModified => "not_modified",
+            ModuleRequest::NotFound => "not_found",
+            ModuleRequest::Failed => "failed",
+        };
+        self.module_requests.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "object_writes",
+            "Writes of objects that hold attachments, by what became of them",
+            self.writes.clone(),
+        );
+        registry.register_with_unit(
+            "attachment_configuration",
+            "Configuration of each attachment",
+            Unit::Bytes,
+            self.bytes.clone(),
+        );
+        registry.register_with_unit(
+            "propagation",
+            "From seeing a policy's change to the object that says so",
+            Unit::Seconds,
+            self.propagation.clone(),
+        );
+        registry.register(
+            "object_watch_failures",
+            "Failures of the watch of objects that hold attachments",
+            self.watch_failures.clone(),
+        );
+        registry.register(
+            "module_requests",
+            "Requests for the filter's module, by what became of them",
+            self.module_requests.clone(),
+        );
+    }
+}

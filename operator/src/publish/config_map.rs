@@ -1,0 +1,21 @@
+//! `ConfigMap`s with an ECDS resource, for Envoys that mount them. None is ever removed: an Envoy goes on with what a file said
+//! before, so what is not wanted any more says nothing instead. Whoever removes the pods that mount one may delete it.
+
+use serde_json::{Value, json};
+
+use crate::attachment::{ATTACHMENT, Attachment, AttachmentKey};
+use crate::publish::ecds;
+
+/// The one key: the name of the file in the volume.
+const FILE: &str = "corsward.yaml";
+
+/// The data of the `ConfigMap` that holds `attachment`, for an Envoy that finds the module at `module`.
+pub(super) fn data(attachment: &Attachment, module: &str) -> Value {
+    let Attachment { compiled, digest, .. } = attachment;
+    json!({FILE: ecds::text(ATTACHMENT, digest, compiled, module)})
+}
+
+/// What is said where nothing is wanted.
+pub(super) fn inert(key: AttachmentKey) -> Attachment {
+    Attachment::new(key, corsward_policy::wire::encode(&corsward_policy::compile(&[])))
+}

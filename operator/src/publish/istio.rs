@@ -1,0 +1,257 @@
+//! Istio's kinds: an attachment as a `WasmPlugin`, a `TrafficExtension` or an `EnvoyFilter`.
+
+use clap::ValueEnum;
+use corsward_policy::wire::{Envelope, OnInvalid};
+use serde_json::{Value, json};
+
+use crate::attachment::{ATTACHMENT, Attachment, AttachmentKey};
+use crate::publish::output::Module;
+
+/// Within the phase the highest goes first: the filter must see a request before anybody answers it, and an answer after
+/// everybody had a hand in it.
+const PRIORITY: i32 = i32::MAX;
+/// What both of Envoy's types are named after.
+const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+const STRING_TYPE: &str = "type.googleapis.com/google.protobuf.StringValue";
+
+/// One of Istio's kinds that bring a filter to proxies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IstioKind {
+    /// `extensions.istio.io/v1alpha1`: in phase AUTHN, before everything but an `AuthorizationPolicy` with action CUSTOM.
+    #[value(name = "WasmPlugin")]
+    WasmPlugin,
+    /// `extensions.istio.io/v1alpha1`: its successor, from Istio 1.30 on.
+    #[value(name = "TrafficExtension")]
+    TrafficExtension,
+    /// `networking.istio.io/v1alpha3`: before everything.
+    #[value(name = "EnvoyFilter")]
+    EnvoyFilter,
+}
+
+/// The spec that brings `attachment` to its proxies; nothing for those of a folder.
+pub(super) fn spec(kind: IstioKind, attachment: &Attachment, module: &Module) -> Option<Value> {
+    let mut spec = match kind {
+        IstioKind::WasmPlugin => {
+            let mut spec = plugin(attachment, module);
+            spec.as_object_mut()?.extend(in_front());
+            spec
+        }
+        IstioKind::TrafficExtension => {
+            let mut spec = Value::Object(in_front());
+            spec.as_object_mut()?.insert("wasm".to_owned(), plugin(attachment, module));
+            spec
+        }
+        IstioKind::EnvoyFilter => patches(attachment, module),
+    };
+    let fields = spec.as_object_mut()?;
+    match &attachment.key {
+        AttachmentKey::Folder => return None,
+        AttachmentKey::Workloads { labels, .. } => {
+            let (selector, wanted) = match kind {
+                IstioKind::EnvoyFilter => ("workloadSelector", json!({"labels": labels})),
+                _ => ("selector", json!({"matchLabels": labels})),
+            };
+            if !labels.is_empty() {
+                fields.insert(selector.to_owned(), wanted);
+            }
+            if kind != IstioKind::EnvoyFilter {
+                // What a sidecar serves, not what its application calls. Gateways never match this.
+                fields.insert("match".to_owned(), json!([{"mode": "SERVER"}]));
+            }
+        }
+        AttachmentKey::Gateway { name, .. } => {
+            let gateway = json!([{
+                "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name,
+            }]);
+            fields.insert("targetRefs".to_owned(), gateway);
+        }
+    }
+    Some(spec)
+}
+
+/// The module that a spec names.
+pub(super) fn module(kind: IstioKind, spec: &Value) -> Option<Module> {
+    let (plugin, url, sha256) = match kind {
+        IstioKind::WasmPlugin => (spec, "/url", "/sha256"),
+        IstioKind::TrafficExtension => (spec.get("wasm")?, "/url", "/sha256"),
+        IstioKind::EnvoyFilter => {
+            let remote = "/configPatches/1/patch/value/typed_config/config/vm_config/code/remote";
+            (spec.pointer(remote)?, "/http_uri/uri", "/sha256")
+        }
+    };
+    let text = |at| plugin.pointer(at).and_then(Value::as_str).map(str::to_owned);
+    Some(Module { url: text(url)?, sha256: text(sha256)? })
+}
+
+fn in_front() -> serde_json::Map<String, Value> {
+    let phase = ("phase".to_owned(), Value::from("AUTHN"));
+    [phase, ("priority".to_owned(), PRIORITY.into())].into_iter().collect()
+}
+
+fn plugin(attachment: &Attachment, module: &Module) -> Value {
+    let Module { url, sha256 } = module;
+    let config: Value = serde_json::from_str(&envelope(attachment)).unwrap_or_default();
+    json!({
+        "url": url,
+        "sha256": sha256,
+        "pluginName": ATTACHMENT,
+        // A module that cannot be fetched must not take the traffic down: without it, requests pass as if it did not exist.
+        "failStrategy": "FAIL_OPEN",
+        "pluginConfig": config,
+    })
+}
+
+/// A place at the head of every inbound chain, and the filter in it as a resource of its own, so that a change of it closes no
+/// connection. Istio's agent fetches the module and hands Envoy a local file.
+fn patches(attachment: &Attachment, module: &Module) -> Value {
+    let context = match attachment.key {
+        AttachmentKey::Gateway { .. } => "GATEWAY",
+        _ => "SIDECAR_INBOUND",
+    };
+    // Two of ours in one proxy for a moment must not be taken for each other.
+    let name = format!("{ATTACHMENT}/{}", attachment.key);
+    let manager = "envoy.filters.network.http_connection_manager";
+    let place = json!({
+        "name": name,
+        "config_discovery": {
+            "config_source": {"ads": {}, "initial_fetch_timeout": "0s"},
+            "type_urls": [WASM_TYPE],
+        },
+    });
+    json!({
+        // The last to be inserted first is the first.
+        "priority": PRIORITY,
+        "configPatches": [
+            {
+                "applyTo": "HTTP_FILTER",
+                "match": {
+                    "context": context,
+                    "listener": {"filterChain": {"filter": {"name": manager}}},
+                },
+                "patch": {"operation": "INSERT_FIRST", "value": place},
+            },
+            {
+                "applyTo": "EXTENSION_CONFIG",
+                "match": {"context": context},
+                "patch": {"operation": "ADD", "value": extension(&name, attachment, module)},
+            },
+        ],
+    })
+}
+
+fn extension(name: &str, attachment: &Attachment, module: &Module) -> Value {
+    let Module { url, sha256 } = module;
+    // The agent fetches it: the cluster is asked for by the schema and used by nobody.
+    let uri = json!({"uri": url, "cluster": "unused", "timeout": "30s"});
+    json!({
+        "name": name,
+        "typed_config": {
+            "@type": WASM_TYPE,
+            "config": {
+                "name": name,
+                // One root_id and vm_id in every proxy: a VM set costs 32 MiB.
+                "root_id": ATTACHMENT,
+                "failure_policy": "FAIL_OPEN",
+                "vm_config": {
+                    "vm_id": ATTACHMENT,
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": {"remote": {"http_uri": uri, "sha256": sha256}},
+                },
+                "configuration": {"@type": STRING_TYPE, "value": envelope(attachment)},
+            },
+        },
+    })
+}
+
+fn envelope(attachment: &Attachment) -> String {
+    let Attachment { compiled, digest, .. } = attachment;
+    let (digest, compiled) = (digest.clone(), compiled.to_string());
+    // Istio gives its plugins no default configuration, so refusing one would answer every request with 500.
+    Envelope { digest, on_invalid: OnInvalid::Keep, compiled }.encode()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::testing::{gateway, module, workloads};
+
+    const KINDS: [IstioKind; 3] =
+        [IstioKind::WasmPlugin, IstioKind::TrafficExtension, IstioKind::EnvoyFilter];
+
+    fn attachment(key: AttachmentKey) -> Attachment {
+        Attachment::new(key, r#"{"policies":["é"]}"#.into())
+    }
+
+    #[test]
+    fn a_wasm_plugin_for_the_pods_with_some_labels() {
+        let attachment = attachment(workloads(&[("app", "api")]));
+        assert_eq!(
+            spec(IstioKind::WasmPlugin, &attachment, &module()),
+            Some(json!({
+                "selector": {"matchLabels": {"app": "api"}},
+                "match": [{"mode": "SERVER"}],
+                "phase": "AUTHN",
+                "priority": 2_147_483_647,
+                "url": module().url,
+                "sha256": module().sha256,
+                "pluginName": "corsward",
+                "failStrategy": "FAIL_OPEN",
+                "pluginConfig": {
+                    "v": 1,
+                    "digest": attachment.digest,
+                    "onInvalid": "Keep",
+                    "compiled": "{\"policies\":[\"é\"]}",
+                },
+            }))
+        );
+    }
+
+    #[test]
+    fn whole_namespaces_have_no_selector_and_gateways_no_match() {
+        for kind in KINDS {
+            let namespace = spec(kind, &attachment(workloads(&[])), &module()).unwrap();
+            assert_eq!(namespace.get("selector"), None, "{kind:?}");
+            assert_eq!(namespace.get("workloadSelector"), None, "{kind:?}");
+            let gateway = spec(kind, &attachment(gateway("front")), &module()).unwrap();
+            assert_eq!(gateway["targetRefs"][0]["name"], "front", "{kind:?}");
+            assert_eq!(gateway.get("match"), None, "{kind:?}");
+            assert_eq!(spec(kind, &attachment(AttachmentKey::Folder), &module()), None);
+        }
+        let filter = spec(IstioKind::EnvoyFilter, &attachment(gateway("front")), &module());
+        assert_eq!(filter.unwrap()["configPatches"][1]["match"]["context"], "GATEWAY");
+    }
+
+    #[test]
+    fn the_module_is_read_back() {
+        for kind in KINDS {
+            let spec = spec(kind, &attachment(workloads(&[])), &module()).unwrap();
+            assert_eq!(super::module(kind, &spec), Some(module()), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_filter_reads_the_configuration_in_whatever_way_it_travels() {
+        let attachment = attachment(workloads(&[]));
+        let spec = spec(IstioKind::WasmPlugin, &attachment, &module()).unwrap();
+        let text = |name: &str| spec["pluginConfig"][name].to_string();
+        let filter = super::spec(IstioKind::EnvoyFilter, &attachment, &module()).unwrap();
+        let config = &filter["configPatches"][1]["patch"]["value"]["typed_config"]["config"];
+        for (why, bytes) in [
+            ("as a string", config["configuration"]["value"].as_str().unwrap().to_owned()),
+            // protojson sorts the fields of a Struct, puts spaces where it likes, and writes the double 1 as `1`.
+            (
+                "as istiod writes a Struct",
+                format!(
+                    r#"{{"compiled":{}, "digest":{}, "onInvalid":"Keep", "v":1}}"#,
+                    text("compiled"),
+                    text("digest"),
+                ),
+            ),
+        ] {
+            let read = Envelope::decode(bytes.as_bytes()).unwrap();
+            assert_eq!(read.compiled, *attachment.compiled, "{why}");
+            assert_eq!(read.digest, attachment.digest, "{why}");
+            assert_eq!(read.on_invalid, OnInvalid::Keep, "{why}");
+        }
+    }
+}

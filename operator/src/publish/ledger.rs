@@ -1,0 +1,516 @@
+//! Ledger: what is wanted of a cluster's objects beside what is there, and what is to be written next. Without IO.
+//!
+//! In each namespace what exists is brought up to date first, then what is new is created, and only when all that has been in
+//! the proxies for a while, what is not wanted any more goes: a proxy may have two filters for a moment, but never none.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::attachment::{Attachment, AttachmentKey, Desired, Sighting};
+use crate::publish::output::{Held, Output, held, says};
+use crate::publish::trouble::{Trouble, Troubles};
+use crate::surroundings::Key;
+
+type Attachments = BTreeMap<AttachmentKey, Arc<Attachment>>;
+
+/// What is wanted beside what is there.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    output: Output,
+    /// For how long proxies take what replaces an object before it goes.
+    grace: Duration,
+    desired: Option<Arc<Desired>>,
+    leading: bool,
+    /// What is there has been listed once.
+    listed: bool,
+    wanted: BTreeMap<Key, Wanted>,
+    seen: BTreeMap<Key, Seen>,
+    pending: BTreeMap<String, Pending>,
+    /// What is not wanted any more, by namespace, and since when its namespace has been as it should be.
+    retiring: BTreeMap<String, BTreeMap<Key, Option<Instant>>>,
+    in_flight: BTreeSet<Key>,
+    /// What waits for the module to be served.
+    unserved: BTreeSet<Key>,
+    /// Why the module of today cannot be named yet.
+    gate: Option<String>,
+    troubles: Troubles,
+    sightings: Sightings,
+}
+
+/// What is to be done with an object.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Step {
+    /// Say this.
+    Apply {
+        /// Which object.
+        place: Key,
+        /// All of it that is ours.
+        object: Arc<Value>,
+        /// It said this before, and somebody changed it.
+        repair: bool,
+    },
+    /// Delete it.
+    Delete {
+        /// Which object.
+        place: Key,
+        /// Its `metadata.uid`: another of that name is not meant.
+        uid: String,
+    },
+}
+
+/// What is wanted of an object.
+#[derive(Debug)]
+struct Wanted {
+    attachment: Arc<Attachment>,
+    retiring: bool,
+    /// It was there like this once.
+    was_there: bool,
+}
+
+/// An object as the cluster has it.
+#[derive(Debug)]
+struct Seen {
+    held: Held,
+    uid: String,
+    version: Option<u64>,
+    object: Value,
+}
+
+/// What is still to be written in a namespace.
+#[derive(Debug, Default)]
+struct Pending {
+    updates: BTreeMap<Key, Arc<Value>>,
+    /// Only after all updates.
+    creations: BTreeMap<Key, Arc<Value>>,
+}
+
+/// What was told of each attachment, and what may have to be told anew.
+#[derive(Debug, Default)]
+struct Sightings {
+    told: BTreeMap<AttachmentKey, Sighting>,
+    stale: BTreeMap<AttachmentKey, Key>,
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    pub(super) fn new(output: Output, grace: Duration) -> Self {
+        Self {
+            output,
+            grace,
+            desired: None,
+            leading: false,
+            listed: false,
+            wanted: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            retiring: BTreeMap::new(),
+            in_flight: BTreeSet::new(),
+            unserved: BTreeSet::new(),
+            gate: None,
+            troubles: Troubles::default(),
+            sightings: Sightings::default(),
+        }
+    }
+
+    /// Takes in what is wanted now, and says of which attachments something else is wanted.
+    pub(super) fn want(&mut self, desired: Arc<Desired>, now: Instant) -> BTreeSet<AttachmentKey> {
+        let before = self.desired.take().unwrap_or_default();
+        let mut changed = differing(&before.attachments, &desired.attachments);
+        changed.append(&mut differing(&before.retiring, &desired.retiring));
+        for key in &changed {
+            let Some(place) = place(key) else { continue };
+            let wanted = desired.attachments.get(key).map(|attachment| (attachment, false));
+            let retiring = || desired.retiring.get(key).map(|attachment| (attachment, true));
+            // Other bytes are not what somebody else objected to.
+            self.troubles.forget(&place);
+            if let Some((attachment, retiring)) = wanted.or_else(retiring) {
+                let (attachment, was_there) = (Arc::clone(attachment), false);
+                self.wanted.insert(place.clone(), Wanted { attachment, retiring, was_there });
+            } else {
+                self.wanted.remove(&place);
+                if !self.seen.contains_key(&place) {
+                    self.sightings.told.remove(key);
+                }
+            }
+            self.review(&place, now);
+        }
+        self.desired = Some(desired);
+        changed
+    }
+
+    /// Takes in whether this is who writes.
+    pub(super) fn lead(&mut self, leading: bool) {
+        self.leading = leading;
+    }
+
+    /// Takes in everything that is there.
+    pub(super) fn reset(&mut self, objects: Vec<(Key, Value)>, now: Instant) {
+        self.listed = true;
+        let mut places: BTreeSet<Key> = std::mem::take(&mut self.seen)
+            .into_iter()
+            .map(|(place, seen)| {
+                self.sightings.stale.insert(seen.held.key, place.clone());
+                place
+            })
+            .collect();
+        for (place, object) in objects {
+            if let Some(seen) = Seen::of(&place, object) {
+                places.insert(place.clone());
+                self.seen.insert(place, seen);
+            }
+        }
+        for place in places {
+            self.review(&place, now);
+        }
+    }
+
+    /// Takes in what an object says now, and `None` where it is gone as of `version`.
+    pub(super) fn see(
+        &mut self,
+        place: &Key,
+        version: Option<u64>,
+        object: Option<Value>,
+        now: Instant,
+    ) {
+        let known = self.seen.get(place).and_then(|seen| seen.version);
+        // A watch may tell what was before the answer to a write of ours.
+        if known.zip(version).is_some_and(|(known, version)| version < known) {
+            return;
+        }
+        match object.and_then(|object| Seen::of(place, object)) {
+            Some(seen) => {
+                self.seen.insert(place.clone(), seen);
+            }
+            None => {
+                if let Some(seen) = self.seen.remove(place) {
+                    self.sightings.stale.insert(seen.held.key, place.clone());
+                }
+            }
+        }
+        self.review(place, now);
+    }
+
+    /// Takes in whether the module of today may be named, and why not.
+    pub(super) fn gate(&mut self, gate: Option<String>, now: Instant) {
+        if self.gate == gate {
+            return;
+        }
+        self.gate = gate;
+        for place in std::mem::take(&mut self.unserved) {
+            self.review(&place, now);
+        }
+    }
+
+    /// The next thing to do, and nothing where everything is done, under way or not due. Whoever takes it says later what came
+    /// of it.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Step> {
+        if !self.leading || !self.listed || self.desired.is_none() || !self.troubles.may_try(now) {
+            return None;
+        }
+        let due = self
+            .pending
+            .values()
+            .flat_map(Pending::open)
+            .find(|(place, _)| self.is_due(place, now))
+            .map(|(place, object)| (place.clone(), Arc::clone(object)));
+        if let Some((place, object)) = due {
+            let repair = self.wanted.get(&place).is_some_and(|wanted| wanted.was_there);
+            self.in_flight.insert(place.clone());
+            return Some(Step::Apply { place, object, repair });
+        }
+        let due = |(place, since): (&Key, &Option<Instant>)| {
+            let ends = (*since)?.checked_add(self.grace)?;
+            let uid = self.seen.get(place)?.uid.clone();
+            (ends <= now && self.is_due(place, now)).then(|| (place.clone(), uid))
+        };
+        let (place, uid) = self.retiring.values().flatten().find_map(due)?;
+        if let Some(inert) = self.inert(&place) {
+            let object = Arc::new(self.output.object(&inert, None)?);
+            self.in_flight.insert(place.clone());
+            return Some(Step::Apply { place, object, repair: false });
+        }
+        self.in_flight.insert(place.clone());
+        Some(Step::Delete { place, uid })
+    }
+
+    /// When there may be something to do again, though nothing happens.
+    pub(super) fn wakes(&self, now: Instant) -> Option<Instant> {
+        let open = self.pending.values().flat_map(Pending::open).map(|(place, _)| place);
+        let tries = open
+            .chain(self.retiring.values().flat_map(BTreeMap::keys))
+            .filter_map(|place| self.troubles.until(place));
+        let ends = self.retiring.values().flat_map(BTreeMap::values);
+        let ends = ends.filter_map(|since| (*since)?.checked_add(self.grace));
+        tries.chain(ends).chain(self.troubles.pause()).filter(|at| *at > now).min()
+    }
+
+    /// It was written, and this is what the cluster says it is now.
+    pub(super) fn wrote(
+        &mut self,
+        place: &Key,
+        version: Option<u64>,
+        object: Option<Value>,
+        now: Instant,
+    ) {
+        self.in_flight.remove(place);
+        self.troubles.succeeded(place);
+        self.see(place, version, object, now);
+    }
+
+    /// It could not be written.
+    pub(super) fn failed(&mut self, place: &Key, trouble: Trouble, now: Instant) {
+        self.in_flight.remove(place);
+        let everywhere = matches!(trouble, Trouble::Everywhere(_));
+        self.troubles.failed(place, trouble, now);
+        if everywhere {
+            let open = self.pending.values().flat_map(Pending::all);
+            let places: Vec<Key> = open.map(|(place, _)| place.clone()).collect();
+            for place in places {
+                self.tell(&place);
+            }
+        }
+        self.tell(place);
+    }
+
+    /// What is new to say of attachments.
+    pub(super) fn tidings(&mut self) -> Vec<Sighting> {
+        let stale = std::mem::take(&mut self.sightings.stale);
+        stale
+            .into_iter()
+            .filter_map(|(key, place)| {
+                let sighting = self.sighting(key, &place);
+                let told = self.sightings.told.get(&sighting.key);
+                // Whoever asked for something to go waits to hear that it has gone.
+                let awaited = self.wanted.get(&place).is_some_and(|wanted| wanted.retiring);
+                let nothing = sighting.digest.is_none() && sighting.error.is_none() && !awaited;
+                if told.map_or(nothing, |told| *told == sighting) {
+                    return None;
+                }
+                if nothing {
+                    self.sightings.told.remove(&sighting.key);
+                } else {
+                    self.sightings.told.insert(sighting.key.clone(), sighting.clone());
+                }
+                Some(sighting)
+            })
+            .collect()
+    }
+
+    /// Compares what is wanted of an object with what is there.
+    fn review(&mut self, place: &Key, now: Instant) {
+        self.tell(place);
+        let namespace = &place.namespace;
+        self.unserved.remove(place);
+        let pending = self.pending.entry(namespace.clone()).or_default();
+        let was_pending = pending.remove(place);
+        let seen = self.seen.get(place);
+        match self.wanted.get_mut(place) {
+            None => {
+                if let Some(retiring) = self.retiring.get_mut(namespace) {
+                    retiring.remove(place);
+                }
+            }
+            Some(wanted) => {
+                let retiring = self.retiring.entry(namespace.clone()).or_default();
+                if wanted.retiring && seen.is_some() {
+                    retiring.entry(place.clone()).or_default();
+                } else {
+                    retiring.remove(place);
+                }
+                let inert = self.output.inert(&wanted.attachment.key);
+                // What is to go and says nothing has gone.
+                let is_gone = |seen: &Seen| {
+                    wanted.retiring && inert.as_ref().is_some_and(|inert| seen.says_digest(inert))
+                };
+                if seen.is_some_and(is_gone) {
+                    retiring.remove(place);
+                } else if !wanted.retiring || seen.is_some() {
+                    let gated = self.gate.is_some();
+                    self.unserved.extend(wanted.review(place, seen, &self.output, gated, pending));
+                    if wanted.was_there && self.leading && !was_pending && pending.has(place) {
+                        self.troubles.changed(place, now);
+                    }
+                }
+            }
+        }
+        self.settle(namespace, now);
+    }
+
+    /// Says since when a namespace has been as it should be.
+    fn settle(&mut self, namespace: &str, now: Instant) {
+        if self.pending.get(namespace).is_some_and(Pending::is_empty) {
+            self.pending.remove(namespace);
+        }
+        let first = Key { namespace: namespace.to_owned(), name: String::new() };
+        let waits = self.unserved.range(first..).next();
+        let settled = !self.pending.contains_key(namespace)
+            && waits.is_none_or(|place| place.namespace != namespace);
+        let Some(retiring) = self.retiring.get_mut(namespace) else { return };
+        for since in retiring.values_mut() {
+            *since = settled.then(|| since.unwrap_or(now));
+        }
+        if retiring.is_empty() {
+            self.retiring.remove(namespace);
+        }
+    }
+
+    fn is_due(&self, place: &Key, now: Instant) -> bool {
+        !self.in_flight.contains(place)
+            && self.troubles.until(place).is_none_or(|until| until <= now)
+    }
+
+    /// What an object that is not wanted any more says, where it stays.
+    fn inert(&self, place: &Key) -> Option<Arc<Attachment>> {
+        self.output.inert(&self.wanted.get(place)?.attachment.key)
+    }
+
+    fn tell(&mut self, place: &Key) {
+        let wanted = self.wanted.get(place).map(|wanted| &wanted.attachment.key);
+        if let Some(key) = self.seen.get(place).map(|seen| &seen.held.key).or(wanted) {
+            self.sightings.stale.insert(key.clone(), place.clone());
+        }
+    }
+
+    fn sighting(&self, key: AttachmentKey, place: &Key) -> Sighting {
+        let wanted = self.wanted.get(place);
+        let kept = wanted.is_some_and(|wanted| !wanted.retiring);
+        let inert = self.output.inert(&key).filter(|_| !kept);
+        let seen = self.seen.get(place).filter(|seen| {
+            // A file that says nothing, and of which nothing is wanted, is as good as none.
+            seen.held.key == key && !inert.is_some_and(|inert| seen.says_digest(&inert))
+        });
+        let pending = self.pending.get(&place.namespace);
+        let is_pending = pending.is_some_and(|pending| pending.has(place));
+        // What goes on with the module it names, and says what it should, need not worry anybody.
+        let is_right = seen.zip(wanted).is_some_and(|(s, w)| s.says_digest(&w.attachment));
+        let waits = self.gate.as_ref().filter(|_| !is_right && self.unserved.contains(place));
+        let error = self.troubles.error(place, is_pending).or_else(|| waits.cloned());
+        Sighting { key, digest: seen.and_then(|seen| seen.held.digest.clone()), error }
+    }
+}
+
+// === impl Step ===
+
+impl Step {
+    pub(super) fn place(&self) -> &Key {
+        match self {
+            Self::Apply { place, .. } | Self::Delete { place, .. } => place,
+        }
+    }
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    /// Puts down what is to be written, and says whether something waits for the module.
+    fn review(
+        &mut self,
+        place: &Key,
+        seen: Option<&Seen>,
+        output: &Output,
+        gated: bool,
+        pending: &mut Pending,
+    ) -> Option<Key> {
+        let object = output.object(&self.attachment, None)?;
+        let module = output.module_of(&object);
+        let names = seen.and_then(|seen| output.module_of(&seen.object));
+        let names_it = module == names;
+        // Whatever is to name a module that nobody serves yet goes on with the one it names.
+        let kept = names.filter(|_| gated && !names_it);
+        let object = match (seen, kept) {
+            (Some(_), Some(kept)) => output.object(&self.attachment, Some(&kept))?,
+            (None, _) if gated && module.is_some() => return Some(place.clone()),
+            _ => object,
+        };
+        let waits = (gated && !names_it).then(|| place.clone());
+        match seen {
+            Some(seen) if says(&seen.object, &object) => self.was_there = true,
+            Some(_) => {
+                pending.updates.insert(place.clone(), Arc::new(object));
+            }
+            None => {
+                pending.creations.insert(place.clone(), Arc::new(object));
+            }
+        }
+        waits
+    }
+}
+
+// === impl Seen ===
+
+impl Seen {
+    fn of(place: &Key, object: Value) -> Option<Self> {
+        let held = held(place, &object)?;
+        let metadata = object.get("metadata");
+        let text = |name: &str| metadata.and_then(|metadata| metadata.get(name)?.as_str());
+        let uid = text("uid").unwrap_or_default().to_owned();
+        let version = text("resourceVersion").and_then(|version| version.parse().ok());
+        Some(Self { held, uid, version, object })
+    }
+
+    fn says_digest(&self, attachment: &Attachment) -> bool {
+        self.held.digest.as_ref() == Some(&attachment.digest)
+    }
+}
+
+// === impl Pending ===
+
+impl Pending {
+    /// What may be written now.
+    fn open(&self) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+        let creations = self.updates.is_empty().then_some(&self.creations);
+        self.updates.iter().chain(creations.into_iter().flatten())
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+        self.updates.iter().chain(&self.creations)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.updates.is_empty() && self.creations.is_empty()
+    }
+
+    fn remove(&mut self, place: &Key) -> bool {
+        self.updates.remove(place).is_some() || self.creations.remove(place).is_some()
+    }
+
+    fn has(&self, place: &Key) -> bool {
+        self.updates.contains_key(place) || self.creations.contains_key(place)
+    }
+}
+
+/// The object of an attachment; nothing for one of a folder.
+fn place(key: &AttachmentKey) -> Option<Key> {
+    Some(Key { namespace: key.namespace()?.to_owned(), name: key.object_name() })
+}
+
+/// The keys whose attachments are not the same. Both maps are walked once: there may be thousands, and one changes.
+fn differing(before: &Attachments, after: &Attachments) -> BTreeSet<AttachmentKey> {
+    let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
+    let mut keys = BTreeSet::new();
+    loop {
+        let order = match (before.peek(), after.peek()) {
+            (None, None) => return keys,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((before, _)), Some((after, _))) => before.cmp(after),
+        };
+        let old = if order.is_le() { before.next() } else { None };
+        let new = if order.is_ge() { after.next() } else { None };
+        let same = old
+            .zip(new)
+            .is_some_and(|((_, old), (_, new))| Arc::ptr_eq(old, new) || old.digest == new.digest);
+        if !same {
+            keys.extend(old.or(new).map(|(key, _)| key.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "ledger/tests.rs"]
+mod tests;

@@ -1,0 +1,370 @@
+//! The ledger, step by step, beside a cluster of plain values.
+
+use super::*;
+use crate::publish::output::Module;
+use crate::publish::testing::{attachment, gateway, module, wasm_plugins, workloads};
+use serde_json::json;
+
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A ledger, and a cluster that does what it says.
+struct Stage {
+    ledger: Ledger,
+    cluster: BTreeMap<Key, Value>,
+    now: Instant,
+    version: u64,
+}
+
+impl Stage {
+    /// A leader that has listed `cluster`.
+    fn new(output: Output, cluster: BTreeMap<Key, Value>) -> Self {
+        let (mut ledger, now) = (Ledger::new(output, GRACE), Instant::now());
+        ledger.lead(true);
+        ledger.reset(cluster.clone().into_iter().collect(), now);
+        Self { ledger, cluster, now, version: 1000 }
+    }
+
+    fn plugins() -> Self {
+        Self::new(wasm_plugins(), BTreeMap::new())
+    }
+
+    fn want(&mut self, attachments: &[&Arc<Attachment>], retiring: &[&Arc<Attachment>]) {
+        let map = |list: &[&Arc<Attachment>]| {
+            list.iter().map(|a| (a.key.clone(), Arc::clone(a))).collect::<Attachments>()
+        };
+        let desired = Desired { attachments: map(attachments), retiring: map(retiring) };
+        self.ledger.want(Arc::new(desired), self.now);
+    }
+
+    /// What is done next, in words, after it was done.
+    fn step(&mut self) -> Option<String> {
+        let step = self.ledger.next(self.now)?;
+        Some(self.done(&step))
+    }
+
+    fn done(&mut self, step: &Step) -> String {
+        let (place, now) = (step.place().clone(), self.now);
+        let version = self.bump();
+        match step {
+            Step::Apply { object, repair, .. } => {
+                let verb = if self.cluster.contains_key(&place) { "update" } else { "create" };
+                let mut object = Value::clone(object);
+                object["metadata"]["resourceVersion"] = version.to_string().into();
+                object["metadata"]["uid"] = "u".into();
+                self.cluster.insert(place.clone(), object.clone());
+                self.ledger.wrote(&place, Some(version), Some(object), now);
+                format!("{}{verb} {}", if *repair { "repair: " } else { "" }, place.name)
+            }
+            Step::Delete { .. } => {
+                self.cluster.remove(&place);
+                self.ledger.wrote(&place, None, None, now);
+                format!("delete {}", place.name)
+            }
+        }
+    }
+
+    /// Everything that can be done at this moment.
+    fn steps(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.step()).collect()
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now.checked_add(time).unwrap();
+    }
+
+    fn bump(&mut self) -> u64 {
+        self.version = self.version.saturating_add(1);
+        self.version
+    }
+
+    /// Somebody else changes an object.
+    fn meddle(&mut self, key: &AttachmentKey, change: impl FnOnce(&mut Value)) {
+        let place = place(key).unwrap();
+        let version = self.bump();
+        let object = self.cluster.get_mut(&place).unwrap();
+        change(object);
+        object["metadata"]["resourceVersion"] = version.to_string().into();
+        let object = object.clone();
+        self.ledger.see(&place, Some(version), Some(object), self.now);
+    }
+
+    fn tidings(&mut self) -> Vec<(String, Option<String>, Option<String>)> {
+        let sightings = self.ledger.tidings().into_iter();
+        sightings.map(|s| (s.key.object_name(), s.digest, s.error)).collect()
+    }
+}
+
+fn apply(verb: &str, attachment: &Attachment) -> String {
+    format!("{verb} {}", attachment.key.object_name())
+}
+
+fn published(attachment: &Attachment) -> (String, Option<String>, Option<String>) {
+    (attachment.key.object_name(), Some(attachment.digest.clone()), None)
+}
+
+#[test]
+fn a_change_of_one_attachment_writes_one_object_and_equal_bytes_none() {
+    let (a, b) = (attachment(&workloads(&[("app", "a")]), "1"), attachment(&gateway("g"), "1"));
+    let mut stage = Stage::plugins();
+    stage.want(&[&a, &b], &[]);
+    assert_eq!(stage.steps().len(), 2);
+    assert_eq!(stage.tidings().len(), 2);
+    stage.want(&[&attachment(&a.key, "1"), &b], &[]);
+    assert_eq!(stage.steps(), [""; 0]);
+    let changed = attachment(&a.key, "2");
+    stage.want(&[&changed, &b], &[]);
+    assert_eq!(stage.steps(), [apply("update", &a)]);
+    assert_eq!(stage.tidings(), [published(&changed)]);
+}
+
+#[test]
+fn a_restart_with_nothing_changed_writes_nothing_and_says_what_is_there() {
+    let a = attachment(&workloads(&[]), "1");
+    let mut before = Stage::plugins();
+    before.want(&[&a], &[]);
+    before.steps();
+    let mut stage = Stage::new(wasm_plugins(), before.cluster);
+    assert_eq!(stage.tidings(), [published(&a)]);
+    stage.want(&[&a], &[]);
+    assert_eq!(stage.steps(), [""; 0]);
+    assert_eq!(stage.tidings(), []);
+}
+
+#[test]
+fn nothing_is_written_before_what_is_there_and_what_is_wanted_are_known_nor_by_a_follower() {
+    let a = attachment(&workloads(&[]), "1");
+    let mut stage = Stage::plugins();
+    assert_eq!(stage.steps(), [""; 0], "nothing is wanted yet");
+    stage.ledger = Ledger::new(wasm_plugins(), GRACE);
+    stage.ledger.lead(true);
+    stage.want(&[&a], &[]);
+    assert_eq!(stage.steps(), [""; 0], "what is there is not known yet");
+    stage.ledger.lead(false);
+    stage.ledger.reset(Vec::new(), stage.now);
+    assert_eq!(stage.steps(), [""; 0], "another one leads");
+    stage.ledger.lead(true);
+    assert_eq!(stage.steps(), [apply("create", &a)]);
+}
+
+#[test]
+fn what_is_there_is_updated_before_what_is_new_is_created_and_what_retires_goes_last() {
+    let (old, new) = (workloads(&[]), workloads(&[("app", "a")]));
+    let mut stage = Stage::plugins();
+    stage.want(&[&attachment(&old, "1")], &[]);
+    stage.steps();
+    stage.tidings();
+    let (created, retiring) = (attachment(&new, "2"), attachment(&old, "3"));
+    stage.want(&[&created], &[&retiring]);
+    assert_eq!(stage.steps(), [apply("update", &retiring), apply("create", &created)]);
+    stage.pass(Duration::from_millis(9_999));
+    assert_eq!(stage.steps(), [""; 0], "the grace is not over");
+    let wakes = stage.ledger.wakes(stage.now).unwrap();
+    stage.now = wakes;
+    assert_eq!(stage.steps(), [apply("delete", &retiring)]);
+    let gone = (old.object_name(), None, None);
+    assert_eq!(stage.tidings(), [gone, published(&created)]);
+    stage.want(&[&created], &[]);
+    assert_eq!(stage.steps(), [""; 0]);
+    assert_eq!(stage.tidings(), []);
+}
+
+#[test]
+fn the_grace_begins_anew_with_every_write_of_the_namespace() {
+    let (a, b) = (workloads(&[("app", "a")]), workloads(&[("app", "b")]));
+    let mut stage = Stage::plugins();
+    let retiring = attachment(&a, "1");
+    stage.want(&[&retiring, &attachment(&b, "1")], &[]);
+    stage.steps();
+    stage.want(&[&attachment(&b, "1")], &[&retiring]);
+    stage.pass(GRACE / 2);
+    stage.want(&[&attachment(&b, "2")], &[&retiring]);
+    assert_eq!(stage.steps().len(), 1);
+    stage.pass(GRACE / 2);
+    assert_eq!(stage.steps(), [""; 0]);
+    stage.pass(GRACE / 2);
+    assert_eq!(stage.steps(), [apply("delete", &retiring)]);
+}
+
+#[test]
+fn what_is_wanted_again_before_it_went_stays() {
+    let (a, b) = (attachment(&workloads(&[]), "1"), attachment(&gateway("g"), "1"));
+    let mut stage = Stage::plugins();
+    stage.want(&[&a, &b], &[]);
+    stage.steps();
+    stage.want(&[&b], &[&a]);
+    stage.pass(GRACE / 2);
+    stage.want(&[&a, &b], &[]);
+    stage.pass(GRACE * 2);
+    assert_eq!(stage.steps(), [""; 0]);
+    assert_eq!(stage.cluster.len(), 2);
+}
+
+#[test]
+fn what_nobody_speaks_of_is_left_alone_and_told_of() {
+    let a = attachment(&workloads(&[]), "1");
+    let mut before = Stage::plugins();
+    before.want(&[&a], &[]);
+    before.steps();
+    let mut stage = Stage::new(wasm_plugins(), before.cluster);
+    stage.want(&[], &[]);
+    stage.pass(GRACE * 2);
+    assert_eq!(stage.steps(), [""; 0]);
+    assert_eq!(stage.tidings(), [published(&a)]);
+    stage.want(&[], &[&a]);
+    assert_eq!(stage.steps(), [""; 0], "the grace counts from when it was to go");
+    stage.pass(GRACE);
+    assert_eq!(stage.steps(), [apply("delete", &a)]);
+}
+
+#[test]
+fn what_is_to_go_and_was_never_there_has_gone() {
+    let a = attachment(&workloads(&[]), "1");
+    let mut stage = Stage::plugins();
+    stage.want(&[], &[&a]);
+    assert_eq!(stage.steps(), [""; 0]);
+    assert_eq!(stage.tidings(), [(a.key.object_name(), None, None)]);
+    stage.want(&[], &[]);
+    stage.want(&[], &[&a]);
+    assert_eq!(stage.tidings().len(), 1, "told again where it is asked again");
+}
+
+#[test]
+fn what_others_change_is_repaired_and_what_they_add_is_theirs() {
+    let a = attachment(&workloads(&[("app", "a")]), "1");
+    let mut stage = Stage::plugins();
+    stage.want(&[&a], &[]);
+    stage.steps();
+    let ours = stage.cluster.clone();
+    stage.meddle(&a.key, |object| object["metadata"]["annotations"]["touched"] = "now".into());
+    assert_eq!(stage.steps(), [""; 0]);
+    stage.meddle(&a.key, |object| object["spec"]["url"] = "http://evil.example".into());
+    assert_eq!(stage.steps(), [format!("repair: {}", apply("update", &a))]);
+    let place = place(&a.key).unwrap();
+    stage.cluster.remove(&place);
+    let version = stage.bump();
+    stage.ledger.see(&place, Some(version), None, stage.now);
+    assert_eq!(stage.steps(), [format!("repair: {}", apply("create", &a))]);
+    assert!(says(&stage.cluster[&place]["spec"], &ours[&place]["spec"]));
+}
+
+#[test]
+fn a_war_of_repairs_slows_down_and_says_so() {
+    let a = attachment(&workloads(&[]), "1");
+    let mut stage = Stage::plugins();
+    stage.want(&[&a], &[]);
+    stage.steps();
+    let (mut repairs, mut errors) = (0, 0);
+    for _ in 0..600 {
+        let spoilt = stage.cluster[&place(&a.key).unwrap()]["spec"]["phase"] != "AUTHN";
+        if !spoilt {
+            stage.meddle(&a.key, |object| object["spec"]["phase"] = "STATS".into());
+        }
+        repairs += stage.steps().len();
+        errors += stage.tidings().iter().filter(|(_, _, error)| error.is_some()).count();
+        stage.pass(Duration::from_secs(1));
+    }
+    assert!((3..30).contains(&repairs), "{repairs}");
+    assert!(errors > 0);
+    stage.want(&[&attachment(&a.key, "2")], &[]);
+    assert_eq!(stage.steps().len(), 1, "what is wanted anew is written at once");
+}
+
+#[test]
+fn a_watch_that_lags_behind_our_own_write_causes_no_other() {
+    let a = attachment(&workloads(&[]), "1");
+    let mut stage = Stage::plugins();
+    stage.want(&[&a], &[]);
+    stage.steps();
+    let (old, at) = (stage.cluster.clone(), stage.version);
+    stage.want(&[&attachment(&a.key, "2")], &[]);
+    stage.steps();
+    let place = place(&a.key).unwrap();
+    stage.ledger.see(&place, Some(at), Some(old[&place].clone()), stage.now);
+    stage.ledger.see(&place, Some(at), None, stage.now);
+    assert_eq!(stage.steps(), [""; 0]);
+}
+
+#[test]
+fn a_refused_object_waits_alone_and_an_api_server_that_is_down_stops_everything() {
+    let (a, b) = (attachment(&workloads(&[]), "1"), attachment(&gateway("g"), "1"));
+    let mut stage = Stage::plugins();
+    stage.want(&[&a, &b], &[]);
+    let (first, second) = (stage.ledger.next(stage.now), stage.ledger.next(stage.now));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!(stage.ledger.next(stage.now), None, "both are under way");
+    let now = stage.now;
+    stage.ledger.failed(first.place(), Trouble::Here("no".into()), now);
+    stage.done(&second);
+    assert_eq!(stage.steps(), [""; 0]);
+    let tidings = stage.tidings();
+    assert!(tidings.contains(&(first.place().name.clone(), None, Some("no".into()))));
+    stage.now = stage.ledger.wakes(stage.now).unwrap();
+    let step = stage.ledger.next(stage.now).unwrap();
+    let now = stage.now;
+    stage.ledger.failed(step.place(), Trouble::Everywhere("down".into()), now);
+    stage.want(&[&attachment(&a.key, "2"), &attachment(&b.key, "2")], &[]);
+    assert_eq!(stage.steps(), [""; 0]);
+    let errors = stage.tidings().into_iter().filter_map(|(_, _, error)| error);
+    assert_eq!(errors.collect::<Vec<_>>(), ["down", "down"]);
+    stage.now = stage.ledger.wakes(stage.now).unwrap();
+    assert_eq!(stage.steps().len(), 2, "only the latest is written");
+    assert!(stage.tidings().iter().all(|(_, _, error)| error.is_none()));
+}
+
+#[test]
+fn a_module_that_nobody_serves_yet_is_named_by_nothing() {
+    let (a, b) = (attachment(&workloads(&[]), "1"), attachment(&gateway("g"), "1"));
+    let mut stage = Stage::plugins();
+    stage.want(&[&a], &[]);
+    stage.steps();
+    let newer = Module { sha256: "1".repeat(64), ..module() };
+    let kind = crate::publish::istio::IstioKind::WasmPlugin;
+    let output = Output::Istio { kind, module: newer.clone() };
+    let mut stage = Stage::new(output, stage.cluster);
+    let waits = Some("waiting for 1 of 2 module servers".to_owned());
+    stage.ledger.gate(waits.clone(), stage.now);
+    let changed = attachment(&a.key, "2");
+    stage.want(&[&changed, &b], &[]);
+    assert_eq!(stage.steps(), [apply("update", &a)], "the change is not held up");
+    let named = |stage: &Stage, a: &Attachment| {
+        stage.cluster[&place(&a.key).unwrap()]["spec"]["sha256"].clone()
+    };
+    assert_eq!(named(&stage, &a), module().sha256, "it goes on with the module it has");
+    assert_eq!(stage.tidings(), [published(&changed), (b.key.object_name(), None, waits)]);
+    stage.ledger.gate(None, stage.now);
+    assert_eq!(stage.steps().len(), 2);
+    assert_eq!(named(&stage, &a), newer.sha256);
+    assert_eq!(named(&stage, &b), newer.sha256);
+    assert_eq!(stage.tidings(), [published(&b)]);
+}
+
+#[test]
+fn a_config_map_is_never_removed_and_says_nothing_in_the_end() {
+    let output = Output::ConfigMap { module: "/filter.wasm".into() };
+    let a = attachment(&workloads(&[]), "1");
+    let mut stage = Stage::new(output.clone(), BTreeMap::new());
+    stage.want(&[&a], &[]);
+    assert_eq!(stage.steps(), [apply("create", &a)]);
+    stage.tidings();
+    stage.want(&[], &[&a]);
+    stage.pass(GRACE);
+    assert_eq!(stage.steps(), [apply("update", &a)]);
+    assert_eq!(stage.tidings(), [(a.key.object_name(), None, None)]);
+    let inert = output.inert(&a.key).unwrap();
+    let object = &stage.cluster[&place(&a.key).unwrap()];
+    assert_eq!(object["metadata"]["annotations"]["corsward.io/digest"], inert.digest);
+    stage.want(&[], &[]);
+    assert_eq!(stage.steps(), [""; 0]);
+    let mut next = Stage::new(output, stage.cluster);
+    assert_eq!(next.tidings(), [], "after a restart there is nothing to retire");
+}
+
+#[test]
+fn objects_that_are_not_recognized_are_nobodys() {
+    let place = Key { namespace: "shop".into(), name: "corsward-copy".into() };
+    let object = json!({"metadata": {"name": "corsward-copy", "namespace": "shop"}, "spec": {}});
+    let mut stage = Stage::new(wasm_plugins(), BTreeMap::from([(place, object)]));
+    assert_eq!(stage.tidings(), []);
+    stage.want(&[], &[]);
+    assert_eq!(stage.steps(), [""; 0]);
+}

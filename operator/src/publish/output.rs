@@ -1,0 +1,274 @@
+//! Output: which object of a cluster holds an attachment, and which attachment an object of a cluster holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kube::api::{ApiResource, GroupVersionKind};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::attachment::{Attachment, AttachmentKey};
+use crate::publish::config_map;
+use crate::publish::istio::{self, IstioKind};
+use crate::surroundings::Key;
+
+/// Who owns the fields we write.
+pub const FIELD_MANAGER: &str = "corsward-operator";
+/// The label by which everything the operator makes is known, and its value.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", FIELD_MANAGER);
+/// The label of every object that holds an attachment: the object's name.
+pub const ATTACHMENT_LABEL: &str = "corsward.io/attachment";
+/// The annotation that says which proxies an attachment is for.
+pub const PROXIES_ANNOTATION: &str = "corsward.io/proxies";
+/// The annotation that holds the digest of the configuration.
+pub const DIGEST_ANNOTATION: &str = "corsward.io/digest";
+
+/// Which kind of objects hold attachments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// One of Istio's kinds: Istio brings it to the proxies.
+    Istio {
+        /// Which.
+        kind: IstioKind,
+        /// The filter's module.
+        module: Module,
+    },
+    /// A `ConfigMap` with an ECDS resource, which Envoy reads from a mounted volume.
+    ConfigMap {
+        /// The path of the filter's module, as Envoy sees it.
+        module: String,
+    },
+}
+
+/// Where proxies fetch the filter's module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// `http://`, `https://` or `oci://`.
+    pub url: String,
+    /// What Istio's agent compares with what it fetched, 64 hexadecimal digits. By HTTP that is the digest of the module. Of an
+    /// image it is the digest of its manifest, which is the one in `oci://…@sha256:…`: the agent never hashes the module in it
+    /// (istio.io/istio, `pkg/wasm/cache.go`, `getOrFetch`, and `imagefetcher.go`, `PrepareFetch`).
+    pub sha256: String,
+}
+
+/// Why a text is no module that plugins can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidModule {
+    /// An image without a digest may be another one tomorrow.
+    #[error(
+        "an image is named by its digest: write `oci://REGISTRY/NAME@sha256:` and 64 hexadecimal digits"
+    )]
+    NoDigest,
+}
+
+/// What an object of ours says about the attachment it holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// Which proxies it is for.
+    pub key: AttachmentKey,
+    /// The digest of what it says.
+    pub digest: Option<String>,
+}
+
+/// The value of [`PROXIES_ANNOTATION`].
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+enum Proxies {
+    Workloads(BTreeMap<String, String>),
+    Gateway(String),
+}
+
+// === impl Output ===
+
+impl Output {
+    /// The kind of its objects.
+    #[must_use]
+    pub fn resource(&self) -> ApiResource {
+        let (group, version, kind) = match self {
+            Self::Istio { kind: IstioKind::WasmPlugin, .. } => {
+                ("extensions.istio.io", "v1alpha1", "WasmPlugin")
+            }
+            Self::Istio { kind: IstioKind::TrafficExtension, .. } => {
+                ("extensions.istio.io", "v1alpha1", "TrafficExtension")
+            }
+            Self::Istio { kind: IstioKind::EnvoyFilter, .. } => {
+                ("networking.istio.io", "v1alpha3", "EnvoyFilter")
+            }
+            Self::ConfigMap { .. } => ("", "v1", "ConfigMap"),
+        };
+        ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+    }
+
+    /// The object that holds `attachment`, as far as it is ours; nothing for an attachment of a folder. `module` is there for
+    /// an object that goes on naming another module than the one of today.
+    #[must_use]
+    pub fn object(&self, attachment: &Attachment, module: Option<&Module>) -> Option<Value> {
+        let key = &attachment.key;
+        let mut object = match self {
+            Self::Istio { kind, module: of_today } => {
+                let spec = istio::spec(*kind, attachment, module.unwrap_or(of_today))?;
+                json!({"spec": spec})
+            }
+            Self::ConfigMap { module } => json!({"data": config_map::data(attachment, module)}),
+        };
+        let (namespace, name) = (key.namespace()?, key.object_name());
+        let resource = self.resource();
+        let fields = object.as_object_mut()?;
+        fields.insert("apiVersion".to_owned(), resource.api_version.into());
+        fields.insert("kind".to_owned(), resource.kind.into());
+        let metadata = json!({
+            "namespace": namespace,
+            "name": name,
+            "labels": {MANAGED_BY.0: MANAGED_BY.1, ATTACHMENT_LABEL: name},
+            "annotations": {PROXIES_ANNOTATION: proxies(key)?, DIGEST_ANNOTATION: attachment.digest},
+        });
+        fields.insert("metadata".to_owned(), metadata);
+        Some(object)
+    }
+
+    /// The module that an object of ours names.
+    #[must_use]
+    pub fn module_of(&self, object: &Value) -> Option<Module> {
+        match self {
+            Self::Istio { kind, .. } => istio::module(*kind, object.get("spec")?),
+            Self::ConfigMap { .. } => None,
+        }
+    }
+
+    /// What is to be said where an attachment is not wanted any more and its object stays: nothing of it. `None`: the object
+    /// is deleted instead. An Envoy keeps running what a file said before it was removed, so files are never removed.
+    #[must_use]
+    pub fn inert(&self, key: &AttachmentKey) -> Option<Arc<Attachment>> {
+        match self {
+            Self::Istio { .. } => None,
+            Self::ConfigMap { .. } => Some(Arc::new(config_map::inert(key.clone()))),
+        }
+    }
+}
+
+// === impl Module ===
+
+impl Module {
+    /// The module in an image.
+    ///
+    /// # Errors
+    ///
+    /// Where the image is not named by its digest.
+    pub fn image(url: &str) -> Result<Self, InvalidModule> {
+        let digest = url.rsplit_once("@sha256:").map(|(_, digest)| digest);
+        let is_digest = |digest: &&str| {
+            digest.len() == 64
+                && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let sha256 = digest.filter(is_digest).ok_or(InvalidModule::NoDigest)?;
+        Ok(Self { url: url.to_owned(), sha256: sha256.to_owned() })
+    }
+}
+
+/// What an object of ours holds; nothing where that cannot be known, as after somebody renamed or copied it.
+#[must_use]
+pub fn held(place: &Key, object: &Value) -> Option<Held> {
+    let annotation = |name: &str| object.get("metadata")?.get("annotations")?.get(name)?.as_str();
+    let namespace = place.namespace.clone();
+    let key = match serde_json::from_str(annotation(PROXIES_ANNOTATION)?).ok()? {
+        Proxies::Workloads(labels) => AttachmentKey::Workloads { namespace, labels },
+        Proxies::Gateway(name) => AttachmentKey::Gateway { namespace, name },
+    };
+    // An object is named after its set of proxies: the name proves the annotation.
+    if key.object_name() != place.name {
+        return None;
+    }
+    Some(Held { key, digest: annotation(DIGEST_ANNOTATION).map(str::to_owned) })
+}
+
+/// Does `object` say all that `ours` says? What others added is not compared: it is theirs.
+#[must_use]
+pub fn says(object: &Value, ours: &Value) -> bool {
+    match (object, ours) {
+        (Value::Object(object), Value::Object(ours)) => ours
+            .iter()
+            .all(|(name, ours)| object.get(name).is_some_and(|theirs| says(theirs, ours))),
+        (Value::Array(object), Value::Array(ours)) => {
+            object.len() == ours.len()
+                && object.iter().zip(ours).all(|(object, ours)| says(object, ours))
+        }
+        // A number may come back as a double.
+        (Value::Number(object), Value::Number(ours)) => object.as_f64() == ours.as_f64(),
+        (object, ours) => object == ours,
+    }
+}
+
+fn proxies(key: &AttachmentKey) -> Option<String> {
+    let proxies = match key {
+        AttachmentKey::Folder => return None,
+        AttachmentKey::Workloads { labels, .. } => Proxies::Workloads(labels.clone()),
+        AttachmentKey::Gateway { name, .. } => Proxies::Gateway(name.clone()),
+    };
+    serde_json::to_string(&proxies).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::testing::{gateway, module, wasm_plugins, workloads};
+
+    fn place(object: &Value) -> Key {
+        let text = |name: &str| object["metadata"][name].as_str().unwrap().to_owned();
+        Key { namespace: text("namespace"), name: text("name") }
+    }
+
+    #[test]
+    fn what_an_object_holds_is_read_back_from_it() {
+        let outputs = [
+            wasm_plugins(),
+            Output::Istio { kind: IstioKind::EnvoyFilter, module: module() },
+            Output::ConfigMap { module: "/etc/corsward/filter.wasm".into() },
+        ];
+        for output in outputs {
+            for key in [workloads(&[]), workloads(&[("app", "a"), ("b", "")]), gateway("front")] {
+                let attachment = Attachment::new(key.clone(), "{}".into());
+                let object = output.object(&attachment, None).unwrap();
+                let held = held(&place(&object), &object);
+                let digest = Some(attachment.digest);
+                assert_eq!(held, Some(Held { key, digest }), "{output:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_object_of_another_name_than_its_proxies_holds_nothing_of_ours() {
+        let attachment = Attachment::new(workloads(&[("app", "a")]), "{}".into());
+        let mut object = wasm_plugins().object(&attachment, None).unwrap();
+        let renamed = Key { namespace: "shop".into(), name: "copy".into() };
+        assert_eq!(held(&renamed, &object), None);
+        let place = place(&object);
+        assert!(held(&place, &object).is_some());
+        object["metadata"]["annotations"][PROXIES_ANNOTATION] = "{\"workloads\":{}}".into();
+        assert_eq!(held(&place, &object), None, "the annotation was edited");
+    }
+
+    #[test]
+    fn what_others_add_is_no_difference_and_what_they_change_is() {
+        let ours = json!({"a": {"b": 1}, "list": [{"x": "y"}]});
+        for (why, object, same) in [
+            ("the same", json!({"a": {"b": 1}, "list": [{"x": "y"}]}), true),
+            ("a double", json!({"a": {"b": 1.0}, "list": [{"x": "y"}]}), true),
+            ("theirs", json!({"a": {"b": 1, "c": 2}, "list": [{"x": "y", "z": 0}], "d": 1}), true),
+            ("changed", json!({"a": {"b": 2}, "list": [{"x": "y"}]}), false),
+            ("removed", json!({"a": {}, "list": [{"x": "y"}]}), false),
+            ("one more", json!({"a": {"b": 1}, "list": [{"x": "y"}, {}]}), false),
+        ] {
+            assert_eq!(says(&object, &ours), same, "{why}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_named_by_its_digest() {
+        let sha256 = "0".repeat(64);
+        let url = format!("oci://registry.example/corsward:1@sha256:{sha256}");
+        assert_eq!(Module::image(&url), Ok(Module { url: url.clone(), sha256 }));
+        for url in ["oci://registry.example/corsward:1", "oci://r.example/c@sha256:12"] {
+            assert_eq!(Module::image(url), Err(InvalidModule::NoDigest), "{url}");
+        }
+    }
+}
