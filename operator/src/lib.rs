@@ -14,16 +14,19 @@ pub mod certificates;
 pub mod check;
 pub mod cleanup;
 pub mod convert;
+pub mod events;
 pub mod guardrails;
 pub mod index;
 pub mod inquiry;
 mod journal;
 pub mod judge;
 pub mod kubernetes;
+pub mod leader;
 pub mod metrics;
 pub mod object;
 mod operator;
 pub mod origin_sets;
+mod outage;
 pub mod plan;
 pub mod probe;
 pub mod publish;
@@ -37,6 +40,7 @@ pub mod state;
 pub mod status;
 pub mod surroundings;
 pub mod webhook;
+pub mod writer;
 
 #[cfg(test)]
 mod testing;

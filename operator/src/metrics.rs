@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod publishing;
 pub mod source;
+pub mod writer;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -41,6 +42,8 @@ pub struct Metrics {
     pub watches: source::Watches,
     /// The webhook's.
     pub admission: admission::Admission,
+    /// Statuses that are written to an API server.
+    pub status_writes: writer::StatusWrites,
 }
 
 /// What became of a publication.
@@ -75,6 +78,7 @@ impl Default for Metrics {
             last_good_since: Mutex::new(None),
             watches: source::Watches::default(),
             admission: admission::Admission::default(),
+            status_writes: writer::StatusWrites::default(),
         };
         metrics.register();
         metrics
@@ -136,6 +140,7 @@ impl Metrics {
         self.watches.register(registry);
         self.admission.register(registry);
         self.publishing.register(registry);
+        self.status_writes.register(registry);
         registry.register("policies", "Policies by what is true of them", self.policies.clone());
         registry.register(
             "attachments",

@@ -1,7 +1,6 @@
 //! `kube`: the objects of a cluster, watched. Each becomes what the loop keeps at once: nothing is stored here.
 
 mod kinds;
-mod outage;
 mod raw;
 
 use std::collections::BTreeMap;
@@ -20,9 +19,9 @@ use tracing::{info, warn};
 use self::kinds::{
     Gateways, Guardrails, Namespaces, OriginSets, Pods, Policies, Services, Watched,
 };
-use self::outage::Outage;
 pub(crate) use self::raw::Raw;
 use crate::metrics::source::Watches;
+use crate::outage::Outage;
 use crate::source::Event;
 use crate::surroundings::Delta;
 

@@ -1,4 +1,4 @@
-//! Outage: a row of errors of one watch, each of which is worth a log line once.
+//! Outage: a row of errors of one thing that is tried again and again, each of which is worth a log line once.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ const MAX_SENTENCES: usize = 8;
 
 /// What has been said of an outage.
 #[derive(Debug, Default)]
-pub(super) struct Outage {
+pub(crate) struct Outage {
     sentences: BTreeSet<String>,
     last: Option<Instant>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Outage {
 
 impl Outage {
     /// Takes in an error; `true`: it has not been said yet.
-    pub(super) fn on(&mut self, sentence: &str, now: Instant) -> bool {
+    pub(crate) fn on(&mut self, sentence: &str, now: Instant) -> bool {
         if self.last.is_some_and(|last| now.saturating_duration_since(last) > QUIET) {
             self.sentences.clear();
         }
@@ -29,7 +29,7 @@ impl Outage {
     }
 
     /// Takes in that it works again; `true`: it did not before.
-    pub(super) fn over(&mut self) -> bool {
+    pub(crate) fn over(&mut self) -> bool {
         self.last = None;
         !std::mem::take(&mut self.sentences).is_empty()
     }

@@ -1,0 +1,235 @@
+//! Which replica writes: the one that holds a Lease.
+//!
+//! As client-go does it: whether another replica's Lease has run out is told by how long it has not changed before our own eyes, never by
+//! comparing its times with a clock; every write carries the version that was seen; and whoever cannot renew stops writing while the Lease
+//! is still its own.
+//!
+//! The crate `kube-lease-manager` (0.13.1) is not used. While the API server cannot be reached it says for ever that the Lease is held; it
+//! compares the other's times with its own clock, so that one that is ahead takes the Lease from a replica that renews it, and one that is
+//! behind sleeps long after nobody does; it sleeps through a release; it renews, and takes away what has run out, without saying which version
+//! it saw; and it does not make a deleted Lease again.
+
+mod election;
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::PostParams;
+use kube::{Api, Client};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
+use tracing::{info, warn};
+
+use self::election::{Election, Step};
+use crate::outage::Outage;
+use crate::source::Event;
+
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Which Lease, who contends for it, and how long it lasts.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The namespace of the Lease.
+    pub namespace: String,
+    /// Its name.
+    pub lease: String,
+    /// This replica: its pod's name. No other replica has the same.
+    pub identity: String,
+    /// How long the Lease lasts after it was renewed; whole seconds.
+    pub duration: Duration,
+    /// For how long whoever holds it goes on without being able to renew it. The rest of `duration` is for what is still on its way then.
+    pub give_up: Duration,
+    /// How often it is renewed, or looked at.
+    pub retry: Duration,
+}
+
+/// This replica, contending for the Lease.
+#[derive(Debug)]
+pub struct Contender {
+    leading: watch::Receiver<bool>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+/// Everything that changes while a replica contends.
+struct Contest {
+    api: Api<Lease>,
+    election: Election,
+    until: watch::Sender<Option<Instant>>,
+    retry: Duration,
+    outage: Outage,
+}
+
+/// Contends for the Lease until [released](Contender::release). The loop hears of each change; so does everybody who asks for
+/// [`Contender::leading`].
+#[must_use]
+pub fn contend(client: Client, options: Options, events: mpsc::Sender<Vec<Event>>) -> Contender {
+    let (until, deadline) = watch::channel(None);
+    let (sender, leading) = watch::channel(false);
+    let (stop, stopped) = oneshot::channel();
+    let api = Api::namespaced(client, &options.namespace);
+    let retry = options.retry;
+    let election = Election::new(options);
+    let contest = Contest { api, election, until, retry, outage: Outage::default() };
+    tokio::spawn(keep_time(deadline, sender));
+    tokio::spawn(tell(leading.clone(), events));
+    Contender { leading, stop, task: tokio::spawn(contest.run(stopped)) }
+}
+
+/// Says that this replica leads until the deadline, whatever holds up those who move it.
+async fn keep_time(mut deadline: watch::Receiver<Option<Instant>>, leading: watch::Sender<bool>) {
+    loop {
+        let until = *deadline.borrow_and_update();
+        let until = until.filter(|until| Instant::now() < *until);
+        set(&leading, until.is_some());
+        let changed = match until {
+            None => deadline.changed().await,
+            Some(until) => tokio::select! {
+                changed = deadline.changed() => changed,
+                () = sleep_until(until.into()) => Ok(()),
+            },
+        };
+        if changed.is_err() {
+            set(&leading, false);
+            return;
+        }
+    }
+}
+
+fn set(leading: &watch::Sender<bool>, leads: bool) {
+    if leading.send_if_modified(|led| std::mem::replace(led, leads) != leads) {
+        if leads {
+            info!("this replica writes from now on");
+        } else {
+            info!("this replica does not write any more");
+        }
+    }
+}
+
+/// Tells the loop. It may be busy: nobody else waits for it.
+async fn tell(mut leading: watch::Receiver<bool>, events: mpsc::Sender<Vec<Event>>) {
+    let mut told = false;
+    loop {
+        let changed = leading.changed().await;
+        let leads = *leading.borrow_and_update();
+        if leads != told && events.send(vec![Event::Leading(leads)]).await.is_err() {
+            return;
+        }
+        told = leads;
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+// === impl Options ===
+
+impl Options {
+    /// The usual times, which are those of Kubernetes' own components.
+    #[must_use]
+    pub fn new(namespace: String, lease: String, identity: String) -> Self {
+        Self {
+            namespace,
+            lease,
+            identity,
+            duration: Duration::from_secs(15),
+            give_up: Duration::from_secs(10),
+            retry: Duration::from_secs(2),
+        }
+    }
+}
+
+// === impl Contender ===
+
+impl Contender {
+    /// Does this replica write?
+    #[must_use]
+    pub fn leading(&self) -> watch::Receiver<bool> {
+        self.leading.clone()
+    }
+
+    /// Stops contending, and writing. A Lease that is held is given back, so that another replica need not wait for its end.
+    pub async fn release(self) {
+        let Self { leading: _, stop, task } = self;
+        let _ = stop.send(());
+        if let Err(error) = task.await {
+            warn!(%error, "the lease was not released: another replica waits for its end");
+        }
+    }
+}
+
+// === impl Contest ===
+
+impl Contest {
+    async fn run(mut self, mut stop: oneshot::Receiver<()>) {
+        let mut turns = interval(self.retry);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut stop => break,
+                () = async { turns.tick().await; self.turn().await } => {}
+            }
+            self.until.send_replace(self.election.until());
+        }
+        let led = self.until.send_replace(None).is_some();
+        if led {
+            self.release().await;
+        }
+    }
+
+    /// Looks at the Lease, and takes or renews it where that is ours to do.
+    async fn turn(&mut self) {
+        let sentence = match timeout(PATIENCE, self.try_turn()).await {
+            Ok(Ok(())) => {
+                self.outage.over();
+                return;
+            }
+            // Another replica was quicker: the next look says so.
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {PATIENCE:?}"),
+        };
+        if self.outage.on(&sentence, Instant::now()) {
+            warn!(error = sentence, "the lease cannot be had or renewed; tried again");
+        }
+    }
+
+    async fn try_turn(&mut self) -> kube::Result<()> {
+        let name = self.election.name().to_owned();
+        let lease = self.api.get_opt(&name).await?;
+        let step = self.election.saw(lease, Instant::now(), Timestamp::now());
+        self.until.send_replace(self.election.until());
+        let sent = Instant::now();
+        match step {
+            Step::Wait => return Ok(()),
+            Step::Create(lease) => self.api.create(&PostParams::default(), &lease).await?,
+            Step::Replace(lease) => self.api.replace(&name, &PostParams::default(), &lease).await?,
+        };
+        self.election.wrote(sent);
+        Ok(())
+    }
+
+    async fn release(&self) {
+        match timeout(PATIENCE, self.try_release()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                warn!(%error, "the lease was not released: another replica waits for its end");
+            }
+            Err(_) => warn!("the lease was not released: another replica waits for its end"),
+        }
+    }
+
+    async fn try_release(&self) -> kube::Result<()> {
+        let name = self.election.name();
+        let Some(lease) = self.api.get_opt(name).await? else { return Ok(()) };
+        if let Some(lease) = self.election.release(lease, Timestamp::now()) {
+            self.api.replace(name, &PostParams::default(), &lease).await?;
+            info!("the lease is released");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! What there is to count where statuses are written.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+use super::Label;
+
+/// Counters of status writes; a copy counts into the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct StatusWrites {
+    writes: Family<Label, Counter>,
+}
+
+/// What became of a status that was to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusFate {
+    /// The API server has it.
+    Written,
+    /// An attempt failed; unless it is refused for good, there is another one.
+    Failed,
+    /// Its object is gone, or this replica does not write.
+    Dropped,
+}
+
+// === impl StatusWrites ===
+
+impl StatusWrites {
+    /// Takes in what became of a status.
+    pub fn on(&self, fate: StatusFate) {
+        self.writes.get_or_create(&[("result", fate.as_str())]).inc();
+    }
+
+    /// How many statuses came to such an end.
+    #[must_use]
+    pub fn count(&self, fate: StatusFate) -> u64 {
+        self.writes.get_or_create(&[("result", fate.as_str())]).get()
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "status_writes",
+            "Attempts to write a status, by what became of them",
+            self.writes.clone(),
+        );
+    }
+}
+
+// === impl StatusFate ===
+
+impl StatusFate {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! The status writer: writes what the loop says, the latest of each object, while this replica leads. It reports nothing: the watch shows
+//! what is there.
+
+mod queue;
+mod times;
+
+use std::fmt;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::{Patch, PatchParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::utils::Backoff as _;
+use kube::runtime::watcher::DefaultBackoff;
+use kube::{Api, Client};
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{error, info, warn};
+
+pub use self::times::condition_times;
+
+use self::queue::Queue;
+use crate::api::{GROUP, KIND};
+use crate::metrics::writer::{StatusFate, StatusWrites};
+use crate::outage::Outage;
+use crate::source::kube::Raw;
+
+/// Who owns the fields that the operator writes (server-side apply).
+pub const FIELD_MANAGER: &str = "corsward-operator";
+/// The version of our own kinds that is written.
+const VERSION: &str = "v1alpha1";
+/// Most writes at the same time.
+const MAX_WRITING: usize = 8;
+/// How long one attempt may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long writing pauses after a failure where nothing else is said.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// A kind of object of ours that has a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ResourceKind {
+    /// A policy.
+    CorsPolicy,
+    /// A guardrail.
+    ClusterCorsPolicy,
+    /// A set of origins.
+    OriginSet,
+}
+
+/// An object of ours.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceRef {
+    /// Its kind.
+    pub kind: ResourceKind,
+    /// `metadata.namespace`; none for what belongs to the cluster.
+    pub namespace: Option<String>,
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`: an object made anew under the same name is another one.
+    pub uid: String,
+}
+
+/// What the status of an object should say, whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatusWrite {
+    /// Whose.
+    pub resource: ResourceRef,
+    /// The status.
+    pub status: Value,
+}
+
+/// What an attempt came to.
+#[derive(Debug)]
+enum Attempt {
+    Written,
+    /// The object is gone, or another one has its name.
+    Gone,
+    /// The API server will not take this status, however often it is sent.
+    Refused(String),
+    /// It may be taken later.
+    Failed(String),
+}
+
+/// A status that is being written.
+type Write = (ResourceRef, Value, Attempt);
+
+/// Everything that changes while statuses are written.
+struct Writer {
+    client: Client,
+    counters: StatusWrites,
+    queue: Queue,
+    writing: JoinSet<Write>,
+    outage: Outage,
+    backoff: DefaultBackoff,
+    /// Nothing is sent before: the API server had trouble.
+    paused_until: Option<Instant>,
+}
+
+/// Writes statuses until nobody sends any more. While `leading` says no, what is sent is dropped: whoever leads sends it.
+pub async fn write(
+    client: Client,
+    mut leading: watch::Receiver<bool>,
+    mut writes: mpsc::UnboundedReceiver<StatusWrite>,
+    counters: StatusWrites,
+) {
+    let mut state = Writer::new(client, counters);
+    let mut leads = *leading.borrow_and_update();
+    loop {
+        state.begin();
+        let pause = state.paused_until;
+        tokio::select! {
+            write = writes.recv() => match write {
+                Some(write) if leads => state.queue.push(write.resource, write.status),
+                Some(_) => state.counters.on(StatusFate::Dropped),
+                None => return,
+            },
+            Some(ended) = state.writing.join_next() => {
+                if let Ok(write) = ended {
+                    state.on(write);
+                }
+            }
+            () = sleep_until(pause.unwrap_or_else(Instant::now)), if pause.is_some() => {
+                state.paused_until = None;
+            }
+            changed = leading.changed() => {
+                leads = changed.is_ok() && *leading.borrow_and_update();
+                if !leads {
+                    state.drop_all();
+                }
+                if changed.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+// === impl ResourceKind ===
+
+impl ResourceKind {
+    /// The kind, as manifests write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CorsPolicy => KIND,
+            Self::ClusterCorsPolicy => "ClusterCorsPolicy",
+            Self::OriginSet => "OriginSet",
+        }
+    }
+
+    /// Where it is served.
+    #[must_use]
+    pub fn resource(self) -> ApiResource {
+        let plural = match self {
+            Self::CorsPolicy => "corspolicies",
+            Self::ClusterCorsPolicy => "clustercorspolicies",
+            Self::OriginSet => "originsets",
+        };
+        ApiResource::from_gvk_with_plural(
+            &GroupVersionKind::gvk(GROUP, VERSION, self.as_str()),
+            plural,
+        )
+    }
+}
+
+// === impl ResourceRef ===
+
+impl ResourceRef {
+    /// The object, as Kubernetes writes a reference.
+    #[must_use]
+    pub fn object_reference(&self) -> ObjectReference {
+        let Self { kind, namespace, name, uid } = self;
+        ObjectReference {
+            api_version: Some(format!("{GROUP}/{VERSION}")),
+            kind: Some(kind.as_str().to_owned()),
+            namespace: namespace.clone(),
+            name: Some(name.clone()),
+            uid: Some(uid.clone()),
+            ..ObjectReference::default()
+        }
+    }
+}
+
+impl fmt::Display for ResourceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, namespace, name, uid: _ } = self;
+        match namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{name}", kind.as_str()),
+            None => write!(f, "{} {name}", kind.as_str()),
+        }
+    }
+}
+
+// === impl Writer ===
+
+impl Writer {
+    fn new(client: Client, counters: StatusWrites) -> Self {
+        let (queue, writing) = (Queue::default(), JoinSet::new());
+        let (outage, backoff) = (Outage::default(), DefaultBackoff::default());
+        Self { client, counters, queue, writing, outage, backoff, paused_until: None }
+    }
+
+    /// Begins to write as many as may be written at the same time.
+    fn begin(&mut self) {
+        while self.paused_until.is_none() && self.queue.writing() < MAX_WRITING {
+            let Some((resource, status)) = self.queue.next() else { return };
+            let client = self.client.clone();
+            self.writing.spawn(async move {
+                let attempt = attempt(client, &resource, &status).await;
+                (resource, status, attempt)
+            });
+        }
+    }
+
+    fn on(&mut self, (resource, status, attempt): Write) {
+        match attempt {
+            Attempt::Written => {
+                self.counters.on(StatusFate::Written);
+                self.backoff.reset();
+                if self.outage.over() {
+                    info!("statuses are written again");
+                }
+                self.queue.done(&resource);
+            }
+            Attempt::Gone => {
+                self.counters.on(StatusFate::Dropped);
+                self.queue.done(&resource);
+            }
+            Attempt::Refused(sentence) => {
+                self.counters.on(StatusFate::Failed);
+                if self.outage.on(&sentence, std::time::Instant::now()) {
+                    error!(
+                        %resource,
+                        error = sentence,
+                        "the API server refuses a status: apply the definitions of this release with `kubectl apply --server-side -f crds/`, or through the chart"
+                    );
+                }
+                self.queue.done(&resource);
+            }
+            Attempt::Failed(sentence) => {
+                self.counters.on(StatusFate::Failed);
+                if self.outage.on(&sentence, std::time::Instant::now()) {
+                    warn!(%resource, error = sentence, "cannot write a status; tried again");
+                }
+                self.queue.again(resource, status);
+                // Whatever keeps one status from being written most likely keeps all.
+                if self.paused_until.is_none() {
+                    let pause = self.backoff.next().unwrap_or(PAUSE);
+                    self.paused_until = Instant::now().checked_add(pause);
+                }
+            }
+        }
+    }
+
+    /// Another replica writes now.
+    fn drop_all(&mut self) {
+        self.writing = JoinSet::new();
+        self.paused_until = None;
+        for _ in 0..self.queue.clear() {
+            self.counters.on(StatusFate::Dropped);
+        }
+    }
+}
+
+async fn attempt(client: Client, resource: &ResourceRef, status: &Value) -> Attempt {
+    let ResourceRef { kind, namespace, name, uid } = resource;
+    let api_resource = kind.resource();
+    let api: Api<Raw<IgnoredAny>> = match namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, &api_resource),
+        None => Api::all_with(client, &api_resource),
+    };
+    // With the uid, an object made anew in the meantime is a conflict.
+    let object = json!({
+        "apiVersion": api_resource.api_version,
+        "kind": api_resource.kind,
+        "metadata": {"name": name, "namespace": namespace, "uid": uid},
+        "status": status,
+    });
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let patch = Patch::Apply(&object);
+    match timeout(PATIENCE, api.patch_status(name, &params, &patch)).await {
+        Ok(Ok(_)) => Attempt::Written,
+        Ok(Err(error)) => Attempt::of(&error),
+        Err(_) => Attempt::Failed(format!("no answer within {PATIENCE:?}")),
+    }
+}
+
+// === impl Attempt ===
+
+impl Attempt {
+    fn of(error: &kube::Error) -> Self {
+        let sentence = error.to_string();
+        match error {
+            kube::Error::Api(status) => match status.code {
+                404 => Self::Gone,
+                // Under force nobody else's field is one; a change in between is, and can be tried again.
+                409 if status.message.contains("Precondition failed: UID") => Self::Gone,
+                400 | 413 | 415 | 422 => Self::Refused(sentence),
+                // etcd's own limit, 1.5 MiB for an object, comes back as an internal error.
+                500 if status.message.contains("request is too large") => Self::Refused(sentence),
+                _ => Self::Failed(sentence),
+            },
+            _ => Self::Failed(sentence),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_answer_means_for_a_status() {
+        for (why, code, message, want) in [
+            ("the object is gone", 404, "not found", "Gone"),
+            (
+                "another object has its name",
+                409,
+                "Operation cannot be fulfilled on corspolicies.corsward.io \"a\": Precondition failed: UID in precondition: u, UID in object meta: v",
+                "Gone",
+            ),
+            ("it changed in between", 409, "the object has been modified", "Failed"),
+            ("it does not fit", 422, "status.proxies: Invalid value", "Refused"),
+            ("it is too long", 500, "etcdserver: request is too large", "Refused"),
+            ("may not", 403, "forbidden", "Failed"),
+            ("too many requests", 429, "slow down", "Failed"),
+            ("not ready", 503, "etcd", "Failed"),
+        ] {
+            let status = json!({"status": "Failure", "code": code, "message": message});
+            let error = kube::Error::Api(serde_json::from_value(status).unwrap());
+            let attempt = format!("{:?}", Attempt::of(&error));
+            assert!(attempt.starts_with(want), "{why}: {attempt}");
+        }
+    }
+
+    #[test]
+    fn an_object_is_named_by_kind_namespace_and_name() {
+        let resource = |kind, namespace: Option<&str>| ResourceRef {
+            kind,
+            namespace: namespace.map(str::to_owned),
+            name: "api".to_owned(),
+            uid: "u".to_owned(),
+        };
+        let policy = resource(ResourceKind::CorsPolicy, Some("shop"));
+        assert_eq!(policy.to_string(), "CorsPolicy shop/api");
+        let guardrail = resource(ResourceKind::ClusterCorsPolicy, None);
+        assert_eq!(guardrail.to_string(), "ClusterCorsPolicy api");
+    }
+}
