@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{bench, demo, fuzz, generate, lint, test, wasm};
+use crate::{bench, demo, fuzz, generate, images, lint, test, wasm};
 
 /// Everything one does with corsward's sources, each by one verb
 ///
@@ -61,6 +61,15 @@ enum Verb {
     #[command(after_long_help = "Example:
   cargo xtask wasm && cp target/wasm/corsward_filter.wasm /etc/envoy/corsward/")]
     Wasm,
+
+    /// Build the images: the filter's module as Istio fetches it, and the operator
+    ///
+    /// Writes target/images/corsward-filter (an OCI image layout) and corsward-filter.tar, checks them as Istio's
+    /// agent does, and prints the digests. The same module always has the same ones.
+    #[command(after_long_help = "Examples:
+  cargo xtask images               the filter's
+  cargo xtask images --operator    and the operator's: static, built here, packed by docker where it answers")]
+    Images(images::Args),
 
     /// Write the files that are generated and committed
     ///
@@ -119,6 +128,7 @@ impl Verb {
             Self::Test(args) => test::run(&args),
             Self::Lint => lint::run(),
             Self::Wasm => wasm::run(),
+            Self::Images(args) => images::run(&args),
             Self::Generate(args) => generate::run(&args),
             Self::Fuzz(args) => fuzz::run(&args),
             Self::Bench(args) => bench::run(&args),
@@ -149,6 +159,7 @@ mod tests {
             "xtask test --no-browser",
             "xtask lint",
             "xtask wasm",
+            "xtask images --operator",
             "xtask generate --check",
             "xtask fuzz",
             "xtask fuzz wire_decode --seconds 5",

@@ -1,7 +1,7 @@
 //! What the verbs share with the tests: where things are, how to get the tools, how to build.
 //!
 //! ```text
-//! cli --> lint, generate, wasm, test, fuzz, demo, bench --> build, tools, envoy, kubernetes --> command, paths
+//! cli --> lint, generate, wasm, images, test, fuzz, demo, bench --> build, tools, envoy, kubernetes --> command, paths
 //! ```
 
 pub mod bench;
@@ -13,6 +13,7 @@ pub mod envoy;
 pub mod fuzz;
 pub mod generate;
 pub mod http;
+pub mod images;
 pub mod kubernetes;
 pub mod lint;
 pub mod paths;

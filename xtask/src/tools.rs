@@ -23,7 +23,7 @@ pub use kubernetes::{
     helm, istio_crds, kubernetes,
 };
 pub use npm::{BINARYEN_VERSION, PLAYWRIGHT_VERSION, playwright, wasm_opt};
-pub use rust::{cargo_fuzz, wasm_target};
+pub use rust::{cargo_fuzz, musl, wasm_target};
 
 use crate::{command, paths};
 

@@ -1,10 +1,11 @@
 //! What belongs to the Rust toolchain.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::Program;
 use crate::{command, wasm};
 
 /// The cargo-fuzz that the fuzz targets are run with.
@@ -16,15 +17,29 @@ const CARGO_FUZZ_VERSION: &str = "0.13.2";
 ///
 /// When it is missing and rustup is not here to add it.
 pub fn wasm_target() -> Result<()> {
+    rust_target(wasm::TARGET)
+}
+
+/// Makes sure that static Linux programs can be compiled, and names the C compiler for them.
+///
+/// # Errors
+///
+/// When a part is missing and cannot be fetched.
+pub fn musl(target: &str) -> Result<PathBuf> {
+    rust_target(target)?;
+    Program { names: &["musl-gcc"], variable: "MUSL_GCC_BIN", package: "musl-tools" }.get()
+}
+
+fn rust_target(target: &str) -> Result<()> {
     let sysroot = command::read(command::rustc().args(["--print", "sysroot"]))?;
     let sysroot = String::from_utf8(sysroot)?;
-    if Path::new(sysroot.trim()).join("lib/rustlib").join(wasm::TARGET).is_dir() {
+    if Path::new(sysroot.trim()).join("lib/rustlib").join(target).is_dir() {
         return Ok(());
     }
-    needs_rustup(wasm::TARGET)?;
+    needs_rustup(target)?;
     let mut add = Command::new("rustup");
-    add.args(["target", "add", wasm::TARGET]).current_dir(crate::paths::root());
-    command::wait_for(&format!("adding the Rust target {}", wasm::TARGET), &mut add)
+    add.args(["target", "add", target]).current_dir(crate::paths::root());
+    command::wait_for(&format!("adding the Rust target {target}"), &mut add)
 }
 
 /// Makes sure that `cargo +nightly fuzz` can be called.
