@@ -55,6 +55,7 @@ pub struct ApiServer {
 #[derive(Debug, Default)]
 pub struct ApiServerPlan {
     flags: Vec<String>,
+    below: Option<PathBuf>,
 }
 
 // === impl ApiServerPlan ===
@@ -67,6 +68,13 @@ impl ApiServerPlan {
         self
     }
 
+    /// With its folder below this one, for whoever never drops it.
+    #[must_use]
+    pub fn below(mut self, folder: &Path) -> Self {
+        self.below = Some(folder.into());
+        self
+    }
+
     /// Starts it, and waits until it is ready.
     ///
     /// # Errors
@@ -74,7 +82,9 @@ impl ApiServerPlan {
     /// When a program is missing and cannot be built, or it does not get ready.
     pub fn start(self) -> Result<ApiServer> {
         let Kubernetes { apiserver, etcd, kubectl } = tools::kubernetes()?;
-        let directory = tempfile::Builder::new().prefix("corsward-kubernetes-").tempdir()?;
+        let below = self.below.unwrap_or_else(std::env::temp_dir);
+        let directory =
+            tempfile::Builder::new().prefix("corsward-kubernetes-").tempdir_in(below)?;
         let store = Store::start(&etcd, directory.path())?;
         let port = ports::free();
         write_inputs(directory.path(), port)?;

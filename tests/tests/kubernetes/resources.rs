@@ -1,0 +1,59 @@
+//! Our resources, as whoever uses `kubectl` sees them.
+
+use corsward_tests::suite;
+use xtask::kubernetes::ApiServer;
+
+use crate::rig::{Cluster, crds, said};
+
+#[test]
+fn kubectl_applies_the_definitions_and_then_every_example() {
+    let server = ApiServer::start().unwrap();
+    let mut apply = server.kubectl();
+    let applied = said(apply.args(["apply", "-f"]).arg(crds()), "");
+    assert!(applied.success, "{applied:?}");
+    assert!(applied.out.contains("corspolicies.corsward.io created"), "{applied:?}");
+    // The same definitions again are no change, and `apply` keeps no copy too large for an annotation.
+    let mut again = server.kubectl();
+    let again = said(again.args(["apply", "-f"]).arg(crds()), "");
+    assert!(again.success && !again.out.contains("configured"), "{again:?}");
+
+    server.apply(&crds()).unwrap();
+    let api = server.api();
+    api.create("/api/v1/namespaces", &serde_json::json!({ "metadata": { "name": "demo" } }))
+        .unwrap();
+    let examples = suite::folder().join("../examples/policies");
+    let mut apply = server.kubectl();
+    let applied = said(apply.args(["apply", "--recursive", "-f"]).arg(examples), "");
+    assert!(applied.success, "{applied:?}");
+    // Nothing that the API server does not know, deprecates or ignores.
+    assert_eq!(applied.err, "");
+    assert!(applied.out.contains("corspolicy.corsward.io/api created"), "{applied:?}");
+}
+
+#[test]
+fn kubectl_explains_a_field_with_its_manual() {
+    let cluster = Cluster::shared();
+    let field = "corspolicy.spec.cors.allowOrigins";
+    let said = cluster.kubectl(&["explain", field], "");
+    assert!(said.success, "{said:?}");
+    for part in ["FIELD: allowOrigins <[]string>", "Permitted:", "Refused:", "https://"] {
+        assert!(said.out.contains(part), "`{part}` is missing:\n{}", said.out);
+    }
+}
+
+#[test]
+fn kubectl_get_cors_has_the_columns_that_one_looks_for() {
+    let place = Cluster::shared().place("columns");
+    let applied = place.apply(
+        "apiVersion: corsward.io/v1alpha1\n\
+         kind: CorsPolicy\n\
+         metadata: {name: api}\n\
+         spec: {selector: {matchLabels: {app: api}}, cors: {allowOrigins: ['https://a.example']}}\n",
+    );
+    assert!(applied.success, "{applied:?}");
+    let said = place.kubectl(&["get", "cors"]);
+    let columns = said.out.lines().next().unwrap().split_whitespace().collect::<Vec<_>>();
+    let wanted = ["NAME", "TARGETS", "ORIGINS", "MODE", "ACCEPTED", "PROGRAMMED", "PROXIES", "AGE"];
+    assert_eq!(columns, wanted, "{said:?}");
+    assert!(place.kubectl(&["get", "corsward"]).out.contains("\napi "), "by its category");
+}

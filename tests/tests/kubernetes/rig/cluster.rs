@@ -1,0 +1,138 @@
+//! An API server with the resources that the operator works with, and the operator's own roles.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+use corsward_tests::suite;
+use serde_json::json;
+use xtask::command;
+use xtask::kubernetes::{Api, ApiServer, ApiServerPlan};
+use xtask::tools;
+
+use super::{Operator, Place};
+
+/// Where the operator lives, and its ServiceAccount's name.
+pub(crate) const OPERATOR_NAMESPACE: &str = "corsward-system";
+
+/// An API server that knows Istio's and the Gateway API's resources and ours.
+pub(crate) struct Cluster {
+    pub(crate) server: ApiServer,
+    kubeconfig: PathBuf,
+}
+
+/// What a program printed, and whether it succeeded.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) success: bool,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// The one that ordinary stories share.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(|| Self::plan(ApiServer::plan().below(&leftovers())))
+    }
+
+    /// The same, with an operator that runs as long as the tests do.
+    pub(crate) fn operated() -> &'static Self {
+        static OPERATOR: OnceLock<Mutex<Operator>> = OnceLock::new();
+        OPERATOR.get_or_init(|| Mutex::new(Self::shared().operator("shared").start()));
+        Self::shared()
+    }
+
+    /// One whose end a story does not survive anyway.
+    pub(crate) fn own() -> Self {
+        Self::plan(ApiServer::plan())
+    }
+
+    fn plan(plan: ApiServerPlan) -> Self {
+        let server = plan.start().unwrap();
+        for file in [tools::istio_crds().unwrap(), tools::gateway_crds().unwrap(), crds()] {
+            server.apply(&file).unwrap();
+        }
+        let namespaces = json!({ "metadata": { "name": OPERATOR_NAMESPACE } });
+        server.api().create("/api/v1/namespaces", &namespaces).unwrap();
+        let chart = server.directory().join("chart.yaml");
+        fs::write(&chart, chart_as_applied(&[])).unwrap();
+        server.apply(&chart).unwrap();
+        let kubeconfig = server.service_account(OPERATOR_NAMESPACE, "corsward").unwrap();
+        Self { server, kubeconfig }
+    }
+
+    pub(crate) fn api(&self) -> &Api {
+        self.server.api()
+    }
+
+    /// The kubeconfig of the operator: it may do what the chart lets it.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// An operator in a pod of that name, yet to start.
+    pub(crate) fn operator(&self, pod: &str) -> super::operator::Plan {
+        super::operator::Plan::new(self, pod)
+    }
+
+    /// A new namespace.
+    pub(crate) fn place(&self, name: &str) -> Place<'_> {
+        Place::new(self, name)
+    }
+
+    /// `kubectl` with `input`.
+    pub(crate) fn kubectl(&self, args: &[&str], input: &str) -> Said {
+        let mut kubectl = self.server.kubectl();
+        kubectl.args(args);
+        said(&mut kubectl, input)
+    }
+}
+
+/// Runs a program to its end.
+pub(crate) fn said(command: &mut Command, input: &str) -> Said {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Said { out: text(&output.stdout), err: text(&output.stderr), success: output.status.success() }
+}
+
+/// The folder of our definitions.
+pub(crate) fn crds() -> PathBuf {
+    suite::folder().join("../crds")
+}
+
+/// What `helm install` would apply, for an operator that takes its module from an image.
+pub(crate) fn chart_as_applied(more: &[&str]) -> String {
+    let mut template = Command::new(tools::helm().unwrap());
+    template.args(["template", "corsward"]).arg(suite::folder().join("../charts/corsward"));
+    template.args(["--namespace", OPERATOR_NAMESPACE, "--no-hooks"]);
+    for value in ["crds.install=false", "webhook.enabled=false", "module.from=oci"] {
+        template.args(["--set", value]);
+    }
+    template.args(["--set", &format!("module.oci.url={}", super::operator::MODULE)]);
+    for value in more {
+        template.args(["--set", value]);
+    }
+    String::from_utf8(command::read(&mut template).unwrap()).unwrap()
+}
+
+/// A folder for what outlives its owner: nobody stops what tests share. Those of earlier runs are removed.
+fn leftovers() -> PathBuf {
+    let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kubernetes");
+    for folder in fs::read_dir(&all).into_iter().flatten().flatten() {
+        let owner = Path::new("/proc").join(folder.file_name());
+        if !owner.exists() {
+            let _ = fs::remove_dir_all(folder.path());
+        }
+    }
+    let ours = all.join(std::process::id().to_string());
+    fs::create_dir_all(&ours).unwrap();
+    ours
+}

@@ -1,0 +1,153 @@
+//! The real binary, as a pod of the chart would run it.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use xtask::build;
+use xtask::http::Client;
+use xtask::process::Process;
+
+use super::{Cluster, OPERATOR_NAMESPACE, PATIENCE, wait_for, wait_or};
+
+/// An image that nobody fetches: no proxy runs here.
+pub(crate) const MODULE: &str = "oci://registry.example/corsward-filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// The Lease that the chart makes.
+pub(crate) const LEASE: &str = "corsward";
+
+/// An operator that has yet to start.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pod: String,
+    kubeconfig: PathBuf,
+    args: Vec<String>,
+}
+
+/// A running operator.
+pub(crate) struct Operator {
+    process: Process,
+    admin: Client,
+    lines: Receiver<Value>,
+    seen: Vec<Value>,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    pub(super) fn new(cluster: &Cluster, pod: &str) -> Self {
+        Self { pod: pod.into(), kubeconfig: cluster.kubeconfig().into(), args: Vec::new() }
+    }
+
+    /// With a further argument, which wins over those of the rig.
+    pub(crate) fn arg(mut self, arg: &str) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// With another identity at the API server.
+    pub(crate) fn kubeconfig(mut self, kubeconfig: PathBuf) -> Self {
+        self.kubeconfig = kubeconfig;
+        self
+    }
+
+    /// Starts it, and waits until it is ready.
+    pub(crate) fn start(self) -> Operator {
+        let mut operator = self.start_unready();
+        let ready = wait_or(PATIENCE, || operator.admin.get("/readyz").ok());
+        assert!(ready.is_some(), "not ready; its log:\n{}", operator.log());
+        operator
+    }
+
+    /// Starts it, and waits until it answers.
+    pub(crate) fn start_unready(self) -> Operator {
+        let Self { pod, kubeconfig, args } = self;
+        let mut command = Command::new(binary());
+        command.args(["run", "--source=kube", "--publish=istio", "--istio-kind=WasmPlugin"]);
+        command.args(["--admin=127.0.0.1:0", "--log-format=json", "--grace=1"]);
+        command.args([format!("--module={MODULE}"), format!("--lease={LEASE}")]).args(args);
+        command.env("KUBECONFIG", kubeconfig);
+        command.env("POD_NAME", &pod).env("POD_NAMESPACE", OPERATOR_NAMESPACE);
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut process = Process::spawn(format!("operator {pod}"), command).unwrap();
+        let stderr = BufReader::new(process.stderr().unwrap());
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = sender.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+            }
+        });
+        let nobody = Client::new(([127, 0, 0, 1], 0).into());
+        let mut operator = Operator { process, admin: nobody, lines, seen: Vec::new() };
+        let address = wait_or(PATIENCE, || {
+            assert_eq!(operator.process.exited().unwrap(), None, "{}", operator.log());
+            operator.said("admin address").pop()?["addr"].as_str()?.parse::<SocketAddr>().ok()
+        });
+        let address = address.unwrap_or_else(|| panic!("no address; its log:\n{}", operator.log()));
+        operator.admin = Client::new(address);
+        operator
+    }
+}
+
+// === impl Operator ===
+
+impl Operator {
+    /// What `/metrics` says of one series, labels and all.
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
+        let text = self.admin.get("/metrics").unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.map(|number| number.trim().parse().unwrap())
+    }
+
+    /// What an admin path says, where it says 200.
+    pub(crate) fn get(&self, path: &str) -> Option<String> {
+        self.admin.get(path).ok()
+    }
+
+    /// The log lines so far that say `message`.
+    pub(crate) fn said(&mut self, message: &str) -> Vec<Value> {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.iter().filter(|line| line["message"] == message).cloned().collect()
+    }
+
+    /// Waits for a log line.
+    #[track_caller]
+    pub(crate) fn wait_for_line(&mut self, message: &str) -> Value {
+        wait_for(&format!("the line {message:?}"), || self.said(message).pop())
+    }
+
+    /// Everything it logged.
+    pub(crate) fn log(&mut self) -> String {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+
+    /// Asks it to stop, and waits until it has.
+    #[track_caller]
+    pub(crate) fn stop(mut self) {
+        let ended = self.process.stop(Duration::from_secs(30));
+        assert!(ended.as_ref().is_ok_and(|status| status.success()), "{ended:?}: {}", self.log());
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+}
+
+/// The binary of this tree, built once.
+fn binary() -> PathBuf {
+    static BINARY: OnceLock<Mutex<Option<PathBuf>>> = OnceLock::new();
+    let mut built = BINARY.get_or_init(Mutex::default).lock().unwrap();
+    built.get_or_insert_with(|| build::operator().unwrap()).clone()
+}
