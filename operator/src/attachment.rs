@@ -111,20 +111,21 @@ impl Attachment {
     /// The attachment that holds `compiled`.
     #[must_use]
     pub fn new(key: AttachmentKey, compiled: String) -> Self {
-        let digest = format!("sha256:{}", hex(&compiled));
+        let digest = format!("sha256:{}", hex(compiled.as_bytes()));
         Self { key, compiled: compiled.into(), digest }
     }
 }
 
 fn short(text: &str) -> String {
-    let mut hex = hex(text);
+    let mut hex = hex(text.as_bytes());
     hex.truncate(NAME_DIGITS);
     hex
 }
 
-fn hex(text: &str) -> String {
+/// The SHA-256 of `bytes`, in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut hex = String::new();
-    for byte in Sha256::digest(text.as_bytes()) {
+    for byte in Sha256::digest(bytes) {
         let _ = write!(hex, "{byte:02x}");
     }
     hex

@@ -23,6 +23,7 @@ pub mod judge;
 pub mod kubernetes;
 pub mod leader;
 pub mod metrics;
+pub mod modules;
 pub mod object;
 mod operator;
 pub mod origin_sets;

@@ -18,6 +18,7 @@ use crate::publish::ledger::{Ledger, Step};
 use crate::publish::output::{ATTACHMENT_LABEL, FIELD_MANAGER, MANAGED_BY, Output};
 use crate::publish::trouble::Trouble;
 use crate::source::Event;
+use crate::source::kube::WATCH_SECONDS;
 use crate::surroundings::Key;
 
 /// Writes that are under way at one time.
@@ -80,7 +81,7 @@ pub async fn run(client: Client, options: Options, wires: Wires) {
     let Options { output, grace } = options;
     let objects = Objects { client, output: output.clone() };
     let selector = format!("{}={},{ATTACHMENT_LABEL}", MANAGED_BY.0, MANAGED_BY.1);
-    let config = watcher::Config::default().labels(&selector);
+    let config = watcher::Config::default().labels(&selector).timeout(WATCH_SECONDS);
     let mut watch = watcher(objects.everywhere(), config).default_backoff().boxed();
     let kind = output.resource().kind;
     let (ledger, listing, introduced) = (Ledger::new(output, grace), Vec::new(), false);

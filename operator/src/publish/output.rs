@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::attachment::{Attachment, AttachmentKey};
+use crate::modules::{MODULE_LABEL, short};
 use crate::publish::config_map;
 use crate::publish::istio::{self, IstioKind};
 use crate::surroundings::Key;
@@ -113,15 +114,19 @@ impl Output {
         };
         let (namespace, name) = (key.namespace()?, key.object_name());
         let resource = self.resource();
-        let fields = object.as_object_mut()?;
-        fields.insert("apiVersion".to_owned(), resource.api_version.into());
-        fields.insert("kind".to_owned(), resource.kind.into());
+        let mut labels = json!({MANAGED_BY.0: MANAGED_BY.1, ATTACHMENT_LABEL: name});
+        if let Some(module) = self.module_of(&object) {
+            labels.as_object_mut()?.insert(MODULE_LABEL.to_owned(), short(&module.sha256).into());
+        }
         let metadata = json!({
             "namespace": namespace,
             "name": name,
-            "labels": {MANAGED_BY.0: MANAGED_BY.1, ATTACHMENT_LABEL: name},
+            "labels": labels,
             "annotations": {PROXIES_ANNOTATION: proxies(key)?, DIGEST_ANNOTATION: attachment.digest},
         });
+        let fields = object.as_object_mut()?;
+        fields.insert("apiVersion".to_owned(), resource.api_version.into());
+        fields.insert("kind".to_owned(), resource.kind.into());
         fields.insert("metadata".to_owned(), metadata);
         Some(object)
     }

@@ -1,0 +1,179 @@
+//! The module server: the filter's module for proxies to fetch, by its digest, from every replica, for as long as some plugin names it.
+//!
+//! A replica has one module of its own, in a file. The leader keeps a copy of it in a `ConfigMap`; every replica serves every
+//! module it knows, so that a proxy finds the module its plugin names whichever replica of whichever release it asks.
+
+mod gate;
+mod keeper;
+mod server;
+mod shelf;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use kube::Client;
+use kube::api::ApiResource;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::info;
+
+use crate::atomic;
+use crate::attachment::hex;
+use crate::metrics::publishing::Publishing;
+use crate::modules::shelf::Shelf;
+use crate::publish::output::Module;
+
+/// The label by which a module's `ConfigMap`, and the plugins that name the module, are known: [`short`] of its digest.
+pub const MODULE_LABEL: &str = "corsward.io/module";
+/// The longest module: a `ConfigMap` holds 1 MiB, metadata included.
+const MAX_MODULE_LEN: u64 = 1_000_000;
+/// Hexadecimal digits that tell one module from another.
+const SHORT: usize = 12;
+/// How every wasm module of version 1 begins.
+const MAGIC: &[u8] = b"\0asm\x01\0\0\0";
+
+/// Where the module is, and where proxies find it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The file with the filter's module.
+    pub file: PathBuf,
+    /// The operator's own namespace.
+    pub namespace: String,
+    /// The Service in front of every replica's module server.
+    pub service: String,
+    /// The port of that Service.
+    pub port: u16,
+    /// Where this replica serves.
+    pub addr: SocketAddr,
+    /// What proxies are told in the place of `http://SERVICE.NAMESPACE.svc:PORT`. Behind it must be the same Service.
+    pub base_url: Option<String>,
+    /// For how long a module that nothing names is kept.
+    pub keep: Duration,
+}
+
+/// A module server that runs.
+#[derive(Debug)]
+pub struct Modules {
+    /// The module of this release, as plugins name it.
+    pub module: Module,
+    /// Why plugins cannot name it yet; nothing where they can. Known to the leader alone.
+    pub gate: watch::Receiver<Option<String>>,
+    /// Where this replica serves.
+    pub addr: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// The module in this replica's file.
+#[derive(Clone, Debug)]
+struct Own {
+    sha256: String,
+    bytes: Arc<[u8]>,
+}
+
+/// Serves modules until told to stop. `plugins` is the kind of objects that name them.
+///
+/// # Errors
+///
+/// Where the file holds no module, or the address cannot be served.
+pub async fn start(
+    client: Client,
+    options: Options,
+    plugins: ApiResource,
+    leading: watch::Receiver<bool>,
+    metrics: Publishing,
+) -> Result<Modules> {
+    let Options { file, namespace, service, port, addr, base_url, keep } = options;
+    let own = Own::read(&file).with_context(|| format!("--module {}", file.display()))?;
+    let base = base_url.unwrap_or_else(|| format!("http://{service}.{namespace}.svc:{port}"));
+    let url = format!("{}{}", base.trim_end_matches('/'), path(&own.sha256));
+    let module = Module { url, sha256: own.sha256.clone() };
+    let listener = TcpListener::bind(addr).await.with_context(|| {
+        format!("cannot serve modules at {addr}: choose another by --module-addr")
+    })?;
+    let addr = listener.local_addr()?;
+    info!(%addr, url = module.url, "modules are served");
+    let shelf = Arc::new(Shelf::new(&own));
+    let (stop, stopped) = watch::channel(false);
+    let (gate_sender, gate) = watch::channel(Some(gate::NOT_ASKED.to_owned()));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server::serve(listener, Arc::clone(&shelf), metrics, stopped.clone()));
+    let of = |task| until_stopped(task, stopped.clone());
+    let keeper = keeper::Keeper::new(&client, &namespace, &plugins, own, shelf, keep);
+    tasks.spawn(of(Box::pin(keeper.run(leading.clone()))));
+    let servers = gate::Servers { namespace, service, port: addr.port() };
+    let path = path(&module.sha256);
+    tasks.spawn(of(Box::pin(gate::watch(client, servers, path, leading, gate_sender))));
+    Ok(Modules { module, gate, addr, stop, tasks })
+}
+
+/// The path at which a module is served.
+fn path(sha256: &str) -> String {
+    format!("/filter-{sha256}.wasm")
+}
+
+/// What tells a module from others in names and labels.
+#[must_use]
+pub fn short(sha256: &str) -> &str {
+    sha256.get(..SHORT).unwrap_or(sha256)
+}
+
+async fn until_stopped(
+    task: futures::future::BoxFuture<'static, ()>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    tokio::select! {
+        () = task => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+}
+
+// === impl Modules ===
+
+impl Modules {
+    /// Stops, after the answers that are under way.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+// === impl Own ===
+
+impl Own {
+    fn read(file: &std::path::Path) -> Result<Self> {
+        let bytes =
+            atomic::read(file, MAX_MODULE_LEN).context("cannot read the filter's module")?;
+        if !bytes.starts_with(MAGIC) {
+            bail!("the file is no wasm module");
+        }
+        Ok(Self { sha256: hex(&bytes), bytes: bytes.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_file_that_is_no_module_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("filter.wasm");
+        assert!(Own::read(&file).is_err(), "there is none");
+        fs::write(&file, "<html>").unwrap();
+        let error = format!("{:#}", Own::read(&file).unwrap_err());
+        assert_eq!(error, "the file is no wasm module");
+        fs::write(&file, MAGIC).unwrap();
+        let own = Own::read(&file).unwrap();
+        // The SHA-256 of the empty module.
+        let sha256 = "93a44bbb96c751218e4c00d479e4c14358122a389acca16205b1e4d0dc5f9476";
+        assert_eq!(own.sha256, sha256);
+        assert_eq!(path(&own.sha256), format!("/filter-{sha256}.wasm"));
+        assert_eq!(short(&own.sha256), "93a44bbb96c7");
+    }
+}
