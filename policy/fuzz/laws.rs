@@ -203,6 +203,11 @@ fn compiled_round_trip(text: &str) {
     assert_eq!(wire::encode(&again), encoded);
     let any = Any { origin: Some(b"https://a.example".to_vec()), ..Any::of(b"\0\0") };
     check(&compiled, &any, &any);
+    // What is left for the one proxy that has every label can be published for it alone.
+    let here = compiled.for_proxy(&mut |_, _| true);
+    assert!(!here.needs_labels());
+    assert_eq!(wire::decode(&wire::encode(&here)).as_ref(), Ok(&here));
+    check(&here, &any, &any);
 }
 
 /// The response headers after a decision: of its own reply, or of the given response after its edits.

@@ -126,8 +126,11 @@ impl Compiled {
     /// What is left for one proxy, about which `has_label` knows whether it has a label of this key and value.
     #[must_use]
     pub fn for_proxy(&self, has_label: &mut dyn FnMut(&str, &str) -> bool) -> Self {
-        let policies = self.policies.iter().filter_map(|policy| policy.for_proxy(has_label));
-        Self::new(policies.collect())
+        let mut policies = Vec::new();
+        for policy in &self.policies {
+            policies.extend(policy.for_proxy(has_label));
+        }
+        Self::new(policies)
     }
 
     /// The tables for a request; `port` is asked only where it matters.

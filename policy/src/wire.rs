@@ -54,7 +54,7 @@ pub enum DecodeError {
         /// A path into the JSON, such as `policies[0].blocks[1].origins[2]`.
         field: String,
         /// Why.
-        reason: String,
+        reason: &'static str,
     },
 }
 
@@ -137,11 +137,23 @@ fn to_json(value: &impl Serialize) -> String {
 // === impl DecodeError ===
 
 impl DecodeError {
-    fn value(field: &str, reason: &str) -> Self {
-        Self::Value { field: field.to_owned(), reason: reason.to_owned() }
+    #[cold]
+    #[inline(never)]
+    fn value(field: &str, reason: &'static str) -> Self {
+        Self::Value { field: field.to_owned(), reason }
+    }
+
+    /// What stands at `at` is not JSON.
+    fn json(bytes: &[u8], at: usize) -> Self {
+        let before = bytes.get(..at).unwrap_or_default();
+        let lines = before.split(|&byte| byte == b'\n');
+        let (line, last) = lines.enumerate().last().unwrap_or_default();
+        Self::Json { line: line.saturating_add(1), column: last.len().saturating_add(1) }
     }
 
     /// The same error, seen from the element `index` of the list `name` that holds it.
+    #[cold]
+    #[inline(never)]
     fn within(self, name: &str, index: usize) -> Self {
         match self {
             Self::Value { field, reason } => {

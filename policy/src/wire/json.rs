@@ -1,16 +1,19 @@
-//! Json: a document as a tree, taken apart field by field. One reader for every shape keeps the filter's module small:
-//! derived readers of the same shapes took 30 KB more of it.
+//! Json: a document as a tree, taken apart field by field.
+//!
+//! A reader of our own (RFC 8259), because the filter's module has to be small: readers derived for each shape took 30 KB
+//! more of it, and a general one brings floating-point numbers along, of which the wire has none.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::limits::MAX_WIRE_LEN;
+use crate::syntax::hex_value;
 use crate::wire::DecodeError;
 
+/// How deep lists and objects may stand in each other; those of the wire are not half as deep.
+const MAX_DEPTH: u32 = 16;
+
 /// A JSON value; text without escapes is borrowed from the document.
+#[derive(Debug, PartialEq)]
 pub(super) enum Json<'d> {
     Flag(bool),
     Number(u32),
@@ -22,8 +25,14 @@ pub(super) enum Json<'d> {
 }
 
 /// A JSON object whose fields are taken out one by one, so that what is left is unknown.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Object<'d>(Vec<(Cow<'d, str>, Json<'d>)>);
+
+/// A document, and how far it has been read.
+struct Reader<'d> {
+    text: &'d str,
+    at: usize,
+}
 
 // === impl Object ===
 
@@ -33,10 +42,13 @@ impl<'d> Object<'d> {
         if bytes.len() > MAX_WIRE_LEN {
             return Err(DecodeError::TooLong);
         }
-        match serde_json::from_slice(bytes) {
-            Ok(Json::Object(object)) => Ok(object),
-            Ok(_) => Err(DecodeError::value("", "not an object")),
-            Err(error) => Err(DecodeError::Json { line: error.line(), column: error.column() }),
+        let text = std::str::from_utf8(bytes);
+        let text = text.map_err(|error| DecodeError::json(bytes, error.valid_up_to()))?;
+        let mut reader = Reader { text, at: 0 };
+        match reader.document() {
+            Some(Json::Object(object)) => Ok(object),
+            Some(_) => Err(DecodeError::value("", "not an object")),
+            None => Err(DecodeError::json(bytes, reader.at)),
         }
     }
 
@@ -117,66 +129,305 @@ impl<'d> Json<'d> {
     }
 }
 
-impl<'d> Deserialize<'d> for Json<'d> {
-    fn deserialize<D: Deserializer<'d>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyJson)
+// === impl Reader ===
+
+/// `None`: what stands at `at` is not what should be there.
+impl<'d> Reader<'d> {
+    fn document(&mut self) -> Option<Json<'d>> {
+        let value = self.value(0)?;
+        self.skip_space();
+        (self.at == self.text.len()).then_some(value)
+    }
+
+    fn value(&mut self, depth: u32) -> Option<Json<'d>> {
+        self.skip_space();
+        match self.peek()? {
+            b'{' if depth < MAX_DEPTH => self.object(depth),
+            b'[' if depth < MAX_DEPTH => self.list(depth),
+            b'"' => self.string().map(Json::Text),
+            b't' => self.word("true", Json::Flag(true)),
+            b'f' => self.word("false", Json::Flag(false)),
+            b'n' => self.word("null", Json::Other),
+            _ => self.number(),
+        }
+    }
+
+    fn object(&mut self, depth: u32) -> Option<Json<'d>> {
+        let mut fields = Vec::new();
+        while self.comes_another(fields.is_empty(), b'}')? {
+            let name = self.string()?;
+            self.skip_space();
+            self.expect(b':')?;
+            fields.push((name, self.value(depth.saturating_add(1))?));
+        }
+        Some(Json::Object(Object(fields)))
+    }
+
+    fn list(&mut self, depth: u32) -> Option<Json<'d>> {
+        let mut list = Vec::new();
+        while self.comes_another(list.is_empty(), b']')? {
+            list.push(self.value(depth.saturating_add(1))?);
+        }
+        Some(Json::List(list))
+    }
+
+    /// Steps over the bracket before the first element, or the comma before another; `false`: over the bracket `end`.
+    fn comes_another(&mut self, first: bool, end: u8) -> Option<bool> {
+        if first {
+            self.step();
+        }
+        self.skip_space();
+        if self.expect(end).is_some() {
+            return Some(false);
+        }
+        if !first {
+            self.expect(b',')?;
+            self.skip_space();
+        }
+        Some(true)
+    }
+
+    fn word(&mut self, word: &str, value: Json<'d>) -> Option<Json<'d>> {
+        self.text.get(self.at..)?.starts_with(word).then_some(())?;
+        self.at = self.at.saturating_add(word.len());
+        Some(value)
+    }
+
+    fn number(&mut self) -> Option<Json<'d>> {
+        let begin = self.at;
+        let negative = self.expect(b'-').is_some();
+        let whole_begin = self.at;
+        let digits = self.digits()?;
+        if digits > 1 && self.text.as_bytes().get(whole_begin) == Some(&b'0') {
+            self.at = begin;
+            return None;
+        }
+        let whole = self.text.get(whole_begin..self.at)?;
+        let mut plain = !negative;
+        if self.expect(b'.').is_some() {
+            plain = false;
+            self.digits()?;
+        }
+        if self.expect(b'e').or_else(|| self.expect(b'E')).is_some() {
+            plain = false;
+            let _ = self.expect(b'+').or_else(|| self.expect(b'-'));
+            self.digits()?;
+        }
+        Some(whole.parse().ok().filter(|_| plain).map_or(Json::Other, Json::Number))
+    }
+
+    /// Steps over digits, one at least, and counts them.
+    fn digits(&mut self) -> Option<usize> {
+        let begin = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.step();
+        }
+        self.at.checked_sub(begin).filter(|count| *count > 0)
+    }
+
+    fn string(&mut self) -> Option<Cow<'d, str>> {
+        self.expect(b'"')?;
+        let mut read = Cow::Borrowed("");
+        loop {
+            let begin = self.at;
+            while self.peek().is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)) {
+                self.step();
+            }
+            let piece = self.text.get(begin..self.at)?;
+            if read.is_empty() {
+                read = Cow::Borrowed(piece);
+            } else {
+                read.to_mut().push_str(piece);
+            }
+            if self.expect(b'"').is_some() {
+                return Some(read);
+            }
+            self.expect(b'\\')?;
+            read.to_mut().push(self.escaped()?);
+        }
+    }
+
+    fn escaped(&mut self) -> Option<char> {
+        let byte = self.peek()?;
+        self.step();
+        Some(match byte {
+            b'"' | b'\\' | b'/' => char::from(byte),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let unit = self.unit()?;
+                if unit & 0xfc00 != 0xd800 {
+                    return char::from_u32(unit);
+                }
+                // Two units for one character: ten bits each.
+                self.expect(b'\\')?;
+                self.expect(b'u')?;
+                let low = self.unit()?.wrapping_sub(0xdc00);
+                let high = unit.wrapping_sub(0xd800);
+                let both = (high << 10 | low).wrapping_add(0x1_0000);
+                return char::from_u32(both).filter(|_| low < 0x400);
+            }
+            _ => return None,
+        })
+    }
+
+    fn unit(&mut self) -> Option<u32> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            unit = unit << 4 | u32::from(hex_value(self.peek()?)?);
+            self.step();
+        }
+        Some(unit)
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.step();
+        }
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.step())
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn step(&mut self) {
+        self.at = self.at.saturating_add(1);
     }
 }
 
-struct AnyJson;
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
 
-impl<'d> Visitor<'d> for AnyJson {
-    type Value = Json<'d>;
+    use super::*;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<Json<'d>, E> {
-        Ok(Json::Flag(flag))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Json<'d>, E> {
-        Ok(u32::try_from(number).map_or(Json::Other, Json::Number))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Json<'d>, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Json<'d>, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_unit<E>(self) -> Result<Json<'d>, E> {
-        Ok(Json::Other)
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'d str) -> Result<Json<'d>, E> {
-        Ok(Json::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Json<'d>, E> {
-        Ok(Json::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'d>>(self, mut elements: A) -> Result<Json<'d>, A::Error> {
-        let mut list = Vec::new();
-        while let Some(element) = elements.next_element()? {
-            list.push(element);
-        }
-        Ok(Json::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'d>>(self, mut entries: A) -> Result<Json<'d>, A::Error> {
-        let mut fields = Vec::new();
-        // A key is a string in JSON, and so never anything else here.
-        while let Some(name) = entries.next_key()? {
-            let value = entries.next_value()?;
-            if let Json::Text(name) = name {
-                fields.push((name, value));
+    /// What `serde_json` reads, as far as the wire tells values apart; `None` for numbers that it cannot hold.
+    fn theirs(value: &Value) -> Json<'_> {
+        match value {
+            Value::Null => Json::Other,
+            Value::Bool(flag) => Json::Flag(*flag),
+            Value::Number(number) => {
+                let number = number.as_u64().and_then(|number| u32::try_from(number).ok());
+                number.map_or(Json::Other, Json::Number)
+            }
+            Value::String(text) => Json::Text(Cow::Borrowed(text)),
+            Value::Array(list) => Json::List(list.iter().map(theirs).collect()),
+            Value::Object(fields) => {
+                let field = |(name, value)| (Cow::Borrowed(String::as_str(name)), theirs(value));
+                Json::Object(Object(fields.iter().map(field).collect()))
             }
         }
-        Ok(Json::Object(Object(fields)))
+    }
+
+    /// Reads as `serde_json` does.
+    #[track_caller]
+    fn assert_read_alike(text: &str) {
+        let ours = Reader { text, at: 0 }.document();
+        let value: Option<Value> = serde_json::from_str(text).ok();
+        assert_eq!(ours, value.as_ref().map(theirs), "{text:?}");
+    }
+
+    #[test]
+    fn every_short_text_is_read_as_serde_json_reads_it() {
+        const PIECES: [&str; 17] = [
+            "{", "}", "[", "]", ",", ":", "\"", "\\", "u", " ", "0", "1", "-", ".", "e", "true",
+            "n",
+        ];
+        let mut texts = vec![String::new()];
+        for _ in 0..4 {
+            texts = texts
+                .iter()
+                .flat_map(|text| PIECES.map(|piece| format!("{text}{piece}")))
+                .collect();
+            for text in &texts {
+                assert_read_alike(text);
+                assert_read_alike(&format!("\"{text}\""));
+                assert_read_alike(&format!("[{text}]"));
+                assert_read_alike(&format!("{{\"a\":{text}}}"));
+            }
+        }
+    }
+
+    #[test]
+    fn values_of_every_kind_are_read_as_serde_json_reads_them() {
+        for text in [
+            "4294967295",
+            "4294967296",
+            "18446744073709551616",
+            "-0",
+            "00",
+            "01",
+            "1.5e+10",
+            "1e",
+            "1.",
+            ".5",
+            "+1",
+            "nul",
+            "nulll",
+            "falsey",
+            "\"\\ud83d\\ude00\"",
+            "\"\\ud83d\"",
+            "\"\\ud83dx\"",
+            "\"\\ud83d\\n\"",
+            "\"\\ud83d\\ud83d\"",
+            "\"\\ude00\"",
+            "\"\\uD7FF\\uE000\\u0000\\u00fC\"",
+            "\"\\u12\"",
+            "\"\\u00+1\"",
+            "\"\\x\"",
+            "\"a\\\"b\\\\c\\/d\\b\\f\\n\\r\\t\"",
+            "\"a\nb\"",
+            "\"a\u{1f}b\"",
+            "\"a\u{7f}\u{fc}\u{1f600}\"",
+            "\"\\n\\n\"",
+            "\u{feff}{}",
+            "\u{a0}1",
+            " \t\r\n{ \"a\" : [ 1 , 2 ] , \"b\" : { } , \"c\" : [ ] } ",
+            "[1,]",
+            "[,1]",
+            "{\"a\":1,}",
+            "{\"a\" 1}",
+            "{a:1}",
+            "{1:1}",
+            "[1 2]",
+            "{} {}",
+            "[1]]",
+            "[\"",
+            "\"abc",
+            "\"abc\\",
+        ] {
+            assert_read_alike(text);
+        }
+    }
+
+    #[test]
+    fn a_deep_document_is_refused() {
+        let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let reads = |depth: usize| Reader { text: &deep(depth), at: 0 }.document().is_some();
+        assert!(reads(16));
+        for depth in [17, 100_000] {
+            assert!(!reads(depth), "{depth}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_found_where_it_is() {
+        for (bytes, want) in [
+            (&b""[..], (1, 1)),
+            (b"{\n \"a\": x}", (2, 7)),
+            (b"{\"a\":\xff}", (1, 6)),
+            (b"{} x", (1, 4)),
+        ] {
+            let error = Object::read(bytes).unwrap_err();
+            let (line, column) = want;
+            assert_eq!(error, DecodeError::Json { line, column }, "{}", bytes.escape_ascii());
+        }
     }
 }

@@ -22,7 +22,7 @@ use crate::regex::OriginRegex;
 use crate::scope::{HostPattern, PathMatch};
 use crate::syntax::{is_label_key, is_label_value, is_object_name};
 use crate::wire::DecodeError;
-use crate::wire::json::Object;
+use crate::wire::json::{Json, Object};
 use crate::workload::Narrowing;
 
 #[derive(Serialize)]
@@ -251,14 +251,14 @@ pub(super) fn read(mut document: Object<'_>) -> Result<Compiled, DecodeError> {
     document.finish()?;
     let mut regexes = 0_usize;
     let mut policies = Vec::with_capacity(list.len());
-    for (index, policy) in list.into_iter().enumerate() {
-        let policy = policy.into_object().and_then(read_policy);
-        let policy = policy.map_err(|error| error.within("policies", index))?;
+    read_objects(list, "policies", &mut |policy| {
+        let policy = read_policy(policy)?;
         for block in &policy.blocks {
             regexes = regexes.saturating_add(block.cors.source.regexes.len());
         }
         policies.push(policy);
-    }
+        Ok(())
+    })?;
     if regexes > MAX_REGEXES_PER_PROXY {
         return Err(DecodeError::value("policies", "more regexes than one proxy may have"));
     }
@@ -293,11 +293,11 @@ fn read_policy(mut policy: Object<'_>) -> Result<CompiledPolicy, DecodeError> {
     let list = policy.list("blocks")?;
     policy.finish()?;
     let mut blocks: Vec<Arc<Block>> = Vec::with_capacity(list.len());
-    for (index, block) in list.into_iter().enumerate() {
+    read_objects(list, "blocks", &mut |block| {
         let first = blocks.first().map(|first| Arc::clone(&first.cors));
-        let block = block.into_object().and_then(|block| read_block(block, &head, first));
-        blocks.push(Arc::new(block.map_err(|error| error.within("blocks", index))?));
-    }
+        blocks.push(Arc::new(read_block(block, &head, first)?));
+        Ok(())
+    })?;
     Ok(CompiledPolicy { head, blocks, workloads })
 }
 
@@ -307,10 +307,10 @@ fn read_workloads(policy: &mut Object<'_>) -> Result<Vec<Narrowing>, DecodeError
         return Err(DecodeError::value("workloads", "more than a policy may have"));
     }
     let mut workloads = Vec::with_capacity(list.len());
-    for (index, workload) in list.into_iter().enumerate() {
-        let workload = workload.into_object().and_then(read_workload);
-        workloads.push(workload.map_err(|error| error.within("workloads", index))?);
-    }
+    read_objects(list, "workloads", &mut |workload| {
+        workloads.push(read_workload(workload)?);
+        Ok(())
+    })?;
     Ok(workloads)
 }
 
@@ -344,7 +344,10 @@ fn read_head(policy: &mut Object<'_>) -> Result<Head, DecodeError> {
         Some(200) => 200,
         Some(_) => return Err(DecodeError::value("successStatus", "neither 200 nor 204")),
     };
-    let mut hosts = read_all(policy, "hosts", |raw| HostPattern::parse(raw).ok())?;
+    let mut hosts = Vec::new();
+    read_all(policy, "hosts", &mut |raw| {
+        HostPattern::parse(raw).map(|host| hosts.push(host)).is_ok()
+    })?;
     if hosts.is_empty() {
         hosts.push(HostPattern::Any);
     }
@@ -416,15 +419,20 @@ fn read_block(
 }
 
 fn read_cors(mut cors: Object<'_>) -> Result<Cors, DecodeError> {
-    let read = Cors {
+    let mut read = Cors {
         origins: read_origins(&mut cors, "origins")?,
-        regexes: read_all(&mut cors, "regexes", |raw| OriginRegex::parse(raw).ok())?,
-        methods: read_names(&mut cors, "methods", |raw| Method::parse(raw).ok())?,
-        headers: read_names(&mut cors, "headers", |raw| HeaderName::parse(raw).ok())?,
-        expose: read_names(&mut cors, "expose", |raw| HeaderName::parse(raw).ok())?,
+        headers: read_header_names(&mut cors, "headers")?,
+        expose: read_header_names(&mut cors, "expose")?,
         credentials: cors.flag("credentials")?,
         max_age: cors.number("maxAge")?,
+        ..Cors::default()
     };
+    read_all(&mut cors, "regexes", &mut |raw| {
+        OriginRegex::parse(raw).map(|regex| read.regexes.push(regex)).is_ok()
+    })?;
+    read_all(&mut cors, "methods", &mut |raw| {
+        read_name(raw, &mut read.methods, |raw| Method::parse(raw).ok())
+    })?;
     cors.finish()?;
     if read.regexes.len() > MAX_REGEXES {
         return Err(DecodeError::value("regexes", "more than a block may have"));
@@ -436,37 +444,62 @@ fn read_cors(mut cors: Object<'_>) -> Result<Cors, DecodeError> {
 }
 
 fn read_origins(object: &mut Object<'_>, name: &str) -> Result<Vec<OriginPattern>, DecodeError> {
-    let patterns = read_all(object, name, |raw| OriginPattern::read(raw).ok())?;
+    let mut patterns = Vec::new();
+    read_all(object, name, &mut |raw| {
+        OriginPattern::read(raw).map(|pattern| patterns.push(pattern)).is_ok()
+    })?;
     if patterns.len() > 1 && patterns.contains(&OriginPattern::Any) {
         return Err(DecodeError::value(name, "`*` beside other origins"));
     }
     Ok(patterns)
 }
 
-fn read_names<T>(
+fn read_header_names(
     object: &mut Object<'_>,
     name: &str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Names<T>, DecodeError> {
-    let parse = |raw: &str| if raw == "*" { Some(None) } else { parse(raw).map(Some) };
-    let read = read_all(object, name, parse)?;
-    let any = read.iter().any(Option::is_none);
-    Ok(Names { any, named: read.into_iter().flatten().collect() })
+) -> Result<Names<HeaderName>, DecodeError> {
+    let mut names = Names::default();
+    read_all(object, name, &mut |raw| {
+        read_name(raw, &mut names, |raw| HeaderName::parse(raw).ok())
+    })?;
+    Ok(names)
 }
 
-fn read_all<T>(
+fn read_name<T>(raw: &str, names: &mut Names<T>, parse: impl Fn(&str) -> Option<T>) -> bool {
+    if raw == "*" {
+        names.any = true;
+        return true;
+    }
+    parse(raw).map(|name| names.named.push(name)).is_some()
+}
+
+/// Hands over the texts of a list, one by one; `false`: that one is invalid. One loop for all kinds of texts keeps the
+/// filter's module small.
+fn read_all(
     object: &mut Object<'_>,
     name: &str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Vec<T>, DecodeError> {
-    let list = object.list(name)?;
-    let mut items = Vec::with_capacity(list.len());
-    for (index, element) in list.iter().enumerate() {
+    read: &mut dyn FnMut(&str) -> bool,
+) -> Result<(), DecodeError> {
+    for (index, element) in object.list(name)?.iter().enumerate() {
         let text = element.as_text().map_err(|error| error.within(name, index))?;
-        let invalid = || DecodeError::value("", "invalid").within(name, index);
-        items.push(parse(text).ok_or_else(invalid)?);
+        if !read(text) {
+            return Err(DecodeError::value("", "invalid").within(name, index));
+        }
     }
-    Ok(items)
+    Ok(())
+}
+
+/// The same for a list of objects.
+fn read_objects(
+    list: Vec<Json<'_>>,
+    name: &str,
+    read: &mut dyn FnMut(Object<'_>) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    for (index, element) in list.into_iter().enumerate() {
+        let done = element.into_object().and_then(&mut *read);
+        done.map_err(|error| error.within(name, index))?;
+    }
+    Ok(())
 }
 
 fn read_object_name(policy: &mut Object<'_>, name: &str) -> Result<String, DecodeError> {

@@ -46,7 +46,7 @@ fn what_cannot_be_read_is_left_out_and_the_rest_stays() {
     };
     let rules = vec![rule("/a", None), rule("b", None)];
     let hostnames = strings(&["a.example", "b.example:80"]);
-    let (policy, codes) = accepted(&Draft { rules, hostnames, ..policy_of(cors) });
+    let (policy, codes) = accepted(&Draft { hostnames, rules, ..policy_of(cors) });
     let policy = policy.unwrap();
     assert!(codes.iter().filter(|code| code.ends_with("CORS-W531")).count() >= 6, "{codes:?}");
     assert_eq!((policy.rules.len(), policy.hostnames.len()), (1, 1));
