@@ -297,3 +297,6 @@ fn check_selector(selector: &NamespaceSelector, findings: &mut Vec<Finding>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,3 +185,6 @@ impl Resolved {
         self.lists.entry(format!("{path}.cors.allowOrigins")).or_default().push(place);
     }
 }
+
+#[cfg(test)]
+mod tests;
