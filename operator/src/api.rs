@@ -30,3 +30,6 @@ pub fn spec_schema(definition: CustomResourceDefinition) -> JSONSchemaProps {
     let properties = schema.and_then(|schema| schema.properties);
     properties.and_then(|mut properties| properties.remove("spec")).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,6 @@ pub(crate) fn check(
 ) {
     let expected = schema.type_.as_deref().unwrap_or_default();
     match (expected, &mut *value) {
-        (_, Value::Null) if schema.nullable == Some(true) => {}
         ("object", Value::Object(object)) => check_object(schema, object, path, findings),
         ("array", Value::Array(array)) => check_array(schema, array, path, findings),
         ("string", Value::String(string)) => check_string(schema, string, path, findings),
@@ -49,6 +48,10 @@ fn check_object(
     findings: &mut Vec<Finding>,
 ) {
     let known = schema.properties.iter().flatten();
+    // An API server takes them out as well. A label that is null is a mistake.
+    if schema.properties.is_some() {
+        object.retain(|_, value| !value.is_null());
+    }
     for name in schema.required.iter().flatten().filter(|name| !object.contains_key(*name)) {
         findings.push(wrong(&join(path, name), "it is required".to_owned()));
     }
@@ -213,7 +216,12 @@ mod tests {
 
     #[test]
     fn null_stands_for_an_absent_field_and_for_nothing_in_a_list() {
-        assert_eq!(findings(json!({"cors": null})), []);
+        assert_eq!(findings(json!({"cors": null, "mode": null, "rules": null})), []);
+        let label = findings(json!({"selector": {"matchLabels": {"app": null}}}));
+        assert_eq!(label, [("spec.selector.matchLabels.app".into(), "CORS-E504".into())]);
+        let required =
+            findings(json!({"cors": {"allowOriginsFrom": [{"kind": null, "name": "a"}]}}));
+        assert_eq!(required, [("spec.cors.allowOriginsFrom[0].kind".into(), "CORS-E504".into())]);
         let null_origin = findings(json!({"cors": {"allowOrigins": [null]}}));
         assert_eq!(null_origin, [("spec.cors.allowOrigins[0]".into(), "CORS-E504".into())]);
     }

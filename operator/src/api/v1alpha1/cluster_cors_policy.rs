@@ -200,6 +200,8 @@ pub struct Guardrails {
     /// Permitted: `Reject`.
     /// Refused: `Forward` (it is what happens without).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    // An optional word would lose its manual to that of the word's type.
+    #[schemars(with = "Required")]
     pub require_disallowed_requests: Option<Required>,
 }
 

@@ -250,6 +250,8 @@ pub struct PathRule {
     /// Permitted: `Forward`.
     /// Refused: `Allow`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    // An optional word would lose its manual to that of the word's type.
+    #[schemars(with = "DisallowedRequests")]
     pub disallowed_requests: Option<DisallowedRequests>,
 
     /// Origins that are never rejected there. Absent: those of the policy.
