@@ -4,3 +4,4 @@
 
 mod resources;
 mod rig;
+mod schema;
