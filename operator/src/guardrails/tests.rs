@@ -27,141 +27,129 @@ fn exceeded(guardrails: &Value, spec: &Value) -> Vec<String> {
     findings.iter().map(|finding| format!("{} {}", finding.field, finding.code())).collect()
 }
 
+/// Why, guardrails, a policy's spec, and fields and codes of what exceeds.
+type Row<'r> = (&'r str, Value, Value, &'r [&'r str]);
+
+#[track_caller]
+fn assert_rows(rows: &[Row<'_>]) {
+    for (why, guardrails, spec, want) in rows {
+        assert_eq!(&exceeded(guardrails, spec), want, "{why}");
+    }
+}
+
+fn cors(cors: &Value) -> Value {
+    json!({ "cors": cors })
+}
+
+/// A policy that allows one origin, and says that.
+fn with(name: &str, value: &Value) -> Value {
+    json!({"cors": {"allowOrigins": ["https://shop.example"], name: value}})
+}
+
+fn origins() -> Value {
+    json!({"allowedOrigins": ["https://*.shop.example", "https://shop.example"]})
+}
+
 #[test]
-fn each_guardrail_refuses_what_is_beyond_it_and_nothing_else() {
-    let origins = json!({"allowedOrigins": ["https://*.shop.example", "https://shop.example"]});
-    let cors = |cors: Value| json!({ "cors": cors });
-    let only = |name: &str, value: Value| {
-        let mut cors = json!({"allowOrigins": ["https://shop.example"]});
-        cors[name] = value;
-        json!({ "cors": cors })
-    };
-    for (why, guardrails, spec, want) in [
-        (
-            "contained",
-            &origins,
-            cors(json!({"allowOrigins": ["https://shop.example", "https://*.a.shop.example"]})),
-            vec![],
-        ),
+fn every_origin_that_a_policy_shares_with_is_contained_in_an_allowed_one() {
+    let inside = json!({"allowOrigins": ["https://shop.example", "https://*.a.shop.example"]});
+    let twice = ["https://shop.example", "https://shop.example", "http://shop.example"];
+    let path = json!({"type": "Exact", "value": "/a"});
+    let rule = json!({"path": path, "cors": {"allowOrigins": ["https://b.example"]}});
+    let first = ["spec.cors.allowOrigins[0] CORS-E601"].as_slice();
+    assert_rows(&[
+        ("contained", origins(), cors(&inside), &[]),
         (
             "each origin that is beyond, at its own place, though one is written twice",
-            &origins,
-            cors(
-                json!({"allowOrigins": ["https://shop.example", "https://shop.example", "http://shop.example"]}),
-            ),
-            vec!["spec.cors.allowOrigins[2] CORS-E601"],
+            origins(),
+            cors(&json!({ "allowOrigins": twice })),
+            &["spec.cors.allowOrigins[2] CORS-E601"],
         ),
-        (
-            "every origin",
-            &origins,
-            cors(json!({"allowOrigins": ["*"]})),
-            vec!["spec.cors.allowOrigins[0] CORS-E601"],
-        ),
-        (
-            "the opaque origin",
-            &origins,
-            cors(json!({"allowOrigins": ["null"]})),
-            vec!["spec.cors.allowOrigins[0] CORS-E601"],
-        ),
-        ("nobody", &origins, cors(json!({})), vec![]),
+        ("every origin", origins(), cors(&json!({"allowOrigins": ["*"]})), first),
+        ("the opaque origin", origins(), cors(&json!({"allowOrigins": ["null"]})), first),
+        ("nobody", origins(), cors(&json!({})), &[]),
         (
             "in a rule",
-            &origins,
-            json!({"rules": [{"path": {"type": "Exact", "value": "/a"}, "cors": {"allowOrigins": ["https://b.example"]}}]}),
-            vec!["spec.rules[0].cors.allowOrigins[0] CORS-E601"],
+            origins(),
+            json!({ "rules": [rule] }),
+            &["spec.rules[0].cors.allowOrigins[0] CORS-E601"],
         ),
         (
             "trusted origins are not bounded: nothing is shared with them",
-            &origins,
-            json!({"cors": {"allowOrigins": []}, "disallowedRequests": "Reject", "trustedOrigins": ["https://idp.example"]}),
-            vec![],
+            origins(),
+            json!({"cors": {}, "disallowedRequests": "Reject", "trustedOrigins": ["https://idp.example"]}),
+            &[],
         ),
-        (
-            "none at all",
-            &json!({"allowedOrigins": []}),
-            only("maxAge", json!(5)),
-            vec!["spec.cors.allowOrigins[0] CORS-E601"],
-        ),
-        (
-            "a regex beside allowed origins",
-            &origins,
-            cors(json!({"allowOriginRegexes": ["https://[a-z]+[.]shop[.]example"]})),
-            vec!["spec.cors.allowOriginRegexes[0] CORS-E602"],
-        ),
-        (
-            "a regex where they are allowed",
-            &json!({"allowedOrigins": [], "allowRegexes": true}),
-            cors(json!({"allowOriginRegexes": ["https://[a-z]+[.]shop[.]example"]})),
-            vec![],
-        ),
-        (
-            "a regex, and origins are free",
-            &json!({"maxMaxAge": 5}),
-            cors(json!({"allowOriginRegexes": ["https://a"]})),
-            vec![],
-        ),
-        (
-            "no regex, though origins are free",
-            &json!({"allowRegexes": false}),
-            cors(json!({"allowOriginRegexes": ["https://a"]})),
-            vec!["spec.cors.allowOriginRegexes[0] CORS-E602"],
-        ),
+        ("none at all", json!({"allowedOrigins": []}), with("maxAge", &json!(5)), first),
+    ]);
+}
+
+#[test]
+fn regexes_are_for_where_they_are_allowed_or_origins_are_free() {
+    let regex = || cors(&json!({"allowOriginRegexes": ["https://[a-z]+[.]shop[.]example"]}));
+    let first = ["spec.cors.allowOriginRegexes[0] CORS-E602"].as_slice();
+    assert_rows(&[
+        ("beside allowed origins", origins(), regex(), first),
+        ("allowed", json!({"allowedOrigins": [], "allowRegexes": true}), regex(), &[]),
+        ("origins are free", json!({"maxMaxAge": 5}), regex(), &[]),
+        ("refused, though origins are free", json!({"allowRegexes": false}), regex(), first),
+    ]);
+}
+
+#[test]
+fn a_forbidden_word_and_a_long_memory_exceed() {
+    let words = json!(["InsecureOriginWithCredentials", "NullOriginWithCredentials"]);
+    assert_rows(&[
         (
             "a word, though nothing needs it",
-            &json!({"forbidDanger": ["NullOriginWithCredentials"]}),
-            only(
-                "dangerouslyAllow",
-                json!(["InsecureOriginWithCredentials", "NullOriginWithCredentials"]),
-            ),
-            vec!["spec.cors.dangerouslyAllow[1] CORS-E603"],
+            json!({"forbidDanger": ["NullOriginWithCredentials"]}),
+            with("dangerouslyAllow", &words),
+            &["spec.cors.dangerouslyAllow[1] CORS-E603"],
         ),
-        ("the longest", &json!({"maxMaxAge": 600}), only("maxAge", json!(600)), vec![]),
+        ("the longest", json!({"maxMaxAge": 600}), with("maxAge", &json!(600)), &[]),
         (
             "longer",
-            &json!({"maxMaxAge": 600}),
-            only("maxAge", json!(601)),
-            vec!["spec.cors.maxAge CORS-E604"],
+            json!({"maxMaxAge": 600}),
+            with("maxAge", &json!(601)),
+            &["spec.cors.maxAge CORS-E604"],
         ),
-        ("not said", &json!({"maxMaxAge": 0}), only("allowMethods", json!(["PUT"])), vec![]),
+        ("not said", json!({"maxMaxAge": 0}), with("allowMethods", &json!(["PUT"])), &[]),
+    ]);
+}
+
+#[test]
+fn methods_and_headers_are_among_the_allowed_ones() {
+    let methods = |list: Value| with("allowMethods", &list);
+    let headers = |list: Value| with("allowHeaders", &list);
+    let (method, header) = ("spec.cors.allowMethods CORS-E605", "spec.cors.allowHeaders CORS-E606");
+    assert_rows(&[
         (
             "methods, but not those that need no permission",
-            &json!({"allowedMethods": ["PUT"]}),
-            only("allowMethods", json!(["GET", "PUT", "DELETE", "put"])),
-            vec!["spec.cors.allowMethods CORS-E605", "spec.cors.allowMethods CORS-E605"],
+            json!({"allowedMethods": ["PUT"]}),
+            methods(json!(["GET", "PUT", "DELETE", "put"])),
+            &[method, method],
         ),
+        ("every method", json!({"allowedMethods": ["PUT"]}), methods(json!(["*"])), &[method]),
+        ("every method, allowed", json!({"allowedMethods": ["*"]}), methods(json!(["*"])), &[]),
         (
-            "every method",
-            &json!({"allowedMethods": ["PUT"]}),
-            only("allowMethods", json!(["*"])),
-            vec!["spec.cors.allowMethods CORS-E605"],
-        ),
-        (
-            "every method, allowed",
-            &json!({"allowedMethods": ["*"]}),
-            only("allowMethods", json!(["*"])),
-            vec![],
-        ),
-        (
-            "headers in any case",
-            &json!({"allowedHeaders": ["Content-Type"]}),
-            only("allowHeaders", json!(["content-type"])),
-            vec![],
+            "in any case",
+            json!({"allowedHeaders": ["Content-Type"]}),
+            headers(json!(["content-type"])),
+            &[],
         ),
         (
             "a star does not cover authorization",
-            &json!({"allowedHeaders": ["*"]}),
-            only("allowHeaders", json!(["x-a", "authorization"])),
-            vec!["spec.cors.allowHeaders CORS-E606"],
+            json!({"allowedHeaders": ["*"]}),
+            headers(json!(["x-a", "authorization"])),
+            &[header],
         ),
         (
             "every header",
-            &json!({"allowedHeaders": ["authorization"]}),
-            only("allowHeaders", json!(["*", "authorization"])),
-            vec!["spec.cors.allowHeaders CORS-E606"],
+            json!({"allowedHeaders": ["authorization"]}),
+            headers(json!(["*", "authorization"])),
+            &[header],
         ),
-    ] {
-        assert_eq!(exceeded(guardrails, &spec), want, "{why}");
-    }
+    ]);
 }
 
 #[test]
