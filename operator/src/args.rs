@@ -110,6 +110,9 @@ pub struct CleanupArgs {
     /// The operator's Deployment: it is scaled to nothing first. Without it, stop the operator yourself.
     #[arg(long, value_name = "NAME")]
     pub deployment: Option<String>,
+    /// The Lease, which is deleted too.
+    #[arg(long, value_name = "NAME")]
+    pub lease: Option<String>,
     /// The Secret with the webhook's certificate, which is deleted too.
     #[arg(long, value_name = "NAME")]
     pub secret: Option<String>,

@@ -7,7 +7,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::GroupVersionKind;
@@ -54,18 +56,38 @@ pub async fn cleanup(client: Client, args: &CleanupArgs, out: &mut impl Write) -
             Err(error) => failures.push(format!("{}: {error:#}", resource.plural)),
         }
     }
-    if let Some(secret) = &args.secret {
-        let api: Api<Secret> = Api::namespaced(client, &args.namespace);
-        match delete(&api, secret).await {
-            Ok(true) => writeln!(out, "Secret deleted: {secret}")?,
-            Ok(false) => {}
-            Err(error) => failures.push(format!("the Secret {secret}: {error}")),
+    let own = [
+        own::<Lease>(&client, args, args.lease.as_deref()).await,
+        own::<Secret>(&client, args, args.secret.as_deref()).await,
+    ];
+    for outcome in own {
+        match outcome {
+            Ok(said) => out.write_all(said.as_bytes())?,
+            Err(problem) => failures.push(problem),
         }
     }
     if !failures.is_empty() {
         bail!("not everything could be deleted: {}", failures.join("; "));
     }
     Ok(())
+}
+
+/// Deletes one object of the operator's namespace, if one is named; says so if it was there.
+async fn own<K>(client: &Client, args: &CleanupArgs, name: Option<&str>) -> Result<String, String>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned,
+{
+    let Some(name) = name else { return Ok(String::new()) };
+    let api: Api<K> = Api::namespaced(client.clone(), &args.namespace);
+    let kind = K::kind(&());
+    match delete(&api, name).await {
+        Ok(true) => Ok(format!("{kind} deleted: {name}\n")),
+        Ok(false) => Ok(String::new()),
+        Err(error) => Err(format!("the {kind} {name}: {error}")),
+    }
 }
 
 /// Scales the operator to nothing, and waits until none of its pods is left.

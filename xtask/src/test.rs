@@ -60,6 +60,7 @@ fn tools(args: &Args) -> Result<()> {
         eprintln!("Kubernetes: {}", program.display());
     }
     eprintln!("Helm: {}", tools::helm()?.display());
+    eprintln!("resources of the Prometheus operator: {}", tools::prometheus_crds()?.display());
     eprintln!("resources of Istio: {}", tools::istio_crds()?.display());
     eprintln!("resources of the Gateway API: {}", tools::gateway_crds()?.display());
     if !args.no_browser {

@@ -19,8 +19,8 @@ use tempfile::TempDir;
 pub use envoy::{ENVOY_VERSION, envoy};
 pub use go::go;
 pub use kubernetes::{
-    GATEWAY_API_VERSION, HELM_VERSION, ISTIO_VERSION, KUBERNETES_VERSION, Kubernetes, gateway_crds,
-    helm, istio_crds, kubernetes,
+    GATEWAY_API_VERSION, HELM_VERSION, ISTIO_VERSION, KUBERNETES_VERSION, Kubernetes,
+    PROMETHEUS_OPERATOR_VERSION, gateway_crds, helm, istio_crds, kubernetes, prometheus_crds,
 };
 pub use npm::{BINARYEN_VERSION, PLAYWRIGHT_VERSION, playwright, wasm_opt};
 pub use rust::{cargo_fuzz, musl, wasm_target};

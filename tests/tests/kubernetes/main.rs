@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "the stories come with the operator's source")]
 
+mod chart;
 mod resources;
 mod rig;
 mod schema;

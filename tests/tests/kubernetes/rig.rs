@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-pub(crate) use cluster::{Cluster, OPERATOR_NAMESPACE, crds, said};
+pub(crate) use cluster::{Cluster, OPERATOR_NAMESPACE, Said, crds, said};
 pub(crate) use operator::Operator;
 pub(crate) use place::Place;
 

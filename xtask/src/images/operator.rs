@@ -19,6 +19,7 @@ pub(super) fn build(module: &Path, folder: &Path) -> Result<()> {
     let compiler = tools::musl(&target)?;
     let mut cargo = command::cargo();
     cargo.args(["build", "--release", "--locked", "-p", "corsward-operator", "--target", &target]);
+    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     // `ring` has parts in C.
     cargo.env(format!("CC_{}", target.replace('-', "_")), compiler);
     let files = build::artifacts(&mut cargo)?;

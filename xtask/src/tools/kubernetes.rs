@@ -21,6 +21,9 @@ pub const ISTIO_VERSION: &str = "1.31.1";
 /// The Gateway API whose resources policies may target.
 pub const GATEWAY_API_VERSION: &str = "1.5.1";
 
+/// The Prometheus operator whose resources the chart can make.
+pub const PROMETHEUS_OPERATOR_VERSION: &str = "0.85.0";
+
 /// kubectl works with API servers one minor version away from its own.
 const OLDEST_KUBECTL: (u32, u32) = (1, 33);
 
@@ -114,6 +117,28 @@ pub fn gateway_crds() -> Result<PathBuf> {
         let mut text = String::new();
         for file in definitions_in(&in_module(&module, "config/crd/standard")?)? {
             text += "---\n";
+            text += &fs::read_to_string(file)?;
+        }
+        let file = folder.path().join("crds.yaml");
+        fs::write(&file, text)?;
+        Ok(file)
+    })
+}
+
+/// The definitions of the Prometheus operator's resources that the chart can make, in one file.
+///
+/// # Errors
+///
+/// When the module cannot be fetched.
+pub fn prometheus_crds() -> Result<PathBuf> {
+    cached(&format!("prometheus-operator-{PROMETHEUS_OPERATOR_VERSION}/crds.yaml"), |folder| {
+        let module = format!(
+            "github.com/prometheus-operator/prometheus-operator@v{PROMETHEUS_OPERATOR_VERSION}"
+        );
+        let definitions = in_module(&module, "example/prometheus-operator-crd")?;
+        let mut text = String::new();
+        for plural in ["prometheusrules", "servicemonitors"] {
+            let file = definitions.join(format!("monitoring.coreos.com_{plural}.yaml"));
             text += &fs::read_to_string(file)?;
         }
         let file = folder.path().join("crds.yaml");

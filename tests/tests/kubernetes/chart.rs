@@ -1,0 +1,260 @@
+//! The chart: what it renders, what it refuses, and what comes and goes with it.
+
+mod install;
+mod values;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+
+use corsward_tests::suite;
+use serde_json::{Value, json};
+use xtask::kubernetes::ApiServer;
+use xtask::tools;
+
+use crate::rig::{OPERATOR_NAMESPACE, Said, said};
+
+/// Values that matter, by what they are for.
+const COMBINATIONS: [(&str, &[&str]); 12] = [
+    ("nothing said", &[]),
+    ("the fleet stopped", &["enforcement=Off"]),
+    ("no webhook", &["webhook.enabled=false"]),
+    (
+        "a certificate of the user's own, for some namespaces",
+        &[
+            "webhook.certificate.existingSecret=my-cert",
+            "webhook.namespaceSelector.matchLabels.team=shop",
+            "webhook.timeoutSeconds=2",
+        ],
+    ),
+    (
+        "the module from a registry",
+        &[
+            "module.from=oci",
+            "module.oci.url=oci://registry.example:5000/team/corsward-filter:0.1.0",
+        ],
+    ),
+    ("TrafficExtensions", &["publish.istio.kind=TrafficExtension"]),
+    ("EnvoyFilters", &["publish.istio.kind=EnvoyFilter", "publish.graceSeconds=30"]),
+    ("plain Envoys", &["publish.to=configmap", "module.path=/etc/envoy/filter.wasm"]),
+    (
+        "monitoring",
+        &[
+            "metrics.serviceMonitor.enabled=true",
+            "metrics.serviceMonitor.labels.release=prometheus",
+            "metrics.prometheusRule.enabled=true",
+            "metrics.prometheusRule.labels.release=prometheus",
+        ],
+    ),
+    (
+        "everything closed",
+        &[
+            "networkPolicy.egress.enabled=true",
+            "networkPolicy.egress.apiServerCidrs[0]=10.0.0.1/32",
+            "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.team=monitoring",
+            "rbac.aggregate=false",
+        ],
+    ),
+    (
+        "little made, much given",
+        &[
+            "crds.install=false",
+            "cleanup.enabled=false",
+            "gatewayApi.enabled=false",
+            "networkPolicy.enabled=false",
+            "rbac.create=false",
+            "replicas=1",
+            "serviceAccount.create=false",
+            "serviceAccount.name=given",
+        ],
+    ),
+    (
+        "a place of its own",
+        &[
+            "fullnameOverride=cors",
+            "image.repository=registry.example/corsward/operator",
+            "image.digest=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+            "imagePullSecrets[0].name=registry",
+            "runAsUser=null",
+            "listen=[::]",
+            "logs.format=text",
+            "logs.filter=warn\\,corsward_operator=debug",
+            "priorityClassName=system-cluster-critical",
+            "nodeSelector.disk=fast",
+            "tolerations[0].operator=Exists",
+            "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey=kubernetes.io/hostname",
+            "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].labelSelector.matchLabels.a=b",
+            "podLabels.team=platform",
+            "podAnnotations.note=of the team",
+            "extraEnv[0].name=RUST_BACKTRACE",
+            "extraEnv[0].value=full",
+        ],
+    ),
+];
+
+#[test]
+fn helm_finds_nothing_to_say_against_the_chart() {
+    for (why, values) in COMBINATIONS {
+        let linted = helm(&["lint", "--strict"], values);
+        assert!(linted.success, "{why}: {linted:?}");
+        assert!(!linted.out.contains("[WARNING]"), "{why}: {linted:?}");
+    }
+}
+
+#[test]
+fn an_api_server_takes_everything_that_is_rendered_without_a_warning() {
+    let server = server();
+    for (why, values) in COMBINATIONS {
+        let manifest = template(values);
+        let mut apply = server.kubectl();
+        apply.args(["apply", "--server-side", "--dry-run=server", "--validate=strict"]);
+        let applied = said(apply.args(["-n", OPERATOR_NAMESPACE, "-f", "-"]), &manifest);
+        // PodSecurity warns of what it would refuse, and the API server of what it drops or deprecates.
+        assert_eq!(applied.err, "", "{why}");
+        assert!(applied.success, "{why}: {applied:?}");
+        let (taken, rendered) = (applied.out.lines().count(), objects(&manifest).len());
+        assert_eq!(taken, rendered, "{why}: {}", applied.out);
+    }
+}
+
+#[test]
+fn roles_follow_what_is_enabled() {
+    let may = |values: &[&str]| -> BTreeSet<String> {
+        let objects = objects(&template(values));
+        let roles = objects.iter().filter(|object| {
+            let of_operator = object["metadata"]["name"] == "corsward";
+            of_operator && matches!(object["kind"].as_str(), Some("Role" | "ClusterRole"))
+        });
+        let rules = roles.flat_map(|role| role["rules"].as_array().unwrap());
+        rules.flat_map(words("resources")).collect()
+    };
+    let all = may(&[]);
+    for (why, values, gone, come) in [
+        (
+            "no webhook",
+            "webhook.enabled=false",
+            &["secrets", "validatingwebhookconfigurations"][..],
+            &[][..],
+        ),
+        ("no Gateways", "gatewayApi.enabled=false", &["gateways"], &[]),
+        (
+            "an image",
+            "module.from=oci,module.oci.url=oci://a/b:c",
+            &["configmaps", "endpointslices"],
+            &[],
+        ),
+        ("EnvoyFilters", "publish.istio.kind=EnvoyFilter", &["wasmplugins"], &["envoyfilters"]),
+        (
+            "TrafficExtensions",
+            "publish.istio.kind=TrafficExtension",
+            &["wasmplugins"],
+            &["trafficextensions"],
+        ),
+        ("plain Envoys", "publish.to=configmap", &["wasmplugins", "endpointslices"], &[]),
+    ] {
+        let some = may(&[values]);
+        let difference = |of: &BTreeSet<String>, and: &BTreeSet<String>| -> Vec<String> {
+            of.difference(and).cloned().collect()
+        };
+        let (mut lost, mut won) = (difference(&all, &some), difference(&some, &all));
+        lost.sort();
+        won.sort();
+        let sorted = |words: &[&str]| {
+            let mut words: Vec<_> = words.iter().map(ToString::to_string).collect();
+            words.sort();
+            words
+        };
+        assert_eq!((lost, won), (sorted(gone), sorted(come)), "{why}");
+    }
+    // Nothing is ever `*`, and Secrets are read by name alone.
+    for object in objects(&template(&[])) {
+        for rule in object["rules"].as_array().into_iter().flatten() {
+            let text = rule.to_string();
+            assert!(
+                !text.contains("\"*\"") || object["kind"] == "ValidatingWebhookConfiguration",
+                "{text}"
+            );
+            let reads = text.contains("secrets")
+                && ["\"get\"", "\"list\"", "\"watch\""].iter().any(|verb| text.contains(verb));
+            assert!(
+                !reads || rule["resourceNames"] == json!(["corsward-webhook-certificate"]),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_pod_is_restricted_and_out_of_the_mesh() {
+    for (why, values) in COMBINATIONS {
+        for object in objects(&template(values)) {
+            let pod = match object["kind"].as_str() {
+                Some("Pod") => &object,
+                Some("Deployment" | "Job") => &object["spec"]["template"],
+                _ => continue,
+            };
+            let labels = &pod["metadata"]["labels"];
+            assert_eq!(labels["sidecar.istio.io/inject"], "false", "{why}: {labels}");
+            assert_eq!(labels["istio.io/dataplane-mode"], "none", "{why}: {labels}");
+            let security = &pod["spec"]["securityContext"];
+            let user = (!values.contains(&"runAsUser=null")).then_some(65532);
+            assert_eq!(security["runAsUser"], json!(user), "{why}");
+            assert_eq!(security["runAsNonRoot"], true, "{why}");
+            let container = &pod["spec"]["containers"][0]["securityContext"];
+            assert_eq!(container["readOnlyRootFilesystem"], true, "{why}");
+        }
+    }
+}
+
+/// An API server with a namespace that takes restricted pods alone, and the kinds that monitoring needs.
+fn server() -> ApiServer {
+    let server = ApiServer::start().unwrap();
+    server.apply(&tools::prometheus_crds().unwrap()).unwrap();
+    let labels = ["enforce", "warn"].map(|what| format!("pod-security.kubernetes.io/{what}"));
+    let namespace = json!({ "metadata": {
+        "name": OPERATOR_NAMESPACE,
+        "labels": { &labels[0]: "restricted", &labels[1]: "restricted" },
+    } });
+    server.api().create("/api/v1/namespaces", &namespace).unwrap();
+    let accounts = format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/serviceaccounts");
+    let default = json!({ "metadata": { "name": "default" } });
+    server.api().create(&accounts, &default).unwrap();
+    // Critical pods are for namespaces that have a quota for them; here no pod runs.
+    server
+}
+
+fn chart() -> PathBuf {
+    suite::folder().join("../charts/corsward")
+}
+
+/// Helm on the chart, with values.
+fn helm(args: &[&str], values: &[&str]) -> Said {
+    let mut helm = Command::new(tools::helm().unwrap());
+    helm.args(args).arg(chart()).args(["--namespace", OPERATOR_NAMESPACE]);
+    for value in values {
+        helm.args(["--set", value]);
+    }
+    said(&mut helm, "")
+}
+
+/// What the chart renders, hooks included.
+#[track_caller]
+fn template(values: &[&str]) -> String {
+    let rendered = helm(&["template", "corsward"], values);
+    assert!(rendered.success, "{values:?}: {rendered:?}");
+    rendered.out
+}
+
+/// The objects of a manifest.
+fn objects(manifest: &str) -> Vec<Value> {
+    let objects: Vec<Value> = serde_saphyr::from_multiple(manifest).unwrap();
+    objects.into_iter().filter(|object| !object.is_null()).collect()
+}
+
+/// The words of a list of a rule.
+fn words(list: &'static str) -> impl Fn(&Value) -> Vec<String> {
+    move |rule| {
+        let words = rule[list].as_array().unwrap().iter();
+        words.map(|word| word.as_str().unwrap().to_owned()).collect()
+    }
+}
