@@ -167,9 +167,11 @@ impl Host for Fake {
         self.0.port.get()
     }
 
-    fn own_label(&self, key: &str) -> Option<Vec<u8>> {
-        self.called("label", key);
-        self.0.labels.borrow().get(key).cloned()
+    fn own_labels(&self) -> Option<Vec<u8>> {
+        self.called("property", "labels");
+        let labels = self.0.labels.borrow();
+        let labels = labels.iter().map(|(key, value)| (key.as_str(), value.as_slice()));
+        Some(map(&labels.collect::<Vec<_>>())).filter(|_| !self.0.labels.borrow().is_empty())
     }
 
     fn root_id(&self) -> Option<Vec<u8>> {
@@ -218,6 +220,19 @@ impl Host for Fake {
         self.called("log", "");
         self.0.log.borrow_mut().push(format!("{level:?} {line}"));
     }
+}
+
+/// A map as a proxy hands it over.
+pub(crate) fn map(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let number = |len: usize| u32::try_from(len).unwrap().to_le_bytes();
+    let mut bytes = number(entries.len()).to_vec();
+    for (key, value) in entries {
+        bytes.extend([number(key.len()), number(value.len())].concat());
+    }
+    for (key, value) in entries {
+        bytes.extend([key.as_bytes(), b"\0", value, b"\0"].concat());
+    }
+    bytes
 }
 
 fn owned(lines: &[(&str, &[u8])]) -> Lines {

@@ -26,8 +26,8 @@ pub(crate) trait Host {
     fn set_filter_state(&self, key: &str, value: &[u8]);
     /// The port to which the request came: after a redirection to a sidecar, the one that it was sent to before.
     fn destination_port(&self) -> Option<u16>;
-    /// The value of one of the labels with which the proxy was started.
-    fn own_label(&self, key: &str) -> Option<Vec<u8>>;
+    /// The labels with which the proxy was started, as a map; see [`Labels`](crate::labels::Labels).
+    fn own_labels(&self) -> Option<Vec<u8>>;
     /// The root id under which the proxy runs this plugin.
     fn root_id(&self) -> Option<Vec<u8>>;
     /// The plugin's configuration, `size` bytes long.
@@ -111,9 +111,8 @@ mod proxy {
             u16::try_from(port).ok()
         }
 
-        fn own_label(&self, key: &str) -> Option<Vec<u8>> {
-            let path = vec!["xds", "node", "metadata", "LABELS", key];
-            hostcalls::get_property(path).ok().flatten()
+        fn own_labels(&self) -> Option<Vec<u8>> {
+            hostcalls::get_property(vec!["xds", "node", "metadata", "LABELS"]).ok().flatten()
         }
 
         fn root_id(&self) -> Option<Vec<u8>> {

@@ -3,7 +3,7 @@
 //! ```text
 //! proxy --> entry --> root --> http --> policy::decide --> apply --> host --> proxy
 //!                       |        |
-//!                    config   refusals, metrics (one of each per worker)
+//!            config, labels   refusals, metrics (one of each per worker)
 //! ```
 //!
 //! Host calls exist only inside a proxy, so the crate is empty unless it is built as a module or for its tests.
@@ -17,6 +17,7 @@ mod entry;
 mod fake;
 mod host;
 mod http;
+mod labels;
 mod metrics;
 mod refusals;
 mod root;

@@ -5,7 +5,7 @@ use corsward_operator::api::v1alpha1::CorsPolicy;
 use corsward_operator::{convert, judge::FullJudge};
 use corsward_policy::draft::Closeness;
 use corsward_policy::wire::{self, Envelope, OnInvalid};
-use corsward_policy::{Compiled, Draft, Policy, PolicyId, validate};
+use corsward_policy::{Compiled, Draft, Policy, PolicyId, Workload, validate};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -15,10 +15,21 @@ use sha2::{Digest, Sha256};
 ///
 /// When an object has another shape, is refused, or does not survive the wire.
 pub fn compile(objects: &[&Value]) -> Result<(String, Compiled)> {
-    let policies: Vec<Policy> =
-        objects.iter().map(|object| policy(object)).collect::<Result<_>>()?;
-    let policies: Vec<&Policy> = policies.iter().collect();
-    let text = wire::encode(&corsward_policy::compile(&policies));
+    compile_for(&objects.iter().map(|object| (*object, &[][..])).collect::<Vec<_>>())
+}
+
+/// The same for objects each of which is for some workloads only.
+///
+/// # Errors
+///
+/// As [`compile`].
+pub fn compile_for(objects: &[(&Value, &[Workload])]) -> Result<(String, Compiled)> {
+    let policies: Vec<(Policy, &[Workload])> = objects
+        .iter()
+        .map(|(object, workloads)| Ok((policy(object)?, *workloads)))
+        .collect::<Result<_>>()?;
+    let policies: Vec<_> = policies.iter().map(|(policy, of)| (policy, *of)).collect();
+    let text = wire::encode(&corsward_policy::compile_for(&policies));
     let Ok(decoded) = wire::decode(&text) else {
         bail!("what was encoded does not decode: {text}");
     };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use corsward_policy::Workload;
 use corsward_policy::wire::OnInvalid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -183,10 +184,19 @@ impl Stand {
     ///
     /// When they are refused, or Envoy does not run them.
     pub fn configure(&mut self, objects: &[&Value]) -> Result<()> {
+        self.configure_for(&objects.iter().map(|object| (*object, &[][..])).collect::<Vec<_>>())
+    }
+
+    /// The same with policies each of which is for some workloads only.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stand::configure`].
+    pub fn configure_for(&mut self, objects: &[(&Value, &[Workload])]) -> Result<()> {
         let sentinel = self.sentinel();
         let mut objects = objects.to_vec();
-        objects.push(&sentinel);
-        let (compiled, _) = policies::compile(&objects)?;
+        objects.push((&sentinel, &[]));
+        let (compiled, _) = policies::compile_for(&objects)?;
         self.publish(&policies::envelope(compiled, OnInvalid::Reject))?;
         self.await_sentinel(&sentinel)
     }
