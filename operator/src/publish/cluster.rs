@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
 use serde_json::Value;
@@ -258,7 +258,7 @@ impl Objects {
         let attempt = tokio::time::timeout(PATIENCE, self.attempt(&step)).await;
         let result = match attempt {
             Ok(Ok(object)) => Ok(object),
-            Ok(Err(error)) => Err(trouble(&error)),
+            Ok(Err(error)) => Err(self.trouble(&error)),
             Err(_) => Err(Trouble::Everywhere(format!(
                 "the API server has not answered within {} s; tried again",
                 PATIENCE.as_secs()
@@ -292,18 +292,29 @@ impl Objects {
             }
         }
     }
-}
 
-/// Is it this object the API server will not have, or does it not do what it is asked at all?
-fn trouble(error: &kube::Error) -> Trouble {
-    match error {
-        kube::Error::Api(status) if matches!(status.code, 429 | 500..) => {
-            Trouble::Everywhere(format!("the API server cannot write now: {}", status.message))
+    /// Is it this object the API server will not have, or does it not do what it is asked at all?
+    fn trouble(&self, error: &kube::Error) -> Trouble {
+        let status = match error {
+            kube::Error::Api(status) => status,
+            error => {
+                return Trouble::Everywhere(format!("the API server cannot be reached: {error}"));
+            }
+        };
+        let message = &status.message;
+        let of_namespace = || status.details.as_ref().is_some_and(|of| of.kind == "namespaces");
+        match status.code {
+            429 | 500.. => {
+                Trouble::Everywhere(format!("the API server cannot write now: {message}"))
+            }
+            404 if !of_namespace() => {
+                let ApiResource { kind, api_version, .. } = self.output.resource();
+                Trouble::Here(format!(
+                    "the API server does not serve `{kind}` of `{api_version}`: install Istio, or choose other objects by --publish or --istio-kind"
+                ))
+            }
+            _ => Trouble::Here(format!("the API server refuses the object: {message}")),
         }
-        kube::Error::Api(status) => {
-            Trouble::Here(format!("the API server refuses the object: {}", status.message))
-        }
-        error => Trouble::Everywhere(format!("the API server cannot be reached: {error}")),
     }
 }
 

@@ -3,6 +3,8 @@
 #![expect(dead_code, reason = "the stories come with the operator's source")]
 
 mod chart;
+mod modules;
+mod publishing;
 mod resources;
 mod rig;
 mod schema;

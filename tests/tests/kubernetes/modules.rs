@@ -1,0 +1,214 @@
+//! The filter's module, kept and served beside a real API server.
+
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use corsward_operator::kubernetes;
+use corsward_operator::metrics::publishing::Publishing;
+use corsward_operator::modules::{self, Modules, Options};
+use corsward_operator::publish::istio::IstioKind;
+use corsward_operator::publish::output::Output;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use xtask::http::Client;
+use xtask::kubernetes::ApiServer;
+
+use crate::publishing::{Publisher, attachment, cluster, wasm_plugins, workloads};
+use crate::rig::wait_for;
+
+/// A replica's module server, of a release whose module ends with `release`.
+struct Replica {
+    runtime: Runtime,
+    modules: Modules,
+    leading: watch::Sender<bool>,
+}
+
+/// The Service of a story, and where its endpoints are.
+struct Stage<'s> {
+    server: &'s ApiServer,
+    namespace: String,
+    /// Endpoints of a Service are never at a loopback address.
+    ip: IpAddr,
+}
+
+// === impl Stage ===
+
+impl Stage<'_> {
+    fn new(name: &str) -> Self {
+        let namespace = cluster().place(name).name;
+        // Nothing is sent: the system only says which address it would send from.
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        socket.connect("198.51.100.1:1").unwrap();
+        let ip = socket.local_addr().unwrap().ip();
+        Self { server: &cluster().server, namespace, ip }
+    }
+
+    fn replica(&self, release: &str, leads: bool) -> Replica {
+        let file = self.server.directory().join(format!("{}-{release}.wasm", self.namespace));
+        std::fs::write(&file, [b"\0asm\x01\0\0\0", release.as_bytes()].concat()).unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.unwrap();
+        let (leading, leads) = watch::channel(leads);
+        let kubeconfig = self.server.kubeconfig();
+        let modules = runtime.block_on(async {
+            let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();
+            let (options, plugins) = (self.options(file), wasm_plugins().resource());
+            modules::start(client, options, plugins, leads, Publishing::default()).await.unwrap()
+        });
+        Replica { runtime, modules, leading }
+    }
+
+    fn options(&self, file: PathBuf) -> Options {
+        Options {
+            file,
+            namespace: self.namespace.clone(),
+            service: "corsward".into(),
+            port: 80,
+            addr: SocketAddr::new(self.ip, 0),
+            base_url: None,
+            keep: Duration::from_secs(1),
+        }
+    }
+
+    /// Says where an endpoint of the Service is, ready or not.
+    fn endpoint(&self, name: &str, port: u16, ready: bool) {
+        let path = format!(
+            "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices/{name}",
+            self.namespace
+        );
+        let family = if self.ip.is_ipv4() { "IPv4" } else { "IPv6" };
+        let slice = json!({
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": name, "labels": {"kubernetes.io/service-name": "corsward"}},
+            "addressType": family,
+            "ports": [{"name": "http-modules", "port": port}],
+            "endpoints": [{"addresses": [self.ip.to_string()], "conditions": {"ready": ready}}],
+        });
+        self.server.api().apply(&path, &slice).unwrap();
+    }
+
+    /// The modules that are kept.
+    fn kept(&self) -> Vec<Value> {
+        let path = format!(
+            "/api/v1/namespaces/{}/configmaps?labelSelector=corsward.io/module",
+            self.namespace
+        );
+        let list = self.server.api().get(&path).unwrap().unwrap();
+        list["items"].as_array().unwrap().clone()
+    }
+
+    #[track_caller]
+    fn wait_for_kept(&self, modules: &[&Replica]) -> Vec<Value> {
+        let mut wanted: Vec<&str> = modules.iter().map(|r| &*r.modules.module.sha256).collect();
+        wanted.sort_unstable();
+        wait_for(&format!("{wanted:?} to be kept"), || {
+            let maps = self.kept();
+            let digest = |map: &Value| map["metadata"]["annotations"]["corsward.io/sha256"].clone();
+            let mut kept: Vec<Value> = maps.iter().map(digest).collect();
+            kept.sort_by_key(ToString::to_string);
+            (kept == wanted).then_some(maps)
+        })
+    }
+}
+
+// === impl Replica ===
+
+impl Replica {
+    fn output(&self) -> Output {
+        let module = self.modules.module.clone();
+        Output::Istio { kind: IstioKind::WasmPlugin, module }
+    }
+
+    /// Its answer to whoever asks for another replica's module.
+    fn serves(&self, other: &Self) -> Option<String> {
+        let path = format!("/filter-{}.wasm", other.modules.module.sha256);
+        Client::new(self.modules.addr).get(&path).ok()
+    }
+
+    fn stop(self) {
+        self.runtime.block_on(self.modules.stop());
+    }
+}
+
+#[test]
+fn a_plugin_names_a_module_when_every_ready_server_has_it() {
+    let stage = Stage::new("servers");
+    let newer = stage.replica("newer", true);
+    let gate = newer.modules.gate.clone();
+    let mut publisher = Publisher::gated(stage.server, &newer.output(), gate).introduced();
+    let ours = attachment(&workloads(&stage.namespace, &[]), "1");
+    publisher.want(&[&ours], &[]);
+    publisher.wait_for_error(&ours.key, "the Service `servers/corsward` has no ready endpoint");
+
+    let free = TcpListener::bind((stage.ip, 0)).unwrap();
+    let nobody = free.local_addr().unwrap();
+    drop(free);
+    stage.endpoint("older", nobody.port(), true);
+    stage.endpoint("newer", newer.modules.addr.port(), true);
+    let waits = format!("waiting for 1 of 2 module servers ({nobody}: it cannot be reached)");
+    publisher.wait_for_error(&ours.key, &waits);
+    let path = "/apis/extensions.istio.io/v1alpha1/namespaces/servers/wasmplugins/corsward";
+    assert_eq!(stage.server.api().get(path).unwrap(), None);
+
+    // Where the other replica is of another release, it has the module from the leader.
+    let older = stage.replica("older", false);
+    stage.endpoint("older", older.modules.addr.port(), true);
+    publisher.wait_for_published(&ours);
+    let plugin = stage.server.api().get(path).unwrap().unwrap();
+    let sha256 = &newer.modules.module.sha256;
+    assert_eq!(plugin["spec"]["sha256"], sha256.as_str());
+    let url = format!("http://corsward.servers.svc:80/filter-{sha256}.wasm");
+    assert_eq!(plugin["spec"]["url"], url);
+    assert_eq!(older.serves(&newer).as_deref(), Some("\0asm\x01\0\0\0newer"));
+    publisher.kill();
+    older.stop();
+    newer.stop();
+}
+
+#[test]
+fn a_server_that_is_not_ready_is_not_waited_for() {
+    let stage = Stage::new("unready");
+    let replica = stage.replica("only", true);
+    stage.endpoint("dead", 1, false);
+    stage.endpoint("alive", replica.modules.addr.port(), true);
+    wait_for("the gate to open", || replica.modules.gate.borrow().is_none().then_some(()));
+    stage.endpoint("dead", 1, true);
+    wait_for("the gate to close", || replica.modules.gate.borrow().clone());
+    replica.stop();
+}
+
+#[test]
+fn modules_are_kept_while_a_plugin_names_them_and_collected_afterwards() {
+    let stage = Stage::new("kept");
+    let older = stage.replica("older", true);
+    stage.endpoint("older", older.modules.addr.port(), true);
+    let gate = older.modules.gate.clone();
+    let mut publisher = Publisher::gated(stage.server, &older.output(), gate).introduced();
+    let ours = attachment(&workloads(&stage.namespace, &[]), "1");
+    publisher.want(&[&ours], &[]);
+    publisher.wait_for_published(&ours);
+    let maps = stage.wait_for_kept(&[&older]);
+    let short = older.modules.module.sha256.get(..12).unwrap();
+    assert_eq!(maps[0]["metadata"]["name"], format!("corsward-module-{short}"));
+    assert_eq!(maps[0]["immutable"], true);
+
+    // Another release leads, and the plugin still names the older one's module.
+    older.leading.send_replace(false);
+    let newer = stage.replica("newer", true);
+    stage.wait_for_kept(&[&older, &newer]);
+    // Deleted by somebody, it is made again.
+    let own = newer.modules.module.sha256.get(..12).unwrap();
+    let path = format!("/api/v1/namespaces/kept/configmaps/corsward-module-{own}");
+    stage.server.api().delete(&path).unwrap();
+    stage.wait_for_kept(&[&older, &newer]);
+
+    publisher.want(&[], &[&ours]);
+    stage.wait_for_kept(&[&newer]);
+    publisher.kill();
+    older.stop();
+    newer.stop();
+}

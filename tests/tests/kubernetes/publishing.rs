@@ -1,0 +1,326 @@
+//! Objects for proxies, written to a real API server with Istio's definitions.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use corsward_operator::attachment::{Attachment, AttachmentKey, Desired, Sighting};
+use corsward_operator::kubernetes;
+use corsward_operator::metrics::publishing::Publishing;
+use corsward_operator::publish::cluster::{self, Options, Wires};
+use corsward_operator::publish::istio::IstioKind;
+use corsward_operator::publish::output::{Module, Output};
+use corsward_operator::source::Event;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
+use xtask::kubernetes::ApiServer;
+
+use crate::rig::{Cluster, version, wait_for};
+
+/// A publisher that runs here, and what it has told.
+pub(crate) struct Publisher {
+    pub(crate) runtime: Runtime,
+    desired: watch::Sender<Arc<Desired>>,
+    pub(crate) leading: watch::Sender<bool>,
+    told: mpsc::Receiver<Vec<Event>>,
+    known: BTreeMap<AttachmentKey, Sighting>,
+    batches: usize,
+}
+
+/// An API server that no operator of another story writes to.
+pub(crate) fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(Cluster::own)
+}
+
+pub(crate) fn wasm_plugins() -> Output {
+    let sha256 = "0".repeat(64);
+    let url = format!("http://corsward.corsward-system.svc:80/filter-{sha256}.wasm");
+    Output::Istio { kind: IstioKind::WasmPlugin, module: Module { url, sha256 } }
+}
+
+pub(crate) fn workloads(namespace: &str, labels: &[(&str, &str)]) -> AttachmentKey {
+    let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    AttachmentKey::Workloads { namespace: namespace.into(), labels }
+}
+
+pub(crate) fn attachment(key: &AttachmentKey, compiled: &str) -> Arc<Attachment> {
+    Arc::new(Attachment::new(key.clone(), compiled.into()))
+}
+
+/// Where the objects of a namespace are.
+fn collection(output: &Output, namespace: &str) -> String {
+    let resource = output.resource();
+    let root = if resource.group.is_empty() { "/api" } else { "/apis" };
+    format!("{root}/{}/namespaces/{namespace}/{}", resource.api_version, resource.plural)
+}
+
+/// The objects of a namespace, by their names.
+fn objects(server: &ApiServer, output: &Output, namespace: &str) -> BTreeMap<String, Value> {
+    let list = server.api().get(&collection(output, namespace)).unwrap().unwrap();
+    let items = list["items"].as_array().unwrap().iter();
+    items.map(|o| (o["metadata"]["name"].as_str().unwrap().to_owned(), o.clone())).collect()
+}
+
+// === impl Publisher ===
+
+impl Publisher {
+    pub(crate) fn start(server: &ApiServer, output: &Output) -> Self {
+        Self::gated(server, output, watch::channel(None).1)
+    }
+
+    pub(crate) fn gated(
+        server: &ApiServer,
+        output: &Output,
+        gate: watch::Receiver<Option<String>>,
+    ) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.unwrap();
+        let client = runtime.block_on(kubernetes::client(Some(&server.kubeconfig()))).unwrap();
+        let (desired, wanted) = watch::channel(Arc::default());
+        let (leading, leads) = watch::channel(true);
+        let (events, told) = mpsc::channel(16);
+        let metrics = Publishing::default();
+        let wires = Wires { desired: wanted, leading: leads, gate, events, metrics };
+        let options = Options { output: output.clone(), grace: Duration::from_secs(1) };
+        runtime.spawn(cluster::run(client, options, wires));
+        Self { runtime, desired, leading, told, known: BTreeMap::new(), batches: 0 }
+    }
+
+    pub(crate) fn want(&self, attachments: &[&Arc<Attachment>], retiring: &[&Arc<Attachment>]) {
+        let map = |list: &[&Arc<Attachment>]| {
+            list.iter().map(|a| (a.key.clone(), Arc::clone(a))).collect::<BTreeMap<_, _>>()
+        };
+        let desired = Desired { attachments: map(attachments), retiring: map(retiring) };
+        self.desired.send_replace(Arc::new(desired));
+    }
+
+    /// What is known of each attachment by now.
+    pub(crate) fn known(&mut self) -> &BTreeMap<AttachmentKey, Sighting> {
+        while let Ok(events) = self.told.try_recv() {
+            self.batches += 1;
+            for event in events {
+                let Event::Published(sightings) = event else { panic!("{event:?}") };
+                self.known.extend(sightings.into_iter().map(|one| (one.key.clone(), one)));
+            }
+        }
+        &self.known
+    }
+
+    /// Waits until what there is was told of.
+    #[track_caller]
+    pub(crate) fn introduced(mut self) -> Self {
+        wait_for("what is there", || {
+            self.known();
+            (self.batches > 0).then_some(())
+        });
+        self
+    }
+
+    /// Waits until exactly this is said to be published.
+    #[track_caller]
+    pub(crate) fn wait_for_published(&mut self, attachment: &Attachment) {
+        wait_for(&format!("{} to be published", attachment.key), || {
+            let known = self.known().get(&attachment.key)?;
+            (known.digest.as_ref() == Some(&attachment.digest) && known.error.is_none())
+                .then_some(())
+        });
+    }
+
+    /// Waits for an error of an attachment that says this.
+    #[track_caller]
+    pub(crate) fn wait_for_error(&mut self, key: &AttachmentKey, part: &str) -> String {
+        wait_for(&format!("an error of {key} that says `{part}`"), || {
+            let error = self.known().get(key)?.error.clone()?;
+            error.contains(part).then_some(error)
+        })
+    }
+
+    /// Stops it, as a process that is killed.
+    pub(crate) fn kill(self) {
+        self.runtime.shutdown_background();
+    }
+}
+
+#[test]
+fn every_kind_of_object_is_accepted_and_a_restart_writes_none_of_them() {
+    let server = &cluster().server;
+    let Output::Istio { module, .. } = wasm_plugins() else { panic!("not Istio's") };
+    let istio = |kind| Output::Istio { kind, module: module.clone() };
+    for (namespace, output) in [
+        ("plugins", istio(IstioKind::WasmPlugin)),
+        ("extensions", istio(IstioKind::TrafficExtension)),
+        ("filters", istio(IstioKind::EnvoyFilter)),
+        ("files", Output::ConfigMap { module: "/etc/corsward/filter.wasm".into() }),
+    ] {
+        cluster().place(namespace);
+        let gateway = AttachmentKey::Gateway { namespace: namespace.into(), name: "front".into() };
+        let keys = [
+            workloads(namespace, &[]),
+            workloads(namespace, &[("app.kubernetes.io/name", "api"), ("v", "")]),
+            gateway,
+        ];
+        let wanted = keys.map(|key| attachment(&key, r#"{"a":["é"]}"#));
+        let mut publisher = Publisher::start(server, &output).introduced();
+        publisher.want(&wanted.each_ref(), &[]);
+        for attachment in &wanted {
+            publisher.wait_for_published(attachment);
+        }
+        publisher.kill();
+
+        let before = objects(server, &output, namespace);
+        let mut publisher = Publisher::start(server, &output).introduced();
+        for attachment in &wanted {
+            let seen = &publisher.known()[&attachment.key];
+            assert_eq!(seen.digest.as_ref(), Some(&attachment.digest), "{namespace}");
+        }
+        let [first, second, third] = &wanted;
+        let changed = attachment(&third.key, r#"{"a":[]}"#);
+        publisher.want(&[first, second, &changed], &[]);
+        publisher.wait_for_published(&changed);
+        publisher.kill();
+        let after = objects(server, &output, namespace);
+        for attachment in &wanted {
+            let name = attachment.key.object_name();
+            let same = version(&before[&name]) == version(&after[&name]);
+            assert_eq!(same, attachment.key != changed.key, "{namespace}: {}", attachment.key);
+        }
+    }
+}
+
+#[test]
+fn one_shape_makes_room_for_another_and_nothing_else_is_touched() {
+    let (server, output) = (&cluster().server, wasm_plugins());
+    let place = cluster().place("shapes");
+    let whole = attachment(&workloads(&place.name, &[]), "1");
+    let part = attachment(&workloads(&place.name, &[("app", "a")]), "2");
+    let other = json!({
+        "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+        "metadata": {"name": "theirs"}, "spec": {"url": "oci://theirs.example/filter"},
+    });
+    server.api().create(&collection(&output, &place.name), &other).unwrap();
+    let mut publisher = Publisher::start(server, &output).introduced();
+    publisher.want(&[&whole], &[]);
+    publisher.wait_for_published(&whole);
+    let retiring = attachment(&whole.key, "3");
+    publisher.want(&[&part], &[&retiring]);
+    publisher.wait_for_published(&retiring);
+    publisher.wait_for_published(&part);
+    wait_for("the former shape to go", || {
+        publisher.known()[&whole.key].digest.is_none().then_some(())
+    });
+    let names: Vec<_> = objects(server, &output, &place.name).into_keys().collect();
+    assert_eq!(names, [part.key.object_name(), "theirs".to_owned()]);
+    publisher.kill();
+}
+
+#[test]
+fn what_somebody_changes_or_deletes_is_repaired_and_what_they_add_stays() {
+    let (server, output) = (&cluster().server, wasm_plugins());
+    let place = cluster().place("drift");
+    let ours = attachment(&workloads(&place.name, &[("app", "a")]), "1");
+    let mut publisher = Publisher::start(server, &output).introduced();
+    publisher.want(&[&ours], &[]);
+    publisher.wait_for_published(&ours);
+    let path = format!("{}/{}", collection(&output, &place.name), ours.key.object_name());
+    let before = server.api().get(&path).unwrap().unwrap();
+    let theirs = json!({
+        "metadata": {"annotations": {"theirs": "1"}},
+        "spec": {"url": "oci://evil.example/filter", "selector": {"matchLabels": {"app": "b"}}},
+    });
+    server.api().merge(&path, &theirs).unwrap();
+    let repaired = wait_for("the repair", || {
+        let object = server.api().get(&path).unwrap()?;
+        (object["spec"] == before["spec"]).then_some(object)
+    });
+    assert_eq!(repaired["metadata"]["annotations"]["theirs"], "1");
+    server.api().delete(&path).unwrap();
+    let again = wait_for("it to be there again", || server.api().get(&path).unwrap());
+    assert_eq!(again["spec"], before["spec"]);
+    publisher.kill();
+}
+
+#[test]
+fn a_follower_writes_nothing_until_it_leads() {
+    let (server, output) = (&cluster().server, wasm_plugins());
+    let place = cluster().place("follower");
+    let ours = attachment(&workloads(&place.name, &[]), "1");
+    let (mut leader, mut follower) =
+        (Publisher::start(server, &output), Publisher::start(server, &output).introduced());
+    follower.leading.send_replace(false);
+    leader.want(&[&ours], &[]);
+    leader.wait_for_published(&ours);
+    let next = attachment(&ours.key, "2");
+    follower.want(&[&next], &[]);
+    // It sees what the leader writes, and leaves it.
+    follower.wait_for_published(&ours);
+    leader.kill();
+    let digest = |server| {
+        let objects = objects(server, &output, &place.name);
+        objects["corsward"]["metadata"]["annotations"]["corsward.io/digest"].clone()
+    };
+    assert_eq!(digest(server), ours.digest);
+    follower.leading.send_replace(true);
+    follower.wait_for_published(&next);
+    assert_eq!(digest(server), next.digest);
+    follower.kill();
+}
+
+#[test]
+fn what_the_api_server_refuses_is_told_and_holds_up_nothing_else() {
+    let (server, output) = (&cluster().server, wasm_plugins());
+    let place = cluster().place("refused");
+    // Istio takes no stars in selectors.
+    let bad = attachment(&workloads(&place.name, &[("app", "a*")]), "1");
+    let good = attachment(&workloads(&place.name, &[("app", "a")]), "1");
+    let nowhere = attachment(&workloads("nowhere", &[]), "1");
+    let mut publisher = Publisher::start(server, &output).introduced();
+    publisher.want(&[&bad, &good, &nowhere], &[]);
+    publisher.wait_for_published(&good);
+    publisher.wait_for_error(&bad.key, "wildcard");
+    publisher.wait_for_error(&nowhere.key, "namespaces \"nowhere\" not found");
+    publisher.want(&[&good], &[]);
+    publisher.kill();
+}
+
+#[test]
+fn while_the_api_server_is_down_only_the_latest_counts() {
+    let mut cluster = Cluster::own();
+    let (output, name) = (wasm_plugins(), cluster.place("down").name);
+    let key = workloads(&name, &[]);
+    let mut publisher = Publisher::start(&cluster.server, &output).introduced();
+    let first = attachment(&key, "1");
+    publisher.want(&[&first], &[]);
+    publisher.wait_for_published(&first);
+    cluster.server.kill();
+    publisher.want(&[&attachment(&key, "2")], &[]);
+    publisher.wait_for_error(&key, "API server");
+    let last = attachment(&key, "3");
+    publisher.want(&[&last], &[]);
+    cluster.server.restart().unwrap();
+    publisher.wait_for_published(&last);
+    let object = &objects(&cluster.server, &output, &name)["corsward"];
+    assert_eq!(object["spec"]["pluginConfig"]["compiled"], "3");
+    assert_eq!(
+        object["metadata"]["generation"], 2,
+        "what was not wanted any more was never written"
+    );
+    publisher.kill();
+}
+
+#[test]
+fn a_kind_that_is_not_served_is_told_of_each_attachment_and_written_when_it_is() {
+    let server = ApiServer::start().unwrap();
+    let namespace = json!({"metadata": {"name": "early"}});
+    server.api().create("/api/v1/namespaces", &namespace).unwrap();
+    let ours = attachment(&workloads("early", &[]), "1");
+    let mut publisher = Publisher::start(&server, &wasm_plugins()).introduced();
+    assert_eq!(publisher.known().len(), 0);
+    publisher.want(&[&ours], &[]);
+    publisher.wait_for_error(&ours.key, "does not serve");
+    server.apply(&xtask::tools::istio_crds().unwrap()).unwrap();
+    publisher.wait_for_published(&ours);
+    publisher.kill();
+}
