@@ -1,6 +1,7 @@
 //! The admin address: is it alive, is it ready, what does it count, what does it say about each policy.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,55 +10,66 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 
+use tokio::sync::mpsc::Sender;
+use tokio::sync::oneshot;
+
 use crate::metrics::Metrics;
 use crate::report::Report;
+
+/// A wish for all there is to say.
+pub type ReportRequest = oneshot::Sender<Report>;
 
 /// What the admin address shows; others fill it.
 #[derive(Debug, Default)]
 pub struct Board {
     /// What is counted.
     pub metrics: Metrics,
-    report: RwLock<Option<Arc<Report>>>,
+    ready: AtomicBool,
+}
+
+/// What the admin address serves from.
+#[derive(Clone, Debug)]
+struct Desk {
+    board: Arc<Board>,
+    reports: Sender<ReportRequest>,
 }
 
 // === impl Board ===
 
 impl Board {
-    /// Shows this from now on. The first one makes the operator ready.
-    pub fn show(&self, report: Report) {
-        *self.report.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(report));
-    }
-
-    fn shown(&self) -> Option<Arc<Report>> {
-        self.report.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Is the operator ready from now on?
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Relaxed);
     }
 }
 
-/// The admin address's routes.
-pub fn router(board: Arc<Board>) -> Router {
+/// The admin address's routes. `reports` is where the loop is asked.
+pub fn router(board: Arc<Board>, reports: Sender<ReportRequest>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/policies", get(policies))
-        .with_state(board)
+        .with_state(Desk { board, reports })
 }
 
-async fn ready(State(board): State<Arc<Board>>) -> impl IntoResponse {
-    match board.shown() {
-        Some(report) if report.ready => (StatusCode::OK, "ready\n"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "nothing is published yet\n"),
+async fn ready(State(Desk { board, .. }): State<Desk>) -> impl IntoResponse {
+    if board.ready.load(Ordering::Relaxed) {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not everything has been read and published yet\n")
     }
 }
 
-async fn metrics(State(board): State<Arc<Board>>) -> impl IntoResponse {
+async fn metrics(State(Desk { board, .. }): State<Desk>) -> impl IntoResponse {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, content_type)], board.metrics.encode())
 }
 
-async fn policies(State(board): State<Arc<Board>>) -> impl IntoResponse {
-    match board.shown() {
-        Some(report) => Json(&*report).into_response(),
-        None => Json(Report::default()).into_response(),
+async fn policies(State(Desk { reports, .. }): State<Desk>) -> impl IntoResponse {
+    let (reply, report) = oneshot::channel();
+    match (reports.send(reply).await, report.await) {
+        (Ok(()), Ok(report)) => Json(report).into_response(),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the operator is stopping\n").into_response(),
     }
 }

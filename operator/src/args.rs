@@ -12,6 +12,8 @@ const EXAMPLES: &str = "\
 Examples:
   Enforce the policies of a folder in an Envoy that reads its filter from another:
     corsward-operator run --source dir:policies --publish file:/etc/envoy/corsward --module /etc/envoy/corsward_filter.wasm
+  Enforce the policies of a cluster in its Istio sidecars:
+    corsward-operator run --source kube --publish istio --module /corsward_filter.wasm --module-addr 0.0.0.0:8606
   Look at what is in force, and at what is not:
     curl -s http://127.0.0.1:8605/policies
   Check policies before they are committed:
@@ -51,16 +53,20 @@ pub enum Command {
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
-    /// Where policies come from: `dir:PATH`, a folder whose *.yaml, *.yml and *.json files are watched.
-    #[arg(long, value_name = "dir:PATH", env = "CORSWARD_SOURCE")]
+    /// Where policies come from: `kube`, the API server of a cluster, or `dir:PATH`, a folder whose *.yaml, *.yml and *.json files
+    /// are watched.
+    #[arg(long, value_name = "kube|dir:PATH", env = "CORSWARD_SOURCE")]
     pub source: SourceArg,
-    /// Where configuration goes: `file:DIR`, a folder in which DIR/corsward.yaml is an Envoy ECDS resource.
-    #[arg(long, value_name = "file:DIR", env = "CORSWARD_PUBLISH")]
+    /// Where configuration goes: with `kube`, `istio` (one object an attachment, which Istio brings to the proxies) or `configmap`
+    /// (an ECDS resource, which Envoy reads from a mounted volume); with a folder, `file:DIR`, in which DIR/corsward.yaml is an
+    /// ECDS resource.
+    #[arg(long, value_name = "istio|configmap|file:DIR", env = "CORSWARD_PUBLISH")]
     pub publish: PublishArg,
-    /// The filter's module, as Envoy sees it.
+    /// The filter's module: a file as Envoy sees it, with `istio` a file that this program serves, or an image by its digest
+    /// (`oci://REGISTRY/NAME@sha256:DIGEST`).
     #[arg(
         long,
-        value_name = "PATH",
+        value_name = "PATH|oci://IMAGE",
         env = "CORSWARD_MODULE",
         default_value = "/etc/corsward/corsward_filter.wasm"
     )]
@@ -68,15 +74,85 @@ pub struct RunArgs {
     /// Where /healthz, /readyz, /metrics and /policies are served. Port 0 takes a free one and logs it.
     #[arg(long, value_name = "ADDR", env = "CORSWARD_ADMIN", default_value = "127.0.0.1:8605")]
     pub admin: SocketAddr,
-    /// The file that remembers what is in force [default: corsward.state.json beside the published file].
+    /// The file that remembers what is in force, and its copy beside it (`.copy`) [default: corsward.state.json beside the
+    /// published file]. A cluster remembers in the policies' status.
     #[arg(long, value_name = "FILE", env = "CORSWARD_STATE")]
     pub state: Option<PathBuf>,
+    /// Enforce no policy anywhere: everything is read and judged, and what is published does nothing.
+    #[arg(long, env = "CORSWARD_OFF")]
+    pub off: bool,
     /// How log lines are written.
     #[arg(long, value_enum, env = "CORSWARD_LOG_FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
     /// Which log lines are written: a level, or directives such as `warn,corsward_operator=debug`.
     #[arg(long, value_name = "FILTER", env = "CORSWARD_LOG", default_value = "info")]
     pub log: String,
+    /// What only a cluster has.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// Arguments of `run` in a cluster.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "With --source kube")]
+pub struct ClusterArgs {
+    /// How the API server is reached [default: KUBECONFIG, or the cluster around this pod].
+    #[arg(long, value_name = "FILE", env = "CORSWARD_KUBECONFIG")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The operator's own namespace: of its Lease, its modules and its certificates.
+    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "corsward-system")]
+    pub namespace: String,
+    /// This replica: its pod's name. No other replica has the same.
+    #[arg(long, value_name = "NAME", env = "POD_NAME", default_value = "corsward-operator-0")]
+    pub name: String,
+    /// The Lease that says which replica writes.
+    #[arg(long, value_name = "NAME", env = "CORSWARD_LEASE", default_value = "corsward-operator")]
+    pub lease: String,
+    /// Which of Istio's kinds holds an attachment.
+    #[arg(long, value_enum, env = "CORSWARD_ISTIO_KIND", default_value_t = IstioKindArg::WasmPlugin)]
+    pub istio_kind: IstioKindArg,
+    /// For how many seconds proxies take what replaces an object before it is deleted.
+    #[arg(long, value_name = "SECONDS", env = "CORSWARD_GRACE", default_value_t = 10)]
+    pub grace: u64,
+    /// Where modules are served, at /filter-SHA256.wasm. Absent: nowhere.
+    #[arg(long, value_name = "ADDR", env = "CORSWARD_MODULE_ADDR")]
+    pub module_addr: Option<SocketAddr>,
+    /// The Service by which proxies reach all replicas' modules, in the operator's own namespace.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "CORSWARD_MODULE_SERVICE",
+        default_value = "corsward-modules"
+    )]
+    pub module_service: String,
+    /// Where the validating webhook is served. Absent: nowhere.
+    #[arg(long, value_name = "ADDR", env = "CORSWARD_WEBHOOK_ADDR")]
+    pub webhook_addr: Option<SocketAddr>,
+    /// The Service by which the API server reaches it.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "CORSWARD_WEBHOOK_SERVICE",
+        default_value = "corsward-webhook"
+    )]
+    pub webhook_service: String,
+    /// The Secret that keeps its certificates.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "CORSWARD_WEBHOOK_SECRET",
+        default_value = "corsward-webhook-certificate"
+    )]
+    pub webhook_secret: String,
+    /// Somebody else fills that Secret.
+    #[arg(long, env = "CORSWARD_WEBHOOK_SECRET_EXTERNAL")]
+    pub webhook_secret_external: bool,
+    /// The `ValidatingWebhookConfiguration` that is told whom to trust. Absent: somebody else tells it.
+    #[arg(long, value_name = "NAME", env = "CORSWARD_WEBHOOK_CONFIGURATION")]
+    pub webhook_configuration: Option<String>,
+    /// Further names and addresses of the webhook, for its certificate.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', env = "CORSWARD_WEBHOOK_NAMES")]
+    pub webhook_names: Vec<String>,
 }
 
 /// Arguments of `validate`.
@@ -129,6 +205,8 @@ pub struct CleanupArgs {
 pub enum SourceArg {
     /// A folder.
     Dir(PathBuf),
+    /// The API server of a cluster.
+    Kube,
 }
 
 /// Where configuration goes.
@@ -136,6 +214,24 @@ pub enum SourceArg {
 pub enum PublishArg {
     /// A folder of ECDS resource files.
     File(PathBuf),
+    /// Objects of Istio.
+    Istio,
+    /// ECDS resources in `ConfigMap`s.
+    ConfigMap,
+}
+
+/// Which of Istio's kinds holds an attachment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IstioKindArg {
+    /// `extensions.istio.io/v1alpha1`: every Istio that is supported.
+    #[value(name = "WasmPlugin")]
+    WasmPlugin,
+    /// `extensions.istio.io/v1alpha1`, Istio 1.30 and later.
+    #[value(name = "TrafficExtension")]
+    TrafficExtension,
+    /// `networking.istio.io/v1alpha3`, before every other filter: for `AuthorizationPolicy` with the action `CUSTOM`.
+    #[value(name = "EnvoyFilter")]
+    EnvoyFilter,
 }
 
 /// How findings are printed.
@@ -170,8 +266,9 @@ impl FromStr for SourceArg {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
+            None if text == "kube" => Ok(Self::Kube),
             Some(("dir", path)) if !path.is_empty() => Ok(Self::Dir(path.into())),
-            _ => Err("write `dir:` and the path of a folder".to_owned()),
+            _ => Err("write `kube`, or `dir:` and the path of a folder".to_owned()),
         }
     }
 }
@@ -183,8 +280,10 @@ impl FromStr for PublishArg {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
+            None if text == "istio" => Ok(Self::Istio),
+            None if text == "configmap" => Ok(Self::ConfigMap),
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
-            _ => Err("write `file:` and the path of a folder".to_owned()),
+            _ => Err("write `istio`, `configmap`, or `file:` and the path of a folder".to_owned()),
         }
     }
 }
@@ -211,10 +310,13 @@ mod tests {
     fn a_source_and_a_publisher_have_a_kind_and_a_path() {
         assert_eq!("dir:a:b".parse(), Ok(SourceArg::Dir("a:b".into())));
         assert_eq!("file:/x".parse(), Ok(PublishArg::File("/x".into())));
-        for text in ["", "dir", "dir:", "kube", "file:x", "DIR:x"] {
+        assert_eq!("kube".parse(), Ok(SourceArg::Kube));
+        assert_eq!("istio".parse(), Ok(PublishArg::Istio));
+        assert_eq!("configmap".parse(), Ok(PublishArg::ConfigMap));
+        for text in ["", "dir", "dir:", "kube:", "file:x", "DIR:x"] {
             assert!(text.parse::<SourceArg>().is_err(), "{text}");
         }
-        for text in ["", "file", "file:", "istio", "dir:x"] {
+        for text in ["", "file", "file:", "istio:x", "dir:x"] {
             assert!(text.parse::<PublishArg>().is_err(), "{text}");
         }
     }

@@ -111,9 +111,13 @@ impl Attachment {
     /// The attachment that holds `compiled`.
     #[must_use]
     pub fn new(key: AttachmentKey, compiled: String) -> Self {
-        let digest = format!("sha256:{}", hex(compiled.as_bytes()));
-        Self { key, compiled: compiled.into(), digest }
+        Self { key, digest: digest(&compiled), compiled: compiled.into() }
     }
+}
+
+/// `sha256:` and the hexadecimal digest of a text.
+pub(crate) fn digest(text: &str) -> String {
+    format!("sha256:{}", hex(text.as_bytes()))
 }
 
 fn short(text: &str) -> String {

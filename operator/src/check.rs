@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::args::{Output, ValidateArgs};
 use crate::report::FindingReport;
-use crate::review::review;
+use crate::review::{Context, review};
 use crate::source::dir;
 use crate::source::folder::{Folder, Reading};
 
@@ -64,7 +64,7 @@ pub fn validate(
     for object in &picture.objects {
         found.policies = found.policies.saturating_add(1);
         let file = object.place.clone().unwrap_or_default();
-        for finding in review(object, judge).findings {
+        for finding in review(object, Context::folder(judge)).findings {
             found.add(&file, Some(&object.id), &finding);
         }
     }

@@ -9,7 +9,12 @@ use crate::api::v1alpha1 as api;
 
 /// The draft of the policy `id` with that `spec`.
 #[must_use]
-pub fn draft(id: &PolicyId, spec: &api::CorsPolicySpec, closeness: Closeness) -> Draft {
+pub fn draft(
+    id: &PolicyId,
+    spec: &api::CorsPolicySpec,
+    closeness: Closeness,
+    created: Option<i64>,
+) -> Draft {
     // Where a policy applies is `closeness`, and for the plan to decide.
     let api::CorsPolicySpec {
         target_refs: _,
@@ -37,7 +42,7 @@ pub fn draft(id: &PolicyId, spec: &api::CorsPolicySpec, closeness: Closeness) ->
         upstream_cors_headers: (*upstream_cors_headers).into(),
         diagnostics: (*diagnostics).into(),
         closeness,
-        created: None,
+        created,
     }
 }
 

@@ -1,15 +1,18 @@
-//! Index: every policy there is, what is said about it, and what of it is in force. A state machine without IO.
+//! Index: every policy there is, what is said about it, what of it is in force, and what surrounds it. A state machine without IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use corsward_policy::{Judge, Policy, PolicyId};
+use corsward_policy::{Finding, Judge, Policy, PolicyId, finding};
 use serde_json::Value;
 
+use crate::inquiry::ReviewedObject;
 use crate::object::{Object, Text};
-use crate::review::{Review, review};
+use crate::review::{Accepted, Context, Domain, Review, review};
 use crate::source::{Event, Problem};
+use crate::surroundings::{Change, Surroundings};
+use crate::targets::Target;
 
 /// The mode of a policy that is switched off.
 const OFF: &str = "Off";
@@ -17,12 +20,27 @@ const OFF: &str = "Off";
 /// Every policy there is.
 pub struct Index {
     judge: Arc<dyn Judge + Send + Sync>,
+    domain: Domain,
     entries: BTreeMap<PolicyId, Entry>,
+    surroundings: Surroundings,
     problems: Vec<Problem>,
     /// In force before a restart, of policies that no source has shown yet.
     remembered: BTreeMap<PolicyId, InForce>,
-    /// The digest of what was published last.
-    digest: Option<String>,
+    /// Where something changed since somebody asked.
+    touched: BTreeSet<Scope>,
+    /// No policy is enforced anywhere.
+    stopped: bool,
+    /// This replica writes; else another does, and its word counts.
+    leading: bool,
+}
+
+/// A part of what there is that can be planned by itself: no policy reaches beyond it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// A folder, and the one proxy that gets all of it.
+    Folder,
+    /// A namespace.
+    Namespace(String),
 }
 
 /// One policy.
@@ -41,14 +59,18 @@ pub struct Entry {
 }
 
 /// What the proxies run of a policy: its last accepted spec, which is older than the object where that is refused.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct InForce {
     /// Which version of the spec.
     pub generation: i64,
-    /// The spec as written.
+    /// The spec, with everything in it that it refers to.
     pub spec: Arc<Value>,
     /// The policy it makes.
     pub policy: Arc<Policy>,
+    /// Its place, as written.
+    pub target: Arc<Target>,
+    /// `sha256:` and the digest of what the policy compiles to when it is alone.
+    pub digest: Arc<str>,
 }
 
 // === impl Index ===
@@ -56,123 +78,275 @@ pub struct InForce {
 impl Index {
     /// An empty index that asks `judge` about what the core cannot know.
     #[must_use]
-    pub fn new(judge: Arc<dyn Judge + Send + Sync>) -> Self {
-        let (entries, problems, remembered, digest) = Default::default();
-        Self { judge, entries, problems, remembered, digest }
+    pub fn new(judge: Arc<dyn Judge + Send + Sync>, domain: Domain) -> Self {
+        let (entries, surroundings, problems, remembered) = Default::default();
+        let mut touched = BTreeSet::new();
+        // No policy is an answer too.
+        touched.extend((domain == Domain::Folder).then_some(Scope::Folder));
+        let (stopped, leading) = (false, domain == Domain::Folder);
+        Self {
+            judge,
+            domain,
+            entries,
+            surroundings,
+            problems,
+            remembered,
+            touched,
+            stopped,
+            leading,
+        }
     }
 
-    /// Takes in what was in force before a restart. `false`: this release refuses that spec, and it is forgotten.
+    /// From now on no policy is enforced anywhere.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+        self.touch_all();
+    }
+
+    /// Takes in what was in force before a restart. `false`: nothing can be made of that spec, and it is forgotten.
     pub fn remember(&mut self, id: PolicyId, generation: i64, spec: Value) -> bool {
-        let Some(in_force) = self.accept(&id, generation, spec) else { return false };
+        let Some(in_force) = self.accept(&id, generation, spec, None) else { return false };
         self.remembered.insert(id, in_force);
         true
     }
 
     /// That spec as it would be in force, unless it is refused.
-    fn accept(&self, id: &PolicyId, generation: i64, spec: Value) -> Option<InForce> {
-        let spec = Arc::new(spec);
-        let text = Text::Spec { spec: Arc::clone(&spec), findings: Vec::new() };
-        let object = Object { id: id.clone(), place: None, generation: None, text, record: None };
-        let policy = review(&object, &*self.judge).policy?;
-        Some(InForce { generation, spec, policy })
+    fn accept(
+        &self,
+        id: &PolicyId,
+        generation: i64,
+        spec: Value,
+        object: Option<&Object>,
+    ) -> Option<InForce> {
+        let text = Text::Spec { spec: Arc::new(spec), findings: Vec::new() };
+        let record = object.and_then(|object| object.record.clone());
+        let object = Object { id: id.clone(), place: None, generation: None, text, record };
+        let context = Context { accepted_before: true, ..self.context() };
+        let accepted = review(&object, context).accepted?;
+        Some(InForce::new(generation, &accepted))
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context { judge: &*self.judge, domain: self.domain, accepted_before: false }
+    }
+
+    /// Reviews an object; a spec that was accepted once stays accepted until it is edited.
+    fn review(&self, object: &Object, generation: i64, in_force: Option<&InForce>) -> Review {
+        let strict = review(object, self.context());
+        let is_in_force = |in_force: &&InForce| {
+            in_force.generation == generation && object.spec() == Some(&in_force.spec)
+        };
+        if strict.accepted.is_some() || in_force.filter(is_in_force).is_none() {
+            return strict;
+        }
+        review(object, Context { accepted_before: true, ..self.context() })
     }
 
     /// What is in force, switched off.
-    fn off(&self, id: &PolicyId, in_force: &InForce) -> Option<InForce> {
+    fn off(&self, object: &Object, in_force: &InForce) -> Option<InForce> {
         let mut spec = (*in_force.spec).clone();
         spec.as_object_mut()?.insert("mode".to_owned(), OFF.into());
-        self.accept(id, in_force.generation, spec)
+        self.accept(&object.id, in_force.generation, spec, Some(object))
     }
 
-    /// Takes in an event; `true`: something changed.
-    pub fn on(&mut self, event: Event) -> bool {
+    /// Takes in an event.
+    pub fn on(&mut self, event: Event) {
         match event {
             Event::Apply(object) => self.apply(*object),
             Event::Delete(id) => self.delete(&id),
             Event::Reset(objects) => self.reset(objects),
             Event::Problems(problems) => self.report(problems),
-            Event::Surroundings(_) | Event::Synced | Event::Published(_) | Event::Leading(_) => {
-                false
-            }
+            Event::Surroundings(change) => self.surround(change),
+            Event::Leading(leading) => self.leading = leading,
+            Event::Synced | Event::Published(_) => {}
         }
     }
 
     /// A policy is there, new or changed.
-    pub fn apply(&mut self, object: Object) -> bool {
+    pub fn apply(&mut self, object: Object) {
         let previous = self.entries.get(&object.id);
         if previous.is_some_and(|previous| previous.object == object) {
-            return false;
+            return;
         }
-        let in_force = match previous {
-            Some(previous) => previous.in_force.clone(),
-            None => self.remembered.remove(&object.id),
-        };
+        let in_force = self.in_force_of(&object, previous);
         let generation = generation(&object, previous, in_force.as_ref());
         let review = match previous {
-            // A file was renamed: there is nothing new to say.
-            Some(previous) if previous.object.text == object.text => previous.review.clone(),
-            _ => review(&object, &*self.judge),
+            // A file was renamed, or a status written: there is nothing new to say.
+            Some(previous) if previous.object.says_the_same(&object) => previous.review.clone(),
+            _ => self.review(&object, generation, in_force.as_ref()),
         };
         let stopped = match &in_force {
-            Some(in_force) if review.policy.is_none() && says_off(&object) => {
-                self.off(&object.id, in_force)
+            Some(in_force) if review.accepted.is_none() && says_off(&object) => {
+                self.off(&object, in_force)
             }
             _ => None,
         };
         let id = object.id.clone();
+        self.touch(&id.namespace);
         self.entries.insert(id, Entry { object, generation, review, in_force, stopped });
-        true
+    }
+
+    /// What the proxies run of an object that was just delivered.
+    fn in_force_of(&self, object: &Object, previous: Option<&Entry>) -> Option<InForce> {
+        let known = match previous {
+            // Whoever publishes knows; the others read it in the status.
+            Some(previous) if previous.object.uid() == object.uid() => {
+                if self.leading {
+                    return previous.in_force.clone();
+                }
+                previous.in_force.clone()
+            }
+            // Another object of that name is another policy.
+            Some(_) => None,
+            None => self.remembered.get(&object.id).cloned(),
+        };
+        let Some((generation, spec)) = object.recorded() else { return known };
+        if known
+            .as_ref()
+            .is_some_and(|known| known.generation == generation && *known.spec == *spec)
+        {
+            return known;
+        }
+        self.accept(&object.id, generation, spec.clone(), Some(object)).or(known)
     }
 
     /// A policy is gone.
-    pub fn delete(&mut self, id: &PolicyId) -> bool {
+    pub fn delete(&mut self, id: &PolicyId) {
         self.remembered.remove(id);
-        self.entries.remove(id).is_some()
+        if self.entries.remove(id).is_some() {
+            self.touch(&id.namespace);
+        }
     }
 
     /// These policies are there, and no others.
-    pub fn reset(&mut self, objects: Vec<Object>) -> bool {
+    pub fn reset(&mut self, objects: Vec<Object>) {
         let ids: BTreeSet<PolicyId> = objects.iter().map(|object| object.id.clone()).collect();
         let gone: Vec<PolicyId> =
             self.entries.keys().filter(|id| !ids.contains(id)).cloned().collect();
         self.remembered.retain(|id, _| ids.contains(id));
-        let mut changed = false;
         for id in &gone {
-            changed |= self.delete(id);
+            self.delete(id);
         }
         for object in objects {
-            changed |= self.apply(object);
+            self.apply(object);
         }
-        changed
     }
 
     /// This is everything wrong outside of policies.
-    pub fn report(&mut self, problems: Vec<Problem>) -> bool {
-        let changed = self.problems != problems;
-        self.problems = problems;
-        changed
-    }
-
-    /// A plan is carried out: proxies run this now.
-    pub fn settle(&mut self, in_force: &BTreeMap<PolicyId, InForce>, digest: Option<&str>) {
-        for (id, entry) in &mut self.entries {
-            entry.in_force = in_force.get(id).cloned();
-        }
-        if let Some(digest) = digest {
-            self.digest = Some(digest.to_owned());
+    pub fn report(&mut self, problems: Vec<Problem>) {
+        if self.problems != problems {
+            self.problems = problems;
+            self.touched.extend((self.domain == Domain::Folder).then_some(Scope::Folder));
         }
     }
 
-    /// The digest of what was published last.
+    /// Something that policies depend on changed.
+    fn surround(&mut self, change: Change) {
+        let namespaces = self.namespaces_of(&change);
+        if !self.surroundings.on(change) {
+            return;
+        }
+        match namespaces {
+            Some(namespaces) => namespaces.iter().for_each(|namespace| self.touch(namespace)),
+            None => self.touch_all(),
+        }
+    }
+
+    /// The namespaces that a change may matter to; `None`: all of them.
+    fn namespaces_of(&self, change: &Change) -> Option<BTreeSet<String>> {
+        match change {
+            Change::Namespace(delta) => delta.key().map(|name| [name.clone()].into()),
+            Change::Service(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
+            Change::Pod(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
+            Change::Gateway(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
+            Change::OriginSet(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
+            Change::Guardrail(_) => None,
+        }
+    }
+
+    fn touch(&mut self, namespace: &str) {
+        match self.domain {
+            Domain::Folder => self.touched.insert(Scope::Folder),
+            Domain::Cluster => self.touched.insert(Scope::Namespace(namespace.to_owned())),
+        };
+    }
+
+    fn touch_all(&mut self) {
+        let namespaces: BTreeSet<String> =
+            self.entries.keys().map(|id| id.namespace.clone()).collect();
+        namespaces.iter().for_each(|namespace| self.touch(namespace));
+    }
+
+    /// What would be said about an object, were it there now.
     #[must_use]
-    pub fn digest(&self) -> Option<&str> {
-        self.digest.as_deref()
+    pub fn judge(&self, object: ReviewedObject) -> Vec<Finding> {
+        match object {
+            ReviewedObject::CorsPolicy(object) => {
+                let mut review = review(&object, self.context());
+                if let (Some(accepted), Domain::Cluster) = (&review.accepted, self.domain) {
+                    let namespace = &object.id.namespace;
+                    let placement = accepted.target.place(namespace, &self.surroundings);
+                    review.findings.extend(placement.refused);
+                }
+                finding::sort(&mut review.findings);
+                review.findings
+            }
+            ReviewedObject::OriginSet { .. } | ReviewedObject::ClusterCorsPolicy { .. } => {
+                Vec::new()
+            }
+        }
+    }
+
+    /// Where something changed since this was asked last.
+    pub fn take_touched(&mut self) -> BTreeSet<Scope> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Proxies run this of a policy now.
+    pub fn settle(&mut self, id: &PolicyId, in_force: Option<&InForce>) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.in_force = in_force.cloned();
+        }
     }
 
     /// Every policy, by namespace and name.
     #[must_use]
     pub fn entries(&self) -> &BTreeMap<PolicyId, Entry> {
         &self.entries
+    }
+
+    /// The policies of a part.
+    pub fn entries_of(&self, scope: &Scope) -> impl Iterator<Item = (&PolicyId, &Entry)> {
+        let namespace = scope.namespace();
+        let first =
+            PolicyId { namespace: namespace.unwrap_or_default().to_owned(), name: String::new() };
+        let all = self.entries.range(first..);
+        all.take_while(move |(id, _)| namespace.is_none_or(|namespace| id.namespace == namespace))
+    }
+
+    /// What surrounds the policies.
+    #[must_use]
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
+    /// Where policies apply.
+    #[must_use]
+    pub fn domain(&self) -> Domain {
+        self.domain
+    }
+
+    /// Why no policy of a part is enforced, if none is.
+    #[must_use]
+    pub fn why_off(&self, scope: &Scope) -> Option<&'static str> {
+        let namespace = scope.namespace().and_then(|name| self.surroundings.namespaces.get(name));
+        if self.stopped {
+            Some("the operator runs with --off: no policy is enforced anywhere")
+        } else if namespace.is_some_and(|namespace| namespace.off) {
+            Some("the namespace's annotation corsward.io/mode says Off")
+        } else {
+            None
+        }
     }
 
     /// Everything wrong outside of policies.
@@ -188,27 +362,52 @@ impl fmt::Debug for Index {
     }
 }
 
+// === impl Scope ===
+
+impl Scope {
+    /// The namespace it is; none for a folder.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Folder => None,
+            Self::Namespace(namespace) => Some(namespace),
+        }
+    }
+}
+
 // === impl Entry ===
 
 impl Entry {
-    /// What the proxies should run of it: what it says now, else what it said when that was last accepted. `mode: Off` always
-    /// counts: whoever has to stop a policy must not have to correct it first.
+    /// What it says now, where nothing refuses that.
     #[must_use]
-    pub fn wanted(&self) -> Option<InForce> {
-        match (&self.review.policy, self.object.spec()) {
-            (Some(policy), Some(spec)) => Some(InForce {
-                generation: self.generation,
-                spec: Arc::clone(spec),
-                policy: Arc::clone(policy),
-            }),
-            _ => self.stopped.as_ref().or(self.in_force.as_ref()).cloned(),
-        }
+    pub fn written(&self) -> Option<InForce> {
+        self.review.accepted.as_ref().map(|accepted| InForce::new(self.generation, accepted))
     }
 
-    /// Is it accepted as it is now?
+    /// What it said when that was last accepted. `mode: Off` always counts: whoever has to stop a policy must not have to
+    /// correct it first.
     #[must_use]
-    pub fn is_accepted(&self) -> bool {
-        self.review.policy.is_some()
+    pub fn last_good(&self) -> Option<InForce> {
+        self.stopped.as_ref().or(self.in_force.as_ref()).cloned()
+    }
+}
+
+// === impl InForce ===
+
+impl InForce {
+    fn new(generation: i64, accepted: &Accepted) -> Self {
+        let Accepted { spec, policy, target, digest } = accepted.clone();
+        Self { generation, spec, policy, target, digest }
+    }
+}
+
+/// A policy follows from its spec, and need not be compared where the spec is the same.
+impl PartialEq for InForce {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { generation, spec, policy, target: _, digest } = self;
+        let same_policy = Arc::ptr_eq(policy, &other.policy) || policy == &other.policy;
+        let same_spec = Arc::ptr_eq(spec, &other.spec) || spec == &other.spec;
+        *generation == other.generation && *digest == other.digest && same_spec && same_policy
     }
 }
 
@@ -240,21 +439,13 @@ fn generation(object: &Object, previous: Option<&Entry>, in_force: Option<&InFor
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Plan, plan};
     use crate::status::ConditionType;
-    use crate::testing::{GOOD, REFUSED, id, object, unreadable};
+    use crate::testing::{GOOD, Outcome, REFUSED, carry_out, id, object, unreadable};
     use corsward_policy::validate::NoJudge;
     use serde_json::json;
 
     fn index() -> Index {
-        Index::new(Arc::new(NoJudge))
-    }
-
-    /// Plans, and lets the plan come into force.
-    fn carry_out(index: &mut Index) -> Plan {
-        let plan = plan(index);
-        plan.settle(index);
-        plan
+        Index::new(Arc::new(NoJudge), Domain::Folder)
     }
 
     fn in_force(index: &Index, name: &str) -> Option<i64> {
@@ -264,9 +455,11 @@ mod tests {
     #[test]
     fn the_same_object_again_changes_nothing() {
         let mut index = index();
-        assert!(index.apply(object("a", &GOOD)));
-        assert!(!index.apply(object("a", &GOOD)));
-        assert!(!index.reset(vec![object("a", &GOOD)]));
+        index.apply(object("a", &GOOD));
+        assert_eq!(index.take_touched(), [Scope::Folder].into());
+        index.apply(object("a", &GOOD));
+        index.reset(vec![object("a", &GOOD)]);
+        assert_eq!(index.take_touched(), BTreeSet::new());
     }
 
     #[test]
@@ -307,12 +500,11 @@ mod tests {
         let mut index = index();
         assert!(index.remember(id("a"), 7, GOOD.clone()));
         index.reset(vec![object("a", &off)]);
-        let plan = plan(&index);
-        assert_eq!(plan.attachments, plan_of_nothing().attachments);
+        assert_eq!(carry_out(&mut index).attachments, plan_of_nothing().attachments);
     }
 
-    fn plan_of_nothing() -> Plan {
-        plan(&index())
+    fn plan_of_nothing() -> Outcome {
+        carry_out(&mut index())
     }
 
     #[test]
@@ -357,16 +549,27 @@ mod tests {
         let mut index = index();
         index.apply(object("a", &GOOD));
         carry_out(&mut index);
-        assert!(index.delete(&id("a")));
-        assert!(!index.delete(&id("a")));
+        index.delete(&id("a"));
         index.apply(object("a", &REFUSED));
         carry_out(&mut index);
         assert_eq!(in_force(&index, "a"), None);
     }
 
     #[test]
-    fn a_spec_this_release_refuses_is_not_remembered() {
-        assert!(!index().remember(id("a"), 1, REFUSED.clone()));
+    fn a_spec_that_was_accepted_once_stays_so_until_it_is_edited() {
+        let mut index = index();
+        assert!(index.remember(id("a"), 7, REFUSED.clone()));
+        index.reset(vec![object("a", &REFUSED)]);
+        let outcome = carry_out(&mut index);
+        assert!(outcome.statuses[0].holds(ConditionType::Accepted));
+        let codes: Vec<_> = outcome.statuses[0].findings.iter().map(Finding::code).collect();
+        assert!(codes.contains(&"CORS-W531"), "and a warning says what is refused now: {codes:?}");
+        assert_eq!(in_force(&index, "a"), Some(7));
+        let edited = serde_json::json!({"cors": {"allowOrigins": ["https://b.example/"]}});
+        index.apply(object("a", &edited));
+        assert!(!carry_out(&mut index).statuses[0].holds(ConditionType::Accepted));
+        assert_eq!(in_force(&index, "a"), Some(7));
+        assert!(!index.remember(id("b"), 1, Value::Null), "nothing can be made of it");
     }
 
     #[test]
@@ -374,7 +577,7 @@ mod tests {
         let mut index = index();
         index.apply(object("a", &GOOD));
         index.apply(object("b", &GOOD));
-        assert!(index.reset(vec![object("b", &GOOD)]));
+        index.reset(vec![object("b", &GOOD)]);
         assert_eq!(index.entries().keys().collect::<Vec<_>>(), [&id("b")]);
     }
 

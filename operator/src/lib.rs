@@ -15,6 +15,7 @@ pub mod check;
 pub mod cleanup;
 pub mod convert;
 pub mod events;
+pub mod grouping;
 pub mod guardrails;
 pub mod index;
 pub mod inquiry;
@@ -40,6 +41,7 @@ pub mod start;
 pub mod state;
 pub mod status;
 pub mod surroundings;
+pub mod targets;
 pub mod webhook;
 pub mod writer;
 

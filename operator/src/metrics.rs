@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::metrics::publishing::Publishing;
-use crate::plan::Plan;
+use crate::plan::{Plan, ScopePlan};
 use crate::source::Problem;
 use crate::status::{ConditionType, Status};
 
@@ -86,31 +86,35 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Takes in a plan, what it took to make, and what is wrong outside of policies.
-    pub fn planned(&self, plan: &Plan, took: Duration, problems: &[Problem]) {
+    /// Takes in how long it took to plan.
+    pub fn planned(&self, took: Duration) {
         self.plan_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Takes in how things stand, and what is wrong outside of policies.
+    pub fn stand<'s>(
+        &self,
+        statuses: impl Iterator<Item = &'s Status> + Clone,
+        plan: &Plan,
+        problems: &[Problem],
+    ) {
         let holding = |kind| move |status: &&Status| status.holds(kind);
-        self.set("accepted", plan.statuses.iter().filter(holding(ConditionType::Accepted)));
-        self.set("programmed", plan.statuses.iter().filter(holding(ConditionType::Programmed)));
+        self.set("accepted", statuses.clone().filter(holding(ConditionType::Accepted)));
+        self.set("programmed", statuses.clone().filter(holding(ConditionType::Programmed)));
         let refused = |status: &&Status| !status.holds(ConditionType::Accepted);
-        self.set("refused", plan.statuses.iter().filter(refused));
-        self.set(
-            "overridden",
-            plan.statuses.iter().filter(|status| status.overridden_by.is_some()),
-        );
-        let last_good = plan.statuses.iter().filter(|status| status.is_last_good());
+        self.set("refused", statuses.clone().filter(refused));
+        self.set("overridden", statuses.clone().filter(|status| status.overridden_by.is_some()));
+        let mut last_good = statuses.clone().filter(|status| status.is_last_good());
         self.set("last_good", last_good.clone());
-        self.source_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
-        let held_back = plan.statuses.iter().filter(|status| status.is_held_back()).count();
-        self.held_back.set(i64::try_from(held_back).unwrap_or(i64::MAX));
         let mut since = self.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = last_good.clone().next().and_then(|_| since.or_else(|| Some(Instant::now())));
-        if !plan.attachments.is_empty() {
-            let bytes =
-                plan.attachments.iter().map(|attachment| attachment.compiled.len()).sum::<usize>();
-            self.attachments.set(i64::try_from(plan.attachments.len()).unwrap_or(i64::MAX));
-            self.attachment_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
-        }
+        *since = last_good.next().and_then(|_| since.or_else(|| Some(Instant::now())));
+        let held_back = statuses.filter(|status| status.is_held_back()).count();
+        self.held_back.set(i64::try_from(held_back).unwrap_or(i64::MAX));
+        self.source_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
+        let attachments = || plan.scopes().values().flat_map(ScopePlan::attachments);
+        let bytes = attachments().map(|(_, held)| held.compiled.len()).sum::<usize>();
+        self.attachments.set(i64::try_from(attachments().count()).unwrap_or(i64::MAX));
+        self.attachment_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Takes in what became of a publication.

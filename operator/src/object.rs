@@ -54,4 +54,30 @@ impl Object {
             Text::Unreadable(_) => None,
         }
     }
+
+    /// Is there nothing new to judge since `other`?
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.text == other.text
+            && self.generation == other.generation
+            && self.uid() == other.uid()
+            && self.created() == other.created()
+    }
+
+    /// Who it is, where names are used again.
+    #[must_use]
+    pub fn uid(&self) -> Option<&str> {
+        self.record.as_ref().map(|record| record.uid.as_str())
+    }
+
+    fn created(&self) -> Option<i64> {
+        self.record.as_ref().and_then(|record| record.created)
+    }
+
+    /// The generation and the spec that its status says are in force.
+    #[must_use]
+    pub fn recorded(&self) -> Option<(i64, &Value)> {
+        let in_force = self.record.as_ref()?.status.get("inForce")?;
+        Some((in_force.get("generation")?.as_i64()?, in_force.get("spec")?))
+    }
 }

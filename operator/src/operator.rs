@@ -1,57 +1,66 @@
-//! The loop: events into the index, a plan out of it, the plan to the publisher, and what came of it to the board.
+//! The loop: events into the index, a plan out of it, the plan to the outlet, and what came of it to the board.
 
-use std::io;
+mod cluster;
+mod folder;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use corsward_policy::{Finding, Severity};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
-use tracing::{error, info, warn};
 
-use crate::admin::Board;
-use crate::index::Index;
+use crate::admin::{Board, ReportRequest};
+use crate::attachment::{AttachmentKey, Sighting};
+use crate::index::{Index, Scope};
+use crate::inquiry::Inquiry;
 use crate::journal;
-use crate::metrics::Fate;
-use crate::plan::{Plan, plan};
-use crate::publish::{Published, Publisher};
+use crate::plan::{Plan, Planned, ScopePlan};
 use crate::report::Report;
+use crate::review::Domain;
 use crate::source::Event;
-use crate::state::{State, StateFile};
-use crate::status::ConditionType;
+use crate::status::{Circumstances, Status};
+
+pub(crate) use cluster::Cluster;
+pub(crate) use folder::{Folder, Memory};
 
 /// How often what was published is looked at again, and repaired where somebody changed it.
 const REPAIR: Duration = Duration::from_secs(5);
-
-/// Why nothing is published where the memory is lost and not everything is accepted.
-const FORGOTTEN: &str = "what was in force before the start is not known: what is published stays as it is until every policy is accepted and every file can be read";
 
 /// Everything that changes with an event.
 #[derive(Debug)]
 pub(crate) struct Operator {
     index: Index,
-    publisher: Publisher,
-    state_file: StateFile,
+    plan: Plan,
+    /// What is known of the attachments of each part.
+    sightings: BTreeMap<Scope, BTreeMap<AttachmentKey, Sighting>>,
+    statuses: BTreeMap<Scope, Vec<Status>>,
+    outlet: Outlet,
     board: Arc<Board>,
-    memory: Memory,
-    plan: Option<Plan>,
     /// The source has said all it has.
     synced: bool,
-    /// Something has been published: proxies have an answer.
-    ready: bool,
-    /// The last plan could not be published.
-    failing: bool,
-    /// What the state file should say, where it could not be written.
-    unsaved: Option<State>,
+    /// The publisher has said what is there.
+    sighted: bool,
+    /// Parts that wait for both.
+    waiting: BTreeSet<Scope>,
 }
 
-/// Is it known what was in force before the start?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Memory {
-    /// It is, or all that was published since is.
-    Known,
-    /// It is not.
-    Lost,
+/// Where plans go.
+#[derive(Debug)]
+pub(crate) enum Outlet {
+    /// A folder of resource files, written here and now.
+    Folder(Folder),
+    /// Objects of a cluster, written by tasks that say what came of it.
+    Cluster(Cluster),
+}
+
+/// What others ask of the loop.
+#[derive(Debug)]
+pub(crate) struct Questions {
+    /// All there is to say.
+    pub(crate) reports: Receiver<ReportRequest>,
+    /// What would be said.
+    pub(crate) inquiries: Receiver<Inquiry>,
 }
 
 /// Nobody watches the policies any more.
@@ -64,15 +73,11 @@ pub(crate) struct SourceEnded;
 // === impl Operator ===
 
 impl Operator {
-    pub(crate) fn new(
-        index: Index,
-        publisher: Publisher,
-        state_file: StateFile,
-        board: Arc<Board>,
-        memory: Memory,
-    ) -> Self {
-        let (plan, synced, ready, failing, unsaved) = (None, false, false, false, None);
-        Self { index, publisher, state_file, board, memory, plan, synced, ready, failing, unsaved }
+    pub(crate) fn new(index: Index, outlet: Outlet, board: Arc<Board>) -> Self {
+        let sighted = matches!(outlet, Outlet::Folder(_));
+        let (plan, sightings, statuses, waiting) = Default::default();
+        let synced = false;
+        Self { index, plan, sightings, statuses, outlet, board, synced, sighted, waiting }
     }
 
     /// Runs until told to stop.
@@ -83,6 +88,7 @@ impl Operator {
     pub(crate) async fn run(
         mut self,
         mut events: Receiver<Vec<Event>>,
+        mut questions: Questions,
         stop: &mut oneshot::Receiver<()>,
     ) -> Result<(), SourceEnded> {
         let mut repair = tokio::time::interval(REPAIR);
@@ -95,6 +101,8 @@ impl Operator {
                     // Told to stop at the same moment, it was told to stop.
                     None => return stop.try_recv().map_err(|_| SourceEnded),
                 },
+                Some(reply) = questions.reports.recv() => self.answer_report(reply),
+                Some(inquiry) = questions.inquiries.recv() => self.answer(inquiry),
                 _ = repair.tick() => self.repair(),
             }
         }
@@ -102,136 +110,216 @@ impl Operator {
 
     /// Takes in everything that waits, then plans once.
     fn on(&mut self, batch: Vec<Event>, events: &mut Receiver<Vec<Event>>) {
-        let mut changed = false;
         let mut batch = Some(batch);
+        let mut seen = BTreeSet::new();
         while let Some(events_of_one) = batch {
             for event in events_of_one {
-                if let Event::Problems(problems) = &event {
-                    journal::problems(problems, self.index.problems());
-                }
-                self.synced |= matches!(event, Event::Reset(_));
-                changed |= self.index.on(event);
+                self.take(event, &mut seen);
             }
             batch = events.try_recv().ok();
         }
-        // A folder that could not be listed yet is not an empty one.
-        if self.synced && (changed || self.plan.is_none()) {
-            self.replan();
+        let touched = self.index.take_touched();
+        self.waiting.extend(touched);
+        // What could not be listed yet is not empty.
+        if self.synced && self.sighted {
+            let touched = std::mem::take(&mut self.waiting);
+            self.replan(&touched, &seen);
+        } else {
+            self.waiting.extend(seen);
         }
     }
 
-    fn replan(&mut self) {
-        let began = Instant::now();
-        let plan = plan(&self.index);
-        let plan = if self.must_keep(&plan) { plan.kept(FORGOTTEN) } else { plan };
-        self.board.metrics.planned(&plan, began.elapsed(), self.index.problems());
-        let previous = self.plan.take().map(|plan| plan.statuses).unwrap_or_default();
-        journal::statuses(&plan.statuses, &previous);
-        self.publish(plan);
-    }
-
-    /// Whoever has forgotten what was in force must not withdraw it: some of it may be what refused texts said before.
-    fn must_keep(&self, plan: &Plan) -> bool {
-        let refused = |finding: &Finding| finding.severity() == Severity::Refusal;
-        self.memory == Memory::Lost
-            && plan.attachments.iter().any(|attachment| self.publisher.has(attachment))
-            && (plan.held.is_some()
-                || plan.statuses.iter().any(|status| !status.holds(ConditionType::Accepted))
-                || self.index.problems().iter().any(|problem| refused(&problem.finding)))
-    }
-
-    /// Publishes a plan, and says what came of it.
-    fn publish(&mut self, plan: Plan) {
-        let carried_out = self.carry_out(&plan);
-        self.failing = carried_out.is_err();
-        let report = match carried_out {
-            Ok(()) => {
-                // With the memory still lost, what somebody published before is kept.
-                self.ready |= !plan.attachments.is_empty() || self.memory == Memory::Lost;
-                Report::of(&self.index, &plan, self.ready)
+    fn take(&mut self, event: Event, seen: &mut BTreeSet<Scope>) {
+        match event {
+            Event::Problems(problems) => {
+                journal::problems(&problems, self.index.problems());
+                self.index.on(Event::Problems(problems));
             }
-            Err(problem) => {
-                error!(error = %problem, "not published; tried again every {REPAIR:?}");
-                self.board.metrics.published(Fate::Failed);
-                let plan = plan.unpublished(&self.index, &problem.to_string());
-                Report::of(&self.index, &plan, self.ready)
-            }
-        };
-        self.board.show(report);
-        self.plan = Some(plan);
-    }
-
-    fn carry_out(&mut self, plan: &Plan) -> io::Result<()> {
-        if let Some(why) = &plan.held {
-            let held_back = plan.statuses.iter().filter(|status| status.is_held_back());
-            let policies =
-                held_back.map(|status| status.policy.to_string()).collect::<Vec<_>>().join(", ");
-            error!(why, policies, "these policies are held back; what is in force of them stays");
-            self.board.metrics.published(Fate::Held);
-        }
-        if plan.attachments.is_empty() {
-            return Ok(());
-        }
-        // Saved first: whoever stops in between publishes at the next start what was accepted, and takes nothing back.
-        self.save(State::of(&self.index, &plan.in_force));
-        for attachment in &plan.attachments {
-            let fate = match self.publisher.publish(attachment)? {
-                Published::Unchanged => Fate::Unchanged,
-                Published::Written => {
-                    let (digest, bytes) = (&attachment.digest, attachment.compiled.len());
-                    info!(digest, bytes, policies = plan.in_force.len(), "published");
-                    Fate::Written
+            Event::Published(sightings) => {
+                self.sighted = true;
+                seen.extend(sightings.iter().map(|sighting| scope_of(&sighting.key)));
+                for sighting in sightings {
+                    self.sight(sighting);
                 }
-            };
-            self.board.metrics.published(fate);
+            }
+            Event::Synced => self.synced = true,
+            // A folder is listed whole, each time.
+            Event::Reset(objects) => {
+                self.synced |= self.index.domain() == Domain::Folder;
+                self.index.on(Event::Reset(objects));
+            }
+            Event::Leading(leading) => {
+                if let Outlet::Cluster(cluster) = &mut self.outlet {
+                    cluster.lead(leading);
+                }
+                seen.extend(self.plan.scopes().keys().cloned());
+                self.index.on(Event::Leading(leading));
+            }
+            event => self.index.on(event),
         }
-        self.memory = Memory::Known;
-        plan.settle(&mut self.index);
-        Ok(())
     }
 
-    fn save(&mut self, state: State) {
-        let path = self.state_file.path().display();
-        match self.state_file.save(&state) {
-            Ok(()) if self.unsaved.take().is_some() => {
-                info!(%path, "the state file is written again");
+    fn sight(&mut self, sighting: Sighting) {
+        let of_scope = self.sightings.entry(scope_of(&sighting.key)).or_default();
+        if sighting.digest.is_none() && sighting.error.is_none() {
+            of_scope.remove(&sighting.key);
+        } else {
+            of_scope.insert(sighting.key.clone(), sighting);
+        }
+    }
+
+    /// Plans the parts that were touched, and looks again at those of which something was seen.
+    fn replan(&mut self, touched: &BTreeSet<Scope>, seen: &BTreeSet<Scope>) {
+        let began = Instant::now();
+        for scope in touched {
+            self.plan.update(&self.index, scope);
+        }
+        if !touched.is_empty() {
+            self.board.metrics.planned(began.elapsed());
+        }
+        let scopes: BTreeSet<Scope> = touched.union(seen).cloned().collect();
+        for scope in &scopes {
+            self.publish(scope);
+        }
+        if let Outlet::Cluster(cluster) = &mut self.outlet {
+            cluster.flush();
+        }
+        self.tell(&scopes);
+    }
+
+    /// Hands the plan of a part to the outlet.
+    fn publish(&mut self, scope: &Scope) {
+        let nothing = ScopePlan::default();
+        let plan = self.plan.scope(scope).unwrap_or(&nothing);
+        match &mut self.outlet {
+            Outlet::Folder(folder) => {
+                if let Some(sightings) = folder.publish(plan, &self.index, &self.board.metrics) {
+                    self.sightings.insert(scope.clone(), sightings);
+                }
             }
-            Ok(()) => {}
-            Err(error) => {
-                warn!(%path, %error, "the state file is not written, which is tried again every {REPAIR:?}: a restart will not know what is in force");
-                self.unsaved = Some(state);
+            Outlet::Cluster(cluster) => {
+                let known = self.sightings.get(scope);
+                let off = self.index.why_off(scope).is_some();
+                cluster.desire(scope, plan, known.into_iter().flatten(), off);
             }
         }
+    }
+
+    /// Says what came of the plans of these parts.
+    fn tell(&mut self, scopes: &BTreeSet<Scope>) {
+        for scope in scopes {
+            self.settle(scope);
+            let statuses = self.statuses_of(scope);
+            let previous = self.statuses.remove(scope).unwrap_or_default();
+            journal::statuses(&statuses, &previous);
+            if let Outlet::Cluster(cluster) = &mut self.outlet {
+                cluster.report(&self.index, &statuses);
+            }
+            if !statuses.is_empty() {
+                self.statuses.insert(scope.clone(), statuses);
+            }
+        }
+        let ready = match &self.outlet {
+            Outlet::Folder(folder) => folder.is_ready(),
+            Outlet::Cluster(_) => true,
+        };
+        self.board.set_ready(ready);
+        let statuses = self.statuses.values().flatten();
+        self.board.metrics.stand(statuses, &self.plan, self.index.problems());
+    }
+
+    /// Takes into the index what is in force now.
+    fn settle(&mut self, scope: &Scope) {
+        if self.outlet.kept().is_some() {
+            return;
+        }
+        let Some(plan) = self.plan.scope(scope) else { return };
+        for (id, planned) in &plan.policies {
+            if self.unpublished(scope, plan, planned).is_none() {
+                self.index.settle(id, planned.in_force.as_ref());
+            }
+        }
+    }
+
+    /// Why what is planned for a policy is not published yet; nothing where it is.
+    fn unpublished(&self, scope: &Scope, plan: &ScopePlan, planned: &Planned) -> Option<String> {
+        let sightings = self.sightings.get(scope);
+        let should_be: BTreeMap<_, _> = plan.attachments().collect();
+        planned.keys.iter().find_map(|key| {
+            let sighting = sightings.and_then(|sightings| sightings.get(key));
+            let digest = sighting.and_then(|sighting| sighting.digest.as_ref());
+            let attachment = should_be.get(key)?;
+            if digest == Some(&attachment.digest) {
+                return None;
+            }
+            let error = sighting.and_then(|sighting| sighting.error.as_ref());
+            Some(match error {
+                Some(error) => format!("publishing is tried again: {error}"),
+                None => format!("{key} is being published"),
+            })
+        })
+    }
+
+    fn statuses_of(&self, scope: &Scope) -> Vec<Status> {
+        let Some(plan) = self.plan.scope(scope) else { return Vec::new() };
+        let sightings = self.sightings.get(scope);
+        let status = |(id, planned): (_, &Planned)| {
+            let entry = self.index.entries().get(id)?;
+            let first = planned.keys.first();
+            let sighting = first.and_then(|key| sightings?.get(key));
+            let circumstances = Circumstances {
+                held: plan.held.as_deref(),
+                off: self.index.why_off(scope),
+                unpublished: self.unpublished(scope, plan, planned),
+                kept: self.outlet.kept(),
+                digest: sighting.and_then(|sighting| sighting.digest.clone()),
+                domain: self.index.domain(),
+            };
+            Some(Status::of(entry, planned, circumstances))
+        };
+        plan.policies.iter().filter_map(status).collect()
+    }
+
+    fn answer_report(&self, reply: ReportRequest) {
+        let statuses = self.statuses.values().flatten();
+        // Nobody listens any more: the client went away.
+        let _ = reply.send(Report::of(&self.index, &self.plan, statuses));
+    }
+
+    fn answer(&self, inquiry: Inquiry) {
+        let Inquiry { object, reply } = inquiry;
+        let _ = reply.send(self.index.judge(object));
     }
 
     /// What somebody else removed or changed is written again; what failed is tried again.
     fn repair(&mut self) {
-        if self.failing
-            && let Some(plan) = self.plan.take()
-        {
-            self.publish(plan);
-            return;
+        let Outlet::Folder(folder) = &mut self.outlet else { return };
+        let Some(plan) = self.plan.scope(&Scope::Folder) else { return };
+        if folder.is_failing() {
+            self.publish(&Scope::Folder);
+            self.tell(&[Scope::Folder].into());
+        } else {
+            folder.repair(plan, &self.board.metrics);
         }
-        if let Some(state) = self.unsaved.clone() {
-            self.save(state);
+    }
+}
+
+// === impl Outlet ===
+
+impl Outlet {
+    /// Why what is published stays as somebody left it, if it does.
+    fn kept(&self) -> Option<&'static str> {
+        match self {
+            Self::Folder(folder) => folder.kept(),
+            Self::Cluster(_) => None,
         }
-        let Some(plan) = &self.plan else { return };
-        for attachment in &plan.attachments {
-            match self.publisher.publish(attachment) {
-                Ok(Published::Unchanged) => {}
-                Ok(Published::Written) => {
-                    warn!(
-                        digest = attachment.digest,
-                        "what was published had been changed: repaired"
-                    );
-                    self.board.metrics.published(Fate::Written);
-                }
-                Err(error) => {
-                    error!(%error, "what was published had been changed, and cannot be repaired");
-                    self.board.metrics.published(Fate::Failed);
-                }
-            }
-        }
+    }
+}
+
+fn scope_of(key: &AttachmentKey) -> Scope {
+    match key.namespace() {
+        Some(namespace) => Scope::Namespace(namespace.to_owned()),
+        None => Scope::Folder,
     }
 }
 
@@ -239,6 +327,7 @@ impl Operator {
 mod tests {
     use super::*;
     use crate::publish::file::File;
+    use crate::state::StateFile;
     use corsward_policy::validate::NoJudge;
 
     #[test]
@@ -246,20 +335,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let run = |told_to_stop: bool| {
+            let file = File::new(dir.path().to_owned(), "filter.wasm".to_owned());
+            let state_file = StateFile::new(dir.path().join("state.json"));
             let operator = Operator::new(
-                Index::new(Arc::new(NoJudge)),
-                Publisher::File(File::new(dir.path().to_owned(), "filter.wasm".to_owned())),
-                StateFile::new(dir.path().join("state.json")),
+                Index::new(Arc::new(NoJudge), Domain::Folder),
+                Outlet::Folder(Folder::new(file, state_file, Memory::Known)),
                 Arc::new(Board::default()),
-                Memory::Known,
             );
             let (_, events) = tokio::sync::mpsc::channel(1);
+            let (_reporter, reports) = tokio::sync::mpsc::channel(1);
+            let (_inquirer, inquiries) = tokio::sync::mpsc::channel(1);
+            let questions = Questions { reports, inquiries };
             let (sender, mut stop) = oneshot::channel();
             if told_to_stop {
                 sender.send(()).unwrap();
-                return runtime.block_on(operator.run(events, &mut stop)).is_ok();
+                return runtime.block_on(operator.run(events, questions, &mut stop)).is_ok();
             }
-            let ended = runtime.block_on(operator.run(events, &mut stop));
+            let ended = runtime.block_on(operator.run(events, questions, &mut stop));
             drop(sender);
             ended.is_ok()
         };

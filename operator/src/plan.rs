@@ -1,418 +1,278 @@
-//! Plan: from what there is to what should be: configuration for proxies, and the status of every policy. Pure.
+//! Plan: from what there is to what should be: the configuration of every attachment, and what of each policy is in it. Pure, and
+//! made anew only where something changed.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod fit;
+mod members;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
 use corsward_policy::finding::PlacementReason;
-use corsward_policy::{Compiled, Finding, Policy, PolicyId, compile, wire};
-use sha2::{Digest as _, Sha256};
+use corsward_policy::{Finding, PolicyId};
 
-use crate::index::{Entry, InForce, Index};
-use crate::status::{Circumstances, Status};
+use crate::attachment::{Attachment, AttachmentKey};
+use crate::grouping::{are_apart, group};
+use crate::index::{Entry, InForce, Index, Scope};
+use crate::review::Domain;
+use crate::surroundings::Labels;
+use crate::targets::{Place, Placement, Proxies};
+use fit::{hold, large};
+use members::{Made, Member, narrow};
 
-/// The name of the one attachment of a folder, and of the filter in the proxy.
-pub const ATTACHMENT: &str = "corsward";
-/// Configuration of one attachment beyond which a warning is due: proxies parse it on every thread.
-pub const WARN_LEN: usize = 256 * 1024;
-/// Largest configuration of one attachment: what etcd and a `ConfigMap` hold.
-pub const MAX_LEN: usize = 1024 * 1024;
-/// How many of the policies in a large attachment are named.
-const NAMED: usize = 3;
+pub use fit::{MAX_LEN, WARN_LEN};
 
-/// What should be.
-#[derive(Clone, Debug, PartialEq)]
+/// What should be, part by part.
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// What to publish, by name.
-    pub attachments: Vec<Attachment>,
-    /// What is in force once that is published.
-    pub in_force: BTreeMap<PolicyId, InForce>,
-    /// What every policy's status says then.
-    pub statuses: Vec<Status>,
-    /// Why not everything that is wanted may be published; `attachments` is then what may be.
+    scopes: BTreeMap<Scope, ScopePlan>,
+}
+
+/// What should be in one part.
+#[derive(Clone, Debug, Default)]
+pub struct ScopePlan {
+    made: BTreeMap<AttachmentKey, Made>,
+    /// Every policy of it.
+    pub policies: BTreeMap<PolicyId, Planned>,
+    /// Why not everything that is wanted may be published; the attachments are then what may be.
     pub held: Option<String>,
+    /// Nothing may be published: not even what is in force.
+    pub frozen: bool,
 }
 
-/// A set of proxies that get the same bytes, and those bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attachment {
-    /// Its name.
-    pub name: String,
-    /// The compiled policies, as text.
-    pub compiled: String,
-    /// The digest of `compiled`.
-    pub digest: String,
+/// What should become of one policy.
+#[derive(Clone, Debug, Default)]
+pub struct Planned {
+    /// What proxies should run of it.
+    pub in_force: Option<InForce>,
+    /// Is what it says now accepted, in the cluster as it stands?
+    pub accepted: bool,
+    /// Where that is published.
+    pub keys: BTreeSet<AttachmentKey>,
+    /// Where it applies.
+    pub placement: Placement,
+    /// The policy that wins in its place, everywhere.
+    pub overridden_by: Option<PolicyId>,
+    /// What is said about it beside its review.
+    pub findings: Vec<Finding>,
+    /// Refusals among them, by a guardrail.
+    pub exceeds: bool,
+    /// How many proxies it is for, where that is known.
+    pub matched: Option<usize>,
 }
 
-/// Plans.
-#[must_use]
-pub fn plan(index: &Index) -> Plan {
-    let wanted = collect(index, Entry::wanted);
-    let policies = policies(&wanted);
-    let compiled = compile(&policies);
-    let attachment = Attachment::of(&compiled);
-    let large = large(&attachment, &policies);
-    if let Some(why) = hold(&attachment, &policies) {
-        return hold_back(index, why, &large);
-    }
-    let digest = Some(attachment.digest.as_str());
-    let statuses = statuses(index, &wanted, &compiled, digest, None, &large);
-    Plan { attachments: vec![attachment], in_force: wanted, statuses, held: None }
+/// What may be published of each policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    /// All that is accepted.
+    Wanted,
+    /// Nothing of a policy that is not in force yet.
+    WithoutNewcomers,
+    /// What is in force.
+    WithoutChanges,
 }
 
-/// The plan where what is wanted must not be published: as much of it as may be, and what is gone or `Off` is withdrawn.
-fn hold_back(index: &Index, why: String, large: &BTreeMap<PolicyId, Finding>) -> Plan {
-    let without_newcomers =
-        |entry: &Entry| entry.wanted().filter(|wanted| is_off(wanted) || entry.in_force.is_some());
-    let without_changes =
-        |entry: &Entry| entry.wanted().filter(is_off).or_else(|| entry.in_force.clone());
-    let mut in_force = collect(index, without_newcomers);
-    if publishable(&in_force).is_none() {
-        in_force = collect(index, without_changes);
-    }
-    let compiled = compile(&policies(&in_force));
-    let attachments: Vec<Attachment> = publishable(&in_force).into_iter().collect();
-    let digest = attachments.first().map(|attachment| attachment.digest.as_str());
-    let digest = digest.or(index.digest());
-    let statuses = statuses(index, &in_force, &compiled, digest, Some(&why), large);
-    Plan { attachments, in_force, statuses, held: Some(why) }
-}
-
-fn is_off(in_force: &InForce) -> bool {
-    in_force.policy.mode() == Mode::Off
-}
-
-/// The attachment of these policies, where it may be published.
-fn publishable(in_force: &BTreeMap<PolicyId, InForce>) -> Option<Attachment> {
-    let policies = policies(in_force);
-    let attachment = Attachment::of(&compile(&policies));
-    hold(&attachment, &policies).is_none().then_some(attachment)
+/// A policy as it should be in force, and where that is.
+#[derive(Clone, Debug)]
+struct Chosen<'i> {
+    id: &'i PolicyId,
+    entry: &'i Entry,
+    in_force: Option<InForce>,
+    accepted: bool,
+    placement: Placement,
 }
 
 // === impl Plan ===
 
 impl Plan {
-    /// Takes into `index` that this is carried out.
-    pub fn settle(&self, index: &mut Index) {
-        let digest = self.attachments.first().map(|attachment| attachment.digest.as_str());
-        index.settle(&self.in_force, digest);
+    /// Plans a part anew, and says whether anything is left of it.
+    pub fn update(&mut self, index: &Index, scope: &Scope) -> bool {
+        let previous = self.scopes.remove(scope).unwrap_or_default();
+        let planned = ScopePlan::new(index, scope, &previous);
+        let exists = *scope == Scope::Folder || !planned.policies.is_empty();
+        if exists {
+            self.scopes.insert(scope.clone(), planned);
+        }
+        exists
     }
 
-    /// The same plan where what somebody published before must stay, whatever it is.
+    /// Every part.
     #[must_use]
-    pub fn kept(mut self, why: &str) -> Self {
-        for status in &mut self.statuses {
-            status.hold_back(why);
-        }
-        Self { attachments: Vec::new(), held: Some(why.to_owned()), ..self }
+    pub fn scopes(&self) -> &BTreeMap<Scope, ScopePlan> {
+        &self.scopes
     }
 
-    /// The same plan where it could not be published: what `index` has in force stays so.
+    /// What should be in a part.
     #[must_use]
-    pub fn unpublished(&self, index: &Index, error: &str) -> Self {
-        let mut statuses = self.statuses.clone();
-        for status in &mut statuses {
-            let entry = index.entries().get(&status.policy);
-            let in_force = entry.and_then(|entry| entry.in_force.clone());
-            status.unpublished(error, in_force, index.digest());
-        }
-        Self { attachments: Vec::new(), statuses, ..self.clone() }
+    pub fn scope(&self, scope: &Scope) -> Option<&ScopePlan> {
+        self.scopes.get(scope)
     }
 }
 
-// === impl Attachment ===
+// === impl ScopePlan ===
 
-impl Attachment {
-    fn of(compiled: &Compiled) -> Self {
-        Self::new(wire::encode(compiled))
+impl ScopePlan {
+    fn new(index: &Index, scope: &Scope, previous: &Self) -> Self {
+        let wanted = Self::with(index, scope, previous, Choice::Wanted);
+        let Some(why) = wanted.held.clone() else { return wanted };
+        let mut plan = Self::with(index, scope, previous, Choice::WithoutNewcomers);
+        if plan.held.is_some() {
+            plan = Self::with(index, scope, previous, Choice::WithoutChanges);
+        }
+        // Whom to tell that it is too much, is whoever made it so.
+        for (id, planned) in &mut plan.policies {
+            let large = wanted.policies.get(id).into_iter().flat_map(|wanted| &wanted.findings);
+            let large = large.filter(|finding| fit::is_about_size(finding));
+            planned.findings.retain(|finding| !fit::is_about_size(finding));
+            planned.findings.extend(large.cloned());
+        }
+        plan.frozen = plan.held.is_some();
+        plan.held = Some(why);
+        plan
     }
 
-    fn new(compiled: String) -> Self {
-        let mut digest = "sha256:".to_owned();
-        for byte in Sha256::digest(compiled.as_bytes()) {
-            let _ = write!(digest, "{byte:02x}");
+    fn with(index: &Index, scope: &Scope, previous: &Self, choice: Choice) -> Self {
+        let chosen: Vec<Chosen<'_>> =
+            index.entries_of(scope).map(|(id, entry)| choose(index, id, entry, choice)).collect();
+        let off = index.why_off(scope).is_some();
+        let mut plan = Self::default();
+        for key in keys(scope, &chosen) {
+            let members = members_of(&key, &chosen, off);
+            let known = previous.made.get(&key).filter(|known| known.members == members);
+            let made = known.cloned().unwrap_or_else(|| Made::new(key.clone(), members));
+            plan.held = plan.held.or_else(|| made.held.clone());
+            plan.made.insert(key, made);
         }
-        Self { name: ATTACHMENT.to_owned(), compiled, digest }
+        let policies =
+            chosen.into_iter().map(|chosen| (chosen.id.clone(), plan.planned(index, chosen)));
+        plan.policies = policies.collect();
+        plan
+    }
+
+    fn planned(&self, index: &Index, chosen: Chosen<'_>) -> Planned {
+        let Chosen { id, entry, in_force, accepted, placement } = chosen;
+        let mut planned = Planned { accepted, ..Planned::default() };
+        let holding = self.made.iter().filter(|(_, made)| made.holds(id));
+        planned.keys = holding.clone().map(|(key, _)| key.clone()).collect();
+        // It wins somewhere unless it loses everywhere.
+        let mut winners = holding.clone().map(|(_, made)| made.overridden.get(id));
+        if let Some(Some(first)) = winners.next()
+            && winners.all(|winner| winner.is_some())
+        {
+            planned.overridden_by = Some(first.clone());
+            let reason = PlacementReason::Overridden(first.to_string());
+            planned.findings.push(Finding::new("metadata.name", reason));
+        }
+        let large = holding.filter_map(|(_, made)| made.large.get(id)).next();
+        planned.findings.extend(large.cloned());
+        planned.findings.extend(placement.missing.iter().chain(&placement.refused).cloned());
+        if index.domain() == Domain::Cluster {
+            planned.matched = Some(placement.count(&id.namespace, index.surroundings()));
+        }
+        let enforced =
+            in_force.as_ref().is_some_and(|in_force| in_force.policy.mode() != Mode::Off);
+        let is_older = in_force.as_ref().is_some_and(|kept| kept.generation != entry.generation);
+        if !accepted && enforced && (is_older || entry.review.accepted.is_none()) {
+            planned.findings.push(Finding::new("spec", PlacementReason::LastGoodInForce));
+        }
+        Planned { in_force, placement, ..planned }
+    }
+
+    /// What to publish.
+    pub fn attachments(&self) -> impl Iterator<Item = (&AttachmentKey, &Arc<Attachment>)> {
+        let publishable = self.made.iter().filter(|(_, made)| made.held.is_none());
+        publishable.map(|(key, made)| (key, &made.attachment))
+    }
+
+    /// What to publish, and how many policies each holds that are in force.
+    pub fn attachments_with_counts(&self) -> impl Iterator<Item = (&Attachment, usize)> {
+        let publishable = self.made.values().filter(|made| made.held.is_none());
+        publishable.map(|made| (&*made.attachment, made.members.len()))
+    }
+
+    /// Is there an attachment of that key, whether it may be published or not?
+    #[must_use]
+    pub fn has(&self, key: &AttachmentKey) -> bool {
+        self.made.contains_key(key)
+    }
+
+    /// What an attachment of a former shape should say until it goes: the same as what replaces it.
+    #[must_use]
+    pub fn retiring(&self, key: &AttachmentKey, off: bool) -> Arc<Attachment> {
+        let in_force = self.policies.iter().filter_map(|(id, planned)| {
+            let in_force = planned.in_force.clone()?;
+            Some(narrow(key, id, &in_force, &planned.placement.places, off)?)
+        });
+        Made::new(key.clone(), in_force.collect()).attachment
     }
 }
 
-fn collect(
-    index: &Index,
-    select: impl Fn(&Entry) -> Option<InForce>,
-) -> BTreeMap<PolicyId, InForce> {
-    index.entries().iter().filter_map(|(id, entry)| Some((id.clone(), select(entry)?))).collect()
-}
-
-fn policies(in_force: &BTreeMap<PolicyId, InForce>) -> Vec<&Policy> {
-    in_force.values().map(|in_force| &*in_force.policy).collect()
-}
-
-/// The status of every policy when `compiled` is what the proxies run.
-fn statuses(
-    index: &Index,
-    in_force: &BTreeMap<PolicyId, InForce>,
-    compiled: &Compiled,
-    digest: Option<&str>,
-    held: Option<&str>,
-    large: &BTreeMap<PolicyId, Finding>,
-) -> Vec<Status> {
-    let overridden: BTreeMap<PolicyId, PolicyId> = compiled.overridden().into_iter().collect();
-    let status = |(id, entry): (&PolicyId, &Entry)| {
-        let mut findings: Vec<Finding> = large.get(id).cloned().into_iter().collect();
-        let overridden_by = overridden.get(id).cloned();
-        if let Some(winner) = &overridden_by {
-            let reason = PlacementReason::Overridden(winner.to_string());
-            findings.push(Finding::new("metadata.name", reason));
+/// What should be in force of a policy, and where.
+fn choose<'i>(index: &Index, id: &'i PolicyId, entry: &'i Entry, choice: Choice) -> Chosen<'i> {
+    let place = |in_force: &InForce| match index.domain() {
+        Domain::Folder => {
+            let proxies = Proxies::Workloads(Labels::new());
+            Placement { places: vec![Place { proxies, ports: None }], ..Placement::default() }
         }
-        let in_force = in_force.get(id).cloned();
-        let enforced = in_force.as_ref().is_some_and(|in_force| !is_off(in_force));
-        if !entry.is_accepted() && enforced {
-            findings.push(Finding::new("spec", PlacementReason::LastGoodInForce));
-        }
-        let (digest, held) = (digest.map(str::to_owned), held.map(str::to_owned));
-        Status::of(entry, Circumstances { in_force, digest, held, overridden_by, findings })
+        Domain::Cluster => in_force.target.place(&id.namespace, index.surroundings()),
     };
-    index.entries().iter().map(status).collect()
+    let written = entry.written();
+    let placed = written.as_ref().map(place).unwrap_or_default();
+    let accepted = written.is_some() && placed.missing.is_empty() && placed.refused.is_empty();
+    let last_good = || {
+        let kept = entry.last_good();
+        // What is missing is what the author has to hear of.
+        let placement = kept.as_ref().map(place).unwrap_or_default();
+        let Placement { places, .. } = placement;
+        let Placement { missing, refused, .. } = placed.clone();
+        (kept, Placement { places, missing, refused })
+    };
+    let is_off = |in_force: &Option<InForce>| {
+        in_force.as_ref().is_some_and(|in_force| in_force.policy.mode() == Mode::Off)
+    };
+    let (in_force, placement) = match choice {
+        _ if is_off(&written) => (written, placed),
+        Choice::WithoutNewcomers if entry.in_force.is_none() => (None, placed),
+        Choice::WithoutChanges => last_good(),
+        Choice::Wanted | Choice::WithoutNewcomers if accepted => (written, placed),
+        // As much of it as there is.
+        _ if entry.in_force.is_none() && placed.refused.is_empty() => (written, placed),
+        _ => last_good(),
+    };
+    Chosen { id, entry, in_force, accepted, placement }
 }
 
-/// Why these bytes must not be published.
-fn hold(attachment: &Attachment, policies: &[&Policy]) -> Option<String> {
-    let len = attachment.compiled.len();
-    if len > MAX_LEN {
-        let largest = largest(policies).into_iter().map(|id| id.to_string());
-        let largest = largest.collect::<Vec<_>>().join(", ");
-        return Some(format!(
-            "the policies of one proxy make {len} bytes, and {MAX_LEN} can be published: shorten or split {largest}"
-        ));
-    }
-    // What the filter would refuse is not published. It reads what we write, or one of us is wrong.
-    let error = wire::decode(&attachment.compiled).err()?;
-    Some(format!("the filter would refuse the configuration: {error}"))
+/// The attachments that these policies need.
+fn keys(scope: &Scope, chosen: &[Chosen<'_>]) -> BTreeSet<AttachmentKey> {
+    let Scope::Namespace(namespace) = scope else { return [AttachmentKey::Folder].into() };
+    let in_force = chosen.iter().filter(|chosen| chosen.in_force.is_some());
+    let proxies = in_force.flat_map(|chosen| &chosen.placement.places).map(|place| &place.proxies);
+    let selectors: BTreeSet<&Labels> = proxies
+        .clone()
+        .filter_map(|proxies| match proxies {
+            Proxies::Workloads(labels) => Some(labels),
+            Proxies::Gateway(_) => None,
+        })
+        .collect();
+    let gateways = proxies.filter_map(|proxies| match proxies {
+        Proxies::Workloads(_) => None,
+        Proxies::Gateway(name) => {
+            Some(AttachmentKey::Gateway { namespace: namespace.clone(), name: name.clone() })
+        }
+    });
+    let workloads = group(selectors)
+        .into_iter()
+        .map(|labels| AttachmentKey::Workloads { namespace: namespace.clone(), labels });
+    gateways.chain(workloads).collect()
 }
 
-/// What to say to which policies about a large attachment.
-fn large(attachment: &Attachment, policies: &[&Policy]) -> BTreeMap<PolicyId, Finding> {
-    let len = attachment.compiled.len();
-    if len <= WARN_LEN {
-        return BTreeMap::new();
-    }
-    let finding = Finding::new("spec", PlacementReason::Large { len, max: MAX_LEN });
-    largest(policies).into_iter().map(|id| (id, finding.clone())).collect()
-}
-
-/// The policies to split: the largest, and a few more if they are nearly as large.
-fn largest(policies: &[&Policy]) -> Vec<PolicyId> {
-    let len = |policy: &Policy| wire::encode(&compile(&[policy])).len();
-    let mut sized: Vec<(usize, &PolicyId)> =
-        policies.iter().map(|policy| (len(policy), policy.id())).collect();
-    sized.sort_by(|(a, x), (b, y)| b.cmp(a).then(x.cmp(y)));
-    let worth_naming = sized.first().map_or(0, |(largest, _)| largest / 2);
-    let named = sized.into_iter().take(NAMED).take_while(|(len, _)| *len >= worth_naming);
-    named.map(|(_, id)| id.clone()).collect()
+fn members_of(key: &AttachmentKey, chosen: &[Chosen<'_>], off: bool) -> Vec<Member> {
+    let members = chosen.iter().filter_map(|chosen| {
+        let in_force = chosen.in_force.as_ref()?;
+        narrow(key, chosen.id, in_force, &chosen.placement.places, off)
+    });
+    members.collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::index::Index;
-    use crate::object::{Object, Text};
-    use crate::status::{ConditionType, Reason};
-    use crate::testing::{GOOD, REFUSED, id, object};
-    use corsward_policy::validate::NoJudge;
-    use serde_json::{Value, json};
-    use std::sync::Arc;
-
-    fn index(objects: impl IntoIterator<Item = Object>) -> Index {
-        let mut index = Index::new(Arc::new(NoJudge));
-        for object in objects {
-            index.apply(object);
-        }
-        index
-    }
-
-    #[track_caller]
-    fn reason(plan: &Plan, name: &str, kind: ConditionType) -> (bool, Reason, String) {
-        let status = plan.statuses.iter().find(|status| status.policy == id(name)).unwrap();
-        let condition = status.condition(kind).unwrap();
-        (condition.holds, condition.reason, condition.message.clone())
-    }
-
-    fn with_origins(name: &str, count: usize) -> Object {
-        let origins: Vec<Value> = (0..count)
-            .map(|at| json!(format!("https://tenant-{at:06}.{name}.shop.example")))
-            .collect();
-        object(name, &json!({"cors": {"allowOrigins": origins}}))
-    }
-
-    #[test]
-    fn no_policy_is_an_explicit_nothing() {
-        let plan = plan(&index([]));
-        assert_eq!(plan.attachments.len(), 1);
-        assert!(wire::decode(&plan.attachments[0].compiled).unwrap().policies().next().is_none());
-    }
-
-    #[test]
-    fn the_order_in_which_policies_came_does_not_matter() {
-        let mut objects: Vec<Object> =
-            (0..8).map(|at| with_origins(&format!("p{at}"), 2)).collect();
-        let forward = plan(&index(objects.clone()));
-        objects.reverse();
-        assert_eq!(plan(&index(objects.clone())), forward);
-        objects.rotate_left(3);
-        assert_eq!(plan(&index(objects)), forward);
-    }
-
-    #[test]
-    fn conditions_say_what_holds_and_why() {
-        use ConditionType::{Accepted, Programmed};
-        let off = json!({"cors": {"allowOrigins": ["https://a.example"]}, "mode": "Off"});
-        let dry = json!({"cors": {"allowOrigins": ["https://a.example"]}, "mode": "DryRun"});
-        let plan = plan(&index([
-            object("good", &GOOD),
-            object("refused", &REFUSED),
-            object("off", &off),
-            object("dry", &dry),
-        ]));
-        for (name, kind, want) in [
-            ("good", Accepted, (true, Reason::Accepted)),
-            ("good", Programmed, (true, Reason::Programmed)),
-            ("refused", Accepted, (false, Reason::Invalid)),
-            ("refused", Programmed, (false, Reason::Invalid)),
-            ("off", Accepted, (true, Reason::Accepted)),
-            ("off", Programmed, (false, Reason::Off)),
-            ("dry", Programmed, (true, Reason::Programmed)),
-        ] {
-            let (holds, reason, message) = reason(&plan, name, kind);
-            assert_eq!((holds, reason), want, "{name} {kind:?}: {message}");
-        }
-    }
-
-    #[test]
-    fn a_policy_that_wins_nowhere_names_the_winner() {
-        let plan = plan(&index([object("a", &GOOD), object("b", &GOOD)]));
-        let (holds, why, message) = reason(&plan, "b", ConditionType::Programmed);
-        assert_eq!((holds, why), (false, Reason::Overridden));
-        assert!(message.contains("shop/a"), "{message}");
-        assert!(reason(&plan, "b", ConditionType::Accepted).0);
-        assert!(reason(&plan, "a", ConditionType::Programmed).0);
-    }
-
-    #[test]
-    fn the_winners_deletion_brings_the_next_into_force() {
-        let mut index = index([object("a", &GOOD), object("b", &GOOD)]);
-        index.delete(&id("a"));
-        assert!(reason(&plan(&index), "b", ConditionType::Programmed).0);
-    }
-
-    #[test]
-    fn a_large_attachment_is_published_with_a_warning() {
-        let plan = plan(&index([with_origins("large", 8_000), object("small", &GOOD)]));
-        assert_eq!(plan.attachments.len(), 1);
-        let codes = |name| {
-            let status = plan.statuses.iter().find(|status| status.policy == id(name)).unwrap();
-            status.findings.iter().map(Finding::code).collect::<Vec<_>>()
-        };
-        assert!(codes("large").contains(&"CORS-W521"), "{:?}", codes("large"));
-    }
-
-    #[test]
-    fn too_large_an_attachment_is_held_back_and_what_was_in_force_stays() {
-        let mut index = index([object("small", &GOOD)]);
-        let before = plan(&index);
-        before.settle(&mut index);
-        for name in ["large", "larger"] {
-            index.apply(with_origins(name, 16_000));
-        }
-        let plan = plan(&index);
-        assert_eq!(plan.attachments, before.attachments);
-        assert_eq!(plan.in_force, before.in_force);
-        let (holds, why, message) = reason(&plan, "large", ConditionType::Programmed);
-        assert_eq!((holds, why), (false, Reason::NotPublishable));
-        assert!(message.contains("split shop/larger, shop/large;"), "{message}");
-        assert!(
-            reason(&plan, "large", ConditionType::Accepted).0,
-            "there is nothing wrong with it"
-        );
-        assert!(reason(&plan, "small", ConditionType::Programmed).0, "it is in force as it was");
-    }
-
-    fn with_regexes(name: &str, mode: &str) -> Object {
-        let regexes: Vec<Value> =
-            (0..16).map(|at| json!(format!("https://t{at}[0-9]\\.{name}\\.example"))).collect();
-        let cors = json!({"allowOriginRegexes": regexes});
-        let hostname = format!("{name}.shop.example");
-        object(name, &json!({"hostnames": [hostname], "cors": cors, "mode": mode}))
-    }
-
-    /// Carries out 63 policies with 16 regexes each, one small one, and then a plan with two more of 16.
-    fn crowded() -> Index {
-        let mut index = index((0..63).map(|at| with_regexes(&format!("p{at}"), "Active")));
-        index.apply(object("small", &GOOD));
-        plan(&index).settle(&mut index);
-        for name in ["late", "later"] {
-            index.apply(with_regexes(name, "Active"));
-        }
-        let held = plan(&index);
-        assert_eq!(reason(&held, "late", ConditionType::Programmed).1, Reason::NotPublishable);
-        held.settle(&mut index);
-        index
-    }
-
-    #[test]
-    fn what_does_not_fit_keeps_no_removal_no_off_and_no_edit_from_taking_effect() {
-        let names = |plan: &Plan| {
-            let compiled = wire::decode(&plan.attachments[0].compiled).unwrap();
-            compiled.policies().map(|id| id.name.clone()).collect::<Vec<_>>()
-        };
-        let mut index = crowded();
-        assert!(names(&plan(&index)).contains(&"small".to_owned()));
-        index.delete(&id("small"));
-        assert!(!names(&plan(&index)).contains(&"small".to_owned()), "deleted");
-        let mut index = crowded();
-        let off = json!({"cors": {"allowOrigins": ["https://a.example"]}, "mode": "Off"});
-        index.apply(object("small", &off));
-        let plan_off = plan(&index);
-        assert!(!names(&plan_off).contains(&"small".to_owned()), "off");
-        assert_eq!(reason(&plan_off, "small", ConditionType::Programmed).1, Reason::Off);
-        let mut index = crowded();
-        index.apply(object("small", &json!({"cors": {"allowOrigins": ["https://b.example"]}})));
-        let edited = plan(&index);
-        assert!(edited.attachments[0].compiled.contains("b.example"), "edited");
-        assert!(reason(&edited, "small", ConditionType::Programmed).0);
-    }
-
-    #[test]
-    fn an_edit_that_does_not_fit_leaves_what_was_in_force_before_it() {
-        let mut index = crowded();
-        index.delete(&id("late"));
-        plan(&index).settle(&mut index);
-        let Object { text, .. } = with_regexes("small", "Active");
-        index.apply(Object { text, ..object("small", &GOOD) });
-        let edited = plan(&index);
-        let (_, why, message) = reason(&edited, "small", ConditionType::Programmed);
-        assert_eq!(why, Reason::NotPublishable);
-        assert!(message.contains("generation 1 is still in force"), "{message}");
-        assert!(edited.attachments[0].compiled.contains("a.example"));
-    }
-
-    #[test]
-    fn a_digest_is_that_of_the_bytes() {
-        let attachment = Attachment::new("abc".to_owned());
-        assert_eq!(
-            attachment.digest,
-            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-    }
-
-    #[test]
-    fn a_name_and_a_spec_are_all_that_counts() {
-        let placed = |place: &str| Object { place: Some(place.into()), ..object("a", &GOOD) };
-        assert_eq!(
-            plan(&index([placed("a.yaml")])).attachments,
-            plan(&index([placed("b.yaml")])).attachments
-        );
-        let text = Text::Unreadable(Vec::new());
-        let broken = Object { text, ..object("a", &GOOD) };
-        assert_eq!(plan(&index([broken])).in_force, BTreeMap::new());
-    }
-}
+mod tests;

@@ -8,17 +8,15 @@ use corsward_policy::draft::Mode;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::attachment::Attachment;
 use crate::index::Index;
-use crate::plan::{Attachment, Plan};
+use crate::plan::{Plan, ScopePlan};
 use crate::status::{Condition, ConditionType, Status};
 
 /// What there is to say.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Has anything been published?
-    #[serde(skip)]
-    pub ready: bool,
     attachments: Vec<AttachmentReport>,
     policies: Vec<PolicyReport>,
     files: Vec<FileReport>,
@@ -87,19 +85,20 @@ pub(crate) struct FindingReport {
 // === impl Report ===
 
 impl Report {
-    /// What there is to say about a plan that has been carried out, or not.
+    /// What there is to say about plans that have been carried out, or not.
     #[must_use]
-    pub fn of(index: &Index, plan: &Plan, ready: bool) -> Self {
+    pub fn of<'s>(index: &Index, plan: &Plan, statuses: impl Iterator<Item = &'s Status>) -> Self {
         let mut files: BTreeMap<&str, Vec<FindingReport>> = BTreeMap::new();
         for problem in index.problems() {
             files.entry(&problem.place).or_default().push(FindingReport::of(&problem.finding));
         }
         let file = |(file, findings): (&str, _)| FileReport { file: file.to_owned(), findings };
-        let count = plan.in_force.len();
+        let attachments = plan.scopes().values().flat_map(ScopePlan::attachments_with_counts);
         Self {
-            ready,
-            attachments: plan.attachments.iter().map(|a| AttachmentReport::of(a, count)).collect(),
-            policies: plan.statuses.iter().map(|status| PolicyReport::of(index, status)).collect(),
+            attachments: attachments
+                .map(|(held, count)| AttachmentReport::of(held, count))
+                .collect(),
+            policies: statuses.map(|status| PolicyReport::of(index, status)).collect(),
             files: files.into_iter().map(file).collect(),
         }
     }
@@ -109,8 +108,8 @@ impl Report {
 
 impl AttachmentReport {
     fn of(attachment: &Attachment, policies: usize) -> Self {
-        let Attachment { name, compiled, digest } = attachment;
-        Self { name: name.clone(), digest: digest.clone(), bytes: compiled.len(), policies }
+        let Attachment { key, compiled, digest } = attachment;
+        Self { name: key.to_string(), digest: digest.clone(), bytes: compiled.len(), policies }
     }
 }
 

@@ -3,37 +3,74 @@
 use std::sync::{Arc, LazyLock};
 
 use corsward_policy::draft::Closeness;
-use corsward_policy::finding::{self, PlacementReason, Reason, SourceReason};
-use corsward_policy::{Finding, Judge, Policy, PolicyId, Severity, validate};
+use corsward_policy::finding::{self, ConductReason, PlacementReason, Reason, SourceReason};
+use corsward_policy::validate::validate_accepted;
+use corsward_policy::{Finding, Judge, Policy, Severity, compile, validate, wire};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use kube::CustomResourceExt as _;
 use serde_json::Value;
 
 use crate::api;
 use crate::api::v1alpha1::{CorsPolicySpec, TargetRef};
+use crate::attachment::digest;
 use crate::convert;
 use crate::object::{Object, Text};
 use crate::shape;
+use crate::targets::Target;
 
-/// What there is to say about an object, and the policy it makes.
+/// What there is to say about an object, and what it comes to where nothing refuses it.
 #[derive(Clone, Debug)]
 pub struct Review {
-    /// The policy; `None` where a finding refuses the object.
-    pub policy: Option<Arc<Policy>>,
+    /// What it comes to; `None` where a finding refuses the object.
+    pub accepted: Option<Accepted>,
     /// Every finding, refusals first.
     pub findings: Vec<Finding>,
+}
+
+/// What an accepted spec comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted {
+    /// The spec, with everything in it that it refers to.
+    pub spec: Arc<Value>,
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// Its place, as written.
+    pub target: Arc<Target>,
+    /// `sha256:` and the digest of what the policy compiles to when it is alone.
+    pub digest: Arc<str>,
+}
+
+/// What a review knows beside the object.
+#[derive(Clone, Copy)]
+pub struct Context<'c> {
+    /// Knows what the core does not.
+    pub judge: &'c dyn Judge,
+    /// Where policies apply.
+    pub domain: Domain,
+    /// An earlier release accepted that very spec: what this one refuses is a warning.
+    pub accepted_before: bool,
+}
+
+/// Where policies apply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Domain {
+    /// To one proxy: every policy of a folder does, and targets are checked and not used.
+    #[default]
+    Folder,
+    /// In a cluster, where their targets are.
+    Cluster,
 }
 
 /// The schema of `spec`, out of the resource's definition.
 static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
     LazyLock::new(|| api::spec_schema(api::v1alpha1::CorsPolicy::crd()));
 
-/// Reviews an object of a folder, whose targets are checked and not used.
+/// Reviews an object.
 #[must_use]
-pub fn review(object: &Object, judge: &dyn Judge) -> Review {
+pub fn review(object: &Object, context: Context<'_>) -> Review {
     match &object.text {
-        Text::Unreadable(findings) => Review { policy: None, findings: findings.clone() },
-        Text::Spec { spec, findings } => review_spec(&object.id, spec, findings.clone(), judge),
+        Text::Unreadable(findings) => Review { accepted: None, findings: findings.clone() },
+        Text::Spec { spec, findings } => review_spec(object, spec, findings.clone(), context),
     }
 }
 
@@ -42,25 +79,40 @@ pub(crate) fn spec_schema() -> &'static JSONSchemaProps {
 }
 
 fn review_spec(
-    id: &PolicyId,
-    spec: &Value,
+    object: &Object,
+    written: &Arc<Value>,
     mut findings: Vec<Finding>,
-    judge: &dyn Judge,
+    context: Context<'_>,
 ) -> Review {
-    let mut spec = spec.clone();
+    let mut spec = (**written).clone();
     shape::check(spec_schema(), &mut spec, "spec", &mut findings);
+    if context.accepted_before {
+        findings.iter_mut().for_each(demote);
+    }
     // A spec without its unknown fields is still worth a look: all mistakes at once. One of another shape is not.
     let well_shaped = !findings
         .iter()
         .any(|finding| matches!(finding.reason, Reason::Source(SourceReason::WrongShape(_))));
-    let mut policy = None;
+    let mut made = None;
     if well_shaped {
         match serde_json::from_value::<CorsPolicySpec>(spec) {
             Ok(spec) => {
-                findings.extend(targets(&spec));
-                let draft = convert::draft(id, &spec, Closeness::Namespace);
-                let validated = validate(&draft, judge);
-                policy = validated.policy;
+                findings.extend(targets(&spec, context.domain));
+                let target = Target::of(&spec);
+                let closeness = match &target {
+                    Target::Namespace => Closeness::Namespace,
+                    Target::Selector(_) | Target::Refs(_) => Closeness::Workload,
+                };
+                // A folder has one proxy, and all its policies are as close to it.
+                let closeness = match context.domain {
+                    Domain::Folder => Closeness::Namespace,
+                    Domain::Cluster => closeness,
+                };
+                let created = object.record.as_ref().and_then(|record| record.created);
+                let draft = convert::draft(&object.id, &spec, closeness, created);
+                let validate = if context.accepted_before { validate_accepted } else { validate };
+                let validated = validate(&draft, context.judge);
+                made = validated.policy.map(|policy| (policy, target));
                 findings.extend(validated.findings);
             }
             Err(error) => {
@@ -70,11 +122,41 @@ fn review_spec(
     }
     finding::sort(&mut findings);
     let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
-    Review { policy: policy.filter(|_| !refused).map(Arc::new), findings }
+    let accepted = made.filter(|_| !refused).map(|(policy, target)| Accepted {
+        spec: Arc::clone(written),
+        digest: digest(&wire::encode(&compile(&[&policy]))).into(),
+        policy: Arc::new(policy),
+        target: Arc::new(target),
+    });
+    Review { accepted, findings }
+}
+
+// === impl Context ===
+
+impl<'c> Context<'c> {
+    /// The context of a folder's policies.
+    #[must_use]
+    pub fn folder(judge: &'c dyn Judge) -> Self {
+        Self { judge, domain: Domain::Folder, accepted_before: false }
+    }
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("domain", &self.domain).finish_non_exhaustive()
+    }
+}
+
+/// Makes a warning of a refusal of what an earlier release accepted.
+fn demote(finding: &mut Finding) {
+    if finding.severity() == Severity::Refusal {
+        let refusal = Box::new(finding.reason.clone());
+        finding.reason = ConductReason::AcceptedEarlier(refusal).into();
+    }
 }
 
 /// Findings about targets: they must make sense, though a folder has but one proxy.
-fn targets(spec: &CorsPolicySpec) -> Vec<Finding> {
+fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
     let CorsPolicySpec { target_refs, selector, .. } = spec;
     let mut findings = Vec::new();
     if !target_refs.is_empty() && selector.is_some() {
@@ -89,6 +171,9 @@ fn targets(spec: &CorsPolicySpec) -> Vec<Finding> {
             findings.push(Finding::new(field, PlacementReason::UnknownTarget(target)));
         }
     }
+    if domain == Domain::Cluster {
+        return findings;
+    }
     if selector.is_some() {
         findings.push(Finding::new("spec.selector", PlacementReason::TargetsUnused));
     } else if !target_refs.is_empty() {
@@ -100,6 +185,7 @@ fn targets(spec: &CorsPolicySpec) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use corsward_policy::PolicyId;
     use corsward_policy::validate::NoJudge;
     use serde_json::json;
 
@@ -107,9 +193,9 @@ mod tests {
         let id = PolicyId { namespace: "shop".into(), name: "api".into() };
         let text = Text::Spec { spec: Arc::new(spec), findings: Vec::new() };
         let object = Object { id, place: None, generation: None, text, record: None };
-        let review = review(&object, &NoJudge);
+        let review = review(&object, Context::folder(&NoJudge));
         assert_eq!(
-            review.policy.is_none(),
+            review.accepted.is_none(),
             review.findings.iter().any(|finding| finding.severity() == Severity::Refusal),
             "a policy is refused where, and only where, a finding says so"
         );

@@ -1,29 +1,30 @@
 //! Wiring: one function for each subsystem, each returning what it owns. They run until told to stop.
 
+mod cluster;
+mod folder;
+
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
-use crate::admin::{self, Board};
+use crate::admin::{self, Board, ReportRequest};
 use crate::args::{PublishArg, RunArgs, SourceArg};
-use crate::index::Index;
-use crate::judge::FullJudge;
-use crate::operator::{Memory, Operator};
-use crate::publish::Publisher;
-use crate::publish::file::File;
-use crate::source::{Event, dir};
-use crate::state::{State, StateFile};
 
 /// Batches that may wait for the loop; the source waits when there are more.
 const WAITING: usize = 16;
+
+/// The admin server.
+struct Admin {
+    task: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
 
 /// Watches, judges and publishes until told to stop.
 ///
@@ -31,73 +32,35 @@ const WAITING: usize = 16;
 ///
 /// Where something needed is missing at the start, or nobody watches the policies any more.
 pub async fn run(args: RunArgs) -> Result<()> {
-    let mut stop = stop_signal()?;
-    let (state_file, publisher) = publisher(&args)?;
-    let mut index = Index::new(Arc::new(FullJudge));
-    let state = restore(&state_file, &mut index);
-    let board = Arc::new(Board::default());
-    let (admin, stop_admin) = serve_admin(args.admin, &board).await?;
-    let memory = if state.is_some() { Memory::Known } else { Memory::Lost };
-    let events = watch(&args.source, &state.unwrap_or_default())?;
-    let operator = Operator::new(index, publisher, state_file, board, memory);
-    let ended = operator.run(events, &mut stop).await;
-    let _ = stop_admin.send(());
-    admin.await.context("the admin server stops")?;
-    ended?;
+    let stop = stop_signal()?;
+    match (&args.source, &args.publish) {
+        (SourceArg::Dir(policies), PublishArg::File(out)) => {
+            folder::run(&args, policies, out, stop).await?;
+        }
+        (SourceArg::Kube, PublishArg::Istio | PublishArg::ConfigMap) => {
+            cluster::run(&args, stop).await?;
+        }
+        (SourceArg::Dir(_), _) => bail!("a folder's policies go into a folder: write --publish file:DIR"),
+        (SourceArg::Kube, _) => {
+            bail!("a cluster's policies go into it: write --publish istio, or --publish configmap");
+        }
+    }
     info!("stopped");
     Ok(())
 }
 
-fn publisher(args: &RunArgs) -> Result<(StateFile, Publisher)> {
-    let PublishArg::File(dir) = &args.publish;
-    std::fs::create_dir_all(dir).with_context(|| format!("no folder {}", dir.display()))?;
-    if !Path::new(&args.module).exists() {
-        let module = &args.module;
-        warn!(module, "there is no such module here: Envoy must find it there, or set --module");
-    }
-    let state = args.state.clone().unwrap_or_else(|| dir.join("corsward.state.json"));
-    let file = File::new(dir.clone(), args.module.clone());
-    Ok((StateFile::new(state), Publisher::File(file)))
-}
-
-/// Puts back what was in force before a restart; `None`: that is not known.
-fn restore(file: &StateFile, index: &mut Index) -> Option<State> {
-    let state = load(file)?;
-    for policy in state.clone().restore(index) {
-        warn!(%policy, "was in force, and this release refuses what it said then");
-    }
-    Some(state)
-}
-
-fn load(file: &StateFile) -> Option<State> {
-    let path = file.path().display();
-    let loaded = file.load();
-    if let Ok(Some(state)) = loaded {
-        return Some(state);
-    }
-    let copy = file.load_copy().ok().flatten();
-    match (&copy, loaded) {
-        (Some(_), Ok(_)) => warn!(%path, "the state file is gone: its copy counts"),
-        (Some(_), Err(error)) => warn!(%path, %error, "the state file's copy counts"),
-        (None, Err(error)) => {
-            warn!(%path, %error, "starting without a memory of what was in force");
-        }
-        // A first start.
-        (None, Ok(_)) => {}
-    }
-    copy
-}
-
+/// Serves the admin address until told to stop.
 async fn serve_admin(
     addr: SocketAddr,
     board: &Arc<Board>,
-) -> Result<(JoinHandle<()>, oneshot::Sender<()>)> {
+    reporter: Sender<ReportRequest>,
+) -> Result<Admin> {
     let listener = TcpListener::bind(addr).await.with_context(|| {
         format!("cannot serve the admin address {addr}: choose another by --admin")
     })?;
     let addr = listener.local_addr()?;
     info!(%addr, "admin address");
-    let router = admin::router(Arc::clone(board));
+    let router = admin::router(Arc::clone(board), reporter);
     let (stop, stopped) = oneshot::channel();
     let serve = axum::serve(listener, router).with_graceful_shutdown(async {
         let _ = stopped.await;
@@ -107,16 +70,17 @@ async fn serve_admin(
             error!(%error, "the admin address is no longer served");
         }
     });
-    Ok((task, stop))
+    Ok(Admin { task, stop })
 }
 
-fn watch(source: &SourceArg, state: &State) -> Result<Receiver<Vec<Event>>> {
-    let (sender, receiver) = channel(WAITING);
-    let SourceArg::Dir(dir) = source;
-    dir::watch(dir.clone(), state.owners(), sender)
-        .with_context(|| format!("cannot watch the folder {}", dir.display()))?;
-    info!(dir = %dir.display(), "watching");
-    Ok(receiver)
+// === impl Admin ===
+
+impl Admin {
+    /// Answers what was asked, and ends.
+    async fn stop(self) -> Result<()> {
+        let _ = self.stop.send(());
+        self.task.await.context("the admin server stops")
+    }
 }
 
 fn stop_signal() -> Result<oneshot::Receiver<()>> {

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::atomic;
-use crate::index::{InForce, Index};
+use crate::index::Index;
+use crate::plan::ScopePlan;
 
 /// The version of the file's format.
 const VERSION: u32 = 1;
@@ -122,15 +123,18 @@ fn load(path: &Path) -> Result<Option<State>, StateError> {
 // === impl State ===
 
 impl State {
-    /// What is in force, and in which files that is according to `index`.
+    /// What is planned to be in force, and in which files that is according to `index`.
     #[must_use]
-    pub fn of(index: &Index, in_force: &BTreeMap<PolicyId, InForce>) -> Self {
-        let remembered = in_force.iter().map(|(id, in_force)| Remembered {
-            namespace: id.namespace.clone(),
-            name: id.name.clone(),
-            file: index.entries().get(id).and_then(|entry| entry.object.place.clone()),
-            generation: in_force.generation,
-            spec: (*in_force.spec).clone(),
+    pub fn of(index: &Index, plan: &ScopePlan) -> Self {
+        let remembered = plan.policies.iter().filter_map(|(id, planned)| {
+            let in_force = planned.in_force.as_ref()?;
+            Some(Remembered {
+                namespace: id.namespace.clone(),
+                name: id.name.clone(),
+                file: index.entries().get(id).and_then(|entry| entry.object.place.clone()),
+                generation: in_force.generation,
+                spec: (*in_force.spec).clone(),
+            })
         });
         Self { version: VERSION, policies: remembered.collect() }
     }
@@ -167,8 +171,10 @@ impl Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::plan;
-    use crate::testing::{GOOD, REFUSED, id, object};
+    use crate::index::Scope;
+    use crate::plan::Plan;
+    use crate::review::Domain;
+    use crate::testing::{GOOD, REFUSED, carry_out, id, object};
     use corsward_policy::validate::NoJudge;
     use std::fs;
     use std::sync::Arc;
@@ -179,19 +185,21 @@ mod tests {
         let file = StateFile::new(dir.path().join("state.json"));
         assert_eq!(file.load().unwrap(), None, "a first start has no state");
 
-        let mut index = Index::new(Arc::new(NoJudge));
+        let mut index = Index::new(Arc::new(NoJudge), Domain::Folder);
         index.apply(object("a", &GOOD));
         index.apply(object("b", &REFUSED));
-        let settled = plan(&index);
-        file.save(&State::of(&index, &settled.in_force)).unwrap();
+        let mut plan = Plan::default();
+        plan.update(&index, &Scope::Folder);
+        file.save(&State::of(&index, plan.scope(&Scope::Folder).unwrap())).unwrap();
+        let settled = carry_out(&mut index);
 
         let state = file.load().unwrap().unwrap();
         assert_eq!(file.load_copy().unwrap().as_ref(), Some(&state));
         assert_eq!(state.owners(), BTreeMap::from([(id("a"), "a.yaml".to_owned())]));
-        let mut restarted = Index::new(Arc::new(NoJudge));
+        let mut restarted = Index::new(Arc::new(NoJudge), Domain::Folder);
         assert_eq!(state.restore(&mut restarted), []);
         restarted.reset(vec![object("a", &REFUSED)]);
-        assert_eq!(plan(&restarted).in_force, settled.in_force);
+        assert_eq!(carry_out(&mut restarted).in_force, settled.in_force);
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Status: what there is to say about a policy, as a value. The plan computes it; others write and show it.
 
+pub(crate) mod resource;
+
 use corsward_policy::draft::Mode;
 use corsward_policy::{Finding, PolicyId, Severity, finding};
 
 use crate::index::{Entry, InForce};
+use crate::plan::Planned;
+use crate::review::Domain;
 
 /// What the status of a policy should say.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +26,10 @@ pub struct Status {
     pub findings: Vec<Finding>,
     /// The policy that wins in its place.
     pub overridden_by: Option<PolicyId>,
+    /// What it is for, in few words.
+    pub targets: Option<String>,
+    /// How many proxies that is, where it is known.
+    pub matched: Option<usize>,
 }
 
 /// One condition (GEP-713). When it last flipped is for its writer to know.
@@ -55,8 +63,14 @@ pub enum Reason {
     Accepted,
     /// A finding refuses it.
     Invalid,
+    /// A `ClusterCorsPolicy` refuses it.
+    GuardrailExceeded,
+    /// A target is missing.
+    TargetNotFound,
     /// It is in force.
     Programmed,
+    /// It is published; whether proxies run it is not known.
+    Published,
     /// It will be in force when publishing succeeds.
     Reconciling,
     /// Another policy wins wherever it applies.
@@ -67,47 +81,50 @@ pub enum Reason {
     NotPublishable,
     /// Nothing is missing.
     ResolvedRefs,
+    /// Something that it refers to is missing.
+    RefNotFound,
 }
 
-/// What the plan knows of a policy beyond its entry.
+/// What is known of the publication of a policy.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Circumstances {
-    /// What the proxies run of it.
-    pub(crate) in_force: Option<InForce>,
-    /// The digest of the configuration that holds it.
-    pub(crate) digest: Option<String>,
+pub(crate) struct Circumstances<'c> {
     /// Why not everything that is wanted is published.
-    pub(crate) held: Option<String>,
-    /// The policy that wins in its place.
-    pub(crate) overridden_by: Option<PolicyId>,
-    /// What is said about it beside its review.
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) held: Option<&'c str>,
+    /// Why nothing is enforced where the policy applies.
+    pub(crate) off: Option<&'c str>,
+    /// Why what is planned is not published yet; nothing where it is.
+    pub(crate) unpublished: Option<String>,
+    /// What is published stays as somebody left it.
+    pub(crate) kept: Option<&'c str>,
+    /// The digest of the configuration that holds the policy.
+    pub(crate) digest: Option<String>,
+    /// Where policies apply.
+    pub(crate) domain: Domain,
 }
 
 // === impl Status ===
 
 impl Status {
-    /// The status of a policy, under these circumstances.
-    pub(crate) fn of(entry: &Entry, circumstances: Circumstances) -> Self {
-        let Circumstances { in_force, digest, held, overridden_by, mut findings } = circumstances;
+    /// The status of a policy, as planned and in these circumstances. `entry` holds what is in force now.
+    pub(crate) fn of(entry: &Entry, planned: &Planned, circumstances: Circumstances<'_>) -> Self {
+        let mut findings = planned.findings.clone();
         findings.extend(entry.review.findings.iter().cloned());
         finding::sort(&mut findings);
-        let accepted = accepted(entry);
-        let programmed = programmed(entry, in_force.as_ref(), held, overridden_by.as_ref());
-        let resolved = Condition {
-            kind: ConditionType::ResolvedRefs,
-            holds: true,
-            reason: Reason::ResolvedRefs,
-            message: "nothing is referred to that could be missing".to_owned(),
-        };
+        let kept = circumstances.kept.is_some();
+        let in_force = entry.in_force.clone().filter(|_| !kept);
+        let accepted = accepted(entry, planned);
+        let programmed = programmed(entry, planned, &accepted, &circumstances);
+        let digest = circumstances.digest.filter(|_| in_force.is_some());
         Self {
             policy: entry.object.id.clone(),
             observed_generation: entry.generation,
-            conditions: [accepted, programmed, resolved],
-            digest: in_force.as_ref().and(digest),
+            conditions: [accepted, programmed, resolved(planned)],
+            digest,
             in_force,
             findings,
-            overridden_by,
+            overridden_by: planned.overridden_by.clone(),
+            targets: entry.written().map(|written| written.target.to_string()),
+            matched: planned.matched,
         }
     }
 
@@ -143,35 +160,6 @@ impl Status {
             && self.conditions == other.conditions
             && self.findings == other.findings
     }
-
-    /// The same status while nothing is published.
-    pub(crate) fn hold_back(&mut self, why: &str) {
-        let is_accepted = self.holds(ConditionType::Accepted);
-        (self.in_force, self.digest) = (None, None);
-        let [_, programmed, _] = &mut self.conditions;
-        if is_accepted {
-            programmed.holds = false;
-            programmed.reason = Reason::NotPublishable;
-            why.clone_into(&mut programmed.message);
-        }
-    }
-
-    /// The same status while publishing fails.
-    pub(crate) fn unpublished(
-        &mut self,
-        error: &str,
-        in_force: Option<InForce>,
-        digest: Option<&str>,
-    ) {
-        self.digest = in_force.as_ref().and(digest).map(str::to_owned);
-        self.in_force = in_force;
-        let [_, programmed, _] = &mut self.conditions;
-        if programmed.holds {
-            programmed.holds = false;
-            programmed.reason = Reason::Reconciling;
-            programmed.message = format!("publishing is tried again: {error}");
-        }
-    }
 }
 
 // === impl ConditionType ===
@@ -197,67 +185,124 @@ impl Reason {
         match self {
             Self::Accepted => "Accepted",
             Self::Invalid => "Invalid",
+            Self::GuardrailExceeded => "GuardrailExceeded",
+            Self::TargetNotFound => "TargetNotFound",
             Self::Programmed => "Programmed",
+            Self::Published => "Published",
             Self::Reconciling => "Reconciling",
             Self::Overridden => "Overridden",
             Self::Off => "Off",
             Self::NotPublishable => "NotPublishable",
             Self::ResolvedRefs => "ResolvedRefs",
+            Self::RefNotFound => "RefNotFound",
         }
     }
 }
 
-fn accepted(entry: &Entry) -> Condition {
+fn accepted(entry: &Entry, planned: &Planned) -> Condition {
     let kind = ConditionType::Accepted;
-    if entry.is_accepted() {
+    if planned.accepted {
         let message = "the policy is valid".to_owned();
         return Condition { kind, holds: true, reason: Reason::Accepted, message };
     }
-    let refusals: Vec<&Finding> = entry
-        .review
-        .findings
-        .iter()
-        .filter(|finding| finding.severity() == Severity::Refusal)
-        .collect();
-    let message = match refusals.as_slice() {
+    let is_refusal = |finding: &&Finding| finding.severity() == Severity::Refusal;
+    let own: Vec<&Finding> = entry.review.findings.iter().filter(is_refusal).collect();
+    let placed: Vec<&Finding> = planned.findings.iter().filter(is_refusal).collect();
+    let reason = if !own.is_empty() || entry.review.accepted.is_none() {
+        Reason::Invalid
+    } else if planned.exceeds {
+        Reason::GuardrailExceeded
+    } else if planned.placement.refused.is_empty() {
+        Reason::TargetNotFound
+    } else {
+        Reason::Invalid
+    };
+    let message = match [own, placed].concat().as_slice() {
         [] => "the policy is refused".to_owned(),
         [one] => one.to_string(),
         [first, others @ ..] => format!("{first}; and {} more", others.len()),
     };
-    Condition { kind, holds: false, reason: Reason::Invalid, message }
+    Condition { kind, holds: false, reason, message }
+}
+
+fn resolved(planned: &Planned) -> Condition {
+    let kind = ConditionType::ResolvedRefs;
+    match planned.placement.missing.as_slice() {
+        [] => {
+            let message = "nothing is referred to that is missing".to_owned();
+            Condition { kind, holds: true, reason: Reason::ResolvedRefs, message }
+        }
+        [first, ..] => {
+            let message = first.to_string();
+            Condition { kind, holds: false, reason: Reason::RefNotFound, message }
+        }
+    }
 }
 
 fn programmed(
     entry: &Entry,
-    in_force: Option<&InForce>,
-    held: Option<String>,
-    overridden_by: Option<&PolicyId>,
+    planned: &Planned,
+    accepted: &Condition,
+    circumstances: &Circumstances<'_>,
 ) -> Condition {
     let kind = ConditionType::Programmed;
-    let is_current = in_force.is_some_and(|in_force| in_force.generation == entry.generation);
-    let instead = match in_force {
-        Some(in_force) if in_force.policy.mode() == Mode::Off => {
+    let Circumstances { held, off, unpublished, kept, digest: _, domain } = circumstances;
+    let no = |reason, message| Condition { kind, holds: false, reason, message };
+    let in_force = entry.in_force.as_ref();
+    if !accepted.holds {
+        let instead = instead(entry, *off);
+        let reason = accepted.reason;
+        return match (kept, reason) {
+            (Some(why), _) => no(Reason::Invalid, format!("the policy is refused; {why}")),
+            (None, Reason::TargetNotFound) => no(reason, format!("a target is missing; {instead}")),
+            (None, reason) => no(reason, format!("the policy is refused; {instead}")),
+        };
+    }
+    if let Some(why) = kept {
+        return no(Reason::NotPublishable, (*why).to_owned());
+    }
+    let is_current = in_force == planned.in_force.as_ref();
+    let is_written = planned.in_force.as_ref().map(|planned| planned.generation);
+    if let Some(why) = held
+        && is_written != Some(entry.generation)
+    {
+        return no(Reason::NotPublishable, format!("{why}; {}", instead(entry, *off)));
+    }
+    if let Some(why) = unpublished
+        && !is_current
+    {
+        return no(Reason::Reconciling, why.clone());
+    }
+    if let Some(winner) = &planned.overridden_by {
+        return no(Reason::Overridden, format!("{winner} wins wherever the policy applies"));
+    }
+    let mode = in_force.map(|in_force| in_force.policy.mode());
+    if let Some(why) = off {
+        return no(Reason::Off, (*why).to_owned());
+    }
+    let yes = match domain {
+        Domain::Folder => Reason::Programmed,
+        Domain::Cluster => Reason::Published,
+    };
+    let message = match (mode, domain) {
+        (Some(Mode::Off), _) => return no(Reason::Off, "the mode is Off".to_owned()),
+        (Some(Mode::DryRun), _) => "the policy is judged and counted, not enforced",
+        (_, Domain::Folder) => "the policy is in force",
+        (_, Domain::Cluster) => "the policy is published; which proxies run it is not known here",
+    };
+    Condition { kind, holds: true, reason: yes, message: message.to_owned() }
+}
+
+/// What is in force of a policy that is not in force as it is written.
+fn instead(entry: &Entry, off: Option<&str>) -> String {
+    match (&entry.in_force, off) {
+        (None, _) => "nothing of it is in force".to_owned(),
+        (Some(_), Some(why)) => why.to_owned(),
+        (Some(in_force), None) if in_force.policy.mode() == Mode::Off => {
             format!("generation {}, in force before, is switched off", in_force.generation)
         }
-        Some(in_force) => format!("generation {} is still in force", in_force.generation),
-        None => "nothing of it is in force".to_owned(),
-    };
-    let mode = in_force.map(|in_force| in_force.policy.mode());
-    let (holds, reason, message) = match (held, overridden_by, mode) {
-        _ if !entry.is_accepted() => {
-            (false, Reason::Invalid, format!("the policy is refused; {instead}"))
+        (Some(in_force), None) => {
+            format!("generation {} is still in force", in_force.generation)
         }
-        (Some(why), _, _) if !is_current => {
-            (false, Reason::NotPublishable, format!("{why}; {instead}"))
-        }
-        (_, Some(winner), _) => {
-            (false, Reason::Overridden, format!("{winner} wins wherever the policy applies"))
-        }
-        (_, _, Some(Mode::Off)) => (false, Reason::Off, "the mode is Off".to_owned()),
-        (_, _, Some(Mode::DryRun)) => {
-            (true, Reason::Programmed, "the policy is judged and counted, not enforced".to_owned())
-        }
-        _ => (true, Reason::Programmed, "the policy is in force".to_owned()),
-    };
-    Condition { kind, holds, reason, message }
+    }
 }

@@ -153,6 +153,17 @@ impl Surroundings {
 
 // === impl Delta ===
 
+impl<K, T> Delta<K, T> {
+    /// The one object it is about.
+    #[must_use]
+    pub fn key(&self) -> Option<&K> {
+        match self {
+            Self::Apply(key, _) | Self::Delete(key) => Some(key),
+            Self::Reset(_) => None,
+        }
+    }
+}
+
 impl<K: Ord, T: PartialEq> Delta<K, T> {
     fn apply_to(self, objects: &mut BTreeMap<K, T>) -> bool {
         match self {

@@ -1,12 +1,18 @@
 //! Objects for tests.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use corsward_policy::finding::SourceReason;
 use corsward_policy::{Finding, PolicyId};
 use serde_json::{Value, json};
 
+use crate::attachment::Attachment;
+use crate::index::{InForce, Index, Scope};
 use crate::object::{Object, Text};
+use crate::plan::{Plan, Planned};
+use crate::review::Domain;
+use crate::status::{Circumstances, Status};
 
 /// A spec that is accepted.
 pub(crate) static GOOD: LazyLock<Value> =
@@ -27,4 +33,52 @@ pub(crate) fn object(name: &str, spec: &Value) -> Object {
 pub(crate) fn unreadable(name: &str) -> Object {
     let finding = Finding::new("", SourceReason::NotYaml("half written".into()));
     Object { text: Text::Unreadable(vec![finding]), ..object(name, &Value::Null) }
+}
+
+/// What became of everything in an index.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) attachments: Vec<Attachment>,
+    pub(crate) in_force: BTreeMap<PolicyId, InForce>,
+    pub(crate) statuses: Vec<Status>,
+    pub(crate) held: Option<String>,
+}
+
+/// Plans, and lets the plan come into force.
+pub(crate) fn carry_out(index: &mut Index) -> Outcome {
+    let scopes = match index.domain() {
+        Domain::Folder => vec![Scope::Folder],
+        Domain::Cluster => index
+            .entries()
+            .keys()
+            .map(|id| Scope::Namespace(id.namespace.clone()))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
+    };
+    let mut plan = Plan::default();
+    let (mut attachments, mut in_force, mut statuses, mut held) = Default::default();
+    for scope in scopes {
+        plan.update(index, &scope);
+        let planned = plan.scope(&scope).unwrap();
+        for (id, planned) in &planned.policies {
+            index.settle(id, planned.in_force.as_ref());
+        }
+        Vec::extend(&mut attachments, planned.attachments().map(|(_, held)| (**held).clone()));
+        for (id, planned) in &planned.policies {
+            BTreeMap::extend(
+                &mut in_force,
+                planned.in_force.clone().map(|held| (id.clone(), held)),
+            );
+        }
+        held = planned.held.clone().or(held);
+        let status = |(id, policy): (&PolicyId, &Planned)| {
+            let (held, off) = (planned.held.as_deref(), index.why_off(&scope));
+            let domain = index.domain();
+            let circumstances = Circumstances { held, off, domain, ..Circumstances::default() };
+            Status::of(&index.entries()[id], policy, circumstances)
+        };
+        Vec::extend(&mut statuses, planned.policies.iter().map(status));
+    }
+    Outcome { attachments, in_force, statuses, held }
 }

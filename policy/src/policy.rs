@@ -96,6 +96,14 @@ impl Policy {
         &self.id
     }
 
+    /// How many origin patterns and regexes it allows, over all of its blocks.
+    #[must_use]
+    pub fn origins(&self) -> usize {
+        let of_rules = self.rules.iter().filter_map(|rule| rule.cors.as_ref());
+        let all = self.cors.iter().chain(of_rules);
+        all.map(|cors| cors.origins.len().saturating_add(cors.regexes.len())).sum()
+    }
+
     /// Whether it enforces, only counts, or rests.
     #[must_use]
     pub fn mode(&self) -> Mode {

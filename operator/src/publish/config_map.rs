@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::attachment::{ATTACHMENT, Attachment, AttachmentKey};
+use crate::attachment::{Attachment, AttachmentKey};
 use crate::publish::ecds;
 
 /// The one key: the name of the file in the volume.
@@ -11,8 +11,7 @@ const FILE: &str = "corsward.yaml";
 
 /// The data of the `ConfigMap` that holds `attachment`, for an Envoy that finds the module at `module`.
 pub(super) fn data(attachment: &Attachment, module: &str) -> Value {
-    let Attachment { compiled, digest, .. } = attachment;
-    json!({FILE: ecds::text(ATTACHMENT, digest, compiled, module)})
+    json!({FILE: ecds::resource(attachment, module)})
 }
 
 /// What is said where nothing is wanted.

@@ -3,25 +3,20 @@
 use corsward_policy::wire::{Envelope, OnInvalid};
 use serde_json::Value;
 
-use crate::plan::Attachment;
+use crate::attachment::{ATTACHMENT, Attachment};
 
 /// The discovery response that holds the filter with `attachment` as its configuration. `module` is the path of the wasm
 /// module as Envoy sees it.
 pub(super) fn resource(attachment: &Attachment, module: &str) -> String {
-    let Attachment { name, compiled, digest } = attachment;
-    text(name, digest, compiled, module)
-}
-
-/// The same, of a filter called `name`.
-pub(super) fn text(name: &str, digest: &str, compiled: &str, module: &str) -> String {
+    let Attachment { key: _, compiled, digest } = attachment;
     let envelope = Envelope {
-        digest: digest.to_owned(),
+        digest: digest.clone(),
         // Whoever configures Envoy to read this file gives it a `default_config` too: refusing is safe.
         on_invalid: OnInvalid::Reject,
-        compiled: compiled.to_owned(),
+        compiled: compiled.to_string(),
     };
     // One name, root_id and vm_id in every proxy, whatever the version: a VM set costs 32 MiB.
-    let (name, module) = (quoted(name), quoted(module));
+    let (name, module) = (quoted(ATTACHMENT), quoted(module));
     let (version, value) = (quoted(digest), quoted(&envelope.encode()));
     format!(
         r#"# Written by corsward-operator, which writes it anew on every change.
@@ -56,12 +51,12 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attachment::AttachmentKey;
 
     #[test]
     fn the_resource_holds_what_the_filter_reads() {
         let compiled = "{\"policies\":[]}".to_owned();
-        let digest = format!("sha256:{}", "0".repeat(64));
-        let attachment = Attachment { name: "corsward".into(), compiled, digest };
+        let attachment = Attachment::new(AttachmentKey::Folder, compiled);
         let yaml = resource(&attachment, "/etc/a \"b\": #c/filter.wasm");
         let resource: Value = serde_saphyr::from_str(&yaml).unwrap();
         assert_eq!(resource["version_info"], attachment.digest);
@@ -70,7 +65,7 @@ mod tests {
         assert_eq!(code, "/etc/a \"b\": #c/filter.wasm");
         let value = wasm["configuration"]["value"].as_str().unwrap();
         let envelope = Envelope::decode(value.as_bytes()).unwrap();
-        assert_eq!(envelope.compiled, attachment.compiled);
+        assert_eq!(envelope.compiled, *attachment.compiled);
         assert_eq!(envelope.digest, attachment.digest);
         assert_eq!(envelope.on_invalid, OnInvalid::Reject);
     }

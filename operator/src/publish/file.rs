@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::atomic;
-use crate::plan::Attachment;
+use crate::attachment::{Attachment, AttachmentKey};
 use crate::publish::{Published, ecds};
 
 /// A folder of ECDS resource files.
@@ -23,12 +23,23 @@ impl File {
         Self { dir, module }
     }
 
-    pub(super) fn path(&self, attachment: &Attachment) -> PathBuf {
-        self.dir.join(format!("{}.yaml", attachment.name))
+    /// Is there a resource file, whatever it says?
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.path(&AttachmentKey::Folder).exists()
     }
 
-    pub(super) fn publish(&self, attachment: &Attachment) -> io::Result<Published> {
-        let path = self.path(attachment);
+    fn path(&self, key: &AttachmentKey) -> PathBuf {
+        self.dir.join(format!("{}.yaml", key.object_name()))
+    }
+
+    /// Publishes an attachment, unless it is there already.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written. What was there before still is.
+    pub fn publish(&self, attachment: &Attachment) -> io::Result<Published> {
+        let path = self.path(&attachment.key);
         let resource = ecds::resource(attachment, &self.module);
         if atomic::holds(&path, resource.as_bytes()) {
             return Ok(Published::Unchanged);
@@ -44,8 +55,7 @@ mod tests {
     use std::fs;
 
     fn attachment(compiled: &str) -> Attachment {
-        let (name, digest) = ("corsward".to_owned(), format!("sha256:{}", "0".repeat(64)));
-        Attachment { name, compiled: compiled.to_owned(), digest }
+        Attachment::new(AttachmentKey::Folder, compiled.to_owned())
     }
 
     #[test]

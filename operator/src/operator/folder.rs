@@ -1,0 +1,179 @@
+//! The outlet into a folder: resource files and the state file, written where the loop is.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use corsward_policy::{Finding, Severity};
+use tracing::{error, info, warn};
+
+use crate::attachment::{Attachment, AttachmentKey, Sighting};
+use crate::index::Index;
+use crate::metrics::{Fate, Metrics};
+use crate::operator::REPAIR;
+use crate::plan::ScopePlan;
+use crate::publish::Published;
+use crate::publish::file::File;
+use crate::state::{State, StateFile};
+
+/// Why nothing is published where the memory is lost and not everything is accepted.
+const FORGOTTEN: &str = "what was in force before the start is not known: what is published stays as it is until every policy is accepted and every file can be read";
+
+/// A folder of resource files, and what is remembered beside it.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    file: File,
+    state_file: StateFile,
+    memory: Memory,
+    /// Something has been published: proxies have an answer.
+    ready: bool,
+    /// The last plan could not be published.
+    failing: bool,
+    /// What is published stays as it was found.
+    kept: bool,
+    /// What the state file should say, where it could not be written.
+    unsaved: Option<State>,
+}
+
+/// Is it known what was in force before the start?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// It is, or all that was published since is.
+    Known,
+    /// It is not.
+    Lost,
+}
+
+// === impl Folder ===
+
+impl Folder {
+    pub(crate) fn new(file: File, state_file: StateFile, memory: Memory) -> Self {
+        let (ready, failing, kept, unsaved) = (false, false, false, None);
+        Self { file, state_file, memory, ready, failing, kept, unsaved }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing
+    }
+
+    pub(super) fn kept(&self) -> Option<&'static str> {
+        self.kept.then_some(FORGOTTEN)
+    }
+
+    /// Publishes a plan; what is known of its attachments then, unless all stays as it was.
+    pub(super) fn publish(
+        &mut self,
+        plan: &ScopePlan,
+        index: &Index,
+        metrics: &Metrics,
+    ) -> Option<BTreeMap<AttachmentKey, Sighting>> {
+        self.kept = self.must_keep(plan, index);
+        if let Some(why) = self.kept().or(plan.held.as_deref()) {
+            error!(why, "not everything is published; what is in force of the rest stays");
+            metrics.published(Fate::Held);
+        }
+        // With the memory still lost, what somebody published before is kept.
+        self.ready |= self.memory == Memory::Lost;
+        if self.kept {
+            return None;
+        }
+        let attachments: Vec<&Attachment> = plan.attachments().map(|(_, held)| &**held).collect();
+        if attachments.is_empty() {
+            return None;
+        }
+        // Saved first: whoever stops in between publishes at the next start what was accepted, and takes nothing back.
+        self.save(State::of(index, plan));
+        self.failing = false;
+        let sightings = attachments.into_iter().map(|attachment| {
+            let error = self.write(attachment, plan, metrics).err();
+            self.failing |= error.is_some();
+            self.ready |= error.is_none();
+            if let Some(error) = &error {
+                error!(%error, "not published; tried again every {REPAIR:?}");
+                metrics.published(Fate::Failed);
+            }
+            let sighting = Sighting {
+                key: attachment.key.clone(),
+                digest: error.is_none().then(|| attachment.digest.clone()),
+                error: error.map(|error| error.to_string()),
+            };
+            (attachment.key.clone(), sighting)
+        });
+        let sightings = sightings.collect();
+        if !self.failing {
+            self.memory = Memory::Known;
+        }
+        Some(sightings)
+    }
+
+    fn write(
+        &self,
+        attachment: &Attachment,
+        plan: &ScopePlan,
+        metrics: &Metrics,
+    ) -> io::Result<()> {
+        let fate = match self.file.publish(attachment)? {
+            Published::Unchanged => Fate::Unchanged,
+            Published::Written => {
+                let (digest, bytes) = (&attachment.digest, attachment.compiled.len());
+                let policies =
+                    plan.policies.values().filter(|planned| planned.in_force.is_some()).count();
+                info!(digest, bytes, policies, "published");
+                Fate::Written
+            }
+        };
+        metrics.published(fate);
+        Ok(())
+    }
+
+    /// Whoever has forgotten what was in force must not withdraw it: some of it may be what refused texts said before.
+    fn must_keep(&self, plan: &ScopePlan, index: &Index) -> bool {
+        let refused = |finding: &Finding| finding.severity() == Severity::Refusal;
+        self.memory == Memory::Lost
+            && self.file.exists()
+            && (plan.held.is_some()
+                || plan.policies.values().any(|planned| !planned.accepted)
+                || index.problems().iter().any(|problem| refused(&problem.finding)))
+    }
+
+    fn save(&mut self, state: State) {
+        let path = self.state_file.path().display();
+        match self.state_file.save(&state) {
+            Ok(()) if self.unsaved.take().is_some() => {
+                info!(%path, "the state file is written again");
+            }
+            Ok(()) => {}
+            Err(error) => {
+                warn!(%path, %error, "the state file is not written, which is tried again every {REPAIR:?}: a restart will not know what is in force");
+                self.unsaved = Some(state);
+            }
+        }
+    }
+
+    /// Writes again what somebody else removed or changed.
+    pub(super) fn repair(&mut self, plan: &ScopePlan, metrics: &Metrics) {
+        if let Some(state) = self.unsaved.clone() {
+            self.save(state);
+        }
+        if self.kept {
+            return;
+        }
+        for (_, attachment) in plan.attachments() {
+            match self.file.publish(attachment) {
+                Ok(Published::Unchanged) => {}
+                Ok(Published::Written) => {
+                    let digest = &attachment.digest;
+                    warn!(digest, "what was published had been changed: repaired");
+                    metrics.published(Fate::Written);
+                }
+                Err(error) => {
+                    error!(%error, "what was published had been changed, and cannot be repaired");
+                    metrics.published(Fate::Failed);
+                }
+            }
+        }
+    }
+}

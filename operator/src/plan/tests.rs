@@ -1,0 +1,190 @@
+//! Tests of the plan, with one proxy.
+
+mod cluster;
+
+use super::*;
+use crate::object::{Object, Text};
+use crate::status::{ConditionType, Reason};
+use crate::testing::{GOOD, Outcome, REFUSED, carry_out, id, object};
+use corsward_policy::validate::NoJudge;
+use corsward_policy::wire;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+fn index(objects: impl IntoIterator<Item = Object>) -> Index {
+    let mut index = Index::new(Arc::new(NoJudge), Domain::Folder);
+    for object in objects {
+        index.apply(object);
+    }
+    index
+}
+
+#[track_caller]
+fn reason(plan: &Outcome, name: &str, kind: ConditionType) -> (bool, Reason, String) {
+    let status = plan.statuses.iter().find(|status| status.policy == id(name)).unwrap();
+    let condition = status.condition(kind).unwrap();
+    (condition.holds, condition.reason, condition.message.clone())
+}
+
+fn with_origins(name: &str, count: usize) -> Object {
+    let origins: Vec<Value> =
+        (0..count).map(|at| json!(format!("https://tenant-{at:06}.{name}.shop.example"))).collect();
+    object(name, &json!({"cors": {"allowOrigins": origins}}))
+}
+
+#[test]
+fn no_policy_is_an_explicit_nothing() {
+    let plan = carry_out(&mut index([]));
+    assert_eq!(plan.attachments.len(), 1);
+    assert!(wire::decode(&plan.attachments[0].compiled).unwrap().policies().next().is_none());
+}
+
+#[test]
+fn the_order_in_which_policies_came_does_not_matter() {
+    let mut objects: Vec<Object> = (0..8).map(|at| with_origins(&format!("p{at}"), 2)).collect();
+    let forward = carry_out(&mut index(objects.clone()));
+    objects.reverse();
+    assert_eq!(carry_out(&mut index(objects.clone())), forward);
+    objects.rotate_left(3);
+    assert_eq!(carry_out(&mut index(objects)), forward);
+}
+
+#[test]
+fn conditions_say_what_holds_and_why() {
+    use ConditionType::{Accepted, Programmed};
+    let off = json!({"cors": {"allowOrigins": ["https://a.example"]}, "mode": "Off"});
+    let dry = json!({"cors": {"allowOrigins": ["https://a.example"]}, "mode": "DryRun"});
+    let plan = carry_out(&mut index([
+        object("good", &GOOD),
+        object("refused", &REFUSED),
+        object("off", &off),
+        object("dry", &dry),
+    ]));
+    for (name, kind, want) in [
+        ("good", Accepted, (true, Reason::Accepted)),
+        ("good", Programmed, (true, Reason::Programmed)),
+        ("refused", Accepted, (false, Reason::Invalid)),
+        ("refused", Programmed, (false, Reason::Invalid)),
+        ("off", Accepted, (true, Reason::Accepted)),
+        ("off", Programmed, (false, Reason::Off)),
+        ("dry", Programmed, (true, Reason::Programmed)),
+    ] {
+        let (holds, reason, message) = reason(&plan, name, kind);
+        assert_eq!((holds, reason), want, "{name} {kind:?}: {message}");
+    }
+}
+
+#[test]
+fn a_policy_that_wins_nowhere_names_the_winner() {
+    let plan = carry_out(&mut index([object("a", &GOOD), object("b", &GOOD)]));
+    let (holds, why, message) = reason(&plan, "b", ConditionType::Programmed);
+    assert_eq!((holds, why), (false, Reason::Overridden));
+    assert!(message.contains("shop/a"), "{message}");
+    assert!(reason(&plan, "b", ConditionType::Accepted).0);
+    assert!(reason(&plan, "a", ConditionType::Programmed).0);
+}
+
+#[test]
+fn the_winners_deletion_brings_the_next_into_force() {
+    let mut index = index([object("a", &GOOD), object("b", &GOOD)]);
+    index.delete(&id("a"));
+    assert!(reason(&carry_out(&mut index), "b", ConditionType::Programmed).0);
+}
+
+#[test]
+fn a_large_attachment_is_published_with_a_warning() {
+    let plan = carry_out(&mut index([with_origins("large", 8_000), object("small", &GOOD)]));
+    assert_eq!(plan.attachments.len(), 1);
+    let codes = |name| {
+        let status = plan.statuses.iter().find(|status| status.policy == id(name)).unwrap();
+        status.findings.iter().map(Finding::code).collect::<Vec<_>>()
+    };
+    assert!(codes("large").contains(&"CORS-W521"), "{:?}", codes("large"));
+}
+
+#[test]
+fn too_large_an_attachment_is_held_back_and_what_was_in_force_stays() {
+    let mut index = index([object("small", &GOOD)]);
+    let before = carry_out(&mut index);
+    for name in ["large", "larger"] {
+        index.apply(with_origins(name, 16_000));
+    }
+    let plan = carry_out(&mut index);
+    assert_eq!(plan.attachments, before.attachments);
+    assert_eq!(plan.in_force, before.in_force);
+    let (holds, why, message) = reason(&plan, "large", ConditionType::Programmed);
+    assert_eq!((holds, why), (false, Reason::NotPublishable));
+    assert!(message.contains("split shop/larger, shop/large;"), "{message}");
+    assert!(reason(&plan, "large", ConditionType::Accepted).0, "there is nothing wrong with it");
+    assert!(reason(&plan, "small", ConditionType::Programmed).0, "it is in force as it was");
+}
+
+fn with_regexes(name: &str, mode: &str) -> Object {
+    let regexes: Vec<Value> =
+        (0..16).map(|at| json!(format!("https://t{at}[0-9]\\.{name}\\.example"))).collect();
+    let cors = json!({"allowOriginRegexes": regexes});
+    let hostname = format!("{name}.shop.example");
+    object(name, &json!({"hostnames": [hostname], "cors": cors, "mode": mode}))
+}
+
+/// Carries out 63 policies with 16 regexes each, one small one, and then a plan with two more of 16.
+fn crowded() -> Index {
+    let mut index = index((0..63).map(|at| with_regexes(&format!("p{at}"), "Active")));
+    index.apply(object("small", &GOOD));
+    carry_out(&mut index);
+    for name in ["late", "later"] {
+        index.apply(with_regexes(name, "Active"));
+    }
+    let held = carry_out(&mut index);
+    assert_eq!(reason(&held, "late", ConditionType::Programmed).1, Reason::NotPublishable);
+    index
+}
+
+#[test]
+fn what_does_not_fit_keeps_no_removal_no_off_and_no_edit_from_taking_effect() {
+    let names = |plan: &Outcome| {
+        let compiled = wire::decode(&plan.attachments[0].compiled).unwrap();
+        compiled.policies().map(|id| id.name.clone()).collect::<Vec<_>>()
+    };
+    let mut index = crowded();
+    assert!(names(&carry_out(&mut index)).contains(&"small".to_owned()));
+    index.delete(&id("small"));
+    assert!(!names(&carry_out(&mut index)).contains(&"small".to_owned()), "deleted");
+    let mut index = crowded();
+    let off = json!({"cors": {"allowOrigins": ["https://a.example"]}, "mode": "Off"});
+    index.apply(object("small", &off));
+    let plan_off = carry_out(&mut index);
+    assert!(!names(&plan_off).contains(&"small".to_owned()), "off");
+    assert_eq!(reason(&plan_off, "small", ConditionType::Programmed).1, Reason::Off);
+    let mut index = crowded();
+    index.apply(object("small", &json!({"cors": {"allowOrigins": ["https://b.example"]}})));
+    let edited = carry_out(&mut index);
+    assert!(edited.attachments[0].compiled.contains("b.example"), "edited");
+    assert!(reason(&edited, "small", ConditionType::Programmed).0);
+}
+
+#[test]
+fn an_edit_that_does_not_fit_leaves_what_was_in_force_before_it() {
+    let mut index = crowded();
+    index.delete(&id("late"));
+    carry_out(&mut index);
+    let Object { text, .. } = with_regexes("small", "Active");
+    index.apply(Object { text, ..object("small", &GOOD) });
+    let edited = carry_out(&mut index);
+    let (_, why, message) = reason(&edited, "small", ConditionType::Programmed);
+    assert_eq!(why, Reason::NotPublishable);
+    assert!(message.contains("generation 1 is still in force"), "{message}");
+    assert!(edited.attachments[0].compiled.contains("a.example"));
+}
+
+#[test]
+fn a_name_and_a_spec_are_all_that_counts() {
+    let placed = |place: &str| Object { place: Some(place.into()), ..object("a", &GOOD) };
+    assert_eq!(
+        carry_out(&mut index([placed("a.yaml")])).attachments,
+        carry_out(&mut index([placed("b.yaml")])).attachments
+    );
+    let text = Text::Unreadable(Vec::new());
+    let broken = Object { text, ..object("a", &GOOD) };
+    assert_eq!(carry_out(&mut index([broken])).in_force, BTreeMap::new());
+}

@@ -1,0 +1,203 @@
+//! Tests of the plan, with the proxies of a cluster.
+
+use super::*;
+use crate::object::Record;
+use crate::source::Event;
+use crate::surroundings::{Change, Delta, Key, Namespace, Service};
+use serde_json::json;
+
+/// A cluster with these policies of the namespace `shop`.
+fn cluster(policies: &[(&str, Value)]) -> Index {
+    let mut index = Index::new(Arc::new(NoJudge), Domain::Cluster);
+    for (name, spec) in policies {
+        index.apply(written(name, spec));
+    }
+    index
+}
+
+fn written(name: &str, spec: &Value) -> Object {
+    let status = Arc::new(Value::Null);
+    let record = Record { uid: format!("uid-{name}"), created: Some(0), status };
+    Object { place: None, generation: Some(1), record: Some(record), ..object(name, spec) }
+}
+
+/// A spec for these pods, with a hostname of its own.
+fn selecting(host: &str, labels: Value) -> Value {
+    json!({
+        "selector": {"matchLabels": labels},
+        "hostnames": [format!("{host}.example")],
+        "cors": {"allowOrigins": [format!("https://{host}.example")], "maxAge": 600},
+    })
+}
+
+fn targeting(kind: &str, name: &str) -> Value {
+    let group = if kind == "Gateway" { "gateway.networking.k8s.io" } else { "" };
+    json!({
+        "targetRefs": [{"group": group, "kind": kind, "name": name}],
+        "cors": {"allowOrigins": ["https://a.example"]},
+    })
+}
+
+fn service(name: &str, app: &str) -> Event {
+    let key = Key { namespace: "shop".into(), name: name.into() };
+    let selector = [("app".to_owned(), app.to_owned())].into();
+    let service = Service { selector, ports: Vec::new() };
+    Event::Surroundings(Change::Service(Delta::Apply(key, service)))
+}
+
+fn workloads(labels: &[(&str, &str)]) -> AttachmentKey {
+    let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    AttachmentKey::Workloads { namespace: "shop".into(), labels: labels.collect() }
+}
+
+fn keys(outcome: &Outcome) -> Vec<AttachmentKey> {
+    outcome.attachments.iter().map(|attachment| attachment.key.clone()).collect()
+}
+
+#[test]
+fn policies_that_can_meet_in_one_pod_share_an_attachment() {
+    let mut index = cluster(&[
+        ("a", selecting("a", json!({"app": "a"}))),
+        ("b", selecting("b", json!({"app": "b"}))),
+    ]);
+    let apart = carry_out(&mut index);
+    assert_eq!(keys(&apart), [workloads(&[("app", "a")]), workloads(&[("app", "b")])]);
+    assert!(!apart.attachments[0].compiled.contains("workloads"), "all of its proxies");
+    index.apply(written("web", &selecting("web", json!({"tier": "web"}))));
+    let together = carry_out(&mut index);
+    assert_eq!(keys(&together), [workloads(&[])]);
+    let compiled = &together.attachments[0].compiled;
+    assert!(compiled.contains(r#""workloads":[{"labels":{"tier":"web"}}]"#), "{compiled}");
+    assert!(compiled.contains(r#""workloads":[{"labels":{"app":"a"}}]"#), "{compiled}");
+}
+
+#[test]
+fn what_retires_says_the_same_to_its_proxies_as_what_replaces_it() {
+    let mut index = cluster(&[
+        ("a", selecting("a", json!({"app": "a"}))),
+        ("b", selecting("b", json!({"app": "b"}))),
+        ("web", selecting("web", json!({"tier": "web"}))),
+    ]);
+    carry_out(&mut index);
+    let mut plan = Plan::default();
+    let scope = Scope::Namespace("shop".into());
+    plan.update(&index, &scope);
+    let planned = plan.scope(&scope).unwrap();
+    let retiring = planned.retiring(&workloads(&[("app", "a")]), false);
+    let policies = |compiled: &str| {
+        let compiled = wire::decode(compiled).unwrap();
+        compiled.policies().map(|id| id.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(policies(&retiring.compiled), ["a", "web"], "those that its pods can have");
+    assert!(retiring.compiled.contains(r#""workloads":[{"labels":{"tier":"web"}}]"#));
+    let nothing = ScopePlan::default().retiring(&workloads(&[]), false);
+    assert_eq!(policies(&nothing.compiled), Vec::<String>::new(), "nothing is left of it");
+}
+
+#[test]
+fn a_target_that_appears_heals_its_policy_and_one_that_goes_withdraws_it() {
+    let mut index = cluster(&[("a", targeting("Service", "api"))]);
+    let missing = carry_out(&mut index);
+    assert_eq!(keys(&missing), []);
+    let (holds, why, message) = reason(&missing, "a", ConditionType::Accepted);
+    assert_eq!((holds, why), (false, Reason::TargetNotFound));
+    assert!(message.contains("there is no Service `api` in namespace `shop`"), "{message}");
+    assert_eq!(reason(&missing, "a", ConditionType::ResolvedRefs).1, Reason::RefNotFound);
+    index.on(service("api", "api"));
+    let healed = carry_out(&mut index);
+    assert_eq!(keys(&healed), [workloads(&[("app", "api")])]);
+    assert!(reason(&healed, "a", ConditionType::Accepted).0);
+    assert_eq!(reason(&healed, "a", ConditionType::Programmed).1, Reason::Published);
+    let key = Key { namespace: "shop".into(), name: "api".into() };
+    index.on(Event::Surroundings(Change::Service(Delta::Delete(key))));
+    assert_eq!(keys(&carry_out(&mut index)), []);
+}
+
+#[test]
+fn a_target_that_was_mistyped_leaves_the_policy_where_it_was() {
+    let mut index = cluster(&[("a", targeting("Service", "api"))]);
+    index.on(service("api", "api"));
+    let before = carry_out(&mut index);
+    let Object { text, .. } = written("a", &targeting("Service", "ap"));
+    index.apply(Object { text, generation: Some(2), ..written("a", &Value::Null) });
+    let after = carry_out(&mut index);
+    assert_eq!(after.attachments, before.attachments);
+    let (_, why, message) = reason(&after, "a", ConditionType::Programmed);
+    assert_eq!(why, Reason::TargetNotFound);
+    assert!(message.contains("generation 1 is still in force"), "{message}");
+}
+
+#[test]
+fn a_policy_wins_over_another_only_where_both_are() {
+    let everywhere = json!({"cors": {"allowOrigins": ["https://a.example"]}});
+    let mut of_app = selecting("a", json!({"app": "a"}));
+    of_app.as_object_mut().unwrap().remove("hostnames");
+    let mut index = cluster(&[("all", everywhere.clone()), ("app", of_app.clone())]);
+    let plan = carry_out(&mut index);
+    assert!(reason(&plan, "all", ConditionType::Programmed).0, "other pods have no other");
+    assert!(reason(&plan, "app", ConditionType::Programmed).0, "it is closer");
+    index.apply(written("app2", &of_app));
+    let plan = carry_out(&mut index);
+    let (_, why, message) = reason(&plan, "app2", ConditionType::Programmed);
+    assert_eq!(why, Reason::Overridden);
+    assert!(message.contains("shop/app "), "{message}");
+    index.delete(&id("app"));
+    assert!(reason(&carry_out(&mut index), "app2", ConditionType::Programmed).0, "it is freed");
+}
+
+#[test]
+fn a_namespace_that_is_off_keeps_its_attachments_and_enforces_nothing() {
+    let mut index = cluster(&[("a", selecting("a", json!({"app": "a"})))]);
+    let on = carry_out(&mut index);
+    let namespace = Namespace { off: true, ..Namespace::default() };
+    let change = Change::Namespace(Delta::Apply("shop".into(), namespace));
+    index.on(Event::Surroundings(change));
+    let off = carry_out(&mut index);
+    assert_eq!(keys(&off), keys(&on));
+    assert!(wire::decode(&off.attachments[0].compiled).unwrap().policies().next().is_none());
+    let (_, why, message) = reason(&off, "a", ConditionType::Programmed);
+    assert_eq!(why, Reason::Off);
+    assert!(message.contains("corsward.io/mode"), "{message}");
+}
+
+#[test]
+fn what_was_in_force_before_a_restart_is_read_in_the_status() {
+    let good = selecting("a", json!({"app": "a"}));
+    let refused = selecting("a b", json!({"app": "a"}));
+    let status = json!({"inForce": {"generation": 3, "digest": "sha256:0", "spec": good}});
+    let mut object = written("a", &refused);
+    object.generation = Some(4);
+    object.record = object.record.map(|record| Record { status: Arc::new(status), ..record });
+    let mut index = cluster(&[]);
+    index.apply(object);
+    let plan = carry_out(&mut index);
+    assert_eq!(plan.in_force[&id("a")].generation, 3);
+    assert_eq!(keys(&plan), [workloads(&[("app", "a")])]);
+    assert!(!reason(&plan, "a", ConditionType::Accepted).0);
+}
+
+#[test]
+fn only_what_changed_is_made_anew() {
+    let mut index = cluster(&[
+        ("a", selecting("a", json!({"app": "a"}))),
+        ("b", selecting("b", json!({"app": "b"}))),
+    ]);
+    carry_out(&mut index);
+    let scope = Scope::Namespace("shop".into());
+    let mut plan = Plan::default();
+    plan.update(&index, &scope);
+    let held = |plan: &Plan| {
+        plan.scope(&scope)
+            .unwrap()
+            .attachments()
+            .map(|(_, held)| Arc::clone(held))
+            .collect::<Vec<_>>()
+    };
+    let before = held(&plan);
+    let Object { text, .. } = written("b", &selecting("c", json!({"app": "b"})));
+    index.apply(Object { text, generation: Some(2), ..written("b", &Value::Null) });
+    plan.update(&index, &scope);
+    let after = held(&plan);
+    assert!(Arc::ptr_eq(&before[0], &after[0]), "the neighbour is the same, to the pointer");
+    assert_ne!(before[1], after[1]);
+}

@@ -1,0 +1,98 @@
+//! Wiring of a folder: its policies, the folder of resource files, and the state between them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::{WAITING, serve_admin};
+use crate::admin::Board;
+use crate::args::RunArgs;
+use crate::index::Index;
+use crate::judge::FullJudge;
+use crate::operator::{Folder, Memory, Operator, Outlet, Questions};
+use crate::publish::file::File;
+use crate::review::Domain;
+use crate::source::{Event, dir};
+use crate::state::{State, StateFile};
+
+/// Runs until told to stop: the policies of the folder `policies`, published into the folder `out`.
+///
+/// # Errors
+///
+/// Where something needed is missing at the start, or nobody watches the policies any more.
+pub(super) async fn run(
+    args: &RunArgs,
+    policies: &Path,
+    out: &Path,
+    mut stop: oneshot::Receiver<()>,
+) -> Result<()> {
+    let (state_file, file) = publisher(args, out)?;
+    let mut index = Index::new(Arc::new(FullJudge), Domain::Folder);
+    if args.off {
+        index.stop();
+    }
+    let state = restore(&state_file, &mut index);
+    let board = Arc::new(Board::default());
+    let (reporter, reports) = channel(WAITING);
+    let admin = serve_admin(args.admin, &board, reporter).await?;
+    let memory = if state.is_some() { Memory::Known } else { Memory::Lost };
+    let events = watch(policies.to_owned(), &state.unwrap_or_default())?;
+    let outlet = Outlet::Folder(Folder::new(file, state_file, memory));
+    let operator = Operator::new(index, outlet, board);
+    let (_nobody, inquiries) = channel(WAITING);
+    let ended = operator.run(events, Questions { reports, inquiries }, &mut stop).await;
+    admin.stop().await?;
+    Ok(ended?)
+}
+
+fn publisher(args: &RunArgs, dir: &Path) -> Result<(StateFile, File)> {
+    std::fs::create_dir_all(dir).with_context(|| format!("no folder {}", dir.display()))?;
+    if !Path::new(&args.module).exists() {
+        let module = &args.module;
+        warn!(module, "there is no such module here: Envoy must find it there, or set --module");
+    }
+    let state = args.state.clone().unwrap_or_else(|| dir.join("corsward.state.json"));
+    let file = File::new(dir.to_owned(), args.module.clone());
+    Ok((StateFile::new(state), file))
+}
+
+/// Puts back what was in force before a restart; `None`: that is not known.
+fn restore(file: &StateFile, index: &mut Index) -> Option<State> {
+    let state = load(file)?;
+    for policy in state.clone().restore(index) {
+        warn!(%policy, "was in force, and nothing can be made of what it said then");
+    }
+    Some(state)
+}
+
+fn load(file: &StateFile) -> Option<State> {
+    let path = file.path().display();
+    let loaded = file.load();
+    if let Ok(Some(state)) = loaded {
+        return Some(state);
+    }
+    let copy = file.load_copy().ok().flatten();
+    match (&copy, loaded) {
+        (Some(_), Ok(_)) => warn!(%path, "the state file is gone: its copy counts"),
+        (Some(_), Err(error)) => warn!(%path, %error, "the state file's copy counts"),
+        (None, Err(error)) => {
+            warn!(%path, %error, "starting without a memory of what was in force");
+        }
+        // A first start.
+        (None, Ok(_)) => {}
+    }
+    copy
+}
+
+fn watch(dir: PathBuf, state: &State) -> Result<Receiver<Vec<Event>>> {
+    let (sender, receiver) = channel(WAITING);
+    let shown = dir.display().to_string();
+    dir::watch(dir, state.owners(), sender)
+        .with_context(|| format!("cannot watch the folder {shown}"))?;
+    info!(dir = shown, "watching");
+    Ok(receiver)
+}

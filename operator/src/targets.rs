@@ -1,0 +1,383 @@
+//! Targets: what a policy names as its place, and which proxies that is in the cluster as it stands.
+
+use std::collections::BTreeSet;
+
+use corsward_policy::Finding;
+use corsward_policy::finding::PlacementReason;
+
+use crate::api::v1alpha1::{CorsPolicySpec, Selector, TargetRef};
+use crate::surroundings::{Key, Labels, Pod, Service, ServicePort, Surroundings, TargetPort};
+
+/// The label of a namespace or a pod that is in Istio's ambient mode, and its value.
+pub const AMBIENT: (&str, &str) = ("istio.io/dataplane-mode", "ambient");
+
+/// The label of a Gateway's pods that names it (Gateway API, GEP-1762).
+const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
+
+/// What a policy names as its place.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Target {
+    /// Every workload of its namespace.
+    #[default]
+    Namespace,
+    /// The pods with these labels.
+    Selector(Labels),
+    /// These objects.
+    Refs(Vec<TargetRef>),
+}
+
+/// Where a policy applies, in the cluster as it stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Placement {
+    /// Every place.
+    pub places: Vec<Place>,
+    /// Targets that do not exist.
+    pub missing: Vec<Finding>,
+    /// Targets that exist and cannot be served.
+    pub refused: Vec<Finding>,
+}
+
+/// A set of proxies, or a part of what they listen to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Whose proxies.
+    pub proxies: Proxies,
+    /// The ports they listen to; absent: every one. Empty: of a port by name, which no running pod has yet.
+    pub ports: Option<BTreeSet<u16>>,
+}
+
+/// A set of proxies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proxies {
+    /// The sidecars of the pods with these labels.
+    Workloads(Labels),
+    /// The proxies of the Gateway of that name.
+    Gateway(String),
+}
+
+// === impl Target ===
+
+impl Target {
+    /// What a spec names.
+    #[must_use]
+    pub fn of(spec: &CorsPolicySpec) -> Self {
+        match (&spec.selector, spec.target_refs.as_slice()) {
+            (Some(Selector { match_labels }), _) => Self::Selector(match_labels.clone()),
+            (None, []) => Self::Namespace,
+            (None, refs) => Self::Refs(refs.to_vec()),
+        }
+    }
+
+    /// Where that is, for a policy of `namespace`.
+    #[must_use]
+    pub fn place(&self, namespace: &str, surroundings: &Surroundings) -> Placement {
+        let mut placement = Placement::default();
+        match self {
+            Self::Namespace => placement.add(Proxies::Workloads(Labels::new()), None),
+            Self::Selector(labels) => placement.add(Proxies::Workloads(labels.clone()), None),
+            Self::Refs(refs) => {
+                for (at, target) in refs.iter().enumerate() {
+                    let field = format!("spec.targetRefs[{at}]");
+                    placement.add_target(&field, namespace, target, surroundings);
+                }
+            }
+        }
+        placement.refuse_ambient(namespace, surroundings);
+        placement
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Namespace => f.write_str("Namespace"),
+            Self::Selector(labels) => {
+                let labels = labels.iter().map(|(name, value)| format!("{name}={value}"));
+                f.write_str(&labels.collect::<Vec<_>>().join(","))
+            }
+            Self::Refs(refs) => {
+                let names = refs.iter().map(|target| {
+                    let section = target.section_name.as_ref().map(|name| format!(":{name}"));
+                    format!("{}/{}{}", target.kind, target.name, section.unwrap_or_default())
+                });
+                f.write_str(&names.collect::<Vec<_>>().join(","))
+            }
+        }
+    }
+}
+
+// === impl Placement ===
+
+impl Placement {
+    fn add(&mut self, proxies: Proxies, ports: Option<BTreeSet<u16>>) {
+        let place = Place { proxies, ports };
+        if !self.places.contains(&place) {
+            self.places.push(place);
+        }
+    }
+
+    fn add_target(
+        &mut self,
+        field: &str,
+        namespace: &str,
+        target: &TargetRef,
+        surroundings: &Surroundings,
+    ) {
+        let key = Key { namespace: namespace.to_owned(), name: target.name.clone() };
+        let missing = || PlacementReason::TargetNotFound {
+            kind: target.kind.clone(),
+            name: target.name.clone(),
+            namespace: namespace.to_owned(),
+        };
+        let section = target.section_name.as_deref();
+        match target.kind.as_str() {
+            "Service" => match surroundings.services.get(&key) {
+                Some(service) => self.add_service(field, &key, service, section, surroundings),
+                None => self.missing.push(Finding::new(field, missing())),
+            },
+            "Gateway" => match surroundings.gateways.get(&key) {
+                Some(gateway) => {
+                    let port = section.map(|name| gateway.listeners.get(name).copied());
+                    match port {
+                        Some(None) => self.miss_section(field, target),
+                        Some(Some(port)) => {
+                            self.add(Proxies::Gateway(key.name), Some([port].into()));
+                        }
+                        None => self.add(Proxies::Gateway(key.name), None),
+                    }
+                }
+                None => self.missing.push(Finding::new(field, missing())),
+            },
+            // Said by the review, which refuses the policy.
+            _ => {}
+        }
+    }
+
+    fn add_service(
+        &mut self,
+        field: &str,
+        key: &Key,
+        service: &Service,
+        section: Option<&str>,
+        surroundings: &Surroundings,
+    ) {
+        let Service { selector, ports } = service;
+        if selector.is_empty() {
+            let reason = PlacementReason::ServiceWithoutSelector(key.name.clone());
+            self.refused.push(Finding::new(field, reason));
+            return;
+        }
+        let proxies = Proxies::Workloads(selector.clone());
+        let Some(section) = section else { return self.add(proxies, None) };
+        let port = ports.iter().find(|port| port.name.as_deref() == Some(section));
+        match port {
+            Some(port) => {
+                let ports = pod_ports(port, &key.namespace, selector, surroundings);
+                self.add(proxies, Some(ports));
+            }
+            None => {
+                let (kind, name) = ("Service".to_owned(), key.name.clone());
+                let reason =
+                    PlacementReason::SectionNotFound { kind, name, section: section.to_owned() };
+                self.missing.push(Finding::new(format!("{field}.sectionName"), reason));
+            }
+        }
+    }
+
+    fn miss_section(&mut self, field: &str, target: &TargetRef) {
+        let TargetRef { group: _, kind, name, section_name } = target;
+        let (kind, name) = (kind.clone(), name.clone());
+        let section = section_name.clone().unwrap_or_default();
+        let reason = PlacementReason::SectionNotFound { kind, name, section };
+        self.missing.push(Finding::new(format!("{field}.sectionName"), reason));
+    }
+
+    /// How many running pods have a proxy that it is for.
+    #[must_use]
+    pub fn count(&self, namespace: &str, surroundings: &Surroundings) -> usize {
+        let gateways = self.places.iter().filter_map(|place| match &place.proxies {
+            Proxies::Workloads(_) => None,
+            Proxies::Gateway(name) => Some([(GATEWAY_NAME.to_owned(), name.clone())].into()),
+        });
+        let gateways: Vec<Labels> = gateways.collect();
+        let selectors = self.places.iter().filter_map(|place| match &place.proxies {
+            Proxies::Workloads(labels) => Some(labels),
+            Proxies::Gateway(_) => None,
+        });
+        let selectors: Vec<&Labels> = selectors.collect();
+        let is_meant = |pod: &&Pod| {
+            let is_gateway = pod.labels.contains_key(GATEWAY_NAME);
+            let selected = selectors.iter().any(|labels| includes(&pod.labels, labels));
+            (pod.has_proxy && !is_gateway && selected)
+                || gateways.iter().any(|labels| includes(&pod.labels, labels))
+        };
+        pods(namespace, &Labels::new(), surroundings).filter(is_meant).count()
+    }
+
+    /// Workloads in ambient mode have no proxy of their own: their requests meet a filter at a waypoint only, which is a Gateway.
+    fn refuse_ambient(&mut self, namespace: &str, surroundings: &Surroundings) {
+        let (name, value) = AMBIENT;
+        let namespace_is_ambient = surroundings
+            .namespaces
+            .get(namespace)
+            .is_some_and(|namespace| namespace.labels.get(name).is_some_and(|v| v == value));
+        let is_ambient = |labels: &Labels| {
+            let mut pods = pods(namespace, labels, surroundings).peekable();
+            match pods.peek() {
+                Some(_) => pods.all(|pod| pod.ambient || (namespace_is_ambient && !pod.has_proxy)),
+                None => namespace_is_ambient,
+            }
+        };
+        let workloads = self.places.iter().filter_map(|place| match &place.proxies {
+            Proxies::Workloads(labels) => Some(labels),
+            Proxies::Gateway(_) => None,
+        });
+        if workloads.into_iter().any(is_ambient) {
+            let reason = PlacementReason::Ambient(namespace.to_owned());
+            self.refused.push(Finding::new("spec.targetRefs", reason));
+        }
+    }
+}
+
+/// The running pods of `namespace` with these labels.
+pub(crate) fn pods<'s>(
+    namespace: &'s str,
+    labels: &'s Labels,
+    surroundings: &'s Surroundings,
+) -> impl Iterator<Item = &'s Pod> {
+    let first = Key { namespace: namespace.to_owned(), name: String::new() };
+    let all = surroundings.pods.range(first..);
+    let all = all.take_while(move |(key, _)| key.namespace == namespace);
+    all.map(|(_, pod)| pod).filter(|pod| includes(&pod.labels, labels))
+}
+
+/// Has `all` every label of `some`, with its value?
+pub(crate) fn includes(all: &Labels, some: &Labels) -> bool {
+    some.iter().all(|(name, value)| all.get(name) == Some(value))
+}
+
+/// The numbers of a Service's port at its pods.
+fn pod_ports(
+    port: &ServicePort,
+    namespace: &str,
+    selector: &Labels,
+    surroundings: &Surroundings,
+) -> BTreeSet<u16> {
+    match &port.target {
+        TargetPort::Number(number) => [*number].into(),
+        TargetPort::Name(name) => pods(namespace, selector, surroundings)
+            .filter_map(|pod| pod.ports.get(name).copied())
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surroundings::{Change, Delta, Gateway, Namespace, Pod};
+
+    fn key(name: &str) -> Key {
+        Key { namespace: "shop".into(), name: name.into() }
+    }
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn service(selector: &[(&str, &str)], ports: &[(&str, TargetPort)]) -> Service {
+        let ports = ports.iter().map(|(name, target)| ServicePort {
+            name: Some((*name).to_owned()),
+            port: 80,
+            target: target.clone(),
+        });
+        Service { selector: labels(selector), ports: ports.collect() }
+    }
+
+    fn shop() -> Surroundings {
+        let mut shop = Surroundings::default();
+        let ports = [("http", TargetPort::Number(8080)), ("named", TargetPort::Name("web".into()))];
+        let api = service(&[("app", "api")], &ports);
+        shop.on(Change::Service(Delta::Apply(key("api"), api)));
+        shop.on(Change::Service(Delta::Apply(key("external"), service(&[], &[]))));
+        let listeners = [("https".to_owned(), 443)].into();
+        let gateway = Gateway { class: "istio".into(), listeners };
+        shop.on(Change::Gateway(Delta::Apply(key("edge"), gateway)));
+        shop
+    }
+
+    fn target(kind: &str, name: &str, section: Option<&str>) -> Target {
+        let group = if kind == "Gateway" { "gateway.networking.k8s.io" } else { "" };
+        Target::Refs(vec![TargetRef {
+            group: group.into(),
+            kind: kind.into(),
+            name: name.into(),
+            section_name: section.map(str::to_owned),
+        }])
+    }
+
+    fn codes(findings: &[Finding]) -> Vec<&'static str> {
+        findings.iter().map(Finding::code).collect()
+    }
+
+    fn pod(pairs: &[(&str, &str)], port: u16) -> Pod {
+        let ports = [("web".to_owned(), port)].into();
+        Pod { labels: labels(pairs), ports, has_proxy: true, ambient: false }
+    }
+
+    #[test]
+    fn a_service_is_its_selector_and_a_section_its_port() {
+        let shop = shop();
+        let places = |section| target("Service", "api", section).place("shop", &shop).places;
+        let proxies = Proxies::Workloads(labels(&[("app", "api")]));
+        assert_eq!(places(None), [Place { proxies: proxies.clone(), ports: None }]);
+        let ports = Some([8080].into());
+        assert_eq!(places(Some("http")), [Place { proxies, ports }]);
+    }
+
+    #[test]
+    fn a_port_by_name_is_what_the_pods_call_so() {
+        let mut shop = shop();
+        let place = |shop: &Surroundings| {
+            target("Service", "api", Some("named")).place("shop", shop).places[0].ports.clone()
+        };
+        assert_eq!(place(&shop), Some(BTreeSet::new()), "no pod runs yet");
+        shop.on(Change::Pod(Delta::Apply(key("a"), pod(&[("app", "api")], 9000))));
+        shop.on(Change::Pod(Delta::Apply(key("b"), pod(&[("app", "other")], 7000))));
+        assert_eq!(place(&shop), Some([9000].into()));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_so_is_what_cannot_be_served() {
+        let shop = shop();
+        for (why, kind, name, section, want) in [
+            ("no such Service", "Service", "web", None, "CORS-E524"),
+            ("no such port", "Service", "api", Some("grpc"), "CORS-E525"),
+            ("no such Gateway", "Gateway", "inner", None, "CORS-E524"),
+            ("no such listener", "Gateway", "edge", Some("http"), "CORS-E525"),
+        ] {
+            let placement = target(kind, name, section).place("shop", &shop);
+            assert_eq!(codes(&placement.missing), [want], "{why}");
+            assert_eq!(placement.places, [], "{why}");
+        }
+        let placement = target("Service", "external", None).place("shop", &shop);
+        assert_eq!(codes(&placement.refused), ["CORS-E526"]);
+    }
+
+    #[test]
+    fn ambient_workloads_are_refused_unless_they_have_a_sidecar_all_the_same() {
+        let mut shop = shop();
+        let refused = |shop: &Surroundings, target: &Target| {
+            codes(&target.place("shop", shop).refused).contains(&"CORS-E527")
+        };
+        let api = target("Service", "api", None);
+        assert!(!refused(&shop, &api));
+        let labels = labels(&[AMBIENT]);
+        let namespace = Namespace { labels, off: false };
+        shop.on(Change::Namespace(Delta::Apply("shop".into(), namespace)));
+        assert!(refused(&shop, &api));
+        assert!(refused(&shop, &Target::Namespace));
+        assert!(!refused(&shop, &target("Gateway", "edge", None)), "a waypoint is a Gateway");
+        shop.on(Change::Pod(Delta::Apply(key("a"), pod(&[("app", "api")], 9000))));
+        assert!(!refused(&shop, &api));
+    }
+}
