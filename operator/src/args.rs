@@ -100,7 +100,12 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "FILE", env = "CORSWARD_KUBECONFIG")]
     pub kubeconfig: Option<PathBuf>,
     /// The operator's own namespace: of its Lease, its modules and its certificates.
-    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "corsward-system")]
+    #[arg(
+        long,
+        value_name = "NAMESPACE",
+        env = "POD_NAMESPACE",
+        default_value = "corsward-system"
+    )]
     pub namespace: String,
     /// This replica: its pod's name. No other replica has the same.
     #[arg(long, value_name = "NAME", env = "POD_NAME", default_value = "corsward-operator-0")]

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use corsward_policy::{Finding, Judge, Policy, PolicyId, finding};
 use serde_json::Value;
 
+use crate::guardrails::{self, Guardrail};
 use crate::inquiry::ReviewedObject;
+use crate::neighbors::Neighbors;
 use crate::object::{Object, Text};
+use crate::origin_sets::{self, Resolved};
 use crate::review::{Accepted, Context, Domain, Review, review};
 use crate::source::{Event, Problem};
-use crate::surroundings::{Change, Surroundings};
+use crate::surroundings::{Change, Key, Labels, Surroundings};
 use crate::targets::Target;
 
 /// The mode of a policy that is switched off.
@@ -23,6 +26,8 @@ pub struct Index {
     domain: Domain,
     entries: BTreeMap<PolicyId, Entry>,
     surroundings: Surroundings,
+    /// What the origin sets and the guardrails among the surroundings come to.
+    neighbors: Neighbors,
     problems: Vec<Problem>,
     /// In force before a restart, of policies that no source has shown yet.
     remembered: BTreeMap<PolicyId, InForce>,
@@ -69,6 +74,8 @@ pub struct InForce {
     pub policy: Arc<Policy>,
     /// Its place, as written.
     pub target: Arc<Target>,
+    /// The origin sets in it.
+    pub sets: Arc<Resolved>,
     /// `sha256:` and the digest of what the policy compiles to when it is alone.
     pub digest: Arc<str>,
 }
@@ -79,7 +86,7 @@ impl Index {
     /// An empty index that asks `judge` about what the core cannot know.
     #[must_use]
     pub fn new(judge: Arc<dyn Judge + Send + Sync>, domain: Domain) -> Self {
-        let (entries, surroundings, problems, remembered) = Default::default();
+        let (entries, surroundings, neighbors, problems, remembered) = Default::default();
         let mut touched = BTreeSet::new();
         // No policy is an answer too.
         touched.extend((domain == Domain::Folder).then_some(Scope::Folder));
@@ -89,6 +96,7 @@ impl Index {
             domain,
             entries,
             surroundings,
+            neighbors,
             problems,
             remembered,
             touched,
@@ -127,14 +135,15 @@ impl Index {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { judge: &*self.judge, domain: self.domain, accepted_before: false }
+        let sets = self.neighbors.sets();
+        Context { judge: &*self.judge, domain: self.domain, sets, accepted_before: false }
     }
 
     /// Reviews an object; a spec that was accepted once stays accepted until it is edited.
     fn review(&self, object: &Object, generation: i64, in_force: Option<&InForce>) -> Review {
         let strict = review(object, self.context());
         let is_in_force = |in_force: &&InForce| {
-            in_force.generation == generation && object.spec() == Some(&in_force.spec)
+            in_force.generation == generation && strict.spec.as_ref() == Some(&in_force.spec)
         };
         if strict.accepted.is_some() || in_force.filter(is_in_force).is_none() {
             return strict;
@@ -243,12 +252,42 @@ impl Index {
     /// Something that policies depend on changed.
     fn surround(&mut self, change: Change) {
         let namespaces = self.namespaces_of(&change);
+        let is_set = matches!(change, Change::OriginSet(_));
+        let is_guardrail = matches!(change, Change::Guardrail(_));
         if !self.surroundings.on(change) {
             return;
+        }
+        if is_guardrail {
+            self.neighbors.judge_guardrails(&self.surroundings.guardrails, &*self.judge);
+        }
+        if is_set {
+            let changed = self.neighbors.judge_sets(&self.surroundings.origin_sets, &*self.judge);
+            self.review_users(&changed);
         }
         match namespaces {
             Some(namespaces) => namespaces.iter().for_each(|namespace| self.touch(namespace)),
             None => self.touch_all(),
+        }
+    }
+
+    /// Reviews again the policies that name one of these sets.
+    fn review_users(&mut self, sets: &BTreeSet<Key>) {
+        let uses = |entry: &&Entry| {
+            let names = entry.object.spec().map(|spec| origin_sets::names(spec));
+            let namespace = &entry.object.id.namespace;
+            names
+                .into_iter()
+                .flatten()
+                .any(|name| sets.contains(&Key { namespace: namespace.clone(), name }))
+        };
+        let users: Vec<Object> =
+            self.entries.values().filter(uses).map(|entry| entry.object.clone()).collect();
+        for object in users {
+            let Some(entry) = self.entries.get(&object.id) else { continue };
+            let review = self.review(&object, entry.generation, entry.in_force.as_ref());
+            if let Some(entry) = self.entries.get_mut(&object.id) {
+                entry.review = review;
+            }
         }
     }
 
@@ -283,16 +322,23 @@ impl Index {
         match object {
             ReviewedObject::CorsPolicy(object) => {
                 let mut review = review(&object, self.context());
-                if let (Some(accepted), Domain::Cluster) = (&review.accepted, self.domain) {
+                if let Some(accepted) = &review.accepted {
                     let namespace = &object.id.namespace;
+                    let exceeded =
+                        guardrails::check(&accepted.policy, &self.guardrails_of(namespace));
+                    let exceeded = exceeded.into_iter().map(|found| accepted.sets.address(found));
+                    review.findings.extend(exceeded);
                     let placement = accepted.target.place(namespace, &self.surroundings);
                     review.findings.extend(placement.refused);
                 }
                 finding::sort(&mut review.findings);
                 review.findings
             }
-            ReviewedObject::OriginSet { .. } | ReviewedObject::ClusterCorsPolicy { .. } => {
-                Vec::new()
+            ReviewedObject::OriginSet { key: _, written } => {
+                origin_sets::parse(&written.spec, &*self.judge).1
+            }
+            ReviewedObject::ClusterCorsPolicy { name, written } => {
+                Guardrail::parse(&name, &written.spec, &*self.judge).1
             }
         }
     }
@@ -349,6 +395,26 @@ impl Index {
         }
     }
 
+    /// What the origin sets and the guardrails come to.
+    #[must_use]
+    pub fn neighbors(&self) -> &Neighbors {
+        &self.neighbors
+    }
+
+    /// The guardrails of a namespace.
+    #[must_use]
+    pub fn guardrails_of(&self, namespace: &str) -> Vec<Guardrail> {
+        let nothing = Labels::new();
+        let known = self.surroundings.namespaces.get(namespace);
+        let labels = known.map_or(&nothing, |namespace| &namespace.labels);
+        let all = self.neighbors.guardrails();
+        // A folder knows no labels of namespaces.
+        let is_meant = |guardrail: &&Guardrail| {
+            self.domain == Domain::Folder || guardrail.selects(namespace, labels)
+        };
+        all.filter(is_meant).cloned().collect()
+    }
+
     /// Everything wrong outside of policies.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
@@ -396,15 +462,15 @@ impl Entry {
 
 impl InForce {
     fn new(generation: i64, accepted: &Accepted) -> Self {
-        let Accepted { spec, policy, target, digest } = accepted.clone();
-        Self { generation, spec, policy, target, digest }
+        let Accepted { spec, policy, target, sets, digest } = accepted.clone();
+        Self { generation, spec, policy, target, sets, digest }
     }
 }
 
 /// A policy follows from its spec, and need not be compared where the spec is the same.
 impl PartialEq for InForce {
     fn eq(&self, other: &Self) -> bool {
-        let Self { generation, spec, policy, target: _, digest } = self;
+        let Self { generation, spec, policy, target: _, sets: _, digest } = self;
         let same_policy = Arc::ptr_eq(policy, &other.policy) || policy == &other.policy;
         let same_spec = Arc::ptr_eq(spec, &other.spec) || spec == &other.spec;
         *generation == other.generation && *digest == other.digest && same_spec && same_policy

@@ -25,6 +25,7 @@ pub mod kubernetes;
 pub mod leader;
 pub mod metrics;
 pub mod modules;
+pub mod neighbors;
 pub mod object;
 mod operator;
 pub mod origin_sets;

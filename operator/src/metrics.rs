@@ -40,6 +40,8 @@ pub struct Metrics {
     last_good_since: Mutex<Option<Instant>>,
     /// Watches of an API server.
     pub watches: source::Watches,
+    /// Statuses that are written to an API server.
+    pub status_writes: writer::StatusWrites,
     /// The webhook's.
     pub admission: admission::Admission,
     /// Statuses that are written to an API server.
@@ -77,6 +79,7 @@ impl Default for Metrics {
             last_good_age: Gauge::default(),
             last_good_since: Mutex::new(None),
             watches: source::Watches::default(),
+            status_writes: writer::StatusWrites::default(),
             admission: admission::Admission::default(),
             status_writes: writer::StatusWrites::default(),
         };
@@ -142,6 +145,7 @@ impl Metrics {
     fn register(&mut self) {
         let Self { registry, .. } = self;
         self.watches.register(registry);
+        self.status_writes.register(registry);
         self.admission.register(registry);
         self.publishing.register(registry);
         self.status_writes.register(registry);

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
 use corsward_policy::finding::PlacementReason;
-use corsward_policy::{Finding, PolicyId};
+use corsward_policy::{Finding, PolicyId, Severity};
 
 use crate::attachment::{Attachment, AttachmentKey};
 use crate::grouping::{are_apart, group};
+use crate::guardrails::{self, Guardrail};
 use crate::index::{Entry, InForce, Index, Scope};
 use crate::review::Domain;
 use crate::surroundings::Labels;
@@ -80,6 +81,8 @@ struct Chosen<'i> {
     in_force: Option<InForce>,
     accepted: bool,
     placement: Placement,
+    /// What it exceeds.
+    exceeded: Vec<Finding>,
 }
 
 // === impl Plan ===
@@ -132,8 +135,12 @@ impl ScopePlan {
     }
 
     fn with(index: &Index, scope: &Scope, previous: &Self, choice: Choice) -> Self {
-        let chosen: Vec<Chosen<'_>> =
-            index.entries_of(scope).map(|(id, entry)| choose(index, id, entry, choice)).collect();
+        // In a folder they hold for every namespace.
+        let rails = index.guardrails_of(scope.namespace().unwrap_or_default());
+        let chosen: Vec<Chosen<'_>> = index
+            .entries_of(scope)
+            .map(|(id, entry)| choose(index, &rails, id, entry, choice))
+            .collect();
         let off = index.why_off(scope).is_some();
         let mut plan = Self::default();
         for key in keys(scope, &chosen) {
@@ -150,7 +157,7 @@ impl ScopePlan {
     }
 
     fn planned(&self, index: &Index, chosen: Chosen<'_>) -> Planned {
-        let Chosen { id, entry, in_force, accepted, placement } = chosen;
+        let Chosen { id, entry, in_force, accepted, placement, exceeded } = chosen;
         let mut planned = Planned { accepted, ..Planned::default() };
         let holding = self.made.iter().filter(|(_, made)| made.holds(id));
         planned.keys = holding.clone().map(|(key, _)| key.clone()).collect();
@@ -166,6 +173,8 @@ impl ScopePlan {
         let large = holding.filter_map(|(_, made)| made.large.get(id)).next();
         planned.findings.extend(large.cloned());
         planned.findings.extend(placement.missing.iter().chain(&placement.refused).cloned());
+        planned.exceeds = refuses(&exceeded);
+        planned.findings.extend(exceeded);
         if index.domain() == Domain::Cluster {
             planned.matched = Some(placement.count(&id.namespace, index.surroundings()));
         }
@@ -208,7 +217,13 @@ impl ScopePlan {
 }
 
 /// What should be in force of a policy, and where.
-fn choose<'i>(index: &Index, id: &'i PolicyId, entry: &'i Entry, choice: Choice) -> Chosen<'i> {
+fn choose<'i>(
+    index: &Index,
+    rails: &[Guardrail],
+    id: &'i PolicyId,
+    entry: &'i Entry,
+    choice: Choice,
+) -> Chosen<'i> {
     let place = |in_force: &InForce| match index.domain() {
         Domain::Folder => {
             let proxies = Proxies::Workloads(Labels::new());
@@ -218,9 +233,17 @@ fn choose<'i>(index: &Index, id: &'i PolicyId, entry: &'i Entry, choice: Choice)
     };
     let written = entry.written();
     let placed = written.as_ref().map(place).unwrap_or_default();
-    let accepted = written.is_some() && placed.missing.is_empty() && placed.refused.is_empty();
+    let exceeded = |in_force: &InForce| {
+        let found = guardrails::check(&in_force.policy, rails);
+        found.into_iter().map(|found| in_force.sets.address(found)).collect::<Vec<_>>()
+    };
+    let exceeded_now = written.as_ref().map(exceeded).unwrap_or_default();
+    let exceeds = refuses(&exceeded_now);
+    let can_be_placed = placed.missing.is_empty() && placed.refused.is_empty();
+    let accepted = written.is_some() && can_be_placed && !exceeds;
     let last_good = || {
-        let kept = entry.last_good();
+        // What is in force is judged by today's guardrails too.
+        let kept = entry.last_good().filter(|kept| !refuses(&exceeded(kept)));
         // What is missing is what the author has to hear of.
         let placement = kept.as_ref().map(place).unwrap_or_default();
         let Placement { places, .. } = placement;
@@ -236,10 +259,14 @@ fn choose<'i>(index: &Index, id: &'i PolicyId, entry: &'i Entry, choice: Choice)
         Choice::WithoutChanges => last_good(),
         Choice::Wanted | Choice::WithoutNewcomers if accepted => (written, placed),
         // As much of it as there is.
-        _ if entry.in_force.is_none() && placed.refused.is_empty() => (written, placed),
+        _ if entry.in_force.is_none() && placed.refused.is_empty() && !exceeds => (written, placed),
         _ => last_good(),
     };
-    Chosen { id, entry, in_force, accepted, placement }
+    Chosen { id, entry, in_force, accepted, placement, exceeded: exceeded_now }
+}
+
+fn refuses(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity() == Severity::Refusal)
 }
 
 /// The attachments that these policies need.

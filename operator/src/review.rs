@@ -1,11 +1,12 @@
 //! Review: what there is to say about an object, and the policy it makes, if it makes one.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use corsward_policy::draft::Closeness;
 use corsward_policy::finding::{self, ConductReason, PlacementReason, Reason, SourceReason};
 use corsward_policy::validate::validate_accepted;
-use corsward_policy::{Finding, Judge, Policy, Severity, compile, validate, wire};
+use corsward_policy::{Finding, Judge, Policy, Severity, Validated, compile, validate, wire};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use kube::CustomResourceExt as _;
 use serde_json::Value;
@@ -15,7 +16,9 @@ use crate::api::v1alpha1::{CorsPolicySpec, TargetRef};
 use crate::attachment::digest;
 use crate::convert;
 use crate::object::{Object, Text};
+use crate::origin_sets::{self, Known, Resolved};
 use crate::shape;
+use crate::surroundings::Key;
 use crate::targets::Target;
 
 /// What there is to say about an object, and what it comes to where nothing refuses it.
@@ -25,6 +28,8 @@ pub struct Review {
     pub accepted: Option<Accepted>,
     /// Every finding, refusals first.
     pub findings: Vec<Finding>,
+    /// The spec, with everything in it that it refers to, as far as that is there.
+    pub spec: Option<Arc<Value>>,
 }
 
 /// What an accepted spec comes to.
@@ -36,6 +41,8 @@ pub struct Accepted {
     pub policy: Arc<Policy>,
     /// Its place, as written.
     pub target: Arc<Target>,
+    /// The origin sets in it.
+    pub sets: Arc<Resolved>,
     /// `sha256:` and the digest of what the policy compiles to when it is alone.
     pub digest: Arc<str>,
 }
@@ -47,9 +54,14 @@ pub struct Context<'c> {
     pub judge: &'c dyn Judge,
     /// Where policies apply.
     pub domain: Domain,
+    /// The origin sets that policies may name.
+    pub sets: &'c Sets,
     /// An earlier release accepted that very spec: what this one refuses is a warning.
     pub accepted_before: bool,
 }
+
+/// The origins of each set; `None`: the set is refused.
+pub type Sets = BTreeMap<Key, Option<Vec<String>>>;
 
 /// Where policies apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +81,9 @@ static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
 #[must_use]
 pub fn review(object: &Object, context: Context<'_>) -> Review {
     match &object.text {
-        Text::Unreadable(findings) => Review { accepted: None, findings: findings.clone() },
+        Text::Unreadable(findings) => {
+            Review { accepted: None, findings: findings.clone(), spec: None }
+        }
         Text::Spec { spec, findings } => review_spec(object, spec, findings.clone(), context),
     }
 }
@@ -94,26 +108,19 @@ fn review_spec(
         .iter()
         .any(|finding| matches!(finding.reason, Reason::Source(SourceReason::WrongShape(_))));
     let mut made = None;
+    let mut resolved = None;
     if well_shaped {
+        let sets = origin_sets::resolve(&mut spec, |name| context.set(object, name));
+        findings.extend(sets.findings.iter().cloned());
+        let names_sets = !origin_sets::names(written).is_empty();
+        resolved = Some(if names_sets { Arc::new(spec.clone()) } else { Arc::clone(written) });
         match serde_json::from_value::<CorsPolicySpec>(spec) {
             Ok(spec) => {
                 findings.extend(targets(&spec, context.domain));
-                let target = Target::of(&spec);
-                let closeness = match &target {
-                    Target::Namespace => Closeness::Namespace,
-                    Target::Selector(_) | Target::Refs(_) => Closeness::Workload,
-                };
-                // A folder has one proxy, and all its policies are as close to it.
-                let closeness = match context.domain {
-                    Domain::Folder => Closeness::Namespace,
-                    Domain::Cluster => closeness,
-                };
-                let created = object.record.as_ref().and_then(|record| record.created);
-                let draft = convert::draft(&object.id, &spec, closeness, created);
-                let validate = if context.accepted_before { validate_accepted } else { validate };
-                let validated = validate(&draft, context.judge);
-                made = validated.policy.map(|policy| (policy, target));
-                findings.extend(validated.findings);
+                let validated = validated(object, &spec, context);
+                let said = validated.findings.into_iter().map(|finding| sets.address(finding));
+                findings.extend(said);
+                made = validated.policy.map(|policy| (policy, Target::of(&spec), sets));
             }
             Err(error) => {
                 findings.push(Finding::new("spec", SourceReason::WrongShape(error.to_string())));
@@ -122,13 +129,27 @@ fn review_spec(
     }
     finding::sort(&mut findings);
     let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
-    let accepted = made.filter(|_| !refused).map(|(policy, target)| Accepted {
-        spec: Arc::clone(written),
+    let made = made.filter(|_| !refused).zip(resolved.clone());
+    let accepted = made.map(|((policy, target, sets), spec)| Accepted {
+        spec,
         digest: digest(&wire::encode(&compile(&[&policy]))).into(),
         policy: Arc::new(policy),
         target: Arc::new(target),
+        sets: Arc::new(sets),
     });
-    Review { accepted, findings }
+    Review { accepted, findings, spec: resolved }
+}
+
+fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Validated {
+    let closeness = match (context.domain, Target::of(spec)) {
+        // A folder has one proxy, and all its policies are as close to it.
+        (Domain::Folder, _) | (Domain::Cluster, Target::Namespace) => Closeness::Namespace,
+        (Domain::Cluster, Target::Selector(_) | Target::Refs(_)) => Closeness::Workload,
+    };
+    let created = object.record.as_ref().and_then(|record| record.created);
+    let draft = convert::draft(&object.id, spec, closeness, created);
+    let validate = if context.accepted_before { validate_accepted } else { validate };
+    validate(&draft, context.judge)
 }
 
 // === impl Context ===
@@ -137,7 +158,17 @@ impl<'c> Context<'c> {
     /// The context of a folder's policies.
     #[must_use]
     pub fn folder(judge: &'c dyn Judge) -> Self {
-        Self { judge, domain: Domain::Folder, accepted_before: false }
+        static NONE: Sets = Sets::new();
+        Self { judge, domain: Domain::Folder, sets: &NONE, accepted_before: false }
+    }
+
+    fn set(&self, object: &Object, name: &str) -> Known<'c> {
+        let key = Key { namespace: object.id.namespace.clone(), name: name.to_owned() };
+        match self.sets.get(&key) {
+            None => Known::Missing,
+            Some(None) => Known::Refused,
+            Some(Some(origins)) => Known::Origins(origins),
+        }
     }
 }
 

@@ -40,7 +40,9 @@ pub async fn run(args: RunArgs) -> Result<()> {
         (SourceArg::Kube, PublishArg::Istio | PublishArg::ConfigMap) => {
             cluster::run(&args, stop).await?;
         }
-        (SourceArg::Dir(_), _) => bail!("a folder's policies go into a folder: write --publish file:DIR"),
+        (SourceArg::Dir(_), _) => {
+            bail!("a folder's policies go into a folder: write --publish file:DIR")
+        }
         (SourceArg::Kube, _) => {
             bail!("a cluster's policies go into it: write --publish istio, or --publish configmap");
         }

@@ -3,6 +3,7 @@
 pub(crate) mod resource;
 
 use corsward_policy::draft::Mode;
+use corsward_policy::finding::OriginSetReason;
 use corsward_policy::{Finding, PolicyId, Severity, finding};
 
 use crate::index::{Entry, InForce};
@@ -118,7 +119,7 @@ impl Status {
         Self {
             policy: entry.object.id.clone(),
             observed_generation: entry.generation,
-            conditions: [accepted, programmed, resolved(planned)],
+            conditions: [accepted, programmed, resolved(entry, planned)],
             digest,
             in_force,
             findings,
@@ -225,9 +226,14 @@ fn accepted(entry: &Entry, planned: &Planned) -> Condition {
     Condition { kind, holds: false, reason, message }
 }
 
-fn resolved(planned: &Planned) -> Condition {
+fn resolved(entry: &Entry, planned: &Planned) -> Condition {
     let kind = ConditionType::ResolvedRefs;
-    match planned.placement.missing.as_slice() {
+    let is_missing = |finding: &&Finding| {
+        matches!(&finding.reason, finding::Reason::OriginSet(OriginSetReason::Missing(_)))
+    };
+    let sets = entry.review.findings.iter().filter(is_missing);
+    let missing: Vec<&Finding> = planned.placement.missing.iter().chain(sets).collect();
+    match missing.as_slice() {
         [] => {
             let message = "nothing is referred to that is missing".to_owned();
             Condition { kind, holds: true, reason: Reason::ResolvedRefs, message }

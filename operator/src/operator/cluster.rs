@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::attachment::{AttachmentKey, Desired, Sighting};
-use crate::events::Notice;
+use crate::events::{Notice, Notices};
 use crate::index::{Index, Scope};
 use crate::plan::ScopePlan;
 use crate::status::{ConditionType, Reason, Status, resource};
@@ -26,7 +26,7 @@ pub(crate) struct Cluster {
     leading: bool,
     publisher: watch::Sender<Arc<Desired>>,
     writer: mpsc::UnboundedSender<StatusWrite>,
-    notices: mpsc::Sender<Notice>,
+    notices: Notices,
 }
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Cluster {
     pub(crate) fn new(
         publisher: watch::Sender<Arc<Desired>>,
         writer: mpsc::UnboundedSender<StatusWrite>,
-        notices: mpsc::Sender<Notice>,
+        notices: Notices,
     ) -> Self {
         let (desired, keys, sent) = Default::default();
         let (is_stale, leading) = (true, false);
@@ -134,8 +134,7 @@ impl Cluster {
             uid: record.uid.clone(),
         };
         if let Some(notice) = notice(&resource, status, known) {
-            // A notice too many is no reason to wait.
-            let _ = self.notices.try_send(notice);
+            self.notices.send(notice);
         }
         let write = StatusWrite { resource, status: new.clone() };
         if self.writer.send(write).is_ok() {

@@ -1,0 +1,154 @@
+//! Wiring of a cluster: watches, the lease, the publisher, statuses, events, modules and the webhook, around the one loop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use kube::Client;
+use tokio::sync::mpsc::{self, Sender, channel};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tracing::info;
+
+use super::{WAITING, serve_admin};
+use crate::admin::Board;
+use crate::args::{ClusterArgs, IstioKindArg, PublishArg, RunArgs};
+use crate::attachment::Desired;
+use crate::certificates::{Names, secret};
+use crate::index::Index;
+use crate::inquiry::Inquiry;
+use crate::judge::FullJudge;
+use crate::leader::{self, Contender};
+use crate::operator::{Cluster, Operator, Outlet, Questions};
+use crate::publish::cluster::{self as publisher, Wires};
+use crate::publish::istio::IstioKind;
+use crate::publish::output::{Module, Output};
+use crate::review::Domain;
+use crate::source::{self, Event};
+use crate::webhook::{self, Webhook};
+use crate::{events, kubernetes, writer};
+
+/// Runs until told to stop.
+///
+/// # Errors
+///
+/// Where something needed is missing at the start, or nobody watches the policies any more.
+pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Result<()> {
+    let client = kubernetes::client(args.cluster.kubeconfig.as_deref()).await?;
+    let mut index = Index::new(Arc::new(FullJudge), Domain::Cluster);
+    if args.off {
+        index.stop();
+    }
+    let board = Arc::new(Board::default());
+    let (reporter, reports) = channel(WAITING);
+    let (inquirer, inquiries) = channel(WAITING);
+    let (sender, events) = channel(WAITING);
+    let admin = serve_admin(args.admin, &board, reporter).await?;
+    let contender = contend(&client, &args.cluster, &sender);
+    let webhook = serve_webhook(&client, &args.cluster, inquirer, &contender, &board).await?;
+    let outlet = write(&client, args, &sender, &contender, &board).await?;
+    let (watching, unwatch) = watch(&client, &board, sender);
+    info!("watching");
+    let operator = Operator::new(index, Outlet::Cluster(outlet), board);
+    let ended = operator.run(events, Questions { reports, inquiries }, &mut stop).await;
+    // Nobody is told any more, then nobody writes any more, then another replica may.
+    let _ = unwatch.send(());
+    let _ = watching.await;
+    contender.release().await;
+    if let Some(webhook) = webhook {
+        webhook.stop().await;
+    }
+    admin.stop().await?;
+    Ok(ended?)
+}
+
+fn contend(client: &Client, args: &ClusterArgs, events: &Sender<Vec<Event>>) -> Contender {
+    let ClusterArgs { namespace, lease, name, .. } = args;
+    let options = leader::Options::new(namespace.clone(), lease.clone(), name.clone());
+    leader::contend(client.clone(), options, events.clone())
+}
+
+fn watch(
+    client: &Client,
+    board: &Board,
+    events: Sender<Vec<Event>>,
+) -> (JoinHandle<()>, oneshot::Sender<()>) {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let watches = board.metrics.watches.clone();
+    let options = source::kube::Options::default();
+    let watching = source::kube::watch(client.clone(), options, watches, events, async {
+        let _ = stopped.await;
+    });
+    (tokio::spawn(watching), stop)
+}
+
+async fn serve_webhook(
+    client: &Client,
+    args: &ClusterArgs,
+    inquirer: Sender<Inquiry>,
+    contender: &Contender,
+    board: &Board,
+) -> Result<Option<Webhook>> {
+    let Some(addr) = args.webhook_addr else { return Ok(None) };
+    let options = webhook::Options {
+        addr,
+        secret: secret::Options {
+            namespace: args.namespace.clone(),
+            name: args.webhook_secret.clone(),
+            names: Names::of_service(&args.webhook_service, &args.namespace, &args.webhook_names),
+            external: args.webhook_secret_external,
+        },
+        configuration: args.webhook_configuration.clone(),
+    };
+    let metrics = board.metrics.admission.clone();
+    let webhook =
+        Webhook::start(client.clone(), options, inquirer, contender.leading(), metrics).await?;
+    info!(addr = %webhook.addr, "webhook address");
+    Ok(Some(webhook))
+}
+
+/// Starts whatever writes into the cluster.
+async fn write(
+    client: &Client,
+    args: &RunArgs,
+    events: &Sender<Vec<Event>>,
+    contender: &Contender,
+    board: &Board,
+) -> Result<Cluster> {
+    let (desire, desired) = watch::channel(Arc::new(Desired::default()));
+    let output = output(args)?;
+    let (gate, gated) = watch::channel(None);
+    let wires = Wires {
+        desired,
+        leading: contender.leading(),
+        gate: gated,
+        events: events.clone(),
+        metrics: board.metrics.publishing.clone(),
+    };
+    let grace = Duration::from_secs(args.cluster.grace);
+    let options = publisher::Options { output, grace };
+    tokio::spawn(publisher::run(client.clone(), options, wires));
+    let (write, writes) = mpsc::unbounded_channel();
+    let counters = board.metrics.status_writes.clone();
+    tokio::spawn(writer::write(client.clone(), contender.leading(), writes, counters));
+    let (notices, noticed) = events::channel();
+    tokio::spawn(events::record(client.clone(), args.cluster.name.clone(), noticed));
+    drop(gate);
+    Ok(Cluster::new(desire, write, notices))
+}
+
+fn output(args: &RunArgs) -> Result<Output> {
+    let kind = match args.cluster.istio_kind {
+        IstioKindArg::WasmPlugin => IstioKind::WasmPlugin,
+        IstioKindArg::TrafficExtension => IstioKind::TrafficExtension,
+        IstioKindArg::EnvoyFilter => IstioKind::EnvoyFilter,
+    };
+    match &args.publish {
+        PublishArg::ConfigMap => Ok(Output::ConfigMap { module: args.module.clone() }),
+        PublishArg::Istio if args.module.starts_with("oci://") => {
+            Ok(Output::Istio { kind, module: Module::image(&args.module)? })
+        }
+        PublishArg::Istio => bail!("later"),
+        PublishArg::File(_) => bail!("a cluster's policies go into it"),
+    }
+}
