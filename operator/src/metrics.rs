@@ -44,8 +44,6 @@ pub struct Metrics {
     pub status_writes: writer::StatusWrites,
     /// The webhook's.
     pub admission: admission::Admission,
-    /// Statuses that are written to an API server.
-    pub status_writes: writer::StatusWrites,
 }
 
 /// What became of a publication.
@@ -81,7 +79,6 @@ impl Default for Metrics {
             watches: source::Watches::default(),
             status_writes: writer::StatusWrites::default(),
             admission: admission::Admission::default(),
-            status_writes: writer::StatusWrites::default(),
         };
         metrics.register();
         metrics
@@ -148,7 +145,6 @@ impl Metrics {
         self.status_writes.register(registry);
         self.admission.register(registry);
         self.publishing.register(registry);
-        self.status_writes.register(registry);
         registry.register("policies", "Policies by what is true of them", self.policies.clone());
         registry.register(
             "attachments",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use kube::Client;
 use tokio::sync::mpsc::{self, Sender, channel};
 use tokio::sync::{oneshot, watch};
@@ -13,7 +13,7 @@ use tracing::info;
 use super::{WAITING, serve_admin};
 use crate::admin::Board;
 use crate::args::{ClusterArgs, IstioKindArg, PublishArg, RunArgs};
-use crate::attachment::Desired;
+use crate::attachment::{Desired, hex};
 use crate::certificates::{Names, secret};
 use crate::index::Index;
 use crate::inquiry::Inquiry;
@@ -95,7 +95,7 @@ async fn serve_webhook(
         secret: secret::Options {
             namespace: args.namespace.clone(),
             name: args.webhook_secret.clone(),
-            names: Names::of_service(&args.webhook_service, &args.namespace, &args.webhook_names),
+            names: Names::of(&args.webhook_service, &args.namespace, &args.webhook_names),
             external: args.webhook_secret_external,
         },
         configuration: args.webhook_configuration.clone(),
@@ -148,7 +148,14 @@ fn output(args: &RunArgs) -> Result<Output> {
         PublishArg::Istio if args.module.starts_with("oci://") => {
             Ok(Output::Istio { kind, module: Module::image(&args.module)? })
         }
-        PublishArg::Istio => bail!("later"),
+        PublishArg::Istio => {
+            let bytes = std::fs::read(&args.module)
+                .with_context(|| format!("cannot read the module {}", args.module))?;
+            let sha256 = hex(&bytes);
+            let ClusterArgs { module_service, namespace, .. } = &args.cluster;
+            let url = format!("http://{module_service}.{namespace}.svc/filter-{sha256}.wasm");
+            Ok(Output::Istio { kind, module: Module { url, sha256 } })
+        }
         PublishArg::File(_) => bail!("a cluster's policies go into it"),
     }
 }
