@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use corsward_policy::Finding;
-use corsward_policy::finding::PlacementReason;
+use corsward_policy::finding::TargetReason;
 
 use crate::api::v1alpha1::{CorsPolicySpec, Selector, TargetRef};
 use crate::surroundings::{Key, Labels, Pod, Service, ServicePort, Surroundings, TargetPort};
@@ -124,7 +124,7 @@ impl Placement {
         surroundings: &Surroundings,
     ) {
         let key = Key { namespace: namespace.to_owned(), name: target.name.clone() };
-        let missing = || PlacementReason::TargetNotFound {
+        let missing = || TargetReason::NotFound {
             kind: target.kind.clone(),
             name: target.name.clone(),
             namespace: namespace.to_owned(),
@@ -163,7 +163,7 @@ impl Placement {
     ) {
         let Service { selector, ports } = service;
         if selector.is_empty() {
-            let reason = PlacementReason::ServiceWithoutSelector(key.name.clone());
+            let reason = TargetReason::ServiceWithoutSelector(key.name.clone());
             self.refused.push(Finding::new(field, reason));
             return;
         }
@@ -178,7 +178,7 @@ impl Placement {
             None => {
                 let (kind, name) = ("Service".to_owned(), key.name.clone());
                 let reason =
-                    PlacementReason::SectionNotFound { kind, name, section: section.to_owned() };
+                    TargetReason::SectionNotFound { kind, name, section: section.to_owned() };
                 self.missing.push(Finding::new(format!("{field}.sectionName"), reason));
             }
         }
@@ -188,7 +188,7 @@ impl Placement {
         let TargetRef { group: _, kind, name, section_name } = target;
         let (kind, name) = (kind.clone(), name.clone());
         let section = section_name.clone().unwrap_or_default();
-        let reason = PlacementReason::SectionNotFound { kind, name, section };
+        let reason = TargetReason::SectionNotFound { kind, name, section };
         self.missing.push(Finding::new(format!("{field}.sectionName"), reason));
     }
 
@@ -233,7 +233,7 @@ impl Placement {
             Proxies::Gateway(_) => None,
         });
         if workloads.into_iter().any(is_ambient) {
-            let reason = PlacementReason::Ambient(namespace.to_owned());
+            let reason = TargetReason::Ambient(namespace.to_owned());
             self.refused.push(Finding::new("spec.targetRefs", reason));
         }
     }

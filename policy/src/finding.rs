@@ -15,6 +15,7 @@ mod placement;
 mod quoted;
 mod rule;
 mod source;
+mod target;
 
 #[cfg(test)]
 mod reference;
@@ -36,6 +37,7 @@ pub use origin_set::OriginSetReason;
 pub use placement::PlacementReason;
 pub use rule::RuleReason;
 pub use source::SourceReason;
+pub use target::TargetReason;
 
 /// One thing to say about a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +91,8 @@ pub enum Reason {
     Guardrail(GuardrailReason),
     /// Sets of origins: `CORS-*6xx`.
     OriginSet(OriginSetReason),
+    /// A target as the cluster has it: `CORS-*5xx`.
+    Target(TargetReason),
 }
 
 /// What a reason says: its stable code, what is the matter, and what to write instead.
@@ -193,6 +197,7 @@ impl Reason {
             Self::Placement(reason) => reason.sentence(),
             Self::Guardrail(reason) => reason.sentence(),
             Self::OriginSet(reason) => reason.sentence(),
+            Self::Target(reason) => reason.sentence(),
         }
     }
 }
@@ -279,6 +284,12 @@ impl From<PlacementReason> for Reason {
 impl From<GuardrailReason> for Reason {
     fn from(reason: GuardrailReason) -> Self {
         Self::Guardrail(reason)
+    }
+}
+
+impl From<TargetReason> for Reason {
+    fn from(reason: TargetReason) -> Self {
+        Self::Target(reason)
     }
 }
 

@@ -75,9 +75,9 @@ impl Folder {
             error!(why, "not everything is published; what is in force of the rest stays");
             metrics.published(Fate::Held);
         }
-        // With the memory still lost, what somebody published before is kept.
-        self.ready |= self.memory == Memory::Lost;
         if self.kept {
+            // Proxies have what somebody published before.
+            self.ready = true;
             return None;
         }
         let attachments: Vec<&Attachment> = plan.attachments().map(|(_, held)| &**held).collect();

@@ -8,13 +8,13 @@ use std::path::Path;
 use super::{
     ConductReason, Danger, DangerReason, Excess, Finding, GuardrailReason, HeaderReason,
     HostReason, ListReason, MaxAgeReason, MethodReason, OriginReason, OriginSetReason,
-    PlacementReason, RegexReason, RuleReason, SourceReason,
+    PlacementReason, RegexReason, RuleReason, SourceReason, TargetReason,
 };
 use crate::pattern::InvalidOrigin;
 use crate::scope::{InvalidHost, InvalidPath};
 
 /// Where the codes are written.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     include_str!("conduct.rs"),
     include_str!("danger.rs"),
     include_str!("guardrail.rs"),
@@ -28,6 +28,7 @@ const SOURCES: [&str; 13] = [
     include_str!("placement.rs"),
     include_str!("rule.rs"),
     include_str!("source.rs"),
+    include_str!("target.rs"),
 ];
 
 /// The hundreds of the codes.
@@ -53,6 +54,7 @@ fn every_finding() -> Vec<Finding> {
     all.extend(rules());
     all.extend(sources());
     all.extend(placements());
+    all.extend(targets());
     all.extend(guardrails());
     all.extend(origin_sets());
     all
@@ -293,6 +295,24 @@ fn placements() -> Vec<Finding> {
         Finding::new("spec", R::LastGoodInForce),
         Finding::new("spec.selector", R::TargetsUnused),
         Finding::new("spec", R::Overridden("shop/other".into())),
+    ]
+}
+
+fn targets() -> Vec<Finding> {
+    use TargetReason as R;
+    let name = || "api".to_owned();
+    let section = "grpc".to_owned();
+    vec![
+        Finding::new(
+            "spec.targetRefs[0]",
+            R::NotFound { kind: "Service".into(), name: name(), namespace: "shop".into() },
+        ),
+        Finding::new(
+            "spec.targetRefs[0].sectionName",
+            R::SectionNotFound { kind: "Service".into(), name: name(), section },
+        ),
+        Finding::new("spec.targetRefs[0]", R::ServiceWithoutSelector(name())),
+        Finding::new("spec.targetRefs", R::Ambient("shop".into())),
     ]
 }
 

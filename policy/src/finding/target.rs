@@ -1,0 +1,72 @@
+//! Reasons about targets as a cluster has them; the operator finds these.
+
+use super::Sentence;
+use super::quoted::Quoted;
+
+/// What there is to say about a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TargetReason {
+    /// A target that does not exist.
+    NotFound {
+        /// Its kind.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// Where it was looked for.
+        namespace: String,
+    },
+    /// A port or a listener that a target does not have.
+    SectionNotFound {
+        /// The target's kind.
+        kind: String,
+        /// The target's name.
+        name: String,
+        /// The section's name.
+        section: String,
+    },
+    /// A Service whose endpoints are no pods that it selects.
+    ServiceWithoutSelector(String),
+    /// Workloads in Istio's ambient mode, which have no proxy of their own; the namespace.
+    Ambient(String),
+}
+
+// === impl TargetReason ===
+
+impl TargetReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::NotFound { kind, name, namespace } => Sentence::new(
+                "CORS-E524",
+                format!("there is no {kind} {} in namespace {}", Quoted(name), Quoted(namespace)),
+                "create it, or correct the name; the policy takes effect when it appears",
+            ),
+            Self::SectionNotFound { kind, name, section } => Sentence::new(
+                "CORS-E525",
+                format!(
+                    "{kind} {} has no {} named {}",
+                    Quoted(name),
+                    if kind == "Gateway" { "listener" } else { "port" },
+                    Quoted(section)
+                ),
+                "correct `sectionName`, or leave it out to cover all of it",
+            ),
+            Self::ServiceWithoutSelector(name) => Sentence::new(
+                "CORS-E526",
+                format!(
+                    "Service {} selects no pods, so there is no proxy to configure",
+                    Quoted(name)
+                ),
+                "name a Service with a selector, or use `selector`",
+            ),
+            Self::Ambient(namespace) => Sentence::new(
+                "CORS-E527",
+                format!(
+                    "workloads of namespace {} are in ambient mode and have no proxy of their own",
+                    Quoted(namespace)
+                ),
+                "name their waypoint in `targetRefs` (kind `Gateway`), or give them sidecars",
+            ),
+        }
+    }
+}
