@@ -34,7 +34,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Watch, judge and publish until told to stop (SIGINT or SIGTERM).
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Print what there is to say about policies. Exits 1 where one is refused, 2 where something could not be read.
     Validate(ValidateArgs),
     /// Print the definitions of the resources for a Kubernetes API server.

@@ -142,10 +142,10 @@ impl Index {
     /// Reviews an object; a spec that was accepted once stays accepted until it is edited.
     fn review(&self, object: &Object, generation: i64, in_force: Option<&InForce>) -> Review {
         let strict = review(object, self.context());
-        let is_in_force = |in_force: &&InForce| {
+        let is_in_force = |in_force: &InForce| {
             in_force.generation == generation && strict.spec.as_ref() == Some(&in_force.spec)
         };
-        if strict.accepted.is_some() || in_force.filter(is_in_force).is_none() {
+        if strict.accepted.is_some() || !in_force.is_some_and(is_in_force) {
             return strict;
         }
         review(object, Context { accepted_before: true, ..self.context() })
@@ -251,7 +251,7 @@ impl Index {
 
     /// Something that policies depend on changed.
     fn surround(&mut self, change: Change) {
-        let namespaces = self.namespaces_of(&change);
+        let namespaces = namespaces_of(&change);
         let is_set = matches!(change, Change::OriginSet(_));
         let is_guardrail = matches!(change, Change::Guardrail(_));
         if !self.surroundings.on(change) {
@@ -265,14 +265,18 @@ impl Index {
             self.review_users(&changed);
         }
         match namespaces {
-            Some(namespaces) => namespaces.iter().for_each(|namespace| self.touch(namespace)),
+            Some(namespaces) => {
+                for namespace in namespaces {
+                    self.touch(&namespace);
+                }
+            }
             None => self.touch_all(),
         }
     }
 
     /// Reviews again the policies that name one of these sets.
     fn review_users(&mut self, sets: &BTreeSet<Key>) {
-        let uses = |entry: &&Entry| {
+        let names_one = |entry: &&Entry| {
             let names = entry.object.spec().map(|spec| origin_sets::names(spec));
             let namespace = &entry.object.id.namespace;
             names
@@ -281,25 +285,13 @@ impl Index {
                 .any(|name| sets.contains(&Key { namespace: namespace.clone(), name }))
         };
         let users: Vec<Object> =
-            self.entries.values().filter(uses).map(|entry| entry.object.clone()).collect();
+            self.entries.values().filter(names_one).map(|entry| entry.object.clone()).collect();
         for object in users {
             let Some(entry) = self.entries.get(&object.id) else { continue };
             let review = self.review(&object, entry.generation, entry.in_force.as_ref());
             if let Some(entry) = self.entries.get_mut(&object.id) {
                 entry.review = review;
             }
-        }
-    }
-
-    /// The namespaces that a change may matter to; `None`: all of them.
-    fn namespaces_of(&self, change: &Change) -> Option<BTreeSet<String>> {
-        match change {
-            Change::Namespace(delta) => delta.key().map(|name| [name.clone()].into()),
-            Change::Service(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
-            Change::Pod(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
-            Change::Gateway(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
-            Change::OriginSet(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
-            Change::Guardrail(_) => None,
         }
     }
 
@@ -313,7 +305,9 @@ impl Index {
     fn touch_all(&mut self) {
         let namespaces: BTreeSet<String> =
             self.entries.keys().map(|id| id.namespace.clone()).collect();
-        namespaces.iter().for_each(|namespace| self.touch(namespace));
+        for namespace in namespaces {
+            self.touch(&namespace);
+        }
     }
 
     /// What would be said about an object, were it there now.
@@ -474,6 +468,18 @@ impl PartialEq for InForce {
         let same_policy = Arc::ptr_eq(policy, &other.policy) || policy == &other.policy;
         let same_spec = Arc::ptr_eq(spec, &other.spec) || spec == &other.spec;
         *generation == other.generation && *digest == other.digest && same_spec && same_policy
+    }
+}
+
+/// The namespaces that a change may matter to; `None`: all of them.
+fn namespaces_of(change: &Change) -> Option<BTreeSet<String>> {
+    match change {
+        Change::Namespace(delta) => delta.key().map(|name| [name.clone()].into()),
+        Change::Service(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
+        Change::Pod(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
+        Change::Gateway(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
+        Change::OriginSet(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
+        Change::Guardrail(_) => None,
     }
 }
 

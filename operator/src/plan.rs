@@ -170,7 +170,7 @@ impl ScopePlan {
             let reason = PlacementReason::Overridden(first.to_string());
             planned.findings.push(Finding::new("metadata.name", reason));
         }
-        let large = holding.filter_map(|(_, made)| made.large.get(id)).next();
+        let large = holding.clone().find_map(|(_, made)| made.large.get(id));
         planned.findings.extend(large.cloned());
         planned.findings.extend(placement.missing.iter().chain(&placement.refused).cloned());
         planned.exceeds = refuses(&exceeded);
@@ -210,7 +210,7 @@ impl ScopePlan {
     pub fn retiring(&self, key: &AttachmentKey, off: bool) -> Arc<Attachment> {
         let in_force = self.policies.iter().filter_map(|(id, planned)| {
             let in_force = planned.in_force.clone()?;
-            Some(narrow(key, id, &in_force, &planned.placement.places, off)?)
+            narrow(key, id, &in_force, &planned.placement.places, off)
         });
         Made::new(key.clone(), in_force.collect()).attachment
     }

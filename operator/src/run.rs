@@ -31,14 +31,14 @@ struct Admin {
 /// # Errors
 ///
 /// Where something needed is missing at the start, or nobody watches the policies any more.
-pub async fn run(args: RunArgs) -> Result<()> {
+pub async fn run(args: &RunArgs) -> Result<()> {
     let stop = stop_signal()?;
     match (&args.source, &args.publish) {
         (SourceArg::Dir(policies), PublishArg::File(out)) => {
-            folder::run(&args, policies, out, stop).await?;
+            folder::run(args, policies, out, stop).await?;
         }
         (SourceArg::Kube, PublishArg::Istio | PublishArg::ConfigMap) => {
-            cluster::run(&args, stop).await?;
+            cluster::run(args, stop).await?;
         }
         (SourceArg::Dir(_), _) => {
             bail!("a folder's policies go into a folder: write --publish file:DIR")

@@ -27,7 +27,7 @@ pub fn start(args: Args) -> Result<ExitCode> {
     match args.command {
         Command::Run(args) => {
             log(&args)?;
-            runtime()?.block_on(run::run(args))?;
+            runtime()?.block_on(run::run(&args))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Validate(args) => {

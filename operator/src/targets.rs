@@ -170,17 +170,13 @@ impl Placement {
         let proxies = Proxies::Workloads(selector.clone());
         let Some(section) = section else { return self.add(proxies, None) };
         let port = ports.iter().find(|port| port.name.as_deref() == Some(section));
-        match port {
-            Some(port) => {
-                let ports = pod_ports(port, &key.namespace, selector, surroundings);
-                self.add(proxies, Some(ports));
-            }
-            None => {
-                let (kind, name) = ("Service".to_owned(), key.name.clone());
-                let reason =
-                    TargetReason::SectionNotFound { kind, name, section: section.to_owned() };
-                self.missing.push(Finding::new(format!("{field}.sectionName"), reason));
-            }
+        if let Some(port) = port {
+            let ports = pod_ports(port, &key.namespace, selector, surroundings);
+            self.add(proxies, Some(ports));
+        } else {
+            let (kind, name) = ("Service".to_owned(), key.name.clone());
+            let reason = TargetReason::SectionNotFound { kind, name, section: section.to_owned() };
+            self.missing.push(Finding::new(format!("{field}.sectionName"), reason));
         }
     }
 

@@ -13,12 +13,13 @@ use tracing::info;
 use super::{WAITING, serve_admin};
 use crate::admin::Board;
 use crate::args::{ClusterArgs, IstioKindArg, PublishArg, RunArgs};
-use crate::attachment::{Desired, hex};
+use crate::attachment::Desired;
 use crate::certificates::{Names, secret};
 use crate::index::Index;
 use crate::inquiry::Inquiry;
 use crate::judge::FullJudge;
 use crate::leader::{self, Contender};
+use crate::modules::{self, Modules};
 use crate::operator::{Cluster, Operator, Outlet, Questions};
 use crate::publish::cluster::{self as publisher, Wires};
 use crate::publish::istio::IstioKind;
@@ -27,6 +28,11 @@ use crate::review::Domain;
 use crate::source::{self, Event};
 use crate::webhook::{self, Webhook};
 use crate::{events, kubernetes, writer};
+
+/// The port of the Service of module servers.
+const HTTP: u16 = 80;
+/// For how long a module that no object names is kept: for as long as it may take to look twice at a roll-back.
+const KEEP_MODULES: Duration = Duration::from_hours(1);
 
 /// Runs until told to stop.
 ///
@@ -46,7 +52,7 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     let admin = serve_admin(args.admin, &board, reporter).await?;
     let contender = contend(&client, &args.cluster, &sender);
     let webhook = serve_webhook(&client, &args.cluster, inquirer, &contender, &board).await?;
-    let outlet = write(&client, args, &sender, &contender, &board).await?;
+    let (outlet, modules) = write(&client, args, &sender, &contender, &board).await?;
     let (watching, unwatch) = watch(&client, &board, sender);
     info!("watching");
     let operator = Operator::new(index, Outlet::Cluster(outlet), board);
@@ -57,6 +63,9 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     contender.release().await;
     if let Some(webhook) = webhook {
         webhook.stop().await;
+    }
+    if let Some(modules) = modules {
+        modules.stop().await;
     }
     admin.stop().await?;
     Ok(ended?)
@@ -114,14 +123,13 @@ async fn write(
     events: &Sender<Vec<Event>>,
     contender: &Contender,
     board: &Board,
-) -> Result<Cluster> {
+) -> Result<(Cluster, Option<Modules>)> {
     let (desire, desired) = watch::channel(Arc::new(Desired::default()));
-    let output = output(args)?;
-    let (gate, gated) = watch::channel(None);
+    let (output, gate, modules) = output(client, args, contender, board).await?;
     let wires = Wires {
         desired,
         leading: contender.leading(),
-        gate: gated,
+        gate,
         events: events.clone(),
         metrics: board.metrics.publishing.clone(),
     };
@@ -131,31 +139,49 @@ async fn write(
     let (write, writes) = mpsc::unbounded_channel();
     let counters = board.metrics.status_writes.clone();
     tokio::spawn(writer::write(client.clone(), contender.leading(), writes, counters));
-    let (notices, noticed) = events::channel();
-    tokio::spawn(events::record(client.clone(), args.cluster.name.clone(), noticed));
-    drop(gate);
-    Ok(Cluster::new(desire, write, notices))
+    let (notices, heard) = events::channel();
+    tokio::spawn(events::record(client.clone(), args.cluster.name.clone(), heard));
+    Ok((Cluster::new(desire, write, notices), modules))
 }
 
-fn output(args: &RunArgs) -> Result<Output> {
+/// What holds attachments, why it cannot be written yet, and the server of the module it names, if there is one.
+async fn output(
+    client: &Client,
+    args: &RunArgs,
+    contender: &Contender,
+    board: &Board,
+) -> Result<(Output, watch::Receiver<Option<String>>, Option<Modules>)> {
+    let (_, open) = watch::channel(None);
+    if args.publish == PublishArg::ConfigMap {
+        return Ok((Output::ConfigMap { module: args.module.clone() }, open, None));
+    }
     let kind = match args.cluster.istio_kind {
         IstioKindArg::WasmPlugin => IstioKind::WasmPlugin,
         IstioKindArg::TrafficExtension => IstioKind::TrafficExtension,
         IstioKindArg::EnvoyFilter => IstioKind::EnvoyFilter,
     };
-    match &args.publish {
-        PublishArg::ConfigMap => Ok(Output::ConfigMap { module: args.module.clone() }),
-        PublishArg::Istio if args.module.starts_with("oci://") => {
-            Ok(Output::Istio { kind, module: Module::image(&args.module)? })
-        }
-        PublishArg::Istio => {
-            let bytes = std::fs::read(&args.module)
-                .with_context(|| format!("cannot read the module {}", args.module))?;
-            let sha256 = hex(&bytes);
-            let ClusterArgs { module_service, namespace, .. } = &args.cluster;
-            let url = format!("http://{module_service}.{namespace}.svc/filter-{sha256}.wasm");
-            Ok(Output::Istio { kind, module: Module { url, sha256 } })
-        }
-        PublishArg::File(_) => bail!("a cluster's policies go into it"),
+    if args.module.starts_with("oci://") {
+        let module = Module::image(&args.module).context("--module")?;
+        return Ok((Output::Istio { kind, module }, open, None));
     }
+    let Some(addr) = args.cluster.module_addr else {
+        bail!("nobody would serve the module: write --module-addr ADDR, or --module oci://IMAGE");
+    };
+    let options = modules::Options {
+        file: args.module.clone().into(),
+        namespace: args.cluster.namespace.clone(),
+        service: args.cluster.module_service.clone(),
+        port: HTTP,
+        addr,
+        base_url: None,
+        keep: KEEP_MODULES,
+    };
+    let metrics = board.metrics.publishing.clone();
+    // Which kind does not depend on the module it names.
+    let unnamed = Module { url: String::new(), sha256: String::new() };
+    let plugins = Output::Istio { kind, module: unnamed }.resource();
+    let served =
+        modules::start(client.clone(), options, plugins, contender.leading(), metrics).await?;
+    let (module, gate) = (served.module.clone(), served.gate.clone());
+    Ok((Output::Istio { kind, module }, gate, Some(served)))
 }

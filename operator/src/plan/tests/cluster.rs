@@ -22,7 +22,7 @@ fn written(name: &str, spec: &Value) -> Object {
 }
 
 /// A spec for these pods, with a hostname of its own.
-fn selecting(host: &str, labels: Value) -> Value {
+fn selecting(host: &str, labels: &Value) -> Value {
     json!({
         "selector": {"matchLabels": labels},
         "hostnames": [format!("{host}.example")],
@@ -57,13 +57,13 @@ fn keys(outcome: &Outcome) -> Vec<AttachmentKey> {
 #[test]
 fn policies_that_can_meet_in_one_pod_share_an_attachment() {
     let mut index = cluster(&[
-        ("a", selecting("a", json!({"app": "a"}))),
-        ("b", selecting("b", json!({"app": "b"}))),
+        ("a", selecting("a", &json!({"app": "a"}))),
+        ("b", selecting("b", &json!({"app": "b"}))),
     ]);
     let apart = carry_out(&mut index);
     assert_eq!(keys(&apart), [workloads(&[("app", "a")]), workloads(&[("app", "b")])]);
     assert!(!apart.attachments[0].compiled.contains("workloads"), "all of its proxies");
-    index.apply(written("web", &selecting("web", json!({"tier": "web"}))));
+    index.apply(written("web", &selecting("web", &json!({"tier": "web"}))));
     let together = carry_out(&mut index);
     assert_eq!(keys(&together), [workloads(&[])]);
     let compiled = &together.attachments[0].compiled;
@@ -74,9 +74,9 @@ fn policies_that_can_meet_in_one_pod_share_an_attachment() {
 #[test]
 fn what_retires_says_the_same_to_its_proxies_as_what_replaces_it() {
     let mut index = cluster(&[
-        ("a", selecting("a", json!({"app": "a"}))),
-        ("b", selecting("b", json!({"app": "b"}))),
-        ("web", selecting("web", json!({"tier": "web"}))),
+        ("a", selecting("a", &json!({"app": "a"}))),
+        ("b", selecting("b", &json!({"app": "b"}))),
+        ("web", selecting("web", &json!({"tier": "web"}))),
     ]);
     carry_out(&mut index);
     let mut plan = Plan::default();
@@ -130,7 +130,7 @@ fn a_target_that_was_mistyped_leaves_the_policy_where_it_was() {
 #[test]
 fn a_policy_wins_over_another_only_where_both_are() {
     let everywhere = json!({"cors": {"allowOrigins": ["https://a.example"]}});
-    let mut of_app = selecting("a", json!({"app": "a"}));
+    let mut of_app = selecting("a", &json!({"app": "a"}));
     of_app.as_object_mut().unwrap().remove("hostnames");
     let mut index = cluster(&[("all", everywhere.clone()), ("app", of_app.clone())]);
     let plan = carry_out(&mut index);
@@ -147,7 +147,7 @@ fn a_policy_wins_over_another_only_where_both_are() {
 
 #[test]
 fn a_namespace_that_is_off_keeps_its_attachments_and_enforces_nothing() {
-    let mut index = cluster(&[("a", selecting("a", json!({"app": "a"})))]);
+    let mut index = cluster(&[("a", selecting("a", &json!({"app": "a"})))]);
     let on = carry_out(&mut index);
     let namespace = Namespace { off: true, ..Namespace::default() };
     let change = Change::Namespace(Delta::Apply("shop".into(), namespace));
@@ -162,8 +162,8 @@ fn a_namespace_that_is_off_keeps_its_attachments_and_enforces_nothing() {
 
 #[test]
 fn what_was_in_force_before_a_restart_is_read_in_the_status() {
-    let good = selecting("a", json!({"app": "a"}));
-    let refused = selecting("a b", json!({"app": "a"}));
+    let good = selecting("a", &json!({"app": "a"}));
+    let refused = selecting("a b", &json!({"app": "a"}));
     let status = json!({"inForce": {"generation": 3, "digest": "sha256:0", "spec": good}});
     let mut object = written("a", &refused);
     object.generation = Some(4);
@@ -179,8 +179,8 @@ fn what_was_in_force_before_a_restart_is_read_in_the_status() {
 #[test]
 fn only_what_changed_is_made_anew() {
     let mut index = cluster(&[
-        ("a", selecting("a", json!({"app": "a"}))),
-        ("b", selecting("b", json!({"app": "b"}))),
+        ("a", selecting("a", &json!({"app": "a"}))),
+        ("b", selecting("b", &json!({"app": "b"}))),
     ]);
     carry_out(&mut index);
     let scope = Scope::Namespace("shop".into());
@@ -194,7 +194,7 @@ fn only_what_changed_is_made_anew() {
             .collect::<Vec<_>>()
     };
     let before = held(&plan);
-    let Object { text, .. } = written("b", &selecting("c", json!({"app": "b"})));
+    let Object { text, .. } = written("b", &selecting("c", &json!({"app": "b"})));
     index.apply(Object { text, generation: Some(2), ..written("b", &Value::Null) });
     plan.update(&index, &scope);
     let after = held(&plan);
