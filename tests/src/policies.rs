@@ -68,5 +68,5 @@ fn draft(object: &Value) -> Result<Draft> {
     let targeted = policy.spec.selector.is_some() || !policy.spec.target_refs.is_empty();
     let closeness = if targeted { Closeness::Workload } else { Closeness::Namespace };
     let created = policy.metadata.creation_timestamp.as_ref().map(|time| time.0.as_second());
-    Ok(Draft { created, ..convert::draft(&id, &policy.spec, closeness) })
+    Ok(convert::draft(&id, &policy.spec, closeness, created))
 }
