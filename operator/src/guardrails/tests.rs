@@ -17,7 +17,7 @@ fn guardrail(guardrails: &Value) -> Guardrail {
 fn policy(spec: &Value) -> Policy {
     let id = PolicyId { namespace: "shop".into(), name: "api".into() };
     let typed: CorsPolicySpec = serde_json::from_value(spec.clone()).unwrap();
-    let validated = validate(&convert::draft(&id, &typed, Closeness::Namespace), &NoJudge);
+    let validated = validate(&convert::draft(&id, &typed, Closeness::Namespace, None), &NoJudge);
     validated.policy.unwrap_or_else(|| panic!("{spec}: {:?}", validated.findings))
 }
 

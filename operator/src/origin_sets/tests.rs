@@ -94,7 +94,7 @@ fn what_is_wrong_with_an_origin_of_a_set_is_said_where_the_policy_names_the_set(
     let resolved = resolve(&mut spec, lookup(&partners));
     let id = PolicyId { namespace: "shop".into(), name: "api".into() };
     let typed: CorsPolicySpec = serde_json::from_value(spec).unwrap();
-    let validated = validate(&convert::draft(&id, &typed, Closeness::Namespace), &NoJudge);
+    let validated = validate(&convert::draft(&id, &typed, Closeness::Namespace, None), &NoJudge);
     let said: Vec<_> = validated
         .findings
         .into_iter()
