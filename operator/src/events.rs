@@ -128,7 +128,7 @@ fn event(notice: &Notice, instance: &str, now: Timestamp) -> Event {
     let Notice { resource, warning, reason, action, note } = notice;
     Event {
         metadata: ObjectMeta {
-            generate_name: Some(format!("{}.", cut(&resource.name, MAX_PREFIX_LEN))),
+            generate_name: Some(format!("{}-", cut(&resource.name, MAX_PREFIX_LEN))),
             namespace: Some(
                 resource.namespace.clone().unwrap_or_else(|| CLUSTER_NAMESPACE.to_owned()),
             ),

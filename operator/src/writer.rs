@@ -28,7 +28,7 @@ use crate::metrics::writer::{StatusFate, StatusWrites};
 use crate::outage::Outage;
 use crate::source::kube::Raw;
 
-/// Who owns the fields that the operator writes (server-side apply).
+/// Who owns the fields that the operator writes.
 pub const FIELD_MANAGER: &str = "corsward-operator";
 /// The version of our own kinds that is written.
 const VERSION: &str = "v1alpha1";
@@ -272,15 +272,18 @@ async fn attempt(client: Client, resource: &ResourceRef, status: &Value) -> Atte
         Some(namespace) => Api::namespaced_with(client, namespace, &api_resource),
         None => Api::all_with(client, &api_resource),
     };
-    // With the uid, an object made anew in the meantime is a conflict.
-    let object = json!({
-        "apiVersion": api_resource.api_version,
-        "kind": api_resource.kind,
-        "metadata": {"name": name, "namespace": namespace, "uid": uid},
-        "status": status,
-    });
-    let params = PatchParams::apply(FIELD_MANAGER).force();
-    let patch = Patch::Apply(&object);
+    // Not a server-side apply: of a status it cannot be said which object it is meant for, the API server ignores a uid there. And what the
+    // operator says of an object is said of no other one that has its name now.
+    let patch = json!([
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "add", "path": "/status", "value": status},
+    ]);
+    let patch: Patch<()> = match serde_json::from_value(patch) {
+        Ok(patch) => Patch::Json(patch),
+        Err(error) => return Attempt::Refused(error.to_string()),
+    };
+    let params =
+        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     match timeout(PATIENCE, api.patch_status(name, &params, &patch)).await {
         Ok(Ok(_)) => Attempt::Written,
         Ok(Err(error)) => Attempt::of(&error),
@@ -296,8 +299,11 @@ impl Attempt {
         match error {
             kube::Error::Api(status) => match status.code {
                 404 => Self::Gone,
-                // Under force nobody else's field is one; a change in between is, and can be tried again.
-                409 if status.message.contains("Precondition failed: UID") => Self::Gone,
+                // A test of the patch failed: the API server does not say which, and there is one. Of what does not fit the definition it
+                // says the causes.
+                422 if status.details.as_ref().is_none_or(|details| details.causes.is_empty()) => {
+                    Self::Gone
+                }
                 400 | 413 | 415 | 422 => Self::Refused(sentence),
                 // etcd's own limit, 1.5 MiB for an object, comes back as an internal error.
                 500 if status.message.contains("request is too large") => Self::Refused(sentence),
@@ -314,22 +320,20 @@ mod tests {
 
     #[test]
     fn what_an_answer_means_for_a_status() {
-        for (why, code, message, want) in [
-            ("the object is gone", 404, "not found", "Gone"),
-            (
-                "another object has its name",
-                409,
-                "Operation cannot be fulfilled on corspolicies.corsward.io \"a\": Precondition failed: UID in precondition: u, UID in object meta: v",
-                "Gone",
-            ),
-            ("it changed in between", 409, "the object has been modified", "Failed"),
-            ("it does not fit", 422, "status.proxies: Invalid value", "Refused"),
-            ("it is too long", 500, "etcdserver: request is too large", "Refused"),
-            ("may not", 403, "forbidden", "Failed"),
-            ("too many requests", 429, "slow down", "Failed"),
-            ("not ready", 503, "etcd", "Failed"),
+        let causes = [json!({"field": "status.proxies", "message": "Invalid value"})];
+        for (why, code, message, causes, want) in [
+            ("the object is gone", 404, "not found", &[][..], "Gone"),
+            ("another object has its name", 422, "the server rejected our request", &[], "Gone"),
+            ("it does not fit", 422, "status.proxies: Invalid value", &causes, "Refused"),
+            ("it is too long", 500, "etcdserver: request is too large", &[], "Refused"),
+            ("it changed in between", 409, "the object has been modified", &[], "Failed"),
+            ("may not", 403, "forbidden", &[], "Failed"),
+            ("too many requests", 429, "slow down", &[], "Failed"),
+            ("not ready", 503, "etcd", &[], "Failed"),
         ] {
-            let status = json!({"status": "Failure", "code": code, "message": message});
+            let status = json!({
+                "status": "Failure", "code": code, "message": message, "details": {"causes": causes},
+            });
             let error = kube::Error::Api(serde_json::from_value(status).unwrap());
             let attempt = format!("{:?}", Attempt::of(&error));
             assert!(attempt.starts_with(want), "{why}: {attempt}");

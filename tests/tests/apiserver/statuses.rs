@@ -1,0 +1,230 @@
+//! Statuses and events are written, each once, to whom they belong.
+
+use std::path::Path;
+
+use corsward_operator::events::{self, Notice};
+use corsward_operator::kubernetes;
+use corsward_operator::metrics::writer::{StatusFate, StatusWrites};
+use corsward_operator::writer::{self, ResourceKind, ResourceRef, StatusWrite};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
+use xtask::kubernetes::ApiServer;
+use xtask::wait;
+
+use crate::line::Line;
+use crate::rig::{PATIENCE, crds, line_to, namespace, ours, policy, runtime};
+
+/// A running writer.
+struct Writing {
+    line: Line,
+    leading: watch::Sender<bool>,
+    writes: mpsc::UnboundedSender<StatusWrite>,
+    counters: StatusWrites,
+    // The last one: the task is in it.
+    _runtime: Runtime,
+}
+
+impl Writing {
+    fn start(server: &ApiServer, leads: bool) -> Self {
+        let (runtime, counters) = (runtime(), StatusWrites::default());
+        let (line, kubeconfig) = line_to(server);
+        let (leading, leads) = watch::channel(leads);
+        let (writes, waiting) = mpsc::unbounded_channel();
+        let counting = counters.clone();
+        runtime.spawn(async move {
+            let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();
+            writer::write(client, leads, waiting, counting).await;
+        });
+        Self { line, leading, writes, counters, _runtime: runtime }
+    }
+
+    fn write(&self, resource: &ResourceRef, generation: usize) {
+        let (resource, status) = (resource.clone(), status(generation));
+        self.writes.send(StatusWrite { resource, status }).unwrap();
+    }
+
+    #[track_caller]
+    fn wait_until(&self, fate: StatusFate, count: u64) {
+        wait::until(&format!("{count} to be {fate:?}"), PATIENCE, || {
+            Ok((self.counters.count(fate) >= count).then_some(()))
+        })
+        .unwrap();
+    }
+}
+
+fn status(generation: usize) -> Value {
+    json!({"observedGeneration": generation})
+}
+
+fn create(server: &ApiServer, name: &str) -> ResourceRef {
+    let object = server.api().create(&ours("shop", "corspolicies"), &policy(name)).unwrap();
+    ResourceRef {
+        kind: ResourceKind::CorsPolicy,
+        namespace: Some("shop".to_owned()),
+        name: name.to_owned(),
+        uid: object["metadata"]["uid"].as_str().unwrap().to_owned(),
+    }
+}
+
+fn read(server: &ApiServer, name: &str) -> Value {
+    let path = format!("{}/{name}", ours("shop", "corspolicies"));
+    server.api().get(&path).unwrap().unwrap()
+}
+
+/// Waits until a policy's status speaks of this generation.
+#[track_caller]
+fn wait_for_status(server: &ApiServer, name: &str, generation: usize) -> Value {
+    wait::until(&format!("generation {generation} in the status of {name}"), PATIENCE, || {
+        let object = read(server, name);
+        Ok((object["status"]["observedGeneration"] == generation).then_some(object))
+    })
+    .unwrap()
+}
+
+#[test]
+fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
+    let mut server = ApiServer::start().unwrap();
+    server.apply(&crds()).unwrap();
+    namespace(&server, "shop");
+    let (a, b, gone) = (create(&server, "a"), create(&server, "b"), create(&server, "gone"));
+    let writing = Writing::start(&server, false);
+
+    writing.write(&a, 1);
+    writing.wait_until(StatusFate::Dropped, 1);
+    assert_eq!(read(&server, "a")["status"], Value::Null, "whoever does not lead writes nothing");
+
+    writing.leading.send_replace(true);
+    for generation in 2..200 {
+        writing.write(&a, generation);
+        writing.write(&b, generation);
+    }
+    let object = wait_for_status(&server, "a", 199);
+    wait_for_status(&server, "b", 199);
+    assert_eq!(object["status"], status(199), "the status is what was sent, whole");
+    let managers = object["metadata"]["managedFields"].as_array().unwrap();
+    let manager = managers.iter().find(|m| m["subresource"] == "status").unwrap();
+    assert_eq!(manager["manager"], "corsward-operator");
+    assert_eq!(object["metadata"]["generation"], 1, "the spec is left alone");
+
+    let path = format!("{}/gone", ours("shop", "corspolicies"));
+    server.api().delete(&path).unwrap();
+    writing.write(&gone, 1);
+    writing.wait_until(StatusFate::Dropped, 2);
+    let again = create(&server, "gone");
+    writing.write(&gone, 1);
+    writing.wait_until(StatusFate::Dropped, 3);
+    assert_eq!(read(&server, "gone")["status"], Value::Null, "another object of that name");
+    writing.write(&again, 1);
+    wait_for_status(&server, "gone", 1);
+
+    // The API server is away, while more is to be said of one than of the other.
+    server.kill();
+    for generation in 200..203 {
+        writing.write(&a, generation);
+    }
+    writing.write(&b, 200);
+    writing.wait_until(StatusFate::Failed, 1);
+    server.restart().unwrap();
+    wait_for_status(&server, "a", 202);
+    wait_for_status(&server, "b", 200);
+
+    // Who stops leading forgets what it could not write.
+    writing.line.cut();
+    let (failed, dropped) =
+        (writing.counters.count(StatusFate::Failed), writing.counters.count(StatusFate::Dropped));
+    writing.write(&a, 300);
+    writing.wait_until(StatusFate::Failed, failed + 1);
+    writing.leading.send_replace(false);
+    writing.wait_until(StatusFate::Dropped, dropped + 1);
+    writing.line.mend();
+    writing.leading.send_replace(true);
+    writing.write(&b, 301);
+    wait_for_status(&server, "b", 301);
+    assert_eq!(read(&server, "a")["status"], status(202));
+}
+
+#[test]
+fn a_status_that_the_api_server_refuses_holds_up_no_other() {
+    let server = ApiServer::start().unwrap();
+    server.apply(&crds()).unwrap();
+    namespace(&server, "shop");
+    let (a, b) = (create(&server, "a"), create(&server, "b"));
+    let writing = Writing::start(&server, true);
+    let refused = json!({"observedGeneration": "seven"});
+    writing.writes.send(StatusWrite { resource: a.clone(), status: refused }).unwrap();
+    writing.write(&b, 1);
+    wait_for_status(&server, "b", 1);
+    writing.wait_until(StatusFate::Failed, 1);
+    writing.write(&a, 2);
+    wait_for_status(&server, "a", 2);
+    assert_eq!(writing.counters.count(StatusFate::Failed), 1, "it is not sent again");
+}
+
+#[test]
+fn an_event_is_beside_the_object_it_is_about_and_not_repeated() {
+    let server = ApiServer::start().unwrap();
+    server.apply(&crds()).unwrap();
+    namespace(&server, "shop");
+    let about = create(&server, "api");
+    let cluster = ResourceRef {
+        kind: ResourceKind::ClusterCorsPolicy,
+        namespace: None,
+        name: "n".repeat(253),
+        uid: "00000000-0000-0000-0000-000000000000".to_owned(),
+    };
+    let nowhere = ResourceRef { namespace: Some("nowhere".to_owned()), ..about.clone() };
+    let notice = |resource: &ResourceRef, note: &str| Notice {
+        resource: resource.clone(),
+        warning: true,
+        reason: "Invalid".to_owned(),
+        action: "Judge".to_owned(),
+        note: note.to_owned(),
+    };
+    let notices = [
+        (&nowhere, "lost"),
+        (&about, "one"),
+        (&about, "one"),
+        (&about, "two"),
+        (&cluster, "three"),
+    ]
+    .map(|(resource, note)| notice(resource, note));
+    record(&server.kubeconfig(), &notices);
+
+    let events = |namespace: &str| {
+        let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
+        let list = server.api().get(&path).unwrap().unwrap();
+        list["items"].as_array().unwrap().clone()
+    };
+    let mut notes: Vec<_> = events("shop").iter().map(|event| event["note"].clone()).collect();
+    notes.sort_by_key(ToString::to_string);
+    assert_eq!(notes, ["one", "two"]);
+    let event = &events("shop")[0];
+    assert_eq!(event["regarding"]["uid"], about.uid.as_str());
+    assert_eq!(event["reportingController"], "corsward.io/operator");
+    assert_eq!((&event["type"], &event["reason"]), (&json!("Warning"), &json!("Invalid")));
+    let of_cluster: Vec<_> = events("default")
+        .into_iter()
+        .filter(|event| event["regarding"]["kind"] == "ClusterCorsPolicy")
+        .collect();
+    assert_eq!(of_cluster.len(), 1);
+
+    let mut describe = server.kubectl();
+    describe.args(["describe", "corspolicies", "api", "--namespace=shop"]);
+    let described = String::from_utf8(xtask::command::read(&mut describe).unwrap()).unwrap();
+    assert!(described.contains("Invalid") && described.contains("two"), "{described}");
+}
+
+/// Hands in notices, and waits until each is written or lost.
+fn record(kubeconfig: &Path, notices: &[Notice]) {
+    let runtime = runtime();
+    runtime.block_on(async {
+        let client = kubernetes::client(Some(kubeconfig)).await.unwrap();
+        let (sender, receiver) = events::channel();
+        for notice in notices {
+            sender.send(notice.clone());
+        }
+        drop(sender);
+        events::record(client, "operator-0".to_owned(), receiver).await;
+    });
+}
