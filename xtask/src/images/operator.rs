@@ -34,12 +34,12 @@ pub(super) fn build(module: &Path, folder: &Path) -> Result<()> {
         return Ok(());
     }
     let tag = format!("{NAME}:{VERSION}");
-    let prebuilt = folder.strip_prefix(paths::root()).unwrap_or(folder);
     let mut docker = Command::new("docker");
-    docker.args(["build", "--file", "operator/Dockerfile", "--target", "prebuilt", "--tag", &tag]);
-    docker.arg("--build-arg").arg(format!("PREBUILT={}", prebuilt.display()));
-    docker.arg("--build-arg").arg(format!("VERSION={VERSION}"));
-    command::wait_for(&format!("building {tag}"), docker.arg(".").current_dir(paths::root()))?;
+    docker.args(["build", "--target", "prebuilt", "--tag", &tag, "--file"]);
+    docker.arg(paths::root().join("operator/Dockerfile"));
+    // The folder is all that is sent: it need not be below the repository.
+    docker.args(["--build-arg", "PREBUILT=.", "--build-arg", &format!("VERSION={VERSION}")]);
+    command::wait_for(&format!("building {tag}"), docker.arg(folder))?;
     println!("image   {tag}");
     Ok(())
 }
