@@ -258,11 +258,18 @@ impl Index {
             return;
         }
         if is_guardrail {
-            self.neighbors.judge_guardrails(&self.surroundings.guardrails, &*self.judge);
+            let guardrails = &self.surroundings.guardrails;
+            if !self.neighbors.judge_guardrails(guardrails, &*self.judge) {
+                return;
+            }
         }
         if is_set {
             let changed = self.neighbors.judge_sets(&self.surroundings.origin_sets, &*self.judge);
             self.review_users(&changed);
+            for key in changed {
+                self.touch(&key.namespace);
+            }
+            return;
         }
         match namespaces {
             Some(namespaces) => {

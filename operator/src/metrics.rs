@@ -63,7 +63,7 @@ pub enum Fate {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let seconds = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
+        let seconds = [0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
         let mut metrics = Self {
             registry: Registry::with_prefix("corsward"),
             publishing: Publishing::default(),
@@ -86,7 +86,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Takes in how long it took to plan.
+    /// Takes in how long it took to judge what changed, to compile it and to compute statuses.
     pub fn planned(&self, took: Duration) {
         self.plan_seconds.observe(took.as_secs_f64());
     }
@@ -159,7 +159,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "plan",
-            "Compiling every policy and computing every status",
+            "Judging what changed, compiling it and computing statuses",
             Unit::Seconds,
             self.plan_seconds.clone(),
         );

@@ -1,8 +1,10 @@
 //! Neighbors: what the origin sets and the guardrails of a cluster come to. A refused text leaves what was accepted before in force.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use corsward_policy::{Finding, Judge};
+use serde_json::Value;
 
 use crate::guardrails::Guardrail;
 use crate::origin_sets;
@@ -16,8 +18,6 @@ pub struct Neighbors {
     guardrails: BTreeMap<String, Held>,
     /// What there is to say about each set, and of which text.
     said: BTreeMap<Key, Said>,
-    touched_sets: BTreeSet<Key>,
-    touched_guardrails: BTreeSet<String>,
 }
 
 /// A `ClusterCorsPolicy`.
@@ -26,7 +26,7 @@ pub struct Held {
     /// What there is to say about it.
     pub said: Said,
     /// What holds of it, and the generation it was.
-    pub in_force: Option<(i64, std::sync::Arc<serde_json::Value>, Guardrail)>,
+    pub in_force: Option<(i64, Arc<Value>, Guardrail)>,
 }
 
 /// What there is to say about a text.
@@ -59,7 +59,6 @@ impl Neighbors {
             if known.is_some_and(|known| known.written == *written) {
                 continue;
             }
-            self.touched_sets.insert(key.clone());
             if let Some(known) = self.said.get_mut(key)
                 && known.written.spec == written.spec
             {
@@ -77,15 +76,19 @@ impl Neighbors {
         changed
     }
 
-    /// Takes in the guardrails that there are.
-    pub(crate) fn judge_guardrails(&mut self, all: &BTreeMap<String, Written>, judge: &dyn Judge) {
+    /// Takes in the guardrails that there are; `true`: others hold now.
+    pub(crate) fn judge_guardrails(
+        &mut self,
+        all: &BTreeMap<String, Written>,
+        judge: &dyn Judge,
+    ) -> bool {
+        let before: Vec<Guardrail> = self.guardrails().cloned().collect();
         self.guardrails.retain(|name, _| all.contains_key(name));
         for (name, written) in all {
             let known = self.guardrails.get(name);
             if known.is_some_and(|known| known.said.written == *written) {
                 continue;
             }
-            self.touched_guardrails.insert(name.clone());
             let (guardrail, findings) = Guardrail::parse(name, &written.spec, judge);
             let (generation, spec) = (written.generation, written.spec.clone());
             let accepted = guardrail.is_some();
@@ -96,6 +99,7 @@ impl Neighbors {
             let said = Said { written: written.clone(), accepted, findings };
             self.guardrails.insert(name.clone(), Held { said, in_force });
         }
+        !self.guardrails().eq(&before)
     }
 
     /// The origins of each set.
@@ -131,11 +135,6 @@ impl Neighbors {
     pub fn guardrail_names(&self) -> impl Iterator<Item = &String> {
         self.guardrails.keys()
     }
-
-    /// The sets and the guardrails that changed since this was asked last.
-    pub fn take_touched(&mut self) -> (BTreeSet<Key>, BTreeSet<String>) {
-        (std::mem::take(&mut self.touched_sets), std::mem::take(&mut self.touched_guardrails))
-    }
 }
 
 /// What held before a restart, as the status says.
@@ -143,11 +142,11 @@ fn recorded(
     name: &str,
     written: &Written,
     judge: &dyn Judge,
-) -> Option<(i64, std::sync::Arc<serde_json::Value>, Guardrail)> {
+) -> Option<(i64, Arc<Value>, Guardrail)> {
     let in_force = written.status.get("inForce")?;
     let (generation, spec) = (in_force.get("generation")?.as_i64()?, in_force.get("spec")?);
     let (guardrail, _) = Guardrail::parse(name, spec, judge);
-    Some((generation, std::sync::Arc::new(spec.clone()), guardrail?))
+    Some((generation, Arc::new(spec.clone()), guardrail?))
 }
 
 // === impl Said ===

@@ -43,6 +43,8 @@ pub(crate) struct Operator {
     sighted: bool,
     /// Parts that wait for both.
     waiting: BTreeSet<Scope>,
+    /// The time spent on what waits.
+    spent: Duration,
 }
 
 /// Where plans go.
@@ -76,8 +78,8 @@ impl Operator {
     pub(crate) fn new(index: Index, outlet: Outlet, board: Arc<Board>) -> Self {
         let sighted = matches!(outlet, Outlet::Folder(_));
         let (plan, sightings, statuses, waiting) = Default::default();
-        let synced = false;
-        Self { index, plan, sightings, statuses, outlet, board, synced, sighted, waiting }
+        let (synced, spent) = (false, Duration::ZERO);
+        Self { index, plan, sightings, statuses, outlet, board, synced, sighted, waiting, spent }
     }
 
     /// Runs until told to stop.
@@ -110,6 +112,7 @@ impl Operator {
 
     /// Takes in everything that waits, then plans once.
     fn on(&mut self, batch: Vec<Event>, events: &mut Receiver<Vec<Event>>) {
+        let began = Instant::now();
         let mut batch = Some(batch);
         let mut seen = BTreeSet::new();
         while let Some(events_of_one) = batch {
@@ -126,6 +129,10 @@ impl Operator {
             self.replan(&touched, &seen);
         } else {
             self.waiting.extend(seen);
+        }
+        self.spent = self.spent.saturating_add(began.elapsed());
+        if self.synced && self.sighted {
+            self.board.metrics.planned(std::mem::take(&mut self.spent));
         }
     }
 
@@ -170,12 +177,8 @@ impl Operator {
 
     /// Plans the parts that were touched, and looks again at those of which something was seen.
     fn replan(&mut self, touched: &BTreeSet<Scope>, seen: &BTreeSet<Scope>) {
-        let began = Instant::now();
         for scope in touched {
             self.plan.update(&self.index, scope);
-        }
-        if !touched.is_empty() {
-            self.board.metrics.planned(began.elapsed());
         }
         let scopes: BTreeSet<Scope> = touched.union(seen).cloned().collect();
         for scope in &scopes {
@@ -219,6 +222,7 @@ impl Operator {
                 self.statuses.insert(scope.clone(), statuses);
             }
         }
+        self.tell_of_neighbors();
         let ready = match &self.outlet {
             Outlet::Folder(folder) => folder.is_ready(),
             Outlet::Cluster(_) => true,
@@ -226,6 +230,19 @@ impl Operator {
         self.board.set_ready(ready);
         let statuses = self.statuses.values().flatten();
         self.board.metrics.stand(statuses, &self.plan, self.index.problems());
+    }
+
+    /// Says what came of origin sets and guardrails.
+    fn tell_of_neighbors(&mut self) {
+        let Outlet::Cluster(cluster) = &mut self.outlet else { return };
+        let neighbors = self.index.neighbors();
+        let exceeded_by = |name: &String| {
+            let policies = self.plan.scopes().values().flat_map(|plan| plan.policies.values());
+            (name.clone(), policies.filter(|planned| planned.exceeds_one(name)).count())
+        };
+        let sets: Vec<_> = neighbors.set_keys().cloned().collect();
+        let guardrails: Vec<_> = neighbors.guardrail_names().map(exceeded_by).collect();
+        cluster.report_neighbors(&self.index, sets.into_iter(), guardrails.into_iter());
     }
 
     /// Takes into the index what is in force now.

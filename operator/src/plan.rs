@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
-use corsward_policy::finding::PlacementReason;
+use corsward_policy::finding::{GuardrailReason, OriginSetReason, PlacementReason, Reason};
 use corsward_policy::{Finding, PolicyId, Severity};
 
 use crate::attachment::{Attachment, AttachmentKey};
@@ -213,6 +213,23 @@ impl ScopePlan {
             narrow(key, id, &in_force, &planned.placement.places, off)
         });
         Made::new(key.clone(), in_force.collect()).attachment
+    }
+}
+
+// === impl Planned ===
+
+impl Planned {
+    /// Does the policy exceed that guardrail, as it is written?
+    pub(crate) fn exceeds_one(&self, name: &str) -> bool {
+        let is_about_it = |reason: &Reason| match reason {
+            Reason::Guardrail(GuardrailReason::Exceeded { guardrail, .. }) => guardrail == name,
+            Reason::OriginSet(OriginSetReason::Of { reason, .. }) => matches!(
+                &**reason,
+                Reason::Guardrail(GuardrailReason::Exceeded { guardrail, .. }) if guardrail == name
+            ),
+            _ => false,
+        };
+        self.findings.iter().any(|finding| is_about_it(&finding.reason))
     }
 }
 

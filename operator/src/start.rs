@@ -27,7 +27,11 @@ pub fn start(args: Args) -> Result<ExitCode> {
     match args.command {
         Command::Run(args) => {
             log(&args)?;
-            runtime()?.block_on(run::run(&args))?;
+            // What is judged and compiled keeps one thread busy; what is asked is answered by another.
+            let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            runtime.block_on(async move {
+                tokio::spawn(async move { run::run(&args).await }).await
+            })??;
             Ok(ExitCode::SUCCESS)
         }
         Command::Validate(args) => {

@@ -113,6 +113,7 @@ impl Status {
         finding::sort(&mut findings);
         let kept = circumstances.kept.is_some();
         let in_force = entry.in_force.clone().filter(|_| !kept);
+        let in_force_target = in_force.clone();
         let accepted = accepted(entry, planned);
         let programmed = programmed(entry, planned, &accepted, &circumstances);
         let digest = circumstances.digest.filter(|_| in_force.is_some());
@@ -124,7 +125,7 @@ impl Status {
             in_force,
             findings,
             overridden_by: planned.overridden_by.clone(),
-            targets: entry.written().map(|written| written.target.to_string()),
+            targets: entry.written().or(in_force_target).map(|written| written.target.to_string()),
             matched: planned.matched,
         }
     }
@@ -218,12 +219,19 @@ fn accepted(entry: &Entry, planned: &Planned) -> Condition {
     } else {
         Reason::Invalid
     };
-    let message = match [own, placed].concat().as_slice() {
-        [] => "the policy is refused".to_owned(),
+    let message = refusal(own.into_iter().chain(placed));
+    Condition { kind, holds: false, reason, message }
+}
+
+/// The first refusal among these findings, and how many more there are.
+fn refusal<'f>(findings: impl Iterator<Item = &'f Finding>) -> String {
+    let refusals: Vec<_> =
+        findings.filter(|finding| finding.severity() == Severity::Refusal).collect();
+    match refusals.as_slice() {
+        [] => "it is refused".to_owned(),
         [one] => one.to_string(),
         [first, others @ ..] => format!("{first}; and {} more", others.len()),
-    };
-    Condition { kind, holds: false, reason, message }
+    }
 }
 
 fn resolved(entry: &Entry, planned: &Planned) -> Condition {

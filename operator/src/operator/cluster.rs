@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use corsward_policy::PolicyId;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
@@ -13,6 +12,7 @@ use crate::events::{Notice, Notices};
 use crate::index::{Index, Scope};
 use crate::plan::ScopePlan;
 use crate::status::{ConditionType, Reason, Status, resource};
+use crate::surroundings::Key;
 use crate::writer::{ResourceKind, ResourceRef, StatusWrite, condition_times};
 
 /// The tasks that write into a cluster, as the loop sees them.
@@ -22,7 +22,7 @@ pub(crate) struct Cluster {
     keys: BTreeMap<Scope, Vec<AttachmentKey>>,
     is_stale: bool,
     /// Statuses that were sent and not seen yet, and what was seen when they were.
-    sent: BTreeMap<PolicyId, Sent>,
+    sent: BTreeMap<ResourceRef, Sent>,
     leading: bool,
     publisher: watch::Sender<Arc<Desired>>,
     writer: mpsc::UnboundedSender<StatusWrite>,
@@ -114,32 +114,83 @@ impl Cluster {
         else {
             return;
         };
-        let pending = self.sent.remove(&status.policy);
-        // Somebody else wrote in between: what was sent is not there any more.
-        let pending = pending.filter(|sent| {
-            sent.status != *record.status && Arc::ptr_eq(&sent.instead_of, &record.status)
-        });
-        let known = pending.as_ref().map_or(&*record.status, |sent| &sent.status);
-        let mut new = resource::of(status);
-        condition_times(&mut new, known, Timestamp::now());
-        let instead_of = Arc::clone(&record.status);
-        if new == *known {
-            self.sent.extend(pending.map(|sent| (status.policy.clone(), sent)));
-            return;
-        }
         let resource = ResourceRef {
             kind: ResourceKind::CorsPolicy,
             namespace: Some(status.policy.namespace.clone()),
             name: status.policy.name.clone(),
             uid: record.uid.clone(),
         };
-        if let Some(notice) = notice(&resource, status, known) {
+        let news = |known: &Value| notice(&resource, status, known);
+        let news = self.write(&resource, resource::of(status), &record.status, news);
+        if let Some(notice) = news.flatten() {
             self.notices.send(notice);
         }
-        let write = StatusWrite { resource, status: new.clone() };
-        if self.writer.send(write).is_ok() {
-            self.sent.insert(status.policy.clone(), Sent { status: new, instead_of });
+    }
+
+    /// Has the statuses of these sets and guardrails written where they differ from what is there.
+    pub(super) fn report_neighbors(
+        &mut self,
+        index: &Index,
+        sets: impl Iterator<Item = Key>,
+        guardrails: impl Iterator<Item = (String, usize)>,
+    ) {
+        if !self.leading {
+            return;
         }
+        let neighbors = index.neighbors();
+        for key in sets {
+            let Some(said) = neighbors.set(&key) else { continue };
+            let origins =
+                neighbors.sets().get(&key).and_then(|origins| Some(origins.as_ref()?.len()));
+            let resource = ResourceRef {
+                kind: ResourceKind::OriginSet,
+                uid: said.written().uid.clone(),
+                namespace: Some(key.namespace),
+                name: key.name,
+            };
+            let status = resource::of_set(said, origins);
+            self.write(&resource, status, &said.written().status, |_| ());
+        }
+        for (name, exceeded_by) in guardrails {
+            let Some(held) = neighbors.guardrail(&name) else { continue };
+            let resource = ResourceRef {
+                kind: ResourceKind::ClusterCorsPolicy,
+                uid: held.said.written().uid.clone(),
+                namespace: None,
+                name,
+            };
+            let status = resource::of_guardrail(held, exceeded_by);
+            self.write(&resource, status, &held.said.written().status, |_| ());
+        }
+    }
+
+    /// Has a status written, unless `observed` says the same or that very status is on its way; what `news` makes of what was
+    /// known before.
+    fn write<N>(
+        &mut self,
+        resource: &ResourceRef,
+        mut new: Value,
+        observed: &Arc<Value>,
+        news: impl FnOnce(&Value) -> N,
+    ) -> Option<N> {
+        // Somebody else wrote in between: what was sent is not there any more.
+        let pending = self
+            .sent
+            .remove(resource)
+            .filter(|sent| sent.status != **observed && Arc::ptr_eq(&sent.instead_of, observed));
+        let known = pending.as_ref().map_or(&**observed, |sent| &sent.status);
+        condition_times(&mut new, known, Timestamp::now());
+        if new == *known {
+            self.sent.extend(pending.map(|sent| (resource.clone(), sent)));
+            return None;
+        }
+        let news = news(known);
+        let write = StatusWrite { resource: resource.clone(), status: new.clone() };
+        if self.writer.send(write).is_ok() {
+            let sent = Sent { status: new, instead_of: Arc::clone(observed) };
+            self.sent.insert(resource.clone(), sent);
+        }
+        Some(news)
     }
 }
 

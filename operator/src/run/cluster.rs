@@ -112,7 +112,6 @@ async fn serve_webhook(
     let metrics = board.metrics.admission.clone();
     let webhook =
         Webhook::start(client.clone(), options, inquirer, contender.leading(), metrics).await?;
-    info!(addr = %webhook.addr, "webhook address");
     Ok(Some(webhook))
 }
 

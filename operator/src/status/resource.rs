@@ -1,9 +1,10 @@
-//! The status as an API server keeps it, without the times at which its conditions flipped.
+//! Statuses as an API server keeps them, without the times at which their conditions flipped.
 
 use corsward_policy::Finding;
 use serde_json::{Map, Value, json};
 
-use crate::status::{Condition, Status};
+use crate::neighbors::{Held, Said};
+use crate::status::{Condition, ConditionType, Reason, Status, refusal};
 
 /// Most findings in a status; what is cut off is counted.
 const MAX_FINDINGS: usize = 100;
@@ -37,7 +38,7 @@ pub(crate) fn of(status: &Status) -> Value {
         put("proxies", json!({"matched": matched}));
     }
     if !findings.is_empty() {
-        put("findings", Value::Array(findings.iter().take(MAX_FINDINGS).map(finding).collect()));
+        put("findings", list(findings));
     }
     let origins = in_force.as_ref().map(|in_force| in_force.policy.origins());
     let mut summary = Map::new();
@@ -47,6 +48,48 @@ pub(crate) fn of(status: &Status) -> Value {
     summary.extend(matched.map(|matched| ("proxies".to_owned(), json!(format!("?/{matched}")))));
     put("summary", Value::Object(summary));
     Value::Object(object)
+}
+
+/// The status of an `OriginSet` as the API server keeps it. `origins`: how many it has.
+pub(crate) fn of_set(said: &Said, origins: Option<usize>) -> Value {
+    let mut object = of_neighbor(said, "the origins are valid");
+    if let Some(origins) = origins {
+        object.insert("summary".to_owned(), json!({"origins": origins}));
+    }
+    Value::Object(object)
+}
+
+/// The status of a `ClusterCorsPolicy` as the API server keeps it. `exceeded_by`: how many policies exceed it.
+pub(crate) fn of_guardrail(held: &Held, exceeded_by: usize) -> Value {
+    let mut object = of_neighbor(&held.said, "the guardrails are valid");
+    if let Some((generation, spec, _)) = &held.in_force {
+        let in_force = json!({"generation": generation, "spec": **spec});
+        object.insert("inForce".to_owned(), in_force);
+    }
+    object.insert("exceededBy".to_owned(), json!(exceeded_by));
+    Value::Object(object)
+}
+
+fn of_neighbor(said: &Said, valid: &str) -> Map<String, Value> {
+    let Said { accepted, findings, .. } = said;
+    let generation = said.written().generation;
+    let accepted = Condition {
+        kind: ConditionType::Accepted,
+        holds: *accepted,
+        reason: if *accepted { Reason::Accepted } else { Reason::Invalid },
+        message: if *accepted { valid.to_owned() } else { refusal(findings.iter()) },
+    };
+    let mut object = Map::new();
+    object.insert("observedGeneration".to_owned(), json!(generation));
+    object.insert("conditions".to_owned(), json!([condition(&accepted, generation)]));
+    if !findings.is_empty() {
+        object.insert("findings".to_owned(), list(findings));
+    }
+    object
+}
+
+fn list(findings: &[Finding]) -> Value {
+    Value::Array(findings.iter().take(MAX_FINDINGS).map(finding).collect())
 }
 
 fn condition(condition: &Condition, observed_generation: i64) -> Value {
