@@ -10,17 +10,24 @@ pub(crate) struct Keyed<V> {
     values: Vec<V>,
 }
 
-/// Which key has which place: open addressing with linear probing.
+/// Which key has which place: open addressing with linear probing, as long as few keys meet.
 #[derive(Clone, Debug, Default)]
 struct Places {
     /// By place.
     keys: Vec<Box<[u8]>>,
-    // INVARIANT: empty, or a power of two long and at most half full; each is 0 or one more than a place.
+    // INVARIANT: empty, or a power of two long and at most half full, and each is 0 or one more than a place; where
+    // `ordered`, all places in the order of their keys.
     buckets: Vec<usize>,
+    /// Whether too many keys met: somebody chose them so.
+    ordered: bool,
 }
 
 /// Buckets of a table with its first key.
 const FIRST_BUCKETS: usize = 4;
+
+/// Most buckets that are looked at for one key. Keys that nobody chose for it stay below half of this by chance, up to a
+/// million of them in a table that is half full.
+const MAX_PROBES: usize = 128;
 
 // === impl Keyed ===
 
@@ -58,10 +65,13 @@ impl<V> Keyed<V> {
 
 impl Places {
     fn find(&self, key: &[u8]) -> Option<usize> {
+        if self.ordered {
+            return self.buckets.get(self.place_in_order(key).ok()?).copied();
+        }
         if self.keys.is_empty() {
             return None;
         }
-        let bucket = *self.buckets.get(self.bucket_of(key))?;
+        let bucket = *self.buckets.get(self.bucket_of(key)?)?;
         bucket.checked_sub(1)
     }
 
@@ -71,10 +81,12 @@ impl Places {
         }
         let place = self.keys.len();
         self.keys.push(key.into());
-        if self.keys.len().saturating_mul(2) > self.buckets.len() {
+        if self.ordered {
+            self.put_in_order(place);
+        } else if self.keys.len().saturating_mul(2) > self.buckets.len() {
             self.grow();
         } else {
-            self.fill(key, place);
+            self.fill(place);
         }
         place
     }
@@ -82,36 +94,62 @@ impl Places {
     fn grow(&mut self) {
         let len = self.buckets.len().saturating_mul(2).max(FIRST_BUCKETS);
         self.buckets = vec![0; len];
-        for (place, key) in std::mem::take(&mut self.keys).into_iter().enumerate() {
-            self.fill(&key, place);
-            self.keys.push(key);
+        for place in 0..self.keys.len() {
+            // Too many keys met: from there on all of them are in order.
+            if !self.ordered {
+                self.fill(place);
+            }
         }
     }
 
-    fn fill(&mut self, key: &[u8], place: usize) {
-        let at = self.bucket_of(key);
-        if let Some(bucket) = self.buckets.get_mut(at) {
-            *bucket = place.saturating_add(1);
+    fn fill(&mut self, place: usize) {
+        let at = self.keys.get(place).and_then(|key| self.bucket_of(key));
+        match at.and_then(|at| self.buckets.get_mut(at)) {
+            Some(bucket) => *bucket = place.saturating_add(1),
+            None => self.order(),
         }
     }
 
-    /// The bucket that holds `key`, or the empty one where it would be.
-    fn bucket_of(&self, key: &[u8]) -> usize {
+    /// The bucket that holds `key`, or the empty one where it would be; `None`: neither is near.
+    fn bucket_of(&self, key: &[u8]) -> Option<usize> {
         let mask = self.buckets.len().wrapping_sub(1);
         let mut at = hash(key) & mask;
-        while let Some(place) = self.buckets.get(at).and_then(|bucket| bucket.checked_sub(1)) {
+        for _ in 0..MAX_PROBES {
+            let Some(place) = self.buckets.get(at)?.checked_sub(1) else {
+                return Some(at);
+            };
             if self.keys.get(place).is_some_and(|present| **present == *key) {
-                break;
+                return Some(at);
             }
             at = at.wrapping_add(1) & mask;
         }
-        at
+        None
+    }
+
+    #[cold]
+    fn order(&mut self) {
+        self.ordered = true;
+        self.buckets = Vec::with_capacity(self.keys.len());
+        for place in 0..self.keys.len() {
+            self.put_in_order(place);
+        }
+    }
+
+    fn put_in_order(&mut self, place: usize) {
+        let at = self.keys.get(place).and_then(|key| self.place_in_order(key).err());
+        if let Some(at) = at {
+            self.buckets.insert(at, place);
+        }
+    }
+
+    fn place_in_order(&self, key: &[u8]) -> Result<usize, usize> {
+        self.buckets
+            .binary_search_by(|place| self.keys.get(*place).map(|known| &**known).cmp(&Some(key)))
     }
 }
 
 /// Multiplicative, eight bytes at a time: fast on short keys, the same in every process. Clients choose what is looked
-/// up, never what is stored; an author who looks for colliding keys slows down the look-ups of one list, which is
-/// bounded.
+/// up, never what is stored; an author who chooses keys that collide gets a list in order, see [`MAX_PROBES`].
 fn hash(key: &[u8]) -> usize {
     let (words, rest) = key.as_chunks::<8>();
     let mut last = [0; 8];
@@ -138,6 +176,47 @@ mod tests {
         assert_eq!((keyed.get(b"a"), keyed.get(b"b"), keyed.get(b"c")), (Some(&1), Some(&2), None));
         assert_eq!(keyed.first(), Some(&1));
         assert_eq!(Keyed::<()>::default().get(b"a"), None);
+    }
+
+    /// Keys with the same hash but for its upper half: both steps of it can be undone.
+    fn colliding() -> impl Iterator<Item = [u8; 8]> {
+        const INVERSE: u64 = 0xf1de_83e1_9937_733d;
+        assert_eq!(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(INVERSE), 1);
+        (0_u64..).map(|number| {
+            let hash = (number << 32) | 7;
+            let undo = |hash: u64| (hash ^ (hash >> 32)).wrapping_mul(INVERSE);
+            let undone = undo(undo(hash)) ^ 8;
+            undone.to_le_bytes()
+        })
+    }
+
+    #[test]
+    fn keys_that_were_chosen_to_meet_are_kept_in_order() {
+        let mut keyed = Keyed::default();
+        for (number, key) in colliding().take(4_096).enumerate() {
+            assert_eq!(hash(&key), 7);
+            // Some that nobody chose are among them.
+            keyed.entry(number.to_string().as_bytes(), || number);
+            keyed.entry(&key, || number);
+            assert!(!keyed.places.ordered || number > MAX_PROBES / 2, "{number}");
+        }
+        assert!(keyed.places.ordered);
+        for (number, key) in colliding().take(4_096).enumerate() {
+            assert_eq!(keyed.get(&key), Some(&number));
+            assert_eq!(keyed.get(number.to_string().as_bytes()), Some(&number));
+        }
+        assert_eq!(colliding().nth(4_096).and_then(|key| keyed.get(&key).copied()), None);
+        assert_eq!(keyed.get(b"4096"), None);
+        assert_eq!(keyed.first(), Some(&0));
+    }
+
+    #[test]
+    fn keys_that_nobody_chose_stay_in_their_buckets() {
+        let mut keyed = Keyed::default();
+        for number in 0..50_000_usize {
+            keyed.entry(format!("https://a{number}.example").as_bytes(), || ());
+        }
+        assert!(!keyed.places.ordered);
     }
 
     #[test]

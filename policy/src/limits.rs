@@ -58,12 +58,15 @@ pub const MAX_WORKLOAD_LABELS: usize = 64;
 pub const MAX_LABEL_KEY_LEN: usize = MAX_HOST_LEN + "/".len() + MAX_LABEL_VALUE_LEN;
 /// Longest value of a label (Kubernetes).
 pub const MAX_LABEL_VALUE_LEN: usize = 63;
-/// Most places in the tables of one proxy: each policy takes one for each of its hosts, times its blocks, in each table it
-/// is in. There is one table for each port that policies are narrowed to, and one for all others.
-pub const MAX_PLACES_PER_PROXY: usize = 131_072;
+/// Most places that one policy takes in a proxy's tables: its hosts, times its rules and its own `cors`.
+pub const MAX_PLACES: usize = 65_536;
+/// Most places in the tables of one proxy: those of each policy, in each table that there is: one for each port that
+/// policies are narrowed to, and one for all others. A place takes some 150 bytes.
+pub const MAX_PLACES_PER_PROXY: usize = 4 * MAX_PLACES;
 /// Longest compiled configuration a filter reads: four times what a publisher may write.
 pub const MAX_WIRE_LEN: usize = 4 * 1024 * 1024;
 
 const _: () = assert!(MAX_ORIGIN_LEN == 326);
 const _: () = assert!(MAX_REGEXES < MAX_REGEXES_PER_PROXY);
+const _: () = assert!(MAX_LIST_LEN < MAX_PLACES);
 const _: () = assert!(MAX_REQUEST_HEADERS < MAX_REQUEST_HEADERS_LEN);

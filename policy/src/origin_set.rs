@@ -33,16 +33,17 @@ struct Wildcards {
 #[derive(Clone, Debug, Default)]
 struct Rest {
     subdomains: Ports,
-    labels: Vec<Affixes>,
+    /// Stars inside a label, by the length of what stands before the star.
+    prefixes: Vec<OfLength<Vec<OfLength<Ports>>>>,
 }
 
-/// Stars inside a label, by the lengths around the star: one look-up for all patterns of the same lengths.
+/// Texts of one length: one look-up for all of them. Those before a star lead to those after it, so that a label whose
+/// beginning no pattern has takes one look-up for each length of a beginning, and no label takes more than one for each
+/// pair of lengths: there are fewer than 2000 of those ([`MAX_LABEL_LEN`](crate::limits::MAX_LABEL_LEN)).
 #[derive(Clone, Debug)]
-struct Affixes {
-    prefix_len: usize,
-    suffix_len: usize,
-    /// Prefix and suffix, joined.
-    ports: Keyed<Ports>,
+struct OfLength<V> {
+    len: usize,
+    known: Keyed<V>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -168,42 +169,44 @@ fn labels(host: &str) -> impl Iterator<Item = &[u8]> {
 
 impl Rest {
     fn insert(&mut self, prefix: &[u8], suffix: &[u8], port: PortPattern) {
-        let lens = (prefix.len(), suffix.len());
-        let at = self.labels.iter().position(|a| (a.prefix_len, a.suffix_len) == lens);
-        let at = at.unwrap_or_else(|| {
-            let (prefix_len, suffix_len) = lens;
-            self.labels.push(Affixes { prefix_len, suffix_len, ports: Keyed::default() });
-            self.labels.len().saturating_sub(1)
-        });
-        if let Some(affixes) = self.labels.get_mut(at) {
-            Ports::insert(affixes.ports.entry(&[prefix, suffix].concat(), Ports::default), port);
-        }
+        let suffixes = OfLength::entry(&mut self.prefixes, prefix);
+        Ports::insert(suffixes.and_then(|suffixes| OfLength::entry(suffixes, suffix)), port);
     }
 
     fn accepts_label(&self, label: &[u8], origin: &Origin<'_>) -> bool {
-        self.labels.iter().any(|affixes| affixes.accept(label, origin))
+        self.prefixes.iter().any(|prefixes| {
+            let Some((prefix, rest)) = label.split_at_checked(prefixes.len) else {
+                return false;
+            };
+            let suffixes = prefixes.known.get(prefix).map_or(&[][..], Vec::as_slice);
+            suffixes.iter().any(|suffixes| suffixes.accept(rest, origin))
+        })
     }
 }
 
-// === impl Affixes ===
+// === impl OfLength ===
 
-impl Affixes {
-    fn accept(&self, label: &[u8], origin: &Origin<'_>) -> bool {
-        let Some(star_end) = label.len().checked_sub(self.suffix_len) else {
-            return false;
-        };
-        let Some(star) = label.get(self.prefix_len..star_end) else {
-            return false;
-        };
-        let is_star = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-        if star.is_empty() || !star.iter().all(is_star) {
-            return false;
+impl<V: Default> OfLength<V> {
+    /// The value of `text`, among all lengths.
+    fn entry<'a>(all: &'a mut Vec<Self>, text: &[u8]) -> Option<&'a mut V> {
+        let len = text.len();
+        let at = all.iter().position(|of| of.len == len).unwrap_or(all.len());
+        if at == all.len() {
+            all.push(Self { len, known: Keyed::default() });
         }
-        let mut key = [0; MAX_HOST_LEN];
-        let around = label.iter().take(self.prefix_len).chain(label.iter().skip(star_end));
-        let len = key.iter_mut().zip(around).map(|(to, from)| *to = *from).count();
-        let ports = key.get(..len).and_then(|key| self.ports.get(key));
-        ports.is_some_and(|ports| ports.accept(origin))
+        all.get_mut(at)?.known.entry(text, V::default)
+    }
+}
+
+impl OfLength<Ports> {
+    /// Does `rest` consist of something for the star, and one of these?
+    fn accept(&self, rest: &[u8], origin: &Origin<'_>) -> bool {
+        let Some(star_end) = rest.len().checked_sub(self.len).filter(|len| *len > 0) else {
+            return false;
+        };
+        let (star, suffix) = rest.split_at_checked(star_end).unwrap_or_default();
+        let is_star = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        self.known.get(suffix).is_some_and(|ports| ports.accept(origin)) && star.iter().all(is_star)
     }
 }
 
@@ -347,6 +350,38 @@ mod tests {
         let set = |raw| OriginSet::new(&[OriginPattern::parse(raw).unwrap().pattern], &[]);
         assert!(set("null").accepts_null());
         assert!(!set("*").accepts_null());
+    }
+
+    #[test]
+    fn stars_inside_a_label_of_all_lengths_are_told_apart() {
+        let text = |len: usize| "a".repeat(len);
+        let lengths = || (0..=62).flat_map(|len| (0..=62 - len).map(move |other| (len, other)));
+        let lengths: Vec<_> =
+            lengths().filter(|(len, other)| (1..62).contains(&(len + other))).collect();
+        let patterns: Vec<_> = lengths
+            .iter()
+            .map(|(len, other)| {
+                format!(
+                    "https://{}*{}.b.example:{}",
+                    text(*len),
+                    text(*other),
+                    1 + len * 64 + other
+                )
+            })
+            .map(|raw| OriginPattern::parse(&raw).unwrap().pattern)
+            .collect();
+        let set = OriginSet::new(&patterns, &[]);
+        let accepts = |label: &str, port: usize| {
+            let origin = format!("https://{label}.b.example:{port}");
+            set.accepts(&Origin::parse(origin.as_bytes()).unwrap())
+        };
+        for (len, other) in lengths {
+            let port = 1 + len * 64 + other;
+            assert!(accepts(&format!("{}x{}", text(len), text(other)), port), "{len}, {other}");
+            assert!(accepts(&text(63), port), "{len}, {other}");
+            assert!(!accepts(&text(len + other), port), "{len}, {other}: nothing for the star");
+        }
+        assert!(!accepts(&text(63), 9999));
     }
 
     #[test]

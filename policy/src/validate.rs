@@ -208,6 +208,7 @@ fn policy(draft: &Draft, judge: &dyn Judge, report: &mut Report) -> Policy {
     // As written: an entry that is refused is no reason to ask for one.
     let covers_any_host = hostnames.is_empty() || policy.hostnames.contains(&HostPattern::Any);
     conduct::check(&policy, covers_any_host, &spec, report);
+    rules::check_places(&policy, &spec, report);
     // Where a rule was left out, the others' places are no longer those of the draft.
     if policy.rules.len() == draft.rules.len() {
         rules::check_each_is_needed(&policy, &spec, report);

@@ -260,6 +260,10 @@ fn rules() -> Vec<Finding> {
         invalid("/a/../b", W::NotNormal("/b".into())),
         Finding::new("spec.rules[1].path", same),
         Finding::new("spec.rules[1]", RuleReason::WithoutCors),
+        Finding::new(
+            "spec.rules",
+            RuleReason::TooManyPlaces { hosts: 256, rules: 512, max: 65_536 },
+        ),
         Finding::new("spec.rules[1]", RuleReason::Redundant { same: "spec.rules[0]".into() }),
         Finding::new("spec.cors", RuleReason::CorsShadowed { by: "spec.rules[0]".into() }),
     ]

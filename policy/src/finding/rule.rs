@@ -24,6 +24,15 @@ pub enum RuleReason {
     },
     /// Neither the rule nor the policy has `cors`.
     WithoutCors,
+    /// More hosts times rules than a proxy has places for.
+    TooManyPlaces {
+        /// How many hosts, one at least.
+        hosts: usize,
+        /// How many rules.
+        rules: usize,
+        /// How many places there may be.
+        max: usize,
+    },
     /// Without the rule the answers would be the same.
     Redundant {
         /// The field of the rule, or of the policy, that says the same.
@@ -51,6 +60,13 @@ impl RuleReason {
                 "CORS-E417",
                 "neither the rule nor the policy has `cors`",
                 "write `cors` in one of them",
+            ),
+            Self::TooManyPlaces { hosts, rules, max } => Sentence::new(
+                "CORS-E418",
+                format!(
+                    "{hosts} `hostnames` times {rules} rules and `cors` take more than the {max} places of a policy"
+                ),
+                "use patterns such as `*.shop.example`, or split the policy",
             ),
             Self::Redundant { same } => Sentence::new(
                 "CORS-I401",

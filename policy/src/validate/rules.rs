@@ -6,6 +6,7 @@ use super::report::{Field, Report};
 use super::{Judge, cors, origins};
 use crate::draft::{DisallowedRequests, RuleDraft};
 use crate::finding::RuleReason;
+use crate::limits::MAX_PLACES;
 use crate::limits::MAX_RULES;
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Policy, Rule};
@@ -50,6 +51,15 @@ pub(super) fn validate(
         }
     }
     rules
+}
+
+/// A table has a place for each rule on each host.
+pub(super) fn check_places(policy: &Policy, spec: &Field, report: &mut Report) {
+    let (hosts, rules) = (policy.hostnames.len().max(1), policy.rules.len());
+    if hosts.saturating_mul(rules.saturating_add(1)) > MAX_PLACES {
+        report
+            .add(&spec.child("rules"), RuleReason::TooManyPlaces { hosts, rules, max: MAX_PLACES });
+    }
 }
 
 /// What is in force where a rule, or the policy itself, is the closest.

@@ -101,6 +101,24 @@ fn a_list_is_as_long_as_it_may_be_and_no_longer() {
 }
 
 #[test]
+fn hosts_times_rules_are_as_many_as_a_proxy_has_places_for() {
+    let texts = |count: usize, text: &str| (0..count).map(|n| format!("{text}{n}")).collect();
+    for (hosts, rules, refused) in [(256, 255, false), (256, 256, true), (0, 16_384, false)] {
+        let paths: Vec<String> = texts(rules, "/p");
+        let disallowed = DisallowedRequests::Reject;
+        let rule =
+            |path: &String| RuleDraft { disallowed_requests: Some(disallowed), ..rule(path, None) };
+        let draft = Draft {
+            hostnames: texts(hosts, "h"),
+            rules: paths.iter().map(rule).collect(),
+            ..policy_of(good())
+        };
+        let want = "spec.rules CORS-E418".to_owned();
+        assert_eq!(codes(&draft).contains(&want), refused, "{hosts} hosts, {rules} rules");
+    }
+}
+
+#[test]
 fn a_block_has_as_many_regexes_as_a_refused_origin_may_run_through() {
     for (count, want) in [(MAX_REGEXES, 0), (MAX_REGEXES + 1, 1)] {
         let allow_origin_regexes = (0..count).map(|at| format!("https://a{at}")).collect();
