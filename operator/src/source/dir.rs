@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 use crate::source::document::MAX_FILE_LEN;
 use crate::source::folder::{Folder, Picture, Reading};
 use crate::source::{Event, Problem};
+use crate::surroundings::{Change, Delta};
 
 /// A change is read when the folder has been quiet for so long: editors write in several steps.
 const QUIET: Duration = Duration::from_millis(30);
@@ -125,10 +126,16 @@ impl Dir {
         if self.sent.as_ref() == Some(&picture) {
             return Vec::new();
         }
-        let Picture { objects, problems, others } = picture.clone();
+        let Picture { objects, origin_sets, guardrails, problems, others } = picture.clone();
         debug!(dir = %self.path.display(), policies = objects.len(), others, "folder read");
         self.sent = Some(picture);
-        vec![Event::Problems(problems), Event::Reset(objects)]
+        // What policies depend on comes before them: none is judged without it.
+        vec![
+            Event::Problems(problems),
+            Event::Surroundings(Change::OriginSet(Delta::Reset(origin_sets))),
+            Event::Surroundings(Change::Guardrail(Delta::Reset(guardrails))),
+            Event::Reset(objects),
+        ]
     }
 
     /// The folder cannot be listed: whatever was in it stays in force.

@@ -1,14 +1,18 @@
-//! Documents: a file's bytes become the policies in it. YAML (and so JSON), one document or several, lists of objects too.
+//! Documents: a file's bytes become the policies in it, and what they depend on. YAML (and so JSON), one document or several, lists of objects too.
 
 use std::sync::Arc;
 
 use corsward_policy::finding::SourceReason;
-use corsward_policy::{Finding, PolicyId};
+use corsward_policy::{Finding, PolicyId, Severity};
 use serde_json::{Map, Value};
 
-use crate::api::{GROUP, KIND};
+use crate::api::{GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
+use crate::guardrails::Guardrail;
+use crate::judge::FullJudge;
 use crate::object::{Object, Text};
+use crate::origin_sets;
 use crate::shape;
+use crate::surroundings::Key;
 
 /// Largest file that is read. It takes a second or two, in which the folder waits; what can be published is half as long.
 pub const MAX_FILE_LEN: u64 = 2 * 1024 * 1024;
@@ -45,10 +49,42 @@ const METADATA: [&str; 15] = [
 pub struct Documents {
     /// Its policies, in order.
     pub objects: Vec<Object>,
-    /// What is wrong with documents that are meant to be policies and cannot be told which.
+    /// Its origin sets and guardrails, in order.
+    pub neighbors: Vec<Neighbor>,
+    /// What is wrong with documents that are no policies, or that are meant to be and cannot be told which.
     pub findings: Vec<Finding>,
     /// How many documents are something else.
     pub others: usize,
+}
+
+/// An origin set, or guardrails: what policies depend on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Neighbor {
+    /// Which of them it is.
+    pub kind: NeighborKind,
+    /// Its name; guardrails have no namespace.
+    pub key: Key,
+    /// Its spec as written.
+    pub spec: Arc<Value>,
+    /// Does a finding refuse it?
+    pub is_refused: bool,
+}
+
+/// What policies depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NeighborKind {
+    /// An `OriginSet`.
+    OriginSet,
+    /// A `ClusterCorsPolicy`.
+    Guardrail,
+}
+
+/// A document of ours, but for what its kind makes of its spec.
+struct Head {
+    namespace: String,
+    name: String,
+    /// `spec` as written, and findings about anything outside of it; or why it is not read.
+    spec: Result<(Value, Vec<Finding>), Finding>,
 }
 
 /// Reads the documents of a file.
@@ -97,15 +133,26 @@ impl Documents {
         let word = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
         let api_version = word("apiVersion").to_owned();
         let (group, _) = api_version.split_once('/').unwrap_or_default();
+        // No version, or a group that looks like ours: meant for us. Any other group may have such a kind too.
+        let is_ours = group.is_empty() || shape::similar(group, std::iter::once(GROUP)).is_some();
         match (group, word("kind")) {
-            (GROUP, KIND) => self.add_policy(place, &api_version, document),
-            // No version, or a group that looks like ours: meant for us. Any other group may have such a kind too.
-            (group, KIND)
-                if group.is_empty() || shape::similar(group, [GROUP].into_iter()).is_some() =>
-            {
-                self.add_policy(place, &api_version, document);
+            (_, KIND) if is_ours => {
+                if let Some(head) = self.read_head(&api_version, document) {
+                    self.add_policy(place, head);
+                }
             }
-            (GROUP, "CorsPolicyList") | ("", "List") => {
+            (_, ORIGIN_SET_KIND) if is_ours => {
+                if let Some(head) = self.read_head(&api_version, document) {
+                    self.add_neighbor(NeighborKind::OriginSet, head);
+                }
+            }
+            (_, GUARDRAIL_KIND) if is_ours => {
+                if let Some(head) = self.read_head(&api_version, document) {
+                    self.add_neighbor(NeighborKind::Guardrail, head);
+                }
+            }
+            (GROUP, "CorsPolicyList" | "OriginSetList" | "ClusterCorsPolicyList")
+            | ("", "List") => {
                 if let Some(Value::Array(items)) = document.remove("items") {
                     for item in items {
                         self.add(place, item);
@@ -120,7 +167,8 @@ impl Documents {
         }
     }
 
-    fn add_policy(&mut self, place: &str, api_version: &str, mut document: Map<String, Value>) {
+    /// What every document of ours has; nothing where it cannot be told which object it is.
+    fn read_head(&mut self, api_version: &str, mut document: Map<String, Value>) -> Option<Head> {
         let metadata = match document.remove("metadata") {
             Some(Value::Object(metadata)) => metadata,
             _ => Map::new(),
@@ -129,11 +177,11 @@ impl Documents {
             Some(Value::String(name)) if !name.is_empty() => name.clone(),
             Some(name) if !name.is_null() && !name.is_string() => {
                 self.findings.push(unshaped("metadata.name", name));
-                return;
+                return None;
             }
             _ => {
                 self.findings.push(Finding::new("metadata.name", SourceReason::MissingName));
-                return;
+                return None;
             }
         };
         let mut findings = unknown("metadata.", metadata.keys(), &METADATA);
@@ -147,18 +195,54 @@ impl Documents {
                 "default".to_owned()
             }
         };
-        let text = if api_version == format!("{GROUP}/{VERSION}") {
+        let spec = if api_version == format!("{GROUP}/{VERSION}") {
             let spec = document.remove("spec").unwrap_or_else(|| Value::Object(Map::new()));
             document.remove("status");
             let known = ["apiVersion", "kind", "metadata", "spec"];
             findings.extend(unknown("", document.keys(), &known));
-            Text::Spec { spec: Arc::new(spec), findings }
+            Ok((spec, findings))
         } else {
             let reason = SourceReason::UnknownVersion(api_version.to_owned());
-            Text::Unreadable(vec![Finding::new("apiVersion", reason)])
+            Err(Finding::new("apiVersion", reason))
+        };
+        Some(Head { namespace, name, spec })
+    }
+
+    fn add_policy(&mut self, place: &str, head: Head) {
+        let Head { namespace, name, spec } = head;
+        let text = match spec {
+            Ok((spec, findings)) => Text::Spec { spec: Arc::new(spec), findings },
+            Err(finding) => Text::Unreadable(vec![finding]),
         };
         let (id, place) = (PolicyId { namespace, name }, Some(place.to_owned()));
         self.objects.push(Object { id, place, generation: None, text, record: None });
+    }
+
+    fn add_neighbor(&mut self, kind: NeighborKind, head: Head) {
+        let Head { namespace, name, spec } = head;
+        let whose = match kind {
+            NeighborKind::OriginSet => format!("{ORIGIN_SET_KIND}/{name}"),
+            NeighborKind::Guardrail => format!("{GUARDRAIL_KIND}/{name}"),
+        };
+        let (spec, mut findings) = match spec {
+            Ok(read) => read,
+            // What such a version means cannot be known: it refuses what depends on it.
+            Err(finding) => (Value::Null, vec![finding]),
+        };
+        findings.extend(match kind {
+            _ if spec.is_null() => Vec::new(),
+            NeighborKind::OriginSet => origin_sets::parse(&spec, &FullJudge).1,
+            NeighborKind::Guardrail => Guardrail::parse(&name, &spec, &FullJudge).1,
+        });
+        let is_refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
+        // They stand among those of the whole file.
+        self.findings.extend(findings.into_iter().map(|finding| {
+            let Finding { field, reason } = finding;
+            Finding { field: format!("{whose} {field}"), reason }
+        }));
+        let namespace = if kind == NeighborKind::Guardrail { String::new() } else { namespace };
+        let (key, spec) = (Key { namespace, name }, Arc::new(spec));
+        self.neighbors.push(Neighbor { kind, key, spec, is_refused });
     }
 }
 
@@ -258,6 +342,50 @@ mod tests {
             ));
             assert_eq!(outline(text.as_bytes()), want, "{why}");
         }
+    }
+
+    #[test]
+    fn origin_sets_and_guardrails_are_found_beside_policies_and_judged() {
+        let set = POLICY
+            .replace("CorsPolicy", "OriginSet")
+            .replace("spec: {}", "spec: {origins: ['https://a.example']}");
+        let bound = POLICY
+            .replace("CorsPolicy", "ClusterCorsPolicy")
+            .replace("spec: {}", "spec: {guardrails: {maxMaxAge: 600}}");
+        let wrong = set.replace("https://a.example", "a.example").replace("name: a", "name: b");
+        let far = bound.replace("v1alpha1", "v9").replace("name: a", "name: far");
+        let text = [POLICY, &set, &bound, &wrong, &far].join("---\n");
+        let documents = read("a.yaml", text.as_bytes()).unwrap();
+        let found: Vec<_> = documents
+            .neighbors
+            .iter()
+            .map(|neighbor| {
+                let Neighbor { kind, key: Key { namespace, name }, spec: _, is_refused } = neighbor;
+                format!(
+                    "{kind:?} {namespace}/{name} {}",
+                    if *is_refused { "refused" } else { "good" }
+                )
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "OriginSet default/a good",
+                "Guardrail /a good",
+                "OriginSet default/b refused",
+                "Guardrail /far refused",
+            ]
+        );
+        let said: Vec<_> =
+            documents.findings.iter().map(|f| format!("{}: {}", f.field, f.code())).collect();
+        assert_eq!(
+            said,
+            [
+                "OriginSet/b spec.origins[0]: CORS-E103",
+                "ClusterCorsPolicy/far apiVersion: CORS-E507"
+            ]
+        );
+        assert_eq!(documents.objects.len(), 1);
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Folder: a state machine over scans of a directory. Scans in, the policies that are there out; no IO.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use corsward_policy::finding::SourceReason;
 use corsward_policy::{Finding, PolicyId};
+use serde_json::Value;
 
 use crate::object::{Object, Text};
 use crate::source::Problem;
-use crate::source::document::{self, Documents};
+use crate::source::document::{self, Documents, Neighbor, NeighborKind};
+use crate::surroundings::{Key, Written};
 
 /// What is known of a directory.
 #[derive(Debug, Default)]
@@ -35,6 +38,10 @@ pub enum Reading {
 pub struct Picture {
     /// Its policies, each once.
     pub objects: Vec<Object>,
+    /// Its origin sets.
+    pub origin_sets: BTreeMap<Key, Written>,
+    /// Its guardrails.
+    pub guardrails: BTreeMap<String, Written>,
     /// What is wrong with its files.
     pub problems: Vec<Problem>,
     /// How many documents of it are something else.
@@ -49,6 +56,9 @@ struct File {
     /// Policies that the last scan did not find in it, and the one before did. Saving and renaming look like that for a
     /// moment: they are gone when the next scan reads the same.
     lingering: Vec<Object>,
+    /// The origin sets and guardrails that are to be found in it: those of its text, and those of the text before that linger,
+    /// or that it cannot be told about. A guardrail that is refused now stays what it was.
+    neighbors: Vec<Neighbor>,
 }
 
 // === impl Folder ===
@@ -94,14 +104,14 @@ impl Folder {
         for name in names {
             let reading = readings.remove(&name);
             match self.files.get_mut(&name) {
-                Some(file) if file.reading == reading => file.lingering.clear(),
+                Some(file) if file.reading == reading => file.settle(),
                 _ => {
                     let file = self.parse(&name, reading);
                     self.files.insert(name, file);
                 }
             }
         }
-        self.files.retain(|_, file| file.reading.is_some() || !file.lingering.is_empty());
+        self.files.retain(|_, file| file.reading.is_some() || file.lingers());
         let picture = self.picture();
         let owner = |object: &Object| Some((object.id.clone(), object.place.clone()?));
         self.owners = picture.objects.iter().filter_map(owner).collect();
@@ -113,7 +123,7 @@ impl Folder {
     #[must_use]
     pub fn is_unsure(&self) -> bool {
         let unsettled = self.unsettled.as_ref().is_some_and(|unsettled| !unsettled.is_empty());
-        unsettled || self.files.values().any(|file| !file.lingering.is_empty())
+        unsettled || self.files.values().any(File::lingers)
     }
 
     fn parse(&self, name: &str, reading: Option<Reading>) -> File {
@@ -130,11 +140,15 @@ impl Folder {
             Ok(documents) => self.missing(name, documents),
             Err(_) => Vec::new(),
         };
-        File { reading, contents, lingering }
+        let before = self.files.get(name).map(|file| file.neighbors.as_slice());
+        let neighbors = merge(before.unwrap_or_default(), contents.as_ref().ok());
+        File { reading, contents, lingering, neighbors }
     }
 
     fn owns(&self, name: &str) -> bool {
+        let has_neighbors = |file: &File| !file.neighbors.is_empty();
         self.owners.values().any(|owner| owner == name)
+            || self.files.get(name).is_some_and(has_neighbors)
     }
 
     /// What was in the file and is not among `documents`.
@@ -163,6 +177,7 @@ impl Folder {
             let problem = |finding| Problem { place: name.clone(), finding };
             picture.problems.extend(findings.into_iter().map(problem));
         }
+        self.add_neighbors(&mut picture);
         let unreadable = self.unreadable(&found, &picture.problems);
         for object in unreadable.iter().chain(self.files.values().flat_map(|file| &file.lingering))
         {
@@ -173,6 +188,35 @@ impl Folder {
             picture.objects.extend(winner);
         }
         picture
+    }
+
+    /// Of several with one name the first in order of files counts.
+    fn add_neighbors(&self, picture: &mut Picture) {
+        let mut places: BTreeMap<(NeighborKind, &Key), (&str, &Neighbor)> = BTreeMap::new();
+        for (file, neighbor) in
+            self.files.iter().flat_map(|(name, file)| file.neighbors.iter().map(move |n| (name, n)))
+        {
+            let Neighbor { kind, key, spec, is_refused: _ } = neighbor;
+            if let Some((first, other)) = places.get(&(*kind, key)) {
+                if other.spec != *spec {
+                    let policy = key.name.clone();
+                    let reason = SourceReason::Duplicate { policy, file: (*first).to_owned() };
+                    let finding = Finding::new("metadata.name", reason);
+                    picture.problems.push(Problem { place: file.clone(), finding });
+                }
+                continue;
+            }
+            places.insert((*kind, key), (file, neighbor));
+            let written = written(spec);
+            match kind {
+                NeighborKind::OriginSet => {
+                    picture.origin_sets.insert(key.clone(), written);
+                }
+                NeighborKind::Guardrail => {
+                    picture.guardrails.insert(key.name.clone(), written);
+                }
+            }
+        }
     }
 
     /// The policies that are nowhere else and were in a file that cannot be understood.
@@ -217,6 +261,53 @@ impl Folder {
         }
         Some(winner.clone())
     }
+}
+
+// === impl File ===
+
+impl File {
+    /// What the scan before did not find any more is gone.
+    fn settle(&mut self) {
+        self.lingering.clear();
+        if let Ok(documents) = &self.contents {
+            let is_there = |neighbor: &Neighbor| {
+                documents.neighbors.iter().any(|other| is_same(neighbor, other))
+            };
+            self.neighbors.retain(is_there);
+        }
+    }
+
+    /// Is there something that it may have lost?
+    fn lingers(&self) -> bool {
+        let Ok(documents) = &self.contents else { return !self.lingering.is_empty() };
+        !self.lingering.is_empty() || self.neighbors.len() > documents.neighbors.len()
+    }
+}
+
+/// The neighbors of a text, beside those of the text before it.
+fn merge(before: &[Neighbor], documents: Option<&Documents>) -> Vec<Neighbor> {
+    let Some(documents) = documents else { return before.to_vec() };
+    let mut merged: Vec<Neighbor> = Vec::new();
+    for neighbor in &documents.neighbors {
+        let known = before.iter().find(|known| is_same(known, neighbor));
+        let is_bound = neighbor.kind == NeighborKind::Guardrail && neighbor.is_refused;
+        // A mistake in a guardrail is no reason to be without it.
+        merged.push(known.filter(|_| is_bound).unwrap_or(neighbor).clone());
+    }
+    let is_missing =
+        |known: &&Neighbor| !documents.neighbors.iter().any(|neighbor| is_same(known, neighbor));
+    merged.extend(before.iter().filter(is_missing).cloned());
+    merged
+}
+
+fn is_same(one: &Neighbor, other: &Neighbor) -> bool {
+    (one.kind, &one.key) == (other.kind, &other.key)
+}
+
+/// A folder counts no generations, and keeps no statuses.
+fn written(spec: &Arc<Value>) -> Written {
+    let status = Arc::new(Value::Null);
+    Written { uid: String::new(), generation: 0, spec: Arc::clone(spec), status }
 }
 
 #[cfg(test)]
@@ -427,5 +518,64 @@ mod tests {
     #[test]
     fn an_empty_file_that_never_held_a_policy_is_no_problem() {
         assert_eq!(scan(&mut Folder::default(), &[("a.yaml", "")]), [""; 0]);
+    }
+
+    const SET: &str = "apiVersion: corsward.io/v1alpha1\nkind: OriginSet\nmetadata: {name: a}\nspec: {origins: ['https://a.example']}\n";
+    const BOUND: &str = "apiVersion: corsward.io/v1alpha1\nkind: ClusterCorsPolicy\nmetadata: {name: a}\nspec: {guardrails: {maxMaxAge: 600}}\n";
+
+    /// What policies can depend on after a scan, as `name value`.
+    fn neighbors(folder: &mut Folder, files: &[(&str, &str)]) -> Vec<String> {
+        let picture = folder.scan(readings(files));
+        let sets = picture.origin_sets.values().map(|set| set.spec["origins"][0].to_string());
+        let bounds = picture.guardrails.values().map(|bound| bound.spec["guardrails"].to_string());
+        let problems = picture.problems.iter().map(|problem| problem.finding.code().to_owned());
+        sets.chain(bounds).chain(problems).collect()
+    }
+
+    #[test]
+    fn origin_sets_and_guardrails_go_when_two_scans_in_a_row_miss_them() {
+        let (set, bound) = ("\"https://a.example\"", "{\"maxMaxAge\":600}");
+        let mut folder = Folder::default();
+        let both = [("a.yaml", SET), ("b.yaml", BOUND)];
+        assert_eq!(neighbors(&mut folder, &both), [set, bound]);
+        assert_eq!(
+            neighbors(&mut folder, &[("a.yaml", SET)]),
+            [set, bound],
+            "renaming it looks so"
+        );
+        assert!(folder.is_unsure());
+        assert_eq!(neighbors(&mut folder, &[("a.yaml", SET)]), [set]);
+        assert!(!folder.is_unsure());
+        let other = SET.replace("a.example", "b.example");
+        assert_eq!(neighbors(&mut folder, &[("a.yaml", &other)]), ["\"https://b.example\""]);
+        let moved = [("c.yaml", SET)];
+        neighbors(&mut folder, &moved);
+        assert_eq!(
+            neighbors(&mut folder, &moved),
+            [set],
+            "moved to another file, with another text"
+        );
+    }
+
+    #[test]
+    fn a_guardrail_that_cannot_be_understood_stays_what_it_was() {
+        let bound = "{\"maxMaxAge\":600}";
+        let mut folder = Folder::default();
+        let wrong = BOUND.replace("600", "-1");
+        assert_eq!(neighbors(&mut folder, &[("a.yaml", BOUND)]), [bound]);
+        assert_eq!(neighbors(&mut folder, &[("a.yaml", &wrong)]), [bound, "CORS-E002"]);
+        assert_eq!(neighbors(&mut folder, &[("a.yaml", "a: [")]), [bound, "CORS-E502"]);
+        assert_eq!(neighbors(&mut folder, &[("a.yaml", "a: [")]), [bound, "CORS-E502"]);
+        assert_eq!(neighbors(&mut folder, &[("a.yaml", "")]), [bound, "CORS-E501"]);
+        let other = BOUND.replace("600", "60");
+        assert_eq!(neighbors(&mut folder, &[("a.yaml", &other)]), ["{\"maxMaxAge\":60}"]);
+    }
+
+    #[test]
+    fn of_two_sets_of_one_name_the_first_file_counts() {
+        let other = SET.replace("a.example", "b.example");
+        let mut folder = Folder::default();
+        let found = neighbors(&mut folder, &[("a.yaml", SET), ("b.yaml", &other), ("c.yaml", SET)]);
+        assert_eq!(found, ["\"https://a.example\"", "CORS-E506"]);
     }
 }

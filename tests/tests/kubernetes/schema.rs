@@ -1,8 +1,11 @@
 //! What the API server refuses by itself: one object for each rule of the definitions, and each bound from both sides.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use corsward_operator::api;
+use corsward_operator::source::document;
+use corsward_tests::suite;
 use serde_json::{Value, json};
 use xtask::kubernetes::Answer;
 
@@ -68,6 +71,34 @@ fn full(kind: &str) -> Value {
             }],
             "preflight": {"successStatus": 204},
         }),
+    }
+}
+
+#[test]
+fn every_example_is_accepted_without_a_warning() {
+    let examples = suite::folder().join("../examples");
+    let mut files = Vec::new();
+    for folder in [examples.clone(), examples.join("django"), examples.join("policies")] {
+        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        files.extend(paths.filter(|path| path.extension().is_some_and(|end| end == "yaml")));
+    }
+    assert!(files.len() >= 9, "{files:?}");
+    let cluster = Cluster::shared();
+    for file in files {
+        let documents = document::read("", &fs::read(&file).unwrap()).unwrap();
+        let policies = documents.objects.iter().map(|object| &object.id.namespace);
+        let namespaces = policies.chain(documents.neighbors.iter().map(|near| &near.key.namespace));
+        for namespace in namespaces.filter(|namespace| !namespace.is_empty()) {
+            let path = format!("/api/v1/namespaces/{namespace}");
+            let metadata = json!({"name": namespace});
+            let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
+            cluster.api().apply(&path, &object).unwrap();
+        }
+        let count = documents.objects.len() + documents.neighbors.len();
+        let path = file.display().to_string();
+        let said = cluster.kubectl(&["apply", "--dry-run=server", "-o", "name", "-f", &path], "");
+        assert!(said.success && said.err.is_empty(), "{path}: {said:?}");
+        assert_eq!(said.out.lines().count(), count, "{path}: {said:?}");
     }
 }
 
