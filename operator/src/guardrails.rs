@@ -121,7 +121,9 @@ impl Guardrail {
         });
         let max_age = max_max_age.map(|seconds| {
             let (seconds, said) = validate::max_age(seconds, "spec.guardrails.maxMaxAge");
-            findings.extend(said);
+            // How long browsers keep what a policy says is for the policy.
+            let refusals = said.into_iter().filter(|said| said.severity() == Severity::Refusal);
+            findings.extend(refusals);
             seconds
         });
         Self {

@@ -51,6 +51,21 @@ proptest! {
     }
 
     #[test]
+    fn a_pattern_contains_another_if_and_only_if_it_accepts_all_that_the_other_accepts(
+        one in near_pattern(),
+        other in near_pattern(),
+    ) {
+        let parse = |text: &str| OriginPattern::parse(text).expect("a pattern").pattern;
+        let policy = validate(&laws::policy_of(&[&other]), &NoJudge).policy.expect("a policy");
+        let compiled = compile(&[&policy]);
+        let accepted = instances(&one)
+            .into_iter()
+            .filter(|origin| corsward_policy::origin::Origin::parse(origin.as_bytes()).is_some())
+            .all(|origin| laws::shares_with(&compiled, origin.as_bytes()));
+        prop_assert_eq!(parse(&one).is_contained_in(&parse(&other)), accepted, "{} in {}", one, other);
+    }
+
+    #[test]
     fn a_decision_shares_with_the_requests_origin_or_anyone_and_never_anyone_with_credentials(
         drafts in vec(draft(), 1..6),
         request in any_request(),
@@ -197,6 +212,48 @@ fn pattern_text() -> impl Strategy<Value = String> {
             .prop_map(str::to_owned),
         "[!-~]{0,20}",
     ]
+}
+
+/// Patterns of few words, so that two of them often have to do with each other.
+fn near_pattern() -> impl Strategy<Value = String> {
+    let label = || select(vec!["a", "b", "ab", "a-b", "_a"]);
+    let rest = || vec(label(), 1..3).prop_map(|labels| labels.join("."));
+    let star = (select(vec!["", "a", "ab"]), select(vec!["", "b", "-b"]));
+    let host = prop_oneof![
+        rest(),
+        (label(), rest()).prop_map(|(first, rest)| format!("{first}.{rest}")),
+        rest().prop_map(|rest| format!("*.{rest}")),
+        (star, rest()).prop_map(|((prefix, suffix), rest)| format!("{prefix}*{suffix}.{rest}")),
+        select(vec!["*", "10.1.2.3", "10.1.2.*", "10.1.*.*", "10.*.*.*", "*.*.*.*", "[::1]"])
+            .prop_map(str::to_owned),
+    ];
+    (select(vec!["http", "https"]), host, select(vec!["", ":81", ":*"]))
+        .prop_map(|(scheme, host, port)| format!("{scheme}://{host}{port}"))
+}
+
+/// Origins that a pattern accepts, with whatever its stars may stand for: no other pattern here happens to fit all of them, unless
+/// it fits everything that this one does.
+fn instances(pattern: &str) -> Vec<String> {
+    let (scheme, rest) = pattern.split_once("://").expect("a scheme");
+    let (host, ports) = match rest.strip_suffix(":*") {
+        Some(host) => (host, vec!["", ":81", ":9999"]),
+        None => (rest, vec![""]),
+    };
+    let hosts = match host {
+        "*" => vec!["qq".to_owned(), "q.example".into(), "198.51.100.7".into(), "[::2]".into()],
+        _ if host.starts_with("*.") && !host.contains(".*") => {
+            ["qq", "q.q", "_q", "a"].map(|star| host.replacen('*', star, 1)).to_vec()
+        }
+        _ => {
+            let octets = host.ends_with(".*") || host.contains(".*:");
+            let stars = if octets { ["7", "211", "99"] } else { ["q", "0-q", "a"] };
+            stars.map(|star| host.replace('*', star)).to_vec()
+        }
+    };
+    let origin = |host: &String| {
+        ports.iter().map(|port| format!("{scheme}://{host}{port}")).collect::<Vec<_>>()
+    };
+    hosts.iter().flat_map(origin).collect()
 }
 
 fn list(words: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
