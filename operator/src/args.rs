@@ -113,6 +113,9 @@ pub struct ClusterArgs {
     /// The Lease that says which replica writes.
     #[arg(long, value_name = "NAME", env = "CORSWARD_LEASE", default_value = "corsward-operator")]
     pub lease: String,
+    /// Watch no Gateways: no policy can be for one.
+    #[arg(long, env = "CORSWARD_NO_GATEWAYS")]
+    pub no_gateways: bool,
     /// Which of Istio's kinds holds an attachment.
     #[arg(long, value_enum, env = "CORSWARD_ISTIO_KIND", default_value_t = IstioKindArg::WasmPlugin)]
     pub istio_kind: IstioKindArg,

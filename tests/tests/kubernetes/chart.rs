@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
+use clap::Parser as _;
+use corsward_operator::args::{Args, Command as Verb};
 use corsward_tests::suite;
 use serde_json::{Value, json};
 use xtask::kubernetes::ApiServer;
@@ -31,7 +33,7 @@ const COMBINATIONS: [(&str, &[&str]); 12] = [
         "the module from a registry",
         &[
             "module.from=oci",
-            "module.oci.url=oci://registry.example:5000/team/corsward-filter:0.1.0",
+            "module.oci.url=oci://registry.example:5000/team/corsward-filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         ],
     ),
     ("TrafficExtensions", &["publish.istio.kind=TrafficExtension"]),
@@ -118,6 +120,32 @@ fn an_api_server_takes_everything_that_is_rendered_without_a_warning() {
 }
 
 #[test]
+fn the_operator_understands_every_argument_that_it_is_given() {
+    for (why, values) in COMBINATIONS {
+        let objects = objects(&template(values));
+        let container = &find(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];
+        let (Verb::Run(_), given) = understood(container) else { panic!("{why}: no `run`") };
+        assert_eq!(given.contains(&"--off".into()), why == "the fleet stopped", "{why}: {given:?}");
+        for object in &objects {
+            let verb = object["metadata"]["annotations"]["helm.sh/hook"].as_str();
+            let containers = match verb {
+                Some("test") => &object["spec"]["containers"],
+                Some("pre-delete") if object["kind"] == "Job" => {
+                    &object["spec"]["template"]["spec"]["containers"]
+                }
+                _ => continue,
+            };
+            let (understood, given) = understood(&containers[0]);
+            let right = matches!(
+                (verb, understood),
+                (Some("test"), Verb::Probe(_)) | (_, Verb::Cleanup(_))
+            );
+            assert!(right, "{why}: {given:?}");
+        }
+    }
+}
+
+#[test]
 fn roles_follow_what_is_enabled() {
     let may = |values: &[&str]| -> BTreeSet<String> {
         let objects = objects(&template(values));
@@ -139,7 +167,7 @@ fn roles_follow_what_is_enabled() {
         ("no Gateways", "gatewayApi.enabled=false", &["gateways"], &[]),
         (
             "an image",
-            "module.from=oci,module.oci.url=oci://a/b:c",
+            "module.from=oci,module.oci.url=oci://a.example/b@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
             &["configmaps", "endpointslices"],
             &[],
         ),
@@ -249,6 +277,24 @@ fn template(values: &[&str]) -> String {
 fn objects(manifest: &str) -> Vec<Value> {
     let objects: Vec<Value> = serde_saphyr::from_multiple(manifest).unwrap();
     objects.into_iter().filter(|object| !object.is_null()).collect()
+}
+
+#[track_caller]
+fn find<'o>(objects: &'o [Value], kind: &str) -> &'o Value {
+    objects.iter().find(|object| object["kind"] == kind).unwrap()
+}
+
+/// What the binary makes of a container's arguments, and these.
+#[track_caller]
+fn understood(container: &Value) -> (Verb, Vec<String>) {
+    let args = container["args"].as_array().unwrap().iter();
+    let mut given: Vec<String> = args.map(|arg| arg.as_str().unwrap().to_owned()).collect();
+    if given[0] == "cleanup" {
+        // From the environment of the pod.
+        given.push("--namespace=corsward-system".into());
+    }
+    let args = Args::try_parse_from(["corsward-operator".to_owned()].iter().chain(&given));
+    (args.unwrap_or_else(|error| panic!("{given:?}: {error}")).command, given)
 }
 
 /// The words of a list of a rule.

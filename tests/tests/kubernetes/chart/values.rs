@@ -19,6 +19,7 @@ fn a_wrong_value_is_refused_by_the_name_of_its_field() {
         ("no time at all", "publish.graceSeconds=0", "/publish/graceSeconds"),
         ("an image without its address", "module.from=oci", "/module/oci/url"),
         ("an address that is no image's", "module.oci.url=https://example/x", "/module/oci/url"),
+        ("an image without its digest", "module.oci.url=oci://a.example/b:c", "/module/oci/url"),
         ("a path that is not whole", "module.path=filter.wasm", "/module/path"),
         ("nobody at all", "replicas=0", "/replicas"),
         ("a text for a number", "replicas=two", "/replicas"),
