@@ -15,7 +15,7 @@ use crate::origin_sets::{self, Resolved};
 use crate::review::{Accepted, Context, Domain, Review, review};
 use crate::source::{Event, Problem};
 use crate::surroundings::{Change, Key, Labels, Surroundings};
-use crate::targets::Target;
+use crate::targets::{Placement, Target};
 
 /// The mode of a policy that is switched off.
 const OFF: &str = "Off";
@@ -37,6 +37,8 @@ pub struct Index {
     stopped: bool,
     /// This replica writes; else another does, and its word counts.
     leading: bool,
+    /// Which pods have a proxy of ours can be seen.
+    sees_proxies: bool,
 }
 
 /// A part of what there is that can be planned by itself: no policy reaches beyond it.
@@ -90,7 +92,7 @@ impl Index {
         let mut touched = BTreeSet::new();
         // No policy is an answer too.
         touched.extend((domain == Domain::Folder).then_some(Scope::Folder));
-        let (stopped, leading) = (false, domain == Domain::Folder);
+        let (stopped, leading, sees_proxies) = (false, domain == Domain::Folder, false);
         Self {
             judge,
             domain,
@@ -102,7 +104,19 @@ impl Index {
             touched,
             stopped,
             leading,
+            sees_proxies,
         }
+    }
+
+    /// From now on the pods with a sidecar of Istio are counted: it is they that are configured.
+    pub fn see_proxies(&mut self) {
+        self.sees_proxies = true;
+    }
+
+    /// How many proxies that is, where it can be seen.
+    #[must_use]
+    pub fn count(&self, placement: &Placement, namespace: &str) -> Option<usize> {
+        self.sees_proxies.then(|| placement.count(namespace, &self.surroundings))
     }
 
     /// From now on no policy is enforced anywhere.

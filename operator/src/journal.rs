@@ -7,6 +7,9 @@ use tracing::{info, warn};
 use crate::source::Problem;
 use crate::status::{ConditionType, Status};
 
+/// Most findings of one policy that are logged at once; the status has more.
+const MAX_FINDINGS: usize = 20;
+
 /// One line for each thing that is newly wrong outside of policies.
 pub(crate) fn problems(problems: &[Problem], known: &[Problem]) {
     for problem in problems.iter().filter(|problem| !known.contains(problem)) {
@@ -36,7 +39,9 @@ pub(crate) fn statuses(statuses: &[Status], previous: &[Status]) {
         } else {
             warn!(%policy, generation, "refused; nothing of it is in force");
         }
-        for finding in &status.findings {
+        let said = known(status).map(|known| known.findings.as_slice()).unwrap_or_default();
+        let news = status.findings.iter().filter(|finding| !said.contains(finding));
+        for finding in news.take(MAX_FINDINGS) {
             let (code, field) = (finding.code(), &finding.field);
             match finding.severity() {
                 Severity::Refusal | Severity::Warning => {

@@ -175,9 +175,7 @@ impl ScopePlan {
         planned.findings.extend(placement.missing.iter().chain(&placement.refused).cloned());
         planned.exceeds = refuses(&exceeded);
         planned.findings.extend(exceeded);
-        if index.domain() == Domain::Cluster {
-            planned.matched = Some(placement.count(&id.namespace, index.surroundings()));
-        }
+        planned.matched = index.count(&placement, &id.namespace);
         let enforced =
             in_force.as_ref().is_some_and(|in_force| in_force.policy.mode() != Mode::Off);
         let is_older = in_force.as_ref().is_some_and(|kept| kept.generation != entry.generation);

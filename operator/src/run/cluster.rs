@@ -45,6 +45,9 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     if args.off {
         index.stop();
     }
+    if args.publish == PublishArg::Istio {
+        index.see_proxies();
+    }
     let board = Arc::new(Board::default());
     let (reporter, reports) = channel(WAITING);
     let (inquirer, inquiries) = channel(WAITING);

@@ -44,17 +44,17 @@ impl TargetReason {
             Self::SectionNotFound { kind, name, section } => Sentence::new(
                 "CORS-E525",
                 format!(
-                    "{kind} {} has no {} named {}",
-                    Quoted(name),
+                    "there is no {} named {} in {kind} {}",
                     if kind == "Gateway" { "listener" } else { "port" },
-                    Quoted(section)
+                    Quoted(section),
+                    Quoted(name)
                 ),
                 "correct `sectionName`, or leave it out to cover all of it",
             ),
             Self::ServiceWithoutSelector(name) => Sentence::new(
                 "CORS-E526",
                 format!(
-                    "Service {} selects no pods, so there is no proxy to configure",
+                    "no pods are selected by Service {}, so there is no proxy to configure",
                     Quoted(name)
                 ),
                 "name a Service with a selector, or use `selector`",
