@@ -36,6 +36,7 @@ pub struct Metrics {
     publishes: Family<Label, Counter>,
     source_problems: Gauge,
     held_back: Gauge,
+    leader: Gauge,
     last_good_age: Gauge,
     last_good_since: Mutex<Option<Instant>>,
     /// Watches of an API server.
@@ -74,6 +75,7 @@ impl Default for Metrics {
             publishes: Family::default(),
             source_problems: Gauge::default(),
             held_back: Gauge::default(),
+            leader: Gauge::default(),
             last_good_age: Gauge::default(),
             last_good_since: Mutex::new(None),
             watches: source::Watches::default(),
@@ -120,6 +122,11 @@ impl Metrics {
     /// Takes in what became of a publication.
     pub fn published(&self, fate: Fate) {
         self.publishes.get_or_create(&[("result", fate.as_str())]).inc();
+    }
+
+    /// Takes in whether this replica writes.
+    pub fn leads(&self, leading: bool) {
+        self.leader.set(i64::from(leading));
     }
 
     /// All of it, as Prometheus reads it.
@@ -173,6 +180,7 @@ impl Metrics {
             "What is wrong outside of policies, such as files that cannot be read",
             self.source_problems.clone(),
         );
+        registry.register("leader", "1 on the replica that writes", self.leader.clone());
         registry.register(
             "held_back",
             "Policies that are accepted and not in force as written, for they cannot be published",

@@ -156,6 +156,7 @@ impl Operator {
                 self.index.on(Event::Reset(objects));
             }
             Event::Leading(leading) => {
+                self.board.metrics.leads(leading);
                 if let Outlet::Cluster(cluster) = &mut self.outlet {
                     cluster.lead(leading);
                 }

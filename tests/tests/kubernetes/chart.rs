@@ -4,6 +4,7 @@ mod install;
 mod values;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -210,6 +211,29 @@ fn roles_follow_what_is_enabled() {
             );
         }
     }
+}
+
+#[test]
+fn alerts_ask_for_metrics_that_the_operator_has() {
+    let operator = suite::folder().join("../operator/src");
+    let mut source = fs::read_to_string(operator.join("metrics.rs")).unwrap();
+    for file in fs::read_dir(operator.join("metrics")).unwrap() {
+        source += &fs::read_to_string(file.unwrap().path()).unwrap();
+    }
+    let objects = objects(&template(&["metrics.prometheusRule.enabled=true"]));
+    let rules = find(&objects, "PrometheusRule")["spec"]["groups"][0]["rules"].as_array().unwrap();
+    let mut metrics = 0;
+    for rule in rules {
+        let expression = rule["expr"].as_str().unwrap();
+        for named in expression.split("corsward_").skip(1) {
+            let name = named.split(['{', ' ', '[']).next().unwrap();
+            let name = name.trim_end_matches("_total").trim_end_matches("_seconds");
+            let registered = source.contains(&format!("\"{name}\""));
+            assert!(registered, "{}: no metric {name}", rule["alert"]);
+            metrics += 1;
+        }
+    }
+    assert!(metrics >= 7 && rules.len() > metrics, "{metrics} in {}", rules.len());
 }
 
 #[test]
