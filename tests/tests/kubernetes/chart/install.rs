@@ -57,6 +57,7 @@ fn uninstalling_removes_what_the_operator_made_and_keeps_definitions_and_policie
     }
     policy(&server);
     made_by_the_operator(&server);
+    nothing_is_deleted_while_an_operator_runs(&server, &operator);
 
     let uninstall = command(&server, &["uninstall", "corsward", "--timeout=120s"]);
     let mut uninstall = Process::spawn("helm uninstall", uninstall).unwrap();
@@ -98,6 +99,23 @@ fn uninstalling_removes_what_the_operator_made_and_keeps_definitions_and_policie
     // The same chart again: what stayed is taken over.
     let again = helm(&server, &["install", "corsward"], Some(&chart()));
     assert!(again.success, "{again:?}");
+}
+
+/// One that runs would make it again.
+fn nothing_is_deleted_while_an_operator_runs(server: &ApiServer, operator: &Path) {
+    let deployment = format!("/apis/apps/v1/namespaces/{OPERATOR_NAMESPACE}/deployments/corsward");
+    let deployment = server.api().get(&deployment).unwrap().unwrap();
+    let mut pod = deployment["spec"]["template"].clone();
+    pod["metadata"]["name"] = json!("corsward-0");
+    let pods = core(OPERATOR_NAMESPACE, "pods");
+    server.api().create(&pods, &pod).unwrap();
+    let mut cleanup = Command::new(operator);
+    cleanup.args(["cleanup", "--deployment=corsward", "--seconds=1"]);
+    cleanup.env("KUBECONFIG", server.kubeconfig()).env("POD_NAMESPACE", OPERATOR_NAMESPACE);
+    let refused = said(&mut cleanup, "");
+    assert!(!refused.success && refused.err.contains("still runs after 1 s"), "{refused:?}");
+    assert!(server.api().get(&format!("{PLUGINS}/corsward")).unwrap().is_some());
+    server.api().delete(&format!("{pods}/corsward-0")).unwrap();
 }
 
 /// Does what the hook's Job would, in a cluster that runs no pods: with the Job's own arguments and account.
