@@ -3,12 +3,15 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use corsward_policy::{Finding, Judge, PolicyId, Severity};
+use corsward_policy::{Finding, Judge, PolicyId, Severity, finding};
 use serde::Serialize;
 
 use crate::args::{Output, ValidateArgs};
+use crate::guardrails::{self, Guardrail};
+use crate::neighbors::Neighbors;
+use crate::object::Object;
 use crate::report::FindingReport;
-use crate::review::{Context, review};
+use crate::review::{Accepted, Context, Review, review};
 use crate::source::dir;
 use crate::source::folder::{Folder, Reading};
 
@@ -61,15 +64,31 @@ pub fn validate(
     for problem in &picture.problems {
         found.add(&problem.place, None, &problem.finding);
     }
+    let mut neighbors = Neighbors::default();
+    neighbors.judge_sets(&picture.origin_sets, judge);
+    neighbors.judge_guardrails(&picture.guardrails, judge);
+    let guardrails: Vec<Guardrail> = neighbors.guardrails().cloned().collect();
+    let context = Context { sets: neighbors.sets(), ..Context::folder(judge) };
     for object in &picture.objects {
         found.policies = found.policies.saturating_add(1);
         let file = object.place.clone().unwrap_or_default();
-        for finding in review(object, Context::folder(judge)).findings {
+        for finding in judged(object, context, &guardrails) {
             found.add(&file, Some(&object.id), &finding);
         }
     }
     found.lines.sort_by(|a, b| (&a.file, &a.policy).cmp(&(&b.file, &b.policy)));
     found.print(args.output, out, notes)
+}
+
+/// What there is to say about a policy beside those sets and guardrails, which bound every policy of a folder.
+fn judged(object: &Object, context: Context<'_>, guardrails: &[Guardrail]) -> Vec<Finding> {
+    let Review { accepted, mut findings, spec: _ } = review(object, context);
+    if let Some(Accepted { policy, sets, .. }) = accepted {
+        let exceeded = guardrails::check(&policy, guardrails);
+        findings.extend(exceeded.into_iter().map(|finding| sets.address(finding)));
+        finding::sort(&mut findings);
+    }
+    findings
 }
 
 /// The files under a path that was named, by the name they are printed with.

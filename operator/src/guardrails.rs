@@ -63,18 +63,16 @@ impl Guardrail {
     #[must_use]
     pub fn parse(name: &str, spec: &Value, judge: &dyn Judge) -> (Option<Self>, Vec<Finding>) {
         let (mut spec, mut findings) = (spec.clone(), Vec::new());
-        shape::check(&SPEC_SCHEMA, &mut spec, "spec", &mut findings);
+        let repairs = shape::check(&SPEC_SCHEMA, &mut spec, "spec", &mut findings);
+        let mut later = Vec::new();
         let guardrail = match serde_json::from_value::<ClusterCorsPolicySpec>(spec) {
-            Ok(spec) => Some(Self::read(name, spec, judge, &mut findings)),
+            Ok(spec) => Some(Self::read(name, spec, judge, &mut later)),
             Err(error) => {
-                // Where the shape is wrong, that has been said better.
-                if findings.is_empty() {
-                    let reason = SourceReason::WrongShape(error.to_string());
-                    findings.push(Finding::new("spec", reason));
-                }
+                later.push(Finding::new("spec", SourceReason::WrongShape(error.to_string())));
                 None
             }
         };
+        findings.extend(repairs.beside(later));
         finding::sort(&mut findings);
         let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
         (guardrail.filter(|_| !refused), findings)

@@ -51,28 +51,25 @@ struct Place {
 #[must_use]
 pub fn parse(spec: &Value, judge: &dyn Judge) -> (Option<Vec<String>>, Vec<Finding>) {
     let (mut spec, mut findings) = (spec.clone(), Vec::new());
-    shape::check(&SPEC_SCHEMA, &mut spec, "spec", &mut findings);
+    let repairs = shape::check(&SPEC_SCHEMA, &mut spec, "spec", &mut findings);
+    let mut later = Vec::new();
     let origins = match serde_json::from_value::<OriginSetSpec>(spec) {
         Ok(OriginSetSpec { origins }) => {
-            let (patterns, said) = validate::patterns(&origins, "spec.origins", judge);
-            findings.extend(said);
+            later.extend(validate::patterns(&origins, "spec.origins", judge).1);
             if let Some(at) = origins.iter().position(|origin| origin == "*") {
-                findings.push(Finding::new(format!("spec.origins[{at}]"), OriginSetReason::Any));
+                later.push(Finding::new(format!("spec.origins[{at}]"), OriginSetReason::Any));
             }
-            if patterns.is_empty() && origins.is_empty() {
-                findings.push(Finding::new("spec.origins", OriginSetReason::Empty));
+            if origins.is_empty() {
+                later.push(Finding::new("spec.origins", OriginSetReason::Empty));
             }
             Some(origins)
         }
         Err(error) => {
-            // Where the shape is wrong, that has been said better.
-            if findings.is_empty() {
-                let reason = SourceReason::WrongShape(error.to_string());
-                findings.push(Finding::new("spec", reason));
-            }
+            later.push(Finding::new("spec", SourceReason::WrongShape(error.to_string())));
             None
         }
     };
+    findings.extend(repairs.beside(later));
     finding::sort(&mut findings);
     let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
     (origins.filter(|_| !refused), findings)

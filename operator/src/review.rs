@@ -99,45 +99,42 @@ fn review_spec(
     context: Context<'_>,
 ) -> Review {
     let mut spec = (**written).clone();
-    shape::check(spec_schema(), &mut spec, "spec", &mut findings);
-    if context.accepted_before {
-        findings.iter_mut().for_each(demote);
-    }
-    // A spec without its unknown fields is still worth a look: all mistakes at once. One of another shape is not.
-    let well_shaped = !findings
-        .iter()
-        .any(|finding| matches!(finding.reason, Reason::Source(SourceReason::WrongShape(_))));
-    let mut made = None;
-    let mut resolved = None;
-    if well_shaped {
-        let sets = origin_sets::resolve(&mut spec, |name| context.set(object, name));
-        findings.extend(sets.findings.iter().cloned());
-        let names_sets = !origin_sets::names(written).is_empty();
-        resolved = Some(if names_sets { Arc::new(spec.clone()) } else { Arc::clone(written) });
-        match serde_json::from_value::<CorsPolicySpec>(spec) {
-            Ok(spec) => {
-                findings.extend(targets(&spec, context.domain));
-                let validated = validated(object, &spec, context);
-                let said = validated.findings.into_iter().map(|finding| sets.address(finding));
-                findings.extend(said);
-                made = validated.policy.map(|policy| (policy, Target::of(&spec), sets));
-            }
-            Err(error) => {
-                findings.push(Finding::new("spec", SourceReason::WrongShape(error.to_string())));
-            }
+    let repairs = shape::check(spec_schema(), &mut spec, "spec", &mut findings);
+    let sets = origin_sets::resolve(&mut spec, |name| context.set(object, name));
+    let names_sets = !origin_sets::names(written).is_empty();
+    let resolved = if names_sets { Arc::new(spec.clone()) } else { Arc::clone(written) };
+    let (mut made, mut later) = (None, Vec::new());
+    // What does not fit has been replaced: all mistakes are found at once.
+    match serde_json::from_value::<CorsPolicySpec>(spec) {
+        Ok(spec) => {
+            later.extend(targets(&spec, context.domain));
+            let validated = validated(object, &spec, context);
+            later.extend(validated.findings.into_iter().map(|finding| sets.address(finding)));
+            later.extend(sets.findings.iter().cloned());
+            made = validated.policy.map(|policy| (policy, Target::of(&spec), sets));
         }
+        Err(error) => {
+            later.push(Finding::new("spec", SourceReason::WrongShape(error.to_string())));
+        }
+    }
+    findings.extend(repairs.beside(later));
+    if context.accepted_before {
+        // What something else stands in place of is not what was accepted.
+        let is_kept = |finding: &&mut Finding| {
+            matches!(finding.reason, Reason::Source(_)) && !repairs.replaced(&finding.field)
+        };
+        findings.iter_mut().filter(is_kept).for_each(demote);
     }
     finding::sort(&mut findings);
     let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
-    let made = made.filter(|_| !refused).zip(resolved.clone());
-    let accepted = made.map(|((policy, target, sets), spec)| Accepted {
-        spec,
+    let accepted = made.filter(|_| !refused).map(|(policy, target, sets)| Accepted {
+        spec: Arc::clone(&resolved),
         digest: digest(&wire::encode(&compile(&[&policy]))).into(),
         policy: Arc::new(policy),
         target: Arc::new(target),
         sets: Arc::new(sets),
     });
-    Review { accepted, findings, spec: resolved }
+    Review { accepted, findings, spec: Some(resolved) }
 }
 
 fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Validated {
@@ -247,6 +244,52 @@ mod tests {
             codes.iter().any(|code| code.starts_with("spec.cors.allowOrigins[0] CORS-E")),
             "{codes:?}"
         );
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_hides_nothing_and_invents_nothing() {
+        for (why, spec, want) in [
+            (
+                "the rest is judged",
+                json!({
+                    "mode": "active",
+                    "cors": {"allowOrigins": ["https://a.example/", 7], "maxAge": "10m"},
+                    "rules": [{"path": {"type": "Regex", "value": "/x"}, "cors": {"allowMethods": ["TRACE"]}}, 7],
+                }),
+                vec![
+                    "spec.cors.allowOrigins[0] CORS-E106",
+                    "spec.cors.allowOrigins[1] CORS-E504",
+                    "spec.cors.maxAge CORS-E504",
+                    "spec.rules[0].path.type CORS-E504",
+                    "spec.rules[0].cors.allowMethods[0] CORS-E302",
+                    "spec.rules[1] CORS-E504",
+                    "spec.mode CORS-E504",
+                ],
+            ),
+            (
+                "what is there, though ill-shaped, is not missing",
+                json!({"cors": []}),
+                vec!["spec.cors CORS-E504"],
+            ),
+            (
+                "what is missing is missing all the same",
+                json!({"mode": "active"}),
+                vec!["spec CORS-E001", "spec.mode CORS-E504"],
+            ),
+            (
+                "a bound is said once, by who says it best",
+                json!({"cors": {"allowOrigins": [""], "allowMethods": vec!["PUT"; 65]}, "targetRefs": []}),
+                vec![
+                    "spec.targetRefs CORS-E504",
+                    "spec.cors.allowOrigins[0] CORS-E101",
+                    "spec.cors.allowMethods CORS-E004",
+                ],
+            ),
+        ] {
+            let mut refusals = codes(spec);
+            refusals.retain(|code| code.contains("CORS-E"));
+            assert_eq!(refusals, want, "{why}");
+        }
     }
 
     #[test]

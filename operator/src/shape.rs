@@ -1,13 +1,23 @@
 //! Shape: a value against the resource's own schema, as `kubectl --validate=strict` compares them. Every mistake is reported.
 
-use corsward_policy::Finding;
 use corsward_policy::finding::SourceReason;
+use corsward_policy::{Finding, Severity};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use serde_json::{Map, Value};
 
-/// Compares `value` with `schema`, and takes out the fields that the schema does not know.
+/// What was made of a value so that all of it can be read.
+#[derive(Debug, Default)]
+pub(crate) struct Repairs {
+    /// The fields that something else stands in place of, or nothing.
+    fields: Vec<String>,
+    /// What is too short or too long: later checks say it better, or not at all.
+    bounds: Vec<Finding>,
+}
+
+/// Compares `value` with `schema`, takes out the fields that the schema does not know, and puts what fits in the place of what
+/// does not, so that the rest can be judged.
 ///
 /// Numbers in range and patterns are left to `validate`, which says it better.
 pub(crate) fn check(
@@ -15,19 +25,179 @@ pub(crate) fn check(
     value: &mut Value,
     path: &str,
     findings: &mut Vec<Finding>,
-) {
-    let expected = schema.type_.as_deref().unwrap_or_default();
-    match (expected, &mut *value) {
-        ("object", Value::Object(object)) => check_object(schema, object, path, findings),
-        ("array", Value::Array(array)) => check_array(schema, array, path, findings),
-        ("string", Value::String(string)) => check_string(schema, string, path, findings),
-        ("integer", Value::Number(number)) if number.is_i64() => {}
-        ("boolean", Value::Bool(_)) | ("", _) => {}
-        (expected, other) => {
-            let quote = if expected == "string" { "; put quotes around it" } else { "" };
-            let message = format!("{} is expected, not {}{quote}", article(expected), kind(other));
-            findings.push(wrong(path, message));
+) -> Repairs {
+    let mut check = Check { findings, repairs: Repairs::default() };
+    if !check.fits(schema, value, path) {
+        *value = neutral(schema);
+    }
+    check.repairs
+}
+
+// === impl Repairs ===
+
+impl Repairs {
+    /// Does something else stand in place of that field, or nothing?
+    pub(crate) fn replaced(&self, field: &str) -> bool {
+        self.fields.iter().any(|replaced| replaced == field)
+    }
+
+    /// What there is to say where `later` is what was found in the repaired value: nothing of that is about a repair.
+    pub(crate) fn beside(&self, mut later: Vec<Finding>) -> Vec<Finding> {
+        later.retain(|finding| {
+            !self.fields.iter().any(|replaced| {
+                let inside = is_within(&finding.field, replaced);
+                // What is around it may be judged by what is no more; but not the whole.
+                inside || finding.field.contains('.') && is_within(replaced, &finding.field)
+            })
+        });
+        let is_said_better = |bound: &Finding| {
+            later.iter().any(|finding| {
+                finding.field == bound.field && finding.severity() == Severity::Refusal
+            })
+        };
+        let bounds: Vec<Finding> =
+            self.bounds.iter().filter(|bound| !is_said_better(bound)).cloned().collect();
+        later.extend(bounds);
+        later
+    }
+}
+
+/// Is it that field, or a part of it?
+fn is_within(field: &str, whole: &str) -> bool {
+    let rest = field.strip_prefix(whole);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// A comparison, while it lasts.
+struct Check<'f> {
+    findings: &'f mut Vec<Finding>,
+    repairs: Repairs,
+}
+
+// === impl Check ===
+
+impl Check<'_> {
+    /// Is the value of the type that the schema wants? What it consists of is repaired.
+    fn fits(&mut self, schema: &JSONSchemaProps, value: &mut Value, path: &str) -> bool {
+        let expected = schema.type_.as_deref().unwrap_or_default();
+        match (expected, &mut *value) {
+            ("object", Value::Object(object)) => self.fit_object(schema, object, path),
+            ("array", Value::Array(array)) => self.fit_array(schema, array, path),
+            ("string", Value::String(string)) => return self.fits_string(schema, string, path),
+            ("integer", Value::Number(number)) if number.is_i64() => {}
+            ("boolean", Value::Bool(_)) | ("", _) => {}
+            (expected, other) => {
+                let quote = if expected == "string" { "; put quotes around it" } else { "" };
+                let message =
+                    format!("{} is expected, not {}{quote}", article(expected), kind(other));
+                self.wrong(path, message);
+                return false;
+            }
         }
+        true
+    }
+
+    fn fit_object(
+        &mut self,
+        schema: &JSONSchemaProps,
+        object: &mut Map<String, Value>,
+        path: &str,
+    ) {
+        let count = i64::try_from(object.len()).unwrap_or(i64::MAX);
+        self.bound(path, "entries", count, schema.min_properties, schema.max_properties);
+        if let Some(JSONSchemaPropsOrBool::Schema(each)) = &schema.additional_properties {
+            for (name, value) in object.iter_mut() {
+                if !self.fits(each, value, &join(path, name)) {
+                    *value = neutral(each);
+                }
+            }
+            return;
+        }
+        // An API server takes them out as well.
+        if schema.properties.is_some() {
+            object.retain(|_, value| !value.is_null());
+        }
+        let known = schema.properties.iter().flatten();
+        let is_required = |name: &String| schema.required.iter().flatten().any(|one| one == name);
+        object.retain(|name, value| {
+            let field = join(path, name);
+            let Some((_, schema)) = known.clone().find(|(known, _)| *known == name) else {
+                let similar = similar(name, known.clone().map(|(known, _)| known.as_str()));
+                let reason = SourceReason::UnknownField { name: name.clone(), similar };
+                self.findings.push(Finding::new(field, reason));
+                return false;
+            };
+            if self.fits(schema, value, &field) {
+                return true;
+            }
+            // What may be left out has a default, or is a mapping or list that something else asks for.
+            *value = neutral(schema);
+            is_required(name) || value.is_object() || value.is_array()
+        });
+        for (name, schema) in known.filter(|(name, _)| is_required(name)) {
+            if !object.contains_key(name) {
+                self.wrong(&join(path, name), "it is required".to_owned());
+                object.insert(name.clone(), neutral(schema));
+            }
+        }
+    }
+
+    fn fit_array(&mut self, schema: &JSONSchemaProps, array: &mut [Value], path: &str) {
+        let count = i64::try_from(array.len()).unwrap_or(i64::MAX);
+        self.bound(path, "entries", count, schema.min_items, schema.max_items);
+        if let Some(JSONSchemaPropsOrArray::Schema(each)) = &schema.items {
+            for (at, value) in array.iter_mut().enumerate() {
+                if !self.fits(each, value, &format!("{path}[{at}]")) {
+                    *value = neutral(each);
+                }
+            }
+        }
+    }
+
+    fn fits_string(&mut self, schema: &JSONSchemaProps, string: &str, path: &str) -> bool {
+        let count = i64::try_from(string.chars().count()).unwrap_or(i64::MAX);
+        self.bound(path, "characters", count, schema.min_length, schema.max_length);
+        let Some(words) = &schema.enum_ else { return true };
+        let words: Vec<&str> = words.iter().filter_map(|word| word.0.as_str()).collect();
+        if words.contains(&string) {
+            return true;
+        }
+        let words = words.join("`, `");
+        self.wrong(path, format!("`{string}` is none of `{words}`"));
+        false
+    }
+
+    fn bound(&mut self, path: &str, what: &str, count: i64, min: Option<i64>, max: Option<i64>) {
+        let too_few = min.filter(|min| count < *min).map(|min| format!("at least {min}"));
+        let too_many = max.filter(|max| count > *max).map(|max| format!("at most {max}"));
+        for allowed in too_few.into_iter().chain(too_many) {
+            let reason = SourceReason::WrongShape(format!("{count} {what}, {allowed}"));
+            self.repairs.bounds.push(Finding::new(path, reason));
+        }
+    }
+
+    fn wrong(&mut self, path: &str, message: String) {
+        self.repairs.fields.push(path.to_owned());
+        self.findings.push(Finding::new(path, SourceReason::WrongShape(message)));
+    }
+}
+
+/// A value of that type that says as little as there is to say.
+fn neutral(schema: &JSONSchemaProps) -> Value {
+    let word = schema.enum_.iter().flatten().next().map(|word| word.0.clone());
+    match schema.type_.as_deref().unwrap_or_default() {
+        "object" => {
+            let is_required =
+                |name: &&String| schema.required.iter().flatten().any(|one| one == *name);
+            let properties = schema.properties.iter().flatten();
+            let required = properties.filter(|(name, _)| is_required(name));
+            Value::Object(required.map(|(name, schema)| (name.clone(), neutral(schema))).collect())
+        }
+        "array" => Value::Array(Vec::new()),
+        "string" => word.unwrap_or_else(|| Value::String(String::new())),
+        "integer" => Value::from(0),
+        "boolean" => Value::Bool(false),
+        _ => Value::Null,
     }
 }
 
@@ -39,87 +209,6 @@ pub(crate) fn similar<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> O
         .filter(|(distance, candidate)| distance.saturating_mul(3) <= candidate.len())
         .min()
         .map(|(_, candidate)| candidate.to_owned())
-}
-
-fn check_object(
-    schema: &JSONSchemaProps,
-    object: &mut Map<String, Value>,
-    path: &str,
-    findings: &mut Vec<Finding>,
-) {
-    let known = schema.properties.iter().flatten();
-    // An API server takes them out as well. A label that is null is a mistake.
-    if schema.properties.is_some() {
-        object.retain(|_, value| !value.is_null());
-    }
-    for name in schema.required.iter().flatten().filter(|name| !object.contains_key(*name)) {
-        findings.push(wrong(&join(path, name), "it is required".to_owned()));
-    }
-    let count = i64::try_from(object.len()).unwrap_or(i64::MAX);
-    bound(path, "entries", count, schema.min_properties, schema.max_properties, findings);
-    if let Some(JSONSchemaPropsOrBool::Schema(each)) = &schema.additional_properties {
-        for (name, value) in object.iter_mut() {
-            check(each, value, &join(path, name), findings);
-        }
-        return;
-    }
-    object.retain(|name, value| {
-        let field = join(path, name);
-        if let Some((_, schema)) = known.clone().find(|(known, _)| *known == name) {
-            check(schema, value, &field, findings);
-            return true;
-        }
-        let similar = similar(name, known.clone().map(|(known, _)| known.as_str()));
-        findings
-            .push(Finding::new(field, SourceReason::UnknownField { name: name.clone(), similar }));
-        false
-    });
-}
-
-fn check_array(
-    schema: &JSONSchemaProps,
-    array: &mut [Value],
-    path: &str,
-    findings: &mut Vec<Finding>,
-) {
-    let count = i64::try_from(array.len()).unwrap_or(i64::MAX);
-    bound(path, "entries", count, schema.min_items, schema.max_items, findings);
-    if let Some(JSONSchemaPropsOrArray::Schema(each)) = &schema.items {
-        for (at, value) in array.iter_mut().enumerate() {
-            check(each, value, &format!("{path}[{at}]"), findings);
-        }
-    }
-}
-
-fn check_string(schema: &JSONSchemaProps, string: &str, path: &str, findings: &mut Vec<Finding>) {
-    let count = i64::try_from(string.chars().count()).unwrap_or(i64::MAX);
-    bound(path, "characters", count, schema.min_length, schema.max_length, findings);
-    let Some(words) = &schema.enum_ else { return };
-    let words: Vec<&str> = words.iter().filter_map(|word| word.0.as_str()).collect();
-    if !words.contains(&string) {
-        let words = words.join("`, `");
-        findings.push(wrong(path, format!("`{string}` is none of `{words}`")));
-    }
-}
-
-fn bound(
-    path: &str,
-    what: &str,
-    count: i64,
-    min: Option<i64>,
-    max: Option<i64>,
-    findings: &mut Vec<Finding>,
-) {
-    if let Some(min) = min.filter(|min| count < *min) {
-        findings.push(wrong(path, format!("{count} {what}, at least {min}")));
-    }
-    if let Some(max) = max.filter(|max| count > *max) {
-        findings.push(wrong(path, format!("{count} {what}, at most {max}")));
-    }
-}
-
-fn wrong(path: &str, message: String) -> Finding {
-    Finding::new(path, SourceReason::WrongShape(message))
 }
 
 fn join(path: &str, name: &str) -> String {
@@ -185,7 +274,10 @@ mod tests {
 
     fn findings(mut spec: Value) -> Vec<(String, String)> {
         let mut findings = Vec::new();
-        check(&schema(), &mut spec, "spec", &mut findings);
+        let repairs = check(&schema(), &mut spec, "spec", &mut findings);
+        findings.extend(repairs.beside(Vec::new()));
+        findings.sort_by(|a, b| a.field.cmp(&b.field));
+        serde_json::from_value::<crate::api::v1alpha1::CorsPolicySpec>(spec).unwrap();
         findings.iter().map(|finding| (finding.field.clone(), finding.code().to_owned())).collect()
     }
 

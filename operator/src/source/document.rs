@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use corsward_policy::finding::SourceReason;
-use corsward_policy::{Finding, PolicyId, Severity};
+use corsward_policy::{Finding, PolicyId};
 use serde_json::{Map, Value};
 
 use crate::api::{GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
@@ -66,8 +66,6 @@ pub struct Neighbor {
     pub key: Key,
     /// Its spec as written.
     pub spec: Arc<Value>,
-    /// Does a finding refuse it?
-    pub is_refused: bool,
 }
 
 /// What policies depend on.
@@ -234,7 +232,6 @@ impl Documents {
             NeighborKind::OriginSet => origin_sets::parse(&spec, &FullJudge).1,
             NeighborKind::Guardrail => Guardrail::parse(&name, &spec, &FullJudge).1,
         });
-        let is_refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
         // They stand among those of the whole file.
         self.findings.extend(findings.into_iter().map(|finding| {
             let Finding { field, reason } = finding;
@@ -242,7 +239,7 @@ impl Documents {
         }));
         let namespace = if kind == NeighborKind::Guardrail { String::new() } else { namespace };
         let (key, spec) = (Key { namespace, name }, Arc::new(spec));
-        self.neighbors.push(Neighbor { kind, key, spec, is_refused });
+        self.neighbors.push(Neighbor { kind, key, spec });
     }
 }
 
@@ -360,21 +357,13 @@ mod tests {
             .neighbors
             .iter()
             .map(|neighbor| {
-                let Neighbor { kind, key: Key { namespace, name }, spec: _, is_refused } = neighbor;
-                format!(
-                    "{kind:?} {namespace}/{name} {}",
-                    if *is_refused { "refused" } else { "good" }
-                )
+                let Neighbor { kind, key: Key { namespace, name }, spec: _ } = neighbor;
+                format!("{kind:?} {namespace}/{name}")
             })
             .collect();
         assert_eq!(
             found,
-            [
-                "OriginSet default/a good",
-                "Guardrail /a good",
-                "OriginSet default/b refused",
-                "Guardrail /far refused",
-            ]
+            ["OriginSet default/a", "Guardrail /a", "OriginSet default/b", "Guardrail /far"]
         );
         let said: Vec<_> =
             documents.findings.iter().map(|f| format!("{}: {}", f.field, f.code())).collect();
