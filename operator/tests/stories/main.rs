@@ -7,6 +7,7 @@
 )]
 
 mod folder;
+mod neighbors;
 mod outputs;
 mod restart;
 mod rig;
