@@ -8,14 +8,16 @@ use futures::stream::FuturesUnordered;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
-use crate::attachment::Desired;
+use crate::attachment::{AttachmentKey, Desired};
 use crate::metrics::publishing::{Publishing, Write};
 use crate::publish::ledger::{Ledger, Step};
-use crate::publish::output::{ATTACHMENT_LABEL, FIELD_MANAGER, MANAGED_BY, Output};
+use crate::publish::output::{
+    ATTACHMENT_LABEL, FIELD_MANAGER, MANAGED_BY, Output, TOUCHED_ANNOTATION,
+};
 use crate::publish::trouble::Trouble;
 use crate::source::Event;
 use crate::source::kube::WATCH_SECONDS;
@@ -110,6 +112,28 @@ pub async fn run(client: Client, options: Options, wires: Wires) {
             return;
         }
     }
+}
+
+/// Writes the object of an attachment anew without changing what it says: whoever watches it looks again, as Istio's agents do,
+/// which never try by themselves to fetch a module that they could not fetch. `said` must differ from what was said before.
+///
+/// # Errors
+///
+/// Where there is no such object, or the API server does not do it.
+pub async fn touch(
+    client: &Client,
+    output: &Output,
+    key: &AttachmentKey,
+    said: &str,
+) -> kube::Result<()> {
+    let Some(namespace) = key.namespace() else { return Ok(()) };
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), namespace, &output.resource());
+    let annotation = json!({"metadata": {"annotations": {TOUCHED_ANNOTATION: said}}});
+    // Not applied: that would make an object where there is none, and publishing would take the annotation away again.
+    let params =
+        PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    api.patch(&key.object_name(), &params, &Patch::Merge(annotation)).await.map(drop)
 }
 
 // === impl Wires ===

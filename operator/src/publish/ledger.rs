@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::attachment::{Attachment, AttachmentKey, Desired, Sighting};
-use crate::publish::output::{Held, Output, held, says};
+use crate::publish::output::{Held, Output, held, intruder, says};
 use crate::publish::trouble::{Trouble, Troubles};
 use crate::surroundings::Key;
 
@@ -69,6 +69,8 @@ struct Wanted {
     retiring: bool,
     /// It was there like this once.
     was_there: bool,
+    /// It is there like this, beside a field of somebody else's that changes what it means.
+    intruder: Option<String>,
 }
 
 /// An object as the cluster has it.
@@ -129,8 +131,9 @@ impl Ledger {
             // Other bytes are not what somebody else objected to.
             self.troubles.forget(&place);
             if let Some((attachment, retiring)) = wanted.or_else(retiring) {
-                let (attachment, was_there) = (Arc::clone(attachment), false);
-                self.wanted.insert(place.clone(), Wanted { attachment, retiring, was_there });
+                let attachment = Arc::clone(attachment);
+                let wanted = Wanted { attachment, retiring, was_there: false, intruder: None };
+                self.wanted.insert(place.clone(), wanted);
             } else {
                 self.wanted.remove(&place);
                 if !self.seen.contains_key(&place) {
@@ -151,20 +154,21 @@ impl Ledger {
     /// Takes in everything that is there.
     pub(super) fn reset(&mut self, objects: Vec<(Key, Value)>, now: Instant) {
         self.listed = true;
-        let mut places: BTreeSet<Key> = std::mem::take(&mut self.seen)
-            .into_iter()
-            .map(|(place, seen)| {
-                self.sightings.stale.insert(seen.held.key, place.clone());
-                place
-            })
-            .collect();
+        let mut gone = std::mem::take(&mut self.seen);
         for (place, object) in objects {
-            if let Some(seen) = Seen::of(&place, object) {
-                places.insert(place.clone());
-                self.seen.insert(place, seen);
+            let Some(seen) = Seen::of(&place, object) else { continue };
+            let known = gone.remove(&place);
+            let same = known.is_some_and(|known| {
+                known.version.is_some() && known.version == seen.version && known.uid == seen.uid
+            });
+            self.seen.insert(place.clone(), seen);
+            // Thousands of objects are listed when a watch begins anew, and most are as they were.
+            if !same {
+                self.review(&place, now);
             }
         }
-        for place in places {
+        for (place, seen) in gone {
+            self.sightings.stale.insert(seen.held.key, place.clone());
             self.review(&place, now);
         }
     }
@@ -267,14 +271,13 @@ impl Ledger {
         self.in_flight.remove(place);
         let everywhere = matches!(trouble, Trouble::Everywhere(_));
         self.troubles.failed(place, trouble, now);
-        if everywhere {
-            let open = self.pending.values().flat_map(Pending::all);
-            let places: Vec<Key> = open.map(|(place, _)| place.clone()).collect();
-            for place in places {
-                self.tell(&place);
-            }
+        let waits = |namespace: &String| everywhere || *namespace == place.namespace;
+        let pending = self.pending.iter().filter(|(namespace, _)| waits(namespace));
+        let open = pending.flat_map(|(_, pending)| pending.all());
+        let places: Vec<Key> = open.map(|(place, _)| place.clone()).collect();
+        for place in places.iter().chain([place]) {
+            self.tell(place);
         }
-        self.tell(place);
     }
 
     /// What is new to say of attachments.
@@ -389,7 +392,22 @@ impl Ledger {
         // What goes on with the module it names, and says what it should, need not worry anybody.
         let is_right = seen.zip(wanted).is_some_and(|(s, w)| s.says_digest(&w.attachment));
         let waits = self.gate.as_ref().filter(|_| !is_right && self.unserved.contains(place));
+        let trouble = |place: &Key| self.troubles.error(place, true);
+        // What is new waits for what exists.
+        let behind = || {
+            let updates = &pending.filter(|pending| pending.creations.contains_key(place))?.updates;
+            let (first, error) = updates.keys().find_map(|place| Some((place, trouble(place)?)))?;
+            let Key { namespace, name } = first;
+            Some(format!("waiting for the object `{namespace}/{name}`, which comes first: {error}"))
+        };
         let error = self.troubles.error(place, is_pending).or_else(|| waits.cloned());
+        let error = error.or_else(behind).or_else(|| {
+            let field = wanted?.intruder.as_ref().filter(|_| is_right)?;
+            Some(format!(
+                "somebody else has added `{field}` to the object `{}/{}`, which changes what it means: remove it",
+                place.namespace, place.name
+            ))
+        });
         Sighting { key, digest: seen.and_then(|seen| seen.held.digest.clone()), error }
     }
 }
@@ -428,6 +446,7 @@ impl Wanted {
             _ => object,
         };
         let waits = (gated && !names_it).then(|| place.clone());
+        self.intruder = seen.and_then(|seen| intruder(&seen.object, &object));
         match seen {
             Some(seen) if says(&seen.object, &object) => self.was_there = true,
             Some(_) => {

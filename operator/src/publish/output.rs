@@ -24,6 +24,18 @@ pub const PROXIES_ANNOTATION: &str = "corsward.io/proxies";
 /// The annotation that holds the digest of the configuration.
 pub const DIGEST_ANNOTATION: &str = "corsward.io/digest";
 
+/// The annotation by which an object is written anew without saying anything else, so that whoever watches it looks again.
+pub const TOUCHED_ANNOTATION: &str = "corsward.io/touched";
+/// Where a field of somebody else's changes what ours mean.
+const OURS_ALONE: [&str; 6] = [
+    "/spec/selector",
+    "/spec/workloadSelector",
+    "/spec/pluginConfig",
+    "/spec/wasm/pluginConfig",
+    "/data",
+    "/binaryData",
+];
+
 /// Which kind of objects hold attachments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -203,6 +215,23 @@ pub fn says(object: &Value, ours: &Value) -> bool {
     }
 }
 
+/// The first field that somebody added where it changes what ours mean: pods that are selected no more, a configuration that the
+/// filter refuses. Whoever applied it owns it, so it is theirs to remove.
+#[must_use]
+pub fn intruder(object: &Value, ours: &Value) -> Option<String> {
+    OURS_ALONE.iter().find_map(|at| {
+        let added = added(object.pointer(at)?, ours.pointer(at).unwrap_or(&Value::Null))?;
+        Some(format!("{}{added}", at.trim_start_matches('/').replace('/', ".")))
+    })
+}
+
+fn added(object: &Value, ours: &Value) -> Option<String> {
+    object.as_object()?.iter().find_map(|(name, theirs)| match ours.get(name) {
+        None => Some(format!(".{name}")),
+        Some(ours) => Some(format!(".{name}{}", added(theirs, ours)?)),
+    })
+}
+
 fn proxies(key: &AttachmentKey) -> Option<String> {
     let proxies = match key {
         AttachmentKey::Folder => return None,
@@ -264,6 +293,23 @@ mod tests {
             ("one more", json!({"a": {"b": 1}, "list": [{"x": "y"}, {}]}), false),
         ] {
             assert_eq!(says(&object, &ours), same, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_changes_what_ours_mean_is_found() {
+        let ours = json!({"spec": {"selector": {"matchLabels": {"app": "a"}}, "url": "u"}});
+        for (why, object, found) in [
+            ("none", ours.clone(), None),
+            ("harmless", json!({"spec": {"imagePullSecret": "s"}}), None),
+            (
+                "a label",
+                json!({"spec": {"selector": {"matchLabels": {"app": "a", "b": ""}}}}),
+                Some("spec.selector.matchLabels.b"),
+            ),
+            ("a field", json!({"spec": {"pluginConfig": {"w": 1}}}), Some("spec.pluginConfig.w")),
+        ] {
+            assert_eq!(intruder(&object, &ours).as_deref(), found, "{why}");
         }
     }
 

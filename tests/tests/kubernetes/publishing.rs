@@ -236,6 +236,19 @@ fn what_somebody_changes_or_deletes_is_repaired_and_what_they_add_stays() {
         (object["spec"] == before["spec"]).then_some(object)
     });
     assert_eq!(repaired["metadata"]["annotations"]["theirs"], "1");
+
+    let client = publisher.runtime.block_on(kubernetes::client(Some(&server.kubeconfig())));
+    let client = client.unwrap();
+    let touched = publisher.runtime.block_on(cluster::touch(&client, &output, &ours.key, "now"));
+    touched.unwrap();
+    let next = attachment(&ours.key, "2");
+    publisher.want(&[&next], &[]);
+    publisher.wait_for_published(&next);
+    let after = server.api().get(&path).unwrap().unwrap();
+    assert_eq!(after["metadata"]["annotations"]["corsward.io/touched"], "now", "it stays");
+    assert_eq!(after["spec"]["pluginConfig"]["compiled"], "2");
+    publisher.want(&[&ours], &[]);
+    publisher.wait_for_published(&ours);
     server.api().delete(&path).unwrap();
     let again = wait_for("it to be there again", || server.api().get(&path).unwrap());
     assert_eq!(again["spec"], before["spec"]);

@@ -248,6 +248,64 @@ fn what_others_change_is_repaired_and_what_they_add_is_theirs() {
 }
 
 #[test]
+fn what_others_add_to_a_selector_is_told() {
+    let a = attachment(&workloads(&[("app", "a")]), "1");
+    let mut stage = Stage::plugins();
+    stage.want(&[&a], &[]);
+    stage.steps();
+    stage.tidings();
+    stage.meddle(&a.key, |object| object["spec"]["selector"]["matchLabels"]["b"] = "c".into());
+    assert_eq!(stage.steps(), [""; 0]);
+    let (_, digest, error) = stage.tidings().remove(0);
+    assert_eq!(digest.as_ref(), Some(&a.digest));
+    assert!(error.unwrap().contains("`spec.selector.matchLabels.b`"));
+    stage.meddle(&a.key, |object| {
+        object["spec"]["selector"]["matchLabels"].as_object_mut().unwrap().remove("b");
+    });
+    assert_eq!(stage.tidings(), [published(&a)]);
+}
+
+#[test]
+fn what_is_new_says_which_object_it_waits_for() {
+    let (old, new) = (workloads(&[]), workloads(&[("app", "a")]));
+    let mut stage = Stage::plugins();
+    stage.want(&[&attachment(&old, "1")], &[]);
+    stage.steps();
+    stage.want(&[&attachment(&new, "2")], &[&attachment(&old, "3")]);
+    let step = stage.ledger.next(stage.now).unwrap();
+    stage.ledger.failed(step.place(), Trouble::Here("too large".into()), stage.now);
+    assert_eq!(stage.steps(), [""; 0]);
+    let error = stage.tidings().into_iter().find(|(name, ..)| *name == new.object_name());
+    assert_eq!(
+        error.unwrap().2.unwrap(),
+        "waiting for the object `shop/corsward`, which comes first: too large"
+    );
+}
+
+#[test]
+fn a_list_that_begins_anew_finds_what_was_missed() {
+    let (a, b) = (attachment(&workloads(&[]), "1"), attachment(&gateway("g"), "1"));
+    let mut stage = Stage::plugins();
+    stage.want(&[&a, &b], &[]);
+    stage.steps();
+    stage.ledger.reset(stage.cluster.clone().into_iter().collect(), stage.now);
+    assert_eq!(stage.steps(), [""; 0]);
+    let version = stage.bump();
+    let mut all = stage.cluster.clone();
+    all.remove(&place(&b.key).unwrap());
+    let changed = all.get_mut(&place(&a.key).unwrap()).unwrap();
+    changed["spec"]["phase"] = "STATS".into();
+    changed["metadata"]["resourceVersion"] = version.to_string().into();
+    stage.cluster.clone_from(&all);
+    stage.ledger.reset(all.into_iter().collect(), stage.now);
+    let steps = stage.steps();
+    assert_eq!(
+        steps,
+        [format!("repair: {}", apply("update", &a)), format!("repair: {}", apply("create", &b))]
+    );
+}
+
+#[test]
 fn a_war_of_repairs_slows_down_and_says_so() {
     let a = attachment(&workloads(&[]), "1");
     let mut stage = Stage::plugins();
