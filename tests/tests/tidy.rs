@@ -81,6 +81,8 @@ fn the_middle_of_the_operator_is_pure() {
             "neighbors",
             "origin_sets",
             "plan",
+            "publish/ledger",
+            "publish/trouble",
             "review",
             "shape",
             "status",

@@ -401,13 +401,15 @@ impl Ledger {
             Some(format!("waiting for the object `{namespace}/{name}`, which comes first: {error}"))
         };
         let error = self.troubles.error(place, is_pending).or_else(|| waits.cloned());
+        // It is there, and for other proxies or with another meaning: nothing of it counts as published.
+        let intruder = wanted.filter(|_| kept && is_right).and_then(|w| w.intruder.as_ref());
         let error = error.or_else(behind).or_else(|| {
-            let field = wanted?.intruder.as_ref().filter(|_| is_right)?;
+            let (field, Key { namespace, name }) = (intruder?, place);
             Some(format!(
-                "somebody else has added `{field}` to the object `{}/{}`, which changes what it means: remove it",
-                place.namespace, place.name
+                "somebody else has added `{field}` to the object `{namespace}/{name}`, which changes what it means: remove it"
             ))
         });
+        let seen = seen.filter(|_| intruder.is_none());
         Sighting { key, digest: seen.and_then(|seen| seen.held.digest.clone()), error }
     }
 }
@@ -531,5 +533,4 @@ fn differing(before: &Attachments, after: &Attachments) -> BTreeSet<AttachmentKe
 }
 
 #[cfg(test)]
-#[path = "ledger/tests.rs"]
 mod tests;
