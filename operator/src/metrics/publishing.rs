@@ -69,13 +69,13 @@ impl Default for Publishing {
 impl Publishing {
     /// Counts a write.
     pub fn wrote(&self, write: Write) {
-        let result = match write {
-            Write::Written => "written",
-            Write::Repaired => "repaired",
-            Write::Removed => "removed",
-            Write::Failed => "failed",
-        };
-        self.writes.get_or_create(&[("result", result)]).inc();
+        self.writes.get_or_create(&[("result", write.as_str())]).inc();
+    }
+
+    /// How many writes came to this.
+    #[must_use]
+    pub fn writes(&self, write: Write) -> u64 {
+        self.writes.get_or_create(&[("result", write.as_str())]).get()
     }
 
     /// Says how long an attachment's configuration is, and nothing where it is not wanted any more.
@@ -142,5 +142,18 @@ impl Publishing {
             "Requests for the filter's module, by what became of them",
             self.module_requests.clone(),
         );
+    }
+}
+
+// === impl Write ===
+
+impl Write {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Repaired => "repaired",
+            Self::Removed => "removed",
+            Self::Failed => "failed",
+        }
     }
 }

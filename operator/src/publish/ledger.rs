@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::attachment::{Attachment, AttachmentKey, Desired, Sighting};
-use crate::publish::output::{Held, Output, held, intruder, says};
+use crate::publish::output::{Held, Output, held, intruder, is_as};
 use crate::publish::trouble::{Trouble, Troubles};
 use crate::surroundings::Key;
 
@@ -450,7 +450,7 @@ impl Wanted {
         let waits = (gated && !names_it).then(|| place.clone());
         self.intruder = seen.and_then(|seen| intruder(&seen.object, &object));
         match seen {
-            Some(seen) if says(&seen.object, &object) => self.was_there = true,
+            Some(seen) if is_as(&seen.object, &object) => self.was_there = true,
             Some(_) => {
                 pending.updates.insert(place.clone(), Arc::new(object));
             }

@@ -198,9 +198,16 @@ pub fn held(place: &Key, object: &Value) -> Option<Held> {
     Some(Held { key, digest: annotation(DIGEST_ANNOTATION).map(str::to_owned) })
 }
 
-/// Does `object` say all that `ours` says? What others added is not compared: it is theirs.
+/// Is `object` as `ours` has it? What others added is not compared, for it is theirs, nor is the kind, which an item of a list
+/// does not always name.
 #[must_use]
-pub fn says(object: &Value, ours: &Value) -> bool {
+pub fn is_as(object: &Value, ours: &Value) -> bool {
+    let ours = ours.as_object().into_iter().flatten();
+    ours.filter(|(name, _)| !matches!(name.as_str(), "apiVersion" | "kind"))
+        .all(|(name, ours)| object.get(name).is_some_and(|theirs| says(theirs, ours)))
+}
+
+fn says(object: &Value, ours: &Value) -> bool {
     match (object, ours) {
         (Value::Object(object), Value::Object(ours)) => ours
             .iter()
@@ -294,6 +301,17 @@ mod tests {
         ] {
             assert_eq!(says(&object, &ours), same, "{why}");
         }
+    }
+
+    #[test]
+    fn an_item_of_a_list_need_not_name_its_kind() {
+        let attachment = Attachment::new(workloads(&[]), "{}".into());
+        let ours = wasm_plugins().object(&attachment, None).unwrap();
+        let mut item = ours.clone();
+        item.as_object_mut().unwrap().retain(|name, _| name == "metadata" || name == "spec");
+        assert!(is_as(&item, &ours));
+        item["spec"]["url"] = "u".into();
+        assert!(!is_as(&item, &ours));
     }
 
     #[test]

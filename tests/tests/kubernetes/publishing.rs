@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corsward_operator::attachment::{Attachment, AttachmentKey, Desired, Sighting};
 use corsward_operator::kubernetes;
-use corsward_operator::metrics::publishing::Publishing;
+use corsward_operator::metrics::publishing::{Publishing, Write};
 use corsward_operator::publish::cluster::{self, Options, Wires};
 use corsward_operator::publish::istio::IstioKind;
 use corsward_operator::publish::output::{Module, Output};
@@ -23,6 +23,7 @@ pub(crate) struct Publisher {
     pub(crate) runtime: Runtime,
     desired: watch::Sender<Arc<Desired>>,
     pub(crate) leading: watch::Sender<bool>,
+    metrics: Publishing,
     told: mpsc::Receiver<Vec<Event>>,
     known: BTreeMap<AttachmentKey, Sighting>,
     batches: usize,
@@ -83,10 +84,11 @@ impl Publisher {
         let (leading, leads) = watch::channel(true);
         let (events, told) = mpsc::channel(16);
         let metrics = Publishing::default();
-        let wires = Wires { desired: wanted, leading: leads, gate, events, metrics };
+        let counted = metrics.clone();
+        let wires = Wires { desired: wanted, leading: leads, gate, events, metrics: counted };
         let options = Options { output: output.clone(), grace: Duration::from_secs(1) };
         runtime.spawn(cluster::run(client, options, wires));
-        Self { runtime, desired, leading, told, known: BTreeMap::new(), batches: 0 }
+        Self { runtime, desired, leading, metrics, told, known: BTreeMap::new(), batches: 0 }
     }
 
     pub(crate) fn want(&self, attachments: &[&Arc<Attachment>], retiring: &[&Arc<Attachment>]) {
@@ -180,6 +182,8 @@ fn every_kind_of_object_is_accepted_and_a_restart_writes_none_of_them() {
         let changed = attachment(&third.key, r#"{"a":[]}"#);
         publisher.want(&[first, second, &changed], &[]);
         publisher.wait_for_published(&changed);
+        assert_eq!(publisher.metrics.writes(Write::Written), 1, "{namespace}");
+        assert_eq!(publisher.metrics.writes(Write::Repaired), 0, "{namespace}");
         publisher.kill();
         let after = objects(server, &output, namespace);
         for attachment in &wanted {
