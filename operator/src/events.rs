@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use crate::kubernetes::sentence;
 use crate::outage::Outage;
 use crate::writer::ResourceRef;
 
@@ -78,19 +79,19 @@ pub async fn record(client: Client, instance: String, mut notices: mpsc::Receive
         let event = event(&notice, &instance, Timestamp::now());
         let namespace = notice.resource.namespace.as_deref().unwrap_or(CLUSTER_NAMESPACE);
         let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-        let sentence = match timeout(PATIENCE, api.create(&PostParams::default(), &event)).await {
+        let words = match timeout(PATIENCE, api.create(&PostParams::default(), &event)).await {
             Ok(Ok(_)) => {
                 outage.over();
                 continue;
             }
             // Its namespace is going, and takes the object with it.
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => continue,
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => sentence(&error),
             Err(_) => format!("no answer within {PATIENCE:?}"),
         };
         said.forget(&notice);
-        if outage.on(&sentence, Instant::now()) {
-            warn!(resource = %notice.resource, error = sentence, "an event could not be written");
+        if outage.on(&words, Instant::now()) {
+            warn!(resource = %notice.resource, error = words, "an event could not be written");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The API server's client: made here once, with its timeouts.
 
+use std::error::Error as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -54,4 +55,43 @@ pub fn client_of(mut config: Config) -> Result<Client> {
         .headers
         .push((hyper::header::USER_AGENT, hyper::header::HeaderValue::from_static(USER_AGENT)));
     Client::try_from(config).context("no client can be made of the API server's configuration")
+}
+
+/// What went wrong, in one line: what the API server says, or what kept it from being asked.
+pub(crate) fn sentence(error: &kube::Error) -> String {
+    // Its own words repeat the whole answer.
+    if let kube::Error::Api(status) = error {
+        return format!("{} ({})", status.message, status.code);
+    }
+    // Its own words name the layer, and leave the cause to whoever asks.
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !sentence.contains(&words) {
+            sentence = format!("{sentence}: {words}");
+        }
+        cause = error.source();
+    }
+    sentence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_said_once_and_down_to_its_cause() {
+        let status =
+            r#"{"status":"Failure","code":403,"reason":"Forbidden","message":"pods is forbidden"}"#;
+        let refused = kube::Error::Api(serde_json::from_str(status).unwrap());
+        assert_eq!(sentence(&refused), "pods is forbidden (403)");
+        let cause = std::io::Error::other("connection refused");
+        let unreachable = kube::Error::Service(Box::new(std::io::Error::other(cause)));
+        assert!(
+            sentence(&unreachable).ends_with("connection refused"),
+            "{}",
+            sentence(&unreachable)
+        );
+    }
 }

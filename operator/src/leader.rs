@@ -23,6 +23,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{info, warn};
 
 use self::election::{Election, Step};
+use crate::kubernetes::sentence;
 use crate::outage::Outage;
 use crate::source::Event;
 
@@ -183,18 +184,18 @@ impl Contest {
 
     /// Looks at the Lease, and takes or renews it where that is ours to do.
     async fn turn(&mut self) {
-        let sentence = match timeout(PATIENCE, self.try_turn()).await {
+        let words = match timeout(PATIENCE, self.try_turn()).await {
             Ok(Ok(())) => {
                 self.outage.over();
                 return;
             }
             // Another replica was quicker: the next look says so.
             Ok(Err(kube::Error::Api(status))) if status.code == 409 => return,
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => sentence(&error),
             Err(_) => format!("no answer within {PATIENCE:?}"),
         };
-        if self.outage.on(&sentence, Instant::now()) {
-            warn!(error = sentence, "the lease cannot be had or renewed; tried again");
+        if self.outage.on(&words, Instant::now()) {
+            warn!(error = words, "the lease cannot be had or renewed; tried again");
         }
     }
 
@@ -217,7 +218,8 @@ impl Contest {
         match timeout(PATIENCE, self.try_release()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                warn!(%error, "the lease was not released: another replica waits for its end");
+                let error = sentence(&error);
+                warn!(error, "the lease was not released: another replica waits for its end");
             }
             Err(_) => warn!("the lease was not released: another replica waits for its end"),
         }

@@ -24,6 +24,7 @@ pub use self::times::condition_times;
 
 use self::queue::Queue;
 use crate::api::{GROUP, KIND};
+use crate::kubernetes;
 use crate::metrics::writer::{StatusFate, StatusWrites};
 use crate::outage::Outage;
 use crate::source::kube::Raw;
@@ -295,7 +296,7 @@ async fn attempt(client: Client, resource: &ResourceRef, status: &Value) -> Atte
 
 impl Attempt {
     fn of(error: &kube::Error) -> Self {
-        let sentence = error.to_string();
+        let sentence = kubernetes::sentence(error);
         match error {
             kube::Error::Api(status) => match status.code {
                 404 => Self::Gone,

@@ -3,8 +3,10 @@
 //! ```text
 //! bench --> stand (five Envoys before one upstream) --> load (wrk, CPU ticks) --> report --> docs/benchmarks.md
 //!       --> memory, native
+//! bench --control-plane --> the operator before an API server --> its section of docs/benchmarks.md
 //! ```
 
+mod control_plane;
 mod load;
 mod memory;
 mod native;
@@ -31,6 +33,15 @@ pub struct Args {
     /// Seconds of load for each filter and kind of request in a round
     #[arg(long, default_value_t = 2)]
     seconds: u64,
+    /// Measure the operator before an API server, and nothing else
+    #[arg(long)]
+    control_plane: bool,
+    /// With --control-plane: how many policies there are
+    #[arg(long, default_value_t = 10_000)]
+    policies: usize,
+    /// With --control-plane: over how many namespaces
+    #[arg(long, default_value_t = 500)]
+    namespaces: usize,
     /// Print only: leave docs/benchmarks.md as it is
     #[arg(long)]
     no_write: bool,
@@ -70,6 +81,9 @@ enum Kind {
 ///
 /// When a tool is missing, an Envoy does not start or answers something else than expected.
 pub fn run(args: &Args) -> Result<()> {
+    if args.control_plane {
+        return control_plane::run(args);
+    }
     let scratch = tempfile::tempdir()?;
     let load = Load::new(tools::wrk()?, scratch.path(), Duration::from_secs(args.seconds));
     let native = native::measure()?;
@@ -96,6 +110,7 @@ pub fn run(args: &Args) -> Result<()> {
     println!("{report}");
     if !args.no_write {
         let file = paths::root().join("docs/benchmarks.md");
+        let report = report + &control_plane::kept(&file);
         fs::write(&file, report).with_context(|| format!("write {}", file.display()))?;
     }
     Ok(())

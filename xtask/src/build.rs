@@ -14,7 +14,22 @@ use crate::command;
 ///
 /// When it does not compile.
 pub fn operator() -> Result<PathBuf> {
-    let files = artifacts(command::cargo().args(["build", "-p", "corsward-operator", "--bins"]))?;
+    operator_of("dev")
+}
+
+/// Builds `corsward-operator` as it is shipped (release profile) and says where it is.
+///
+/// # Errors
+///
+/// When it does not compile.
+pub fn release_operator() -> Result<PathBuf> {
+    operator_of("release")
+}
+
+fn operator_of(profile: &str) -> Result<PathBuf> {
+    let mut build = command::cargo();
+    build.args(["build", "-p", "corsward-operator", "--bins", "--profile", profile]);
+    let files = artifacts(&mut build)?;
     let name = format!("corsward-operator{}", std::env::consts::EXE_SUFFIX);
     files.into_iter().find(|file| file.ends_with(&name)).context("cargo built no corsward-operator")
 }

@@ -94,7 +94,8 @@ enum Verb {
     /// otherwise idle machine, prints its tables and writes docs/benchmarks.md.
     #[command(after_long_help = "Examples:
   cargo xtask bench
-  cargo xtask bench --rounds 1 --no-write    a quick look")]
+  cargo xtask bench --rounds 1 --no-write    a quick look
+  cargo xtask bench --control-plane          the operator, before an API server with 10 000 policies")]
     Bench(bench::Args),
 
     /// Print what teaches your shell these verbs, under the name `xtask`
@@ -164,6 +165,7 @@ mod tests {
             "xtask fuzz",
             "xtask fuzz wire_decode --seconds 5",
             "xtask bench --rounds 1 --no-write",
+            "xtask bench --control-plane",
             "xtask completions zsh",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");

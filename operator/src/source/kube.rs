@@ -20,6 +20,7 @@ use self::kinds::{
     Gateways, Guardrails, Namespaces, OriginSets, Pods, Policies, Services, Watched,
 };
 pub(crate) use self::raw::Raw;
+use crate::kubernetes;
 use crate::metrics::source::Watches;
 use crate::outage::Outage;
 use crate::source::Event;
@@ -218,7 +219,7 @@ impl<'s, K: Watched> Follower<'s, K> {
             return self.not_served().await;
         }
         self.shared.watches.restarted(self.kind);
-        let sentence = error.to_string();
+        let sentence = sentence(error);
         if self.outage.on(&sentence, Instant::now()) {
             if let Some(remedy) = remedy.filter(|_| unknown) {
                 warn!(
@@ -249,6 +250,20 @@ impl<'s, K: Watched> Follower<'s, K> {
             self.shared.send(vec![Event::Synced]).await?;
         }
         Ok(())
+    }
+}
+
+/// What keeps a watch from going on, in one line.
+fn sentence(error: &watcher::Error) -> String {
+    use watcher::Error::{
+        InitialListFailed, NoResourceVersion, WatchError, WatchFailed, WatchStartFailed,
+    };
+    match error {
+        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => {
+            kubernetes::sentence(error)
+        }
+        WatchError(status) => format!("{} ({})", status.message, status.code),
+        NoResourceVersion => error.to_string(),
     }
 }
 

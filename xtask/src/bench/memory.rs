@@ -57,11 +57,20 @@ pub(super) fn measure(directory: &Path) -> Result<Memory> {
     Ok(Memory { inert, first, last })
 }
 
-/// `VmRSS` of a process.
+/// The most memory that a process had resident so far, in MiB.
+pub(super) fn most_resident(pid: u32) -> Result<f64> {
+    mebibytes(pid, "VmHWM:")
+}
+
+/// The memory that a process has resident, in MiB.
 fn resident(pid: u32) -> Result<f64> {
+    mebibytes(pid, "VmRSS:")
+}
+
+fn mebibytes(pid: u32, what: &str) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(what));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    let kilobytes: f64 = kilobytes.context("VmRSS in kB")?.parse()?;
+    let kilobytes: f64 = kilobytes.with_context(|| format!("{what} in kB"))?.parse()?;
     Ok(kilobytes / 1024.0)
 }

@@ -23,7 +23,7 @@ pub(super) struct Report<'r> {
 
 impl Report<'_> {
     pub(super) fn render(&self) -> Result<String> {
-        let Args { rounds, seconds, no_write: _ } = self.args;
+        let Args { rounds, seconds, .. } = self.args;
         let mut text = format!(
             "# Benchmarks\n\n\
              Written by `cargo xtask bench --rounds {rounds} --seconds {seconds}` on {}, Envoy {} with one worker.\n\
@@ -131,7 +131,7 @@ impl Report<'_> {
 }
 
 /// Processor and its number of cores: nothing that names the machine.
-fn machine() -> Result<String> {
+pub(super) fn machine() -> Result<String> {
     let cores = thread::available_parallelism()?;
     let info = fs::read_to_string("/proc/cpuinfo")?;
     let model = info.lines().find_map(|line| line.strip_prefix("model name"));
