@@ -260,6 +260,8 @@ fn collect(root: &Path, at: &Path, files: &mut Vec<(PathBuf, String)>) {
         if kind.is_dir() && !LEFT_OUT.contains(&name.as_str()) {
             collect(root, &path, files);
         } else if kind.is_file()
+            // A second working tree has a file of that name.
+            && name != ".git"
             && name != "Cargo.lock"
             && let Ok(text) = fs::read_to_string(root.join(&path))
         {

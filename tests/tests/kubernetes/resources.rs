@@ -55,5 +55,8 @@ fn kubectl_get_cors_has_the_columns_that_one_looks_for() {
     let columns = said.out.lines().next().unwrap().split_whitespace().collect::<Vec<_>>();
     let wanted = ["NAME", "TARGETS", "ORIGINS", "MODE", "ACCEPTED", "PROGRAMMED", "PROXIES", "AGE"];
     assert_eq!(columns, wanted, "{said:?}");
-    assert!(place.kubectl(&["get", "corsward"]).out.contains("\napi "), "by its category");
+    assert!(
+        place.kubectl(&["get", "corsward"]).out.contains("corspolicy.corsward.io/api"),
+        "by its category"
+    );
 }

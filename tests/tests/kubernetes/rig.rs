@@ -14,7 +14,7 @@ pub(crate) use operator::Operator;
 pub(crate) use place::Place;
 
 /// How long anything may take before a test gives up on it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 /// How often a condition is looked at.
 const PAUSE: Duration = Duration::from_millis(25);
 

@@ -17,6 +17,16 @@ use super::{Operator, Place};
 /// Where the operator lives, and its ServiceAccount's name.
 pub(crate) const OPERATOR_NAMESPACE: &str = "corsward-system";
 
+/// The module comes from an image, and reviews are left out: what most stories are not about.
+const IMAGE: [&str; 6] = [
+    "--set",
+    "webhook.enabled=false",
+    "--set",
+    "module.from=oci",
+    "--set",
+    "module.oci.url=oci://registry.example/filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+];
+
 /// An API server that knows Istio's and the Gateway API's resources and ours.
 pub(crate) struct Cluster {
     pub(crate) server: ApiServer,
@@ -37,7 +47,7 @@ impl Cluster {
     /// The one that ordinary stories share.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
-        SHARED.get_or_init(|| Self::plan(ApiServer::plan().below(&leftovers())))
+        SHARED.get_or_init(|| Self::new(ApiServer::plan().below(&leftovers()), &IMAGE))
     }
 
     /// The same, with an operator that runs as long as the tests do.
@@ -49,19 +59,19 @@ impl Cluster {
 
     /// One whose end a story does not survive anyway.
     pub(crate) fn own() -> Self {
-        Self::plan(ApiServer::plan())
+        Self::new(ApiServer::plan(), &IMAGE)
     }
 
-    fn plan(plan: ApiServerPlan) -> Self {
+    fn new(plan: ApiServerPlan, values: &[&str]) -> Self {
         let server = plan.start().unwrap();
         for file in [tools::istio_crds().unwrap(), tools::gateway_crds().unwrap(), crds()] {
             server.apply(&file).unwrap();
         }
         let namespaces = json!({ "metadata": { "name": OPERATOR_NAMESPACE } });
         server.api().create("/api/v1/namespaces", &namespaces).unwrap();
-        let chart = server.directory().join("chart.yaml");
-        fs::write(&chart, chart_as_applied(&[])).unwrap();
-        server.apply(&chart).unwrap();
+        let file = server.directory().join("chart.yaml");
+        fs::write(&file, chart(values)).unwrap();
+        server.apply(&file).unwrap();
         let kubeconfig = server.service_account(OPERATOR_NAMESPACE, "corsward").unwrap();
         Self { server, kubeconfig }
     }
@@ -83,6 +93,27 @@ impl Cluster {
     /// A new namespace.
     pub(crate) fn place(&self, name: &str) -> Place<'_> {
         Place::new(self, name)
+    }
+
+    /// A namespace that is there.
+    pub(crate) fn at(&self, name: &str) -> Place<'_> {
+        Place { cluster: self, name: name.into() }
+    }
+
+    /// The ends of what the operators logged.
+    pub(super) fn logs(&self) -> String {
+        const LINES: usize = 40;
+        let mut all = String::new();
+        for entry in fs::read_dir(self.server.directory()).unwrap().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with("operator-") {
+                let text = fs::read_to_string(entry.path()).unwrap();
+                let lines: Vec<&str> = text.lines().collect();
+                let end = lines[lines.len().saturating_sub(LINES)..].join("\n");
+                all += &format!("{name} ends:\n{end}\n");
+            }
+        }
+        all
     }
 
     /// `kubectl` with `input`.
@@ -108,18 +139,12 @@ pub(crate) fn crds() -> PathBuf {
     suite::folder().join("../crds")
 }
 
-/// What `helm install` would apply, for an operator that takes its module from an image.
-pub(crate) fn chart_as_applied(more: &[&str]) -> String {
+/// What `helm install` would apply, but for our definitions.
+fn chart(values: &[&str]) -> String {
     let mut template = Command::new(tools::helm().unwrap());
     template.args(["template", "corsward"]).arg(suite::folder().join("../charts/corsward"));
     template.args(["--namespace", OPERATOR_NAMESPACE, "--no-hooks"]);
-    for value in ["crds.install=false", "webhook.enabled=false", "module.from=oci"] {
-        template.args(["--set", value]);
-    }
-    template.args(["--set", &format!("module.oci.url={}", super::operator::MODULE)]);
-    for value in more {
-        template.args(["--set", value]);
-    }
+    template.args(["--set", "crds.install=false"]).args(values);
     String::from_utf8(command::read(&mut template).unwrap()).unwrap()
 }
 

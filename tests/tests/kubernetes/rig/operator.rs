@@ -1,6 +1,7 @@
 //! The real binary, as a pod of the chart would run it.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -16,16 +17,12 @@ use xtask::process::Process;
 
 use super::{Cluster, OPERATOR_NAMESPACE, PATIENCE, wait_for, wait_or};
 
-/// An image that nobody fetches: no proxy runs here.
-pub(crate) const MODULE: &str = "oci://registry.example/corsward-filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-/// The Lease that the chart makes.
-pub(crate) const LEASE: &str = "corsward";
-
 /// An operator that has yet to start.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pod: String,
+    /// What it logs goes here, too.
+    log: PathBuf,
     kubeconfig: PathBuf,
     args: Vec<String>,
 }
@@ -41,19 +38,23 @@ pub(crate) struct Operator {
 // === impl Plan ===
 
 impl Plan {
+    /// With the arguments that the chart gives it, as far as they fit a process that is no pod.
     pub(super) fn new(cluster: &Cluster, pod: &str) -> Self {
-        Self { pod: pod.into(), kubeconfig: cluster.kubeconfig().into(), args: Vec::new() }
+        let path = format!("/apis/apps/v1/namespaces/{OPERATOR_NAMESPACE}/deployments/corsward");
+        let deployment = cluster.api().get(&path).unwrap().unwrap();
+        let args = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
+        let args = args.as_array().unwrap().iter().map(|arg| arg.as_str().unwrap().to_owned());
+        let log = cluster.server.directory().join(format!("operator-{pod}.log"));
+        let kubeconfig = cluster.kubeconfig().into();
+        let plan = Self { pod: pod.into(), log, kubeconfig, args: args.collect() };
+        plan.arg("--admin", "127.0.0.1:0").arg("--grace", "1")
     }
 
-    /// With a further argument, which wins over those of the rig.
-    pub(crate) fn arg(mut self, arg: &str) -> Self {
-        self.args.push(arg.into());
-        self
-    }
-
-    /// With another identity at the API server.
-    pub(crate) fn kubeconfig(mut self, kubeconfig: PathBuf) -> Self {
-        self.kubeconfig = kubeconfig;
+    /// With another value of an argument.
+    pub(crate) fn arg(mut self, name: &str, value: &str) -> Self {
+        let prefix = format!("{name}=");
+        let arg = self.args.iter_mut().find(|arg| arg.starts_with(&prefix));
+        *arg.unwrap_or_else(|| panic!("the chart gives no {name}")) = prefix + value;
         self
     }
 
@@ -67,19 +68,19 @@ impl Plan {
 
     /// Starts it, and waits until it answers.
     pub(crate) fn start_unready(self) -> Operator {
-        let Self { pod, kubeconfig, args } = self;
+        let Self { pod, log, kubeconfig, args } = self;
         let mut command = Command::new(binary());
-        command.args(["run", "--source=kube", "--publish=istio", "--istio-kind=WasmPlugin"]);
-        command.args(["--admin=127.0.0.1:0", "--log-format=json", "--grace=1"]);
-        command.args([format!("--module={MODULE}"), format!("--lease={LEASE}")]).args(args);
+        command.args(args);
         command.env("KUBECONFIG", kubeconfig);
         command.env("POD_NAME", &pod).env("POD_NAMESPACE", OPERATOR_NAMESPACE);
         command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut process = Process::spawn(format!("operator {pod}"), command).unwrap();
         let stderr = BufReader::new(process.stderr().unwrap());
         let (sender, lines) = channel();
+        let mut log = File::options().create(true).append(true).open(log).unwrap();
         thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
+                let _ = writeln!(log, "{line}");
                 let _ = sender.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
             }
         });
@@ -138,10 +139,6 @@ impl Operator {
     pub(crate) fn stop(mut self) {
         let ended = self.process.stop(Duration::from_secs(30));
         assert!(ended.as_ref().is_ok_and(|status| status.success()), "{ended:?}: {}", self.log());
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.process.pid()
     }
 }
 

@@ -81,24 +81,6 @@ impl<'c> Place<'c> {
         self.cluster.api().apply(&path, object).unwrap()
     }
 
-    /// A pod that runs, with a sidecar.
-    pub(crate) fn pod(&self, name: &str, labels: &Value) {
-        let core = format!("/api/v1/namespaces/{}", self.name);
-        let api = self.cluster.api();
-        if api.get(&format!("{core}/serviceaccounts/default")).unwrap().is_none() {
-            let account = json!({ "metadata": { "name": "default" } });
-            api.create(&format!("{core}/serviceaccounts"), &account).unwrap();
-        }
-        let container = |name: &str| json!({ "name": name, "image": "nowhere.example/image" });
-        let pod = json!({
-            "metadata": { "name": name, "labels": labels },
-            "spec": { "containers": [container("app"), container("istio-proxy")] },
-        });
-        let mut pod = api.create(&format!("{core}/pods"), &pod).unwrap();
-        pod["status"] = json!({ "phase": "Running" });
-        api.replace(&format!("{core}/pods/{name}/status"), &pod).unwrap();
-    }
-
     pub(crate) fn delete_policy(&self, name: &str) {
         self.cluster.api().delete(&self.path("corspolicies", name)).unwrap();
     }
@@ -123,7 +105,7 @@ impl<'c> Place<'c> {
             (is_judged(&policy) && holds(&policy)).then_some(policy)
         });
         found.unwrap_or_else(|| {
-            panic!("{name} was never {what}:\n{:#}\n{:#?}", self.get(name), self.published())
+            panic!("{name} was never {what}:\n{:#}\n{}", self.get(name), self.state())
         })
     }
 
@@ -179,7 +161,12 @@ impl<'c> Place<'c> {
                 .collect();
             (seen == wanted && all.len() == wanted.len()).then_some(all)
         });
-        found.unwrap_or_else(|| panic!("never published {wanted:?} but {:#?}", self.published()))
+        found.unwrap_or_else(|| panic!("never published {wanted:?} but\n{}", self.state()))
+    }
+
+    /// What whoever looks for the reason of a failure wants to see.
+    fn state(&self) -> String {
+        format!("published: {:#?}\n{}", self.published(), self.cluster.logs())
     }
 
     /// Tells apart every write to what this namespace holds of ours: the versions of its policies and of what is published.

@@ -1,0 +1,23 @@
+//! What the policies of the stories say.
+
+use serde_json::{Value, json};
+
+/// An origin.
+pub(crate) const SHOP: &str = "https://shop.example";
+/// Another origin.
+pub(crate) const OTHER: &str = "https://other.example";
+
+/// Lets these origins read from the pods of an application.
+pub(crate) fn allow(app: &str, origins: &[&str]) -> Value {
+    json!({
+        "selector": { "matchLabels": { "app": app } },
+        "cors": { "allowOrigins": origins },
+    })
+}
+
+/// What the API server accepts and the operator refuses: everybody's pages at one host, with cookies.
+pub(crate) fn refused(app: &str) -> Value {
+    let mut spec = allow(app, &["https://*.github.io"]);
+    spec["cors"]["allowCredentials"] = true.into();
+    spec
+}

@@ -1,0 +1,309 @@
+//! Stories of policies: what users do to them, and what is published and said in answer.
+//!
+//! They share an API server and an operator, each in a namespace of its own.
+
+use serde_json::{Value, json};
+
+use crate::rig::{Cluster, Place, condition, version, wait_for};
+use crate::specs::{OTHER, SHOP, allow, refused};
+
+fn place(name: &str) -> Place<'static> {
+    Cluster::operated().place(name)
+}
+
+#[test]
+fn a_policy_is_created_changed_and_deleted_and_only_its_own_object_is_written() {
+    let place = place("created");
+    place.policy("web", &allow("web", &[SHOP]));
+    place.policy("api", &allow("api", &[SHOP]));
+    let first = place.wait_for_published(&[("app=api", &["api"]), ("app=web", &["web"])]);
+    let policy = place.wait_for_in_force("api");
+    place.wait_for_in_force("web");
+    assert!(policy["status"]["inForce"]["digest"].as_str().unwrap().starts_with("sha256:"));
+    assert!(
+        first.values().any(|one| policy["status"]["inForce"]["digest"] == one.digest),
+        "{policy:#}"
+    );
+    let said = place.kubectl(&["get", "cors", "api"]).out;
+    assert!(said.contains(" Active ") && said.contains(" True "), "{said}");
+
+    let web = version(&place.get("web"));
+    place.policy("api", &allow("api", &[SHOP, OTHER]));
+    let changed = place.wait_for_in_force("api");
+    assert_eq!(changed["status"]["inForce"]["generation"], 2);
+    let second = place.published();
+    for (name, was) in &first {
+        let is = &second[name];
+        let of_api = is.policies == ["api"];
+        assert_eq!(is.compiled.contains(OTHER), of_api, "{is:?}");
+        assert_eq!(is.version != was.version, of_api, "{is:?}");
+    }
+    assert_eq!(version(&place.get("web")), web, "the other's status is not written again");
+
+    place.delete_policy("api");
+    let third = place.wait_for_published(&[("app=web", &["web"])]);
+    let web: Vec<_> = second.values().filter(|one| one.policies == ["web"]).cloned().collect();
+    assert_eq!(third.into_values().collect::<Vec<_>>(), web);
+}
+
+#[test]
+fn a_refused_policy_says_why_and_is_in_force_once_it_is_corrected() {
+    let place = place("refused");
+    let api = place.policy("api", &refused("api"));
+    let said = place.wait_for_conditions("api", &["Accepted=False Invalid", "Programmed=False"]);
+    let findings = said["status"]["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["field"] == "spec.cors.allowOrigins[0]");
+    let finding = finding.unwrap_or_else(|| panic!("{findings:#?}"));
+    assert!(finding["code"].as_str().unwrap().starts_with("CORS-E"), "{finding}");
+    assert!(finding["message"].as_str().unwrap().contains("github.io"), "{finding}");
+    assert_eq!(said["status"]["inForce"], Value::Null);
+    assert_eq!(said["spec"], api["spec"], "the operator writes no spec");
+    assert!(place.published().is_empty());
+
+    place.policy("api", &allow("api", &[SHOP]));
+    place.wait_for_in_force("api");
+    place.wait_for_published(&[("app=api", &["api"])]);
+}
+
+#[test]
+fn a_policy_that_turns_invalid_stays_in_force_as_it_was() {
+    let place = place("last-good");
+    place.policy("api", &allow("api", &[SHOP]));
+    place.wait_for_in_force("api");
+    let before = place.published();
+    place.policy("api", &refused("api"));
+    let said = place.wait_for_conditions("api", &["Accepted=False Invalid", "Programmed=False"]);
+    let in_force = &said["status"]["inForce"];
+    assert_eq!(in_force["generation"], 1);
+    assert_eq!(in_force["spec"]["cors"]["allowOrigins"], json!([SHOP]));
+    assert_eq!(place.published(), before);
+    place.delete_policy("api");
+    place.wait_for_published(&[]);
+}
+
+#[test]
+fn the_older_of_two_policies_wins_and_the_other_is_in_force_when_it_goes() {
+    let place = place("overridden");
+    place.policy("a-first", &allow("api", &[SHOP]));
+    place.wait_for_in_force("a-first");
+    place.policy("b-second", &allow("api", &[OTHER]));
+    let wanted = ["Accepted=True", "Programmed=False Overridden"];
+    let said = place.wait_for_conditions("b-second", &wanted);
+    let conditions = said["status"]["conditions"].to_string();
+    assert!(conditions.contains("overridden/a-first"), "the winner is named: {conditions}");
+    place.wait_for_in_force("a-first");
+
+    place.delete_policy("a-first");
+    place.wait_for_in_force("b-second");
+    let published = place.wait_for_published(&[("app=api", &["b-second"])]);
+    assert!(published.values().all(|one| one.compiled.contains(OTHER)));
+}
+
+#[test]
+fn a_rehearsal_is_published_beside_the_policy_that_is_enforced() {
+    let place = place("rehearsal");
+    place.policy("a-live", &allow("api", &[SHOP]));
+    let mut next = allow("api", &[OTHER]);
+    next["mode"] = "DryRun".into();
+    place.policy("b-next", &next);
+    place.wait_for_in_force("a-live");
+    let said = place.wait_for_conditions("b-next", &["Accepted=True", "Programmed=True"]);
+    let conditions = said["status"]["conditions"].to_string();
+    assert!(conditions.contains("not enforced"), "{conditions}");
+    place.wait_for_published(&[("app=api", &["a-live", "b-next"])]);
+}
+
+#[test]
+fn a_tightened_guardrail_takes_a_policy_out_of_force() {
+    let place = place("guardrail");
+    place.policy("api", &allow("api", &[SHOP, OTHER]));
+    place.wait_for_in_force("api");
+    let guardrail = |origins: &[&str]| {
+        let object = json!({
+            "apiVersion": "corsward.io/v1alpha1",
+            "kind": "ClusterCorsPolicy",
+            "metadata": { "name": "guardrail" },
+            "spec": {
+                "namespaceSelector": {
+                    "matchLabels": { "kubernetes.io/metadata.name": "guardrail" },
+                },
+                "enforcement": "Enforce",
+                "guardrails": { "allowedOrigins": origins },
+            },
+        });
+        let path = "/apis/corsward.io/v1alpha1/clustercorspolicies/guardrail";
+        place.write(path, &object);
+    };
+    guardrail(&["https://*.example"]);
+    place.wait_for_in_force("api");
+    guardrail(&[SHOP]);
+    let wanted = ["Accepted=False GuardrailExceeded", "Programmed=False"];
+    let said = place.wait_for_conditions("api", &wanted);
+    let conditions = said["status"]["conditions"].to_string();
+    for part in ["guardrail", "allowOrigins[1]", OTHER] {
+        assert!(conditions.contains(part), "`{part}` is missing: {conditions}");
+    }
+    wait_for("nothing of it to be published", || {
+        place.published().values().all(|one| !one.compiled.contains(OTHER)).then_some(())
+    });
+    guardrail(&["https://*.example"]);
+    place.wait_for_in_force("api");
+    place.wait_for_published(&[("app=api", &["api"])]);
+    place.cluster.api().delete("/apis/corsward.io/v1alpha1/clustercorspolicies/guardrail").unwrap();
+}
+
+#[test]
+fn a_change_of_an_origin_set_reaches_every_policy_that_uses_it() {
+    let place = place("origin-set");
+    let uses = |app: &str| {
+        let mut spec = allow(app, &[SHOP]);
+        spec["cors"]["allowOriginsFrom"] = json!([{ "kind": "OriginSet", "name": "partners" }]);
+        spec
+    };
+    place.policy("api", &uses("api"));
+    place.policy("web", &uses("web"));
+    place.policy("apart", &allow("apart", &[SHOP]));
+    let said = place.wait_for_conditions("api", &["ResolvedRefs=False", "Programmed=False"]);
+    assert!(said["status"]["conditions"].to_string().contains("partners"));
+    place.wait_for_in_force("apart");
+
+    place.origin_set("partners", &["https://one.partner.example"]);
+    for policy in ["api", "web"] {
+        place.wait_for_conditions(policy, &["ResolvedRefs=True", "Programmed=True"]);
+    }
+    let first = place.published();
+    assert_eq!(first.len(), 3, "{first:#?}");
+
+    place.origin_set("partners", &["https://two.partner.example"]);
+    wait_for("the other partner", || {
+        let published = place.published();
+        let of = |origin| published.values().filter(|one| one.compiled.contains(origin)).count();
+        (of("https://two.partner.example") == 2 && of("https://one.partner.example") == 0)
+            .then_some(())
+    });
+    for (name, is) in place.published() {
+        let apart = is.policies == ["apart"];
+        assert_eq!(is.version == first[&name].version, apart, "{name}");
+    }
+}
+
+#[test]
+fn a_policy_for_a_service_is_in_force_once_the_service_is_there() {
+    let place = place("target");
+    let spec = json!({
+        "targetRefs": [{ "group": "", "kind": "Service", "name": "api" }],
+        "cors": { "allowOrigins": [SHOP] },
+    });
+    place.policy("api", &spec);
+    place.wait_for_conditions("api", &["Accepted=False TargetNotFound", "Programmed=False"]);
+    assert!(place.published().is_empty());
+    let service = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": { "name": "api" },
+        "spec": { "selector": { "app": "api" }, "ports": [{ "port": 80, "targetPort": 8080 }] },
+    });
+    place.write("/api/v1/namespaces/{namespace}/services/api", &service);
+    place.wait_for_in_force("api");
+    place.wait_for_published(&[("app=api", &["api"])]);
+}
+
+#[test]
+fn a_namespace_that_goes_leaves_nothing_and_may_come_again() {
+    let place = place("vanishes");
+    let beside = Cluster::operated().place("vanishes-not");
+    beside.policy("api", &allow("api", &[SHOP]));
+    beside.wait_for_in_force("api");
+    place.policy("api", &allow("api", &[SHOP]));
+    place.wait_for_in_force("api");
+    let before = beside.versions();
+
+    place.vanish();
+    let again = Cluster::operated().place("vanishes");
+    again.policy("web", &allow("web", &[OTHER]));
+    again.wait_for_in_force("web");
+    again.wait_for_published(&[("app=web", &["web"])]);
+    assert_eq!(beside.versions(), before);
+}
+
+#[test]
+fn a_namespace_that_is_switched_off_is_inert_until_it_is_switched_on() {
+    let place = place("switched-off");
+    place.policy("api", &allow("api", &[SHOP]));
+    place.wait_for_in_force("api");
+    let switch = |mode: Value| {
+        let patch = json!({ "metadata": { "annotations": { "corsward.io/mode": mode } } });
+        place.cluster.api().merge("/api/v1/namespaces/switched-off", &patch).unwrap();
+    };
+    switch("Off".into());
+    place.wait_for_conditions("api", &["Accepted=True", "Programmed=False Off"]);
+    assert!(place.published().values().all(|one| !one.compiled.contains(SHOP)));
+    switch(Value::Null);
+    place.wait_for_in_force("api");
+    assert!(place.published().values().any(|one| one.compiled.contains(SHOP)));
+}
+
+#[test]
+fn kubectl_names_an_unknown_field_and_whoever_insists_gets_the_rest() {
+    let place = place("unknown-field");
+    let manifest = "apiVersion: corsward.io/v1alpha1\n\
+                    kind: CorsPolicy\n\
+                    metadata: {name: api}\n\
+                    spec: {selector: {matchLabels: {app: api}}, cors: {allowOrigins: ['https://shop.example'], allowOrigin: '*'}}\n";
+    let said = place.apply(manifest);
+    assert!(!said.success, "{said:?}");
+    assert!(said.err.contains(r#"unknown field "spec.cors.allowOrigin""#), "{said:?}");
+    let args = ["apply", "--namespace=unknown-field", "--validate=warn", "-f", "-"];
+    let said = place.cluster.kubectl(&args, manifest);
+    assert!(said.success && said.err.contains("unknown field"), "{said:?}");
+    let policy = place.wait_for_in_force("api");
+    assert_eq!(policy["spec"]["cors"]["allowOrigin"], Value::Null);
+}
+
+#[test]
+fn policies_that_a_restore_makes_again_publish_the_same_bytes() {
+    let place = place("restored");
+    place.policy("api", &allow("api", &[SHOP]));
+    place.policy("web", &allow("web", &[SHOP]));
+    place.wait_for_in_force("api");
+    place.wait_for_in_force("web");
+    let digests = |place: &Place<'_>| -> Vec<String> {
+        place.published().into_values().map(|one| one.digest).collect()
+    };
+    let before = digests(&place);
+    let backup = place.kubectl(&["get", "corspolicies", "-o", "yaml"]);
+    let uid = place.get("api")["metadata"]["uid"].clone();
+    for policy in ["api", "web"] {
+        place.delete_policy(policy);
+    }
+    place.wait_for_published(&[]);
+
+    // As it was written down, with the status of former objects and all.
+    let restored = place.apply(&backup.out);
+    assert!(restored.success, "{restored:?}");
+    for policy in ["api", "web"] {
+        place.wait_for_in_force(policy);
+    }
+    assert_ne!(place.get("api")["metadata"]["uid"], uid);
+    assert_eq!(digests(&place), before);
+}
+
+#[test]
+fn what_somebody_else_does_to_a_published_object_is_undone() {
+    let place = place("drift");
+    place.policy("api", &allow("api", &[SHOP]));
+    place.wait_for_in_force("api");
+    let published = place.published();
+    let (name, was) = published.first_key_value().unwrap();
+    let path = format!("/apis/extensions.istio.io/v1alpha1/namespaces/drift/wasmplugins/{name}");
+    let patch = json!({ "spec": { "phase": "STATS" } });
+    place.cluster.api().merge(&path, &patch).unwrap();
+    wait_for("the phase to be ours", || {
+        let object = place.cluster.api().get(&path).unwrap()?;
+        (object["spec"]["phase"] == "AUTHN").then_some(())
+    });
+    place.cluster.api().delete(&path).unwrap();
+    let again = place.wait_for_published(&[("app=api", &["api"])]);
+    assert_eq!(again[name].digest, was.digest);
+    assert_eq!(condition(&place.get("api"), "Programmed"), "Programmed=True Published");
+}
