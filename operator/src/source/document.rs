@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use corsward_policy::finding::SourceReason;
+use corsward_policy::finding::{GuardrailReason, SourceReason};
 use corsward_policy::{Finding, PolicyId};
 use serde_json::{Map, Value};
 
@@ -232,6 +232,10 @@ impl Documents {
             NeighborKind::OriginSet => origin_sets::parse(&spec, &FullJudge).1,
             NeighborKind::Guardrail => Guardrail::parse(&name, &spec, &FullJudge).1,
         });
+        if kind == NeighborKind::Guardrail && spec.get("namespaceSelector").is_some() {
+            let reason = GuardrailReason::SelectorUnused;
+            findings.push(Finding::new("spec.namespaceSelector", reason));
+        }
         // They stand among those of the whole file.
         self.findings.extend(findings.into_iter().map(|finding| {
             let Finding { field, reason } = finding;
@@ -346,9 +350,10 @@ mod tests {
         let set = POLICY
             .replace("CorsPolicy", "OriginSet")
             .replace("spec: {}", "spec: {origins: ['https://a.example']}");
-        let bound = POLICY
-            .replace("CorsPolicy", "ClusterCorsPolicy")
-            .replace("spec: {}", "spec: {guardrails: {maxMaxAge: 600}}");
+        let bound = POLICY.replace("CorsPolicy", "ClusterCorsPolicy").replace(
+            "spec: {}",
+            "spec: {namespaceSelector: {matchLabels: {a: b}}, guardrails: {maxMaxAge: 600}}",
+        );
         let wrong = set.replace("https://a.example", "a.example").replace("name: a", "name: b");
         let far = bound.replace("v1alpha1", "v9").replace("name: a", "name: far");
         let text = [POLICY, &set, &bound, &wrong, &far].join("---\n");
