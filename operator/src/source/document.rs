@@ -375,6 +375,7 @@ mod tests {
         assert_eq!(
             said,
             [
+                "ClusterCorsPolicy/a spec.namespaceSelector: CORS-I601",
                 "OriginSet/b spec.origins[0]: CORS-E103",
                 "ClusterCorsPolicy/far apiVersion: CORS-E507"
             ]
