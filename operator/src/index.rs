@@ -345,6 +345,7 @@ impl Index {
                     review.findings.extend(exceeded);
                     let placement = accepted.target.place(namespace, &self.surroundings);
                     review.findings.extend(placement.refused);
+                    review.findings.extend(placement.missing);
                 }
                 finding::sort(&mut review.findings);
                 review.findings

@@ -306,7 +306,10 @@ impl Operator {
 
     fn answer(&self, inquiry: Inquiry) {
         let Inquiry { object, reply } = inquiry;
-        let _ = reply.send(self.index.judge(object));
+        // Before everything has been seen once nothing can be said: whoever asks hears that.
+        if self.synced {
+            let _ = reply.send(self.index.judge(object));
+        }
     }
 
     /// What somebody else removed or changed is written again; what failed is tried again.

@@ -267,5 +267,6 @@ pub(super) fn provider() -> CryptoProvider {
 }
 
 fn pem(der: &CertificateDer<'_>) -> Vec<u8> {
-    pem::encode(&pem::Pem::new("CERTIFICATE", der.to_vec())).into_bytes()
+    let lines = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    pem::encode_config(&pem::Pem::new("CERTIFICATE", der.to_vec()), lines).into_bytes()
 }

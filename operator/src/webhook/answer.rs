@@ -1,5 +1,6 @@
 //! Answers: findings become what `kubectl` prints. Without IO.
 
+use corsward_policy::finding::{OriginSetReason, Reason, TargetReason};
 use corsward_policy::{Finding, Severity};
 use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
@@ -14,18 +15,14 @@ const MAX_REFUSALS: usize = 100;
 /// HTTP: the text is understood and refused.
 const UNPROCESSABLE: u16 = 422;
 
-/// Findings that refuse nothing here, for no edit of the text is needed to heal them: what they miss may be applied next.
-const HEALING: [&str; 4] = ["CORS-E524", "CORS-E525", "CORS-E526", "CORS-E527"];
-
 /// What is said of an object with these findings. `off`: it asks to be switched off, and so it must be allowed.
 pub(super) fn judged(
     request: &AdmissionRequest<DynamicObject>,
     findings: &[Finding],
     off: bool,
 ) -> AdmissionResponse {
-    let refuses = |finding: &&Finding| {
-        finding.severity() == Severity::Refusal && !HEALING.contains(&finding.code())
-    };
+    let refuses =
+        |finding: &&Finding| finding.severity() == Severity::Refusal && !is_about_others(finding);
     let refusals: Vec<&Finding> = findings.iter().filter(refuses).filter(|_| !off).collect();
     let others = findings.iter().filter(|finding| off || !refuses(finding));
     let mut response = AdmissionResponse::from(request);
@@ -34,6 +31,15 @@ pub(super) fn judged(
         refuse(&mut response, request, &refusals);
     }
     response
+}
+
+/// Does it refuse the policy for what other objects say? They may be applied next, so it refuses nothing here.
+fn is_about_others(finding: &Finding) -> bool {
+    matches!(
+        &finding.reason,
+        Reason::Target(TargetReason::NotFound { .. } | TargetReason::SectionNotFound { .. })
+            | Reason::OriginSet(OriginSetReason::Missing(_) | OriginSetReason::Refused(_))
+    )
 }
 
 /// Allowed, with something to say about why nothing was judged.
@@ -95,6 +101,7 @@ fn cause(finding: &Finding) -> StatusCause {
 /// The code first, so that it is there whatever is cut off.
 fn warning(finding: &Finding) -> String {
     let severity = match finding.severity() {
+        Severity::Refusal if is_about_others(finding) => "not in force yet: ",
         Severity::Refusal => "refused: ",
         Severity::Warning => "",
         Severity::Hint => "hint: ",
@@ -230,6 +237,19 @@ pub(super) mod tests {
         assert_eq!(answer["response"]["allowed"], true);
         let warning = answer["response"]["warnings"][0].as_str().unwrap();
         assert!(warning.starts_with("refused: CORS-E503 spec.a: "), "{warning}");
+    }
+
+    #[test]
+    fn what_may_be_applied_next_is_no_reason_to_refuse() {
+        let (kind, name, namespace) = ("Service".into(), "api".into(), "shop".into());
+        let missing = TargetReason::NotFound { kind, name, namespace };
+        let answer = answer(&[Finding::new("spec.targetRefs[0]", missing)], false);
+        assert_eq!(answer["response"]["allowed"], true);
+        let warning = answer["response"]["warnings"][0].as_str().unwrap();
+        assert!(
+            warning.starts_with("not in force yet: CORS-E524 spec.targetRefs[0]: "),
+            "{warning}"
+        );
     }
 
     #[test]

@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_LENGTH;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -31,6 +30,8 @@ use crate::metrics::admission::{Admission, Outcome};
 
 /// Longest review: an update brings the old object too, and etcd keeps none above 1.5 MiB.
 const MAX_LEN: usize = 3 * 1024 * 1024;
+/// How much more is read and thrown away, so that whoever sends it hears the answer.
+const MAX_WASTE: usize = 16 * 1024 * 1024;
 /// How long a review's bytes may take.
 const READING: Duration = Duration::from_secs(2);
 /// How long the loop may think. With reading, less than the five seconds an API server waits.
@@ -138,10 +139,6 @@ fn refused(metrics: &Admission, status: StatusCode, words: &str) -> Response {
 }
 
 async fn read(request: Request) -> Result<Vec<u8>, NotRead> {
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if announced.and_then(|len| len.parse().ok()).is_some_and(|len: usize| len > MAX_LEN) {
-        return Err(NotRead::TooLong);
-    }
     match timeout(READING, bounded(request.into_body())).await {
         Ok(read) => read,
         Err(_) => Err(NotRead::TooSlow),
@@ -151,16 +148,20 @@ async fn read(request: Request) -> Result<Vec<u8>, NotRead> {
 async fn bounded(body: Body) -> Result<Vec<u8>, NotRead> {
     use http_body_util::BodyExt as _;
     let mut body = std::pin::pin!(body);
-    let mut bytes = Vec::new();
+    let (mut bytes, mut len) = (Vec::new(), 0_usize);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| NotRead::Broken(error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
-        if bytes.len().saturating_add(data.len()) > MAX_LEN {
-            return Err(NotRead::TooLong);
+        len = len.saturating_add(data.len());
+        if len <= MAX_LEN {
+            bytes.extend_from_slice(&data);
+        } else if len <= MAX_LEN.saturating_add(MAX_WASTE) {
+            bytes = Vec::new();
+        } else {
+            break;
         }
-        bytes.extend_from_slice(&data);
     }
-    Ok(bytes)
+    if len <= MAX_LEN { Ok(bytes) } else { Err(NotRead::TooLong) }
 }
 
 // === impl Asking ===

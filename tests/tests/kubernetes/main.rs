@@ -6,6 +6,8 @@ mod modules;
 mod publishing;
 mod resources;
 mod rig;
+mod roles;
 mod schema;
 mod specs;
 mod stories;
+mod webhook;

@@ -58,6 +58,20 @@ impl Plan {
         self
     }
 
+    /// With another identity at the API server.
+    pub(crate) fn kubeconfig(mut self, kubeconfig: PathBuf) -> Self {
+        self.kubeconfig = kubeconfig;
+        self
+    }
+
+    /// With an argument that the chart may not give: `--name` or `--name=value`.
+    pub(crate) fn also(mut self, arg: &str) -> Self {
+        let name = |arg: &str| arg.split('=').next().map(str::to_owned);
+        self.args.retain(|given| name(given) != name(arg));
+        self.args.push(arg.to_owned());
+        self
+    }
+
     /// Starts it, and waits until it is ready.
     pub(crate) fn start(self) -> Operator {
         let mut operator = self.start_unready();

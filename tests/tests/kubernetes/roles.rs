@@ -1,0 +1,143 @@
+//! The chart's roles: the operator asks for nothing that it was not given, and was given nothing that it never asks for.
+
+mod granted;
+mod release;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use serde_json::json;
+use xtask::ports;
+
+use crate::rig::{Cluster, Operator, Place, wait_or};
+use granted::Right;
+use release::Release;
+
+const POLICY: &str = "{selector: {matchLabels: {app: api}}, cors: {allowOrigins: ['https://a.example'], maxAge: 600}}";
+const REFUSED: &str = "{cors: {allowOrigins: ['https://a.example/x']}}";
+
+#[test]
+fn publishing_plugins_with_the_webhook() {
+    let cluster = Cluster::own();
+    let release = Release::install(
+        &cluster,
+        "corsward",
+        &[
+            "module.from=oci",
+            "module.oci.url=oci://registry.example/filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        ],
+    );
+    let (first, second) = (release.start("first"), release.start("second"));
+    let place = cluster.place("roles-plugins");
+    live(&place);
+    // Its certificates are damaged, and its lease is lost.
+    let secret = release.path("secrets", "webhook-certificate");
+    cluster.api().merge(&secret, &json!({ "data": { "tls.key": "" } })).unwrap();
+    cluster.api().delete(&release.lease()).unwrap();
+    used_and_no_more(&release, vec![first, second]);
+}
+
+#[test]
+fn serving_modules_to_proxies() {
+    let cluster = Cluster::own();
+    let release = Release::install(&cluster, "corsward", &["webhook.enabled=false"]);
+    let module = cluster.server.directory().join("filter.wasm");
+    fs::write(&module, b"\0asm\x01\0\0\0").unwrap();
+    let address = SocketAddr::new(own_address(), ports::free());
+    release.announce_modules(address);
+    let args = [format!("--module={}", module.display()), format!("--module-addr={address}")];
+    release.start_with("only", &args).stop();
+    release.damage_modules();
+    let only = release.start_with("only", &args);
+    live(&cluster.place("roles-modules"));
+    cluster.api().delete(&release.lease()).unwrap();
+    used_and_no_more(&release, vec![only]);
+}
+
+/// An address of this machine that an endpoint may have: the loopback interface's may not. Nothing is sent.
+fn own_address() -> IpAddr {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect("192.0.2.1:9").unwrap();
+    socket.local_addr().unwrap().ip()
+}
+
+#[test]
+fn publishing_config_maps_without_gateways_and_webhook() {
+    let cluster = Cluster::own();
+    let release = Release::install(
+        &cluster,
+        "corsward",
+        &["publish.to=configmap", "webhook.enabled=false", "gatewayApi.enabled=false"],
+    );
+    let (first, second) = (release.start("first"), release.start("second"));
+    live(&cluster.place("roles-maps"));
+    cluster.api().delete(&release.lease()).unwrap();
+    used_and_no_more(&release, vec![first, second]);
+}
+
+#[test]
+fn publishing_filters_with_a_certificate_of_the_users_own() {
+    let cluster = Cluster::own();
+    let release = Release::install(
+        &cluster,
+        "corsward",
+        &[
+            "publish.istio.kind=EnvoyFilter",
+            "module.from=oci",
+            "module.oci.url=oci://registry.example/filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+            "webhook.certificate.existingSecret=own",
+        ],
+    );
+    release.bring_certificate("own");
+    let (first, second) = (release.start("first"), release.start("second"));
+    live(&cluster.place("roles-filters"));
+    cluster.api().delete(&release.lease()).unwrap();
+    used_and_no_more(&release, vec![first, second]);
+}
+
+/// Everything that policies and their surroundings go through.
+fn live(place: &Place<'_>) {
+    let origins = json!({ "origins": ["https://a.example"] });
+    let apply = |kind: &str, name: &str, spec: &str| {
+        let manifest = format!(
+            "apiVersion: corsward.io/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"
+        );
+        let said = place.apply(&manifest);
+        assert!(said.success, "{said:?}");
+    };
+    apply("OriginSet", "shared", &origins.to_string());
+    let selector = format!("{{matchLabels: {{kubernetes.io/metadata.name: {}}}}}", place.name);
+    let guardrail = format!(
+        "{{namespaceSelector: {selector}, enforcement: Warn, guardrails: {{maxMaxAge: 600}}}}"
+    );
+    apply("ClusterCorsPolicy", &place.name, &guardrail);
+    apply("CorsPolicy", "api", POLICY);
+    apply("CorsPolicy", "refused", REFUSED);
+    place.wait_for_in_force("api");
+    apply("CorsPolicy", "api", &POLICY.replace("a.example", "b.example"));
+    place.wait_for_in_force("api");
+    place.delete_policy("api");
+}
+
+/// Waits until every right was used, and looks whether anything else was asked for.
+#[track_caller]
+fn used_and_no_more(release: &Release<'_>, mut replicas: Vec<Operator>) {
+    let granted = release.granted();
+    let unused = || -> BTreeSet<Right> {
+        let asked = release.asked();
+        granted.iter().filter(|right| !asked.iter().any(|one| right.covers(one))).cloned().collect()
+    };
+    let all_used = wait_or(crate::rig::PATIENCE, || unused().is_empty().then_some(()));
+    let asked = release.asked();
+    let refused: Vec<_> = asked.iter().filter(|one| !one.allowed || one.status == 403).collect();
+    let mut logs = || replicas.iter_mut().map(Operator::log).collect::<String>();
+    assert!(refused.is_empty(), "asked for and not given: {refused:#?}\n{}", logs());
+    assert!(all_used.is_some(), "given and never asked for: {:#?}", unused());
+    assert!(granted.len() > 10, "{granted:#?}");
+    for replica in replicas {
+        replica.stop();
+    }
+    let refused: Vec<_> = release.asked().into_iter().filter(|one| !one.allowed).collect();
+    assert!(refused.is_empty(), "asked for at the end and not given: {refused:#?}");
+}

@@ -1,0 +1,172 @@
+//! The webhook, as whoever uses `kubectl` meets it, and as nobody should.
+
+mod certificates;
+mod client;
+mod odd;
+mod stand;
+
+use serde_json::json;
+
+use crate::rig::wait_for;
+use stand::{Stand, manifest, review};
+
+/// Two refusals, and no `maxAge`.
+const REFUSED: &str =
+    "{cors: {allowOrigins: ['https://a.example/x'], allowMethods: [GET, CONNECT]}}";
+/// Nothing to refuse, and something to say.
+const ACCEPTED: &str = "{cors: {allowOrigins: ['https://a.example'], allowMethods: [PUT]}}";
+
+#[test]
+fn kubectl_apply_prints_every_refusal_and_writes_nothing() {
+    let stand = Stand::shared();
+    let place = stand.cluster.place("webhook-refused");
+    for flags in [&["apply"][..], &["apply", "--server-side"], &["apply", "--dry-run=server"]] {
+        let args = [flags, &["--namespace", &place.name, "-f", "-"]].concat();
+        let said = stand.cluster.kubectl(&args, &manifest("CorsPolicy", "api", REFUSED));
+        assert!(!said.success, "{said:?}");
+        for part in [
+            "The CorsPolicy \"api\" is invalid:",
+            "* spec.cors.allowOrigins[0]: `https://a.example/x` has a path, and an origin has none: write `https://a.example` [CORS-E107]",
+            "* spec.cors.allowMethods[1]: `CONNECT` is a forbidden method, which browsers never send: remove it [CORS-E302]",
+        ] {
+            assert!(said.err.contains(part), "{part}: {}", said.err);
+        }
+        assert_eq!(stand.cluster.api().get(&place.path("corspolicies", "api")).unwrap(), None);
+    }
+}
+
+#[test]
+fn programs_are_told_every_refusal_in_one_message() {
+    let stand = Stand::shared();
+    let place = stand.cluster.place("webhook-message");
+    let spec =
+        json!({ "cors": { "allowOrigins": ["https://a.example/x", "https://b.example:0"] } });
+    let policy = json!({
+        "apiVersion": "corsward.io/v1alpha1",
+        "kind": "CorsPolicy",
+        "metadata": { "name": "api", "labels": { "reviewed": "yes" } },
+        "spec": spec,
+    });
+    let collection = place.path("corspolicies", "");
+    let answer =
+        stand.cluster.api().send("POST", &collection, Some(("application/json", &policy))).unwrap();
+    assert_eq!(answer.status, 422);
+    let message = answer.message();
+    let start = "admission webhook \"policies.corsward.io\" denied the request: 2 refusals: spec.cors.allowOrigins[0]: ";
+    assert!(message.starts_with(start), "{message}");
+    assert!(message.contains("[CORS-E107]; spec.cors.allowOrigins[1]: "), "{message}");
+    assert!(message.ends_with("[CORS-E120]"), "{message}");
+}
+
+#[test]
+fn kubectl_apply_prints_warnings_and_hints_of_what_it_writes() {
+    let stand = Stand::shared();
+    let place = stand.cluster.place("webhook-warned");
+    let said = place.apply(&manifest("CorsPolicy", "api", ACCEPTED));
+    assert!(said.success, "{said:?}");
+    for part in [
+        "Warning: CORS-W006 spec.cors.maxAge: without `maxAge` browsers forget",
+        "Warning: hint: CORS-I304 spec.cors.allowHeaders: without `allowHeaders`",
+    ] {
+        assert!(said.err.contains(part), "{part}: {}", said.err);
+    }
+    // The status says the same.
+    let policy = place.wait_for_conditions("api", &["Accepted=True"]);
+    let findings = policy["status"]["findings"].as_array().unwrap();
+    let codes = findings.iter().map(|finding| finding["code"].as_str().unwrap());
+    for code in codes {
+        assert!(said.err.contains(code), "{code} is not told at apply: {}", said.err);
+    }
+}
+
+#[test]
+fn whoever_stops_a_policy_need_not_correct_it_first() {
+    let stand = Stand::shared();
+    let place = stand.cluster.place("webhook-off");
+    let off = REFUSED.replacen('{', "{mode: \"Off\", ", 1);
+    let said = place.apply(&manifest("CorsPolicy", "api", &off));
+    assert!(said.success, "{said:?}");
+    assert!(
+        said.err.contains("Warning: refused: CORS-E107 spec.cors.allowOrigins[0]: "),
+        "{said:?}"
+    );
+    let said = place.apply(&manifest("CorsPolicy", "api", REFUSED));
+    assert!(!said.success, "{said:?}");
+}
+
+#[test]
+fn what_was_refused_before_the_webhook_saw_it_can_be_labelled_and_deleted_and_not_made_worse() {
+    let stand = Stand::shared();
+    let place = stand.cluster.place("webhook-metadata");
+    // Without the label nobody is asked.
+    let unseen = manifest("CorsPolicy", "api", REFUSED).replace("reviewed: \"yes\"", "a: b");
+    assert!(place.apply(&unseen).success);
+    for args in [
+        &["label", "corspolicy", "api", "reviewed=yes"][..],
+        &["annotate", "corspolicy", "api", "a=b"],
+    ] {
+        let said = place.kubectl(args);
+        assert!(said.success && said.err.is_empty(), "{said:?}");
+    }
+    let patch = r#"{"spec":{"cors":{"maxAge":600}}}"#;
+    let said = place.kubectl(&["patch", "corspolicy", "api", "--type=merge", "-p", patch]);
+    assert!(!said.success, "{said:?}");
+    let said = place.kubectl(&["delete", "corspolicy", "api"]);
+    assert!(said.success && said.err.is_empty(), "{said:?}");
+}
+
+#[test]
+fn what_may_be_applied_next_is_awaited() {
+    let stand = Stand::shared();
+    let place = stand.cluster.place("webhook-next");
+    let spec = "{targetRefs: [{group: '', kind: Service, name: later}], cors: {allowOrigins: ['https://a.example']}}";
+    let said = place.apply(&manifest("CorsPolicy", "api", spec));
+    assert!(said.success, "{said:?}");
+    let part = "Warning: not in force yet: CORS-E524 spec.targetRefs[0]: ";
+    assert!(said.err.contains(part), "{said:?}");
+}
+
+#[test]
+fn sets_and_guardrails_are_judged_too() {
+    let stand = Stand::shared();
+    let place = stand.cluster.place("webhook-kinds");
+    for (kind, spec, field) in [
+        ("OriginSet", "{origins: ['https://a.example/x']}", "spec.origins[0]"),
+        (
+            "ClusterCorsPolicy",
+            "{enforcement: Warn, namespaceSelector: {matchLabels: {none: such}}, guardrails: {allowedOrigins: ['https://a.example/x']}}",
+            "spec.guardrails.allowedOrigins[0]",
+        ),
+    ] {
+        let said = place.apply(&manifest(kind, "webhook-judged", spec));
+        assert!(!said.success, "{kind}: {said:?}");
+        let lines = [format!("The {kind} \"webhook-judged\" is invalid"), format!("{field}: ")];
+        for part in lines {
+            assert!(said.err.contains(&part), "{part}: {}", said.err);
+        }
+    }
+}
+
+#[test]
+fn every_replica_answers_with_the_same_certificate() {
+    let stand = Stand::own();
+    let mut second = stand.replica("webhook-second");
+    let other = stand.client_of(&mut second);
+    let client = stand.client();
+    wait_for("the second replica's certificate", || {
+        other.certificate().is_ok_and(|shown| Ok(shown) == client.certificate()).then_some(())
+    });
+    let answer =
+        other.review(&review(&json!({ "cors": { "allowOrigins": ["https://a.example/x"] } })));
+    assert_eq!(answer.json()["response"]["allowed"], false);
+}
+
+#[test]
+fn while_no_webhook_answers_policies_are_applied_all_the_same() {
+    let mut stand = Stand::own();
+    let place = stand.cluster.place("webhook-down");
+    assert!(!place.apply(&manifest("CorsPolicy", "api", REFUSED)).success);
+    stand.stop();
+    let place = stand.cluster.place("webhook-still-down");
+    assert!(place.apply(&manifest("CorsPolicy", "api", REFUSED)).success);
+}

@@ -1,0 +1,260 @@
+//! An operator that serves the webhook, and an API server that asks it.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, OnceLock};
+
+use serde_json::{Value, json};
+use xtask::kubernetes::Api;
+
+use super::client::Client;
+use crate::rig::{Cluster, OPERATOR_NAMESPACE, Operator, wait_for};
+
+/// The Service whose name the certificate has, the Secret, and the configuration.
+pub(super) const NAME: &str = "corsward-webhook";
+const CONFIGURATIONS: &str =
+    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+
+/// An operator that serves the webhook, and an API server that asks it about whatever is labelled `reviewed: "yes"`.
+pub(crate) struct Stand<C = Cluster> {
+    pub(super) cluster: C,
+    operator: Mutex<Option<Operator>>,
+    address: SocketAddr,
+}
+
+// === impl Stand ===
+
+impl Stand<&'static Cluster> {
+    /// On the cluster that ordinary stories share; its operator does not lead.
+    pub(super) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Stand<&'static Cluster>> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let cluster = Cluster::operated();
+            // Whoever leads there knows of no webhook: here the story says whom to trust.
+            let mut operator = start(cluster, "webhook", &[]);
+            let address = address(&mut operator);
+            let authorities = wait_for("the Secret", || authorities(cluster));
+            configure(cluster.api(), address, Some(&authorities));
+            let stand = Stand { cluster, operator: Mutex::new(Some(operator)), address };
+            stand.wait_until_asked();
+            stand
+        })
+    }
+}
+
+impl Stand {
+    /// One whose certificates a story may damage.
+    pub(super) fn own() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same, with further arguments.
+    pub(super) fn with(args: &[&str]) -> Self {
+        let cluster = Cluster::own();
+        let stand = Self::on(cluster, args);
+        stand.wait_until_asked();
+        stand
+    }
+
+    /// An operator on this cluster, which leads there.
+    pub(super) fn on(cluster: Cluster, args: &[&str]) -> Self {
+        let configuration = format!("--webhook-configuration={NAME}");
+        let mut operator = start(&cluster, "webhook-first", &[args, &[&configuration]].concat());
+        let address = address(&mut operator);
+        configure(cluster.api(), address, None);
+        Stand { cluster, operator: Mutex::new(Some(operator)), address }
+    }
+
+    /// Another replica.
+    pub(super) fn replica(&self, pod: &str) -> Operator {
+        start(&self.cluster, pod, &[&format!("--webhook-configuration={NAME}")])
+    }
+
+    /// A client of a replica.
+    pub(super) fn client_of(&self, operator: &mut Operator) -> Client {
+        Client::new(address(operator), authorities(&self.cluster).unwrap().as_bytes())
+    }
+
+    /// What the API server trusts.
+    pub(super) fn bundle(&self) -> Option<String> {
+        let path = format!("{CONFIGURATIONS}/{NAME}");
+        let configuration = self.cluster.api().get(&path).unwrap().unwrap();
+        configuration["webhooks"][0]["clientConfig"]["caBundle"].as_str().map(str::to_owned)
+    }
+
+    /// Somebody else changes what the API server trusts.
+    pub(super) fn forget_bundle(&self) {
+        let path = format!("{CONFIGURATIONS}/{NAME}");
+        let patch = json!([{ "op": "remove", "path": "/webhooks/0/clientConfig/caBundle" }]);
+        let body = ("application/json-patch+json", &patch);
+        let answer = self.cluster.api().send("PATCH", &path, Some(body)).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// Where the first replica answers.
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A field of the Secret, as text.
+    pub(super) fn decoded(&self, field: &str) -> String {
+        decoded(&self.cluster, field).unwrap()
+    }
+
+    /// Where the Secret is.
+    pub(super) fn secret_path() -> String {
+        secret()
+    }
+
+    /// The Secret as it is.
+    pub(super) fn secret(&self) -> Value {
+        self.cluster.api().get(&secret()).unwrap().unwrap()
+    }
+
+    /// Somebody else changes the Secret.
+    pub(super) fn damage_secret(&self, patch: &Value) {
+        self.cluster.api().merge(&secret(), patch).unwrap();
+    }
+
+    /// Waits for a line of the operator's log.
+    pub(super) fn wait_for_line(&self, message: &str) -> Value {
+        let mut operator = self.operator.lock().unwrap();
+        operator.as_mut().unwrap().wait_for_line(message)
+    }
+
+    /// Ends the operator.
+    pub(super) fn stop(&mut self) {
+        let operator = self.operator.lock().unwrap().take();
+        operator.unwrap().stop();
+    }
+}
+
+impl<C: std::borrow::Borrow<Cluster>> Stand<C> {
+    /// A client that trusts what the Secret says.
+    pub(super) fn client(&self) -> Client {
+        let authorities = wait_for("the Secret", || authorities(self.cluster.borrow()));
+        Client::new(self.address, authorities.as_bytes())
+    }
+
+    /// Waits until the API server asks.
+    pub(super) fn wait_until_asked(&self) {
+        let cluster = self.cluster.borrow();
+        let refused = manifest("CorsPolicy", "asked", super::REFUSED);
+        wait_for("the API server to ask the webhook", || {
+            let said = cluster.kubectl(
+                &["apply", "--dry-run=server", "--namespace=default", "-f", "-"],
+                &refused,
+            );
+            said.err.contains("is invalid").then_some(())
+        });
+    }
+}
+
+/// A manifest that the webhook is asked about.
+pub(super) fn manifest(kind: &str, name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: corsward.io/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}, labels: {{reviewed: \"yes\"}}}}\nspec: {spec}\n"
+    )
+}
+
+/// A review of a new policy, as an API server sends it.
+pub(super) fn review(spec: &Value) -> Value {
+    json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": "some-uid",
+            "kind": { "group": "corsward.io", "version": "v1alpha1", "kind": "CorsPolicy" },
+            "resource": { "group": "corsward.io", "version": "v1alpha1", "resource": "corspolicies" },
+            "name": "api",
+            "namespace": "shop",
+            "operation": "CREATE",
+            "userInfo": { "username": "anna" },
+            "object": {
+                "apiVersion": "corsward.io/v1alpha1",
+                "kind": "CorsPolicy",
+                "metadata": { "name": "api", "namespace": "shop" },
+                "spec": spec,
+            },
+        },
+    })
+}
+
+fn secret() -> String {
+    format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/secrets/{NAME}")
+}
+
+fn start(cluster: &Cluster, pod: &str, args: &[&str]) -> Operator {
+    // The roles are another test's.
+    let mut plan = cluster.operator(pod).kubeconfig(cluster.server.kubeconfig());
+    for arg in [
+        "--webhook-addr=127.0.0.1:0",
+        "--webhook-names=127.0.0.1",
+        &format!("--webhook-service={NAME}"),
+        &format!("--webhook-secret={NAME}"),
+    ] {
+        plan = plan.also(arg);
+    }
+    args.iter().fold(plan, |plan, arg| plan.also(arg)).start()
+}
+
+fn address(operator: &mut Operator) -> SocketAddr {
+    operator.wait_for_line("webhook address")["addr"].as_str().unwrap().parse().unwrap()
+}
+
+fn authorities(cluster: &Cluster) -> Option<String> {
+    decoded(cluster, "ca.crt")
+}
+
+fn decoded(cluster: &Cluster, field: &str) -> Option<String> {
+    let template = format!("--template={{{{index .data {field:?} | base64decode}}}}");
+    let namespace = format!("--namespace={OPERATOR_NAMESPACE}");
+    let said = cluster.kubectl(&["get", "secret", NAME, &namespace, &template], "");
+    said.success.then_some(said.out)
+}
+
+/// What the chart makes, with an address in place of a Service, for nothing runs in this cluster.
+fn configure(api: &Api, address: SocketAddr, authorities: Option<&str>) {
+    let configuration = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": { "name": NAME },
+        "webhooks": [{
+            "name": "policies.corsward.io",
+            "admissionReviewVersions": ["v1"],
+            "clientConfig": { "url": format!("https://{address}/validate") },
+            "failurePolicy": "Ignore",
+            "matchPolicy": "Equivalent",
+            "sideEffects": "None",
+            "timeoutSeconds": 5,
+            "objectSelector": { "matchLabels": { "reviewed": "yes" } },
+            "rules": [{
+                "apiGroups": ["corsward.io"],
+                "apiVersions": ["v1alpha1"],
+                "resources": ["corspolicies", "originsets", "clustercorspolicies"],
+                "operations": ["CREATE", "UPDATE"],
+                "scope": "*",
+            }],
+        }],
+    });
+    let mut configuration = configuration;
+    if let Some(authorities) = authorities {
+        configuration["webhooks"][0]["clientConfig"]["caBundle"] =
+            base64(authorities.as_bytes()).into();
+    }
+    api.apply(&format!("{CONFIGURATIONS}/{NAME}"), &configuration).unwrap();
+}
+
+/// As the API server writes bytes.
+pub(super) fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = String::new();
+    for three in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * at) & 63) as usize];
+            encoded.push(if at <= three.len() { letter.into() } else { '=' });
+        }
+    }
+    encoded
+}
