@@ -45,14 +45,14 @@ pub struct Attachment {
     pub digest: String,
 }
 
-/// What should be published: everything, each time.
+/// What should be published: everything, each time, and so cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Desired {
     /// What proxies should have.
-    pub attachments: BTreeMap<AttachmentKey, Arc<Attachment>>,
+    pub attachments: BTreeMap<Arc<AttachmentKey>, Arc<Attachment>>,
     /// Attachments of a former shape, the only ones that a publisher ever removes: what they should say until what replaces them has reached the proxies, and they go. Until
     /// then it gives every proxy the same answers as what replaces it.
-    pub retiring: BTreeMap<AttachmentKey, Arc<Attachment>>,
+    pub retiring: BTreeMap<Arc<AttachmentKey>, Arc<Attachment>>,
 }
 
 /// What a publisher knows of one attachment.

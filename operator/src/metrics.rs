@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::metrics::publishing::Publishing;
-use crate::plan::{Plan, ScopePlan};
+use crate::plan::ScopePlan;
 use crate::source::Problem;
 use crate::status::{ConditionType, Status};
 
@@ -45,6 +45,19 @@ pub struct Metrics {
     pub status_writes: writer::StatusWrites,
     /// The webhook's.
     pub admission: admission::Admission,
+}
+
+/// What is true of policies, as counted.
+const STATES: [&str; 5] = ["accepted", "programmed", "refused", "overridden", "last_good"];
+
+/// What there is in one part, counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// In the order of [`STATES`].
+    states: [i64; 5],
+    held_back: i64,
+    attachments: i64,
+    bytes: i64,
 }
 
 /// What became of a publication.
@@ -93,30 +106,23 @@ impl Metrics {
         self.plan_seconds.observe(took.as_secs_f64());
     }
 
-    /// Takes in how things stand, and what is wrong outside of policies.
-    pub fn stand<'s>(
-        &self,
-        statuses: impl Iterator<Item = &'s Status> + Clone,
-        plan: &Plan,
-        problems: &[Problem],
-    ) {
-        let holding = |kind| move |status: &&Status| status.holds(kind);
-        self.set("accepted", statuses.clone().filter(holding(ConditionType::Accepted)));
-        self.set("programmed", statuses.clone().filter(holding(ConditionType::Programmed)));
-        let refused = |status: &&Status| !status.holds(ConditionType::Accepted);
-        self.set("refused", statuses.clone().filter(refused));
-        self.set("overridden", statuses.clone().filter(|status| status.overridden_by.is_some()));
-        let mut last_good = statuses.clone().filter(|status| status.is_last_good());
-        self.set("last_good", last_good.clone());
+    /// Takes in how things stand over all parts, and what is wrong outside of policies.
+    pub fn stand<'t>(&self, tallies: impl Iterator<Item = &'t Tally>, problems: &[Problem]) {
+        let mut all = Tally::default();
+        for tally in tallies {
+            all.add(tally);
+        }
+        let Tally { states, held_back, attachments, bytes } = all;
+        for (state, count) in STATES.into_iter().zip(states) {
+            self.policies.get_or_create(&[("state", state)]).set(count);
+        }
+        let [.., last_good] = states;
         let mut since = self.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = last_good.next().and_then(|_| since.or_else(|| Some(Instant::now())));
-        let held_back = statuses.filter(|status| status.is_held_back()).count();
-        self.held_back.set(i64::try_from(held_back).unwrap_or(i64::MAX));
+        *since = (last_good > 0).then(|| since.unwrap_or_else(Instant::now));
+        self.held_back.set(held_back);
+        self.attachments.set(attachments);
+        self.attachment_bytes.set(bytes);
         self.source_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
-        let attachments = || plan.scopes().values().flat_map(ScopePlan::attachments);
-        let bytes = attachments().map(|(_, held)| held.compiled.len()).sum::<usize>();
-        self.attachments.set(i64::try_from(attachments().count()).unwrap_or(i64::MAX));
-        self.attachment_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Takes in what became of a publication.
@@ -139,11 +145,6 @@ impl Metrics {
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);
         text
-    }
-
-    fn set<'s>(&self, state: &'static str, statuses: impl Iterator<Item = &'s Status>) {
-        let count = i64::try_from(statuses.count()).unwrap_or(i64::MAX);
-        self.policies.get_or_create(&[("state", state)]).set(count);
     }
 
     fn register(&mut self) {
@@ -193,6 +194,45 @@ impl Metrics {
             self.last_good_age.clone(),
         );
     }
+}
+
+// === impl Tally ===
+
+impl Tally {
+    /// Counts a part.
+    #[must_use]
+    pub fn of(statuses: &[Status], plan: &ScopePlan) -> Self {
+        let count = |is: &dyn Fn(&Status) -> bool| {
+            count(statuses.iter().filter(|status| is(status)).count())
+        };
+        let bytes = plan.attachments().map(|(_, held)| held.compiled.len()).sum();
+        Self {
+            states: [
+                count(&|status| status.holds(ConditionType::Accepted)),
+                count(&|status| status.holds(ConditionType::Programmed)),
+                count(&|status| !status.holds(ConditionType::Accepted)),
+                count(&|status| status.overridden_by.is_some()),
+                count(&Status::is_last_good),
+            ],
+            held_back: count(&Status::is_held_back),
+            attachments: self::count(plan.attachments().count()),
+            bytes: self::count(bytes),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        let Self { states, held_back, attachments, bytes } = other;
+        for (all, one) in self.states.iter_mut().zip(states) {
+            *all = all.saturating_add(*one);
+        }
+        self.held_back = self.held_back.saturating_add(*held_back);
+        self.attachments = self.attachments.saturating_add(*attachments);
+        self.bytes = self.bytes.saturating_add(*bytes);
+    }
+}
+
+fn count(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 // === impl Fate ===

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use corsward_policy::PolicyId;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
@@ -15,6 +16,7 @@ use crate::attachment::{AttachmentKey, Sighting};
 use crate::index::{Index, Scope};
 use crate::inquiry::Inquiry;
 use crate::journal;
+use crate::metrics::Tally;
 use crate::plan::{Plan, Planned, ScopePlan};
 use crate::report::Report;
 use crate::review::Domain;
@@ -35,6 +37,9 @@ pub(crate) struct Operator {
     /// What is known of the attachments of each part.
     sightings: BTreeMap<Scope, BTreeMap<AttachmentKey, Sighting>>,
     statuses: BTreeMap<Scope, Vec<Status>>,
+    tallies: BTreeMap<Scope, Tally>,
+    /// Since when policies have waited for what they say to be in force.
+    awaited: BTreeMap<PolicyId, Instant>,
     outlet: Outlet,
     board: Arc<Board>,
     /// The source has said all it has.
@@ -77,9 +82,22 @@ pub(crate) struct SourceEnded;
 impl Operator {
     pub(crate) fn new(index: Index, outlet: Outlet, board: Arc<Board>) -> Self {
         let sighted = matches!(outlet, Outlet::Folder(_));
-        let (plan, sightings, statuses, waiting) = Default::default();
+        let (plan, sightings, statuses, tallies, awaited, waiting) = Default::default();
         let (synced, spent) = (false, Duration::ZERO);
-        Self { index, plan, sightings, statuses, outlet, board, synced, sighted, waiting, spent }
+        Self {
+            index,
+            plan,
+            sightings,
+            statuses,
+            tallies,
+            awaited,
+            outlet,
+            board,
+            synced,
+            sighted,
+            waiting,
+            spent,
+        }
     }
 
     /// Runs until told to stop.
@@ -219,7 +237,9 @@ impl Operator {
             if let Outlet::Cluster(cluster) = &mut self.outlet {
                 cluster.report(&self.index, &statuses);
             }
-            if !statuses.is_empty() {
+            self.tallies.remove(scope);
+            if let Some(plan) = self.plan.scope(scope) {
+                self.tallies.insert(scope.clone(), Tally::of(&statuses, plan));
                 self.statuses.insert(scope.clone(), statuses);
             }
         }
@@ -229,8 +249,7 @@ impl Operator {
             Outlet::Cluster(_) => true,
         };
         self.board.set_ready(ready);
-        let statuses = self.statuses.values().flatten();
-        self.board.metrics.stand(statuses, &self.plan, self.index.problems());
+        self.board.metrics.stand(self.tallies.values(), self.index.problems());
     }
 
     /// Says what came of origin sets and guardrails.
@@ -253,8 +272,17 @@ impl Operator {
         }
         let Some(plan) = self.plan.scope(scope) else { return };
         for (id, planned) in &plan.policies {
-            if self.unpublished(scope, plan, planned).is_none() {
-                self.index.settle(id, planned.in_force.as_ref());
+            let entry = self.index.entries().get(id);
+            let is_new = entry.is_some_and(|entry| entry.in_force != planned.in_force);
+            if self.unpublished(scope, plan, planned).is_some() {
+                if is_new {
+                    self.awaited.entry(id.clone()).or_insert_with(Instant::now);
+                }
+                continue;
+            }
+            self.index.settle(id, planned.in_force.as_ref());
+            if let Some(since) = self.awaited.remove(id) {
+                self.board.metrics.publishing.propagated(since.elapsed());
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::writer::{ResourceKind, ResourceRef, StatusWrite, condition_times};
 #[derive(Debug)]
 pub(crate) struct Cluster {
     desired: Desired,
-    keys: BTreeMap<Scope, Vec<AttachmentKey>>,
+    keys: BTreeMap<Scope, Vec<Arc<AttachmentKey>>>,
     is_stale: bool,
     /// Statuses that were sent and not seen yet, and what was seen when they were.
     sent: BTreeMap<ResourceRef, Sent>,
@@ -78,9 +78,10 @@ impl Cluster {
             self.is_stale |= self.desired.retiring.remove(key).is_some();
         }
         if !desired.is_empty() {
-            self.keys.insert(scope.clone(), desired.keys().cloned().collect());
+            self.keys.insert(scope.clone(), desired.keys().cloned().map(Arc::new).collect());
         }
         for (key, (attachment, retiring)) in desired {
+            let key = Arc::new(key);
             let Desired { attachments, retiring: old } = &mut self.desired;
             let (to, from) = if retiring { (old, attachments) } else { (attachments, old) };
             self.is_stale |= from.remove(&key).is_some();

@@ -15,7 +15,7 @@ use crate::publish::output::{Held, Output, held, intruder, is_as};
 use crate::publish::trouble::{Trouble, Troubles};
 use crate::surroundings::Key;
 
-type Attachments = BTreeMap<AttachmentKey, Arc<Attachment>>;
+type Attachments = BTreeMap<Arc<AttachmentKey>, Arc<Attachment>>;
 
 /// What is wanted beside what is there.
 #[derive(Debug)]
@@ -527,7 +527,7 @@ fn differing(before: &Attachments, after: &Attachments) -> BTreeSet<AttachmentKe
             .zip(new)
             .is_some_and(|((_, old), (_, new))| Arc::ptr_eq(old, new) || old.digest == new.digest);
         if !same {
-            keys.extend(old.or(new).map(|(key, _)| key.clone()));
+            keys.extend(old.or(new).map(|(key, _)| AttachmentKey::clone(key)));
         }
     }
 }

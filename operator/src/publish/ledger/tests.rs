@@ -30,7 +30,7 @@ impl Stage {
 
     fn want(&mut self, attachments: &[&Arc<Attachment>], retiring: &[&Arc<Attachment>]) {
         let map = |list: &[&Arc<Attachment>]| {
-            list.iter().map(|a| (a.key.clone(), Arc::clone(a))).collect::<Attachments>()
+            list.iter().map(|a| (Arc::new(a.key.clone()), Arc::clone(a))).collect::<Attachments>()
         };
         let desired = Desired { attachments: map(attachments), retiring: map(retiring) };
         self.ledger.want(Arc::new(desired), self.now);
