@@ -93,7 +93,9 @@ impl Publisher {
 
     pub(crate) fn want(&self, attachments: &[&Arc<Attachment>], retiring: &[&Arc<Attachment>]) {
         let map = |list: &[&Arc<Attachment>]| {
-            list.iter().map(|a| (a.key.clone(), Arc::clone(a))).collect::<BTreeMap<_, _>>()
+            list.iter()
+                .map(|a| (Arc::new(a.key.clone()), Arc::clone(a)))
+                .collect::<BTreeMap<_, _>>()
         };
         let desired = Desired { attachments: map(attachments), retiring: map(retiring) };
         self.desired.send_replace(Arc::new(desired));
