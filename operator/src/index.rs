@@ -224,13 +224,11 @@ impl Index {
             None => self.remembered.get(&object.id).cloned(),
         };
         let Some((generation, spec)) = object.recorded() else { return known };
-        if known
-            .as_ref()
-            .is_some_and(|known| known.generation == generation && *known.spec == *spec)
+        if known.as_ref().is_some_and(|known| known.generation == generation && *known.spec == spec)
         {
             return known;
         }
-        self.accept(&object.id, generation, spec.clone(), Some(object)).or(known)
+        self.accept(&object.id, generation, spec, Some(object)).or(known)
     }
 
     /// A policy is gone.

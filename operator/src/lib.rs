@@ -13,6 +13,7 @@ pub mod attachment;
 pub mod certificates;
 pub mod check;
 pub mod cleanup;
+pub mod compact;
 pub mod convert;
 pub mod events;
 pub mod grouping;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use corsward_policy::{Finding, PolicyId};
 use serde_json::Value;
 
+use crate::compact::Compact;
+
 /// A policy as a source delivered it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
@@ -27,8 +29,8 @@ pub struct Record {
     pub uid: String,
     /// `metadata.creationTimestamp`, in seconds of the Unix epoch.
     pub created: Option<i64>,
-    /// `status` as it is there; `Null` where there is none.
-    pub status: Arc<Value>,
+    /// `status` as it is there; `null` where there is none.
+    pub status: Compact,
 }
 
 /// What an object says.
@@ -76,8 +78,9 @@ impl Object {
 
     /// The generation and the spec that its status says are in force.
     #[must_use]
-    pub fn recorded(&self) -> Option<(i64, &Value)> {
-        let in_force = self.record.as_ref()?.status.get("inForce")?;
-        Some((in_force.get("generation")?.as_i64()?, in_force.get("spec")?))
+    pub fn recorded(&self) -> Option<(i64, Value)> {
+        let status = self.record.as_ref()?.status.value();
+        let in_force = status.get("inForce")?;
+        Some((in_force.get("generation")?.as_i64()?, in_force.get("spec")?.clone()))
     }
 }

@@ -113,19 +113,8 @@ pub async fn write(
         state.begin();
         let pause = state.paused_until;
         tokio::select! {
-            write = writes.recv() => match write {
-                Some(write) if leads => state.queue.push(write.resource, write.status),
-                Some(_) => state.counters.on(StatusFate::Dropped),
-                None => return,
-            },
-            Some(ended) = state.writing.join_next() => {
-                if let Ok(write) = ended {
-                    state.on(write);
-                }
-            }
-            () = sleep_until(pause.unwrap_or_else(Instant::now)), if pause.is_some() => {
-                state.paused_until = None;
-            }
+            // Who leads is known before what it sends is looked at: else the first statuses of a new leader are dropped.
+            biased;
             changed = leading.changed() => {
                 leads = changed.is_ok() && *leading.borrow_and_update();
                 if !leads {
@@ -135,6 +124,19 @@ pub async fn write(
                     return;
                 }
             }
+            Some(ended) = state.writing.join_next() => {
+                if let Ok(write) = ended {
+                    state.on(write);
+                }
+            }
+            () = sleep_until(pause.unwrap_or_else(Instant::now)), if pause.is_some() => {
+                state.paused_until = None;
+            }
+            write = writes.recv() => match write {
+                Some(write) if leads => state.queue.push(write.resource, &write.status),
+                Some(_) => state.counters.on(StatusFate::Dropped),
+                None => return,
+            },
         }
     }
 }
@@ -246,7 +248,7 @@ impl Writer {
                 if self.outage.on(&sentence, std::time::Instant::now()) {
                     warn!(%resource, error = sentence, "cannot write a status; tried again");
                 }
-                self.queue.again(resource, status);
+                self.queue.again(resource, &status);
                 // Whatever keeps one status from being written most likely keeps all.
                 if self.paused_until.is_none() {
                     let pause = self.backoff.next().unwrap_or(PAUSE);

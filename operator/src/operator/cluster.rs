@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::attachment::{AttachmentKey, Desired, Sighting};
+use crate::compact::Compact;
 use crate::events::{Notice, Notices};
 use crate::index::{Index, Scope};
 use crate::plan::ScopePlan;
@@ -31,8 +32,8 @@ pub(crate) struct Cluster {
 
 #[derive(Debug)]
 struct Sent {
-    status: Value,
-    instead_of: Arc<Value>,
+    status: Compact,
+    instead_of: Compact,
 }
 
 // === impl Cluster ===
@@ -150,7 +151,7 @@ impl Cluster {
                 name: key.name,
             };
             let status = resource::of_set(said, origins);
-            self.write(&resource, status, &said.written().status, |_| ());
+            self.write(&resource, status, &Compact::of(&said.written().status), |_| ());
         }
         for (name, exceeded_by) in guardrails {
             let Some(held) = neighbors.guardrail(&name) else { continue };
@@ -161,7 +162,8 @@ impl Cluster {
                 name,
             };
             let status = resource::of_guardrail(held, exceeded_by);
-            self.write(&resource, status, &held.said.written().status, |_| ());
+            let observed = Compact::of(&held.said.written().status);
+            self.write(&resource, status, &observed, |_| ());
         }
     }
 
@@ -171,24 +173,25 @@ impl Cluster {
         &mut self,
         resource: &ResourceRef,
         mut new: Value,
-        observed: &Arc<Value>,
+        observed: &Compact,
         news: impl FnOnce(&Value) -> N,
     ) -> Option<N> {
         // Somebody else wrote in between: what was sent is not there any more.
         let pending = self
             .sent
             .remove(resource)
-            .filter(|sent| sent.status != **observed && Arc::ptr_eq(&sent.instead_of, observed));
-        let known = pending.as_ref().map_or(&**observed, |sent| &sent.status);
-        condition_times(&mut new, known, Timestamp::now());
-        if new == *known {
+            .filter(|sent| sent.status != *observed && sent.instead_of == *observed);
+        let known = pending.as_ref().map_or(observed, |sent| &sent.status).value();
+        condition_times(&mut new, &known, Timestamp::now());
+        if new == known {
             self.sent.extend(pending.map(|sent| (resource.clone(), sent)));
             return None;
         }
-        let news = news(known);
-        let write = StatusWrite { resource: resource.clone(), status: new.clone() };
+        let news = news(&known);
+        let status = Compact::of(&new);
+        let write = StatusWrite { resource: resource.clone(), status: new };
         if self.writer.send(write).is_ok() {
-            let sent = Sent { status: new, instead_of: Arc::clone(observed) };
+            let sent = Sent { status, instead_of: observed.clone() };
             self.sent.insert(resource.clone(), sent);
         }
         Some(news)

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::attachment::{Attachment, AttachmentKey, Desired, Sighting};
+use crate::compact::Compact;
 use crate::publish::output::{Held, Output, held, intruder, is_as};
 use crate::publish::trouble::{Trouble, Troubles};
 use crate::surroundings::Key;
@@ -79,15 +80,15 @@ struct Seen {
     held: Held,
     uid: String,
     version: Option<u64>,
-    object: Value,
+    object: Compact,
 }
 
 /// What is still to be written in a namespace.
 #[derive(Debug, Default)]
 struct Pending {
-    updates: BTreeMap<Key, Arc<Value>>,
+    updates: BTreeMap<Key, Compact>,
     /// Only after all updates.
-    creations: BTreeMap<Key, Arc<Value>>,
+    creations: BTreeMap<Key, Compact>,
 }
 
 /// What was told of each attachment, and what may have to be told anew.
@@ -156,7 +157,7 @@ impl Ledger {
         self.listed = true;
         let mut gone = std::mem::take(&mut self.seen);
         for (place, object) in objects {
-            let Some(seen) = Seen::of(&place, object) else { continue };
+            let Some(seen) = Seen::of(&place, &object) else { continue };
             let known = gone.remove(&place);
             let same = known.is_some_and(|known| {
                 known.version.is_some() && known.version == seen.version && known.uid == seen.uid
@@ -186,7 +187,7 @@ impl Ledger {
         if known.zip(version).is_some_and(|(known, version)| version < known) {
             return;
         }
-        match object.and_then(|object| Seen::of(place, object)) {
+        match object.and_then(|object| Seen::of(place, &object)) {
             Some(seen) => {
                 self.seen.insert(place.clone(), seen);
             }
@@ -221,7 +222,7 @@ impl Ledger {
             .values()
             .flat_map(Pending::open)
             .find(|(place, _)| self.is_due(place, now))
-            .map(|(place, object)| (place.clone(), Arc::clone(object)));
+            .map(|(place, object)| (place.clone(), Arc::new(object.value())));
         if let Some((place, object)) = due {
             let repair = self.wanted.get(&place).is_some_and(|wanted| wanted.was_there);
             self.in_flight.insert(place.clone());
@@ -438,24 +439,25 @@ impl Wanted {
     ) -> Option<Key> {
         let object = output.object(&self.attachment, None)?;
         let module = output.module_of(&object);
-        let names = seen.and_then(|seen| output.module_of(&seen.object));
+        let there = seen.map(|seen| seen.object.value());
+        let names = there.as_ref().and_then(|there| output.module_of(there));
         let names_it = module == names;
         // Whatever is to name a module that nobody serves yet goes on with the one it names.
         let kept = names.filter(|_| gated && !names_it);
-        let object = match (seen, kept) {
+        let object = match (&there, kept) {
             (Some(_), Some(kept)) => output.object(&self.attachment, Some(&kept))?,
             (None, _) if gated && module.is_some() => return Some(place.clone()),
             _ => object,
         };
         let waits = (gated && !names_it).then(|| place.clone());
-        self.intruder = seen.and_then(|seen| intruder(&seen.object, &object));
-        match seen {
-            Some(seen) if is_as(&seen.object, &object) => self.was_there = true,
+        self.intruder = there.as_ref().and_then(|there| intruder(there, &object));
+        match &there {
+            Some(there) if is_as(there, &object) => self.was_there = true,
             Some(_) => {
-                pending.updates.insert(place.clone(), Arc::new(object));
+                pending.updates.insert(place.clone(), Compact::of(&object));
             }
             None => {
-                pending.creations.insert(place.clone(), Arc::new(object));
+                pending.creations.insert(place.clone(), Compact::of(&object));
             }
         }
         waits
@@ -465,13 +467,13 @@ impl Wanted {
 // === impl Seen ===
 
 impl Seen {
-    fn of(place: &Key, object: Value) -> Option<Self> {
-        let held = held(place, &object)?;
+    fn of(place: &Key, object: &Value) -> Option<Self> {
+        let held = held(place, object)?;
         let metadata = object.get("metadata");
         let text = |name: &str| metadata.and_then(|metadata| metadata.get(name)?.as_str());
         let uid = text("uid").unwrap_or_default().to_owned();
         let version = text("resourceVersion").and_then(|version| version.parse().ok());
-        Some(Self { held, uid, version, object })
+        Some(Self { held, uid, version, object: Compact::of(object) })
     }
 
     fn says_digest(&self, attachment: &Attachment) -> bool {
@@ -483,12 +485,12 @@ impl Seen {
 
 impl Pending {
     /// What may be written now.
-    fn open(&self) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+    fn open(&self) -> impl Iterator<Item = (&Key, &Compact)> {
         let creations = self.updates.is_empty().then_some(&self.creations);
         self.updates.iter().chain(creations.into_iter().flatten())
     }
 
-    fn all(&self) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+    fn all(&self) -> impl Iterator<Item = (&Key, &Compact)> {
         self.updates.iter().chain(&self.creations)
     }
 

@@ -11,6 +11,7 @@ use kube::core::admission::{
 use serde_json::Value;
 
 use crate::api::GROUP;
+use crate::compact::Compact;
 use crate::inquiry::ReviewedObject;
 use crate::object::{Object, Record, Text};
 use crate::surroundings::{Key, Written};
@@ -144,8 +145,11 @@ struct Kind {
 fn policy(request: &AdmissionRequest<DynamicObject>, object: &DynamicObject) -> Object {
     let text = Text::Spec { spec: field(object, "spec"), findings: Vec::new() };
     let metadata = &object.metadata;
-    let record =
-        Record { uid: uid(metadata), created: created(metadata), status: field(object, "status") };
+    let record = Record {
+        uid: uid(metadata),
+        created: created(metadata),
+        status: Compact::of(&field(object, "status")),
+    };
     Object {
         id: id(request, object),
         place: None,

@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use serde_json::Value;
 
 use super::ResourceRef;
+use crate::compact::Compact;
 
 /// Statuses that wait, and the objects whose status is being written.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    latest: HashMap<ResourceRef, Value>,
+    latest: HashMap<ResourceRef, Compact>,
     // INVARIANT: the keys of `latest`, in the order in which they are written.
     order: VecDeque<ResourceRef>,
     writing: HashSet<ResourceRef>,
@@ -19,8 +20,8 @@ pub(super) struct Queue {
 
 impl Queue {
     /// A status is to be written; one that waits for the same object is not any more.
-    pub(super) fn push(&mut self, resource: ResourceRef, status: Value) {
-        if self.latest.insert(resource.clone(), status).is_none() {
+    pub(super) fn push(&mut self, resource: ResourceRef, status: &Value) {
+        if self.latest.insert(resource.clone(), Compact::of(status)).is_none() {
             self.order.push_back(resource);
         }
     }
@@ -29,7 +30,7 @@ impl Queue {
     pub(super) fn next(&mut self) -> Option<(ResourceRef, Value)> {
         let at = self.order.iter().position(|resource| !self.writing.contains(resource))?;
         let resource = self.order.remove(at)?;
-        let status = self.latest.remove(&resource)?;
+        let status = self.latest.remove(&resource)?.value();
         self.writing.insert(resource.clone());
         Some((resource, status))
     }
@@ -40,7 +41,7 @@ impl Queue {
     }
 
     /// A status could not be written: it is again, unless there is a newer one.
-    pub(super) fn again(&mut self, resource: ResourceRef, status: Value) {
+    pub(super) fn again(&mut self, resource: ResourceRef, status: &Value) {
         self.done(&resource);
         if !self.latest.contains_key(&resource) {
             self.push(resource, status);
@@ -78,7 +79,7 @@ mod tests {
     fn of_each_object_the_latest_status_is_written_in_the_order_of_the_first() {
         let mut queue = Queue::default();
         for (name, status) in [("a", 1), ("b", 2), ("a", 3)] {
-            queue.push(resource(name), json!(status));
+            queue.push(resource(name), &json!(status));
         }
         assert_eq!(queue.next(), Some((resource("a"), json!(3))));
         assert_eq!(queue.next(), Some((resource("b"), json!(2))));
@@ -88,10 +89,10 @@ mod tests {
     #[test]
     fn a_status_waits_while_an_older_one_of_its_object_is_written() {
         let mut queue = Queue::default();
-        queue.push(resource("a"), json!(1));
+        queue.push(resource("a"), &json!(1));
         queue.next();
-        queue.push(resource("a"), json!(2));
-        queue.push(resource("b"), json!(3));
+        queue.push(resource("a"), &json!(2));
+        queue.push(resource("b"), &json!(3));
         assert_eq!(queue.next(), Some((resource("b"), json!(3))), "others need not wait");
         assert_eq!(queue.next(), None);
         queue.done(&resource("a"));
@@ -101,13 +102,13 @@ mod tests {
     #[test]
     fn what_failed_is_written_again_unless_there_is_a_newer_one() {
         let mut queue = Queue::default();
-        queue.push(resource("a"), json!(1));
+        queue.push(resource("a"), &json!(1));
         let (failed, status) = queue.next().unwrap();
-        queue.again(failed, status);
+        queue.again(failed, &status);
         let (failed, status) = queue.next().unwrap();
         assert_eq!(status, json!(1));
-        queue.push(resource("a"), json!(2));
-        queue.again(failed, status);
+        queue.push(resource("a"), &json!(2));
+        queue.again(failed, &status);
         assert_eq!(queue.next(), Some((resource("a"), json!(2))));
     }
 
@@ -115,7 +116,7 @@ mod tests {
     fn what_is_forgotten_is_counted() {
         let mut queue = Queue::default();
         for name in ["a", "b", "c"] {
-            queue.push(resource(name), json!(1));
+            queue.push(resource(name), &json!(1));
         }
         queue.next();
         assert_eq!(queue.clear(), 3);

@@ -1,12 +1,20 @@
 //! Plain questions and orders to an API server.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Request;
+
+/// How long an API server may say that it cannot answer now.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How soon it is asked again.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The status by which it says so.
+const TOO_MANY_REQUESTS: u16 = 429;
 
 /// A client of an API server, by a proxy that speaks plain HTTP.
 #[derive(Clone, Debug)]
@@ -95,12 +103,24 @@ impl Api {
         self.send("DELETE", path, None)?.object(path)
     }
 
-    /// Asks whatever is to be asked, and takes any answer.
+    /// Asks whatever is to be asked, and takes any answer but "not now".
     ///
     /// # Errors
     ///
     /// When there is no answer.
     pub fn send(&self, method: &str, path: &str, body: Option<(&str, &Value)>) -> Result<Answer> {
+        let began = Instant::now();
+        loop {
+            let answer = self.ask(method, path, body)?;
+            // As every client of Kubernetes does: after a restart the storage of a definition takes a moment.
+            if answer.status != TOO_MANY_REQUESTS || began.elapsed() > PATIENCE {
+                return Ok(answer);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn ask(&self, method: &str, path: &str, body: Option<(&str, &Value)>) -> Result<Answer> {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         let response = match body {
             Some((kind, body)) => {

@@ -1,6 +1,7 @@
 //! Tests of the plan, with the proxies of a cluster.
 
 use super::*;
+use crate::compact::Compact;
 use crate::object::Record;
 use crate::source::Event;
 use crate::surroundings::{Change, Delta, Key, Namespace, Service};
@@ -16,7 +17,7 @@ fn cluster(policies: &[(&str, Value)]) -> Index {
 }
 
 fn written(name: &str, spec: &Value) -> Object {
-    let status = Arc::new(Value::Null);
+    let status = Compact::default();
     let record = Record { uid: format!("uid-{name}"), created: Some(0), status };
     Object { place: None, generation: Some(1), record: Some(record), ..object(name, spec) }
 }
@@ -167,7 +168,7 @@ fn what_was_in_force_before_a_restart_is_read_in_the_status() {
     let status = json!({"inForce": {"generation": 3, "digest": "sha256:0", "spec": good}});
     let mut object = written("a", &refused);
     object.generation = Some(4);
-    object.record = object.record.map(|record| Record { status: Arc::new(status), ..record });
+    object.record = object.record.map(|record| Record { status: Compact::of(&status), ..record });
     let mut index = cluster(&[]);
     index.apply(object);
     let plan = carry_out(&mut index);

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::raw::Raw;
 use crate::api::{GROUP, KIND};
+use crate::compact::Compact;
 use crate::object::{Object, Record, Text};
 use crate::source::Event;
 use crate::surroundings::{
@@ -108,7 +109,7 @@ impl Watched for Policies {
             record: Some(Record {
                 uid: metadata.uid.unwrap_or_default(),
                 created: metadata.creation_timestamp.map(|time| time.0.as_second()),
-                status: Arc::new(status.unwrap_or_default()),
+                status: Compact::of(&status.unwrap_or_default()),
             }),
         }
     }

@@ -1,0 +1,49 @@
+//! Compact: JSON that is kept for long and looked at now and then. As text it takes a tenth of what it takes as a tree.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// A JSON value, as its text. Equal values have equal texts, for objects are sorted by their keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compact(Arc<str>);
+
+// === impl Compact ===
+
+impl Compact {
+    /// Keeps a value.
+    #[must_use]
+    pub fn of(value: &Value) -> Self {
+        Self(value.to_string().into())
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        // It was a value before it was a text.
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+/// `null`.
+impl Default for Compact {
+    fn default() -> Self {
+        Self::of(&Value::Null)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_value_comes_back_and_its_order_does_not_matter() {
+        let value = json!({"b": [1, "two", null], "a": {"d": true, "c": -7}});
+        assert_eq!(Compact::of(&value).value(), value);
+        let other: Value =
+            serde_json::from_str(r#"{"a":{"c":-7,"d":true},"b":[1,"two",null]}"#).unwrap();
+        assert_eq!(Compact::of(&value), Compact::of(&other));
+        assert_eq!(Compact::default().value(), Value::Null);
+    }
+}
