@@ -212,8 +212,8 @@ impl Index {
     /// What the proxies run of an object that was just delivered.
     fn in_force_of(&self, object: &Object, previous: Option<&Entry>) -> Option<InForce> {
         let known = match previous {
-            // Whoever publishes knows; the others read it in the status.
             Some(previous) if previous.object.uid() == object.uid() => {
+                // Whoever publishes knows; the others read it in the status.
                 if self.leading {
                     return previous.in_force.clone();
                 }
@@ -224,8 +224,11 @@ impl Index {
             None => self.remembered.get(&object.id).cloned(),
         };
         let Some((generation, spec)) = object.recorded() else { return known };
-        if known.as_ref().is_some_and(|known| known.generation == generation && *known.spec == spec)
-        {
+        // A status may be older than what was seen to be published.
+        let is_known = |known: &InForce| {
+            known.generation > generation || (known.generation == generation && *known.spec == spec)
+        };
+        if known.as_ref().is_some_and(is_known) {
             return known;
         }
         self.accept(&object.id, generation, spec, Some(object)).or(known)

@@ -167,6 +167,10 @@ impl Operator {
                     self.sight(sighting);
                 }
             }
+            Event::Delete(id) => {
+                self.awaited.remove(&id);
+                self.index.on(Event::Delete(id));
+            }
             Event::Synced => self.synced = true,
             // A folder is listed whole, each time.
             Event::Reset(objects) => {
@@ -313,7 +317,13 @@ impl Operator {
             let entry = self.index.entries().get(id)?;
             let first = planned.keys.first();
             let sighting = first.and_then(|key| sightings?.get(key));
+            let is_astray = |key: &AttachmentKey| {
+                let sighting = sightings.and_then(|sightings| sightings.get(key));
+                sighting.is_none_or(|seen| seen.digest.is_none())
+            };
+            let in_cluster = self.index.domain() == Domain::Cluster;
             let circumstances = Circumstances {
+                astray: in_cluster && planned.keys.iter().any(is_astray),
                 held: plan.held.as_deref(),
                 off: self.index.why_off(scope),
                 unpublished: self.unpublished(scope, plan, planned),

@@ -95,6 +95,8 @@ pub(crate) struct Circumstances<'c> {
     pub(crate) off: Option<&'c str>,
     /// Why what is planned is not published yet; nothing where it is.
     pub(crate) unpublished: Option<String>,
+    /// What was published is gone, or does not count any more: that it said the same does not either.
+    pub(crate) astray: bool,
     /// What is published stays as somebody left it.
     pub(crate) kept: Option<&'c str>,
     /// The digest of the configuration that holds the policy.
@@ -260,7 +262,7 @@ fn programmed(
     circumstances: &Circumstances<'_>,
 ) -> Condition {
     let kind = ConditionType::Programmed;
-    let Circumstances { held, off, unpublished, kept, digest: _, domain } = circumstances;
+    let Circumstances { held, off, unpublished, astray, kept, digest: _, domain } = circumstances;
     let no = |reason, message| Condition { kind, holds: false, reason, message };
     let in_force = entry.in_force.as_ref();
     if !accepted.holds {
@@ -283,7 +285,7 @@ fn programmed(
         return no(Reason::NotPublishable, format!("{why}; {}", instead(entry, *off)));
     }
     if let Some(why) = unpublished
-        && !is_current
+        && (!is_current || *astray)
     {
         return no(Reason::Reconciling, why.clone());
     }

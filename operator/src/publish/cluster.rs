@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions,
+    ValidationDirective,
+};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
@@ -26,7 +29,9 @@ use crate::surroundings::Key;
 /// Writes that are under way at one time.
 const AT_ONCE: usize = 16;
 /// How long one write may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+///
+/// Less than what is left of a Lease when its holder gives up: nothing that it began arrives after another replica has begun.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What is written, and how patiently.
 #[derive(Clone, Debug)]
@@ -91,6 +96,8 @@ pub async fn run(client: Client, options: Options, wires: Wires) {
     publisher.refresh();
     let mut under_way = FuturesUnordered::new();
     loop {
+        // What was known before telling may have passed meanwhile.
+        publisher.refresh();
         while under_way.len() < AT_ONCE {
             let Some(step) = publisher.ledger.next(Instant::now()) else { break };
             under_way.push(objects.clone().carry_out(step));
@@ -297,7 +304,11 @@ impl Objects {
             Api::namespaced_with(self.client.clone(), namespace, &self.output.resource());
         match step {
             Step::Apply { place, object, .. } => {
-                let params = PatchParams::apply(FIELD_MANAGER).force();
+                // A field that the definition does not know is a refusal, and not an object without it.
+                let params = PatchParams {
+                    field_validation: Some(ValidationDirective::Strict),
+                    ..PatchParams::apply(FIELD_MANAGER).force()
+                };
                 api.patch(&place.name, &params, &Patch::Apply(object)).await.map(Some)
             }
             Step::Delete { place, uid } => {
@@ -328,9 +339,11 @@ impl Objects {
         let message = &status.message;
         let of_namespace = || status.details.as_ref().is_some_and(|of| of.kind == "namespaces");
         match status.code {
-            429 | 500.. => {
+            429 | 503 | 504 => {
                 Trouble::Everywhere(format!("the API server cannot write now: {message}"))
             }
+            // A webhook of somebody else's in one namespace, or an object that is too large, is no reason to stop elsewhere.
+            500.. => Trouble::Here(format!("the API server cannot write the object: {message}")),
             404 if !of_namespace() => {
                 let ApiResource { kind, api_version, .. } = self.output.resource();
                 Trouble::Here(format!(

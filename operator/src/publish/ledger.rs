@@ -33,7 +33,8 @@ pub(super) struct Ledger {
     pending: BTreeMap<String, Pending>,
     /// What is not wanted any more, by namespace, and since when its namespace has been as it should be.
     retiring: BTreeMap<String, BTreeMap<Key, Option<Instant>>>,
-    in_flight: BTreeSet<Key>,
+    /// What is being written, as it was sent; nothing where it is deleted.
+    in_flight: BTreeMap<Key, Option<Compact>>,
     /// What waits for the module to be served.
     unserved: BTreeSet<Key>,
     /// Why the module of today cannot be named yet.
@@ -112,7 +113,7 @@ impl Ledger {
             seen: BTreeMap::new(),
             pending: BTreeMap::new(),
             retiring: BTreeMap::new(),
-            in_flight: BTreeSet::new(),
+            in_flight: BTreeMap::new(),
             unserved: BTreeSet::new(),
             gate: None,
             troubles: Troubles::default(),
@@ -225,7 +226,7 @@ impl Ledger {
             .map(|(place, object)| (place.clone(), Arc::new(object.value())));
         if let Some((place, object)) = due {
             let repair = self.wanted.get(&place).is_some_and(|wanted| wanted.was_there);
-            self.in_flight.insert(place.clone());
+            self.in_flight.insert(place.clone(), Some(Compact::of(&object)));
             return Some(Step::Apply { place, object, repair });
         }
         let due = |(place, since): (&Key, &Option<Instant>)| {
@@ -236,10 +237,10 @@ impl Ledger {
         let (place, uid) = self.retiring.values().flatten().find_map(due)?;
         if let Some(inert) = self.inert(&place) {
             let object = Arc::new(self.output.object(&inert, None)?);
-            self.in_flight.insert(place.clone());
+            self.in_flight.insert(place.clone(), Some(Compact::of(&object)));
             return Some(Step::Apply { place, object, repair: false });
         }
-        self.in_flight.insert(place.clone());
+        self.in_flight.insert(place.clone(), None);
         Some(Step::Delete { place, uid })
     }
 
@@ -262,9 +263,15 @@ impl Ledger {
         object: Option<Value>,
         now: Instant,
     ) {
-        self.in_flight.remove(place);
+        let sent = self.in_flight.remove(place).flatten();
         self.troubles.succeeded(place);
         self.see(place, version, object, now);
+        let waits = self.pending.get(&place.namespace).and_then(|pending| pending.get(place));
+        // Somebody changes it on its way: to send it again and again would not help.
+        if sent.is_some() && sent.as_ref() == waits {
+            let error = "the API server keeps the object otherwise than it was sent: look for a webhook that changes it";
+            self.failed(place, Trouble::Here(error.to_owned()), now);
+        }
     }
 
     /// It could not be written.
@@ -364,7 +371,7 @@ impl Ledger {
     }
 
     fn is_due(&self, place: &Key, now: Instant) -> bool {
-        !self.in_flight.contains(place)
+        !self.in_flight.contains_key(place)
             && self.troubles.until(place).is_none_or(|until| until <= now)
     }
 
@@ -492,6 +499,10 @@ impl Pending {
 
     fn all(&self) -> impl Iterator<Item = (&Key, &Compact)> {
         self.updates.iter().chain(&self.creations)
+    }
+
+    fn get(&self, place: &Key) -> Option<&Compact> {
+        self.updates.get(place).or_else(|| self.creations.get(place))
     }
 
     fn is_empty(&self) -> bool {

@@ -215,7 +215,7 @@ impl<'s, K: Watched> Follower<'s, K> {
     async fn failed(&mut self, error: &watcher::Error) -> Result<(), End> {
         let unknown = is_not_found(error);
         let remedy = K::remedy();
-        if unknown && remedy.is_none() {
+        if unknown && K::is_optional() {
             return self.not_served().await;
         }
         self.shared.watches.restarted(self.kind);

@@ -48,9 +48,13 @@ pub(super) trait Watched {
     fn fields() -> Option<&'static str> {
         None
     }
-    /// What to do where the API server does not know the kind; without it, it is a kind that need not be there.
+    /// What to do where the API server does not know the kind.
     fn remedy() -> Option<&'static str> {
         None
+    }
+    /// Is it a kind that need not be served? Of any other, an answer that it is not there is no word about its objects.
+    fn is_optional() -> bool {
+        false
     }
     /// What tells the object with this metadata from another.
     fn key(metadata: &ObjectMeta) -> Self::Key;
@@ -333,6 +337,10 @@ impl Watched for Gateways {
 
     fn resource() -> ApiResource {
         resource("gateway.networking.k8s.io", "v1", "Gateway", "gateways")
+    }
+
+    fn is_optional() -> bool {
+        true
     }
 
     fn key(metadata: &ObjectMeta) -> Key {
