@@ -284,7 +284,10 @@ impl Operator {
                 }
                 continue;
             }
-            self.index.settle(id, planned.in_force.as_ref());
+            // A guardrail suspends what was in force, and does not make anybody forget it.
+            if planned.in_force.is_some() || !planned.suspended {
+                self.index.settle(id, planned.in_force.as_ref());
+            }
             if let Some(since) = self.awaited.remove(id) {
                 self.board.metrics.publishing.propagated(since.elapsed());
             }

@@ -58,6 +58,8 @@ pub struct Planned {
     pub findings: Vec<Finding>,
     /// Refusals among them, by a guardrail.
     pub exceeds: bool,
+    /// Would what was in force still be, but for a guardrail?
+    pub suspended: bool,
     /// How many proxies it is for, where that is known.
     pub matched: Option<usize>,
 }
@@ -83,6 +85,8 @@ struct Chosen<'i> {
     placement: Placement,
     /// What it exceeds.
     exceeded: Vec<Finding>,
+    /// A guardrail alone keeps what was in force from being so.
+    suspended: bool,
 }
 
 // === impl Plan ===
@@ -157,8 +161,8 @@ impl ScopePlan {
     }
 
     fn planned(&self, index: &Index, chosen: Chosen<'_>) -> Planned {
-        let Chosen { id, entry, in_force, accepted, placement, exceeded } = chosen;
-        let mut planned = Planned { accepted, ..Planned::default() };
+        let Chosen { id, entry, in_force, accepted, placement, exceeded, suspended } = chosen;
+        let mut planned = Planned { accepted, suspended, ..Planned::default() };
         let holding = self.made.iter().filter(|(_, made)| made.holds(id));
         planned.keys = holding.clone().map(|(key, _)| key.clone()).collect();
         // It wins somewhere unless it loses everywhere.
@@ -277,7 +281,9 @@ fn choose<'i>(
         _ if entry.in_force.is_none() && placed.refused.is_empty() && !exceeds => (written, placed),
         _ => last_good(),
     };
-    Chosen { id, entry, in_force, accepted, placement, exceeded: exceeded_now }
+    let suspended =
+        in_force.is_none() && entry.in_force.as_ref().is_some_and(|kept| refuses(&exceeded(kept)));
+    Chosen { id, entry, in_force, accepted, placement, exceeded: exceeded_now, suspended }
 }
 
 fn refuses(findings: &[Finding]) -> bool {

@@ -114,7 +114,7 @@ impl Status {
         findings.extend(entry.review.findings.iter().cloned());
         finding::sort(&mut findings);
         let kept = circumstances.kept.is_some();
-        let in_force = entry.in_force.clone().filter(|_| !kept);
+        let in_force = entry.in_force.clone().filter(|_| !kept && planned.in_force.is_some());
         let in_force_target = in_force.clone();
         let accepted = accepted(entry, planned);
         let programmed = programmed(entry, planned, &accepted, &circumstances);
@@ -266,7 +266,7 @@ fn programmed(
     let no = |reason, message| Condition { kind, holds: false, reason, message };
     let in_force = entry.in_force.as_ref();
     if !accepted.holds {
-        let instead = instead(entry, *off);
+        let instead = instead(entry, planned, *off);
         let reason = accepted.reason;
         return match (kept, reason) {
             (Some(why), _) => no(Reason::Invalid, format!("the policy is refused; {why}")),
@@ -282,7 +282,7 @@ fn programmed(
     if let Some(why) = held
         && is_written != Some(entry.generation)
     {
-        return no(Reason::NotPublishable, format!("{why}; {}", instead(entry, *off)));
+        return no(Reason::NotPublishable, format!("{why}; {}", instead(entry, planned, *off)));
     }
     if let Some(why) = unpublished
         && (!is_current || *astray)
@@ -310,8 +310,10 @@ fn programmed(
 }
 
 /// What is in force of a policy that is not in force as it is written.
-fn instead(entry: &Entry, off: Option<&str>) -> String {
-    match (&entry.in_force, off) {
+fn instead(entry: &Entry, planned: &Planned, off: Option<&str>) -> String {
+    // What a guardrail suspends is remembered, and not in force.
+    let in_force = entry.in_force.as_ref().filter(|_| planned.in_force.is_some());
+    match (in_force, off) {
         (None, _) => "nothing of it is in force".to_owned(),
         (Some(_), Some(why)) => why.to_owned(),
         (Some(in_force), None) if in_force.policy.mode() == Mode::Off => {

@@ -62,7 +62,9 @@ pub(crate) fn carry_out(index: &mut Index) -> Outcome {
         plan.update(index, &scope);
         let planned = plan.scope(&scope).unwrap();
         for (id, planned) in &planned.policies {
-            index.settle(id, planned.in_force.as_ref());
+            if planned.in_force.is_some() || !planned.suspended {
+                index.settle(id, planned.in_force.as_ref());
+            }
         }
         Vec::extend(&mut attachments, planned.attachments().map(|(_, held)| (**held).clone()));
         for (id, planned) in &planned.policies {

@@ -4,7 +4,7 @@ use super::*;
 use crate::compact::Compact;
 use crate::object::Record;
 use crate::source::Event;
-use crate::surroundings::{Change, Delta, Key, Namespace, Service};
+use crate::surroundings::{Change, Delta, Key, Namespace, Service, Written};
 use serde_json::json;
 
 /// A cluster with these policies of the namespace `shop`.
@@ -201,4 +201,26 @@ fn only_what_changed_is_made_anew() {
     let after = held(&plan);
     assert!(Arc::ptr_eq(&before[0], &after[0]), "the neighbour is the same, to the pointer");
     assert_ne!(before[1], after[1]);
+}
+
+#[test]
+fn a_guardrail_suspends_what_was_in_force_and_nobody_forgets_it() {
+    let mut index = cluster(&[("a", selecting("a", &json!({"app": "a"})))]);
+    let before = carry_out(&mut index);
+    let guardrail = |name: &str, max: i64| {
+        let spec = json!({"guardrails": {"maxMaxAge": max}});
+        let (spec, status) = (Arc::new(spec), Arc::new(Value::Null));
+        let written = Written { uid: name.into(), generation: max, spec, status };
+        Event::Surroundings(Change::Guardrail(Delta::Apply(name.into(), written)))
+    };
+    // Refused, so that the first text is the last good one.
+    let Object { text, .. } = written("a", &selecting("a b", &json!({"app": "a"})));
+    index.apply(Object { text, generation: Some(2), ..written("a", &Value::Null) });
+    index.on(guardrail("platform", 60));
+    let suspended = carry_out(&mut index);
+    assert_eq!(keys(&suspended), []);
+    let message = reason(&suspended, "a", ConditionType::Programmed).2;
+    assert!(message.contains("nothing of it is in force"), "{message}");
+    index.on(guardrail("platform", 6000));
+    assert_eq!(carry_out(&mut index).attachments, before.attachments, "it comes back");
 }
