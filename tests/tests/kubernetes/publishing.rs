@@ -184,6 +184,9 @@ fn every_kind_of_object_is_accepted_and_a_restart_writes_none_of_them() {
         let changed = attachment(&third.key, r#"{"a":[]}"#);
         publisher.want(&[first, second, &changed], &[]);
         publisher.wait_for_published(&changed);
+        // The watch may tell of the write before its answer is counted.
+        let counted = || (publisher.metrics.writes(Write::Written) > 0).then_some(());
+        wait_for("the write to be counted", counted);
         assert_eq!(publisher.metrics.writes(Write::Written), 1, "{namespace}");
         assert_eq!(publisher.metrics.writes(Write::Repaired), 0, "{namespace}");
         publisher.kill();
