@@ -3,7 +3,7 @@
 use corsward_tests::suite;
 use xtask::kubernetes::ApiServer;
 
-use crate::rig::{Cluster, crds, said};
+use crate::rig::{Cluster, crds, said, wait_for};
 
 #[test]
 fn kubectl_applies_the_definitions_and_then_every_example() {
@@ -34,8 +34,11 @@ fn kubectl_applies_the_definitions_and_then_every_example() {
 fn kubectl_explains_a_field_with_its_manual() {
     let cluster = Cluster::shared();
     let field = "corspolicy.spec.cors.allowOrigins";
-    let said = cluster.kubectl(&["explain", field], "");
-    assert!(said.success, "{said:?}");
+    // An API server publishes the manual of a definition a moment after the definition is served.
+    let said = wait_for("the manual", || {
+        let said = cluster.kubectl(&["explain", field], "");
+        said.success.then_some(said)
+    });
     for part in ["FIELD: allowOrigins <[]string>", "Permitted:", "Refused:", "https://"] {
         assert!(said.out.contains(part), "`{part}` is missing:\n{}", said.out);
     }
