@@ -305,5 +305,9 @@ fn what_somebody_else_does_to_a_published_object_is_undone() {
     place.cluster.api().delete(&path).unwrap();
     let again = place.wait_for_published(&[("app=api", &["api"])]);
     assert_eq!(again[name].digest, was.digest);
-    assert_eq!(condition(&place.get("api"), "Programmed"), "Programmed=True Published");
+    // While it was gone, the status said so.
+    wait_for("the status to say that it is back", || {
+        let said = condition(&place.get("api"), "Programmed");
+        (said == "Programmed=True Published").then_some(())
+    });
 }
