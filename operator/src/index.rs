@@ -213,11 +213,12 @@ impl Index {
     fn in_force_of(&self, object: &Object, previous: Option<&Entry>) -> Option<InForce> {
         let known = match previous {
             Some(previous) if previous.object.uid() == object.uid() => {
+                let known = previous.in_force.clone();
                 // Whoever publishes knows; the others read it in the status.
                 if self.leading {
-                    return previous.in_force.clone();
+                    return known;
                 }
-                previous.in_force.clone()
+                known
             }
             // Another object of that name is another policy.
             Some(_) => None,

@@ -27,10 +27,9 @@ use crate::api::{GROUP, KIND};
 use crate::kubernetes;
 use crate::metrics::writer::{StatusFate, StatusWrites};
 use crate::outage::Outage;
+use crate::publish::output::FIELD_MANAGER;
 use crate::source::kube::Raw;
 
-/// Who owns the fields that the operator writes.
-pub const FIELD_MANAGER: &str = "corsward-operator";
 /// The version of our own kinds that is written.
 const VERSION: &str = "v1alpha1";
 /// Most writes at the same time.

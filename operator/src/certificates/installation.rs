@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
-/// Who writes that field.
-const MANAGER: &str = "corsward-operator";
+use crate::publish::output::FIELD_MANAGER;
+
 /// How often what failed is tried again.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -50,7 +50,7 @@ pub async fn keep(
         let (bundle, leads) = (bundles.borrow_and_update().clone(), *leading.borrow_and_update());
         let (Some(found), Some(bundle), true) = (&known, bundle, leads) else { continue };
         let Some(patch) = patch(found, &bundle) else { continue };
-        let params = PatchParams::apply(MANAGER).force();
+        let params = PatchParams::apply(FIELD_MANAGER).force();
         match configurations.patch(&name, &params, &Patch::Apply(&patch)).await {
             Ok(written) => {
                 info!(name, "the API server knows whom to trust as the webhook");

@@ -20,12 +20,10 @@ use super::inspection::{is_bundle, served, vouched};
 use super::serving::Serving;
 use super::{Content, Names, Why, step};
 use crate::metrics::admission::Admission;
+use crate::publish::output::{FIELD_MANAGER, MANAGED_BY};
 
 /// How often certificates are looked at though nothing happened: they grow old, and what failed is tried again.
 const LOOK: Duration = Duration::from_secs(30);
-/// Who makes objects, in their labels and in their fields.
-const MANAGER: &str = "corsward-operator";
-const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
 /// Which Secret, and whose.
 #[derive(Clone, Debug)]
@@ -218,7 +216,7 @@ impl Keeper {
             metadata: ObjectMeta {
                 name: Some(self.options.name.clone()),
                 namespace: Some(self.options.namespace.clone()),
-                labels: Some(BTreeMap::from([(MANAGED_BY.to_owned(), MANAGER.to_owned())])),
+                labels: Some(BTreeMap::from([(MANAGED_BY.0.to_owned(), FIELD_MANAGER.to_owned())])),
                 ..ObjectMeta::default()
             },
             type_: Some("kubernetes.io/tls".to_owned()),
