@@ -27,7 +27,15 @@ pub fn send(address: SocketAddr, request: &Request, more: &[(&str, &str)]) -> Re
 ///
 /// When there is no answer, or none that is HTTP.
 pub fn exchange(address: SocketAddr, bytes: &[u8], head_only: bool) -> Result<Answer> {
-    let mut connection = TcpStream::connect(address).context("connect")?;
+    exchange_over(TcpStream::connect(address).context("connect")?, bytes, head_only)
+}
+
+/// The same over a connection that is there.
+///
+/// # Errors
+///
+/// When there is no answer, or none that is HTTP.
+pub fn exchange_over(mut connection: TcpStream, bytes: &[u8], head_only: bool) -> Result<Answer> {
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.set_nodelay(true)?;
     // A server that refuses early may close before it has read everything; its answer counts.

@@ -1,0 +1,102 @@
+//! Place: a namespace of a story's own.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::until::until;
+use crate::workload::Workload;
+
+/// A namespace.
+#[derive(Debug)]
+pub(crate) struct Place<'c> {
+    cluster: &'c Cluster,
+    /// Its name.
+    pub(crate) name: String,
+}
+
+// === impl Place ===
+
+impl<'c> Place<'c> {
+    pub(crate) fn new(cluster: &'c Cluster, name: String) -> Self {
+        Self { cluster, name }
+    }
+
+    /// The name of a Service of it, as everybody in the cluster can say it.
+    pub(crate) fn host(&self, service: &str) -> String {
+        format!("{service}.{}.svc.cluster.local", self.name)
+    }
+
+    /// `kubectl apply` of YAML or JSON, here.
+    pub(crate) fn apply(&self, text: &str) -> Result<()> {
+        self.cluster.kubectl_with(&["-n", &self.name, "apply", "-f", "-"], text).map(drop)
+    }
+
+    /// `kubectl`, here: what it prints.
+    pub(crate) fn read(&self, args: &[&str]) -> Result<String> {
+        self.cluster.read(&[&["-n", self.name.as_str()], args].concat())
+    }
+
+    /// An object, here; `Null` where there is none.
+    pub(crate) fn get(&self, kind: &str, name: &str) -> Result<Value> {
+        let text = self.read(&["get", kind, name, "--ignore-not-found", "-o", "json"])?;
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&text).with_context(|| format!("kubectl printed {text}"))
+    }
+
+    /// A program in a container, here: what it prints. `of`: `deploy/NAME` or a pod's name.
+    pub(crate) fn exec(&self, of: &str, container: &str, words: &[&str]) -> Result<String> {
+        self.read(&[&["exec", of, "-c", container, "--"], words].concat())
+    }
+
+    /// Runs a workload, and waits until all its pods are ready.
+    pub(crate) fn run(&self, workload: &Workload) -> Result<()> {
+        self.apply(&workload.objects().to_string())?;
+        self.rolled_out(&format!("deployment/{}", workload.name))
+    }
+
+    /// Waits until all pods of a Deployment are the newest and ready.
+    pub(crate) fn rolled_out(&self, workload: &str) -> Result<()> {
+        self.read(&["rollout", "status", workload, "--timeout=180s"]).map(drop)
+    }
+
+    /// Applies a policy of that spec.
+    pub(crate) fn policy(&self, name: &str, spec: &Value) -> Result<()> {
+        let object = json!({
+            "apiVersion": "corsward.io/v1alpha1",
+            "kind": "CorsPolicy",
+            "metadata": { "name": name },
+            "spec": spec,
+        });
+        self.apply(&object.to_string())
+    }
+
+    /// A condition of a policy's status, about what is written now: its status and its reason; `None` where nothing is said of it yet.
+    pub(crate) fn condition(&self, policy: &str, kind: &str) -> Result<Option<(String, String)>> {
+        let object = self.get("corspolicy", policy)?;
+        let generation = &object["metadata"]["generation"];
+        let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+        let mut conditions = conditions
+            .filter(|one| one["type"] == kind && one["observedGeneration"] == *generation);
+        let word = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+        Ok(conditions.next().map(|one| (word(one, "status"), word(one, "reason"))))
+    }
+
+    /// Waits until a policy's condition has that status and that reason.
+    pub(crate) fn await_condition(
+        &self,
+        policy: &str,
+        kind: &str,
+        status: &str,
+        reason: &str,
+    ) -> Result<()> {
+        let what = format!("{kind}={status} {reason} of {}/{policy}", self.name);
+        until(&what, || {
+            let said = self.condition(policy, kind)?;
+            ensure!(said == Some((status.to_owned(), reason.to_owned())), "it is {said:?}");
+            Ok(Some(()))
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! Waiting for a cluster to come to a condition.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+/// How long a condition may take that nobody put a figure on.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How often it is looked at. A look is a process or a request.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Looks until `probe` yields a value. A look that fails is not the end of it: what is asked may just be starting.
+pub(crate) fn until<T>(what: &str, probe: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    until_within(PATIENCE, what, probe)
+}
+
+/// The same with a patience of one's own.
+pub(crate) fn until_within<T>(
+    patience: Duration,
+    what: &str,
+    mut probe: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let begun = Instant::now();
+    loop {
+        let look = probe();
+        let waited = begun.elapsed();
+        match look {
+            Ok(Some(value)) => return Ok(value),
+            Ok(None) if waited > patience => {
+                bail!("waited {} s in vain for {what}", waited.as_secs())
+            }
+            Err(error) if waited > patience => {
+                return Err(
+                    error.context(format!("waited {} s in vain for {what}", waited.as_secs()))
+                );
+            }
+            _ => thread::sleep(LOOK_EVERY),
+        }
+    }
+}
