@@ -1,6 +1,7 @@
 //! Surroundings: what a cluster holds beside policies, as far as policies depend on it. A store without IO.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -111,6 +112,10 @@ pub struct Pod {
     pub has_proxy: bool,
     /// Is it in Istio's ambient mode (label `istio.io/dataplane-mode`), without a sidecar?
     pub ambient: bool,
+    /// `status.podIP`; none until it has one.
+    pub address: Option<IpAddr>,
+    /// Is it being deleted? It serves what it has begun, and counts for nobody any more.
+    pub terminating: bool,
 }
 
 /// A Gateway.

@@ -12,7 +12,7 @@ use crate::surroundings::{Key, Labels, Pod, Service, ServicePort, Surroundings, 
 pub const AMBIENT: (&str, &str) = ("istio.io/dataplane-mode", "ambient");
 
 /// The label of a Gateway's pods that names it (Gateway API, GEP-1762).
-const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
+pub(crate) const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
 /// What a policy names as its place.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -188,26 +188,21 @@ impl Placement {
         self.missing.push(Finding::new(format!("{field}.sectionName"), reason));
     }
 
-    /// How many running pods have a proxy that it is for.
+    /// How many workloads it is for, with a proxy or without.
     #[must_use]
     pub fn count(&self, namespace: &str, surroundings: &Surroundings) -> usize {
-        let gateways = self.places.iter().filter_map(|place| match &place.proxies {
-            Proxies::Workloads(_) => None,
-            Proxies::Gateway(name) => Some([(GATEWAY_NAME.to_owned(), name.clone())].into()),
-        });
-        let gateways: Vec<Labels> = gateways.collect();
-        let selectors = self.places.iter().filter_map(|place| match &place.proxies {
-            Proxies::Workloads(labels) => Some(labels),
-            Proxies::Gateway(_) => None,
-        });
-        let selectors: Vec<&Labels> = selectors.collect();
-        let is_meant = |pod: &&Pod| {
-            let is_gateway = pod.labels.contains_key(GATEWAY_NAME);
-            let selected = selectors.iter().any(|labels| includes(&pod.labels, labels));
-            (pod.has_proxy && !is_gateway && selected)
-                || gateways.iter().any(|labels| includes(&pod.labels, labels))
+        pods(namespace, &Labels::new(), surroundings).filter(|pod| self.selects(pod)).count()
+    }
+
+    /// Is it for that pod of its namespace? What is being deleted counts for nobody.
+    #[must_use]
+    pub fn selects(&self, pod: &Pod) -> bool {
+        let gateway = pod.labels.get(GATEWAY_NAME);
+        let is_meant = |place: &Place| match &place.proxies {
+            Proxies::Workloads(labels) => gateway.is_none() && includes(&pod.labels, labels),
+            Proxies::Gateway(name) => gateway == Some(name),
         };
-        pods(namespace, &Labels::new(), surroundings).filter(is_meant).count()
+        !pod.terminating && self.places.iter().any(is_meant)
     }
 
     /// Workloads in ambient mode have no proxy of their own: their requests meet a filter at a waypoint only, which is a Gateway.
@@ -317,7 +312,7 @@ mod tests {
 
     fn pod(pairs: &[(&str, &str)], port: u16) -> Pod {
         let ports = [("web".to_owned(), port)].into();
-        Pod { labels: labels(pairs), ports, has_proxy: true, ambient: false }
+        Pod { labels: labels(pairs), ports, has_proxy: true, ..Pod::default() }
     }
 
     #[test]
@@ -328,6 +323,22 @@ mod tests {
         assert_eq!(places(None), [Place { proxies: proxies.clone(), ports: None }]);
         let ports = Some([8080].into());
         assert_eq!(places(Some("http")), [Place { proxies, ports }]);
+    }
+
+    #[test]
+    fn workloads_are_counted_with_a_proxy_or_without() {
+        let mut shop = shop();
+        let api = pod(&[("app", "api")], 80);
+        let plain = Pod { has_proxy: false, ..api.clone() };
+        let going = Pod { terminating: true, ..api.clone() };
+        let gateway = pod(&[("app", "api"), (GATEWAY_NAME, "edge")], 80);
+        for (name, pod) in [("a", api), ("b", plain), ("c", going), ("d", gateway)] {
+            shop.on(Change::Pod(Delta::Apply(key(name), pod)));
+        }
+        let count = |target: &Target| target.place("shop", &shop).count("shop", &shop);
+        assert_eq!(count(&target("Service", "api", None)), 2, "with a sidecar and without");
+        assert_eq!(count(&Target::Namespace), 2, "a gateway's pods are the Gateway's");
+        assert_eq!(count(&target("Gateway", "edge", None)), 1);
     }
 
     #[test]

@@ -260,6 +260,13 @@ pub(super) struct PodSpec {
     init_containers: Option<Vec<ContainerSpec>>,
 }
 
+/// What is needed of a pod's status.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct PodStatus {
+    #[serde(rename = "podIP")]
+    pod_ip: Option<String>,
+}
+
 /// What is needed of a container.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -280,7 +287,7 @@ struct ContainerPort {
 
 impl Watched for Pods {
     type Spec = PodSpec;
-    type Status = IgnoredAny;
+    type Status = PodStatus;
     type Key = Key;
     type Value = Pod;
 
@@ -297,7 +304,10 @@ impl Watched for Pods {
         key(metadata)
     }
 
-    fn value(raw: Raw<PodSpec>) -> Pod {
+    fn value(raw: Raw<PodSpec, PodStatus>) -> Pod {
+        let PodStatus { pod_ip } = raw.status.unwrap_or_default();
+        let address = pod_ip.and_then(|address| address.parse().ok());
+        let terminating = raw.metadata.deletion_timestamp.is_some();
         let PodSpec { containers, init_containers } = raw.spec.unwrap_or_default();
         // The order in which EndpointSlices look a named port up: containers, then native sidecars.
         let mut running = containers.unwrap_or_default();
@@ -320,7 +330,8 @@ impl Watched for Pods {
                 ports.entry(name).or_insert(number);
             }
         }
-        Pod { labels: raw.metadata.labels.unwrap_or_default(), ports, has_proxy, ambient }
+        let labels = raw.metadata.labels.unwrap_or_default();
+        Pod { labels, ports, has_proxy, ambient, address, terminating }
     }
 
     fn event(delta: Delta<Key, Pod>) -> Event {

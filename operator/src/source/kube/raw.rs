@@ -33,6 +33,7 @@ struct Metadata {
     resource_version: Option<String>,
     generation: Option<i64>,
     creation_timestamp: Option<Time>,
+    deletion_timestamp: Option<Time>,
     labels: Option<Labels>,
     annotations: Option<Labels>,
 }
@@ -45,6 +46,7 @@ fn cut<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Erro
         resource_version,
         generation,
         creation_timestamp,
+        deletion_timestamp,
         labels,
         annotations,
     } = Metadata::deserialize(deserializer)?;
@@ -55,6 +57,7 @@ fn cut<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Erro
         resource_version,
         generation,
         creation_timestamp,
+        deletion_timestamp,
         labels,
         annotations,
         ..ObjectMeta::default()

@@ -193,6 +193,22 @@ fn of_a_pod_its_labels_named_ports_and_proxy_count() {
 }
 
 #[test]
+fn a_pod_is_found_at_its_address_until_it_is_deleted() {
+    let pod = |metadata: Value, status: Value| {
+        value::<Pods>(&json!({"metadata": metadata, "spec": {}, "status": status}))
+    };
+    let address = |status: Value| pod(json!({"name": "a"}), status).address;
+    assert_eq!(address(json!({"podIP": "10.1.2.3"})), Some([10, 1, 2, 3].into()));
+    assert_eq!(address(json!({"podIP": "fd00::1"})), Some("fd00::1".parse().unwrap()));
+    for none in [json!({}), json!({"podIP": ""}), json!({"podIP": "a.example"})] {
+        assert_eq!(address(none.clone()), None, "{none}");
+    }
+    let deleted = json!({"name": "a", "deletionTimestamp": "2026-01-02T03:04:05Z"});
+    assert!(pod(deleted, json!({})).terminating);
+    assert!(!pod(json!({"name": "a"}), json!({})).terminating);
+}
+
+#[test]
 fn a_pod_is_ambient_where_it_has_no_sidecar() {
     for (why, metadata, containers, ambient) in [
         ("by label", json!({"labels": {"istio.io/dataplane-mode": "ambient"}}), json!([]), true),
