@@ -4,6 +4,7 @@
 //! cli --> lint, generate, wasm, images, test, fuzz, demo, bench --> build, tools, envoy, kubernetes --> command, paths
 //! ```
 
+pub mod backends;
 pub mod bench;
 pub mod build;
 pub mod cli;

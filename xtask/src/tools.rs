@@ -22,7 +22,8 @@ pub use kubernetes::{
     GATEWAY_API_VERSION, HELM_VERSION, ISTIO_VERSION, KUBERNETES_VERSION, Kubernetes,
     PROMETHEUS_OPERATOR_VERSION, gateway_crds, helm, istio_crds, kubernetes, prometheus_crds,
 };
-pub use npm::{BINARYEN_VERSION, PLAYWRIGHT_VERSION, playwright, wasm_opt};
+pub use npm::{BINARYEN_VERSION, PLAYWRIGHT_VERSION, node_packages, playwright, wasm_opt};
+pub use pip::python_packages;
 pub use rust::{cargo_fuzz, musl, wasm_target};
 
 use crate::{command, paths};

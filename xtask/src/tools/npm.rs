@@ -14,6 +14,8 @@ pub const PLAYWRIGHT_VERSION: &str = "1.65.1";
 /// The package of `wasm-opt`. Another version makes another module of the same sources.
 pub const BINARYEN_VERSION: &str = "132.0.0";
 
+const NPM: Program = Program { names: &["npm"], variable: "NPM_BIN", package: "npm" };
+
 /// The `node_modules` folder that holds `playwright-core`.
 ///
 /// # Errors
@@ -47,9 +49,19 @@ pub fn wasm_opt() -> Result<Command> {
     Ok(wasm_opt)
 }
 
+/// Puts what `folder/package-lock.json` lists into `folder/node_modules`; no package runs a script of its own.
+///
+/// # Errors
+///
+/// When npm is missing and may not be installed, or a package cannot be fetched.
+pub fn node_packages(what: &str, folder: &Path) -> Result<()> {
+    let mut install = Command::new(NPM.get()?);
+    install.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(folder);
+    command::wait_for(&format!("fetching {what} (npm)"), &mut install)
+}
+
 /// Puts a package into `folder/node_modules`.
 fn install(package: &str, folder: &Path) -> Result<()> {
-    const NPM: Program = Program { names: &["npm"], variable: "NPM_BIN", package: "npm" };
     let mut install = Command::new(NPM.get()?);
     install.args(["install", "--no-audit", "--no-fund", "--no-save", package]);
     install.arg("--prefix").arg(folder);

@@ -29,6 +29,20 @@ pub(super) fn unpack(what: &str, package: &str, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Installs what `requirements` lists, by its digests, into `folder` for a Python of that version, wherever it is.
+///
+/// # Errors
+///
+/// When there is no Python with pip, or a package cannot be fetched or is not what was listed.
+pub fn python_packages(requirements: &Path, version: &str, folder: &Path) -> Result<()> {
+    let mut install = Command::new(python()?);
+    install.args(["-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--no-compile"]);
+    install.args(["--require-hashes", "--disable-pip-version-check", "--root-user-action=ignore"]);
+    install.args(["--python-version", version, "--target"]).arg(folder);
+    install.arg("--requirement").arg(requirements);
+    command::wait_for("fetching the back ends' Python packages (pip)", &mut install)
+}
+
 /// Lets an unpacked file be run: archives of this kind do not say which may.
 ///
 /// # Errors
