@@ -33,9 +33,10 @@ pub fn context() -> Result<PathBuf> {
     fs::create_dir_all(&apps).with_context(|| format!("cannot make {}", apps.display()))?;
 
     for entry in fs::read_dir(&apps)? {
-        let entry = entry?;
-        if !MADE.iter().any(|made| entry.file_name() == *made) {
-            fs::remove_dir_all(entry.path())?;
+        let path = entry?.path();
+        // What is made, and the stamp beside it.
+        if !MADE.iter().any(|made| path.file_stem().is_some_and(|stem| stem == *made)) {
+            fs::remove_dir_all(path)?;
         }
     }
     copy(&sources.join("apps"), &apps)?;
