@@ -75,13 +75,15 @@ impl Door {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         let length = u8::try_from(host.len()).context("a name has at most 255 bytes")?;
-        let mut greeting = vec![VERSION, 1, NO_AUTHENTICATION, VERSION, CONNECT, 0, NAME, length];
-        greeting.extend_from_slice(host.as_bytes());
-        greeting.extend_from_slice(&port.to_be_bytes());
-        stream.write_all(&greeting)?;
         let (mut method, mut reply) = ([0; 2], [0; 10]);
+        stream.write_all(&[VERSION, 1, NO_AUTHENTICATION])?;
         stream.read_exact(&mut method)?;
         ensure!(method == [VERSION, NO_AUTHENTICATION], "the door speaks no SOCKS 5: {method:?}");
+        // Only now: what comes along with the greeting, microsocks throws away.
+        let mut request = vec![VERSION, CONNECT, 0, NAME, length];
+        request.extend_from_slice(host.as_bytes());
+        request.extend_from_slice(&port.to_be_bytes());
+        stream.write_all(&request)?;
         stream.read_exact(&mut reply)?;
         if reply[1] != 0 {
             bail!("the door cannot reach {host}:{port} (SOCKS reply {})", reply[1]);
