@@ -82,7 +82,7 @@ export const CALLS = [
   { id: "order without the CSRF token", call: () => byFetch(at("api", "/orders"), json("POST", { item: 1 })) },
   { id: "orders without a login: 401", call: () => byFetch(at("api", "/orders"), { credentials: "omit" }) },
   {
-    id: "orders with a bearer of a token",
+    id: "orders with a token in a header",
     call: () => byAxios({ url: at("api", "/orders"), withCredentials: false, headers: { Authorization: "Token token-of-alice" } }),
   },
   { id: "reports without permission: 403", call: () => byFetch(at("api", "/reports")) },
@@ -94,6 +94,7 @@ export const CALLS = [
 
   // Headers by hand.
   { id: "`*` with credentials", call: () => byFetch(at("by-hand", "/star")) },
+  { id: "whoever asks is allowed", call: () => byAxios({ url: at("by-hand", "/reflected") }) },
   { id: "a list of origins", call: () => byFetch(at("by-hand", "/listed")) },
   { id: "a header doubled by its own server", call: () => byAxios({ url: at("by-hand", "/doubled") }) },
 

@@ -1,0 +1,38 @@
+// Opens pages of the cluster in a headless Chromium, one after the other in the same profile: each line of standard input
+// is an address, and each line of the output says what its table showed and what the console said. It ends when the input
+// does. Arguments: the folder of playwright-core, the browser, the SOCKS server in the cluster.
+const [modules, executablePath, proxy] = process.argv.slice(2);
+const { chromium } = require(`${modules}/playwright-core`);
+const { createInterface } = require("node:readline");
+
+const QUIET = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+
+async function visit(context, url) {
+  const page = await context.newPage();
+  const errors = [];
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  page.on("pageerror", (error) => console.error(error));
+  await page.goto(url);
+  await page.waitForSelector("table[data-done=true]", { timeout: 60_000 });
+  const rows = await page.$$eval("tr", (all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
+  await page.close();
+  return { rows, errors };
+}
+
+async function main() {
+  const args = [...QUIET, `--proxy-server=socks5://${proxy}`];
+  const browser = await chromium.launch({ executablePath, headless: true, args });
+  const context = await browser.newContext();
+  for await (const url of createInterface({ input: process.stdin })) {
+    console.log(JSON.stringify(await visit(context, url)));
+  }
+  await browser.close();
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exit(1);
+});
