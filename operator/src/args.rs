@@ -113,7 +113,7 @@ pub struct ClusterArgs {
     /// The Lease that says which replica writes.
     #[arg(long, value_name = "NAME", env = "CORSWARD_LEASE", default_value = "corsward-operator")]
     pub lease: String,
-    /// Watch no Gateways: no policy can be for one.
+    /// Watch no Gateways and no routes: no policy can be for a Gateway, and nobody says where a route has CORS of its own.
     #[arg(long, env = "CORSWARD_NO_GATEWAYS")]
     pub no_gateways: bool,
     /// Which of Istio's kinds holds an attachment.

@@ -14,8 +14,9 @@ use crate::object::{Object, Text};
 use crate::origin_sets::{self, Resolved};
 use crate::review::{Accepted, Context, Domain, Review, review};
 use crate::source::{Event, Problem};
-use crate::surroundings::{Change, Key, Labels, Surroundings};
+use crate::surroundings::{Change, Delta, Key, Labels, NativeCors, Surroundings};
 use crate::targets::{Placement, Target};
+use crate::traffic::Traffic;
 
 /// The mode of a policy that is switched off.
 const OFF: &str = "Off";
@@ -117,6 +118,12 @@ impl Index {
     #[must_use]
     pub fn count(&self, placement: &Placement, namespace: &str) -> Option<usize> {
         self.sees_proxies.then(|| placement.count(namespace, &self.surroundings))
+    }
+
+    /// How requests come to the pods of a namespace.
+    #[must_use]
+    pub fn traffic<'s>(&'s self, namespace: &'s str) -> Traffic<'s> {
+        Traffic::of(namespace, &self.surroundings, self.sees_proxies)
     }
 
     /// From now on no policy is enforced anywhere.
@@ -267,7 +274,7 @@ impl Index {
 
     /// Something that policies depend on changed.
     fn surround(&mut self, change: Change) {
-        let namespaces = namespaces_of(&change);
+        let namespaces = namespaces_of(&change, &self.surroundings);
         let is_set = matches!(change, Change::OriginSet(_));
         let is_guardrail = matches!(change, Change::Guardrail(_));
         if !self.surroundings.on(change) {
@@ -348,6 +355,10 @@ impl Index {
                     let placement = accepted.target.place(namespace, &self.surroundings);
                     review.findings.extend(placement.refused);
                     review.findings.extend(placement.missing);
+                    let traffic = self.traffic(namespace);
+                    let (policy, target) = (&accepted.policy, &accepted.target);
+                    let found = traffic.findings(target.field(), &placement.places, policy.keeps());
+                    review.findings.extend(found);
                 }
                 finding::sort(&mut review.findings);
                 review.findings
@@ -496,15 +507,31 @@ impl PartialEq for InForce {
 }
 
 /// The namespaces that a change may matter to; `None`: all of them.
-fn namespaces_of(change: &Change) -> Option<BTreeSet<String>> {
+fn namespaces_of(change: &Change, known: &Surroundings) -> Option<BTreeSet<String>> {
     match change {
         Change::Namespace(delta) => delta.key().map(|name| [name.clone()].into()),
         Change::Service(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
         Change::Pod(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
         Change::Gateway(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
+        Change::VirtualService(delta) => namespaces_of_native(delta, &known.virtual_services),
+        Change::HttpRoute(delta) => namespaces_of_native(delta, &known.http_routes),
         Change::OriginSet(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
         Change::Guardrail(_) => None,
     }
+}
+
+/// Where an object leads to, and where it led to.
+fn namespaces_of_native(
+    delta: &Delta<Key, NativeCors>,
+    known: &BTreeMap<Key, NativeCors>,
+) -> Option<BTreeSet<String>> {
+    let is = match delta {
+        Delta::Apply(_, object) => Some(object),
+        Delta::Delete(_) => None,
+        Delta::Reset(_) => return None,
+    };
+    let was = delta.key().and_then(|key| known.get(key));
+    Some(is.into_iter().chain(was).flat_map(NativeCors::namespaces).cloned().collect())
 }
 
 /// Does it ask to be switched off?

@@ -33,6 +33,7 @@ pub mod origin_sets;
 mod outage;
 pub mod plan;
 pub mod probe;
+pub mod protocol;
 pub mod publish;
 pub mod report;
 pub mod review;
@@ -44,6 +45,7 @@ pub mod state;
 pub mod status;
 pub mod surroundings;
 pub mod targets;
+pub mod traffic;
 pub mod webhook;
 pub mod writer;
 

@@ -18,6 +18,7 @@ use crate::index::{Entry, InForce, Index, Scope};
 use crate::review::Domain;
 use crate::surroundings::Labels;
 use crate::targets::{Place, Placement, Proxies};
+use crate::traffic::Traffic;
 use fit::{hold, large};
 use members::{Made, Member, narrow};
 
@@ -154,8 +155,14 @@ impl ScopePlan {
             plan.held = plan.held.or_else(|| made.held.clone());
             plan.made.insert(key, made);
         }
-        let policies =
-            chosen.into_iter().map(|chosen| (chosen.id.clone(), plan.planned(index, chosen)));
+        let traffic = scope.namespace().map(|namespace| index.traffic(namespace));
+        let policies = chosen.into_iter().map(|chosen| {
+            let (id, mut planned) = (chosen.id.clone(), plan.planned(index, chosen));
+            if let Some(traffic) = &traffic {
+                planned.see(traffic);
+            }
+            (id, planned)
+        });
         plan.policies = policies.collect();
         plan
     }
@@ -221,6 +228,15 @@ impl ScopePlan {
 // === impl Planned ===
 
 impl Planned {
+    /// Takes in how requests come to its proxies.
+    fn see(&mut self, traffic: &Traffic<'_>) {
+        let Placement { places, missing: _, refused } = &self.placement;
+        let enforced = self.in_force.as_ref().filter(|it| it.policy.mode() != Mode::Off);
+        if let Some(InForce { policy, target, .. }) = enforced.filter(|_| refused.is_empty()) {
+            self.findings.extend(traffic.findings(target.field(), places, policy.keeps()));
+        }
+    }
+
     /// Does the policy exceed that guardrail, as it is written?
     pub(crate) fn exceeds_one(&self, name: &str) -> bool {
         let is_about_it = |reason: &Reason| match reason {

@@ -1,6 +1,7 @@
 //! Surroundings: what a cluster holds beside policies, as far as policies depend on it. A store without IO.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -29,6 +30,10 @@ pub struct Surroundings {
     pub pods: BTreeMap<Key, Pod>,
     /// Gateways (Gateway API); empty where the kind is not served.
     pub gateways: BTreeMap<Key, Gateway>,
+    /// Istio's `VirtualService` objects that say something about CORS; empty where the kind is not served.
+    pub virtual_services: BTreeMap<Key, NativeCors>,
+    /// `HTTPRoute` objects (Gateway API) that say something about CORS; empty where the kind is not served.
+    pub http_routes: BTreeMap<Key, NativeCors>,
     /// Origin sets.
     pub origin_sets: BTreeMap<Key, Written>,
     /// Cluster-wide guardrails (`ClusterCorsPolicy`), by name.
@@ -46,6 +51,10 @@ pub enum Change {
     Pod(Delta<Key, Pod>),
     /// Of a Gateway.
     Gateway(Delta<Key, Gateway>),
+    /// Of a `VirtualService`.
+    VirtualService(Delta<Key, NativeCors>),
+    /// Of an `HTTPRoute`.
+    HttpRoute(Delta<Key, NativeCors>),
     /// Of an `OriginSet`.
     OriginSet(Delta<Key, Written>),
     /// Of a `ClusterCorsPolicy`.
@@ -90,6 +99,8 @@ pub struct ServicePort {
     pub port: u16,
     /// The port of the pods.
     pub target: TargetPort,
+    /// What it says that it carries.
+    pub app_protocol: Option<String>,
 }
 
 /// A port of a Service's pods.
@@ -116,6 +127,36 @@ pub struct Pod {
     pub address: Option<IpAddr>,
     /// Is it being deleted? It serves what it has begun, and counts for nobody any more.
     pub terminating: bool,
+    /// What runs it, as `kubectl` names it and for longer than one pod lives: `deployment/api`.
+    pub workload: String,
+    /// What it says about a sidecar.
+    pub injection: Injection,
+    /// What its sidecar is given.
+    pub inbound: Inbound,
+}
+
+/// What a pod says about a sidecar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Injection {
+    /// It gets one where one is asked for.
+    #[default]
+    Usual,
+    /// It asks for none.
+    OptedOut,
+    /// It gets none, because it uses the network of its node.
+    HostNetwork,
+}
+
+/// The ports whose connections a pod's sidecar is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Inbound {
+    /// All of them.
+    #[default]
+    All,
+    /// All but these.
+    Except(BTreeSet<u16>),
+    /// These.
+    Only(BTreeSet<u16>),
 }
 
 /// A Gateway.
@@ -125,6 +166,26 @@ pub struct Gateway {
     pub class: String,
     /// The port of each listener, by the listener's name.
     pub listeners: BTreeMap<String, u16>,
+}
+
+/// What an object of a mesh or of the Gateway API says about CORS: where, that is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NativeCors {
+    /// The Services that the requests lead to.
+    pub services: BTreeSet<Key>,
+    /// The Gateways that it is attached to.
+    pub gateways: BTreeSet<ParentGateway>,
+}
+
+/// A Gateway, or a part of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ParentGateway {
+    /// Which.
+    pub gateway: Key,
+    /// The name of a listener.
+    pub section: Option<String>,
+    /// The port of a listener.
+    pub port: Option<u16>,
 }
 
 /// An object of our own group that is not a policy, as written.
@@ -150,9 +211,52 @@ impl Surroundings {
             Change::Service(delta) => delta.apply_to(&mut self.services),
             Change::Pod(delta) => delta.apply_to(&mut self.pods),
             Change::Gateway(delta) => delta.apply_to(&mut self.gateways),
+            Change::VirtualService(delta) => delta.apply_to(&mut self.virtual_services),
+            Change::HttpRoute(delta) => delta.apply_to(&mut self.http_routes),
             Change::OriginSet(delta) => delta.apply_to(&mut self.origin_sets),
             Change::Guardrail(delta) => delta.apply_to(&mut self.guardrails),
         }
+    }
+}
+
+// === impl Pod ===
+
+impl Pod {
+    /// Everything that policies depend on, but for what differs from pod to pod of a workload.
+    #[must_use]
+    pub fn kind(&self) -> impl Eq + Hash {
+        let Self { labels, ports, has_proxy, ambient, workload, injection, inbound, .. } = self;
+        (labels, ports, workload, injection, inbound, has_proxy, ambient)
+    }
+}
+
+// === impl Inbound ===
+
+impl Inbound {
+    /// Is the sidecar given connections to that port?
+    #[must_use]
+    pub fn includes(&self, port: u16) -> bool {
+        match self {
+            Self::All => true,
+            Self::Except(ports) => !ports.contains(&port),
+            Self::Only(ports) => ports.contains(&port),
+        }
+    }
+}
+
+// === impl NativeCors ===
+
+impl NativeCors {
+    /// Does it say nothing?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty() && self.gateways.is_empty()
+    }
+
+    /// The namespaces that it may matter to.
+    pub fn namespaces(&self) -> impl Iterator<Item = &String> {
+        let gateways = self.gateways.iter().map(|parent| &parent.gateway);
+        self.services.iter().chain(gateways).map(|key| &key.namespace)
     }
 }
 

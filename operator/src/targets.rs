@@ -68,6 +68,16 @@ impl Target {
         }
     }
 
+    /// The field that names it.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Namespace => "spec",
+            Self::Selector(_) => "spec.selector",
+            Self::Refs(_) => "spec.targetRefs",
+        }
+    }
+
     /// Where that is, for a policy of `namespace`.
     #[must_use]
     pub fn place(&self, namespace: &str, surroundings: &Surroundings) -> Placement {
@@ -280,6 +290,7 @@ mod tests {
             name: Some((*name).to_owned()),
             port: 80,
             target: target.clone(),
+            app_protocol: None,
         });
         Service { selector: labels(selector), ports: ports.collect() }
     }

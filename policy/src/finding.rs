@@ -8,6 +8,7 @@ mod host;
 mod list;
 mod max_age;
 mod method;
+mod names;
 mod order;
 mod origin;
 mod origin_set;
@@ -16,6 +17,7 @@ mod quoted;
 mod rule;
 mod source;
 mod target;
+mod traffic;
 
 #[cfg(test)]
 mod reference;
@@ -31,6 +33,7 @@ pub use list::ListReason;
 pub use max_age::MaxAgeReason;
 pub(crate) use max_age::is_capped;
 pub use method::MethodReason;
+pub use names::Names;
 pub use order::sort;
 pub use origin::{OriginReason, RegexReason};
 pub use origin_set::OriginSetReason;
@@ -38,6 +41,7 @@ pub use placement::PlacementReason;
 pub use rule::RuleReason;
 pub use source::SourceReason;
 pub use target::TargetReason;
+pub use traffic::{TrafficReason, WithoutSidecar};
 
 /// One thing to say about a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +97,8 @@ pub enum Reason {
     OriginSet(OriginSetReason),
     /// A target as the cluster has it: `CORS-*5xx`.
     Target(TargetReason),
+    /// What keeps requests from a policy's proxies, or answers beside them: `CORS-*5xx`.
+    Traffic(TrafficReason),
 }
 
 /// What a reason says: its stable code, what is the matter, and what to write instead.
@@ -198,6 +204,7 @@ impl Reason {
             Self::Guardrail(reason) => reason.sentence(),
             Self::OriginSet(reason) => reason.sentence(),
             Self::Target(reason) => reason.sentence(),
+            Self::Traffic(reason) => reason.sentence(),
         }
     }
 }

@@ -110,6 +110,12 @@ impl Policy {
         self.mode
     }
 
+    /// Does what it finds in a response stay there?
+    #[must_use]
+    pub fn keeps(&self) -> bool {
+        self.upstream_cors_headers == UpstreamCorsHeaders::Keep
+    }
+
     /// Its own block, and then those of its rules.
     pub fn blocks(&self) -> impl Iterator<Item = PolicyBlock<'_>> {
         let own = PolicyBlock {

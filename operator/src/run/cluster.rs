@@ -56,7 +56,7 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     let contender = contend(&client, &args.cluster, &sender);
     let webhook = serve_webhook(&client, &args.cluster, inquirer, &contender, &board).await?;
     let (outlet, modules) = write(&client, args, &sender, &contender, &board).await?;
-    let (watching, unwatch) = watch(&client, &args.cluster, &board, sender);
+    let (watching, unwatch) = watch(&client, args, &board, sender);
     info!("watching");
     let operator = Operator::new(index, Outlet::Cluster(outlet), board);
     let ended = operator.run(events, Questions { reports, inquiries }, &mut stop).await;
@@ -82,14 +82,17 @@ fn contend(client: &Client, args: &ClusterArgs, events: &Sender<Vec<Event>>) -> 
 
 fn watch(
     client: &Client,
-    args: &ClusterArgs,
+    args: &RunArgs,
     board: &Board,
     events: Sender<Vec<Event>>,
 ) -> (JoinHandle<()>, oneshot::Sender<()>) {
     let (stop, stopped) = oneshot::channel::<()>();
     let watches = board.metrics.watches.clone();
-    let options =
-        source::kube::Options { gateways: !args.no_gateways, ..source::kube::Options::default() };
+    let options = source::kube::Options {
+        gateways: !args.cluster.no_gateways,
+        virtual_services: args.publish == PublishArg::Istio,
+        ..source::kube::Options::default()
+    };
     let watching = source::kube::watch(client.clone(), options, watches, events, async {
         let _ = stopped.await;
     });

@@ -17,7 +17,8 @@ use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
 use self::kinds::{
-    Gateways, Guardrails, Namespaces, OriginSets, Pods, Policies, Services, Watched,
+    Gateways, Guardrails, HttpRoutes, Namespaces, OriginSets, Pods, Policies, Services,
+    VirtualServices, Watched,
 };
 pub(crate) use self::raw::Raw;
 use crate::kubernetes;
@@ -37,8 +38,10 @@ const MAX_BATCH: usize = 500;
 /// What is watched, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Are Gateways watched?
+    /// Are Gateways watched, and routes?
     pub gateways: bool,
+    /// Are Istio's `VirtualService` objects watched?
+    pub virtual_services: bool,
     /// How soon a kind that need not be there is looked for again.
     pub look_again: Duration,
 }
@@ -96,6 +99,10 @@ pub async fn watch(
     ];
     if shared.options.gateways {
         kinds.push(follow::<Gateways>(&shared, "Gateway"));
+        kinds.push(follow::<HttpRoutes>(&shared, "HTTPRoute"));
+    }
+    if shared.options.virtual_services {
+        kinds.push(follow::<VirtualServices>(&shared, "VirtualService"));
     }
     shared.waiting.store(kinds.len(), Ordering::Relaxed);
     tokio::select! {
@@ -114,7 +121,7 @@ fn follow<'s, K: Watched + 's>(shared: &'s Shared, kind: &'static str) -> BoxFut
 
 impl Default for Options {
     fn default() -> Self {
-        Self { gateways: true, look_again: Duration::from_secs(30) }
+        Self { gateways: true, virtual_services: true, look_again: Duration::from_secs(30) }
     }
 }
 
@@ -219,6 +226,9 @@ impl<'s, K: Watched> Follower<'s, K> {
             return self.not_served().await;
         }
         self.shared.watches.restarted(self.kind);
+        if K::is_advisory() {
+            self.count_as_listed().await?;
+        }
         let sentence = sentence(error);
         if self.outage.on(&sentence, Instant::now()) {
             if let Some(remedy) = remedy.filter(|_| unknown) {

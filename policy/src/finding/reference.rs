@@ -8,13 +8,14 @@ use std::path::Path;
 use super::{
     ConductReason, Danger, DangerReason, Excess, Finding, GuardrailReason, HeaderReason,
     HostReason, ListReason, MaxAgeReason, MethodReason, OriginReason, OriginSetReason,
-    PlacementReason, RegexReason, RuleReason, SourceReason, TargetReason,
+    PlacementReason, RegexReason, RuleReason, SourceReason, TargetReason, TrafficReason,
+    WithoutSidecar,
 };
 use crate::pattern::InvalidOrigin;
 use crate::scope::{InvalidHost, InvalidPath};
 
 /// Where the codes are written.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     include_str!("conduct.rs"),
     include_str!("danger.rs"),
     include_str!("guardrail.rs"),
@@ -29,6 +30,7 @@ const SOURCES: [&str; 14] = [
     include_str!("rule.rs"),
     include_str!("source.rs"),
     include_str!("target.rs"),
+    include_str!("traffic.rs"),
 ];
 
 /// The hundreds of the codes.
@@ -55,6 +57,7 @@ fn every_finding() -> Vec<Finding> {
     all.extend(sources());
     all.extend(placements());
     all.extend(targets());
+    all.extend(traffic());
     all.extend(guardrails());
     all.extend(origin_sets());
     all
@@ -318,6 +321,33 @@ fn targets() -> Vec<Finding> {
         Finding::new("spec.targetRefs[0]", R::ServiceWithoutSelector(name())),
         Finding::new("spec.targetRefs", R::Ambient("shop".into())),
     ]
+}
+
+fn traffic() -> Vec<Finding> {
+    use TrafficReason as R;
+    let names = |names: &str| names.split_whitespace().collect();
+    let causes = [
+        ("deployment/api statefulset/cart", WithoutSidecar::NotAsked),
+        ("deployment/api", WithoutSidecar::OptedOut),
+        ("deployment/api deployment/cart deployment/web pod/a", WithoutSidecar::Older),
+        ("daemonset/agent", WithoutSidecar::HostNetwork),
+        ("deployment/api", WithoutSidecar::Ambient),
+    ];
+    let without = causes.into_iter().map(|(workloads, cause)| {
+        let (workloads, namespace) = (names(workloads), "shop".to_owned());
+        Finding::new("spec.selector", R::WithoutSidecar { workloads, namespace, cause })
+    });
+    let tls = || ["api:8443 (https)"].into_iter().collect();
+    let others = [
+        R::Undeclared(names("api:8000 api:8001")),
+        R::NotHttp { ports: tls(), beside: false },
+        R::NotHttp { ports: tls(), beside: true },
+        R::Excluded(names("deployment/api:8000")),
+        R::VirtualService(names("shop/api")),
+        R::RouteBefore(names("shop/api")),
+        R::RouteWithin { routes: names("shop/api"), kept: false },
+    ];
+    without.chain(others.map(|reason| Finding::new("spec.targetRefs", reason))).collect()
 }
 
 fn guardrails() -> Vec<Finding> {

@@ -89,7 +89,8 @@ impl Watching {
         let (line, kubeconfig) = line_to(server);
         let (events, batches) = mpsc::channel(4);
         let (stop, stopped) = oneshot::channel::<()>();
-        let options = kube::Options { gateways: true, look_again: Duration::from_millis(500) };
+        let look_again = Duration::from_millis(500);
+        let options = kube::Options { gateways: true, virtual_services: true, look_again };
         let counting = counters.clone();
         let task = runtime.spawn(async move {
             let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();

@@ -4,7 +4,9 @@ use super::*;
 use crate::compact::Compact;
 use crate::object::Record;
 use crate::source::Event;
-use crate::surroundings::{Change, Delta, Key, Namespace, Service, Written};
+use crate::surroundings::{
+    Change, Delta, Key, Namespace, NativeCors, Pod, Service, ServicePort, TargetPort, Written,
+};
 use serde_json::json;
 
 /// A cluster with these policies of the namespace `shop`.
@@ -42,7 +44,9 @@ fn targeting(kind: &str, name: &str) -> Value {
 fn service(name: &str, app: &str) -> Event {
     let key = Key { namespace: "shop".into(), name: name.into() };
     let selector = [("app".to_owned(), app.to_owned())].into();
-    let service = Service { selector, ports: Vec::new() };
+    let target = TargetPort::Number(8080);
+    let port = ServicePort { name: Some("http".into()), port: 80, target, app_protocol: None };
+    let service = Service { selector, ports: vec![port] };
     Event::Surroundings(Change::Service(Delta::Apply(key, service)))
 }
 
@@ -175,6 +179,76 @@ fn what_was_in_force_before_a_restart_is_read_in_the_status() {
     assert_eq!(plan.in_force[&id("a")].generation, 3);
     assert_eq!(keys(&plan), [workloads(&[("app", "a")])]);
     assert!(!reason(&plan, "a", ConditionType::Accepted).0);
+}
+
+fn codes(outcome: &Outcome) -> Vec<&'static str> {
+    outcome.statuses.iter().flat_map(|status| status.findings.iter().map(Finding::code)).collect()
+}
+
+#[test]
+fn what_keeps_requests_from_a_proxy_is_said_in_the_status_as_long_as_it_does() {
+    let mut index = cluster(&[("a", selecting("a", &json!({"app": "a"})))]);
+    index.see_proxies();
+    let pod = |has_proxy, name: &str| {
+        let labels = [("app".to_owned(), "a".to_owned())].into();
+        let pod = Pod { labels, has_proxy, workload: "deployment/a".into(), ..Pod::default() };
+        let key = Key { namespace: "shop".into(), name: name.into() };
+        Event::Surroundings(Change::Pod(Delta::Apply(key, pod)))
+    };
+    let before = carry_out(&mut index);
+    assert!(!codes(&before).contains(&"CORS-W523"));
+    index.on(pod(false, "a-1"));
+    let bare = carry_out(&mut index);
+    assert!(codes(&bare).contains(&"CORS-W523"), "{:?}", codes(&bare));
+    assert_eq!(bare.attachments, before.attachments, "nothing else changes");
+    assert!(reason(&bare, "a", ConditionType::Accepted).0);
+    index.on(pod(false, "a-2"));
+    assert_eq!(codes(&carry_out(&mut index)), codes(&bare), "another pod is nothing new");
+    index.on(pod(true, "a-1"));
+    index.on(pod(true, "a-2"));
+    let healed = carry_out(&mut index);
+    assert!(!codes(&healed).contains(&"CORS-W523"));
+}
+
+#[test]
+fn a_policy_that_is_off_hears_nothing_of_requests() {
+    let mut spec = selecting("a", &json!({"app": "a"}));
+    spec["mode"] = "Off".into();
+    let mut index = cluster(&[("a", spec)]);
+    index.see_proxies();
+    let labels = [("app".to_owned(), "a".to_owned())].into();
+    let key = Key { namespace: "shop".into(), name: "a-1".into() };
+    let pod = Pod { labels, ..Pod::default() };
+    index.on(Event::Surroundings(Change::Pod(Delta::Apply(key, pod))));
+    assert!(!codes(&carry_out(&mut index)).iter().any(|code| code.starts_with("CORS-W52")));
+}
+
+#[test]
+fn a_setting_elsewhere_touches_the_namespaces_that_it_leads_to_and_led_to() {
+    let mut index = cluster(&[("a", selecting("a", &json!({"app": "a"})))]);
+    index.on(service("api", "a"));
+    carry_out(&mut index);
+    index.take_touched();
+    let setting = |namespace: &str| {
+        let services = [Key { namespace: namespace.into(), name: "api".into() }].into();
+        let key = Key { namespace: "infra".into(), name: "vs".into() };
+        let native = NativeCors { services, ..NativeCors::default() };
+        Event::Surroundings(Change::VirtualService(Delta::Apply(key, native)))
+    };
+    let scopes = |names: &[&str]| -> BTreeSet<Scope> {
+        names.iter().map(|name| Scope::Namespace((*name).to_owned())).collect()
+    };
+    index.on(setting("shop"));
+    assert_eq!(index.take_touched(), scopes(&["shop"]));
+    assert!(codes(&carry_out(&mut index)).contains(&"CORS-W532"));
+    index.on(setting("shop"));
+    assert_eq!(index.take_touched(), scopes(&[]), "the same again");
+    index.on(setting("other"));
+    assert_eq!(index.take_touched(), scopes(&["other", "shop"]));
+    assert!(!codes(&carry_out(&mut index)).contains(&"CORS-W532"));
+    let key = Key { namespace: "infra".into(), name: "vs".into() };
+    index.on(Event::Surroundings(Change::VirtualService(Delta::Delete(key))));
+    assert_eq!(index.take_touched(), scopes(&["other"]));
 }
 
 #[test]

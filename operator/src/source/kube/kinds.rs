@@ -1,5 +1,8 @@
 //! Kinds: what is watched, how it is asked for, and what each object becomes.
 
+mod injection;
+mod native;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -12,6 +15,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
+pub(super) use self::native::{HttpRoutes, VirtualServices};
 use super::raw::Raw;
 use crate::api::{GROUP, KIND};
 use crate::compact::Compact;
@@ -54,6 +58,10 @@ pub(super) trait Watched {
     }
     /// Is it a kind that need not be served? Of any other, an answer that it is not there is no word about its objects.
     fn is_optional() -> bool {
+        false
+    }
+    /// Does nothing but what is said depend on it? Then nothing waits for it, whatever keeps it from being read.
+    fn is_advisory() -> bool {
         false
     }
     /// What tells the object with this metadata from another.
@@ -221,6 +229,7 @@ struct PortSpec {
     port: i64,
     target_port: Option<IntOrString>,
     protocol: Option<String>,
+    app_protocol: Option<String>,
 }
 
 impl Watched for Services {
@@ -256,6 +265,7 @@ impl Watched for Services {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PodSpec {
+    host_network: Option<bool>,
     containers: Option<Vec<ContainerSpec>>,
     init_containers: Option<Vec<ContainerSpec>>,
 }
@@ -308,7 +318,7 @@ impl Watched for Pods {
         let PodStatus { pod_ip } = raw.status.unwrap_or_default();
         let address = pod_ip.and_then(|address| address.parse().ok());
         let terminating = raw.metadata.deletion_timestamp.is_some();
-        let PodSpec { containers, init_containers } = raw.spec.unwrap_or_default();
+        let PodSpec { host_network, containers, init_containers } = raw.spec.unwrap_or_default();
         // The order in which EndpointSlices look a named port up: containers, then native sidecars.
         let mut running = containers.unwrap_or_default();
         running.extend(
@@ -330,8 +340,17 @@ impl Watched for Pods {
                 ports.entry(name).or_insert(number);
             }
         }
-        let labels = raw.metadata.labels.unwrap_or_default();
-        Pod { labels, ports, has_proxy, ambient, address, terminating }
+        Pod {
+            ports,
+            has_proxy,
+            ambient,
+            address,
+            terminating,
+            workload: injection::workload(&raw.metadata),
+            injection: injection::injection(&raw.metadata, host_network),
+            inbound: injection::inbound(&raw.metadata),
+            labels: raw.metadata.labels.unwrap_or_default(),
+        }
     }
 
     fn event(delta: Delta<Key, Pod>) -> Event {
@@ -347,7 +366,7 @@ impl Watched for Gateways {
     type Value = Gateway;
 
     fn resource() -> ApiResource {
-        resource("gateway.networking.k8s.io", "v1", "Gateway", "gateways")
+        resource(native::GATEWAY_API, "v1", "Gateway", "gateways")
     }
 
     fn is_optional() -> bool {
@@ -399,14 +418,14 @@ fn written(raw: Raw<Value, Value>) -> Written {
 }
 
 fn port(spec: PortSpec) -> Option<ServicePort> {
-    let PortSpec { name, port, target_port, protocol } = spec;
+    let PortSpec { name, port, target_port, protocol, app_protocol } = spec;
     let port = u16::try_from(port).ok()?;
     let target = match target_port {
         None | Some(IntOrString::Int(0)) => TargetPort::Number(port),
         Some(IntOrString::Int(number)) => TargetPort::Number(u16::try_from(number).ok()?),
         Some(IntOrString::String(name)) => TargetPort::Name(name),
     };
-    is_tcp(protocol.as_deref()).then_some(ServicePort { name, port, target })
+    is_tcp(protocol.as_deref()).then_some(ServicePort { name, port, target, app_protocol })
 }
 
 /// Absent, the protocol is TCP. No filter of a proxy sees requests over any other.

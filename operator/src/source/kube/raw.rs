@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use kube::Resource;
 use kube::core::{ApiResource, DynamicResourceScope};
 use serde::de::IgnoredAny;
@@ -36,6 +36,7 @@ struct Metadata {
     deletion_timestamp: Option<Time>,
     labels: Option<Labels>,
     annotations: Option<Labels>,
+    owner_references: Option<Vec<OwnerReference>>,
 }
 
 fn cut<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
@@ -49,6 +50,7 @@ fn cut<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Erro
         deletion_timestamp,
         labels,
         annotations,
+        owner_references,
     } = Metadata::deserialize(deserializer)?;
     Ok(ObjectMeta {
         name,
@@ -60,6 +62,7 @@ fn cut<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Erro
         deletion_timestamp,
         labels,
         annotations,
+        owner_references,
         ..ObjectMeta::default()
     })
 }

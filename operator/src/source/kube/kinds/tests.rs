@@ -1,5 +1,8 @@
 //! What objects of each kind become.
 
+mod native;
+mod pods;
+
 use super::*;
 use serde_json::json;
 
@@ -126,6 +129,7 @@ fn of_a_service_its_selector_and_tcp_ports_count() {
         name: name.map(str::to_owned),
         port,
         target,
+        app_protocol: None,
     };
     let number = TargetPort::Number;
     for (why, spec, selector, ports) in [

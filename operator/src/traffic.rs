@@ -1,0 +1,209 @@
+//! Traffic: how requests come to the pods of a namespace, and what keeps them from a policy's proxies or answers beside them.
+
+mod neighbors;
+mod survey;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use corsward_policy::Finding;
+use corsward_policy::finding::WithoutSidecar;
+
+use self::neighbors::Neighbors;
+use self::survey::Survey;
+use crate::surroundings::{
+    Injection, Key, Labels, Namespace, Pod, Service, ServicePort, Surroundings, TargetPort,
+};
+use crate::targets::{AMBIENT, GATEWAY_NAME, Place, includes};
+
+/// The labels by which a namespace asks for sidecars, of the installation that is there or of one revision.
+const INJECTION: [&str; 2] = ["istio-injection", REVISION];
+/// The label of a namespace or of a pod that names a revision of Istio.
+const REVISION: &str = "istio.io/rev";
+/// The label by which a pod asks for a sidecar or for none.
+pub const INJECT: &str = "sidecar.istio.io/inject";
+
+/// How requests come to the pods of one namespace.
+#[derive(Debug)]
+pub struct Traffic<'s> {
+    /// The namespace's name.
+    name: &'s str,
+    namespace: Option<&'s Namespace>,
+    /// Those with a selector.
+    services: Vec<(&'s str, &'s Service)>,
+    /// Where a selector's first label is, there is a Service in `services`.
+    services_by_label: HashMap<(&'s str, &'s str), Vec<usize>>,
+    groups: Vec<Group<'s>>,
+    groups_by_label: HashMap<(&'s str, &'s str), Vec<usize>>,
+    neighbors: Neighbors<'s>,
+    /// Is it Istio's sidecars that are configured?
+    in_mesh: bool,
+}
+
+/// Pods that do not differ in anything that matters here.
+#[derive(Debug)]
+struct Group<'s> {
+    pod: &'s Pod,
+    arrivals: Vec<Arrival<'s>>,
+}
+
+/// A port of a Service that leads to a port of a pod.
+#[derive(Clone, Copy, Debug)]
+struct Arrival<'s> {
+    service: &'s str,
+    port: &'s ServicePort,
+    number: u16,
+}
+
+// === impl Traffic ===
+
+impl<'s> Traffic<'s> {
+    /// How requests come to the pods of a namespace.
+    #[must_use]
+    pub fn of(namespace: &'s str, surroundings: &'s Surroundings, in_mesh: bool) -> Self {
+        let services: Vec<_> = within(namespace, &surroundings.services)
+            .filter(|(_, service)| !service.selector.is_empty())
+            .collect();
+        let mut services_by_label = HashMap::<_, Vec<_>>::new();
+        for (at, (_, service)) in services.iter().enumerate() {
+            for (name, value) in service.selector.iter().take(1) {
+                services_by_label.entry((name.as_str(), value.as_str())).or_default().push(at);
+            }
+        }
+        let mut traffic = Self {
+            name: namespace,
+            namespace: surroundings.namespaces.get(namespace),
+            services,
+            services_by_label,
+            groups: Vec::new(),
+            groups_by_label: HashMap::new(),
+            neighbors: Neighbors::of(namespace, surroundings),
+            in_mesh,
+        };
+        let pods = within(namespace, &surroundings.pods).map(|(_, pod)| pod);
+        traffic.group(pods.filter(|pod| !pod.terminating));
+        traffic
+    }
+
+    /// Groups the pods, and finds out what leads to each group.
+    fn group(&mut self, pods: impl Iterator<Item = &'s Pod>) {
+        let mut known = HashMap::new();
+        for pod in pods {
+            let at = *known.entry(pod.kind()).or_insert(self.groups.len());
+            if at < self.groups.len() {
+                continue;
+            }
+            let arrivals = self.arrivals(pod);
+            for (name, value) in &pod.labels {
+                let label = (name.as_str(), value.as_str());
+                self.groups_by_label.entry(label).or_default().push(at);
+            }
+            self.groups.push(Group { pod, arrivals });
+        }
+    }
+
+    fn arrivals(&self, pod: &Pod) -> Vec<Arrival<'s>> {
+        let ports = self.services_of(&pod.labels).flat_map(|(service, spec)| {
+            spec.ports.iter().filter_map(move |port| {
+                let number = match &port.target {
+                    TargetPort::Number(number) => *number,
+                    TargetPort::Name(name) => *pod.ports.get(name)?,
+                };
+                Some(Arrival { service, port, number })
+            })
+        });
+        ports.collect()
+    }
+
+    /// The Services that select every pod with these labels.
+    fn services_of<'l>(
+        &'l self,
+        labels: &'l Labels,
+    ) -> impl Iterator<Item = (&'s str, &'s Service)> + 'l {
+        let candidates = labels.iter().filter_map(|(name, value)| {
+            self.services_by_label.get(&(name.as_str(), value.as_str()))
+        });
+        candidates
+            .flatten()
+            .filter_map(|at| self.services.get(*at))
+            .filter(|(_, service)| includes(labels, &service.selector))
+            .copied()
+    }
+
+    /// The groups of pods that have these labels, but for those of Gateways.
+    fn groups_of<'l>(&'l self, labels: &'l Labels) -> Box<dyn Iterator<Item = &'l Group<'s>> + 'l> {
+        let is_meant =
+            |group: &&Group<'s>| !group.is_gateway() && includes(&group.pod.labels, labels);
+        match labels.first_key_value() {
+            None => Box::new(self.groups.iter().filter(is_meant)),
+            Some((name, value)) => {
+                let at = self.groups_by_label.get(&(name.as_str(), value.as_str()));
+                let groups = at.into_iter().flatten().filter_map(|at| self.groups.get(*at));
+                Box::new(groups.filter(is_meant))
+            }
+        }
+    }
+
+    /// What there is to say about the requests to these places. `field` names the places, and `keeps` says that what the policy finds
+    /// in a response stays.
+    #[must_use]
+    pub fn findings(&self, field: &str, places: &[Place], keeps: bool) -> Vec<Finding> {
+        let mut survey = Survey::new(self);
+        for place in places {
+            survey.look_at(place);
+        }
+        survey.findings(field, keeps)
+    }
+}
+
+// === impl Group ===
+
+impl<'s> Group<'s> {
+    fn is_gateway(&self) -> bool {
+        self.pod.labels.contains_key(GATEWAY_NAME)
+    }
+
+    /// What leads to these ports.
+    fn arrivals_at(&self, ports: Option<&BTreeSet<u16>>) -> impl Iterator<Item = &Arrival<'s>> {
+        let is_meant = move |number| ports.is_none_or(|ports| ports.contains(&number));
+        self.arrivals.iter().filter(move |arrival| is_meant(arrival.number))
+    }
+
+    /// Why these pods have no sidecar, if they have none.
+    fn without_sidecar(&self, namespace: Option<&Namespace>) -> Option<WithoutSidecar> {
+        let pod = self.pod;
+        let of_namespace = |name| namespace.and_then(|namespace| namespace.labels.get(name));
+        let (ambient, value) = AMBIENT;
+        if pod.has_proxy {
+            None
+        } else if pod.ambient || of_namespace(ambient).is_some_and(|found| found == value) {
+            Some(WithoutSidecar::Ambient)
+        } else if pod.injection != Injection::Usual {
+            let is_on_node = pod.injection == Injection::HostNetwork;
+            Some(if is_on_node { WithoutSidecar::HostNetwork } else { WithoutSidecar::OptedOut })
+        } else {
+            let is_asked = match INJECTION.map(of_namespace) {
+                // It counts alone where it is there.
+                [Some(injection), _] => injection == "enabled",
+                [None, Some(_)] => true,
+                [None, None] => {
+                    pod.labels.get(INJECT).is_some_and(|inject| inject == "true")
+                        || pod.labels.contains_key(REVISION)
+                }
+            };
+            Some(if is_asked { WithoutSidecar::Older } else { WithoutSidecar::NotAsked })
+        }
+    }
+}
+
+/// The objects of a namespace.
+fn within<'s, T>(
+    namespace: &'s str,
+    objects: &'s BTreeMap<Key, T>,
+) -> impl Iterator<Item = (&'s str, &'s T)> {
+    let first = Key { namespace: namespace.to_owned(), name: String::new() };
+    let all = objects.range(first..).take_while(move |(key, _)| key.namespace == namespace);
+    all.map(|(key, object)| (key.name.as_str(), object))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Survey: the places of one policy, looked at one after the other, and what is to be said about them in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use corsward_policy::Finding;
+use corsward_policy::finding::{Names, TrafficReason, WithoutSidecar};
+
+use super::Traffic;
+use crate::protocol::Protocol;
+use crate::surroundings::{Key, Labels, ServicePort, TargetPort};
+use crate::targets::{Place, Proxies};
+
+/// What was found. Everything is sorted and named by what lasts: a deployment that rolls changes no word.
+#[derive(Debug)]
+pub(super) struct Survey<'t, 's> {
+    traffic: &'t Traffic<'s>,
+    without_sidecar: BTreeMap<WithoutSidecar, BTreeSet<&'s str>>,
+    undeclared: BTreeSet<String>,
+    /// Not HTTP, where there is HTTP beside it, and where there is none.
+    not_http: [BTreeSet<String>; 2],
+    excluded: BTreeSet<(&'s str, u16)>,
+    /// What leads to the policy's pods.
+    services: BTreeSet<&'s str>,
+    attached: BTreeSet<&'s Key>,
+}
+
+/// Ports of Services, by the Service's name and the number.
+type Ports<'s> = BTreeMap<(&'s str, u16), &'s ServicePort>;
+
+// === impl Survey ===
+
+impl<'t, 's> Survey<'t, 's> {
+    pub(super) fn new(traffic: &'t Traffic<'s>) -> Self {
+        let (without_sidecar, undeclared, not_http) = Default::default();
+        let (excluded, services, attached) = Default::default();
+        Self { traffic, without_sidecar, undeclared, not_http, excluded, services, attached }
+    }
+
+    pub(super) fn look_at(&mut self, place: &Place) {
+        let Place { proxies, ports } = place;
+        match proxies {
+            Proxies::Workloads(labels) => {
+                let mut leading = self.declared(labels, ports.as_ref());
+                leading.extend(self.living(labels, ports.as_ref()));
+                self.services.extend(leading.keys().map(|(service, _)| *service));
+                if self.traffic.in_mesh {
+                    self.judge(&leading);
+                }
+            }
+            Proxies::Gateway(name) => {
+                self.attached.extend(self.traffic.neighbors.attached(name, ports.as_ref()));
+            }
+        }
+    }
+
+    /// What leads to pods with these labels, whether any run or not.
+    fn declared(&self, labels: &Labels, ports: Option<&BTreeSet<u16>>) -> Ports<'s> {
+        let is_meant = |port: &&ServicePort| match (&port.target, ports) {
+            (_, None) => true,
+            (TargetPort::Number(number), Some(ports)) => ports.contains(number),
+            (TargetPort::Name(_), Some(_)) => false,
+        };
+        let services = self.traffic.services_of(labels);
+        let ports = services.flat_map(|(name, service)| {
+            service.ports.iter().filter(is_meant).map(move |port| ((name, port.port), port))
+        });
+        ports.collect()
+    }
+
+    /// What leads to the pods that run; and whatever keeps it from their sidecars.
+    fn living(&mut self, labels: &Labels, ports: Option<&BTreeSet<u16>>) -> Ports<'s> {
+        let traffic = self.traffic;
+        let mut leading = Ports::new();
+        for group in traffic.groups_of(labels) {
+            let workload = group.pod.workload.as_str();
+            let cause = group.without_sidecar(traffic.namespace);
+            if let Some(cause) = cause.filter(|_| traffic.in_mesh) {
+                self.without_sidecar.entry(cause).or_default().insert(workload);
+            }
+            for arrival in group.arrivals_at(ports) {
+                leading.insert((arrival.service, arrival.port.port), arrival.port);
+                let is_kept = group.pod.has_proxy && !group.pod.inbound.includes(arrival.number);
+                // What the filter would not see anyway is said elsewhere.
+                if is_kept && !matches!(Protocol::of(arrival.port), Protocol::Other(_)) {
+                    self.excluded.insert((workload, arrival.number));
+                }
+            }
+        }
+        leading
+    }
+
+    /// Judges what the ports of one place are declared to carry.
+    fn judge(&mut self, ports: &Ports<'s>) {
+        let protocols: Vec<_> =
+            ports.iter().map(|(name, port)| (name, Protocol::of(port))).collect();
+        let has_http =
+            protocols.iter().any(|(_, protocol)| !matches!(protocol, Protocol::Other(_)));
+        for ((service, number), protocol) in protocols {
+            let name = format!("{service}:{number}");
+            match protocol {
+                Protocol::Http => {}
+                Protocol::Undeclared => drop(self.undeclared.insert(name)),
+                Protocol::Other(word) => {
+                    let [beside, alone] = &mut self.not_http;
+                    let name = format!("{name} ({word})");
+                    // Beside HTTP, a database's port is nobody's mistake.
+                    if !has_http {
+                        alone.insert(name);
+                    } else if ["https", "tls"].contains(&word.as_str()) {
+                        beside.insert(name);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn findings(self, field: &str, keeps: bool) -> Vec<Finding> {
+        let neighbors = &self.traffic.neighbors;
+        let mut reasons = Vec::new();
+        for (cause, workloads) in self.without_sidecar {
+            let namespace = self.traffic.name.to_owned();
+            let workloads = workloads.into_iter().collect();
+            reasons.push(TrafficReason::WithoutSidecar { workloads, namespace, cause });
+        }
+        let [beside, alone] = self.not_http;
+        let beside: Names = beside.difference(&alone).cloned().collect();
+        let excluded = self.excluded.iter().map(|(workload, port)| format!("{workload}:{port}"));
+        let objects = |keys: BTreeSet<&Key>| -> Names {
+            keys.into_iter().map(|Key { namespace, name }| format!("{namespace}/{name}")).collect()
+        };
+        let virtual_services = objects(neighbors.virtual_services(&self.services));
+        let routes = objects(neighbors.routes(&self.services));
+        let found = [
+            (self.undeclared.into_iter().collect(), TrafficReason::Undeclared as fn(Names) -> _),
+            (alone.into_iter().collect(), |ports| TrafficReason::NotHttp { ports, beside: false }),
+            (beside, |ports| TrafficReason::NotHttp { ports, beside: true }),
+            (excluded.collect(), TrafficReason::Excluded),
+            (virtual_services, TrafficReason::VirtualService),
+            (routes, TrafficReason::RouteBefore),
+        ];
+        let found = found.into_iter().filter(|(names, _)| !names.is_empty());
+        reasons.extend(found.map(|(names, reason)| reason(names)));
+        let routes = objects(self.attached);
+        if !routes.is_empty() {
+            reasons.push(TrafficReason::RouteWithin { routes, kept: keeps });
+        }
+        reasons.into_iter().map(|reason| Finding::new(field, reason)).collect()
+    }
+}
