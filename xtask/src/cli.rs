@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{bench, demo, fuzz, generate, images, lint, test, wasm};
+use crate::{bench, cluster, demo, fuzz, generate, images, lint, test, wasm};
 
 /// Everything one does with corsward's sources, each by one verb
 ///
@@ -71,6 +71,17 @@ enum Verb {
   cargo xtask images --operator    and the operator's: static, built here, packed by docker where it answers")]
     Images(images::Args),
 
+    /// Make, fill and delete a Kubernetes cluster on this machine, with Istio in it
+    ///
+    /// By kind, with docker. Where no image can be pulled (and you are root on Debian) everything is made here: the
+    /// docker engine, the node and Kubernetes' programs, istiod, and proxies of stock Envoy.
+    #[command(after_long_help = "Examples:
+  cargo xtask cluster up                  prints the KUBECONFIG to use
+  cargo xtask cluster load                the images that tests need, into its node
+  cargo xtask cluster up --name two       a second one beside it
+  cargo xtask cluster down")]
+    Cluster(cluster::Args),
+
     /// Write the files that are generated and committed
     ///
     /// crds/*.yaml, from the types of the operator; operator/src/judge/ancestors.txt, from the
@@ -130,6 +141,7 @@ impl Verb {
             Self::Lint => lint::run(),
             Self::Wasm => wasm::run(),
             Self::Images(args) => images::run(&args),
+            Self::Cluster(args) => cluster::run(&args),
             Self::Generate(args) => generate::run(&args),
             Self::Fuzz(args) => fuzz::run(&args),
             Self::Bench(args) => bench::run(&args),
@@ -161,6 +173,10 @@ mod tests {
             "xtask lint",
             "xtask wasm",
             "xtask images --operator",
+            "xtask cluster up",
+            "xtask cluster up --name two --no-istio --kubeconfig two.kubeconfig",
+            "xtask cluster load --name two",
+            "xtask cluster down --engine",
             "xtask generate --check",
             "xtask fuzz",
             "xtask fuzz wire_decode --seconds 5",

@@ -1,6 +1,7 @@
 //! Other programs: each is shown before it runs, and its failure is one sentence.
 
 use std::env;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
@@ -84,12 +85,65 @@ pub fn read(command: &mut Command) -> Result<Vec<u8>> {
 pub fn wait_for(what: &str, command: &mut Command) -> Result<()> {
     let begun = Instant::now();
     eprintln!("{what} …");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = patiently(what, begun, command).with_context(|| not_started(command))?;
     if !output.status.success() {
-        bail!("{what}: `{}` failed ({}){}", shown(command), output.status, tail(&output));
+        let said = tail(&[output.stdout, output.stderr].concat());
+        bail!("{what}: `{}` failed ({}){said}", shown(command), output.status);
     }
     eprintln!("{what}: done in {} s", begun.elapsed().as_secs());
     Ok(())
+}
+
+/// Runs a program in silence like [`wait_for`], with what it prints in a file.
+///
+/// # Errors
+///
+/// When it does not start or does not succeed; the error repeats the end of what it printed, and names the file.
+pub fn log(what: &str, command: &mut Command, file: &Path) -> Result<()> {
+    let begun = Instant::now();
+    eprintln!("{what} …");
+    let log = log_file(file)?;
+    command.stdout(log.try_clone()?).stderr(log).stdin(Stdio::null());
+    let output = patiently(what, begun, command).with_context(|| not_started(command))?;
+    if !output.status.success() {
+        let said = tail(&fs::read(file)?);
+        bail!(
+            "{what}: `{}` failed ({}){said}\n  all of it: {}",
+            shown(command),
+            output.status,
+            file.display()
+        );
+    }
+    eprintln!("{what}: done in {} s", begun.elapsed().as_secs());
+    Ok(())
+}
+
+/// An empty file for what a program prints, in a folder that is made for it.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn log_file(file: &Path) -> Result<File> {
+    fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))
+        .and_then(|()| File::create(file))
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Runs two programs, the output of the first being the input of the second.
+///
+/// # Errors
+///
+/// When one of them does not start or does not succeed.
+pub fn pipe(from: &mut Command, to: &mut Command) -> Result<()> {
+    let mut source = from.stdout(Stdio::piped()).spawn().with_context(|| not_started(from))?;
+    let output = source.stdout.take().context("its output is a pipe")?;
+    let arrived = to.stdin(output).stdout(Stdio::null()).status();
+    // The command keeps the reading end open; let it go, or a source whose reader is gone waits for ever.
+    to.stdin(Stdio::null());
+    let left = source.wait()?;
+    succeeded(to, arrived.with_context(|| not_started(to))?)?;
+    succeeded(from, left)
 }
 
 /// Runs a program, shows both its outputs as they come, and hands each line to `each` too.
@@ -130,7 +184,6 @@ fn quoted(word: &str) -> String {
 }
 
 fn patiently(what: &str, begun: Instant, command: &mut Command) -> io::Result<Output> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn()?;
     let (done, finished) = mpsc::channel::<()>();
     let waiter = thread::spawn(move || {
@@ -155,9 +208,8 @@ fn not_started(command: &Command) -> String {
     format!("`{}` did not start", shown(command))
 }
 
-fn tail(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    let text = String::from_utf8_lossy(&text);
+fn tail(printed: &[u8]) -> String {
+    let text = String::from_utf8_lossy(printed);
     let lines: Vec<_> = text.lines().collect();
     let end = &lines[lines.len().saturating_sub(TAIL_LINES)..];
     end.iter().map(|line| format!("\n  {line}")).collect()
@@ -204,6 +256,29 @@ mod tests {
         assert!(said.contains("exit status: 3"), "{said}");
         assert!(said.ends_with("\n  30\n  no such host"), "{said}");
         assert!(!said.contains("\n  5\n"), "{said}");
+    }
+
+    #[test]
+    fn what_is_logged_is_in_the_file_and_a_failure_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("logs/step.log");
+        log("packing", &mut shell("echo one; echo two >&2"), &file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "one\ntwo\n");
+        let said =
+            log("packing", &mut shell("echo broken; exit 4"), &file).unwrap_err().to_string();
+        assert!(said.contains("\n  broken\n"), "{said}");
+        assert!(said.ends_with(&file.display().to_string()), "{said}");
+    }
+
+    #[test]
+    fn a_pipe_fails_with_either_end() {
+        let ends = |from: &str, to: &str| pipe(&mut shell(from), &mut shell(to));
+        ends("echo text", "grep text").unwrap();
+        let lost = ends("echo text; exit 3", "cat").unwrap_err().to_string();
+        assert!(lost.contains("exit status: 3"), "{lost}");
+        // More than a pipe holds: the source must not wait for a reader that is gone.
+        let refused = ends("seq 100000", "exit 4").unwrap_err().to_string();
+        assert!(refused.contains("exit status: 4"), "{refused}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use self::layout::Layout;
+pub use self::operator::tag as operator_tag;
 use crate::{paths, wasm};
 
 /// The version of everything here: that of the workspace.

@@ -1,16 +1,19 @@
 //! What the verbs share with the tests: where things are, how to get the tools, how to build.
 //!
 //! ```text
-//! cli --> lint, generate, wasm, images, test, fuzz, demo, bench --> build, tools, envoy, kubernetes --> command, paths
+//! cli --> lint, generate, wasm, images, test, fuzz, demo, bench, cluster --> build, tools, envoy, kubernetes --> command, paths
 //! ```
 
 pub mod backends;
 pub mod bench;
 pub mod build;
 pub mod cli;
+pub mod cluster;
 pub mod command;
 pub mod demo;
+pub mod docker;
 pub mod envoy;
+pub mod fingerprint;
 pub mod fuzz;
 pub mod generate;
 pub mod http;

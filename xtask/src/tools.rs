@@ -3,6 +3,8 @@
 mod debian;
 mod envoy;
 mod go;
+mod istio;
+mod kind;
 mod kubernetes;
 mod npm;
 mod pip;
@@ -16,11 +18,16 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+pub use debian::is_root;
 pub use envoy::{ENVOY_VERSION, envoy};
 pub use go::go;
+pub use istio::{
+    ISTIO_COMMIT, ISTIO_VERSION, istio_chart, istio_crds, istio_programs, istio_source,
+};
+pub use kind::{KIND_VERSION, coredns, kind, node_wrappers};
 pub use kubernetes::{
-    GATEWAY_API_VERSION, HELM_VERSION, ISTIO_VERSION, KUBERNETES_VERSION, Kubernetes,
-    PROMETHEUS_OPERATOR_VERSION, gateway_crds, helm, istio_crds, kubernetes, prometheus_crds,
+    GATEWAY_API_VERSION, HELM_VERSION, KUBERNETES_VERSION, Kubernetes, PROMETHEUS_OPERATOR_VERSION,
+    gateway_crds, helm, kubectl, kubernetes, node_programs, prometheus_crds,
 };
 pub use npm::{BINARYEN_VERSION, PLAYWRIGHT_VERSION, node_packages, playwright, wasm_opt};
 pub use pip::python_packages;
@@ -92,6 +99,28 @@ impl Program {
     }
 }
 
+/// What makes the root of a Debian system.
+///
+/// # Errors
+///
+/// When there is none and it may not be installed.
+pub fn debootstrap() -> Result<PathBuf> {
+    Program { names: &["debootstrap"], variable: "DEBOOTSTRAP_BIN", package: "debootstrap" }.get()
+}
+
+/// The docker engine, and the command that talks to it.
+///
+/// # Errors
+///
+/// When there is none and it may not be installed.
+pub fn dockerd() -> Result<PathBuf> {
+    let engine = Program { names: &["dockerd"], variable: "DOCKERD_BIN", package: "docker.io" };
+    let engine = engine.get()?;
+    // Newer Debians have it in a package of its own.
+    Program { names: &["docker"], variable: "DOCKER_BIN", package: "docker-cli" }.get()?;
+    Ok(engine)
+}
+
 /// The file that an environment variable names, if it is set.
 fn named_by(variable: &str) -> Result<Option<PathBuf>> {
     let Some(named) = env::var_os(variable).filter(|value| !value.is_empty()) else {
@@ -129,17 +158,50 @@ fn fetched_once(place: &Path, fetch: impl FnOnce(&TempDir) -> Result<PathBuf>) -
         return Ok(place.to_owned());
     }
     let parent = place.parent().context("a place in the cache has a parent")?;
-    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-    let lock = File::create(parent.join(".lock"))?;
-    if lock.try_lock().is_err() {
-        eprintln!("waiting for the process that is fetching {} …", place.display());
-        lock.lock()?;
-    }
+    let _lock = lock(parent)?;
     if !place.exists() {
         let folder = tempfile::Builder::new().prefix(".fetch-").tempdir_in(parent)?;
         fs::rename(fetch(&folder)?, place)?;
     }
     Ok(place.to_owned())
+}
+
+/// Files of these names in the folder `place`, fetched once like one: `fetch` gets the names of those that are missing
+/// and an empty folder to put them into.
+fn fetched_together(
+    place: &Path,
+    names: &[&str],
+    fetch: impl FnOnce(&[&str], &Path) -> Result<()>,
+) -> Result<()> {
+    let missing = || names.iter().copied().filter(|name| !place.join(name).exists());
+    if missing().next().is_none() {
+        return Ok(());
+    }
+    let _lock = lock(place)?;
+    let missing: Vec<&str> = missing().collect();
+    if !missing.is_empty() {
+        let folder = tempfile::Builder::new().prefix(".fetch-").tempdir_in(place)?;
+        fetch(&missing, folder.path())?;
+        for name in missing {
+            fs::rename(folder.path().join(name), place.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the folder and holds it alone, until what is returned is dropped.
+///
+/// # Errors
+///
+/// When it cannot be made.
+pub fn lock(folder: &Path) -> Result<File> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let lock = File::create(folder.join(".lock"))?;
+    if lock.try_lock().is_err() {
+        eprintln!("waiting for the process that is at work in {} …", folder.display());
+        lock.lock()?;
+    }
+    Ok(lock)
 }
 
 #[cfg(test)]
@@ -181,5 +243,26 @@ mod tests {
         }
         let left = fs::read_dir(place.parent().unwrap()).unwrap().count();
         assert_eq!(left, 2, "the tool and its lock");
+    }
+
+    #[test]
+    fn only_what_is_missing_is_fetched_and_a_failure_leaves_nothing_half() {
+        let cache = tempfile::tempdir().unwrap();
+        let place = cache.path().join("programs");
+        let fetch = |names: &[&str], works: bool| {
+            let mut asked = Vec::new();
+            let done = fetched_together(&place, names, |missing, folder| {
+                asked.extend(missing.iter().map(ToString::to_string));
+                fs::write(folder.join(missing[0]), "")?;
+                anyhow::ensure!(works, "the network went away");
+                missing.iter().try_for_each(|name| Ok(fs::write(folder.join(name), "")?))
+            });
+            (asked, done.is_ok())
+        };
+        let said = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(fetch(&["a"], false), (said(&["a"]), false));
+        assert_eq!(fetch(&["a", "b"], true), (said(&["a", "b"]), true));
+        assert_eq!(fetch(&["a", "c"], true), (said(&["c"]), true));
+        assert_eq!(fetch(&["a", "b", "c"], true), (said(&[]), true));
     }
 }

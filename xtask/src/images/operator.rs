@@ -3,15 +3,20 @@
 use std::env::consts::ARCH;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
 use super::VERSION;
-use crate::{build, command, paths, tools};
+use crate::{build, command, docker, paths, tools};
 
 /// The image's name; its tag is the version. The chart asks for the same.
 const NAME: &str = "corsward-operator";
+
+/// The operator's image, as docker knows it.
+#[must_use]
+pub fn tag() -> String {
+    format!("{NAME}:{VERSION}")
+}
 
 /// Builds what the image holds into `folder`, and the image itself where docker answers.
 pub(super) fn build(module: &Path, folder: &Path) -> Result<()> {
@@ -29,23 +34,16 @@ pub(super) fn build(module: &Path, folder: &Path) -> Result<()> {
     fs::copy(&binary, folder.join(NAME))?;
     fs::copy(module, folder.join("corsward_filter.wasm"))?;
     println!("operator: {}", folder.display());
-    if !docker_answers() {
+    if !docker::answers() {
         println!("left out: the operator's image, because no docker answers here");
         return Ok(());
     }
-    let tag = format!("{NAME}:{VERSION}");
-    let mut docker = Command::new("docker");
-    docker.args(["build", "--target", "prebuilt", "--tag", &tag, "--file"]);
-    docker.arg(paths::root().join("operator/Dockerfile"));
+    let tag = tag();
+    let mut build = docker::cli(&["build", "--target", "prebuilt", "--tag", &tag, "--file"]);
+    build.arg(paths::root().join("operator/Dockerfile"));
     // The folder is all that is sent: it need not be below the repository.
-    docker.args(["--build-arg", "PREBUILT=.", "--build-arg", &format!("VERSION={VERSION}")]);
-    command::wait_for(&format!("building {tag}"), docker.arg(folder))?;
+    build.args(["--build-arg", "PREBUILT=.", "--build-arg", &format!("VERSION={VERSION}")]);
+    command::wait_for(&format!("building {tag}"), build.arg(folder))?;
     println!("image   {tag}");
     Ok(())
-}
-
-fn docker_answers() -> bool {
-    let mut version = Command::new("docker");
-    version.arg("version").stdout(Stdio::null()).stderr(Stdio::null());
-    version.status().is_ok_and(|status| status.success())
 }

@@ -30,6 +30,8 @@ pub(super) fn install(program: &str, package: &str, variable: &str) -> Result<()
     command::wait_for(&format!("installing {package}"), &mut install)
 }
 
-fn is_root() -> bool {
+/// Whether we are root.
+#[must_use]
+pub fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
 }

@@ -1,13 +1,15 @@
 //! Go, and the programs and files that come as Go modules.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::{cached, named_by, pip, version};
-use crate::command;
+use super::{cached, fetched_together, named_by, pip, version};
+use crate::{command, paths};
 
 /// The Go that is fetched where there is none.
 const GO_VERSION: &str = "1.26.6";
@@ -57,16 +59,86 @@ pub(super) fn in_module(module: &str, file: &str) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// `go` with what makes its programs alike everywhere: no C, no trace of this machine.
+/// A program that is the main package of a published module: `PACKAGE@vVERSION`, installed once.
 ///
 /// # Errors
 ///
-/// When there is no Go.
-pub(super) fn builder(verb: &str) -> Result<Command> {
+/// When it cannot be built.
+pub(super) fn installed(name: &str, version: &str, package: &str, lasts: &str) -> Result<PathBuf> {
+    cached(&format!("{name}-{version}/{name}"), |folder| {
+        let mut install = builder("install", "")?;
+        install.arg(format!("{package}@v{version}"));
+        install.current_dir(folder.path()).env("GOBIN", folder.path());
+        command::wait_for(
+            &format!("building {name} {version} (go install; {lasts})"),
+            &mut install,
+        )?;
+        Ok(folder.path().join(name))
+    })
+}
+
+/// A Go module of this repository, whose programs are built once.
+pub(super) struct Module {
+    /// What it is, for whoever waits.
+    pub(super) what: String,
+    /// Its folder in the repository.
+    pub(super) sources: &'static str,
+    /// The folder in the cache where its programs are; it names their version.
+    pub(super) place: String,
+    /// What the linker writes into the programs.
+    pub(super) stamp: String,
+    /// How long all of it takes.
+    pub(super) lasts: &'static str,
+}
+
+// === impl Module ===
+
+impl Module {
+    /// The folder where the programs of these `(name, package)` are. What is missing is built by one `go build`:
+    /// programs of one module share most of what they are compiled from.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be built.
+    pub(super) fn build<'a>(
+        &self,
+        programs: impl Iterator<Item = &'a (&'a str, &'a str)>,
+    ) -> Result<PathBuf> {
+        let place = paths::cache().join(&self.place);
+        let programs: BTreeMap<&str, &str> = programs.copied().collect();
+        let names: Vec<&str> = programs.keys().copied().collect();
+        fetched_together(&place, &names, |missing, folder| {
+            let mut build = builder("build", &self.stamp)?;
+            build.current_dir(paths::root().join(self.sources)).arg("-o").arg(folder);
+            build.args(missing.iter().map(|name| programs[name]));
+            let which = missing.join(", ");
+            let what = format!("building {which} of {} (go build; {})", self.what, self.lasts);
+            command::wait_for(&what, &mut build)?;
+            for name in missing {
+                fs::rename(folder.join(built_as(programs[name])), folder.join(name))?;
+            }
+            Ok(())
+        })?;
+        Ok(place)
+    }
+}
+
+/// `go` with what makes its programs alike everywhere: no C, no trace of this machine, nothing to debug them with.
+fn builder(verb: &str, stamp: &str) -> Result<Command> {
     let mut build = Command::new(go()?);
     build.env("CGO_ENABLED", "0").env_remove("GOOS").env_remove("GOARCH");
-    build.args([verb, "-buildvcs=false", "-trimpath"]);
+    build.args([verb, "-buildvcs=false", "-trimpath", "-ldflags"]);
+    build.arg(format!("-s -w {stamp}").trim());
     Ok(build)
+}
+
+/// What `go build` calls the program of a package: its last word, a major version apart.
+fn built_as(package: &str) -> &str {
+    let is_version = |word: &&str| {
+        word.strip_prefix('v')
+            .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    package.rsplit('/').find(|word| !is_version(word)).unwrap_or(package)
 }
 
 /// Everything of a Go installation that is run.
@@ -80,4 +152,22 @@ fn programs_of(root: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(programs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_named_as_go_names_it() {
+        for (package, want) in [
+            ("k8s.io/kubernetes/cmd/kubelet", "kubelet"),
+            ("go.etcd.io/etcd/server/v3", "server"),
+            ("corsward.io/tests/cluster/coredns", "coredns"),
+            ("./pause", "pause"),
+            ("example.com/v", "v"),
+        ] {
+            assert_eq!(built_as(package), want, "{package}");
+        }
+    }
 }

@@ -3,20 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::go::{builder, in_module};
+use super::go::{Module, in_module, installed};
 use super::{cached, named_by, version};
-use crate::{command, paths};
+use crate::command;
 
 /// The Kubernetes that everything is tried with. The same as in `tests/cluster/kubernetes/go.mod`.
 pub const KUBERNETES_VERSION: &str = "1.34.2";
 
 /// The Helm that is built where there is none.
 pub const HELM_VERSION: &str = "4.3.1";
-
-/// The Istio whose resources are published to: of its `istio.io/api`.
-pub const ISTIO_VERSION: &str = "1.31.1";
 
 /// The Gateway API whose resources policies may target.
 pub const GATEWAY_API_VERSION: &str = "1.5.1";
@@ -29,6 +26,18 @@ const OLDEST_KUBECTL: (u32, u32) = (1, 33);
 
 /// The oldest Helm that knows all that the chart's tests ask of it.
 const OLDEST_HELM: (u32, u32) = (3, 18);
+
+/// The programs of a node, and the packages of the module `tests/cluster/kubernetes` that they are built from.
+const PACKAGES: [(&str, &str); 8] = [
+    ("etcd", "go.etcd.io/etcd/server/v3"),
+    ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+    ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+    ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
+    ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    ("kubeadm", "k8s.io/kubernetes/cmd/kubeadm"),
+    ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+    ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
+];
 
 /// The programs of a control plane, without what runs pods.
 #[derive(Clone, Debug)]
@@ -48,21 +57,39 @@ pub struct Kubernetes {
 ///
 /// When one is missing and cannot be built.
 pub fn kubernetes() -> Result<Kubernetes> {
+    let theirs = [
+        asset("kube-apiserver", "KUBE_APISERVER_BIN")?,
+        asset("etcd", "ETCD_BIN")?,
+        own_kubectl()?,
+    ];
+    let names = ["kube-apiserver", "etcd", "kubectl"];
+    let missing = names.iter().zip(&theirs).filter(|(_, program)| program.is_none());
+    let built = build(&missing.map(|(name, _)| *name).collect::<Vec<_>>())?;
+    let [apiserver, etcd, kubectl] = theirs;
     Ok(Kubernetes {
-        apiserver: asset("kube-apiserver", "KUBE_APISERVER_BIN", || {
-            build("k8s.io/kubernetes/cmd/kube-apiserver", "about five minutes on two cores")
-        })?,
-        etcd: asset("etcd", "ETCD_BIN", || build("go.etcd.io/etcd/server/v3", "half a minute"))?,
-        kubectl: asset("kubectl", "KUBECTL_BIN", || {
-            let found = command::find("kubectl");
-            let fits = |kubectl: &PathBuf| {
-                version(kubectl, &["version", "--client"]) >= Some(OLDEST_KUBECTL)
-            };
-            found
-                .filter(fits)
-                .map_or_else(|| build("k8s.io/kubernetes/cmd/kubectl", "a minute"), Ok)
-        })?,
+        apiserver: apiserver.unwrap_or_else(|| built.join("kube-apiserver")),
+        etcd: etcd.unwrap_or_else(|| built.join("etcd")),
+        kubectl: kubectl.unwrap_or_else(|| built.join("kubectl")),
     })
+}
+
+/// The program that `KUBECTL_BIN` names, else one that is here and new enough, else built from its Go module.
+///
+/// # Errors
+///
+/// When it cannot be built.
+pub fn kubectl() -> Result<PathBuf> {
+    own_kubectl()?.map_or_else(|| Ok(build(&["kubectl"])?.join("kubectl")), Ok)
+}
+
+/// The folder of all programs that a node is made of, each built here and of [`KUBERNETES_VERSION`].
+///
+/// # Errors
+///
+/// When one cannot be built.
+pub fn node_programs() -> Result<PathBuf> {
+    let names: Vec<_> = PACKAGES.iter().map(|(name, _)| *name).collect();
+    build(&names)
 }
 
 /// The program that `HELM_BIN` names, else one on the `PATH` that is new enough, else built from its Go module.
@@ -78,32 +105,7 @@ pub fn helm() -> Result<PathBuf> {
     if let Some(found) = found.filter(|helm| version(helm, &["version"]) >= Some(OLDEST_HELM)) {
         return Ok(found);
     }
-    cached(&format!("helm-{HELM_VERSION}/helm"), |folder| {
-        let package = format!("helm.sh/helm/v4/cmd/helm@v{HELM_VERSION}");
-        let mut install = builder("install")?;
-        install.args(["-ldflags", "-s -w", &package]);
-        install.current_dir(folder.path()).env("GOBIN", folder.path());
-        command::wait_for(
-            &format!("building Helm {HELM_VERSION} (go install; about three minutes on two cores)"),
-            &mut install,
-        )?;
-        Ok(folder.path().join("helm"))
-    })
-}
-
-/// The definitions of all of Istio's resources, in one file.
-///
-/// # Errors
-///
-/// When the module cannot be fetched.
-pub fn istio_crds() -> Result<PathBuf> {
-    cached(&format!("istio-{ISTIO_VERSION}/crds.yaml"), |folder| {
-        let module = format!("istio.io/api@v{ISTIO_VERSION}");
-        let file = in_module(&module, "kubernetes/customresourcedefinitions.gen.yaml")?;
-        let copy = folder.path().join("crds.yaml");
-        fs::write(&copy, fs::read(file)?)?;
-        Ok(copy)
-    })
+    installed("helm", HELM_VERSION, "helm.sh/helm/v4/cmd/helm", "about three minutes on two cores")
 }
 
 /// The definitions of the Gateway API's standard resources, in one file.
@@ -147,29 +149,37 @@ pub fn prometheus_crds() -> Result<PathBuf> {
     })
 }
 
-/// A program of Kubernetes: of the user, or of `other`.
-fn asset(name: &str, variable: &str, other: impl FnOnce() -> Result<PathBuf>) -> Result<PathBuf> {
+/// A program of Kubernetes that the user names.
+fn asset(name: &str, variable: &str) -> Result<Option<PathBuf>> {
     if let Some(named) = named_by(variable)? {
-        return Ok(named);
+        return Ok(Some(named));
     }
     let assets = env::var_os("KUBEBUILDER_ASSETS").filter(|folder| !folder.is_empty());
     let theirs = assets.map(|folder| Path::new(&folder).join(name));
-    theirs.filter(|program| program.is_file()).map_or_else(other, Ok)
+    Ok(theirs.filter(|program| program.is_file()))
 }
 
-/// Builds a program of the module `tests/cluster/kubernetes`, once.
-fn build(package: &str, lasts: &str) -> Result<PathBuf> {
-    let name = if package.contains("etcd") { "etcd" } else { last_of(package)? };
-    cached(&format!("kubernetes-{KUBERNETES_VERSION}/{name}"), |folder| {
-        let program = folder.path().join(name);
-        let mut build = builder("build")?;
-        build.current_dir(paths::root().join("tests/cluster/kubernetes"));
-        build.args(["-ldflags", &stamp(), "-o"]).arg(&program).arg(package);
-        let what =
-            format!("building {name} of Kubernetes {KUBERNETES_VERSION} (go build; {lasts})");
-        command::wait_for(&what, &mut build)?;
-        Ok(program)
-    })
+/// The user's kubectl.
+fn own_kubectl() -> Result<Option<PathBuf>> {
+    if let Some(named) = asset("kubectl", "KUBECTL_BIN")? {
+        return Ok(Some(named));
+    }
+    let found = command::find("kubectl");
+    let fits =
+        |kubectl: &PathBuf| version(kubectl, &["version", "--client"]) >= Some(OLDEST_KUBECTL);
+    Ok(found.filter(fits))
+}
+
+/// The folder where the programs of these names are: those that are missing are built together.
+fn build(names: &[&str]) -> Result<PathBuf> {
+    Module {
+        what: format!("Kubernetes {KUBERNETES_VERSION}"),
+        sources: "tests/cluster/kubernetes",
+        place: format!("kubernetes-{KUBERNETES_VERSION}"),
+        stamp: stamp(),
+        lasts: "up to nine minutes on two cores",
+    }
+    .build(PACKAGES.iter().filter(|(name, _)| names.contains(name)))
 }
 
 /// What tells the programs which version they are: nobody checks the sources out with their tags.
@@ -177,13 +187,9 @@ fn stamp() -> String {
     let minor = KUBERNETES_VERSION.split('.').nth(1).unwrap_or_default();
     let component = "k8s.io/component-base/version";
     format!(
-        "-s -w -X {component}.gitVersion=v{KUBERNETES_VERSION} -X {component}.gitMajor=1 -X {component}.gitMinor={minor} \
+        "-X {component}.gitVersion=v{KUBERNETES_VERSION} -X {component}.gitMajor=1 -X {component}.gitMinor={minor} \
          -X k8s.io/client-go/pkg/version.gitVersion=v{KUBERNETES_VERSION}"
     )
-}
-
-fn last_of(package: &str) -> Result<&str> {
-    package.rsplit('/').next().context("a package has a name")
 }
 
 /// The definitions in a folder, without the policy that guards their upgrades.
@@ -203,6 +209,7 @@ fn definitions_in(folder: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paths;
 
     #[test]
     fn what_is_built_is_what_the_programs_say_they_are() {

@@ -1,0 +1,3 @@
+module corsward.io/tests/cluster/wrappers
+
+go 1.24.0

@@ -1,0 +1,118 @@
+//! The docker engine's command line, and images that are made here.
+
+use std::io;
+use std::path::Path;
+use std::process::{ChildStdin, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::command;
+use crate::fingerprint::Fingerprint;
+
+/// Where an image says what it was made of.
+const LABEL: &str = "corsward.fingerprint";
+
+/// Whether an engine answers.
+#[must_use]
+pub fn answers() -> bool {
+    let mut version = cli(&["version"]);
+    version.stdout(Stdio::null()).stderr(Stdio::null());
+    version.status().is_ok_and(|status| status.success())
+}
+
+/// A `docker` command.
+#[must_use]
+pub fn cli(args: &[&str]) -> Command {
+    let mut docker = Command::new("docker");
+    docker.args(args);
+    docker
+}
+
+/// What the engine says of an image or container, in a Go template; nothing if it has none of that name.
+#[must_use]
+pub fn inspect(kind: &str, name: &str, template: &str) -> Option<String> {
+    let said = cli(&[kind, "inspect", "--format", template, name]).output().ok()?;
+    let text = String::from_utf8(said.stdout).ok()?;
+    said.status.success().then(|| text.trim().to_owned())
+}
+
+/// An image that is made here, and made again when what it is made of changes.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Its repository and tag.
+    pub name: String,
+    /// What it is made of.
+    pub made_of: Fingerprint,
+}
+
+// === impl Image ===
+
+impl Image {
+    /// Whether the engine has it, as it would be made now.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        let template = format!(r#"{{{{ index .Config.Labels "{LABEL}" }}}}"#);
+        inspect("image", &self.name, &template) == Some(self.made_of.to_string())
+    }
+
+    /// Makes it of a folder with a Dockerfile, if it is not there. `args` are more of `docker build`'s.
+    ///
+    /// # Errors
+    ///
+    /// When docker cannot; the log says all that it said.
+    pub fn build(&self, context: &Path, args: &[&str], log: &Path) -> Result<()> {
+        let mut build = cli(&["build", "--tag", &self.name, "--label", &self.label()]);
+        build.args(args).arg(context);
+        command::log(&format!("building {}", self.name), &mut build, log)
+    }
+
+    /// Makes it of the archive of a file system that `write` writes. `changes` are lines of a Dockerfile.
+    ///
+    /// # Errors
+    ///
+    /// When docker or `write` cannot.
+    pub fn import(
+        &self,
+        changes: &[&str],
+        write: impl FnOnce(ChildStdin) -> Result<()>,
+    ) -> Result<()> {
+        let mut import = cli(&["import", "--change", &format!("LABEL {}", self.label())]);
+        for change in changes {
+            import.args(["--change", change]);
+        }
+        import.arg("-").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = import.spawn().context("`docker import` did not start")?;
+        let stdin = child.stdin.take().context("its input is a pipe")?;
+        let written = write(stdin);
+        let done = child.wait_with_output()?;
+        written.with_context(|| format!("cannot make {}", self.name))?;
+        ensure!(done.status.success(), "`{}` failed ({})", command::shown(&import), done.status);
+        // Only what is whole gets the name: docker takes half an archive for an image too.
+        let id = String::from_utf8(done.stdout)?;
+        command::read(&mut cli(&["tag", id.trim(), &self.name])).map(drop)
+    }
+
+    /// Makes it of one program and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// When docker cannot, or the program cannot be read.
+    pub fn of_program(&self, program: &Path, changes: &[&str]) -> Result<()> {
+        let name = program.file_name().context("a program has a name")?;
+        self.import(changes, |stdin| {
+            let mut archive = tar::Builder::new(io::BufWriter::new(stdin));
+            let mut scratch = tar::Header::new_gnu();
+            scratch.set_entry_type(tar::EntryType::Directory);
+            scratch.set_mode(0o1777);
+            scratch.set_size(0);
+            archive.append_data(&mut scratch, "tmp/", io::empty())?;
+            archive.append_path_with_name(program, Path::new("usr/local/bin").join(name))?;
+            archive.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+            Ok(())
+        })
+    }
+
+    fn label(&self) -> String {
+        format!("{LABEL}={}", self.made_of)
+    }
+}
