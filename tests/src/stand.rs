@@ -136,7 +136,7 @@ impl StandPlan {
         let routes = routes.into_iter().chain([route(&upstream_prefix, "upstream")]);
         let bootstrap =
             bootstrap.listener(listener.routes(routes)).upstream("upstream", upstream.address());
-        let binary = tools::envoy(tools::ENVOY_VERSION)?;
+        let binary = tools::envoy(&envoy_version())?;
         let envoy = Envoy::start(&binary, &bootstrap, directory.path())?;
         Ok(Stand { envoy, upstream, slot, plugin, published: 0, directory })
     }
@@ -151,8 +151,16 @@ impl Stand {
     ///
     /// When the module cannot be built, or there is no free port.
     pub fn plan() -> Result<StandPlan> {
+        Self::plan_with(Plugin::new(&module()?))
+    }
+
+    /// The same with another module, or another failure policy.
+    ///
+    /// # Errors
+    ///
+    /// When there is no free port.
+    pub fn plan_with(plugin: Plugin) -> Result<StandPlan> {
         let directory = TempDir::new()?;
-        let plugin = Plugin::new(&module()?);
         let slot = Slot::new(directory.path(), plugin.clone());
         Ok(StandPlan {
             directory,
@@ -354,6 +362,13 @@ pub fn preflight(host: &str, origin: &str, method: &str) -> Request {
 #[must_use]
 pub fn plain_answer(status: u16) -> case::Upstream {
     case::Upstream { status, headers: Vec::new() }
+}
+
+/// The version of Envoy that stands start: what `CORSWARD_ENVOY_VERSION` says, else the one that everything is tried with.
+#[must_use]
+pub fn envoy_version() -> String {
+    let named = std::env::var_os(xtask::test::ENVOY_VERSION).filter(|version| !version.is_empty());
+    named.map_or_else(|| tools::ENVOY_VERSION.into(), |version| version.to_string_lossy().into())
 }
 
 /// The module: what `CORSWARD_WASM` names (a released one, say), else the one built from this tree, once per process.

@@ -172,25 +172,14 @@ fn a_listener_that_is_removed_and_added_again_with_bad_bytes_serves_requests() {
             })
             .unwrap();
         listeners.publish(&[], &format!("{turn}-removed"));
-        stand
-            .envoy()
-            .wait_for("the listener to go", |admin| {
-                Ok(admin.stats()?.get("listener_manager.total_listeners_active") == Some(&1)
-                    && admin.stats()?.get("listener_manager.total_listeners_draining") == Some(&0))
-            })
-            .unwrap();
+        await_no_listener(&mut stand);
         slot.publish(&listeners.plugin.clone().configured(&bad), &format!("{turn}-bad")).unwrap();
         listeners.publish(std::slice::from_ref(&slot), &format!("{turn}-again"));
         let address = await_listener(&mut stand, "second");
         let answer = client::send(address, &cross_origin(HOST, SHOP), &[]).unwrap();
         assert_eq!(answer.status, 200, "{why}");
         listeners.publish(&[], &format!("{turn}-end"));
-        stand
-            .envoy()
-            .wait_for("the listener to go", |admin| {
-                Ok(admin.stats()?.get("listener_manager.total_listeners_active") == Some(&1))
-            })
-            .unwrap();
+        await_no_listener(&mut stand);
     }
     stand.ensure_healthy().unwrap();
 }
@@ -421,6 +410,21 @@ fn await_listener(stand: &mut Stand, name: &str) -> std::net::SocketAddr {
         })
         .unwrap();
     stand.envoy().address(name).unwrap()
+}
+
+/// Waits until the dynamic listeners are gone for good. One that still drains keeps what its slot was last offered, and a listener
+/// added meanwhile with that slot would be refused for it.
+fn await_no_listener(stand: &mut Stand) {
+    stand
+        .envoy()
+        .wait_for("the listener to go", |admin| {
+            let stats = admin.stats()?;
+            let count = |state: &str| {
+                stats.get(&format!("listener_manager.total_listeners_{state}")).copied()
+            };
+            Ok((count("active"), count("draining")) == (Some(1), Some(0)))
+        })
+        .unwrap();
 }
 
 /// Ctrl-C for wrk, which then prints its summary.

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the whole proof, from the lints to a browser.
 
+mod other_envoys;
 mod summary;
 
 use std::time::Instant;
@@ -7,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::{build, command, lint, tools, wasm};
+pub use other_envoys::{ENVOY_VERSION, OTHER_ENVOYS, other_envoys};
 use summary::Summary;
 
 /// Tells the tests that drive a browser to leave themselves out.

@@ -7,6 +7,7 @@
 mod exports;
 mod record;
 mod sources;
+mod trap;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use self::record::{Record, Sizes};
+pub use self::trap::TRAPPED_HEADERS;
 use crate::{build, command, paths, tools};
 
 /// What the filter is compiled for.
@@ -48,6 +50,26 @@ struct Module {
 /// When a tool cannot be had or the filter does not compile.
 pub fn build() -> Result<PathBuf> {
     Ok(Module::build()?.file)
+}
+
+/// Builds the module and, from it, one that traps on a request with [`TRAPPED_HEADERS`] header lines or more: for tests of
+/// what a proxy does when a filter dies.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn trapping() -> Result<PathBuf> {
+    let module = fs::read(build()?)?;
+    let place = paths::target().join("wasm/corsward_filter_trap.wasm");
+    let trapping = trap::set(&module)?;
+    if fs::read(&place).is_ok_and(|there| there == trapping) {
+        return Ok(place);
+    }
+    let folder = place.parent().context("a module is in a folder")?;
+    let written = tempfile::Builder::new().prefix(".trap-").tempfile_in(folder)?;
+    fs::write(written.path(), trapping)?;
+    written.persist(&place)?;
+    Ok(place)
 }
 
 /// Builds the module, prints its size after each step, and refuses one above the budget.

@@ -17,6 +17,7 @@ const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.
 pub struct Plugin {
     module: PathBuf,
     name: String,
+    failure_policy: &'static str,
     configuration: String,
 }
 
@@ -26,13 +27,26 @@ impl Plugin {
     /// The module at `module`, configured to do nothing.
     #[must_use]
     pub fn new(module: &Path) -> Self {
-        Self { module: module.into(), name: NAME.into(), configuration: INERT.into() }
+        Self {
+            module: module.into(),
+            name: NAME.into(),
+            // A trap gets a fresh VM with the next request instead of a dead worker.
+            failure_policy: "FAIL_RELOAD",
+            configuration: INERT.into(),
+        }
     }
 
     /// With another name, root id and VM of its own.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// With another failure policy than `FAIL_RELOAD`: what becomes of requests when a VM has died.
+    #[must_use]
+    pub fn failing(mut self, policy: &'static str) -> Self {
+        self.failure_policy = policy;
         self
     }
 
@@ -68,8 +82,7 @@ impl Plugin {
             "config": {
                 "name": self.name,
                 "root_id": self.name,
-                // A trap gets a fresh VM with the next request instead of a dead worker.
-                "failure_policy": "FAIL_RELOAD",
+                "failure_policy": self.failure_policy,
                 "vm_config": {
                     "vm_id": self.name,
                     "runtime": "envoy.wasm.runtime.v8",

@@ -36,6 +36,13 @@ impl Summary {
             self.failed.push(format!("{}: {test}", self.running));
         }
     }
+
+    /// How many tests there were, of all binaries.
+    pub(super) fn total(&self) -> String {
+        let total = |word| self.results.iter().map(|outcome| outcome.count(word)).sum::<u64>();
+        let (passed, failed, ignored) = (total("passed"), total("failed"), total("ignored"));
+        format!("{passed} passed, {failed} failed, {ignored} ignored")
+    }
 }
 
 impl fmt::Display for Summary {
@@ -48,14 +55,7 @@ impl fmt::Display for Summary {
         for test in &self.failed {
             writeln!(f, "failed: {test}")?;
         }
-        let total = |word| self.results.iter().map(|outcome| outcome.count(word)).sum::<u64>();
-        writeln!(
-            f,
-            "in all: {} passed, {} failed, {} ignored",
-            total("passed"),
-            total("failed"),
-            total("ignored")
-        )
+        writeln!(f, "in all: {}", self.total())
     }
 }
 

@@ -1,0 +1,124 @@
+//! What becomes of traffic when the filter's machine dies under a request, which the shipped filter never does.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use corsward_tests::case::Request;
+use corsward_tests::stand::{Stand, cross_origin, request};
+use corsward_tests::{client, suite, upstream};
+use serde_json::json;
+use xtask::envoy::{Plugin, Stats};
+use xtask::wasm;
+
+const SHOP: &str = "https://shop.example";
+const HOST: &str = "shop.traps.test";
+
+/// For how long Envoy makes no second machine in place of a dead one.
+const BACK_OFF: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_request_that_traps_fails_alone_and_the_next_one_meets_a_fresh_machine() {
+    let mut stand = stand("FAIL_RELOAD");
+    // Nothing tells that the back-off has passed.
+    thread::sleep(BACK_OFF * 2);
+    assert_eq!(send_trap(&stand), 503);
+    assert_eq!(answer(&stand), (200, true), "the fresh machine has the configuration");
+    let stats = stand.envoy().stats().unwrap();
+    assert_eq!(stats["wasm.corsward.vm_reload_success"], 1);
+    assert_eq!(stats["wasm.corsward.vm_reload_backoff"], 0);
+    assert!(log_names_the_trap(&mut stand));
+}
+
+#[test]
+fn a_machine_that_dies_at_once_again_is_replaced_after_the_back_off() {
+    let mut stand = stand("FAIL_RELOAD");
+    thread::sleep(BACK_OFF * 2);
+    assert_eq!(send_trap(&stand), 503);
+    assert_eq!(answer(&stand), (200, true));
+    assert_eq!(send_trap(&stand), 503);
+    // Meanwhile everybody's requests fail, and this is why a filter must not trap.
+    assert_eq!(answer(&stand), (503, false));
+    let begun = Instant::now();
+    let address = stand.address().unwrap();
+    stand
+        .envoy()
+        .wait_for("a fresh machine", |_| {
+            Ok(client::send(address, &cross_origin(HOST, SHOP), &[])?.status == 200)
+        })
+        .unwrap();
+    println!("figure: requests failed for {:?} after a second trap", begun.elapsed());
+    assert_eq!(answer(&stand), (200, true));
+    let stats = stand.envoy().stats().unwrap();
+    assert_eq!(stats["wasm.corsward.vm_reload_success"], 2);
+    assert!(stats["wasm.corsward.vm_reload_backoff"] > 0);
+}
+
+#[test]
+fn failing_open_requests_pass_a_dead_machine_unfiltered_until_the_next_configuration() {
+    let mut stand = stand("FAIL_OPEN");
+    let before = failures(&stand.envoy().stats().unwrap());
+    assert_eq!(send_trap(&stand), 503);
+    for _ in 0..20 {
+        assert_eq!(answer(&stand), (200, false));
+    }
+    assert!(log_names_the_trap(&mut stand));
+    let after = failures(&stand.envoy().stats().unwrap());
+    assert_eq!(after, before, "Envoy itself counts nothing when a filter fails open");
+    configure(&mut stand);
+    assert_eq!(answer(&stand), (200, true), "a new configuration brings a new machine");
+}
+
+#[test]
+fn requests_whose_machine_dies_while_the_upstream_thinks_fail_with_it() {
+    for policy in ["FAIL_RELOAD", "FAIL_OPEN"] {
+        let stand = stand(policy);
+        stand.upstream().hold("slow");
+        let address = stand.address().unwrap();
+        let slow = thread::spawn(move || {
+            client::send(address, &cross_origin(HOST, SHOP), &[(upstream::CASE, "slow")])
+        });
+        stand.upstream().await_request("slow");
+        assert_eq!(send_trap(&stand), 503);
+        stand.upstream().release("slow");
+        assert_eq!(slow.join().unwrap().unwrap().status, 503, "{policy}");
+    }
+}
+
+/// A stand that enforces a policy by the module that traps.
+fn stand(policy: &'static str) -> Stand {
+    let plugin = Plugin::new(&wasm::trapping().unwrap()).failing(policy);
+    let mut stand = Stand::plan_with(plugin).unwrap().start().unwrap();
+    configure(&mut stand);
+    assert_eq!(answer(&stand), (200, true), "{policy}");
+    stand
+}
+
+fn configure(stand: &mut Stand) {
+    let spec = json!({ "cors": { "allowOrigins": [SHOP] } });
+    let policy = suite::policy("traps", "shop", spec.as_object().cloned().unwrap());
+    stand.configure(&[&policy]).unwrap();
+}
+
+/// The status of a request that traps.
+fn send_trap(stand: &Stand) -> u16 {
+    let names: Vec<String> = (0..wasm::TRAPPED_HEADERS).map(|at| format!("x-{at}")).collect();
+    let lines: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    let trap: Request = request("GET", HOST, &lines);
+    stand.send(&trap, &[]).unwrap().status
+}
+
+/// The status of another request, and whether its answer is shared with the shop.
+fn answer(stand: &Stand) -> (u16, bool) {
+    let answer = stand.send(&cross_origin(HOST, SHOP), &[]).unwrap();
+    (answer.status, answer.get("access-control-allow-origin").is_some())
+}
+
+fn log_names_the_trap(stand: &mut Stand) -> bool {
+    stand.envoy().log().unwrap().contains("Function: proxy_on_request_headers failed")
+}
+
+/// What Envoy counts of machines.
+fn failures(stats: &Stats) -> Stats {
+    let of_machines = stats.iter().filter(|(name, _)| name.starts_with("wasm."));
+    of_machines.map(|(name, count)| (name.clone(), *count)).collect()
+}

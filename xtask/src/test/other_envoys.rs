@@ -1,0 +1,75 @@
+//! The stories about configurations and traps, on the Envoys that people still run.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use super::summary::Summary;
+use crate::envoy::tail;
+use crate::{command, paths, tools, wasm};
+
+/// Tells the tests which version of Envoy to start in place of [`tools::ENVOY_VERSION`].
+pub const ENVOY_VERSION: &str = "CORSWARD_ENVOY_VERSION";
+
+/// The versions beside [`tools::ENVOY_VERSION`]. There is no 1.38: its package is built without V8.
+pub const OTHER_ENVOYS: [&str; 3] = ["1.36.4", "1.37.0", "1.39.3"];
+
+/// Tells the stories on each of [`OTHER_ENVOYS`] and prints a line for each. What the tests print goes into
+/// `target/e2e/envoy-VERSION.log`.
+///
+/// # Errors
+///
+/// When an Envoy cannot be had, the tests do not build, or one of them fails.
+pub fn other_envoys() -> Result<()> {
+    for version in OTHER_ENVOYS {
+        tools::envoy(version)?;
+    }
+    wasm::build()?;
+    command::run(stories().arg("--no-run"))?;
+    let logs = paths::target().join("e2e");
+    fs::create_dir_all(&logs)?;
+    let mut failed = Vec::new();
+    for version in OTHER_ENVOYS {
+        let begun = Instant::now();
+        let log = logs.join(format!("envoy-{version}.log"));
+        let succeeded = tell(version, &log)?;
+        let summary = read(&log)?;
+        println!("Envoy {version}: {} ({} s)", summary.total(), begun.elapsed().as_secs());
+        if !succeeded {
+            eprintln!("{}", tail(&log));
+            failed.push(log);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("stories failed: see {}", shown(&failed));
+    }
+    Ok(())
+}
+
+fn stories() -> std::process::Command {
+    let mut cargo = command::cargo();
+    cargo.args(["test", "-p", "corsward-tests", "--test", "configuration", "--test", "traps"]);
+    cargo
+}
+
+fn tell(version: &str, log: &Path) -> Result<bool> {
+    let file = File::create(log).with_context(|| format!("write {}", log.display()))?;
+    let mut cargo = stories();
+    // Figures are printed, and kept with the rest.
+    cargo.arg("--no-fail-fast").args(["--", "--nocapture"]);
+    cargo.env(ENVOY_VERSION, version).stdout(file.try_clone()?).stderr(file);
+    Ok(cargo.status().context("`cargo test` did not start")?.success())
+}
+
+fn read(log: &Path) -> Result<Summary> {
+    let mut summary = Summary::default();
+    let text = fs::read(log)?;
+    String::from_utf8_lossy(&text).lines().for_each(|line| summary.read(line));
+    Ok(summary)
+}
+
+fn shown(logs: &[PathBuf]) -> String {
+    logs.iter().map(|log| log.display().to_string()).collect::<Vec<_>>().join(", ")
+}
