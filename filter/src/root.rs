@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use corsward_policy::Compiled;
-use corsward_policy::wire::OnInvalid;
+use corsward_policy::wire::{OnInvalid, gauge_of};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
@@ -38,7 +38,7 @@ impl<H: Host> Root<H> {
                 if !digest.is_empty() {
                     self.host.share(&self.last_good_key(), bytes);
                 }
-                let digest = config::gauge_of(&digest);
+                let digest = gauge_of(&digest);
                 self.worker.metrics.accepted(&self.host, &compiled, digest);
                 self.compiled = Rc::new(compiled);
                 true
@@ -77,7 +77,7 @@ impl<H: Host> Root<H> {
         let bytes = self.host.shared(&self.last_good_key());
         let Some(Ok(configuration)) = bytes.map(|bytes| self.read(&bytes)) else { return false };
         let Configuration { compiled, digest } = configuration;
-        self.worker.metrics.restored(&self.host, config::gauge_of(&digest));
+        self.worker.metrics.restored(&self.host, gauge_of(&digest));
         self.compiled = Rc::new(compiled);
         true
     }

@@ -188,7 +188,7 @@ impl Index {
             Event::Problems(problems) => self.report(problems),
             Event::Surroundings(change) => self.surround(change),
             Event::Leading(leading) => self.leading = leading,
-            Event::Synced | Event::Published(_) => {}
+            Event::Synced | Event::Published(_) | Event::Standings(_) | Event::Touched(_) => {}
         }
     }
 

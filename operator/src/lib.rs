@@ -34,6 +34,7 @@ mod outage;
 pub mod plan;
 pub mod probe;
 pub mod protocol;
+pub mod proxies;
 pub mod publish;
 pub mod report;
 pub mod review;

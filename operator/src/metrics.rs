@@ -1,6 +1,7 @@
 //! Metrics: what a monitoring system wants to know of the operator.
 
 pub mod admission;
+pub mod proxies;
 pub mod publishing;
 pub mod source;
 pub mod writer;
@@ -43,6 +44,8 @@ pub struct Metrics {
     pub watches: source::Watches,
     /// Statuses that are written to an API server.
     pub status_writes: writer::StatusWrites,
+    /// The proxies'.
+    pub proxies: proxies::Proxies,
     /// The webhook's.
     pub admission: admission::Admission,
 }
@@ -93,6 +96,7 @@ impl Default for Metrics {
             last_good_since: Mutex::new(None),
             watches: source::Watches::default(),
             status_writes: writer::StatusWrites::default(),
+            proxies: proxies::Proxies::default(),
             admission: admission::Admission::default(),
         };
         metrics.register();
@@ -151,6 +155,7 @@ impl Metrics {
         let Self { registry, .. } = self;
         self.watches.register(registry);
         self.status_writes.register(registry);
+        self.proxies.register(registry);
         self.admission.register(registry);
         self.publishing.register(registry);
         registry.register("policies", "Policies by what is true of them", self.policies.clone());

@@ -18,10 +18,11 @@ use crate::inquiry::Inquiry;
 use crate::journal;
 use crate::metrics::Tally;
 use crate::plan::{Plan, Planned, ScopePlan};
+use crate::proxies::Touched;
 use crate::report::Report;
 use crate::review::Domain;
 use crate::source::Event;
-use crate::status::{Circumstances, Status};
+use crate::status::{Circumstances, Proxies, Status};
 
 pub(crate) use cluster::Cluster;
 pub(crate) use folder::{Folder, Memory};
@@ -167,6 +168,12 @@ impl Operator {
                     self.sight(sighting);
                 }
             }
+            Event::Standings(told) => {
+                if let Outlet::Cluster(cluster) = &mut self.outlet {
+                    seen.extend(cluster.stand(told));
+                }
+            }
+            Event::Touched(touched) => self.tell_of_touch(&touched),
             Event::Delete(id) => {
                 self.awaited.remove(&id);
                 self.index.on(Event::Delete(id));
@@ -235,6 +242,7 @@ impl Operator {
     fn tell(&mut self, scopes: &BTreeSet<Scope>) {
         for scope in scopes {
             self.settle(scope);
+            self.assign(scope);
             let statuses = self.statuses_of(scope);
             let previous = self.statuses.remove(scope).unwrap_or_default();
             journal::statuses(&statuses, &previous);
@@ -294,23 +302,29 @@ impl Operator {
         }
     }
 
+    /// Has the proxies of a part asked what they run.
+    fn assign(&mut self, scope: &Scope) {
+        let Self { index, plan, sightings, outlet, .. } = self;
+        let Outlet::Cluster(cluster) = outlet else { return };
+        let nothing = ScopePlan::default();
+        let plan = plan.scope(scope).unwrap_or(&nothing);
+        let sightings = sightings.get(scope);
+        let is_pending = |planned: &Planned| unpublished(sightings, plan, planned).is_some();
+        cluster.assign(scope, index, plan, sightings, is_pending);
+    }
+
+    /// Says that an object was written anew.
+    fn tell_of_touch(&self, touched: &Touched) {
+        if let Outlet::Cluster(cluster) = &self.outlet
+            && let Some(plan) = self.plan.scope(&scope_of(&touched.key))
+        {
+            cluster.tell_of_touch(&self.index, plan, touched);
+        }
+    }
+
     /// Why what is planned for a policy is not published yet; nothing where it is.
     fn unpublished(&self, scope: &Scope, plan: &ScopePlan, planned: &Planned) -> Option<String> {
-        let sightings = self.sightings.get(scope);
-        let should_be: BTreeMap<_, _> = plan.attachments().collect();
-        planned.keys.iter().find_map(|key| {
-            let sighting = sightings.and_then(|sightings| sightings.get(key));
-            let digest = sighting.and_then(|sighting| sighting.digest.as_ref());
-            let attachment = should_be.get(key)?;
-            if digest == Some(&attachment.digest) {
-                return None;
-            }
-            let error = sighting.and_then(|sighting| sighting.error.as_ref());
-            Some(match error {
-                Some(error) => format!("publishing is tried again: {error}"),
-                None => format!("{key} is being published"),
-            })
-        })
+        unpublished(self.sightings.get(scope), plan, planned)
     }
 
     fn statuses_of(&self, scope: &Scope) -> Vec<Status> {
@@ -333,6 +347,10 @@ impl Operator {
                 kept: self.outlet.kept(),
                 digest: sighting.and_then(|sighting| sighting.digest.clone()),
                 domain: self.index.domain(),
+                proxies: match &self.outlet {
+                    Outlet::Folder(_) => Proxies::default(),
+                    Outlet::Cluster(cluster) => cluster.proxies_of(id, planned),
+                },
             };
             Some(Status::of(entry, planned, circumstances))
         };
@@ -376,6 +394,27 @@ impl Outlet {
             Self::Cluster(_) => None,
         }
     }
+}
+
+/// Why what is planned for a policy is not published yet; nothing where it is.
+fn unpublished(
+    sightings: Option<&BTreeMap<AttachmentKey, Sighting>>,
+    plan: &ScopePlan,
+    planned: &Planned,
+) -> Option<String> {
+    planned.keys.iter().find_map(|key| {
+        let sighting = sightings.and_then(|sightings| sightings.get(key));
+        let digest = sighting.and_then(|sighting| sighting.digest.as_ref());
+        let attachment = plan.attachment(key)?;
+        if digest == Some(&attachment.digest) {
+            return None;
+        }
+        let error = sighting.and_then(|sighting| sighting.error.as_ref());
+        Some(match error {
+            Some(error) => format!("publishing is tried again: {error}"),
+            None => format!("{key} is being published"),
+        })
+    })
 }
 
 fn scope_of(key: &AttachmentKey) -> Scope {

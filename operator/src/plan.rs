@@ -202,6 +202,13 @@ impl ScopePlan {
         publishable.map(|(key, made)| (key, &made.attachment))
     }
 
+    /// What to publish under that key.
+    #[must_use]
+    pub fn attachment(&self, key: &AttachmentKey) -> Option<&Arc<Attachment>> {
+        let made = self.made.get(key).filter(|made| made.held.is_none());
+        made.map(|made| &made.attachment)
+    }
+
     /// What to publish, and how many policies each holds that are in force.
     pub fn attachments_with_counts(&self) -> impl Iterator<Item = (&Attachment, usize)> {
         let publishable = self.made.values().filter(|made| made.held.is_none());

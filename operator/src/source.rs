@@ -9,6 +9,7 @@ use corsward_policy::{Finding, PolicyId};
 
 use crate::attachment::Sighting;
 use crate::object::Object;
+use crate::proxies::{Told, Touched};
 use crate::surroundings::Change;
 
 /// Something a source or a publisher saw.
@@ -28,6 +29,10 @@ pub enum Event {
     Synced,
     /// What a publisher knows of these attachments now. The first one names everything of ours that is there.
     Published(Vec<Sighting>),
+    /// How the proxies of these policies stand now.
+    Standings(Vec<Told>),
+    /// An object was written anew.
+    Touched(Touched),
     /// This replica writes from now on, or does not any more.
     Leading(bool),
 }

@@ -8,6 +8,7 @@ use corsward_policy::{Finding, PolicyId, Severity, finding};
 
 use crate::index::{Entry, InForce};
 use crate::plan::Planned;
+use crate::proxies::standing::Standing;
 use crate::review::Domain;
 
 /// What the status of a policy should say.
@@ -29,8 +30,25 @@ pub struct Status {
     pub overridden_by: Option<PolicyId>,
     /// What it is for, in few words.
     pub targets: Option<String>,
-    /// How many proxies that is, where it is known.
-    pub matched: Option<usize>,
+    /// How the proxies stand that it is for.
+    pub proxies: Proxies,
+}
+
+/// What is known of the proxies of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proxies {
+    /// Nobody asks them.
+    Unseen {
+        /// How many workloads it is for, where that can be seen.
+        matched: Option<usize>,
+    },
+    /// They are being asked.
+    Asking {
+        /// How many workloads it is for.
+        matched: usize,
+    },
+    /// They have been asked.
+    Asked(Standing),
 }
 
 /// One condition (GEP-713). When it last flipped is for its writer to know.
@@ -70,8 +88,13 @@ pub enum Reason {
     TargetNotFound,
     /// It is in force.
     Programmed,
-    /// It is published; whether proxies run it is not known.
+    /// It is published, and nobody is known not to run it; whether all proxies do is not known.
     Published,
+    /// Some of its workloads run it, and some do not. GEP-713 has it among the reasons for which `Programmed` is true: a part of the
+    /// policy's scope is affected. Where no workload runs it, the condition does not hold.
+    PartiallyProgrammed,
+    /// None of its workloads runs it.
+    NotProgrammed,
     /// It will be in force when publishing succeeds.
     Reconciling,
     /// Another policy wins wherever it applies.
@@ -103,6 +126,8 @@ pub(crate) struct Circumstances<'c> {
     pub(crate) digest: Option<String>,
     /// Where policies apply.
     pub(crate) domain: Domain,
+    /// How the proxies stand that it is for.
+    pub(crate) proxies: Proxies,
 }
 
 // === impl Status ===
@@ -119,6 +144,7 @@ impl Status {
         let accepted = accepted(entry, planned);
         let programmed = programmed(entry, planned, &accepted, &circumstances);
         let digest = circumstances.digest.filter(|_| in_force.is_some());
+        let proxies = circumstances.proxies;
         Self {
             policy: entry.object.id.clone(),
             observed_generation: entry.generation,
@@ -128,7 +154,7 @@ impl Status {
             findings,
             overridden_by: planned.overridden_by.clone(),
             targets: entry.written().or(in_force_target).map(|written| written.target.to_string()),
-            matched: planned.matched,
+            proxies,
         }
     }
 
@@ -180,6 +206,14 @@ impl ConditionType {
     }
 }
 
+// === impl Proxies ===
+
+impl Default for Proxies {
+    fn default() -> Self {
+        Self::Unseen { matched: None }
+    }
+}
+
 // === impl Reason ===
 
 impl Reason {
@@ -193,6 +227,8 @@ impl Reason {
             Self::TargetNotFound => "TargetNotFound",
             Self::Programmed => "Programmed",
             Self::Published => "Published",
+            Self::PartiallyProgrammed => "PartiallyProgrammed",
+            Self::NotProgrammed => "NotProgrammed",
             Self::Reconciling => "Reconciling",
             Self::Overridden => "Overridden",
             Self::Off => "Off",
@@ -262,7 +298,8 @@ fn programmed(
     circumstances: &Circumstances<'_>,
 ) -> Condition {
     let kind = ConditionType::Programmed;
-    let Circumstances { held, off, unpublished, astray, kept, digest: _, domain } = circumstances;
+    let Circumstances { held, off, unpublished, astray, kept, domain, proxies, digest: _ } =
+        circumstances;
     let no = |reason, message| Condition { kind, holds: false, reason, message };
     let in_force = entry.in_force.as_ref();
     if !accepted.holds {
@@ -296,17 +333,60 @@ fn programmed(
     if let Some(why) = off {
         return no(Reason::Off, (*why).to_owned());
     }
-    let yes = match domain {
-        Domain::Folder => Reason::Programmed,
-        Domain::Cluster => Reason::Published,
+    let what = match mode {
+        Some(Mode::Off) => return no(Reason::Off, "the mode is Off".to_owned()),
+        Some(Mode::DryRun) => "judged and counted, not enforced",
+        _ => "in force",
     };
-    let message = match (mode, domain) {
-        (Some(Mode::Off), _) => return no(Reason::Off, "the mode is Off".to_owned()),
-        (Some(Mode::DryRun), _) => "the policy is judged and counted, not enforced",
-        (_, Domain::Folder) => "the policy is in force",
-        (_, Domain::Cluster) => "the policy is published; which proxies run it is not known here",
+    let (holds, reason, message) = match (domain, proxies) {
+        (Domain::Folder, _) => (true, Reason::Programmed, format!("the policy is {what}")),
+        (Domain::Cluster, proxies) => in_proxies(what, proxies),
     };
-    Condition { kind, holds: true, reason: yes, message: message.to_owned() }
+    Condition { kind, holds, reason, message }
+}
+
+/// How it stands with a policy that is published: does it hold, why, and in words. `what`: what it is where proxies run it.
+fn in_proxies(what: &str, proxies: &Proxies) -> (bool, Reason, String) {
+    let standing = match proxies {
+        Proxies::Asked(standing) => standing,
+        Proxies::Asking { .. } => {
+            let message = "the policy is published, and the proxies are asked whether they run it";
+            return (false, Reason::Reconciling, message.to_owned());
+        }
+        Proxies::Unseen { .. } => {
+            let message = "the policy is published; which proxies run it is not known here";
+            return (true, Reason::Published, message.to_owned());
+        }
+    };
+    let Standing { matched, current, unknown, .. } = standing;
+    let behind = standing.behind();
+    if *matched == 0 {
+        let message = "the policy is published, and no running pod is what it is for";
+        return (true, Reason::Published, message.to_owned());
+    }
+    if behind > 0 {
+        let (holds, reason) = match current {
+            0 => (false, Reason::NotProgrammed),
+            _ => (true, Reason::PartiallyProgrammed),
+        };
+        let laggards = standing.laggards();
+        let message = format!(
+            "the policy is {what} at {current} of {matched} workloads, and not at {behind}: {laggards}"
+        );
+        return (holds, reason, message);
+    }
+    if *unknown > 0 {
+        let strangers = standing.strangers();
+        let message = format!(
+            "the policy is published; {current} of {matched} workloads say that they run it, and {unknown} say nothing: {strangers}"
+        );
+        return (true, Reason::Published, message);
+    }
+    let message = match matched {
+        1 => format!("the policy is {what} at its workload"),
+        _ => format!("the policy is {what} at all {matched} workloads"),
+    };
+    (true, Reason::Programmed, message)
 }
 
 /// What is in force of a policy that is not in force as it is written.

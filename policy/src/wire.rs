@@ -83,6 +83,15 @@ pub fn decode(compiled: &str) -> Result<Compiled, DecodeError> {
     v1::read(Object::read(compiled.as_bytes())?)
 }
 
+/// The first 53 bits of a digest, as many as every reader of a gauge can hold; 0 for what is no digest. So a filter says which
+/// configuration it runs.
+#[must_use]
+pub fn gauge_of(digest: &str) -> u64 {
+    const HEX_DIGITS: usize = 14;
+    let hex = digest.strip_prefix("sha256:").and_then(|hex| hex.get(..HEX_DIGITS));
+    hex.and_then(|hex| u64::from_str_radix(hex, 16).ok()).map_or(0, |bits| bits >> 3)
+}
+
 // === impl Envelope ===
 
 impl Envelope {
@@ -179,6 +188,25 @@ impl fmt::Display for DecodeError {
             }
             Self::Value { field, reason } if field.is_empty() => f.write_str(reason),
             Self::Value { field, reason } => write!(f, "{field}: {reason}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_a_gauge_of_53_bits() {
+        for (why, digest, want) in [
+            ("all ones", "sha256:ffffffffffffffffffff", (1 << 53) - 1),
+            ("the first bits count", "sha256:00000000000008ff", 1),
+            ("an inert default", "", 0),
+            ("another algorithm", "md5:ffffffffffffffff", 0),
+            ("too short", "sha256:ff", 0),
+            ("not hexadecimal", "sha256:zzzzzzzzzzzzzzzz", 0),
+        ] {
+            assert_eq!(gauge_of(digest), want, "{why}");
         }
     }
 }

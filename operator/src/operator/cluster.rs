@@ -1,8 +1,9 @@
 //! The outlet into a cluster: what should be published, statuses and notices, each handed to the task that writes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use corsward_policy::PolicyId;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
@@ -11,10 +12,16 @@ use crate::attachment::{AttachmentKey, Desired, Sighting};
 use crate::compact::Compact;
 use crate::events::{Notice, Notices};
 use crate::index::{Index, Scope};
-use crate::plan::ScopePlan;
-use crate::status::{ConditionType, Reason, Status, resource};
+use crate::plan::{Planned, ScopePlan};
+use crate::proxies::fleet::Fleet;
+use crate::proxies::standing::Standing;
+use crate::proxies::{Told, Touched};
+use crate::status::{ConditionType, Proxies, Reason, Status, resource};
 use crate::surroundings::Key;
 use crate::writer::{ResourceKind, ResourceRef, StatusWrite, condition_times};
+
+/// Most policies of one object whose authors are told that it was written anew.
+const MAX_TOLD: usize = 10;
 
 /// The tasks that write into a cluster, as the loop sees them.
 #[derive(Debug)]
@@ -28,6 +35,8 @@ pub(crate) struct Cluster {
     publisher: watch::Sender<Arc<Desired>>,
     writer: mpsc::UnboundedSender<StatusWrite>,
     notices: Notices,
+    /// The proxies, where they are asked.
+    fleet: Option<Fleet>,
 }
 
 #[derive(Debug)]
@@ -43,10 +52,11 @@ impl Cluster {
         publisher: watch::Sender<Arc<Desired>>,
         writer: mpsc::UnboundedSender<StatusWrite>,
         notices: Notices,
+        fleet: Option<Fleet>,
     ) -> Self {
         let (desired, keys, sent) = Default::default();
         let (is_stale, leading) = (true, false);
-        Self { desired, keys, is_stale, sent, leading, publisher, writer, notices }
+        Self { desired, keys, is_stale, sent, leading, publisher, writer, notices, fleet }
     }
 
     /// This replica writes from now on, or does not any more.
@@ -54,6 +64,9 @@ impl Cluster {
         self.leading = leading;
         // What the last leader sent may never have arrived.
         self.sent.clear();
+        if let Some(fleet) = &mut self.fleet {
+            fleet.rest();
+        }
     }
 
     /// Takes in what should be published in a part.
@@ -100,6 +113,61 @@ impl Cluster {
         }
     }
 
+    /// Has proxies asked whether they run what is published. `is_pending`: is a newer configuration on its way that holds the policy?
+    pub(super) fn assign(
+        &mut self,
+        scope: &Scope,
+        index: &Index,
+        plan: &ScopePlan,
+        sightings: Option<&BTreeMap<AttachmentKey, Sighting>>,
+        is_pending: impl Fn(&Planned) -> bool,
+    ) {
+        if let Some(fleet) = self.fleet.as_mut().filter(|_| self.leading) {
+            fleet.assign(scope, index, plan, (sightings, &self.desired), is_pending);
+        }
+    }
+
+    /// Takes in how policies stand, and says in which parts.
+    pub(super) fn stand(&mut self, told: Vec<Told>) -> BTreeSet<Scope> {
+        self.fleet.as_mut().map(|fleet| fleet.stand(told)).unwrap_or_default()
+    }
+
+    /// What is known of the proxies of a policy.
+    pub(super) fn proxies_of(&self, id: &PolicyId, planned: &Planned) -> Proxies {
+        let matched = planned.matched;
+        let fleet = self.fleet.as_ref().filter(|_| self.leading && planned.in_force.is_some());
+        let Some((fleet, matched)) = fleet.zip(matched) else {
+            return Proxies::Unseen { matched };
+        };
+        match fleet.standing(id) {
+            Some(standing) => Proxies::Asked(standing.clone()),
+            // There is nobody to ask.
+            None if matched == 0 => Proxies::Asked(Standing::default()),
+            None => Proxies::Asking { matched },
+        }
+    }
+
+    /// Tells the authors of the policies in an object that it was written anew.
+    pub(super) fn tell_of_touch(&self, index: &Index, plan: &ScopePlan, touched: &Touched) {
+        let Touched { key, pods } = touched;
+        let pods = pods.join(", ");
+        let note = format!(
+            "the object `{key}` was touched, so that proxies that run no filter fetch its module again: {pods}"
+        );
+        let held = plan.policies.iter().filter(|(_, planned)| planned.keys.contains(key));
+        for (id, _) in held.take(MAX_TOLD) {
+            let record = index.entries().get(id).and_then(|entry| entry.object.record.as_ref());
+            let Some(record) = record else { continue };
+            self.notices.send(Notice {
+                resource: policy(id, &record.uid),
+                warning: true,
+                reason: "FilterMissing".to_owned(),
+                action: "Touch".to_owned(),
+                note: note.clone(),
+            });
+        }
+    }
+
     /// Has statuses written where they differ from what is there.
     pub(super) fn report(&mut self, index: &Index, statuses: &[Status]) {
         if !self.leading {
@@ -116,14 +184,17 @@ impl Cluster {
         else {
             return;
         };
-        let resource = ResourceRef {
-            kind: ResourceKind::CorsPolicy,
-            namespace: Some(status.policy.namespace.clone()),
-            name: status.policy.name.clone(),
-            uid: record.uid.clone(),
-        };
+        let resource = policy(&status.policy, &record.uid);
         let news = |known: &Value| notice(&resource, status, known);
-        let news = self.write(&resource, resource::of(status), &record.status, news);
+        let asking = matches!(status.proxies, Proxies::Asking { .. });
+        let new = |known: &Value| {
+            let mut new = resource::of(status);
+            if asking {
+                resource::keep_proxies(&mut new, known);
+            }
+            new
+        };
+        let news = self.write(&resource, new, &record.status, news);
         if let Some(notice) = news.flatten() {
             self.notices.send(notice);
         }
@@ -150,7 +221,7 @@ impl Cluster {
                 namespace: Some(key.namespace),
                 name: key.name,
             };
-            let status = resource::of_set(said, origins);
+            let status = |_: &Value| resource::of_set(said, origins);
             self.write(&resource, status, &Compact::of(&said.written().status), |_| ());
         }
         for (name, exceeded_by) in guardrails {
@@ -161,18 +232,18 @@ impl Cluster {
                 namespace: None,
                 name,
             };
-            let status = resource::of_guardrail(held, exceeded_by);
+            let status = |_: &Value| resource::of_guardrail(held, exceeded_by);
             let observed = Compact::of(&held.said.written().status);
             self.write(&resource, status, &observed, |_| ());
         }
     }
 
-    /// Has a status written, unless `observed` says the same or that very status is on its way; what `news` makes of what was
-    /// known before.
+    /// Has the status written that `new` makes of what is known, unless `observed` says the same or that very status is on its way;
+    /// what `news` makes of what was known before.
     fn write<N>(
         &mut self,
         resource: &ResourceRef,
-        mut new: Value,
+        new: impl FnOnce(&Value) -> Value,
         observed: &Compact,
         news: impl FnOnce(&Value) -> N,
     ) -> Option<N> {
@@ -182,6 +253,7 @@ impl Cluster {
             .remove(resource)
             .filter(|sent| sent.status != *observed && sent.instead_of == *observed);
         let known = pending.as_ref().map_or(observed, |sent| &sent.status).value();
+        let mut new = new(&known);
         condition_times(&mut new, &known, Timestamp::now());
         if new == known {
             self.sent.extend(pending.map(|sent| (resource.clone(), sent)));
@@ -195,6 +267,16 @@ impl Cluster {
             self.sent.insert(resource.clone(), sent);
         }
         Some(news)
+    }
+}
+
+/// A policy as an object.
+fn policy(id: &PolicyId, uid: &str) -> ResourceRef {
+    ResourceRef {
+        kind: ResourceKind::CorsPolicy,
+        namespace: Some(id.namespace.clone()),
+        name: id.name.clone(),
+        uid: uid.to_owned(),
     }
 }
 
@@ -217,7 +299,8 @@ fn notice(resource: &ResourceRef, status: &Status, known: &Value) -> Option<Noti
         (is_news.then_some(accepted)?, true)
     } else if programmed.reason != Reason::Reconciling && is_new(programmed.kind, programmed.reason)
     {
-        (programmed, !programmed.holds && programmed.reason != Reason::Off)
+        let partly = programmed.reason == Reason::PartiallyProgrammed;
+        (programmed, partly || (!programmed.holds && programmed.reason != Reason::Off))
     } else {
         return None;
     };

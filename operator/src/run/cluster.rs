@@ -21,6 +21,7 @@ use crate::judge::FullJudge;
 use crate::leader::{self, Contender};
 use crate::modules::{self, Modules};
 use crate::operator::{Cluster, Operator, Outlet, Questions};
+use crate::proxies::{fleet::Fleet, task as proxies};
 use crate::publish::cluster::{self as publisher, Wires};
 use crate::publish::istio::IstioKind;
 use crate::publish::output::{Module, Output};
@@ -136,11 +137,18 @@ async fn write(
     let wires = Wires {
         desired,
         leading: contender.leading(),
-        gate,
+        gate: gate.clone(),
         events: events.clone(),
         metrics: board.metrics.publishing.clone(),
     };
     let grace = Duration::from_secs(args.cluster.grace);
+    let fleet = (args.publish == PublishArg::Istio).then(|| {
+        let (order, orders) = mpsc::unbounded_channel();
+        let metrics = board.metrics.proxies.clone();
+        let wires = proxies::Wires { orders, gate: gate.clone(), events: events.clone(), metrics };
+        tokio::spawn(proxies::run(client.clone(), output.clone(), wires));
+        Fleet::new(order)
+    });
     let options = publisher::Options { output, grace };
     tokio::spawn(publisher::run(client.clone(), options, wires));
     let (write, writes) = mpsc::unbounded_channel();
@@ -148,7 +156,7 @@ async fn write(
     tokio::spawn(writer::write(client.clone(), contender.leading(), writes, counters));
     let (notices, heard) = events::channel();
     tokio::spawn(events::record(client.clone(), args.cluster.name.clone(), heard));
-    Ok((Cluster::new(desire, write, notices), modules))
+    Ok((Cluster::new(desire, write, notices, fleet), modules))
 }
 
 /// What holds attachments, why it cannot be written yet, and the server of the module it names, if there is one.

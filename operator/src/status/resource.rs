@@ -4,7 +4,7 @@ use corsward_policy::Finding;
 use serde_json::{Map, Value, json};
 
 use crate::neighbors::{Held, Said};
-use crate::status::{Condition, ConditionType, Reason, Status, refusal};
+use crate::status::{Condition, ConditionType, Proxies, Reason, Status, refusal};
 
 /// Most findings in a status; what is cut off is counted.
 const MAX_FINDINGS: usize = 100;
@@ -21,7 +21,7 @@ pub(crate) fn of(status: &Status) -> Value {
         findings,
         overridden_by: _,
         targets,
-        matched,
+        proxies,
     } = status;
     let conditions: Vec<Value> =
         conditions.iter().map(|one| condition(one, *observed_generation)).collect();
@@ -34,8 +34,9 @@ pub(crate) fn of(status: &Status) -> Value {
         let spec = &*in_force.spec;
         put("inForce", json!({"generation": generation, "digest": digest, "spec": spec}));
     }
-    if let Some(matched) = matched {
-        put("proxies", json!({"matched": matched}));
+    let (proxies, proxies_in_short) = of_proxies(proxies).unzip();
+    if let Some(proxies) = proxies {
+        put("proxies", proxies);
     }
     if !findings.is_empty() {
         put("findings", list(findings));
@@ -44,10 +45,55 @@ pub(crate) fn of(status: &Status) -> Value {
     let mut summary = Map::new();
     summary.extend(targets.as_ref().map(|targets| ("targets".to_owned(), json!(targets))));
     summary.extend(origins.map(|origins| ("origins".to_owned(), json!(origins))));
-    // How many of them run it is not known.
-    summary.extend(matched.map(|matched| ("proxies".to_owned(), json!(format!("?/{matched}")))));
+    summary.extend(proxies_in_short.map(|proxies| ("proxies".to_owned(), json!(proxies))));
     put("summary", Value::Object(summary));
     Value::Object(object)
+}
+
+/// How many proxies there are and how they stand, and that in short.
+fn of_proxies(proxies: &Proxies) -> Option<(Value, String)> {
+    match proxies {
+        Proxies::Unseen { matched: None } => None,
+        Proxies::Unseen { matched: Some(matched) } | Proxies::Asking { matched } => {
+            Some((json!({"matched": matched}), format!("?/{matched}")))
+        }
+        Proxies::Asked(standing) if standing.is_silent() => {
+            Some((json!({"matched": standing.matched}), standing.summary()))
+        }
+        Proxies::Asked(standing) => {
+            let (matched, current, rejected) =
+                (standing.matched, standing.current, standing.rejected);
+            let all = json!({"matched": matched, "current": current, "rejected": rejected});
+            Some((all, standing.summary()))
+        }
+    }
+}
+
+/// Lets a status go on saying of proxies what `known` says of them, where that is about the same policy as it is in force: they
+/// are being asked, and to say nothing meanwhile would be a change that is none.
+pub(crate) fn keep_proxies(status: &mut Value, known: &Value) -> Option<()> {
+    let same = |name: &str| status.get(name).is_some() && status.get(name) == known.get(name);
+    if !same("observedGeneration") || !same("inForce") {
+        return None;
+    }
+    let is_programmed = |condition: &&Value| {
+        let kind = condition.get("type").and_then(Value::as_str);
+        kind == Some(ConditionType::Programmed.as_str())
+    };
+    let said = known.get("conditions")?.as_array()?.iter().find(is_programmed)?.clone();
+    let about_proxies =
+        [Reason::Programmed, Reason::PartiallyProgrammed, Reason::NotProgrammed, Reason::Published];
+    let reason = said.get("reason")?.as_str()?;
+    if !about_proxies.iter().any(|about| about.as_str() == reason) {
+        return None;
+    }
+    let proxies = known.get("proxies")?.clone();
+    let in_short = known.get("summary")?.get("proxies")?.clone();
+    let conditions = status.get_mut("conditions")?.as_array_mut()?;
+    *conditions.iter_mut().find(|condition| is_programmed(&&**condition))? = said;
+    status.as_object_mut()?.insert("proxies".to_owned(), proxies);
+    status.get_mut("summary")?.as_object_mut()?.insert("proxies".to_owned(), in_short);
+    Some(())
 }
 
 /// The status of an `OriginSet` as the API server keeps it. `origins`: how many it has.

@@ -1,0 +1,161 @@
+//! Standing: how many of the workloads that a policy is for run it, and which do not.
+
+use std::fmt;
+
+/// Most workloads that are named.
+pub(super) const NAMED: usize = 3;
+
+/// How the workloads of a policy stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How many it is for.
+    pub matched: usize,
+    /// How many of them run it, by their proxies' own word.
+    pub current: usize,
+    /// How many of them refused it.
+    pub rejected: usize,
+    /// Of how many nothing is known.
+    pub unknown: usize,
+    /// The first few that do not run it.
+    pub lagging: Vec<Laggard>,
+    /// The first few of which nothing is known.
+    pub unasked: Vec<Laggard>,
+}
+
+/// A workload that is not known to run a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Laggard {
+    /// The pod's name.
+    pub pod: String,
+    /// Why not.
+    pub why: Why,
+}
+
+/// Why a workload is not known to run a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// It has no proxy.
+    NoSidecar,
+    /// Its proxy has no filter of ours.
+    NoFilter,
+    /// Its proxy runs another configuration.
+    Behind,
+    /// Its proxy refused the configuration.
+    Refused,
+    /// Its proxy has not answered yet.
+    NotAsked,
+    /// Its proxy cannot be reached.
+    Unreachable,
+}
+
+// === impl Standing ===
+
+impl Standing {
+    /// How many do not run it, as far as is known.
+    #[must_use]
+    pub fn behind(&self) -> usize {
+        self.matched.saturating_sub(self.current).saturating_sub(self.unknown)
+    }
+
+    /// Do all of them run it?
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.current == self.matched
+    }
+
+    /// Has none of them said anything?
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.matched > 0 && self.unknown == self.matched
+    }
+
+    /// `12/12`; `?/12` where nobody has said anything.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let Self { matched, current, .. } = self;
+        if self.is_silent() { format!("?/{matched}") } else { format!("{current}/{matched}") }
+    }
+
+    /// The first few that do not run it, in words.
+    #[must_use]
+    pub fn laggards(&self) -> String {
+        words(&self.lagging, self.behind())
+    }
+
+    /// The first few of which nothing is known, in words.
+    #[must_use]
+    pub fn strangers(&self) -> String {
+        words(&self.unasked, self.unknown)
+    }
+}
+
+/// These, and how many more there are.
+fn words(named: &[Laggard], all: usize) -> String {
+    let mut words: Vec<String> = named.iter().map(ToString::to_string).collect();
+    let more = all.saturating_sub(named.len());
+    words.extend((more > 0).then(|| format!("{more} more")));
+    words.join(", ")
+}
+
+// === impl Laggard ===
+
+impl fmt::Display for Laggard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pod, why } = self;
+        write!(f, "{pod} ({})", why.as_str())
+    }
+}
+
+// === impl Why ===
+
+impl Why {
+    /// In a few words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSidecar => "no sidecar",
+            Self::NoFilter => "its proxy runs no filter",
+            Self::Behind => "its proxy runs another configuration",
+            Self::Refused => "its proxy refused the configuration",
+            Self::NotAsked => "its proxy has not answered yet",
+            Self::Unreachable => "its proxy cannot be asked",
+        }
+    }
+
+    /// Is it unknown whether the workload runs the policy?
+    pub(super) const fn is_unknown(self) -> bool {
+        matches!(self, Self::NotAsked | Self::Unreachable)
+    }
+
+    /// May it be otherwise in a moment?
+    pub(super) const fn may_pass(self) -> bool {
+        matches!(self, Self::NoFilter | Self::Behind | Self::NotAsked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_says_no_more_than_is_known() {
+        for (why, matched, current, unknown, want) in [
+            ("nobody is meant", 0, 0, 0, "0/0"),
+            ("all run it", 12, 12, 0, "12/12"),
+            ("nobody can be asked", 12, 0, 12, "?/12"),
+            ("some cannot be asked", 12, 10, 2, "10/12"),
+            ("some do not run it", 12, 0, 11, "0/12"),
+        ] {
+            let standing = Standing { matched, current, unknown, ..Standing::default() };
+            assert_eq!(standing.summary(), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn the_first_few_are_named_and_the_others_counted() {
+        let laggard = |pod: &str| Laggard { pod: pod.into(), why: Why::NoSidecar };
+        let lagging = vec![laggard("a"), laggard("b")];
+        let standing = Standing { matched: 5, current: 1, lagging, ..Standing::default() };
+        assert_eq!(standing.laggards(), "a (no sidecar), b (no sidecar), 2 more");
+    }
+}
