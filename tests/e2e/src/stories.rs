@@ -1,10 +1,12 @@
 //! Every story there is.
 
+mod backends;
 mod enforcement;
+mod front_end;
 
 use crate::story::Story;
 
 /// Every story, in the order of its file.
 pub(crate) fn all() -> impl Iterator<Item = &'static Story> {
-    [enforcement::STORIES].into_iter().flatten()
+    [backends::STORIES, enforcement::STORIES, front_end::STORIES].into_iter().flatten()
 }

@@ -93,10 +93,10 @@ export const CALLS = [
   { id: "two layers, two headers", call: () => byAxios({ url: at("twice", "/session") }) },
 
   // Headers by hand.
-  { id: "`*` with credentials", call: () => byFetch(at("by-hand", "/star")) },
-  { id: "whoever asks is allowed", call: () => byAxios({ url: at("by-hand", "/reflected") }) },
-  { id: "a list of origins", call: () => byFetch(at("by-hand", "/listed")) },
-  { id: "a header doubled by its own server", call: () => byAxios({ url: at("by-hand", "/doubled") }) },
+  { id: "`*` with credentials", call: () => byFetch(at("star", "/star")) },
+  { id: "whoever asks is allowed", call: () => byAxios({ url: at("reflected", "/reflected") }) },
+  { id: "a list of origins", call: () => byFetch(at("listed", "/listed")) },
+  { id: "a header doubled by its own server", call: () => byAxios({ url: at("doubled", "/doubled") }) },
 
   // nginx.
   { id: "nginx, 200", call: () => byFetch(at("forgetful", "/session")) },
