@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{bench, cluster, demo, fuzz, generate, images, lint, test, wasm};
+use crate::{bench, cluster, demo, e2e, fuzz, generate, images, lint, test, wasm};
 
 /// Everything one does with corsward's sources, each by one verb
 ///
@@ -47,6 +47,16 @@ enum Verb {
   cargo xtask test                 what CI runs
   cargo xtask test --no-browser    without Chromium")]
     Test(test::Args),
+
+    /// Prove it in a cluster: kind, Istio, and the back ends people have
+    ///
+    /// Makes a cluster, loads the images, installs the chart, tells every story to it, prints a line for each with its time,
+    /// and removes the cluster. What there is to see of a story that fails is kept in target/e2e.
+    #[command(after_long_help = "Examples:
+  cargo xtask e2e                                    what CI runs behind `test`
+  cargo xtask e2e 'under load'                       the stories with that in their name
+  cargo xtask e2e --cluster corsward --keep Django   in the cluster of `cargo xtask cluster up`, which stays")]
+    E2e(e2e::Args),
 
     /// Check format, lints, dependencies and generated files
     ///
@@ -138,6 +148,7 @@ impl Verb {
         match self {
             Self::Demo(args) => demo::run(&args),
             Self::Test(args) => test::run(&args),
+            Self::E2e(args) => e2e::run(&args),
             Self::Lint => lint::run(),
             Self::Wasm => wasm::run(),
             Self::Images(args) => images::run(&args),
@@ -170,6 +181,8 @@ mod tests {
             "xtask demo --policies cors --upstream 127.0.0.1:8000",
             "xtask test",
             "xtask test --no-browser",
+            "xtask e2e",
+            "xtask e2e --cluster corsward --keep Django",
             "xtask lint",
             "xtask wasm",
             "xtask images --operator",

@@ -1,7 +1,7 @@
 //! What the verbs share with the tests: where things are, how to get the tools, how to build.
 //!
 //! ```text
-//! cli --> lint, generate, wasm, images, test, fuzz, demo, bench, cluster --> build, tools, envoy, kubernetes --> command, paths
+//! cli --> lint, generate, wasm, images, test, e2e, fuzz, demo, bench, cluster --> build, tools, envoy, kubernetes --> command, paths
 //! ```
 
 pub mod backends;
@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod command;
 pub mod demo;
 pub mod docker;
+pub mod e2e;
 pub mod envoy;
 pub mod fingerprint;
 pub mod fuzz;

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use super::debian;
 use super::supply::Supply;
 use crate::docker;
-use crate::{command, images, paths};
+use crate::{backends, command, images, paths};
 
 /// The image of all back ends that tests talk to.
 const BACKENDS: &str = "corsward-e2e/backends:dev";
@@ -21,18 +21,16 @@ const MARK: &str = "corsward.id";
 pub(super) fn build() -> Result<Vec<String>> {
     images::run(&images::Args { operator: true })?;
     let mut names = vec![images::operator_tag()];
-    let context = paths::root().join("tests/e2e/backends");
-    if context.join("Dockerfile").is_file() {
-        let base = match Supply::decide()? {
-            Supply::Pulled => "debian:bookworm-slim".to_owned(),
-            Supply::MadeHere => debian::pods()?.name,
-        };
-        let mut build = docker::cli(&["build", "--tag", BACKENDS, "--build-arg"]);
-        build.arg(format!("BASE={base}")).arg(context);
-        let log = paths::target().join("cluster/backends.log");
-        command::log(&format!("building {BACKENDS}"), &mut build, &log)?;
-        names.push(BACKENDS.to_owned());
-    }
+    let context = backends::context()?;
+    let base = match Supply::decide()? {
+        Supply::Pulled => "debian:bookworm-slim".to_owned(),
+        Supply::MadeHere => debian::pods()?.name,
+    };
+    let mut build = docker::cli(&["build", "--tag", BACKENDS, "--build-arg"]);
+    build.arg(format!("BASE={base}")).arg(context);
+    let log = paths::target().join("cluster/backends.log");
+    command::log(&format!("building {BACKENDS}"), &mut build, &log)?;
+    names.push(BACKENDS.to_owned());
     Ok(names)
 }
 

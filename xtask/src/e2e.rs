@@ -1,0 +1,107 @@
+//! `cargo xtask e2e`: every story, in a cluster made for them and removed after them.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cluster::{self, Cluster};
+use crate::{build, command, paths, test, tools};
+
+/// The cluster that is made where none is named.
+const CLUSTER: &str = "corsward-e2e";
+
+/// The chart's release, and its namespace.
+const RELEASE: &str = "corsward";
+const NAMESPACE: &str = "corsward-system";
+
+/// What the verb accepts.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Tell only stories whose name contains one of these
+    stories: Vec<String>,
+    /// How many at a time
+    #[arg(long, default_value_t = 4)]
+    jobs: usize,
+    /// Use this cluster of `cargo xtask cluster up`, and leave it there
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// Leave the cluster and the namespaces of the stories as they are
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Tells them.
+///
+/// # Errors
+///
+/// When the cluster cannot be made, or a story does not end well.
+pub fn run(args: &Args) -> Result<()> {
+    let begun = Instant::now();
+    let told = in_cluster(args, begun);
+    if args.cluster.is_none() && !args.keep {
+        step("the cluster goes", begun);
+        cluster::down(&cluster::Down { name: CLUSTER.to_owned(), engine: false })?;
+    }
+    told?;
+    if args.stories.is_empty() {
+        step("other Envoys", begun);
+        test::other_envoys()?;
+    }
+    println!("\nall of it: {} s", begun.elapsed().as_secs());
+    Ok(())
+}
+
+fn step(title: &str, begun: Instant) {
+    eprintln!("\n=== {title} ({} s) ===", begun.elapsed().as_secs());
+}
+
+fn in_cluster(args: &Args, begun: Instant) -> Result<()> {
+    let name = args.cluster.as_deref().unwrap_or(CLUSTER);
+    step("a cluster", begun);
+    if args.cluster.is_none() {
+        // One that an interrupted run left may hold anything.
+        cluster::down(&cluster::Down { name: name.to_owned(), engine: false })?;
+    }
+    let up = cluster::Up { name: name.to_owned(), no_istio: false, kubeconfig: None };
+    let cluster = cluster::up(&up)?;
+    step("images", begun);
+    cluster::load(&cluster::Load { name: name.to_owned() })?;
+    step("the chart", begun);
+    install(&cluster)?;
+    step("stories", begun);
+    tell(args, &cluster)
+}
+
+/// Installs the chart as a user would, and waits until the operator is ready.
+fn install(cluster: &Cluster) -> Result<()> {
+    let mut helm = Command::new(tools::helm()?);
+    helm.env("KUBECONFIG", &cluster.kubeconfig);
+    helm.args(["upgrade", "--install", RELEASE]).arg(paths::root().join("charts/corsward"));
+    helm.args(["--namespace", NAMESPACE, "--create-namespace", "--wait"]);
+    helm.args(["--set", "image.pullPolicy=Never"]);
+    command::wait_for("helm install", &mut helm)
+}
+
+fn tell(args: &Args, cluster: &Cluster) -> Result<()> {
+    let mut stories = Command::new(teller()?);
+    stories.env("KUBECONFIG", &cluster.kubeconfig);
+    stories.args(["--jobs", &args.jobs.to_string()]).args(&args.stories);
+    if args.keep {
+        stories.arg("--keep");
+    }
+    if !command::watch(&mut stories, |_| ())? {
+        bail!("a story did not end well: see above, and target/e2e");
+    }
+    Ok(())
+}
+
+/// Builds what tells the stories.
+fn teller() -> Result<PathBuf> {
+    let mut build = command::cargo();
+    build.args(["build", "-p", "corsward-e2e"]);
+    let files = build::artifacts(&mut build)?;
+    let name = format!("corsward-e2e{}", std::env::consts::EXE_SUFFIX);
+    files.into_iter().find(|file| file.ends_with(&name)).context("cargo built no corsward-e2e")
+}
