@@ -10,4 +10,5 @@ mod roles;
 mod schema;
 mod specs;
 mod stories;
+mod traffic;
 mod webhook;
