@@ -1,13 +1,14 @@
 //! The docker engine's command line, and images that are made here.
 
-use std::io;
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
+use std::{fs, io};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
 
-use crate::command;
 use crate::fingerprint::Fingerprint;
+use crate::{command, paths};
 
 /// Where an image says what it was made of.
 const LABEL: &str = "corsward.fingerprint";
@@ -45,6 +46,52 @@ pub struct Image {
     pub made_of: Fingerprint,
 }
 
+/// What an image is built of: a folder that is gone when this is. It is in the cache, as is most of what is put into it, so
+/// that it need not be copied.
+#[derive(Debug)]
+pub struct Context(TempDir);
+
+// === impl Context ===
+
+impl Context {
+    /// An empty one.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be made.
+    pub fn new() -> Result<Self> {
+        Ok(Self(tempfile::Builder::new().prefix(".context-").tempdir_in(paths::cache())?))
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Puts a file into it, under the name that it has.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn put(&self, file: &Path) -> Result<()> {
+        let name = file.file_name().context("a file has a name")?;
+        self.put_as(Path::new(name), file)
+    }
+
+    /// Puts a file into it, under another name.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn put_as(&self, name: &Path, file: &Path) -> Result<()> {
+        let place = self.path().join(name);
+        fs::hard_link(file, &place)
+            .or_else(|_| fs::copy(file, &place).map(drop))
+            .with_context(|| format!("cannot copy {}", file.display()))
+    }
+}
+
 // === impl Image ===
 
 impl Image {
@@ -55,14 +102,14 @@ impl Image {
         inspect("image", &self.name, &template) == Some(self.made_of.to_string())
     }
 
-    /// Makes it of a folder with a Dockerfile, if it is not there. `args` are more of `docker build`'s.
+    /// Makes it of a folder with a Dockerfile. `args` are more of `docker build`'s.
     ///
     /// # Errors
     ///
     /// When docker cannot; the log says all that it said.
-    pub fn build(&self, context: &Path, args: &[&str], log: &Path) -> Result<()> {
+    pub fn build(&self, context: &Context, args: &[&str], log: &Path) -> Result<()> {
         let mut build = cli(&["build", "--tag", &self.name, "--label", &self.label()]);
-        build.args(args).arg(context);
+        build.args(args).arg(context.path());
         command::log(&format!("building {}", self.name), &mut build, log)
     }
 

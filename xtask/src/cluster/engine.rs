@@ -62,7 +62,9 @@ pub(super) fn is_ours() -> bool {
 /// When it does not stop.
 pub(super) fn stop() -> Result<()> {
     let Some(pid) = running(&pid_file(), "dockerd") else {
-        bail!("the docker engine was not started by `cargo xtask cluster up`: it goes on");
+        bail!(
+            "no docker engine runs that `cargo xtask cluster up` started: one that somebody else started goes on"
+        );
     };
     kill_process(pid, Signal::TERM).context("cannot stop the docker engine")?;
     wait::until("the docker engine to stop", PATIENCE, || Ok((!is_ours()).then_some(())))

@@ -1,14 +1,14 @@
 //! Istio in a cluster: its own charts, with its published images or with images made here.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::{Cluster, kind, load, logs};
-use crate::docker::Image;
+use crate::docker::{Context, Image};
 use crate::fingerprint::Fingerprint;
 use crate::{command, paths, tools};
 
@@ -33,6 +33,7 @@ struct Release<'a> {
     cluster: &'a Cluster,
     name: &'static str,
     chart: &'static str,
+    /// Helm's arguments that say so: `--values=FILE`, `--set=NAME=VALUE`.
     values: Vec<String>,
 }
 
@@ -88,20 +89,19 @@ impl Images {
         if images.pilot.is_made() && images.proxy.is_made() {
             return Ok(images);
         }
-        let context = super::node::context()?;
-        let folder = context.path();
+        let context = Context::new()?;
         for program in ["pilot-discovery", "pilot-agent"] {
-            super::node::put(&programs.join(program), folder)?;
+            context.put(&programs.join(program))?;
         }
-        super::node::put(&tools::envoy(tools::ENVOY_VERSION)?, folder)?;
-        super::node::put(&sources, folder)?;
+        context.put_as(Path::new("envoy"), &tools::envoy(tools::ENVOY_VERSION)?)?;
+        context.put(&sources)?;
         let bootstrap = tools::istio_source("tools/packaging/common/envoy_bootstrap.json")?;
         // Not linked: files of the module cache cannot be written, and this one is to be read by everybody.
-        fs::write(folder.join("envoy_bootstrap_tmpl.json"), fs::read(bootstrap)?)?;
+        fs::write(context.path().join("envoy_bootstrap_tmpl.json"), fs::read(bootstrap)?)?;
         let base = format!("BASE={}", root.name);
         for (image, target) in [(&images.pilot, "pilot"), (&images.proxy, "proxyv2")] {
             let args = ["--build-arg", &base, "--target", target];
-            image.build(folder, &args, &paths::target().join(format!("cluster/{target}.log")))?;
+            image.build(&context, &args, &paths::target().join(format!("cluster/{target}.log")))?;
         }
         Ok(images)
     }
@@ -167,6 +167,6 @@ fn file(name: &str) -> String {
     paths::root().join(SOURCES).join(name).display().to_string()
 }
 
-fn log(cluster: &Cluster, step: &str) -> std::path::PathBuf {
+fn log(cluster: &Cluster, step: &str) -> PathBuf {
     logs(&cluster.name).join(format!("{step}.log"))
 }

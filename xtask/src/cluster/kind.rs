@@ -1,6 +1,7 @@
 //! The cluster itself, as kind makes it.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -12,11 +13,14 @@ use crate::{command, paths, tools};
 /// How long what should be well may take to show it.
 const PATIENCE: &str = "--timeout=60s";
 
+/// What kubectl is asked to see whether names are resolved.
+const DNS: [&str; 6] = ["-n", "kube-system", "rollout", "status", "deployment/coredns", PATIENCE];
+
 /// One cluster.
 #[derive(Debug)]
 pub(super) struct Kind<'a> {
     cluster: &'a Cluster,
-    program: std::path::PathBuf,
+    program: PathBuf,
 }
 
 /// How a cluster is found.
@@ -74,8 +78,7 @@ impl<'a> Kind<'a> {
             }
         }
         self.create(image)?;
-        let dns = ["-n", "kube-system", "rollout", "status", "deployment/coredns", PATIENCE];
-        command::log("waiting for CoreDNS", self.kubectl().args(dns), &self.log("coredns"))
+        command::log("waiting for CoreDNS", self.kubectl().args(DNS), &self.log("coredns"))
     }
 
     fn state(&self) -> State {
@@ -91,11 +94,10 @@ impl<'a> Kind<'a> {
             return State::Unwell("it was never finished");
         }
         let ready = ["wait", "--for=condition=Ready", "nodes", "--all", PATIENCE];
-        let dns = ["-n", "kube-system", "rollout", "status", "deployment/coredns", PATIENCE];
         if !succeeds(self.kubectl().args(ready)) {
             return State::Unwell("its node is not ready");
         }
-        if !succeeds(self.kubectl().args(dns)) {
+        if !succeeds(self.kubectl().args(DNS)) {
             return State::Unwell("its CoreDNS does not run");
         }
         State::Well
@@ -121,7 +123,7 @@ impl<'a> Kind<'a> {
         self.cluster.kubectl()
     }
 
-    fn log(&self, step: &str) -> std::path::PathBuf {
+    fn log(&self, step: &str) -> PathBuf {
         logs(&self.cluster.name).join(format!("{step}.log"))
     }
 }

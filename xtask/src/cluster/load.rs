@@ -1,5 +1,7 @@
 //! Images of this machine's docker, in a cluster's node.
 
+use std::process::Command;
+
 use anyhow::{Context, Result};
 
 use super::debian;
@@ -20,7 +22,6 @@ const MARK: &str = "corsward.id";
 /// When one cannot be built.
 pub(super) fn build() -> Result<Vec<String>> {
     images::run(&images::Args { operator: true })?;
-    let mut names = vec![images::operator_tag()];
     let context = backends::context()?;
     let base = match Supply::decide()? {
         Supply::Pulled => "debian:bookworm-slim".to_owned(),
@@ -30,8 +31,7 @@ pub(super) fn build() -> Result<Vec<String>> {
     build.arg(format!("BASE={base}")).arg(context);
     let log = paths::target().join("cluster/backends.log");
     command::log(&format!("building {BACKENDS}"), &mut build, &log)?;
-    names.push(BACKENDS.to_owned());
-    Ok(names)
+    Ok(vec![images::operator_tag(), BACKENDS.to_owned()])
 }
 
 /// Loads those of the images that the node does not have yet, in one archive: what they share is in it once.
@@ -65,7 +65,7 @@ pub(super) fn into_node(node: &str, images: &[String]) -> Result<()> {
 }
 
 /// A command to the node's containerd, about what Kubernetes uses.
-fn containerd(node: &str, args: &[&str]) -> std::process::Command {
+fn containerd(node: &str, args: &[&str]) -> Command {
     let mut ctr = docker::cli(&["exec", "--interactive", node, "ctr", "--namespace", "k8s.io"]);
     ctr.args(args);
     ctr

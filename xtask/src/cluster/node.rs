@@ -1,13 +1,11 @@
 //! A node for kind where none can be pulled: Debian's packages, and programs built from Go modules.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
-use tempfile::TempDir;
+use anyhow::{Context as _, Result};
 
-use crate::docker::{self, Image};
+use crate::docker::{self, Context, Image};
 use crate::fingerprint::Fingerprint;
 use crate::{command, paths, tools};
 
@@ -30,27 +28,6 @@ struct ControlPlane<'a> {
     programs: &'a Programs,
     root: &'a Image,
     made_of: &'a Fingerprint,
-}
-
-/// A place for what images are built of. In the cache, where most of it is: it need not be copied.
-///
-/// # Errors
-///
-/// When it cannot be made.
-pub(super) fn context() -> Result<TempDir> {
-    Ok(tempfile::Builder::new().prefix(".context-").tempdir_in(paths::cache())?)
-}
-
-/// Puts a file into a folder, under the name that it has, without copying it where that is possible.
-///
-/// # Errors
-///
-/// When it cannot be read.
-pub(super) fn put(file: &Path, folder: &Path) -> Result<()> {
-    let place = folder.join(file.file_name().context("a file has a name")?);
-    fs::hard_link(file, &place)
-        .or_else(|_| fs::copy(file, &place).map(drop))
-        .with_context(|| format!("cannot copy {}", file.display()))
 }
 
 // === impl Programs ===
@@ -87,17 +64,16 @@ impl Programs {
         if image.is_made() {
             return Ok(image);
         }
-        let context = context()?;
-        let folder = context.path();
+        let context = Context::new()?;
         for entry in sources.read_dir()? {
-            put(&entry?.path(), folder)?;
+            context.put(&entry?.path())?;
         }
         for program in ["kubeadm", "kubectl", "kubelet"] {
-            put(&self.kubernetes.join(program), folder)?;
+            context.put(&self.kubernetes.join(program))?;
         }
-        put(&self.wrappers.join("runc-wrapper"), folder)?;
+        context.put(&self.wrappers.join("runc-wrapper"))?;
         let control_plane = ControlPlane { programs: self, root, made_of: &image.made_of };
-        let pause = control_plane.save(&folder.join("images.tar"))?;
+        let pause = control_plane.save(&context.path().join("images.tar"))?;
         let args = [
             "--build-arg",
             &format!("BASE={}", root.name),
@@ -106,7 +82,7 @@ impl Programs {
             "--build-arg",
             &format!("PAUSE={pause}"),
         ];
-        image.build(folder, &args, &log("node"))?;
+        image.build(&context, &args, &log("node"))?;
         Ok(image)
     }
 }
@@ -139,12 +115,12 @@ impl ControlPlane<'_> {
         let entrypoint = format!(r#"ENTRYPOINT ["/usr/local/bin/{program}"]"#);
         match program {
             "kube-proxy" => {
-                let context = context()?;
-                put(&self.programs.kubernetes.join(program), context.path())?;
-                let sources = paths::root().join(SOURCES);
-                fs::copy(sources.join("kube-proxy.Dockerfile"), context.path().join("Dockerfile"))?;
+                let context = Context::new()?;
+                context.put(&self.programs.kubernetes.join(program))?;
+                let dockerfile = paths::root().join(SOURCES).join("kube-proxy.Dockerfile");
+                context.put_as(Path::new("Dockerfile"), &dockerfile)?;
                 let base = format!("BASE={}", self.root.name);
-                image.build(context.path(), &["--build-arg", &base], &log(program))
+                image.build(&context, &["--build-arg", &base], &log(program))
             }
             "coredns" => image.of_program(&self.programs.coredns, &[PATH, &entrypoint]),
             "pause" => {
