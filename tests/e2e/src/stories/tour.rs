@@ -1,0 +1,59 @@
+//! The tour of `docs/istio.md`, with its own files.
+
+use anyhow::{Context, Result, ensure};
+use corsward_tests::suite;
+
+use crate::cluster::Cluster;
+use crate::door::{header, request};
+use crate::story::Story;
+use crate::until::until;
+
+const ORIGIN: &str = "https://shop.example";
+
+pub(crate) const STORIES: &[Story] =
+    &[Story::new("the tour of docs/istio.md goes as it is written", the_tour)];
+
+fn the_tour(cluster: &Cluster) -> Result<()> {
+    let example = |name: &str| {
+        let file = suite::folder().join("../examples/istio").join(name);
+        file.to_str().map(str::to_owned).context("a path is text")
+    };
+    let shop = cluster.meshed("shop")?;
+    let outside = cluster.place("outside")?;
+    cluster.read(&["apply", "-f", &example("shop.yaml")?])?;
+    shop.rolled_out("deployment/api")?;
+    outside.rolled_out("deployment/caller")?;
+    let ask = |method: &str| {
+        let asked = format!("access-control-request-method: {method}");
+        let origin = format!("origin: {ORIGIN}");
+        let url = "http://api.shop/";
+        outside.exec("deploy/caller", "app", &["curl", "-si", "-X", "OPTIONS", "-H", &origin, "-H", &asked, url])
+    };
+    let before = ask("PUT")?;
+    ensure!(!before.contains("access-control-allow-origin"), "without a policy: {before}");
+
+    cluster.read(&["apply", "-f", &example("corspolicy.yaml")?])?;
+    let columns = until("1/1 in `kubectl get corspolicies`", || {
+        let columns = shop.read(&["get", "corspolicies", "--no-headers"])?;
+        Ok(columns.contains(" 1/1 ").then_some(columns))
+    })?;
+    cluster.figure("kubectl get corspolicies", columns.split_whitespace().collect::<Vec<_>>().join(" "));
+    let preflight = ask("PUT")?;
+    for line in [
+        "HTTP/1.1 204 No Content",
+        "access-control-allow-origin: https://shop.example",
+        "access-control-allow-credentials: true",
+        "access-control-allow-methods: PUT, DELETE",
+        "access-control-max-age: 600",
+    ] {
+        ensure!(preflight.contains(line), "`{line}` is not in {preflight}");
+    }
+    let actual = request("GET", "api.shop", "/", Some(ORIGIN), &[]);
+    let answer = cluster.door().send(&shop.host("api"), 80, &actual)?;
+    ensure!(header(&answer, "access-control-allow-origin")?.as_deref() == Some(ORIGIN), "{answer:?}");
+    let mistake = r#"{"spec":{"cors":{"allowOrigins":["https://*.com"]}}}"#;
+    let refused = shop.read(&["patch", "corspolicy", "api", "--type", "merge", "-p", mistake]);
+    let said = refused.err().map(|error| format!("{error:#}")).unwrap_or_default();
+    ensure!(said.contains("CORS-E204"), "`https://*.com` is refused at once: {said}");
+    Ok(())
+}
