@@ -3,10 +3,13 @@
 mod backends;
 mod enforcement;
 mod front_end;
+mod tour;
 
 use crate::story::Story;
 
 /// Every story, in the order of its file.
 pub(crate) fn all() -> impl Iterator<Item = &'static Story> {
-    [backends::STORIES, enforcement::STORIES, front_end::STORIES].into_iter().flatten()
+    [backends::STORIES, enforcement::STORIES, front_end::STORIES, tour::STORIES]
+        .into_iter()
+        .flatten()
 }

@@ -27,7 +27,11 @@ fn the_tour(cluster: &Cluster) -> Result<()> {
         let asked = format!("access-control-request-method: {method}");
         let origin = format!("origin: {ORIGIN}");
         let url = "http://api.shop/";
-        outside.exec("deploy/caller", "app", &["curl", "-si", "-X", "OPTIONS", "-H", &origin, "-H", &asked, url])
+        outside.exec(
+            "deploy/caller",
+            "app",
+            &["curl", "-si", "-X", "OPTIONS", "-H", &origin, "-H", &asked, url],
+        )
     };
     let before = ask("PUT")?;
     ensure!(!before.contains("access-control-allow-origin"), "without a policy: {before}");
@@ -37,7 +41,10 @@ fn the_tour(cluster: &Cluster) -> Result<()> {
         let columns = shop.read(&["get", "corspolicies", "--no-headers"])?;
         Ok(columns.contains(" 1/1 ").then_some(columns))
     })?;
-    cluster.figure("kubectl get corspolicies", columns.split_whitespace().collect::<Vec<_>>().join(" "));
+    cluster.figure(
+        "kubectl get corspolicies",
+        columns.split_whitespace().collect::<Vec<_>>().join(" "),
+    );
     let preflight = ask("PUT")?;
     for line in [
         "HTTP/1.1 204 No Content",
@@ -50,7 +57,10 @@ fn the_tour(cluster: &Cluster) -> Result<()> {
     }
     let actual = request("GET", "api.shop", "/", Some(ORIGIN), &[]);
     let answer = cluster.door().send(&shop.host("api"), 80, &actual)?;
-    ensure!(header(&answer, "access-control-allow-origin")?.as_deref() == Some(ORIGIN), "{answer:?}");
+    ensure!(
+        header(&answer, "access-control-allow-origin")?.as_deref() == Some(ORIGIN),
+        "{answer:?}"
+    );
     let mistake = r#"{"spec":{"cors":{"allowOrigins":["https://*.com"]}}}"#;
     let refused = shop.read(&["patch", "corspolicy", "api", "--type", "merge", "-p", mistake]);
     let said = refused.err().map(|error| format!("{error:#}")).unwrap_or_default();
