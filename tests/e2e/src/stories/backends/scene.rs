@@ -44,13 +44,19 @@ pub(super) struct Scene<'c> {
     pub(super) stranger: String,
 }
 
-/// Starts the back ends and the front end's server, and waits until they answer.
-pub(in crate::stories) fn start(place: &Place<'_>) -> Result<()> {
+/// Starts the back ends and the front end's server, and waits until each name leads to an answer.
+pub(in crate::stories) fn start(cluster: &Cluster, place: &Place<'_>) -> Result<()> {
     for manifest in MANIFESTS {
         place.apply(manifest)?;
     }
     for deployment in ["deployment/django", "deployment/node", "deployment/front"] {
         place.rolled_out(deployment)?;
+    }
+    // A pod that is ready is one thing; that every Service leads to it, and its proxy knows every port, another.
+    let services = place.read(&["get", "services", "-o", "jsonpath={.items[*].metadata.name}"])?;
+    for service in services.split(' ') {
+        let host = place.host(service);
+        until(&host, || cluster.door().get(&host, "/", None).map(Some))?;
     }
     Ok(())
 }
@@ -140,7 +146,8 @@ impl<'c> Scene<'c> {
         static STARTED: Mutex<bool> = Mutex::new(false);
         let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
         if !*started {
-            start(&cluster.for_story(OWNER).meshed(NAMESPACE)?)?;
+            let own = cluster.for_story(OWNER);
+            start(&own, &own.meshed(NAMESPACE)?)?;
             *started = true;
         }
         let place = Place::new(cluster, NAMESPACE.to_owned());
