@@ -178,5 +178,5 @@ fn restart(workloads: &Names, namespace: &str) -> String {
     if kept.is_empty() {
         return "create the pods again".to_owned();
     }
-    format!("`kubectl --namespace {namespace} rollout restart {}`", kept.join(" "))
+    format!("restart with `kubectl --namespace {namespace} rollout restart {}`", kept.join(" "))
 }
