@@ -10,15 +10,29 @@ const QUIET = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
+/** What Chromium does to everything under way when a network interface of this machine comes or goes. */
+const CHANGED = "net::ERR_NETWORK_CHANGED";
+
+/** A visit that no change of this machine's network disturbed. */
 async function visit(context, url) {
-  const page = await context.newPage();
+  for (;;) {
+    const page = await context.newPage();
+    const { rows, errors } = await look(page, url).catch((error) => {
+      if (!error.message.includes(CHANGED)) throw error;
+      return { errors: [CHANGED] };
+    });
+    await page.close();
+    if (!errors.some((text) => text.includes(CHANGED))) return { rows, errors };
+  }
+}
+
+async function look(page, url) {
   const errors = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => console.error(error));
   await page.goto(url);
   await page.waitForSelector("table[data-done=true]", { timeout: 60_000 });
   const rows = await page.$$eval("tr", (all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
-  await page.close();
   return { rows, errors };
 }
 
