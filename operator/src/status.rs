@@ -109,6 +109,9 @@ pub enum Reason {
     RefNotFound,
 }
 
+/// What a policy is whose mode is `DryRun`.
+const REHEARSAL: &str = "the policy is judged and counted, not enforced";
+
 /// What is known of the publication of a policy.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Circumstances<'c> {
@@ -333,31 +336,33 @@ fn programmed(
     if let Some(why) = off {
         return no(Reason::Off, (*why).to_owned());
     }
-    let what = match mode {
+    let is_rehearsal = match mode {
         Some(Mode::Off) => return no(Reason::Off, "the mode is Off".to_owned()),
-        Some(Mode::DryRun) => "judged and counted, not enforced",
-        _ => "in force",
+        mode => mode == Some(Mode::DryRun),
     };
-    let (holds, reason, message) = match (domain, proxies) {
-        (Domain::Folder, _) => (true, Reason::Programmed, format!("the policy is {what}")),
-        (Domain::Cluster, proxies) => in_proxies(what, proxies),
+    let (holds, reason, mut message) = match (domain, proxies) {
+        (Domain::Folder, _) => (true, Reason::Programmed, "the policy is in force".to_owned()),
+        (Domain::Cluster, Proxies::Asked(standing)) => in_proxies(standing),
+        (Domain::Cluster, Proxies::Asking { .. }) => {
+            let message = "the policy is published, and the proxies are asked whether they run it";
+            (false, Reason::Reconciling, message.to_owned())
+        }
+        (Domain::Cluster, Proxies::Unseen { .. }) => {
+            let message = "the policy is published; which proxies run it is not known here";
+            (true, Reason::Published, message.to_owned())
+        }
     };
+    if is_rehearsal {
+        message = match reason {
+            Reason::Programmed if *domain == Domain::Folder => REHEARSAL.to_owned(),
+            _ => format!("{message}; {REHEARSAL}"),
+        };
+    }
     Condition { kind, holds, reason, message }
 }
 
-/// How it stands with a policy that is published: does it hold, why, and in words. `what`: what it is where proxies run it.
-fn in_proxies(what: &str, proxies: &Proxies) -> (bool, Reason, String) {
-    let standing = match proxies {
-        Proxies::Asked(standing) => standing,
-        Proxies::Asking { .. } => {
-            let message = "the policy is published, and the proxies are asked whether they run it";
-            return (false, Reason::Reconciling, message.to_owned());
-        }
-        Proxies::Unseen { .. } => {
-            let message = "the policy is published; which proxies run it is not known here";
-            return (true, Reason::Published, message.to_owned());
-        }
-    };
+/// How it stands with a published policy whose proxies were asked: does it hold, why, and in words.
+fn in_proxies(standing: &Standing) -> (bool, Reason, String) {
     let Standing { matched, current, unknown, .. } = standing;
     let behind = standing.behind();
     if *matched == 0 {
@@ -365,15 +370,17 @@ fn in_proxies(what: &str, proxies: &Proxies) -> (bool, Reason, String) {
         return (true, Reason::Published, message.to_owned());
     }
     if behind > 0 {
-        let (holds, reason) = match current {
-            0 => (false, Reason::NotProgrammed),
-            _ => (true, Reason::PartiallyProgrammed),
-        };
         let laggards = standing.laggards();
+        if *current == 0 {
+            let message = format!(
+                "the policy is published, and {behind} of {matched} workloads do not run it: {laggards}"
+            );
+            return (false, Reason::NotProgrammed, message);
+        }
         let message = format!(
-            "the policy is {what} at {current} of {matched} workloads, and not at {behind}: {laggards}"
+            "the policy is in force at {current} of {matched} workloads, and not at {behind}: {laggards}"
         );
-        return (holds, reason, message);
+        return (true, Reason::PartiallyProgrammed, message);
     }
     if *unknown > 0 {
         let strangers = standing.strangers();
@@ -383,8 +390,8 @@ fn in_proxies(what: &str, proxies: &Proxies) -> (bool, Reason, String) {
         return (true, Reason::Published, message);
     }
     let message = match matched {
-        1 => format!("the policy is {what} at its workload"),
-        _ => format!("the policy is {what} at all {matched} workloads"),
+        1 => "the policy is in force at its workload".to_owned(),
+        _ => format!("the policy is in force at all {matched} workloads"),
     };
     (true, Reason::Programmed, message)
 }
@@ -401,6 +408,39 @@ fn instead(entry: &Entry, planned: &Planned, off: Option<&str>) -> String {
         }
         (Some(in_force), None) => {
             format!("generation {} is still in force", in_force.generation)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxies::standing::{Laggard, Why};
+
+    #[test]
+    fn programmed_says_no_more_than_the_proxies() {
+        let laggard = |why| vec![Laggard { pod: "a".to_owned(), why }];
+        for (why, matched, current, unknown, holds, reason, words) in [
+            ("nobody is meant", 0, 0, 0, true, Reason::Published, "no running pod"),
+            ("all", 12, 12, 0, true, Reason::Programmed, "at all 12 workloads"),
+            (
+                "some do not",
+                12,
+                9,
+                1,
+                true,
+                Reason::PartiallyProgrammed,
+                "not at 2: a (no sidecar)",
+            ),
+            ("none does", 2, 0, 1, false, Reason::NotProgrammed, "1 of 2 workloads do not run it"),
+            ("some cannot be asked", 3, 2, 1, true, Reason::Published, "2 of 3 workloads say"),
+            ("none can be asked", 3, 0, 3, true, Reason::Published, "0 of 3 workloads say"),
+        ] {
+            let (lagging, unasked) = (laggard(Why::NoSidecar), laggard(Why::Unreachable));
+            let standing = Standing { matched, current, unknown, rejected: 0, lagging, unasked };
+            let (is, because, message) = in_proxies(&standing);
+            assert_eq!((is, because), (holds, reason), "{why}");
+            assert!(message.contains(words), "{why}: {message}");
         }
     }
 }

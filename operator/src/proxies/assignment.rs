@@ -154,3 +154,96 @@ fn is_for(key: &AttachmentKey, pod: &Pod) -> bool {
         AttachmentKey::Gateway { name, .. } => gateway == Some(name),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use corsward_policy::validate::NoJudge;
+    use serde_json::json;
+
+    use super::*;
+    use crate::attachment::Attachment;
+    use crate::index::{Index, Scope};
+    use crate::plan::Plan;
+    use crate::review::Domain;
+    use crate::source::Event;
+    use crate::surroundings::{Change, Delta, Gateway};
+    use crate::testing::{id, object};
+
+    /// A Gateway `edge`, and these pods with their labels.
+    fn shop(pods: &[(&str, &[(&str, &str)])]) -> Index {
+        let mut index = Index::new(Arc::new(NoJudge), Domain::Cluster);
+        let key = |name: &str| Key { namespace: "shop".into(), name: name.into() };
+        let gateway = Delta::Apply(key("edge"), Gateway::default());
+        index.on(Event::Surroundings(Change::Gateway(gateway)));
+        for (name, labels) in pods {
+            let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let pod = Pod { labels, has_proxy: true, ..Pod::default() };
+            index.on(Event::Surroundings(Change::Pod(Delta::Apply(key(name), pod))));
+        }
+        index
+    }
+
+    /// The assignment where everything is published as planned, and `old` besides.
+    fn assign(index: &Index, old: Option<&Attachment>, desired: &Desired) -> Assignment {
+        let (mut plan, scope) = (Plan::default(), Scope::Namespace("shop".into()));
+        plan.update(index, &scope);
+        let plan = plan.scope(&scope).unwrap();
+        let published = plan.attachments().map(|(_, attachment)| &**attachment).chain(old);
+        let sighting = |one: &Attachment| Sighting {
+            key: one.key.clone(),
+            digest: Some(one.digest.clone()),
+            error: None,
+        };
+        let sightings = published.map(|one| (one.key.clone(), sighting(one))).collect();
+        let placed = plan.policies.iter();
+        let placed = placed.map(|(id, planned)| Placed { id, planned, epoch: 1, pending: false });
+        Assignment::of("shop", plan, &sightings, desired, index.surroundings(), placed)
+    }
+
+    /// The pods a policy is for, and how many objects each of them has.
+    fn pods<'a>(assignment: &'a Assignment, policy: &str) -> Vec<(&'a str, usize)> {
+        let group = &assignment.groups[assignment.shares[&id(policy)].group];
+        let workloads = group.iter().map(|at| &assignment.workloads[*at]);
+        workloads.map(|workload| (&*workload.pod, workload.attachments.len())).collect()
+    }
+
+    #[test]
+    fn each_policy_is_for_its_own_workloads_and_a_gateways_pods_are_the_gateways() {
+        let edge = [(GATEWAY_NAME, "edge"), ("app", "api")];
+        let mut index = shop(&[("a", &[("app", "api")]), ("b", &[("app", "web")]), ("e", &edge)]);
+        let cors = json!({"allowOrigins": ["https://a.example"]});
+        let selector = json!({"matchLabels": {"app": "api"}});
+        index.apply(object("api", &json!({"selector": selector, "cors": cors})));
+        let gateway =
+            json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "edge"}]);
+        index.apply(object("edge", &json!({"targetRefs": gateway, "cors": cors})));
+        let assignment = assign(&index, None, &Desired::default());
+        assert_eq!(pods(&assignment, "api"), [("a", 1)]);
+        assert_eq!(pods(&assignment, "edge"), [("e", 1)]);
+        let unselected = assignment.workloads.iter().find(|workload| workload.pod == "b").unwrap();
+        assert_eq!(unselected.attachments, [0; 0], "nobody asks it");
+    }
+
+    #[test]
+    fn what_goes_counts_once_it_gives_the_same_answers() {
+        let mut index = shop(&[("a", &[("app", "api")])]);
+        let spec = json!({"cors": {"allowOrigins": ["https://a.example"]}});
+        index.apply(object("all", &spec));
+        let labels = [("app".to_owned(), "api".to_owned())].into();
+        let key = AttachmentKey::Workloads { namespace: "shop".into(), labels };
+        let old = Attachment::new(key.clone(), "old".to_owned());
+        let wanted = |compiled: &str| {
+            let attachment = Arc::new(Attachment::new(key.clone(), compiled.to_owned()));
+            Desired { retiring: [(Arc::new(key.clone()), attachment)].into(), ..Desired::default() }
+        };
+        let retiring = |desired: &Desired| {
+            let assignment = assign(&index, Some(&old), desired);
+            assignment.attachments.iter().filter(|expected| expected.retiring).count()
+        };
+        assert_eq!(retiring(&wanted("old")), 1);
+        assert_eq!(retiring(&wanted("new")), 0, "it has not been brought up to date");
+        assert_eq!(retiring(&Desired::default()), 0);
+    }
+}

@@ -152,3 +152,38 @@ fn condition(condition: &Condition, observed_generation: i64) -> Value {
 fn finding(finding: &Finding) -> Value {
     json!({"code": finding.code(), "field": finding.field, "message": finding.message()})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_proxies_are_asked_what_they_said_of_the_same_policy_stays() {
+        let status = |generation: i64, digest: &str, reason: &str, proxies: &str| {
+            json!({
+                "observedGeneration": generation,
+                "conditions": [
+                    {"type": "Accepted", "reason": "Accepted"},
+                    {"type": "Programmed", "reason": reason},
+                ],
+                "inForce": {"digest": digest},
+                "proxies": {"matched": 2},
+                "summary": {"proxies": proxies},
+            })
+        };
+        let asking = |generation, digest| status(generation, digest, "Reconciling", "?/2");
+        let said = status(1, "d", "PartiallyProgrammed", "1/2");
+        for (why, new, known, kept) in [
+            ("the same policy", asking(1, "d"), said.clone(), true),
+            ("another spec", asking(2, "d"), said.clone(), false),
+            ("another configuration", asking(1, "e"), said, false),
+            ("nothing was known of them", asking(1, "d"), asking(1, "d"), false),
+            ("it was stopped", asking(1, "d"), status(1, "d", "Off", "?/2"), false),
+            ("it is new", asking(1, "d"), json!(null), false),
+        ] {
+            let mut status = new.clone();
+            keep_proxies(&mut status, &known);
+            assert_eq!(status, if kept { known } else { new }, "{why}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod chart;
 mod faults;
 mod modules;
+mod proxies;
 mod publishing;
 mod resources;
 mod rig;

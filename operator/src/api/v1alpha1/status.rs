@@ -14,14 +14,15 @@ pub struct CorsPolicyStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Accepted`: is the policy as written valid? `Programmed`: is it in force? `ResolvedRefs`: do its targets exist?
+    /// `Accepted`: is the policy as written valid? `Programmed`: is it in force, by the word of the proxies where they can be asked?
+    /// `ResolvedRefs`: do its targets exist?
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), schema_with = "conditions")]
     pub conditions: Vec<Condition>,
     /// What the proxies run. It differs from `spec` where `spec` is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_force: Option<InForce>,
-    /// How many proxies the policy is for, and how they stand.
+    /// How many workloads the policy is for, and how their proxies stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxies: Option<Proxies>,
     /// Everything there is to say about the policy as written. `CORS-E` refuses it, `CORS-W` warns, `CORS-I` hints.
@@ -51,9 +52,9 @@ pub struct InForce {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Proxies {
-    /// How many proxies the policy is for.
+    /// How many running pods the policy is for, with a proxy or without.
     pub matched: i64,
-    /// How many of them run the latest configuration. Absent: no proxy has said.
+    /// How many of them run it, by their proxies' own word. Absent: no proxy has said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<i64>,
     /// How many of them refused it. Absent: no proxy has said.
@@ -83,7 +84,7 @@ pub struct Summary {
     /// How many origin patterns it allows, over all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origins: Option<i64>,
-    /// How many of the matched proxies run it, such as `12/12`.
+    /// How many of the workloads run it, such as `12/12`; `?/12`: no proxy has said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxies: Option<String>,
 }

@@ -151,7 +151,7 @@ impl Proxy {
             return State::Not(Why::NoSidecar);
         }
         State::Not(match self.answer {
-            None if self.failures >= LOST => Why::Unreachable,
+            None if self.failures >= LOST || self.address.is_none() => Why::Unreachable,
             None => Why::NotAsked,
             Some(Answer { digest: None, .. }) => Why::NoFilter,
             Some(Answer { digest: Some(digest), .. }) if runs(digest) => return State::Current,

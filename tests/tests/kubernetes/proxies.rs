@@ -1,0 +1,152 @@
+//! Proxies that say what they run: real Envoys, at the addresses that pods of a real API server have.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use corsward_tests::stand;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use xtask::envoy::{Bootstrap, Envoy, Listener, Plugin, Slot, route};
+use xtask::{ports, tools};
+
+use crate::rig::{Cluster, Place, condition, wait_for};
+use crate::specs::{SHOP, allow};
+
+/// The port of a sidecar's metrics.
+const METRICS: u16 = 15_090;
+
+/// An Envoy where a pod is, with metrics as Istio's sidecars serve them.
+struct Sidecar {
+    envoy: Envoy,
+    slot: Slot,
+    plugin: Plugin,
+    _directory: TempDir,
+}
+
+// === impl Sidecar ===
+
+impl Sidecar {
+    /// With the filter configured so, or without any.
+    fn start(ip: IpAddr, configuration: Option<&str>) -> Self {
+        let directory = TempDir::new().unwrap();
+        let plugin = Plugin::new(&stand::module().unwrap());
+        let slot = Slot::new(directory.path(), plugin.clone());
+        let admin = (Ipv4Addr::LOCALHOST, ports::free()).into();
+        let metrics = Listener::new("metrics").at((ip, METRICS).into());
+        let metrics = metrics.routes([route("/stats/prometheus", "admin")]);
+        let mut bootstrap =
+            Bootstrap::new().admin(admin).listener(metrics).upstream("admin", admin);
+        if let Some(configuration) = configuration {
+            slot.publish(&plugin.clone().configured(configuration), "1").unwrap();
+            let main = Listener::new("main").routes([route("/", "admin")]);
+            bootstrap = bootstrap.listener(main.http_filter(slot.http_filter()));
+        }
+        let binary = tools::envoy(&stand::envoy_version()).unwrap();
+        let envoy = Envoy::start(&binary, &bootstrap, directory.path()).unwrap();
+        Self { envoy, slot, plugin, _directory: directory }
+    }
+
+    fn configure(&self, configuration: &str) {
+        self.slot.publish(&self.plugin.clone().configured(configuration), "2").unwrap();
+    }
+}
+
+/// An address of this machine that no other process asks for.
+fn address(last: u8) -> IpAddr {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    [127, high | 1, low, last].into()
+}
+
+/// A pod that nothing runs, and that says it runs at that address.
+fn pod(place: &Place<'_>, name: &str, ip: IpAddr, containers: &[&str]) {
+    let containers: Vec<Value> =
+        containers.iter().map(|name| json!({"name": name, "image": "none"})).collect();
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": "api"}},
+        "spec": {
+            "automountServiceAccountToken": false,
+            "terminationGracePeriodSeconds": 0,
+            "containers": containers,
+        },
+    });
+    let pods = format!("/api/v1/namespaces/{}/pods", place.name);
+    place.cluster.api().create(&pods, &pod).unwrap();
+    let status = json!({"status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}});
+    place.cluster.api().merge(&format!("{pods}/{name}/status"), &status).unwrap();
+}
+
+/// The only plugin of a namespace.
+fn plugin(place: &Place<'_>) -> Value {
+    let path = format!("/apis/extensions.istio.io/v1alpha1/namespaces/{}/wasmplugins", place.name);
+    let list = place.cluster.api().get(&path).unwrap().unwrap();
+    list["items"][0].clone()
+}
+
+fn message(policy: &Value) -> String {
+    let conditions = policy["status"]["conditions"].as_array().unwrap();
+    let programmed = conditions.iter().find(|condition| condition["type"] == "Programmed");
+    programmed.unwrap()["message"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_policy_is_programmed_where_the_proxies_say_that_they_run_it() {
+    let place = Cluster::operated().place("proxies");
+    let accounts = "/api/v1/namespaces/proxies/serviceaccounts";
+    place.cluster.api().create(accounts, &json!({"metadata": {"name": "default"}})).unwrap();
+    place.policy("api", &allow("api", &[SHOP]));
+    let policy = place.wait_for_in_force("api");
+    assert_eq!(policy["status"]["summary"]["proxies"], "0/0", "nobody is selected yet");
+    let configuration = plugin(&place)["spec"]["pluginConfig"].to_string();
+
+    let current = Sidecar::start(address(1), Some(&configuration));
+    let behind = Sidecar::start(address(2), Some(xtask::envoy::INERT));
+    let without_filter = Sidecar::start(address(3), None);
+    for (name, last) in [("current", 1), ("behind", 2), ("without-filter", 3), ("away", 4)] {
+        pod(&place, name, address(last), &["app", "istio-proxy"]);
+    }
+    pod(&place, "without-sidecar", address(5), &["app"]);
+
+    let policy = place.wait_for("api", "1/5", |policy| {
+        policy["status"]["summary"]["proxies"] == "1/5"
+            && message(policy).contains("without-filter")
+    });
+    assert_eq!(policy["status"]["proxies"], json!({"matched": 5, "current": 1, "rejected": 0}));
+    assert_eq!(condition(&policy, "Programmed"), "Programmed=True PartiallyProgrammed");
+    let message = message(&policy);
+    for said in [
+        "behind (its proxy runs another configuration)",
+        "without-filter (its proxy runs no filter)",
+        "without-sidecar (no sidecar)",
+        "not at 3",
+    ] {
+        assert!(message.contains(said), "{said:?} in: {message}");
+    }
+    assert!(!message.contains("away"), "nothing is known of it: {message}");
+
+    // Istio's agents look again where the object is written again.
+    wait_for("the plugin to be touched", || {
+        plugin(&place)["metadata"]["annotations"].get("corsward.io/touched").cloned()
+    });
+    without_filter.envoy.stop().unwrap();
+    let fetched = Sidecar::start(address(3), Some(&configuration));
+    behind.configure(&configuration);
+    for gone in ["away", "without-sidecar"] {
+        let path = format!("/api/v1/namespaces/proxies/pods/{gone}");
+        place.cluster.api().delete(&path).unwrap();
+    }
+    let policy =
+        place.wait_for("api", "3/3", |policy| policy["status"]["summary"]["proxies"] == "3/3");
+    assert_eq!(condition(&policy, "Programmed"), "Programmed=True Programmed");
+
+    // Another origin: what was said of the former version says nothing of this one.
+    place.policy("api", &allow("api", &["https://new.example"]));
+    let policy = place.wait_for_conditions("api", &["Programmed=False NotProgrammed"]);
+    assert_eq!(policy["status"]["summary"]["proxies"], "0/3");
+    let configuration = plugin(&place)["spec"]["pluginConfig"].to_string();
+    for sidecar in [&current, &behind, &fetched] {
+        sidecar.configure(&configuration);
+    }
+    let policy = place.wait_for_conditions("api", &["Programmed=True Programmed"]);
+    assert_eq!(policy["status"]["summary"]["proxies"], "3/3");
+}
