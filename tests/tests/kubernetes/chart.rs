@@ -165,7 +165,7 @@ fn roles_follow_what_is_enabled() {
             &["secrets", "validatingwebhookconfigurations"][..],
             &[][..],
         ),
-        ("no Gateways", "gatewayApi.enabled=false", &["gateways"], &[]),
+        ("no Gateways", "gatewayApi.enabled=false", &["gateways", "httproutes"], &[]),
         (
             "an image",
             "module.from=oci,module.oci.url=oci://a.example/b@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
