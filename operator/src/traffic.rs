@@ -10,10 +10,11 @@ use corsward_policy::finding::WithoutSidecar;
 
 use self::neighbors::Neighbors;
 use self::survey::Survey;
+use crate::protocol::Protocol;
 use crate::surroundings::{
     Injection, Key, Labels, Namespace, Pod, Service, ServicePort, Surroundings, TargetPort,
 };
-use crate::targets::{AMBIENT, GATEWAY_NAME, Place, includes};
+use crate::targets::{AMBIENT, GATEWAY_NAME, Place, Proxies, includes};
 
 /// The labels by which a namespace asks for sidecars, of the installation that is there or of one revision.
 const INJECTION: [&str; 2] = ["istio-injection", REVISION];
@@ -141,6 +142,29 @@ impl<'s> Traffic<'s> {
                 Box::new(groups.filter(is_meant))
             }
         }
+    }
+
+    /// May requests come to a pod at these places past its proxy's HTTP filters? Where it has a proxy: a port of nobody's protocol, or
+    /// one that is kept from it.
+    #[must_use]
+    pub fn bypasses(&self, pod: &Pod, places: &[Place]) -> bool {
+        let is_at = |number: u16| {
+            places.iter().any(|place| match &place.proxies {
+                Proxies::Workloads(labels) => {
+                    let is_meant = place.ports.as_ref().is_none_or(|ports| ports.contains(&number));
+                    is_meant && includes(&pod.labels, labels)
+                }
+                Proxies::Gateway(_) => false,
+            })
+        };
+        let bypasses = |arrival: &Arrival<'_>| match Protocol::of(arrival.port) {
+            Protocol::Http => !pod.inbound.includes(arrival.number),
+            Protocol::Undeclared => true,
+            Protocol::Other(_) => false,
+        };
+        let is_meant = self.in_mesh && pod.has_proxy && !pod.labels.contains_key(GATEWAY_NAME);
+        is_meant
+            && self.arrivals(pod).iter().any(|arrival| is_at(arrival.number) && bypasses(arrival))
     }
 
     /// What there is to say about the requests to these places. `field` names the places, and `keeps` says that what the policy finds

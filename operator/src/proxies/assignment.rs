@@ -1,7 +1,7 @@
 //! Assignment: what the workloads of a namespace should run, and which of them each policy is for. Made of the plan and of what is
 //! published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use corsward_policy::PolicyId;
@@ -10,7 +10,8 @@ use corsward_policy::wire::gauge_of;
 use crate::attachment::{AttachmentKey, Desired, Sighting};
 use crate::plan::{Planned, ScopePlan};
 use crate::surroundings::{Key, Pod, Surroundings};
-use crate::targets::{GATEWAY_NAME, Place, includes};
+use crate::targets::{GATEWAY_NAME, Place, Placement, includes};
+use crate::traffic::Traffic;
 
 /// What the workloads of a namespace should run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,10 +20,19 @@ pub(crate) struct Assignment {
     pub(crate) attachments: Vec<Expected>,
     /// Every workload that may count.
     pub(crate) workloads: Vec<Workload>,
-    /// Sets of workloads, by their places in `workloads`: many policies are for the same ones.
-    pub(crate) groups: Vec<Vec<usize>>,
+    /// Sets of workloads: many policies are for the same ones.
+    pub(crate) groups: Vec<Group>,
     /// Policies of which something is published.
     pub(crate) shares: BTreeMap<PolicyId, Share>,
+}
+
+/// The workloads that a policy is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// Their places in `workloads`.
+    pub(crate) workloads: Vec<usize>,
+    /// Those with a port that requests may come to past the filter.
+    pub(crate) bypassed: BTreeSet<usize>,
 }
 
 /// What is published for a set of proxies.
@@ -76,6 +86,7 @@ impl Assignment {
         sightings: &BTreeMap<AttachmentKey, Sighting>,
         desired: &Desired,
         surroundings: &Surroundings,
+        traffic: &Traffic<'_>,
         placed: impl Iterator<Item = Placed<'p>>,
     ) -> Self {
         let mut assignment = Self {
@@ -92,9 +103,7 @@ impl Assignment {
             let next = groups.len();
             let group = *groups.entry(&placement.places).or_insert(next);
             if group == next {
-                let selected =
-                    pods.iter().enumerate().filter(|(_, (_, pod))| placement.selects(pod));
-                assignment.groups.push(selected.map(|(at, _)| at).collect());
+                assignment.groups.push(Group::of(placement, &pods, traffic));
             }
             let attachments = assignment.attachments.iter().enumerate();
             let attachments =
@@ -118,6 +127,24 @@ impl Assignment {
     fn attachments_of(&self, pod: &Pod) -> Vec<usize> {
         let attachments = self.attachments.iter().enumerate();
         attachments.filter(|(_, expected)| is_for(&expected.key, pod)).map(|(at, _)| at).collect()
+    }
+}
+
+// === impl Group ===
+
+impl Group {
+    fn of(placement: &Placement, pods: &[(&Key, &Pod)], traffic: &Traffic<'_>) -> Self {
+        let mut group = Self::default();
+        for (at, (_, pod)) in pods.iter().enumerate() {
+            if !placement.selects(pod) {
+                continue;
+            }
+            group.workloads.push(at);
+            if traffic.bypasses(pod, &placement.places) {
+                group.bypassed.insert(at);
+            }
+        }
+        group
     }
 }
 
@@ -168,7 +195,7 @@ mod tests {
     use crate::plan::Plan;
     use crate::review::Domain;
     use crate::source::Event;
-    use crate::surroundings::{Change, Delta, Gateway};
+    use crate::surroundings::{Change, Delta, Gateway, Service, ServicePort, TargetPort};
     use crate::testing::{id, object};
 
     /// A Gateway `edge`, and these pods with their labels.
@@ -199,13 +226,14 @@ mod tests {
         let sightings = published.map(|one| (one.key.clone(), sighting(one))).collect();
         let placed = plan.policies.iter();
         let placed = placed.map(|(id, planned)| Placed { id, planned, epoch: 1, pending: false });
-        Assignment::of("shop", plan, &sightings, desired, index.surroundings(), placed)
+        let (surroundings, traffic) = (index.surroundings(), index.traffic("shop"));
+        Assignment::of("shop", plan, &sightings, desired, surroundings, &traffic, placed)
     }
 
     /// The pods a policy is for, and how many objects each of them has.
     fn pods<'a>(assignment: &'a Assignment, policy: &str) -> Vec<(&'a str, usize)> {
         let group = &assignment.groups[assignment.shares[&id(policy)].group];
-        let workloads = group.iter().map(|at| &assignment.workloads[*at]);
+        let workloads = group.workloads.iter().map(|at| &assignment.workloads[*at]);
         workloads.map(|workload| (&*workload.pod, workload.attachments.len())).collect()
     }
 
@@ -224,6 +252,40 @@ mod tests {
         assert_eq!(pods(&assignment, "edge"), [("e", 1)]);
         let unselected = assignment.workloads.iter().find(|workload| workload.pod == "b").unwrap();
         assert_eq!(unselected.attachments, [0; 0], "nobody asks it");
+    }
+
+    #[test]
+    fn a_workload_is_bypassed_where_a_port_of_the_policys_says_no_protocol() {
+        let port = |name: &str, number| ServicePort {
+            name: Some(name.to_owned()),
+            port: number,
+            app_protocol: None,
+            target: TargetPort::Number(number),
+        };
+        let spec = |section: &str| {
+            let section = (!section.is_empty()).then_some(section);
+            let target =
+                json!([{"group": "", "kind": "Service", "name": "api", "sectionName": section}]);
+            json!({"targetRefs": target, "cors": {"allowOrigins": ["https://a.example"]}})
+        };
+        for (why, ports, section, want) in [
+            ("HTTP", vec![port("http", 80)], "", 0),
+            ("nobody says", vec![port("web", 80)], "", 1),
+            ("one of two", vec![port("http", 80), port("web", 81)], "", 1),
+            ("the policy is about the other", vec![port("http", 80), port("web", 81)], "http", 0),
+            ("no HTTP filter is meant to see it", vec![port("http", 80), port("tcp", 81)], "", 0),
+        ] {
+            let mut index = shop(&[("a", &[("app", "api")])]);
+            index.see_proxies();
+            let selector = [("app".to_owned(), "api".to_owned())].into();
+            let service = Service { selector, ports };
+            let key = Key { namespace: "shop".into(), name: "api".into() };
+            index.on(Event::Surroundings(Change::Service(Delta::Apply(key, service))));
+            index.apply(object("api", &spec(section)));
+            let assignment = assign(&index, None, &Desired::default());
+            let group = &assignment.groups[assignment.shares[&id("api")].group];
+            assert_eq!(group.bypassed.len(), want, "{why}");
+        }
     }
 
     #[test]

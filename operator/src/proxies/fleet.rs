@@ -97,7 +97,9 @@ impl Fleet {
         let sightings = sightings.unwrap_or(&nothing);
         let surroundings = index.surroundings();
         let placed = placed.into_iter();
-        let assignment = Assignment::of(namespace, plan, sightings, desired, surroundings, placed);
+        let traffic = index.traffic(namespace);
+        let assignment =
+            Assignment::of(namespace, plan, sightings, desired, surroundings, &traffic, placed);
         self.order(namespace, assignment);
     }
 

@@ -36,6 +36,8 @@ pub struct Laggard {
 pub enum Why {
     /// It has no proxy.
     NoSidecar,
+    /// It runs it, and a port leads past it.
+    Bypassed,
     /// Its proxy has no filter of ours.
     NoFilter,
     /// Its proxy runs another configuration.
@@ -114,6 +116,7 @@ impl Why {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NoSidecar => "no sidecar",
+            Self::Bypassed => "a port leads past the filter",
             Self::NoFilter => "its proxy runs no filter",
             Self::Behind => "its proxy runs another configuration",
             Self::Refused => "its proxy refused the configuration",

@@ -254,13 +254,15 @@ fn standing(
     share: &Share,
     digests: &[u64],
 ) -> Standing {
-    let group = assignment.groups.get(share.group).map(Vec::as_slice).unwrap_or_default();
-    let mut standing = Standing { matched: group.len(), ..Standing::default() };
+    let Some(group) = assignment.groups.get(share.group) else { return Standing::default() };
+    let mut standing = Standing { matched: group.workloads.len(), ..Standing::default() };
     let add = |count: &mut usize| *count = count.saturating_add(1);
+    let workloads = group.workloads.iter();
     let workloads =
-        group.iter().filter_map(|at| assignment.workloads.get(*at).zip(proxies.get(*at)));
-    for (Workload { pod, .. }, proxy) in workloads {
+        workloads.filter_map(|at| Some((at, assignment.workloads.get(*at)?, proxies.get(*at)?)));
+    for (at, Workload { pod, .. }, proxy) in workloads {
         let why = match proxy.state_for(digests) {
+            State::Current if group.bypassed.contains(at) => Why::Bypassed,
             State::Current => {
                 add(&mut standing.current);
                 continue;

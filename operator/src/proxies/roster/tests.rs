@@ -1,7 +1,7 @@
 //! Tests of the roster: a namespace of some pods, and a clock that goes on when it is told to.
 
 use super::*;
-use crate::proxies::assignment::{Expected, Share, Workload};
+use crate::proxies::assignment::{Expected, Group, Share, Workload};
 use crate::proxies::standing::{Laggard, Standing, Why};
 use crate::testing::id;
 
@@ -41,7 +41,7 @@ impl Shop {
         let assignment = Assignment {
             attachments: vec![Expected { key, digest: self.digest, retiring: false }],
             workloads: self.pods.iter().map(workload).collect(),
-            groups: vec![(0..self.pods.len()).collect()],
+            groups: vec![Group { workloads: (0..self.pods.len()).collect(), ..Group::default() }],
             shares: [(id("api"), share)].into(),
         };
         self.roster.assign("shop", Arc::new(assignment), self.now);
