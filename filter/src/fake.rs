@@ -35,6 +35,7 @@ struct Memory {
     port: Cell<Option<u16>>,
     metrics: RefCell<Vec<(String, u64)>>,
     now: Cell<Duration>,
+    period: Cell<Option<Duration>>,
     log: RefCell<Vec<String>>,
 }
 
@@ -75,6 +76,11 @@ impl Fake {
     /// The port to which requests come.
     pub(crate) fn port(&self, port: Option<u16>) {
         self.0.port.set(port);
+    }
+
+    /// How often it was asked to call back.
+    pub(crate) fn period(&self) -> Option<Duration> {
+        self.0.period.get()
     }
 
     pub(crate) fn clock(&self, now: Duration) {
@@ -182,6 +188,10 @@ impl Host for Fake {
         let bytes = self.0.configuration.borrow().clone();
         assert_eq!(bytes.len(), size);
         bytes
+    }
+
+    fn tick_every(&self, period: Duration) {
+        self.0.period.set(Some(period));
     }
 
     fn shared(&self, key: &str) -> Option<Vec<u8>> {

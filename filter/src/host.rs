@@ -32,6 +32,8 @@ pub(crate) trait Host {
     fn root_id(&self) -> Option<Vec<u8>>;
     /// The plugin's configuration, `size` bytes long.
     fn plugin_configuration(&self, size: usize) -> Vec<u8>;
+    /// Asks to be called back again and again, once in each period.
+    fn tick_every(&self, period: Duration);
     /// A value shared by the virtual machines of one process.
     fn shared(&self, key: &str) -> Option<Vec<u8>>;
     /// Sets a value for all virtual machines of the process, whatever was there.
@@ -122,6 +124,10 @@ mod proxy {
         fn plugin_configuration(&self, size: usize) -> Vec<u8> {
             let bytes = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size);
             bytes.ok().flatten().unwrap_or_default()
+        }
+
+        fn tick_every(&self, period: Duration) {
+            let _ = hostcalls::set_tick_period(period);
         }
 
         fn shared(&self, key: &str) -> Option<Vec<u8>> {

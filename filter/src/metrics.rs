@@ -44,6 +44,7 @@ struct Fixed {
     accepted: Option<u32>,
     refused: Option<u32>,
     digest: Option<u32>,
+    heartbeats: Option<u32>,
     decisions: Decisions,
     rehearsals: Decisions,
     agreements: Vec<(Agreement, u32)>,
@@ -86,6 +87,11 @@ impl Metrics {
         if let Some(gauge) = self.fixed(host).digest {
             host.record(gauge, digest);
         }
+    }
+
+    /// This virtual machine is alive.
+    pub(crate) fn alive(&self, host: &impl Host) {
+        increment(host, self.fixed(host).heartbeats);
     }
 
     /// A CORS request was decided.
@@ -150,6 +156,7 @@ impl Fixed {
             accepted: host.define_metric(MetricType::Counter, "corsward.config.accepted"),
             refused: host.define_metric(MetricType::Counter, "corsward.config.refused"),
             digest: host.define_metric(MetricType::Gauge, "corsward.config.digest"),
+            heartbeats: host.define_metric(MetricType::Counter, "corsward.heartbeats"),
             decisions: Decisions::define(host, "corsward.decisions"),
             // A name of its own: under one name a sum would count each rehearsed request twice.
             rehearsals: Decisions::define(host, "corsward.rehearsed"),

@@ -1,6 +1,7 @@
 //! Root: one plugin instance. Reads its configuration and hands it to the requests.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use corsward_policy::Compiled;
 use corsward_policy::wire::{OnInvalid, gauge_of};
@@ -12,6 +13,10 @@ use crate::host::{Host, LogLevel};
 use crate::http::Http;
 use crate::labels::Labels;
 use crate::worker::Worker;
+
+/// How often each virtual machine counts a heartbeat. Where a proxy lets requests pass a dead filter, nothing else tells: Envoy
+/// counts no failure then.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// One plugin instance: Envoy makes a new one in the same virtual machine for each new configuration.
 pub(crate) struct Root<H> {
@@ -94,7 +99,12 @@ impl<H> Context for Root<H> {}
 impl<H: Host + Clone + 'static> RootContext for Root<H> {
     fn on_configure(&mut self, size: usize) -> bool {
         let bytes = self.host.plugin_configuration(size);
+        self.host.tick_every(HEARTBEAT);
         self.configure(&bytes)
+    }
+
+    fn on_tick(&mut self) {
+        self.worker.metrics.alive(&self.host);
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
@@ -139,6 +149,19 @@ mod tests {
         assert_eq!(fake.metric("corsward.config.accepted"), Some(1));
         assert_eq!(fake.metric("corsward.config.refused"), Some(0));
         assert_eq!(fake.shared_keys(), ["corsward.corsward.last_good"]);
+    }
+
+    #[test]
+    fn a_machine_says_that_it_is_alive_whatever_its_configuration() {
+        for bytes in [good("api"), KEEP.to_vec(), REJECT.to_vec()] {
+            let fake = Fake::default();
+            let mut root = root(&fake);
+            root.on_configure(fake.configure(&bytes));
+            assert_eq!(fake.period(), Some(HEARTBEAT));
+            root.on_tick();
+            root.on_tick();
+            assert_eq!(fake.metric("corsward.heartbeats"), Some(2));
+        }
     }
 
     #[test]

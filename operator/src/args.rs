@@ -41,6 +41,8 @@ pub enum Command {
     Crd,
     /// Wait until addresses answer with success. Exits 1 where one does not.
     Probe(ProbeArgs),
+    /// Copy the filter's module into a folder, for an Envoy in the same pod.
+    Module(ModuleArgs),
     /// Stop the operator of a cluster and delete what it made; definitions and policies stay. `helm uninstall` runs it.
     Cleanup(CleanupArgs),
     /// Print completions for a shell.
@@ -183,6 +185,17 @@ pub struct ProbeArgs {
     /// How long to wait, for all of them together.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     pub seconds: u64,
+}
+
+/// Arguments of `module`.
+#[derive(Debug, clap::Args)]
+pub struct ModuleArgs {
+    /// The folder. The file in it is called as it is here.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// The module; the operator's image has it here.
+    #[arg(long, value_name = "FILE", default_value = "/corsward_filter.wasm")]
+    pub from: PathBuf,
 }
 
 /// Arguments of `cleanup`.

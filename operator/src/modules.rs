@@ -9,7 +9,7 @@ mod server;
 mod shelf;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,6 +111,20 @@ pub async fn start(
     Ok(Modules { module, gate, addr, stop, tasks })
 }
 
+/// Copies a module into a folder; says where it is then. An Envoy that reads it meanwhile reads a whole one.
+///
+/// # Errors
+///
+/// Where there is no module, or the folder cannot be written.
+pub fn copy(module: &Path, folder: &Path) -> Result<PathBuf> {
+    let own = Own::read(module).with_context(|| format!("--from {}", module.display()))?;
+    let copy = folder.join(module.file_name().unwrap_or_default());
+    atomic::write(&copy, &own.bytes).with_context(|| {
+        format!("--to {}: the module cannot be written there", folder.display())
+    })?;
+    Ok(copy)
+}
+
 /// The path at which a module is served.
 fn path(sha256: &str) -> String {
     format!("/filter-{sha256}.wasm")
@@ -145,7 +159,7 @@ impl Modules {
 // === impl Own ===
 
 impl Own {
-    fn read(file: &std::path::Path) -> Result<Self> {
+    fn read(file: &Path) -> Result<Self> {
         let bytes =
             atomic::read(file, MAX_MODULE_LEN).context("cannot read the filter's module")?;
         if !bytes.starts_with(MAGIC) {
@@ -175,5 +189,21 @@ mod tests {
         assert_eq!(own.sha256, sha256);
         assert_eq!(path(&own.sha256), format!("/filter-{sha256}.wasm"));
         assert_eq!(short(&own.sha256), "93a44bbb96c7");
+    }
+
+    #[test]
+    fn a_module_is_copied_whole_and_nothing_else_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (module, folder) = (dir.path().join("filter.wasm"), dir.path().join("to"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(&module, "<html>").unwrap();
+        assert!(copy(&module, &folder).is_err());
+        fs::write(&module, MAGIC).unwrap();
+        for why in ["new", "there already"] {
+            let copied = copy(&module, &folder).unwrap();
+            assert_eq!(copied, folder.join("filter.wasm"), "{why}");
+            assert_eq!(fs::read(copied).unwrap(), MAGIC, "{why}");
+        }
+        assert!(copy(&module, &dir.path().join("nowhere")).is_err());
     }
 }

@@ -14,6 +14,7 @@ use crate::check;
 use crate::cleanup::cleanup;
 use crate::judge::FullJudge;
 use crate::kubernetes;
+use crate::modules;
 use crate::operator::SourceEnded;
 use crate::probe::probe;
 use crate::run;
@@ -54,6 +55,11 @@ pub fn start(args: Args) -> Result<ExitCode> {
         Command::Probe(args) => {
             let answered = runtime()?.block_on(probe(&args, &mut io::stdout()))?;
             Ok(ExitCode::from(u8::from(!answered)))
+        }
+        Command::Module(args) => {
+            let copy = modules::copy(&args.from, &args.to)?;
+            writeln!(io::stdout(), "{}", copy.display())?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Cleanup(args) => {
             runtime()?.block_on(async {

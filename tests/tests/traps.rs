@@ -16,6 +16,9 @@ const HOST: &str = "shop.traps.test";
 /// For how long Envoy makes no second machine in place of a dead one.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
+/// How often each of the filter's machines says that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
 #[test]
 fn a_request_that_traps_fails_alone_and_the_next_one_meets_a_fresh_machine() {
     let mut stand = stand("FAIL_RELOAD");
@@ -56,14 +59,21 @@ fn a_machine_that_dies_at_once_again_is_replaced_after_the_back_off() {
 #[test]
 fn failing_open_requests_pass_a_dead_machine_unfiltered_until_the_next_configuration() {
     let mut stand = stand("FAIL_OPEN");
+    stand.envoy().wait_for("a heartbeat", |admin| Ok(heartbeats(&admin.stats()?) > 0)).unwrap();
     let before = failures(&stand.envoy().stats().unwrap());
     assert_eq!(send_trap(&stand), 503);
+    let (alive, begun) = (heartbeats(&stand.envoy().stats().unwrap()), Instant::now());
     for _ in 0..20 {
         assert_eq!(answer(&stand), (200, false));
     }
     assert!(log_names_the_trap(&mut stand));
     let after = failures(&stand.envoy().stats().unwrap());
     assert_eq!(after, before, "Envoy itself counts nothing when a filter fails open");
+    // That nothing comes any more can only be waited for. The main thread's own machine lives on; with the worker's it would be twice that.
+    thread::sleep(HEARTBEAT * 3);
+    let beats = heartbeats(&stand.envoy().stats().unwrap()) - alive;
+    let of_one = begun.elapsed().as_secs() / HEARTBEAT.as_secs() + 1;
+    assert!(beats <= of_one, "{beats} heartbeats, of one machine {of_one}");
     configure(&mut stand);
     assert_eq!(answer(&stand), (200, true), "a new configuration brings a new machine");
 }
@@ -81,6 +91,26 @@ fn requests_whose_machine_dies_while_the_upstream_thinks_fail_with_it() {
         assert_eq!(send_trap(&stand), 503);
         stand.upstream().release("slow");
         assert_eq!(slow.join().unwrap().unwrap().status, 503, "{policy}");
+    }
+}
+
+#[test]
+fn the_alerts_about_filters_ask_for_metrics_that_envoy_has() {
+    let template = xtask::paths::root().join("charts/corsward/templates/prometheusrule.yaml");
+    let template = std::fs::read_to_string(template).unwrap();
+    let (_, about_proxies) = template.split_once("-proxies").unwrap();
+    let expressions = about_proxies.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let named: Vec<&str> = expressions
+        .flat_map(|expression| expression.split(|c| !is_part(c)))
+        .filter(|word| word.contains("corsward") || word.starts_with("envoy_"))
+        .collect();
+    assert!(named.len() >= 4, "{named:?}");
+    let mut stand = stand("FAIL_RELOAD");
+    stand.envoy().wait_for("a heartbeat", |admin| Ok(heartbeats(&admin.stats()?) > 0)).unwrap();
+    let page = stand.envoy().admin().prometheus().unwrap();
+    for name in named {
+        assert!(page.contains(&format!("\n{name}{{}} ")), "{name}: {page}");
     }
 }
 
@@ -115,6 +145,10 @@ fn answer(stand: &Stand) -> (u16, bool) {
 
 fn log_names_the_trap(stand: &mut Stand) -> bool {
     stand.envoy().log().unwrap().contains("Function: proxy_on_request_headers failed")
+}
+
+fn heartbeats(stats: &Stats) -> u64 {
+    stats.get("wasmcustom.corsward.heartbeats").copied().unwrap_or_default()
 }
 
 /// What Envoy counts of machines.

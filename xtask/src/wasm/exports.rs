@@ -7,13 +7,14 @@ use anyhow::{Result, bail};
 use walrus::Module;
 
 /// What stays.
-pub(super) const KEPT: [&str; 10] = [
+pub(super) const KEPT: [&str; 11] = [
     "memory",
     "_initialize",
     "proxy_abi_version_0_2_1",
     "proxy_on_memory_allocate",
     "proxy_on_vm_start",
     "proxy_on_configure",
+    "proxy_on_tick",
     "proxy_on_context_create",
     "proxy_on_request_headers",
     "proxy_on_response_headers",
@@ -64,7 +65,7 @@ mod tests {
 
     #[test]
     fn only_what_is_kept_stays_and_its_functions_with_it() {
-        let module = exporting(&[&KEPT[..], &["proxy_on_request_body", "proxy_on_tick"]].concat());
+        let module = exporting(&[&KEPT[..], &["proxy_on_request_body", "proxy_on_log"]].concat());
         let stripped = Module::from_buffer(&strip(&module).unwrap()).unwrap();
         let names: Vec<_> = stripped.exports.iter().map(|export| export.name.as_str()).collect();
         assert_eq!(names, KEPT);

@@ -1,0 +1,192 @@
+//! A pod that brings its own Envoy, outside the mesh, fed by ConfigMaps: the files of `examples/own-envoy`.
+
+mod pods;
+mod same;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use corsward_tests::answer::Answer;
+use serde_json::json;
+
+use self::pods::{App, Pods};
+use crate::cluster::Cluster;
+use crate::door::header;
+use crate::place::Place;
+use crate::story::Story;
+use crate::until::{until, until_within};
+
+pub(crate) const STORIES: &[Story] = &[
+    Story::alone(
+        "a pod with an Envoy of its own keeps the policies that ConfigMaps bring",
+        an_envoy_of_ones_own,
+    ),
+    Story::alone(
+        "the same back ends answer in the mesh and behind Envoys of their own, and the same",
+        same::the_same_answers,
+    ),
+];
+
+const ALLOW_ORIGIN: &str = "access-control-allow-origin";
+const SHOP: &str = "https://shop.example";
+const NEXT: &str = "https://next.example";
+const POLICY: &str = include_str!("../../../../examples/own-envoy/policy.yaml");
+
+/// What the operator publishes for the example's policy, and the key in it.
+const CONFIG_MAP: &str = "corsward-e88e689750";
+const FILE: &str = "corsward.yaml";
+
+/// For how long a kubelet may leave a ConfigMap as it was: its period is a minute, and some more.
+const KUBELET: Duration = Duration::from_secs(180);
+
+/// A namespace with the example in it.
+struct Scene<'c> {
+    cluster: &'c Cluster,
+    place: Place<'c>,
+    pods: Pods<'c>,
+    host: String,
+}
+
+fn an_envoy_of_ones_own(cluster: &Cluster) -> Result<()> {
+    let pods = Pods::switch_to_config_maps(cluster)?;
+    let place = cluster.place("own-envoy")?;
+    let host = place.host("api");
+    let scene = Scene { cluster, place, pods, host };
+    scene.enforcement().context("enforcement")?;
+    scene.change().context("a change")?;
+    scene.operator_away().context("the operator is away")?;
+    scene.damage().context("a ConfigMap damaged by hand")?;
+    scene.last_policy().context("the last policy is deleted")?;
+    scene.pods.switch_back()
+}
+
+// === impl Scene ===
+
+impl Scene<'_> {
+    /// A policy is kept from the pod's first request on.
+    fn enforcement(&self) -> Result<()> {
+        self.place.apply(POLICY)?;
+        self.pods.run(&self.place, &App::echo("api", CONFIG_MAP))?;
+        self.await_answer("the policy's effect", SHOP, true)?;
+        let preflight =
+            self.cluster.door().preflight(&self.host, "/", SHOP, "PUT", "content-type")?;
+        ensure!(preflight.status == 204, "{preflight:?}");
+        ensure!(!shares(&self.get("https://stranger.example")?)?, "a stranger is allowed");
+
+        let metrics = self.pods.metrics(&self.place, "/stats/prometheus")?;
+        let digest =
+            metrics.lines().find_map(|line| line.strip_prefix("corsward_config_digest{} "));
+        ensure!(digest.is_some_and(|digest| digest != "0"), "the digest is {digest:?}");
+        let other = self.pods.metrics(&self.place, "/quitquitquit")?;
+        ensure!(other.starts_with("HTTP/1.1 404"), "the rest of the admin interface: {other}");
+        Ok(())
+    }
+
+    /// A change comes with the kubelet's next look; Envoy takes it at once.
+    fn change(&self) -> Result<()> {
+        let begun = Instant::now();
+        self.allow(NEXT)?;
+        until_within(KUBELET, "the change's effect", || self.shares_now(NEXT))?;
+        let waited = begun.elapsed().as_secs_f64();
+        self.cluster
+            .figure("change to effect with the kubelet's own period", format!("{waited:.1} s"));
+        let begun = Instant::now();
+        self.allow(SHOP)?;
+        self.await_data("the change in the ConfigMap", |data| data.contains(SHOP))?;
+        self.pods.look_now(&self.place)?;
+        self.await_answer("the change's effect", SHOP, true)?;
+        let waited = begun.elapsed().as_secs_f64();
+        self.cluster
+            .figure("change to effect after an annotation on the pod", format!("{waited:.1} s"));
+        Ok(())
+    }
+
+    /// What is in force stays, and what was written meanwhile comes when the operator does.
+    fn operator_away(&self) -> Result<()> {
+        self.pods.stop_operator()?;
+        self.allow(NEXT)?;
+        self.pods.look_now(&self.place)?;
+        for _ in 0..10 {
+            ensure!(shares(&self.get(SHOP)?)?, "the policy is not in force any more");
+        }
+        self.pods.restart(&self.place, "api")?;
+        self.await_answer("the policy in a pod that starts without the operator", SHOP, true)?;
+        self.pods.start_operator()?;
+        self.await_data("the change in the ConfigMap", |data| data.contains(NEXT))?;
+        self.pods.look_now(&self.place)?;
+        self.await_answer("what was written meanwhile", NEXT, true)
+    }
+
+    /// Running Envoys keep the last good one, those that start serve without a filter, and the operator repairs it.
+    fn damage(&self) -> Result<()> {
+        self.pods.stop_operator()?;
+        let good = self.data()?;
+        let bad = good.replace("policies", "nonsense");
+        ensure!(bad != good, "there is nothing to damage: {good}");
+        let patch = json!({ "data": { FILE: bad } }).to_string();
+        self.place.read(&["patch", "configmap", CONFIG_MAP, "--type", "merge", "-p", &patch])?;
+        self.pods.look_now(&self.place)?;
+        until("Envoy to refuse what is in the ConfigMap", || {
+            let metrics = self.pods.metrics(&self.place, "/stats/prometheus")?;
+            let refused =
+                metrics.lines().find_map(|line| line.strip_prefix("corsward_config_refused{} "));
+            Ok(refused.filter(|refused| *refused != "0").map(drop))
+        })?;
+        ensure!(shares(&self.get(NEXT)?)?, "the last good one is not in force any more");
+
+        self.pods.restart(&self.place, "api")?;
+        let cold = self.get(NEXT)?;
+        ensure!(cold.status == 200 && !shares(&cold)?, "a cold start with bad bytes: {cold:?}");
+
+        self.pods.start_operator()?;
+        self.await_data("the operator to repair the ConfigMap", |data| data == good)?;
+        self.pods.look_now(&self.place)?;
+        self.await_answer("the repaired one", NEXT, true)
+    }
+
+    /// The ConfigMap stays and says nothing: an Envoy would go on with what a removed file said.
+    fn last_policy(&self) -> Result<()> {
+        self.place.read(&["delete", "corspolicy", "api"])?;
+        self.await_data("an inert ConfigMap", |data| !data.contains(NEXT))?;
+        self.pods.look_now(&self.place)?;
+        self.await_answer("the end of the policy", NEXT, false)?;
+        let answer = self.get(NEXT)?;
+        ensure!(answer.vary().is_empty(), "the filter is not inert: {answer:?}");
+        Ok(())
+    }
+
+    fn allow(&self, origin: &str) -> Result<()> {
+        let patch = json!({ "spec": { "cors": { "allowOrigins": [origin] } } }).to_string();
+        let args = ["patch", "corspolicy", "api", "--type", "merge", "-p", &patch];
+        self.place.read(&args).map(drop)
+    }
+
+    fn get(&self, origin: &str) -> Result<Answer> {
+        self.cluster.door().get(&self.host, "/", Some(origin))
+    }
+
+    fn shares_now(&self, origin: &str) -> Result<Option<()>> {
+        Ok(shares(&self.get(origin)?)?.then_some(()))
+    }
+
+    fn await_answer(&self, what: &str, origin: &str, shared: bool) -> Result<()> {
+        until(what, || {
+            let answer = self.get(origin)?;
+            Ok((answer.status == 200 && shares(&answer)? == shared).then_some(()))
+        })
+    }
+
+    /// What the ConfigMap says.
+    fn data(&self) -> Result<String> {
+        let object = self.place.get("configmap", CONFIG_MAP)?;
+        Ok(object["data"][FILE].as_str().unwrap_or_default().to_owned())
+    }
+
+    fn await_data(&self, what: &str, holds: impl Fn(&str) -> bool) -> Result<()> {
+        until(what, || Ok(holds(&self.data()?).then_some(())))
+    }
+}
+
+fn shares(answer: &Answer) -> Result<bool> {
+    Ok(header(answer, ALLOW_ORIGIN)?.is_some())
+}

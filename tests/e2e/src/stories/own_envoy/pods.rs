@@ -1,0 +1,213 @@
+//! Pods: the example's manifest with this cluster's images in it, and the operator that feeds them.
+
+use std::io::{Read as _, Write as _};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use xtask::{command, paths, tools};
+
+use crate::cluster::Cluster;
+use crate::place::Place;
+use crate::until::until;
+use crate::workload::IMAGE;
+
+const MANIFEST: &str = include_str!("../../../../../examples/own-envoy/deployment.yaml");
+const BOOTSTRAP: &str = include_str!("../../../../../examples/own-envoy/bootstrap.yaml");
+
+/// The chart's release, and its namespace.
+const RELEASE: &str = "corsward";
+const NAMESPACE: &str = "corsward-system";
+
+/// What stands beside an Envoy.
+#[derive(Debug)]
+pub(super) struct App<'a> {
+    pub(super) name: &'a str,
+    /// Serves on port 8080.
+    pub(super) command: &'a [&'a str],
+    /// Answers once it does.
+    pub(super) probe: &'a str,
+    pub(super) config_map: &'a str,
+}
+
+/// The operator while it publishes into ConfigMaps. It goes back to what it did before when this is dropped.
+#[derive(Debug)]
+pub(super) struct Pods<'c> {
+    cluster: &'c Cluster,
+    operator: String,
+    envoy: String,
+    looks: AtomicUsize,
+    switched: bool,
+}
+
+// === impl App ===
+
+impl<'a> App<'a> {
+    /// One that answers what it is asked to.
+    pub(super) fn echo(name: &'a str, config_map: &'a str) -> Self {
+        Self { name, command: &["node", "/apps/echo/server.js", "8080"], probe: "/", config_map }
+    }
+}
+
+// === impl Pods ===
+
+impl<'c> Pods<'c> {
+    /// Has the operator publish into ConfigMaps, and waits until it does.
+    pub(super) fn switch_to_config_maps(cluster: &'c Cluster) -> Result<Self> {
+        let operator = cluster.json(&["-n", NAMESPACE, "get", "deployment", RELEASE])?;
+        let operator = &operator["spec"]["template"]["spec"]["containers"][0]["image"];
+        let operator = operator.as_str().context("the operator has an image")?.to_owned();
+        let envoy = envoy(cluster)?;
+        let pods = Self { cluster, operator, envoy, looks: AtomicUsize::new(0), switched: true };
+        pods.publish("configmap")?;
+        Ok(pods)
+    }
+
+    /// Has it publish as before.
+    pub(super) fn switch_back(mut self) -> Result<()> {
+        self.switched = false;
+        self.restore()
+    }
+
+    fn restore(&self) -> Result<()> {
+        self.start_operator()?;
+        self.publish("istio")?;
+        // An operator that publishes elsewhere leaves what it wrote here.
+        let ours = "corsward.io/attachment";
+        self.cluster.read(&["delete", "configmaps", "--all-namespaces", "-l", ours]).map(drop)
+    }
+
+    fn publish(&self, to: &str) -> Result<()> {
+        let mut helm = Command::new(tools::helm()?);
+        helm.args(["upgrade", RELEASE]).arg(paths::root().join("charts/corsward"));
+        helm.args(["--namespace", NAMESPACE, "--reuse-values", "--wait", "--force-conflicts"]);
+        helm.args(["--set", &format!("publish.to={to}")]);
+        command::wait_for(&format!("helm upgrade (publish.to={to})"), &mut helm)
+    }
+
+    pub(super) fn stop_operator(&self) -> Result<()> {
+        self.scale(0)?;
+        until("the operator to be gone", || {
+            let pods = self.cluster.read(&[
+                "-n",
+                NAMESPACE,
+                "get",
+                "pods",
+                "-o",
+                "name",
+                "-l",
+                "app.kubernetes.io/name=corsward",
+            ])?;
+            Ok(pods.is_empty().then_some(()))
+        })
+    }
+
+    pub(super) fn start_operator(&self) -> Result<()> {
+        self.scale(2)?;
+        let deployment = format!("deployment/{RELEASE}");
+        self.cluster
+            .read(&["-n", NAMESPACE, "rollout", "status", &deployment, "--timeout=120s"])
+            .map(drop)
+    }
+
+    fn scale(&self, replicas: u8) -> Result<()> {
+        let (deployment, replicas) =
+            (format!("deployment/{RELEASE}"), format!("--replicas={replicas}"));
+        self.cluster.read(&["-n", NAMESPACE, "scale", &deployment, &replicas]).map(drop)
+    }
+
+    /// Runs an application with an Envoy beside it, and waits until the pod is ready.
+    pub(super) fn run(&self, place: &Place<'_>, app: &App<'_>) -> Result<()> {
+        let bootstrap = json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": { "name": "api-envoy" },
+            "data": { "bootstrap.yaml": BOOTSTRAP },
+        });
+        place.apply(&bootstrap.to_string())?;
+        place.apply(&self.manifest(app)?)?;
+        place.rolled_out(&format!("deployment/{}", app.name))
+    }
+
+    fn manifest(&self, app: &App<'_>) -> Result<String> {
+        let App { name, command, probe, config_map } = app;
+        let command = json!(command);
+        let container =
+            format!("{IMAGE}\n        imagePullPolicy: Never\n        command: {command}");
+        let mut manifest = MANIFEST.to_owned();
+        for (from, to) in [
+            ("envoyproxy/envoy:v1.40.0", self.envoy.as_str()),
+            ("corsward-operator:0.1.0", &self.operator),
+            ("registry.example/shop/api:1", &container),
+            ("{path: /, port: 8080}", &format!("{{path: {probe}, port: 8080}}")),
+            ("corsward-e88e689750", config_map),
+            ("{app: api}", &format!("{{app: {name}}}")),
+            ("  name: api\n", &format!("  name: {name}\n")),
+        ] {
+            ensure!(manifest.contains(from), "the example does not say `{from}` any more");
+            manifest = manifest.replace(from, to);
+        }
+        Ok(manifest)
+    }
+
+    /// Replaces a Deployment's pods, and waits until the old ones are gone.
+    pub(super) fn restart(&self, place: &Place<'_>, name: &str) -> Result<()> {
+        let deployment = format!("deployment/{name}");
+        place.read(&["rollout", "restart", &deployment])?;
+        place.rolled_out(&deployment)?;
+        let selector = format!("app={name}");
+        until("the old pod to be gone", || {
+            let pods = place.read(&["get", "pods", "-l", &selector, "-o", "name"])?;
+            Ok((pods.lines().count() == 1).then_some(()))
+        })
+    }
+
+    /// Has the kubelet look at once at what it mounts.
+    pub(super) fn look_now(&self, place: &Place<'_>) -> Result<()> {
+        let look = self.looks.fetch_add(1, Ordering::Relaxed);
+        let look = format!("corsward-e2e/look={look}");
+        place.read(&["annotate", "pods", "--all", "--overwrite", &look]).map(drop)
+    }
+
+    /// What the port for metrics answers, from its first line on.
+    pub(super) fn metrics(&self, place: &Place<'_>, path: &str) -> Result<String> {
+        let pod = place.read(&[
+            "get",
+            "pods",
+            "-l",
+            "app=api",
+            "-o",
+            "jsonpath={.items[0].status.podIP}",
+        ])?;
+        let mut stream = self.cluster.door().connect(&pod, 15090)?;
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {pod}\r\nconnection: close\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+}
+
+impl Drop for Pods<'_> {
+    fn drop(&mut self) {
+        if self.switched
+            && let Err(error) = self.restore()
+        {
+            eprintln!("the operator still publishes into ConfigMaps: {error:#}");
+        }
+    }
+}
+
+/// The image that Istio's injector gives to sidecars: the cluster has it, and an Envoy is in it.
+fn envoy(cluster: &Cluster) -> Result<String> {
+    let injector = ["-n", "istio-system", "get", "configmap", "istio-sidecar-injector"];
+    let injector = cluster.json(&injector)?;
+    let values = injector["data"]["values"].as_str().context("the injector has values")?;
+    let values: Value = serde_json::from_str(values)?;
+    let word = |at: &str| values.pointer(at).and_then(Value::as_str).unwrap_or_default();
+    let image = word("/global/proxy/image");
+    if image.contains('/') {
+        return Ok(image.to_owned());
+    }
+    Ok(format!("{}/{image}:{}", word("/global/hub"), word("/global/tag")))
+}
