@@ -40,7 +40,7 @@ pub fn exchange_over(mut connection: TcpStream, bytes: &[u8], head_only: bool) -
     connection.set_nodelay(true)?;
     // A server that refuses early may close before it has read everything; its answer counts.
     let sent = connection.write_all(bytes);
-    match read(&mut connection, head_only) {
+    match receive(&mut connection, head_only) {
         Ok(answer) => Ok(answer),
         Err(error) => sent.map_err(Into::into).and(Err(error)),
     }
@@ -79,7 +79,11 @@ pub fn bytes(request: &Request, more: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// Reads one response, its body by `content-length`, by chunks, or to the end of the connection.
-fn read(connection: &mut TcpStream, head_only: bool) -> Result<Answer> {
+///
+/// # Errors
+///
+/// When the connection ends before it, or it is no HTTP.
+pub fn receive(connection: &mut TcpStream, head_only: bool) -> Result<Answer> {
     let mut received = Vec::new();
     let (mut answer, body_at) = loop {
         if let Some(head) = parse_head(&received)? {

@@ -1,5 +1,6 @@
 //! Suite: policies that live together in one proxy, and the cases that try them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,17 @@ pub fn policy(suite: &str, name: &str, mut spec: Map<String, Value>) -> Value {
 #[must_use]
 pub fn host(suite: &str, policy: &str) -> String {
     format!("{policy}.{suite}.test")
+}
+
+/// The cases that a machine cannot run, with the reason.
+///
+/// # Errors
+///
+/// When its file cannot be read, or is none.
+pub fn skips(machine: &str) -> Result<BTreeMap<String, String>> {
+    let file = folder().join("skips").join(format!("{machine}.toml"));
+    let text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+    toml::from_str(&text).with_context(|| format!("in {}", file.display()))
 }
 
 /// The folder of the tests.

@@ -33,6 +33,9 @@ const NO_AUTHENTICATION: u8 = 0;
 const CONNECT: u8 = 1;
 const NAME: u8 = 3;
 
+/// The header that says who may read an answer.
+pub(crate) const ALLOW_ORIGIN: &str = "access-control-allow-origin";
+
 /// The way in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Door {

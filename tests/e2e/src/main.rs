@@ -4,11 +4,16 @@
 
 mod cluster;
 mod door;
+mod load;
 mod place;
+mod proxy;
+mod release;
+mod sharing;
 mod stories;
 mod story;
 mod teller;
 mod until;
+mod upstream;
 mod workload;
 
 use std::process::ExitCode;

@@ -32,6 +32,11 @@ impl<'c> Place<'c> {
         self.cluster.kubectl_with(&["-n", &self.name, "apply", "-f", "-"], text).map(drop)
     }
 
+    /// `kubectl create` of YAML or JSON, here: quicker where there is much of it and none is there yet.
+    pub(crate) fn create(&self, text: &str) -> Result<()> {
+        self.cluster.kubectl_with(&["-n", &self.name, "create", "-f", "-"], text).map(drop)
+    }
+
     /// `kubectl`, here: what it prints.
     pub(crate) fn read(&self, args: &[&str]) -> Result<String> {
         self.cluster.read(&[&["-n", self.name.as_str()], args].concat())

@@ -1,16 +1,36 @@
 //! Every story there is.
 
+mod authorization;
 mod backends;
+mod corpus;
 mod enforcement;
 mod front_end;
+mod lifecycle;
+mod modules;
 mod own_envoy;
+mod shapes;
+mod statuses;
 mod tour;
 
 use crate::story::Story;
 
 /// Every story, in the order of its file.
 pub(crate) fn all() -> impl Iterator<Item = &'static Story> {
-    [backends::STORIES, enforcement::STORIES, front_end::STORIES, own_envoy::STORIES, tour::STORIES]
-        .into_iter()
-        .flatten()
+    [
+        // The longest ones first.
+        shapes::STORIES,
+        corpus::STORIES,
+        modules::STORIES,
+        authorization::STORIES,
+        backends::STORIES,
+        enforcement::STORIES,
+        front_end::STORIES,
+        statuses::STORIES,
+        tour::STORIES,
+        own_envoy::STORIES,
+        // The last of all: it takes away what the others rely on.
+        lifecycle::STORIES,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -11,6 +11,9 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// How often it is looked at. A look is a process or a request.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// The same where the time counts.
+const LOOK_CLOSELY: Duration = Duration::from_millis(10);
+
 /// Looks until `probe` yields a value. A look that fails is not the end of it: what is asked may just be starting.
 pub(crate) fn until<T>(what: &str, probe: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     until_within(PATIENCE, what, probe)
@@ -19,6 +22,20 @@ pub(crate) fn until<T>(what: &str, probe: impl FnMut() -> Result<Option<T>>) -> 
 /// The same with a patience of one's own.
 pub(crate) fn until_within<T>(
     patience: Duration,
+    what: &str,
+    probe: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    look(patience, LOOK_EVERY, what, probe)
+}
+
+/// Looks more often, where the time it takes is a figure.
+pub(crate) fn until_at_once<T>(what: &str, probe: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    look(PATIENCE, LOOK_CLOSELY, what, probe)
+}
+
+fn look<T>(
+    patience: Duration,
+    every: Duration,
     what: &str,
     mut probe: impl FnMut() -> Result<Option<T>>,
 ) -> Result<T> {
@@ -36,7 +53,7 @@ pub(crate) fn until_within<T>(
                     error.context(format!("waited {} s in vain for {what}", waited.as_secs()))
                 );
             }
-            _ => thread::sleep(LOOK_EVERY),
+            _ => thread::sleep(every),
         }
     }
 }

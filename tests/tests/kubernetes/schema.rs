@@ -317,6 +317,7 @@ fn what_looks_like_a_mistake_and_is_none_is_accepted() {
             json!({"cors": {}, "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "web", "sectionName": "443"}]}),
         ),
         ("every host", "CorsPolicy", json!({"cors": {}, "hostnames": ["*"]})),
+        ("an IPv6 address", "CorsPolicy", json!({"cors": {}, "hostnames": ["[::1]"]})),
         (
             "one of several guardrails",
             "ClusterCorsPolicy",

@@ -75,7 +75,7 @@ use super::{Cors, CorsPolicyStatus};
         .message("the policy has neither cors nor rules: write one of them"),
     validation = Rule::new("has(self.cors) || !has(self.rules) || self.rules.all(rule, has(rule.cors))")
         .message("a rule without cors stands for the cors of the policy, and the policy has none: write cors into the rule"),
-    validation = Rule::new("!has(self.hostnames) || self.hostnames.all(host, !host.contains(':') && !host.contains('/'))")
+    validation = Rule::new("!has(self.hostnames) || self.hostnames.all(host, (host.startsWith('[') ? host.endsWith(']') : !host.contains(':')) && !host.contains('/'))")
         .message("hostnames have no scheme, no port and no path: write api.shop.example or *.shop.example")
 )]
 pub struct CorsPolicySpec {

@@ -1,50 +1,173 @@
-//! The promise of the product: a policy is applied, and sidecars keep it.
+//! The promise of the product: a policy is applied, and the proxies it is for keep it, one text after the other.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::json;
 
 use crate::cluster::Cluster;
-use crate::door::header;
+use crate::door::{ALLOW_ORIGIN, Door, header, request};
+use crate::load::{Load, Question};
+use crate::place::Place;
+use crate::sharing::{SHOP, STRANGER, allowing, await_shared, await_unshared};
 use crate::story::Story;
-use crate::until::until;
+use crate::until::{until, until_at_once};
+use crate::upstream::{ANSWER, answering};
 use crate::workload::Workload;
 
-const ALLOW_ORIGIN: &str = "access-control-allow-origin";
+/// How often a policy is changed under load.
+const CHANGES: usize = 20;
 
-pub(crate) const STORIES: &[Story] = &[Story::new(
-    "a policy that is applied is kept by the sidecars it selects",
-    a_policy_that_is_applied_is_kept,
-)];
+pub(crate) const STORIES: &[Story] = &[
+    Story::new(
+        "a policy that is applied is kept by the sidecars it selects",
+        a_policy_that_is_applied_is_kept,
+    ),
+    Story::new(
+        "a Gateway keeps its own policy, whatever its routes say",
+        a_gateway_keeps_its_own_policy,
+    ),
+    Story::new("a policy that changes twenty times loses no request", no_change_loses_a_request),
+];
 
 fn a_policy_that_is_applied_is_kept(cluster: &Cluster) -> Result<()> {
     let place = cluster.meshed("enforcement")?;
     place.run(&Workload::echo("api"))?;
     let (door, host) = (cluster.door(), place.host("api"));
-    let before = door.get(&host, "/", Some("https://shop.example"))?;
-    ensure!(header(&before, ALLOW_ORIGIN)?.is_none(), "without a policy: {before:?}");
+    // Nobody has said anything yet.
+    await_unshared(door, &host, SHOP)?;
 
     let begun = Instant::now();
-    place.policy(
-        "api",
-        &json!({
-            "selector": { "matchLabels": { "app": "api" } },
-            "cors": { "allowOrigins": ["https://shop.example"], "allowMethods": ["PUT"] },
-        }),
-    )?;
-    until("the policy's effect", || {
-        let answer = door.get(&host, "/", Some("https://shop.example"))?;
-        Ok(header(&answer, ALLOW_ORIGIN)?.filter(|origin| origin == "https://shop.example"))
-    })?;
+    place.policy("api", &allowing("api", &[SHOP]))?;
+    await_shared(door, &host, SHOP)?;
     cluster.figure(
         "kubectl apply to effect, the module's first fetch included",
         format!("{:.2} s", begun.elapsed().as_secs_f64()),
     );
+    ensure_kept(door, &host)?;
 
-    let preflight = door.preflight(&host, "/", "https://shop.example", "PUT", "")?;
+    place.read(&["delete", "corspolicy", "api"])?;
+    await_unshared(door, &host, SHOP)
+}
+
+fn a_gateway_keeps_its_own_policy(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("enforcement-gateway")?;
+    place.apply(GATEWAY)?;
+    place.run(&Workload::echo("api"))?;
+    until("the Gateway's Deployment", || place.rolled_out("deployment/front-istio").map(Some))?;
+    let (door, host) = (cluster.door(), place.host("front-istio"));
+    until("the Gateway's route", || {
+        let answer = door.get(&host, "/api", Some(SHOP))?;
+        Ok((answer.status == 200).then_some(()))
+    })?;
+
+    let gateway =
+        json!({ "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "front" });
+    place.policy(
+        "front",
+        &json!({
+            "targetRefs": [gateway],
+            "cors": { "allowOrigins": [SHOP], "allowMethods": ["PUT"] },
+        }),
+    )?;
+    await_shared(door, &host, SHOP)?;
+    ensure_kept(door, &host)?;
+    let nowhere = door.get(&host, "/no-route", Some(SHOP))?;
+    ensure!(nowhere.status == 404, "{nowhere:?}");
+    ensure!(header(&nowhere, ALLOW_ORIGIN)?.as_deref() == Some(SHOP), "no route: {nowhere:?}");
+    let behind = door.get(&place.host("api"), "/", Some(SHOP))?;
+    ensure!(header(&behind, ALLOW_ORIGIN)?.is_none(), "past the Gateway: {behind:?}");
+    place.await_condition("front", "Accepted", "True", "Accepted")
+}
+
+fn no_change_loses_a_request(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("enforcement-changes")?;
+    place.run(&Workload::echo("api"))?;
+    let (door, host) = (cluster.door(), place.host("api"));
+    place.policy("api", &allowing("api", &[SHOP]))?;
+    await_shared(door, &host, SHOP)?;
+
+    // The back end sends a wrong header of its own: without the filter it would be seen.
+    let wrong = answering(200, &[(ALLOW_ORIGIN, "https://wrong.example")]);
+    let load = Load::begin(
+        door,
+        &[
+            Question::get(&host, "/", SHOP).header(ANSWER, &wrong).allowed(SHOP),
+            Question::preflight(&host, "/", SHOP).allowed(SHOP),
+            Question::get(&host, "/", STRANGER).header(ANSWER, &wrong),
+        ],
+    );
+    let mut took = Vec::new();
+    for change in 0..CHANGES {
+        took.push(change_to_effect(&place, &host, door, change)?);
+    }
+    let tally = load.end();
+    cluster.figure(
+        "kubectl apply to effect, twenty changes under load",
+        format!("median {}, longest {}", seconds(median(&mut took)), seconds(longest(&took))),
+    );
+    cluster.figure("twenty changes", &tally);
+    tally.ensure_flawless()
+}
+
+/// Allows one more origin, another each time; how long it took from the beginning of `kubectl apply`.
+fn change_to_effect(place: &Place<'_>, host: &str, door: Door, change: usize) -> Result<Duration> {
+    let newcomer = format!("https://change-{change}.example");
+    let begun = Instant::now();
+    place.policy("api", &allowing("api", &[SHOP, &newcomer]))?;
+    until_at_once(&format!("the effect of change {change}"), || {
+        let answer = door.get(host, "/", Some(&newcomer))?;
+        Ok((header(&answer, ALLOW_ORIGIN)? == Some(newcomer.clone())).then_some(()))
+    })?;
+    Ok(begun.elapsed())
+}
+
+/// What [`allowing`] says of `SHOP` is kept, for preflights, pages and strangers.
+fn ensure_kept(door: Door, host: &str) -> Result<()> {
+    let preflight = door.preflight(host, "/", SHOP, "PUT", "")?;
     ensure!(preflight.status == 204, "{preflight:?}");
-    let stranger = door.get(&host, "/", Some("https://stranger.example"))?;
+    ensure!(header(&preflight, ALLOW_ORIGIN)?.as_deref() == Some(SHOP), "{preflight:?}");
+    let stranger = door.get(host, "/", Some(STRANGER))?;
     ensure!(header(&stranger, ALLOW_ORIGIN)?.is_none(), "a stranger: {stranger:?}");
+    ensure!(stranger.vary() == ["origin"], "a stranger: {stranger:?}");
+    let doubled = answering(200, &[(ALLOW_ORIGIN, "*"), (ALLOW_ORIGIN, "https://wrong.example")]);
+    let doubled = request("GET", host, "/api", Some(SHOP), &[(ANSWER, &doubled)]);
+    let replaced = door.send(host, 80, &doubled)?;
+    ensure!(header(&replaced, ALLOW_ORIGIN)?.as_deref() == Some(SHOP), "{replaced:?}");
     Ok(())
 }
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+fn longest(times: &[Duration]) -> Duration {
+    times.iter().max().copied().unwrap_or_default()
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
+/// A Gateway that istiod deploys, with a route to `api`. No load balancer is asked for: kind has none.
+const GATEWAY: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata:
+  name: front
+  annotations: {networking.istio.io/service-type: ClusterIP}
+spec:
+  gatewayClassName: istio
+  listeners:
+    - {name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: Same}}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: api}
+spec:
+  parentRefs: [{name: front}]
+  rules:
+    - matches: [{path: {type: PathPrefix, value: /api}}]
+      backendRefs: [{name: api, port: 80}]
+";

@@ -1,0 +1,84 @@
+//! Proxy: what a sidecar says of itself.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::place::Place;
+use crate::until::until;
+
+/// What the names of our filters have in them, whichever of Istio's kinds brings them.
+const OURS: &str = "corsward";
+
+/// The sidecar of a pod, or of the first of a workload (`deploy/NAME`).
+#[derive(Debug)]
+pub(crate) struct Proxy<'p> {
+    place: &'p Place<'p>,
+    pod: String,
+}
+
+// === impl Proxy ===
+
+impl<'p> Proxy<'p> {
+    /// The one of that pod.
+    pub(crate) fn of(place: &'p Place<'p>, pod: &str) -> Self {
+        Self { place, pod: pod.to_owned() }
+    }
+
+    /// What its admin interface answers.
+    pub(crate) fn admin(&self, path: &str) -> Result<String> {
+        self.place.exec(&self.pod, "istio-proxy", &["pilot-agent", "request", "GET", path])
+    }
+
+    /// Our filters in each chain that takes HTTP to the application, by the chain's name.
+    pub(crate) fn filters(&self) -> Result<BTreeMap<String, Vec<String>>> {
+        let dump = self.admin("config_dump?resource=dynamic_listeners")?;
+        let dump: Value = serde_json::from_str(&dump).context("a config dump is JSON")?;
+        let listeners = dump["configs"].as_array().context("a config dump has listeners")?;
+        let mut found = BTreeMap::new();
+        let running = listeners.iter().map(|one| &one["active_state"]["listener"]);
+        for listener in running.filter(|one| one["traffic_direction"] == "INBOUND") {
+            for chain in items(&listener["filter_chains"]) {
+                for manager in items(&chain["filters"]) {
+                    let Some(filters) = manager["typed_config"]["http_filters"].as_array() else {
+                        continue;
+                    };
+                    let names = filters.iter().filter_map(|filter| filter["name"].as_str());
+                    let ours = names.filter(|name| name.contains(OURS)).map(str::to_owned);
+                    let chain = format!("{} {}", chain["name"], chain["filter_chain_match"]);
+                    found.insert(chain, ours.collect());
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Waits until every chain that takes HTTP to the application has exactly so many filters of ours.
+    pub(crate) fn await_filters(&self, count: usize) -> Result<()> {
+        until(&format!("{count} of our filters in every chain of {}", self.pod), || {
+            let chains = self.filters()?;
+            ensure!(!chains.is_empty(), "it takes no HTTP");
+            let right = chains.values().all(|ours| ours.len() == count);
+            ensure!(right, "there are {chains:?}");
+            Ok(Some(()))
+        })
+    }
+
+    /// The sum of its counters whose names begin so.
+    pub(crate) fn count(&self, prefix: &str) -> Result<u64> {
+        let stats = self.admin("stats?usedonly")?;
+        let counters = stats.lines().filter(|line| line.starts_with(prefix));
+        let values = counters.filter_map(|line| line.rsplit_once(": ")?.1.parse::<u64>().ok());
+        Ok(values.sum())
+    }
+
+    /// How many CORS requests its filters have decided: with two of them in a chain, twice as many as were sent.
+    pub(crate) fn decided(&self) -> Result<u64> {
+        self.count("wasmcustom.corsward.decisions.")
+    }
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}

@@ -1,0 +1,117 @@
+//! Release: corsward itself in the cluster, as Helm knows it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+use xtask::{command, paths, tools};
+
+use crate::cluster::Cluster;
+use crate::place::Place;
+use crate::until::until;
+
+/// The release, and its Deployment.
+pub(crate) const NAME: &str = "corsward";
+
+/// Where it is.
+pub(crate) const NAMESPACE: &str = "corsward-system";
+
+/// How long Helm may wait for pods.
+const PATIENCE: &str = "--timeout=4m";
+
+/// The release of a cluster.
+#[derive(Debug)]
+pub(crate) struct Release<'c> {
+    /// Its namespace.
+    pub(crate) place: Place<'c>,
+    helm: PathBuf,
+    chart: PathBuf,
+}
+
+// === impl Release ===
+
+impl<'c> Release<'c> {
+    /// The one of that cluster.
+    pub(crate) fn of(cluster: &'c Cluster) -> Result<Self> {
+        let place = Place::new(cluster, NAMESPACE.to_owned());
+        let chart = paths::root().join("charts/corsward");
+        Ok(Self { place, helm: tools::helm()?, chart })
+    }
+
+    /// Installs or upgrades it, with these values beside those it has (`name=value`), and waits until it runs.
+    pub(crate) fn upgrade(&self, values: &[&str]) -> Result<()> {
+        let mut helm = self.helm(&["upgrade", NAME]);
+        helm.arg(&self.chart).args(["--reuse-values", "--wait", PATIENCE]);
+        for value in values {
+            helm.args(["--set", value]);
+        }
+        command::read(&mut helm).map(drop)
+    }
+
+    /// Installs it anew with all the values it had.
+    pub(crate) fn install(&self, values: &Value) -> Result<()> {
+        let file = tempfile::NamedTempFile::new()?;
+        std::fs::write(file.path(), values.to_string())?;
+        let mut helm = self.helm(&["install", NAME]);
+        helm.arg(&self.chart).args(["--wait", PATIENCE, "--create-namespace", "--values"]);
+        command::read(helm.arg(file.path())).map(drop)
+    }
+
+    /// Uninstalls it.
+    pub(crate) fn uninstall(&self) -> Result<()> {
+        command::read(&mut self.helm(&["uninstall", NAME, "--wait", PATIENCE])).map(drop)
+    }
+
+    /// The values it was given.
+    pub(crate) fn values(&self) -> Result<Value> {
+        let said = command::read(&mut self.helm(&["get", "values", NAME, "--output", "json"]))?;
+        Ok(serde_json::from_slice(&said)?)
+    }
+
+    /// What `told` comes to while the release has other values; those it had come back, however that ends.
+    pub(crate) fn with<T>(&self, values: &[&str], told: impl FnOnce() -> Result<T>) -> Result<T> {
+        let before = self.revision()?;
+        let told = self.upgrade(values).and_then(|()| told());
+        let rollback = ["rollback", NAME, &before, "--wait", PATIENCE];
+        let back = command::read(&mut self.helm(&rollback));
+        told.and_then(|told| back.map(|_| told))
+    }
+
+    /// What `told` comes to while no operator runs; it runs again however that ends.
+    pub(crate) fn without_operator<T>(&self, told: impl FnOnce() -> Result<T>) -> Result<T> {
+        let deployment = self.place.get("deployment", NAME)?;
+        let replicas = deployment["spec"]["replicas"].to_string();
+        let told = self.scale("0").and_then(|()| told());
+        let back = self.scale(&replicas);
+        told.and_then(|told| back.map(|()| told))
+    }
+
+    fn scale(&self, replicas: &str) -> Result<()> {
+        let to = format!("--replicas={replicas}");
+        self.place.read(&["scale", &format!("deployment/{NAME}"), &to])?;
+        self.place.rolled_out(&format!("deployment/{NAME}"))?;
+        if replicas != "0" {
+            return Ok(());
+        }
+        until("the operator's end", || {
+            let pods = ["get", "pods", "-l", "app.kubernetes.io/name=corsward", "-o", "name"];
+            let left = self.place.read(&pods)?;
+            ensure!(left.is_empty(), "there is {left}");
+            Ok(Some(()))
+        })
+    }
+
+    /// The revision that is deployed.
+    fn revision(&self) -> Result<String> {
+        let said = command::read(&mut self.helm(&["history", NAME, "--max=1", "--output=json"]))?;
+        let history: Value = serde_json::from_slice(&said)?;
+        Ok(history[0]["revision"].to_string())
+    }
+
+    fn helm(&self, words: &[&str]) -> Command {
+        let mut helm = Command::new(&self.helm);
+        helm.args(words).args(["--namespace", NAMESPACE]);
+        helm
+    }
+}

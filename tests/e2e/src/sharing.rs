@@ -1,0 +1,42 @@
+//! Sharing: the policy that most stories apply, and what is seen of it.
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use crate::door::{ALLOW_ORIGIN, Door, header};
+use crate::until::until;
+
+/// The origin that policies allow.
+pub(crate) const SHOP: &str = "https://shop.example";
+
+/// One that none allows.
+pub(crate) const STRANGER: &str = "https://stranger.example";
+
+/// A policy for the pods with the label `app`: pages of these origins may read, and `PUT`.
+pub(crate) fn allowing(app: &str, origins: &[&str]) -> Value {
+    json!({
+        "selector": { "matchLabels": { "app": app } },
+        "cors": { "allowOrigins": origins, "allowMethods": ["PUT"] },
+    })
+}
+
+/// Waits until pages of `origin` may read what a host answers.
+pub(crate) fn await_shared(door: Door, host: &str, origin: &str) -> Result<()> {
+    until(&format!("what {host} shares with {origin}"), || {
+        let shared = shared(door, host, origin)?;
+        ensure!(shared.as_deref() == Some(origin), "it shares with {shared:?}");
+        Ok(Some(()))
+    })
+}
+
+/// Waits until no policy is kept there any more.
+pub(crate) fn await_unshared(door: Door, host: &str, origin: &str) -> Result<()> {
+    until(&format!("{host} to share with nobody"), || {
+        Ok(shared(door, host, origin)?.is_none().then_some(()))
+    })
+}
+
+/// With whom a host shares what a page of `origin` gets.
+fn shared(door: Door, host: &str, origin: &str) -> Result<Option<String>> {
+    header(&door.get(host, "/", Some(origin))?, ALLOW_ORIGIN)
+}

@@ -1,0 +1,113 @@
+//! Helm installs, upgrades and uninstalls corsward under a mesh's traffic.
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use crate::cluster::Cluster;
+use crate::load::{Load, Question};
+use crate::release::{NAMESPACE, Release};
+use crate::sharing::{SHOP, allowing, await_shared, await_unshared};
+use crate::story::Story;
+use crate::until::until;
+use crate::workload::Workload;
+
+/// What names of objects of ours have in them.
+const OURS: &str = "corsward";
+
+/// What an uninstall leaves: the definitions, whoever made objects of them, and a namespace that Helm made.
+const KEPT: [&str; 5] = [
+    "customresourcedefinition.apiextensions.k8s.io/clustercorspolicies.corsward.io",
+    "customresourcedefinition.apiextensions.k8s.io/corspolicies.corsward.io",
+    "customresourcedefinition.apiextensions.k8s.io/originsets.corsward.io",
+    "namespace/corsward-e2e",
+    "namespace/corsward-system",
+];
+
+pub(crate) const STORIES: &[Story] = &[Story::alone(
+    "corsward is upgraded, uninstalled and installed under traffic that fails not once, and leaves policies and nothing else",
+    no_request_fails_while_helm_works,
+)];
+
+fn no_request_fails_while_helm_works(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("lifecycle")?;
+    place.run(&Workload::echo("api"))?;
+    place.policy("api", &allowing("api", &[SHOP]))?;
+    let (door, host) = (cluster.door(), place.host("api"));
+    await_shared(door, &host, SHOP)?;
+    let release = Release::of(cluster)?;
+    let values = release.values()?;
+
+    let questions = [Question::get(&host, "/", SHOP).allowed(SHOP)];
+    let load = Load::begin(door, &questions);
+    release.upgrade(&["podAnnotations.upgraded=yes"])?;
+    let upgraded = load.end();
+    cluster.figure("helm upgrade", &upgraded);
+    upgraded.ensure_flawless()?;
+
+    let load = Load::begin(door, &[Question::get(&host, "/", SHOP).whoever_may_read()]);
+    let gone = release.uninstall().and_then(|()| {
+        await_unshared(door, &host, SHOP)?;
+        ensure_gone(cluster)?;
+        let policy = place.get("corspolicy", "api")?;
+        ensure!(policy["spec"]["cors"]["allowOrigins"][0] == SHOP, "the policy is {policy}");
+        Ok(())
+    });
+    // Whatever was left: the others need it.
+    let back = release.install(&values);
+    gone?;
+    back?;
+    await_shared(door, &host, SHOP)?;
+    let reinstalled = load.end();
+    cluster.figure("helm uninstall and install", &reinstalled);
+    reinstalled.ensure_flawless()?;
+    place.await_condition("api", "Accepted", "True", "Accepted")
+}
+
+/// Nothing of ours is left but what is kept, and what the stories made.
+fn ensure_gone(cluster: &Cluster) -> Result<()> {
+    until("the end of everything of ours", || {
+        let left = left(cluster)?;
+        ensure!(left.is_empty(), "there is left {left:#?}");
+        Ok(Some(()))
+    })
+}
+
+/// Every object of the cluster that is ours by its name, its namespace or its labels, and should not be there.
+fn left(cluster: &Cluster) -> Result<Vec<String>> {
+    let kinds = cluster.read(&["api-resources", "--verbs=list", "-o", "name"])?;
+    // Traces of what happened, and what stories made on purpose.
+    let not_asked = ["events", "events.events.k8s.io", "corspolicies.corsward.io"];
+    let kinds: Vec<&str> = kinds.lines().filter(|kind| !not_asked.contains(kind)).collect();
+    let all = cluster.json(&["get", &kinds.join(","), "--all-namespaces", "--ignore-not-found"])?;
+    let items = all["items"].as_array().into_iter().flatten();
+    let ours = items.filter(|item| is_ours(item)).map(shown);
+    Ok(ours.filter(|name| !is_kept(name)).collect())
+}
+
+fn is_ours(item: &Value) -> bool {
+    let metadata = &item["metadata"];
+    let labels = metadata["labels"].as_object().into_iter().flatten();
+    let by_label = labels
+        .filter(|(name, _)| !name.starts_with("corsward-e2e/"))
+        .any(|(name, value)| name.contains(OURS) || value.as_str().is_some_and(|it| it == OURS));
+    let named = |key: &str| metadata[key].as_str().is_some_and(|name| name.contains(OURS));
+    by_label || named("name") || metadata["namespace"] == NAMESPACE
+}
+
+fn is_kept(name: &str) -> bool {
+    // Every namespace has these two.
+    let common = ["configmap/kube-root-ca.crt", "serviceaccount/default", "configmap/istio-ca"];
+    KEPT.contains(&name)
+        || common.iter().any(|one| name.contains(one))
+        || name.contains("corsward-e2e")
+}
+
+fn shown(item: &Value) -> String {
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let kind = word(&item["kind"]).to_lowercase();
+    let group = word(&item["apiVersion"]);
+    let group = group.split_once('/').map_or(String::new(), |(group, _)| format!(".{group}"));
+    let (namespace, name) = (word(&item["metadata"]["namespace"]), word(&item["metadata"]["name"]));
+    let place = if namespace.is_empty() { String::new() } else { format!(" of {namespace}") };
+    format!("{kind}{group}/{name}{place}")
+}

@@ -1,0 +1,254 @@
+//! The filter's module and its configuration, damaged, missing, or of another release: requests pass, and the policy comes back.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use xtask::command;
+
+use crate::cluster::Cluster;
+use crate::door::{ALLOW_ORIGIN, Door, header};
+use crate::load::{Load, Question};
+use crate::place::Place;
+use crate::proxy::Proxy;
+use crate::release::Release;
+use crate::sharing::{SHOP, allowing, await_shared};
+use crate::story::Story;
+use crate::until::until;
+use crate::upstream::{ANSWER, answering};
+use crate::workload::Workload;
+
+/// What a plugin names when somebody wrote it by hand: the digest of nothing that exists.
+const NO_MODULE: &str = "00000000000000000000000000000000000000000000000000000000000000ff";
+
+pub(crate) const STORIES: &[Story] = &[
+    Story::new(
+        "a plugin that is damaged or deleted by hand is repaired, and no request fails meanwhile",
+        a_damaged_plugin_is_repaired,
+    ),
+    Story::alone(
+        "a pod that starts while nobody serves the module passes traffic, and keeps the policy once somebody does",
+        a_pod_starts_while_nobody_serves_the_module,
+    ),
+    Story::alone(
+        "bad configuration leaves the last good one in force, and a pod that starts with it serves",
+        bad_configuration_leaves_the_last_good_one,
+    ),
+    Story::alone(
+        "the operator rolls to an image with another module, and a loaded pod is never without one filter's answers",
+        another_module_is_rolled_out,
+    ),
+];
+
+fn a_damaged_plugin_is_repaired(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("modules")?;
+    let (door, host) = under_a_policy(cluster, &place)?;
+    let load = Load::begin(door, &[Question::get(&host, "/", SHOP).whoever_may_read()]);
+    let good = plugin(&place)?;
+    let name = good["metadata"]["name"].as_str().context("a plugin has a name")?.to_owned();
+    for (what, damage) in [
+        ("a sha256 of no module", json!({ "spec": { "sha256": NO_MODULE } })),
+        ("a configuration that is none", json!({ "spec": { "pluginConfig": null } })),
+        ("other pods", json!({ "spec": { "selector": { "matchLabels": { "kept": "no" } } } })),
+        ("another phase", json!({ "spec": { "phase": "STATS" } })),
+    ] {
+        let damage = damage.to_string();
+        place.read(&["patch", "wasmplugin", &name, "--type=merge", "--patch", &damage])?;
+        await_repair(&place, &good, what)?;
+        await_shared(door, &host, SHOP)?;
+    }
+    place.read(&["delete", "wasmplugin", &name])?;
+    await_repair(&place, &good, "a deletion")?;
+    await_shared(door, &host, SHOP)?;
+    let tally = load.end();
+    cluster.figure("while a plugin was damaged five times", &tally);
+    tally.ensure_flawless()
+}
+
+fn a_pod_starts_while_nobody_serves_the_module(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("modules-away")?;
+    let (door, host) = under_a_policy(cluster, &place)?;
+    let late = kept("late");
+    let late_host = place.host(&late.name);
+    Release::of(cluster)?.without_operator(|| {
+        place.run(&late)?;
+        ensure_served_without_filter(door, &late_host)?;
+        // The pod that had the module keeps it.
+        await_shared(door, &host, SHOP)
+    })?;
+    let load = Load::begin(door, &[Question::get(&late_host, "/", SHOP).whoever_may_read()]);
+    await_shared(door, &late_host, SHOP)?;
+    load.end().ensure_flawless()
+}
+
+fn bad_configuration_leaves_the_last_good_one(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("modules-configuration")?;
+    let (door, host) = under_a_policy(cluster, &place)?;
+    let late = kept("late");
+    let late_host = place.host(&late.name);
+    let wrong = answering(200, &[(ALLOW_ORIGIN, "https://wrong.example")]);
+    let asked = Question::get(&host, "/", SHOP).header(ANSWER, &wrong).allowed(SHOP);
+    let load = Load::begin(door, &[asked]);
+    let proxy = Proxy::of(&place, "deploy/api");
+    Release::of(cluster)?.without_operator(|| {
+        let name = plugin(&place)?["metadata"]["name"].clone();
+        let name = name.as_str().context("a plugin has a name")?.to_owned();
+        for bad in [
+            json!({ "v": 1, "digest": "sha256:0", "onInvalid": "Keep", "compiled": "no JSON" }),
+            json!({ "v": 1, "surprise": [1, 2, 3] }),
+        ] {
+            let before = refused(&proxy)?;
+            let bad = json!([{ "op": "replace", "path": "/spec/pluginConfig", "value": bad }]);
+            let bad = bad.to_string();
+            place.read(&["patch", "wasmplugin", &name, "--type=json", "--patch", &bad])?;
+            until(
+                "the running proxy to be told",
+                || Ok((refused(&proxy)? > before).then_some(())),
+            )?;
+            await_shared(door, &host, SHOP)?;
+        }
+        place.run(&late)?;
+        let refuses = Proxy::of(&place, &format!("deploy/{}", late.name));
+        until("the new proxy to be told", || Ok((refused(&refuses)? > 0).then_some(())))?;
+        ensure_served_without_filter(door, &late_host)
+    })?;
+    // Repaired.
+    await_shared(door, &late_host, SHOP)?;
+    let tally = load.end();
+    cluster.figure("on the last good configuration, and back", &tally);
+    tally.ensure_flawless()
+}
+
+fn another_module_is_rolled_out(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("modules-next")?;
+    let (door, host) = under_a_policy(cluster, &place)?;
+    let release = Release::of(cluster)?;
+    let image = release.place.get("deployment", crate::release::NAME)?;
+    let image = image["spec"]["template"]["spec"]["containers"][0]["image"].clone();
+    let image = image.as_str().context("the operator has an image")?.to_owned();
+    let next = next_release(cluster, &image)?;
+
+    let proxy = Proxy::of(&place, "deploy/api");
+    let (before, old) = (proxy.decided()?, plugin(&place)?["spec"]["sha256"].clone());
+    let wrong = answering(200, &[(ALLOW_ORIGIN, "https://wrong.example")]);
+    let load = Load::begin(
+        door,
+        &[
+            Question::get(&host, "/", SHOP).header(ANSWER, &wrong).allowed(SHOP),
+            Question::preflight(&host, "/", SHOP).allowed(SHOP),
+        ],
+    );
+    let tag = format!("image.tag={next}");
+    release.with(&[&tag], || await_module(&place, &proxy, |module| *module != old))?;
+    await_module(&place, &proxy, |module| *module == old)?;
+    let tally = load.end();
+    let twice = proxy.decided()?.saturating_sub(before).saturating_sub(tally.sent.try_into()?);
+    cluster.figure("to another module and back", &tally);
+    cluster.figure("answers that two filters of ours had a hand in", twice);
+    tally.ensure_flawless()
+}
+
+/// A pod under a policy that allows `SHOP`.
+fn under_a_policy(cluster: &Cluster, place: &Place<'_>) -> Result<(Door, String)> {
+    place.run(&kept("api"))?;
+    let mut spec = allowing("", &[SHOP]);
+    spec["selector"]["matchLabels"] = json!({ "kept": "yes" });
+    place.policy("api", &spec)?;
+    let (door, host) = (cluster.door(), place.host("api"));
+    await_shared(door, &host, SHOP)?;
+    Ok((door, host))
+}
+
+/// The one plugin of a place.
+fn plugin(place: &Place<'_>) -> Result<Value> {
+    let plugins = place.read(&["get", "wasmplugins", "-o", "json"])?;
+    let plugins: Value = serde_json::from_str(&plugins)?;
+    let items = plugins["items"].as_array().map_or(&[][..], Vec::as_slice);
+    ensure!(items.len() == 1, "there are {} plugins", items.len());
+    Ok(plugins["items"][0].clone())
+}
+
+/// Waits until a place's plugin says again what it said.
+fn await_repair(place: &Place<'_>, good: &Value, of: &str) -> Result<()> {
+    until(&format!("the repair of {of}"), || {
+        let spec = plugin(place)?["spec"].clone();
+        ensure!(spec == good["spec"], "it is {spec}");
+        Ok(Some(()))
+    })
+}
+
+/// A workload that the policy covers.
+fn kept(name: &str) -> Workload {
+    Workload::echo(name).label("kept", "yes")
+}
+
+/// A proxy without a filter: the back end's own header is seen.
+fn ensure_served_without_filter(door: Door, host: &str) -> Result<()> {
+    let own = answering(200, &[(ALLOW_ORIGIN, "https://own.example")]);
+    let asked = crate::door::request("GET", host, "/", Some(SHOP), &[(ANSWER, &own)]);
+    let answer = door.send(host, 80, &asked)?;
+    ensure!(answer.status == 200, "{answer:?}");
+    let seen = header(&answer, ALLOW_ORIGIN)?;
+    ensure!(seen.as_deref() == Some("https://own.example"), "{answer:?}");
+    Ok(())
+}
+
+/// How many configurations a proxy's filter has refused.
+fn refused(proxy: &Proxy<'_>) -> Result<u64> {
+    proxy.count("wasmcustom.corsward.config.refused")
+}
+
+/// Waits until the plugin names such a module, and the proxy has one filter.
+fn await_module(
+    place: &Place<'_>,
+    proxy: &Proxy<'_>,
+    is_it: impl Fn(&Value) -> bool,
+) -> Result<()> {
+    until("the plugin to name another module", || {
+        let module = plugin(place)?["spec"]["sha256"].clone();
+        ensure!(is_it(&module), "it names {module}");
+        Ok(Some(()))
+    })?;
+    proxy.await_filters(1)
+}
+
+/// An image of the operator with a module of another digest, in the node: its tag. The module has one more custom section,
+/// which changes nothing but its bytes.
+fn next_release(cluster: &Cluster, image: &str) -> Result<String> {
+    const TAG: &str = "next";
+    let (repository, _) = image.rsplit_once(':').context("the operator's image has a tag")?;
+    let next = format!("{repository}:{TAG}");
+    let folder = tempfile::tempdir()?;
+    let container = command::read(Command::new("docker").args(["create", image]))?;
+    let container = String::from_utf8(container)?.trim().to_owned();
+    let module = folder.path().join("corsward_filter.wasm");
+    let from = format!("{container}:/corsward_filter.wasm");
+    let copied = command::read(Command::new("docker").args(["cp", &from]).arg(&module));
+    command::read(Command::new("docker").args(["rm", &container]))?;
+    copied?;
+    add_section(&module)?;
+    let file = format!("FROM {image}\nCOPY corsward_filter.wasm /corsward_filter.wasm\n");
+    fs::write(folder.path().join("Dockerfile"), file)?;
+    command::read(Command::new("docker").args(["build", "-q", "-t", &next]).arg(folder.path()))?;
+    let node = cluster.read(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"])?;
+    let mut saving = Command::new("docker");
+    let mut saving = saving.args(["save", &next]).stdout(Stdio::piped()).spawn()?;
+    let saved = saving.stdout.take().context("docker save has an output")?;
+    let import = ["exec", "-i", &node, "ctr", "-n", "k8s.io", "images", "import", "-"];
+    let imported = command::read(Command::new("docker").args(import).stdin(saved));
+    saving.wait()?;
+    imported?;
+    Ok(TAG.to_owned())
+}
+
+/// Appends a custom section (WebAssembly core specification, 5.5.3): its id, its size, its name, nothing.
+fn add_section(module: &Path) -> Result<()> {
+    const NAME: &[u8] = b"next";
+    let mut bytes = fs::read(module)?;
+    let length = u8::try_from(NAME.len())?;
+    bytes.extend([0, length + 1, length]);
+    bytes.extend_from_slice(NAME);
+    Ok(fs::write(module, bytes)?)
+}

@@ -1,0 +1,172 @@
+//! Shapes: which plugins there are changes under a proxy's load, and the proxy has one filter of ours, or two that agree.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::door::{ALLOW_ORIGIN, Door, header, request};
+use crate::load::{Load, Question, Tally};
+use crate::place::Place;
+use crate::proxy::Proxy;
+use crate::sharing::{SHOP, allowing};
+use crate::story::Story;
+use crate::until::until;
+use crate::upstream::{ANSWER, answering};
+use crate::workload::Workload;
+
+pub(crate) const STORIES: &[Story] = &[
+    Story::new(
+        "three policies whose selectors overlap come and go, and a loaded pod is never without one filter's answers",
+        overlapping_policies_come_and_go,
+    ),
+    Story::new(
+        "labels of pods and policies change, and a loaded pod is never without one filter's answers",
+        labels_change,
+    ),
+];
+
+/// What the two stories have in common: a pod with three labels, and its load.
+struct Shapes<'c> {
+    place: Place<'c>,
+    door: Door,
+    /// Requests that were decided before the load began.
+    before: u64,
+}
+
+fn overlapping_policies_come_and_go(cluster: &Cluster) -> Result<()> {
+    let shapes = Shapes::new(cluster, "shapes")?;
+    let load = shapes.load(&["one.test"]);
+    shapes.await_at_rest(&[json!({ "app": "api" })])?;
+
+    // The one plugin becomes a wider one: it is for what the three have in common, which is nothing.
+    shapes.policy("two", &json!({ "tier": "web" }))?;
+    shapes.policy("three", &json!({ "team": "shop" }))?;
+    shapes.await_kept("two")?;
+    shapes.await_kept("three")?;
+    shapes.await_at_rest(&[Value::Null])?;
+    let all = shapes.load(&["one.test", "two.test", "three.test"]);
+
+    // One becomes two: nothing is for pods of both `app`s any more.
+    shapes.policy("two", &json!({ "app": "api", "tier": "web" }))?;
+    shapes.policy("three", &json!({ "app": "api", "team": "shop" }))?;
+    shapes.policy("other", &json!({ "app": "other" }))?;
+    shapes.await_at_rest(&[json!({ "app": "api" }), json!({ "app": "other" })])?;
+
+    // Two become one.
+    shapes.policy("other", &json!({ "tier": "none" }))?;
+    shapes.await_at_rest(&[Value::Null])?;
+    let all = all.end();
+    shapes.place.read(&["delete", "corspolicy", "two", "three", "other"])?;
+    shapes.await_at_rest(&[json!({ "app": "api" })])?;
+    shapes.finish(cluster, &[all, load.end()])
+}
+
+fn labels_change(cluster: &Cluster) -> Result<()> {
+    let shapes = Shapes::new(cluster, "shapes-labels")?;
+    shapes.policy("two", &json!({ "app": "api", "tier": "web" }))?;
+    shapes.await_kept("two")?;
+    let load = shapes.load(&["one.test", "two.test"]);
+    shapes.await_at_rest(&[json!({ "app": "api" })])?;
+
+    // The policies move to another label of the same pod, and back.
+    shapes.policy("one", &json!({ "team": "shop" }))?;
+    shapes.policy("two", &json!({ "team": "shop", "tier": "web" }))?;
+    shapes.await_at_rest(&[json!({ "team": "shop" })])?;
+    shapes.policy("one", &json!({ "app": "api" }))?;
+    shapes.policy("two", &json!({ "app": "api", "tier": "web" }))?;
+    shapes.await_at_rest(&[json!({ "app": "api" })])?;
+
+    // The pod gets a label and loses another, while both are selected by what it keeps.
+    let pod = shapes.place.read(&["get", "pods", "-l", "app=api", "-o", "name"])?;
+    shapes.place.read(&["label", &pod, "colour=red", "team-"])?;
+    shapes.policy("three", &json!({ "app": "api", "colour": "red" }))?;
+    shapes.place.await_condition("three", "Accepted", "True", "Accepted")?;
+    shapes.await_at_rest(&[json!({ "app": "api" })])?;
+    shapes.finish(cluster, &[load.end()])
+}
+
+// === impl Shapes ===
+
+impl<'c> Shapes<'c> {
+    fn new(cluster: &'c Cluster, name: &str) -> Result<Self> {
+        let place = cluster.meshed(name)?;
+        place.run(&Workload::echo("api").label("tier", "web").label("team", "shop"))?;
+        let shapes = Self { place, door: cluster.door(), before: 0 };
+        shapes.policy("one", &json!({ "app": "api" }))?;
+        shapes.await_kept("one")?;
+        let before = shapes.proxy().decided()?;
+        Ok(Self { before, ..shapes })
+    }
+
+    fn proxy(&self) -> Proxy<'_> {
+        Proxy::of(&self.place, "deploy/api")
+    }
+
+    /// Pages of `SHOP` may read what the host `NAME.test` answers, on pods with these labels.
+    fn policy(&self, name: &str, labels: &Value) -> Result<()> {
+        let mut spec = allowing("", &[SHOP]);
+        spec["selector"]["matchLabels"] = labels.clone();
+        spec["hostnames"] = json!([format!("{name}.test")]);
+        self.place.policy(name, &spec)
+    }
+
+    /// Waits until a policy is kept.
+    fn await_kept(&self, name: &str) -> Result<()> {
+        let host = self.place.host("api");
+        let asked = request("GET", &format!("{name}.test"), "/", Some(SHOP), &[]);
+        until(&format!("the effect of the policy {name}"), || {
+            let answer = self.door.send(&host, 80, &asked)?;
+            Ok((header(&answer, ALLOW_ORIGIN)?.as_deref() == Some(SHOP)).then_some(()))
+        })
+    }
+
+    /// Requests to these hosts, all to the one pod. It sends a wrong header of its own: without a filter that would be seen.
+    fn load(&self, hosts: &[&str]) -> Load {
+        let wrong = answering(200, &[(ALLOW_ORIGIN, "https://wrong.example")]);
+        let api = self.place.host("api");
+        let questions: Vec<Question> = hosts
+            .iter()
+            .flat_map(|host| {
+                [
+                    Question::get(&api, "/", SHOP).header(ANSWER, &wrong),
+                    Question::preflight(&api, "/", SHOP),
+                ]
+                .map(|question| question.authority(host).allowed(SHOP))
+            })
+            .collect();
+        Load::begin(self.door, &questions)
+    }
+
+    /// The labels that the plugins select by, in order; `Null` for a whole namespace.
+    fn plugins(&self) -> Result<Vec<Value>> {
+        let plugins = self.place.read(&["get", "wasmplugins", "-o", "json"])?;
+        let plugins: Value = serde_json::from_str(&plugins)?;
+        let plugins = plugins["items"].as_array().context("a list has items")?;
+        let labels = plugins.iter().map(|one| one["spec"]["selector"]["matchLabels"].clone());
+        let mut labels: Vec<Value> = labels.collect();
+        labels.sort_by_key(Value::to_string);
+        Ok(labels)
+    }
+
+    /// Waits until there are plugins for these labels and no others, and one filter of ours in the proxy.
+    fn await_at_rest(&self, labels: &[Value]) -> Result<()> {
+        until(&format!("plugins for {labels:?} and no others"), || {
+            let plugins = self.plugins()?;
+            ensure!(plugins == labels, "there are {plugins:?}");
+            Ok(Some(()))
+        })?;
+        self.proxy().await_filters(1)
+    }
+
+    fn finish(&self, cluster: &Cluster, tallies: &[Tally]) -> Result<()> {
+        for tally in tallies {
+            cluster.figure("under the changes", tally);
+        }
+        let sent: usize = tallies.iter().map(|tally| tally.sent).sum();
+        let decided = self.proxy().decided()?.saturating_sub(self.before);
+        let twice = decided.saturating_sub(sent.try_into()?);
+        cluster
+            .figure("answers that two filters of ours had a hand in", format!("at most {twice}"));
+        tallies.iter().try_for_each(Tally::ensure_flawless)
+    }
+}

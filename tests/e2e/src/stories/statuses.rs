@@ -1,0 +1,131 @@
+//! What a policy's status says of its proxies, and of what else answers beside it: no more than is so.
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::place::Place;
+use crate::sharing::{SHOP, allowing};
+use crate::story::Story;
+use crate::until::until;
+use crate::workload::Workload;
+
+pub(crate) const STORIES: &[Story] = &[
+    Story::new(
+        "Programmed counts the pods that keep a policy, and says which does not and why",
+        programmed_counts_who_keeps_a_policy,
+    ),
+    Story::new(
+        "a policy says which CORS settings of Istio and of the Gateway API apply beside it",
+        other_settings_are_found,
+    ),
+];
+
+fn programmed_counts_who_keeps_a_policy(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("statuses")?;
+    let member = |name: &str| Workload::echo(name).label("kept", "yes");
+    place.run(&member("api").replicas(2))?;
+    let mut spec = allowing("", &[SHOP]);
+    spec["selector"]["matchLabels"] = json!({ "kept": "yes" });
+    place.policy("api", &spec)?;
+    place.await_condition("api", "Programmed", "True", "Programmed")?;
+    await_proxies(&place, "2/2")?;
+
+    place.run(&member("bare").label("sidecar.istio.io/inject", "false"))?;
+    await_proxies(&place, "2/3")?;
+    place.await_condition("api", "Programmed", "True", "PartiallyProgrammed")?;
+    let found = await_finding(&place, "api", "CORS-W524")?;
+    ensure!(found.contains("`deployment/bare`"), "the finding is: {found}");
+    ensure!(!found.contains("`deployment/api`"), "the finding is: {found}");
+    let listed = place.read(&["get", "corspolicy", "api"])?;
+    ensure!(listed.contains("2/3"), "kubectl prints {listed}");
+
+    place.read(&["delete", "deployment", "bare"])?;
+    await_proxies(&place, "2/2")?;
+    place.await_condition("api", "Programmed", "True", "Programmed")
+}
+
+fn other_settings_are_found(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("statuses-beside")?;
+    place.apply(BESIDE)?;
+    place.run(&Workload::echo("api"))?;
+    place.policy("api", &allowing("api", &[SHOP]))?;
+    let mut spec = allowing("", &[SHOP]);
+    spec["targetRefs"] =
+        json!([{ "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "front" }]);
+    spec.as_object_mut().and_then(|spec| spec.remove("selector"));
+    place.policy("front", &spec)?;
+    let service = await_finding(&place, "api", "CORS-W532")?;
+    ensure!(service.contains("statuses-beside/virtual"), "the finding is: {service}");
+    let behind = await_finding(&place, "api", "CORS-W533")?;
+    ensure!(behind.contains("statuses-beside/route"), "the finding is: {behind}");
+    let same = await_finding(&place, "front", "CORS-W534")?;
+    ensure!(same.contains("statuses-beside/route"), "the finding is: {same}");
+
+    place.read(&["delete", "virtualservice/virtual", "httproute/route"])?;
+    until("the findings' end", || {
+        let left = findings(&place, "api")?;
+        ensure!(!left.iter().any(|(code, _)| code == "CORS-W532" || code == "CORS-W533"));
+        Ok(Some(()))
+    })
+}
+
+/// The codes and messages of a policy's findings.
+fn findings(place: &Place<'_>, policy: &str) -> Result<Vec<(String, String)>> {
+    let policy = place.get("corspolicy", policy)?;
+    let findings = policy["status"]["findings"].as_array().into_iter().flatten();
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    Ok(findings.map(|one| (word(&one["code"]), word(&one["message"]))).collect())
+}
+
+/// Waits for a finding; its message.
+fn await_finding(place: &Place<'_>, policy: &str, code: &str) -> Result<String> {
+    until(&format!("{code} of {policy}"), || {
+        let all = findings(place, policy)?;
+        let found = all.iter().find(|(found, _)| found == code);
+        ensure!(found.is_some(), "there are {all:?}");
+        Ok(found.map(|(_, message)| message.clone()))
+    })
+}
+
+/// Waits until the column `Proxies` says so.
+fn await_proxies(place: &Place<'_>, of: &str) -> Result<()> {
+    until(&format!("{of} proxies"), || {
+        let status = place.get("corspolicy", "api")?["status"].take();
+        let said = &status["summary"]["proxies"];
+        ensure!(said == of, "it says {said}, and {}", status["conditions"]);
+        Ok(Some(()))
+    })
+}
+
+/// Two settings of others.
+const BESIDE: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: virtual}
+spec:
+  hosts: [api]
+  http:
+    - corsPolicy: {allowOrigins: [{exact: https://other.example}]}
+      route: [{destination: {host: api}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata:
+  name: front
+  annotations: {networking.istio.io/service-type: ClusterIP}
+spec:
+  gatewayClassName: istio
+  listeners:
+    - {name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: Same}}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+spec:
+  parentRefs: [{name: front}]
+  rules:
+    - matches: [{path: {type: PathPrefix, value: /api}}]
+      filters: [{type: CORS, cors: {allowOrigins: [https://other.example]}}]
+      backendRefs: [{name: api, port: 80}]
+";
