@@ -115,6 +115,8 @@ impl Cluster {
         let output = child.wait_with_output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
         let said = text(&output.stderr);
+        let said: Vec<&str> = said.lines().filter(|line| !line.starts_with("Warning:")).collect();
+        let said = said.join("\n");
         ensure!(output.status.success(), "`kubectl {}` says: {said}", args.join(" "));
         Ok(text(&output.stdout))
     }
