@@ -32,7 +32,7 @@ pub(crate) const STORIES: &[Story] = &[
         "a pod that starts while nobody serves the module passes traffic, and keeps the policy once somebody does",
         a_pod_starts_while_nobody_serves_the_module,
     ),
-    Story::alone(
+    Story::new(
         "bad configuration leaves the last good one in force, and a pod that starts with it serves",
         bad_configuration_leaves_the_last_good_one,
     ),
@@ -84,41 +84,57 @@ fn a_pod_starts_while_nobody_serves_the_module(cluster: &Cluster) -> Result<()> 
 }
 
 fn bad_configuration_leaves_the_last_good_one(cluster: &Cluster) -> Result<()> {
-    let place = cluster.meshed("modules-configuration")?;
-    let (door, host) = under_a_policy(cluster, &place)?;
-    let late = kept("late");
-    let late_host = place.host(&late.name);
+    let place = cluster.meshed("modules-by-hand")?;
+    place.run(&kept("api"))?;
+    let (door, host) = (cluster.door(), place.host("api"));
+    let good = spec_of_a_plugin(cluster)?;
+    place.apply(&by_hand(&good).to_string())?;
+    await_shared(door, &host, SHOP)?;
+
     let wrong = answering(200, &[(ALLOW_ORIGIN, "https://wrong.example")]);
     let asked = Question::get(&host, "/", SHOP).header(ANSWER, &wrong).allowed(SHOP);
     let load = Load::begin(door, &[asked]);
     let proxy = Proxy::of(&place, "deploy/api");
-    Release::of(cluster)?.without_operator(|| {
-        let name = plugin(&place)?["metadata"]["name"].clone();
-        let name = name.as_str().context("a plugin has a name")?.to_owned();
-        for bad in [
-            json!({ "v": 1, "digest": "sha256:0", "onInvalid": "Keep", "compiled": "no JSON" }),
-            json!({ "v": 1, "surprise": [1, 2, 3] }),
-        ] {
-            let before = refused(&proxy)?;
-            let bad = json!([{ "op": "replace", "path": "/spec/pluginConfig", "value": bad }]);
-            let bad = bad.to_string();
-            place.read(&["patch", "wasmplugin", &name, "--type=json", "--patch", &bad])?;
-            until(
-                "the running proxy to be told",
-                || Ok((refused(&proxy)? > before).then_some(())),
-            )?;
-            await_shared(door, &host, SHOP)?;
-        }
-        place.run(&late)?;
-        let refuses = Proxy::of(&place, &format!("deploy/{}", late.name));
-        until("the new proxy to be told", || Ok((refused(&refuses)? > 0).then_some(())))?;
-        ensure_served_without_filter(door, &late_host)
-    })?;
-    // Repaired.
+    for bad in [
+        json!({ "v": 1, "digest": "sha256:0", "onInvalid": "Keep", "compiled": "no JSON" }),
+        json!({ "v": 1, "surprise": [1, 2, 3] }),
+    ] {
+        let before = refused(&proxy)?;
+        let mut spec = good.clone();
+        spec["pluginConfig"] = bad;
+        place.apply(&by_hand(&spec).to_string())?;
+        until("the running proxy to be told", || Ok((refused(&proxy)? > before).then_some(())))?;
+        await_shared(door, &host, SHOP)?;
+    }
+    let late = kept("late");
+    let late_host = place.host(&late.name);
+    place.run(&late)?;
+    let refuses = Proxy::of(&place, "deploy/late");
+    until("the new proxy to be told", || Ok((refused(&refuses)? > 0).then_some(())))?;
+    ensure_served_without_filter(door, &late_host)?;
+
+    place.apply(&by_hand(&good).to_string())?;
     await_shared(door, &late_host, SHOP)?;
     let tally = load.end();
-    cluster.figure("on the last good configuration, and back", &tally);
+    cluster.figure("on the last good configuration", &tally);
     tally.ensure_flawless()
+}
+
+/// What the operator makes of a policy for [`kept`] pods, in a namespace where there are none.
+fn spec_of_a_plugin(cluster: &Cluster) -> Result<Value> {
+    let place = cluster.place("modules-by-operator")?;
+    place.policy("api", &keeping())?;
+    until("a plugin", || Ok(Some(plugin(&place)?["spec"].clone())))
+}
+
+/// A plugin that is none of the operator's, so that it repairs nothing.
+fn by_hand(spec: &Value) -> Value {
+    json!({
+        "apiVersion": "extensions.istio.io/v1alpha1",
+        "kind": "WasmPlugin",
+        "metadata": { "name": "by-hand" },
+        "spec": spec,
+    })
 }
 
 fn another_module_is_rolled_out(cluster: &Cluster) -> Result<()> {
@@ -153,12 +169,17 @@ fn another_module_is_rolled_out(cluster: &Cluster) -> Result<()> {
 /// A pod under a policy that allows `SHOP`.
 fn under_a_policy(cluster: &Cluster, place: &Place<'_>) -> Result<(Door, String)> {
     place.run(&kept("api"))?;
-    let mut spec = allowing("", &[SHOP]);
-    spec["selector"]["matchLabels"] = json!({ "kept": "yes" });
-    place.policy("api", &spec)?;
+    place.policy("api", &keeping())?;
     let (door, host) = (cluster.door(), place.host("api"));
     await_shared(door, &host, SHOP)?;
     Ok((door, host))
+}
+
+/// A policy for [`kept`] pods that allows `SHOP`.
+fn keeping() -> Value {
+    let mut spec = allowing("", &[SHOP]);
+    spec["selector"]["matchLabels"] = json!({ "kept": "yes" });
+    spec
 }
 
 /// The one plugin of a place.
@@ -231,7 +252,9 @@ fn next_release(cluster: &Cluster, image: &str) -> Result<String> {
     add_section(&module)?;
     let file = format!("FROM {image}\nCOPY corsward_filter.wasm /corsward_filter.wasm\n");
     fs::write(folder.path().join("Dockerfile"), file)?;
-    command::read(Command::new("docker").args(["build", "-q", "-t", &next]).arg(folder.path()))?;
+    let mut build = Command::new("docker");
+    build.args(["build", "--quiet", "--tag", &next]).arg(folder.path());
+    command::wait_for("an image with another module", &mut build)?;
     let node = cluster.read(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"])?;
     let mut saving = Command::new("docker");
     let mut saving = saving.args(["save", &next]).stdout(Stdio::piped()).spawn()?;
