@@ -11,6 +11,7 @@ mod own_envoy;
 mod shapes;
 mod statuses;
 mod tour;
+mod traps;
 
 use crate::story::Story;
 
@@ -21,6 +22,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Story> {
         shapes::STORIES,
         corpus::STORIES,
         modules::STORIES,
+        traps::STORIES,
         authorization::STORIES,
         backends::STORIES,
         enforcement::STORIES,

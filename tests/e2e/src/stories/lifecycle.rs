@@ -14,8 +14,9 @@ use crate::workload::Workload;
 /// What names of objects of ours have in them.
 const OURS: &str = "corsward";
 
-/// What an uninstall leaves: the definitions, whoever made objects of them, and a namespace that Helm made.
-const KEPT: [&str; 5] = [
+/// What an uninstall leaves: the definitions, what an API server makes of them, and the namespaces.
+const KEPT: [&str; 6] = [
+    "apiservice.apiregistration.k8s.io/v1alpha1.corsward.io",
     "customresourcedefinition.apiextensions.k8s.io/clustercorspolicies.corsward.io",
     "customresourcedefinition.apiextensions.k8s.io/corspolicies.corsward.io",
     "customresourcedefinition.apiextensions.k8s.io/originsets.corsward.io",

@@ -1,0 +1,106 @@
+//! A filter that dies: requests pass without it, and a metric tells.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use xtask::wasm;
+
+use crate::cluster::Cluster;
+use crate::door::{ALLOW_ORIGIN, header, request};
+use crate::place::Place;
+use crate::proxy::Proxy;
+use crate::sharing::{SHOP, allowing, await_shared, await_unshared};
+use crate::story::Story;
+use crate::until::until;
+use crate::workload::{IMAGE, Workload};
+
+/// The filter counts a heartbeat so often.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// For how many heartbeats they are counted: long enough that one more or less does not matter.
+const COUNTED: u32 = 4;
+
+pub(crate) const STORIES: &[Story] = &[Story::new(
+    "a filter that traps lets requests pass, and its heartbeats tell that it is dead",
+    a_filter_that_traps_lets_requests_pass,
+)];
+
+fn a_filter_that_traps_lets_requests_pass(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("traps")?;
+    place.run(&Workload::echo("api"))?;
+    // No proxy stands before what serves the module, and the policy there is for nobody: its configuration is copied.
+    let outside = cluster.place("traps-module")?;
+    outside.policy("api", &allowing("api", &[SHOP]))?;
+    let sha256 = serve_module(&outside)?;
+    let mut spec = until("a plugin", || {
+        let all = outside.read(&["get", "wasmplugins", "-o", "json"])?;
+        let all: Value = serde_json::from_str(&all)?;
+        Ok(all["items"].get(0).map(|plugin| plugin["spec"].clone()))
+    })?;
+    spec["url"] = json!(format!("http://{}/filter.wasm", outside.host("module")));
+    spec["sha256"] = json!(sha256);
+    let plugin = json!({
+        "apiVersion": "extensions.istio.io/v1alpha1",
+        "kind": "WasmPlugin",
+        "metadata": { "name": "trapping" },
+        "spec": spec,
+    });
+    place.apply(&plugin.to_string())?;
+    let (door, host) = (cluster.door(), place.host("api"));
+    await_shared(door, &host, SHOP)?;
+    let proxy = Proxy::of(&place, "deploy/api");
+    ensure!(!alerts(&proxy)?, "an alert about a filter that lives");
+
+    let names: Vec<String> = (0..=wasm::TRAPPED_HEADERS).map(|n| format!("x-{n}")).collect();
+    let lines: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    let trapped = door.send(&host, 80, &request("GET", &host, "/", Some(SHOP), &lines))?;
+    ensure!(trapped.status == 503, "the request that traps: {trapped:?}");
+    await_unshared(door, &host, SHOP)?;
+    let passed = door.get(&host, "/", Some(SHOP))?;
+    ensure!(passed.status == 200, "after the trap: {passed:?}");
+    ensure!(header(&passed, ALLOW_ORIGIN)?.is_none(), "after the trap: {passed:?}");
+    ensure!(alerts(&proxy)?, "no alert about a filter that is dead");
+    Ok(())
+}
+
+/// The chart's alert CorswardFilterDead, asked of one proxy: the filter beats once for each worker and once for the main
+/// thread.
+fn alerts(proxy: &Proxy<'_>) -> Result<bool> {
+    let beats = || proxy.count("wasmcustom.corsward.heartbeats:");
+    // From one beat on, so that the first interval is whole.
+    let first = beats()?;
+    until("a heartbeat", || Ok((beats()? > first).then_some(())))?;
+    let (begun, before) = (Instant::now(), beats()?);
+    thread::sleep(HEARTBEAT * COUNTED);
+    let (counted, took) = (beats()?.saturating_sub(before), begun.elapsed());
+    let rate = f64::from(u32::try_from(counted)?) / took.as_secs_f64();
+    let workers = proxy.count("server.concurrency:")?;
+    let workers = f64::from(u32::try_from(workers)?);
+    ensure!(workers > 0.0, "the proxy does not say how many workers it has");
+    Ok((rate * HEARTBEAT.as_secs_f64()).round() <= workers)
+}
+
+/// Serves the module that traps; its digest.
+fn serve_module(place: &Place<'_>) -> Result<String> {
+    let module = wasm::trapping()?;
+    let module = module.to_str().context("a path is text")?;
+    let from = format!("--from-file=filter.wasm={module}");
+    place.read(&["create", "configmap", "module", &from])?;
+    let server = Workload::new("module")
+        .command(&["python3", "-m", "http.server", "8080", "--directory", "/module"])
+        .port("http", 80, 8080);
+    let mut objects = server.objects();
+    let pod = &mut objects["items"][0]["spec"]["template"]["spec"];
+    ensure!(pod["containers"][0]["image"] == IMAGE, "the first item is no Deployment");
+    pod["volumes"] = json!([{ "name": "module", "configMap": { "name": "module" } }]);
+    pod["containers"][0]["volumeMounts"] = json!([{ "name": "module", "mountPath": "/module" }]);
+    pod["containers"][0]["readinessProbe"] =
+        json!({ "httpGet": { "path": "/filter.wasm", "port": 8080 }, "periodSeconds": 1 });
+    place.apply(&objects.to_string())?;
+    place.rolled_out("deployment/module")?;
+    let said = place.exec("deploy/module", "app", &["sha256sum", "/module/filter.wasm"])?;
+    let digest = said.split_whitespace().next().context("sha256sum prints a digest")?;
+    Ok(digest.to_owned())
+}
