@@ -1,4 +1,4 @@
-//! The stories about configurations and traps, on the Envoys that people still run.
+//! The stories about configurations, traps and an Envoy of one's own, on the Envoys that people still run.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -50,7 +50,10 @@ pub fn other_envoys() -> Result<()> {
 
 fn stories() -> std::process::Command {
     let mut cargo = command::cargo();
-    cargo.args(["test", "-p", "corsward-tests", "--test", "configuration", "--test", "traps"]);
+    cargo.args(["test", "-p", "corsward-tests"]);
+    for binary in ["configuration", "traps", "own_envoy"] {
+        cargo.args(["--test", binary]);
+    }
     cargo
 }
 
