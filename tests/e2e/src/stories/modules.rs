@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -256,13 +256,9 @@ fn next_release(cluster: &Cluster, image: &str) -> Result<String> {
     build.args(["build", "--quiet", "--tag", &next]).arg(folder.path());
     command::wait_for("an image with another module", &mut build)?;
     let node = cluster.read(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"])?;
-    let mut saving = Command::new("docker");
-    let mut saving = saving.args(["save", &next]).stdout(Stdio::piped()).spawn()?;
-    let saved = saving.stdout.take().context("docker save has an output")?;
-    let import = ["exec", "-i", &node, "ctr", "-n", "k8s.io", "images", "import", "-"];
-    let imported = command::read(Command::new("docker").args(import).stdin(saved));
-    saving.wait()?;
-    imported?;
+    let import = ["exec", "--interactive", &node, "ctr", "-n", "k8s.io", "images", "import", "-"];
+    let mut save = Command::new("docker");
+    command::pipe(save.args(["save", &next]), Command::new("docker").args(import))?;
     Ok(TAG.to_owned())
 }
 
