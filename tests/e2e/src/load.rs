@@ -112,12 +112,6 @@ impl Question {
         self
     }
 
-    /// This status is owed.
-    pub(crate) fn status(mut self, status: u16) -> Self {
-        self.status = status;
-        self
-    }
-
     /// Exactly one `Access-Control-Allow-Origin` is owed, with the value.
     pub(crate) fn allowed(mut self, origin: &str) -> Self {
         self.owed = Owed::One(origin.to_owned());

@@ -1,7 +1,5 @@
 //! Tells stories to a cluster that is there: kind, Istio and corsward's chart, as `cargo xtask e2e` makes them.
 
-#![allow(dead_code)] // While stories are being written.
-
 mod cluster;
 mod door;
 mod load;

@@ -10,7 +10,6 @@ pub(crate) const IMAGE: &str = "corsward-e2e/backends:dev";
 pub(crate) struct Workload {
     pub(crate) name: String,
     labels: Map<String, Value>,
-    annotations: Map<String, Value>,
     command: Vec<String>,
     ports: Vec<Value>,
     replicas: u32,
@@ -28,7 +27,6 @@ impl Workload {
         Self {
             name: name.to_owned(),
             labels,
-            annotations: Map::new(),
             command: Vec::new(),
             ports: Vec::new(),
             replicas: 1,
@@ -54,21 +52,9 @@ impl Workload {
         self
     }
 
-    /// With these ports only.
-    pub(crate) fn without_ports(mut self) -> Self {
-        self.ports.clear();
-        self
-    }
-
     /// With one more label on its pods.
     pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
         self.labels.insert(name.to_owned(), json!(value));
-        self
-    }
-
-    /// With an annotation on its pods.
-    pub(crate) fn annotation(mut self, name: &str, value: &str) -> Self {
-        self.annotations.insert(name.to_owned(), json!(value));
         self
     }
 
@@ -80,7 +66,7 @@ impl Workload {
 
     /// What `kubectl apply` gets.
     pub(crate) fn objects(&self) -> Value {
-        let Self { name, labels, annotations, command, ports, replicas, probed } = self;
+        let Self { name, labels, command, ports, replicas, probed } = self;
         let mut container = json!({
             "name": "app",
             "image": IMAGE,
@@ -100,7 +86,7 @@ impl Workload {
                 "replicas": replicas,
                 "selector": { "matchLabels": app },
                 "template": {
-                    "metadata": { "labels": labels, "annotations": annotations },
+                    "metadata": { "labels": labels },
                     "spec": { "terminationGracePeriodSeconds": 1, "containers": [container] },
                 },
             },
