@@ -27,16 +27,22 @@ pub fn send(address: SocketAddr, request: &Request, more: &[(&str, &str)]) -> Re
 ///
 /// When there is no answer, or none that is HTTP.
 pub fn exchange(address: SocketAddr, bytes: &[u8], head_only: bool) -> Result<Answer> {
-    exchange_over(TcpStream::connect(address).context("connect")?, bytes, head_only)
+    let connection = TcpStream::connect(address).context("connect")?;
+    exchange_over(connection, bytes, head_only, PATIENCE)
 }
 
-/// The same over a connection that is there.
+/// The same over a connection that is there, where each part of the answer may take `patience`.
 ///
 /// # Errors
 ///
 /// When there is no answer, or none that is HTTP.
-pub fn exchange_over(mut connection: TcpStream, bytes: &[u8], head_only: bool) -> Result<Answer> {
-    connection.set_read_timeout(Some(PATIENCE))?;
+pub fn exchange_over(
+    mut connection: TcpStream,
+    bytes: &[u8],
+    head_only: bool,
+    patience: Duration,
+) -> Result<Answer> {
+    connection.set_read_timeout(Some(patience))?;
     connection.set_nodelay(true)?;
     // A server that refuses early may close before it has read everything; its answer counts.
     let sent = connection.write_all(bytes);

@@ -98,7 +98,7 @@ impl Door {
     pub(crate) fn send(self, host: &str, port: u16, request: &Request) -> Result<Answer> {
         let stream = self.connect(host, port)?;
         let bytes = client::bytes(request, &[]);
-        client::exchange_over(stream, &bytes, request.method == "HEAD")
+        client::exchange_over(stream, &bytes, request.method == "HEAD", PATIENCE)
             .with_context(|| format!("{} {host}:{port}", request.method))
     }
 

@@ -1,11 +1,16 @@
 //! Place: a namespace of a story's own.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::until::until;
 use crate::workload::Workload;
+
+/// A first answer that takes longer is worth a line.
+const NOTABLE: Duration = Duration::from_secs(5);
 
 /// A namespace.
 #[derive(Debug)]
@@ -56,10 +61,23 @@ impl<'c> Place<'c> {
         self.read(&[&["exec", of, "-c", container, "--"], words].concat())
     }
 
-    /// Runs a workload, and waits until all its pods are ready.
+    /// Runs a workload, and waits until all its pods are ready and, where it answers HTTP, its Service leads to one.
     pub(crate) fn run(&self, workload: &Workload) -> Result<()> {
         self.apply(&workload.objects().to_string())?;
-        self.rolled_out(&format!("deployment/{}", workload.name))
+        self.rolled_out(&format!("deployment/{}", workload.name))?;
+        if workload.answers() { self.await_answer(&workload.name) } else { Ok(()) }
+    }
+
+    /// Waits until a Service answers at port 80: what a node routes follows readiness a moment later.
+    pub(crate) fn await_answer(&self, service: &str) -> Result<()> {
+        let (door, host, begun) = (self.cluster.door(), self.host(service), Instant::now());
+        until(&format!("an answer of {host}"), || door.get(&host, "/", None).map(Some))?;
+        let took = begun.elapsed();
+        if took > NOTABLE {
+            self.cluster
+                .figure(&format!("{host} answered after"), format!("{:.1} s", took.as_secs_f64()));
+        }
+        Ok(())
     }
 
     /// Waits until all pods of a Deployment are the newest and ready.

@@ -64,6 +64,11 @@ impl Workload {
         self
     }
 
+    /// Does it answer HTTP behind port 80?
+    pub(crate) fn answers(&self) -> bool {
+        self.probed.is_some()
+    }
+
     /// What `kubectl apply` gets.
     pub(crate) fn objects(&self) -> Value {
         let Self { name, labels, command, ports, replicas, probed } = self;

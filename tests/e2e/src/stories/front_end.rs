@@ -139,5 +139,6 @@ fn await_policies(cluster: &Cluster, place: &Place<'_>) -> Result<()> {
     })?;
     // The cache keeps what it was given before, as caches do.
     place.read(&["rollout", "restart", "deployment/front"])?;
-    place.rolled_out("deployment/front")
+    place.rolled_out("deployment/front")?;
+    place.await_answer("front")
 }

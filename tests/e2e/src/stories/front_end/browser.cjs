@@ -13,12 +13,16 @@ const QUIET = [
 /** What Chromium does to everything under way when a network interface of this machine comes or goes. */
 const CHANGED = "net::ERR_NETWORK_CHANGED";
 
-/** A visit that no change of this machine's network disturbed. */
+/** How often a page is opened that does not load: a connection may have gone to a pod that was just ending. */
+const VISITS = 4;
+
+/** A visit that no change of this machine's or the cluster's network disturbed. */
 async function visit(context, url) {
-  for (;;) {
+  for (let visits = 1; ; visits += 1) {
     const page = await context.newPage();
     const { rows, errors } = await look(page, url).catch((error) => {
-      if (!error.message.includes(CHANGED)) throw error;
+      const disturbed = error.message.includes(CHANGED) || error.name === "TimeoutError";
+      if (!disturbed || visits === VISITS) throw error;
       return { errors: [CHANGED] };
     });
     await page.close();
@@ -30,7 +34,7 @@ async function look(page, url) {
   const errors = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => console.error(error));
-  await page.goto(url);
+  await page.goto(url, { timeout: 15_000 });
   await page.waitForSelector("table[data-done=true]", { timeout: 60_000 });
   const rows = await page.$$eval("tr", (all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
   return { rows, errors };
