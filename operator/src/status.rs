@@ -109,6 +109,10 @@ pub enum Reason {
     RefNotFound,
 }
 
+/// What is said until the proxies have answered.
+pub(crate) const ASKING: &str =
+    "the policy is published, and the proxies are asked whether they run it";
+
 /// What a policy is whose mode is `DryRun`.
 const REHEARSAL: &str = "the policy is judged and counted, not enforced";
 
@@ -344,8 +348,7 @@ fn programmed(
         (Domain::Folder, _) => (true, Reason::Programmed, "the policy is in force".to_owned()),
         (Domain::Cluster, Proxies::Asked(standing)) => in_proxies(standing),
         (Domain::Cluster, Proxies::Asking { .. }) => {
-            let message = "the policy is published, and the proxies are asked whether they run it";
-            (false, Reason::Reconciling, message.to_owned())
+            (false, Reason::Reconciling, ASKING.to_owned())
         }
         (Domain::Cluster, Proxies::Unseen { .. }) => {
             let message = "the policy is published; which proxies run it is not known here";

@@ -25,7 +25,7 @@ pub const PROXIES_ANNOTATION: &str = "corsward.io/proxies";
 pub const DIGEST_ANNOTATION: &str = "corsward.io/digest";
 
 /// The annotation by which an object is written anew without saying anything else, so that whoever watches it looks again.
-pub const TOUCHED_ANNOTATION: &str = "corsward.io/touched";
+pub const TOUCHED_ANNOTATION: &str = "istio.io.corsward.io/touched";
 /// Where a field of somebody else's changes what ours mean.
 const OURS_ALONE: [&str; 6] = [
     "/spec/selector",

@@ -4,7 +4,7 @@ use corsward_policy::Finding;
 use serde_json::{Map, Value, json};
 
 use crate::neighbors::{Held, Said};
-use crate::status::{Condition, ConditionType, Proxies, Reason, Status, refusal};
+use crate::status::{ASKING, Condition, ConditionType, Proxies, Reason, Status, refusal};
 
 /// Most findings in a status; what is cut off is counted.
 const MAX_FINDINGS: usize = 100;
@@ -90,7 +90,12 @@ pub(crate) fn keep_proxies(status: &mut Value, known: &Value) -> Option<()> {
     let proxies = known.get("proxies")?.clone();
     let in_short = known.get("summary")?.get("proxies")?.clone();
     let conditions = status.get_mut("conditions")?.as_array_mut()?;
-    *conditions.iter_mut().find(|condition| is_programmed(&&**condition))? = said;
+    let condition = conditions.iter_mut().find(|condition| is_programmed(&&**condition))?;
+    // What is about something else (it is not published any more, it is off) is news.
+    if !condition.get("message")?.as_str()?.starts_with(ASKING) {
+        return None;
+    }
+    *condition = said;
     status.as_object_mut()?.insert("proxies".to_owned(), proxies);
     status.get_mut("summary")?.as_object_mut()?.insert("proxies".to_owned(), in_short);
     Some(())
@@ -160,11 +165,12 @@ mod tests {
     #[test]
     fn while_proxies_are_asked_what_they_said_of_the_same_policy_stays() {
         let status = |generation: i64, digest: &str, reason: &str, proxies: &str| {
+            let message = if reason == "Reconciling" { ASKING } else { reason };
             json!({
                 "observedGeneration": generation,
                 "conditions": [
                     {"type": "Accepted", "reason": "Accepted"},
-                    {"type": "Programmed", "reason": reason},
+                    {"type": "Programmed", "reason": reason, "message": message},
                 ],
                 "inForce": {"digest": digest},
                 "proxies": {"matched": 2},
@@ -176,8 +182,15 @@ mod tests {
         for (why, new, known, kept) in [
             ("the same policy", asking(1, "d"), said.clone(), true),
             ("another spec", asking(2, "d"), said.clone(), false),
-            ("another configuration", asking(1, "e"), said, false),
+            ("another configuration", asking(1, "e"), said.clone(), false),
             ("nothing was known of them", asking(1, "d"), asking(1, "d"), false),
+            (
+                "it is not published any more",
+                status(1, "d", "NotPublishable", "?/2"),
+                said.clone(),
+                false,
+            ),
+            ("it is stopped", status(1, "d", "Off", "?/2"), said, false),
             ("it was stopped", asking(1, "d"), status(1, "d", "Off", "?/2"), false),
             ("it is new", asking(1, "d"), json!(null), false),
         ] {

@@ -126,7 +126,7 @@ fn a_policy_is_programmed_where_the_proxies_say_that_they_run_it() {
 
     // Istio's agents look again where the object is written again.
     wait_for("the plugin to be touched", || {
-        plugin(&place)["metadata"]["annotations"].get("corsward.io/touched").cloned()
+        plugin(&place)["metadata"]["annotations"].get("istio.io.corsward.io/touched").cloned()
     });
     without_filter.envoy.stop().unwrap();
     let fetched = Sidecar::start(address(3), Some(&configuration));

@@ -254,7 +254,7 @@ fn what_somebody_changes_or_deletes_is_repaired_and_what_they_add_stays() {
     publisher.want(&[&next], &[]);
     publisher.wait_for_published(&next);
     let after = server.api().get(&path).unwrap().unwrap();
-    assert_eq!(after["metadata"]["annotations"]["corsward.io/touched"], "now", "it stays");
+    assert_eq!(after["metadata"]["annotations"]["istio.io.corsward.io/touched"], "now", "it stays");
     assert_eq!(after["spec"]["pluginConfig"]["compiled"], "2");
     publisher.want(&[&ours], &[]);
     publisher.wait_for_published(&ours);
