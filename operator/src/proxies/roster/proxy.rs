@@ -10,8 +10,9 @@ use crate::proxies::standing::Why;
 const FIRST: Duration = Duration::from_millis(100);
 /// The longest pause before a proxy that does not run what it should is asked again.
 const LAST: Duration = Duration::from_secs(30);
-/// After so many questions in a row without an answer a proxy cannot be asked. Until then its last answer counts.
-const LOST: u32 = 4;
+/// After so many questions in a row without an answer a proxy cannot be asked. Until then its last answer counts. With the pauses between
+/// them that is some six seconds: a pod runs before its proxy listens.
+const LOST: u32 = 7;
 /// For how long a proxy may be without the filter before anybody does something about it.
 pub(super) const STARVED: Duration = Duration::from_secs(10);
 

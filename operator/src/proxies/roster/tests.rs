@@ -141,7 +141,7 @@ fn a_workload_that_cannot_run_it_keeps_nobody_waiting() {
 fn whoever_cannot_be_asked_is_not_known_and_not_behind() {
     let mut shop = Shop::new(&["a", "b"]);
     let reachable = |pod: &str| if pod == "a" { runs(1) } else { None };
-    shop.pass(5, reachable);
+    shop.pass(8, reachable);
     let unasked = vec![laggard("b", Why::Unreachable)];
     let told = [Standing { matched: 2, current: 1, unknown: 1, unasked, ..Standing::default() }];
     assert_eq!(shop.told(), told, "before the patience with slow ones is at its end");
@@ -150,6 +150,19 @@ fn whoever_cannot_be_asked_is_not_known_and_not_behind() {
     shop.assign();
     shop.pass(1, |pod| if pod == "a" { runs(2) } else { None });
     assert_eq!(shop.told(), told);
+}
+
+#[test]
+fn a_pod_whose_proxy_listens_seconds_later_is_no_news_until_it_does() {
+    let mut shop = Shop::new(&["a", "b"]);
+    shop.pass(1, |_| runs(1));
+    assert_eq!(shop.told(), [whole(2)]);
+    shop.pods.push(("c", true));
+    shop.assign();
+    shop.pass(5, |pod| if pod == "c" { None } else { runs(1) });
+    assert_eq!(shop.told(), []);
+    shop.pass(10, |_| runs(1));
+    assert_eq!(shop.told(), [whole(3)]);
 }
 
 #[test]
@@ -301,7 +314,7 @@ fn proxies_are_counted_by_what_they_say() {
     let mut shop = Shop::new(&["a", "b", "c", "d"]);
     shop.pods.push(("e", false));
     shop.assign();
-    shop.pass(5, |pod| match pod {
+    shop.pass(8, |pod| match pod {
         "a" => runs(1),
         "b" => runs(9),
         "c" => Some(Answer::default()),
