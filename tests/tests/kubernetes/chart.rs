@@ -179,7 +179,12 @@ fn roles_follow_what_is_enabled() {
             &["wasmplugins"],
             &["trafficextensions"],
         ),
-        ("plain Envoys", "publish.to=configmap", &["wasmplugins", "endpointslices"], &[]),
+        (
+            "plain Envoys",
+            "publish.to=configmap",
+            &["endpointslices", "virtualservices", "wasmplugins"],
+            &[],
+        ),
     ] {
         let some = may(&[values]);
         let difference = |of: &BTreeSet<String>, and: &BTreeSet<String>| -> Vec<String> {
