@@ -106,7 +106,6 @@ fn a_workload_without_a_sidecar_is_told_how_to_get_one_until_it_has_it() {
     run(&place, "api-5d4-a", json!({}), json!({}));
     let said = wait_for_said(&place, "CORS-W523", &["`deployment/api`", "kubectl label"]);
     assert!(message(&said, "CORS-W525").is_none(), "one cause at a time: {said:#}");
-    place.wait_for_in_force("api");
 
     label(&place, "istio-injection", "enabled".into());
     let restart = "kubectl --namespace sidecars rollout restart deployment/api";
