@@ -53,7 +53,7 @@ enum Verb {
     /// Makes a cluster, loads the images, installs the chart, tells every story to it, prints a line for each with its time,
     /// and removes the cluster. What there is to see of a story that fails is kept in target/e2e.
     #[command(after_long_help = "Examples:
-  cargo xtask e2e                                    what CI runs behind `test`
+  cargo xtask e2e                                    every story, then other Envoys
   cargo xtask e2e 'under load'                       the stories with that in their name
   cargo xtask e2e --cluster corsward --keep Django   in the cluster of `cargo xtask cluster up`, which stays")]
     E2e(e2e::Args),

@@ -33,7 +33,8 @@ fn the_tour(cluster: &Cluster) -> Result<()> {
             &["curl", "-si", "-X", "OPTIONS", "-H", &origin, "-H", &asked, url],
         )
     };
-    let before = ask("PUT")?;
+    // What a node routes follows readiness a moment later.
+    let before = until("an answer without a policy", || ask("PUT").map(Some))?;
     ensure!(!before.contains("access-control-allow-origin"), "without a policy: {before}");
 
     cluster.read(&["apply", "-f", &example("corspolicy.yaml")?])?;
