@@ -116,9 +116,11 @@ impl Part {
         now: Instant,
     ) -> Option<Instant> {
         let proxy = self.proxy(pod).filter(|proxy| proxy.address() == Some(address))?;
-        proxy.answered(answer, settled, now);
+        let is_news = proxy.answered(answer, settled, now);
         let due = proxy.due();
-        self.look_soon(now);
+        if is_news {
+            self.look_soon(now);
+        }
         due
     }
 
@@ -278,14 +280,14 @@ fn standing(
         } else {
             &mut standing.lagging
         };
-        // What may pass keeps the others waiting, and so is named first.
-        let laggard = Laggard { pod: pod.clone(), why };
+        let laggard = || Laggard { pod: pod.clone(), why };
         if named.len() < NAMED {
-            named.push(laggard);
+            named.push(laggard());
         } else if why.may_pass()
+            // What may pass keeps the others waiting, and so is named first.
             && let Some(last) = named.iter_mut().rev().find(|named| !named.why.may_pass())
         {
-            *last = laggard;
+            *last = laggard();
         }
     }
     standing

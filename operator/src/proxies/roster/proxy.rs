@@ -92,8 +92,15 @@ impl Proxy {
         self.address
     }
 
-    /// Takes in what it said, or that it said nothing. `settled`: for how long it is left alone where it runs what it should.
-    pub(super) fn answered(&mut self, answer: Option<Answer>, settled: Duration, now: Instant) {
+    /// Takes in what it said, or that it said nothing, and says whether it stands otherwise now. `settled`: for how long it is left
+    /// alone where it runs what it should.
+    pub(super) fn answered(
+        &mut self,
+        answer: Option<Answer>,
+        settled: Duration,
+        now: Instant,
+    ) -> bool {
+        let before = (self.answer, self.refused_before, self.failures >= LOST);
         let was_current = self.state() == State::Current;
         if let Some(answer) = answer {
             (self.answer, self.failures) = (Some(answer), 0);
@@ -121,6 +128,7 @@ impl Proxy {
             pause
         };
         self.due = now.checked_add(pause).filter(|_| !self.wanted.is_empty());
+        before != (self.answer, self.refused_before, self.failures >= LOST)
     }
 
     /// When it is asked next.

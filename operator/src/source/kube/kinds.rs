@@ -58,7 +58,7 @@ pub(super) trait Watched {
     }
     /// Is it a kind that need not be served? Of any other, an answer that it is not there is no word about its objects.
     fn is_optional() -> bool {
-        false
+        Self::is_advisory()
     }
     /// Does nothing but what is said depend on it? Then nothing waits for it, whatever keeps it from being read.
     fn is_advisory() -> bool {

@@ -26,10 +26,6 @@ impl Watched for VirtualServices {
         resource("networking.istio.io", "v1", "VirtualService", "virtualservices")
     }
 
-    fn is_optional() -> bool {
-        true
-    }
-
     fn is_advisory() -> bool {
         true
     }
@@ -69,10 +65,6 @@ impl Watched for HttpRoutes {
 
     fn resource() -> ApiResource {
         resource(GATEWAY_API, "v1", "HTTPRoute", "httproutes")
-    }
-
-    fn is_optional() -> bool {
-        true
     }
 
     fn is_advisory() -> bool {
