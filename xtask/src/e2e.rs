@@ -1,6 +1,6 @@
 //! `cargo xtask e2e`: every story, in a cluster made for them and removed after them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -39,7 +39,9 @@ pub struct Args {
 /// When the cluster cannot be made, or a story does not end well.
 pub fn run(args: &Args) -> Result<()> {
     let begun = Instant::now();
-    let told = in_cluster(args, begun);
+    step("what tells the stories", begun);
+    let teller = teller()?;
+    let told = in_cluster(args, &teller, begun);
     if args.cluster.is_none() && !args.keep {
         step("the cluster goes", begun);
         cluster::down(&cluster::Down { name: CLUSTER.to_owned(), engine: false })?;
@@ -57,7 +59,7 @@ fn step(title: &str, begun: Instant) {
     eprintln!("\n=== {title} ({} s) ===", begun.elapsed().as_secs());
 }
 
-fn in_cluster(args: &Args, begun: Instant) -> Result<()> {
+fn in_cluster(args: &Args, teller: &Path, begun: Instant) -> Result<()> {
     let name = args.cluster.as_deref().unwrap_or(CLUSTER);
     step("a cluster", begun);
     if args.cluster.is_none() {
@@ -71,7 +73,7 @@ fn in_cluster(args: &Args, begun: Instant) -> Result<()> {
     step("the chart", begun);
     install(&cluster)?;
     step("stories", begun);
-    tell(args, &cluster)
+    tell(args, teller, &cluster)
 }
 
 /// Installs the chart as a user would, and waits until the operator is ready.
@@ -84,8 +86,8 @@ fn install(cluster: &Cluster) -> Result<()> {
     command::wait_for("helm install", &mut helm)
 }
 
-fn tell(args: &Args, cluster: &Cluster) -> Result<()> {
-    let mut stories = Command::new(teller()?);
+fn tell(args: &Args, teller: &Path, cluster: &Cluster) -> Result<()> {
+    let mut stories = Command::new(teller);
     stories.env("KUBECONFIG", &cluster.kubeconfig);
     stories.args(["--jobs", &args.jobs.to_string()]).args(&args.stories);
     if args.keep {

@@ -36,7 +36,7 @@ impl Cluster {
             env::var_os("KUBECONFIG").is_some(),
             "KUBECONFIG is not set: `cargo xtask e2e` sets it"
         );
-        let kubectl = tools::kubernetes()?.kubectl;
+        let kubectl = tools::kubectl()?;
         let (door, story, figures) = Default::default();
         let cluster = Self { kubectl, door, story, keep, figures };
         let door = Door::open(&cluster)?;

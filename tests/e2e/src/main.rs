@@ -2,6 +2,7 @@
 
 mod cluster;
 mod door;
+mod gateway;
 mod load;
 mod place;
 mod proxy;

@@ -27,6 +27,8 @@ pub(crate) struct Release<'c> {
     pub(crate) place: Place<'c>,
     helm: PathBuf,
     chart: PathBuf,
+    /// How many operators it runs.
+    replicas: String,
 }
 
 // === impl Release ===
@@ -36,7 +38,8 @@ impl<'c> Release<'c> {
     pub(crate) fn of(cluster: &'c Cluster) -> Result<Self> {
         let place = Place::new(cluster, NAMESPACE.to_owned());
         let chart = paths::root().join("charts/corsward");
-        Ok(Self { place, helm: tools::helm()?, chart })
+        let replicas = place.get("deployment", NAME)?["spec"]["replicas"].to_string();
+        Ok(Self { place, helm: tools::helm()?, chart, replicas })
     }
 
     /// Installs or upgrades it, with these values beside those it has (`name=value`), and waits until it runs.
@@ -80,26 +83,31 @@ impl<'c> Release<'c> {
 
     /// What `told` comes to while no operator runs; it runs again however that ends.
     pub(crate) fn without_operator<T>(&self, told: impl FnOnce() -> Result<T>) -> Result<T> {
-        let deployment = self.place.get("deployment", NAME)?;
-        let replicas = deployment["spec"]["replicas"].to_string();
-        let told = self.scale("0").and_then(|()| told());
-        let back = self.scale(&replicas);
+        let told = self.stop_operator().and_then(|()| told());
+        let back = self.start_operator();
         told.and_then(|told| back.map(|()| told))
     }
 
-    fn scale(&self, replicas: &str) -> Result<()> {
-        let to = format!("--replicas={replicas}");
-        self.place.read(&["scale", &format!("deployment/{NAME}"), &to])?;
-        self.place.rolled_out(&format!("deployment/{NAME}"))?;
-        if replicas != "0" {
-            return Ok(());
-        }
+    /// Has as many operators run as before, and waits until they do.
+    pub(crate) fn start_operator(&self) -> Result<()> {
+        self.scale(&self.replicas)
+    }
+
+    /// Has no operator run, and waits until none does.
+    pub(crate) fn stop_operator(&self) -> Result<()> {
+        self.scale("0")?;
         until("the operator's end", || {
             let pods = ["get", "pods", "-l", "app.kubernetes.io/name=corsward", "-o", "name"];
             let left = self.place.read(&pods)?;
             ensure!(left.is_empty(), "there is {left}");
             Ok(Some(()))
         })
+    }
+
+    fn scale(&self, replicas: &str) -> Result<()> {
+        let (deployment, to) = (format!("deployment/{NAME}"), format!("--replicas={replicas}"));
+        self.place.read(&["scale", &deployment, &to])?;
+        self.place.rolled_out(&deployment)
     }
 
     /// The revision that is deployed.

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use self::scene::{Scene, complaint, ensure_read, ensure_refused, shown};
 pub(super) use self::scene::{policy, start};
 use crate::cluster::Cluster;
-use crate::door::{header, request};
+use crate::door::{ALLOW_ORIGIN, header, request};
 use crate::story::Story;
 
 pub(crate) const STORIES: &[Story] = &[
@@ -34,8 +34,6 @@ pub(crate) const STORIES: &[Story] = &[
     Story::new("a cached answer for another origin: with Vary the cache tells pages apart", cached),
     Story::new("a WebSocket from a stranger with our user's cookie is refused", websocket),
 ];
-
-const ALLOW_ORIGIN: &str = "access-control-allow-origin";
 
 fn two_layers(cluster: &Cluster) -> Result<()> {
     let seen = |scene: &Scene<'_>| {

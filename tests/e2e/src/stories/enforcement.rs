@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cluster::Cluster;
 use crate::door::{ALLOW_ORIGIN, Door, header, request};
+use crate::gateway::front_with;
 use crate::load::{Load, Question};
 use crate::place::Place;
 use crate::sharing::{SHOP, STRANGER, allowing, await_shared, await_unshared};
@@ -52,7 +53,7 @@ fn a_policy_that_is_applied_is_kept(cluster: &Cluster) -> Result<()> {
 
 fn a_gateway_keeps_its_own_policy(cluster: &Cluster) -> Result<()> {
     let place = cluster.meshed("enforcement-gateway")?;
-    place.apply(GATEWAY)?;
+    place.apply(&front_with(ROUTE))?;
     place.run(&Workload::echo("api"))?;
     until("the Gateway's Deployment", || place.rolled_out("deployment/front-istio").map(Some))?;
     let (door, host) = (cluster.door(), place.host("front-istio"));
@@ -150,18 +151,8 @@ fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }
 
-/// A Gateway that istiod deploys, with a route to `api`. No load balancer is asked for: kind has none.
-const GATEWAY: &str = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata:
-  name: front
-  annotations: {networking.istio.io/service-type: ClusterIP}
-spec:
-  gatewayClassName: istio
-  listeners:
-    - {name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: Same}}}
----
+/// A route of the Gateway `front` to `api`.
+const ROUTE: &str = "
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: api}

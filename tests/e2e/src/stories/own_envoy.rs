@@ -11,8 +11,9 @@ use serde_json::json;
 
 use self::pods::{App, Pods};
 use crate::cluster::Cluster;
-use crate::door::header;
+use crate::door::{ALLOW_ORIGIN, header};
 use crate::place::Place;
+use crate::sharing::{SHOP, STRANGER};
 use crate::story::Story;
 use crate::until::{until, until_within};
 
@@ -27,8 +28,6 @@ pub(crate) const STORIES: &[Story] = &[
     ),
 ];
 
-const ALLOW_ORIGIN: &str = "access-control-allow-origin";
-const SHOP: &str = "https://shop.example";
 const NEXT: &str = "https://next.example";
 const POLICY: &str = include_str!("../../../../examples/own-envoy/policy.yaml");
 
@@ -71,7 +70,7 @@ impl Scene<'_> {
         let preflight =
             self.cluster.door().preflight(&self.host, "/", SHOP, "PUT", "content-type")?;
         ensure!(preflight.status == 204, "{preflight:?}");
-        ensure!(!shares(&self.get("https://stranger.example")?)?, "a stranger is allowed");
+        ensure!(!shares(&self.get(STRANGER)?)?, "a stranger is allowed");
 
         let metrics = self.pods.metrics(&self.place, "/stats/prometheus")?;
         let digest =
@@ -103,7 +102,7 @@ impl Scene<'_> {
 
     /// What is in force stays, and what was written meanwhile comes when the operator does.
     fn operator_away(&self) -> Result<()> {
-        self.pods.stop_operator()?;
+        self.pods.release.stop_operator()?;
         self.allow(NEXT)?;
         self.pods.look_now(&self.place)?;
         for _ in 0..10 {
@@ -111,7 +110,7 @@ impl Scene<'_> {
         }
         self.pods.restart(&self.place, "api")?;
         self.await_answer("the policy in a pod that starts without the operator", SHOP, true)?;
-        self.pods.start_operator()?;
+        self.pods.release.start_operator()?;
         self.await_data("the change in the ConfigMap", |data| data.contains(NEXT))?;
         self.pods.look_now(&self.place)?;
         self.await_answer("what was written meanwhile", NEXT, true)
@@ -119,7 +118,7 @@ impl Scene<'_> {
 
     /// Running Envoys keep the last good one, those that start serve without a filter, and the operator repairs it.
     fn damage(&self) -> Result<()> {
-        self.pods.stop_operator()?;
+        self.pods.release.stop_operator()?;
         let good = self.data()?;
         let bad = good.replace("policies", "nonsense");
         ensure!(bad != good, "there is nothing to damage: {good}");
@@ -138,7 +137,7 @@ impl Scene<'_> {
         let cold = self.get(NEXT)?;
         ensure!(cold.status == 200 && !shares(&cold)?, "a cold start with bad bytes: {cold:?}");
 
-        self.pods.start_operator()?;
+        self.pods.release.start_operator()?;
         self.await_data("the operator to repair the ConfigMap", |data| data == good)?;
         self.pods.look_now(&self.place)?;
         self.await_answer("the repaired one", NEXT, true)

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::gateway::front_with;
 use crate::place::Place;
 use crate::sharing::{SHOP, allowing};
 use crate::story::Story;
@@ -47,7 +48,7 @@ fn programmed_counts_who_keeps_a_policy(cluster: &Cluster) -> Result<()> {
 
 fn other_settings_are_found(cluster: &Cluster) -> Result<()> {
     let place = cluster.meshed("statuses-beside")?;
-    place.apply(BESIDE)?;
+    place.apply(&front_with(BESIDE))?;
     place.run(&Workload::echo("api"))?;
     place.policy("api", &allowing("api", &[SHOP]))?;
     let mut spec = allowing("", &[SHOP]);
@@ -108,16 +109,6 @@ spec:
   http:
     - corsPolicy: {allowOrigins: [{exact: https://other.example}]}
       route: [{destination: {host: api}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata:
-  name: front
-  annotations: {networking.istio.io/service-type: ClusterIP}
-spec:
-  gatewayClassName: istio
-  listeners:
-    - {name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: Same}}}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute

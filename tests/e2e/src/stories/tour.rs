@@ -4,11 +4,10 @@ use anyhow::{Context, Result, ensure};
 use corsward_tests::suite;
 
 use crate::cluster::Cluster;
-use crate::door::{header, request};
+use crate::door::{ALLOW_ORIGIN, header, request};
+use crate::sharing::SHOP;
 use crate::story::Story;
 use crate::until::until;
-
-const ORIGIN: &str = "https://shop.example";
 
 pub(crate) const STORIES: &[Story] =
     &[Story::new("the tour of docs/istio.md goes as it is written", the_tour)];
@@ -25,7 +24,7 @@ fn the_tour(cluster: &Cluster) -> Result<()> {
     outside.rolled_out("deployment/caller")?;
     let ask = |method: &str| {
         let asked = format!("access-control-request-method: {method}");
-        let origin = format!("origin: {ORIGIN}");
+        let origin = format!("origin: {SHOP}");
         let url = "http://api.shop/";
         outside.exec(
             "deploy/caller",
@@ -56,12 +55,9 @@ fn the_tour(cluster: &Cluster) -> Result<()> {
     ] {
         ensure!(preflight.contains(line), "`{line}` is not in {preflight}");
     }
-    let actual = request("GET", "api.shop", "/", Some(ORIGIN), &[]);
+    let actual = request("GET", "api.shop", "/", Some(SHOP), &[]);
     let answer = cluster.door().send(&shop.host("api"), 80, &actual)?;
-    ensure!(
-        header(&answer, "access-control-allow-origin")?.as_deref() == Some(ORIGIN),
-        "{answer:?}"
-    );
+    ensure!(header(&answer, ALLOW_ORIGIN)?.as_deref() == Some(SHOP), "{answer:?}");
     let mistake = r#"{"spec":{"cors":{"allowOrigins":["https://*.com"]}}}"#;
     let refused = shop.read(&["patch", "corspolicy", "api", "--type", "merge", "-p", mistake]);
     let said = refused.err().map(|error| format!("{error:#}")).unwrap_or_default();

@@ -20,13 +20,13 @@ const VISITS = 4;
 async function visit(context, url) {
   for (let visits = 1; ; visits += 1) {
     const page = await context.newPage();
-    const { rows, errors } = await look(page, url).catch((error) => {
+    const seen = await look(page, url).catch((error) => {
       const disturbed = error.message.includes(CHANGED) || error.name === "TimeoutError";
       if (!disturbed || visits === VISITS) throw error;
-      return { errors: [CHANGED] };
+      return null;
     });
     await page.close();
-    if (!errors.some((text) => text.includes(CHANGED))) return { rows, errors };
+    if (seen && !seen.errors.some((text) => text.includes(CHANGED))) return seen;
   }
 }
 

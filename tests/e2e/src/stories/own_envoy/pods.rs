@@ -1,24 +1,19 @@
 //! Pods: the example's manifest with this cluster's images in it, and the operator that feeds them.
 
 use std::io::{Read as _, Write as _};
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use xtask::{command, paths, tools};
 
 use crate::cluster::Cluster;
 use crate::place::Place;
+use crate::release::{self, Release};
 use crate::until::until;
 use crate::workload::IMAGE;
 
 const MANIFEST: &str = include_str!("../../../../../examples/own-envoy/deployment.yaml");
 const BOOTSTRAP: &str = include_str!("../../../../../examples/own-envoy/bootstrap.yaml");
-
-/// The chart's release, and its namespace.
-const RELEASE: &str = "corsward";
-const NAMESPACE: &str = "corsward-system";
 
 /// What stands beside an Envoy.
 #[derive(Debug)]
@@ -35,6 +30,7 @@ pub(super) struct App<'a> {
 #[derive(Debug)]
 pub(super) struct Pods<'c> {
     cluster: &'c Cluster,
+    pub(super) release: Release<'c>,
     operator: String,
     envoy: String,
     looks: AtomicUsize,
@@ -55,12 +51,14 @@ impl<'a> App<'a> {
 impl<'c> Pods<'c> {
     /// Has the operator publish into ConfigMaps, and waits until it does.
     pub(super) fn switch_to_config_maps(cluster: &'c Cluster) -> Result<Self> {
-        let operator = cluster.json(&["-n", NAMESPACE, "get", "deployment", RELEASE])?;
+        let release = Release::of(cluster)?;
+        let operator = release.place.get("deployment", release::NAME)?;
         let operator = &operator["spec"]["template"]["spec"]["containers"][0]["image"];
         let operator = operator.as_str().context("the operator has an image")?.to_owned();
         let envoy = envoy(cluster)?;
-        let pods = Self { cluster, operator, envoy, looks: AtomicUsize::new(0), switched: true };
-        pods.publish("configmap")?;
+        let looks = AtomicUsize::new(0);
+        let pods = Self { cluster, release, operator, envoy, looks, switched: true };
+        pods.release.upgrade(&["publish.to=configmap"])?;
         Ok(pods)
     }
 
@@ -71,50 +69,11 @@ impl<'c> Pods<'c> {
     }
 
     fn restore(&self) -> Result<()> {
-        self.start_operator()?;
-        self.publish("istio")?;
+        self.release.start_operator()?;
+        self.release.upgrade(&["publish.to=istio"])?;
         // An operator that publishes elsewhere leaves what it wrote here.
         let ours = "corsward.io/attachment";
         self.cluster.read(&["delete", "configmaps", "--all-namespaces", "-l", ours]).map(drop)
-    }
-
-    fn publish(&self, to: &str) -> Result<()> {
-        let mut helm = Command::new(tools::helm()?);
-        helm.args(["upgrade", RELEASE]).arg(paths::root().join("charts/corsward"));
-        helm.args(["--namespace", NAMESPACE, "--reuse-values", "--wait", "--force-conflicts"]);
-        helm.args(["--set", &format!("publish.to={to}")]);
-        command::wait_for(&format!("helm upgrade (publish.to={to})"), &mut helm)
-    }
-
-    pub(super) fn stop_operator(&self) -> Result<()> {
-        self.scale(0)?;
-        until("the operator to be gone", || {
-            let pods = self.cluster.read(&[
-                "-n",
-                NAMESPACE,
-                "get",
-                "pods",
-                "-o",
-                "name",
-                "-l",
-                "app.kubernetes.io/name=corsward",
-            ])?;
-            Ok(pods.is_empty().then_some(()))
-        })
-    }
-
-    pub(super) fn start_operator(&self) -> Result<()> {
-        self.scale(2)?;
-        let deployment = format!("deployment/{RELEASE}");
-        self.cluster
-            .read(&["-n", NAMESPACE, "rollout", "status", &deployment, "--timeout=120s"])
-            .map(drop)
-    }
-
-    fn scale(&self, replicas: u8) -> Result<()> {
-        let (deployment, replicas) =
-            (format!("deployment/{RELEASE}"), format!("--replicas={replicas}"));
-        self.cluster.read(&["-n", NAMESPACE, "scale", &deployment, &replicas]).map(drop)
     }
 
     /// Runs an application with an Envoy beside it, and waits until the pod is ready.

@@ -8,6 +8,7 @@ use super::shares;
 use crate::cluster::Cluster;
 use crate::door::request;
 use crate::place::Place;
+use crate::sharing::STRANGER;
 use crate::until::until;
 use crate::workload::Workload;
 
@@ -17,7 +18,7 @@ type Seen = (u16, Vec<(String, String)>);
 /// An origin that no back end allows by itself.
 const OURS: &str = "https://ours.example";
 
-const ORIGINS: [Option<&str>; 3] = [Some(OURS), Some("https://stranger.example"), None];
+const ORIGINS: [Option<&str>; 3] = [Some(OURS), Some(STRANGER), None];
 
 const ASKED: [(&str, &str); 7] = [
     ("GET", "/"),
