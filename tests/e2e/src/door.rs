@@ -1,6 +1,8 @@
 //! Door: the way into the cluster for requests, a SOCKS server in a pod outside the mesh.
 //!
 //! What goes through it comes from inside the cluster, byte by byte as it was sent, and names mean there what they mean in a pod.
+//! The server is Dante. A node refuses connections to a Service until it routes it, about a second after its pods are ready, and
+//! some SOCKS servers (microsocks 1.0.3) hang for ever on one that is refused and then accepted when the kernel tries again.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -48,7 +50,7 @@ impl Door {
     /// Opens it, if it is not open yet.
     pub(crate) fn open(cluster: &Cluster) -> Result<Self> {
         let place = cluster.make(NAMESPACE, false)?;
-        let door = Workload::new("door").command(&["microsocks", "-p", "1080"]);
+        let door = Workload::new("door").command(&["danted", "-f", "/apps/door/danted.conf"]);
         place.run(&door.port("socks", 1080, 1080))?;
         place.apply(&format!(
             "{{apiVersion: v1, kind: Service, metadata: {{name: door-in}}, spec: {{type: NodePort, selector: {{app: door}}, \
@@ -82,7 +84,6 @@ impl Door {
         stream.write_all(&[VERSION, 1, NO_AUTHENTICATION])?;
         stream.read_exact(&mut method)?;
         ensure!(method == [VERSION, NO_AUTHENTICATION], "the door speaks no SOCKS 5: {method:?}");
-        // Only now: what comes along with the greeting, microsocks throws away.
         let mut request = vec![VERSION, CONNECT, 0, NAME, length];
         request.extend_from_slice(host.as_bytes());
         request.extend_from_slice(&port.to_be_bytes());

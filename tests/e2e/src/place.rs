@@ -1,16 +1,11 @@
 //! Place: a namespace of a story's own.
 
-use std::time::{Duration, Instant};
-
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::until::until;
 use crate::workload::Workload;
-
-/// A first answer that takes longer is worth a line.
-const NOTABLE: Duration = Duration::from_secs(5);
 
 /// A namespace.
 #[derive(Debug)]
@@ -70,13 +65,8 @@ impl<'c> Place<'c> {
 
     /// Waits until a Service answers at port 80: what a node routes follows readiness a moment later.
     pub(crate) fn await_answer(&self, service: &str) -> Result<()> {
-        let (door, host, begun) = (self.cluster.door(), self.host(service), Instant::now());
+        let (door, host) = (self.cluster.door(), self.host(service));
         until(&format!("an answer of {host}"), || door.get(&host, "/", None).map(Some))?;
-        let took = begun.elapsed();
-        if took > NOTABLE {
-            self.cluster
-                .figure(&format!("{host} answered after"), format!("{:.1} s", took.as_secs_f64()));
-        }
         Ok(())
     }
 
