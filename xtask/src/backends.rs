@@ -4,6 +4,7 @@
 //! tests/e2e/backends/Dockerfile, apps/ ------------------------------> target/e2e/backends, the image's context
 //!                    apps/django/requirements.txt -- pip install ----> … apps/python
 //!                    apps/node/package-lock.json --- npm ci ---------> … apps/node_modules
+//!                    door/ ------------------------- go build -------> … apps/door
 //!                    front/ ------------------------ npm ci, vite ---> … apps/front
 //! ```
 
@@ -61,6 +62,7 @@ pub fn context() -> Result<PathBuf> {
         fs::remove_dir_all(folder)?;
         Ok(fs::rename(packages, folder)?)
     })?;
+    fs::copy(tools::door()?, apps.join("door")).context("cannot copy the door")?;
     let front = sources.join("front");
     made_of(&files_of(&front)?, &apps.join("front"), |folder| build_front(&front, folder))?;
     Ok(context)

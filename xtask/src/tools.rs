@@ -1,6 +1,7 @@
 //! The tools that the verbs need: found where the user has them, else fetched or installed.
 
 mod debian;
+mod door;
 mod envoy;
 mod go;
 mod istio;
@@ -19,6 +20,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 pub use debian::is_root;
+pub use door::door;
 pub use envoy::{ENVOY_VERSION, envoy};
 pub use go::go;
 pub use istio::{

@@ -1,8 +1,8 @@
 //! Door: the way into the cluster for requests, a SOCKS server in a pod outside the mesh.
 //!
 //! What goes through it comes from inside the cluster, byte by byte as it was sent, and names mean there what they mean in a pod.
-//! The server is Dante. A node refuses connections to a Service until it routes it, about a second after its pods are ready, and
-//! some SOCKS servers (microsocks 1.0.3) hang for ever on one that is refused and then accepted when the kernel tries again.
+//! A node refuses connections to a Service until it routes it, about a second after its pods are ready. The server has to bear that: some
+//! hang on such a connection (microsocks), and some remember where a name led before (Dante).
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -50,7 +50,7 @@ impl Door {
     /// Opens it, if it is not open yet.
     pub(crate) fn open(cluster: &Cluster) -> Result<Self> {
         let place = cluster.make(NAMESPACE, false)?;
-        let door = Workload::new("door").command(&["danted", "-f", "/apps/door/danted.conf"]);
+        let door = Workload::new("door").command(&["/apps/door"]);
         place.run(&door.port("socks", 1080, 1080))?;
         place.apply(&format!(
             "{{apiVersion: v1, kind: Service, metadata: {{name: door-in}}, spec: {{type: NodePort, selector: {{app: door}}, \

@@ -16,8 +16,7 @@ const NODE: &str = "systemd,systemd-sysv,dbus,containerd,runc,containernetworkin
     conntrack,ebtables,ethtool,socat,kmod,mount,util-linux,procps,hostname,ca-certificates,curl,jq";
 
 /// What Istio's programs and the back ends of the tests are made of: one root, so that a node has it once.
-const PODS: &str =
-    "iptables,iproute2,ca-certificates,curl,procps,python3,nodejs,nginx-light,dante-server";
+const PODS: &str = "iptables,iproute2,ca-certificates,curl,procps,python3,nodejs,nginx-light";
 
 /// Makes a root in memory, in a mount namespace of its own, and writes it to the standard output as an archive: whatever
 /// happens, nothing is left, neither files nor mounts. Nobody reads manuals or speaks other languages in there.

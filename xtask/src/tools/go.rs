@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::{cached, fetched_together, named_by, pip, version};
+use crate::fingerprint::Fingerprint;
 use crate::{command, paths};
 
 /// The Go that is fetched where there is none.
@@ -94,6 +95,19 @@ pub(super) struct Module {
 // === impl Module ===
 
 impl Module {
+    /// One whose programs are ours: no version of somebody else's tells when to build them again.
+    pub(super) fn of_ours(what: &str, sources: &'static str, lasts: &'static str) -> Result<Self> {
+        let fingerprint = Fingerprint::default().tree(&paths::root().join(sources))?;
+        let name = sources.rsplit('/').next().unwrap_or(sources);
+        Ok(Self {
+            what: what.to_owned(),
+            sources,
+            place: format!("{name}-{fingerprint}"),
+            stamp: String::new(),
+            lasts,
+        })
+    }
+
     /// The folder where the programs of these `(name, package)` are. What is missing is built by one `go build`:
     /// programs of one module share most of what they are compiled from.
     ///

@@ -6,8 +6,7 @@ use anyhow::Result;
 
 use super::go::{Module, installed};
 use super::{named_by, version};
-use crate::fingerprint::Fingerprint;
-use crate::{command, paths};
+use crate::command;
 
 /// The kind that is built where there is none.
 pub const KIND_VERSION: &str = "0.30.0";
@@ -38,7 +37,7 @@ pub fn kind() -> Result<PathBuf> {
 /// When it cannot be built.
 pub fn coredns() -> Result<PathBuf> {
     let module = "corsward.io/tests/cluster/coredns";
-    let folder = of_ours("CoreDNS", "tests/cluster/coredns", "a minute")?
+    let folder = Module::of_ours("CoreDNS", "tests/cluster/coredns", "a minute")?
         .build([("coredns", module)].iter())?;
     Ok(folder.join("coredns"))
 }
@@ -49,19 +48,6 @@ pub fn coredns() -> Result<PathBuf> {
 ///
 /// When one cannot be built.
 pub fn node_wrappers() -> Result<PathBuf> {
-    of_ours("a node", "tests/cluster/wrappers", "a few seconds")?
+    Module::of_ours("a node", "tests/cluster/wrappers", "a few seconds")?
         .build([("pause", "./pause"), ("runc-wrapper", "./runc-wrapper")].iter())
-}
-
-/// A module whose programs are ours: no version of somebody else's tells when to build them again.
-fn of_ours(what: &str, sources: &'static str, lasts: &'static str) -> Result<Module> {
-    let fingerprint = Fingerprint::default().tree(&paths::root().join(sources))?;
-    let name = sources.rsplit('/').next().unwrap_or(sources);
-    Ok(Module {
-        what: what.to_owned(),
-        sources,
-        place: format!("{name}-{fingerprint}"),
-        stamp: String::new(),
-        lasts,
-    })
 }

@@ -86,7 +86,8 @@ impl<'c> Pods<'c> {
         });
         place.apply(&bootstrap.to_string())?;
         place.apply(&self.manifest(app)?)?;
-        place.rolled_out(&format!("deployment/{}", app.name))
+        place.rolled_out(&format!("deployment/{}", app.name))?;
+        place.await_answer(app.name)
     }
 
     fn manifest(&self, app: &App<'_>) -> Result<String> {
@@ -119,7 +120,8 @@ impl<'c> Pods<'c> {
         until("the old pod to be gone", || {
             let pods = place.read(&["get", "pods", "-l", &selector, "-o", "name"])?;
             Ok((pods.lines().count() == 1).then_some(()))
-        })
+        })?;
+        place.await_answer(name)
     }
 
     /// Has the kubelet look at once at what it mounts.
