@@ -121,6 +121,8 @@ pub struct Pod {
     pub ports: BTreeMap<String, u16>,
     /// Has it a container `istio-proxy`?
     pub has_proxy: bool,
+    /// Is that proxy a gateway of Istio's own kind (`proxy router`)? Plugins for workloads are not for it.
+    pub is_router: bool,
     /// Is it in Istio's ambient mode (label `istio.io/dataplane-mode`), without a sidecar?
     pub ambient: bool,
     /// `status.podIP`; none until it has one.

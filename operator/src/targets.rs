@@ -207,10 +207,9 @@ impl Placement {
     /// Is it for that pod of its namespace? What is being deleted counts for nobody.
     #[must_use]
     pub fn selects(&self, pod: &Pod) -> bool {
-        let gateway = pod.labels.get(GATEWAY_NAME);
         let is_meant = |place: &Place| match &place.proxies {
-            Proxies::Workloads(labels) => gateway.is_none() && includes(&pod.labels, labels),
-            Proxies::Gateway(name) => gateway == Some(name),
+            Proxies::Workloads(labels) => !is_gateway(pod) && includes(&pod.labels, labels),
+            Proxies::Gateway(name) => pod.labels.get(GATEWAY_NAME) == Some(name),
         };
         !pod.terminating && self.places.iter().any(is_meant)
     }
@@ -253,6 +252,11 @@ pub(crate) fn pods<'s>(
 }
 
 /// Has `all` every label of `some`, with its value?
+/// Is it a gateway's pod? Policies for workloads are not for it: those for the Gateway are.
+pub(crate) fn is_gateway(pod: &Pod) -> bool {
+    pod.is_router || pod.labels.contains_key(GATEWAY_NAME)
+}
+
 pub(crate) fn includes(all: &Labels, some: &Labels) -> bool {
     some.iter().all(|(name, value)| all.get(name) == Some(value))
 }
@@ -343,12 +347,13 @@ mod tests {
         let plain = Pod { has_proxy: false, ..api.clone() };
         let going = Pod { terminating: true, ..api.clone() };
         let gateway = pod(&[("app", "api"), (GATEWAY_NAME, "edge")], 80);
-        for (name, pod) in [("a", api), ("b", plain), ("c", going), ("d", gateway)] {
+        let router = Pod { is_router: true, ..api.clone() };
+        for (name, pod) in [("a", api), ("b", plain), ("c", going), ("d", gateway), ("e", router)] {
             shop.on(Change::Pod(Delta::Apply(key(name), pod)));
         }
         let count = |target: &Target| target.place("shop", &shop).count("shop", &shop);
         assert_eq!(count(&target("Service", "api", None)), 2, "with a sidecar and without");
-        assert_eq!(count(&Target::Namespace), 2, "a gateway's pods are the Gateway's");
+        assert_eq!(count(&Target::Namespace), 2, "no policy for workloads is for a gateway's pods");
         assert_eq!(count(&target("Gateway", "edge", None)), 1);
     }
 

@@ -14,7 +14,7 @@ use crate::protocol::Protocol;
 use crate::surroundings::{
     Injection, Key, Labels, Namespace, Pod, Service, ServicePort, Surroundings, TargetPort,
 };
-use crate::targets::{AMBIENT, GATEWAY_NAME, Place, Proxies, includes};
+use crate::targets::{AMBIENT, Place, Proxies, includes, is_gateway};
 
 /// The labels by which a namespace asks for sidecars, of the installation that is there or of one revision.
 const INJECTION: [&str; 2] = ["istio-injection", REVISION];
@@ -162,7 +162,7 @@ impl<'s> Traffic<'s> {
             Protocol::Undeclared => true,
             Protocol::Other(_) => false,
         };
-        let is_meant = self.in_mesh && pod.has_proxy && !pod.labels.contains_key(GATEWAY_NAME);
+        let is_meant = self.in_mesh && pod.has_proxy && !is_gateway(pod);
         is_meant
             && self.arrivals(pod).iter().any(|arrival| is_at(arrival.number) && bypasses(arrival))
     }
@@ -183,7 +183,7 @@ impl<'s> Traffic<'s> {
 
 impl<'s> Group<'s> {
     fn is_gateway(&self) -> bool {
-        self.pod.labels.contains_key(GATEWAY_NAME)
+        is_gateway(self.pod)
     }
 
     /// What leads to these ports.

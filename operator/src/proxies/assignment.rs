@@ -10,7 +10,7 @@ use corsward_policy::wire::gauge_of;
 use crate::attachment::{AttachmentKey, Desired, Sighting};
 use crate::plan::{Planned, ScopePlan};
 use crate::surroundings::{Key, Pod, Surroundings};
-use crate::targets::{GATEWAY_NAME, Place, Placement, includes};
+use crate::targets::{GATEWAY_NAME, Place, Placement, includes, is_gateway};
 use crate::traffic::Traffic;
 
 /// What the workloads of a namespace should run.
@@ -172,13 +172,12 @@ fn pods<'s>(namespace: &str, surroundings: &'s Surroundings) -> Vec<(&'s Key, &'
 }
 
 fn is_for(key: &AttachmentKey, pod: &Pod) -> bool {
-    let gateway = pod.labels.get(GATEWAY_NAME);
     match key {
         AttachmentKey::Folder => false,
         AttachmentKey::Workloads { labels, .. } => {
-            gateway.is_none() && includes(&pod.labels, labels)
+            !is_gateway(pod) && includes(&pod.labels, labels)
         }
-        AttachmentKey::Gateway { name, .. } => gateway == Some(name),
+        AttachmentKey::Gateway { name, .. } => pod.labels.get(GATEWAY_NAME) == Some(name),
     }
 }
 

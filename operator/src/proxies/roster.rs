@@ -21,7 +21,7 @@ use part::Part;
 pub(crate) use proxy::State;
 
 /// Proxies that are asked at one time.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 128;
 /// How often a proxy that runs what it should is asked again.
 const NOW_AND_THEN: Duration = Duration::from_secs(30);
 /// The same, for each proxy that there is: thousands are asked less often.

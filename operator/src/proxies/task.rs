@@ -30,6 +30,8 @@ use crate::source::Event;
 
 /// How long one proxy may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it may take to take the connection: where a firewall drops it, nobody else should have to wait.
+const CONNECT_PATIENCE: Duration = Duration::from_millis(500);
 /// How long an object may take to be written anew.
 const WRITE_PATIENCE: Duration = Duration::from_secs(4);
 /// How often somebody looks who is without a filter and for how long.
@@ -64,7 +66,10 @@ struct Task {
 /// Asks for ever, until nobody orders anything any more. `output` is what holds attachments.
 pub(crate) async fn run(client: Client, output: Output, wires: Wires) {
     // A connection that waits for the next question in half a minute would be one in each proxy.
-    let asker = HttpClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_PATIENCE));
+    let asker =
+        HttpClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
     let (roster, touches) = (Roster::default(), Touches::default());
     let (answers, touching) = (FuturesUnordered::new(), FuturesUnordered::new());
     let mut task = Task { client, output, roster, touches, wires, asker, answers, touching };

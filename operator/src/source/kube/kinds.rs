@@ -31,6 +31,8 @@ const VERSION: &str = "v1alpha1";
 const MODE: (&str, &str) = ("corsward.io/mode", "Off");
 /// The container of Istio's sidecar.
 const PROXY: &str = "istio-proxy";
+/// What its agent is told where it is a gateway: `proxy router`.
+const ROUTER: &str = "router";
 /// What a pod of Istio's ambient mode has: the label that asks for it, or the annotation that says it was granted.
 const AMBIENT: [(&str, &str); 2] =
     [("istio.io/dataplane-mode", "ambient"), ("ambient.istio.io/redirection", "enabled")];
@@ -282,6 +284,7 @@ pub(super) struct PodStatus {
 #[serde(rename_all = "camelCase")]
 struct ContainerSpec {
     name: String,
+    args: Option<Vec<String>>,
     restart_policy: Option<String>,
     ports: Option<Vec<ContainerPort>>,
 }
@@ -327,7 +330,11 @@ impl Watched for Pods {
                 .into_iter()
                 .filter(|container| container.restart_policy.as_deref() == Some("Always")),
         );
-        let has_proxy = running.iter().any(|container| container.name == PROXY);
+        let proxy = running.iter().find(|container| container.name == PROXY);
+        let has_proxy = proxy.is_some();
+        let is_router = proxy
+            .and_then(|proxy| proxy.args.as_deref())
+            .is_some_and(|args| args.iter().any(|word| word == ROUTER));
         let ambient = !has_proxy
             && (has(raw.metadata.labels.as_ref(), AMBIENT[0])
                 || has(raw.metadata.annotations.as_ref(), AMBIENT[1]));
@@ -343,6 +350,7 @@ impl Watched for Pods {
         Pod {
             ports,
             has_proxy,
+            is_router,
             ambient,
             address,
             terminating,

@@ -93,3 +93,17 @@ fn a_pod_on_its_nodes_network_and_a_declared_protocol_are_seen() {
     let declared: Vec<_> = service.ports.into_iter().map(|port| port.app_protocol).collect();
     assert_eq!(declared, [Some("http".to_owned()), None]);
 }
+
+#[test]
+fn a_proxy_that_routes_is_a_gateways() {
+    for (name, args, want) in [
+        ("istio-proxy", json!(["proxy", "router", "--domain", "shop.svc"]), (true, true)),
+        ("istio-proxy", json!(["proxy", "sidecar"]), (true, false)),
+        ("istio-proxy", json!(null), (true, false)),
+        ("app", json!(["router"]), (false, false)),
+    ] {
+        let containers = json!([{"name": name, "args": args}]);
+        let pod = value::<Pods>(&json!({"metadata": {}, "spec": {"containers": containers}}));
+        assert_eq!((pod.has_proxy, pod.is_router), want, "{name} {args}");
+    }
+}
