@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::surroundings::{Change, Delta, Gateway, Inbound, NativeCors, ParentGateway};
-use crate::targets::Proxies;
+use crate::targets::{GATEWAY_NAME, Proxies};
 
 fn key(name: &str) -> Key {
     Key { namespace: "shop".into(), name: name.into() }
