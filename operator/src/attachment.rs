@@ -23,7 +23,7 @@ pub enum AttachmentKey {
         /// The namespace.
         namespace: String,
         /// What the pods' labels must include.
-        labels: Labels,
+        labels: Arc<Labels>,
     },
     /// The proxies of a Gateway.
     Gateway {
@@ -77,7 +77,7 @@ impl AttachmentKey {
             Self::Workloads { labels, .. } if labels.is_empty() => ATTACHMENT.to_owned(),
             Self::Workloads { labels, .. } => {
                 let mut text = String::new();
-                for (name, value) in labels {
+                for (name, value) in &**labels {
                     let _ = writeln!(text, "{name}={value}");
                 }
                 format!("{ATTACHMENT}-{}", short(&text))
@@ -143,7 +143,9 @@ mod tests {
     fn an_attachment_is_named_after_its_set_of_proxies() {
         let workloads = |labels: &[(&str, &str)]| AttachmentKey::Workloads {
             namespace: "shop".into(),
-            labels: labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            labels: Arc::new(
+                labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            ),
         };
         assert_eq!(workloads(&[]).to_string(), "shop/corsward");
         let (a, b) = (workloads(&[("app", "api")]), workloads(&[("app", "web")]));

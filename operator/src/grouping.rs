@@ -1,5 +1,7 @@
 //! Grouping: which policies of a namespace share an attachment, by the labels they declare and never by the pods that live.
 
+use std::sync::Arc;
+
 use crate::surroundings::Labels;
 
 /// Do two selectors ask different values of one label, so that no pod can have both?
@@ -11,14 +13,16 @@ pub fn are_apart(a: &Labels, b: &Labels) -> bool {
 /// The selectors of the attachments that these selectors need: no two of them can meet in one pod, and each of `selectors`
 /// narrows exactly one of them. Sorted.
 #[must_use]
-pub fn group<'l>(selectors: impl IntoIterator<Item = &'l Labels>) -> Vec<Labels> {
-    let mut groups: Vec<Labels> = Vec::new();
+pub fn group<'l>(selectors: impl IntoIterator<Item = &'l Arc<Labels>>) -> Vec<Arc<Labels>> {
+    let mut groups: Vec<Arc<Labels>> = Vec::new();
     for selector in selectors {
-        let mut common = selector.clone();
+        let mut common = Arc::clone(selector);
         // What has less in common may meet groups that it was apart from before.
         while let Some(at) = groups.iter().position(|group| !are_apart(group, &common)) {
             let other = groups.swap_remove(at);
-            common.retain(|name, value| other.get(name) == Some(value));
+            if *common != *other {
+                Arc::make_mut(&mut common).retain(|name, value| other.get(name) == Some(value));
+            }
         }
         groups.push(common);
     }
@@ -31,15 +35,15 @@ mod tests {
     use super::*;
     use crate::targets::includes;
 
-    fn labels(text: &str) -> Labels {
+    fn labels(text: &str) -> Arc<Labels> {
         let pairs = text.split_whitespace().filter_map(|pair| pair.split_once('='));
-        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        Arc::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
     #[track_caller]
     fn check(why: &str, selectors: &[&str], want: &[&str]) {
-        let selectors: Vec<Labels> = selectors.iter().map(|text| labels(text)).collect();
-        let mut want: Vec<Labels> = want.iter().map(|text| labels(text)).collect();
+        let selectors: Vec<Arc<Labels>> = selectors.iter().map(|text| labels(text)).collect();
+        let mut want: Vec<Arc<Labels>> = want.iter().map(|text| labels(text)).collect();
         want.sort();
         assert_eq!(group(&selectors), want, "{why}");
         assert_eq!(group(selectors.iter().rev()), want, "{why}, in another order");
@@ -64,7 +68,7 @@ mod tests {
                 .iter()
                 .flat_map(move |b| ["", "c=1"].iter().map(move |c| labels(&format!("{a} {b} {c}"))))
         });
-        let all: Vec<Labels> = values.collect();
+        let all: Vec<Arc<Labels>> = values.collect();
         for one in &all {
             for two in &all {
                 for three in &all {

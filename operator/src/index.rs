@@ -193,10 +193,15 @@ impl Index {
     }
 
     /// A policy is there, new or changed.
-    pub fn apply(&mut self, object: Object) {
+    pub fn apply(&mut self, mut object: Object) {
         let previous = self.entries.get(&object.id);
         if previous.is_some_and(|previous| previous.object == object) {
             return;
+        }
+        // A status was written, most often: what the object says is kept once, for what is in force refers to it too.
+        let same = previous.filter(|previous| previous.object.text == object.text);
+        if let Some(same) = same {
+            object.text = same.object.text.clone();
         }
         let in_force = self.in_force_of(&object, previous);
         let generation = generation(&object, previous, in_force.as_ref());
@@ -205,6 +210,7 @@ impl Index {
             Some(previous) if previous.object.says_the_same(&object) => previous.review.clone(),
             _ => self.review(&object, generation, in_force.as_ref()),
         };
+        let in_force = in_force.map(|in_force| in_force.shared(review.accepted.as_ref()));
         let stopped = match &in_force {
             Some(in_force) if review.accepted.is_none() && says_off(&object) => {
                 self.off(&object, in_force)
@@ -493,6 +499,12 @@ impl InForce {
     fn new(generation: i64, accepted: &Accepted) -> Self {
         let Accepted { spec, policy, target, sets, digest } = accepted.clone();
         Self { generation, spec, policy, target, sets, digest }
+    }
+
+    /// The same, kept once where that is what the object says too.
+    fn shared(self, accepted: Option<&Accepted>) -> Self {
+        let same = accepted.map(|accepted| Self::new(self.generation, accepted));
+        same.filter(|same| *same == self).unwrap_or(self)
     }
 }
 

@@ -79,8 +79,9 @@ impl Object {
     /// The generation and the spec that its status says are in force.
     #[must_use]
     pub fn recorded(&self) -> Option<(i64, Value)> {
-        let status = self.record.as_ref()?.status.value();
-        let in_force = status.get("inForce")?;
-        Some((in_force.get("generation")?.as_i64()?, in_force.get("spec")?.clone()))
+        let mut status = self.record.as_ref()?.status.value();
+        let in_force = status.get_mut("inForce")?;
+        let generation = in_force.get("generation")?.as_i64()?;
+        Some((generation, in_force.get_mut("spec")?.take()))
     }
 }

@@ -268,7 +268,7 @@ fn choose<'i>(
 ) -> Chosen<'i> {
     let place = |in_force: &InForce| match index.domain() {
         Domain::Folder => {
-            let proxies = Proxies::Workloads(Labels::new());
+            let proxies = Proxies::Workloads(Arc::default());
             Placement { places: vec![Place { proxies, ports: None }], ..Placement::default() }
         }
         Domain::Cluster => in_force.target.place(&id.namespace, index.surroundings()),
@@ -318,7 +318,7 @@ fn keys(scope: &Scope, chosen: &[Chosen<'_>]) -> BTreeSet<AttachmentKey> {
     let Scope::Namespace(namespace) = scope else { return [AttachmentKey::Folder].into() };
     let in_force = chosen.iter().filter(|chosen| chosen.in_force.is_some());
     let proxies = in_force.flat_map(|chosen| &chosen.placement.places).map(|place| &place.proxies);
-    let selectors: BTreeSet<&Labels> = proxies
+    let selectors: BTreeSet<&Arc<Labels>> = proxies
         .clone()
         .filter_map(|proxies| match proxies {
             Proxies::Workloads(labels) => Some(labels),

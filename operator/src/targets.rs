@@ -1,6 +1,7 @@
 //! Targets: what a policy names as its place, and which proxies that is in the cluster as it stands.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use corsward_policy::Finding;
 use corsward_policy::finding::TargetReason;
@@ -21,7 +22,7 @@ pub enum Target {
     #[default]
     Namespace,
     /// The pods with these labels.
-    Selector(Labels),
+    Selector(Arc<Labels>),
     /// These objects.
     Refs(Vec<TargetRef>),
 }
@@ -50,7 +51,7 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Proxies {
     /// The sidecars of the pods with these labels.
-    Workloads(Labels),
+    Workloads(Arc<Labels>),
     /// The proxies of the Gateway of that name.
     Gateway(String),
 }
@@ -62,7 +63,7 @@ impl Target {
     #[must_use]
     pub fn of(spec: &CorsPolicySpec) -> Self {
         match (&spec.selector, spec.target_refs.as_slice()) {
-            (Some(Selector { match_labels }), _) => Self::Selector(match_labels.clone()),
+            (Some(Selector { match_labels }), _) => Self::Selector(Arc::new(match_labels.clone())),
             (None, []) => Self::Namespace,
             (None, refs) => Self::Refs(refs.to_vec()),
         }
@@ -83,8 +84,8 @@ impl Target {
     pub fn place(&self, namespace: &str, surroundings: &Surroundings) -> Placement {
         let mut placement = Placement::default();
         match self {
-            Self::Namespace => placement.add(Proxies::Workloads(Labels::new()), None),
-            Self::Selector(labels) => placement.add(Proxies::Workloads(labels.clone()), None),
+            Self::Namespace => placement.add(Proxies::Workloads(Arc::default()), None),
+            Self::Selector(labels) => placement.add(Proxies::Workloads(Arc::clone(labels)), None),
             Self::Refs(refs) => {
                 for (at, target) in refs.iter().enumerate() {
                     let field = format!("spec.targetRefs[{at}]");
@@ -177,7 +178,7 @@ impl Placement {
             self.refused.push(Finding::new(field, reason));
             return;
         }
-        let proxies = Proxies::Workloads(selector.clone());
+        let proxies = Proxies::Workloads(Arc::new(selector.clone()));
         let Some(section) = section else { return self.add(proxies, None) };
         let port = ports.iter().find(|port| port.name.as_deref() == Some(section));
         if let Some(port) = port {
@@ -232,7 +233,7 @@ impl Placement {
             Proxies::Workloads(labels) => Some(labels),
             Proxies::Gateway(_) => None,
         });
-        if workloads.into_iter().any(is_ambient) {
+        if workloads.into_iter().any(|labels| is_ambient(labels)) {
             let reason = TargetReason::Ambient(namespace.to_owned());
             self.refused.push(Finding::new("spec.targetRefs", reason));
         }
@@ -334,7 +335,7 @@ mod tests {
     fn a_service_is_its_selector_and_a_section_its_port() {
         let shop = shop();
         let places = |section| target("Service", "api", section).place("shop", &shop).places;
-        let proxies = Proxies::Workloads(labels(&[("app", "api")]));
+        let proxies = Proxies::Workloads(Arc::new(labels(&[("app", "api")])));
         assert_eq!(places(None), [Place { proxies: proxies.clone(), ports: None }]);
         let ports = Some([8080].into());
         assert_eq!(places(Some("http")), [Place { proxies, ports }]);

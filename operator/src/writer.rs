@@ -14,7 +14,7 @@ use kube::runtime::utils::Backoff as _;
 use kube::runtime::watcher::DefaultBackoff;
 use kube::{Api, Client};
 use serde::de::IgnoredAny;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -24,6 +24,7 @@ pub use self::times::condition_times;
 
 use self::queue::Queue;
 use crate::api::{GROUP, KIND};
+use crate::compact::Compact;
 use crate::kubernetes;
 use crate::metrics::writer::{StatusFate, StatusWrites};
 use crate::outage::Outage;
@@ -69,7 +70,7 @@ pub struct StatusWrite {
     /// Whose.
     pub resource: ResourceRef,
     /// The status.
-    pub status: Value,
+    pub status: Compact,
 }
 
 /// What an attempt came to.
@@ -85,7 +86,7 @@ enum Attempt {
 }
 
 /// A status that is being written.
-type Write = (ResourceRef, Value, Attempt);
+type Write = (ResourceRef, Compact, Attempt);
 
 /// Everything that changes while statuses are written.
 struct Writer {
@@ -132,7 +133,7 @@ pub async fn write(
                 state.paused_until = None;
             }
             write = writes.recv() => match write {
-                Some(write) if leads => state.queue.push(write.resource, &write.status),
+                Some(write) if leads => state.queue.push(write.resource, write.status),
                 Some(_) => state.counters.on(StatusFate::Dropped),
                 None => return,
             },
@@ -247,7 +248,7 @@ impl Writer {
                 if self.outage.on(&sentence, std::time::Instant::now()) {
                     warn!(%resource, error = sentence, "cannot write a status; tried again");
                 }
-                self.queue.again(resource, &status);
+                self.queue.again(resource, status);
                 // Whatever keeps one status from being written most likely keeps all.
                 if self.paused_until.is_none() {
                     let pause = self.backoff.next().unwrap_or(PAUSE);
@@ -267,7 +268,7 @@ impl Writer {
     }
 }
 
-async fn attempt(client: Client, resource: &ResourceRef, status: &Value) -> Attempt {
+async fn attempt(client: Client, resource: &ResourceRef, status: &Compact) -> Attempt {
     let ResourceRef { kind, namespace, name, uid } = resource;
     let api_resource = kind.resource();
     let api: Api<Raw<IgnoredAny>> = match namespace {
@@ -278,7 +279,7 @@ async fn attempt(client: Client, resource: &ResourceRef, status: &Value) -> Atte
     // operator says of an object is said of no other one that has its name now.
     let patch = json!([
         {"op": "test", "path": "/metadata/uid", "value": uid},
-        {"op": "add", "path": "/status", "value": status},
+        {"op": "add", "path": "/status", "value": status.value()},
     ]);
     let patch: Patch<()> = match serde_json::from_value(patch) {
         Ok(patch) => Patch::Json(patch),

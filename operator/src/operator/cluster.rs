@@ -261,7 +261,7 @@ impl Cluster {
         }
         let news = news(&known);
         let status = Compact::of(&new);
-        let write = StatusWrite { resource: resource.clone(), status: new };
+        let write = StatusWrite { resource: resource.clone(), status: status.clone() };
         if self.writer.send(write).is_ok() {
             let sent = Sent { status, instead_of: observed.clone() };
             self.sent.insert(resource.clone(), sent);

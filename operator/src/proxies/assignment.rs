@@ -292,7 +292,7 @@ mod tests {
         let mut index = shop(&[("a", &[("app", "api")])]);
         let spec = json!({"cors": {"allowOrigins": ["https://a.example"]}});
         index.apply(object("all", &spec));
-        let labels = [("app".to_owned(), "api".to_owned())].into();
+        let labels = Arc::new([("app".to_owned(), "api".to_owned())].into());
         let key = AttachmentKey::Workloads { namespace: "shop".into(), labels };
         let old = Attachment::new(key.clone(), "old".to_owned());
         let wanted = |compiled: &str| {

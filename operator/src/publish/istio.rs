@@ -48,8 +48,8 @@ pub(super) fn spec(kind: IstioKind, attachment: &Attachment, module: &Module) ->
         AttachmentKey::Folder => return None,
         AttachmentKey::Workloads { labels, .. } => {
             let (selector, wanted) = match kind {
-                IstioKind::EnvoyFilter => ("workloadSelector", json!({"labels": labels})),
-                _ => ("selector", json!({"matchLabels": labels})),
+                IstioKind::EnvoyFilter => ("workloadSelector", json!({"labels": **labels})),
+                _ => ("selector", json!({"matchLabels": **labels})),
             };
             if !labels.is_empty() {
                 fields.insert(selector.to_owned(), wanted);

@@ -1,6 +1,5 @@
 //! Output: which object of a cluster holds an attachment, and which attachment an object of a cluster holds.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kube::api::{ApiResource, GroupVersionKind};
@@ -11,7 +10,7 @@ use crate::attachment::{Attachment, AttachmentKey};
 use crate::modules::{MODULE_LABEL, short};
 use crate::publish::config_map;
 use crate::publish::istio::{self, IstioKind};
-use crate::surroundings::Key;
+use crate::surroundings::{Key, Labels};
 
 /// Who owns the fields we write.
 pub const FIELD_MANAGER: &str = "corsward-operator";
@@ -87,7 +86,7 @@ pub struct Held {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 enum Proxies {
-    Workloads(BTreeMap<String, String>),
+    Workloads(Labels),
     Gateway(String),
 }
 
@@ -188,7 +187,9 @@ pub fn held(place: &Key, object: &Value) -> Option<Held> {
     let annotation = |name: &str| object.get("metadata")?.get("annotations")?.get(name)?.as_str();
     let namespace = place.namespace.clone();
     let key = match serde_json::from_str(annotation(PROXIES_ANNOTATION)?).ok()? {
-        Proxies::Workloads(labels) => AttachmentKey::Workloads { namespace, labels },
+        Proxies::Workloads(labels) => {
+            AttachmentKey::Workloads { namespace, labels: Arc::new(labels) }
+        }
         Proxies::Gateway(name) => AttachmentKey::Gateway { namespace, name },
     };
     // An object is named after its set of proxies: the name proves the annotation.
@@ -242,7 +243,7 @@ fn added(object: &Value, ours: &Value) -> Option<String> {
 fn proxies(key: &AttachmentKey) -> Option<String> {
     let proxies = match key {
         AttachmentKey::Folder => return None,
-        AttachmentKey::Workloads { labels, .. } => Proxies::Workloads(labels.clone()),
+        AttachmentKey::Workloads { labels, .. } => Proxies::Workloads((**labels).clone()),
         AttachmentKey::Gateway { name, .. } => Proxies::Gateway(name.clone()),
     };
     serde_json::to_string(&proxies).ok()

@@ -8,7 +8,7 @@ use crate::publish::output::{Module, Output};
 
 pub(super) fn workloads(labels: &[(&str, &str)]) -> AttachmentKey {
     let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    AttachmentKey::Workloads { namespace: "shop".into(), labels }
+    AttachmentKey::Workloads { namespace: "shop".into(), labels: Arc::new(labels) }
 }
 
 pub(super) fn gateway(name: &str) -> AttachmentKey {

@@ -1,5 +1,7 @@
 //! Tests of what is said about requests.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::surroundings::{Change, Delta, Gateway, Inbound, NativeCors, ParentGateway};
 use crate::targets::{GATEWAY_NAME, Proxies};
@@ -49,7 +51,7 @@ fn service(shop: &mut Surroundings, name: &str, selector: &str, ports: &[(&str, 
 
 fn place(text: &str, ports: &[u16]) -> Place {
     let ports = (!ports.is_empty()).then(|| ports.iter().copied().collect());
-    Place { proxies: Proxies::Workloads(labels(text)), ports }
+    Place { proxies: Proxies::Workloads(Arc::new(labels(text))), ports }
 }
 
 fn said(shop: &Surroundings, places: &[Place]) -> Vec<String> {

@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use serde_json::Value;
-
 use super::ResourceRef;
 use crate::compact::Compact;
 
@@ -20,17 +18,17 @@ pub(super) struct Queue {
 
 impl Queue {
     /// A status is to be written; one that waits for the same object is not any more.
-    pub(super) fn push(&mut self, resource: ResourceRef, status: &Value) {
-        if self.latest.insert(resource.clone(), Compact::of(status)).is_none() {
+    pub(super) fn push(&mut self, resource: ResourceRef, status: Compact) {
+        if self.latest.insert(resource.clone(), status).is_none() {
             self.order.push_back(resource);
         }
     }
 
     /// The next status to write. Two of one object are not written at the same time: the older one might come second.
-    pub(super) fn next(&mut self) -> Option<(ResourceRef, Value)> {
+    pub(super) fn next(&mut self) -> Option<(ResourceRef, Compact)> {
         let at = self.order.iter().position(|resource| !self.writing.contains(resource))?;
         let resource = self.order.remove(at)?;
-        let status = self.latest.remove(&resource)?.value();
+        let status = self.latest.remove(&resource)?;
         self.writing.insert(resource.clone());
         Some((resource, status))
     }
@@ -41,7 +39,7 @@ impl Queue {
     }
 
     /// A status could not be written: it is again, unless there is a newer one.
-    pub(super) fn again(&mut self, resource: ResourceRef, status: &Value) {
+    pub(super) fn again(&mut self, resource: ResourceRef, status: Compact) {
         self.done(&resource);
         if !self.latest.contains_key(&resource) {
             self.push(resource, status);
@@ -75,48 +73,52 @@ mod tests {
         }
     }
 
+    fn status(number: i32) -> Compact {
+        Compact::of(&json!(number))
+    }
+
     #[test]
     fn of_each_object_the_latest_status_is_written_in_the_order_of_the_first() {
         let mut queue = Queue::default();
-        for (name, status) in [("a", 1), ("b", 2), ("a", 3)] {
-            queue.push(resource(name), &json!(status));
+        for (name, number) in [("a", 1), ("b", 2), ("a", 3)] {
+            queue.push(resource(name), status(number));
         }
-        assert_eq!(queue.next(), Some((resource("a"), json!(3))));
-        assert_eq!(queue.next(), Some((resource("b"), json!(2))));
+        assert_eq!(queue.next(), Some((resource("a"), status(3))));
+        assert_eq!(queue.next(), Some((resource("b"), status(2))));
         assert_eq!(queue.next(), None);
     }
 
     #[test]
     fn a_status_waits_while_an_older_one_of_its_object_is_written() {
         let mut queue = Queue::default();
-        queue.push(resource("a"), &json!(1));
+        queue.push(resource("a"), status(1));
         queue.next();
-        queue.push(resource("a"), &json!(2));
-        queue.push(resource("b"), &json!(3));
-        assert_eq!(queue.next(), Some((resource("b"), json!(3))), "others need not wait");
+        queue.push(resource("a"), status(2));
+        queue.push(resource("b"), status(3));
+        assert_eq!(queue.next(), Some((resource("b"), status(3))), "others need not wait");
         assert_eq!(queue.next(), None);
         queue.done(&resource("a"));
-        assert_eq!(queue.next(), Some((resource("a"), json!(2))));
+        assert_eq!(queue.next(), Some((resource("a"), status(2))));
     }
 
     #[test]
     fn what_failed_is_written_again_unless_there_is_a_newer_one() {
         let mut queue = Queue::default();
-        queue.push(resource("a"), &json!(1));
-        let (failed, status) = queue.next().unwrap();
-        queue.again(failed, &status);
-        let (failed, status) = queue.next().unwrap();
-        assert_eq!(status, json!(1));
-        queue.push(resource("a"), &json!(2));
-        queue.again(failed, &status);
-        assert_eq!(queue.next(), Some((resource("a"), json!(2))));
+        queue.push(resource("a"), status(1));
+        let (failed, old) = queue.next().unwrap();
+        queue.again(failed, old);
+        let (failed, old) = queue.next().unwrap();
+        assert_eq!(old, status(1));
+        queue.push(resource("a"), status(2));
+        queue.again(failed, old);
+        assert_eq!(queue.next(), Some((resource("a"), status(2))));
     }
 
     #[test]
     fn what_is_forgotten_is_counted() {
         let mut queue = Queue::default();
         for name in ["a", "b", "c"] {
-            queue.push(resource(name), &json!(1));
+            queue.push(resource(name), status(1));
         }
         queue.next();
         assert_eq!(queue.clear(), 3);

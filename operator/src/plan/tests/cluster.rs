@@ -52,7 +52,7 @@ fn service(name: &str, app: &str) -> Event {
 
 fn workloads(labels: &[(&str, &str)]) -> AttachmentKey {
     let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    AttachmentKey::Workloads { namespace: "shop".into(), labels: labels.collect() }
+    AttachmentKey::Workloads { namespace: "shop".into(), labels: Arc::new(labels.collect()) }
 }
 
 fn keys(outcome: &Outcome) -> Vec<AttachmentKey> {

@@ -29,7 +29,7 @@ impl Shop {
     }
 
     fn assign(&mut self) {
-        let key = AttachmentKey::Workloads { namespace: "shop".into(), labels: [].into() };
+        let key = AttachmentKey::Workloads { namespace: "shop".into(), labels: Arc::default() };
         let workload = |(pod, has_proxy): &(&str, bool)| Workload {
             pod: (*pod).to_owned(),
             address: Some(address(pod)),
