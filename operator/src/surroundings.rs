@@ -119,10 +119,8 @@ pub struct Pod {
     pub labels: Labels,
     /// Its containers' named ports.
     pub ports: BTreeMap<String, u16>,
-    /// Has it a container `istio-proxy`?
-    pub has_proxy: bool,
-    /// Is that proxy a gateway of Istio's own kind (`proxy router`)? Plugins for workloads are not for it.
-    pub is_router: bool,
+    /// Its container `istio-proxy`.
+    pub proxy: PodProxy,
     /// Is it in Istio's ambient mode (label `istio.io/dataplane-mode`), without a sidecar?
     pub ambient: bool,
     /// `status.podIP`; none until it has one.
@@ -135,6 +133,18 @@ pub struct Pod {
     pub injection: Injection,
     /// What its sidecar is given.
     pub inbound: Inbound,
+}
+
+/// What the container `istio-proxy` of a pod is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PodProxy {
+    /// There is none.
+    #[default]
+    None,
+    /// A sidecar.
+    Sidecar,
+    /// A gateway (`proxy router`). Plugins for workloads are not for it.
+    Gateway,
 }
 
 /// What a pod says about a sidecar.
@@ -224,11 +234,17 @@ impl Surroundings {
 // === impl Pod ===
 
 impl Pod {
+    /// Has it a proxy of Istio's?
+    #[must_use]
+    pub fn has_proxy(&self) -> bool {
+        self.proxy != PodProxy::None
+    }
+
     /// Everything that policies depend on, but for what differs from pod to pod of a workload.
     #[must_use]
     pub fn kind(&self) -> impl Eq + Hash {
-        let Self { labels, ports, has_proxy, ambient, workload, injection, inbound, .. } = self;
-        (labels, ports, workload, injection, inbound, has_proxy, ambient)
+        let Self { labels, ports, proxy, ambient, workload, injection, inbound, .. } = self;
+        (labels, ports, workload, injection, inbound, proxy, ambient)
     }
 }
 

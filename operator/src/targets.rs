@@ -7,7 +7,9 @@ use corsward_policy::Finding;
 use corsward_policy::finding::TargetReason;
 
 use crate::api::v1alpha1::{CorsPolicySpec, Selector, TargetRef};
-use crate::surroundings::{Key, Labels, Pod, Service, ServicePort, Surroundings, TargetPort};
+use crate::surroundings::{
+    Key, Labels, Pod, PodProxy, Service, ServicePort, Surroundings, TargetPort,
+};
 
 /// The label of a namespace or a pod that is in Istio's ambient mode, and its value.
 pub const AMBIENT: (&str, &str) = ("istio.io/dataplane-mode", "ambient");
@@ -225,7 +227,9 @@ impl Placement {
         let is_ambient = |labels: &Labels| {
             let mut pods = pods(namespace, labels, surroundings).peekable();
             match pods.peek() {
-                Some(_) => pods.all(|pod| pod.ambient || (namespace_is_ambient && !pod.has_proxy)),
+                Some(_) => {
+                    pods.all(|pod| pod.ambient || (namespace_is_ambient && !pod.has_proxy()))
+                }
                 None => namespace_is_ambient,
             }
         };
@@ -255,7 +259,7 @@ pub(crate) fn pods<'s>(
 /// Has `all` every label of `some`, with its value?
 /// Is it a gateway's pod? Policies for workloads are not for it: those for the Gateway are.
 pub(crate) fn is_gateway(pod: &Pod) -> bool {
-    pod.is_router || pod.labels.contains_key(GATEWAY_NAME)
+    pod.proxy == PodProxy::Gateway || pod.labels.contains_key(GATEWAY_NAME)
 }
 
 pub(crate) fn includes(all: &Labels, some: &Labels) -> bool {
@@ -328,7 +332,7 @@ mod tests {
 
     fn pod(pairs: &[(&str, &str)], port: u16) -> Pod {
         let ports = [("web".to_owned(), port)].into();
-        Pod { labels: labels(pairs), ports, has_proxy: true, ..Pod::default() }
+        Pod { labels: labels(pairs), ports, proxy: PodProxy::Sidecar, ..Pod::default() }
     }
 
     #[test]
@@ -345,10 +349,10 @@ mod tests {
     fn workloads_are_counted_with_a_proxy_or_without() {
         let mut shop = shop();
         let api = pod(&[("app", "api")], 80);
-        let plain = Pod { has_proxy: false, ..api.clone() };
+        let plain = Pod { proxy: PodProxy::None, ..api.clone() };
         let going = Pod { terminating: true, ..api.clone() };
         let gateway = pod(&[("app", "api"), (GATEWAY_NAME, "edge")], 80);
-        let router = Pod { is_router: true, ..api.clone() };
+        let router = Pod { proxy: PodProxy::Gateway, ..api.clone() };
         for (name, pod) in [("a", api), ("b", plain), ("c", going), ("d", gateway), ("e", router)] {
             shop.on(Change::Pod(Delta::Apply(key(name), pod)));
         }

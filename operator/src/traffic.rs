@@ -162,7 +162,7 @@ impl<'s> Traffic<'s> {
             Protocol::Undeclared => true,
             Protocol::Other(_) => false,
         };
-        let is_meant = self.in_mesh && pod.has_proxy && !is_gateway(pod);
+        let is_meant = self.in_mesh && pod.has_proxy() && !is_gateway(pod);
         is_meant
             && self.arrivals(pod).iter().any(|arrival| is_at(arrival.number) && bypasses(arrival))
     }
@@ -197,7 +197,7 @@ impl<'s> Group<'s> {
         let pod = self.pod;
         let of_namespace = |name| namespace.and_then(|namespace| namespace.labels.get(name));
         let (ambient, value) = AMBIENT;
-        if pod.has_proxy {
+        if pod.has_proxy() {
             None
         } else if pod.ambient || of_namespace(ambient).is_some_and(|found| found == value) {
             Some(WithoutSidecar::Ambient)

@@ -117,7 +117,7 @@ impl Assignment {
         let workload = |(key, pod): &(&Key, &Pod)| Workload {
             pod: key.name.clone(),
             address: pod.address,
-            has_proxy: pod.has_proxy,
+            has_proxy: pod.has_proxy(),
             attachments: assignment.attachments_of(pod),
         };
         assignment.workloads = pods.iter().map(workload).collect();
@@ -194,7 +194,7 @@ mod tests {
     use crate::plan::Plan;
     use crate::review::Domain;
     use crate::source::Event;
-    use crate::surroundings::{Change, Delta, Gateway, Service, ServicePort, TargetPort};
+    use crate::surroundings::{Change, Delta, Gateway, PodProxy, Service, ServicePort, TargetPort};
     use crate::testing::{id, object};
 
     /// A Gateway `edge`, and these pods with their labels.
@@ -205,7 +205,7 @@ mod tests {
         index.on(Event::Surroundings(Change::Gateway(gateway)));
         for (name, labels) in pods {
             let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-            let pod = Pod { labels, has_proxy: true, ..Pod::default() };
+            let pod = Pod { labels, proxy: PodProxy::Sidecar, ..Pod::default() };
             index.on(Event::Surroundings(Change::Pod(Delta::Apply(key(name), pod))));
         }
         index

@@ -79,7 +79,7 @@ impl<'t, 's> Survey<'t, 's> {
             }
             for arrival in group.arrivals_at(ports) {
                 leading.insert((arrival.service, arrival.port.port), arrival.port);
-                let is_kept = group.pod.has_proxy && !group.pod.inbound.includes(arrival.number);
+                let is_kept = group.pod.has_proxy() && !group.pod.inbound.includes(arrival.number);
                 // What the filter would not see anyway is said elsewhere.
                 if is_kept && !matches!(Protocol::of(arrival.port), Protocol::Other(_)) {
                     self.excluded.insert((workload, arrival.number));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::surroundings::{Change, Delta, Gateway, Inbound, NativeCors, ParentGateway};
+use crate::surroundings::{Change, Delta, Gateway, Inbound, NativeCors, ParentGateway, PodProxy};
 use crate::targets::{GATEWAY_NAME, Proxies};
 
 fn key(name: &str) -> Key {
@@ -31,7 +31,7 @@ fn namespace(shop: &mut Surroundings, text: &str) {
 
 fn pod(app: &str) -> Pod {
     let (labels, workload) = (labels(&format!("app={app}")), format!("deployment/{app}"));
-    Pod { labels, workload, has_proxy: true, ..Pod::default() }
+    Pod { labels, workload, proxy: PodProxy::Sidecar, ..Pod::default() }
 }
 
 fn put(shop: &mut Surroundings, name: &str, pod: Pod) {
@@ -74,7 +74,7 @@ fn nothing_is_said_where_requests_meet_the_filter() {
 
 #[test]
 fn a_pod_without_a_sidecar_is_told_why_it_has_none() {
-    let bare = || Pod { has_proxy: false, ..pod("web") };
+    let bare = || Pod { proxy: PodProxy::None, ..pod("web") };
     let labelled = |label: &str| {
         let mut pod = bare();
         pod.labels.extend(labels(label));
@@ -105,7 +105,7 @@ fn a_pod_without_a_sidecar_is_told_why_it_has_none() {
         assert_eq!(codes(&shop, &[place("app=api", &[])]), Vec::<String>::new(), "another's pods");
         put(&mut shop, "web-1", Pod { terminating: true, ..pod.clone() });
         assert_eq!(codes(&shop, &[place("", &[])]), Vec::<String>::new(), "it goes");
-        put(&mut shop, "web-1", Pod { has_proxy: true, ..pod });
+        put(&mut shop, "web-1", Pod { proxy: PodProxy::Sidecar, ..pod });
         assert_eq!(codes(&shop, &[place("", &[])]), Vec::<String>::new(), "it is healed");
     }
 }
@@ -114,7 +114,7 @@ fn a_pod_without_a_sidecar_is_told_why_it_has_none() {
 fn workloads_are_named_and_not_pods_and_never_too_many() {
     let mut shop = shop();
     let bare = |app: &str, hash: &str| {
-        let mut pod = Pod { has_proxy: false, ..pod(app) };
+        let mut pod = Pod { proxy: PodProxy::None, ..pod(app) };
         pod.labels.insert("pod-template-hash".into(), hash.into());
         pod
     };
@@ -260,7 +260,7 @@ fn a_route_at_a_gateway_counts_for_the_listeners_that_it_is_attached_to() {
 #[test]
 fn the_pods_of_a_gateway_are_no_workloads() {
     let mut shop = shop();
-    let mut gateway = Pod { has_proxy: false, ..pod("edge") };
+    let mut gateway = Pod { proxy: PodProxy::None, ..pod("edge") };
     gateway.labels.insert(GATEWAY_NAME.into(), "edge".into());
     put(&mut shop, "edge-1", gateway);
     assert_eq!(codes(&shop, &[place("", &[])]), Vec::<String>::new());

@@ -5,7 +5,8 @@ use crate::compact::Compact;
 use crate::object::Record;
 use crate::source::Event;
 use crate::surroundings::{
-    Change, Delta, Key, Namespace, NativeCors, Pod, Service, ServicePort, TargetPort, Written,
+    Change, Delta, Key, Namespace, NativeCors, Pod, PodProxy, Service, ServicePort, TargetPort,
+    Written,
 };
 use serde_json::json;
 
@@ -189,23 +190,23 @@ fn codes(outcome: &Outcome) -> Vec<&'static str> {
 fn what_keeps_requests_from_a_proxy_is_said_in_the_status_as_long_as_it_does() {
     let mut index = cluster(&[("a", selecting("a", &json!({"app": "a"})))]);
     index.see_proxies();
-    let pod = |has_proxy, name: &str| {
+    let pod = |proxy, name: &str| {
         let labels = [("app".to_owned(), "a".to_owned())].into();
-        let pod = Pod { labels, has_proxy, workload: "deployment/a".into(), ..Pod::default() };
+        let pod = Pod { labels, proxy, workload: "deployment/a".into(), ..Pod::default() };
         let key = Key { namespace: "shop".into(), name: name.into() };
         Event::Surroundings(Change::Pod(Delta::Apply(key, pod)))
     };
     let before = carry_out(&mut index);
     assert!(!codes(&before).contains(&"CORS-W523"));
-    index.on(pod(false, "a-1"));
+    index.on(pod(PodProxy::None, "a-1"));
     let bare = carry_out(&mut index);
     assert!(codes(&bare).contains(&"CORS-W523"), "{:?}", codes(&bare));
     assert_eq!(bare.attachments, before.attachments, "nothing else changes");
     assert!(reason(&bare, "a", ConditionType::Accepted).0);
-    index.on(pod(false, "a-2"));
+    index.on(pod(PodProxy::None, "a-2"));
     assert_eq!(codes(&carry_out(&mut index)), codes(&bare), "another pod is nothing new");
-    index.on(pod(true, "a-1"));
-    index.on(pod(true, "a-2"));
+    index.on(pod(PodProxy::Sidecar, "a-1"));
+    index.on(pod(PodProxy::Sidecar, "a-2"));
     let healed = carry_out(&mut index);
     assert!(!codes(&healed).contains(&"CORS-W523"));
 }

@@ -22,7 +22,8 @@ use crate::compact::Compact;
 use crate::object::{Object, Record, Text};
 use crate::source::Event;
 use crate::surroundings::{
-    Change, Delta, Gateway, Key, Labels, Namespace, Pod, Service, ServicePort, TargetPort, Written,
+    Change, Delta, Gateway, Key, Labels, Namespace, Pod, PodProxy, Service, ServicePort,
+    TargetPort, Written,
 };
 
 /// The version of our own kinds that is watched.
@@ -331,11 +332,12 @@ impl Watched for Pods {
                 .filter(|container| container.restart_policy.as_deref() == Some("Always")),
         );
         let proxy = running.iter().find(|container| container.name == PROXY);
-        let has_proxy = proxy.is_some();
-        let is_router = proxy
-            .and_then(|proxy| proxy.args.as_deref())
-            .is_some_and(|args| args.iter().any(|word| word == ROUTER));
-        let ambient = !has_proxy
+        let proxy = match proxy.map(|proxy| proxy.args.as_deref().unwrap_or_default()) {
+            None => PodProxy::None,
+            Some(args) if args.iter().any(|word| word == ROUTER) => PodProxy::Gateway,
+            Some(_) => PodProxy::Sidecar,
+        };
+        let ambient = proxy == PodProxy::None
             && (has(raw.metadata.labels.as_ref(), AMBIENT[0])
                 || has(raw.metadata.annotations.as_ref(), AMBIENT[1]));
         let mut ports = BTreeMap::new();
@@ -349,8 +351,7 @@ impl Watched for Pods {
         }
         Pod {
             ports,
-            has_proxy,
-            is_router,
+            proxy,
             ambient,
             address,
             terminating,

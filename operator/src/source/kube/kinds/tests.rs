@@ -180,20 +180,20 @@ fn of_a_pod_its_labels_named_ports_and_proxy_count() {
     let plain = pod(named.clone(), json!({"containers": [application]}));
     assert_eq!(plain.labels, labels(&[("app", "a")]));
     assert_eq!(plain.ports, BTreeMap::from([("web".to_owned(), 8080)]));
-    assert!(!plain.has_proxy && !plain.ambient);
+    assert!(!plain.has_proxy() && !plain.ambient);
 
     for (why, spec) in [
         ("a container", json!({"containers": [application, sidecar]})),
         ("a native sidecar", json!({"containers": [application], "initContainers": [sidecar]})),
     ] {
         let pod = pod(named.clone(), spec);
-        assert!(pod.has_proxy, "{why}");
+        assert!(pod.has_proxy(), "{why}");
         let want = [("web".to_owned(), 8080), ("stats".to_owned(), 15_090)];
         assert_eq!(pod.ports, BTreeMap::from(want), "{why}: the application's name comes first");
     }
     let done = json!({"name": "istio-proxy", "ports": [{"name": "web", "containerPort": 1}]});
     let spec = json!({"containers": [application], "initContainers": [done]});
-    assert!(!pod(named, spec).has_proxy, "an init container that ends is no sidecar");
+    assert!(!pod(named, spec).has_proxy(), "an init container that ends is no sidecar");
 }
 
 #[test]

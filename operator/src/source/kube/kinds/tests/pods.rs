@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::value;
 use crate::source::kube::kinds::{Pods, Services};
-use crate::surroundings::{Inbound, Injection, Pod};
+use crate::surroundings::{Inbound, Injection, Pod, PodProxy};
 use serde_json::{Value, json};
 
 fn pod(metadata: &Value) -> Pod {
@@ -97,13 +97,13 @@ fn a_pod_on_its_nodes_network_and_a_declared_protocol_are_seen() {
 #[test]
 fn a_proxy_that_routes_is_a_gateways() {
     for (name, args, want) in [
-        ("istio-proxy", json!(["proxy", "router", "--domain", "shop.svc"]), (true, true)),
-        ("istio-proxy", json!(["proxy", "sidecar"]), (true, false)),
-        ("istio-proxy", json!(null), (true, false)),
-        ("app", json!(["router"]), (false, false)),
+        ("istio-proxy", json!(["proxy", "router", "--domain", "shop.svc"]), PodProxy::Gateway),
+        ("istio-proxy", json!(["proxy", "sidecar"]), PodProxy::Sidecar),
+        ("istio-proxy", json!(null), PodProxy::Sidecar),
+        ("app", json!(["router"]), PodProxy::None),
     ] {
         let containers = json!([{"name": name, "args": args}]);
         let pod = value::<Pods>(&json!({"metadata": {}, "spec": {"containers": containers}}));
-        assert_eq!((pod.has_proxy, pod.is_router), want, "{name} {args}");
+        assert_eq!(pod.proxy, want, "{name} {args}");
     }
 }
