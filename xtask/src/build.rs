@@ -1,12 +1,16 @@
 //! The native binaries.
 
+use std::env::consts::ARCH;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::command;
+use crate::{command, tools};
+
+/// What cargo calls the operator.
+const OPERATOR: &str = "corsward-operator";
 
 /// Builds `corsward-operator` (dev profile) and says where it is.
 ///
@@ -14,24 +18,31 @@ use crate::command;
 ///
 /// When it does not compile.
 pub fn operator() -> Result<PathBuf> {
-    operator_of("dev")
+    let mut build = command::cargo();
+    build.args(["build", "-p", OPERATOR, "--bins"]);
+    let name = format!("{OPERATOR}{}", std::env::consts::EXE_SUFFIX);
+    operator_of(&mut build, &name)
 }
 
-/// Builds `corsward-operator` as it is shipped (release profile) and says where it is.
+/// Builds `corsward-operator` as it is shipped, static and stripped, and says where it is.
 ///
 /// # Errors
 ///
 /// When it does not compile.
-pub fn release_operator() -> Result<PathBuf> {
-    operator_of("release")
+pub fn shipped_operator() -> Result<PathBuf> {
+    let target = format!("{ARCH}-unknown-linux-musl");
+    let compiler = tools::musl(&target)?;
+    let mut build = command::cargo();
+    build.args(["build", "--release", "--locked", "-p", OPERATOR, "--bins", "--target", &target]);
+    build.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+    // `ring` and the allocator have parts in C.
+    build.env(format!("CC_{}", target.replace('-', "_")), compiler);
+    operator_of(&mut build, OPERATOR)
 }
 
-fn operator_of(profile: &str) -> Result<PathBuf> {
-    let mut build = command::cargo();
-    build.args(["build", "-p", "corsward-operator", "--bins", "--profile", profile]);
-    let files = artifacts(&mut build)?;
-    let name = format!("corsward-operator{}", std::env::consts::EXE_SUFFIX);
-    files.into_iter().find(|file| file.ends_with(&name)).context("cargo built no corsward-operator")
+fn operator_of(build: &mut Command, name: &str) -> Result<PathBuf> {
+    let files = artifacts(build)?;
+    files.into_iter().find(|file| file.ends_with(name)).context("cargo built no corsward-operator")
 }
 
 /// Runs a `cargo build` and lists the files that it says came out of it.

@@ -66,8 +66,8 @@ struct Operator {
 
 /// Measures, prints, and writes its section of `docs/benchmarks.md`.
 pub(super) fn run(args: &Args) -> Result<()> {
-    eprintln!("build the operator (release)");
-    let program = build::release_operator()?;
+    eprintln!("build the operator (static, as it is shipped)");
+    let program = build::shipped_operator()?;
     let cluster = Cluster::start(args.policies, args.namespaces)?;
     let figures = cluster.measure(&program)?;
     let section = section(args, &figures)?;
@@ -94,7 +94,7 @@ fn section(args: &Args, figures: &Figures) -> Result<String> {
     let mut text = format!(
         "{HEADING}\n\n\
          Written by `cargo xtask bench --control-plane --policies {policies} --namespaces {namespaces}` on {}: the operator\n\
-         (release) before a real kube-apiserver and etcd on the same machine, {policies} policies in {namespaces} namespaces, each with a\n\
+         (static, as it is shipped) before a real kube-apiserver and etcd on the same machine, {policies} policies in {namespaces} namespaces, each with a\n\
          selector of its own, published as `WasmPlugin`s.\n\n\
          | | measured | target |\n|---|---|---|\n",
         report::machine()?

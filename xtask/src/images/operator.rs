@@ -1,13 +1,12 @@
 //! The operator's image: a static binary and the filter's module, on nothing.
 
-use std::env::consts::ARCH;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::VERSION;
-use crate::{build, command, docker, paths, tools};
+use crate::{build, command, docker, paths};
 
 /// The image's name; its tag is the version. The chart asks for the same.
 const NAME: &str = "corsward-operator";
@@ -20,16 +19,7 @@ pub fn tag() -> String {
 
 /// Builds what the image holds into `folder`, and the image itself where docker answers.
 pub(super) fn build(module: &Path, folder: &Path) -> Result<()> {
-    let target = format!("{ARCH}-unknown-linux-musl");
-    let compiler = tools::musl(&target)?;
-    let mut cargo = command::cargo();
-    cargo.args(["build", "--release", "--locked", "-p", "corsward-operator", "--target", &target]);
-    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
-    // `ring` has parts in C.
-    cargo.env(format!("CC_{}", target.replace('-', "_")), compiler);
-    let files = build::artifacts(&mut cargo)?;
-    let binary = files.into_iter().find(|file| file.ends_with(NAME));
-    let binary = binary.context("cargo built no corsward-operator")?;
+    let binary = build::shipped_operator()?;
     fs::create_dir_all(folder)?;
     fs::copy(&binary, folder.join(NAME))?;
     fs::copy(module, folder.join("corsward_filter.wasm"))?;
