@@ -7,6 +7,7 @@ use std::sync::Arc;
 use corsward_policy::{Finding, Judge, Policy, PolicyId, finding};
 use serde_json::Value;
 
+use crate::compact::Compact;
 use crate::guardrails::{self, Guardrail};
 use crate::inquiry::ReviewedObject;
 use crate::neighbors::Neighbors;
@@ -72,7 +73,7 @@ pub struct InForce {
     /// Which version of the spec.
     pub generation: i64,
     /// The spec, with everything in it that it refers to.
-    pub spec: Arc<Value>,
+    pub spec: Compact,
     /// The policy it makes.
     pub policy: Arc<Policy>,
     /// Its place, as written.
@@ -133,8 +134,9 @@ impl Index {
     }
 
     /// Takes in what was in force before a restart. `false`: nothing can be made of that spec, and it is forgotten.
-    pub fn remember(&mut self, id: PolicyId, generation: i64, spec: Value) -> bool {
-        let Some(in_force) = self.accept(&id, generation, spec, None) else { return false };
+    pub fn remember(&mut self, id: PolicyId, generation: i64, spec: &Value) -> bool {
+        let accepted = self.accept(&id, generation, Compact::of(spec), None);
+        let Some(in_force) = accepted else { return false };
         self.remembered.insert(id, in_force);
         true
     }
@@ -144,10 +146,10 @@ impl Index {
         &self,
         id: &PolicyId,
         generation: i64,
-        spec: Value,
+        spec: Compact,
         object: Option<&Object>,
     ) -> Option<InForce> {
-        let text = Text::Spec { spec: Arc::new(spec), findings: Vec::new() };
+        let text = Text::Spec { spec, findings: Vec::new() };
         let record = object.and_then(|object| object.record.clone());
         let object = Object { id: id.clone(), place: None, generation: None, text, record };
         let context = Context { accepted_before: true, ..self.context() };
@@ -174,9 +176,9 @@ impl Index {
 
     /// What is in force, switched off.
     fn off(&self, object: &Object, in_force: &InForce) -> Option<InForce> {
-        let mut spec = (*in_force.spec).clone();
+        let mut spec = in_force.spec.value();
         spec.as_object_mut()?.insert("mode".to_owned(), OFF.into());
-        self.accept(&object.id, in_force.generation, spec, Some(object))
+        self.accept(&object.id, in_force.generation, Compact::of(&spec), Some(object))
     }
 
     /// Takes in an event.
@@ -240,7 +242,7 @@ impl Index {
         let Some((generation, spec)) = object.recorded() else { return known };
         // A status may be older than what was seen to be published.
         let is_known = |known: &InForce| {
-            known.generation > generation || (known.generation == generation && *known.spec == spec)
+            known.generation > generation || (known.generation == generation && known.spec == spec)
         };
         if known.as_ref().is_some_and(is_known) {
             return known;
@@ -313,9 +315,11 @@ impl Index {
     /// Reviews again the policies that name one of these sets.
     fn review_users(&mut self, sets: &BTreeSet<Key>) {
         let names_one = |entry: &&Entry| {
-            let names = entry.object.spec().map(|spec| origin_sets::names(spec));
             let namespace = &entry.object.id.namespace;
-            names
+            let spec = entry.object.spec();
+            // It is read only where it may matter.
+            let spec = spec.filter(|_| sets.iter().any(|set| set.namespace == *namespace));
+            spec.map(|spec| origin_sets::names(&spec.value()))
                 .into_iter()
                 .flatten()
                 .any(|name| sets.contains(&Key { namespace: namespace.clone(), name }))
@@ -513,7 +517,7 @@ impl PartialEq for InForce {
     fn eq(&self, other: &Self) -> bool {
         let Self { generation, spec, policy, target: _, sets: _, digest } = self;
         let same_policy = Arc::ptr_eq(policy, &other.policy) || policy == &other.policy;
-        let same_spec = Arc::ptr_eq(spec, &other.spec) || spec == &other.spec;
+        let same_spec = *spec == other.spec;
         *generation == other.generation && *digest == other.digest && same_spec && same_policy
     }
 }
@@ -548,7 +552,7 @@ fn namespaces_of_native(
 
 /// Does it ask to be switched off?
 fn says_off(object: &Object) -> bool {
-    object.spec().and_then(|spec| spec.get("mode")).and_then(Value::as_str) == Some(OFF)
+    object.spec().is_some_and(|spec| spec.value().get("mode").and_then(Value::as_str) == Some(OFF))
 }
 
 /// The generation of an object, counted here where its source does not count. A text that cannot be read counts for nothing.
@@ -633,7 +637,7 @@ mod tests {
     fn a_refused_text_that_says_off_stops_what_was_in_force_before_a_restart() {
         let off = json!({"cors": {"allowOrigin": []}, "mode": "Off"});
         let mut index = index();
-        assert!(index.remember(id("a"), 7, GOOD.clone()));
+        assert!(index.remember(id("a"), 7, &GOOD));
         index.reset(vec![object("a", &off)]);
         assert_eq!(carry_out(&mut index).attachments, plan_of_nothing().attachments);
     }
@@ -662,7 +666,7 @@ mod tests {
     #[test]
     fn what_was_in_force_before_a_restart_is_so_after_it() {
         let mut index = index();
-        assert!(index.remember(id("a"), 7, GOOD.clone()));
+        assert!(index.remember(id("a"), 7, &GOOD));
         index.reset(vec![object("a", &REFUSED)]);
         carry_out(&mut index);
         assert_eq!(in_force(&index, "a"), Some(7));
@@ -672,7 +676,7 @@ mod tests {
     #[test]
     fn what_was_deleted_while_nobody_looked_is_forgotten() {
         let mut index = index();
-        index.remember(id("a"), 7, GOOD.clone());
+        index.remember(id("a"), 7, &GOOD);
         index.reset(Vec::new());
         index.apply(object("a", &REFUSED));
         carry_out(&mut index);
@@ -693,7 +697,7 @@ mod tests {
     #[test]
     fn a_spec_that_was_accepted_once_stays_so_until_it_is_edited() {
         let mut index = index();
-        assert!(index.remember(id("a"), 7, REFUSED.clone()));
+        assert!(index.remember(id("a"), 7, &REFUSED));
         index.reset(vec![object("a", &REFUSED)]);
         let outcome = carry_out(&mut index);
         assert!(outcome.statuses[0].holds(ConditionType::Accepted));
@@ -704,7 +708,7 @@ mod tests {
         index.apply(object("a", &edited));
         assert!(!carry_out(&mut index).statuses[0].holds(ConditionType::Accepted));
         assert_eq!(in_force(&index, "a"), Some(7));
-        assert!(!index.remember(id("b"), 1, Value::Null), "nothing can be made of it");
+        assert!(!index.remember(id("b"), 1, &Value::Null), "nothing can be made of it");
     }
 
     #[test]

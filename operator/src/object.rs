@@ -1,9 +1,6 @@
 //! Object: a policy as a source delivered it, named and placed, its spec still text.
 
-use std::sync::Arc;
-
 use corsward_policy::{Finding, PolicyId};
-use serde_json::Value;
 
 use crate::compact::Compact;
 
@@ -39,7 +36,7 @@ pub enum Text {
     /// Its spec, and what there was to say about the document around it.
     Spec {
         /// `spec` as written.
-        spec: Arc<Value>,
+        spec: Compact,
         /// Findings about anything outside `spec`.
         findings: Vec<Finding>,
     },
@@ -50,7 +47,7 @@ pub enum Text {
 impl Object {
     /// The spec as written, where it could be read.
     #[must_use]
-    pub fn spec(&self) -> Option<&Arc<Value>> {
+    pub fn spec(&self) -> Option<&Compact> {
         match &self.text {
             Text::Spec { spec, .. } => Some(spec),
             Text::Unreadable(_) => None,
@@ -78,10 +75,9 @@ impl Object {
 
     /// The generation and the spec that its status says are in force.
     #[must_use]
-    pub fn recorded(&self) -> Option<(i64, Value)> {
-        let mut status = self.record.as_ref()?.status.value();
-        let in_force = status.get_mut("inForce")?;
-        let generation = in_force.get("generation")?.as_i64()?;
-        Some((generation, in_force.get_mut("spec")?.take()))
+    pub fn recorded(&self) -> Option<(i64, Compact)> {
+        let status = self.record.as_ref()?.status.value();
+        let in_force = status.get("inForce")?;
+        Some((in_force.get("generation")?.as_i64()?, Compact::of(in_force.get("spec")?)))
     }
 }

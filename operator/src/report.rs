@@ -1,7 +1,6 @@
 //! Report: what the admin address says about policies, files and attachments, as JSON.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use corsward_policy::Finding;
 use corsward_policy::draft::Mode;
@@ -62,7 +61,7 @@ struct ConditionReport {
 struct InForceReport {
     generation: i64,
     digest: Option<String>,
-    spec: Arc<Value>,
+    spec: Value,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -121,7 +120,7 @@ impl PolicyReport {
         let in_force = status.in_force.as_ref().map(|in_force| InForceReport {
             generation: in_force.generation,
             digest: status.digest.clone(),
-            spec: Arc::clone(&in_force.spec),
+            spec: in_force.spec.value(),
         });
         Self {
             namespace: status.policy.namespace.clone(),

@@ -9,11 +9,11 @@ use corsward_policy::validate::validate_accepted;
 use corsward_policy::{Finding, Judge, Policy, Severity, Validated, compile, validate, wire};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use kube::CustomResourceExt as _;
-use serde_json::Value;
 
 use crate::api;
 use crate::api::v1alpha1::{CorsPolicySpec, TargetRef};
 use crate::attachment::digest;
+use crate::compact::Compact;
 use crate::convert;
 use crate::object::{Object, Text};
 use crate::origin_sets::{self, Known, Resolved};
@@ -29,14 +29,14 @@ pub struct Review {
     /// Every finding, refusals first.
     pub findings: Vec<Finding>,
     /// The spec, with everything in it that it refers to, as far as that is there.
-    pub spec: Option<Arc<Value>>,
+    pub spec: Option<Compact>,
 }
 
 /// What an accepted spec comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Accepted {
     /// The spec, with everything in it that it refers to.
-    pub spec: Arc<Value>,
+    pub spec: Compact,
     /// The policy.
     pub policy: Arc<Policy>,
     /// Its place, as written.
@@ -94,15 +94,15 @@ pub(crate) fn spec_schema() -> &'static JSONSchemaProps {
 
 fn review_spec(
     object: &Object,
-    written: &Arc<Value>,
+    written: &Compact,
     mut findings: Vec<Finding>,
     context: Context<'_>,
 ) -> Review {
-    let mut spec = (**written).clone();
+    let mut spec = written.value();
     let repairs = shape::check(spec_schema(), &mut spec, "spec", &mut findings);
     let sets = origin_sets::resolve(&mut spec, |name| context.set(object, name));
-    let names_sets = !origin_sets::names(written).is_empty();
-    let resolved = if names_sets { Arc::new(spec.clone()) } else { Arc::clone(written) };
+    let names_sets = !origin_sets::names(&spec).is_empty();
+    let resolved = if names_sets { Compact::of(&spec) } else { written.clone() };
     let (mut made, mut later) = (None, Vec::new());
     // What does not fit has been replaced: all mistakes are found at once.
     match serde_json::from_value::<CorsPolicySpec>(spec) {
@@ -128,7 +128,7 @@ fn review_spec(
     finding::sort(&mut findings);
     let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
     let accepted = made.filter(|_| !refused).map(|(policy, target, sets)| Accepted {
-        spec: Arc::clone(&resolved),
+        spec: resolved.clone(),
         digest: digest(&wire::encode(&compile(&[&policy]))).into(),
         policy: Arc::new(policy),
         target: Arc::new(target),
@@ -215,11 +215,11 @@ mod tests {
     use super::*;
     use corsward_policy::PolicyId;
     use corsward_policy::validate::NoJudge;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    fn codes(spec: Value) -> Vec<String> {
+    fn codes(spec: &Value) -> Vec<String> {
         let id = PolicyId { namespace: "shop".into(), name: "api".into() };
-        let text = Text::Spec { spec: Arc::new(spec), findings: Vec::new() };
+        let text = Text::Spec { spec: Compact::of(spec), findings: Vec::new() };
         let object = Object { id, place: None, generation: None, text, record: None };
         let review = review(&object, Context::folder(&NoJudge));
         assert_eq!(
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn an_unknown_field_does_not_hide_the_other_mistakes() {
-        let codes = codes(json!({
+        let codes = codes(&json!({
             "cors": {"allowOrigins": ["https://a.example/"], "allowHeader": ["x-a"]},
         }));
         assert!(codes.contains(&"spec.cors.allowHeader CORS-E503".to_owned()), "{codes:?}");
@@ -286,7 +286,7 @@ mod tests {
                 ],
             ),
         ] {
-            let mut refusals = codes(spec);
+            let mut refusals = codes(&spec);
             refusals.retain(|code| code.contains("CORS-E"));
             assert_eq!(refusals, want, "{why}");
         }
@@ -296,7 +296,7 @@ mod tests {
     fn targets_are_checked_and_not_used() {
         let cors = json!({"allowOrigins": ["https://a.example"], "maxAge": 600});
         let has = |spec: Value, want: &str| {
-            let codes = codes(spec);
+            let codes = codes(&spec);
             assert!(codes.contains(&want.to_owned()), "{want} in {codes:?}");
         };
         let service = json!([{"group": "", "kind": "Service", "name": "api"}]);

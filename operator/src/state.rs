@@ -133,7 +133,7 @@ impl State {
                 name: id.name.clone(),
                 file: index.entries().get(id).and_then(|entry| entry.object.place.clone()),
                 generation: in_force.generation,
-                spec: (*in_force.spec).clone(),
+                spec: in_force.spec.value(),
             })
         });
         Self { version: VERSION, policies: remembered.collect() }
@@ -152,7 +152,7 @@ impl State {
         for remembered in self.policies {
             let id = remembered.id();
             let Remembered { namespace: _, name: _, file: _, generation, spec } = remembered;
-            if !index.remember(id.clone(), generation, spec) {
+            if !index.remember(id.clone(), generation, &spec) {
                 refused.push(id);
             }
         }

@@ -1,13 +1,14 @@
 //! Objects for tests.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use corsward_policy::finding::SourceReason;
 use corsward_policy::{Finding, PolicyId};
 use serde_json::{Value, json};
 
 use crate::attachment::Attachment;
+use crate::compact::Compact;
 use crate::index::{InForce, Index, Scope};
 use crate::object::{Object, Text};
 use crate::plan::{Plan, Planned};
@@ -26,7 +27,7 @@ pub(crate) fn id(name: &str) -> PolicyId {
 }
 
 pub(crate) fn object(name: &str, spec: &Value) -> Object {
-    let text = Text::Spec { spec: Arc::new(spec.clone()), findings: Vec::new() };
+    let text = Text::Spec { spec: Compact::of(spec), findings: Vec::new() };
     Object { id: id(name), place: Some("a.yaml".into()), generation: None, text, record: None }
 }
 

@@ -44,7 +44,7 @@ enum Verb {
     /// Prints each command that it runs, and at the end cargo's own result line of each test
     /// binary. A plain `cargo test --workspace` runs the same tests without the lints.
     #[command(after_long_help = "Examples:
-  cargo xtask test                 what CI runs
+  cargo xtask test                 what CI runs first
   cargo xtask test --no-browser    without Chromium")]
     Test(test::Args),
 

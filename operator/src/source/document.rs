@@ -7,6 +7,7 @@ use corsward_policy::{Finding, PolicyId};
 use serde_json::{Map, Value};
 
 use crate::api::{GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
+use crate::compact::Compact;
 use crate::guardrails::Guardrail;
 use crate::judge::FullJudge;
 use crate::object::{Object, Text};
@@ -209,7 +210,7 @@ impl Documents {
     fn add_policy(&mut self, place: &str, head: Head) {
         let Head { namespace, name, spec } = head;
         let text = match spec {
-            Ok((spec, findings)) => Text::Spec { spec: Arc::new(spec), findings },
+            Ok((spec, findings)) => Text::Spec { spec: Compact::of(&spec), findings },
             Err(finding) => Text::Unreadable(vec![finding]),
         };
         let (id, place) = (PolicyId { namespace, name }, Some(place.to_owned()));
@@ -440,6 +441,6 @@ mod tests {
     #[test]
     fn a_word_is_no_boolean() {
         let documents = read("a.yaml", POLICY.replace("{}", "{mode: Off}").as_bytes()).unwrap();
-        assert_eq!(documents.objects[0].spec().unwrap()["mode"], "Off");
+        assert_eq!(documents.objects[0].spec().unwrap().value()["mode"], "Off");
     }
 }

@@ -332,8 +332,11 @@ mod tests {
     fn draw(picture: &Picture) -> Vec<String> {
         let objects = picture.objects.iter().map(|object| {
             let text = match &object.text {
-                Text::Spec { spec, .. } => spec["cors"]["allowOrigins"][0].as_str().unwrap(),
-                Text::Unreadable(_) => "?",
+                Text::Spec { spec, .. } => {
+                    let spec = spec.value();
+                    spec["cors"]["allowOrigins"][0].as_str().unwrap().to_owned()
+                }
+                Text::Unreadable(_) => "?".to_owned(),
             };
             format!("{}@{} {text}", object.id.name, object.place.as_ref().unwrap())
         });

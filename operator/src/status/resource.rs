@@ -31,7 +31,7 @@ pub(crate) fn of(status: &Status) -> Value {
     put("conditions", Value::Array(conditions));
     if let Some(in_force) = in_force {
         let (generation, digest) = (in_force.generation, &*in_force.digest);
-        let spec = &*in_force.spec;
+        let spec = in_force.spec.value();
         put("inForce", json!({"generation": generation, "digest": digest, "spec": spec}));
     }
     let (proxies, proxies_in_short) = of_proxies(proxies).unzip();

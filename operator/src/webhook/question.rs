@@ -143,7 +143,7 @@ struct Kind {
 }
 
 fn policy(request: &AdmissionRequest<DynamicObject>, object: &DynamicObject) -> Object {
-    let text = Text::Spec { spec: field(object, "spec"), findings: Vec::new() };
+    let text = Text::Spec { spec: Compact::of(&field(object, "spec")), findings: Vec::new() };
     let metadata = &object.metadata;
     let record = Record {
         uid: uid(metadata),
@@ -270,7 +270,7 @@ mod tests {
         };
         assert!(off);
         assert_eq!(object.id.to_string(), "shop/api");
-        assert_eq!(object.spec().map(|spec| (**spec).clone()), Some(json!({"mode": "Off"})));
+        assert_eq!(object.spec().map(Compact::value), Some(json!({"mode": "Off"})));
         let record = object.record.unwrap();
         assert_eq!((record.uid.as_str(), record.created), ("object-uid", Some(1_767_225_600)));
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use corsward_operator::compact::Compact;
 use corsward_operator::events::{self, Notice};
 use corsward_operator::kubernetes;
 use corsward_operator::metrics::writer::{StatusFate, StatusWrites};
@@ -40,7 +41,7 @@ impl Writing {
     }
 
     fn write(&self, resource: &ResourceRef, generation: usize) {
-        let (resource, status) = (resource.clone(), status(generation));
+        let (resource, status) = (resource.clone(), Compact::of(&status(generation)));
         self.writes.send(StatusWrite { resource, status }).unwrap();
     }
 
@@ -151,7 +152,7 @@ fn a_status_that_the_api_server_refuses_holds_up_no_other() {
     namespace(&server, "shop");
     let (a, b) = (create(&server, "a"), create(&server, "b"));
     let writing = Writing::start(&server, true);
-    let refused = json!({"observedGeneration": "seven"});
+    let refused = Compact::of(&json!({"observedGeneration": "seven"}));
     writing.writes.send(StatusWrite { resource: a.clone(), status: refused }).unwrap();
     writing.write(&b, 1);
     wait_for_status(&server, "b", 1);

@@ -102,7 +102,7 @@ fn what_is_in_a_cluster_is_said_and_so_is_each_change() {
     let service = &seen.surroundings.services[&key("shop", "api")];
     assert_eq!(service.ports[0].target, TargetPort::Name("web".to_owned()));
     let pod = &seen.surroundings.pods[&key("shop", "api")];
-    assert!(pod.has_proxy && pod.ports["web"] == 8080);
+    assert!(pod.has_proxy() && pod.ports["web"] == 8080);
     assert!(!seen.surroundings.namespaces["shop"].off);
     assert!(seen.surroundings.gateways.is_empty(), "nobody serves them");
 
@@ -181,7 +181,7 @@ fn one_malformed_object_stops_no_watch() {
     let want = ["shop/deep", "shop/list", "shop/none", "shop/text", "shop/well"];
     watching.wait_for("all of them", has_policies(want));
     let picture = watching.stop();
-    let spec = |name: &str| picture.policies[name].spec().unwrap().to_string();
+    let spec = |name: &str| picture.policies[name].spec().unwrap().value().to_string();
     assert_eq!((spec("shop/text"), spec("shop/list")), ("\"cors\"".into(), "[7]".into()));
     assert_eq!(spec("shop/none"), "{}");
     assert_eq!(picture.lists, 1);

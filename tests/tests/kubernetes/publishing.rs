@@ -43,7 +43,7 @@ pub(crate) fn wasm_plugins() -> Output {
 
 pub(crate) fn workloads(namespace: &str, labels: &[(&str, &str)]) -> AttachmentKey {
     let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    AttachmentKey::Workloads { namespace: namespace.into(), labels }
+    AttachmentKey::Workloads { namespace: namespace.into(), labels: Arc::new(labels) }
 }
 
 pub(crate) fn attachment(key: &AttachmentKey, compiled: &str) -> Arc<Attachment> {

@@ -120,7 +120,7 @@ impl Watched for Policies {
             id: Self::key(&metadata),
             place: None,
             generation: metadata.generation,
-            text: Text::Spec { spec: Arc::new(spec), findings: Vec::new() },
+            text: Text::Spec { spec: Compact::of(&spec), findings: Vec::new() },
             record: Some(Record {
                 uid: metadata.uid.unwrap_or_default(),
                 created: metadata.creation_timestamp.map(|time| time.0.as_second()),

@@ -38,7 +38,7 @@ fn a_policy_is_taken_as_it_is_written() {
         ("a list in its place", json!([1, [2, {"a": null}]])),
     ] {
         let object = value::<Policies>(&policy(&spec));
-        assert_eq!(object.spec().map(|spec| (**spec).clone()), Some(spec), "{why}");
+        assert_eq!(object.spec().map(Compact::value), Some(spec), "{why}");
         assert_eq!(object.id.to_string(), "shop/api", "{why}");
         assert_eq!((object.generation, object.place), (Some(3), None), "{why}");
         let record = object.record.unwrap();
@@ -54,7 +54,7 @@ fn a_policy_without_a_spec_says_nothing() {
         json!({"metadata": {"namespace": "shop", "name": "api"}, "spec": null, "status": null}),
     ] {
         let object = value::<Policies>(&object);
-        assert_eq!(object.spec().map(|spec| (**spec).clone()), Some(json!({})));
+        assert_eq!(object.spec().map(Compact::value), Some(json!({})));
         assert_eq!(object.record.unwrap().status.value(), Value::Null);
     }
 }
@@ -71,7 +71,8 @@ fn a_malformed_policy_does_not_stop_the_list_it_is_in() {
     });
     let list: kube::core::ObjectList<Raw<Value, Value>> = serde_json::from_value(list).unwrap();
     let objects: Vec<Object> = list.items.into_iter().map(Policies::value).collect();
-    let specs: Vec<_> = objects.iter().map(|object| object.spec().unwrap().to_string()).collect();
+    let specs: Vec<_> =
+        objects.iter().map(|object| object.spec().unwrap().value().to_string()).collect();
     assert_eq!(specs, ["7", r#"{"mode":"Off"}"#]);
 }
 
