@@ -99,9 +99,9 @@ fn review_spec(
     context: Context<'_>,
 ) -> Review {
     let mut spec = written.value();
+    let names_sets = !origin_sets::names(&spec).is_empty();
     let repairs = shape::check(spec_schema(), &mut spec, "spec", &mut findings);
     let sets = origin_sets::resolve(&mut spec, |name| context.set(object, name));
-    let names_sets = !origin_sets::names(&spec).is_empty();
     let resolved = if names_sets { Compact::of(&spec) } else { written.clone() };
     let (mut made, mut later) = (None, Vec::new());
     // What does not fit has been replaced: all mistakes are found at once.
@@ -232,6 +232,24 @@ mod tests {
             .iter()
             .map(|finding| format!("{} {}", finding.field, finding.code()))
             .collect()
+    }
+
+    #[test]
+    fn what_is_accepted_stands_for_itself() {
+        let from = json!([{"kind": "OriginSet", "name": "partners"}]);
+        let spec =
+            json!({"cors": {"allowOrigins": ["https://a.example"], "allowOriginsFrom": from}});
+        let id = PolicyId { namespace: "shop".into(), name: "api".into() };
+        let text = Text::Spec { spec: Compact::of(&spec), findings: Vec::new() };
+        let object = Object { id, place: None, generation: None, text, record: None };
+        let key = Key { namespace: "shop".into(), name: "partners".into() };
+        let sets = Sets::from([(key, Some(vec!["https://b.example".to_owned()]))]);
+        let judge = &NoJudge;
+        let context =
+            Context { judge, domain: Domain::Cluster, sets: &sets, accepted_before: false };
+        let accepted = review(&object, context).accepted.unwrap();
+        let want = json!({"cors": {"allowOrigins": ["https://a.example", "https://b.example"]}});
+        assert_eq!(accepted.spec.value(), want);
     }
 
     #[test]
