@@ -22,7 +22,7 @@ pub enum Outcome {
     Accepted = 0,
     /// A policy is refused.
     Refused = 1,
-    /// Something could not be read.
+    /// Something could not be read, or nothing was there.
     Unreadable = 2,
 }
 
@@ -43,6 +43,8 @@ struct Line {
 struct Found {
     lines: Vec<Line>,
     policies: usize,
+    /// Sets and guardrails.
+    neighbors: usize,
     outcome: Option<Outcome>,
 }
 
@@ -69,6 +71,7 @@ pub fn validate(
     neighbors.judge_guardrails(&picture.guardrails, judge);
     let guardrails: Vec<Guardrail> = neighbors.guardrails().cloned().collect();
     let context = Context { sets: neighbors.sets(), ..Context::folder(judge) };
+    found.neighbors = picture.origin_sets.len().saturating_add(picture.guardrails.len());
     for object in &picture.objects {
         found.policies = found.policies.saturating_add(1);
         let file = object.place.clone().unwrap_or_default();
@@ -144,7 +147,10 @@ impl Found {
         out: &mut impl Write,
         notes: &mut impl Write,
     ) -> io::Result<Outcome> {
-        let outcome = self.outcome.unwrap_or(Outcome::Accepted);
+        let is_empty = self.policies == 0 && self.neighbors == 0;
+        // A wrong path must not pass for a good policy.
+        let nothing = if is_empty { Outcome::Unreadable } else { Outcome::Accepted };
+        let outcome = self.outcome.unwrap_or(nothing);
         match output {
             Output::Json => {
                 serde_json::to_writer_pretty(&mut *out, &self.lines)?;
@@ -157,9 +163,11 @@ impl Found {
             }
         }
         let verdict = match (outcome, self.policies) {
+            (Outcome::Unreadable, _) if self.outcome.is_none() => {
+                "nothing of corsward.io was found"
+            }
             (Outcome::Unreadable, _) => "not everything could be read",
             (Outcome::Refused, _) => "refused",
-            (Outcome::Accepted, 0) => "no CorsPolicy found",
             (Outcome::Accepted, _) => "accepted",
         };
         let policies = if self.policies == 1 { "policy" } else { "policies" };

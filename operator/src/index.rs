@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use corsward_policy::finding::PlacementReason;
 use corsward_policy::{Finding, Judge, Policy, PolicyId, finding};
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use crate::object::{Object, Text};
 use crate::origin_sets::{self, Resolved};
 use crate::review::{Accepted, Context, Domain, Review, review};
 use crate::source::{Event, Problem};
-use crate::surroundings::{Change, Delta, Key, Labels, NativeCors, Surroundings};
+use crate::surroundings::{Change, Delta, Key, Labels, NamespaceMode, NativeCors, Surroundings};
 use crate::targets::{Placement, Target};
 use crate::traffic::Traffic;
 
@@ -427,11 +428,22 @@ impl Index {
         let namespace = scope.namespace().and_then(|name| self.surroundings.namespaces.get(name));
         if self.stopped {
             Some("the operator runs with --off: no policy is enforced anywhere")
-        } else if namespace.is_some_and(|namespace| namespace.off) {
+        } else if namespace.is_some_and(|namespace| namespace.mode == NamespaceMode::Off) {
             Some("the namespace's annotation corsward.io/mode says Off")
         } else {
             None
         }
+    }
+
+    /// What there is to say about the mode of a namespace.
+    #[must_use]
+    pub fn unknown_mode(&self, namespace: &str) -> Option<Finding> {
+        let NamespaceMode::Unknown(word) = &self.surroundings.namespaces.get(namespace)?.mode
+        else {
+            return None;
+        };
+        let reason = PlacementReason::UnknownNamespaceMode(word.clone());
+        Some(Finding::new("metadata.namespace", reason))
     }
 
     /// What the origin sets and the guardrails come to.

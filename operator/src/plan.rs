@@ -184,6 +184,7 @@ impl ScopePlan {
         let large = holding.clone().find_map(|(_, made)| made.large.get(id));
         planned.findings.extend(large.cloned());
         planned.findings.extend(placement.missing.iter().chain(&placement.refused).cloned());
+        planned.findings.extend(index.unknown_mode(&id.namespace));
         planned.exceeds = refuses(&exceeded);
         planned.findings.extend(exceeded);
         planned.matched = index.count(&placement, &id.namespace);
@@ -282,6 +283,8 @@ fn choose<'i>(
     let exceeded_now = written.as_ref().map(exceeded).unwrap_or_default();
     let exceeds = refuses(&exceeded_now);
     let can_be_placed = placed.missing.is_empty() && placed.refused.is_empty();
+    // Where some of its targets are there, it is in force at those.
+    let can_begin = placed.refused.is_empty() && !placed.places.is_empty();
     let accepted = written.is_some() && can_be_placed && !exceeds;
     let last_good = || {
         // What is in force is judged by today's guardrails too.
@@ -301,7 +304,7 @@ fn choose<'i>(
         Choice::WithoutChanges => last_good(),
         Choice::Wanted | Choice::WithoutNewcomers if accepted => (written, placed),
         // As much of it as there is.
-        _ if entry.in_force.is_none() && placed.refused.is_empty() && !exceeds => (written, placed),
+        _ if entry.in_force.is_none() && can_begin && !exceeds => (written, placed),
         _ => last_good(),
     };
     let suspended =

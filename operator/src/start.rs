@@ -3,10 +3,11 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::CommandFactory as _;
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::api;
 use crate::args::{Args, Command, LogFormat, RunArgs};
@@ -86,8 +87,20 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<SourceEnded>() { 1 } else { 2 }
 }
 
+/// A word that is no level would be taken for a module, and nothing would be logged.
+fn filter(text: &str) -> Result<EnvFilter> {
+    for word in text.split(',').map(str::trim) {
+        let is_known = word.contains(['=', '[', ':']) || word.parse::<LevelFilter>().is_ok();
+        ensure!(
+            is_known,
+            "--log: `{word}` is no level: write `error`, `warn`, `info`, `debug` or `trace`, or a directive such as `corsward_operator=debug`"
+        );
+    }
+    EnvFilter::try_new(text).context("--log is no filter of log lines")
+}
+
 fn log(args: &RunArgs) -> Result<()> {
-    let filter = EnvFilter::try_new(&args.log).context("--log is no filter of log lines")?;
+    let filter = filter(&args.log)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match args.log_format {
         LogFormat::Text => lines.with_target(false).with_ansi(io::stderr().is_terminal()).init(),
@@ -99,6 +112,22 @@ fn log(args: &RunArgs) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_is_no_level_is_refused() {
+        for good in
+            ["info", "WARN", "off", "warn,corsward_operator=debug", "corsward_operator::plan"]
+        {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+        for bad in ["verbose", "info,loud"] {
+            let error = filter(bad).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("`{}` is no level", bad.rsplit(',').next().unwrap())),
+                "{error}"
+            );
+        }
+    }
 
     #[test]
     fn what_ends_by_itself_is_no_success() {

@@ -77,8 +77,20 @@ pub enum Delta<K, T> {
 pub struct Namespace {
     /// Its labels.
     pub labels: Labels,
-    /// Its annotation `corsward.io/mode: "Off"`: no policy of it is enforced.
-    pub off: bool,
+    /// Its annotation `corsward.io/mode`.
+    pub mode: NamespaceMode,
+}
+
+/// What the annotation `corsward.io/mode` of a namespace says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NamespaceMode {
+    /// Nothing: policies are enforced.
+    #[default]
+    Unset,
+    /// `Off`, in whatever case: none is.
+    Off,
+    /// Something else, which means nothing.
+    Unknown(String),
 }
 
 /// A Service.

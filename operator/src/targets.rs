@@ -400,7 +400,7 @@ mod tests {
         let api = target("Service", "api", None);
         assert!(!refused(&shop, &api));
         let labels = labels(&[AMBIENT]);
-        let namespace = Namespace { labels, off: false };
+        let namespace = Namespace { labels, ..Namespace::default() };
         shop.on(Change::Namespace(Delta::Apply("shop".into(), namespace)));
         assert!(refused(&shop, &api));
         assert!(refused(&shop, &Target::Namespace));

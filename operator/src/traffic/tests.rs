@@ -25,7 +25,7 @@ fn shop() -> Surroundings {
 }
 
 fn namespace(shop: &mut Surroundings, text: &str) {
-    let namespace = Namespace { labels: labels(text), off: false };
+    let namespace = Namespace { labels: labels(text), ..Namespace::default() };
     shop.on(Change::Namespace(Delta::Apply("shop".into(), namespace)));
 }
 

@@ -24,7 +24,7 @@ fn the_exit_code_is_the_worst_of_all_files() {
     let path = |name: &str| place.policies().join(name).display().to_string();
     for (why, files, want) in [
         ("accepted, with hints", vec!["good.yaml"], 0),
-        ("nothing of ours", vec!["other.yaml"], 0),
+        ("nothing of ours", vec!["other.yaml"], 2),
         ("refused", vec!["good.yaml", "refused.yaml"], 1),
         ("one name, two texts", vec!["good.yaml", "twice.yaml"], 1),
         ("no YAML", vec!["refused.yaml", "broken.yaml"], 2),
@@ -54,12 +54,13 @@ fn a_line_says_where_who_and_what() {
 #[test]
 fn the_last_line_counts_policies() {
     let (one, two) = (policy("a", ONE), [policy("a", ONE), policy("b", ONE)].join("---\n"));
-    for (input, want) in [
-        (String::new(), "0 policies: no CorsPolicy found\n"),
-        (one, "1 policy: accepted\n"),
-        (two, "2 policies: accepted\n"),
+    for (input, code, want) in [
+        (String::new(), 2, "0 policies: nothing of corsward.io was found\n"),
+        (one, 0, "1 policy: accepted\n"),
+        (two, 0, "2 policies: accepted\n"),
     ] {
         let output = corsward(&["validate", "-"], &input);
+        assert_eq!(output.status.code(), Some(code), "{want}");
         assert_eq!(String::from_utf8(output.stderr).unwrap(), want);
     }
 }

@@ -157,10 +157,20 @@ fn invalid(value: &str, why: &InvalidOrigin, instead: Option<&str>) -> Sentence 
         other => format!("{} {}", Quoted(value), matter(other)),
     };
     let fix = match instead {
+        _ if is_regex(value) => REGEX.to_owned(),
         Some(instead) => format!("write {}", Quoted(instead)),
         None => fix(why).to_owned(),
     };
     Sentence::new(code(why), matter, fix)
+}
+
+/// What to write where a regex was written.
+const REGEX: &str =
+    "write regexes into `allowOriginRegexes`, or a pattern such as `https://*.app.example`";
+
+/// Was it meant as a regex? No origin has any of these.
+fn is_regex(value: &str) -> bool {
+    value.contains(['^', '$', '\\', '(', '|'])
 }
 
 fn code(why: &InvalidOrigin) -> &'static str {

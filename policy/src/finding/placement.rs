@@ -31,6 +31,8 @@ pub enum PlacementReason {
     TargetsUnused,
     /// Another policy wins everywhere.
     Overridden(String),
+    /// The namespace's annotation `corsward.io/mode` says something that means nothing.
+    UnknownNamespaceMode(String),
 }
 
 // === impl PlacementReason ===
@@ -72,6 +74,14 @@ impl PlacementReason {
                 "CORS-I522",
                 format!("{} wins wherever this policy applies", Quoted(winner)),
                 "remove one of them, or give this one a narrower scope",
+            ),
+            Self::UnknownNamespaceMode(word) => Sentence::new(
+                "CORS-W535",
+                format!(
+                    "the namespace's annotation `corsward.io/mode` says {}, which means nothing",
+                    Quoted(word)
+                ),
+                "write `Off` to enforce no policy of the namespace, or remove the annotation",
             ),
         }
     }

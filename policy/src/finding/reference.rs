@@ -295,13 +295,14 @@ fn sources() -> Vec<Finding> {
 fn placements() -> Vec<Finding> {
     use PlacementReason as R;
     vec![
-        Finding::new("spec.targetRefs", R::TwoTargets),
+        Finding::new("spec.selector", R::TwoTargets),
         Finding::new("spec.targetRefs[0]", R::UnknownTarget("apps/Deployment".into())),
         Finding::new("spec", R::TooLarge { len: 2_000_000, max: 1_048_576 }),
         Finding::new("spec", R::Large { len: 300_000, max: 1_048_576 }),
         Finding::new("spec", R::LastGoodInForce),
         Finding::new("spec.selector", R::TargetsUnused),
-        Finding::new("spec", R::Overridden("shop/other".into())),
+        Finding::new("metadata.name", R::Overridden("shop/other".into())),
+        Finding::new("metadata.namespace", R::UnknownNamespaceMode("DryRun".into())),
     ]
 }
 
@@ -445,6 +446,17 @@ fn a_sentence_is_one_line_in_lower_case_without_a_full_stop() {
         assert_eq!(sentence.matches('`').count() % 2, 0, "{code}: {sentence}");
         assert!(sentence.len() < 320, "{code}: {sentence}");
     }
+}
+
+#[test]
+fn what_was_meant_as_a_regex_is_sent_to_its_field() {
+    let finding = |value: &str| {
+        let (why, value) = (InvalidOrigin::HostCharacter('('), value.to_owned());
+        let reason = OriginReason::Invalid { value, why, instead: None };
+        Finding::new("spec.cors.allowOrigins[0]", reason).message()
+    };
+    assert!(finding("https://(a|b).app.example").contains("`allowOriginRegexes`"));
+    assert!(!finding("https://a,b.app.example").contains("`allowOriginRegexes`"));
 }
 
 #[test]

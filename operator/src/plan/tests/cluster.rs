@@ -5,8 +5,8 @@ use crate::compact::Compact;
 use crate::object::Record;
 use crate::source::Event;
 use crate::surroundings::{
-    Change, Delta, Key, Namespace, NativeCors, Pod, PodProxy, Service, ServicePort, TargetPort,
-    Written,
+    Change, Delta, Key, Namespace, NamespaceMode, NativeCors, Pod, PodProxy, Service, ServicePort,
+    TargetPort, Written,
 };
 use serde_json::json;
 
@@ -155,7 +155,7 @@ fn a_policy_wins_over_another_only_where_both_are() {
 fn a_namespace_that_is_off_keeps_its_attachments_and_enforces_nothing() {
     let mut index = cluster(&[("a", selecting("a", &json!({"app": "a"})))]);
     let on = carry_out(&mut index);
-    let namespace = Namespace { off: true, ..Namespace::default() };
+    let namespace = Namespace { mode: NamespaceMode::Off, ..Namespace::default() };
     let change = Change::Namespace(Delta::Apply("shop".into(), namespace));
     index.on(Event::Surroundings(change));
     let off = carry_out(&mut index);
@@ -164,6 +164,18 @@ fn a_namespace_that_is_off_keeps_its_attachments_and_enforces_nothing() {
     let (_, why, message) = reason(&off, "a", ConditionType::Programmed);
     assert_eq!(why, Reason::Off);
     assert!(message.contains("corsward.io/mode"), "{message}");
+}
+
+#[test]
+fn a_namespaces_mode_that_means_nothing_is_named() {
+    let mut index = cluster(&[("a", selecting("a", &json!({"app": "a"})))]);
+    let mode = NamespaceMode::Unknown("DryRun".into());
+    let namespace = Namespace { mode, ..Namespace::default() };
+    let change = Change::Namespace(Delta::Apply("shop".into(), namespace));
+    index.on(Event::Surroundings(change));
+    let outcome = carry_out(&mut index);
+    assert!(codes(&outcome).contains(&"CORS-W535"), "{:?}", codes(&outcome));
+    assert!(reason(&outcome, "a", ConditionType::Programmed).0);
 }
 
 #[test]

@@ -22,14 +22,16 @@ use crate::compact::Compact;
 use crate::object::{Object, Record, Text};
 use crate::source::Event;
 use crate::surroundings::{
-    Change, Delta, Gateway, Key, Labels, Namespace, Pod, PodProxy, Service, ServicePort,
-    TargetPort, Written,
+    Change, Delta, Gateway, Key, Labels, Namespace, NamespaceMode, Pod, PodProxy, Service,
+    ServicePort, TargetPort, Written,
 };
 
 /// The version of our own kinds that is watched.
 const VERSION: &str = "v1alpha1";
 /// The annotation of a namespace that stops all its policies, and its value.
-const MODE: (&str, &str) = ("corsward.io/mode", "Off");
+const MODE: &str = "corsward.io/mode";
+/// What it says there, in whatever case: who stops something is in a hurry.
+const OFF: &str = "Off";
 /// The container of Istio's sidecar.
 const PROXY: &str = "istio-proxy";
 /// What its agent is told where it is a gateway: `proxy router`.
@@ -207,8 +209,13 @@ impl Watched for Namespaces {
     }
 
     fn value(raw: Raw<IgnoredAny>) -> Namespace {
-        let off = has(raw.metadata.annotations.as_ref(), MODE);
-        Namespace { labels: raw.metadata.labels.unwrap_or_default(), off }
+        let ObjectMeta { labels, annotations, .. } = raw.metadata;
+        let mode = match annotations.and_then(|mut annotations| annotations.remove(MODE)) {
+            None => NamespaceMode::Unset,
+            Some(word) if word.eq_ignore_ascii_case(OFF) => NamespaceMode::Off,
+            Some(word) => NamespaceMode::Unknown(word),
+        };
+        Namespace { labels: labels.unwrap_or_default(), mode }
     }
 
     fn event(delta: Delta<String, Namespace>) -> Event {

@@ -105,18 +105,20 @@ fn a_guardrail_and_an_origin_set_are_taken_as_written() {
 }
 
 #[test]
-fn only_the_word_off_stops_a_namespace() {
-    for (annotations, off) in [
-        (json!({"corsward.io/mode": "Off"}), true),
-        (json!({"corsward.io/mode": "off"}), false),
-        (json!({"corsward.io/mode": ""}), false),
-        (json!({"corsward.io/mod": "Off"}), false),
-        (json!(null), false),
+fn the_word_off_stops_a_namespace_and_others_are_kept_to_be_named() {
+    let unknown = |word: &str| NamespaceMode::Unknown(word.to_owned());
+    for (annotations, mode) in [
+        (json!({"corsward.io/mode": "Off"}), NamespaceMode::Off),
+        (json!({"corsward.io/mode": "off"}), NamespaceMode::Off),
+        (json!({"corsward.io/mode": "DryRun"}), unknown("DryRun")),
+        (json!({"corsward.io/mode": ""}), unknown("")),
+        (json!({"corsward.io/mod": "Off"}), NamespaceMode::Unset),
+        (json!(null), NamespaceMode::Unset),
     ] {
         let object = json!({"metadata": {
             "name": "shop", "labels": {"team": "a"}, "annotations": annotations,
         }});
-        let want = Namespace { labels: labels(&[("team", "a")]), off };
+        let want = Namespace { labels: labels(&[("team", "a")]), mode };
         assert_eq!(value::<Namespaces>(&object), want, "{object}");
     }
 }
