@@ -336,7 +336,7 @@ impl Operator {
             let sighting = first.and_then(|key| sightings?.get(key));
             let is_astray = |key: &AttachmentKey| {
                 let sighting = sightings.and_then(|sightings| sightings.get(key));
-                sighting.is_none_or(|seen| seen.digest.is_none())
+                sighting.is_none_or(|seen| seen.digest.is_none() || seen.error.is_some())
             };
             let in_cluster = self.index.domain() == Domain::Cluster;
             let circumstances = Circumstances {
@@ -406,10 +406,11 @@ fn unpublished(
         let sighting = sightings.and_then(|sightings| sightings.get(key));
         let digest = sighting.and_then(|sighting| sighting.digest.as_ref());
         let attachment = plan.attachment(key)?;
-        if digest == Some(&attachment.digest) {
+        let error = sighting.and_then(|sighting| sighting.error.as_ref());
+        // By its digest it is, and the error says what is wrong with the rest of it.
+        if digest == Some(&attachment.digest) && error.is_none() {
             return None;
         }
-        let error = sighting.and_then(|sighting| sighting.error.as_ref());
         Some(match error {
             Some(error) => format!("publishing is tried again: {error}"),
             None => format!("{key} is being published"),

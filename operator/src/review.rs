@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use corsward_policy::draft::Closeness;
-use corsward_policy::finding::{self, ConductReason, PlacementReason, Reason, SourceReason};
+use corsward_policy::finding::{
+    self, ConductReason, PlacementReason, Reason, SourceReason, TargetReason,
+};
 use corsward_policy::validate::validate_accepted;
 use corsward_policy::{Finding, Judge, Policy, Severity, Validated, compile, validate, wire};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
@@ -190,6 +192,12 @@ fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
     if !target_refs.is_empty() && selector.is_some() {
         findings.push(Finding::new("spec.selector", PlacementReason::TwoTargets));
     }
+    let labels = selector.iter().flat_map(|selector| &selector.match_labels);
+    for (name, value) in labels.filter(|(name, value)| !is_label(name, value)) {
+        let field = format!("spec.selector.matchLabels.{name}");
+        findings
+            .push(Finding::new(field, TargetReason::ImpossibleLabel(format!("{name}={value}"))));
+    }
     for (at, target) in target_refs.iter().enumerate() {
         let TargetRef { group, kind, name: _, section_name: _ } = target;
         let known = [("", "Service"), ("gateway.networking.k8s.io", "Gateway")];
@@ -208,6 +216,28 @@ fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
         findings.push(Finding::new("spec.targetRefs", PlacementReason::TargetsUnused));
     }
     findings
+}
+
+/// Is it a label that Kubernetes accepts: the name with or without a DNS name and a slash before it, the value empty or a word?
+fn is_label(name: &str, value: &str) -> bool {
+    const LONGEST_WORD: usize = 63;
+    const LONGEST_PREFIX: usize = 253;
+    let is_word = |word: &str| {
+        let is_end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        let is_inside = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        word.len() <= LONGEST_WORD
+            && is_end(word.chars().next())
+            && is_end(word.chars().next_back())
+            && word.chars().all(is_inside)
+    };
+    let is_prefix = |prefix: &str| {
+        let is_part = |part: &str| {
+            is_word(part) && !part.contains(|c: char| c == '_' || c.is_ascii_uppercase())
+        };
+        prefix.len() <= LONGEST_PREFIX && prefix.split('.').all(is_part)
+    };
+    let (prefix, word) = name.split_once('/').map_or((None, name), |(p, word)| (Some(p), word));
+    prefix.is_none_or(is_prefix) && is_word(word) && (value.is_empty() || is_word(value))
 }
 
 #[cfg(test)]
@@ -232,6 +262,29 @@ mod tests {
             .iter()
             .map(|finding| format!("{} {}", finding.field, finding.code()))
             .collect()
+    }
+
+    #[test]
+    fn a_label_that_no_pod_can_have_is_refused() {
+        for (name, value, want) in [
+            ("app", "api", true),
+            ("app", "", true),
+            ("app.kubernetes.io/name", "a.b_c-D9", true),
+            ("", "x", false),
+            ("bad key!", "x", false),
+            ("app", "v v", false),
+            ("app", "-a", false),
+            ("Example.com/app", "a", false),
+            ("/app", "a", false),
+            ("a/b/c", "a", false),
+        ] {
+            let selector = json!({"matchLabels": {name: value}});
+            let spec =
+                json!({"selector": selector, "cors": {"allowOrigins": ["https://a.example"]}});
+            let codes = codes(&spec);
+            let is_refused = codes.iter().any(|code| code.ends_with("CORS-E528"));
+            assert_eq!(!is_refused, want, "{name}={value}: {codes:?}");
+        }
     }
 
     #[test]

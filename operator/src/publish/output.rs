@@ -26,7 +26,9 @@ pub const DIGEST_ANNOTATION: &str = "corsward.io/digest";
 /// The annotation by which an object is written anew without saying anything else, so that whoever watches it looks again.
 pub const TOUCHED_ANNOTATION: &str = "istio.io.corsward.io/touched";
 /// Where a field of somebody else's changes what ours mean.
-const OURS_ALONE: [&str; 6] = [
+const OURS_ALONE: [&str; 8] = [
+    "/spec/type",
+    "/spec/wasm/type",
     "/spec/selector",
     "/spec/workloadSelector",
     "/spec/pluginConfig",
@@ -213,9 +215,22 @@ fn says(object: &Value, ours: &Value) -> bool {
         (Value::Object(object), Value::Object(ours)) => ours
             .iter()
             .all(|(name, ours)| object.get(name).is_some_and(|theirs| says(theirs, ours))),
+        (object, ours) => is_same(object, ours),
+    }
+}
+
+/// A list is applied whole: what others add to one of its items is neither theirs nor to stay.
+fn is_same(object: &Value, ours: &Value) -> bool {
+    match (object, ours) {
+        (Value::Object(object), Value::Object(ours)) => {
+            object.len() == ours.len()
+                && ours.iter().all(|(name, ours)| {
+                    object.get(name).is_some_and(|theirs| is_same(theirs, ours))
+                })
+        }
         (Value::Array(object), Value::Array(ours)) => {
             object.len() == ours.len()
-                && object.iter().zip(ours).all(|(object, ours)| says(object, ours))
+                && object.iter().zip(ours).all(|(object, ours)| is_same(object, ours))
         }
         // A number may come back as a double.
         (Value::Number(object), Value::Number(ours)) => object.as_f64() == ours.as_f64(),
@@ -228,7 +243,11 @@ fn says(object: &Value, ours: &Value) -> bool {
 #[must_use]
 pub fn intruder(object: &Value, ours: &Value) -> Option<String> {
     OURS_ALONE.iter().find_map(|at| {
-        let added = added(object.pointer(at)?, ours.pointer(at).unwrap_or(&Value::Null))?;
+        let (theirs, ours) = (object.pointer(at)?, ours.pointer(at));
+        let added = match ours {
+            None if !theirs.is_object() => String::new(),
+            ours => added(theirs, ours.unwrap_or(&Value::Null))?,
+        };
         Some(format!("{}{added}", at.trim_start_matches('/').replace('/', ".")))
     })
 }
@@ -295,7 +314,8 @@ mod tests {
         for (why, object, same) in [
             ("the same", json!({"a": {"b": 1}, "list": [{"x": "y"}]}), true),
             ("a double", json!({"a": {"b": 1.0}, "list": [{"x": "y"}]}), true),
-            ("theirs", json!({"a": {"b": 1, "c": 2}, "list": [{"x": "y", "z": 0}], "d": 1}), true),
+            ("theirs", json!({"a": {"b": 1, "c": 2}, "list": [{"x": "y"}], "d": 1}), true),
+            ("in an item", json!({"a": {"b": 1}, "list": [{"x": "y", "z": 0}]}), false),
             ("changed", json!({"a": {"b": 2}, "list": [{"x": "y"}]}), false),
             ("removed", json!({"a": {}, "list": [{"x": "y"}]}), false),
             ("one more", json!({"a": {"b": 1}, "list": [{"x": "y"}, {}]}), false),
@@ -327,6 +347,7 @@ mod tests {
                 Some("spec.selector.matchLabels.b"),
             ),
             ("a field", json!({"spec": {"pluginConfig": {"w": 1}}}), Some("spec.pluginConfig.w")),
+            ("no HTTP filter", json!({"spec": {"type": "NETWORK"}}), Some("spec.type")),
         ] {
             assert_eq!(intruder(&object, &ours).as_deref(), found, "{why}");
         }

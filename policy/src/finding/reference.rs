@@ -321,6 +321,7 @@ fn targets() -> Vec<Finding> {
         ),
         Finding::new("spec.targetRefs[0]", R::ServiceWithoutSelector(name())),
         Finding::new("spec.targetRefs", R::Ambient("shop".into())),
+        Finding::new("spec.selector.matchLabels.app", R::ImpossibleLabel("app=my api".into())),
     ]
 }
 

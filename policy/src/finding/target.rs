@@ -27,6 +27,8 @@ pub enum TargetReason {
     },
     /// A Service whose endpoints are no pods that it selects.
     ServiceWithoutSelector(String),
+    /// A label that no pod can have: a name or a value that Kubernetes refuses.
+    ImpossibleLabel(String),
     /// Workloads in Istio's ambient mode, which have no proxy of their own; the namespace.
     Ambient(String),
 }
@@ -58,6 +60,11 @@ impl TargetReason {
                     Quoted(name)
                 ),
                 "name a Service with a selector, or use `selector`",
+            ),
+            Self::ImpossibleLabel(label) => Sentence::new(
+                "CORS-E528",
+                format!("no pod can have the label {}", Quoted(label)),
+                "write a name such as `app` or `example.com/app`, and a value of at most 63 letters, digits, `-`, `_` and `.`",
             ),
             Self::Ambient(namespace) => Sentence::new(
                 "CORS-E527",
