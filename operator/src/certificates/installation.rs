@@ -14,6 +14,7 @@ use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
 use crate::publish::output::FIELD_MANAGER;
+use crate::source::kube::WATCH_SECONDS;
 
 /// How often what failed is tried again.
 const LOOK: Duration = Duration::from_secs(30);
@@ -26,7 +27,8 @@ pub async fn keep(
     mut leading: watch::Receiver<bool>,
 ) {
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client);
-    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let field = format!("metadata.name={name}");
+    let config = watcher::Config::default().fields(&field).timeout(WATCH_SECONDS);
     let mut events = watcher(configurations.clone(), config).default_backoff().boxed();
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -21,6 +21,7 @@ use super::serving::Serving;
 use super::{Content, Names, Why, step};
 use crate::metrics::admission::Admission;
 use crate::publish::output::{FIELD_MANAGER, MANAGED_BY};
+use crate::source::kube::WATCH_SECONDS;
 
 /// How often certificates are looked at though nothing happened: they grow old, and what failed is tried again.
 const LOOK: Duration = Duration::from_secs(30);
@@ -93,7 +94,7 @@ impl Keeper {
     /// Watches the Secret for as long as it is polled.
     pub async fn run(mut self, mut leading: watch::Receiver<bool>) {
         let field = format!("metadata.name={}", self.options.name);
-        let config = watcher::Config::default().fields(&field);
+        let config = watcher::Config::default().fields(&field).timeout(WATCH_SECONDS);
         let mut events = watcher(self.secrets.clone(), config).default_backoff().boxed();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -131,7 +132,10 @@ impl Keeper {
         let content = secret.as_ref().map(content);
         let now = UnixTime::now();
         if self.options.external {
-            self.load(content.unwrap_or_default(), now);
+            match content {
+                Some(content) => self.load(content, now),
+                None => self.miss(),
+            }
             return;
         }
         let found = content.clone();
@@ -145,6 +149,18 @@ impl Keeper {
         if let Err(error) = self.keep(secret, found.as_ref(), now).await {
             let (secret, namespace) = (&self.options.name, &self.options.namespace);
             error!(secret, namespace, %error, "the webhook's certificates are not kept, which is tried again every {LOOK:?}");
+        }
+    }
+
+    /// Somebody else's Secret is not there.
+    fn miss(&mut self) {
+        if self.seen.replace(Content::default()) != Some(Content::default()) {
+            let (secret, namespace) = (&self.options.name, &self.options.namespace);
+            error!(
+                secret,
+                namespace,
+                "the webhook has no certificate, because the Secret is not there: make it, with `tls.crt`, `tls.key` and `ca.crt`"
+            );
         }
     }
 
@@ -165,6 +181,13 @@ impl Keeper {
             Ok(()) => {
                 info!(secret, namespace, "the webhook shows the certificate that is there");
                 let bundle = is_bundle(&content.authorities).then(|| content.authorities.clone());
+                if bundle.is_none() {
+                    warn!(
+                        secret,
+                        namespace,
+                        "`ca.crt` holds no authority: the API server asks the webhook only where somebody else writes `caBundle` into its configuration"
+                    );
+                }
                 self.bundle.send_replace(bundle);
             }
             Err(damage) if self.options.external => {
