@@ -383,6 +383,18 @@ impl Index {
         }
     }
 
+    /// What `look` sees where that policy is there, and everything as it was afterwards.
+    pub fn rehearse<T>(&mut self, object: Object, look: impl FnOnce(&Self) -> T) -> T {
+        let (id, touched) = (object.id.clone(), self.touched.clone());
+        let before = self.entries.get(&id).cloned();
+        self.apply(object);
+        let seen = look(self);
+        self.entries.remove(&id);
+        self.entries.extend(before.map(|entry| (id, entry)));
+        self.touched = touched;
+        seen
+    }
+
     /// Where something changed since this was asked last.
     pub fn take_touched(&mut self) -> BTreeSet<Scope> {
         std::mem::take(&mut self.touched)

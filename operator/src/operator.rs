@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::admin::{Board, ReportRequest};
 use crate::attachment::{AttachmentKey, Sighting};
 use crate::index::{Index, Scope};
-use crate::inquiry::Inquiry;
+use crate::inquiry::{Inquiry, ReviewedObject};
 use crate::journal;
 use crate::metrics::Tally;
 use crate::plan::{Plan, Planned, ScopePlan};
@@ -363,12 +363,21 @@ impl Operator {
         let _ = reply.send(Report::of(&self.index, &self.plan, statuses));
     }
 
-    fn answer(&self, inquiry: Inquiry) {
+    fn answer(&mut self, inquiry: Inquiry) {
         let Inquiry { object, reply } = inquiry;
         // Before everything has been seen once nothing can be said: whoever asks hears that.
-        if self.synced {
-            let _ = reply.send(self.index.judge(object));
+        if !self.synced {
+            return;
         }
+        let overridden = match &object {
+            ReviewedObject::CorsPolicy(policy) => {
+                self.plan.overriding(&mut self.index, (**policy).clone())
+            }
+            ReviewedObject::OriginSet { .. } | ReviewedObject::ClusterCorsPolicy { .. } => None,
+        };
+        let mut findings = self.index.judge(object);
+        findings.extend(overridden);
+        let _ = reply.send(findings);
     }
 
     /// What somebody else removed or changed is written again; what failed is tried again.

@@ -15,6 +15,7 @@ use crate::attachment::{Attachment, AttachmentKey};
 use crate::grouping::{are_apart, group};
 use crate::guardrails::{self, Guardrail};
 use crate::index::{Entry, InForce, Index, Scope};
+use crate::object::Object;
 use crate::review::Domain;
 use crate::surroundings::Labels;
 use crate::targets::{Place, Placement, Proxies};
@@ -102,6 +103,19 @@ impl Plan {
             self.scopes.insert(scope.clone(), planned);
         }
         exists
+    }
+
+    /// What would be said of a policy that is to come, or to change, about another one that wins in its place.
+    #[must_use]
+    pub fn overriding(&self, index: &mut Index, object: Object) -> Option<Finding> {
+        let (id, nothing) = (object.id.clone(), ScopePlan::default());
+        let scope = Scope::Namespace(id.namespace.clone());
+        let previous = self.scopes.get(&scope).unwrap_or(&nothing);
+        let plan = index.rehearse(object, |index| ScopePlan::new(index, &scope, previous));
+        let is_meant = |finding: &&Finding| {
+            matches!(&finding.reason, Reason::Placement(PlacementReason::Overridden(_)))
+        };
+        plan.policies.get(&id)?.findings.iter().find(is_meant).cloned()
     }
 
     /// Every part.

@@ -167,6 +167,23 @@ fn a_namespace_that_is_off_keeps_its_attachments_and_enforces_nothing() {
 }
 
 #[test]
+fn who_would_lose_everywhere_hears_it_beforehand_and_nothing_has_happened() {
+    let spec = selecting("a", &json!({"app": "a"}));
+    let mut index = cluster(&[("a", spec.clone())]);
+    let before = carry_out(&mut index);
+    let mut plan = Plan::default();
+    plan.update(&index, &Scope::Namespace("shop".into()));
+    index.take_touched();
+    let found = plan.overriding(&mut index, written("b", &spec)).unwrap();
+    assert_eq!((found.field.as_str(), found.code()), ("metadata.name", "CORS-I522"));
+    let apart = written("b", &selecting("b", &json!({"app": "b"})));
+    assert_eq!(plan.overriding(&mut index, apart), None);
+    assert_eq!(plan.overriding(&mut index, written("a", &spec)), None, "it wins");
+    assert!(index.take_touched().is_empty());
+    assert_eq!(carry_out(&mut index).attachments, before.attachments);
+}
+
+#[test]
 fn a_namespaces_mode_that_means_nothing_is_named() {
     let mut index = cluster(&[("a", selecting("a", &json!({"app": "a"})))]);
     let mode = NamespaceMode::Unknown("DryRun".into());
