@@ -1,6 +1,6 @@
 //! What is in a cluster reaches the loop, whatever happens in between.
 
-use corsward_operator::surroundings::{Key, TargetPort};
+use corsward_operator::surroundings::{Key, NamespaceMode, TargetPort};
 use serde_json::{Value, json};
 use xtask::kubernetes::ApiServer;
 
@@ -103,13 +103,13 @@ fn what_is_in_a_cluster_is_said_and_so_is_each_change() {
     assert_eq!(service.ports[0].target, TargetPort::Name("web".to_owned()));
     let pod = &seen.surroundings.pods[&key("shop", "api")];
     assert!(pod.has_proxy() && pod.ports["web"] == 8080);
-    assert!(!seen.surroundings.namespaces["shop"].off);
+    assert_eq!(seen.surroundings.namespaces["shop"].mode, NamespaceMode::Unset);
     assert!(seen.surroundings.gateways.is_empty(), "nobody serves them");
 
     let off = json!({"metadata": {"annotations": {"corsward.io/mode": "Off"}}});
     api.merge("/api/v1/namespaces/shop", &off).unwrap();
     watching.wait_for("the namespace to stop", |picture| {
-        picture.surroundings.namespaces["shop"].off.then_some(())
+        (picture.surroundings.namespaces["shop"].mode == NamespaceMode::Off).then_some(())
     });
     phase(&server, "shop", "api", "Succeeded");
     watching
