@@ -36,8 +36,13 @@ pub fn context() -> Result<PathBuf> {
     for entry in fs::read_dir(&apps)? {
         let path = entry?.path();
         // What is made, and the stamp beside it.
-        if !MADE.iter().any(|made| path.file_stem().is_some_and(|stem| stem == *made)) {
+        if MADE.iter().any(|made| path.file_stem().is_some_and(|stem| stem == *made)) {
+            continue;
+        }
+        if path.is_dir() {
             fs::remove_dir_all(path)?;
+        } else {
+            fs::remove_file(path)?;
         }
     }
     copy(&sources.join("apps"), &apps)?;
