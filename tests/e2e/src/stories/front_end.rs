@@ -65,7 +65,7 @@ const COMPLAINTS: [&str; 4] = [
 
 fn front_end(cluster: &Cluster) -> Result<()> {
     let place = cluster.meshed("front-end")?;
-    start(cluster, &place)?;
+    start(&place)?;
     without_corsward(cluster, &place).context("without corsward")?;
 
     let all = format!("*.{}.svc.cluster.local", place.name);

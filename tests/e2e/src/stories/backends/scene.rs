@@ -45,7 +45,7 @@ pub(super) struct Scene<'c> {
 }
 
 /// Starts the back ends and the front end's server, and waits until each name leads to an answer.
-pub(in crate::stories) fn start(cluster: &Cluster, place: &Place<'_>) -> Result<()> {
+pub(in crate::stories) fn start(place: &Place<'_>) -> Result<()> {
     for manifest in MANIFESTS {
         place.apply(manifest)?;
     }
@@ -55,8 +55,7 @@ pub(in crate::stories) fn start(cluster: &Cluster, place: &Place<'_>) -> Result<
     // A pod that is ready is one thing; that every Service leads to it, and its proxy knows every port, another.
     let services = place.read(&["get", "services", "-o", "jsonpath={.items[*].metadata.name}"])?;
     for service in services.split(' ') {
-        let host = place.host(service);
-        until(&host, || cluster.door().get(&host, "/", None).map(Some))?;
+        place.await_answer(service)?;
     }
     Ok(())
 }
@@ -147,7 +146,7 @@ impl<'c> Scene<'c> {
         let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
         if !*started {
             let own = cluster.for_story(OWNER);
-            start(&own, &own.meshed(NAMESPACE)?)?;
+            start(&own.meshed(NAMESPACE)?)?;
             *started = true;
         }
         let place = Place::new(cluster, NAMESPACE.to_owned());
