@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions,
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions,
     ValidationDirective,
 };
 use kube::runtime::{WatchStreamExt as _, watcher};
@@ -19,7 +19,7 @@ use crate::attachment::{AttachmentKey, Desired};
 use crate::metrics::publishing::{Publishing, Write};
 use crate::publish::ledger::{Ledger, Step};
 use crate::publish::output::{
-    ATTACHMENT_LABEL, FIELD_MANAGER, MANAGED_BY, Output, TOUCHED_ANNOTATION,
+    ATTACHMENT_LABEL, FIELD_MANAGER, MANAGED_BY, Output, TOUCHED_ANNOTATION, is_ours,
 };
 use crate::publish::trouble::Trouble;
 use crate::source::Event;
@@ -288,8 +288,7 @@ impl Objects {
     async fn carry_out(self, step: Step) -> Done {
         let attempt = tokio::time::timeout(PATIENCE, self.attempt(&step)).await;
         let result = match attempt {
-            Ok(Ok(object)) => Ok(object),
-            Ok(Err(error)) => Err(self.trouble(&error)),
+            Ok(result) => result,
             Err(_) => Err(Trouble::Everywhere(format!(
                 "the API server has not answered within {} s; tried again",
                 PATIENCE.as_secs()
@@ -298,16 +297,18 @@ impl Objects {
         Done { step, result }
     }
 
-    async fn attempt(&self, step: &Step) -> kube::Result<Option<DynamicObject>> {
+    async fn attempt(&self, step: &Step) -> Result<Option<DynamicObject>, Trouble> {
         let namespace = &step.place().namespace;
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), namespace, &self.output.resource());
-        match step {
-            Step::Apply { place, object, .. } => {
-                // A field that the definition does not know is a refusal, and not an object without it.
+        let result = match step {
+            Step::Apply { place, object, new, .. } => {
                 let params = PatchParams {
+                    // Where nothing was, somebody may have come in between.
+                    force: !new || self.is_ours_unseen(&api, place).await?,
+                    // A field that the definition does not know is a refusal, and not an object without it.
                     field_validation: Some(ValidationDirective::Strict),
-                    ..PatchParams::apply(FIELD_MANAGER).force()
+                    ..PatchParams::apply(FIELD_MANAGER)
                 };
                 api.patch(&place.name, &params, &Patch::Apply(object)).await.map(Some)
             }
@@ -324,6 +325,25 @@ impl Objects {
                     Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(None),
                     Err(error) => Err(error),
                 }
+            }
+        };
+        result.map_err(|error| self.trouble(&error))
+    }
+
+    /// Is there an object of ours that the watch does not show, for somebody took its labels away? `false`: there is none at all.
+    async fn is_ours_unseen(&self, api: &Api<DynamicObject>, place: &Key) -> Result<bool, Trouble> {
+        let Key { namespace, name } = place;
+        // To `get` it would be a right that nothing else needs.
+        let named = ListParams::default().fields(&format!("metadata.name={name}"));
+        let list = api.list_metadata(&named).await.map_err(|error| self.trouble(&error))?;
+        match list.items.first() {
+            None => Ok(false),
+            Some(there) if is_ours(&there.metadata) => Ok(true),
+            Some(_) => {
+                let (kind, (label, us)) = (self.output.resource().kind, MANAGED_BY);
+                Err(Trouble::Taken(format!(
+                    "the {kind} `{namespace}/{name}` is somebody else's and stays as it is, though its name is needed: delete it, or label it `{label}={us}` to have it overwritten"
+                )))
             }
         }
     }

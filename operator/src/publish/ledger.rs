@@ -54,6 +54,8 @@ pub(super) enum Step {
         object: Arc<Value>,
         /// It said this before, and somebody changed it.
         repair: bool,
+        /// None of ours is there: what has its name is somebody else's.
+        new: bool,
     },
     /// Delete it.
     Delete {
@@ -75,10 +77,11 @@ struct Wanted {
     intruder: Option<String>,
 }
 
-/// An object as the cluster has it.
+/// An object of ours as the cluster has it.
 #[derive(Debug)]
 struct Seen {
-    held: Held,
+    /// Nothing where nobody can tell: somebody copied it, or changed what says so.
+    held: Option<Held>,
     uid: String,
     version: Option<u64>,
     object: Compact,
@@ -158,19 +161,20 @@ impl Ledger {
         self.listed = true;
         let mut gone = std::mem::take(&mut self.seen);
         for (place, object) in objects {
-            let Some(seen) = Seen::of(&place, &object) else { continue };
+            let seen = Seen::of(&place, &object);
             let known = gone.remove(&place);
-            let same = known.is_some_and(|known| {
+            let same = known.as_ref().is_some_and(|known| {
                 known.version.is_some() && known.version == seen.version && known.uid == seen.uid
             });
             self.seen.insert(place.clone(), seen);
             // Thousands of objects are listed when a watch begins anew, and most are as they were.
             if !same {
+                self.sightings.gone(&place, known);
                 self.review(&place, now);
             }
         }
         for (place, seen) in gone {
-            self.sightings.stale.insert(seen.held.key, place.clone());
+            self.sightings.gone(&place, Some(seen));
             self.review(&place, now);
         }
     }
@@ -188,16 +192,11 @@ impl Ledger {
         if known.zip(version).is_some_and(|(known, version)| version < known) {
             return;
         }
-        match object.and_then(|object| Seen::of(place, &object)) {
-            Some(seen) => {
-                self.seen.insert(place.clone(), seen);
-            }
-            None => {
-                if let Some(seen) = self.seen.remove(place) {
-                    self.sightings.stale.insert(seen.held.key, place.clone());
-                }
-            }
-        }
+        let known = match object {
+            Some(object) => self.seen.insert(place.clone(), Seen::of(place, &object)),
+            None => self.seen.remove(place),
+        };
+        self.sightings.gone(place, known);
         self.review(place, now);
     }
 
@@ -226,8 +225,9 @@ impl Ledger {
             .map(|(place, object)| (place.clone(), Arc::new(object.value())));
         if let Some((place, object)) = due {
             let repair = self.wanted.get(&place).is_some_and(|wanted| wanted.was_there);
+            let new = !self.seen.contains_key(&place);
             self.in_flight.insert(place.clone(), Some(Compact::of(&object)));
-            return Some(Step::Apply { place, object, repair });
+            return Some(Step::Apply { place, object, repair, new });
         }
         let due = |(place, since): (&Key, &Option<Instant>)| {
             let ends = (*since)?.checked_add(self.grace)?;
@@ -238,7 +238,7 @@ impl Ledger {
         if let Some(inert) = self.inert(&place) {
             let object = Arc::new(self.output.object(&inert, None)?);
             self.in_flight.insert(place.clone(), Some(Compact::of(&object)));
-            return Some(Step::Apply { place, object, repair: false });
+            return Some(Step::Apply { place, object, repair: false, new: false });
         }
         self.in_flight.insert(place.clone(), None);
         Some(Step::Delete { place, uid })
@@ -322,7 +322,12 @@ impl Ledger {
         let seen = self.seen.get(place);
         match self.wanted.get_mut(place) {
             None => {
-                if let Some(retiring) = self.retiring.get_mut(namespace) {
+                let retiring = self.retiring.entry(namespace.clone()).or_default();
+                // Where it says what it holds, the loop has it retired, or knows why it stays.
+                let is_stray = seen.is_some_and(|seen| seen.held.is_none());
+                if is_stray && self.output.is_deleted() {
+                    retiring.entry(place.clone()).or_default();
+                } else {
                     retiring.remove(place);
                 }
             }
@@ -382,7 +387,8 @@ impl Ledger {
 
     fn tell(&mut self, place: &Key) {
         let wanted = self.wanted.get(place).map(|wanted| &wanted.attachment.key);
-        if let Some(key) = self.seen.get(place).map(|seen| &seen.held.key).or(wanted) {
+        let held = self.seen.get(place).and_then(|seen| seen.held.as_ref());
+        if let Some(key) = held.map(|held| &held.key).or(wanted) {
             self.sightings.stale.insert(key.clone(), place.clone());
         }
     }
@@ -393,7 +399,8 @@ impl Ledger {
         let inert = self.output.inert(&key).filter(|_| !kept);
         let seen = self.seen.get(place).filter(|seen| {
             // A file that says nothing, and of which nothing is wanted, is as good as none.
-            seen.held.key == key && !inert.is_some_and(|inert| seen.says_digest(&inert))
+            let holds_it = seen.held.as_ref().is_some_and(|held| held.key == key);
+            holds_it && !inert.is_some_and(|inert| seen.says_digest(&inert))
         });
         let pending = self.pending.get(&place.namespace);
         let is_pending = pending.is_some_and(|pending| pending.has(place));
@@ -418,7 +425,18 @@ impl Ledger {
             ))
         });
         let seen = seen.filter(|_| intruder.is_none());
-        Sighting { key, digest: seen.and_then(|seen| seen.held.digest.clone()), error }
+        let digest = seen.and_then(|seen| seen.held.as_ref()?.digest.clone());
+        Sighting { key, digest, error }
+    }
+}
+
+// === impl Sightings ===
+
+impl Sightings {
+    /// An object is not there any more, or not as it was.
+    fn gone(&mut self, place: &Key, known: Option<Seen>) {
+        let held = known.and_then(|known| known.held);
+        self.stale.extend(held.map(|held| (held.key, place.clone())));
     }
 }
 
@@ -474,17 +492,17 @@ impl Wanted {
 // === impl Seen ===
 
 impl Seen {
-    fn of(place: &Key, object: &Value) -> Option<Self> {
-        let held = held(place, object)?;
+    fn of(place: &Key, object: &Value) -> Self {
+        let held = held(place, object);
         let metadata = object.get("metadata");
         let text = |name: &str| metadata.and_then(|metadata| metadata.get(name)?.as_str());
         let uid = text("uid").unwrap_or_default().to_owned();
         let version = text("resourceVersion").and_then(|version| version.parse().ok());
-        Some(Self { held, uid, version, object: Compact::of(object) })
+        Self { held, uid, version, object: Compact::of(object) }
     }
 
     fn says_digest(&self, attachment: &Attachment) -> bool {
-        self.held.digest.as_ref() == Some(&attachment.digest)
+        self.held.as_ref().and_then(|held| held.digest.as_ref()) == Some(&attachment.digest)
     }
 }
 

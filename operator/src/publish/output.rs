@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::api::{ApiResource, GroupVersionKind};
+use kube::api::{ApiResource, GroupVersionKind, ObjectMeta};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -153,8 +153,15 @@ impl Output {
         }
     }
 
+    /// Is an object deleted that nobody wants any more? An Envoy keeps running what a file said before it was removed, so files
+    /// are never removed.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        matches!(self, Self::Istio { .. })
+    }
+
     /// What is to be said where an attachment is not wanted any more and its object stays: nothing of it. `None`: the object
-    /// is deleted instead. An Envoy keeps running what a file said before it was removed, so files are never removed.
+    /// is deleted instead.
     #[must_use]
     pub fn inert(&self, key: &AttachmentKey) -> Option<Arc<Attachment>> {
         match self {
@@ -181,6 +188,18 @@ impl Module {
         let sha256 = digest.filter(is_digest).ok_or(InvalidModule::NoDigest)?;
         Ok(Self { url: url.to_owned(), sha256: sha256.to_owned() })
     }
+}
+
+/// Did we make it? It carries our label, or, where somebody took that away, we are who applied it.
+#[must_use]
+pub fn is_ours(metadata: &ObjectMeta) -> bool {
+    let label = metadata.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY.0));
+    let mut managers = metadata.managed_fields.iter().flatten();
+    label.is_some_and(|by| by == MANAGED_BY.1)
+        || managers.any(|entry| {
+            entry.manager.as_deref() == Some(FIELD_MANAGER)
+                && entry.operation.as_deref() == Some("Apply")
+        })
 }
 
 /// What an object of ours holds; nothing where that cannot be known, as after somebody renamed or copied it.
@@ -306,6 +325,24 @@ mod tests {
         assert!(held(&place, &object).is_some());
         object["metadata"]["annotations"][PROXIES_ANNOTATION] = "{\"workloads\":{}}".into();
         assert_eq!(held(&place, &object), None, "the annotation was edited");
+    }
+
+    #[test]
+    fn ours_is_what_carries_our_label_or_what_we_applied() {
+        let by =
+            |manager: &str, operation: &str| json!([{"manager": manager, "operation": operation}]);
+        let none = json!([]);
+        for (why, label, managers, ours) in [
+            ("nobody says", "", none.clone(), false),
+            ("somebody else's", "Helm", by("helm", "Update"), false),
+            ("our label", "corsward-operator", by("kubectl", "Update"), true),
+            ("a label that was taken away", "", by("corsward-operator", "Apply"), true),
+            ("a label that was changed", "Helm", by("corsward-operator", "Apply"), true),
+            ("we touched it", "", by("corsward-operator", "Update"), false),
+        ] {
+            let metadata = json!({"labels": {MANAGED_BY.0: label}, "managedFields": managers});
+            assert_eq!(is_ours(&serde_json::from_value(metadata).unwrap()), ours, "{why}");
+        }
     }
 
     #[test]

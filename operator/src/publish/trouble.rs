@@ -9,6 +9,8 @@ use crate::surroundings::Key;
 const FIRST: Duration = Duration::from_millis(500);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_mins(1);
+/// How often somebody looks whether a name is free.
+const LOOK: Duration = Duration::from_secs(5);
 /// How often an object is repaired at once before a repair has to wait.
 const FREE_REPAIRS: u32 = 2;
 /// An object that nobody touched for so long is out of trouble.
@@ -19,6 +21,8 @@ const FORGIVEN: Duration = Duration::from_mins(10);
 pub(super) enum Trouble {
     /// The API server refuses this object.
     Here(String),
+    /// Somebody else's object has the name of this one.
+    Taken(String),
     /// The API server does not answer, or refuses everything.
     Everywhere(String),
 }
@@ -54,6 +58,11 @@ impl Troubles {
                 self.everywhere = None;
                 let known = self.objects.remove(place);
                 self.objects.insert(place.clone(), Waiting::after(known.as_ref(), error, now));
+            }
+            Trouble::Taken(error) => {
+                self.everywhere = None;
+                let until = now.checked_add(LOOK).unwrap_or(now);
+                self.objects.insert(place.clone(), Waiting { attempts: 0, until, error });
             }
             Trouble::Everywhere(error) => {
                 let waiting = Waiting::after(self.everywhere.as_ref(), error, now);

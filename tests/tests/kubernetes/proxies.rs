@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use xtask::envoy::{Bootstrap, Envoy, Listener, Plugin, Slot, route};
 use xtask::{ports, tools};
 
-use crate::rig::{Cluster, Place, condition, wait_for};
+use crate::rig::{Cluster, Place, condition, message, wait_for};
 use crate::specs::{SHOP, allow};
 
 /// The port of a sidecar's metrics.
@@ -83,12 +83,6 @@ fn plugin(place: &Place<'_>) -> Value {
     list["items"][0].clone()
 }
 
-fn message(policy: &Value) -> String {
-    let conditions = policy["status"]["conditions"].as_array().unwrap();
-    let programmed = conditions.iter().find(|condition| condition["type"] == "Programmed");
-    programmed.unwrap()["message"].as_str().unwrap().to_owned()
-}
-
 #[test]
 fn a_policy_is_programmed_where_the_proxies_say_that_they_run_it() {
     let place = Cluster::operated().place("proxies");
@@ -109,11 +103,11 @@ fn a_policy_is_programmed_where_the_proxies_say_that_they_run_it() {
 
     let policy = place.wait_for("api", "1/5", |policy| {
         policy["status"]["summary"]["proxies"] == "1/5"
-            && message(policy).contains("without-filter")
+            && message(policy, "Programmed").contains("without-filter")
     });
     assert_eq!(policy["status"]["proxies"], json!({"matched": 5, "current": 1, "rejected": 0}));
     assert_eq!(condition(&policy, "Programmed"), "Programmed=True PartiallyProgrammed");
-    let message = message(&policy);
+    let message = message(&policy, "Programmed");
     for said in [
         "behind (its proxy runs another configuration)",
         "without-filter (its proxy runs no filter)",

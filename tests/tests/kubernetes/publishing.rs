@@ -265,6 +265,108 @@ fn what_somebody_changes_or_deletes_is_repaired_and_what_they_add_stays() {
 }
 
 #[test]
+fn an_object_of_ours_without_its_labels_is_ours_all_the_same() {
+    let (server, output) = (&cluster().server, wasm_plugins());
+    let place = cluster().place("unlabelled");
+    let ours = attachment(&workloads(&place.name, &[]), "1");
+    let mut publisher = Publisher::start(server, &output).introduced();
+    publisher.want(&[&ours], &[]);
+    publisher.wait_for_published(&ours);
+    let path = format!("{}/{}", collection(&output, &place.name), ours.key.object_name());
+    let before = server.api().get(&path).unwrap().unwrap();
+    let theirs =
+        json!({"metadata": {"labels": null}, "spec": {"url": "oci://evil.example/filter"}});
+    server.api().merge(&path, &theirs).unwrap();
+    let repaired = wait_for("the repair", || {
+        let object = server.api().get(&path).unwrap()?;
+        (object["spec"] == before["spec"]).then_some(object)
+    });
+    assert_eq!(repaired["metadata"]["labels"], before["metadata"]["labels"]);
+    publisher.wait_for_published(&ours);
+    publisher.kill();
+}
+
+#[test]
+fn somebody_elses_object_stays_and_what_needs_its_name_follows_it() {
+    let server = &cluster().server;
+    for (namespace, output, theirs) in [
+        ("taken", wasm_plugins(), json!({"spec": {"url": "oci://theirs.example/filter"}})),
+        (
+            "taken-files",
+            Output::ConfigMap { module: "/filter.wasm".into() },
+            json!({"data": {"theirs": "1"}}),
+        ),
+    ] {
+        cluster().place(namespace);
+        let [whole, part] = [workloads(namespace, &[]), workloads(namespace, &[("app", "a")])]
+            .map(|key| attachment(&key, "1"));
+        let path = |one: &Attachment| {
+            format!("{}/{}", collection(&output, namespace), one.key.object_name())
+        };
+        let mut object = theirs.clone();
+        let resource = output.resource();
+        object["apiVersion"] = resource.api_version.into();
+        object["kind"] = resource.kind.clone().into();
+        object["metadata"] = json!({"name": whole.key.object_name(), "labels": {"theirs": "1"}});
+        let before = server.api().create(&collection(&output, namespace), &object).unwrap();
+        let mut publisher = Publisher::start(server, &output).introduced();
+        publisher.want(&[&whole, &part], &[]);
+        publisher.wait_for_published(&part);
+        let error = publisher.wait_for_error(&whole.key, "somebody else's");
+        assert!(error.contains(&format!("{} `{namespace}/corsward`", resource.kind)), "{error}");
+        assert_eq!(publisher.known()[&whole.key].digest, None);
+        assert_eq!(server.api().get(&path(&whole)).unwrap(), Some(before));
+        server.api().delete(&path(&whole)).unwrap();
+        publisher.wait_for_published(&whole);
+        publisher.kill();
+    }
+}
+
+#[test]
+fn an_object_that_is_labelled_ours_is_handed_over() {
+    let (server, output) = (&cluster().server, wasm_plugins());
+    let place = cluster().place("handed-over");
+    let ours = attachment(&workloads(&place.name, &[]), "1");
+    let theirs = json!({
+        "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+        "metadata": {"name": "corsward"}, "spec": {"url": "oci://theirs.example/filter"},
+    });
+    server.api().create(&collection(&output, &place.name), &theirs).unwrap();
+    let mut publisher = Publisher::start(server, &output).introduced();
+    publisher.want(&[&ours], &[]);
+    publisher.wait_for_error(&ours.key, "app.kubernetes.io/managed-by=corsward-operator");
+    let path = format!("{}/corsward", collection(&output, &place.name));
+    let label = json!({"app.kubernetes.io/managed-by": "corsward-operator"});
+    server.api().merge(&path, &json!({"metadata": {"labels": label}})).unwrap();
+    publisher.wait_for_published(&ours);
+    let Output::Istio { module, .. } = output else { panic!("not Istio's") };
+    assert_eq!(server.api().get(&path).unwrap().unwrap()["spec"]["url"], module.url);
+    publisher.kill();
+}
+
+#[test]
+fn a_copy_that_carries_our_labels_goes_and_one_that_does_not_stays() {
+    let (server, output) = (&cluster().server, wasm_plugins());
+    let place = cluster().place("copied");
+    let ours = attachment(&workloads(&place.name, &[]), "1");
+    let mut publisher = Publisher::start(server, &output).introduced();
+    publisher.want(&[&ours], &[]);
+    publisher.wait_for_published(&ours);
+    let objects = || objects(server, &output, &place.name);
+    let mut copy = objects().remove("corsward").unwrap();
+    let metadata = copy["metadata"].as_object_mut().unwrap();
+    metadata.retain(|name, _| name == "labels" || name == "annotations");
+    metadata.insert("name".into(), "labelled".into());
+    server.api().create(&collection(&output, &place.name), &copy).unwrap();
+    copy["metadata"] =
+        json!({"name": "unlabelled", "annotations": copy["metadata"]["annotations"]});
+    server.api().create(&collection(&output, &place.name), &copy).unwrap();
+    wait_for("the copy to go", || (!objects().contains_key("labelled")).then_some(()));
+    assert_eq!(objects().into_keys().collect::<Vec<_>>(), ["corsward", "unlabelled"]);
+    publisher.kill();
+}
+
+#[test]
 fn a_follower_writes_nothing_until_it_leads() {
     let (server, output) = (&cluster().server, wasm_plugins());
     let place = cluster().place("follower");

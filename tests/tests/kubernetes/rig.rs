@@ -49,6 +49,13 @@ pub(crate) fn condition(object: &Value, kind: &str) -> String {
     format!("{kind}={} {}", text("status"), text("reason"))
 }
 
+/// What a condition of a status says.
+pub(crate) fn message(object: &Value, kind: &str) -> String {
+    let conditions = object["status"]["conditions"].as_array();
+    let found = conditions.into_iter().flatten().find(|condition| condition["type"] == kind);
+    found.and_then(|found| found["message"].as_str()).unwrap_or_default().to_owned()
+}
+
 /// Is the status about the object as it is written now, and says so of all its conditions?
 pub(crate) fn is_judged(object: &Value) -> bool {
     let generation = &object["metadata"]["generation"];

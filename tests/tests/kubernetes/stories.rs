@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rig::{Cluster, Place, condition, version, wait_for};
+use crate::rig::{Cluster, Place, condition, message, version, wait_for};
 use crate::specs::{OTHER, SHOP, allow, refused};
 
 fn place(name: &str) -> Place<'static> {
@@ -63,6 +63,25 @@ fn a_refused_policy_says_why_and_is_in_force_once_it_is_corrected() {
     place.policy("api", &allow("api", &[SHOP]));
     place.wait_for_in_force("api");
     place.wait_for_published(&[("app=api", &["api"])]);
+}
+
+#[test]
+fn a_policy_whose_object_has_the_name_of_somebody_elses_says_so_until_that_is_gone() {
+    let place = place("taken");
+    let theirs = json!({
+        "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+        "metadata": {"name": "corsward"}, "spec": {"url": "oci://theirs.example/filter"},
+    });
+    let plugins = "/apis/extensions.istio.io/v1alpha1/namespaces/taken/wasmplugins";
+    place.cluster.api().create(plugins, &theirs).unwrap();
+    place.policy("api", &json!({"cors": {"allowOrigins": [SHOP]}}));
+    let said = place.wait_for("api", "told whose the name is", |policy| {
+        message(policy, "Programmed").contains("the WasmPlugin `taken/corsward` is somebody else's")
+    });
+    assert_eq!(condition(&said, "Programmed"), "Programmed=False Reconciling");
+    assert_eq!(said["status"]["inForce"], Value::Null);
+    place.cluster.api().delete(&format!("{plugins}/corsward")).unwrap();
+    place.wait_for_in_force("api");
 }
 
 #[test]

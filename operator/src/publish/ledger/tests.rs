@@ -417,12 +417,70 @@ fn a_config_map_is_never_removed_and_says_nothing_in_the_end() {
     assert_eq!(next.tidings(), [], "after a restart there is nothing to retire");
 }
 
+/// An object that carries our labels, and that nobody made room for.
+fn copy(output: &Output, attachment: &Attachment) -> BTreeMap<Key, Value> {
+    let place = Key { namespace: "shop".into(), name: "copy".into() };
+    let mut object = output.object(attachment, None).unwrap();
+    object["metadata"]["name"] = "copy".into();
+    BTreeMap::from([(place, object)])
+}
+
 #[test]
-fn objects_that_are_not_recognized_are_nobodys() {
-    let place = Key { namespace: "shop".into(), name: "corsward-copy".into() };
-    let object = json!({"metadata": {"name": "corsward-copy", "namespace": "shop"}, "spec": {}});
-    let mut stage = Stage::new(wasm_plugins(), BTreeMap::from([(place, object)]));
-    assert_eq!(stage.tidings(), []);
+fn a_copy_with_our_labels_goes_once_its_namespace_is_as_it_should_be() {
+    let a = attachment(&workloads(&[]), "1");
+    let mut stage = Stage::new(wasm_plugins(), copy(&wasm_plugins(), &a));
+    assert_eq!(stage.tidings(), [], "it is no attachment");
+    stage.want(&[&a], &[]);
+    assert_eq!(stage.steps(), [apply("create", &a)]);
+    stage.pass(GRACE / 2);
+    assert_eq!(stage.steps(), [""; 0], "the grace is not over");
+    stage.pass(GRACE / 2);
+    assert_eq!(stage.steps(), ["delete copy"]);
+    assert_eq!(stage.tidings(), [published(&a)]);
+}
+
+#[test]
+fn a_copy_of_a_config_map_stays_for_an_envoy_may_have_mounted_it() {
+    let output = Output::ConfigMap { module: "/filter.wasm".into() };
+    let a = attachment(&workloads(&[]), "1");
+    let mut stage = Stage::new(output.clone(), copy(&output, &a));
     stage.want(&[], &[]);
+    stage.pass(GRACE * 2);
     assert_eq!(stage.steps(), [""; 0]);
+}
+
+#[test]
+fn an_object_of_ours_that_does_not_say_what_it_holds_any_more_is_repaired() {
+    let a = attachment(&workloads(&[]), "1");
+    let mut stage = Stage::plugins();
+    stage.want(&[&a], &[]);
+    stage.steps();
+    stage.tidings();
+    stage.meddle(&a.key, |object| object["metadata"]["annotations"] = json!({}));
+    let step = stage.ledger.next(stage.now).unwrap();
+    assert!(matches!(step, Step::Apply { new: false, repair: true, .. }), "{step:?}");
+    assert_eq!(stage.tidings(), [(a.key.object_name(), None, None)]);
+    stage.done(&step);
+    assert_eq!(stage.tidings(), [published(&a)]);
+}
+
+#[test]
+fn a_name_that_somebody_elses_object_has_is_tried_again_and_again_and_holds_up_nothing_else() {
+    let (a, b) = (attachment(&workloads(&[]), "1"), attachment(&gateway("g"), "1"));
+    let mut stage = Stage::plugins();
+    stage.want(&[&a], &[]);
+    for _ in 0..3 {
+        let step = stage.ledger.next(stage.now).unwrap();
+        assert!(matches!(step, Step::Apply { new: true, .. }), "{step:?}");
+        stage.ledger.failed(step.place(), Trouble::Taken("taken".into()), stage.now);
+        let wakes = stage.ledger.wakes(stage.now).unwrap();
+        assert!(wakes - stage.now < Duration::from_secs(10), "no later than the time before");
+        assert_eq!(stage.steps(), [""; 0]);
+        stage.now = wakes;
+    }
+    assert_eq!(stage.tidings(), [(a.key.object_name(), None, Some("taken".into()))]);
+    stage.want(&[&a, &b], &[]);
+    let steps = stage.steps();
+    assert!(steps.contains(&apply("create", &b)), "{steps:?}");
+    assert_eq!(stage.tidings().len(), 2);
 }
