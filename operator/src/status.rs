@@ -30,6 +30,8 @@ pub struct Status {
     pub overridden_by: Option<PolicyId>,
     /// What it is for, in few words.
     pub targets: Option<String>,
+    /// How many origin patterns it allows.
+    pub origins: Option<usize>,
     /// How the proxies stand that it is for.
     pub proxies: Proxies,
 }
@@ -147,11 +149,12 @@ impl Status {
         finding::sort(&mut findings);
         let kept = circumstances.kept.is_some();
         let in_force = entry.in_force.clone().filter(|_| !kept && planned.in_force.is_some());
-        let in_force_target = in_force.clone();
         let accepted = accepted(entry, planned);
         let programmed = programmed(entry, planned, &accepted, &circumstances);
         let digest = circumstances.digest.filter(|_| in_force.is_some());
         let proxies = circumstances.proxies;
+        // As it is written, in force or not, where that says something.
+        let written = entry.written().or_else(|| in_force.clone());
         Self {
             policy: entry.object.id.clone(),
             observed_generation: entry.generation,
@@ -160,7 +163,8 @@ impl Status {
             in_force,
             findings,
             overridden_by: planned.overridden_by.clone(),
-            targets: entry.written().or(in_force_target).map(|written| written.target.to_string()),
+            targets: written.as_ref().map(|written| written.target.to_string()),
+            origins: written.as_ref().map(|written| written.policy.origins()),
             proxies,
         }
     }

@@ -21,6 +21,7 @@ pub(crate) fn of(status: &Status) -> Value {
         findings,
         overridden_by: _,
         targets,
+        origins,
         proxies,
     } = status;
     let conditions: Vec<Value> =
@@ -41,7 +42,6 @@ pub(crate) fn of(status: &Status) -> Value {
     if !findings.is_empty() {
         put("findings", list(findings));
     }
-    let origins = in_force.as_ref().map(|in_force| in_force.policy.origins());
     let mut summary = Map::new();
     summary.extend(targets.as_ref().map(|targets| ("targets".to_owned(), json!(targets))));
     summary.extend(origins.map(|origins| ("origins".to_owned(), json!(origins))));

@@ -214,7 +214,9 @@ fn a_policy_for_a_service_is_in_force_once_the_service_is_there() {
         "cors": { "allowOrigins": [SHOP] },
     });
     place.policy("api", &spec);
-    place.wait_for_conditions("api", &["Accepted=False TargetNotFound", "Programmed=False"]);
+    let wanted = ["Accepted=False TargetNotFound", "Programmed=False"];
+    let said = place.wait_for_conditions("api", &wanted);
+    assert_eq!(said["status"]["summary"]["origins"], 1, "what it says can be counted all the same");
     assert!(place.published().is_empty());
     let service = json!({
         "apiVersion": "v1",
