@@ -46,6 +46,8 @@ pub(crate) struct Wires {
     pub(crate) orders: mpsc::UnboundedReceiver<Order>,
     /// Why the module cannot be fetched; nothing where it can.
     pub(crate) gate: watch::Receiver<Option<String>>,
+    /// Does this replica write?
+    pub(crate) leading: watch::Receiver<bool>,
     /// Whoever wants to know how proxies stand.
     pub(crate) events: mpsc::Sender<Vec<Event>>,
     /// What is counted.
@@ -113,6 +115,15 @@ async fn sleep_until(at: Option<Instant>) {
     }
 }
 
+// === impl Wires ===
+
+impl Wires {
+    /// Where the module is not served nobody would find it, and where another replica writes it is that one's to do.
+    fn may_touch(&self) -> bool {
+        self.gate.borrow().is_none() && *self.leading.borrow()
+    }
+}
+
 // === impl Task ===
 
 impl Task {
@@ -142,8 +153,7 @@ impl Task {
     /// Counts, and writes anew the objects whose filter some proxy is without.
     fn look(&mut self) {
         self.wires.metrics.stand(&self.roster.counts());
-        // Nobody would find the module.
-        if self.wires.gate.borrow().is_some() {
+        if !self.wires.may_touch() {
             return;
         }
         let now = Instant::now();
@@ -198,4 +208,25 @@ async fn ask(asker: &Asker, question: &Question) -> Result<Answer, String> {
     };
     let late = |_| Err(format!("no answer within {} s", PATIENCE.as_secs()));
     tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(late)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_touched_by_who_leads_while_its_module_is_served() {
+        for (why, gate, leads, may) in [
+            ("nothing is in the way", None, true, true),
+            ("nobody serves the module", Some("waiting for 1 of 2".to_owned()), true, false),
+            ("another replica leads", None, false, false),
+        ] {
+            let (_, orders) = mpsc::unbounded_channel();
+            let (_gate, gate) = watch::channel(gate);
+            let (_leading, leading) = watch::channel(leads);
+            let (events, _) = mpsc::channel(1);
+            let wires = Wires { orders, gate, leading, events, metrics: Proxies::default() };
+            assert_eq!(wires.may_touch(), may, "{why}");
+        }
+    }
 }

@@ -145,7 +145,8 @@ async fn write(
     let fleet = (args.publish == PublishArg::Istio).then(|| {
         let (order, orders) = mpsc::unbounded_channel();
         let metrics = board.metrics.proxies.clone();
-        let wires = proxies::Wires { orders, gate: gate.clone(), events: events.clone(), metrics };
+        let (gate, leading) = (gate.clone(), contender.leading());
+        let wires = proxies::Wires { orders, gate, leading, events: events.clone(), metrics };
         tokio::spawn(proxies::run(client.clone(), output.clone(), wires));
         Fleet::new(order)
     });
