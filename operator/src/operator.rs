@@ -62,6 +62,15 @@ pub(crate) enum Outlet {
     Cluster(Cluster),
 }
 
+/// The parts of which something is new.
+#[derive(Debug, Default)]
+struct Seen {
+    /// What is published of them, or whether this replica writes.
+    published: BTreeSet<Scope>,
+    /// How their proxies stand, and nothing else.
+    asked: BTreeSet<Scope>,
+}
+
 /// What others ask of the loop.
 #[derive(Debug)]
 pub(crate) struct Questions {
@@ -133,7 +142,7 @@ impl Operator {
     fn on(&mut self, batch: Vec<Event>, events: &mut Receiver<Vec<Event>>) {
         let began = Instant::now();
         let mut batch = Some(batch);
-        let mut seen = BTreeSet::new();
+        let mut seen = Seen::default();
         while let Some(events_of_one) = batch {
             for event in events_of_one {
                 self.take(event, &mut seen);
@@ -145,9 +154,10 @@ impl Operator {
         // What could not be listed yet is not empty.
         if self.synced && self.sighted {
             let touched = std::mem::take(&mut self.waiting);
-            self.replan(&touched, &seen);
+            self.replan(&touched, seen);
         } else {
-            self.waiting.extend(seen);
+            self.waiting.extend(seen.published);
+            self.waiting.extend(seen.asked);
         }
         self.spent = self.spent.saturating_add(began.elapsed());
         if self.synced && self.sighted {
@@ -155,7 +165,7 @@ impl Operator {
         }
     }
 
-    fn take(&mut self, event: Event, seen: &mut BTreeSet<Scope>) {
+    fn take(&mut self, event: Event, seen: &mut Seen) {
         match event {
             Event::Problems(problems) => {
                 journal::problems(&problems, self.index.problems());
@@ -163,14 +173,14 @@ impl Operator {
             }
             Event::Published(sightings) => {
                 self.sighted = true;
-                seen.extend(sightings.iter().map(|sighting| scope_of(&sighting.key)));
+                seen.published.extend(sightings.iter().map(|sighting| scope_of(&sighting.key)));
                 for sighting in sightings {
                     self.sight(sighting);
                 }
             }
             Event::Standings(told) => {
                 if let Outlet::Cluster(cluster) = &mut self.outlet {
-                    seen.extend(cluster.stand(told));
+                    seen.asked.extend(cluster.stand(told));
                 }
             }
             Event::Touched(touched) => self.tell_of_touch(&touched),
@@ -189,7 +199,7 @@ impl Operator {
                 if let Outlet::Cluster(cluster) = &mut self.outlet {
                     cluster.lead(leading);
                 }
-                seen.extend(self.plan.scopes().keys().cloned());
+                seen.published.extend(self.plan.scopes().keys().cloned());
                 self.index.on(Event::Leading(leading));
             }
             event => self.index.on(event),
@@ -206,17 +216,23 @@ impl Operator {
     }
 
     /// Plans the parts that were touched, and looks again at those of which something was seen.
-    fn replan(&mut self, touched: &BTreeSet<Scope>, seen: &BTreeSet<Scope>) {
+    fn replan(&mut self, touched: &BTreeSet<Scope>, seen: Seen) {
         for scope in touched {
             self.plan.update(&self.index, scope);
         }
-        let scopes: BTreeSet<Scope> = touched.union(seen).cloned().collect();
+        let mut scopes: BTreeSet<Scope> = touched.union(&seen.published).cloned().collect();
         for scope in &scopes {
             self.publish(scope);
         }
         if let Outlet::Cluster(cluster) = &mut self.outlet {
             cluster.flush();
         }
+        for scope in &scopes {
+            self.settle(scope);
+            self.assign(scope);
+        }
+        // What proxies say changes nothing of what they should run.
+        scopes.extend(seen.asked);
         self.tell(&scopes);
     }
 
@@ -241,8 +257,6 @@ impl Operator {
     /// Says what came of the plans of these parts.
     fn tell(&mut self, scopes: &BTreeSet<Scope>) {
         for scope in scopes {
-            self.settle(scope);
-            self.assign(scope);
             let statuses = self.statuses_of(scope);
             let previous = self.statuses.remove(scope).unwrap_or_default();
             journal::statuses(&statuses, &previous);
@@ -386,6 +400,7 @@ impl Operator {
         let Some(plan) = self.plan.scope(&Scope::Folder) else { return };
         if folder.is_failing() {
             self.publish(&Scope::Folder);
+            self.settle(&Scope::Folder);
             self.tell(&[Scope::Folder].into());
         } else {
             folder.repair(plan, &self.board.metrics);
