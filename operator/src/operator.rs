@@ -261,7 +261,7 @@ impl Operator {
             let previous = self.statuses.remove(scope).unwrap_or_default();
             journal::statuses(&statuses, &previous);
             if let Outlet::Cluster(cluster) = &mut self.outlet {
-                cluster.report(&self.index, &statuses);
+                cluster.report(scope, &self.index, &statuses);
             }
             self.tallies.remove(scope);
             if let Some(plan) = self.plan.scope(scope) {

@@ -17,7 +17,7 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{error, info, warn};
 
 pub use self::times::condition_times;
@@ -79,7 +79,7 @@ enum Attempt {
     Written,
     /// The object is gone, or another one has its name.
     Gone,
-    /// The API server will not take this status, however often it is sent.
+    /// The API server will not take this status until somebody upgrades the definitions.
     Refused(String),
     /// It may be taken later.
     Failed(String),
@@ -100,14 +100,18 @@ struct Writer {
     paused_until: Option<Instant>,
 }
 
-/// Writes statuses until nobody sends any more. While `leading` says no, what is sent is dropped: whoever leads sends it.
+/// Writes statuses until nobody sends any more. While `leading` says no, what is sent is dropped: whoever leads sends it. What the
+/// API server refuses is sent again every `again`.
 pub async fn write(
     client: Client,
     mut leading: watch::Receiver<bool>,
     mut writes: mpsc::UnboundedReceiver<StatusWrite>,
     counters: StatusWrites,
+    again: Duration,
 ) {
     let mut state = Writer::new(client, counters);
+    let mut again = interval(again);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut leads = *leading.borrow_and_update();
     loop {
         state.begin();
@@ -132,6 +136,7 @@ pub async fn write(
             () = sleep_until(pause.unwrap_or_else(Instant::now)), if pause.is_some() => {
                 state.paused_until = None;
             }
+            _ = again.tick() => state.queue.send_refused(),
             write = writes.recv() => match write {
                 Some(write) if leads => state.queue.push(write.resource, write.status),
                 Some(_) => state.counters.on(StatusFate::Dropped),
@@ -241,7 +246,7 @@ impl Writer {
                         "the API server refuses a status: apply the definitions of this release with `kubectl apply --server-side -f crds/`, or through the chart"
                     );
                 }
-                self.queue.done(&resource);
+                self.queue.refused(resource, status);
             }
             Attempt::Failed(sentence) => {
                 self.counters.on(StatusFate::Failed);

@@ -168,11 +168,15 @@ impl Cluster {
         }
     }
 
-    /// Has statuses written where they differ from what is there.
-    pub(super) fn report(&mut self, index: &Index, statuses: &[Status]) {
+    /// Has the statuses of a part's policies written where they differ from what is there.
+    pub(super) fn report(&mut self, scope: &Scope, index: &Index, statuses: &[Status]) {
         if !self.leading {
             return;
         }
+        let namespace = scope.namespace().map(str::to_owned);
+        let (kind, name, uid) = (ResourceKind::CorsPolicy, String::new(), String::new());
+        let first = ResourceRef { kind, namespace, name, uid };
+        self.forget(index, &first, |sent| (sent.kind, &sent.namespace) == (kind, &first.namespace));
         for status in statuses {
             self.report_one(index, status);
         }
@@ -211,6 +215,11 @@ impl Cluster {
             return;
         }
         let neighbors = index.neighbors();
+        for kind in [ResourceKind::OriginSet, ResourceKind::ClusterCorsPolicy] {
+            let (namespace, name, uid) = Default::default();
+            let first = ResourceRef { kind, namespace, name, uid };
+            self.forget(index, &first, |sent| sent.kind == kind);
+        }
         for key in sets {
             let Some(said) = neighbors.set(&key) else { continue };
             let origins =
@@ -235,6 +244,21 @@ impl Cluster {
             let status = |_: &Value| resource::of_guardrail(held, exceeded_by);
             let observed = Compact::of(&held.said.written().status);
             self.write(&resource, status, &observed, |_| ());
+        }
+    }
+
+    /// Forgets what was sent of objects that are gone, from `first` on as far as they are meant.
+    fn forget(
+        &mut self,
+        index: &Index,
+        first: &ResourceRef,
+        is_meant: impl Fn(&ResourceRef) -> bool,
+    ) {
+        let meant =
+            self.sent.range(first..).map(|(sent, _)| sent).take_while(|sent| is_meant(sent));
+        let gone: Vec<_> = meant.filter(|sent| !is_there(index, sent)).cloned().collect();
+        for resource in &gone {
+            self.sent.remove(resource);
         }
     }
 
@@ -268,6 +292,27 @@ impl Cluster {
         }
         Some(news)
     }
+}
+
+/// Is that very object there?
+fn is_there(index: &Index, resource: &ResourceRef) -> bool {
+    let ResourceRef { kind, namespace, name, uid } = resource;
+    let (namespace, name) = (namespace.clone().unwrap_or_default(), name.clone());
+    let known = match kind {
+        ResourceKind::CorsPolicy => {
+            let entry = index.entries().get(&PolicyId { namespace, name });
+            entry.and_then(|entry| entry.object.uid())
+        }
+        ResourceKind::OriginSet => {
+            let said = index.neighbors().set(&Key { namespace, name });
+            said.map(|said| &*said.written().uid)
+        }
+        ResourceKind::ClusterCorsPolicy => {
+            let held = index.neighbors().guardrail(&name);
+            held.map(|held| &*held.said.written().uid)
+        }
+    };
+    known == Some(uid)
 }
 
 /// A policy as an object.
@@ -316,4 +361,35 @@ fn notice(resource: &ResourceRef, status: &Status, known: &Value) -> Option<Noti
         action: action.to_owned(),
         note,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use corsward_policy::validate::NoJudge;
+
+    use super::*;
+    use crate::events;
+    use crate::object::{Object, Record};
+    use crate::review::Domain;
+    use crate::testing::{GOOD, carry_out, id, object};
+
+    #[test]
+    fn what_was_sent_of_an_object_that_is_gone_is_forgotten() {
+        let mut index = Index::new(Arc::new(NoJudge), Domain::Cluster);
+        let record = Record { uid: "u".to_owned(), created: None, status: Compact::default() };
+        index.apply(Object { record: Some(record), ..object("api", &GOOD) });
+        let (publisher, _) = watch::channel(Arc::default());
+        let (writer, _writes) = mpsc::unbounded_channel();
+        let (notices, _) = events::channel();
+        let mut cluster = Cluster::new(publisher, writer, notices, None);
+        cluster.lead(true);
+        let (scope, statuses) = (Scope::Namespace("shop".into()), carry_out(&mut index).statuses);
+        for why in ["it is sent", "it is on its way"] {
+            cluster.report(&scope, &index, &statuses);
+            assert_eq!(cluster.sent.len(), 1, "{why}");
+        }
+        index.delete(&id("api"));
+        cluster.report(&scope, &index, &[]);
+        assert!(cluster.sent.is_empty());
+    }
 }

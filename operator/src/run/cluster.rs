@@ -32,6 +32,8 @@ use crate::{events, kubernetes, writer};
 
 /// The port of the Service of module servers.
 const HTTP: u16 = 80;
+/// How often statuses that the API server refuses are sent again: somebody may have upgraded the definitions.
+const SEND_REFUSED_AGAIN: Duration = Duration::from_mins(5);
 /// For how long a module that no object names is kept: for as long as it may take to look twice at a roll-back.
 const KEEP_MODULES: Duration = Duration::from_hours(1);
 
@@ -154,7 +156,8 @@ async fn write(
     tokio::spawn(publisher::run(client.clone(), options, wires));
     let (write, writes) = mpsc::unbounded_channel();
     let counters = board.metrics.status_writes.clone();
-    tokio::spawn(writer::write(client.clone(), contender.leading(), writes, counters));
+    let leading = contender.leading();
+    tokio::spawn(writer::write(client.clone(), leading, writes, counters, SEND_REFUSED_AGAIN));
     let (notices, heard) = events::channel();
     tokio::spawn(events::record(client.clone(), args.cluster.name.clone(), heard));
     Ok((Cluster::new(desire, write, notices, fleet), modules))

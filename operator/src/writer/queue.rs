@@ -12,6 +12,8 @@ pub(super) struct Queue {
     // INVARIANT: the keys of `latest`, in the order in which they are written.
     order: VecDeque<ResourceRef>,
     writing: HashSet<ResourceRef>,
+    /// What was refused, and nothing newer is known of.
+    refused: HashMap<ResourceRef, Compact>,
 }
 
 // === impl Queue ===
@@ -19,6 +21,7 @@ pub(super) struct Queue {
 impl Queue {
     /// A status is to be written; one that waits for the same object is not any more.
     pub(super) fn push(&mut self, resource: ResourceRef, status: Compact) {
+        self.refused.remove(&resource);
         if self.latest.insert(resource.clone(), status).is_none() {
             self.order.push_back(resource);
         }
@@ -46,6 +49,22 @@ impl Queue {
         }
     }
 
+    /// A status was refused: it waits until somebody has [everything refused](Self::send_refused) sent again, unless there is a newer
+    /// one.
+    pub(super) fn refused(&mut self, resource: ResourceRef, status: Compact) {
+        self.done(&resource);
+        if !self.latest.contains_key(&resource) {
+            self.refused.insert(resource, status);
+        }
+    }
+
+    /// What was refused is to be written.
+    pub(super) fn send_refused(&mut self) {
+        for (resource, status) in std::mem::take(&mut self.refused) {
+            self.push(resource, status);
+        }
+    }
+
     /// How many are being written.
     pub(super) fn writing(&self) -> usize {
         self.writing.len()
@@ -53,7 +72,7 @@ impl Queue {
 
     /// Forgets everything; says how much it was.
     pub(super) fn clear(&mut self) -> usize {
-        let Self { latest, order: _, writing } = std::mem::take(self);
+        let Self { latest, order: _, writing, refused: _ } = std::mem::take(self);
         latest.len().saturating_add(writing.len())
     }
 }
@@ -112,6 +131,27 @@ mod tests {
         queue.push(resource("a"), status(2));
         queue.again(failed, old);
         assert_eq!(queue.next(), Some((resource("a"), status(2))));
+    }
+
+    #[test]
+    fn what_was_refused_is_written_when_it_is_sent_again_unless_there_is_a_newer_one() {
+        let mut queue = Queue::default();
+        for name in ["a", "c", "b"] {
+            queue.push(resource(name), status(1));
+            let (refused, old) = queue.next().unwrap();
+            if name == "b" {
+                queue.push(resource(name), status(2));
+            }
+            queue.refused(refused, old);
+        }
+        assert_eq!(queue.next(), Some((resource("b"), status(2))), "the others wait");
+        assert_eq!(queue.next(), None);
+        queue.done(&resource("b"));
+        queue.push(resource("c"), status(2));
+        queue.send_refused();
+        let mut sent: Vec<_> = std::iter::from_fn(|| queue.next()).collect();
+        sent.sort_by_key(|(resource, _)| resource.name.clone());
+        assert_eq!(sent, [(resource("a"), status(1)), (resource("c"), status(2))]);
     }
 
     #[test]
