@@ -6,6 +6,7 @@ mod ecds;
 pub mod file;
 pub mod istio;
 mod ledger;
+pub mod leftovers;
 pub mod output;
 #[cfg(test)]
 mod testing;

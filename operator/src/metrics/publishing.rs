@@ -23,6 +23,7 @@ pub struct Publishing {
     bytes: Family<Named, Gauge>,
     propagation: Histogram,
     watch_failures: Counter,
+    leftovers: Family<[(&'static str, String); 1], Gauge>,
     module_requests: Family<Label, Counter>,
 }
 
@@ -61,6 +62,7 @@ impl Default for Publishing {
             bytes: Family::default(),
             propagation: Histogram::new(PROPAGATION),
             watch_failures: Counter::default(),
+            leftovers: Family::default(),
             module_requests: Family::default(),
         }
     }
@@ -103,6 +105,12 @@ impl Publishing {
         self.watch_failures.inc();
     }
 
+    /// So many objects are left of a kind that is not written any more.
+    pub fn left(&self, kind: &str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.leftovers.get_or_create(&[("kind", kind.to_owned())]).set(count);
+    }
+
     /// Counts a request for a module.
     pub fn module_requested(&self, request: ModuleRequest) {
         let result = match request {
@@ -136,6 +144,11 @@ impl Publishing {
             "object_watch_failures",
             "Failures of the watch of objects that hold attachments",
             self.watch_failures.clone(),
+        );
+        registry.register(
+            "leftover_objects",
+            "Objects that hold attachments, of a kind that is not written any more",
+            self.leftovers.clone(),
         );
         registry.register(
             "module_requests",

@@ -19,7 +19,7 @@ use crate::attachment::{AttachmentKey, Desired};
 use crate::metrics::publishing::{Publishing, Write};
 use crate::publish::ledger::{Ledger, Step};
 use crate::publish::output::{
-    ATTACHMENT_LABEL, FIELD_MANAGER, MANAGED_BY, Output, TOUCHED_ANNOTATION, is_ours,
+    FIELD_MANAGER, MANAGED_BY, Output, TOUCHED_ANNOTATION, is_ours, selector,
 };
 use crate::publish::trouble::Trouble;
 use crate::source::Event;
@@ -87,8 +87,7 @@ struct Publisher {
 pub async fn run(client: Client, options: Options, wires: Wires) {
     let Options { output, grace } = options;
     let objects = Objects { client, output: output.clone() };
-    let selector = format!("{}={},{ATTACHMENT_LABEL}", MANAGED_BY.0, MANAGED_BY.1);
-    let config = watcher::Config::default().labels(&selector).timeout(WATCH_SECONDS);
+    let config = watcher::Config::default().labels(&selector()).timeout(WATCH_SECONDS);
     let mut watch = watcher(objects.everywhere(), config).default_backoff().boxed();
     let kind = output.resource().kind;
     let (ledger, listing, introduced) = (Ledger::new(output, grace), Vec::new(), false);

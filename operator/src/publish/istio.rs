@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use corsward_policy::wire::{Envelope, OnInvalid};
+use kube::api::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
 use crate::attachment::{ATTACHMENT, Attachment, AttachmentKey};
@@ -26,6 +27,20 @@ pub enum IstioKind {
     /// `networking.istio.io/v1alpha3`: before everything.
     #[value(name = "EnvoyFilter")]
     EnvoyFilter,
+}
+
+// === impl IstioKind ===
+
+impl IstioKind {
+    /// Where it is served.
+    pub(super) fn resource(self) -> ApiResource {
+        let (group, version, kind) = match self {
+            Self::WasmPlugin => ("extensions.istio.io", "v1alpha1", "WasmPlugin"),
+            Self::TrafficExtension => ("extensions.istio.io", "v1alpha1", "TrafficExtension"),
+            Self::EnvoyFilter => ("networking.istio.io", "v1alpha3", "EnvoyFilter"),
+        };
+        ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+    }
 }
 
 /// The spec that brings `attachment` to its proxies; nothing for those of a folder.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::ValueEnum as _;
 use kube::api::{ApiResource, GroupVersionKind, ObjectMeta};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -98,19 +99,22 @@ impl Output {
     /// The kind of its objects.
     #[must_use]
     pub fn resource(&self) -> ApiResource {
-        let (group, version, kind) = match self {
-            Self::Istio { kind: IstioKind::WasmPlugin, .. } => {
-                ("extensions.istio.io", "v1alpha1", "WasmPlugin")
+        match self {
+            Self::Istio { kind, .. } => kind.resource(),
+            Self::ConfigMap { .. } => {
+                ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "ConfigMap"))
             }
-            Self::Istio { kind: IstioKind::TrafficExtension, .. } => {
-                ("extensions.istio.io", "v1alpha1", "TrafficExtension")
-            }
-            Self::Istio { kind: IstioKind::EnvoyFilter, .. } => {
-                ("networking.istio.io", "v1alpha3", "EnvoyFilter")
-            }
-            Self::ConfigMap { .. } => ("", "v1", "ConfigMap"),
+        }
+    }
+
+    /// The other kinds whose objects bring the filter to proxies. A `ConfigMap` is not one: nothing takes it but an Envoy that mounts it.
+    pub(super) fn others(&self) -> impl Iterator<Item = ApiResource> + use<> {
+        let ours = match self {
+            Self::Istio { kind, .. } => Some(*kind),
+            Self::ConfigMap { .. } => None,
         };
-        ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+        let all = IstioKind::value_variants().iter();
+        all.filter(move |kind| Some(**kind) != ours).map(|kind| kind.resource())
     }
 
     /// The object that holds `attachment`, as far as it is ours; nothing for an attachment of a folder. `module` is there for
@@ -188,6 +192,11 @@ impl Module {
         let sha256 = digest.filter(is_digest).ok_or(InvalidModule::NoDigest)?;
         Ok(Self { url: url.to_owned(), sha256: sha256.to_owned() })
     }
+}
+
+/// What selects the objects that hold attachments.
+pub(super) fn selector() -> String {
+    format!("{}={},{ATTACHMENT_LABEL}", MANAGED_BY.0, MANAGED_BY.1)
 }
 
 /// Did we make it? It carries our label, or, where somebody took that away, we are who applied it.

@@ -24,6 +24,7 @@ use crate::operator::{Cluster, Operator, Outlet, Questions};
 use crate::proxies::{fleet::Fleet, task as proxies};
 use crate::publish::cluster::{self as publisher, Wires};
 use crate::publish::istio::IstioKind;
+use crate::publish::leftovers;
 use crate::publish::output::{Module, Output};
 use crate::review::Domain;
 use crate::source::{self, Event};
@@ -152,6 +153,8 @@ async fn write(
         tokio::spawn(proxies::run(client.clone(), output.clone(), wires));
         Fleet::new(order)
     });
+    let (leading, metrics) = (contender.leading(), board.metrics.publishing.clone());
+    tokio::spawn(leftovers::tell(client.clone(), output.clone(), leading, metrics));
     let options = publisher::Options { output, grace };
     tokio::spawn(publisher::run(client.clone(), options, wires));
     let (write, writes) = mpsc::unbounded_channel();

@@ -367,6 +367,31 @@ fn a_copy_that_carries_our_labels_goes_and_one_that_does_not_stays() {
 }
 
 #[test]
+fn what_is_left_of_another_kind_is_named_until_it_is_gone() {
+    let cluster = Cluster::own();
+    let place = cluster.place("leftovers");
+    let Output::Istio { module, .. } = wasm_plugins() else { panic!("not Istio's") };
+    let before = Output::Istio { kind: IstioKind::EnvoyFilter, module };
+    let filter = attachment(&workloads(&place.name, &[]), "1");
+    let mut publisher = Publisher::start(&cluster.server, &before).introduced();
+    publisher.want(&[&filter], &[]);
+    publisher.wait_for_published(&filter);
+    publisher.kill();
+
+    let mut operator = cluster.operator("operator-0").start();
+    let line = operator.wait_for_line(
+        "objects of a kind that is not written any more still bring the filter to proxies, as it was: wait until those that are written are there, then delete them",
+    );
+    assert_eq!((&line["kind"], &line["left"]), (&json!("EnvoyFilter"), &json!(1)), "{line}");
+    let left = || operator.metric("corsward_leftover_objects{kind=\"EnvoyFilter\"}");
+    assert_eq!(left(), Some(1.0));
+    let command = line["then"].as_str().unwrap().strip_prefix("kubectl ").unwrap();
+    let said = cluster.kubectl(&command.split(' ').collect::<Vec<_>>(), "");
+    assert!(said.success, "{said:?}");
+    assert!(objects(&cluster.server, &before, &place.name).is_empty());
+}
+
+#[test]
 fn a_follower_writes_nothing_until_it_leads() {
     let (server, output) = (&cluster().server, wasm_plugins());
     let place = cluster().place("follower");

@@ -1,0 +1,87 @@
+//! Leftovers: objects of ours of the kinds that held attachments before another was chosen. Proxies go on with what they say, and nobody
+//! updates them: whoever writes says so until they are gone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube::Client;
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use crate::kubernetes;
+use crate::metrics::publishing::Publishing;
+use crate::publish::output::{MANAGED_BY, Output, selector};
+
+/// How often somebody looks whether they are gone.
+const LOOK: Duration = Duration::from_mins(1);
+/// How many are asked for at once.
+const PAGE: u32 = 500;
+
+/// Says what another choice than `output` has left, from when this replica leads until nothing is left.
+pub async fn tell(
+    client: Client,
+    output: Output,
+    mut leading: watch::Receiver<bool>,
+    metrics: Publishing,
+) {
+    let (written, (label, us)) = (output.resource().kind, MANAGED_BY);
+    let mut told: BTreeMap<String, usize> = BTreeMap::new();
+    while leading.wait_for(|leads| *leads).await.is_ok() {
+        for resource in output.others() {
+            let ApiResource { kind, plural, .. } = &resource;
+            let left = match count(&client, &resource).await {
+                Ok(left) => left,
+                Err(error) => {
+                    let error = kubernetes::sentence(&error);
+                    warn!(kind, error, "what is left of another kind cannot be counted");
+                    continue;
+                }
+            };
+            metrics.left(kind, left);
+            let before = told.insert(kind.clone(), left).unwrap_or_default();
+            if left > 0 && left != before {
+                let then = format!("kubectl delete {plural} --all-namespaces -l {label}={us}");
+                warn!(
+                    kind,
+                    left,
+                    written,
+                    then,
+                    "objects of a kind that is not written any more still bring the filter to proxies, as it was: wait until those that are written are there, then delete them"
+                );
+            } else if left == 0 && before > 0 {
+                info!(kind, "nothing is left of another kind");
+            }
+        }
+        if told.values().all(|left| *left == 0) {
+            return;
+        }
+        sleep(LOOK).await;
+        if !*leading.borrow() {
+            // The next one counts them.
+            for (kind, _) in std::mem::take(&mut told) {
+                metrics.left(&kind, 0);
+            }
+        }
+    }
+}
+
+/// How many objects of ours there are; none where the kind is not served.
+async fn count(client: &Client, resource: &ApiResource) -> kube::Result<usize> {
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
+    let mut page = ListParams::default().labels(&selector()).limit(PAGE);
+    let mut count: usize = 0;
+    loop {
+        let list = match api.list_metadata(&page).await {
+            Ok(list) => list,
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        count = count.saturating_add(list.items.len());
+        match list.metadata.continue_ {
+            Some(token) if !token.is_empty() => page.continue_token = Some(token),
+            _ => return Ok(count),
+        }
+    }
+}
