@@ -76,6 +76,10 @@ impl Door {
 
     /// A connection to a port of a host of the cluster.
     pub(crate) fn connect(self, host: &str, port: u16) -> Result<TcpStream> {
+        self.through(host, port).with_context(|| format!("connect to {host}:{port}"))
+    }
+
+    fn through(self, host: &str, port: u16) -> Result<TcpStream> {
         let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;

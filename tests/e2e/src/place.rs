@@ -63,6 +63,37 @@ impl<'c> Place<'c> {
         if workload.answers() { self.await_answer(&workload.name) } else { Ok(()) }
     }
 
+    /// Replaces all pods of a Deployment, and waits until its Services lead to the new ones and to no other: none of the old is
+    /// left when the new ones come, so that whoever answers is one of them. A node goes on routing to a pod for a moment after its
+    /// end, and what is sent there is lost.
+    pub(crate) fn restart(&self, deployment: &str) -> Result<()> {
+        let object = self.get("deployment", deployment)?;
+        let replicas = format!("--replicas={}", object["spec"]["replicas"]);
+        let labels = object["spec"]["selector"]["matchLabels"].as_object();
+        let labels = labels.context("a Deployment selects pods by labels")?;
+        let of = |(name, value): (&String, &Value)| {
+            format!("{name}={}", value.as_str().unwrap_or_default())
+        };
+        let selector = labels.iter().map(of).collect::<Vec<_>>().join(",");
+        let workload = format!("deployment/{deployment}");
+        self.read(&["scale", &workload, "--replicas=0"])?;
+        until(&format!("the end of the pods of {deployment}"), || {
+            let left = self.read(&["get", "pods", "-l", &selector, "-o", "name"])?;
+            ensure!(left.is_empty(), "there is {left}");
+            Ok(Some(()))
+        })?;
+        self.read(&["scale", &workload, &replicas])?;
+        self.rolled_out(&workload)?;
+        let services = self.read(&["get", "services", "-o", "json"])?;
+        let services: Value = serde_json::from_str(&services)?;
+        let services = services["items"].as_array().into_iter().flatten();
+        let leading = services.filter(|one| one["spec"]["selector"] == json!(labels));
+        for service in leading.filter_map(|one| one["metadata"]["name"].as_str()) {
+            self.await_answer(service)?;
+        }
+        Ok(())
+    }
+
     /// Waits until a Service answers at port 80: what a node routes follows readiness a moment later.
     pub(crate) fn await_answer(&self, service: &str) -> Result<()> {
         let (door, host) = (self.cluster.door(), self.host(service));

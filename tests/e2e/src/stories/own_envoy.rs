@@ -108,7 +108,7 @@ impl Scene<'_> {
         for _ in 0..10 {
             ensure!(shares(&self.get(SHOP)?)?, "the policy is not in force any more");
         }
-        self.pods.restart(&self.place, "api")?;
+        self.place.restart("api")?;
         self.await_answer("the policy in a pod that starts without the operator", SHOP, true)?;
         self.pods.release.start_operator()?;
         self.await_data("the change in the ConfigMap", |data| data.contains(NEXT))?;
@@ -133,7 +133,7 @@ impl Scene<'_> {
         })?;
         ensure!(shares(&self.get(NEXT)?)?, "the last good one is not in force any more");
 
-        self.pods.restart(&self.place, "api")?;
+        self.place.restart("api")?;
         let cold = self.get(NEXT)?;
         ensure!(cold.status == 200 && !shares(&cold)?, "a cold start with bad bytes: {cold:?}");
 

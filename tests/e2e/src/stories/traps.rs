@@ -1,6 +1,5 @@
 //! A filter that dies: requests pass without it, and a metric tells.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -19,8 +18,8 @@ use crate::workload::{IMAGE, Workload};
 /// The filter counts a heartbeat so often.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// For how many heartbeats they are counted: long enough that one more or less does not matter.
-const COUNTED: u32 = 4;
+/// How many heartbeats are awaited for a rate: so many that one more or less does not matter.
+const COUNTED: u64 = 6;
 
 pub(crate) const STORIES: &[Story] = &[Story::new(
     "a filter that traps lets requests pass, and its heartbeats tell that it is dead",
@@ -68,13 +67,17 @@ fn a_filter_that_traps_lets_requests_pass(cluster: &Cluster) -> Result<()> {
 /// The chart's alert CorswardFilterDead, asked of one proxy: the filter beats once for each worker and once for the main
 /// thread.
 fn alerts(proxy: &Proxy<'_>) -> Result<bool> {
-    let beats = || proxy.count("wasmcustom.corsward.heartbeats:");
+    let await_beats = |count: u64, after: u64| {
+        until(&format!("{count} heartbeats"), || {
+            let beats = proxy.count("wasmcustom.corsward.heartbeats:")?;
+            Ok((beats >= after + count).then(|| (Instant::now(), beats)))
+        })
+    };
+    let (_, so_far) = await_beats(0, 0)?;
     // From one beat on, so that the first interval is whole.
-    let first = beats()?;
-    until("a heartbeat", || Ok((beats()? > first).then_some(())))?;
-    let (begun, before) = (Instant::now(), beats()?);
-    thread::sleep(HEARTBEAT * COUNTED);
-    let (counted, took) = (beats()?.saturating_sub(before), begun.elapsed());
+    let (begun, before) = await_beats(1, so_far)?;
+    let (ended, after) = await_beats(COUNTED, before)?;
+    let (counted, took) = (after - before, ended - begun);
     let rate = f64::from(u32::try_from(counted)?) / took.as_secs_f64();
     let workers = proxy.count("server.concurrency:")?;
     let workers = f64::from(u32::try_from(workers)?);

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::cluster::Cluster;
 use crate::place::Place;
 use crate::release::{self, Release};
-use crate::until::until;
 use crate::workload::IMAGE;
 
 const MANIFEST: &str = include_str!("../../../../../examples/own-envoy/deployment.yaml");
@@ -109,19 +108,6 @@ impl<'c> Pods<'c> {
             manifest = manifest.replace(from, to);
         }
         Ok(manifest)
-    }
-
-    /// Replaces a Deployment's pods, and waits until the old ones are gone.
-    pub(super) fn restart(&self, place: &Place<'_>, name: &str) -> Result<()> {
-        let deployment = format!("deployment/{name}");
-        place.read(&["rollout", "restart", &deployment])?;
-        place.rolled_out(&deployment)?;
-        let selector = format!("app={name}");
-        until("the old pod to be gone", || {
-            let pods = place.read(&["get", "pods", "-l", &selector, "-o", "name"])?;
-            Ok((pods.lines().count() == 1).then_some(()))
-        })?;
-        place.await_answer(name)
     }
 
     /// Has the kubelet look at once at what it mounts.
