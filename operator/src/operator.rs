@@ -248,8 +248,7 @@ impl Operator {
             }
             Outlet::Cluster(cluster) => {
                 let known = self.sightings.get(scope);
-                let off = self.index.why_off(scope).is_some();
-                cluster.desire(scope, plan, known.into_iter().flatten(), off);
+                cluster.desire(&self.index, scope, plan, known.into_iter().flatten());
             }
         }
     }
@@ -356,6 +355,7 @@ impl Operator {
             let circumstances = Circumstances {
                 astray: in_cluster && planned.keys.iter().any(is_astray),
                 held: plan.held.as_deref(),
+                frozen: plan.frozen,
                 off: self.index.why_off(scope),
                 unpublished: self.unpublished(scope, plan, planned),
                 kept: self.outlet.kept(),
@@ -429,7 +429,7 @@ fn unpublished(
     planned.keys.iter().find_map(|key| {
         let sighting = sightings.and_then(|sightings| sightings.get(key));
         let digest = sighting.and_then(|sighting| sighting.digest.as_ref());
-        let attachment = plan.attachment(key)?;
+        let Some(attachment) = plan.attachment(key) else { return plan.held.clone() };
         let error = sighting.and_then(|sighting| sighting.error.as_ref());
         // By its digest it is, and the error says what is wrong with the rest of it.
         if digest == Some(&attachment.digest) && error.is_none() {

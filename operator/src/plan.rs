@@ -39,7 +39,7 @@ pub struct ScopePlan {
     pub policies: BTreeMap<PolicyId, Planned>,
     /// Why not everything that is wanted may be published; the attachments are then what may be.
     pub held: Option<String>,
-    /// Nothing may be published: not even what is in force.
+    /// Nothing may be published, not even what is in force: what is there stays as it is.
     pub frozen: bool,
 }
 
@@ -94,15 +94,13 @@ struct Chosen<'i> {
 // === impl Plan ===
 
 impl Plan {
-    /// Plans a part anew, and says whether anything is left of it.
-    pub fn update(&mut self, index: &Index, scope: &Scope) -> bool {
+    /// Plans a part anew.
+    pub fn update(&mut self, index: &Index, scope: &Scope) {
         let previous = self.scopes.remove(scope).unwrap_or_default();
         let planned = ScopePlan::new(index, scope, &previous);
-        let exists = *scope == Scope::Folder || !planned.policies.is_empty();
-        if exists {
+        if *scope == Scope::Folder || !planned.policies.is_empty() {
             self.scopes.insert(scope.clone(), planned);
         }
-        exists
     }
 
     /// What would be said of a policy that is to come, or to change, about another one that wins in its place.
@@ -236,14 +234,28 @@ impl ScopePlan {
         self.made.contains_key(key)
     }
 
-    /// What an attachment of a former shape should say until it goes: the same as what replaces it.
+    /// What an attachment of a former shape should say until it goes: the same as what replaces it. Where that is too much for one,
+    /// what was in force in it; nothing where even that is.
     #[must_use]
-    pub fn retiring(&self, key: &AttachmentKey, off: bool) -> Arc<Attachment> {
+    pub fn retiring(
+        &self,
+        index: &Index,
+        scope: &Scope,
+        key: &AttachmentKey,
+    ) -> Option<Arc<Attachment>> {
+        let off = index.why_off(scope).is_some();
+        let before = || Self::with(index, scope, &Self::default(), Choice::WithoutChanges);
+        self.in_one(key, off).or_else(|| before().in_one(key, off))
+    }
+
+    /// Everything that is in force for these proxies in one attachment, where that may be published.
+    fn in_one(&self, key: &AttachmentKey, off: bool) -> Option<Arc<Attachment>> {
         let in_force = self.policies.iter().filter_map(|(id, planned)| {
             let in_force = planned.in_force.clone()?;
             narrow(key, id, &in_force, &planned.placement.places, off)
         });
-        Made::new(key.clone(), in_force.collect()).attachment
+        let made = Made::new(key.clone(), in_force.collect());
+        made.held.is_none().then_some(made.attachment)
     }
 }
 
@@ -313,7 +325,9 @@ fn choose<'i>(
         in_force.as_ref().is_some_and(|in_force| in_force.policy.mode() == Mode::Off)
     };
     let (in_force, placement) = match choice {
-        _ if is_off(&written) => (written, placed),
+        Choice::Wanted if is_off(&written) => (written, placed),
+        // A stop takes effect whatever else does not. Whoever never was in force has nothing to stop.
+        _ if is_off(&written) && entry.in_force.is_some() => (written, last_good().1),
         Choice::WithoutNewcomers if entry.in_force.is_none() => (None, placed),
         Choice::WithoutChanges => last_good(),
         Choice::Wanted | Choice::WithoutNewcomers if accepted => (written, placed),

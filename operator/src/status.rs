@@ -123,6 +123,8 @@ const REHEARSAL: &str = "the policy is judged and counted, not enforced";
 pub(crate) struct Circumstances<'c> {
     /// Why not everything that is wanted is published.
     pub(crate) held: Option<&'c str>,
+    /// Nothing is: what is there stays as it is.
+    pub(crate) frozen: bool,
     /// Why nothing is enforced where the policy applies.
     pub(crate) off: Option<&'c str>,
     /// Why what is planned is not published yet; nothing where it is.
@@ -309,7 +311,7 @@ fn programmed(
     circumstances: &Circumstances<'_>,
 ) -> Condition {
     let kind = ConditionType::Programmed;
-    let Circumstances { held, off, unpublished, astray, kept, domain, proxies, digest: _ } =
+    let Circumstances { held, frozen, off, unpublished, astray, kept, domain, proxies, digest: _ } =
         circumstances;
     let no = |reason, message| Condition { kind, holds: false, reason, message };
     let in_force = entry.in_force.as_ref();
@@ -327,8 +329,9 @@ fn programmed(
     }
     let is_current = in_force == planned.in_force.as_ref();
     let is_written = planned.in_force.as_ref().map(|planned| planned.generation);
+    let waits = unpublished.is_some() && (!is_current || *astray);
     if let Some(why) = held
-        && is_written != Some(entry.generation)
+        && (is_written != Some(entry.generation) || (*frozen && waits))
     {
         return no(Reason::NotPublishable, format!("{why}; {}", instead(entry, planned, *off)));
     }

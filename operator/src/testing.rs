@@ -78,7 +78,9 @@ pub(crate) fn carry_out(index: &mut Index) -> Outcome {
         let status = |(id, policy): (&PolicyId, &Planned)| {
             let (held, off) = (planned.held.as_deref(), index.why_off(&scope));
             let domain = index.domain();
-            let circumstances = Circumstances { held, off, domain, ..Circumstances::default() };
+            let frozen = planned.frozen;
+            let circumstances =
+                Circumstances { held, frozen, off, domain, ..Circumstances::default() };
             Status::of(&index.entries()[id], policy, circumstances)
         };
         Vec::extend(&mut statuses, planned.policies.iter().map(status));

@@ -70,20 +70,25 @@ impl Cluster {
     }
 
     /// Takes in what should be published in a part.
-    pub(super) fn desire<'k>(
+    pub(crate) fn desire<'k>(
         &mut self,
+        index: &Index,
         scope: &Scope,
         plan: &ScopePlan,
         known: impl Iterator<Item = (&'k AttachmentKey, &'k Sighting)>,
-        off: bool,
     ) {
+        // There is nothing to take the place of what is there.
+        if plan.frozen {
+            return;
+        }
         let mut desired: BTreeMap<AttachmentKey, _> = plan
             .attachments()
             .map(|(key, attachment)| (key.clone(), (Arc::clone(attachment), false)))
             .collect();
         for (key, sighting) in known {
             if sighting.digest.is_some() && !plan.has(key) {
-                desired.insert(key.clone(), (plan.retiring(key, off), true));
+                let retiring = plan.retiring(index, scope, key);
+                desired.extend(retiring.map(|attachment| (key.clone(), (attachment, true))));
             }
         }
         let before = self.keys.remove(scope).unwrap_or_default();
@@ -107,7 +112,7 @@ impl Cluster {
     }
 
     /// Tells the publisher, if there is anything new.
-    pub(super) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         if std::mem::take(&mut self.is_stale) {
             self.publisher.send_replace(Arc::new(self.desired.clone()));
         }

@@ -1,14 +1,19 @@
 //! Tests of the plan, with the proxies of a cluster.
 
 use super::*;
+use crate::attachment::Sighting;
 use crate::compact::Compact;
+use crate::events;
 use crate::object::Record;
+use crate::operator::Cluster;
 use crate::source::Event;
 use crate::surroundings::{
     Change, Delta, Key, Namespace, NamespaceMode, NativeCors, Pod, PodProxy, Service, ServicePort,
     TargetPort, Written,
 };
 use serde_json::json;
+use std::iter;
+use tokio::sync::{mpsc, watch};
 
 /// A cluster with these policies of the namespace `shop`.
 fn cluster(policies: &[(&str, Value)]) -> Index {
@@ -43,8 +48,13 @@ fn targeting(kind: &str, name: &str) -> Value {
 }
 
 fn service(name: &str, app: &str) -> Event {
+    labelled_service(name, "app", app)
+}
+
+/// A Service of the pods with a label.
+fn labelled_service(name: &str, label: &str, value: &str) -> Event {
     let key = Key { namespace: "shop".into(), name: name.into() };
-    let selector = [("app".to_owned(), app.to_owned())].into();
+    let selector = [(label.to_owned(), value.to_owned())].into();
     let target = TargetPort::Number(8080);
     let port = ServicePort { name: Some("http".into()), port: 80, target, app_protocol: None };
     let service = Service { selector, ports: vec![port] };
@@ -89,14 +99,14 @@ fn what_retires_says_the_same_to_its_proxies_as_what_replaces_it() {
     let scope = Scope::Namespace("shop".into());
     plan.update(&index, &scope);
     let planned = plan.scope(&scope).unwrap();
-    let retiring = planned.retiring(&workloads(&[("app", "a")]), false);
+    let retiring = planned.retiring(&index, &scope, &workloads(&[("app", "a")])).unwrap();
     let policies = |compiled: &str| {
         let compiled = wire::decode(compiled).unwrap();
         compiled.policies().map(|id| id.name.clone()).collect::<Vec<_>>()
     };
     assert_eq!(policies(&retiring.compiled), ["a", "web"], "those that its pods can have");
     assert!(retiring.compiled.contains(r#""workloads":[{"labels":{"tier":"web"}}]"#));
-    let nothing = ScopePlan::default().retiring(&workloads(&[]), false);
+    let nothing = ScopePlan::default().retiring(&index, &scope, &workloads(&[])).unwrap();
     assert_eq!(policies(&nothing.compiled), Vec::<String>::new(), "nothing is left of it");
 }
 
@@ -327,4 +337,88 @@ fn a_guardrail_suspends_what_was_in_force_and_nobody_forgets_it() {
     assert!(message.contains("nothing of it is in force"), "{message}");
     index.on(guardrail("platform", 6000));
     assert_eq!(carry_out(&mut index).attachments, before.attachments, "it comes back");
+}
+
+/// A spec of more than half of what can be published, for these pods.
+fn large(host: &str, target: &Value) -> Value {
+    let origins = (0..16_000).map(|at| format!("https://tenant-{at:06}.{host}.shop.example"));
+    let mut spec = json!({"cors": {"allowOrigins": origins.collect::<Vec<_>>()}});
+    spec.as_object_mut().unwrap().extend(target.as_object().unwrap().clone());
+    spec
+}
+
+fn for_pods(labels: &Value) -> Value {
+    json!({"selector": {"matchLabels": labels}})
+}
+
+#[test]
+fn a_newcomer_that_is_off_brings_nothing_together() {
+    let mut index = cluster(&[
+        ("a", large("a", &for_pods(&json!({"app": "a"})))),
+        ("b", large("b", &for_pods(&json!({"app": "b"})))),
+    ]);
+    let before = carry_out(&mut index);
+    assert_eq!(before.attachments.len(), 2);
+    let off = json!({"cors": {"allowOrigins": ["https://a.example"]}, "mode": "Off"});
+    index.apply(written("off", &off));
+    let after = carry_out(&mut index);
+    assert_eq!(after.attachments, before.attachments);
+    for name in ["a", "b"] {
+        assert!(reason(&after, name, ConditionType::Programmed).0, "{name}");
+    }
+    assert_eq!(reason(&after, "off", ConditionType::Programmed).1, Reason::NotPublishable);
+}
+
+#[test]
+fn what_is_too_much_together_leaves_what_is_there() {
+    let target = json!({"targetRefs": [{"group": "", "kind": "Service", "name": "api"}]});
+    let mut index =
+        cluster(&[("a", large("a", &target)), ("b", large("b", &for_pods(&json!({"app": "b"}))))]);
+    index.on(service("api", "a"));
+    carry_out(&mut index);
+    let (mut plan, scope) = (Plan::default(), Scope::Namespace("shop".into()));
+    let (publisher, mut desired) = watch::channel(Arc::default());
+    let (notices, _noticed) = events::channel();
+    let mut outlet = Cluster::new(publisher, mpsc::unbounded_channel().0, notices, None);
+    plan.update(&index, &scope);
+    outlet.desire(&index, &scope, plan.scope(&scope).unwrap(), iter::empty());
+    outlet.flush();
+    let before = Arc::clone(&desired.borrow_and_update());
+    assert_eq!(before.attachments.len(), 2);
+
+    // Its pods may be pods of `b` now, so that both are for one proxy.
+    index.on(labelled_service("api", "tier", "web"));
+    plan.update(&index, &scope);
+    let sightings = before.attachments.iter().map(|(key, attachment)| {
+        let digest = Some(attachment.digest.clone());
+        (
+            AttachmentKey::clone(key),
+            Sighting { key: AttachmentKey::clone(key), digest, error: None },
+        )
+    });
+    let sightings: BTreeMap<_, _> = sightings.collect();
+    outlet.desire(&index, &scope, plan.scope(&scope).unwrap(), sightings.iter());
+    outlet.flush();
+    assert!(!desired.has_changed().unwrap(), "{:?}", desired.borrow());
+}
+
+#[test]
+fn what_retires_says_what_was_in_force_where_all_of_it_is_too_much() {
+    let everywhere = Value::Object(serde_json::Map::new());
+    let mut index = cluster(&[("a", large("a", &everywhere))]);
+    let before = carry_out(&mut index);
+    assert_eq!(keys(&before), [workloads(&[])]);
+    index.apply(written("b", &large("b", &everywhere)));
+    assert_eq!(carry_out(&mut index).attachments, before.attachments, "both are too much");
+    for name in ["a", "b"] {
+        let spec = large(name, &for_pods(&json!({"app": name})));
+        let Object { text, .. } = written(name, &spec);
+        index.apply(Object { text, generation: Some(2), ..written(name, &Value::Null) });
+    }
+    let (mut plan, scope) = (Plan::default(), Scope::Namespace("shop".into()));
+    plan.update(&index, &scope);
+    let planned = plan.scope(&scope).unwrap();
+    assert_eq!(planned.attachments().count(), 2, "each for itself");
+    let retiring = planned.retiring(&index, &scope, &workloads(&[])).unwrap();
+    assert_eq!(*retiring, before.attachments[0]);
 }
