@@ -63,6 +63,10 @@ pub fn context() -> Result<PathBuf> {
         tools::node_packages("the WebSocket server's packages", folder)?;
         // Only what is inside stays.
         let packages = folder.with_extension("packages");
+        if packages.exists() {
+            // Of a run that ended in between.
+            fs::remove_dir_all(&packages)?;
+        }
         fs::rename(folder.join("node_modules"), &packages)?;
         fs::remove_dir_all(folder)?;
         Ok(fs::rename(packages, folder)?)

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::cluster::{self, Cluster};
-use crate::{build, command, paths, test, tools};
+use crate::{build, command, docker, images, paths, test, tools};
 
 /// The cluster that is made where none is named.
 const CLUSTER: &str = "corsward-e2e";
@@ -39,14 +39,19 @@ pub struct Args {
 /// When the cluster cannot be made, or a story does not end well.
 pub fn run(args: &Args) -> Result<()> {
     let begun = Instant::now();
+    // The cluster and what is built for it are one run's at a time.
+    let _alone = tools::lock(&paths::cache().join("e2e"))?;
     step("what tells the stories", begun);
     let teller = teller()?;
     let told = in_cluster(args, &teller, begun);
     if args.cluster.is_none() && !args.keep {
         step("the cluster goes", begun);
-        cluster::down(&cluster::Down { name: CLUSTER.to_owned(), engine: false })?;
+        let gone = cluster::down(&cluster::Down { name: CLUSTER.to_owned(), engine: false });
+        // Why a story failed is worth more than why its cluster is still there.
+        told.and(gone)?;
+    } else {
+        told?;
     }
-    told?;
     if args.stories.is_empty() {
         step("other Envoys", begun);
         test::other_envoys()?;
@@ -83,6 +88,11 @@ fn install(cluster: &Cluster) -> Result<()> {
     helm.args(["upgrade", "--install", RELEASE]).arg(paths::root().join("charts/corsward"));
     helm.args(["--namespace", NAMESPACE, "--create-namespace", "--wait"]);
     helm.args(["--set", "image.pullPolicy=Never"]);
+    // Pods of another image under the same name are replaced.
+    let tag = images::operator_tag();
+    let image = docker::inspect("image", &tag, "{{.Id}}");
+    let image = image.with_context(|| format!("docker has no image {tag}"))?;
+    helm.args(["--set-string", &format!("podAnnotations.image={image}")]);
     command::wait_for("helm install", &mut helm)
 }
 

@@ -13,6 +13,9 @@ use crate::{docker, paths, tools, wait};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long an engine may take to start that was just installed.
+const AFTER_ITS_PACKAGE: Duration = Duration::from_secs(10);
+
 /// Makes sure that an engine answers.
 ///
 /// # Errors
@@ -27,6 +30,13 @@ pub(super) fn ensure() -> Result<()> {
         "no docker answers here: start it, or, if it runs, let your user talk to it (`docker version` says why it does not)"
     );
     let dockerd = tools::dockerd()?;
+    // Where systemd runs, an engine starts with its package.
+    let by_itself = || {
+        wait::until("docker to start", AFTER_ITS_PACKAGE, || Ok(docker::answers().then_some(())))
+    };
+    if Path::new("/run/systemd/system").exists() && by_itself().is_ok() {
+        return Ok(());
+    }
     let wrapper = tools::node_wrappers()?.join("runc-wrapper");
     let folder = folder();
     fs::create_dir_all(&folder)?;

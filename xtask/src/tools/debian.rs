@@ -1,6 +1,7 @@
 //! Installing with apt-get, where the user is root on Debian or its like.
 
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 
@@ -21,13 +22,22 @@ pub(super) fn install(program: &str, package: &str, variable: &str) -> Result<()
              or name it in {variable}"
         );
     }
+    // One at a time: two would read the same list of packages.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     eprintln!("{program} is missing: installing the Debian package {package}");
-    let mut update = Command::new("apt-get");
-    command::wait_for("reading the list of packages", update.args(["update", "-q"]))?;
-    let mut install = Command::new("apt-get");
+    command::wait_for("reading the list of packages", apt_get().args(["update", "-q"]))?;
+    let mut install = apt_get();
     install.args(["install", "-q", "-y", "--no-install-recommends", package]);
-    install.env("DEBIAN_FRONTEND", "noninteractive");
     command::wait_for(&format!("installing {package}"), &mut install)
+}
+
+/// `apt-get` that waits for others: a new machine may just be updating itself.
+fn apt_get() -> Command {
+    let mut apt_get = Command::new("apt-get");
+    apt_get.args(["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"]);
+    apt_get.env("DEBIAN_FRONTEND", "noninteractive");
+    apt_get
 }
 
 /// Whether we are root.
