@@ -39,6 +39,8 @@ pub(super) struct Ledger {
     unserved: BTreeSet<Key>,
     /// Why the module of today cannot be named yet.
     gate: Option<String>,
+    /// The last write that failed as if all did: others have their turn before it.
+    behind: Option<Key>,
     troubles: Troubles,
     sightings: Sightings,
 }
@@ -78,7 +80,7 @@ struct Wanted {
 }
 
 /// An object of ours as the cluster has it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Seen {
     /// Nothing where nobody can tell: somebody copied it, or changed what says so.
     held: Option<Held>,
@@ -119,6 +121,7 @@ impl Ledger {
             in_flight: BTreeMap::new(),
             unserved: BTreeSet::new(),
             gate: None,
+            behind: None,
             troubles: Troubles::default(),
             sightings: Sightings::default(),
         }
@@ -163,6 +166,11 @@ impl Ledger {
         for (place, object) in objects {
             let seen = Seen::of(&place, &object);
             let known = gone.remove(&place);
+            // The answer to a write of ours may be younger than the list.
+            if let Some(known) = known.as_ref().filter(|known| known.is_younger_than(&seen)) {
+                self.seen.insert(place, known.clone());
+                continue;
+            }
             let same = known.as_ref().is_some_and(|known| {
                 known.version.is_some() && known.version == seen.version && known.uid == seen.uid
             });
@@ -207,6 +215,10 @@ impl Ledger {
         }
         self.gate = gate;
         for place in std::mem::take(&mut self.unserved) {
+            // That it names the module of before is no doing of somebody else's.
+            if let Some(wanted) = self.wanted.get_mut(&place) {
+                wanted.was_there = false;
+            }
             self.review(&place, now);
         }
     }
@@ -217,13 +229,15 @@ impl Ledger {
         if !self.leading || !self.listed || self.desired.is_none() || !self.troubles.may_try(now) {
             return None;
         }
-        let due = self
-            .pending
-            .values()
-            .flat_map(Pending::open)
-            .find(|(place, _)| self.is_due(place, now))
-            .map(|(place, object)| (place.clone(), Arc::new(object.value())));
-        if let Some((place, object)) = due {
+        let due = |is_next: &dyn Fn(&Key) -> bool| {
+            let mut open = self.pending.values().flat_map(Pending::open);
+            open.find(|(place, _)| is_next(place) && self.is_due(place, now))
+        };
+        let in_turn = self.behind.as_ref().and_then(|behind| due(&|place| place > behind));
+        let due = in_turn.or_else(|| due(&|_| true));
+        if let Some((place, object)) =
+            due.map(|(place, object)| (place.clone(), Arc::new(object.value())))
+        {
             let repair = self.wanted.get(&place).is_some_and(|wanted| wanted.was_there);
             let new = !self.seen.contains_key(&place);
             self.in_flight.insert(place.clone(), Some(Compact::of(&object)));
@@ -278,6 +292,9 @@ impl Ledger {
     pub(super) fn failed(&mut self, place: &Key, trouble: Trouble, now: Instant) {
         self.in_flight.remove(place);
         let everywhere = matches!(trouble, Trouble::Everywhere(_));
+        if everywhere {
+            self.behind = Some(place.clone());
+        }
         self.troubles.failed(place, trouble, now);
         let waits = |namespace: &String| everywhere || *namespace == place.namespace;
         let pending = self.pending.iter().filter(|(namespace, _)| waits(namespace));
@@ -499,6 +516,11 @@ impl Seen {
         let uid = text("uid").unwrap_or_default().to_owned();
         let version = text("resourceVersion").and_then(|version| version.parse().ok());
         Self { held, uid, version, object: Compact::of(object) }
+    }
+
+    fn is_younger_than(&self, other: &Self) -> bool {
+        let both = self.version.zip(other.version);
+        self.uid == other.uid && both.is_some_and(|(ours, theirs)| ours > theirs)
     }
 
     fn says_digest(&self, attachment: &Attachment) -> bool {

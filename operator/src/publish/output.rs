@@ -27,11 +27,14 @@ pub const DIGEST_ANNOTATION: &str = "corsward.io/digest";
 /// The annotation by which an object is written anew without saying anything else, so that whoever watches it looks again.
 pub const TOUCHED_ANNOTATION: &str = "istio.io.corsward.io/touched";
 /// Where a field of somebody else's changes what ours mean.
-const OURS_ALONE: [&str; 8] = [
+const OURS_ALONE: [&str; 11] = [
     "/spec/type",
     "/spec/wasm/type",
     "/spec/selector",
     "/spec/workloadSelector",
+    "/spec/targetRef",
+    "/spec/targetRefs",
+    "/spec/match",
     "/spec/pluginConfig",
     "/spec/wasm/pluginConfig",
     "/data",
@@ -394,6 +397,12 @@ mod tests {
             ),
             ("a field", json!({"spec": {"pluginConfig": {"w": 1}}}), Some("spec.pluginConfig.w")),
             ("no HTTP filter", json!({"spec": {"type": "NETWORK"}}), Some("spec.type")),
+            (
+                "a Gateway",
+                json!({"spec": {"targetRefs": [{"name": "g"}]}}),
+                Some("spec.targetRefs"),
+            ),
+            ("clients", json!({"spec": {"match": [{"mode": "CLIENT"}]}}), Some("spec.match")),
         ] {
             assert_eq!(intruder(&object, &ours).as_deref(), found, "{why}");
         }

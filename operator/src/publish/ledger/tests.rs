@@ -390,7 +390,7 @@ fn a_module_that_nobody_serves_yet_is_named_by_nothing() {
     assert_eq!(named(&stage, &a), module().sha256, "it goes on with the module it has");
     assert_eq!(stage.tidings(), [published(&changed), (b.key.object_name(), None, waits)]);
     stage.ledger.gate(None, stage.now);
-    assert_eq!(stage.steps().len(), 2);
+    assert_eq!(stage.steps(), [apply("update", &a), apply("create", &b)], "nobody meddled");
     assert_eq!(named(&stage, &a), newer.sha256);
     assert_eq!(named(&stage, &b), newer.sha256);
     assert_eq!(stage.tidings(), [published(&b)]);
@@ -483,4 +483,37 @@ fn a_name_that_somebody_elses_object_has_is_tried_again_and_again_and_holds_up_n
     let steps = stage.steps();
     assert!(steps.contains(&apply("create", &b)), "{steps:?}");
     assert_eq!(stage.tidings().len(), 2);
+}
+
+#[test]
+fn what_was_written_after_a_list_began_is_not_what_the_list_says() {
+    let a = attachment(&workloads(&[]), "1");
+    let mut stage = Stage::plugins();
+    stage.want(&[&a], &[]);
+    stage.steps();
+    let listed = stage.cluster.clone();
+    let changed = attachment(&a.key, "2");
+    stage.want(&[&changed], &[]);
+    assert_eq!(stage.steps(), [apply("update", &a)]);
+    stage.tidings();
+    stage.ledger.reset(listed.into_iter().collect(), stage.now);
+    assert_eq!(stage.steps(), [""; 0]);
+    assert_eq!(stage.tidings(), []);
+}
+
+#[test]
+fn what_nobody_answers_for_keeps_nothing_else_waiting() {
+    let [a, b] = ["a", "b"].map(|app| attachment(&workloads(&[("app", app)]), "1"));
+    let mut stage = Stage::plugins();
+    stage.want(&[&a, &b], &[]);
+    let first = stage.ledger.next(stage.now).unwrap();
+    stage.ledger.failed(first.place(), Trouble::Everywhere("no answer".into()), stage.now);
+    stage.now = stage.ledger.wakes(stage.now).unwrap();
+    let next = stage.ledger.next(stage.now).unwrap();
+    assert_ne!(next.place(), first.place());
+    stage.done(&next);
+    assert_eq!(
+        stage.ledger.next(stage.now).map(|step| step.place().clone()),
+        Some(first.place().clone())
+    );
 }
