@@ -88,8 +88,11 @@ fn is_dynamic(selection: &Selection<'_>) -> bool {
     selection.ambiguous || selection.block.is_dynamic()
 }
 
-/// The first check of any CORS request: is its origin allowed?
-fn check_origin(selection: &Selection<'_>, origin: &[u8]) -> Result<(), Refusal> {
+/// The first check of any CORS request: is its origin allowed? It is parsed only where that matters.
+fn check_origin<'o>(
+    selection: &Selection<'_>,
+    origin: impl FnOnce() -> OriginHeader<'o>,
+) -> Result<(), Refusal> {
     if selection.ambiguous {
         return Err(Refusal::AmbiguousPath);
     }
@@ -98,7 +101,7 @@ fn check_origin(selection: &Selection<'_>, origin: &[u8]) -> Result<(), Refusal>
         return Ok(());
     }
     let CompiledCors { origins, .. } = &*block.cors;
-    match OriginHeader::parse(origin) {
+    match origin() {
         OriginHeader::Malformed => Err(Refusal::MalformedOrigin),
         OriginHeader::Null if origins.accepts_null() => Ok(()),
         OriginHeader::Null => Err(Refusal::NullOrigin),

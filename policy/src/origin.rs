@@ -57,9 +57,10 @@ impl<'a> Origin<'a> {
     /// Parses a serialized origin; `None` for anything a browser would have written differently.
     #[must_use]
     pub fn parse(value: &'a [u8]) -> Option<Self> {
-        if value.len() > MAX_ORIGIN_LEN || !value.is_ascii() {
+        if value.len() > MAX_ORIGIN_LEN {
             return None;
         }
+        // Whatever text this is: what is beyond ASCII is part of no scheme, host or port.
         let raw = std::str::from_utf8(value).ok()?;
         let (scheme, rest) = split_scheme(raw)?;
         if !is_scheme(scheme) {
@@ -137,8 +138,8 @@ impl<'a> Origin<'a> {
 
 /// `scheme://rest` in two. A scheme has no colon, so the first one ends it.
 pub(crate) fn split_scheme(text: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = text.split_once(':')?;
-    Some((scheme, rest.strip_prefix("//")?))
+    let (scheme, rest) = text.split_at_checked(text.bytes().position(|byte| byte == b':')?)?;
+    Some((scheme, rest.strip_prefix("://")?))
 }
 
 /// Is `scheme` a lower-case RFC 3986 scheme within bounds?
@@ -176,10 +177,11 @@ pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
             _ => Some((host, Some(rest.strip_prefix(':')?))),
         };
     }
-    Some(match authority.rsplit_once(':') {
-        Some((host, port)) => (host, Some(port)),
-        None => (authority, None),
-    })
+    let Some(colon) = authority.bytes().rposition(|byte| byte == b':') else {
+        return Some((authority, None));
+    };
+    let (host, rest) = authority.split_at_checked(colon)?;
+    Some((host, rest.strip_prefix(':')))
 }
 
 /// A port in decimal, `1` to `65535`, without leading zeros.
@@ -201,12 +203,12 @@ pub(crate) fn host_kind(scheme: &str, host: &str) -> Option<HostKind> {
     }
     let http = is_http(scheme);
     // Empty labels are no host; one trailing dot makes another, valid, host.
-    let mut label_len = 0_usize;
+    let mut label_begins = true;
     for byte in host.bytes() {
-        label_len = match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => label_len.saturating_add(1),
-            b'A'..=b'Z' if !http => label_len.saturating_add(1),
-            b'.' if label_len > 0 => 0,
+        label_begins = match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => false,
+            b'A'..=b'Z' if !http => false,
+            b'.' if !label_begins => true,
             _ => return None,
         };
     }
@@ -218,14 +220,13 @@ pub(crate) fn host_kind(scheme: &str, host: &str) -> Option<HostKind> {
 
 /// URL standard, "ends in a number checker": such a host is an IPv4 address or nothing.
 pub(crate) fn ends_in_number(host: &str) -> bool {
-    let last = host.rsplit('.').next().unwrap_or_default();
-    if !last.starts_with(|first: char| first.is_ascii_digit()) {
+    let last = host.as_bytes().rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    if !last.first().is_some_and(u8::is_ascii_digit) {
         return false;
     }
-    let hexadecimal = last
-        .strip_prefix("0x")
-        .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    hexadecimal || last.bytes().all(|byte| byte.is_ascii_digit())
+    let hexadecimal =
+        last.strip_prefix(b"0x").is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    hexadecimal || last.iter().all(u8::is_ascii_digit)
 }
 
 /// Four decimal octets without leading zeros, and nothing else.

@@ -1,5 +1,7 @@
 //! CORS requests that are not preflights.
 
+use std::cell::LazyCell;
+
 use crate::decide::inquiry::Inquiry;
 use crate::decide::{check_origin, same_origin};
 use crate::decision::{Action, Diagnosis, Headers, LocalReply, Outcome, Refusal};
@@ -11,20 +13,20 @@ use crate::syntax::list_elements;
 use crate::table::Selection;
 
 pub(super) fn judge<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_, R>) -> Outcome {
-    let origin = inquiry.origin().unwrap_or_default();
+    let origin = LazyCell::new(|| OriginHeader::parse(inquiry.origin().unwrap_or_default()));
     let rejects = selection.disallowed_requests == DisallowedRequests::Reject;
-    let refusal = match check_origin(selection, origin) {
+    let refusal = match check_origin(selection, || *origin) {
         Err(refusal) => refusal,
         Ok(()) if rejects && is_credentialed_handshake_under_any(selection, inquiry) => {
             Refusal::Origin
         }
         Ok(()) => return Outcome::Allowed,
     };
-    if same_origin::is_same_origin(inquiry, origin) {
+    if same_origin::is_same_origin(inquiry, &origin) {
         return Outcome::SameOrigin;
     }
     match rejects {
-        true if is_trusted(selection, origin) => Outcome::Trusted,
+        true if is_trusted(selection, &origin) => Outcome::Trusted,
         true => Outcome::Rejected(refusal),
         false => Outcome::Refused(refusal),
     }
@@ -39,10 +41,10 @@ pub(super) fn reject<'c>(diagnosis: Option<Diagnosis>) -> Action<'c> {
     Action::LocalReply(LocalReply { status: 403, headers })
 }
 
-fn is_trusted(selection: &Selection<'_>, origin: &[u8]) -> bool {
-    match OriginHeader::parse(origin) {
+fn is_trusted(selection: &Selection<'_>, origin: &OriginHeader<'_>) -> bool {
+    match origin {
         _ if selection.ambiguous => false,
-        OriginHeader::Tuple(origin) => selection.block.trusted.accepts(&origin),
+        OriginHeader::Tuple(origin) => selection.block.trusted.accepts(origin),
         OriginHeader::Null => selection.block.trusted.accepts_null(),
         OriginHeader::Malformed => false,
     }

@@ -14,6 +14,7 @@ use crate::limits::{
     MAX_HEADER_NAME_LEN, MAX_METHOD_LEN, MAX_REQUEST_HEADERS, MAX_REQUEST_HEADERS_LEN,
 };
 use crate::method::is_cors_safelisted_method;
+use crate::origin::OriginHeader;
 use crate::origin_set::to_lower;
 use crate::request::Request;
 use crate::syntax::{is_token, list_elements};
@@ -28,7 +29,7 @@ pub(super) fn judge<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_,
         return Outcome::Allowed;
     };
     let cors = &selection.block.cors;
-    let checked = check_origin(selection, origin)
+    let checked = check_origin(selection, || OriginHeader::parse(origin))
         .and_then(|()| check_method(cors, method))
         .and_then(|()| check_headers(cors, inquiry.requested_headers().unwrap_or_default()));
     checked.map_or_else(Outcome::Refused, |()| Outcome::Allowed)

@@ -6,7 +6,10 @@ use crate::request::{Request, RequestField};
 use crate::scope::split_authority;
 use crate::syntax::trim_ows;
 
-pub(super) fn is_same_origin<R: Request>(inquiry: &Inquiry<'_, R>, origin: &[u8]) -> bool {
+pub(super) fn is_same_origin<R: Request>(
+    inquiry: &Inquiry<'_, R>,
+    origin: &OriginHeader<'_>,
+) -> bool {
     // Fetch Metadata, "`Sec-Fetch-Site`": scripts cannot forge it. WebSocket handshakes and plain http lack it.
     let site = inquiry.field(RequestField::SecFetchSite);
     match site.as_deref().map(trim_ows) {
@@ -14,11 +17,11 @@ pub(super) fn is_same_origin<R: Request>(inquiry: &Inquiry<'_, R>, origin: &[u8]
         Some(b"same-site" | b"cross-site") => return false,
         _ => {}
     }
-    let OriginHeader::Tuple(origin) = OriginHeader::parse(origin) else {
+    let OriginHeader::Tuple(origin) = origin else {
         return false;
     };
     let authority = inquiry.authority().unwrap_or_default();
-    is_authority_of(&origin, authority) && is_scheme_of(&origin, inquiry)
+    is_authority_of(origin, authority) && is_scheme_of(origin, inquiry)
 }
 
 /// Is `authority` where `origin`'s own pages are served?
