@@ -209,4 +209,24 @@ mod tests {
             assert_eq!(gauge_of(digest), want, "{why}");
         }
     }
+
+    #[test]
+    fn the_version_is_1_however_a_proxy_writes_the_number() {
+        let envelope = |v: &str| {
+            let text = format!(r#"{{"v":{v},"digest":"","onInvalid":"Keep","compiled":"{{}}"}}"#);
+            Envelope::decode(text.as_bytes()).map(|_| ())
+        };
+        for v in ["1", "1.0", "1e0", "1E+00", "10e-1", "0.1e1"] {
+            assert_eq!(envelope(v), Ok(()), "{v}");
+        }
+        for (v, want) in [
+            ("2.0", DecodeError::Version(2)),
+            ("1.5", DecodeError::value("v", "not a whole number of 32 bits")),
+            ("-1", DecodeError::value("v", "not a whole number of 32 bits")),
+            ("1e99", DecodeError::value("v", "not a whole number of 32 bits")),
+            ("\"1\"", DecodeError::value("v", "not a whole number of 32 bits")),
+        ] {
+            assert_eq!(envelope(v), Err(want), "{v}");
+        }
+    }
 }

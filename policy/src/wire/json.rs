@@ -1,7 +1,7 @@
 //! Json: a document as a tree, taken apart field by field.
 //!
 //! A reader of our own (RFC 8259), because the filter's module has to be small: readers derived for each shape took 30 KB
-//! more of it, and a general one brings floating-point numbers along, of which the wire has none.
+//! more of it, and a general one brings floating-point arithmetic along, of which the wire needs none.
 
 use std::borrow::Cow;
 
@@ -196,33 +196,34 @@ impl<'d> Reader<'d> {
     fn number(&mut self) -> Option<Json<'d>> {
         let begin = self.at;
         let negative = self.expect(b'-').is_some();
-        let whole_begin = self.at;
-        let digits = self.digits()?;
-        if digits > 1 && self.text.as_bytes().get(whole_begin) == Some(&b'0') {
+        let whole = self.digits()?;
+        if whole.len() > 1 && whole.starts_with('0') {
             self.at = begin;
             return None;
         }
-        let whole = self.text.get(whole_begin..self.at)?;
-        let mut plain = !negative;
-        if self.expect(b'.').is_some() {
-            plain = false;
-            self.digits()?;
-        }
-        if self.expect(b'e').or_else(|| self.expect(b'E')).is_some() {
-            plain = false;
-            let _ = self.expect(b'+').or_else(|| self.expect(b'-'));
-            self.digits()?;
-        }
-        Some(whole.parse().ok().filter(|_| plain).map_or(Json::Other, Json::Number))
+        let point = self.expect(b'.');
+        let fraction = if point.is_some() { self.digits()? } else { "" };
+        let exponent = self.expect(b'e').or_else(|| self.expect(b'E'));
+        let exponent = if exponent.is_some() { self.exponent()? } else { "0" };
+        let number = if negative { None } else { whole_number(whole, fraction, exponent) };
+        Some(number.map_or(Json::Other, Json::Number))
     }
 
-    /// Steps over digits, one at least, and counts them.
-    fn digits(&mut self) -> Option<usize> {
+    /// Steps over what follows the `e`.
+    fn exponent(&mut self) -> Option<&'d str> {
+        let begin = self.at;
+        let _ = self.expect(b'+').or_else(|| self.expect(b'-'));
+        self.digits()?;
+        self.text.get(begin..self.at)
+    }
+
+    /// Steps over digits, one at least.
+    fn digits(&mut self) -> Option<&'d str> {
         let begin = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.step();
         }
-        self.at.checked_sub(begin).filter(|count| *count > 0)
+        self.text.get(begin..self.at).filter(|digits| !digits.is_empty())
     }
 
     fn string(&mut self) -> Option<Cow<'d, str>> {
@@ -302,6 +303,28 @@ impl<'d> Reader<'d> {
     }
 }
 
+/// The number that is written like this, if it is a whole one of 32 bits: a writer that knows only floating-point numbers, as a
+/// proxy that re-encodes a structure may be, writes 1 as `1.0` or `1e0`.
+fn whole_number(whole: &str, fraction: &str, exponent: &str) -> Option<u32> {
+    let mut number = 0_u32;
+    // How many digits still stand before the point.
+    let mut before = i64::try_from(whole.len()).ok()?.saturating_add(exponent.parse().ok()?);
+    for digit in whole.chars().chain(fraction.chars()).filter_map(|digit| digit.to_digit(10)) {
+        if before > 0 {
+            number = number.checked_mul(10)?.checked_add(digit)?;
+        } else if digit > 0 {
+            return None;
+        }
+        before = before.saturating_sub(1);
+    }
+    // 0 is 0, however far its point is moved; no other number has room for ten steps.
+    while before > 0 && number > 0 {
+        number = number.checked_mul(10)?;
+        before = before.saturating_sub(1);
+    }
+    Some(number)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -314,7 +337,8 @@ mod tests {
             Value::Null => Json::Other,
             Value::Bool(flag) => Json::Flag(*flag),
             Value::Number(number) => {
-                let number = number.as_u64().and_then(|number| u32::try_from(number).ok());
+                // Printed as a whole number where it is one.
+                let number = number.as_f64().and_then(|number| number.to_string().parse().ok());
                 number.map_or(Json::Other, Json::Number)
             }
             Value::String(text) => Json::Text(Cow::Borrowed(text)),
@@ -360,8 +384,20 @@ mod tests {
         for text in [
             "4294967295",
             "4294967296",
+            "4294967295.0",
+            "429496729.6e1",
             "18446744073709551616",
             "-0",
+            "-0.0",
+            "-1.0",
+            "0e5",
+            "1.50",
+            "150e-2",
+            "150e-1",
+            "1.5E1",
+            "100e-02",
+            "10000000000e-10",
+            "0.00000000001e11",
             "00",
             "01",
             "1.5e+10",
@@ -404,6 +440,20 @@ mod tests {
             "\"abc\\",
         ] {
             assert_read_alike(text);
+        }
+    }
+
+    #[test]
+    fn a_number_takes_no_longer_than_its_text() {
+        for (why, text, want) in [
+            ("a large exponent", "1e30000", Json::Other),
+            ("an exponent beyond all bounds", "1e99999999999999999999", Json::Other),
+            ("a small one", "1e-30000", Json::Other),
+            ("nothing, however often", "0e30000", Json::Number(0)),
+            ("more digits than a float holds", "1.00000000000000000000000000001", Json::Other),
+            ("more zeros than a float holds", "1.00000000000000000000000000000", Json::Number(1)),
+        ] {
+            assert_eq!(Reader { text, at: 0 }.document(), Some(want), "{why}: {text}");
         }
     }
 
