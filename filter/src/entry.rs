@@ -15,5 +15,5 @@ thread_local! {
 // No logger of the SDK's: the filter writes its lines by `Host`, and a panic, should there ever be one, is written to
 // standard error, which Envoy logs.
 proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|_| Box::new(Root::new(Proxy, WORKER.with(Rc::clone))));
+    proxy_wasm::set_root_context(|id| Box::new(Root::new(id, Proxy, WORKER.with(Rc::clone))));
 }}

@@ -305,6 +305,6 @@ pub(crate) fn envelope(drafts: &[Draft], on_invalid: OnInvalid) -> Vec<u8> {
 /// Plugin configuration that carries what was compiled.
 pub(crate) fn envelope_of(compiled: &Compiled, on_invalid: OnInvalid) -> Vec<u8> {
     let compiled = wire::encode(compiled);
-    let digest = format!("sha256:{:064x}", compiled.len());
+    let digest = format!("sha256:{:0<64x}", compiled.len());
     Envelope { digest, on_invalid, compiled }.encode().into_bytes()
 }

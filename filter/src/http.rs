@@ -153,7 +153,7 @@ mod tests {
         fn running(drafts: &[Draft]) -> Self {
             let (fake, worker) = (Fake::default(), Rc::new(Worker::default()));
             let compiled = Rc::new(fake::compiled(drafts));
-            worker.metrics.accepted(&fake, &compiled, 0);
+            worker.metrics.accepted(&fake, &compiled);
             Self { fake, worker, compiled }
         }
 

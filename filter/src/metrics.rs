@@ -36,6 +36,9 @@ pub(crate) struct Metrics {
     fixed: OnceCell<Fixed>,
     // INVARIANT: in the order of the ids, each once.
     policies: RefCell<Vec<(PolicyId, PolicyCounters)>>,
+    /// The digest that each plugin instance runs. There may be several for a moment, and there is one gauge.
+    // INVARIANT: in the order in which they came into force, each instance once.
+    in_force: RefCell<Vec<(u32, u64)>>,
 }
 
 /// The metrics that do not depend on a configuration.
@@ -65,13 +68,9 @@ struct PolicyCounters {
 // === impl Metrics ===
 
 impl Metrics {
-    /// A configuration came into force: the metrics of its policies are defined.
-    pub(crate) fn accepted(&self, host: &impl Host, compiled: &Compiled, digest: u64) {
-        let fixed = self.fixed(host);
-        increment(host, fixed.accepted);
-        if let Some(gauge) = fixed.digest {
-            host.record(gauge, digest);
-        }
+    /// A configuration was accepted: the metrics of its policies are defined.
+    pub(crate) fn accepted(&self, host: &impl Host, compiled: &Compiled) {
+        increment(host, self.fixed(host).accepted);
         if compiled.policies().nth(MAX_COUNTED_POLICIES).is_none() {
             compiled.policies().for_each(|id| self.define_policy(host, id));
         }
@@ -82,10 +81,26 @@ impl Metrics {
         increment(host, self.fixed(host).refused);
     }
 
-    /// The last good configuration came back into force; it counts as neither accepted nor refused.
-    pub(crate) fn restored(&self, host: &impl Host, digest: u64) {
-        if let Some(gauge) = self.fixed(host).digest {
-            host.record(gauge, digest);
+    /// The plugin instance `root` runs the configuration of this digest.
+    pub(crate) fn in_force(&self, host: &impl Host, root: u32, digest: u64) {
+        self.in_force.borrow_mut().retain(|(known, _)| *known != root);
+        self.in_force.borrow_mut().push((root, digest));
+        self.record_digest(host);
+    }
+
+    /// The plugin instance `root` is gone: the gauge says what one runs that is still there.
+    pub(crate) fn retired(&self, host: &impl Host, root: u32) {
+        self.in_force.borrow_mut().retain(|(known, _)| *known != root);
+        self.record_digest(host);
+    }
+
+    /// Where no instance is left, the gauge stays: another virtual machine of the process, with a newer module say, may
+    /// have said what is in force.
+    fn record_digest(&self, host: &impl Host) {
+        if let (Some(gauge), Some((_, digest))) =
+            (self.fixed(host).digest, self.in_force.borrow().last())
+        {
+            host.record(gauge, *digest);
         }
     }
 
@@ -270,10 +285,9 @@ mod tests {
     fn names_are_bounded_and_each_is_defined_once() {
         let (fake, metrics) = (Fake::default(), Metrics::default());
         let compiled = fake::compiled(&[fake::draft("shop", "api")]);
-        metrics.accepted(&fake, &compiled, 1);
-        metrics.accepted(&fake, &compiled, 2);
+        metrics.accepted(&fake, &compiled);
+        metrics.accepted(&fake, &compiled);
         assert_eq!(fake.metric("corsward.config.accepted"), Some(2));
-        assert_eq!(fake.metric("corsward.config.digest"), Some(2));
         assert_eq!(fake.metric("corsward.wire.v1"), Some(1));
         let of = |part: &str| fake.metric_names().iter().filter(|name| name.contains(part)).count();
         assert_eq!(of("corsward.decisions.kind.preflight."), 17);
@@ -289,7 +303,7 @@ mod tests {
         };
         for (count, counted) in [(MAX_COUNTED_POLICIES, true), (MAX_COUNTED_POLICIES + 1, false)] {
             let (fake, metrics) = (Fake::default(), Metrics::default());
-            metrics.accepted(&fake, &fake::compiled(&drafts(count)), 0);
+            metrics.accepted(&fake, &fake::compiled(&drafts(count)));
             let some = fake.metric_names().iter().any(|name| name.contains("corsward.policy."));
             assert_eq!(some, counted, "{count} policies");
         }
@@ -300,7 +314,7 @@ mod tests {
         let (fake, metrics) = (Fake::default(), Metrics::default());
         for number in 0..2 * MAX_POLICIES_EVER {
             let compiled = fake::compiled(&[fake::draft("shop", &format!("p{number}"))]);
-            metrics.accepted(&fake, &compiled, 0);
+            metrics.accepted(&fake, &compiled);
         }
         let names = fake.metric_names();
         let verdicts = names.iter().filter(|name| name.ends_with(".verdict.allowed"));

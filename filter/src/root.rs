@@ -19,7 +19,9 @@ use crate::worker::Worker;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// One plugin instance: Envoy makes a new one in the same virtual machine for each new configuration.
-pub(crate) struct Root<H> {
+pub(crate) struct Root<H: Host> {
+    /// By which the proxy knows it in this virtual machine.
+    id: u32,
     host: H,
     worker: Rc<Worker>,
     /// What is in force: a whole configuration, or nothing.
@@ -29,8 +31,8 @@ pub(crate) struct Root<H> {
 // === impl Root ===
 
 impl<H: Host> Root<H> {
-    pub(crate) fn new(host: H, worker: Rc<Worker>) -> Self {
-        Self { host, worker, compiled: Rc::default() }
+    pub(crate) fn new(id: u32, host: H, worker: Rc<Worker>) -> Self {
+        Self { id, host, worker, compiled: Rc::default() }
     }
 
     /// Reads `bytes`; `false` asks the proxy to refuse them.
@@ -44,7 +46,8 @@ impl<H: Host> Root<H> {
                     self.host.share(&self.last_good_key(), bytes);
                 }
                 let digest = gauge_of(&digest);
-                self.worker.metrics.accepted(&self.host, &compiled, digest);
+                self.worker.metrics.accepted(&self.host, &compiled);
+                self.worker.metrics.in_force(&self.host, self.id, digest);
                 self.compiled = Rc::new(compiled);
                 true
             }
@@ -82,7 +85,8 @@ impl<H: Host> Root<H> {
         let bytes = self.host.shared(&self.last_good_key());
         let Some(Ok(configuration)) = bytes.map(|bytes| self.read(&bytes)) else { return false };
         let Configuration { compiled, digest } = configuration;
-        self.worker.metrics.restored(&self.host, gauge_of(&digest));
+        // It counts as neither accepted nor refused.
+        self.worker.metrics.in_force(&self.host, self.id, gauge_of(&digest));
         self.compiled = Rc::new(compiled);
         true
     }
@@ -94,7 +98,15 @@ impl<H: Host> Root<H> {
     }
 }
 
-impl<H> Context for Root<H> {}
+/// The proxy has no more use for this instance: it has a new one, or none. The SDK drops what is deleted; its `on_done`
+/// would be a call more in every request.
+impl<H: Host> Drop for Root<H> {
+    fn drop(&mut self) {
+        self.worker.metrics.retired(&self.host, self.id);
+    }
+}
+
+impl<H: Host> Context for Root<H> {}
 
 impl<H: Host + Clone + 'static> RootContext for Root<H> {
     fn on_configure(&mut self, size: usize) -> bool {
@@ -119,6 +131,8 @@ impl<H: Host + Clone + 'static> RootContext for Root<H> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::fake::{self, Fake};
 
@@ -128,10 +142,10 @@ mod tests {
     const REJECT: &[u8] = br#"{"v":1,"digest":"","onInvalid":"Reject","compiled":"nonsense"}"#;
 
     fn root(fake: &Fake) -> Root<Fake> {
-        Root::new(fake.clone(), Rc::default())
+        Root::new(1, fake.clone(), Rc::default())
     }
 
-    fn policies<H>(root: &Root<H>) -> Vec<String> {
+    fn policies<H: Host>(root: &Root<H>) -> Vec<String> {
         root.compiled.policies().map(ToString::to_string).collect()
     }
 
@@ -192,7 +206,7 @@ mod tests {
             let fake = Fake::default();
             assert!(root(&fake).configure(&good("api")), "{why}");
             let fake = fake.another_machine();
-            let mut root = Root::new(fake.clone(), Rc::default());
+            let mut root = Root::new(1, fake.clone(), Rc::default());
             assert_eq!(root.configure(bytes), accepted, "{why}");
             assert_eq!(policies(&root), want, "{why}");
             assert_eq!(fake.metric("corsward.config.refused"), Some(1), "{why}");
@@ -203,8 +217,8 @@ mod tests {
     fn the_last_good_one_is_the_last() {
         let fake = Fake::default();
         let worker = Rc::new(Worker::default());
-        for bytes in [good("one"), good("two"), KEEP.to_vec()] {
-            let mut root = Root::new(fake.clone(), Rc::clone(&worker));
+        for (id, bytes) in [(1, good("one")), (2, good("two")), (3, KEEP.to_vec())] {
+            let mut root = Root::new(id, fake.clone(), Rc::clone(&worker));
             assert!(root.configure(&bytes));
             if bytes == KEEP {
                 assert_eq!(policies(&root), ["shop/two"]);
@@ -282,14 +296,76 @@ mod tests {
     #[test]
     fn an_inert_default_is_nobodys_last_good() {
         let (fake, worker) = (Fake::default(), Rc::new(Worker::default()));
-        let mut running = Root::new(fake.clone(), Rc::clone(&worker));
+        let mut running = Root::new(1, fake.clone(), Rc::clone(&worker));
         assert!(running.configure(&good("api")));
         // Another slot of the process starts with its default.
-        let mut starting = Root::new(fake.clone(), worker);
+        let mut starting = Root::new(2, fake.clone(), worker);
         assert!(starting.configure(INERT));
         assert_eq!(policies(&starting), [""; 0]);
         assert_eq!(fake.metric("corsward.config.digest"), Some(0));
         assert!(running.configure(b"{"));
         assert_eq!(policies(&running), ["shop/api"]);
+    }
+
+    /// The gauge after these steps, in which root contexts of one virtual machine are configured or deleted.
+    fn gauge_after(steps: &[(u32, Option<&[u8]>)]) -> Option<u64> {
+        let (fake, worker) = (Fake::default(), Rc::new(Worker::default()));
+        let mut roots = BTreeMap::new();
+        for (id, step) in steps {
+            if let Some(bytes) = step {
+                let new = || Root::new(*id, fake.clone(), Rc::clone(&worker));
+                roots.entry(*id).or_insert_with(new).configure(bytes);
+            } else {
+                roots.remove(id);
+            }
+        }
+        fake.metric("corsward.config.digest")
+    }
+
+    #[test]
+    fn the_gauge_says_what_is_still_in_force_when_another_instance_is_deleted() {
+        let (one, two) = (good("one"), good("another"));
+        let (one, two) = (one.as_slice(), two.as_slice());
+        let alone = |bytes| gauge_after(&[(1, Some(bytes))]);
+        assert_ne!(alone(one), alone(two));
+        for (why, steps, want) in [
+            (
+                "a new one in place of an old one",
+                &[(1, Some(one)), (2, Some(two)), (1, None)][..],
+                two,
+            ),
+            (
+                "two filters for a moment, the one that goes configured last",
+                &[(1, Some(one)), (2, Some(two)), (2, None)],
+                one,
+            ),
+            (
+                "the older of two that stay said its word before",
+                &[(1, Some(two)), (2, Some(one)), (3, Some(two)), (3, None)],
+                one,
+            ),
+            (
+                "one that was configured again is the last to have been",
+                &[(1, Some(one)), (2, Some(two)), (1, Some(one)), (3, Some(two)), (3, None)],
+                one,
+            ),
+            (
+                "what runs the last good one counts too",
+                &[(1, Some(one)), (2, Some(KEEP)), (3, Some(INERT)), (1, None), (3, None)],
+                one,
+            ),
+            (
+                "one that was refused never counted",
+                &[(1, Some(one)), (2, Some(REJECT)), (2, None)],
+                one,
+            ),
+            (
+                "the last of all: another machine of the process may be the one that says what is in force",
+                &[(1, Some(one)), (1, None)],
+                one,
+            ),
+        ] {
+            assert_eq!(gauge_after(steps), alone(want), "{why}");
+        }
     }
 }

@@ -333,17 +333,39 @@ fn every_worker_runs_the_new_configuration() {
 #[test]
 fn the_filter_says_which_configuration_is_in_force() {
     let (compiled, _) = policies::compile(&[&shop(SHOP)]).unwrap();
-    let digest = policies::digest(&compiled);
-    let bits = u64::from_str_radix(&digest["sha256:".len()..][..16], 16).unwrap() >> 11;
     let mut stand = Stand::plan().unwrap().start().unwrap();
-    stand.publish(&policies::envelope(compiled, OnInvalid::Reject)).unwrap();
+    stand.publish(&policies::envelope(compiled.clone(), OnInvalid::Reject)).unwrap();
+    await_digest(&mut stand, &compiled);
+    assert_eq!(stand.envoy().stats().unwrap()["wasmcustom.corsward.wire.v1"], 1);
+}
+
+#[test]
+fn the_filter_says_what_is_in_force_after_another_one_of_the_proxy_is_gone() {
+    let (mut stand, listeners) = stand_with_dynamic_listeners();
+    let (stays, _) = policies::compile(&[&shop(SHOP)]).unwrap();
+    stand.publish(&policies::envelope(stays.clone(), OnInvalid::Reject)).unwrap();
+    await_digest(&mut stand, &stays);
+    let (goes, _) = policies::compile(&[&shop("https://retiring.example")]).unwrap();
+    let slot = Slot::new(stand.directory(), listeners.plugin.clone()).named("retiring");
+    let retiring = policies::envelope(goes.clone(), OnInvalid::Reject);
+    slot.publish(&listeners.plugin.clone().configured(&retiring), "1").unwrap();
+    listeners.publish(std::slice::from_ref(&slot), "added");
+    await_digest(&mut stand, &goes);
+    listeners.publish(&[], "removed");
+    await_digest(&mut stand, &stays);
+    stand.ensure_healthy().unwrap();
+}
+
+/// Waits until the filter says that it runs `compiled`.
+fn await_digest(stand: &mut Stand, compiled: &str) {
+    let digest = policies::digest(compiled);
+    let bits = u64::from_str_radix(&digest["sha256:".len()..][..16], 16).unwrap() >> 11;
     stand
         .envoy()
         .wait_for("the digest", |admin| {
             Ok(admin.stats()?.get("wasmcustom.corsward.config.digest") == Some(&bits))
         })
         .unwrap();
-    assert_eq!(stand.envoy().stats().unwrap()["wasmcustom.corsward.wire.v1"], 1);
 }
 
 /// A wrk script: every request comes from the shop, and every answer must be shared with it.
