@@ -70,16 +70,18 @@ pub(super) fn act<'c, R: Request>(
 
 /// Fetch, "CORS-preflight fetch" step 7: safelisted methods need not be listed; the others compare to the letter.
 fn check_method(cors: &CompiledCors, method: &[u8]) -> Result<(), Refusal> {
-    let by_wildcard = || cors.methods.any && is_method(method);
-    if is_cors_safelisted_method(method) || cors.methods.names(method) || by_wildcard() {
+    // Without credentials the answer is `*` itself, and a browser that reads it lets every method pass.
+    let covered = if cors.source.credentials { may_be_echoed(method) } else { is_token(method) };
+    let by_wildcard = cors.methods.any && covered;
+    if is_cors_safelisted_method(method) || cors.methods.names(method) || by_wildcard {
         Ok(())
     } else {
         Err(Refusal::Method)
     }
 }
 
-/// One that a policy could name, and that may be echoed.
-fn is_method(method: &[u8]) -> bool {
+/// Is it one that a policy could name?
+fn may_be_echoed(method: &[u8]) -> bool {
     method.len() <= MAX_METHOD_LEN && is_token(method)
 }
 
@@ -130,7 +132,7 @@ fn push_answer<'c, R: Request>(
 fn push_methods<'c>(headers: &mut Headers<'c>, cors: &'c CompiledCors, method: &[u8]) {
     if !(cors.methods.any && cors.source.credentials) {
         push(headers, ACAM, cors.methods.joined.as_deref());
-    } else if is_method(method) {
+    } else if may_be_echoed(method) {
         headers.push(ACAM, method.to_vec());
     }
 }
