@@ -10,7 +10,7 @@ use crate::answer::Answer;
 use crate::case::Request;
 
 /// How long an answer may take before it counts as none.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends `request` with `more` header lines over a connection of its own.
 ///

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod case;
 pub mod client;
 pub mod corpus;
+pub mod http2;
 pub mod judge;
 pub mod model;
 pub mod oracle;

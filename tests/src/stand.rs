@@ -32,6 +32,9 @@ pub struct Stand {
     directory: TempDir,
 }
 
+/// A way to send a request with more header lines, and to read its answer.
+pub type Send = fn(SocketAddr, &Request, &[(&str, &str)]) -> Result<Answer>;
+
 /// How a stand differs from the plain one: made by [`Stand::plan`].
 #[derive(Debug)]
 pub struct StandPlan {
@@ -261,10 +264,19 @@ impl Stand {
     ///
     /// When there is no answer.
     pub fn answer(&self, case: &Case) -> Result<Answer> {
+        self.answer_to(case, client::send)
+    }
+
+    /// The same, with the request sent in this way.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer.
+    pub fn answer_to(&self, case: &Case, send: Send) -> Result<Answer> {
         let id = case.id();
         self.upstream.answer(&id, case.upstream.clone());
         let before = self.upstream.received(&id).len();
-        let mut answer = self.send(&case.request, &[(upstream::CASE, &id)])?;
+        let mut answer = send(self.address()?, &case.request, &[(upstream::CASE, &id)])?;
         answer.upstream_reached = self.upstream.received(&id).len() > before;
         Ok(answer)
     }

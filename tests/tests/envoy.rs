@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use corsward_tests::judge::{judge, report};
-use corsward_tests::stand::{self, Stand};
+use corsward_tests::stand::{self, Send, Stand};
 use corsward_tests::suite::{self, Suite};
+use corsward_tests::{client, http2};
 use serde_json::Value;
 use tempfile::TempDir;
 use xtask::process::Process;
@@ -51,6 +52,22 @@ fn every_case_is_answered_alike_when_the_operator_publishes_a_folder() {
 }
 
 #[test]
+fn every_case_is_answered_alike_over_http_2() {
+    let suites = Suite::all().unwrap();
+    let mut stand = Stand::plan().unwrap().start().unwrap();
+    let mut tally = Tally { send: http2::send, ..Tally::skipping(&["http2"]) };
+    for group in Suite::groups(&suites) {
+        let objects: Vec<_> = group.iter().flat_map(|suite| &suite.policies).collect();
+        stand.configure(&objects).unwrap();
+        tally.run(&stand, &group);
+    }
+    stand.ensure_healthy().unwrap();
+    let connections = stand.envoy().stats().unwrap()["http.main.downstream_cx_http2_total"];
+    assert_eq!(usize::try_from(connections).unwrap(), tally.answered, "one for each case");
+    tally.finish();
+}
+
+#[test]
 fn two_filters_in_one_chain_answer_as_one() {
     let suites = Suite::all().unwrap();
     let groups = Suite::groups(&suites);
@@ -68,7 +85,7 @@ fn two_filters_in_one_chain_answer_as_one() {
 #[test]
 fn whatever_is_skipped_exists() {
     let suites = Suite::all().unwrap();
-    for id in ["envoy", "operator", "mesh"]
+    for id in ["envoy", "http2", "operator", "mesh"]
         .into_iter()
         .flat_map(|machine| suite::skips(machine).unwrap())
         .map(|(id, _)| id)
@@ -79,6 +96,7 @@ fn whatever_is_skipped_exists() {
 
 /// What came of the cases so far.
 struct Tally {
+    send: Send,
     skips: BTreeMap<String, String>,
     answered: usize,
     skipped: usize,
@@ -88,7 +106,7 @@ struct Tally {
 impl Tally {
     fn skipping(machines: &[&str]) -> Self {
         let skips = machines.iter().flat_map(|machine| suite::skips(machine).unwrap()).collect();
-        Self { skips, answered: 0, skipped: 0, reports: Vec::new() }
+        Self { send: client::send, skips, answered: 0, skipped: 0, reports: Vec::new() }
     }
 
     fn run(&mut self, stand: &Stand, suites: &[&Suite]) {
@@ -98,7 +116,8 @@ impl Tally {
                 self.skipped += 1;
                 continue;
             }
-            let answer = stand.answer(case).unwrap_or_else(|e| panic!("{}: {e:#}", case.id()));
+            let answer = stand.answer_to(case, self.send);
+            let answer = answer.unwrap_or_else(|e| panic!("{}: {e:#}", case.id()));
             let wrong = judge(case, &answer);
             if !wrong.is_empty() {
                 self.reports.push(report(case, &answer, &wrong));
@@ -108,7 +127,7 @@ impl Tally {
     }
 
     fn finish(self) {
-        let Self { skips: _, answered, skipped, reports } = self;
+        let Self { send: _, skips: _, answered, skipped, reports } = self;
         println!("{answered} cases through Envoy, {skipped} skipped, {} wrong", reports.len());
         assert!(reports.is_empty(), "{} of {answered}:\n\n{}", reports.len(), reports.join("\n"));
     }
