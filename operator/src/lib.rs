@@ -39,6 +39,7 @@ pub mod publish;
 pub mod report;
 pub mod review;
 pub mod run;
+mod server;
 mod shape;
 pub mod source;
 pub mod start;

@@ -26,6 +26,7 @@ use crate::attachment::hex;
 use crate::metrics::publishing::Publishing;
 use crate::modules::shelf::Shelf;
 use crate::publish::output::Module;
+use crate::server::{Limits, Server};
 
 /// The label by which a module's `ConfigMap`, and the plugins that name the module, are known: [`short`] of its digest.
 pub const MODULE_LABEL: &str = "corsward.io/module";
@@ -64,6 +65,7 @@ pub struct Modules {
     pub gate: watch::Receiver<Option<String>>,
     /// Where this replica serves.
     pub addr: SocketAddr,
+    server: Server,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -95,20 +97,21 @@ pub async fn start(
     let listener = TcpListener::bind(addr).await.with_context(|| {
         format!("cannot serve modules at {addr}: choose another by --module-addr")
     })?;
-    let addr = listener.local_addr()?;
-    info!(%addr, url = module.url, "modules are served");
     let shelf = Arc::new(Shelf::new(&own));
+    let router = server::router(Arc::clone(&shelf), metrics);
+    let server = Server::start(listener, None, router, Limits::default())?;
+    let addr = server.addr;
+    info!(%addr, url = module.url, "modules are served");
     let (stop, stopped) = watch::channel(false);
     let (gate_sender, gate) = watch::channel(Some(gate::NOT_ASKED.to_owned()));
     let mut tasks = JoinSet::new();
-    tasks.spawn(server::serve(listener, Arc::clone(&shelf), metrics, stopped.clone()));
     let of = |task| until_stopped(task, stopped.clone());
     let keeper = keeper::Keeper::new(&client, &namespace, &plugins, own, shelf, keep);
     tasks.spawn(of(Box::pin(keeper.run(leading.clone()))));
     let servers = gate::Servers { namespace, service, port: addr.port() };
     let path = path(&module.sha256);
     tasks.spawn(of(Box::pin(gate::watch(client, servers, path, leading, gate_sender))));
-    Ok(Modules { module, gate, addr, stop, tasks })
+    Ok(Modules { module, gate, addr, server, stop, tasks })
 }
 
 /// Copies a module into a folder; says where it is then. An Envoy that reads it meanwhile reads a whole one.
@@ -153,6 +156,7 @@ impl Modules {
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         while self.tasks.join_next().await.is_some() {}
+        self.server.stop().await;
     }
 }
 

@@ -11,20 +11,14 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::admin::{self, Board, ReportRequest};
 use crate::args::{PublishArg, RunArgs, SourceArg};
+use crate::server::{Limits, Server};
 
 /// Batches that may wait for the loop; the source waits when there are more.
 const WAITING: usize = 16;
-
-/// The admin server.
-struct Admin {
-    task: JoinHandle<()>,
-    stop: oneshot::Sender<()>,
-}
 
 /// Watches, judges and publishes until told to stop.
 ///
@@ -56,33 +50,14 @@ async fn serve_admin(
     addr: SocketAddr,
     board: &Arc<Board>,
     reporter: Sender<ReportRequest>,
-) -> Result<Admin> {
+) -> Result<Server> {
     let listener = TcpListener::bind(addr).await.with_context(|| {
         format!("cannot serve the admin address {addr}: choose another by --admin")
     })?;
-    let addr = listener.local_addr()?;
-    info!(%addr, "admin address");
     let router = admin::router(Arc::clone(board), reporter);
-    let (stop, stopped) = oneshot::channel();
-    let serve = axum::serve(listener, router).with_graceful_shutdown(async {
-        let _ = stopped.await;
-    });
-    let task = tokio::spawn(async move {
-        if let Err(error) = serve.await {
-            error!(%error, "the admin address is no longer served");
-        }
-    });
-    Ok(Admin { task, stop })
-}
-
-// === impl Admin ===
-
-impl Admin {
-    /// Answers what was asked, and ends.
-    async fn stop(self) -> Result<()> {
-        let _ = self.stop.send(());
-        self.task.await.context("the admin server stops")
-    }
+    let admin = Server::start(listener, None, router, Limits::default())?;
+    info!(addr = %admin.addr, "admin address");
+    Ok(admin)
 }
 
 fn stop_signal() -> Result<oneshot::Receiver<()>> {

@@ -8,9 +8,7 @@ mod server;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum_server::Handle;
 use kube::Client;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -20,9 +18,7 @@ use crate::certificates::secret::{self, Keeper};
 use crate::certificates::serving::Serving;
 use crate::inquiry::Inquiry;
 use crate::metrics::admission::Admission;
-
-/// How long reviews that have begun may take when the operator stops.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+use crate::server::Server;
 
 /// What the webhook needs to know.
 #[derive(Clone, Debug)]
@@ -40,8 +36,7 @@ pub struct Options {
 pub struct Webhook {
     /// Where it is served.
     pub addr: SocketAddr,
-    handle: Handle<SocketAddr>,
-    server: JoinHandle<()>,
+    server: Server,
     keepers: Vec<JoinHandle<()>>,
 }
 
@@ -61,20 +56,14 @@ impl Webhook {
         metrics: Admission,
     ) -> anyhow::Result<Self> {
         let serving = Arc::new(Serving::default());
-        let handle = Handle::new();
-        let listening = server::listen(
-            options.addr,
-            serving.config()?,
-            handle.clone(),
-            server::router(inquiries, metrics.clone()),
-        )
-        .await?;
+        let router = server::router(inquiries, metrics.clone());
+        let server = server::listen(options.addr, serving.config()?, router).await?;
         let (keeper, bundles) = Keeper::new(client.clone(), options.secret, serving, metrics);
         let mut keepers = vec![tokio::spawn(keeper.run(leading.clone()))];
         if let Some(name) = options.configuration {
             keepers.push(tokio::spawn(installation::keep(client, name, bundles, leading)));
         }
-        Ok(Self { addr: listening.addr, handle, server: listening.task, keepers })
+        Ok(Self { addr: server.addr, server, keepers })
     }
 
     /// Answers what has been asked, and ends.
@@ -82,8 +71,6 @@ impl Webhook {
         for keeper in self.keepers {
             keeper.abort();
         }
-        self.handle.graceful_shutdown(Some(LAST_WORDS));
-        // A server that failed has been logged.
-        let _ = self.server.await;
+        self.server.stop().await;
     }
 }

@@ -1,4 +1,4 @@
-//! Serving: `GET /filter-<sha256>.wasm`, and nothing else.
+//! What is served: `GET /filter-<sha256>.wasm`, and nothing else.
 
 use std::sync::Arc;
 
@@ -8,9 +8,6 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tracing::error;
 
 use crate::metrics::publishing::{ModuleRequest, Publishing};
 use crate::modules::shelf::Shelf;
@@ -24,24 +21,8 @@ struct Serving {
     metrics: Publishing,
 }
 
-/// Serves until told to stop.
-pub(super) async fn serve(
-    listener: TcpListener,
-    shelf: Arc<Shelf>,
-    metrics: Publishing,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let stop = async move {
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    };
-    if let Err(error) =
-        axum::serve(listener, router(shelf, metrics)).with_graceful_shutdown(stop).await
-    {
-        error!(%error, "modules are no longer served");
-    }
-}
-
-fn router(shelf: Arc<Shelf>, metrics: Publishing) -> Router {
+/// The module server's routes.
+pub(super) fn router(shelf: Arc<Shelf>, metrics: Publishing) -> Router {
     // Also HEAD; nothing reads a request's body.
     Router::new().route("/{file}", get(module)).with_state(Serving { shelf, metrics })
 }
@@ -75,20 +56,21 @@ mod tests {
     use super::*;
     use crate::attachment::hex;
     use crate::modules::{Own, path};
+    use crate::server::{Limits, Server};
     use http_body_util::{BodyExt as _, Full};
     use hyper::body::Bytes;
     use hyper::{Method, Request};
     use hyper_util::client::legacy::Client;
     use hyper_util::rt::TokioExecutor;
+    use tokio::net::TcpListener;
 
     #[tokio::test]
     async fn a_module_is_served_by_its_digest_and_nothing_else_is() {
         let own = Own { sha256: hex(b"wasm"), bytes: b"wasm".as_slice().into() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let (stop, stopped) = watch::channel(false);
-        let shelf = Arc::new(Shelf::new(&own));
-        let task = tokio::spawn(serve(listener, shelf, Publishing::default(), stopped));
+        let router = router(Arc::new(Shelf::new(&own)), Publishing::default());
+        let server = Server::start(listener, None, router, Limits::default()).unwrap();
+        let addr = server.addr;
         let client = Client::builder(TokioExecutor::new()).build_http();
         let (right, etag) = (path(&own.sha256), format!("\"{}\"", own.sha256));
         let wrong = path(&hex(b"other"));
@@ -123,8 +105,7 @@ mod tests {
             let bytes = answer.into_body().collect().await.unwrap().to_bytes();
             assert_eq!(bytes, body, "{why}");
         }
-        stop.send(true).unwrap();
         drop(client);
-        task.await.unwrap();
+        server.stop().await;
     }
 }

@@ -74,7 +74,7 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     if let Some(modules) = modules {
         modules.stop().await;
     }
-    admin.stop().await?;
+    admin.stop().await;
     Ok(ended?)
 }
 

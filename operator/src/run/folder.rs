@@ -45,7 +45,7 @@ pub(super) async fn run(
     let operator = Operator::new(index, outlet, board);
     let (_nobody, inquiries) = channel(WAITING);
     let ended = operator.run(events, Questions { reports, inquiries }, &mut stop).await;
-    admin.stop().await?;
+    admin.stop().await;
     Ok(ended?)
 }
 

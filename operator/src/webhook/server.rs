@@ -11,22 +11,19 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
 use corsward_policy::Finding;
-use hyper_util::rt::TokioTimer;
 use kube::core::admission::AdmissionResponse;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use super::answer;
 use super::question::{Question, Task};
 use crate::inquiry::{Inquiry, ReviewedObject};
 use crate::metrics::admission::{Admission, Outcome};
+use crate::server::{Limits, Server};
 
 /// Longest review: an update brings the old object too, and etcd keeps none above 1.5 MiB.
 const MAX_LEN: usize = 3 * 1024 * 1024;
@@ -36,10 +33,6 @@ const MAX_WASTE: usize = 16 * 1024 * 1024;
 const READING: Duration = Duration::from_secs(2);
 /// How long the loop may think. With reading, less than the five seconds an API server waits.
 const THINKING: Duration = Duration::from_secs(2);
-/// How long a connection may be without a request.
-const IDLE: Duration = Duration::from_mins(1);
-/// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(5);
 /// How many reviews are read at once; more wait. It bounds memory.
 const AT_ONCE: usize = 8;
 
@@ -49,13 +42,6 @@ struct Asking {
     inquiries: mpsc::Sender<Inquiry>,
     metrics: Admission,
     at_once: Arc<Semaphore>,
-}
-
-/// An address that is served.
-#[derive(Debug)]
-pub(super) struct Listening {
-    pub(super) addr: SocketAddr,
-    pub(super) task: JoinHandle<()>,
 }
 
 /// Why there are no bytes.
@@ -79,26 +65,14 @@ pub(super) fn router(inquiries: mpsc::Sender<Inquiry>, metrics: Admission) -> Ro
 pub(super) async fn listen(
     addr: SocketAddr,
     config: ServerConfig,
-    handle: Handle<SocketAddr>,
     router: Router,
-) -> anyhow::Result<Listening> {
+) -> anyhow::Result<Server> {
     let listener = TcpListener::bind(addr).await.with_context(|| {
         format!("cannot serve the webhook at {addr}: choose another address by --webhook-addr")
     })?;
-    let addr = listener.local_addr()?;
-    let config = RustlsConfig::from_config(Arc::new(config));
-    let mut server = axum_server::from_tcp_rustls(listener.into_std()?, config)?
-        .map(|acceptor| acceptor.handshake_timeout(HANDSHAKE))
-        .handle(handle)
-        .http1_only();
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
-    info!(%addr, "webhook address");
-    let task = tokio::spawn(async move {
-        if let Err(error) = server.serve(router.into_make_service()).await {
-            error!(%error, "the webhook is no longer served");
-        }
-    });
-    Ok(Listening { addr, task })
+    let server = Server::start(listener, Some(config), router, Limits::default())?;
+    info!(addr = %server.addr, "webhook address");
+    Ok(server)
 }
 
 async fn validate(State(asking): State<Asking>, request: Request) -> Response {

@@ -1,0 +1,230 @@
+//! Server: an address that is served within bounds, so that no client keeps it from answering the others.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+/// How long answers that have begun may take when nobody is to be served any more.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How long nothing is accepted after that failed: most likely there are no file descriptors.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Most bytes of a request's head.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// What a client may take up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How long a handshake or the head of a request may take, and how long a connection may be without a request.
+    pub(crate) silence: Duration,
+    /// How long a connection may be used. Whoever never reads an answer has no other bound.
+    pub(crate) age: Duration,
+    /// How many connections there are at once; more wait. With [`MAX_HEAD`] it bounds memory.
+    pub(crate) connections: usize,
+}
+
+/// An address that is served until it is stopped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// Where it is served.
+    pub(crate) addr: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// What connections share.
+#[derive(Clone)]
+struct Serving {
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    limits: Limits,
+    stopped: watch::Receiver<bool>,
+}
+
+// === impl Limits ===
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { silence: Duration::from_secs(20), age: Duration::from_mins(5), connections: 1024 }
+    }
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Serves `router`, by TLS where there is a configuration for that.
+    ///
+    /// # Errors
+    ///
+    /// Where the listener has no address.
+    pub(crate) fn start(
+        listener: TcpListener,
+        tls: Option<ServerConfig>,
+        router: Router,
+        limits: Limits,
+    ) -> std::io::Result<Self> {
+        let addr = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(false);
+        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+        let serving = Serving { router, tls, limits, stopped };
+        Ok(Self { addr, stop, task: tokio::spawn(serving.serve(listener)) })
+    }
+
+    /// Answers what has been asked, and ends.
+    pub(crate) async fn stop(self) {
+        self.stop.send_replace(true);
+        // It ends with the runtime at the latest.
+        let _ = self.task.await;
+    }
+}
+
+// === impl Serving ===
+
+impl Serving {
+    async fn serve(mut self, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            let has_room = connections.len() < self.limits.connections;
+            tokio::select! {
+                () = stopped(&mut self.stopped) => break,
+                Some(_) = connections.join_next() => {}
+                accepted = listener.accept(), if has_room => match accepted {
+                    Ok((stream, _)) => {
+                        connections.spawn(self.clone().attend(stream));
+                    }
+                    Err(_) => sleep(PAUSE).await,
+                }
+            }
+        }
+        // Nobody waits for what is not accepted any more.
+        drop(listener);
+        let all = async { while connections.join_next().await.is_some() {} };
+        let _ = timeout(LAST_WORDS, all).await;
+    }
+
+    async fn attend(self, stream: TcpStream) {
+        let Some(tls) = &self.tls else { return self.converse(stream).await };
+        if let Ok(Ok(stream)) = timeout(self.limits.silence, tls.accept(stream)).await {
+            self.converse(stream).await;
+        }
+    }
+
+    /// Answers requests until the client has no more, is silent for too long, or has been here for too long.
+    async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let Self { router, tls: _, limits, mut stopped } = self;
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.silence)
+            .max_buf_size(MAX_HEAD)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            // A client that breaks off is nobody's error.
+            _ = connection.as_mut() => return,
+            () = self::stopped(&mut stopped) => {}
+            () = sleep(limits.age) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(LAST_WORDS, connection).await;
+    }
+}
+
+/// Whoever lets go of a server without stopping it lets it end.
+async fn stopped(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificates::serving;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    const REQUEST: &str = "GET / HTTP/1.1\r\nhost: a\r\n";
+    /// A test that would wait for ever fails.
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    async fn server(tls: Option<ServerConfig>, limits: Limits) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let router = Router::new().route("/", get(|| async { "answered\n" }));
+        Server::start(listener, tls, router, limits).unwrap()
+    }
+
+    async fn client(server: &Server, says: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream.write_all(says.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// Everything that a client hears until its connection is closed.
+    async fn heard(mut stream: TcpStream) -> String {
+        let mut heard = Vec::new();
+        // A connection that is reset is closed, too.
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut heard)).await.expect("it is closed");
+        String::from_utf8_lossy(&heard).into_owned()
+    }
+
+    #[tokio::test]
+    async fn whoever_says_nothing_or_never_ends_is_hung_up_on() {
+        let limits = Limits { silence: Duration::from_millis(50), ..Limits::default() };
+        let plain = server(None, limits).await;
+        let tls = Arc::new(serving::Serving::default()).config().unwrap();
+        let tls = server(Some(tls), limits).await;
+        for (why, server, says) in [
+            ("nothing", &plain, ""),
+            ("half a request", &plain, REQUEST),
+            ("no handshake", &tls, ""),
+            ("half a handshake", &tls, "\x16\x03\x01"),
+        ] {
+            assert_eq!(heard(client(server, says).await).await, "", "{why}");
+        }
+        let answered = heard(client(&plain, &format!("{REQUEST}\r\n")).await).await;
+        assert!(answered.ends_with("answered\n"), "and then it says nothing more: {answered}");
+        plain.stop().await;
+        tls.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_connection_has_an_end_even_where_its_client_goes_on() {
+        let limits = Limits { age: Duration::from_millis(50), ..Limits::default() };
+        let server = server(None, limits).await;
+        assert_eq!(heard(client(&server, REQUEST).await).await, "");
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn more_connections_than_there_may_be_wait_for_the_end_of_others() {
+        let limits =
+            Limits { connections: 2, silence: Duration::from_millis(50), ..Limits::default() };
+        let server = server(None, limits).await;
+        let silent = [client(&server, REQUEST).await, client(&server, "").await];
+        let waiting = client(&server, &format!("{REQUEST}connection: close\r\n\r\n")).await;
+        let answered = heard(waiting).await;
+        assert!(answered.ends_with("answered\n"), "{answered}");
+        for stream in silent {
+            assert_eq!(heard(stream).await, "");
+        }
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_head_without_end_is_refused() {
+        let server = server(None, Limits::default()).await;
+        let long = format!("{REQUEST}x: {}", "x".repeat(MAX_HEAD));
+        let answered = heard(client(&server, &long).await).await;
+        assert!(answered.starts_with("HTTP/1.1 431 "), "{answered}");
+        server.stop().await;
+    }
+}
