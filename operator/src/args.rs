@@ -86,7 +86,8 @@ pub struct RunArgs {
     /// How log lines are written.
     #[arg(long, value_enum, env = "CORSWARD_LOG_FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// Which log lines are written: a level, or directives such as `warn,corsward_operator=debug`.
+    /// Which log lines are written: a level, or directives such as `warn,corsward_operator=debug`. kube's own word on each request that
+    /// failed is written where a directive names it: `info,kube_client=debug`.
     #[arg(long, value_name = "FILTER", env = "CORSWARD_LOG", default_value = "info")]
     pub log: String,
     /// What only a cluster has.

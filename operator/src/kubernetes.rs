@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::watcher;
 use kube::{Client, Config};
 
 /// How long a connection may take to be made.
@@ -74,6 +75,18 @@ pub(crate) fn sentence(error: &kube::Error) -> String {
         cause = error.source();
     }
     sentence
+}
+
+/// What keeps a watch from going on, in one line.
+pub(crate) fn watch_sentence(error: &watcher::Error) -> String {
+    use watcher::Error::{
+        InitialListFailed, NoResourceVersion, WatchError, WatchFailed, WatchStartFailed,
+    };
+    match error {
+        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => sentence(error),
+        WatchError(status) => format!("{} ({})", status.message, status.code),
+        NoResourceVersion => error.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -87,6 +87,10 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<SourceEnded>() { 1 } else { 2 }
 }
 
+/// What kube says of each attempt that failed. Whoever made the attempt says the same, once in an outage.
+const REPEATED: &str =
+    "kube_client::client=off,kube_client::client::tls=warn,kube_runtime::watcher=off";
+
 /// A word that is no level would be taken for a module, and nothing would be logged.
 fn filter(text: &str) -> Result<EnvFilter> {
     for word in text.split(',').map(str::trim) {
@@ -96,7 +100,10 @@ fn filter(text: &str) -> Result<EnvFilter> {
             "--log: `{word}` is no level: write `error`, `warn`, `info`, `debug` or `trace`, or a directive such as `corsward_operator=debug`"
         );
     }
-    EnvFilter::try_new(text).context("--log is no filter of log lines")
+    // Whoever names it wants to see it.
+    let directives =
+        if text.contains("kube") { text.to_owned() } else { format!("{REPEATED},{text}") };
+    EnvFilter::try_new(directives).context("--log is no filter of log lines")
 }
 
 fn log(args: &RunArgs) -> Result<()> {
@@ -125,6 +132,22 @@ mod tests {
             assert!(
                 error.contains(&format!("`{}` is no level", bad.rsplit(',').next().unwrap())),
                 "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_kube_repeats_is_logged_where_it_is_asked_for() {
+        for (why, text, is_off) in [
+            ("nothing is said of it", "info", true),
+            ("something else is asked for", "warn,corsward_operator=debug", true),
+            ("it is asked for", "info,kube_client=debug", false),
+        ] {
+            let directives = filter(text).unwrap().to_string();
+            assert_eq!(
+                directives.contains("kube_client::client=off"),
+                is_off,
+                "{why}: {directives}"
             );
         }
     }

@@ -1,8 +1,8 @@
 //! Whom the API server trusts: `caBundle` of the webhook's configuration, one field of an object that is otherwise the chart's.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::WatchStreamExt as _;
@@ -11,8 +11,10 @@ use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
+use crate::kubernetes::sentence;
+use crate::outage::Outage;
 use crate::publish::output::FIELD_MANAGER;
 use crate::source::kube::WATCH_SECONDS;
 
@@ -32,19 +34,19 @@ pub async fn keep(
     let mut events = watcher(configurations.clone(), config).default_backoff().boxed();
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut known = None;
+    let (mut known, mut unwatched, mut untold) = (None, Outage::default(), Outage::default());
     loop {
         tokio::select! {
-            event = events.try_next() => match event {
-                Ok(Some(Event::InitDone)) => {}
-                Ok(Some(Event::InitApply(found) | Event::Apply(found))) => known = Some(found),
-                Ok(Some(Event::Init | Event::Delete(_))) => known = None,
-                Ok(None) => return,
-                Err(error) => {
-                    warn!(name, %error, "the webhook's configuration cannot be watched, which is tried again");
-                    continue;
+            event = events.next() => {
+                let Some(event) = event else { return };
+                unwatched.watch("ValidatingWebhookConfiguration", event.as_ref());
+                match event {
+                    Ok(Event::InitDone) => {}
+                    Ok(Event::InitApply(found) | Event::Apply(found)) => known = Some(found),
+                    Ok(Event::Init | Event::Delete(_)) => known = None,
+                    Err(_) => continue,
                 }
-            },
+            }
             changed = bundles.changed() => if changed.is_err() { return },
             changed = leading.changed() => if changed.is_err() { return },
             _ = look.tick() => {}
@@ -55,11 +57,19 @@ pub async fn keep(
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match configurations.patch(&name, &params, &Patch::Apply(&patch)).await {
             Ok(written) => {
+                untold.over();
                 info!(name, "the API server knows whom to trust as the webhook");
                 known = Some(written);
             }
             Err(error) => {
-                error!(name, %error, "the API server does not know whom to trust as the webhook, so policies are not judged at admission; tried again every {LOOK:?}");
+                let error = sentence(&error);
+                if untold.on(&error, Instant::now()) {
+                    error!(
+                        name,
+                        error,
+                        "the API server does not know whom to trust as the webhook, so policies are not judged at admission; tried again every {LOOK:?}"
+                    );
+                }
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ObjectMeta, PostParams};
@@ -19,7 +19,9 @@ use tracing::{error, info, warn};
 use super::inspection::{is_bundle, served, vouched};
 use super::serving::Serving;
 use super::{Content, Names, Why, step};
+use crate::kubernetes::sentence;
 use crate::metrics::admission::Admission;
+use crate::outage::Outage;
 use crate::publish::output::{FIELD_MANAGER, MANAGED_BY};
 use crate::source::kube::WATCH_SECONDS;
 
@@ -52,6 +54,8 @@ pub struct Keeper {
     known: Known,
     /// What was loaded, or complained about, last.
     seen: Option<Content>,
+    /// Of what is written.
+    outage: Outage,
 }
 
 /// What is known of a Secret.
@@ -70,7 +74,7 @@ enum Known {
 enum Failed {
     #[error(transparent)]
     NotMade(#[from] super::NotMade),
-    #[error("it cannot be written: {0}")]
+    #[error("it cannot be written: {}", sentence(.0))]
     NotWritten(#[from] kube::Error),
 }
 
@@ -87,8 +91,8 @@ impl Keeper {
     ) -> (Self, watch::Receiver<Option<Vec<u8>>>) {
         let (bundle, bundles) = watch::channel(None);
         let secrets = Api::namespaced(client, &options.namespace);
-        let (known, seen) = (Known::Nothing, None);
-        (Self { options, secrets, serving, metrics, bundle, known, seen }, bundles)
+        let (known, seen, outage) = (Known::Nothing, None, Outage::default());
+        (Self { options, secrets, serving, metrics, bundle, known, seen, outage }, bundles)
     }
 
     /// Watches the Secret for as long as it is polled.
@@ -98,22 +102,21 @@ impl Keeper {
         let mut events = watcher(self.secrets.clone(), config).default_backoff().boxed();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut listed = None;
+        let (mut listed, mut unwatched) = (None, Outage::default());
         loop {
             tokio::select! {
-                event = events.try_next() => match event {
-                    Ok(Some(Event::Init)) => { listed = None; continue }
-                    Ok(Some(Event::InitApply(secret))) => { listed = Some(secret); continue }
-                    Ok(Some(Event::InitDone)) => self.known = Known::of(listed.take()),
-                    Ok(Some(Event::Apply(secret))) => self.known = Known::of(Some(secret)),
-                    Ok(Some(Event::Delete(_))) => self.known = Known::Missing,
-                    Ok(None) => return,
-                    Err(error) => {
-                        let (secret, namespace) = (&self.options.name, &self.options.namespace);
-                        warn!(secret, namespace, %error, "the webhook's certificates cannot be watched, which is tried again");
-                        continue;
+                event = events.next() => {
+                    let Some(event) = event else { return };
+                    unwatched.watch("Secret", event.as_ref());
+                    match event {
+                        Ok(Event::Init) => { listed = None; continue }
+                        Ok(Event::InitApply(secret)) => { listed = Some(secret); continue }
+                        Ok(Event::InitDone) => self.known = Known::of(listed.take()),
+                        Ok(Event::Apply(secret)) => self.known = Known::of(Some(secret)),
+                        Ok(Event::Delete(_)) => self.known = Known::Missing,
+                        Err(_) => continue,
                     }
-                },
+                }
                 changed = leading.changed() => if changed.is_err() { return },
                 _ = look.tick() => {}
             }
@@ -146,9 +149,24 @@ impl Keeper {
         if found.is_some() && !leads {
             return;
         }
-        if let Err(error) = self.keep(secret, found.as_ref(), now).await {
-            let (secret, namespace) = (&self.options.name, &self.options.namespace);
-            error!(secret, namespace, %error, "the webhook's certificates are not kept, which is tried again every {LOOK:?}");
+        let kept = self.keep(secret, found.as_ref(), now).await;
+        let (secret, namespace) = (&self.options.name, &self.options.namespace);
+        match kept.map_err(|error| error.to_string()) {
+            Ok(()) => {
+                if self.outage.over() {
+                    info!(secret, namespace, "the webhook's certificates are kept again");
+                }
+            }
+            Err(error) => {
+                if self.outage.on(&error, Instant::now()) {
+                    error!(
+                        secret,
+                        namespace,
+                        error,
+                        "the webhook's certificates are not kept, which is tried again every {LOOK:?}"
+                    );
+                }
+            }
         }
     }
 

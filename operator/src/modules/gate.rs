@@ -20,6 +20,7 @@ use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::outage::Outage;
 use crate::source::kube::WATCH_SECONDS;
 
 /// What is said before anybody was asked.
@@ -57,7 +58,7 @@ pub(super) async fn watch(
     let selector = format!("kubernetes.io/service-name={}", servers.service);
     let config = watcher::Config::default().labels(&selector).timeout(WATCH_SECONDS);
     let mut events = watcher(slices, config).default_backoff().boxed();
-    let mut known = Slices::default();
+    let (mut known, mut outage) = (Slices::default(), Outage::default());
     let asker = HttpClient::builder(TokioExecutor::new()).build_http();
     loop {
         let leads = *leading.borrow_and_update();
@@ -80,11 +81,13 @@ pub(super) async fn watch(
             changed
         });
         tokio::select! {
-            event = events.next() => match event {
-                Some(Ok(event)) => known.on(event),
-                Some(Err(error)) => warn!(%error, "the module servers are not watched; tried again"),
-                None => return,
-            },
+            event = events.next() => {
+                let Some(event) = event else { return };
+                outage.watch("EndpointSlice", event.as_ref());
+                if let Ok(event) = event {
+                    known.on(event);
+                }
+            }
             changed = leading.changed() => if changed.is_err() {
                 return;
             },

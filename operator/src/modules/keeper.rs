@@ -13,8 +13,10 @@ use kube::{Client, ResourceExt as _};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::kubernetes::sentence;
 use crate::modules::shelf::{self, Shelf, Stored};
 use crate::modules::{MODULE_LABEL, Own, short};
+use crate::outage::Outage;
 use crate::publish::output::{FIELD_MANAGER, MANAGED_BY};
 use crate::source::kube::WATCH_SECONDS;
 
@@ -38,6 +40,10 @@ pub(super) struct Keeper {
     listed: bool,
     /// Since when nothing has named a module.
     unnamed: BTreeMap<String, Instant>,
+    /// Of the watch.
+    unwatched: Outage,
+    /// Of everything else.
+    untended: Outage,
 }
 
 // === impl Keeper ===
@@ -54,7 +60,8 @@ impl Keeper {
         let maps = Api::namespaced(client.clone(), namespace);
         let plugins = Api::all_with(client.clone(), plugins);
         let (listing, listed, unnamed) = (Vec::new(), false, BTreeMap::new());
-        Self { maps, plugins, own, shelf, keep, listing, listed, unnamed }
+        let (unwatched, untended) = <(Outage, Outage)>::default();
+        Self { maps, plugins, own, shelf, keep, listing, listed, unnamed, unwatched, untended }
     }
 
     /// Keeps modules for ever.
@@ -65,8 +72,7 @@ impl Keeper {
         loop {
             let mut wait = self.keep.checked_div(LOOKS).unwrap_or(AGAIN);
             if self.listed && *leading.borrow_and_update() {
-                if let Err(error) = self.tend().await {
-                    warn!(%error, "modules are not kept as they should be; tried again");
+                if !self.try_to_tend().await {
                     wait = AGAIN;
                 }
             } else {
@@ -86,6 +92,7 @@ impl Keeper {
     }
 
     fn on(&mut self, event: watcher::Result<watcher::Event<ConfigMap>>) {
+        self.unwatched.watch("ConfigMap", event.as_ref());
         match event {
             Ok(watcher::Event::Init) => self.listing.clear(),
             Ok(watcher::Event::InitApply(map)) => self.listing.push(map),
@@ -95,8 +102,23 @@ impl Keeper {
             }
             Ok(watcher::Event::Apply(map)) => self.shelf.put(&map),
             Ok(watcher::Event::Delete(map)) => self.shelf.remove(&map.name_any()),
-            Err(error) => warn!(%error, "the ConfigMaps with modules are not watched; tried again"),
+            Err(_) => {}
         }
+    }
+
+    /// Tends, and says what is new about that; `false`: it failed.
+    async fn try_to_tend(&mut self) -> bool {
+        let Err(error) = self.tend().await else {
+            if self.untended.over() {
+                info!("modules are kept as they should be again");
+            }
+            return true;
+        };
+        let error = sentence(&error);
+        if self.untended.on(&error, Instant::now()) {
+            warn!(error, "modules are not kept as they should be; tried again");
+        }
+        false
     }
 
     /// Stores our own module, and collects what nothing has named for long enough.

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::attachment::{AttachmentKey, Desired};
 use crate::metrics::publishing::{Publishing, Write};
+use crate::outage::Outage;
 use crate::publish::ledger::{Ledger, Step};
 use crate::publish::output::{
     FIELD_MANAGER, MANAGED_BY, Output, TOUCHED_ANNOTATION, is_ours, selector,
@@ -81,6 +82,7 @@ struct Publisher {
     listing: Vec<(Key, Value)>,
     /// What there is has been told of.
     introduced: bool,
+    outage: Outage,
 }
 
 /// Keeps the objects of a cluster as they should be until nobody wants anything of them any more.
@@ -91,7 +93,8 @@ pub async fn run(client: Client, options: Options, wires: Wires) {
     let mut watch = watcher(objects.everywhere(), config).default_backoff().boxed();
     let kind = output.resource().kind;
     let (ledger, listing, introduced) = (Ledger::new(output, grace), Vec::new(), false);
-    let mut publisher = Publisher { ledger, wires, kind, listing, introduced };
+    let outage = Outage::default();
+    let mut publisher = Publisher { ledger, wires, kind, listing, introduced, outage };
     publisher.refresh();
     let mut under_way = FuturesUnordered::new();
     loop {
@@ -183,6 +186,7 @@ impl Publisher {
         event: watcher::Result<watcher::Event<DynamicObject>>,
     ) -> Result<(), Ended> {
         let now = Instant::now();
+        self.outage.watch(&self.kind, event.as_ref());
         match event {
             Ok(watcher::Event::Init) => self.listing.clear(),
             Ok(watcher::Event::InitApply(object)) => {
@@ -204,8 +208,6 @@ impl Publisher {
             }
             Err(error) => {
                 self.wires.metrics.watch_failed();
-                let kind = &self.kind;
-                warn!(kind, %error, "our objects are not watched; tried again");
                 // A kind that is not there has no objects: whoever wants one hears why there is none.
                 if !self.introduced && is_not_served(&error) {
                     self.ledger.reset(Vec::new(), now);

@@ -21,7 +21,7 @@ use self::kinds::{
     VirtualServices, Watched,
 };
 pub(crate) use self::raw::Raw;
-use crate::kubernetes;
+use crate::kubernetes::watch_sentence;
 use crate::metrics::source::Watches;
 use crate::outage::Outage;
 use crate::source::Event;
@@ -229,7 +229,7 @@ impl<'s, K: Watched> Follower<'s, K> {
         if K::is_advisory() {
             self.count_as_listed().await?;
         }
-        let sentence = sentence(error);
+        let sentence = watch_sentence(error);
         if self.outage.on(&sentence, Instant::now()) {
             if let Some(remedy) = remedy.filter(|_| unknown) {
                 warn!(
@@ -260,20 +260,6 @@ impl<'s, K: Watched> Follower<'s, K> {
             self.shared.send(vec![Event::Synced]).await?;
         }
         Ok(())
-    }
-}
-
-/// What keeps a watch from going on, in one line.
-fn sentence(error: &watcher::Error) -> String {
-    use watcher::Error::{
-        InitialListFailed, NoResourceVersion, WatchError, WatchFailed, WatchStartFailed,
-    };
-    match error {
-        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => {
-            kubernetes::sentence(error)
-        }
-        WatchError(status) => format!("{} ({})", status.message, status.code),
-        NoResourceVersion => error.to_string(),
     }
 }
 
