@@ -1,7 +1,8 @@
 //! The admin address: is it alive, is it ready, what does it count, what does it say about each policy.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,8 +12,9 @@ use axum::routing::get;
 use axum::{Json, Router};
 
 use tokio::sync::mpsc::Sender;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
+use crate::leader::Holding;
 use crate::metrics::Metrics;
 use crate::report::Report;
 
@@ -24,6 +26,8 @@ pub type ReportRequest = oneshot::Sender<Report>;
 pub struct Board {
     /// What is counted.
     pub metrics: Metrics,
+    /// Whose the Lease is, where replicas contend for one.
+    pub lease: OnceLock<watch::Receiver<Option<Holding>>>,
     ready: AtomicBool,
 }
 
@@ -66,10 +70,13 @@ async fn metrics(State(Desk { board, .. }): State<Desk>) -> impl IntoResponse {
     ([(CONTENT_TYPE, content_type)], board.metrics.encode())
 }
 
-async fn policies(State(Desk { reports, .. }): State<Desk>) -> impl IntoResponse {
+async fn policies(State(Desk { board, reports }): State<Desk>) -> impl IntoResponse {
     let (reply, report) = oneshot::channel();
     match (reports.send(reply).await, report.await) {
-        (Ok(()), Ok(report)) => Json(report).into_response(),
+        (Ok(()), Ok(report)) => {
+            let holding = board.lease.get().and_then(|lease| lease.borrow().clone());
+            Json(report.with_lease(holding.as_ref(), Instant::now())).into_response()
+        }
         _ => (StatusCode::SERVICE_UNAVAILABLE, "the operator is stopping\n").into_response(),
     }
 }

@@ -12,6 +12,7 @@
 //! dead not taken within 79 s, its holder's clock one hour ahead; a holder that leads on for 85 s after its Lease was deleted.
 
 mod election;
+mod holding;
 
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{info, warn};
 
 use self::election::{Election, Step};
+pub use self::holding::Holding;
 use crate::kubernetes::sentence;
 use crate::outage::Outage;
 use crate::source::Event;
@@ -53,6 +55,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Contender {
     leading: watch::Receiver<bool>,
+    holding: watch::Receiver<Option<Holding>>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -62,8 +65,11 @@ struct Contest {
     api: Api<Lease>,
     election: Election,
     until: watch::Sender<Option<Instant>>,
-    retry: Duration,
+    holding: watch::Sender<Option<Holding>>,
+    options: Options,
     outage: Outage,
+    /// It has been said that somebody keeps everybody from writing.
+    is_blocked: bool,
 }
 
 /// Contends for the Lease until [released](Contender::release). The loop hears of each change; so does everybody who asks for
@@ -73,13 +79,19 @@ pub fn contend(client: Client, options: Options, events: mpsc::Sender<Vec<Event>
     let (until, deadline) = watch::channel(None);
     let (sender, leading) = watch::channel(false);
     let (stop, stopped) = oneshot::channel();
-    let api = Api::namespaced(client, &options.namespace);
-    let retry = options.retry;
-    let election = Election::new(options);
-    let contest = Contest { api, election, until, retry, outage: Outage::default() };
+    let (holder, holding) = watch::channel(None);
+    let contest = Contest {
+        api: Api::namespaced(client, &options.namespace),
+        election: Election::new(options.clone()),
+        until,
+        holding: holder,
+        options,
+        outage: Outage::default(),
+        is_blocked: false,
+    };
     tokio::spawn(keep_time(deadline, sender));
     tokio::spawn(tell(leading.clone(), events));
-    Contender { leading, stop, task: tokio::spawn(contest.run(stopped)) }
+    Contender { leading, holding, stop, task: tokio::spawn(contest.run(stopped)) }
 }
 
 /// Says that this replica leads until the deadline, whatever holds up those who move it.
@@ -154,9 +166,15 @@ impl Contender {
         self.leading.clone()
     }
 
+    /// Whose the Lease is, as this replica saw it last.
+    #[must_use]
+    pub fn holding(&self) -> watch::Receiver<Option<Holding>> {
+        self.holding.clone()
+    }
+
     /// Stops contending, and writing. A Lease that is held is given back, so that another replica need not wait for its end.
     pub async fn release(self) {
-        let Self { leading: _, stop, task } = self;
+        let Self { leading: _, holding: _, stop, task } = self;
         let _ = stop.send(());
         if let Err(error) = task.await {
             warn!(%error, "the lease was not released: another replica waits for its end");
@@ -168,7 +186,7 @@ impl Contender {
 
 impl Contest {
     async fn run(mut self, mut stop: oneshot::Receiver<()>) {
-        let mut turns = interval(self.retry);
+        let mut turns = interval(self.options.retry);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -188,7 +206,9 @@ impl Contest {
     async fn turn(&mut self) {
         let words = match timeout(PATIENCE, self.try_turn()).await {
             Ok(Ok(())) => {
-                self.outage.over();
+                if self.outage.over() {
+                    info!("the lease can be had or renewed again");
+                }
                 return;
             }
             // Another replica was quicker: the next look says so.
@@ -206,6 +226,7 @@ impl Contest {
         let lease = self.api.get_opt(&name).await?;
         let step = self.election.saw(lease, Instant::now(), Timestamp::now());
         self.until.send_replace(self.election.until());
+        self.tell_of_holder(Instant::now());
         let sent = Instant::now();
         match step {
             Step::Wait => return Ok(()),
@@ -214,6 +235,31 @@ impl Contest {
         };
         self.election.wrote(sent);
         Ok(())
+    }
+
+    /// Says who writes in place of this replica, and who keeps everybody from writing.
+    fn tell_of_holder(&mut self, now: Instant) {
+        let holding = self.election.holding();
+        let before = self.holding.send_replace(holding.clone());
+        let Some(holding) = holding.filter(|holding| !holding.is_ours) else {
+            self.is_blocked = false;
+            return;
+        };
+        let holder = &holding.holder;
+        if before.is_none_or(|before| before.holder != *holder) {
+            info!(holder, "another replica holds the lease");
+        }
+        let Options { namespace, lease, duration, .. } = &self.options;
+        let is_blocked = holding.silent(now) >= *duration && !holding.rest(now).is_zero();
+        if is_blocked && !self.is_blocked {
+            let until = holding.until(now, Timestamp::now());
+            warn!(
+                holder,
+                %until,
+                "the lease is held and not renewed, and nobody writes until it is taken: to take it at once, `kubectl -n {namespace} delete lease {lease}`"
+            );
+        }
+        self.is_blocked = is_blocked;
     }
 
     async fn release(&self) {

@@ -1,6 +1,7 @@
 //! Report: what the admin address says about policies, files and attachments, as JSON.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use corsward_policy::Finding;
 use corsward_policy::draft::Mode;
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use crate::attachment::Attachment;
 use crate::index::Index;
+use crate::leader::Holding;
 use crate::plan::{Plan, ScopePlan};
 use crate::status::{Condition, ConditionType, Status};
 
@@ -16,9 +18,20 @@ use crate::status::{Condition, ConditionType, Status};
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
+    lease: Option<LeaseReport>,
     attachments: Vec<AttachmentReport>,
     policies: Vec<PolicyReport>,
     files: Vec<FileReport>,
+}
+
+/// Which replica writes.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LeaseReport {
+    holder: String,
+    is_this_replica: bool,
+    unchanged_seconds: u64,
+    taken_after_seconds: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -94,12 +107,25 @@ impl Report {
         let file = |(file, findings): (&str, _)| FileReport { file: file.to_owned(), findings };
         let attachments = plan.scopes().values().flat_map(ScopePlan::attachments_with_counts);
         Self {
+            lease: None,
             attachments: attachments
                 .map(|(held, count)| AttachmentReport::of(held, count))
                 .collect(),
             policies: statuses.map(|status| PolicyReport::of(index, status)).collect(),
             files: files.into_iter().map(file).collect(),
         }
+    }
+
+    /// And about who writes.
+    #[must_use]
+    pub fn with_lease(self, holding: Option<&Holding>, now: Instant) -> Self {
+        let lease = holding.map(|holding| LeaseReport {
+            holder: holding.holder.clone(),
+            is_this_replica: holding.is_ours,
+            unchanged_seconds: holding.silent(now).as_secs(),
+            taken_after_seconds: holding.lasts.as_secs(),
+        });
+        Self { lease, ..self }
     }
 }
 

@@ -6,7 +6,11 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 
-use super::Options;
+use super::{Holding, Options};
+
+/// The longest that a Lease is believed, whatever it says. No release of ours lasts nearly as long, and whoever holds one has stopped
+/// writing long before: what says more was written by hand or by mistake, and would stop all writing for years.
+const MAX_BELIEVED: Duration = Duration::from_mins(10);
 
 /// Whose the Lease is, as far as this replica knows.
 #[derive(Debug)]
@@ -62,9 +66,7 @@ impl Election {
         if !ours {
             self.until = None;
         }
-        let duration = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
-        let duration = duration.map_or(self.options.duration, Duration::from_secs);
-        if !ours && !free && now.saturating_duration_since(since) < duration {
+        if !ours && !free && now.saturating_duration_since(since) < self.lasts(&spec) {
             return Step::Wait;
         }
         let (acquired, transitions) = if ours {
@@ -78,6 +80,14 @@ impl Election {
             ..self.renewed(clock)
         };
         Step::Replace(Lease { metadata, spec: Some(spec) })
+    }
+
+    /// Whose the Lease was when it was last seen; nothing where it is nobody's.
+    pub(super) fn holding(&self) -> Option<Holding> {
+        let (spec, since) = self.observed.as_ref()?;
+        let holder = spec.holder_identity.clone().filter(|holder| !holder.is_empty())?;
+        let is_ours = holder == self.options.identity;
+        Some(Holding { holder, is_ours, since: *since, lasts: self.lasts(spec) })
     }
 
     /// The API server took what [`saw`](Self::saw) said to write; the request was sent at `sent`.
@@ -97,6 +107,13 @@ impl Election {
                 ..spec
             }),
         })
+    }
+
+    /// How long a Lease is believed that is not renewed.
+    fn lasts(&self, spec: &LeaseSpec) -> Duration {
+        let duration = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        let most = MAX_BELIEVED.max(self.options.duration);
+        duration.map_or(self.options.duration, Duration::from_secs).min(most)
     }
 
     /// Since when the Lease says the same, on this replica's own clock, which is never set.
@@ -218,6 +235,27 @@ mod tests {
             assert_eq!(taken, Some(16), "15 s after it was first seen, skew {skew}");
             assert_eq!(lease.unwrap().spec.unwrap().lease_transitions, Some(1));
         }
+    }
+
+    #[test]
+    fn a_lease_that_lasts_for_years_is_somebodys_and_is_taken_within_minutes() {
+        let mut b = Replica::new("b", 0);
+        let spec = LeaseSpec {
+            holder_identity: Some("stranger".to_owned()),
+            lease_duration_seconds: Some(2_000_000_000),
+            ..LeaseSpec::default()
+        };
+        let mut lease = Some(Lease { spec: Some(spec), ..Lease::default() });
+        for (second, leads) in [(0, false), (30, false), (599, false), (600, true)] {
+            lease = b.turn(lease, second);
+            assert_eq!(b.leads(second), leads, "{second} s");
+            let (now, holding) = (b.at(second), b.election.holding().unwrap());
+            assert_eq!((holding.holder.as_str(), holding.is_ours), ("stranger", false));
+            let left = 600 - second;
+            assert_eq!(holding.rest(now), Duration::from_secs(left));
+            assert_eq!(holding.until(now, b.clock(second)), b.clock(600));
+        }
+        assert_eq!(holder(lease.as_ref()), Some("b"));
     }
 
     #[test]

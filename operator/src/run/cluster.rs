@@ -58,6 +58,8 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     let (sender, events) = channel(WAITING);
     let admin = serve_admin(args.admin, &board, reporter).await?;
     let contender = contend(&client, &args.cluster, &sender);
+    // Nobody has set it before.
+    let _ = board.lease.set(contender.holding());
     let webhook = serve_webhook(&client, &args.cluster, inquirer, &contender, &board).await?;
     let (outlet, modules) = write(&client, args, &sender, &contender, &board).await?;
     let (watching, unwatch) = watch(&client, args, &board, sender);

@@ -274,7 +274,8 @@ fn an_object_that_only_a_future_definition_allows_is_refused_and_stops_nobody() 
     assert_eq!(operator.get("/healthz").as_deref().map(str::trim), Some("ok"));
 }
 
-const LEASE_PATH: &str = "/apis/coordination.k8s.io/v1/namespaces/corsward-system/leases/corsward";
+pub(crate) const LEASE_PATH: &str =
+    "/apis/coordination.k8s.io/v1/namespaces/corsward-system/leases/corsward";
 
 /// Somebody else takes the Lease, and says it was then.
 fn take(cluster: &Cluster, renewed: &str) {

@@ -3,6 +3,7 @@
 mod chart;
 mod faults;
 mod modules;
+mod outages;
 mod proxies;
 mod publishing;
 mod resources;

@@ -1,0 +1,113 @@
+//! Outages: what is said while something is away, once each, and when it is back.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use xtask::tools;
+
+use crate::faults::LEASE_PATH;
+use crate::rig::{Cluster, Operator, wait_for};
+use crate::specs::{SHOP, allow};
+
+const AGAIN: &str = "the lease can be had or renewed again";
+const NOT_WATCHED: &str = "cannot watch; tried again";
+
+/// Everything that was logged after the first `before` lines, without its times.
+#[track_caller]
+fn said_since(operator: &mut Operator, before: usize) -> Vec<Value> {
+    let mut lines = operator.lines().split_off(before);
+    for line in &mut lines {
+        assert!(line["timestamp"].is_string() && line["message"].is_string(), "no JSON: {line}");
+        line.as_object_mut().unwrap().remove("timestamp");
+    }
+    lines
+}
+
+#[track_caller]
+fn assert_each_once(lines: &[Value]) {
+    let mut seen = BTreeSet::new();
+    for line in lines {
+        assert!(line["level"] == "INFO" || seen.insert(line.to_string()), "said twice: {line}");
+        let target = line["target"].as_str().unwrap();
+        assert!(target.starts_with("corsward"), "a library's word: {line}");
+    }
+}
+
+#[test]
+fn an_api_server_that_is_away_is_spoken_of_once_and_so_is_its_return() {
+    let mut cluster = Cluster::own();
+    let mut operator = cluster.operator("operator-0").start();
+    operator.wait_for_line("this replica writes from now on");
+    let before = operator.lines().len();
+    cluster.server.kill();
+    // Until then everything has been tried several times.
+    operator.wait_for_line("this replica does not write any more");
+    cluster.server.restart().unwrap();
+    operator.wait_for_line(AGAIN);
+    let place = cluster.place("later");
+    place.policy("api", &allow("api", &[SHOP]));
+    place.wait_for_in_force("api");
+    let lines = said_since(&mut operator, before);
+    assert_each_once(&lines);
+    let about = |message: &str| lines.iter().filter(|line| line["message"] == message).count();
+    assert!(about(NOT_WATCHED) > 1, "{lines:?}");
+    assert_eq!(about(AGAIN), 1, "{lines:?}");
+}
+
+#[test]
+fn a_kind_that_nobody_has_installed_is_missed_once_and_seen_when_it_comes() {
+    let cluster = Cluster::own();
+    let definition =
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/wasmplugins.extensions.istio.io";
+    cluster.api().delete(definition).unwrap();
+    wait_for("the kind to be gone", || {
+        cluster.api().get(definition).unwrap().is_none().then_some(())
+    });
+    let mut operator = cluster.operator("operator-0").start_unready();
+    wait_for("the kind to be looked for several times", || {
+        operator.metric("corsward_object_watch_failures_total").filter(|failures| *failures > 3.0)
+    });
+    cluster.server.apply(&tools::istio_crds().unwrap()).unwrap();
+    wait_for("the kind to be watched", || {
+        let lines = operator.said("watched again");
+        lines.iter().any(|line| line["kind"] == "WasmPlugin").then_some(())
+    });
+    let lines = said_since(&mut operator, 0);
+    assert_each_once(&lines);
+    let missed = lines.iter().find(|line| line["message"] == NOT_WATCHED).unwrap();
+    assert_eq!(missed["kind"], "WasmPlugin");
+}
+
+#[test]
+fn a_lease_that_is_held_for_years_names_its_holder_and_ends_when_it_is_deleted() {
+    let cluster = Cluster::own();
+    let lease = json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": { "name": "corsward" },
+        "spec": { "holderIdentity": "stranger", "leaseDurationSeconds": 2_000_000_000 },
+    });
+    cluster.api().apply(LEASE_PATH, &lease).unwrap();
+    let mut operator = cluster.operator("operator-0").start_unready();
+    let told = operator.wait_for_line("another replica holds the lease");
+    assert_eq!(told["holder"], "stranger");
+    let advice = "the lease is held and not renewed, and nobody writes until it is taken: to take it at once, `kubectl -n corsward-system delete lease corsward`";
+    let warned = operator.wait_for_line(advice);
+    assert_eq!((&warned["level"], &warned["holder"]), (&json!("WARN"), &json!("stranger")));
+    assert!(warned["until"].as_str().is_some_and(|until| until.ends_with('Z')), "{warned}");
+    let report: Value = serde_json::from_str(&operator.get("/policies").unwrap()).unwrap();
+    let said = &report["lease"];
+    assert_eq!(
+        [&said["holder"], &said["isThisReplica"], &said["takenAfterSeconds"]],
+        [&json!("stranger"), &json!(false), &json!(600)]
+    );
+    assert_eq!(operator.metric("corsward_leader"), Some(0.0));
+
+    let advised = ["-n", "corsward-system", "delete", "lease", "corsward"];
+    assert!(cluster.kubectl(&advised, "").success);
+    operator.wait_for_line("this replica writes from now on");
+    wait_for("the holder to be told", || {
+        let report: Value = serde_json::from_str(&operator.get("/policies")?).unwrap();
+        (report["lease"]["isThisReplica"] == true).then_some(())
+    });
+}
