@@ -4,6 +4,8 @@ pub mod admission;
 pub mod proxies;
 pub mod publishing;
 pub mod source;
+#[cfg(test)]
+mod tests;
 pub mod writer;
 
 use std::sync::{Mutex, PoisonError};

@@ -46,8 +46,44 @@ app.kubernetes.io/part-of: corsward
 {{- end }}
 
 {{- define "corsward.labels" -}}
-{{ include "corsward.selectorLabels" . }}
-{{ include "corsward.commonLabels" . }}
+{{ include "corsward.labelsWith" (dict "context" .) }}
+{{- end }}
+
+{{- /* Further labels of the user's: those of one object win over those of all. */}}
+{{- define "corsward.userLabels" -}}
+{{- with merge (dict) (default dict .labels) .context.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "corsward.labelsWith" -}}
+{{ include "corsward.selectorLabels" .context }}
+{{ include "corsward.commonLabels" .context }}
+{{- include "corsward.userLabels" . }}
+{{- end }}
+
+{{- /* The annotations of an object, where it has any; those that the chart gives it win over those of all. */}}
+{{- define "corsward.annotations" -}}
+{{- with merge (dict) (default dict .own) .context.Values.commonAnnotations }}
+{{- printf "\n  annotations:\n%s" (toYaml . | indent 4) }}
+{{- end }}
+{{- end }}
+
+{{- /* A definition, which is text that Go templates would change where they read it: labels and annotations go between its lines. */}}
+{{- define "corsward.definition" -}}
+{{- $text := .text }}
+{{- with .context.Values.commonAnnotations }}
+{{- $text = $text | replace "\n  annotations:\n" (printf "\n  annotations:\n%s\n" (toYaml . | indent 4)) }}
+{{- end }}
+{{- with .context.Values.commonLabels }}
+{{- $labels := printf "\n  labels:\n%s\n" (toYaml . | indent 4) }}
+{{- if contains "\n  labels:\n" $text }}
+{{- $text = $text | replace "\n  labels:\n" $labels }}
+{{- else }}
+{{- $text = $text | replace "\n  annotations:\n" (printf "%s  annotations:\n" $labels) }}
+{{- end }}
+{{- end }}
+{{- $text }}
 {{- end }}
 
 {{- /* Labels of a pod that runs once: never those that the Deployment and the Services select by. */}}
@@ -56,6 +92,7 @@ app.kubernetes.io/name: {{ include "corsward.name" .context }}
 app.kubernetes.io/instance: {{ .context.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{ include "corsward.commonLabels" .context }}
+{{- include "corsward.userLabels" . }}
 {{- end }}
 
 {{- /* No mesh around the operator: proxies ask it for modules before they are ready, and the API server has no mTLS of the mesh. */}}
@@ -110,6 +147,9 @@ tolerations:
 
 {{- /* What `--module` says. */}}
 {{- define "corsward.module" -}}
+{{- if and .Values.module.oci.url (ne .Values.module.from "oci") }}
+{{- fail "module.oci.url: it is used with `module.from: oci` alone: write that too, or leave the address empty" }}
+{{- end }}
 {{- if eq .Values.publish.to "configmap" }}
 {{- .Values.module.path }}
 {{- else if eq .Values.module.from "oci" }}

@@ -1,5 +1,6 @@
 //! The chart: what it renders, what it refuses, and what comes and goes with it.
 
+mod alerts;
 mod install;
 mod values;
 
@@ -47,6 +48,8 @@ const COMBINATIONS: [(&str, &[&str]); 12] = [
             "metrics.serviceMonitor.labels.release=prometheus",
             "metrics.prometheusRule.enabled=true",
             "metrics.prometheusRule.labels.release=prometheus",
+            "metrics.podMonitor.enabled=true",
+            "metrics.podMonitor.labels.release=prometheus",
         ],
     ),
     (
@@ -89,6 +92,10 @@ const COMBINATIONS: [(&str, &[&str]); 12] = [
             "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].labelSelector.matchLabels.a=b",
             "podLabels.team=platform",
             "podAnnotations.note=of the team",
+            "commonLabels.team=shop",
+            "commonLabels.cost-centre=c42",
+            "commonAnnotations.example\\.org/contact=platform@example.org",
+            "serviceAccount.annotations.example\\.org/role=reader",
             "extraEnv[0].name=RUST_BACKTRACE",
             "extraEnv[0].value=full",
         ],
@@ -241,6 +248,32 @@ fn alerts_ask_for_metrics_that_the_operator_has() {
         }
     }
     assert!(metrics >= 7 && rules.len() > metrics, "{metrics} in {}", rules.len());
+}
+
+#[test]
+fn common_labels_and_annotations_are_on_every_object_and_in_no_selector() {
+    let objects = objects(&template(&[
+        "commonLabels.team=shop",
+        "commonAnnotations.note=ours",
+        "podLabels.team=platform",
+        "metrics.serviceMonitor.enabled=true",
+        "metrics.podMonitor.enabled=true",
+        "metrics.prometheusRule.enabled=true",
+        "networkPolicy.egress.enabled=true",
+    ]));
+    assert!(objects.len() > 25, "{}", objects.len());
+    for object in &objects {
+        let (kind, metadata) = (&object["kind"], &object["metadata"]);
+        let said = (&metadata["labels"]["team"], &metadata["annotations"]["note"]);
+        assert_eq!(said, (&json!("shop"), &json!("ours")), "{kind} {}", metadata["name"]);
+        // What names a label anywhere else selects by it.
+        let spec = object["spec"].to_string();
+        let pod = &object["spec"]["template"]["metadata"]["labels"]["team"];
+        let (named, of_pods) = (spec.matches("\"team\"").count(), usize::from(!pod.is_null()));
+        assert_eq!(named, of_pods, "{kind}: {spec}");
+        let want = if kind == "Deployment" { "platform" } else { "shop" };
+        assert!(pod.is_null() || pod == want, "{kind}: {pod}");
+    }
 }
 
 #[test]

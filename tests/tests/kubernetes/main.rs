@@ -2,6 +2,7 @@
 
 mod chart;
 mod faults;
+mod metrics;
 mod modules;
 mod outages;
 mod proxies;

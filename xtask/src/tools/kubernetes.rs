@@ -133,20 +133,23 @@ pub fn gateway_crds() -> Result<PathBuf> {
 ///
 /// When the module cannot be fetched.
 pub fn prometheus_crds() -> Result<PathBuf> {
-    cached(&format!("prometheus-operator-{PROMETHEUS_OPERATOR_VERSION}/crds.yaml"), |folder| {
-        let module = format!(
-            "github.com/prometheus-operator/prometheus-operator@v{PROMETHEUS_OPERATOR_VERSION}"
-        );
-        let definitions = in_module(&module, "example/prometheus-operator-crd")?;
-        let mut text = String::new();
-        for plural in ["prometheusrules", "servicemonitors"] {
-            let file = definitions.join(format!("monitoring.coreos.com_{plural}.yaml"));
-            text += &fs::read_to_string(file)?;
-        }
-        let file = folder.path().join("crds.yaml");
-        fs::write(&file, text)?;
-        Ok(file)
-    })
+    cached(
+        &format!("prometheus-operator-{PROMETHEUS_OPERATOR_VERSION}/monitoring.yaml"),
+        |folder| {
+            let module = format!(
+                "github.com/prometheus-operator/prometheus-operator@v{PROMETHEUS_OPERATOR_VERSION}"
+            );
+            let definitions = in_module(&module, "example/prometheus-operator-crd")?;
+            let mut text = String::new();
+            for plural in ["podmonitors", "prometheusrules", "servicemonitors"] {
+                let file = definitions.join(format!("monitoring.coreos.com_{plural}.yaml"));
+                text += &fs::read_to_string(file)?;
+            }
+            let file = folder.path().join("monitoring.yaml");
+            fs::write(&file, text)?;
+            Ok(file)
+        },
+    )
 }
 
 /// A program of Kubernetes that the user names.

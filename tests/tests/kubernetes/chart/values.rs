@@ -19,6 +19,22 @@ fn a_wrong_value_is_refused_by_the_name_of_its_field() {
         ("no time at all", "publish.graceSeconds=0", "/publish/graceSeconds"),
         ("an image without its address", "module.from=oci", "/module/oci/url"),
         ("an address that is no image's", "module.oci.url=https://example/x", "/module/oci/url"),
+        (
+            "an image that nobody would use",
+            "module.oci.url=oci://a.example/b@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+            "module.oci.url: it is used with `module.from: oci` alone",
+        ),
+        (
+            "proxies that are not Istio's",
+            "publish.to=configmap,metrics.podMonitor.enabled=true",
+            "metrics.podMonitor: it reads Istio's proxies",
+        ),
+        (
+            "a label that is the chart's",
+            "commonLabels.corsward\\.io/endpoint=x",
+            "corsward.io/endpoint",
+        ),
+        ("an annotation that is Helm's", "commonAnnotations.helm\\.sh/hook=test", "helm.sh/hook"),
         ("an image without its digest", "module.oci.url=oci://a.example/b:c", "/module/oci/url"),
         ("a path that is not whole", "module.path=filter.wasm", "/module/path"),
         ("nobody at all", "replicas=0", "/replicas"),

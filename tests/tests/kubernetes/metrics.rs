@@ -1,0 +1,77 @@
+//! Metrics of the real operator, as whoever scrapes it reads them, and the Events beside them.
+
+use serde_json::Value;
+
+use crate::rig::{Cluster, wait_for};
+use crate::specs::{OTHER, SHOP, allow, refused};
+
+#[test]
+fn what_the_operator_does_can_be_counted_from_outside() {
+    let cluster = Cluster::own();
+    let operator = cluster.operator("operator-0").start();
+    let place = cluster.place("shop");
+    place.policy("api", &allow("api", &[SHOP]));
+    place.wait_for_in_force("api");
+    place.policy("web", &allow("web", &[SHOP]));
+    place.wait_for_in_force("web");
+    place.policy("web", &refused("web"));
+    place.wait_for_conditions("web", &["Accepted=False Invalid"]);
+    let published = place.published();
+    let name = published.keys().next().unwrap();
+    let bytes = published[name].compiled.len();
+
+    let attachment =
+        format!("corsward_attachment_configuration_bytes{{namespace=\"shop\",name=\"{name}\"}}");
+    for (series, is_so) in [
+        ("corsward_policies{state=\"accepted\"}", &(|n| n == 1.0) as &dyn Fn(f64) -> bool),
+        ("corsward_policies{state=\"programmed\"}", &|n| n == 1.0),
+        ("corsward_policies{state=\"refused\"}", &|n| n == 1.0),
+        ("corsward_policies{state=\"last_good\"}", &|n| n == 1.0),
+        ("corsward_policies{state=\"overridden\"}", &|n| n == 0.0),
+        ("corsward_attachments", &|n| n == 2.0),
+        ("corsward_attachments_bytes", &|n| n > bytes as f64),
+        (&attachment, &|n| n == bytes as f64),
+        ("corsward_plan_seconds_count", &|n| n >= 3.0),
+        ("corsward_plan_seconds_sum", &|n| n > 0.0),
+        ("corsward_object_writes_total{result=\"written\"}", &|n| n == 2.0),
+        ("corsward_propagation_seconds_count", &|n| n >= 2.0),
+        ("corsward_propagation_seconds_sum", &|n| n > 0.0),
+        ("corsward_status_writes_total{result=\"written\"}", &|n| n >= 3.0),
+        ("corsward_leader", &|n| n == 1.0),
+        ("corsward_held_back", &|n| n == 0.0),
+        ("corsward_last_good_age_seconds", &|n| n > 0.0),
+    ] {
+        wait_for(&format!("{series}, last {:?}", operator.metric(series)), || {
+            operator.metric(series).filter(|number| is_so(*number))
+        });
+    }
+
+    // The author hears the same of Events.
+    let events = "/apis/events.k8s.io/v1/namespaces/shop/events";
+    for (reason, about) in [("Published", "api"), ("Invalid", "web")] {
+        wait_for(reason, || {
+            let list = cluster.api().get(events).unwrap()?;
+            let is_it =
+                |event: &&Value| event["reason"] == reason && event["regarding"]["name"] == about;
+            list["items"].as_array()?.iter().find(is_it).map(drop)
+        });
+    }
+
+    place.policy("web", &allow("web", &[OTHER]));
+    place.wait_for_in_force("web");
+    wait_for("no text to be refused any more", || {
+        operator.metric("corsward_last_good_age_seconds").filter(|age| *age == 0.0)
+    });
+}
+
+#[test]
+fn watches_that_end_are_counted_by_kind() {
+    let mut cluster = Cluster::own();
+    let mut operator = cluster.operator("operator-0").start();
+    cluster.server.kill();
+    operator.wait_for_line("this replica does not write any more");
+    for kind in ["CorsPolicy", "Namespace", "Pod", "Service"] {
+        let series = format!("corsward_watch_restarts_total{{kind=\"{kind}\"}}");
+        assert!(operator.metric(&series).is_some_and(|restarts| restarts > 0.0), "{kind}");
+    }
+}
