@@ -14,4 +14,5 @@ mod schema;
 mod specs;
 mod stories;
 mod traffic;
+mod walks;
 mod webhook;
