@@ -14,6 +14,7 @@ use crate::report::FindingReport;
 use crate::review::{Accepted, Context, Review, review};
 use crate::source::dir;
 use crate::source::folder::{Folder, Reading};
+use crate::source::yaml::Reader;
 
 /// What validation came to, as an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +61,7 @@ pub fn validate(
     notes: &mut impl Write,
 ) -> io::Result<Outcome> {
     let mut found = Found::default();
-    let mut folder = Folder::default();
+    let mut folder = Folder::read_by(Reader::Kubectl);
     let readings = args.files.iter().flat_map(|path| read(path)).collect();
     let picture = folder.scan(readings);
     for problem in &picture.problems {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use corsward_policy::contain::Cover;
 use corsward_policy::draft::DisallowedRequests;
-use corsward_policy::finding::{self, Danger, Excess, GuardrailReason, SourceReason};
+use corsward_policy::finding::{self, Danger, Excess, GuardrailReason, Reason, ShapeReason};
 use corsward_policy::header_name::{HeaderName, is_cors_non_wildcard_request_header_name};
 use corsward_policy::method::{Method, is_cors_safelisted_method};
 use corsward_policy::policy::{Cors, Names};
@@ -19,6 +19,7 @@ use crate::api::v1alpha1::{
     LabelOperator, NamespaceSelector,
 };
 use crate::convert;
+use crate::label;
 use crate::shape;
 use crate::surroundings::Labels;
 
@@ -62,20 +63,35 @@ impl Guardrail {
     /// The guardrail of that name, and what there is to say about its spec. `None`: a finding refuses it.
     #[must_use]
     pub fn parse(name: &str, spec: &Value, judge: &dyn Judge) -> (Option<Self>, Vec<Finding>) {
+        let (guardrail, findings) = Self::look(name, spec, judge);
+        let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
+        (guardrail.filter(|_| !refused), findings)
+    }
+
+    /// The same for a spec that holds: what an earlier release accepted and this one refuses bounds policies as before, as far as it
+    /// can be read.
+    pub(crate) fn parse_accepted(name: &str, spec: &Value, judge: &dyn Judge) -> Option<Self> {
+        let (guardrail, findings) = Self::look(name, spec, judge);
+        let is_unreadable = |finding: &Finding| {
+            matches!(finding.reason, Reason::Shape(_)) && finding.severity() == Severity::Refusal
+        };
+        guardrail.filter(|_| !findings.iter().any(is_unreadable))
+    }
+
+    fn look(name: &str, spec: &Value, judge: &dyn Judge) -> (Option<Self>, Vec<Finding>) {
         let (mut spec, mut findings) = (spec.clone(), Vec::new());
         let repairs = shape::check(&SPEC_SCHEMA, &mut spec, "spec", &mut findings);
         let mut later = Vec::new();
         let guardrail = match serde_json::from_value::<ClusterCorsPolicySpec>(spec) {
             Ok(spec) => Some(Self::read(name, spec, judge, &mut later)),
             Err(error) => {
-                later.push(Finding::new("spec", SourceReason::WrongShape(error.to_string())));
+                later.push(Finding::new("spec", ShapeReason::WrongShape(error.to_string())));
                 None
             }
         };
         findings.extend(repairs.beside(later));
         finding::sort(&mut findings);
-        let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
-        (guardrail.filter(|_| !refused), findings)
+        (guardrail, findings)
     }
 
     fn read(
@@ -284,7 +300,11 @@ fn check_selector(selector: &NamespaceSelector, findings: &mut Vec<Finding>) {
     if match_labels.is_empty() && match_expressions.is_empty() {
         findings.push(Finding::new("spec.namespaceSelector", GuardrailReason::EmptySelector));
     }
-    for (at, LabelExpression { key: _, operator, values }) in match_expressions.iter().enumerate() {
+    let field = "spec.namespaceSelector";
+    findings.extend(label::check(match_labels, &format!("{field}.matchLabels")));
+    for (at, LabelExpression { key, operator, values }) in match_expressions.iter().enumerate() {
+        let field = format!("{field}.matchExpressions[{at}]");
+        findings.extend(label::check_expression(key, values, &field));
         let (operator, needed) = match operator {
             LabelOperator::In => ("In", true),
             LabelOperator::NotIn => ("NotIn", true),
@@ -292,7 +312,7 @@ fn check_selector(selector: &NamespaceSelector, findings: &mut Vec<Finding>) {
             LabelOperator::DoesNotExist => ("DoesNotExist", false),
         };
         if values.is_empty() == needed {
-            let field = format!("spec.namespaceSelector.matchExpressions[{at}].values");
+            let field = format!("{field}.values");
             findings.push(Finding::new(field, GuardrailReason::Values { operator, needed }));
         }
     }

@@ -229,12 +229,11 @@ impl Index {
     fn in_force_of(&self, object: &Object, previous: Option<&Entry>) -> Option<InForce> {
         let known = match previous {
             Some(previous) if previous.object.uid() == object.uid() => {
-                let known = previous.in_force.clone();
                 // Whoever publishes knows; the others read it in the status.
                 if self.leading {
-                    return known;
+                    return previous.in_force.clone();
                 }
-                known
+                previous.in_force.clone()
             }
             // Another object of that name is another policy.
             Some(_) => None,
@@ -344,8 +343,9 @@ impl Index {
     }
 
     fn touch_all(&mut self) {
-        let namespaces: BTreeSet<String> =
-            self.entries.keys().map(|id| id.namespace.clone()).collect();
+        let folder_without_policies = (self.domain == Domain::Folder).then(String::new);
+        let namespaces = self.entries.keys().map(|id| id.namespace.clone());
+        let namespaces: BTreeSet<String> = namespaces.chain(folder_without_policies).collect();
         for namespace in namespaces {
             self.touch(&namespace);
         }

@@ -23,6 +23,7 @@ pub mod inquiry;
 mod journal;
 pub mod judge;
 pub mod kubernetes;
+mod label;
 pub mod leader;
 pub mod metrics;
 pub mod modules;

@@ -145,8 +145,8 @@ fn recorded(
 ) -> Option<(i64, Arc<Value>, Guardrail)> {
     let in_force = written.status.get("inForce")?;
     let (generation, spec) = (in_force.get("generation")?.as_i64()?, in_force.get("spec")?);
-    let (guardrail, _) = Guardrail::parse(name, spec, judge);
-    Some((generation, Arc::new(spec.clone()), guardrail?))
+    let guardrail = Guardrail::parse_accepted(name, spec, judge)?;
+    Some((generation, Arc::new(spec.clone()), guardrail))
 }
 
 // === impl Said ===

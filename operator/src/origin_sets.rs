@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use corsward_policy::finding::{self, ListReason, OriginSetReason, Reason, SourceReason};
+use corsward_policy::finding::{self, ListReason, OriginSetReason, Reason, ShapeReason};
 use corsward_policy::{Finding, Judge, Severity, validate};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use kube::CustomResourceExt as _;
@@ -65,7 +65,7 @@ pub fn parse(spec: &Value, judge: &dyn Judge) -> (Option<Vec<String>>, Vec<Findi
             Some(origins)
         }
         Err(error) => {
-            later.push(Finding::new("spec", SourceReason::WrongShape(error.to_string())));
+            later.push(Finding::new("spec", ShapeReason::WrongShape(error.to_string())));
             None
         }
     };

@@ -1,11 +1,11 @@
 //! Shape: a value against the resource's own schema, as `kubectl --validate=strict` compares them. Every mistake is reported.
 
-use corsward_policy::finding::SourceReason;
+use corsward_policy::finding::ShapeReason;
 use corsward_policy::{Finding, Severity};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// What was made of a value so that all of it can be read.
 #[derive(Debug, Default)]
@@ -87,10 +87,7 @@ impl Check<'_> {
             ("integer", Value::Number(number)) if number.is_i64() => {}
             ("boolean", Value::Bool(_)) | ("", _) => {}
             (expected, other) => {
-                let quote = if expected == "string" { "; put quotes around it" } else { "" };
-                let message =
-                    format!("{} is expected, not {}{quote}", article(expected), kind(other));
-                self.wrong(path, message);
+                self.wrong(path, wrong_type(expected, other));
                 return false;
             }
         }
@@ -123,7 +120,7 @@ impl Check<'_> {
             let field = join(path, name);
             let Some((_, schema)) = known.clone().find(|(known, _)| *known == name) else {
                 let similar = similar(name, known.clone().map(|(known, _)| known.as_str()));
-                let reason = SourceReason::UnknownField { name: name.clone(), similar };
+                let reason = ShapeReason::UnknownField { name: name.clone(), similar };
                 self.findings.push(Finding::new(field, reason));
                 return false;
             };
@@ -136,7 +133,7 @@ impl Check<'_> {
         });
         for (name, schema) in known.filter(|(name, _)| is_required(name)) {
             if !object.contains_key(name) {
-                self.wrong(&join(path, name), "it is required".to_owned());
+                self.wrong(&join(path, name), ShapeReason::MissingField);
                 object.insert(name.clone(), neutral(schema));
             }
         }
@@ -162,23 +159,29 @@ impl Check<'_> {
         if words.contains(&string) {
             return true;
         }
-        let words = words.join("`, `");
-        self.wrong(path, format!("`{string}` is none of `{words}`"));
+        self.wrong(path, unknown_word(string, &words));
         false
     }
 
-    fn bound(&mut self, path: &str, what: &str, count: i64, min: Option<i64>, max: Option<i64>) {
+    fn bound(
+        &mut self,
+        path: &str,
+        what: &'static str,
+        count: i64,
+        min: Option<i64>,
+        max: Option<i64>,
+    ) {
         let too_few = min.filter(|min| count < *min).map(|min| format!("at least {min}"));
         let too_many = max.filter(|max| count > *max).map(|max| format!("at most {max}"));
         for allowed in too_few.into_iter().chain(too_many) {
-            let reason = SourceReason::WrongShape(format!("{count} {what}, {allowed}"));
+            let reason = ShapeReason::Length { count, what, allowed };
             self.repairs.bounds.push(Finding::new(path, reason));
         }
     }
 
-    fn wrong(&mut self, path: &str, message: String) {
+    fn wrong(&mut self, path: &str, reason: ShapeReason) {
         self.repairs.fields.push(path.to_owned());
-        self.findings.push(Finding::new(path, SourceReason::WrongShape(message)));
+        self.findings.push(Finding::new(path, reason));
     }
 }
 
@@ -226,16 +229,48 @@ fn article(expected: &str) -> &'static str {
     }
 }
 
-fn kind(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(value) => format!("`{value}`"),
-        Value::Number(value) => format!("`{value}`"),
-        Value::String(value) => {
-            format!("the string `{}`", value.chars().take(64).collect::<String>())
-        }
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "a mapping".to_owned(),
+/// A value in the place of one of that type.
+pub(crate) fn wrong_type(expected: &str, value: &Value) -> ShapeReason {
+    let found = match value {
+        Value::Array(_) => "[…]".to_owned(),
+        Value::Object(_) => "{…}".to_owned(),
+        scalar => scalar.to_string(),
+    };
+    let instead = match (expected, value) {
+        // Its digits may not be those that were written.
+        ("string", Value::Number(number)) if number.is_f64() => Some("\"…\"".to_owned()),
+        ("string", Value::Bool(_) | Value::Number(_)) => Some(format!("\"{found}\"")),
+        ("array", Value::String(_) | Value::Number(_)) => Some(format!("[{found}]")),
+        ("array", Value::Object(_)) => Some("[{…}]".to_owned()),
+        ("integer", Value::String(text)) => text.parse::<i64>().ok().map(|it| it.to_string()),
+        ("integer", Value::Number(number)) => whole(number),
+        ("boolean", Value::String(text)) => truth(text).map(|truth| truth.to_string()),
+        _ => None,
+    };
+    ShapeReason::WrongType { expected: article(expected), found, instead }
+}
+
+/// A word in the place of one of those.
+pub(crate) fn unknown_word(word: &str, known: &[&str]) -> ShapeReason {
+    ShapeReason::UnknownWord {
+        word: word.to_owned(),
+        known: known.iter().map(|word| (*word).to_owned()).collect(),
+        similar: similar(word, known.iter().copied()),
+    }
+}
+
+/// What looks like a number with a fraction and has none: leading zeros, or an exponent.
+fn whole(number: &Number) -> Option<String> {
+    let digits = number.to_string();
+    digits.strip_suffix(".0").map(str::to_owned)
+}
+
+/// What YAML 1.1 and people take for a truth value.
+fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "y" | "on" => Some(true),
+        "false" | "no" | "n" | "off" => Some(false),
+        _ => None,
     }
 }
 
@@ -294,13 +329,13 @@ mod tests {
             findings(spec),
             [
                 ("spec.cors.allowOrigin", "CORS-E503"),
-                ("spec.cors.allowOrigins", "CORS-E504"),
-                ("spec.cors.maxAge", "CORS-E504"),
-                ("spec.mode", "CORS-E504"),
-                ("spec.rules[0].path.type", "CORS-E504"),
-                ("spec.rules[1].path.type", "CORS-E504"),
-                ("spec.selector.matchLabels.app", "CORS-E504"),
-                ("spec.targetRefs", "CORS-E504"),
+                ("spec.cors.allowOrigins", "CORS-E509"),
+                ("spec.cors.maxAge", "CORS-E509"),
+                ("spec.mode", "CORS-E510"),
+                ("spec.rules[0].path.type", "CORS-E511"),
+                ("spec.rules[1].path.type", "CORS-E510"),
+                ("spec.selector.matchLabels.app", "CORS-E509"),
+                ("spec.targetRefs", "CORS-E512"),
             ]
             .map(|(field, code)| (field.to_owned(), code.to_owned()))
         );
@@ -310,12 +345,12 @@ mod tests {
     fn null_stands_for_an_absent_field_and_for_nothing_in_a_list() {
         assert_eq!(findings(json!({"cors": null, "mode": null, "rules": null})), []);
         let label = findings(json!({"selector": {"matchLabels": {"app": null}}}));
-        assert_eq!(label, [("spec.selector.matchLabels.app".into(), "CORS-E504".into())]);
+        assert_eq!(label, [("spec.selector.matchLabels.app".into(), "CORS-E509".into())]);
         let required =
             findings(json!({"cors": {"allowOriginsFrom": [{"kind": null, "name": "a"}]}}));
-        assert_eq!(required, [("spec.cors.allowOriginsFrom[0].kind".into(), "CORS-E504".into())]);
+        assert_eq!(required, [("spec.cors.allowOriginsFrom[0].kind".into(), "CORS-E511".into())]);
         let null_origin = findings(json!({"cors": {"allowOrigins": [null]}}));
-        assert_eq!(null_origin, [("spec.cors.allowOrigins[0]".into(), "CORS-E504".into())]);
+        assert_eq!(null_origin, [("spec.cors.allowOrigins[0]".into(), "CORS-E509".into())]);
     }
 
     #[test]

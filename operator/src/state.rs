@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use corsward_policy::PolicyId;
 use serde::{Deserialize, Serialize};
@@ -29,9 +30,12 @@ pub struct StateFile {
 pub struct State {
     version: u32,
     policies: Vec<Remembered>,
+    /// The guardrails that hold. A release that knows nothing of them reads the file where there are none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    guardrails: BTreeMap<String, Arc<Value>>,
 }
 
-/// A policy in force.
+/// A policy in force, or that would be but for a guardrail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Remembered {
@@ -123,20 +127,27 @@ fn load(path: &Path) -> Result<Option<State>, StateError> {
 // === impl State ===
 
 impl State {
-    /// What is planned to be in force, and in which files that is according to `index`.
+    /// What is planned to be in force, or was until a guardrail suspended it, and in which files that is according to `index`.
     #[must_use]
     pub fn of(index: &Index, plan: &ScopePlan) -> Self {
         let remembered = plan.policies.iter().filter_map(|(id, planned)| {
-            let in_force = planned.in_force.as_ref()?;
+            let entry = index.entries().get(id);
+            let suspended = || planned.suspended.then_some(entry?.in_force.as_ref()).flatten();
+            let in_force = planned.in_force.as_ref().or_else(suspended)?;
             Some(Remembered {
                 namespace: id.namespace.clone(),
                 name: id.name.clone(),
-                file: index.entries().get(id).and_then(|entry| entry.object.place.clone()),
+                file: entry.and_then(|entry| entry.object.place.clone()),
                 generation: in_force.generation,
                 spec: in_force.spec.value(),
             })
         });
-        Self { version: VERSION, policies: remembered.collect() }
+        let neighbors = index.neighbors();
+        let guardrails = neighbors.guardrail_names().filter_map(|name| {
+            let (_, spec, _) = neighbors.guardrail(name)?.in_force.as_ref()?;
+            Some((name.clone(), Arc::clone(spec)))
+        });
+        Self { version: VERSION, policies: remembered.collect(), guardrails: guardrails.collect() }
     }
 
     /// In which file each policy was.
@@ -144,6 +155,12 @@ impl State {
     pub fn owners(&self) -> BTreeMap<PolicyId, String> {
         let owner = |remembered: &Remembered| Some((remembered.id(), remembered.file.clone()?));
         self.policies.iter().filter_map(owner).collect()
+    }
+
+    /// The guardrails that held.
+    #[must_use]
+    pub fn guardrails(&self) -> BTreeMap<String, Arc<Value>> {
+        self.guardrails.clone()
     }
 
     /// Puts back into `index` what was in force; names the policies that this release refuses.
@@ -177,7 +194,6 @@ mod tests {
     use crate::testing::{GOOD, REFUSED, carry_out, id, object};
     use corsward_policy::validate::NoJudge;
     use std::fs;
-    use std::sync::Arc;
 
     #[test]
     fn what_was_in_force_comes_back() {

@@ -15,6 +15,7 @@ mod origin_set;
 mod placement;
 mod quoted;
 mod rule;
+mod shape;
 mod source;
 mod target;
 mod traffic;
@@ -39,6 +40,7 @@ pub use origin::{OriginReason, RegexReason};
 pub use origin_set::OriginSetReason;
 pub use placement::PlacementReason;
 pub use rule::RuleReason;
+pub use shape::ShapeReason;
 pub use source::SourceReason;
 pub use target::TargetReason;
 pub use traffic::{TrafficReason, WithoutSidecar};
@@ -87,6 +89,8 @@ pub enum Reason {
     Host(HostReason),
     /// `rules`: `CORS-*4xx`.
     Rule(RuleReason),
+    /// A value that does not fit: `CORS-*5xx`.
+    Shape(ShapeReason),
     /// The file or object a policy is read from: `CORS-*5xx`.
     Source(SourceReason),
     /// Targets, neighbours and what is in force: `CORS-*5xx`.
@@ -199,6 +203,7 @@ impl Reason {
             Self::Header(reason) => reason.sentence(),
             Self::Host(reason) => reason.sentence(),
             Self::Rule(reason) => reason.sentence(),
+            Self::Shape(reason) => reason.sentence(),
             Self::Source(reason) => reason.sentence(),
             Self::Placement(reason) => reason.sentence(),
             Self::Guardrail(reason) => reason.sentence(),
@@ -273,6 +278,12 @@ impl From<HostReason> for Reason {
 impl From<RuleReason> for Reason {
     fn from(reason: RuleReason) -> Self {
         Self::Rule(reason)
+    }
+}
+
+impl From<ShapeReason> for Reason {
+    fn from(reason: ShapeReason) -> Self {
+        Self::Shape(reason)
     }
 }
 

@@ -249,7 +249,7 @@ fn a_selector_selects_as_in_kubernetes() {
 #[test]
 fn a_guardrail_that_cannot_be_understood_is_refused_with_every_reason() {
     for (why, spec, want) in [
-        ("nothing", json!({}), vec!["spec.guardrails CORS-E504"]),
+        ("nothing", json!({}), vec!["spec.guardrails CORS-E511"]),
         ("no guardrail", json!({"guardrails": {}}), vec!["spec.guardrails CORS-E611"]),
         (
             "everything wrong",
@@ -277,6 +277,14 @@ fn a_guardrail_that_cannot_be_understood_is_refused_with_every_reason() {
             vec!["spec.namespaceSelector CORS-E608"],
         ),
         (
+            "labels that no namespace can have",
+            json!({"namespaceSelector": {"matchLabels": {"a b": "c"}, "matchExpressions": [{"key": "env", "operator": "NotIn", "values": ["d e"]}]}, "guardrails": {"maxMaxAge": 1}}),
+            vec![
+                "spec.namespaceSelector.matchLabels.a b CORS-E528",
+                "spec.namespaceSelector.matchExpressions[0].values[0] CORS-E528",
+            ],
+        ),
+        (
             "a field misspelt",
             json!({"guardrails": {"maxAge": 1, "maxMaxAge": 1}}),
             vec!["spec.guardrails.maxAge CORS-E503"],
@@ -284,6 +292,9 @@ fn a_guardrail_that_cannot_be_understood_is_refused_with_every_reason() {
     ] {
         let (guardrail, findings) = Guardrail::parse("platform", &spec, &NoJudge);
         assert_eq!(guardrail, None, "{why}");
+        let holds = Guardrail::parse_accepted("platform", &spec, &NoJudge).is_some();
+        let is_readable = findings.iter().all(|f| !matches!(f.reason, Reason::Shape(_)));
+        assert_eq!(holds, is_readable, "{why}: what held before an upgrade holds after it");
         let said: Vec<_> = findings.iter().map(|f| format!("{} {}", f.field, f.code())).collect();
         assert_eq!(said, want, "{why}");
     }

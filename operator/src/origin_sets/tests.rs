@@ -165,8 +165,8 @@ fn a_set_is_judged_by_the_grammar_of_origins() {
             json!({"origins": ["https://*.a.example", "https://b.a.example"]}),
             vec!["spec.origins[1] CORS-I101"],
         ),
-        ("nothing", json!({}), vec!["spec.origins CORS-E504"]),
-        ("no list", json!({"origins": "https://a.example"}), vec!["spec.origins CORS-E504"]),
+        ("nothing", json!({}), vec!["spec.origins CORS-E511"]),
+        ("no list", json!({"origins": "https://a.example"}), vec!["spec.origins CORS-E509"]),
         (
             "a field misspelt",
             json!({"origin": [], "origins": ["https://a.example"]}),

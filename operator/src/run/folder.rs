@@ -13,9 +13,10 @@ use crate::admin::Board;
 use crate::args::RunArgs;
 use crate::index::Index;
 use crate::judge::FullJudge;
-use crate::operator::{Folder, Memory, Operator, Outlet, Questions};
+use crate::operator::{self, Memory, Operator, Outlet, Questions};
 use crate::publish::file::File;
 use crate::review::Domain;
+use crate::source::folder::Folder;
 use crate::source::{Event, dir};
 use crate::state::{State, StateFile};
 
@@ -41,7 +42,7 @@ pub(super) async fn run(
     let admin = serve_admin(args.admin, &board, reporter).await?;
     let memory = if state.is_some() { Memory::Known } else { Memory::Lost };
     let events = watch(policies.to_owned(), &state.unwrap_or_default())?;
-    let outlet = Outlet::Folder(Folder::new(file, state_file, memory));
+    let outlet = Outlet::Folder(operator::Folder::new(file, state_file, memory));
     let operator = Operator::new(index, outlet, board);
     let (_nobody, inquiries) = channel(WAITING);
     let ended = operator.run(events, Questions { reports, inquiries }, &mut stop).await;
@@ -91,7 +92,7 @@ fn load(file: &StateFile) -> Option<State> {
 fn watch(dir: PathBuf, state: &State) -> Result<Receiver<Vec<Event>>> {
     let (sender, receiver) = channel(WAITING);
     let shown = dir.display().to_string();
-    dir::watch(dir, state.owners(), sender)
+    dir::watch(dir, Folder::remembering(state.owners(), state.guardrails()), sender)
         .with_context(|| format!("cannot watch the folder {shown}"))?;
     info!(dir = shown, "watching");
     Ok(receiver)

@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use corsward_policy::Finding;
 use corsward_policy::finding::SourceReason;
-use corsward_policy::{Finding, PolicyId};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tracing::{debug, warn};
 
@@ -51,19 +51,18 @@ struct Watch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity(u64, u64);
 
-/// Watches the folder at `path` until nobody listens to `events`. `owners` says in which file each policy was before a restart.
+/// Watches what `folder` knows of, the folder at `path`, until nobody listens to `events`.
 ///
 /// # Errors
 ///
 /// Where there is no such folder, or no thread to watch it.
 pub fn watch(
     path: PathBuf,
-    owners: BTreeMap<PolicyId, String>,
+    folder: Folder,
     events: tokio::sync::mpsc::Sender<Vec<Event>>,
 ) -> io::Result<()> {
     fs::read_dir(&path)?;
     let (wake, woken) = channel();
-    let folder = Folder::remembering(owners);
     let dir = Dir { path, folder, events, sent: None, watch: None, wake };
     thread::Builder::new().name("source".to_owned()).spawn(move || dir.run(&woken))?;
     Ok(())

@@ -1,9 +1,10 @@
 //! Documents: a file's bytes become the policies in it, and what they depend on. YAML (and so JSON), one document or several, lists of objects too.
 
+use std::str::Utf8Error;
 use std::sync::Arc;
 
-use corsward_policy::finding::{GuardrailReason, SourceReason};
-use corsward_policy::{Finding, PolicyId};
+use corsward_policy::finding::{GuardrailReason, ShapeReason, SourceReason};
+use corsward_policy::{Finding, PolicyId, Severity};
 use serde_json::{Map, Value};
 
 use crate::api::{GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
@@ -13,19 +14,19 @@ use crate::judge::FullJudge;
 use crate::object::{Object, Text};
 use crate::origin_sets;
 use crate::shape;
+use crate::source::yaml::{self, Document, Reader};
 use crate::surroundings::Key;
 
 /// Largest file that is read. It takes a second or two, in which the folder waits; what can be published is half as long.
 pub const MAX_FILE_LEN: u64 = 2 * 1024 * 1024;
-/// Most documents in one file.
-const MAX_DOCUMENTS: usize = 20_000;
-/// Most values in one file: one for every 10 bytes, which is as short as an origin gets.
-const MAX_NODES: usize = 200_000;
-/// Most values that aliases may stand for: a bomb ends here, an author's shorthand does not.
-const MAX_REPLAYED: usize = 100_000;
-
 /// The version this operator reads.
 const VERSION: &str = "v1alpha1";
+/// The kinds, and which neighbor each of them is.
+const OURS: [(&str, Option<NeighborKind>); 3] = [
+    (KIND, None),
+    (ORIGIN_SET_KIND, Some(NeighborKind::OriginSet)),
+    (GUARDRAIL_KIND, Some(NeighborKind::Guardrail)),
+];
 /// What `metadata` may hold (Kubernetes, `ObjectMeta`).
 const METADATA: [&str; 15] = [
     "annotations",
@@ -52,10 +53,14 @@ pub struct Documents {
     pub objects: Vec<Object>,
     /// Its origin sets and guardrails, in order.
     pub neighbors: Vec<Neighbor>,
-    /// What is wrong with documents that are no policies, or that are meant to be and cannot be told which.
+    /// What is wrong with documents that are no policies.
     pub findings: Vec<Finding>,
+    /// What is wrong with documents of ours of which it cannot be told what they are: it may be anything that was in the file.
+    pub lost: Vec<Finding>,
     /// How many documents are something else.
     pub others: usize,
+    /// How many of those are no objects of Kubernetes: half of one, perhaps.
+    pub fragments: usize,
 }
 
 /// An origin set, or guardrails: what policies depend on.
@@ -86,37 +91,17 @@ struct Head {
     spec: Result<(Value, Vec<Finding>), Finding>,
 }
 
-/// Reads the documents of a file.
+/// Reads the documents of a file, for whoever reads it in the end.
 ///
 /// # Errors
 ///
 /// A finding where the bytes are no YAML, or more of it than is read.
-pub fn read(place: &str, bytes: &[u8]) -> Result<Documents, Finding> {
-    let not_yaml = |words: String| Finding::new("", SourceReason::NotYaml(words));
-    let text = std::str::from_utf8(bytes).map_err(|error| not_yaml(error.to_string()))?;
-    let budget = serde_saphyr::budget! {
-        max_documents: MAX_DOCUMENTS,
-        max_nodes: MAX_NODES,
-        max_events: MAX_NODES.saturating_mul(2),
-    };
-    let options = serde_saphyr::options! {
-        budget: budget,
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
-        strict_booleans: true,
-        with_snippet: false,
-    };
-    let values: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options).map_err(
-        |error| match error {
-            serde_saphyr::Error::Budget { .. } => {
-                let message = format!("more than {MAX_NODES} values or {MAX_DOCUMENTS} documents, or nested too deep: split it into several files");
-                Finding::new("", SourceReason::Unreadable(message))
-            }
-            error => not_yaml(error.to_string()),
-        },
-    )?;
+pub fn read(place: &str, bytes: &[u8], reader: Reader) -> Result<Documents, Finding> {
+    let not_text = |error: Utf8Error| Finding::new("", SourceReason::NotYaml(error.to_string()));
+    let text = std::str::from_utf8(bytes).map_err(not_text)?;
     let mut documents = Documents::default();
-    for value in values {
-        documents.add(place, value);
+    for document in yaml::read(text)? {
+        documents.add(place, document, reader);
     }
     Ok(documents)
 }
@@ -124,9 +109,11 @@ pub fn read(place: &str, bytes: &[u8]) -> Result<Documents, Finding> {
 // === impl Documents ===
 
 impl Documents {
-    fn add(&mut self, place: &str, value: Value) {
+    fn add(&mut self, place: &str, document: Document, reader: Reader) {
+        let Document { value, mut to_kubectl } = document;
         let Value::Object(mut document) = value else {
             self.others = self.others.saturating_add(1);
+            self.fragments = self.fragments.saturating_add(usize::from(!value.is_null()));
             return;
         };
         let word = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -134,40 +121,49 @@ impl Documents {
         let (group, _) = api_version.split_once('/').unwrap_or_default();
         // No version, or a group that looks like ours: meant for us. Any other group may have such a kind too.
         let is_ours = group.is_empty() || shape::similar(group, std::iter::once(GROUP)).is_some();
-        match (group, word("kind")) {
-            (_, KIND) if is_ours => {
-                if let Some(head) = self.read_head(&api_version, document) {
-                    self.add_policy(place, head);
+        let kind = word("kind").to_owned();
+        let of_ours = OURS.iter().find(|(name, _)| *name == kind).filter(|_| is_ours);
+        if let Some((_, kind)) = of_ours {
+            let misread = misread(&document, &to_kubectl, reader);
+            if let Some(head) = self.read_head(&api_version, document, misread) {
+                match kind {
+                    None => self.add_policy(place, head),
+                    Some(kind) => self.add_neighbor(*kind, head, reader),
                 }
             }
-            (_, ORIGIN_SET_KIND) if is_ours => {
-                if let Some(head) = self.read_head(&api_version, document) {
-                    self.add_neighbor(NeighborKind::OriginSet, head);
-                }
-            }
-            (_, GUARDRAIL_KIND) if is_ours => {
-                if let Some(head) = self.read_head(&api_version, document) {
-                    self.add_neighbor(NeighborKind::Guardrail, head);
-                }
-            }
+            return;
+        }
+        match (group, kind.as_str()) {
             (GROUP, "CorsPolicyList" | "OriginSetList" | "ClusterCorsPolicyList")
             | ("", "List") => {
-                if let Some(Value::Array(items)) = document.remove("items") {
-                    for item in items {
-                        self.add(place, item);
+                let to_kubectl = to_kubectl.get_mut("items").map(Value::take);
+                if let (Some(Value::Array(items)), Some(Value::Array(others))) =
+                    (document.remove("items"), to_kubectl)
+                {
+                    for (value, to_kubectl) in items.into_iter().zip(others) {
+                        self.add(place, Document { value, to_kubectl }, reader);
                     }
                 }
             }
             (GROUP, kind) => {
-                let message = format!("the kind `{kind}` is none of this operator's");
-                self.findings.push(Finding::new("kind", SourceReason::WrongShape(message)));
+                let reason = shape::unknown_word(kind, &OURS.map(|(kind, _)| kind));
+                self.lost.push(Finding::new("kind", reason));
             }
-            _ => self.others = self.others.saturating_add(1),
+            (_, kind) => {
+                let is_fragment = kind.is_empty() || api_version.is_empty();
+                self.others = self.others.saturating_add(1);
+                self.fragments = self.fragments.saturating_add(usize::from(is_fragment));
+            }
         }
     }
 
     /// What every document of ours has; nothing where it cannot be told which object it is.
-    fn read_head(&mut self, api_version: &str, mut document: Map<String, Value>) -> Option<Head> {
+    fn read_head(
+        &mut self,
+        api_version: &str,
+        mut document: Map<String, Value>,
+        misread: Vec<Finding>,
+    ) -> Option<Head> {
         let metadata = match document.remove("metadata") {
             Some(Value::Object(metadata)) => metadata,
             _ => Map::new(),
@@ -175,15 +171,17 @@ impl Documents {
         let name = match metadata.get("name") {
             Some(Value::String(name)) if !name.is_empty() => name.clone(),
             Some(name) if !name.is_null() && !name.is_string() => {
-                self.findings.push(unshaped("metadata.name", name));
+                self.lost.push(unshaped("metadata.name", name));
                 return None;
             }
             _ => {
-                self.findings.push(Finding::new("metadata.name", SourceReason::MissingName));
+                self.lost.push(Finding::new("metadata.name", SourceReason::MissingName));
                 return None;
             }
         };
         let mut findings = unknown("metadata.", metadata.keys(), &METADATA);
+        findings.extend(misread);
+        findings.extend(unshaped_entries(&metadata));
         let namespace = match metadata.get("namespace") {
             None | Some(Value::Null) => "default".to_owned(),
             // `kubectl` reads an empty one the same way.
@@ -217,7 +215,7 @@ impl Documents {
         self.objects.push(Object { id, place, generation: None, text, record: None });
     }
 
-    fn add_neighbor(&mut self, kind: NeighborKind, head: Head) {
+    fn add_neighbor(&mut self, kind: NeighborKind, head: Head, reader: Reader) {
         let Head { namespace, name, spec } = head;
         let whose = match kind {
             NeighborKind::OriginSet => format!("{ORIGIN_SET_KIND}/{name}"),
@@ -233,6 +231,11 @@ impl Documents {
             NeighborKind::OriginSet => origin_sets::parse(&spec, &FullJudge).1,
             NeighborKind::Guardrail => Guardrail::parse(&name, &spec, &FullJudge).1,
         });
+        yaml::say_once(&mut findings);
+        let is_refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
+        if kind == NeighborKind::Guardrail && is_refused && reader == Reader::Folder {
+            findings.push(Finding::new("spec", GuardrailReason::LastGoodHolds));
+        }
         if kind == NeighborKind::Guardrail && spec.get("namespaceSelector").is_some() {
             let reason = GuardrailReason::SelectorUnused;
             findings.push(Finding::new("spec.namespaceSelector", reason));
@@ -249,8 +252,25 @@ impl Documents {
 }
 
 fn unshaped(field: &str, value: &Value) -> Finding {
-    let message = format!("a string is expected, not `{value}`; put quotes around it");
-    Finding::new(field, SourceReason::WrongShape(message))
+    Finding::new(field, shape::wrong_type("string", value))
+}
+
+/// Labels and annotations that are no texts.
+fn unshaped_entries(metadata: &Map<String, Value>) -> Vec<Finding> {
+    let entries = ["labels", "annotations"].into_iter().flat_map(|part| {
+        let entries = metadata.get(part).and_then(Value::as_object).into_iter().flatten();
+        entries.map(move |(name, value)| (format!("metadata.{part}.{name}"), value))
+    });
+    let wrong = entries.filter(|(_, value)| !value.is_string() && !value.is_null());
+    wrong.map(|(field, value)| unshaped(&field, value)).collect()
+}
+
+/// What is a text here and something else to `kubectl`.
+fn misread(document: &Map<String, Value>, to_kubectl: &Value, reader: Reader) -> Vec<Finding> {
+    let parts = ["metadata", "spec"].into_iter().filter_map(|part| {
+        Some(yaml::misread(document.get(part)?, to_kubectl.get(part)?, part, reader))
+    });
+    parts.flatten().collect()
 }
 
 fn unknown<'f>(
@@ -262,7 +282,7 @@ fn unknown<'f>(
         .filter(|field| !known.contains(&field.as_str()))
         .map(|field| {
             let similar = shape::similar(field, known.iter().copied());
-            let reason = SourceReason::UnknownField { name: field.clone(), similar };
+            let reason = ShapeReason::UnknownField { name: field.clone(), similar };
             Finding::new(format!("{path}{field}"), reason)
         })
         .collect()
@@ -271,19 +291,18 @@ fn unknown<'f>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::yaml::MAX_NODES;
 
     const POLICY: &str =
         "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {name: a}\nspec: {}\n";
 
     /// What is in `text`: policies, findings' codes, and how many other documents; or that it is no YAML.
     fn outline(text: &[u8]) -> Result<(Vec<String>, Vec<String>, usize), &'static str> {
-        let documents = read("a.yaml", text).map_err(|finding| finding.code())?;
-        let findings =
-            documents.findings.iter().chain(documents.objects.iter().flat_map(|object| {
-                match &object.text {
-                    Text::Spec { findings, .. } | Text::Unreadable(findings) => findings,
-                }
-            }));
+        let documents = read("a.yaml", text, Reader::Kubectl).map_err(|finding| finding.code())?;
+        let own = documents.lost.iter().chain(&documents.findings);
+        let findings = own.chain(documents.objects.iter().flat_map(|object| match &object.text {
+            Text::Spec { findings, .. } | Text::Unreadable(findings) => findings,
+        }));
         let codes = findings.map(|finding| format!("{} {}", finding.field, finding.code()));
         let ids = documents.objects.iter().map(|object| object.id.to_string());
         Ok((ids.collect(), codes.collect(), documents.others))
@@ -319,13 +338,15 @@ mod tests {
                 0,
             ),
             ("another version", POLICY.replace("v1alpha1", "v1"), vec!["default/a"], vec!["apiVersion CORS-E507"], 0),
-            ("another kind of ours", POLICY.replace("CorsPolicy", "CorsPolcy"), vec![], vec!["kind CORS-E504"], 0),
+            ("another kind of ours", POLICY.replace("CorsPolicy", "CorsPolcy"), vec![], vec!["kind CORS-E510"], 0),
             ("somebody else's kind", POLICY.replace("corsward.io", "mesh.example"), vec![], vec![], 1),
             ("no version at all", POLICY.replace("corsward.io/v1alpha1", "v1alpha1"), vec!["default/a"], vec!["apiVersion CORS-E507"], 0),
             ("a group misspelt", POLICY.replace("corsward.io", "corsword.io"), vec!["default/a"], vec!["apiVersion CORS-E507"], 0),
-            ("a name that is a number", POLICY.replace("name: a", "name: 7"), vec![], vec!["metadata.name CORS-E504"], 0),
-            ("a namespace that is a number", POLICY.replace("name: a", "name: a, namespace: 7"), vec!["default/a"], vec!["metadata.namespace CORS-E504"], 0),
+            ("a name that is a number", POLICY.replace("name: a", "name: 7"), vec![], vec!["metadata.name CORS-E509"], 0),
+            ("a namespace that is a number", POLICY.replace("name: a", "name: a, namespace: 7"), vec!["default/a"], vec!["metadata.namespace CORS-E509"], 0),
             ("an empty namespace", POLICY.replace("name: a", "name: a, namespace: ''"), vec!["default/a"], vec![], 0),
+            ("a name that kubectl takes for a truth value", POLICY.replace("name: a", "name: on"), vec!["default/on"], vec!["metadata.name CORS-E513"], 0),
+            ("an annotation that is no text", POLICY.replace("name: a", "name: a, annotations: {a: true, b: 'true'}"), vec!["default/a"], vec!["metadata.annotations.a CORS-E509"], 0),
             ("an empty name", POLICY.replace("name: a", "name: ''"), vec![], vec!["metadata.name CORS-E505"], 0),
             ("Windows", format!("\u{feff}{}", POLICY.replace('\n', "\r\n")), vec!["default/a"], vec![], 0),
             ("no name", POLICY.replace("name: a", "generateName: a"), vec![], vec!["metadata.name CORS-E505"], 0),
@@ -358,7 +379,7 @@ mod tests {
         let wrong = set.replace("https://a.example", "a.example").replace("name: a", "name: b");
         let far = bound.replace("v1alpha1", "v9").replace("name: a", "name: far");
         let text = [POLICY, &set, &bound, &wrong, &far].join("---\n");
-        let documents = read("a.yaml", text.as_bytes()).unwrap();
+        let documents = read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
         let found: Vec<_> = documents
             .neighbors
             .iter()
@@ -420,7 +441,7 @@ mod tests {
         let text = include_bytes!("../../../examples/shop.yaml");
         let judge = corsward_policy::validate::NoJudge;
         let look = |bytes: &[u8]| {
-            if let Ok(documents) = read("shop.yaml", bytes) {
+            if let Ok(documents) = read("shop.yaml", bytes, Reader::Kubectl) {
                 for object in &documents.objects {
                     let review =
                         crate::review::review(object, crate::review::Context::folder(&judge));
@@ -440,7 +461,14 @@ mod tests {
 
     #[test]
     fn a_word_is_no_boolean() {
-        let documents = read("a.yaml", POLICY.replace("{}", "{mode: Off}").as_bytes()).unwrap();
-        assert_eq!(documents.objects[0].spec().unwrap().value()["mode"], "Off");
+        let text = POLICY.replace("{}", "{mode: Off}");
+        for (reader, code) in [(Reader::Folder, "CORS-W501"), (Reader::Kubectl, "CORS-E513")] {
+            let documents = read("a.yaml", text.as_bytes(), reader).unwrap();
+            let Text::Spec { spec, findings } = &documents.objects[0].text else { panic!() };
+            assert_eq!(spec.value()["mode"], "Off");
+            let said: Vec<_> =
+                findings.iter().map(|f| format!("{} {}", f.field, f.code())).collect();
+            assert_eq!(said, [format!("spec.mode {code}")]);
+        }
     }
 }

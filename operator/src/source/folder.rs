@@ -3,21 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use corsward_policy::finding::SourceReason;
+use corsward_policy::finding::{GuardrailReason, SourceReason};
 use corsward_policy::{Finding, PolicyId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::api::GUARDRAIL_KIND;
 use crate::object::{Object, Text};
 use crate::source::Problem;
 use crate::source::document::{self, Documents, Neighbor, NeighborKind};
+use crate::source::yaml::Reader;
 use crate::surroundings::{Key, Written};
 
 /// What is known of a directory.
 #[derive(Debug, Default)]
 pub struct Folder {
+    reader: Reader,
     files: BTreeMap<String, File>,
     /// In which file each policy was found: that file is established, any other is a challenger.
     owners: BTreeMap<PolicyId, String>,
+    /// The guardrails that held before a restart, until a scan finds them gone.
+    remembered: BTreeMap<String, Arc<Value>>,
     /// What the last scan found.
     found: Vec<Object>,
     /// What the last look read and does not count yet; `None` before the first look.
@@ -64,10 +69,19 @@ struct File {
 // === impl Folder ===
 
 impl Folder {
-    /// A folder of which it is known in which file each policy was, before a restart.
+    /// A folder of which it is known in which file each policy was before a restart, and which guardrails held.
     #[must_use]
-    pub fn remembering(owners: BTreeMap<PolicyId, String>) -> Self {
-        Self { owners, ..Self::default() }
+    pub fn remembering(
+        owners: BTreeMap<PolicyId, String>,
+        remembered: BTreeMap<String, Arc<Value>>,
+    ) -> Self {
+        Self { owners, remembered, ..Self::default() }
+    }
+
+    /// A folder that somebody else reads in the end.
+    #[must_use]
+    pub fn read_by(reader: Reader) -> Self {
+        Self { reader, ..Self::default() }
     }
 
     /// Takes in what a look read, and says what is in the folder now; nothing at the first look.
@@ -87,7 +101,7 @@ impl Folder {
             }
             if let Some(known) = known {
                 settled.insert(name.clone(), known.clone());
-            } else if self.owns(&name) {
+            } else if self.owns(&name) || !self.remembered.is_empty() {
                 let reason = SourceReason::Unreadable("it is being written".to_owned());
                 settled.insert(name.clone(), Reading::Failed(reason));
             }
@@ -116,6 +130,7 @@ impl Folder {
         let owner = |object: &Object| Some((object.id.clone(), object.place.clone()?));
         self.owners = picture.objects.iter().filter_map(owner).collect();
         self.found.clone_from(&picture.objects);
+        self.remembered.retain(|name, _| picture.guardrails.contains_key(name));
         picture
     }
 
@@ -134,8 +149,16 @@ impl Folder {
             Some(Reading::Bytes(bytes)) if bytes.trim_ascii().is_empty() && self.owns(name) => {
                 Err(Finding::new("", SourceReason::Unreadable("it is empty".to_owned())))
             }
-            Some(Reading::Bytes(bytes)) => document::read(name, bytes),
+            Some(Reading::Bytes(bytes)) => document::read(name, bytes, self.reader),
         };
+        let contents = contents.map(|mut documents| {
+            // Half of an object has no kind yet. Elsewhere such a document is somebody else's.
+            if documents.fragments > 0 && self.owns(name) {
+                let reason = "a document of it is no object of Kubernetes".to_owned();
+                documents.lost.push(Finding::new("", SourceReason::Unreadable(reason)));
+            }
+            documents
+        });
         let lingering = match &contents {
             Ok(documents) => self.missing(name, documents),
             Err(_) => Vec::new(),
@@ -164,13 +187,13 @@ impl Folder {
         let mut picture = Picture::default();
         let mut found: BTreeMap<&PolicyId, Vec<&Object>> = BTreeMap::new();
         for (name, file) in &self.files {
-            let findings = match &file.contents {
+            let findings: Vec<Finding> = match &file.contents {
                 Ok(documents) => {
                     for object in &documents.objects {
                         found.entry(&object.id).or_default().push(object);
                     }
                     picture.others = picture.others.saturating_add(documents.others);
-                    documents.findings.clone()
+                    documents.lost.iter().chain(&documents.findings).cloned().collect()
                 }
                 Err(finding) => vec![finding.clone()],
             };
@@ -178,7 +201,8 @@ impl Folder {
             picture.problems.extend(findings.into_iter().map(problem));
         }
         self.add_neighbors(&mut picture);
-        let unreadable = self.unreadable(&found, &picture.problems);
+        self.add_remembered(&mut picture);
+        let unreadable = self.unreadable(&found);
         for object in unreadable.iter().chain(self.files.values().flat_map(|file| &file.lingering))
         {
             found.entry(&object.id).or_insert_with(|| vec![object]);
@@ -207,7 +231,10 @@ impl Folder {
                 continue;
             }
             places.insert((*kind, key), (file, neighbor));
-            let written = written(spec);
+            let written = self.written(*kind, key, spec);
+            if *kind == NeighborKind::Guardrail && self.keeps(file, neighbor) {
+                picture.problems.push(held(file, &key.name));
+            }
             match kind {
                 NeighborKind::OriginSet => {
                     picture.origin_sets.insert(key.clone(), written);
@@ -219,19 +246,44 @@ impl Folder {
         }
     }
 
-    /// The policies that are nowhere else and were in a file that cannot be understood.
-    fn unreadable(
-        &self,
-        found: &BTreeMap<&PolicyId, Vec<&Object>>,
-        problems: &[Problem],
-    ) -> Vec<Object> {
-        let mut faults: BTreeMap<&str, Vec<Finding>> = BTreeMap::new();
-        for Problem { place, finding } in problems {
-            faults.entry(place).or_default().push(finding.clone());
+    /// What held before a restart holds while it cannot be known whether it is still there.
+    fn add_remembered(&self, picture: &mut Picture) {
+        let Some((file, _)) = self.files.iter().find(|(_, file)| !file.faults().is_empty()) else {
+            return;
+        };
+        for (name, spec) in &self.remembered {
+            if !picture.guardrails.contains_key(name) {
+                let key = Key { namespace: String::new(), name: name.clone() };
+                let written = self.written(NeighborKind::Guardrail, &key, spec);
+                picture.guardrails.insert(name.clone(), written);
+                picture.problems.push(held(file, name));
+            }
         }
+    }
+
+    /// Is it there because nobody can tell what became of it?
+    fn keeps(&self, file: &str, neighbor: &Neighbor) -> bool {
+        let Some(file) = self.files.get(file) else { return false };
+        let contents = file.contents.as_ref();
+        let is_there = contents.is_ok_and(|documents| documents.neighbors.contains(neighbor));
+        !is_there && !file.faults().is_empty()
+    }
+
+    /// A folder counts no generations, and keeps no statuses: what held before a restart stands in the place of one.
+    fn written(&self, kind: NeighborKind, key: &Key, spec: &Arc<Value>) -> Written {
+        let held = self.remembered.get(&key.name).filter(|_| kind == NeighborKind::Guardrail);
+        let status = held.map(|spec| json!({"inForce": {"generation": 0, "spec": **spec}}));
+        let status = Arc::new(status.unwrap_or_default());
+        Written { uid: String::new(), generation: 0, spec: Arc::clone(spec), status }
+    }
+
+    /// The policies that are nowhere else and were in a file that cannot be understood.
+    fn unreadable(&self, found: &BTreeMap<&PolicyId, Vec<&Object>>) -> Vec<Object> {
+        let faults = |owner: &String| self.files.get(owner).map(File::faults).unwrap_or_default();
         let unseen = self.owners.iter().filter(|(id, _)| !found.contains_key(id));
         let unreadable = unseen.filter_map(|(id, owner)| {
-            let text = Text::Unreadable(faults.get(owner.as_str())?.clone());
+            let faults = Some(faults(owner)).filter(|faults| !faults.is_empty())?;
+            let text = Text::Unreadable(faults.to_vec());
             Some(Object {
                 id: id.clone(),
                 place: Some(owner.clone()),
@@ -269,7 +321,9 @@ impl File {
     /// What the scan before did not find any more is gone.
     fn settle(&mut self) {
         self.lingering.clear();
-        if let Ok(documents) = &self.contents {
+        if let Ok(documents) = &self.contents
+            && documents.lost.is_empty()
+        {
             let is_there = |neighbor: &Neighbor| {
                 documents.neighbors.iter().any(|other| is_same(neighbor, other))
             };
@@ -279,8 +333,18 @@ impl File {
 
     /// Is there something that it may have lost?
     fn lingers(&self) -> bool {
-        let Ok(documents) = &self.contents else { return !self.lingering.is_empty() };
-        !self.lingering.is_empty() || self.neighbors.len() > documents.neighbors.len()
+        let is_longer = |documents: &Documents| {
+            documents.lost.is_empty() && self.neighbors.len() > documents.neighbors.len()
+        };
+        !self.lingering.is_empty() || self.contents.as_ref().is_ok_and(is_longer)
+    }
+
+    /// Why it cannot be told what of what was in it is there.
+    fn faults(&self) -> &[Finding] {
+        match &self.contents {
+            Ok(documents) => &documents.lost,
+            Err(finding) => std::slice::from_ref(finding),
+        }
     }
 }
 
@@ -296,10 +360,10 @@ fn is_same(one: &Neighbor, other: &Neighbor) -> bool {
     (one.kind, &one.key) == (other.kind, &other.key)
 }
 
-/// A folder counts no generations, and keeps no statuses.
-fn written(spec: &Arc<Value>) -> Written {
-    let status = Arc::new(Value::Null);
-    Written { uid: String::new(), generation: 0, spec: Arc::clone(spec), status }
+/// A guardrail that holds as it was before.
+fn held(file: &str, guardrail: &str) -> Problem {
+    let field = format!("{GUARDRAIL_KIND}/{guardrail} spec");
+    Problem { place: file.to_owned(), finding: Finding::new(field, GuardrailReason::LastGoodHolds) }
 }
 
 #[cfg(test)]
@@ -371,7 +435,7 @@ mod tests {
         let texts = ["1", "2"].map(|at| policy("a", &format!("https://{at}.example")));
         let mut folder = Folder::default();
         scan(&mut folder, &[("a.yaml", &texts[0])]);
-        let mut restarted = Folder::remembering(folder.owners.clone());
+        let mut restarted = Folder::remembering(folder.owners.clone(), BTreeMap::new());
         assert_eq!(look(&mut restarted, &[("a.yaml", &texts[0])]), None);
         let want = ["a@a.yaml ?", "a.yaml CORS-E501"].map(str::to_owned).to_vec();
         assert_eq!(look(&mut restarted, &[("a.yaml", &texts[1])]), Some(want));
@@ -464,7 +528,7 @@ mod tests {
             scan(&mut folder, &[("b.yaml", &two), ("z.yaml", &one)]),
             ["a@z.yaml https://1.example", "b.yaml CORS-E506"],
         );
-        let mut restarted = Folder::remembering(folder.owners.clone());
+        let mut restarted = Folder::remembering(folder.owners.clone(), BTreeMap::new());
         assert_eq!(
             scan(&mut restarted, &[("b.yaml", &two), ("z.yaml", &one)]),
             ["a@z.yaml https://1.example", "b.yaml CORS-E506"],
@@ -499,12 +563,15 @@ mod tests {
                 "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\n",
                 "CORS-E505",
             ),
+            ("a kind is not yet there", "apiVersion: corsward", "CORS-E501"),
+            ("nor anything that is a mapping", "apiVer", "CORS-E501"),
         ] {
             let mut folder = Folder::default();
             scan(&mut folder, &[("a.yaml", &text)]);
             let want = ["a@a.yaml ?", "b@a.yaml ?", &format!("a.yaml {code}")];
             assert_eq!(scan(&mut folder, &[("a.yaml", half)]), want, "{why}");
-            let mut restarted = Folder::remembering(folder.owners.clone());
+            assert_eq!(scan(&mut folder, &[("a.yaml", half)]), want, "{why}, for long");
+            let mut restarted = Folder::remembering(folder.owners.clone(), BTreeMap::new());
             assert_eq!(scan(&mut restarted, &[("a.yaml", half)]), want, "{why}, after a restart");
             assert_eq!(scan(&mut folder, &[("a.yaml", &text)]).len(), 2, "{why}, then whole again");
         }
@@ -557,11 +624,50 @@ mod tests {
         let bound = "{\"maxMaxAge\":600}";
         let mut folder = Folder::default();
         assert_eq!(neighbors(&mut folder, &[("a.yaml", BOUND)]), [bound]);
-        assert_eq!(neighbors(&mut folder, &[("a.yaml", "a: [")]), [bound, "CORS-E502"]);
-        assert_eq!(neighbors(&mut folder, &[("a.yaml", "a: [")]), [bound, "CORS-E502"]);
-        assert_eq!(neighbors(&mut folder, &[("a.yaml", "")]), [bound, "CORS-E501"]);
+        let misspelt = BOUND.replace("ClusterCorsPolicy", "ClusterCorsPolcy");
+        for (text, code) in
+            [("a: [", "CORS-E502"), ("", "CORS-E501"), (&misspelt, "CORS-E510"), ("a", "CORS-E501")]
+        {
+            for _ in 0..3 {
+                let found = neighbors(&mut folder, &[("a.yaml", text)]);
+                assert_eq!(found, [bound, code, "CORS-W608"], "{text}");
+            }
+            assert!(!folder.is_unsure(), "{text}");
+        }
         let other = BOUND.replace("600", "60");
         assert_eq!(neighbors(&mut folder, &[("a.yaml", &other)]), ["{\"maxMaxAge\":60}"]);
+    }
+
+    #[test]
+    fn a_guardrail_that_held_before_a_restart_holds_until_all_can_be_read() {
+        let bound = "{\"maxMaxAge\":600}";
+        let spec = json!({"guardrails": {"maxMaxAge": 600}});
+        let restarted = || {
+            Folder::remembering(BTreeMap::new(), [("a".to_owned(), Arc::new(spec.clone()))].into())
+        };
+        let mut folder = restarted();
+        let unreadable = [bound, "CORS-E502", "CORS-W608"];
+        assert_eq!(neighbors(&mut folder, &[("a.yaml", "a: [")]), unreadable);
+        assert_eq!(neighbors(&mut folder, &[("a.yaml", "a: [")]), unreadable);
+        assert_eq!(
+            neighbors(&mut folder, &[("a.yaml", SET)]),
+            ["\"https://a.example\""],
+            "it is gone"
+        );
+        assert_eq!(neighbors(&mut folder, &[("a.yaml", "a: [")])[1..], ["CORS-E502"], "for good");
+        let refused = BOUND.replace("600", "-1");
+        let picture = restarted().scan(readings(&[("a.yaml", &refused)]));
+        assert_eq!(picture.guardrails["a"].status["inForce"]["spec"], spec);
+    }
+
+    #[test]
+    fn a_hint_about_a_neighbor_keeps_no_policy_that_was_removed() {
+        let bound = BOUND.replace("{guard", "{namespaceSelector: {matchLabels: {a: b}}, guard");
+        let both = [policy("a", "https://1.example"), bound.clone()].join("---\n");
+        let mut folder = Folder::default();
+        assert_eq!(scan(&mut folder, &[("a.yaml", &both)]).len(), 2, "the policy and the hint");
+        scan(&mut folder, &[("a.yaml", &bound)]);
+        assert_eq!(scan(&mut folder, &[("a.yaml", &bound)]), ["a.yaml CORS-I601"]);
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn printable(text: &str) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::webhook::question::Question;
-    use corsward_policy::finding::{PlacementReason, SourceReason};
+    use corsward_policy::finding::{PlacementReason, ShapeReason};
     use serde_json::{Value, json};
 
     /// A review as an API server sends it.
@@ -196,7 +196,7 @@ pub(super) mod tests {
 
     fn refusal(field: &str) -> Finding {
         let name = field.rsplit('.').next().unwrap_or_default().to_owned();
-        Finding::new(field, SourceReason::UnknownField { name, similar: None })
+        Finding::new(field, ShapeReason::UnknownField { name, similar: None })
     }
 
     fn hint() -> Finding {
@@ -273,7 +273,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_long_warning_keeps_its_code_and_odd_bytes_stay_out_of_headers() {
-        let finding = Finding::new("spec.x\r\ny", SourceReason::WrongShape("é".repeat(999)));
+        let finding = Finding::new("spec.x\r\ny", ShapeReason::WrongShape("é".repeat(999)));
         let warning = warning(&finding);
         assert_eq!(warning.chars().count(), MAX_WARNING);
         assert!(warning.starts_with("refused: CORS-E504 spec.x\u{fffd}\u{fffd}y: "), "{warning}");

@@ -72,6 +72,49 @@ fn a_tightened_guardrail_takes_a_policy_out_of_force() {
 }
 
 #[test]
+fn a_guardrail_holds_though_its_text_was_lost_while_nobody_looked() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", ONE));
+    place.write("platform.yaml", &at_most("https://two.example"));
+    let operator = place.start();
+    operator.wait_for("a", "refused", |policy| says(policy, "CORS-E601"));
+    operator.stop("-TERM");
+    for text in [
+        "spec: [".to_owned(),
+        at_most("two.example"),
+        at_most("https://two.example").replace("ClusterCorsPolicy", "ClusterCorsPolcy"),
+    ] {
+        place.write("platform.yaml", &text);
+        let operator = place.start();
+        operator.wait_for("a", "refused still", |policy| says(policy, "CORS-E601"));
+        operator.wait_for_problem("CORS-W608");
+        place.wait_for_published(&[]);
+        operator.stop("-TERM");
+    }
+    place.remove("platform.yaml");
+    let _operator = place.start();
+    place.wait_for_published(&["a"]);
+}
+
+#[test]
+fn what_a_guardrail_suspends_comes_back_after_a_restart_though_its_text_is_refused() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", ONE));
+    let operator = place.start();
+    let before = place.wait_for_published(&["a"]);
+    place.write("a.yaml", &policy("a", "https://one.example/path"));
+    operator.wait_for_refused("a");
+    place.write("platform.yaml", &at_most("https://two.example"));
+    place.wait_for_published(&[]);
+    operator.stop("-TERM");
+    let operator = place.start();
+    let said = operator.wait_for_refused("a");
+    assert!(said["inForce"].is_null(), "the guardrail still forbids it");
+    place.write("platform.yaml", &at_most(ONE));
+    assert_eq!(place.wait_for_published(&["a"]), before);
+}
+
+#[test]
 fn validate_judges_policies_beside_the_sets_and_guardrails_that_are_given_with_them() {
     let outcome = |documents: &[String]| {
         let output = corsward(&["validate", "-"], &documents.join("---\n"));

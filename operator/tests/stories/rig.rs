@@ -211,7 +211,10 @@ impl Operator {
         wait_for(&format!("{code}; got {:#}", self.report()), || {
             let report = self.report();
             let files = report["files"].as_array().unwrap();
-            files.iter().find(|file| file["findings"][0]["code"] == code).cloned()
+            let says = |file: &&Value| {
+                file["findings"].as_array().unwrap().iter().any(|finding| finding["code"] == code)
+            };
+            files.iter().find(says).cloned()
         })
     }
 

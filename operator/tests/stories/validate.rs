@@ -68,7 +68,7 @@ fn the_last_line_counts_policies() {
 #[test]
 fn all_mistakes_are_printed_at_once() {
     let wrong = policy("a", "https://one.example/path")
-        .replace("  cors:", "  hostname: [x]\n  cors:\n    maxAg: 5")
+        .replace("  cors:", "  hostname: [x]\n  mode: active\n  preflight: {successStatus: '200'}\n  targetRefs: [{kind: Service, name: x}]\n  trustedOrigins: https://idp.example\n  cors:\n    maxAg: 5")
         .replace("spec:", "sped: {}\nspec:");
     let output = corsward(&["validate", "-"], &wrong);
     let said = String::from_utf8(output.stdout).unwrap();
@@ -76,10 +76,25 @@ fn all_mistakes_are_printed_at_once() {
         "CORS-E503 refusal sped",
         "CORS-E503 refusal spec.hostname",
         "CORS-E503 refusal spec.cors.maxAg",
+        "refusal spec.mode: `active` is none of `Active`, `DryRun`, `Off`: write `Active`",
+        "refusal spec.preflight.successStatus: `\"200\"` is not a whole number: write `200`",
+        "refusal spec.targetRefs[0].group: the field is missing: write it",
+        "refusal spec.trustedOrigins: `\"https://idp.example\"` is not a list: write `[\"https://idp.example\"]`",
         " refusal spec.cors.allowOrigins[0]",
     ] {
         assert!(said.contains(want), "{want} in {said}");
     }
+}
+
+#[test]
+fn what_kubectl_reads_otherwise_is_refused_with_what_to_write() {
+    let written = |mode: &str| policy("a", ONE).replace("spec:", &format!("spec:\n  mode: {mode}"));
+    let output = corsward(&["validate", "-"], &written("Off"));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let line = "CORS-E513 refusal spec.mode: `Off` without quotes is `false` to `kubectl`: write `\"Off\"`";
+    assert!(said.contains(line), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(corsward(&["validate", "-"], &written("\"Off\"")).status.code(), Some(0));
 }
 
 #[test]

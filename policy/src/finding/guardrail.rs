@@ -29,6 +29,8 @@ pub enum GuardrailReason {
     None,
     /// A selector beside `dir:`, where there are no labels of namespaces.
     SelectorUnused,
+    /// The text is refused or cannot be read; the one accepted before it still holds.
+    LastGoodHolds,
 }
 
 /// What of a policy is beyond a guardrail.
@@ -88,6 +90,11 @@ impl GuardrailReason {
                 "CORS-I601",
                 "with `dir:` guardrails bound every policy, whatever its namespace",
                 "expect the selector to count once the guardrails are in a cluster",
+            ),
+            Self::LastGoodHolds => Sentence::new(
+                "CORS-W608",
+                "nothing of this text holds, and what was accepted before it does",
+                "correct the refusals to change it, or delete the guardrail",
             ),
         }
     }

@@ -11,6 +11,10 @@ pub enum PlacementReason {
     TwoTargets,
     /// A target of a kind that a policy cannot have.
     UnknownTarget(String),
+    /// A target's name with a namespace before it.
+    OtherNamespace(String),
+    /// A Service's port by its number.
+    PortNumber(String),
     /// Too many bytes for one attachment.
     TooLarge {
         /// How many they are.
@@ -49,6 +53,19 @@ impl PlacementReason {
                 "CORS-E522",
                 format!("{} cannot be a policy's target", Quoted(value)),
                 "name a `Service` or a `Gateway` of `gateway.networking.k8s.io`",
+            ),
+            Self::OtherNamespace(name) => Sentence::new(
+                "CORS-E529",
+                format!("{} is no name: a target is of the policy's own namespace", Quoted(name)),
+                "write its name alone",
+            ),
+            Self::PortNumber(section) => Sentence::new(
+                "CORS-E530",
+                format!(
+                    "{} is not what a port is called: the `sectionName` of a Service is the name of a port, not its number",
+                    Quoted(section)
+                ),
+                "write the name that the Service gives it, such as `http`",
             ),
             Self::TooLarge { len, max } => Sentence::new(
                 "CORS-E523",

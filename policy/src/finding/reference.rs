@@ -8,14 +8,14 @@ use std::path::Path;
 use super::{
     ConductReason, Danger, DangerReason, Excess, Finding, GuardrailReason, HeaderReason,
     HostReason, ListReason, MaxAgeReason, MethodReason, OriginReason, OriginSetReason,
-    PlacementReason, RegexReason, RuleReason, SourceReason, TargetReason, TrafficReason,
-    WithoutSidecar,
+    PlacementReason, RegexReason, RuleReason, ShapeReason, SourceReason, TargetReason,
+    TrafficReason, WithoutSidecar,
 };
 use crate::pattern::InvalidOrigin;
 use crate::scope::{InvalidHost, InvalidPath};
 
 /// Where the codes are written.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     include_str!("conduct.rs"),
     include_str!("danger.rs"),
     include_str!("guardrail.rs"),
@@ -28,6 +28,7 @@ const SOURCES: [&str; 15] = [
     include_str!("origin_set.rs"),
     include_str!("placement.rs"),
     include_str!("rule.rs"),
+    include_str!("shape.rs"),
     include_str!("source.rs"),
     include_str!("target.rs"),
     include_str!("traffic.rs"),
@@ -55,6 +56,7 @@ fn every_finding() -> Vec<Finding> {
     all.extend(hosts());
     all.extend(rules());
     all.extend(sources());
+    all.extend(shapes());
     all.extend(placements());
     all.extend(targets());
     all.extend(traffic());
@@ -277,11 +279,6 @@ fn sources() -> Vec<Finding> {
     vec![
         Finding::new("policies/a.yaml", R::Unreadable("permission denied".into())),
         Finding::new("policies/a.yaml", R::NotYaml("line 3: a tab where spaces belong".into())),
-        Finding::new(
-            "spec.cors.allowOrigin",
-            R::UnknownField { name: "allowOrigin".into(), similar: Some("allowOrigins".into()) },
-        ),
-        Finding::new("spec.mode", R::WrongShape("expected Active, DryRun or Off".into())),
         Finding::new("metadata.name", R::MissingName),
         Finding::new(
             "metadata.name",
@@ -292,11 +289,52 @@ fn sources() -> Vec<Finding> {
     ]
 }
 
+fn shapes() -> Vec<Finding> {
+    use ShapeReason as R;
+    vec![
+        Finding::new(
+            "spec.cors.allowOrigin",
+            R::UnknownField { name: "allowOrigin".into(), similar: Some("allowOrigins".into()) },
+        ),
+        Finding::new("spec", R::WrongShape("invalid type: null".into())),
+        Finding::new(
+            "spec.cors.maxAge",
+            R::WrongType {
+                expected: "a whole number",
+                found: "\"600\"".into(),
+                instead: Some("600".into()),
+            },
+        ),
+        Finding::new(
+            "spec.mode",
+            R::UnknownWord {
+                word: "active".into(),
+                known: ["Active", "DryRun", "Off"].map(str::to_owned).to_vec(),
+                similar: Some("Active".into()),
+            },
+        ),
+        Finding::new("spec.rules[0].path.type", R::MissingField),
+        Finding::new(
+            "spec.targetRefs",
+            R::Length { count: 0, what: "entries", allowed: "at least 1".into() },
+        ),
+        unquoted(true),
+        unquoted(false),
+    ]
+}
+
+fn unquoted(refused: bool) -> Finding {
+    let (written, read) = ("Off".to_owned(), "false".to_owned());
+    Finding::new("spec.mode", ShapeReason::Unquoted { written, read, refused })
+}
+
 fn placements() -> Vec<Finding> {
     use PlacementReason as R;
     vec![
         Finding::new("spec.selector", R::TwoTargets),
         Finding::new("spec.targetRefs[0]", R::UnknownTarget("apps/Deployment".into())),
+        Finding::new("spec.targetRefs[0].name", R::OtherNamespace("shop/api".into())),
+        Finding::new("spec.targetRefs[0].sectionName", R::PortNumber("8080".into())),
         Finding::new("spec", R::TooLarge { len: 2_000_000, max: 1_048_576 }),
         Finding::new("spec", R::Large { len: 300_000, max: 1_048_576 }),
         Finding::new("spec", R::LastGoodInForce),
@@ -376,6 +414,7 @@ fn guardrails() -> Vec<Finding> {
         Finding::new(values, R::Values { operator: "Exists", needed: false }),
         Finding::new("spec.guardrails", R::None),
         Finding::new("spec.namespaceSelector", R::SelectorUnused),
+        Finding::new("spec", R::LastGoodHolds),
     ];
     exceeded.chain(own).collect()
 }

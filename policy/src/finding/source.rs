@@ -11,15 +11,6 @@ pub enum SourceReason {
     Unreadable(String),
     /// It is no YAML.
     NotYaml(String),
-    /// A field that a policy does not have.
-    UnknownField {
-        /// The field's name.
-        name: String,
-        /// A known one that looks like it.
-        similar: Option<String>,
-    },
-    /// A field of the wrong type, or a word that is none of those it may hold.
-    WrongShape(String),
     /// No `metadata.name`.
     MissingName,
     /// Another file has a policy of the same namespace and name.
@@ -54,19 +45,6 @@ impl SourceReason {
                 "CORS-E502",
                 format!("it is not YAML ({})", OneLine(message)),
                 "check indentation and quotes at that line",
-            ),
-            Self::UnknownField { name, similar } => Sentence::new(
-                "CORS-E503",
-                format!("{} is not a field that may stand here", Quoted(name)),
-                match similar {
-                    Some(similar) => format!("write {}, or remove it", Quoted(similar)),
-                    None => "remove it, or see what `kubectl explain` lists".to_owned(),
-                },
-            ),
-            Self::WrongShape(message) => Sentence::new(
-                "CORS-E504",
-                format!("the value does not fit ({})", OneLine(message)),
-                "see what `kubectl explain` says of the field",
             ),
             Self::MissingName => {
                 Sentence::new("CORS-E505", "the object has no name", "write `metadata: {name: …}`")

@@ -27,7 +27,7 @@ pub enum TargetReason {
     },
     /// A Service whose endpoints are no pods that it selects.
     ServiceWithoutSelector(String),
-    /// A label that no pod can have: a name or a value that Kubernetes refuses.
+    /// A label that no object can have: a name or a value that Kubernetes refuses.
     ImpossibleLabel(String),
     /// Workloads in Istio's ambient mode, which have no proxy of their own; the namespace.
     Ambient(String),
@@ -63,7 +63,7 @@ impl TargetReason {
             ),
             Self::ImpossibleLabel(label) => Sentence::new(
                 "CORS-E528",
-                format!("no pod can have the label {}", Quoted(label)),
+                format!("no object can have the label {}", Quoted(label)),
                 "write a name such as `app` or `example.com/app`, and a value of at most 63 letters, digits, `-`, `_` and `.`",
             ),
             Self::Ambient(namespace) => Sentence::new(

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use corsward_operator::api;
+use corsward_operator::args::{Output, ValidateArgs};
+use corsward_operator::check::{self, Outcome};
+use corsward_operator::judge::FullJudge;
 use corsward_operator::source::document;
+use corsward_operator::source::yaml::Reader;
 use corsward_tests::suite;
 use serde_json::{Value, json};
 use xtask::kubernetes::Answer;
@@ -30,6 +34,36 @@ fn dry_run(kind: &str, spec: &Value) -> Answer {
     let path = format!("{collection}?dryRun=All&fieldValidation=Strict");
     let body = Some(("application/json", &object));
     Cluster::shared().api().send("POST", &path, body).unwrap()
+}
+
+/// What `validate` refuses of the object: fields and sentences.
+fn refusals(kind: &str, spec: &Value) -> Vec<String> {
+    let metadata = json!({"name": "a"});
+    let object = json!({"apiVersion": "corsward.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec});
+    let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+    fs::write(file.path(), object.to_string()).unwrap();
+    let args = ValidateArgs { files: vec![file.path().to_owned()], output: Output::Json };
+    let mut said = Vec::new();
+    let outcome = check::validate(&args, &FullJudge, &mut said, &mut std::io::sink()).unwrap();
+    let said: Vec<Value> = serde_json::from_slice(&said).unwrap();
+    let refusals = said.iter().filter(|line| line["severity"] == "refusal");
+    let refusals: Vec<String> = refusals
+        .map(|line| {
+            let field = line["field"].as_str().unwrap();
+            // Of what is no policy, the name stands before.
+            field.rsplit_once(' ').map_or(field, |(_, field)| field).to_owned()
+        })
+        .collect();
+    assert_eq!(outcome == Outcome::Refused, !refusals.is_empty(), "{said:?}");
+    refusals
+}
+
+/// Is one of these fields that one, or a part of it?
+fn names(fields: &[String], whole: &str) -> bool {
+    fields
+        .iter()
+        .filter_map(|field| field.strip_prefix(whole))
+        .any(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// A spec in which every field that bounds something is written, and everything in it is valid.
@@ -85,7 +119,7 @@ fn every_example_is_accepted_without_a_warning() {
     assert!(files.len() >= 9, "{files:?}");
     let cluster = Cluster::shared();
     for file in files {
-        let documents = document::read("", &fs::read(&file).unwrap()).unwrap();
+        let documents = document::read("", &fs::read(&file).unwrap(), Reader::Kubectl).unwrap();
         let policies = documents.objects.iter().map(|object| &object.id.namespace);
         let namespaces = policies.chain(documents.neighbors.iter().map(|near| &near.key.namespace));
         for namespace in namespaces.filter(|namespace| !namespace.is_empty()) {
@@ -256,6 +290,8 @@ fn each_rule_of_the_definitions_refuses_in_its_own_words() {
             "a set names origins: write `*` into the allowOrigins of the policy that means everybody",
         ),
     ] {
+        let refused = refusals(kind, &spec);
+        assert!(names(&refused, at), "{why}: validate refuses {refused:?} and nothing at {at}");
         let answer = dry_run(kind, &spec);
         assert_eq!(answer.status, 422, "{why}: {}", answer.message());
         let causes = answer.body["details"]["causes"].as_array().unwrap();
@@ -443,6 +479,9 @@ fn each_bound_holds_from_both_sides() {
             // Below nothing there is nothing to write, but for numbers.
             None => continue,
         };
+        let refused = refusals(bound.kind, &bound.spec(beyond));
+        let is_named = names(&refused, &bound.field());
+        assert!(is_named, "{} {keyword} {size}: validate refuses {refused:?}", bound.field());
         let answer = dry_run(bound.kind, &bound.spec(beyond));
         assert_eq!(answer.status, 422, "{} {keyword} {size}", bound.field());
         let causes = answer.body["details"]["causes"].as_array().unwrap();

@@ -1,0 +1,158 @@
+//! YAML: a file's text becomes values. This operator reads YAML 1.2; `kubectl` reads YAML 1.1, where a bare `Off` is a truth value.
+
+use corsward_policy::Finding;
+use corsward_policy::finding::{Reason, ShapeReason, SourceReason};
+use serde_json::Value;
+
+/// Most documents in one file.
+const MAX_DOCUMENTS: usize = 20_000;
+/// Most values in one file: one for every 10 bytes, which is as short as an origin gets.
+pub(super) const MAX_NODES: usize = 200_000;
+/// Most values that aliases may stand for: a bomb ends here, an author's shorthand does not.
+const MAX_REPLAYED: usize = 100_000;
+
+/// Who reads a file in the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reader {
+    /// This operator, from a folder. What `kubectl` would take for something else says here what its author means, and is in force:
+    /// to refuse it would keep a policy going whose author wrote `mode: Off`. So it is a warning.
+    #[default]
+    Folder,
+    /// `kubectl`, for an API server that refuses it: what passes `validate` must not fail there. So it is refused.
+    Kubectl,
+}
+
+/// A document of a file.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// What it says.
+    pub(super) value: Value,
+    /// The same as `kubectl` reads it.
+    pub(super) to_kubectl: Value,
+}
+
+/// Reads the documents of a text.
+///
+/// # Errors
+///
+/// A finding where it is no YAML, or more of it than is read.
+pub(super) fn read(text: &str) -> Result<Vec<Document>, Finding> {
+    let values = values(text, true).map_err(|error| match error {
+        serde_saphyr::Error::Budget { .. } => {
+            let message = format!("more than {MAX_NODES} values or {MAX_DOCUMENTS} documents, or nested too deep: split it into several files");
+            Finding::new("", SourceReason::Unreadable(message))
+        }
+        error => Finding::new("", SourceReason::NotYaml(error.to_string())),
+    })?;
+    // Nothing is found where the text of both readings is not the same.
+    let others = self::values(text, false).unwrap_or_default();
+    let others = others.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+    let documents = values.into_iter().zip(others).map(|(value, other)| {
+        let to_kubectl = other.unwrap_or_else(|| value.clone());
+        Document { value, to_kubectl }
+    });
+    Ok(documents.collect())
+}
+
+fn values(text: &str, yaml_1_2: bool) -> Result<Vec<Value>, serde_saphyr::Error> {
+    let budget = serde_saphyr::budget! {
+        max_documents: MAX_DOCUMENTS,
+        max_nodes: MAX_NODES,
+        max_events: MAX_NODES.saturating_mul(2),
+    };
+    let options = serde_saphyr::options! {
+        budget: budget,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
+        strict_booleans: yaml_1_2,
+        legacy_octal_numbers: !yaml_1_2,
+        with_snippet: false,
+    };
+    serde_saphyr::from_multiple_with_options(text, options)
+}
+
+/// What is a text here and something else to `kubectl`, with its path below `path`.
+pub(super) fn misread(
+    value: &Value,
+    to_kubectl: &Value,
+    path: &str,
+    reader: Reader,
+) -> Vec<Finding> {
+    match (value, to_kubectl) {
+        (Value::Object(fields), Value::Object(others)) => fields
+            .iter()
+            .filter_map(|(name, value)| Some((name, value, others.get(name)?)))
+            .flat_map(|(name, value, other)| {
+                misread(value, other, &format!("{path}.{name}"), reader)
+            })
+            .collect(),
+        (Value::Array(entries), Value::Array(others)) => entries
+            .iter()
+            .zip(others)
+            .enumerate()
+            .flat_map(|(at, (value, other))| {
+                misread(value, other, &format!("{path}[{at}]"), reader)
+            })
+            .collect(),
+        (Value::String(written), Value::Bool(_) | Value::Number(_)) => {
+            let refused = reader == Reader::Kubectl;
+            let (written, read) = (written.clone(), to_kubectl.to_string());
+            vec![Finding::new(path, ShapeReason::Unquoted { written, read, refused })]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A text in the place of something else needs no quotes: what should stand there is said already.
+pub(crate) fn say_once(findings: &mut Vec<Finding>) {
+    let is_type =
+        |finding: &&Finding| matches!(finding.reason, Reason::Shape(ShapeReason::WrongType { .. }));
+    let typed: Vec<String> =
+        findings.iter().filter(is_type).map(|finding| finding.field.clone()).collect();
+    findings.retain(|finding| {
+        let is_unquoted = matches!(finding.reason, Reason::Shape(ShapeReason::Unquoted { .. }));
+        !(is_unquoted && typed.contains(&finding.field))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kubectl_takes_for_something_else_is_found_where_it_stands() {
+        // As sigs.k8s.io/yaml 1.6.0 reads them, which is in every kubectl since 1.34.
+        for (text, want) in [
+            ("a: Off", "a CORS-E513 false"),
+            ("a: {b: [x, on]}", "a.b[1] CORS-E513 true"),
+            ("a: y", "a CORS-E513 true"),
+            ("a: NO", "a CORS-E513 false"),
+            ("a: \"Off\"", ""),
+            ("a: 'on'", ""),
+            ("a: !!str on", ""),
+            ("a: |\n  on\n", ""),
+            ("a: offline", ""),
+            ("a: true", ""),
+            ("a: 0o17", ""),
+            ("a: 2001-12-14", ""),
+            ("a: ~", ""),
+        ] {
+            let documents = read(text).unwrap();
+            let Document { value, to_kubectl } = &documents[0];
+            let found = misread(&value["a"], &to_kubectl["a"], "a", Reader::Kubectl);
+            let found = found.iter().map(|finding| {
+                let ShapeReason::Unquoted { read, .. } = source(finding) else {
+                    panic!("{finding}")
+                };
+                format!("{} {} {read}", finding.field, finding.code())
+            });
+            assert_eq!(found.collect::<Vec<_>>().join(", "), want, "{text}");
+        }
+    }
+
+    fn source(finding: &Finding) -> &ShapeReason {
+        match &finding.reason {
+            Reason::Shape(reason) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+}
