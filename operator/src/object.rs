@@ -73,11 +73,11 @@ impl Object {
         self.record.as_ref().and_then(|record| record.created)
     }
 
-    /// The generation and the spec that its status says are in force.
+    /// The generation and the spec that its status says are in force, or would be but for a guardrail.
     #[must_use]
     pub fn recorded(&self) -> Option<(i64, Compact)> {
         let status = self.record.as_ref()?.status.value();
-        let in_force = status.get("inForce")?;
+        let in_force = status.get("inForce").or_else(|| status.get("suspended"))?;
         Some((in_force.get("generation")?.as_i64()?, Compact::of(in_force.get("spec")?)))
     }
 }

@@ -22,6 +22,8 @@ pub struct Status {
     pub conditions: [Condition; 3],
     /// What the proxies run of it.
     pub in_force: Option<InForce>,
+    /// What would be in force, but for a guardrail.
+    pub suspended: Option<InForce>,
     /// The digest of the configuration that holds it.
     pub digest: Option<String>,
     /// Every finding.
@@ -151,6 +153,7 @@ impl Status {
         finding::sort(&mut findings);
         let kept = circumstances.kept.is_some();
         let in_force = entry.in_force.clone().filter(|_| !kept && planned.in_force.is_some());
+        let suspended = entry.in_force.clone().filter(|_| !kept && planned.suspended);
         let accepted = accepted(entry, planned);
         let programmed = programmed(entry, planned, &accepted, &circumstances);
         let digest = circumstances.digest.filter(|_| in_force.is_some());
@@ -163,6 +166,7 @@ impl Status {
             conditions: [accepted, programmed, resolved(entry, planned)],
             digest,
             in_force,
+            suspended,
             findings,
             overridden_by: planned.overridden_by.clone(),
             targets: written.as_ref().map(|written| written.target.to_string()),

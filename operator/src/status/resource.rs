@@ -3,6 +3,7 @@
 use corsward_policy::Finding;
 use serde_json::{Map, Value, json};
 
+use crate::index::InForce;
 use crate::neighbors::{Held, Said};
 use crate::status::{ASKING, Condition, ConditionType, Proxies, Reason, Status, refusal};
 
@@ -16,6 +17,7 @@ pub(crate) fn of(status: &Status) -> Value {
         observed_generation,
         conditions,
         in_force,
+        suspended,
         // Of the configuration, which changes with every neighbour.
         digest: _,
         findings,
@@ -30,10 +32,11 @@ pub(crate) fn of(status: &Status) -> Value {
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
     put("observedGeneration", json!(observed_generation));
     put("conditions", Value::Array(conditions));
-    if let Some(in_force) = in_force {
-        let (generation, digest) = (in_force.generation, &*in_force.digest);
-        let spec = in_force.spec.value();
-        put("inForce", json!({"generation": generation, "digest": digest, "spec": spec}));
+    for (name, held) in [("inForce", in_force), ("suspended", suspended)] {
+        if let Some(InForce { generation, digest, spec, .. }) = held {
+            let spec = spec.value();
+            put(name, json!({"generation": generation, "digest": **digest, "spec": spec}));
+        }
     }
     let (proxies, proxies_in_short) = of_proxies(proxies).unzip();
     if let Some(proxies) = proxies {

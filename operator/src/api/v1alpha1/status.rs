@@ -22,6 +22,10 @@ pub struct CorsPolicyStatus {
     /// What the proxies run. It differs from `spec` where `spec` is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_force: Option<InForce>,
+    /// What the proxies ran until a `ClusterCorsPolicy` forbade it. They run it again when that is loosened, unless `spec` is accepted
+    /// by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<InForce>,
     /// How many workloads the policy is for, and how their proxies stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxies: Option<Proxies>,

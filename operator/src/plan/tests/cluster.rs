@@ -7,6 +7,7 @@ use crate::events;
 use crate::object::Record;
 use crate::operator::Cluster;
 use crate::source::Event;
+use crate::status::resource;
 use crate::surroundings::{
     Change, Delta, Key, Namespace, NamespaceMode, NativeCors, Pod, PodProxy, Service, ServicePort,
     TargetPort, Written,
@@ -335,8 +336,18 @@ fn a_guardrail_suspends_what_was_in_force_and_nobody_forgets_it() {
     assert_eq!(keys(&suspended), []);
     let message = reason(&suspended, "a", ConditionType::Programmed).2;
     assert!(message.contains("nothing of it is in force"), "{message}");
-    index.on(guardrail("platform", 6000));
-    assert_eq!(carry_out(&mut index).attachments, before.attachments, "it comes back");
+    // A restart: all that is known is what the API server has.
+    let mut restarted = cluster(&[]);
+    restarted.on(guardrail("platform", 60));
+    let entry = index.entries().values().next().unwrap();
+    let status = Compact::of(&resource::of(&suspended.statuses[0]));
+    let record = entry.object.record.clone().map(|record| Record { status, ..record });
+    restarted.apply(Object { record, ..entry.object.clone() });
+    assert_eq!(keys(&carry_out(&mut restarted)), [], "nor does a restart bring it back");
+    for (why, mut index) in [("it comes back", index), ("after a restart too", restarted)] {
+        index.on(guardrail("platform", 6000));
+        assert_eq!(carry_out(&mut index).attachments, before.attachments, "{why}");
+    }
 }
 
 /// A spec of more than half of what can be published, for these pods.
