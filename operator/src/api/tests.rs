@@ -105,6 +105,48 @@ fn nothing_that_an_author_writes_is_without_a_bound_and_a_manual() {
     }
 }
 
+#[test]
+fn what_need_not_be_written_says_what_holds_without_it() {
+    for kind in [KIND, GUARDRAIL_KIND, ORIGIN_SET_KIND] {
+        for_each_optional(&at(&schema(kind), "spec").clone(), kind, &mut |path, schema| {
+            let manual = schema["description"].as_str().unwrap_or_default();
+            // `kubectl explain` shows no defaults but those in words.
+            let said = match &schema["default"] {
+                Value::Null => manual.contains("Absent") || manual.contains("The default is `"),
+                default => manual.contains(&format!("The default is `{}`", in_yaml(default))),
+            };
+            assert!(said, "{path} does not say its default:\n{manual}");
+        });
+    }
+}
+
+/// Shows every field below `schema` that may be left out.
+fn for_each_optional(schema: &Value, path: &str, show: &mut impl FnMut(&str, &Value)) {
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        if !required.contains(&json!(name)) {
+            show(&path, field);
+        }
+        for_each_optional(field, &path, show);
+    }
+    if schema["items"].is_object() {
+        for_each_optional(&schema["items"], path, show);
+    }
+}
+
+/// As an author would write it.
+fn in_yaml(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| format!("{name}: {}", in_yaml(value)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
 /// Shows every schema below `schema` with its path, and whether it is a field with a manual of its own.
 fn walk(schema: &Value, path: &str, show: &mut impl FnMut(&str, &Value, bool)) {
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {

@@ -79,7 +79,7 @@ pub struct ClusterCorsPolicySpec {
         .message("the selector is empty: leave namespaceSelector out to mean every namespace")
 )]
 pub struct NamespaceSelector {
-    /// Labels that a namespace must have, all of them.
+    /// Labels that a namespace must have, all of them. Absent: any.
     ///
     /// Permitted: `{kubernetes.io/metadata.name: shop}`.
     /// Refused: `{}` (leave `namespaceSelector` out to mean every namespace).
@@ -87,7 +87,7 @@ pub struct NamespaceSelector {
     #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
     pub match_labels: BTreeMap<String, String>,
 
-    /// Conditions on the labels of a namespace, all of which must hold.
+    /// Conditions on the labels of a namespace, all of which must hold. Absent: none.
     ///
     /// Permitted: `[{key: env, operator: In, values: [staging, production]}]`.
     /// Refused: `[]` (leave it out).
@@ -116,7 +116,7 @@ pub struct LabelExpression {
     /// Permitted: `NotIn`.
     /// Refused: `Equals`.
     pub operator: LabelOperator,
-    /// The values, for `In` and `NotIn`.
+    /// The values, for `In` and `NotIn`. Absent: none, as `Exists` and `DoesNotExist` have it.
     ///
     /// Permitted: `[dev, test]`.
     /// Refused: any, with `Exists`.
@@ -155,7 +155,7 @@ pub struct Guardrails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_regexes: Option<bool>,
 
-    /// Words that no policy may list in `dangerouslyAllow`.
+    /// Words that no policy may list in `dangerouslyAllow`. Absent: a policy may list any.
     ///
     /// Permitted: `[AnyOriginWithCredentials, NullOriginWithCredentials]`.
     /// Refused: `[Everything]`.
@@ -163,7 +163,7 @@ pub struct Guardrails {
     #[schemars(length(min = 1, max = 16))]
     pub forbid_danger: Vec<Danger>,
 
-    /// The longest `maxAge` of a policy, in seconds. A policy without `maxAge` stays below any.
+    /// The longest `maxAge` of a policy, in seconds. A policy without `maxAge` stays below any. Absent: any.
     ///
     /// Permitted: `7200`.
     /// Refused: `-1`, `2h`.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub struct Cors {
     /// The origins that may read responses: scheme, host and port. `https://*.a.example` covers every subdomain and not
     /// `https://a.example` itself; `https://pr-*--app.a.example` covers a part of one label; `http://localhost:*` every port;
-    /// `*` alone every origin. Empty: nobody.
+    /// `*` alone every origin. Absent or empty: nobody, but for those of `allowOriginsFrom` and `allowOriginRegexes`.
     ///
     /// Permitted: `["https://shop.example", "https://*.shop.example", "http://localhost:*"]`.
     /// Refused: `["https://shop.example/"]` (an origin ends before the slash), `["shop.example"]` (it has a scheme).
@@ -31,7 +31,7 @@ pub struct Cors {
     pub allow_origins: Vec<String>,
 
     /// Sets of origins, by name, whose origins are allowed as if they stood in `allowOrigins`. A set is an `OriginSet` of the
-    /// policy's own namespace. One that is missing or refused refuses the policy, and what was in force stays.
+    /// policy's own namespace. One that is missing or refused refuses the policy, and what was in force stays. Absent: none.
     ///
     /// Permitted: `[{kind: OriginSet, name: partners}]`.
     /// Refused: `[partners]` (a kind and a name), `[{kind: ConfigMap, name: partners}]`.
@@ -39,7 +39,8 @@ pub struct Cors {
     #[schemars(length(max = limits::MAX_ORIGIN_SETS))]
     pub allow_origins_from: Vec<OriginSetRef>,
 
-    /// Regular expressions of origins: the last resort. They always match the whole origin, in time linear in its length.
+    /// Regular expressions of origins: the last resort. They always match the whole origin, in time linear in its length. Absent:
+    /// none.
     ///
     /// Permitted: `["https://(www|m)[.]shop[.]example"]`.
     /// Refused: `["https://.*"]` with `allowCredentials` (it lets every site in), `["(?=a)"]` (no look-around).
@@ -51,7 +52,7 @@ pub struct Cors {
     pub allow_origin_regexes: Vec<String>,
 
     /// The methods that may be used beside `GET`, `HEAD` and `POST`, which need no permission. Case-sensitive. `*` alone:
-    /// every method.
+    /// every method. Absent: those three.
     ///
     /// Permitted: `[PUT, PATCH, DELETE]`.
     /// Refused: `[TRACE]` (forbidden by the Fetch standard), `[GET PUT]` (one method an entry).
@@ -63,7 +64,7 @@ pub struct Cors {
     pub allow_methods: Vec<String>,
 
     /// The request headers that may be set beside those that need no permission. In any case. `*`: every header but
-    /// `authorization`, which must be named.
+    /// `authorization`, which must be named. Absent: those that need no permission, so that neither JSON nor a bearer token passes.
     ///
     /// Permitted: `[authorization, content-type, x-csrftoken]`.
     /// Refused: `["x csrf"]` (not a header name).
@@ -74,7 +75,7 @@ pub struct Cors {
     )]
     pub allow_headers: Vec<String>,
 
-    /// The response headers that scripts may read beside those that need no permission.
+    /// The response headers that scripts may read beside those that need no permission. Absent: none beside them.
     ///
     /// Permitted: `[x-request-id, link]`.
     /// Refused: `[set-cookie]` (browsers never expose it).
@@ -86,7 +87,7 @@ pub struct Cors {
     pub expose_headers: Vec<String>,
 
     /// Whether requests that carry cookies, HTTP authentication or client certificates are shared. A bearer token set by a
-    /// script needs `allowHeaders: [authorization]`, not this.
+    /// script needs `allowHeaders: [authorization]`, not this. The default is `false`.
     ///
     /// Permitted: `true` with named `https://` origins.
     /// Refused: `true` with `*` (see `dangerouslyAllow`).
@@ -102,7 +103,7 @@ pub struct Cors {
     #[schemars(range(min = 0, max = limits::MAX_MAX_AGE))]
     pub max_age: Option<i64>,
 
-    /// Words that lift one protection each; the refusal names the word.
+    /// Words that lift one protection each; the refusal names the word. Absent: every protection holds.
     ///
     /// Permitted: `[InsecureOriginWithCredentials]` beside an `http://` origin with credentials.
     /// Refused: `[Everything]`.

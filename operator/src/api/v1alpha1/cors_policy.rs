@@ -118,6 +118,7 @@ pub struct CorsPolicySpec {
     /// What happens to a request (other than a preflight) whose origin is not allowed. `Forward`: it reaches the workload, and
     /// the browser keeps the response from the page, as CORS is meant to work. `Reject`: it is answered 403, which also stops
     /// WebSocket handshakes; requests without an `Origin` header, same-origin requests and `trustedOrigins` are never rejected.
+    /// The default is `Forward`.
     ///
     /// Permitted: `Reject`.
     /// Refused: `reject` (values are case-sensitive).
@@ -125,7 +126,7 @@ pub struct CorsPolicySpec {
     pub disallowed_requests: DisallowedRequests,
 
     /// Origins that are never rejected under `disallowedRequests: Reject`, though nothing is shared with them: identity
-    /// providers that post a form back, the site's own front end. The same grammar as `allowOrigins`.
+    /// providers that post a form back, the site's own front end. The same grammar as `allowOrigins`. Absent: none.
     ///
     /// Permitted: `["https://login.example"]`.
     /// Refused: `["https://login.example/callback"]` (an origin has no path).
@@ -137,7 +138,7 @@ pub struct CorsPolicySpec {
     pub trusted_origins: Vec<String>,
 
     /// Exceptions for parts of the workload. The rule whose path fits best answers alone: an exact path beats a prefix, a
-    /// longer prefix a shorter one. A rule's `cors` replaces the policy's whole; nothing is inherited.
+    /// longer prefix a shorter one. A rule's `cors` replaces the policy's whole; nothing is inherited. Absent: no exceptions.
     ///
     /// Permitted: `[{path: {type: PathPrefix, value: /public}, cors: {allowOrigins: ["*"]}}]`.
     /// Refused: the same path twice.
@@ -146,14 +147,14 @@ pub struct CorsPolicySpec {
     pub rules: Vec<PathRule>,
 
     /// Whether the policy is enforced. `Active`: yes. `DryRun`: no; it is judged beside the policy in force, and what it would
-    /// have done is counted. `Off`: as if it did not exist.
+    /// have done is counted. `Off`: as if it did not exist. The default is `Active`.
     ///
     /// Permitted: `DryRun`, `"Off"` (in quotes: `kubectl` takes a bare `Off` for `false`).
     /// Refused: `Disabled`.
     #[serde(default)]
     pub mode: Mode,
 
-    /// How preflights are answered.
+    /// How preflights are answered. The default is `{onFailure: Explain, successStatus: 204}`.
     ///
     /// Permitted: `{onFailure: Reject, successStatus: 200}`.
     /// Refused: `{successStatus: 201}` (200 or 204).
@@ -162,6 +163,7 @@ pub struct CorsPolicySpec {
 
     /// What becomes of CORS headers that the workload sends itself. `Replace`: they are removed, so that the browser sees one
     /// set of them. `Keep`: they stay where the workload sent an `Access-Control-Allow-Origin`, and ours are not added there.
+    /// The default is `Replace`.
     ///
     /// Permitted: `Keep`, while a workload is being moved to this policy.
     /// Refused: `Merge` (two sets of CORS headers make browsers refuse both).
@@ -169,7 +171,7 @@ pub struct CorsPolicySpec {
     pub upstream_cors_headers: UpstreamCorsHeaders,
 
     /// Whether a response header, `x-corsward`, says which policy decided, what and why. Meant for an afternoon of searching:
-    /// it shows names of policies to everyone.
+    /// it shows names of policies to everyone. The default is `None`.
     ///
     /// Permitted: `Header`.
     /// Refused: `true`.
@@ -299,12 +301,13 @@ pub struct PathMatch {
 pub struct Preflight {
     /// The answer to a preflight that fails. `Explain`: one from which the browser's console names the method or header that
     /// was not allowed. `Reject`: 403. `Ignore`: the success status without CORS headers. `Forward`: the workload answers.
+    /// The default is `Explain`.
     ///
     /// Permitted: `Reject`.
     /// Refused: `Deny`.
     #[serde(default)]
     pub on_failure: OnFailure,
-    /// The status of a preflight that passes: 204, or 200 for clients of old that know nothing else.
+    /// The status of a preflight that passes: 204, or 200 for clients of old that know nothing else. The default is `204`.
     ///
     /// Permitted: `200`.
     /// Refused: `201`.
