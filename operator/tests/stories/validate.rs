@@ -115,7 +115,8 @@ fn every_example_is_accepted() {
     let mut count = 0;
     for entry in fs::read_dir(repository().join("examples")).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "yaml") {
+        let is_ours = !path.ends_with("00-namespaces.yaml");
+        if is_ours && path.extension().is_some_and(|extension| extension == "yaml") {
             let output = corsward(&["validate", path.to_str().unwrap()], "");
             let said = String::from_utf8_lossy(&output.stdout);
             assert_eq!(output.status.code(), Some(0), "{}: {said}", path.display());

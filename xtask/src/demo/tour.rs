@@ -11,15 +11,17 @@ use serde::Deserialize;
 
 use super::sample::{self, Sample};
 use super::stack::Programs;
-use crate::{paths, wait};
+use crate::wait;
 
 /// How long an edited policy may take to be in force.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What the tour does.
+const STEPS: &str = include_str!("tour.json");
 /// Response headers that differ from run to run, or belong to one connection only.
 const LEFT_OUT: [&str; 4] = ["date", "content-length", "transfer-encoding", "connection"];
 
-/// A step of `examples/tour.json`.
+/// A step of `tour.json`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Step {
@@ -67,8 +69,7 @@ struct Head {
 
 /// Runs the tour on a copy of the demo's policies.
 pub(super) fn run(programs: &Programs) -> Result<()> {
-    let steps = fs::read_to_string(paths::root().join("examples/tour.json"))?;
-    let steps: Vec<Step> = serde_json::from_str(&steps).context("examples/tour.json")?;
+    let steps: Vec<Step> = serde_json::from_str(STEPS).context("tour.json")?;
     let policies = copy_of_policies()?;
     // The tour alone is what is printed.
     let sample = Sample::start_silent(programs, policies.path())?;
