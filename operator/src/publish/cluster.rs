@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions,
     ValidationDirective,
@@ -13,6 +12,7 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::attachment::{AttachmentKey, Desired};
@@ -96,13 +96,16 @@ pub async fn run(client: Client, options: Options, wires: Wires) {
     let outage = Outage::default();
     let mut publisher = Publisher { ledger, wires, kind, listing, introduced, outage };
     publisher.refresh();
-    let mut under_way = FuturesUnordered::new();
+    // Tasks: however long telling takes, they begin and end in time.
+    let mut under_way = JoinSet::new();
     loop {
         // What was known before telling may have passed meanwhile.
-        publisher.refresh();
+        if !publisher.refresh() {
+            under_way = JoinSet::new();
+        }
         while under_way.len() < AT_ONCE {
             let Some(step) = publisher.ledger.next(Instant::now()) else { break };
-            under_way.push(objects.clone().carry_out(step));
+            under_way.spawn(objects.clone().carry_out(step));
         }
         let wakes = publisher.ledger.wakes(Instant::now());
         let went_on = tokio::select! {
@@ -111,7 +114,9 @@ pub async fn run(client: Client, options: Options, wires: Wires) {
                 changed
             }
             Some(event) = watch.next() => publisher.on_event(event).await,
-            Some(done) = under_way.next() => {
+            Some(done) = under_way.join_next() => {
+                // It panicked, which has been said: nothing is known of what it wrote.
+                let Ok(done) = done else { return };
                 publisher.on_done(done);
                 Ok(())
             }
@@ -164,20 +169,22 @@ impl Wires {
 // === impl Publisher ===
 
 impl Publisher {
-    /// Takes in what is wanted, and what may be done.
-    fn refresh(&mut self) {
+    /// Takes in what is wanted, and what may be done; `false`: nothing, for another replica may write.
+    fn refresh(&mut self) -> bool {
         let now = Instant::now();
-        self.ledger.lead(*self.wires.leading.borrow_and_update());
+        let leads = *self.wires.leading.borrow_and_update();
+        self.ledger.lead(leads);
         let gate = self.wires.gate.borrow_and_update().clone();
         self.ledger.gate(gate, now);
         if !self.wires.desired.has_changed().unwrap_or_default() {
-            return;
+            return leads;
         }
         let desired = Arc::clone(&self.wires.desired.borrow_and_update());
         for key in self.ledger.want(Arc::clone(&desired), now) {
             let bytes = desired.attachments.get(&key).map(|attachment| attachment.compiled.len());
             self.wires.metrics.attachment(&key, bytes);
         }
+        leads
     }
 
     /// Takes in what the API server tells of our objects.

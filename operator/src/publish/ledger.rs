@@ -154,9 +154,12 @@ impl Ledger {
         changed
     }
 
-    /// Takes in whether this is who writes.
+    /// Takes in whether this is who writes. Whoever does not any more gives up what is under way.
     pub(super) fn lead(&mut self, leading: bool) {
         self.leading = leading;
+        if !leading {
+            self.in_flight.clear();
+        }
     }
 
     /// Takes in everything that is there.

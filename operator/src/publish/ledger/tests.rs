@@ -147,6 +147,19 @@ fn nothing_is_written_before_what_is_there_and_what_is_wanted_are_known_nor_by_a
 }
 
 #[test]
+fn whoever_does_not_lead_any_more_gives_up_what_is_under_way() {
+    let a = attachment(&workloads(&[]), "1");
+    let mut stage = Stage::plugins();
+    stage.want(&[&a], &[]);
+    let given_up = stage.ledger.next(stage.now);
+    assert!(given_up.is_some());
+    assert_eq!(stage.ledger.next(stage.now), None, "it is under way");
+    stage.ledger.lead(false);
+    stage.ledger.lead(true);
+    assert_eq!(stage.ledger.next(stage.now), given_up, "nobody will say what came of it");
+}
+
+#[test]
 fn what_is_there_is_updated_before_what_is_new_is_created_and_what_retires_goes_last() {
     let (old, new) = (workloads(&[]), workloads(&[("app", "a")]));
     let mut stage = Stage::plugins();
