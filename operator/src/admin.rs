@@ -1,7 +1,7 @@
 //! The admin address: is it alive, is it ready, what does it count, what does it say about each policy.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use axum::extract::State;
@@ -28,7 +28,11 @@ pub struct Board {
     pub metrics: Metrics,
     /// Whose the Lease is, where replicas contend for one.
     pub lease: OnceLock<watch::Receiver<Option<Holding>>>,
-    ready: AtomicBool,
+    /// Everything has been read.
+    ready: watch::Sender<bool>,
+    /// What else must be so, and what is said while it is not.
+    parts: Mutex<Vec<(watch::Receiver<bool>, &'static str)>>,
+    stopping: AtomicBool,
 }
 
 /// What the admin address serves from.
@@ -43,7 +47,35 @@ struct Desk {
 impl Board {
     /// Is the operator ready from now on?
     pub fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Relaxed);
+        self.ready.send_replace(ready);
+    }
+
+    /// Has everything been read?
+    #[must_use]
+    pub fn ready(&self) -> watch::Receiver<bool> {
+        self.ready.subscribe()
+    }
+
+    /// The operator is not ready before `part` is, and `why` says what it waits for.
+    pub fn require(&self, part: watch::Receiver<bool>, why: &'static str) {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push((part, why));
+    }
+
+    /// The operator is not ready any more: it stops.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Why the operator is not ready; nothing where it is.
+    fn unready(&self) -> Option<&'static str> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Some("the operator is stopping\n");
+        }
+        if !*self.ready.borrow() {
+            return Some("not everything has been read and published yet\n");
+        }
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.iter().find_map(|(part, why)| (!*part.borrow()).then_some(*why))
     }
 }
 
@@ -58,11 +90,9 @@ pub fn router(board: Arc<Board>, reports: Sender<ReportRequest>) -> Router {
 }
 
 async fn ready(State(Desk { board, .. }): State<Desk>) -> impl IntoResponse {
-    if board.ready.load(Ordering::Relaxed) {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not everything has been read and published yet\n")
-    }
+    board
+        .unready()
+        .map_or((StatusCode::OK, "ready\n"), |why| (StatusCode::SERVICE_UNAVAILABLE, why))
 }
 
 async fn metrics(State(Desk { board, .. }): State<Desk>) -> impl IntoResponse {
@@ -78,5 +108,24 @@ async fn policies(State(Desk { board, reports }): State<Desk>) -> impl IntoRespo
             Json(report.with_lease(holding.as_ref(), Instant::now())).into_response()
         }
         _ => (StatusCode::SERVICE_UNAVAILABLE, "the operator is stopping\n").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_is_ready_when_every_part_is_and_not_when_it_stops() {
+        let board = Board::default();
+        let (modules, listed) = watch::channel(false);
+        board.require(listed, "modules\n");
+        assert_eq!(board.unready(), Some("not everything has been read and published yet\n"));
+        board.set_ready(true);
+        assert_eq!(board.unready(), Some("modules\n"));
+        modules.send_replace(true);
+        assert_eq!(board.unready(), None);
+        board.stop();
+        assert_eq!(board.unready(), Some("the operator is stopping\n"));
     }
 }

@@ -33,7 +33,7 @@ pub struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watch, judge and publish until told to stop (SIGINT or SIGTERM).
+    /// Watch, judge and publish until told to stop (SIGINT or SIGTERM); told twice, it stops at once.
     Run(Box<RunArgs>),
     /// Print what there is to say about policies. Exits 1 where one is refused, 2 where something could not be read.
     Validate(ValidateArgs),
@@ -125,6 +125,9 @@ pub struct ClusterArgs {
     /// For how many seconds proxies take what replaces an object before it is deleted.
     #[arg(long, value_name = "SECONDS", env = "CORSWARD_GRACE", default_value_t = 10)]
     pub grace: u64,
+    /// For how many seconds modules are served and reviews are answered after it was told to stop: until nobody is sent here any more.
+    #[arg(long, value_name = "SECONDS", env = "CORSWARD_DRAIN", default_value_t = 10)]
+    pub drain: u64,
     /// Where modules are served, at /filter-SHA256.wasm. Absent: nowhere.
     #[arg(long, value_name = "ADDR", env = "CORSWARD_MODULE_ADDR")]
     pub module_addr: Option<SocketAddr>,

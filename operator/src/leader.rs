@@ -21,7 +21,6 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{info, warn};
 
@@ -30,6 +29,7 @@ pub use self::holding::Holding;
 use crate::kubernetes::sentence;
 use crate::outage::Outage;
 use crate::source::Event;
+use crate::tasks::{TaskEnded, Tasks};
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -57,7 +57,7 @@ pub struct Contender {
     leading: watch::Receiver<bool>,
     holding: watch::Receiver<Option<Holding>>,
     stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    tasks: Tasks,
 }
 
 /// Everything that changes while a replica contends.
@@ -72,13 +72,18 @@ struct Contest {
     is_blocked: bool,
 }
 
-/// Contends for the Lease until [released](Contender::release). The loop hears of each change; so does everybody who asks for
-/// [`Contender::leading`].
+/// Contends for the Lease from the moment at which this replica is `ready` to write, until [released](Contender::release). The loop hears
+/// of each change; so does everybody who asks for [`Contender::leading`].
 #[must_use]
-pub fn contend(client: Client, options: Options, events: mpsc::Sender<Vec<Event>>) -> Contender {
+pub fn contend(
+    client: Client,
+    options: Options,
+    mut ready: watch::Receiver<bool>,
+    events: mpsc::Sender<Vec<Event>>,
+) -> Contender {
     let (until, deadline) = watch::channel(None);
     let (sender, leading) = watch::channel(false);
-    let (stop, stopped) = oneshot::channel();
+    let (stop, mut stopped) = oneshot::channel();
     let (holder, holding) = watch::channel(None);
     let contest = Contest {
         api: Api::namespaced(client, &options.namespace),
@@ -89,9 +94,20 @@ pub fn contend(client: Client, options: Options, events: mpsc::Sender<Vec<Event>
         outage: Outage::default(),
         is_blocked: false,
     };
-    tokio::spawn(keep_time(deadline, sender));
-    tokio::spawn(tell(leading.clone(), events));
-    Contender { leading, holding, stop, task: tokio::spawn(contest.run(stopped)) }
+    let mut tasks = Tasks::default();
+    tasks.spawn("lease clock", keep_time(deadline, sender));
+    tasks.spawn("lease news", tell(leading.clone(), events));
+    tasks.spawn("lease", async move {
+        // Whoever takes it before would keep those from writing who could.
+        let is_ready = tokio::select! {
+            _ = &mut stopped => false,
+            Ok(_) = ready.wait_for(|ready| *ready) => true,
+        };
+        if is_ready {
+            contest.run(stopped).await;
+        }
+    });
+    Contender { leading, holding, stop, tasks }
 }
 
 /// Says that this replica leads until the deadline, whatever holds up those who move it.
@@ -174,11 +190,14 @@ impl Contender {
 
     /// Stops contending, and writing. A Lease that is held is given back, so that another replica need not wait for its end.
     pub async fn release(self) {
-        let Self { leading: _, holding: _, stop, task } = self;
+        let Self { leading: _, holding: _, stop, mut tasks } = self;
         let _ = stop.send(());
-        if let Err(error) = task.await {
-            warn!(%error, "the lease was not released: another replica waits for its end");
-        }
+        tasks.finish().await;
+    }
+
+    /// Waits for what nobody expects: that one of its tasks ends.
+    pub(crate) async fn ended(&mut self) -> TaskEnded {
+        self.tasks.ended().await
     }
 }
 

@@ -48,6 +48,7 @@ pub mod state;
 pub mod status;
 pub mod surroundings;
 pub mod targets;
+mod tasks;
 pub mod traffic;
 pub mod webhook;
 pub mod writer;

@@ -18,7 +18,6 @@ use kube::Client;
 use kube::api::ApiResource;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tracing::info;
 
 use crate::atomic;
@@ -27,6 +26,7 @@ use crate::metrics::publishing::Publishing;
 use crate::modules::shelf::Shelf;
 use crate::publish::output::Module;
 use crate::server::{Limits, Server};
+use crate::tasks::{TaskEnded, Tasks};
 
 /// The label by which a module's `ConfigMap`, and the plugins that name the module, are known: [`short`] of its digest.
 pub const MODULE_LABEL: &str = "corsward.io/module";
@@ -63,11 +63,13 @@ pub struct Modules {
     pub module: Module,
     /// Why plugins cannot name it yet; nothing where they can. Known to the leader alone.
     pub gate: watch::Receiver<Option<String>>,
+    /// This replica serves every module that is kept, and not only its own.
+    pub listed: watch::Receiver<bool>,
     /// Where this replica serves.
     pub addr: SocketAddr,
     server: Server,
     stop: watch::Sender<bool>,
-    tasks: JoinSet<()>,
+    tasks: Tasks,
 }
 
 /// The module in this replica's file.
@@ -104,14 +106,19 @@ pub async fn start(
     info!(%addr, url = module.url, "modules are served");
     let (stop, stopped) = watch::channel(false);
     let (gate_sender, gate) = watch::channel(Some(gate::NOT_ASKED.to_owned()));
-    let mut tasks = JoinSet::new();
+    let (listed_sender, listed) = watch::channel(false);
+    let mut tasks = Tasks::default();
     let of = |task| until_stopped(task, stopped.clone());
-    let keeper = keeper::Keeper::new(&client, &namespace, &plugins, own, shelf, keep);
-    tasks.spawn(of(Box::pin(keeper.run(leading.clone()))));
+    let keeper =
+        keeper::Keeper::new(&client, &namespace, &plugins, own, shelf, keep, listed_sender);
+    tasks.spawn("module keeper", of(Box::pin(keeper.run(leading.clone()))));
     let servers = gate::Servers { namespace, service, port: addr.port() };
     let path = path(&module.sha256);
-    tasks.spawn(of(Box::pin(gate::watch(client, servers, path, leading, gate_sender))));
-    Ok(Modules { module, gate, addr, server, stop, tasks })
+    tasks.spawn(
+        "module gate",
+        of(Box::pin(gate::watch(client, servers, path, leading, gate_sender))),
+    );
+    Ok(Modules { module, gate, listed, addr, server, stop, tasks })
 }
 
 /// Copies a module into a folder; says where it is then. An Envoy that reads it meanwhile reads a whole one.
@@ -155,8 +162,13 @@ impl Modules {
     /// Stops, after the answers that are under way.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
-        while self.tasks.join_next().await.is_some() {}
+        self.tasks.finish().await;
         self.server.stop().await;
+    }
+
+    /// Waits for what nobody expects: that one of its tasks ends.
+    pub(crate) async fn ended(&mut self) -> TaskEnded {
+        self.tasks.ended().await
     }
 }
 

@@ -26,7 +26,16 @@ const WAITING: usize = 16;
 ///
 /// Where something needed is missing at the start, or nobody watches the policies any more.
 pub async fn run(args: &RunArgs) -> Result<()> {
-    let stop = stop_signal()?;
+    let [stop, at_once] = stop_signals()?;
+    tokio::select! {
+        ended = run_until(args, stop) => ended?,
+        _ = at_once => {}
+    }
+    info!("stopped");
+    Ok(())
+}
+
+async fn run_until(args: &RunArgs, stop: oneshot::Receiver<()>) -> Result<()> {
     match (&args.source, &args.publish) {
         (SourceArg::Dir(policies), PublishArg::File(out)) => {
             folder::run(args, policies, out, stop).await?;
@@ -41,7 +50,6 @@ pub async fn run(args: &RunArgs) -> Result<()> {
             bail!("a cluster's policies go into it: write --publish istio, or --publish configmap");
         }
     }
-    info!("stopped");
     Ok(())
 }
 
@@ -60,16 +68,20 @@ async fn serve_admin(
     Ok(admin)
 }
 
-fn stop_signal() -> Result<oneshot::Receiver<()>> {
+/// The first signal, which asks it to stop, and the second one, from somebody who does not want to wait.
+fn stop_signals() -> Result<[oneshot::Receiver<()>; 2]> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let (sender, receiver) = oneshot::channel();
+    let (first, stop) = oneshot::channel();
+    let (second, at_once) = oneshot::channel();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        for sender in [first, second] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            let _ = sender.send(());
         }
-        let _ = sender.send(());
     });
-    Ok(receiver)
+    Ok([stop, at_once])
 }

@@ -19,6 +19,7 @@ use crate::modules;
 use crate::operator::SourceEnded;
 use crate::probe::probe;
 use crate::run;
+use crate::tasks::TaskEnded;
 
 /// Runs the command that `args` names.
 ///
@@ -84,7 +85,7 @@ fn runtime() -> io::Result<Runtime> {
 /// With which code to end after `error`: 1 where what ran came to an end by itself, 2 where it could not start.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.is::<SourceEnded>() { 1 } else { 2 }
+    if error.is::<SourceEnded>() || error.is::<TaskEnded>() { 1 } else { 2 }
 }
 
 /// What kube says of each attempt that failed. Whoever made the attempt says the same, once in an outage.
@@ -155,6 +156,7 @@ mod tests {
     #[test]
     fn what_ends_by_itself_is_no_success() {
         assert_eq!(exit_code(&SourceEnded.into()), 1);
+        assert_eq!(exit_code(&TaskEnded("publisher").into()), 1);
         assert_eq!(exit_code(&anyhow::anyhow!("no folder")), 2);
     }
 }

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use kube::Client;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 
 use crate::certificates::installation;
 use crate::certificates::secret::{self, Keeper};
@@ -19,6 +18,7 @@ use crate::certificates::serving::Serving;
 use crate::inquiry::Inquiry;
 use crate::metrics::admission::Admission;
 use crate::server::Server;
+use crate::tasks::{TaskEnded, Tasks};
 
 /// What the webhook needs to know.
 #[derive(Clone, Debug)]
@@ -36,8 +36,10 @@ pub struct Options {
 pub struct Webhook {
     /// Where it is served.
     pub addr: SocketAddr,
+    /// It shows the certificate that there is.
+    pub settled: watch::Receiver<bool>,
     server: Server,
-    keepers: Vec<JoinHandle<()>>,
+    keepers: Tasks,
 }
 
 // === impl Webhook ===
@@ -56,21 +58,26 @@ impl Webhook {
         metrics: Admission,
     ) -> anyhow::Result<Self> {
         let serving = Arc::new(Serving::default());
+        let settled = serving.settled();
         let router = server::router(inquiries, metrics.clone());
         let server = server::listen(options.addr, serving.config()?, router).await?;
         let (keeper, bundles) = Keeper::new(client.clone(), options.secret, serving, metrics);
-        let mut keepers = vec![tokio::spawn(keeper.run(leading.clone()))];
+        let mut keepers = Tasks::default();
+        keepers.spawn("certificates", keeper.run(leading.clone()));
         if let Some(name) = options.configuration {
-            keepers.push(tokio::spawn(installation::keep(client, name, bundles, leading)));
+            keepers.spawn("caBundle", installation::keep(client, name, bundles, leading));
         }
-        Ok(Self { addr: server.addr, server, keepers })
+        Ok(Self { addr: server.addr, settled, server, keepers })
+    }
+
+    /// Waits for what nobody expects: that one of its tasks ends.
+    pub(crate) async fn ended(&mut self) -> TaskEnded {
+        self.keepers.ended().await
     }
 
     /// Answers what has been asked, and ends.
     pub async fn stop(self) {
-        for keeper in self.keepers {
-            keeper.abort();
-        }
+        drop(self.keepers);
         self.server.stop().await;
     }
 }

@@ -90,6 +90,16 @@ impl Process {
         ended
     }
 
+    /// Sends SIGTERM.
+    ///
+    /// # Errors
+    ///
+    /// When the process cannot be signalled.
+    pub fn ask_to_stop(&self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)
+            .with_context(|| format!("stop {}", self.name))
+    }
+
     /// Sends SIGTERM, waits `patience`, then kills.
     ///
     /// # Errors
@@ -99,8 +109,7 @@ impl Process {
         if let Some(status) = self.exited()? {
             return Ok(status);
         }
-        kill_process(Pid::from_child(&self.child), Signal::TERM)
-            .with_context(|| format!("stop {}", self.name))?;
+        self.ask_to_stop()?;
         self.wait(patience)
     }
 

@@ -139,6 +139,8 @@ impl Keeper {
                 Some(content) => self.load(content, now),
                 None => self.miss(),
             }
+            // Whoever owes a certificate keeps nobody from serving modules.
+            self.serving.settle();
             return;
         }
         let found = content.clone();

@@ -5,13 +5,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
+use tokio::sync::watch;
 
 use super::inspection::{provider, shown};
 use super::{Content, Damage};
 
 /// The certificate in use.
 #[derive(Debug, Default)]
-pub struct Serving(RwLock<Option<Arc<CertifiedKey>>>);
+pub struct Serving {
+    certificate: RwLock<Option<Arc<CertifiedKey>>>,
+    settled: watch::Sender<bool>,
+}
 
 // === impl Serving ===
 
@@ -23,8 +27,21 @@ impl Serving {
     /// Where it is none; what was shown before stays.
     pub fn load(&self, content: &Content) -> Result<(), Damage> {
         let certified = shown(content)?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(certified));
+        let mut certificate = self.certificate.write().unwrap_or_else(PoisonError::into_inner);
+        *certificate = Some(Arc::new(certified));
+        self.settle();
         Ok(())
+    }
+
+    /// What is shown now is what there is to show, be it nothing.
+    pub(super) fn settle(&self) {
+        self.settled.send_replace(true);
+    }
+
+    /// Is what there is to show shown?
+    #[must_use]
+    pub fn settled(&self) -> watch::Receiver<bool> {
+        self.settled.subscribe()
     }
 
     /// How a server speaks TLS with it.
@@ -44,6 +61,6 @@ impl Serving {
 
 impl ResolvesServerCert for Serving {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.certificate.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Keeper {
     /// What a list has named so far.
     listing: Vec<ConfigMap>,
     /// The `ConfigMap`s have been listed.
-    listed: bool,
+    listed: watch::Sender<bool>,
     /// Since when nothing has named a module.
     unnamed: BTreeMap<String, Instant>,
     /// Of the watch.
@@ -56,10 +56,11 @@ impl Keeper {
         own: Own,
         shelf: Arc<Shelf>,
         keep: Duration,
+        listed: watch::Sender<bool>,
     ) -> Self {
         let maps = Api::namespaced(client.clone(), namespace);
         let plugins = Api::all_with(client.clone(), plugins);
-        let (listing, listed, unnamed) = (Vec::new(), false, BTreeMap::new());
+        let (listing, unnamed) = (Vec::new(), BTreeMap::new());
         let (unwatched, untended) = <(Outage, Outage)>::default();
         Self { maps, plugins, own, shelf, keep, listing, listed, unnamed, unwatched, untended }
     }
@@ -71,7 +72,8 @@ impl Keeper {
         let mut events: Events = watcher(self.maps.clone(), config).default_backoff().boxed();
         loop {
             let mut wait = self.keep.checked_div(LOOKS).unwrap_or(AGAIN);
-            if self.listed && *leading.borrow_and_update() {
+            let listed = *self.listed.borrow();
+            if listed && *leading.borrow_and_update() {
                 if !self.try_to_tend().await {
                     wait = AGAIN;
                 }
@@ -98,7 +100,7 @@ impl Keeper {
             Ok(watcher::Event::InitApply(map)) => self.listing.push(map),
             Ok(watcher::Event::InitDone) => {
                 self.shelf.reset(&std::mem::take(&mut self.listing));
-                self.listed = true;
+                self.listed.send_replace(true);
             }
             Ok(watcher::Event::Apply(map)) => self.shelf.put(&map),
             Ok(watcher::Event::Delete(map)) => self.shelf.remove(&map.name_any()),

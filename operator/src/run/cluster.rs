@@ -1,14 +1,14 @@
 //! Wiring of a cluster: watches, the lease, the publisher, statuses, events, modules and the webhook, around the one loop.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use kube::Client;
-use tokio::sync::mpsc::{self, Sender, channel};
+use tokio::sync::mpsc::{self, Receiver, Sender, channel};
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
-use tracing::info;
+use tracing::{error, info};
 
 use super::{WAITING, serve_admin};
 use crate::admin::Board;
@@ -28,6 +28,7 @@ use crate::publish::leftovers;
 use crate::publish::output::{Module, Output};
 use crate::review::Domain;
 use crate::source::{self, Event};
+use crate::tasks::Tasks;
 use crate::webhook::{self, Webhook};
 use crate::{events, kubernetes, writer};
 
@@ -42,8 +43,8 @@ const KEEP_MODULES: Duration = Duration::from_hours(1);
 ///
 /// # Errors
 ///
-/// Where something needed is missing at the start, or nobody watches the policies any more.
-pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Result<()> {
+/// Where something needed is missing at the start, or something that should go on has ended.
+pub(super) async fn run(args: &RunArgs, stop: oneshot::Receiver<()>) -> Result<()> {
     let client = kubernetes::client(args.cluster.kubeconfig.as_deref()).await?;
     let mut index = Index::new(Arc::new(FullJudge), Domain::Cluster);
     if args.off {
@@ -57,19 +58,36 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     let (inquirer, inquiries) = channel(WAITING);
     let (sender, events) = channel(WAITING);
     let admin = serve_admin(args.admin, &board, reporter).await?;
-    let contender = contend(&client, &args.cluster, &sender);
+    let mut contender = contend(&client, &args.cluster, &board, &sender);
     // Nobody has set it before.
     let _ = board.lease.set(contender.holding());
-    let webhook = serve_webhook(&client, &args.cluster, inquirer, &contender, &board).await?;
-    let (outlet, modules) = write(&client, args, &sender, &contender, &board).await?;
-    let (watching, unwatch) = watch(&client, args, &board, sender);
+    let mut webhook = serve_webhook(&client, &args.cluster, inquirer, &contender, &board).await?;
+    let mut tasks = Tasks::default();
+    let (outlet, mut modules) =
+        write(&client, args, &sender, &contender, &board, &mut tasks).await?;
+    watch(&client, args, &board, sender, &mut tasks);
     info!("watching");
-    let operator = Operator::new(index, Outlet::Cluster(outlet), board);
-    let ended = operator.run(events, Questions { reports, inquiries }, &mut stop).await;
-    // Nobody is told any more, then nobody writes any more, then another replica may.
-    let _ = unwatch.send(());
-    let _ = watching.await;
+    let operator = Operator::new(index, Outlet::Cluster(outlet), Arc::clone(&board));
+    tasks.spawn("loop", turn(operator, events, Questions { reports, inquiries }));
+    let ended = tokio::select! {
+        _ = stop => Ok(()),
+        ended = tasks.ended() => Err(ended),
+        ended = contender.ended() => Err(ended),
+        ended = async { match &mut webhook {
+            Some(webhook) => webhook.ended().await,
+            None => pending().await,
+        } } => Err(ended),
+        ended = async { match &mut modules {
+            Some(modules) => modules.ended().await,
+            None => pending().await,
+        } } => Err(ended),
+    };
+    // Another replica may write from now on. Whoever was sent here is answered until nobody is.
+    board.stop();
     contender.release().await;
+    if ended.is_ok() {
+        tokio::time::sleep(Duration::from_secs(args.cluster.drain)).await;
+    }
     if let Some(webhook) = webhook {
         webhook.stop().await;
     }
@@ -80,10 +98,23 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     Ok(ended?)
 }
 
-fn contend(client: &Client, args: &ClusterArgs, events: &Sender<Vec<Event>>) -> Contender {
+/// The loop, for as long as the process lives: what is asked while it stops is answered, too.
+async fn turn(operator: Operator, events: Receiver<Vec<Event>>, questions: Questions) {
+    let (_nobody, mut stop) = oneshot::channel();
+    if let Err(error) = operator.run(events, questions, &mut stop).await {
+        error!("{error}");
+    }
+}
+
+fn contend(
+    client: &Client,
+    args: &ClusterArgs,
+    board: &Board,
+    events: &Sender<Vec<Event>>,
+) -> Contender {
     let ClusterArgs { namespace, lease, name, .. } = args;
     let options = leader::Options::new(namespace.clone(), lease.clone(), name.clone());
-    leader::contend(client.clone(), options, events.clone())
+    leader::contend(client.clone(), options, board.ready(), events.clone())
 }
 
 fn watch(
@@ -91,18 +122,16 @@ fn watch(
     args: &RunArgs,
     board: &Board,
     events: Sender<Vec<Event>>,
-) -> (JoinHandle<()>, oneshot::Sender<()>) {
-    let (stop, stopped) = oneshot::channel::<()>();
+    tasks: &mut Tasks,
+) {
     let watches = board.metrics.watches.clone();
     let options = source::kube::Options {
         gateways: !args.cluster.no_gateways,
         virtual_services: args.publish == PublishArg::Istio,
         ..source::kube::Options::default()
     };
-    let watching = source::kube::watch(client.clone(), options, watches, events, async {
-        let _ = stopped.await;
-    });
-    (tokio::spawn(watching), stop)
+    let watching = source::kube::watch(client.clone(), options, watches, events, pending());
+    tasks.spawn("watches", watching);
 }
 
 async fn serve_webhook(
@@ -126,6 +155,7 @@ async fn serve_webhook(
     let metrics = board.metrics.admission.clone();
     let webhook =
         Webhook::start(client.clone(), options, inquirer, contender.leading(), metrics).await?;
+    board.require(webhook.settled.clone(), "the webhook has no certificate yet\n");
     Ok(Some(webhook))
 }
 
@@ -136,6 +166,7 @@ async fn write(
     events: &Sender<Vec<Event>>,
     contender: &Contender,
     board: &Board,
+    tasks: &mut Tasks,
 ) -> Result<(Cluster, Option<Modules>)> {
     let (desire, desired) = watch::channel(Arc::new(Desired::default()));
     let (output, gate, modules) = output(client, args, contender, board).await?;
@@ -152,19 +183,21 @@ async fn write(
         let metrics = board.metrics.proxies.clone();
         let (gate, leading) = (gate.clone(), contender.leading());
         let wires = proxies::Wires { orders, gate, leading, events: events.clone(), metrics };
-        tokio::spawn(proxies::run(client.clone(), output.clone(), wires));
+        tasks.spawn("proxies", proxies::run(client.clone(), output.clone(), wires));
         Fleet::new(order)
     });
     let (leading, metrics) = (contender.leading(), board.metrics.publishing.clone());
+    // It ends when nothing is left.
     tokio::spawn(leftovers::tell(client.clone(), output.clone(), leading, metrics));
     let options = publisher::Options { output, grace };
-    tokio::spawn(publisher::run(client.clone(), options, wires));
+    tasks.spawn("publisher", publisher::run(client.clone(), options, wires));
     let (write, writes) = mpsc::unbounded_channel();
     let counters = board.metrics.status_writes.clone();
     let leading = contender.leading();
-    tokio::spawn(writer::write(client.clone(), leading, writes, counters, SEND_REFUSED_AGAIN));
+    let statuses = writer::write(client.clone(), leading, writes, counters, SEND_REFUSED_AGAIN);
+    tasks.spawn("statuses", statuses);
     let (notices, heard) = events::channel();
-    tokio::spawn(events::record(client.clone(), args.cluster.name.clone(), heard));
+    tasks.spawn("events", events::record(client.clone(), args.cluster.name.clone(), heard));
     Ok((Cluster::new(desire, write, notices, fleet), modules))
 }
 
@@ -206,6 +239,7 @@ async fn output(
     let plugins = Output::Istio { kind, module: unnamed }.resource();
     let served =
         modules::start(client.clone(), options, plugins, contender.leading(), metrics).await?;
+    board.require(served.listed.clone(), "the modules of other releases have not been read yet\n");
     let (module, gate) = (served.module.clone(), served.gate.clone());
     Ok((Output::Istio { kind, module }, gate, Some(served)))
 }

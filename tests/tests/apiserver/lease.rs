@@ -38,7 +38,7 @@ impl Replica {
         let (sender, events) = mpsc::channel(16);
         let contender = runtime.block_on(async {
             let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();
-            leader::contend(client, options, sender)
+            leader::contend(client, options, watch::channel(true).1, sender)
         });
         let leading = contender.leading();
         Self { runtime, line, contender, leading, events }

@@ -7,6 +7,7 @@ mod modules;
 mod outages;
 mod proxies;
 mod publishing;
+mod replicas;
 mod resources;
 mod rig;
 mod roles;

@@ -47,7 +47,7 @@ impl Plan {
         let log = cluster.server.directory().join(format!("operator-{pod}.log"));
         let kubeconfig = cluster.kubeconfig().into();
         let plan = Self { pod: pod.into(), log, kubeconfig, args: args.collect() };
-        plan.arg("--admin", "127.0.0.1:0").arg("--grace", "1")
+        plan.arg("--admin", "127.0.0.1:0").arg("--grace", "1").also("--drain=0")
     }
 
     /// With another value of an argument.
@@ -152,6 +152,12 @@ impl Operator {
     /// Ends it as a power cut would.
     pub(crate) fn kill(self) {
         drop(self);
+    }
+
+    /// Asks it to stop.
+    #[track_caller]
+    pub(crate) fn ask_to_stop(&self) {
+        self.process.ask_to_stop().unwrap();
     }
 
     /// Asks it to stop, and waits until it has.

@@ -1,0 +1,60 @@
+//! Tasks: what runs for as long as its owner. None may end before: the process would look alive and do half of its work.
+
+use std::collections::HashMap;
+use std::future::{Future, pending};
+
+use tokio::task::{Id, JoinSet};
+
+/// Tasks that nobody expects to end.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    running: JoinSet<()>,
+    names: HashMap<Id, &'static str>,
+}
+
+/// A task has ended, or panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the task `{0}` has ended: what is published stays as it is; start the operator again, and report what it logged"
+)]
+pub(crate) struct TaskEnded(pub(crate) &'static str);
+
+// === impl Tasks ===
+
+impl Tasks {
+    pub(crate) fn spawn(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let id = self.running.spawn(task).id();
+        self.names.insert(id, name);
+    }
+
+    /// Waits until one of them ends.
+    pub(crate) async fn ended(&mut self) -> TaskEnded {
+        let Some(ended) = self.running.join_next_with_id().await else { return pending().await };
+        let id = ended.map_or_else(|panic| panic.id(), |(id, ())| id);
+        TaskEnded(self.names.get(&id).copied().unwrap_or_default())
+    }
+
+    /// Waits until all have ended, as they were told.
+    pub(crate) async fn finish(&mut self) {
+        while self.running.join_next().await.is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whichever_task_ends_or_panics_is_named() {
+        let mut tasks = Tasks::default();
+        tasks.spawn("patient", pending());
+        tasks.spawn("panics", async { panic!("on purpose") });
+        assert_eq!(tasks.ended().await, TaskEnded("panics"));
+        tasks.spawn("returns", async {});
+        assert_eq!(tasks.ended().await, TaskEnded("returns"));
+    }
+}

@@ -1,0 +1,92 @@
+//! Replicas: when one is ready, when it may lead, and how it ends.
+
+use std::fs;
+
+use serde_json::json;
+use xtask::http::Client;
+
+use crate::rig::{Cluster, OPERATOR_NAMESPACE, Operator};
+use crate::specs::{SHOP, allow};
+
+const LEADS: &str = "this replica writes from now on";
+
+/// Something that a line says of where the operator serves.
+fn said(operator: &mut Operator, line: &str, field: &str) -> String {
+    operator.wait_for_line(line)[field].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn whoever_cannot_read_everything_leaves_the_lease_to_those_who_can() {
+    let cluster = Cluster::own();
+    // It may have the Lease, and nothing else.
+    let poor = cluster.server.service_account(OPERATOR_NAMESPACE, "poor").unwrap();
+    let rbac = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{OPERATOR_NAMESPACE}");
+    let rule = json!({
+        "apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+        "verbs": ["get", "create", "update"],
+    });
+    let role = json!({ "metadata": { "name": "poor" }, "rules": [rule] });
+    cluster.api().create(&format!("{rbac}/roles"), &role).unwrap();
+    let binding = json!({
+        "metadata": { "name": "poor" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "poor" },
+        "subjects": [
+            { "kind": "ServiceAccount", "name": "poor", "namespace": OPERATOR_NAMESPACE },
+        ],
+    });
+    cluster.api().create(&format!("{rbac}/rolebindings"), &binding).unwrap();
+
+    let mut blind = cluster.operator("operator-0").kubeconfig(poor).start_unready();
+    blind.wait_for_line("cannot watch; tried again");
+    let operator = cluster.operator("operator-1").start();
+    let place = cluster.place("shop");
+    place.policy("api", &allow("api", &[SHOP]));
+    place.wait_for_in_force("api");
+    assert!(blind.said(LEADS).is_empty());
+    assert_eq!(blind.get("/readyz"), None);
+    operator.stop();
+    blind.stop();
+}
+
+#[test]
+fn a_replica_without_a_certificate_is_not_ready_and_publishes_all_the_same() {
+    let cluster = Cluster::own();
+    // The chart gave it no Secret, for it was told of no webhook.
+    let plan = cluster.operator("operator-0").also("--webhook-addr=127.0.0.1:0");
+    let operator = plan.start_unready();
+    let place = cluster.place("shop");
+    place.policy("api", &allow("api", &[SHOP]));
+    place.wait_for_in_force("api");
+    assert_eq!(operator.get("/readyz"), None);
+    operator.stop();
+}
+
+#[test]
+fn a_replica_that_stops_lets_another_lead_and_serves_on_until_nobody_comes_any_more() {
+    let cluster = Cluster::own();
+    let module = cluster.server.directory().join("filter.wasm");
+    fs::write(&module, b"\0asm\x01\0\0\0").unwrap();
+    let start = |pod: &str| {
+        // The chart's roles are for an image.
+        let plan = cluster.operator(pod).kubeconfig(cluster.server.kubeconfig());
+        let plan = plan.also(&format!("--module={}", module.display()));
+        plan.also("--module-addr=127.0.0.1:0").also("--drain=600").start()
+    };
+    let mut first = start("operator-0");
+    first.wait_for_line(LEADS);
+    let mut second = start("operator-1");
+    assert!(second.said(LEADS).is_empty());
+
+    first.ask_to_stop();
+    second.wait_for_line(LEADS);
+    assert_eq!(first.get("/readyz"), None);
+    let address = said(&mut first, "modules are served", "addr").parse().unwrap();
+    let url = said(&mut first, "modules are served", "url");
+    let path = url.split_once(".svc:80").unwrap().1;
+    assert_eq!(Client::new(address).get(path).unwrap(), "\0asm\x01\0\0\0");
+    assert!(first.get("/policies").is_some(), "what is asked is answered");
+
+    // Whoever asks twice does not want to wait.
+    first.stop();
+    second.kill();
+}
