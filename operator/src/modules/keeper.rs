@@ -38,6 +38,8 @@ pub(super) struct Keeper {
     listing: Vec<ConfigMap>,
     /// The `ConfigMap`s have been listed.
     listed: watch::Sender<bool>,
+    /// When our own module was made anew last, because there was something else in its place.
+    remade: Option<Instant>,
     /// Since when nothing has named a module.
     unnamed: BTreeMap<String, Instant>,
     /// Of the watch.
@@ -60,9 +62,21 @@ impl Keeper {
     ) -> Self {
         let maps = Api::namespaced(client.clone(), namespace);
         let plugins = Api::all_with(client.clone(), plugins);
-        let (listing, unnamed) = (Vec::new(), BTreeMap::new());
+        let (listing, remade, unnamed) = (Vec::new(), None, BTreeMap::new());
         let (unwatched, untended) = <(Outage, Outage)>::default();
-        Self { maps, plugins, own, shelf, keep, listing, listed, unnamed, unwatched, untended }
+        Self {
+            maps,
+            plugins,
+            own,
+            shelf,
+            keep,
+            listing,
+            listed,
+            remade,
+            unnamed,
+            unwatched,
+            untended,
+        }
     }
 
     /// Keeps modules for ever.
@@ -71,7 +85,7 @@ impl Keeper {
         let config = watcher::Config::default().labels(&selector).timeout(WATCH_SECONDS);
         let mut events: Events = watcher(self.maps.clone(), config).default_backoff().boxed();
         loop {
-            let mut wait = self.keep.checked_div(LOOKS).unwrap_or(AGAIN);
+            let mut wait = self.look();
             let listed = *self.listed.borrow();
             if listed && *leading.borrow_and_update() {
                 if !self.try_to_tend().await {
@@ -91,6 +105,11 @@ impl Keeper {
                 () = tokio::time::sleep(wait) => {}
             }
         }
+    }
+
+    /// How often modules are looked at though nothing happens.
+    fn look(&self) -> Duration {
+        self.keep.checked_div(LOOKS).unwrap_or(AGAIN)
     }
 
     fn on(&mut self, event: watcher::Result<watcher::Event<ConfigMap>>) {
@@ -126,17 +145,20 @@ impl Keeper {
     /// Stores our own module, and collects what nothing has named for long enough.
     async fn tend(&mut self) -> kube::Result<()> {
         let (stored, own_name) = (self.shelf.stored(), shelf::name(&self.own.sha256));
+        let now = Instant::now();
+        let lately = |at: Instant| now.saturating_duration_since(at) < self.look();
         match stored.get(&own_name) {
             Some(Stored::Module(sha256, _)) if *sha256 == self.own.sha256 => {}
-            known => {
-                if known.is_some() {
-                    // It cannot be changed, so it is made anew.
-                    self.delete(&own_name).await?;
-                }
+            None => self.store().await?,
+            // Whoever changes what is made changes it each time, and what was changed wakes us.
+            Some(_) if self.remade.is_some_and(lately) => {}
+            Some(_) => {
+                // It cannot be changed, so it is made anew.
+                self.delete(&own_name).await?;
+                self.remade = Some(now);
                 self.store().await?;
             }
         }
-        let now = Instant::now();
         self.unnamed.retain(|name, _| stored.contains_key(name));
         for (name, stored) in &stored {
             let named = match stored {
@@ -164,8 +186,16 @@ impl Keeper {
             PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
         match self.maps.create(&params, &map).await {
             Ok(map) => {
-                info!(name = map.name_any(), "the module is stored for all replicas");
+                let name = map.name_any();
                 self.shelf.put(&map);
+                if self.shelf.stored().get(&name) == Some(&Stored::Damaged) {
+                    warn!(
+                        name,
+                        "the API server keeps the module otherwise than it was sent: look for a webhook that changes it"
+                    );
+                } else {
+                    info!(name, "the module is stored for all replicas");
+                }
                 Ok(())
             }
             // The watch has not told us of it yet.
@@ -189,5 +219,109 @@ impl Keeper {
         }
         self.shelf.remove(name);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attachment::hex;
+    use axum::body::Body;
+    use axum::extract::{RawQuery, State};
+    use axum::http::StatusCode;
+    use axum::routing::{delete, get};
+    use axum::{Json, Router};
+    use serde_json::{Value, json};
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use tokio::sync::broadcast;
+
+    /// An API server with a webhook that changes every `ConfigMap`.
+    #[derive(Clone)]
+    struct Meddler {
+        told: broadcast::Sender<Value>,
+        made: Arc<AtomicUsize>,
+        is_there: Arc<AtomicBool>,
+    }
+
+    impl Meddler {
+        fn tell(&self, kind: &str, object: &Value) {
+            let mut event = json!({"type": kind, "object": object});
+            event["object"]["metadata"]["resourceVersion"] = "2".into();
+            let _ = self.told.send(event);
+        }
+
+        async fn list(State(meddler): State<Self>, RawQuery(query): RawQuery) -> Body {
+            if !query.is_some_and(|query| query.contains("watch=true")) {
+                let list = json!({
+                    "apiVersion": "v1", "kind": "ConfigMapList",
+                    "metadata": {"resourceVersion": "1"}, "items": [],
+                });
+                return list.to_string().into();
+            }
+            let told = futures::stream::unfold(meddler.told.subscribe(), |mut told| async {
+                let event = told.recv().await.ok()?;
+                Some((Ok::<_, Infallible>(format!("{event}\n")), told))
+            });
+            Body::from_stream(told)
+        }
+
+        async fn create(
+            State(meddler): State<Self>,
+            Json(mut object): Json<Value>,
+        ) -> (StatusCode, Json<Value>) {
+            if meddler.is_there.swap(true, Ordering::SeqCst) {
+                let exists = json!({"kind": "Status", "status": "Failure", "code": 409});
+                return (StatusCode::CONFLICT, Json(exists));
+            }
+            meddler.made.fetch_add(1, Ordering::SeqCst);
+            object["metadata"]["annotations"] = json!({});
+            meddler.tell("ADDED", &object);
+            (StatusCode::CREATED, Json(object))
+        }
+
+        async fn delete(State(meddler): State<Self>) -> Json<Value> {
+            meddler.is_there.store(false, Ordering::SeqCst);
+            let own = shelf::config_map(&own());
+            meddler.tell("DELETED", &serde_json::to_value(own).unwrap());
+            Json(json!({"apiVersion": "v1", "kind": "Status", "status": "Success"}))
+        }
+    }
+
+    fn own() -> Own {
+        Own { sha256: hex(b"ours"), bytes: b"ours".as_slice().into() }
+    }
+
+    #[tokio::test]
+    async fn a_module_that_somebody_changes_on_its_way_is_not_made_again_and_again() {
+        let (made, is_there) = Default::default();
+        let meddler = Meddler { told: broadcast::channel(1024).0, made, is_there };
+        let maps = "/api/v1/namespaces/system/configmaps";
+        let router = Router::new()
+            .route(maps, get(Meddler::list).post(Meddler::create))
+            .route(&format!("{maps}/{{name}}"), delete(Meddler::delete))
+            .with_state(meddler.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
+        let (shelf, plugins) = (Arc::new(Shelf::new(&own())), ApiResource::erase::<ConfigMap>(&()));
+        let keep = Duration::from_hours(1);
+        let listed = watch::Sender::new(false);
+        let shelved = Arc::clone(&shelf);
+        let keeper = Keeper::new(&client, "system", &plugins, own(), shelved, keep, listed);
+        let (_leads, leading) = watch::channel(true);
+        tokio::spawn(keeper.run(leading));
+
+        for n in 0..8_u8 {
+            let other = shelf::config_map(&Own { sha256: hex(&[n]), bytes: [n].as_slice().into() });
+            let other = serde_json::to_value(other).unwrap();
+            // Told until the watch has begun.
+            while shelf.get(&hex(&[n])).is_none() {
+                meddler.tell("ADDED", &other);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        assert_eq!(meddler.made.load(Ordering::SeqCst), 2, "made, and made anew once");
     }
 }
