@@ -1,10 +1,11 @@
 //! The admin address: is it alive, is it ready, what does it count, what does it say about each policy.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -35,11 +36,22 @@ pub struct Board {
     stopping: AtomicBool,
 }
 
+/// Who is told what the policies say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Whoever reaches the address.
+    Anybody,
+    /// This machine, or in a cluster this pod: `kubectl port-forward` comes from there.
+    Loopback,
+}
+
 /// What the admin address serves from.
 #[derive(Clone, Debug)]
 struct Desk {
     board: Arc<Board>,
-    reports: Sender<ReportRequest>,
+    audience: Audience,
+    /// One report at a time: each takes as long as there are policies, and the loop makes it.
+    reports: Arc<tokio::sync::Mutex<Sender<ReportRequest>>>,
 }
 
 // === impl Board ===
@@ -79,14 +91,23 @@ impl Board {
     }
 }
 
+// === impl Audience ===
+
+impl Audience {
+    fn includes(self, client: IpAddr) -> bool {
+        self == Self::Anybody || client.to_canonical().is_loopback()
+    }
+}
+
 /// The admin address's routes. `reports` is where the loop is asked.
-pub fn router(board: Arc<Board>, reports: Sender<ReportRequest>) -> Router {
+pub fn router(board: Arc<Board>, reports: Sender<ReportRequest>, audience: Audience) -> Router {
+    let reports = Arc::new(tokio::sync::Mutex::new(reports));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/policies", get(policies))
-        .with_state(Desk { board, reports })
+        .with_state(Desk { board, audience, reports })
 }
 
 async fn ready(State(Desk { board, .. }): State<Desk>) -> impl IntoResponse {
@@ -100,7 +121,16 @@ async fn metrics(State(Desk { board, .. }): State<Desk>) -> impl IntoResponse {
     ([(CONTENT_TYPE, content_type)], board.metrics.encode())
 }
 
-async fn policies(State(Desk { board, reports }): State<Desk>) -> impl IntoResponse {
+async fn policies(
+    State(Desk { board, reports, audience }): State<Desk>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+) -> impl IntoResponse {
+    if !audience.includes(client.ip()) {
+        let how =
+            "only this pod itself is told: `kubectl port-forward` to it, then ask 127.0.0.1\n";
+        return (StatusCode::FORBIDDEN, how).into_response();
+    }
+    let reports = reports.lock().await;
     let (reply, report) = oneshot::channel();
     match (reports.send(reply).await, report.await) {
         (Ok(()), Ok(report)) => {
@@ -114,6 +144,22 @@ async fn policies(State(Desk { board, reports }): State<Desk>) -> impl IntoRespo
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_a_cluster_only_the_pod_itself_reads_policies() {
+        for (client, is_ours) in [
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("10.0.0.1", false),
+            ("fd00::1", false),
+            ("::ffff:10.0.0.1", false),
+        ] {
+            let client = client.parse().unwrap();
+            assert_eq!(Audience::Loopback.includes(client), is_ours, "{client}");
+            assert!(Audience::Anybody.includes(client), "{client}");
+        }
+    }
 
     #[test]
     fn an_operator_is_ready_when_every_part_is_and_not_when_it_stops() {

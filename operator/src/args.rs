@@ -73,7 +73,8 @@ pub struct RunArgs {
         default_value = "/etc/corsward/corsward_filter.wasm"
     )]
     pub module: String,
-    /// Where /healthz, /readyz, /metrics and /policies are served. Port 0 takes a free one and logs it.
+    /// Where /healthz, /readyz, /metrics and /policies are served. Port 0 takes a free one and logs it. In a cluster /policies answers
+    /// none but the pod itself, and so whoever may `kubectl port-forward` to it.
     #[arg(long, value_name = "ADDR", env = "CORSWARD_ADMIN", default_value = "127.0.0.1:8605")]
     pub admin: SocketAddr,
     /// The file that remembers what is in force, and its copy beside it (`.copy`) [default: corsward.state.json beside the

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 use tracing::info;
 
-use crate::admin::{self, Board, ReportRequest};
+use crate::admin::{self, Audience, Board, ReportRequest};
 use crate::args::{PublishArg, RunArgs, SourceArg};
 use crate::server::{Limits, Server};
 
@@ -58,11 +58,12 @@ async fn serve_admin(
     addr: SocketAddr,
     board: &Arc<Board>,
     reporter: Sender<ReportRequest>,
+    audience: Audience,
 ) -> Result<Server> {
     let listener = TcpListener::bind(addr).await.with_context(|| {
         format!("cannot serve the admin address {addr}: choose another by --admin")
     })?;
-    let router = admin::router(Arc::clone(board), reporter);
+    let router = admin::router(Arc::clone(board), reporter, audience);
     let admin = Server::start(listener, None, router, Limits::default())?;
     info!(addr = %admin.addr, "admin address");
     Ok(admin)

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -100,8 +101,8 @@ impl Serving {
                 () = stopped(&mut self.stopped) => break,
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept(), if has_room => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(self.clone().attend(stream));
+                    Ok((stream, client)) => {
+                        connections.spawn(self.clone().of(client).attend(stream));
                     }
                     Err(_) => sleep(PAUSE).await,
                 }
@@ -111,6 +112,12 @@ impl Serving {
         drop(listener);
         let all = async { while connections.join_next().await.is_some() {} };
         let _ = timeout(LAST_WORDS, all).await;
+    }
+
+    /// The same for one client, whose requests say where it is.
+    fn of(self, client: SocketAddr) -> Self {
+        let router = self.router.layer(Extension(ConnectInfo(client)));
+        Self { router, ..self }
     }
 
     async fn attend(self, stream: TcpStream) {

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::{error, info};
 
 use super::{WAITING, serve_admin};
-use crate::admin::Board;
+use crate::admin::{Audience, Board};
 use crate::args::{ClusterArgs, IstioKindArg, PublishArg, RunArgs};
 use crate::attachment::Desired;
 use crate::certificates::{Names, secret};
@@ -57,7 +57,7 @@ pub(super) async fn run(args: &RunArgs, stop: oneshot::Receiver<()>) -> Result<(
     let (reporter, reports) = channel(WAITING);
     let (inquirer, inquiries) = channel(WAITING);
     let (sender, events) = channel(WAITING);
-    let admin = serve_admin(args.admin, &board, reporter).await?;
+    let admin = serve_admin(args.admin, &board, reporter, Audience::Loopback).await?;
     let mut contender = contend(&client, &args.cluster, &board, &sender);
     // Nobody has set it before.
     let _ = board.lease.set(contender.holding());

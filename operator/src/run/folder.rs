@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{WAITING, serve_admin};
-use crate::admin::Board;
+use crate::admin::{Audience, Board};
 use crate::args::RunArgs;
 use crate::index::Index;
 use crate::judge::FullJudge;
@@ -39,7 +39,7 @@ pub(super) async fn run(
     let state = restore(&state_file, &mut index);
     let board = Arc::new(Board::default());
     let (reporter, reports) = channel(WAITING);
-    let admin = serve_admin(args.admin, &board, reporter).await?;
+    let admin = serve_admin(args.admin, &board, reporter, Audience::Anybody).await?;
     let memory = if state.is_some() { Memory::Known } else { Memory::Lost };
     let events = watch(policies.to_owned(), &state.unwrap_or_default())?;
     let outlet = Outlet::Folder(operator::Folder::new(file, state_file, memory));

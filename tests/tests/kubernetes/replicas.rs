@@ -1,6 +1,7 @@
 //! Replicas: when one is ready, when it may lead, and how it ends.
 
 use std::fs;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use serde_json::json;
 use xtask::http::Client;
@@ -89,4 +90,21 @@ fn a_replica_that_stops_lets_another_lead_and_serves_on_until_nobody_comes_any_m
     // Whoever asks twice does not want to wait.
     first.stop();
     second.kill();
+}
+
+#[test]
+fn policies_are_told_to_the_pod_itself_and_to_nobody_else() {
+    let cluster = Cluster::own();
+    let mut operator = cluster.operator("operator-0").also("--admin=0.0.0.0:0").start();
+    let port = said(&mut operator, "admin address", "addr").parse::<SocketAddr>().unwrap().port();
+    // Nothing is sent: the system only says which address it would send from.
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect("198.51.100.1:1").unwrap();
+    let outside = socket.local_addr().unwrap().ip();
+    let ask = |ip: IpAddr, path: &str| Client::new(SocketAddr::new(ip, port)).get(path);
+    assert!(ask([127, 0, 0, 1].into(), "/policies").is_ok());
+    assert!(ask(outside, "/readyz").is_ok());
+    let refused = ask(outside, "/policies").unwrap_err().to_string();
+    assert!(refused.contains("403") && refused.contains("port-forward"), "{refused}");
+    operator.stop();
 }
