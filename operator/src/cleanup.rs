@@ -49,7 +49,11 @@ pub async fn cleanup(client: Client, args: &CleanupArgs, out: &mut impl Write) -
     let mut failures = Vec::new();
     for kind in KINDS {
         let resource = resource(kind);
-        let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+        let api: Api<DynamicObject> = if args.own_config_maps && resource.kind == "ConfigMap" {
+            Api::namespaced_with(client.clone(), &args.namespace, &resource)
+        } else {
+            Api::all_with(client.clone(), &resource)
+        };
         match delete_all(&client, &api, &resource).await {
             Ok(0) => {}
             Ok(deleted) => writeln!(out, "{} deleted: {deleted}", resource.kind)?,
@@ -129,16 +133,16 @@ async fn stop(
     Ok(())
 }
 
-/// Deletes every object of a kind that the operator made; none where the kind is not served.
+/// Deletes every object that is `listed` and that the operator made; none where the kind is not served.
 async fn delete_all(
     client: &Client,
-    everywhere: &Api<DynamicObject>,
+    listed: &Api<DynamicObject>,
     resource: &ApiResource,
 ) -> Result<usize> {
     let mut page = ListParams::default().labels(MADE_BY_US).limit(PAGE);
     let mut deleted: usize = 0;
     loop {
-        let list = match everywhere.list_metadata(&page).await {
+        let list = match listed.list_metadata(&page).await {
             Ok(list) => list,
             Err(error) if is_not_found(&error) => return Ok(0),
             Err(error) => return Err(error.into()),
