@@ -193,6 +193,7 @@ impl Operator {
             Event::Reset(objects) => {
                 self.synced |= self.index.domain() == Domain::Folder;
                 self.index.on(Event::Reset(objects));
+                self.awaited.retain(|id, _| self.index.entries().contains_key(id));
             }
             Event::Leading(leading) => {
                 self.board.metrics.leads(leading);
@@ -207,9 +208,13 @@ impl Operator {
     }
 
     fn sight(&mut self, sighting: Sighting) {
-        let of_scope = self.sightings.entry(scope_of(&sighting.key)).or_default();
+        let scope = scope_of(&sighting.key);
+        let of_scope = self.sightings.entry(scope.clone()).or_default();
         if sighting.digest.is_none() && sighting.error.is_none() {
             of_scope.remove(&sighting.key);
+            if of_scope.is_empty() {
+                self.sightings.remove(&scope);
+            }
         } else {
             of_scope.insert(sighting.key.clone(), sighting);
         }
@@ -454,20 +459,40 @@ mod tests {
     use super::*;
     use crate::publish::file::File;
     use crate::state::StateFile;
+    use crate::testing::id;
     use corsward_policy::validate::NoJudge;
+
+    fn operator(dir: &std::path::Path) -> Operator {
+        let file = File::new(dir.to_owned(), "filter.wasm".to_owned());
+        let state_file = StateFile::new(dir.join("state.json"));
+        Operator::new(
+            Index::new(Arc::new(NoJudge), Domain::Folder),
+            Outlet::Folder(Folder::new(file, state_file, Memory::Known)),
+            Arc::new(Board::default()),
+        )
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut operator = operator(dir.path());
+        let labels = Arc::default();
+        let key = AttachmentKey::Workloads { namespace: "shop".into(), labels };
+        for digest in [Some("sha256:0".to_owned()), None] {
+            operator.sight(Sighting { key: key.clone(), digest, error: None });
+        }
+        assert_eq!(operator.sightings, BTreeMap::new());
+        operator.awaited.insert(id("api"), Instant::now());
+        operator.take(Event::Reset(Vec::new()), &mut BTreeSet::new());
+        assert_eq!(operator.awaited, BTreeMap::new());
+    }
 
     #[test]
     fn a_source_that_ends_is_an_error_and_a_stop_is_none() {
         let dir = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let run = |told_to_stop: bool| {
-            let file = File::new(dir.path().to_owned(), "filter.wasm".to_owned());
-            let state_file = StateFile::new(dir.path().join("state.json"));
-            let operator = Operator::new(
-                Index::new(Arc::new(NoJudge), Domain::Folder),
-                Outlet::Folder(Folder::new(file, state_file, Memory::Known)),
-                Arc::new(Board::default()),
-            );
+            let operator = operator(dir.path());
             let (_, events) = tokio::sync::mpsc::channel(1);
             let (_reporter, reports) = tokio::sync::mpsc::channel(1);
             let (_inquirer, inquiries) = tokio::sync::mpsc::channel(1);

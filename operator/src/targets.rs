@@ -256,12 +256,12 @@ pub(crate) fn pods<'s>(
     all.map(|(_, pod)| pod).filter(|pod| includes(&pod.labels, labels))
 }
 
-/// Has `all` every label of `some`, with its value?
 /// Is it a gateway's pod? Policies for workloads are not for it: those for the Gateway are.
 pub(crate) fn is_gateway(pod: &Pod) -> bool {
     pod.proxy == PodProxy::Gateway || pod.labels.contains_key(GATEWAY_NAME)
 }
 
+/// Has `all` every label of `some`, with its value?
 pub(crate) fn includes(all: &Labels, some: &Labels) -> bool {
     some.iter().all(|(name, value)| all.get(name) == Some(value))
 }

@@ -49,8 +49,6 @@ pub enum ModuleRequest {
     NotModified,
     /// There is no such module.
     NotFound,
-    /// The module could not be looked up.
-    Failed,
 }
 
 // === impl Publishing ===
@@ -117,7 +115,6 @@ impl Publishing {
             ModuleRequest::Served => "served",
             ModuleRequest::NotModified => "not_modified",
             ModuleRequest::NotFound => "not_found",
-            ModuleRequest::Failed => "failed",
         };
         self.module_requests.get_or_create(&[("result", result)]).inc();
     }
