@@ -218,7 +218,7 @@ pub struct CleanupArgs {
     /// The Secret with the webhook's certificate, which is deleted too.
     #[arg(long, value_name = "NAME")]
     pub secret: Option<String>,
-    /// Of ConfigMaps delete those of the operator's namespace alone: where it publishes objects of Istio, it makes no others.
+    /// Of `ConfigMap`s delete those of the operator's namespace alone: where it publishes objects of Istio, it makes no others.
     #[arg(long)]
     pub own_config_maps: bool,
     /// How long the operator may take to stop.

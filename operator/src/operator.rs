@@ -483,7 +483,7 @@ mod tests {
         }
         assert_eq!(operator.sightings, BTreeMap::new());
         operator.awaited.insert(id("api"), Instant::now());
-        operator.take(Event::Reset(Vec::new()), &mut BTreeSet::new());
+        operator.take(Event::Reset(Vec::new()), &mut Seen::default());
         assert_eq!(operator.awaited, BTreeMap::new());
     }
 

@@ -233,6 +233,7 @@ mod tests {
     use axum::{Json, Router};
     use serde_json::{Value, json};
     use std::convert::Infallible;
+    use std::future::{Ready, ready};
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use tokio::sync::broadcast;
 
@@ -251,40 +252,40 @@ mod tests {
             let _ = self.told.send(event);
         }
 
-        async fn list(State(meddler): State<Self>, RawQuery(query): RawQuery) -> Body {
+        fn list(State(meddler): State<Self>, RawQuery(query): RawQuery) -> Ready<Body> {
             if !query.is_some_and(|query| query.contains("watch=true")) {
                 let list = json!({
                     "apiVersion": "v1", "kind": "ConfigMapList",
                     "metadata": {"resourceVersion": "1"}, "items": [],
                 });
-                return list.to_string().into();
+                return ready(list.to_string().into());
             }
             let told = futures::stream::unfold(meddler.told.subscribe(), |mut told| async {
                 let event = told.recv().await.ok()?;
                 Some((Ok::<_, Infallible>(format!("{event}\n")), told))
             });
-            Body::from_stream(told)
+            ready(Body::from_stream(told))
         }
 
-        async fn create(
+        fn create(
             State(meddler): State<Self>,
             Json(mut object): Json<Value>,
-        ) -> (StatusCode, Json<Value>) {
+        ) -> Ready<(StatusCode, Json<Value>)> {
             if meddler.is_there.swap(true, Ordering::SeqCst) {
                 let exists = json!({"kind": "Status", "status": "Failure", "code": 409});
-                return (StatusCode::CONFLICT, Json(exists));
+                return ready((StatusCode::CONFLICT, Json(exists)));
             }
             meddler.made.fetch_add(1, Ordering::SeqCst);
             object["metadata"]["annotations"] = json!({});
             meddler.tell("ADDED", &object);
-            (StatusCode::CREATED, Json(object))
+            ready((StatusCode::CREATED, Json(object)))
         }
 
-        async fn delete(State(meddler): State<Self>) -> Json<Value> {
+        fn delete(State(meddler): State<Self>) -> Ready<Json<Value>> {
             meddler.is_there.store(false, Ordering::SeqCst);
             let own = shelf::config_map(&own());
             meddler.tell("DELETED", &serde_json::to_value(own).unwrap());
-            Json(json!({"apiVersion": "v1", "kind": "Status", "status": "Success"}))
+            ready(Json(json!({"apiVersion": "v1", "kind": "Status", "status": "Success"})))
         }
     }
 

@@ -47,7 +47,9 @@ fn serving_modules_to_proxies() {
     let address = SocketAddr::new(own_address(), ports::free());
     release.announce_modules(address);
     let args = [format!("--module={}", module.display()), format!("--module-addr={address}")];
-    release.start_with("only", &args).stop();
+    let mut only = release.start_with("only", &args);
+    only.wait_for_line("the module is stored for all replicas");
+    only.stop();
     release.damage_modules();
     let only = release.start_with("only", &args);
     live(&cluster.place("roles-modules"));

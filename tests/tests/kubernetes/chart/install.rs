@@ -59,15 +59,6 @@ fn uninstalling_removes_what_the_operator_made_and_keeps_definitions_and_policie
     made_by_the_operator(&server);
     nothing_is_deleted_while_an_operator_runs(&server, &operator);
 
-    // Nobody runs the Job, as where its image cannot be pulled.
-    let failed = helm(&server, &["uninstall", "corsward", "--timeout=1s"], None);
-    assert!(!failed.success, "{failed:?}");
-    let role = "/apis/rbac.authorization.k8s.io/v1/clusterroles/corsward-cleanup";
-    assert_eq!(server.api().get(role).unwrap(), None, "the rights go with what asked for them");
-    assert!(server.api().get(&format!("{PLUGINS}/corsward")).unwrap().is_some());
-    // Helm would: so the one that is waited for is the next one's.
-    server.api().delete(&job()).unwrap();
-
     let uninstall = command(&server, &["uninstall", "corsward", "--timeout=120s"]);
     let mut uninstall = Process::spawn("helm uninstall", uninstall).unwrap();
     let cleaned = run_the_hook(&server, &operator);
@@ -120,6 +111,27 @@ fn uninstalling_removes_what_the_operator_made_and_keeps_definitions_and_policie
     assert!(again.success, "{again:?}");
 }
 
+#[test]
+fn an_uninstall_that_cannot_clean_up_leaves_no_rights_behind() {
+    let server = server();
+    let installed = helm(&server, &["install", "corsward"], Some(&chart()));
+    assert!(installed.success, "{installed:?}");
+    // Nobody runs the Job, as where its image cannot be pulled.
+    let failed = helm(&server, &["uninstall", "corsward", "--timeout=1s"], None);
+    assert!(!failed.success && failed.err.contains("corsward-cleanup"), "{failed:?}");
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    for path in [
+        format!("{rbac}/clusterroles/corsward-cleanup"),
+        format!("{rbac}/clusterrolebindings/corsward-cleanup"),
+        format!("{rbac}/namespaces/{OPERATOR_NAMESPACE}/roles/corsward-cleanup"),
+        core(OPERATOR_NAMESPACE, "serviceaccounts/corsward-cleanup"),
+    ] {
+        assert_eq!(server.api().get(&path).unwrap(), None, "{path}");
+    }
+    let deployment = format!("/apis/apps/v1/namespaces/{OPERATOR_NAMESPACE}/deployments/corsward");
+    assert!(server.api().get(&deployment).unwrap().is_some());
+}
+
 /// One that runs would make it again.
 fn nothing_is_deleted_while_an_operator_runs(server: &ApiServer, operator: &Path) {
     let deployment = format!("/apis/apps/v1/namespaces/{OPERATOR_NAMESPACE}/deployments/corsward");
@@ -137,13 +149,9 @@ fn nothing_is_deleted_while_an_operator_runs(server: &ApiServer, operator: &Path
     server.api().delete(&format!("{pods}/corsward-0")).unwrap();
 }
 
-fn job() -> String {
-    format!("/apis/batch/v1/namespaces/{OPERATOR_NAMESPACE}/jobs/corsward-cleanup")
-}
-
 /// Does what the hook's Job would, in a cluster that runs no pods: with the Job's own arguments and account.
 fn run_the_hook(server: &ApiServer, operator: &Path) -> Said {
-    let jobs = job();
+    let jobs = format!("/apis/batch/v1/namespaces/{OPERATOR_NAMESPACE}/jobs/corsward-cleanup");
     let job = wait_for("the hook's Job", || server.api().get(&jobs).unwrap());
     let pod = &job["spec"]["template"]["spec"];
     let account = pod["serviceAccountName"].as_str().unwrap();
