@@ -127,7 +127,7 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "SECONDS", env = "CORSWARD_GRACE", default_value_t = 10)]
     pub grace: u64,
     /// For how many seconds modules are served and reviews are answered after it was told to stop: until nobody is sent here any more.
-    #[arg(long, value_name = "SECONDS", env = "CORSWARD_DRAIN", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", env = "CORSWARD_DRAIN", default_value_t = 5)]
     pub drain: u64,
     /// Where modules are served, at /filter-SHA256.wasm. Absent: nowhere.
     #[arg(long, value_name = "ADDR", env = "CORSWARD_MODULE_ADDR")]
