@@ -168,7 +168,10 @@ impl Modules {
 
     /// Waits for what nobody expects: that one of its tasks ends.
     pub(crate) async fn ended(&mut self) -> TaskEnded {
-        self.tasks.ended().await
+        tokio::select! {
+            ended = self.tasks.ended() => ended,
+            ended = self.server.ended() => ended,
+        }
     }
 }
 

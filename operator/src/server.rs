@@ -17,6 +17,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::tasks::TaskEnded;
+
 /// How long answers that have begun may take when nobody is to be served any more.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How long nothing is accepted after that failed: most likely there are no file descriptors.
@@ -82,11 +84,19 @@ impl Server {
         Ok(Self { addr, stop, task: tokio::spawn(serving.serve(listener)) })
     }
 
+    /// Waits for what nobody expects: that nobody is served any more.
+    pub(crate) async fn ended(&mut self) -> TaskEnded {
+        let _ = (&mut self.task).await;
+        TaskEnded("server")
+    }
+
     /// Answers what has been asked, and ends.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
-        // It ends with the runtime at the latest.
-        let _ = self.task.await;
+        if !self.task.is_finished() {
+            // It ends with the runtime at the latest.
+            let _ = self.task.await;
+        }
     }
 }
 
@@ -233,5 +243,13 @@ mod tests {
         let answered = heard(client(&server, &long).await).await;
         assert!(answered.starts_with("HTTP/1.1 431 "), "{answered}");
         server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn that_nobody_is_served_any_more_is_said() {
+        let mut server = server(None, Limits::default()).await;
+        server.task.abort();
+        assert_eq!(timeout(PATIENCE, server.ended()).await, Ok(TaskEnded("server")));
+        timeout(PATIENCE, server.stop()).await.expect("there is nothing to wait for");
     }
 }

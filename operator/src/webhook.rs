@@ -72,7 +72,10 @@ impl Webhook {
 
     /// Waits for what nobody expects: that one of its tasks ends.
     pub(crate) async fn ended(&mut self) -> TaskEnded {
-        self.keepers.ended().await
+        tokio::select! {
+            ended = self.keepers.ended() => ended,
+            ended = self.server.ended() => ended,
+        }
     }
 
     /// Answers what has been asked, and ends.

@@ -57,7 +57,7 @@ pub(super) async fn run(args: &RunArgs, stop: oneshot::Receiver<()>) -> Result<(
     let (reporter, reports) = channel(WAITING);
     let (inquirer, inquiries) = channel(WAITING);
     let (sender, events) = channel(WAITING);
-    let admin = serve_admin(args.admin, &board, reporter, Audience::Loopback).await?;
+    let mut admin = serve_admin(args.admin, &board, reporter, Audience::Loopback).await?;
     let mut contender = contend(&client, &args.cluster, &board, &sender);
     // Nobody has set it before.
     let _ = board.lease.set(contender.holding());
@@ -73,6 +73,7 @@ pub(super) async fn run(args: &RunArgs, stop: oneshot::Receiver<()>) -> Result<(
         _ = stop => Ok(()),
         ended = tasks.ended() => Err(ended),
         ended = contender.ended() => Err(ended),
+        ended = admin.ended() => Err(ended),
         ended = async { match &mut webhook {
             Some(webhook) => webhook.ended().await,
             None => pending().await,
