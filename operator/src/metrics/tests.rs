@@ -26,6 +26,7 @@ fn exported() -> String {
     metrics.publishing.attachment(&AttachmentKey::Folder, Some(1));
     metrics.publishing.propagated(Duration::ZERO);
     metrics.publishing.watch_failed();
+    metrics.publishing.left("WasmPlugin", 1);
     metrics.publishing.module_requested(ModuleRequest::Served);
     metrics.encode()
 }
