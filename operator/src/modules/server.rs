@@ -36,7 +36,16 @@ async fn module(
     let found = sha256.and_then(|sha256| Some((sha256, shelf.get(sha256)?)));
     let Some((sha256, bytes)) = found else {
         metrics.module_requested(ModuleRequest::NotFound);
-        return (StatusCode::NOT_FOUND, "there is no such module here\n").into_response();
+        // Istio's agent asks again after a 503, and gives the filter up after a 404 (istio.io/istio, `pkg/wasm/httpfetcher.go`,
+        // `retryable`). What this replica does not have another has: while it stops, or has not seen yet what is stored.
+        let (status, why) = match sha256 {
+            Some(name) if is_digest(name) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "this replica does not have that module: ask again\n",
+            ),
+            _ => (StatusCode::NOT_FOUND, "there is no such module here\n"),
+        };
+        return (status, why).into_response();
     };
     let etag = format!("\"{sha256}\"");
     let has_it =
@@ -49,6 +58,10 @@ async fn module(
     }
     metrics.module_requested(ModuleRequest::Served);
     (about, bytes).into_response()
+}
+
+fn is_digest(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -79,7 +92,14 @@ mod tests {
             ("asked whether it is there", Method::HEAD, &right, "", 200, ""),
             ("had already", Method::GET, &right, etag.as_str(), 304, ""),
             ("had another", Method::GET, &right, "\"0\"", 200, "wasm"),
-            ("unknown", Method::GET, &wrong, "", 404, "there is no such module here\n"),
+            (
+                "another replica's, for which an agent is to ask again",
+                Method::GET,
+                &wrong,
+                "",
+                503,
+                "this replica does not have that module: ask again\n",
+            ),
             (
                 "no module's name",
                 Method::GET,
