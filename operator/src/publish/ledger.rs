@@ -246,17 +246,15 @@ impl Ledger {
             self.in_flight.insert(place.clone(), Some(Compact::of(&object)));
             return Some(Step::Apply { place, object, repair, new });
         }
+        if !self.output.is_deleted() {
+            return None;
+        }
         let due = |(place, since): (&Key, &Option<Instant>)| {
             let ends = (*since)?.checked_add(self.grace)?;
             let uid = self.seen.get(place)?.uid.clone();
             (ends <= now && self.is_due(place, now)).then(|| (place.clone(), uid))
         };
         let (place, uid) = self.retiring.values().flatten().find_map(due)?;
-        if let Some(inert) = self.inert(&place) {
-            let object = Arc::new(self.output.object(&inert, None)?);
-            self.in_flight.insert(place.clone(), Some(Compact::of(&object)));
-            return Some(Step::Apply { place, object, repair: false, new: false });
-        }
         self.in_flight.insert(place.clone(), None);
         Some(Step::Delete { place, uid })
     }
@@ -267,7 +265,8 @@ impl Ledger {
         let tries = open
             .chain(self.retiring.values().flat_map(BTreeMap::keys))
             .filter_map(|place| self.troubles.until(place));
-        let ends = self.retiring.values().flat_map(BTreeMap::values);
+        let retiring = self.retiring.values().filter(|_| self.output.is_deleted());
+        let ends = retiring.flat_map(BTreeMap::values);
         let ends = ends.filter_map(|since| (*since)?.checked_add(self.grace));
         tries.chain(ends).chain(self.troubles.pause()).filter(|at| *at > now).min()
     }
@@ -398,11 +397,6 @@ impl Ledger {
     fn is_due(&self, place: &Key, now: Instant) -> bool {
         !self.in_flight.contains_key(place)
             && self.troubles.until(place).is_none_or(|until| until <= now)
-    }
-
-    /// What an object that is not wanted any more says, where it stays.
-    fn inert(&self, place: &Key) -> Option<Arc<Attachment>> {
-        self.output.inert(&self.wanted.get(place)?.attachment.key)
     }
 
     fn tell(&mut self, place: &Key) {

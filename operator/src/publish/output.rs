@@ -167,8 +167,7 @@ impl Output {
         matches!(self, Self::Istio { .. })
     }
 
-    /// What is to be said where an attachment is not wanted any more and its object stays: nothing of it. `None`: the object
-    /// is deleted instead.
+    /// What an object says that stays where no policy is left for its proxies: nothing. `None`: the object is deleted instead.
     #[must_use]
     pub fn inert(&self, key: &AttachmentKey) -> Option<Arc<Attachment>> {
         match self {

@@ -410,20 +410,23 @@ fn a_module_that_nobody_serves_yet_is_named_by_nothing() {
 }
 
 #[test]
-fn a_config_map_is_never_removed_and_says_nothing_in_the_end() {
+fn a_config_map_is_never_removed_and_goes_on_saying_what_replaces_it() {
     let output = Output::ConfigMap { module: "/filter.wasm".into() };
-    let a = attachment(&workloads(&[]), "1");
+    let a = attachment(&workloads(&[("app", "a")]), "1");
     let mut stage = Stage::new(output.clone(), BTreeMap::new());
     stage.want(&[&a], &[]);
     assert_eq!(stage.steps(), [apply("create", &a)]);
     stage.tidings();
-    stage.want(&[], &[&a]);
-    stage.pass(GRACE);
+    let replaced = attachment(&a.key, "2");
+    stage.want(&[], &[&replaced]);
     assert_eq!(stage.steps(), [apply("update", &a)]);
-    assert_eq!(stage.tidings(), [(a.key.object_name(), None, None)]);
+    assert_eq!(stage.tidings(), [published(&replaced)]);
+    stage.pass(GRACE * 2);
+    assert_eq!(stage.steps(), [""; 0], "an Envoy may have mounted it");
     let inert = output.inert(&a.key).unwrap();
-    let object = &stage.cluster[&place(&a.key).unwrap()];
-    assert_eq!(object["metadata"]["annotations"]["corsward.io/digest"], inert.digest);
+    stage.want(&[], &[&inert]);
+    assert_eq!(stage.steps(), [apply("update", &a)], "no policy is left for it");
+    assert_eq!(stage.tidings(), [(a.key.object_name(), None, None)]);
     stage.want(&[], &[]);
     assert_eq!(stage.steps(), [""; 0]);
     let mut next = Stage::new(output, stage.cluster);
