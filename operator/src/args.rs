@@ -173,7 +173,7 @@ pub struct ClusterArgs {
 /// Arguments of `validate`.
 #[derive(Debug, clap::Args)]
 pub struct ValidateArgs {
-    /// Files or folders; `-` is standard input.
+    /// Files, or folders without the folders in them; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// How findings are printed.

@@ -30,7 +30,12 @@ pub(crate) fn statuses(statuses: &[Status], previous: &[Status]) {
         }
         let (policy, generation) = (&status.policy, status.observed_generation);
         if status.holds(ConditionType::Accepted) {
-            info!(%policy, generation, "accepted");
+            let is_news = known(status).is_none_or(|known| {
+                known.observed_generation != generation || !known.holds(ConditionType::Accepted)
+            });
+            if is_news {
+                info!(%policy, generation, "accepted");
+            }
         } else if status.in_force.as_ref().is_some_and(|kept| kept.policy.mode() == Mode::Off) {
             warn!(%policy, generation, "refused; what was accepted before is switched off");
         } else if let Some(in_force) = &status.in_force {

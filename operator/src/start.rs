@@ -72,7 +72,10 @@ pub fn start(args: Args) -> Result<ExitCode> {
         }
         Command::Completions { shell } => {
             let mut command = Args::command();
-            clap_complete::generate(shell, &mut command, "corsward-operator", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "corsward-operator", &mut script);
+            // Whoever has read enough may go.
+            let _ = io::Write::write_all(&mut io::stdout(), &script);
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -264,7 +264,9 @@ fn accepted(entry: &Entry, planned: &Planned) -> Condition {
     }
     let is_refusal = |finding: &&Finding| finding.severity() == Severity::Refusal;
     let own: Vec<&Finding> = entry.review.findings.iter().filter(is_refusal).collect();
-    let placed: Vec<&Finding> = planned.findings.iter().filter(is_refusal).collect();
+    let mut placed: Vec<&Finding> = planned.findings.iter().filter(is_refusal).collect();
+    // The message begins with what the reason says.
+    placed.sort_by_key(|finding| matches!(finding.reason, finding::Reason::Placement(_)));
     let reason = if !own.is_empty() || entry.review.accepted.is_none() {
         Reason::Invalid
     } else if planned.exceeds {
@@ -416,6 +418,9 @@ fn instead(entry: &Entry, planned: &Planned, off: Option<&str>) -> String {
     let in_force = entry.in_force.as_ref().filter(|_| planned.in_force.is_some());
     match (in_force, off) {
         (None, _) => "nothing of it is in force".to_owned(),
+        (Some(in_force), None) if let Some(winner) = &planned.overridden_by => {
+            format!("generation {} is kept, and {winner} wins over it", in_force.generation)
+        }
         (Some(_), Some(why)) => why.to_owned(),
         (Some(in_force), None) if in_force.policy.mode() == Mode::Off => {
             format!("generation {}, in force before, is switched off", in_force.generation)

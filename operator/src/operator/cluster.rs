@@ -139,7 +139,8 @@ impl Cluster {
 
     /// What is known of the proxies of a policy.
     pub(super) fn proxies_of(&self, id: &PolicyId, planned: &Planned) -> Proxies {
-        let matched = planned.matched;
+        // What is in force nowhere is for no proxy.
+        let matched = planned.matched.filter(|_| planned.in_force.is_some());
         let fleet = self.fleet.as_ref().filter(|_| self.leading && planned.in_force.is_some());
         let Some((fleet, matched)) = fleet.zip(matched) else {
             return Proxies::Unseen { matched };
