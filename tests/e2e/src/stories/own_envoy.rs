@@ -13,7 +13,7 @@ use self::pods::{App, Pods};
 use crate::cluster::Cluster;
 use crate::door::{ALLOW_ORIGIN, header};
 use crate::place::Place;
-use crate::sharing::{SHOP, STRANGER};
+use crate::sharing::{SHOP, STRANGER, allowing};
 use crate::story::Story;
 use crate::until::{until, until_within};
 
@@ -35,6 +35,9 @@ const POLICY: &str = include_str!("../../../../examples/own-envoy/policy.yaml");
 const CONFIG_MAP: &str = "corsward-e88e689750";
 const FILE: &str = "corsward.yaml";
 
+/// What it publishes for policies that a whole namespace shares.
+const OF_NAMESPACE: &str = "corsward";
+
 /// For how long a kubelet may leave a ConfigMap as it was: its period is a minute, and some more.
 const KUBELET: Duration = Duration::from_secs(180);
 
@@ -53,6 +56,7 @@ fn an_envoy_of_ones_own(cluster: &Cluster) -> Result<()> {
     let scene = Scene { cluster, place, pods, host };
     scene.enforcement().context("enforcement")?;
     scene.change().context("a change")?;
+    scene.rehearsal().context("a rehearsal beside it")?;
     scene.operator_away().context("the operator is away")?;
     scene.damage().context("a ConfigMap damaged by hand")?;
     scene.last_policy().context("the last policy is deleted")?;
@@ -100,6 +104,27 @@ impl Scene<'_> {
         Ok(())
     }
 
+    /// A policy for the whole namespace has both in a ConfigMap of that. The one that the pod has mounted goes on, here and in all
+    /// that is told from now on.
+    fn rehearsal(&self) -> Result<()> {
+        let mut spec = allowing("", &[SHOP]);
+        spec["mode"] = json!("DryRun");
+        spec.as_object_mut().and_then(|spec| spec.remove("selector"));
+        self.place.policy("rehearsal", &spec)?;
+        until("the namespace's ConfigMap", || {
+            let object = self.place.get("configmap", OF_NAMESPACE)?;
+            Ok(object["data"][FILE].as_str().is_some_and(|data| data.contains(SHOP)).then_some(()))
+        })?;
+        self.allow(NEXT)?;
+        self.await_data("the change in the pod's ConfigMap", |data| data.contains(NEXT))?;
+        self.pods.look_now(&self.place)?;
+        self.await_answer("the change's effect", NEXT, true)?;
+        self.allow(SHOP)?;
+        self.await_data("the change in the pod's ConfigMap", |data| !data.contains(NEXT))?;
+        self.pods.look_now(&self.place)?;
+        self.await_answer("the change's effect", SHOP, true)
+    }
+
     /// What is in force stays, and what was written meanwhile comes when the operator does.
     fn operator_away(&self) -> Result<()> {
         self.pods.release.stop_operator()?;
@@ -145,7 +170,7 @@ impl Scene<'_> {
 
     /// The ConfigMap stays and says nothing: an Envoy would go on with what a removed file said.
     fn last_policy(&self) -> Result<()> {
-        self.place.read(&["delete", "corspolicy", "api"])?;
+        self.place.read(&["delete", "corspolicy", "api", "rehearsal"])?;
         self.await_data("an inert ConfigMap", |data| !data.contains(NEXT))?;
         self.pods.look_now(&self.place)?;
         self.await_answer("the end of the policy", NEXT, false)?;
