@@ -17,6 +17,12 @@ impl Compact {
         Self(value.to_string().into())
     }
 
+    /// How many bytes its text has.
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The value.
     #[must_use]
     pub fn value(&self) -> Value {

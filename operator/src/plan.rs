@@ -20,7 +20,6 @@ use crate::review::Domain;
 use crate::surroundings::Labels;
 use crate::targets::{Place, Placement, Proxies};
 use crate::traffic::Traffic;
-use fit::{hold, large};
 use members::{Made, Member, narrow};
 
 pub use fit::{MAX_LEN, WARN_LEN};

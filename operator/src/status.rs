@@ -335,7 +335,7 @@ fn programmed(
     }
     let is_current = in_force == planned.in_force.as_ref();
     let is_written = planned.in_force.as_ref().map(|planned| planned.generation);
-    let waits = unpublished.is_some() && (!is_current || *astray);
+    let waits = unpublished.is_some() && (*frozen || !is_current || *astray);
     if let Some(why) = held
         && (is_written != Some(entry.generation) || (*frozen && waits))
     {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
-use crate::attachment::{AttachmentKey, Desired, Sighting};
+use crate::attachment::{Attachment, AttachmentKey, Desired, Sighting};
 use crate::compact::Compact;
 use crate::events::{Notice, Notices};
 use crate::index::{Index, Scope};
@@ -77,19 +77,21 @@ impl Cluster {
         plan: &ScopePlan,
         known: impl Iterator<Item = (&'k AttachmentKey, &'k Sighting)>,
     ) {
-        // There is nothing to take the place of what is there.
-        if plan.frozen {
-            return;
-        }
         let mut desired: BTreeMap<AttachmentKey, _> = plan
             .attachments()
             .map(|(key, attachment)| (key.clone(), (Arc::clone(attachment), false)))
             .collect();
         for (key, sighting) in known {
-            if sighting.digest.is_some() && !plan.has(key) {
+            if sighting.digest.is_some() && (plan.frozen || !plan.has(key)) {
                 let retiring = plan.retiring(index, scope, key);
-                desired.extend(retiring.map(|attachment| (key.clone(), (attachment, true))));
+                // Where nothing takes its place it stays, without what is off, gone or not allowed any more.
+                let goes = !plan.frozen;
+                desired.extend(retiring.map(|attachment| (key.clone(), (attachment, goes))));
             }
+        }
+        // What is too much for one even so stays as it is.
+        if plan.frozen {
+            self.keep(scope, &mut desired);
         }
         let before = self.keys.remove(scope).unwrap_or_default();
         for key in before.iter().filter(|key| !desired.contains_key(*key)) {
@@ -111,8 +113,24 @@ impl Cluster {
         }
     }
 
+    /// Leaves in place what was wanted of a part and nothing else is known of.
+    fn keep(&self, scope: &Scope, desired: &mut BTreeMap<AttachmentKey, (Arc<Attachment>, bool)>) {
+        for key in self.keys.get(scope).into_iter().flatten() {
+            let Desired { attachments, retiring } = &self.desired;
+            if let Some(known) = attachments.get(key).or_else(|| retiring.get(key)) {
+                desired.entry((**key).clone()).or_insert_with(|| (Arc::clone(known), false));
+            }
+        }
+    }
+
+    /// What should be published.
+    #[cfg(test)]
+    pub(crate) fn desired(&self) -> &Desired {
+        &self.desired
+    }
+
     /// Tells the publisher, if there is anything new.
-    pub(crate) fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         if std::mem::take(&mut self.is_stale) {
             self.publisher.send_replace(Arc::new(self.desired.clone()));
         }

@@ -6,11 +6,14 @@ use corsward_policy::finding::{PlacementReason, Reason};
 use corsward_policy::{Finding, Policy, PolicyId, compile, wire};
 
 use crate::attachment::Attachment;
+use crate::index::InForce;
 
 /// Configuration of one attachment beyond which a warning is due: proxies parse it on every thread.
 pub const WARN_LEN: usize = 256 * 1024;
 /// Largest configuration of one attachment: what etcd and a `ConfigMap` hold.
 pub const MAX_LEN: usize = 1024 * 1024;
+/// Longest spec of one policy: its status repeats it, and etcd takes both in 1.5 MiB.
+const MAX_SPEC_LEN: usize = 640 * 1024;
 /// How many of the policies in a large attachment are named.
 const NAMED: usize = 3;
 
@@ -27,6 +30,17 @@ pub(super) fn hold(attachment: &Attachment, policies: &[&Policy]) -> Option<Stri
     // What the filter would refuse is not published. It reads what we write, or one of us is wrong.
     let error = wire::decode(&attachment.compiled).err()?;
     Some(format!("the filter would refuse the configuration: {error}"))
+}
+
+/// Why a policy must not be in force whose status could not say so: after a restart nobody would know it.
+pub(super) fn hold_long<'i>(in_force: impl IntoIterator<Item = &'i InForce>) -> Option<String> {
+    let mut all = in_force.into_iter();
+    let InForce { spec, policy, .. } = all.find(|one| one.spec.text_len() > MAX_SPEC_LEN)?;
+    Some(format!(
+        "the spec of {} has {} bytes, and {MAX_SPEC_LEN} can be kept beside its status: split it",
+        policy.id(),
+        spec.text_len()
+    ))
 }
 
 /// What to say to which policies about a large attachment.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use corsward_policy::draft::Mode;
 use corsward_policy::{Finding, Policy, PolicyId, Workload, compile, compile_for, wire};
 
-use super::{are_apart, hold, large};
+use super::are_apart;
+use super::fit::{hold, hold_long, large};
 use crate::attachment::{Attachment, AttachmentKey};
 use crate::index::InForce;
 use crate::surroundings::Labels;
@@ -95,6 +96,7 @@ impl Made {
         let attachment = Attachment::new(key, compiled);
         let policies: Vec<&Policy> = policies.iter().map(|(policy, _)| *policy).collect();
         let held = hold(&attachment, &policies);
+        let held = held.or_else(|| hold_long(on.iter().map(|member| &member.in_force)));
         let large = large(&attachment, &policies);
         let overridden = overridden(&on);
         Self { attachment: Arc::new(attachment), overridden, large, held, members }

@@ -1,7 +1,7 @@
 //! Tests of the plan, with the proxies of a cluster.
 
 use super::*;
-use crate::attachment::Sighting;
+use crate::attachment::{Desired, Sighting};
 use crate::compact::Compact;
 use crate::events;
 use crate::object::Record;
@@ -13,7 +13,6 @@ use crate::surroundings::{
     TargetPort, Written,
 };
 use serde_json::json;
-use std::iter;
 use tokio::sync::{mpsc, watch};
 
 /// A cluster with these policies of the namespace `shop`.
@@ -380,37 +379,69 @@ fn a_newcomer_that_is_off_brings_nothing_together() {
     assert_eq!(reason(&after, "off", ConditionType::Programmed).1, Reason::NotPublishable);
 }
 
-#[test]
-fn what_is_too_much_together_leaves_what_is_there() {
-    let target = json!({"targetRefs": [{"group": "", "kind": "Service", "name": "api"}]});
-    let mut index =
-        cluster(&[("a", large("a", &target)), ("b", large("b", &for_pods(&json!({"app": "b"}))))]);
-    index.on(service("api", "a"));
-    carry_out(&mut index);
+/// What a publisher is told of a plan where all that is desired is there.
+fn desired(outlet: &mut Cluster, index: &Index, there: &Desired) -> Desired {
     let (mut plan, scope) = (Plan::default(), Scope::Namespace("shop".into()));
-    let (publisher, mut desired) = watch::channel(Arc::default());
-    let (notices, _noticed) = events::channel();
-    let mut outlet = Cluster::new(publisher, mpsc::unbounded_channel().0, notices, None);
-    plan.update(&index, &scope);
-    outlet.desire(&index, &scope, plan.scope(&scope).unwrap(), iter::empty());
-    outlet.flush();
-    let before = Arc::clone(&desired.borrow_and_update());
-    assert_eq!(before.attachments.len(), 2);
-
-    // Its pods may be pods of `b` now, so that both are for one proxy.
-    index.on(labelled_service("api", "tier", "web"));
-    plan.update(&index, &scope);
-    let sightings = before.attachments.iter().map(|(key, attachment)| {
-        let digest = Some(attachment.digest.clone());
-        (
-            AttachmentKey::clone(key),
-            Sighting { key: AttachmentKey::clone(key), digest, error: None },
-        )
+    plan.update(index, &scope);
+    let sightings = there.attachments.iter().map(|(key, attachment)| {
+        let (key, digest) = (AttachmentKey::clone(key), Some(attachment.digest.clone()));
+        (key.clone(), Sighting { key, digest, error: None })
     });
     let sightings: BTreeMap<_, _> = sightings.collect();
-    outlet.desire(&index, &scope, plan.scope(&scope).unwrap(), sightings.iter());
-    outlet.flush();
-    assert!(!desired.has_changed().unwrap(), "{:?}", desired.borrow());
+    outlet.desire(index, &scope, plan.scope(&scope).unwrap(), sightings.iter());
+    outlet.desired().clone()
+}
+
+#[test]
+fn what_is_too_much_together_stays_apart_and_a_stop_takes_effect() {
+    let target = json!({"targetRefs": [{"group": "", "kind": "Service", "name": "api"}]});
+    let mut index = cluster(&[
+        ("a", large("a", &target)),
+        ("b", large("b", &for_pods(&json!({"app": "b"})))),
+        ("c", large("c", &for_pods(&json!({"app": "c"})))),
+    ]);
+    index.on(service("api", "a"));
+    carry_out(&mut index);
+    let (notices, _noticed) = events::channel();
+    let (publisher, writer) = (watch::channel(Arc::default()).0, mpsc::unbounded_channel().0);
+    let mut outlet = Cluster::new(publisher, writer, notices, None);
+    let before = desired(&mut outlet, &index, &Desired::default());
+    assert_eq!(before.attachments.len(), 3);
+    let [of_a, of_b] = ["a", "b"].map(|app| workloads(&[("app", app)]));
+
+    // Its pods may be pods of `b` and `c` now, so that all three are for one proxy.
+    index.on(labelled_service("api", "tier", "web"));
+    let frozen = desired(&mut outlet, &index, &before);
+    assert_eq!(frozen.retiring, BTreeMap::new());
+    assert_eq!(frozen.attachments.len(), 3, "nothing goes");
+    assert_eq!(frozen.attachments[&of_b], before.attachments[&of_b], "both would be too much");
+    assert!(frozen.attachments[&of_a].compiled.contains(r#""labels":{"tier":"web"}"#));
+
+    let mut spec = large("a", &target);
+    spec["mode"] = "Off".into();
+    let Object { text, .. } = written("a", &spec);
+    index.apply(Object { text, generation: Some(2), ..written("a", &Value::Null) });
+    let off = desired(&mut outlet, &index, &frozen);
+    let compiled = wire::decode(&off.attachments[&of_a].compiled).unwrap();
+    assert_eq!(compiled.policies().count(), 0, "it is off");
+    assert_eq!(off.attachments[&of_b], before.attachments[&of_b]);
+}
+
+#[test]
+fn a_spec_that_no_status_could_repeat_is_held() {
+    let long = |host: &str| json!({"cors": {"allowOrigins": [format!("https://{host}.example")]}});
+    let mut spec = long("a");
+    let names = (0..16_000).map(|at| format!("https://tenant-{at:06}.a-long-name.shop.example"));
+    spec["cors"]["allowOrigins"] = names.collect::<Vec<_>>().into();
+    assert!(spec.to_string().len() > 640 * 1024);
+    let mut index = cluster(&[("short", long("b"))]);
+    carry_out(&mut index);
+    index.apply(written("long", &spec));
+    let outcome = carry_out(&mut index);
+    let (_, why, message) = reason(&outcome, "long", ConditionType::Programmed);
+    assert_eq!(why, Reason::NotPublishable);
+    assert!(message.contains("the spec of shop/long has"), "{message}");
+    assert!(reason(&outcome, "short", ConditionType::Programmed).0);
 }
 
 #[test]
