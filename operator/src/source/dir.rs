@@ -78,9 +78,16 @@ pub fn read(path: &Path) -> io::Result<BTreeMap<String, Reading>> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
         let Some(name) = name.to_str().filter(|name| is_policy_file(name)) else { continue };
-        if let Some(reading) = read_file(&path.join(name)) {
-            readings.insert(name.to_owned(), reading);
-        }
+        let file = path.join(name);
+        let reading = match read_file(&file) {
+            // Its name is there, and what it leads to is not, or is no file: that says nothing of what it said.
+            None if fs::symlink_metadata(&file).is_ok() => {
+                Reading::Failed(SourceReason::Unreadable("it leads to no file".to_owned()))
+            }
+            None => continue,
+            Some(reading) => reading,
+        };
+        readings.insert(name.to_owned(), reading);
     }
     Ok(readings)
 }

@@ -136,13 +136,23 @@ impl Documents {
         match (group, kind.as_str()) {
             (GROUP, "CorsPolicyList" | "OriginSetList" | "ClusterCorsPolicyList")
             | ("", "List") => {
-                let to_kubectl = to_kubectl.get_mut("items").map(Value::take);
-                if let (Some(Value::Array(items)), Some(Value::Array(others))) =
-                    (document.remove("items"), to_kubectl)
-                {
-                    for (value, to_kubectl) in items.into_iter().zip(others) {
-                        self.add(place, Document { value, to_kubectl }, reader);
+                let items = document.remove("items").unwrap_or_default();
+                let others = to_kubectl.get_mut("items").map(Value::take).unwrap_or_default();
+                let (Value::Array(items), Value::Array(others)) = (&items, others) else {
+                    // The first half of a list says the same.
+                    self.lost.push(unlisted(&items));
+                    return;
+                };
+                for (mut value, to_kubectl) in items.iter().cloned().zip(others) {
+                    // In a list of one kind each item is of that.
+                    if let (Some(kind), Value::Object(item)) =
+                        (kind.strip_suffix("List"), &mut value)
+                        && !kind.is_empty()
+                    {
+                        item.entry("kind").or_insert_with(|| kind.into());
+                        item.entry("apiVersion").or_insert_with(|| api_version.as_str().into());
                     }
+                    self.add(place, Document { value, to_kubectl }, reader);
                 }
             }
             (GROUP, kind) => {
@@ -249,6 +259,18 @@ impl Documents {
         let (key, spec) = (Key { namespace, name }, Arc::new(spec));
         self.neighbors.push(Neighbor { kind, key, spec });
     }
+}
+
+/// What stands in the place of a list's items.
+fn unlisted(items: &Value) -> Finding {
+    let reason = match items {
+        Value::Null => ShapeReason::MissingField,
+        other => {
+            let found = other.to_string();
+            ShapeReason::WrongType { expected: "a list of objects", found, instead: None }
+        }
+    };
+    Finding::new("items", reason)
 }
 
 fn unshaped(field: &str, value: &Value) -> Finding {
@@ -364,6 +386,21 @@ mod tests {
                 others,
             ));
             assert_eq!(outline(text.as_bytes()), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_items() {
+        let typed = "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicyList\nitems: [{metadata: {name: a}, spec: {}}]\n";
+        let list = "apiVersion: v1\nkind: List\n";
+        for (why, text, id, code) in [
+            ("of one kind, whose items need not say it", typed.to_owned(), Some("default/a"), None),
+            ("none", format!("{list}items: []\n"), None, None),
+            ("its first half", list.to_owned(), None, Some("items CORS-E511")),
+            ("no list", format!("{list}items: {{a: b}}\n"), None, Some("items CORS-E509")),
+        ] {
+            let all = |one: Option<&str>| one.map(str::to_owned).into_iter().collect();
+            assert_eq!(outline(text.as_bytes()), Ok((all(id), all(code), 0)), "{why}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! YAML: a file's text becomes values. This operator reads YAML 1.2; `kubectl` reads YAML 1.1, where a bare `Off` is a truth value.
 
+use std::collections::BTreeSet;
+
 use corsward_policy::Finding;
 use corsward_policy::finding::{Reason, ShapeReason, SourceReason};
 use serde_json::Value;
@@ -106,7 +108,7 @@ pub(super) fn misread(
 pub(crate) fn say_once(findings: &mut Vec<Finding>) {
     let is_type =
         |finding: &&Finding| matches!(finding.reason, Reason::Shape(ShapeReason::WrongType { .. }));
-    let typed: Vec<String> =
+    let typed: BTreeSet<String> =
         findings.iter().filter(is_type).map(|finding| finding.field.clone()).collect();
     findings.retain(|finding| {
         let is_unquoted = matches!(finding.reason, Reason::Shape(ShapeReason::Unquoted { .. }));

@@ -51,6 +51,19 @@ fn a_renamed_file_is_never_missing() {
 }
 
 #[test]
+fn a_name_that_leads_to_no_file_leaves_its_policies_in_force() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", ONE));
+    let operator = place.start();
+    operator.wait_for_in_force("a", 1);
+    symlink("/nonexistent/a.yaml", place.policies().join("soon.yaml")).unwrap();
+    fs::rename(place.policies().join("soon.yaml"), place.policies().join("a.yaml")).unwrap();
+    let said = operator.wait_for_refused("a");
+    assert_eq!(said["inForce"]["generation"], 1);
+    place.wait_for_published(&["a"]);
+}
+
+#[test]
 fn a_half_written_file_leaves_its_policies_in_force() {
     let place = Place::new();
     let whole = [policy("a", ONE), policy("b", ONE)].join("---\n");
