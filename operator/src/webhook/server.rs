@@ -15,7 +15,7 @@ use corsward_policy::Finding;
 use kube::core::admission::AdmissionResponse;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
@@ -33,8 +33,10 @@ const MAX_WASTE: usize = 16 * 1024 * 1024;
 const READING: Duration = Duration::from_secs(2);
 /// How long the loop may think. With reading, less than the five seconds an API server waits.
 const THINKING: Duration = Duration::from_secs(2);
-/// How many reviews are read at once; more wait. It bounds memory.
+/// How many reviews are judged at once; more wait.
 const AT_ONCE: usize = 8;
+/// How many KiB of reviews are kept at once; more wait. It bounds memory, and whoever sends little takes little of it.
+const KEPT_KIB: usize = 64 * 1024;
 
 /// What a request's handler needs.
 #[derive(Clone, Debug)]
@@ -42,6 +44,7 @@ struct Asking {
     inquiries: mpsc::Sender<Inquiry>,
     metrics: Admission,
     at_once: Arc<Semaphore>,
+    kept: Arc<Semaphore>,
 }
 
 /// Why there are no bytes.
@@ -58,6 +61,7 @@ pub(super) fn router(inquiries: mpsc::Sender<Inquiry>, metrics: Admission) -> Ro
         inquiries,
         metrics,
         at_once,
+        kept: Arc::new(Semaphore::new(KEPT_KIB)),
     })
 }
 
@@ -76,11 +80,8 @@ pub(super) async fn listen(
 }
 
 async fn validate(State(asking): State<Asking>, request: Request) -> Response {
-    let Ok(_turn) = asking.at_once.acquire().await else {
-        return refused(&asking.metrics, StatusCode::SERVICE_UNAVAILABLE, "the operator stops");
-    };
-    let bytes = match read(request).await {
-        Ok(bytes) => bytes,
+    let (bytes, kept) = match read(request, &asking.kept).await {
+        Ok(read) => read,
         Err(NotRead::TooLong) => {
             let words = format!("a review has at most {MAX_LEN} bytes");
             return refused(&asking.metrics, StatusCode::PAYLOAD_TOO_LARGE, &words);
@@ -93,13 +94,17 @@ async fn validate(State(asking): State<Asking>, request: Request) -> Response {
             return refused(&asking.metrics, StatusCode::BAD_REQUEST, &error);
         }
     };
+    // Only now: whoever sends slowly keeps nobody else waiting.
+    let Ok(_turn) = asking.at_once.acquire().await else {
+        return refused(&asking.metrics, StatusCode::SERVICE_UNAVAILABLE, "the operator stops");
+    };
     let question = match Question::read(&bytes) {
         Ok(question) => question,
         Err(error) => {
             return refused(&asking.metrics, StatusCode::BAD_REQUEST, &error.to_string());
         }
     };
-    drop(bytes);
+    drop((bytes, kept));
     let (response, outcome) = asking.answer(question).await;
     asking.metrics.reviewed(outcome);
     Json(response.into_review()).into_response()
@@ -112,30 +117,52 @@ fn refused(metrics: &Admission, status: StatusCode, words: &str) -> Response {
     (status, format!("{words}\n")).into_response()
 }
 
-async fn read(request: Request) -> Result<Vec<u8>, NotRead> {
-    match timeout(READING, bounded(request.into_body())).await {
+/// The bytes of a review, and the room that they take.
+type Kept = (Vec<u8>, Option<OwnedSemaphorePermit>);
+
+async fn read(request: Request, room: &Arc<Semaphore>) -> Result<Kept, NotRead> {
+    match timeout(READING, bounded(request.into_body(), room)).await {
         Ok(read) => read,
         Err(_) => Err(NotRead::TooSlow),
     }
 }
 
-async fn bounded(body: Body) -> Result<Vec<u8>, NotRead> {
+async fn bounded(body: Body, room: &Arc<Semaphore>) -> Result<Kept, NotRead> {
     use http_body_util::BodyExt as _;
     let mut body = std::pin::pin!(body);
-    let (mut bytes, mut len) = (Vec::new(), 0_usize);
+    let (mut bytes, mut len, mut kept) = (Vec::new(), 0_usize, None);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| NotRead::Broken(error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
         len = len.saturating_add(data.len());
         if len <= MAX_LEN {
+            keep(&mut kept, room, len).await?;
             bytes.extend_from_slice(&data);
         } else if len <= MAX_LEN.saturating_add(MAX_WASTE) {
-            bytes = Vec::new();
+            (bytes, kept) = (Vec::new(), None);
         } else {
             break;
         }
     }
-    if len <= MAX_LEN { Ok(bytes) } else { Err(NotRead::TooLong) }
+    if len <= MAX_LEN { Ok((bytes, kept)) } else { Err(NotRead::TooLong) }
+}
+
+/// Waits for room for so many bytes.
+async fn keep(
+    kept: &mut Option<OwnedSemaphorePermit>,
+    room: &Arc<Semaphore>,
+    len: usize,
+) -> Result<(), NotRead> {
+    let held = kept.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    let more = len.div_ceil(1024).saturating_sub(held);
+    let more = u32::try_from(more).map_err(|_| NotRead::TooLong)?;
+    let more = Arc::clone(room).acquire_many_owned(more).await;
+    let more = more.map_err(|_| NotRead::Broken("the operator stops".to_owned()))?;
+    match kept {
+        Some(kept) => kept.merge(more),
+        None => *kept = Some(more),
+    }
+    Ok(())
 }
 
 // === impl Asking ===
