@@ -68,6 +68,7 @@ fn what_the_operator_does_can_be_counted_from_outside() {
 fn watches_that_end_are_counted_by_kind() {
     let mut cluster = Cluster::own();
     let mut operator = cluster.operator("operator-0").start();
+    operator.wait_for_line("this replica writes from now on");
     cluster.server.kill();
     operator.wait_for_line("this replica does not write any more");
     for kind in ["CorsPolicy", "Namespace", "Pod", "Service"] {
