@@ -140,6 +140,11 @@ fn path(sha256: &str) -> String {
     format!("/filter-{sha256}.wasm")
 }
 
+/// Is it a SHA-256 digest, in hexadecimal as we and registries write it?
+pub(crate) fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// What tells a module from others in names and labels.
 #[must_use]
 pub fn short(sha256: &str) -> &str {

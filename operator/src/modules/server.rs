@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::metrics::publishing::{ModuleRequest, Publishing};
+use crate::modules::is_digest;
 use crate::modules::shelf::Shelf;
 
 /// What a name stands for never changes.
@@ -58,10 +59,6 @@ async fn module(
     }
     metrics.module_requested(ModuleRequest::Served);
     (about, bytes).into_response()
-}
-
-fn is_digest(name: &str) -> bool {
-    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Ledger: what is wanted of a cluster's objects beside what is there, and what is to be written next. Without IO.
 //!
 //! In each namespace what exists is brought up to date first, then what is new is created, and only when all that has been in
-//! the proxies for a while, what is not wanted any more goes: a proxy may have two filters for a moment, but never none.
+//! the proxies for a while, what is not wanted any more goes: a proxy may have two filters for a moment, but never none. A `ConfigMap`
+//! never goes: an Envoy may have mounted it.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};

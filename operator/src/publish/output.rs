@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::attachment::{Attachment, AttachmentKey};
-use crate::modules::{MODULE_LABEL, short};
+use crate::modules::{MODULE_LABEL, is_digest, short};
 use crate::publish::config_map;
 use crate::publish::istio::{self, IstioKind};
 use crate::surroundings::{Key, Labels};
@@ -187,11 +187,7 @@ impl Module {
     /// Where the image is not named by its digest.
     pub fn image(url: &str) -> Result<Self, InvalidModule> {
         let digest = url.rsplit_once("@sha256:").map(|(_, digest)| digest);
-        let is_digest = |digest: &&str| {
-            digest.len() == 64
-                && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        let sha256 = digest.filter(is_digest).ok_or(InvalidModule::NoDigest)?;
+        let sha256 = digest.filter(|digest| is_digest(digest)).ok_or(InvalidModule::NoDigest)?;
         Ok(Self { url: url.to_owned(), sha256: sha256.to_owned() })
     }
 }
