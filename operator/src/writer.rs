@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 pub use self::times::condition_times;
 
@@ -78,7 +78,7 @@ pub struct StatusWrite {
 enum Attempt {
     Written,
     /// The object is gone, or another one has its name.
-    Gone,
+    Gone(String),
     /// The API server will not take this status until somebody upgrades the definitions.
     Refused(String),
     /// It may be taken later.
@@ -139,7 +139,7 @@ pub async fn write(
             _ = again.tick() => state.queue.send_refused(),
             write = writes.recv() => match write {
                 Some(write) if leads => state.queue.push(write.resource, write.status),
-                Some(_) => state.counters.on(StatusFate::Dropped),
+                Some(write) => state.drop(&write.resource, "another replica writes"),
                 None => return,
             },
         }
@@ -227,14 +227,15 @@ impl Writer {
         match attempt {
             Attempt::Written => {
                 self.counters.on(StatusFate::Written);
+                debug!(%resource, "a status is written");
                 self.backoff.reset();
                 if self.outage.over() {
                     info!("statuses are written again");
                 }
                 self.queue.done(&resource);
             }
-            Attempt::Gone => {
-                self.counters.on(StatusFate::Dropped);
+            Attempt::Gone(sentence) => {
+                self.drop(&resource, &sentence);
                 self.queue.done(&resource);
             }
             Attempt::Refused(sentence) => {
@@ -261,6 +262,12 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Leaves a status unwritten.
+    fn drop(&self, resource: &ResourceRef, why: &str) {
+        self.counters.on(StatusFate::Dropped);
+        debug!(%resource, why, "a status is not written");
     }
 
     /// Another replica writes now.
@@ -306,11 +313,11 @@ impl Attempt {
         let sentence = kubernetes::sentence(error);
         match error {
             kube::Error::Api(status) => match status.code {
-                404 => Self::Gone,
+                404 => Self::Gone(sentence),
                 // A test of the patch failed: the API server does not say which, and there is one. Of what does not fit the definition it
                 // says the causes.
                 422 if status.details.as_ref().is_none_or(|details| details.causes.is_empty()) => {
-                    Self::Gone
+                    Self::Gone(sentence)
                 }
                 400 | 413 | 415 | 422 => Self::Refused(sentence),
                 // etcd's own limit, 1.5 MiB for an object, comes back as an internal error.

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::cluster::{self, Cluster};
 use crate::{build, command, docker, images, paths, test, tools};
@@ -66,13 +67,19 @@ fn step(title: &str, begun: Instant) {
 
 fn in_cluster(args: &Args, teller: &Path, begun: Instant) -> Result<()> {
     let name = args.cluster.as_deref().unwrap_or(CLUSTER);
-    step("a cluster", begun);
+    step("a cluster, and what is compiled for it", begun);
     if args.cluster.is_none() {
         // One that an interrupted run left may hold anything.
         cluster::down(&cluster::Down { name: name.to_owned(), engine: false })?;
     }
     let up = cluster::Up { name: name.to_owned(), no_istio: false, kubeconfig: None };
-    let cluster = cluster::up(&up)?;
+    // Whoever makes a cluster waits most of the time, and this is the longest to compile.
+    let (cluster, compiled) = thread::scope(|scope| {
+        let compiling = scope.spawn(build::shipped_operator);
+        (cluster::up(&up), compiling.join())
+    });
+    let cluster = cluster?;
+    compiled.map_err(|_| anyhow!("whoever compiled the operator panicked: see above"))??;
     step("images", begun);
     cluster::load(&cluster::Load { name: name.to_owned() })?;
     step("the chart", begun);

@@ -3,7 +3,10 @@
 mod other_envoys;
 mod summary;
 
+use std::num::NonZero;
+use std::process::Command;
 use std::time::Instant;
+use std::{env, thread};
 
 use anyhow::{Result, bail};
 
@@ -13,6 +16,9 @@ use summary::Summary;
 
 /// Tells the tests that drive a browser to leave themselves out.
 pub const NO_BROWSER: &str = "CORSWARD_NO_BROWSER";
+
+/// How many tests a test binary runs at a time.
+const THREADS: &str = "RUST_TEST_THREADS";
 
 /// What the verb accepts.
 #[derive(clap::Args, Debug)]
@@ -40,7 +46,7 @@ pub fn run(args: &Args) -> Result<()> {
     step("the operator");
     build::operator()?;
     step("tests");
-    let (succeeded, summary) = cargo_test(args)?;
+    let (succeeded, summary) = tests(args)?;
 
     step("summary");
     print!("{summary}");
@@ -73,13 +79,25 @@ fn tools(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn cargo_test(args: &Args) -> Result<(bool, Summary)> {
-    let mut test = command::cargo();
-    test.args(["test", "--workspace", "--no-fail-fast"]);
+fn tests(args: &Args) -> Result<(bool, Summary)> {
+    let mut test = cargo_test();
+    test.args(["--workspace", "--no-fail-fast"]);
     if args.no_browser {
         test.env(NO_BROWSER, "1");
     }
     let mut summary = Summary::default();
     let succeeded = command::watch(&mut test, |line| summary.read(line))?;
     Ok((succeeded, summary))
+}
+
+/// `cargo test`, with more tests at a time than there are processors: most of their time they wait for a server to start, or for a Lease to
+/// run out.
+fn cargo_test() -> Command {
+    let mut test = command::cargo();
+    test.arg("test");
+    if env::var_os(THREADS).is_none() {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        test.env(THREADS, processors.saturating_mul(2).to_string());
+    }
+    test
 }

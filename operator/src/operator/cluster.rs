@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use corsward_policy::PolicyId;
 use jiff::Timestamp;
@@ -22,6 +23,9 @@ use crate::writer::{ResourceKind, ResourceRef, StatusWrite, condition_times};
 
 /// Most policies of one object whose authors are told that it was written anew.
 const MAX_TOLD: usize = 10;
+/// A status that was sent so long ago and never seen is lost: it may have been taken for that of an object that is gone, or written over by
+/// what a former leader still had on its way.
+const UNSEEN: Duration = Duration::from_secs(30);
 
 /// The tasks that write into a cluster, as the loop sees them.
 #[derive(Debug)]
@@ -43,6 +47,7 @@ pub(crate) struct Cluster {
 struct Sent {
     status: Compact,
     instead_of: Compact,
+    at: Instant,
 }
 
 // === impl Cluster ===
@@ -286,6 +291,13 @@ impl Cluster {
         }
     }
 
+    /// Forgets what was [sent and never seen](UNSEEN), and says of which objects, so that it is said again.
+    pub(super) fn take_lost(&mut self, now: Instant) -> Vec<ResourceRef> {
+        let is_lost =
+            |_: &ResourceRef, sent: &mut Sent| now.saturating_duration_since(sent.at) >= UNSEEN;
+        self.sent.extract_if(.., is_lost).map(|(resource, _)| resource).collect()
+    }
+
     /// Has the status written that `new` makes of what is known, unless `observed` says the same or that very status is on its way;
     /// what `news` makes of what was known before.
     fn write<N>(
@@ -311,7 +323,7 @@ impl Cluster {
         let status = Compact::of(&new);
         let write = StatusWrite { resource: resource.clone(), status: status.clone() };
         if self.writer.send(write).is_ok() {
-            let sent = Sent { status, instead_of: observed.clone() };
+            let sent = Sent { status, instead_of: observed.clone(), at: Instant::now() };
             self.sent.insert(resource.clone(), sent);
         }
         Some(news)
@@ -399,14 +411,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_of_an_object_that_is_gone_is_forgotten() {
-        let mut index = Index::new(Arc::new(NoJudge), Domain::Cluster);
-        let record = Record { uid: "u".to_owned(), created: None, status: Compact::default() };
-        index.apply(Object { record: Some(record), ..object("api", &GOOD) });
-        let (publisher, _) = watch::channel(Arc::default());
-        let (writer, _writes) = mpsc::unbounded_channel();
-        let (notices, _) = events::channel();
-        let mut cluster = Cluster::new(publisher, writer, notices, None);
-        cluster.lead(true);
+        let (mut index, mut cluster, _writes) = stand();
         let (scope, statuses) = (Scope::Namespace("shop".into()), carry_out(&mut index).statuses);
         for why in ["it is sent", "it is on its way"] {
             cluster.report(&scope, &index, &statuses);
@@ -415,5 +420,34 @@ mod tests {
         index.delete(&id("api"));
         cluster.report(&scope, &index, &[]);
         assert!(cluster.sent.is_empty());
+    }
+
+    #[test]
+    fn what_was_sent_and_is_never_seen_is_sent_again() {
+        let (mut index, mut cluster, mut writes) = stand();
+        let (scope, statuses) = (Scope::Namespace("shop".into()), carry_out(&mut index).statuses);
+        cluster.report(&scope, &index, &statuses);
+        let first = writes.try_recv().unwrap();
+        let soon = Instant::now().checked_add(UNSEEN / 2).unwrap();
+        assert_eq!(cluster.take_lost(soon), []);
+        cluster.report(&scope, &index, &statuses);
+        assert!(writes.try_recv().is_err(), "it is on its way");
+        let late = Instant::now().checked_add(UNSEEN).unwrap();
+        assert_eq!(cluster.take_lost(late), [first.resource]);
+        cluster.report(&scope, &index, &statuses);
+        assert_eq!(writes.try_recv().unwrap().status, first.status);
+    }
+
+    /// A policy that was never told anything, and a replica that leads.
+    fn stand() -> (Index, Cluster, mpsc::UnboundedReceiver<StatusWrite>) {
+        let mut index = Index::new(Arc::new(NoJudge), Domain::Cluster);
+        let record = Record { uid: "u".to_owned(), created: None, status: Compact::default() };
+        index.apply(Object { record: Some(record), ..object("api", &GOOD) });
+        let (publisher, _) = watch::channel(Arc::default());
+        let (writer, statuses) = mpsc::unbounded_channel();
+        let (notices, _) = events::channel();
+        let mut cluster = Cluster::new(publisher, writer, notices, None);
+        cluster.lead(true);
+        (index, cluster, statuses)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -16,8 +16,8 @@ pub const ENVOY_VERSION: &str = "CORSWARD_ENVOY_VERSION";
 /// The versions beside [`tools::ENVOY_VERSION`]. There is no 1.38: its package is built without V8.
 pub const OTHER_ENVOYS: [&str; 3] = ["1.36.4", "1.37.0", "1.39.3"];
 
-/// Tells the stories on each of [`OTHER_ENVOYS`] and prints a line for each. What the tests print goes into
-/// `target/e2e/envoy-VERSION.log`.
+/// Tells the stories on all of [`OTHER_ENVOYS`] at once, for most of their time is waiting, and prints a line for each. What the
+/// tests print goes into `target/e2e/envoy-VERSION.log`.
 ///
 /// # Errors
 ///
@@ -30,14 +30,14 @@ pub fn other_envoys() -> Result<()> {
     command::run(stories().arg("--no-run"))?;
     let logs = paths::target().join("e2e");
     fs::create_dir_all(&logs)?;
+    let log_of = |version| logs.join(format!("envoy-{version}.log"));
+    let told = OTHER_ENVOYS.map(|version| start(version, &log_of(version)));
     let mut failed = Vec::new();
-    for version in OTHER_ENVOYS {
-        let begun = Instant::now();
-        let log = logs.join(format!("envoy-{version}.log"));
-        let succeeded = tell(version, &log)?;
-        let summary = read(&log)?;
-        println!("Envoy {version}: {} ({} s)", summary.total(), begun.elapsed().as_secs());
-        if !succeeded {
+    for (version, telling) in OTHER_ENVOYS.into_iter().zip(told) {
+        let status = telling?.wait()?;
+        let log = log_of(version);
+        println!("Envoy {version}: {}", read(&log)?.total());
+        if !status.success() {
             eprintln!("{}", tail(&log));
             failed.push(log);
         }
@@ -48,22 +48,23 @@ pub fn other_envoys() -> Result<()> {
     Ok(())
 }
 
-fn stories() -> std::process::Command {
-    let mut cargo = command::cargo();
-    cargo.args(["test", "-p", "corsward-tests"]);
+fn stories() -> Command {
+    let mut cargo = super::cargo_test();
+    cargo.args(["-p", "corsward-tests"]);
     for binary in ["configuration", "traps", "own_envoy"] {
         cargo.args(["--test", binary]);
     }
     cargo
 }
 
-fn tell(version: &str, log: &Path) -> Result<bool> {
+/// Begins to tell them on one version.
+fn start(version: &str, log: &Path) -> Result<Child> {
     let file = File::create(log).with_context(|| format!("write {}", log.display()))?;
     let mut cargo = stories();
     // Figures are printed, and kept with the rest.
     cargo.arg("--no-fail-fast").args(["--", "--nocapture"]);
-    cargo.env(ENVOY_VERSION, version).stdout(file.try_clone()?).stderr(file);
-    Ok(cargo.status().context("`cargo test` did not start")?.success())
+    cargo.env(ENVOY_VERSION, version).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    cargo.spawn().context("`cargo test` did not start")
 }
 
 fn read(log: &Path) -> Result<Summary> {
