@@ -1,6 +1,7 @@
 //! Server: an address that is served within bounds, so that no client keeps it from answering the others.
 
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +36,13 @@ pub(crate) struct Limits {
     pub(crate) age: Duration,
     /// How many connections there are at once; more wait. With [`MAX_HEAD`] it bounds memory.
     pub(crate) connections: usize,
+    /// How many of them may come from one address; further ones are closed. All agents of a node may be behind one, and its probes.
+    pub(crate) of_one: usize,
 }
+
+/// Who is connected, and how often.
+#[derive(Debug, Default)]
+struct Clients(HashMap<IpAddr, Arc<()>>);
 
 /// An address that is served until it is stopped.
 #[derive(Debug)]
@@ -59,7 +66,23 @@ struct Serving {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { silence: Duration::from_secs(20), age: Duration::from_mins(5), connections: 1024 }
+        Self {
+            silence: Duration::from_secs(20),
+            age: Duration::from_mins(5),
+            connections: 1024,
+            of_one: 256,
+        }
+    }
+}
+
+// === impl Clients ===
+
+impl Clients {
+    /// A place for one more connection of that client, for as long as it is held; nothing where it has `most`.
+    fn place(&mut self, client: IpAddr, most: usize) -> Option<Arc<()>> {
+        self.0.retain(|_, places| Arc::strong_count(places) > 1);
+        let places = self.0.entry(client).or_default();
+        (Arc::strong_count(places) <= most).then(|| Arc::clone(places))
     }
 }
 
@@ -104,7 +127,7 @@ impl Server {
 
 impl Serving {
     async fn serve(mut self, listener: TcpListener) {
-        let mut connections = JoinSet::new();
+        let (mut connections, mut clients) = (JoinSet::new(), Clients::default());
         loop {
             let has_room = connections.len() < self.limits.connections;
             tokio::select! {
@@ -112,7 +135,13 @@ impl Serving {
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept(), if has_room => match accepted {
                     Ok((stream, client)) => {
-                        connections.spawn(self.clone().of(client).attend(stream));
+                        let place = clients.place(client.ip(), self.limits.of_one);
+                        let Some(place) = place else { continue };
+                        let serving = self.clone().of(client);
+                        connections.spawn(async move {
+                            serving.attend(stream).await;
+                            drop(place);
+                        });
                     }
                     Err(_) => sleep(PAUSE).await,
                 }
@@ -168,6 +197,7 @@ mod tests {
     use crate::certificates::serving;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpSocket;
 
     const REQUEST: &str = "GET / HTTP/1.1\r\nhost: a\r\n";
     /// A test that would wait for ever fails.
@@ -211,6 +241,30 @@ mod tests {
         assert!(answered.ends_with("answered\n"), "and then it says nothing more: {answered}");
         plain.stop().await;
         tls.stop().await;
+    }
+
+    #[tokio::test]
+    async fn one_client_leaves_room_for_others() {
+        let server = server(None, Limits { of_one: 2, ..Limits::default() }).await;
+        let held = [client(&server, REQUEST).await, client(&server, REQUEST).await];
+        assert_eq!(heard(client(&server, &format!("{REQUEST}\r\n")).await).await, "");
+        let another = TcpSocket::new_v4().unwrap();
+        another.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut another = another.connect(server.addr).await.unwrap();
+        another.write_all(format!("{REQUEST}connection: close\r\n\r\n").as_bytes()).await.unwrap();
+        assert!(heard(another).await.ends_with("answered\n"));
+        drop(held);
+        // Its place is free as soon as the server has seen that it went.
+        let answered = timeout(PATIENCE, async {
+            loop {
+                let stream = client(&server, &format!("{REQUEST}connection: close\r\n\r\n")).await;
+                if heard(stream).await.ends_with("answered\n") {
+                    return;
+                }
+            }
+        });
+        answered.await.expect("it is answered again");
+        server.stop().await;
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! Shape: a value against the resource's own schema, as `kubectl --validate=strict` compares them. Every mistake is reported.
 
+use std::collections::BTreeSet;
+
 use corsward_policy::finding::ShapeReason;
 use corsward_policy::{Finding, Severity};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -7,11 +9,14 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use serde_json::{Map, Number, Value};
 
+/// What a part of a field begins with.
+const SEPARATORS: [char; 2] = ['.', '['];
+
 /// What was made of a value so that all of it can be read.
 #[derive(Debug, Default)]
 pub(crate) struct Repairs {
     /// The fields that something else stands in place of, or nothing.
-    fields: Vec<String>,
+    fields: BTreeSet<String>,
     /// What is too short or too long: later checks say it better, or not at all.
     bounds: Vec<Finding>,
 }
@@ -38,34 +43,43 @@ pub(crate) fn check(
 impl Repairs {
     /// Does something else stand in place of that field, or nothing?
     pub(crate) fn replaced(&self, field: &str) -> bool {
-        self.fields.iter().any(|replaced| replaced == field)
+        self.fields.contains(field)
     }
 
     /// What there is to say where `later` is what was found in the repaired value: nothing of that is about a repair.
     pub(crate) fn beside(&self, mut later: Vec<Finding>) -> Vec<Finding> {
         later.retain(|finding| {
-            !self.fields.iter().any(|replaced| {
-                let inside = is_within(&finding.field, replaced);
-                // What is around it may be judged by what is no more; but not the whole.
-                inside || finding.field.contains('.') && is_within(replaced, &finding.field)
-            })
+            let field = finding.field.as_str();
+            // What is around it may be judged by what is no more; but not the whole.
+            !(self.hold_around(field) || field.contains('.') && self.hold_within(field))
         });
-        let is_said_better = |bound: &Finding| {
-            later.iter().any(|finding| {
-                finding.field == bound.field && finding.severity() == Severity::Refusal
-            })
-        };
-        let bounds: Vec<Finding> =
-            self.bounds.iter().filter(|bound| !is_said_better(bound)).cloned().collect();
+        let refused: BTreeSet<&str> = later
+            .iter()
+            .filter(|finding| finding.severity() == Severity::Refusal)
+            .map(|finding| finding.field.as_str())
+            .collect();
+        let bounds = self.bounds.iter().filter(|bound| !refused.contains(bound.field.as_str()));
+        let bounds: Vec<Finding> = bounds.cloned().collect();
         later.extend(bounds);
         later
     }
-}
 
-/// Is it that field, or a part of it?
-fn is_within(field: &str, whole: &str) -> bool {
-    let rest = field.strip_prefix(whole);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    /// Is that field one of them, or a part of one?
+    fn hold_around(&self, field: &str) -> bool {
+        let ends = field.match_indices(SEPARATORS).map(|(end, _)| end);
+        ends.chain([field.len()])
+            .filter_map(|end| field.get(..end))
+            .any(|whole| self.replaced(whole))
+    }
+
+    /// Is a part of that field one of them?
+    fn hold_within(&self, field: &str) -> bool {
+        SEPARATORS.iter().any(|separator| {
+            let part = format!("{field}{separator}");
+            let next = self.fields.range(part.clone()..).next();
+            next.is_some_and(|next| next.starts_with(&part))
+        })
+    }
 }
 
 /// A comparison, while it lasts.
@@ -180,7 +194,7 @@ impl Check<'_> {
     }
 
     fn wrong(&mut self, path: &str, reason: ShapeReason) {
-        self.repairs.fields.push(path.to_owned());
+        self.repairs.fields.insert(path.to_owned());
         self.findings.push(Finding::new(path, reason));
     }
 }

@@ -17,6 +17,7 @@ mod tests;
 use crate::draft::{Draft, PolicyId};
 use crate::finding::{self, ConductReason, Finding, Severity};
 use crate::header_name::HeaderName;
+use crate::limits::MAX_LABEL_LEN;
 use crate::method::Method;
 use crate::pattern::OriginPattern;
 use crate::policy::{Names, Policy};
@@ -216,15 +217,26 @@ fn policy(draft: &Draft, judge: &dyn Judge, report: &mut Report) -> Policy {
     policy
 }
 
-/// Names go into metrics and logs. An empty one passes: who reads the policy asks for a name.
+/// Names go into metrics and logs (Kubernetes, RFC 1123 subdomains and labels). An empty one passes: who reads the policy asks for a name.
 fn check_id(id: &PolicyId, report: &mut Report) {
     let PolicyId { namespace, name } = id;
     let metadata = Field::root("metadata");
-    for (field, value) in [("namespace", namespace), ("name", name)] {
-        if !is_object_name(value) {
-            report.add(&metadata.child(field), ConductReason::InvalidName(value.clone()));
-        }
+    if !is_namespace_name(namespace) {
+        let reason = ConductReason::InvalidNamespace(namespace.clone());
+        report.add(&metadata.child("namespace"), reason);
     }
+    if !is_name(name) {
+        report.add(&metadata.child("name"), ConductReason::InvalidName(name.clone()));
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_part = |part: &str| !(part.is_empty() || part.starts_with('-') || part.ends_with('-'));
+    name.is_empty() || is_object_name(name) && name.split('.').all(is_part)
+}
+
+fn is_namespace_name(name: &str) -> bool {
+    name.len() <= MAX_LABEL_LEN && !name.contains('.') && is_name(name)
 }
 
 /// Fetch, "ok status": browsers accept any of 200 to 299, other clients only these two.

@@ -97,13 +97,21 @@ struct Head {
 ///
 /// A finding where the bytes are no YAML, or more of it than is read.
 pub fn read(place: &str, bytes: &[u8], reader: Reader) -> Result<Documents, Finding> {
-    let not_text = |error: Utf8Error| Finding::new("", SourceReason::NotYaml(error.to_string()));
-    let text = std::str::from_utf8(bytes).map_err(not_text)?;
+    let text = std::str::from_utf8(bytes).map_err(|error| not_text(bytes, &error))?;
     let mut documents = Documents::default();
     for document in yaml::read(text)? {
         documents.add(place, document, reader);
     }
     Ok(documents)
+}
+
+/// Why bytes are no text, which YAML is.
+fn not_text(bytes: &[u8], error: &Utf8Error) -> Finding {
+    let message = match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16: save it as UTF-8".to_owned(),
+        _ => format!("byte {} is not UTF-8: save it as UTF-8", error.valid_up_to()),
+    };
+    Finding::new("", SourceReason::Unreadable(message))
 }
 
 // === impl Documents ===
@@ -449,15 +457,19 @@ mod tests {
             let list = vec![format!("*a{at}"); 10].join(",");
             format!("{text}a{0}: &a{0} [{list}]\n", at + 1)
         });
-        for (why, text) in [
-            ("half a document", &b"apiVersion: corsward.io/v1alpha1\nspec: {cors: [\n"[..]),
-            ("a bare star is an alias", b"spec: {allowOrigins: [*]}\n"),
-            ("the same key twice", b"a: 1\na: 2\n"),
-            ("bytes that are no UTF-8", b"a: \xff\n"),
-            ("nesting beyond any use", deep.as_bytes()),
-            ("an alias bomb", bomb.as_bytes()),
+        for (why, text, code) in [
+            (
+                "half a document",
+                &b"apiVersion: corsward.io/v1alpha1\nspec: {cors: [\n"[..],
+                "CORS-E502",
+            ),
+            ("a bare star is an alias", b"spec: {allowOrigins: [*]}\n", "CORS-E502"),
+            ("the same key twice", b"a: 1\na: 2\n", "CORS-E502"),
+            ("bytes that are no UTF-8", b"a: \xff\n", "CORS-E501"),
+            ("nesting beyond any use", deep.as_bytes(), "CORS-E502"),
+            ("an alias bomb", bomb.as_bytes(), "CORS-E501"),
         ] {
-            assert_eq!(outline(text), Err("CORS-E502"), "{why}");
+            assert_eq!(outline(text), Err(code), "{why}");
         }
     }
 

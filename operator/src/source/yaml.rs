@@ -39,13 +39,7 @@ pub(super) struct Document {
 ///
 /// A finding where it is no YAML, or more of it than is read.
 pub(super) fn read(text: &str) -> Result<Vec<Document>, Finding> {
-    let values = values(text, true).map_err(|error| match error {
-        serde_saphyr::Error::Budget { .. } => {
-            let message = format!("more than {MAX_NODES} values or {MAX_DOCUMENTS} documents, or nested too deep: split it into several files");
-            Finding::new("", SourceReason::Unreadable(message))
-        }
-        error => Finding::new("", SourceReason::NotYaml(error.to_string())),
-    })?;
+    let values = values(text, true).map_err(|error| Finding::new("", why_not(&error)))?;
     // Nothing is found where the text of both readings is not the same.
     let others = self::values(text, false).unwrap_or_default();
     let others = others.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
@@ -54,6 +48,33 @@ pub(super) fn read(text: &str) -> Result<Vec<Document>, Finding> {
         Document { value, to_kubectl }
     });
     Ok(documents.collect())
+}
+
+/// Why a text is not read, in words for those who wrote it.
+fn why_not(error: &serde_saphyr::Error) -> SourceReason {
+    use serde_saphyr::Error as E;
+    let line = error.location().map(|location| format!("line {}: ", location.line()));
+    let line = line.unwrap_or_default();
+    match error {
+        E::Budget { .. } => SourceReason::Unreadable(format!(
+            "more than {MAX_NODES} values or {MAX_DOCUMENTS} documents, or nested too deep: split it into several files"
+        )),
+        E::AliasReplayLimitExceeded { .. }
+        | E::AliasExpansionLimitExceeded { .. }
+        | E::AliasReplayStackDepthExceeded { .. }
+        | E::AliasReplayCounterOverflow { .. } => SourceReason::Unreadable(format!(
+            "{line}aliases stand for more than {MAX_REPLAYED} values, or for one another: write out what they stand for"
+        )),
+        E::AliasError { error, .. } => why_not(error),
+        E::DuplicateMappingKey { key, .. } => {
+            let key = key.as_ref().map(|key| format!(" '{key}'")).unwrap_or_default();
+            SourceReason::NotYaml(format!("{line}the key{key} is there twice"))
+        }
+        E::NonFiniteFloat { value, .. } => {
+            SourceReason::NotYaml(format!("{line}'{value}' is no number in JSON"))
+        }
+        error => SourceReason::NotYaml(error.to_string()),
+    }
 }
 
 fn values(text: &str, yaml_1_2: bool) -> Result<Vec<Value>, serde_saphyr::Error> {
@@ -148,6 +169,27 @@ mod tests {
                 format!("{} {} {read}", finding.field, finding.code())
             });
             assert_eq!(found.collect::<Vec<_>>().join(", "), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_read_is_said_in_words_for_those_who_wrote_it() {
+        let bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned()
+            + &('b'..='h')
+                .fold((String::new(), 'a'), |(text, last), next| {
+                    let aliases = vec![format!("*{last}"); 10].join(", ");
+                    (format!("{text}{next}: &{next} [{aliases}]\n"), next)
+                })
+                .0;
+        for (why, text, want) in [
+            ("a key that is there twice", "a: 1\nb: 2\na: 3", "line 3: the key 'a' is there twice"),
+            ("no number of JSON", "a: 1\nb: .inf", "line 2: '.inf' is no number in JSON"),
+            ("a bomb", &bomb, "aliases stand for more than 100000 values"),
+            ("too much", &"- a\n".repeat(MAX_NODES), "more than 200000 values"),
+            ("no YAML", "a: [1, 2", "line "),
+        ] {
+            let said = read(text).unwrap_err().message();
+            assert!(said.contains(want), "{why}: {said}");
         }
     }
 

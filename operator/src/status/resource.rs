@@ -1,13 +1,14 @@
 //! Statuses as an API server keeps them, without the times at which their conditions flipped.
 
 use corsward_policy::Finding;
+use corsward_policy::finding::PlacementReason;
 use serde_json::{Map, Value, json};
 
 use crate::index::InForce;
 use crate::neighbors::{Held, Said};
 use crate::status::{ASKING, Condition, ConditionType, Proxies, Reason, Status, refusal};
 
-/// Most findings in a status; what is cut off is counted.
+/// Most findings in a status; where there are more, the last one says so.
 const MAX_FINDINGS: usize = 100;
 
 /// A status as the API server keeps it.
@@ -143,7 +144,13 @@ fn of_neighbor(said: &Said, valid: &str) -> Map<String, Value> {
 }
 
 fn list(findings: &[Finding]) -> Value {
-    Value::Array(findings.iter().take(MAX_FINDINGS).map(finding).collect())
+    let count = findings.len();
+    if count <= MAX_FINDINGS {
+        return findings.iter().map(finding).collect();
+    }
+    let shown = MAX_FINDINGS.saturating_sub(1);
+    let cut_off = Finding::new("spec", PlacementReason::CutOff { count, shown });
+    findings.iter().take(shown).chain([&cut_off]).map(finding).collect()
 }
 
 fn condition(condition: &Condition, observed_generation: i64) -> Value {
@@ -164,6 +171,19 @@ fn finding(finding: &Finding) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_findings_than_a_status_holds_are_cut_off_and_counted() {
+        for (count, shown, last) in [(100, 100, "CORS-W522"), (101, 100, "CORS-W536")] {
+            let findings: Vec<_> =
+                std::iter::repeat_with(|| Finding::new("spec", PlacementReason::LastGoodInForce))
+                    .take(count)
+                    .collect();
+            let list = list(&findings);
+            let list = list.as_array().unwrap();
+            assert_eq!((list.len(), &list[shown - 1]["code"]), (shown, &json!(last)));
+        }
+    }
 
     #[test]
     fn while_proxies_are_asked_what_they_said_of_the_same_policy_stays() {

@@ -59,10 +59,22 @@ fn the_last_line_counts_policies() {
         (one, 0, "1 policy: accepted\n"),
         (two, 0, "2 policies: accepted\n"),
     ] {
-        let output = corsward(&["validate", "-"], &input);
-        assert_eq!(output.status.code(), Some(code), "{want}");
-        assert_eq!(String::from_utf8(output.stderr).unwrap(), want);
+        // The second is what a shell's `<(…)` is like: no file, and it can be read.
+        for path in ["-", "/dev/stdin"] {
+            let output = corsward(&["validate", path], &input);
+            assert_eq!(output.status.code(), Some(code), "{path}: {want}");
+            assert_eq!(String::from_utf8(output.stderr).unwrap(), want);
+        }
     }
+}
+
+#[test]
+fn targets_of_a_policy_for_a_cluster_are_no_matter_for_a_word() {
+    let targeted = policy("a", ONE) + "  selector: {matchLabels: {app: api}}\n";
+    let output = corsward(&["validate", "-"], &targeted);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(!said.contains("spec.selector"), "{said}");
 }
 
 #[test]

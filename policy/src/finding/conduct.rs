@@ -11,8 +11,10 @@ pub enum ConductReason {
     NothingToDo,
     /// A success status that is neither 200 nor 204.
     SuccessStatus(i64),
-    /// A namespace or name that no Kubernetes object can have.
+    /// A name that no Kubernetes object can have.
     InvalidName(String),
+    /// A name that no namespace can have.
+    InvalidNamespace(String),
     /// `Reject` without `hostnames`.
     RejectWithoutHostnames,
     /// `Reject` over a block that answers a static `*`.
@@ -44,11 +46,8 @@ impl ConductReason {
                 format!("`{value}` is not a status for a preflight that passes"),
                 "write `204`, or `200` for clients that know no other",
             ),
-            Self::InvalidName(value) => Sentence::new(
-                "CORS-E006",
-                format!("{} is not a name for a Kubernetes object", Quoted(value)),
-                "use at most 253 of the characters `a-z`, `0-9`, `-` and `.`",
-            ),
+            Self::InvalidName(value) => no_object_name(value),
+            Self::InvalidNamespace(value) => no_namespace_name(value),
             Self::RejectWithoutHostnames => Sentence::new(
                 "CORS-W001",
                 "without `hostnames` DNS rebinding makes any site the same origin, and `Reject` lets it pass",
@@ -91,4 +90,20 @@ impl ConductReason {
             }
         }
     }
+}
+
+fn no_object_name(name: &str) -> Sentence {
+    Sentence::new(
+        "CORS-E006",
+        format!("{} is not a name for a Kubernetes object", Quoted(name)),
+        "use at most 253 of the characters `a-z`, `0-9`, `-` and `.`, and a letter or digit at both ends and beside each `.`",
+    )
+}
+
+fn no_namespace_name(name: &str) -> Sentence {
+    Sentence::new(
+        "CORS-E007",
+        format!("{} is not a name for a namespace", Quoted(name)),
+        "use at most 63 of the characters `a-z`, `0-9` and `-`, and a letter or digit at both ends",
+    )
 }

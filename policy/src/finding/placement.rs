@@ -37,6 +37,13 @@ pub enum PlacementReason {
     Overridden(String),
     /// The namespace's annotation `corsward.io/mode` says something that means nothing.
     UnknownNamespaceMode(String),
+    /// More findings than a status holds.
+    CutOff {
+        /// How many they are.
+        count: usize,
+        /// How many of them are there.
+        shown: usize,
+    },
 }
 
 // === impl PlacementReason ===
@@ -67,16 +74,8 @@ impl PlacementReason {
                 ),
                 "write the name that the Service gives it, such as `http`",
             ),
-            Self::TooLarge { len, max } => Sentence::new(
-                "CORS-E523",
-                format!("the policies of one proxy make {len} bytes, and {max} can be published"),
-                "use patterns in place of long lists, or split the policy by target",
-            ),
-            Self::Large { len, max } => Sentence::new(
-                "CORS-W521",
-                format!("the policies of one proxy make {len} bytes, and {max} can be published"),
-                "use patterns in place of long lists, or split the policy by target",
-            ),
+            Self::TooLarge { len, max } => large("CORS-E523", *len, *max),
+            Self::Large { len, max } => large("CORS-W521", *len, *max),
             Self::LastGoodInForce => Sentence::new(
                 "CORS-W522",
                 "what was accepted before stays in force",
@@ -100,6 +99,19 @@ impl PlacementReason {
                 ),
                 "write `Off` to enforce no policy of the namespace, or remove the annotation",
             ),
+            Self::CutOff { count, shown } => Sentence::new(
+                "CORS-W536",
+                format!("there are {count} findings, and the first {shown} of them stand here"),
+                "correct these first, or see all of them with `corsward-operator validate`",
+            ),
         }
     }
+}
+
+fn large(code: &'static str, len: usize, max: usize) -> Sentence {
+    Sentence::new(
+        code,
+        format!("the policies of one proxy make {len} bytes, and {max} can be published"),
+        "use patterns in place of long lists, or split the policy by target",
+    )
 }

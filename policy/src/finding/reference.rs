@@ -71,6 +71,7 @@ fn conduct() -> Vec<Finding> {
         Finding::new("spec", R::NothingToDo),
         Finding::new("spec.preflight.successStatus", R::SuccessStatus(404)),
         Finding::new("metadata.name", R::InvalidName("Shop API".into())),
+        Finding::new("metadata.namespace", R::InvalidNamespace("shop.prod".into())),
         Finding::new("spec.hostnames", R::RejectWithoutHostnames),
         Finding::new("spec.disallowedRequests", R::RejectUnderAnyOrigin),
         Finding::new("spec.upstreamCorsHeaders", R::KeepWithoutForward),
@@ -341,6 +342,7 @@ fn placements() -> Vec<Finding> {
         Finding::new("spec.selector", R::TargetsUnused),
         Finding::new("metadata.name", R::Overridden("shop/other".into())),
         Finding::new("metadata.namespace", R::UnknownNamespaceMode("DryRun".into())),
+        Finding::new("spec", R::CutOff { count: 1234, shown: 99 }),
     ]
 }
 

@@ -44,7 +44,7 @@ impl SourceReason {
             Self::NotYaml(message) => Sentence::new(
                 "CORS-E502",
                 format!("it is not YAML ({})", OneLine(message)),
-                "check indentation and quotes at that line",
+                "correct that line: most often it is indentation, a quote, or a key that is there twice",
             ),
             Self::MissingName => {
                 Sentence::new("CORS-E505", "the object has no name", "write `metadata: {name: …}`")

@@ -133,7 +133,11 @@ fn a_block_has_as_many_regexes_as_a_refused_origin_may_run_through() {
 fn names_are_those_of_kubernetes_objects() {
     for (namespace, name, want) in [
         ("shop", "api.v1-2", &[][..]),
-        ("Shop", "a/b", &["metadata.namespace CORS-E006", "metadata.name CORS-E006"]),
+        ("Shop", "a/b", &["metadata.namespace CORS-E007", "metadata.name CORS-E006"]),
+        ("shop.prod", "-a", &["metadata.namespace CORS-E007", "metadata.name CORS-E006"]),
+        ("shop-", "a..b", &["metadata.namespace CORS-E007", "metadata.name CORS-E006"]),
+        (&"a".repeat(64), "a.-b", &["metadata.namespace CORS-E007", "metadata.name CORS-E006"]),
+        (&"a".repeat(63), "0", &[]),
     ] {
         let id = PolicyId { namespace: namespace.to_owned(), name: name.to_owned() };
         assert_codes(name, &Draft { id, ..policy_of(good()) }, want);
