@@ -89,7 +89,7 @@ pub fn validate(
 /// What there is to say about a policy beside those sets and guardrails, which bound every policy of a folder.
 fn judged(object: &Object, context: Context<'_>, guardrails: &[Guardrail]) -> Vec<Finding> {
     let Review { accepted, mut findings, spec: _ } = review(object, context);
-    // Whoever reads the file in the end has more than one proxy.
+    // An API server gets the file in the end, and there targets count.
     findings.retain(|finding| finding.reason != PlacementReason::TargetsUnused.into());
     if let Some(Accepted { policy, sets, .. }) = accepted {
         let exceeded = guardrails::check(&policy, guardrails);
@@ -115,7 +115,10 @@ fn read(path: &Path) -> Vec<(String, Reading)> {
         };
     }
     // Not only a file: a pipe of the shell's, say.
-    let reading = File::open(path).and_then(|file| dir::read_bounded(file, 0));
+    let reading = File::open(path).and_then(|file| {
+        let len = file.metadata()?.len();
+        dir::read_bounded(file, len)
+    });
     vec![(name, reading.unwrap_or_else(|error| failed(&error)))]
 }
 

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use corsward_policy::PolicyId;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
-use tracing::debug;
 
 use crate::admin::{Board, ReportRequest};
 use crate::attachment::{AttachmentKey, Sighting};
@@ -24,7 +23,6 @@ use crate::report::Report;
 use crate::review::Domain;
 use crate::source::Event;
 use crate::status::{Circumstances, Proxies, Status};
-use crate::writer::ResourceRef;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use folder::{Folder, Memory};
@@ -401,25 +399,11 @@ impl Operator {
         let _ = reply.send(findings);
     }
 
-    /// Says again what was said of these objects.
-    fn tell_again(&mut self, resources: &[ResourceRef]) {
-        if resources.is_empty() {
-            return;
-        }
-        debug!(count = resources.len(), "statuses were sent and never seen: sent again");
-        // Of sets and guardrails everything is said each time.
-        let namespaces = resources.iter().filter_map(|resource| resource.namespace.clone());
-        self.tell(&namespaces.map(Scope::Namespace).collect());
-    }
-
-    /// What somebody else removed or changed is written again; what failed or was lost is tried again.
+    /// What somebody else removed or changed is written again; what failed or was lost is sent again.
     fn repair(&mut self) {
         let folder = match &mut self.outlet {
             Outlet::Folder(folder) => folder,
-            Outlet::Cluster(cluster) => {
-                let lost = cluster.take_lost(Instant::now());
-                return self.tell_again(&lost);
-            }
+            Outlet::Cluster(cluster) => return cluster.send_unseen(Instant::now()),
         };
         let Some(plan) = self.plan.scope(&Scope::Folder) else { return };
         if folder.is_failing() {

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tracing::debug;
 
 use crate::tasks::TaskEnded;
 
@@ -82,6 +83,7 @@ impl Clients {
     fn place(&mut self, client: IpAddr, most: usize) -> Option<Arc<()>> {
         self.0.retain(|_, places| Arc::strong_count(places) > 1);
         let places = self.0.entry(client).or_default();
+        // One of the references is our own.
         (Arc::strong_count(places) <= most).then(|| Arc::clone(places))
     }
 }
@@ -136,7 +138,10 @@ impl Serving {
                 accepted = listener.accept(), if has_room => match accepted {
                     Ok((stream, client)) => {
                         let place = clients.place(client.ip(), self.limits.of_one);
-                        let Some(place) = place else { continue };
+                        let Some(place) = place else {
+                            debug!(%client, "it has as many connections as it may have: closed");
+                            continue;
+                        };
                         let serving = self.clone().of(client);
                         connections.spawn(async move {
                             serving.attend(stream).await;

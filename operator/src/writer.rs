@@ -139,7 +139,7 @@ pub async fn write(
             _ = again.tick() => state.queue.send_refused(),
             write = writes.recv() => match write {
                 Some(write) if leads => state.queue.push(write.resource, write.status),
-                Some(write) => state.drop(&write.resource, "another replica writes"),
+                Some(write) => state.leave_out(&write.resource, "this replica does not write"),
                 None => return,
             },
         }
@@ -235,7 +235,7 @@ impl Writer {
                 self.queue.done(&resource);
             }
             Attempt::Gone(sentence) => {
-                self.drop(&resource, &sentence);
+                self.leave_out(&resource, &sentence);
                 self.queue.done(&resource);
             }
             Attempt::Refused(sentence) => {
@@ -265,7 +265,7 @@ impl Writer {
     }
 
     /// Leaves a status unwritten.
-    fn drop(&self, resource: &ResourceRef, why: &str) {
+    fn leave_out(&self, resource: &ResourceRef, why: &str) {
         self.counters.on(StatusFate::Dropped);
         debug!(%resource, why, "a status is not written");
     }

@@ -30,8 +30,8 @@ pub fn trim_ows(bytes: &[u8]) -> &[u8] {
     bytes.get(start..end).unwrap_or_default()
 }
 
-/// Has `name` the characters of a Kubernetes object's name, and no more of them than that may have? Validation and
-/// the wire ask this same question: names go into a response header and into metric names.
+/// Has `name` the characters of a Kubernetes object's name, and no more of them than that may have? The wire asks no more than this, because
+/// names go into a response header and into metric names; validation asks for the rest of the rule, too.
 #[must_use]
 pub fn is_object_name(name: &str) -> bool {
     let is_name_byte = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');

@@ -130,8 +130,8 @@ pub fn validate(draft: &Draft, judge: &dyn Judge) -> Validated {
 /// Checks a draft that an earlier release accepted, and that nobody has edited since: it stays in force, and what this
 /// release refuses is a warning. An entry that cannot be read is left out.
 ///
-/// Only a draft without a valid name, or none of whose hosts can be read, is refused all the same: without its hosts it
-/// would be a policy for every host.
+/// Only a draft whose name the wire cannot carry, or none of whose hosts can be read, is refused all the same: without its hosts
+/// it would be a policy for every host.
 #[must_use]
 pub fn validate_accepted(draft: &Draft, judge: &dyn Judge) -> Validated {
     let mut report = Report::default();

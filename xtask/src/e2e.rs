@@ -76,7 +76,11 @@ fn in_cluster(args: &Args, teller: &Path, begun: Instant) -> Result<()> {
     // Whoever makes a cluster waits most of the time, and this is the longest to compile.
     let (cluster, compiled) = thread::scope(|scope| {
         let compiling = scope.spawn(build::shipped_operator);
-        (cluster::up(&up), compiling.join())
+        let cluster = cluster::up(&up);
+        if let Err(error) = &cluster {
+            eprintln!("no cluster: {error:#}; what is being compiled is still waited for");
+        }
+        (cluster, compiling.join())
     });
     let cluster = cluster?;
     compiled.map_err(|_| anyhow!("whoever compiled the operator panicked: see above"))??;

@@ -8,6 +8,7 @@ use corsward_policy::PolicyId;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
+use tracing::debug;
 
 use crate::attachment::{Attachment, AttachmentKey, Desired, Sighting};
 use crate::compact::Compact;
@@ -23,9 +24,11 @@ use crate::writer::{ResourceKind, ResourceRef, StatusWrite, condition_times};
 
 /// Most policies of one object whose authors are told that it was written anew.
 const MAX_TOLD: usize = 10;
-/// A status that was sent so long ago and never seen is lost: it may have been taken for that of an object that is gone, or written over by
-/// what a former leader still had on its way.
+/// A status that was sent so long ago and not seen since is sent again: it may have been taken for that of an object that is gone, or written
+/// over by what a former leader still had on its way.
 const UNSEEN: Duration = Duration::from_secs(30);
+/// Each time it takes twice as long, up to this: an API server that refuses a field, or leaves it out, goes on doing so.
+const LONG_UNSEEN: Duration = Duration::from_mins(5);
 
 /// The tasks that write into a cluster, as the loop sees them.
 #[derive(Debug)]
@@ -48,6 +51,8 @@ struct Sent {
     status: Compact,
     instead_of: Compact,
     at: Instant,
+    /// How long it may go unseen.
+    patience: Duration,
 }
 
 // === impl Cluster ===
@@ -291,11 +296,18 @@ impl Cluster {
         }
     }
 
-    /// Forgets what was [sent and never seen](UNSEEN), and says of which objects, so that it is said again.
-    pub(super) fn take_lost(&mut self, now: Instant) -> Vec<ResourceRef> {
-        let is_lost =
-            |_: &ResourceRef, sent: &mut Sent| now.saturating_duration_since(sent.at) >= UNSEEN;
-        self.sent.extract_if(.., is_lost).map(|(resource, _)| resource).collect()
+    /// Sends again, as it was, what was [sent and not seen since](UNSEEN).
+    pub(super) fn send_unseen(&mut self, now: Instant) {
+        for (resource, sent) in &mut self.sent {
+            if now.saturating_duration_since(sent.at) >= sent.patience {
+                sent.at = now;
+                sent.patience = sent.patience.saturating_mul(2).min(LONG_UNSEEN);
+                debug!(%resource, "a status was sent and is not seen: sent again");
+                let write = StatusWrite { resource: resource.clone(), status: sent.status.clone() };
+                // Whoever writes has ended, and so does everything else.
+                let _ = self.writer.send(write);
+            }
+        }
     }
 
     /// Has the status written that `new` makes of what is known, unless `observed` says the same or that very status is on its way;
@@ -323,7 +335,8 @@ impl Cluster {
         let status = Compact::of(&new);
         let write = StatusWrite { resource: resource.clone(), status: status.clone() };
         if self.writer.send(write).is_ok() {
-            let sent = Sent { status, instead_of: observed.clone(), at: Instant::now() };
+            let (instead_of, at, patience) = (observed.clone(), Instant::now(), UNSEEN);
+            let sent = Sent { status, instead_of, at, patience };
             self.sent.insert(resource.clone(), sent);
         }
         Some(news)
@@ -423,26 +436,39 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_and_is_never_seen_is_sent_again() {
+    fn what_was_sent_and_is_never_seen_is_sent_again_as_it_was_and_ever_less_often() {
         let (mut index, mut cluster, mut writes) = stand();
         let (scope, statuses) = (Scope::Namespace("shop".into()), carry_out(&mut index).statuses);
         cluster.report(&scope, &index, &statuses);
         let first = writes.try_recv().unwrap();
-        let soon = Instant::now().checked_add(UNSEEN / 2).unwrap();
-        assert_eq!(cluster.take_lost(soon), []);
+        let begun = Instant::now();
+        let mut sent = Vec::new();
+        for second in 0..1800 {
+            cluster.send_unseen(begun.checked_add(Duration::from_secs(second)).unwrap());
+            while let Ok(again) = writes.try_recv() {
+                assert_eq!(again, first);
+                sent.push(second);
+            }
+        }
+        assert_eq!(sent, [30, 90, 210, 450, 750, 1050, 1350, 1650]);
+
+        index.apply(Object {
+            record: Some(Record { status: first.status, ..record() }),
+            ..object("api", &GOOD)
+        });
         cluster.report(&scope, &index, &statuses);
-        assert!(writes.try_recv().is_err(), "it is on its way");
-        let late = Instant::now().checked_add(UNSEEN).unwrap();
-        assert_eq!(cluster.take_lost(late), [first.resource]);
-        cluster.report(&scope, &index, &statuses);
-        assert_eq!(writes.try_recv().unwrap().status, first.status);
+        cluster.send_unseen(begun.checked_add(Duration::from_hours(1)).unwrap());
+        assert!(writes.try_recv().is_err(), "it is seen");
+    }
+
+    fn record() -> Record {
+        Record { uid: "u".to_owned(), created: None, status: Compact::default() }
     }
 
     /// A policy that was never told anything, and a replica that leads.
     fn stand() -> (Index, Cluster, mpsc::UnboundedReceiver<StatusWrite>) {
         let mut index = Index::new(Arc::new(NoJudge), Domain::Cluster);
-        let record = Record { uid: "u".to_owned(), created: None, status: Compact::default() };
-        index.apply(Object { record: Some(record), ..object("api", &GOOD) });
+        index.apply(Object { record: Some(record()), ..object("api", &GOOD) });
         let (publisher, _) = watch::channel(Arc::default());
         let (writer, statuses) = mpsc::unbounded_channel();
         let (notices, _) = events::channel();

@@ -107,11 +107,11 @@ pub fn read(place: &str, bytes: &[u8], reader: Reader) -> Result<Documents, Find
 
 /// Why bytes are no text, which YAML is.
 fn not_text(bytes: &[u8], error: &Utf8Error) -> Finding {
-    let message = match bytes {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16: save it as UTF-8".to_owned(),
-        _ => format!("byte {} is not UTF-8: save it as UTF-8", error.valid_up_to()),
+    let what = match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16".to_owned(),
+        _ => format!("byte {} is not UTF-8", error.valid_up_to()),
     };
-    Finding::new("", SourceReason::Unreadable(message))
+    Finding::new("", SourceReason::NotTaken { what, fix: "save it as UTF-8" })
 }
 
 // === impl Documents ===
@@ -465,9 +465,10 @@ mod tests {
             ),
             ("a bare star is an alias", b"spec: {allowOrigins: [*]}\n", "CORS-E502"),
             ("the same key twice", b"a: 1\na: 2\n", "CORS-E502"),
-            ("bytes that are no UTF-8", b"a: \xff\n", "CORS-E501"),
+            ("UTF-16", b"\xff\xfea\0:\0", "CORS-E514"),
+            ("bytes that are no UTF-8", b"a: \xff\n", "CORS-E514"),
             ("nesting beyond any use", deep.as_bytes(), "CORS-E502"),
-            ("an alias bomb", bomb.as_bytes(), "CORS-E501"),
+            ("an alias bomb", bomb.as_bytes(), "CORS-E514"),
         ] {
             assert_eq!(outline(text), Err(code), "{why}");
         }
@@ -478,7 +479,7 @@ mod tests {
         for (why, text) in
             [("a list", "- x\n".repeat(MAX_NODES + 1)), ("documents", "a\n---\n".repeat(20_001))]
         {
-            assert_eq!(outline(text.as_bytes()), Err("CORS-E501"), "{why}");
+            assert_eq!(outline(text.as_bytes()), Err("CORS-E514"), "{why}");
         }
         let origins = "'https://a.b',".repeat(MAX_NODES / 2);
         let text = POLICY.replace("{}", &format!("{{cors: {{allowOrigins: [{origins}]}}}}"));

@@ -55,23 +55,28 @@ fn why_not(error: &serde_saphyr::Error) -> SourceReason {
     use serde_saphyr::Error as E;
     let line = error.location().map(|location| format!("line {}: ", location.line()));
     let line = line.unwrap_or_default();
+    let not_taken = |what, fix| SourceReason::NotTaken { what, fix };
     match error {
-        E::Budget { .. } => SourceReason::Unreadable(format!(
-            "more than {MAX_NODES} values or {MAX_DOCUMENTS} documents, or nested too deep: split it into several files"
-        )),
+        E::Budget { .. } => not_taken(
+            format!(
+                "more than {MAX_NODES} values or {MAX_DOCUMENTS} documents, or nested too deep"
+            ),
+            "split it into several files",
+        ),
         E::AliasReplayLimitExceeded { .. }
         | E::AliasExpansionLimitExceeded { .. }
         | E::AliasReplayStackDepthExceeded { .. }
-        | E::AliasReplayCounterOverflow { .. } => SourceReason::Unreadable(format!(
-            "{line}aliases stand for more than {MAX_REPLAYED} values, or for one another: write out what they stand for"
-        )),
+        | E::AliasReplayCounterOverflow { .. } => not_taken(
+            format!("{line}aliases stand for more than {MAX_REPLAYED} values, or for one another"),
+            "write out what they stand for",
+        ),
+        E::NonFiniteFloat { value, .. } => {
+            not_taken(format!("{line}'{value}' is no number in JSON"), "write a number")
+        }
         E::AliasError { error, .. } => why_not(error),
         E::DuplicateMappingKey { key, .. } => {
             let key = key.as_ref().map(|key| format!(" '{key}'")).unwrap_or_default();
             SourceReason::NotYaml(format!("{line}the key{key} is there twice"))
-        }
-        E::NonFiniteFloat { value, .. } => {
-            SourceReason::NotYaml(format!("{line}'{value}' is no number in JSON"))
         }
         error => SourceReason::NotYaml(error.to_string()),
     }

@@ -74,7 +74,10 @@ pub(super) async fn listen(
     let listener = TcpListener::bind(addr).await.with_context(|| {
         format!("cannot serve the webhook at {addr}: choose another address by --webhook-addr")
     })?;
-    let server = Server::start(listener, Some(config), router, Limits::default())?;
+    // All reviews may come from one address, the API server's.
+    let limits = Limits::default();
+    let limits = Limits { of_one: limits.connections, ..limits };
+    let server = Server::start(listener, Some(config), router, limits)?;
     info!(addr = %server.addr, "webhook address");
     Ok(server)
 }

@@ -102,7 +102,7 @@ impl PlacementReason {
             Self::CutOff { count, shown } => Sentence::new(
                 "CORS-W536",
                 format!("there are {count} findings, and the first {shown} of them stand here"),
-                "correct these first, or see all of them with `corsward-operator validate`",
+                "correct these first, and the others show",
             ),
         }
     }

@@ -279,6 +279,10 @@ fn sources() -> Vec<Finding> {
     use SourceReason as R;
     vec![
         Finding::new("policies/a.yaml", R::Unreadable("permission denied".into())),
+        Finding::new(
+            "policies/a.yaml",
+            R::NotTaken { what: "it is UTF-16".into(), fix: "save it as UTF-8" },
+        ),
         Finding::new("policies/a.yaml", R::NotYaml("line 3: a tab where spaces belong".into())),
         Finding::new("metadata.name", R::MissingName),
         Finding::new(

@@ -11,6 +11,13 @@ pub enum SourceReason {
     Unreadable(String),
     /// It is no YAML.
     NotYaml(String),
+    /// It can be read, and is not what this operator takes.
+    NotTaken {
+        /// What about it.
+        what: String,
+        /// What to do.
+        fix: &'static str,
+    },
     /// No `metadata.name`.
     MissingName,
     /// Another file has a policy of the same namespace and name.
@@ -46,6 +53,9 @@ impl SourceReason {
                 format!("it is not YAML ({})", OneLine(message)),
                 "correct that line: most often it is indentation, a quote, or a key that is there twice",
             ),
+            Self::NotTaken { what, fix } => {
+                Sentence::new("CORS-E514", format!("it is not taken ({})", OneLine(what)), *fix)
+            }
             Self::MissingName => {
                 Sentence::new("CORS-E505", "the object has no name", "write `metadata: {name: …}`")
             }

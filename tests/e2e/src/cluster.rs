@@ -148,7 +148,7 @@ impl Cluster {
 
     /// Writes down what there is to see of a story that failed; says where.
     pub(crate) fn note(&self, name: &str) -> Result<PathBuf> {
-        const SEEN: [(&str, &[&str]); 5] = [
+        const SEEN: [(&str, &[&str]); 3] = [
             ("pods.txt", &["describe", "pods"]),
             ("events.txt", &["get", "events", "--sort-by=.lastTimestamp"]),
             (
@@ -160,8 +160,6 @@ impl Cluster {
                     "yaml",
                 ],
             ),
-            ("apps.log", &["logs", "--all-containers", "--prefix", "--tail=200", "-l", "app"]),
-            ("proxies.log", &["logs", "-c", "istio-proxy", "--prefix", "--tail=400", "-l", "app"]),
         ];
         let folder = paths::target().join("e2e").join(slug(name));
         fs::create_dir_all(&folder)?;
@@ -173,26 +171,27 @@ impl Cluster {
                 let text = text.unwrap_or_else(|error| format!("{error:#}"));
                 fs::write(folder.join(format!("{namespace}-{file}")), text)?;
             }
-            self.dump_proxies(namespace, &folder)?;
+            self.note_pods(namespace, &folder)?;
         }
-        let operator = [
-            "-n",
-            "corsward-system",
-            "logs",
-            "-l",
-            "app.kubernetes.io/name=corsward",
-            "--tail=2000",
-            "--prefix",
-        ];
-        let text = self.read(&operator).unwrap_or_else(|error| format!("{error:#}"));
-        fs::write(folder.join("operator.log"), text)?;
+        for (file, namespace, label) in [
+            ("operator.log", "corsward-system", "app.kubernetes.io/name=corsward"),
+            ("istiod.log", "istio-system", "app=istiod"),
+        ] {
+            let logs = ["-n", namespace, "logs", "-l", label, "--tail=2000", "--prefix"];
+            let text = self.read(&logs).unwrap_or_else(|error| format!("{error:#}"));
+            fs::write(folder.join(file), text)?;
+        }
         Ok(folder)
     }
 
-    /// What each proxy of a namespace says that it runs.
-    fn dump_proxies(&self, namespace: &str, folder: &std::path::Path) -> Result<()> {
+    /// What the containers of a namespace logged, and what each of Istio's proxies says that it runs.
+    fn note_pods(&self, namespace: &str, folder: &std::path::Path) -> Result<()> {
         let pods = self.read(&["-n", namespace, "get", "pods", "-o", "name"])?;
         for pod in pods.lines() {
+            let named = format!("{namespace}-{}", pod.replace('/', "-"));
+            let logs = ["-n", namespace, "logs", pod, "--all-containers", "--prefix", "--tail=400"];
+            let text = self.read(&logs).unwrap_or_else(|error| format!("{error:#}"));
+            fs::write(folder.join(format!("{named}.log")), text)?;
             let asked = [
                 "-n",
                 namespace,
@@ -206,8 +205,7 @@ impl Cluster {
                 "localhost:15000/config_dump?include_eds",
             ];
             if let Ok(dump) = self.read(&asked) {
-                let file = format!("{namespace}-{}.config_dump.json", pod.replace('/', "-"));
-                fs::write(folder.join(file), dump)?;
+                fs::write(folder.join(format!("{named}.config_dump.json")), dump)?;
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::cluster::Cluster;
 pub(crate) struct Story {
     /// A sentence that holds when the story ends well.
     pub(crate) name: &'static str,
-    /// It disturbs what others rely on (the operator, istiod), or they would be in its figures, so it is told by itself.
+    /// It disturbs what others rely on (the operator), or they would be in its figures, so it is told by itself.
     pub(crate) alone: bool,
     /// Tells it.
     pub(crate) tell: fn(&Cluster) -> Result<()>,

@@ -136,12 +136,12 @@ fn ensure_preflight_passes(door: Door, host: &str) -> Result<()> {
     Ok(())
 }
 
-/// No rule: nobody is allowed.
+/// Every request is refused.
 const DENY: &str = "
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: {name: deny}
-spec: {selector: {matchLabels: {app: api}}}
+spec: {action: DENY, selector: {matchLabels: {app: api}}, rules: [{}]}
 ";
 
 /// A token must verify where there is one, and there must be one. Nobody has the private half of the key.

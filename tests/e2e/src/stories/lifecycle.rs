@@ -14,6 +14,19 @@ use crate::workload::Workload;
 /// What names of objects of ours have in them.
 const OURS: &str = "corsward";
 
+/// Beside the policy what else is the users' own.
+const BESIDE: &str = "
+apiVersion: corsward.io/v1alpha1
+kind: OriginSet
+metadata: {name: lifecycle}
+spec: {origins: [https://shop.example]}
+---
+apiVersion: corsward.io/v1alpha1
+kind: ClusterCorsPolicy
+metadata: {name: lifecycle}
+spec: {enforcement: Warn, guardrails: {maxMaxAge: 7200}}
+";
+
 /// What an uninstall leaves: the definitions, what an API server makes of them, and the namespaces.
 const KEPT: [&str; 6] = [
     "apiservice.apiregistration.k8s.io/v1alpha1.corsward.io",
@@ -35,10 +48,14 @@ fn no_request_fails_while_helm_works(cluster: &Cluster) -> Result<()> {
     place.policy("api", &allowing("api", &[SHOP]))?;
     let (door, host) = (cluster.door(), place.host("api"));
     await_shared(door, &host, SHOP)?;
+    place.apply(BESIDE)?;
     let release = Release::of(cluster)?;
     let values = release.values()?;
 
-    let questions = [Question::get(&host, "/", SHOP).allowed(SHOP)];
+    let questions = [
+        Question::get(&host, "/", SHOP).allowed(SHOP),
+        Question::preflight(&host, "/", SHOP).allowed(SHOP),
+    ];
     let load = Load::begin(door, &questions);
     release.upgrade(&["podAnnotations.upgraded=yes"])?;
     let upgraded = load.end();
@@ -51,7 +68,7 @@ fn no_request_fails_while_helm_works(cluster: &Cluster) -> Result<()> {
         ensure_gone(cluster)?;
         let policy = place.get("corspolicy", "api")?;
         ensure!(policy["spec"]["cors"]["allowOrigins"][0] == SHOP, "the policy is {policy}");
-        Ok(())
+        place.read(&["get", "originset/lifecycle", "clustercorspolicy/lifecycle"]).map(drop)
     });
     // Whatever was left: the others need it.
     let back = release.install(&values);
@@ -61,7 +78,8 @@ fn no_request_fails_while_helm_works(cluster: &Cluster) -> Result<()> {
     let reinstalled = load.end();
     cluster.figure("helm uninstall and install", &reinstalled);
     reinstalled.ensure_flawless()?;
-    place.await_condition("api", "Accepted", "True", "Accepted")
+    place.await_condition("api", "Accepted", "True", "Accepted")?;
+    place.read(&["delete", "clustercorspolicy", "lifecycle"]).map(drop)
 }
 
 /// Nothing of ours is left but what is kept, and what the stories made.

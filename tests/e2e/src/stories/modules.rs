@@ -36,6 +36,10 @@ pub(crate) const STORIES: &[Story] = &[
         "bad configuration leaves the last good one in force, and a pod that starts with it serves",
         bad_configuration_leaves_the_last_good_one,
     ),
+    Story::new(
+        "a digest that no module has takes the filter out and no request with it, until it is corrected",
+        a_wrong_digest_takes_the_filter_out,
+    ),
     Story::alone(
         "the operator rolls to an image with another module, and a loaded pod is never without one filter's answers",
         another_module_is_rolled_out,
@@ -101,7 +105,7 @@ fn bad_configuration_leaves_the_last_good_one(cluster: &Cluster) -> Result<()> {
     let place = cluster.meshed("modules-by-hand")?;
     place.run(&kept("api"))?;
     let (door, host) = (cluster.door(), place.host("api"));
-    let good = spec_of_a_plugin(cluster)?;
+    let good = spec_of_a_plugin(cluster, "modules-by-operator")?;
     place.apply(&by_hand(&good).to_string())?;
     await_shared(door, &host, SHOP)?;
 
@@ -134,9 +138,38 @@ fn bad_configuration_leaves_the_last_good_one(cluster: &Cluster) -> Result<()> {
     tally.ensure_flawless()
 }
 
+fn a_wrong_digest_takes_the_filter_out(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("modules-digest")?;
+    place.run(&kept("api"))?;
+    let (door, host) = (cluster.door(), place.host("api"));
+    let good = spec_of_a_plugin(cluster, "modules-digest-by-operator")?;
+    place.apply(&by_hand(&good).to_string())?;
+    await_shared(door, &host, SHOP)?;
+
+    let load = Load::begin(door, &[Question::get(&host, "/", SHOP).whoever_may_read()]);
+    let mut wrong = good.clone();
+    wrong["sha256"] = json!(NO_MODULE);
+    place.apply(&by_hand(&wrong).to_string())?;
+    // The module that runs is not the one that is asked for any more.
+    until("the running pod without a filter", || {
+        ensure_served_without_filter(door, &host).map(Some)
+    })?;
+    let late = kept("late");
+    let late_host = place.host(&late.name);
+    place.run(&late)?;
+    ensure_served_without_filter(door, &late_host)?;
+
+    place.apply(&by_hand(&good).to_string())?;
+    await_shared(door, &host, SHOP)?;
+    await_shared(door, &late_host, SHOP)?;
+    let tally = load.end();
+    cluster.figure("with a digest that no module has", &tally);
+    tally.ensure_flawless()
+}
+
 /// What the operator makes of a policy for [`kept`] pods, in a namespace where there are none.
-fn spec_of_a_plugin(cluster: &Cluster) -> Result<Value> {
-    let place = cluster.place("modules-by-operator")?;
+fn spec_of_a_plugin(cluster: &Cluster, name: &str) -> Result<Value> {
+    let place = cluster.place(name)?;
     place.policy("api", &keeping())?;
     until("a plugin", || Ok(Some(plugin(&place)?["spec"].clone())))
 }
@@ -235,16 +268,20 @@ fn refused(proxy: &Proxy<'_>) -> Result<u64> {
     proxy.count("wasmcustom.corsward.config.refused")
 }
 
-/// Waits until the plugin names such a module, and the proxy has one filter.
+/// Waits until the plugin names such a module, and the proxy has one filter, of that module.
 fn await_module(
     place: &Place<'_>,
     proxy: &Proxy<'_>,
     is_it: impl Fn(&Value) -> bool,
 ) -> Result<()> {
-    until("the plugin to name another module", || {
+    let module = until("the plugin to name another module", || {
         let module = plugin(place)?["spec"]["sha256"].clone();
         ensure!(is_it(&module), "it names {module}");
-        Ok(Some(()))
+        Ok(module.as_str().map(str::to_owned))
+    })?;
+    // An agent keeps a module in a file that has its digest for a name.
+    until("the proxy to run the module", || {
+        Ok(proxy.admin("config_dump")?.contains(&module).then_some(()))
     })?;
     proxy.await_filters(1)
 }

@@ -3,9 +3,10 @@
 mod pods;
 mod same;
 
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use corsward_tests::answer::Answer;
 use serde_json::json;
 
@@ -45,36 +46,57 @@ const KUBELET: Duration = Duration::from_secs(180);
 struct Scene<'c> {
     cluster: &'c Cluster,
     place: Place<'c>,
-    pods: Pods<'c>,
+    pods: &'c Pods<'c>,
     host: String,
 }
 
 fn an_envoy_of_ones_own(cluster: &Cluster) -> Result<()> {
     let pods = Pods::switch_to_config_maps(cluster)?;
-    let place = cluster.place("own-envoy")?;
-    let host = place.host("api");
-    let scene = Scene { cluster, place, pods, host };
+    let scene = Scene::set(cluster, &pods, "own-envoy")?;
+    let patient = Scene::set(cluster, &pods, "own-envoy-patient")?;
     scene.enforcement().context("enforcement")?;
-    scene.change().context("a change")?;
-    scene.rehearsal().context("a rehearsal beside it")?;
-    scene.operator_away().context("the operator is away")?;
-    scene.damage().context("a ConfigMap damaged by hand")?;
-    scene.last_policy().context("the last policy is deleted")?;
-    scene.pods.switch_back()
+    let begun = patient.begin_change().context("a change")?;
+    // A kubelet takes up to a minute: all else is told of another pod meanwhile.
+    let (told, changed) = thread::scope(|scope| {
+        let change = scope.spawn(|| patient.await_change(begun));
+        (scene.everything_else(), change.join())
+    });
+    told?;
+    changed.map_err(|_| anyhow!("it panicked: see above"))?.context("a change")?;
+    pods.switch_back()
 }
 
 // === impl Scene ===
 
-impl Scene<'_> {
+impl<'c> Scene<'c> {
+    fn set(cluster: &'c Cluster, pods: &'c Pods<'c>, name: &str) -> Result<Self> {
+        let place = cluster.place(name)?;
+        let host = place.host("api");
+        place.apply(POLICY)?;
+        pods.run(&place, &App::echo("api", CONFIG_MAP))?;
+        Ok(Self { cluster, place, pods, host })
+    }
+
+    fn everything_else(&self) -> Result<()> {
+        self.change_now().context("a change that the kubelet is told of")?;
+        self.rehearsal().context("a rehearsal beside it")?;
+        self.operator_away().context("the operator is away")?;
+        self.damage().context("a ConfigMap damaged by hand")?;
+        self.last_policy().context("the last policy is deleted")
+    }
+
     /// A policy is kept from the pod's first request on.
     fn enforcement(&self) -> Result<()> {
-        self.place.apply(POLICY)?;
-        self.pods.run(&self.place, &App::echo("api", CONFIG_MAP))?;
         self.await_answer("the policy's effect", SHOP, true)?;
         let preflight =
             self.cluster.door().preflight(&self.host, "/", SHOP, "PUT", "content-type")?;
         ensure!(preflight.status == 204, "{preflight:?}");
         ensure!(!shares(&self.get(STRANGER)?)?, "a stranger is allowed");
+
+        // Nobody asks an Envoy that is not Istio's what it runs.
+        self.place.await_condition("api", "Programmed", "True", "Published")?;
+        let said = self.place.get("corspolicy", "api")?["status"]["summary"]["proxies"].take();
+        ensure!(said.is_null(), "of its proxies it says {said}");
 
         let metrics = self.pods.metrics(&self.place, "/stats/prometheus")?;
         let digest =
@@ -85,23 +107,39 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// A change comes with the kubelet's next look; Envoy takes it at once.
-    fn change(&self) -> Result<()> {
+    /// A change is in the ConfigMap; when it began to be.
+    fn begin_change(&self) -> Result<Instant> {
+        self.await_answer("the policy's effect", SHOP, true)?;
         let begun = Instant::now();
         self.allow(NEXT)?;
-        until_within(KUBELET, "the change's effect", || self.shares_now(NEXT))?;
+        self.await_data("the change in the ConfigMap", |data| data.contains(NEXT))?;
+        Ok(begun)
+    }
+
+    /// It comes with the kubelet's next look; Envoy takes it at once.
+    fn await_change(&self, begun: Instant) -> Result<()> {
+        until_within(KUBELET, "the change's effect", || {
+            Ok(shares(&self.get(NEXT)?)?.then_some(()))
+        })?;
         let waited = begun.elapsed().as_secs_f64();
         self.cluster
             .figure("change to effect with the kubelet's own period", format!("{waited:.1} s"));
+        Ok(())
+    }
+
+    fn change_now(&self) -> Result<()> {
         let begun = Instant::now();
-        self.allow(SHOP)?;
-        self.await_data("the change in the ConfigMap", |data| data.contains(SHOP))?;
+        self.allow(NEXT)?;
+        self.await_data("the change in the ConfigMap", |data| data.contains(NEXT))?;
         self.pods.look_now(&self.place)?;
-        self.await_answer("the change's effect", SHOP, true)?;
+        self.await_answer("the change's effect", NEXT, true)?;
         let waited = begun.elapsed().as_secs_f64();
         self.cluster
             .figure("change to effect after an annotation on the pod", format!("{waited:.1} s"));
-        Ok(())
+        self.allow(SHOP)?;
+        self.await_data("the change in the ConfigMap", |data| !data.contains(NEXT))?;
+        self.pods.look_now(&self.place)?;
+        self.await_answer("the change's effect", SHOP, true)
     }
 
     /// A policy for the whole namespace has both in a ConfigMap of that. The one that the pod has mounted goes on, here and in all
@@ -165,7 +203,10 @@ impl Scene<'_> {
         self.pods.release.start_operator()?;
         self.await_data("the operator to repair the ConfigMap", |data| data == good)?;
         self.pods.look_now(&self.place)?;
-        self.await_answer("the repaired one", NEXT, true)
+        self.await_answer("the repaired one", NEXT, true)?;
+        // While it runs, nobody else need see it.
+        self.place.read(&["patch", "configmap", CONFIG_MAP, "--type", "merge", "-p", &patch])?;
+        self.await_data("the operator to repair the ConfigMap", |data| data == good)
     }
 
     /// The ConfigMap stays and says nothing: an Envoy would go on with what a removed file said.
@@ -187,10 +228,6 @@ impl Scene<'_> {
 
     fn get(&self, origin: &str) -> Result<Answer> {
         self.cluster.door().get(&self.host, "/", Some(origin))
-    }
-
-    fn shares_now(&self, origin: &str) -> Result<Option<()>> {
-        Ok(shares(&self.get(origin)?)?.then_some(()))
     }
 
     fn await_answer(&self, what: &str, origin: &str, shared: bool) -> Result<()> {

@@ -82,7 +82,8 @@ fn labels_change(cluster: &Cluster) -> Result<()> {
     shapes.policy("three", &json!({ "app": "api", "colour": "red" }))?;
     shapes.place.await_condition("three", "Accepted", "True", "Accepted")?;
     shapes.await_at_rest(&[json!({ "app": "api" })])?;
-    shapes.finish(cluster, &[load.end()])
+    shapes.finish(cluster, &[load.end()])?;
+    shapes.the_pod_moves(&pod)
 }
 
 // === impl Shapes ===
@@ -118,6 +119,26 @@ impl<'c> Shapes<'c> {
             let answer = self.door.send(&host, 80, &asked)?;
             Ok((header(&answer, ALLOW_ORIGIN)?.as_deref() == Some(SHOP)).then_some(()))
         })
+    }
+
+    /// A pod whose label is another one leaves one plugin for another, and no request fails.
+    fn the_pod_moves(&self, pod: &str) -> Result<()> {
+        self.place.read(&["label", pod, "team=shop"])?;
+        self.place.read(&["delete", "corspolicy", "three"])?;
+        self.policy("one", &json!({ "team": "shop" }))?;
+        self.policy("two", &json!({ "team": "toys" }))?;
+        self.await_at_rest(&[json!({ "team": "shop" }), json!({ "team": "toys" })])?;
+        self.await_kept("one")?;
+        let api = self.place.host("api");
+        let asked = Question::get(&api, "/", SHOP).authority("one.test").whoever_may_read();
+        let load = Load::begin(self.door, &[asked]);
+        self.place.read(&["label", "--overwrite", pod, "team=toys"])?;
+        self.await_kept("two")?;
+        let left = request("GET", "one.test", "/", Some(SHOP), &[]);
+        let answer = self.door.send(&api, 80, &left)?;
+        ensure!(header(&answer, ALLOW_ORIGIN)?.is_none(), "the plugin it left: {answer:?}");
+        self.proxy().await_filters(1)?;
+        load.end().ensure_flawless()
     }
 
     /// Requests to these hosts, all to the one pod. It sends a wrong header of its own: without a filter that would be seen.
@@ -158,6 +179,19 @@ impl<'c> Shapes<'c> {
         self.proxy().await_filters(1)
     }
 
+    /// At rest one filter decides of each request: with none it would be fewer, with two twice as many.
+    fn ensure_decided_once(&self) -> Result<()> {
+        const SENT: u64 = 50;
+        let (host, before) = (self.place.host("api"), self.proxy().decided()?);
+        for _ in 0..SENT {
+            let asked = request("GET", "one.test", "/", Some(SHOP), &[]);
+            self.door.send(&host, 80, &asked)?;
+        }
+        let decided = self.proxy().decided()?.saturating_sub(before);
+        ensure!(decided == SENT, "of {SENT} requests {decided} were decided");
+        Ok(())
+    }
+
     fn finish(&self, cluster: &Cluster, tallies: &[Tally]) -> Result<()> {
         for tally in tallies {
             cluster.figure("under the changes", tally);
@@ -167,6 +201,7 @@ impl<'c> Shapes<'c> {
         let twice = decided.saturating_sub(sent.try_into()?);
         cluster
             .figure("answers that two filters of ours had a hand in", format!("at most {twice}"));
-        tallies.iter().try_for_each(Tally::ensure_flawless)
+        tallies.iter().try_for_each(Tally::ensure_flawless)?;
+        self.ensure_decided_once()
     }
 }

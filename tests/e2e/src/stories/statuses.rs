@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::cluster::Cluster;
 use crate::gateway::front_with;
 use crate::place::Place;
-use crate::sharing::{SHOP, allowing};
+use crate::sharing::{SHOP, allowing, await_shared};
 use crate::story::Story;
 use crate::until::until;
 use crate::workload::Workload;
@@ -15,6 +15,10 @@ pub(crate) const STORIES: &[Story] = &[
     Story::new(
         "Programmed counts the pods that keep a policy, and says which does not and why",
         programmed_counts_who_keeps_a_policy,
+    ),
+    Story::new(
+        "pods older than injection, and ports that say no protocol, are named and not counted until they are mended",
+        what_bypasses_the_filter_is_not_counted,
     ),
     Story::new(
         "a policy says which CORS settings of Istio and of the Gateway API apply beside it",
@@ -44,6 +48,30 @@ fn programmed_counts_who_keeps_a_policy(cluster: &Cluster) -> Result<()> {
     place.read(&["delete", "deployment", "bare"])?;
     await_proxies(&place, "2/2")?;
     place.await_condition("api", "Programmed", "True", "Programmed")
+}
+
+fn what_bypasses_the_filter_is_not_counted(cluster: &Cluster) -> Result<()> {
+    let place = cluster.place("statuses-older")?;
+    let echo = ["node", "/apps/echo/server.js", "8080"];
+    place.run(&Workload::new("api").command(&echo).port("web", 80, 8080))?;
+    place.policy("api", &allowing("api", &[SHOP]))?;
+    await_finding(&place, "api", "CORS-W523")?;
+    place.read(&["label", "namespace", &place.name, "istio-injection=enabled"])?;
+    let older = await_finding(&place, "api", "CORS-W525")?;
+    ensure!(older.contains("rollout restart deployment/api"), "the fix is: {older}");
+    await_proxies(&place, "0/1")?;
+
+    place.restart("api")?;
+    let undeclared = await_finding(&place, "api", "CORS-W528")?;
+    ensure!(undeclared.contains("appProtocol: http"), "the fix is: {undeclared}");
+    await_gone(&place, "CORS-W525")?;
+    await_proxies(&place, "0/1")?;
+
+    let declared = r#"[{"op": "add", "path": "/spec/ports/0/appProtocol", "value": "http"}]"#;
+    place.read(&["patch", "service", "api", "--type=json", "-p", declared])?;
+    await_gone(&place, "CORS-W528")?;
+    await_proxies(&place, "1/1")?;
+    await_shared(cluster.door(), &place.host("api"), SHOP)
 }
 
 fn other_settings_are_found(cluster: &Cluster) -> Result<()> {
@@ -86,6 +114,15 @@ fn await_finding(place: &Place<'_>, policy: &str, code: &str) -> Result<String> 
         let found = all.iter().find(|(found, _)| found == code);
         ensure!(found.is_some(), "there are {all:?}");
         Ok(found.map(|(_, message)| message.clone()))
+    })
+}
+
+/// Waits until the policy `api` has no such finding any more.
+fn await_gone(place: &Place<'_>, code: &str) -> Result<()> {
+    until(&format!("the end of {code}"), || {
+        let left = findings(place, "api")?;
+        ensure!(left.iter().all(|(left, _)| left != code), "there are {left:?}");
+        Ok(Some(()))
     })
 }
 

@@ -10,7 +10,7 @@ use crate::story::Story;
 use crate::until::until;
 
 pub(crate) const STORIES: &[Story] =
-    &[Story::new("the tour of docs/istio.md goes as it is written", the_tour)];
+    &[Story::new("the steps of the tour of docs/istio.md come to what it says", the_tour)];
 
 fn the_tour(cluster: &Cluster) -> Result<()> {
     let example = |name: &str| {

@@ -72,9 +72,12 @@ impl Cluster {
     /// takes the API server a tenth of a second.
     pub(crate) fn own() -> Self {
         let all = istio_and_gateways();
-        let is_asked_for =
-            |one: &&str| ASKED_FOR.iter().any(|name| one.contains(&format!("\n  name: {name}\n")));
-        Self::new(ApiServer::plan(), all.iter().map(String::as_str).filter(is_asked_for))
+        let is_named = |one: &&String, name: &str| one.contains(&format!("\n  name: {name}\n"));
+        let asked_for = ASKED_FOR.map(|name| {
+            let found = all.iter().find(|one| is_named(one, name));
+            found.unwrap_or_else(|| panic!("there is no definition {name}")).as_str()
+        });
+        Self::new(ApiServer::plan(), asked_for.into_iter())
     }
 
     fn new<'d>(plan: ApiServerPlan, definitions: impl Iterator<Item = &'d str>) -> Self {

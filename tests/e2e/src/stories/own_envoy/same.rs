@@ -6,7 +6,7 @@ use serde_json::json;
 use super::pods::{App, Pods};
 use super::shares;
 use crate::cluster::Cluster;
-use crate::door::request;
+use crate::door::{ALLOW_ORIGIN, header, request};
 use crate::place::Place;
 use crate::sharing::STRANGER;
 use crate::until::until;
@@ -72,7 +72,20 @@ const PRICES: App<'static> = App {
     config_map: "corsward",
 };
 
-const APPS: [App<'static>; 3] = [NONE, BY_HAND, PRICES];
+/// Django with django-cors-headers, and an nginx before it that adds the same headers.
+const DOUBLED: App<'static> = App {
+    name: "doubled",
+    command: &[
+        "sh",
+        "-c",
+        "DJANGO_SETTINGS_MODULE=shop.settings.cors_headers python3 -m gunicorn --bind=127.0.0.1:8002 --keep-alive=75 shop.wsgi & \
+         exec nginx -c /apps/nginx/in-front-of-django.conf",
+    ],
+    probe: "/session",
+    config_map: "corsward",
+};
+
+const APPS: [App<'static>; 4] = [NONE, BY_HAND, PRICES, DOUBLED];
 
 pub(super) fn the_same_answers(cluster: &Cluster) -> Result<()> {
     let meshed = cluster.meshed("own-envoy-mesh")?;
@@ -109,7 +122,7 @@ fn answers(cluster: &Cluster, place: &Place<'_>) -> Result<Vec<(String, Seen)>> 
         let host = place.host(name);
         until(&format!("the policy at {host}"), || {
             let answer = cluster.door().get(&host, "/nowhere", Some(OURS))?;
-            Ok(shares(&answer)?.then_some(()))
+            Ok((answer.status < 500 && shares(&answer)?).then_some(()))
         })?;
         for ((method, path), origin) in
             ASKED.iter().flat_map(|asked| ORIGINS.map(|origin| (asked, origin)))
@@ -123,6 +136,8 @@ fn answers(cluster: &Cluster, place: &Place<'_>) -> Result<Vec<(String, Seen)>> 
                 .map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()))
                 .collect();
             lines.sort();
+            let shared = (origin == Some(OURS)).then(|| OURS.to_owned());
+            ensure!(header(&answer, ALLOW_ORIGIN)? == shared, "{host} {path}: {answer:?}");
             seen.push((format!("{name}: {method} {path} of {origin:?}"), (answer.status, lines)));
         }
     }
