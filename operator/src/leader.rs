@@ -146,7 +146,13 @@ async fn tell(mut leading: watch::Receiver<bool>, events: mpsc::Sender<Vec<Event
     loop {
         let changed = leading.changed().await;
         let leads = *leading.borrow_and_update();
-        if leads != told && events.send(vec![Event::Leading(leads)]).await.is_err() {
+        let news = match (told, leads) {
+            (false, false) => Vec::new(),
+            // Meanwhile others wrote, or might have: whoever writes has forgotten what was sent before.
+            (true, true) => vec![Event::Leading(false), Event::Leading(true)],
+            _ => vec![Event::Leading(leads)],
+        };
+        if !news.is_empty() && events.send(news).await.is_err() {
             return;
         }
         told = leads;
@@ -300,5 +306,29 @@ impl Contest {
             info!("the lease is released");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_loop_hears_of_a_lease_that_was_lost_and_had_again_in_one_moment() {
+        let (lead, leading) = watch::channel(false);
+        let (sender, mut events) = mpsc::channel(1);
+        tokio::spawn(tell(leading, sender));
+        lead.send_replace(true);
+        let mut heard = async || {
+            let batch = events.recv().await.unwrap();
+            batch.iter().map(|event| matches!(event, Event::Leading(true))).collect::<Vec<_>>()
+        };
+        assert_eq!(heard().await, [true]);
+        // Nothing else runs between the two.
+        lead.send_replace(false);
+        lead.send_replace(true);
+        assert_eq!(heard().await, [false, true]);
+        lead.send_replace(false);
+        assert_eq!(heard().await, [false]);
     }
 }

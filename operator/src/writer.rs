@@ -112,15 +112,14 @@ pub async fn write(
     let mut state = Writer::new(client, counters);
     let mut again = interval(again);
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut leads = *leading.borrow_and_update();
     loop {
         state.begin();
         let pause = state.paused_until;
         tokio::select! {
-            // Who leads is known before what it sends is looked at: else the first statuses of a new leader are dropped.
+            // Who leads is known before what it sends is looked at.
             biased;
             changed = leading.changed() => {
-                leads = changed.is_ok() && *leading.borrow_and_update();
+                let leads = changed.is_ok() && *leading.borrow_and_update();
                 if !leads {
                     state.drop_all();
                 }
@@ -138,7 +137,8 @@ pub async fn write(
             }
             _ = again.tick() => state.queue.send_refused(),
             write = writes.recv() => match write {
-                Some(write) if leads => state.queue.push(write.resource, write.status),
+                // The value, and not what was heard of it: of a change the loop may hear sooner, and what it then sends is here already.
+                Some(write) if *leading.borrow() => state.queue.push(write.resource, write.status),
                 Some(write) => state.leave_out(&write.resource, "this replica does not write"),
                 None => return,
             },
@@ -331,6 +331,9 @@ impl Attempt {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::task::{Context, Wake, Waker};
+
     use super::*;
 
     #[test]
@@ -352,6 +355,55 @@ mod tests {
             let error = kube::Error::Api(serde_json::from_value(status).unwrap());
             let attempt = format!("{:?}", Attempt::of(&error));
             assert!(attempt.starts_with(want), "{why}: {attempt}");
+        }
+    }
+
+    /// Does something when it is woken.
+    struct OnWake(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+    impl Wake for OnWake {
+        fn wake(self: Arc<Self>) {
+            let act = self.0.lock().unwrap().take();
+            if let Some(act) = act {
+                act();
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_new_leader_sends_is_written_though_the_writer_hears_last_that_it_leads() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _runtime = runtime.enter();
+        let nobody = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let client = Client::try_from(nobody).unwrap();
+        let mut noop = Context::from_waker(Waker::noop());
+        // In which order those who wait are woken is left to chance.
+        for _ in 0..64 {
+            let (lead, leading) = watch::channel(false);
+            let (sender, writes) = mpsc::unbounded_channel();
+            let counters = StatusWrites::default();
+            let again = Duration::from_mins(5);
+            let writing = write(client.clone(), leading.clone(), writes, counters.clone(), again);
+            let mut writing = Box::pin(writing);
+            assert!(writing.as_mut().poll(&mut noop).is_pending());
+            let resource = ResourceRef {
+                kind: ResourceKind::CorsPolicy,
+                namespace: Some("shop".to_owned()),
+                name: "api".to_owned(),
+                uid: "u".to_owned(),
+            };
+            // The loop, which hears of it and sends, and then the writer looks, all while others are still being woken.
+            let the_loop = move || {
+                let status = Compact::default();
+                sender.send(StatusWrite { resource, status }).unwrap();
+                let _ = writing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            };
+            let waker = Arc::new(OnWake(Mutex::new(Some(Box::new(the_loop))))).into();
+            let mut heard = leading.clone();
+            let mut changed = std::pin::pin!(heard.changed());
+            assert!(changed.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            lead.send_replace(true);
+            assert_eq!(counters.count(StatusFate::Dropped), 0);
         }
     }
 

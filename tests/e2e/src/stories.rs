@@ -19,16 +19,16 @@ use crate::story::Story;
 pub(crate) fn all() -> impl Iterator<Item = &'static Story> {
     [
         // The longest ones first.
+        traps::STORIES,
         shapes::STORIES,
+        front_end::STORIES,
         corpus::STORIES,
         modules::STORIES,
-        traps::STORIES,
-        authorization::STORIES,
-        backends::STORIES,
-        enforcement::STORIES,
-        front_end::STORIES,
         statuses::STORIES,
+        authorization::STORIES,
+        enforcement::STORIES,
         tour::STORIES,
+        backends::STORIES,
         own_envoy::STORIES,
         // The last of all: it takes away what the others rely on.
         lifecycle::STORIES,
