@@ -86,6 +86,9 @@ fn a_policy_that_turns_invalid_while_nobody_watches_stays_in_force_as_it_was() {
     assert_eq!(said["status"]["inForce"]["generation"], 1);
     assert_eq!(said["status"]["inForce"]["spec"]["cors"]["allowOrigins"], json!([SHOP]));
     assert_eq!(place.published(), before);
+    // Whoever leads writes whatever it has to say.
+    let dropped = operator.metric("corsward_status_writes_total{result=\"dropped\"}");
+    assert_eq!(dropped.unwrap_or_default(), 0.0);
     operator.kill();
 
     let versions = place.versions();
