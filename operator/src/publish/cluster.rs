@@ -103,11 +103,13 @@ pub async fn run(client: Client, options: Options, wires: Wires) {
         if !publisher.refresh() {
             under_way = JoinSet::new();
         }
+        // One moment for both: what is not due yet is to wake us.
+        let now = Instant::now();
         while under_way.len() < AT_ONCE {
-            let Some(step) = publisher.ledger.next(Instant::now()) else { break };
+            let Some(step) = publisher.ledger.next(now) else { break };
             under_way.spawn(objects.clone().carry_out(step));
         }
-        let wakes = publisher.ledger.wakes(Instant::now());
+        let wakes = publisher.ledger.wakes(now);
         let went_on = tokio::select! {
             changed = publisher.wires.changed() => {
                 publisher.refresh();

@@ -34,8 +34,8 @@ pub(super) struct Ledger {
     pending: BTreeMap<String, Pending>,
     /// What is not wanted any more, by namespace, and since when its namespace has been as it should be.
     retiring: BTreeMap<String, BTreeMap<Key, Option<Instant>>>,
-    /// What is being written, as it was sent; nothing where it is deleted.
-    in_flight: BTreeMap<Key, Option<Compact>>,
+    /// What is being written.
+    in_flight: BTreeMap<Key, Flight>,
     /// What waits for the module to be served.
     unserved: BTreeSet<Key>,
     /// Why the module of today cannot be named yet.
@@ -65,6 +65,20 @@ pub(super) enum Step {
         /// Which object.
         place: Key,
         /// Its `metadata.uid`: another of that name is not meant.
+        uid: String,
+    },
+}
+
+/// A write that nobody has heard of yet.
+#[derive(Debug)]
+enum Flight {
+    Apply {
+        /// What was sent.
+        sent: Compact,
+        /// As of when the watch has told meanwhile that the object is gone.
+        gone: Option<u64>,
+    },
+    Delete {
         uid: String,
     },
 }
@@ -204,6 +218,9 @@ impl Ledger {
         if known.zip(version).is_some_and(|(known, version)| version < known) {
             return;
         }
+        if let (None, Some(Flight::Apply { gone, .. })) = (&object, self.in_flight.get_mut(place)) {
+            *gone = version;
+        }
         let known = match object {
             Some(object) => self.seen.insert(place.clone(), Seen::of(place, &object)),
             None => self.seen.remove(place),
@@ -244,7 +261,8 @@ impl Ledger {
         {
             let repair = self.wanted.get(&place).is_some_and(|wanted| wanted.was_there);
             let new = !self.seen.contains_key(&place);
-            self.in_flight.insert(place.clone(), Some(Compact::of(&object)));
+            let flight = Flight::Apply { sent: Compact::of(&object), gone: None };
+            self.in_flight.insert(place.clone(), flight);
             return Some(Step::Apply { place, object, repair, new });
         }
         if !self.output.is_deleted() {
@@ -256,7 +274,7 @@ impl Ledger {
             (ends <= now && self.is_due(place, now)).then(|| (place.clone(), uid))
         };
         let (place, uid) = self.retiring.values().flatten().find_map(due)?;
-        self.in_flight.insert(place.clone(), None);
+        self.in_flight.insert(place.clone(), Flight::Delete { uid: uid.clone() });
         Some(Step::Delete { place, uid })
     }
 
@@ -280,14 +298,37 @@ impl Ledger {
         object: Option<Value>,
         now: Instant,
     ) {
-        let sent = self.in_flight.remove(place).flatten();
+        let flight = self.in_flight.remove(place);
         self.troubles.succeeded(place);
+        if self.is_overtaken(place, flight.as_ref(), version) {
+            // What the watch has told since is what there is.
+            self.review(place, now);
+            return;
+        }
         self.see(place, version, object, now);
+        let sent = match &flight {
+            Some(Flight::Apply { sent, .. }) => Some(sent),
+            Some(Flight::Delete { .. }) | None => None,
+        };
         let waits = self.pending.get(&place.namespace).and_then(|pending| pending.get(place));
         // Somebody changes it on its way: to send it again and again would not help.
-        if sent.is_some() && sent.as_ref() == waits {
+        if sent.is_some() && sent == waits {
             let error = "the API server keeps the object otherwise than it was sent: look for a webhook that changes it";
             self.failed(place, Trouble::Here(error.to_owned()), now);
+        }
+    }
+
+    /// Has the watch told of something younger than the answer, of which nothing is left to compare with?
+    fn is_overtaken(&self, place: &Key, flight: Option<&Flight>, version: Option<u64>) -> bool {
+        match flight {
+            Some(Flight::Apply { gone, .. }) => {
+                gone.zip(version).is_some_and(|(gone, version)| version < gone)
+            }
+            // It has been made anew under that name.
+            Some(Flight::Delete { uid }) => {
+                self.seen.get(place).is_some_and(|seen| seen.uid != *uid)
+            }
+            None => false,
         }
     }
 
@@ -430,7 +471,11 @@ impl Ledger {
             let Key { namespace, name } = first;
             Some(format!("waiting for the object `{namespace}/{name}`, which comes first: {error}"))
         };
-        let error = self.troubles.error(place, is_pending).or_else(|| waits.cloned());
+        // A refusal is over where nothing is left to do: the answer that it was done was lost, or another leader did it.
+        let retiring = self.retiring.get(&place.namespace);
+        let is_open = is_pending || retiring.is_some_and(|retiring| retiring.contains_key(place));
+        let refused = self.troubles.error(place, is_pending).filter(|_| is_open);
+        let error = refused.or_else(|| waits.cloned());
         // It is there, and for other proxies or with another meaning: nothing of it counts as published.
         let intruder = wanted.filter(|_| kept && is_right).and_then(|w| w.intruder.as_ref());
         let error = error.or_else(behind).or_else(|| {

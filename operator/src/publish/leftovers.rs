@@ -2,7 +2,7 @@
 //! updates them: whoever writes says so until they are gone.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::kubernetes;
 use crate::metrics::publishing::Publishing;
+use crate::outage::Outage;
 use crate::publish::output::{MANAGED_BY, Output, selector};
 
 /// How often somebody looks whether they are gone.
@@ -27,15 +28,22 @@ pub async fn tell(
     metrics: Publishing,
 ) {
     let (written, (label, us)) = (output.resource().kind, MANAGED_BY);
-    let mut told: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut told, mut outage) = (BTreeMap::<String, usize>::new(), Outage::default());
     while leading.wait_for(|leads| *leads).await.is_ok() {
+        let mut all_counted = true;
         for resource in output.others() {
             let ApiResource { kind, plural, .. } = &resource;
             let left = match count(&client, &resource).await {
                 Ok(left) => left,
                 Err(error) => {
+                    all_counted = false;
                     let error = kubernetes::sentence(&error);
-                    warn!(kind, error, "what is left of another kind cannot be counted");
+                    if outage.on(&format!("{kind}: {error}"), Instant::now()) {
+                        warn!(
+                            kind,
+                            error, "what is left of another kind cannot be counted; tried again"
+                        );
+                    }
                     continue;
                 }
             };
@@ -54,7 +62,8 @@ pub async fn tell(
                 info!(kind, "nothing is left of another kind");
             }
         }
-        if told.values().all(|left| *left == 0) {
+        // Of what could not be counted nothing is known.
+        if all_counted && told.values().all(|left| *left == 0) {
             return;
         }
         sleep(LOOK).await;

@@ -533,3 +533,68 @@ fn what_nobody_answers_for_keeps_nothing_else_waiting() {
         Some(first.place().clone())
     );
 }
+
+/// What the API server makes of an object that is applied.
+fn applied(step: &Step, version: u64, uid: &str) -> Value {
+    let Step::Apply { object, .. } = step else { panic!("{step:?}") };
+    let mut there = Value::clone(object);
+    there["metadata"]["resourceVersion"] = version.to_string().into();
+    there["metadata"]["uid"] = uid.into();
+    there
+}
+
+#[test]
+fn a_refusal_is_over_once_the_object_is_as_it_should_be() {
+    let a = attachment(&workloads(&[]), "1");
+    // The write was done, and the answer says that it was not.
+    for watch_first in [true, false] {
+        let mut stage = Stage::plugins();
+        stage.want(&[&a], &[]);
+        let step = stage.ledger.next(stage.now).unwrap();
+        let (place, now, there) = (step.place().clone(), stage.now, applied(&step, 1001, "u"));
+        if watch_first {
+            stage.ledger.see(&place, Some(1001), Some(there.clone()), now);
+        }
+        stage.ledger.failed(&place, Trouble::Here("leader changed".into()), now);
+        if !watch_first {
+            stage.ledger.see(&place, Some(1001), Some(there), now);
+        }
+        stage.pass(Duration::from_hours(1));
+        assert_eq!(stage.steps(), [""; 0]);
+        assert_eq!(stage.tidings(), [published(&a)], "{watch_first}");
+    }
+}
+
+#[test]
+fn an_answer_that_comes_after_the_end_of_its_object_makes_nobody_believe_in_it() {
+    let a = attachment(&workloads(&[]), "1");
+    let mut stage = Stage::plugins();
+    stage.want(&[&a], &[]);
+    let step = stage.ledger.next(stage.now).unwrap();
+    let (place, now, there) = (step.place().clone(), stage.now, applied(&step, 1001, "u"));
+    stage.ledger.see(&place, Some(1001), Some(there.clone()), now);
+    stage.ledger.see(&place, Some(1002), None, now);
+    stage.ledger.wrote(&place, Some(1001), Some(there), now);
+    stage.pass(Duration::from_hours(1));
+    assert_eq!(stage.steps(), [apply("repair: create", &a)]);
+    assert_eq!(stage.tidings(), [published(&a)]);
+}
+
+#[test]
+fn an_object_that_is_made_anew_while_it_is_deleted_is_deleted_too() {
+    let a = attachment(&workloads(&[]), "1");
+    let mut stage = Stage::plugins();
+    stage.want(&[&a], &[]);
+    let step = stage.ledger.next(stage.now).unwrap();
+    let (place, again) = (step.place().clone(), applied(&step, 2002, "u2"));
+    stage.done(&step);
+    stage.want(&[], &[&a]);
+    stage.pass(GRACE);
+    let Some(Step::Delete { .. }) = stage.ledger.next(stage.now) else { panic!() };
+    stage.ledger.see(&place, Some(2001), None, stage.now);
+    stage.ledger.see(&place, Some(2002), Some(again), stage.now);
+    stage.ledger.wrote(&place, None, None, stage.now);
+    stage.pass(GRACE);
+    let next = stage.ledger.next(stage.now);
+    assert!(matches!(&next, Some(Step::Delete { uid, .. }) if uid == "u2"), "{next:?}");
+}

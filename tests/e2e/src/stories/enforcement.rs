@@ -58,10 +58,17 @@ fn a_gateway_keeps_its_own_policy(cluster: &Cluster) -> Result<()> {
     place.run(&Workload::echo("api"))?;
     until("the Gateway's Deployment", || place.rolled_out("deployment/front-istio").map(Some))?;
     let (door, host) = (cluster.door(), place.host("front-istio"));
-    until("the Gateway's route", || {
-        let answer = door.get(&host, "/api", Some(SHOP))?;
-        Ok((answer.status == 200).then_some(()))
-    })?;
+    let of_route = |origin: &str| -> Result<Option<String>> {
+        let answer = door.get(&host, "/api", Some(origin))?;
+        ensure!(answer.status == 200, "{answer:?}");
+        header(&answer, ALLOW_ORIGIN)
+    };
+    let await_route = || {
+        until("what the route itself says", || {
+            Ok((of_route(OTHER)?.as_deref() == Some(OTHER)).then_some(()))
+        })
+    };
+    await_route()?;
 
     let gateway =
         json!({ "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "front" });
@@ -74,12 +81,18 @@ fn a_gateway_keeps_its_own_policy(cluster: &Cluster) -> Result<()> {
     )?;
     await_shared(door, &host, SHOP)?;
     ensure_kept(door, &host)?;
+    ensure!(of_route(SHOP)?.as_deref() == Some(SHOP), "the Gateway's policy, by the route");
+    ensure!(of_route(OTHER)?.is_none(), "the route has a say");
+    let preflight = door.preflight(&host, "/api", OTHER, "PUT", "")?;
+    ensure!(header(&preflight, ALLOW_ORIGIN)?.is_none(), "the route has a say: {preflight:?}");
     let nowhere = door.get(&host, "/no-route", Some(SHOP))?;
     ensure!(nowhere.status == 404, "{nowhere:?}");
     ensure!(header(&nowhere, ALLOW_ORIGIN)?.as_deref() == Some(SHOP), "no route: {nowhere:?}");
     let behind = door.get(&place.host("api"), "/", Some(SHOP))?;
     ensure!(header(&behind, ALLOW_ORIGIN)?.is_none(), "past the Gateway: {behind:?}");
-    place.await_condition("front", "Accepted", "True", "Accepted")
+    place.await_condition("front", "Accepted", "True", "Accepted")?;
+    place.read(&["delete", "corspolicy", "front"])?;
+    await_route()
 }
 
 fn no_change_loses_a_request(cluster: &Cluster) -> Result<()> {
@@ -152,7 +165,10 @@ fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }
 
-/// A route of the Gateway `front` to `api`.
+/// The origin that the route allows.
+const OTHER: &str = "https://other.example";
+
+/// A route of the Gateway `front` to `api`, with a CORS filter of its own.
 const ROUTE: &str = "
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -161,5 +177,6 @@ spec:
   parentRefs: [{name: front}]
   rules:
     - matches: [{path: {type: PathPrefix, value: /api}}]
+      filters: [{type: CORS, cors: {allowOrigins: [https://other.example]}}]
       backendRefs: [{name: api, port: 80}]
 ";

@@ -120,6 +120,10 @@ fn visit(browser: &mut Browser, place: &Place<'_>, page: &str) -> Result<Visit> 
 fn ensure_agreement(visit: &Visit, expected: &[(&str, &str)]) -> Result<()> {
     let wrong = visit.disagreements(expected);
     ensure!(wrong.is_empty(), "the page disagrees: {wrong:#?}; the console: {:#?}", visit.errors);
+    // Any other failure would look the same to the page.
+    let blocked = expected.iter().filter(|(_, said)| *said == "blocked").count();
+    let said = visit.errors.iter().filter(|error| error.contains("blocked by CORS policy")).count();
+    ensure!(said >= blocked, "{said} of {blocked} are CORS's doing: {:#?}", visit.errors);
     Ok(())
 }
 
