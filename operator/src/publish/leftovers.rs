@@ -16,16 +16,17 @@ use crate::outage::Outage;
 use crate::publish::output::{MANAGED_BY, Output, selector};
 
 /// How often somebody looks whether they are gone.
-const LOOK: Duration = Duration::from_mins(1);
+pub(crate) const LOOK: Duration = Duration::from_mins(1);
 /// How many are asked for at once.
 const PAGE: u32 = 500;
 
-/// Says what another choice than `output` has left, from when this replica leads until nothing is left.
+/// Says what another choice than `output` has left, from when this replica leads until nothing is left; it looks so often.
 pub async fn tell(
     client: Client,
     output: Output,
     mut leading: watch::Receiver<bool>,
     metrics: Publishing,
+    look: Duration,
 ) {
     let (written, (label, us)) = (output.resource().kind, MANAGED_BY);
     let (mut told, mut outage) = (BTreeMap::<String, usize>::new(), Outage::default());
@@ -66,7 +67,7 @@ pub async fn tell(
         if all_counted && told.values().all(|left| *left == 0) {
             return;
         }
-        sleep(LOOK).await;
+        sleep(look).await;
         if !*leading.borrow() {
             // The next one counts them.
             for (kind, _) in std::mem::take(&mut told) {
@@ -92,5 +93,59 @@ async fn count(client: &Client, resource: &ApiResource) -> kube::Result<usize> {
             Some(token) if !token.is_empty() => page.continue_token = Some(token),
             _ => return Ok(count),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::extract::State;
+    use axum::http::{StatusCode, Uri};
+    use axum::response::{IntoResponse as _, Response};
+    use serde_json::json;
+
+    use super::*;
+    use crate::publish::testing::wasm_plugins;
+
+    /// An API server that fails at first, and then has one `EnvoyFilter` of ours.
+    async fn answer(State(asked): State<Arc<AtomicUsize>>, uri: Uri) -> Response {
+        if !uri.path().ends_with("/envoyfilters") {
+            return StatusCode::NOT_FOUND.into_response();
+        }
+        if asked.fetch_add(1, Ordering::SeqCst) == 0 {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        let item = json!({ "metadata": { "name": "corsward", "namespace": "shop" } });
+        axum::Json(json!({
+            "apiVersion": "meta.k8s.io/v1",
+            "kind": "PartialObjectMetadataList",
+            "metadata": { "resourceVersion": "1" },
+            "items": [item],
+        }))
+        .into_response()
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_counted_is_looked_for_again() {
+        let asked = Arc::<AtomicUsize>::default();
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&asked));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
+        let (_leads, leading) = watch::channel(true);
+        let look = Duration::from_millis(10);
+        let telling = tell(client, wasm_plugins(), leading, Publishing::default(), look);
+        let telling = tokio::spawn(telling);
+        let counted = async {
+            while asked.load(Ordering::SeqCst) < 3 {
+                tokio::time::sleep(look).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), counted).await.expect("it is asked again");
+        assert!(!telling.is_finished(), "one is left");
     }
 }

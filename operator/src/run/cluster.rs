@@ -189,7 +189,13 @@ async fn write(
     });
     let (leading, metrics) = (contender.leading(), board.metrics.publishing.clone());
     // It ends when nothing is left.
-    tokio::spawn(leftovers::tell(client.clone(), output.clone(), leading, metrics));
+    tokio::spawn(leftovers::tell(
+        client.clone(),
+        output.clone(),
+        leading,
+        metrics,
+        leftovers::LOOK,
+    ));
     let options = publisher::Options { output, grace };
     tasks.spawn("publisher", publisher::run(client.clone(), options, wires));
     let (write, writes) = mpsc::unbounded_channel();
