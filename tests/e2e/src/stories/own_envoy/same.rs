@@ -20,12 +20,24 @@ const OURS: &str = "https://ours.example";
 
 const ORIGINS: [Option<&str>; 3] = [Some(OURS), Some(STRANGER), None];
 
-const ASKED: [(&str, &str); 7] = [
+/// Where the WebSocket is asked for, and by what.
+const HANDSHAKE: &str = "/socket";
+const UPGRADE: [(&str, &str); 4] = [
+    ("connection", "Upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
+const ASKED: [(&str, &str); 10] = [
     ("GET", "/"),
     ("GET", "/session"),
     ("GET", "/orders"),
     ("GET", "/star"),
     ("GET", "/nowhere"),
+    ("GET", "/menu.json"),
+    ("GET", "/dead"),
+    ("GET", HANDSHAKE),
     ("PUT", "/stock"),
     ("OPTIONS", "/stock"),
 ];
@@ -85,7 +97,42 @@ const DOUBLED: App<'static> = App {
     config_map: "corsward",
 };
 
-const APPS: [App<'static>; 4] = [NONE, BY_HAND, PRICES, DOUBLED];
+/// Django without CORS, and an nginx before it that adds headers to answers of some statuses only, and has a dead upstream.
+const LOSING: App<'static> = App {
+    name: "losing",
+    command: &[
+        "sh",
+        "-c",
+        "DJANGO_SETTINGS_MODULE=shop.settings python3 -m gunicorn --bind=127.0.0.1:8001 --keep-alive=75 shop.wsgi & \
+         sed -e 's/listen 8080;/listen 9080;/' -e 's#listen 8081;#listen 8080; location /dead { proxy_pass http://127.0.0.1:9; }#' \
+         /apps/nginx/in-front-of-django.conf > /tmp/nginx.conf && exec nginx -c /tmp/nginx.conf",
+    ],
+    probe: "/session",
+    config_map: "corsward",
+};
+
+/// Files, by an nginx that adds headers always.
+const ALWAYS: App<'static> = App {
+    name: "always",
+    command: &[
+        "sh",
+        "-c",
+        "sed -e 's/listen 8080;/listen 9080;/' -e 's/listen 8083;/listen 8080;/' /apps/nginx/in-front-of-django.conf > /tmp/nginx.conf && \
+         exec nginx -c /tmp/nginx.conf",
+    ],
+    probe: "/menu.json",
+    config_map: "corsward",
+};
+
+/// A WebSocket.
+const SOCKETS: App<'static> = App {
+    name: "sockets",
+    command: &["node", "/apps/node/sockets.js", "8080"],
+    probe: "/",
+    config_map: "corsward",
+};
+
+const APPS: [App<'static>; 7] = [NONE, BY_HAND, PRICES, DOUBLED, LOSING, ALWAYS, SOCKETS];
 
 pub(super) fn the_same_answers(cluster: &Cluster) -> Result<()> {
     let meshed = cluster.meshed("own-envoy-mesh")?;
@@ -124,11 +171,16 @@ fn answers(cluster: &Cluster, place: &Place<'_>) -> Result<Vec<(String, Seen)>> 
             let answer = cluster.door().get(&host, "/nowhere", Some(OURS))?;
             Ok((answer.status < 500 && shares(&answer)?).then_some(()))
         })?;
+        let asked = ASKED.iter().filter(|(_, path)| *path != HANDSHAKE || *name == SOCKETS.name);
         for ((method, path), origin) in
-            ASKED.iter().flat_map(|asked| ORIGINS.map(|origin| (asked, origin)))
+            asked.flat_map(|asked| ORIGINS.map(|origin| (asked, origin)))
         {
             let asks = [("access-control-request-method", "PUT")];
-            let more = if *method == "OPTIONS" { &asks[..] } else { &[] };
+            let more = match (*method, *path) {
+                ("OPTIONS", _) => &asks[..],
+                (_, HANDSHAKE) => &UPGRADE,
+                _ => &[],
+            };
             let answer =
                 cluster.door().send(&host, 80, &request(method, &host, path, origin, more))?;
             let mut lines: Vec<(String, String)> = answer
@@ -136,8 +188,13 @@ fn answers(cluster: &Cluster, place: &Place<'_>) -> Result<Vec<(String, Seen)>> 
                 .map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()))
                 .collect();
             lines.sort();
-            let shared = (origin == Some(OURS)).then(|| OURS.to_owned());
-            ensure!(header(&answer, ALLOW_ORIGIN)? == shared, "{host} {path}: {answer:?}");
+            // No browser looks for the header in the answer to a handshake.
+            if *path == HANDSHAKE {
+                ensure!(answer.status == 101, "{host}: {answer:?}");
+            } else {
+                let shared = (origin == Some(OURS)).then(|| OURS.to_owned());
+                ensure!(header(&answer, ALLOW_ORIGIN)? == shared, "{host} {path}: {answer:?}");
+            }
             seen.push((format!("{name}: {method} {path} of {origin:?}"), (answer.status, lines)));
         }
     }
