@@ -4,6 +4,8 @@
 //! the proxies for a while, what is not wanted any more goes: a proxy may have two filters for a moment, but never none. A `ConfigMap`
 //! never goes: an Envoy may have mounted it.
 
+mod pending;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,6 +18,8 @@ use crate::compact::Compact;
 use crate::publish::output::{Held, Output, held, intruder, is_as};
 use crate::publish::trouble::{Trouble, Troubles};
 use crate::surroundings::Key;
+
+use self::pending::Pending;
 
 type Attachments = BTreeMap<Arc<AttachmentKey>, Arc<Attachment>>;
 
@@ -102,14 +106,6 @@ struct Seen {
     uid: String,
     version: Option<u64>,
     object: Compact,
-}
-
-/// What is still to be written in a namespace.
-#[derive(Debug, Default)]
-struct Pending {
-    updates: BTreeMap<Key, Compact>,
-    /// Only after all updates.
-    creations: BTreeMap<Key, Compact>,
 }
 
 /// What was told of each attachment, and what may have to be told anew.
@@ -568,36 +564,6 @@ impl Seen {
 
     fn says_digest(&self, attachment: &Attachment) -> bool {
         self.held.as_ref().and_then(|held| held.digest.as_ref()) == Some(&attachment.digest)
-    }
-}
-
-// === impl Pending ===
-
-impl Pending {
-    /// What may be written now.
-    fn open(&self) -> impl Iterator<Item = (&Key, &Compact)> {
-        let creations = self.updates.is_empty().then_some(&self.creations);
-        self.updates.iter().chain(creations.into_iter().flatten())
-    }
-
-    fn all(&self) -> impl Iterator<Item = (&Key, &Compact)> {
-        self.updates.iter().chain(&self.creations)
-    }
-
-    fn get(&self, place: &Key) -> Option<&Compact> {
-        self.updates.get(place).or_else(|| self.creations.get(place))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.updates.is_empty() && self.creations.is_empty()
-    }
-
-    fn remove(&mut self, place: &Key) -> bool {
-        self.updates.remove(place).is_some() || self.creations.remove(place).is_some()
-    }
-
-    fn has(&self, place: &Key) -> bool {
-        self.updates.contains_key(place) || self.creations.contains_key(place)
     }
 }
 
