@@ -3,9 +3,14 @@
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use crate::paths;
+
+/// Where ports are looked for: below those that systems give to the client's end of a connection (Linux from 32768 on, others from 49152 on), which
+/// come and go at any moment.
+const RANGE: Range<u16> = 10_000..30_000;
 
 /// A port of 127.0.0.1 that is free now, and that is given to nobody else, in this process or in another one of ours, for as long as this
 /// one lives: two Envoys would share a port without a word (`SO_REUSEPORT`), and the requests that come to it.
@@ -16,19 +21,21 @@ use crate::paths;
 #[must_use]
 pub fn free() -> u16 {
     static GIVEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = paths::cache().join("ports");
     fs::create_dir_all(&folder).expect("a folder in the cache");
-    loop {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port of 127.0.0.1");
-        let port = listener.local_addr().expect("the address of a bound socket").port();
+    // Each process begins somewhere else.
+    let first = usize::try_from(std::process::id()).unwrap_or_default().wrapping_mul(101);
+    let candidates = RANGE.cycle().skip(first % RANGE.len()).take(RANGE.len());
+    for port in candidates {
         let file = File::create(folder.join(port.to_string())).expect("a file in the cache");
-        if file.try_lock().is_ok() {
+        if file.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             // It is locked until we end.
-            GIVEN.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+            given.push(file);
             return port;
         }
     }
+    panic!("no port of 127.0.0.1 between {} and {} is free", RANGE.start, RANGE.end);
 }
 
 /// `default` where nobody listens on it, else another port.

@@ -65,12 +65,14 @@ impl Front {
     fn wait_until_ready(&mut self) {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n", "{}", self.stderr_if_ended());
+        assert_eq!(line, "ready\n", "{}", self.last_words());
     }
 
-    fn stderr_if_ended(&mut self) -> String {
-        let mut text = String::new();
-        if self.child.try_wait().unwrap().is_some() {
+    /// What it says of its end, which has begun.
+    fn last_words(&mut self) -> String {
+        let ended = wait::until("the demo to end", PATIENCE, || Ok(self.child.try_wait()?));
+        let mut text = format!("{ended:?}: ");
+        if ended.is_ok() {
             let _ = self.child.stderr.take().unwrap().read_to_string(&mut text);
         }
         text
