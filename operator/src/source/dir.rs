@@ -93,8 +93,7 @@ pub fn read(path: &Path) -> io::Result<BTreeMap<String, Reading>> {
 }
 
 /// A file as it is now; `None` where there is none.
-#[must_use]
-pub fn read_file(path: &Path) -> Option<Reading> {
+fn read_file(path: &Path) -> Option<Reading> {
     match try_read_file(path) {
         Ok(reading) => reading,
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,

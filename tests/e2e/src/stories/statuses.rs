@@ -92,11 +92,8 @@ fn other_settings_are_found(cluster: &Cluster) -> Result<()> {
     ensure!(same.contains("statuses-beside/route"), "the finding is: {same}");
 
     place.read(&["delete", "virtualservice/virtual", "httproute/route"])?;
-    until("the findings' end", || {
-        let left = findings(&place, "api")?;
-        ensure!(!left.iter().any(|(code, _)| code == "CORS-W532" || code == "CORS-W533"));
-        Ok(Some(()))
-    })
+    await_gone(&place, "CORS-W532")?;
+    await_gone(&place, "CORS-W533")
 }
 
 /// The codes and messages of a policy's findings.
