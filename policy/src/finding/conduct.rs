@@ -27,6 +27,8 @@ pub enum ConductReason {
     RejectFailsOpen,
     /// `trustedOrigins` where nothing is rejected.
     TrustedOriginsUnused,
+    /// `Reject` on every path, the one that an identity provider posts to included.
+    RejectWithoutSignIn,
     /// A refusal that is younger than the text: an earlier release accepted it.
     AcceptedEarlier(Box<Reason>),
 }
@@ -51,7 +53,7 @@ impl ConductReason {
             Self::RejectWithoutHostnames => Sentence::new(
                 "CORS-W001",
                 "without `hostnames` DNS rebinding makes any site the same origin, and `Reject` lets it pass",
-                "list the hosts that clients use in `hostnames`",
+                "list the hosts that clients use in `hostnames`, and route no other host in the proxy",
             ),
             Self::RejectUnderAnyOrigin => Sentence::new(
                 "CORS-W002",
@@ -77,6 +79,11 @@ impl ConductReason {
                 "CORS-I005",
                 "`trustedOrigins` mean something only where requests are rejected",
                 "write `disallowedRequests: Reject`, or leave `trustedOrigins` out",
+            ),
+            Self::RejectWithoutSignIn => Sentence::new(
+                "CORS-I007",
+                "`Reject` covers every path, and an identity provider may post a sign-in back with `Origin: null`, which `trustedOrigins` cannot name",
+                "add a rule with `disallowedRequests: Forward` for the path that receives such posts, if there is one",
             ),
             Self::AcceptedEarlier(refusal) => {
                 let Sentence { code, matter, fix } = refusal.sentence();

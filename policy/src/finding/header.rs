@@ -29,6 +29,15 @@ pub enum HeaderReason {
     AnyBesideOthers,
     /// `*` without `authorization`.
     AnyWithoutAuthorization,
+    /// `mcp-session-id` in `allowHeaders` and not in `exposeHeaders`.
+    SessionIdNotExposed,
+    /// One of `traceparent`, `tracestate` and `baggage` without the others.
+    TracingIncomplete {
+        /// Those that are listed.
+        listed: Vec<&'static str>,
+        /// Those that are not.
+        missing: Vec<&'static str>,
+    },
 }
 
 // === impl HeaderReason ===
@@ -64,6 +73,16 @@ impl HeaderReason {
                 "`*` does not cover `authorization`",
                 "add `authorization` if clients send it",
             ),
+            Self::SessionIdNotExposed => Sentence::new(
+                "CORS-I309",
+                "requests may carry `mcp-session-id`, and no page can read it from the response that sets it",
+                "add `mcp-session-id` to `exposeHeaders`",
+            ),
+            Self::TracingIncomplete { listed, missing } => Sentence::new(
+                "CORS-I310",
+                format!("tracing agents send {} beside {}", all(missing), all(listed)),
+                format!("add {}", all(missing)),
+            ),
             Self::ForbiddenRequestHeader(name) => {
                 useless("CORS-W303", name, "is a forbidden request-header, which no script can set")
             }
@@ -85,6 +104,12 @@ impl HeaderReason {
             }
         }
     }
+}
+
+/// Names, in one phrase.
+fn all(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| Quoted(name).to_string()).collect();
+    quoted.join(" and ")
 }
 
 /// A name that does nothing where it is.

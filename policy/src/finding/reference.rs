@@ -78,6 +78,7 @@ fn conduct() -> Vec<Finding> {
         Finding::new("spec.preflight.onFailure", R::ForwardWithReplace),
         Finding::new("spec.disallowedRequests", R::RejectFailsOpen),
         Finding::new("spec.trustedOrigins", R::TrustedOriginsUnused),
+        Finding::new("spec.disallowedRequests", R::RejectWithoutSignIn),
         Finding::new(
             "spec.cors.allowOrigins",
             R::AcceptedEarlier(Box::new(OriginReason::AnyBesideOthers.into())),
@@ -227,6 +228,14 @@ fn headers() -> Vec<Finding> {
         Finding::new(allow, R::None),
         Finding::new(allow, R::AnyBesideOthers),
         Finding::new(allow, R::AnyWithoutAuthorization),
+        Finding::new(expose, R::SessionIdNotExposed),
+        Finding::new(
+            allow,
+            R::TracingIncomplete {
+                listed: vec!["traceparent"],
+                missing: vec!["tracestate", "baggage"],
+            },
+        ),
     ]
 }
 

@@ -38,6 +38,12 @@ fn check_rejection(policy: &Policy, covers_any_host: bool, spec: &Field, report:
     if covers_any_host {
         report.add(&spec.child("hostnames"), ConductReason::RejectWithoutHostnames);
     }
+    let rejects_everywhere = is_reject(policy.disallowed_requests)
+        && policy.cors.as_ref().is_some_and(|cors| !is_static(cors))
+        && policy.rules.iter().all(|rule| rejects(policy, rule));
+    if rejects_everywhere {
+        report.add(&spec.child("disallowedRequests"), ConductReason::RejectWithoutSignIn);
+    }
 }
 
 /// A static `*` leaves little to reject.

@@ -54,6 +54,7 @@ pub(super) fn validate(
         credentials,
         max_age: check_max_age(*max_age, &field.child("maxAge"), report),
     };
+    headers::check_companions(&cors.headers, &cors.expose, credentials, field, report);
     if allow_origins.is_empty() && allow_origin_regexes.is_empty() {
         report.add(&origins_field, OriginReason::Nobody);
     } else {

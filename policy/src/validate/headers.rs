@@ -51,6 +51,12 @@ const SAFELISTED_RESPONSE_HEADERS: [&str; 7] = [
 /// Fetch, "forbidden response-header name".
 const FORBIDDEN_RESPONSE_HEADERS: [&str; 2] = ["set-cookie", "set-cookie2"];
 
+/// The session of a Model Context Protocol client, which a server sets in a response and a client repeats in requests.
+const MCP_SESSION_ID: &str = "mcp-session-id";
+
+/// W3C Trace Context and Baggage: agents send them together.
+const TRACING: [&str; 3] = ["traceparent", "tracestate", "baggage"];
+
 /// The entries of `allowHeaders`.
 pub(super) fn request(list: &[String], field: &Field, report: &mut Report) -> Names<HeaderName> {
     let names = parse(list, field, report, |name, written| {
@@ -78,6 +84,31 @@ pub(super) fn request(list: &[String], field: &Field, report: &mut Report) -> Na
         }
     }
     names
+}
+
+/// Headers that are of use together only.
+pub(super) fn check_companions(
+    allow: &Names<HeaderName>,
+    expose: &Names<HeaderName>,
+    credentials: bool,
+    field: &Field,
+    report: &mut Report,
+) {
+    let has = |names: &Names<HeaderName>, wanted: &str| {
+        names.named.iter().any(|name| name.as_str() == wanted)
+    };
+    let exposed = has(expose, MCP_SESSION_ID) || (expose.any && !credentials);
+    if has(allow, MCP_SESSION_ID) && !exposed {
+        report.add(&field.child("exposeHeaders"), HeaderReason::SessionIdNotExposed);
+    }
+    let (listed, missing): (Vec<_>, Vec<_>) =
+        TRACING.into_iter().partition(|name| has(allow, name));
+    // Sentry's own header travels with `baggage` alone.
+    let is_sentry = listed == ["baggage"] && has(allow, "sentry-trace");
+    if !allow.any && !listed.is_empty() && !missing.is_empty() && !is_sentry {
+        let reason = HeaderReason::TracingIncomplete { listed, missing };
+        report.add(&field.child("allowHeaders"), reason);
+    }
 }
 
 /// The entries of `exposeHeaders`.

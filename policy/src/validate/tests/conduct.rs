@@ -7,7 +7,15 @@ fn a_policy_that_rejects_is_told_what_that_is_worth() {
     let reject = DisallowedRequests::Reject;
     let hostnames = strings(&["api.example"]);
     let draft = Draft { disallowed_requests: reject, hostnames, ..policy_of(good()) };
+    let sign_in = rule("/sso", None);
+    let forward = Some(DisallowedRequests::Forward);
+    let sign_in = RuleDraft { disallowed_requests: forward, ..sign_in };
+    let draft = Draft { rules: vec![sign_in], ..draft };
     assert_codes("as it should be", &draft, &["spec.disallowedRequests CORS-I004"]);
+
+    let everywhere = Draft { rules: Vec::new(), ..draft.clone() };
+    let want = ["spec.disallowedRequests CORS-I004", "spec.disallowedRequests CORS-I007"];
+    assert_codes("no path for a sign-in that is posted back", &everywhere, &want);
 
     let anywhere = Draft { hostnames: Vec::new(), ..draft.clone() };
     let want = ["spec.hostnames CORS-W001", "spec.disallowedRequests CORS-I004"];
@@ -24,8 +32,9 @@ fn a_policy_that_rejects_is_told_what_that_is_worth() {
     let want = ["spec.disallowedRequests CORS-W002", "spec.disallowedRequests CORS-I004"];
     assert_codes("a static `*`", &open, &want);
 
-    let inherited = Draft { rules: vec![rule("/public", Some(any))], ..draft };
-    let want = ["spec.rules[0].cors.allowOrigins CORS-W002", "spec.disallowedRequests CORS-I004"];
+    let rules = [draft.rules.clone(), vec![rule("/public", Some(any))]].concat();
+    let inherited = Draft { rules, ..draft };
+    let want = ["spec.rules[1].cors.allowOrigins CORS-W002", "spec.disallowedRequests CORS-I004"];
     assert_codes("a rule with a static `*`", &inherited, &want);
 }
 

@@ -54,6 +54,31 @@ fn a_request_header_is_one_that_scripts_set() {
 }
 
 #[test]
+fn headers_of_one_protocol_are_listed_together() {
+    let expose = "spec.cors.exposeHeaders CORS-I309";
+    let tracing = "spec.cors.allowHeaders CORS-I310";
+    for (why, allow, exposed, credentials, want) in [
+        ("a session that no page can read", &["Mcp-Session-Id"][..], &[][..], false, &[expose][..]),
+        ("one that it can read", &["mcp-session-id"], &["Mcp-Session-Id"], false, &[]),
+        ("everything is exposed", &["mcp-session-id"], &["*"], false, &[]),
+        ("a trace without its state", &["traceparent"], &[], false, &[tracing]),
+        ("baggage alone", &["baggage", "x-a"], &[], false, &[tracing]),
+        ("the whole trace", &["baggage", "traceparent", "tracestate"], &[], false, &[]),
+        ("Sentry's pair", &["sentry-trace", "baggage"], &[], true, &[]),
+        ("Sentry's, and half a trace", &["sentry-trace", "traceparent"], &[], true, &[tracing]),
+        ("none of it", &["content-type"], &["x-b"], true, &[]),
+    ] {
+        let cors = CorsDraft {
+            allow_headers: strings(allow),
+            expose_headers: strings(exposed),
+            allow_credentials: credentials,
+            ..good()
+        };
+        assert_eq!(codes(&policy_of(cors)), want, "{why}");
+    }
+}
+
+#[test]
 fn an_exposed_header_is_one_that_scripts_can_read() {
     for (why, list, without, with) in [
         ("as usual", &["X-Request-Id", "etag"][..], &[][..], &[][..]),

@@ -151,6 +151,7 @@ fn a_trusted_origin_is_somebody() {
         let mut want: Vec<String> =
             want.iter().map(|want| format!("spec.trustedOrigins{want}")).collect();
         want.push("spec.disallowedRequests CORS-I004".to_owned());
+        want.push("spec.disallowedRequests CORS-I007".to_owned());
         assert_eq!(codes(&draft), want, "{why}");
     }
 }
