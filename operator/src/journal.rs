@@ -1,7 +1,7 @@
 //! The journal: one log line for each real event, and none for what was said before.
 
-use corsward_policy::Severity;
 use corsward_policy::draft::Mode;
+use corsward_policy::{PolicyId, Severity};
 use tracing::{info, warn};
 
 use crate::source::Problem;
@@ -18,8 +18,12 @@ pub(crate) fn problems(problems: &[Problem], known: &[Problem]) {
     }
 }
 
-/// One line for each policy whose fate is news, and one for each of its findings.
-pub(crate) fn statuses(statuses: &[Status], previous: &[Status]) {
+/// One line for each policy whose fate is news, and one for each of its findings. `place` is the file of a policy, if it has one.
+pub(crate) fn statuses<'p>(
+    statuses: &[Status],
+    previous: &[Status],
+    place: impl Fn(&PolicyId) -> Option<&'p str>,
+) {
     let known = |status: &Status| {
         let at = previous.binary_search_by(|known| known.policy.cmp(&status.policy)).ok();
         at.and_then(|at| previous.get(at))
@@ -29,20 +33,21 @@ pub(crate) fn statuses(statuses: &[Status], previous: &[Status]) {
             continue;
         }
         let (policy, generation) = (&status.policy, status.observed_generation);
+        let file = place(policy);
         if status.holds(ConditionType::Accepted) {
             let is_news = known(status).is_none_or(|known| {
                 known.observed_generation != generation || !known.holds(ConditionType::Accepted)
             });
             if is_news {
-                info!(%policy, generation, "accepted");
+                info!(%policy, file, generation, "accepted");
             }
         } else if status.in_force.as_ref().is_some_and(|kept| kept.policy.mode() == Mode::Off) {
-            warn!(%policy, generation, "refused; what was accepted before is switched off");
+            warn!(%policy, file, generation, "refused; what was accepted before is switched off");
         } else if let Some(in_force) = &status.in_force {
             let kept = in_force.generation;
-            warn!(%policy, generation, kept, "refused; what was accepted before stays in force");
+            warn!(%policy, file, generation, kept, "refused; what was accepted before stays in force");
         } else {
-            warn!(%policy, generation, "refused; nothing of it is in force");
+            warn!(%policy, file, generation, "refused; nothing of it is in force");
         }
         let said = known(status).map(|known| known.findings.as_slice()).unwrap_or_default();
         let news = status.findings.iter().filter(|finding| !said.contains(finding));
@@ -50,9 +55,9 @@ pub(crate) fn statuses(statuses: &[Status], previous: &[Status]) {
             let (code, field) = (finding.code(), &finding.field);
             match finding.severity() {
                 Severity::Refusal | Severity::Warning => {
-                    warn!(%policy, code, field, "{}", finding.message());
+                    warn!(%policy, file, code, field, "{}", finding.message());
                 }
-                Severity::Hint => info!(%policy, code, field, "{}", finding.message()),
+                Severity::Hint => info!(%policy, file, code, field, "{}", finding.message()),
             }
         }
     }

@@ -263,7 +263,9 @@ impl Operator {
         for scope in scopes {
             let statuses = self.statuses_of(scope);
             let previous = self.statuses.remove(scope).unwrap_or_default();
-            journal::statuses(&statuses, &previous);
+            journal::statuses(&statuses, &previous, |id| {
+                self.index.entries().get(id)?.object.place.as_deref()
+            });
             if let Outlet::Cluster(cluster) = &mut self.outlet {
                 cluster.report(scope, &self.index, &statuses);
             }

@@ -208,12 +208,12 @@ fn a_mistake_on_the_command_line_is_named() {
         (
             "no such folder",
             ["--policies", "/nowhere", "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:9"],
-            "--policies /nowhere: No such file or directory",
+            "--policies /nowhere: name a folder that is there; it may be empty, and policies that come later count: No such file",
         ),
         (
             "a file",
             ["--policies", "/proc/version", "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:9"],
-            "--policies /proc/version: a file, not a folder",
+            "--policies /proc/version: a file; name the folder that it is in",
         ),
         (
             "somebody listens there",

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use corsward_policy::draft::Mode;
 use corsward_policy::{Finding, Severity};
 use tracing::{error, info, warn};
 
 use crate::attachment::{Attachment, AttachmentKey, Sighting};
-use crate::index::Index;
+use crate::index::{InForce, Index, Scope};
 use crate::metrics::{Fate, Metrics};
 use crate::operator::REPAIR;
 use crate::plan::ScopePlan;
@@ -32,6 +33,8 @@ pub(crate) struct Folder {
     kept: bool,
     /// What the state file should say, where it could not be written.
     unsaved: Option<State>,
+    /// How many policies the last publication enforces or rehearses.
+    enforced: Option<usize>,
 }
 
 /// Is it known what was in force before the start?
@@ -47,8 +50,8 @@ pub(crate) enum Memory {
 
 impl Folder {
     pub(crate) fn new(file: File, state_file: StateFile, memory: Memory) -> Self {
-        let (ready, failing, kept, unsaved) = (false, false, false, None);
-        Self { file, state_file, memory, ready, failing, kept, unsaved }
+        let (ready, failing, kept, unsaved, enforced) = (false, false, false, None, None);
+        Self { file, state_file, memory, ready, failing, kept, unsaved, enforced }
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -105,8 +108,21 @@ impl Folder {
         let sightings = sightings.collect();
         if !self.failing {
             self.memory = Memory::Known;
+            self.tell_of_nothing(plan, index);
         }
         Some(sightings)
+    }
+
+    /// Logs that no policy is in force, when that is new.
+    fn tell_of_nothing(&mut self, plan: &ScopePlan, index: &Index) {
+        let is_on = |in_force: &InForce| in_force.policy.mode() != Mode::Off;
+        let in_force = plan.policies.values().filter_map(|planned| planned.in_force.as_ref());
+        let is_off = index.why_off(&Scope::Folder).is_some();
+        let enforced = if is_off { 0 } else { in_force.filter(|policy| is_on(policy)).count() };
+        if enforced == 0 && self.enforced != Some(0) {
+            info!("no policy is in force: requests pass as if there were no filter");
+        }
+        self.enforced = Some(enforced);
     }
 
     fn write(
@@ -129,11 +145,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Whoever has forgotten what was in force must not withdraw it: some of it may be what refused texts said before.
+    /// True if a publication could withdraw what was in force before the start and is not known any more: some of it may be what
+    /// refused texts said before.
     fn must_keep(&self, plan: &ScopePlan, index: &Index) -> bool {
         let refused = |finding: &Finding| finding.severity() == Severity::Refusal;
         self.memory == Memory::Lost
-            && self.file.exists()
+            && self.file.may_hold_policies()
             && (plan.held.is_some()
                 || plan.policies.values().any(|planned| !planned.accepted)
                 || index.problems().iter().any(|problem| refused(&problem.finding)))

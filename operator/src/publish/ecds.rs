@@ -1,6 +1,6 @@
 //! The ECDS resource: an attachment as Envoy's extension config discovery reads it.
 
-use corsward_policy::wire::{Envelope, OnInvalid};
+use corsward_policy::wire::{self, Envelope, OnInvalid};
 use serde_json::Value;
 
 use crate::attachment::{ATTACHMENT, Attachment};
@@ -41,6 +41,21 @@ resources:
         value: {value}
 "#
     )
+}
+
+/// True for a discovery response whose filters have no policy, or that has no filter.
+pub(super) fn holds_no_policy(response: &[u8]) -> bool {
+    let Ok(response) = serde_saphyr::from_slice::<Value>(response) else { return false };
+    let resources = response.get("resources").and_then(Value::as_array);
+    resources.is_some_and(|resources| resources.iter().all(configures_no_policy))
+}
+
+fn configures_no_policy(resource: &Value) -> bool {
+    let value =
+        resource.pointer("/typed_config/config/configuration/value").and_then(Value::as_str);
+    let envelope = value.and_then(|value| Envelope::decode(value.as_bytes()).ok());
+    let compiled = envelope.and_then(|envelope| wire::decode(&envelope.compiled).ok());
+    compiled.is_some_and(|compiled| compiled.policies().next().is_none())
 }
 
 /// A JSON string is a YAML string.

@@ -7,6 +7,9 @@ use crate::atomic;
 use crate::attachment::{Attachment, AttachmentKey};
 use crate::publish::{Published, ecds};
 
+/// Longest resource file that is read: more than the longest that is published, however its text is escaped.
+const MAX_LEN: u64 = 16 * 1024 * 1024;
+
 /// A folder of ECDS resource files.
 #[derive(Debug)]
 pub struct File {
@@ -23,10 +26,15 @@ impl File {
         Self { dir, module }
     }
 
-    /// Is there a resource file, whatever it says?
+    /// True if the resource file may hold policies. A file that cannot be understood may.
+    ///
+    /// An Envoy does not start without the file, so it is often there before the operator: with a filter that does nothing.
     #[must_use]
-    pub fn exists(&self) -> bool {
-        self.path(&AttachmentKey::Folder).exists()
+    pub fn may_hold_policies(&self) -> bool {
+        match atomic::read(&self.path(&AttachmentKey::Folder), MAX_LEN) {
+            Ok(bytes) => !ecds::holds_no_policy(&bytes),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
     }
 
     fn path(&self, key: &AttachmentKey) -> PathBuf {

@@ -93,7 +93,9 @@ fn watch(dir: PathBuf, state: &State) -> Result<Receiver<Vec<Event>>> {
     let (sender, receiver) = channel(WAITING);
     let shown = dir.display().to_string();
     dir::watch(dir, Folder::remembering(state.owners(), state.guardrails()), sender)
-        .with_context(|| format!("cannot watch the folder {shown}"))?;
+        .with_context(|| {
+            format!("cannot watch the folder {shown}: make it first; it may be empty, and policies that come later count")
+        })?;
     info!(dir = shown, "watching");
     Ok(receiver)
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use corsward_policy::Finding;
 use corsward_policy::finding::SourceReason;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::source::document::MAX_FILE_LEN;
 use crate::source::folder::{Folder, Picture, Reading};
@@ -132,7 +132,12 @@ impl Dir {
             return Vec::new();
         }
         let Picture { objects, origin_sets, guardrails, problems, others } = picture.clone();
-        debug!(dir = %self.path.display(), policies = objects.len(), others, "folder read");
+        let (dir, policies) = (self.path.display(), objects.len());
+        let had = self.sent.as_ref().map(|sent| sent.objects.len());
+        if policies == 0 && had != Some(0) {
+            info!(%dir, others, "the folder holds no policy");
+        }
+        debug!(%dir, policies, others, "folder read");
         self.sent = Some(picture);
         // What policies depend on comes before them: none is judged without it.
         vec![

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::rig::{Place, policy};
+use crate::rig::{Place, policy, wait_for};
 
 const ONE: &str = "https://one.example";
 const TWO: &str = "https://two.example";
@@ -125,6 +125,41 @@ fn a_policy_refused_from_the_start_does_not_keep_the_others_out() {
     let operator = place.start();
     place.wait_for_published(&["b"]);
     assert!(operator.wait_for_refused("a")["inForce"].is_null());
+}
+
+#[test]
+fn a_log_line_of_a_finding_names_the_file() {
+    let place = Place::new();
+    place.write("a.yaml", &policy("a", REFUSED));
+    let mut operator = place.start();
+    let line =
+        wait_for("the refusal", || operator.said("refused; nothing of it is in force").pop());
+    assert_eq!(line["file"], "a.yaml");
+    let finding = wait_for("the finding", || operator.said_of("CORS-E107").pop());
+    assert_eq!(
+        (&finding["file"], &finding["field"]),
+        (&"a.yaml".into(), &"spec.cors.allowOrigins[0]".into())
+    );
+}
+
+#[test]
+fn that_no_policy_is_in_force_is_said_whenever_it_becomes_so() {
+    let place = Place::new();
+    place.write("deployment.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n");
+    let mut operator = place.start();
+    let none = "no policy is in force: requests pass as if there were no filter";
+    let mut until_said = |times: usize| {
+        wait_for("the line", || (operator.said(none).len() == times).then_some(()));
+    };
+    until_said(1);
+    place.write("a.yaml", &policy("a", REFUSED));
+    place.write("b.yaml", &policy("b", ONE));
+    place.wait_for_published(&["b"]);
+    until_said(1);
+    place.remove("b.yaml");
+    until_said(2);
+    let read = operator.said("the folder holds no policy").pop().unwrap();
+    assert_eq!(read["others"], 1, "{read}");
 }
 
 #[test]

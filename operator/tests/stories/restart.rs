@@ -149,6 +149,46 @@ fn whoever_has_forgotten_everything_withdraws_nothing_until_all_is_accepted() {
 }
 
 #[test]
+fn a_file_without_policies_withholds_nothing_though_nothing_is_remembered() {
+    let inert = r#"{"v":1,"digest":"","onInvalid":"Keep","compiled":"{\"policies\":[]}"}"#;
+    let resource = serde_json::json!({ "typed_config": { "config": { "configuration": { "value": inert } } } });
+    for (why, text) in [
+        ("what an Envoy needs to start", serde_json::json!({ "resources": [resource] })),
+        ("nor a resource", serde_json::json!({ "resources": [] })),
+    ] {
+        let place = Place::new();
+        fs::create_dir_all(place.published_file().parent().unwrap()).unwrap();
+        fs::write(place.published_file(), text.to_string()).unwrap();
+        place.write("a.yaml", &policy("a", REFUSED));
+        place.write("b.yaml", &policy("b", ONE));
+        place.write("c.yaml", "spec: [");
+        let operator = place.start();
+        place.wait_for_published(&["b"]);
+        operator.wait_for_in_force("b", 1);
+        assert!(operator.wait_for_refused("a")["inForce"].is_null(), "{why}");
+        place.write("a.yaml", &policy("a", ONE));
+        operator.wait_for_in_force("a", 2);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_understood_stays_while_nothing_is_remembered() {
+    for text in ["", "resources: nonsense", "resources: [{}]", "\u{0}"] {
+        let place = Place::new();
+        fs::create_dir_all(place.published_file().parent().unwrap()).unwrap();
+        fs::write(place.published_file(), text).unwrap();
+        place.write("a.yaml", &policy("a", REFUSED));
+        place.write("b.yaml", &policy("b", ONE));
+        let operator = place.start();
+        operator.wait_for("b", "held back", |policy| policy["programmed"] == false);
+        assert_eq!(fs::read_to_string(place.published_file()).unwrap(), text);
+        place.remove("a.yaml");
+        operator.wait_for_in_force("b", 1);
+        place.wait_for_published(&["b"]);
+    }
+}
+
+#[test]
 fn a_state_file_that_could_not_be_written_is_tried_again() {
     let place = Place::new();
     fs::create_dir_all(place.state_file().join("in the way")).unwrap();

@@ -224,6 +224,12 @@ impl Operator {
         self.seen.iter().filter(|line| line["message"] == message).cloned().collect()
     }
 
+    /// The log lines so far about a finding of that code.
+    pub(crate) fn said_of(&mut self, code: &str) -> Vec<Value> {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.iter().filter(|line| line["code"] == code).cloned().collect()
+    }
+
     /// Asks it to stop, and waits until it has.
     pub(crate) fn stop(mut self, signal: &str) -> Option<i32> {
         let pid = self.child.id().to_string();

@@ -79,10 +79,12 @@ impl Front {
     }
 }
 
-/// Refuses a folder of policies that is none.
+/// Refuses a folder of policies that is not there, or is a file.
 fn folder(policies: &Path) -> Result<PathBuf> {
-    let folder =
-        policies.canonicalize().with_context(|| format!("--policies {}", policies.display()))?;
-    ensure!(folder.is_dir(), "--policies {}: a file, not a folder", policies.display());
+    let shown = policies.display();
+    let folder = policies.canonicalize().with_context(|| {
+        format!("--policies {shown}: name a folder that is there; it may be empty, and policies that come later count")
+    })?;
+    ensure!(folder.is_dir(), "--policies {shown}: a file; name the folder that it is in");
     Ok(folder)
 }
