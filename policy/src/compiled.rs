@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::draft::{
     Closeness, Diagnostics, DisallowedRequests, OnFailure, PolicyId, UpstreamCorsHeaders,
 };
-use crate::header_name::HeaderName;
+use crate::header_name::{HeaderName, USUAL_REQUEST_HEADERS};
 use crate::keyed::Keyed;
-use crate::method::Method;
+use crate::method::{Method, USUAL_METHODS};
 use crate::origin_set::OriginSet;
 use crate::pattern::OriginPattern;
 use crate::policy::Cors;
@@ -89,6 +89,8 @@ pub struct CompiledCors {
 #[derive(Clone, Debug)]
 pub(crate) struct NameSet {
     pub(crate) any: bool,
+    /// Whether the requested names join the list: every name passes, and `*` is no wildcard with credentials.
+    pub(crate) adds_requested: bool,
     named: Keyed<()>,
     pub(crate) joined: Option<Box<[u8]>>,
 }
@@ -268,11 +270,14 @@ impl CompiledCors {
     pub(crate) fn new(source: Cors) -> Self {
         let origins = OriginSet::new(&source.origins, &source.regexes);
         let expose = join(source.expose.any, &header_names(&source.expose.named));
-        let headers = NameSet::new(source.headers.any, &header_names(&source.headers.named));
-        // `*` covers every method beside it, but not every header: `*, authorization` says more than `*`.
+        let credentials = source.credentials;
+        let headers = header_names(&source.headers.named);
+        let headers =
+            NameSet::new(source.headers.any, credentials, &USUAL_REQUEST_HEADERS, &headers);
         let methods: Vec<&str> = source.methods.named.iter().map(Method::as_str).collect();
-        let methods =
-            NameSet::new(source.methods.any, if source.methods.any { &[] } else { &methods });
+        // A wildcard covers every method beside it, but not every header: `*, authorization` says more than `*`.
+        let methods = if source.methods.any && !credentials { Vec::new() } else { methods };
+        let methods = NameSet::new(source.methods.any, credentials, &USUAL_METHODS, &methods);
         let max_age = source.max_age.map(|seconds| seconds.to_string().into_bytes().into());
         Self { source, origins, methods, headers, expose, max_age }
     }
@@ -281,12 +286,22 @@ impl CompiledCors {
 // === impl NameSet ===
 
 impl NameSet {
-    fn new(any: bool, names: &[&str]) -> Self {
-        let mut set = Self { any, named: Keyed::default(), joined: join(any, names) };
-        for name in names {
-            set.named.entry(name.as_bytes(), || ());
+    /// The list of the names as `listed`. Browsers keep one answer to preflights for each URL, the latest: where the list depends on what
+    /// was asked, it also has the `usual` names, so that the answer serves the next request too.
+    fn new(any: bool, credentials: bool, usual: &[&str], listed: &[&str]) -> Self {
+        let adds_requested = any && credentials;
+        let mut all = if adds_requested { usual.to_vec() } else { Vec::new() };
+        for name in listed {
+            if !adds_requested || !usual.contains(name) {
+                all.push(name);
+            }
         }
-        set
+        let joined = join(any && !credentials, &all);
+        let mut named = Keyed::default();
+        for name in all {
+            named.entry(name.as_bytes(), || ());
+        }
+        Self { any, adds_requested, named, joined }
     }
 
     pub(crate) fn names(&self, name: &[u8]) -> bool {

@@ -26,6 +26,9 @@ pub const CACHE_CONTROL: &str = "cache-control";
 /// `X-Corsward`: which policy decided, what and why, where `diagnostics: Header` asks for it.
 pub const DIAGNOSTICS: &str = "x-corsward";
 
+/// The request headers that an answer lists where `*` is no wildcard: a call with a JSON body needs it.
+pub(crate) const USUAL_REQUEST_HEADERS: [&str; 1] = ["content-type"];
+
 /// The response headers that a policy owns under `upstreamCorsHeaders: Replace`.
 pub const CORS_RESPONSE_HEADERS: &[&str] = &[ACAO, ACAC, ACAM, ACAH, ACEH, ACMA, ACAPN];
 

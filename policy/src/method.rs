@@ -5,6 +5,9 @@ use std::fmt;
 use crate::limits::MAX_METHOD_LEN;
 use crate::syntax::is_token;
 
+/// The methods that an answer lists where `*` is no wildcard: those of RFC 9110 and RFC 5789 that scripts send.
+pub(crate) const USUAL_METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
 /// A method name that passed validation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Method(String);

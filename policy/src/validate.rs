@@ -99,7 +99,7 @@ pub fn patterns(
 #[must_use]
 pub fn method_names(list: &[String], field: &str) -> (Names<Method>, Vec<Finding>) {
     let mut report = Report::default();
-    let names = methods::validate(list, &Field::root(field), &mut report);
+    let names = methods::validate(list, false, &Field::root(field), &mut report);
     (names, report.into_sorted())
 }
 
@@ -107,7 +107,7 @@ pub fn method_names(list: &[String], field: &str) -> (Names<Method>, Vec<Finding
 #[must_use]
 pub fn request_header_names(list: &[String], field: &str) -> (Names<HeaderName>, Vec<Finding>) {
     let mut report = Report::default();
-    let names = headers::request(list, &Field::root(field), &mut report);
+    let names = headers::request(list, false, &Field::root(field), &mut report);
     (names, report.into_sorted())
 }
 

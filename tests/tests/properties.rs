@@ -104,6 +104,30 @@ proptest! {
     }
 
     #[test]
+    fn an_answer_to_one_preflight_serves_the_next_with_usual_names(
+        methods in list(&["*", "PUT", "PROPFIND"]),
+        headers in list(&["*", "x-a", "content-type", "authorization"]),
+        allow_credentials in any::<bool>(),
+        first in asked(&["PUT", "PROPFIND", "GET", "patch"], &["", "x-a", "X-B,x-a", "authorization"]),
+        next in asked(&["GET", "PUT", "PATCH", "DELETE"], &["", "content-type"]),
+    ) {
+        let mut draft = laws::policy_of(&["https://a.example"]);
+        if let Some(cors) = &mut draft.cors {
+            (cors.allow_methods, cors.allow_headers) = (methods, headers);
+            cors.allow_credentials = allow_credentials;
+        }
+        let compiled = compiled(&[draft]);
+        let [kept, asked_again] = [&first, &next].map(|ask| corsward_policy::decide(&compiled, ask));
+        let passes = |decision: &Decision<'_>| {
+            decision.verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::Allowed)
+        };
+        // Chromium keeps one answer to preflights for each URL, and compares the next request with it.
+        if passes(&kept) && passes(&asked_again) {
+            prop_assert!(browser_passes(&kept, &next), "{:?} for {:?}", kept, next);
+        }
+    }
+
+    #[test]
     fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..300)) {
         laws::origin_round_trip(&bytes);
         laws::pattern_self(&bytes);
@@ -351,6 +375,24 @@ prop_compose! {
             diagnostics: if told { Diagnostics::Header } else { Diagnostics::None },
             closeness,
             created,
+        }
+    }
+}
+
+prop_compose! {
+    /// A preflight to the first of the policies.
+    fn asked(methods: &'static [&'static str], headers: &'static [&'static str])(
+        method in select(methods),
+        headers in select(headers),
+    ) -> Any {
+        let fields = [
+            (":method", "OPTIONS"), (":path", "/"), (":authority", "p0.test"),
+            ("access-control-request-method", method), ("access-control-request-headers", headers),
+        ];
+        Any {
+            origin: Some(b"https://a.example".to_vec()),
+            fields: fields.map(|(name, value)| (name, value.as_bytes().to_vec())).into(),
+            ..Any::default()
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::compiled::{Block, CompiledCors};
+use crate::compiled::{Block, CompiledCors, NameSet};
 use crate::decide::inquiry::{CorsRequest, Inquiry};
 use crate::decide::{check_origin, forward};
 use crate::decision::{Action, Diagnosis, Headers, LocalReply, Outcome, Refusal, Sharing};
@@ -71,7 +71,8 @@ pub(super) fn act<'c, R: Request>(
 /// Fetch, "CORS-preflight fetch" step 7: safelisted methods need not be listed; the others compare to the letter.
 fn check_method(cors: &CompiledCors, method: &[u8]) -> Result<(), Refusal> {
     // Without credentials the answer is `*` itself, and a browser that reads it lets every method pass.
-    let covered = if cors.source.credentials { may_be_echoed(method) } else { is_token(method) };
+    let covered =
+        if cors.methods.adds_requested { may_be_listed(method) } else { is_token(method) };
     let by_wildcard = cors.methods.any && covered;
     if is_cors_safelisted_method(method) || cors.methods.names(method) || by_wildcard {
         Ok(())
@@ -81,17 +82,21 @@ fn check_method(cors: &CompiledCors, method: &[u8]) -> Result<(), Refusal> {
 }
 
 /// Is it one that a policy could name?
-fn may_be_echoed(method: &[u8]) -> bool {
+fn may_be_listed(method: &[u8]) -> bool {
     method.len() <= MAX_METHOD_LEN && is_token(method)
 }
 
 fn check_headers(cors: &CompiledCors, requested: &[u8]) -> Result<(), Refusal> {
-    let names = requested.split(|&byte| byte == b',').count();
-    if requested.len() > MAX_REQUEST_HEADERS_LEN || names > MAX_REQUEST_HEADERS {
+    if is_too_long(requested) {
         return Err(Refusal::TooLong);
     }
     let all_pass = requested_names(requested).all(|name| header_passes(cors, name));
     if all_pass { Ok(()) } else { Err(Refusal::Header) }
+}
+
+fn is_too_long(requested: &[u8]) -> bool {
+    let names = requested.split(|&byte| byte == b',').count();
+    requested.len() > MAX_REQUEST_HEADERS_LEN || names > MAX_REQUEST_HEADERS
 }
 
 /// RFC 9110 section 5.6.1.2: a recipient ignores empty elements.
@@ -128,27 +133,44 @@ fn push_answer<'c, R: Request>(
     push(headers, ACEH, block.cors.expose.as_deref());
 }
 
-/// Fetch: `*` is a wildcard only for requests without credentials; with them the requested names are echoed.
+/// Fetch: `*` is a wildcard only for requests without credentials; with them the requested method joins the list.
 fn push_methods<'c>(headers: &mut Headers<'c>, cors: &'c CompiledCors, method: &[u8]) {
-    if !(cors.methods.any && cors.source.credentials) {
-        push(headers, ACAM, cors.methods.joined.as_deref());
-    } else if may_be_echoed(method) {
-        headers.push(ACAM, method.to_vec());
+    let NameSet { adds_requested, joined, .. } = &cors.methods;
+    match joined.as_deref() {
+        Some(listed) if *adds_requested && !cors.methods.names(method) && may_be_listed(method) => {
+            headers.push(ACAM, completed(listed, &[method]));
+        }
+        listed => push(headers, ACAM, listed),
     }
 }
 
+/// As [`push_methods`], in an order that does not depend on that of the request.
 fn push_headers<'c>(headers: &mut Headers<'c>, cors: &'c CompiledCors, requested: &[u8]) {
-    if !(cors.headers.any && cors.source.credentials) {
+    let NameSet { adds_requested, joined, .. } = &cors.headers;
+    let Some(listed) = joined.as_deref().filter(|_| *adds_requested && !is_too_long(requested))
+    else {
         return push(headers, ACAH, cors.headers.joined.as_deref());
+    };
+    let lower = requested.to_ascii_lowercase();
+    let mut added: Vec<&[u8]> = Vec::new();
+    for name in requested_names(&lower) {
+        if header_passes(cors, name)
+            && !cors.headers.names(name)
+            && let Err(place) = added.binary_search(&name)
+        {
+            added.insert(place, name);
+        }
     }
-    if requested.len() > MAX_REQUEST_HEADERS_LEN {
-        return;
+    headers.push(ACAH, completed(listed, &added));
+}
+
+fn completed(listed: &[u8], added: &[&[u8]]) -> Vec<u8> {
+    let mut list = listed.to_vec();
+    for name in added {
+        list.extend_from_slice(b", ");
+        list.extend_from_slice(name);
     }
-    let names = requested_names(requested).filter(|name| header_passes(cors, name));
-    let echo = names.map(<[u8]>::to_ascii_lowercase).collect::<Vec<_>>().join(&b", "[..]);
-    if !echo.is_empty() {
-        headers.push(ACAH, echo);
-    }
+    list
 }
 
 fn push<'c>(headers: &mut Headers<'c>, name: &'static str, value: Option<&'c [u8]>) {

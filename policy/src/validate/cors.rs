@@ -43,8 +43,13 @@ pub(super) fn validate(
     let cors = Cors {
         origins,
         regexes,
-        methods: methods::validate(allow_methods, &field.child("allowMethods"), report),
-        headers: headers::request(allow_headers, &field.child("allowHeaders"), report),
+        methods: methods::validate(
+            allow_methods,
+            credentials,
+            &field.child("allowMethods"),
+            report,
+        ),
+        headers: headers::request(allow_headers, credentials, &field.child("allowHeaders"), report),
         expose: headers::response(
             expose_headers,
             credentials,

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::report::{Field, Report};
 use crate::finding::{HeaderReason, ListReason};
 use crate::header_name::{
-    CORS_RESPONSE_HEADERS, HeaderName, is_cors_non_wildcard_request_header_name,
+    CORS_RESPONSE_HEADERS, HeaderName, USUAL_REQUEST_HEADERS,
+    is_cors_non_wildcard_request_header_name,
 };
 use crate::limits::MAX_HEADERS;
 use crate::policy::Names;
@@ -58,7 +59,12 @@ const MCP_SESSION_ID: &str = "mcp-session-id";
 const TRACING: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
 /// The entries of `allowHeaders`.
-pub(super) fn request(list: &[String], field: &Field, report: &mut Report) -> Names<HeaderName> {
+pub(super) fn request(
+    list: &[String],
+    credentials: bool,
+    field: &Field,
+    report: &mut Report,
+) -> Names<HeaderName> {
     let names = parse(list, field, report, |name, written| {
         let written = written.to_owned();
         if name == "cookie" {
@@ -76,7 +82,11 @@ pub(super) fn request(list: &[String], field: &Field, report: &mut Report) -> Na
     let is_covered =
         |name: &HeaderName| !is_cors_non_wildcard_request_header_name(name.as_str().as_bytes());
     if names.any {
-        if names.named.iter().any(is_covered) {
+        // With credentials the answer lists what stands beside `*`, for the next request.
+        let is_needless = |name: &HeaderName| {
+            is_covered(name) && (!credentials || USUAL_REQUEST_HEADERS.contains(&name.as_str()))
+        };
+        if names.named.iter().any(is_needless) {
             report.add(field, HeaderReason::AnyBesideOthers);
         }
         if names.named.iter().all(is_covered) {

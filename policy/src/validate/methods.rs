@@ -5,13 +5,19 @@ use std::collections::HashMap;
 use super::report::{Field, Report};
 use crate::finding::{ListReason, MethodReason};
 use crate::limits::MAX_METHODS;
-use crate::method::{InvalidMethod, Method};
+use crate::method::{InvalidMethod, Method, USUAL_METHODS};
 use crate::policy::Names;
 
 /// Fetch, "normalize a method": these are upper-cased, and no other.
 const NORMALIZED: [&str; 6] = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
 
-pub(super) fn validate(list: &[String], field: &Field, report: &mut Report) -> Names<Method> {
+/// The entries of `allowMethods`.
+pub(super) fn validate(
+    list: &[String],
+    credentials: bool,
+    field: &Field,
+    report: &mut Report,
+) -> Names<Method> {
     let mut names = Names::default();
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for (at, written) in report.bounded_to(MAX_METHODS, list, field).iter().enumerate() {
@@ -37,7 +43,9 @@ pub(super) fn validate(list: &[String], field: &Field, report: &mut Report) -> N
             }
         }
     }
-    if names.any && !names.named.is_empty() {
+    // With credentials the answer lists what stands beside `*`, for the next request.
+    let is_needless = |method: &Method| !credentials || USUAL_METHODS.contains(&method.as_str());
+    if names.any && names.named.iter().any(is_needless) {
         report.add(field, MethodReason::AnyBesideOthers);
     }
     names

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::process::Process;
 use crate::{paths, tools};
@@ -88,8 +89,17 @@ impl Browser {
     ///
     /// When the browser ends or takes too long.
     pub fn next_table(&self) -> Result<Table> {
+        self.next_report()
+    }
+
+    /// Waits for the next value that the page passes to `tableDone`, whatever the page is.
+    ///
+    /// # Errors
+    ///
+    /// When the browser ends or takes too long, or the value has another form.
+    pub fn next_report<T: DeserializeOwned>(&self) -> Result<T> {
         match self.tables.recv_timeout(PATIENCE) {
-            Ok(line) => serde_json::from_str(&line).with_context(|| format!("a table: {line}")),
+            Ok(line) => serde_json::from_str(&line).with_context(|| format!("a report: {line}")),
             Err(RecvTimeoutError::Timeout) => bail!("the page did not finish its table in time"),
             Err(RecvTimeoutError::Disconnected) => bail!("the browser ended; see above why"),
         }

@@ -54,6 +54,9 @@ pub struct Cors {
     /// The methods that may be used beside `GET`, `HEAD` and `POST`, which need no permission. Case-sensitive. `*` alone:
     /// every method. Absent: those three.
     ///
+    /// With `allowCredentials` browsers take `*` literally. An answer then lists the usual methods (`GET`, `HEAD`, `POST`,
+    /// `PUT`, `PATCH`, `DELETE`), those written beside `*`, and the requested one.
+    ///
     /// Permitted: `[PUT, PATCH, DELETE]`.
     /// Refused: `[TRACE]` (forbidden by the Fetch standard), `[GET PUT]` (one method an entry).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -65,6 +68,9 @@ pub struct Cors {
 
     /// The request headers that may be set beside those that need no permission. In any case. `*`: every header but
     /// `authorization`, which must be named. Absent: those that need no permission, so that neither JSON nor a bearer token passes.
+    ///
+    /// With `allowCredentials` browsers take `*` literally. An answer then lists `content-type`, the names written beside
+    /// `*`, and the requested ones.
     ///
     /// Permitted: `[authorization, content-type, x-csrftoken]`.
     /// Refused: `["x csrf"]` (not a header name).

@@ -79,6 +79,24 @@ fn headers_of_one_protocol_are_listed_together() {
 }
 
 #[test]
+fn with_credentials_a_name_beside_the_wildcard_is_listed_in_each_answer() {
+    for (why, methods, headers, want) in [
+        ("not usual", &["*", "PROPFIND"][..], &["*", "authorization", "x-a"][..], &[][..]),
+        (
+            "listed anyway",
+            &["*", "PROPFIND", "PUT"],
+            &["*", "authorization", "Content-Type"],
+            &["Methods CORS-I303", "Headers CORS-I305"],
+        ),
+    ] {
+        let (allow_methods, allow_headers) = (strings(methods), strings(headers));
+        let cors = CorsDraft { allow_methods, allow_headers, ..with_credentials() };
+        let want: Vec<String> = want.iter().map(|want| format!("spec.cors.allow{want}")).collect();
+        assert_codes(why, &policy_of(cors), &want.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn an_exposed_header_is_one_that_scripts_can_read() {
     for (why, list, without, with) in [
         ("as usual", &["X-Request-Id", "etag"][..], &[][..], &[][..]),
