@@ -1,5 +1,9 @@
 //! Answer: what came back for a case, whichever machine gave it.
 
+use crate::case::Request;
+use crate::oracle::{CorsResponse, cors_check, preflight_passes};
+use crate::text::from_latin1;
+
 /// The final response to a case's request, and what is known about how it came about.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
@@ -50,8 +54,25 @@ impl Answer {
         let tokens = value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
         tokens
             .filter(|token| !token.is_empty())
-            .map(|token| crate::text::from_latin1(token).to_ascii_lowercase())
+            .map(|token| from_latin1(token).to_ascii_lowercase())
             .collect()
+    }
+
+    /// The value of `name` as text; empty where there is none.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        from_latin1(&self.get(name).unwrap_or_default())
+    }
+
+    /// Returns true if a browser that sent `request` lets the page go on: the CORS-preflight fetch passes, or the page
+    /// may read the response.
+    #[must_use]
+    pub fn passes(&self, request: &Request) -> bool {
+        let response = CorsResponse { status: self.status, headers: &self.headers };
+        match request.preflight() {
+            Some(preflight) => preflight_passes(&request.cors(), &preflight, response),
+            None => cors_check(&request.cors(), response),
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::answer::Answer;
 use crate::case::{Case, Expect};
-use crate::oracle::{CorsResponse, cors_check, preflight_passes};
 use crate::text::from_latin1;
 
 /// Headers whose values are compared as case-folded sets.
@@ -118,12 +117,7 @@ fn browser(case: &Case, answer: &Answer, wrong: &mut Vec<String>) {
     let Some(want) = case.expect.browser else {
         return;
     };
-    let request = case.request.cors();
-    let response = CorsResponse { status: answer.status, headers: &answer.headers };
-    let got = match case.request.preflight() {
-        Some(preflight) => preflight_passes(&request, &preflight, response),
-        None => cors_check(&request, response),
-    };
+    let got = answer.passes(&case.request);
     if got != want {
         wrong.push(format!("the browser {}", if got { "allows it" } else { "denies it" }));
     }

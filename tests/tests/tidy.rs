@@ -183,6 +183,27 @@ fn this_map_is_true() {
     assert!(invariants >= 20, "only {invariants} invariants were found");
 }
 
+#[test]
+fn the_tests_that_the_docs_name_exist() {
+    for (doc, fewest) in [("docs/caches.md", 4)] {
+        let text = fs::read_to_string(root().join(doc)).unwrap();
+        let mut named = 0;
+        for row in text.lines().filter(|line| line.contains("`tests/tests/")) {
+            let words: Vec<&str> = backticked(row).collect();
+            let at = words.iter().position(|word| word.starts_with("tests/tests/")).unwrap();
+            let (file, tests) = (words[at], &words[at + 1..]);
+            let code = fs::read_to_string(root().join(file))
+                .unwrap_or_else(|error| panic!("{doc}: {file}: {error}"));
+            assert!(!tests.is_empty(), "{doc} names no test of {file}");
+            for test in tests {
+                assert!(code.contains(&format!("fn {test}(")), "{doc}: {file} has no test {test}");
+            }
+            named += tests.len();
+        }
+        assert!(named >= fewest, "{doc} names only {named} tests");
+    }
+}
+
 fn root() -> PathBuf {
     suite::folder().join("..")
 }

@@ -63,6 +63,8 @@ pub fn run(args: &Args) -> Result<()> {
 fn tools(args: &Args) -> Result<()> {
     eprintln!("Envoy: {}", tools::envoy(tools::ENVOY_VERSION)?.display());
     eprintln!("wrk: {}", tools::wrk()?.display());
+    eprintln!("nginx: {}", tools::nginx()?.display());
+    eprintln!("Varnish: {}", tools::varnishd()?.display());
     let kubernetes = tools::kubernetes()?;
     for program in [&kubernetes.apiserver, &kubernetes.etcd, &kubernetes.kubectl] {
         eprintln!("Kubernetes: {}", program.display());

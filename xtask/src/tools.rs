@@ -70,6 +70,24 @@ pub fn wrk() -> Result<PathBuf> {
     Program { names: &["wrk"], variable: "WRK_BIN", package: "wrk" }.get()
 }
 
+/// A caching proxy: nginx.
+///
+/// # Errors
+///
+/// When there is none and it may not be installed.
+pub fn nginx() -> Result<PathBuf> {
+    Program { names: &["nginx"], variable: "NGINX_BIN", package: "nginx-light" }.get()
+}
+
+/// Another caching proxy: Varnish. It compiles its configuration, so its package brings a C compiler.
+///
+/// # Errors
+///
+/// When there is none and it may not be installed.
+pub fn varnishd() -> Result<PathBuf> {
+    Program { names: &["varnishd"], variable: "VARNISHD_BIN", package: "varnish" }.get()
+}
+
 /// The Node.js that drives the browser and runs the module's optimizer.
 ///
 /// # Errors
