@@ -117,7 +117,7 @@ pub struct ClusterArgs {
     /// The Lease that says which replica writes.
     #[arg(long, value_name = "NAME", env = "CORSWARD_LEASE", default_value = "corsward-operator")]
     pub lease: String,
-    /// Watch no Gateways and no routes: no policy can be for a Gateway, and nobody says where a route has CORS of its own.
+    /// Watch no Gateways, no classes of theirs and no routes: no policy can be for a Gateway, and nobody says where a route has CORS of its own.
     #[arg(long, env = "CORSWARD_NO_GATEWAYS")]
     pub no_gateways: bool,
     /// Which of Istio's kinds holds an attachment.

@@ -16,7 +16,7 @@ use crate::object::{Object, Text};
 use crate::origin_sets::{self, Resolved};
 use crate::review::{Accepted, Context, Domain, Review, review};
 use crate::source::{Event, Problem};
-use crate::surroundings::{Change, Delta, Key, Labels, NamespaceMode, NativeCors, Surroundings};
+use crate::surroundings::{Change, Key, Labels, NamespaceMode, Surroundings};
 use crate::targets::{Placement, Target};
 use crate::traffic::Traffic;
 
@@ -282,7 +282,7 @@ impl Index {
 
     /// Something that policies depend on changed.
     fn surround(&mut self, change: Change) {
-        let namespaces = namespaces_of(&change, &self.surroundings);
+        let namespaces = change.namespaces(&self.surroundings);
         let is_set = matches!(change, Change::OriginSet(_));
         let is_guardrail = matches!(change, Change::Guardrail(_));
         if !self.surroundings.on(change) {
@@ -364,11 +364,10 @@ impl Index {
                     let exceeded = exceeded.into_iter().map(|found| accepted.sets.address(found));
                     review.findings.extend(exceeded);
                     let placement = accepted.target.place(namespace, &self.surroundings);
-                    review.findings.extend(placement.refused);
-                    review.findings.extend(placement.missing);
+                    review.findings.extend(placement.findings().cloned());
                     let traffic = self.traffic(namespace);
                     let (policy, target) = (&accepted.policy, &accepted.target);
-                    let found = traffic.findings(target.field(), &placement.places, policy.keeps());
+                    let found = traffic.findings(target.field(), &placement, policy.keeps());
                     review.findings.extend(found);
                 }
                 finding::sort(&mut review.findings);
@@ -544,34 +543,6 @@ impl PartialEq for InForce {
         let same_spec = *spec == other.spec;
         *generation == other.generation && *digest == other.digest && same_spec && same_policy
     }
-}
-
-/// The namespaces that a change may matter to; `None`: all of them.
-fn namespaces_of(change: &Change, known: &Surroundings) -> Option<BTreeSet<String>> {
-    match change {
-        Change::Namespace(delta) => delta.key().map(|name| [name.clone()].into()),
-        Change::Service(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
-        Change::Pod(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
-        Change::Gateway(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
-        Change::VirtualService(delta) => namespaces_of_native(delta, &known.virtual_services),
-        Change::HttpRoute(delta) => namespaces_of_native(delta, &known.http_routes),
-        Change::OriginSet(delta) => delta.key().map(|key| [key.namespace.clone()].into()),
-        Change::Guardrail(_) => None,
-    }
-}
-
-/// Where an object leads to, and where it led to.
-fn namespaces_of_native(
-    delta: &Delta<Key, NativeCors>,
-    known: &BTreeMap<Key, NativeCors>,
-) -> Option<BTreeSet<String>> {
-    let is = match delta {
-        Delta::Apply(_, object) => Some(object),
-        Delta::Delete(_) => None,
-        Delta::Reset(_) => return None,
-    };
-    let was = delta.key().and_then(|key| known.get(key));
-    Some(is.into_iter().chain(was).flat_map(NativeCors::namespaces).cloned().collect())
 }
 
 /// Does it ask to be switched off?

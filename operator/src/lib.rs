@@ -14,6 +14,7 @@ pub mod certificates;
 pub mod check;
 pub mod cleanup;
 pub mod compact;
+mod controller;
 pub mod convert;
 pub mod events;
 pub mod grouping;

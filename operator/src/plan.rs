@@ -194,7 +194,7 @@ impl ScopePlan {
         }
         let large = holding.clone().find_map(|(_, made)| made.large.get(id));
         planned.findings.extend(large.cloned());
-        planned.findings.extend(placement.missing.iter().chain(&placement.refused).cloned());
+        planned.findings.extend(placement.findings().cloned());
         planned.findings.extend(index.unknown_mode(&id.namespace));
         planned.exceeds = refuses(&exceeded);
         planned.findings.extend(exceeded);
@@ -263,10 +263,13 @@ impl ScopePlan {
 impl Planned {
     /// Takes in how requests come to its proxies.
     fn see(&mut self, traffic: &Traffic<'_>) {
-        let Placement { places, missing: _, refused } = &self.placement;
+        let placement = &self.placement;
         let enforced = self.in_force.as_ref().filter(|it| it.policy.mode() != Mode::Off);
-        if let Some(InForce { policy, target, .. }) = enforced.filter(|_| refused.is_empty()) {
-            self.findings.extend(traffic.findings(target.field(), places, policy.keeps()));
+        let enforced = enforced.filter(|_| placement.refused.is_empty());
+        if let Some(InForce { policy, target, .. }) = enforced {
+            self.findings.extend(traffic.findings(target.field(), placement, policy.keeps()));
+        } else if let Some((_, finding)) = placement.unserved.first() {
+            self.findings.extend(traffic.findings(&finding.field, placement, false));
         }
     }
 
@@ -317,18 +320,20 @@ fn choose<'i>(
         // What is missing is what the author has to hear of.
         let placement = kept.as_ref().map(place).unwrap_or_default();
         let Placement { places, .. } = placement;
-        let Placement { missing, refused, .. } = placed.clone();
-        (kept, Placement { places, missing, refused })
+        (kept, Placement { places, ..placed.clone() })
     };
     let is_off = |in_force: &Option<InForce>| {
         in_force.as_ref().is_some_and(|in_force| in_force.policy.mode() == Mode::Off)
     };
+    // An accepted text that no proxy can run is in force nowhere, and nothing else is in its place.
+    let runs_nowhere = accepted && placed.why_nowhere().is_some();
     let (in_force, placement) = match choice {
         Choice::Wanted if is_off(&written) => (written, placed),
         // A stop takes effect whatever else does not. Whoever never was in force has nothing to stop.
         _ if is_off(&written) && entry.in_force.is_some() => (written, last_good().1),
         Choice::WithoutNewcomers if entry.in_force.is_none() => (None, placed),
         Choice::WithoutChanges => last_good(),
+        Choice::Wanted | Choice::WithoutNewcomers if runs_nowhere => (None, placed),
         Choice::Wanted | Choice::WithoutNewcomers if accepted => (written, placed),
         // As much of it as there is.
         _ if entry.in_force.is_none() && can_begin && !exceeds => (written, placed),

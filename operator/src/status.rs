@@ -99,6 +99,8 @@ pub enum Reason {
     PartiallyProgrammed,
     /// None of its workloads runs it.
     NotProgrammed,
+    /// The controllers of all its Gateways serve them without the filter.
+    UnsupportedController,
     /// It will be in force when publishing succeeds.
     Reconciling,
     /// Another policy wins wherever it applies.
@@ -246,6 +248,7 @@ impl Reason {
             Self::Published => "Published",
             Self::PartiallyProgrammed => "PartiallyProgrammed",
             Self::NotProgrammed => "NotProgrammed",
+            Self::UnsupportedController => "UnsupportedController",
             Self::Reconciling => "Reconciling",
             Self::Overridden => "Overridden",
             Self::Off => "Off",
@@ -353,11 +356,44 @@ fn programmed(
     if let Some(why) = off {
         return no(Reason::Off, (*why).to_owned());
     }
+    if let Some(why) = planned.placement.why_nowhere() {
+        return no(Reason::UnsupportedController, why.message());
+    }
     let is_rehearsal = match mode {
         Some(Mode::Off) => return no(Reason::Off, "the mode is Off".to_owned()),
         mode => mode == Some(Mode::DryRun),
     };
-    let (holds, reason, mut message) = match (domain, proxies) {
+    let (holds, reason, message) = at_proxies(*domain, proxies);
+    let (reason, mut message) = beside_unserved(planned, holds, reason, message);
+    if is_rehearsal {
+        message = match reason {
+            Reason::Programmed if *domain == Domain::Folder => REHEARSAL.to_owned(),
+            _ => format!("{message}; {REHEARSAL}"),
+        };
+    }
+    Condition { kind, holds, reason, message }
+}
+
+/// The same reason and message, with the Gateways of the policy whose proxies run no filter.
+fn beside_unserved(
+    planned: &Planned,
+    holds: bool,
+    reason: Reason,
+    message: String,
+) -> (Reason, String) {
+    let mut unserved = planned.placement.unserved.iter();
+    let Some((_, first)) = unserved.next() else { return (reason, message) };
+    let more = match unserved.count() {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let reason = if holds { Reason::PartiallyProgrammed } else { reason };
+    (reason, format!("{message}; {}{more}", first.message()))
+}
+
+/// How it stands with a published policy: does it hold, why, and in words.
+fn at_proxies(domain: Domain, proxies: &Proxies) -> (bool, Reason, String) {
+    match (domain, proxies) {
         (Domain::Folder, _) => (true, Reason::Programmed, "the policy is in force".to_owned()),
         (Domain::Cluster, Proxies::Asked(standing)) => in_proxies(standing),
         (Domain::Cluster, Proxies::Asking { .. }) => {
@@ -367,14 +403,7 @@ fn programmed(
             let message = "the policy is published; which proxies run it is not known here";
             (true, Reason::Published, message.to_owned())
         }
-    };
-    if is_rehearsal {
-        message = match reason {
-            Reason::Programmed if *domain == Domain::Folder => REHEARSAL.to_owned(),
-            _ => format!("{message}; {REHEARSAL}"),
-        };
     }
-    Condition { kind, holds, reason, message }
 }
 
 /// How it stands with a published policy whose proxies were asked: does it hold, why, and in words.

@@ -30,6 +30,8 @@ pub struct Surroundings {
     pub pods: BTreeMap<Key, Pod>,
     /// Gateways (Gateway API); empty where the kind is not served.
     pub gateways: BTreeMap<Key, Gateway>,
+    /// Classes of Gateways by name; `None` until they have been listed, and where they are not watched.
+    pub gateway_classes: Option<BTreeMap<String, GatewayClass>>,
     /// Istio's `VirtualService` objects that say something about CORS; empty where the kind is not served.
     pub virtual_services: BTreeMap<Key, NativeCors>,
     /// `HTTPRoute` objects (Gateway API) that say something about CORS; empty where the kind is not served.
@@ -51,6 +53,8 @@ pub enum Change {
     Pod(Delta<Key, Pod>),
     /// Of a Gateway.
     Gateway(Delta<Key, Gateway>),
+    /// Of a `GatewayClass`.
+    GatewayClass(Delta<String, GatewayClass>),
     /// Of a `VirtualService`.
     VirtualService(Delta<Key, NativeCors>),
     /// Of an `HTTPRoute`.
@@ -192,6 +196,15 @@ pub struct Gateway {
     pub listeners: BTreeMap<String, u16>,
 }
 
+/// A `GatewayClass`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GatewayClass {
+    /// `spec.controllerName`.
+    pub controller: String,
+    /// Does `status.supportedFeatures` list the CORS filter of `HTTPRoute` objects? `None`: it lists nothing at all.
+    pub supports_cors: Option<bool>,
+}
+
 /// What an object of a mesh or of the Gateway API says about CORS: where, that is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NativeCors {
@@ -199,6 +212,8 @@ pub struct NativeCors {
     pub services: BTreeSet<Key>,
     /// The Gateways that it is attached to.
     pub gateways: BTreeSet<ParentGateway>,
+    /// Is it attached to something else than Gateways, such as a Service of a mesh?
+    pub in_mesh: bool,
 }
 
 /// A Gateway, or a part of it.
@@ -235,11 +250,51 @@ impl Surroundings {
             Change::Service(delta) => delta.apply_to(&mut self.services),
             Change::Pod(delta) => delta.apply_to(&mut self.pods),
             Change::Gateway(delta) => delta.apply_to(&mut self.gateways),
+            Change::GatewayClass(delta) => {
+                let was_unknown = self.gateway_classes.is_none();
+                delta.apply_to(self.gateway_classes.get_or_insert_default()) || was_unknown
+            }
             Change::VirtualService(delta) => delta.apply_to(&mut self.virtual_services),
             Change::HttpRoute(delta) => delta.apply_to(&mut self.http_routes),
             Change::OriginSet(delta) => delta.apply_to(&mut self.origin_sets),
             Change::Guardrail(delta) => delta.apply_to(&mut self.guardrails),
         }
+    }
+}
+
+// === impl Change ===
+
+impl Change {
+    /// The namespaces that the change may matter to, where `known` is what was there before; `None`: all of them.
+    #[must_use]
+    pub fn namespaces(&self, known: &Surroundings) -> Option<BTreeSet<String>> {
+        match self {
+            Self::Namespace(delta) => delta.key().map(|name| [name.clone()].into()),
+            Self::Service(delta) => delta.key().map(Key::in_set),
+            Self::Pod(delta) => delta.key().map(Key::in_set),
+            Self::Gateway(delta) => {
+                let gateway = delta.key()?;
+                let is_parent = |route: &&NativeCors| {
+                    route.gateways.iter().any(|parent| parent.gateway == *gateway)
+                };
+                // Its class says whether the CORS filters of its routes are enforced.
+                let routes = known.http_routes.values().filter(is_parent);
+                let led_to = routes.flat_map(NativeCors::namespaces);
+                Some(led_to.chain([&gateway.namespace]).cloned().collect())
+            }
+            Self::VirtualService(delta) => NativeCors::touched(delta, &known.virtual_services),
+            Self::HttpRoute(delta) => NativeCors::touched(delta, &known.http_routes),
+            Self::OriginSet(delta) => delta.key().map(Key::in_set),
+            Self::GatewayClass(_) | Self::Guardrail(_) => None,
+        }
+    }
+}
+
+// === impl Key ===
+
+impl Key {
+    fn in_set(&self) -> BTreeSet<String> {
+        [self.namespace.clone()].into()
     }
 }
 
@@ -281,6 +336,17 @@ impl NativeCors {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.services.is_empty() && self.gateways.is_empty()
+    }
+
+    /// Where an object leads to, and where it led to; `None`: everywhere.
+    fn touched(delta: &Delta<Key, Self>, known: &BTreeMap<Key, Self>) -> Option<BTreeSet<String>> {
+        let is = match delta {
+            Delta::Apply(_, object) => Some(object),
+            Delta::Delete(_) => None,
+            Delta::Reset(_) => return None,
+        };
+        let was = delta.key().and_then(|key| known.get(key));
+        Some(is.into_iter().chain(was).flat_map(Self::namespaces).cloned().collect())
     }
 
     /// The namespaces that it may matter to.

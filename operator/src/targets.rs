@@ -7,6 +7,7 @@ use corsward_policy::Finding;
 use corsward_policy::finding::TargetReason;
 
 use crate::api::v1alpha1::{CorsPolicySpec, Selector, TargetRef};
+use crate::controller::{Serving, serving};
 use crate::surroundings::{
     Key, Labels, Pod, PodProxy, Service, ServicePort, Surroundings, TargetPort,
 };
@@ -38,6 +39,10 @@ pub struct Placement {
     pub missing: Vec<Finding>,
     /// Targets that exist and cannot be served.
     pub refused: Vec<Finding>,
+    /// Gateways whose proxies run no filter, and why. They are none of `places`.
+    pub unserved: Vec<(Place, Finding)>,
+    /// Gateways among `places` whose proxies may run none, and why.
+    pub doubtful: Vec<Finding>,
 }
 
 /// A set of proxies, or a part of what they listen to.
@@ -151,12 +156,22 @@ impl Placement {
             "Gateway" => match surroundings.gateways.get(&key) {
                 Some(gateway) => {
                     let port = section.map(|name| gateway.listeners.get(name).copied());
-                    match port {
-                        Some(None) => self.miss_section(field, target),
-                        Some(Some(port)) => {
-                            self.add(Proxies::Gateway(key.name), Some([port].into()));
+                    let ports = match port {
+                        Some(None) => return self.miss_section(field, target),
+                        Some(Some(port)) => Some([port].into()),
+                        None => None,
+                    };
+                    let served = serving(field, &key.name, gateway, surroundings);
+                    let proxies = Proxies::Gateway(key.name);
+                    match served {
+                        Serving::Runs => self.add(proxies, ports),
+                        Serving::Doubtful(finding) => {
+                            self.doubtful.push(finding);
+                            self.add(proxies, ports);
                         }
-                        None => self.add(Proxies::Gateway(key.name), None),
+                        Serving::RunsNot(finding) => {
+                            self.unserved.push((Place { proxies, ports }, finding));
+                        }
                     }
                 }
                 None => self.missing.push(Finding::new(field, missing())),
@@ -199,6 +214,19 @@ impl Placement {
         let section = section_name.clone().unwrap_or_default();
         let reason = TargetReason::SectionNotFound { kind, name, section };
         self.missing.push(Finding::new(format!("{field}.sectionName"), reason));
+    }
+
+    /// Everything that there is to say about its targets.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        let Self { places: _, missing, refused, unserved, doubtful } = self;
+        let unserved = unserved.iter().map(|(_, finding)| finding);
+        missing.iter().chain(refused).chain(unserved).chain(doubtful)
+    }
+
+    /// Why no proxy at all can run it, where that is because of Gateways without the filter.
+    #[must_use]
+    pub fn why_nowhere(&self) -> Option<&Finding> {
+        self.unserved.first().map(|(_, finding)| finding).filter(|_| self.places.is_empty())
     }
 
     /// How many workloads it is for, with a proxy or without.

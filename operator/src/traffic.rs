@@ -14,7 +14,7 @@ use crate::protocol::Protocol;
 use crate::surroundings::{
     Injection, Key, Labels, Namespace, Pod, Service, ServicePort, Surroundings, TargetPort,
 };
-use crate::targets::{AMBIENT, Place, Proxies, includes, is_gateway};
+use crate::targets::{AMBIENT, Place, Placement, Proxies, includes, is_gateway};
 
 /// The labels by which a namespace asks for sidecars, of the installation that is there or of one revision.
 const INJECTION: [&str; 2] = ["istio-injection", REVISION];
@@ -167,13 +167,16 @@ impl<'s> Traffic<'s> {
             && self.arrivals(pod).iter().any(|arrival| is_at(arrival.number) && bypasses(arrival))
     }
 
-    /// What there is to say about the requests to these places. `field` names the places, and `keeps` says that what the policy finds
-    /// in a response stays.
+    /// What there is to say about the requests to the places of a policy. `field` names them, and `keeps` says that what the policy
+    /// finds in a response stays.
     #[must_use]
-    pub fn findings(&self, field: &str, places: &[Place], keeps: bool) -> Vec<Finding> {
+    pub fn findings(&self, field: &str, placement: &Placement, keeps: bool) -> Vec<Finding> {
         let mut survey = Survey::new(self);
-        for place in places {
+        for place in &placement.places {
             survey.look_at(place);
+        }
+        for (place, _) in &placement.unserved {
+            survey.look_at_unserved(place);
         }
         survey.findings(field, keeps)
     }

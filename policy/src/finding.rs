@@ -2,6 +2,7 @@
 
 mod conduct;
 mod danger;
+mod gateway;
 mod guardrail;
 mod header;
 mod host;
@@ -16,6 +17,7 @@ mod placement;
 mod quoted;
 mod rule;
 mod shape;
+mod size;
 mod source;
 mod target;
 mod traffic;
@@ -27,6 +29,7 @@ use std::fmt;
 
 pub use conduct::ConductReason;
 pub use danger::{Danger, DangerReason};
+pub use gateway::GatewayReason;
 pub use guardrail::{Excess, GuardrailReason};
 pub use header::HeaderReason;
 pub use host::HostReason;
@@ -41,6 +44,7 @@ pub use origin_set::OriginSetReason;
 pub use placement::PlacementReason;
 pub use rule::RuleReason;
 pub use shape::ShapeReason;
+pub use size::SizeReason;
 pub use source::SourceReason;
 pub use target::TargetReason;
 pub use traffic::{TrafficReason, WithoutSidecar};
@@ -101,6 +105,10 @@ pub enum Reason {
     OriginSet(OriginSetReason),
     /// A target as the cluster has it: `CORS-*5xx`.
     Target(TargetReason),
+    /// Gateways and their controllers: `CORS-*5xx`.
+    Gateway(GatewayReason),
+    /// The size of policies: `CORS-*5xx`.
+    Size(SizeReason),
     /// What keeps requests from a policy's proxies, or answers beside them: `CORS-*5xx`.
     Traffic(TrafficReason),
 }
@@ -209,6 +217,8 @@ impl Reason {
             Self::Guardrail(reason) => reason.sentence(),
             Self::OriginSet(reason) => reason.sentence(),
             Self::Target(reason) => reason.sentence(),
+            Self::Gateway(reason) => reason.sentence(),
+            Self::Size(reason) => reason.sentence(),
             Self::Traffic(reason) => reason.sentence(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use corsward_policy::finding::{PlacementReason, Reason};
+use corsward_policy::finding::{Reason, SizeReason};
 use corsward_policy::{Finding, Policy, PolicyId, compile, wire};
 
 use crate::attachment::Attachment;
@@ -49,13 +49,13 @@ pub(super) fn large(attachment: &Attachment, policies: &[&Policy]) -> BTreeMap<P
     if len <= WARN_LEN {
         return BTreeMap::new();
     }
-    let finding = Finding::new("spec", PlacementReason::Large { len, max: MAX_LEN });
+    let finding = Finding::new("spec", SizeReason::Large { len, max: MAX_LEN });
     largest(policies).into_iter().map(|id| (id, finding.clone())).collect()
 }
 
 /// Is it about the size of an attachment?
 pub(super) fn is_about_size(finding: &Finding) -> bool {
-    matches!(finding.reason, Reason::Placement(PlacementReason::Large { .. }))
+    matches!(finding.reason, Reason::Size(SizeReason::Large { .. }))
 }
 
 /// The policies to split: the largest, and a few more if they are nearly as large.

@@ -1,6 +1,7 @@
 //! Tests of the plan, with one proxy.
 
 mod cluster;
+mod gateways;
 
 use super::*;
 use crate::object::{Object, Text};

@@ -128,6 +128,7 @@ fn watch(
     let watches = board.metrics.watches.clone();
     let options = source::kube::Options {
         gateways: !args.cluster.no_gateways,
+        gateway_classes: args.publish == PublishArg::Istio,
         virtual_services: args.publish == PublishArg::Istio,
         ..source::kube::Options::default()
     };

@@ -17,8 +17,8 @@ use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
 use self::kinds::{
-    Gateways, Guardrails, HttpRoutes, Namespaces, OriginSets, Pods, Policies, Services,
-    VirtualServices, Watched,
+    GatewayClasses, Gateways, Guardrails, HttpRoutes, Namespaces, OriginSets, Pods, Policies,
+    Services, VirtualServices, Watched,
 };
 pub(crate) use self::raw::Raw;
 use crate::kubernetes::watch_sentence;
@@ -40,6 +40,8 @@ const MAX_BATCH: usize = 500;
 pub struct Options {
     /// Are Gateways watched, and routes?
     pub gateways: bool,
+    /// Are the classes of Gateways watched? They count where Istio's proxies are configured.
+    pub gateway_classes: bool,
     /// Are Istio's `VirtualService` objects watched?
     pub virtual_services: bool,
     /// How soon a kind that need not be there is looked for again.
@@ -101,6 +103,9 @@ pub async fn watch(
         kinds.push(follow::<Gateways>(&shared, "Gateway"));
         kinds.push(follow::<HttpRoutes>(&shared, "HTTPRoute"));
     }
+    if shared.options.gateways && shared.options.gateway_classes {
+        kinds.push(follow::<GatewayClasses>(&shared, "GatewayClass"));
+    }
     if shared.options.virtual_services {
         kinds.push(follow::<VirtualServices>(&shared, "VirtualService"));
     }
@@ -121,7 +126,9 @@ fn follow<'s, K: Watched + 's>(shared: &'s Shared, kind: &'static str) -> BoxFut
 
 impl Default for Options {
     fn default() -> Self {
-        Self { gateways: true, virtual_services: true, look_again: Duration::from_secs(30) }
+        let (gateways, gateway_classes, virtual_services) = (true, true, true);
+        let look_again = Duration::from_secs(30);
+        Self { gateways, gateway_classes, virtual_services, look_again }
     }
 }
 

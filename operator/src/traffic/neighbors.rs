@@ -11,8 +11,20 @@ pub(super) struct Neighbors<'s> {
     virtual_services: BTreeMap<&'s str, Vec<&'s Key>>,
     /// Routes, by the names of the Services.
     routes: BTreeMap<&'s str, Vec<&'s Key>>,
-    /// Routes, by the names of the Gateways, and the ports of the listeners; absent: of all.
-    attached: BTreeMap<&'s str, Vec<(Option<u16>, &'s Key)>>,
+    /// Routes, by the names of the Gateways.
+    attached: BTreeMap<&'s str, Vec<Attached<'s>>>,
+    surroundings: &'s Surroundings,
+}
+
+/// A route that is attached to a Gateway.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attached<'s> {
+    pub(super) route: &'s Key,
+    pub(super) gateway: &'s Key,
+    /// The port of the listener; absent: of all.
+    port: Option<u16>,
+    /// Does the Gateway enforce the CORS filter of the route, as far as is known?
+    pub(super) enforced: bool,
 }
 
 // === impl Neighbors ===
@@ -28,13 +40,16 @@ impl<'s> Neighbors<'s> {
                 let listener = listener
                     .and_then(|name| gateway.and_then(|gateway| gateway.listeners.get(name)));
                 let port = listener.copied().or(parent.port);
-                attached.entry(parent.gateway.name.as_str()).or_default().push((port, key));
+                let enforced = enforces(&parent.gateway, surroundings);
+                let one = Attached { route: key, gateway: &parent.gateway, port, enforced };
+                attached.entry(parent.gateway.name.as_str()).or_default().push(one);
             }
         }
         Self {
             virtual_services: by_service(namespace, virtual_services),
             routes: by_service(namespace, http_routes),
             attached,
+            surroundings,
         }
     }
 
@@ -53,14 +68,40 @@ impl<'s> Neighbors<'s> {
         &self,
         gateway: &str,
         ports: Option<&BTreeSet<u16>>,
-    ) -> impl Iterator<Item = &'s Key> {
+    ) -> impl Iterator<Item = Attached<'s>> {
         let is_meant = move |port: Option<u16>| match (port, ports) {
             (Some(port), Some(ports)) => ports.contains(&port),
             _ => true,
         };
         let attached = self.attached.get(gateway).into_iter().flatten();
-        attached.filter(move |(port, _)| is_meant(*port)).map(|(_, key)| *key)
+        attached.filter(move |one| is_meant(one.port)).copied()
     }
+
+    /// The Gateways of a route that do not enforce its CORS filter.
+    pub(super) fn unenforced(&self, route: &Key) -> BTreeSet<&'s Key> {
+        let route = self.surroundings.http_routes.get(route);
+        let parents = route.into_iter().flat_map(|route| &route.gateways);
+        let gateways = parents.map(|parent| &parent.gateway);
+        gateways.filter(|gateway| !enforces(gateway, self.surroundings)).collect()
+    }
+
+    /// Is the CORS filter of a route enforced anywhere, as far as is known?
+    pub(super) fn is_enforced(&self, route: &Key) -> bool {
+        let Some(route) = self.surroundings.http_routes.get(route) else { return false };
+        let mut gateways = route.gateways.iter().map(|parent| &parent.gateway);
+        // Of what no Gateway is named nothing is known.
+        route.in_mesh
+            || route.gateways.is_empty()
+            || gateways.any(|gateway| enforces(gateway, self.surroundings))
+    }
+}
+
+/// Does a Gateway enforce the CORS filters of its routes? It does unless its class lists other features, and not this one.
+fn enforces(gateway: &Key, surroundings: &Surroundings) -> bool {
+    let gateway = surroundings.gateways.get(gateway);
+    let classes = surroundings.gateway_classes.as_ref();
+    let class = classes.and_then(|classes| classes.get(&gateway?.class));
+    class.and_then(|class| class.supports_cors) != Some(false)
 }
 
 fn by_service<'s>(

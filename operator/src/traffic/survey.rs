@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use corsward_policy::Finding;
-use corsward_policy::finding::{Names, TrafficReason, WithoutSidecar};
+use corsward_policy::finding::{self, GatewayReason, Names, TrafficReason, WithoutSidecar};
 
 use super::Traffic;
 use crate::protocol::Protocol;
@@ -22,6 +22,8 @@ pub(super) struct Survey<'t, 's> {
     /// What leads to the policy's pods.
     services: BTreeSet<&'s str>,
     attached: BTreeSet<&'s Key>,
+    /// Routes whose CORS filter a Gateway does not enforce, and those Gateways.
+    unenforced: (BTreeSet<&'s Key>, BTreeSet<&'s Key>),
 }
 
 /// Ports of Services, by the Service's name and the number.
@@ -32,8 +34,17 @@ type Ports<'s> = BTreeMap<(&'s str, u16), &'s ServicePort>;
 impl<'t, 's> Survey<'t, 's> {
     pub(super) fn new(traffic: &'t Traffic<'s>) -> Self {
         let (without_sidecar, undeclared, not_http) = Default::default();
-        let (excluded, services, attached) = Default::default();
-        Self { traffic, without_sidecar, undeclared, not_http, excluded, services, attached }
+        let (excluded, services, attached, unenforced) = Default::default();
+        Self {
+            traffic,
+            without_sidecar,
+            undeclared,
+            not_http,
+            excluded,
+            services,
+            attached,
+            unenforced,
+        }
     }
 
     pub(super) fn look_at(&mut self, place: &Place) {
@@ -48,8 +59,20 @@ impl<'t, 's> Survey<'t, 's> {
                 }
             }
             Proxies::Gateway(name) => {
-                self.attached.extend(self.traffic.neighbors.attached(name, ports.as_ref()));
+                let attached = self.traffic.neighbors.attached(name, ports.as_ref());
+                self.attached.extend(attached.filter(|one| one.enforced).map(|one| one.route));
+                self.look_at_unserved(place);
             }
+        }
+    }
+
+    /// Looks at a Gateway whose proxies need not run the filter.
+    pub(super) fn look_at_unserved(&mut self, place: &Place) {
+        let Proxies::Gateway(name) = &place.proxies else { return };
+        let attached = self.traffic.neighbors.attached(name, place.ports.as_ref());
+        for one in attached.filter(|one| !one.enforced) {
+            self.unenforced.0.insert(one.route);
+            self.unenforced.1.insert(one.gateway);
         }
     }
 
@@ -116,6 +139,7 @@ impl<'t, 's> Survey<'t, 's> {
 
     pub(super) fn findings(self, field: &str, keeps: bool) -> Vec<Finding> {
         let neighbors = &self.traffic.neighbors;
+        let unenforced = self.unenforced_routes();
         let mut reasons = Vec::new();
         for (cause, workloads) in self.without_sidecar {
             let namespace = self.traffic.name.to_owned();
@@ -125,11 +149,10 @@ impl<'t, 's> Survey<'t, 's> {
         let [beside, alone] = self.not_http;
         let beside: Names = beside.difference(&alone).cloned().collect();
         let excluded = self.excluded.iter().map(|(workload, port)| format!("{workload}:{port}"));
-        let objects = |keys: BTreeSet<&Key>| -> Names {
-            keys.into_iter().map(|Key { namespace, name }| format!("{namespace}/{name}")).collect()
-        };
         let virtual_services = objects(neighbors.virtual_services(&self.services));
-        let routes = objects(neighbors.routes(&self.services));
+        let enforced = neighbors.routes(&self.services).into_iter();
+        let enforced = enforced.filter(|route| neighbors.is_enforced(route));
+        let routes = objects(enforced.collect());
         let found = [
             (self.undeclared.into_iter().collect(), TrafficReason::Undeclared as fn(Names) -> _),
             (alone.into_iter().collect(), |ports| TrafficReason::NotHttp { ports, beside: false }),
@@ -144,6 +167,26 @@ impl<'t, 's> Survey<'t, 's> {
         if !routes.is_empty() {
             reasons.push(TrafficReason::RouteWithin { routes, kept: keeps });
         }
-        reasons.into_iter().map(|reason| Finding::new(field, reason)).collect()
+        let reasons = reasons.into_iter().map(finding::Reason::from);
+        reasons.chain(unenforced).map(|reason| Finding::new(field, reason)).collect()
     }
+
+    /// The routes before and within the policy's proxies whose CORS filter has no effect.
+    fn unenforced_routes(&self) -> Option<finding::Reason> {
+        let neighbors = &self.traffic.neighbors;
+        let (mut routes, mut gateways) = self.unenforced.clone();
+        for route in neighbors.routes(&self.services) {
+            let without = neighbors.unenforced(route);
+            routes.extend((!without.is_empty()).then_some(route));
+            gateways.extend(without);
+        }
+        let (routes, gateways) = (objects(routes), objects(gateways));
+        let reason = GatewayReason::RouteUnenforced { routes: routes.clone(), gateways };
+        (!routes.is_empty()).then(|| reason.into())
+    }
+}
+
+/// Objects by their namespaces and names.
+fn objects(keys: BTreeSet<&Key>) -> Names {
+    keys.into_iter().map(|Key { namespace, name }| format!("{namespace}/{name}")).collect()
 }

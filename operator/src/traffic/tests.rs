@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::surroundings::{Change, Delta, Gateway, Inbound, NativeCors, ParentGateway, PodProxy};
+use crate::surroundings::{
+    Change, Delta, Gateway, GatewayClass, Inbound, NativeCors, ParentGateway, PodProxy,
+};
 use crate::targets::{GATEWAY_NAME, Proxies};
 
 fn key(name: &str) -> Key {
@@ -54,8 +56,12 @@ fn place(text: &str, ports: &[u16]) -> Place {
     Place { proxies: Proxies::Workloads(Arc::new(labels(text))), ports }
 }
 
+fn placement(places: &[Place]) -> Placement {
+    Placement { places: places.to_vec(), ..Placement::default() }
+}
+
 fn said(shop: &Surroundings, places: &[Place]) -> Vec<String> {
-    let found = Traffic::of("shop", shop, true).findings("spec", places, false);
+    let found = Traffic::of("shop", shop, true).findings("spec", &placement(places), false);
     found.iter().map(|found| format!("{} {}", found.code(), found.message())).collect()
 }
 
@@ -211,7 +217,7 @@ fn what_says_something_about_cors_by_itself_is_named_with_who_has_the_last_word(
     shop.on(Change::HttpRoute(Delta::Apply(key("route"), to("api"))));
     assert_eq!(codes(&shop, &api), ["CORS-W533"]);
     assert_eq!(codes(&shop, &[place("app=api", &[9])]), Vec::<String>::new(), "another port");
-    let plain = Traffic::of("shop", &shop, false).findings("spec", &api, false);
+    let plain = Traffic::of("shop", &shop, false).findings("spec", &placement(&api), false);
     assert_eq!(plain.len(), 1, "without a mesh, too");
     shop.on(Change::HttpRoute(Delta::Delete(key("route"))));
     assert_eq!(codes(&shop, &api), Vec::<String>::new(), "it is healed");
@@ -251,10 +257,73 @@ fn a_route_at_a_gateway_counts_for_the_listeners_that_it_is_attached_to() {
     let other = [Place { proxies: Proxies::Gateway("inner".into()), ports: None }];
     assert_eq!(codes(&shop, &other), Vec::<String>::new());
     let message = |keeps| {
-        let found = Traffic::of("shop", &shop, true).findings("spec", &at(None), keeps);
+        let found = Traffic::of("shop", &shop, true).findings("spec", &placement(&at(None)), keeps);
         found[0].message()
     };
     assert!(message(false).contains("has the last word") && message(true).contains("`Keep`"));
+}
+
+#[test]
+fn a_route_whose_gateway_claims_no_cors_is_told_to_be_without_effect() {
+    let mut shop = shop();
+    let put_gateway = |shop: &mut Surroundings, name: &str, class: &str| {
+        let gateway = Gateway { class: class.into(), ..Gateway::default() };
+        shop.on(Change::Gateway(Delta::Apply(key(name), gateway)));
+    };
+    put_gateway(&mut shop, "edge", "nginx");
+    put_gateway(&mut shop, "inner", "istio");
+    let class = |supports_cors| {
+        let controller = "company.example/controller".to_owned();
+        let class = GatewayClass { controller, supports_cors };
+        Change::GatewayClass(Delta::Apply("nginx".into(), class))
+    };
+    let attach = |shop: &mut Surroundings, gateways: &[&str], in_mesh| {
+        let parent = |name: &&str| ParentGateway { gateway: key(name), section: None, port: None };
+        let gateways = gateways.iter().map(parent).collect();
+        let services = [key("api")].into();
+        let route = NativeCors { services, gateways, in_mesh };
+        shop.on(Change::HttpRoute(Delta::Apply(key("route"), route)));
+    };
+    let api = [place("app=api", &[])];
+    let edge = [Place { proxies: Proxies::Gateway("edge".into()), ports: None }];
+    for (why, supports, gateways, in_mesh, before, within) in [
+        (
+            "other features are listed",
+            Some(false),
+            &["edge"][..],
+            false,
+            &["CORS-W540"][..],
+            "CORS-W540",
+        ),
+        ("it is listed", Some(true), &["edge"], false, &["CORS-W533"], "CORS-W534"),
+        ("nothing is listed", None, &["edge"], false, &["CORS-W533"], "CORS-W534"),
+        (
+            "one of two",
+            Some(false),
+            &["edge", "inner"],
+            false,
+            &["CORS-W533", "CORS-W540"],
+            "CORS-W540",
+        ),
+        (
+            "a mesh beside it",
+            Some(false),
+            &["edge"],
+            true,
+            &["CORS-W533", "CORS-W540"],
+            "CORS-W540",
+        ),
+    ] {
+        shop.on(class(supports));
+        attach(&mut shop, gateways, in_mesh);
+        assert_eq!(codes(&shop, &api), before, "{why}, before the pods");
+        assert_eq!(codes(&shop, &edge), [within], "{why}, at the Gateway");
+    }
+    shop.on(class(Some(false)));
+    let found = said(&shop, &api).pop().unwrap();
+    assert!(found.contains("`shop/route`") && found.contains("Gateway `shop/edge`"), "{found}");
+    shop.gateway_classes = None;
+    assert_eq!(codes(&shop, &api), ["CORS-W533"], "classes cannot be seen");
 }
 
 #[test]

@@ -15,20 +15,6 @@ pub enum PlacementReason {
     OtherNamespace(String),
     /// A Service's port by its number.
     PortNumber(String),
-    /// Too many bytes for one attachment.
-    TooLarge {
-        /// How many they are.
-        len: usize,
-        /// How many they may be.
-        max: usize,
-    },
-    /// Many bytes for one attachment.
-    Large {
-        /// How many they are.
-        len: usize,
-        /// How many they may be.
-        max: usize,
-    },
     /// The text is refused; the one accepted before it is still in force.
     LastGoodInForce,
     /// Targets beside `dir:`, where there is one proxy.
@@ -74,8 +60,6 @@ impl PlacementReason {
                 ),
                 "write the name that the Service gives it, such as `http`",
             ),
-            Self::TooLarge { len, max } => large("CORS-E523", *len, *max),
-            Self::Large { len, max } => large("CORS-W521", *len, *max),
             Self::LastGoodInForce => Sentence::new(
                 "CORS-W522",
                 "what was accepted before stays in force",
@@ -106,12 +90,4 @@ impl PlacementReason {
             ),
         }
     }
-}
-
-fn large(code: &'static str, len: usize, max: usize) -> Sentence {
-    Sentence::new(
-        code,
-        format!("the policies of one proxy make {len} bytes, and {max} can be published"),
-        "use patterns in place of long lists, or split the policy by target",
-    )
 }

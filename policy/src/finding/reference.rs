@@ -1,5 +1,7 @@
 //! One finding of every kind: the codes are unique, and the sentences and the manual of findings are what is committed.
 
+mod cluster;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -8,16 +10,16 @@ use std::path::Path;
 use super::{
     ConductReason, Danger, DangerReason, Excess, Finding, GuardrailReason, HeaderReason,
     HostReason, ListReason, MaxAgeReason, MethodReason, OriginReason, OriginSetReason,
-    PlacementReason, RegexReason, RuleReason, ShapeReason, SourceReason, TargetReason,
-    TrafficReason, WithoutSidecar,
+    PlacementReason, RegexReason, RuleReason, ShapeReason, SourceReason,
 };
 use crate::pattern::InvalidOrigin;
 use crate::scope::{InvalidHost, InvalidPath};
 
 /// Where the codes are written.
-const SOURCES: [&str; 16] = [
+const SOURCES: [&str; 18] = [
     include_str!("conduct.rs"),
     include_str!("danger.rs"),
+    include_str!("gateway.rs"),
     include_str!("guardrail.rs"),
     include_str!("header.rs"),
     include_str!("host.rs"),
@@ -29,6 +31,7 @@ const SOURCES: [&str; 16] = [
     include_str!("placement.rs"),
     include_str!("rule.rs"),
     include_str!("shape.rs"),
+    include_str!("size.rs"),
     include_str!("source.rs"),
     include_str!("target.rs"),
     include_str!("traffic.rs"),
@@ -58,8 +61,10 @@ fn every_finding() -> Vec<Finding> {
     all.extend(sources());
     all.extend(shapes());
     all.extend(placements());
-    all.extend(targets());
-    all.extend(traffic());
+    all.extend(cluster::targets());
+    all.extend(cluster::gateways());
+    all.extend(cluster::sizes());
+    all.extend(cluster::traffic());
     all.extend(guardrails());
     all.extend(origin_sets());
     all
@@ -281,6 +286,10 @@ fn rules() -> Vec<Finding> {
         ),
         Finding::new("spec.rules[1]", RuleReason::Redundant { same: "spec.rules[0]".into() }),
         Finding::new("spec.cors", RuleReason::CorsShadowed { by: "spec.rules[0]".into() }),
+        Finding::new(
+            "spec.rules",
+            RuleReason::SwitchesOff { other: "shop/other".into(), by_target: false },
+        ),
     ]
 }
 
@@ -349,60 +358,12 @@ fn placements() -> Vec<Finding> {
         Finding::new("spec.targetRefs[0]", R::UnknownTarget("apps/Deployment".into())),
         Finding::new("spec.targetRefs[0].name", R::OtherNamespace("shop/api".into())),
         Finding::new("spec.targetRefs[0].sectionName", R::PortNumber("8080".into())),
-        Finding::new("spec", R::TooLarge { len: 2_000_000, max: 1_048_576 }),
-        Finding::new("spec", R::Large { len: 300_000, max: 1_048_576 }),
         Finding::new("spec", R::LastGoodInForce),
         Finding::new("spec.selector", R::TargetsUnused),
         Finding::new("metadata.name", R::Overridden("shop/other".into())),
         Finding::new("metadata.namespace", R::UnknownNamespaceMode("DryRun".into())),
         Finding::new("spec", R::CutOff { count: 1234, shown: 99 }),
     ]
-}
-
-fn targets() -> Vec<Finding> {
-    use TargetReason as R;
-    let name = || "api".to_owned();
-    let section = "grpc".to_owned();
-    vec![
-        Finding::new(
-            "spec.targetRefs[0]",
-            R::NotFound { kind: "Service".into(), name: name(), namespace: "shop".into() },
-        ),
-        Finding::new(
-            "spec.targetRefs[0].sectionName",
-            R::SectionNotFound { kind: "Service".into(), name: name(), section },
-        ),
-        Finding::new("spec.targetRefs[0]", R::ServiceWithoutSelector(name())),
-        Finding::new("spec.targetRefs", R::Ambient("shop".into())),
-        Finding::new("spec.selector.matchLabels.app", R::ImpossibleLabel("app=my api".into())),
-    ]
-}
-
-fn traffic() -> Vec<Finding> {
-    use TrafficReason as R;
-    let names = |names: &str| names.split_whitespace().collect();
-    let causes = [
-        ("deployment/api statefulset/cart", WithoutSidecar::NotAsked),
-        ("deployment/api", WithoutSidecar::OptedOut),
-        ("deployment/api deployment/cart deployment/web pod/a", WithoutSidecar::Older),
-        ("daemonset/agent", WithoutSidecar::HostNetwork),
-        ("deployment/api", WithoutSidecar::Ambient),
-    ];
-    let without = causes.into_iter().map(|(workloads, cause)| {
-        let (workloads, namespace) = (names(workloads), "shop".to_owned());
-        Finding::new("spec.selector", R::WithoutSidecar { workloads, namespace, cause })
-    });
-    let tls = || ["api:8443 (https)"].into_iter().collect();
-    let others = [
-        R::Undeclared(names("api:8000 api:8001")),
-        R::NotHttp { ports: tls(), beside: false },
-        R::NotHttp { ports: tls(), beside: true },
-        R::Excluded(names("deployment/api:8000")),
-        R::VirtualService(names("shop/api")),
-        R::RouteBefore(names("shop/api")),
-        R::RouteWithin { routes: names("shop/api"), kept: false },
-    ];
-    without.chain(others.map(|reason| Finding::new("spec.targetRefs", reason))).collect()
 }
 
 fn guardrails() -> Vec<Finding> {

@@ -43,6 +43,13 @@ pub enum RuleReason {
         /// The field of that rule.
         by: String,
     },
+    /// Rules alone, which keep another policy from the paths beside them.
+    SwitchesOff {
+        /// The other policy.
+        other: String,
+        /// Is it the target that is closer, rather than the hostname that is narrower?
+        by_target: bool,
+    },
 }
 
 // === impl RuleReason ===
@@ -77,6 +84,15 @@ impl RuleReason {
                 "CORS-I402",
                 format!("{} covers every path, so that this block is never used", Quoted(by)),
                 "remove one of them",
+            ),
+            Self::SwitchesOff { other, by_target } => Sentence::new(
+                "CORS-W541",
+                format!(
+                    "beside these rules {} does not apply any more, because the policy {} decides alone",
+                    Quoted(other),
+                    if *by_target { "of the closer target" } else { "of the narrower hostname" },
+                ),
+                "write `spec.cors` for the other paths too, with what is to hold there",
             ),
         }
     }

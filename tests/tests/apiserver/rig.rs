@@ -90,7 +90,7 @@ impl Watching {
         let (events, batches) = mpsc::channel(4);
         let (stop, stopped) = oneshot::channel::<()>();
         let look_again = Duration::from_millis(500);
-        let options = kube::Options { gateways: true, virtual_services: true, look_again };
+        let options = kube::Options { look_again, ..kube::Options::default() };
         let counting = counters.clone();
         let task = runtime.spawn(async move {
             let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();

@@ -174,7 +174,12 @@ fn roles_follow_what_is_enabled() {
             &["secrets", "validatingwebhookconfigurations"][..],
             &[][..],
         ),
-        ("no Gateways", "gatewayApi.enabled=false", &["gateways", "httproutes"], &[]),
+        (
+            "no Gateways",
+            "gatewayApi.enabled=false",
+            &["gatewayclasses", "gateways", "httproutes"],
+            &[],
+        ),
         (
             "an image",
             "module.from=oci,module.oci.url=oci://a.example/b@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",

@@ -2,6 +2,7 @@
 
 mod chart;
 mod faults;
+mod gateways;
 mod metrics;
 mod modules;
 mod outages;

@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
 /// A cluster with these policies of the namespace `shop`.
-fn cluster(policies: &[(&str, Value)]) -> Index {
+pub(super) fn cluster(policies: &[(&str, Value)]) -> Index {
     let mut index = Index::new(Arc::new(NoJudge), Domain::Cluster);
     for (name, spec) in policies {
         index.apply(written(name, spec));
@@ -24,7 +24,7 @@ fn cluster(policies: &[(&str, Value)]) -> Index {
     index
 }
 
-fn written(name: &str, spec: &Value) -> Object {
+pub(super) fn written(name: &str, spec: &Value) -> Object {
     let status = Compact::default();
     let record = Record { uid: format!("uid-{name}"), created: Some(0), status };
     Object { place: None, generation: Some(1), record: Some(record), ..object(name, spec) }
@@ -39,7 +39,7 @@ fn selecting(host: &str, labels: &Value) -> Value {
     })
 }
 
-fn targeting(kind: &str, name: &str) -> Value {
+pub(super) fn targeting(kind: &str, name: &str) -> Value {
     let group = if kind == "Gateway" { "gateway.networking.k8s.io" } else { "" };
     json!({
         "targetRefs": [{"group": group, "kind": kind, "name": name}],
@@ -47,7 +47,7 @@ fn targeting(kind: &str, name: &str) -> Value {
     })
 }
 
-fn service(name: &str, app: &str) -> Event {
+pub(super) fn service(name: &str, app: &str) -> Event {
     labelled_service(name, "app", app)
 }
 
@@ -66,7 +66,7 @@ fn workloads(labels: &[(&str, &str)]) -> AttachmentKey {
     AttachmentKey::Workloads { namespace: "shop".into(), labels: Arc::new(labels.collect()) }
 }
 
-fn keys(outcome: &Outcome) -> Vec<AttachmentKey> {
+pub(super) fn keys(outcome: &Outcome) -> Vec<AttachmentKey> {
     outcome.attachments.iter().map(|attachment| attachment.key.clone()).collect()
 }
 
@@ -221,7 +221,7 @@ fn what_was_in_force_before_a_restart_is_read_in_the_status() {
     assert!(!reason(&plan, "a", ConditionType::Accepted).0);
 }
 
-fn codes(outcome: &Outcome) -> Vec<&'static str> {
+pub(super) fn codes(outcome: &Outcome) -> Vec<&'static str> {
     outcome.statuses.iter().flat_map(|status| status.findings.iter().map(Finding::code)).collect()
 }
 

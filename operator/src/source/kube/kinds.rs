@@ -1,5 +1,6 @@
 //! Kinds: what is watched, how it is asked for, and what each object becomes.
 
+mod gateways;
 mod injection;
 mod native;
 
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
+pub(super) use self::gateways::{GatewayClasses, Gateways};
 pub(super) use self::native::{HttpRoutes, VirtualServices};
 use super::raw::Raw;
 use crate::api::{GROUP, KIND};
@@ -22,8 +24,8 @@ use crate::compact::Compact;
 use crate::object::{Object, Record, Text};
 use crate::source::Event;
 use crate::surroundings::{
-    Change, Delta, Gateway, Key, Labels, Namespace, NamespaceMode, Pod, PodProxy, Service,
-    ServicePort, TargetPort, Written,
+    Change, Delta, Key, Labels, Namespace, NamespaceMode, Pod, PodProxy, Service, ServicePort,
+    TargetPort, Written,
 };
 
 /// The version of our own kinds that is watched.
@@ -92,8 +94,6 @@ pub(super) struct Namespaces;
 pub(super) struct Services;
 /// Pods that run.
 pub(super) struct Pods;
-/// Gateways of the Gateway API.
-pub(super) struct Gateways;
 
 impl Watched for Policies {
     type Spec = Value;
@@ -371,44 +371,6 @@ impl Watched for Pods {
 
     fn event(delta: Delta<Key, Pod>) -> Event {
         Event::Surroundings(Change::Pod(delta))
-    }
-}
-
-impl Watched for Gateways {
-    // Whoever put the kind in may have put another schema in: what does not fit is left out, and the watch goes on.
-    type Spec = Value;
-    type Status = IgnoredAny;
-    type Key = Key;
-    type Value = Gateway;
-
-    fn resource() -> ApiResource {
-        resource(native::GATEWAY_API, "v1", "Gateway", "gateways")
-    }
-
-    fn is_optional() -> bool {
-        true
-    }
-
-    fn key(metadata: &ObjectMeta) -> Key {
-        key(metadata)
-    }
-
-    fn value(raw: Raw<Value>) -> Gateway {
-        let spec = raw.spec.unwrap_or_default();
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-        let listeners = spec.get("listeners").and_then(Value::as_array).into_iter().flatten();
-        let listeners = listeners.filter_map(|listener| {
-            let port = listener.get("port").and_then(Value::as_u64)?;
-            Some((text(listener.get("name"))?, u16::try_from(port).ok()?))
-        });
-        Gateway {
-            class: text(spec.get("gatewayClassName")).unwrap_or_default(),
-            listeners: listeners.collect(),
-        }
-    }
-
-    fn event(delta: Delta<Key, Gateway>) -> Event {
-        Event::Surroundings(Change::Gateway(delta))
     }
 }
 

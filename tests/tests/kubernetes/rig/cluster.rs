@@ -28,11 +28,12 @@ const IMAGE: [&str; 6] = [
 ];
 
 /// What the operator asks for of other people's resources.
-const ASKED_FOR: [&str; 6] = [
+const ASKED_FOR: [&str; 7] = [
     "wasmplugins.extensions.istio.io",
     "trafficextensions.extensions.istio.io",
     "envoyfilters.networking.istio.io",
     "virtualservices.networking.istio.io",
+    "gatewayclasses.gateway.networking.k8s.io",
     "gateways.gateway.networking.k8s.io",
     "httproutes.gateway.networking.k8s.io",
 ];

@@ -92,8 +92,10 @@ impl Watched for HttpRoutes {
             }
         }
         if is_cors {
-            let parents =
-                list(&spec, "parentRefs").filter(|parent| is_of(parent, GATEWAY_API, "Gateway"));
+            let (parents, others): (Vec<_>, Vec<_>) =
+                list(&spec, "parentRefs").partition(|parent| is_of(parent, GATEWAY_API, "Gateway"));
+            native.in_mesh = !others.is_empty();
+            let parents = parents.into_iter();
             native.gateways.extend(parents.filter_map(|parent| {
                 let section = text(parent, "sectionName").map(str::to_owned);
                 let port = parent.get("port").and_then(Value::as_u64);

@@ -1,5 +1,6 @@
 //! What objects of each kind become.
 
+mod gateways;
 mod native;
 mod pods;
 
@@ -235,30 +236,5 @@ fn a_pod_is_ambient_where_it_has_no_sidecar() {
     ] {
         let object = json!({"metadata": metadata, "spec": {"containers": containers}});
         assert_eq!(value::<Pods>(&object).ambient, ambient, "{why}");
-    }
-}
-
-#[test]
-fn of_a_gateway_that_fits_no_schema_what_fits_is_taken() {
-    for (why, spec, class, listeners) in [
-        (
-            "as it should be",
-            json!({"gatewayClassName": "istio", "listeners": [{"name": "http", "port": 80}]}),
-            "istio",
-            vec![("http", 80)],
-        ),
-        (
-            "one listener odd",
-            json!({"gatewayClassName": "istio", "listeners": [{"name": 7}, {"name": "b", "port": 443}]}),
-            "istio",
-            vec![("b", 443)],
-        ),
-        ("no listeners", json!({"gatewayClassName": ["istio"], "listeners": "none"}), "", vec![]),
-        ("nothing", json!(null), "", vec![]),
-    ] {
-        let object = json!({"metadata": {"namespace": "shop", "name": "gw"}, "spec": spec});
-        let listeners = listeners.into_iter().map(|(name, port)| (name.to_owned(), port));
-        let want = Gateway { class: class.to_owned(), listeners: listeners.collect() };
-        assert_eq!(value::<Gateways>(&object), want, "{why}");
     }
 }

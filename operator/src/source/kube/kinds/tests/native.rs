@@ -79,6 +79,7 @@ fn a_route_leads_to_its_backends_and_its_gateways_where_it_has_a_cors_filter() {
         ("shop/edge".to_owned(), Some("web".to_owned()), None),
     ];
     assert_eq!(gateways.collect::<Vec<_>>(), want);
+    assert!(native.in_mesh, "a Service is a parent, too");
     assert!(of(json!([{"filters": other, "backendRefs": backends}])).is_empty());
     assert!(of(json!([{"backendRefs": backends}])).is_empty());
     let one = json!([{"backendRefs": [{"name": "api", "filters": cors}, {"name": "web"}]}]);

@@ -1,0 +1,63 @@
+//! Reasons about policies that are large, or too large; the operator finds these.
+
+use super::Sentence;
+
+/// What there is to say about the size of a policy, or of all policies of one proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SizeReason {
+    /// A policy that is too large by itself.
+    TooLarge {
+        /// How many bytes it makes.
+        len: usize,
+        /// How many can be published.
+        max: usize,
+    },
+    /// A spec that is too long to be kept beside its status.
+    TooLong {
+        /// How many bytes it has.
+        len: usize,
+        /// How many it may have.
+        max: usize,
+    },
+    /// Many bytes for one proxy.
+    Large {
+        /// How many they are.
+        len: usize,
+        /// How many can be published.
+        max: usize,
+    },
+}
+
+/// What to do about all of them.
+const FIX: &str = "use patterns in place of long lists, or split the policy by target";
+
+// === impl SizeReason ===
+
+impl SizeReason {
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::TooLarge { len, max } => Sentence::new(
+                "CORS-E523",
+                format!("the policy makes {len} bytes, and {max} can be published for one proxy"),
+                FIX,
+            ),
+            Self::TooLong { len, max } => Sentence::new(
+                "CORS-E531",
+                format!("the spec has {len} bytes, and {max} can be kept beside its status"),
+                FIX,
+            ),
+            Self::Large { len, max } => Sentence::new(
+                "CORS-W521",
+                format!("the policies of one proxy make {len} bytes, and {max} can be published"),
+                FIX,
+            ),
+        }
+    }
+}
+
+impl From<SizeReason> for super::Reason {
+    fn from(reason: SizeReason) -> Self {
+        Self::Size(reason)
+    }
+}

@@ -1,0 +1,157 @@
+//! Stories of Gateways whose proxies run the filter, and of those whose proxies do not.
+
+use serde_json::{Value, json};
+
+use crate::rig::{Cluster, Place, message, wait_for};
+use crate::specs::SHOP;
+
+const GATEWAY_API: &str = "/apis/gateway.networking.k8s.io/v1";
+const NGINX: &str = "gateway.nginx.org/nginx-gateway-controller";
+
+/// Writes a `GatewayClass`. Its controller is immutable, so another one needs another object.
+fn class(place: &Place<'_>, name: &str, controller: &str) {
+    let path = format!("{GATEWAY_API}/gatewayclasses/{name}");
+    let api = place.cluster.api();
+    if api.get(&path).unwrap().is_some() {
+        api.delete(&path).unwrap();
+    }
+    wait_for("the former class to go", || api.get(&path).unwrap().is_none().then_some(()));
+    let object = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": { "name": name },
+        "spec": { "controllerName": controller },
+    });
+    place.write(&path, &object);
+}
+
+fn gateway(place: &Place<'_>, name: &str, class: &str) {
+    let object = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": { "name": name },
+        "spec": {
+            "gatewayClassName": class,
+            "listeners": [{ "name": "http", "port": 80, "protocol": "HTTP" }],
+        },
+    });
+    place.write(&format!("{GATEWAY_API}/namespaces/{{namespace}}/gateways/{name}"), &object);
+}
+
+fn at(gateways: &[&str]) -> Value {
+    let group = "gateway.networking.k8s.io";
+    let reference = |name| json!({ "group": group, "kind": "Gateway", "name": name });
+    let references: Vec<Value> = gateways.iter().map(reference).collect();
+    json!({ "targetRefs": references, "cors": { "allowOrigins": [SHOP] } })
+}
+
+/// What a finding says, and nothing where there is none.
+fn finding(policy: &Value, code: &str) -> Option<String> {
+    let findings = policy["status"]["findings"].as_array()?;
+    let found = findings.iter().find(|finding| finding["code"] == code)?;
+    Some(found["message"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_gateway_that_runs_no_filter_is_told_with_a_way_out_until_its_class_does() {
+    let place = Cluster::operated().place("classes");
+    class(&place, "classes-edge", NGINX);
+    gateway(&place, "edge", "classes-edge");
+    place.policy("edge", &at(&["edge"]));
+    let wanted = ["Accepted=True", "Programmed=False UnsupportedController"];
+    let policy = place.wait_for_conditions("edge", &wanted);
+    for part in ["Gateway `edge`", "`classes-edge`", NGINX, "NGINX Gateway Fabric", "the Services"]
+    {
+        let said = message(&policy, "Programmed");
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(finding(&policy, "CORS-W537").is_some(), "{policy:#}");
+    assert_eq!(policy["status"].get("inForce"), None, "{policy:#}");
+    assert!(place.published().is_empty());
+
+    class(&place, "classes-edge", "istio.io/gateway-controller");
+    let policy = place.wait_for_in_force("edge");
+    assert_eq!(finding(&policy, "CORS-W537"), None);
+    assert_eq!(place.published().len(), 1);
+
+    class(&place, "classes-edge", "istio.io/agentgateway-controller");
+    place.wait_for_conditions("edge", &["Programmed=False UnsupportedController"]);
+    wait_for("what was published to go", || place.published().is_empty().then_some(()));
+}
+
+#[test]
+fn a_part_of_the_gateways_without_the_filter_is_named() {
+    let place = Cluster::operated().place("classes-part");
+    class(&place, "classes-part", NGINX);
+    gateway(&place, "edge", "classes-part");
+    gateway(&place, "inner", "istio");
+    place.policy("both", &at(&["edge", "inner"]));
+    let policy = place.wait_for_conditions("both", &["Programmed=True PartiallyProgrammed"]);
+    let said = message(&policy, "Programmed");
+    assert!(said.contains("Gateway `edge`") && !said.contains("`inner`"), "{said}");
+}
+
+#[test]
+fn a_controller_that_is_not_known_and_a_class_that_is_missing_take_nothing_away() {
+    let place = Cluster::operated().place("classes-unknown");
+    class(&place, "classes-unknown", "company.example/controller");
+    gateway(&place, "edge", "classes-unknown");
+    place.policy("edge", &at(&["edge"]));
+    let policy = place.wait_for_in_force("edge");
+    let said = finding(&policy, "CORS-W538").unwrap();
+    assert!(said.contains("`company.example/controller`"), "{said}");
+    gateway(&place, "edge", "classes-missing");
+    let policy = place.wait_for("edge", "told of the missing class", |policy| {
+        finding(policy, "CORS-W539").is_some()
+    });
+    assert!(finding(&policy, "CORS-W539").unwrap().contains("`classes-missing`"));
+    assert_eq!(place.published().len(), 1);
+}
+
+#[test]
+fn a_route_with_a_cors_filter_that_its_controller_does_not_claim_is_without_effect() {
+    let place = Cluster::operated().place("classes-claim");
+    class(&place, "classes-claim", NGINX);
+    let path = format!("{GATEWAY_API}/gatewayclasses/classes-claim/status");
+    let claim = |features: &[&str]| {
+        let features: Vec<Value> = features.iter().map(|name| json!({ "name": name })).collect();
+        let status = json!({ "status": { "supportedFeatures": features } });
+        place.cluster.api().merge(&path, &status).unwrap();
+    };
+    claim(&["HTTPRouteQueryParamMatching"]);
+    gateway(&place, "edge", "classes-claim");
+    let service = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": { "name": "api" },
+        "spec": { "selector": { "app": "api" }, "ports": [{ "name": "http", "port": 80 }] },
+    });
+    place.write("/api/v1/namespaces/{namespace}/services/api", &service);
+    let route = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": { "name": "api" },
+        "spec": {
+            "parentRefs": [{ "name": "edge" }],
+            "rules": [{
+                "filters": [{ "type": "CORS", "cors": { "allowOrigins": [SHOP] } }],
+                "backendRefs": [{ "name": "api", "port": 80 }],
+            }],
+        },
+    });
+    place.write(&format!("{GATEWAY_API}/namespaces/{{namespace}}/httproutes/api"), &route);
+    place.policy("api", &crate::specs::allow("api", &[SHOP]));
+    place.policy("edge", &at(&["edge"]));
+    for policy in ["api", "edge"] {
+        let told = |policy: &Value| {
+            finding(policy, "CORS-W540").is_some_and(|said| {
+                said.contains("`classes-claim/api`") && said.contains("HTTPRouteCORS")
+            })
+        };
+        place.wait_for(policy, "told that the filter of the route is without effect", told);
+    }
+    claim(&["HTTPRouteCORS"]);
+    place.wait_for("api", "told that the route answers first", |policy| {
+        finding(policy, "CORS-W540").is_none() && finding(policy, "CORS-W533").is_some()
+    });
+}
