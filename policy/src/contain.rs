@@ -1,9 +1,11 @@
 //! Containment: is every origin that one pattern accepts accepted by another? Decided on the grammar (design section 3.1).
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::net::IpAddr;
 
+use crate::cidr::Cidr;
 use crate::limits::MAX_GUARDRAIL_ORIGINS;
-use crate::origin::{is_http, parse_ipv4};
+use crate::origin::{is_http, parse_ipv4, parse_ipv6};
 use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
 
 /// Most stars inside a label that a pattern is compared with, one after the other: all those of a guardrail.
@@ -19,6 +21,8 @@ pub struct Cover {
     tuples: HashSet<TuplePattern>,
     /// Those of `tuples` with a star inside a label.
     labels: Vec<TuplePattern>,
+    /// The prefix lengths of their blocks of addresses.
+    prefixes: BTreeSet<u8>,
 }
 
 // === impl OriginPattern ===
@@ -46,6 +50,7 @@ impl Cover {
                     if is_label && cover.labels.len() < MAX_LABEL_PATTERNS {
                         cover.labels.push(tuple.clone());
                     }
+                    cover.prefixes.extend(tuple.host().block().map(|block| block.prefix()));
                     cover.tuples.insert(tuple.clone());
                 }
             }
@@ -66,9 +71,9 @@ impl Cover {
             }
     }
 
-    /// One of them, `*` aside, that accepts all that `tuple` accepts, and more.
+    /// Another of them, `*` aside, that accepts all that `tuple` accepts.
     pub(crate) fn wider_than(&self, tuple: &TuplePattern) -> Option<&TuplePattern> {
-        let mut hosts = wider_hosts(tuple);
+        let mut hosts = self.wider_hosts(tuple);
         hosts.push(tuple.host().clone());
         for host in hosts {
             for port in [tuple.port(), PortPattern::Any] {
@@ -82,29 +87,41 @@ impl Cover {
         }
         self.labels.iter().find(|label| *label != tuple && is_star_over(label, tuple))
     }
-}
 
-/// The shapes, stars inside a label aside, that accept all hosts of `tuple`, and more.
-fn wider_hosts(tuple: &TuplePattern) -> Vec<HostShape> {
-    let mut wider = match tuple.host() {
-        HostShape::Any => return Vec::new(),
-        HostShape::Exact(name) if name.starts_with('[') => Vec::new(),
-        // Hosts of other schemes are names, whatever they look like.
-        HostShape::Exact(name) => match parse_ipv4(name).filter(|_| is_http(tuple.scheme())) {
-            Some(octets) => shorter_prefixes(&octets),
-            None => parents(name),
-        },
-        HostShape::Subdomains(rest) => parents(rest),
-        HostShape::Label { rest, .. } if rest.is_empty() => Vec::new(),
-        HostShape::Label { rest, .. } => {
-            let mut wider = parents(rest);
-            wider.push(HostShape::Subdomains(rest.clone()));
-            wider
+    /// The shapes, stars inside a label aside, that accept all hosts of `tuple`, in any of their spellings.
+    fn wider_hosts(&self, tuple: &TuplePattern) -> Vec<HostShape> {
+        let mut wider = match (block_of(tuple), tuple.host()) {
+            (_, HostShape::Any) => return Vec::new(),
+            (Some(block), _) => self.wider_blocks(block),
+            (None, HostShape::Exact(name)) => parents(name),
+            (None, HostShape::Subdomains(rest)) => parents(rest),
+            (None, HostShape::Label { rest, .. }) if !rest.is_empty() => {
+                let mut wider = parents(rest);
+                wider.push(HostShape::Subdomains(rest.clone()));
+                wider
+            }
+            (None, HostShape::Label { .. } | HostShape::Ipv4(_) | HostShape::Cidr(_)) => Vec::new(),
+        };
+        wider.push(HostShape::Any);
+        wider
+    }
+
+    /// The blocks around `block`, itself included, whose prefix has a length that is in use.
+    fn wider_blocks(&self, block: Cidr) -> Vec<HostShape> {
+        let mut wider = Vec::new();
+        for &prefix in self.prefixes.range(..=block.prefix()) {
+            let Some(around) = Cidr::around(block.network(), prefix) else { continue };
+            if let IpAddr::V4(ipv4) = around.network()
+                && prefix.is_multiple_of(8)
+            {
+                let octets = ipv4.octets();
+                let fixed = octets.get(..usize::from(prefix / 8)).unwrap_or_default();
+                wider.push(HostShape::Ipv4(fixed.to_vec()));
+            }
+            wider.push(HostShape::Cidr(around));
         }
-        HostShape::Ipv4(fixed) => shorter_prefixes(fixed),
-    };
-    wider.push(HostShape::Any);
-    wider
+        wider
+    }
 }
 
 /// `*.rest` for everything after a dot.
@@ -113,8 +130,16 @@ fn parents(name: &str) -> Vec<HostShape> {
     rests.map(|(_, rest)| HostShape::Subdomains(rest.to_owned())).collect()
 }
 
-fn shorter_prefixes(octets: &[u8]) -> Vec<HostShape> {
-    (0..octets.len()).filter_map(|len| Some(HostShape::Ipv4(octets.get(..len)?.to_vec()))).collect()
+/// The addresses that the hosts of `tuple` are, where they are addresses.
+fn block_of(tuple: &TuplePattern) -> Option<Cidr> {
+    match tuple.host() {
+        // Hosts of other schemes are names, whatever they look like; addresses in brackets aside.
+        HostShape::Exact(host) => {
+            let ipv4 = parse_ipv4(host).filter(|_| is_http(tuple.scheme())).map(IpAddr::from);
+            ipv4.or_else(|| parse_ipv6(host).map(IpAddr::from)).map(Cidr::of)
+        }
+        other => other.block(),
+    }
 }
 
 /// Does `label`, a star inside a label, accept every host and port of `tuple`?
@@ -126,7 +151,9 @@ fn is_star_over(label: &TuplePattern, tuple: &TuplePattern) -> bool {
         HostShape::Label { prefix, suffix, rest } => {
             (&*format!("{prefix}{A_STAR_BYTE}{suffix}"), rest.as_str())
         }
-        HostShape::Subdomains(_) | HostShape::Ipv4(_) | HostShape::Any => return false,
+        HostShape::Subdomains(_) | HostShape::Ipv4(_) | HostShape::Cidr(_) | HostShape::Any => {
+            return false;
+        }
     };
     let is_over = |star: &str| !star.is_empty() && star.chars().all(is_star_char);
     let star =
@@ -153,10 +180,53 @@ mod tests {
     /// Patterns of every form, each near others of its form.
     fn patterns() -> Vec<OriginPattern> {
         let hosts = [
-            "a", "b.a", "c.b.a", "_.a", "*.a", "*.b.a", "*.c.b.a", "x*", "*x", "x*x", "xy*", "x_*",
-            "*", "x*.a", "xy*.a", "*x.a", "*yx.a", "x*x.a", "x_*.a", "xy*yx.a", "x*.b.a",
-            "1.2.3.4", "1.2.3.*", "1.2.*.*", "1.*.*.*", "*.*.*.*", "1.3.*.*", "[::1]", "*.3.4",
-            "3.4", "*5", "xyx", "x-x.a", "xyyx.a",
+            "a",
+            "b.a",
+            "c.b.a",
+            "_.a",
+            "*.a",
+            "*.b.a",
+            "*.c.b.a",
+            "x*",
+            "*x",
+            "x*x",
+            "xy*",
+            "x_*",
+            "*",
+            "x*.a",
+            "xy*.a",
+            "*x.a",
+            "*yx.a",
+            "x*x.a",
+            "x_*.a",
+            "xy*yx.a",
+            "x*.b.a",
+            "1.2.3.4",
+            "1.2.3.*",
+            "1.2.*.*",
+            "1.*.*.*",
+            "*.*.*.*",
+            "1.3.*.*",
+            "[::1]",
+            "*.3.4",
+            "3.4",
+            "*5",
+            "xyx",
+            "x-x.a",
+            "xyyx.a",
+            ".",
+            "1.2.0.0/15",
+            "1.2.0.0/16",
+            "1.2.3.0/24",
+            "1.2.3.4/31",
+            "1.2.3.4/32",
+            "0.0.0.0/0",
+            "0.0.0.0/1",
+            "[::]/0",
+            "[::]/127",
+            "[::]/126",
+            "[::ffff:0:0]/96",
+            "[::ffff:102:304]",
         ];
         let mut patterns = vec![OriginPattern::Any, OriginPattern::Null];
         for scheme in ["http", "app", "file"] {
@@ -167,22 +237,84 @@ mod tests {
             }
         }
         patterns.extend(OriginPattern::read("file://"));
+        patterns.extend(OriginPattern::read("app://"));
         patterns
     }
 
+    /// Hosts of origins.
+    const NAMES: &[&str] = &[
+        "a",
+        "b.a",
+        "c.b.a",
+        "d.c.b.a",
+        "_.a",
+        "q",
+        "q.a",
+        "q.b.a",
+        "q.q.a",
+        "q.c.b.a",
+        "x",
+        "xx",
+        "xq",
+        "qx",
+        "xqx",
+        "xyq",
+        "x_q",
+        "x_",
+        "xy",
+        "xyx",
+        "xq.a",
+        "xyq.a",
+        "qx.a",
+        "qyx.a",
+        "xqx.a",
+        "x_q.a",
+        "xyqyx.a",
+        "xyyx.a",
+        "xy_.a",
+        "x-x.a",
+        "xx.a",
+        "xq.b.a",
+        "q.q",
+        "1.2.3.4",
+        "1.2.3.9",
+        "1.2.9.9",
+        "1.9.9.9",
+        "9.9.9.9",
+        "1.3.9.9",
+        "[::1]",
+        "[::2]",
+        "9.3.4",
+        "3.4",
+        "q5",
+        "q.x",
+        "a.",
+        "x1",
+        "1x",
+        "x9x",
+        "x9.a",
+        "9x.a",
+        "_x.a",
+        "_.b.a",
+        "1.3.2.4",
+        "1.2.3.5",
+        "200.2.3.4",
+        "[::3]",
+        "[::9]",
+        "[::ffff:102:304]",
+        "[::ffff:102:305]",
+        "[1::]",
+        "[::]",
+    ];
+
     /// Origins of every kind: among them a witness for each pair of patterns of which one does not contain the other.
     fn origins() -> Vec<String> {
-        let names = [
-            "a", "b.a", "c.b.a", "d.c.b.a", "_.a", "q", "q.a", "q.b.a", "q.q.a", "q.c.b.a", "x",
-            "xx", "xq", "qx", "xqx", "xyq", "x_q", "x_", "xy", "xyx", "xq.a", "xyq.a", "qx.a",
-            "qyx.a", "xqx.a", "x_q.a", "xyqyx.a", "xyyx.a", "xy_.a", "x-x.a", "xx.a", "xq.b.a",
-            "q.q", "1.2.3.4", "1.2.3.9", "1.2.9.9", "1.9.9.9", "9.9.9.9", "1.3.9.9", "[::1]",
-            "[::2]", "9.3.4", "3.4", "q5", "q.x", "a.", "x1", "1x", "x9x", "x9.a", "9x.a", "_x.a",
-            "_.b.a",
-        ];
-        let mut origins = vec!["null".to_owned(), "file://".to_owned(), "other://a".to_owned()];
+        let mut origins = ["null", "file://", "app://", "app://.", "app://.:81", "app://.:82"]
+            .map(str::to_owned)
+            .to_vec();
+        origins.extend(["file://.", "file://.:81", "file://.:82", "other://a"].map(str::to_owned));
         for scheme in ["http", "app", "file"] {
-            for name in names {
+            for name in NAMES {
                 for port in ["", ":81", ":82"] {
                     origins.push(format!("{scheme}://{name}{port}"));
                 }
@@ -249,6 +381,18 @@ mod tests {
             ("another scheme", "http://a.example", "https://a.example", false),
             ("an address", "http://10.1.2.3:80", "http://10.1.*.*", true),
             ("an address of any host", "http://10.1.2.3", "http://*", true),
+            ("a block in a block", "http://172.20.0.0/16", "http://172.16.0.0/12:*", true),
+            ("stars in a block", "http://172.20.*.*", "http://172.16.0.0/12", true),
+            ("a block in stars", "http://10.128.0.0/9", "http://10.*.*.*", true),
+            ("a block of that size", "http://10.0.0.0/8", "http://10.*.*.*", true),
+            ("stars of that size", "http://10.*.*.*", "http://10.0.0.0/8", true),
+            ("a wider block", "http://10.0.0.0/7", "http://10.*.*.*", false),
+            ("an address in a block", "http://[fd12::1]:9", "http://[fd00::]/8:*", true),
+            ("a mapped address", "http://[::ffff:7f00:1]", "http://127.0.0.0/8", false),
+            ("a block of any host", "http://[fd00::]/8", "http://*", true),
+            ("every block of any host", "http://*", "http://0.0.0.0/0", false),
+            ("no host", "app://", "app://*", true),
+            ("a dot", "app://.", "app://*.a", false),
             ("every address of a name", "http://10.1.*.*", "http://*.example", false),
             ("everything", "https://*:*", "*", true),
             ("everything in any host", "*", "https://*:*", false),

@@ -39,6 +39,7 @@ pub(crate) use max_age::is_capped;
 pub use method::MethodReason;
 pub use names::Names;
 pub use order::sort;
+pub(crate) use origin::is_placeholder;
 pub use origin::{OriginReason, RegexReason};
 pub use origin_set::OriginSetReason;
 pub use placement::PlacementReason;

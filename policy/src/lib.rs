@@ -6,6 +6,7 @@
 //!        Findings                    wire::encode, decode
 //! ```
 
+pub mod cidr;
 pub mod compile;
 pub mod compiled;
 pub mod contain;

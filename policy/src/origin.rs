@@ -34,7 +34,7 @@ pub enum HostKind {
     /// A dotted IPv4 address.
     Ipv4([u8; 4]),
     /// A bracketed IPv6 address.
-    Ipv6,
+    Ipv6(Ipv6Addr),
 }
 
 // === impl OriginHeader ===
@@ -66,9 +66,10 @@ impl<'a> Origin<'a> {
         if !is_scheme(scheme) {
             return None;
         }
-        // Browsers serialize the origin of local files as `null`; some embedded ones as `file://`.
+        // Pages of applications may have no host. Browsers serialize the origin of local files as `null`; some embedded
+        // ones as `file://`.
         if rest.is_empty() {
-            return (scheme == "file").then_some(Self {
+            return (!is_http(scheme)).then_some(Self {
                 raw,
                 scheme,
                 host: "",
@@ -194,14 +195,18 @@ pub(crate) fn parse_port(digits: &str) -> Option<u16> {
 
 /// What kind of host `host` is, or `None` where no browser writes it so.
 pub(crate) fn host_kind(scheme: &str, host: &str) -> Option<HostKind> {
-    if let Some(inner) = host.strip_prefix('[') {
-        let address: Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
-        return Ipv6Text::of(address).is(host).then_some(HostKind::Ipv6);
+    if host.starts_with('[') {
+        let address = parse_ipv6(host)?;
+        return Ipv6Text::of(address).is(host).then_some(HostKind::Ipv6(address));
     }
     if host.is_empty() || host.len() > MAX_HOST_LEN {
         return None;
     }
     let http = is_http(scheme);
+    // Electron's pages have the origin `app://.`.
+    if host == "." && !http {
+        return Some(HostKind::Name);
+    }
     // Empty labels are no host; one trailing dot makes another, valid, host.
     let mut label_begins = true;
     for byte in host.bytes() {
@@ -232,6 +237,11 @@ pub(crate) fn ends_in_number(host: &str) -> bool {
 /// Four decimal octets without leading zeros, and nothing else.
 pub(crate) fn parse_ipv4(host: &str) -> Option<[u8; 4]> {
     host.parse::<std::net::Ipv4Addr>().ok().map(|address| address.octets())
+}
+
+/// A bracketed IPv6 address, in any of its spellings.
+pub(crate) fn parse_ipv6(host: &str) -> Option<Ipv6Addr> {
+    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
 /// An IPv6 host as the URL standard serializes it, without the heap.
@@ -325,7 +335,7 @@ mod tests {
         );
         assert_eq!(tuple("https://app.example").effective_port(), Some(443));
         assert_eq!(tuple("http://192.168.1.7").kind(), HostKind::Ipv4([192, 168, 1, 7]));
-        assert_eq!(tuple("http://[::1]:3000").kind(), HostKind::Ipv6);
+        assert_eq!(tuple("http://[::1]:3000").kind(), HostKind::Ipv6(Ipv6Addr::LOCALHOST));
         assert_eq!(tuple("file://").host(), "");
     }
 
@@ -369,7 +379,10 @@ mod tests {
             ("IPv6 with dots", b"http://[::ffff:1.2.3.4]"),
             ("unclosed bracket", b"http://[::1"),
             ("after the bracket", b"http://[::1]x"),
-            ("only file may lack a host", b"app://"),
+            ("no host of http", b"http://"),
+            ("a port without a host", b"app://:3000"),
+            ("a dot and more", b"app://.."),
+            ("a dot before a label", b"app://.a"),
         ] {
             assert_eq!(OriginHeader::parse(raw), OriginHeader::Malformed, "{why}: {raw:?}");
         }
@@ -383,6 +396,20 @@ mod tests {
             ("trailing dot: another host", "https://app.example."),
             ("extension", "chrome-extension://abcdefghijklmnop"),
             ("opaque hosts keep their case", "moz-extension://AbC"),
+            ("Electron", "app://."),
+            ("Electron, with a port", "app://.:3000"),
+            ("Qt", "qrc://"),
+            ("a desktop application", "app://-"),
+            ("local files", "file://"),
+            ("Capacitor", "capacitor://localhost"),
+            ("Ionic", "ionic://localhost"),
+            ("Tauri", "tauri://localhost"),
+            ("Wails", "wails://wails.localhost:34115"),
+            ("an editor", "vscode-webview://1bdgh0vkkd1f0eij3kqdr2hqlrbgq5fvi0kf2gp3sm0h1vnbnb4h"),
+            ("Safari", "safari-web-extension://5C8B6F24-9F6B-4E4C-8D3A-0A5C9A0B7D11"),
+            ("Firefox", "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc"),
+            ("Windows", "ms-appx-web://microsoft.microsoftedge"),
+            ("Gecko", "resource://pdf.js"),
             ("digits are a name in an opaque host", "app://123"),
             ("mapped IPv4", "http://[::ffff:102:304]"),
             ("the first longest run", "http://[2001:0:0:1::1]"),

@@ -1,5 +1,8 @@
 //! `OriginSet`: the origins a block allows, found in time that does not grow with their number.
 
+use std::net::IpAddr;
+
+use crate::cidr::Cidr;
 use crate::keyed::Keyed;
 use crate::limits::{MAX_HOST_LEN, MAX_ORIGIN_LEN};
 use crate::origin::{HostKind, Origin};
@@ -23,8 +26,11 @@ pub(crate) struct OriginSet {
 #[derive(Clone, Debug, Default)]
 struct Wildcards {
     any_host: Ports,
-    /// The fixed octets.
-    ipv4: Keyed<Ports>,
+    /// Blocks of addresses, with stars or a prefix length, by the length of their prefix and its bits: one look-up for each
+    /// length in use, of which there are at most 33, however many blocks there are.
+    ipv4: Vec<OfLength<Ports>>,
+    /// The same, of which there are at most 129.
+    ipv6: Vec<OfLength<Ports>>,
     /// By the labels right of the star's label, from the right.
     names: Trie<Rest>,
 }
@@ -117,7 +123,13 @@ impl Wildcards {
             // Exact hosts are looked up whole, before any wildcard.
             HostShape::Exact(_) => {}
             HostShape::Any => Ports::insert(Some(&mut self.any_host), port),
-            HostShape::Ipv4(fixed) => Ports::insert(self.ipv4.entry(fixed, Ports::default), port),
+            HostShape::Ipv4(_) | HostShape::Cidr(_) => {
+                let Some(block) = shape.block() else { return };
+                let (network, prefix) = (block.network(), block.prefix());
+                let blocks = if network.is_ipv4() { &mut self.ipv4 } else { &mut self.ipv6 };
+                let key = Cidr::key(network, prefix);
+                Ports::insert(OfLength::entry(blocks, usize::from(prefix), &key), port);
+            }
             HostShape::Subdomains(rest) => {
                 if let Some(rest) = self.names.entry(labels(rest), Rest::default) {
                     Ports::insert(Some(&mut rest.subdomains), port);
@@ -134,17 +146,10 @@ impl Wildcards {
     fn accepts(&self, origin: &Origin<'_>) -> bool {
         self.any_host.accept(origin)
             || match origin.kind() {
-                HostKind::Ipv6 => false,
-                HostKind::Ipv4(octets) => self.accepts_ipv4(octets, origin),
+                HostKind::Ipv6(address) => accepts_address(&self.ipv6, address.into(), origin),
+                HostKind::Ipv4(octets) => accepts_address(&self.ipv4, octets.into(), origin),
                 HostKind::Name => self.accepts_name(origin),
             }
-    }
-
-    fn accepts_ipv4(&self, octets: [u8; 4], origin: &Origin<'_>) -> bool {
-        (0..octets.len()).any(|fixed| {
-            let ports = octets.get(..fixed).and_then(|fixed| self.ipv4.get(fixed));
-            ports.is_some_and(|ports| ports.accept(origin))
-        })
     }
 
     fn accepts_name(&self, origin: &Origin<'_>) -> bool {
@@ -160,6 +165,13 @@ impl Wildcards {
     }
 }
 
+fn accepts_address(blocks: &[OfLength<Ports>], address: IpAddr, origin: &Origin<'_>) -> bool {
+    blocks.iter().any(|of| {
+        let prefix = u8::try_from(of.len).unwrap_or(u8::MAX);
+        of.known.get(&Cidr::key(address, prefix)).is_some_and(|ports| ports.accept(origin))
+    })
+}
+
 /// The labels of a host from the right; none where there is no host.
 fn labels(host: &str) -> impl Iterator<Item = &[u8]> {
     host.rsplit('.').filter(|_| !host.is_empty()).map(str::as_bytes)
@@ -169,8 +181,9 @@ fn labels(host: &str) -> impl Iterator<Item = &[u8]> {
 
 impl Rest {
     fn insert(&mut self, prefix: &[u8], suffix: &[u8], port: PortPattern) {
-        let suffixes = OfLength::entry(&mut self.prefixes, prefix);
-        Ports::insert(suffixes.and_then(|suffixes| OfLength::entry(suffixes, suffix)), port);
+        let suffixes = OfLength::entry(&mut self.prefixes, prefix.len(), prefix);
+        let ports = suffixes.and_then(|all| OfLength::entry(all, suffix.len(), suffix));
+        Ports::insert(ports, port);
     }
 
     fn accepts_label(&self, label: &[u8], origin: &Origin<'_>) -> bool {
@@ -187,9 +200,8 @@ impl Rest {
 // === impl OfLength ===
 
 impl<V: Default> OfLength<V> {
-    /// The value of `text`, among all lengths.
-    fn entry<'a>(all: &'a mut Vec<Self>, text: &[u8]) -> Option<&'a mut V> {
-        let len = text.len();
+    /// The value of `text`, which has that length, among all lengths.
+    fn entry<'a>(all: &'a mut Vec<Self>, len: usize, text: &[u8]) -> Option<&'a mut V> {
         let at = all.iter().position(|of| of.len == len).unwrap_or(all.len());
         if at == all.len() {
             all.push(Self { len, known: Keyed::default() });
@@ -310,6 +322,38 @@ mod tests {
             &["http://10.0.3.4", "http://10.0.3.4:81"],
             &["http://10.1.3.4", "https://10.0.3.4"],
         ),
+        (
+            "http://172.16.0.0/12:*",
+            &["http://172.16.0.0", "http://172.31.255.255:8080", "http://172.20.1.2:3000"],
+            &[
+                "http://172.15.255.255",
+                "http://172.32.0.0",
+                "https://172.16.0.1",
+                "http://[::ffff:ac10:1]",
+                "http://172.16.0.1.evil.example",
+            ],
+        ),
+        (
+            "http://10.0.0.0/15:8080",
+            &["http://10.1.255.255:8080"],
+            &["http://10.1.0.1", "http://10.2.0.0:8080"],
+        ),
+        (
+            "http://0.0.0.0/0",
+            &["http://255.0.0.1", "http://1.2.3.4"],
+            &["http://a", "http://[::1]"],
+        ),
+        (
+            "http://[fd00::]/8:*",
+            &["http://[fd00::1]", "http://[fdff:ffff::]:3000"],
+            &["http://[fc00::1]", "http://[fe00::]", "http://10.0.0.1", "https://[fd00::1]"],
+        ),
+        (
+            "http://[::ffff:7f00:0]/104",
+            &["http://[::ffff:7f00:1]", "http://[::ffff:7fff:ffff]"],
+            &["http://127.0.0.1", "http://[::1]"],
+        ),
+        ("http://[::]/0", &["http://[2001:db8::1]"], &["http://1.2.3.4"]),
         ("http://*.*.*.*", &["http://1.2.3.4"], &["http://a.b.c.d", "http://1.2.3.4:81"]),
         (
             "http://localhost:*",
@@ -330,6 +374,10 @@ mod tests {
         ),
         ("app://*.x", &["app://A.X"], &["app://x"]),
         ("file://", &["file://"], &["https://file"]),
+        ("app://", &["app://"], &["app://.", "app://a", "file://"]),
+        ("app://.", &["app://."], &["app://", "app://a", "app://.:3000", "other://."]),
+        ("app://*", &["app://.", "app://", "app://-"], &["app://.:3000"]),
+        ("app://*.a", &["app://b.a"], &["app://.", "app://"]),
         ("*", &["https://a.example", "app://x"], &[]),
     ];
 
@@ -342,6 +390,27 @@ mod tests {
             for origin in *no {
                 assert!(!accepts(pattern, origin), "{pattern} does not accept {origin}");
             }
+        }
+    }
+
+    #[test]
+    fn a_refused_address_takes_one_look_up_for_each_prefix_length_however_many_blocks_there_are() {
+        let blocks: Vec<_> = (0..=255_u8)
+            .flat_map(|b| [format!("http://10.{b}.0.0/16"), format!("http://11.{b}.0.0/17:*")])
+            .chain((0..=255_u8).map(|b| format!("http://[fd00:{b:x}::]/32")))
+            .map(|raw| OriginPattern::parse(&raw).unwrap().pattern)
+            .collect();
+        let set = OriginSet::new(&blocks, &[]);
+        let http = set.wildcards.get(b"http").unwrap();
+        assert_eq!((http.ipv4.len(), http.ipv6.len()), (2, 1));
+        for (origin, want) in [
+            ("http://10.255.1.1", true),
+            ("http://11.255.1.1:9", true),
+            ("http://11.255.128.1:9", false),
+            ("http://[fd00:ff::1]", true),
+            ("http://[fd01:ff::1]", false),
+        ] {
+            assert_eq!(set.accepts(&Origin::parse(origin.as_bytes()).unwrap()), want, "{origin}");
         }
     }
 

@@ -1,12 +1,13 @@
 //! `OriginPattern`: one entry of `allowOrigins`, parsed and normalized (design section 3.1).
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 
+use crate::cidr::{Cidr, split_cidr};
 use crate::limits::{MAX_HOST_LEN, MAX_LABEL_LEN};
 use crate::origin::{
-    Ipv6Text, default_port, ends_in_number, is_http, is_scheme, parse_ipv4, parse_port, split_port,
-    split_scheme,
+    Ipv6Text, default_port, ends_in_number, is_http, is_scheme, parse_ipv4, parse_ipv6, parse_port,
+    split_port, split_scheme,
 };
 
 /// Which origins one entry of `allowOrigins` accepts. Prints in its normal form.
@@ -32,7 +33,7 @@ pub struct TuplePattern {
 /// Which hosts a pattern accepts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostShape {
-    /// This one, in its normal form; empty for `file://` only.
+    /// This one, in its normal form; empty or `.` only where the scheme is neither http nor https.
     Exact(String),
     /// `*.rest`: one or more whole labels to the left of `rest`.
     Subdomains(String),
@@ -47,6 +48,8 @@ pub enum HostShape {
     },
     /// The first octets of an IPv4 address; the missing ones are stars.
     Ipv4(Vec<u8>),
+    /// The addresses of a block, of more than one.
+    Cidr(Cidr),
     /// `*`: any name or address.
     Any,
 }
@@ -112,6 +115,14 @@ pub enum InvalidOrigin {
     Star,
     /// Stars in an IPv4 address that are not whole octets at the right end.
     Ipv4Star,
+    /// A prefix length after an address that has bits beyond it; the block around it.
+    CidrHostBits(Cidr),
+    /// A prefix length that the address does not have, or with leading zeros.
+    CidrPrefix,
+    /// A prefix length after an address with a star.
+    CidrStar,
+    /// A prefix length after a name.
+    CidrName,
     /// Not a port from 1 to 65535 without leading zeros.
     Port,
 }
@@ -163,9 +174,16 @@ impl TuplePattern {
         if !is_scheme(&scheme) {
             return Err(InvalidOrigin::Scheme);
         }
-        if scheme == "file" && rest.is_empty() {
+        if rest.is_empty() && !is_http(&scheme) {
             let host = HostShape::Exact(String::new());
             return Ok(Self { scheme, host, port: PortPattern::Default });
+        }
+        if is_http(&scheme)
+            && let Some((address, prefix, port)) = split_cidr(rest)
+        {
+            let host = HostShape::from(Cidr::parse(address, prefix)?);
+            let port = PortPattern::parse(&scheme, port)?;
+            return Ok(Self { scheme, host, port });
         }
         refuse_more_than_an_authority(rest)?;
         let (host, port) = split_port(rest).ok_or(InvalidOrigin::Ipv6)?;
@@ -232,10 +250,14 @@ impl HostShape {
         if raw == "*" {
             return Ok(Self::Any);
         }
+        if raw == "." && !is_http(scheme) {
+            return Ok(Self::Exact(raw.to_owned()));
+        }
         // Hosts of other schemes are opaque to browsers, and compare case-insensitively here.
         let host = raw.to_ascii_lowercase();
         if host.starts_with('[') {
-            return parse_ipv6(&host).map(Self::Exact);
+            let address = parse_ipv6(&host).ok_or(InvalidOrigin::Ipv6)?;
+            return Ok(Self::Exact(Ipv6Text::of(address).to_string()));
         }
         refuse_misspelled_name(&host)?;
         if is_http(scheme)
@@ -244,6 +266,21 @@ impl HostShape {
             return Ok(shape);
         }
         Self::parse_name(host)
+    }
+
+    /// The block of addresses that it is, written with stars or with a prefix length.
+    #[must_use]
+    pub fn block(&self) -> Option<Cidr> {
+        match self {
+            Self::Cidr(block) => Some(*block),
+            Self::Ipv4(fixed) => {
+                let mut octets = [0; 4];
+                octets.iter_mut().zip(fixed).for_each(|(to, octet)| *to = *octet);
+                let prefix = u8::try_from(fixed.len()).ok()?.saturating_mul(8);
+                Cidr::around(octets.into(), prefix)
+            }
+            Self::Exact(_) | Self::Subdomains(_) | Self::Label { .. } | Self::Any => None,
+        }
     }
 
     /// A host that ends in a number, or in a star after numbers, is an IPv4 address or nothing.
@@ -314,7 +351,21 @@ impl fmt::Display for HostShape {
                     std::iter::repeat_n("*".to_owned(), 4_usize.saturating_sub(fixed.len()));
                 f.write_str(&octets.chain(stars).collect::<Vec<_>>().join("."))
             }
+            Self::Cidr(block) => block.fmt(f),
             Self::Any => f.write_str("*"),
+        }
+    }
+}
+
+impl From<Cidr> for HostShape {
+    /// A block of one address is that address.
+    fn from(block: Cidr) -> Self {
+        match block.network() {
+            IpAddr::V4(ipv4) if block.is_one_address() => Self::Exact(ipv4.to_string()),
+            IpAddr::V6(ipv6) if block.is_one_address() => {
+                Self::Exact(Ipv6Text::of(ipv6).to_string())
+            }
+            _ => Self::Cidr(block),
         }
     }
 }
@@ -332,13 +383,6 @@ fn refuse_misspelled_name(host: &str) -> Result<(), InvalidOrigin> {
         return Err(InvalidOrigin::EmptyLabel);
     }
     Ok(())
-}
-
-/// A bracketed IPv6 address in its normal form.
-fn parse_ipv6(host: &str) -> Result<String, InvalidOrigin> {
-    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let address: Option<Ipv6Addr> = inner.and_then(|inner| inner.parse().ok());
-    address.map(|address| Ipv6Text::of(address).to_string()).ok_or(InvalidOrigin::Ipv6)
 }
 
 // === impl PortPattern ===
@@ -388,12 +432,25 @@ mod tests {
             ("all octets", "http://*.*.*.*", "http://*.*.*.*"),
             ("IPv6", "http://[0:0:0:0:0:0:0:1]:3000", "http://[::1]:3000"),
             ("IPv6, upper case", "http://[2001:DB8::1]", "http://[2001:db8::1]"),
+            ("a block", "http://172.16.0.0/12", "http://172.16.0.0/12"),
+            ("a block, one port", "http://172.16.0.0/12:8080", "http://172.16.0.0/12:8080"),
+            ("a block, any port", "http://172.16.0.0/12:*", "http://172.16.0.0/12:*"),
+            ("a block, the default port", "HTTPS://10.0.0.0/8:443", "https://10.0.0.0/8"),
+            ("an IPv6 block", "http://[fd00::]/8:*", "http://[fd00::]/8:*"),
+            ("an IPv6 block, spelled out", "http://[FD00:0:0::0]/8", "http://[fd00::]/8"),
+            ("mapped addresses", "http://[::ffff:127.0.0.0]/104", "http://[::ffff:7f00:0]/104"),
+            ("a block of one address", "http://10.0.0.1/32:*", "http://10.0.0.1:*"),
+            ("a block of one IPv6 address", "http://[::1]/128", "http://[::1]"),
+            ("every address", "http://0.0.0.0/0", "http://0.0.0.0/0"),
             ("any host", "https://*", "https://*"),
             ("any host, any port", "https://*:*", "https://*:*"),
             ("extension", "chrome-extension://ABC", "chrome-extension://abc"),
             ("app", "capacitor://localhost", "capacitor://localhost"),
             ("digits in an opaque host", "app://1.2", "app://1.2"),
             ("file", "file://", "file://"),
+            ("no host", "App://", "app://"),
+            ("a dot for a host", "app://.", "app://."),
+            ("a dot and a port", "app://.:*", "app://.:*"),
             ("null", "null", "null"),
             ("any", "*", "*"),
         ] {
@@ -403,6 +460,10 @@ mod tests {
             assert_eq!(parsed.normalized, raw != want, "{why}");
             assert_eq!(OriginPattern::parse(want).unwrap().pattern, parsed.pattern, "{why}");
         }
+    }
+
+    fn block(address: &str, prefix: u8) -> Cidr {
+        Cidr::around(address.parse().unwrap(), prefix).unwrap()
     }
 
     #[test]
@@ -429,6 +490,15 @@ mod tests {
             ("https://a.example.", TrailingDot),
             ("https://a..example", EmptyLabel),
             ("https://.example", EmptyLabel),
+            ("https://.", TrailingDot),
+            ("app://..", TrailingDot),
+            ("app://.a", EmptyLabel),
+            ("app://*.", TrailingDot),
+            ("app://:3000", NoHost),
+            ("app://10.0.0.0/8", Path),
+            ("https://a.example/12", Path),
+            ("http://10.0.0.0:80/8", Path),
+            ("http://10.0.0.0/", TrailingSlash),
             ("https://a,b.example", HostCharacter(',')),
             ("http://256.0.0.1", Ipv4),
             ("http://1.2.3", Ipv4),
@@ -455,5 +525,27 @@ mod tests {
         }
         let long = format!("https://{}.example", "a".repeat(MAX_HOST_LEN));
         assert_eq!(OriginPattern::parse(&long).unwrap_err(), HostTooLong);
+    }
+
+    #[test]
+    fn every_mistake_in_a_block_of_addresses_has_its_own_reason() {
+        use InvalidOrigin::*;
+        for (raw, want) in [
+            ("http://172.16.5.0/12", CidrHostBits(block("172.16.0.0", 12))),
+            ("http://[fd00::1]/8:*", CidrHostBits(block("fd00::", 8))),
+            ("http://10.0.0.0/33", CidrPrefix),
+            ("http://10.0.0.0/08", CidrPrefix),
+            ("http://10.0.0.0/00", CidrPrefix),
+            ("http://10.0.0.0/999", CidrPrefix),
+            ("http://[fd00::]/129", CidrPrefix),
+            ("http://10.0.*.*/16", CidrStar),
+            ("https://a.example/12:80", CidrName),
+            ("http://10.0.0/8", Ipv4),
+            ("http://[fd00::zz]/8", Ipv6),
+            ("http://10.0.0.0/8:", Port),
+            ("http://10.0.0.0/8:0", Port),
+        ] {
+            assert_eq!(OriginPattern::parse(raw).unwrap_err(), want, "{raw}");
+        }
     }
 }

@@ -5,6 +5,7 @@ mod cors;
 mod dangers;
 mod headers;
 mod hosts;
+mod meant;
 mod methods;
 mod origins;
 mod regexes;

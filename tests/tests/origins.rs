@@ -56,6 +56,9 @@ const PATTERNS: &[&str] = &[
     "http://10.*.*.*:8080",
     "http://*:9",
     "https://[::1]:*",
+    "http://10.0.0.0/9:*",
+    "https://10.0.0.0/14",
+    "https://[::]/1",
 ];
 
 /// The grammar of design section 3.1, as slowly and plainly as it can be read.
@@ -69,6 +72,16 @@ fn naive(pattern: &str, origin: &str) -> bool {
 }
 
 fn naive_host(pattern: &str, host: &str) -> bool {
+    if let Some((network, prefix)) = pattern.split_once('/') {
+        let prefix = prefix.parse().expect("a prefix length");
+        return match (bits(network), bits(host)) {
+            (Some(network), Some(host)) => {
+                network.len() == host.len()
+                    && network.chars().take(prefix).eq(host.chars().take(prefix))
+            }
+            _ => false,
+        };
+    }
     let octets = pattern.split('.').count() == 4 && pattern.ends_with(".*");
     if octets {
         let is_address = host.split('.').count() == 4
@@ -90,6 +103,16 @@ fn naive_host(pattern: &str, host: &str) -> bool {
         return star.is_some_and(|star| !star.is_empty() && star.bytes().all(is_inside));
     }
     pattern == host
+}
+
+/// An address in binary.
+fn bits(host: &str) -> Option<String> {
+    if let Some(inner) = host.strip_prefix('[') {
+        let address: std::net::Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
+        return Some(format!("{:0128b}", u128::from(address)));
+    }
+    let address: std::net::Ipv4Addr = host.parse().ok()?;
+    Some(format!("{:032b}", u32::from(address)))
 }
 
 fn split(authority: &str) -> (&str, Option<&str>) {

@@ -1,6 +1,7 @@
 //! Reasons about origins, as patterns and as regexes.
 
 use super::Sentence;
+use super::names::Names;
 use super::quoted::{OneLine, Quoted};
 use crate::pattern::InvalidOrigin;
 
@@ -14,8 +15,8 @@ pub enum OriginReason {
         value: String,
         /// Why not.
         why: InvalidOrigin,
-        /// What was probably meant.
-        instead: Option<String>,
+        /// What was probably meant: one entry, or several.
+        instead: Vec<String>,
     },
     /// `*` beside other origins or a regex.
     AnyBesideOthers,
@@ -77,7 +78,7 @@ pub enum RegexReason {
 impl OriginReason {
     pub(super) fn sentence(&self) -> Sentence {
         match self {
-            Self::Invalid { value, why, instead } => invalid(value, why, instead.as_deref()),
+            Self::Invalid { value, why, instead } => invalid(value, why, instead),
             Self::AnyBesideOthers => Sentence::new(
                 "CORS-E121",
                 "`*` allows every origin, and must stand alone",
@@ -148,18 +149,28 @@ fn never_sent(value: &str) -> Sentence {
 }
 
 /// An entry that does not parse: the code and the matter by its reason, the fix by what was probably meant.
-fn invalid(value: &str, why: &InvalidOrigin, instead: Option<&str>) -> Sentence {
+fn invalid(value: &str, why: &InvalidOrigin, instead: &[String]) -> Sentence {
     let matter = match why {
         InvalidOrigin::Empty => "the entry is empty".to_owned(),
         InvalidOrigin::HostCharacter(c) => {
             format!("{} has {} in its host", Quoted(value), Quoted(c.encode_utf8(&mut [0; 4])))
         }
+        InvalidOrigin::CidrHostBits(block) => {
+            format!(
+                "{} has bits set in its address after the first {}, and a block of addresses has none",
+                Quoted(value),
+                block.prefix()
+            )
+        }
         other => format!("{} {}", Quoted(value), matter(other)),
     };
     let fix = match instead {
+        _ if is_template(value) => TEMPLATE.to_owned(),
         _ if is_regex(value) => REGEX.to_owned(),
-        Some(instead) => format!("write {}", Quoted(instead)),
-        None => fix(why).to_owned(),
+        [instead] => format!("write {}", Quoted(instead)),
+        [] if is_placeholder(value) => PLACEHOLDER.to_owned(),
+        [] => fix(why).to_owned(),
+        several => format!("write one entry for each: {}", several.iter().collect::<Names>()),
     };
     Sentence::new(code(why), matter, fix)
 }
@@ -168,9 +179,30 @@ fn invalid(value: &str, why: &InvalidOrigin, instead: Option<&str>) -> Sentence 
 const REGEX: &str =
     "write regexes into `allowOriginRegexes`, or a pattern such as `https://*.app.example`";
 
-/// Was it meant as a regex? No origin has any of these.
+/// What to write where a variable was written.
+const TEMPLATE: &str = "write the origin itself, because nothing replaces variables in a policy";
+
+/// What to write where a program wrote that it has no value.
+const PLACEHOLDER: &str =
+    "write an origin such as `https://app.example`, or remove the entry where no origin is meant";
+
+/// Whether it was meant as a regex: no origin has any of these.
 fn is_regex(value: &str) -> bool {
-    value.contains(['^', '$', '\\', '(', '|'])
+    value.contains(['^', '$', '(', '|'])
+        || ["\\.", "\\d", "\\w", "://.*", ".+", "[a-z", "[0-9", "[^"]
+            .iter()
+            .any(|part| value.contains(part))
+}
+
+/// Whether it has a variable of a shell, of Helm or of a program in it.
+fn is_template(value: &str) -> bool {
+    ["${", "{{", "$(", "%("].iter().any(|part| value.contains(part))
+}
+
+/// Whether it is the word of a program for a value that is absent.
+pub(crate) fn is_placeholder(value: &str) -> bool {
+    let word = value.to_ascii_lowercase();
+    ["undefined", "none", "nil", "nan", "false", "true"].contains(&word.as_str())
 }
 
 fn code(why: &InvalidOrigin) -> &'static str {
@@ -195,6 +227,10 @@ fn code(why: &InvalidOrigin) -> &'static str {
         InvalidOrigin::Star => "CORS-E118",
         InvalidOrigin::Ipv4Star => "CORS-E119",
         InvalidOrigin::Port => "CORS-E120",
+        InvalidOrigin::CidrHostBits(_) => "CORS-E132",
+        InvalidOrigin::CidrPrefix => "CORS-E133",
+        InvalidOrigin::CidrStar => "CORS-E134",
+        InvalidOrigin::CidrName => "CORS-E135",
     }
 }
 
@@ -222,6 +258,12 @@ fn matter(why: &InvalidOrigin) -> &'static str {
         InvalidOrigin::Ipv6 => "has an invalid IPv6 address",
         InvalidOrigin::Star => "has more than one `*` in its host, or one outside the first label",
         InvalidOrigin::Ipv4Star => "has a `*` that is no whole octet at the right end",
+        InvalidOrigin::CidrHostBits(_) => "has bits set after its prefix",
+        InvalidOrigin::CidrPrefix => {
+            "has a prefix length that is not between 0 and 32 (IPv6: 128), or has leading zeros"
+        }
+        InvalidOrigin::CidrStar => "has a `*` and a prefix length, which say the same in two ways",
+        InvalidOrigin::CidrName => "has a prefix length after a name, and only addresses have one",
         InvalidOrigin::Port => "has a port that is not between 1 and 65535, or has leading zeros",
     }
 }
@@ -251,6 +293,13 @@ fn fix(why: &InvalidOrigin) -> &'static str {
         InvalidOrigin::Ipv6 => "write it in brackets, such as `http://[::1]:3000`",
         InvalidOrigin::Star => "write `https://*.app.example`, or one entry for each host",
         InvalidOrigin::Ipv4Star => "write all four octets, such as `http://192.168.1.*`",
+        InvalidOrigin::CidrHostBits(_) | InvalidOrigin::CidrPrefix => {
+            "write the first address of the block and its prefix length, such as `http://172.16.0.0/12:*`"
+        }
+        InvalidOrigin::CidrStar => "write `http://192.168.0.0/16:*` or `http://192.168.*.*:*`",
+        InvalidOrigin::CidrName => {
+            "write an address before the prefix length, such as `http://10.0.0.0/8:*`, or a name without one"
+        }
         InvalidOrigin::Port => "write a port such as `:8443`, or `:*` for any",
     }
 }

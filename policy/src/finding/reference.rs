@@ -5,6 +5,7 @@ mod cluster;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     HostReason, ListReason, MaxAgeReason, MethodReason, OriginReason, OriginSetReason,
     PlacementReason, RegexReason, RuleReason, ShapeReason, SourceReason,
 };
+use crate::cidr::Cidr;
 use crate::pattern::InvalidOrigin;
 use crate::scope::{InvalidHost, InvalidPath};
 
@@ -132,16 +134,24 @@ fn invalid_origins() -> Vec<Finding> {
         ),
         ("https://app.example.", W::TrailingDot, instead),
         ("https://app..example", W::EmptyLabel, None),
-        ("https://app.example,https://b.example", W::HostCharacter(','), None),
+        ("https://a,b.example", W::HostCharacter(','), None),
         ("http://256.0.0.1", W::Ipv4, None),
         ("http://[::zz]", W::Ipv6, None),
         ("https://*.*.example", W::Star, None),
         ("http://192.168.*", W::Ipv4Star, None),
         ("https://app.example:0", W::Port, None),
+        (
+            "http://172.16.5.0/12",
+            W::CidrHostBits(Cidr::around(Ipv4Addr::new(172, 16, 5, 0).into(), 12).unwrap()),
+            Some("http://172.16.0.0/12"),
+        ),
+        ("http://10.0.0.0/33", W::CidrPrefix, None),
+        ("http://192.168.*.*/16", W::CidrStar, Some("http://192.168.0.0/16")),
+        ("https://app.example/24:8080", W::CidrName, None),
     ]
     .into_iter()
     .map(|(value, why, instead)| {
-        let (value, instead) = (value.to_owned(), instead.map(str::to_owned));
+        let (value, instead) = (value.to_owned(), instead.map(str::to_owned).into_iter().collect());
         Finding::new("spec.cors.allowOrigins[0]", OriginReason::Invalid { value, why, instead })
     })
     .collect()
@@ -468,7 +478,7 @@ fn a_sentence_is_one_line_in_lower_case_without_a_full_stop() {
 fn what_was_meant_as_a_regex_is_sent_to_its_field() {
     let finding = |value: &str| {
         let (why, value) = (InvalidOrigin::HostCharacter('('), value.to_owned());
-        let reason = OriginReason::Invalid { value, why, instead: None };
+        let reason = OriginReason::Invalid { value, why, instead: Vec::new() };
         Finding::new("spec.cors.allowOrigins[0]", reason).message()
     };
     assert!(finding("https://(a|b).app.example").contains("`allowOriginRegexes`"));

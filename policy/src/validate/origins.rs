@@ -1,14 +1,17 @@
 //! Origins: the entries of `allowOrigins` and `trustedOrigins`.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
 use super::Judge;
 use super::dangers::Dangers;
+use super::meant;
 use super::report::{Field, Report};
+use crate::cidr::Cidr;
 use crate::contain::Cover;
 use crate::finding::{Danger, DangerReason, ListReason, OriginReason};
 use crate::limits::{MAX_LIST_LEN, MAX_TRUSTED_ORIGINS};
-use crate::pattern::{HostShape, InvalidOrigin, OriginPattern, TuplePattern};
+use crate::pattern::{HostShape, OriginPattern, TuplePattern};
 
 /// Schemes whose pages have another origin: sockets and files are opened by pages, and the rest is opaque.
 const NEVER_SENT: [&str; 8] =
@@ -139,7 +142,7 @@ fn parse<'l>(
             Ok(parsed) => parsed,
             Err(why) => {
                 all_valid = false;
-                let instead = instead(written, &why, judge);
+                let instead = meant::by(written, judge);
                 let value = written.clone();
                 report.add(&entry, OriginReason::Invalid { value, why, instead });
                 continue;
@@ -160,32 +163,6 @@ fn parse<'l>(
         entries.push(Entry { written, field: entry, pattern: parsed.pattern });
     }
     Parsed { entries, patterns, all_valid }
-}
-
-/// What was probably meant by an entry that does not parse, in its normal form.
-fn instead(written: &str, why: &InvalidOrigin, judge: &dyn Judge) -> Option<String> {
-    let (scheme, rest) = written.split_once("://").unwrap_or(("", written));
-    let meant = match why {
-        InvalidOrigin::Space => written.trim().to_owned(),
-        InvalidOrigin::NoScheme if written.starts_with("localhost") => format!("http://{written}"),
-        InvalidOrigin::NoScheme => format!("https://{written}"),
-        InvalidOrigin::Scheme => format!("https://{rest}"),
-        InvalidOrigin::Userinfo => format!("{scheme}://{}", rest.rsplit_once('@')?.1),
-        InvalidOrigin::TrailingSlash
-        | InvalidOrigin::Path
-        | InvalidOrigin::Query
-        | InvalidOrigin::Fragment => {
-            format!("{scheme}://{}", rest.split(['/', '\\', '?', '#']).next()?)
-        }
-        InvalidOrigin::NonAscii(host) => written.replacen(host, &judge.punycode(host)?, 1),
-        InvalidOrigin::TrailingDot => match rest.split_once(':') {
-            Some((host, port)) => format!("{scheme}://{}:{port}", host.trim_end_matches('.')),
-            None => written.trim_end_matches('.').to_owned(),
-        },
-        _ => return None,
-    };
-    // What is no better than what was written is no help.
-    OriginPattern::parse(&meant).ok().map(|parsed| parsed.pattern.to_string())
 }
 
 /// Design section 3.3, for patterns.
@@ -262,13 +239,10 @@ fn check_is_not_covered(
     }
 }
 
-/// Any name, or any IPv4 address.
+/// Any name, or a block of addresses that is wider than every private one (`10.0.0.0/8`, `fc00::/7`).
 fn is_any_host(host: &HostShape) -> bool {
-    match host {
-        HostShape::Any => true,
-        HostShape::Ipv4(fixed) => fixed.is_empty(),
-        HostShape::Exact(_) | HostShape::Subdomains(_) | HostShape::Label { .. } => false,
-    }
+    let is_public = |block: Cidr| block.prefix() < if block.network().is_ipv4() { 8 } else { 7 };
+    *host == HostShape::Any || host.block().is_some_and(is_public)
 }
 
 /// Is there a star over names that anyone can register?
@@ -283,7 +257,7 @@ fn has_registrable_star(host: &HostShape, judge: &dyn Judge) -> bool {
             judge.is_public_suffix(rest)
                 || judge.is_public_suffix(&format!("{prefix}a{suffix}.{rest}"))
         }
-        HostShape::Exact(_) | HostShape::Ipv4(_) | HostShape::Any => false,
+        HostShape::Exact(_) | HostShape::Ipv4(_) | HostShape::Cidr(_) | HostShape::Any => false,
     }
 }
 
@@ -292,11 +266,14 @@ fn is_loopback(host: &HostShape) -> bool {
     let is_localhost = |name: &str| name == "localhost" || name.ends_with(".localhost");
     match host {
         HostShape::Exact(host) => {
-            let ipv4: Option<std::net::Ipv4Addr> = host.parse().ok();
+            let ipv4: Option<Ipv4Addr> = host.parse().ok();
             is_localhost(host) || host == "[::1]" || ipv4.is_some_and(|ipv4| ipv4.is_loopback())
         }
         HostShape::Subdomains(rest) | HostShape::Label { rest, .. } => is_localhost(rest),
-        HostShape::Ipv4(fixed) => fixed.first() == Some(&127),
+        HostShape::Ipv4(_) | HostShape::Cidr(_) => {
+            let loopback = Cidr::around(Ipv4Addr::LOCALHOST.into(), 8);
+            host.block().zip(loopback).is_some_and(|(block, loopback)| loopback.contains(&block))
+        }
         HostShape::Any => false,
     }
 }
