@@ -15,6 +15,7 @@ pub mod judge;
 pub mod model;
 pub mod oracle;
 pub mod policies;
+pub mod site;
 pub mod stand;
 pub mod suite;
 pub mod text;

@@ -137,7 +137,7 @@ impl Upstream {
 }
 
 /// The bytes up to the empty line; `None` where the connection ends before a request begins.
-fn read_head(reader: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read_head(reader: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {

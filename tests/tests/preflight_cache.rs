@@ -2,11 +2,11 @@
 //!
 //! Chromium keeps one answer for each URL, the latest, and asks again where it does not list what the next request needs.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::thread;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Context as _, Result, ensure};
+use corsward_tests::site::Site;
 use corsward_tests::stand::Stand;
 use serde_json::{Value, json};
 use xtask::demo::Browser;
@@ -65,11 +65,17 @@ fn a_page_that_takes_turns_is_preflighted_once() -> Result<()> {
         println!("left out: the browser ({NO_BROWSER} is set)");
         return Ok(());
     }
-    let pages = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let origin = format!("http://{}", pages.local_addr()?);
+    // The pages know where the API is, whose policy knows where they are.
+    let api = Arc::new(OnceLock::new());
+    let (pages, place) = (Mutex::new(PAGES.iter()), Arc::clone(&api));
+    let site = Site::start(move |path| {
+        // The next page each time that the browser asks.
+        let page = if path == "/" { pages.lock().ok()?.next() } else { None };
+        Some(("text/html", html(page?, (*place.get()?)?)))
+    })?;
+    let origin = format!("http://{}", site.address());
     let mut stand = Stand::running(&[&policy(&origin)])?;
-    let api = stand.address()?;
-    thread::spawn(move || serve(&pages, api));
+    api.get_or_init(|| stand.address().ok()).context("Envoy listens")?;
 
     let mut browser = Browser::open(&origin)?;
     for (at, page) in PAGES.iter().enumerate() {
@@ -114,29 +120,6 @@ fn policy(origin: &str) -> Value {
             "rules": [rule("/any", cors(&["*"], &["*"])), rule("/named", named)],
         },
     })
-}
-
-/// Serves the next page each time `/` is asked for.
-fn serve(listener: &TcpListener, api: SocketAddr) -> Result<()> {
-    let mut pages = PAGES.iter();
-    for connection in listener.incoming() {
-        let mut connection = connection?;
-        let mut lines = BufReader::new(connection.try_clone()?).lines();
-        let first = lines.next().transpose()?.unwrap_or_default();
-        lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
-        let page = if first.starts_with("GET / ") { pages.next() } else { None };
-        let (status, body) = match page {
-            Some(page) => ("200 OK", html(page, api)),
-            None => ("404 Not Found", String::new()),
-        };
-        let length = body.len();
-        write!(
-            connection,
-            "HTTP/1.1 {status}\r\nContent-Type: text/html\r\nCache-Control: no-store\r\n\
-             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-        )?;
-    }
-    Ok(())
 }
 
 fn html(page: &Page, api: SocketAddr) -> String {
