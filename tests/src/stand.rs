@@ -10,7 +10,7 @@ use corsward_policy::Workload;
 use corsward_policy::wire::OnInvalid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask::envoy::{Bootstrap, Envoy, Listener, Plugin, Refusals, Slot, route};
+use xtask::envoy::{Bootstrap, Envoy, Listener, Plugin, Refusals, Slot, Stats, route};
 use xtask::{tools, wasm};
 
 use crate::answer::Answer;
@@ -56,6 +56,13 @@ impl StandPlan {
     #[must_use]
     pub fn filter(mut self, filter: Value) -> Self {
         self.more_filters.push(filter);
+        self
+    }
+
+    /// With Envoy's own path normalization.
+    #[must_use]
+    pub fn normalize_path(mut self) -> Self {
+        self.listener = self.listener.normalize_path();
         self
     }
 
@@ -296,7 +303,16 @@ impl Stand {
     ///
     /// When Envoy does not say.
     pub fn address(&self) -> Result<SocketAddr> {
-        self.envoy.address("main")
+        self.address_of("main")
+    }
+
+    /// Where another listener of it listens.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy has no such listener.
+    pub fn address_of(&self, listener: &str) -> Result<SocketAddr> {
+        self.envoy.address(listener)
     }
 
     /// Its Envoy.
@@ -309,6 +325,15 @@ impl Stand {
     #[must_use]
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+
+    /// Counters and gauges of its Envoy by name.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy does not answer.
+    pub fn stats(&self) -> Result<Stats> {
+        self.envoy.stats()
     }
 
     /// The place of its configuration.

@@ -9,6 +9,7 @@ use std::thread;
 use anyhow::{Context, Result};
 
 use crate::case;
+use crate::text::from_latin1;
 
 /// The request header that says which answer is wanted, and under which a request is remembered.
 pub const CASE: &str = "x-case";
@@ -23,6 +24,8 @@ pub struct Upstream {
 /// A request as it reached the back end.
 #[derive(Clone, Debug)]
 pub struct Received {
+    /// Its path, query included.
+    pub path: String,
     /// Its header lines.
     pub headers: Vec<(String, Vec<u8>)>,
 }
@@ -33,6 +36,17 @@ struct State {
     /// Cases whose answers are held back until they are released.
     held: Vec<String>,
     received: BTreeMap<String, Vec<Received>>,
+}
+
+// === impl Received ===
+
+impl Received {
+    /// The value of its first line of that name, as text; empty where there is none.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        let line = self.headers.iter().find(|(present, _)| present.eq_ignore_ascii_case(name));
+        line.map(|(_, value)| from_latin1(value)).unwrap_or_default()
+    }
 }
 
 // === impl Upstream ===
@@ -155,7 +169,8 @@ fn parse(head: &[u8]) -> Option<Received> {
     request.parse(head).ok()?;
     let headers =
         request.headers.iter().map(|line| (line.name.to_owned(), line.value.to_vec())).collect();
-    Some(Received { headers })
+    let path = request.path?.to_owned();
+    Some(Received { path, headers })
 }
 
 fn response(answer: &case::Upstream) -> Vec<u8> {
