@@ -6,6 +6,7 @@
 //! ```
 
 pub mod admin;
+pub mod amend;
 pub mod api;
 pub mod args;
 mod atomic;

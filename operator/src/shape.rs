@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use corsward_policy::finding::ShapeReason;
+use corsward_policy::finding::{ShapeReason, Written};
 use corsward_policy::{Finding, Severity};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -252,13 +252,14 @@ pub(crate) fn wrong_type(expected: &str, value: &Value) -> ShapeReason {
     };
     let instead = match (expected, value) {
         // Its digits may not be those that were written.
-        ("string", Value::Number(number)) if number.is_f64() => Some("\"…\"".to_owned()),
-        ("string", Value::Bool(_) | Value::Number(_)) => Some(format!("\"{found}\"")),
-        ("array", Value::String(_) | Value::Number(_)) => Some(format!("[{found}]")),
-        ("array", Value::Object(_)) => Some("[{…}]".to_owned()),
-        ("integer", Value::String(text)) => text.parse::<i64>().ok().map(|it| it.to_string()),
-        ("integer", Value::Number(number)) => whole(number),
-        ("boolean", Value::String(text)) => truth(text).map(|truth| truth.to_string()),
+        ("string", Value::Number(number)) if number.is_f64() => None,
+        ("string", Value::Bool(_) | Value::Number(_)) => Some(Written::Text(found.clone())),
+        ("array", Value::String(text)) => Some(Written::Texts(vec![text.clone()])),
+        ("array", Value::Number(_)) => Some(Written::Texts(vec![found.clone()])),
+        ("array", Value::Object(_)) => Some(Written::Listed),
+        ("integer", Value::String(text)) => text.parse().ok().map(Written::Number),
+        ("integer", Value::Number(number)) => whole(number).map(Written::Number),
+        ("boolean", Value::String(text)) => truth(text).map(Written::Truth),
         _ => None,
     };
     ShapeReason::WrongType { expected: article(expected), found, instead }
@@ -274,9 +275,8 @@ pub(crate) fn unknown_word(word: &str, known: &[&str]) -> ShapeReason {
 }
 
 /// What looks like a number with a fraction and has none: leading zeros, or an exponent.
-fn whole(number: &Number) -> Option<String> {
-    let digits = number.to_string();
-    digits.strip_suffix(".0").map(str::to_owned)
+fn whole(number: &Number) -> Option<i64> {
+    number.to_string().strip_suffix(".0")?.parse().ok()
 }
 
 /// What YAML 1.1 and people take for a truth value.

@@ -2,6 +2,7 @@
 
 mod conduct;
 mod danger;
+mod edit;
 mod gateway;
 mod guardrail;
 mod header;
@@ -29,6 +30,8 @@ use std::fmt;
 
 pub use conduct::ConductReason;
 pub use danger::{Danger, DangerReason};
+pub use edit::{Edit, Written};
+pub(crate) use edit::{Place, Proposal};
 pub use gateway::GatewayReason;
 pub use guardrail::{Excess, GuardrailReason};
 pub use header::HeaderReason;
@@ -43,6 +46,7 @@ pub(crate) use origin::is_placeholder;
 pub use origin::{OriginReason, RegexReason};
 pub use origin_set::OriginSetReason;
 pub use placement::PlacementReason;
+use quoted::Quoted;
 pub use rule::RuleReason;
 pub use shape::ShapeReason;
 pub use size::SizeReason;
@@ -123,6 +127,8 @@ pub(crate) struct Sentence {
     pub(crate) matter: String,
     /// What to write, or to do.
     pub(crate) fix: String,
+    /// What a program can change, each edit in place of the others.
+    pub(crate) edits: Vec<Proposal>,
 }
 
 // === impl Finding ===
@@ -149,6 +155,14 @@ impl Finding {
     #[must_use]
     pub fn message(&self) -> String {
         self.reason.to_string()
+    }
+
+    /// What a program can change in the object, so that the finding is gone: alternatives, the best one first. It is empty
+    /// where the fix takes knowledge that only the author has.
+    #[must_use]
+    pub fn edits(&self) -> Vec<Edit> {
+        let proposals = self.reason.sentence().edits;
+        proposals.into_iter().map(|proposal| proposal.at(&self.field)).collect()
     }
 }
 
@@ -227,7 +241,7 @@ impl Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Sentence { code: _, matter, fix } = self.sentence();
+        let Sentence { code: _, matter, fix, edits: _ } = self.sentence();
         write!(f, "{matter}: {fix}")
     }
 }
@@ -336,6 +350,29 @@ impl Sentence {
         matter: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Self { code, matter: matter.into(), fix: fix.into() }
+        Self { code, matter: matter.into(), fix: fix.into(), edits: Vec::new() }
+    }
+
+    /// A sentence whose fix is to write `value` in the place of what stands there.
+    pub(crate) fn write(code: &'static str, matter: impl Into<String>, value: Written) -> Self {
+        let fix = format!("write {}", Quoted(&value.to_string()));
+        Self::new(code, matter, fix).with_edit(Proposal::Write(Place::Here, value))
+    }
+
+    /// A sentence whose fix is to remove what stands there.
+    pub(crate) fn remove(code: &'static str, matter: impl Into<String>) -> Self {
+        Self::new(code, matter, "remove it").with_edit(Proposal::Remove)
+    }
+
+    /// The same, with one more edit that answers it alone.
+    pub(crate) fn with_edit(mut self, edit: Proposal) -> Self {
+        self.edits.push(edit);
+        self
+    }
+
+    /// The same, with what its fix says behind the value that it writes.
+    pub(crate) fn and(mut self, rest: &str) -> Self {
+        self.fix.push_str(rest);
+        self
     }
 }

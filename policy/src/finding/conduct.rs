@@ -1,7 +1,7 @@
 //! Reasons about how a policy treats requests, and whether it does anything at all.
 
 use super::quoted::Quoted;
-use super::{Reason, Sentence};
+use super::{Place, Proposal, Reason, Sentence, Written};
 
 /// What there is to say about how a policy treats requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +43,13 @@ impl ConductReason {
                 "the policy has neither `cors` nor `rules`",
                 "write `cors` with the origins of your front ends in `allowOrigins`",
             ),
-            Self::SuccessStatus(value) => Sentence::new(
+            Self::SuccessStatus(value) => Sentence::write(
                 "CORS-E005",
                 format!("`{value}` is not a status for a preflight that passes"),
-                "write `204`, or `200` for clients that know no other",
-            ),
+                Written::Number(204),
+            )
+            .and(", or `200` for clients that know no other")
+            .with_edit(Proposal::Write(Place::Here, Written::Number(200))),
             Self::InvalidName(value) => no_object_name(value),
             Self::InvalidNamespace(value) => no_namespace_name(value),
             Self::RejectWithoutHostnames => Sentence::new(
@@ -59,17 +61,10 @@ impl ConductReason {
                 "CORS-W002",
                 "under `*` without credentials `Reject` rejects only WebSocket handshakes that carry credentials",
                 "name the origins in `allowOrigins`, or write `disallowedRequests: Forward`",
-            ),
-            Self::KeepWithoutForward => Sentence::new(
-                "CORS-W003",
-                "`Keep` leaves CORS to the upstream, but preflights that fail here never reach it",
-                "write `preflight: {onFailure: Forward}`, or `upstreamCorsHeaders: Replace`",
-            ),
-            Self::ForwardWithReplace => Sentence::new(
-                "CORS-W004",
-                "`Replace` strips the upstream's answer to a forwarded preflight, so that it fails all the same",
-                "write `upstreamCorsHeaders: Keep`, or `onFailure: Explain`",
-            ),
+            )
+            .with_edit(write(Place::Here, "Forward")),
+            Self::KeepWithoutForward => keep_without_forward(),
+            Self::ForwardWithReplace => forward_with_replace(),
             Self::RejectFailsOpen => Sentence::new(
                 "CORS-I004",
                 "`Reject` is a second fence: where the filter is dead, rejection stops and requests pass",
@@ -79,24 +74,51 @@ impl ConductReason {
                 "CORS-I005",
                 "`trustedOrigins` mean something only where requests are rejected",
                 "write `disallowedRequests: Reject`, or leave `trustedOrigins` out",
-            ),
+            )
+            .with_edit(write(Place::beside("disallowedRequests"), "Reject"))
+            .with_edit(Proposal::Remove),
             Self::RejectWithoutSignIn => Sentence::new(
                 "CORS-I007",
                 "`Reject` covers every path, and an identity provider may post a sign-in back with `Origin: null`, which `trustedOrigins` cannot name",
                 "add a rule with `disallowedRequests: Forward` for the path that receives such posts, if there is one",
             ),
             Self::AcceptedEarlier(refusal) => {
-                let Sentence { code, matter, fix } = refusal.sentence();
-                Sentence::new(
+                let Sentence { code, matter, fix, edits } = refusal.sentence();
+                let sentence = Sentence::new(
                     "CORS-W531",
                     format!(
                         "an earlier release accepted this, and an edit would be refused as {code}: {matter}"
                     ),
                     fix,
-                )
+                );
+                Sentence { edits, ..sentence }
             }
         }
     }
+}
+
+fn keep_without_forward() -> Sentence {
+    Sentence::new(
+        "CORS-W003",
+        "`Keep` leaves CORS to the upstream, but preflights that fail here never reach it",
+        "write `preflight: {onFailure: Forward}`, or `upstreamCorsHeaders: Replace`",
+    )
+    .with_edit(write(Place::in_spec("preflight.onFailure"), "Forward"))
+    .with_edit(write(Place::in_spec("upstreamCorsHeaders"), "Replace"))
+}
+
+fn forward_with_replace() -> Sentence {
+    Sentence::new(
+                "CORS-W004",
+                "`Replace` strips the upstream's answer to a forwarded preflight, so that it fails all the same",
+                "write `upstreamCorsHeaders: Keep`, or `onFailure: Explain`",
+            )
+            .with_edit(write(Place::in_spec("upstreamCorsHeaders"), "Keep"))
+            .with_edit(write(Place::in_spec("preflight.onFailure"), "Explain"))
+}
+
+fn write(place: Place, word: &str) -> Proposal {
+    Proposal::Write(place, Written::text(word))
 }
 
 fn no_object_name(name: &str) -> Sentence {

@@ -1,7 +1,7 @@
 //! Dangers: what is refused unless its word is in `dangerouslyAllow` (design section 3.3).
 
-use super::Sentence;
 use super::quoted::Quoted;
+use super::{Place, Proposal, Sentence};
 
 /// A word of `dangerouslyAllow`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,7 +83,8 @@ impl DangerReason {
                 "CORS-W201",
                 format!("nothing here needs `{}`", danger.word()),
                 "remove it, so that the next change is judged without it",
-            ),
+            )
+            .with_edit(Proposal::Remove),
             Self::PublicSuffix(value) => Sentence::new(
                 "CORS-W202",
                 format!("anyone can register a name that {} accepts", Quoted(value)),
@@ -125,7 +126,8 @@ fn prohibited(danger: Danger, value: &str) -> Sentence {
         ),
     };
     let fix = format!("{fix}, or list `{}` in `dangerouslyAllow`", danger.word());
-    Sentence::new(code, matter, fix)
+    let list = Proposal::Add(Place::beside("dangerouslyAllow"), danger.word().to_owned());
+    Sentence::new(code, matter, fix).with_edit(list)
 }
 
 fn known_words() -> String {

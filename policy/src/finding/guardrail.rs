@@ -1,7 +1,7 @@
 //! Reasons about guardrails: what a policy exceeds, and what is wrong with a guardrail itself. The operator finds these.
 
 use super::quoted::Quoted;
-use super::{Danger, Sentence};
+use super::{Danger, Place, Proposal, Sentence, Written};
 
 /// What there is to say about guardrails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,8 @@ impl GuardrailReason {
                 "CORS-E608",
                 "the selector is empty",
                 "leave `namespaceSelector` out to mean every namespace",
-            ),
+            )
+            .with_edit(Proposal::Remove),
             Self::Values { operator, needed: true } => Sentence::new(
                 "CORS-E609",
                 format!("`{operator}` compares with `values`, and there are none"),
@@ -80,7 +81,8 @@ impl GuardrailReason {
                 "CORS-E610",
                 format!("`{operator}` compares with nothing"),
                 "remove `values`, or write `In` or `NotIn`",
-            ),
+            )
+            .with_edit(Proposal::Remove),
             Self::None => Sentence::new(
                 "CORS-E611",
                 "there is no guardrail",
@@ -146,6 +148,12 @@ impl Excess {
             ),
         };
         let who = "or ask who owns the guardrail";
-        Sentence::new(code, matter, format!("{fix}, {who}"))
+        let sentence = Sentence::new(code, matter, format!("{fix}, {who}"));
+        let write = |value| Proposal::Write(Place::Here, value);
+        match self {
+            Self::MaxAge { max, .. } => sentence.with_edit(write(Written::Number((*max).into()))),
+            Self::Forwarded => sentence.with_edit(write(Written::text("Reject"))),
+            _ => sentence,
+        }
     }
 }

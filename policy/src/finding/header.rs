@@ -1,7 +1,7 @@
 //! Reasons about `allowHeaders` and `exposeHeaders`.
 
-use super::Sentence;
 use super::quoted::Quoted;
+use super::{Place, Proposal, Sentence};
 
 /// What there is to say about header names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,11 +50,7 @@ impl HeaderReason {
                 format!("{} is an invalid header name", Quoted(value)),
                 "write one name per entry, such as `content-type`",
             ),
-            Self::Cookie => Sentence::new(
-                "CORS-W304",
-                "`Cookie` is a forbidden request-header, which no script can set",
-                "remove it, and write `allowCredentials: true` if cookies are meant",
-            ),
+            Self::Cookie => cookie(),
             Self::ExposeAnyWithCredentials => Sentence::new(
                 "CORS-W306",
                 "with credentials browsers take `*` for a header of that name",
@@ -72,12 +68,14 @@ impl HeaderReason {
                 "CORS-I306",
                 "`*` does not cover `authorization`",
                 "add `authorization` if clients send it",
-            ),
+            )
+            .with_edit(Proposal::Add(Place::Here, "authorization".to_owned())),
             Self::SessionIdNotExposed => Sentence::new(
                 "CORS-I309",
                 "requests may carry `mcp-session-id`, and no page can read it from the response that sets it",
                 "add `mcp-session-id` to `exposeHeaders`",
-            ),
+            )
+            .with_edit(Proposal::Add(Place::Here, "mcp-session-id".to_owned())),
             Self::TracingIncomplete { listed, missing } => Sentence::new(
                 "CORS-I310",
                 format!("tracing agents send {} beside {}", all(missing), all(listed)),
@@ -112,7 +110,16 @@ fn all(names: &[&str]) -> String {
     quoted.join(" and ")
 }
 
+fn cookie() -> Sentence {
+    Sentence::new(
+        "CORS-W304",
+        "`Cookie` is a forbidden request-header, which no script can set",
+        "remove it, and write `allowCredentials: true` if cookies are meant",
+    )
+    .with_edit(Proposal::Remove)
+}
+
 /// A name that does nothing where it is.
 fn useless(code: &'static str, name: &str, matter: &str) -> Sentence {
-    Sentence::new(code, format!("{} {matter}", Quoted(name)), "remove it")
+    Sentence::remove(code, format!("{} {matter}", Quoted(name)))
 }

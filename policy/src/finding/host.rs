@@ -1,7 +1,7 @@
 //! Reasons about `hostnames`.
 
-use super::Sentence;
 use super::quoted::Quoted;
+use super::{Sentence, Written};
 use crate::scope::InvalidHost;
 
 /// What there is to say about an entry of `hostnames`.
@@ -68,7 +68,7 @@ impl HostReason {
             ),
         };
         match instead {
-            Some(instead) => Sentence::new(code, matter, format!("write {}", Quoted(instead))),
+            Some(instead) => Sentence::write(code, matter, Written::text(instead.as_str())),
             None => Sentence::new(code, matter, fix),
         }
     }

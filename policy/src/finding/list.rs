@@ -1,7 +1,7 @@
 //! Reasons about any list: its length, an entry repeated, an entry normalized.
 
-use super::Sentence;
 use super::quoted::Quoted;
+use super::{Proposal, Sentence, Written};
 
 /// What there is to say about any list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,12 +44,14 @@ impl ListReason {
                 "CORS-I001",
                 format!("{} repeats {}", Quoted(value), Quoted(first)),
                 "remove one of them",
-            ),
-            Self::Normalized { value, normal } => Sentence::new(
+            )
+            .with_edit(Proposal::Remove),
+            Self::Normalized { value, normal } => Sentence::write(
                 "CORS-I002",
                 format!("{} is not how browsers write it", Quoted(value)),
-                format!("write {}, which is what it is taken for", Quoted(normal)),
-            ),
+                Written::text(normal.as_str()),
+            )
+            .and(", which is what it is taken for"),
         }
     }
 }

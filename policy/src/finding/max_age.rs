@@ -1,6 +1,6 @@
 //! Reasons about `maxAge`.
 
-use super::Sentence;
+use super::{Place, Proposal, Sentence, Written};
 
 /// What there is to say about `maxAge`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,26 +25,31 @@ const CAPS: [(u32, &str); 3] =
 impl MaxAgeReason {
     pub(super) fn sentence(self) -> Sentence {
         match self {
-            Self::Negative(value) => Sentence::new(
+            Self::Negative(value) => Sentence::write(
                 "CORS-E002",
                 format!("`{value}` is a negative number of seconds"),
-                "write `0` to keep browsers from caching, or leave `maxAge` out",
-            ),
-            Self::TooLarge(value) => Sentence::new(
+                Written::Number(0),
+            )
+            .and(" to keep browsers from caching, or leave `maxAge` out")
+            .with_edit(Proposal::Remove),
+            Self::TooLarge(value) => Sentence::write(
                 "CORS-E003",
                 format!("`{value}` is above 2147483647"),
-                "write `86400` or less, because no browser keeps more",
-            ),
+                Written::Number(86_400),
+            )
+            .and(" or less, because no browser keeps more"),
             Self::Absent => Sentence::new(
                 "CORS-W006",
                 "without `maxAge` browsers forget a preflight's answer after 5 seconds",
                 "write `maxAge: 600`",
-            ),
-            Self::Capped(value) => Sentence::new(
+            )
+            .with_edit(Proposal::Write(Place::Here, Written::Number(600))),
+            Self::Capped(value) => Sentence::write(
                 "CORS-I003",
                 format!("`{value}` is above what browsers keep ({})", caps_below(value)),
-                "write `600`, or expect preflights as often as those caps say",
-            ),
+                Written::Number(600),
+            )
+            .and(", or expect preflights as often as those caps say"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Reasons about `allowMethods`.
 
-use super::Sentence;
 use super::quoted::Quoted;
+use super::{Place, Proposal, Sentence, Written};
 
 /// What there is to say about `allowMethods`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,28 +33,24 @@ impl MethodReason {
                 format!("{} is an invalid method", Quoted(value)),
                 "write one method per entry, such as `PUT`",
             ),
-            Self::Forbidden(value) => Sentence::new(
+            Self::Forbidden(value) => Sentence::remove(
                 "CORS-E302",
                 format!("{} is a forbidden method, which browsers never send", Quoted(value)),
-                "remove it",
             ),
-            Self::Normalized(value) => Sentence::new(
+            Self::Normalized(value) => Sentence::write(
                 "CORS-W301",
                 format!("{} never matches, because browsers send it in upper case", Quoted(value)),
-                format!("write {}", Quoted(&value.to_ascii_uppercase())),
+                Written::Text(value.to_ascii_uppercase()),
             ),
-            Self::LowerCase(value) => Sentence::new(
+            Self::LowerCase(value) => Sentence::write(
                 "CORS-W302",
                 format!("{} is another method than its upper-case form", Quoted(value)),
-                format!(
-                    "write {}, unless clients really send it so",
-                    Quoted(&value.to_ascii_uppercase())
-                ),
-            ),
-            Self::Options => Sentence::new(
+                Written::Text(value.to_ascii_uppercase()),
+            )
+            .and(", unless clients really send it so"),
+            Self::Options => Sentence::remove(
                 "CORS-I301",
                 "`OPTIONS` is the preflight's own method, and scripts hardly ever send it themselves",
-                "remove it",
             ),
             Self::None => Sentence::new(
                 "CORS-I302",
@@ -65,7 +61,8 @@ impl MethodReason {
                 "CORS-I303",
                 "`*` covers the other methods",
                 "remove them, or the `*`",
-            ),
+            )
+            .with_edit(Proposal::Write(Place::Here, Written::Texts(vec!["*".to_owned()]))),
         }
     }
 }

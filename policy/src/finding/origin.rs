@@ -1,8 +1,8 @@
 //! Reasons about origins, as patterns and as regexes.
 
-use super::Sentence;
 use super::names::Names;
 use super::quoted::{OneLine, Quoted};
+use super::{Place, Proposal, Sentence, Written};
 use crate::pattern::InvalidOrigin;
 
 /// What there is to say about an entry of `allowOrigins` or `trustedOrigins`.
@@ -83,17 +83,20 @@ impl OriginReason {
                 "CORS-E121",
                 "`*` allows every origin, and must stand alone",
                 "remove it, or every other origin and regex",
-            ),
+            )
+            .with_edit(Proposal::Remove),
             Self::AnyTrusted(value) => Sentence::new(
                 "CORS-E122",
                 format!("{} would trust every site, and nothing would be rejected", Quoted(value)),
                 "name the origins, or write `disallowedRequests: Forward`",
-            ),
+            )
+            .with_edit(Proposal::Remove),
             Self::NullTrusted => Sentence::new(
                 "CORS-E123",
                 "any site can send `null`, by way of a sandboxed frame, so it cannot be trusted",
                 "remove it, or write `disallowedRequests: Forward` for the path that needs it",
-            ),
+            )
+            .with_edit(Proposal::Remove),
             Self::Nobody => Sentence::new(
                 "CORS-W101",
                 "without an origin or a regex nobody is allowed",
@@ -117,17 +120,20 @@ impl OriginReason {
                 "CORS-I101",
                 format!("{} is already accepted by {}", Quoted(value), Quoted(by)),
                 "remove one of them",
-            ),
+            )
+            .with_edit(Proposal::Remove),
             Self::LocalhostAlone { value, missing } => Sentence::new(
                 "CORS-I102",
                 format!("{} and {} are two origins", Quoted(value), Quoted(missing)),
                 format!("add {} if developers open that too", Quoted(missing)),
-            ),
+            )
+            .with_edit(Proposal::Spread(vec![value.clone(), missing.clone()])),
             Self::Development(value) => Sentence::new(
                 "CORS-I103",
                 format!("{} with credentials looks like development", Quoted(value)),
                 "leave it out where the policy goes to production",
-            ),
+            )
+            .with_edit(Proposal::Remove),
         }
     }
 }
@@ -146,6 +152,7 @@ fn never_sent(value: &str) -> Sentence {
         ),
         format!("write the origin of the page, such as {}", Quoted(&page)),
     )
+    .with_edit(Proposal::Write(Place::Here, Written::Text(page)))
 }
 
 /// An entry that does not parse: the code and the matter by its reason, the fix by what was probably meant.
@@ -164,15 +171,18 @@ fn invalid(value: &str, why: &InvalidOrigin, instead: &[String]) -> Sentence {
         }
         other => format!("{} {}", Quoted(value), matter(other)),
     };
-    let fix = match instead {
-        _ if is_template(value) => TEMPLATE.to_owned(),
-        _ if is_regex(value) => REGEX.to_owned(),
-        [instead] => format!("write {}", Quoted(instead)),
-        [] if is_placeholder(value) => PLACEHOLDER.to_owned(),
-        [] => fix(why).to_owned(),
-        several => format!("write one entry for each: {}", several.iter().collect::<Names>()),
-    };
-    Sentence::new(code(why), matter, fix)
+    match instead {
+        _ if is_template(value) => Sentence::new(code(why), matter, TEMPLATE),
+        _ if is_regex(value) => Sentence::new(code(why), matter, REGEX),
+        [instead] => Sentence::write(code(why), matter, Written::text(instead.as_str())),
+        [] if is_placeholder(value) => Sentence::new(code(why), matter, PLACEHOLDER),
+        [] => Sentence::new(code(why), matter, fix(why)),
+        several => {
+            let names: Names = several.iter().collect();
+            Sentence::new(code(why), matter, format!("write one entry for each: {names}"))
+                .with_edit(Proposal::Spread(several.to_vec()))
+        }
+    }
 }
 
 /// What to write where a regex was written.
@@ -310,7 +320,7 @@ impl RegexReason {
     pub(super) fn sentence(&self) -> Sentence {
         match self {
             Self::Empty => {
-                Sentence::new("CORS-E124", "the regex is empty, and matches no origin", "remove it")
+                Sentence::remove("CORS-E124", "the regex is empty, and matches no origin")
             }
             Self::TooLong(value) => Sentence::new(
                 "CORS-E125",

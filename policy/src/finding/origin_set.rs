@@ -1,7 +1,7 @@
 //! Reasons about sets of origins: those a policy names, and a set itself. The operator finds these.
 
 use super::quoted::Quoted;
-use super::{Reason, Sentence};
+use super::{Place, Proposal, Reason, Sentence};
 
 /// What there is to say about sets of origins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +57,11 @@ impl OriginSetReason {
                 "list the origins that policies share",
             ),
             Self::Of { set, reason } => {
-                let Sentence { code, matter, fix } = reason.sentence();
-                Sentence {
-                    code,
-                    matter: format!("in the `OriginSet` {}, {matter}", Quoted(set)),
-                    fix,
-                }
+                let Sentence { code, matter, fix, mut edits } = reason.sentence();
+                // The origin itself stands in another object.
+                edits.retain(|edit| matches!(edit, Proposal::Add(Place::Beside(_), _)));
+                let matter = format!("in the `OriginSet` {}, {matter}", Quoted(set));
+                Sentence { code, matter, fix, edits }
             }
         }
     }

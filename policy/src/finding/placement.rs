@@ -1,7 +1,7 @@
 //! Reasons about a policy's targets and neighbours, and about what is in force; the operator finds these.
 
-use super::Sentence;
 use super::quoted::Quoted;
+use super::{Sentence, Written};
 
 /// What there is to say about where a policy applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +47,10 @@ impl PlacementReason {
                 format!("{} cannot be a policy's target", Quoted(value)),
                 "name a `Service` or a `Gateway` of `gateway.networking.k8s.io`",
             ),
-            Self::OtherNamespace(name) => Sentence::new(
+            Self::OtherNamespace(name) => Sentence::write(
                 "CORS-E529",
                 format!("{} is no name: a target is of the policy's own namespace", Quoted(name)),
-                "write its name alone",
+                Written::text(name.rsplit('/').next().unwrap_or_default()),
             ),
             Self::PortNumber(section) => Sentence::new(
                 "CORS-E530",

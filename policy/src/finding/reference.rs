@@ -11,7 +11,7 @@ use std::path::Path;
 use super::{
     ConductReason, Danger, DangerReason, Excess, Finding, GuardrailReason, HeaderReason,
     HostReason, ListReason, MaxAgeReason, MethodReason, OriginReason, OriginSetReason,
-    PlacementReason, RegexReason, RuleReason, ShapeReason, SourceReason,
+    PlacementReason, RegexReason, RuleReason, ShapeReason, SourceReason, Written,
 };
 use crate::cidr::Cidr;
 use crate::pattern::InvalidOrigin;
@@ -335,7 +335,7 @@ fn shapes() -> Vec<Finding> {
             R::WrongType {
                 expected: "a whole number",
                 found: "\"600\"".into(),
-                instead: Some("600".into()),
+                instead: Some(Written::Number(600)),
             },
         ),
         Finding::new(

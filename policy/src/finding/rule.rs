@@ -1,7 +1,7 @@
 //! Reasons about `rules`.
 
-use super::Sentence;
 use super::quoted::Quoted;
+use super::{Proposal, Sentence};
 use crate::scope::InvalidPath;
 
 /// What there is to say about a rule.
@@ -75,16 +75,16 @@ impl RuleReason {
                 ),
                 "use patterns such as `*.shop.example`, or split the policy",
             ),
-            Self::Redundant { same } => Sentence::new(
+            Self::Redundant { same } => Sentence::remove(
                 "CORS-I401",
                 format!("the rule says what {} says already", Quoted(same)),
-                "remove it",
             ),
             Self::CorsShadowed { by } => Sentence::new(
                 "CORS-I402",
                 format!("{} covers every path, so that this block is never used", Quoted(by)),
                 "remove one of them",
-            ),
+            )
+            .with_edit(Proposal::Remove),
             Self::SwitchesOff { other, by_target } => Sentence::new(
                 "CORS-W541",
                 format!(

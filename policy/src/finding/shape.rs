@@ -1,7 +1,7 @@
 //! Reasons about values that do not fit the resource, or what its readers make of them; the operator finds these.
 
-use super::Sentence;
 use super::quoted::{OneLine, Quoted};
+use super::{Place, Proposal, Sentence, Written};
 
 /// What there is to say about a value that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum ShapeReason {
     UnknownField {
         /// The field's name.
         name: String,
-        /// A known one that looks like it.
+        /// A known one that says the same, seen from the mapping that the field is in: `cors.maxAge`.
         similar: Option<String>,
     },
     /// A value that nothing can be made of, in a parser's words.
@@ -23,7 +23,7 @@ pub enum ShapeReason {
         /// What is written, as JSON has it.
         found: String,
         /// What was meant, where that can be told.
-        instead: Option<String>,
+        instead: Option<Written>,
     },
     /// A word that is none of those that may stand there.
     UnknownWord {
@@ -61,38 +61,24 @@ pub enum ShapeReason {
 impl ShapeReason {
     pub(super) fn sentence(&self) -> Sentence {
         match self {
-            Self::UnknownField { name, similar } => Sentence::new(
-                "CORS-E503",
-                format!("{} is not a field that may stand here", Quoted(name)),
-                match similar {
-                    Some(similar) => format!("write {}, or remove it", Quoted(similar)),
-                    None => "remove it, or see what `kubectl explain` lists".to_owned(),
-                },
-            ),
+            Self::UnknownField { name, similar } => unknown_field(name, similar.as_deref()),
             Self::WrongShape(message) => Sentence::new(
                 "CORS-E504",
                 format!("the value does not fit ({})", OneLine(message)),
                 "see what `kubectl explain` says of the field",
             ),
-            Self::WrongType { expected, found, instead } => Sentence::new(
+            Self::WrongType { expected, found, instead } => write_or(
                 "CORS-E509",
                 format!("{} is not {expected}", Quoted(found)),
-                match instead {
-                    Some(instead) => format!("write {}", Quoted(instead)),
-                    None => format!("write {expected}"),
-                },
+                instead.as_ref(),
+                format!("write {expected}"),
             ),
             Self::UnknownWord { word, known, similar } => {
                 let known: Vec<String> =
                     known.iter().map(|word| Quoted(word).to_string()).collect();
-                Sentence::new(
-                    "CORS-E510",
-                    format!("{} is none of {}", Quoted(word), known.join(", ")),
-                    match similar {
-                        Some(similar) => format!("write {}", Quoted(similar)),
-                        None => "write one of them".to_owned(),
-                    },
-                )
+                let matter = format!("{} is none of {}", Quoted(word), known.join(", "));
+                let similar = similar.as_deref().map(Written::text);
+                write_or("CORS-E510", matter, similar.as_ref(), "write one of them")
             }
             Self::MissingField => Sentence::new(
                 "CORS-E511",
@@ -104,6 +90,7 @@ impl ShapeReason {
                 format!("it has {count} {what}"),
                 format!("write {allowed}"),
             ),
+            // In the object the quotes are there already: no edit could add them.
             Self::Unquoted { written, read, refused } => Sentence::new(
                 if *refused { "CORS-E513" } else { "CORS-W501" },
                 format!("{} without quotes is {} to `kubectl`", Quoted(written), Quoted(read)),
@@ -111,4 +98,35 @@ impl ShapeReason {
             ),
         }
     }
+}
+
+/// To write `instead`, or else what the fix says.
+fn write_or(
+    code: &'static str,
+    matter: String,
+    instead: Option<&Written>,
+    fix: impl Into<String>,
+) -> Sentence {
+    match instead {
+        Some(instead) => Sentence::write(code, matter, instead.clone()),
+        None => Sentence::new(code, matter, fix),
+    }
+}
+
+fn unknown_field(name: &str, similar: Option<&str>) -> Sentence {
+    let (fix, moved) = match similar {
+        None => ("remove it, or see what `kubectl explain` lists".to_owned(), None),
+        Some(similar) => {
+            let place = match similar.strip_prefix("spec.") {
+                Some(of_spec) => Place::in_spec(of_spec),
+                None => Place::beside(similar),
+            };
+            let fix = format!("write {}, or remove it", Quoted(similar));
+            (fix, Some(Proposal::Move(place, None)))
+        }
+    };
+    let matter = format!("{} is not a field that may stand here", Quoted(name));
+    let mut sentence = Sentence::new("CORS-E503", matter, fix);
+    sentence.edits.extend(moved);
+    sentence.with_edit(Proposal::Remove)
 }

@@ -1,7 +1,7 @@
 //! Reasons about the file or object that a policy is read from; the operator finds these.
 
-use super::Sentence;
 use super::quoted::{OneLine, Quoted};
+use super::{Sentence, Written};
 
 /// What there is to say about where a policy comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +64,10 @@ impl SourceReason {
                 format!("{} is in {} too, and that one counts", Quoted(policy), Quoted(file)),
                 "remove one of them, or give it another name",
             ),
-            Self::UnknownVersion(value) => Sentence::new(
+            Self::UnknownVersion(value) => Sentence::write(
                 "CORS-E507",
                 format!("{} is a version that this operator does not know", Quoted(value)),
-                "write `corsward.io/v1alpha1`",
+                Written::text("corsward.io/v1alpha1"),
             ),
             Self::TooLarge { len, max } => Sentence::new(
                 "CORS-E508",

@@ -132,7 +132,8 @@ fn a_refused_origin_comes_with_what_was_probably_meant() {
         };
         assert_eq!(instead, *want, "{why}: {written:?}");
         for text in instead {
-            assert!(message.contains(&format!("`{text}`")), "{why}: {message}");
+            // `null` in quotes, as YAML needs it.
+            assert!(message.contains(text.as_str()), "{why}: {message}");
             let cors = CorsDraft { allow_origins: vec![text.clone()], ..good() };
             let found = codes(&policy_of(cors));
             let refused = found.iter().any(|code| code.contains("CORS-E"));
