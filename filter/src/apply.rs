@@ -1,5 +1,6 @@
 //! A decision, applied to the proxy: nothing is written that a decision does not hold.
 
+use corsward_policy::RequestField;
 use corsward_policy::decision::{Edits, LocalReply};
 
 use crate::host::Host;
@@ -8,6 +9,13 @@ use crate::host::Host;
 pub(crate) fn reply(host: &impl Host, reply: &LocalReply<'_>) {
     let LocalReply { status, headers } = reply;
     host.local_reply(*status, headers);
+}
+
+/// Edits the request before it is forwarded.
+pub(crate) fn request(host: &impl Host, remove: Option<RequestField>) {
+    if let Some(field) = remove {
+        host.remove_request_header(field.name());
+    }
 }
 
 /// Edits the response.

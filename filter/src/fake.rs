@@ -96,6 +96,10 @@ impl Fake {
         self.0.reply.borrow().clone()
     }
 
+    pub(crate) fn request_lines(&self) -> Lines {
+        self.0.request.borrow().clone()
+    }
+
     pub(crate) fn response_lines(&self) -> Lines {
         self.0.response.borrow().clone()
     }
@@ -137,6 +141,11 @@ impl Host for Fake {
     fn request_lines(&self, name: &str) -> Option<Vec<u8>> {
         self.called("property", name);
         combined(&self.0.request.borrow(), name).filter(|value| !value.is_empty())
+    }
+
+    fn remove_request_header(&self, name: &str) {
+        self.called("remove", name);
+        self.0.request.borrow_mut().retain(|(present, _)| present != name);
     }
 
     fn response_header(&self, name: &str) -> Option<Vec<u8>> {

@@ -14,6 +14,8 @@ pub(crate) trait Host {
     /// The lines of any request header, joined by commas. Dearer than [`Host::request_header`], and an empty value
     /// looks like none.
     fn request_lines(&self, name: &str) -> Option<Vec<u8>>;
+    /// Removes every line of a request header, if there is one.
+    fn remove_request_header(&self, name: &str);
     /// The combined value of a response header.
     fn response_header(&self, name: &str) -> Option<Vec<u8>>;
     /// Replaces every line of a response header by one.
@@ -80,6 +82,10 @@ mod proxy {
 
         fn request_lines(&self, name: &str) -> Option<Vec<u8>> {
             hostcalls::get_property(vec!["request", "headers", name]).ok().flatten()
+        }
+
+        fn remove_request_header(&self, name: &str) {
+            let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
         }
 
         fn response_header(&self, name: &str) -> Option<Vec<u8>> {

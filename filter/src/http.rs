@@ -71,7 +71,10 @@ impl<H: Host> HttpContext for Http<H> {
                 apply::reply(&self.host, &reply);
                 return Flow::Pause;
             }
-            Action::Continue(plan) => self.plan = Some(plan),
+            Action::Continue { remove, plan } => {
+                apply::request(&self.host, remove);
+                self.plan = Some(plan);
+            }
             Action::Passthrough => {}
         }
         self.rehearsal = rehearsal;
@@ -128,7 +131,7 @@ mod tests {
     use corsward_policy::Draft;
     use corsward_policy::draft::{
         CorsDraft, Diagnostics, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft,
-        UpstreamCorsHeaders,
+        UpstreamCorsHeaders, UpstreamOrigin,
     };
 
     use super::*;
@@ -263,6 +266,33 @@ mod tests {
                     assert!(flow == Flow::Pause || vary.contains(&odd), "{field}: {vary}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_upstream_sees_no_origin_of_what_was_allowed_where_the_policy_says_so() {
+        let removing = |draft: Draft| Draft { upstream_origin: UpstreamOrigin::Remove, ..draft };
+        let forwarding = Draft { on_failure: OnFailure::Forward, ..removing(draft()) };
+        let rehearsed = Draft { mode: Mode::DryRun, ..removing(draft()) };
+        let null: (&str, &[u8]) = ("origin", b"null");
+        for (why, draft, request, want) in [
+            ("allowed", removing(draft()), vec![A], false),
+            ("not allowed", removing(draft()), vec![EVIL], true),
+            ("two lines are no origin", removing(draft()), vec![A, A], true),
+            ("anyone is allowed", removing(anyone()), vec![null], false),
+            ("a preflight that is forwarded", forwarding, preflight(EVIL), true),
+            ("a rehearsal", rehearsed, vec![A], true),
+            ("the default", draft(), vec![A], true),
+        ] {
+            let proxy = Proxy::running(&[draft]);
+            let (_, flow) = proxy.request(&request);
+            assert_eq!(flow, Flow::Continue, "{why}");
+            let seen = texts(&proxy.fake.request_lines());
+            assert_eq!(seen.iter().any(|line| line.starts_with("origin: ")), want, "{why}");
+            let others =
+                |lines: &[String]| lines.iter().filter(|l| !l.starts_with("origin")).count();
+            let sent = request.iter().filter(|(name, _)| *name != "origin").count();
+            assert_eq!(others(&seen), sent, "{why}: nothing else goes");
         }
     }
 
@@ -425,6 +455,20 @@ mod tests {
                 ],
                 vec!["get access-control-allow-origin", "get vary", "set vary"],
             ),
+            (
+                "an allowed request whose `Origin` goes: one call more",
+                Draft { upstream_origin: UpstreamOrigin::Remove, ..draft() },
+                vec![A],
+                vec![
+                    "get origin",
+                    "get access-control-request-method",
+                    "count corsward.decisions.kind.actual.verdict.allowed.reason.none",
+                    "count corsward.policy.shop.api.verdict.allowed",
+                    "remove origin",
+                ],
+                [&["get vary"], &REMOVALS[1..], &["set access-control-allow-origin", "set vary"]]
+                    .concat(),
+            ),
         ] {
             let proxy = Proxy::running(&[draft]);
             let (mut http, _) = proxy.request(&request);
@@ -482,6 +526,7 @@ mod tests {
             cors: None,
             disallowed_requests: Some(DisallowedRequests::Reject),
             trusted_origins: None,
+            upstream_origin: None,
         };
         for (why, draft, want) in [
             (

@@ -2,7 +2,7 @@
 
 use corsward_policy::draft::{
     self, Closeness, CorsDraft, Diagnostics, DisallowedRequests, Draft, Mode, OnFailure, PathType,
-    PolicyId, RuleDraft, UpstreamCorsHeaders,
+    PolicyId, RuleDraft, UpstreamCorsHeaders, UpstreamOrigin,
 };
 
 use crate::api::v1alpha1 as api;
@@ -27,6 +27,7 @@ pub fn draft(
         mode,
         preflight: api::Preflight { on_failure, success_status },
         upstream_cors_headers,
+        upstream_origin,
         diagnostics,
     } = spec;
     Draft {
@@ -40,6 +41,7 @@ pub fn draft(
         on_failure: (*on_failure).into(),
         success_status: Some(*success_status),
         upstream_cors_headers: (*upstream_cors_headers).into(),
+        upstream_origin: (*upstream_origin).into(),
         diagnostics: (*diagnostics).into(),
         closeness,
         created,
@@ -77,6 +79,7 @@ fn rule_draft(rule: &api::PathRule) -> RuleDraft {
         cors,
         disallowed_requests,
         trusted_origins,
+        upstream_origin,
     } = rule;
     RuleDraft {
         path_type: (*kind).into(),
@@ -84,6 +87,7 @@ fn rule_draft(rule: &api::PathRule) -> RuleDraft {
         cors: cors.as_ref().map(cors_draft),
         disallowed_requests: disallowed_requests.map(Into::into),
         trusted_origins: trusted_origins.clone(),
+        upstream_origin: upstream_origin.map(Into::into),
     }
 }
 
@@ -141,6 +145,15 @@ impl From<api::UpstreamCorsHeaders> for UpstreamCorsHeaders {
         match value {
             api::UpstreamCorsHeaders::Replace => Self::Replace,
             api::UpstreamCorsHeaders::Keep => Self::Keep,
+        }
+    }
+}
+
+impl From<api::UpstreamOrigin> for UpstreamOrigin {
+    fn from(value: api::UpstreamOrigin) -> Self {
+        match value {
+            api::UpstreamOrigin::Keep => Self::Keep,
+            api::UpstreamOrigin::Remove => Self::Remove,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use corsward_policy::decision::{Decision, Headers};
 use corsward_policy::draft::{
     CorsDraft, Diagnostics, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft,
-    UpstreamCorsHeaders,
+    UpstreamCorsHeaders, UpstreamOrigin,
 };
 use corsward_policy::limits::MAX_ORIGIN_LEN;
 use corsward_policy::origin::Origin;
@@ -15,8 +15,8 @@ use corsward_policy::pattern::OriginPattern;
 use corsward_policy::validate::NoJudge;
 use corsward_policy::wire::{self, Envelope};
 use corsward_policy::{
-    Action, Compiled, Draft, Policy, PolicyId, Request, RequestField, Response, compile, decide,
-    validate,
+    Action, Compiled, Draft, Outcome, Policy, PolicyId, Request, RequestField, RequestKind,
+    Response, compile, decide, validate,
 };
 
 /// A parsed origin prints back to itself, and is within bounds.
@@ -229,7 +229,14 @@ pub fn edited(decision: &Decision<'_>, response: &impl Response) -> BTreeMap<Str
             assert!(matches!(reply.status, 200 | 204 | 403), "status {}", reply.status);
             collect(&reply.headers)
         }
-        Action::Continue(plan) => collect(&plan.edits(response).set),
+        Action::Continue { remove, plan } => {
+            // Only what was allowed is forwarded otherwise than it came.
+            let allowed = decision.verdict.as_ref().is_some_and(|verdict| {
+                verdict.kind == RequestKind::Actual && verdict.outcome == Outcome::Allowed
+            });
+            assert!(remove.is_none() || allowed && *remove == Some(RequestField::Origin));
+            collect(&plan.edits(response).set)
+        }
     }
 }
 
@@ -301,6 +308,7 @@ fn kind(at: usize) -> Draft {
         }),
         disallowed_requests: None,
         trusted_origins: Some(words(&["https://t.example"])),
+        upstream_origin: None,
     };
     Draft {
         id: PolicyId { namespace: "fuzz".into(), name: format!("p{at}") },
@@ -324,6 +332,7 @@ fn kind(at: usize) -> Draft {
         } else {
             UpstreamCorsHeaders::Replace
         },
+        upstream_origin: if at % 7 == 3 { UpstreamOrigin::Remove } else { UpstreamOrigin::Keep },
         diagnostics: if at % 2 == 1 { Diagnostics::Header } else { Diagnostics::None },
         ..Draft::default()
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::compiled::{Block, Compiled, CompiledCors, CompiledPolicy, Head};
-use crate::draft::Mode;
+use crate::draft::{Mode, UpstreamOrigin};
 use crate::policy::{Cors, Policy, Rule};
 use crate::scope::HostPattern;
 use crate::workload::{Narrowing, Workload};
@@ -45,6 +45,7 @@ fn compile_policy(policy: &Policy, workloads: Vec<Narrowing>) -> CompiledPolicy 
         on_failure,
         success_status,
         upstream_cors_headers,
+        upstream_origin,
         diagnostics,
         closeness,
         created: _,
@@ -64,19 +65,24 @@ fn compile_policy(policy: &Policy, workloads: Vec<Narrowing>) -> CompiledPolicy 
     let shared = cors.as_ref().map(|cors| Arc::new(compile_cors(cors)));
     let everything = shared.iter().map(|cors| {
         let trusted = sorted(trusted_origins.iter().cloned());
-        Block::new(Arc::clone(&head), None, Arc::clone(cors), *disallowed_requests, trusted)
+        Block {
+            removes_origin: *upstream_origin == UpstreamOrigin::Remove,
+            ..Block::new(Arc::clone(&head), None, Arc::clone(cors), *disallowed_requests, trusted)
+        }
     });
     let narrower = sorted_rules(rules).into_iter().filter_map(|rule| {
         let own = rule.cors.as_ref().map(|cors| Arc::new(compile_cors(cors)));
         let cors = own.or_else(|| shared.clone())?;
         let trusted = rule.trusted_origins.as_ref().unwrap_or(trusted_origins);
-        Some(Block::new(
+        let upstream_origin = rule.upstream_origin.unwrap_or(*upstream_origin);
+        let block = Block::new(
             Arc::clone(&head),
             Some(rule.path.clone()),
             cors,
             rule.disallowed_requests.unwrap_or(*disallowed_requests),
             sorted(trusted.iter().cloned()),
-        ))
+        );
+        Some(Block { removes_origin: upstream_origin == UpstreamOrigin::Remove, ..block })
     });
     let blocks = everything.chain(narrower).map(Arc::new).collect();
     CompiledPolicy { head, blocks, workloads }

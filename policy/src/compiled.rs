@@ -69,6 +69,8 @@ pub struct Block {
     // INVARIANT: sorted, unique.
     pub(crate) trusted_origins: Vec<OriginPattern>,
     pub(crate) trusted: OriginSet,
+    /// Are actual requests that it allows forwarded without their `Origin`?
+    pub(crate) removes_origin: bool,
 }
 
 /// A `cors` block with its look-up tables and its header values, joined once.
@@ -241,7 +243,8 @@ impl Block {
         trusted_origins: Vec<OriginPattern>,
     ) -> Self {
         let trusted = OriginSet::new(&trusted_origins, &[]);
-        Self { head, path, cors, disallowed_requests, trusted_origins, trusted }
+        let removes_origin = false;
+        Self { head, path, cors, disallowed_requests, trusted_origins, trusted, removes_origin }
     }
 
     /// Does its `Access-Control-Allow-Origin` depend on the request? If not, it is `*` without credentials.
@@ -252,12 +255,21 @@ impl Block {
 
 impl PartialEq for Block {
     fn eq(&self, other: &Self) -> bool {
-        let Self { head, path, cors, disallowed_requests, trusted_origins, trusted: _ } = self;
+        let Self {
+            head,
+            path,
+            cors,
+            disallowed_requests,
+            trusted_origins,
+            trusted: _,
+            removes_origin,
+        } = self;
         *head == other.head
             && *path == other.path
             && cors.source == other.cors.source
             && *disallowed_requests == other.disallowed_requests
             && *trusted_origins == other.trusted_origins
+            && *removes_origin == other.removes_origin
     }
 }
 

@@ -14,7 +14,7 @@ use crate::decision::{
     Sharing, Verdict,
 };
 use crate::origin::OriginHeader;
-use crate::request::Request;
+use crate::request::{Request, RequestField};
 use crate::table::Selection;
 
 /// Decides what to do with `request`.
@@ -57,30 +57,33 @@ fn act<'c, R: Request>(
             preflight::act(selection, inquiry, *outcome, diagnosis)
         }
         Some(Verdict { outcome: Outcome::Rejected(_), .. }) => actual::reject(diagnosis),
-        // A static `*` says the same to everyone. Fetch, "CORS protocol and HTTP caches": so it does to a request
-        // without an `Origin`, whose response may be kept for one with it.
-        _ if !is_dynamic(selection) => forward(selection, Sharing::Anyone, diagnosis),
         Some(Verdict { outcome: Outcome::Allowed, .. }) => {
-            let origin = inquiry.origin().unwrap_or_default();
-            forward(selection, Sharing::Origin(origin.into()), diagnosis)
+            let sharing = if is_dynamic(selection) {
+                Sharing::Origin(inquiry.origin().unwrap_or_default().into())
+            } else {
+                Sharing::Anyone
+            };
+            let remove = selection.block.removes_origin.then_some(RequestField::Origin);
+            Action::Continue { remove, plan: plan(selection, sharing, diagnosis) }
         }
-        Some(_) | None => forward(selection, Sharing::Nobody, diagnosis),
+        Some(_) | None => {
+            // A static `*` says the same to everyone. Fetch, "CORS protocol and HTTP caches": so it does to a request
+            // without an `Origin`, whose response may be kept for one with it.
+            let sharing = if is_dynamic(selection) { Sharing::Nobody } else { Sharing::Anyone };
+            Action::Continue { remove: None, plan: plan(selection, sharing, diagnosis) }
+        }
     }
 }
 
-fn forward<'c>(
-    selection: &Selection<'c>,
-    sharing: Sharing,
-    diagnosis: Option<Diagnosis>,
-) -> Action<'c> {
-    Action::Continue(ResponsePlan {
+fn plan(selection: &Selection<'_>, sharing: Sharing, diagnosis: Option<Diagnosis>) -> ResponsePlan {
+    ResponsePlan {
         block: selection.block.clone(),
         sharing,
         // Fetch, "CORS protocol and HTTP caches": a response that depends on the origin says so even to a request
         // without one; else a shared cache may serve it to another origin.
         vary_origin: is_dynamic(selection),
         diagnosis,
-    })
+    }
 }
 
 /// Does the response depend on the request? Where the path is ambiguous nobody is allowed, not even under `*`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::compiled::{Block, CompiledCors};
 use crate::draft::Diagnostics;
 use crate::header_name::{ACAC, ACAO, DIAGNOSTICS};
+use crate::request::RequestField;
 use crate::scope::PathMatch;
 
 /// What to do with one request.
@@ -21,17 +22,25 @@ pub struct Decision<'c> {
 
 /// What the proxy does with a request.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a refusal allocates nothing, so its headers lie on the stack"
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(
+        clippy::large_enum_variant,
+        reason = "a refusal allocates nothing, so its headers lie on the stack"
+    )
 )]
 pub enum Action<'c> {
     /// Nothing, now or on the response.
     Passthrough,
     /// Answer it here; the upstream is not asked.
     LocalReply(LocalReply<'c>),
-    /// Forward it, then edit the response (a local reply of a later filter included) by the plan.
-    Continue(ResponsePlan),
+    /// Forward it, then edit the response.
+    Continue {
+        /// A header that is removed from the request before that.
+        remove: Option<RequestField>,
+        /// What becomes of the response (a local reply of a later filter included).
+        plan: ResponsePlan,
+    },
 }
 
 /// An answer the proxy gives by itself, with an empty body.

@@ -23,6 +23,8 @@ pub struct Draft {
     pub success_status: Option<i64>,
     /// `spec.upstreamCorsHeaders`.
     pub upstream_cors_headers: UpstreamCorsHeaders,
+    /// `spec.upstreamOrigin`.
+    pub upstream_origin: UpstreamOrigin,
     /// `spec.diagnostics`.
     pub diagnostics: Diagnostics,
     /// How close the declared target is to the workload: the first rung of precedence.
@@ -74,6 +76,8 @@ pub struct RuleDraft {
     pub disallowed_requests: Option<DisallowedRequests>,
     /// `trustedOrigins`; absent: the policy's.
     pub trusted_origins: Option<Vec<String>>,
+    /// `upstreamOrigin`; absent: the policy's.
+    pub upstream_origin: Option<UpstreamOrigin>,
 }
 
 /// How a rule's path is compared (Gateway API, `HTTPPathMatch`).
@@ -129,6 +133,16 @@ pub enum UpstreamCorsHeaders {
     Replace,
     /// The upstream's stay where it sent any.
     Keep,
+}
+
+/// Whether the upstream sees the `Origin` of an actual request that is allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum UpstreamOrigin {
+    /// As the client sent it.
+    #[default]
+    Keep,
+    /// It does not: the proxy has judged it already.
+    Remove,
 }
 
 /// Whether a response header tells which policy decided, what and why.

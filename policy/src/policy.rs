@@ -2,6 +2,7 @@
 
 use crate::draft::{
     Closeness, Diagnostics, DisallowedRequests, Mode, OnFailure, PolicyId, UpstreamCorsHeaders,
+    UpstreamOrigin,
 };
 use crate::finding::Danger;
 use crate::header_name::HeaderName;
@@ -25,6 +26,7 @@ pub struct Policy {
     // INVARIANT: 200 or 204.
     pub(crate) success_status: u16,
     pub(crate) upstream_cors_headers: UpstreamCorsHeaders,
+    pub(crate) upstream_origin: UpstreamOrigin,
     pub(crate) diagnostics: Diagnostics,
     pub(crate) closeness: Closeness,
     pub(crate) created: Option<i64>,
@@ -85,6 +87,8 @@ pub struct Rule {
     pub(crate) disallowed_requests: Option<DisallowedRequests>,
     /// Absent: the policy's.
     pub(crate) trusted_origins: Option<Vec<OriginPattern>>,
+    /// Absent: the policy's.
+    pub(crate) upstream_origin: Option<UpstreamOrigin>,
 }
 
 // === impl Policy ===

@@ -15,6 +15,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Whether the upstream was asked.
     pub upstream_reached: bool,
+    /// The header lines that reached the upstream, where it was asked and the machine can tell.
+    pub received: Option<Vec<(String, Vec<u8>)>>,
     /// Who decided, what and why, where the machine can tell.
     pub explanation: Option<Explanation>,
 }

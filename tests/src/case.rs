@@ -50,6 +50,10 @@ pub struct Expect {
     pub browser: Option<bool>,
     /// Whether the upstream is asked.
     pub upstream_reached: bool,
+    /// Headers that the upstream sees, and their values.
+    pub received: Vec<(String, Vec<u8>)>,
+    /// Names of headers that it does not see.
+    pub withheld: Vec<String>,
     /// The statuses that are right; empty: any below 500.
     pub status: Vec<u16>,
     /// Headers and their values.

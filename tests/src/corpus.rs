@@ -115,6 +115,12 @@ struct Want {
     contains: BTreeMap<String, String>,
     #[serde(default)]
     absent: Vec<String>,
+    /// Headers of the request that the upstream sees.
+    #[serde(default)]
+    received: BTreeMap<String, String>,
+    /// Headers of the request that it does not see.
+    #[serde(default)]
+    withheld: Vec<String>,
     /// The response passes as the upstream gave it.
     #[serde(default)]
     untouched: bool,
@@ -222,9 +228,15 @@ impl Want {
         for (name, value) in self.headers {
             headers.push((name, latin1(&value)?));
         }
+        let mut received = Vec::new();
+        for (name, value) in self.received {
+            received.push((name, latin1(&value)?));
+        }
         Ok(Expect {
             browser,
             upstream_reached: self.reply.is_none(),
+            received,
+            withheld: self.withheld,
             status: vec![self.reply.unwrap_or(upstream_status)],
             headers,
             contains: self.contains.into_iter().collect(),

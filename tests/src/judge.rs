@@ -1,6 +1,6 @@
 //! Judge: compares an answer with what a case expects, the same for every machine.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, combined};
 use crate::case::{Case, Expect};
 use crate::text::from_latin1;
 
@@ -18,6 +18,7 @@ pub fn judge(case: &Case, answer: &Answer) -> Vec<String> {
     status(&case.expect, answer, &mut wrong);
     headers(&case.expect, answer, &mut wrong);
     vary(&case.expect, answer, &mut wrong);
+    received(&case.expect, answer, &mut wrong);
     browser(case, answer, &mut wrong);
     if case.expect.untouched {
         untouched(case, answer, &mut wrong);
@@ -109,6 +110,25 @@ fn vary(expect: &Expect, answer: &Answer, wrong: &mut Vec<String>) {
     if expect.vary_is_complete {
         for token in tokens.iter().filter(|token| !is_expected(token)) {
             wrong.push(format!("Vary has `{token}` too: {tokens:?}"));
+        }
+    }
+}
+
+/// What the upstream saw of the request.
+fn received(expect: &Expect, answer: &Answer, wrong: &mut Vec<String>) {
+    let Some(lines) = &answer.received else {
+        return;
+    };
+    for (name, want) in &expect.received {
+        let got = combined(lines, name);
+        if got.as_ref().map(|got| elements(got)) != Some(elements(want)) {
+            let got = got.map_or_else(|| "no header".to_owned(), |got| shown(&got));
+            wrong.push(format!("the upstream saw {name} as `{got}`, not `{}`", shown(want)));
+        }
+    }
+    for name in &expect.withheld {
+        if let Some(got) = combined(lines, name) {
+            wrong.push(format!("the upstream saw {name}: `{}`", shown(&got)));
         }
     }
 }
@@ -278,6 +298,16 @@ mod tests {
             let wrong = judge(&case(expect), &answer(&headers));
             assert_eq!(wrong.len(), want, "{why}: {wrong:?}");
         }
+        let unseen = Expect {
+            received: header("origin", "https://a.example"),
+            withheld: text(&["x-b"]),
+            ..Expect::default()
+        };
+        let got = Answer { received: Some(header("X-B", "1")), ..answer(&[]) };
+        assert_eq!(judge(&case(unseen.clone()), &got).len(), 2);
+        let got = Answer { received: Some(header("Origin", "https://a.example")), ..answer(&[]) };
+        assert_eq!(judge(&case(unseen.clone()), &got), [""; 0]);
+        assert_eq!(judge(&case(unseen), &answer(&[])), [""; 0], "a machine that cannot tell");
         let wrong = judge(&case(Expect::default()), &Answer { status: 503, ..Answer::default() });
         assert_eq!(wrong, ["status 503, not [200]", "the upstream was not asked"]);
     }

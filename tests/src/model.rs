@@ -16,8 +16,11 @@ pub fn answer(compiled: &Compiled, case: &Case) -> Answer {
     let mut answer = match &decision.action {
         Action::Passthrough => forwarded(case),
         Action::LocalReply(reply) => local(reply),
-        Action::Continue(plan) => {
+        Action::Continue { remove: removed, plan } => {
             let mut answer = forwarded(case);
+            if let (Some(field), Some(received)) = (removed, &mut answer.received) {
+                remove(received, field.name());
+            }
             let upstream = &case.upstream;
             let edits = plan.edits(&Given { status: upstream.status, headers: &upstream.headers });
             for name in edits.remove() {
@@ -94,6 +97,7 @@ fn forwarded(case: &Case) -> Answer {
         status: case.upstream.status,
         headers: case.upstream.headers.clone(),
         upstream_reached: true,
+        received: Some(case.request.headers.clone()),
         ..Answer::default()
     }
 }

@@ -284,7 +284,9 @@ impl Stand {
         self.upstream.answer(&id, case.upstream.clone());
         let before = self.upstream.received(&id).len();
         let mut answer = send(self.address()?, &case.request, &[(upstream::CASE, &id)])?;
-        answer.upstream_reached = self.upstream.received(&id).len() > before;
+        let received = self.upstream.received(&id);
+        answer.upstream_reached = received.len() > before;
+        answer.received = received.into_iter().nth(before).map(|request| request.headers);
         Ok(answer)
     }
 

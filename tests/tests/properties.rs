@@ -2,7 +2,7 @@
 
 use corsward_policy::draft::{
     Closeness, CorsDraft, Diagnostics, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft,
-    UpstreamCorsHeaders,
+    UpstreamCorsHeaders, UpstreamOrigin,
 };
 use corsward_policy::pattern::OriginPattern;
 use corsward_policy::syntax::{is_token, list_elements};
@@ -330,19 +330,27 @@ fn disallowed_requests() -> impl Strategy<Value = DisallowedRequests> {
     select(vec![DisallowedRequests::Forward, DisallowedRequests::Reject])
 }
 
+fn upstream_origin() -> impl Strategy<Value = UpstreamOrigin> {
+    select(vec![UpstreamOrigin::Keep, UpstreamOrigin::Remove])
+}
+
 fn rule() -> impl Strategy<Value = RuleDraft> {
     (
         select(vec![PathType::Exact, PathType::PathPrefix]),
         select(vec!["/", "/a", "/a/b", "/c/"]),
         prop::option::of(cors()),
         prop::option::of(disallowed_requests()),
+        prop::option::of(upstream_origin()),
     )
-        .prop_map(|(path_type, path_value, cors, disallowed_requests)| RuleDraft {
-            path_type,
-            path_value: path_value.into(),
-            cors,
-            disallowed_requests,
-            trusted_origins: None,
+        .prop_map(|(path_type, path_value, cors, disallowed_requests, upstream_origin)| {
+            RuleDraft {
+                path_type,
+                path_value: path_value.into(),
+                cors,
+                disallowed_requests,
+                trusted_origins: None,
+                upstream_origin,
+            }
         })
 }
 
@@ -357,6 +365,7 @@ prop_compose! {
         on_failure in select(vec![OnFailure::Explain, OnFailure::Reject, OnFailure::Ignore, OnFailure::Forward]),
         success_status in select(vec![None, Some(200), Some(204)]),
         keep in any::<bool>(),
+        upstream_origin in upstream_origin(),
         told in any::<bool>(),
         closeness in select(vec![Closeness::Cluster, Closeness::Namespace, Closeness::Workload]),
         created in prop::option::of(0_i64..3),
@@ -372,6 +381,7 @@ prop_compose! {
             on_failure,
             success_status,
             upstream_cors_headers: if keep { UpstreamCorsHeaders::Keep } else { UpstreamCorsHeaders::Replace },
+            upstream_origin,
             diagnostics: if told { Diagnostics::Header } else { Diagnostics::None },
             closeness,
             created,

@@ -13,7 +13,7 @@ pub use cluster_cors_policy::{
 pub use cors::{Cors, Danger, OriginSetKind, OriginSetRef};
 pub use cors_policy::{
     CorsPolicy, CorsPolicySpec, Diagnostics, DisallowedRequests, Mode, OnFailure, PathMatch,
-    PathRule, PathType, Preflight, Selector, TargetRef, UpstreamCorsHeaders,
+    PathRule, PathType, Preflight, Selector, TargetRef, UpstreamCorsHeaders, UpstreamOrigin,
 };
 pub use origin_set::{OriginSet, OriginSetSpec};
 pub use status::{

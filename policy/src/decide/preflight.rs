@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::compiled::{Block, CompiledCors, NameSet};
 use crate::decide::inquiry::{CorsRequest, Inquiry};
-use crate::decide::{check_origin, forward};
+use crate::decide::{check_origin, plan};
 use crate::decision::{Action, Diagnosis, Headers, LocalReply, Outcome, Refusal, Sharing};
 use crate::draft::OnFailure;
 use crate::header_name::{
@@ -49,7 +49,10 @@ pub(super) fn act<'c, R: Request>(
             push(&mut headers, ACMA, block.cors.max_age.as_deref());
             block.head.success_status
         }
-        (Some(_), OnFailure::Forward) => return forward(selection, Sharing::Nobody, diagnosis),
+        (Some(_), OnFailure::Forward) => {
+            let plan = plan(selection, Sharing::Nobody, diagnosis);
+            return Action::Continue { remove: None, plan };
+        }
         (Some(Refusal::Method | Refusal::Header), OnFailure::Explain) => {
             // The browser compares the lists itself, and its console names what is missing. It must not keep
             // the answer: no `Access-Control-Max-Age`. A list that is too long may hold allowed names only, and

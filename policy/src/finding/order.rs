@@ -3,7 +3,7 @@
 use super::Finding;
 
 /// The fields of a policy, each before those that follow it in the reference.
-const ORDER: [&str; 42] = [
+const ORDER: [&str; 43] = [
     "apiVersion",
     "kind",
     "metadata",
@@ -34,6 +34,7 @@ const ORDER: [&str; 42] = [
     "onFailure",
     "successStatus",
     "upstreamCorsHeaders",
+    "upstreamOrigin",
     "origins",
     "namespaceSelector",
     "matchLabels",

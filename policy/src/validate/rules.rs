@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::report::{Field, Report};
 use super::{Judge, cors, origins};
-use crate::draft::{DisallowedRequests, RuleDraft};
+use crate::draft::{DisallowedRequests, RuleDraft, UpstreamOrigin};
 use crate::finding::RuleReason;
 use crate::limits::MAX_PLACES;
 use crate::limits::MAX_RULES;
@@ -23,7 +23,14 @@ pub(super) fn validate(
     let mut seen: HashMap<PathMatch, usize> = HashMap::new();
     for (at, draft) in report.bounded_to(MAX_RULES, list, field).iter().enumerate() {
         let entry = field.at(at);
-        let RuleDraft { path_type, path_value, cors, disallowed_requests, trusted_origins } = draft;
+        let RuleDraft {
+            path_type,
+            path_value,
+            cors,
+            disallowed_requests,
+            trusted_origins,
+            upstream_origin,
+        } = draft;
         let value = path_value.clone();
         if cors.is_none() && !policy_has_cors {
             report.add(&entry, RuleReason::WithoutCors);
@@ -45,8 +52,15 @@ pub(super) fn validate(
                     report.add(&path_field, RuleReason::SamePath { value, first });
                 }
                 seen.entry(path.clone()).or_insert(at);
-                let disallowed_requests = *disallowed_requests;
-                rules.push(Rule { path, cors, disallowed_requests, trusted_origins });
+                let (disallowed_requests, upstream_origin) =
+                    (*disallowed_requests, *upstream_origin);
+                rules.push(Rule {
+                    path,
+                    cors,
+                    disallowed_requests,
+                    trusted_origins,
+                    upstream_origin,
+                });
             }
         }
     }
@@ -68,6 +82,7 @@ struct Effect<'p> {
     cors: &'p Cors,
     disallowed_requests: DisallowedRequests,
     trusted_origins: &'p [OriginPattern],
+    upstream_origin: UpstreamOrigin,
 }
 
 /// A rule that changes nothing, or leaves nothing to the policy's own block.
@@ -120,17 +135,21 @@ fn parent(path: &str) -> Option<&str> {
 impl<'p> Effect<'p> {
     /// That of `rule`, or of the policy outside its rules; `None` where there is no `cors`.
     fn of(policy: &'p Policy, rule: Option<&'p Rule>) -> Option<Self> {
-        let Some(Rule { path: _, cors, disallowed_requests, trusted_origins }) = rule else {
+        let Some(Rule { path: _, cors, disallowed_requests, trusted_origins, upstream_origin }) =
+            rule
+        else {
             return Some(Self {
                 cors: policy.cors.as_ref()?,
                 disallowed_requests: policy.disallowed_requests,
                 trusted_origins: &policy.trusted_origins,
+                upstream_origin: policy.upstream_origin,
             });
         };
         Some(Self {
             cors: cors.as_ref().or(policy.cors.as_ref())?,
             disallowed_requests: disallowed_requests.unwrap_or(policy.disallowed_requests),
             trusted_origins: trusted_origins.as_ref().unwrap_or(&policy.trusted_origins),
+            upstream_origin: upstream_origin.unwrap_or(policy.upstream_origin),
         })
     }
 }

@@ -65,6 +65,7 @@ fn rule(path: &str, cors: Option<CorsDraft>) -> RuleDraft {
         cors,
         disallowed_requests: None,
         trusted_origins: None,
+        upstream_origin: None,
     }
 }
 

@@ -85,6 +85,8 @@ struct BlockV1 {
     reject: bool,
     #[serde(skip_serializing_if = "is_default")]
     trusted: Vec<String>,
+    #[serde(skip_serializing_if = "is_default")]
+    remove_origin: bool,
 }
 
 #[derive(Serialize)]
@@ -182,7 +184,15 @@ impl WorkloadV1 {
 
 impl BlockV1 {
     fn of(block: &Block, inherits: bool) -> Self {
-        let Block { head: _, path, cors, disallowed_requests, trusted_origins, trusted: _ } = block;
+        let Block {
+            head: _,
+            path,
+            cors,
+            disallowed_requests,
+            trusted_origins,
+            trusted: _,
+            removes_origin,
+        } = block;
         let (exact, prefix) = match path {
             None => (None, None),
             Some(PathMatch::Exact(path)) => (Some(path.clone()), None),
@@ -194,6 +204,7 @@ impl BlockV1 {
             cors: (!inherits).then(|| CorsV1::of(&cors.source)),
             reject: *disallowed_requests == DisallowedRequests::Reject,
             trusted: texts(trusted_origins),
+            remove_origin: *removes_origin,
         }
     }
 }
@@ -414,8 +425,10 @@ fn read_block(
         DisallowedRequests::Forward
     };
     let trusted = read_origins(&mut block, "trusted")?;
+    let removes_origin = block.flag("removeOrigin")?;
     block.finish()?;
-    Ok(Block::new(Arc::clone(head), path, cors, disallowed_requests, trusted))
+    let block = Block::new(Arc::clone(head), path, cors, disallowed_requests, trusted);
+    Ok(Block { removes_origin, ..block })
 }
 
 fn read_cors(mut cors: Object<'_>) -> Result<Cors, DecodeError> {

@@ -170,6 +170,17 @@ pub struct CorsPolicySpec {
     #[serde(default)]
     pub upstream_cors_headers: UpstreamCorsHeaders,
 
+    /// Whether the workload sees the `Origin` of a request that is allowed. `Keep`: as the client sent it. `Remove`: an allowed
+    /// request (other than a preflight) is forwarded without `Origin`, so that a CORS layer of the workload itself neither
+    /// answers nor refuses it; Spring, gin and others answer 403 to origins that they do not know. A request that is not
+    /// allowed keeps its `Origin`. CSRF checks and WebSocket servers that compare `Origin` see none on allowed requests.
+    /// The default is `Keep`.
+    ///
+    /// Permitted: `Remove`.
+    /// Refused: `Strip`.
+    #[serde(default)]
+    pub upstream_origin: UpstreamOrigin,
+
     /// Whether a response header, `x-corsward`, says which policy decided, what and why. Meant for an afternoon of searching:
     /// it shows names of policies to everyone. The default is `None`.
     ///
@@ -266,6 +277,15 @@ pub struct PathRule {
         inner(length(min = 1, max = limits::MAX_ORIGIN_LEN))
     )]
     pub trusted_origins: Option<Vec<String>>,
+
+    /// Whether the workload sees the `Origin` of a request that is allowed there. Absent: what the policy says.
+    ///
+    /// Permitted: `Keep`, for a WebSocket server that compares `Origin`.
+    /// Refused: `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // An optional word would lose its manual to that of the word's type.
+    #[schemars(with = "UpstreamOrigin")]
+    pub upstream_origin: Option<UpstreamOrigin>,
 }
 
 /// A part of the paths of a workload.
@@ -368,6 +388,16 @@ pub enum UpstreamCorsHeaders {
     Replace,
     /// They stay.
     Keep,
+}
+
+/// Whether the workload sees the `Origin` of a request that is allowed.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamOrigin {
+    /// As the client sent it.
+    #[default]
+    Keep,
+    /// It does not.
+    Remove,
 }
 
 /// Whether a response header says who decided.
