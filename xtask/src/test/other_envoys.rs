@@ -1,4 +1,4 @@
-//! The stories about configurations, traps and an Envoy of one's own, on the Envoys that people still run.
+//! The stories about caches, configurations, paths, traps and an Envoy of one's own, on the Envoys that people still run.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub fn other_envoys() -> Result<()> {
 fn stories() -> Command {
     let mut cargo = super::cargo_test();
     cargo.args(["-p", "corsward-tests"]);
-    for binary in ["configuration", "traps", "own_envoy"] {
+    for binary in ["caches", "configuration", "normalization", "own_envoy", "traps"] {
         cargo.args(["--test", binary]);
     }
     cargo
