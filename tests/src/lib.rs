@@ -14,6 +14,7 @@ pub mod http2;
 pub mod judge;
 pub mod model;
 pub mod oracle;
+pub mod page;
 pub mod policies;
 pub mod site;
 pub mod stand;

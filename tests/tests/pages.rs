@@ -1,0 +1,178 @@
+//! The pages of the documentation: their examples are accepted, and their exchanges happen as shown.
+
+use std::fs;
+use std::path::PathBuf;
+
+use corsward_operator::args::{Output, ValidateArgs};
+use corsward_operator::check::{self, Outcome};
+use corsward_operator::judge::FullJudge;
+use corsward_tests::page::{self, Example};
+use corsward_tests::stand::Stand;
+use corsward_tests::{model, policies, suite};
+use serde_json::Value;
+
+/// Pages of tasks that owe a reader an example and an exchange each.
+const TASKS: [&str; 8] = [
+    "debugging.md",
+    "grpc-web.md",
+    "mcp.md",
+    "private-networks.md",
+    "shells.md",
+    "sign-in.md",
+    "tracing.md",
+    "uploads.md",
+];
+
+#[test]
+fn every_example_is_accepted_without_a_warning() {
+    let mut wrong = Vec::new();
+    for example in examples() {
+        let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+        fs::write(file.path(), &example.yaml).unwrap();
+        let args = ValidateArgs { files: vec![file.path().to_owned()], output: Output::Json };
+        let (mut out, mut notes) = (Vec::new(), Vec::new());
+        let outcome = check::validate(&args, &FullJudge, &mut out, &mut notes).unwrap();
+        let findings: Vec<Value> = serde_json::from_slice(&out).unwrap();
+        let warnings: Vec<&str> = findings
+            .iter()
+            .filter(|finding| finding["severity"] == "warning")
+            .filter_map(|finding| finding["code"].as_str())
+            .collect();
+        if outcome != Outcome::Accepted || warnings != example.warns {
+            wrong.push(format!("{}: {outcome:?}, {findings:#?}", example.place));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_example_that_is_a_file_is_that_file() {
+    for Example { place, yaml, file, .. } in examples() {
+        let Some(file) = file else { continue };
+        let text = fs::read_to_string(suite::folder().join("..").join(&file))
+            .unwrap_or_else(|error| panic!("{place}: {file}: {error}"));
+        assert_eq!(yaml, text, "{place} is not {file}");
+    }
+}
+
+#[test]
+fn every_task_has_an_example_that_is_replayed() {
+    for task in TASKS {
+        let replayed = page::examples(&docs().join(task))
+            .unwrap()
+            .iter()
+            .map(|example| example.exchanges.len())
+            .sum::<usize>();
+        assert!(replayed > 0, "{task} shows no exchange");
+    }
+}
+
+#[test]
+fn every_exchange_happens_as_shown() {
+    let mut stand = Stand::plan().unwrap().start().unwrap();
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for example in examples() {
+        if example.exchanges.is_empty() {
+            continue;
+        }
+        let objects = objects(&example);
+        let objects: Vec<&Value> = objects.iter().collect();
+        let compiled = match policies::compile(&objects) {
+            Ok((_, compiled)) => compiled,
+            Err(error) => {
+                wrong.push(format!("{}: {error:#}", example.place));
+                continue;
+            }
+        };
+        stand.configure(&objects).unwrap();
+        for exchange in &example.exchanges {
+            count += 1;
+            let answers = [
+                ("the core", model::answer(&compiled, &exchange.case)),
+                ("Envoy", stand.answer(&exchange.case).unwrap()),
+            ];
+            for (machine, answer) in answers {
+                for difference in exchange.differences(&answer) {
+                    wrong.push(format!("{}: {machine}: {difference}", exchange.case.name));
+                }
+            }
+        }
+    }
+    stand.ensure_healthy().unwrap();
+    println!("{count} exchanges");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_index_leads_to_every_page() {
+    let index = fs::read_to_string(docs().join("README.md")).unwrap();
+    for page in pages() {
+        let name = page.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(
+            name == "README.md" || index.contains(&format!("]({name})")),
+            "docs/README.md does not lead to {name}"
+        );
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for page in pages().into_iter().chain([root().join("README.md")]) {
+        let text = fs::read_to_string(&page).unwrap();
+        let folder = page.parent().unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            if link.contains("://") || link.contains(' ') {
+                continue;
+            }
+            let target = if file.is_empty() { page.clone() } else { folder.join(file) };
+            assert!(target.exists(), "{}: there is no {link}", page.display());
+            if !heading.is_empty() {
+                let text = fs::read_to_string(&target).unwrap();
+                let found = text
+                    .lines()
+                    .filter_map(|line| line.strip_prefix('#'))
+                    .any(|line| anchor(line.trim_start_matches('#').trim()) == heading);
+                assert!(found, "{}: there is no heading {link}", page.display());
+            }
+        }
+    }
+}
+
+/// A heading as links name it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+fn root() -> PathBuf {
+    suite::folder().join("..")
+}
+
+fn docs() -> PathBuf {
+    root().join("docs")
+}
+
+fn pages() -> Vec<PathBuf> {
+    let entries = fs::read_dir(docs()).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<PathBuf> = entries
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    pages.sort();
+    pages
+}
+
+fn examples() -> Vec<Example> {
+    let read = |page: PathBuf| page::examples(&page).unwrap_or_else(|error| panic!("{error:#}"));
+    let examples: Vec<Example> =
+        pages().into_iter().chain([root().join("README.md")]).flat_map(read).collect();
+    assert!(examples.len() > 8, "only {} examples were found", examples.len());
+    examples
+}
+
+fn objects(example: &Example) -> Vec<Value> {
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&example.yaml)
+        .unwrap_or_else(|error| panic!("{}: {error}", example.place));
+    objects.into_iter().filter(|object| object["kind"] == "CorsPolicy").collect()
+}
