@@ -132,7 +132,7 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Copies what is below a folder.
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     for file in files_of(from)? {
         let place = to.join(file.strip_prefix(from)?);
         fs::create_dir_all(place.parent().context("a file is in a folder")?)?;

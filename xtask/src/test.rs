@@ -73,6 +73,9 @@ fn tools(args: &Args) -> Result<()> {
     eprintln!("resources of the Prometheus operator: {}", tools::prometheus_crds()?.display());
     eprintln!("resources of Istio: {}", tools::istio_crds()?.display());
     eprintln!("resources of the Gateway API: {}", tools::gateway_crds()?.display());
+    for shop in [tools::gin()?, tools::spring()?, tools::django()?] {
+        eprintln!("a back end: {}", command::shown(&shop));
+    }
     if !args.no_browser {
         eprintln!("Chromium: {}", tools::chromium()?.display());
         eprintln!("Node.js: {}", tools::node()?.display());

@@ -1,5 +1,6 @@
 //! The tools that the verbs need: found where the user has them, else fetched or installed.
 
+mod back_ends;
 mod debian;
 mod door;
 mod envoy;
@@ -7,6 +8,7 @@ mod go;
 mod istio;
 mod kind;
 mod kubernetes;
+mod maven;
 mod npm;
 mod pip;
 mod rust;
@@ -19,6 +21,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+pub use back_ends::{django, gin, spring};
 pub use debian::is_root;
 pub use door::door;
 pub use envoy::{ENVOY_VERSION, envoy};

@@ -62,7 +62,7 @@ pub(super) fn make_executable(_file: &Path) -> Result<()> {
 }
 
 /// A Python that has pip.
-fn python() -> Result<PathBuf> {
+pub(super) fn python() -> Result<PathBuf> {
     const PYTHON: Program =
         Program { names: &["python3"], variable: "PYTHON_BIN", package: "python3-pip" };
     let python = PYTHON.get()?;
