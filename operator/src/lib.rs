@@ -44,6 +44,7 @@ pub mod review;
 pub mod run;
 mod server;
 mod shape;
+pub mod size;
 pub mod source;
 pub mod start;
 pub mod state;

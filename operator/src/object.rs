@@ -69,7 +69,9 @@ impl Object {
         self.record.as_ref().map(|record| record.uid.as_str())
     }
 
-    fn created(&self) -> Option<i64> {
+    /// When it was created, in seconds of the Unix epoch, where that is known.
+    #[must_use]
+    pub fn created(&self) -> Option<i64> {
         self.record.as_ref().and_then(|record| record.created)
     }
 

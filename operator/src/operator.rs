@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use corsward_policy::PolicyId;
+use corsward_policy::{PolicyId, Severity};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
@@ -361,7 +361,7 @@ impl Operator {
             let in_cluster = self.index.domain() == Domain::Cluster;
             let circumstances = Circumstances {
                 astray: in_cluster && planned.keys.iter().any(is_astray),
-                held: plan.held.as_deref(),
+                held: planned.held.as_deref(),
                 frozen: plan.frozen,
                 off: self.index.why_off(scope),
                 unpublished: self.unpublished(scope, plan, planned),
@@ -390,14 +390,16 @@ impl Operator {
         if !self.synced {
             return;
         }
-        let overridden = match &object {
-            ReviewedObject::CorsPolicy(policy) => {
-                self.plan.overriding(&mut self.index, (**policy).clone())
-            }
+        let policy = match &object {
+            ReviewedObject::CorsPolicy(policy) => Some((**policy).clone()),
             ReviewedObject::OriginSet { .. } | ReviewedObject::ClusterCorsPolicy { .. } => None,
         };
         let mut findings = self.index.judge(object);
-        findings.extend(overridden);
+        let is_refused = findings.iter().any(|one| one.severity() == Severity::Refusal);
+        // What is refused comes to no plan.
+        if let Some(policy) = policy.filter(|_| !is_refused) {
+            findings.extend(self.plan.overriding(&mut self.index, policy));
+        }
         let _ = reply.send(findings);
     }
 
@@ -439,7 +441,7 @@ fn unpublished(
     planned.keys.iter().find_map(|key| {
         let sighting = sightings.and_then(|sightings| sightings.get(key));
         let digest = sighting.and_then(|sighting| sighting.digest.as_ref());
-        let Some(attachment) = plan.attachment(key) else { return plan.held.clone() };
+        let Some(attachment) = plan.attachment(key) else { return planned.held.clone() };
         let error = sighting.and_then(|sighting| sighting.error.as_ref());
         // By its digest it is, and the error says what is wrong with the rest of it.
         if digest == Some(&attachment.digest) && error.is_none() {

@@ -1,6 +1,7 @@
 //! Plan: from what there is to what should be: the configuration of every attachment, and what of each policy is in it. Pure, and
 //! made anew only where something changed.
 
+mod admission;
 mod fit;
 mod members;
 
@@ -22,7 +23,7 @@ use crate::targets::{Place, Placement, Proxies};
 use crate::traffic::Traffic;
 use members::{Made, Member, narrow};
 
-pub use fit::{MAX_LEN, WARN_LEN};
+pub use crate::size::{MAX_LEN, WARN_LEN};
 
 /// What should be, part by part.
 #[derive(Clone, Debug, Default)]
@@ -36,9 +37,7 @@ pub struct ScopePlan {
     made: BTreeMap<AttachmentKey, Made>,
     /// Every policy of it.
     pub policies: BTreeMap<PolicyId, Planned>,
-    /// Why not everything that is wanted may be published; the attachments are then what may be.
-    pub held: Option<String>,
-    /// Nothing may be published, not even what is in force: what is there stays as it is.
+    /// Some attachments may not be published, not even as they are in force: what is there stays as it is.
     pub frozen: bool,
 }
 
@@ -63,17 +62,17 @@ pub struct Planned {
     pub suspended: bool,
     /// How many proxies it is for, where that is known.
     pub matched: Option<usize>,
+    /// Why what it says now cannot be published together with the others of its proxies.
+    pub held: Option<String>,
 }
 
-/// What may be published of each policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Choice {
-    /// All that is accepted.
-    Wanted,
-    /// Nothing of a policy that is not in force yet.
-    WithoutNewcomers,
-    /// What is in force.
-    WithoutChanges,
+/// Which policies may change what proxies run of them.
+#[derive(Clone, Copy, Debug)]
+enum Choice<'c> {
+    /// Every one.
+    All,
+    /// These. Of the others what is in force stays.
+    Only(&'c BTreeSet<PolicyId>),
 }
 
 /// A policy as it should be in force, and where that is.
@@ -132,25 +131,50 @@ impl Plan {
 
 impl ScopePlan {
     fn new(index: &Index, scope: &Scope, previous: &Self) -> Self {
-        let wanted = Self::with(index, scope, previous, Choice::Wanted);
-        let Some(why) = wanted.held.clone() else { return wanted };
-        let mut plan = Self::with(index, scope, previous, Choice::WithoutNewcomers);
-        if plan.held.is_some() {
-            plan = Self::with(index, scope, previous, Choice::WithoutChanges);
+        let wanted = Self::with(index, scope, previous, Choice::All);
+        if wanted.held_keys().next().is_none() {
+            return wanted;
         }
+        let with = |admitted: &BTreeSet<PolicyId>| {
+            Self::with(index, scope, previous, Choice::Only(admitted))
+        };
+        let mut plan = admission::admit(index, &wanted, with);
         // Whom to tell that it is too much, is whoever made it so.
         for (id, planned) in &mut plan.policies {
-            let large = wanted.policies.get(id).into_iter().flat_map(|wanted| &wanted.findings);
-            let large = large.filter(|finding| fit::is_about_size(finding));
+            let Some(wanted_of) = wanted.policies.get(id) else { continue };
+            let large = wanted_of.findings.iter().filter(|finding| fit::is_about_size(finding));
             planned.findings.retain(|finding| !fit::is_about_size(finding));
             planned.findings.extend(large.cloned());
+            let of_wanted = wanted_of.keys.iter().find_map(|key| wanted.why_held(key));
+            let any = || wanted.held_keys().find_map(|key| wanted.why_held(key));
+            let differs = planned.in_force != wanted_of.in_force;
+            planned.held = differs.then(|| of_wanted.or_else(any)).flatten();
         }
-        plan.frozen = plan.held.is_some();
-        plan.held = Some(why);
+        let held: Vec<AttachmentKey> = plan.held_keys().cloned().collect();
+        for planned in plan.policies.values_mut().filter(|planned| planned.held.is_none()) {
+            let key = planned.keys.iter().find(|key| held.contains(*key));
+            planned.held = key.and_then(|key| plan.made.get(key)?.held.clone());
+        }
+        plan.frozen = !held.is_empty();
         plan
     }
 
-    fn with(index: &Index, scope: &Scope, previous: &Self, choice: Choice) -> Self {
+    /// The attachments that may not be published.
+    fn held_keys(&self) -> impl Iterator<Item = &AttachmentKey> {
+        self.made.iter().filter(|(_, made)| made.held.is_some()).map(|(key, _)| key)
+    }
+
+    fn why_held(&self, key: &AttachmentKey) -> Option<String> {
+        self.made.get(key)?.held.clone()
+    }
+
+    /// Why not everything that is wanted is published.
+    #[must_use]
+    pub fn why_not_all(&self) -> Option<&str> {
+        self.policies.values().find_map(|planned| planned.held.as_deref())
+    }
+
+    fn with(index: &Index, scope: &Scope, previous: &Self, choice: Choice<'_>) -> Self {
         // In a folder they hold for every namespace.
         let rails = index.guardrails_of(scope.namespace().unwrap_or_default());
         let chosen: Vec<Chosen<'_>> = index
@@ -163,7 +187,6 @@ impl ScopePlan {
             let members = members_of(&key, &chosen, off);
             let known = previous.made.get(&key).filter(|known| known.members == members);
             let made = known.cloned().unwrap_or_else(|| Made::new(key.clone(), members));
-            plan.held = plan.held.or_else(|| made.held.clone());
             plan.made.insert(key, made);
         }
         let traffic = scope.namespace().map(|namespace| index.traffic(namespace));
@@ -243,7 +266,8 @@ impl ScopePlan {
         key: &AttachmentKey,
     ) -> Option<Arc<Attachment>> {
         let off = index.why_off(scope).is_some();
-        let before = || Self::with(index, scope, &Self::default(), Choice::WithoutChanges);
+        let nobody = BTreeSet::new();
+        let before = || Self::with(index, scope, &Self::default(), Choice::Only(&nobody));
         self.in_one(key, off).or_else(|| before().in_one(key, off))
     }
 
@@ -293,7 +317,7 @@ fn choose<'i>(
     rails: &[Guardrail],
     id: &'i PolicyId,
     entry: &'i Entry,
-    choice: Choice,
+    choice: Choice<'_>,
 ) -> Chosen<'i> {
     let place = |in_force: &InForce| match index.domain() {
         Domain::Folder => {
@@ -327,17 +351,23 @@ fn choose<'i>(
     };
     // An accepted text that no proxy can run is in force nowhere, and nothing else is in its place.
     let runs_nowhere = accepted && placed.why_nowhere().is_some();
-    let (in_force, placement) = match choice {
-        Choice::Wanted if is_off(&written) => (written, placed),
+    let may_change = match choice {
+        Choice::All => true,
+        Choice::Only(admitted) => admitted.contains(id),
+    };
+    let is_new = entry.in_force.is_none();
+    let (in_force, placement) = if is_off(&written) && may_change {
+        (written, placed)
+    } else if is_off(&written) && !is_new {
         // A stop takes effect whatever else does not. Whoever never was in force has nothing to stop.
-        _ if is_off(&written) && entry.in_force.is_some() => (written, last_good().1),
-        Choice::WithoutNewcomers if entry.in_force.is_none() => (None, placed),
-        Choice::WithoutChanges => last_good(),
-        Choice::Wanted | Choice::WithoutNewcomers if runs_nowhere => (None, placed),
-        Choice::Wanted | Choice::WithoutNewcomers if accepted => (written, placed),
-        // As much of it as there is.
-        _ if entry.in_force.is_none() && can_begin && !exceeds => (written, placed),
-        _ => last_good(),
+        (written, last_good().1)
+    } else if runs_nowhere || (is_new && !may_change) {
+        (None, placed)
+    } else if may_change && (accepted || (is_new && can_begin && !exceeds)) {
+        // Of a new one as much as there is.
+        (written, placed)
+    } else {
+        last_good()
     };
     let suspended =
         in_force.is_none() && entry.in_force.as_ref().is_some_and(|kept| refuses(&exceeded(kept)));

@@ -21,6 +21,7 @@ use crate::label;
 use crate::object::{Object, Text};
 use crate::origin_sets::{self, Known, Resolved};
 use crate::shape;
+use crate::size;
 use crate::source::yaml;
 use crate::surroundings::Key;
 use crate::targets::Target;
@@ -139,11 +140,19 @@ fn review_spec(
         };
         findings.iter_mut().filter(is_kept).for_each(demote);
     }
+    let refuses = |finding: &Finding| finding.severity() == Severity::Refusal;
+    let compiled = made
+        .filter(|_| !findings.iter().any(refuses))
+        .map(|made| (wire::encode(&compile(&[&made.0])), made));
+    // What was accepted once was published, and is measured together with the others of its proxies.
+    if let Some((compiled, _)) = compiled.as_ref().filter(|_| !context.accepted_before) {
+        findings.extend(size::refusal(&resolved, compiled));
+    }
     finding::sort(&mut findings);
-    let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
-    let accepted = made.filter(|_| !refused).map(|(policy, target, sets)| Accepted {
+    let accepted = compiled.filter(|_| !findings.iter().any(refuses));
+    let accepted = accepted.map(|(compiled, (policy, target, sets))| Accepted {
         spec: resolved.clone(),
-        digest: digest(&wire::encode(&compile(&[&policy]))).into(),
+        digest: digest(&compiled).into(),
         policy: Arc::new(policy),
         target: Arc::new(target),
         sets: Arc::new(sets),

@@ -74,9 +74,9 @@ pub(crate) fn carry_out(index: &mut Index) -> Outcome {
                 planned.in_force.clone().map(|held| (id.clone(), held)),
             );
         }
-        held = planned.held.clone().or(held);
+        held = planned.why_not_all().map(str::to_owned).or(held);
         let status = |(id, policy): (&PolicyId, &Planned)| {
-            let (held, off) = (planned.held.as_deref(), index.why_off(&scope));
+            let (held, off) = (policy.held.as_deref(), index.why_off(&scope));
             let domain = index.domain();
             let frozen = planned.frozen;
             let circumstances =

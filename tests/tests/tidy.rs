@@ -92,6 +92,7 @@ fn the_middle_of_the_operator_is_pure() {
             "publish/trouble",
             "review",
             "shape",
+            "size",
             "status",
             "surroundings",
             "targets",

@@ -74,7 +74,7 @@ impl Folder {
         metrics: &Metrics,
     ) -> Option<BTreeMap<AttachmentKey, Sighting>> {
         self.kept = self.must_keep(plan, index);
-        if let Some(why) = self.kept().or(plan.held.as_deref()) {
+        if let Some(why) = self.kept().or(plan.why_not_all()) {
             error!(why, "not everything is published; what is in force of the rest stays");
             metrics.published(Fate::Held);
         }
@@ -151,7 +151,7 @@ impl Folder {
         let refused = |finding: &Finding| finding.severity() == Severity::Refusal;
         self.memory == Memory::Lost
             && self.file.may_hold_policies()
-            && (plan.held.is_some()
+            && (plan.why_not_all().is_some()
                 || plan.policies.values().any(|planned| !planned.accepted)
                 || index.problems().iter().any(|problem| refused(&problem.finding)))
     }

@@ -7,13 +7,8 @@ use corsward_policy::{Finding, Policy, PolicyId, compile, wire};
 
 use crate::attachment::Attachment;
 use crate::index::InForce;
+use crate::size::{MAX_LEN, MAX_SPEC_LEN, WARN_LEN};
 
-/// Configuration of one attachment beyond which a warning is due: proxies parse it on every thread.
-pub const WARN_LEN: usize = 256 * 1024;
-/// Largest configuration of one attachment: what etcd and a `ConfigMap` hold.
-pub const MAX_LEN: usize = 1024 * 1024;
-/// Longest spec of one policy: its status repeats it, and etcd takes both in 1.5 MiB.
-const MAX_SPEC_LEN: usize = 640 * 1024;
 /// How many of the policies in a large attachment are named.
 const NAMED: usize = 3;
 

@@ -4,6 +4,7 @@ mod cluster;
 mod gateways;
 
 use super::*;
+use crate::inquiry::ReviewedObject;
 use crate::object::{Object, Text};
 use crate::status::{ConditionType, Reason};
 use crate::testing::{GOOD, Outcome, REFUSED, carry_out, id, object};
@@ -30,7 +31,8 @@ fn reason(plan: &Outcome, name: &str, kind: ConditionType) -> (bool, Reason, Str
 fn with_origins(name: &str, count: usize) -> Object {
     let origins: Vec<Value> =
         (0..count).map(|at| json!(format!("https://tenant-{at:06}.{name}.shop.example"))).collect();
-    object(name, &json!({"cors": {"allowOrigins": origins}}))
+    let hostname = format!("{name}.shop.example");
+    object(name, &json!({"hostnames": [hostname], "cors": {"allowOrigins": origins}}))
 }
 
 #[test]
@@ -103,21 +105,89 @@ fn a_large_attachment_is_published_with_a_warning() {
     assert!(codes("large").contains(&"CORS-W521"), "{:?}", codes("large"));
 }
 
+fn programmed(plan: &Outcome, name: &str) -> (bool, Reason) {
+    let (holds, why, _) = reason(plan, name, ConditionType::Programmed);
+    (holds, why)
+}
+
 #[test]
-fn too_large_an_attachment_is_held_back_and_what_was_in_force_stays() {
+fn what_does_not_fit_is_held_back_and_what_was_in_force_stays() {
     let mut index = index([object("small", &GOOD)]);
     let before = carry_out(&mut index);
     for name in ["large", "larger"] {
-        index.apply(with_origins(name, 16_000));
+        index.apply(with_origins(name, 13_000));
     }
     let plan = carry_out(&mut index);
-    assert_eq!(plan.attachments, before.attachments);
-    assert_eq!(plan.in_force, before.in_force);
-    let (holds, why, message) = reason(&plan, "large", ConditionType::Programmed);
+    assert_eq!(plan.in_force[&id("small")], before.in_force[&id("small")]);
+    let (holds, why, message) = reason(&plan, "larger", ConditionType::Programmed);
     assert_eq!((holds, why), (false, Reason::NotPublishable));
     assert!(message.contains("split shop/larger, shop/large;"), "{message}");
-    assert!(reason(&plan, "large", ConditionType::Accepted).0, "there is nothing wrong with it");
+    assert!(reason(&plan, "larger", ConditionType::Accepted).0, "there is nothing wrong with it");
     assert!(reason(&plan, "small", ConditionType::Programmed).0, "it is in force as it was");
+}
+
+#[test]
+fn no_policy_waits_for_another_one_that_does_not_fit() {
+    let names = ["a", "b", "c", "d"];
+    let mut index = index(names.map(|name| with_origins(name, 12_000)));
+    index.apply(object("e", &GOOD));
+    let plan = carry_out(&mut index);
+    for (name, want) in [
+        ("a", (true, Reason::Programmed)),
+        ("b", (true, Reason::Programmed)),
+        ("c", (false, Reason::NotPublishable)),
+        ("d", (false, Reason::NotPublishable)),
+        ("e", (true, Reason::Programmed)),
+    ] {
+        assert_eq!(programmed(&plan, name), want, "{name}");
+    }
+    // An edit takes effect beside them, and room is taken as soon as there is some.
+    index.apply(object("e", &json!({"cors": {"allowOrigins": ["https://e.example"]}})));
+    assert!(carry_out(&mut index).attachments[0].compiled.contains("https://e.example"));
+    index.delete(&id("a"));
+    assert_eq!(programmed(&carry_out(&mut index), "c"), (true, Reason::Programmed));
+}
+
+#[test]
+fn of_many_that_are_too_much_as_many_are_in_force_as_fit() {
+    let long = "a".repeat(63);
+    let long = [long.as_str(), &long, &long].join(".");
+    let of = |at: usize| {
+        let origins =
+            (0..120).map(|tenant| format!("https://t{tenant:03}.{long}.p{at:02}.example"));
+        let origins: Vec<String> = origins.collect();
+        let hostname = format!("p{at:02}.shop.example");
+        let spec = json!({"hostnames": [hostname], "cors": {"allowOrigins": origins}});
+        object(&format!("p{at:02}"), &spec)
+    };
+    let mut index = index((0..60).map(of));
+    index.apply(object("z", &GOOD));
+    let plan = carry_out(&mut index);
+    let held = plan.statuses.iter().filter(|status| status.is_held_back()).count();
+    assert!((10..50).contains(&held), "{held} of 60 do not fit");
+    assert_eq!(programmed(&plan, "z"), (true, Reason::Programmed));
+    assert!(plan.attachments[0].compiled.len() <= MAX_LEN);
+    assert!(
+        plan.attachments[0].compiled.len() > MAX_LEN - 40_000,
+        "and none was left out that does"
+    );
+}
+
+#[test]
+fn a_policy_that_is_too_large_by_itself_is_refused_and_its_last_good_version_stays() {
+    let mut index = index([object("a", &GOOD), object("b", &GOOD)]);
+    let before = carry_out(&mut index);
+    let Object { text, .. } = with_origins("a-very-long-name-of-a-tenant", 16_000);
+    index.apply(Object { text, ..object("a", &GOOD) });
+    let plan = carry_out(&mut index);
+    assert_eq!(plan.attachments, before.attachments);
+    let asked = ReviewedObject::CorsPolicy(Box::new(index.entries()[&id("a")].object.clone()));
+    let judged = index.judge(asked);
+    assert_eq!(judged[0].code(), "CORS-E523", "the webhook says the same");
+    let (holds, _, message) = reason(&plan, "a", ConditionType::Accepted);
+    assert!(!holds && message.contains("CORS-E523"), "{message}");
+    let message = reason(&plan, "a", ConditionType::Programmed).2;
+    assert!(message.contains("generation 1 is still in force"), "{message}");
 }
 
 fn with_regexes(name: &str, mode: &str) -> Object {
@@ -128,7 +198,7 @@ fn with_regexes(name: &str, mode: &str) -> Object {
     object(name, &json!({"hostnames": [hostname], "cors": cors, "mode": mode}))
 }
 
-/// Carries out 63 policies with 16 regexes each, one small one, and then a plan with two more of 16.
+/// Carries out 63 policies with 16 regexes each, one small one, and then a plan with two more of 16, of which one fits.
 fn crowded() -> Index {
     let mut index = index((0..63).map(|at| with_regexes(&format!("p{at}"), "Active")));
     index.apply(object("small", &GOOD));
@@ -137,7 +207,8 @@ fn crowded() -> Index {
         index.apply(with_regexes(name, "Active"));
     }
     let held = carry_out(&mut index);
-    assert_eq!(reason(&held, "late", ConditionType::Programmed).1, Reason::NotPublishable);
+    assert_eq!(programmed(&held, "late"), (true, Reason::Programmed));
+    assert_eq!(programmed(&held, "later"), (false, Reason::NotPublishable));
     index
 }
 

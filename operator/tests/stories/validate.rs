@@ -52,6 +52,20 @@ fn a_line_says_where_who_and_what() {
 }
 
 #[test]
+fn a_policy_that_is_too_large_to_be_published_is_refused() {
+    let label = "a".repeat(63);
+    let long = [label.as_str(), &label, &label].join(".");
+    for (count, code) in [(5_000, "CORS-E523"), (3_200, "CORS-E531")] {
+        let origins = (0..count).map(|at| format!("https://t{at:06}.{long}.example"));
+        let origins = origins.collect::<Vec<_>>().join("', '");
+        let output = corsward(&["validate", "-"], &policy("a", &origins));
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.starts_with(&format!("-: shop/a: {code} refusal spec: ")), "{said}");
+    }
+}
+
+#[test]
 fn the_last_line_counts_policies() {
     let (one, two) = (policy("a", ONE), [policy("a", ONE), policy("b", ONE)].join("---\n"));
     for (input, code, want) in [

@@ -13,6 +13,7 @@ mod resources;
 mod rig;
 mod roles;
 mod schema;
+mod sizes;
 mod specs;
 mod stories;
 mod traffic;

@@ -428,23 +428,6 @@ fn what_is_too_much_together_stays_apart_and_a_stop_takes_effect() {
 }
 
 #[test]
-fn a_spec_that_no_status_could_repeat_is_held() {
-    let long = |host: &str| json!({"cors": {"allowOrigins": [format!("https://{host}.example")]}});
-    let mut spec = long("a");
-    let names = (0..16_000).map(|at| format!("https://tenant-{at:06}.a-long-name.shop.example"));
-    spec["cors"]["allowOrigins"] = names.collect::<Vec<_>>().into();
-    assert!(spec.to_string().len() > 640 * 1024);
-    let mut index = cluster(&[("short", long("b"))]);
-    carry_out(&mut index);
-    index.apply(written("long", &spec));
-    let outcome = carry_out(&mut index);
-    let (_, why, message) = reason(&outcome, "long", ConditionType::Programmed);
-    assert_eq!(why, Reason::NotPublishable);
-    assert!(message.contains("the spec of shop/long has"), "{message}");
-    assert!(reason(&outcome, "short", ConditionType::Programmed).0);
-}
-
-#[test]
 fn what_retires_says_what_was_in_force_where_all_of_it_is_too_much() {
     let everywhere = Value::Object(serde_json::Map::new());
     let mut index = cluster(&[("a", large("a", &everywhere))]);

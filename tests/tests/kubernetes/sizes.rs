@@ -1,0 +1,62 @@
+//! Stories of policies that are too large, by themselves or together with others of the same proxies.
+
+use serde_json::{Value, json};
+
+use crate::rig::{Cluster, message};
+use crate::specs::{OTHER, SHOP, allow};
+
+/// This many origins of 240 bytes.
+fn long_origins(count: usize) -> Vec<String> {
+    let label = "a".repeat(63);
+    let long = [label.as_str(), &label, &label].join(".");
+    (0..count).map(|at| format!("https://tenant-{at:06}.{long}.shop.example")).collect()
+}
+
+/// A policy with this many origins of 240 bytes.
+fn large(host: &str, count: usize) -> Value {
+    let hostname = format!("{host}.shop.example");
+    json!({ "hostnames": [hostname], "cors": { "allowOrigins": long_origins(count) } })
+}
+
+fn small(host: &str, origin: &str) -> Value {
+    json!({ "hostnames": [host], "cors": { "allowOrigins": [origin] } })
+}
+
+#[test]
+fn a_policy_that_is_too_large_is_refused_and_its_last_good_version_stays() {
+    let place = Cluster::operated().place("too-large");
+    place.policy("api", &small("api.example", SHOP));
+    place.wait_for_in_force("api");
+    for (spec, code) in [(large("api", 5_000), "CORS-E523"), (large("api", 3_200), "CORS-E531")] {
+        place.policy("api", &spec);
+        let policy = place.wait_for_conditions("api", &["Accepted=False Invalid"]);
+        let said = message(&policy, "Accepted");
+        assert!(said.contains(code) && said.contains("split the policy"), "{said}");
+        assert_eq!(policy["status"]["inForce"]["generation"], 1);
+        let published = place.published();
+        assert!(published["corsward"].compiled.contains(SHOP), "{published:#?}");
+    }
+}
+
+#[test]
+fn a_policy_for_which_there_is_no_room_keeps_no_other_one_waiting() {
+    let place = Cluster::operated().place("no-room");
+    place.policy("a", &large("a", 2_400));
+    place.wait_for_in_force("a");
+    place.policy("b", &large("b", 2_400));
+    let policy =
+        place.wait_for_conditions("b", &["Accepted=True", "Programmed=False NotPublishable"]);
+    let said = message(&policy, "Programmed");
+    assert!(said.contains("no-room/b") && said.contains("split"), "{said}");
+    place.policy("c", &small("c.example", SHOP));
+    place.wait_for_in_force("c");
+    place.policy("c", &small("c.example", OTHER));
+    place.wait_for_in_force("c");
+    let compiled = place.published()["corsward"].compiled.clone();
+    assert!(compiled.contains(OTHER) && !compiled.contains("b.shop.example"));
+    place.policy("d", &allow("d", &[SHOP]));
+    place.wait_for_in_force("d");
+
+    place.delete_policy("a");
+    place.wait_for_in_force("b");
+}
