@@ -1,10 +1,10 @@
 //! Judge: what validation asks of the world: the public suffix list, parsed regexes, punycode (design section 3.3).
 
-mod probes;
-mod reach;
+mod regex;
 mod suffixes;
 
 use corsward_policy::Judge;
+use corsward_policy::finding::Replacement;
 use corsward_policy::validate::RegexReach;
 
 /// The judge of the operator: it has the public suffix list, private section included, and a regex parser.
@@ -23,13 +23,21 @@ impl Judge for FullJudge {
     }
 
     fn regex_reach(&self, regex: &str) -> RegexReach {
-        reach::of(regex)
+        regex::reach(regex)
     }
 
     fn punycode(&self, host: &str) -> Option<String> {
-        // The URL standard's "domain to ASCII", which lets a `*` through.
-        idna::domain_to_ascii(host).ok().filter(|ascii| ascii.is_ascii() && !ascii.is_empty())
+        punycode(host)
     }
+
+    fn regex_in_own_syntax(&self, regex: &str) -> Option<Replacement> {
+        regex::in_own_syntax(regex)
+    }
+}
+
+/// The URL standard's "domain to ASCII", which lets a `*` through.
+fn punycode(host: &str) -> Option<String> {
+    idna::domain_to_ascii(host).ok().filter(|ascii| ascii.is_ascii() && !ascii.is_empty())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod hosts;
 mod meant;
 mod methods;
 mod origins;
+mod reach;
 mod regexes;
 mod report;
 mod rules;
@@ -16,7 +17,7 @@ mod rules;
 mod tests;
 
 use crate::draft::{Draft, PolicyId};
-use crate::finding::{self, ConductReason, Finding, Severity};
+use crate::finding::{self, ConductReason, Finding, Replacement, Severity};
 use crate::header_name::HeaderName;
 use crate::limits::MAX_LABEL_LEN;
 use crate::method::Method;
@@ -24,6 +25,7 @@ use crate::pattern::OriginPattern;
 use crate::policy::{Names, Policy};
 use crate::scope::HostPattern;
 use crate::syntax::is_object_name;
+pub use reach::{DeadBranch, Glob, OpenDot, RegexHazard, RegexReach};
 use report::{Field, Report};
 
 /// What validation says about a draft: the policy, unless a finding refuses it, and all findings.
@@ -46,21 +48,10 @@ pub trait Judge {
     fn regex_reach(&self, regex: &str) -> RegexReach;
     /// A host beyond ASCII as browsers send it, where there is such a form.
     fn punycode(&self, host: &str) -> Option<String>;
-}
-
-/// How far an origin regex reaches, from narrow to wide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RegexReach {
-    /// It cannot match `://`, and so no origin at all.
-    Nothing,
-    /// It starts with a literal scheme and ends with a literal registrable domain (or is a whole literal host) and port.
-    Bounded,
-    /// The same, and the scheme is `http`, and the host not the machine's own.
-    Insecure,
-    /// Not that, or an alternation at the top, or a probe origin passed.
-    Unbounded,
-    /// Every probe origin passed: `*` under another name.
-    Everything,
+    /// The same expression in the syntax of `regex-lite`, where `regex` is written in that of another engine.
+    fn regex_in_own_syntax(&self, _regex: &str) -> Option<Replacement> {
+        None
+    }
 }
 
 /// A [`Judge`] that knows nothing and objects to nothing: for tests of the core.
@@ -77,7 +68,7 @@ impl Judge for NoJudge {
         false
     }
     fn regex_reach(&self, _: &str) -> RegexReach {
-        RegexReach::Bounded
+        RegexReach::default()
     }
     fn punycode(&self, _: &str) -> Option<String> {
         None

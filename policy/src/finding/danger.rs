@@ -88,7 +88,7 @@ impl DangerReason {
             Self::PublicSuffix(value) => Sentence::new(
                 "CORS-W202",
                 format!("anyone can register a name that {} accepts", Quoted(value)),
-                "write a domain of your own after the `*`",
+                "let it end in a domain of your own",
             ),
         }
     }
@@ -110,7 +110,7 @@ fn prohibited(danger: Danger, value: &str) -> Sentence {
         Danger::PublicSuffixSubdomains => (
             "CORS-E204",
             format!("anyone can register a name that {value} accepts, and act with credentials"),
-            "write a domain of your own after the `*`",
+            "let it end in a domain of your own",
         ),
         Danger::NullOriginWithCredentials => (
             "CORS-E205",
@@ -119,15 +119,17 @@ fn prohibited(danger: Danger, value: &str) -> Sentence {
         ),
         Danger::UnboundedRegexWithCredentials => (
             "CORS-E206",
-            format!(
-                "with credentials {value} must begin with a literal scheme, end with a literal domain and port, and have no `|` at its top"
-            ),
-            "write a pattern into `allowOrigins`, or a regex such as `https://[a-z]+\\.app\\.example`",
+            format!("{value} accepts hosts of any domain, with credentials"),
+            "let it end in a domain of your own, such as `\\.app\\.example`",
         ),
     };
-    let fix = format!("{fix}, or list `{}` in `dangerouslyAllow`", danger.word());
+    or_listed(Sentence::new(code, matter, fix), danger)
+}
+
+/// The same, with the word that makes its fix unneeded.
+pub(super) fn or_listed(sentence: Sentence, danger: Danger) -> Sentence {
     let list = Proposal::Add(Place::beside("dangerouslyAllow"), danger.word().to_owned());
-    Sentence::new(code, matter, fix).with_edit(list)
+    sentence.and(&format!(", or list `{}` in `dangerouslyAllow`", danger.word())).with_edit(list)
 }
 
 fn known_words() -> String {

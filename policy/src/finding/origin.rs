@@ -1,7 +1,7 @@
-//! Reasons about origins, as patterns and as regexes.
+//! Reasons about origins as patterns.
 
 use super::names::Names;
-use super::quoted::{OneLine, Quoted};
+use super::quoted::Quoted;
 use super::{Place, Proposal, Sentence, Written};
 use crate::pattern::InvalidOrigin;
 
@@ -48,29 +48,6 @@ pub enum OriginReason {
     },
     /// A loopback origin with credentials.
     Development(String),
-}
-
-/// What there is to say about an entry of `allowOriginRegexes`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RegexReason {
-    /// Nothing written.
-    Empty,
-    /// Too long, or too large when compiled.
-    TooLong(String),
-    /// Within bounds one by one, too large together.
-    TogetherTooLarge,
-    /// Not a regex.
-    Syntax {
-        /// The entry as written.
-        value: String,
-        /// The engine's own words.
-        message: String,
-    },
-    /// It accepts every probe origin.
-    Everything(String),
-    /// It can accept no origin, because those have a `://`.
-    Nothing(String),
 }
 
 // === impl OriginReason ===
@@ -311,45 +288,5 @@ fn fix(why: &InvalidOrigin) -> &'static str {
             "write an address before the prefix length, such as `http://10.0.0.0/8:*`, or a name without one"
         }
         InvalidOrigin::Port => "write a port such as `:8443`, or `:*` for any",
-    }
-}
-
-// === impl RegexReason ===
-
-impl RegexReason {
-    pub(super) fn sentence(&self) -> Sentence {
-        match self {
-            Self::Empty => {
-                Sentence::remove("CORS-E124", "the regex is empty, and matches no origin")
-            }
-            Self::TooLong(value) => Sentence::new(
-                "CORS-E125",
-                format!("{} is too long, or too large when compiled", Quoted(value)),
-                "use several shorter ones, or patterns in `allowOrigins`",
-            ),
-            Self::TogetherTooLarge => Sentence::new(
-                "CORS-E127",
-                "the regexes are too large together, and every refused origin runs through all",
-                "use patterns in `allowOrigins`, or shorter regexes with fewer repetitions",
-            ),
-            Self::Syntax { value, message } => Sentence::new(
-                "CORS-E126",
-                format!("{} is not a regex ({})", Quoted(value), OneLine(message)),
-                "use the syntax of RE2, without look-around and back references",
-            ),
-            Self::Everything(value) => Sentence::new(
-                "CORS-W105",
-                format!("{} accepts any origin", Quoted(value)),
-                "write `*` into `allowOrigins`, or a narrower regex",
-            ),
-            Self::Nothing(value) => Sentence::new(
-                "CORS-W106",
-                format!(
-                    "{} is compared with the whole origin, and cannot match its `://`",
-                    Quoted(value)
-                ),
-                "write it from the scheme to the port, such as `https://[a-z]+\\.app\\.example`",
-            ),
-        }
     }
 }

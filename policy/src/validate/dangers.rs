@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::report::{Field, Report};
-use crate::finding::{Danger, DangerReason, ListReason};
+use crate::finding::{Danger, DangerReason, ListReason, Reason};
 
 /// The dangers of one `cors` block.
 #[derive(Debug)]
@@ -47,10 +47,21 @@ impl Dangers {
 
     /// `value` poses `danger`: refused, unless its word is listed.
     pub(super) fn meet(&mut self, danger: Danger, value: &str, field: &Field, report: &mut Report) {
+        let value = value.to_owned();
+        self.meet_as(danger, DangerReason::Prohibited { danger, value }, field, report);
+    }
+
+    /// The same, with a reason that is narrower than the danger.
+    pub(super) fn meet_as(
+        &mut self,
+        danger: Danger,
+        reason: impl Into<Reason>,
+        field: &Field,
+        report: &mut Report,
+    ) {
         self.needed.insert(danger);
         if !self.listed.iter().any(|(listed, _)| *listed == danger) {
-            let value = value.to_owned();
-            report.add(field, DangerReason::Prohibited { danger, value });
+            report.add(field, reason);
         }
     }
 

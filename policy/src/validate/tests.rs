@@ -12,7 +12,7 @@ use super::*;
 use crate::draft::{
     CorsDraft, DisallowedRequests, OnFailure, PathType, RuleDraft, UpstreamCorsHeaders,
 };
-use crate::finding::{HostReason, OriginReason, Reason};
+use crate::finding::{HostReason, Misfit, OriginReason, Reason};
 use crate::limits::{MAX_LIST_LEN, MAX_REGEXES};
 
 /// A judge with a list of two suffixes, and opinions on regexes that say what they are.
@@ -26,12 +26,32 @@ impl Judge for SmallJudge {
         domain == "cloud.com"
     }
     fn regex_reach(&self, regex: &str) -> RegexReach {
+        let hazard = |hazard| RegexReach { hazards: vec![hazard], ..RegexReach::default() };
+        let misfit = || Misfit { faults: Vec::new(), part: None, instead: None };
         match regex {
-            "nothing" => RegexReach::Nothing,
-            "insecure" => RegexReach::Insecure,
-            "unbounded" => RegexReach::Unbounded,
-            "everything" => RegexReach::Everything,
-            _ => RegexReach::Bounded,
+            "nothing" => RegexReach { misfit: Some(misfit()), ..RegexReach::default() },
+            "branch" => {
+                let dead = DeadBranch { branch: "b".to_owned(), misfit: misfit() };
+                RegexReach { dead_branches: vec![dead], ..RegexReach::default() }
+            }
+            "glob" => {
+                let glob = Glob { repeated: "/*".to_owned(), pattern: None };
+                RegexReach { glob: Some(glob), ..RegexReach::default() }
+            }
+            "dot" => {
+                let dot = OpenDot { instead: None, pattern: None };
+                RegexReach { open_dot: Some(dot), ..RegexReach::default() }
+            }
+            "any" => hazard(RegexHazard::AnyOrigin),
+            "host" => hazard(RegexHazard::AnyHost),
+            "app" => hazard(RegexHazard::AnyAppHost),
+            "scheme" => hazard(RegexHazard::AnyScheme),
+            "insecure" => hazard(RegexHazard::Insecure),
+            "loopback" => hazard(RegexHazard::Loopback),
+            "suffix" => hazard(RegexHazard::PublicSuffix),
+            "end" => hazard(RegexHazard::OpenEnd),
+            "complex" => hazard(RegexHazard::Unjudged),
+            _ => RegexReach::default(),
         }
     }
     fn punycode(&self, host: &str) -> Option<String> {

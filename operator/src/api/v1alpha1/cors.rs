@@ -39,8 +39,10 @@ pub struct Cors {
     #[schemars(length(max = limits::MAX_ORIGIN_SETS))]
     pub allow_origins_from: Vec<OriginSetRef>,
 
-    /// Regular expressions of origins: the last resort. They always match the whole origin, in time linear in its length. Absent:
-    /// none.
+    /// Regular expressions of origins: the last resort. They always match the whole origin, in time linear in its length. Origins are
+    /// in lower case, without default port, path and slash; an expression that matches none gets a warning. The syntax is that of
+    /// Rust's regex-lite. With `allowCredentials` every host must end in a literal domain of its own: each other cause is refused by
+    /// name. Absent: none.
     ///
     /// Permitted: `["https://(www|m)[.]shop[.]example"]`.
     /// Refused: `["https://.*"]` with `allowCredentials` (it lets every site in), `["(?=a)"]` (no look-around).

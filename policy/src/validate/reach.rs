@@ -1,0 +1,68 @@
+//! Reach: the judgement of one origin regex, as data.
+
+use crate::finding::Misfit;
+
+/// Everything that a [`Judge`](super::Judge) says about one origin regex. The default says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegexReach {
+    /// The cause why it accepts no serialized origin; nothing else is judged then.
+    pub misfit: Option<Misfit>,
+    /// Branches of its alternations that accept none.
+    pub dead_branches: Vec<DeadBranch>,
+    /// A separator that a star repeats.
+    pub glob: Option<Glob>,
+    /// A dot in the host that stands for any character.
+    pub open_dot: Option<OpenDot>,
+    /// How far it reaches, each once; open dots are read as the dots that were meant.
+    pub hazards: Vec<RegexHazard>,
+}
+
+/// A branch of an alternation that accepts no serialized origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadBranch {
+    /// The branch as written.
+    pub branch: String,
+    /// The cause.
+    pub misfit: Misfit,
+}
+
+/// A separator under a repetition, as in `https://*.app.example`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob {
+    /// The separator with its operator.
+    pub repeated: String,
+    /// The pattern for `allowOrigins` that was probably meant.
+    pub pattern: Option<String>,
+}
+
+/// An unescaped dot in a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenDot {
+    /// The regex with its dots escaped, where that matches an origin.
+    pub instead: Option<String>,
+    /// A pattern for the same origins.
+    pub pattern: Option<String>,
+}
+
+/// One way in which a regex reaches far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RegexHazard {
+    /// Any origin of http and https: `*` under another name.
+    AnyOrigin,
+    /// Any host of http or https.
+    AnyHost,
+    /// Any host of another scheme.
+    AnyAppHost,
+    /// Any scheme.
+    AnyScheme,
+    /// An `http` origin that is not the machine's own.
+    Insecure,
+    /// An `http` origin of the machine itself.
+    Loopback,
+    /// Any name below a public suffix.
+    PublicSuffix,
+    /// Some hosts of any domain.
+    OpenEnd,
+    /// Too complex to tell.
+    Unjudged,
+}
