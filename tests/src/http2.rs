@@ -1,14 +1,19 @@
-//! Http2: sends a request over HTTP/2, without TLS and without asking first whether the server speaks it.
+//! Http2: a client and a back end that speak HTTP/2 without TLS, and without asking first whether the other side does.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::thread;
 
 use anyhow::{Context, Result};
 use http::{HeaderName, HeaderValue, Method, Uri};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::answer::Answer;
 use crate::case::Request;
 use crate::client::PATIENCE;
+
+/// The request header that says which `Vary` lines the back end of [`serve`] sends: separated by `|`.
+pub const VARY_LINES: &str = "x-vary-lines";
 
 /// Sends `request` with `more` header lines over a connection of its own.
 ///
@@ -17,9 +22,48 @@ use crate::client::PATIENCE;
 /// When HTTP/2 cannot say it, or there is no answer.
 pub fn send(address: SocketAddr, request: &Request, more: &[(&str, &str)]) -> Result<Answer> {
     let message = message(request, more)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = runtime()?;
     let answer = async { tokio::time::timeout(PATIENCE, exchange(address, message)).await };
     runtime.block_on(answer).context("no answer in time")?
+}
+
+/// Starts a back end that answers each request 200, with the `Vary` lines that the request names, and says where it listens. It ends with the
+/// process.
+///
+/// # Errors
+///
+/// When there is no free port.
+pub fn serve() -> Result<SocketAddr> {
+    let runtime = runtime()?;
+    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        runtime.block_on(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                // A connection that breaks ends; the client side reports what that did.
+                tokio::spawn(answer_all(connection));
+            }
+        });
+    });
+    Ok(address)
+}
+
+async fn answer_all(connection: TcpStream) -> Result<()> {
+    let mut streams = h2::server::handshake(connection).await?;
+    while let Some(stream) = streams.accept().await {
+        let (request, mut respond) = stream?;
+        let lines = request.headers().get(VARY_LINES).map(HeaderValue::to_str).transpose()?;
+        let mut response = http::Response::new(());
+        for line in lines.unwrap_or_default().split('|') {
+            response.headers_mut().append(http::header::VARY, line.parse()?);
+        }
+        respond.send_response(response, true)?;
+    }
+    Ok(())
+}
+
+fn runtime() -> Result<Runtime> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
 async fn exchange(address: SocketAddr, message: http::Request<()>) -> Result<Answer> {

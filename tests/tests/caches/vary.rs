@@ -22,6 +22,7 @@ fn vary_leaves_in_one_line_whatever_lines_the_upstream_sends() {
     let shared = ("Access-Control-Allow-Origin", "*");
     for (why, host, origin, varies_by_origin) in [
         ("an allowed origin", "dynamic", Some(SHOP), true),
+        ("an allowed origin that the upstream does not see", "removing", Some(SHOP), true),
         ("another origin", "dynamic", Some(EVIL), true),
         ("no origin", "dynamic", None, true),
         ("the upstream's own headers stay", "kept", Some(SHOP), true),
@@ -49,6 +50,27 @@ fn vary_leaves_in_one_line_whatever_lines_the_upstream_sends() {
         }
     }
     stand.ensure_healthy().unwrap();
+}
+
+#[test]
+fn vary_leaves_in_one_line_when_an_upstream_sends_several_over_http_2() {
+    let stand = stand();
+    for lines in upstream_lines() {
+        for (host, origin) in [("dynamic", SHOP), ("dynamic", EVIL), ("static", EVIL)] {
+            let mut ask = ask(host, Some(origin));
+            ask.path = b"/http2".to_vec();
+            for (protocol, send) in PROTOCOLS {
+                let more = [(http2::VARY_LINES, &*lines.join("|"))];
+                let answer = send(stand.address().unwrap(), &ask, &more).unwrap();
+                let told = format!("{host}, {origin}, {lines:?}, {protocol}: {answer:?}");
+                assert_eq!((answer.status, vary_lines(&answer)), (200, 1), "{told}");
+                let vary = answer.vary();
+                let has = |token: &str| vary.contains(&token.to_ascii_lowercase());
+                assert!(lines.iter().all(|line| line.is_empty() || has(line)), "{told}");
+                assert!(host == "static" || has("origin") || has("*"), "{told}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -183,13 +205,31 @@ fn stand() -> Stand {
         .route(route("/direct", ("direct_response", json!({ "status": 200, "body": body }))))
         .route(route("/redirect", ("redirect", json!({ "path_redirect": "/elsewhere" }))))
         .route(route("/nobody", ("route", json!({ "cluster": "nobody" }))))
+        .route(json!({ "match": { "prefix": "/http2" }, "route": { "cluster": "http2" } }))
         .route(route("/added", ("route", json!({ "cluster": "upstream" }))))
-        .bootstrap(|bootstrap| bootstrap.empty_upstream("nobody"))
+        .bootstrap(|bootstrap| bootstrap.empty_upstream("nobody").cluster(http2_cluster()))
         .start()
         .unwrap();
     let objects = policies();
     stand.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
     stand
+}
+
+fn http2_cluster() -> Value {
+    let address = http2::serve().unwrap();
+    let address = json!({ "address": address.ip(), "port_value": address.port() });
+    let endpoint = json!({ "endpoint": { "address": { "socket_address": address } } });
+    const OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    json!({
+        "name": "http2",
+        "load_assignment": {
+            "cluster_name": "http2", "endpoints": [{ "lb_endpoints": [endpoint] }],
+        },
+        "typed_extension_protocol_options": { OPTIONS: {
+            "@type": format!("type.googleapis.com/{OPTIONS}"),
+            "explicit_http_config": { "http2_protocol_options": {} },
+        }},
+    })
 }
 
 fn policies() -> Vec<Value> {
@@ -204,6 +244,7 @@ fn policies() -> Vec<Value> {
             "kept",
             json!({ "cors": cors, "upstreamCorsHeaders": "Keep", "preflight": { "onFailure": "Forward" } }),
         ),
+        policy("removing", json!({ "cors": cors, "upstreamOrigin": "Remove" })),
         policy(
             "fenced",
             json!({ "cors": cors, "disallowedRequests": "Reject", "trustedOrigins": ["https://login.example"] }),

@@ -130,6 +130,19 @@ fn a_csrf_filters_403_is_readable_and_it_needs_its_own_list_of_origins() {
     }
 }
 
+#[test]
+fn a_csrf_filter_refuses_what_comes_without_the_origin_that_was_removed() {
+    let proxy = Proxy::shared();
+    for (why, policy, status) in [("kept", "dynamic", 200), ("removed", "removing", 403)] {
+        for (protocol, send) in PROTOCOLS {
+            let ask = method("DELETE", to(policy, "/csrf-listed", SHOP));
+            let answer = proxy.send(send, &ask, "");
+            let got = (answer.status, answer.passes(&ask));
+            assert_eq!(got, (status, true), "{why}, {protocol}: {answer:?}");
+        }
+    }
+}
+
 pub(crate) fn filters(folder: &Path, authorizer: SocketAddr) -> Vec<Filter> {
     let authorization = json!({
         "@type": kind("ext_authz.v3.ExtAuthz"),

@@ -213,6 +213,7 @@ fn policies() -> Vec<Value> {
     vec![
         policy("dynamic", json!({ "cors": cors })),
         policy("fenced", json!({ "cors": cors, "disallowedRequests": "Reject" })),
+        policy("removing", json!({ "cors": cors, "upstreamOrigin": "Remove" })),
         policy("retried", json!({ "cors": cors })),
         policy("ruled", routes::rules(&cors)),
     ]
