@@ -125,3 +125,35 @@ fn respelled(escape: &str, in_class: bool) -> String {
     };
     if in_class { range.to_owned() } else { format!("[{range}]") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_other_engines_read_is_said_in_the_syntax_of_this_one() {
+        for (why, regex, want) in [
+            ("a hyphen behind a class", r"https://[\w-_]+\.a", r"https://[\w\-_]+\.a"),
+            ("a quotation", r"https://\Qapp.example\E", r"https://app\.example"),
+            ("one without end", r"https://[a-z]\.\Qa.example", r"https://[a-z]\.a\.example"),
+            ("an atomic group", r"https://(?>a|b)\.c", r"https://(?:a|b)\.c"),
+            ("the end of PCRE", r"https://[a-z]\.a\Z", r"https://[a-z]\.a$"),
+            ("a class of Unicode", r"https://\p{L}+\.a", r"https://[A-Za-z]+\.a"),
+            ("within a class", r"https://[\p{L}\d]+\.a", r"https://[A-Za-z\d]+\.a"),
+            ("a bracket within a class", r"https://[[a-z]+\.a", r"https://[\[a-z]+\.a"),
+        ] {
+            assert!(OriginRegex::parse(regex).is_err(), "{why}: {regex} is read");
+            match in_own_syntax(regex) {
+                Some(Replacement::Regex(own)) => assert_eq!(own, want, "{why}"),
+                other => panic!("{why}: {regex}: {other:?}"),
+            }
+        }
+        for (why, regex) in [
+            ("look-around", r"https://(?!a)b\.c"),
+            ("a back reference", r"(a)\1"),
+            ("an unclosed group", r"https://(a"),
+        ] {
+            assert_eq!(in_own_syntax(regex), None, "{why}: {regex}");
+        }
+    }
+}
