@@ -524,6 +524,7 @@ mod tests {
             path_type: PathType::PathPrefix,
             path_value: value.to_owned(),
             cors: None,
+            mode: Mode::Active,
             disallowed_requests: Some(DisallowedRequests::Reject),
             trusted_origins: None,
             upstream_origin: None,

@@ -76,6 +76,7 @@ fn cors_draft(cors: &api::Cors) -> CorsDraft {
 fn rule_draft(rule: &api::PathRule) -> RuleDraft {
     let api::PathRule {
         path: api::PathMatch { kind, value },
+        mode,
         cors,
         disallowed_requests,
         trusted_origins,
@@ -84,6 +85,7 @@ fn rule_draft(rule: &api::PathRule) -> RuleDraft {
     RuleDraft {
         path_type: (*kind).into(),
         path_value: value.clone(),
+        mode: mode.map(Into::into).unwrap_or_default(),
         cors: cors.as_ref().map(cors_draft),
         disallowed_requests: disallowed_requests.map(Into::into),
         trusted_origins: trusted_origins.clone(),

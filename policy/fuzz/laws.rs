@@ -306,6 +306,7 @@ fn kind(at: usize) -> Draft {
             allow_origins: words(&["https://rule.example"]),
             ..CorsDraft::default()
         }),
+        mode: Mode::Active,
         disallowed_requests: None,
         trusted_origins: Some(words(&["https://t.example"])),
         upstream_origin: None,

@@ -71,6 +71,9 @@ fn compile_policy(policy: &Policy, workloads: Vec<Narrowing>) -> CompiledPolicy 
         }
     });
     let narrower = sorted_rules(rules).into_iter().filter_map(|rule| {
+        if rule.off {
+            return Some(Block::left_alone(Arc::clone(&head), Some(rule.path.clone())));
+        }
         let own = rule.cors.as_ref().map(|cors| Arc::new(compile_cors(cors)));
         let cors = own.or_else(|| shared.clone())?;
         let trusted = rule.trusted_origins.as_ref().unwrap_or(trusted_origins);

@@ -64,6 +64,8 @@ pub struct Block {
     pub(crate) head: Arc<Head>,
     /// `None`: everything in scope.
     pub(crate) path: Option<PathMatch>,
+    /// Are its requests and their responses left alone? Then it holds its place, and says nothing else.
+    pub(crate) off: bool,
     pub(crate) cors: Arc<CompiledCors>,
     pub(crate) disallowed_requests: DisallowedRequests,
     // INVARIANT: sorted, unique.
@@ -243,8 +245,23 @@ impl Block {
         trusted_origins: Vec<OriginPattern>,
     ) -> Self {
         let trusted = OriginSet::new(&trusted_origins, &[]);
-        let removes_origin = false;
-        Self { head, path, cors, disallowed_requests, trusted_origins, trusted, removes_origin }
+        Self {
+            head,
+            path,
+            off: false,
+            cors,
+            disallowed_requests,
+            trusted_origins,
+            trusted,
+            removes_origin: false,
+        }
+    }
+
+    /// A block whose requests and their responses are left alone.
+    pub(crate) fn left_alone(head: Arc<Head>, path: Option<PathMatch>) -> Self {
+        let nothing = Arc::new(CompiledCors::new(Cors::default()));
+        let block = Self::new(head, path, nothing, DisallowedRequests::Forward, Vec::new());
+        Self { off: true, ..block }
     }
 
     /// Does its `Access-Control-Allow-Origin` depend on the request? If not, it is `*` without credentials.
@@ -258,6 +275,7 @@ impl PartialEq for Block {
         let Self {
             head,
             path,
+            off,
             cors,
             disallowed_requests,
             trusted_origins,
@@ -266,6 +284,7 @@ impl PartialEq for Block {
         } = self;
         *head == other.head
             && *path == other.path
+            && *off == other.off
             && cors.source == other.cors.source
             && *disallowed_requests == other.disallowed_requests
             && *trusted_origins == other.trusted_origins

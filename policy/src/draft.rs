@@ -70,6 +70,8 @@ pub struct RuleDraft {
     pub path_type: PathType,
     /// `path.value`.
     pub path_value: String,
+    /// `mode`: `Active`, or `Off` for requests that are left alone.
+    pub mode: Mode,
     /// `cors`; absent: the policy's.
     pub cors: Option<CorsDraft>,
     /// `disallowedRequests`; absent: the policy's.

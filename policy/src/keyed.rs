@@ -54,11 +54,6 @@ impl<V> Keyed<V> {
         }
         self.values.get_mut(place)
     }
-
-    /// The value that came first.
-    pub(crate) fn first(&self) -> Option<&V> {
-        self.values.first()
-    }
 }
 
 // === impl Places ===
@@ -174,7 +169,7 @@ mod tests {
             keyed.entry(key.as_bytes(), || value);
         }
         assert_eq!((keyed.get(b"a"), keyed.get(b"b"), keyed.get(b"c")), (Some(&1), Some(&2), None));
-        assert_eq!(keyed.first(), Some(&1));
+        assert_eq!(keyed.values.first(), Some(&1));
         assert_eq!(Keyed::<()>::default().get(b"a"), None);
     }
 
@@ -207,7 +202,7 @@ mod tests {
         }
         assert_eq!(colliding().nth(4_096).and_then(|key| keyed.get(&key).copied()), None);
         assert_eq!(keyed.get(b"4096"), None);
-        assert_eq!(keyed.first(), Some(&0));
+        assert_eq!(keyed.values.first(), Some(&0));
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub struct Names<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub(crate) path: PathMatch,
+    /// Are requests under it left alone? Then nothing else is said.
+    pub(crate) off: bool,
     /// Absent: the policy's.
     pub(crate) cors: Option<Cors>,
     /// Absent: the policy's.
@@ -120,14 +122,15 @@ impl Policy {
         self.upstream_cors_headers == UpstreamCorsHeaders::Keep
     }
 
-    /// Its own block, and then those of its rules.
+    /// Its own block, and then those of its rules. A rule that leaves requests alone has none.
     pub fn blocks(&self) -> impl Iterator<Item = PolicyBlock<'_>> {
         let own = PolicyBlock {
             field: "spec".to_owned(),
             cors: self.cors.as_ref(),
             disallowed_requests: Some(self.disallowed_requests),
         };
-        let rules = self.rules.iter().enumerate().map(|(at, rule)| PolicyBlock {
+        let rules = self.rules.iter().enumerate().filter(|(_, rule)| !rule.off);
+        let rules = rules.map(|(at, rule)| PolicyBlock {
             field: format!("spec.rules[{at}]"),
             cors: rule.cors.as_ref(),
             disallowed_requests: rule.disallowed_requests,

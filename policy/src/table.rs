@@ -31,6 +31,9 @@ pub(crate) struct Group {
     exact: Keyed<Arc<Block>>,
     prefixes: Trie<Arc<Block>>,
     everything: Option<Arc<Block>>,
+    /// The first of all, and the first that does not leave requests alone.
+    first: Option<Arc<Block>>,
+    judging: Option<Arc<Block>>,
     has_paths: bool,
     /// The strictest word of all.
     disallowed_requests: DisallowedRequests,
@@ -106,7 +109,7 @@ impl Table {
     fn winner_over(&self, policy: &CompiledPolicy, host: &HostPattern) -> Option<&PolicyId> {
         let mut closer = self.ranks.iter().take_while(|r| r.closeness > policy.head.closeness);
         if let Some(group) = closer.find_map(|rank| rank.covers(host)) {
-            return group.any_block().map(|block| &block.head.id);
+            return group.first.as_ref().map(|block| &block.head.id);
         }
         let rank = self.ranks.iter().find(|rank| rank.closeness == policy.head.closeness)?;
         let group = rank.group_of(host)?;
@@ -194,6 +197,10 @@ impl Group {
     /// The first to come keeps its place: blocks arrive in order of precedence.
     fn insert(&mut self, block: &Arc<Block>) {
         self.has_paths |= block.path.is_some();
+        self.first.get_or_insert_with(|| Arc::clone(block));
+        if !block.off {
+            self.judging.get_or_insert_with(|| Arc::clone(block));
+        }
         self.disallowed_requests = self.disallowed_requests.max(block.disallowed_requests);
         match &block.path {
             None => drop(self.everything.get_or_insert_with(|| Arc::clone(block))),
@@ -219,11 +226,6 @@ impl Group {
         }
     }
 
-    fn any_block(&self) -> Option<&Arc<Block>> {
-        let prefixed = || self.prefixes.walk(std::iter::empty()).map(|(_, block)| block).next();
-        self.everything.as_ref().or_else(|| self.exact.first()).or_else(prefixed)
-    }
-
     /// Does a look-up depend on the path?
     pub(crate) fn needs_path(&self) -> bool {
         self.has_paths
@@ -242,7 +244,7 @@ impl Group {
         };
         let other = self.block(&folded.path);
         if folded.dotted {
-            let block = literal.or(other).or_else(|| self.any_block())?;
+            let block = literal.or(other).or(self.judging.as_ref())?;
             return Some(Selection::ambiguous(block, self.disallowed_requests));
         }
         match (literal, other) {
@@ -257,13 +259,14 @@ impl Group {
         }
     }
 
-    /// Exact beats prefix, longer prefixes beat shorter ones, and any rule beats `cors`.
+    /// Exact beats prefix, longer prefixes beat shorter ones, and any rule beats `cors`; `None` too where the one that wins leaves requests alone.
     fn block(&self, path: &[u8]) -> Option<&Arc<Block>> {
         let prefixed = || {
             let met = path.starts_with(b"/").then(|| self.prefixes.walk(segments(path)))?;
             met.last().map(|(_, block)| block)
         };
-        self.exact.get(path).or_else(prefixed).or(self.everything.as_ref())
+        let block = self.exact.get(path).or_else(prefixed).or(self.everything.as_ref());
+        block.filter(|block| !block.off)
     }
 }
 

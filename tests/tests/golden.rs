@@ -9,12 +9,13 @@ use corsward_tests::stand::{cross_origin, preflight, request};
 use corsward_tests::{case, model, policies, suite};
 
 /// Files that proxies in production hold, with their digests: a file that must change is a new version of the wire.
-const VERSION_1: [(&str, &str); 6] = [
+const VERSION_1: [(&str, &str); 7] = [
     ("every-field.json", "sha256:b4128ceb7a3a35a5d3e332516cd59e759c5439524a97fcdf58d5fd62ef26099c"),
     (
         "every-origin.json",
         "sha256:809e18458f4bfb89d7567f035ab5f3f771beaabee064c91000d3ce4bdf22d34f",
     ),
+    ("left-alone.json", "sha256:b58fa931806d4c86b275b98a2ab7866c40a06e448d7dc17f30d3964a10a20d25"),
     ("modes.json", "sha256:7a56fee6bae9723d34f75731b1299960114b326debf971cc2638556681bf0222"),
     ("nothing.json", "sha256:cd59036f92de48974d69907bc470ba06f9a27cbf83dea3582fc895678fca4164"),
     ("smallest.json", "sha256:548ca184d20f1daaae76313a8f4ed216b0aea7777e0335f53fe0450484bb2f47"),
@@ -125,6 +126,31 @@ fn version_1_still_means_what_it_meant() {
             "200 https://old.example",
         ),
         ("modes.json", "dry run", cross_origin("m.test", "https://new.example"), "200 -"),
+        ("left-alone.json", "fenced", cross_origin("g.test", "https://evil.test"), "403 -"),
+        (
+            "left-alone.json",
+            "left alone",
+            at("/auth/x", cross_origin("g.test", "https://evil.test")),
+            "200",
+        ),
+        (
+            "left-alone.json",
+            "a rule below it",
+            at("/auth/session", cross_origin("g.test", "https://a.example")),
+            "200 https://a.example",
+        ),
+        (
+            "left-alone.json",
+            "first of all",
+            at("/own", cross_origin("alone.test", "https://a.example")),
+            "200",
+        ),
+        (
+            "left-alone.json",
+            "beside it",
+            at("/api", cross_origin("alone.test", "https://a.example")),
+            "200 https://a.example",
+        ),
         ("modes.json", "ignored", preflight("m.test", "https://off.example", "GET"), "204 -"),
     ] {
         let compiled = wire::decode(&read(file)).unwrap();
@@ -162,23 +188,40 @@ fn version_1_still_means_the_same_proxies_and_ports() {
     }
 }
 
+#[test]
+fn version_1_still_means_the_same_removal() {
+    let compiled = wire::decode(&read("left-alone.json")).unwrap();
+    for (what, path, origin, want) in [
+        ("allowed", "/", "https://a.example", false),
+        ("a rule says nothing of it", "/auth/session", "https://a.example", true),
+        ("left alone", "/auth", "https://a.example", true),
+    ] {
+        let answer = model::answer(&compiled, &case(at(path, cross_origin("g.test", origin))));
+        let received = answer.received.unwrap_or_default();
+        assert_eq!(received.iter().any(|(name, _)| name == "Origin"), want, "{what}");
+    }
+}
+
 /// Status, with whom it is shared (`-`: with nobody, by a policy), and credentials.
 fn told(compiled: &Compiled, request: case::Request) -> String {
-    let case = Case {
-        suite: "golden".into(),
-        name: "golden".into(),
-        why: "the wire is for ever".into(),
-        request,
-        upstream: Upstream { status: 200, headers: Vec::new() },
-        expect: Expect::default(),
-    };
-    let answer = model::answer(compiled, &case);
+    let answer = model::answer(compiled, &case(request));
     let text =
         |name: &str| answer.get(name).map(|value| format!(" {}", String::from_utf8_lossy(&value)));
     let nobody = if answer.vary().is_empty() { "" } else { " -" };
     let origin = text("access-control-allow-origin").unwrap_or_else(|| nobody.to_owned());
     let credentials = text("access-control-allow-credentials").unwrap_or_default();
     format!("{}{origin}{credentials}", answer.status)
+}
+
+fn case(request: case::Request) -> Case {
+    Case {
+        suite: "golden".into(),
+        name: "golden".into(),
+        why: "the wire is for ever".into(),
+        request,
+        upstream: Upstream { status: 200, headers: Vec::new() },
+        expect: Expect::default(),
+    }
 }
 
 fn at(path: &str, request: case::Request) -> case::Request {

@@ -341,17 +341,22 @@ fn rule() -> impl Strategy<Value = RuleDraft> {
         prop::option::of(cors()),
         prop::option::of(disallowed_requests()),
         prop::option::of(upstream_origin()),
+        select(vec![Mode::Active, Mode::Active, Mode::Off]),
     )
-        .prop_map(|(path_type, path_value, cors, disallowed_requests, upstream_origin)| {
-            RuleDraft {
-                path_type,
-                path_value: path_value.into(),
-                cors,
-                disallowed_requests,
-                trusted_origins: None,
-                upstream_origin,
-            }
-        })
+        .prop_map(
+            |(path_type, path_value, cors, disallowed_requests, upstream_origin, mode)| {
+                let is_active = mode == Mode::Active;
+                RuleDraft {
+                    path_type,
+                    path_value: path_value.into(),
+                    mode,
+                    cors: cors.filter(|_| is_active),
+                    disallowed_requests: disallowed_requests.filter(|_| is_active),
+                    trusted_origins: None,
+                    upstream_origin: upstream_origin.filter(|_| is_active),
+                }
+            },
+        )
 }
 
 prop_compose! {

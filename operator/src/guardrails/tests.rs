@@ -176,6 +176,16 @@ fn requests_must_be_rejected_wherever_something_is_allowed() {
             json!({"rules": [rule("/a", json!({"disallowedRequests": "Reject"}))]}),
             vec![],
         ),
+        (
+            "a rule that leaves requests alone is as if there were no policy",
+            json!({"cors": cors, "disallowedRequests": "Reject", "rules": [{"path": {"type": "Exact", "value": "/a"}, "mode": "Off"}]}),
+            vec![],
+        ),
+        (
+            "nothing but such a rule",
+            json!({"rules": [{"path": {"type": "Exact", "value": "/a"}, "mode": "Off"}]}),
+            vec![],
+        ),
         ("a rule leaves it to the policy", json!({"rules": [rule("/a", json!({}))]}), vec![own]),
     ] {
         assert_eq!(exceeded(&json!({"requireDisallowedRequests": "Reject"}), &spec), want, "{why}");

@@ -121,6 +121,16 @@ fn what_kubectl_reads_otherwise_is_refused_with_what_to_write() {
     assert!(said.contains(line), "{said}");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(corsward(&["validate", "-"], &written("\"Off\"")).status.code(), Some(0));
+    let rule = |mode: &str| {
+        let rules =
+            format!("spec:\n  rules: [{{path: {{type: PathPrefix, value: /a}}, mode: {mode}}}]");
+        corsward(&["validate", "-"], &policy("a", ONE).replace("spec:", &rules))
+    };
+    let said = String::from_utf8(rule("Off").stdout).unwrap();
+    assert!(said.contains("CORS-E513 refusal spec.rules[0].mode: `Off`"), "{said}");
+    assert_eq!(rule("\"Off\"").status.code(), Some(0));
+    let said = String::from_utf8(rule("DryRun").stdout).unwrap();
+    assert!(said.contains("CORS-E422 refusal spec.rules[0].mode: a rule cannot be"), "{said}");
 }
 
 #[test]

@@ -29,6 +29,12 @@ pub enum ConductReason {
     TrustedOriginsUnused,
     /// `Reject` on every path, the one that an identity provider posts to included.
     RejectWithoutSignIn,
+    /// `upstreamOrigin: Remove`, with everything behind the proxy that compares `Origin`.
+    OriginIsMissed,
+    /// `upstreamOrigin: Remove` beside `upstreamCorsHeaders: Keep`.
+    NothingToKeep,
+    /// `upstreamOrigin: Remove` in a `DryRun` policy.
+    RehearsedRemoval,
     /// A refusal that is younger than the text: an earlier release accepted it.
     AcceptedEarlier(Box<Reason>),
 }
@@ -70,18 +76,15 @@ impl ConductReason {
                 "`Reject` is a second fence: where the filter is dead, rejection stops and requests pass",
                 "keep the application's own CSRF defence",
             ),
-            Self::TrustedOriginsUnused => Sentence::new(
-                "CORS-I005",
-                "`trustedOrigins` mean something only where requests are rejected",
-                "write `disallowedRequests: Reject`, or leave `trustedOrigins` out",
-            )
-            .with_edit(write(Place::beside("disallowedRequests"), "Reject"))
-            .with_edit(Proposal::Remove),
+            Self::TrustedOriginsUnused => trusted_origins_unused(),
             Self::RejectWithoutSignIn => Sentence::new(
                 "CORS-I007",
                 "`Reject` covers every path, and an identity provider may post a sign-in back with `Origin: null`, which `trustedOrigins` cannot name",
                 "add a rule with `disallowedRequests: Forward` for the path that receives such posts, if there is one",
             ),
+            Self::OriginIsMissed => origin_is_missed(),
+            Self::NothingToKeep => nothing_to_keep(),
+            Self::RehearsedRemoval => rehearsed_removal(),
             Self::AcceptedEarlier(refusal) => {
                 let Sentence { code, matter, fix, edits } = refusal.sentence();
                 let sentence = Sentence::new(
@@ -115,6 +118,42 @@ fn forward_with_replace() -> Sentence {
             )
             .with_edit(write(Place::in_spec("upstreamCorsHeaders"), "Keep"))
             .with_edit(write(Place::in_spec("preflight.onFailure"), "Explain"))
+}
+
+fn trusted_origins_unused() -> Sentence {
+    Sentence::new(
+        "CORS-I005",
+        "`trustedOrigins` mean something only where requests are rejected",
+        "write `disallowedRequests: Reject`, or leave `trustedOrigins` out",
+    )
+    .with_edit(write(Place::beside("disallowedRequests"), "Reject"))
+    .with_edit(Proposal::Remove)
+}
+
+fn rehearsed_removal() -> Sentence {
+    Sentence::new(
+        "CORS-I006",
+        "`DryRun` forwards requests as they came, with their `Origin`",
+        "write `mode: Active` once the policy is to be enforced",
+    )
+}
+
+fn origin_is_missed() -> Sentence {
+    Sentence::new(
+        "CORS-W007",
+        "allowed requests carry no `Origin` to CSRF checks (Django, Go's `http.CrossOriginProtection`, SvelteKit, server actions of Next.js and Remix) and WebSocket servers, which refuse them or let them in",
+        "add a rule with `upstreamOrigin: Keep` for the paths of such checks and servers, if there are any",
+    )
+}
+
+fn nothing_to_keep() -> Sentence {
+    Sentence::new(
+        "CORS-W008",
+        "an upstream that sees no `Origin` sends no CORS headers of its own, so that there is nothing for `upstreamCorsHeaders: Keep` to keep",
+        "write `upstreamOrigin: Keep`, or `upstreamCorsHeaders: Replace`",
+    )
+    .with_edit(write(Place::Here, "Keep"))
+    .with_edit(write(Place::in_spec("upstreamCorsHeaders"), "Replace"))
 }
 
 fn write(place: Place, word: &str) -> Proposal {

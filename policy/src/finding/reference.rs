@@ -89,6 +89,9 @@ fn conduct() -> Vec<Finding> {
         Finding::new("spec.disallowedRequests", R::RejectFailsOpen),
         Finding::new("spec.trustedOrigins", R::TrustedOriginsUnused),
         Finding::new("spec.disallowedRequests", R::RejectWithoutSignIn),
+        Finding::new("spec.upstreamOrigin", R::OriginIsMissed),
+        Finding::new("spec.upstreamOrigin", R::NothingToKeep),
+        Finding::new("spec.upstreamOrigin", R::RehearsedRemoval),
         Finding::new(
             "spec.cors.allowOrigins",
             R::AcceptedEarlier(Box::new(OriginReason::AnyBesideOthers.into())),
@@ -291,6 +294,8 @@ fn rules() -> Vec<Finding> {
         invalid("/a/../b", W::NotNormal("/b".into())),
         Finding::new("spec.rules[1].path", same),
         Finding::new("spec.rules[1]", RuleReason::WithoutCors),
+        Finding::new("spec.rules[1].cors", RuleReason::BesideOff),
+        Finding::new("spec.rules[1].mode", RuleReason::DryRun),
         Finding::new(
             "spec.rules",
             RuleReason::TooManyPlaces { hosts: 256, rules: 512, max: 65_536 },

@@ -1,7 +1,7 @@
 //! Reasons about `rules`.
 
 use super::quoted::Quoted;
-use super::{Proposal, Sentence};
+use super::{Place, Proposal, Sentence, Written};
 use crate::scope::InvalidPath;
 
 /// What there is to say about a rule.
@@ -24,6 +24,10 @@ pub enum RuleReason {
     },
     /// Neither the rule nor the policy has `cors`.
     WithoutCors,
+    /// A field beside `mode: Off`.
+    BesideOff,
+    /// `mode: DryRun` in a rule.
+    DryRun,
     /// More hosts times rules than a proxy has places for.
     TooManyPlaces {
         /// How many hosts, one at least.
@@ -68,6 +72,19 @@ impl RuleReason {
                 "neither the rule nor the policy has `cors`",
                 "write `cors` in one of them",
             ),
+            Self::BesideOff => Sentence::new(
+                "CORS-E421",
+                "the rule leaves requests alone (`mode: Off`), so that this is never used",
+                "remove it, or write `mode: Active`",
+            )
+            .with_edit(Proposal::Remove)
+            .with_edit(Proposal::Write(Place::beside("mode"), Written::text("Active"))),
+            Self::DryRun => Sentence::write(
+                "CORS-E422",
+                "a rule cannot be rehearsed alone",
+                Written::text("Active"),
+            )
+            .and(", or rehearse a copy of the policy that has `spec.mode: DryRun`"),
             Self::TooManyPlaces { hosts, rules, max } => Sentence::new(
                 "CORS-E418",
                 format!(

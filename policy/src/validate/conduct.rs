@@ -1,7 +1,7 @@
 //! Conduct: what the fields that say how requests are treated mean together.
 
 use super::report::{Field, Report};
-use crate::draft::{DisallowedRequests, OnFailure, UpstreamCorsHeaders};
+use crate::draft::{DisallowedRequests, Mode, OnFailure, UpstreamCorsHeaders, UpstreamOrigin};
 use crate::finding::ConductReason;
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Policy, Rule};
@@ -10,6 +10,7 @@ pub(super) fn check(policy: &Policy, covers_any_host: bool, spec: &Field, report
     check_rejection(policy, covers_any_host, spec, report);
     check_any_origin(policy, spec, report);
     check_trusted_origins(policy, spec, report);
+    check_upstream_origin(policy, spec, report);
     match (policy.on_failure, policy.upstream_cors_headers) {
         (OnFailure::Forward, UpstreamCorsHeaders::Replace) => {
             let field = spec.child("preflight").child("onFailure");
@@ -74,15 +75,39 @@ fn check_trusted_origins(policy: &Policy, spec: &Field, report: &mut Report) {
     }
     for (at, rule) in policy.rules.iter().enumerate() {
         let trusted = rule.trusted_origins.as_ref().is_some_and(|trusted| !trusted.is_empty());
-        if trusted && !rejects(policy, rule) {
+        if trusted && !rule.off && !rejects(policy, rule) {
             let field = spec.child("rules").at(at).child("trustedOrigins");
             report.add(&field, ConductReason::TrustedOriginsUnused);
         }
     }
 }
 
+/// What leans on the `Origin` that the upstream does not see, said once, and what keeps it from being removed.
+fn check_upstream_origin(policy: &Policy, spec: &Field, report: &mut Report) {
+    let removes = |said: Option<UpstreamOrigin>| said == Some(UpstreamOrigin::Remove);
+    let rules = spec.child("rules");
+    let own = removes(Some(policy.upstream_origin)).then(|| spec.clone());
+    let of_rules = policy.rules.iter().enumerate();
+    let of_rules = of_rules.filter(|(_, rule)| !rule.off && removes(rule.upstream_origin));
+    let saying: Vec<Field> = own.into_iter().chain(of_rules.map(|(at, _)| rules.at(at))).collect();
+    let excepts =
+        policy.rules.iter().any(|rule| rule.upstream_origin == Some(UpstreamOrigin::Keep));
+    for (at, field) in saying.iter().enumerate() {
+        let field = field.child("upstreamOrigin");
+        if at == 0 && !excepts {
+            report.add(&field, ConductReason::OriginIsMissed);
+        }
+        if policy.upstream_cors_headers == UpstreamCorsHeaders::Keep {
+            report.add(&field, ConductReason::NothingToKeep);
+        }
+        if at == 0 && policy.mode == Mode::DryRun {
+            report.add(&field, ConductReason::RehearsedRemoval);
+        }
+    }
+}
+
 fn rejects(policy: &Policy, rule: &Rule) -> bool {
-    is_reject(rule.disallowed_requests.unwrap_or(policy.disallowed_requests))
+    !rule.off && is_reject(rule.disallowed_requests.unwrap_or(policy.disallowed_requests))
 }
 
 fn is_reject(disallowed_requests: DisallowedRequests) -> bool {

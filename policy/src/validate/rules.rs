@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::report::{Field, Report};
 use super::{Judge, cors, origins};
-use crate::draft::{DisallowedRequests, RuleDraft, UpstreamOrigin};
+use crate::draft::{DisallowedRequests, Mode, RuleDraft, UpstreamOrigin};
 use crate::finding::RuleReason;
 use crate::limits::MAX_PLACES;
 use crate::limits::MAX_RULES;
@@ -26,15 +26,18 @@ pub(super) fn validate(
         let RuleDraft {
             path_type,
             path_value,
+            mode,
             cors,
             disallowed_requests,
             trusted_origins,
             upstream_origin,
         } = draft;
         let value = path_value.clone();
-        if cors.is_none() && !policy_has_cors {
+        let off = *mode == Mode::Off;
+        if cors.is_none() && !policy_has_cors && !off {
             report.add(&entry, RuleReason::WithoutCors);
         }
+        check_mode(draft, &entry, report);
         let cors =
             cors.as_ref().map(|cors| cors::validate(cors, &entry.child("cors"), judge, report));
         let trusted_field = entry.child("trustedOrigins");
@@ -56,6 +59,7 @@ pub(super) fn validate(
                     (*disallowed_requests, *upstream_origin);
                 rules.push(Rule {
                     path,
+                    off,
                     cors,
                     disallowed_requests,
                     trusted_origins,
@@ -65,6 +69,25 @@ pub(super) fn validate(
         }
     }
     rules
+}
+
+/// A rule that leaves requests alone says nothing else, and none is rehearsed by itself.
+fn check_mode(draft: &RuleDraft, entry: &Field, report: &mut Report) {
+    let said = [
+        ("cors", draft.cors.is_some()),
+        ("disallowedRequests", draft.disallowed_requests.is_some()),
+        ("trustedOrigins", draft.trusted_origins.is_some()),
+        ("upstreamOrigin", draft.upstream_origin.is_some()),
+    ];
+    match draft.mode {
+        Mode::Active => {}
+        Mode::DryRun => report.add(&entry.child("mode"), RuleReason::DryRun),
+        Mode::Off => {
+            for (name, _) in said.into_iter().filter(|(_, is_said)| *is_said) {
+                report.add(&entry.child(name), RuleReason::BesideOff);
+            }
+        }
+    }
 }
 
 /// A table has a place for each rule on each host.
@@ -78,11 +101,14 @@ pub(super) fn check_places(policy: &Policy, spec: &Field, report: &mut Report) {
 
 /// What is in force where a rule, or the policy itself, is the closest.
 #[derive(PartialEq, Eq)]
-struct Effect<'p> {
-    cors: &'p Cors,
-    disallowed_requests: DisallowedRequests,
-    trusted_origins: &'p [OriginPattern],
-    upstream_origin: UpstreamOrigin,
+enum Effect<'p> {
+    LeftAlone,
+    Judged {
+        cors: &'p Cors,
+        disallowed_requests: DisallowedRequests,
+        trusted_origins: &'p [OriginPattern],
+        upstream_origin: UpstreamOrigin,
+    },
 }
 
 /// A rule that changes nothing, or leaves nothing to the policy's own block.
@@ -109,8 +135,8 @@ pub(super) fn check_each_is_needed(policy: &Policy, spec: &Field, report: &mut R
         }
     }
     let root = prefixes.get("").copied();
-    let all_have_cors = policy.rules.iter().all(|rule| rule.cors.is_some());
-    if let Some(root) = root.filter(|_| policy.cors.is_some() && all_have_cors) {
+    let none_inherits = policy.rules.iter().all(|rule| rule.off || rule.cors.is_some());
+    if let Some(root) = root.filter(|_| policy.cors.is_some() && none_inherits) {
         let by = rules_field.at(root).to_string();
         report.add(&spec.child("cors"), RuleReason::CorsShadowed { by });
     }
@@ -135,17 +161,20 @@ fn parent(path: &str) -> Option<&str> {
 impl<'p> Effect<'p> {
     /// That of `rule`, or of the policy outside its rules; `None` where there is no `cors`.
     fn of(policy: &'p Policy, rule: Option<&'p Rule>) -> Option<Self> {
-        let Some(Rule { path: _, cors, disallowed_requests, trusted_origins, upstream_origin }) =
-            rule
-        else {
-            return Some(Self {
+        let Some(rule) = rule else {
+            return Some(Self::Judged {
                 cors: policy.cors.as_ref()?,
                 disallowed_requests: policy.disallowed_requests,
                 trusted_origins: &policy.trusted_origins,
                 upstream_origin: policy.upstream_origin,
             });
         };
-        Some(Self {
+        let Rule { path: _, off, cors, disallowed_requests, trusted_origins, upstream_origin } =
+            rule;
+        if *off {
+            return Some(Self::LeftAlone);
+        }
+        Some(Self::Judged {
             cors: cors.as_ref().or(policy.cors.as_ref())?,
             disallowed_requests: disallowed_requests.unwrap_or(policy.disallowed_requests),
             trusted_origins: trusted_origins.as_ref().unwrap_or(&policy.trusted_origins),

@@ -10,7 +10,8 @@ mod scope;
 
 use super::*;
 use crate::draft::{
-    CorsDraft, DisallowedRequests, OnFailure, PathType, RuleDraft, UpstreamCorsHeaders,
+    CorsDraft, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft, UpstreamCorsHeaders,
+    UpstreamOrigin,
 };
 use crate::finding::{HostReason, Misfit, OriginReason, Reason};
 use crate::limits::{MAX_LIST_LEN, MAX_REGEXES};
@@ -83,6 +84,7 @@ fn rule(path: &str, cors: Option<CorsDraft>) -> RuleDraft {
         path_type: PathType::PathPrefix,
         path_value: path.to_owned(),
         cors,
+        mode: Mode::Active,
         disallowed_requests: None,
         trusted_origins: None,
         upstream_origin: None,

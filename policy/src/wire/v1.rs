@@ -78,6 +78,9 @@ struct BlockV1 {
     exact: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
     prefix: Option<String>,
+    /// Requests are left alone: nothing follows.
+    #[serde(skip_serializing_if = "is_default")]
+    off: bool,
     /// Absent: as in the policy's first block.
     #[serde(skip_serializing_if = "Option::is_none")]
     cors: Option<CorsV1>,
@@ -187,6 +190,7 @@ impl BlockV1 {
         let Block {
             head: _,
             path,
+            off,
             cors,
             disallowed_requests,
             trusted_origins,
@@ -201,7 +205,8 @@ impl BlockV1 {
         Self {
             exact,
             prefix,
-            cors: (!inherits).then(|| CorsV1::of(&cors.source)),
+            off: *off,
+            cors: (!off && !inherits).then(|| CorsV1::of(&cors.source)),
             reject: *disallowed_requests == DisallowedRequests::Reject,
             trusted: texts(trusted_origins),
             remove_origin: *removes_origin,
@@ -414,6 +419,10 @@ fn read_block(
                 .map_err(|_| DecodeError::value("path", "not a path that a rule can have"))?,
         ),
     };
+    if block.flag("off")? {
+        block.finish()?;
+        return Ok(Block::left_alone(Arc::clone(head), path));
+    }
     let cors = match (block.object("cors")?, first) {
         (Some(cors), _) => Arc::new(CompiledCors::new(read_cors(cors)?)),
         (None, Some(first)) => first,

@@ -204,6 +204,20 @@ fn each_rule_of_the_definitions_refuses_in_its_own_words() {
             "a rule without cors stands for the cors of the policy, and the policy has none: write cors into the rule",
         ),
         (
+            "a rule that is rehearsed alone",
+            policy,
+            json!({"cors": cors, "rules": [{"path": exact, "mode": "DryRun"}]}),
+            "spec.rules[0]",
+            "a rule cannot be rehearsed alone: write Active or Off, or mode: DryRun for the whole policy",
+        ),
+        (
+            "a rule that leaves requests alone, and says what is allowed",
+            policy,
+            json!({"rules": [{"path": exact, "mode": "Off", "cors": cors}]}),
+            "spec.rules[0]",
+            "a rule with mode Off leaves requests alone: remove its cors, disallowedRequests, trustedOrigins and upstreamOrigin",
+        ),
+        (
             "a port",
             policy,
             json!({"cors": cors, "hostnames": ["a.example", "b.example:8443"]}),

@@ -73,7 +73,7 @@ use super::{Cors, CorsPolicyStatus};
         .message("targetRefs and selector exclude each other: write one of them, or neither for every workload of the namespace"),
     validation = Rule::new("has(self.cors) || (has(self.rules) && self.rules.size() > 0)")
         .message("the policy has neither cors nor rules: write one of them"),
-    validation = Rule::new("has(self.cors) || !has(self.rules) || self.rules.all(rule, has(rule.cors))")
+    validation = Rule::new("has(self.cors) || !has(self.rules) || self.rules.all(rule, has(rule.cors) || has(rule.mode) && rule.mode == 'Off')")
         .message("a rule without cors stands for the cors of the policy, and the policy has none: write cors into the rule"),
     validation = Rule::new("!has(self.hostnames) || self.hostnames.all(host, (host.startsWith('[') ? host.endsWith(']') : !host.contains(':')) && !host.contains('/'))")
         .message("hostnames have no scheme, no port and no path: write api.shop.example or *.shop.example")
@@ -138,7 +138,8 @@ pub struct CorsPolicySpec {
     pub trusted_origins: Vec<String>,
 
     /// Exceptions for parts of the workload. The rule whose path fits best answers alone: an exact path beats a prefix, a
-    /// longer prefix a shorter one. A rule's `cors` replaces the policy's whole; nothing is inherited. Absent: no exceptions.
+    /// longer prefix a shorter one. A rule's `cors` replaces the policy's whole; nothing is inherited. `mode: "Off"` leaves a
+    /// path to its own CORS. Absent: no exceptions.
     ///
     /// Permitted: `[{path: {type: PathPrefix, value: /public}, cors: {allowOrigins: ["*"]}}]`.
     /// Refused: the same path twice.
@@ -242,14 +243,32 @@ pub struct Selector {
 }
 
 /// An exception for a part of the workload.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.mode) || self.mode != 'DryRun'")
+        .message("a rule cannot be rehearsed alone: write Active or Off, or mode: DryRun for the whole policy"),
+    validation = Rule::new("!has(self.mode) || self.mode != 'Off' || !(has(self.cors) || has(self.disallowedRequests) || has(self.trustedOrigins) || has(self.upstreamOrigin))")
+        .message("a rule with mode Off leaves requests alone: remove its cors, disallowedRequests, trustedOrigins and upstreamOrigin")
+)]
 pub struct PathRule {
     /// The part of the workload, by the request's path without its query.
     ///
     /// Permitted: `{type: PathPrefix, value: /public}`.
     /// Refused: `{type: RegularExpression, value: "/p.*"}`.
     pub path: PathMatch,
+
+    /// Whether requests are judged there. `Active`: yes. `Off`: requests under the path and their responses pass untouched,
+    /// preflights included, as if no policy existed there; the path keeps its own CORS. Nothing else is said in such a rule, and no
+    /// broader policy answers in its place. A narrower rule may be active below it. Such requests appear in no metric, and get
+    /// no `x-corsward` header. Absent: `Active`.
+    ///
+    /// Permitted: `"Off"` (in quotes: `kubectl` takes a bare `Off` for `false`), for an identity provider with CORS of its own.
+    /// Refused: `DryRun` (write it under `spec`, for the whole policy).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // An optional word would lose its manual to that of the word's type.
+    #[schemars(with = "Mode")]
+    pub mode: Option<Mode>,
 
     /// What is allowed there. Absent: what the policy's `cors` says.
     ///

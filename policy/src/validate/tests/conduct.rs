@@ -91,3 +91,49 @@ fn a_success_status_is_200_or_204() {
         assert_codes("no", &draft, &["spec.preflight.successStatus CORS-E005"]);
     }
 }
+
+#[test]
+fn nothing_is_rejected_where_requests_are_left_alone() {
+    let off = RuleDraft { mode: Mode::Off, ..rule("/login", None) };
+    let draft = Draft {
+        hostnames: strings(&["api.example"]),
+        disallowed_requests: DisallowedRequests::Reject,
+        rules: vec![off],
+        ..policy_of(good())
+    };
+    let want = ["spec.disallowedRequests CORS-I004"];
+    assert_codes("a sign-in that is left alone can be posted back", &draft, &want);
+}
+
+#[test]
+fn what_leans_on_a_removed_origin_is_named_once() {
+    use UpstreamOrigin::*;
+    let says = |path: &str, upstream_origin| RuleDraft {
+        upstream_origin: Some(upstream_origin),
+        ..rule(path, None)
+    };
+    let missed = "spec.upstreamOrigin CORS-W007";
+    for (why, upstream_origin, rules, want) in [
+        ("the policy", Remove, vec![], &[missed][..]),
+        ("but for a web socket", Remove, vec![says("/ws", Keep)], &[]),
+        (
+            "two rules",
+            Keep,
+            vec![says("/a", Remove), says("/b", Remove)],
+            &["spec.rules[0].upstreamOrigin CORS-W007"],
+        ),
+        ("as the policy", Keep, vec![says("/a", Keep)], &["spec.rules[0] CORS-I401"]),
+    ] {
+        let draft = Draft { rules, upstream_origin, ..policy_of(good()) };
+        assert_codes(why, &draft, want);
+    }
+    let keeps = Draft {
+        upstream_origin: Remove,
+        upstream_cors_headers: UpstreamCorsHeaders::Keep,
+        on_failure: OnFailure::Forward,
+        ..policy_of(good())
+    };
+    assert_codes("nothing to keep", &keeps, &[missed, "spec.upstreamOrigin CORS-W008"]);
+    let rehearsed = Draft { upstream_origin: Remove, mode: Mode::DryRun, ..policy_of(good()) };
+    assert_codes("a rehearsal", &rehearsed, &[missed, "spec.upstreamOrigin CORS-I006"]);
+}

@@ -97,3 +97,44 @@ fn a_rule_that_changes_nothing_is_said_to() {
         assert_codes(why, &Draft { rules, ..policy_of(good()) }, want);
     }
 }
+
+#[test]
+fn a_rule_that_leaves_requests_alone_says_nothing_else() {
+    let off = |path: &str| RuleDraft { mode: Mode::Off, ..rule(path, None) };
+    let everything = RuleDraft {
+        cors: Some(good()),
+        disallowed_requests: Some(DisallowedRequests::Reject),
+        trusted_origins: Some(Vec::new()),
+        upstream_origin: Some(UpstreamOrigin::Keep),
+        ..off("/a")
+    };
+    let dry_run = RuleDraft { mode: Mode::DryRun, ..rule("/a", Some(good())) };
+    let other = || Some(CorsDraft { allow_methods: strings(&["DELETE"]), ..good() });
+    for (why, cors, rules, want) in [
+        ("beside `cors`", Some(good()), vec![off("/a")], &[][..]),
+        ("alone: another policy of the host has the rest", None, vec![off("/a")], &[]),
+        ("an active one below it", Some(good()), vec![off("/a"), rule("/a/b", None)], &[]),
+        ("one below an active one", Some(good()), vec![rule("/a", other()), off("/a/b")], &[]),
+        (
+            "twice on one way",
+            Some(good()),
+            vec![off("/a"), off("/a/b")],
+            &["spec.rules[1] CORS-I401"],
+        ),
+        ("the root", Some(good()), vec![off("/")], &["spec.cors CORS-I402"]),
+        (
+            "with everything",
+            Some(good()),
+            vec![everything],
+            &[
+                "spec.rules[0].cors CORS-E421",
+                "spec.rules[0].disallowedRequests CORS-E421",
+                "spec.rules[0].trustedOrigins CORS-E421",
+                "spec.rules[0].upstreamOrigin CORS-E421",
+            ],
+        ),
+        ("a rehearsal", None, vec![dry_run], &["spec.rules[0].mode CORS-E422"]),
+    ] {
+        assert_codes(why, &Draft { cors, rules, ..Draft::default() }, want);
+    }
+}
