@@ -1,22 +1,31 @@
 //! `validate`: everything there is to say about the policies of some files, and an exit code that says it in one number.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use corsward_policy::finding::PlacementReason;
+use corsward_policy::validate::NoJudge;
 use corsward_policy::{Finding, Judge, PolicyId, Severity, finding};
 use serde::Serialize;
 
+use crate::api::v1alpha1::TargetRef;
 use crate::args::{Output, ValidateArgs};
 use crate::guardrails::{self, Guardrail};
+use crate::index::Index;
 use crate::neighbors::Neighbors;
 use crate::object::Object;
+use crate::plan::Plan;
 use crate::report::FindingReport;
-use crate::review::{Accepted, Context, Review, review};
+use crate::review::{Accepted, Context, Domain, Review, review};
+use crate::source::Event;
 use crate::source::dir;
-use crate::source::folder::{Folder, Reading};
+use crate::source::folder::{Folder, Picture, Reading};
 use crate::source::yaml::Reader;
+use crate::surroundings::{Change, Delta, Gateway, Key, Service, ServicePort, TargetPort};
+use crate::targets::Target;
 
 /// What validation came to, as an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,10 +84,12 @@ pub fn validate(
     let guardrails: Vec<Guardrail> = neighbors.guardrails().cloned().collect();
     let context = Context { sets: neighbors.sets(), ..Context::folder(judge) };
     found.neighbors = picture.origin_sets.len().saturating_add(picture.guardrails.len());
+    let about_others = about_others(&picture, context);
     for object in &picture.objects {
         found.policies = found.policies.saturating_add(1);
         let file = object.place.clone().unwrap_or_default();
-        for finding in judged(object, context, &guardrails) {
+        let of_others = about_others.get(&object.id).into_iter().flatten().cloned();
+        for finding in judged(object, context, &guardrails).into_iter().chain(of_others) {
             found.add(&file, Some(&object.id), &finding);
         }
     }
@@ -97,6 +108,58 @@ fn judged(object: &Object, context: Context<'_>, guardrails: &[Guardrail]) -> Ve
         finding::sort(&mut findings);
     }
     findings
+}
+
+/// What the accepted policies would say about each other in a cluster that has all of them, and targets that share no proxy.
+fn about_others(picture: &Picture, context: Context<'_>) -> BTreeMap<PolicyId, Vec<Finding>> {
+    let mut index = Index::new(Arc::new(NoJudge), Domain::Cluster);
+    let mut put = |change| index.on(Event::Surroundings(change));
+    put(Change::OriginSet(Delta::Reset(picture.origin_sets.clone())));
+    let accepted = picture
+        .objects
+        .iter()
+        .filter_map(|object| Some((object, review(object, context).accepted?.target)));
+    let accepted: Vec<_> = accepted.collect();
+    for (object, target) in &accepted {
+        let Target::Refs(refs) = &**target else { continue };
+        for reference in refs {
+            put(stand_in(&object.id.namespace, reference, refs));
+        }
+    }
+    for (object, _) in &accepted {
+        index.apply((*object).clone());
+    }
+    let mut plan = Plan::default();
+    for scope in index.take_touched() {
+        plan.update(&index, &scope);
+    }
+    let planned = plan.scopes().values().flat_map(|scope| &scope.policies);
+    planned.map(|(id, planned)| (id.clone(), planned.about_others().cloned().collect())).collect()
+}
+
+/// A Service or a Gateway that a policy names and no file shows. Of two Services it is not known whether they share a pod, so they do not.
+fn stand_in(namespace: &str, target: &TargetRef, all: &[TargetRef]) -> Change {
+    let key = Key { namespace: namespace.to_owned(), name: target.name.clone() };
+    let same = all.iter().filter(|one| (&one.kind, &one.name) == (&target.kind, &target.name));
+    let sections = same.filter_map(|one| one.section_name.clone());
+    let ports = sections.map(|name| {
+        // Any number will do, as long as the same name has the same.
+        let number =
+            name.bytes().fold(1_u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        (name, number)
+    });
+    if target.kind == "Gateway" {
+        let gateway = Gateway { listeners: ports.collect(), ..Gateway::default() };
+        return Change::Gateway(Delta::Apply(key, gateway));
+    }
+    let ports = ports.map(|(name, port)| ServicePort {
+        name: Some(name),
+        port,
+        target: TargetPort::Number(port),
+        app_protocol: None,
+    });
+    let selector = [("corsward.io/service".to_owned(), target.name.clone())].into();
+    Change::Service(Delta::Apply(key, Service { selector, ports: ports.collect() }))
 }
 
 /// The files under a path that was named, by the name they are printed with.

@@ -398,7 +398,7 @@ impl Operator {
         let is_refused = findings.iter().any(|one| one.severity() == Severity::Refusal);
         // What is refused comes to no plan.
         if let Some(policy) = policy.filter(|_| !is_refused) {
-            findings.extend(self.plan.overriding(&mut self.index, policy));
+            findings.extend(self.plan.beside_others(&mut self.index, policy));
         }
         let _ = reply.send(findings);
     }

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
-use corsward_policy::finding::{GuardrailReason, OriginSetReason, PlacementReason, Reason};
+use corsward_policy::finding::{
+    GuardrailReason, OriginSetReason, PlacementReason, Reason, RuleReason,
+};
 use corsward_policy::{Finding, PolicyId, Severity};
 
 use crate::attachment::{Attachment, AttachmentKey};
@@ -101,17 +103,17 @@ impl Plan {
         }
     }
 
-    /// What would be said of a policy that is to come, or to change, about another one that wins in its place.
+    /// What would be said of a policy that is to come, or to change, about other ones of the same proxies.
     #[must_use]
-    pub fn overriding(&self, index: &mut Index, object: Object) -> Option<Finding> {
+    pub fn beside_others(&self, index: &mut Index, object: Object) -> Vec<Finding> {
         let (id, nothing) = (object.id.clone(), ScopePlan::default());
         let scope = Scope::Namespace(id.namespace.clone());
         let previous = self.scopes.get(&scope).unwrap_or(&nothing);
         let plan = index.rehearse(object, |index| ScopePlan::new(index, &scope, previous));
-        let is_meant = |finding: &&Finding| {
-            matches!(&finding.reason, Reason::Placement(PlacementReason::Overridden(_)))
-        };
-        plan.policies.get(&id)?.findings.iter().find(is_meant).cloned()
+        plan.policies
+            .get(&id)
+            .map(|planned| planned.about_others().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Every part.
@@ -215,6 +217,8 @@ impl ScopePlan {
             let reason = PlacementReason::Overridden(first.to_string());
             planned.findings.push(Finding::new("metadata.name", reason));
         }
+        let switching_off = holding.clone().find_map(|(_, made)| made.switching_off.get(id));
+        planned.findings.extend(switching_off.cloned());
         let large = holding.clone().find_map(|(_, made)| made.large.get(id));
         planned.findings.extend(large.cloned());
         planned.findings.extend(placement.findings().cloned());
@@ -295,6 +299,17 @@ impl Planned {
         } else if let Some((_, finding)) = placement.unserved.first() {
             self.findings.extend(traffic.findings(&finding.field, placement, false));
         }
+    }
+
+    /// What is said about other policies of the same proxies.
+    pub(crate) fn about_others(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| {
+            matches!(
+                &finding.reason,
+                Reason::Placement(PlacementReason::Overridden(_))
+                    | Reason::Rule(RuleReason::SwitchesOff { .. })
+            )
+        })
     }
 
     /// Does the policy exceed that guardrail, as it is written?

@@ -23,6 +23,7 @@ mod origin_set;
 pub mod path;
 pub mod pattern;
 pub mod policy;
+pub mod precedence;
 pub mod regex;
 pub mod request;
 pub mod scope;

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
+use corsward_policy::finding::RuleReason;
+use corsward_policy::precedence::{Precedence, completes, has_rules_alone, switches_off};
 use corsward_policy::{Finding, Policy, PolicyId, Workload, compile, compile_for, wire};
 
 use super::are_apart;
@@ -32,6 +34,8 @@ pub(super) struct Made {
     pub(super) attachment: Arc<Attachment>,
     /// Who wins in whose place.
     pub(super) overridden: BTreeMap<PolicyId, PolicyId>,
+    /// Whose rules keep another policy from the paths beside them.
+    pub(super) switching_off: BTreeMap<PolicyId, Finding>,
     /// What to say to whom about its size.
     pub(super) large: BTreeMap<PolicyId, Finding>,
     /// Why it must not be published.
@@ -98,8 +102,9 @@ impl Made {
         let held = hold(&attachment, &policies);
         let held = held.or_else(|| hold_long(on.iter().map(|member| &member.in_force)));
         let large = large(&attachment, &policies);
-        let overridden = overridden(&on);
-        Self { attachment: Arc::new(attachment), overridden, large, held, members }
+        let (overridden, switching_off) = (overridden(&on), switching_off(&on));
+        let attachment = Arc::new(attachment);
+        Self { members, attachment, overridden, switching_off, large, held }
     }
 
     /// Is that policy in it?
@@ -123,6 +128,34 @@ fn overridden(members: &[&Member]) -> BTreeMap<PolicyId, PolicyId> {
         overridden.extend(losers.filter(|(id, _)| of_class(id)));
     }
     overridden
+}
+
+/// The policies whose rules keep another one from the paths beside them, and what to say about it.
+fn switching_off(members: &[&Member]) -> BTreeMap<PolicyId, Finding> {
+    let policy = |member: &Member| Arc::clone(&member.in_force.policy);
+    let alone = members.iter().filter(|member| has_rules_alone(&policy(member)));
+    let of_one = |one: &Member| {
+        let rules = policy(one);
+        let others = || members.iter().filter(|other| other.id != one.id);
+        let is_complete = |other: &Member| {
+            completes(&policy(other), &rules) && covers(&other.workloads, &one.workloads)
+        };
+        if others().any(|other| is_complete(other)) {
+            return None;
+        }
+        let meets = |other: &Member| {
+            let (mine, theirs) = (&*one.workloads, &*other.workloads);
+            covers(theirs, mine) || covers(mine, theirs)
+        };
+        let found = others()
+            .filter(|other| meets(other))
+            .find_map(|other| Some((other.id.to_string(), switches_off(&rules, &policy(other))?)));
+        let (other, why) = found?;
+        let by_target = why == Precedence::CloserTarget;
+        let reason = RuleReason::SwitchesOff { other, by_target };
+        Some((one.id.clone(), Finding::new("spec.rules", reason)))
+    };
+    alone.filter_map(|one| of_one(one)).collect()
 }
 
 /// Is every proxy of `narrow` one of `wide`?

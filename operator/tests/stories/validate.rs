@@ -65,6 +65,83 @@ fn a_policy_that_is_too_large_to_be_published_is_refused() {
     }
 }
 
+/// Two policies, and what is said of the second one because of the first.
+fn pairs() -> Vec<(&'static str, String, String, &'static str)> {
+    let cors = "cors: {allowOrigins: ['https://a.example'], maxAge: 600}";
+    let rules = format!("rules: [{{path: {{type: PathPrefix, value: /public}}, {cors}}}]");
+    let (wide, api) = ("hostnames: ['*.shop.example']", "hostnames: [api.shop.example]");
+    let selector = |app: &str| format!("selector: {{matchLabels: {{app: {app}}}}}");
+    let service = |name: &str| format!("targetRefs: [{{group: '', kind: Service, name: {name}}}]");
+    vec![
+        ("the same host and path", format!("{api}, {cors}"), format!("{api}, {cors}"), "CORS-I522"),
+        (
+            "other pods",
+            format!("{}, {cors}", selector("a")),
+            format!("{}, {cors}", selector("b")),
+            "",
+        ),
+        ("another host", format!("{api}, {cors}"), format!("hostnames: [b.example], {cors}"), ""),
+        (
+            "one Service",
+            format!("{}, {cors}", service("a")),
+            format!("{}, {cors}", service("a")),
+            "CORS-I522",
+        ),
+        (
+            "two Services",
+            format!("{}, {cors}", service("a")),
+            format!("{}, {cors}", service("b")),
+            "",
+        ),
+        (
+            "rules for a narrower host",
+            format!("{wide}, {cors}"),
+            format!("{api}, {rules}"),
+            "CORS-W541",
+        ),
+        (
+            "and what holds beside them",
+            format!("{wide}, {cors}"),
+            format!("{api}, {cors}, {rules}"),
+            "",
+        ),
+        ("rules for the same host", format!("{api}, {cors}"), format!("{api}, {rules}"), ""),
+        (
+            "rules of other pods",
+            format!("{}, {wide}, {cors}", selector("a")),
+            format!("{}, {api}, {rules}", selector("b")),
+            "",
+        ),
+        (
+            "rules for a closer target",
+            cors.to_owned(),
+            format!("{}, {rules}", selector("a")),
+            "CORS-W541",
+        ),
+    ]
+}
+
+#[test]
+fn policies_that_are_in_each_others_way_are_told() {
+    let head = |name: &str| {
+        format!(
+            "---\napiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {{namespace: shop, name: {name}}}\n"
+        )
+    };
+    let of = |text: &str| format!("spec: {{{text}}}\n");
+    for (why, first, second, code) in pairs() {
+        let input = [head("a"), of(&first), head("b"), of(&second)].concat();
+        let output = corsward(&["validate", "-"], &input);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{why}: {said}");
+        for known in ["CORS-I522", "CORS-W541"] {
+            let is_said = said.contains(&format!("-: shop/b: {known} "));
+            assert_eq!(is_said, known == code, "{why}: {said}");
+            assert!(!said.contains(&format!("-: shop/a: {known} ")), "{why}: {said}");
+        }
+    }
+}
+
 #[test]
 fn the_last_line_counts_policies() {
     let (one, two) = (policy("a", ONE), [policy("a", ONE), policy("b", ONE)].join("---\n"));

@@ -184,11 +184,11 @@ fn who_would_lose_everywhere_hears_it_beforehand_and_nothing_has_happened() {
     let mut plan = Plan::default();
     plan.update(&index, &Scope::Namespace("shop".into()));
     index.take_touched();
-    let found = plan.overriding(&mut index, written("b", &spec)).unwrap();
-    assert_eq!((found.field.as_str(), found.code()), ("metadata.name", "CORS-I522"));
+    let found = plan.beside_others(&mut index, written("b", &spec));
+    assert_eq!((found[0].field.as_str(), found[0].code()), ("metadata.name", "CORS-I522"));
     let apart = written("b", &selecting("b", &json!({"app": "b"})));
-    assert_eq!(plan.overriding(&mut index, apart), None);
-    assert_eq!(plan.overriding(&mut index, written("a", &spec)), None, "it wins");
+    assert_eq!(plan.beside_others(&mut index, apart), []);
+    assert_eq!(plan.beside_others(&mut index, written("a", &spec)), [], "it wins");
     assert!(index.take_touched().is_empty());
     assert_eq!(carry_out(&mut index).attachments, before.attachments);
 }

@@ -1,0 +1,96 @@
+//! Precedence between two policies of one proxy: whether rules alone keep another policy from the paths beside them.
+//!
+//! Only policies of the closest target and the most specific hostname compete for a path: where none of their blocks matches, nothing is
+//! done.
+
+use crate::draft::Mode;
+use crate::policy::Policy;
+use crate::scope::{HostPattern, PathMatch};
+
+/// Why one policy is asked in place of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precedence {
+    /// Its target is closer.
+    CloserTarget,
+    /// Its hostname is more specific.
+    NarrowerHost,
+}
+
+/// Whether `rules`, a policy without `cors` of its own, keeps `other` from paths beside its rules, in a proxy that has both; and why it is
+/// asked first.
+#[must_use]
+pub fn switches_off(rules: &Policy, other: &Policy) -> Option<Precedence> {
+    let both_enforce = rules.mode == Mode::Active && other.mode == Mode::Active;
+    if !both_enforce || !has_rules_alone(rules) || !says_more(other, rules) {
+        return None;
+    }
+    let mine = hosts(rules);
+    let theirs = hosts(other);
+    if rules.closeness > other.closeness {
+        let meet = |a: &HostPattern| theirs.iter().any(|b| covers(a, b) || covers(b, a));
+        return mine.iter().any(meet).then_some(Precedence::CloserTarget);
+    }
+    let is_narrower = |host: &HostPattern| {
+        // For the same hostname both compete by path.
+        !theirs.contains(host) && theirs.iter().any(|broad| covers(broad, host))
+    };
+    let is_first = rules.closeness == other.closeness && mine.iter().any(is_narrower);
+    is_first.then_some(Precedence::NarrowerHost)
+}
+
+/// Has a policy rules and no `cors` for other paths?
+#[must_use]
+pub fn has_rules_alone(policy: &Policy) -> bool {
+    let is_root = |path: &PathMatch| matches!(path, PathMatch::Prefix(path) if path.is_empty());
+    policy.cors.is_none() && !policy.rules.iter().any(|rule| is_root(&rule.path))
+}
+
+/// Does `other` answer for every path at each hostname of `rules`, so that nothing beside its rules is left open?
+#[must_use]
+pub fn completes(other: &Policy, rules: &Policy) -> bool {
+    let theirs = hosts(other);
+    other.mode == Mode::Active
+        && other.cors.is_some()
+        && other.closeness == rules.closeness
+        && hosts(rules).iter().all(|host| theirs.contains(host))
+}
+
+/// Does `other` say something about a path that `rules` has no rule for?
+fn says_more(other: &Policy, rules: &Policy) -> bool {
+    let has_rule = |path: &PathMatch| rules.rules.iter().any(|rule| includes(&rule.path, path));
+    other.cors.is_some() || other.rules.iter().any(|rule| !has_rule(&rule.path))
+}
+
+fn hosts(policy: &Policy) -> &[HostPattern] {
+    const ANY: &[HostPattern] = &[HostPattern::Any];
+    if policy.hostnames.is_empty() { ANY } else { &policy.hostnames }
+}
+
+/// Is every host of `narrow` one of `broad`?
+fn covers(broad: &HostPattern, narrow: &HostPattern) -> bool {
+    let is_below = |host: &str, rest: &str| {
+        host.strip_suffix(rest).is_some_and(|labels| labels.ends_with('.') && labels.len() > 1)
+    };
+    match (broad, narrow) {
+        (HostPattern::Any, _) => true,
+        (HostPattern::Subdomains(rest), HostPattern::Exact(host)) => is_below(host, rest),
+        (HostPattern::Subdomains(rest), HostPattern::Subdomains(other)) => {
+            other == rest || is_below(other, rest)
+        }
+        (HostPattern::Exact(one), HostPattern::Exact(other)) => one == other,
+        (HostPattern::Subdomains(_), HostPattern::Any)
+        | (HostPattern::Exact(_), HostPattern::Any | HostPattern::Subdomains(_)) => false,
+    }
+}
+
+/// Is every path of `narrow` one of `broad`?
+fn includes(broad: &PathMatch, narrow: &PathMatch) -> bool {
+    match (broad, narrow) {
+        (PathMatch::Prefix(prefix), PathMatch::Prefix(path) | PathMatch::Exact(path)) => {
+            let rest = path.strip_prefix(prefix.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        }
+        (PathMatch::Exact(one), PathMatch::Exact(other)) => one == other,
+        (PathMatch::Exact(_), PathMatch::Prefix(_)) => false,
+    }
+}
