@@ -107,8 +107,8 @@ impl OriginReason {
             .with_edit(Proposal::Spread(vec![value.clone(), missing.clone()])),
             Self::Development(value) => Sentence::new(
                 "CORS-I103",
-                format!("{} with credentials looks like development", Quoted(value)),
-                "leave it out where the policy goes to production",
+                format!("{} with credentials is any program on that port of the user's own machine", Quoted(value)),
+                "remove it in production, unless an application on the user's machine serves its pages there",
             )
             .with_edit(Proposal::Remove),
         }
@@ -116,20 +116,29 @@ impl OriginReason {
 }
 
 fn never_sent(value: &str) -> Sentence {
-    let page = match value.split_once("://") {
-        Some(("ws", rest)) => format!("http://{rest}"),
-        Some((_, rest)) => format!("https://{rest}"),
-        None => String::new(),
+    let (scheme, rest) = value.split_once("://").unwrap_or((value, ""));
+    let matter = match scheme {
+        "ws" | "wss" => {
+            "is sent by some native clients and by no browser, because `Origin` names the page and not the connection"
+        }
+        "ftp" => "is sent by no current browser, because none loads pages over FTP",
+        "data" => "never matches, because browsers send `null` for such a page",
+        _ => "never matches, because such a page has the origin of the page that made it",
     };
-    Sentence::new(
-        "CORS-W104",
-        format!(
-            "{} never matches, because `Origin` names the page and not the connection",
-            Quoted(value)
+    let matter = format!("{} {matter}", Quoted(value));
+    let page = match scheme {
+        "ws" => Some(format!("http://{rest}")),
+        "wss" | "ftp" => Some(format!("https://{rest}")),
+        _ => None,
+    };
+    let (fix, edit) = match page {
+        Some(page) => (
+            format!("write the origin of the page, such as {}", Quoted(&page)),
+            Proposal::Write(Place::Here, Written::Text(page)),
         ),
-        format!("write the origin of the page, such as {}", Quoted(&page)),
-    )
-    .with_edit(Proposal::Write(Place::Here, Written::Text(page)))
+        None => ("remove it".to_owned(), Proposal::Remove),
+    };
+    Sentence::new("CORS-W104", matter, fix).with_edit(edit)
 }
 
 /// An entry that does not parse: the code and the matter by its reason, the fix by what was probably meant.

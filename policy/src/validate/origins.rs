@@ -11,7 +11,7 @@ use crate::cidr::Cidr;
 use crate::contain::Cover;
 use crate::finding::{Danger, DangerReason, ListReason, OriginReason};
 use crate::limits::{MAX_LIST_LEN, MAX_TRUSTED_ORIGINS};
-use crate::pattern::{HostShape, OriginPattern, TuplePattern};
+use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
 
 /// Schemes whose pages have another origin: sockets and files are opened by pages, and the rest is opaque.
 const NEVER_SENT: [&str; 8] =
@@ -186,7 +186,10 @@ fn check_dangers(
     }
     if tuple.scheme() == "http" {
         if is_loopback(tuple.host()) {
-            report.add(field, OriginReason::Development(written.to_owned()));
+            // Names without a port are how Capacitor and Tauri serve the pages of their applications.
+            if tuple.port() != PortPattern::Default || block_or_address(tuple.host()) {
+                report.add(field, OriginReason::Development(written.to_owned()));
+            }
         } else {
             dangers.meet(Danger::InsecureOriginWithCredentials, written, field, report);
         }
@@ -206,7 +209,11 @@ fn check_use(
 ) {
     check_is_sent(tuple, written, field, report);
     check_is_not_covered(tuple, written, field, cover, report);
-    if tuple.scheme().starts_with("http") && *tuple.host() == HostShape::Exact("localhost".into()) {
+    // A name without a port is how Capacitor serves the pages of its applications, and 127.0.0.1 none of them.
+    if tuple.scheme().starts_with("http")
+        && tuple.port() != PortPattern::Default
+        && *tuple.host() == HostShape::Exact("localhost".into())
+    {
         let missing = format!("{}://127.0.0.1{}", tuple.scheme(), tuple.port());
         let known =
             OriginPattern::parse(&missing).is_ok_and(|other| cover.contains(&other.pattern));
@@ -243,6 +250,12 @@ fn check_is_not_covered(
 fn is_any_host(host: &HostShape) -> bool {
     let is_public = |block: Cidr| block.prefix() < if block.network().is_ipv4() { 8 } else { 7 };
     *host == HostShape::Any || host.block().is_some_and(is_public)
+}
+
+/// Whether the hosts are addresses.
+fn block_or_address(host: &HostShape) -> bool {
+    let is_address = |host: &str| host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok();
+    host.block().is_some() || matches!(host, HostShape::Exact(host) if is_address(host))
 }
 
 /// Is there a star over names that anyone can register?
