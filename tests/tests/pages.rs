@@ -12,11 +12,12 @@ use corsward_tests::{model, policies, suite};
 use serde_json::Value;
 
 /// Pages of tasks that owe a reader an example and an exchange each.
-const TASKS: [&str; 9] = [
+const TASKS: [&str; 10] = [
     "debugging.md",
     "grpc-web.md",
     "mcp.md",
     "preflights.md",
+    "own-cors.md",
     "private-networks.md",
     "shells.md",
     "sign-in.md",
