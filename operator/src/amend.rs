@@ -44,7 +44,10 @@ fn change(object: &mut Value, edit: &Edit) -> Result<(), NotApplied> {
             list.splice(index..=index, entries.iter().map(|entry| Value::from(entry.as_str())));
             Ok(())
         }
-        Edit::Add { field, entry } => add(object, field, vec![Value::from(entry.as_str())]),
+        Edit::Add { field, entries } => {
+            let entries = entries.iter().map(|entry| Value::from(entry.as_str()));
+            add(object, field, entries.collect())
+        }
         Edit::Remove { field } => take(object, field).map(drop),
         Edit::Move { field, to, value } => {
             let mut moved = take(object, field)?;
@@ -65,7 +68,9 @@ fn change(object: &mut Value, edit: &Edit) -> Result<(), NotApplied> {
 fn of(value: &Written, present: &Value) -> Value {
     match value {
         Written::Text(text) => Value::from(text.as_str()),
-        Written::Texts(texts) => Value::from(texts.clone()),
+        Written::List(entries) => {
+            Value::Array(entries.iter().map(|entry| of(entry, present)).collect())
+        }
         Written::Number(number) => Value::from(*number),
         Written::Truth(truth) => Value::from(*truth),
         Written::Mapping(entries) => {
@@ -97,9 +102,17 @@ fn add(object: &mut Value, field: &str, entries: Vec<Value>) -> Result<(), NotAp
 fn put(object: &mut Value, field: &str, value: Value) -> Result<(), NotApplied> {
     let mut place = object;
     let mut rest = field;
+    let mut within = "";
     while !rest.is_empty() {
-        let (step, after) = step(place, rest);
+        let (step, after) = match within {
+            // What is there is one label, dots and all.
+            "matchLabels" => (Step::Name(rest), ""),
+            _ => step(place, rest),
+        };
         rest = after;
+        if let Step::Name(name) = step {
+            within = name;
+        }
         place = match (step, place) {
             (Step::Index(index), Value::Array(list)) => {
                 list.get_mut(index).ok_or(NotApplied::Absent)?
@@ -228,8 +241,10 @@ mod tests {
 
     #[test]
     fn each_edit_changes_one_thing() {
-        let add = |field: &str, entry: &str| Edit::Add { field: field.into(), entry: entry.into() };
-        let remove = |field: &str| Edit::Remove { field: field.into() };
+        let add = |field: &str, entry: &str| Edit::Add {
+            field: field.into(),
+            entries: vec![entry.into()],
+        };
         let spread = Edit::Spread { field: "a[1]".into(), entries: vec!["x".into(), "y".into()] };
         let listed = write("a", Written::Listed);
         for (why, object, edit, want) in [
@@ -261,6 +276,15 @@ mod tests {
             ("an addition", json!({"a": ["x"]}), add("a", "y"), json!({"a": ["x", "y"]})),
             ("an addition that is there", json!({"a": ["x"]}), add("a", "x"), json!({"a": ["x"]})),
             ("an addition to nothing", json!({}), add("a.b", "y"), json!({"a": {"b": ["y"]}})),
+        ] {
+            assert_amended(why, object, &edit, &want);
+        }
+    }
+
+    #[test]
+    fn what_is_taken_is_gone_or_elsewhere() {
+        let remove = |field: &str| Edit::Remove { field: field.into() };
+        for (why, object, edit, want) in [
             (
                 "a removal",
                 json!({"a": [{"b": 1, "c": 2}]}),
@@ -274,6 +298,12 @@ mod tests {
                 remove("l.x.io/a"),
                 json!({"l": {"x": 2}}),
             ),
+            (
+                "a label",
+                json!({"x.io/a": 1}),
+                moved("x.io/a", "matchLabels.x.io/a"),
+                json!({"matchLabels": {"x.io/a": 1}}),
+            ),
             ("a move", json!({"a": 1}), moved("a", "b.a"), json!({"b": {"a": 1}})),
             (
                 "a move to a list",
@@ -282,10 +312,15 @@ mod tests {
                 json!({"b": ["x", "y"]}),
             ),
         ] {
-            let mut amended = object;
-            assert_eq!(apply(&mut amended, &edit), Ok(()), "{why}");
-            assert_eq!(amended, want, "{why}");
+            assert_amended(why, object, &edit, &want);
         }
+    }
+
+    #[track_caller]
+    fn assert_amended(why: &str, object: Value, edit: &Edit, want: &Value) {
+        let mut amended = object;
+        assert_eq!(apply(&mut amended, edit), Ok(()), "{why}");
+        assert_eq!(amended, *want, "{why}");
     }
 
     #[test]
@@ -300,7 +335,7 @@ mod tests {
             ("out of nothing", moved("x", "y"), NotApplied::Absent),
             (
                 "to a value",
-                Edit::Add { field: "b".into(), entry: "x".into() },
+                Edit::Add { field: "b".into(), entries: vec!["x".into()] },
                 NotApplied::Occupied,
             ),
         ] {

@@ -18,6 +18,7 @@ pub mod compact;
 mod controller;
 pub mod convert;
 pub mod events;
+mod foreign;
 pub mod grouping;
 pub mod guardrails;
 pub mod index;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use corsward_policy::finding::{ShapeReason, Written};
+use corsward_policy::finding::{Meant, ShapeReason};
 use corsward_policy::{Finding, Severity};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
+
+use crate::foreign::{self, Match, fold};
 
 /// What a part of a field begins with.
 const SEPARATORS: [char; 2] = ['.', '['];
@@ -31,7 +33,7 @@ pub(crate) fn check(
     path: &str,
     findings: &mut Vec<Finding>,
 ) -> Repairs {
-    let mut check = Check { findings, repairs: Repairs::default() };
+    let mut check = Check { root: schema, is_trial: false, findings, repairs: Repairs::default() };
     if !check.fits(schema, value, path) {
         *value = neutral(schema);
     }
@@ -84,13 +86,17 @@ impl Repairs {
 
 /// A comparison, while it lasts.
 struct Check<'f> {
+    /// The schema of the whole.
+    root: &'f JSONSchemaProps,
+    /// Whether it only asks if a value would fit.
+    is_trial: bool,
     findings: &'f mut Vec<Finding>,
     repairs: Repairs,
 }
 
 // === impl Check ===
 
-impl Check<'_> {
+impl<'f> Check<'f> {
     /// Is the value of the type that the schema wants? What it consists of is repaired.
     fn fits(&mut self, schema: &JSONSchemaProps, value: &mut Value, path: &str) -> bool {
         let expected = schema.type_.as_deref().unwrap_or_default();
@@ -101,7 +107,7 @@ impl Check<'_> {
             ("integer", Value::Number(number)) if number.is_i64() => {}
             ("boolean", Value::Bool(_)) | ("", _) => {}
             (expected, other) => {
-                self.wrong(path, wrong_type(expected, other));
+                self.wrong(path, misplaced(schema, expected, path, other));
                 return false;
             }
         }
@@ -133,8 +139,8 @@ impl Check<'_> {
         object.retain(|name, value| {
             let field = join(path, name);
             let Some((_, schema)) = known.clone().find(|(known, _)| *known == name) else {
-                let similar = similar(name, known.clone().map(|(known, _)| known.as_str()));
-                let reason = ShapeReason::UnknownField { name: name.clone(), similar };
+                let meant = self.meant(path, name, value);
+                let reason = ShapeReason::UnknownField { name: name.clone(), meant };
                 self.findings.push(Finding::new(field, reason));
                 return false;
             };
@@ -151,6 +157,56 @@ impl Check<'_> {
                 object.insert(name.clone(), neutral(schema));
             }
         }
+    }
+
+    /// The field that an unknown one stands for, and its value there.
+    fn meant(&self, path: &str, name: &str, value: &Value) -> Option<Box<Meant>> {
+        if self.is_trial {
+            return None;
+        }
+        let place = places(path, name).into_iter().find(|field| self.field(field).is_some());
+        let field = place.or_else(|| {
+            let known = self.field(path)?.properties.as_ref()?;
+            Some(join(path, &similar(name, known.keys().map(String::as_str))?))
+        })?;
+        let schema = self.field(&field)?;
+        // Of a field beside it the name is enough.
+        let beside = field.strip_prefix(path).and_then(|rest| rest.strip_prefix('.'));
+        let shown = beside.unwrap_or(&field).to_owned();
+        if self.would_fit(schema, value, &field) {
+            return Some(Box::new(Meant { field, shown, value: None, is_edit: true }));
+        }
+        let expected = schema.type_.as_deref().unwrap_or_default();
+        let value = foreign::instead(expected, &field, value);
+        let is_edit = value.is_some();
+        Some(Box::new(Meant { field, shown, value, is_edit }))
+    }
+
+    /// Would the value fit there, and all in it?
+    fn would_fit(&self, schema: &JSONSchemaProps, value: &Value, field: &str) -> bool {
+        let (root, mut findings) = (self.root, Vec::new());
+        let repairs = Repairs::default();
+        let mut trial = Check { root, is_trial: true, findings: &mut findings, repairs };
+        trial.fits(schema, &mut value.clone(), field) && findings.is_empty()
+    }
+
+    /// The schema of a field.
+    fn field(&self, field: &str) -> Option<&'f JSONSchemaProps> {
+        let mut schema = self.root;
+        for name in field.split('.').skip(1) {
+            if let Some(JSONSchemaPropsOrBool::Schema(each)) = &schema.additional_properties {
+                // A label's name may have dots.
+                return Some(each);
+            }
+            let (name, is_entry) = name.split_once('[').map_or((name, false), |(it, _)| (it, true));
+            schema = schema.properties.as_ref()?.get(name)?;
+            if let Some(JSONSchemaPropsOrArray::Schema(each)) = &schema.items
+                && is_entry
+            {
+                schema = each;
+            }
+        }
+        Some(schema)
     }
 
     fn fit_array(&mut self, schema: &JSONSchemaProps, array: &mut [Value], path: &str) {
@@ -173,7 +229,7 @@ impl Check<'_> {
         if words.contains(&string) {
             return true;
         }
-        self.wrong(path, unknown_word(string, &words));
+        self.wrong(path, unknown_word(path, string, &words));
         false
     }
 
@@ -218,6 +274,29 @@ fn neutral(schema: &JSONSchemaProps) -> Value {
     }
 }
 
+/// Where the field that other systems call `name` may stand, written in the mapping at `path`.
+fn places(path: &str, name: &str) -> Vec<String> {
+    let ours = foreign::field(name);
+    let around = path.rsplit_once('.').map_or("", |(around, _)| around);
+    let mut places = Vec::new();
+    if let Some(ours) = ours {
+        places.push(join(path, ours));
+        places.push(join(path, &format!("cors.{ours}")));
+        let allowed = ours.replacen("allow", "allowed", 1);
+        places.push(format!("{path}.guardrails.{allowed}"));
+        if ours == "allowOrigins" {
+            places.push(join(path, "origins"));
+        }
+    }
+    let inner = ["cors", "preflight", "path", "guardrails", "selector"];
+    for inner in inner {
+        places.push(format!("{path}.{inner}.{name}"));
+    }
+    places.push(format!("{path}.matchLabels.{name}"));
+    places.push(format!("{around}.{name}"));
+    places
+}
+
 /// The name among `known` that looks like `name`.
 pub(crate) fn similar<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
     let folded = fold(name);
@@ -243,53 +322,44 @@ fn article(expected: &str) -> &'static str {
     }
 }
 
+/// A value that does not fit, with what is meant by it.
+fn misplaced(schema: &JSONSchemaProps, expected: &str, path: &str, value: &Value) -> ShapeReason {
+    let words = schema.enum_.iter().flatten().filter_map(|word| word.0.as_str());
+    let words: Vec<&str> = words.collect();
+    match value {
+        Value::Object(written) if expected == "string" && path.ends_with(']') => {
+            let Some(Match { entry }) = Match::of(path, written) else {
+                return wrong_type(expected, path, value);
+            };
+            ShapeReason::Match { found: Value::Object(written.clone()).to_string(), entry }
+        }
+        Value::Bool(_) | Value::Number(_) if !words.is_empty() => {
+            unknown_word(path, &value.to_string(), &words)
+        }
+        _ => wrong_type(expected, path, value),
+    }
+}
+
 /// A value in the place of one of that type.
-pub(crate) fn wrong_type(expected: &str, value: &Value) -> ShapeReason {
+pub(crate) fn wrong_type(expected: &str, field: &str, value: &Value) -> ShapeReason {
     let found = match value {
         Value::Array(_) => "[…]".to_owned(),
         Value::Object(_) => "{…}".to_owned(),
         scalar => scalar.to_string(),
     };
-    let instead = match (expected, value) {
-        // Its digits may not be those that were written.
-        ("string", Value::Number(number)) if number.is_f64() => None,
-        ("string", Value::Bool(_) | Value::Number(_)) => Some(Written::Text(found.clone())),
-        ("array", Value::String(text)) => Some(Written::Texts(vec![text.clone()])),
-        ("array", Value::Number(_)) => Some(Written::Texts(vec![found.clone()])),
-        ("array", Value::Object(_)) => Some(Written::Listed),
-        ("integer", Value::String(text)) => text.parse().ok().map(Written::Number),
-        ("integer", Value::Number(number)) => whole(number).map(Written::Number),
-        ("boolean", Value::String(text)) => truth(text).map(Written::Truth),
-        _ => None,
-    };
+    let instead = foreign::instead(expected, field, value);
     ShapeReason::WrongType { expected: article(expected), found, instead }
 }
 
-/// A word in the place of one of those.
-pub(crate) fn unknown_word(word: &str, known: &[&str]) -> ShapeReason {
+/// A word in the place of one of those, as it is written in YAML.
+pub(crate) fn unknown_word(field: &str, word: &str, known: &[&str]) -> ShapeReason {
+    let foreign = foreign::word(field, word).filter(|word| known.contains(word));
+    let similar = foreign.map(str::to_owned).or_else(|| similar(word, known.iter().copied()));
     ShapeReason::UnknownWord {
         word: word.to_owned(),
         known: known.iter().map(|word| (*word).to_owned()).collect(),
-        similar: similar(word, known.iter().copied()),
+        similar,
     }
-}
-
-/// What looks like a number with a fraction and has none: leading zeros, or an exponent.
-fn whole(number: &Number) -> Option<i64> {
-    number.to_string().strip_suffix(".0")?.parse().ok()
-}
-
-/// What YAML 1.1 and people take for a truth value.
-fn truth(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "y" | "on" => Some(true),
-        "false" | "no" | "n" | "off" => Some(false),
-        _ => None,
-    }
-}
-
-fn fold(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// Levenshtein's distance, by rows. Bounded: names longer than any field's are far from all of them.

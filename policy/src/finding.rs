@@ -50,7 +50,7 @@ pub use placement::PlacementReason;
 use quoted::Quoted;
 pub use regex::{Misfit, OriginFault, RegexReason, Replacement};
 pub use rule::RuleReason;
-pub use shape::ShapeReason;
+pub use shape::{Meant, ShapeReason};
 pub use size::SizeReason;
 pub use source::SourceReason;
 pub use target::TargetReason;

@@ -21,6 +21,7 @@ pub mod method;
 pub mod origin;
 mod origin_set;
 pub mod path;
+pub mod path_syntax;
 pub mod pattern;
 pub mod policy;
 pub mod precedence;

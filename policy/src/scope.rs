@@ -5,7 +5,7 @@ use std::fmt;
 use crate::draft::PathType;
 use crate::limits::{MAX_HOST_LEN, MAX_RULE_PATH_LEN};
 use crate::origin::{Ipv6Text, split_scheme};
-use crate::path;
+use crate::{path, path_syntax};
 
 /// One entry of `hostnames` (Gateway API, `Hostname`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,10 +158,10 @@ impl PathMatch {
         if path::is_ambiguous(raw.as_bytes()) {
             return Err(InvalidPath::Ambiguous);
         }
-        // What is escaped is ASCII, and stays so.
+        // A star is `%2A` to an author, whom `*` would promise a glob, and itself to the comparison. What is escaped is ASCII, and stays so.
         let normal = String::from_utf8(path::normalize(&escape(raw))).unwrap_or_default();
-        if normal != raw {
-            return Err(InvalidPath::NotNormal(normal));
+        if normal != raw && normal != path_syntax::unspell(raw) {
+            return Err(InvalidPath::NotNormal(path_syntax::spell(&normal)));
         }
         Ok(match path_type {
             PathType::Exact => Self::Exact(normal),
@@ -261,6 +261,14 @@ mod tests {
                 Err(InvalidPath::NotNormal("/caf%C3%A9".into())),
             ),
             ("encoded letter", Exact, "/%61", Err(InvalidPath::NotNormal("/a".into()))),
+            ("a literal star", Exact, "/a/%2A", Ok(PathMatch::Exact("/a/*".into()))),
+            (
+                "the same in lower case",
+                PathPrefix,
+                "/%2a/%3aid",
+                Ok(PathMatch::Prefix("/*/:id".into())),
+            ),
+            ("a star and more", Exact, "/%61/%2A", Err(InvalidPath::NotNormal("/a/%2A".into()))),
             ("encoded slash", Exact, "/a%2fb", Err(InvalidPath::Ambiguous)),
             ("double slash", PathPrefix, "/a//", Err(InvalidPath::Ambiguous)),
             ("parameters", PathPrefix, "/a;b", Err(InvalidPath::Ambiguous)),

@@ -21,6 +21,14 @@ pub fn list_elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim_ows)
 }
 
+/// The pieces of a text that holds several values, separated by commas, semicolons or white space as other systems have them;
+/// brackets and quotes around them are dropped.
+pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| matches!(c, ',' | ';') || c.is_whitespace())
+        .map(|piece| piece.trim_matches(['[', ']', '"', '\'']))
+        .filter(|piece| !piece.is_empty())
+}
+
 /// `bytes` without leading and trailing OWS: spaces and tabs.
 #[must_use]
 pub fn trim_ows(bytes: &[u8]) -> &[u8] {

@@ -3,7 +3,7 @@
 use std::str::Utf8Error;
 use std::sync::Arc;
 
-use corsward_policy::finding::{GuardrailReason, ShapeReason, SourceReason};
+use corsward_policy::finding::{GuardrailReason, Meant, ShapeReason, SourceReason};
 use corsward_policy::{Finding, PolicyId, Severity};
 use serde_json::{Map, Value};
 
@@ -164,7 +164,7 @@ impl Documents {
                 }
             }
             (GROUP, kind) => {
-                let reason = shape::unknown_word(kind, &OURS.map(|(kind, _)| kind));
+                let reason = shape::unknown_word("kind", kind, &OURS.map(|(kind, _)| kind));
                 self.lost.push(Finding::new("kind", reason));
             }
             (_, kind) => {
@@ -282,7 +282,7 @@ fn unlisted(items: &Value) -> Finding {
 }
 
 fn unshaped(field: &str, value: &Value) -> Finding {
-    Finding::new(field, shape::wrong_type("string", value))
+    Finding::new(field, shape::wrong_type("string", field, value))
 }
 
 /// Labels and annotations that are no texts.
@@ -312,7 +312,15 @@ fn unknown<'f>(
         .filter(|field| !known.contains(&field.as_str()))
         .map(|field| {
             let similar = shape::similar(field, known.iter().copied());
-            let reason = ShapeReason::UnknownField { name: field.clone(), similar };
+            let meant = similar.map(|similar| {
+                Box::new(Meant {
+                    field: format!("{path}{similar}"),
+                    shown: similar,
+                    value: None,
+                    is_edit: true,
+                })
+            });
+            let reason = ShapeReason::UnknownField { name: field.clone(), meant };
             Finding::new(format!("{path}{field}"), reason)
         })
         .collect()
@@ -463,7 +471,7 @@ mod tests {
                 &b"apiVersion: corsward.io/v1alpha1\nspec: {cors: [\n"[..],
                 "CORS-E502",
             ),
-            ("a bare star is an alias", b"spec: {allowOrigins: [*]}\n", "CORS-E502"),
+            ("a bare star is an alias", b"spec: {allowOrigins: [*]}\n", "CORS-E515"),
             ("the same key twice", b"a: 1\na: 2\n", "CORS-E502"),
             ("UTF-16", b"\xff\xfea\0:\0", "CORS-E514"),
             ("bytes that are no UTF-8", b"a: \xff\n", "CORS-E514"),

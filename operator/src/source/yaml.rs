@@ -39,7 +39,10 @@ pub(super) struct Document {
 ///
 /// A finding where it is no YAML, or more of it than is read.
 pub(super) fn read(text: &str) -> Result<Vec<Document>, Finding> {
-    let values = values(text, true).map_err(|error| Finding::new("", why_not(&error)))?;
+    let values = values(text, true).map_err(|error| {
+        let reason = alias_star(text, &error).unwrap_or_else(|| why_not(&error));
+        Finding::new("", reason)
+    })?;
     // Nothing is found where the text of both readings is not the same.
     let others = self::values(text, false).unwrap_or_default();
     let others = others.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
@@ -80,6 +83,23 @@ fn why_not(error: &serde_saphyr::Error) -> SourceReason {
         }
         error => SourceReason::NotYaml(error.to_string()),
     }
+}
+
+/// The star without quotes that ends the reading: an alias of what no anchor names.
+fn alias_star(text: &str, error: &serde_saphyr::Error) -> Option<SourceReason> {
+    let line = error.location()?.line();
+    let at = usize::try_from(line).ok()?.checked_sub(1)?;
+    let written = text.lines().nth(at)?;
+    let stars = written.match_indices('*').filter_map(|(at, _)| {
+        let (before, star) = written.split_at_checked(at)?;
+        let ends = [':', '-', '[', ',', '{'];
+        let before = before.trim_end_matches(' ');
+        let is_value = before.is_empty() || before.ends_with(ends);
+        is_value.then(|| star.split([' ', ',', ']', '}']).next())?
+    });
+    let is_anchored = |star: &&str| star.len() > 1 && text.contains(&star.replacen('*', "&", 1));
+    let star = stars.into_iter().find(|star| !is_anchored(star))?;
+    Some(SourceReason::AliasStar { line, written: star.to_owned() })
 }
 
 fn values(text: &str, yaml_1_2: bool) -> Result<Vec<Value>, serde_saphyr::Error> {
@@ -192,6 +212,14 @@ mod tests {
             ("a bomb", &bomb, "aliases stand for more than 100000 values"),
             ("too much", &"- a\n".repeat(MAX_NODES), "more than 200000 values"),
             ("no YAML", "a: [1, 2", "line "),
+            (
+                "a star",
+                "a:\n  allowOrigins: *\n",
+                "line 2: `*` without quotes is an alias of YAML: write `\"*\"`",
+            ),
+            ("a star in a list", "a:\n- *\n", "line 2: `*` without quotes"),
+            ("a star in brackets", "a: [*]\n", "line 1: `*` without quotes"),
+            ("a pattern of hosts", "a:\n  - *.shop.example\n", "write `\"*.shop.example\"`"),
         ] {
             let said = read(text).unwrap_err().message();
             assert!(said.contains(want), "{why}: {said}");

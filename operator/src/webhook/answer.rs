@@ -196,7 +196,7 @@ pub(super) mod tests {
 
     fn refusal(field: &str) -> Finding {
         let name = field.rsplit('.').next().unwrap_or_default().to_owned();
-        Finding::new(field, ShapeReason::UnknownField { name, similar: None })
+        Finding::new(field, ShapeReason::UnknownField { name, meant: None })
     }
 
     fn hint() -> Finding {

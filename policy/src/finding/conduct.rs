@@ -136,6 +136,7 @@ fn rehearsed_removal() -> Sentence {
         "`DryRun` forwards requests as they came, with their `Origin`",
         "write `mode: Active` once the policy is to be enforced",
     )
+    .with_edit(write(Place::in_spec("mode"), "Active"))
 }
 
 fn origin_is_missed() -> Sentence {

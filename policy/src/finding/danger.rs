@@ -128,7 +128,7 @@ fn prohibited(danger: Danger, value: &str) -> Sentence {
 
 /// The same, with the word that makes its fix unneeded.
 pub(super) fn or_listed(sentence: Sentence, danger: Danger) -> Sentence {
-    let list = Proposal::Add(Place::beside("dangerouslyAllow"), danger.word().to_owned());
+    let list = Proposal::Add(Place::beside("dangerouslyAllow"), vec![danger.word().to_owned()]);
     sentence.and(&format!(", or list `{}` in `dangerouslyAllow`", danger.word())).with_edit(list)
 }
 

@@ -20,12 +20,12 @@ pub enum Edit {
         /// The entries.
         entries: Vec<String>,
     },
-    /// Adds an entry to a list, which may be absent.
+    /// Adds entries to a list, which may be absent.
     Add {
         /// The list.
         field: String,
-        /// The entry.
-        entry: String,
+        /// The entries.
+        entries: Vec<String>,
     },
     /// Removes a field, or an entry of a list.
     Remove {
@@ -49,8 +49,8 @@ pub enum Edit {
 pub enum Written {
     /// A text.
     Text(String),
-    /// A list of texts.
-    Texts(Vec<String>),
+    /// A list.
+    List(Vec<Self>),
     /// A whole number.
     Number(i64),
     /// A truth value.
@@ -66,6 +66,10 @@ pub enum Written {
 pub(crate) enum Place {
     /// The field itself.
     Here,
+    /// The mapping that the field is in.
+    Around,
+    /// This field, from the root of the object.
+    At(String),
     /// A field of the mapping that the field, or its list, is in.
     Beside(String),
     /// A field of the spec.
@@ -77,7 +81,7 @@ pub(crate) enum Place {
 pub(crate) enum Proposal {
     Write(Place, Written),
     Spread(Vec<String>),
-    Add(Place, String),
+    Add(Place, Vec<String>),
     Remove,
     Move(Place, Option<Written>),
 }
@@ -97,6 +101,8 @@ impl Place {
     fn from(&self, field: &str) -> String {
         match self {
             Self::Here => field.to_owned(),
+            Self::Around => around(field).to_owned(),
+            Self::At(field) => field.clone(),
             Self::Beside(name) => join(around(field), name),
             Self::InSpec(name) => join("spec", name),
         }
@@ -125,7 +131,7 @@ impl Proposal {
         match self {
             Self::Write(place, value) => Edit::Write { field: place.from(field), value },
             Self::Spread(entries) => Edit::Spread { field: here(), entries },
-            Self::Add(place, entry) => Edit::Add { field: place.from(field), entry },
+            Self::Add(place, entries) => Edit::Add { field: place.from(field), entries },
             Self::Remove => Edit::Remove { field: here() },
             Self::Move(place, value) => Edit::Move { field: here(), to: place.from(field), value },
         }
@@ -139,6 +145,11 @@ impl Written {
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
+
+    /// A list of texts.
+    pub fn texts<S: Into<String>>(texts: impl IntoIterator<Item = S>) -> Self {
+        Self::List(texts.into_iter().map(Self::text).collect())
+    }
 }
 
 impl fmt::Display for Written {
@@ -146,11 +157,14 @@ impl fmt::Display for Written {
         match self {
             Self::Text(text) if needs_quotes(text) => write_quoted(f, text),
             Self::Text(text) => f.write_str(text),
-            Self::Texts(texts) => {
+            Self::List(entries) => {
                 f.write_str("[")?;
-                for (at, text) in texts.iter().enumerate() {
+                for (at, entry) in entries.iter().enumerate() {
                     f.write_str(if at == 0 { "" } else { ", " })?;
-                    write_quoted(f, text)?;
+                    match entry {
+                        Self::Text(text) => write_quoted(f, text)?,
+                        entry => write!(f, "{entry}")?,
+                    }
                 }
                 f.write_str("]")
             }
@@ -215,7 +229,7 @@ mod tests {
             ("a version", text("1.2"), "\"1.2\""),
             ("an exponent", text("1e2"), "\"1e2\""),
             ("a quote and a backslash", text("\"\\"), "\"\\\"\\\\\""),
-            ("a list", Written::Texts(vec!["GET".into(), "PUT".into()]), "[\"GET\", \"PUT\"]"),
+            ("a list", Written::texts(["GET", "PUT"]), "[\"GET\", \"PUT\"]"),
             ("a number", Written::Number(600), "600"),
             ("a truth value", Written::Truth(true), "true"),
             (
@@ -235,6 +249,7 @@ mod tests {
     fn a_place_is_seen_from_the_field_of_the_finding() {
         for (field, place, want) in [
             ("spec.cors.maxAge", Place::Here, "spec.cors.maxAge"),
+            ("spec.rules[1].path.value", Place::Around, "spec.rules[1].path"),
             (
                 "spec.rules[1].cors.allowOrigins[2]",
                 Place::beside("dangerouslyAllow"),

@@ -1,5 +1,6 @@
 //! Reasons about `allowHeaders` and `exposeHeaders`.
 
+use super::list::entries;
 use super::quoted::Quoted;
 use super::{Place, Proposal, Sentence};
 
@@ -9,6 +10,8 @@ use super::{Place, Proposal, Sentence};
 pub enum HeaderReason {
     /// Not a token, or too long.
     Syntax(String),
+    /// A star beside other characters.
+    Glob(String),
     /// Fetch, "forbidden request-header".
     ForbiddenRequestHeader(String),
     /// `Cookie`, which is forbidden too.
@@ -45,11 +48,13 @@ pub enum HeaderReason {
 impl HeaderReason {
     pub(super) fn sentence(&self) -> Sentence {
         match self {
-            Self::Syntax(value) => Sentence::new(
+            Self::Syntax(value) => entries(
                 "CORS-E303",
                 format!("{} is an invalid header name", Quoted(value)),
+                value,
                 "write one name per entry, such as `content-type`",
             ),
+            Self::Glob(value) => glob(value),
             Self::Cookie => cookie(),
             Self::ExposeAnyWithCredentials => Sentence::new(
                 "CORS-W306",
@@ -69,18 +74,19 @@ impl HeaderReason {
                 "`*` does not cover `authorization`",
                 "add `authorization` if clients send it",
             )
-            .with_edit(Proposal::Add(Place::Here, "authorization".to_owned())),
+            .with_edit(Proposal::Add(Place::Here, vec!["authorization".to_owned()])),
             Self::SessionIdNotExposed => Sentence::new(
                 "CORS-I309",
                 "requests may carry `mcp-session-id`, and no page can read it from the response that sets it",
                 "add `mcp-session-id` to `exposeHeaders`",
             )
-            .with_edit(Proposal::Add(Place::Here, "mcp-session-id".to_owned())),
+            .with_edit(Proposal::Add(Place::Here, vec!["mcp-session-id".to_owned()])),
             Self::TracingIncomplete { listed, missing } => Sentence::new(
                 "CORS-I310",
                 format!("tracing agents send {} beside {}", all(missing), all(listed)),
                 format!("add {}", all(missing)),
-            ),
+            )
+            .with_edit(add(missing)),
             Self::ForbiddenRequestHeader(name) => {
                 useless("CORS-W303", name, "is a forbidden request-header, which no script can set")
             }
@@ -105,6 +111,10 @@ impl HeaderReason {
 }
 
 /// Names, in one phrase.
+fn add(names: &[&str]) -> Proposal {
+    Proposal::Add(Place::Here, names.iter().copied().map(str::to_owned).collect())
+}
+
 fn all(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| Quoted(name).to_string()).collect();
     quoted.join(" and ")
@@ -117,6 +127,14 @@ fn cookie() -> Sentence {
         "remove it, and write `allowCredentials: true` if cookies are meant",
     )
     .with_edit(Proposal::Remove)
+}
+
+fn glob(value: &str) -> Sentence {
+    let example = value.replace('*', "id");
+    let matter =
+        format!("{} is a glob, and browsers take it for a header of that name", Quoted(value));
+    Sentence::remove("CORS-E304", matter)
+        .and(&format!(" and list each name, such as {}", Quoted(&example)))
 }
 
 /// A name that does nothing where it is.

@@ -1,7 +1,9 @@
 //! Reasons about any list: its length, an entry repeated, an entry normalized.
 
+use super::names::Names;
 use super::quoted::Quoted;
 use super::{Proposal, Sentence, Written};
+use crate::syntax::{is_token, pieces};
 
 /// What there is to say about any list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,4 +56,28 @@ impl ListReason {
             .and(", which is what it is taken for"),
         }
     }
+}
+
+/// An entry that is none: to write one for each piece of it that can be one, or else what the fix says.
+pub(super) fn entries(
+    code: &'static str,
+    matter: String,
+    value: &str,
+    fix: &'static str,
+) -> Sentence {
+    let pieces: Vec<String> = pieces(value).map(str::to_owned).collect();
+    match pieces.as_slice() {
+        [piece] if is_plain(piece) => Sentence::write(code, matter, Written::text(piece.as_str())),
+        [_, _, ..] if pieces.iter().all(|piece| is_plain(piece)) => {
+            let names: Names = pieces.iter().collect();
+            Sentence::new(code, matter, format!("write one entry for each: {names}"))
+                .with_edit(Proposal::Spread(pieces))
+        }
+        _ => Sentence::new(code, matter, fix),
+    }
+}
+
+/// Is it a token, and no pattern of them?
+fn is_plain(piece: &str) -> bool {
+    is_token(piece.as_bytes()) && !piece.contains('*')
 }

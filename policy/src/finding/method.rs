@@ -1,5 +1,6 @@
 //! Reasons about `allowMethods`.
 
+use super::list::entries;
 use super::quoted::Quoted;
 use super::{Place, Proposal, Sentence, Written};
 
@@ -9,6 +10,8 @@ use super::{Place, Proposal, Sentence, Written};
 pub enum MethodReason {
     /// Not a token, or too long.
     Syntax(String),
+    /// A star beside other characters.
+    Glob(String),
     /// Fetch, "forbidden method".
     Forbidden(String),
     /// A method that browsers upper-case (Fetch, "normalize a method").
@@ -28,11 +31,20 @@ pub enum MethodReason {
 impl MethodReason {
     pub(super) fn sentence(&self) -> Sentence {
         match self {
-            Self::Syntax(value) => Sentence::new(
+            Self::Syntax(value) => entries(
                 "CORS-E301",
                 format!("{} is an invalid method", Quoted(value)),
+                value,
                 "write one method per entry, such as `PUT`",
             ),
+            Self::Glob(value) => Sentence::remove(
+                "CORS-E305",
+                format!(
+                    "{} is a glob, and browsers take it for a method of that name",
+                    Quoted(value)
+                ),
+            )
+            .and(" and list each method, or write `*` alone for every one"),
             Self::Forbidden(value) => Sentence::remove(
                 "CORS-E302",
                 format!("{} is a forbidden method, which browsers never send", Quoted(value)),
@@ -62,7 +74,7 @@ impl MethodReason {
                 "`*` covers the other methods",
                 "remove them, or the `*`",
             )
-            .with_edit(Proposal::Write(Place::Here, Written::Texts(vec!["*".to_owned()]))),
+            .with_edit(Proposal::Write(Place::Here, Written::texts(["*"]))),
         }
     }
 }

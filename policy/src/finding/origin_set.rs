@@ -45,7 +45,8 @@ impl OriginSetReason {
                 "CORS-I621",
                 format!("{} is named before", Quoted(name)),
                 "remove one of them",
-            ),
+            )
+            .with_edit(Proposal::Remove),
             Self::Any => Sentence::new(
                 "CORS-E623",
                 "`*` in a set would open every policy that uses it",

@@ -11,10 +11,11 @@ use std::path::Path;
 
 use super::{
     ConductReason, Danger, DangerReason, Excess, Finding, GuardrailReason, HeaderReason,
-    HostReason, ListReason, MaxAgeReason, MethodReason, OriginReason, OriginSetReason,
+    HostReason, ListReason, MaxAgeReason, Meant, MethodReason, OriginReason, OriginSetReason,
     PlacementReason, RuleReason, ShapeReason, SourceReason, Written,
 };
 use crate::cidr::Cidr;
+use crate::path_syntax::PathSyntax;
 use crate::pattern::InvalidOrigin;
 use crate::scope::{InvalidHost, InvalidPath};
 
@@ -222,6 +223,7 @@ fn methods() -> Vec<Finding> {
     let (list, entry) = ("spec.cors.allowMethods", "spec.cors.allowMethods[0]");
     vec![
         Finding::new(entry, R::Syntax("GET, PUT".into())),
+        Finding::new(entry, R::Glob("P*".into())),
         Finding::new(entry, R::Forbidden("TRACE".into())),
         Finding::new(entry, R::Normalized("put".into())),
         Finding::new(entry, R::LowerCase("patch".into())),
@@ -237,6 +239,7 @@ fn headers() -> Vec<Finding> {
     let (allow_entry, expose_entry) = (format!("{allow}[0]"), format!("{expose}[0]"));
     vec![
         Finding::new(&allow_entry, R::Syntax("x-a, x-b".into())),
+        Finding::new(&allow_entry, R::Glob("x-amz-*".into())),
         Finding::new(&allow_entry, R::ForbiddenRequestHeader("Origin".into())),
         Finding::new(&allow_entry, R::Cookie),
         Finding::new(&allow_entry, R::CorsResponseHeader("Access-Control-Allow-Origin".into())),
@@ -292,6 +295,7 @@ fn rules() -> Vec<Finding> {
         invalid("/aaaaaaaa", W::TooLong),
         invalid("/a//b", W::Ambiguous),
         invalid("/a/../b", W::NotNormal("/b".into())),
+        other_syntax(),
         Finding::new("spec.rules[1].path", same),
         Finding::new("spec.rules[1]", RuleReason::WithoutCors),
         Finding::new("spec.rules[1].cors", RuleReason::BesideOff),
@@ -309,6 +313,12 @@ fn rules() -> Vec<Finding> {
     ]
 }
 
+fn other_syntax() -> Finding {
+    let (value, syntax) = ("/api/*".to_owned(), PathSyntax::Glob);
+    let reason = RuleReason::OtherSyntax { value, syntax, exact: false };
+    Finding::new("spec.rules[1].path.value", reason)
+}
+
 fn sources() -> Vec<Finding> {
     use SourceReason as R;
     vec![
@@ -318,6 +328,7 @@ fn sources() -> Vec<Finding> {
             R::NotTaken { what: "it is UTF-16".into(), fix: "save it as UTF-8" },
         ),
         Finding::new("policies/a.yaml", R::NotYaml("line 3: a tab where spaces belong".into())),
+        Finding::new("policies/a.yaml", R::AliasStar { line: 7, written: "*".into() }),
         Finding::new("metadata.name", R::MissingName),
         Finding::new(
             "metadata.name",
@@ -333,7 +344,7 @@ fn shapes() -> Vec<Finding> {
     vec![
         Finding::new(
             "spec.cors.allowOrigin",
-            R::UnknownField { name: "allowOrigin".into(), similar: Some("allowOrigins".into()) },
+            R::UnknownField { name: "allowOrigin".into(), meant: Some(Box::new(meant())) },
         ),
         Finding::new("spec", R::WrongShape("invalid type: null".into())),
         Finding::new(
@@ -352,6 +363,13 @@ fn shapes() -> Vec<Finding> {
                 similar: Some("Active".into()),
             },
         ),
+        Finding::new(
+            "spec.cors.allowOrigins[0]",
+            R::Match {
+                found: "{\"exact\":\"https://app.example\"}".into(),
+                entry: Some((None, Written::text("https://app.example"))),
+            },
+        ),
         Finding::new("spec.rules[0].path.type", R::MissingField),
         Finding::new(
             "spec.targetRefs",
@@ -360,6 +378,11 @@ fn shapes() -> Vec<Finding> {
         unquoted(true),
         unquoted(false),
     ]
+}
+
+fn meant() -> Meant {
+    let (field, shown) = ("spec.cors.allowOrigins".to_owned(), "allowOrigins".to_owned());
+    Meant { field, shown, value: None, is_edit: true }
 }
 
 fn unquoted(refused: bool) -> Finding {

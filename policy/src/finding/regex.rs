@@ -286,7 +286,7 @@ impl Replacement {
         match self {
             Self::Regex(regex) => Proposal::Write(Place::Here, Written::text(regex)),
             Self::Pattern(pattern) => {
-                let entries = Written::Texts(vec![pattern.clone()]);
+                let entries = Written::texts([pattern.as_str()]);
                 Proposal::Move(Place::beside("allowOrigins"), Some(entries))
             }
         }

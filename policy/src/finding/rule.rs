@@ -2,7 +2,10 @@
 
 use super::quoted::Quoted;
 use super::{Place, Proposal, Sentence, Written};
-use crate::scope::InvalidPath;
+use crate::draft::PathType;
+use crate::path::Readings;
+use crate::path_syntax::{self, PathSyntax};
+use crate::scope::{InvalidPath, PathMatch};
 
 /// What there is to say about a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +17,15 @@ pub enum RuleReason {
         value: String,
         /// Why not.
         why: InvalidPath,
+    },
+    /// A path in the syntax of another system.
+    OtherSyntax {
+        /// The path as written.
+        value: String,
+        /// The syntax.
+        syntax: PathSyntax,
+        /// Whether the rule covers this path alone.
+        exact: bool,
     },
     /// The type and value of another rule.
     SamePath {
@@ -62,6 +74,7 @@ impl RuleReason {
     pub(super) fn sentence(&self) -> Sentence {
         match self {
             Self::InvalidPath { value, why } => invalid_path(value, why),
+            Self::OtherSyntax { value, syntax, exact } => other_syntax(value, *syntax, *exact),
             Self::SamePath { value, first } => Sentence::new(
                 "CORS-E416",
                 format!("{} has the type and value of {}", Quoted(value), Quoted(first)),
@@ -115,35 +128,87 @@ impl RuleReason {
     }
 }
 
+/// A path in another syntax: to write what is literal of it, or a literal star.
+fn other_syntax(value: &str, syntax: PathSyntax, exact: bool) -> Sentence {
+    let prefix = path_syntax::literal_prefix(value);
+    let prefix = if prefix.is_empty() { "/".to_owned() } else { prefix };
+    let text = Written::text(prefix);
+    // An exact path would cover nothing below it.
+    let (place, prefix) = if exact {
+        let kind = ("type".to_owned(), Written::text("PathPrefix"));
+        (Place::Around, Written::Mapping(vec![kind, ("value".to_owned(), text)]))
+    } else {
+        (Place::Here, text)
+    };
+    let mut fix = format!("write {}, which covers all below it", Quoted(&prefix.to_string()));
+    let mut literal = None;
+    let spelled = path_syntax::spell(value);
+    if syntax == PathSyntax::Glob && is_path(&spelled) {
+        fix = format!("{fix}, or {} for a literal `*`", Quoted(&spelled));
+        literal = Some(Proposal::Write(Place::Here, Written::Text(spelled)));
+    }
+    let matter = format!("{} is {syntax}, and paths are compared literally", Quoted(value));
+    let mut sentence =
+        Sentence::new("CORS-E419", matter, fix).with_edit(Proposal::Write(place, prefix));
+    sentence.edits.extend(literal);
+    sentence
+}
+
+/// Is it a path that a rule can have?
+fn is_path(path: &str) -> bool {
+    PathSyntax::of(path).is_none() && PathMatch::parse(PathType::Exact, path).is_ok()
+}
+
 fn invalid_path(value: &str, why: &InvalidPath) -> Sentence {
-    let value = Quoted(value);
-    let (code, matter, fix) = match why {
+    let quoted = Quoted(value);
+    let (code, matter, instead, fix) = match why {
         InvalidPath::NotAbsolute => (
             "CORS-E411",
-            format!("{value} does not start with a slash"),
-            "write it from the root, such as `/public`".to_owned(),
+            format!("{quoted} does not start with a slash"),
+            Some(absolute(value)),
+            "write it from the root, such as `/public`",
         ),
         InvalidPath::Query => (
             "CORS-E412",
-            format!("{value} has a query or a fragment, and paths are compared without"),
-            "write what stands before the `?` or `#`".to_owned(),
+            format!("{quoted} has a query or a fragment, and paths are compared without"),
+            value.split(['?', '#']).next().map(str::to_owned),
+            "write what stands before the `?` or `#`",
         ),
         InvalidPath::TooLong => (
             "CORS-E413",
-            format!("{value} is longer than a rule's path may be"),
-            "write a shorter prefix".to_owned(),
+            format!("{quoted} is longer than a rule's path may be"),
+            None,
+            "write a shorter prefix",
         ),
         InvalidPath::Ambiguous => (
             "CORS-E414",
-            format!("back ends read {value} in two ways, so that it never matches"),
-            "write it without `//`, `;`, `\\` and without `%` before a reserved character"
-                .to_owned(),
+            format!("back ends read {quoted} in two ways, so that it never matches"),
+            folded(value),
+            "write it without `//`, `;`, `\\` and without `%` before a reserved character",
         ),
         InvalidPath::NotNormal(normal) => (
             "CORS-E415",
-            format!("{value} never matches, because paths are compared in their normal form"),
-            format!("write {}", Quoted(normal)),
+            format!("{quoted} never matches, because paths are compared in their normal form"),
+            Some(normal.clone()),
+            "write it in its normal form",
         ),
     };
-    Sentence::new(code, matter, fix)
+    match instead.filter(|instead| is_path(instead)) {
+        Some(instead) => Sentence::write(code, matter, Written::Text(instead)),
+        None => Sentence::new(code, matter, fix),
+    }
+}
+
+/// The path of a URL, or what is below the root.
+fn absolute(value: &str) -> String {
+    match value.split_once("://") {
+        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/").to_owned(),
+        None => format!("/{value}"),
+    }
+}
+
+/// The reading that no back end differs about.
+fn folded(value: &str) -> Option<String> {
+    let folded = Readings::of(value.as_bytes()).folded?.path;
+    String::from_utf8(folded).ok().map(|path| path_syntax::spell(&path))
 }

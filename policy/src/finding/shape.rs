@@ -11,8 +11,15 @@ pub enum ShapeReason {
     UnknownField {
         /// The field's name.
         name: String,
-        /// A known one that says the same, seen from the mapping that the field is in: `cors.maxAge`.
-        similar: Option<String>,
+        /// The field that is meant, where that can be told.
+        meant: Option<Box<Meant>>,
+    },
+    /// An entry that is a match of Istio, Envoy or Envoy Gateway, in a list of texts.
+    Match {
+        /// The entry, as JSON has it.
+        found: String,
+        /// What is meant, where that can be told, and the list for it where it is another one.
+        entry: Option<(Option<&'static str>, Written)>,
     },
     /// A value that nothing can be made of, in a parser's words.
     WrongShape(String),
@@ -56,12 +63,26 @@ pub enum ShapeReason {
     },
 }
 
+/// The field that an unknown one stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meant {
+    /// It, from the root of the object.
+    pub field: String,
+    /// It, as an author reads it beside the unknown one.
+    pub shown: String,
+    /// What to write there, where it is not the value as it stands.
+    pub value: Option<Written>,
+    /// Whether the value fits there.
+    pub is_edit: bool,
+}
+
 // === impl ShapeReason ===
 
 impl ShapeReason {
     pub(super) fn sentence(&self) -> Sentence {
         match self {
-            Self::UnknownField { name, similar } => unknown_field(name, similar.as_deref()),
+            Self::UnknownField { name, meant } => unknown_field(name, meant.as_deref()),
+            Self::Match { found, entry } => of_match(found, entry.as_ref()),
             Self::WrongShape(message) => Sentence::new(
                 "CORS-E504",
                 format!("the value does not fit ({})", OneLine(message)),
@@ -113,20 +134,37 @@ fn write_or(
     }
 }
 
-fn unknown_field(name: &str, similar: Option<&str>) -> Sentence {
-    let (fix, moved) = match similar {
-        None => ("remove it, or see what `kubectl explain` lists".to_owned(), None),
-        Some(similar) => {
-            let place = match similar.strip_prefix("spec.") {
-                Some(of_spec) => Place::in_spec(of_spec),
-                None => Place::beside(similar),
-            };
-            let fix = format!("write {}, or remove it", Quoted(similar));
-            (fix, Some(Proposal::Move(place, None)))
-        }
-    };
+fn unknown_field(name: &str, meant: Option<&Meant>) -> Sentence {
     let matter = format!("{} is not a field that may stand here", Quoted(name));
+    let Some(Meant { field, shown, value, is_edit }) = meant else {
+        let fix = "remove it, or see what `kubectl explain` lists";
+        return unknown(matter, fix.to_owned(), None);
+    };
+    let text = match value {
+        Some(value) => format!("{shown}: {value}"),
+        None => shown.clone(),
+    };
+    let fix = format!("write {}, or remove it", Quoted(&text));
+    let moved = Proposal::Move(Place::At(field.clone()), value.clone());
+    unknown(matter, fix, is_edit.then_some(moved))
+}
+
+fn unknown(matter: String, fix: String, moved: Option<Proposal>) -> Sentence {
     let mut sentence = Sentence::new("CORS-E503", matter, fix);
     sentence.edits.extend(moved);
     sentence.with_edit(Proposal::Remove)
+}
+
+fn of_match(found: &str, entry: Option<&(Option<&'static str>, Written)>) -> Sentence {
+    const CODE: &str = "CORS-E516";
+    let matter =
+        format!("{} is a match as Istio and Envoy write it, and an entry is a text", Quoted(found));
+    let Some((Some(list), value)) = entry else {
+        let value = entry.map(|(_, value)| value);
+        return write_or(CODE, matter, value, "list each text that is meant");
+    };
+    let fix = format!("write {} into `{list}`", Quoted(&value.to_string()));
+    let entries = Written::List(vec![value.clone()]);
+    let moved = Proposal::Move(Place::beside(list), Some(entries));
+    Sentence { code: CODE, matter, fix, edits: vec![moved] }
 }

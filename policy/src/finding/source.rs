@@ -11,6 +11,13 @@ pub enum SourceReason {
     Unreadable(String),
     /// It is no YAML.
     NotYaml(String),
+    /// A star without quotes, which begins an alias in YAML.
+    AliasStar {
+        /// The line, from 1.
+        line: u64,
+        /// The star, and what follows it.
+        written: String,
+    },
     /// It can be read, and is not what this operator takes.
     NotTaken {
         /// What about it.
@@ -52,6 +59,11 @@ impl SourceReason {
                 "CORS-E502",
                 format!("it is not YAML ({})", OneLine(message)),
                 "correct that line: most often it is indentation, a quote, or a key that is there twice",
+            ),
+            Self::AliasStar { line, written } => Sentence::new(
+                "CORS-E515",
+                format!("line {line}: {} without quotes is an alias of YAML", Quoted(written)),
+                format!("write {}", Quoted(&format!("\"{written}\""))),
             ),
             Self::NotTaken { what, fix } => {
                 Sentence::new("CORS-E514", format!("it is not taken ({})", OneLine(what)), *fix)

@@ -165,7 +165,9 @@ fn parse(
         match HeaderName::parse(written) {
             _ if written == "*" => names.any = true,
             Ok(name) => {
-                if let Some(reason) = doubt(&lower_case, written) {
+                if written.contains('*') {
+                    report.add(&entry, HeaderReason::Glob(written.clone()));
+                } else if let Some(reason) = doubt(&lower_case, written) {
                     report.add(&entry, reason);
                 }
                 names.named.push(name);

@@ -34,7 +34,11 @@ pub(super) fn validate(
         }
         match Method::parse(written) {
             Ok(method) => {
-                check_use(written, &entry, report);
+                if written.contains('*') {
+                    report.add(&entry, MethodReason::Glob(written.clone()));
+                } else {
+                    check_use(written, &entry, report);
+                }
                 names.named.push(method);
             }
             Err(InvalidMethod::Syntax) => report.add(&entry, MethodReason::Syntax(written.clone())),

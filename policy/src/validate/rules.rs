@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use super::report::{Field, Report};
 use super::{Judge, cors, origins};
-use crate::draft::{DisallowedRequests, Mode, RuleDraft, UpstreamOrigin};
+use crate::draft::{DisallowedRequests, Mode, PathType, RuleDraft, UpstreamOrigin};
 use crate::finding::RuleReason;
 use crate::limits::MAX_PLACES;
 use crate::limits::MAX_RULES;
+use crate::path_syntax::PathSyntax;
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Policy, Rule};
 use crate::scope::PathMatch;
@@ -45,7 +46,14 @@ pub(super) fn validate(
             .as_ref()
             .map(|trusted| origins::trusted(trusted, &trusted_field, judge, report));
         let path_field = entry.child("path");
+        let syntax = PathSyntax::of(path_value);
+        if let Some(syntax) = syntax {
+            let exact = *path_type == PathType::Exact;
+            let reason = RuleReason::OtherSyntax { value: value.clone(), syntax, exact };
+            report.add(&path_field.child("value"), reason);
+        }
         match PathMatch::parse(*path_type, path_value) {
+            Err(_) if syntax.is_some() => {}
             Err(why) => {
                 report.add(&path_field.child("value"), RuleReason::InvalidPath { value, why });
             }

@@ -60,7 +60,8 @@ pub struct Cors {
     /// `PUT`, `PATCH`, `DELETE`), those written beside `*`, and the requested one.
     ///
     /// Permitted: `[PUT, PATCH, DELETE]`.
-    /// Refused: `[TRACE]` (forbidden by the Fetch standard), `[GET PUT]` (one method an entry).
+    /// Refused: `[TRACE]` (forbidden by the Fetch standard), `[GET PUT]` (one method an entry),
+    /// `[P*]` (a glob).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = limits::MAX_METHODS),
@@ -75,7 +76,7 @@ pub struct Cors {
     /// `*`, and the requested ones.
     ///
     /// Permitted: `[authorization, content-type, x-csrftoken]`.
-    /// Refused: `["x csrf"]` (not a header name).
+    /// Refused: `["x csrf"]` (not a header name), `[x-amz-*]` (a glob, which browsers take literally).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = limits::MAX_HEADERS),
@@ -86,7 +87,7 @@ pub struct Cors {
     /// The response headers that scripts may read beside those that need no permission. Absent: none beside them.
     ///
     /// Permitted: `[x-request-id, link]`.
-    /// Refused: `[set-cookie]` (browsers never expose it).
+    /// Refused: `[set-cookie]` (browsers never expose it), `[x-amz-*]` (a glob, which browsers take literally).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = limits::MAX_HEADERS),

@@ -322,10 +322,12 @@ pub struct PathMatch {
     /// Refused: `Prefix`.
     #[serde(rename = "type")]
     pub kind: PathType,
-    /// The path, with a slash in front and nothing encoded that need not be.
+    /// The path, with a slash in front and nothing encoded that need not be. It is compared literally: globs, regexes, templates
+    /// and parameters of other systems are refused. A literal `*` is written `%2A`, and a segment that begins with a colon
+    /// `%3A`.
     ///
-    /// Permitted: `/public`.
-    /// Refused: `public`, `/public?x=1`, `/a/../b`.
+    /// Permitted: `/public`, `/v1/things:batchGet`, `/files/%2A`.
+    /// Refused: `public`, `/public?x=1`, `/a/../b`, `/api/*`, `/api/:id`, `/api/{id}`.
     #[schemars(length(min = 1, max = limits::MAX_RULE_PATH_LEN))]
     pub value: String,
 }

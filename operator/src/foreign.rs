@@ -1,0 +1,380 @@
+//! Foreign: what is written as other systems have it, in this resource's words.
+
+use corsward_policy::finding::Written;
+use corsward_policy::syntax::pieces;
+use serde_json::{Map, Value};
+
+/// The fields of a `cors` block by what other systems call them, in lower case and without separators.
+const FIELDS: [(&str, &[&str]); 7] = [
+    (
+        "allowOrigins",
+        &[
+            "origin",
+            "origins",
+            "domains",
+            "alloworigin",
+            "alloworigins",
+            "allowedorigin",
+            "allowedorigins",
+            "alloworiginpatterns",
+            "allowedoriginpatterns",
+            "alloworiginlist",
+            "alloworiginstringmatch",
+            "accesscontrolalloworigin",
+            "accesscontrolalloworiginlist",
+            "corsalloworigin",
+            "corsallowedorigins",
+        ],
+    ),
+    (
+        "allowOriginRegexes",
+        &[
+            "originregex",
+            "originregexes",
+            "alloworiginregex",
+            "alloworiginregexes",
+            "allowedoriginregex",
+            "allowedoriginregexes",
+            "alloworiginlistregex",
+            "accesscontrolalloworiginlistregex",
+            "corsallowedoriginregexes",
+        ],
+    ),
+    (
+        "allowMethods",
+        &[
+            "method",
+            "methods",
+            "allowmethods",
+            "allowedmethods",
+            "accesscontrolallowmethods",
+            "corsallowmethods",
+        ],
+    ),
+    (
+        "allowHeaders",
+        &[
+            "header",
+            "headers",
+            "allowheaders",
+            "allowedheaders",
+            "accesscontrolallowheaders",
+            "corsallowheaders",
+        ],
+    ),
+    (
+        "exposeHeaders",
+        &[
+            "expose",
+            "exposed",
+            "exposeheaders",
+            "exposedheaders",
+            "exposableheaders",
+            "accesscontrolexposeheaders",
+            "corsexposeheaders",
+        ],
+    ),
+    (
+        "allowCredentials",
+        &[
+            "credentials",
+            "allowcredentials",
+            "supportscredentials",
+            "supportcredentials",
+            "withcredentials",
+            "accesscontrolallowcredentials",
+            "corsallowcredentials",
+        ],
+    ),
+    (
+        "maxAge",
+        &[
+            "maxage",
+            "maxageseconds",
+            "maxagesec",
+            "maxagesecs",
+            "preflightmaxage",
+            "preflightmaxageseconds",
+            "accesscontrolmaxage",
+            "corsmaxage",
+            "corspreflightmaxage",
+        ],
+    ),
+];
+
+/// Words of this resource, by the field and by what other systems write in lower case.
+const WORDS: [(&str, &str, &[&str]); 13] = [
+    ("mode", "Active", &["true", "on", "enabled", "enforce", "enforced", "enforcing"]),
+    ("mode", "DryRun", &["report", "reportonly", "audit", "shadow", "test", "observe"]),
+    ("mode", "Off", &["false", "disabled", "disable", "none", "inactive"]),
+    ("disallowedRequests", "Reject", &["true", "403", "deny", "block", "forbid", "drop"]),
+    ("disallowedRequests", "Forward", &["false", "allow", "pass", "ignore", "200"]),
+    ("onFailure", "Reject", &["403", "400", "401", "deny", "block", "fail"]),
+    ("onFailure", "Ignore", &["200", "204", "pass"]),
+    ("onFailure", "Forward", &["upstream", "passthrough", "allow"]),
+    ("diagnostics", "Header", &["true", "on", "yes", "enabled"]),
+    ("diagnostics", "None", &["false", "off", "no", "disabled"]),
+    ("type", "PathPrefix", &["prefix", "implementationspecific", "startswith"]),
+    ("kind", "OriginSet", &["originset", "originsets"]),
+    ("upstreamCorsHeaders", "Replace", &["remove", "override", "overwrite", "strip"]),
+];
+
+/// The field of a `cors` block that other systems call `name`.
+pub(crate) fn field(name: &str) -> Option<&'static str> {
+    let folded = fold(name);
+    FIELDS.iter().find(|(_, names)| names.contains(&folded.as_str())).map(|(field, _)| *field)
+}
+
+/// The word that stands in `field` for what is written there.
+pub(crate) fn word(field: &str, written: &str) -> Option<&'static str> {
+    let folded = fold(written);
+    let is_it = |(of, _, words): &&(&str, &str, &[&str])| {
+        *of == leaf(field) && words.contains(&folded.as_str())
+    };
+    WORDS.iter().find(is_it).map(|(_, word, _)| *word)
+}
+
+/// What is meant by a value in the place of one of the type `expected`.
+pub(crate) fn instead(expected: &str, field: &str, value: &Value) -> Option<Written> {
+    match (expected, value) {
+        // Its digits may not be those that were written.
+        ("string", Value::Number(number)) if number.is_f64() => None,
+        ("string", Value::Bool(_) | Value::Number(_)) => Some(Written::Text(value.to_string())),
+        ("string", Value::Array(entries)) => match entries.as_slice() {
+            [Value::String(text)] => Some(Written::text(text.as_str())),
+            _ => None,
+        },
+        ("integer", Value::String(text)) => whole(field, text).map(Written::Number),
+        ("integer", Value::Number(number)) => {
+            number.to_string().strip_suffix(".0")?.parse().ok().map(Written::Number)
+        }
+        ("integer", Value::Object(fields)) => fields.get("seconds")?.as_i64().map(Written::Number),
+        ("boolean", Value::String(text)) => truth(text).map(Written::Truth),
+        ("boolean", Value::Number(number)) => match number.as_i64() {
+            Some(0) => Some(Written::Truth(false)),
+            Some(1) => Some(Written::Truth(true)),
+            _ => None,
+        },
+        ("boolean", Value::Object(fields)) => fields.get("value")?.as_bool().map(Written::Truth),
+        ("array", value) => list(field, value),
+        ("object", value) => mapping(field, value),
+        _ => None,
+    }
+}
+
+/// What is meant by a value in the place of a list.
+fn list(field: &str, value: &Value) -> Option<Written> {
+    match (leaf(field), value) {
+        // They are lists of mappings.
+        ("targetRefs" | "rules" | "allowOriginsFrom" | "matchExpressions", Value::Object(_)) => {
+            Some(Written::Listed)
+        }
+        ("targetRefs" | "rules" | "allowOriginsFrom", Value::String(text)) => {
+            let entry = mapping(&format!("{field}[0]"), &Value::from(text.as_str()))?;
+            Some(Written::List(vec![entry]))
+        }
+        // A comma may be a regex's own.
+        ("allowOriginRegexes", Value::String(text)) => Some(Written::texts([text.as_str()])),
+        (_, Value::String(text)) => Some(Written::texts(pieces(text))),
+        (_, Value::Number(number)) => Some(Written::texts([number.to_string()])),
+        (_, Value::Object(entry)) => match Match::of(field, entry)?.entry? {
+            (None, value) => Some(Written::List(vec![value])),
+            (Some(_), _) => None,
+        },
+        _ => None,
+    }
+}
+
+/// What is meant by a value in the place of a mapping.
+fn mapping(field: &str, value: &Value) -> Option<Written> {
+    let of = |name: &str, value: Written| (name.to_owned(), value);
+    let text = match (leaf(field), value) {
+        ("cors", Value::Array(entries)) => {
+            let texts: Option<Vec<&str>> = entries.iter().map(Value::as_str).collect();
+            let origins = Written::texts(texts.filter(|texts| !texts.is_empty())?);
+            return Some(Written::Mapping(vec![of("allowOrigins", origins)]));
+        }
+        (_, Value::String(text)) => text,
+        _ => return None,
+    };
+    let written = match leaf(field) {
+        "path" => path(text),
+        "cors" => Written::Mapping(vec![of("allowOrigins", Written::texts(pieces(text)))]),
+        "preflight" => {
+            let word = ["Explain", "Reject", "Ignore", "Forward"]
+                .into_iter()
+                .find(|word| word.eq_ignore_ascii_case(text))
+                .or_else(|| word("onFailure", text))?;
+            Written::Mapping(vec![of("onFailure", Written::text(word))])
+        }
+        "selector" | "matchLabels" | "namespaceSelector" => {
+            let labels: Option<Vec<_>> = pieces(text)
+                .map(|label| label.split_once('='))
+                .map(|label| {
+                    label.map(|(key, value)| of(key, Written::text(value.trim_start_matches('='))))
+                })
+                .collect();
+            let labels = Written::Mapping(labels.filter(|labels| !labels.is_empty())?);
+            match leaf(field) {
+                "matchLabels" => labels,
+                _ => Written::Mapping(vec![of("matchLabels", labels)]),
+            }
+        }
+        "rules" if text.starts_with('/') => Written::Mapping(vec![of("path", path(text))]),
+        "allowOriginsFrom" => Written::Mapping(vec![
+            of("kind", Written::text("OriginSet")),
+            of("name", Written::text(text.as_str())),
+        ]),
+        "targetRefs" => Written::Mapping(vec![
+            of("group", Written::text("")),
+            of("kind", Written::text("Service")),
+            of("name", Written::text(text.rsplit('/').next().unwrap_or(text))),
+        ]),
+        _ => return None,
+    };
+    Some(written)
+}
+
+fn path(text: &str) -> Written {
+    let kind = ("type".to_owned(), Written::text("PathPrefix"));
+    Written::Mapping(vec![kind, ("value".to_owned(), Written::text(text))])
+}
+
+/// A match as Istio (`exact: …`), Envoy (`safe_regex: …`) and Envoy Gateway (`type: …, value: …`) write it.
+#[derive(Debug)]
+pub(crate) struct Match {
+    /// What is meant, and the list for it where it is another one.
+    pub(crate) entry: Option<(Option<&'static str>, Written)>,
+}
+
+// === impl Match ===
+
+impl Match {
+    /// The match that stands in the place of an entry of the list `field`; `None`: it is none.
+    pub(crate) fn of(field: &str, written: &Map<String, Value>) -> Option<Self> {
+        let text = |name: &str| written.get(name).and_then(Value::as_str);
+        let inner = |name: &str| written.get(name)?.get("regex")?.as_str();
+        let (kind, value) = if let (Some(kind), Some(value)) = (text("type"), text("value")) {
+            (fold(kind), value)
+        } else if let Some(value) = inner("safeRegex").or_else(|| inner("safe_regex")) {
+            ("regex".to_owned(), value)
+        } else {
+            let kinds = ["exact", "prefix", "suffix", "regex", "name", "value"];
+            let (kind, value) = kinds.iter().find_map(|kind| Some((*kind, text(kind)?)))?;
+            (kind.to_owned(), value)
+        };
+        let list = leaf(field);
+        let is_of_origins = list == "allowOrigins" || list == "allowOriginRegexes";
+        let entry = match kind.as_str() {
+            "exact" | "name" | "value" if list == "allowOriginRegexes" => {
+                Some((Some("allowOrigins"), value.to_owned()))
+            }
+            "exact" | "name" | "value" => Some((None, value.to_owned())),
+            "regex" | "regularexpression" | "saferegex" if list == "allowOriginRegexes" => {
+                Some((None, value.to_owned()))
+            }
+            "regex" | "regularexpression" | "saferegex" if is_of_origins => {
+                Some((Some("allowOriginRegexes"), value.to_owned()))
+            }
+            "prefix" if list == "allowOrigins" => any_port(value).map(|value| (None, value)),
+            "suffix" if list == "allowOrigins" => {
+                value.strip_prefix('.').map(|domain| (None, format!("https://*.{domain}")))
+            }
+            _ => None,
+        };
+        Some(Self { entry: entry.map(|(list, value)| (list, Written::Text(value))) })
+    }
+}
+
+/// An origin that is a prefix: of itself with any port. Any other prefix has more hosts than its author can mean.
+fn any_port(prefix: &str) -> Option<String> {
+    let (scheme, host) = prefix.split_once("://")?;
+    match host {
+        "" => Some(format!("{scheme}://*")),
+        host if host.contains('.') && !host.ends_with(['.', ':', '/']) && !host.contains(':') => {
+            Some(format!("{prefix}:*"))
+        }
+        _ => None,
+    }
+}
+
+/// A whole number, or a duration in seconds where the field takes those.
+fn whole(field: &str, text: &str) -> Option<i64> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| {
+        let is_duration = matches!(leaf(field), "maxAge" | "maxMaxAge");
+        is_duration.then(|| seconds(text)).flatten()
+    })
+}
+
+/// A duration of Go, of Envoy, or in words: `1h30m`, `600s`, `10 minutes`.
+fn seconds(text: &str) -> Option<i64> {
+    let mut rest = text;
+    let mut total = 0_i64;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (digits, after) = rest.split_at_checked(end)?;
+        let after = after.trim_start();
+        let end = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at_checked(end)?;
+        let unit = match unit.to_ascii_lowercase().as_str() {
+            "s" | "sec" | "secs" | "second" | "seconds" => 1,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60,
+            "h" | "hr" | "hrs" | "hour" | "hours" => 3_600,
+            "d" | "day" | "days" => 86_400,
+            _ => return None,
+        };
+        total = digits.parse::<i64>().ok()?.checked_mul(unit)?.checked_add(total)?;
+        rest = after.trim_start();
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+/// What YAML 1.1 and people take for a truth value.
+fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "y" | "on" | "1" => Some(true),
+        "false" | "no" | "n" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// The last name of a field.
+fn leaf(field: &str) -> &str {
+    let field = field.rsplit_once('.').map_or(field, |(_, leaf)| leaf);
+    field.split('[').next().unwrap_or(field)
+}
+
+/// A name in lower case, without separators.
+pub(crate) fn fold(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_a_number_of_seconds() {
+        for (text, want) in [
+            ("24h", Some(86_400)),
+            ("600s", Some(600)),
+            ("10m", Some(600)),
+            ("1h30m", Some(5_400)),
+            ("24h0m0s", Some(86_400)),
+            ("1d", Some(86_400)),
+            ("10 minutes", Some(600)),
+            (" 600 ", Some(600)),
+            ("600", Some(600)),
+            ("1500ms", None),
+            ("h", None),
+            ("", None),
+            ("10", Some(10)),
+            ("9223372036854775807h", None),
+            ("a day", None),
+        ] {
+            assert_eq!(whole("spec.cors.maxAge", text), want, "{text}");
+        }
+        assert_eq!(whole("spec.preflight.successStatus", "204s"), None, "no duration");
+    }
+}
