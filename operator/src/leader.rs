@@ -14,6 +14,7 @@
 mod election;
 mod holding;
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -68,6 +69,8 @@ struct Contest {
     holding: watch::Sender<Option<Holding>>,
     options: Options,
     outage: Outage,
+    /// The Lease is this replica's, or may be: a write that takes it was sent.
+    claimed: bool,
     /// It has been said that somebody keeps everybody from writing.
     is_blocked: bool,
 }
@@ -92,6 +95,7 @@ pub fn contend(
         holding: holder,
         options,
         outage: Outage::default(),
+        claimed: false,
         is_blocked: false,
     };
     let mut tasks = Tasks::default();
@@ -217,13 +221,29 @@ impl Contest {
             tokio::select! {
                 biased;
                 _ = &mut stop => break,
-                () = async { turns.tick().await; self.turn().await } => {}
+                _ = turns.tick() => {}
+            }
+            if self.turn_until(&mut stop).await {
+                break;
             }
             self.until.send_replace(self.election.until());
         }
-        let led = self.until.send_replace(None).is_some();
-        if led {
+        self.until.send_replace(None);
+        if self.claimed {
             self.release().await;
+        }
+    }
+
+    /// Takes a turn; true if this replica is to stop. A request that is on its way may take the Lease, so its answer is awaited.
+    async fn turn_until(&mut self, stop: &mut oneshot::Receiver<()>) -> bool {
+        let mut turn = pin!(self.turn());
+        tokio::select! {
+            biased;
+            _ = stop => {
+                turn.await;
+                true
+            }
+            () = &mut turn => false,
         }
     }
 
@@ -253,6 +273,7 @@ impl Contest {
         self.until.send_replace(self.election.until());
         self.tell_of_holder(Instant::now());
         let sent = Instant::now();
+        self.claimed = step != Step::Wait;
         match step {
             Step::Wait => return Ok(()),
             Step::Create(lease) => self.api.create(&PostParams::default(), &lease).await?,
@@ -312,6 +333,76 @@ impl Contest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::extract::State;
+    use axum::http::StatusCode;
+    use axum::response::{IntoResponse as _, Response};
+    use axum::routing::{get, post};
+    use axum::{Json, Router};
+    use serde_json::{Value, json};
+    use std::sync::{Arc, Mutex};
+    use tokio::sync::Semaphore;
+
+    /// An API server of one Lease that takes its time for a write, and carries it out whether or not its client still waits.
+    #[derive(Clone)]
+    struct Slow {
+        lease: Arc<Mutex<Option<Value>>>,
+        came: Arc<Semaphore>,
+        go_on: Arc<Semaphore>,
+    }
+
+    impl Slow {
+        async fn get(State(slow): State<Self>) -> Response {
+            let missing =
+                json!({"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404});
+            match slow.lease.lock().unwrap().clone() {
+                Some(lease) => Json(lease).into_response(),
+                None => (StatusCode::NOT_FOUND, Json(missing)).into_response(),
+            }
+        }
+
+        async fn write(State(slow): State<Self>, Json(lease): Json<Value>) -> Json<Value> {
+            slow.came.add_permits(1);
+            let written = tokio::spawn(async move {
+                slow.go_on.acquire().await.unwrap().forget();
+                *slow.lease.lock().unwrap() = Some(lease.clone());
+                lease
+            });
+            Json(written.await.unwrap())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_is_being_taken_at_a_stop_is_given_back() {
+        let semaphore = || Arc::new(Semaphore::new(0));
+        let slow = Slow { lease: Arc::default(), came: semaphore(), go_on: semaphore() };
+        let leases = "/apis/coordination.k8s.io/v1/namespaces/ns/leases";
+        let router = Router::new()
+            .route(leases, post(Slow::write))
+            .route(&format!("{leases}/l"), get(Slow::get).put(Slow::write))
+            .with_state(slow.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
+        let options = Options::new("ns".to_owned(), "l".to_owned(), "a".to_owned());
+        let (events, _heard) = mpsc::channel(16);
+        let contender = contend(client, options, watch::channel(true).1, events);
+        let mut leading = contender.leading();
+
+        slow.came.acquire().await.unwrap().forget();
+        let released = tokio::spawn(contender.release());
+        tokio::task::yield_now().await;
+        slow.go_on.add_permits(2);
+        released.await.unwrap();
+        let holder = |lease: &Value| lease["spec"]["holderIdentity"].clone();
+        let written = || slow.lease.lock().unwrap().as_ref().map(holder);
+        // Where the Lease is not given back, the write that took it is still on its way.
+        while written().is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(written(), Some(json!("")));
+        assert!(!*leading.borrow_and_update(), "it does not lead");
+    }
 
     #[tokio::test]
     async fn the_loop_hears_of_a_lease_that_was_lost_and_had_again_in_one_moment() {
