@@ -18,15 +18,16 @@ use tracing::{error, info, warn};
 
 use super::inspection::{is_bundle, served, vouched};
 use super::serving::Serving;
-use super::{Content, Names, Why, step};
+use super::{Content, Damage, Names, Why, step};
 use crate::kubernetes::sentence;
 use crate::metrics::admission::Admission;
 use crate::outage::Outage;
 use crate::publish::output::{FIELD_MANAGER, MANAGED_BY};
 use crate::source::kube::WATCH_SECONDS;
 
-/// How often certificates are looked at though nothing happened: they grow old, and what failed is tried again.
-const LOOK: Duration = Duration::from_secs(30);
+/// How often certificates are looked at though nothing happened: they become valid, they grow old, and a write that failed is tried
+/// again.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Which Secret, and whose.
 #[derive(Clone, Debug)]
@@ -52,8 +53,8 @@ pub struct Keeper {
     bundle: watch::Sender<Option<Vec<u8>>>,
     /// As it is there now.
     known: Known,
-    /// What was loaded, or complained about, last.
-    seen: Option<Content>,
+    /// What was read last, and the damage for which it is not shown.
+    seen: Option<(Content, Option<Damage>)>,
     /// Of what is written.
     outage: Outage,
 }
@@ -174,7 +175,8 @@ impl Keeper {
 
     /// Somebody else's Secret is not there.
     fn miss(&mut self) {
-        if self.seen.replace(Content::default()) != Some(Content::default()) {
+        let missing = (Content::default(), None);
+        if self.seen.replace(missing.clone()) != Some(missing) {
             let (secret, namespace) = (&self.options.name, &self.options.namespace);
             error!(
                 secret,
@@ -185,7 +187,9 @@ impl Keeper {
     }
 
     fn load(&mut self, content: Content, now: UnixTime) {
-        if self.seen.as_ref() == Some(&content) {
+        let before = self.seen.take().filter(|(seen, _)| *seen == content);
+        if let Some((_, None)) = before {
+            self.seen = before;
             return;
         }
         let (secret, namespace) = (&self.options.name, &self.options.namespace);
@@ -197,7 +201,7 @@ impl Keeper {
         let loaded = checked.and_then(|certificate| {
             self.serving.load(&content).map(|()| self.metrics.certificate(certificate.not_after()))
         });
-        match loaded {
+        match &loaded {
             Ok(()) => {
                 info!(secret, namespace, "the webhook shows the certificate that is there");
                 let bundle = is_bundle(&content.authorities).then(|| content.authorities.clone());
@@ -210,13 +214,15 @@ impl Keeper {
                 }
                 self.bundle.send_replace(bundle);
             }
+            // A certificate that is not valid yet is looked at again, and said once.
+            Err(damage) if before.is_some_and(|(_, known)| known.as_ref() == Some(damage)) => {}
             Err(damage) if self.options.external => {
                 error!(secret, namespace, error = %damage, "the webhook cannot show the certificate that is there: put another one in its place");
             }
             // It is replaced, and that is logged.
             Err(_) => {}
         }
-        self.seen = Some(content);
+        self.seen = Some((content, loaded.err()));
     }
 
     async fn keep(
@@ -298,5 +304,45 @@ fn content(secret: &Secret) -> Content {
         key: field("tls.key"),
         authorities: field("ca.crt"),
         authority_key: field("ca.key"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some time.
+    const MADE: u64 = 1_800_000_000;
+
+    fn at(seconds: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_is_not_valid_yet_is_shown_when_it_is() {
+        for external in [false, true] {
+            let names = Names::of("corsward", "corsward-system", &[]);
+            let content = Content::new(&names, at(MADE)).unwrap();
+            let (namespace, name) = ("corsward-system".to_owned(), "corsward".to_owned());
+            let options = Options { namespace, name, names, external };
+            let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+            let client = Client::try_from(nowhere).unwrap();
+            let (mut keeper, bundle) =
+                Keeper::new(client, options, Arc::default(), Admission::default());
+            // It is backdated by an hour.
+            let valid_from = MADE - 60 * 60;
+            for (why, second, is_shown) in [
+                ("this replica's clock is a second behind", valid_from - 1, false),
+                ("it still is", valid_from - 1, false),
+                ("the second is over", valid_from, true),
+                ("it is shown already", MADE, true),
+            ] {
+                keeper.load(content.clone(), at(second));
+                assert_eq!(bundle.borrow().is_some(), is_shown, "{why}, external: {external}");
+            }
+            keeper.load(Content::default(), at(MADE));
+            keeper.load(content.clone(), at(MADE));
+            assert!(bundle.borrow().is_some(), "the last good one goes on, external: {external}");
+        }
     }
 }
