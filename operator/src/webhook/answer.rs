@@ -1,13 +1,17 @@
 //! Answers: findings become what `kubectl` prints. Without IO.
 
 use corsward_policy::finding::{OriginSetReason, Reason, TargetReason};
-use corsward_policy::{Finding, Severity};
+use corsward_policy::{Finding, PolicyId, Severity};
 use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
 use kube::core::response::{StatusCause, StatusDetails, StatusSummary};
 
+use super::question;
+
 /// Longest warning: an API server cuts longer ones.
 const MAX_WARNING: usize = 256;
+/// Longest name of an object in a warning; the middle of a longer one is left out.
+const MAX_SUBJECT: usize = 80;
 /// Longest warnings of one answer: an API server drops what is beyond 4096 characters.
 const MAX_WARNINGS: usize = 3800;
 /// Most refusals that are told one by one.
@@ -26,7 +30,8 @@ pub(super) fn judged(
     let refusals: Vec<&Finding> = findings.iter().filter(refuses).filter(|_| !off).collect();
     let others = findings.iter().filter(|finding| off || !refuses(finding));
     let mut response = AdmissionResponse::from(request);
-    response.warnings = warnings(others.map(warning), request);
+    let subject = subject(request);
+    response.warnings = warnings(others.map(|finding| warning(&subject, finding)), request);
     if !refusals.is_empty() {
         refuse(&mut response, request, &refusals);
     }
@@ -45,7 +50,8 @@ fn is_about_others(finding: &Finding) -> bool {
 /// Allowed, with something to say about why nothing was judged.
 pub(super) fn unjudged(request: &AdmissionRequest<DynamicObject>, why: &str) -> AdmissionResponse {
     let mut response = AdmissionResponse::from(request);
-    response.warnings = Some(vec![shortened(&format!("corsward: {why}"), MAX_WARNING)]);
+    response.warnings =
+        Some(vec![shortened(&format!("corsward: {}: {why}", subject(request)), MAX_WARNING)]);
     response
 }
 
@@ -98,8 +104,22 @@ fn cause(finding: &Finding) -> StatusCause {
     }
 }
 
-/// The code first, so that it is there whatever is cut off.
-fn warning(finding: &Finding) -> String {
+/// The object that a warning is about. `kubectl` prints equal warnings of several objects once, so each names its own.
+fn subject(request: &AdmissionRequest<DynamicObject>) -> String {
+    let PolicyId { namespace, name } = question::id(request, request.object.as_ref());
+    let slash = if namespace.is_empty() { "" } else { "/" };
+    let subject = format!("{namespace}{slash}{name}");
+    let len = subject.chars().count();
+    if len <= MAX_SUBJECT {
+        return subject;
+    }
+    let half = MAX_SUBJECT / 2;
+    let start = subject.chars().take(half.saturating_sub(1));
+    start.chain(['…']).chain(subject.chars().skip(len.saturating_sub(half))).collect()
+}
+
+/// The code comes early, so that it is there whatever is cut off.
+fn warning(subject: &str, finding: &Finding) -> String {
     let severity = match finding.severity() {
         Severity::Refusal if is_about_others(finding) => "not in force yet: ",
         Severity::Refusal => "refused: ",
@@ -108,7 +128,8 @@ fn warning(finding: &Finding) -> String {
     };
     let (code, field) = (finding.code(), &finding.field);
     let colon = if field.is_empty() { "" } else { ": " };
-    shortened(&format!("{severity}{code} {field}{colon}{}", finding.message()), MAX_WARNING)
+    let message = finding.message();
+    shortened(&format!("{subject}: {severity}{code} {field}{colon}{message}"), MAX_WARNING)
 }
 
 fn warnings(
@@ -128,7 +149,8 @@ fn warnings(
     if left > 0 {
         let kind = request.kind.kind.to_lowercase();
         kept.push(format!(
-            "corsward: and {left} more; `kubectl get {kind} -o yaml` shows all of them"
+            "corsward: {}: and {left} more; `kubectl get {kind} -o yaml` shows all of them",
+            subject(request)
         ));
     }
     (!kept.is_empty()).then_some(kept)
@@ -228,7 +250,7 @@ pub(super) mod tests {
         let fields: Vec<&Value> = causes.iter().map(|cause| &cause["field"]).collect();
         assert_eq!(fields, ["spec.cors.a", "spec.b"]);
         let warning = response["warnings"][0].as_str().unwrap();
-        assert!(warning.starts_with("hint: CORS-I521 spec.selector: "), "{warning}");
+        assert!(warning.starts_with("shop/api: hint: CORS-I521 spec.selector: "), "{warning}");
     }
 
     #[test]
@@ -236,7 +258,7 @@ pub(super) mod tests {
         let answer = answer(&[refusal("spec.a")], true);
         assert_eq!(answer["response"]["allowed"], true);
         let warning = answer["response"]["warnings"][0].as_str().unwrap();
-        assert!(warning.starts_with("refused: CORS-E503 spec.a: "), "{warning}");
+        assert!(warning.starts_with("shop/api: refused: CORS-E503 spec.a: "), "{warning}");
     }
 
     #[test]
@@ -247,7 +269,7 @@ pub(super) mod tests {
         assert_eq!(answer["response"]["allowed"], true);
         let warning = answer["response"]["warnings"][0].as_str().unwrap();
         assert!(
-            warning.starts_with("not in force yet: CORS-E524 spec.targetRefs[0]: "),
+            warning.starts_with("shop/api: not in force yet: CORS-E524 spec.targetRefs[0]: "),
             "{warning}"
         );
     }
@@ -268,16 +290,46 @@ pub(super) mod tests {
         assert!(warnings.iter().all(|warning| chars(warning) <= MAX_WARNING));
         let last = warnings.last().and_then(Value::as_str).unwrap();
         let told = warnings.len() - 1;
-        assert!(last.starts_with(&format!("corsward: and {} more", 5000 - told)), "{last}");
+        assert!(
+            last.starts_with(&format!("corsward: shop/api: and {} more", 5000 - told)),
+            "{last}"
+        );
     }
 
     #[test]
     fn a_long_warning_keeps_its_code_and_odd_bytes_stay_out_of_headers() {
         let finding = Finding::new("spec.x\r\ny", ShapeReason::WrongShape("é".repeat(999)));
-        let warning = warning(&finding);
+        let warning = warning("shop/api", &finding);
         assert_eq!(warning.chars().count(), MAX_WARNING);
-        assert!(warning.starts_with("refused: CORS-E504 spec.x\u{fffd}\u{fffd}y: "), "{warning}");
+        assert!(
+            warning.starts_with("shop/api: refused: CORS-E504 spec.x\u{fffd}\u{fffd}y: "),
+            "{warning}"
+        );
         assert!(warning.ends_with('…'));
+    }
+
+    #[test]
+    fn each_warning_names_its_object_within_the_bound_of_a_warning() {
+        let long = "x".repeat(250);
+        for (why, namespace, metadata, want) in [
+            ("a name", json!("shop"), json!({"name": "api"}), "shop/api: hint: "),
+            ("none yet", json!("shop"), json!({"generateName": "api-"}), "shop/api-: hint: "),
+            ("of the cluster", Value::Null, json!({"name": "api"}), "api: hint: "),
+            (
+                "its end tells it from others",
+                json!("shop"),
+                json!({"name": format!("{long}-1")}),
+                &format!("shop/{}…{}-1: hint: ", "x".repeat(34), "x".repeat(38)),
+            ),
+        ] {
+            let mut review = review("CREATE", &json!({}), None);
+            review["request"]["namespace"] = namespace;
+            review["request"]["object"]["metadata"] = metadata;
+            let request = Question::read(review.to_string().as_bytes()).unwrap().request;
+            let warnings = judged(&request, &[hint()], false).warnings.unwrap();
+            assert!(warnings[0].starts_with(want), "{why}: {warnings:?}");
+            assert!(warnings[0].chars().count() <= MAX_WARNING, "{why}: {warnings:?}");
+        }
     }
 
     #[test]

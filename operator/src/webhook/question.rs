@@ -118,12 +118,12 @@ impl Task {
                 Ok(Self::Judge { object, off })
             }
             "OriginSet" => {
-                let PolicyId { namespace, name } = id(request, object);
+                let PolicyId { namespace, name } = id(request, Some(object));
                 let (key, written) = (Key { namespace, name }, written(object));
                 Ok(Self::Judge { object: ReviewedObject::OriginSet { key, written }, off: false })
             }
             "ClusterCorsPolicy" => {
-                let (name, written) = (id(request, object).name, written(object));
+                let (name, written) = (id(request, Some(object)).name, written(object));
                 let object = ReviewedObject::ClusterCorsPolicy { name, written };
                 Ok(Self::Judge { object, off: false })
             }
@@ -151,7 +151,7 @@ fn policy(request: &AdmissionRequest<DynamicObject>, object: &DynamicObject) -> 
         status: Compact::of(&field(object, "status")),
     };
     Object {
-        id: id(request, object),
+        id: id(request, Some(object)),
         place: None,
         generation: metadata.generation,
         text,
@@ -168,11 +168,17 @@ fn written(object: &DynamicObject) -> Written {
     }
 }
 
-/// Its name; one that the API server has yet to make up ends as the author began it.
-fn id(request: &AdmissionRequest<DynamicObject>, object: &DynamicObject) -> PolicyId {
-    let ObjectMeta { name, generate_name, namespace, .. } = &object.metadata;
-    let name = name.as_ref().filter(|name| !name.is_empty()).or(generate_name.as_ref());
-    let namespace = namespace.as_ref().or(request.namespace.as_ref());
+/// The name of a request's object; one that the API server has yet to make up ends as the author began it.
+pub(super) fn id(
+    request: &AdmissionRequest<DynamicObject>,
+    object: Option<&DynamicObject>,
+) -> PolicyId {
+    let metadata = object.map(|object| &object.metadata);
+    let name = metadata.and_then(|metadata| metadata.name.as_ref());
+    let generate_name = metadata.and_then(|metadata| metadata.generate_name.as_ref());
+    let name = name.filter(|name| !name.is_empty()).or(generate_name);
+    let namespace = metadata.and_then(|metadata| metadata.namespace.as_ref());
+    let namespace = namespace.or(request.namespace.as_ref());
     PolicyId {
         namespace: namespace.cloned().unwrap_or_default(),
         name: name.unwrap_or(&request.name).clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -31,8 +31,8 @@ const MAX_LEN: usize = 3 * 1024 * 1024;
 const MAX_WASTE: usize = 16 * 1024 * 1024;
 /// How long a review's bytes may take.
 const READING: Duration = Duration::from_secs(2);
-/// How long the loop may think. With reading, less than the five seconds an API server waits.
-const THINKING: Duration = Duration::from_secs(2);
+/// How long an API server waits that does not say so: what the chart asks for.
+const WAITED: Duration = Duration::from_secs(5);
 /// How many reviews are judged at once; more wait.
 const AT_ONCE: usize = 8;
 /// How many KiB of reviews are kept at once; more wait. It bounds memory, and whoever sends little takes little of it.
@@ -82,7 +82,12 @@ pub(super) async fn listen(
     Ok(server)
 }
 
-async fn validate(State(asking): State<Asking>, request: Request) -> Response {
+async fn validate(
+    State(asking): State<Asking>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Response {
+    let thinking = thinking(query.as_deref().unwrap_or_default());
     let (bytes, kept) = match read(request, &asking.kept).await {
         Ok(read) => read,
         Err(NotRead::TooLong) => {
@@ -108,9 +113,18 @@ async fn validate(State(asking): State<Asking>, request: Request) -> Response {
         }
     };
     drop((bytes, kept));
-    let (response, outcome) = asking.answer(question).await;
+    let (response, outcome) = asking.answer(question, thinking).await;
     asking.metrics.reviewed(outcome);
     Json(response.into_review()).into_response()
+}
+
+/// How long the loop may think about a review: two fifths of what the API server waits, as its query says, for the review is read first.
+fn thinking(query: &str) -> Duration {
+    let timeout = query.split('&').find_map(|field| field.strip_prefix("timeout="));
+    let seconds = timeout.and_then(|timeout| timeout.strip_suffix('s')?.parse::<u32>().ok());
+    // 30 s is the most that an API server waits for a webhook.
+    let waited = seconds.map_or(WAITED, |seconds| Duration::from_secs(seconds.min(30).into()));
+    waited.saturating_mul(2).checked_div(5).unwrap_or_default()
 }
 
 /// Not an answer to a review, for there was none.
@@ -171,13 +185,13 @@ async fn keep(
 // === impl Asking ===
 
 impl Asking {
-    async fn answer(&self, question: Question) -> (AdmissionResponse, Outcome) {
+    async fn answer(&self, question: Question, thinking: Duration) -> (AdmissionResponse, Outcome) {
         let Question { request, task } = question;
         match task {
             Task::Pass => (answer::passed(&request), Outcome::Allowed),
             Task::Foreign(why) => (answer::unjudged(&request, &why), Outcome::Unjudged),
             Task::Judge { object, off } => {
-                let Some(findings) = self.ask(object).await else {
+                let Some(findings) = self.ask(object, thinking).await else {
                     let why =
                         "not judged now, for the operator is busy or starts: its status will tell";
                     return (answer::unjudged(&request, why), Outcome::Unjudged);
@@ -193,12 +207,32 @@ impl Asking {
     }
 
     /// What the loop says; `None`: nothing, in time.
-    async fn ask(&self, object: ReviewedObject) -> Option<Vec<Finding>> {
+    async fn ask(&self, object: ReviewedObject, thinking: Duration) -> Option<Vec<Finding>> {
         let (reply, answer) = oneshot::channel();
         let asked = async {
             self.inquiries.send(Inquiry { object, reply }).await.ok()?;
             answer.await.ok()
         };
-        timeout(THINKING, asked).await.ok().flatten()
+        timeout(thinking, asked).await.ok().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loop_thinks_for_as_long_as_the_api_server_waits_and_no_longer() {
+        for (why, query, milliseconds) in [
+            ("what the chart asks for", "timeout=5s", 2000),
+            ("the most that Kubernetes allows", "a=b&timeout=30s", 12_000),
+            ("the least", "timeout=1s", 400),
+            ("more than Kubernetes allows", "timeout=3600s", 12_000),
+            ("no API server", "", 2000),
+            ("no number", "timeout=soon", 2000),
+            ("another unit", "timeout=1m30s", 2000),
+        ] {
+            assert_eq!(thinking(query), Duration::from_millis(milliseconds), "{why}");
+        }
     }
 }

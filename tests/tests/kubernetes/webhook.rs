@@ -65,8 +65,8 @@ fn kubectl_apply_prints_warnings_and_hints_of_what_it_writes() {
     let said = place.apply(&manifest("CorsPolicy", "api", ACCEPTED));
     assert!(said.success, "{said:?}");
     for part in [
-        "Warning: CORS-W006 spec.cors.maxAge: without `maxAge` browsers forget",
-        "Warning: hint: CORS-I304 spec.cors.allowHeaders: without `allowHeaders`",
+        "Warning: webhook-warned/api: CORS-W006 spec.cors.maxAge: without `maxAge` browsers forget",
+        "Warning: webhook-warned/api: hint: CORS-I304 spec.cors.allowHeaders: without `allowHeaders`",
     ] {
         assert!(said.err.contains(part), "{part}: {}", said.err);
     }
@@ -80,6 +80,20 @@ fn kubectl_apply_prints_warnings_and_hints_of_what_it_writes() {
 }
 
 #[test]
+fn kubectl_prints_the_same_warning_of_two_policies_twice() {
+    let stand = Stand::shared();
+    let place = stand.cluster.place("webhook-twice");
+    let names = ["one", "two"];
+    let both = names.map(|name| manifest("CorsPolicy", name, ACCEPTED)).join("---\n");
+    let said = place.apply(&both);
+    assert!(said.success, "{said:?}");
+    for name in names {
+        let part = format!("Warning: webhook-twice/{name}: CORS-W006 spec.cors.maxAge: ");
+        assert_eq!(said.err.matches(&part).count(), 1, "{part}: {}", said.err);
+    }
+}
+
+#[test]
 fn whoever_stops_a_policy_need_not_correct_it_first() {
     let stand = Stand::shared();
     let place = stand.cluster.place("webhook-off");
@@ -87,7 +101,8 @@ fn whoever_stops_a_policy_need_not_correct_it_first() {
     let said = place.apply(&manifest("CorsPolicy", "api", &off));
     assert!(said.success, "{said:?}");
     assert!(
-        said.err.contains("Warning: refused: CORS-E107 spec.cors.allowOrigins[0]: "),
+        said.err
+            .contains("Warning: webhook-off/api: refused: CORS-E107 spec.cors.allowOrigins[0]: "),
         "{said:?}"
     );
     let said = place.apply(&manifest("CorsPolicy", "api", REFUSED));
@@ -122,7 +137,7 @@ fn what_may_be_applied_next_is_awaited() {
     let spec = "{targetRefs: [{group: '', kind: Service, name: later}], cors: {allowOrigins: ['https://a.example']}}";
     let said = place.apply(&manifest("CorsPolicy", "api", spec));
     assert!(said.success, "{said:?}");
-    let part = "Warning: not in force yet: CORS-E524 spec.targetRefs[0]: ";
+    let part = "Warning: webhook-next/api: not in force yet: CORS-E524 spec.targetRefs[0]: ";
     assert!(said.err.contains(part), "{said:?}");
 }
 

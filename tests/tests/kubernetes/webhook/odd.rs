@@ -14,13 +14,13 @@ fn reviews_of_other_things_are_allowed_with_a_word() {
             "a foreign kind",
             "kind",
             json!({ "group": "apps", "version": "v1", "kind": "Deployment" }),
-            "corsward: Deployment of apps/v1 is not judged here",
+            "corsward: shop/api: Deployment of apps/v1 is not judged here",
         ),
         (
             "another version of ours",
             "kind",
             json!({ "group": "corsward.io", "version": "v9", "kind": "CorsPolicy" }),
-            "corsward: CorsPolicy of corsward.io/v9 is not judged here",
+            "corsward: shop/api: CorsPolicy of corsward.io/v9 is not judged here",
         ),
     ] {
         let mut review = review(&json!({}));

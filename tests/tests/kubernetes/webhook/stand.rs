@@ -225,7 +225,8 @@ fn configure(api: &Api, address: SocketAddr, authorities: Option<&str>) {
             "failurePolicy": "Ignore",
             "matchPolicy": "Equivalent",
             "sideEffects": "None",
-            "timeoutSeconds": 5,
+            // A busy machine is no reason to go on without an answer: the most that Kubernetes allows.
+            "timeoutSeconds": 30,
             "objectSelector": { "matchLabels": { "reviewed": "yes" } },
             "rules": [{
                 "apiGroups": ["corsward.io"],
