@@ -117,6 +117,10 @@ pub struct ClusterArgs {
     /// The Lease that says which replica writes.
     #[arg(long, value_name = "NAME", env = "CORSWARD_LEASE", default_value = "corsward-operator")]
     pub lease: String,
+    /// The `ConfigMap` whose field `enforcement` says `On` or `Off` for the whole cluster: the chart's value of that name. A change is in
+    /// force within seconds; a `ConfigMap` that is gone or says something else leaves all as it was. Absent: `On`.
+    #[arg(long, value_name = "NAME", env = "CORSWARD_ENFORCEMENT")]
+    pub enforcement: Option<String>,
     /// Watch no Gateways, no classes of theirs and no routes: no policy can be for a Gateway, and nobody says where a route has CORS of its own.
     #[arg(long, env = "CORSWARD_NO_GATEWAYS")]
     pub no_gateways: bool,

@@ -38,6 +38,8 @@ pub struct Index {
     touched: BTreeSet<Scope>,
     /// No policy is enforced anywhere.
     stopped: bool,
+    /// The switch of the whole cluster says so.
+    switched_off: bool,
     /// This replica writes; else another does, and its word counts.
     leading: bool,
     /// Which pods have a proxy of ours can be seen.
@@ -106,6 +108,7 @@ impl Index {
             remembered,
             touched,
             stopped,
+            switched_off: false,
             leading,
             sees_proxies,
         }
@@ -132,6 +135,20 @@ impl Index {
     pub fn stop(&mut self) {
         self.stopped = true;
         self.touch_all();
+    }
+
+    /// Takes in what the switch of the whole cluster says.
+    fn switch(&mut self, is_on: bool) {
+        if self.switched_off == is_on {
+            self.switched_off = !is_on;
+            self.touch_all();
+        }
+    }
+
+    /// True where no policy is enforced anywhere.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stopped || self.switched_off
     }
 
     /// Takes in what was in force before a restart. `false`: nothing can be made of that spec, and it is forgotten.
@@ -191,6 +208,7 @@ impl Index {
             Event::Problems(problems) => self.report(problems),
             Event::Surroundings(change) => self.surround(change),
             Event::Leading(leading) => self.leading = leading,
+            Event::Enforcement(is_on) => self.switch(is_on),
             Event::Synced | Event::Published(_) | Event::Standings(_) | Event::Touched(_) => {}
         }
     }
@@ -439,6 +457,8 @@ impl Index {
         let namespace = scope.namespace().and_then(|name| self.surroundings.namespaces.get(name));
         if self.stopped {
             Some("the operator runs with --off: no policy is enforced anywhere")
+        } else if self.switched_off {
+            Some("the value `enforcement` of the chart is Off: no policy is enforced anywhere")
         } else if namespace.is_some_and(|namespace| namespace.mode == NamespaceMode::Off) {
             Some("the namespace's annotation corsward.io/mode says Off")
         } else {

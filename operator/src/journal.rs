@@ -18,6 +18,15 @@ pub(crate) fn problems(problems: &[Problem], known: &[Problem]) {
     }
 }
 
+/// One line where enforcement ends or begins again in the whole cluster.
+pub(crate) fn enforcement(was_stopped: bool, is_stopped: bool) {
+    match (was_stopped, is_stopped) {
+        (false, true) => warn!("enforcement is off: no policy is in force anywhere"),
+        (true, false) => info!("enforcement is on: policies are in force again"),
+        _ => {}
+    }
+}
+
 /// One line for each policy whose fate is news, and one for each of its findings. `place` is the file of a policy, if it has one.
 pub(crate) fn statuses<'p>(
     statuses: &[Status],

@@ -40,6 +40,7 @@ pub struct Metrics {
     source_problems: Gauge,
     held_back: Gauge,
     leader: Gauge,
+    enforcing: Gauge,
     last_good_age: Gauge,
     last_good_since: Mutex<Option<Instant>>,
     /// Watches of an API server.
@@ -94,6 +95,7 @@ impl Default for Metrics {
             source_problems: Gauge::default(),
             held_back: Gauge::default(),
             leader: Gauge::default(),
+            enforcing: Gauge::default(),
             last_good_age: Gauge::default(),
             last_good_since: Mutex::new(None),
             watches: source::Watches::default(),
@@ -134,6 +136,11 @@ impl Metrics {
     /// Takes in what became of a publication.
     pub fn published(&self, fate: Fate) {
         self.publishes.get_or_create(&[("result", fate.as_str())]).inc();
+    }
+
+    /// Takes in whether policies are enforced.
+    pub fn enforces(&self, enforcing: bool) {
+        self.enforcing.set(i64::from(enforcing));
     }
 
     /// Takes in whether this replica writes.
@@ -187,6 +194,11 @@ impl Metrics {
             "source_problems",
             "What is wrong outside of policies, such as files that cannot be read",
             self.source_problems.clone(),
+        );
+        registry.register(
+            "enforcing",
+            "1 where policies are enforced, 0 while enforcement is off in the whole cluster",
+            self.enforcing.clone(),
         );
         registry.register("leader", "1 on the replica that writes", self.leader.clone());
         registry.register(

@@ -92,6 +92,7 @@ pub(crate) struct SourceEnded;
 impl Operator {
     pub(crate) fn new(index: Index, outlet: Outlet, board: Arc<Board>) -> Self {
         let sighted = matches!(outlet, Outlet::Folder(_));
+        board.metrics.enforces(!index.is_stopped());
         let (plan, sightings, statuses, tallies, awaited, waiting) = Default::default();
         let (synced, spent) = (false, Duration::ZERO);
         Self {
@@ -202,6 +203,13 @@ impl Operator {
                 }
                 seen.published.extend(self.plan.scopes().keys().cloned());
                 self.index.on(Event::Leading(leading));
+            }
+            Event::Enforcement(is_on) => {
+                let was_stopped = self.index.is_stopped();
+                self.index.on(Event::Enforcement(is_on));
+                let is_stopped = self.index.is_stopped();
+                journal::enforcement(was_stopped, is_stopped);
+                self.board.metrics.enforces(!is_stopped);
             }
             event => self.index.on(event),
         }

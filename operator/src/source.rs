@@ -34,6 +34,8 @@ pub enum Event {
     Standings(Vec<Told>),
     /// An object was written anew.
     Touched(Touched),
+    /// Are policies enforced? So says the switch of the whole cluster.
+    Enforcement(bool),
     /// This replica writes from now on, or does not any more.
     Leading(bool),
 }

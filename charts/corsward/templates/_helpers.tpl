@@ -22,6 +22,7 @@
 {{- define "corsward.webhookSecret" -}}
 {{- default (printf "%s-certificate" (include "corsward.webhook" .)) .Values.webhook.certificate.existingSecret }}
 {{- end }}
+{{- define "corsward.enforcement" -}}{{ include "corsward.fullname" . }}-enforcement{{- end }}
 {{- define "corsward.lease" -}}{{ include "corsward.fullname" . }}{{- end }}
 
 {{- define "corsward.serviceAccountName" -}}

@@ -130,6 +130,11 @@ fn watch(
         gateways: !args.cluster.no_gateways,
         gateway_classes: args.publish == PublishArg::Istio,
         virtual_services: args.publish == PublishArg::Istio,
+        switch: args
+            .cluster
+            .enforcement
+            .clone()
+            .map(|name| source::kube::Switch { namespace: args.cluster.namespace.clone(), name }),
         ..source::kube::Options::default()
     };
     let watching = source::kube::watch(client.clone(), options, watches, events, pending());

@@ -1,5 +1,6 @@
 //! `kube`: the objects of a cluster, watched. Each becomes what the loop keeps at once: nothing is stored here.
 
+mod enforcement;
 mod kinds;
 mod raw;
 
@@ -16,6 +17,7 @@ use kube::{Api, Client};
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
+pub use self::enforcement::Switch;
 use self::kinds::{
     GatewayClasses, Gateways, Guardrails, HttpRoutes, Namespaces, OriginSets, Pods, Policies,
     Services, VirtualServices, Watched,
@@ -44,6 +46,8 @@ pub struct Options {
     pub gateway_classes: bool,
     /// Are Istio's `VirtualService` objects watched?
     pub virtual_services: bool,
+    /// What stops the policies of the whole cluster, if there is such a switch.
+    pub switch: Option<Switch>,
     /// How soon a kind that need not be there is looked for again.
     pub look_again: Duration,
 }
@@ -109,6 +113,9 @@ pub async fn watch(
     if shared.options.virtual_services {
         kinds.push(follow::<VirtualServices>(&shared, "VirtualService"));
     }
+    if let Some(switch) = shared.options.switch.clone() {
+        kinds.push(enforcement::follow(&shared, switch).boxed());
+    }
     shared.waiting.store(kinds.len(), Ordering::Relaxed);
     tokio::select! {
         () = stop => {}
@@ -128,7 +135,7 @@ impl Default for Options {
     fn default() -> Self {
         let (gateways, gateway_classes, virtual_services) = (true, true, true);
         let look_again = Duration::from_secs(30);
-        Self { gateways, gateway_classes, virtual_services, look_again }
+        Self { gateways, gateway_classes, virtual_services, switch: None, look_again }
     }
 }
 
@@ -137,6 +144,14 @@ impl Default for Options {
 impl Shared {
     async fn send(&self, batch: Vec<Event>) -> Result<(), End> {
         self.events.send(batch).await.map_err(|_| End::Closed)
+    }
+
+    /// Counts a kind whose first list is there; the last of them is followed by [`Event::Synced`].
+    async fn count_first_list(&self) -> Result<(), End> {
+        if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.send(vec![Event::Synced]).await?;
+        }
+        Ok(())
     }
 }
 
@@ -260,13 +275,10 @@ impl<'s, K: Watched> Follower<'s, K> {
         Err(End::NotServed)
     }
 
-    /// Whoever is the last to have a first list says that all are there.
+    /// Counts the kind once.
     async fn count_as_listed(&mut self) -> Result<(), End> {
         let before = std::mem::replace(&mut self.listed, true);
-        if !before && self.shared.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.shared.send(vec![Event::Synced]).await?;
-        }
-        Ok(())
+        if before { Ok(()) } else { self.shared.count_first_list().await }
     }
 }
 

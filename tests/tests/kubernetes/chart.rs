@@ -1,6 +1,7 @@
 //! The chart: what it renders, what it refuses, and what comes and goes with it.
 
 mod alerts;
+mod enforcement;
 mod install;
 mod values;
 
@@ -133,7 +134,8 @@ fn the_operator_understands_every_argument_that_it_is_given() {
         let objects = objects(&template(values));
         let container = &find(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];
         let (Verb::Run(_), given) = understood(container) else { panic!("{why}: no `run`") };
-        assert_eq!(given.contains(&"--off".into()), why == "the fleet stopped", "{why}: {given:?}");
+        let switch = find(&objects, "ConfigMap")["metadata"]["name"].as_str().unwrap();
+        assert!(given.contains(&format!("--enforcement={switch}")), "{why}: {given:?}");
         for object in &objects {
             let verb = object["metadata"]["annotations"]["helm.sh/hook"].as_str();
             let containers = match verb {
@@ -183,7 +185,7 @@ fn roles_follow_what_is_enabled() {
         (
             "an image",
             "module.from=oci,module.oci.url=oci://a.example/b@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-            &["configmaps", "endpointslices"],
+            &["endpointslices"],
             &[],
         ),
         ("EnvoyFilters", "publish.istio.kind=EnvoyFilter", &["wasmplugins"], &["envoyfilters"]),
@@ -196,7 +198,7 @@ fn roles_follow_what_is_enabled() {
         (
             "plain Envoys",
             "publish.to=configmap",
-            &["endpointslices", "virtualservices", "wasmplugins"],
+            &["endpointslices", "gatewayclasses", "virtualservices", "wasmplugins"],
             &[],
         ),
     ] {

@@ -90,11 +90,14 @@ impl Cluster {
         }
         let namespaces = json!({ "metadata": { "name": OPERATOR_NAMESPACE } });
         server.api().create("/api/v1/namespaces", &namespaces).unwrap();
-        let file = server.directory().join("chart.yaml");
-        fs::write(&file, chart()).unwrap();
-        server.apply(&file).unwrap();
+        install(&server, &[]);
         let kubeconfig = server.service_account(OPERATOR_NAMESPACE, "corsward").unwrap();
         Self { server, kubeconfig }
+    }
+
+    /// Applies what the chart renders with a further value, as `helm upgrade` does.
+    pub(crate) fn upgrade(&self, value: &str) {
+        install(&self.server, &["--set", value]);
     }
 
     pub(crate) fn api(&self) -> &Api {
@@ -167,12 +170,18 @@ fn istio_and_gateways() -> Vec<String> {
     texts.iter().flat_map(|text| text.split("\n---\n")).map(str::to_owned).collect()
 }
 
-/// What `helm install` would apply, but for our definitions.
-fn chart() -> String {
+fn install(server: &ApiServer, values: &[&str]) {
+    let file = server.directory().join("chart.yaml");
+    fs::write(&file, chart(values)).unwrap();
+    server.apply(&file).unwrap();
+}
+
+/// What `helm install` would apply with these values, but for our definitions.
+fn chart(values: &[&str]) -> String {
     let mut template = Command::new(tools::helm().unwrap());
     template.args(["template", "corsward"]).arg(suite::folder().join("../charts/corsward"));
     template.args(["--namespace", OPERATOR_NAMESPACE, "--no-hooks"]);
-    template.args(["--set", "crds.install=false"]).args(IMAGE);
+    template.args(["--set", "crds.install=false"]).args(IMAGE).args(values);
     String::from_utf8(command::read(&mut template).unwrap()).unwrap()
 }
 

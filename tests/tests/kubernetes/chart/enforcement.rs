@@ -1,0 +1,67 @@
+//! The switch of the whole cluster: the chart's value `enforcement`, in force without new pods.
+
+use serde_json::{Value, json};
+
+use crate::rig::{Cluster, OPERATOR_NAMESPACE, wait_for};
+
+const SHOP: &str = "https://shop.example";
+
+fn deployment(cluster: &Cluster) -> Value {
+    let path = format!("/apis/apps/v1/namespaces/{OPERATOR_NAMESPACE}/deployments/corsward");
+    cluster.api().get(&path).unwrap().unwrap()
+}
+
+#[test]
+fn an_upgrade_stops_enforcement_and_starts_it_again_without_new_pods() {
+    let cluster = Cluster::own();
+    let mut operator = cluster.operator("switch").start();
+    let place = cluster.place("switch");
+    let spec = json!({
+        "selector": { "matchLabels": { "app": "api" } },
+        "cors": { "allowOrigins": [SHOP] },
+    });
+    place.policy("api", &spec);
+    place.wait_for_in_force("api");
+    assert_eq!(operator.metric("corsward_enforcing"), Some(1.0));
+    let before = deployment(&cluster);
+
+    cluster.upgrade("enforcement=Off");
+    let policy = place.wait_for_conditions("api", &["Accepted=True", "Programmed=False Off"]);
+    let told = policy["status"]["conditions"].to_string();
+    assert!(told.contains("`enforcement` of the chart is Off"), "{told}");
+    wait_for("the filter to be inert", || {
+        place.published().values().all(|one| !one.compiled.contains(SHOP)).then_some(())
+    });
+    assert_eq!(operator.metric("corsward_enforcing"), Some(0.0));
+    operator.wait_for_line("enforcement is off: no policy is in force anywhere");
+    assert_eq!(deployment(&cluster)["spec"], before["spec"], "no pod is replaced");
+
+    // What says nothing changes nothing, and an operator that starts meanwhile enforces nothing either.
+    let switch = format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/configmaps/corsward-enforcement");
+    let patch = json!({ "data": { "enforcement": "perhaps" } });
+    cluster.api().merge(&switch, &patch).unwrap();
+    let line = operator
+        .wait_for_line("the switch of enforcement says nothing: repeat `helm upgrade` to write it");
+    assert_eq!(line["error"], "`enforcement` says `perhaps`: write `On` or `Off`");
+    cluster.api().delete(&switch).unwrap();
+    wait_for("another line", || {
+        let lines = operator
+            .said("the switch of enforcement says nothing: repeat `helm upgrade` to write it");
+        lines.iter().any(|line| line["error"] == "there is no such ConfigMap").then_some(())
+    });
+    assert_eq!(operator.metric("corsward_enforcing"), Some(0.0));
+    cluster.upgrade("enforcement=Off");
+    operator.stop();
+    let mut operator = cluster.operator("switch-again").start();
+    operator.wait_for_line("enforcement is off: no policy is in force anywhere");
+    place.wait_for_conditions("api", &["Accepted=True", "Programmed=False Off"]);
+    assert!(place.published().values().all(|one| !one.compiled.contains(SHOP)));
+
+    cluster.upgrade("enforcement=On");
+    place.wait_for_in_force("api");
+    wait_for("the policy to be published again", || {
+        place.published().values().any(|one| one.compiled.contains(SHOP)).then_some(())
+    });
+    operator.wait_for_line("enforcement is on: policies are in force again");
+    assert_eq!(operator.metric("corsward_enforcing"), Some(1.0));
+}
