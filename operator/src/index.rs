@@ -16,7 +16,7 @@ use crate::object::{Object, Text};
 use crate::origin_sets::{self, Resolved};
 use crate::review::{Accepted, Context, Domain, Review, review};
 use crate::source::{Event, Problem};
-use crate::surroundings::{Change, Key, Labels, NamespaceMode, Surroundings};
+use crate::surroundings::{Change, Key, Labels, Namespace, NamespaceMode, Surroundings};
 use crate::targets::{Placement, Target};
 use crate::traffic::Traffic;
 
@@ -36,10 +36,8 @@ pub struct Index {
     remembered: BTreeMap<PolicyId, InForce>,
     /// Where something changed since somebody asked.
     touched: BTreeSet<Scope>,
-    /// No policy is enforced anywhere.
-    stopped: bool,
-    /// The switch of the whole cluster says so.
-    switched_off: bool,
+    /// What stops the policies of the whole cluster, if anything does.
+    stopped: Option<Stop>,
     /// This replica writes; else another does, and its word counts.
     leading: bool,
     /// Which pods have a proxy of ours can be seen.
@@ -87,6 +85,15 @@ pub struct InForce {
     pub digest: Arc<str>,
 }
 
+/// What stops the policies of the whole cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// The argument `--off`, which outranks the switch.
+    Flag,
+    /// The switch that the chart writes.
+    Switch,
+}
+
 // === impl Index ===
 
 impl Index {
@@ -97,7 +104,7 @@ impl Index {
         let mut touched = BTreeSet::new();
         // No policy is an answer too.
         touched.extend((domain == Domain::Folder).then_some(Scope::Folder));
-        let (stopped, leading, sees_proxies) = (false, domain == Domain::Folder, false);
+        let (stopped, leading, sees_proxies) = (None, domain == Domain::Folder, false);
         Self {
             judge,
             domain,
@@ -108,7 +115,6 @@ impl Index {
             remembered,
             touched,
             stopped,
-            switched_off: false,
             leading,
             sees_proxies,
         }
@@ -133,14 +139,15 @@ impl Index {
 
     /// From now on no policy is enforced anywhere.
     pub fn stop(&mut self) {
-        self.stopped = true;
+        self.stopped = Some(Stop::Flag);
         self.touch_all();
     }
 
     /// Takes in what the switch of the whole cluster says.
     fn switch(&mut self, is_on: bool) {
-        if self.switched_off == is_on {
-            self.switched_off = !is_on;
+        let stopped = (!is_on).then_some(Stop::Switch);
+        if self.stopped != Some(Stop::Flag) && self.stopped != stopped {
+            self.stopped = stopped;
             self.touch_all();
         }
     }
@@ -148,7 +155,7 @@ impl Index {
     /// True where no policy is enforced anywhere.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.stopped || self.switched_off
+        self.stopped.is_some()
     }
 
     /// Takes in what was in force before a restart. `false`: nothing can be made of that spec, and it is forgotten.
@@ -455,14 +462,18 @@ impl Index {
     #[must_use]
     pub fn why_off(&self, scope: &Scope) -> Option<&'static str> {
         let namespace = scope.namespace().and_then(|name| self.surroundings.namespaces.get(name));
-        if self.stopped {
-            Some("the operator runs with --off: no policy is enforced anywhere")
-        } else if self.switched_off {
-            Some("the value `enforcement` of the chart is Off: no policy is enforced anywhere")
-        } else if namespace.is_some_and(|namespace| namespace.mode == NamespaceMode::Off) {
-            Some("the namespace's annotation corsward.io/mode says Off")
-        } else {
-            None
+        let is_off = |namespace: &Namespace| namespace.mode == NamespaceMode::Off;
+        match self.stopped {
+            Some(Stop::Flag) => {
+                Some("the operator runs with --off: no policy is enforced anywhere")
+            }
+            Some(Stop::Switch) => {
+                Some("the value `enforcement` of the chart is Off: no policy is enforced anywhere")
+            }
+            None if namespace.is_some_and(is_off) => {
+                Some("the namespace's annotation corsward.io/mode says Off")
+            }
+            None => None,
         }
     }
 

@@ -339,6 +339,7 @@ mod tests {
     use axum::routing::{get, post};
     use axum::{Json, Router};
     use serde_json::{Value, json};
+    use std::future::{Ready, ready};
     use std::sync::{Arc, Mutex};
     use tokio::sync::Semaphore;
 
@@ -351,13 +352,13 @@ mod tests {
     }
 
     impl Slow {
-        async fn get(State(slow): State<Self>) -> Response {
+        fn get(State(slow): State<Self>) -> Ready<Response> {
             let missing =
                 json!({"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404});
-            match slow.lease.lock().unwrap().clone() {
+            ready(match slow.lease.lock().unwrap().clone() {
                 Some(lease) => Json(lease).into_response(),
                 None => (StatusCode::NOT_FOUND, Json(missing)).into_response(),
-            }
+            })
         }
 
         async fn write(State(slow): State<Self>, Json(lease): Json<Value>) -> Json<Value> {
