@@ -43,9 +43,9 @@ fn too_much_for_one_proxy_is_held_back() {
     let place = Place::new();
     place.write("a.yaml", &policy("a", ONE));
     let operator = place.start();
-    let before = place.wait_for_published(&["a"]);
+    place.wait_for_published(&["a"]);
     for name in ["b", "c", "d"] {
-        let origins = (0..16_000).map(|at| format!("'https://{name}{at:020}.shop.example'"));
+        let origins = (0..13_000).map(|at| format!("'https://{name}{at:020}.shop.example'"));
         let origins = origins.collect::<Vec<_>>().join(", ");
         place.write(
             &format!("{name}.yaml"),
@@ -55,10 +55,13 @@ fn too_much_for_one_proxy_is_held_back() {
     let said = operator
         .wait_for("d", "held back", |policy| policy["conditions"][1]["reason"] == "NotPublishable");
     assert_eq!(said["accepted"], true);
-    assert_eq!(place.wait_for_published(&["a"]), before);
-    assert!(operator.get("/metrics").contains("corsward_held_back 3"));
+    // One of them fits beside what was there, and does not wait for the others.
+    place.wait_for_published(&["a", "b"]);
+    operator
+        .wait_for("c", "held back", |policy| policy["conditions"][1]["reason"] == "NotPublishable");
+    assert!(operator.get("/metrics").contains("corsward_held_back 2"));
     place.remove("a.yaml");
-    place.wait_for_published(&[]);
+    place.wait_for_published(&["b"]);
     place.write("a.yaml", &policy("a", ONE));
     for name in ["b", "c", "d"] {
         place.remove(&format!("{name}.yaml"));
