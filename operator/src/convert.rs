@@ -96,6 +96,7 @@ fn rule_draft(rule: &api::PathRule) -> RuleDraft {
 pub(crate) const fn danger(word: api::Danger) -> &'static str {
     match word {
         api::Danger::AnyOriginWithCredentials => "AnyOriginWithCredentials",
+        api::Danger::AnyAppOriginWithCredentials => "AnyAppOriginWithCredentials",
         api::Danger::InsecureOriginWithCredentials => "InsecureOriginWithCredentials",
         api::Danger::PublicSuffixSubdomains => "PublicSuffixSubdomains",
         api::Danger::NullOriginWithCredentials => "NullOriginWithCredentials",

@@ -288,6 +288,7 @@ fn list(words: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
 fn cors() -> impl Strategy<Value = CorsDraft> {
     let dangers: Vec<String> = [
         "AnyOriginWithCredentials",
+        "AnyAppOriginWithCredentials",
         "InsecureOriginWithCredentials",
         "PublicSuffixSubdomains",
         "NullOriginWithCredentials",

@@ -6,8 +6,10 @@ use super::{Place, Proposal, Sentence};
 /// A word of `dangerouslyAllow`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Danger {
-    /// `*`, or any host of a scheme, with credentials.
+    /// `*`, or any host of http or https, with credentials.
     AnyOriginWithCredentials,
+    /// Any host of another scheme, with credentials.
+    AnyAppOriginWithCredentials,
     /// An `http` origin with credentials.
     InsecureOriginWithCredentials,
     /// With credentials, a star over names that anyone can register.
@@ -41,8 +43,9 @@ pub enum DangerReason {
 
 impl Danger {
     /// Every danger, in the order of the design.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::AnyOriginWithCredentials,
+        Self::AnyAppOriginWithCredentials,
         Self::InsecureOriginWithCredentials,
         Self::PublicSuffixSubdomains,
         Self::NullOriginWithCredentials,
@@ -54,6 +57,7 @@ impl Danger {
     pub fn word(self) -> &'static str {
         match self {
             Self::AnyOriginWithCredentials => "AnyOriginWithCredentials",
+            Self::AnyAppOriginWithCredentials => "AnyAppOriginWithCredentials",
             Self::InsecureOriginWithCredentials => "InsecureOriginWithCredentials",
             Self::PublicSuffixSubdomains => "PublicSuffixSubdomains",
             Self::NullOriginWithCredentials => "NullOriginWithCredentials",
@@ -100,6 +104,13 @@ fn prohibited(danger: Danger, value: &str) -> Sentence {
         Danger::AnyOriginWithCredentials => (
             "CORS-E202",
             format!("{value} with credentials lets every site act as the user"),
+            "name the origins",
+        ),
+        Danger::AnyAppOriginWithCredentials => (
+            "CORS-E213",
+            format!(
+                "{value} with credentials lets every extension or application of that scheme act as the user"
+            ),
             "name the origins",
         ),
         Danger::InsecureOriginWithCredentials => (

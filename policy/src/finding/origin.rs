@@ -20,8 +20,10 @@ pub enum OriginReason {
     },
     /// `*` beside other origins or a regex.
     AnyBesideOthers,
-    /// `*`, or any host of a scheme, among the trusted origins.
+    /// `*`, or any host of http or https, among the trusted origins.
     AnyTrusted(String),
+    /// Any host of another scheme among the trusted origins.
+    AnyAppTrusted(String),
     /// `null` among the trusted origins.
     NullTrusted,
     /// No origin and no regex.
@@ -68,6 +70,15 @@ impl OriginReason {
                 "name the origins, or write `disallowedRequests: Forward`",
             )
             .with_edit(Proposal::Remove),
+            Self::AnyAppTrusted(value) => Sentence::new(
+                "CORS-E136",
+                format!(
+                    "{} would trust every extension or application of that scheme",
+                    Quoted(value)
+                ),
+                "name the origins, or write `disallowedRequests: Forward`",
+            )
+            .with_edit(Proposal::Remove),
             Self::NullTrusted => Sentence::new(
                 "CORS-E123",
                 "any site can send `null`, by way of a sandboxed frame, so it cannot be trusted",
@@ -84,14 +95,7 @@ impl OriginReason {
                 "any site can send `null`, by way of a sandboxed frame",
                 "name the real origin, unless everybody may read the responses",
             ),
-            Self::File(value) => Sentence::new(
-                "CORS-W103",
-                format!(
-                    "{} is every local file, in the few embedded browsers that send it",
-                    Quoted(value)
-                ),
-                "serve the page over http or a scheme of the application's own",
-            ),
+            Self::File(value) => local_file(value),
             Self::NeverSent(value) => never_sent(value),
             Self::Covered { value, by } => Sentence::new(
                 "CORS-I101",
@@ -105,14 +109,26 @@ impl OriginReason {
                 format!("add {} if developers open that too", Quoted(missing)),
             )
             .with_edit(Proposal::Spread(vec![value.clone(), missing.clone()])),
-            Self::Development(value) => Sentence::new(
-                "CORS-I103",
-                format!("{} with credentials is any program on that port of the user's own machine", Quoted(value)),
-                "remove it in production, unless an application on the user's machine serves its pages there",
-            )
-            .with_edit(Proposal::Remove),
+            Self::Development(value) => development(value),
         }
     }
+}
+
+fn local_file(value: &str) -> Sentence {
+    Sentence::new(
+        "CORS-W103",
+        format!("{} is every local file, in the few embedded browsers that send it", Quoted(value)),
+        "serve the page over http or a scheme of the application's own",
+    )
+}
+
+fn development(value: &str) -> Sentence {
+    Sentence::new(
+        "CORS-I103",
+        format!("{} with credentials is any program on that port of the user's own machine", Quoted(value)),
+        "remove it in production, unless an application on the user's machine serves its pages there",
+    )
+    .with_edit(Proposal::Remove)
 }
 
 fn never_sent(value: &str) -> Sentence {

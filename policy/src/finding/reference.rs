@@ -171,6 +171,7 @@ fn origins() -> Vec<Finding> {
     vec![
         Finding::new(origin, R::AnyBesideOthers),
         Finding::new(trusted, R::AnyTrusted("https://*".into())),
+        Finding::new(trusted, R::AnyAppTrusted("moz-extension://*".into())),
         Finding::new(trusted, R::NullTrusted),
         Finding::new("spec.cors.allowOrigins", R::Nobody),
         Finding::new(origin, R::Null),
@@ -203,6 +204,7 @@ fn dangers() -> Vec<Finding> {
     vec![
         Finding::new(word, DangerReason::Unknown("AnyOrigin".into())),
         prohibited(Danger::AnyOriginWithCredentials, "*"),
+        prohibited(Danger::AnyAppOriginWithCredentials, "moz-extension://*"),
         prohibited(Danger::InsecureOriginWithCredentials, "http://app.example"),
         prohibited(Danger::PublicSuffixSubdomains, "https://*.github.io"),
         prohibited(Danger::NullOriginWithCredentials, "null"),

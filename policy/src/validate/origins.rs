@@ -86,10 +86,12 @@ pub(super) fn trusted(
             OriginPattern::Any => report.add(field, OriginReason::AnyTrusted("*".to_owned())),
             OriginPattern::Null => report.add(field, OriginReason::NullTrusted),
             OriginPattern::Tuple(tuple) if is_any_host(tuple.host()) => {
-                report.add(field, OriginReason::AnyTrusted((*written).to_owned()));
+                let (web, app) = (OriginReason::AnyTrusted, OriginReason::AnyAppTrusted);
+                let reason = if has_sites(tuple) { web } else { app };
+                report.add(field, reason((*written).to_owned()));
             }
             OriginPattern::Tuple(tuple) => {
-                if has_registrable_star(tuple.host(), judge) {
+                if has_registrable_star(tuple, judge) {
                     report.add(field, DangerReason::PublicSuffix((*written).to_owned()));
                 }
                 check_is_sent(tuple, written, field, report);
@@ -174,7 +176,7 @@ fn check_dangers(
     dangers: &mut Dangers,
     report: &mut Report,
 ) {
-    let registrable = has_registrable_star(tuple.host(), judge);
+    let registrable = has_registrable_star(tuple, judge);
     if !dangers.credentials {
         if registrable {
             report.add(field, DangerReason::PublicSuffix(written.to_owned()));
@@ -182,7 +184,8 @@ fn check_dangers(
         return;
     }
     if is_any_host(tuple.host()) {
-        dangers.meet(Danger::AnyOriginWithCredentials, written, field, report);
+        let (web, app) = (Danger::AnyOriginWithCredentials, Danger::AnyAppOriginWithCredentials);
+        dangers.meet(if has_sites(tuple) { web } else { app }, written, field, report);
     }
     if tuple.scheme() == "http" {
         if is_loopback(tuple.host()) {
@@ -258,9 +261,17 @@ fn block_or_address(host: &HostShape) -> bool {
     host.block().is_some() || matches!(host, HostShape::Exact(host) if is_address(host))
 }
 
-/// Is there a star over names that anyone can register?
-fn has_registrable_star(host: &HostShape, judge: &dyn Judge) -> bool {
-    match host {
+/// Whether its origins are sites: hosts of other schemes name extensions and applications.
+fn has_sites(tuple: &TuplePattern) -> bool {
+    matches!(tuple.scheme(), "http" | "https")
+}
+
+/// Is there a star over names that anyone can register? Only sites have registered names.
+fn has_registrable_star(tuple: &TuplePattern, judge: &dyn Judge) -> bool {
+    if !has_sites(tuple) {
+        return false;
+    }
+    match tuple.host() {
         // Whole labels, as many as there are: what stands above a public suffix covers it too.
         HostShape::Subdomains(rest) => {
             judge.is_public_suffix(rest) || judge.is_ancestor_of_public_suffix(rest)

@@ -112,7 +112,8 @@ fn check_with_credentials(
         RegexHazard::AnyOrigin | RegexHazard::AnyHost => Danger::AnyOriginWithCredentials,
         RegexHazard::Insecure => Danger::InsecureOriginWithCredentials,
         RegexHazard::PublicSuffix => Danger::PublicSuffixSubdomains,
-        RegexHazard::OpenEnd | RegexHazard::AnyAppHost => unbounded,
+        RegexHazard::AnyAppHost => Danger::AnyAppOriginWithCredentials,
+        RegexHazard::OpenEnd => unbounded,
         RegexHazard::Loopback => {
             report.add(field, OriginReason::Development(value));
             return;

@@ -128,6 +128,11 @@ fn of_policies() -> Vec<Row> {
             json!({"disallowedRequests": "Reject", "trustedOrigins": ["https://*"]}),
         ),
         more(
+            "CORS-E136",
+            "every extension",
+            json!({"disallowedRequests": "Reject", "trustedOrigins": ["moz-extension://*"]}),
+        ),
+        more(
             "CORS-E123",
             "any frame",
             json!({"disallowedRequests": "Reject", "trustedOrigins": ["null"]}),
@@ -249,6 +254,7 @@ fn of_origins() -> Vec<Row> {
 fn of_dangers() -> Vec<Row> {
     vec![
         danger("CORS-E202", "https://*"),
+        danger("CORS-E213", "moz-extension://*"),
         danger("CORS-E203", "http://a.example"),
         danger("CORS-E204", "https://*.github.io"),
         danger("CORS-E205", "null"),

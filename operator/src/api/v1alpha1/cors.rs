@@ -148,8 +148,11 @@ pub enum OriginSetKind {
 /// A protection, by the danger it keeps out.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Danger {
-    /// `*` or `scheme://*` with `allowCredentials`.
+    /// `*`, `http://*` or `https://*` with `allowCredentials`; likewise a block of addresses that is wider than every private
+    /// one (`10.0.0.0/8`, `fc00::/7`).
     AnyOriginWithCredentials,
+    /// Any host of another scheme, such as `moz-extension://*`, with `allowCredentials`.
+    AnyAppOriginWithCredentials,
     /// `http://` origins with `allowCredentials`.
     InsecureOriginWithCredentials,
     /// With `allowCredentials`, a star under which anybody may register a name.

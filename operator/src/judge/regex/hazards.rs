@@ -133,7 +133,7 @@ impl Reach {
         for end in &self.names {
             if let End::Open { domain, is_deep } = end {
                 if !domain.is_empty() {
-                    if is_registrable_below(domain, *is_deep) {
+                    if scheme.is_http() && is_registrable_below(domain, *is_deep) {
                         hazards.insert(Hazard::PublicSuffix);
                     }
                 } else if !scheme.is_http() || accepts_any_host(regex, scheme) {

@@ -35,6 +35,7 @@ const BOUNDED: &[Row] = &[
     ("a literal IPv6 address", r"https://\[2001:db8::1\]", "", ""),
     ("unlisted top level", r"https://[a-z]+\.internal", "", ""),
     ("another scheme", r"tauri://localhost", "", ""),
+    ("hosts of another scheme are not registered", r"myapp://[a-z]+\.com", "", ""),
     ("below a host of another scheme", r"myapp://[a-z]+\.app\.example", "", ""),
     ("one label above a suffix two below", r"https://[a-z0-9-]+\.amazonaws\.com", "", ""),
     ("case folded", r"(?i)https://[a-z]+\.App\.example", "", ""),
@@ -97,7 +98,6 @@ const PUBLIC: &[Row] = &[
     ("either scheme", r"https?://[a-z]+\.github\.io", "W202", "E203 E204"),
     ("case folded", r"(?i)https://[a-z]+\.github\.io", "W202", "E204"),
     ("punycode", r"https://[a-z]+\.xn--p1ai", "W202", "E204"),
-    ("of another scheme", r"myapp://[a-z]+\.com", "W202", "E204"),
 ];
 
 const OPEN: &[Row] = &[
@@ -121,9 +121,9 @@ const OPEN: &[Row] = &[
     ("one of two branches", r"https://a\.example|https://b\..*", "", "E206"),
     ("any scheme", r".*://app\.example", "", "E203 E208"),
     ("a scheme of letters", r"[a-z]+://app\.example", "", "E203 E208"),
-    ("any scheme, any host", r"\w+://\w+", "", "E203 E206 E206 E208"),
-    ("any extension", r"chrome-extension://[a-p]{32}", "", "E206"),
-    ("any host of another scheme", r"app://.*", "", "E206"),
+    ("any scheme, any host", r"\w+://\w+", "", "E203 E206 E208 E213"),
+    ("any extension", r"chrome-extension://[a-p]{32}", "", "E213"),
+    ("any host of another scheme", r"app://.*", "", "E213"),
 ];
 
 const DOTS: &[Row] = &[

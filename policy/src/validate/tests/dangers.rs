@@ -9,6 +9,15 @@ fn a_danger_is_refused_until_it_is_named() {
         ("any https origin", "https://*", "AnyOriginWithCredentials", "CORS-E202"),
         ("on any port", "https://*:*", "AnyOriginWithCredentials", "CORS-E202"),
         ("any address", "https://*.*.*.*", "AnyOriginWithCredentials", "CORS-E202"),
+        ("a block of any address", "https://0.0.0.0/0", "AnyOriginWithCredentials", "CORS-E202"),
+        (
+            "a block wider than private",
+            "https://[fc00::]/6",
+            "AnyOriginWithCredentials",
+            "CORS-E202",
+        ),
+        ("any extension", "moz-extension://*", "AnyAppOriginWithCredentials", "CORS-E213"),
+        ("any application", "app://*:*", "AnyAppOriginWithCredentials", "CORS-E213"),
         ("http", "http://app.example", "InsecureOriginWithCredentials", "CORS-E203"),
         (
             "http, a private address",
@@ -39,12 +48,15 @@ fn a_danger_is_refused_until_it_is_named() {
 #[test]
 fn what_only_looks_dangerous_is_accepted_with_credentials() {
     let development = &["spec.cors.allowOrigins[0] CORS-I103"][..];
+    let normalized =
+        &["spec.cors.allowOrigins[0] CORS-I002", "spec.cors.allowOrigins[0] CORS-I103"];
     for (origin, want) in [
         ("http://127.0.0.1:3000", development),
         ("http://127.*.*.*:*", development),
         ("http://[::1]:3000", development),
         ("http://app.localhost:3000", development),
         ("http://127.0.0.0/8", development),
+        ("http://[::1]/128", normalized),
         ("http://localhost", &[]),
         ("http://tauri.localhost", &[]),
         ("http://*.localhost:*", development),
@@ -55,6 +67,8 @@ fn what_only_looks_dangerous_is_accepted_with_credentials() {
         ("https://*.internal", &[]),
         ("https://10.0.*.*", &[]),
         ("tauri://localhost", &[]),
+        ("app://*.com", &[]),
+        ("app://.", &[]),
     ] {
         let cors = CorsDraft { allow_origins: strings(&[origin]), ..with_credentials() };
         assert_codes(origin, &policy_of(cors), want);
@@ -97,7 +111,7 @@ fn a_regex_is_judged_by_its_reach() {
         ("the machine itself", &["loopback"], &[], &["[0] CORS-I103"]),
         ("any origin", &["any"], &["[0] CORS-W105"], &["[0] CORS-E202"]),
         ("any host", &["host"], &[], &["[0] CORS-E202"]),
-        ("any host of an application's scheme", &["app"], &[], &["[0] CORS-E206"]),
+        ("any host of an application's scheme", &["app"], &[], &["[0] CORS-E213"]),
         ("any scheme", &["scheme"], &[], &["[0] CORS-E208"]),
         ("a public suffix", &["suffix"], &["[0] CORS-W202"], &["[0] CORS-E204"]),
         ("an open end", &["end"], &[], &["[0] CORS-E206"]),
