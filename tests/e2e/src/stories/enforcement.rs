@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::door::{ALLOW_ORIGIN, Door, header, request};
 use crate::gateway::front_with;
 use crate::load::{Load, Question};
 use crate::place::Place;
+use crate::release::{self, Release};
 use crate::sharing::{SHOP, STRANGER, allowing, await_shared, await_unshared};
 use crate::story::Story;
 use crate::until::{until, until_at_once};
@@ -30,6 +31,11 @@ pub(crate) const STORIES: &[Story] = &[
     ),
     // By itself: how long a change takes is a figure, and others would be in it.
     Story::alone("a policy that changes twenty times loses no request", no_change_loses_a_request),
+    // By itself: it stops every policy of the cluster.
+    Story::alone(
+        "one value of the chart stops every policy and starts it again, without new pods",
+        one_value_stops_every_policy,
+    ),
 ];
 
 fn a_policy_that_is_applied_is_kept(cluster: &Cluster) -> Result<()> {
@@ -122,6 +128,36 @@ fn no_change_loses_a_request(cluster: &Cluster) -> Result<()> {
         format!("median {}, longest {}", seconds(median(&mut took)), seconds(longest(&took))),
     );
     cluster.figure("twenty changes", &tally);
+    tally.ensure_flawless()
+}
+
+fn one_value_stops_every_policy(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("enforcement-switch")?;
+    place.run(&Workload::echo("api"))?;
+    let (door, host) = (cluster.door(), place.host("api"));
+    place.policy("api", &allowing("api", &[SHOP]))?;
+    await_shared(door, &host, SHOP)?;
+    let release = Release::of(cluster)?;
+    // Every change of a Deployment's spec has a generation of its own.
+    let deployment = || -> Result<Value> {
+        Ok(release.place.get("deployment", release::NAME)?["metadata"]["generation"].clone())
+    };
+    let before = deployment()?;
+
+    let load = Load::begin(door, &[Question::get(&host, "/", SHOP).whoever_may_read()]);
+    release.with(&["enforcement=Off"], || {
+        await_unshared(door, &host, SHOP)?;
+        place.await_condition("api", "Programmed", "False", "Off")?;
+        release.upgrade(&["enforcement=On"])?;
+        await_shared(door, &host, SHOP)?;
+        place.await_condition("api", "Programmed", "True", "Programmed")?;
+        let after = deployment()?;
+        ensure!(after == before, "the Deployment has generation {after}, not {before}: new pods");
+        Ok(())
+    })?;
+    await_shared(door, &host, SHOP)?;
+    let tally = load.end();
+    cluster.figure("enforcement off and on", &tally);
     tally.ensure_flawless()
 }
 
