@@ -1,5 +1,7 @@
 //! Index: every policy there is, what is said about it, what of it is in force, and what surrounds it. A state machine without IO.
 
+mod stop;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +10,7 @@ use corsward_policy::finding::PlacementReason;
 use corsward_policy::{Finding, Judge, Policy, PolicyId, finding};
 use serde_json::Value;
 
+use self::stop::Stop;
 use crate::compact::Compact;
 use crate::guardrails::{self, Guardrail};
 use crate::inquiry::ReviewedObject;
@@ -83,15 +86,6 @@ pub struct InForce {
     pub sets: Arc<Resolved>,
     /// `sha256:` and the digest of what the policy compiles to when it is alone.
     pub digest: Arc<str>,
-}
-
-/// What stops the policies of the whole cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    /// The argument `--off`, which outranks the switch.
-    Flag,
-    /// The switch that the chart writes.
-    Switch,
 }
 
 // === impl Index ===
@@ -464,12 +458,7 @@ impl Index {
         let namespace = scope.namespace().and_then(|name| self.surroundings.namespaces.get(name));
         let is_off = |namespace: &Namespace| namespace.mode == NamespaceMode::Off;
         match self.stopped {
-            Some(Stop::Flag) => {
-                Some("the operator runs with --off: no policy is enforced anywhere")
-            }
-            Some(Stop::Switch) => {
-                Some("the value `enforcement` of the chart is Off: no policy is enforced anywhere")
-            }
+            Some(stop) => Some(stop.message()),
             None if namespace.is_some_and(is_off) => {
                 Some("the namespace's annotation corsward.io/mode says Off")
             }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::admin::{Board, ReportRequest};
 use crate::attachment::{AttachmentKey, Sighting};
-use crate::index::{Index, Scope};
+use crate::index::{Entry, Index, Scope};
 use crate::inquiry::{Inquiry, ReviewedObject};
 use crate::journal;
 use crate::metrics::Tally;
@@ -22,7 +22,7 @@ use crate::proxies::Touched;
 use crate::report::Report;
 use crate::review::Domain;
 use crate::source::Event;
-use crate::status::{Circumstances, Proxies, Status};
+use crate::status::{Circumstances, ConditionType, Proxies, Reason, Status};
 
 pub(crate) use cluster::Cluster;
 pub(crate) use folder::{Folder, Memory};
@@ -41,6 +41,8 @@ pub(crate) struct Operator {
     tallies: BTreeMap<Scope, Tally>,
     /// Since when policies have waited for what they say to be in force.
     awaited: BTreeMap<PolicyId, Instant>,
+    /// Whether what was last published enforces a policy: a switch stops it, or a guardrail suspends it, and its spec stays the same.
+    enforced: BTreeMap<PolicyId, bool>,
     outlet: Outlet,
     board: Arc<Board>,
     /// The source has said all it has.
@@ -93,7 +95,8 @@ impl Operator {
     pub(crate) fn new(index: Index, outlet: Outlet, board: Arc<Board>) -> Self {
         let sighted = matches!(outlet, Outlet::Folder(_));
         board.metrics.enforces(!index.is_stopped());
-        let (plan, sightings, statuses, tallies, awaited, waiting) = Default::default();
+        let (plan, sightings, statuses, tallies) = Default::default();
+        let (awaited, enforced, waiting) = Default::default();
         let (synced, spent) = (false, Duration::ZERO);
         Self {
             index,
@@ -102,6 +105,7 @@ impl Operator {
             statuses,
             tallies,
             awaited,
+            enforced,
             outlet,
             board,
             synced,
@@ -187,6 +191,7 @@ impl Operator {
             Event::Touched(touched) => self.tell_of_touch(&touched),
             Event::Delete(id) => {
                 self.awaited.remove(&id);
+                self.enforced.remove(&id);
                 self.index.on(Event::Delete(id));
             }
             Event::Synced => self.synced = true,
@@ -195,6 +200,7 @@ impl Operator {
                 self.synced |= self.index.domain() == Domain::Folder;
                 self.index.on(Event::Reset(objects));
                 self.awaited.retain(|id, _| self.index.entries().contains_key(id));
+                self.enforced.retain(|id, _| self.index.entries().contains_key(id));
             }
             Event::Leading(leading) => {
                 self.board.metrics.leads(leading);
@@ -320,6 +326,7 @@ impl Operator {
                 }
                 continue;
             }
+            self.enforced.insert(id.clone(), is_enforced(&self.index, scope, planned));
             // A guardrail suspends what was in force, and does not make anybody forget it.
             if planned.in_force.is_some() || !planned.suspended {
                 self.index.settle(id, planned.in_force.as_ref());
@@ -367,8 +374,11 @@ impl Operator {
                 sighting.is_none_or(|seen| seen.digest.is_none() || seen.error.is_some())
             };
             let in_cluster = self.index.domain() == Domain::Cluster;
+            let enforces = self.enforces(id, entry);
+            let switches =
+                enforces.is_some_and(|it| it != is_enforced(&self.index, scope, planned));
             let circumstances = Circumstances {
-                astray: in_cluster && planned.keys.iter().any(is_astray),
+                astray: in_cluster && (switches || planned.keys.iter().any(is_astray)),
                 held: planned.held.as_deref(),
                 frozen: plan.frozen,
                 off: self.index.why_off(scope),
@@ -384,6 +394,18 @@ impl Operator {
             Some(Status::of(entry, planned, circumstances))
         };
         plan.policies.iter().filter_map(status).collect()
+    }
+
+    /// Does what was last published enforce a policy? `None`: that is not known.
+    fn enforces(&self, id: &PolicyId, entry: &Entry) -> Option<bool> {
+        self.enforced.get(id).copied().or_else(|| {
+            // What was published before this operator began is what the status says.
+            let status = entry.object.record.as_ref()?.status.value();
+            let mut conditions = status.get("conditions")?.as_array()?.iter();
+            let kind = ConditionType::Programmed.as_str();
+            let programmed = conditions.find(|one| one["type"] == kind)?;
+            Some(programmed["reason"] != Reason::Off.as_str())
+        })
     }
 
     fn answer_report(&self, reply: ReportRequest) {
@@ -462,6 +484,11 @@ fn unpublished(
     })
 }
 
+/// Should proxies enforce a policy, as far as switches and guardrails go?
+fn is_enforced(index: &Index, scope: &Scope, planned: &Planned) -> bool {
+    planned.in_force.is_some() && index.why_off(scope).is_none()
+}
+
 fn scope_of(key: &AttachmentKey) -> Scope {
     match key.namespace() {
         Some(namespace) => Scope::Namespace(namespace.to_owned()),
@@ -472,9 +499,12 @@ fn scope_of(key: &AttachmentKey) -> Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attachment::Desired;
+    use crate::compact::Compact;
+    use crate::object::{Object, Record};
     use crate::publish::file::File;
     use crate::state::StateFile;
-    use crate::testing::id;
+    use crate::testing::{GOOD, id, object};
     use corsward_policy::validate::NoJudge;
 
     fn operator(dir: &std::path::Path) -> Operator {
@@ -524,6 +554,108 @@ mod tests {
         assert!(!run(false));
         for _ in 0..16 {
             assert!(run(true), "though the source ends too");
+        }
+    }
+
+    /// An operator that leads in a cluster, one event after the other.
+    struct Leader {
+        operator: Operator,
+        desired: tokio::sync::watch::Receiver<Arc<Desired>>,
+    }
+
+    impl Leader {
+        fn new() -> Self {
+            let index = Index::new(Arc::new(NoJudge), Domain::Cluster);
+            let (publisher, desired) = tokio::sync::watch::channel(Arc::default());
+            let (writer, _) = tokio::sync::mpsc::unbounded_channel();
+            let (notices, _) = crate::events::channel();
+            let cluster = Cluster::new(publisher, writer, notices, None);
+            let operator =
+                Operator::new(index, Outlet::Cluster(cluster), Arc::new(Board::default()));
+            Self { operator, desired }
+        }
+
+        /// Takes in these events, and says why the policy `api` is in force or not.
+        fn after(&mut self, batch: Vec<Event>) -> &'static str {
+            let (_, mut events) = tokio::sync::mpsc::channel(1);
+            self.operator.on(batch, &mut events);
+            let statuses = &self.operator.statuses[&Scope::Namespace("shop".into())];
+            statuses[0].condition(ConditionType::Programmed).unwrap().reason.as_str()
+        }
+
+        /// All that is wanted, as seen in the cluster.
+        fn published(&self) -> Vec<Sighting> {
+            let desired = self.desired.borrow();
+            let seen = desired.attachments.iter().map(|(key, attachment)| Sighting {
+                key: (**key).clone(),
+                digest: Some(attachment.digest.clone()),
+                error: None,
+            });
+            seen.collect()
+        }
+    }
+
+    fn policy(status: &serde_json::Value) -> Event {
+        let record = Record { uid: "u".into(), created: None, status: Compact::of(status) };
+        let object = Object { generation: Some(1), record: Some(record), ..object("api", &GOOD) };
+        Event::Apply(object.into())
+    }
+
+    #[test]
+    fn what_a_switch_changes_is_said_when_it_is_published() {
+        let mut leader = Leader::new();
+        let nothing = serde_json::Value::Null;
+        let begin = vec![
+            policy(&nothing),
+            Event::Synced,
+            Event::Leading(true),
+            Event::Published(Vec::new()),
+        ];
+        assert_eq!(leader.after(begin), "Reconciling", "it is new");
+        let on = leader.published();
+        assert_eq!(leader.after(vec![Event::Published(on)]), "Published");
+        assert_eq!(leader.after(vec![Event::Enforcement(false)]), "Reconciling", "switched off");
+        let off = leader.published();
+        assert_eq!(leader.after(vec![Event::Published(off)]), "Off");
+        assert_eq!(leader.after(vec![Event::Enforcement(true)]), "Reconciling", "switched on");
+        let on = leader.published();
+        assert_eq!(leader.after(vec![Event::Published(on)]), "Published");
+    }
+
+    #[test]
+    fn what_was_switched_while_no_operator_ran_is_said_when_it_is_published() {
+        let mut before = Leader::new();
+        let status = |reason: &str| {
+            serde_json::json!({
+                "inForce": { "generation": 1, "spec": *GOOD },
+                "conditions": [{ "type": "Programmed", "status": "False", "reason": reason }],
+            })
+        };
+        let begin = |reason: &str, is_on: bool, published: &[Sighting]| {
+            let enforcement = Event::Enforcement(is_on);
+            vec![
+                policy(&status(reason)),
+                enforcement,
+                Event::Synced,
+                Event::Leading(true),
+                Event::Published(published.to_vec()),
+            ]
+        };
+        before.after(begin("Off", false, &[]));
+        let off = before.published();
+        before.after(vec![Event::Enforcement(true)]);
+        let on = before.published();
+        for (why, reason, published, is_on, want) in [
+            ("it stays off", "Off", &off, false, "Off"),
+            ("it stays on", "Published", &on, true, "Published"),
+            ("it was switched on", "Off", &off, true, "Reconciling"),
+            ("it was switched off", "Published", &on, false, "Reconciling"),
+        ] {
+            let mut leader = Leader::new();
+            assert_eq!(leader.after(begin(reason, is_on, published)), want, "{why}");
+            let published = leader.published();
+            let settled = if is_on { "Published" } else { "Off" };
+            assert_eq!(leader.after(vec![Event::Published(published)]), settled, "{why}");
         }
     }
 }
