@@ -67,7 +67,11 @@ impl HeaderReason {
                 "list what clients set, such as `content-type` and `authorization`",
             ),
             Self::AnyBesideOthers => {
-                Sentence::new("CORS-I305", "`*` covers the other names", "remove them, or the `*`")
+                Sentence::new(
+                    "CORS-I305",
+                    "`*` covers the names beside it, except `authorization`",
+                    "remove the names that it covers, or the `*`",
+                )
             }
             Self::AnyWithoutAuthorization => Sentence::new(
                 "CORS-I306",

@@ -87,8 +87,8 @@ impl OriginReason {
             .with_edit(Proposal::Remove),
             Self::Nobody => Sentence::new(
                 "CORS-W101",
-                "without an origin or a regex nobody is allowed",
-                "list the origins of your front ends in `allowOrigins`",
+                "without an origin or a regex no page of another origin may read the responses",
+                "list the origins of your front ends in `allowOrigins`, or leave a path to its own CORS by a rule with `mode: \"Off\"`",
             ),
             Self::Null => Sentence::new(
                 "CORS-W102",

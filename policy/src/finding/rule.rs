@@ -128,10 +128,22 @@ impl RuleReason {
     }
 }
 
+/// The code of a path in another syntax.
+const OTHER_SYNTAX: &str = "CORS-E419";
+
 /// A path in another syntax: to write what is literal of it, or a literal star.
 fn other_syntax(value: &str, syntax: PathSyntax, exact: bool) -> Sentence {
+    let matter = format!("{} is {syntax}, and paths are compared literally", Quoted(value));
     let prefix = path_syntax::literal_prefix(value);
     let prefix = if prefix.is_empty() { "/".to_owned() } else { prefix };
+    // `/` in place of `/{tenant}/public` would be a rule for every path.
+    if prefix == "/" && value.split('/').filter(|segment| !segment.is_empty()).count() > 1 {
+        return Sentence::new(
+            OTHER_SYNTAX,
+            matter,
+            "no prefix says this, so have a rule for each path that is meant",
+        );
+    }
     let text = Written::text(prefix);
     // An exact path would cover nothing below it.
     let (place, prefix) = if exact {
@@ -147,9 +159,8 @@ fn other_syntax(value: &str, syntax: PathSyntax, exact: bool) -> Sentence {
         fix = format!("{fix}, or {} for a literal `*`", Quoted(&spelled));
         literal = Some(Proposal::Write(Place::Here, Written::Text(spelled)));
     }
-    let matter = format!("{} is {syntax}, and paths are compared literally", Quoted(value));
     let mut sentence =
-        Sentence::new("CORS-E419", matter, fix).with_edit(Proposal::Write(place, prefix));
+        Sentence::new(OTHER_SYNTAX, matter, fix).with_edit(Proposal::Write(place, prefix));
     sentence.edits.extend(literal);
     sentence
 }
