@@ -109,7 +109,9 @@ impl Plan {
         let (id, nothing) = (object.id.clone(), ScopePlan::default());
         let scope = Scope::Namespace(id.namespace.clone());
         let previous = self.scopes.get(&scope).unwrap_or(&nothing);
-        let plan = index.rehearse(object, |index| ScopePlan::new(index, &scope, previous));
+        // What would be said if it were admitted: a review is answered at once, and not by trials.
+        let plan =
+            index.rehearse(object, |index| ScopePlan::with(index, &scope, previous, Choice::All));
         plan.policies
             .get(&id)
             .map(|planned| planned.about_others().cloned().collect())

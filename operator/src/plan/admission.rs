@@ -19,7 +19,8 @@ const MAX_TRIALS: usize = 96;
 struct Change<'w> {
     id: &'w PolicyId,
     keys: &'w BTreeSet<AttachmentKey>,
-    len: usize,
+    /// By how much its spec is longer than the one in force.
+    growth: usize,
 }
 
 /// Which changes fit.
@@ -29,7 +30,7 @@ struct Admission<'w, W> {
     held_anyway: BTreeSet<AttachmentKey>,
     admitted: BTreeSet<PolicyId>,
     plan: ScopePlan,
-    /// The shortest specs that were too long for these attachments: a longer one need not be tried.
+    /// The least growth that was too much for these attachments: what grows as much need not be tried.
     too_long: BTreeMap<&'w BTreeSet<AttachmentKey>, usize>,
     trials: usize,
 }
@@ -74,7 +75,9 @@ fn changes<'w>(index: &Index, wanted: &'w ScopePlan, plan: &ScopePlan) -> Vec<Ch
                 before.map(|before| before.spec.text_len().saturating_sub(len(planned)));
             let created = entry.and_then(|entry| entry.object.created());
             let order = (before.is_none(), Reverse(shortened), created, id);
-            (order, Change { id, keys: &planned.keys, len: len(planned) })
+            let before = before.map_or(0, |before| before.spec.text_len());
+            let growth = len(planned).saturating_sub(before);
+            (order, Change { id, keys: &planned.keys, growth })
         })
         .collect();
     changes.sort_by_key(|(order, _)| *order);
@@ -87,7 +90,7 @@ impl<'w, W: Fn(&BTreeSet<PolicyId>) -> ScopePlan> Admission<'w, W> {
     /// Admits as many of these as fit: all, or else of each half as many as fit.
     fn admit(&mut self, changes: &[Change<'w>]) {
         let may_fit = |change: &&Change<'w>| {
-            self.too_long.get(change.keys).is_none_or(|too_long| change.len < *too_long)
+            self.too_long.get(change.keys).is_none_or(|too_long| change.growth < *too_long)
         };
         let changes: Vec<Change<'w>> = changes.iter().filter(may_fit).cloned().collect();
         if changes.is_empty() || self.trials == 0 {
@@ -104,7 +107,7 @@ impl<'w, W: Fn(&BTreeSet<PolicyId>) -> ScopePlan> Admission<'w, W> {
         if let [only] = changes.as_slice() {
             let lens = plan.held_keys().filter_map(|key| plan.made.get(key));
             if lens.map(|made| made.attachment.compiled.len()).any(|len| len > MAX_LEN) {
-                self.too_long.insert(only.keys, only.len);
+                self.too_long.insert(only.keys, only.growth);
             }
             return;
         }

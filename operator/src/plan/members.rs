@@ -149,8 +149,9 @@ fn switching_off(members: &[&Member]) -> BTreeMap<PolicyId, Finding> {
         };
         let found = others()
             .filter(|other| meets(other))
-            .find_map(|other| Some((other.id.to_string(), switches_off(&rules, &policy(other))?)));
+            .find_map(|other| Some((other, switches_off(&rules, &policy(other))?)));
         let (other, why) = found?;
+        let other = other.id.to_string();
         let by_target = why == Precedence::CloserTarget;
         let reason = RuleReason::SwitchesOff { other, by_target };
         Some((one.id.clone(), Finding::new("spec.rules", reason)))

@@ -149,6 +149,21 @@ fn no_policy_waits_for_another_one_that_does_not_fit() {
 }
 
 #[test]
+fn an_edit_of_the_same_length_does_not_wait_for_one_that_is_too_long() {
+    let mut index = index(["b", "c"].map(|name| with_origins(name, 12_000)));
+    index.apply(object("a", &GOOD));
+    carry_out(&mut index);
+    index.apply(with_origins("a", 12_000));
+    carry_out(&mut index);
+    let Text::Spec { spec, .. } = with_origins("b", 12_000).text else { panic!("a spec") };
+    let edited = spec.value().to_string().replace("tenant-000000.b", "tenant-999999.b");
+    index.apply(object("b", &serde_json::from_str(&edited).unwrap()));
+    let plan = carry_out(&mut index);
+    assert!(plan.attachments[0].compiled.contains("tenant-999999.b"));
+    assert_eq!(programmed(&plan, "b"), (true, Reason::Programmed));
+}
+
+#[test]
 fn of_many_that_are_too_much_as_many_are_in_force_as_fit() {
     let long = "a".repeat(63);
     let long = [long.as_str(), &long, &long].join(".");

@@ -67,11 +67,8 @@ impl HeaderReason {
                 "list what clients set, such as `content-type` and `authorization`",
             ),
             Self::AnyBesideOthers => {
-                Sentence::new(
-                    "CORS-I305",
-                    "`*` covers the names beside it, except `authorization`",
-                    "remove the names that it covers, or the `*`",
-                )
+                let matter = "`*` covers the names beside it, except `authorization`";
+                Sentence::new("CORS-I305", matter, "remove what it covers, or the `*`")
             }
             Self::AnyWithoutAuthorization => Sentence::new(
                 "CORS-I306",

@@ -133,7 +133,8 @@ fn development(value: &str) -> Sentence {
 
 fn never_sent(value: &str) -> Sentence {
     let (scheme, rest) = value.split_once("://").unwrap_or((value, ""));
-    let matter = match scheme {
+    let scheme = scheme.to_ascii_lowercase();
+    let matter = match scheme.as_str() {
         "ws" | "wss" => {
             "is sent by some native clients and by no browser, because `Origin` names the page and not the connection"
         }
@@ -142,7 +143,7 @@ fn never_sent(value: &str) -> Sentence {
         _ => "never matches, because such a page has the origin of the page that made it",
     };
     let matter = format!("{} {matter}", Quoted(value));
-    let page = match scheme {
+    let page = match scheme.as_str() {
         "ws" => Some(format!("http://{rest}")),
         "wss" | "ftp" => Some(format!("https://{rest}")),
         _ => None,

@@ -1,7 +1,7 @@
 //! Origins: the entries of `allowOrigins` and `trustedOrigins`.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::Judge;
 use super::dangers::Dangers;
@@ -249,10 +249,25 @@ fn check_is_not_covered(
     }
 }
 
-/// Any name, or a block of addresses that is wider than every private one (`10.0.0.0/8`, `fc00::/7`).
+/// Any name, or a block of addresses that holds more public ones than a site has: wider than a /16 of IPv4 or a /32 of IPv6.
 fn is_any_host(host: &HostShape) -> bool {
-    let is_public = |block: Cidr| block.prefix() < if block.network().is_ipv4() { 8 } else { 7 };
-    *host == HostShape::Any || host.block().is_some_and(is_public)
+    let is_wide = |block: Cidr| {
+        let most = if block.network().is_ipv4() { 16 } else { 32 };
+        block.prefix() < most && !is_private(&block)
+    };
+    *host == HostShape::Any || host.block().is_some_and(is_wide)
+}
+
+/// Are all its addresses private, loopback or link-local ones (RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291)?
+fn is_private(block: &Cidr) -> bool {
+    let v4 = [([10, 0, 0, 0], 8), ([172, 16, 0, 0], 12), ([192, 168, 0, 0], 16)];
+    let v4_local = [([127, 0, 0, 0], 8), ([169, 254, 0, 0], 16), ([100, 64, 0, 0], 10)];
+    let v6 = [(0xfc00, 7), (0xfe80, 10)];
+    let v4 = v4.into_iter().chain(v4_local).map(|(octets, len)| (IpAddr::from(octets), len));
+    let v6 = v6.map(|(first, len)| (IpAddr::from([first, 0, 0, 0, 0, 0, 0, 0]), len));
+    v4.chain(v6)
+        .filter_map(|(network, len)| Cidr::around(network, len))
+        .any(|private| private.contains(block))
 }
 
 /// Whether the hosts are addresses.

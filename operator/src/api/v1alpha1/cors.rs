@@ -148,8 +148,8 @@ pub enum OriginSetKind {
 /// A protection, by the danger it keeps out.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Danger {
-    /// `*`, `http://*` or `https://*` with `allowCredentials`; likewise a block of addresses that is wider than every private
-    /// one (`10.0.0.0/8`, `fc00::/7`).
+    /// `*`, `http://*` or `https://*` with `allowCredentials`; likewise a block of addresses that are not private ones and
+    /// that is wider than a /16 of IPv4 or a /32 of IPv6.
     AnyOriginWithCredentials,
     /// Any host of another scheme, such as `moz-extension://*`, with `allowCredentials`.
     AnyAppOriginWithCredentials,

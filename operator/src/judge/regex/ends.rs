@@ -9,9 +9,9 @@ use super::product::{Bytes, Graph};
 
 /// Most labels, and ends of labels, that are read before a label counts as any.
 const MAX_PIECES: usize = 256;
-/// Most domains, and nodes of all steps together, that are looked at before nothing is said.
+/// Most domains, and nodes in the sets of all steps together, that are looked at before nothing is said.
 const MAX_DOMAINS: usize = 256;
-const MAX_WORK: usize = 2_000_000;
+const MAX_WORK: usize = 1_000_000;
 /// Most first octets that addresses have which are not just any.
 const MAX_OCTETS: usize = 16;
 
@@ -157,14 +157,26 @@ impl<'g> Hosts<'g> {
 
     /// The nodes one byte before `nodes`, for each byte.
     fn steps(&self, nodes: &Nodes) -> Result<BTreeMap<u8, Nodes>, TooMuch> {
-        self.work.set(self.work.get().checked_sub(nodes.len()).ok_or(TooMuch)?);
+        self.spend(nodes.len())?;
         let mut steps: BTreeMap<u8, Nodes> = BTreeMap::new();
         for (from, bytes) in nodes.iter().filter_map(|at| self.before.get(*at)).flatten() {
             for byte in bytes_of(*bytes) {
+                self.spend(1)?;
                 steps.entry(byte).or_default().insert(*from);
             }
         }
-        Ok(steps.into_iter().map(|(byte, nodes)| (byte, self.closure(nodes))).collect())
+        let closed = |(byte, nodes)| {
+            let nodes = self.closure(nodes);
+            self.spend(nodes.len())?;
+            Ok((byte, nodes))
+        };
+        steps.into_iter().map(closed).collect()
+    }
+
+    /// Takes `nodes` off what may still be looked at.
+    fn spend(&self, nodes: usize) -> Result<(), TooMuch> {
+        self.work.set(self.work.get().checked_sub(nodes).ok_or(TooMuch)?);
+        Ok(())
     }
 
     /// Those and all before them without a byte.

@@ -264,6 +264,11 @@ fn no_expression_takes_more_than_its_budget() {
         let _ = read(regex, &budget);
         assert!(budget.spent() <= product::MAX_NODES, "{why}: {}", budget.spent());
     }
+    // Many labels, each of many lengths: the bound on work ends the reading.
+    let tops: Vec<String> =
+        ('a'..='z').flat_map(|a| ['c', 'e', 'o'].map(|b| format!("{a}{b}"))).collect();
+    let wide = format!(r"https?://[a-z0-9-]{{1,40}}\.({})", tops.join("|"));
+    assert!(read(&wide, &Budget::full()).is_some());
     let regex = r"https://[a-z0-9-]{1,63}\.(staging|prod)\.app\.example(:\d{2,5})?";
     let budget = Budget::full();
     assert!(read(regex, &budget).is_some());

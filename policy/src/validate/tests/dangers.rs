@@ -10,6 +10,8 @@ fn a_danger_is_refused_until_it_is_named() {
         ("on any port", "https://*:*", "AnyOriginWithCredentials", "CORS-E202"),
         ("any address", "https://*.*.*.*", "AnyOriginWithCredentials", "CORS-E202"),
         ("a block of any address", "https://0.0.0.0/0", "AnyOriginWithCredentials", "CORS-E202"),
+        ("a wide public block", "https://52.0.0.0/8:*", "AnyOriginWithCredentials", "CORS-E202"),
+        ("half of IPv6", "https://[2000::]/7:*", "AnyOriginWithCredentials", "CORS-E202"),
         (
             "a block wider than private",
             "https://[fc00::]/6",
