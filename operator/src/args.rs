@@ -256,6 +256,10 @@ pub enum PublishArg {
 /// Which of Istio's kinds holds an attachment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum IstioKindArg {
+    /// `TrafficExtension` where the API server serves it and every istiod of the cluster is of version 1.30 or later, else `WasmPlugin`. Asked again
+    /// every 15 s: the operator stops where the answer is another one, and changes the kind when it starts again.
+    #[value(name = "Auto")]
+    Auto,
     /// `extensions.istio.io/v1alpha1`: every Istio that is supported.
     #[value(name = "WasmPlugin")]
     WasmPlugin,

@@ -79,7 +79,7 @@ struct Own {
     bytes: Arc<[u8]>,
 }
 
-/// Serves modules until told to stop. `plugins` is the kind of objects that name them.
+/// Serves modules until told to stop. `plugins` are the kinds of objects that name them.
 ///
 /// # Errors
 ///
@@ -87,7 +87,7 @@ struct Own {
 pub async fn start(
     client: Client,
     options: Options,
-    plugins: ApiResource,
+    plugins: &[ApiResource],
     leading: watch::Receiver<bool>,
     metrics: Publishing,
 ) -> Result<Modules> {
@@ -109,8 +109,7 @@ pub async fn start(
     let (listed_sender, listed) = watch::channel(false);
     let mut tasks = Tasks::default();
     let of = |task| until_stopped(task, stopped.clone());
-    let keeper =
-        keeper::Keeper::new(&client, &namespace, &plugins, own, shelf, keep, listed_sender);
+    let keeper = keeper::Keeper::new(&client, &namespace, plugins, own, shelf, keep, listed_sender);
     tasks.spawn("module keeper", of(Box::pin(keeper.run(leading.clone()))));
     let servers = gate::Servers { namespace, service, port: addr.port() };
     let path = path(&module.sha256);

@@ -1,5 +1,6 @@
 //! Publishers: where configuration goes. A closed set; each writes what the plan holds and decides nothing.
 
+pub mod choice;
 pub mod cluster;
 mod config_map;
 mod ecds;

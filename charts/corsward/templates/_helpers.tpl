@@ -176,6 +176,9 @@ resources: [envoyfilters]
 {{- else if eq .Values.publish.istio.kind "TrafficExtension" -}}
 apiGroups: [extensions.istio.io]
 resources: [trafficextensions]
+{{- else if eq .Values.publish.istio.kind "Auto" -}}
+apiGroups: [extensions.istio.io]
+resources: [wasmplugins, trafficextensions]
 {{- else -}}
 apiGroups: [extensions.istio.io]
 resources: [wasmplugins]

@@ -30,7 +30,7 @@ type Events = BoxStream<'static, watcher::Result<watcher::Event<ConfigMap>>>;
 /// Keeps modules in `ConfigMap`s.
 pub(super) struct Keeper {
     maps: Api<ConfigMap>,
-    plugins: Api<DynamicObject>,
+    plugins: Vec<Api<DynamicObject>>,
     own: Own,
     shelf: Arc<Shelf>,
     keep: Duration,
@@ -54,14 +54,14 @@ impl Keeper {
     pub(super) fn new(
         client: &Client,
         namespace: &str,
-        plugins: &ApiResource,
+        plugins: &[ApiResource],
         own: Own,
         shelf: Arc<Shelf>,
         keep: Duration,
         listed: watch::Sender<bool>,
     ) -> Self {
         let maps = Api::namespaced(client.clone(), namespace);
-        let plugins = Api::all_with(client.clone(), plugins);
+        let plugins = plugins.iter().map(|kind| Api::all_with(client.clone(), kind)).collect();
         let (listing, remade, unnamed) = (Vec::new(), None, BTreeMap::new());
         let (unwatched, untended) = <(Outage, Outage)>::default();
         Self {
@@ -204,11 +204,19 @@ impl Keeper {
         }
     }
 
-    /// Does any plugin name the module?
+    /// Does an object of any kind name the module? A kind that is not served has none.
     async fn is_named(&self, sha256: &str) -> kube::Result<bool> {
         let selector = format!("{MODULE_LABEL}={}", short(sha256));
         let params = ListParams::default().labels(&selector).limit(1);
-        Ok(!self.plugins.list_metadata(&params).await?.items.is_empty())
+        for plugins in &self.plugins {
+            match plugins.list_metadata(&params).await {
+                Ok(list) if list.items.is_empty() => {}
+                Ok(_) => return Ok(true),
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 
     async fn delete(&self, name: &str) -> kube::Result<()> {
@@ -306,7 +314,8 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
-        let (shelf, plugins) = (Arc::new(Shelf::new(&own())), ApiResource::erase::<ConfigMap>(&()));
+        let (shelf, plugins) =
+            (Arc::new(Shelf::new(&own())), [ApiResource::erase::<ConfigMap>(&())]);
         let keep = Duration::from_hours(1);
         let listed = watch::Sender::new(false);
         let shelved = Arc::clone(&shelf);

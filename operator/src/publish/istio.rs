@@ -32,6 +32,18 @@ pub enum IstioKind {
 // === impl IstioKind ===
 
 impl IstioKind {
+    /// Where each of them is served.
+    #[must_use]
+    pub fn resources() -> Vec<ApiResource> {
+        Self::value_variants().iter().map(|kind| kind.resource()).collect()
+    }
+
+    /// Does an object of the other kind reach the same proxies at the same place of their chain? Then one may take the other's place.
+    pub(super) fn replaces(self, other: Self) -> bool {
+        let alike = [Self::WasmPlugin, Self::TrafficExtension];
+        self != other && alike.contains(&self) && alike.contains(&other)
+    }
+
     /// Where it is served.
     pub(super) fn resource(self) -> ApiResource {
         let (group, version, kind) = match self {

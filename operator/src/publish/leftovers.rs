@@ -1,104 +1,258 @@
 //! Leftovers: objects of ours of the kinds that held attachments before another was chosen. Proxies go on with what they say, and nobody
-//! updates them: whoever writes says so until they are gone.
+//! updates them. Where objects of the kind of today replace them, they go once those have been there for a while; of others
+//! the log tells until they are gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::Client;
-use kube::api::{Api, ApiResource, DynamicObject, ListParams};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Preconditions,
+};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use crate::attachment::Desired;
 use crate::kubernetes;
-use crate::metrics::publishing::Publishing;
+use crate::metrics::publishing::{Publishing, Write};
 use crate::outage::Outage;
-use crate::publish::output::{MANAGED_BY, Output, selector};
+use crate::publish::output::{DIGEST_ANNOTATION, MANAGED_BY, Output, selector};
+use crate::surroundings::Key;
 
-/// How often somebody looks whether they are gone.
-pub(crate) const LOOK: Duration = Duration::from_mins(1);
+/// How long one deletion may take: less than what is left of a Lease when its holder gives up.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// How many are asked for at once.
 const PAGE: u32 = 500;
 
-/// Says what another choice than `output` has left, from when this replica leads until nothing is left; it looks so often.
-pub async fn tell(
+/// What is heard, and what is counted.
+#[derive(Debug)]
+pub struct Wires {
+    /// What should be published. What is in it at the start does not count.
+    pub desired: watch::Receiver<Arc<Desired>>,
+    /// Does this replica write?
+    pub leading: watch::Receiver<bool>,
+    /// What is counted.
+    pub metrics: Publishing,
+}
+
+/// How often, and how patiently.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// How often the other kinds are listed.
+    pub look: Duration,
+    /// How often, while objects wait to be replaced.
+    pub hurry: Duration,
+    /// For how long proxies take what replaces an object before it is deleted.
+    pub grace: Duration,
+}
+
+struct Leftovers {
     client: Client,
     output: Output,
-    mut leading: watch::Receiver<bool>,
-    metrics: Publishing,
-    look: Duration,
-) {
-    let (written, (label, us)) = (output.resource().kind, MANAGED_BY);
-    let (mut told, mut outage) = (BTreeMap::<String, usize>::new(), Outage::default());
+    wires: Wires,
+    times: Times,
+    /// How many were told of, by kind.
+    told: BTreeMap<String, usize>,
+    outage: Outage,
+    /// What should be published, once that is known.
+    desired: Option<Arc<Desired>>,
+    /// Since when everything that is wanted in a namespace has been there.
+    settled: BTreeMap<String, Instant>,
+}
+
+/// Tends what another choice than `output` has left, for as long as this replica leads.
+pub async fn tend(client: Client, output: Output, wires: Wires, times: Times) {
+    let (told, outage, settled) = Default::default();
+    let mut leading = wires.leading.clone();
+    let desired = None;
+    let mut leftovers = Leftovers { client, output, wires, times, told, outage, desired, settled };
     while leading.wait_for(|leads| *leads).await.is_ok() {
-        let mut all_counted = true;
-        for resource in output.others() {
-            let ApiResource { kind, plural, .. } = &resource;
-            let left = match count(&client, &resource).await {
-                Ok(left) => left,
-                Err(error) => {
-                    all_counted = false;
-                    let error = kubernetes::sentence(&error);
-                    if outage.on(&format!("{kind}: {error}"), Instant::now()) {
-                        warn!(
-                            kind,
-                            error, "what is left of another kind cannot be counted; tried again"
-                        );
-                    }
-                    continue;
-                }
-            };
-            metrics.left(kind, left);
-            let before = told.insert(kind.clone(), left).unwrap_or_default();
-            if left > 0 && left != before {
-                let then = format!("kubectl delete {plural} --all-namespaces -l {label}={us}");
-                warn!(
-                    kind,
-                    left,
-                    written,
-                    then,
-                    "objects of a kind that is not written any more still bring the filter to proxies, as it was: wait until those that are written are there, then delete them"
-                );
-            } else if left == 0 && before > 0 {
-                info!(kind, "nothing is left of another kind");
-            }
-        }
-        // Of what could not be counted nothing is known.
-        if all_counted && told.values().all(|left| *left == 0) {
-            return;
-        }
-        sleep(look).await;
+        let waits = leftovers.look().await;
+        sleep(if waits { times.hurry } else { times.look }).await;
         if !*leading.borrow() {
-            // The next one counts them.
-            for (kind, _) in std::mem::take(&mut told) {
-                metrics.left(&kind, 0);
-            }
+            leftovers.rest();
         }
     }
 }
 
-/// How many objects of ours there are; none where the kind is not served.
-async fn count(client: &Client, resource: &ApiResource) -> kube::Result<usize> {
+// === impl Times ===
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            look: Duration::from_mins(1),
+            hurry: Duration::from_secs(2),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+// === impl Leftovers ===
+
+impl Leftovers {
+    /// The next leader counts them.
+    fn rest(&mut self) {
+        self.settled.clear();
+        for (kind, _) in std::mem::take(&mut self.told) {
+            self.wires.metrics.left(&kind, 0);
+        }
+    }
+
+    /// Looks once; `true`: some wait to be replaced.
+    async fn look(&mut self) -> bool {
+        if self.wires.desired.has_changed().unwrap_or_default() {
+            self.desired = Some(Arc::clone(&self.wires.desired.borrow_and_update()));
+        }
+        let mut waits = false;
+        for (resource, is_replaced) in self.output.others() {
+            let left = match list(&self.client, &resource).await {
+                Ok(left) => left,
+                Err(error) => {
+                    self.failed(&resource.kind, &error);
+                    continue;
+                }
+            };
+            self.tell(&resource, left.len(), is_replaced);
+            if is_replaced && !left.is_empty() {
+                waits = true;
+                if let Err(error) = self.retire(&resource, &left).await {
+                    self.failed(&resource.kind, &error);
+                }
+            }
+        }
+        waits
+    }
+
+    fn failed(&mut self, kind: &str, error: &kube::Error) {
+        let error = kubernetes::sentence(error);
+        if self.outage.on(&format!("{kind}: {error}"), Instant::now()) {
+            warn!(kind, error, "what is left of another kind cannot be tended; tried again");
+        }
+    }
+
+    fn tell(&mut self, resource: &ApiResource, left: usize, is_replaced: bool) {
+        let ApiResource { kind, plural, .. } = resource;
+        let (written, (label, us)) = (self.output.resource().kind, MANAGED_BY);
+        self.wires.metrics.left(kind, left);
+        let before = self.told.insert(kind.clone(), left).unwrap_or_default();
+        if left == 0 && before > 0 {
+            info!(kind, "nothing is left of another kind");
+        } else if left == before {
+        } else if is_replaced {
+            info!(
+                kind,
+                left,
+                written,
+                "objects of the kind that was written before go once what replaces them has been there for a while"
+            );
+        } else {
+            let then = format!("kubectl delete {plural} --all-namespaces -l {label}={us}");
+            warn!(
+                kind,
+                left,
+                written,
+                then,
+                "objects of a kind that is not written any more still bring the filter to proxies, as it was: wait until those that are written are there, then delete them"
+            );
+        }
+    }
+
+    /// Deletes the objects of the namespaces where what replaces them has been there for long enough.
+    async fn retire(&mut self, resource: &ApiResource, left: &[ObjectMeta]) -> kube::Result<()> {
+        let Some(desired) = self.desired.clone() else { return Ok(()) };
+        let there = list(&self.client, &self.output.resource()).await?;
+        let there = there.iter().filter_map(|metadata| Some((place(metadata)?, digest(metadata)?)));
+        let there: BTreeMap<Key, &str> = there.collect();
+        let of = |metadata: &ObjectMeta| metadata.namespace.clone().unwrap_or_default();
+        let namespaces: BTreeSet<String> = left.iter().map(of).collect();
+        let now = Instant::now();
+        self.settled.retain(|namespace, _| namespaces.contains(namespace));
+        for namespace in &namespaces {
+            if is_settled(&desired, &there, namespace) {
+                self.settled.entry(namespace.clone()).or_insert(now);
+            } else {
+                self.settled.remove(namespace);
+            }
+        }
+        for metadata in left {
+            let since = self.settled.get(&of(metadata));
+            let is_due = since
+                .is_some_and(|since| now.saturating_duration_since(*since) >= self.times.grace);
+            if is_due && *self.wires.leading.borrow() {
+                self.delete(resource, metadata).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, resource: &ApiResource, metadata: &ObjectMeta) -> kube::Result<()> {
+        let Some(Key { namespace, name }) = place(metadata) else { return Ok(()) };
+        let kind = &resource.kind;
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &namespace, resource);
+        let preconditions = Preconditions { uid: metadata.uid.clone(), resource_version: None };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        match timeout(PATIENCE, api.delete(&name, &params)).await {
+            Ok(Ok(_)) => {
+                self.wires.metrics.wrote(Write::Removed);
+                let object = format!("{namespace}/{name}");
+                info!(kind, object, "removed: another kind of object has replaced it");
+                Ok(())
+            }
+            Ok(Err(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => Ok(()),
+            Ok(Err(error)) => Err(error),
+            // Looked for again.
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Is everything there that is wanted in a namespace? Where nothing is wanted, nothing replaces anything.
+fn is_settled(desired: &Desired, there: &BTreeMap<Key, &str>, namespace: &str) -> bool {
+    let mut wanted = desired.attachments.values();
+    let mut any = false;
+    let all = wanted.all(|attachment| {
+        if attachment.key.namespace() != Some(namespace) {
+            return true;
+        }
+        any = true;
+        let place = Key { namespace: namespace.to_owned(), name: attachment.key.object_name() };
+        there.get(&place) == Some(&attachment.digest.as_str())
+    });
+    all && any
+}
+
+fn place(metadata: &ObjectMeta) -> Option<Key> {
+    Some(Key { namespace: metadata.namespace.clone()?, name: metadata.name.clone()? })
+}
+
+fn digest(metadata: &ObjectMeta) -> Option<&str> {
+    metadata.annotations.as_ref()?.get(DIGEST_ANNOTATION).map(String::as_str)
+}
+
+/// The objects of ours; none where the kind is not served.
+async fn list(client: &Client, resource: &ApiResource) -> kube::Result<Vec<ObjectMeta>> {
     let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
     let mut page = ListParams::default().labels(&selector()).limit(PAGE);
-    let mut count: usize = 0;
+    let mut all = Vec::new();
     loop {
         let list = match api.list_metadata(&page).await {
             Ok(list) => list,
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(0),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        count = count.saturating_add(list.items.len());
+        all.extend(list.items.into_iter().map(|item| item.metadata));
         match list.metadata.continue_ {
             Some(token) if !token.is_empty() => page.continue_token = Some(token),
-            _ => return Ok(count),
+            _ => return Ok(all),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use axum::Router;
@@ -108,7 +262,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::publish::testing::wasm_plugins;
+    use crate::attachment::{Attachment, AttachmentKey};
+    use crate::publish::testing::{wasm_plugins, workloads};
 
     /// An API server that fails at first, and then has one `EnvoyFilter` of ours.
     async fn answer(State(asked): State<Arc<AtomicUsize>>, uri: Uri) -> Response {
@@ -138,14 +293,43 @@ mod tests {
         let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
         let (_leads, leading) = watch::channel(true);
         let look = Duration::from_millis(10);
-        let telling = tell(client, wasm_plugins(), leading, Publishing::default(), look);
-        let telling = tokio::spawn(telling);
+        let (_wants, desired) = watch::channel(Arc::default());
+        let wires = Wires { desired, leading, metrics: Publishing::default() };
+        let times = Times { look, hurry: look, grace: look };
+        let tending = tokio::spawn(tend(client, wasm_plugins(), wires, times));
         let counted = async {
             while asked.load(Ordering::SeqCst) < 3 {
                 tokio::time::sleep(look).await;
             }
         };
         tokio::time::timeout(Duration::from_mins(1), counted).await.expect("it is asked again");
-        assert!(!telling.is_finished(), "one is left");
+        assert!(!tending.is_finished(), "one is left");
+    }
+
+    #[test]
+    fn a_namespace_is_settled_once_everything_that_is_wanted_in_it_is_there() {
+        let (first, second) = (workloads(&[]), workloads(&[("app", "a")]));
+        let attachment = |key: &AttachmentKey| Attachment::new(key.clone(), "1".into());
+        let wanted = [attachment(&first), attachment(&second)];
+        let attachments =
+            wanted.iter().map(|one| (Arc::new(one.key.clone()), Arc::new(one.clone())));
+        let desired = Desired { attachments: attachments.collect(), ..Desired::default() };
+        let at = |key: &AttachmentKey| Key { namespace: "shop".into(), name: key.object_name() };
+        let digest = wanted[0].digest.as_str();
+        for (why, desired, there, settled) in [
+            ("all of it", &desired, vec![(at(&first), digest), (at(&second), digest)], true),
+            ("one is missing", &desired, vec![(at(&first), digest)], false),
+            (
+                "one says something else",
+                &desired,
+                vec![(at(&first), digest), (at(&second), "")],
+                false,
+            ),
+            ("nothing replaces it", &Desired::default(), vec![(at(&first), digest)], false),
+        ] {
+            let there = there.into_iter().collect();
+            assert_eq!(is_settled(desired, &there, "shop"), settled, "{why}");
+            assert!(!is_settled(desired, &there, "another"), "{why}");
+        }
     }
 }

@@ -110,14 +110,15 @@ impl Output {
         }
     }
 
-    /// The other kinds whose objects bring the filter to proxies. A `ConfigMap` is not one: nothing takes it but an Envoy that mounts it.
-    pub(super) fn others(&self) -> impl Iterator<Item = ApiResource> + use<> {
+    /// The other kinds whose objects bring the filter to proxies, and whether those of this output replace theirs. A `ConfigMap` is not one:
+    /// nothing takes it but an Envoy that mounts it.
+    pub(super) fn others(&self) -> impl Iterator<Item = (ApiResource, bool)> + use<> {
         let ours = match self {
             Self::Istio { kind, .. } => Some(*kind),
             Self::ConfigMap { .. } => None,
         };
-        let all = IstioKind::value_variants().iter();
-        all.filter(move |kind| Some(**kind) != ours).map(|kind| kind.resource())
+        let all = IstioKind::value_variants().iter().filter(move |kind| Some(**kind) != ours);
+        all.map(move |kind| (kind.resource(), ours.is_some_and(|ours| ours.replaces(*kind))))
     }
 
     /// The object that holds `attachment`, as far as it is ours; nothing for an attachment of a folder. `module` is there for

@@ -22,6 +22,7 @@ use crate::leader::{self, Contender};
 use crate::modules::{self, Modules};
 use crate::operator::{Cluster, Operator, Outlet, Questions};
 use crate::proxies::{fleet::Fleet, task as proxies};
+use crate::publish::choice;
 use crate::publish::cluster::{self as publisher, Wires};
 use crate::publish::istio::IstioKind;
 use crate::publish::leftovers;
@@ -44,7 +45,7 @@ const KEEP_MODULES: Duration = Duration::from_hours(1);
 /// # Errors
 ///
 /// Where something needed is missing at the start, or something that should go on has ended.
-pub(super) async fn run(args: &RunArgs, stop: oneshot::Receiver<()>) -> Result<()> {
+pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Result<()> {
     let client = kubernetes::client(args.cluster.kubeconfig.as_deref()).await?;
     let mut index = Index::new(Arc::new(FullJudge), Domain::Cluster);
     if args.off {
@@ -58,19 +59,27 @@ pub(super) async fn run(args: &RunArgs, stop: oneshot::Receiver<()>) -> Result<(
     let (inquirer, inquiries) = channel(WAITING);
     let (sender, events) = channel(WAITING);
     let mut admin = serve_admin(args.admin, &board, reporter, Audience::Loopback).await?;
+    let kind = tokio::select! {
+        kind = istio_kind(&client, args) => kind,
+        _ = &mut stop => {
+            admin.stop().await;
+            return Ok(());
+        }
+    };
     let mut contender = contend(&client, &args.cluster, &board, &sender);
     // Nobody has set it before.
     let _ = board.lease.set(contender.holding());
     let mut webhook = serve_webhook(&client, &args.cluster, inquirer, &contender, &board).await?;
     let mut tasks = Tasks::default();
     let (outlet, mut modules) =
-        write(&client, args, &sender, &contender, &board, &mut tasks).await?;
+        write(&client, (args, kind), &sender, &contender, &board, &mut tasks).await?;
     watch(&client, args, &board, sender, &mut tasks);
     info!("watching");
     let operator = Operator::new(index, Outlet::Cluster(outlet), Arc::clone(&board));
     tasks.spawn("loop", turn(operator, events, Questions { reports, inquiries }));
     let ended = tokio::select! {
         _ = stop => Ok(()),
+        () = another_kind(&client, args, kind) => Ok(()),
         ended = tasks.ended() => Err(ended),
         ended = contender.ended() => Err(ended),
         ended = admin.ended() => Err(ended),
@@ -97,6 +106,25 @@ pub(super) async fn run(args: &RunArgs, stop: oneshot::Receiver<()>) -> Result<(
     }
     admin.stop().await;
     Ok(ended?)
+}
+
+/// The kind of Istio's objects that hold attachments.
+async fn istio_kind(client: &Client, args: &RunArgs) -> IstioKind {
+    match args.cluster.istio_kind {
+        IstioKindArg::Auto if args.publish == PublishArg::Istio => {
+            choice::at_start(client).await.kind
+        }
+        IstioKindArg::Auto | IstioKindArg::WasmPlugin => IstioKind::WasmPlugin,
+        IstioKindArg::TrafficExtension => IstioKind::TrafficExtension,
+        IstioKindArg::EnvoyFilter => IstioKind::EnvoyFilter,
+    }
+}
+
+/// Returns where the cluster speaks for another kind; never where the kind was named.
+async fn another_kind(client: &Client, args: &RunArgs, kind: IstioKind) {
+    let is_asked =
+        args.cluster.istio_kind == IstioKindArg::Auto && args.publish == PublishArg::Istio;
+    if is_asked { choice::changed(client, kind).await } else { pending().await }
 }
 
 /// The loop, for as long as the process lives: what is asked while it stops is answered, too.
@@ -169,14 +197,14 @@ async fn serve_webhook(
 /// Starts whatever writes into the cluster.
 async fn write(
     client: &Client,
-    args: &RunArgs,
+    (args, kind): (&RunArgs, IstioKind),
     events: &Sender<Vec<Event>>,
     contender: &Contender,
     board: &Board,
     tasks: &mut Tasks,
 ) -> Result<(Cluster, Option<Modules>)> {
     let (desire, desired) = watch::channel(Arc::new(Desired::default()));
-    let (output, gate, modules) = output(client, args, contender, board).await?;
+    let (output, gate, modules) = output(client, (args, kind), contender, board).await?;
     let wires = Wires {
         desired,
         leading: contender.leading(),
@@ -193,15 +221,14 @@ async fn write(
         tasks.spawn("proxies", proxies::run(client.clone(), output.clone(), wires));
         Fleet::new(order)
     });
-    let (leading, metrics) = (contender.leading(), board.metrics.publishing.clone());
-    // It ends when nothing is left.
-    tokio::spawn(leftovers::tell(
-        client.clone(),
-        output.clone(),
-        leading,
-        metrics,
-        leftovers::LOOK,
-    ));
+    let left = leftovers::Wires {
+        desired: wires.desired.clone(),
+        leading: contender.leading(),
+        metrics: board.metrics.publishing.clone(),
+    };
+    let times = leftovers::Times { grace, ..leftovers::Times::default() };
+    let leftovers = leftovers::tend(client.clone(), output.clone(), left, times);
+    tasks.spawn("leftovers", leftovers);
     let options = publisher::Options { output, grace };
     tasks.spawn("publisher", publisher::run(client.clone(), options, wires));
     let (write, writes) = mpsc::unbounded_channel();
@@ -217,7 +244,7 @@ async fn write(
 /// What holds attachments, why it cannot be written yet, and the server of the module it names, if there is one.
 async fn output(
     client: &Client,
-    args: &RunArgs,
+    (args, kind): (&RunArgs, IstioKind),
     contender: &Contender,
     board: &Board,
 ) -> Result<(Output, watch::Receiver<Option<String>>, Option<Modules>)> {
@@ -225,11 +252,6 @@ async fn output(
     if args.publish == PublishArg::ConfigMap {
         return Ok((Output::ConfigMap { module: args.module.clone() }, open, None));
     }
-    let kind = match args.cluster.istio_kind {
-        IstioKindArg::WasmPlugin => IstioKind::WasmPlugin,
-        IstioKindArg::TrafficExtension => IstioKind::TrafficExtension,
-        IstioKindArg::EnvoyFilter => IstioKind::EnvoyFilter,
-    };
     if args.module.starts_with("oci://") {
         let module = Module::image(&args.module).context("--module")?;
         return Ok((Output::Istio { kind, module }, open, None));
@@ -247,11 +269,10 @@ async fn output(
         keep: KEEP_MODULES,
     };
     let metrics = board.metrics.publishing.clone();
-    // Which kind does not depend on the module it names.
-    let unnamed = Module { url: String::new(), sha256: String::new() };
-    let plugins = Output::Istio { kind, module: unnamed }.resource();
+    // Objects of a kind that was written before name modules, too.
+    let plugins = IstioKind::resources();
     let served =
-        modules::start(client.clone(), options, plugins, contender.leading(), metrics).await?;
+        modules::start(client.clone(), options, &plugins, contender.leading(), metrics).await?;
     board.require(served.listed.clone(), "the modules of other releases have not been read yet\n");
     let (module, gate) = (served.module.clone(), served.gate.clone());
     Ok((Output::Istio { kind, module }, gate, Some(served)))

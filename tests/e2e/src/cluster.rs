@@ -155,7 +155,7 @@ impl Cluster {
                 "objects.yaml",
                 &[
                     "get",
-                    "corspolicies,originsets,wasmplugins,envoyfilters,deployments,services,configmaps",
+                    "corspolicies,originsets,wasmplugins,trafficextensions,envoyfilters,deployments,services,configmaps",
                     "-o",
                     "yaml",
                 ],

@@ -20,7 +20,7 @@ use xtask::tools;
 use crate::rig::{OPERATOR_NAMESPACE, Said, said};
 
 /// Values that matter, by what they are for.
-const COMBINATIONS: [(&str, &[&str]); 12] = [
+const COMBINATIONS: [(&str, &[&str]); 13] = [
     ("nothing said", &[]),
     ("the fleet stopped", &["enforcement=Off"]),
     ("no webhook", &["webhook.enabled=false"]),
@@ -40,6 +40,7 @@ const COMBINATIONS: [(&str, &[&str]); 12] = [
         ],
     ),
     ("TrafficExtensions", &["publish.istio.kind=TrafficExtension"]),
+    ("either of two kinds", &["publish.istio.kind=Auto"]),
     ("EnvoyFilters", &["publish.istio.kind=EnvoyFilter", "publish.graceSeconds=30"]),
     ("plain Envoys", &["publish.to=configmap", "module.path=/etc/envoy/filter.wasm"]),
     (
@@ -164,8 +165,9 @@ fn roles_follow_what_is_enabled() {
             of_operator && matches!(object["kind"].as_str(), Some("Role" | "ClusterRole"))
         });
         let rules = roles.flat_map(|role| role["rules"].as_array().unwrap());
-        // What is left of another kind is counted whatever is published.
-        let rules = rules.filter(|rule| rule["verbs"] != json!(["list"]));
+        // What is left of another kind is counted, or retired, whatever is published.
+        let left = [json!(["list"]), json!(["list", "delete"])];
+        let rules = rules.filter(|rule| !left.contains(&rule["verbs"]));
         rules.flat_map(words("resources")).collect()
     };
     let all = may(&[]);
@@ -195,6 +197,7 @@ fn roles_follow_what_is_enabled() {
             &["wasmplugins"],
             &["trafficextensions"],
         ),
+        ("either of two kinds", "publish.istio.kind=Auto", &[], &["trafficextensions"]),
         (
             "plain Envoys",
             "publish.to=configmap",

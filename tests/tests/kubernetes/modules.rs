@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use xtask::http::Client;
 use xtask::kubernetes::ApiServer;
 
-use crate::publishing::{Publisher, attachment, cluster, wasm_plugins, workloads};
+use crate::publishing::{Publisher, attachment, cluster, workloads};
 use crate::rig::wait_for;
 
 /// A replica's module server, of a release whose module ends with `release`.
@@ -55,8 +55,9 @@ impl Stage<'_> {
         let kubeconfig = self.server.kubeconfig();
         let modules = runtime.block_on(async {
             let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();
-            let (options, plugins) = (self.options(file), wasm_plugins().resource());
-            modules::start(client, options, plugins, leads, Publishing::default()).await.unwrap()
+            let (options, plugins) = (self.options(file), IstioKind::resources());
+            let metrics = Publishing::default();
+            modules::start(client, options, &plugins, leads, metrics).await.unwrap()
         });
         Replica { runtime, modules, leading }
     }

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use xtask::ports;
 
-use crate::rig::{Cluster, Operator, Place, wait_or};
+use crate::rig::{Cluster, Operator, Place, wait_for, wait_or};
 use granted::Right;
 use release::Release;
 
@@ -28,8 +28,9 @@ fn publishing_plugins_with_the_webhook() {
             "module.oci.url=oci://registry.example/filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         ],
     );
-    let (first, second) = (release.start("first"), release.start("second"));
     let place = cluster.place("roles-plugins");
+    leave(&place);
+    let (first, second) = (release.start("first"), release.start("second"));
     live(&place);
     // Its certificates are damaged, and its lease is lost.
     let secret = release.path("secrets", "webhook-certificate");
@@ -46,13 +47,15 @@ fn serving_modules_to_proxies() {
     fs::write(&module, b"\0asm\x01\0\0\0").unwrap();
     let address = SocketAddr::new(own_address(), ports::free());
     release.announce_modules(address);
+    let place = cluster.place("roles-modules");
+    leave(&place);
     let args = [format!("--module={}", module.display()), format!("--module-addr={address}")];
     let mut only = release.start_with("only", &args);
     only.wait_for_line("the module is stored for all replicas");
     only.stop();
     release.damage_modules();
     let only = release.start_with("only", &args);
-    live(&cluster.place("roles-modules"));
+    live(&place);
     cluster.api().delete(&release.lease()).unwrap();
     used_and_no_more(&release, vec![only]);
 }
@@ -98,6 +101,115 @@ fn publishing_filters_with_a_certificate_of_the_users_own() {
     used_and_no_more(&release, vec![first, second]);
 }
 
+#[test]
+fn publishing_whichever_kind_every_istiod_reads() {
+    let cluster = Cluster::own();
+    let release = Release::install(
+        &cluster,
+        "corsward",
+        &[
+            "publish.istio.kind=Auto",
+            "webhook.enabled=false",
+            "module.from=oci",
+            "module.oci.url=oci://registry.example/filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        ],
+    );
+    let (place, istio) = (cluster.place("roles-auto"), cluster.place("istio-system"));
+    let account = "/api/v1/namespaces/{namespace}/serviceaccounts/default";
+    istio.write(
+        account,
+        &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "default" } }),
+    );
+    let changes = |mut replica: Operator| {
+        replica.wait_for_line("the cluster speaks for another kind of Istio's objects now: the operator stops, and writes that kind when it starts again");
+        replica.wait_for_line("stopped");
+    };
+    // Istio's definitions are there, and its istiod is not: who knows which version it will be?
+    let first = release.start("first");
+    let said = place.apply(&format!(
+        "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {{name: api}}\nspec: {POLICY}\n"
+    ));
+    assert!(said.success, "{said:?}");
+    place.wait_for_in_force("api");
+    assert_eq!(objects(&place, "wasmplugins").len(), 1);
+    assert!(objects(&place, "trafficextensions").is_empty());
+
+    istiod(&istio, "istiod-new", "1.31.0");
+    changes(first);
+    let second = release.start("second");
+    wait_for_change(&place, "wasmplugins", "trafficextensions");
+    place.wait_for_in_force("api");
+
+    // As an upgrade is rolled back.
+    istiod(&istio, "istiod-old", "1.29.4");
+    changes(second);
+    let third = release.start("third");
+    wait_for_change(&place, "trafficextensions", "wasmplugins");
+    place.wait_for_in_force("api");
+
+    let old = format!("/api/v1/namespaces/{}/pods/istiod-old?gracePeriodSeconds=0", istio.name);
+    cluster.api().delete(&old).unwrap();
+    changes(third);
+    let fourth = release.start("fourth");
+    wait_for_change(&place, "wasmplugins", "trafficextensions");
+    live(&cluster.place("roles-either"));
+    cluster.api().delete(&release.lease()).unwrap();
+    used_and_no_more(&release, vec![fourth]);
+}
+
+/// A pod of istiod.
+fn istiod(place: &Place<'_>, name: &str, version: &str) {
+    let pod = json!({
+        "metadata": { "name": name, "labels": { "app": "istiod", "app.kubernetes.io/version": version } },
+        "spec": { "containers": [{ "name": "discovery", "image": format!("istio/pilot:{version}") }] },
+    });
+    let path = format!("/api/v1/namespaces/{}/pods", place.name);
+    place.cluster.api().create(&path, &pod).unwrap();
+}
+
+/// An object as an operator has left it that was told to publish another kind.
+fn leave(place: &Place<'_>) {
+    let labels = json!({
+        "app.kubernetes.io/managed-by": "corsward-operator",
+        "corsward.io/attachment": "corsward-left",
+    });
+    let left = json!({
+        "apiVersion": "extensions.istio.io/v1alpha1",
+        "kind": "TrafficExtension",
+        "metadata": { "name": "corsward-left", "labels": labels },
+        "spec": { "wasm": { "url": "oci://registry.example/filter" } },
+    });
+    place.cluster.api().create(&collection(place, "trafficextensions"), &left).unwrap();
+}
+
+/// Is it there still?
+fn is_left(place: &Place<'_>) -> bool {
+    let there = objects(place, "trafficextensions");
+    there.iter().any(|object| object["metadata"]["name"] == "corsward-left")
+}
+
+fn collection(place: &Place<'_>, plural: &str) -> String {
+    format!("/apis/extensions.istio.io/v1alpha1/namespaces/{}/{plural}", place.name)
+}
+
+/// Istio's objects of a kind in a namespace.
+fn objects(place: &Place<'_>, plural: &str) -> Vec<Value> {
+    let list = place.cluster.api().get(&collection(place, plural)).unwrap().unwrap();
+    list["items"].as_array().unwrap().clone()
+}
+
+/// Waits until objects of one kind have replaced those of another, and no moment was without any.
+#[track_caller]
+fn wait_for_change(place: &Place<'_>, before: &str, after: &str) {
+    wait_for(&format!("{after} instead of {before}"), || {
+        // Asked in this order: what is written goes before what was written.
+        let gone = objects(place, before).is_empty();
+        let there = objects(place, after).len();
+        assert!(!gone || there > 0, "there is neither");
+        (gone && there == 1).then_some(())
+    });
+}
+
 /// Everything that policies and their surroundings go through.
 fn live(place: &Place<'_>) {
     let origins = json!({ "origins": ["https://a.example"] });
@@ -117,6 +229,7 @@ fn live(place: &Place<'_>) {
     apply("CorsPolicy", "api", POLICY);
     apply("CorsPolicy", "refused", REFUSED);
     place.wait_for_in_force("api");
+    wait_for("what is left to go", || (!is_left(place)).then_some(()));
     apply("CorsPolicy", "api", &POLICY.replace("a.example", "b.example"));
     place.wait_for_in_force("api");
     place.delete_policy("api");

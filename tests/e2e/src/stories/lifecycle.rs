@@ -37,10 +37,16 @@ const KEPT: [&str; 6] = [
     "namespace/corsward-system",
 ];
 
-pub(crate) const STORIES: &[Story] = &[Story::alone(
-    "corsward is upgraded, uninstalled and installed under traffic that fails not once, and leaves policies and nothing else",
-    no_request_fails_while_helm_works,
-)];
+pub(crate) const STORIES: &[Story] = &[
+    Story::alone(
+        "corsward is upgraded, uninstalled and installed under traffic that fails not once, and leaves policies and nothing else",
+        no_request_fails_while_helm_works,
+    ),
+    Story::alone(
+        "the kind of Istio's objects changes to the newer one and back under traffic, and no answer is without its headers",
+        no_answer_is_bare_while_the_kind_changes,
+    ),
+];
 
 fn no_request_fails_while_helm_works(cluster: &Cluster) -> Result<()> {
     let place = cluster.meshed("lifecycle")?;
@@ -80,6 +86,46 @@ fn no_request_fails_while_helm_works(cluster: &Cluster) -> Result<()> {
     reinstalled.ensure_flawless()?;
     place.await_condition("api", "Accepted", "True", "Accepted")?;
     place.read(&["delete", "clustercorspolicy", "lifecycle"]).map(drop)
+}
+
+fn no_answer_is_bare_while_the_kind_changes(cluster: &Cluster) -> Result<()> {
+    let place = cluster.meshed("kinds")?;
+    place.run(&Workload::echo("api"))?;
+    place.policy("api", &allowing("api", &[SHOP]))?;
+    let (door, host) = (cluster.door(), place.host("api"));
+    await_shared(door, &host, SHOP)?;
+    let release = Release::of(cluster)?;
+    let questions = [
+        Question::get(&host, "/", SHOP).allowed(SHOP),
+        Question::preflight(&host, "/", SHOP).allowed(SHOP),
+    ];
+    let kinds = ["wasmplugins", "trafficextensions"];
+    let count = |kind: &str| -> Result<usize> {
+        Ok(place.read(&["get", kind, "-o", "name"])?.lines().count())
+    };
+    ensure!(count(kinds[0])? == 1 && count(kinds[1])? == 0, "WasmPlugins are the default");
+    let changed = |before: &str, after: &str| {
+        until(&format!("{after} instead of {before}"), || {
+            let (old, new) = (count(before)?, count(after)?);
+            ensure!(old == 0 && new == 1, "there are {old} {before} and {new} {after}");
+            Ok(Some(()))
+        })
+    };
+    let load = Load::begin(door, &questions);
+    let there = release.with(&["publish.istio.kind=Auto"], || {
+        changed("wasmplugins", "trafficextensions")?;
+        // The proxies have heard that the others are gone when nothing else is said of them.
+        place.await_condition("api", "Programmed", "True", "Programmed")?;
+        await_shared(door, &host, SHOP)
+    });
+    let back = changed("trafficextensions", "wasmplugins");
+    let shared = await_shared(door, &host, SHOP);
+    let tally = load.end();
+    cluster.figure("WasmPlugin to TrafficExtension and back", &tally);
+    there?;
+    back?;
+    shared?;
+    tally.ensure_flawless()
 }
 
 /// Nothing of ours is left but what is kept, and what the stories made.
