@@ -66,10 +66,7 @@ impl HeaderReason {
                 "without `allowHeaders` the first call with JSON or `Authorization` fails",
                 "list what clients set, such as `content-type` and `authorization`",
             ),
-            Self::AnyBesideOthers => {
-                let matter = "`*` covers the names beside it, except `authorization`";
-                Sentence::new("CORS-I305", matter, "remove what it covers, or the `*`")
-            }
+            Self::AnyBesideOthers => covered(),
             Self::AnyWithoutAuthorization => Sentence::new(
                 "CORS-I306",
                 "`*` does not cover `authorization`",
@@ -109,6 +106,14 @@ impl HeaderReason {
             }
         }
     }
+}
+
+fn covered() -> Sentence {
+    Sentence::new(
+        "CORS-I305",
+        "`*` covers the names beside it, except `authorization`",
+        "remove what it covers, or the `*`",
+    )
 }
 
 /// Names, in one phrase.
