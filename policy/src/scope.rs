@@ -146,30 +146,46 @@ impl PathMatch {
     ///
     /// See [`InvalidPath`].
     pub fn parse(path_type: PathType, raw: &str) -> Result<Self, InvalidPath> {
-        if !raw.starts_with('/') {
-            return Err(InvalidPath::NotAbsolute);
-        }
-        if raw.contains(['?', '#']) {
-            return Err(InvalidPath::Query);
-        }
-        if raw.len() > MAX_RULE_PATH_LEN {
-            return Err(InvalidPath::TooLong);
-        }
-        if path::is_ambiguous(raw.as_bytes()) {
-            return Err(InvalidPath::Ambiguous);
-        }
-        // A star is `%2A` to an author, whom `*` would promise a glob, and itself to the comparison. What is escaped is ASCII, and stays so.
-        let normal = String::from_utf8(path::normalize(&escape(raw))).unwrap_or_default();
+        let normal = normal(raw)?;
+        // A star is `%2A` to an author, whom `*` would promise a glob, and itself to the comparison.
         if normal != raw && normal != path_syntax::unspell(raw) {
             return Err(InvalidPath::NotNormal(path_syntax::spell(&normal)));
         }
-        Ok(match path_type {
-            PathType::Exact => Self::Exact(normal),
-            PathType::PathPrefix => {
-                Self::Prefix(normal.strip_suffix('/').unwrap_or(&normal).to_owned())
-            }
-        })
+        Ok(Self::of(path_type, &normal))
     }
+
+    /// Reads a path in its normal form, as it is compared; `None` where it has another.
+    pub(crate) fn read(path_type: PathType, raw: &str) -> Option<Self> {
+        let normal = normal(raw).ok()?;
+        (normal == raw).then(|| Self::of(path_type, &normal))
+    }
+
+    fn of(path_type: PathType, normal: &str) -> Self {
+        match path_type {
+            PathType::Exact => Self::Exact(normal.to_owned()),
+            PathType::PathPrefix => {
+                Self::Prefix(normal.strip_suffix('/').unwrap_or(normal).to_owned())
+            }
+        }
+    }
+}
+
+/// The normal form of a path that can be compared.
+fn normal(raw: &str) -> Result<String, InvalidPath> {
+    if !raw.starts_with('/') {
+        return Err(InvalidPath::NotAbsolute);
+    }
+    if raw.contains(['?', '#']) {
+        return Err(InvalidPath::Query);
+    }
+    if raw.len() > MAX_RULE_PATH_LEN {
+        return Err(InvalidPath::TooLong);
+    }
+    if path::is_ambiguous(raw.as_bytes()) {
+        return Err(InvalidPath::Ambiguous);
+    }
+    // What is escaped is ASCII, and stays so.
+    Ok(String::from_utf8(path::normalize(&escape(raw))).unwrap_or_default())
 }
 
 impl fmt::Display for PathMatch {

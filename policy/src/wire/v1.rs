@@ -415,8 +415,8 @@ fn read_block(
     let path = match path {
         None => None,
         Some((kind, path)) => Some(
-            PathMatch::parse(kind, &path)
-                .map_err(|_| DecodeError::value("path", "not a path that a rule can have"))?,
+            PathMatch::read(kind, &path)
+                .ok_or_else(|| DecodeError::value("path", "not a path that a rule can have"))?,
         ),
     };
     if block.flag("off")? {
