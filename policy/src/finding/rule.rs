@@ -223,3 +223,23 @@ fn folded(value: &str) -> Option<String> {
     let folded = Readings::of(value.as_bytes()).folded?.path;
     String::from_utf8(folded).ok().map(|path| path_syntax::spell(&path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_without_a_literal_prefix_is_not_told_to_cover_every_path() {
+        for (value, has_edit) in [
+            ("/*", true),
+            ("/api/*/public", true),
+            ("/*/public", false),
+            ("/{tenant}/public", false),
+            ("/(a|b)/c", false),
+        ] {
+            let syntax = PathSyntax::of(value).unwrap();
+            let edits = other_syntax(value, syntax, false).edits;
+            assert_eq!(!edits.is_empty(), has_edit, "{value}");
+        }
+    }
+}

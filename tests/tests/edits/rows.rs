@@ -283,7 +283,7 @@ fn of_paths() -> Vec<Row> {
         "/a/:id/b",
         "/{proxy+}",
         "/api/%",
-        "/(a|b)/c",
+        "/x/(a|b)/c",
         "api/*",
         "^api/(?P<pk>[0-9]+)/$",
         r"/api/\d+",
