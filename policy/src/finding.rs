@@ -49,7 +49,7 @@ pub use origin_set::OriginSetReason;
 pub use placement::PlacementReason;
 use quoted::Quoted;
 pub use regex::{Misfit, OriginFault, RegexReason, Replacement};
-pub use rule::RuleReason;
+pub use rule::{MeantPath, RuleReason};
 pub use shape::{Meant, ShapeReason};
 pub use size::SizeReason;
 pub use source::SourceReason;

@@ -8,6 +8,7 @@ mod hosts;
 mod meant;
 mod methods;
 mod origins;
+mod paths;
 mod reach;
 mod regexes;
 mod report;
@@ -177,11 +178,12 @@ fn policy(draft: &Draft, judge: &dyn Judge, report: &mut Report) -> Policy {
     if cors.is_none() && rules.is_empty() {
         report.add(&spec, ConductReason::NothingToDo);
     }
-    let cors = cors.as_ref().map(|cors| cors::validate(cors, &spec.child("cors"), judge, report));
+    let cors =
+        cors.as_ref().map(|cors| cors::validate(cors, &spec.child("cors"), false, judge, report));
     let policy = Policy {
         id: id.clone(),
         hostnames: hosts::validate(hostnames, &spec.child("hostnames"), judge, report),
-        rules: rules::validate(rules, &spec.child("rules"), cors.is_some(), judge, report),
+        rules: rules::validate(rules, &spec.child("rules"), cors.as_ref(), judge, report),
         cors,
         disallowed_requests: *disallowed_requests,
         trusted_origins: origins::trusted(

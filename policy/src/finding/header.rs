@@ -1,17 +1,36 @@
 //! Reasons about `allowHeaders` and `exposeHeaders`.
 
-use super::list::entries;
+use super::list::{covered, entries};
 use super::quoted::Quoted;
-use super::{Place, Proposal, Sentence};
+use super::{Place, Proposal, Sentence, Written};
 
 /// What there is to say about header names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderReason {
     /// Not a token, or too long.
-    Syntax(String),
+    Syntax {
+        /// The entry as written.
+        value: String,
+        /// The names that were probably meant.
+        instead: Vec<String>,
+    },
     /// A star beside other characters.
     Glob(String),
+    /// A regex, as in `x-a|x-b`.
+    Regex {
+        /// The entry as written.
+        value: String,
+        /// The names that were probably meant.
+        instead: Vec<String>,
+    },
+    /// The word of another system for every name.
+    Every {
+        /// The entry as written.
+        value: String,
+        /// Whether `*` stands for every name here.
+        has_wildcard: bool,
+    },
     /// Fetch, "forbidden request-header".
     ForbiddenRequestHeader(String),
     /// `Cookie`, which is forbidden too.
@@ -29,7 +48,12 @@ pub enum HeaderReason {
     /// An empty `allowHeaders`.
     None,
     /// `*` beside names that it covers.
-    AnyBesideOthers,
+    AnyBesideOthers {
+        /// Those names.
+        covered: Vec<String>,
+        /// The list without them.
+        rest: Vec<String>,
+    },
     /// `*` without `authorization`.
     AnyWithoutAuthorization,
     /// `mcp-session-id` in `allowHeaders` and not in `exposeHeaders`.
@@ -48,13 +72,20 @@ pub enum HeaderReason {
 impl HeaderReason {
     pub(super) fn sentence(&self) -> Sentence {
         match self {
-            Self::Syntax(value) => entries(
+            Self::Syntax { value, instead } => entries(
                 "CORS-E303",
                 format!("{} is an invalid header name", Quoted(value)),
-                value,
+                instead,
                 "write one name per entry, such as `content-type`",
             ),
             Self::Glob(value) => glob(value),
+            Self::Regex { value, instead } => entries(
+                OTHER_SYNTAX,
+                taken_literally(value, "is a regex"),
+                instead,
+                "write one name per entry, such as `content-type`",
+            ),
+            Self::Every { value, has_wildcard } => every(value, *has_wildcard),
             Self::Cookie => cookie(),
             Self::ExposeAnyWithCredentials => Sentence::new(
                 "CORS-W306",
@@ -66,25 +97,15 @@ impl HeaderReason {
                 "without `allowHeaders` the first call with JSON or `Authorization` fails",
                 "list what clients set, such as `content-type` and `authorization`",
             ),
-            Self::AnyBesideOthers => covered(),
+            Self::AnyBesideOthers { covered: names, rest } => covered("CORS-I305", names, rest),
             Self::AnyWithoutAuthorization => Sentence::new(
                 "CORS-I306",
                 "`*` does not cover `authorization`",
                 "add `authorization` if clients send it",
             )
             .with_edit(Proposal::Add(Place::Here, vec!["authorization".to_owned()])),
-            Self::SessionIdNotExposed => Sentence::new(
-                "CORS-I309",
-                "requests may carry `mcp-session-id`, and no page can read it from the response that sets it",
-                "add `mcp-session-id` to `exposeHeaders`",
-            )
-            .with_edit(Proposal::Add(Place::Here, vec!["mcp-session-id".to_owned()])),
-            Self::TracingIncomplete { listed, missing } => Sentence::new(
-                "CORS-I310",
-                format!("tracing agents send {} beside {}", all(missing), all(listed)),
-                format!("add {}", all(missing)),
-            )
-            .with_edit(add(missing)),
+            Self::SessionIdNotExposed => session_id_not_exposed(),
+            Self::TracingIncomplete { listed, missing } => tracing_incomplete(listed, missing),
             Self::ForbiddenRequestHeader(name) => {
                 useless("CORS-W303", name, "is a forbidden request-header, which no script can set")
             }
@@ -108,19 +129,29 @@ impl HeaderReason {
     }
 }
 
-fn covered() -> Sentence {
+fn session_id_not_exposed() -> Sentence {
     Sentence::new(
-        "CORS-I305",
-        "`*` covers the names beside it, except `authorization`",
-        "remove what it covers, or the `*`",
+        "CORS-I309",
+        "requests may carry `mcp-session-id`, and no page can read it from the response that sets it",
+        "add `mcp-session-id` to `exposeHeaders`",
     )
+    .with_edit(Proposal::Add(Place::Here, vec!["mcp-session-id".to_owned()]))
 }
 
-/// Names, in one phrase.
+fn tracing_incomplete(listed: &[&str], missing: &[&str]) -> Sentence {
+    Sentence::new(
+        "CORS-I310",
+        format!("tracing agents send {} beside {}", all(missing), all(listed)),
+        format!("add {}", all(missing)),
+    )
+    .with_edit(add(missing))
+}
+
 fn add(names: &[&str]) -> Proposal {
     Proposal::Add(Place::Here, names.iter().copied().map(str::to_owned).collect())
 }
 
+/// Names, in one phrase.
 fn all(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| Quoted(name).to_string()).collect();
     quoted.join(" and ")
@@ -135,12 +166,26 @@ fn cookie() -> Sentence {
     .with_edit(Proposal::Remove)
 }
 
+/// The code of a name in another syntax. All are tokens, and a header of such a name is in no registry.
+const OTHER_SYNTAX: &str = "CORS-E304";
+
+fn taken_literally(value: &str, matter: &str) -> String {
+    format!("{} {matter}, and browsers take it for a header of that name", Quoted(value))
+}
+
 fn glob(value: &str) -> Sentence {
     let example = value.replace('*', "id");
-    let matter =
-        format!("{} is a glob, and browsers take it for a header of that name", Quoted(value));
-    Sentence::remove("CORS-E304", matter)
+    Sentence::remove(OTHER_SYNTAX, taken_literally(value, "is a glob"))
         .and(&format!(" and list each name, such as {}", Quoted(&example)))
+}
+
+fn every(value: &str, has_wildcard: bool) -> Sentence {
+    let matter = taken_literally(value, "is a word of other systems for every header");
+    if has_wildcard {
+        Sentence::write(OTHER_SYNTAX, matter, Written::text("*"))
+    } else {
+        Sentence::remove(OTHER_SYNTAX, matter).and(" and list the headers that scripts read")
+    }
 }
 
 /// A name that does nothing where it is.

@@ -3,7 +3,6 @@
 use super::names::Names;
 use super::quoted::Quoted;
 use super::{Proposal, Sentence, Written};
-use crate::syntax::{is_token, pieces};
 
 /// What there is to say about any list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,26 +57,28 @@ impl ListReason {
     }
 }
 
-/// An entry that is none: to write one for each piece of it that can be one, or else what the fix says.
+/// An entry that is none: to write those that were probably meant, or else what the fix says.
 pub(super) fn entries(
     code: &'static str,
     matter: String,
-    value: &str,
+    instead: &[String],
     fix: &'static str,
 ) -> Sentence {
-    let pieces: Vec<String> = pieces(value).map(str::to_owned).collect();
-    match pieces.as_slice() {
-        [piece] if is_plain(piece) => Sentence::write(code, matter, Written::text(piece.as_str())),
-        [_, _, ..] if pieces.iter().all(|piece| is_plain(piece)) => {
-            let names: Names = pieces.iter().collect();
+    match instead {
+        [] => Sentence::new(code, matter, fix),
+        [entry] => Sentence::write(code, matter, Written::text(entry)),
+        several => {
+            let names: Names = several.iter().collect();
             Sentence::new(code, matter, format!("write one entry for each: {names}"))
-                .with_edit(Proposal::Spread(pieces))
+                .with_edit(Proposal::Spread(several.to_vec()))
         }
-        _ => Sentence::new(code, matter, fix),
     }
 }
 
-/// Is it a token, and no pattern of them?
-fn is_plain(piece: &str) -> bool {
-    is_token(piece.as_bytes()) && !piece.contains('*')
+/// `*` beside names that it covers: to write the list without them.
+pub(super) fn covered(code: &'static str, covered: &[String], rest: &[String]) -> Sentence {
+    let names: Names = covered.iter().collect();
+    let matter = format!("`*` covers {names}");
+    let texts = rest.iter().map(String::as_str);
+    Sentence::write(code, matter, Written::texts(texts)).and(", or remove the `*`")
 }

@@ -1,17 +1,31 @@
 //! Reasons about `allowMethods`.
 
-use super::list::entries;
+use super::list::{covered, entries};
 use super::quoted::Quoted;
-use super::{Place, Proposal, Sentence, Written};
+use super::{Sentence, Written};
 
 /// What there is to say about `allowMethods`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MethodReason {
     /// Not a token, or too long.
-    Syntax(String),
+    Syntax {
+        /// The entry as written.
+        value: String,
+        /// The methods that were probably meant.
+        instead: Vec<String>,
+    },
     /// A star beside other characters.
     Glob(String),
+    /// A regex, as in `GET|POST`.
+    Regex {
+        /// The entry as written.
+        value: String,
+        /// The methods that were probably meant.
+        instead: Vec<String>,
+    },
+    /// The word of another system for every method.
+    Every(String),
     /// Fetch, "forbidden method".
     Forbidden(String),
     /// A method that browsers upper-case (Fetch, "normalize a method").
@@ -22,8 +36,13 @@ pub enum MethodReason {
     Options,
     /// An empty list.
     None,
-    /// `*` beside other methods.
-    AnyBesideOthers,
+    /// `*` beside methods that it covers.
+    AnyBesideOthers {
+        /// Those methods.
+        covered: Vec<String>,
+        /// The list without them.
+        rest: Vec<String>,
+    },
 }
 
 // === impl MethodReason ===
@@ -31,20 +50,27 @@ pub enum MethodReason {
 impl MethodReason {
     pub(super) fn sentence(&self) -> Sentence {
         match self {
-            Self::Syntax(value) => entries(
+            Self::Syntax { value, instead } => entries(
                 "CORS-E301",
                 format!("{} is an invalid method", Quoted(value)),
-                value,
+                instead,
                 "write one method per entry, such as `PUT`",
             ),
-            Self::Glob(value) => Sentence::remove(
-                "CORS-E305",
-                format!(
-                    "{} is a glob, and browsers take it for a method of that name",
-                    Quoted(value)
-                ),
-            )
-            .and(" and list each method, or write `*` alone for every one"),
+            Self::Glob(value) => {
+                Sentence::remove(OTHER_SYNTAX, taken_literally(value, "is a glob"))
+                    .and(" and list each method, or write `*` alone for every one")
+            }
+            Self::Regex { value, instead } => entries(
+                OTHER_SYNTAX,
+                taken_literally(value, "is a regex"),
+                instead,
+                "write one method per entry, such as `PUT`, or `*` alone for every one",
+            ),
+            Self::Every(value) => Sentence::write(
+                OTHER_SYNTAX,
+                taken_literally(value, "is a word of other systems for every method"),
+                Written::text("*"),
+            ),
             Self::Forbidden(value) => Sentence::remove(
                 "CORS-E302",
                 format!("{} is a forbidden method, which browsers never send", Quoted(value)),
@@ -69,12 +95,14 @@ impl MethodReason {
                 "without `allowMethods` only `GET`, `HEAD` and `POST` pass",
                 "list the others that clients use, such as `PUT`, `PATCH` and `DELETE`",
             ),
-            Self::AnyBesideOthers => Sentence::new(
-                "CORS-I303",
-                "`*` covers the other methods",
-                "remove them, or the `*`",
-            )
-            .with_edit(Proposal::Write(Place::Here, Written::texts(["*"]))),
+            Self::AnyBesideOthers { covered: methods, rest } => covered("CORS-I303", methods, rest),
         }
     }
+}
+
+/// The code of a method in another syntax. All are tokens, and a method of such a name is in no registry.
+const OTHER_SYNTAX: &str = "CORS-E305";
+
+fn taken_literally(value: &str, matter: &str) -> String {
+    format!("{} {matter}, and browsers take it for a method of that name", Quoted(value))
 }

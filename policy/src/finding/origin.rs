@@ -28,6 +28,8 @@ pub enum OriginReason {
     NullTrusted,
     /// No origin and no regex.
     Nobody,
+    /// The same in a rule, where the policy's own block has some.
+    NobodyHere,
     /// `null`.
     Null,
     /// `file://`.
@@ -89,6 +91,11 @@ impl OriginReason {
                 "CORS-W101",
                 "without an origin or a regex no page of another origin may read the responses",
                 "list the origins of your front ends in `allowOrigins`, or leave a path to its own CORS by a rule with `mode: \"Off\"`",
+            ),
+            Self::NobodyHere => Sentence::new(
+                "CORS-I104",
+                "the rule allows no origin, so that no page of another origin may read the responses under its path",
+                "list origins in `allowOrigins` if pages are to read them, or leave the path to its own CORS by `mode: \"Off\"` in place of `cors`",
             ),
             Self::Null => Sentence::new(
                 "CORS-W102",

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use super::{
     ConductReason, Danger, DangerReason, Excess, Finding, GuardrailReason, HeaderReason,
-    HostReason, ListReason, MaxAgeReason, Meant, MethodReason, OriginReason, OriginSetReason,
-    PlacementReason, RuleReason, ShapeReason, SourceReason, Written,
+    HostReason, ListReason, MaxAgeReason, Meant, MeantPath, MethodReason, OriginReason,
+    OriginSetReason, PlacementReason, RuleReason, ShapeReason, SourceReason, Written,
 };
 use crate::cidr::Cidr;
 use crate::path_syntax::PathSyntax;
@@ -174,6 +174,7 @@ fn origins() -> Vec<Finding> {
         Finding::new(trusted, R::AnyAppTrusted("moz-extension://*".into())),
         Finding::new(trusted, R::NullTrusted),
         Finding::new("spec.cors.allowOrigins", R::Nobody),
+        Finding::new("spec.rules[0].cors.allowOrigins", R::NobodyHere),
         Finding::new(origin, R::Null),
         Finding::new(origin, R::File("file://".into())),
         Finding::new(origin, R::NeverSent("wss://app.example".into())),
@@ -224,15 +225,19 @@ fn methods() -> Vec<Finding> {
     use MethodReason as R;
     let (list, entry) = ("spec.cors.allowMethods", "spec.cors.allowMethods[0]");
     vec![
-        Finding::new(entry, R::Syntax("GET, PUT".into())),
+        Finding::new(entry, R::Syntax { value: "GET, PUT".into(), instead: texts(["GET", "PUT"]) }),
         Finding::new(entry, R::Glob("P*".into())),
         Finding::new(entry, R::Forbidden("TRACE".into())),
         Finding::new(entry, R::Normalized("put".into())),
         Finding::new(entry, R::LowerCase("patch".into())),
         Finding::new(entry, R::Options),
         Finding::new(list, R::None),
-        Finding::new(list, R::AnyBesideOthers),
+        Finding::new(list, R::AnyBesideOthers { covered: texts(["PUT"]), rest: texts(["*"]) }),
     ]
+}
+
+fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(str::to_owned).into()
 }
 
 fn headers() -> Vec<Finding> {
@@ -240,7 +245,10 @@ fn headers() -> Vec<Finding> {
     let (allow, expose) = ("spec.cors.allowHeaders", "spec.cors.exposeHeaders");
     let (allow_entry, expose_entry) = (format!("{allow}[0]"), format!("{expose}[0]"));
     vec![
-        Finding::new(&allow_entry, R::Syntax("x-a, x-b".into())),
+        Finding::new(
+            &allow_entry,
+            R::Syntax { value: "x-a, x-b".into(), instead: texts(["x-a", "x-b"]) },
+        ),
         Finding::new(&allow_entry, R::Glob("x-amz-*".into())),
         Finding::new(&allow_entry, R::ForbiddenRequestHeader("Origin".into())),
         Finding::new(&allow_entry, R::Cookie),
@@ -250,7 +258,10 @@ fn headers() -> Vec<Finding> {
         Finding::new(&allow_entry, R::SafelistedRequestHeader("Accept".into())),
         Finding::new(&expose_entry, R::SafelistedResponseHeader("Content-Type".into())),
         Finding::new(allow, R::None),
-        Finding::new(allow, R::AnyBesideOthers),
+        Finding::new(
+            allow,
+            R::AnyBesideOthers { covered: texts(["x-a"]), rest: texts(["*", "authorization"]) },
+        ),
         Finding::new(allow, R::AnyWithoutAuthorization),
         Finding::new(expose, R::SessionIdNotExposed),
         Finding::new(
@@ -286,21 +297,22 @@ fn hosts() -> Vec<Finding> {
 
 fn rules() -> Vec<Finding> {
     use InvalidPath as W;
-    let invalid = |value: &str, why| {
+    let invalid = |value: &str, why, instead: Option<&str>| {
         let value = value.to_owned();
-        Finding::new("spec.rules[1].path.value", RuleReason::InvalidPath { value, why })
+        let instead = instead.map(meant_path).map(Box::new);
+        Finding::new("spec.rules[1].path.value", RuleReason::InvalidPath { value, why, instead })
     };
     let same = RuleReason::SamePath { value: "/public/".into(), first: "spec.rules[0]".into() };
     vec![
-        invalid("public", W::NotAbsolute),
-        invalid("/public?a=b", W::Query),
-        invalid("/aaaaaaaa", W::TooLong),
-        invalid("/a//b", W::Ambiguous),
-        invalid("/a/../b", W::NotNormal("/b".into())),
+        invalid("public", W::NotAbsolute, Some("/public")),
+        invalid("/public?a=b", W::Query, Some("/public")),
+        invalid("/aaaaaaaa", W::TooLong, None),
+        invalid("/a//b", W::Ambiguous, Some("/a/b")),
+        invalid("/a/../b", W::NotNormal("/b".into()), Some("/b")),
         other_syntax(),
         Finding::new("spec.rules[1].path", same),
         Finding::new("spec.rules[1]", RuleReason::WithoutCors),
-        Finding::new("spec.rules[1].cors", RuleReason::BesideOff),
+        Finding::new("spec.rules[1].cors", RuleReason::BesideOff { has_cors: true }),
         Finding::new("spec.rules[1].mode", RuleReason::DryRun),
         Finding::new(
             "spec.rules",
@@ -308,6 +320,7 @@ fn rules() -> Vec<Finding> {
         ),
         Finding::new("spec.rules[1]", RuleReason::Redundant { same: "spec.rules[0]".into() }),
         Finding::new("spec.cors", RuleReason::CorsShadowed { by: "spec.rules[0]".into() }),
+        Finding::new("spec.rules[0]", RuleReason::LeavesAllAlone),
         Finding::new(
             "spec.rules",
             RuleReason::SwitchesOff { other: "shop/other".into(), by_target: false },
@@ -315,9 +328,15 @@ fn rules() -> Vec<Finding> {
     ]
 }
 
+fn meant_path(path: &str) -> MeantPath {
+    MeantPath { path: path.to_owned(), taken_by: None }
+}
+
 fn other_syntax() -> Finding {
     let (value, syntax) = ("/api/*".to_owned(), PathSyntax::Glob);
-    let reason = RuleReason::OtherSyntax { value, syntax, exact: false };
+    let prefix = Some(Box::new(meant_path("/api")));
+    let literal = Some("/api/%2A".to_owned());
+    let reason = RuleReason::OtherSyntax { value, syntax, exact: false, prefix, literal };
     Finding::new("spec.rules[1].path.value", reason)
 }
 

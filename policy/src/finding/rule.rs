@@ -2,10 +2,8 @@
 
 use super::quoted::Quoted;
 use super::{Place, Proposal, Sentence, Written};
-use crate::draft::PathType;
-use crate::path::Readings;
-use crate::path_syntax::{self, PathSyntax};
-use crate::scope::{InvalidPath, PathMatch};
+use crate::path_syntax::PathSyntax;
+use crate::scope::InvalidPath;
 
 /// What there is to say about a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +15,8 @@ pub enum RuleReason {
         value: String,
         /// Why not.
         why: InvalidPath,
+        /// The path that was probably meant.
+        instead: Option<Box<MeantPath>>,
     },
     /// A path in the syntax of another system.
     OtherSyntax {
@@ -26,6 +26,10 @@ pub enum RuleReason {
         syntax: PathSyntax,
         /// Whether the rule covers this path alone.
         exact: bool,
+        /// The prefix that was probably meant.
+        prefix: Option<Box<MeantPath>>,
+        /// The path with a literal star, where a rule can have it.
+        literal: Option<String>,
     },
     /// The type and value of another rule.
     SamePath {
@@ -37,7 +41,10 @@ pub enum RuleReason {
     /// Neither the rule nor the policy has `cors`.
     WithoutCors,
     /// A field beside `mode: Off`.
-    BesideOff,
+    BesideOff {
+        /// Whether the rule could be active: it or the policy has `cors`.
+        has_cors: bool,
+    },
     /// `mode: DryRun` in a rule.
     DryRun,
     /// More hosts times rules than a proxy has places for.
@@ -59,6 +66,8 @@ pub enum RuleReason {
         /// The field of that rule.
         by: String,
     },
+    /// A rule for `/` that leaves requests alone, in place of `spec.cors`.
+    LeavesAllAlone,
     /// Rules alone, which keep another policy from the paths beside them.
     SwitchesOff {
         /// The other policy.
@@ -68,13 +77,26 @@ pub enum RuleReason {
     },
 }
 
+/// A path that was probably meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeantPath {
+    /// The path, which a rule can have.
+    pub path: String,
+    /// The field of the rule that has it already.
+    pub taken_by: Option<String>,
+}
+
 // === impl RuleReason ===
 
 impl RuleReason {
     pub(super) fn sentence(&self) -> Sentence {
         match self {
-            Self::InvalidPath { value, why } => invalid_path(value, why),
-            Self::OtherSyntax { value, syntax, exact } => other_syntax(value, *syntax, *exact),
+            Self::InvalidPath { value, why, instead } => {
+                invalid_path(value, why, instead.as_deref())
+            }
+            Self::OtherSyntax { value, syntax, exact, prefix, literal } => {
+                other_syntax(value, *syntax, *exact, prefix.as_deref(), literal.as_ref())
+            }
             Self::SamePath { value, first } => Sentence::new(
                 "CORS-E416",
                 format!("{} has the type and value of {}", Quoted(value), Quoted(first)),
@@ -85,13 +107,7 @@ impl RuleReason {
                 "neither the rule nor the policy has `cors`",
                 "write `cors` in one of them",
             ),
-            Self::BesideOff => Sentence::new(
-                "CORS-E421",
-                "the rule leaves requests alone (`mode: Off`), so that this is never used",
-                "remove it, or write `mode: Active`",
-            )
-            .with_edit(Proposal::Remove)
-            .with_edit(Proposal::Write(Place::beside("mode"), Written::text("Active"))),
+            Self::BesideOff { has_cors } => beside_off(*has_cors),
             Self::DryRun => Sentence::write(
                 "CORS-E422",
                 "a rule cannot be rehearsed alone",
@@ -115,6 +131,11 @@ impl RuleReason {
                 "remove one of them",
             )
             .with_edit(Proposal::Remove),
+            Self::LeavesAllAlone => Sentence::remove(
+                "CORS-W502",
+                "the rule leaves every path alone, so that `spec.cors` is never used",
+            )
+            .and(", or `spec.cors`"),
             Self::SwitchesOff { other, by_target } => Sentence::new(
                 "CORS-W541",
                 format!(
@@ -128,118 +149,107 @@ impl RuleReason {
     }
 }
 
+fn beside_off(has_cors: bool) -> Sentence {
+    let sentence = Sentence::remove(
+        "CORS-E421",
+        "the rule leaves requests alone (`mode: Off`), so that this is never used",
+    );
+    if !has_cors {
+        return sentence;
+    }
+    let active = Proposal::Write(Place::beside("mode"), Written::text("Active"));
+    sentence.and(", or write `mode: Active`").with_edit(active)
+}
+
 /// The code of a path in another syntax.
 const OTHER_SYNTAX: &str = "CORS-E419";
 
 /// A path in another syntax: to write what is literal of it, or a literal star.
-fn other_syntax(value: &str, syntax: PathSyntax, exact: bool) -> Sentence {
+fn other_syntax(
+    value: &str,
+    syntax: PathSyntax,
+    exact: bool,
+    prefix: Option<&MeantPath>,
+    literal: Option<&String>,
+) -> Sentence {
     let matter = format!("{} is {syntax}, and paths are compared literally", Quoted(value));
-    let prefix = path_syntax::literal_prefix(value);
-    let prefix = if prefix.is_empty() { "/".to_owned() } else { prefix };
-    // `/` in place of `/{tenant}/public` would be a rule for every path.
-    if prefix == "/" && value.split('/').filter(|segment| !segment.is_empty()).count() > 1 {
-        return Sentence::new(
+    let mut sentence = match prefix {
+        None => Sentence::new(
             OTHER_SYNTAX,
             matter,
             "no prefix says this, so have a rule for each path that is meant",
-        );
-    }
-    let text = Written::text(prefix);
-    // An exact path would cover nothing below it.
-    let (place, prefix) = if exact {
-        let kind = ("type".to_owned(), Written::text("PathPrefix"));
-        (Place::Around, Written::Mapping(vec![kind, ("value".to_owned(), text)]))
-    } else {
-        (Place::Here, text)
+        ),
+        Some(MeantPath { path, taken_by: Some(first) }) => Sentence::new(
+            OTHER_SYNTAX,
+            matter,
+            format!(
+                "make one rule of this and {}, whose {} covers all below it",
+                Quoted(first),
+                Quoted(path)
+            ),
+        ),
+        Some(MeantPath { path, taken_by: None }) => {
+            let text = Written::text(path);
+            // An exact path would cover nothing below it.
+            let (place, prefix) = if exact {
+                let kind = ("type".to_owned(), Written::text("PathPrefix"));
+                (Place::Around, Written::Mapping(vec![kind, ("value".to_owned(), text)]))
+            } else {
+                (Place::Here, text)
+            };
+            let fix = format!("write {}, which covers all below it", Quoted(&prefix.to_string()));
+            Sentence::new(OTHER_SYNTAX, matter, fix).with_edit(Proposal::Write(place, prefix))
+        }
     };
-    let mut fix = format!("write {}, which covers all below it", Quoted(&prefix.to_string()));
-    let mut literal = None;
-    let spelled = path_syntax::spell(value);
-    if syntax == PathSyntax::Glob && is_path(&spelled) {
-        fix = format!("{fix}, or {} for a literal `*`", Quoted(&spelled));
-        literal = Some(Proposal::Write(Place::Here, Written::Text(spelled)));
+    if let Some(literal) = literal {
+        sentence = sentence
+            .and(&format!(", or write {} for a literal `*`", Quoted(literal)))
+            .with_edit(Proposal::Write(Place::Here, Written::text(literal)));
     }
-    let mut sentence =
-        Sentence::new(OTHER_SYNTAX, matter, fix).with_edit(Proposal::Write(place, prefix));
-    sentence.edits.extend(literal);
     sentence
 }
 
-/// Is it a path that a rule can have?
-fn is_path(path: &str) -> bool {
-    PathSyntax::of(path).is_none() && PathMatch::parse(PathType::Exact, path).is_ok()
-}
-
-fn invalid_path(value: &str, why: &InvalidPath) -> Sentence {
+fn invalid_path(value: &str, why: &InvalidPath, instead: Option<&MeantPath>) -> Sentence {
     let quoted = Quoted(value);
-    let (code, matter, instead, fix) = match why {
+    let (code, matter, fix) = match why {
         InvalidPath::NotAbsolute => (
             "CORS-E411",
             format!("{quoted} does not start with a slash"),
-            Some(absolute(value)),
             "write it from the root, such as `/public`",
         ),
         InvalidPath::Query => (
             "CORS-E412",
             format!("{quoted} has a query or a fragment, and paths are compared without"),
-            value.split(['?', '#']).next().map(str::to_owned),
             "write what stands before the `?` or `#`",
         ),
         InvalidPath::TooLong => (
             "CORS-E413",
             format!("{quoted} is longer than a rule's path may be"),
-            None,
             "write a shorter prefix",
         ),
         InvalidPath::Ambiguous => (
             "CORS-E414",
             format!("back ends read {quoted} in two ways, so that it never matches"),
-            folded(value),
             "write it without `//`, `;`, `\\` and without `%` before a reserved character",
         ),
-        InvalidPath::NotNormal(normal) => (
+        InvalidPath::NotNormal(_) => (
             "CORS-E415",
             format!("{quoted} never matches, because paths are compared in their normal form"),
-            Some(normal.clone()),
             "write it in its normal form",
         ),
     };
-    match instead.filter(|instead| is_path(instead)) {
-        Some(instead) => Sentence::write(code, matter, Written::Text(instead)),
-        None => Sentence::new(code, matter, fix),
-    }
-}
-
-/// The path of a URL, or what is below the root.
-fn absolute(value: &str) -> String {
-    match value.split_once("://") {
-        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/").to_owned(),
-        None => format!("/{value}"),
-    }
-}
-
-/// The reading that no back end differs about.
-fn folded(value: &str) -> Option<String> {
-    let folded = Readings::of(value.as_bytes()).folded?.path;
-    String::from_utf8(folded).ok().map(|path| path_syntax::spell(&path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_without_a_literal_prefix_is_not_told_to_cover_every_path() {
-        for (value, has_edit) in [
-            ("/*", true),
-            ("/api/*/public", true),
-            ("/*/public", false),
-            ("/{tenant}/public", false),
-            ("/(a|b)/c", false),
-        ] {
-            let syntax = PathSyntax::of(value).unwrap();
-            let edits = other_syntax(value, syntax, false).edits;
-            assert_eq!(!edits.is_empty(), has_edit, "{value}");
+    match instead {
+        Some(MeantPath { path, taken_by: None }) => {
+            Sentence::write(code, matter, Written::text(path))
         }
+        Some(MeantPath { path, taken_by: Some(first) }) => {
+            let (path, first) = (Quoted(path), Quoted(first));
+            Sentence::new(
+                code,
+                matter,
+                format!("make one rule of this and {first}, which has {path}"),
+            )
+        }
+        None => Sentence::new(code, matter, fix),
     }
 }

@@ -8,9 +8,11 @@ use crate::draft::CorsDraft;
 use crate::finding::{HeaderReason, MaxAgeReason, MethodReason, OriginReason, is_capped};
 use crate::policy::Cors;
 
+/// The block of a policy, or of a rule; `beside_allowed`: of a rule in a policy whose own block allows pages.
 pub(super) fn validate(
     draft: &CorsDraft,
     field: &Field,
+    beside_allowed: bool,
     judge: &dyn Judge,
     report: &mut Report,
 ) -> Cors {
@@ -61,11 +63,22 @@ pub(super) fn validate(
     };
     headers::check_companions(&cors.headers, &cors.expose, credentials, field, report);
     if allow_origins.is_empty() && allow_origin_regexes.is_empty() {
-        report.add(&origins_field, OriginReason::Nobody);
+        let is_meant = beside_allowed && says_nothing_of_requests(draft);
+        let reason = if is_meant { OriginReason::NobodyHere } else { OriginReason::Nobody };
+        report.add(&origins_field, reason);
     } else {
         hint_at_what_is_absent(draft, field, report);
     }
     cors
+}
+
+/// Whether nothing in the block is of use to an origin that it allows: a rule that says more, and names no origin, was to
+/// inherit the policy's.
+fn says_nothing_of_requests(draft: &CorsDraft) -> bool {
+    draft.allow_methods.is_empty()
+        && draft.allow_headers.is_empty()
+        && draft.expose_headers.is_empty()
+        && !draft.allow_credentials
 }
 
 /// What somebody who is allowed will miss first.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::meant;
 use super::report::{Field, Report};
 use crate::finding::{HeaderReason, ListReason};
 use crate::header_name::{
@@ -65,7 +66,7 @@ pub(super) fn request(
     field: &Field,
     report: &mut Report,
 ) -> Names<HeaderName> {
-    let names = parse(list, field, report, |name, written| {
+    let names = parse(list, true, field, report, |name, written| {
         let written = written.to_owned();
         if name == "cookie" {
             Some(HeaderReason::Cookie)
@@ -79,17 +80,13 @@ pub(super) fn request(
             None
         }
     });
-    let is_covered =
-        |name: &HeaderName| !is_cors_non_wildcard_request_header_name(name.as_str().as_bytes());
+    let is_covered = |name: &str| !is_cors_non_wildcard_request_header_name(name.as_bytes());
     if names.any {
         // With credentials the answer lists what stands beside `*`, for the next request.
-        let is_needless = |name: &HeaderName| {
-            is_covered(name) && (!credentials || USUAL_REQUEST_HEADERS.contains(&name.as_str()))
-        };
-        if names.named.iter().any(is_needless) {
-            report.add(field, HeaderReason::AnyBesideOthers);
-        }
-        if names.named.iter().all(is_covered) {
+        check_covered(list, &names, field, report, |name| {
+            is_covered(name) && (!credentials || USUAL_REQUEST_HEADERS.contains(&name))
+        });
+        if names.named.iter().all(|name| is_covered(name.as_str())) {
             report.add(field, HeaderReason::AnyWithoutAuthorization);
         }
     }
@@ -128,7 +125,7 @@ pub(super) fn response(
     field: &Field,
     report: &mut Report,
 ) -> Names<HeaderName> {
-    let names = parse(list, field, report, |name, written| {
+    let names = parse(list, !credentials, field, report, |name, written| {
         if FORBIDDEN_RESPONSE_HEADERS.contains(&name) {
             Some(HeaderReason::ForbiddenResponseHeader(written.to_owned()))
         } else if SAFELISTED_RESPONSE_HEADERS.contains(&name) {
@@ -139,15 +136,35 @@ pub(super) fn response(
     });
     if names.any && credentials {
         report.add(field, HeaderReason::ExposeAnyWithCredentials);
-    } else if names.any && !names.named.is_empty() {
-        report.add(field, HeaderReason::AnyBesideOthers);
+    } else if names.any {
+        check_covered(list, &names, field, report, |_| true);
     }
     names
+}
+
+/// Names beside `*` for which `is_needless` holds.
+fn check_covered(
+    list: &[String],
+    names: &Names<HeaderName>,
+    field: &Field,
+    report: &mut Report,
+    is_needless: impl Fn(&str) -> bool,
+) {
+    let is_covered = |written: &str| {
+        HeaderName::parse(written)
+            .is_ok_and(|name| names.named.contains(&name) && is_needless(name.as_str()))
+    };
+    let (covered, rest): (Vec<String>, Vec<String>) =
+        list.iter().cloned().partition(|written| is_covered(written));
+    if !covered.is_empty() {
+        report.add(field, HeaderReason::AnyBesideOthers { covered, rest });
+    }
 }
 
 /// The valid names, each once; `doubt` says what is odd about one, in lower case and as written.
 fn parse(
     list: &[String],
+    has_wildcard: bool,
     field: &Field,
     report: &mut Report,
     doubt: impl Fn(&str, &str) -> Option<HeaderReason>,
@@ -165,18 +182,40 @@ fn parse(
         match HeaderName::parse(written) {
             _ if written == "*" => names.any = true,
             Ok(name) => {
-                if written.contains('*') {
-                    report.add(&entry, HeaderReason::Glob(written.clone()));
-                } else if let Some(reason) = doubt(&lower_case, written) {
+                let reason = other_syntax(written, has_wildcard, list);
+                if let Some(reason) = reason.or_else(|| doubt(&lower_case, written)) {
                     report.add(&entry, reason);
                 }
                 names.named.push(name);
             }
-            Err(_) => report.add(&entry, HeaderReason::Syntax(written.clone())),
+            Err(_) => {
+                let (value, instead) = (written.clone(), instead(written, list));
+                report.add(&entry, HeaderReason::Syntax { value, instead });
+            }
         }
         seen.insert(lower_case, at);
     }
     names
+}
+
+/// A token in the syntax of another system.
+fn other_syntax(written: &str, has_wildcard: bool, list: &[String]) -> Option<HeaderReason> {
+    let value = written.to_owned();
+    if written.contains('*') {
+        Some(HeaderReason::Glob(value))
+    } else if meant::is_regex_of_names(written) {
+        Some(HeaderReason::Regex { value, instead: instead(written, list) })
+    } else if meant::is_every_name(written) {
+        Some(HeaderReason::Every { value, has_wildcard })
+    } else {
+        None
+    }
+}
+
+/// The names that an entry of `list` holds.
+fn instead(written: &str, list: &[String]) -> Vec<String> {
+    let room = MAX_HEADERS.saturating_sub(list.len());
+    meant::names(written, room, |name| HeaderName::parse(name).is_ok().then_some(true))
 }
 
 fn is_forbidden_request_header(name: &str) -> bool {

@@ -1,4 +1,4 @@
-//! The origins that an author probably meant by an entry that does not parse.
+//! The entries that an author probably meant by one that does not parse.
 
 use std::net::Ipv6Addr;
 
@@ -27,6 +27,43 @@ pub(super) fn by(written: &str, judge: &dyn Judge) -> Vec<String> {
         // White space inside of one origin.
         None => one(&parts.concat(), judge).into_iter().collect(),
     }
+}
+
+/// The names that an entry holds which is none; none where one of them is no entry, or where the list has no room for them.
+/// `is_entry` is `Some(false)` for a name that is left out.
+pub(super) fn names(
+    written: &str,
+    room: usize,
+    is_entry: impl Fn(&str) -> Option<bool>,
+) -> Vec<String> {
+    let is_separator = |c: char| matches!(c, ',' | ';' | '|' | '&' | '+') || c.is_whitespace();
+    let mut names: Vec<String> = Vec::new();
+    for piece in written.split(is_separator) {
+        let name = piece.trim_matches(|c| "[](){}<>\"'`^$?".contains(c));
+        if name.is_empty() || ["and", "or"].contains(&name) || names.iter().any(|it| it == name) {
+            continue;
+        }
+        let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && !name.contains('*')
+            && !is_every_name(name);
+        match is_entry(name).filter(|_| is_plain) {
+            Some(true) => names.push(name.to_owned()),
+            Some(false) => {}
+            None => return Vec::new(),
+        }
+    }
+    // One of them takes the place of the entry.
+    if names.len() > room.saturating_add(1) { Vec::new() } else { names }
+}
+
+/// Whether a token is a regex over names: no name of a method or a header begins, ends or is divided like that.
+pub(super) fn is_regex_of_names(token: &str) -> bool {
+    token.contains('|') || token.starts_with('^') || token.ends_with('$')
+}
+
+/// Whether a token is the word of other systems for every name.
+pub(super) fn is_every_name(token: &str) -> bool {
+    ["all", "any"].iter().any(|word| word.eq_ignore_ascii_case(token))
 }
 
 /// `text` without what encloses and ends values elsewhere.

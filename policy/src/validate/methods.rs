@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::meant;
 use super::report::{Field, Report};
 use crate::finding::{ListReason, MethodReason};
 use crate::limits::MAX_METHODS;
@@ -34,25 +35,55 @@ pub(super) fn validate(
         }
         match Method::parse(written) {
             Ok(method) => {
-                if written.contains('*') {
-                    report.add(&entry, MethodReason::Glob(written.clone()));
-                } else {
-                    check_use(written, &entry, report);
+                match other_syntax(written, list) {
+                    Some(reason) => report.add(&entry, reason),
+                    None => check_use(written, &entry, report),
                 }
                 names.named.push(method);
             }
-            Err(InvalidMethod::Syntax) => report.add(&entry, MethodReason::Syntax(written.clone())),
+            Err(InvalidMethod::Syntax) => {
+                let (value, instead) = (written.clone(), instead(written, list));
+                report.add(&entry, MethodReason::Syntax { value, instead });
+            }
             Err(InvalidMethod::Forbidden) => {
                 report.add(&entry, MethodReason::Forbidden(written.clone()));
             }
         }
     }
     // With credentials the answer lists what stands beside `*`, for the next request.
-    let is_needless = |method: &Method| !credentials || USUAL_METHODS.contains(&method.as_str());
-    if names.any && names.named.iter().any(is_needless) {
-        report.add(field, MethodReason::AnyBesideOthers);
+    let is_needless = |name: &str| !credentials || USUAL_METHODS.contains(&name);
+    let is_covered =
+        |written: &str| is_needless(written) && names.named.iter().any(|it| it.as_str() == written);
+    let (covered, rest): (Vec<String>, Vec<String>) =
+        list.iter().cloned().partition(|written| is_covered(written));
+    if names.any && !covered.is_empty() {
+        report.add(field, MethodReason::AnyBesideOthers { covered, rest });
     }
     names
+}
+
+/// A token in the syntax of another system.
+fn other_syntax(written: &str, list: &[String]) -> Option<MethodReason> {
+    let value = written.to_owned();
+    if written.contains('*') {
+        Some(MethodReason::Glob(value))
+    } else if meant::is_regex_of_names(written) {
+        Some(MethodReason::Regex { value, instead: instead(written, list) })
+    } else if meant::is_every_name(written) {
+        Some(MethodReason::Every(value))
+    } else {
+        None
+    }
+}
+
+/// The methods that an entry of `list` holds. Forbidden ones are left out, because browsers never send them.
+fn instead(written: &str, list: &[String]) -> Vec<String> {
+    let room = MAX_METHODS.saturating_sub(list.len());
+    meant::names(written, room, |name| match Method::parse(name) {
+        Ok(_) => Some(true),
+        Err(InvalidMethod::Forbidden) => Some(false),
+        Err(InvalidMethod::Syntax) => None,
+    })
 }
 
 /// Does the entry mean what its author expects?

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
+use super::paths::Taken;
 use super::report::{Field, Report};
 use super::{Judge, cors, origins};
-use crate::draft::{DisallowedRequests, Mode, PathType, RuleDraft, UpstreamOrigin};
+use crate::draft::{DisallowedRequests, Mode, RuleDraft, UpstreamOrigin};
 use crate::finding::RuleReason;
 use crate::limits::MAX_PLACES;
 use crate::limits::MAX_RULES;
-use crate::path_syntax::PathSyntax;
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Policy, Rule};
 use crate::scope::PathMatch;
@@ -16,13 +16,17 @@ use crate::scope::PathMatch;
 pub(super) fn validate(
     list: &[RuleDraft],
     field: &Field,
-    policy_has_cors: bool,
+    policy_cors: Option<&Cors>,
     judge: &dyn Judge,
     report: &mut Report,
 ) -> Vec<Rule> {
+    let policy_allows =
+        policy_cors.is_some_and(|cors| !cors.origins.is_empty() || !cors.regexes.is_empty());
     let mut rules = Vec::new();
     let mut seen: HashMap<PathMatch, usize> = HashMap::new();
-    for (at, draft) in report.bounded_to(MAX_RULES, list, field).iter().enumerate() {
+    let list = report.bounded_to(MAX_RULES, list, field);
+    let taken = Taken::of(list, field);
+    for (at, draft) in list.iter().enumerate() {
         let entry = field.at(at);
         let RuleDraft {
             path_type,
@@ -33,54 +37,38 @@ pub(super) fn validate(
             trusted_origins,
             upstream_origin,
         } = draft;
-        let value = path_value.clone();
         let off = *mode == Mode::Off;
-        if cors.is_none() && !policy_has_cors && !off {
+        let has_cors = cors.is_some() || policy_cors.is_some();
+        if !has_cors && !off {
             report.add(&entry, RuleReason::WithoutCors);
         }
-        check_mode(draft, &entry, report);
-        let cors =
-            cors.as_ref().map(|cors| cors::validate(cors, &entry.child("cors"), judge, report));
+        check_mode(draft, has_cors, &entry, report);
+        let cors = cors
+            .as_ref()
+            .map(|cors| cors::validate(cors, &entry.child("cors"), policy_allows, judge, report));
         let trusted_field = entry.child("trustedOrigins");
         let trusted_origins = trusted_origins
             .as_ref()
             .map(|trusted| origins::trusted(trusted, &trusted_field, judge, report));
         let path_field = entry.child("path");
-        let syntax = PathSyntax::of(path_value);
-        if let Some(syntax) = syntax {
-            let exact = *path_type == PathType::Exact;
-            let reason = RuleReason::OtherSyntax { value: value.clone(), syntax, exact };
+        if let Some(reason) = taken.refusal(draft) {
             report.add(&path_field.child("value"), reason);
         }
-        match PathMatch::parse(*path_type, path_value) {
-            Err(_) if syntax.is_some() => {}
-            Err(why) => {
-                report.add(&path_field.child("value"), RuleReason::InvalidPath { value, why });
-            }
-            Ok(path) => {
-                if let Some(first) = seen.get(&path) {
-                    let first = field.at(*first).to_string();
-                    report.add(&path_field, RuleReason::SamePath { value, first });
-                }
-                seen.entry(path.clone()).or_insert(at);
-                let (disallowed_requests, upstream_origin) =
-                    (*disallowed_requests, *upstream_origin);
-                rules.push(Rule {
-                    path,
-                    off,
-                    cors,
-                    disallowed_requests,
-                    trusted_origins,
-                    upstream_origin,
-                });
-            }
+        // A path in another syntax can be read as a literal one, and an earlier release accepted it as that.
+        let Ok(path) = PathMatch::parse(*path_type, path_value) else { continue };
+        if let Some(first) = seen.get(&path) {
+            let (value, first) = (path_value.clone(), field.at(*first).to_string());
+            report.add(&path_field, RuleReason::SamePath { value, first });
         }
+        seen.entry(path.clone()).or_insert(at);
+        let (disallowed_requests, upstream_origin) = (*disallowed_requests, *upstream_origin);
+        rules.push(Rule { path, off, cors, disallowed_requests, trusted_origins, upstream_origin });
     }
     rules
 }
 
 /// A rule that leaves requests alone says nothing else, and none is rehearsed by itself.
-fn check_mode(draft: &RuleDraft, entry: &Field, report: &mut Report) {
+fn check_mode(draft: &RuleDraft, has_cors: bool, entry: &Field, report: &mut Report) {
     let said = [
         ("cors", draft.cors.is_some()),
         ("disallowedRequests", draft.disallowed_requests.is_some()),
@@ -92,7 +80,7 @@ fn check_mode(draft: &RuleDraft, entry: &Field, report: &mut Report) {
         Mode::DryRun => report.add(&entry.child("mode"), RuleReason::DryRun),
         Mode::Off => {
             for (name, _) in said.into_iter().filter(|(_, is_said)| *is_said) {
-                report.add(&entry.child(name), RuleReason::BesideOff);
+                report.add(&entry.child(name), RuleReason::BesideOff { has_cors });
             }
         }
     }
@@ -142,11 +130,17 @@ pub(super) fn check_each_is_needed(policy: &Policy, spec: &Field, report: &mut R
             report.add(&rules_field.at(at), RuleReason::Redundant { same });
         }
     }
-    let root = prefixes.get("").copied();
+    let root = prefixes.get("").and_then(|at| policy.rules.get(*at).map(|rule| (*at, rule)));
     let none_inherits = policy.rules.iter().all(|rule| rule.off || rule.cors.is_some());
-    if let Some(root) = root.filter(|_| policy.cors.is_some() && none_inherits) {
-        let by = rules_field.at(root).to_string();
-        report.add(&spec.child("cors"), RuleReason::CorsShadowed { by });
+    match root.filter(|_| policy.cors.is_some() && none_inherits) {
+        Some((at, rule)) if rule.off => {
+            report.add(&rules_field.at(at), RuleReason::LeavesAllAlone);
+        }
+        Some((at, _)) => {
+            let by = rules_field.at(at).to_string();
+            report.add(&spec.child("cors"), RuleReason::CorsShadowed { by });
+        }
+        None => {}
     }
 }
 

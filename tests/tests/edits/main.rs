@@ -1,5 +1,6 @@
 //! What a finding tells its author to write: a program writes it, and the object is judged again.
 
+mod guesses;
 mod rows;
 mod shapes;
 
@@ -103,6 +104,30 @@ fn count(findings: &[Finding], code: &str) -> usize {
     findings.iter().filter(|finding| finding.code() == code).count()
 }
 
+/// What is wrong with the edits of a finding about that object.
+fn failures_of(why: &str, finding: &Finding, object: &Value, beside: &[Value]) -> Vec<String> {
+    let (code, before) = (finding.code(), findings(object, beside));
+    let mut failures = Vec::new();
+    for edit in finding.edits() {
+        let mut amended = object.clone();
+        if let Err(error) = amend::apply(&mut amended, &edit) {
+            failures.push(format!("{code} {why}: {edit:?}: {error}"));
+            continue;
+        }
+        let after = findings(&amended, beside);
+        if count(&after, code) >= count(&before, code) {
+            failures.push(format!("{code} {why}: still said after {edit:?}: {after:?}"));
+        }
+        let allowed = refusals(&before);
+        for (refusal, times) in refusals(&after) {
+            if times > allowed.get(refusal).copied().unwrap_or_default() {
+                failures.push(format!("{code} {why}: {edit:?} is refused: {after:?}"));
+            }
+        }
+    }
+    failures
+}
+
 #[test]
 fn each_edit_of_a_finding_answers_it_and_is_accepted() {
     let mut failures = Vec::new();
@@ -112,27 +137,10 @@ fn each_edit_of_a_finding_answers_it_and_is_accepted() {
             failures.push(format!("{code} {why}: not said, but {before:#?}"));
             continue;
         };
-        let edits = finding.edits();
-        if edits.is_empty() {
+        if finding.edits().is_empty() {
             failures.push(format!("{code} {why}: no edit in {finding}"));
         }
-        for edit in edits {
-            let mut amended = object.clone();
-            if let Err(error) = amend::apply(&mut amended, &edit) {
-                failures.push(format!("{code} {why}: {edit:?}: {error}"));
-                continue;
-            }
-            let after = findings(&amended, &beside);
-            if count(&after, code) >= count(&before, code) {
-                failures.push(format!("{code} {why}: still said after {edit:?}: {after:?}"));
-            }
-            let allowed = refusals(&before);
-            for (refusal, times) in refusals(&after) {
-                if times > allowed.get(refusal).copied().unwrap_or_default() {
-                    failures.push(format!("{code} {why}: {edit:?} is refused: {after:?}"));
-                }
-            }
-        }
+        failures.extend(failures_of(why, finding, &object, &beside));
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

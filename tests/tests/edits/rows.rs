@@ -161,6 +161,11 @@ fn of_policies() -> Vec<Row> {
             json!({"rules": [rule_off(json!({"mode": "DryRun"}))]}),
         ),
         more(
+            "CORS-W502",
+            "every path left alone",
+            json!({"rules": [{"path": {"type": "PathPrefix", "value": "/"}, "mode": "Off"}]}),
+        ),
+        more(
             "CORS-I402",
             "a block that is never used",
             json!({"rules": [{"path": {"type": "PathPrefix", "value": "/"}, "cors": {"allowOrigins": ["https://b.example"], "maxAge": 600}}]}),
@@ -187,6 +192,13 @@ fn of_cors() -> Vec<Row> {
         methods("CORS-W302", "lower case", json!(["patch"])),
         methods("CORS-I301", "the preflight's own", json!(["OPTIONS", "PUT"])),
         methods("CORS-I303", "covered", json!(["*", "PUT"])),
+        cors(
+            "CORS-I303",
+            "one that is covered",
+            json!({"allowMethods": ["*", "PROPFIND", "PUT"], "allowCredentials": true}),
+        ),
+        allow("CORS-I305", "covered", json!(["*", "x-a", "Authorization"])),
+        expose("CORS-I305", "covered", json!(["x-a", "*"])),
         allow("CORS-E303", "joined by commas", json!(["x-a, x-b"])),
         allow("CORS-E303", "joined by spaces", json!(["x-a x-b"])),
         expose("CORS-E303", "joined by commas", json!(["x-a,x-b,x-c"])),

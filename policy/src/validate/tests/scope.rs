@@ -121,7 +121,15 @@ fn a_rule_that_leaves_requests_alone_says_nothing_else() {
             vec![off("/a"), off("/a/b")],
             &["spec.rules[1] CORS-I401"],
         ),
-        ("the root", Some(good()), vec![off("/")], &["spec.cors CORS-I402"]),
+        ("the root", Some(good()), vec![off("/")], &["spec.rules[0] CORS-W502"]),
+        (
+            "the root, beside a rule of its own",
+            Some(good()),
+            vec![rule("/a", other()), off("/")],
+            &["spec.rules[1] CORS-W502"],
+        ),
+        ("the root, and a way back", Some(good()), vec![off("/"), rule("/a", None)], &[]),
+        ("the root, where nothing else is said", None, vec![off("/")], &[]),
         (
             "with everything",
             Some(good()),
@@ -137,4 +145,22 @@ fn a_rule_that_leaves_requests_alone_says_nothing_else() {
     ] {
         assert_codes(why, &Draft { cors, rules, ..Draft::default() }, want);
     }
+}
+
+#[test]
+fn a_rule_that_allows_no_origin_is_meant_where_it_says_nothing_else() {
+    let nobody = CorsDraft { max_age: Some(600), ..CorsDraft::default() };
+    let to_inherit = CorsDraft { allow_methods: strings(&["PUT"]), ..CorsDraft::default() };
+    let field = "spec.rules[0].cors.allowOrigins";
+    for (why, policy, own, want) in [
+        ("a path that is closed", Some(good()), nobody.clone(), "CORS-I104"),
+        ("methods that were to be added to the policy's", Some(good()), to_inherit, "CORS-W101"),
+        ("nothing to close it against", None, nobody.clone(), "CORS-W101"),
+    ] {
+        let rules = vec![rule("/a", Some(own))];
+        let draft = Draft { cors: policy, rules, ..Draft::default() };
+        assert_codes(why, &draft, &[&format!("{field} {want}")]);
+    }
+    let closed = Draft { rules: vec![rule("/a", Some(good()))], ..policy_of(nobody) };
+    assert_codes("the policy's own block", &closed, &["spec.cors.allowOrigins CORS-W101"]);
 }
