@@ -165,7 +165,8 @@ fn entry<'v>(
     }
 }
 
-fn get<'v>(object: &'v Value, field: &str) -> Option<&'v Value> {
+/// The value of a field.
+pub(crate) fn get<'v>(object: &'v Value, field: &str) -> Option<&'v Value> {
     let mut place = object;
     let mut rest = field;
     while !rest.is_empty() {

@@ -24,6 +24,7 @@ const FIELDS: [(&str, &[&str]); 7] = [
             "accesscontrolalloworiginlist",
             "corsalloworigin",
             "corsallowedorigins",
+            "withorigins",
         ],
     ),
     (
@@ -38,6 +39,8 @@ const FIELDS: [(&str, &[&str]); 7] = [
             "alloworiginlistregex",
             "accesscontrolalloworiginlistregex",
             "corsallowedoriginregexes",
+            "alloworiginsbyregex",
+            "corsallowedoriginregex",
         ],
     ),
     (
@@ -49,6 +52,8 @@ const FIELDS: [(&str, &[&str]); 7] = [
             "allowedmethods",
             "accesscontrolallowmethods",
             "corsallowmethods",
+            "corsallowedmethods",
+            "withmethods",
         ],
     ),
     (
@@ -60,6 +65,8 @@ const FIELDS: [(&str, &[&str]); 7] = [
             "allowedheaders",
             "accesscontrolallowheaders",
             "corsallowheaders",
+            "corsallowedheaders",
+            "withheaders",
         ],
     ),
     (
@@ -72,6 +79,8 @@ const FIELDS: [(&str, &[&str]); 7] = [
             "exposableheaders",
             "accesscontrolexposeheaders",
             "corsexposeheaders",
+            "corsexposedheaders",
+            "withexposedheaders",
         ],
     ),
     (
@@ -84,6 +93,10 @@ const FIELDS: [(&str, &[&str]); 7] = [
             "withcredentials",
             "accesscontrolallowcredentials",
             "corsallowcredentials",
+            "allowcredential",
+            "allowedcredentials",
+            "corssupportscredentials",
+            "corscredentials",
         ],
     ),
     (
@@ -98,20 +111,38 @@ const FIELDS: [(&str, &[&str]); 7] = [
             "accesscontrolmaxage",
             "corsmaxage",
             "corspreflightmaxage",
+            "corsmaxageseconds",
+            "setpreflightmaxage",
         ],
     ),
 ];
 
 /// Words of this resource, by the field and by what other systems write in lower case.
 const WORDS: [(&str, &str, &[&str]); 13] = [
-    ("mode", "Active", &["true", "on", "enabled", "enforce", "enforced", "enforcing"]),
+    (
+        "mode",
+        "Active",
+        &["true", "on", "yes", "enabled", "enable", "enforce", "enforced", "enforcing"],
+    ),
     ("mode", "DryRun", &["report", "reportonly", "audit", "shadow", "test", "observe"]),
-    ("mode", "Off", &["false", "disabled", "disable", "none", "inactive"]),
-    ("disallowedRequests", "Reject", &["true", "403", "deny", "block", "forbid", "drop"]),
-    ("disallowedRequests", "Forward", &["false", "allow", "pass", "ignore", "200"]),
+    ("mode", "Off", &["false", "no", "disabled", "disable", "none", "inactive"]),
+    (
+        "disallowedRequests",
+        "Reject",
+        &["true", "on", "yes", "403", "deny", "block", "forbid", "drop"],
+    ),
+    (
+        "disallowedRequests",
+        "Forward",
+        &["false", "off", "no", "none", "disabled", "allow", "pass", "ignore", "200"],
+    ),
     ("onFailure", "Reject", &["403", "400", "401", "deny", "block", "fail"]),
-    ("onFailure", "Ignore", &["200", "204", "pass"]),
-    ("onFailure", "Forward", &["upstream", "passthrough", "allow"]),
+    ("onFailure", "Ignore", &["pass"]),
+    (
+        "onFailure",
+        "Forward",
+        &["false", "off", "no", "none", "disabled", "upstream", "passthrough", "continue", "allow"],
+    ),
     ("diagnostics", "Header", &["true", "on", "yes", "enabled"]),
     ("diagnostics", "None", &["false", "off", "no", "disabled"]),
     ("type", "PathPrefix", &["prefix", "implementationspecific", "startswith"]),
@@ -119,9 +150,9 @@ const WORDS: [(&str, &str, &[&str]); 13] = [
     ("upstreamCorsHeaders", "Replace", &["remove", "override", "overwrite", "strip"]),
 ];
 
-/// The field of a `cors` block that other systems call `name`.
+/// The field of a `cors` block that other systems call `name`. An annotation's prefix says nothing.
 pub(crate) fn field(name: &str) -> Option<&'static str> {
-    let folded = fold(name);
+    let folded = fold(name.rsplit('/').next().unwrap_or(name));
     FIELDS.iter().find(|(_, names)| names.contains(&folded.as_str())).map(|(field, _)| *field)
 }
 
@@ -177,6 +208,7 @@ fn list(field: &str, value: &Value) -> Option<Written> {
         ("allowOriginRegexes", Value::String(text)) => Some(Written::texts([text.as_str()])),
         (_, Value::String(text)) => Some(Written::texts(pieces(text))),
         (_, Value::Number(number)) => Some(Written::texts([number.to_string()])),
+        ("allowMethods" | "allowHeaders", Value::Bool(true)) => Some(Written::texts(["*"])),
         (_, Value::Object(entry)) => match Match::of(field, entry)?.entry? {
             (None, value) => Some(Written::List(vec![value])),
             (Some(_), _) => None,
@@ -235,7 +267,43 @@ fn mapping(field: &str, value: &Value) -> Option<Written> {
     Some(written)
 }
 
-fn path(text: &str) -> Written {
+/// Does that value of a list of origins stand for the origin of each request?
+pub(crate) fn reflects(field: &str, value: &Value) -> bool {
+    const NAMES: [&str; 5] = ["origin", "origine", "httporigin", "reqorigin", "requestorigin"];
+    const ENDS: [&str; 2] = ["headersorigin", "headerorigin"];
+    if !matches!(leaf(field), "allowOrigins" | "allowOriginRegexes" | "origins") {
+        return false;
+    }
+    match value {
+        Value::Bool(is_any) => *is_any,
+        Value::String(text) => {
+            let folded = fold(text);
+            // As nginx, Apache, Caddy, Kong and templates of code write it.
+            let is_variable = text.contains(['$', '{', '%']);
+            is_variable && NAMES.contains(&folded.as_str())
+                || ENDS.iter().any(|end| folded.ends_with(end))
+        }
+        _ => false,
+    }
+}
+
+/// The value, where all of it can be written.
+pub(crate) fn written(value: &Value) -> Option<Written> {
+    Some(match value {
+        Value::String(text) => Written::text(text.as_str()),
+        Value::Bool(truth) => Written::Truth(*truth),
+        Value::Number(number) => Written::Number(number.as_i64()?),
+        Value::Array(entries) => Written::List(entries.iter().map(written).collect::<Option<_>>()?),
+        Value::Object(fields) => {
+            let of = |(name, value): (&String, &Value)| Some((name.clone(), written(value)?));
+            Written::Mapping(fields.iter().map(of).collect::<Option<_>>()?)
+        }
+        Value::Null => return None,
+    })
+}
+
+/// A path with its type.
+pub(crate) fn path(text: &str) -> Written {
     let kind = ("type".to_owned(), Written::text("PathPrefix"));
     Written::Mapping(vec![kind, ("value".to_owned(), Written::text(text))])
 }
@@ -331,7 +399,7 @@ fn seconds(text: &str) -> Option<i64> {
 }
 
 /// What YAML 1.1 and people take for a truth value.
-fn truth(text: &str) -> Option<bool> {
+pub(crate) fn truth(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "y" | "on" | "1" => Some(true),
         "false" | "no" | "n" | "off" | "0" => Some(false),
@@ -340,7 +408,7 @@ fn truth(text: &str) -> Option<bool> {
 }
 
 /// The last name of a field.
-fn leaf(field: &str) -> &str {
+pub(crate) fn leaf(field: &str) -> &str {
     let field = field.rsplit_once('.').map_or(field, |(_, leaf)| leaf);
     field.split('[').next().unwrap_or(field)
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use corsward_policy::contain::Cover;
 use corsward_policy::draft::DisallowedRequests;
-use corsward_policy::finding::{self, Danger, Excess, GuardrailReason, Reason, ShapeReason};
+use corsward_policy::finding::{self, Danger, Excess, GuardrailReason, Reason};
 use corsward_policy::header_name::{HeaderName, is_cors_non_wildcard_request_header_name};
 use corsward_policy::method::{Method, is_cors_safelisted_method};
 use corsward_policy::policy::{Cors, Names};
@@ -42,7 +42,7 @@ pub struct Guardrail {
 }
 
 /// The schema of `spec`, out of the resource's definition.
-static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
+pub(crate) static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
     LazyLock::new(|| api::spec_schema(ClusterCorsPolicy::crd()));
 
 /// What `policy` exceeds, of the guardrails that select its namespace: refusals where they are enforced, warnings elsewhere.
@@ -80,12 +80,12 @@ impl Guardrail {
 
     fn look(name: &str, spec: &Value, judge: &dyn Judge) -> (Option<Self>, Vec<Finding>) {
         let (mut spec, mut findings) = (spec.clone(), Vec::new());
-        let repairs = shape::check(&SPEC_SCHEMA, &mut spec, "spec", &mut findings);
+        let repairs = shape::check(api::GUARDRAIL_KIND, &SPEC_SCHEMA, &mut spec, &mut findings);
         let mut later = Vec::new();
         let guardrail = match serde_json::from_value::<ClusterCorsPolicySpec>(spec) {
             Ok(spec) => Some(Self::read(name, spec, judge, &mut later)),
             Err(error) => {
-                later.push(Finding::new("spec", ShapeReason::WrongShape(error.to_string())));
+                later.push(Finding::new("spec", shape::wrong_shape(api::GUARDRAIL_KIND, &error)));
                 None
             }
         };

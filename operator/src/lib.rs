@@ -17,6 +17,7 @@ pub mod cleanup;
 pub mod compact;
 mod controller;
 pub mod convert;
+mod counterpart;
 pub mod events;
 mod foreign;
 pub mod grouping;

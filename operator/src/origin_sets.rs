@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use corsward_policy::finding::{self, ListReason, OriginSetReason, Reason, ShapeReason};
+use corsward_policy::finding::{self, ListReason, OriginSetReason, Reason};
 use corsward_policy::{Finding, Judge, Severity, validate};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use kube::CustomResourceExt as _;
@@ -14,7 +14,7 @@ use crate::api::v1alpha1::{OriginSet, OriginSetSpec};
 use crate::shape;
 
 /// The schema of `spec`, out of the resource's definition.
-static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
+pub(crate) static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
     LazyLock::new(|| api::spec_schema(OriginSet::crd()));
 
 /// What is known of a set that a policy names.
@@ -51,7 +51,7 @@ struct Place {
 #[must_use]
 pub fn parse(spec: &Value, judge: &dyn Judge) -> (Option<Vec<String>>, Vec<Finding>) {
     let (mut spec, mut findings) = (spec.clone(), Vec::new());
-    let repairs = shape::check(&SPEC_SCHEMA, &mut spec, "spec", &mut findings);
+    let repairs = shape::check(api::ORIGIN_SET_KIND, &SPEC_SCHEMA, &mut spec, &mut findings);
     let mut later = Vec::new();
     let origins = match serde_json::from_value::<OriginSetSpec>(spec) {
         Ok(OriginSetSpec { origins }) => {
@@ -65,7 +65,7 @@ pub fn parse(spec: &Value, judge: &dyn Judge) -> (Option<Vec<String>>, Vec<Findi
             Some(origins)
         }
         Err(error) => {
-            later.push(Finding::new("spec", ShapeReason::WrongShape(error.to_string())));
+            later.push(Finding::new("spec", shape::wrong_shape(api::ORIGIN_SET_KIND, &error)));
             None
         }
     };

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use corsward_policy::draft::Closeness;
 use corsward_policy::finding::{
-    self, ConductReason, PlacementReason, Reason, ShapeReason, TargetReason,
+    self, ConductReason, PlacementReason, Reason, TargetInstead, TargetReason,
 };
 use corsward_policy::validate::validate_accepted;
 use corsward_policy::{Finding, Judge, Policy, Severity, Validated, compile, validate, wire};
@@ -20,7 +20,7 @@ use crate::convert;
 use crate::label;
 use crate::object::{Object, Text};
 use crate::origin_sets::{self, Known, Resolved};
-use crate::shape;
+use crate::shape::{self, GATEWAY_GROUP};
 use crate::size;
 use crate::source::yaml;
 use crate::surroundings::Key;
@@ -105,7 +105,7 @@ fn review_spec(
 ) -> Review {
     let mut spec = written.value();
     let names_sets = !origin_sets::names(&spec).is_empty();
-    let repairs = shape::check(spec_schema(), &mut spec, "spec", &mut findings);
+    let repairs = shape::check(api::KIND, spec_schema(), &mut spec, &mut findings);
     yaml::say_once(&mut findings);
     let sets = origin_sets::resolve(&mut spec, |name| context.set(object, name));
     let resolved = if names_sets { Compact::of(&spec) } else { written.clone() };
@@ -120,7 +120,7 @@ fn review_spec(
             made = validated.policy.map(|policy| (policy, Target::of(&spec), sets));
         }
         Err(error) => {
-            later.push(Finding::new("spec", ShapeReason::WrongShape(error.to_string())));
+            later.push(Finding::new("spec", shape::wrong_shape(api::KIND, &error)));
         }
     }
     findings.extend(repairs.beside(later));
@@ -206,6 +206,40 @@ fn demote(finding: &mut Finding) {
     }
 }
 
+/// What is meant by a target that a policy cannot have; `None`: it can have it.
+fn target_instead(group: &str, kind: &str) -> Option<TargetInstead> {
+    // A version is no part of a group.
+    let of_gateways = group.split('/').next() == Some(GATEWAY_GROUP);
+    Some(match (group, kind) {
+        ("", "Service") | (GATEWAY_GROUP, "Gateway") => return None,
+        (group, "Service") if !group.contains('.') || of_gateways || group.ends_with(".k8s.io") => {
+            TargetInstead::Group("")
+        }
+        (_, "Service") => TargetInstead::Advice(
+            "write `group: \"\"` where the Service of Kubernetes with that name is meant, or use `selector`",
+        ),
+        (group, "Gateway") if of_gateways || !group.contains('.') => {
+            TargetInstead::Group(GATEWAY_GROUP)
+        }
+        (_, "Gateway") => TargetInstead::Advice(
+            "name a `Gateway` of `gateway.networking.k8s.io`, or the labels of its pods in `selector`",
+        ),
+        ("", "service" | "Services" | "services" | "svc" | "SVC") => TargetInstead::Kind("Service"),
+        (GATEWAY_GROUP, "gateway" | "Gateways" | "gateways") => TargetInstead::Kind("Gateway"),
+        (_, "HTTPRoute" | "GRPCRoute") => TargetInstead::Advice(
+            "name the `Gateway` of the route, and write the route's hosts into `hostnames` and its paths into `rules`",
+        ),
+        (_, "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Pod" | "Rollout") => {
+            TargetInstead::Advice(
+                "name its `Service`, or write the labels of its pods into `selector`",
+            )
+        }
+        _ => {
+            TargetInstead::Advice("name a `Service` or a `Gateway` of `gateway.networking.k8s.io`")
+        }
+    })
+}
+
 /// Findings about targets: they must make sense, though a folder has but one proxy.
 fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
     let CorsPolicySpec { target_refs, selector, .. } = spec;
@@ -218,11 +252,11 @@ fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
     }
     for (at, target) in target_refs.iter().enumerate() {
         let TargetRef { group, kind, name, section_name } = target;
-        let known = [("", "Service"), ("gateway.networking.k8s.io", "Gateway")];
-        if !known.contains(&(group.as_str(), kind.as_str())) {
+        if let Some(instead) = target_instead(group, kind) {
             let target = if group.is_empty() { kind.clone() } else { format!("{group}/{kind}") };
             let field = format!("spec.targetRefs[{at}]");
-            findings.push(Finding::new(field, PlacementReason::UnknownTarget(target)));
+            let reason = PlacementReason::UnknownTarget { target, instead };
+            findings.push(Finding::new(field, reason));
         }
         if name.contains('/') {
             let field = format!("spec.targetRefs[{at}].name");

@@ -1,16 +1,23 @@
 //! Shape: a value against the resource's own schema, as `kubectl --validate=strict` compares them. Every mistake is reported.
 
+mod stranger;
+
 use std::collections::BTreeSet;
 
-use corsward_policy::finding::{Meant, ShapeReason};
+use corsward_policy::finding::{Meant, MeantField, ShapeReason, Written};
 use corsward_policy::{Finding, Severity};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use serde_json::{Map, Value};
 
+use crate::counterpart;
 use crate::foreign::{self, Match, fold};
+use stranger::Stranger;
+pub(crate) use stranger::outside;
 
+/// The group of Gateways.
+pub(crate) const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 /// What a part of a field begins with.
 const SEPARATORS: [char; 2] = ['.', '['];
 
@@ -23,20 +30,21 @@ pub(crate) struct Repairs {
     bounds: Vec<Finding>,
 }
 
-/// Compares `value` with `schema`, takes out the fields that the schema does not know, and puts what fits in the place of what
-/// does not, so that the rest can be judged.
+/// Compares the spec of an object of that kind with `schema`, takes out the fields that the schema does not know, and puts what
+/// fits in the place of what does not, so that the rest can be judged.
 ///
 /// Numbers in range and patterns are left to `validate`, which says it better.
 pub(crate) fn check(
+    kind: &str,
     schema: &JSONSchemaProps,
     value: &mut Value,
-    path: &str,
     findings: &mut Vec<Finding>,
 ) -> Repairs {
-    let mut check = Check { root: schema, is_trial: false, findings, repairs: Repairs::default() };
-    if !check.fits(schema, value, path) {
+    let mut check = Check::new(kind, schema, findings);
+    if !check.fits(schema, value, "spec") {
         *value = neutral(schema);
     }
+    check.meet_strangers(value);
     check.repairs
 }
 
@@ -86,28 +94,45 @@ impl Repairs {
 
 /// A comparison, while it lasts.
 struct Check<'f> {
+    /// The kind of the object, as `kubectl explain` takes it.
+    kind: String,
     /// The schema of the whole.
     root: &'f JSONSchemaProps,
     /// Whether it only asks if a value would fit.
     is_trial: bool,
     findings: &'f mut Vec<Finding>,
     repairs: Repairs,
+    /// The fields that the schema does not know.
+    strangers: Vec<Stranger>,
 }
 
 // === impl Check ===
 
 impl<'f> Check<'f> {
+    fn new(kind: &str, root: &'f JSONSchemaProps, findings: &'f mut Vec<Finding>) -> Self {
+        let kind = kind.to_ascii_lowercase();
+        let repairs = Repairs::default();
+        Self { kind, root, is_trial: false, findings, repairs, strangers: Vec::new() }
+    }
+
     /// Is the value of the type that the schema wants? What it consists of is repaired.
     fn fits(&mut self, schema: &JSONSchemaProps, value: &mut Value, path: &str) -> bool {
         let expected = schema.type_.as_deref().unwrap_or_default();
         match (expected, &mut *value) {
+            ("object", Value::Object(object)) if is_foreign_path(path, object) => {
+                let instead = counterpart::path("path", value);
+                let reason = ShapeReason::ForeignMapping { found: value.to_string(), instead };
+                self.wrong(path, reason);
+                return false;
+            }
             ("object", Value::Object(object)) => self.fit_object(schema, object, path),
             ("array", Value::Array(array)) => self.fit_array(schema, array, path),
             ("string", Value::String(string)) => return self.fits_string(schema, string, path),
             ("integer", Value::Number(number)) if number.is_i64() => {}
             ("boolean", Value::Bool(_)) | ("", _) => {}
             (expected, other) => {
-                self.wrong(path, misplaced(schema, expected, path, other));
+                let reason = misplaced(schema, expected, path, other, self.explain(path));
+                self.wrong(path, reason);
                 return false;
             }
         }
@@ -139,9 +164,7 @@ impl<'f> Check<'f> {
         object.retain(|name, value| {
             let field = join(path, name);
             let Some((_, schema)) = known.clone().find(|(known, _)| *known == name) else {
-                let meant = self.meant(path, name, value);
-                let reason = ShapeReason::UnknownField { name: name.clone(), meant };
-                self.findings.push(Finding::new(field, reason));
+                self.note_stranger(path, name, value);
                 return false;
             };
             if self.fits(schema, value, &field) {
@@ -153,41 +176,13 @@ impl<'f> Check<'f> {
         });
         for (name, schema) in known.filter(|(name, _)| is_required(name)) {
             if !object.contains_key(name) {
-                self.wrong(&join(path, name), ShapeReason::MissingField);
+                let field = join(path, name);
+                let explain = self.explain(&field);
+                let instead = omitted(&field, object);
+                self.wrong(&field, ShapeReason::MissingField { instead, explain });
                 object.insert(name.clone(), neutral(schema));
             }
         }
-    }
-
-    /// The field that an unknown one stands for, and its value there.
-    fn meant(&self, path: &str, name: &str, value: &Value) -> Option<Box<Meant>> {
-        if self.is_trial {
-            return None;
-        }
-        let place = places(path, name).into_iter().find(|field| self.field(field).is_some());
-        let field = place.or_else(|| {
-            let known = self.field(path)?.properties.as_ref()?;
-            Some(join(path, &similar(name, known.keys().map(String::as_str))?))
-        })?;
-        let schema = self.field(&field)?;
-        // Of a field beside it the name is enough.
-        let beside = field.strip_prefix(path).and_then(|rest| rest.strip_prefix('.'));
-        let shown = beside.unwrap_or(&field).to_owned();
-        if self.would_fit(schema, value, &field) {
-            return Some(Box::new(Meant { field, shown, value: None, is_edit: true }));
-        }
-        let expected = schema.type_.as_deref().unwrap_or_default();
-        let value = foreign::instead(expected, &field, value);
-        let is_edit = value.is_some();
-        Some(Box::new(Meant { field, shown, value, is_edit }))
-    }
-
-    /// Would the value fit there, and all in it?
-    fn would_fit(&self, schema: &JSONSchemaProps, value: &Value, field: &str) -> bool {
-        let (root, mut findings) = (self.root, Vec::new());
-        let repairs = Repairs::default();
-        let mut trial = Check { root, is_trial: true, findings: &mut findings, repairs };
-        trial.fits(schema, &mut value.clone(), field) && findings.is_empty()
     }
 
     /// The schema of a field.
@@ -207,6 +202,24 @@ impl<'f> Check<'f> {
             }
         }
         Some(schema)
+    }
+
+    /// The argument of `kubectl explain` for a field, or for what it is in where it is an entry of a mapping.
+    fn explain(&self, field: &str) -> String {
+        let mut argument = format!("{}.spec", self.kind);
+        let mut schema = self.root;
+        for name in field.split('.').skip(1) {
+            let name = name.split('[').next().unwrap_or(name);
+            let Some(next) = schema.properties.as_ref().and_then(|known| known.get(name)) else {
+                break;
+            };
+            argument = join(&argument, name);
+            schema = match &next.items {
+                Some(JSONSchemaPropsOrArray::Schema(each)) => each,
+                _ => next,
+            };
+        }
+        argument
     }
 
     fn fit_array(&mut self, schema: &JSONSchemaProps, array: &mut [Value], path: &str) {
@@ -274,27 +287,26 @@ fn neutral(schema: &JSONSchemaProps) -> Value {
     }
 }
 
-/// Where the field that other systems call `name` may stand, written in the mapping at `path`.
-fn places(path: &str, name: &str) -> Vec<String> {
-    let ours = foreign::field(name);
-    let around = path.rsplit_once('.').map_or("", |(around, _)| around);
-    let mut places = Vec::new();
-    if let Some(ours) = ours {
-        places.push(join(path, ours));
-        places.push(join(path, &format!("cors.{ours}")));
-        let allowed = ours.replacen("allow", "allowed", 1);
-        places.push(format!("{path}.guardrails.{allowed}"));
-        if ours == "allowOrigins" {
-            places.push(join(path, "origins"));
-        }
-    }
-    let inner = ["cors", "preflight", "path", "guardrails", "selector"];
-    for inner in inner {
-        places.push(format!("{path}.{inner}.{name}"));
-    }
-    places.push(format!("{path}.matchLabels.{name}"));
-    places.push(format!("{around}.{name}"));
-    places
+/// Is it a path with the fields of another system?
+fn is_foreign_path(path: &str, object: &Map<String, Value>) -> bool {
+    const NAMES: [&str; 9] =
+        ["prefix", "pathprefix", "exact", "regex", "saferegex", "uri", "path", "glob", "match"];
+    path.ends_with("].path") && object.keys().any(|name| NAMES.contains(&fold(name).as_str()))
+}
+
+/// What a field that must be there says, where all else in its mapping leaves one value to it.
+fn omitted(field: &str, beside: &Map<String, Value>) -> Option<Written> {
+    let word = match field.rsplit_once('.')? {
+        (path, "type") if path.ends_with("].path") && beside.contains_key("value") => "PathPrefix",
+        (list, "kind") if list.contains("allowOriginsFrom[") => "OriginSet",
+        (list, "group") if list.contains("targetRefs[") => match beside.get("kind")?.as_str()? {
+            "Service" => "",
+            "Gateway" => GATEWAY_GROUP,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(Written::text(word))
 }
 
 /// The name among `known` that looks like `name`.
@@ -323,36 +335,67 @@ fn article(expected: &str) -> &'static str {
 }
 
 /// A value that does not fit, with what is meant by it.
-fn misplaced(schema: &JSONSchemaProps, expected: &str, path: &str, value: &Value) -> ShapeReason {
+fn misplaced(
+    schema: &JSONSchemaProps,
+    expected: &str,
+    path: &str,
+    value: &Value,
+    explain: String,
+) -> ShapeReason {
     let words = schema.enum_.iter().flatten().filter_map(|word| word.0.as_str());
     let words: Vec<&str> = words.collect();
     match value {
+        _ if foreign::reflects(path, value) => {
+            ShapeReason::Reflected { found: value.to_string().trim_matches('"').to_owned() }
+        }
         Value::Object(written) if expected == "string" && path.ends_with(']') => {
             let Some(Match { entry }) = Match::of(path, written) else {
-                return wrong_type(expected, path, value);
+                return wrong_type(expected, path, value, explain);
             };
             ShapeReason::Match { found: Value::Object(written.clone()).to_string(), entry }
         }
         Value::Bool(_) | Value::Number(_) if !words.is_empty() => {
             unknown_word(path, &value.to_string(), &words)
         }
-        _ => wrong_type(expected, path, value),
+        _ => wrong_type(expected, path, value, explain),
     }
 }
 
-/// A value in the place of one of that type.
-pub(crate) fn wrong_type(expected: &str, field: &str, value: &Value) -> ShapeReason {
+/// A value in the place of one of that type; the last argument is that of `kubectl explain`.
+pub(crate) fn wrong_type(
+    expected: &str,
+    field: &str,
+    value: &Value,
+    explain: String,
+) -> ShapeReason {
     let found = match value {
         Value::Array(_) => "[…]".to_owned(),
         Value::Object(_) => "{…}".to_owned(),
         scalar => scalar.to_string(),
     };
     let instead = foreign::instead(expected, field, value);
-    ShapeReason::WrongType { expected: article(expected), found, instead }
+    ShapeReason::WrongType { expected: article(expected), found, instead, explain }
+}
+
+/// A spec that nothing can be made of.
+pub(crate) fn wrong_shape(kind: &str, error: &serde_json::Error) -> ShapeReason {
+    let explain = format!("{}.spec", kind.to_ascii_lowercase());
+    ShapeReason::WrongShape { message: error.to_string(), explain }
 }
 
 /// A word in the place of one of those, as it is written in YAML.
 pub(crate) fn unknown_word(field: &str, word: &str, known: &[&str]) -> ShapeReason {
+    if let Some((around, "onFailure")) = field.rsplit_once('.')
+        && let Some(status) = word.parse().ok().filter(|status| matches!(status, 200 | 204))
+    {
+        return ShapeReason::Misplaced {
+            found: word.to_owned(),
+            meant: Box::new(status_of_success(around, status)),
+        };
+    }
+    // A rule cannot be rehearsed alone.
+    let of_rule = |word: &&str| *word != "DryRun" || !field.contains("].mode");
+    let known: Vec<&str> = known.iter().copied().filter(of_rule).collect();
     let foreign = foreign::word(field, word).filter(|word| known.contains(word));
     let similar = foreign.map(str::to_owned).or_else(|| similar(word, known.iter().copied()));
     ShapeReason::UnknownWord {
@@ -360,6 +403,18 @@ pub(crate) fn unknown_word(field: &str, word: &str, known: &[&str]) -> ShapeReas
         known: known.iter().map(|word| (*word).to_owned()).collect(),
         similar,
     }
+}
+
+fn status_of_success(preflight: &str, status: i64) -> Meant {
+    Meant::Field(MeantField {
+        beside: preflight.to_owned(),
+        around: preflight.to_owned(),
+        leaf: "successStatus".to_owned(),
+        value: Some(Written::Number(status)),
+        present: None,
+        is_edit: true,
+        note: " in its place",
+    })
 }
 
 /// Levenshtein's distance, by rows. Bounded: names longer than any field's are far from all of them.
@@ -393,7 +448,7 @@ mod tests {
 
     fn findings(mut spec: Value) -> Vec<(String, String)> {
         let mut findings = Vec::new();
-        let repairs = check(&schema(), &mut spec, "spec", &mut findings);
+        let repairs = check("CorsPolicy", &schema(), &mut spec, &mut findings);
         findings.extend(repairs.beside(Vec::new()));
         findings.sort_by(|a, b| a.field.cmp(&b.field));
         serde_json::from_value::<crate::api::v1alpha1::CorsPolicySpec>(spec).unwrap();

@@ -3,16 +3,19 @@
 use std::str::Utf8Error;
 use std::sync::Arc;
 
-use corsward_policy::finding::{GuardrailReason, Meant, ShapeReason, SourceReason};
+use corsward_policy::finding::{
+    GuardrailReason, Meant, MeantField, Reason, ShapeReason, SourceReason,
+};
 use corsward_policy::{Finding, PolicyId, Severity};
 use serde_json::{Map, Value};
 
 use crate::api::{GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
 use crate::compact::Compact;
-use crate::guardrails::Guardrail;
+use crate::guardrails::{self, Guardrail};
 use crate::judge::FullJudge;
 use crate::object::{Object, Text};
 use crate::origin_sets;
+use crate::review;
 use crate::shape;
 use crate::source::yaml::{self, Document, Reader};
 use crate::surroundings::Key;
@@ -131,12 +134,13 @@ impl Documents {
         let is_ours = group.is_empty() || shape::similar(group, std::iter::once(GROUP)).is_some();
         let kind = word("kind").to_owned();
         let of_ours = OURS.iter().find(|(name, _)| *name == kind).filter(|_| is_ours);
-        if let Some((_, kind)) = of_ours {
+        if let Some(of_ours) = of_ours {
             let misread = misread(&document, &to_kubectl, reader);
-            if let Some(head) = self.read_head(&api_version, document, misread) {
-                match kind {
+            let of_ours = *of_ours;
+            if let Some(head) = self.read_head(&api_version, of_ours.0, document, misread) {
+                match of_ours.1 {
                     None => self.add_policy(place, head),
-                    Some(kind) => self.add_neighbor(*kind, head, reader),
+                    Some(kind) => self.add_neighbor(kind, head, reader),
                 }
             }
             return;
@@ -179,6 +183,7 @@ impl Documents {
     fn read_head(
         &mut self,
         api_version: &str,
+        kind: &str,
         mut document: Map<String, Value>,
         misread: Vec<Finding>,
     ) -> Option<Head> {
@@ -189,7 +194,7 @@ impl Documents {
         let name = match metadata.get("name") {
             Some(Value::String(name)) if !name.is_empty() => name.clone(),
             Some(name) if !name.is_null() && !name.is_string() => {
-                self.lost.push(unshaped("metadata.name", name));
+                self.lost.push(unshaped(kind, "metadata.name", name));
                 return None;
             }
             _ => {
@@ -197,16 +202,16 @@ impl Documents {
                 return None;
             }
         };
-        let mut findings = unknown("metadata.", metadata.keys(), &METADATA);
+        let mut findings = unknown(kind, "metadata", metadata.keys(), &METADATA);
         findings.extend(misread);
-        findings.extend(unshaped_entries(&metadata));
+        findings.extend(unshaped_entries(kind, &metadata));
         let namespace = match metadata.get("namespace") {
             None | Some(Value::Null) => "default".to_owned(),
             // `kubectl` reads an empty one the same way.
             Some(Value::String(namespace)) if namespace.is_empty() => "default".to_owned(),
             Some(Value::String(namespace)) => namespace.clone(),
             Some(namespace) => {
-                findings.push(unshaped("metadata.namespace", namespace));
+                findings.push(unshaped(kind, "metadata.namespace", namespace));
                 "default".to_owned()
             }
         };
@@ -214,7 +219,12 @@ impl Documents {
             let spec = document.remove("spec").unwrap_or_else(|| Value::Object(Map::new()));
             document.remove("status");
             let known = ["apiVersion", "kind", "metadata", "spec"];
-            findings.extend(unknown("", document.keys(), &known));
+            let mut strangers = unknown(kind, "", document.keys(), &known);
+            for stranger in &mut strangers {
+                let written = document.get(&stranger.field);
+                outside(kind, &spec, written, stranger);
+            }
+            findings.extend(strangers);
             Ok((spec, findings))
         } else {
             let reason = SourceReason::UnknownVersion(api_version.to_owned());
@@ -271,28 +281,53 @@ impl Documents {
 
 /// What stands in the place of a list's items.
 fn unlisted(items: &Value) -> Finding {
+    let expected = "a list of objects";
     let reason = match items {
-        Value::Null => ShapeReason::MissingField,
+        Value::Null => ShapeReason::MissingField { instead: None, explain: KIND.to_lowercase() },
         other => {
-            let found = other.to_string();
-            ShapeReason::WrongType { expected: "a list of objects", found, instead: None }
+            let (found, explain) = (other.to_string(), KIND.to_lowercase());
+            ShapeReason::WrongType { expected, found, instead: None, explain }
         }
     };
     Finding::new("items", reason)
 }
 
-fn unshaped(field: &str, value: &Value) -> Finding {
-    Finding::new(field, shape::wrong_type("string", field, value))
+/// The argument of `kubectl explain` for a field outside of the spec.
+fn explain(kind: &str, field: &str) -> String {
+    let kind = kind.to_lowercase();
+    if field.is_empty() { kind } else { format!("{kind}.{field}") }
+}
+
+fn unshaped(kind: &str, field: &str, value: &Value) -> Finding {
+    // A label is no field.
+    let known: Vec<&str> = field.splitn(3, '.').take(2).collect();
+    let explain = explain(kind, &known.join("."));
+    Finding::new(field, shape::wrong_type("string", field, value, explain))
 }
 
 /// Labels and annotations that are no texts.
-fn unshaped_entries(metadata: &Map<String, Value>) -> Vec<Finding> {
+fn unshaped_entries(kind: &str, metadata: &Map<String, Value>) -> Vec<Finding> {
     let entries = ["labels", "annotations"].into_iter().flat_map(|part| {
         let entries = metadata.get(part).and_then(Value::as_object).into_iter().flatten();
         entries.map(move |(name, value)| (format!("metadata.{part}.{name}"), value))
     });
     let wrong = entries.filter(|(_, value)| !value.is_string() && !value.is_null());
-    wrong.map(|(field, value)| unshaped(&field, value)).collect()
+    wrong.map(|(field, value)| unshaped(kind, &field, value)).collect()
+}
+
+/// Names the field of the spec that is meant by one beside it.
+fn outside(kind: &str, spec: &Value, written: Option<&Value>, stranger: &mut Finding) {
+    let schema = match kind {
+        ORIGIN_SET_KIND => &*origin_sets::SPEC_SCHEMA,
+        GUARDRAIL_KIND => &*guardrails::SPEC_SCHEMA,
+        _ => review::spec_schema(),
+    };
+    if let Some(written) = written
+        && let Reason::Shape(ShapeReason::UnknownField { name, meant, .. }) = &mut stranger.reason
+        && let Some(found) = shape::outside(kind, schema, spec, (name, written))
+    {
+        *meant = Some(Box::new(found));
+    }
 }
 
 /// What is a text here and something else to `kubectl`.
@@ -304,24 +339,29 @@ fn misread(document: &Map<String, Value>, to_kubectl: &Value, reader: Reader) ->
 }
 
 fn unknown<'f>(
+    kind: &str,
     path: &str,
     fields: impl Iterator<Item = &'f String>,
     known: &[&str],
 ) -> Vec<Finding> {
     fields
         .filter(|field| !known.contains(&field.as_str()))
-        .map(|field| {
-            let similar = shape::similar(field, known.iter().copied());
-            let meant = similar.map(|similar| {
-                Box::new(Meant {
-                    field: format!("{path}{similar}"),
-                    shown: similar,
+        .map(|name| {
+            let meant = shape::similar(name, known.iter().copied()).map(|leaf| {
+                Box::new(Meant::Field(MeantField {
+                    beside: path.to_owned(),
+                    around: path.to_owned(),
+                    leaf,
                     value: None,
+                    present: None,
                     is_edit: true,
-                })
+                    note: "",
+                }))
             });
-            let reason = ShapeReason::UnknownField { name: field.clone(), meant };
-            Finding::new(format!("{path}{field}"), reason)
+            let explain = explain(kind, path);
+            let reason = ShapeReason::UnknownField { name: name.clone(), meant, explain };
+            let field = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            Finding::new(field, reason)
         })
         .collect()
 }

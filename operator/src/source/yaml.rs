@@ -150,15 +150,19 @@ pub(super) fn misread(
     }
 }
 
-/// A text in the place of something else needs no quotes: what should stand there is said already.
+/// A text in the place of something else needs no quotes, or other ones: what should stand there is said already.
 pub(crate) fn say_once(findings: &mut Vec<Finding>) {
-    let is_type =
-        |finding: &&Finding| matches!(finding.reason, Reason::Shape(ShapeReason::WrongType { .. }));
-    let typed: BTreeSet<String> =
-        findings.iter().filter(is_type).map(|finding| finding.field.clone()).collect();
+    let is_answered = |finding: &&Finding| {
+        matches!(
+            finding.reason,
+            Reason::Shape(ShapeReason::WrongType { .. } | ShapeReason::UnknownWord { .. })
+        )
+    };
+    let answered: BTreeSet<String> =
+        findings.iter().filter(is_answered).map(|finding| finding.field.clone()).collect();
     findings.retain(|finding| {
         let is_unquoted = matches!(finding.reason, Reason::Shape(ShapeReason::Unquoted { .. }));
-        !(is_unquoted && typed.contains(&finding.field))
+        !(is_unquoted && answered.contains(&finding.field))
     });
 }
 

@@ -218,7 +218,10 @@ pub(super) mod tests {
 
     fn refusal(field: &str) -> Finding {
         let name = field.rsplit('.').next().unwrap_or_default().to_owned();
-        Finding::new(field, ShapeReason::UnknownField { name, meant: None })
+        Finding::new(
+            field,
+            ShapeReason::UnknownField { name, meant: None, explain: "corspolicy.spec".into() },
+        )
     }
 
     fn hint() -> Finding {
@@ -298,7 +301,12 @@ pub(super) mod tests {
 
     #[test]
     fn a_long_warning_keeps_its_code_and_odd_bytes_stay_out_of_headers() {
-        let finding = Finding::new("spec.x\r\ny", ShapeReason::WrongShape("é".repeat(999)));
+        let finding = Finding::new(
+            "spec.x\r\ny",
+            ShapeReason::WrongShape {
+                message: "é".repeat(999), explain: "corspolicy.spec".into()
+            },
+        );
         let warning = warning("shop/api", &finding);
         assert_eq!(warning.chars().count(), MAX_WARNING);
         assert!(

@@ -181,7 +181,7 @@ fn all_mistakes_are_printed_at_once() {
         "CORS-E503 refusal spec.cors.maxAg",
         "refusal spec.mode: `active` is none of `Active`, `DryRun`, `Off`: write `Active`",
         "refusal spec.preflight.successStatus: `\"200\"` is not a whole number: write `200`",
-        "refusal spec.targetRefs[0].group: the field is missing: write it",
+        "refusal spec.targetRefs[0].group: the field is missing: write `\"\"`",
         "refusal spec.trustedOrigins: `\"https://idp.example\"` is not a list: write `[\"https://idp.example\"]`",
         " refusal spec.cors.allowOrigins[0]",
     ] {

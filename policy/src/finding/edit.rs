@@ -70,6 +70,8 @@ pub(crate) enum Place {
     Around,
     /// This field, from the root of the object.
     At(String),
+    /// A field of the mapping that the finding is about.
+    Within(String),
     /// A field of the mapping that the field, or its list, is in.
     Beside(String),
     /// A field of the spec.
@@ -93,6 +95,10 @@ impl Place {
         Self::Beside(name.to_owned())
     }
 
+    pub(crate) fn within(name: &str) -> Self {
+        Self::Within(name.to_owned())
+    }
+
     pub(crate) fn in_spec(name: &str) -> Self {
         Self::InSpec(name.to_owned())
     }
@@ -103,6 +109,7 @@ impl Place {
             Self::Here => field.to_owned(),
             Self::Around => around(field).to_owned(),
             Self::At(field) => field.clone(),
+            Self::Within(name) => join(field, name),
             Self::Beside(name) => join(around(field), name),
             Self::InSpec(name) => join("spec", name),
         }
@@ -257,6 +264,7 @@ mod tests {
             ),
             ("spec.allowOrigins", Place::beside("cors.allowOrigins"), "spec.cors.allowOrigins"),
             ("spec.preflight.onFailure", Place::in_spec("mode"), "spec.mode"),
+            ("spec.targetRefs[0]", Place::within("group"), "spec.targetRefs[0].group"),
             ("kind", Place::beside("apiVersion"), "apiVersion"),
         ] {
             assert_eq!(place.from(field), want, "{field}");

@@ -1,7 +1,7 @@
 //! Reasons about a policy's targets and neighbours, and about what is in force; the operator finds these.
 
 use super::quoted::Quoted;
-use super::{Sentence, Written};
+use super::{Place, Proposal, Sentence, Written};
 
 /// What there is to say about where a policy applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +10,12 @@ pub enum PlacementReason {
     /// `targetRefs` beside `selector`.
     TwoTargets,
     /// A target of a kind that a policy cannot have.
-    UnknownTarget(String),
+    UnknownTarget {
+        /// Its group and kind.
+        target: String,
+        /// What is meant, where that can be told.
+        instead: TargetInstead,
+    },
     /// A target's name with a namespace before it.
     OtherNamespace(String),
     /// A Service's port by its number.
@@ -32,6 +37,38 @@ pub enum PlacementReason {
     },
 }
 
+/// What is meant by a target that a policy cannot have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetInstead {
+    /// The same kind, of this group.
+    Group(&'static str),
+    /// This kind, of the same group.
+    Kind(&'static str),
+    /// What to do instead.
+    Advice(&'static str),
+}
+
+// === impl TargetInstead ===
+
+impl TargetInstead {
+    fn sentence(self, target: &str) -> Sentence {
+        let matter = format!("{} cannot be a policy's target", Quoted(target));
+        let (fix, edit) = match self {
+            Self::Advice(advice) => (advice.to_owned(), None),
+            Self::Group(group) => write("group", group),
+            Self::Kind(kind) => write("kind", kind),
+        };
+        Sentence { code: "CORS-E522", matter, fix, edits: edit.into_iter().collect() }
+    }
+}
+
+/// To write a field of the target.
+fn write(name: &str, value: &str) -> (String, Option<Proposal>) {
+    let value = Written::text(value);
+    let fix = format!("write {}", Quoted(&format!("{name}: {value}")));
+    (fix, Some(Proposal::Write(Place::within(name), value)))
+}
+
 // === impl PlacementReason ===
 
 impl PlacementReason {
@@ -42,11 +79,7 @@ impl PlacementReason {
                 "`targetRefs` and `selector` are both there",
                 "keep one of them, or neither for the whole namespace",
             ),
-            Self::UnknownTarget(value) => Sentence::new(
-                "CORS-E522",
-                format!("{} cannot be a policy's target", Quoted(value)),
-                "name a `Service` or a `Gateway` of `gateway.networking.k8s.io`",
-            ),
+            Self::UnknownTarget { target, instead } => instead.sentence(target),
             Self::OtherNamespace(name) => Sentence::write(
                 "CORS-E529",
                 format!("{} is no name: a target is of the policy's own namespace", Quoted(name)),

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod regexes;
+mod shapes;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,8 +12,8 @@ use std::path::Path;
 
 use super::{
     ConductReason, Danger, DangerReason, Excess, Finding, GuardrailReason, HeaderReason,
-    HostReason, ListReason, MaxAgeReason, Meant, MeantPath, MethodReason, OriginReason,
-    OriginSetReason, PlacementReason, RuleReason, ShapeReason, SourceReason, Written,
+    HostReason, ListReason, MaxAgeReason, MeantPath, MethodReason, OriginReason, OriginSetReason,
+    PlacementReason, RuleReason, SourceReason, TargetInstead,
 };
 use crate::cidr::Cidr;
 use crate::path_syntax::PathSyntax;
@@ -65,7 +66,7 @@ fn every_finding() -> Vec<Finding> {
     all.extend(hosts());
     all.extend(rules());
     all.extend(sources());
-    all.extend(shapes());
+    all.extend(shapes::all());
     all.extend(placements());
     all.extend(cluster::targets());
     all.extend(cluster::gateways());
@@ -360,62 +361,17 @@ fn sources() -> Vec<Finding> {
     ]
 }
 
-fn shapes() -> Vec<Finding> {
-    use ShapeReason as R;
-    vec![
-        Finding::new(
-            "spec.cors.allowOrigin",
-            R::UnknownField { name: "allowOrigin".into(), meant: Some(Box::new(meant())) },
-        ),
-        Finding::new("spec", R::WrongShape("invalid type: null".into())),
-        Finding::new(
-            "spec.cors.maxAge",
-            R::WrongType {
-                expected: "a whole number",
-                found: "\"600\"".into(),
-                instead: Some(Written::Number(600)),
-            },
-        ),
-        Finding::new(
-            "spec.mode",
-            R::UnknownWord {
-                word: "active".into(),
-                known: ["Active", "DryRun", "Off"].map(str::to_owned).to_vec(),
-                similar: Some("Active".into()),
-            },
-        ),
-        Finding::new(
-            "spec.cors.allowOrigins[0]",
-            R::Match {
-                found: "{\"exact\":\"https://app.example\"}".into(),
-                entry: Some((None, Written::text("https://app.example"))),
-            },
-        ),
-        Finding::new("spec.rules[0].path.type", R::MissingField),
-        Finding::new(
-            "spec.targetRefs",
-            R::Length { count: 0, what: "entries", allowed: "at least 1".into() },
-        ),
-        unquoted(true),
-        unquoted(false),
-    ]
-}
-
-fn meant() -> Meant {
-    let (field, shown) = ("spec.cors.allowOrigins".to_owned(), "allowOrigins".to_owned());
-    Meant { field, shown, value: None, is_edit: true }
-}
-
-fn unquoted(refused: bool) -> Finding {
-    let (written, read) = ("Off".to_owned(), "false".to_owned());
-    Finding::new("spec.mode", ShapeReason::Unquoted { written, read, refused })
-}
-
 fn placements() -> Vec<Finding> {
     use PlacementReason as R;
     vec![
         Finding::new("spec.selector", R::TwoTargets),
-        Finding::new("spec.targetRefs[0]", R::UnknownTarget("apps/Deployment".into())),
+        Finding::new(
+            "spec.targetRefs[0]",
+            R::UnknownTarget {
+                target: "apps/Deployment".into(),
+                instead: TargetInstead::Advice("name its Service, or use `selector`"),
+            },
+        ),
         Finding::new("spec.targetRefs[0].name", R::OtherNamespace("shop/api".into())),
         Finding::new("spec.targetRefs[0].sectionName", R::PortNumber("8080".into())),
         Finding::new("spec", R::LastGoodInForce),

@@ -1,5 +1,7 @@
 //! Reasons about values that do not fit the resource, or what its readers make of them; the operator finds these.
 
+use std::fmt;
+
 use super::quoted::{OneLine, Quoted};
 use super::{Place, Proposal, Sentence, Written};
 
@@ -11,8 +13,29 @@ pub enum ShapeReason {
     UnknownField {
         /// The field's name.
         name: String,
-        /// The field that is meant, where that can be told.
+        /// What is meant, where that can be told.
         meant: Option<Box<Meant>>,
+        /// The argument of `kubectl explain` that lists the fields.
+        explain: String,
+    },
+    /// A value that belongs to another field.
+    Misplaced {
+        /// What is written, as JSON has it.
+        found: String,
+        /// The other field.
+        meant: Box<Meant>,
+    },
+    /// A value by which other systems answer with the origin of the request.
+    Reflected {
+        /// What is written, as JSON has it.
+        found: String,
+    },
+    /// A mapping with the fields of other systems.
+    ForeignMapping {
+        /// What is written, as JSON has it.
+        found: String,
+        /// What is meant, where that can be told.
+        instead: Option<Written>,
     },
     /// An entry that is a match of Istio, Envoy or Envoy Gateway, in a list of texts.
     Match {
@@ -21,8 +44,13 @@ pub enum ShapeReason {
         /// What is meant, where that can be told, and the list for it where it is another one.
         entry: Option<(Option<&'static str>, Written)>,
     },
-    /// A value that nothing can be made of, in a parser's words.
-    WrongShape(String),
+    /// A value that nothing can be made of.
+    WrongShape {
+        /// Why, in a parser's words.
+        message: String,
+        /// The argument of `kubectl explain` that describes it.
+        explain: String,
+    },
     /// A value of the wrong type.
     WrongType {
         /// What it should be, such as `a whole number`.
@@ -31,6 +59,8 @@ pub enum ShapeReason {
         found: String,
         /// What was meant, where that can be told.
         instead: Option<Written>,
+        /// The argument of `kubectl explain` that describes the field.
+        explain: String,
     },
     /// A word that is none of those that may stand there.
     UnknownWord {
@@ -42,7 +72,12 @@ pub enum ShapeReason {
         similar: Option<String>,
     },
     /// A field that must be there.
-    MissingField,
+    MissingField {
+        /// The value that is meant, where that can be told.
+        instead: Option<Written>,
+        /// The argument of `kubectl explain` that describes the field.
+        explain: String,
+    },
     /// Too few or too many of something.
     Length {
         /// How many there are.
@@ -63,17 +98,32 @@ pub enum ShapeReason {
     },
 }
 
-/// The field that an unknown one stands for.
+/// What is meant by a field that may not stand where it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Meant {
-    /// It, from the root of the object.
-    pub field: String,
-    /// It, as an author reads it beside the unknown one.
-    pub shown: String,
+pub enum Meant {
+    /// A field of the resource.
+    Field(MeantField),
+    /// No field: what to do instead.
+    Advice(&'static str),
+}
+
+/// The field that is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeantField {
+    /// The mapping that the unknown field is in, from the root of the object.
+    pub beside: String,
+    /// The mapping that it is in itself.
+    pub around: String,
+    /// Its name there.
+    pub leaf: String,
     /// What to write there, where it is not the value as it stands.
     pub value: Option<Written>,
-    /// Whether the value fits there.
+    /// The value as it stands, where it is short enough to be shown.
+    pub present: Option<Written>,
+    /// Whether the value fits there, and no other one is there.
     pub is_edit: bool,
+    /// What there is to know about it.
+    pub note: &'static str,
 }
 
 // === impl ShapeReason ===
@@ -81,18 +131,35 @@ pub struct Meant {
 impl ShapeReason {
     pub(super) fn sentence(&self) -> Sentence {
         match self {
-            Self::UnknownField { name, meant } => unknown_field(name, meant.as_deref()),
+            Self::UnknownField { name, meant, explain } => {
+                unknown_field(name, meant.as_deref(), explain)
+            }
+            Self::Misplaced { found, meant } => misplaced(found, meant),
+            Self::Reflected { found } => Sentence::new(
+                "CORS-E533",
+                format!(
+                    "{} stands for the origin of each request, which allows every origin",
+                    Quoted(found)
+                ),
+                "list each origin that may read responses, such as `[\"https://app.example\"]`",
+            ),
+            Self::ForeignMapping { found, instead } => write_or(
+                "CORS-E534",
+                format!("{} is a mapping as other systems write it", Quoted(found)),
+                instead.as_ref(),
+                "list each path that is meant in a rule of its own, as `{type: PathPrefix, value: /api}`",
+            ),
             Self::Match { found, entry } => of_match(found, entry.as_ref()),
-            Self::WrongShape(message) => Sentence::new(
+            Self::WrongShape { message, explain } => Sentence::new(
                 "CORS-E504",
                 format!("the value does not fit ({})", OneLine(message)),
-                "see what `kubectl explain` says of the field",
+                format!("see what {} says", Explain(explain)),
             ),
-            Self::WrongType { expected, found, instead } => write_or(
+            Self::WrongType { expected, found, instead, explain } => write_or(
                 "CORS-E509",
                 format!("{} is not {expected}", Quoted(found)),
                 instead.as_ref(),
-                format!("write {expected}"),
+                format!("write {expected}, as {} shows", Explain(explain)),
             ),
             Self::UnknownWord { word, known, similar } => {
                 let known: Vec<String> =
@@ -101,10 +168,11 @@ impl ShapeReason {
                 let similar = similar.as_deref().map(Written::text);
                 write_or("CORS-E510", matter, similar.as_ref(), "write one of them")
             }
-            Self::MissingField => Sentence::new(
+            Self::MissingField { instead, explain } => write_or(
                 "CORS-E511",
-                "the field is missing",
-                "write it, as `kubectl explain` shows",
+                "the field is missing".to_owned(),
+                instead.as_ref(),
+                format!("write it, as {} shows", Explain(explain)),
             ),
             Self::Length { count, what, allowed } => Sentence::new(
                 "CORS-E512",
@@ -134,23 +202,32 @@ fn write_or(
     }
 }
 
-fn unknown_field(name: &str, meant: Option<&Meant>) -> Sentence {
-    let matter = format!("{} is not a field that may stand here", Quoted(name));
-    let Some(Meant { field, shown, value, is_edit }) = meant else {
-        let fix = "remove it, or see what `kubectl explain` lists";
-        return unknown(matter, fix.to_owned(), None);
+fn unknown_field(name: &str, meant: Option<&Meant>, explain: &str) -> Sentence {
+    let mut matter = format!("{} is not a field that may stand here", Quoted(name));
+    let mut moved = None;
+    let fix = match meant {
+        None => format!("remove it, or see what {} lists", Explain(explain)),
+        Some(Meant::Advice(advice)) => (*advice).to_owned(),
+        Some(Meant::Field(meant)) => {
+            if meant.is_in_dots(name) {
+                matter.push_str(": dots do not nest");
+            }
+            moved = meant.edit();
+            format!("{}, or remove it", meant.fix(name))
+        }
     };
-    let text = match value {
-        Some(value) => format!("{shown}: {value}"),
-        None => shown.clone(),
-    };
-    let fix = format!("write {}, or remove it", Quoted(&text));
-    let moved = Proposal::Move(Place::At(field.clone()), value.clone());
-    unknown(matter, fix, is_edit.then_some(moved))
+    let mut sentence = Sentence::new("CORS-E503", matter, fix);
+    sentence.edits.extend(moved);
+    sentence.with_edit(Proposal::Remove)
 }
 
-fn unknown(matter: String, fix: String, moved: Option<Proposal>) -> Sentence {
-    let mut sentence = Sentence::new("CORS-E503", matter, fix);
+fn misplaced(found: &str, meant: &Meant) -> Sentence {
+    let matter = format!("{} is a value of another field", Quoted(found));
+    let (fix, moved) = match meant {
+        Meant::Advice(advice) => ((*advice).to_owned(), None),
+        Meant::Field(meant) => (format!("{}, or remove it", meant.fix("")), meant.edit()),
+    };
+    let mut sentence = Sentence::new("CORS-E532", matter, fix);
     sentence.edits.extend(moved);
     sentence.with_edit(Proposal::Remove)
 }
@@ -167,4 +244,63 @@ fn of_match(found: &str, entry: Option<&(Option<&'static str>, Written)>) -> Sen
     let entries = Written::List(vec![value.clone()]);
     let moved = Proposal::Move(Place::beside(list), Some(entries));
     Sentence { code: CODE, matter, fix, edits: vec![moved] }
+}
+
+// === impl MeantField ===
+
+impl MeantField {
+    fn edit(&self) -> Option<Proposal> {
+        let field = if self.around.is_empty() {
+            self.leaf.clone()
+        } else {
+            format!("{}.{}", self.around, self.leaf)
+        };
+        self.is_edit.then(|| Proposal::Move(Place::At(field), self.value.clone()))
+    }
+
+    /// Is the unknown field called by the way to this one?
+    fn is_in_dots(&self, name: &str) -> bool {
+        name.strip_suffix(self.leaf.as_str()).is_some_and(|way| way.ends_with('.'))
+    }
+
+    /// How to write it in the place of the one called `name`.
+    fn fix(&self, name: &str) -> String {
+        let Self { beside, around, leaf, value, present, note, .. } = self;
+        if around == beside {
+            let text = match value {
+                Some(value) => format!("{leaf}: {value}"),
+                None => leaf.clone(),
+            };
+            return format!("write {}{note}", Quoted(&text));
+        }
+        let value = value.as_ref().or(present.as_ref());
+        let value = value.cloned().unwrap_or_else(|| Written::text("\u{2026}"));
+        let below = match beside.as_str() {
+            "" => Some(around.as_str()),
+            beside => around.strip_prefix(beside).and_then(|rest| rest.strip_prefix('.')),
+        };
+        let way = below.unwrap_or_default().rsplit('.').filter(|name| !name.is_empty());
+        let nest = |inner, name: &str| Written::Mapping(vec![(name.to_owned(), inner)]);
+        let mut nested = nest(value, leaf);
+        for name in way {
+            nested = nest(nested, name);
+        }
+        // The braces of a flow mapping are not needed around the whole.
+        let text = nested.to_string();
+        let text = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+        let verb = if name.ends_with(leaf.as_str()) { "move" } else { "write" };
+        let into = Quoted(below.unwrap_or(around));
+        format!("{verb} it into {into}: {}{note}", Quoted(text.unwrap_or_default()))
+    }
+}
+
+/// A command that shows the manual of a field.
+struct Explain<'a>(&'a str);
+
+// === impl Explain ===
+
+impl fmt::Display for Explain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`kubectl explain {}`", self.0)
+    }
 }

@@ -3,10 +3,12 @@
 mod guesses;
 mod rows;
 mod shapes;
+mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use corsward_operator::api::definitions;
 use corsward_operator::guardrails::{self, Guardrail};
 use corsward_operator::judge::FullJudge;
 use corsward_operator::review::{Context, Review, review};
@@ -21,7 +23,7 @@ use serde_json::{Value, json};
 use crate::rows::{ROWS_OF_OTHER_OBJECTS, Row, rows};
 
 /// Codes whose fix names something to write or remove, and which no edit of the object can answer.
-const WITHOUT_EDIT: [(&str, &str); 31] = [
+const WITHOUT_EDIT: [(&str, &str); 30] = [
     ("CORS-E133", "the prefix length is not in the text"),
     ("CORS-E135", "the fix is an example: a name has no block"),
     ("CORS-E201", "the danger takes its author"),
@@ -48,7 +50,6 @@ const WITHOUT_EDIT: [(&str, &str); 31] = [
     ("CORS-E413", "the shorter prefix takes its author"),
     ("CORS-E417", "the block takes its author"),
     ("CORS-E505", "the name takes its author"),
-    ("CORS-E511", "the value takes its author"),
     ("CORS-E512", "the entries take their author"),
     ("CORS-E515", "there is no object where the text is no YAML"),
     ("CORS-E513", "in the object the quotes are there: they are missing in the text of the file"),
@@ -169,6 +170,111 @@ fn a_finding_shows_what_its_edit_writes() {
             }
         }
     }
+}
+
+#[test]
+fn each_command_that_a_finding_shows_names_a_field_of_the_resource() {
+    let metadata = |name: &str| ["annotations", "labels", "name", "namespace"].contains(&name);
+    let definitions = serde_json::to_value(definitions()).unwrap();
+    let is_field = |argument: &str| {
+        let mut names = argument.split('.');
+        let kind = names.next().unwrap();
+        let resource = definitions
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|definition| definition["spec"]["names"]["singular"] == kind);
+        let mut schema = &resource.unwrap()["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        // An API server adds it.
+        if names.clone().next() == Some("metadata") {
+            return names.skip(1).all(metadata);
+        }
+        names.all(|name| {
+            let whole = if schema["items"].is_object() { &schema["items"] } else { schema };
+            schema = &whole["properties"][name];
+            schema.is_object()
+        })
+    };
+    let mut objects: Vec<Value> = rows().into_iter().map(|row| row.object).collect();
+    let policies = [
+        json!({"cors": 7, "rules": [7, {"path": 7}, {"paths": 7}], "retries": 3}),
+        json!({"cors": {"maxAge": "soon", "nothing": 1}, "preflight": {"nothing": 1}}),
+        json!({"selector": {"matchLabels": {"a.b/c": {}}}, "targetRefs": [{"nothing": 1}]}),
+    ];
+    objects.extend(policies.map(|spec| object("CorsPolicy", &spec)));
+    objects.push(object("OriginSet", &json!({"origins": {}, "nothing": 1})));
+    objects.push(object("ClusterCorsPolicy", &json!({"guardrails": {"nothing": 1}, "mode": 1})));
+    let mut labelled =
+        object("CorsPolicy", &json!({"cors": {"allowOrigins": ["https://a.example"]}}));
+    labelled["metadata"]["labels"] = json!({"a.b/c": {}});
+    labelled["metadata"]["nothing"] = json!(1);
+    labelled["nothing"] = json!(1);
+    objects.push(labelled);
+    let mut seen = BTreeSet::new();
+    for object in objects {
+        for finding in findings(&object, &[]) {
+            let message = finding.message();
+            for shown in message.split("`kubectl explain ").skip(1) {
+                let argument = shown.split('`').next().unwrap();
+                assert!(is_field(argument), "{argument} in {message}");
+                seen.insert(argument.to_owned());
+            }
+        }
+    }
+    for argument in [
+        "clustercorspolicy.spec.guardrails",
+        "corspolicy",
+        "corspolicy.metadata",
+        "corspolicy.metadata.labels",
+        "corspolicy.spec",
+        "corspolicy.spec.cors",
+        "corspolicy.spec.cors.maxAge",
+        "corspolicy.spec.rules.path",
+        "corspolicy.spec.selector.matchLabels",
+        "corspolicy.spec.targetRefs",
+        "originset.spec.origins",
+    ] {
+        assert!(seen.contains(argument), "{argument} is not shown: {seen:#?}");
+    }
+}
+
+#[test]
+fn a_text_without_quotes_gets_one_fix_and_that_is_accepted() {
+    let policy = "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {name: a}\nspec:\n  cors: {allowOrigins: [https://a.example]}\n";
+    let rule =
+        |mode: &str| format!("  rules: [{{path: {{type: Exact, value: /a}}, mode: {mode}}}]");
+    for (why, fields, code, fix) in [
+        ("off in a rule", rule("off"), "CORS-E510", "write `\"Off\"`"),
+        ("the word itself in a rule", rule("Off"), "CORS-E513", "write `\"Off\"`"),
+        ("on in a rule", rule("on"), "CORS-E510", "write `Active`"),
+        ("no in a rule", rule("no"), "CORS-E510", "write `\"Off\"`"),
+        ("enforcement in a rule", rule("enforce"), "CORS-E510", "write `Active`"),
+        ("off", "  mode: off".to_owned(), "CORS-E510", "write `\"Off\"`"),
+        ("on", "  mode: on".to_owned(), "CORS-E510", "write `Active`"),
+        ("a rehearsal", "  mode: dryrun".to_owned(), "CORS-E510", "write `DryRun`"),
+        ("a failure", "  preflight: {onFailure: off}".to_owned(), "CORS-E510", "write `Forward`"),
+        ("rejection", "  disallowedRequests: on".to_owned(), "CORS-E510", "write `Reject`"),
+        ("a header", "  diagnostics: yes".to_owned(), "CORS-E510", "write `Header`"),
+    ] {
+        let text = format!("{policy}{fields}\n");
+        let refused = refused(&text);
+        assert_eq!(refused.len(), 1, "{why}: {refused:#?}");
+        let message = refused[0].message();
+        assert_eq!(refused[0].code(), code, "{why}: {message}");
+        assert!(message.contains(fix), "{why}: {message}");
+        let value = fields.rsplit(": ").next().unwrap().trim_end_matches(['}', ']']);
+        let written = fix.strip_prefix("write `").unwrap().trim_end_matches('`');
+        let text = text.replace(&format!(": {value}"), &format!(": {written}"));
+        assert_eq!(self::refused(&text), [], "{why}: {text}");
+    }
+}
+
+/// The refusals of a policy's text, as `kubectl` would have it.
+fn refused(text: &str) -> Vec<Finding> {
+    let documents = document::read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
+    let mut findings = review(&documents.objects[0], Context::folder(&FullJudge)).findings;
+    findings.retain(|finding| finding.severity() == Severity::Refusal);
+    findings
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Rows about values that do not fit: text and objects of other systems.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::object;
 use crate::rows::{Row, cors, good, spec, with};
@@ -11,6 +11,7 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(words());
     rows.extend(mappings());
     rows.extend(names());
+    rows.extend(crate::strangers::rows());
     rows
 }
 
@@ -99,11 +100,22 @@ fn words() -> Vec<Row> {
         word("a word for a failure", json!({"preflight": {"onFailure": "deny"}})),
         word("a truth value for rejection", json!({"disallowedRequests": true})),
         word("a word for rejection", json!({"disallowedRequests": "block"})),
+        word("off for a failure", json!({"preflight": {"onFailure": "off"}})),
+        word("off for rejection", json!({"disallowedRequests": "off"})),
+        word("on for a mode", json!({"mode": "on"})),
+        word("enforcement", json!({"mode": "enforce"})),
+        word("off for a mode of a rule", rule_mode("off")),
+        word("on for a mode of a rule", rule_mode("on")),
+        word("enforcement of a rule", rule_mode("enforce")),
         word(
             "a type of Ingress",
             json!({"rules": [{"path": {"type": "Prefix", "value": "/a"}, "cors": {"allowOrigins": ["https://b.example"]}}]}),
         ),
     ]
+}
+
+fn rule_mode(mode: &str) -> Value {
+    json!({"rules": [{"path": {"type": "PathPrefix", "value": "/a"}, "mode": mode}]})
 }
 
 fn mappings() -> Vec<Row> {

@@ -42,6 +42,17 @@ fn kubectl_explains_a_field_with_its_manual() {
     for part in ["FIELD: allowOrigins <[]string>", "Permitted:", "Refused:", "https://"] {
         assert!(said.out.contains(part), "`{part}` is missing:\n{}", said.out);
     }
+    // As findings show them.
+    for argument in [
+        "corspolicy",
+        "corspolicy.metadata.labels",
+        "corspolicy.spec.rules.path.type",
+        "corspolicy.spec.selector.matchLabels",
+        "originset.spec.origins",
+        "clustercorspolicy.spec.guardrails",
+    ] {
+        wait_for(argument, || cluster.kubectl(&["explain", argument], "").success.then_some(()));
+    }
 }
 
 #[test]
