@@ -11,6 +11,8 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
+use crate::rig::wait_for;
+
 /// What the webhook answered.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -55,6 +57,16 @@ impl Client {
     /// The answer to a review.
     pub(super) fn review(&self, review: &Value) -> Answer {
         self.post("/validate", review.to_string().as_bytes())
+    }
+
+    /// The answer to a review once it is judged: an operator that starts, or is busy, allows it unjudged and says so.
+    #[track_caller]
+    pub(super) fn judged(&self, review: &Value) -> Answer {
+        wait_for("a review to be judged", || {
+            let answer = self.review(review);
+            assert_eq!(answer.status, 200, "{answer:?}");
+            Some(answer).filter(|answer| !answer.body.contains("not judged now"))
+        })
     }
 
     /// The answer to these bytes.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use xtask::kubernetes::Api;
 
 use super::client::Client;
-use crate::rig::{Cluster, OPERATOR_NAMESPACE, Operator, wait_for};
+use crate::rig::{Cluster, OPERATOR_NAMESPACE, Operator, Place, wait_for};
 
 /// The Service whose name the certificate has, the Secret, and the configuration.
 pub(super) const NAME: &str = "corsward-webhook";
@@ -15,42 +15,25 @@ const CONFIGURATIONS: &str =
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 
 /// An operator that serves the webhook, and an API server that asks it about whatever is labelled `reviewed: "yes"`.
-pub(crate) struct Stand<C = Cluster> {
-    pub(super) cluster: C,
+pub(crate) struct Stand {
+    pub(super) cluster: Cluster,
     operator: Mutex<Option<Operator>>,
     address: SocketAddr,
 }
 
 // === impl Stand ===
 
-impl Stand<&'static Cluster> {
-    /// On the cluster that ordinary stories share; its operator does not lead.
-    pub(super) fn shared() -> &'static Self {
-        static SHARED: OnceLock<Stand<&'static Cluster>> = OnceLock::new();
-        SHARED.get_or_init(|| {
-            let cluster = Cluster::operated();
-            // Whoever leads there knows of no webhook: here the story says whom to trust.
-            let mut operator = start(cluster, "webhook", &[]);
-            let address = address(&mut operator);
-            let authorities = wait_for("the Secret", || authorities(cluster));
-            configure(cluster.api(), address, Some(&authorities));
-            let stand = Stand { cluster, operator: Mutex::new(Some(operator)), address };
-            stand.wait_until_asked();
-            stand
-        })
-    }
-}
-
 impl Stand {
+    /// The one that ordinary stories share. It has a cluster of its own: large policies of other stories would keep its operator from
+    /// judging in time.
+    pub(super) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Stand> = OnceLock::new();
+        SHARED.get_or_init(Self::own)
+    }
+
     /// One whose certificates a story may damage.
     pub(super) fn own() -> Self {
-        Self::with(&[])
-    }
-
-    /// The same, with further arguments.
-    pub(super) fn with(args: &[&str]) -> Self {
-        let cluster = Cluster::own();
-        let stand = Self::on(cluster, args);
+        let stand = Self::on(Cluster::own(), &[]);
         stand.wait_until_asked();
         stand
     }
@@ -60,7 +43,7 @@ impl Stand {
         let configuration = format!("--webhook-configuration={NAME}");
         let mut operator = start(&cluster, "webhook-first", &[args, &[&configuration]].concat());
         let address = address(&mut operator);
-        configure(cluster.api(), address, None);
+        configure(cluster.api(), address);
         Stand { cluster, operator: Mutex::new(Some(operator)), address }
     }
 
@@ -83,9 +66,13 @@ impl Stand {
 
     /// Somebody else changes what the API server trusts.
     pub(super) fn forget_bundle(&self) {
-        let path = format!("{CONFIGURATIONS}/{NAME}");
         let patch = json!([{ "op": "remove", "path": "/webhooks/0/clientConfig/caBundle" }]);
-        let body = ("application/json-patch+json", &patch);
+        self.patch_configuration(&patch);
+    }
+
+    fn patch_configuration(&self, patch: &Value) {
+        let path = format!("{CONFIGURATIONS}/{NAME}");
+        let body = ("application/json-patch+json", patch);
         let answer = self.cluster.api().send("PATCH", &path, Some(body)).unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
     }
@@ -126,26 +113,51 @@ impl Stand {
         let operator = self.operator.lock().unwrap().take();
         operator.unwrap().stop();
     }
-}
 
-impl<C: std::borrow::Borrow<Cluster>> Stand<C> {
     /// A client that trusts what the Secret says.
     pub(super) fn client(&self) -> Client {
-        let authorities = wait_for("the Secret", || authorities(self.cluster.borrow()));
+        let authorities = wait_for("the Secret", || authorities(&self.cluster));
         Client::new(self.address, authorities.as_bytes())
     }
 
+    /// A new namespace, whose policies the webhook is asked about.
+    #[track_caller]
+    pub(super) fn place(&self, name: &str) -> Place<'_> {
+        let place = self.cluster.place(name);
+        self.wait_until_asked_in(name);
+        place
+    }
+
     /// Waits until the API server asks.
+    #[track_caller]
     pub(super) fn wait_until_asked(&self) {
-        let cluster = self.cluster.borrow();
-        let refused = manifest("CorsPolicy", "asked", super::REFUSED);
-        wait_for("the API server to ask the webhook", || {
-            let said = cluster.kubectl(
-                &["apply", "--dry-run=server", "--namespace=default", "-f", "-"],
-                &refused,
-            );
-            said.err.contains("is invalid").then_some(())
+        self.wait_until_asked_in("default");
+    }
+
+    /// Waits until the webhook refuses what is wrong, in a request that writes nothing. An API server learns of a configuration, and of
+    /// each change of it, some time after it is written.
+    #[track_caller]
+    fn wait_until_asked_in(&self, namespace: &str) {
+        let place = self.cluster.at(namespace);
+        let path = format!("{}?dryRun=All", place.path("corspolicies", ""));
+        let wrong = json!({
+            "apiVersion": "corsward.io/v1alpha1",
+            "kind": "CorsPolicy",
+            "metadata": { "name": "asked", "labels": { "reviewed": "yes" } },
+            "spec": { "cors": { "allowOrigins": ["https://a.example/x"] } },
         });
+        wait_for("the API server to ask the webhook", || {
+            let answer = self.cluster.api().send("POST", &path, Some(("application/json", &wrong)));
+            let answer = answer.ok()?;
+            (answer.status == 422 && answer.message().contains("[CORS-E107]")).then_some(())
+        });
+    }
+
+    /// Has the API server go on where the webhook does not answer, as the chart does.
+    pub(super) fn ignore_failures(&self) {
+        let patch =
+            json!([{ "op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Ignore" }]);
+        self.patch_configuration(&patch);
     }
 }
 
@@ -213,7 +225,7 @@ fn decoded(cluster: &Cluster, field: &str) -> Option<String> {
 }
 
 /// What the chart makes, with an address in place of a Service, for nothing runs in this cluster.
-fn configure(api: &Api, address: SocketAddr, authorities: Option<&str>) {
+fn configure(api: &Api, address: SocketAddr) {
     let configuration = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
@@ -222,7 +234,8 @@ fn configure(api: &Api, address: SocketAddr, authorities: Option<&str>) {
             "name": "policies.corsward.io",
             "admissionReviewVersions": ["v1"],
             "clientConfig": { "url": format!("https://{address}/validate") },
-            "failurePolicy": "Ignore",
+            // A story that is about the webhook's word must not go on without it.
+            "failurePolicy": "Fail",
             "matchPolicy": "Equivalent",
             "sideEffects": "None",
             // A busy machine is no reason to go on without an answer: the most that Kubernetes allows.
@@ -237,11 +250,6 @@ fn configure(api: &Api, address: SocketAddr, authorities: Option<&str>) {
             }],
         }],
     });
-    let mut configuration = configuration;
-    if let Some(authorities) = authorities {
-        configuration["webhooks"][0]["clientConfig"]["caBundle"] =
-            base64(authorities.as_bytes()).into();
-    }
     api.apply(&format!("{CONFIGURATIONS}/{NAME}"), &configuration).unwrap();
 }
 
