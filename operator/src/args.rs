@@ -125,7 +125,7 @@ pub struct ClusterArgs {
     #[arg(long, env = "CORSWARD_NO_GATEWAYS")]
     pub no_gateways: bool,
     /// Which of Istio's kinds holds an attachment.
-    #[arg(long, value_enum, env = "CORSWARD_ISTIO_KIND", default_value_t = IstioKindArg::WasmPlugin)]
+    #[arg(long, value_enum, env = "CORSWARD_ISTIO_KIND", default_value_t = IstioKindArg::Auto)]
     pub istio_kind: IstioKindArg,
     /// For how many seconds proxies take what replaces an object before it is deleted.
     #[arg(long, value_name = "SECONDS", env = "CORSWARD_GRACE", default_value_t = 10)]

@@ -6,6 +6,7 @@ mod gateway;
 mod load;
 mod place;
 mod proxy;
+mod published;
 mod release;
 mod sharing;
 mod stories;

@@ -24,12 +24,13 @@ fn publishing_plugins_with_the_webhook() {
         &cluster,
         "corsward",
         &[
+            "publish.istio.kind=WasmPlugin",
             "module.from=oci",
             "module.oci.url=oci://registry.example/filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         ],
     );
     let place = cluster.place("roles-plugins");
-    leave(&place);
+    leave(&place, "TrafficExtension");
     let (first, second) = (release.start("first"), release.start("second"));
     live(&place);
     // Its certificates are damaged, and its lease is lost.
@@ -42,13 +43,14 @@ fn publishing_plugins_with_the_webhook() {
 #[test]
 fn serving_modules_to_proxies() {
     let cluster = Cluster::own();
-    let release = Release::install(&cluster, "corsward", &["webhook.enabled=false"]);
+    let values = ["publish.istio.kind=TrafficExtension", "webhook.enabled=false"];
+    let release = Release::install(&cluster, "corsward", &values);
     let module = cluster.server.directory().join("filter.wasm");
     fs::write(&module, b"\0asm\x01\0\0\0").unwrap();
     let address = SocketAddr::new(own_address(), ports::free());
     release.announce_modules(address);
     let place = cluster.place("roles-modules");
-    leave(&place);
+    leave(&place, "WasmPlugin");
     let args = [format!("--module={}", module.display()), format!("--module-addr={address}")];
     let mut only = release.start_with("only", &args);
     only.wait_for_line("the module is stored for all replicas");
@@ -108,7 +110,6 @@ fn publishing_whichever_kind_every_istiod_reads() {
         &cluster,
         "corsward",
         &[
-            "publish.istio.kind=Auto",
             "webhook.enabled=false",
             "module.from=oci",
             "module.oci.url=oci://registry.example/filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -168,24 +169,29 @@ fn istiod(place: &Place<'_>, name: &str, version: &str) {
 }
 
 /// An object as an operator has left it that was told to publish another kind.
-fn leave(place: &Place<'_>) {
+fn leave(place: &Place<'_>, kind: &str) {
     let labels = json!({
         "app.kubernetes.io/managed-by": "corsward-operator",
         "corsward.io/attachment": "corsward-left",
     });
+    let plugin = json!({ "url": "oci://registry.example/filter" });
+    let (plural, spec) = match kind {
+        "TrafficExtension" => ("trafficextensions", json!({ "wasm": plugin })),
+        _ => ("wasmplugins", plugin),
+    };
     let left = json!({
         "apiVersion": "extensions.istio.io/v1alpha1",
-        "kind": "TrafficExtension",
+        "kind": kind,
         "metadata": { "name": "corsward-left", "labels": labels },
-        "spec": { "wasm": { "url": "oci://registry.example/filter" } },
+        "spec": spec,
     });
-    place.cluster.api().create(&collection(place, "trafficextensions"), &left).unwrap();
+    place.cluster.api().create(&collection(place, plural), &left).unwrap();
 }
 
 /// Is it there still?
 fn is_left(place: &Place<'_>) -> bool {
-    let there = objects(place, "trafficextensions");
-    there.iter().any(|object| object["metadata"]["name"] == "corsward-left")
+    let mut there = ["trafficextensions", "wasmplugins"].iter().flat_map(|all| objects(place, all));
+    there.any(|object| object["metadata"]["name"] == "corsward-left")
 }
 
 fn collection(place: &Place<'_>, plural: &str) -> String {

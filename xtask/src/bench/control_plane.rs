@@ -271,7 +271,7 @@ impl Operator {
         let digest = "0".repeat(64);
         let mut operator = Command::new(program);
         operator.args(["run", "--source=kube", "--publish=istio", "--name=operator-0"]);
-        operator.arg("--drain=0");
+        operator.args(["--istio-kind=WasmPlugin", "--drain=0"]);
         operator.arg(format!("--namespace={OWN}")).arg(format!("--admin={address}"));
         operator.arg(format!("--module=oci://registry.example/corsward@sha256:{digest}"));
         operator.arg("--kubeconfig").arg(&cluster.kubeconfig);

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::load::{Load, Question};
+use crate::published::KINDS;
 use crate::release::{NAMESPACE, Release};
 use crate::sharing::{SHOP, allowing, await_shared, await_unshared};
 use crate::story::Story;
@@ -43,7 +44,7 @@ pub(crate) const STORIES: &[Story] = &[
         no_request_fails_while_helm_works,
     ),
     Story::alone(
-        "the kind of Istio's objects changes to the newer one and back under traffic, and no answer is without its headers",
+        "the kind of Istio's objects changes to the older one and back under traffic, and no answer is without its headers",
         no_answer_is_bare_while_the_kind_changes,
     ),
 ];
@@ -99,11 +100,12 @@ fn no_answer_is_bare_while_the_kind_changes(cluster: &Cluster) -> Result<()> {
         Question::get(&host, "/", SHOP).allowed(SHOP),
         Question::preflight(&host, "/", SHOP).allowed(SHOP),
     ];
-    let kinds = ["wasmplugins", "trafficextensions"];
+    let [older, newer] = KINDS;
     let count = |kind: &str| -> Result<usize> {
         Ok(place.read(&["get", kind, "-o", "name"])?.lines().count())
     };
-    ensure!(count(kinds[0])? == 1 && count(kinds[1])? == 0, "WasmPlugins are the default");
+    let is_newer = count(newer)? == 1 && count(older)? == 0;
+    ensure!(is_newer, "every istiod reads {newer}, and the chart was told of no kind");
     let changed = |before: &str, after: &str| {
         until(&format!("{after} instead of {before}"), || {
             let (old, new) = (count(before)?, count(after)?);
@@ -112,16 +114,16 @@ fn no_answer_is_bare_while_the_kind_changes(cluster: &Cluster) -> Result<()> {
         })
     };
     let load = Load::begin(door, &questions);
-    let there = release.with(&["publish.istio.kind=Auto"], || {
-        changed("wasmplugins", "trafficextensions")?;
+    let there = release.with(&["publish.istio.kind=WasmPlugin"], || {
+        changed(newer, older)?;
         // The proxies have heard that the others are gone when nothing else is said of them.
         place.await_condition("api", "Programmed", "True", "Programmed")?;
         await_shared(door, &host, SHOP)
     });
-    let back = changed("trafficextensions", "wasmplugins");
+    let back = changed(older, newer);
     let shared = await_shared(door, &host, SHOP);
     let tally = load.end();
-    cluster.figure("WasmPlugin to TrafficExtension and back", &tally);
+    cluster.figure("TrafficExtension to WasmPlugin and back", &tally);
     there?;
     back?;
     shared?;

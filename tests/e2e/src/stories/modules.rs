@@ -13,12 +13,16 @@ use crate::door::{ALLOW_ORIGIN, Door, header};
 use crate::load::{Load, Question};
 use crate::place::Place;
 use crate::proxy::Proxy;
+use crate::published::Published;
 use crate::release::Release;
 use crate::sharing::{SHOP, allowing, await_shared};
 use crate::story::Story;
 use crate::until::until;
 use crate::upstream::{ANSWER, answering};
 use crate::workload::Workload;
+
+/// The name of a plugin that is copied.
+const COPY: &str = "by-hand";
 
 /// What a plugin names when somebody wrote it by hand: the digest of nothing that exists.
 const NO_MODULE: &str = "00000000000000000000000000000000000000000000000000000000000000ff";
@@ -50,20 +54,27 @@ fn a_damaged_plugin_is_repaired(cluster: &Cluster) -> Result<()> {
     let place = cluster.meshed("modules")?;
     let (door, host) = under_a_policy(cluster, &place)?;
     let load = Load::begin(door, &[Question::get(&host, "/", SHOP).whoever_may_read()]);
-    let good = plugin(&place)?;
-    let name = good["metadata"]["name"].as_str().context("a plugin has a name")?.to_owned();
-    let damages = damages();
-    let fields = good["spec"].as_object().context("a plugin has a spec")?.keys();
-    let spared: Vec<&String> =
-        fields.filter(|field| damages.iter().all(|damage| damage.get(field).is_none())).collect();
-    ensure!(spared.is_empty(), "nobody damages {spared:?}");
+    let good = Published::only(&place)?;
+    let [kind, name] = good.words()?;
+    let damages = damages().map(|(plugin, around)| good.patch(&plugin, around));
+    let damages = damages.into_iter().collect::<Result<Vec<Value>>>()?;
+    for (why, at) in [("the spec", "/spec"), ("the module", "/spec/wasm")] {
+        let fields = json!({ "spec": good.spec() });
+        let fields = fields.pointer(at).and_then(Value::as_object).into_iter().flatten();
+        let is_spared = |field: &String| {
+            damages.iter().all(|damage| damage.pointer(&format!("{at}/{field}")).is_none())
+        };
+        let spared: Vec<&String> =
+            fields.map(|(field, _)| field).filter(|field| is_spared(field)).collect();
+        ensure!(spared.is_empty(), "no damage of {spared:?} of {why}");
+    }
     for damage in damages {
-        let patch = json!({ "spec": damage }).to_string();
-        place.read(&["patch", "wasmplugin", &name, "--type=merge", "--patch", &patch])?;
-        await_repair(&place, &good, &damage.to_string())?;
+        let patch = damage.to_string();
+        place.read(&["patch", kind, name, "--type=merge", "--patch", &patch])?;
+        await_repair(&place, &good, &patch)?;
         await_shared(door, &host, SHOP)?;
     }
-    place.read(&["delete", "wasmplugin", &name])?;
+    place.read(&["delete", kind, name])?;
     await_repair(&place, &good, "a deletion")?;
     await_shared(door, &host, SHOP)?;
     let tally = load.end();
@@ -71,17 +82,19 @@ fn a_damaged_plugin_is_repaired(cluster: &Cluster) -> Result<()> {
     tally.ensure_flawless()
 }
 
-/// A wrong value of each field of a plugin; `null` takes it away. Several at a time: whoever goes on and on is repaired more and more
-/// rarely.
-fn damages() -> [Value; 3] {
+/// A wrong value of each field: of the part about the module, and of what is around it; `null` takes it away. Several at a time: an
+/// object that is changed again and again is repaired more and more rarely.
+fn damages() -> [(Value, Value); 3] {
     [
-        json!({ "sha256": NO_MODULE, "priority": 1, "match": [{ "mode": "CLIENT" }] }),
-        json!({ "pluginConfig": null, "pluginName": "other", "failStrategy": "FAIL_CLOSE" }),
-        json!({
-            "selector": { "matchLabels": { "kept": "no" } },
-            "phase": "STATS",
-            "url": "http://nowhere.invalid/filter.wasm",
-        }),
+        (json!({ "sha256": NO_MODULE }), json!({ "priority": 1, "match": [{ "mode": "CLIENT" }] })),
+        (
+            json!({ "pluginConfig": null, "pluginName": "other", "failStrategy": "FAIL_CLOSE" }),
+            json!({}),
+        ),
+        (
+            json!({ "url": "http://nowhere.invalid/filter.wasm" }),
+            json!({ "selector": { "matchLabels": { "kept": "no" } }, "phase": "STATS" }),
+        ),
     ]
 }
 
@@ -105,8 +118,8 @@ fn bad_configuration_leaves_the_last_good_one(cluster: &Cluster) -> Result<()> {
     let place = cluster.meshed("modules-by-hand")?;
     place.run(&kept("api"))?;
     let (door, host) = (cluster.door(), place.host("api"));
-    let good = spec_of_a_plugin(cluster, "modules-by-operator")?;
-    place.apply(&by_hand(&good).to_string())?;
+    let good = copied_plugin(cluster, "modules-by-operator")?;
+    place.apply(&good.by_hand(COPY))?;
     await_shared(door, &host, SHOP)?;
 
     let wrong = answering(200, &[(ALLOW_ORIGIN, "https://wrong.example")]);
@@ -118,9 +131,7 @@ fn bad_configuration_leaves_the_last_good_one(cluster: &Cluster) -> Result<()> {
         json!({ "v": 1, "surprise": [1, 2, 3] }),
     ] {
         let before = refused(&proxy)?;
-        let mut spec = good.clone();
-        spec["pluginConfig"] = bad;
-        place.apply(&by_hand(&spec).to_string())?;
+        place.apply(&good.with("pluginConfig", bad).by_hand(COPY))?;
         until("the running proxy to be told", || Ok((refused(&proxy)? > before).then_some(())))?;
         await_shared(door, &host, SHOP)?;
     }
@@ -131,7 +142,7 @@ fn bad_configuration_leaves_the_last_good_one(cluster: &Cluster) -> Result<()> {
     until("the new proxy to be told", || Ok((refused(&refuses)? > 0).then_some(())))?;
     ensure_served_without_filter(door, &late_host)?;
 
-    place.apply(&by_hand(&good).to_string())?;
+    place.apply(&good.by_hand(COPY))?;
     await_shared(door, &late_host, SHOP)?;
     let tally = load.end();
     cluster.figure("on the last good configuration", &tally);
@@ -142,14 +153,12 @@ fn a_wrong_digest_takes_the_filter_out(cluster: &Cluster) -> Result<()> {
     let place = cluster.meshed("modules-digest")?;
     place.run(&kept("api"))?;
     let (door, host) = (cluster.door(), place.host("api"));
-    let good = spec_of_a_plugin(cluster, "modules-digest-by-operator")?;
-    place.apply(&by_hand(&good).to_string())?;
+    let good = copied_plugin(cluster, "modules-digest-by-operator")?;
+    place.apply(&good.by_hand(COPY))?;
     await_shared(door, &host, SHOP)?;
 
     let load = Load::begin(door, &[Question::get(&host, "/", SHOP).whoever_may_read()]);
-    let mut wrong = good.clone();
-    wrong["sha256"] = json!(NO_MODULE);
-    place.apply(&by_hand(&wrong).to_string())?;
+    place.apply(&good.with("sha256", json!(NO_MODULE)).by_hand(COPY))?;
     // The module that runs is not the one that is asked for any more.
     until("the running pod without a filter", || {
         ensure_served_without_filter(door, &host).map(Some)
@@ -159,7 +168,7 @@ fn a_wrong_digest_takes_the_filter_out(cluster: &Cluster) -> Result<()> {
     place.run(&late)?;
     ensure_served_without_filter(door, &late_host)?;
 
-    place.apply(&by_hand(&good).to_string())?;
+    place.apply(&good.by_hand(COPY))?;
     await_shared(door, &host, SHOP)?;
     await_shared(door, &late_host, SHOP)?;
     let tally = load.end();
@@ -168,20 +177,10 @@ fn a_wrong_digest_takes_the_filter_out(cluster: &Cluster) -> Result<()> {
 }
 
 /// What the operator makes of a policy for [`kept`] pods, in a namespace where there are none.
-fn spec_of_a_plugin(cluster: &Cluster, name: &str) -> Result<Value> {
+fn copied_plugin(cluster: &Cluster, name: &str) -> Result<Published> {
     let place = cluster.place(name)?;
     place.policy("api", &keeping())?;
-    until("a plugin", || Ok(Some(plugin(&place)?["spec"].clone())))
-}
-
-/// A plugin that is none of the operator's, so that it repairs nothing.
-fn by_hand(spec: &Value) -> Value {
-    json!({
-        "apiVersion": "extensions.istio.io/v1alpha1",
-        "kind": "WasmPlugin",
-        "metadata": { "name": "by-hand" },
-        "spec": spec,
-    })
+    until("a plugin", || Published::only(&place).map(Some))
 }
 
 fn another_module_is_rolled_out(cluster: &Cluster) -> Result<()> {
@@ -194,7 +193,7 @@ fn another_module_is_rolled_out(cluster: &Cluster) -> Result<()> {
     let next = next_release(cluster, &image)?;
 
     let proxy = Proxy::of(&place, "deploy/api");
-    let (before, old) = (proxy.decided()?, plugin(&place)?["spec"]["sha256"].clone());
+    let (before, old) = (proxy.decided()?, Published::only(&place)?.plugin()["sha256"].clone());
     let wrong = answering(200, &[(ALLOW_ORIGIN, "https://wrong.example")]);
     let load = Load::begin(
         door,
@@ -229,20 +228,11 @@ fn keeping() -> Value {
     spec
 }
 
-/// The one plugin of a place.
-fn plugin(place: &Place<'_>) -> Result<Value> {
-    let plugins = place.read(&["get", "wasmplugins", "-o", "json"])?;
-    let plugins: Value = serde_json::from_str(&plugins)?;
-    let items = plugins["items"].as_array().map_or(&[][..], Vec::as_slice);
-    ensure!(items.len() == 1, "there are {} plugins", items.len());
-    Ok(plugins["items"][0].clone())
-}
-
 /// Waits until a place's plugin says again what it said.
-fn await_repair(place: &Place<'_>, good: &Value, of: &str) -> Result<()> {
+fn await_repair(place: &Place<'_>, good: &Published, of: &str) -> Result<()> {
     until(&format!("the repair of {of}"), || {
-        let spec = plugin(place)?["spec"].clone();
-        ensure!(spec == good["spec"], "it is {spec}");
+        let now = Published::only(place)?;
+        ensure!(now.spec() == good.spec(), "it is {now:?}");
         Ok(Some(()))
     })
 }
@@ -275,7 +265,7 @@ fn await_module(
     is_it: impl Fn(&Value) -> bool,
 ) -> Result<()> {
     let module = until("the plugin to name another module", || {
-        let module = plugin(place)?["spec"]["sha256"].clone();
+        let module = Published::only(place)?.plugin()["sha256"].clone();
         ensure!(is_it(&module), "it names {module}");
         Ok(module.as_str().map(str::to_owned))
     })?;

@@ -1,6 +1,6 @@
 //! Shapes: which plugins there are changes under a proxy's load, and the proxy has one filter of ours, or two that agree.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
@@ -8,6 +8,7 @@ use crate::door::{ALLOW_ORIGIN, Door, header, request};
 use crate::load::{Load, Question, Tally};
 use crate::place::Place;
 use crate::proxy::Proxy;
+use crate::published::Published;
 use crate::sharing::{SHOP, allowing};
 use crate::story::Story;
 use crate::until::until;
@@ -160,11 +161,8 @@ impl<'c> Shapes<'c> {
 
     /// The labels that the plugins select by, in order; `Null` for a whole namespace.
     fn plugins(&self) -> Result<Vec<Value>> {
-        let plugins = self.place.read(&["get", "wasmplugins", "-o", "json"])?;
-        let plugins: Value = serde_json::from_str(&plugins)?;
-        let plugins = plugins["items"].as_array().context("a list has items")?;
-        let labels = plugins.iter().map(|one| one["spec"]["selector"]["matchLabels"].clone());
-        let mut labels: Vec<Value> = labels.collect();
+        let plugins = Published::all(&self.place)?;
+        let mut labels: Vec<Value> = plugins.iter().map(|one| one.labels().clone()).collect();
         labels.sort_by_key(Value::to_string);
         Ok(labels)
     }

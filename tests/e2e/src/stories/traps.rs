@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use xtask::wasm;
 
 use crate::cluster::Cluster;
 use crate::door::{ALLOW_ORIGIN, header, request};
 use crate::place::Place;
 use crate::proxy::Proxy;
+use crate::published::Published;
 use crate::sharing::{SHOP, allowing, await_shared, await_unshared};
 use crate::story::Story;
 use crate::until::until;
@@ -33,20 +34,10 @@ fn a_filter_that_traps_lets_requests_pass(cluster: &Cluster) -> Result<()> {
     let outside = cluster.place("traps-module")?;
     outside.policy("api", &allowing("api", &[SHOP]))?;
     let sha256 = serve_module(&outside)?;
-    let mut spec = until("a plugin", || {
-        let all = outside.read(&["get", "wasmplugins", "-o", "json"])?;
-        let all: Value = serde_json::from_str(&all)?;
-        Ok(all["items"].get(0).map(|plugin| plugin["spec"].clone()))
-    })?;
-    spec["url"] = json!(format!("http://{}/filter.wasm", outside.host("module")));
-    spec["sha256"] = json!(sha256);
-    let plugin = json!({
-        "apiVersion": "extensions.istio.io/v1alpha1",
-        "kind": "WasmPlugin",
-        "metadata": { "name": "trapping" },
-        "spec": spec,
-    });
-    place.apply(&plugin.to_string())?;
+    let plugin = until("a plugin", || Published::only(&outside).map(Some))?;
+    let url = json!(format!("http://{}/filter.wasm", outside.host("module")));
+    let plugin = plugin.with("url", url).with("sha256", json!(sha256));
+    place.apply(&plugin.by_hand("trapping"))?;
     let (door, host) = (cluster.door(), place.host("api"));
     await_shared(door, &host, SHOP)?;
     let proxy = Proxy::of(&place, "deploy/api");

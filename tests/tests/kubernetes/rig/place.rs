@@ -128,7 +128,8 @@ impl<'c> Place<'c> {
         policy
     }
 
-    /// What is published in this namespace, by the objects' names.
+    /// What is published in this namespace, by the objects' names. The API server has no istiod, so that `Auto` means `WasmPlugin`: the
+    /// test `publishing_whichever_kind_every_istiod_reads` shows both kinds.
     pub(crate) fn published(&self) -> BTreeMap<String, Published> {
         let path = format!("{PLUGINS}/namespaces/{}/wasmplugins", self.name);
         let list = self.cluster.api().get(&path).unwrap().unwrap();
