@@ -107,14 +107,20 @@ fn every_exchange_happens_as_shown() {
 }
 
 #[test]
-fn the_index_leads_to_every_page() {
+fn the_index_leads_to_every_page_once_and_in_order() {
     let index = fs::read_to_string(docs().join("README.md")).unwrap();
+    let headings: Vec<&str> = index.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert_eq!(headings, ["Start", "Concepts", "Tasks", "Reference", "Operations"]);
     for page in pages() {
         let name = page.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(
-            name == "README.md" || index.contains(&format!("]({name})")),
-            "docs/README.md does not lead to {name}"
-        );
+        let links = index.matches(&format!("]({name})")).count();
+        assert!(name == "README.md" || links == 1, "docs/README.md leads {links} times to {name}");
+    }
+    // A page has a line of its own: its name, and its subject.
+    for line in index.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let subject = line.split_once("): ").map(|(_, subject)| subject).unwrap_or_default();
+        assert!(line.starts_with("- [") && subject.ends_with('.'), "{line}");
+        assert_eq!(line.matches("](").count(), 1, "{line}");
     }
 }
 

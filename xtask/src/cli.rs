@@ -95,7 +95,8 @@ enum Verb {
     /// Write the files that are generated and committed
     ///
     /// crds/*.yaml, from the types of the operator; operator/src/judge/ancestors.txt, from the
-    /// rules of the public suffix list; and the chart's copies of the definitions and its table of values.
+    /// rules of the public suffix list; docs/data-path.svg, from docs/data-path.txt; and the chart's copies of the definitions
+    /// and its table of values.
     #[command(after_long_help = "Examples:
   cargo xtask generate             after a change of operator/src/api
   cargo xtask generate --check     is anything out of date?")]

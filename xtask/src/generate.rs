@@ -2,6 +2,7 @@
 
 mod ancestors;
 mod chart;
+mod picture;
 
 use std::fs;
 use std::process::Command;
@@ -25,7 +26,7 @@ struct Generated {
 }
 
 /// The ancestors come first: the operator, which prints the resource, is compiled with them.
-const FILES: [Generated; 4] = [
+const FILES: [Generated; 5] = [
     Generated { path: "operator/src/judge/ancestors.txt", content: ancestors::generate },
     Generated {
         path: "crds/clustercorspolicies.yaml",
@@ -33,6 +34,7 @@ const FILES: [Generated; 4] = [
     },
     Generated { path: "crds/corspolicies.yaml", content: || resource("corspolicies") },
     Generated { path: "crds/originsets.yaml", content: || resource("originsets") },
+    Generated { path: "docs/data-path.svg", content: data_path },
 ];
 
 /// Writes the generated files, or with `check` says which are out of date.
@@ -79,4 +81,21 @@ fn resource(plural: &str) -> Result<String> {
     let name = format!("\n  name: {plural}.corsward.io\n");
     let definition = printed.split("---\n").find(|document| document.contains(&name));
     definition.map(str::to_owned).with_context(|| format!("the operator prints no {plural}"))
+}
+
+/// The picture of the README.
+fn data_path() -> Result<String> {
+    let text = fs::read_to_string(paths::root().join("docs/data-path.txt"))?;
+    picture::draw(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_picture_of_the_readme_is_drawn_from_its_text() {
+        let committed = fs::read_to_string(paths::root().join("docs/data-path.svg")).unwrap();
+        assert_eq!(data_path().unwrap(), committed, "run `cargo xtask generate`");
+    }
 }
