@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use corsward_policy::decision::{Rehearsal, ResponsePlan};
-use corsward_policy::{Action, Compiled, Decision, Request, RequestField, Response, decide};
+use corsward_policy::decision::ResponsePlan;
+use corsward_policy::{
+    Action, Compiled, Decision, Request, RequestField, Response, Shadow, decide,
+};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action as Flow;
 
@@ -22,8 +24,8 @@ pub(crate) struct Http<H> {
     /// What to do with the response; `None` as well where we answered by ourselves, because the proxy shows us that
     /// response too and it is complete.
     plan: Option<ResponsePlan>,
-    /// A verdict that waits for the upstream's own answer.
-    rehearsal: Option<Rehearsal>,
+    /// The verdict of a `DryRun` policy, until the upstream answers.
+    shadow: Option<Shadow>,
 }
 
 /// The request, asked of the proxy one field at a time.
@@ -40,19 +42,19 @@ struct ProxyResponse<'h, H>(&'h H);
 
 impl<H: Host> Http<H> {
     pub(crate) fn new(host: H, worker: Rc<Worker>, compiled: Rc<Compiled>) -> Self {
-        Self { host, worker, compiled, plan: None, rehearsal: None }
+        Self { host, worker, compiled, plan: None, shadow: None }
     }
 
     /// Counts and reports what was decided.
     fn note(&self, decision: &Decision<'_>, request: &ProxyRequest<'_, H>) {
-        let Decision { action: _, verdict, rehearsal } = decision;
+        let Decision { action: _, verdict, shadow } = decision;
         if let Some(verdict) = verdict {
             self.worker.metrics.decided(&self.host, verdict);
             let origin = request.origin.get().and_then(Option::as_deref).unwrap_or_default();
             self.worker.refusals.report(&self.host, verdict, origin);
         }
-        if let Some(rehearsal) = rehearsal {
-            self.worker.metrics.rehearsed(&self.host, &rehearsal.verdict);
+        if let Some(shadow) = shadow {
+            self.worker.metrics.shadow_decided(&self.host, &shadow.verdict);
         }
     }
 }
@@ -65,7 +67,7 @@ impl<H: Host> HttpContext for Http<H> {
         let request = ProxyRequest { host: &self.host, origin: OnceCell::new() };
         let decision = decide(&compiled, &request);
         self.note(&decision, &request);
-        let Decision { action, verdict: _, rehearsal } = decision;
+        let Decision { action, verdict: _, shadow } = decision;
         match action {
             Action::LocalReply(reply) => {
                 apply::reply(&self.host, &reply);
@@ -77,16 +79,16 @@ impl<H: Host> HttpContext for Http<H> {
             }
             Action::Passthrough => {}
         }
-        self.rehearsal = rehearsal;
+        self.shadow = shadow;
         Flow::Continue
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Flow {
         let response = ProxyResponse(&self.host);
-        if let Some(rehearsal) = self.rehearsal.take() {
+        if let Some(shadow) = self.shadow.take() {
             // Before our own edits: it is the upstream's answer that is compared.
-            let agreement = rehearsal.agreement(&response);
-            self.worker.metrics.compared(&self.host, &rehearsal.verdict, agreement);
+            let comparison = shadow.compare(&response);
+            self.worker.metrics.shadow_compared(&self.host, &shadow.verdict, comparison);
         }
         if let Some(plan) = &self.plan {
             apply::edits(&self.host, &plan.edits(&response));
@@ -273,7 +275,7 @@ mod tests {
     fn an_upstream_sees_no_origin_of_what_was_allowed_where_the_policy_says_so() {
         let removing = |draft: Draft| Draft { upstream_origin: UpstreamOrigin::Remove, ..draft };
         let forwarding = Draft { on_failure: OnFailure::Forward, ..removing(draft()) };
-        let rehearsed = Draft { mode: Mode::DryRun, ..removing(draft()) };
+        let dry_run = Draft { mode: Mode::DryRun, ..removing(draft()) };
         let null: (&str, &[u8]) = ("origin", b"null");
         for (why, draft, request, want) in [
             ("allowed", removing(draft()), vec![A], false),
@@ -281,7 +283,7 @@ mod tests {
             ("two lines are no origin", removing(draft()), vec![A, A], true),
             ("anyone is allowed", removing(anyone()), vec![null], false),
             ("a preflight that is forwarded", forwarding, preflight(EVIL), true),
-            ("a rehearsal", rehearsed, vec![A], true),
+            ("a dry run", dry_run, vec![A], true),
             ("the default", draft(), vec![A], true),
         ] {
             let proxy = Proxy::running(&[draft]);
@@ -350,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rehearsal_touches_nothing_and_is_compared_with_the_upstreams_own_answer() {
+    fn a_dry_run_touches_nothing_and_is_compared_with_the_upstreams_own_answer() {
         let proxy = Proxy::running(&[Draft { mode: Mode::DryRun, ..draft() }]);
         let allows: &[(&str, &[u8])] = &[("access-control-allow-origin", b"*")];
         for (request, upstream) in [(A, allows), (A, &[]), (EVIL, allows), (EVIL, &[])] {

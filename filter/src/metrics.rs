@@ -6,7 +6,9 @@
 use std::cell::{OnceCell, RefCell};
 
 use corsward_policy::wire;
-use corsward_policy::{Agreement, Compiled, Outcome, PolicyId, Refusal, RequestKind, Verdict};
+use corsward_policy::{
+    Compiled, Outcome, PolicyId, Refusal, RequestKind, ShadowComparison, Verdict,
+};
 
 use crate::host::{Host, MetricType};
 
@@ -28,7 +30,8 @@ const REFUSALS: [Refusal; 7] = [
     Refusal::AmbiguousPath,
 ];
 
-const AGREEMENTS: [Agreement; 3] = [Agreement::Agree, Agreement::OursOnly, Agreement::UpstreamOnly];
+const COMPARISONS: [ShadowComparison; 3] =
+    [ShadowComparison::Agree, ShadowComparison::OursOnly, ShadowComparison::UpstreamOnly];
 
 /// The metrics of one virtual machine.
 #[derive(Debug, Default)]
@@ -49,8 +52,8 @@ struct Fixed {
     digest: Option<u32>,
     heartbeats: Option<u32>,
     decisions: Decisions,
-    rehearsals: Decisions,
-    agreements: Vec<(Agreement, u32)>,
+    shadow_decisions: Decisions,
+    shadow_comparisons: Vec<(ShadowComparison, u32)>,
 }
 
 /// A counter for each kind and outcome that can occur.
@@ -62,7 +65,7 @@ struct Decisions(Vec<(RequestKind, Outcome, u32)>);
 struct PolicyCounters {
     /// By the outcome's label.
     verdicts: Vec<(&'static str, u32)>,
-    agreements: Vec<(Agreement, u32)>,
+    shadow_comparisons: Vec<(ShadowComparison, u32)>,
 }
 
 // === impl Metrics ===
@@ -116,17 +119,24 @@ impl Metrics {
         self.count_for_policy(host, verdict, |counters| find(&counters.verdicts, &label));
     }
 
-    /// A CORS request was decided by a policy that only rehearses.
-    pub(crate) fn rehearsed(&self, host: &impl Host, verdict: &Verdict) {
-        increment(host, self.fixed(host).rehearsals.of(verdict));
+    /// Counts the verdict of a `DryRun` policy.
+    pub(crate) fn shadow_decided(&self, host: &impl Host, verdict: &Verdict) {
+        increment(host, self.fixed(host).shadow_decisions.of(verdict));
         let label = verdict.outcome.label();
         self.count_for_policy(host, verdict, |counters| find(&counters.verdicts, &label));
     }
 
-    /// A rehearsed verdict was compared with the upstream's own answer.
-    pub(crate) fn compared(&self, host: &impl Host, verdict: &Verdict, agreement: Agreement) {
-        increment(host, find(&self.fixed(host).agreements, &agreement));
-        self.count_for_policy(host, verdict, |counters| find(&counters.agreements, &agreement));
+    /// Counts a comparison of a shadow verdict with the upstream's own answer.
+    pub(crate) fn shadow_compared(
+        &self,
+        host: &impl Host,
+        verdict: &Verdict,
+        comparison: ShadowComparison,
+    ) {
+        increment(host, find(&self.fixed(host).shadow_comparisons, &comparison));
+        self.count_for_policy(host, verdict, |counters| {
+            find(&counters.shadow_comparisons, &comparison)
+        });
     }
 
     fn define_policy(&self, host: &impl Host, id: &PolicyId) {
@@ -173,9 +183,9 @@ impl Fixed {
             digest: host.define_metric(MetricType::Gauge, "corsward.config.digest"),
             heartbeats: host.define_metric(MetricType::Counter, "corsward.heartbeats"),
             decisions: Decisions::define(host, "corsward.decisions"),
-            // A name of its own: under one name a sum would count each rehearsed request twice.
-            rehearsals: Decisions::define(host, "corsward.rehearsed"),
-            agreements: define_agreements(host, "corsward.rehearsals"),
+            // A name of its own: under one name a sum would count a request with a shadow verdict twice.
+            shadow_decisions: Decisions::define(host, "corsward.rehearsed"),
+            shadow_comparisons: define_comparisons(host, "corsward.rehearsals"),
         }
     }
 }
@@ -222,17 +232,17 @@ impl PolicyCounters {
                     .extend(host.define_metric(MetricType::Counter, &name).map(|id| (outcome, id)));
             }
         }
-        let agreements = define_agreements(host, &format!("{prefix}.agreement"));
-        Self { verdicts, agreements }
+        let shadow_comparisons = define_comparisons(host, &format!("{prefix}.agreement"));
+        Self { verdicts, shadow_comparisons }
     }
 }
 
-fn define_agreements(host: &impl Host, prefix: &str) -> Vec<(Agreement, u32)> {
-    let define = |agreement| {
-        let name = format!("{prefix}.{}", label(agreement));
-        Some((agreement, host.define_metric(MetricType::Counter, &name)?))
+fn define_comparisons(host: &impl Host, prefix: &str) -> Vec<(ShadowComparison, u32)> {
+    let define = |comparison| {
+        let name = format!("{prefix}.{}", label(comparison));
+        Some((comparison, host.define_metric(MetricType::Counter, &name)?))
     };
-    AGREEMENTS.into_iter().filter_map(define).collect()
+    COMPARISONS.into_iter().filter_map(define).collect()
 }
 
 fn outcomes() -> impl Iterator<Item = Outcome> {
@@ -252,11 +262,11 @@ fn can_occur(kind: RequestKind, outcome: Outcome) -> bool {
     }
 }
 
-const fn label(agreement: Agreement) -> &'static str {
-    match agreement {
-        Agreement::Agree => "agree",
-        Agreement::OursOnly => "ours_only",
-        Agreement::UpstreamOnly => "upstream_only",
+const fn label(comparison: ShadowComparison) -> &'static str {
+    match comparison {
+        ShadowComparison::Agree => "agree",
+        ShadowComparison::OursOnly => "ours_only",
+        ShadowComparison::UpstreamOnly => "upstream_only",
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Compiled {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     pub(crate) active: Table,
-    pub(crate) rehearsed: Table,
+    pub(crate) shadow: Table,
 }
 
 /// One policy of a [`Compiled`]: what it is, and its blocks.
@@ -194,7 +194,7 @@ impl Tables {
             let policies = policies.iter().filter(|policy| policy.head.dry_run == dry_run);
             Table::new(policies.filter(|policy| policy.is_for(port)))
         };
-        Self { active: table(false), rehearsed: table(true) }
+        Self { active: table(false), shadow: table(true) }
     }
 }
 

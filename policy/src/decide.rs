@@ -1,7 +1,6 @@
 //! The decision, in the order of the Fetch standard's steps. No header is written here: a decision is a value.
 
 mod actual;
-mod agreement;
 mod edits;
 mod inquiry;
 mod preflight;
@@ -10,27 +9,27 @@ mod same_origin;
 use crate::compiled::{Block, Compiled, CompiledCors, Tables};
 use crate::decide::inquiry::{CorsRequest, Inquiry};
 use crate::decision::{
-    Action, Decision, Diagnosis, Outcome, Refusal, Rehearsal, RequestKind, Requested, ResponsePlan,
-    Sharing, Verdict,
+    Action, Decision, Diagnosis, Outcome, Refusal, RequestKind, ResponsePlan, Sharing, Verdict,
 };
 use crate::origin::OriginHeader;
 use crate::request::{Request, RequestField};
+use crate::shadow::{Requested, Shadow};
 use crate::table::Selection;
 
 /// Decides what to do with `request`.
 #[must_use]
 pub fn decide<'c>(compiled: &'c Compiled, request: &impl Request) -> Decision<'c> {
     let inquiry = Inquiry::new(request);
-    let Tables { active, rehearsed } = compiled.tables(|| request.destination_port());
+    let Tables { active, shadow } = compiled.tables(|| request.destination_port());
     let active = inquiry.select(active);
-    let rehearsed = inquiry.select(rehearsed);
-    let rehearsal = rehearsed.and_then(|selection| rehearse(&selection, &inquiry));
+    let shadow = inquiry.select(shadow);
+    let shadow = shadow.and_then(|selection| evaluate_shadow(&selection, &inquiry));
     let Some(selection) = active else {
-        return Decision { action: Action::Passthrough, verdict: None, rehearsal };
+        return Decision { action: Action::Passthrough, verdict: None, shadow };
     };
     let verdict = judge(&selection, &inquiry);
     let action = act(&selection, &inquiry, verdict.as_ref());
-    Decision { action, verdict, rehearsal }
+    Decision { action, verdict, shadow }
 }
 
 /// What the selected block says about a CORS request; `None` about any other.
@@ -113,8 +112,11 @@ fn check_origin<'o>(
     }
 }
 
-/// Judges a request by a `DryRun` policy, and keeps what the comparison with the upstream's answer will need.
-fn rehearse<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_, R>) -> Option<Rehearsal> {
+/// Evaluates a `DryRun` policy, and keeps the fields that the comparison with the upstream's answer needs.
+fn evaluate_shadow<R: Request>(
+    selection: &Selection<'_>,
+    inquiry: &Inquiry<'_, R>,
+) -> Option<Shadow> {
     let verdict = judge(selection, inquiry)?;
     let requested = match inquiry.cors_request() {
         CorsRequest::Preflight { method, .. } => {
@@ -123,5 +125,5 @@ fn rehearse<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_, R>) -> 
         }
         _ => None,
     };
-    Some(Rehearsal { verdict, origin: inquiry.origin()?.into(), requested })
+    Some(Shadow { verdict, origin: inquiry.origin()?.into(), requested })
 }

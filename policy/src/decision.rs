@@ -8,6 +8,7 @@ use crate::draft::Diagnostics;
 use crate::header_name::{ACAC, ACAO, DIAGNOSTICS};
 use crate::request::RequestField;
 use crate::scope::PathMatch;
+use crate::shadow::Shadow;
 
 /// What to do with one request.
 #[derive(Debug)]
@@ -16,8 +17,8 @@ pub struct Decision<'c> {
     pub action: Action<'c>,
     /// Who decided, what and why; `None` where no active policy covers the request or it has no `Origin`.
     pub verdict: Option<Verdict>,
-    /// What a `DryRun` policy would have decided beside the one in force.
-    pub rehearsal: Option<Rehearsal>,
+    /// The verdict of a `DryRun` policy beside the one in force.
+    pub shadow: Option<Shadow>,
 }
 
 /// What the proxy does with a request.
@@ -146,34 +147,6 @@ pub enum Refusal {
     Header,
     /// The path reads in two ways that different rules cover.
     AmbiguousPath,
-}
-
-/// What a `DryRun` policy would have decided.
-#[derive(Clone, Debug)]
-pub struct Rehearsal {
-    /// Its verdict.
-    pub verdict: Verdict,
-    pub(crate) origin: Box<[u8]>,
-    /// What a preflight asked for.
-    pub(crate) requested: Option<Requested>,
-}
-
-/// What a preflight asks for.
-#[derive(Clone, Debug)]
-pub(crate) struct Requested {
-    pub(crate) method: Box<[u8]>,
-    pub(crate) headers: Box<[u8]>,
-}
-
-/// How a rehearsed verdict compares with the upstream's own answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Agreement {
-    /// Both share, or neither does.
-    Agree,
-    /// Only the policy would share.
-    OursOnly,
-    /// Only the upstream shares.
-    UpstreamOnly,
 }
 
 // === impl Headers ===

@@ -173,12 +173,12 @@ fn a_workload_that_says_nothing_and_one_without_a_port_take_the_others_in() {
 }
 
 #[test]
-fn a_rehearsed_policy_is_narrowed_as_well() {
+fn a_dry_run_is_narrowed_as_well() {
     let api = accepted(&Draft { mode: Mode::DryRun, ..draft("api") });
     let compiled = compile_for(&[(&api, &[workload(&[], Some(8080))])]);
-    let rehearsed = |port| decide(&compiled, &Arrival(Some(port))).rehearsal.is_some();
-    assert!(rehearsed(8080));
-    assert!(!rehearsed(80));
+    let has_shadow = |port| decide(&compiled, &Arrival(Some(port))).shadow.is_some();
+    assert!(has_shadow(8080));
+    assert!(!has_shadow(80));
 }
 
 #[test]

@@ -28,8 +28,8 @@ pub struct Explanation {
     pub verdict: String,
     /// `namespace/name` of the policy that decided; empty where nobody did.
     pub decided_by: String,
-    /// The same as `verdict` for a `DryRun` policy, with its agreement with the upstream at the end.
-    pub rehearsal: String,
+    /// The same as `verdict` for a `DryRun` policy, with its comparison with the upstream at the end.
+    pub shadow: String,
 }
 
 // === impl Answer ===

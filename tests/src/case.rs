@@ -76,8 +76,8 @@ pub struct Expect {
     pub verdict: Option<String>,
     /// Which policy decided, as `namespace/name`.
     pub decided_by: Option<String>,
-    /// What a `DryRun` policy would have done.
-    pub rehearsal: Option<String>,
+    /// The verdict of a `DryRun` policy, and its comparison with the upstream.
+    pub shadow: Option<String>,
 }
 
 // === impl Case ===

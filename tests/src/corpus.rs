@@ -126,7 +126,7 @@ struct Want {
     untouched: bool,
     verdict: Option<String>,
     by: Option<String>,
-    rehearsal: Option<String>,
+    shadow: Option<String>,
 }
 
 /// Reads a file of the corpus.
@@ -248,7 +248,7 @@ impl Want {
             untouched: self.untouched,
             verdict: self.verdict,
             decided_by: self.by,
-            rehearsal: self.rehearsal,
+            shadow: self.shadow,
         })
     }
 }

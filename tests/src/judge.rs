@@ -169,7 +169,7 @@ fn explanation(expect: &Expect, answer: &Answer, wrong: &mut Vec<String>) {
     for (what, want, got) in [
         ("verdict", &expect.verdict, &got.verdict),
         ("decided by", &expect.decided_by, &got.decided_by),
-        ("rehearsal", &expect.rehearsal, &got.rehearsal),
+        ("shadow", &expect.shadow, &got.shadow),
     ] {
         if want.as_ref().is_some_and(|want| want != got) {
             let want = want.as_deref().unwrap_or_default();

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use corsward_policy::decision::{Headers, LocalReply, Rehearsal, Verdict};
+use corsward_policy::decision::{Headers, LocalReply, Verdict};
 use corsward_policy::scope::split_authority;
-use corsward_policy::{Action, Agreement, Compiled, Request, RequestField, Response};
+use corsward_policy::{
+    Action, Compiled, Request, RequestField, Response, Shadow, ShadowComparison,
+};
 
 use crate::answer::{Answer, Explanation};
 use crate::case::{self, Case};
@@ -34,10 +36,10 @@ pub fn answer(compiled: &Compiled, case: &Case) -> Answer {
     answer.explanation = Some(Explanation {
         verdict: verdict.map(spoken).unwrap_or_default(),
         decided_by: verdict.map(|verdict| verdict.policy().to_string()).unwrap_or_default(),
-        rehearsal: decision
-            .rehearsal
+        shadow: decision
+            .shadow
             .as_ref()
-            .map(|rehearsal| rehearsed(rehearsal, &case.upstream))
+            .map(|shadow| compared(shadow, &case.upstream))
             .unwrap_or_default(),
     });
     answer
@@ -126,12 +128,12 @@ fn spoken(verdict: &Verdict) -> String {
 }
 
 /// `preflight refused header, ours only`.
-fn rehearsed(rehearsal: &Rehearsal, upstream: &case::Upstream) -> String {
+fn compared(shadow: &Shadow, upstream: &case::Upstream) -> String {
     let given = Given { status: upstream.status, headers: &upstream.headers };
-    let agreement = match rehearsal.agreement(&given) {
-        Agreement::Agree => "agree",
-        Agreement::OursOnly => "ours only",
-        Agreement::UpstreamOnly => "upstream only",
+    let comparison = match shadow.compare(&given) {
+        ShadowComparison::Agree => "agree",
+        ShadowComparison::OursOnly => "ours only",
+        ShadowComparison::UpstreamOnly => "upstream only",
     };
-    format!("{}, {agreement}", spoken(&rehearsal.verdict))
+    format!("{}, {comparison}", spoken(&shadow.verdict))
 }

@@ -30,7 +30,7 @@ fn every_decision_on_the_corpus_is_counted_as_what_it_was() {
         if !told.verdict.is_empty() {
             *want.entry(counter("decisions", &told.verdict)).or_default() += 1;
         }
-        if let Some((verdict, agreement)) = told.rehearsal.split_once(", ") {
+        if let Some((verdict, agreement)) = told.shadow.split_once(", ") {
             *want.entry(counter("rehearsed", verdict)).or_default() += 1;
             let agreement = agreement.replace(' ', "_");
             *want.entry(format!("wasmcustom.corsward.rehearsals.{agreement}")).or_default() += 1;

@@ -1,25 +1,56 @@
-//! How a rehearsed verdict compares with the upstream's own answer, judged as a browser would.
+//! Shadow: the verdict of a `DryRun` policy, compared with the upstream's own answer as a browser would judge it.
 
-use crate::decision::{Agreement, Outcome, Rehearsal, Requested};
+use crate::decision::{Outcome, Verdict};
 use crate::header_name::{ACAC, ACAH, ACAM, ACAO, is_cors_non_wildcard_request_header_name};
 use crate::method::is_cors_safelisted_method;
 use crate::request::Response;
 use crate::syntax::{list_elements, trim_ows};
 
-impl Rehearsal {
-    /// Compares the rehearsed verdict with what the upstream answered by itself.
+/// The verdict of a `DryRun` policy, kept until the upstream answers.
+#[derive(Clone, Debug)]
+pub struct Shadow {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The request's `Origin`.
+    pub(crate) origin: Box<[u8]>,
+    /// The method and the headers of a preflight; `None` for an actual request.
+    pub(crate) requested: Option<Requested>,
+}
+
+/// The method and the headers that a preflight asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Requested {
+    pub(crate) method: Box<[u8]>,
+    pub(crate) headers: Box<[u8]>,
+}
+
+/// The result of a comparison between a shadow verdict and the upstream's own answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ShadowComparison {
+    /// Both share, or neither does.
+    Agree,
+    /// Only the policy would share.
+    OursOnly,
+    /// Only the upstream shares.
+    UpstreamOnly,
+}
+
+// === impl Shadow ===
+
+impl Shadow {
+    /// Compares the shadow verdict with the upstream's own answer.
     #[must_use]
-    pub fn agreement(&self, response: &impl Response) -> Agreement {
+    pub fn compare(&self, response: &impl Response) -> ShadowComparison {
         let ours = match self.verdict.outcome {
             Outcome::Allowed => true,
-            // A browser asks nobody about a response of the same origin.
-            Outcome::SameOrigin => return Agreement::Agree,
+            // Browsers share a response of the same origin without CORS.
+            Outcome::SameOrigin => return ShadowComparison::Agree,
             Outcome::Trusted | Outcome::Refused(_) | Outcome::Rejected(_) => false,
         };
         match (ours, self.upstream_shares(response)) {
-            (true, false) => Agreement::OursOnly,
-            (false, true) => Agreement::UpstreamOnly,
-            _ => Agreement::Agree,
+            (true, false) => ShadowComparison::OursOnly,
+            (false, true) => ShadowComparison::UpstreamOnly,
+            _ => ShadowComparison::Agree,
         }
     }
 
