@@ -360,11 +360,11 @@ mod tests {
             assert_eq!(lines.len(), upstream.len());
         }
         for (name, want) in [
-            ("rehearsals.agree", 2),
-            ("rehearsals.ours_only", 1),
-            ("rehearsals.upstream_only", 1),
-            ("policy.shop.api.agreement.agree", 2),
-            ("rehearsed.kind.actual.verdict.allowed.reason.none", 2),
+            ("shadow_comparisons.agree", 2),
+            ("shadow_comparisons.ours_only", 1),
+            ("shadow_comparisons.upstream_only", 1),
+            ("policy.shop.api.shadow_comparisons.agree", 2),
+            ("shadow_decisions.kind.actual.verdict.allowed.reason.none", 2),
             ("decisions.kind.actual.verdict.allowed.reason.none", 0),
         ] {
             assert_eq!(proxy.fake.metric(&format!("corsward.{name}")), Some(want), "{name}");

@@ -184,8 +184,8 @@ impl Fixed {
             heartbeats: host.define_metric(MetricType::Counter, "corsward.heartbeats"),
             decisions: Decisions::define(host, "corsward.decisions"),
             // A name of its own: under one name a sum would count a request with a shadow verdict twice.
-            shadow_decisions: Decisions::define(host, "corsward.rehearsed"),
-            shadow_comparisons: define_comparisons(host, "corsward.rehearsals"),
+            shadow_decisions: Decisions::define(host, "corsward.shadow_decisions"),
+            shadow_comparisons: define_comparisons(host, "corsward.shadow_comparisons"),
         }
     }
 }
@@ -222,7 +222,7 @@ impl Decisions {
 impl PolicyCounters {
     fn define(host: &impl Host, id: &PolicyId) -> Self {
         let PolicyId { namespace, name } = id;
-        // A namespace has no dot and a name may have: `verdict` and `agreement` end the name where it is read back.
+        // A namespace has no dot and a name may have some: `verdict` and `shadow_comparisons` end it in the tag regexes.
         let prefix = format!("corsward.policy.{}.{}", segment(namespace, ""), segment(name, "."));
         let mut verdicts = Vec::new();
         for outcome in outcomes().map(Outcome::label) {
@@ -232,7 +232,7 @@ impl PolicyCounters {
                     .extend(host.define_metric(MetricType::Counter, &name).map(|id| (outcome, id)));
             }
         }
-        let shadow_comparisons = define_comparisons(host, &format!("{prefix}.agreement"));
+        let shadow_comparisons = define_comparisons(host, &format!("{prefix}.shadow_comparisons"));
         Self { verdicts, shadow_comparisons }
     }
 }
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(of("corsward.decisions.kind.preflight."), 17);
         assert_eq!(of("corsward.decisions.kind.actual."), 11);
         assert_eq!(of("corsward.policy.shop.api.verdict."), 5);
-        assert_eq!(of("corsward.policy.shop.api.agreement."), 3);
+        assert_eq!(of("corsward.policy.shop.api.shadow_comparisons."), 3);
     }
 
     #[test]

@@ -30,15 +30,17 @@ fn every_decision_on_the_corpus_is_counted_as_what_it_was() {
         if !told.verdict.is_empty() {
             *want.entry(counter("decisions", &told.verdict)).or_default() += 1;
         }
-        if let Some((verdict, agreement)) = told.shadow.split_once(", ") {
-            *want.entry(counter("rehearsed", verdict)).or_default() += 1;
-            let agreement = agreement.replace(' ', "_");
-            *want.entry(format!("wasmcustom.corsward.rehearsals.{agreement}")).or_default() += 1;
+        if let Some((verdict, comparison)) = told.shadow.split_once(", ") {
+            *want.entry(counter("shadow_decisions", verdict)).or_default() += 1;
+            let comparison = comparison.replace(' ', "_");
+            *want
+                .entry(format!("wasmcustom.corsward.shadow_comparisons.{comparison}"))
+                .or_default() += 1;
         }
     }
     let after = stand.envoy().stats().unwrap();
     let counted = |name: &str| {
-        ["decisions", "rehearsed", "rehearsals"]
+        ["decisions", "shadow_decisions", "shadow_comparisons"]
             .iter()
             .any(|kind| name.starts_with(&format!("wasmcustom.corsward.{kind}.")))
     };

@@ -146,8 +146,8 @@ fn who_was_refused_is_in_the_log_and_in_the_metrics_with_labels() {
     for line in [
         r#"corsward_decisions{kind="actual",verdict="refused",reason="origin"} 1"#,
         r#"corsward_policy{verdict="refused",namespace="demo",policy="api"} 1"#,
-        r#"corsward_policy_agreement{agreement="agree",namespace="demo",policy="api"} 0"#,
-        r#"corsward_rehearsals{agreement="agree"} 0"#,
+        r#"corsward_policy_shadow_comparisons{comparison="agree",namespace="demo",policy="api"} 0"#,
+        r#"corsward_shadow_comparisons{comparison="agree"} 0"#,
         "corsward_wire_v1{} 1",
     ] {
         assert!(metrics.contains(line), "{line} is not in {metrics}");

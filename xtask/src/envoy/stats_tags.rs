@@ -14,7 +14,7 @@ struct Rule {
 const RULES: [Rule; 6] = [
     Rule {
         label: "kind",
-        regex: r"^wasmcustom\.corsward\.(?:decisions|rehearsed)(\.kind\.(\w+))\.verdict\.",
+        regex: r"^wasmcustom\.corsward\.(?:shadow_)?decisions(\.kind\.(\w+))\.verdict\.",
     },
     Rule {
         label: "verdict",
@@ -22,13 +22,13 @@ const RULES: [Rule; 6] = [
     },
     Rule { label: "reason", regex: r"^wasmcustom\.corsward\..*\.verdict\.\w+(\.reason\.(\w+))$" },
     Rule {
-        label: "agreement",
-        regex: r"^wasmcustom\.corsward\.(?:rehearsals|policy\..+\.agreement)(\.(agree|ours_only|upstream_only))$",
+        label: "comparison",
+        regex: r"^wasmcustom\.corsward\.(?:policy\..+\.)?shadow_comparisons(\.(agree|ours_only|upstream_only))$",
     },
     Rule { label: "namespace", regex: r"^wasmcustom\.corsward\.policy(\.([^.]+))\." },
     Rule {
         label: "policy",
-        regex: r"^wasmcustom\.corsward\.policy\.[^.]+(\.(.+))\.(?:verdict|agreement)\.\w+$",
+        regex: r"^wasmcustom\.corsward\.policy\.[^.]+(\.(.+))\.(?:verdict|shadow_comparisons)\.\w+$",
     },
 ];
 
