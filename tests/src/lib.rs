@@ -16,6 +16,7 @@ pub mod model;
 pub mod oracle;
 pub mod page;
 pub mod policies;
+pub mod prose;
 pub mod site;
 pub mod stand;
 pub mod suite;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use corsward_tests::prose::Measure;
 use corsward_tests::suite;
 
 #[test]
@@ -217,6 +218,64 @@ fn the_tests_that_the_docs_name_exist() {
         }
         assert!(named >= fewest, "{doc} names only {named} tests");
     }
+}
+
+/// The most that prose may have: indefinite pronouns in 1 000 words, and openings with a question word in 100 sentences.
+const PROSE: (f64, f64) = (2.0, 3.0);
+
+/// The same for texts that are not rewritten yet. These ceilings only fall, and a text whose ceiling is that of prose leaves the table.
+const CEILINGS: [(&str, f64, f64); 7] = [
+    ("docs/findings.md", 4.0, 3.5),
+    ("filter/src", 3.0, 9.0),
+    ("operator/src", 8.1, 25.0),
+    ("policy/src", 5.2, 13.0),
+    ("tests/e2e", 5.2, 20.0),
+    ("tests/src", 4.2, 17.0),
+    ("xtask/src", 5.7, 26.0),
+];
+
+#[test]
+fn pages_say_their_subject_first() {
+    let mut all = Measure::default();
+    let mut wrong = Vec::new();
+    for (file, text) in texts() {
+        let is_page = file == Path::new("README.md") || file.starts_with("docs");
+        if !is_page || file.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        if CEILINGS.iter().any(|(rewritten_later, ..)| file == Path::new(rewritten_later)) {
+            continue;
+        }
+        let measure = Measure::of_page(&text);
+        // One of each is no habit, however short a page is.
+        if exceeds(&measure, PROSE) && (measure.pronouns.len() > 1 || measure.openings.len() > 1) {
+            wrong.push(format!("{}: {measure}", file.display()));
+        }
+        all.extend(measure);
+    }
+    assert!(all.words > 10_000, "only {} words were read", all.words);
+    assert!(wrong.is_empty() && !exceeds(&all, PROSE), "{}\nall: {all}", wrong.join("\n"));
+}
+
+#[test]
+fn doc_comments_come_nearer_to_it() {
+    for (place, pronouns, openings) in CEILINGS {
+        let mut measure = Measure::default();
+        for (file, text) in texts() {
+            if !file.starts_with(place) {
+                continue;
+            }
+            let is_code = is_rust(&file);
+            let read = if is_code { Measure::of_doc_comments } else { Measure::of_page };
+            measure.extend(read(&text));
+        }
+        assert!(measure.words > 1000, "{place}: only {} words were read", measure.words);
+        assert!(!exceeds(&measure, (pronouns, openings)), "{place}: {measure}");
+    }
+}
+
+fn exceeds(measure: &Measure, (pronouns, openings): (f64, f64)) -> bool {
+    measure.pronouns_per_mille() > pronouns || measure.openings_per_cent() > openings
 }
 
 fn root() -> PathBuf {
