@@ -80,10 +80,13 @@ pub fn decide_laws(bytes: &[u8]) {
 }
 
 /// A decision shares with the request's origin or with anyone, never with anyone and credentials; it is the same when
-/// it is asked twice; its headers are sound.
+/// it is asked twice; its headers are sound; its verdict is about the kind of CORS request that the request is.
 pub fn check(compiled: &Compiled, request: &impl Request, response: &impl Response) {
     let origin = request.field(RequestField::Origin);
-    let headers = edited(&decide(compiled, request), response);
+    let decision = decide(compiled, request);
+    let kind = decision.verdict.as_ref().map(|verdict| verdict.kind);
+    assert!(kind.is_none() || kind == kind_of(request), "{kind:?}");
+    let headers = edited(&decision, response);
     assert_eq!(headers, edited(&decide(compiled, request), response), "asked twice");
     if let Some(allowed) = headers.get("access-control-allow-origin") {
         let own = origin.as_deref() == Some(allowed.as_slice());
@@ -97,6 +100,15 @@ pub fn check(compiled: &Compiled, request: &impl Request, response: &impl Respon
         let broken = value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
         assert!(!broken, "{name}: {}", value.escape_ascii());
     }
+}
+
+/// Fetch, "HTTP requests": the kind of CORS request that this is, if it is one.
+fn kind_of(request: &impl Request) -> Option<RequestKind> {
+    request.field(RequestField::Origin)?;
+    let method = request.field(RequestField::AccessControlRequestMethod);
+    let is_options = request.field(RequestField::Method).as_deref() == Some(b"OPTIONS");
+    let is_preflight = is_options && method.is_some_and(|method| !method.is_empty());
+    Some(if is_preflight { RequestKind::Preflight } else { RequestKind::Actual })
 }
 
 /// A policy that allows these origins, everywhere.

@@ -27,51 +27,67 @@ pub fn decide<'c>(compiled: &'c Compiled, request: &impl Request) -> Decision<'c
     let Some(selection) = active else {
         return Decision { action: Action::Passthrough, verdict: None, shadow };
     };
-    let verdict = judge(&selection, &inquiry);
-    let action = act(&selection, &inquiry, verdict.as_ref());
-    Decision { action, verdict, shadow }
-}
-
-/// What the selected block says about a CORS request; `None` about any other.
-fn judge<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_, R>) -> Option<Verdict> {
-    let (kind, outcome) = match inquiry.cors_request() {
-        CorsRequest::NotCors => return None,
-        CorsRequest::Preflight { .. } => {
-            (RequestKind::Preflight, preflight::judge(selection, inquiry))
-        }
-        CorsRequest::Actual => (RequestKind::Actual, actual::judge(selection, inquiry)),
+    let Some(cors_request) = inquiry.cors_request() else {
+        let diagnosis = Diagnosis::of(selection.block, None);
+        return Decision { action: forward(&selection, diagnosis), verdict: None, shadow };
     };
-    Some(Verdict { block: selection.block.clone(), kind, outcome })
+    let verdict = judge(&selection, &cors_request, &inquiry);
+    let action = act(&selection, &cors_request, &inquiry, &verdict);
+    Decision { action, verdict: Some(verdict), shadow }
 }
 
-/// What follows from a verdict.
+/// Evaluates a CORS request by the selected block.
+fn judge<R: Request>(
+    selection: &Selection<'_>,
+    cors_request: &CorsRequest<'_>,
+    inquiry: &Inquiry<'_, R>,
+) -> Verdict {
+    let (kind, outcome) = match cors_request {
+        CorsRequest::Preflight { origin, method } => {
+            (RequestKind::Preflight, preflight::judge(selection, origin, method, inquiry))
+        }
+        CorsRequest::Actual { origin } => {
+            (RequestKind::Actual, actual::judge(selection, origin, inquiry))
+        }
+    };
+    Verdict { block: selection.block.clone(), kind, outcome }
+}
+
+/// Returns the action that follows from the verdict about a CORS request.
 fn act<'c, R: Request>(
     selection: &Selection<'c>,
+    cors_request: &CorsRequest<'_>,
     inquiry: &Inquiry<'_, R>,
-    verdict: Option<&Verdict>,
+    verdict: &Verdict,
 ) -> Action<'c> {
-    let diagnosis = Diagnosis::of(selection.block, verdict);
-    match verdict {
-        Some(Verdict { kind: RequestKind::Preflight, outcome, .. }) => {
-            preflight::act(selection, inquiry, *outcome, diagnosis)
+    let outcome = verdict.outcome;
+    let diagnosis = Diagnosis::of(selection.block, Some(verdict));
+    match (cors_request, outcome) {
+        (CorsRequest::Preflight { origin, method }, _) => {
+            preflight::act(selection, origin, method, inquiry, outcome, diagnosis)
         }
-        Some(Verdict { outcome: Outcome::Rejected(_), .. }) => actual::reject(diagnosis),
-        Some(Verdict { outcome: Outcome::Allowed, .. }) => {
+        (CorsRequest::Actual { .. }, Outcome::Rejected(_)) => actual::reject(diagnosis),
+        (CorsRequest::Actual { origin }, Outcome::Allowed) => {
             let sharing = if is_dynamic(selection) {
-                Sharing::Origin(inquiry.origin().unwrap_or_default().into())
+                Sharing::Origin((*origin).into())
             } else {
                 Sharing::Anyone
             };
             let remove = selection.block.removes_origin.then_some(RequestField::Origin);
             Action::Continue { remove, plan: plan(selection, sharing, diagnosis) }
         }
-        Some(_) | None => {
-            // A static `*` says the same to everyone. Fetch, "CORS protocol and HTTP caches": so it does to a request
-            // without an `Origin`, whose response may be kept for one with it.
-            let sharing = if is_dynamic(selection) { Sharing::Nobody } else { Sharing::Anyone };
-            Action::Continue { remove: None, plan: plan(selection, sharing, diagnosis) }
-        }
+        (
+            CorsRequest::Actual { .. },
+            Outcome::SameOrigin | Outcome::Trusted | Outcome::Refused(_),
+        ) => forward(selection, diagnosis),
     }
+}
+
+/// Forwards a request that is no CORS request, or is refused. A static `*` applies to it all the same. Fetch, "CORS
+/// protocol and HTTP caches": a cache may serve the response to a request without an `Origin` to one with it.
+fn forward<'c>(selection: &Selection<'_>, diagnosis: Option<Diagnosis>) -> Action<'c> {
+    let sharing = if is_dynamic(selection) { Sharing::Nobody } else { Sharing::Anyone };
+    Action::Continue { remove: None, plan: plan(selection, sharing, diagnosis) }
 }
 
 fn plan(selection: &Selection<'_>, sharing: Sharing, diagnosis: Option<Diagnosis>) -> ResponsePlan {
@@ -117,13 +133,14 @@ fn evaluate_shadow<R: Request>(
     selection: &Selection<'_>,
     inquiry: &Inquiry<'_, R>,
 ) -> Option<Shadow> {
-    let verdict = judge(selection, inquiry)?;
-    let requested = match inquiry.cors_request() {
-        CorsRequest::Preflight { method, .. } => {
+    let cors_request = inquiry.cors_request()?;
+    let verdict = judge(selection, &cors_request, inquiry);
+    let (origin, requested) = match cors_request {
+        CorsRequest::Preflight { origin, method } => {
             let headers = inquiry.requested_headers().unwrap_or_default().into();
-            Some(Requested { method: method.into(), headers })
+            (origin, Some(Requested { method: method.into(), headers }))
         }
-        _ => None,
+        CorsRequest::Actual { origin } => (origin, None),
     };
-    Some(Shadow { verdict, origin: inquiry.origin()?.into(), requested })
+    Some(Shadow { verdict, origin: origin.into(), requested })
 }

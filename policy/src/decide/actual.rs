@@ -12,8 +12,12 @@ use crate::request::{Request, RequestField};
 use crate::syntax::list_elements;
 use crate::table::Selection;
 
-pub(super) fn judge<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_, R>) -> Outcome {
-    let origin = LazyCell::new(|| OriginHeader::parse(inquiry.origin().unwrap_or_default()));
+pub(super) fn judge<R: Request>(
+    selection: &Selection<'_>,
+    origin: &[u8],
+    inquiry: &Inquiry<'_, R>,
+) -> Outcome {
+    let origin = LazyCell::new(|| OriginHeader::parse(origin));
     let rejects = selection.disallowed_requests == DisallowedRequests::Reject;
     let refusal = match check_origin(selection, || *origin) {
         Err(refusal) => refusal,

@@ -24,14 +24,12 @@ pub(super) struct Inquiry<'r, R> {
     is_options: OnceCell<bool>,
 }
 
-/// A request as the Fetch standard classifies it.
+/// A CORS request as the Fetch standard classifies it ("HTTP requests"): one with an `Origin` header.
 pub(super) enum CorsRequest<'i> {
-    /// No `Origin` header: the standard never sees it.
-    NotCors,
-    /// `OPTIONS` with `Origin` and a non-empty `Access-Control-Request-Method`.
+    /// `OPTIONS` with a non-empty `Access-Control-Request-Method`.
     Preflight { origin: &'i [u8], method: &'i [u8] },
-    /// Any other request with an `Origin`.
-    Actual,
+    /// Any other.
+    Actual { origin: &'i [u8] },
 }
 
 // === impl Inquiry ===
@@ -54,7 +52,7 @@ impl<'r, R: Request> Inquiry<'r, R> {
         self.request.field(field)
     }
 
-    pub(super) fn origin(&self) -> Option<&[u8]> {
+    fn origin(&self) -> Option<&[u8]> {
         self.once(&self.origin, RequestField::Origin)
     }
 
@@ -66,16 +64,14 @@ impl<'r, R: Request> Inquiry<'r, R> {
         self.once(&self.requested_headers, RequestField::AccessControlRequestHeaders)
     }
 
-    /// Classifies the request. The requested method is asked for before the method: on most requests it is not there,
-    /// and a header that is not there costs a proxy less than one that is.
-    pub(super) fn cors_request(&self) -> CorsRequest<'_> {
-        let Some(origin) = self.origin() else {
-            return CorsRequest::NotCors;
-        };
+    /// Classifies the request; `None` if it is no CORS request. The requested method is fetched before the method: most
+    /// requests lack it, and a missing header costs a proxy less than a present one.
+    pub(super) fn cors_request(&self) -> Option<CorsRequest<'_>> {
+        let origin = self.origin()?;
         let method = self.once(&self.requested_method, RequestField::AccessControlRequestMethod);
         match method.filter(|method| !method.is_empty()) {
-            Some(method) if self.is_options() => CorsRequest::Preflight { origin, method },
-            _ => CorsRequest::Actual,
+            Some(method) if self.is_options() => Some(CorsRequest::Preflight { origin, method }),
+            _ => Some(CorsRequest::Actual { origin }),
         }
     }
 

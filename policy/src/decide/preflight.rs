@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::compiled::{Block, CompiledCors, NameSet};
-use crate::decide::inquiry::{CorsRequest, Inquiry};
+use crate::decide::inquiry::Inquiry;
 use crate::decide::{check_origin, plan};
 use crate::decision::{Action, Diagnosis, Headers, LocalReply, Outcome, Refusal, Sharing};
 use crate::draft::OnFailure;
@@ -24,10 +24,12 @@ use crate::table::Selection;
 const VARY_PREFLIGHT: &[u8] =
     b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
 
-pub(super) fn judge<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_, R>) -> Outcome {
-    let CorsRequest::Preflight { origin, method } = inquiry.cors_request() else {
-        return Outcome::Allowed;
-    };
+pub(super) fn judge<R: Request>(
+    selection: &Selection<'_>,
+    origin: &[u8],
+    method: &[u8],
+    inquiry: &Inquiry<'_, R>,
+) -> Outcome {
     let cors = &selection.block.cors;
     let checked = check_origin(selection, || OriginHeader::parse(origin))
         .and_then(|()| check_method(cors, method))
@@ -37,6 +39,8 @@ pub(super) fn judge<R: Request>(selection: &Selection<'_>, inquiry: &Inquiry<'_,
 
 pub(super) fn act<'c, R: Request>(
     selection: &Selection<'c>,
+    origin: &[u8],
+    method: &[u8],
     inquiry: &Inquiry<'_, R>,
     outcome: Outcome,
     diagnosis: Option<Diagnosis>,
@@ -45,7 +49,7 @@ pub(super) fn act<'c, R: Request>(
     let mut headers = Headers::default();
     let status = match (outcome.refusal(), block.head.on_failure) {
         (None, _) => {
-            push_answer(&mut headers, block, inquiry);
+            push_answer(&mut headers, block, origin, method, inquiry);
             push(&mut headers, ACMA, block.cors.max_age.as_deref());
             block.head.success_status
         }
@@ -57,7 +61,7 @@ pub(super) fn act<'c, R: Request>(
             // The browser compares the lists itself, and its console names what is missing. It must not keep
             // the answer: no `Access-Control-Max-Age`. A list that is too long may hold allowed names only, and
             // would pass that comparison: it is rejected below.
-            push_answer(&mut headers, block, inquiry);
+            push_answer(&mut headers, block, origin, method, inquiry);
             block.head.success_status
         }
         (Some(_), OnFailure::Ignore) => block.head.success_status,
@@ -120,11 +124,10 @@ fn header_passes(cors: &CompiledCors, name: &[u8]) -> bool {
 fn push_answer<'c, R: Request>(
     headers: &mut Headers<'c>,
     block: &'c Block,
+    origin: &[u8],
+    method: &[u8],
     inquiry: &Inquiry<'_, R>,
 ) {
-    let CorsRequest::Preflight { origin, method } = inquiry.cors_request() else {
-        return;
-    };
     if block.is_dynamic() {
         headers.push_sharing(&block.cors, Cow::Owned(origin.to_vec()));
     } else {
