@@ -144,10 +144,14 @@ fn review_spec(
     let compiled = made
         .filter(|_| !findings.iter().any(refuses))
         .map(|made| (wire::encode(&compile(&[&made.0])), made));
-    // What was accepted once was published, and is measured together with the others of its proxies.
-    if let Some((compiled, _)) = compiled.as_ref().filter(|_| !context.accepted_before) {
-        findings.extend(size::refusal(&resolved, compiled));
-    }
+    let too_large = compiled.as_ref().and_then(|(compiled, _)| size::refusal(&resolved, compiled));
+    findings.extend(too_large.map(|mut finding| {
+        // A policy in force was published and stored at that size.
+        if context.accepted_before {
+            demote(&mut finding);
+        }
+        finding
+    }));
     finding::sort(&mut findings);
     let accepted = compiled.filter(|_| !findings.iter().any(refuses));
     let accepted = accepted.map(|(compiled, (policy, target, sets))| Accepted {

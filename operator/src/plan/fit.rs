@@ -6,8 +6,7 @@ use corsward_policy::finding::{Reason, SizeReason};
 use corsward_policy::{Finding, Policy, PolicyId, compile, wire};
 
 use crate::attachment::Attachment;
-use crate::index::InForce;
-use crate::size::{MAX_LEN, MAX_SPEC_LEN, WARN_LEN};
+use crate::size::{MAX_LEN, WARN_LEN};
 
 /// How many of the policies in a large attachment are named.
 const NAMED: usize = 3;
@@ -25,17 +24,6 @@ pub(super) fn hold(attachment: &Attachment, policies: &[&Policy]) -> Option<Stri
     // What the filter would refuse is not published. It reads what we write, or one of us is wrong.
     let error = wire::decode(&attachment.compiled).err()?;
     Some(format!("the filter would refuse the configuration: {error}"))
-}
-
-/// Why a policy must not be in force whose status could not say so: after a restart nobody would know it.
-pub(super) fn hold_long<'i>(in_force: impl IntoIterator<Item = &'i InForce>) -> Option<String> {
-    let mut all = in_force.into_iter();
-    let InForce { spec, policy, .. } = all.find(|one| one.spec.text_len() > MAX_SPEC_LEN)?;
-    Some(format!(
-        "the spec of {} has {} bytes, and {MAX_SPEC_LEN} can be kept beside its status: split it",
-        policy.id(),
-        spec.text_len()
-    ))
 }
 
 /// What to say to which policies about a large attachment.

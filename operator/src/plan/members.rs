@@ -9,7 +9,7 @@ use corsward_policy::precedence::{Precedence, completes, has_rules_alone, switch
 use corsward_policy::{Finding, Policy, PolicyId, Workload, compile, compile_for, wire};
 
 use super::are_apart;
-use super::fit::{hold, hold_long, large};
+use super::fit::{hold, large};
 use crate::attachment::{Attachment, AttachmentKey};
 use crate::index::InForce;
 use crate::surroundings::Labels;
@@ -100,7 +100,6 @@ impl Made {
         let attachment = Attachment::new(key, compiled);
         let policies: Vec<&Policy> = policies.iter().map(|(policy, _)| *policy).collect();
         let held = hold(&attachment, &policies);
-        let held = held.or_else(|| hold_long(on.iter().map(|member| &member.in_force)));
         let large = large(&attachment, &policies);
         let (overridden, switching_off) = (overridden(&on), switching_off(&on));
         let attachment = Arc::new(attachment);

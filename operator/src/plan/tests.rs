@@ -6,6 +6,7 @@ mod gateways;
 use super::*;
 use crate::inquiry::ReviewedObject;
 use crate::object::{Object, Text};
+use crate::size::MAX_SPEC_LEN;
 use crate::status::{ConditionType, Reason};
 use crate::testing::{GOOD, Outcome, REFUSED, carry_out, id, object};
 use corsward_policy::validate::NoJudge;
@@ -186,6 +187,33 @@ fn of_many_that_are_too_much_as_many_are_in_force_as_fit() {
         plan.attachments[0].compiled.len() > MAX_LEN - 40_000,
         "and none was left out that does"
     );
+}
+
+#[test]
+fn a_spec_that_an_earlier_release_took_at_any_length_holds_no_other_policy() {
+    let long = with_origins("long", 16_000);
+    let Text::Spec { spec, .. } = long.text.clone() else { panic!("a spec") };
+    assert!(spec.text_len() > MAX_SPEC_LEN);
+    let mut index = index([object("small", &GOOD)]);
+    assert!(index.remember(id("long"), 1, &spec.value()));
+    index.apply(long);
+    let plan = carry_out(&mut index);
+    for name in ["long", "small"] {
+        assert_eq!(programmed(&plan, name), (true, Reason::Programmed), "{name}");
+    }
+    let review = &index.entries()[&id("long")].review;
+    let said: Vec<&str> = review.findings.iter().map(Finding::code).collect();
+    assert!(said.contains(&"CORS-W531"), "{said:?}");
+    // An edit of it is refused, and an edit of another policy takes effect.
+    let edited = spec.value().to_string().replace("tenant-000000", "tenant-999999");
+    index.apply(object("long", &serde_json::from_str(&edited).unwrap()));
+    index.apply(object("small", &json!({"cors": {"allowOrigins": ["https://e.example"]}})));
+    let plan = carry_out(&mut index);
+    let (holds, _, message) = reason(&plan, "long", ConditionType::Accepted);
+    assert!(!holds && message.contains("CORS-E531"), "{message}");
+    let compiled = &plan.attachments[0].compiled;
+    assert!(compiled.contains("https://e.example") && compiled.contains("tenant-000000.long"));
+    assert!(!compiled.contains("tenant-999999"));
 }
 
 #[test]
