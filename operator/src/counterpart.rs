@@ -39,8 +39,8 @@ struct Site<'a> {
     value: &'a Value,
 }
 
-const EVERY_ORIGIN: &str =
-    "list the origins that may read responses in `allowOrigins`: this value allows every origin";
+pub(crate) const EVERY_ORIGIN: &str = "list the origins that may read responses in `allowOrigins`: such a value stands for the origin of each request, which allows every origin";
+const FUNCTION: &str = "list the origins that it accepts in `allowOrigins`, or patterns of them such as `https://*.app.example`: a policy has no code";
 const NO_ORIGIN: &str = "remove it: an origin is allowed only where a list names it";
 const PRIVATE_NETWORK: &str =
     "remove it: no browser asks for that header any more, as `docs/private-networks.md` says";
@@ -76,6 +76,9 @@ pub(crate) fn of(path: &str, name: &str, value: &Value) -> Option<Counterpart> {
         return site.reflected();
     }
     let name = folded.as_str();
+    if let Some(decided) = site.decided(name) {
+        return Some(decided);
+    }
     site.switch(name)
         .or_else(|| site.preflight(name))
         .or_else(|| site.every(name))
@@ -112,9 +115,40 @@ impl Site<'_> {
     fn reflected(&self) -> Option<Counterpart> {
         match self.value {
             Value::Bool(false) => Some(Counterpart::Advice(NO_ORIGIN)),
+            Value::Array(entries)
+                if entries.iter().any(|entry| entry.is_object() && foreign::is_every(entry)) =>
+            {
+                Some(Counterpart::Advice(EVERY_ORIGIN))
+            }
             value => foreign::reflects("allowOrigins", value)
                 .then_some(Counterpart::Advice(EVERY_ORIGIN)),
         }
+    }
+
+    /// Code or a switch that decides about the origin of each request.
+    fn decided(&self, name: &str) -> Option<Counterpart> {
+        const CODE: [&str; 8] = [
+            "func",
+            "function",
+            "fn",
+            "callback",
+            "predicate",
+            "resolver",
+            "validator",
+            "delegate",
+        ];
+        const SWITCHES: [&str; 4] = ["reflect", "echo", "mirror", "dynamic"];
+        let is_of_origin = name.contains("origin");
+        let is_code = is_of_origin && CODE.iter().any(|end| name.ends_with(end));
+        if is_code || matches!(name, "isoriginallowed" | "setisoriginallowed" | "checkorigin") {
+            return Some(Counterpart::Advice(FUNCTION));
+        }
+        let is_switch = name == "mirrorrequest"
+            || SWITCHES.iter().any(|it| name == *it || is_of_origin && name.contains(it));
+        is_switch.then(|| match self.truth() {
+            Some(false) => Counterpart::Advice(NO_ORIGIN),
+            _ => Counterpart::Advice(EVERY_ORIGIN),
+        })
     }
 
     /// Whether anything is enforced, or only counted.

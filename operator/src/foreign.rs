@@ -1,154 +1,15 @@
 //! Foreign: what is written as other systems have it, in this resource's words.
 
+mod words;
+
 use corsward_policy::finding::Written;
+use corsward_policy::pattern::OriginPattern;
 use corsward_policy::syntax::pieces;
+use corsward_policy::validate;
 use serde_json::{Map, Value};
 
-/// The fields of a `cors` block by what other systems call them, in lower case and without separators.
-const FIELDS: [(&str, &[&str]); 7] = [
-    (
-        "allowOrigins",
-        &[
-            "origin",
-            "origins",
-            "domains",
-            "alloworigin",
-            "alloworigins",
-            "allowedorigin",
-            "allowedorigins",
-            "alloworiginpatterns",
-            "allowedoriginpatterns",
-            "alloworiginlist",
-            "alloworiginstringmatch",
-            "accesscontrolalloworigin",
-            "accesscontrolalloworiginlist",
-            "corsalloworigin",
-            "corsallowedorigins",
-            "withorigins",
-        ],
-    ),
-    (
-        "allowOriginRegexes",
-        &[
-            "originregex",
-            "originregexes",
-            "alloworiginregex",
-            "alloworiginregexes",
-            "allowedoriginregex",
-            "allowedoriginregexes",
-            "alloworiginlistregex",
-            "accesscontrolalloworiginlistregex",
-            "corsallowedoriginregexes",
-            "alloworiginsbyregex",
-            "corsallowedoriginregex",
-        ],
-    ),
-    (
-        "allowMethods",
-        &[
-            "method",
-            "methods",
-            "allowmethods",
-            "allowedmethods",
-            "accesscontrolallowmethods",
-            "corsallowmethods",
-            "corsallowedmethods",
-            "withmethods",
-        ],
-    ),
-    (
-        "allowHeaders",
-        &[
-            "header",
-            "headers",
-            "allowheaders",
-            "allowedheaders",
-            "accesscontrolallowheaders",
-            "corsallowheaders",
-            "corsallowedheaders",
-            "withheaders",
-        ],
-    ),
-    (
-        "exposeHeaders",
-        &[
-            "expose",
-            "exposed",
-            "exposeheaders",
-            "exposedheaders",
-            "exposableheaders",
-            "accesscontrolexposeheaders",
-            "corsexposeheaders",
-            "corsexposedheaders",
-            "withexposedheaders",
-        ],
-    ),
-    (
-        "allowCredentials",
-        &[
-            "credentials",
-            "allowcredentials",
-            "supportscredentials",
-            "supportcredentials",
-            "withcredentials",
-            "accesscontrolallowcredentials",
-            "corsallowcredentials",
-            "allowcredential",
-            "allowedcredentials",
-            "corssupportscredentials",
-            "corscredentials",
-        ],
-    ),
-    (
-        "maxAge",
-        &[
-            "maxage",
-            "maxageseconds",
-            "maxagesec",
-            "maxagesecs",
-            "preflightmaxage",
-            "preflightmaxageseconds",
-            "accesscontrolmaxage",
-            "corsmaxage",
-            "corspreflightmaxage",
-            "corsmaxageseconds",
-            "setpreflightmaxage",
-        ],
-    ),
-];
-
-/// Words of this resource, by the field and by what other systems write in lower case.
-const WORDS: [(&str, &str, &[&str]); 13] = [
-    (
-        "mode",
-        "Active",
-        &["true", "on", "yes", "enabled", "enable", "enforce", "enforced", "enforcing"],
-    ),
-    ("mode", "DryRun", &["report", "reportonly", "audit", "shadow", "test", "observe"]),
-    ("mode", "Off", &["false", "no", "disabled", "disable", "none", "inactive"]),
-    (
-        "disallowedRequests",
-        "Reject",
-        &["true", "on", "yes", "403", "deny", "block", "forbid", "drop"],
-    ),
-    (
-        "disallowedRequests",
-        "Forward",
-        &["false", "off", "no", "none", "disabled", "allow", "pass", "ignore", "200"],
-    ),
-    ("onFailure", "Reject", &["403", "400", "401", "deny", "block", "fail"]),
-    ("onFailure", "Ignore", &["pass"]),
-    (
-        "onFailure",
-        "Forward",
-        &["false", "off", "no", "none", "disabled", "upstream", "passthrough", "continue", "allow"],
-    ),
-    ("diagnostics", "Header", &["true", "on", "yes", "enabled"]),
-    ("diagnostics", "None", &["false", "off", "no", "disabled"]),
-    ("type", "PathPrefix", &["prefix", "implementationspecific", "startswith"]),
-    ("kind", "OriginSet", &["originset", "originsets"]),
-    ("upstreamCorsHeaders", "Replace", &["remove", "override", "overwrite", "strip"]),
-];
+use crate::judge::FullJudge;
+use words::{FIELDS, REFLECTIONS, WORDS};
 
 /// The field of a `cors` block that other systems call `name`. An annotation's prefix says nothing.
 pub(crate) fn field(name: &str) -> Option<&'static str> {
@@ -159,6 +20,11 @@ pub(crate) fn field(name: &str) -> Option<&'static str> {
 /// The word that stands in `field` for what is written there.
 pub(crate) fn word(field: &str, written: &str) -> Option<&'static str> {
     let folded = fold(written);
+    if let Ok(400..=599) = folded.parse::<u16>()
+        && matches!(leaf(field), "onFailure" | "disallowedRequests")
+    {
+        return Some("Reject");
+    }
     let is_it = |(of, _, words): &&(&str, &str, &[&str])| {
         *of == leaf(field) && words.contains(&folded.as_str())
     };
@@ -180,7 +46,13 @@ pub(crate) fn instead(expected: &str, field: &str, value: &Value) -> Option<Writ
             number.to_string().strip_suffix(".0")?.parse().ok().map(Written::Number)
         }
         ("integer", Value::Object(fields)) => fields.get("seconds")?.as_i64().map(Written::Number),
-        ("boolean", Value::String(text)) => truth(text).map(Written::Truth),
+        ("boolean", Value::String(text)) => {
+            truth(text).or_else(|| credentials(field, text)).map(Written::Truth)
+        }
+        ("boolean", Value::Array(entries)) => match entries.as_slice() {
+            [Value::Bool(truth)] => Some(Written::Truth(*truth)),
+            _ => None,
+        },
         ("boolean", Value::Number(number)) => match number.as_i64() {
             Some(0) => Some(Written::Truth(false)),
             Some(1) => Some(Written::Truth(true)),
@@ -206,13 +78,44 @@ fn list(field: &str, value: &Value) -> Option<Written> {
         }
         // A comma may be a regex's own.
         ("allowOriginRegexes", Value::String(text)) => Some(Written::texts([text.as_str()])),
+        ("allowOrigins" | "trustedOrigins" | "origins", Value::String(text)) => {
+            let texts: Option<Vec<String>> = pieces(text).map(origin).collect();
+            Some(Written::texts(texts?))
+        }
+        ("allowMethods" | "allowHeaders" | "exposeHeaders", Value::String(text))
+            if matches!(fold(text).as_str(), "all" | "any") =>
+        {
+            Some(Written::texts(["*"]))
+        }
         (_, Value::String(text)) => Some(Written::texts(pieces(text))),
         (_, Value::Number(number)) => Some(Written::texts([number.to_string()])),
-        ("allowMethods" | "allowHeaders", Value::Bool(true)) => Some(Written::texts(["*"])),
+        ("allowMethods" | "allowHeaders" | "exposeHeaders", Value::Bool(true)) => {
+            Some(Written::texts(["*"]))
+        }
         (_, Value::Object(entry)) => match Match::of(field, entry)?.entry? {
             (None, value) => Some(Written::List(vec![value])),
             (Some(_), _) => None,
         },
+        _ => None,
+    }
+}
+
+/// The origin that is meant by a text, as a finding about an entry of a list would have it.
+fn origin(text: &str) -> Option<String> {
+    if OriginPattern::parse(text).is_ok() {
+        return Some(text.to_owned());
+    }
+    match validate::meant_origins(text, &FullJudge).as_slice() {
+        [meant] => Some(meant.clone()),
+        _ => None,
+    }
+}
+
+/// A credentials mode of the Fetch standard, in the place of whether credentials are allowed.
+fn credentials(field: &str, text: &str) -> Option<bool> {
+    match (leaf(field), fold(text).as_str()) {
+        ("allowCredentials", "include") => Some(true),
+        ("allowCredentials", "omit" | "sameorigin") => Some(false),
         _ => None,
     }
 }
@@ -269,20 +172,38 @@ fn mapping(field: &str, value: &Value) -> Option<Written> {
 
 /// Does that value of a list of origins stand for the origin of each request?
 pub(crate) fn reflects(field: &str, value: &Value) -> bool {
-    const NAMES: [&str; 5] = ["origin", "origine", "httporigin", "reqorigin", "requestorigin"];
-    const ENDS: [&str; 2] = ["headersorigin", "headerorigin"];
-    if !matches!(leaf(field), "allowOrigins" | "allowOriginRegexes" | "origins") {
+    const NAMES: [&str; 7] =
+        ["origin", "origini", "origine", "httporigin", "httporigine", "reqorigin", "requestorigin"];
+    const ENDS: [&str; 4] =
+        ["headersorigin", "headerorigin", "headersgetorigin", "headergetorigin"];
+    const LISTS: [&str; 4] = ["allowOrigins", "allowOriginRegexes", "origins", "allowedOrigins"];
+    if !LISTS.contains(&leaf(field)) {
         return false;
     }
     match value {
         Value::Bool(is_any) => *is_any,
+        Value::String(text) if text.contains("://") => false,
         Value::String(text) => {
             let folded = fold(text);
             // As nginx, Apache, Caddy, Kong and templates of code write it.
             let is_variable = text.contains(['$', '{', '%']);
             is_variable && NAMES.contains(&folded.as_str())
+                || REFLECTIONS.contains(&folded.as_str())
                 || ENDS.iter().any(|end| folded.ends_with(end))
         }
+        _ => false,
+    }
+}
+
+/// Does an entry of a list of origins match every origin?
+pub(crate) fn is_every(entry: &Value) -> bool {
+    match entry {
+        Value::String(text) => matches!(text.as_str(), "*" | ".*" | "^.*$" | ".+" | "^.+$"),
+        Value::Object(fields) => fields.iter().any(|(name, value)| match fold(name).as_str() {
+            "prefix" | "suffix" | "contains" if value == "" => true,
+            "exact" | "prefix" | "regex" | "value" | "saferegex" => is_every(value),
+            _ => false,
+        }),
         _ => false,
     }
 }

@@ -104,6 +104,8 @@ struct Check<'f> {
     repairs: Repairs,
     /// The fields that the schema does not know.
     strangers: Vec<Stranger>,
+    /// The `cors` blocks that allow credentials.
+    credentialed: BTreeSet<String>,
 }
 
 // === impl Check ===
@@ -112,7 +114,8 @@ impl<'f> Check<'f> {
     fn new(kind: &str, root: &'f JSONSchemaProps, findings: &'f mut Vec<Finding>) -> Self {
         let kind = kind.to_ascii_lowercase();
         let repairs = Repairs::default();
-        Self { kind, root, is_trial: false, findings, repairs, strangers: Vec::new() }
+        let (strangers, credentialed) = (Vec::new(), BTreeSet::new());
+        Self { kind, root, is_trial: false, findings, repairs, strangers, credentialed }
     }
 
     /// Is the value of the type that the schema wants? What it consists of is repaired.
@@ -237,6 +240,10 @@ impl<'f> Check<'f> {
     fn fits_string(&mut self, schema: &JSONSchemaProps, string: &str, path: &str) -> bool {
         let count = i64::try_from(string.chars().count()).unwrap_or(i64::MAX);
         self.bound(path, "characters", count, schema.min_length, schema.max_length);
+        if foreign::reflects(path, &Value::from(string)) {
+            self.wrong(path, ShapeReason::Reflected { found: string.to_owned() });
+            return false;
+        }
         let Some(words) = &schema.enum_ else { return true };
         let words: Vec<&str> = words.iter().filter_map(|word| word.0.as_str()).collect();
         if words.contains(&string) {
@@ -357,6 +364,16 @@ fn misplaced(
         Value::Bool(_) | Value::Number(_) if !words.is_empty() => {
             unknown_word(path, &value.to_string(), &words)
         }
+        Value::Array(_) | Value::Object(_) if !words.is_empty() => {
+            match wrong_type(expected, path, value, explain) {
+                ShapeReason::WrongType { expected, found, instead: _, explain } => {
+                    let instead = only_text(value).and_then(|text| word(path, text, &words));
+                    let instead = instead.map(Written::Text);
+                    ShapeReason::WrongType { expected, found, instead, explain }
+                }
+                other => other,
+            }
+        }
         _ => wrong_type(expected, path, value, explain),
     }
 }
@@ -396,12 +413,30 @@ pub(crate) fn unknown_word(field: &str, word: &str, known: &[&str]) -> ShapeReas
     // A rule cannot be rehearsed alone.
     let of_rule = |word: &&str| *word != "DryRun" || !field.contains("].mode");
     let known: Vec<&str> = known.iter().copied().filter(of_rule).collect();
-    let foreign = foreign::word(field, word).filter(|word| known.contains(word));
-    let similar = foreign.map(str::to_owned).or_else(|| similar(word, known.iter().copied()));
+    let similar = self::word(field, word, &known);
     ShapeReason::UnknownWord {
         word: word.to_owned(),
         known: known.iter().map(|word| (*word).to_owned()).collect(),
         similar,
+    }
+}
+
+/// The word that is meant.
+fn word(field: &str, written: &str, known: &[&str]) -> Option<String> {
+    let foreign = foreign::word(field, written).filter(|word| known.contains(word));
+    foreign.map(str::to_owned).or_else(|| similar(written, known.iter().copied()))
+}
+
+/// The text that is all of a list or mapping.
+fn only_text(value: &Value) -> Option<&str> {
+    let values: Vec<&Value> = match value {
+        Value::Array(entries) => entries.iter().collect(),
+        Value::Object(fields) => fields.values().collect(),
+        _ => return None,
+    };
+    match values[..] {
+        [one] => one.as_str(),
+        _ => None,
     }
 }
 

@@ -112,6 +112,12 @@ pub fn max_age(seconds: i64, field: &str) -> (Option<u32>, Vec<Finding>) {
     (valid, report.into_sorted())
 }
 
+/// Returns the origins that an author probably meant by a text which is none; none where no guess is an origin.
+#[must_use]
+pub fn meant_origins(written: &str, judge: &dyn Judge) -> Vec<String> {
+    meant::by(written, judge)
+}
+
 /// Checks a draft, and says all there is to say about it at once.
 #[must_use]
 pub fn validate(draft: &Draft, judge: &dyn Judge) -> Validated {

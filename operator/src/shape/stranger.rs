@@ -1,6 +1,6 @@
 //! Strangers: fields that a schema does not know, and the fields that are meant by them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use corsward_policy::Finding;
@@ -93,6 +93,17 @@ impl Check<'_> {
 
     /// Says what is meant by the fields that the schema does not know, beside what else the spec says.
     pub(super) fn meet_strangers(&mut self, spec: &Value) {
+        self.credentialed = self.blocks_with_credentials(spec);
+        for finding in self.findings.iter_mut() {
+            if let Reason::Shape(ShapeReason::WrongType { found, instead, .. }) = &finding.reason
+                && let Some((block, "allowOrigins")) = finding.field.rsplit_once('.')
+                && self.credentialed.contains(block)
+                && *instead == Some(Written::texts(["*"]))
+            {
+                let found = found.trim_matches('"').to_owned();
+                finding.reason = ShapeReason::Reflected { found }.into();
+            }
+        }
         for stranger in mem::take(&mut self.strangers) {
             let found = self.meant(&stranger, spec).map(Box::new);
             if let Some(finding) = self.findings.get_mut(stranger.at)
@@ -124,6 +135,25 @@ impl Check<'_> {
         }
     }
 
+    /// The `cors` blocks that allow credentials, in whatever words.
+    fn blocks_with_credentials(&self, spec: &Value) -> BTreeSet<String> {
+        const FIELD: &str = "allowCredentials";
+        let rules = spec.get("rules").and_then(Value::as_array).map_or(0, Vec::len);
+        let rules = (0..rules).map(|at| format!("spec.rules[{at}].cors"));
+        let is_allowed = |block: &String| {
+            let named = get(spec, &join(block, FIELD)).and_then(Value::as_bool);
+            let mut strangers = self.strangers.iter();
+            named == Some(true)
+                || strangers.any(|Stranger { path, name, value, .. }| {
+                    let field = join(block, FIELD);
+                    let is_it = path == block && foreign::field(name) == Some(FIELD);
+                    let meant = || foreign::instead("boolean", &field, value);
+                    is_it && (value == &Value::Bool(true) || meant() == Some(Written::Truth(true)))
+                })
+        };
+        [String::from("spec.cors")].into_iter().chain(rules).filter(is_allowed).collect()
+    }
+
     /// What is meant by a field that the schema does not know.
     fn meant(&self, stranger: &Stranger, spec: &Value) -> Option<Meant> {
         let Stranger { path, name, value, .. } = stranger;
@@ -147,7 +177,20 @@ impl Check<'_> {
             let known = self.field(path)?.properties.as_ref()?;
             Some(join(path, &similar(name, known.keys().map(String::as_str))?))
         })?;
-        self.placed(stranger, Place::at(&field)?, spec)
+        let mut place = Place::at(&field)?;
+        if let Some(regexes) = self.only_regexes(&field, value) {
+            "allowOriginRegexes".clone_into(&mut place.leaf);
+            place.becomes = Becomes::Value(Written::List(regexes));
+        }
+        self.placed(stranger, place, spec)
+    }
+
+    /// The regexes of a list of matches with nothing else in it.
+    fn only_regexes(&self, field: &str, value: &Value) -> Option<Vec<Written>> {
+        let mut lists = BTreeMap::new();
+        self.list(field, value, &mut lists)?;
+        let regexes = lists.remove("allowOriginRegexes")?;
+        (lists.is_empty() && foreign::leaf(field) == "allowOrigins").then_some(regexes)
     }
 
     /// The field to which a name with dots is the way.
@@ -193,11 +236,13 @@ impl Check<'_> {
             }
         };
         let entry = value.as_ref().or(present.as_ref());
+        let is_every = leaf == "allowOrigins" && entry == Some(&Written::texts(["*"]));
+        if is_every && self.credentialed.contains(&around) {
+            return Some(Meant::Advice(counterpart::EVERY_ORIGIN));
+        }
         let is_edit = fits
             && !self.is_taken(&field, schema, spec)
-            && (leaf != "allowOrigins"
-                || entry != Some(&Written::texts(["*"]))
-                || may_be_every(spec, &around))
+            && (!is_every || may_be_alone(spec, &around))
             && (leaf != "mode"
                 || entry != Some(&Written::text("Off"))
                 || may_be_off(spec, &around));
@@ -289,14 +334,12 @@ impl Check<'_> {
     }
 }
 
-/// May that block allow every origin?
-fn may_be_every(spec: &Value, block: &str) -> bool {
+/// May that block allow every origin, which stands alone?
+fn may_be_alone(spec: &Value, block: &str) -> bool {
     let field = |name: &str| get(spec, &join(block, name));
     let is_listed =
         |name| field(name).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-    let is_shared = field("allowCredentials").and_then(Value::as_bool) != Some(true);
-    is_shared
-        && !["allowOrigins", "allowOriginRegexes", "allowOriginsFrom"].into_iter().any(is_listed)
+    !["allowOrigins", "allowOriginRegexes", "allowOriginsFrom"].into_iter().any(is_listed)
 }
 
 /// May that rule, or the whole policy, be off as it stands?

@@ -155,7 +155,12 @@ pub(crate) fn say_once(findings: &mut Vec<Finding>) {
     let is_answered = |finding: &&Finding| {
         matches!(
             finding.reason,
-            Reason::Shape(ShapeReason::WrongType { .. } | ShapeReason::UnknownWord { .. })
+            Reason::Shape(
+                ShapeReason::WrongType { .. }
+                    | ShapeReason::UnknownWord { .. }
+                    | ShapeReason::UnknownField { .. }
+                    | ShapeReason::Reflected { .. }
+            )
         )
     };
     let answered: BTreeSet<String> =

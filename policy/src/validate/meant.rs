@@ -9,7 +9,8 @@ use crate::origin::{ends_in_number, is_scheme};
 use crate::pattern::{InvalidOrigin, OriginPattern};
 
 /// Spellings of `*` in other systems.
-const ANY: [&str; 8] = ["*", "**", "*.*", "*:*", "*/*", "all", "any", "*://*"];
+const ANY: [&str; 13] =
+    ["*", "**", "*.*", "*:*", "*/*", "all", "any", "*://*", ".*", ".+", "^.*$", "^.+$", "^.*"];
 
 /// Most entries that one entry is taken apart into.
 const MAX_PARTS: usize = 16;

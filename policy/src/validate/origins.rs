@@ -41,7 +41,9 @@ pub(super) fn allowed(
     dangers: &mut Dangers,
     report: &mut Report,
 ) -> Vec<OriginPattern> {
-    let Parsed { entries, patterns, all_valid } = parse(MAX_LIST_LEN, list, field, judge, report);
+    let may_be_any = !dangers.credentials && no_regexes && list.len() == 1;
+    let Parsed { entries, patterns, all_valid } =
+        parse(MAX_LIST_LEN, list, may_be_any, field, judge, report);
     if !all_valid {
         dangers.cannot_tell();
     }
@@ -79,7 +81,7 @@ pub(super) fn trusted(
     report: &mut Report,
 ) -> Vec<OriginPattern> {
     let Parsed { entries, patterns, all_valid: _ } =
-        parse(MAX_TRUSTED_ORIGINS, list, field, judge, report);
+        parse(MAX_TRUSTED_ORIGINS, list, false, field, judge, report);
     let cover = Cover::new(entries.iter().map(|entry| &entry.pattern));
     for Entry { written, field, pattern } in &entries {
         match pattern {
@@ -118,7 +120,7 @@ pub(super) fn shared(
     report: &mut Report,
 ) -> Vec<OriginPattern> {
     let Parsed { entries, patterns, all_valid: _ } =
-        parse(MAX_LIST_LEN, list, field, judge, report);
+        parse(MAX_LIST_LEN, list, true, field, judge, report);
     let cover = Cover::new(entries.iter().map(|entry| &entry.pattern));
     for Entry { written, field, pattern } in &entries {
         if let OriginPattern::Tuple(tuple) = pattern {
@@ -131,6 +133,7 @@ pub(super) fn shared(
 fn parse<'l>(
     max: usize,
     list: &'l [String],
+    may_be_any: bool,
     field: &Field,
     judge: &dyn Judge,
     report: &mut Report,
@@ -144,7 +147,10 @@ fn parse<'l>(
             Ok(parsed) => parsed,
             Err(why) => {
                 all_valid = false;
-                let instead = meant::by(written, judge);
+                let mut instead = meant::by(written, judge);
+                if !may_be_any && instead.iter().any(|meant| meant == "*") {
+                    instead.clear();
+                }
                 let value = written.clone();
                 report.add(&entry, OriginReason::Invalid { value, why, instead });
                 continue;

@@ -255,6 +255,9 @@ fn a_text_without_quotes_gets_one_fix_and_that_is_accepted() {
         ("a failure", "  preflight: {onFailure: off}".to_owned(), "CORS-E510", "write `Forward`"),
         ("rejection", "  disallowedRequests: on".to_owned(), "CORS-E510", "write `Reject`"),
         ("a header", "  diagnostics: yes".to_owned(), "CORS-E510", "write `Header`"),
+        ("a header's removal", "  upstreamOrigin: no".to_owned(), "CORS-E510", "write `Remove`"),
+        ("a header's stay", "  upstreamOrigin: on".to_owned(), "CORS-E510", "write `Keep`"),
+        ("replacement", "  upstreamCorsHeaders: off".to_owned(), "CORS-E510", "write `Replace`"),
     ] {
         let text = format!("{policy}{fields}\n");
         let refused = refused(&text);
@@ -267,6 +270,50 @@ fn a_text_without_quotes_gets_one_fix_and_that_is_accepted() {
         let text = text.replace(&format!(": {value}"), &format!(": {written}"));
         assert_eq!(self::refused(&text), [], "{why}: {text}");
     }
+}
+
+#[test]
+fn a_value_that_reflects_the_origin_is_named_as_that() {
+    let with_credentials =
+        |origins: Value| json!({"allowOrigins": origins, "maxAge": 600, "allowCredentials": true});
+    let plain = |origins: Value| json!({"allowOrigins": origins, "maxAge": 600});
+    for (why, cors, field) in [
+        ("a truth value", plain(json!(true)), "spec.cors.allowOrigins"),
+        ("a word", plain(json!("dynamic")), "spec.cors.allowOrigins"),
+        ("a word in a list", plain(json!(["echo"])), "spec.cors.allowOrigins[0]"),
+        ("tower-http", plain(json!(["mirror_request"])), "spec.cors.allowOrigins[0]"),
+        ("nginx", plain(json!(["$http_origin"])), "spec.cors.allowOrigins[0]"),
+        ("Apache", plain(json!(["%{Origin}i"])), "spec.cors.allowOrigins[0]"),
+        ("code", plain(json!(["req.headers.origin"])), "spec.cors.allowOrigins[0]"),
+        ("a star with credentials", with_credentials(json!("*")), "spec.cors.allowOrigins"),
+        ("another star", with_credentials(json!("all")), "spec.cors.allowOrigins"),
+    ] {
+        let said = findings(&object("CorsPolicy", &json!({"cors": cors})), &[]);
+        let refused: Vec<_> =
+            said.iter().filter(|finding| finding.severity() == Severity::Refusal).collect();
+        assert_eq!(refused.len(), 1, "{why}: {said:#?}");
+        assert_eq!((refused[0].code(), refused[0].field.as_str()), ("CORS-E533", field), "{why}");
+    }
+    for (why, cors) in [
+        ("a host of that name", plain(json!(["https://echo"]))),
+        ("a header's name in a host", plain(json!(["https://req.headers.origin"]))),
+    ] {
+        let said = findings(&object("CorsPolicy", &json!({"cors": cors})), &[]);
+        assert_eq!(refusals(&said), BTreeMap::new(), "{why}: {said:#?}");
+    }
+    let word =
+        findings(&object("CorsPolicy", &json!({"cors": with_credentials(json!(["any"]))})), &[]);
+    let word = word.iter().find(|finding| finding.code() == "CORS-E103").unwrap();
+    assert!(!word.message().contains('*'), "a star is refused beside credentials: {word}");
+}
+
+#[test]
+fn a_text_without_quotes_in_an_unknown_field_gets_the_fix_of_the_field_alone() {
+    let policy = "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {name: a}\nspec:\n  cors: {allowOrigins: [https://a.example], credentials: yes}\n  enforcement: on\n";
+    let said: Vec<_> = refused(policy).iter().map(Finding::message).collect();
+    assert_eq!(said.len(), 2, "{said:#?}");
+    assert!(said[0].contains("write `allowCredentials: true`"), "{said:#?}");
+    assert!(said[1].contains("write `mode: Active`"), "{said:#?}");
 }
 
 /// The refusals of a policy's text, as `kubectl` would have it.

@@ -9,6 +9,8 @@ pub(crate) fn rows() -> Vec<Row> {
     let mut rows = lists_and_values();
     rows.extend(matches());
     rows.extend(words());
+    rows.extend(more_words());
+    rows.extend(origins_in_a_text());
     rows.extend(mappings());
     rows.extend(names());
     rows.extend(crate::strangers::rows());
@@ -111,6 +113,58 @@ fn words() -> Vec<Row> {
             "a type of Ingress",
             json!({"rules": [{"path": {"type": "Prefix", "value": "/a"}, "cors": {"allowOrigins": ["https://b.example"]}}]}),
         ),
+    ]
+}
+
+fn more_words() -> Vec<Row> {
+    let word = |why, fields| spec("CORS-E510", why, with(good(), fields));
+    let shape = |why, fields| spec("CORS-E509", why, with(good(), fields));
+    vec![
+        word("a truth value for a header", json!({"upstreamOrigin": false})),
+        word("off for a header", json!({"upstreamOrigin": "off"})),
+        word("a header that stays", json!({"upstreamOrigin": true})),
+        word("a word for removal", json!({"upstreamOrigin": "strip"})),
+        word("a truth value for headers", json!({"upstreamCorsHeaders": false})),
+        word("headers that stay", json!({"upstreamCorsHeaders": "on"})),
+        word("a word for replacement", json!({"upstreamCorsHeaders": "drop"})),
+        word("any status for a failure", json!({"preflight": {"onFailure": 500}})),
+        word("a status as a text", json!({"preflight": {"onFailure": "400"}})),
+        word("on for a failure", json!({"preflight": {"onFailure": "on"}})),
+        word("a truth value for a failure", json!({"preflight": {"onFailure": true}})),
+        word("a status for rejection", json!({"disallowedRequests": 401})),
+        word("a status for none", json!({"disallowedRequests": 200})),
+        word("enforcement of rejection", json!({"disallowedRequests": "enforce"})),
+        word("a number for a mode", json!({"mode": 0})),
+        word("another number for a mode", json!({"mode": 1})),
+        word("a word for a dry run", json!({"mode": "warn"})),
+        word("a level of logs", json!({"diagnostics": "debug"})),
+        word("off for diagnostics", json!({"diagnostics": "off"})),
+        shape("a word in a list", json!({"preflight": {"onFailure": ["reject"]}})),
+        shape("a word in a mapping", json!({"preflight": {"onFailure": {"type": "Deny"}}})),
+        shape("a mode in a list", json!({"mode": ["off"]})),
+        cors("CORS-E509", "a credentials mode", json!({"allowCredentials": "include"})),
+        cors("CORS-E509", "another one", json!({"allowCredentials": "omit"})),
+        cors("CORS-E509", "a third one", json!({"allowCredentials": "same-origin"})),
+        cors("CORS-E509", "a truth value in a list", json!({"allowCredentials": [true]})),
+        cors("CORS-E503", "a credentials mode by its name", json!({"credentials": "include"})),
+        cors("CORS-E503", "another one by its name", json!({"credentials": "same-origin"})),
+    ]
+}
+
+/// One text in which an entry would be refused as it stands.
+fn origins_in_a_text() -> Vec<Row> {
+    let text = |why, text: &str| cors("CORS-E509", why, json!({"allowOrigins": text}));
+    let names = |why, field: &str, text: &str| cors("CORS-E509", why, json!({field: text}));
+    vec![
+        text("a host", "a.example"),
+        text("hosts", "a.example, b.example"),
+        text("a slash", "https://a.example/ https://b.example"),
+        text("a word for every origin", "all"),
+        text("a regex of every origin", ".*"),
+        text("a null in capitals", "NULL"),
+        names("a word for every method", "allowMethods", "all"),
+        names("a word for every header", "allowHeaders", "any"),
+        cors("CORS-E103", "a regex of every origin", json!({"allowOrigins": [".*"]})),
     ]
 }
 

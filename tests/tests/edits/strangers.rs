@@ -9,6 +9,7 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(switches());
     rows.extend(preflights());
     rows.extend(origins());
+    rows.extend(reflections());
     rows.extend(blocks());
     rows.extend(scopes());
     rows.extend(paths());
@@ -141,6 +142,40 @@ fn origins() -> Vec<Row> {
         ),
         block("a list of Istio's matches", json!({"origins": [{"exact": "https://a.example"}]})),
         cors("CORS-E509", "every method", json!({"allowMethods": true})),
+    ]
+}
+
+/// Values and names by which other systems answer with the origin of the request.
+fn reflections() -> Vec<Row> {
+    let block = |why, fields| spec("CORS-E503", why, json!({"cors": fields}));
+    vec![
+        block("a word of Hapi and others", json!({"origin": "dynamic"})),
+        block("a star with credentials", json!({"allowOrigin": "*", "allowCredentials": true})),
+        block("Express's star with credentials", json!({"origin": "*", "credentials": "include"})),
+        block(
+            "any origin with credentials",
+            json!({"AllowAnyOrigin": true, "allowCredentials": true}),
+        ),
+        block(
+            "a list of Envoy that matches all",
+            json!({"allow_origin_string_match": [{"safe_regex": {"regex": ".*"}}]}),
+        ),
+        block("a prefix that matches all", json!({"allow_origin_string_match": [{"prefix": "*"}]})),
+        block(
+            "a list of Envoy's regexes",
+            json!({"allow_origin_string_match": [{"safe_regex": {"regex": "https://[a-z]+[.]a[.]example"}}]}),
+        ),
+        block(
+            "a function of Go",
+            json!({"AllowOriginFunc": "func(o string) bool { return true }"}),
+        ),
+        block("another one", json!({"AllowOriginVaryRequestFunc": "f"})),
+        block("Fiber's function", json!({"AllowOriginsFunc": "f"})),
+        block("a function of ASP.NET", json!({"SetIsOriginAllowed": "_ => true"})),
+        block("a predicate of tower-http", json!({"allow_origin_predicate": "f"})),
+        block("a switch that reflects", json!({"reflectOrigin": true})),
+        block("a switch that mirrors", json!({"mirror_request": true})),
+        cors("CORS-E503", "a switch that does not", json!({"reflect_origin": false})),
     ]
 }
 
