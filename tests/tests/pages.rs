@@ -1,5 +1,6 @@
 //! The pages of the documentation: their examples are accepted, and their exchanges happen as shown.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -122,6 +123,36 @@ fn the_index_leads_to_every_page_once_and_in_order() {
         assert!(line.starts_with("- [") && subject.ends_with('.'), "{line}");
         assert_eq!(line.matches("](").count(), 1, "{line}");
     }
+}
+
+#[test]
+fn the_glossary_defines_each_word_once_and_names_its_source() {
+    let text = fs::read_to_string(docs().join("glossary.md")).unwrap();
+    let (mut words, mut all) = (Vec::new(), BTreeSet::new());
+    for line in text.lines() {
+        if line.starts_with("## ") {
+            words.clear();
+        }
+        let Some(row) = line.strip_prefix("| ").and_then(|row| row.strip_suffix(" |")) else {
+            continue;
+        };
+        let cells: Vec<&str> = row.split(" | ").map(str::trim).collect();
+        let [word, meaning, source] = cells[..] else { panic!("{line}") };
+        if word == "word" {
+            continue;
+        }
+        assert!(!meaning.is_empty() && !meaning.ends_with('.'), "{line}");
+        // A word without a document has a reason.
+        assert!(!source.is_empty() && source.trim_end() != "corsward:", "{line}");
+        assert!(source != "corsward" && !source.ends_with('.'), "{line}");
+        assert!(
+            words.last().is_none_or(|last: &String| *last < word.to_lowercase()),
+            "{word} is not in its place"
+        );
+        words.push(word.to_lowercase());
+        assert!(all.insert(word), "{word} has two lines");
+    }
+    assert!(all.len() > 40, "only {} words were read", all.len());
 }
 
 #[test]

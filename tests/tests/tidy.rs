@@ -133,6 +133,27 @@ fn nobody_uses_a_banned_word() {
     }
 }
 
+/// Names that a standard word has replaced; `docs/glossary.md` defines the new ones. A rename adds its pair.
+const RENAMED: [(&str, &str); 4] = [
+    ("Agreement", "ShadowComparison"),
+    ("Rehearsal", "Shadow"),
+    ("corsward_rehearsals", "corsward_shadow_comparisons"),
+    ("corsward_rehearsed", "corsward_shadow_decisions"),
+];
+
+#[test]
+fn no_file_uses_a_replaced_name() {
+    for (file, text) in texts() {
+        // The list itself, and the notes for users of the old names.
+        if file.ends_with("tidy.rs") || file.ends_with("CHANGELOG.md") {
+            continue;
+        }
+        let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let found = words.find_map(|word| RENAMED.iter().find(|(old, _)| *old == word));
+        assert_eq!(found, None, "{}: the first name is replaced by the second", file.display());
+    }
+}
+
 #[test]
 fn files_are_short_and_named_after_their_noun() {
     for (file, text) in texts() {
