@@ -1,6 +1,7 @@
 //! The definitions against what validation bounds, and against what a manual should hold.
 
 use corsward_policy::limits;
+use corsward_policy::pattern::OriginPattern;
 use serde_json::{Value, json};
 
 use super::*;
@@ -102,6 +103,37 @@ fn nothing_that_an_author_writes_is_without_a_bound_and_a_manual() {
                 assert!(!field || complete, "{path} has no examples:\n{manual}");
             },
         );
+    }
+}
+
+#[test]
+fn each_form_of_an_origin_is_in_the_manual_and_each_form_there_is_accepted() {
+    let schema = schema("CorsPolicy");
+    let manual = at(&schema, "spec.cors.allowOrigins")["description"].as_str().unwrap();
+    let forms = manual.split("Forms: ").nth(1).unwrap().split("\n\n").next().unwrap();
+    let forms: Vec<&str> = forms
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.contains("://") || ["*", "null"].contains(text))
+        .collect();
+    for form in [
+        "https://shop.example",
+        "https://*.shop.example",
+        "https://pr-*--app.shop.example",
+        "http://localhost:*",
+        "http://192.168.1.*",
+        "http://172.16.0.0/12:*",
+        "http://[fd00::]/8:*",
+        "app://.",
+        "null",
+        "*",
+    ] {
+        assert!(forms.contains(&form), "{form} is not in the manual: {forms:?}");
+    }
+    for form in forms {
+        let parsed = OriginPattern::parse(form);
+        assert!(parsed.is_ok_and(|parsed| !parsed.normalized), "{form} is no origin");
     }
 }
 

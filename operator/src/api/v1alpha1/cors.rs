@@ -17,12 +17,20 @@ use serde::{Deserialize, Serialize};
         .message("`*` with allowCredentials lets every site act as the user: name the origins, or list AnyOriginWithCredentials in dangerouslyAllow")
 )]
 pub struct Cors {
-    /// The origins that may read responses: scheme, host and port. `https://*.a.example` covers every subdomain and not
-    /// `https://a.example` itself; `https://pr-*--app.a.example` covers a part of one label; `http://localhost:*` every port;
-    /// `*` alone every origin. Absent or empty: nobody, but for those of `allowOriginsFrom` and `allowOriginRegexes`.
+    /// The origins that may read responses, each as browsers send it in `Origin` (Fetch, "`Origin` header"): scheme, host and
+    /// port, without path and slash, and without the default port. Absent or empty: none but those of `allowOriginsFrom` and
+    /// `allowOriginRegexes`.
+    ///
+    /// Forms: `https://shop.example`: one origin. `https://*.shop.example`: every name below `shop.example`, and not that name
+    /// itself. `https://pr-*--app.shop.example`: a part of one label. `http://localhost:*`: every port. `http://192.168.1.*`:
+    /// every last octet. `http://172.16.0.0/12:*` and `http://[fd00::]/8:*`: a block of addresses (CIDR, RFC 4632), every port.
+    /// `app://.` and `tauri://localhost`: pages of an application. `null`: sandboxed frames of every site. `*`, alone: every
+    /// origin.
     ///
     /// Permitted: `["https://shop.example", "https://*.shop.example", "http://localhost:*"]`.
-    /// Refused: `["https://shop.example/"]` (an origin ends before the slash), `["shop.example"]` (it has a scheme).
+    /// Refused: `["https://shop.example/"]` (CORS-E106: an origin ends before the slash), `["shop.example"]` (CORS-E103: it has
+    /// a scheme), `["http://172.16.5.0/12"]` (CORS-E132: a block begins at its first address), `["*"]` with `allowCredentials`
+    /// (CORS-E202).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = limits::MAX_LIST_LEN),
@@ -53,8 +61,8 @@ pub struct Cors {
     )]
     pub allow_origin_regexes: Vec<String>,
 
-    /// The methods that may be used beside `GET`, `HEAD` and `POST`, which need no permission. Case-sensitive. `*` alone:
-    /// every method. Absent: those three.
+    /// The methods that may be used beside `GET`, `HEAD` and `POST`, which need no permission (Fetch, "CORS-safelisted
+    /// method"). Case-sensitive. `*`: every method. Absent: those three.
     ///
     /// With `allowCredentials` browsers take `*` literally. An answer then lists the usual methods (`GET`, `HEAD`, `POST`,
     /// `PUT`, `PATCH`, `DELETE`), those written beside `*`, and the requested one.
@@ -69,8 +77,9 @@ pub struct Cors {
     )]
     pub allow_methods: Vec<String>,
 
-    /// The request headers that may be set beside those that need no permission. In any case. `*`: every header but
-    /// `authorization`, which must be named. Absent: those that need no permission, so that neither JSON nor a bearer token passes.
+    /// The request headers that scripts may set beside those that need no permission (Fetch, "CORS-safelisted
+    /// request-header"). In any case. `*`: every header but `authorization`, which must be named. Absent: those that need no
+    /// permission, so that neither JSON nor a bearer token passes.
     ///
     /// With `allowCredentials` browsers take `*` literally. An answer then lists `content-type`, the names written beside
     /// `*`, and the requested ones.
@@ -84,7 +93,8 @@ pub struct Cors {
     )]
     pub allow_headers: Vec<String>,
 
-    /// The response headers that scripts may read beside those that need no permission. Absent: none beside them.
+    /// The response headers that scripts may read beside the seven that need no permission (Fetch, "CORS-safelisted
+    /// response-header name"). In any case. `*`, without `allowCredentials`: every header. Absent: those seven.
     ///
     /// Permitted: `[x-request-id, link]`.
     /// Refused: `[set-cookie]` (browsers never expose it), `[x-amz-*]` (a glob, which browsers take literally).
@@ -95,19 +105,21 @@ pub struct Cors {
     )]
     pub expose_headers: Vec<String>,
 
-    /// Whether requests that carry cookies, HTTP authentication or client certificates are shared. A bearer token set by a
-    /// script needs `allowHeaders: [authorization]`, not this. The default is `false`.
+    /// Whether responses to requests with cookies, HTTP authentication or client certificates are shared (Fetch, "CORS protocol
+    /// and credentials"). A bearer token that a script sets needs `allowHeaders: [authorization]`, not this.
+    /// The default is `false`.
     ///
     /// Permitted: `true` with named `https://` origins.
-    /// Refused: `true` with `*` (see `dangerouslyAllow`).
+    /// Refused: `true` with `*` (CORS-E202; see `dangerouslyAllow`), `include` (CORS-E509: write `true`).
     #[serde(default)]
     pub allow_credentials: bool,
 
-    /// For how many seconds a browser may remember the answer to a preflight. `0`: not at all. Absent: not said, and browsers
-    /// keep it for 5 seconds.
+    /// The seconds for which a browser may keep the answer to a preflight (Fetch, "CORS-preflight cache"). Browsers keep it for
+    /// at most 600 (WebKit), 7200 (Chromium) or 86400 seconds (Firefox). `0`: not at all. Absent: not said, and browsers keep it
+    /// for 5 seconds.
     ///
     /// Permitted: `600`.
-    /// Refused: `-1`, `10m`.
+    /// Refused: `-1` (CORS-E002), `10m` (CORS-E509: write `600`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = limits::MAX_MAX_AGE))]
     pub max_age: Option<i64>,
