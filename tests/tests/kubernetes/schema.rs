@@ -123,7 +123,7 @@ fn the_folder_of_examples_is_applied_as_it_is() {
         said.out.lines().take_while(is_namespace).collect(),
         said.out.lines().skip_while(is_namespace).collect(),
     );
-    assert!(before.len() == 6 && after.len() >= 10, "{said:?}");
+    assert!(before.len() == 7 && after.len() >= 11, "{said:?}");
     assert!(!after.iter().any(is_namespace), "a namespace comes after what is in it: {said:?}");
 }
 
