@@ -1,6 +1,6 @@
 //! Containment: is every origin that one pattern accepts accepted by another? Decided on the grammar (design section 3.1).
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use crate::cidr::Cidr;
@@ -18,7 +18,8 @@ const MAX_LABEL_PATTERNS: usize = MAX_GUARDRAIL_ORIGINS;
 pub struct Cover {
     any: bool,
     null: bool,
-    tuples: HashSet<TuplePattern>,
+    /// By one notation for each set of origins, the first of them as it was written.
+    tuples: HashMap<TuplePattern, TuplePattern>,
     /// Those of `tuples` with a star inside a label.
     labels: Vec<TuplePattern>,
     /// The prefix lengths of their blocks of addresses.
@@ -51,7 +52,8 @@ impl Cover {
                         cover.labels.push(tuple.clone());
                     }
                     cover.prefixes.extend(tuple.host().block().map(|block| block.prefix()));
-                    cover.tuples.insert(tuple.clone());
+                    let one = tuple.in_one_notation();
+                    cover.tuples.entry(one).or_insert_with(|| tuple.clone());
                 }
             }
         }
@@ -66,13 +68,15 @@ impl Cover {
                 OriginPattern::Any => false,
                 OriginPattern::Null => self.null,
                 OriginPattern::Tuple(tuple) => {
-                    self.tuples.contains(tuple) || self.wider_than(tuple).is_some()
+                    self.tuples.contains_key(&tuple.in_one_notation())
+                        || self.wider_than(tuple).is_some()
                 }
             }
     }
 
     /// Another of them, `*` aside, that accepts all that `tuple` accepts.
     pub(crate) fn wider_than(&self, tuple: &TuplePattern) -> Option<&TuplePattern> {
+        let tuple = &tuple.in_one_notation();
         let mut hosts = self.wider_hosts(tuple);
         hosts.push(tuple.host().clone());
         for host in hosts {
@@ -111,14 +115,7 @@ impl Cover {
         let mut wider = Vec::new();
         for &prefix in self.prefixes.range(..=block.prefix()) {
             let Some(around) = Cidr::around(block.network(), prefix) else { continue };
-            if let IpAddr::V4(ipv4) = around.network()
-                && prefix.is_multiple_of(8)
-            {
-                let octets = ipv4.octets();
-                let fixed = octets.get(..usize::from(prefix / 8)).unwrap_or_default();
-                wider.push(HostShape::Ipv4(fixed.to_vec()));
-            }
-            wider.push(HostShape::Cidr(around));
+            wider.push(HostShape::from(around));
         }
         wider
     }

@@ -197,6 +197,12 @@ impl TuplePattern {
         Self { scheme: self.scheme.clone(), host, port }
     }
 
+    /// The same in the one notation of all patterns that accept the same origins: stars for octets are a block of addresses.
+    pub(crate) fn in_one_notation(&self) -> Self {
+        let block = self.host.block().map(HostShape::from);
+        self.with(block.unwrap_or_else(|| self.host.clone()), self.port)
+    }
+
     /// The scheme, lower case.
     #[must_use]
     pub fn scheme(&self) -> &str {
