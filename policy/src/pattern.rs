@@ -150,6 +150,14 @@ impl OriginPattern {
             _ => Self::Tuple(TuplePattern::parse(raw)?),
         })
     }
+
+    /// The same in the one notation of all patterns that accept the same origins.
+    pub(crate) fn in_one_notation(&self) -> Self {
+        match self {
+            Self::Tuple(tuple) => Self::Tuple(tuple.in_one_notation()),
+            Self::Any | Self::Null => self.clone(),
+        }
+    }
 }
 
 impl fmt::Display for OriginPattern {

@@ -1,5 +1,6 @@
 //! Validation: a [`Draft`] becomes a [`Policy`], or every reason why not is found.
 
+mod admission;
 mod conduct;
 mod cors;
 mod dangers;
@@ -10,6 +11,7 @@ mod methods;
 mod origins;
 mod paths;
 mod reach;
+mod reached;
 mod regexes;
 mod report;
 mod rules;

@@ -1,5 +1,6 @@
 //! Dangers: what is refused unless its word is in `dangerouslyAllow` (design section 3.3).
 
+use super::origin::every_site;
 use super::quoted::Quoted;
 use super::{Place, Proposal, Sentence};
 
@@ -99,11 +100,12 @@ impl DangerReason {
 }
 
 fn prohibited(danger: Danger, value: &str) -> Sentence {
+    let every_site = every_site(value);
     let value = Quoted(value);
     let (code, matter, fix) = match danger {
         Danger::AnyOriginWithCredentials => (
             "CORS-E202",
-            format!("{value} with credentials lets every site act as the user"),
+            format!("{value} with credentials lets {every_site} act as the user"),
             "name the origins",
         ),
         Danger::AnyAppOriginWithCredentials => (

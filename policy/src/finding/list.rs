@@ -62,7 +62,7 @@ pub(super) fn entries(
     code: &'static str,
     matter: String,
     instead: &[String],
-    fix: &'static str,
+    fix: &str,
 ) -> Sentence {
     match instead {
         [] => Sentence::new(code, matter, fix),

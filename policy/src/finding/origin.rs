@@ -1,9 +1,10 @@
 //! Reasons about origins as patterns.
 
-use super::names::Names;
+use super::language::Language;
+use super::list::entries;
 use super::quoted::Quoted;
-use super::{Place, Proposal, Sentence, Written};
-use crate::pattern::InvalidOrigin;
+use super::{Danger, Proposal, Sentence};
+use crate::pattern::{InvalidOrigin, OriginPattern};
 
 /// What there is to say about an entry of `allowOrigins` or `trustedOrigins`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +16,8 @@ pub enum OriginReason {
         value: String,
         /// Why not.
         why: InvalidOrigin,
-        /// What was probably meant: one entry, or several.
-        instead: Vec<String>,
+        /// What to write.
+        instead: Box<Instead>,
     },
     /// `*` beside other origins or a regex.
     AnyBesideOthers,
@@ -35,7 +36,23 @@ pub enum OriginReason {
     /// `file://`.
     File(String),
     /// A scheme that no `Origin` header has.
-    NeverSent(String),
+    NeverSent {
+        /// The entry.
+        value: String,
+        /// The origin of the page that was probably meant.
+        instead: Box<Instead>,
+    },
+    /// A misspelled `http` or `https`.
+    Misspelled {
+        /// The entry.
+        value: String,
+        /// What to write.
+        instead: Box<Instead>,
+    },
+    /// An extension of Chromium by what is no id.
+    NoExtension(String),
+    /// An extension whose id is another one in each browser.
+    OneInstallation(String),
     /// An entry whose origins another one accepts as well.
     Covered {
         /// The entry.
@@ -54,6 +71,17 @@ pub enum OriginReason {
     Development(String),
 }
 
+/// The entries that were probably meant by another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Instead {
+    /// Those that are accepted: one, or several.
+    pub entries: Vec<String>,
+    /// One without TLS, which is accepted once its danger is listed.
+    pub insecure: Option<String>,
+    /// Whether one is refused, such as `*` with credentials.
+    pub is_refused: bool,
+}
+
 // === impl OriginReason ===
 
 impl OriginReason {
@@ -66,21 +94,8 @@ impl OriginReason {
                 "remove it, or every other origin and regex",
             )
             .with_edit(Proposal::Remove),
-            Self::AnyTrusted(value) => Sentence::new(
-                "CORS-E122",
-                format!("{} would trust every site, and nothing would be rejected", Quoted(value)),
-                "name the origins, or write `disallowedRequests: Forward`",
-            )
-            .with_edit(Proposal::Remove),
-            Self::AnyAppTrusted(value) => Sentence::new(
-                "CORS-E136",
-                format!(
-                    "{} would trust every extension or application of that scheme",
-                    Quoted(value)
-                ),
-                "name the origins, or write `disallowedRequests: Forward`",
-            )
-            .with_edit(Proposal::Remove),
+            Self::AnyTrusted(value) => any_trusted(value),
+            Self::AnyAppTrusted(value) => any_app_trusted(value),
             Self::NullTrusted => Sentence::new(
                 "CORS-E123",
                 "any site can send `null`, by way of a sandboxed frame, so it cannot be trusted",
@@ -92,33 +107,66 @@ impl OriginReason {
                 "without an origin or a regex no page of another origin may read the responses",
                 "list the origins of your front ends in `allowOrigins`, or leave a path to its own CORS by a rule with `mode: \"Off\"`",
             ),
-            Self::NobodyHere => Sentence::new(
-                "CORS-I104",
-                "the rule allows no origin, so that no page of another origin may read the responses under its path",
-                "list origins in `allowOrigins` if pages are to read them, or leave the path to its own CORS by `mode: \"Off\"` in place of `cors`",
-            ),
+            Self::NobodyHere => nobody_here(),
             Self::Null => Sentence::new(
                 "CORS-W102",
                 "any site can send `null`, by way of a sandboxed frame",
                 "name the real origin, unless everybody may read the responses",
             ),
             Self::File(value) => local_file(value),
-            Self::NeverSent(value) => never_sent(value),
+            Self::NeverSent { value, instead } => never_sent(value, instead),
+            Self::Misspelled { value, instead } => misspelled(value, instead),
+            Self::NoExtension(value) => no_extension(value),
+            Self::OneInstallation(value) => one_installation(value),
             Self::Covered { value, by } => Sentence::new(
                 "CORS-I101",
                 format!("{} is already accepted by {}", Quoted(value), Quoted(by)),
                 "remove one of them",
             )
             .with_edit(Proposal::Remove),
-            Self::LocalhostAlone { value, missing } => Sentence::new(
-                "CORS-I102",
-                format!("{} and {} are two origins", Quoted(value), Quoted(missing)),
-                format!("add {} if developers open that too", Quoted(missing)),
-            )
-            .with_edit(Proposal::Spread(vec![value.clone(), missing.clone()])),
+            Self::LocalhostAlone { value, missing } => localhost_alone(value, missing),
             Self::Development(value) => development(value),
         }
     }
+}
+
+fn any_trusted(value: &str) -> Sentence {
+    Sentence::new(
+        "CORS-E122",
+        format!(
+            "{} would trust {}, and nothing would be rejected",
+            Quoted(value),
+            every_site(value)
+        ),
+        "name the origins, or write `disallowedRequests: Forward`",
+    )
+    .with_edit(Proposal::Remove)
+}
+
+fn any_app_trusted(value: &str) -> Sentence {
+    Sentence::new(
+        "CORS-E136",
+        format!("{} would trust every extension or application of that scheme", Quoted(value)),
+        "name the origins, or write `disallowedRequests: Forward`",
+    )
+    .with_edit(Proposal::Remove)
+}
+
+fn nobody_here() -> Sentence {
+    Sentence::new(
+        "CORS-I104",
+        "the rule allows no origin, so that no page of another origin may read the responses under its path",
+        "list origins in `allowOrigins` if pages are to read them, or leave the path to its own CORS by `mode: \"Off\"` in place of `cors`",
+    )
+}
+
+fn localhost_alone(value: &str, missing: &str) -> Sentence {
+    Sentence::new(
+        "CORS-I102",
+        format!("{} and {} are two origins", Quoted(value), Quoted(missing)),
+        format!("add {} if developers open that too", Quoted(missing)),
+    )
+    .with_edit(Proposal::Spread(vec![value.to_owned(), missing.to_owned()]))
 }
 
 fn local_file(value: &str) -> Sentence {
@@ -138,9 +186,8 @@ fn development(value: &str) -> Sentence {
     .with_edit(Proposal::Remove)
 }
 
-fn never_sent(value: &str) -> Sentence {
-    let (scheme, rest) = value.split_once("://").unwrap_or((value, ""));
-    let scheme = scheme.to_ascii_lowercase();
+fn never_sent(value: &str, instead: &Instead) -> Sentence {
+    let scheme = value.split("://").next().unwrap_or(value).to_ascii_lowercase();
     let matter = match scheme.as_str() {
         "ws" | "wss" => {
             "is sent by some native clients and by no browser, because `Origin` names the page and not the connection"
@@ -150,23 +197,65 @@ fn never_sent(value: &str) -> Sentence {
         _ => "never matches, because such a page has the origin of the page that made it",
     };
     let matter = format!("{} {matter}", Quoted(value));
-    let page = match scheme.as_str() {
-        "ws" => Some(format!("http://{rest}")),
-        "wss" | "ftp" => Some(format!("https://{rest}")),
-        _ => None,
-    };
-    let (fix, edit) = match page {
-        Some(page) => (
-            format!("write the origin of the page, such as {}", Quoted(&page)),
-            Proposal::Write(Place::Here, Written::Text(page)),
+    let has_page = *instead != Instead::default();
+    let otherwise = if has_page { "name the origin of the page" } else { "remove it" };
+    let sentence = write("CORS-W104", matter, instead, otherwise);
+    if has_page { sentence } else { sentence.with_edit(Proposal::Remove) }
+}
+
+fn misspelled(value: &str, instead: &Instead) -> Sentence {
+    let scheme = value.split("://").next().unwrap_or(value);
+    let matter = format!(
+        "{} has the misspelled scheme {}, which no page has",
+        Quoted(value),
+        Quoted(scheme)
+    );
+    write("CORS-W113", matter, instead, "name the origins, with `https://`")
+}
+
+fn no_extension(value: &str) -> Sentence {
+    Sentence::new(
+        "CORS-I105",
+        format!("{} names no extension", Quoted(value)),
+        "name the extension by its ID, 32 letters from `a` to `p`, which is the same in each browser",
+    )
+}
+
+fn one_installation(value: &str) -> Sentence {
+    Sentence::new(
+        "CORS-I106",
+        format!(
+            "{} is an extension in one browser only, because each installation has an ID of its own",
+            Quoted(value)
         ),
-        None => ("remove it".to_owned(), Proposal::Remove),
-    };
-    Sentence::new("CORS-W104", matter, fix).with_edit(edit)
+        "list the host of the API in `host_permissions` of the extension, whose requests need no CORS then",
+    )
+}
+
+/// The pages of an entry that has no end of them.
+pub(super) fn every_site(value: &str) -> &'static str {
+    let is_block = matches!(
+        OriginPattern::read(value),
+        Ok(OriginPattern::Tuple(tuple)) if tuple.host().block().is_some()
+    );
+    if is_block { "every address of the block" } else { "every site" }
+}
+
+/// A sentence whose fix is to write what was probably meant.
+fn write(code: &'static str, matter: String, instead: &Instead, otherwise: &str) -> Sentence {
+    let sentence = entries(code, matter, &instead.entries, otherwise);
+    match &instead.insecure {
+        None => sentence,
+        Some(entry) => sentence.and(&format!(
+            ", or write {} and list `{}` in `dangerouslyAllow`",
+            Quoted(entry),
+            Danger::InsecureOriginWithCredentials.word()
+        )),
+    }
 }
 
 /// An entry that does not parse: the code and the matter by its reason, the fix by what was probably meant.
-fn invalid(value: &str, why: &InvalidOrigin, instead: &[String]) -> Sentence {
+fn invalid(value: &str, why: &InvalidOrigin, instead: &Instead) -> Sentence {
     let matter = match why {
         InvalidOrigin::Empty => "the entry is empty".to_owned(),
         InvalidOrigin::HostCharacter(c) => {
@@ -181,48 +270,12 @@ fn invalid(value: &str, why: &InvalidOrigin, instead: &[String]) -> Sentence {
         }
         other => format!("{} {}", Quoted(value), matter(other)),
     };
-    match instead {
-        _ if is_template(value) => Sentence::new(code(why), matter, TEMPLATE),
-        _ if is_regex(value) => Sentence::new(code(why), matter, REGEX),
-        [instead] => Sentence::write(code(why), matter, Written::text(instead.as_str())),
-        [] if is_placeholder(value) => Sentence::new(code(why), matter, PLACEHOLDER),
-        [] => Sentence::new(code(why), matter, fix(why)),
-        several => {
-            let names: Names = several.iter().collect();
-            Sentence::new(code(why), matter, format!("write one entry for each: {names}"))
-                .with_edit(Proposal::Spread(several.to_vec()))
-        }
-    }
-}
-
-/// What to write where a regex was written.
-const REGEX: &str =
-    "write regexes into `allowOriginRegexes`, or a pattern such as `https://*.app.example`";
-
-/// What to write where a variable was written.
-const TEMPLATE: &str = "write the origin itself, because nothing replaces variables in a policy";
-
-/// What to write where a program wrote that it has no value.
-const PLACEHOLDER: &str =
-    "write an origin such as `https://app.example`, or remove the entry where no origin is meant";
-
-/// Whether it was meant as a regex: no origin has any of these.
-fn is_regex(value: &str) -> bool {
-    value.contains(['^', '$', '(', '|'])
-        || ["\\.", "\\d", "\\w", "://.*", ".+", "[a-z", "[0-9", "[^"]
-            .iter()
-            .any(|part| value.contains(part))
-}
-
-/// Whether it has a variable of a shell, of Helm or of a program in it.
-fn is_template(value: &str) -> bool {
-    ["${", "{{", "$(", "%("].iter().any(|part| value.contains(part))
-}
-
-/// Whether it is the word of a program for a value that is absent.
-pub(crate) fn is_placeholder(value: &str) -> bool {
-    let word = value.to_ascii_lowercase();
-    ["undefined", "none", "nil", "nan", "false", "true"].contains(&word.as_str())
+    let otherwise = match Language::of(value) {
+        Some(language) => language.fix(),
+        None if instead.insecure.is_some() || instead.is_refused => "name the origins",
+        None => fix(why),
+    };
+    write(code(why), matter, instead, otherwise)
 }
 
 fn code(why: &InvalidOrigin) -> &'static str {

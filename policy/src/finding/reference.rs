@@ -1,13 +1,13 @@
 //! One finding of every kind: the codes are unique, and the sentences and the manual of findings are what is committed.
 
 mod cluster;
+mod origins;
 mod regexes;
 mod shapes;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::net::Ipv4Addr;
 use std::path::Path;
 
 use super::{
@@ -15,7 +15,6 @@ use super::{
     HostReason, ListReason, MaxAgeReason, MeantPath, MethodReason, OriginReason, OriginSetReason,
     PlacementReason, RuleReason, SourceReason, TargetInstead,
 };
-use crate::cidr::Cidr;
 use crate::path_syntax::PathSyntax;
 use crate::pattern::InvalidOrigin;
 use crate::scope::{InvalidHost, InvalidPath};
@@ -57,8 +56,8 @@ const AREAS: [&str; 7] = [
 fn every_finding() -> Vec<Finding> {
     let mut all = conduct();
     all.extend(lists_and_max_age());
-    all.extend(invalid_origins());
-    all.extend(origins());
+    all.extend(origins::invalid());
+    all.extend(origins::all());
     all.extend(regexes::all());
     all.extend(dangers());
     all.extend(methods());
@@ -117,83 +116,6 @@ fn lists_and_max_age() -> Vec<Finding> {
         Finding::new("spec.cors.maxAge", MaxAgeReason::TooLarge(2_147_483_648)),
         Finding::new("spec.cors.maxAge", MaxAgeReason::Absent),
         Finding::new("spec.cors.maxAge", MaxAgeReason::Capped(86_401)),
-    ]
-}
-
-fn invalid_origins() -> Vec<Finding> {
-    use InvalidOrigin as W;
-    let instead = Some("https://app.example");
-    [
-        ("", W::Empty, None),
-        (" https://app.example", W::Space, instead),
-        ("app.example", W::NoScheme, instead),
-        ("*://app.example", W::Scheme, instead),
-        ("https://me@app.example", W::Userinfo, instead),
-        ("https://app.example/", W::TrailingSlash, instead),
-        ("https://app.example/login", W::Path, instead),
-        ("https://app.example?a=b", W::Query, instead),
-        ("https://app.example#top", W::Fragment, instead),
-        ("https://", W::NoHost, None),
-        ("https://aaaaaaaa.example", W::HostTooLong, None),
-        (
-            "https://b\u{fc}cher.example",
-            W::NonAscii("b\u{fc}cher.example".into()),
-            Some("https://xn--bcher-kva.example"),
-        ),
-        ("https://app.example.", W::TrailingDot, instead),
-        ("https://app..example", W::EmptyLabel, None),
-        ("https://a,b.example", W::HostCharacter(','), None),
-        ("http://256.0.0.1", W::Ipv4, None),
-        ("http://[::zz]", W::Ipv6, None),
-        ("https://*.*.example", W::Star, None),
-        ("http://192.168.*", W::Ipv4Star, None),
-        ("https://app.example:0", W::Port, None),
-        (
-            "http://172.16.5.0/12",
-            W::CidrHostBits(Cidr::around(Ipv4Addr::new(172, 16, 5, 0).into(), 12).unwrap()),
-            Some("http://172.16.0.0/12"),
-        ),
-        ("http://10.0.0.0/33", W::CidrPrefix, None),
-        ("http://192.168.*.*/16", W::CidrStar, Some("http://192.168.0.0/16")),
-        ("https://app.example/24:8080", W::CidrName, None),
-    ]
-    .into_iter()
-    .map(|(value, why, instead)| {
-        let (value, instead) = (value.to_owned(), instead.map(str::to_owned).into_iter().collect());
-        Finding::new("spec.cors.allowOrigins[0]", OriginReason::Invalid { value, why, instead })
-    })
-    .collect()
-}
-
-fn origins() -> Vec<Finding> {
-    use OriginReason as R;
-    let origin = "spec.cors.allowOrigins[0]";
-    let trusted = "spec.trustedOrigins[0]";
-    vec![
-        Finding::new(origin, R::AnyBesideOthers),
-        Finding::new(trusted, R::AnyTrusted("https://*".into())),
-        Finding::new(trusted, R::AnyAppTrusted("moz-extension://*".into())),
-        Finding::new(trusted, R::NullTrusted),
-        Finding::new("spec.cors.allowOrigins", R::Nobody),
-        Finding::new("spec.rules[0].cors.allowOrigins", R::NobodyHere),
-        Finding::new(origin, R::Null),
-        Finding::new(origin, R::File("file://".into())),
-        Finding::new(origin, R::NeverSent("wss://app.example".into())),
-        Finding::new(
-            origin,
-            R::Covered {
-                value: "https://a.app.example".into(),
-                by: "https://*.app.example".into(),
-            },
-        ),
-        Finding::new(
-            origin,
-            R::LocalhostAlone {
-                value: "http://localhost:3000".into(),
-                missing: "http://127.0.0.1:3000".into(),
-            },
-        ),
-        Finding::new(origin, R::Development("http://localhost:3000".into())),
     ]
 }
 
@@ -484,7 +406,7 @@ fn a_sentence_is_one_line_in_lower_case_without_a_full_stop() {
 fn what_was_meant_as_a_regex_is_sent_to_its_field() {
     let finding = |value: &str| {
         let (why, value) = (InvalidOrigin::HostCharacter('('), value.to_owned());
-        let reason = OriginReason::Invalid { value, why, instead: Vec::new() };
+        let reason = OriginReason::Invalid { value, why, instead: Box::default() };
         Finding::new("spec.cors.allowOrigins[0]", reason).message()
     };
     assert!(finding("https://(a|b).app.example").contains("`allowOriginRegexes`"));

@@ -45,6 +45,11 @@ impl Dangers {
         Self { credentials, listed, needed: BTreeSet::new(), undecided: false }
     }
 
+    /// The dangers that are listed.
+    pub(super) fn listed(&self) -> impl Iterator<Item = Danger> {
+        self.listed.iter().map(|(danger, _)| *danger)
+    }
+
     /// `value` poses `danger`: refused, unless its word is listed.
     pub(super) fn meet(&mut self, danger: Danger, value: &str, field: &Field, report: &mut Report) {
         let value = value.to_owned();

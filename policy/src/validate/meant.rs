@@ -4,13 +4,24 @@ use std::net::Ipv6Addr;
 
 use super::Judge;
 use crate::cidr::split_cidr;
-use crate::finding::is_placeholder;
-use crate::origin::{ends_in_number, is_scheme};
-use crate::pattern::{InvalidOrigin, OriginPattern};
+use crate::finding::{Language, is_every_origin};
+use crate::origin::{ends_in_number, is_http, is_scheme};
+use crate::pattern::{InvalidOrigin, OriginPattern, TuplePattern};
 
-/// Spellings of `*` in other systems.
-const ANY: [&str; 13] =
-    ["*", "**", "*.*", "*:*", "*/*", "all", "any", "*://*", ".*", ".+", "^.*$", "^.+$", "^.*"];
+/// Spellings of the two schemes of the web as one, in regexes and in prose.
+const BOTH_SCHEMES: [&str; 11] = [
+    "https?://",
+    "http(s)://",
+    "http(s)?://",
+    "http(s?)://",
+    "http[s]://",
+    "http[s]?://",
+    "http{s}://",
+    "http/https://",
+    "http|https://",
+    "(http|https)://",
+    "(https|http)://",
+];
 
 /// Most entries that one entry is taken apart into.
 const MAX_PARTS: usize = 16;
@@ -18,15 +29,81 @@ const MAX_PARTS: usize = 16;
 /// The entries to write instead of `written`, in their normal form; none where no guess parses.
 pub(super) fn by(written: &str, judge: &dyn Judge) -> Vec<String> {
     let text = unwrapped(written);
+    if is_every_origin(text) {
+        return vec!["*".to_owned()];
+    }
+    if let Some(rest) = BOTH_SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme)) {
+        return both_schemes(rest, judge);
+    }
+    if Language::of(written).is_some() {
+        return Vec::new();
+    }
     let parts: Vec<&str> = text.split(is_separator).filter(|part| !part.is_empty()).collect();
     if parts.len() > MAX_PARTS {
         return Vec::new();
     }
-    let each: Option<Vec<String>> = parts.iter().map(|part| one(unwrapped(part), judge)).collect();
+    let each: Option<Vec<String>> = parts.iter().map(|part| one(part, judge)).collect();
     match each {
         Some(all) => all,
         // White space inside of one origin.
         None => one(&parts.concat(), judge).into_iter().collect(),
+    }
+}
+
+/// The origins with and without TLS of what follows both schemes.
+fn both_schemes(rest: &str, judge: &dyn Judge) -> Vec<String> {
+    if Language::of(rest).is_some() {
+        return Vec::new();
+    }
+    let both = ["https", "http"].map(|scheme| one(&format!("{scheme}://{rest}"), judge));
+    both.into_iter().flatten().collect()
+}
+
+/// The origins that the pages have which open what is written.
+pub(super) fn pages_of(tuple: &TuplePattern) -> Vec<String> {
+    let scheme = match tuple.scheme() {
+        "ws" => "http",
+        "wss" | "ftp" => "https",
+        _ => return Vec::new(),
+    };
+    with_scheme(tuple, scheme).into_iter().collect()
+}
+
+/// The same with `http` or `https`, of which its own scheme is a misspelling; `None`: it is none.
+pub(super) fn well_spelled(tuple: &TuplePattern) -> Option<Vec<String>> {
+    let own = tuple.scheme();
+    if is_http(own) {
+        return None;
+    }
+    let is_near = |scheme: &str| is_one_slip_away(own, scheme);
+    let scheme = match (is_near("http"), is_near("https")) {
+        (true, true) if own.ends_with('s') => "https",
+        (true, _) => "http",
+        (false, true) => "https",
+        (false, false) => return None,
+    };
+    Some(with_scheme(tuple, scheme).into_iter().collect())
+}
+
+fn with_scheme(tuple: &TuplePattern, scheme: &str) -> Option<String> {
+    let text = format!("{scheme}://{}{}", tuple.host(), tuple.port());
+    OriginPattern::parse(&text).ok().map(|parsed| parsed.pattern.to_string())
+}
+
+/// Whether one letter is missing, too much, wrong, or in the place of its neighbor.
+fn is_one_slip_away(typed: &str, meant: &str) -> bool {
+    let (typed, meant) = (typed.as_bytes(), meant.as_bytes());
+    let same = |(a, b): &(&u8, &u8)| a == b;
+    let begin = typed.iter().zip(meant).take_while(same).count();
+    let typed = typed.get(begin..).unwrap_or_default();
+    let meant = meant.get(begin..).unwrap_or_default();
+    let end = typed.iter().rev().zip(meant.iter().rev()).take_while(same).count();
+    let typed = typed.get(..typed.len().saturating_sub(end)).unwrap_or_default();
+    let meant = meant.get(..meant.len().saturating_sub(end)).unwrap_or_default();
+    match (typed, meant) {
+        ([_], [] | [_]) | ([], [_]) => true,
+        ([a, b], [c, d]) => a == d && b == c,
+        _ => false,
     }
 }
 
@@ -78,15 +155,15 @@ fn is_separator(c: char) -> bool {
     c.is_whitespace() || matches!(c, ',' | ';')
 }
 
-fn one(text: &str, judge: &dyn Judge) -> Option<String> {
-    let word = text.to_ascii_lowercase();
-    if word == "null" {
-        return Some(word);
+fn one(part: &str, judge: &dyn Judge) -> Option<String> {
+    let text = unwrapped(part);
+    if text.eq_ignore_ascii_case("null") {
+        return Some("null".to_owned());
     }
-    if ANY.contains(&word.as_str()) {
+    if is_every_origin(text) {
         return Some("*".to_owned());
     }
-    if is_placeholder(text) {
+    if Language::of(part).is_some() {
         return None;
     }
     let (scheme, rest) = split_scheme(text);
@@ -96,15 +173,27 @@ fn one(text: &str, judge: &dyn Judge) -> Option<String> {
         Some(_) => rest,
     };
     let authority = authority(rest)?;
+    // A word alone is the name of no page's host, but for that of the machine itself.
+    let is_host = |it: &str| it.contains(['.', ':', '*']) || it.eq_ignore_ascii_case("localhost");
+    if scheme.is_none() && !text.starts_with("//") && !is_host(&authority) {
+        return None;
+    }
     let scheme = scheme.unwrap_or_else(|| default_scheme(&authority).to_owned());
     parsed(&format!("{scheme}://{authority}"), judge)
 }
 
 /// The scheme, where one is meant, and what follows it.
 fn split_scheme(text: &str) -> (Option<String>, &str) {
-    if let Some((scheme, rest)) = text.split_once("://") {
-        let scheme = scheme.to_ascii_lowercase();
-        return (Some(if is_scheme(&scheme) { scheme } else { "https".to_owned() }), rest);
+    if let Some((before, rest)) = text.split_once("://") {
+        let scheme = before.to_ascii_lowercase();
+        // As in `blob:http://app.example/…`, whose origin is that of the page.
+        let is_insecure = scheme.rsplit_once(':').is_some_and(|(_, inner)| inner == "http");
+        let scheme = match scheme.as_str() {
+            scheme if is_scheme(scheme) => scheme,
+            _ if is_insecure => "http",
+            _ => "https",
+        };
+        return (Some(scheme.to_owned()), rest);
     }
     for scheme in ["https", "http"] {
         let matches =

@@ -8,6 +8,7 @@ use crate::{count, failures_of, findings, object};
 fn specs() -> Vec<(&'static str, Value)> {
     let mut specs = of_paths();
     specs.extend(of_names());
+    specs.extend(of_origins());
     specs
 }
 
@@ -88,6 +89,129 @@ fn of_names() -> Vec<(&'static str, Value)> {
     .into()
 }
 
+/// Entries about which a first guess may be dangerous, or too wide.
+const GUESSED: &[&str] = &[
+    "ALL",
+    "any",
+    "*://*",
+    "\"*\"",
+    "NULL",
+    "'null'",
+    "https://*/",
+    "http://*.app.example/",
+    "http://app.example/",
+    "http(s)://app.example",
+    "https?://app.example",
+    "htps://app.example",
+    "htp://app.example",
+    "https//app.example",
+    "ws://app.example",
+    "wss://app.example",
+    "wss://*",
+    "wss://*.com",
+    "ftp://app.example",
+    ".com",
+    "*.com/",
+    "co.uk",
+    "*.vercel.app",
+    "httpss://*.com",
+    "htps://*",
+    "10.0.0.1",
+    "http://10.0.0.0/8/",
+    "0.0.0.0/0",
+    "1/1",
+    "52.*",
+    "https://52.0.0.0/8/",
+    "localhost",
+    "http://localhost:3000/",
+    "127.0.0.1:3000/",
+    "::1",
+    "app://*/",
+    "app://./",
+    "chrome-extension://*",
+    "chrome-extension://",
+    "chrome-extension://*/",
+    "moz-extension://*/",
+    "moz-extension://a",
+    "'self'",
+    "self",
+    "$http_origin",
+    "true",
+    "${ORIGIN}",
+    "undefined",
+    "https:",
+    "data:",
+    "blob:https://a.example/1",
+    "https://a.example,http://b.example",
+    "https://a.example *",
+    "*,null",
+    "http://a.example, https://*.com",
+    "https://a.example https://a.example",
+    "https://b.example/ https://a.example",
+];
+
+/// Each entry in each list that judges entries in its own way.
+fn of_origins() -> Vec<(&'static str, Value)> {
+    let mut specs = Vec::new();
+    for entry in GUESSED {
+        let beside = json!([entry, "https://a.example"]);
+        specs.extend([
+            (*entry, cors(&json!({"allowOrigins": [entry]}))),
+            (*entry, cors(&json!({"allowOrigins": beside}))),
+            (*entry, cors(&json!({"allowOrigins": [entry], "allowOriginRegexes": ["https://b\\.example"]}))),
+            (*entry, cors(&json!({"allowOrigins": [entry], "allowCredentials": true}))),
+            (*entry, cors(&json!({"allowOrigins": beside, "allowCredentials": true}))),
+            (
+                *entry,
+                cors(&json!({
+                    "allowOrigins": [entry],
+                    "allowCredentials": true,
+                    "dangerouslyAllow": ["InsecureOriginWithCredentials"],
+                })),
+            ),
+        ]);
+        let mut trusted = cors(&json!({}));
+        trusted["hostnames"] = json!(["api.example"]);
+        trusted["disallowedRequests"] = json!("Reject");
+        trusted["trustedOrigins"] = json!([entry]);
+        specs.push((*entry, trusted));
+    }
+    specs
+}
+
+#[test]
+fn with_credentials_no_finding_proposes_what_is_dangerous() {
+    for entry in GUESSED {
+        let spec = cors(&json!({"allowOrigins": [entry], "allowCredentials": true}));
+        for finding in findings(&object("CorsPolicy", &spec), &[]) {
+            let message = finding.message();
+            let Some((_, fix)) = message.rsplit_once(": ") else { continue };
+            for proposed in fix.split('`').skip(1).step_by(2) {
+                let allowed = cors(&json!({
+                    "allowOrigins": [proposed],
+                    "allowCredentials": true,
+                    "dangerouslyAllow": ["InsecureOriginWithCredentials"],
+                }));
+                let said = findings(&object("CorsPolicy", &allowed), &[]);
+                let is_dangerous = said.iter().any(|it| it.code().starts_with("CORS-E2"));
+                assert!(!is_dangerous, "{entry}: {message}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_origin_list_of_an_origin_set_gets_edits_that_are_accepted() {
+    let mut failures = Vec::new();
+    for entry in GUESSED {
+        let object = object("OriginSet", &json!({"origins": [entry, "https://a.example"]}));
+        for finding in findings(&object, &[]) {
+            failures.extend(failures_of(entry, &finding, &object, &[]));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
 #[test]
 fn no_edit_of_any_finding_is_refused() {
     let mut failures = Vec::new();
@@ -111,6 +235,12 @@ fn text_of_another_system_is_told_and_answered_by_an_edit() {
         ("CORS-E304", "spec.cors.allowHeaders[0]", cors(&json!({"allowHeaders": ["all"]}))),
         ("CORS-E304", "spec.cors.allowHeaders[0]", cors(&json!({"allowHeaders": ["x-a|x-b"]}))),
         ("CORS-E304", "spec.cors.exposeHeaders[0]", cors(&json!({"exposeHeaders": ["any"]}))),
+        ("CORS-E103", "spec.cors.allowOrigins[0]", cors(&json!({"allowOrigins": ["ALL"]}))),
+        (
+            "CORS-W113",
+            "spec.cors.allowOrigins[0]",
+            cors(&json!({"allowOrigins": ["htps://a.example"]})),
+        ),
     ] {
         let said = findings(&object("CorsPolicy", &spec), &[]);
         assert_eq!(count(&said, code), 1, "{spec}: {said:?}");

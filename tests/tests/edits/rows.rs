@@ -236,6 +236,7 @@ fn of_origins() -> Vec<Row> {
         origin("CORS-E107", "https://a.example;https://b.example"),
         origin("CORS-E132", "http://172.16.5.0/12"),
         origin("CORS-E134", "http://192.168.*.*/16"),
+        origin("CORS-W113", "htps://app.example"),
         origin("CORS-W104", "ws://a.example"),
         origin("CORS-I002", "HTTPS://A.example"),
         cors("CORS-E121", "beside others", json!({"allowOrigins": ["*", "https://a.example"]})),

@@ -48,6 +48,27 @@ fn a_danger_is_refused_until_it_is_named() {
 }
 
 #[test]
+fn a_wide_block_is_said_to_be_one() {
+    for (origin, want) in [
+        ("https://52.0.0.0/8:*", "lets every address of the block act as the user"),
+        ("https://52.*.*.*", "lets every address of the block act as the user"),
+        ("https://*", "lets every site act as the user"),
+    ] {
+        let cors = CorsDraft { allow_origins: strings(&[origin]), ..with_credentials() };
+        let findings = validate(&policy_of(cors), &SmallJudge).findings;
+        assert!(findings.iter().any(|it| it.message().contains(want)), "{origin}: {findings:?}");
+        let draft = Draft {
+            trusted_origins: strings(&[origin]),
+            disallowed_requests: DisallowedRequests::Reject,
+            ..policy_of(good())
+        };
+        let want = want.replace("lets", "would trust").replace(" act as the user", "");
+        let findings = validate(&draft, &SmallJudge).findings;
+        assert!(findings.iter().any(|it| it.message().contains(&want)), "{origin}: {findings:?}");
+    }
+}
+
+#[test]
 fn what_only_looks_dangerous_is_accepted_with_credentials() {
     let development = &["spec.cors.allowOrigins[0] CORS-I103"][..];
     let normalized =

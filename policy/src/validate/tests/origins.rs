@@ -12,7 +12,21 @@ fn an_origin_is_said_to_be_what_is_wrong_with_it() {
         ("http://192.168.1.*:3000", vec![]),
         ("http://[::1]:3000", vec![]),
         ("https://*:*", vec![]),
-        ("chrome-extension://abcdef", vec![]),
+        ("chrome-extension://abcdefghijklmnopabcdefghijklmnop", vec![]),
+        ("chrome-extension://abcdef", at("CORS-I105")),
+        ("chrome-extension://Abcdefghijklmnopabcdefghijklmnop", at("CORS-I002")),
+        ("chrome-extension://*", at("CORS-I105")),
+        ("chrome-extension://", at("CORS-I105")),
+        ("moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc", at("CORS-I106")),
+        ("safari-web-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc", at("CORS-I106")),
+        ("htps://app.example", at("CORS-W113")),
+        ("htp://app.example", at("CORS-W113")),
+        ("httpss://app.example", at("CORS-W113")),
+        ("hhtps://*.app.example", at("CORS-W113")),
+        ("httsp://app.example:8443", at("CORS-W113")),
+        ("app://app.example", vec![]),
+        ("tauri://localhost", vec![]),
+        ("ionic://localhost", vec![]),
         ("*", vec![]),
         ("http://127.0.0.1:3000", vec![]),
         ("null", at("CORS-W102")),
@@ -132,8 +146,8 @@ fn a_refused_origin_comes_with_what_was_probably_meant() {
         let Reason::Origin(OriginReason::Invalid { instead, .. }) = finding.reason else {
             panic!("{why}: {written:?}: {message}");
         };
-        assert_eq!(instead, *want, "{why}: {written:?}");
-        for text in instead {
+        assert_eq!(instead.entries, *want, "{why}: {written:?}");
+        for text in instead.entries {
             // `null` in quotes, as YAML needs it.
             assert!(message.contains(text.as_str()), "{why}: {message}");
             let cors = CorsDraft { allow_origins: vec![text.clone()], ..good() };
@@ -155,6 +169,11 @@ fn an_entry_in_another_language_is_told_where_that_goes() {
         ("a variable of Helm", "https://{{ .Values.host }}", "variables"),
         ("a value that is absent", "undefined", "remove the entry"),
         ("a value that is absent", "None", "remove the entry"),
+        ("the origin of the request", "$http_origin", "every origin"),
+        ("the origin of the request", "true", "every origin"),
+        ("a content security policy", "'self'", "Content Security Policy"),
+        ("a content security policy", "self", "Content Security Policy"),
+        ("a page without an origin", "about:blank", "name the origin of the page"),
     ] {
         let cors = CorsDraft { allow_origins: strings(&[written]), ..good() };
         let finding = validate(&policy_of(cors), &SmallJudge).findings.remove(0);
@@ -213,6 +232,22 @@ fn origins_are_compared_with_their_neighbours() {
         let cors = CorsDraft { allow_origins: strings(list), ..good() };
         let want: Vec<String> = want.iter().map(|want| format!("spec.cors.{want}")).collect();
         assert_eq!(codes(&policy_of(cors)), want, "{why}");
+    }
+}
+
+#[test]
+fn blocks_of_addresses_are_compared_in_each_notation() {
+    for (why, list, covered) in [
+        ("stars and a block", ["http://10.*.*.*", "http://10.0.0.0/8"], Some(1)),
+        ("a block and stars", ["http://10.0.0.0/8", "http://10.*.*.*"], Some(1)),
+        ("stars in a block", ["http://10.0.*.*", "http://10.0.0.0/8"], Some(0)),
+        ("a block in stars", ["http://10.0.*.*:*", "http://10.0.1.0/25:1"], Some(1)),
+        ("another block", ["http://10.0.*.*", "http://10.1.0.0/16"], None),
+        ("another port", ["http://10.*.*.*:1", "http://10.0.0.0/8:2"], None),
+    ] {
+        let cors = CorsDraft { allow_origins: strings(&list), ..good() };
+        let want = covered.map(|at: usize| format!("spec.cors.allowOrigins[{at}] CORS-I101"));
+        assert_eq!(codes(&policy_of(cors)), Vec::from_iter(want), "{why}");
     }
 }
 

@@ -1,0 +1,205 @@
+//! Language: an entry that is no origin because it speaks another language.
+
+/// The language of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// What stands for the origin of the request: `$http_origin` of nginx, `origin: true` of Express.
+    Reflection,
+    /// A source expression of a Content Security Policy, or a word of another header about sites.
+    Csp,
+    /// A URL of a page that has no origin of its own.
+    OpaqueUrl,
+    /// A variable of a shell, of Helm or of a program.
+    Template,
+    /// A regex.
+    Regex,
+    /// The word of a program for a value that is absent.
+    Placeholder,
+}
+
+// === impl Language ===
+
+impl Language {
+    /// The language that `value` is written in, unless that is the one of origins.
+    pub(crate) fn of(value: &str) -> Option<Self> {
+        let is_quote = |c: char| c.is_whitespace() || "\"`".contains(c);
+        let value = value.trim_matches(is_quote).to_ascii_lowercase();
+        let word = value.trim_matches('\'');
+        if is_reflection(word) {
+            Some(Self::Reflection)
+        } else if is_csp(&value) {
+            Some(Self::Csp)
+        } else if is_opaque_url(word) {
+            Some(Self::OpaqueUrl)
+        } else if ["${", "{{", "$(", "%("].iter().any(|part| value.contains(part)) {
+            Some(Self::Template)
+        } else if is_regex(&value) {
+            Some(Self::Regex)
+        } else if ["undefined", "none", "nil", "nan", "false"].contains(&word) {
+            Some(Self::Placeholder)
+        } else {
+            None
+        }
+    }
+
+    /// What to write instead.
+    pub(crate) fn fix(self) -> &'static str {
+        match self {
+            Self::Reflection => {
+                "name your origins, because this stands for the origin of each request, which is every origin"
+            }
+            Self::Csp => {
+                "name the origins of other sites, because this is a word of a Content Security Policy, and pages of the same origin need no entry"
+            }
+            Self::OpaqueUrl => {
+                "name the origin of the page that makes it, because such a page has that origin or `null`"
+            }
+            Self::Template => {
+                "write the origin itself, because nothing replaces variables in a policy"
+            }
+            Self::Regex => {
+                "write regexes into `allowOriginRegexes`, or a pattern such as `https://*.app.example`"
+            }
+            Self::Placeholder => {
+                "write an origin such as `https://app.example`, or remove the entry where no origin is meant"
+            }
+        }
+    }
+}
+
+/// Whether it is a word of other systems for every origin.
+pub(crate) fn is_every_origin(value: &str) -> bool {
+    const WORDS: [&str; 13] =
+        ["*", "**", "*.*", "*:*", "*/*", "all", "any", "*://*", ".*", ".+", "^.*$", "^.+$", "^.*"];
+    WORDS.iter().any(|word| word.eq_ignore_ascii_case(value))
+}
+
+fn is_reflection(value: &str) -> bool {
+    const WORDS: [&str; 7] =
+        ["true", "origin", "reflect", "reflected", "request", "request-origin", "requestorigin"];
+    let is_of_request = value.contains("http_origin")
+        || (value.contains("header") || value.contains("hdr(") || value.starts_with("req"))
+            && value.contains("origin");
+    WORDS.contains(&value) || (!value.contains("://") && is_of_request && !is_name(value))
+}
+
+/// Whether it could be the name of a host.
+fn is_name(value: &str) -> bool {
+    let is_name_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':');
+    value.contains('.') && value.chars().all(is_name_char) && !value.starts_with("req")
+}
+
+fn is_csp(value: &str) -> bool {
+    const KEYWORDS: [&str; 11] = [
+        "'self'",
+        "'none'",
+        "'strict-dynamic'",
+        "'report-sample'",
+        "'inline-speculation-rules'",
+        "self",
+        "same-origin",
+        "same-site",
+        "cross-origin",
+        "sameorigin",
+        "samesite",
+    ];
+    let is_source = |begin: &&str| value.starts_with(*begin);
+    // A scheme alone, as in `data:` and `https:`.
+    let is_scheme = value.strip_suffix(':').is_some_and(|scheme| {
+        let is_scheme_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '+');
+        !scheme.is_empty() && scheme != "localhost" && scheme.chars().all(is_scheme_char)
+    });
+    KEYWORDS.contains(&value)
+        || ["'unsafe-", "'wasm-unsafe-", "'nonce-", "'sha"].iter().any(is_source)
+        || is_scheme
+}
+
+fn is_opaque_url(value: &str) -> bool {
+    let schemes = ["about:", "data:", "blob:", "filesystem:", "javascript:", "srcdoc"];
+    !value.contains("://") && schemes.iter().any(|scheme| value.starts_with(scheme))
+}
+
+/// Whether it was meant as a regex: no origin has any of these.
+fn is_regex(value: &str) -> bool {
+    value.contains(['^', '$', '(', '|'])
+        || ["\\.", "\\d", "\\w", "://.*", ".+", "[a-z", "[0-9", "[^"]
+            .iter()
+            .any(|part| value.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values, and the language that they are written in.
+    const SPOKEN: &[(Option<Language>, &[&str])] = &[
+        (
+            Some(Language::Reflection),
+            &[
+                "$http_origin",
+                "${http.request.header.Origin}",
+                "{http.request.header.Origin}",
+                "%{HTTP_ORIGIN}e",
+                "%[req.hdr(Origin)]",
+                "req.headers.origin",
+                "request.headers['origin']",
+                "true",
+                "True",
+                "origin",
+                "'origin'",
+            ],
+        ),
+        (
+            Some(Language::Csp),
+            &[
+                "'self'",
+                "self",
+                "\"'self'\"",
+                "'none'",
+                "'unsafe-inline'",
+                "'nonce-abc'",
+                "data:",
+                "blob:",
+                "filesystem:",
+                "https:",
+                "chrome-extension:",
+                "same-origin",
+                "SAMEORIGIN",
+            ],
+        ),
+        (
+            Some(Language::OpaqueUrl),
+            &["about:blank", "about:srcdoc", "data:text/html,x", "blob:null"],
+        ),
+        (Some(Language::Template), &["${ORIGIN}", "${CORS_ORIGINS}", "{{ .Values.origin }}"]),
+        (Some(Language::Regex), &["^https://a$", r"https://a\.example", "https://(a|b).example"]),
+        (Some(Language::Placeholder), &["undefined", "None", "false"]),
+        (
+            None,
+            &[
+                "app.example",
+                "origin.example",
+                "header.origin.example",
+                "https://headers.origin.example/x",
+                "localhost:",
+                "localhost:3000",
+                "app.example:",
+                "blob:https://app.example/1",
+                "all",
+                "*",
+                "null",
+                "self.example",
+                "",
+            ],
+        ),
+    ];
+
+    #[test]
+    fn an_entry_in_another_language_is_told_by_its_words() {
+        for (language, values) in SPOKEN {
+            for value in *values {
+                assert_eq!(Language::of(value), *language, "{value}");
+            }
+        }
+    }
+}

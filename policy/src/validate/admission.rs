@@ -1,0 +1,104 @@
+//! Admission: which of the entries that were probably meant are accepted where they would stand.
+
+use super::Judge;
+use super::dangers::Dangers;
+use super::reached::{dangers_of, is_any_host};
+use crate::finding::{Danger, Instead};
+use crate::pattern::OriginPattern;
+
+/// What a list of origins accepts.
+pub(super) struct Admission<'j> {
+    pub(super) judge: &'j dyn Judge,
+    list: List,
+}
+
+enum List {
+    /// `allowOrigins`.
+    Allowed {
+        /// The dangers that are listed; `None`: without credentials, so that none is needed.
+        listed: Option<Vec<Danger>>,
+        /// Whether the entry has no neighbor, as `*` must.
+        is_alone: bool,
+    },
+    /// `trustedOrigins`.
+    Trusted,
+    /// A list in another object.
+    Shared,
+}
+
+/// What is said of one entry.
+enum Verdict {
+    Accepted,
+    /// Without TLS, which its danger is to be listed for.
+    Insecure,
+    Refused,
+}
+
+// === impl Admission ===
+
+impl<'j> Admission<'j> {
+    pub(super) fn allowed(dangers: &Dangers, is_alone: bool, judge: &'j dyn Judge) -> Self {
+        let listed = dangers.credentials.then(|| dangers.listed().collect());
+        Self { judge, list: List::Allowed { listed, is_alone } }
+    }
+
+    pub(super) fn trusted(judge: &'j dyn Judge) -> Self {
+        Self { judge, list: List::Trusted }
+    }
+
+    pub(super) fn shared(judge: &'j dyn Judge) -> Self {
+        Self { judge, list: List::Shared }
+    }
+
+    /// Those of `guesses` that are accepted. One without TLS that is dangerous is proposed with TLS; no other danger is proposed.
+    pub(super) fn of(&self, guesses: Vec<String>) -> Instead {
+        let mut instead = Instead::default();
+        let is_one = guesses.len() == 1;
+        let mut add = |entry: String| {
+            if !instead.entries.contains(&entry) {
+                instead.entries.push(entry);
+            }
+        };
+        for guess in guesses {
+            match self.verdict(&guess, is_one) {
+                Verdict::Accepted => add(guess),
+                Verdict::Refused => instead.is_refused = true,
+                Verdict::Insecure => {
+                    let secure = guess.replacen("http://", "https://", 1);
+                    if matches!(self.verdict(&secure, is_one), Verdict::Accepted) {
+                        add(secure);
+                    }
+                    instead.insecure.get_or_insert(guess);
+                }
+            }
+        }
+        instead
+    }
+
+    fn verdict(&self, guess: &str, is_one: bool) -> Verdict {
+        let Ok(parsed) = OriginPattern::parse(guess) else { return Verdict::Refused };
+        let pattern = parsed.pattern;
+        match &self.list {
+            List::Allowed { is_alone, .. }
+                if pattern == OriginPattern::Any && !(*is_alone && is_one) =>
+            {
+                Verdict::Refused
+            }
+            List::Allowed { listed: Some(listed), .. } => {
+                let mut dangers = dangers_of(&pattern, self.judge);
+                dangers.retain(|danger| !listed.contains(danger));
+                match dangers.as_slice() {
+                    [] => Verdict::Accepted,
+                    [Danger::InsecureOriginWithCredentials] => Verdict::Insecure,
+                    _ => Verdict::Refused,
+                }
+            }
+            List::Trusted => match pattern {
+                OriginPattern::Tuple(tuple) if !is_any_host(tuple.host()) => Verdict::Accepted,
+                _ => Verdict::Refused,
+            },
+            List::Shared if pattern == OriginPattern::Any => Verdict::Refused,
+            List::Allowed { listed: None, .. } | List::Shared => Verdict::Accepted,
+        }
+    }
+}
