@@ -322,8 +322,11 @@ impl HostShape {
             .collect();
         match fixed {
             Some(fixed) if octets.len() == 4 => Ok(Some(Self::Ipv4(fixed))),
-            // Every octet is a number, but there are not four; or a star stands where no name has one.
-            _ => Err(InvalidOrigin::Ipv4Star),
+            // Every octet is a number, but there are not four.
+            _ if octets.iter().all(|octet| *octet == "*" || ends_in_number(octet)) => {
+                Err(InvalidOrigin::Ipv4Star)
+            }
+            _ => Err(InvalidOrigin::Star),
         }
     }
 
@@ -525,6 +528,8 @@ mod tests {
             ("https://*.*.example", Star),
             ("https://**.example", Star),
             ("https://a*b*.example", Star),
+            ("https://app.example.*", Star),
+            ("https://app.*.*", Star),
             ("http://192.168.*", Ipv4Star),
             ("http://192.*.1.1", Ipv4Star),
             ("http://192.168.1*.1", Ipv4Star),

@@ -13,6 +13,8 @@ pub(crate) enum Language {
     Template,
     /// A regex.
     Regex,
+    /// A match of Istio or Envoy by a part of the origin, as in `prefix:https://app`.
+    Match,
     /// The word of a program for a value that is absent.
     Placeholder,
 }
@@ -31,7 +33,9 @@ impl Language {
             Some(Self::Csp)
         } else if is_opaque_url(word) {
             Some(Self::OpaqueUrl)
-        } else if ["${", "{{", "$(", "%("].iter().any(|part| value.contains(part)) {
+        } else if ["prefix:", "suffix:", "contains:"].iter().any(|it| value.starts_with(it)) {
+            Some(Self::Match)
+        } else if is_template(&value) {
             Some(Self::Template)
         } else if is_regex(&value) {
             Some(Self::Regex)
@@ -59,6 +63,9 @@ impl Language {
             }
             Self::Regex => {
                 "write regexes into `allowOriginRegexes`, or a pattern such as `https://*.app.example`"
+            }
+            Self::Match => {
+                "write whole origins, or a pattern such as `https://*.app.example`, because no match by a part is there"
             }
             Self::Placeholder => {
                 "write an origin such as `https://app.example`, or remove the entry where no origin is meant"
@@ -112,6 +119,22 @@ fn is_csp(value: &str) -> bool {
     KEYWORDS.contains(&value)
         || ["'unsafe-", "'wasm-unsafe-", "'nonce-", "'sha"].iter().any(is_source)
         || is_scheme
+}
+
+/// Whether there is a variable or the place for a value, as in `https://{tenant}.app.example`.
+fn is_template(value: &str) -> bool {
+    let is_place = |open: char, close: char| {
+        value.split_once(open).and_then(|(_, rest)| rest.split_once(close)).is_some_and(
+            |(name, _)| {
+                let is_name_char = |c: char| c.is_ascii_alphanumeric() || "_-. ".contains(c);
+                name.starts_with(|c: char| c.is_ascii_alphabetic())
+                    && name.chars().all(is_name_char)
+            },
+        )
+    };
+    ["${", "{{", "$(", "%("].iter().any(|part| value.contains(part))
+        || is_place('{', '}')
+        || (is_place('<', '>') && !value.starts_with('<'))
 }
 
 fn is_opaque_url(value: &str) -> bool {
@@ -171,7 +194,17 @@ mod tests {
             Some(Language::OpaqueUrl),
             &["about:blank", "about:srcdoc", "data:text/html,x", "blob:null"],
         ),
-        (Some(Language::Template), &["${ORIGIN}", "${CORS_ORIGINS}", "{{ .Values.origin }}"]),
+        (
+            Some(Language::Template),
+            &[
+                "${ORIGIN}",
+                "${CORS_ORIGINS}",
+                "{{ .Values.origin }}",
+                "https://app-{env}.example.com",
+                "https://<tenant>.example.com",
+            ],
+        ),
+        (Some(Language::Match), &["prefix:https://app", "suffix:.app.example"]),
         (Some(Language::Regex), &["^https://a$", r"https://a\.example", "https://(a|b).example"]),
         (Some(Language::Placeholder), &["undefined", "None", "false"]),
         (
@@ -189,6 +222,7 @@ mod tests {
                 "*",
                 "null",
                 "self.example",
+                "<https://app.example>",
                 "",
             ],
         ),

@@ -1,9 +1,9 @@
 //! Admission: which of the entries that were probably meant are accepted where they would stand.
 
-use super::Judge;
 use super::dangers::Dangers;
 use super::reached::{dangers_of, is_any_host};
-use crate::finding::{Danger, Instead};
+use super::{Judge, RegexHazard};
+use crate::finding::{Danger, Instead, Replacement};
 use crate::pattern::OriginPattern;
 
 /// What a list of origins accepts.
@@ -73,6 +73,33 @@ impl<'j> Admission<'j> {
             }
         }
         instead
+    }
+
+    /// The entry to write for one guess; `None`: it is refused.
+    pub(super) fn pattern(&self, guess: String) -> Option<String> {
+        self.of(vec![guess]).entries.pop()
+    }
+
+    /// `guess`, unless it is refused.
+    pub(super) fn replacement(&self, guess: Replacement) -> Option<Replacement> {
+        match guess {
+            Replacement::Pattern(pattern) => self.pattern(pattern).map(Replacement::Pattern),
+            Replacement::Regex(regex) => {
+                self.accepts_regex(&regex).then_some(Replacement::Regex(regex))
+            }
+        }
+    }
+
+    fn accepts_regex(&self, regex: &str) -> bool {
+        let List::Allowed { listed: Some(listed), .. } = &self.list else { return true };
+        let reach = self.judge.regex_reach(regex);
+        let is_bounded =
+            reach.open_dot.is_none() || listed.contains(&Danger::UnboundedRegexWithCredentials);
+        let is_listed = |hazard: &RegexHazard| match hazard.danger() {
+            None => true,
+            Some(danger) => listed.contains(&danger),
+        };
+        is_bounded && reach.hazards.iter().all(is_listed)
     }
 
     fn verdict(&self, guess: &str, is_one: bool) -> Verdict {

@@ -39,8 +39,14 @@ pub(super) fn validate(
         report,
     );
     let regexes_field = field.child("allowOriginRegexes");
-    let regexes =
-        regexes::validate(allow_origin_regexes, &regexes_field, judge, &mut dangers, report);
+    let regexes = regexes::validate(
+        allow_origin_regexes,
+        allow_origins.is_empty(),
+        &regexes_field,
+        judge,
+        &mut dangers,
+        report,
+    );
     dangers.check_each_is_needed(report);
     let cors = Cors {
         origins,

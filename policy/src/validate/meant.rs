@@ -35,6 +35,9 @@ pub(super) fn by(written: &str, judge: &dyn Judge) -> Vec<String> {
     if let Some(rest) = BOTH_SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme)) {
         return both_schemes(rest, judge);
     }
+    if let Some(each) = port_list(text, judge) {
+        return each;
+    }
     if Language::of(written).is_some() {
         return Vec::new();
     }
@@ -48,6 +51,18 @@ pub(super) fn by(written: &str, judge: &dyn Judge) -> Vec<String> {
         // White space inside of one origin.
         None => one(&parts.concat(), judge).into_iter().collect(),
     }
+}
+
+/// The origins of a list of ports, as in `https://app.example:[8080,8081]` of Spring and `https://app.example:8080,8081`.
+fn port_list(text: &str, judge: &dyn Judge) -> Option<Vec<String>> {
+    let (host, ports) = text.rsplit_once(':')?;
+    let ports = ports.strip_prefix('[').map_or(Some(ports), |list| list.strip_suffix(']'))?;
+    let ports: Vec<&str> = ports.split(',').map(str::trim).collect();
+    let is_port = |port: &&str| *port == "*" || port.parse::<u16>().is_ok();
+    if host.contains(is_separator) || ports.len() > MAX_PARTS || !ports.iter().all(is_port) {
+        return None;
+    }
+    ports.iter().map(|port| one(&format!("{host}:{port}"), judge)).collect()
 }
 
 /// The origins with and without TLS of what follows both schemes.
@@ -71,18 +86,22 @@ pub(super) fn pages_of(tuple: &TuplePattern) -> Vec<String> {
 
 /// The same with `http` or `https`, of which its own scheme is a misspelling; `None`: it is none.
 pub(super) fn well_spelled(tuple: &TuplePattern) -> Option<Vec<String>> {
-    let own = tuple.scheme();
-    if is_http(own) {
+    let scheme = scheme(tuple.scheme())?;
+    Some(with_scheme(tuple, scheme).into_iter().collect())
+}
+
+/// The one of `http` and `https` of which `own` is a misspelling.
+pub(super) fn scheme(own: &str) -> Option<&'static str> {
+    if is_http(own) || !is_scheme(own) {
         return None;
     }
     let is_near = |scheme: &str| is_one_slip_away(own, scheme);
-    let scheme = match (is_near("http"), is_near("https")) {
-        (true, true) if own.ends_with('s') => "https",
-        (true, _) => "http",
-        (false, true) => "https",
-        (false, false) => return None,
-    };
-    Some(with_scheme(tuple, scheme).into_iter().collect())
+    match (is_near("http"), is_near("https")) {
+        (true, true) if own.ends_with('s') => Some("https"),
+        (true, _) => Some("http"),
+        (false, true) => Some("https"),
+        (false, false) => None,
+    }
 }
 
 fn with_scheme(tuple: &TuplePattern, scheme: &str) -> Option<String> {
@@ -185,6 +204,13 @@ fn one(part: &str, judge: &dyn Judge) -> Option<String> {
 /// The scheme, where one is meant, and what follows it.
 fn split_scheme(text: &str) -> (Option<String>, &str) {
     if let Some((before, rest)) = text.split_once("://") {
+        // As in `https://http://app.example`.
+        let is_twice = ["http:", "https:"].iter().any(|scheme| {
+            rest.strip_prefix(scheme).is_some_and(|rest| rest.starts_with(['/', '\\']))
+        });
+        if is_twice {
+            return split_scheme(rest);
+        }
         let scheme = before.to_ascii_lowercase();
         // As in `blob:http://app.example/…`, whose origin is that of the page.
         let is_insecure = scheme.rsplit_once(':').is_some_and(|(_, inner)| inner == "http");

@@ -1,6 +1,6 @@
 //! Reach: the judgement of one origin regex, as data.
 
-use crate::finding::Misfit;
+use crate::finding::{Danger, Misfit};
 
 /// Everything that a [`Judge`](super::Judge) says about one origin regex. The default says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,4 +65,22 @@ pub enum RegexHazard {
     OpenEnd,
     /// Too complex to tell.
     Unjudged,
+}
+
+// === impl RegexHazard ===
+
+impl RegexHazard {
+    /// The danger of it with credentials; `None`: a hint.
+    pub(super) fn danger(self) -> Option<Danger> {
+        Some(match self {
+            Self::AnyOrigin | Self::AnyHost => Danger::AnyOriginWithCredentials,
+            Self::Insecure => Danger::InsecureOriginWithCredentials,
+            Self::PublicSuffix => Danger::PublicSuffixSubdomains,
+            Self::AnyAppHost => Danger::AnyAppOriginWithCredentials,
+            Self::OpenEnd | Self::AnyScheme | Self::Unjudged => {
+                Danger::UnboundedRegexWithCredentials
+            }
+            Self::Loopback => return None,
+        })
+    }
 }

@@ -2,20 +2,27 @@
 
 use std::collections::HashMap;
 
+use super::admission::Admission;
 use super::dangers::Dangers;
+use super::meant;
 use super::report::{Field, Report};
 use super::{DeadBranch, Glob, Judge, OpenDot, RegexHazard, RegexReach};
-use crate::finding::{Danger, DangerReason, ListReason, OriginReason, RegexReason};
+use crate::finding::{
+    Danger, DangerReason, Instead, Language, ListReason, OriginReason, RegexReason, Replacement,
+    is_every_origin,
+};
 use crate::limits::MAX_REGEXES;
 use crate::regex::{InvalidRegex, OriginRegex};
 
 pub(super) fn validate(
     list: &[String],
+    no_origins: bool,
     field: &Field,
     judge: &dyn Judge,
     dangers: &mut Dangers,
     report: &mut Report,
 ) -> Vec<OriginRegex> {
+    let admission = Admission::allowed(dangers, no_origins && list.len() == 1, judge);
     let mut regexes = Vec::new();
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for (at, written) in report.bounded_to(MAX_REGEXES, list, field).iter().enumerate() {
@@ -29,12 +36,12 @@ pub(super) fn validate(
         seen.insert(written, at);
         match OriginRegex::parse(written) {
             Ok(regex) => {
-                check_reach(written, &entry, judge, dangers, report);
+                check_reach(written, &entry, &admission, dangers, report);
                 regexes.push(regex);
             }
             Err(why) => {
                 dangers.cannot_tell();
-                report.add(&entry, refusal(why, value, judge));
+                report.add(&entry, refusal(why, value, &admission));
             }
         }
     }
@@ -47,40 +54,47 @@ pub(super) fn validate(
     regexes
 }
 
-fn refusal(why: InvalidRegex, value: String, judge: &dyn Judge) -> RegexReason {
+fn refusal(why: InvalidRegex, value: String, admission: &Admission<'_>) -> RegexReason {
     match why {
         InvalidRegex::Empty => RegexReason::Empty,
         InvalidRegex::TooLong => RegexReason::TooLong(value),
         InvalidRegex::Syntax(message) => {
-            let instead = judge.regex_in_own_syntax(&value);
+            let guess = admission.judge.regex_in_own_syntax(&value);
+            let instead = guess.and_then(|guess| admission.replacement(guess));
             RegexReason::Syntax { value, message, instead }
         }
     }
 }
 
-/// Design section 3.3, for regexes.
+/// Reports what is dangerous or useless about an expression.
 fn check_reach(
     written: &str,
     field: &Field,
-    judge: &dyn Judge,
+    admission: &Admission<'_>,
     dangers: &mut Dangers,
     report: &mut Report,
 ) {
     let value = || written.to_owned();
-    let RegexReach { misfit, dead_branches, glob, open_dot, hazards } = judge.regex_reach(written);
-    if let Some(misfit) = misfit {
+    let RegexReach { misfit, dead_branches, glob, open_dot, hazards } =
+        admission.judge.regex_reach(written);
+    if let Some(mut misfit) = misfit {
+        misfit.instead = meant_by(written, misfit.instead, admission);
         report.add(field, RegexReason::NeverMatches { value: value(), misfit: Box::new(misfit) });
         return;
     }
-    for DeadBranch { branch, misfit } in dead_branches {
+    check_scheme(written, field, admission, report);
+    for DeadBranch { branch, mut misfit } in dead_branches {
+        misfit.instead = misfit.instead.and_then(|guess| admission.replacement(guess));
         let misfit = Box::new(misfit);
         report.add(field, RegexReason::BranchNeverMatches { value: value(), branch, misfit });
     }
     let is_glob = glob.is_some();
     if let Some(Glob { repeated, pattern }) = glob {
+        let pattern = pattern.and_then(|pattern| admission.pattern(pattern));
         report.add(field, RegexReason::Glob { value: value(), repeated, pattern });
     }
     if let Some(OpenDot { instead, pattern }) = open_dot {
+        let pattern = pattern.and_then(|pattern| admission.pattern(pattern));
         if dangers.credentials {
             let reason = RegexReason::OpenDotWithCredentials { value: value(), instead, pattern };
             dangers.meet_as(Danger::UnboundedRegexWithCredentials, reason, field, report);
@@ -99,6 +113,42 @@ fn check_reach(
     }
 }
 
+/// What to write in place of an expression that matches no origin: words of another system are no hosts.
+fn meant_by(
+    written: &str,
+    guess: Option<Replacement>,
+    admission: &Admission<'_>,
+) -> Option<Replacement> {
+    let word = written.trim().trim_start_matches('^').trim_end_matches('$');
+    let pattern = |entry: &str| admission.pattern(entry.to_owned()).map(Replacement::Pattern);
+    if word.eq_ignore_ascii_case("null") {
+        return pattern("null");
+    }
+    if is_every_origin(word) {
+        return pattern("*");
+    }
+    match Language::of(word) {
+        None | Some(Language::Regex) => admission.replacement(guess?),
+        Some(_) => None,
+    }
+}
+
+/// Reports a misspelled `http` or `https`.
+fn check_scheme(written: &str, field: &Field, admission: &Admission<'_>, report: &mut Report) {
+    let body = written.trim_start_matches('^');
+    let anchors = written.strip_suffix(body).unwrap_or_default();
+    let Some((own, rest)) = body.split_once("://") else { return };
+    let Some(scheme) = meant::scheme(own) else { return };
+    let guess = Replacement::Regex(format!("{anchors}{scheme}://{rest}"));
+    let entries = match admission.replacement(guess) {
+        Some(Replacement::Regex(regex)) => vec![regex],
+        _ => Vec::new(),
+    };
+    let (value, instead) =
+        (written.to_owned(), Box::new(Instead { entries, ..Instead::default() }));
+    report.add(field, OriginReason::Misspelled { value, instead });
+}
+
 fn check_with_credentials(
     hazard: RegexHazard,
     written: &str,
@@ -106,28 +156,18 @@ fn check_with_credentials(
     dangers: &mut Dangers,
     report: &mut Report,
 ) {
-    let unbounded = Danger::UnboundedRegexWithCredentials;
     let value = written.to_owned();
-    let danger = match hazard {
-        RegexHazard::AnyOrigin | RegexHazard::AnyHost => Danger::AnyOriginWithCredentials,
-        RegexHazard::Insecure => Danger::InsecureOriginWithCredentials,
-        RegexHazard::PublicSuffix => Danger::PublicSuffixSubdomains,
-        RegexHazard::AnyAppHost => Danger::AnyAppOriginWithCredentials,
-        RegexHazard::OpenEnd => unbounded,
-        RegexHazard::Loopback => {
-            report.add(field, OriginReason::Development(value));
-            return;
-        }
+    let Some(danger) = hazard.danger() else {
+        report.add(field, OriginReason::Development(value));
+        return;
+    };
+    match hazard {
         RegexHazard::AnyScheme => {
-            let reason = RegexReason::AnySchemeWithCredentials(value);
-            dangers.meet_as(unbounded, reason, field, report);
-            return;
+            dangers.meet_as(danger, RegexReason::AnySchemeWithCredentials(value), field, report);
         }
         RegexHazard::Unjudged => {
-            let reason = RegexReason::UnjudgedWithCredentials(value);
-            dangers.meet_as(unbounded, reason, field, report);
-            return;
+            dangers.meet_as(danger, RegexReason::UnjudgedWithCredentials(value), field, report);
         }
-    };
-    dangers.meet(danger, written, field, report);
+        _ => dangers.meet(danger, written, field, report),
+    }
 }

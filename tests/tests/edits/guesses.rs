@@ -150,6 +150,66 @@ const GUESSED: &[&str] = &[
     "https://b.example/ https://a.example",
 ];
 
+/// Expressions about which a first guess may be dangerous, or no origin.
+const GUESSED_REGEXES: &[&str] = &[
+    "*",
+    ".*",
+    "null",
+    "^null$",
+    "NULL",
+    "true",
+    "self",
+    "all",
+    "$http_origin",
+    "*.vercel.app",
+    "https://*.vercel.app",
+    "https://.*.vercel.app",
+    "http://*.app.example",
+    "http://app.example",
+    "HTTP://app\\.example",
+    "HTTPS://A\\.example",
+    "htps://app\\.example",
+    "^htp://app\\.example$",
+    "https//.*",
+    "app.example",
+    ".*\\.com",
+    "https://*",
+    "http://*",
+    "~^https://app\\.example$",
+    "~*^https://app\\.example$",
+    "/^https://.*$/i",
+    "r'^https://a\\.example$'",
+    "https://a\\.example/|http://b\\.example/",
+    "https://(?:a|b/).vercel.app",
+    "https://%.app.example",
+    "moz-extension://*",
+];
+
+#[test]
+fn no_edit_about_a_regex_is_refused_or_dangerous() {
+    let mut failures = Vec::new();
+    for entry in GUESSED_REGEXES {
+        for fields in [
+            json!({"allowOrigins": [], "allowOriginRegexes": [entry]}),
+            json!({"allowOriginRegexes": [entry]}),
+            json!({"allowOrigins": [], "allowOriginRegexes": [entry], "allowCredentials": true}),
+            json!({"allowOriginRegexes": [entry], "allowCredentials": true}),
+        ] {
+            let object = object("CorsPolicy", &cors(&fields));
+            for finding in findings(&object, &[]) {
+                failures.extend(failures_of(entry, &finding, &object, &[]));
+                let is_host = ["null", "true", "self", "all"]
+                    .iter()
+                    .any(|word| finding.message().contains(&format!("https://{word}")));
+                if is_host {
+                    failures.push(format!("{entry}: {finding}"));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
 /// Each entry in each list that judges entries in its own way.
 fn of_origins() -> Vec<(&'static str, Value)> {
     let mut specs = Vec::new();

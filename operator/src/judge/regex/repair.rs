@@ -64,8 +64,14 @@ fn without(fault: Fault, text: &str) -> Option<String> {
     }
 }
 
-/// `/^…$/i` of JavaScript, `#^…$#i` of PHP, and quotes.
+/// `/^…$/i` of JavaScript, `#^…$#i` of PHP, `~^…$` of nginx, `r'^…$'` of Python, and quotes.
 pub(super) fn without_delimiters(text: &str) -> Option<String> {
+    if let Some(inner) = text.strip_prefix("~*^").or_else(|| text.strip_prefix("~^"))
+        && !inner.contains('~')
+    {
+        return Some(format!("^{inner}"));
+    }
+    let text = text.strip_prefix('r').filter(|rest| rest.starts_with(['\'', '"'])).unwrap_or(text);
     let delimiter = text.chars().next().filter(|first| r#"/#~@!%"'"#.contains(*first))?;
     let (before, flags) = text.rsplit_once(delimiter)?;
     let inner = before.strip_prefix(delimiter)?;
