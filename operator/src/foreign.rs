@@ -36,14 +36,21 @@ pub(crate) fn instead(expected: &str, field: &str, value: &Value) -> Option<Writ
     match (expected, value) {
         // Its digits may not be those that were written.
         ("string", Value::Number(number)) if number.is_f64() => None,
-        ("string", Value::Bool(_) | Value::Number(_)) => Some(Written::Text(value.to_string())),
+        ("string", Value::Bool(_) | Value::Number(_)) => {
+            string(field, &value.to_string()).map(Written::Text)
+        }
         ("string", Value::Array(entries)) => match entries.as_slice() {
             [Value::String(text)] => Some(Written::text(text.as_str())),
             _ => None,
         },
         ("integer", Value::String(text)) => whole(field, text).map(Written::Number),
         ("integer", Value::Number(number)) => {
-            number.to_string().strip_suffix(".0")?.parse().ok().map(Written::Number)
+            let whole: i64 = number.to_string().strip_suffix(".0")?.parse().ok()?;
+            let fits = match leaf(field) {
+                "successStatus" => matches!(whole, 200 | 204),
+                _ => i32::try_from(whole).is_ok_and(|whole| whole >= 0),
+            };
+            fits.then_some(Written::Number(whole))
         }
         ("integer", Value::Object(fields)) => fields.get("seconds")?.as_i64().map(Written::Number),
         ("boolean", Value::String(text)) => {
@@ -88,7 +95,7 @@ fn list(field: &str, value: &Value) -> Option<Written> {
             Some(Written::texts(["*"]))
         }
         (_, Value::String(text)) => Some(Written::texts(pieces(text))),
-        (_, Value::Number(number)) => Some(Written::texts([number.to_string()])),
+        (_, Value::Number(number)) => Some(Written::texts([string(field, &number.to_string())?])),
         ("allowMethods" | "allowHeaders" | "exposeHeaders", Value::Bool(true)) => {
             Some(Written::texts(["*"]))
         }
@@ -317,6 +324,27 @@ fn seconds(text: &str) -> Option<i64> {
         rest = after.trim_start();
     }
     (!text.is_empty()).then_some(total)
+}
+
+/// The text of a number or a truth value, where that field takes such a text.
+pub(crate) fn string(field: &str, text: &str) -> Option<String> {
+    let is_alphanumeric = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let of = |others: &[u8], upper: bool| {
+        let fits = |byte: &u8| {
+            let is_alphanumeric = byte.is_ascii_alphanumeric();
+            (is_alphanumeric && (upper || !byte.is_ascii_uppercase())) || others.contains(byte)
+        };
+        let bytes = text.as_bytes();
+        bytes.iter().all(fits) && is_alphanumeric(bytes.first()) && is_alphanumeric(bytes.last())
+    };
+    let fits = match leaf(field) {
+        "origins" | "allowOrigins" | "allowedOrigins" | "trustedOrigins" | "allowOriginRegexes"
+        | "hostnames" | "value" | "group" | "kind" | "sectionName" => false,
+        "namespace" => of(b"-", false),
+        "name" => of(b"-.", false),
+        _ => of(b"-_.", true),
+    };
+    fits.then(|| text.to_owned())
 }
 
 /// What YAML 1.1 and people take for a truth value.

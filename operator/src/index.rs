@@ -18,6 +18,7 @@ use crate::neighbors::Neighbors;
 use crate::object::{Object, Text};
 use crate::origin_sets::{self, Resolved};
 use crate::review::{Accepted, Context, Domain, Review, review};
+use crate::source::spelling::Spelling;
 use crate::source::{Event, Problem};
 use crate::surroundings::{Change, Key, Labels, Namespace, NamespaceMode, Surroundings};
 use crate::targets::{Placement, Target};
@@ -168,7 +169,7 @@ impl Index {
         spec: Compact,
         object: Option<&Object>,
     ) -> Option<InForce> {
-        let text = Text::Spec { spec, findings: Vec::new() };
+        let text = Text::Spec { spec, findings: Vec::new(), spelling: Spelling::default() };
         let record = object.and_then(|object| object.record.clone());
         let object = Object { id: id.clone(), place: None, generation: None, text, record };
         let context = Context { accepted_before: true, ..self.context() };

@@ -3,6 +3,7 @@
 use corsward_policy::{Finding, PolicyId};
 
 use crate::compact::Compact;
+use crate::source::spelling::Spelling;
 
 /// A policy as a source delivered it.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +40,8 @@ pub enum Text {
         spec: Compact,
         /// Findings about anything outside `spec`.
         findings: Vec<Finding>,
+        /// The text of values in a file that JSON writes otherwise.
+        spelling: Spelling,
     },
     /// It is there, but what it says cannot be known.
     Unreadable(Vec<Finding>),

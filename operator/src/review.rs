@@ -89,7 +89,11 @@ pub fn review(object: &Object, context: Context<'_>) -> Review {
         Text::Unreadable(findings) => {
             Review { accepted: None, findings: findings.clone(), spec: None }
         }
-        Text::Spec { spec, findings } => review_spec(object, spec, findings.clone(), context),
+        Text::Spec { spec, findings, spelling } => {
+            let mut review = review_spec(object, spec, findings.clone(), context);
+            spelling.quote(&mut review.findings);
+            review
+        }
     }
 }
 
@@ -289,13 +293,18 @@ fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::spelling::Spelling;
     use corsward_policy::PolicyId;
     use corsward_policy::validate::NoJudge;
     use serde_json::{Value, json};
 
     fn codes(spec: &Value) -> Vec<String> {
         let id = PolicyId { namespace: "shop".into(), name: "api".into() };
-        let text = Text::Spec { spec: Compact::of(spec), findings: Vec::new() };
+        let text = Text::Spec {
+            spec: Compact::of(spec),
+            findings: Vec::new(),
+            spelling: Spelling::default(),
+        };
         let object = Object { id, place: None, generation: None, text, record: None };
         let review = review(&object, Context::folder(&NoJudge));
         assert_eq!(
@@ -316,7 +325,11 @@ mod tests {
         let spec =
             json!({"cors": {"allowOrigins": ["https://a.example"], "allowOriginsFrom": from}});
         let id = PolicyId { namespace: "shop".into(), name: "api".into() };
-        let text = Text::Spec { spec: Compact::of(&spec), findings: Vec::new() };
+        let text = Text::Spec {
+            spec: Compact::of(&spec),
+            findings: Vec::new(),
+            spelling: Spelling::default(),
+        };
         let object = Object { id, place: None, generation: None, text, record: None };
         let key = Key { namespace: "shop".into(), name: "partners".into() };
         let sets = Sets::from([(key, Some(vec!["https://b.example".to_owned()]))]);

@@ -4,6 +4,7 @@ pub mod dir;
 pub mod document;
 pub mod folder;
 pub mod kube;
+pub mod spelling;
 pub mod yaml;
 
 use corsward_policy::{Finding, PolicyId};

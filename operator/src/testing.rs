@@ -13,6 +13,7 @@ use crate::index::{InForce, Index, Scope};
 use crate::object::{Object, Text};
 use crate::plan::{Plan, Planned};
 use crate::review::Domain;
+use crate::source::spelling::Spelling;
 use crate::status::{Circumstances, Status};
 
 /// A spec that is accepted.
@@ -27,7 +28,8 @@ pub(crate) fn id(name: &str) -> PolicyId {
 }
 
 pub(crate) fn object(name: &str, spec: &Value) -> Object {
-    let text = Text::Spec { spec: Compact::of(spec), findings: Vec::new() };
+    let text =
+        Text::Spec { spec: Compact::of(spec), findings: Vec::new(), spelling: Spelling::default() };
     Object { id: id(name), place: Some("a.yaml".into()), generation: None, text, record: None }
 }
 

@@ -250,7 +250,7 @@ fn check_success_status(written: Option<i64>, spec: &Field, report: &mut Report)
         Some(200) => 200,
         Some(other) => {
             let field = spec.child("preflight").child("successStatus");
-            report.add(&field, ConductReason::SuccessStatus(other));
+            report.add(&field, ConductReason::SuccessStatus(other.to_string()));
             204
         }
     }

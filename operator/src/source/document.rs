@@ -1,5 +1,6 @@
 //! Documents: a file's bytes become the policies in it, and what they depend on. YAML (and so JSON), one document or several, lists of objects too.
 
+use std::slice;
 use std::str::Utf8Error;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::object::{Object, Text};
 use crate::origin_sets;
 use crate::review;
 use crate::shape;
+use crate::source::spelling::Spelling;
 use crate::source::yaml::{self, Document, Reader};
 use crate::surroundings::Key;
 
@@ -92,6 +94,8 @@ struct Head {
     name: String,
     /// `spec` as written, and findings about anything outside of it; or why it is not read.
     spec: Result<(Value, Vec<Finding>), Finding>,
+    /// The text of values that JSON writes otherwise.
+    spelling: Spelling,
 }
 
 /// Reads the documents of a file, for whoever reads it in the end.
@@ -121,7 +125,7 @@ fn not_text(bytes: &[u8], error: &Utf8Error) -> Finding {
 
 impl Documents {
     fn add(&mut self, place: &str, document: Document, reader: Reader) {
-        let Document { value, mut to_kubectl } = document;
+        let Document { value, mut to_kubectl, mut texts } = document;
         let Value::Object(mut document) = value else {
             self.others = self.others.saturating_add(1);
             self.fragments = self.fragments.saturating_add(usize::from(!value.is_null()));
@@ -137,7 +141,9 @@ impl Documents {
         if let Some(of_ours) = of_ours {
             let misread = misread(&document, &to_kubectl, reader);
             let of_ours = *of_ours;
-            if let Some(head) = self.read_head(&api_version, of_ours.0, document, misread) {
+            let spelling = Spelling::of(&document, &texts);
+            if let Some(head) = self.read_head(&api_version, of_ours.0, document, misread, spelling)
+            {
                 match of_ours.1 {
                     None => self.add_policy(place, head),
                     Some(kind) => self.add_neighbor(kind, head, reader),
@@ -150,12 +156,16 @@ impl Documents {
             | ("", "List") => {
                 let items = document.remove("items").unwrap_or_default();
                 let others = to_kubectl.get_mut("items").map(Value::take).unwrap_or_default();
-                let (Value::Array(items), Value::Array(others)) = (&items, others) else {
+                let texts = texts.get_mut("items").map(Value::take).unwrap_or_default();
+                let (Value::Array(items), Value::Array(others), Value::Array(texts)) =
+                    (&items, others, texts)
+                else {
                     // The first half of a list says the same.
                     self.lost.push(unlisted(&items));
                     return;
                 };
-                for (mut value, to_kubectl) in items.iter().cloned().zip(others) {
+                let items = items.iter().cloned().zip(others).zip(texts);
+                for ((mut value, to_kubectl), texts) in items {
                     // In a list of one kind each item is of that.
                     if let (Some(kind), Value::Object(item)) =
                         (kind.strip_suffix("List"), &mut value)
@@ -164,7 +174,7 @@ impl Documents {
                         item.entry("kind").or_insert_with(|| kind.into());
                         item.entry("apiVersion").or_insert_with(|| api_version.as_str().into());
                     }
-                    self.add(place, Document { value, to_kubectl }, reader);
+                    self.add(place, Document { value, to_kubectl, texts }, reader);
                 }
             }
             (GROUP, kind) => {
@@ -186,6 +196,7 @@ impl Documents {
         kind: &str,
         mut document: Map<String, Value>,
         misread: Vec<Finding>,
+        spelling: Spelling,
     ) -> Option<Head> {
         let metadata = match document.remove("metadata") {
             Some(Value::Object(metadata)) => metadata,
@@ -194,7 +205,9 @@ impl Documents {
         let name = match metadata.get("name") {
             Some(Value::String(name)) if !name.is_empty() => name.clone(),
             Some(name) if !name.is_null() && !name.is_string() => {
-                self.lost.push(unshaped(kind, "metadata.name", name));
+                let mut finding = unshaped(kind, "metadata.name", name);
+                spelling.quote(slice::from_mut(&mut finding));
+                self.lost.push(finding);
                 return None;
             }
             _ => {
@@ -230,13 +243,13 @@ impl Documents {
             let reason = SourceReason::UnknownVersion(api_version.to_owned());
             Err(Finding::new("apiVersion", reason))
         };
-        Some(Head { namespace, name, spec })
+        Some(Head { namespace, name, spec, spelling })
     }
 
     fn add_policy(&mut self, place: &str, head: Head) {
-        let Head { namespace, name, spec } = head;
+        let Head { namespace, name, spec, spelling } = head;
         let text = match spec {
-            Ok((spec, findings)) => Text::Spec { spec: Compact::of(&spec), findings },
+            Ok((spec, findings)) => Text::Spec { spec: Compact::of(&spec), findings, spelling },
             Err(finding) => Text::Unreadable(vec![finding]),
         };
         let (id, place) = (PolicyId { namespace, name }, Some(place.to_owned()));
@@ -244,7 +257,7 @@ impl Documents {
     }
 
     fn add_neighbor(&mut self, kind: NeighborKind, head: Head, reader: Reader) {
-        let Head { namespace, name, spec } = head;
+        let Head { namespace, name, spec, spelling } = head;
         let whose = match kind {
             NeighborKind::OriginSet => format!("{ORIGIN_SET_KIND}/{name}"),
             NeighborKind::Guardrail => format!("{GUARDRAIL_KIND}/{name}"),
@@ -260,6 +273,7 @@ impl Documents {
             NeighborKind::Guardrail => Guardrail::parse(&name, &spec, &FullJudge).1,
         });
         yaml::say_once(&mut findings);
+        spelling.quote(&mut findings);
         let is_refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
         if kind == NeighborKind::Guardrail && is_refused && reader == Reader::Folder {
             findings.push(Finding::new("spec", GuardrailReason::LastGoodHolds));
@@ -562,7 +576,7 @@ mod tests {
         let text = POLICY.replace("{}", "{mode: Off}");
         for (reader, code) in [(Reader::Folder, "CORS-W501"), (Reader::Kubectl, "CORS-E513")] {
             let documents = read("a.yaml", text.as_bytes(), reader).unwrap();
-            let Text::Spec { spec, findings } = &documents.objects[0].text else { panic!() };
+            let Text::Spec { spec, findings, .. } = &documents.objects[0].text else { panic!() };
             assert_eq!(spec.value()["mode"], "Off");
             let said: Vec<_> =
                 findings.iter().map(|f| format!("{} {}", f.field, f.code())).collect();

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use corsward_policy::Finding;
 use corsward_policy::finding::{Reason, ShapeReason, SourceReason};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_saphyr::Spanned;
+
+use crate::source::spelling::Tree;
 
 /// Most documents in one file.
 const MAX_DOCUMENTS: usize = 20_000;
@@ -31,6 +35,8 @@ pub(super) struct Document {
     pub(super) value: Value,
     /// The same as `kubectl` reads it.
     pub(super) to_kubectl: Value,
+    /// The same with the text of each number, truth value and `null` in its place.
+    pub(super) texts: Value,
 }
 
 /// Reads the documents of a text.
@@ -39,16 +45,17 @@ pub(super) struct Document {
 ///
 /// A finding where it is no YAML, or more of it than is read.
 pub(super) fn read(text: &str) -> Result<Vec<Document>, Finding> {
-    let values = values(text, true).map_err(|error| {
+    let trees: Vec<Spanned<Tree>> = values(text, true).map_err(|error| {
         let reason = alias_star(text, &error).unwrap_or_else(|| why_not(&error));
         Finding::new("", reason)
     })?;
     // Nothing is found where the text of both readings is not the same.
-    let others = self::values(text, false).unwrap_or_default();
+    let others: Vec<Value> = values(text, false).unwrap_or_default();
     let others = others.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
-    let documents = values.into_iter().zip(others).map(|(value, other)| {
+    let documents = trees.into_iter().zip(others).map(|(tree, other)| {
+        let (value, texts) = Tree::read(tree, text);
         let to_kubectl = other.unwrap_or_else(|| value.clone());
-        Document { value, to_kubectl }
+        Document { value, to_kubectl, texts }
     });
     Ok(documents.collect())
 }
@@ -102,7 +109,7 @@ fn alias_star(text: &str, error: &serde_saphyr::Error) -> Option<SourceReason> {
     Some(SourceReason::AliasStar { line, written: star.to_owned() })
 }
 
-fn values(text: &str, yaml_1_2: bool) -> Result<Vec<Value>, serde_saphyr::Error> {
+fn values<T: DeserializeOwned>(text: &str, yaml_1_2: bool) -> Result<Vec<T>, serde_saphyr::Error> {
     let budget = serde_saphyr::budget! {
         max_documents: MAX_DOCUMENTS,
         max_nodes: MAX_NODES,
@@ -194,7 +201,7 @@ mod tests {
             ("a: ~", ""),
         ] {
             let documents = read(text).unwrap();
-            let Document { value, to_kubectl } = &documents[0];
+            let Document { value, to_kubectl, texts: _ } = &documents[0];
             let found = misread(&value["a"], &to_kubectl["a"], "a", Reader::Kubectl);
             let found = found.iter().map(|finding| {
                 let ShapeReason::Unquoted { read, .. } = source(finding) else {

@@ -14,6 +14,7 @@ use crate::api::GROUP;
 use crate::compact::Compact;
 use crate::inquiry::ReviewedObject;
 use crate::object::{Object, Record, Text};
+use crate::source::spelling::Spelling;
 use crate::surroundings::{Key, Written};
 
 /// The version that is judged.
@@ -143,7 +144,11 @@ struct Kind {
 }
 
 fn policy(request: &AdmissionRequest<DynamicObject>, object: &DynamicObject) -> Object {
-    let text = Text::Spec { spec: Compact::of(&field(object, "spec")), findings: Vec::new() };
+    let text = Text::Spec {
+        spec: Compact::of(&field(object, "spec")),
+        findings: Vec::new(),
+        spelling: Spelling::default(),
+    };
     let metadata = &object.metadata;
     let record = Record {
         uid: uid(metadata),

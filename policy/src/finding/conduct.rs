@@ -10,7 +10,7 @@ pub enum ConductReason {
     /// Neither `cors` nor `rules`.
     NothingToDo,
     /// A success status that is neither 200 nor 204.
-    SuccessStatus(i64),
+    SuccessStatus(String),
     /// A name that no Kubernetes object can have.
     InvalidName(String),
     /// A name that no namespace can have.

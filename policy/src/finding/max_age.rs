@@ -3,17 +3,22 @@
 use super::{Place, Proposal, Sentence, Written};
 
 /// What there is to say about `maxAge`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MaxAgeReason {
     /// Negative.
-    Negative(i64),
+    Negative(String),
     /// More than 31 bits.
-    TooLarge(i64),
+    TooLarge(String),
     /// Not written.
     Absent,
     /// Above what some browsers keep.
-    Capped(u32),
+    Capped {
+        /// As written.
+        written: String,
+        /// The same in seconds.
+        seconds: u32,
+    },
 }
 
 /// What each browser engine keeps a preflight's answer for at most, in seconds, from the shortest.
@@ -23,7 +28,7 @@ const CAPS: [(u32, &str); 3] =
 // === impl MaxAgeReason ===
 
 impl MaxAgeReason {
-    pub(super) fn sentence(self) -> Sentence {
+    pub(super) fn sentence(&self) -> Sentence {
         match self {
             Self::Negative(value) => Sentence::write(
                 "CORS-E002",
@@ -44,9 +49,9 @@ impl MaxAgeReason {
                 "write `maxAge: 600`",
             )
             .with_edit(Proposal::Write(Place::Here, Written::Number(600))),
-            Self::Capped(value) => Sentence::write(
+            Self::Capped { written, seconds } => Sentence::write(
                 "CORS-I003",
-                format!("`{value}` is above what browsers keep ({})", caps_below(value)),
+                format!("`{written}` is above what browsers keep ({})", caps_below(*seconds)),
                 Written::Number(600),
             )
             .and(", or expect preflights as often as those caps say"),

@@ -80,7 +80,7 @@ fn conduct() -> Vec<Finding> {
     use ConductReason as R;
     vec![
         Finding::new("spec", R::NothingToDo),
-        Finding::new("spec.preflight.successStatus", R::SuccessStatus(404)),
+        Finding::new("spec.preflight.successStatus", R::SuccessStatus("404".into())),
         Finding::new("metadata.name", R::InvalidName("Shop API".into())),
         Finding::new("metadata.namespace", R::InvalidNamespace("shop.prod".into())),
         Finding::new("spec.hostnames", R::RejectWithoutHostnames),
@@ -112,10 +112,13 @@ fn lists_and_max_age() -> Vec<Finding> {
             ListReason::Repeated { value: normal(), first: first() },
         ),
         Finding::new(first(), ListReason::Normalized { value: value(), normal: normal() }),
-        Finding::new("spec.cors.maxAge", MaxAgeReason::Negative(-1)),
-        Finding::new("spec.cors.maxAge", MaxAgeReason::TooLarge(2_147_483_648)),
+        Finding::new("spec.cors.maxAge", MaxAgeReason::Negative("-1".into())),
+        Finding::new("spec.cors.maxAge", MaxAgeReason::TooLarge("2147483648".into())),
         Finding::new("spec.cors.maxAge", MaxAgeReason::Absent),
-        Finding::new("spec.cors.maxAge", MaxAgeReason::Capped(86_401)),
+        Finding::new(
+            "spec.cors.maxAge",
+            MaxAgeReason::Capped { written: "86401".into(), seconds: 86_401 },
+        ),
     ]
 }
 

@@ -109,9 +109,11 @@ pub(super) fn check_max_age(
     // A delta-seconds (RFC 9111 section 1.2.2) beyond 31 bits overflows in some caches.
     let valid = i32::try_from(seconds).ok().and_then(|seconds| u32::try_from(seconds).ok());
     match valid {
-        None if seconds < 0 => report.add(field, MaxAgeReason::Negative(seconds)),
-        None => report.add(field, MaxAgeReason::TooLarge(seconds)),
-        Some(valid) if is_capped(valid) => report.add(field, MaxAgeReason::Capped(valid)),
+        None if seconds < 0 => report.add(field, MaxAgeReason::Negative(seconds.to_string())),
+        None => report.add(field, MaxAgeReason::TooLarge(seconds.to_string())),
+        Some(seconds) if is_capped(seconds) => {
+            report.add(field, MaxAgeReason::Capped { written: seconds.to_string(), seconds });
+        }
         Some(_) => {}
     }
     valid

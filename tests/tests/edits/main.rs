@@ -3,6 +3,7 @@
 mod guesses;
 mod rows;
 mod shapes;
+mod spellings;
 mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet};

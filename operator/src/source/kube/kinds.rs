@@ -23,6 +23,7 @@ use crate::api::{GROUP, KIND};
 use crate::compact::Compact;
 use crate::object::{Object, Record, Text};
 use crate::source::Event;
+use crate::source::spelling::Spelling;
 use crate::surroundings::{
     Change, Delta, Key, Labels, Namespace, NamespaceMode, Pod, PodProxy, Service, ServicePort,
     TargetPort, Written,
@@ -122,7 +123,11 @@ impl Watched for Policies {
             id: Self::key(&metadata),
             place: None,
             generation: metadata.generation,
-            text: Text::Spec { spec: Compact::of(&spec), findings: Vec::new() },
+            text: Text::Spec {
+                spec: Compact::of(&spec),
+                findings: Vec::new(),
+                spelling: Spelling::default(),
+            },
             record: Some(Record {
                 uid: metadata.uid.unwrap_or_default(),
                 created: metadata.creation_timestamp.map(|time| time.0.as_second()),
