@@ -20,16 +20,6 @@ const MAX_POLICIES_EVER: usize = 256;
 
 const KINDS: [RequestKind; 2] = [RequestKind::Preflight, RequestKind::Actual];
 
-const REFUSALS: [Refusal; 7] = [
-    Refusal::Origin,
-    Refusal::NullOrigin,
-    Refusal::MalformedOrigin,
-    Refusal::TooLong,
-    Refusal::Method,
-    Refusal::Header,
-    Refusal::AmbiguousPath,
-];
-
 const COMPARISONS: [ShadowComparison; 3] =
     [ShadowComparison::Agree, ShadowComparison::OursOnly, ShadowComparison::UpstreamOnly];
 
@@ -248,8 +238,8 @@ fn define_comparisons(host: &impl Host, prefix: &str) -> Vec<(ShadowComparison, 
 fn outcomes() -> impl Iterator<Item = Outcome> {
     [Outcome::Allowed, Outcome::SameOrigin, Outcome::Trusted]
         .into_iter()
-        .chain(REFUSALS.into_iter().map(Outcome::Refused))
-        .chain(REFUSALS.into_iter().map(Outcome::Rejected))
+        .chain(Refusal::ALL.into_iter().map(Outcome::Refused))
+        .chain(Refusal::ALL.into_iter().map(Outcome::Rejected))
 }
 
 /// Only a preflight asks about a method and headers.

@@ -273,6 +273,17 @@ impl Outcome {
 // === impl Refusal ===
 
 impl Refusal {
+    /// Every refusal.
+    pub const ALL: [Self; 7] = [
+        Self::Origin,
+        Self::NullOrigin,
+        Self::MalformedOrigin,
+        Self::TooLong,
+        Self::Method,
+        Self::Header,
+        Self::AmbiguousPath,
+    ];
+
     /// A word for metrics and logs.
     #[must_use]
     pub const fn label(self) -> &'static str {

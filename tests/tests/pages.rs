@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use corsward_operator::args::{Output, ValidateArgs};
 use corsward_operator::check::{self, Outcome};
 use corsward_operator::judge::FullJudge;
+use corsward_policy::Refusal;
 use corsward_tests::page::{self, Example};
 use corsward_tests::stand::Stand;
 use corsward_tests::{model, policies, suite};
@@ -105,6 +106,26 @@ fn every_exchange_happens_as_shown() {
     stand.ensure_healthy().unwrap();
     println!("{count} exchanges");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_page_on_debugging_explains_every_reason_of_the_filter() {
+    let page = fs::read_to_string(docs().join("debugging.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let cells = rows.filter_map(|row| row.split(" | ").nth(1));
+    let reason = |cell: &str| {
+        let (_, reason) = cell.split_once("`reason=")?;
+        Some(reason.trim_end_matches('`').to_owned())
+    };
+    let explained: BTreeSet<String> = cells.filter_map(reason).collect();
+    let reasons: BTreeSet<String> =
+        Refusal::ALL.iter().map(|refusal| refusal.label().to_owned()).collect();
+    assert_eq!(explained, reasons);
+    let tags = fs::read_to_string(docs().join("stats-tags.md")).unwrap();
+    let row = tags.lines().find(|line| line.starts_with("| `reason` |")).unwrap();
+    let labels: BTreeSet<String> =
+        row.split('`').skip(3).step_by(2).map(str::to_owned).filter(|it| it != "none").collect();
+    assert_eq!(labels, reasons);
 }
 
 #[test]
