@@ -177,7 +177,8 @@ pub struct ClusterArgs {
 /// Arguments of `validate`.
 #[derive(Debug, clap::Args)]
 pub struct ValidateArgs {
-    /// Files, or folders without the folders in them; `-` is standard input.
+    /// Files, or folders without the folders in them; `-` is standard input. The labels of `Namespace` objects among them decide which
+    /// guardrails bound a policy, and their annotation `corsward.io/mode` counts; without its `Namespace` all guardrails bound it.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// How findings are printed.

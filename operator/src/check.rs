@@ -6,11 +6,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use corsward_policy::finding::PlacementReason;
+use corsward_policy::finding::{GuardrailReason, PlacementReason};
 use corsward_policy::validate::NoJudge;
 use corsward_policy::{Finding, Judge, PolicyId, Severity, finding};
 use serde::Serialize;
 
+use crate::api::GUARDRAIL_KIND;
 use crate::api::v1alpha1::TargetRef;
 use crate::args::{Output, ValidateArgs};
 use crate::guardrails::{self, Guardrail};
@@ -20,11 +21,13 @@ use crate::object::Object;
 use crate::plan::Plan;
 use crate::report::FindingReport;
 use crate::review::{Accepted, Context, Domain, Review, review};
-use crate::source::Event;
 use crate::source::dir;
 use crate::source::folder::{Folder, Picture, Reading};
 use crate::source::yaml::Reader;
-use crate::surroundings::{Change, Delta, Gateway, Key, Service, ServicePort, TargetPort};
+use crate::source::{Event, Problem};
+use crate::surroundings::{
+    Change, Delta, Gateway, Key, Namespace, NamespaceMode, Service, ServicePort, TargetPort,
+};
 use crate::targets::Target;
 
 /// What validation came to, as an exit code.
@@ -75,13 +78,15 @@ pub fn validate(
     let mut folder = Folder::read_by(Reader::Kubectl);
     let readings = args.files.iter().flat_map(|path| read(path)).collect();
     let picture = folder.scan(readings);
-    for problem in &picture.problems {
-        found.add(&problem.place, None, &problem.finding);
-    }
     let mut neighbors = Neighbors::default();
     neighbors.judge_sets(&picture.origin_sets, judge);
     neighbors.judge_guardrails(&picture.guardrails, judge);
     let guardrails: Vec<Guardrail> = neighbors.guardrails().cloned().collect();
+    for Problem { place, finding } in &picture.problems {
+        if let Some(finding) = as_selected(finding, &guardrails, &picture) {
+            found.add(place, None, &finding);
+        }
+    }
     let context = Context { sets: neighbors.sets(), ..Context::folder(judge) };
     found.neighbors = picture.origin_sets.len().saturating_add(picture.guardrails.len());
     let about_others = about_others(&picture, context);
@@ -89,7 +94,11 @@ pub fn validate(
         found.policies = found.policies.saturating_add(1);
         let file = object.place.clone().unwrap_or_default();
         let of_others = about_others.get(&object.id).into_iter().flatten().cloned();
-        for finding in judged(object, context, &guardrails).into_iter().chain(of_others) {
+        let namespace = picture.namespaces.get(&object.id.namespace);
+        let of_namespace = namespace.and_then(about_mode);
+        let bounds = bounds(&object.id.namespace, namespace, &guardrails);
+        let findings = judged(object, context, &bounds);
+        for finding in findings.into_iter().chain(of_others).chain(of_namespace) {
             found.add(&file, Some(&object.id), &finding);
         }
     }
@@ -97,7 +106,46 @@ pub fn validate(
     found.print(args.output, out, notes)
 }
 
-/// What there is to say about a policy beside those sets and guardrails, which bound every policy of a folder.
+/// The guardrails that bound the policies of a namespace: all of them, where the files do not have its labels.
+fn bounds(name: &str, namespace: Option<&Namespace>, guardrails: &[Guardrail]) -> Vec<Guardrail> {
+    let selects = |guardrail: &&Guardrail| {
+        namespace.is_none_or(|namespace| guardrail.selects(name, &namespace.labels))
+    };
+    guardrails.iter().filter(selects).cloned().collect()
+}
+
+/// What the mode of a policy's namespace means for it.
+fn about_mode(namespace: &Namespace) -> Option<Finding> {
+    match namespace.mode {
+        NamespaceMode::Off => {
+            Some(Finding::new("metadata.namespace", PlacementReason::NamespaceOff))
+        }
+        NamespaceMode::Unset | NamespaceMode::Unknown(_) => namespace.unknown_mode(),
+    }
+}
+
+/// A problem of the files, where their Namespaces leave one: they have the labels that selectors are about.
+fn as_selected(finding: &Finding, guardrails: &[Guardrail], picture: &Picture) -> Option<Finding> {
+    let namespaces = &picture.namespaces;
+    let is_known = |object: &Object| namespaces.contains_key(&object.id.namespace);
+    if finding.reason != GuardrailReason::SelectorUnused.into()
+        || namespaces.is_empty()
+        || !picture.objects.iter().all(is_known)
+    {
+        return Some(finding.clone());
+    }
+    let is_its_own = |guardrail: &&Guardrail| {
+        let whose = format!("{GUARDRAIL_KIND}/{} ", guardrail.name());
+        finding.field.starts_with(&whose)
+    };
+    // Nothing is known of the selector of a guardrail that is refused.
+    let guardrail = guardrails.iter().find(is_its_own)?;
+    let is_selected = namespaces.iter().any(|(name, it)| guardrail.selects(name, &it.labels));
+    let reason = GuardrailReason::SelectsNothing;
+    (!is_selected).then(|| Finding::new(finding.field.clone(), reason))
+}
+
+/// What there is to say about a policy beside those sets and guardrails, which bound it.
 fn judged(object: &Object, context: Context<'_>, guardrails: &[Guardrail]) -> Vec<Finding> {
     let Review { accepted, mut findings, spec: _ } = review(object, context);
     // An API server gets the file in the end, and there targets count.
@@ -115,6 +163,7 @@ fn about_others(picture: &Picture, context: Context<'_>) -> BTreeMap<PolicyId, V
     let mut index = Index::new(Arc::new(NoJudge), Domain::Cluster);
     let mut put = |change| index.on(Event::Surroundings(change));
     put(Change::OriginSet(Delta::Reset(picture.origin_sets.clone())));
+    put(Change::Namespace(Delta::Reset(picture.namespaces.clone())));
     let accepted = picture
         .objects
         .iter()

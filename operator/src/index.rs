@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use corsward_policy::finding::PlacementReason;
 use corsward_policy::{Finding, Judge, Policy, PolicyId, finding};
 use serde_json::Value;
 
@@ -470,12 +469,7 @@ impl Index {
     /// What there is to say about the mode of a namespace.
     #[must_use]
     pub fn unknown_mode(&self, namespace: &str) -> Option<Finding> {
-        let NamespaceMode::Unknown(word) = &self.surroundings.namespaces.get(namespace)?.mode
-        else {
-            return None;
-        };
-        let reason = PlacementReason::UnknownNamespaceMode(word.clone());
-        Some(Finding::new("metadata.namespace", reason))
+        self.surroundings.namespaces.get(namespace)?.unknown_mode()
     }
 
     /// What the origin sets and the guardrails come to.

@@ -4,6 +4,7 @@ pub mod dir;
 pub mod document;
 pub mod folder;
 pub mod kube;
+mod namespace;
 pub mod spelling;
 pub mod yaml;
 

@@ -5,6 +5,8 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use corsward_policy::Finding;
+use corsward_policy::finding::PlacementReason;
 use serde_json::Value;
 
 /// Labels of an object, or those a selector asks for.
@@ -84,6 +86,9 @@ pub struct Namespace {
     /// Its annotation `corsward.io/mode`.
     pub mode: NamespaceMode,
 }
+
+/// The annotation that stops the policies of a namespace.
+pub(crate) const MODE_ANNOTATION: &str = "corsward.io/mode";
 
 /// What the annotation `corsward.io/mode` of a namespace says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -258,6 +263,32 @@ impl Surroundings {
             Change::HttpRoute(delta) => delta.apply_to(&mut self.http_routes),
             Change::OriginSet(delta) => delta.apply_to(&mut self.origin_sets),
             Change::Guardrail(delta) => delta.apply_to(&mut self.guardrails),
+        }
+    }
+}
+
+// === impl Namespace ===
+
+impl Namespace {
+    /// What there is to say about a mode that means nothing.
+    #[must_use]
+    pub fn unknown_mode(&self) -> Option<Finding> {
+        let NamespaceMode::Unknown(word) = &self.mode else { return None };
+        let reason = PlacementReason::UnknownNamespaceMode(word.clone());
+        Some(Finding::new("metadata.namespace", reason))
+    }
+}
+
+// === impl NamespaceMode ===
+
+impl NamespaceMode {
+    /// What the annotation's value means.
+    #[must_use]
+    pub fn of(annotation: Option<String>) -> Self {
+        match annotation {
+            None => Self::Unset,
+            Some(word) if word.eq_ignore_ascii_case("Off") => Self::Off,
+            Some(word) => Self::Unknown(word),
         }
     }
 }

@@ -131,7 +131,8 @@ impl Dir {
         if self.sent.as_ref() == Some(&picture) {
             return Vec::new();
         }
-        let Picture { objects, origin_sets, guardrails, problems, others } = picture.clone();
+        let Picture { objects, origin_sets, guardrails, problems, others, namespaces: _ } =
+            picture.clone();
         let (dir, policies) = (self.path.display(), objects.len());
         let had = self.sent.as_ref().map(|sent| sent.objects.len());
         if policies == 0 && had != Some(0) {

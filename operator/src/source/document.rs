@@ -18,9 +18,10 @@ use crate::object::{Object, Text};
 use crate::origin_sets;
 use crate::review;
 use crate::shape;
+use crate::source::namespace;
 use crate::source::spelling::Spelling;
 use crate::source::yaml::{self, Document, Reader};
-use crate::surroundings::Key;
+use crate::surroundings::{Key, Namespace};
 
 /// Largest file that is read. It takes a second or two, in which the folder waits; what can be published is half as long.
 pub const MAX_FILE_LEN: u64 = 2 * 1024 * 1024;
@@ -58,6 +59,8 @@ pub struct Documents {
     pub objects: Vec<Object>,
     /// Its origin sets and guardrails, in order.
     pub neighbors: Vec<Neighbor>,
+    /// Its Namespaces by name, where `kubectl` reads the file.
+    pub namespaces: Vec<(String, Namespace)>,
     /// What is wrong with documents that are no policies.
     pub findings: Vec<Finding>,
     /// What is wrong with documents of ours of which it cannot be told what they are: it may be anything that was in the file.
@@ -151,30 +154,31 @@ impl Documents {
             }
             return;
         }
+        if (api_version.as_str(), kind.as_str(), reader) == ("v1", "Namespace", Reader::Kubectl)
+            && let Some((name, namespace, findings)) = namespace::read(&document, &to_kubectl)
+        {
+            self.namespaces.push((name, namespace));
+            self.findings.extend(findings);
+        }
         match (group, kind.as_str()) {
             (GROUP, "CorsPolicyList" | "OriginSetList" | "ClusterCorsPolicyList")
             | ("", "List") => {
                 let items = document.remove("items").unwrap_or_default();
-                let others = to_kubectl.get_mut("items").map(Value::take).unwrap_or_default();
-                let texts = texts.get_mut("items").map(Value::take).unwrap_or_default();
-                let (Value::Array(items), Value::Array(others), Value::Array(texts)) =
-                    (&items, others, texts)
-                else {
+                let Some(parts) = parts(&items, &mut to_kubectl, &mut texts) else {
                     // The first half of a list says the same.
                     self.lost.push(unlisted(&items));
                     return;
                 };
-                let items = items.iter().cloned().zip(others).zip(texts);
-                for ((mut value, to_kubectl), texts) in items {
+                for mut part in parts {
                     // In a list of one kind each item is of that.
                     if let (Some(kind), Value::Object(item)) =
-                        (kind.strip_suffix("List"), &mut value)
+                        (kind.strip_suffix("List"), &mut part.value)
                         && !kind.is_empty()
                     {
                         item.entry("kind").or_insert_with(|| kind.into());
                         item.entry("apiVersion").or_insert_with(|| api_version.as_str().into());
                     }
-                    self.add(place, Document { value, to_kubectl, texts }, reader);
+                    self.add(place, part, reader);
                 }
             }
             (GROUP, kind) => {
@@ -291,6 +295,18 @@ impl Documents {
         let (key, spec) = (Key { namespace, name }, Arc::new(spec));
         self.neighbors.push(Neighbor { kind, key, spec });
     }
+}
+
+/// The items of a list, each as a document; `None`: they are no list.
+fn parts(items: &Value, to_kubectl: &mut Value, texts: &mut Value) -> Option<Vec<Document>> {
+    let [others, texts] = [to_kubectl, texts].map(|list| list.get_mut("items").map(Value::take));
+    let (Value::Array(items), Value::Array(others), Value::Array(texts)) = (items, others?, texts?)
+    else {
+        return None;
+    };
+    let parts = items.iter().cloned().zip(others).zip(texts);
+    let part = |((value, to_kubectl), texts)| Document { value, to_kubectl, texts };
+    Some(parts.map(part).collect())
 }
 
 /// What stands in the place of a list's items.

@@ -12,7 +12,7 @@ use crate::object::{Object, Text};
 use crate::source::Problem;
 use crate::source::document::{self, Documents, Neighbor, NeighborKind};
 use crate::source::yaml::Reader;
-use crate::surroundings::{Key, Written};
+use crate::surroundings::{Key, Namespace, Written};
 
 /// What is known of a directory.
 #[derive(Debug, Default)]
@@ -47,6 +47,8 @@ pub struct Picture {
     pub origin_sets: BTreeMap<Key, Written>,
     /// Its guardrails.
     pub guardrails: BTreeMap<String, Written>,
+    /// Its Namespaces, where `kubectl` reads the files.
+    pub namespaces: BTreeMap<String, Namespace>,
     /// What is wrong with its files.
     pub problems: Vec<Problem>,
     /// How many documents of it are something else.
@@ -191,6 +193,10 @@ impl Folder {
                 Ok(documents) => {
                     for object in &documents.objects {
                         found.entry(&object.id).or_default().push(object);
+                    }
+                    for (name, namespace) in &documents.namespaces {
+                        let entry = picture.namespaces.entry(name.clone());
+                        entry.or_insert_with(|| namespace.clone());
                     }
                     picture.others = picture.others.saturating_add(documents.others);
                     documents.lost.iter().chain(&documents.findings).cloned().collect()

@@ -7,6 +7,7 @@
 )]
 
 mod folder;
+mod namespaces;
 mod neighbors;
 mod outputs;
 mod restart;

@@ -27,8 +27,10 @@ pub enum GuardrailReason {
     },
     /// Not one guardrail.
     None,
-    /// A selector beside `dir:`, where there are no labels of namespaces.
+    /// A selector of namespaces whose labels are unknown: beside `dir:`, and in files without their `Namespace` objects.
     SelectorUnused,
+    /// A selector that no `Namespace` of the files has the labels of.
+    SelectsNothing,
     /// The text is refused or cannot be read; the one accepted before it still holds.
     LastGoodHolds,
 }
@@ -90,8 +92,13 @@ impl GuardrailReason {
             ),
             Self::SelectorUnused => Sentence::new(
                 "CORS-I601",
-                "with `dir:` guardrails bound every policy, whatever its namespace",
-                "expect the selector to count once the guardrails are in a cluster",
+                "the labels of namespaces are unknown here, so the guardrail also bounds policies that the selector leaves out",
+                "expect the selector to count in a cluster, or add the `Namespace` objects to the files of `validate`",
+            ),
+            Self::SelectsNothing => Sentence::new(
+                "CORS-I602",
+                "no `Namespace` of the files has the labels of the selector, so the guardrail bounds no policy of them",
+                "correct the selector, or the labels of the Namespaces that it is for",
             ),
             Self::LastGoodHolds => Sentence::new(
                 "CORS-W608",

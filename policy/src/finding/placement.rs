@@ -28,6 +28,8 @@ pub enum PlacementReason {
     Overridden(String),
     /// The namespace's annotation `corsward.io/mode` says something that means nothing.
     UnknownNamespaceMode(String),
+    /// The same annotation says `Off`, in the files of `validate`.
+    NamespaceOff,
     /// More findings than a status holds.
     CutOff {
         /// How many they are.
@@ -115,6 +117,11 @@ impl PlacementReason {
                     Quoted(word)
                 ),
                 "write `Off` to enforce no policy of the namespace, or remove the annotation",
+            ),
+            Self::NamespaceOff => Sentence::new(
+                "CORS-I542",
+                "the namespace's annotation `corsward.io/mode` says `Off`, so the policy is not in force",
+                "remove the annotation to put the policies of the namespace in force",
             ),
             Self::CutOff { count, shown } => Sentence::new(
                 "CORS-W536",

@@ -303,6 +303,7 @@ fn placements() -> Vec<Finding> {
         Finding::new("spec.selector", R::TargetsUnused),
         Finding::new("metadata.name", R::Overridden("shop/other".into())),
         Finding::new("metadata.namespace", R::UnknownNamespaceMode("DryRun".into())),
+        Finding::new("metadata.namespace", R::NamespaceOff),
         Finding::new("spec", R::CutOff { count: 1234, shown: 99 }),
     ]
 }
@@ -331,6 +332,7 @@ fn guardrails() -> Vec<Finding> {
         Finding::new(values, R::Values { operator: "Exists", needed: false }),
         Finding::new("spec.guardrails", R::None),
         Finding::new("spec.namespaceSelector", R::SelectorUnused),
+        Finding::new("spec.namespaceSelector", R::SelectsNothing),
         Finding::new("spec", R::LastGoodHolds),
     ];
     exceeded.chain(own).collect()

@@ -25,16 +25,12 @@ use crate::object::{Object, Record, Text};
 use crate::source::Event;
 use crate::source::spelling::Spelling;
 use crate::surroundings::{
-    Change, Delta, Key, Labels, Namespace, NamespaceMode, Pod, PodProxy, Service, ServicePort,
-    TargetPort, Written,
+    Change, Delta, Key, Labels, MODE_ANNOTATION, Namespace, NamespaceMode, Pod, PodProxy, Service,
+    ServicePort, TargetPort, Written,
 };
 
 /// The version of our own kinds that is watched.
 const VERSION: &str = "v1alpha1";
-/// The annotation of a namespace that stops all its policies, and its value.
-const MODE: &str = "corsward.io/mode";
-/// What it says there, in whatever case: who stops something is in a hurry.
-const OFF: &str = "Off";
 /// The container of Istio's sidecar.
 const PROXY: &str = "istio-proxy";
 /// What its agent is told where it is a gateway: `proxy router`.
@@ -215,11 +211,8 @@ impl Watched for Namespaces {
 
     fn value(raw: Raw<IgnoredAny>) -> Namespace {
         let ObjectMeta { labels, annotations, .. } = raw.metadata;
-        let mode = match annotations.and_then(|mut annotations| annotations.remove(MODE)) {
-            None => NamespaceMode::Unset,
-            Some(word) if word.eq_ignore_ascii_case(OFF) => NamespaceMode::Off,
-            Some(word) => NamespaceMode::Unknown(word),
-        };
+        let mode = annotations.and_then(|mut annotations| annotations.remove(MODE_ANNOTATION));
+        let mode = NamespaceMode::of(mode);
         Namespace { labels: labels.unwrap_or_default(), mode }
     }
 
