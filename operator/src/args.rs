@@ -337,6 +337,22 @@ mod tests {
     }
 
     #[test]
+    fn the_help_of_each_subcommand_says_what_it_said_before() {
+        let mut root = Args::command();
+        root.build();
+        let mut help = vec![("help".to_owned(), root.render_long_help().to_string())];
+        for command in root.get_subcommands_mut() {
+            let name = format!("help-{}", command.get_name());
+            help.push((name, command.render_long_help().to_string()));
+        }
+        crate::testing::snapshot_settings("texts").bind(|| {
+            for (name, text) in help {
+                insta::assert_snapshot!(name, text);
+            }
+        });
+    }
+
+    #[test]
     fn only_plain_http_is_probed() {
         assert!(http_url("http://corsward-metrics:8605/readyz").is_ok());
         for text in ["", "/readyz", "https://a/", "corsward:8605", "http://"] {

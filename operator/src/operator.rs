@@ -2,6 +2,8 @@
 
 mod cluster;
 mod folder;
+#[cfg(test)]
+mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -13,7 +13,7 @@
 pub(crate) mod answer;
 pub(crate) mod assignment;
 pub(crate) mod fleet;
-mod roster;
+pub(crate) mod roster;
 pub mod standing;
 pub(crate) mod task;
 mod touches;

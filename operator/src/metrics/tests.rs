@@ -9,25 +9,37 @@ use super::publishing::{ModuleRequest, Write};
 use super::writer::StatusFate;
 use super::*;
 use crate::attachment::AttachmentKey;
+use crate::testing::snapshot_settings;
 
 /// A family without a metric is not exported: each has one.
 fn exported() -> String {
     let metrics = Metrics::default();
     metrics.planned(Duration::ZERO);
     metrics.stand([Tally::default()].iter(), &[]);
-    metrics.published(Fate::Written);
+    for fate in [Fate::Written, Fate::Unchanged, Fate::Failed, Fate::Held] {
+        metrics.published(fate);
+    }
     metrics.leads(true);
     metrics.watches.restarted("Pod");
-    metrics.status_writes.on(StatusFate::Written);
+    for fate in [StatusFate::Written, StatusFate::Failed, StatusFate::Dropped] {
+        metrics.status_writes.on(fate);
+    }
     metrics.proxies.stand(&BTreeMap::new());
     metrics.proxies.touched(true);
-    metrics.admission.reviewed(Outcome::Allowed);
-    metrics.publishing.wrote(Write::Written);
+    metrics.proxies.touched(false);
+    for outcome in [Outcome::Allowed, Outcome::Refused, Outcome::Unjudged, Outcome::Unreadable] {
+        metrics.admission.reviewed(outcome);
+    }
+    for write in [Write::Written, Write::Repaired, Write::Removed, Write::Failed] {
+        metrics.publishing.wrote(write);
+    }
     metrics.publishing.attachment(&AttachmentKey::Folder, Some(1));
     metrics.publishing.propagated(Duration::ZERO);
     metrics.publishing.watch_failed();
     metrics.publishing.left("WasmPlugin", 1);
-    metrics.publishing.module_requested(ModuleRequest::Served);
+    for request in [ModuleRequest::Served, ModuleRequest::NotModified, ModuleRequest::NotFound] {
+        metrics.publishing.module_requested(request);
+    }
     metrics.encode()
 }
 
@@ -61,4 +73,29 @@ fn the_page_of_metrics_lists_each_with_its_kind_and_its_labels() {
         listed.insert(name.clone(), (cells[2].to_owned(), names(cells[3])));
     }
     assert_eq!(listed, want);
+}
+
+#[test]
+fn each_metric_has_the_name_the_help_and_the_labels_that_it_had_before() {
+    let text = exported();
+    let series = text.lines().map(|line| match line.rsplit_once(' ') {
+        Some((series, _value)) if !line.starts_with('#') => series,
+        _ => line,
+    });
+    // The values of a label are counted in no order.
+    let mut families: Vec<Vec<&str>> = Vec::new();
+    for line in series {
+        match families.last_mut() {
+            Some(family) if !line.starts_with("# HELP") => family.push(line),
+            _ => families.push(vec![line]),
+        }
+    }
+    for family in &mut families {
+        let is_histogram = family.iter().any(|line| line.ends_with(" histogram"));
+        if !is_histogram {
+            family.sort_unstable();
+        }
+    }
+    let text = families.concat().join("\n");
+    snapshot_settings("texts").bind(|| insta::assert_snapshot!("metrics", text));
 }

@@ -3,6 +3,8 @@
 mod enforcement;
 mod kinds;
 mod raw;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -12,4 +12,5 @@ mod neighbors;
 mod outputs;
 mod restart;
 mod rig;
+mod snapshots;
 mod validate;

@@ -218,6 +218,12 @@ impl Operator {
         })
     }
 
+    /// The log lines so far.
+    pub(crate) fn lines(&mut self) -> Vec<Value> {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.clone()
+    }
+
     /// The log lines so far that say `message`.
     pub(crate) fn said(&mut self, message: &str) -> Vec<Value> {
         self.seen.extend(self.lines.try_iter());
