@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use corsward_policy::decision::Headers;
 use corsward_policy::draft::CorsDraft;
-use corsward_policy::validate::NoJudge;
+use corsward_policy::validate::NoKnowledge;
 use corsward_policy::wire::{self, Envelope, OnInvalid};
 use corsward_policy::{
     Compiled, Draft, Policy, PolicyId, Workload, compile, compile_for, validate,
@@ -301,7 +301,7 @@ pub(crate) fn workload(key: &str, value: &str, port: Option<u16>) -> Workload {
 
 #[track_caller]
 fn policy(draft: &Draft) -> Policy {
-    let validated = validate(draft, &NoJudge);
+    let validated = validate(draft, &NoKnowledge);
     validated.policy.unwrap_or_else(|| panic!("{:?}", validated.findings))
 }
 

@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::{oneshot, watch};
 
-use crate::leader::Holding;
+use crate::leader::LeaseRecord;
 use crate::metrics::Metrics;
 use crate::report::Report;
 
@@ -24,11 +24,11 @@ pub type ReportRequest = oneshot::Sender<Report>;
 
 /// What the admin address shows; others fill it.
 #[derive(Debug, Default)]
-pub struct Board {
+pub struct AdminState {
     /// What is counted.
     pub metrics: Metrics,
     /// Whose the Lease is, where replicas contend for one.
-    pub lease: OnceLock<watch::Receiver<Option<Holding>>>,
+    pub lease: OnceLock<watch::Receiver<Option<LeaseRecord>>>,
     /// Everything has been read.
     ready: watch::Sender<bool>,
     /// What else must be so, and what is said while it is not.
@@ -38,7 +38,7 @@ pub struct Board {
 
 /// Who is told what the policies say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
+pub enum Access {
     /// Whoever reaches the address.
     Anybody,
     /// This machine, or in a cluster this pod: `kubectl port-forward` comes from there.
@@ -47,16 +47,16 @@ pub enum Audience {
 
 /// What the admin address serves from.
 #[derive(Clone, Debug)]
-struct Desk {
-    board: Arc<Board>,
-    audience: Audience,
+struct Handlers {
+    admin_state: Arc<AdminState>,
+    access: Access,
     /// One report at a time: each takes as long as there are policies, and the loop makes it.
     reports: Arc<tokio::sync::Mutex<Sender<ReportRequest>>>,
 }
 
-// === impl Board ===
+// === impl AdminState ===
 
-impl Board {
+impl AdminState {
     /// Is the operator ready from now on?
     pub fn set_ready(&self, ready: bool) {
         self.ready.send_replace(ready);
@@ -91,41 +91,45 @@ impl Board {
     }
 }
 
-// === impl Audience ===
+// === impl Access ===
 
-impl Audience {
+impl Access {
     fn includes(self, client: IpAddr) -> bool {
         self == Self::Anybody || client.to_canonical().is_loopback()
     }
 }
 
 /// The admin address's routes. `reports` is where the loop is asked.
-pub fn router(board: Arc<Board>, reports: Sender<ReportRequest>, audience: Audience) -> Router {
+pub fn router(
+    admin_state: Arc<AdminState>,
+    reports: Sender<ReportRequest>,
+    access: Access,
+) -> Router {
     let reports = Arc::new(tokio::sync::Mutex::new(reports));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/policies", get(policies))
-        .with_state(Desk { board, audience, reports })
+        .with_state(Handlers { admin_state, access, reports })
 }
 
-async fn ready(State(Desk { board, .. }): State<Desk>) -> impl IntoResponse {
-    board
+async fn ready(State(Handlers { admin_state, .. }): State<Handlers>) -> impl IntoResponse {
+    admin_state
         .unready()
         .map_or((StatusCode::OK, "ready\n"), |why| (StatusCode::SERVICE_UNAVAILABLE, why))
 }
 
-async fn metrics(State(Desk { board, .. }): State<Desk>) -> impl IntoResponse {
+async fn metrics(State(Handlers { admin_state, .. }): State<Handlers>) -> impl IntoResponse {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, content_type)], board.metrics.encode())
+    ([(CONTENT_TYPE, content_type)], admin_state.metrics.encode())
 }
 
 async fn policies(
-    State(Desk { board, reports, audience }): State<Desk>,
+    State(Handlers { admin_state, reports, access }): State<Handlers>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
 ) -> impl IntoResponse {
-    if !audience.includes(client.ip()) {
+    if !access.includes(client.ip()) {
         let how =
             "only this pod itself is told: `kubectl port-forward` to it, then ask 127.0.0.1\n";
         return (StatusCode::FORBIDDEN, how).into_response();
@@ -134,7 +138,7 @@ async fn policies(
     let (reply, report) = oneshot::channel();
     match (reports.send(reply).await, report.await) {
         (Ok(()), Ok(report)) => {
-            let holding = board.lease.get().and_then(|lease| lease.borrow().clone());
+            let holding = admin_state.lease.get().and_then(|lease| lease.borrow().clone());
             Json(report.with_lease(holding.as_ref(), Instant::now())).into_response()
         }
         _ => (StatusCode::SERVICE_UNAVAILABLE, "the operator is stopping\n").into_response(),
@@ -156,22 +160,22 @@ mod tests {
             ("::ffff:10.0.0.1", false),
         ] {
             let client = client.parse().unwrap();
-            assert_eq!(Audience::Loopback.includes(client), is_ours, "{client}");
-            assert!(Audience::Anybody.includes(client), "{client}");
+            assert_eq!(Access::Loopback.includes(client), is_ours, "{client}");
+            assert!(Access::Anybody.includes(client), "{client}");
         }
     }
 
     #[test]
     fn an_operator_is_ready_when_every_part_is_and_not_when_it_stops() {
-        let board = Board::default();
+        let admin_state = AdminState::default();
         let (modules, listed) = watch::channel(false);
-        board.require(listed, "modules\n");
-        assert_eq!(board.unready(), Some("not everything has been read and published yet\n"));
-        board.set_ready(true);
-        assert_eq!(board.unready(), Some("modules\n"));
+        admin_state.require(listed, "modules\n");
+        assert_eq!(admin_state.unready(), Some("not everything has been read and published yet\n"));
+        admin_state.set_ready(true);
+        assert_eq!(admin_state.unready(), Some("modules\n"));
         modules.send_replace(true);
-        assert_eq!(board.unready(), None);
-        board.stop();
-        assert_eq!(board.unready(), Some("the operator is stopping\n"));
+        assert_eq!(admin_state.unready(), None);
+        admin_state.stop();
+        assert_eq!(admin_state.unready(), Some("the operator is stopping\n"));
     }
 }

@@ -15,7 +15,7 @@ pub enum NotApplied {
 }
 
 /// One step of a field's path.
-enum Step<'p> {
+enum PathStep<'p> {
     Name(&'p str),
     Index(usize),
 }
@@ -106,18 +106,18 @@ fn put(object: &mut Value, field: &str, value: Value) -> Result<(), NotApplied> 
     while !rest.is_empty() {
         let (step, after) = match within {
             // What is there is one label, dots and all.
-            "matchLabels" => (Step::Name(rest), ""),
+            "matchLabels" => (PathStep::Name(rest), ""),
             _ => step(place, rest),
         };
         rest = after;
-        if let Step::Name(name) = step {
+        if let PathStep::Name(name) = step {
             within = name;
         }
         place = match (step, place) {
-            (Step::Index(index), Value::Array(list)) => {
+            (PathStep::Index(index), Value::Array(list)) => {
                 list.get_mut(index).ok_or(NotApplied::Absent)?
             }
-            (Step::Name(name), place @ (Value::Object(_) | Value::Null)) => {
+            (PathStep::Name(name), place @ (Value::Object(_) | Value::Null)) => {
                 if place.is_null() {
                     *place = Value::Object(Map::new());
                 }
@@ -141,7 +141,7 @@ fn take(object: &mut Value, field: &str) -> Result<Value, NotApplied> {
     loop {
         let (step, after) = step(place, rest);
         if after.is_empty() {
-            let (Step::Name(name), Some(fields)) = (step, place.as_object_mut()) else {
+            let (PathStep::Name(name), Some(fields)) = (step, place.as_object_mut()) else {
                 return Err(NotApplied::Absent);
             };
             return fields.remove(name).ok_or(NotApplied::Absent);
@@ -173,8 +173,8 @@ pub(crate) fn get<'v>(object: &'v Value, field: &str) -> Option<&'v Value> {
         let (step, after) = step(place, rest);
         rest = after;
         place = match step {
-            Step::Name(name) => place.get(name)?,
-            Step::Index(index) => place.get(index)?,
+            PathStep::Name(name) => place.get(name)?,
+            PathStep::Index(index) => place.get(index)?,
         };
     }
     Some(place)
@@ -191,20 +191,20 @@ fn get_mut<'v>(object: &'v mut Value, field: &str) -> Option<&'v mut Value> {
     Some(place)
 }
 
-fn follow_mut<'v>(place: &'v mut Value, step: &Step<'_>) -> Option<&'v mut Value> {
+fn follow_mut<'v>(place: &'v mut Value, step: &PathStep<'_>) -> Option<&'v mut Value> {
     match *step {
-        Step::Name(name) => place.get_mut(name),
-        Step::Index(index) => place.get_mut(index),
+        PathStep::Name(name) => place.get_mut(name),
+        PathStep::Index(index) => place.get_mut(index),
     }
 }
 
 /// The first step of a path at `place`, and the rest. A name may hold dots, as labels do: the longest one that is there is
 /// taken.
-fn step<'p>(place: &Value, path: &'p str) -> (Step<'p>, &'p str) {
+fn step<'p>(place: &Value, path: &'p str) -> (PathStep<'p>, &'p str) {
     if let Some((index, rest)) = path.strip_prefix('[').and_then(|path| path.split_once(']'))
         && let Ok(index) = index.parse()
     {
-        return (Step::Index(index), rest.strip_prefix('.').unwrap_or(rest));
+        return (PathStep::Index(index), rest.strip_prefix('.').unwrap_or(rest));
     }
     let there = place.as_object().into_iter().flatten().filter_map(|(name, _)| {
         let rest = path.strip_prefix(name.as_str())?;
@@ -213,7 +213,7 @@ fn step<'p>(place: &Value, path: &'p str) -> (Step<'p>, &'p str) {
     let first = || path.find(['.', '[']).and_then(|end| path.get(end..)).unwrap_or_default();
     let rest = there.min_by_key(|rest| rest.len()).unwrap_or_else(first);
     let name = path.strip_suffix(rest).unwrap_or(path);
-    (Step::Name(name), rest.strip_prefix('.').unwrap_or(rest))
+    (PathStep::Name(name), rest.strip_prefix('.').unwrap_or(rest))
 }
 
 impl fmt::Display for NotApplied {

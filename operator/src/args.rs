@@ -59,7 +59,7 @@ pub struct RunArgs {
     /// are watched.
     #[arg(long, value_name = "kube|dir:PATH", env = "CORSWARD_SOURCE")]
     pub source: SourceArg,
-    /// Where configuration goes: with `kube`, `istio` (one object an attachment, which Istio brings to the proxies) or `configmap`
+    /// Where configuration goes: with `kube`, `istio` (one object a bundle, which Istio brings to the proxies) or `configmap`
     /// (an ECDS resource, which Envoy reads from a mounted volume); with a folder, `file:DIR`, in which DIR/corsward.yaml is an
     /// ECDS resource.
     #[arg(long, value_name = "istio|configmap|file:DIR", env = "CORSWARD_PUBLISH")]
@@ -124,7 +124,7 @@ pub struct ClusterArgs {
     /// Watch no Gateways, no classes of theirs and no routes: no policy can be for a Gateway, and nobody says where a route has CORS of its own.
     #[arg(long, env = "CORSWARD_NO_GATEWAYS")]
     pub no_gateways: bool,
-    /// Which of Istio's kinds holds an attachment.
+    /// Which of Istio's kinds holds an bundle.
     #[arg(long, value_enum, env = "CORSWARD_ISTIO_KIND", default_value_t = IstioKindArg::Auto)]
     pub istio_kind: IstioKindArg,
     /// For how many seconds proxies take what replaces an object before it is deleted.
@@ -182,8 +182,8 @@ pub struct ValidateArgs {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// How findings are printed.
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
 }
 
 /// Arguments of `probe`.
@@ -254,7 +254,7 @@ pub enum PublishArg {
     ConfigMap,
 }
 
-/// Which of Istio's kinds holds an attachment.
+/// Which of Istio's kinds holds a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum IstioKindArg {
     /// `TrafficExtension` where the API server serves it and every istiod of the cluster is of version 1.30 or later, else `WasmPlugin`. Asked again
@@ -274,7 +274,7 @@ pub enum IstioKindArg {
 
 /// How findings are printed.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Output {
+pub enum OutputFormat {
     /// One line each, for people.
     Text,
     /// One array, for programs.

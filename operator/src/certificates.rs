@@ -51,16 +51,16 @@ pub struct Content {
 
 /// What the Secret should hold from now on.
 #[derive(Debug)]
-pub struct Step {
+pub struct SecretStep {
     /// Why.
-    pub why: Why,
+    pub why: RenewalReason,
     /// What.
     pub content: Content,
 }
 
 /// Why something is made anew.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Why {
+pub enum RenewalReason {
     /// Nothing is there.
     #[error("there is none yet")]
     Missing,
@@ -143,34 +143,35 @@ pub fn step(
     content: Option<&Content>,
     names: &Names,
     now: UnixTime,
-) -> Result<Option<Step>, NotMade> {
-    let whole = |why| Ok(Some(Step { why, content: Content::new(names, now)? }));
-    let Some(content) = content else { return whole(Why::Missing) };
+) -> Result<Option<SecretStep>, NotMade> {
+    let whole = |why| Ok(Some(SecretStep { why, content: Content::new(names, now)? }));
+    let Some(content) = content else { return whole(RenewalReason::Missing) };
     let known = match Authorities::read(content, now) {
         Ok(known) => known,
         // Nothing of it is kept: an authority that somebody else put there must not be trusted.
-        Err(damage) => return whole(Why::Useless(damage)),
+        Err(damage) => return whole(RenewalReason::Useless(damage)),
     };
-    let certificate = |why| Ok(Some(Step { why, content: content.with_certificate(names, now)? }));
+    let certificate =
+        |why| Ok(Some(SecretStep { why, content: content.with_certificate(names, now)? }));
     let leaf = match Leaf::read(content, &known, names, now) {
         Ok(leaf) => leaf,
-        Err(damage) => return certificate(Why::Useless(damage)),
+        Err(damage) => return certificate(RenewalReason::Useless(damage)),
     };
     let newest = known.newest();
     if !leaf.is_by_newest {
         let settled = newest.age(now) >= BACKDATED.saturating_add(SETTLING);
-        return if settled { certificate(Why::AuthoritySettled) } else { Ok(None) };
+        return if settled { certificate(RenewalReason::AuthoritySettled) } else { Ok(None) };
     }
     if leaf.certificate.is_old(now) {
-        return certificate(Why::CertificateOld);
+        return certificate(RenewalReason::CertificateOld);
     }
     if newest.is_old(now) {
         let content = content.with_authority(&known, now)?;
-        return Ok(Some(Step { why: Why::AuthorityOld, content }));
+        return Ok(Some(SecretStep { why: RenewalReason::AuthorityOld, content }));
     }
     if known.has_expired_ones() {
         let content = Content { authorities: known.to_pem(), ..content.clone() };
-        return Ok(Some(Step { why: Why::AuthorityExpired, content }));
+        return Ok(Some(SecretStep { why: RenewalReason::AuthorityExpired, content }));
     }
     Ok(None)
 }

@@ -7,32 +7,32 @@ use std::path::Path;
 use std::sync::Arc;
 
 use corsward_policy::finding::{GuardrailReason, PlacementReason};
-use corsward_policy::validate::NoJudge;
-use corsward_policy::{Finding, Judge, PolicyId, Severity, finding};
+use corsward_policy::validate::NoKnowledge;
+use corsward_policy::{Finding, Knowledge, PolicyId, Severity, finding};
 use serde::Serialize;
 
 use crate::api::GUARDRAIL_KIND;
 use crate::api::v1alpha1::TargetRef;
-use crate::args::{Output, ValidateArgs};
+use crate::args::{OutputFormat, ValidateArgs};
+use crate::cluster_state::{
+    Change, Delta, Gateway, Key, Namespace, NamespaceMode, Service, ServicePort, TargetPort,
+};
+use crate::dependencies::Dependencies;
 use crate::guardrails::{self, Guardrail};
 use crate::index::Index;
-use crate::neighbors::Neighbors;
 use crate::object::Object;
 use crate::plan::Plan;
 use crate::report::FindingReport;
-use crate::review::{Accepted, Context, Domain, Review, review};
 use crate::source::dir;
-use crate::source::folder::{Folder, Picture, Reading};
+use crate::source::folder::{FileRead, Folder, Snapshot};
 use crate::source::yaml::Reader;
 use crate::source::{Event, Problem};
-use crate::surroundings::{
-    Change, Delta, Gateway, Key, Namespace, NamespaceMode, Service, ServicePort, TargetPort,
-};
 use crate::targets::Target;
+use crate::validation::{Accepted, Context, Domain, Validation, validate_object};
 
 /// What validation came to, as an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum ValidateOutcome {
     /// Every policy is accepted, with or without warnings and hints.
     Accepted = 0,
     /// A policy is refused.
@@ -59,8 +59,8 @@ struct Found {
     lines: Vec<Line>,
     policies: usize,
     /// Sets and guardrails.
-    neighbors: usize,
-    outcome: Option<Outcome>,
+    dependencies: usize,
+    outcome: Option<ValidateOutcome>,
 }
 
 /// Validates files, and prints what was found.
@@ -70,31 +70,31 @@ struct Found {
 /// Where printing fails.
 pub fn validate(
     args: &ValidateArgs,
-    judge: &dyn Judge,
+    knowledge: &dyn Knowledge,
     out: &mut impl Write,
     notes: &mut impl Write,
-) -> io::Result<Outcome> {
+) -> io::Result<ValidateOutcome> {
     let mut found = Found::default();
     let mut folder = Folder::read_by(Reader::Kubectl);
     let readings = args.files.iter().flat_map(|path| read(path)).collect();
-    let picture = folder.scan(readings);
-    let mut neighbors = Neighbors::default();
-    neighbors.judge_sets(&picture.origin_sets, judge);
-    neighbors.judge_guardrails(&picture.guardrails, judge);
-    let guardrails: Vec<Guardrail> = neighbors.guardrails().cloned().collect();
-    for Problem { place, finding } in &picture.problems {
-        if let Some(finding) = as_selected(finding, &guardrails, &picture) {
+    let snapshot = folder.scan(readings);
+    let mut dependencies = Dependencies::default();
+    dependencies.validate_sets(&snapshot.origin_sets, knowledge);
+    dependencies.validate_guardrails(&snapshot.guardrails, knowledge);
+    let guardrails: Vec<Guardrail> = dependencies.guardrails().cloned().collect();
+    for Problem { place, finding } in &snapshot.problems {
+        if let Some(finding) = as_selected(finding, &guardrails, &snapshot) {
             found.add(place, None, &finding);
         }
     }
-    let context = Context { sets: neighbors.sets(), ..Context::folder(judge) };
-    found.neighbors = picture.origin_sets.len().saturating_add(picture.guardrails.len());
-    let about_others = about_others(&picture, context);
-    for object in &picture.objects {
+    let context = Context { sets: dependencies.sets(), ..Context::folder(knowledge) };
+    found.dependencies = snapshot.origin_sets.len().saturating_add(snapshot.guardrails.len());
+    let about_others = about_others(&snapshot, context);
+    for object in &snapshot.objects {
         found.policies = found.policies.saturating_add(1);
         let file = object.place.clone().unwrap_or_default();
         let of_others = about_others.get(&object.id).into_iter().flatten().cloned();
-        let namespace = picture.namespaces.get(&object.id.namespace);
+        let namespace = snapshot.namespaces.get(&object.id.namespace);
         let of_namespace = namespace.and_then(about_mode);
         let bounds = bounds(&object.id.namespace, namespace, &guardrails);
         let findings = judged(object, context, &bounds);
@@ -125,12 +125,16 @@ fn about_mode(namespace: &Namespace) -> Option<Finding> {
 }
 
 /// A problem of the files, where their Namespaces leave one: they have the labels that selectors are about.
-fn as_selected(finding: &Finding, guardrails: &[Guardrail], picture: &Picture) -> Option<Finding> {
-    let namespaces = &picture.namespaces;
+fn as_selected(
+    finding: &Finding,
+    guardrails: &[Guardrail],
+    snapshot: &Snapshot,
+) -> Option<Finding> {
+    let namespaces = &snapshot.namespaces;
     let is_known = |object: &Object| namespaces.contains_key(&object.id.namespace);
     if finding.reason != GuardrailReason::SelectorUnused.into()
         || namespaces.is_empty()
-        || !picture.objects.iter().all(is_known)
+        || !snapshot.objects.iter().all(is_known)
     {
         return Some(finding.clone());
     }
@@ -147,7 +151,7 @@ fn as_selected(finding: &Finding, guardrails: &[Guardrail], picture: &Picture) -
 
 /// What there is to say about a policy beside those sets and guardrails, which bound it.
 fn judged(object: &Object, context: Context<'_>, guardrails: &[Guardrail]) -> Vec<Finding> {
-    let Review { accepted, mut findings, spec: _ } = review(object, context);
+    let Validation { accepted, mut findings, spec: _ } = validate_object(object, context);
     // An API server gets the file in the end, and there targets count.
     findings.retain(|finding| finding.reason != PlacementReason::TargetsUnused.into());
     if let Some(Accepted { policy, sets, .. }) = accepted {
@@ -159,15 +163,15 @@ fn judged(object: &Object, context: Context<'_>, guardrails: &[Guardrail]) -> Ve
 }
 
 /// What the accepted policies would say about each other in a cluster that has all of them, and targets that share no proxy.
-fn about_others(picture: &Picture, context: Context<'_>) -> BTreeMap<PolicyId, Vec<Finding>> {
-    let mut index = Index::new(Arc::new(NoJudge), Domain::Cluster);
-    let mut put = |change| index.on(Event::Surroundings(change));
-    put(Change::OriginSet(Delta::Reset(picture.origin_sets.clone())));
-    put(Change::Namespace(Delta::Reset(picture.namespaces.clone())));
-    let accepted = picture
+fn about_others(snapshot: &Snapshot, context: Context<'_>) -> BTreeMap<PolicyId, Vec<Finding>> {
+    let mut index = Index::new(Arc::new(NoKnowledge), Domain::Cluster);
+    let mut put = |change| index.on(Event::ClusterState(change));
+    put(Change::OriginSet(Delta::Reset(snapshot.origin_sets.clone())));
+    put(Change::Namespace(Delta::Reset(snapshot.namespaces.clone())));
+    let accepted = snapshot
         .objects
         .iter()
-        .filter_map(|object| Some((object, review(object, context).accepted?.target)));
+        .filter_map(|object| Some((object, validate_object(object, context).accepted?.target)));
     let accepted: Vec<_> = accepted.collect();
     for (object, target) in &accepted {
         let Target::Refs(refs) = &**target else { continue };
@@ -212,7 +216,7 @@ fn stand_in(namespace: &str, target: &TargetRef, all: &[TargetRef]) -> Change {
 }
 
 /// The files under a path that was named, by the name they are printed with.
-fn read(path: &Path) -> Vec<(String, Reading)> {
+fn read(path: &Path) -> Vec<(String, FileRead)> {
     let name = path.display().to_string();
     if name == "-" {
         return vec![("-".to_owned(), read_stdin())];
@@ -234,12 +238,12 @@ fn read(path: &Path) -> Vec<(String, Reading)> {
     vec![(name, reading.unwrap_or_else(|error| failed(&error)))]
 }
 
-fn read_stdin() -> Reading {
+fn read_stdin() -> FileRead {
     dir::read_bounded(io::stdin().lock(), 0).unwrap_or_else(|error| failed(&error))
 }
 
-fn failed(error: &io::Error) -> Reading {
-    Reading::Failed(corsward_policy::finding::SourceReason::Unreadable(error.to_string()))
+fn failed(error: &io::Error) -> FileRead {
+    FileRead::Failed(corsward_policy::finding::SourceReason::Unreadable(error.to_string()))
 }
 
 // === impl Found ===
@@ -248,9 +252,9 @@ impl Found {
     fn add(&mut self, file: &str, policy: Option<&PolicyId>, finding: &Finding) {
         let outcome = match (finding.severity(), policy, finding.field.as_str()) {
             // A finding about a whole file: it could not be read.
-            (Severity::Refusal, None, "") => Outcome::Unreadable,
-            (Severity::Refusal, _, _) => Outcome::Refused,
-            (Severity::Warning | Severity::Hint, _, _) => Outcome::Accepted,
+            (Severity::Refusal, None, "") => ValidateOutcome::Unreadable,
+            (Severity::Refusal, _, _) => ValidateOutcome::Refused,
+            (Severity::Warning | Severity::Hint, _, _) => ValidateOutcome::Accepted,
         };
         self.outcome = self.outcome.max(Some(outcome));
         let (code, severity, message) = (finding.code(), finding.severity(), finding.message());
@@ -264,32 +268,33 @@ impl Found {
 
     fn print(
         &self,
-        output: Output,
+        output: OutputFormat,
         out: &mut impl Write,
         notes: &mut impl Write,
-    ) -> io::Result<Outcome> {
-        let is_empty = self.policies == 0 && self.neighbors == 0;
+    ) -> io::Result<ValidateOutcome> {
+        let is_empty = self.policies == 0 && self.dependencies == 0;
         // A wrong path must not pass for a good policy.
-        let nothing = if is_empty { Outcome::Unreadable } else { Outcome::Accepted };
+        let nothing =
+            if is_empty { ValidateOutcome::Unreadable } else { ValidateOutcome::Accepted };
         let outcome = self.outcome.unwrap_or(nothing);
         match output {
-            Output::Json => {
+            OutputFormat::Json => {
                 serde_json::to_writer_pretty(&mut *out, &self.lines)?;
                 writeln!(out)?;
             }
-            Output::Text => {
+            OutputFormat::Text => {
                 for line in &self.lines {
                     writeln!(out, "{}", line.text)?;
                 }
             }
         }
         let verdict = match (outcome, self.policies) {
-            (Outcome::Unreadable, _) if self.outcome.is_none() => {
+            (ValidateOutcome::Unreadable, _) if self.outcome.is_none() => {
                 "nothing of corsward.io was found"
             }
-            (Outcome::Unreadable, _) => "not everything could be read",
-            (Outcome::Refused, _) => "refused",
-            (Outcome::Accepted, _) => "accepted",
+            (ValidateOutcome::Unreadable, _) => "not everything could be read",
+            (ValidateOutcome::Refused, _) => "refused",
+            (ValidateOutcome::Accepted, _) => "accepted",
         };
         let policies = if self.policies == 1 { "policy" } else { "policies" };
         writeln!(notes, "{} {policies}: {verdict}", self.policies)?;

@@ -25,7 +25,7 @@ const MADE_BY_US: &str = "app.kubernetes.io/managed-by=corsward-operator";
 /// Pods that still run, or will.
 const ALIVE: &str = "status.phase!=Succeeded,status.phase!=Failed";
 /// How long to wait before the pods are counted again.
-const PAUSE: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How many objects are asked for at once.
 const PAGE: u32 = 500;
 
@@ -120,7 +120,7 @@ async fn stop(
         loop {
             match pods.list_metadata(&alive).await {
                 Ok(list) if list.items.is_empty() => return Ok(()),
-                Ok(_) => sleep(PAUSE).await,
+                Ok(_) => sleep(POLL_INTERVAL).await,
                 Err(error) => return Err(error),
             }
         }

@@ -1,197 +1,676 @@
-//! Gateway controllers: which of them serve a Gateway with proxies that run the filter.
+//! The loop: events into the index, a plan out of it, the plan to the publisher, and what came of it to the admin address.
 
-use corsward_policy::Finding;
-use corsward_policy::finding::GatewayReason;
+mod cluster;
+mod folder;
+#[cfg(test)]
+mod snapshots;
 
-use crate::surroundings::{Gateway, Surroundings};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-/// Controllers whose proxies are Envoy, configured by istiod: they run the filter.
-///
-/// The last one is istiod in `OpenShift`, which sets `PILOT_GATEWAY_API_CONTROLLER_NAME`.
-const ISTIO: [&str; 3] = [
-    "istio.io/gateway-controller",
-    "istio.io/mesh-controller",
-    "openshift.io/gateway-controller/v1",
-];
+use corsward_policy::{PolicyId, Severity};
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
 
-/// Istio's controllers of Gateways without a proxy that reads requests by Envoy's HTTP filters.
-const ISTIO_WITHOUT_FILTERS: [(&str, &str); 4] = [
-    ("istio.io/agentgateway-controller", AGENTGATEWAY),
-    ("istio.io/agentgateway-waypoint-controller", AGENTGATEWAY),
-    (
-        "istio.io/eastwest-controller",
-        "Istio's east-west gateway, which forwards encrypted connections",
-    ),
-    ("istio.io/unmanaged-gateway", "Istio, and stands for a gateway outside of this cluster"),
-];
+use crate::admin::{AdminState, ReportRequest};
+use crate::admission_check::{AdmissionCheck, CheckedObject};
+use crate::bundle::{BundleKey, PublishStatus};
+use crate::change_log;
+use crate::index::{Entry, Index, Scope};
+use crate::metrics::ScopeMetrics;
+use crate::plan::{Plan, Planned, ScopePlan};
+use crate::report::Report;
+use crate::rollout::Refreshed;
+use crate::source::Event;
+use crate::status::{ConditionType, Reason, RolloutStatus, Status, StatusInputs};
+use crate::validation::Domain;
 
-const AGENTGATEWAY: &str = "agentgateway, which is not Envoy and runs no WebAssembly";
+pub(crate) use cluster::ClusterPublisher;
+pub(crate) use folder::{FolderPublisher, StateLoad};
 
-/// Other products, by the domain of their controller names. Those with an Envoy of their own read no object of Istio.
-const OTHERS: [(&str, &str); 18] = [
-    ("agentgateway.dev", AGENTGATEWAY),
-    ("alb.networking.azure.io", "Azure Application Gateway for Containers"),
-    ("apisix.apache.org", "Apache APISIX"),
-    ("application-networking.k8s.aws", "Amazon VPC Lattice"),
-    ("gateway.envoyproxy.io", "Envoy Gateway, whose Envoy reads no object of Istio"),
-    ("gateway.k8s.aws", "the AWS Load Balancer Controller"),
-    ("gateway.nginx.org", "NGINX Gateway Fabric"),
-    ("haproxy-ingress.github.io", "HAProxy Ingress"),
-    ("haproxy.org", "the HAProxy Kubernetes Ingress Controller"),
-    ("hashicorp.com", "Consul API Gateway, whose Envoy reads no object of Istio"),
-    ("io.cilium", "Cilium, whose Envoy reads no object of Istio"),
-    ("k8s-gateway.nginx.org", "NGINX Gateway Fabric"),
-    ("kgateway.dev", "kgateway, which reads no object of Istio"),
-    ("konghq.com", "Kong"),
-    ("networking.gke.io", "a load balancer of Google Cloud"),
-    ("projectcontour.io", "Contour, whose Envoy reads no object of Istio"),
-    ("solo.io", "Gloo Gateway, whose Envoy reads no object of Istio"),
-    ("traefik.io", "Traefik"),
-];
+/// How often what was published is looked at again, and repaired where somebody changed it.
+const RESYNC_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Classes that istiod serves without an object of that name.
-const BUILT_IN: [(&str, &str); 6] = [
-    ("istio", "istio.io/gateway-controller"),
-    ("istio-agentgateway", "istio.io/agentgateway-controller"),
-    ("istio-agentgateway-waypoint", "istio.io/agentgateway-waypoint-controller"),
-    ("istio-east-west", "istio.io/eastwest-controller"),
-    ("istio-remote", "istio.io/unmanaged-gateway"),
-    ("istio-waypoint", "istio.io/mesh-controller"),
-];
-
-/// Whether the proxies of a Gateway run the filter.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Serving {
-    /// They do, or nothing speaks against it.
-    Runs,
-    /// It is not known.
-    Doubtful(Finding),
-    /// They do not.
-    RunsNot(Finding),
+/// Everything that changes with an event.
+#[derive(Debug)]
+pub(crate) struct Controller {
+    index: Index,
+    plan: Plan,
+    /// What is known of the bundles of each part.
+    publish_statuses: BTreeMap<Scope, BTreeMap<BundleKey, PublishStatus>>,
+    statuses: BTreeMap<Scope, Vec<Status>>,
+    scope_metrics: BTreeMap<Scope, ScopeMetrics>,
+    /// Since when policies have waited for what they say to be in force.
+    awaited: BTreeMap<PolicyId, Instant>,
+    /// Whether what was last published enforces a policy: a switch stops it, or a guardrail suspends it, and its spec stays the same.
+    enforced: BTreeMap<PolicyId, bool>,
+    publisher: Publisher,
+    admin_state: Arc<AdminState>,
+    /// The source has said all it has.
+    synced: bool,
+    /// The publisher has said what is there.
+    publisher_synced: bool,
+    /// Parts that wait for both.
+    waiting: BTreeSet<Scope>,
+    /// The time spent on what waits.
+    spent: Duration,
 }
 
-/// Whether the proxies of `gateway` run the filter. `field` names the target.
-pub(crate) fn serving(
-    field: &str,
-    name: &str,
-    gateway: &Gateway,
-    surroundings: &Surroundings,
-) -> Serving {
-    // Until they are listed nothing is known of any class.
-    let Some(classes) = &surroundings.gateway_classes else { return Serving::Runs };
-    let class = &gateway.class;
-    let listed = classes.get(class).map(|class| class.controller.as_str());
-    let controller = listed.or_else(|| look_up(&BUILT_IN, class));
-    let (gateway, class) = (name.to_owned(), class.clone());
-    let Some(controller) = controller else {
-        let reason = GatewayReason::ClassNotFound { gateway, class };
-        return Serving::Doubtful(Finding::new(field, reason));
-    };
-    if ISTIO.contains(&controller) {
-        return Serving::Runs;
-    }
-    let (domain, _) = controller.split_once('/').unwrap_or((controller, ""));
-    let product = look_up(&ISTIO_WITHOUT_FILTERS, controller).or_else(|| look_up(&OTHERS, domain));
-    let controller = controller.to_owned();
-    let reason = match product {
-        Some(product) => {
-            GatewayReason::UnsupportedController { gateway, class, controller, product }
+/// Where plans go.
+#[derive(Debug)]
+pub(crate) enum Publisher {
+    /// A folder of resource files, written here and now.
+    Folder(FolderPublisher),
+    /// Objects of a cluster, written by tasks that say what came of it.
+    Cluster(ClusterPublisher),
+}
+
+/// The parts of which something is new.
+#[derive(Debug, Default)]
+struct Updated {
+    /// What is published of them, or whether this replica writes.
+    published: BTreeSet<Scope>,
+    /// How their proxies stand, and nothing else.
+    asked: BTreeSet<Scope>,
+}
+
+/// What others ask of the loop.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    /// All there is to say.
+    pub(crate) reports: Receiver<ReportRequest>,
+    /// What would be said.
+    pub(crate) admission_checks: Receiver<AdmissionCheck>,
+}
+
+/// Nobody watches the policies any more.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error(
+    "the policies are no longer watched: what is published stays as it is; start the operator again, and report what it logged"
+)]
+pub(crate) struct SourceEnded;
+
+// === impl Controller ===
+
+impl Controller {
+    pub(crate) fn new(index: Index, publisher: Publisher, admin_state: Arc<AdminState>) -> Self {
+        let publisher_synced = matches!(publisher, Publisher::Folder(_));
+        admin_state.metrics.enforces(!index.is_stopped());
+        let (plan, publish_statuses, statuses, scope_metrics) = Default::default();
+        let (awaited, enforced, waiting) = Default::default();
+        let (synced, spent) = (false, Duration::ZERO);
+        Self {
+            index,
+            plan,
+            publish_statuses,
+            statuses,
+            scope_metrics,
+            awaited,
+            enforced,
+            publisher,
+            admin_state,
+            synced,
+            publisher_synced,
+            waiting,
+            spent,
         }
-        None => GatewayReason::UnknownController { gateway, class, controller },
-    };
-    let finding = Finding::new(field, reason);
-    if product.is_some() { Serving::RunsNot(finding) } else { Serving::Doubtful(finding) }
+    }
+
+    /// Runs until told to stop.
+    ///
+    /// # Errors
+    ///
+    /// Where nobody sends events any more.
+    pub(crate) async fn run(
+        mut self,
+        mut events: Receiver<Vec<Event>>,
+        mut questions: Requests,
+        stop: &mut oneshot::Receiver<()>,
+    ) -> Result<(), SourceEnded> {
+        let mut repair = tokio::time::interval(RESYNC_INTERVAL);
+        repair.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = &mut *stop => return Ok(()),
+                batch = events.recv() => match batch {
+                    Some(batch) => self.handle_batch(batch, &mut events),
+                    // Told to stop at the same moment, it was told to stop.
+                    None => return stop.try_recv().map_err(|_| SourceEnded),
+                },
+                Some(reply) = questions.reports.recv() => self.answer_report(reply),
+                Some(admission_check) = questions.admission_checks.recv() => self.answer(admission_check),
+                _ = repair.tick() => self.repair(),
+            }
+        }
+    }
+
+    /// Takes in everything that waits, then plans once.
+    fn handle_batch(&mut self, batch: Vec<Event>, events: &mut Receiver<Vec<Event>>) {
+        let began = Instant::now();
+        let mut batch = Some(batch);
+        let mut seen = Updated::default();
+        while let Some(events_of_one) = batch {
+            for event in events_of_one {
+                self.handle_event(event, &mut seen);
+            }
+            batch = events.try_recv().ok();
+        }
+        let refreshed = self.index.take_touched();
+        self.waiting.extend(refreshed);
+        // What could not be listed yet is not empty.
+        if self.synced && self.publisher_synced {
+            let refreshed = std::mem::take(&mut self.waiting);
+            self.replan(&refreshed, seen);
+        } else {
+            self.waiting.extend(seen.published);
+            self.waiting.extend(seen.asked);
+        }
+        self.spent = self.spent.saturating_add(began.elapsed());
+        if self.synced && self.publisher_synced {
+            self.admin_state.metrics.planned(std::mem::take(&mut self.spent));
+        }
+    }
+
+    fn handle_event(&mut self, event: Event, seen: &mut Updated) {
+        match event {
+            Event::Problems(problems) => {
+                change_log::problems(&problems, self.index.problems());
+                self.index.on(Event::Problems(problems));
+            }
+            Event::Published(publish_statuses) => {
+                self.publisher_synced = true;
+                seen.published.extend(
+                    publish_statuses.iter().map(|publish_status| scope_of(&publish_status.key)),
+                );
+                for publish_status in publish_statuses {
+                    self.record_publish_status(publish_status);
+                }
+            }
+            Event::Rollouts(told) => {
+                if let Publisher::Cluster(cluster) = &mut self.publisher {
+                    seen.asked.extend(cluster.record_rollouts(told));
+                }
+            }
+            Event::Refreshed(refreshed) => self.record_refresh(&refreshed),
+            Event::Delete(id) => {
+                self.awaited.remove(&id);
+                self.enforced.remove(&id);
+                self.index.on(Event::Delete(id));
+            }
+            Event::Synced => self.synced = true,
+            // A folder is listed whole, each time.
+            Event::Reset(objects) => {
+                self.synced |= self.index.domain() == Domain::Folder;
+                self.index.on(Event::Reset(objects));
+                self.awaited.retain(|id, _| self.index.entries().contains_key(id));
+                self.enforced.retain(|id, _| self.index.entries().contains_key(id));
+            }
+            Event::Leading(leading) => {
+                self.admin_state.metrics.leads(leading);
+                if let Publisher::Cluster(cluster) = &mut self.publisher {
+                    cluster.lead(leading);
+                }
+                seen.published.extend(self.plan.scopes().keys().cloned());
+                self.index.on(Event::Leading(leading));
+            }
+            Event::Enforcement(is_on) => {
+                let was_stopped = self.index.is_stopped();
+                self.index.on(Event::Enforcement(is_on));
+                let is_stopped = self.index.is_stopped();
+                change_log::enforcement(was_stopped, is_stopped);
+                self.admin_state.metrics.enforces(!is_stopped);
+            }
+            event => self.index.on(event),
+        }
+    }
+
+    fn record_publish_status(&mut self, publish_status: PublishStatus) {
+        let scope = scope_of(&publish_status.key);
+        let of_scope = self.publish_statuses.entry(scope.clone()).or_default();
+        if publish_status.digest.is_none() && publish_status.error.is_none() {
+            of_scope.remove(&publish_status.key);
+            if of_scope.is_empty() {
+                self.publish_statuses.remove(&scope);
+            }
+        } else {
+            of_scope.insert(publish_status.key.clone(), publish_status);
+        }
+    }
+
+    /// Plans the parts that were touched, and looks again at those of which something was seen.
+    fn replan(&mut self, refreshed: &BTreeSet<Scope>, seen: Updated) {
+        for scope in refreshed {
+            self.plan.update(&self.index, scope);
+        }
+        let mut scopes: BTreeSet<Scope> = refreshed.union(&seen.published).cloned().collect();
+        for scope in &scopes {
+            self.publish(scope);
+        }
+        if let Publisher::Cluster(cluster) = &mut self.publisher {
+            cluster.flush();
+        }
+        for scope in &scopes {
+            self.record_in_force(scope);
+            self.assign(scope);
+        }
+        // What proxies say changes nothing of what they should run.
+        scopes.extend(seen.asked);
+        self.update_statuses(&scopes);
+    }
+
+    /// Hands the plan of a part to the publisher.
+    fn publish(&mut self, scope: &Scope) {
+        let nothing = ScopePlan::default();
+        let plan = self.plan.scope(scope).unwrap_or(&nothing);
+        match &mut self.publisher {
+            Publisher::Folder(folder) => {
+                if let Some(publish_statuses) =
+                    folder.publish(plan, &self.index, &self.admin_state.metrics)
+                {
+                    self.publish_statuses.insert(scope.clone(), publish_statuses);
+                }
+            }
+            Publisher::Cluster(cluster) => {
+                let known = self.publish_statuses.get(scope);
+                cluster.desire(&self.index, scope, plan, known.into_iter().flatten());
+            }
+        }
+    }
+
+    /// Says what came of the plans of these parts.
+    fn update_statuses(&mut self, scopes: &BTreeSet<Scope>) {
+        for scope in scopes {
+            let statuses = self.statuses_of(scope);
+            let previous = self.statuses.remove(scope).unwrap_or_default();
+            change_log::statuses(&statuses, &previous, |id| {
+                self.index.entries().get(id)?.object.place.as_deref()
+            });
+            if let Publisher::Cluster(cluster) = &mut self.publisher {
+                cluster.report(scope, &self.index, &statuses);
+            }
+            self.scope_metrics.remove(scope);
+            if let Some(plan) = self.plan.scope(scope) {
+                self.scope_metrics.insert(scope.clone(), ScopeMetrics::of(&statuses, plan));
+                self.statuses.insert(scope.clone(), statuses);
+            }
+        }
+        self.update_dependency_statuses();
+        let ready = match &self.publisher {
+            Publisher::Folder(folder) => folder.is_ready(),
+            Publisher::Cluster(_) => true,
+        };
+        self.admin_state.set_ready(ready);
+        self.admin_state.metrics.stand(self.scope_metrics.values(), self.index.problems());
+    }
+
+    /// Says what came of origin sets and guardrails.
+    fn update_dependency_statuses(&mut self) {
+        let Publisher::Cluster(cluster) = &mut self.publisher else { return };
+        let dependencies = self.index.dependencies();
+        let exceeded_by = |name: &String| {
+            let policies = self.plan.scopes().values().flat_map(|plan| plan.policies.values());
+            (name.clone(), policies.filter(|planned| planned.exceeds_one(name)).count())
+        };
+        let sets: Vec<_> = dependencies.set_keys().cloned().collect();
+        let guardrails: Vec<_> = dependencies.guardrail_names().map(exceeded_by).collect();
+        cluster.update_dependencies(&self.index, sets.into_iter(), guardrails.into_iter());
+    }
+
+    /// Takes into the index what is in force now.
+    fn record_in_force(&mut self, scope: &Scope) {
+        if self.publisher.kept().is_some() {
+            return;
+        }
+        let Some(plan) = self.plan.scope(scope) else { return };
+        for (id, planned) in &plan.policies {
+            let entry = self.index.entries().get(id);
+            let is_new = entry.is_some_and(|entry| entry.in_force != planned.in_force);
+            if self.unpublished(scope, plan, planned).is_some() {
+                if is_new {
+                    self.awaited.entry(id.clone()).or_insert_with(Instant::now);
+                }
+                continue;
+            }
+            self.enforced.insert(id.clone(), is_enforced(&self.index, scope, planned));
+            // A guardrail suspends what was in force, and does not make anybody forget it.
+            if planned.in_force.is_some() || !planned.suspended {
+                self.index.record_in_force(id, planned.in_force.as_ref());
+            }
+            if let Some(since) = self.awaited.remove(id) {
+                self.admin_state.metrics.publishing.propagated(since.elapsed());
+            }
+        }
+    }
+
+    /// Has the proxies of a part asked what they run.
+    fn assign(&mut self, scope: &Scope) {
+        let Self { index, plan, publish_statuses, publisher, .. } = self;
+        let Publisher::Cluster(cluster) = publisher else { return };
+        let nothing = ScopePlan::default();
+        let plan = plan.scope(scope).unwrap_or(&nothing);
+        let publish_statuses = publish_statuses.get(scope);
+        let is_pending = |planned: &Planned| unpublished(publish_statuses, plan, planned).is_some();
+        cluster.assign(scope, index, plan, publish_statuses, is_pending);
+    }
+
+    /// Says that an object was written anew.
+    fn record_refresh(&self, refreshed: &Refreshed) {
+        if let Publisher::Cluster(cluster) = &self.publisher
+            && let Some(plan) = self.plan.scope(&scope_of(&refreshed.key))
+        {
+            cluster.record_refresh(&self.index, plan, refreshed);
+        }
+    }
+
+    /// Why what is planned for a policy is not published yet; nothing where it is.
+    fn unpublished(&self, scope: &Scope, plan: &ScopePlan, planned: &Planned) -> Option<String> {
+        unpublished(self.publish_statuses.get(scope), plan, planned)
+    }
+
+    fn statuses_of(&self, scope: &Scope) -> Vec<Status> {
+        let Some(plan) = self.plan.scope(scope) else { return Vec::new() };
+        let publish_statuses = self.publish_statuses.get(scope);
+        let status = |(id, planned): (_, &Planned)| {
+            let entry = self.index.entries().get(id)?;
+            let first = planned.keys.first();
+            let publish_status = first.and_then(|key| publish_statuses?.get(key));
+            let is_stale_key = |key: &BundleKey| {
+                let publish_status =
+                    publish_statuses.and_then(|publish_statuses| publish_statuses.get(key));
+                publish_status.is_none_or(|seen| seen.digest.is_none() || seen.error.is_some())
+            };
+            let in_cluster = self.index.domain() == Domain::Cluster;
+            let enforces = self.enforces(id, entry);
+            let switches =
+                enforces.is_some_and(|it| it != is_enforced(&self.index, scope, planned));
+            let inputs = StatusInputs {
+                stale: in_cluster && (switches || planned.keys.iter().any(is_stale_key)),
+                held: planned.held.as_deref(),
+                frozen: plan.frozen,
+                off: self.index.why_off(scope),
+                unpublished: self.unpublished(scope, plan, planned),
+                kept: self.publisher.kept(),
+                digest: publish_status.and_then(|publish_status| publish_status.digest.clone()),
+                domain: self.index.domain(),
+                proxies: match &self.publisher {
+                    Publisher::Folder(_) => RolloutStatus::default(),
+                    Publisher::Cluster(cluster) => cluster.proxies_of(id, planned),
+                },
+            };
+            Some(Status::of(entry, planned, inputs))
+        };
+        plan.policies.iter().filter_map(status).collect()
+    }
+
+    /// Does what was last published enforce a policy? `None`: that is not known.
+    fn enforces(&self, id: &PolicyId, entry: &Entry) -> Option<bool> {
+        self.enforced.get(id).copied().or_else(|| {
+            // What was published before this operator began is what the status says.
+            let status = entry.object.record.as_ref()?.status.value();
+            let mut conditions = status.get("conditions")?.as_array()?.iter();
+            let kind = ConditionType::Programmed.as_str();
+            let programmed = conditions.find(|one| one["type"] == kind)?;
+            Some(programmed["reason"] != Reason::Off.as_str())
+        })
+    }
+
+    fn answer_report(&self, reply: ReportRequest) {
+        let statuses = self.statuses.values().flatten();
+        // Nobody listens any more: the client went away.
+        let _ = reply.send(Report::of(&self.index, &self.plan, statuses));
+    }
+
+    fn answer(&mut self, admission_check: AdmissionCheck) {
+        let AdmissionCheck { object, reply } = admission_check;
+        // Before everything has been seen once nothing can be said: whoever asks hears that.
+        if !self.synced {
+            return;
+        }
+        let policy = match &object {
+            CheckedObject::CorsPolicy(policy) => Some((**policy).clone()),
+            CheckedObject::OriginSet { .. } | CheckedObject::ClusterCorsPolicy { .. } => None,
+        };
+        let mut findings = self.index.validate(object);
+        let is_refused = findings.iter().any(|one| one.severity() == Severity::Refusal);
+        // What is refused comes to no plan.
+        if let Some(policy) = policy.filter(|_| !is_refused) {
+            findings.extend(self.plan.beside_others(&mut self.index, policy));
+        }
+        let _ = reply.send(findings);
+    }
+
+    /// What somebody else removed or changed is written again; what failed or was lost is sent again.
+    fn repair(&mut self) {
+        let folder = match &mut self.publisher {
+            Publisher::Folder(folder) => folder,
+            Publisher::Cluster(cluster) => return cluster.send_unseen(Instant::now()),
+        };
+        let Some(plan) = self.plan.scope(&Scope::Folder) else { return };
+        if folder.is_failing() {
+            self.publish(&Scope::Folder);
+            self.record_in_force(&Scope::Folder);
+            self.update_statuses(&[Scope::Folder].into());
+        } else {
+            folder.repair(plan, &self.admin_state.metrics);
+        }
+    }
 }
 
-fn look_up(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
-    table.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+// === impl Publisher ===
+
+impl Publisher {
+    /// Why what is published stays as somebody left it, if it does.
+    fn kept(&self) -> Option<&'static str> {
+        match self {
+            Self::Folder(folder) => folder.kept(),
+            Self::Cluster(_) => None,
+        }
+    }
+}
+
+/// Why what is planned for a policy is not published yet; nothing where it is.
+fn unpublished(
+    publish_statuses: Option<&BTreeMap<BundleKey, PublishStatus>>,
+    plan: &ScopePlan,
+    planned: &Planned,
+) -> Option<String> {
+    planned.keys.iter().find_map(|key| {
+        let publish_status =
+            publish_statuses.and_then(|publish_statuses| publish_statuses.get(key));
+        let digest = publish_status.and_then(|publish_status| publish_status.digest.as_ref());
+        let Some(bundle) = plan.bundle(key) else { return planned.held.clone() };
+        let error = publish_status.and_then(|publish_status| publish_status.error.as_ref());
+        // By its digest it is, and the error says what is wrong with the rest of it.
+        if digest == Some(&bundle.digest) && error.is_none() {
+            return None;
+        }
+        Some(match error {
+            Some(error) => format!("publishing is tried again: {error}"),
+            None => format!("{key} is being published"),
+        })
+    })
+}
+
+/// Should proxies enforce a policy, as far as switches and guardrails go?
+fn is_enforced(index: &Index, scope: &Scope, planned: &Planned) -> bool {
+    planned.in_force.is_some() && index.why_off(scope).is_none()
+}
+
+fn scope_of(key: &BundleKey) -> Scope {
+    match key.namespace() {
+        Some(namespace) => Scope::Namespace(namespace.to_owned()),
+        None => Scope::Folder,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surroundings::GatewayClass;
+    use crate::bundle::Desired;
+    use crate::json_text::JsonText;
+    use crate::object::{Object, Record};
+    use crate::publish::file::File;
+    use crate::state::StateFile;
+    use crate::testing::{GOOD, id, object};
+    use corsward_policy::validate::NoKnowledge;
 
-    fn code(class: &str, controller: Option<&str>) -> String {
-        let class_of = |controller: &str| GatewayClass {
-            controller: controller.to_owned(),
-            ..GatewayClass::default()
-        };
-        let listed = controller.map(|controller| (class.to_owned(), class_of(controller)));
-        let surroundings = Surroundings {
-            gateway_classes: Some(listed.into_iter().collect()),
-            ..Surroundings::default()
-        };
-        let gateway = Gateway { class: class.to_owned(), ..Gateway::default() };
-        match serving("spec.targetRefs[0]", "edge", &gateway, &surroundings) {
-            Serving::Runs => "runs".to_owned(),
-            Serving::Doubtful(finding) | Serving::RunsNot(finding) => finding.code().to_owned(),
-        }
+    fn operator(dir: &std::path::Path) -> Controller {
+        let file = File::new(dir.to_owned(), "filter.wasm".to_owned());
+        let state_file = StateFile::new(dir.join("state.json"));
+        Controller::new(
+            Index::new(Arc::new(NoKnowledge), Domain::Folder),
+            Publisher::Folder(FolderPublisher::new(file, state_file, StateLoad::Known)),
+            Arc::new(AdminState::default()),
+        )
     }
 
     #[test]
-    fn the_controller_of_a_class_says_whether_its_gateways_run_the_filter() {
-        for (why, class, controller, want) in [
-            ("Istio's gateways", "istio", Some("istio.io/gateway-controller"), "runs"),
-            ("a class of one's own", "edge", Some("istio.io/gateway-controller"), "runs"),
-            ("Istio's waypoints", "istio-waypoint", Some("istio.io/mesh-controller"), "runs"),
-            (
-                "Istio in OpenShift",
-                "openshift-default",
-                Some("openshift.io/gateway-controller/v1"),
-                "runs",
-            ),
-            ("a class that istiod serves without an object", "istio", None, "runs"),
-            ("the same of agentgateway", "istio-agentgateway", None, "CORS-W537"),
-            (
-                "an object counts before the name",
-                "istio",
-                Some("istio.io/agentgateway-controller"),
-                "CORS-W537",
-            ),
-            (
-                "agentgateway as a waypoint",
-                "w",
-                Some("istio.io/agentgateway-waypoint-controller"),
-                "CORS-W537",
-            ),
-            (
-                "a gateway elsewhere",
-                "istio-remote",
-                Some("istio.io/unmanaged-gateway"),
-                "CORS-W537",
-            ),
-            ("nginx", "nginx", Some("gateway.nginx.org/nginx-gateway-controller"), "CORS-W537"),
-            (
-                "Envoy without Istio",
-                "eg",
-                Some("gateway.envoyproxy.io/gatewayclass-controller"),
-                "CORS-W537",
-            ),
-            ("any controller of a product", "gke", Some("networking.gke.io/gateway"), "CORS-W537"),
-            ("a name that begins alike", "x", Some("traefik.iox/gateway-controller"), "CORS-W538"),
-            (
-                "a controller that nothing is known of",
-                "x",
-                Some("company.example/controller"),
-                "CORS-W538",
-            ),
-            (
-                "Istio under a name of one's own",
-                "x",
-                Some("istio.io/gateway-controller-blue"),
-                "CORS-W538",
-            ),
-            ("no such class", "isto", None, "CORS-W539"),
+    fn what_is_gone_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut controller = operator(dir.path());
+        let labels = Arc::default();
+        let key = BundleKey::Workloads { namespace: "shop".into(), labels };
+        for digest in [Some("sha256:0".to_owned()), None] {
+            controller.record_publish_status(PublishStatus {
+                key: key.clone(),
+                digest,
+                error: None,
+            });
+        }
+        assert_eq!(controller.publish_statuses, BTreeMap::new());
+        controller.awaited.insert(id("api"), Instant::now());
+        controller.handle_event(Event::Reset(Vec::new()), &mut Updated::default());
+        assert_eq!(controller.awaited, BTreeMap::new());
+    }
+
+    #[test]
+    fn a_source_that_ends_is_an_error_and_a_stop_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let run = |told_to_stop: bool| {
+            let controller = operator(dir.path());
+            let (_, events) = tokio::sync::mpsc::channel(1);
+            let (_reporter, reports) = tokio::sync::mpsc::channel(1);
+            let (_inquirer, admission_checks) = tokio::sync::mpsc::channel(1);
+            let questions = Requests { reports, admission_checks };
+            let (sender, mut stop) = oneshot::channel();
+            if told_to_stop {
+                sender.send(()).unwrap();
+                return runtime.block_on(controller.run(events, questions, &mut stop)).is_ok();
+            }
+            let ended = runtime.block_on(controller.run(events, questions, &mut stop));
+            drop(sender);
+            ended.is_ok()
+        };
+        assert!(!run(false));
+        for _ in 0..16 {
+            assert!(run(true), "though the source ends too");
+        }
+    }
+
+    /// An operator that leads in a cluster, one event after the other.
+    struct Leader {
+        controller: Controller,
+        desired: tokio::sync::watch::Receiver<Arc<Desired>>,
+    }
+
+    impl Leader {
+        fn new() -> Self {
+            let index = Index::new(Arc::new(NoKnowledge), Domain::Cluster);
+            let (publisher, desired) = tokio::sync::watch::channel(Arc::default());
+            let (writer, _) = tokio::sync::mpsc::unbounded_channel();
+            let (object_events, _) = crate::events::channel();
+            let cluster = ClusterPublisher::new(publisher, writer, object_events, None);
+            let controller = Controller::new(
+                index,
+                Publisher::Cluster(cluster),
+                Arc::new(AdminState::default()),
+            );
+            Self { controller, desired }
+        }
+
+        /// Takes in these events, and says why the policy `api` is in force or not.
+        fn after(&mut self, batch: Vec<Event>) -> &'static str {
+            let (_, mut events) = tokio::sync::mpsc::channel(1);
+            self.controller.handle_batch(batch, &mut events);
+            let statuses = &self.controller.statuses[&Scope::Namespace("shop".into())];
+            statuses[0].condition(ConditionType::Programmed).unwrap().reason.as_str()
+        }
+
+        /// All that is wanted, as seen in the cluster.
+        fn published(&self) -> Vec<PublishStatus> {
+            let desired = self.desired.borrow();
+            let seen = desired.bundles.iter().map(|(key, bundle)| PublishStatus {
+                key: (**key).clone(),
+                digest: Some(bundle.digest.clone()),
+                error: None,
+            });
+            seen.collect()
+        }
+    }
+
+    fn policy(status: &serde_json::Value) -> Event {
+        let record = Record { uid: "u".into(), created: None, status: JsonText::of(status) };
+        let object = Object { generation: Some(1), record: Some(record), ..object("api", &GOOD) };
+        Event::Apply(object.into())
+    }
+
+    #[test]
+    fn what_a_switch_changes_is_said_when_it_is_published() {
+        let mut leader = Leader::new();
+        let nothing = serde_json::Value::Null;
+        let begin = vec![
+            policy(&nothing),
+            Event::Synced,
+            Event::Leading(true),
+            Event::Published(Vec::new()),
+        ];
+        assert_eq!(leader.after(begin), "Reconciling", "it is new");
+        let on = leader.published();
+        assert_eq!(leader.after(vec![Event::Published(on)]), "Published");
+        assert_eq!(leader.after(vec![Event::Enforcement(false)]), "Reconciling", "switched off");
+        let off = leader.published();
+        assert_eq!(leader.after(vec![Event::Published(off)]), "Off");
+        assert_eq!(leader.after(vec![Event::Enforcement(true)]), "Reconciling", "switched on");
+        let on = leader.published();
+        assert_eq!(leader.after(vec![Event::Published(on)]), "Published");
+    }
+
+    #[test]
+    fn what_was_switched_while_no_operator_ran_is_said_when_it_is_published() {
+        let mut before = Leader::new();
+        let status = |reason: &str| {
+            serde_json::json!({
+                "inForce": { "generation": 1, "spec": *GOOD },
+                "conditions": [{ "type": "Programmed", "status": "False", "reason": reason }],
+            })
+        };
+        let begin = |reason: &str, is_on: bool, published: &[PublishStatus]| {
+            let enforcement = Event::Enforcement(is_on);
+            vec![
+                policy(&status(reason)),
+                enforcement,
+                Event::Synced,
+                Event::Leading(true),
+                Event::Published(published.to_vec()),
+            ]
+        };
+        before.after(begin("Off", false, &[]));
+        let off = before.published();
+        before.after(vec![Event::Enforcement(true)]);
+        let on = before.published();
+        for (why, reason, published, is_on, want) in [
+            ("it stays off", "Off", &off, false, "Off"),
+            ("it stays on", "Published", &on, true, "Published"),
+            ("it was switched on", "Off", &off, true, "Reconciling"),
+            ("it was switched off", "Published", &on, false, "Reconciling"),
         ] {
-            assert_eq!(code(class, controller), want, "{why}");
+            let mut leader = Leader::new();
+            assert_eq!(leader.after(begin(reason, is_on, published)), want, "{why}");
+            let published = leader.published();
+            let settled = if is_on { "Published" } else { "Off" };
+            assert_eq!(leader.after(vec![Event::Published(published)]), settled, "{why}");
         }
-    }
-
-    #[test]
-    fn nothing_is_said_of_classes_that_cannot_be_seen() {
-        let gateway = Gateway { class: "nginx".to_owned(), ..Gateway::default() };
-        let said = serving("spec", "edge", &gateway, &Surroundings::default());
-        assert_eq!(said, Serving::Runs);
     }
 }

@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
-use crate::outage::Outage;
 use crate::writer::ResourceRef;
 
 /// Who says it.
@@ -23,7 +23,7 @@ const CLUSTER_NAMESPACE: &str = "default";
 /// The same is not said again for so long.
 const REPEAT: Duration = Duration::from_mins(10);
 /// How long one may take to be written.
-const PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Notices that may wait; more are lost, for what they say is in the status too.
 const MAX_WAITING: usize = 1024;
 /// Longest note, in bytes (Kubernetes, validation of events).
@@ -35,98 +35,103 @@ const MAX_PREFIX_LEN: usize = 240;
 
 /// Something a user must know about an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Notice {
+pub struct ObjectEvent {
     /// About which.
     pub resource: ResourceRef,
     /// Is something not as it should be?
     pub warning: bool,
     /// Why, in one word, such as `Invalid`.
     pub reason: String,
-    /// What the operator did, in one word, such as `Judge`.
+    /// What the operator did, in one word, such as `Knowledge`.
     pub action: String,
     /// What happened, in a sentence.
     pub note: String,
 }
 
-/// Where notices are handed in.
+/// Where Events are handed in.
 #[derive(Clone, Debug)]
-pub struct Notices {
-    sender: mpsc::Sender<Notice>,
+pub struct EventSender {
+    sender: mpsc::Sender<ObjectEvent>,
 }
 
 /// What has been said lately.
 #[derive(Debug, Default)]
-struct Said {
-    notices: HashMap<Notice, Instant>,
+struct RecentEvents {
+    object_events: HashMap<ObjectEvent, Instant>,
 }
 
-/// A place to hand notices in, and where they come out, for [`record`].
+/// A place to hand Events in, and where they come out, for [`record`].
 #[must_use]
-pub fn channel() -> (Notices, mpsc::Receiver<Notice>) {
+pub fn channel() -> (EventSender, mpsc::Receiver<ObjectEvent>) {
     let (sender, receiver) = mpsc::channel(MAX_WAITING);
-    (Notices { sender }, receiver)
+    (EventSender { sender }, receiver)
 }
 
-/// Writes notices as events until nobody hands any in. `instance` is this pod's name. What cannot be written is lost.
+/// Writes Events as events until nobody hands any in. `instance` is this pod's name. What cannot be written is lost.
 ///
 /// kube's own recorder is not used: within six minutes it takes a second note of the same reason for a repetition of the first, and loses it.
-pub async fn record(client: Client, instance: String, mut notices: mpsc::Receiver<Notice>) {
-    let (mut said, mut outage) = (Said::default(), Outage::default());
-    while let Some(notice) = notices.recv().await {
-        if !said.is_new(&notice, Instant::now()) {
+pub async fn record(
+    client: Client,
+    instance: String,
+    mut object_events: mpsc::Receiver<ObjectEvent>,
+) {
+    let (mut said, mut error_log) = (RecentEvents::default(), ErrorLog::default());
+    while let Some(object_event) = object_events.recv().await {
+        if !said.is_new(&object_event, Instant::now()) {
             continue;
         }
-        let event = event(&notice, &instance, Timestamp::now());
-        let namespace = notice.resource.namespace.as_deref().unwrap_or(CLUSTER_NAMESPACE);
+        let event = event(&object_event, &instance, Timestamp::now());
+        let namespace = object_event.resource.namespace.as_deref().unwrap_or(CLUSTER_NAMESPACE);
         let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-        let words = match timeout(PATIENCE, api.create(&PostParams::default(), &event)).await {
+        let words = match timeout(REQUEST_TIMEOUT, api.create(&PostParams::default(), &event)).await
+        {
             Ok(Ok(_)) => {
-                outage.over();
+                error_log.over();
                 continue;
             }
             // Its namespace is going, and takes the object with it.
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => continue,
             Ok(Err(error)) => sentence(&error),
-            Err(_) => format!("no answer within {PATIENCE:?}"),
+            Err(_) => format!("no answer within {REQUEST_TIMEOUT:?}"),
         };
-        said.forget(&notice);
-        if outage.on(&words, Instant::now()) {
-            warn!(resource = %notice.resource, error = words, "an event could not be written");
+        said.forget(&object_event);
+        if error_log.on(&words, Instant::now()) {
+            warn!(resource = %object_event.resource, error = words, "an event could not be written");
         }
     }
 }
 
-// === impl Notices ===
+// === impl EventSender ===
 
-impl Notices {
-    /// Hands a notice in; never waits.
-    pub fn send(&self, notice: Notice) {
-        if let Err(error) = self.sender.try_send(notice) {
-            debug!(%error, "a notice is lost");
+impl EventSender {
+    /// Hands an Event in; never waits.
+    pub fn send(&self, object_event: ObjectEvent) {
+        if let Err(error) = self.sender.try_send(object_event) {
+            debug!(%error, "an Event is lost");
         }
     }
 }
 
-// === impl Said ===
+// === impl RecentEvents ===
 
-impl Said {
+impl RecentEvents {
     /// Was it not said lately? From now on it was.
-    fn is_new(&mut self, notice: &Notice, now: Instant) -> bool {
-        self.notices.retain(|_, said| now.saturating_duration_since(*said) < REPEAT);
-        if self.notices.contains_key(notice) {
+    fn is_new(&mut self, object_event: &ObjectEvent, now: Instant) -> bool {
+        self.object_events.retain(|_, said| now.saturating_duration_since(*said) < REPEAT);
+        if self.object_events.contains_key(object_event) {
             return false;
         }
-        self.notices.insert(notice.clone(), now);
+        self.object_events.insert(object_event.clone(), now);
         true
     }
 
-    fn forget(&mut self, notice: &Notice) {
-        self.notices.remove(notice);
+    fn forget(&mut self, object_event: &ObjectEvent) {
+        self.object_events.remove(object_event);
     }
 }
 
-fn event(notice: &Notice, instance: &str, now: Timestamp) -> Event {
-    let Notice { resource, warning, reason, action, note } = notice;
+fn event(object_event: &ObjectEvent, instance: &str, now: Timestamp) -> Event {
+    let ObjectEvent { resource, warning, reason, action, note } = object_event;
     Event {
         metadata: ObjectMeta {
             generate_name: Some(format!("{}-", cut(&resource.name, MAX_PREFIX_LEN))),
@@ -157,8 +162,8 @@ mod tests {
     use super::*;
     use crate::writer::ResourceKind;
 
-    fn notice(note: &str) -> Notice {
-        Notice {
+    fn object_event(note: &str) -> ObjectEvent {
+        ObjectEvent {
             resource: ResourceRef {
                 kind: ResourceKind::CorsPolicy,
                 namespace: Some("shop".to_owned()),
@@ -167,14 +172,14 @@ mod tests {
             },
             warning: true,
             reason: "Invalid".to_owned(),
-            action: "Judge".to_owned(),
+            action: "Validate".to_owned(),
             note: note.to_owned(),
         }
     }
 
     #[test]
     fn the_same_is_said_again_after_a_while_and_anything_else_at_once() {
-        let (mut said, start) = (Said::default(), Instant::now());
+        let (mut said, start) = (RecentEvents::default(), Instant::now());
         let after = |seconds| start + Duration::from_secs(seconds);
         for (why, note, seconds, want) in [
             ("the first", "a", 0, true),
@@ -183,15 +188,18 @@ mod tests {
             ("back to the first", "a", 3, false),
             ("after a while", "a", 600, true),
         ] {
-            assert_eq!(said.is_new(&notice(note), after(seconds)), want, "{why}");
+            assert_eq!(said.is_new(&object_event(note), after(seconds)), want, "{why}");
         }
-        said.forget(&notice("a"));
-        assert!(said.is_new(&notice("a"), after(601)), "what could not be written was not said");
+        said.forget(&object_event("a"));
+        assert!(
+            said.is_new(&object_event("a"), after(601)),
+            "what could not be written was not said"
+        );
     }
 
     #[test]
     fn an_event_has_what_an_api_server_asks_for_and_no_more_than_it_takes() {
-        let mut long = notice(&"ä".repeat(1000));
+        let mut long = object_event(&"ä".repeat(1000));
         long.resource.name = "n".repeat(253);
         let event = event(&long, &"i".repeat(200), Timestamp::UNIX_EPOCH);
         assert_eq!(event.note.unwrap().len(), 1024);
@@ -205,21 +213,21 @@ mod tests {
 
     #[test]
     fn an_event_of_the_cluster_is_kept_in_the_default_namespace() {
-        let mut notice = notice("a");
-        notice.resource.kind = ResourceKind::ClusterCorsPolicy;
-        notice.resource.namespace = None;
-        let event = event(&notice, "operator-0", Timestamp::UNIX_EPOCH);
+        let mut object_event = object_event("a");
+        object_event.resource.kind = ResourceKind::ClusterCorsPolicy;
+        object_event.resource.namespace = None;
+        let event = event(&object_event, "operator-0", Timestamp::UNIX_EPOCH);
         assert_eq!(event.metadata.namespace.as_deref(), Some("default"));
         assert_eq!(event.regarding.unwrap().namespace, None);
     }
 
     #[tokio::test]
     async fn whoever_hands_a_notice_in_never_waits() {
-        let (notices, mut receiver) = channel();
+        let (object_events, mut receiver) = channel();
         for _ in 0..MAX_WAITING + 10 {
-            notices.send(notice("a"));
+            object_events.send(object_event("a"));
         }
-        drop(notices);
+        drop(object_events);
         let mut handed_in = 0;
         while receiver.recv().await.is_some() {
             handed_in += 1;

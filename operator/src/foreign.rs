@@ -8,7 +8,7 @@ use corsward_policy::syntax::pieces;
 use corsward_policy::validate;
 use serde_json::{Map, Value};
 
-use crate::judge::FullJudge;
+use crate::knowledge::FullKnowledge;
 use words::{FIELDS, REFLECTIONS, WORDS};
 
 /// The field of a `cors` block that other systems call `name`. An annotation's prefix says nothing.
@@ -112,7 +112,7 @@ fn origin(text: &str) -> Option<String> {
     if OriginPattern::parse(text).is_ok() {
         return Some(text.to_owned());
     }
-    match validate::meant_origins(text, &FullJudge).as_slice() {
+    match validate::meant_origins(text, &FullKnowledge).as_slice() {
         [meant] => Some(meant.clone()),
         _ => None,
     }

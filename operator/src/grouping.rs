@@ -1,8 +1,8 @@
-//! Grouping: which policies of a namespace share an attachment, by the labels they declare and never by the pods that live.
+//! Grouping: which policies of a namespace share a bundle, by the labels they declare and never by the pods that live.
 
 use std::sync::Arc;
 
-use crate::surroundings::Labels;
+use crate::cluster_state::Labels;
 
 /// Do two selectors ask different values of one label, so that no pod can have both?
 #[must_use]
@@ -10,7 +10,7 @@ pub fn are_apart(a: &Labels, b: &Labels) -> bool {
     a.iter().any(|(name, value)| b.get(name).is_some_and(|other| other != value))
 }
 
-/// The selectors of the attachments that these selectors need: no two of them can meet in one pod, and each of `selectors`
+/// The selectors of the bundles that these selectors need: no two of them can meet in one pod, and each of `selectors`
 /// narrows exactly one of them. Sorted.
 #[must_use]
 pub fn group<'l>(selectors: impl IntoIterator<Item = &'l Arc<Labels>>) -> Vec<Arc<Labels>> {

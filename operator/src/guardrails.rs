@@ -8,7 +8,7 @@ use corsward_policy::finding::{self, Danger, Excess, GuardrailReason, Reason};
 use corsward_policy::header_name::{HeaderName, is_cors_non_wildcard_request_header_name};
 use corsward_policy::method::{Method, is_cors_safelisted_method};
 use corsward_policy::policy::{Cors, Names};
-use corsward_policy::{Finding, Judge, Policy, Severity, validate};
+use corsward_policy::{Finding, Knowledge, Policy, Severity, validate};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use kube::CustomResourceExt as _;
 use serde_json::Value;
@@ -18,10 +18,10 @@ use crate::api::v1alpha1::{
     ClusterCorsPolicy, ClusterCorsPolicySpec, Enforcement, Guardrails, LabelExpression,
     LabelOperator, NamespaceSelector,
 };
+use crate::cluster_state::Labels;
 use crate::convert;
 use crate::label;
 use crate::shape;
-use crate::surroundings::Labels;
 
 /// The label that the API server gives to every namespace: its name.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -62,28 +62,36 @@ pub fn check(policy: &Policy, guardrails: &[Guardrail]) -> Vec<Finding> {
 impl Guardrail {
     /// The guardrail of that name, and what there is to say about its spec. `None`: a finding refuses it.
     #[must_use]
-    pub fn parse(name: &str, spec: &Value, judge: &dyn Judge) -> (Option<Self>, Vec<Finding>) {
-        let (guardrail, findings) = Self::look(name, spec, judge);
+    pub fn parse(
+        name: &str,
+        spec: &Value,
+        knowledge: &dyn Knowledge,
+    ) -> (Option<Self>, Vec<Finding>) {
+        let (guardrail, findings) = Self::look(name, spec, knowledge);
         let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
         (guardrail.filter(|_| !refused), findings)
     }
 
     /// The same for a spec that holds: what an earlier release accepted and this one refuses bounds policies as before, as far as it
     /// can be read.
-    pub(crate) fn parse_accepted(name: &str, spec: &Value, judge: &dyn Judge) -> Option<Self> {
-        let (guardrail, findings) = Self::look(name, spec, judge);
+    pub(crate) fn parse_accepted(
+        name: &str,
+        spec: &Value,
+        knowledge: &dyn Knowledge,
+    ) -> Option<Self> {
+        let (guardrail, findings) = Self::look(name, spec, knowledge);
         let is_unreadable = |finding: &Finding| {
             matches!(finding.reason, Reason::Shape(_)) && finding.severity() == Severity::Refusal
         };
         guardrail.filter(|_| !findings.iter().any(is_unreadable))
     }
 
-    fn look(name: &str, spec: &Value, judge: &dyn Judge) -> (Option<Self>, Vec<Finding>) {
+    fn look(name: &str, spec: &Value, knowledge: &dyn Knowledge) -> (Option<Self>, Vec<Finding>) {
         let (mut spec, mut findings) = (spec.clone(), Vec::new());
         let repairs = shape::check(api::GUARDRAIL_KIND, &SPEC_SCHEMA, &mut spec, &mut findings);
         let mut later = Vec::new();
         let guardrail = match serde_json::from_value::<ClusterCorsPolicySpec>(spec) {
-            Ok(spec) => Some(Self::read(name, spec, judge, &mut later)),
+            Ok(spec) => Some(Self::read(name, spec, knowledge, &mut later)),
             Err(error) => {
                 later.push(Finding::new("spec", shape::wrong_shape(api::GUARDRAIL_KIND, &error)));
                 None
@@ -97,7 +105,7 @@ impl Guardrail {
     fn read(
         name: &str,
         spec: ClusterCorsPolicySpec,
-        judge: &dyn Judge,
+        knowledge: &dyn Knowledge,
         findings: &mut Vec<Finding>,
     ) -> Self {
         let ClusterCorsPolicySpec { namespace_selector: selector, enforcement, guardrails } = spec;
@@ -118,7 +126,7 @@ impl Guardrail {
         } = guardrails;
         let origins = allowed_origins.map(|list| {
             let (patterns, said) =
-                validate::patterns(&list, "spec.guardrails.allowedOrigins", judge);
+                validate::patterns(&list, "spec.guardrails.allowedOrigins", knowledge);
             findings.extend(said);
             Cover::new(&patterns)
         });

@@ -1,4 +1,4 @@
-//! Index: every policy there is, what is said about it, what of it is in force, and what surrounds it. A state machine without IO.
+//! Index: every policy there is, what is said about it, what of it is in force, and the state of its cluster. A state machine without IO.
 
 mod stop;
 
@@ -6,37 +6,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use corsward_policy::{Finding, Judge, Policy, PolicyId, finding};
+use corsward_policy::{Finding, Knowledge, Policy, PolicyId, finding};
 use serde_json::Value;
 
 use self::stop::Stop;
-use crate::compact::Compact;
+use crate::admission_check::CheckedObject;
+use crate::cluster_state::{Change, ClusterState, Key, Labels, Namespace, NamespaceMode};
+use crate::dependencies::Dependencies;
 use crate::guardrails::{self, Guardrail};
-use crate::inquiry::ReviewedObject;
-use crate::neighbors::Neighbors;
+use crate::json_text::JsonText;
 use crate::object::{Object, Text};
 use crate::origin_sets::{self, Resolved};
-use crate::review::{Accepted, Context, Domain, Review, review};
 use crate::source::spelling::Spelling;
 use crate::source::{Event, Problem};
-use crate::surroundings::{Change, Key, Labels, Namespace, NamespaceMode, Surroundings};
 use crate::targets::{Placement, Target};
 use crate::traffic::Traffic;
+use crate::validation::{Accepted, Context, Domain, Validation, validate_object};
 
 /// The mode of a policy that is switched off.
 const OFF: &str = "Off";
 
 /// Every policy there is.
 pub struct Index {
-    judge: Arc<dyn Judge + Send + Sync>,
+    knowledge: Arc<dyn Knowledge + Send + Sync>,
     domain: Domain,
     entries: BTreeMap<PolicyId, Entry>,
-    surroundings: Surroundings,
-    /// What the origin sets and the guardrails among the surroundings come to.
-    neighbors: Neighbors,
+    cluster_state: ClusterState,
+    /// What the origin sets and the guardrails of the cluster come to.
+    dependencies: Dependencies,
     problems: Vec<Problem>,
     /// In force before a restart, of policies that no source has shown yet.
-    remembered: BTreeMap<PolicyId, InForce>,
+    remembered: BTreeMap<PolicyId, PolicyInForce>,
     /// Where something changed since somebody asked.
     touched: BTreeSet<Scope>,
     /// What stops the policies of the whole cluster, if anything does.
@@ -64,20 +64,20 @@ pub struct Entry {
     /// Which version of its spec that is.
     pub generation: i64,
     /// What there is to say about it.
-    pub review: Review,
+    pub validation: Validation,
     /// What the proxies run of it.
-    pub in_force: Option<InForce>,
+    pub in_force: Option<PolicyInForce>,
     /// What was in force, switched off: it is refused as it is now, and says `mode: Off` all the same.
-    stopped: Option<InForce>,
+    stopped: Option<PolicyInForce>,
 }
 
 /// What the proxies run of a policy: its last accepted spec, which is older than the object where that is refused.
 #[derive(Clone, Debug)]
-pub struct InForce {
+pub struct PolicyInForce {
     /// Which version of the spec.
     pub generation: i64,
     /// The spec, with everything in it that it refers to.
-    pub spec: Compact,
+    pub spec: JsonText,
     /// The policy it makes.
     pub policy: Arc<Policy>,
     /// Its place, as written.
@@ -93,18 +93,18 @@ pub struct InForce {
 impl Index {
     /// An empty index that asks `judge` about what the core cannot know.
     #[must_use]
-    pub fn new(judge: Arc<dyn Judge + Send + Sync>, domain: Domain) -> Self {
-        let (entries, surroundings, neighbors, problems, remembered) = Default::default();
+    pub fn new(knowledge: Arc<dyn Knowledge + Send + Sync>, domain: Domain) -> Self {
+        let (entries, cluster_state, dependencies, problems, remembered) = Default::default();
         let mut touched = BTreeSet::new();
         // No policy is an answer too.
         touched.extend((domain == Domain::Folder).then_some(Scope::Folder));
         let (stopped, leading, sees_proxies) = (None, domain == Domain::Folder, false);
         Self {
-            judge,
+            knowledge,
             domain,
             entries,
-            surroundings,
-            neighbors,
+            cluster_state,
+            dependencies,
             problems,
             remembered,
             touched,
@@ -122,13 +122,13 @@ impl Index {
     /// How many proxies that is, where it can be seen.
     #[must_use]
     pub fn count(&self, placement: &Placement, namespace: &str) -> Option<usize> {
-        self.sees_proxies.then(|| placement.count(namespace, &self.surroundings))
+        self.sees_proxies.then(|| placement.count(namespace, &self.cluster_state))
     }
 
     /// How requests come to the pods of a namespace.
     #[must_use]
     pub fn traffic<'s>(&'s self, namespace: &'s str) -> Traffic<'s> {
-        Traffic::of(namespace, &self.surroundings, self.sees_proxies)
+        Traffic::of(namespace, &self.cluster_state, self.sees_proxies)
     }
 
     /// From now on no policy is enforced anywhere.
@@ -154,7 +154,7 @@ impl Index {
 
     /// Takes in what was in force before a restart. `false`: nothing can be made of that spec, and it is forgotten.
     pub fn remember(&mut self, id: PolicyId, generation: i64, spec: &Value) -> bool {
-        let accepted = self.accept(&id, generation, Compact::of(spec), None);
+        let accepted = self.accept(&id, generation, JsonText::of(spec), None);
         let Some(in_force) = accepted else { return false };
         self.remembered.insert(id, in_force);
         true
@@ -165,39 +165,44 @@ impl Index {
         &self,
         id: &PolicyId,
         generation: i64,
-        spec: Compact,
+        spec: JsonText,
         object: Option<&Object>,
-    ) -> Option<InForce> {
+    ) -> Option<PolicyInForce> {
         let text = Text::Spec { spec, findings: Vec::new(), spelling: Spelling::default() };
         let record = object.and_then(|object| object.record.clone());
         let object = Object { id: id.clone(), place: None, generation: None, text, record };
         let context = Context { accepted_before: true, ..self.context() };
-        let accepted = review(&object, context).accepted?;
-        Some(InForce::new(generation, &accepted))
+        let accepted = validate_object(&object, context).accepted?;
+        Some(PolicyInForce::new(generation, &accepted))
     }
 
     fn context(&self) -> Context<'_> {
-        let sets = self.neighbors.sets();
-        Context { judge: &*self.judge, domain: self.domain, sets, accepted_before: false }
+        let sets = self.dependencies.sets();
+        Context { knowledge: &*self.knowledge, domain: self.domain, sets, accepted_before: false }
     }
 
     /// Reviews an object; a spec that was accepted once stays accepted until it is edited.
-    fn review(&self, object: &Object, generation: i64, in_force: Option<&InForce>) -> Review {
-        let strict = review(object, self.context());
-        let is_in_force = |in_force: &InForce| {
+    fn validate_object(
+        &self,
+        object: &Object,
+        generation: i64,
+        in_force: Option<&PolicyInForce>,
+    ) -> Validation {
+        let strict = validate_object(object, self.context());
+        let is_in_force = |in_force: &PolicyInForce| {
             in_force.generation == generation && strict.spec.as_ref() == Some(&in_force.spec)
         };
         if strict.accepted.is_some() || !in_force.is_some_and(is_in_force) {
             return strict;
         }
-        review(object, Context { accepted_before: true, ..self.context() })
+        validate_object(object, Context { accepted_before: true, ..self.context() })
     }
 
     /// What is in force, switched off.
-    fn off(&self, object: &Object, in_force: &InForce) -> Option<InForce> {
+    fn off(&self, object: &Object, in_force: &PolicyInForce) -> Option<PolicyInForce> {
         let mut spec = in_force.spec.value();
         spec.as_object_mut()?.insert("mode".to_owned(), OFF.into());
-        self.accept(&object.id, in_force.generation, Compact::of(&spec), Some(object))
+        self.accept(&object.id, in_force.generation, JsonText::of(&spec), Some(object))
     }
 
     /// Takes in an event.
@@ -207,10 +212,10 @@ impl Index {
             Event::Delete(id) => self.delete(&id),
             Event::Reset(objects) => self.reset(objects),
             Event::Problems(problems) => self.report(problems),
-            Event::Surroundings(change) => self.surround(change),
+            Event::ClusterState(change) => self.surround(change),
             Event::Leading(leading) => self.leading = leading,
             Event::Enforcement(is_on) => self.switch(is_on),
-            Event::Synced | Event::Published(_) | Event::Standings(_) | Event::Touched(_) => {}
+            Event::Synced | Event::Published(_) | Event::Rollouts(_) | Event::Refreshed(_) => {}
         }
     }
 
@@ -227,25 +232,25 @@ impl Index {
         }
         let in_force = self.in_force_of(&object, previous);
         let generation = generation(&object, previous, in_force.as_ref());
-        let review = match previous {
+        let validation = match previous {
             // A file was renamed, or a status written: there is nothing new to say.
-            Some(previous) if previous.object.says_the_same(&object) => previous.review.clone(),
-            _ => self.review(&object, generation, in_force.as_ref()),
+            Some(previous) if previous.object.says_the_same(&object) => previous.validation.clone(),
+            _ => self.validate_object(&object, generation, in_force.as_ref()),
         };
-        let in_force = in_force.map(|in_force| in_force.shared(review.accepted.as_ref()));
+        let in_force = in_force.map(|in_force| in_force.shared(validation.accepted.as_ref()));
         let stopped = match &in_force {
-            Some(in_force) if review.accepted.is_none() && says_off(&object) => {
+            Some(in_force) if validation.accepted.is_none() && says_off(&object) => {
                 self.off(&object, in_force)
             }
             _ => None,
         };
         let id = object.id.clone();
         self.touch(&id.namespace);
-        self.entries.insert(id, Entry { object, generation, review, in_force, stopped });
+        self.entries.insert(id, Entry { object, generation, validation, in_force, stopped });
     }
 
     /// What the proxies run of an object that was just delivered.
-    fn in_force_of(&self, object: &Object, previous: Option<&Entry>) -> Option<InForce> {
+    fn in_force_of(&self, object: &Object, previous: Option<&Entry>) -> Option<PolicyInForce> {
         let known = match previous {
             Some(previous) if previous.object.uid() == object.uid() => {
                 // Whoever publishes knows; the others read it in the status.
@@ -260,7 +265,7 @@ impl Index {
         };
         let Some((generation, spec)) = object.recorded() else { return known };
         // A status may be older than what was seen to be published.
-        let is_known = |known: &InForce| {
+        let is_known = |known: &PolicyInForce| {
             known.generation > generation || (known.generation == generation && known.spec == spec)
         };
         if known.as_ref().is_some_and(is_known) {
@@ -301,20 +306,21 @@ impl Index {
 
     /// Something that policies depend on changed.
     fn surround(&mut self, change: Change) {
-        let namespaces = change.namespaces(&self.surroundings);
+        let namespaces = change.namespaces(&self.cluster_state);
         let is_set = matches!(change, Change::OriginSet(_));
         let is_guardrail = matches!(change, Change::Guardrail(_));
-        if !self.surroundings.on(change) {
+        if !self.cluster_state.on(change) {
             return;
         }
         if is_guardrail {
-            let guardrails = &self.surroundings.guardrails;
-            if !self.neighbors.judge_guardrails(guardrails, &*self.judge) {
+            let guardrails = &self.cluster_state.guardrails;
+            if !self.dependencies.validate_guardrails(guardrails, &*self.knowledge) {
                 return;
             }
         }
         if is_set {
-            let changed = self.neighbors.judge_sets(&self.surroundings.origin_sets, &*self.judge);
+            let changed =
+                self.dependencies.validate_sets(&self.cluster_state.origin_sets, &*self.knowledge);
             self.review_users(&changed);
             for key in changed {
                 self.touch(&key.namespace);
@@ -347,9 +353,10 @@ impl Index {
             self.entries.values().filter(names_one).map(|entry| entry.object.clone()).collect();
         for object in users {
             let Some(entry) = self.entries.get(&object.id) else { continue };
-            let review = self.review(&object, entry.generation, entry.in_force.as_ref());
+            let validation =
+                self.validate_object(&object, entry.generation, entry.in_force.as_ref());
             if let Some(entry) = self.entries.get_mut(&object.id) {
-                entry.review = review;
+                entry.validation = validation;
             }
         }
     }
@@ -372,31 +379,31 @@ impl Index {
 
     /// What would be said about an object, were it there now.
     #[must_use]
-    pub fn judge(&self, object: ReviewedObject) -> Vec<Finding> {
+    pub fn validate(&self, object: CheckedObject) -> Vec<Finding> {
         match object {
-            ReviewedObject::CorsPolicy(object) => {
-                let mut review = review(&object, self.context());
-                if let Some(accepted) = &review.accepted {
+            CheckedObject::CorsPolicy(object) => {
+                let mut validation = validate_object(&object, self.context());
+                if let Some(accepted) = &validation.accepted {
                     let namespace = &object.id.namespace;
                     let exceeded =
                         guardrails::check(&accepted.policy, &self.guardrails_of(namespace));
                     let exceeded = exceeded.into_iter().map(|found| accepted.sets.address(found));
-                    review.findings.extend(exceeded);
-                    let placement = accepted.target.place(namespace, &self.surroundings);
-                    review.findings.extend(placement.findings().cloned());
+                    validation.findings.extend(exceeded);
+                    let placement = accepted.target.place(namespace, &self.cluster_state);
+                    validation.findings.extend(placement.findings().cloned());
                     let traffic = self.traffic(namespace);
                     let (policy, target) = (&accepted.policy, &accepted.target);
                     let found = traffic.findings(target.field(), &placement, policy.keeps());
-                    review.findings.extend(found);
+                    validation.findings.extend(found);
                 }
-                finding::sort(&mut review.findings);
-                review.findings
+                finding::sort(&mut validation.findings);
+                validation.findings
             }
-            ReviewedObject::OriginSet { key: _, written } => {
-                origin_sets::parse(&written.spec, &*self.judge).1
+            CheckedObject::OriginSet { key: _, written } => {
+                origin_sets::parse(&written.spec, &*self.knowledge).1
             }
-            ReviewedObject::ClusterCorsPolicy { name, written } => {
-                Guardrail::parse(&name, &written.spec, &*self.judge).1
+            CheckedObject::ClusterCorsPolicy { name, written } => {
+                Guardrail::parse(&name, &written.spec, &*self.knowledge).1
             }
         }
     }
@@ -419,7 +426,7 @@ impl Index {
     }
 
     /// Proxies run this of a policy now.
-    pub fn settle(&mut self, id: &PolicyId, in_force: Option<&InForce>) {
+    pub fn record_in_force(&mut self, id: &PolicyId, in_force: Option<&PolicyInForce>) {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.in_force = in_force.cloned();
         }
@@ -440,10 +447,10 @@ impl Index {
         all.take_while(move |(id, _)| namespace.is_none_or(|namespace| id.namespace == namespace))
     }
 
-    /// What surrounds the policies.
+    /// The state of the cluster.
     #[must_use]
-    pub fn surroundings(&self) -> &Surroundings {
-        &self.surroundings
+    pub fn cluster_state(&self) -> &ClusterState {
+        &self.cluster_state
     }
 
     /// Where policies apply.
@@ -455,7 +462,7 @@ impl Index {
     /// Why no policy of a part is enforced, if none is.
     #[must_use]
     pub fn why_off(&self, scope: &Scope) -> Option<&'static str> {
-        let namespace = scope.namespace().and_then(|name| self.surroundings.namespaces.get(name));
+        let namespace = scope.namespace().and_then(|name| self.cluster_state.namespaces.get(name));
         let is_off = |namespace: &Namespace| namespace.mode == NamespaceMode::Off;
         match self.stopped {
             Some(stop) => Some(stop.message()),
@@ -469,22 +476,22 @@ impl Index {
     /// What there is to say about the mode of a namespace.
     #[must_use]
     pub fn unknown_mode(&self, namespace: &str) -> Option<Finding> {
-        self.surroundings.namespaces.get(namespace)?.unknown_mode()
+        self.cluster_state.namespaces.get(namespace)?.unknown_mode()
     }
 
     /// What the origin sets and the guardrails come to.
     #[must_use]
-    pub fn neighbors(&self) -> &Neighbors {
-        &self.neighbors
+    pub fn dependencies(&self) -> &Dependencies {
+        &self.dependencies
     }
 
     /// The guardrails of a namespace.
     #[must_use]
     pub fn guardrails_of(&self, namespace: &str) -> Vec<Guardrail> {
         let nothing = Labels::new();
-        let known = self.surroundings.namespaces.get(namespace);
+        let known = self.cluster_state.namespaces.get(namespace);
         let labels = known.map_or(&nothing, |namespace| &namespace.labels);
-        let all = self.neighbors.guardrails();
+        let all = self.dependencies.guardrails();
         // A folder knows no labels of namespaces.
         let is_meant = |guardrail: &&Guardrail| {
             self.domain == Domain::Folder || guardrail.selects(namespace, labels)
@@ -523,21 +530,22 @@ impl Scope {
 impl Entry {
     /// What it says now, where nothing refuses that.
     #[must_use]
-    pub fn written(&self) -> Option<InForce> {
-        self.review.accepted.as_ref().map(|accepted| InForce::new(self.generation, accepted))
+    pub fn written(&self) -> Option<PolicyInForce> {
+        let accepted = self.validation.accepted.as_ref()?;
+        Some(PolicyInForce::new(self.generation, accepted))
     }
 
     /// What it said when that was last accepted. `mode: Off` always counts: whoever has to stop a policy must not have to
     /// correct it first.
     #[must_use]
-    pub fn last_good(&self) -> Option<InForce> {
+    pub fn last_good(&self) -> Option<PolicyInForce> {
         self.stopped.as_ref().or(self.in_force.as_ref()).cloned()
     }
 }
 
-// === impl InForce ===
+// === impl PolicyInForce ===
 
-impl InForce {
+impl PolicyInForce {
     fn new(generation: i64, accepted: &Accepted) -> Self {
         let Accepted { spec, policy, target, sets, digest } = accepted.clone();
         Self { generation, spec, policy, target, sets, digest }
@@ -551,7 +559,7 @@ impl InForce {
 }
 
 /// A policy follows from its spec, and need not be compared where the spec is the same.
-impl PartialEq for InForce {
+impl PartialEq for PolicyInForce {
     fn eq(&self, other: &Self) -> bool {
         let Self { generation, spec, policy, target: _, sets: _, digest } = self;
         let same_policy = Arc::ptr_eq(policy, &other.policy) || policy == &other.policy;
@@ -566,7 +574,7 @@ fn says_off(object: &Object) -> bool {
 }
 
 /// The generation of an object, counted here where its source does not count. A text that cannot be read counts for nothing.
-fn generation(object: &Object, previous: Option<&Entry>, in_force: Option<&InForce>) -> i64 {
+fn generation(object: &Object, previous: Option<&Entry>, in_force: Option<&PolicyInForce>) -> i64 {
     let old = in_force.map(|in_force| (in_force.generation, &in_force.spec));
     let known = match previous {
         Some(previous) => {
@@ -589,12 +597,12 @@ fn generation(object: &Object, previous: Option<&Entry>, in_force: Option<&InFor
 mod tests {
     use super::*;
     use crate::status::ConditionType;
-    use crate::testing::{GOOD, Outcome, REFUSED, carry_out, id, object, unreadable};
-    use corsward_policy::validate::NoJudge;
+    use crate::testing::{GOOD, REFUSED, TestOutcome, carry_out, id, object, unreadable};
+    use corsward_policy::validate::NoKnowledge;
     use serde_json::json;
 
     fn index() -> Index {
-        Index::new(Arc::new(NoJudge), Domain::Folder)
+        Index::new(Arc::new(NoKnowledge), Domain::Folder)
     }
 
     fn in_force(index: &Index, name: &str) -> Option<i64> {
@@ -618,7 +626,7 @@ mod tests {
         let before = carry_out(&mut index);
         index.apply(object("a", &REFUSED));
         let after = carry_out(&mut index);
-        assert_eq!(after.attachments, before.attachments);
+        assert_eq!(after.bundles, before.bundles);
         assert_eq!(in_force(&index, "a"), Some(1));
         assert_eq!(index.entries()[&id("a")].generation, 2);
     }
@@ -626,21 +634,21 @@ mod tests {
     #[test]
     fn a_refused_text_that_says_off_stops_what_is_in_force() {
         let off = json!({"cors": {"allowOrigins": ["https://a.example/"]}, "mode": "Off"});
-        let nothing = plan_of_nothing().attachments;
+        let nothing = plan_of_nothing().bundles;
         let mut index = index();
         index.apply(object("a", &GOOD));
         let before = carry_out(&mut index);
         index.apply(object("a", &off));
         let stopped = carry_out(&mut index);
-        assert_eq!(stopped.attachments, nothing);
+        assert_eq!(stopped.bundles, nothing);
         let status = &stopped.statuses[0];
         assert!(!status.holds(ConditionType::Accepted), "what is refused is still said");
         let programmed = status.condition(ConditionType::Programmed).unwrap();
         assert!(programmed.message.contains("switched off"), "{}", programmed.message);
         index.apply(object("a", &REFUSED));
-        assert_eq!(carry_out(&mut index).attachments, nothing, "nothing newer is accepted");
+        assert_eq!(carry_out(&mut index).bundles, nothing, "nothing newer is accepted");
         index.apply(object("a", &GOOD));
-        assert_eq!(carry_out(&mut index).attachments, before.attachments);
+        assert_eq!(carry_out(&mut index).bundles, before.bundles);
     }
 
     #[test]
@@ -649,10 +657,10 @@ mod tests {
         let mut index = index();
         assert!(index.remember(id("a"), 7, &GOOD));
         index.reset(vec![object("a", &off)]);
-        assert_eq!(carry_out(&mut index).attachments, plan_of_nothing().attachments);
+        assert_eq!(carry_out(&mut index).bundles, plan_of_nothing().bundles);
     }
 
-    fn plan_of_nothing() -> Outcome {
+    fn plan_of_nothing() -> TestOutcome {
         carry_out(&mut index())
     }
 
@@ -662,7 +670,7 @@ mod tests {
         index.apply(object("a", &GOOD));
         let before = carry_out(&mut index);
         index.apply(unreadable("a"));
-        assert_eq!(carry_out(&mut index).attachments, before.attachments);
+        assert_eq!(carry_out(&mut index).bundles, before.bundles);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use corsward_policy::Finding;
 use corsward_policy::finding::TargetReason;
 
-use crate::surroundings::Labels;
+use crate::cluster_state::Labels;
 
 /// Longest part of a label.
 const LONGEST_WORD: usize = 63;

@@ -12,7 +12,7 @@
 //! dead not taken within 79 s, its holder's clock one hour ahead; a holder that leads on for 85 s after its Lease was deleted.
 
 mod election;
-mod holding;
+mod lease_record;
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -25,19 +25,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{info, warn};
 
-use self::election::{Election, Step};
-pub use self::holding::Holding;
+use self::election::{Election, ElectionStep};
+pub use self::lease_record::LeaseRecord;
+use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
-use crate::outage::Outage;
 use crate::source::Event;
 use crate::tasks::{TaskEnded, Tasks};
 
 /// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which Lease, who contends for it, and how long it lasts.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct LeaseOptions {
     /// The namespace of the Lease.
     pub namespace: String,
     /// Its name.
@@ -47,28 +47,28 @@ pub struct Options {
     /// How long the Lease lasts after it was renewed; whole seconds.
     pub duration: Duration,
     /// For how long whoever holds it goes on without being able to renew it. The rest of `duration` is for what is still on its way then.
-    pub give_up: Duration,
+    pub renew_deadline: Duration,
     /// How often it is renewed, or looked at.
     pub retry: Duration,
 }
 
 /// This replica, contending for the Lease.
 #[derive(Debug)]
-pub struct Contender {
+pub struct LeaderElector {
     leading: watch::Receiver<bool>,
-    holding: watch::Receiver<Option<Holding>>,
+    holding: watch::Receiver<Option<LeaseRecord>>,
     stop: oneshot::Sender<()>,
     tasks: Tasks,
 }
 
 /// Everything that changes while a replica contends.
-struct Contest {
+struct ElectionLoop {
     api: Api<Lease>,
     election: Election,
     until: watch::Sender<Option<Instant>>,
-    holding: watch::Sender<Option<Holding>>,
-    options: Options,
-    outage: Outage,
+    holding: watch::Sender<Option<LeaseRecord>>,
+    options: LeaseOptions,
+    error_log: ErrorLog,
     /// The Lease is this replica's, or may be: a write that takes it was sent.
     claimed: bool,
     /// It has been said that somebody keeps everybody from writing.
@@ -76,25 +76,25 @@ struct Contest {
 }
 
 /// Contends for the Lease from the moment at which this replica is `ready` to write, until [released](Contender::release). The loop hears
-/// of each change; so does everybody who asks for [`Contender::leading`].
+/// of each change; so does everybody who asks for [`LeaderElector::leading`].
 #[must_use]
-pub fn contend(
+pub fn start_election(
     client: Client,
-    options: Options,
+    options: LeaseOptions,
     mut ready: watch::Receiver<bool>,
     events: mpsc::Sender<Vec<Event>>,
-) -> Contender {
+) -> LeaderElector {
     let (until, deadline) = watch::channel(None);
     let (sender, leading) = watch::channel(false);
     let (stop, mut stopped) = oneshot::channel();
     let (holder, holding) = watch::channel(None);
-    let contest = Contest {
+    let election_loop = ElectionLoop {
         api: Api::namespaced(client, &options.namespace),
         election: Election::new(options.clone()),
         until,
         holding: holder,
         options,
-        outage: Outage::default(),
+        error_log: ErrorLog::default(),
         claimed: false,
         is_blocked: false,
     };
@@ -108,10 +108,10 @@ pub fn contend(
             Ok(_) = ready.wait_for(|ready| *ready) => true,
         };
         if is_ready {
-            contest.run(stopped).await;
+            election_loop.run(stopped).await;
         }
     });
-    Contender { leading, holding, stop, tasks }
+    LeaderElector { leading, holding, stop, tasks }
 }
 
 /// Says that this replica leads until the deadline, whatever holds up those who move it.
@@ -166,9 +166,9 @@ async fn tell(mut leading: watch::Receiver<bool>, events: mpsc::Sender<Vec<Event
     }
 }
 
-// === impl Options ===
+// === impl LeaseOptions ===
 
-impl Options {
+impl LeaseOptions {
     /// The usual times, which are those of Kubernetes' own components.
     #[must_use]
     pub fn new(namespace: String, lease: String, identity: String) -> Self {
@@ -177,15 +177,15 @@ impl Options {
             lease,
             identity,
             duration: Duration::from_secs(15),
-            give_up: Duration::from_secs(10),
+            renew_deadline: Duration::from_secs(10),
             retry: Duration::from_secs(2),
         }
     }
 }
 
-// === impl Contender ===
+// === impl LeaderElector ===
 
-impl Contender {
+impl LeaderElector {
     /// Does this replica write?
     #[must_use]
     pub fn leading(&self) -> watch::Receiver<bool> {
@@ -194,7 +194,7 @@ impl Contender {
 
     /// Whose the Lease is, as this replica saw it last.
     #[must_use]
-    pub fn holding(&self) -> watch::Receiver<Option<Holding>> {
+    pub fn holding(&self) -> watch::Receiver<Option<LeaseRecord>> {
         self.holding.clone()
     }
 
@@ -211,9 +211,9 @@ impl Contender {
     }
 }
 
-// === impl Contest ===
+// === impl ElectionLoop ===
 
-impl Contest {
+impl ElectionLoop {
     async fn run(mut self, mut stop: oneshot::Receiver<()>) {
         let mut turns = interval(self.options.retry);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -249,9 +249,9 @@ impl Contest {
 
     /// Looks at the Lease, and takes or renews it where that is ours to do.
     async fn turn(&mut self) {
-        let words = match timeout(PATIENCE, self.try_turn()).await {
+        let words = match timeout(REQUEST_TIMEOUT, self.try_turn()).await {
             Ok(Ok(())) => {
-                if self.outage.over() {
+                if self.error_log.over() {
                     info!("the lease can be had or renewed again");
                 }
                 return;
@@ -259,9 +259,9 @@ impl Contest {
             // Another replica was quicker: the next look says so.
             Ok(Err(kube::Error::Api(status))) if status.code == 409 => return,
             Ok(Err(error)) => sentence(&error),
-            Err(_) => format!("no answer within {PATIENCE:?}"),
+            Err(_) => format!("no answer within {REQUEST_TIMEOUT:?}"),
         };
-        if self.outage.on(&words, Instant::now()) {
+        if self.error_log.on(&words, Instant::now()) {
             warn!(error = words, "the lease cannot be had or renewed; tried again");
         }
     }
@@ -273,11 +273,13 @@ impl Contest {
         self.until.send_replace(self.election.until());
         self.tell_of_holder(Instant::now());
         let sent = Instant::now();
-        self.claimed = step != Step::Wait;
+        self.claimed = step != ElectionStep::Wait;
         match step {
-            Step::Wait => return Ok(()),
-            Step::Create(lease) => self.api.create(&PostParams::default(), &lease).await?,
-            Step::Replace(lease) => self.api.replace(&name, &PostParams::default(), &lease).await?,
+            ElectionStep::Wait => return Ok(()),
+            ElectionStep::Create(lease) => self.api.create(&PostParams::default(), &lease).await?,
+            ElectionStep::Replace(lease) => {
+                self.api.replace(&name, &PostParams::default(), &lease).await?
+            }
         };
         self.election.wrote(sent);
         Ok(())
@@ -295,7 +297,7 @@ impl Contest {
         if before.is_none_or(|before| before.holder != *holder) {
             info!(holder, "another replica holds the lease");
         }
-        let Options { namespace, lease, duration, .. } = &self.options;
+        let LeaseOptions { namespace, lease, duration, .. } = &self.options;
         let is_blocked = holding.silent(now) >= *duration && !holding.rest(now).is_zero();
         if is_blocked && !self.is_blocked {
             let until = holding.until(now, Timestamp::now());
@@ -309,7 +311,7 @@ impl Contest {
     }
 
     async fn release(&self) {
-        match timeout(PATIENCE, self.try_release()).await {
+        match timeout(REQUEST_TIMEOUT, self.try_release()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 let error = sentence(&error);
@@ -385,9 +387,9 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
-        let options = Options::new("ns".to_owned(), "l".to_owned(), "a".to_owned());
+        let options = LeaseOptions::new("ns".to_owned(), "l".to_owned(), "a".to_owned());
         let (events, _heard) = mpsc::channel(16);
-        let contender = contend(client, options, watch::channel(true).1, events);
+        let contender = start_election(client, options, watch::channel(true).1, events);
         let mut leading = contender.leading();
 
         slow.came.acquire().await.unwrap().forget();

@@ -2,47 +2,47 @@
 //!
 //! ```text
 //! source --Event--> index (pure) --> plan (pure) --> publish --> status, report
-//!   document, folder    review: shape, convert, validate    state: what is in force, across restarts
+//!   document, folder    validation: shape, convert, validate    state: what is in force, across restarts
 //! ```
 
 pub mod admin;
+pub mod admission_check;
 pub mod amend;
 pub mod api;
 pub mod args;
 mod atomic;
-pub mod attachment;
+pub mod bundle;
 pub mod certificates;
+mod change_log;
 pub mod check;
 pub mod cleanup;
-pub mod compact;
+pub mod cluster_state;
 mod controller;
 pub mod convert;
 mod counterpart;
+pub mod dependencies;
+mod error_log;
 pub mod events;
 mod foreign;
+mod gateway_controller;
 pub mod grouping;
 pub mod guardrails;
 pub mod index;
-pub mod inquiry;
-mod journal;
-pub mod judge;
+pub mod json_text;
+pub mod knowledge;
 pub mod kubernetes;
 mod label;
 pub mod leader;
 pub mod metrics;
 pub mod modules;
-pub mod neighbors;
 pub mod object;
-mod operator;
 pub mod origin_sets;
-mod outage;
 pub mod plan;
 pub mod probe;
 pub mod protocol;
-pub mod proxies;
 pub mod publish;
 pub mod report;
-pub mod review;
+pub mod rollout;
 pub mod run;
 mod server;
 mod shape;
@@ -51,10 +51,10 @@ pub mod source;
 pub mod start;
 pub mod state;
 pub mod status;
-pub mod surroundings;
 pub mod targets;
 mod tasks;
 pub mod traffic;
+pub mod validation;
 pub mod webhook;
 pub mod writer;
 

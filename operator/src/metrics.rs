@@ -24,7 +24,7 @@ use crate::source::Problem;
 use crate::status::{ConditionType, Status};
 
 /// A label: its name and its value, both from closed sets.
-type Label = [(&'static str, &'static str); 1];
+type LabelPair = [(&'static str, &'static str); 1];
 
 /// Every metric of the operator.
 #[derive(Debug)]
@@ -32,13 +32,13 @@ pub struct Metrics {
     /// What a publisher of a cluster counts.
     pub publishing: Publishing,
     registry: Registry,
-    policies: Family<Label, Gauge>,
-    attachments: Gauge,
-    attachment_bytes: Gauge,
+    policies: Family<LabelPair, Gauge>,
+    bundles: Gauge,
+    bundle_bytes: Gauge,
     plan_seconds: Histogram,
-    publishes: Family<Label, Counter>,
+    publishes: Family<LabelPair, Counter>,
     source_problems: Gauge,
-    held_back: Gauge,
+    unpublishable: Gauge,
     leader: Gauge,
     enforcing: Gauge,
     last_good_age: Gauge,
@@ -48,9 +48,9 @@ pub struct Metrics {
     /// Statuses that are written to an API server.
     pub status_writes: writer::StatusWrites,
     /// The proxies'.
-    pub proxies: proxies::Proxies,
+    pub proxies: proxies::ProxyMetrics,
     /// The webhook's.
-    pub admission: admission::Admission,
+    pub admission: admission::AdmissionMetrics,
 }
 
 /// What is true of policies, as counted.
@@ -58,17 +58,17 @@ const STATES: [&str; 5] = ["accepted", "programmed", "refused", "overridden", "l
 
 /// What there is in one part, counted.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
+pub struct ScopeMetrics {
     /// In the order of [`STATES`].
     states: [i64; 5],
-    held_back: i64,
-    attachments: i64,
+    unpublishable: i64,
+    bundles: i64,
     bytes: i64,
 }
 
 /// What became of a publication.
 #[derive(Clone, Copy, Debug)]
-pub enum Fate {
+pub enum PublishResult {
     /// It was written.
     Written,
     /// It was there already.
@@ -88,20 +88,20 @@ impl Default for Metrics {
             registry: Registry::with_prefix("corsward"),
             publishing: Publishing::default(),
             policies: Family::default(),
-            attachments: Gauge::default(),
-            attachment_bytes: Gauge::default(),
+            bundles: Gauge::default(),
+            bundle_bytes: Gauge::default(),
             plan_seconds: Histogram::new(seconds),
             publishes: Family::default(),
             source_problems: Gauge::default(),
-            held_back: Gauge::default(),
+            unpublishable: Gauge::default(),
             leader: Gauge::default(),
             enforcing: Gauge::default(),
             last_good_age: Gauge::default(),
             last_good_since: Mutex::new(None),
             watches: source::Watches::default(),
             status_writes: writer::StatusWrites::default(),
-            proxies: proxies::Proxies::default(),
-            admission: admission::Admission::default(),
+            proxies: proxies::ProxyMetrics::default(),
+            admission: admission::AdmissionMetrics::default(),
         };
         metrics.register();
         metrics
@@ -115,27 +115,31 @@ impl Metrics {
     }
 
     /// Takes in how things stand over all parts, and what is wrong outside of policies.
-    pub fn stand<'t>(&self, tallies: impl Iterator<Item = &'t Tally>, problems: &[Problem]) {
-        let mut all = Tally::default();
-        for tally in tallies {
+    pub fn stand<'t>(
+        &self,
+        scope_metrics: impl Iterator<Item = &'t ScopeMetrics>,
+        problems: &[Problem],
+    ) {
+        let mut all = ScopeMetrics::default();
+        for tally in scope_metrics {
             all.add(tally);
         }
-        let Tally { states, held_back, attachments, bytes } = all;
+        let ScopeMetrics { states, unpublishable, bundles, bytes } = all;
         for (state, count) in STATES.into_iter().zip(states) {
             self.policies.get_or_create(&[("state", state)]).set(count);
         }
         let [.., last_good] = states;
         let mut since = self.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
         *since = (last_good > 0).then(|| since.unwrap_or_else(Instant::now));
-        self.held_back.set(held_back);
-        self.attachments.set(attachments);
-        self.attachment_bytes.set(bytes);
+        self.unpublishable.set(unpublishable);
+        self.bundles.set(bundles);
+        self.bundle_bytes.set(bytes);
         self.source_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
     }
 
     /// Takes in what became of a publication.
-    pub fn published(&self, fate: Fate) {
-        self.publishes.get_or_create(&[("result", fate.as_str())]).inc();
+    pub fn published(&self, result: PublishResult) {
+        self.publishes.get_or_create(&[("result", result.as_str())]).inc();
     }
 
     /// Takes in whether policies are enforced.
@@ -169,15 +173,15 @@ impl Metrics {
         self.publishing.register(registry);
         registry.register("policies", "Policies by what is true of them", self.policies.clone());
         registry.register(
-            "attachments",
+            "bundles",
             "Sets of proxies that get the same bytes",
-            self.attachments.clone(),
+            self.bundles.clone(),
         );
         registry.register_with_unit(
-            "attachments",
-            "Configuration over all attachments",
+            "bundles",
+            "Configuration over all bundles",
             Unit::Bytes,
-            self.attachment_bytes.clone(),
+            self.bundle_bytes.clone(),
         );
         registry.register_with_unit(
             "plan",
@@ -202,9 +206,9 @@ impl Metrics {
         );
         registry.register("leader", "1 on the replica that writes", self.leader.clone());
         registry.register(
-            "held_back",
+            "unpublishable_policies",
             "Policies that are accepted and not in force as written, for they cannot be published",
-            self.held_back.clone(),
+            self.unpublishable.clone(),
         );
         registry.register_with_unit(
             "last_good_age",
@@ -215,16 +219,16 @@ impl Metrics {
     }
 }
 
-// === impl Tally ===
+// === impl ScopeMetrics ===
 
-impl Tally {
+impl ScopeMetrics {
     /// Counts a part.
     #[must_use]
     pub fn of(statuses: &[Status], plan: &ScopePlan) -> Self {
         let count = |is: &dyn Fn(&Status) -> bool| {
             count(statuses.iter().filter(|status| is(status)).count())
         };
-        let bytes = plan.attachments().map(|(_, held)| held.compiled.len()).sum();
+        let bytes = plan.bundles().map(|(_, held)| held.compiled.len()).sum();
         Self {
             states: [
                 count(&|status| status.holds(ConditionType::Accepted)),
@@ -233,19 +237,19 @@ impl Tally {
                 count(&|status| status.overridden_by.is_some()),
                 count(&Status::is_last_good),
             ],
-            held_back: count(&Status::is_held_back),
-            attachments: self::count(plan.attachments().count()),
+            unpublishable: count(&Status::is_held_back),
+            bundles: self::count(plan.bundles().count()),
             bytes: self::count(bytes),
         }
     }
 
     fn add(&mut self, other: &Self) {
-        let Self { states, held_back, attachments, bytes } = other;
+        let Self { states, unpublishable, bundles, bytes } = other;
         for (all, one) in self.states.iter_mut().zip(states) {
             *all = all.saturating_add(*one);
         }
-        self.held_back = self.held_back.saturating_add(*held_back);
-        self.attachments = self.attachments.saturating_add(*attachments);
+        self.unpublishable = self.unpublishable.saturating_add(*unpublishable);
+        self.bundles = self.bundles.saturating_add(*bundles);
         self.bytes = self.bytes.saturating_add(*bytes);
     }
 }
@@ -254,9 +258,9 @@ fn count(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-// === impl Fate ===
+// === impl PublishResult ===
 
-impl Fate {
+impl PublishResult {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Written => "written",

@@ -3,10 +3,10 @@
 //! A replica has one module of its own, in a file. The leader keeps a copy of it in a `ConfigMap`; every replica serves every
 //! module it knows, so that a proxy finds the module its plugin names whichever replica of whichever release it asks.
 
-mod gate;
-mod keeper;
+mod cache;
+mod readiness;
 mod server;
-mod shelf;
+mod store;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,9 @@ use tokio::sync::watch;
 use tracing::info;
 
 use crate::atomic;
-use crate::attachment::hex;
+use crate::bundle::hex;
 use crate::metrics::publishing::Publishing;
-use crate::modules::shelf::Shelf;
+use crate::modules::cache::ModuleCache;
 use crate::publish::output::Module;
 use crate::server::{Limits, Server};
 use crate::tasks::{TaskEnded, Tasks};
@@ -33,13 +33,13 @@ pub const MODULE_LABEL: &str = "corsward.io/module";
 /// The longest module: a `ConfigMap` holds 1 MiB, metadata included.
 const MAX_MODULE_LEN: u64 = 1_000_000;
 /// Hexadecimal digits that tell one module from another.
-const SHORT: usize = 12;
+const SHORT_DIGEST_LEN: usize = 12;
 /// How every wasm module of version 1 begins.
 const MAGIC: &[u8] = b"\0asm\x01\0\0\0";
 
 /// Where the module is, and where proxies find it.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ModuleOptions {
     /// The file with the filter's module.
     pub file: PathBuf,
     /// The operator's own namespace.
@@ -62,7 +62,7 @@ pub struct Modules {
     /// The module of this release, as plugins name it.
     pub module: Module,
     /// Why plugins cannot name it yet; nothing where they can. Known to the leader alone.
-    pub gate: watch::Receiver<Option<String>>,
+    pub module_readiness: watch::Receiver<Option<String>>,
     /// This replica serves every module that is kept, and not only its own.
     pub listed: watch::Receiver<bool>,
     /// Where this replica serves.
@@ -74,7 +74,7 @@ pub struct Modules {
 
 /// The module in this replica's file.
 #[derive(Clone, Debug)]
-struct Own {
+struct LocalModule {
     sha256: String,
     bytes: Arc<[u8]>,
 }
@@ -86,38 +86,40 @@ struct Own {
 /// Where the file holds no module, or the address cannot be served.
 pub async fn start(
     client: Client,
-    options: Options,
+    options: ModuleOptions,
     plugins: &[ApiResource],
     leading: watch::Receiver<bool>,
     metrics: Publishing,
 ) -> Result<Modules> {
-    let Options { file, namespace, service, port, addr, base_url, keep } = options;
-    let own = Own::read(&file).with_context(|| format!("--module {}", file.display()))?;
+    let ModuleOptions { file, namespace, service, port, addr, base_url, keep } = options;
+    let own = LocalModule::read(&file).with_context(|| format!("--module {}", file.display()))?;
     let base = base_url.unwrap_or_else(|| format!("http://{service}.{namespace}.svc:{port}"));
     let url = format!("{}{}", base.trim_end_matches('/'), path(&own.sha256));
     let module = Module { url, sha256: own.sha256.clone() };
     let listener = TcpListener::bind(addr).await.with_context(|| {
         format!("cannot serve modules at {addr}: choose another by --module-addr")
     })?;
-    let shelf = Arc::new(Shelf::new(&own));
-    let router = server::router(Arc::clone(&shelf), metrics);
+    let cache = Arc::new(ModuleCache::new(&own));
+    let router = server::router(Arc::clone(&cache), metrics);
     let server = Server::start(listener, None, router, Limits::default())?;
     let addr = server.addr;
     info!(%addr, url = module.url, "modules are served");
     let (stop, stopped) = watch::channel(false);
-    let (gate_sender, gate) = watch::channel(Some(gate::NOT_ASKED.to_owned()));
+    let (readiness_sender, module_readiness) =
+        watch::channel(Some(readiness::NOT_ASKED.to_owned()));
     let (listed_sender, listed) = watch::channel(false);
     let mut tasks = Tasks::default();
     let of = |task| until_stopped(task, stopped.clone());
-    let keeper = keeper::Keeper::new(&client, &namespace, plugins, own, shelf, keep, listed_sender);
-    tasks.spawn("module keeper", of(Box::pin(keeper.run(leading.clone()))));
-    let servers = gate::Servers { namespace, service, port: addr.port() };
+    let store =
+        store::ModuleStore::new(&client, &namespace, plugins, own, cache, keep, listed_sender);
+    tasks.spawn("module store", of(Box::pin(store.run(leading.clone()))));
+    let servers = readiness::ModuleServers { namespace, service, port: addr.port() };
     let path = path(&module.sha256);
     tasks.spawn(
-        "module gate",
-        of(Box::pin(gate::watch(client, servers, path, leading, gate_sender))),
+        "module readiness",
+        of(Box::pin(readiness::watch(client, servers, path, leading, readiness_sender))),
     );
-    Ok(Modules { module, gate, listed, addr, server, stop, tasks })
+    Ok(Modules { module, module_readiness, listed, addr, server, stop, tasks })
 }
 
 /// Copies a module into a folder; says where it is then. An Envoy that reads it meanwhile reads a whole one.
@@ -126,7 +128,7 @@ pub async fn start(
 ///
 /// Where there is no module, or the folder cannot be written.
 pub fn copy(module: &Path, folder: &Path) -> Result<PathBuf> {
-    let own = Own::read(module).with_context(|| format!("--from {}", module.display()))?;
+    let own = LocalModule::read(module).with_context(|| format!("--from {}", module.display()))?;
     let copy = folder.join(module.file_name().unwrap_or_default());
     atomic::write(&copy, &own.bytes).with_context(|| {
         format!("--to {}: the module cannot be written there", folder.display())
@@ -147,7 +149,7 @@ pub(crate) fn is_digest(text: &str) -> bool {
 /// What tells a module from others in names and labels.
 #[must_use]
 pub fn short(sha256: &str) -> &str {
-    sha256.get(..SHORT).unwrap_or(sha256)
+    sha256.get(..SHORT_DIGEST_LEN).unwrap_or(sha256)
 }
 
 async fn until_stopped(
@@ -179,9 +181,9 @@ impl Modules {
     }
 }
 
-// === impl Own ===
+// === impl LocalModule ===
 
-impl Own {
+impl LocalModule {
     fn read(file: &Path) -> Result<Self> {
         let bytes =
             atomic::read(file, MAX_MODULE_LEN).context("cannot read the filter's module")?;
@@ -201,12 +203,12 @@ mod tests {
     fn a_file_that_is_no_module_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("filter.wasm");
-        assert!(Own::read(&file).is_err(), "there is none");
+        assert!(LocalModule::read(&file).is_err(), "there is none");
         fs::write(&file, "<html>").unwrap();
-        let error = format!("{:#}", Own::read(&file).unwrap_err());
+        let error = format!("{:#}", LocalModule::read(&file).unwrap_err());
         assert_eq!(error, "the file is no wasm module");
         fs::write(&file, MAGIC).unwrap();
-        let own = Own::read(&file).unwrap();
+        let own = LocalModule::read(&file).unwrap();
         // The SHA-256 of the empty module.
         let sha256 = "93a44bbb96c751218e4c00d479e4c14358122a389acca16205b1e4d0dc5f9476";
         assert_eq!(own.sha256, sha256);

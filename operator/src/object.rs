@@ -2,7 +2,7 @@
 
 use corsward_policy::{Finding, PolicyId};
 
-use crate::compact::Compact;
+use crate::json_text::JsonText;
 use crate::source::spelling::Spelling;
 
 /// A policy as a source delivered it.
@@ -28,7 +28,7 @@ pub struct Record {
     /// `metadata.creationTimestamp`, in seconds of the Unix epoch.
     pub created: Option<i64>,
     /// `status` as it is there; `null` where there is none.
-    pub status: Compact,
+    pub status: JsonText,
 }
 
 /// What an object says.
@@ -37,7 +37,7 @@ pub enum Text {
     /// Its spec, and what there was to say about the document around it.
     Spec {
         /// `spec` as written.
-        spec: Compact,
+        spec: JsonText,
         /// Findings about anything outside `spec`.
         findings: Vec<Finding>,
         /// The text of values in a file that JSON writes otherwise.
@@ -50,7 +50,7 @@ pub enum Text {
 impl Object {
     /// The spec as written, where it could be read.
     #[must_use]
-    pub fn spec(&self) -> Option<&Compact> {
+    pub fn spec(&self) -> Option<&JsonText> {
         match &self.text {
             Text::Spec { spec, .. } => Some(spec),
             Text::Unreadable(_) => None,
@@ -80,9 +80,9 @@ impl Object {
 
     /// The generation and the spec that its status says are in force, or would be but for a guardrail.
     #[must_use]
-    pub fn recorded(&self) -> Option<(i64, Compact)> {
+    pub fn recorded(&self) -> Option<(i64, JsonText)> {
         let status = self.record.as_ref()?.status.value();
         let in_force = status.get("inForce").or_else(|| status.get("suspended"))?;
-        Some((in_force.get("generation")?.as_i64()?, Compact::of(in_force.get("spec")?)))
+        Some((in_force.get("generation")?.as_i64()?, JsonText::of(in_force.get("spec")?)))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use corsward_policy::finding::{self, ListReason, OriginSetReason, Reason};
-use corsward_policy::{Finding, Judge, Severity, validate};
+use corsward_policy::{Finding, Knowledge, Severity, validate};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use kube::CustomResourceExt as _;
 use serde_json::{Map, Value};
@@ -19,7 +19,7 @@ pub(crate) static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
 
 /// What is known of a set that a policy names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known<'s> {
+pub enum SetLookup<'s> {
     /// It is not there.
     Missing,
     /// It is there, and refused.
@@ -34,12 +34,12 @@ pub struct Resolved {
     /// What there is to say about the names, each refusing the policy or not.
     pub findings: Vec<Finding>,
     /// Where each set's origins went, by the path of the list.
-    lists: BTreeMap<String, Vec<Place>>,
+    lists: BTreeMap<String, Vec<SetRange>>,
 }
 
 /// Where the origins of one set went.
 #[derive(Clone, Debug, PartialEq)]
-struct Place {
+struct SetRange {
     /// `spec.cors.allowOriginsFrom[0]`.
     field: String,
     set: String,
@@ -49,13 +49,13 @@ struct Place {
 
 /// The origins of a set, as written, and what there is to say about its spec. `None`: a finding refuses it.
 #[must_use]
-pub fn parse(spec: &Value, judge: &dyn Judge) -> (Option<Vec<String>>, Vec<Finding>) {
+pub fn parse(spec: &Value, knowledge: &dyn Knowledge) -> (Option<Vec<String>>, Vec<Finding>) {
     let (mut spec, mut findings) = (spec.clone(), Vec::new());
     let repairs = shape::check(api::ORIGIN_SET_KIND, &SPEC_SCHEMA, &mut spec, &mut findings);
     let mut later = Vec::new();
     let origins = match serde_json::from_value::<OriginSetSpec>(spec) {
         Ok(OriginSetSpec { origins }) => {
-            later.extend(validate::patterns(&origins, "spec.origins", judge).1);
+            later.extend(validate::patterns(&origins, "spec.origins", knowledge).1);
             if let Some(at) = origins.iter().position(|origin| origin == "*") {
                 later.push(Finding::new(format!("spec.origins[{at}]"), OriginSetReason::Any));
             }
@@ -92,7 +92,7 @@ pub fn names(spec: &Value) -> BTreeSet<String> {
 ///
 /// The spec has been through the check of its shape. What `validate` and guardrails say afterwards goes through
 /// [`Resolved::address`].
-pub fn resolve<'s>(spec: &mut Value, lookup: impl Fn(&str) -> Known<'s>) -> Resolved {
+pub fn resolve<'s>(spec: &mut Value, lookup: impl Fn(&str) -> SetLookup<'s>) -> Resolved {
     let mut resolved = Resolved::default();
     resolved.resolve_block(spec, "spec", &lookup);
     if let Some(Value::Array(rules)) = spec.get_mut("rules") {
@@ -119,7 +119,7 @@ impl Resolved {
             reason => reason,
         };
         match self.place(&field) {
-            Some(Place { field, set, .. }) => {
+            Some(SetRange { field, set, .. }) => {
                 let reason = OriginSetReason::Of { set: set.clone(), reason: Box::new(reason) };
                 Finding::new(field.clone(), reason)
             }
@@ -128,7 +128,7 @@ impl Resolved {
     }
 
     /// The set that an entry of a list came from, such as `spec.cors.allowOrigins[17]`.
-    fn place(&self, field: &str) -> Option<&Place> {
+    fn place(&self, field: &str) -> Option<&SetRange> {
         let (list, index) = field.strip_suffix(']')?.rsplit_once('[')?;
         let index: usize = index.parse().ok()?;
         self.lists.get(list)?.iter().find(|place| (place.start..place.end).contains(&index))
@@ -138,7 +138,7 @@ impl Resolved {
         &mut self,
         block: &mut Value,
         path: &str,
-        lookup: &impl Fn(&str) -> Known<'s>,
+        lookup: &impl Fn(&str) -> SetLookup<'s>,
     ) {
         let Some(Value::Object(cors)) = block.get_mut("cors") else { return };
         let Some(Value::Array(references)) = cors.remove("allowOriginsFrom") else { return };
@@ -152,12 +152,12 @@ impl Resolved {
                 continue;
             }
             let reason = match lookup(name) {
-                Known::Origins(origins) => {
+                SetLookup::Origins(origins) => {
                     self.inline(cors, path, field, name, origins);
                     continue;
                 }
-                Known::Missing => OriginSetReason::Missing(name.to_owned()),
-                Known::Refused => OriginSetReason::Refused(name.to_owned()),
+                SetLookup::Missing => OriginSetReason::Missing(name.to_owned()),
+                SetLookup::Refused => OriginSetReason::Refused(name.to_owned()),
             };
             self.findings.push(Finding::new(field, reason));
         }
@@ -178,7 +178,7 @@ impl Resolved {
         let Value::Array(list) = list else { return };
         let start = list.len();
         list.extend(origins.iter().map(|origin| Value::String(origin.clone())));
-        let place = Place { field, set: set.to_owned(), start, end: list.len() };
+        let place = SetRange { field, set: set.to_owned(), start, end: list.len() };
         self.lists.entry(format!("{path}.cors.allowOrigins")).or_default().push(place);
     }
 }

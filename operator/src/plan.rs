@@ -1,9 +1,9 @@
-//! Plan: from what there is to what should be: the configuration of every attachment, and what of each policy is in it. Pure, and
+//! Plan: from what there is to what should be: the configuration of every bundle, and what of each policy is in it. Pure, and
 //! made anew only where something changed.
 
 mod admission;
-mod fit;
 mod members;
+mod size_limit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use corsward_policy::finding::{
 };
 use corsward_policy::{Finding, PolicyId, Severity};
 
-use crate::attachment::{Attachment, AttachmentKey};
+use crate::bundle::{Bundle, BundleKey};
+use crate::cluster_state::Labels;
 use crate::grouping::{are_apart, group};
 use crate::guardrails::{self, Guardrail};
-use crate::index::{Entry, InForce, Index, Scope};
+use crate::index::{Entry, Index, PolicyInForce, Scope};
 use crate::object::Object;
-use crate::review::Domain;
-use crate::surroundings::Labels;
-use crate::targets::{Place, Placement, Proxies};
+use crate::targets::{Placement, ProxySet, TargetProxies};
 use crate::traffic::Traffic;
-use members::{Made, Member, narrow};
+use crate::validation::Domain;
+use members::{BuiltBundle, BundlePolicy, narrow};
 
 pub use crate::size::{MAX_LEN, WARN_LEN};
 
@@ -36,10 +36,10 @@ pub struct Plan {
 /// What should be in one part.
 #[derive(Clone, Debug, Default)]
 pub struct ScopePlan {
-    made: BTreeMap<AttachmentKey, Made>,
+    made: BTreeMap<BundleKey, BuiltBundle>,
     /// Every policy of it.
     pub policies: BTreeMap<PolicyId, Planned>,
-    /// Some attachments may not be published, not even as they are in force: what is there stays as it is.
+    /// Some bundles may not be published, not even as they are in force: what is there stays as it is.
     pub frozen: bool,
 }
 
@@ -47,11 +47,11 @@ pub struct ScopePlan {
 #[derive(Clone, Debug, Default)]
 pub struct Planned {
     /// What proxies should run of it.
-    pub in_force: Option<InForce>,
+    pub in_force: Option<PolicyInForce>,
     /// Is what it says now accepted, in the cluster as it stands?
     pub accepted: bool,
     /// Where that is published.
-    pub keys: BTreeSet<AttachmentKey>,
+    pub keys: BTreeSet<BundleKey>,
     /// Where it applies.
     pub placement: Placement,
     /// The policy that wins in its place, everywhere.
@@ -70,7 +70,7 @@ pub struct Planned {
 
 /// Which policies may change what proxies run of them.
 #[derive(Clone, Copy, Debug)]
-enum Choice<'c> {
+enum AllowedChanges<'c> {
     /// Every one.
     All,
     /// These. Of the others what is in force stays.
@@ -82,7 +82,7 @@ enum Choice<'c> {
 struct Chosen<'i> {
     id: &'i PolicyId,
     entry: &'i Entry,
-    in_force: Option<InForce>,
+    in_force: Option<PolicyInForce>,
     accepted: bool,
     placement: Placement,
     /// What it exceeds.
@@ -110,8 +110,9 @@ impl Plan {
         let scope = Scope::Namespace(id.namespace.clone());
         let previous = self.scopes.get(&scope).unwrap_or(&nothing);
         // What would be said if it were admitted: a review is answered at once, and not by trials.
-        let plan =
-            index.rehearse(object, |index| ScopePlan::with(index, &scope, previous, Choice::All));
+        let plan = index.rehearse(object, |index| {
+            ScopePlan::with(index, &scope, previous, AllowedChanges::All)
+        });
         plan.policies
             .get(&id)
             .map(|planned| planned.about_others().cloned().collect())
@@ -135,26 +136,27 @@ impl Plan {
 
 impl ScopePlan {
     fn new(index: &Index, scope: &Scope, previous: &Self) -> Self {
-        let wanted = Self::with(index, scope, previous, Choice::All);
+        let wanted = Self::with(index, scope, previous, AllowedChanges::All);
         if wanted.held_keys().next().is_none() {
             return wanted;
         }
         let with = |admitted: &BTreeSet<PolicyId>| {
-            Self::with(index, scope, previous, Choice::Only(admitted))
+            Self::with(index, scope, previous, AllowedChanges::Only(admitted))
         };
         let mut plan = admission::admit(index, &wanted, with);
         // Whom to tell that it is too much, is whoever made it so.
         for (id, planned) in &mut plan.policies {
             let Some(wanted_of) = wanted.policies.get(id) else { continue };
-            let large = wanted_of.findings.iter().filter(|finding| fit::is_about_size(finding));
-            planned.findings.retain(|finding| !fit::is_about_size(finding));
+            let large =
+                wanted_of.findings.iter().filter(|finding| size_limit::is_about_size(finding));
+            planned.findings.retain(|finding| !size_limit::is_about_size(finding));
             planned.findings.extend(large.cloned());
             let of_wanted = wanted_of.keys.iter().find_map(|key| wanted.why_held(key));
             let any = || wanted.held_keys().find_map(|key| wanted.why_held(key));
             let differs = planned.in_force != wanted_of.in_force;
             planned.held = differs.then(|| of_wanted.or_else(any)).flatten();
         }
-        let held: Vec<AttachmentKey> = plan.held_keys().cloned().collect();
+        let held: Vec<BundleKey> = plan.held_keys().cloned().collect();
         for planned in plan.policies.values_mut().filter(|planned| planned.held.is_none()) {
             let key = planned.keys.iter().find(|key| held.contains(*key));
             planned.held = key.and_then(|key| plan.made.get(key)?.held.clone());
@@ -163,12 +165,12 @@ impl ScopePlan {
         plan
     }
 
-    /// The attachments that may not be published.
-    fn held_keys(&self) -> impl Iterator<Item = &AttachmentKey> {
+    /// The bundles that may not be published.
+    fn held_keys(&self) -> impl Iterator<Item = &BundleKey> {
         self.made.iter().filter(|(_, made)| made.held.is_some()).map(|(key, _)| key)
     }
 
-    fn why_held(&self, key: &AttachmentKey) -> Option<String> {
+    fn why_held(&self, key: &BundleKey) -> Option<String> {
         self.made.get(key)?.held.clone()
     }
 
@@ -178,19 +180,19 @@ impl ScopePlan {
         self.policies.values().find_map(|planned| planned.held.as_deref())
     }
 
-    fn with(index: &Index, scope: &Scope, previous: &Self, choice: Choice<'_>) -> Self {
+    fn with(index: &Index, scope: &Scope, previous: &Self, allowed: AllowedChanges<'_>) -> Self {
         // In a folder they hold for every namespace.
         let rails = index.guardrails_of(scope.namespace().unwrap_or_default());
         let chosen: Vec<Chosen<'_>> = index
             .entries_of(scope)
-            .map(|(id, entry)| choose(index, &rails, id, entry, choice))
+            .map(|(id, entry)| choose(index, &rails, id, entry, allowed))
             .collect();
         let off = index.why_off(scope).is_some();
         let mut plan = Self::default();
         for key in keys(scope, &chosen) {
             let members = members_of(&key, &chosen, off);
             let known = previous.made.get(&key).filter(|known| known.members == members);
-            let made = known.cloned().unwrap_or_else(|| Made::new(key.clone(), members));
+            let made = known.cloned().unwrap_or_else(|| BuiltBundle::new(key.clone(), members));
             plan.made.insert(key, made);
         }
         let traffic = scope.namespace().map(|namespace| index.traffic(namespace));
@@ -231,60 +233,55 @@ impl ScopePlan {
         let enforced =
             in_force.as_ref().is_some_and(|in_force| in_force.policy.mode() != Mode::Off);
         let is_older = in_force.as_ref().is_some_and(|kept| kept.generation != entry.generation);
-        if !accepted && enforced && (is_older || entry.review.accepted.is_none()) {
+        if !accepted && enforced && (is_older || entry.validation.accepted.is_none()) {
             planned.findings.push(Finding::new("spec", PlacementReason::LastGoodInForce));
         }
         Planned { in_force, placement, ..planned }
     }
 
     /// What to publish.
-    pub fn attachments(&self) -> impl Iterator<Item = (&AttachmentKey, &Arc<Attachment>)> {
+    pub fn bundles(&self) -> impl Iterator<Item = (&BundleKey, &Arc<Bundle>)> {
         let publishable = self.made.iter().filter(|(_, made)| made.held.is_none());
-        publishable.map(|(key, made)| (key, &made.attachment))
+        publishable.map(|(key, made)| (key, &made.bundle))
     }
 
     /// What to publish under that key.
     #[must_use]
-    pub fn attachment(&self, key: &AttachmentKey) -> Option<&Arc<Attachment>> {
+    pub fn bundle(&self, key: &BundleKey) -> Option<&Arc<Bundle>> {
         let made = self.made.get(key).filter(|made| made.held.is_none());
-        made.map(|made| &made.attachment)
+        made.map(|made| &made.bundle)
     }
 
     /// What to publish, and how many policies each holds that are in force.
-    pub fn attachments_with_counts(&self) -> impl Iterator<Item = (&Attachment, usize)> {
+    pub fn bundles_with_counts(&self) -> impl Iterator<Item = (&Bundle, usize)> {
         let publishable = self.made.values().filter(|made| made.held.is_none());
-        publishable.map(|made| (&*made.attachment, made.members.len()))
+        publishable.map(|made| (&*made.bundle, made.members.len()))
     }
 
-    /// Is there an attachment of that key, whether it may be published or not?
+    /// Is there a bundle of that key, whether it may be published or not?
     #[must_use]
-    pub fn has(&self, key: &AttachmentKey) -> bool {
+    pub fn has(&self, key: &BundleKey) -> bool {
         self.made.contains_key(key)
     }
 
-    /// What an attachment of a former shape should say until it goes: the same as what replaces it. Where that is too much for one,
+    /// What a bundle of a former shape should say until it goes: the same as what replaces it. Where that is too much for one,
     /// what was in force in it; nothing where even that is.
     #[must_use]
-    pub fn retiring(
-        &self,
-        index: &Index,
-        scope: &Scope,
-        key: &AttachmentKey,
-    ) -> Option<Arc<Attachment>> {
+    pub fn retiring(&self, index: &Index, scope: &Scope, key: &BundleKey) -> Option<Arc<Bundle>> {
         let off = index.why_off(scope).is_some();
         let nobody = BTreeSet::new();
-        let before = || Self::with(index, scope, &Self::default(), Choice::Only(&nobody));
+        let before = || Self::with(index, scope, &Self::default(), AllowedChanges::Only(&nobody));
         self.in_one(key, off).or_else(|| before().in_one(key, off))
     }
 
-    /// Everything that is in force for these proxies in one attachment, where that may be published.
-    fn in_one(&self, key: &AttachmentKey, off: bool) -> Option<Arc<Attachment>> {
+    /// Everything that is in force for these proxies in one bundle, where that may be published.
+    fn in_one(&self, key: &BundleKey, off: bool) -> Option<Arc<Bundle>> {
         let in_force = self.policies.iter().filter_map(|(id, planned)| {
             let in_force = planned.in_force.clone()?;
             narrow(key, id, &in_force, &planned.placement.places, off)
         });
-        let made = Made::new(key.clone(), in_force.collect());
-        made.held.is_none().then_some(made.attachment)
+        let made = BuiltBundle::new(key.clone(), in_force.collect());
+        made.held.is_none().then_some(made.bundle)
     }
 }
 
@@ -296,9 +293,9 @@ impl Planned {
         let placement = &self.placement;
         let enforced = self.in_force.as_ref().filter(|it| it.policy.mode() != Mode::Off);
         let enforced = enforced.filter(|_| placement.refused.is_empty());
-        if let Some(InForce { policy, target, .. }) = enforced {
+        if let Some(PolicyInForce { policy, target, .. }) = enforced {
             self.findings.extend(traffic.findings(target.field(), placement, policy.keeps()));
-        } else if let Some((_, finding)) = placement.unserved.first() {
+        } else if let Some((_, finding)) = placement.waiting_for_module.first() {
             self.findings.extend(traffic.findings(&finding.field, placement, false));
         }
     }
@@ -334,18 +331,18 @@ fn choose<'i>(
     rails: &[Guardrail],
     id: &'i PolicyId,
     entry: &'i Entry,
-    choice: Choice<'_>,
+    allowed: AllowedChanges<'_>,
 ) -> Chosen<'i> {
-    let place = |in_force: &InForce| match index.domain() {
+    let place = |in_force: &PolicyInForce| match index.domain() {
         Domain::Folder => {
-            let proxies = Proxies::Workloads(Arc::default());
-            Placement { places: vec![Place { proxies, ports: None }], ..Placement::default() }
+            let proxies = TargetProxies::Workloads(Arc::default());
+            Placement { places: vec![ProxySet { proxies, ports: None }], ..Placement::default() }
         }
-        Domain::Cluster => in_force.target.place(&id.namespace, index.surroundings()),
+        Domain::Cluster => in_force.target.place(&id.namespace, index.cluster_state()),
     };
     let written = entry.written();
     let placed = written.as_ref().map(place).unwrap_or_default();
-    let exceeded = |in_force: &InForce| {
+    let exceeded = |in_force: &PolicyInForce| {
         let found = guardrails::check(&in_force.policy, rails);
         found.into_iter().map(|found| in_force.sets.address(found)).collect::<Vec<_>>()
     };
@@ -363,14 +360,14 @@ fn choose<'i>(
         let Placement { places, .. } = placement;
         (kept, Placement { places, ..placed.clone() })
     };
-    let is_off = |in_force: &Option<InForce>| {
+    let is_off = |in_force: &Option<PolicyInForce>| {
         in_force.as_ref().is_some_and(|in_force| in_force.policy.mode() == Mode::Off)
     };
     // An accepted text that no proxy can run is in force nowhere, and nothing else is in its place.
     let runs_nowhere = accepted && placed.why_nowhere().is_some();
-    let may_change = match choice {
-        Choice::All => true,
-        Choice::Only(admitted) => admitted.contains(id),
+    let may_change = match allowed {
+        AllowedChanges::All => true,
+        AllowedChanges::Only(admitted) => admitted.contains(id),
     };
     let is_new = entry.in_force.is_none();
     let (in_force, placement) = if is_off(&written) && may_change {
@@ -395,31 +392,31 @@ fn refuses(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.severity() == Severity::Refusal)
 }
 
-/// The attachments that these policies need.
-fn keys(scope: &Scope, chosen: &[Chosen<'_>]) -> BTreeSet<AttachmentKey> {
-    let Scope::Namespace(namespace) = scope else { return [AttachmentKey::Folder].into() };
+/// The bundles that these policies need.
+fn keys(scope: &Scope, chosen: &[Chosen<'_>]) -> BTreeSet<BundleKey> {
+    let Scope::Namespace(namespace) = scope else { return [BundleKey::Folder].into() };
     let in_force = chosen.iter().filter(|chosen| chosen.in_force.is_some());
     let proxies = in_force.flat_map(|chosen| &chosen.placement.places).map(|place| &place.proxies);
     let selectors: BTreeSet<&Arc<Labels>> = proxies
         .clone()
         .filter_map(|proxies| match proxies {
-            Proxies::Workloads(labels) => Some(labels),
-            Proxies::Gateway(_) => None,
+            TargetProxies::Workloads(labels) => Some(labels),
+            TargetProxies::Gateway(_) => None,
         })
         .collect();
     let gateways = proxies.filter_map(|proxies| match proxies {
-        Proxies::Workloads(_) => None,
-        Proxies::Gateway(name) => {
-            Some(AttachmentKey::Gateway { namespace: namespace.clone(), name: name.clone() })
+        TargetProxies::Workloads(_) => None,
+        TargetProxies::Gateway(name) => {
+            Some(BundleKey::Gateway { namespace: namespace.clone(), name: name.clone() })
         }
     });
     let workloads = group(selectors)
         .into_iter()
-        .map(|labels| AttachmentKey::Workloads { namespace: namespace.clone(), labels });
+        .map(|labels| BundleKey::Workloads { namespace: namespace.clone(), labels });
     gateways.chain(workloads).collect()
 }
 
-fn members_of(key: &AttachmentKey, chosen: &[Chosen<'_>], off: bool) -> Vec<Member> {
+fn members_of(key: &BundleKey, chosen: &[Chosen<'_>], off: bool) -> Vec<BundlePolicy> {
     let members = chosen.iter().filter_map(|chosen| {
         let in_force = chosen.in_force.as_ref()?;
         narrow(key, chosen.id, in_force, &chosen.placement.places, off)

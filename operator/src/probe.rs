@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::args::ProbeArgs;
 
 /// How long to wait before an address is asked again.
-const PAUSE: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// What is said of an address that has not answered when the time is up.
 const NO_ANSWER: &str = "no answer";
 
@@ -49,7 +49,7 @@ async fn wait_for(client: &HttpClient, url: &Uri, deadline: Instant) -> Result<S
                 Ok(answer) => problem = answer.status().to_string(),
                 Err(error) => problem = because(&error),
             }
-            sleep(PAUSE).await;
+            sleep(POLL_INTERVAL).await;
         }
     });
     succeeded.await.map_err(|_| problem)

@@ -1,6 +1,6 @@
 //! Protocol: what a Service's port carries, as Istio reads it.
 
-use crate::surroundings::ServicePort;
+use crate::cluster_state::ServicePort;
 
 /// Ports that Istio takes for TCP where nothing else is said: mail, names and two databases.
 const TCP: [u16; 4] = [25, 53, 3306, 27017];
@@ -48,7 +48,7 @@ impl Protocol {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surroundings::TargetPort;
+    use crate::cluster_state::TargetPort;
 
     #[test]
     fn a_port_is_what_istio_takes_it_for() {

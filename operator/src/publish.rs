@@ -1,19 +1,19 @@
 //! Publishers: where configuration goes. A closed set; each writes what the plan holds and decides nothing.
 
+mod backoff;
 pub mod choice;
 pub mod cluster;
 mod config_map;
 mod ecds;
 pub mod file;
 pub mod istio;
-mod ledger;
 pub mod leftovers;
 pub mod output;
+mod reconciler;
 #[cfg(test)]
 mod testing;
-mod trouble;
 
-/// What became of an attachment that was to be published.
+/// What became of a bundle that was to be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
     /// It was written.

@@ -1,4 +1,4 @@
-//! Report: what the admin address says about policies, files and attachments, as JSON.
+//! Report: what the admin address says about policies, files and bundles, as JSON.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -8,9 +8,9 @@ use corsward_policy::draft::Mode;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::attachment::Attachment;
+use crate::bundle::Bundle;
 use crate::index::Index;
-use crate::leader::Holding;
+use crate::leader::LeaseRecord;
 use crate::plan::{Plan, ScopePlan};
 use crate::status::{Condition, ConditionType, Status};
 
@@ -19,7 +19,7 @@ use crate::status::{Condition, ConditionType, Status};
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     lease: Option<LeaseReport>,
-    attachments: Vec<AttachmentReport>,
+    bundles: Vec<BundleReport>,
     policies: Vec<PolicyReport>,
     files: Vec<FileReport>,
 }
@@ -36,7 +36,7 @@ struct LeaseReport {
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AttachmentReport {
+struct BundleReport {
     name: String,
     digest: String,
     bytes: usize,
@@ -105,12 +105,10 @@ impl Report {
             files.entry(&problem.place).or_default().push(FindingReport::of(&problem.finding));
         }
         let file = |(file, findings): (&str, _)| FileReport { file: file.to_owned(), findings };
-        let attachments = plan.scopes().values().flat_map(ScopePlan::attachments_with_counts);
+        let bundles = plan.scopes().values().flat_map(ScopePlan::bundles_with_counts);
         Self {
             lease: None,
-            attachments: attachments
-                .map(|(held, count)| AttachmentReport::of(held, count))
-                .collect(),
+            bundles: bundles.map(|(held, count)| BundleReport::of(held, count)).collect(),
             policies: statuses.map(|status| PolicyReport::of(index, status)).collect(),
             files: files.into_iter().map(file).collect(),
         }
@@ -118,7 +116,7 @@ impl Report {
 
     /// And about who writes.
     #[must_use]
-    pub fn with_lease(self, holding: Option<&Holding>, now: Instant) -> Self {
+    pub fn with_lease(self, holding: Option<&LeaseRecord>, now: Instant) -> Self {
         let lease = holding.map(|holding| LeaseReport {
             holder: holding.holder.clone(),
             is_this_replica: holding.is_ours,
@@ -129,11 +127,11 @@ impl Report {
     }
 }
 
-// === impl AttachmentReport ===
+// === impl BundleReport ===
 
-impl AttachmentReport {
-    fn of(attachment: &Attachment, policies: usize) -> Self {
-        let Attachment { key, compiled, digest } = attachment;
+impl BundleReport {
+    fn of(bundle: &Bundle, policies: usize) -> Self {
+        let Bundle { key, compiled, digest } = bundle;
         Self { name: key.to_string(), digest: digest.clone(), bytes: compiled.len(), policies }
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 use tracing::info;
 
-use crate::admin::{self, Audience, Board, ReportRequest};
+use crate::admin::{self, Access, AdminState, ReportRequest};
 use crate::args::{PublishArg, RunArgs, SourceArg};
 use crate::server::{Limits, Server};
 
@@ -56,14 +56,14 @@ async fn run_until(args: &RunArgs, stop: oneshot::Receiver<()>) -> Result<()> {
 /// Serves the admin address until told to stop.
 async fn serve_admin(
     addr: SocketAddr,
-    board: &Arc<Board>,
+    admin_state: &Arc<AdminState>,
     reporter: Sender<ReportRequest>,
-    audience: Audience,
+    access: Access,
 ) -> Result<Server> {
     let listener = TcpListener::bind(addr).await.with_context(|| {
         format!("cannot serve the admin address {addr}: choose another by --admin")
     })?;
-    let router = admin::router(Arc::clone(board), reporter, audience);
+    let router = admin::router(Arc::clone(admin_state), reporter, access);
     let admin = Server::start(listener, None, router, Limits::default())?;
     info!(addr = %admin.addr, "admin address");
     Ok(admin)

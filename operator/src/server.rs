@@ -22,9 +22,9 @@ use tracing::debug;
 use crate::tasks::TaskEnded;
 
 /// How long answers that have begun may take when nobody is to be served any more.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long nothing is accepted after that failed: most likely there are no file descriptors.
-const PAUSE: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// Most bytes of a request's head.
 const MAX_HEAD: usize = 16 * 1024;
 
@@ -56,7 +56,7 @@ pub(crate) struct Server {
 
 /// What connections share.
 #[derive(Clone)]
-struct Serving {
+struct ConnectionContext {
     router: Router,
     tls: Option<TlsAcceptor>,
     limits: Limits,
@@ -105,7 +105,7 @@ impl Server {
         let addr = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
         let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
-        let serving = Serving { router, tls, limits, stopped };
+        let serving = ConnectionContext { router, tls, limits, stopped };
         Ok(Self { addr, stop, task: tokio::spawn(serving.serve(listener)) })
     }
 
@@ -125,9 +125,9 @@ impl Server {
     }
 }
 
-// === impl Serving ===
+// === impl ConnectionContext ===
 
-impl Serving {
+impl ConnectionContext {
     async fn serve(mut self, listener: TcpListener) {
         let (mut connections, mut clients) = (JoinSet::new(), Clients::default());
         loop {
@@ -148,14 +148,14 @@ impl Serving {
                             drop(place);
                         });
                     }
-                    Err(_) => sleep(PAUSE).await,
+                    Err(_) => sleep(ACCEPT_RETRY_DELAY).await,
                 }
             }
         }
         // Nobody waits for what is not accepted any more.
         drop(listener);
         let all = async { while connections.join_next().await.is_some() {} };
-        let _ = timeout(LAST_WORDS, all).await;
+        let _ = timeout(DRAIN_TIMEOUT, all).await;
     }
 
     /// The same for one client, whose requests say where it is.
@@ -187,7 +187,7 @@ impl Serving {
             () = sleep(limits.age) => {}
         }
         connection.as_mut().graceful_shutdown();
-        let _ = timeout(LAST_WORDS, connection).await;
+        let _ = timeout(DRAIN_TIMEOUT, connection).await;
     }
 }
 
@@ -206,7 +206,7 @@ mod tests {
 
     const REQUEST: &str = "GET / HTTP/1.1\r\nhost: a\r\n";
     /// A test that would wait for ever fails.
-    const PATIENCE: Duration = Duration::from_mins(1);
+    const TIMEOUT: Duration = Duration::from_mins(1);
 
     async fn server(tls: Option<ServerConfig>, limits: Limits) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -224,7 +224,7 @@ mod tests {
     async fn heard(mut stream: TcpStream) -> String {
         let mut heard = Vec::new();
         // A connection that is reset is closed, too.
-        let _ = timeout(PATIENCE, stream.read_to_end(&mut heard)).await.expect("it is closed");
+        let _ = timeout(TIMEOUT, stream.read_to_end(&mut heard)).await.expect("it is closed");
         String::from_utf8_lossy(&heard).into_owned()
     }
 
@@ -232,7 +232,7 @@ mod tests {
     async fn whoever_says_nothing_or_never_ends_is_hung_up_on() {
         let limits = Limits { silence: Duration::from_millis(50), ..Limits::default() };
         let plain = server(None, limits).await;
-        let tls = Arc::new(serving::Serving::default()).config().unwrap();
+        let tls = Arc::new(serving::ServingCertificate::default()).config().unwrap();
         let tls = server(Some(tls), limits).await;
         for (why, server, says) in [
             ("nothing", &plain, ""),
@@ -260,7 +260,7 @@ mod tests {
         assert!(heard(another).await.ends_with("answered\n"));
         drop(held);
         // Its place is free as soon as the server has seen that it went.
-        let answered = timeout(PATIENCE, async {
+        let answered = timeout(TIMEOUT, async {
             loop {
                 let stream = client(&server, &format!("{REQUEST}connection: close\r\n\r\n")).await;
                 if heard(stream).await.ends_with("answered\n") {
@@ -308,7 +308,7 @@ mod tests {
     async fn that_nobody_is_served_any_more_is_said() {
         let mut server = server(None, Limits::default()).await;
         server.task.abort();
-        assert_eq!(timeout(PATIENCE, server.ended()).await, Ok(TaskEnded("server")));
-        timeout(PATIENCE, server.stop()).await.expect("there is nothing to wait for");
+        assert_eq!(timeout(TIMEOUT, server.ended()).await, Ok(TaskEnded("server")));
+        timeout(TIMEOUT, server.stop()).await.expect("there is nothing to wait for");
     }
 }

@@ -478,7 +478,7 @@ mod tests {
     use serde_json::json;
 
     fn schema() -> JSONSchemaProps {
-        crate::review::spec_schema().clone()
+        crate::validation::spec_schema().clone()
     }
 
     fn findings(mut spec: Value) -> Vec<(String, String)> {

@@ -10,10 +10,10 @@ pub mod yaml;
 
 use corsward_policy::{Finding, PolicyId};
 
-use crate::attachment::Sighting;
+use crate::bundle::PublishStatus;
+use crate::cluster_state::Change;
 use crate::object::Object;
-use crate::proxies::{Told, Touched};
-use crate::surroundings::Change;
+use crate::rollout::{Refreshed, RolloutUpdate};
 
 /// Something a source or a publisher saw.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,15 +27,15 @@ pub enum Event {
     /// This is everything wrong outside of policies.
     Problems(Vec<Problem>),
     /// Something that policies depend on is there, changed or gone.
-    Surroundings(Change),
+    ClusterState(Change),
     /// The source has said all there is, for the first time.
     Synced,
-    /// What a publisher knows of these attachments now. The first one names everything of ours that is there.
-    Published(Vec<Sighting>),
+    /// What a publisher knows of these bundles now. The first one names everything of ours that is there.
+    Published(Vec<PublishStatus>),
     /// How the proxies of these policies stand now.
-    Standings(Vec<Told>),
+    Rollouts(Vec<RolloutUpdate>),
     /// An object was written anew.
-    Touched(Touched),
+    Refreshed(Refreshed),
     /// Are policies enforced? So says the switch of the whole cluster.
     Enforcement(bool),
     /// This replica writes from now on, or does not any more.

@@ -13,10 +13,10 @@ use crate::api;
 use crate::args::{Args, Command, LogFormat, RunArgs};
 use crate::check;
 use crate::cleanup::cleanup;
-use crate::judge::FullJudge;
+use crate::controller::SourceEnded;
+use crate::knowledge::FullKnowledge;
 use crate::kubernetes;
 use crate::modules;
-use crate::operator::SourceEnded;
 use crate::probe::probe;
 use crate::run;
 use crate::tasks::TaskEnded;
@@ -39,7 +39,7 @@ pub fn start(args: Args) -> Result<ExitCode> {
         }
         Command::Validate(args) => {
             let (mut out, mut notes) = (io::stdout().lock(), io::stderr().lock());
-            let outcome = check::validate(&args, &FullJudge, &mut out, &mut notes)?;
+            let outcome = check::validate(&args, &FullKnowledge, &mut out, &mut notes)?;
             Ok(ExitCode::from(outcome as u8))
         }
         Command::Crd => {

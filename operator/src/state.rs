@@ -142,9 +142,9 @@ impl State {
                 spec: in_force.spec.value(),
             })
         });
-        let neighbors = index.neighbors();
-        let guardrails = neighbors.guardrail_names().filter_map(|name| {
-            let (_, spec, _) = neighbors.guardrail(name)?.in_force.as_ref()?;
+        let dependencies = index.dependencies();
+        let guardrails = dependencies.guardrail_names().filter_map(|name| {
+            let (_, spec, _) = dependencies.guardrail(name)?.in_force.as_ref()?;
             Some((name.clone(), Arc::clone(spec)))
         });
         Self { version: VERSION, policies: remembered.collect(), guardrails: guardrails.collect() }
@@ -190,9 +190,9 @@ mod tests {
     use super::*;
     use crate::index::Scope;
     use crate::plan::Plan;
-    use crate::review::Domain;
     use crate::testing::{GOOD, REFUSED, carry_out, id, object};
-    use corsward_policy::validate::NoJudge;
+    use crate::validation::Domain;
+    use corsward_policy::validate::NoKnowledge;
     use std::fs;
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
         let file = StateFile::new(dir.path().join("state.json"));
         assert_eq!(file.load().unwrap(), None, "a first start has no state");
 
-        let mut index = Index::new(Arc::new(NoJudge), Domain::Folder);
+        let mut index = Index::new(Arc::new(NoKnowledge), Domain::Folder);
         index.apply(object("a", &GOOD));
         index.apply(object("b", &REFUSED));
         let mut plan = Plan::default();
@@ -212,7 +212,7 @@ mod tests {
         let state = file.load().unwrap().unwrap();
         assert_eq!(file.load_copy().unwrap().as_ref(), Some(&state));
         assert_eq!(state.owners(), BTreeMap::from([(id("a"), "a.yaml".to_owned())]));
-        let mut restarted = Index::new(Arc::new(NoJudge), Domain::Folder);
+        let mut restarted = Index::new(Arc::new(NoKnowledge), Domain::Folder);
         assert_eq!(state.restore(&mut restarted), []);
         restarted.reset(vec![object("a", &REFUSED)]);
         assert_eq!(carry_out(&mut restarted).in_force, settled.in_force);

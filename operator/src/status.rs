@@ -6,10 +6,10 @@ use corsward_policy::draft::Mode;
 use corsward_policy::finding::OriginSetReason;
 use corsward_policy::{Finding, PolicyId, Severity, finding};
 
-use crate::index::{Entry, InForce};
+use crate::index::{Entry, PolicyInForce};
 use crate::plan::Planned;
-use crate::proxies::standing::Standing;
-use crate::review::Domain;
+use crate::rollout::counts::Rollout;
+use crate::validation::Domain;
 
 /// What the status of a policy should say.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,9 +21,9 @@ pub struct Status {
     /// In the order of [`ConditionType`].
     pub conditions: [Condition; 3],
     /// What the proxies run of it.
-    pub in_force: Option<InForce>,
+    pub in_force: Option<PolicyInForce>,
     /// What would be in force, but for a guardrail.
-    pub suspended: Option<InForce>,
+    pub suspended: Option<PolicyInForce>,
     /// The digest of the configuration that holds it.
     pub digest: Option<String>,
     /// Every finding.
@@ -35,12 +35,12 @@ pub struct Status {
     /// How many origin patterns it allows.
     pub origins: Option<usize>,
     /// How the proxies stand that it is for.
-    pub proxies: Proxies,
+    pub proxies: RolloutStatus,
 }
 
 /// What is known of the proxies of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proxies {
+pub enum RolloutStatus {
     /// Nobody asks them.
     Unseen {
         /// How many workloads it is for, where that can be seen.
@@ -52,7 +52,7 @@ pub enum Proxies {
         matched: usize,
     },
     /// They have been asked.
-    Asked(Standing),
+    Asked(Rollout),
 }
 
 /// One condition (GEP-713). When it last flipped is for its writer to know.
@@ -124,7 +124,7 @@ const REHEARSAL: &str = "the policy is judged and counted, not enforced";
 
 /// What is known of the publication of a policy.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Circumstances<'c> {
+pub(crate) struct StatusInputs<'c> {
     /// Why not everything that is wanted is published.
     pub(crate) held: Option<&'c str>,
     /// Nothing is: what is there stays as it is.
@@ -134,7 +134,7 @@ pub(crate) struct Circumstances<'c> {
     /// Why what is planned is not published yet; nothing where it is.
     pub(crate) unpublished: Option<String>,
     /// What was published is gone, or does not count any more: that it said the same does not either.
-    pub(crate) astray: bool,
+    pub(crate) stale: bool,
     /// What is published stays as somebody left it.
     pub(crate) kept: Option<&'c str>,
     /// The digest of the configuration that holds the policy.
@@ -142,24 +142,24 @@ pub(crate) struct Circumstances<'c> {
     /// Where policies apply.
     pub(crate) domain: Domain,
     /// How the proxies stand that it is for.
-    pub(crate) proxies: Proxies,
+    pub(crate) proxies: RolloutStatus,
 }
 
 // === impl Status ===
 
 impl Status {
     /// The status of a policy, as planned and in these circumstances. `entry` holds what is in force now.
-    pub(crate) fn of(entry: &Entry, planned: &Planned, circumstances: Circumstances<'_>) -> Self {
+    pub(crate) fn of(entry: &Entry, planned: &Planned, inputs: StatusInputs<'_>) -> Self {
         let mut findings = planned.findings.clone();
-        findings.extend(entry.review.findings.iter().cloned());
+        findings.extend(entry.validation.findings.iter().cloned());
         finding::sort(&mut findings);
-        let kept = circumstances.kept.is_some();
+        let kept = inputs.kept.is_some();
         let in_force = entry.in_force.clone().filter(|_| !kept && planned.in_force.is_some());
         let suspended = entry.in_force.clone().filter(|_| !kept && planned.suspended);
         let accepted = accepted(entry, planned);
-        let programmed = programmed(entry, planned, &accepted, &circumstances);
-        let digest = circumstances.digest.filter(|_| in_force.is_some());
-        let proxies = circumstances.proxies;
+        let programmed = programmed(entry, planned, &accepted, &inputs);
+        let digest = inputs.digest.filter(|_| in_force.is_some());
+        let proxies = inputs.proxies;
         // As it is written, in force or not, where that says something.
         let written = entry.written().or_else(|| in_force.clone());
         Self {
@@ -225,9 +225,9 @@ impl ConditionType {
     }
 }
 
-// === impl Proxies ===
+// === impl RolloutStatus ===
 
-impl Default for Proxies {
+impl Default for RolloutStatus {
     fn default() -> Self {
         Self::Unseen { matched: None }
     }
@@ -266,11 +266,11 @@ fn accepted(entry: &Entry, planned: &Planned) -> Condition {
         return Condition { kind, holds: true, reason: Reason::Accepted, message };
     }
     let is_refusal = |finding: &&Finding| finding.severity() == Severity::Refusal;
-    let own: Vec<&Finding> = entry.review.findings.iter().filter(is_refusal).collect();
+    let own: Vec<&Finding> = entry.validation.findings.iter().filter(is_refusal).collect();
     let mut placed: Vec<&Finding> = planned.findings.iter().filter(is_refusal).collect();
     // The message begins with what the reason says.
     placed.sort_by_key(|finding| matches!(finding.reason, finding::Reason::Placement(_)));
-    let reason = if !own.is_empty() || entry.review.accepted.is_none() {
+    let reason = if !own.is_empty() || entry.validation.accepted.is_none() {
         Reason::Invalid
     } else if planned.exceeds {
         Reason::GuardrailExceeded
@@ -299,7 +299,7 @@ fn resolved(entry: &Entry, planned: &Planned) -> Condition {
     let is_missing = |finding: &&Finding| {
         matches!(&finding.reason, finding::Reason::OriginSet(OriginSetReason::Missing(_)))
     };
-    let sets = entry.review.findings.iter().filter(is_missing);
+    let sets = entry.validation.findings.iter().filter(is_missing);
     let missing: Vec<&Finding> = planned.placement.missing.iter().chain(sets).collect();
     match missing.as_slice() {
         [] => {
@@ -317,11 +317,11 @@ fn programmed(
     entry: &Entry,
     planned: &Planned,
     accepted: &Condition,
-    circumstances: &Circumstances<'_>,
+    inputs: &StatusInputs<'_>,
 ) -> Condition {
     let kind = ConditionType::Programmed;
-    let Circumstances { held, frozen, off, unpublished, astray, kept, domain, proxies, digest: _ } =
-        circumstances;
+    let StatusInputs { held, frozen, off, unpublished, stale, kept, domain, proxies, digest: _ } =
+        inputs;
     let no = |reason, message| Condition { kind, holds: false, reason, message };
     let in_force = entry.in_force.as_ref();
     if !accepted.holds {
@@ -338,14 +338,14 @@ fn programmed(
     }
     let is_current = in_force == planned.in_force.as_ref();
     let is_written = planned.in_force.as_ref().map(|planned| planned.generation);
-    let waits = unpublished.is_some() && (*frozen || !is_current || *astray);
+    let waits = unpublished.is_some() && (*frozen || !is_current || *stale);
     if let Some(why) = held
         && (is_written != Some(entry.generation) || (*frozen && waits))
     {
         return no(Reason::NotPublishable, format!("{why}; {}", instead(entry, planned, *off)));
     }
     if let Some(why) = unpublished
-        && (!is_current || *astray)
+        && (!is_current || *stale)
     {
         return no(Reason::Reconciling, why.clone());
     }
@@ -381,9 +381,9 @@ fn beside_unserved(
     reason: Reason,
     message: String,
 ) -> (Reason, String) {
-    let mut unserved = planned.placement.unserved.iter();
-    let Some((_, first)) = unserved.next() else { return (reason, message) };
-    let more = match unserved.count() {
+    let mut waiting_for_module = planned.placement.waiting_for_module.iter();
+    let Some((_, first)) = waiting_for_module.next() else { return (reason, message) };
+    let more = match waiting_for_module.count() {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
@@ -392,14 +392,14 @@ fn beside_unserved(
 }
 
 /// How it stands with a published policy: does it hold, why, and in words.
-fn at_proxies(domain: Domain, proxies: &Proxies) -> (bool, Reason, String) {
+fn at_proxies(domain: Domain, proxies: &RolloutStatus) -> (bool, Reason, String) {
     match (domain, proxies) {
         (Domain::Folder, _) => (true, Reason::Programmed, "the policy is in force".to_owned()),
-        (Domain::Cluster, Proxies::Asked(standing)) => in_proxies(standing),
-        (Domain::Cluster, Proxies::Asking { .. }) => {
+        (Domain::Cluster, RolloutStatus::Asked(rollout)) => in_proxies(rollout),
+        (Domain::Cluster, RolloutStatus::Asking { .. }) => {
             (false, Reason::Reconciling, ASKING.to_owned())
         }
-        (Domain::Cluster, Proxies::Unseen { .. }) => {
+        (Domain::Cluster, RolloutStatus::Unseen { .. }) => {
             let message = "the policy is published; which proxies run it is not known here";
             (true, Reason::Published, message.to_owned())
         }
@@ -407,30 +407,30 @@ fn at_proxies(domain: Domain, proxies: &Proxies) -> (bool, Reason, String) {
 }
 
 /// How it stands with a published policy whose proxies were asked: does it hold, why, and in words.
-fn in_proxies(standing: &Standing) -> (bool, Reason, String) {
-    let Standing { matched, current, unknown, .. } = standing;
-    let behind = standing.behind();
+fn in_proxies(rollout: &Rollout) -> (bool, Reason, String) {
+    let Rollout { matched, current, unknown, .. } = rollout;
+    let behind = rollout.behind();
     if *matched == 0 {
         let message = "the policy is published, and no running pod is what it is for";
         return (true, Reason::Published, message.to_owned());
     }
     if behind > 0 {
-        let laggards = standing.laggards();
+        let out_of_sync_pods = rollout.out_of_sync_pods();
         if *current == 0 {
             let message = format!(
-                "the policy is published, and {behind} of {matched} workloads do not run it: {laggards}"
+                "the policy is published, and {behind} of {matched} workloads do not run it: {out_of_sync_pods}"
             );
             return (false, Reason::NotProgrammed, message);
         }
         let message = format!(
-            "the policy is in force at {current} of {matched} workloads, and not at {behind}: {laggards}"
+            "the policy is in force at {current} of {matched} workloads, and not at {behind}: {out_of_sync_pods}"
         );
         return (true, Reason::PartiallyProgrammed, message);
     }
     if *unknown > 0 {
-        let strangers = standing.strangers();
+        let unknown_pods = rollout.unknown_pods();
         let message = format!(
-            "the policy is published; {current} of {matched} workloads say that they run it, and {unknown} say nothing: {strangers}"
+            "the policy is published; {current} of {matched} workloads say that they run it, and {unknown} say nothing: {unknown_pods}"
         );
         return (true, Reason::Published, message);
     }
@@ -463,11 +463,11 @@ fn instead(entry: &Entry, planned: &Planned, off: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxies::standing::{Laggard, Why};
+    use crate::rollout::counts::{OutOfSyncPod, OutOfSyncReason};
 
     #[test]
     fn programmed_says_no_more_than_the_proxies() {
-        let laggard = |why| vec![Laggard { pod: "a".to_owned(), why }];
+        let pod = |why| vec![OutOfSyncPod { pod: "a".to_owned(), why }];
         for (why, matched, current, unknown, holds, reason, words) in [
             ("nobody is meant", 0, 0, 0, true, Reason::Published, "no running pod"),
             ("all", 12, 12, 0, true, Reason::Programmed, "at all 12 workloads"),
@@ -484,9 +484,10 @@ mod tests {
             ("some cannot be asked", 3, 2, 1, true, Reason::Published, "2 of 3 workloads say"),
             ("none can be asked", 3, 0, 3, true, Reason::Published, "0 of 3 workloads say"),
         ] {
-            let (lagging, unasked) = (laggard(Why::NoSidecar), laggard(Why::Unreachable));
-            let standing = Standing { matched, current, unknown, rejected: 0, lagging, unasked };
-            let (is, because, message) = in_proxies(&standing);
+            let (lagging, unasked) =
+                (pod(OutOfSyncReason::NoSidecar), pod(OutOfSyncReason::Unreachable));
+            let rollout = Rollout { matched, current, unknown, rejected: 0, lagging, unasked };
+            let (is, because, message) = in_proxies(&rollout);
             assert_eq!((is, because), (holds, reason), "{why}");
             assert!(message.contains(words), "{why}: {message}");
         }

@@ -7,10 +7,10 @@ use corsward_policy::Finding;
 use corsward_policy::finding::TargetReason;
 
 use crate::api::v1alpha1::{CorsPolicySpec, Selector, TargetRef};
-use crate::controller::{Serving, serving};
-use crate::surroundings::{
-    Key, Labels, Pod, PodProxy, Service, ServicePort, Surroundings, TargetPort,
+use crate::cluster_state::{
+    ClusterState, Key, Labels, Pod, PodProxy, Service, ServicePort, TargetPort,
 };
+use crate::gateway_controller::{FilterSupport, serving};
 
 /// The label of a namespace or a pod that is in Istio's ambient mode, and its value.
 pub const AMBIENT: (&str, &str) = ("istio.io/dataplane-mode", "ambient");
@@ -34,29 +34,29 @@ pub enum Target {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Placement {
     /// Every place.
-    pub places: Vec<Place>,
+    pub places: Vec<ProxySet>,
     /// Targets that do not exist.
     pub missing: Vec<Finding>,
     /// Targets that exist and cannot be served.
     pub refused: Vec<Finding>,
     /// Gateways whose proxies run no filter, and why. They are none of `places`.
-    pub unserved: Vec<(Place, Finding)>,
+    pub waiting_for_module: Vec<(ProxySet, Finding)>,
     /// Gateways among `places` whose proxies may run none, and why.
     pub doubtful: Vec<Finding>,
 }
 
 /// A set of proxies, or a part of what they listen to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct ProxySet {
     /// Whose proxies.
-    pub proxies: Proxies,
+    pub proxies: TargetProxies,
     /// The ports they listen to; absent: every one. Empty: of a port by name, which no running pod has yet.
     pub ports: Option<BTreeSet<u16>>,
 }
 
 /// A set of proxies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Proxies {
+pub enum TargetProxies {
     /// The sidecars of the pods with these labels.
     Workloads(Arc<Labels>),
     /// The proxies of the Gateway of that name.
@@ -88,19 +88,21 @@ impl Target {
 
     /// Where that is, for a policy of `namespace`.
     #[must_use]
-    pub fn place(&self, namespace: &str, surroundings: &Surroundings) -> Placement {
+    pub fn place(&self, namespace: &str, cluster_state: &ClusterState) -> Placement {
         let mut placement = Placement::default();
         match self {
-            Self::Namespace => placement.add(Proxies::Workloads(Arc::default()), None),
-            Self::Selector(labels) => placement.add(Proxies::Workloads(Arc::clone(labels)), None),
+            Self::Namespace => placement.add(TargetProxies::Workloads(Arc::default()), None),
+            Self::Selector(labels) => {
+                placement.add(TargetProxies::Workloads(Arc::clone(labels)), None);
+            }
             Self::Refs(refs) => {
                 for (at, target) in refs.iter().enumerate() {
                     let field = format!("spec.targetRefs[{at}]");
-                    placement.add_target(&field, namespace, target, surroundings);
+                    placement.add_target(&field, namespace, target, cluster_state);
                 }
             }
         }
-        placement.refuse_ambient(namespace, surroundings);
+        placement.refuse_ambient(namespace, cluster_state);
         placement
     }
 }
@@ -127,8 +129,8 @@ impl std::fmt::Display for Target {
 // === impl Placement ===
 
 impl Placement {
-    fn add(&mut self, proxies: Proxies, ports: Option<BTreeSet<u16>>) {
-        let place = Place { proxies, ports };
+    fn add(&mut self, proxies: TargetProxies, ports: Option<BTreeSet<u16>>) {
+        let place = ProxySet { proxies, ports };
         if !self.places.contains(&place) {
             self.places.push(place);
         }
@@ -139,7 +141,7 @@ impl Placement {
         field: &str,
         namespace: &str,
         target: &TargetRef,
-        surroundings: &Surroundings,
+        cluster_state: &ClusterState,
     ) {
         let key = Key { namespace: namespace.to_owned(), name: target.name.clone() };
         let missing = || TargetReason::NotFound {
@@ -149,11 +151,11 @@ impl Placement {
         };
         let section = target.section_name.as_deref();
         match target.kind.as_str() {
-            "Service" => match surroundings.services.get(&key) {
-                Some(service) => self.add_service(field, &key, service, section, surroundings),
+            "Service" => match cluster_state.services.get(&key) {
+                Some(service) => self.add_service(field, &key, service, section, cluster_state),
                 None => self.missing.push(Finding::new(field, missing())),
             },
-            "Gateway" => match surroundings.gateways.get(&key) {
+            "Gateway" => match cluster_state.gateways.get(&key) {
                 Some(gateway) => {
                     let port = section.map(|name| gateway.listeners.get(name).copied());
                     let ports = match port {
@@ -161,16 +163,16 @@ impl Placement {
                         Some(Some(port)) => Some([port].into()),
                         None => None,
                     };
-                    let served = serving(field, &key.name, gateway, surroundings);
-                    let proxies = Proxies::Gateway(key.name);
+                    let served = serving(field, &key.name, gateway, cluster_state);
+                    let proxies = TargetProxies::Gateway(key.name);
                     match served {
-                        Serving::Runs => self.add(proxies, ports),
-                        Serving::Doubtful(finding) => {
+                        FilterSupport::Runs => self.add(proxies, ports),
+                        FilterSupport::Doubtful(finding) => {
                             self.doubtful.push(finding);
                             self.add(proxies, ports);
                         }
-                        Serving::RunsNot(finding) => {
-                            self.unserved.push((Place { proxies, ports }, finding));
+                        FilterSupport::RunsNot(finding) => {
+                            self.waiting_for_module.push((ProxySet { proxies, ports }, finding));
                         }
                     }
                 }
@@ -187,7 +189,7 @@ impl Placement {
         key: &Key,
         service: &Service,
         section: Option<&str>,
-        surroundings: &Surroundings,
+        cluster_state: &ClusterState,
     ) {
         let Service { selector, ports } = service;
         if selector.is_empty() {
@@ -195,11 +197,11 @@ impl Placement {
             self.refused.push(Finding::new(field, reason));
             return;
         }
-        let proxies = Proxies::Workloads(Arc::new(selector.clone()));
+        let proxies = TargetProxies::Workloads(Arc::new(selector.clone()));
         let Some(section) = section else { return self.add(proxies, None) };
         let port = ports.iter().find(|port| port.name.as_deref() == Some(section));
         if let Some(port) = port {
-            let ports = pod_ports(port, &key.namespace, selector, surroundings);
+            let ports = pod_ports(port, &key.namespace, selector, cluster_state);
             self.add(proxies, Some(ports));
         } else {
             let (kind, name) = ("Service".to_owned(), key.name.clone());
@@ -218,42 +220,45 @@ impl Placement {
 
     /// Everything that there is to say about its targets.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        let Self { places: _, missing, refused, unserved, doubtful } = self;
-        let unserved = unserved.iter().map(|(_, finding)| finding);
-        missing.iter().chain(refused).chain(unserved).chain(doubtful)
+        let Self { places: _, missing, refused, waiting_for_module, doubtful } = self;
+        let waiting_for_module = waiting_for_module.iter().map(|(_, finding)| finding);
+        missing.iter().chain(refused).chain(waiting_for_module).chain(doubtful)
     }
 
     /// Why no proxy at all can run it, where that is because of Gateways without the filter.
     #[must_use]
     pub fn why_nowhere(&self) -> Option<&Finding> {
-        self.unserved.first().map(|(_, finding)| finding).filter(|_| self.places.is_empty())
+        self.waiting_for_module
+            .first()
+            .map(|(_, finding)| finding)
+            .filter(|_| self.places.is_empty())
     }
 
     /// How many workloads it is for, with a proxy or without.
     #[must_use]
-    pub fn count(&self, namespace: &str, surroundings: &Surroundings) -> usize {
-        pods(namespace, &Labels::new(), surroundings).filter(|pod| self.selects(pod)).count()
+    pub fn count(&self, namespace: &str, cluster_state: &ClusterState) -> usize {
+        pods(namespace, &Labels::new(), cluster_state).filter(|pod| self.selects(pod)).count()
     }
 
     /// Is it for that pod of its namespace? What is being deleted counts for nobody.
     #[must_use]
     pub fn selects(&self, pod: &Pod) -> bool {
-        let is_meant = |place: &Place| match &place.proxies {
-            Proxies::Workloads(labels) => !is_gateway(pod) && includes(&pod.labels, labels),
-            Proxies::Gateway(name) => pod.labels.get(GATEWAY_NAME) == Some(name),
+        let is_meant = |place: &ProxySet| match &place.proxies {
+            TargetProxies::Workloads(labels) => !is_gateway(pod) && includes(&pod.labels, labels),
+            TargetProxies::Gateway(name) => pod.labels.get(GATEWAY_NAME) == Some(name),
         };
         !pod.terminating && self.places.iter().any(is_meant)
     }
 
     /// Workloads in ambient mode have no proxy of their own: their requests meet a filter at a waypoint only, which is a Gateway.
-    fn refuse_ambient(&mut self, namespace: &str, surroundings: &Surroundings) {
+    fn refuse_ambient(&mut self, namespace: &str, cluster_state: &ClusterState) {
         let (name, value) = AMBIENT;
-        let namespace_is_ambient = surroundings
+        let namespace_is_ambient = cluster_state
             .namespaces
             .get(namespace)
             .is_some_and(|namespace| namespace.labels.get(name).is_some_and(|v| v == value));
         let is_ambient = |labels: &Labels| {
-            let mut pods = pods(namespace, labels, surroundings).peekable();
+            let mut pods = pods(namespace, labels, cluster_state).peekable();
             match pods.peek() {
                 Some(_) => {
                     pods.all(|pod| pod.ambient || (namespace_is_ambient && !pod.has_proxy()))
@@ -262,8 +267,8 @@ impl Placement {
             }
         };
         let workloads = self.places.iter().filter_map(|place| match &place.proxies {
-            Proxies::Workloads(labels) => Some(labels),
-            Proxies::Gateway(_) => None,
+            TargetProxies::Workloads(labels) => Some(labels),
+            TargetProxies::Gateway(_) => None,
         });
         if workloads.into_iter().any(|labels| is_ambient(labels)) {
             let reason = TargetReason::Ambient(namespace.to_owned());
@@ -276,10 +281,10 @@ impl Placement {
 pub(crate) fn pods<'s>(
     namespace: &'s str,
     labels: &'s Labels,
-    surroundings: &'s Surroundings,
+    cluster_state: &'s ClusterState,
 ) -> impl Iterator<Item = &'s Pod> {
     let first = Key { namespace: namespace.to_owned(), name: String::new() };
-    let all = surroundings.pods.range(first..);
+    let all = cluster_state.pods.range(first..);
     let all = all.take_while(move |(key, _)| key.namespace == namespace);
     all.map(|(_, pod)| pod).filter(|pod| includes(&pod.labels, labels))
 }
@@ -299,11 +304,11 @@ fn pod_ports(
     port: &ServicePort,
     namespace: &str,
     selector: &Labels,
-    surroundings: &Surroundings,
+    cluster_state: &ClusterState,
 ) -> BTreeSet<u16> {
     match &port.target {
         TargetPort::Number(number) => [*number].into(),
-        TargetPort::Name(name) => pods(namespace, selector, surroundings)
+        TargetPort::Name(name) => pods(namespace, selector, cluster_state)
             .filter_map(|pod| pod.ports.get(name).copied())
             .collect(),
     }
@@ -312,7 +317,7 @@ fn pod_ports(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surroundings::{Change, Delta, Gateway, Namespace, Pod};
+    use crate::cluster_state::{Change, Delta, Gateway, Namespace, Pod};
 
     fn key(name: &str) -> Key {
         Key { namespace: "shop".into(), name: name.into() }
@@ -332,8 +337,8 @@ mod tests {
         Service { selector: labels(selector), ports: ports.collect() }
     }
 
-    fn shop() -> Surroundings {
-        let mut shop = Surroundings::default();
+    fn shop() -> ClusterState {
+        let mut shop = ClusterState::default();
         let ports = [("http", TargetPort::Number(8080)), ("named", TargetPort::Name("web".into()))];
         let api = service(&[("app", "api")], &ports);
         shop.on(Change::Service(Delta::Apply(key("api"), api)));
@@ -367,10 +372,10 @@ mod tests {
     fn a_service_is_its_selector_and_a_section_its_port() {
         let shop = shop();
         let places = |section| target("Service", "api", section).place("shop", &shop).places;
-        let proxies = Proxies::Workloads(Arc::new(labels(&[("app", "api")])));
-        assert_eq!(places(None), [Place { proxies: proxies.clone(), ports: None }]);
+        let proxies = TargetProxies::Workloads(Arc::new(labels(&[("app", "api")])));
+        assert_eq!(places(None), [ProxySet { proxies: proxies.clone(), ports: None }]);
         let ports = Some([8080].into());
-        assert_eq!(places(Some("http")), [Place { proxies, ports }]);
+        assert_eq!(places(Some("http")), [ProxySet { proxies, ports }]);
     }
 
     #[test]
@@ -393,7 +398,7 @@ mod tests {
     #[test]
     fn a_port_by_name_is_what_the_pods_call_so() {
         let mut shop = shop();
-        let place = |shop: &Surroundings| {
+        let place = |shop: &ClusterState| {
             target("Service", "api", Some("named")).place("shop", shop).places[0].ports.clone()
         };
         assert_eq!(place(&shop), Some(BTreeSet::new()), "no pod runs yet");
@@ -422,7 +427,7 @@ mod tests {
     #[test]
     fn ambient_workloads_are_refused_unless_they_have_a_sidecar_all_the_same() {
         let mut shop = shop();
-        let refused = |shop: &Surroundings, target: &Target| {
+        let refused = |shop: &ClusterState, target: &Target| {
             codes(&target.place("shop", shop).refused).contains(&"CORS-E527")
         };
         let api = target("Service", "api", None);

@@ -8,14 +8,14 @@ use corsward_policy::finding::SourceReason;
 use corsward_policy::{Finding, PolicyId};
 use serde_json::{Value, json};
 
-use crate::attachment::Attachment;
-use crate::compact::Compact;
-use crate::index::{InForce, Index, Scope};
+use crate::bundle::Bundle;
+use crate::index::{Index, PolicyInForce, Scope};
+use crate::json_text::JsonText;
 use crate::object::{Object, Text};
 use crate::plan::{Plan, Planned};
-use crate::review::Domain;
 use crate::source::spelling::Spelling;
-use crate::status::{Circumstances, Status};
+use crate::status::{Status, StatusInputs};
+use crate::validation::Domain;
 
 /// A spec that is accepted.
 pub(crate) static GOOD: LazyLock<Value> =
@@ -29,8 +29,11 @@ pub(crate) fn id(name: &str) -> PolicyId {
 }
 
 pub(crate) fn object(name: &str, spec: &Value) -> Object {
-    let text =
-        Text::Spec { spec: Compact::of(spec), findings: Vec::new(), spelling: Spelling::default() };
+    let text = Text::Spec {
+        spec: JsonText::of(spec),
+        findings: Vec::new(),
+        spelling: Spelling::default(),
+    };
     Object { id: id(name), place: Some("a.yaml".into()), generation: None, text, record: None }
 }
 
@@ -41,15 +44,15 @@ pub(crate) fn unreadable(name: &str) -> Object {
 
 /// What became of everything in an index.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Outcome {
-    pub(crate) attachments: Vec<Attachment>,
-    pub(crate) in_force: BTreeMap<PolicyId, InForce>,
+pub(crate) struct TestOutcome {
+    pub(crate) bundles: Vec<Bundle>,
+    pub(crate) in_force: BTreeMap<PolicyId, PolicyInForce>,
     pub(crate) statuses: Vec<Status>,
     pub(crate) held: Option<String>,
 }
 
 /// Plans, and lets the plan come into force.
-pub(crate) fn carry_out(index: &mut Index) -> Outcome {
+pub(crate) fn carry_out(index: &mut Index) -> TestOutcome {
     let scopes = match index.domain() {
         Domain::Folder => vec![Scope::Folder],
         Domain::Cluster => index
@@ -61,16 +64,16 @@ pub(crate) fn carry_out(index: &mut Index) -> Outcome {
             .collect(),
     };
     let mut plan = Plan::default();
-    let (mut attachments, mut in_force, mut statuses, mut held) = Default::default();
+    let (mut bundles, mut in_force, mut statuses, mut held) = Default::default();
     for scope in scopes {
         plan.update(index, &scope);
         let planned = plan.scope(&scope).unwrap();
         for (id, planned) in &planned.policies {
             if planned.in_force.is_some() || !planned.suspended {
-                index.settle(id, planned.in_force.as_ref());
+                index.record_in_force(id, planned.in_force.as_ref());
             }
         }
-        Vec::extend(&mut attachments, planned.attachments().map(|(_, held)| (**held).clone()));
+        Vec::extend(&mut bundles, planned.bundles().map(|(_, held)| (**held).clone()));
         for (id, planned) in &planned.policies {
             BTreeMap::extend(
                 &mut in_force,
@@ -82,13 +85,12 @@ pub(crate) fn carry_out(index: &mut Index) -> Outcome {
             let (held, off) = (policy.held.as_deref(), index.why_off(&scope));
             let domain = index.domain();
             let frozen = planned.frozen;
-            let circumstances =
-                Circumstances { held, frozen, off, domain, ..Circumstances::default() };
-            Status::of(&index.entries()[id], policy, circumstances)
+            let inputs = StatusInputs { held, frozen, off, domain, ..StatusInputs::default() };
+            Status::of(&index.entries()[id], policy, inputs)
         };
         Vec::extend(&mut statuses, planned.policies.iter().map(status));
     }
-    Outcome { attachments, in_force, statuses, held }
+    TestOutcome { bundles, in_force, statuses, held }
 }
 
 /// A folder of snapshots.

@@ -1,6 +1,6 @@
 //! Traffic: how requests come to the pods of a namespace, and what keeps them from a policy's proxies or answers beside them.
 
-mod neighbors;
+mod native_cors;
 mod survey;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use corsward_policy::Finding;
 use corsward_policy::finding::WithoutSidecar;
 
-use self::neighbors::Neighbors;
-use self::survey::Survey;
-use crate::protocol::Protocol;
-use crate::surroundings::{
-    Injection, Key, Labels, Namespace, Pod, Service, ServicePort, Surroundings, TargetPort,
+use self::native_cors::NativeCorsRoutes;
+use self::survey::TrafficReport;
+use crate::cluster_state::{
+    ClusterState, Injection, Key, Labels, Namespace, Pod, Service, ServicePort, TargetPort,
 };
-use crate::targets::{AMBIENT, Place, Placement, Proxies, includes, is_gateway};
+use crate::protocol::Protocol;
+use crate::targets::{AMBIENT, Placement, ProxySet, TargetProxies, includes, is_gateway};
 
 /// The labels by which a namespace asks for sidecars, of the installation that is there or of one revision.
 const INJECTION: [&str; 2] = ["istio-injection", REVISION];
@@ -33,23 +33,23 @@ pub struct Traffic<'s> {
     services: Vec<(&'s str, &'s Service)>,
     /// Where a selector's first label is, there is a Service in `services`.
     services_by_label: HashMap<(&'s str, &'s str), Vec<usize>>,
-    groups: Vec<Group<'s>>,
+    groups: Vec<PodGroup<'s>>,
     groups_by_label: HashMap<(&'s str, &'s str), Vec<usize>>,
-    neighbors: Neighbors<'s>,
+    native_cors: NativeCorsRoutes<'s>,
     /// Is it Istio's sidecars that are configured?
     in_mesh: bool,
 }
 
 /// Pods that do not differ in anything that matters here.
 #[derive(Debug)]
-struct Group<'s> {
+struct PodGroup<'s> {
     pod: &'s Pod,
-    arrivals: Vec<Arrival<'s>>,
+    port_bindings: Vec<PortBinding<'s>>,
 }
 
 /// A port of a Service that leads to a port of a pod.
 #[derive(Clone, Copy, Debug)]
-struct Arrival<'s> {
+struct PortBinding<'s> {
     service: &'s str,
     port: &'s ServicePort,
     number: u16,
@@ -60,8 +60,8 @@ struct Arrival<'s> {
 impl<'s> Traffic<'s> {
     /// How requests come to the pods of a namespace.
     #[must_use]
-    pub fn of(namespace: &'s str, surroundings: &'s Surroundings, in_mesh: bool) -> Self {
-        let services: Vec<_> = within(namespace, &surroundings.services)
+    pub fn of(namespace: &'s str, cluster_state: &'s ClusterState, in_mesh: bool) -> Self {
+        let services: Vec<_> = within(namespace, &cluster_state.services)
             .filter(|(_, service)| !service.selector.is_empty())
             .collect();
         let mut services_by_label = HashMap::<_, Vec<_>>::new();
@@ -72,15 +72,15 @@ impl<'s> Traffic<'s> {
         }
         let mut traffic = Self {
             name: namespace,
-            namespace: surroundings.namespaces.get(namespace),
+            namespace: cluster_state.namespaces.get(namespace),
             services,
             services_by_label,
             groups: Vec::new(),
             groups_by_label: HashMap::new(),
-            neighbors: Neighbors::of(namespace, surroundings),
+            native_cors: NativeCorsRoutes::of(namespace, cluster_state),
             in_mesh,
         };
-        let pods = within(namespace, &surroundings.pods).map(|(_, pod)| pod);
+        let pods = within(namespace, &cluster_state.pods).map(|(_, pod)| pod);
         traffic.group(pods.filter(|pod| !pod.terminating));
         traffic
     }
@@ -93,23 +93,23 @@ impl<'s> Traffic<'s> {
             if at < self.groups.len() {
                 continue;
             }
-            let arrivals = self.arrivals(pod);
+            let port_bindings = self.port_bindings(pod);
             for (name, value) in &pod.labels {
                 let label = (name.as_str(), value.as_str());
                 self.groups_by_label.entry(label).or_default().push(at);
             }
-            self.groups.push(Group { pod, arrivals });
+            self.groups.push(PodGroup { pod, port_bindings });
         }
     }
 
-    fn arrivals(&self, pod: &Pod) -> Vec<Arrival<'s>> {
+    fn port_bindings(&self, pod: &Pod) -> Vec<PortBinding<'s>> {
         let ports = self.services_of(&pod.labels).flat_map(|(service, spec)| {
             spec.ports.iter().filter_map(move |port| {
                 let number = match &port.target {
                     TargetPort::Number(number) => *number,
                     TargetPort::Name(name) => *pod.ports.get(name)?,
                 };
-                Some(Arrival { service, port, number })
+                Some(PortBinding { service, port, number })
             })
         });
         ports.collect()
@@ -131,9 +131,12 @@ impl<'s> Traffic<'s> {
     }
 
     /// The groups of pods that have these labels, but for those of Gateways.
-    fn groups_of<'l>(&'l self, labels: &'l Labels) -> Box<dyn Iterator<Item = &'l Group<'s>> + 'l> {
+    fn groups_of<'l>(
+        &'l self,
+        labels: &'l Labels,
+    ) -> Box<dyn Iterator<Item = &'l PodGroup<'s>> + 'l> {
         let is_meant =
-            |group: &&Group<'s>| !group.is_gateway() && includes(&group.pod.labels, labels);
+            |group: &&PodGroup<'s>| !group.is_gateway() && includes(&group.pod.labels, labels);
         match labels.first_key_value() {
             None => Box::new(self.groups.iter().filter(is_meant)),
             Some((name, value)) => {
@@ -147,52 +150,55 @@ impl<'s> Traffic<'s> {
     /// May requests come to a pod at these places past its proxy's HTTP filters? Where it has a proxy: a port of nobody's protocol, or
     /// one that is kept from it.
     #[must_use]
-    pub fn bypasses(&self, pod: &Pod, places: &[Place]) -> bool {
+    pub fn bypasses(&self, pod: &Pod, places: &[ProxySet]) -> bool {
         let is_at = |number: u16| {
             places.iter().any(|place| match &place.proxies {
-                Proxies::Workloads(labels) => {
+                TargetProxies::Workloads(labels) => {
                     let is_meant = place.ports.as_ref().is_none_or(|ports| ports.contains(&number));
                     is_meant && includes(&pod.labels, labels)
                 }
-                Proxies::Gateway(_) => false,
+                TargetProxies::Gateway(_) => false,
             })
         };
-        let bypasses = |arrival: &Arrival<'_>| match Protocol::of(arrival.port) {
+        let bypasses = |arrival: &PortBinding<'_>| match Protocol::of(arrival.port) {
             Protocol::Http => !pod.inbound.includes(arrival.number),
             Protocol::Undeclared => true,
             Protocol::Other(_) => false,
         };
         let is_meant = self.in_mesh && pod.has_proxy() && !is_gateway(pod);
         is_meant
-            && self.arrivals(pod).iter().any(|arrival| is_at(arrival.number) && bypasses(arrival))
+            && self
+                .port_bindings(pod)
+                .iter()
+                .any(|arrival| is_at(arrival.number) && bypasses(arrival))
     }
 
     /// What there is to say about the requests to the places of a policy. `field` names them, and `keeps` says that what the policy
     /// finds in a response stays.
     #[must_use]
     pub fn findings(&self, field: &str, placement: &Placement, keeps: bool) -> Vec<Finding> {
-        let mut survey = Survey::new(self);
+        let mut survey = TrafficReport::new(self);
         for place in &placement.places {
             survey.look_at(place);
         }
-        for (place, _) in &placement.unserved {
+        for (place, _) in &placement.waiting_for_module {
             survey.look_at_unserved(place);
         }
         survey.findings(field, keeps)
     }
 }
 
-// === impl Group ===
+// === impl PodGroup ===
 
-impl<'s> Group<'s> {
+impl<'s> PodGroup<'s> {
     fn is_gateway(&self) -> bool {
         is_gateway(self.pod)
     }
 
     /// What leads to these ports.
-    fn arrivals_at(&self, ports: Option<&BTreeSet<u16>>) -> impl Iterator<Item = &Arrival<'s>> {
+    fn arrivals_at(&self, ports: Option<&BTreeSet<u16>>) -> impl Iterator<Item = &PortBinding<'s>> {
         let is_meant = move |number| ports.is_none_or(|ports| ports.contains(&number));
-        self.arrivals.iter().filter(move |arrival| is_meant(arrival.number))
+        self.port_bindings.iter().filter(move |arrival| is_meant(arrival.number))
     }
 
     /// Why these pods have no sidecar, if they have none.

@@ -12,21 +12,21 @@ use std::sync::Arc;
 use kube::Client;
 use tokio::sync::{mpsc, watch};
 
+use crate::admission_check::AdmissionCheck;
 use crate::certificates::installation;
-use crate::certificates::secret::{self, Keeper};
-use crate::certificates::serving::Serving;
-use crate::inquiry::Inquiry;
-use crate::metrics::admission::Admission;
+use crate::certificates::secret::{self, SecretStore};
+use crate::certificates::serving::ServingCertificate;
+use crate::metrics::admission::AdmissionMetrics;
 use crate::server::Server;
 use crate::tasks::{TaskEnded, Tasks};
 
 /// What the webhook needs to know.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct WebhookOptions {
     /// Where it is served. Port 0 takes a free one.
     pub addr: SocketAddr,
     /// Which Secret keeps its certificates.
-    pub secret: secret::Options,
+    pub secret: secret::SecretOptions,
     /// The `ValidatingWebhookConfiguration` that is told whom to trust; absent: somebody else tells it.
     pub configuration: Option<String>,
 }
@@ -52,18 +52,18 @@ impl Webhook {
     /// Where the address cannot be served.
     pub async fn start(
         client: Client,
-        options: Options,
-        inquiries: mpsc::Sender<Inquiry>,
+        options: WebhookOptions,
+        admission_checks: mpsc::Sender<AdmissionCheck>,
         leading: watch::Receiver<bool>,
-        metrics: Admission,
+        metrics: AdmissionMetrics,
     ) -> anyhow::Result<Self> {
-        let serving = Arc::new(Serving::default());
+        let serving = Arc::new(ServingCertificate::default());
         let settled = serving.settled();
-        let router = server::router(inquiries, metrics.clone());
+        let router = server::router(admission_checks, metrics.clone());
         let server = server::listen(options.addr, serving.config()?, router).await?;
-        let (keeper, bundles) = Keeper::new(client.clone(), options.secret, serving, metrics);
+        let (store, bundles) = SecretStore::new(client.clone(), options.secret, serving, metrics);
         let mut keepers = Tasks::default();
-        keepers.spawn("certificates", keeper.run(leading.clone()));
+        keepers.spawn("certificates", store.run(leading.clone()));
         if let Some(name) = options.configuration {
             keepers.spawn("caBundle", installation::keep(client, name, bundles, leading));
         }

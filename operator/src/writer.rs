@@ -24,10 +24,10 @@ pub use self::times::condition_times;
 
 use self::queue::Queue;
 use crate::api::{GROUP, KIND};
-use crate::compact::Compact;
+use crate::error_log::ErrorLog;
+use crate::json_text::JsonText;
 use crate::kubernetes;
-use crate::metrics::writer::{StatusFate, StatusWrites};
-use crate::outage::Outage;
+use crate::metrics::writer::{StatusWriteResult, StatusWrites};
 use crate::publish::output::FIELD_MANAGER;
 use crate::source::kube::Raw;
 
@@ -36,9 +36,9 @@ const VERSION: &str = "v1alpha1";
 /// Most writes at the same time.
 const MAX_WRITING: usize = 8;
 /// How long one attempt may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long writing pauses after a failure where nothing else is said.
-const PAUSE: Duration = Duration::from_secs(30);
+const MAX_DELAY: Duration = Duration::from_secs(30);
 
 /// A kind of object of ours that has a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,7 +70,7 @@ pub struct StatusWrite {
     /// Whose.
     pub resource: ResourceRef,
     /// The status.
-    pub status: Compact,
+    pub status: JsonText,
 }
 
 /// What an attempt came to.
@@ -86,15 +86,15 @@ enum Attempt {
 }
 
 /// A status that is being written.
-type Write = (ResourceRef, Compact, Attempt);
+type PendingWrite = (ResourceRef, JsonText, Attempt);
 
 /// Everything that changes while statuses are written.
 struct Writer {
     client: Client,
     counters: StatusWrites,
     queue: Queue,
-    writing: JoinSet<Write>,
-    outage: Outage,
+    writing: JoinSet<PendingWrite>,
+    error_log: ErrorLog,
     backoff: DefaultBackoff,
     /// Nothing is sent before: the API server had trouble.
     paused_until: Option<Instant>,
@@ -207,8 +207,8 @@ impl fmt::Display for ResourceRef {
 impl Writer {
     fn new(client: Client, counters: StatusWrites) -> Self {
         let (queue, writing) = (Queue::default(), JoinSet::new());
-        let (outage, backoff) = (Outage::default(), DefaultBackoff::default());
-        Self { client, counters, queue, writing, outage, backoff, paused_until: None }
+        let (error_log, backoff) = (ErrorLog::default(), DefaultBackoff::default());
+        Self { client, counters, queue, writing, error_log, backoff, paused_until: None }
     }
 
     /// Begins to write as many as may be written at the same time.
@@ -223,13 +223,13 @@ impl Writer {
         }
     }
 
-    fn on(&mut self, (resource, status, attempt): Write) {
+    fn on(&mut self, (resource, status, attempt): PendingWrite) {
         match attempt {
             Attempt::Written => {
-                self.counters.on(StatusFate::Written);
+                self.counters.on(StatusWriteResult::Written);
                 debug!(%resource, "a status is written");
                 self.backoff.reset();
-                if self.outage.over() {
+                if self.error_log.over() {
                     info!("statuses are written again");
                 }
                 self.queue.done(&resource);
@@ -239,8 +239,8 @@ impl Writer {
                 self.queue.done(&resource);
             }
             Attempt::Refused(sentence) => {
-                self.counters.on(StatusFate::Failed);
-                if self.outage.on(&sentence, std::time::Instant::now()) {
+                self.counters.on(StatusWriteResult::Failed);
+                if self.error_log.on(&sentence, std::time::Instant::now()) {
                     error!(
                         %resource,
                         error = sentence,
@@ -250,14 +250,14 @@ impl Writer {
                 self.queue.refused(resource, status);
             }
             Attempt::Failed(sentence) => {
-                self.counters.on(StatusFate::Failed);
-                if self.outage.on(&sentence, std::time::Instant::now()) {
+                self.counters.on(StatusWriteResult::Failed);
+                if self.error_log.on(&sentence, std::time::Instant::now()) {
                     warn!(%resource, error = sentence, "cannot write a status; tried again");
                 }
                 self.queue.again(resource, status);
                 // Whatever keeps one status from being written most likely keeps all.
                 if self.paused_until.is_none() {
-                    let pause = self.backoff.next().unwrap_or(PAUSE);
+                    let pause = self.backoff.next().unwrap_or(MAX_DELAY);
                     self.paused_until = Instant::now().checked_add(pause);
                 }
             }
@@ -266,7 +266,7 @@ impl Writer {
 
     /// Leaves a status unwritten.
     fn leave_out(&self, resource: &ResourceRef, why: &str) {
-        self.counters.on(StatusFate::Dropped);
+        self.counters.on(StatusWriteResult::Dropped);
         debug!(%resource, why, "a status is not written");
     }
 
@@ -275,12 +275,12 @@ impl Writer {
         self.writing = JoinSet::new();
         self.paused_until = None;
         for _ in 0..self.queue.clear() {
-            self.counters.on(StatusFate::Dropped);
+            self.counters.on(StatusWriteResult::Dropped);
         }
     }
 }
 
-async fn attempt(client: Client, resource: &ResourceRef, status: &Compact) -> Attempt {
+async fn attempt(client: Client, resource: &ResourceRef, status: &JsonText) -> Attempt {
     let ResourceRef { kind, namespace, name, uid } = resource;
     let api_resource = kind.resource();
     let api: Api<Raw<IgnoredAny>> = match namespace {
@@ -299,10 +299,10 @@ async fn attempt(client: Client, resource: &ResourceRef, status: &Compact) -> At
     };
     let params =
         PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    match timeout(PATIENCE, api.patch_status(name, &params, &patch)).await {
+    match timeout(REQUEST_TIMEOUT, api.patch_status(name, &params, &patch)).await {
         Ok(Ok(_)) => Attempt::Written,
         Ok(Err(error)) => Attempt::of(&error),
-        Err(_) => Attempt::Failed(format!("no answer within {PATIENCE:?}")),
+        Err(_) => Attempt::Failed(format!("no answer within {REQUEST_TIMEOUT:?}")),
     }
 }
 
@@ -394,7 +394,7 @@ mod tests {
             };
             // The loop, which hears of it and sends, and then the writer looks, all while others are still being woken.
             let the_loop = move || {
-                let status = Compact::default();
+                let status = JsonText::default();
                 sender.send(StatusWrite { resource, status }).unwrap();
                 let _ = writing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             };
@@ -403,7 +403,7 @@ mod tests {
             let mut changed = std::pin::pin!(heard.changed());
             assert!(changed.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
             lead.send_replace(true);
-            assert_eq!(counters.count(StatusFate::Dropped), 0);
+            assert_eq!(counters.count(StatusWriteResult::Dropped), 0);
         }
     }
 

@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use corsward_policy::draft::CorsDraft;
-use corsward_policy::validate::NoJudge;
+use corsward_policy::validate::NoKnowledge;
 use corsward_policy::{
     Compiled, Draft, Policy, PolicyId, Request, RequestField, compile, decide, validate, wire,
 };
@@ -129,7 +129,7 @@ fn draft(number: usize, allow_origins: Vec<String>, hostnames: Vec<String>) -> D
 }
 
 fn policies(drafts: &[Draft]) -> Vec<Policy> {
-    let valid = |draft| validate(draft, &NoJudge).policy.expect("the drafts above are valid");
+    let valid = |draft| validate(draft, &NoKnowledge).policy.expect("the drafts above are valid");
     drafts.iter().map(valid).collect()
 }
 

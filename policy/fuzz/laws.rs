@@ -12,7 +12,7 @@ use corsward_policy::draft::{
 use corsward_policy::limits::MAX_ORIGIN_LEN;
 use corsward_policy::origin::Origin;
 use corsward_policy::pattern::OriginPattern;
-use corsward_policy::validate::NoJudge;
+use corsward_policy::validate::NoKnowledge;
 use corsward_policy::wire::{self, Envelope};
 use corsward_policy::{
     Action, Compiled, Draft, Outcome, Policy, PolicyId, Request, RequestField, RequestKind,
@@ -254,7 +254,7 @@ pub fn edited(decision: &Decision<'_>, response: &impl Response) -> BTreeMap<Str
 
 /// The policy that a draft is; the laws write no others.
 pub fn accepted(draft: &Draft) -> Policy {
-    let validated = validate(draft, &NoJudge);
+    let validated = validate(draft, &NoKnowledge);
     validated.policy.unwrap_or_else(|| panic!("refused: {:?}", validated.findings))
 }
 

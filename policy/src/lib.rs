@@ -45,5 +45,5 @@ pub use finding::{Finding, Severity};
 pub use policy::Policy;
 pub use request::{Request, RequestField, Response};
 pub use shadow::{Shadow, ShadowComparison};
-pub use validate::{Judge, Validated, validate, validate_accepted};
+pub use validate::{Knowledge, Validated, validate, validate_accepted};
 pub use workload::Workload;

@@ -41,8 +41,8 @@ pub struct Validated {
 }
 
 /// Knowledge that validation needs and the core does not carry: the public suffix list, a regex parser and punycode.
-/// The operator has them; [`NoJudge`] has none.
-pub trait Judge {
+/// The operator has them; [`NoKnowledge`] has none.
+pub trait Knowledge {
     /// Is `domain` (lower case, no leading or trailing dot) itself a listed public suffix (private section included)?
     fn is_public_suffix(&self, domain: &str) -> bool;
     /// Is `domain` a proper ancestor of a listed rule's base (`amazonaws.com`, for `s3.amazonaws.com`)?
@@ -57,13 +57,13 @@ pub trait Judge {
     }
 }
 
-/// A [`Judge`] that knows nothing and objects to nothing: for tests of the core.
+/// A [`Knowledge`] that knows nothing and objects to nothing: for tests of the core.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NoJudge;
+pub struct NoKnowledge;
 
-// === impl NoJudge ===
+// === impl NoKnowledge ===
 
-impl Judge for NoJudge {
+impl Knowledge for NoKnowledge {
     fn is_public_suffix(&self, _: &str) -> bool {
         false
     }
@@ -83,10 +83,10 @@ impl Judge for NoJudge {
 pub fn patterns(
     list: &[String],
     field: &str,
-    judge: &dyn Judge,
+    knowledge: &dyn Knowledge,
 ) -> (Vec<OriginPattern>, Vec<Finding>) {
     let mut report = Report::default();
-    let patterns = origins::shared(list, &Field::root(field), judge, &mut report);
+    let patterns = origins::shared(list, &Field::root(field), knowledge, &mut report);
     (patterns, report.into_sorted())
 }
 
@@ -116,15 +116,15 @@ pub fn max_age(seconds: i64, field: &str) -> (Option<u32>, Vec<Finding>) {
 
 /// Returns the origins that an author probably meant by a text which is none; none where no guess is an origin.
 #[must_use]
-pub fn meant_origins(written: &str, judge: &dyn Judge) -> Vec<String> {
-    meant::by(written, judge)
+pub fn meant_origins(written: &str, knowledge: &dyn Knowledge) -> Vec<String> {
+    meant::by(written, knowledge)
 }
 
 /// Checks a draft, and says all there is to say about it at once.
 #[must_use]
-pub fn validate(draft: &Draft, judge: &dyn Judge) -> Validated {
+pub fn validate(draft: &Draft, knowledge: &dyn Knowledge) -> Validated {
     let mut report = Report::default();
-    let policy = policy(draft, judge, &mut report);
+    let policy = policy(draft, knowledge, &mut report);
     Validated::new(policy, report.into_sorted())
 }
 
@@ -134,9 +134,9 @@ pub fn validate(draft: &Draft, judge: &dyn Judge) -> Validated {
 /// Only a draft whose name the wire cannot carry, or none of whose hosts can be read, is refused all the same: without its hosts
 /// it would be a policy for every host.
 #[must_use]
-pub fn validate_accepted(draft: &Draft, judge: &dyn Judge) -> Validated {
+pub fn validate_accepted(draft: &Draft, knowledge: &dyn Knowledge) -> Validated {
     let mut report = Report::default();
-    let policy = policy(draft, judge, &mut report);
+    let policy = policy(draft, knowledge, &mut report);
     let mut findings = report.into_sorted();
     let PolicyId { namespace, name } = &policy.id;
     let has_name = is_object_name(namespace) && is_object_name(name);
@@ -164,7 +164,7 @@ impl Validated {
 
 /// What is left of a draft without its mistakes, which go into the report. Where none is a refusal it is the policy; where
 /// one is, it is still something that can be compiled and read by a filter.
-fn policy(draft: &Draft, judge: &dyn Judge, report: &mut Report) -> Policy {
+fn policy(draft: &Draft, knowledge: &dyn Knowledge, report: &mut Report) -> Policy {
     let Draft {
         id,
         hostnames,
@@ -186,18 +186,19 @@ fn policy(draft: &Draft, judge: &dyn Judge, report: &mut Report) -> Policy {
     if cors.is_none() && rules.is_empty() {
         report.add(&spec, ConductReason::NothingToDo);
     }
-    let cors =
-        cors.as_ref().map(|cors| cors::validate(cors, &spec.child("cors"), false, judge, report));
+    let cors = cors
+        .as_ref()
+        .map(|cors| cors::validate(cors, &spec.child("cors"), false, knowledge, report));
     let policy = Policy {
         id: id.clone(),
-        hostnames: hosts::validate(hostnames, &spec.child("hostnames"), judge, report),
-        rules: rules::validate(rules, &spec.child("rules"), cors.as_ref(), judge, report),
+        hostnames: hosts::validate(hostnames, &spec.child("hostnames"), knowledge, report),
+        rules: rules::validate(rules, &spec.child("rules"), cors.as_ref(), knowledge, report),
         cors,
         disallowed_requests: *disallowed_requests,
         trusted_origins: origins::trusted(
             trusted_origins,
             &spec.child("trustedOrigins"),
-            judge,
+            knowledge,
             report,
         ),
         mode: *mode,

@@ -1,11 +1,11 @@
-//! Workload: which proxies of an attachment, and which port of theirs, a policy is for.
+//! Workload: which proxies of a bundle, and which port of theirs, a policy is for.
 
 use std::collections::BTreeMap;
 
 /// Proxies with certain labels, or one port of theirs, as whoever resolves targets names them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Workload {
-    /// Labels that the proxy must have, all of them; none: every proxy of the attachment.
+    /// Labels that the proxy must have, all of them; none: every proxy of the bundle.
     pub labels: BTreeMap<String, String>,
     /// The port that requests must have come to, as the proxy sees it; `None`: every port.
     pub port: Option<u16>,

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use corsward_policy::draft::{CorsDraft, DisallowedRequests, Draft, Mode, OnFailure, PolicyId};
-use corsward_policy::validate::NoJudge;
+use corsward_policy::validate::NoKnowledge;
 use corsward_policy::{Severity, validate};
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ fn no_policy_of_the_vectors_is_refused() {
         }
         let suite: Value = serde_json::from_slice(&fs::read(file.path()).unwrap()).unwrap();
         for (name, fields) in suite["policies"].as_object().unwrap() {
-            let validated = validate(&draft(name, fields), &NoJudge);
+            let validated = validate(&draft(name, fields), &NoKnowledge);
             let refusals: Vec<String> = validated
                 .findings
                 .iter()

@@ -1,4 +1,4 @@
-//! Policies that are for some proxies of an attachment, or for one port of theirs.
+//! Policies that are for some proxies of a bundle, or for one port of theirs.
 
 #![expect(
     clippy::expect_used,
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use corsward_policy::draft::{Closeness, CorsDraft, Mode};
 use corsward_policy::limits::{MAX_PLACES_PER_PROXY, MAX_WORKLOAD_LABELS, MAX_WORKLOADS};
-use corsward_policy::validate::NoJudge;
+use corsward_policy::validate::NoKnowledge;
 use corsward_policy::wire::{self, DecodeError};
 use corsward_policy::{
     Compiled, Draft, Policy, PolicyId, Request, RequestField, Workload, compile, compile_for,
@@ -52,7 +52,7 @@ fn draft(name: &str) -> Draft {
 }
 
 fn accepted(draft: &Draft) -> Policy {
-    validate(draft, &NoJudge).policy.expect("the drafts here are valid")
+    validate(draft, &NoKnowledge).policy.expect("the drafts here are valid")
 }
 
 /// A selector's policy, closer than that of the namespace.

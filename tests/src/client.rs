@@ -10,7 +10,7 @@ use crate::answer::Answer;
 use crate::case::Request;
 
 /// How long an answer may take before it counts as none.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends `request` with `more` header lines over a connection of its own.
 ///
@@ -28,7 +28,7 @@ pub fn send(address: SocketAddr, request: &Request, more: &[(&str, &str)]) -> Re
 /// When there is no answer, or none that is HTTP.
 pub fn exchange(address: SocketAddr, bytes: &[u8], head_only: bool) -> Result<Answer> {
     let connection = TcpStream::connect(address).context("connect")?;
-    exchange_over(connection, bytes, head_only, PATIENCE)
+    exchange_over(connection, bytes, head_only, TIMEOUT)
 }
 
 /// The same over a connection that is there, where each part of the answer may take `patience`.

@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::answer::Answer;
 use crate::case::Request;
-use crate::client::PATIENCE;
+use crate::client::TIMEOUT;
 
 /// The request header that says which `Vary` lines the back end of [`serve`] sends: separated by `|`.
 pub const VARY_LINES: &str = "x-vary-lines";
@@ -23,7 +23,7 @@ pub const VARY_LINES: &str = "x-vary-lines";
 pub fn send(address: SocketAddr, request: &Request, more: &[(&str, &str)]) -> Result<Answer> {
     let message = message(request, more)?;
     let runtime = runtime()?;
-    let answer = async { tokio::time::timeout(PATIENCE, exchange(address, message)).await };
+    let answer = async { tokio::time::timeout(TIMEOUT, exchange(address, message)).await };
     runtime.block_on(answer).context("no answer in time")?
 }
 

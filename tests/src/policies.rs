@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use corsward_operator::api::v1alpha1::CorsPolicy;
-use corsward_operator::{convert, judge::FullJudge};
+use corsward_operator::{convert, knowledge::FullKnowledge};
 use corsward_policy::draft::Closeness;
 use corsward_policy::wire::{self, Envelope, OnInvalid};
 use corsward_policy::{Compiled, Draft, Policy, PolicyId, Workload, validate};
@@ -53,7 +53,7 @@ pub fn digest(compiled: &str) -> String {
 /// The valid policy that an object is.
 fn policy(object: &Value) -> Result<Policy> {
     let draft = draft(object).with_context(|| format!("in {object}"))?;
-    let validated = validate(&draft, &FullJudge);
+    let validated = validate(&draft, &FullKnowledge);
     let findings: Vec<String> = validated.findings.iter().map(ToString::to_string).collect();
     validated.policy.with_context(|| format!("`{}` is refused: {findings:#?}", draft.id))
 }

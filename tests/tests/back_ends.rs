@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corsward_tests::answer::Answer;
 use corsward_tests::case::Request;
-use corsward_tests::stand::{Stand, request};
+use corsward_tests::envoy_fixture::{EnvoyFixture, request};
 use corsward_tests::suite;
 use serde_json::{Value, json};
 use xtask::envoy::route;
@@ -21,11 +21,11 @@ const OLD: &str = "https://old.example";
 const EVIL: &str = "https://evil.test";
 
 /// How long a back end may take to start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The back ends behind one Envoy.
 struct Shops {
-    stand: Stand,
+    fixture: EnvoyFixture,
     _processes: Vec<Process>,
 }
 
@@ -38,7 +38,7 @@ fn real_back_ends_work_behind_the_proxy_as_they_should() {
     a_layer_that_lets_unknown_origins_pass_can_be_left_on(&shops);
     a_layer_still_refuses_what_the_proxy_does_not_allow(&shops);
     djangos_csrf_check_leans_on_origin_and_else_on_referer(&shops);
-    shops.stand.ensure_healthy().unwrap();
+    shops.fixture.ensure_healthy().unwrap();
 }
 
 fn a_layer_that_refuses_unknown_origins_sleeps_where_the_proxy_removes_origin(shops: &Shops) {
@@ -141,7 +141,7 @@ fn djangos_csrf_check_leans_on_origin_and_else_on_referer(shops: &Shops) {
 impl Shops {
     /// Starts these back ends behind an Envoy.
     fn open(names: &[&'static str]) -> Self {
-        let mut plan = Stand::plan().unwrap();
+        let mut plan = EnvoyFixture::plan().unwrap();
         let mut processes = Vec::new();
         let mut addresses = Vec::new();
         for &name in names {
@@ -160,19 +160,19 @@ impl Shops {
                 .route(route(&format!("/{name}/"), name))
                 .bootstrap(|bootstrap| bootstrap.upstream(name, address));
         }
-        let mut stand = plan.start().unwrap();
+        let mut fixture = plan.start().unwrap();
         let objects = policies();
-        stand.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
+        fixture.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
         for (process, address) in processes.iter_mut().zip(addresses) {
             let what = format!("{} to listen", process.name());
-            wait::until(&what, PATIENCE, || {
+            wait::until(&what, TIMEOUT, || {
                 let ended = process.exited()?;
                 anyhow::ensure!(ended.is_none(), "it ended: {ended:?}");
                 Ok(TcpStream::connect(address).ok())
             })
             .unwrap();
         }
-        Self { stand, _processes: processes }
+        Self { fixture, _processes: processes }
     }
 
     /// Asks the back end `name`, on the host of a policy.
@@ -180,7 +180,7 @@ impl Shops {
     fn ask(&self, name: &str, method: &str, policy: &str, headers: &[(&str, &str)]) -> Answer {
         let ask = request(method, &suite::host("backends", policy), headers);
         let path = format!("/{name}/orders").into_bytes();
-        self.stand.send(&Request { path, ..ask }, &[]).unwrap()
+        self.fixture.send(&Request { path, ..ask }, &[]).unwrap()
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use corsward_policy::wire::OnInvalid;
-use corsward_tests::stand::{Stand, cross_origin, preflight, request};
+use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
 use corsward_tests::{case, client, policies, suite, upstream};
 use serde_json::{Value, json};
 use xtask::envoy::{Listener, Slot, route};
@@ -41,130 +41,131 @@ fn bad_configurations() -> Vec<(&'static str, String)> {
 #[test]
 fn a_cold_start_with_bad_bytes_serves_requests_as_if_there_were_no_filter() {
     for (why, bad) in bad_configurations() {
-        let plan = Stand::plan().unwrap();
+        let plan = EnvoyFixture::plan().unwrap();
         plan.slot().publish(&plan.plugin().clone().configured(&bad), "1").unwrap();
-        let stand = plan.start().unwrap();
-        let answer = stand.send(&cross_origin(HOST, SHOP), &[]).unwrap();
+        let fixture = plan.start().unwrap();
+        let answer = fixture.send(&cross_origin(HOST, SHOP), &[]).unwrap();
         assert_eq!(answer.status, 200, "{why}");
         assert_eq!(answer.lines(is_ours).count(), 0, "{why}");
-        stand.ensure_healthy().unwrap_or_else(|error| panic!("{why}: {error:#}"));
+        fixture.ensure_healthy().unwrap_or_else(|error| panic!("{why}: {error:#}"));
     }
 }
 
 #[test]
 fn after_a_cold_start_with_bad_bytes_a_good_configuration_comes_into_force() {
-    let plan = Stand::plan().unwrap();
+    let plan = EnvoyFixture::plan().unwrap();
     let (_, bad) = bad_configurations().remove(5);
     plan.slot().publish(&plan.plugin().clone().configured(&bad), "bad").unwrap();
-    let mut stand = plan.start().unwrap();
-    stand.configure(&[&shop(SHOP)]).unwrap();
-    assert!(shares(&stand, SHOP));
+    let mut fixture = plan.start().unwrap();
+    fixture.configure(&[&shop(SHOP)]).unwrap();
+    assert!(shares(&fixture, SHOP));
 }
 
 #[test]
 fn good_bad_good_the_last_good_one_holds_in_between() {
-    let mut stand = Stand::running(&[&shop(SHOP)]).unwrap();
+    let mut fixture = EnvoyFixture::running(&[&shop(SHOP)]).unwrap();
     for (at, (why, bad)) in bad_configurations().into_iter().enumerate() {
-        let before = reactions(&mut stand);
-        stand.publish(&bad).unwrap();
-        stand.envoy().wait_for(why, |admin| Ok(seen(&admin.stats()?) > before)).unwrap();
+        let before = reactions(&mut fixture);
+        fixture.publish(&bad).unwrap();
+        fixture.envoy().wait_for(why, |admin| Ok(seen(&admin.stats()?) > before)).unwrap();
         let origin = if at == 0 { SHOP.to_owned() } else { format!("https://{}.example", at - 1) };
-        assert!(shares(&stand, &origin), "{why}: {origin} is still allowed");
-        assert!(!shares(&stand, "https://evil.test"), "{why}: nobody else is");
+        assert!(shares(&fixture, &origin), "{why}: {origin} is still allowed");
+        assert!(!shares(&fixture, "https://evil.test"), "{why}: nobody else is");
         let next = format!("https://{at}.example");
-        stand.configure(&[&shop(&next)]).unwrap();
-        assert!(shares(&stand, &next), "{why}: {next} is allowed after it");
-        assert!(!shares(&stand, &origin), "{why}: {origin} is not any more");
+        fixture.configure(&[&shop(&next)]).unwrap();
+        assert!(shares(&fixture, &next), "{why}: {next} is allowed after it");
+        assert!(!shares(&fixture, &origin), "{why}: {origin} is not any more");
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn what_is_no_discovery_file_leaves_the_last_good_one_in_force() {
-    let mut stand = Stand::running(&[&shop(SHOP)]).unwrap();
+    let mut fixture = EnvoyFixture::running(&[&shop(SHOP)]).unwrap();
     let failures = |stats: &xtask::envoy::Stats| sum(stats, "update_failure");
     for text in ["", "{", "resources: [{}]"] {
-        let before = failures(&stand.envoy().stats().unwrap());
-        stand.slot().publish_text(text).unwrap();
-        stand
+        let before = failures(&fixture.envoy().stats().unwrap());
+        fixture.slot().publish_text(text).unwrap();
+        fixture
             .envoy()
             .wait_for("Envoy to refuse the file", |admin| {
                 let stats = admin.stats()?;
                 Ok(failures(&stats) + sum(&stats, "update_rejected") > before)
             })
             .unwrap();
-        assert!(shares(&stand, SHOP), "{text:?}");
+        assert!(shares(&fixture, SHOP), "{text:?}");
     }
 }
 
 #[test]
 fn a_removed_file_leaves_the_last_good_one_in_force() {
-    let mut stand = Stand::running(&[&shop(SHOP)]).unwrap();
-    std::fs::remove_file(stand.slot().file()).unwrap();
-    assert!(shares(&stand, SHOP));
+    let mut fixture = EnvoyFixture::running(&[&shop(SHOP)]).unwrap();
+    std::fs::remove_file(fixture.slot().file()).unwrap();
+    assert!(shares(&fixture, SHOP));
     // What is published after it is seen, and so Envoy had its chance to notice.
-    stand.configure(&[&shop("https://next.example")]).unwrap();
-    assert!(shares(&stand, "https://next.example"));
-    stand.ensure_healthy().unwrap();
+    fixture.configure(&[&shop("https://next.example")]).unwrap();
+    assert!(shares(&fixture, "https://next.example"));
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn a_folder_that_kubernetes_swaps_is_followed() {
-    let mut stand = Stand::running(&[&shop(SHOP)]).unwrap();
+    let mut fixture = EnvoyFixture::running(&[&shop(SHOP)]).unwrap();
     // A ConfigMap is a link to a link: `corsward.yaml` -> `..data/corsward.yaml`, and `..data` is what is renamed.
-    let file = stand.slot().file();
+    let file = fixture.slot().file();
     for (version, origin) in ["one", "two", "three"].into_iter().zip([
         "https://1.example",
         "https://2.example",
         "https://3.example",
     ]) {
-        let sentinel = stand.sentinel();
+        let sentinel = fixture.sentinel();
         let (compiled, _) = policies::compile(&[&shop(origin), &sentinel]).unwrap();
-        stand.stage(&policies::envelope(compiled, OnInvalid::Reject), version).unwrap();
-        let (next, data) = (stand.directory().join("..data_tmp"), stand.directory().join("..data"));
+        fixture.stage(&policies::envelope(compiled, OnInvalid::Reject), version).unwrap();
+        let (next, data) =
+            (fixture.directory().join("..data_tmp"), fixture.directory().join("..data"));
         std::os::unix::fs::symlink(format!("..{version}"), &next).unwrap();
         std::fs::rename(&next, &data).unwrap();
         if version == "one" {
-            let link = stand.directory().join("link");
+            let link = fixture.directory().join("link");
             std::os::unix::fs::symlink("..data/corsward.yaml", &link).unwrap();
             std::fs::rename(link, &file).unwrap();
         }
-        stand.await_sentinel(&sentinel).unwrap();
-        assert!(shares(&stand, origin), "{version}");
+        fixture.await_sentinel(&sentinel).unwrap();
+        assert!(shares(&fixture, origin), "{version}");
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn a_second_slot_with_bad_bytes_in_a_process_that_had_good_ones_serves_requests() {
-    let (mut stand, listeners) = stand_with_dynamic_listeners();
-    stand.configure(&[&shop(SHOP)]).unwrap();
+    let (mut fixture, listeners) = stand_with_dynamic_listeners();
+    fixture.configure(&[&shop(SHOP)]).unwrap();
     let mut slots = Vec::new();
     for (at, (why, bad)) in bad_configurations().into_iter().enumerate() {
         let name = format!("slot-{at}");
-        let slot = Slot::new(stand.directory(), listeners.plugin.clone()).named(&name);
+        let slot = Slot::new(fixture.directory(), listeners.plugin.clone()).named(&name);
         slot.publish(&listeners.plugin.clone().configured(&bad), "1").unwrap();
         slots.push(slot);
         listeners.publish(&slots, &at.to_string());
-        let address = await_listener(&mut stand, &name);
+        let address = await_listener(&mut fixture, &name);
         let answer = client::send(address, &cross_origin(HOST, SHOP), &[]).unwrap();
         assert_eq!(answer.status, 200, "{why}");
-        assert!(shares(&stand, SHOP), "{why}: the first slot has what it had");
+        assert!(shares(&fixture, SHOP), "{why}: the first slot has what it had");
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn a_listener_that_is_removed_and_added_again_with_bad_bytes_serves_requests() {
-    let (mut stand, listeners) = stand_with_dynamic_listeners();
-    let slot = Slot::new(stand.directory(), listeners.plugin.clone()).named("second");
+    let (mut fixture, listeners) = stand_with_dynamic_listeners();
+    let slot = Slot::new(fixture.directory(), listeners.plugin.clone()).named("second");
     let good = policies::envelope(policies::compile(&[&shop(SHOP)]).unwrap().0, OnInvalid::Reject);
     let bad = bad_configurations();
     for (turn, (why, bad)) in bad.into_iter().enumerate() {
         slot.publish(&listeners.plugin.clone().configured(&good), &format!("{turn}-good")).unwrap();
         listeners.publish(std::slice::from_ref(&slot), &format!("{turn}-added"));
-        let address = await_listener(&mut stand, "second");
-        stand
+        let address = await_listener(&mut fixture, "second");
+        fixture
             .envoy()
             .wait_for("the good configuration", |_| {
                 let answer = client::send(address, &cross_origin(HOST, SHOP), &[])?;
@@ -172,16 +173,16 @@ fn a_listener_that_is_removed_and_added_again_with_bad_bytes_serves_requests() {
             })
             .unwrap();
         listeners.publish(&[], &format!("{turn}-removed"));
-        await_no_listener(&mut stand);
+        await_no_listener(&mut fixture);
         slot.publish(&listeners.plugin.clone().configured(&bad), &format!("{turn}-bad")).unwrap();
         listeners.publish(std::slice::from_ref(&slot), &format!("{turn}-again"));
-        let address = await_listener(&mut stand, "second");
+        let address = await_listener(&mut fixture, "second");
         let answer = client::send(address, &cross_origin(HOST, SHOP), &[]).unwrap();
         assert_eq!(answer.status, 200, "{why}");
         listeners.publish(&[], &format!("{turn}-end"));
-        await_no_listener(&mut stand);
+        await_no_listener(&mut fixture);
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
@@ -191,49 +192,49 @@ fn without_a_default_configuration_keep_still_serves_requests() {
         if why.ends_with("Reject") {
             continue;
         }
-        let plan = Stand::plan().unwrap().without_default();
+        let plan = EnvoyFixture::plan().unwrap().without_default();
         plan.slot().publish(&plan.plugin().clone().configured(&bad), "1").unwrap();
-        let stand = plan.start().unwrap();
-        let answer = stand.send(&cross_origin(HOST, SHOP), &[]).unwrap();
+        let fixture = plan.start().unwrap();
+        let answer = fixture.send(&cross_origin(HOST, SHOP), &[]).unwrap();
         assert_eq!(answer.status, 200, "{why}");
     }
 }
 
 #[test]
 fn a_request_is_answered_by_one_configuration_from_beginning_to_end() {
-    let mut stand = Stand::running(&[&shop(SHOP)]).unwrap();
-    stand.upstream().hold("slow");
-    let address = stand.address().unwrap();
+    let mut fixture = EnvoyFixture::running(&[&shop(SHOP)]).unwrap();
+    fixture.upstream().hold("slow");
+    let address = fixture.address().unwrap();
     let slow = thread::spawn(move || {
         client::send(address, &cross_origin(HOST, SHOP), &[(upstream::CASE, "slow")])
     });
-    stand.upstream().await_request("slow");
-    stand.configure(&[&shop("https://next.example")]).unwrap();
-    assert!(!shares(&stand, SHOP), "the new policy is in force for new requests");
-    stand.upstream().release("slow");
+    fixture.upstream().await_request("slow");
+    fixture.configure(&[&shop("https://next.example")]).unwrap();
+    assert!(!shares(&fixture, SHOP), "the new policy is in force for new requests");
+    fixture.upstream().release("slow");
     let answer = slow.join().unwrap().unwrap();
     assert_eq!(answer.get("access-control-allow-origin").as_deref(), Some(SHOP.as_bytes()));
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn a_policy_that_goes_away_while_the_upstream_thinks_still_answers() {
-    let mut stand = Stand::running(&[&shop(SHOP)]).unwrap();
-    stand.upstream().answer(
+    let mut fixture = EnvoyFixture::running(&[&shop(SHOP)]).unwrap();
+    fixture.upstream().answer(
         "gone",
         case::Upstream {
             status: 200,
             headers: vec![("Access-Control-Allow-Origin".into(), b"*".to_vec())],
         },
     );
-    stand.upstream().hold("gone");
-    let address = stand.address().unwrap();
+    fixture.upstream().hold("gone");
+    let address = fixture.address().unwrap();
     let slow = thread::spawn(move || {
         client::send(address, &cross_origin(HOST, "https://evil.test"), &[(upstream::CASE, "gone")])
     });
-    stand.upstream().await_request("gone");
-    stand.configure(&[]).unwrap();
-    stand.upstream().release("gone");
+    fixture.upstream().await_request("gone");
+    fixture.configure(&[]).unwrap();
+    fixture.upstream().release("gone");
     let answer = slow.join().unwrap().unwrap();
     assert_eq!(answer.get("access-control-allow-origin"), None, "the old policy removed it");
     assert_eq!(answer.vary(), ["origin"]);
@@ -242,19 +243,19 @@ fn a_policy_that_goes_away_while_the_upstream_thinks_still_answers() {
 #[test]
 fn a_hundred_changes_under_load_lose_no_request_and_close_no_connection() {
     const CONNECTIONS: u64 = 8;
-    let plan = Stand::plan().unwrap();
+    let plan = EnvoyFixture::plan().unwrap();
     let filter = plan.slot().http_filter();
     let load = Listener::new("load").http_filter(filter).routes([route("/", "upstream")]);
-    let mut stand = plan.bootstrap(|bootstrap| bootstrap.listener(load)).start().unwrap();
+    let mut fixture = plan.bootstrap(|bootstrap| bootstrap.listener(load)).start().unwrap();
     let versions = ["x-one", "x-two"].map(|exposed| {
         let cors = json!({ "allowOrigins": [SHOP], "exposeHeaders": [exposed] });
         policy("shop", json!({ "cors": cors }))
     });
-    stand.configure(&[&versions[0]]).unwrap();
+    fixture.configure(&[&versions[0]]).unwrap();
     // The upstream of the load listener is the same; its threads keep their connections.
-    let script = stand.directory().join("load.lua");
+    let script = fixture.directory().join("load.lua");
     std::fs::write(&script, LOAD).unwrap();
-    let address = stand.envoy().address("load").unwrap();
+    let address = fixture.envoy().address("load").unwrap();
     let wrk = Command::new(tools::wrk().unwrap())
         .args(["--threads", "1", "--connections", &CONNECTIONS.to_string()])
         .args(["--duration", "600s", "--timeout", "30s", "--script"])
@@ -266,18 +267,18 @@ fn a_hundred_changes_under_load_lose_no_request_and_close_no_connection() {
     let load = |stats: &xtask::envoy::Stats, what: &str| {
         stats.get(&format!("http.load.downstream_{what}")).copied().unwrap_or_default()
     };
-    stand.envoy().wait_for("load", |admin| Ok(load(&admin.stats()?, "rq_total") > 100)).unwrap();
+    fixture.envoy().wait_for("load", |admin| Ok(load(&admin.stats()?, "rq_total") > 100)).unwrap();
     // wrk looks whether somebody is there before it begins.
-    let before = stand.envoy().stats().unwrap();
+    let before = fixture.envoy().stats().unwrap();
     for change in 0..100 {
-        stand.configure(&[&versions[(change + 1) % 2]]).unwrap();
+        fixture.configure(&[&versions[(change + 1) % 2]]).unwrap();
     }
-    let changed = load(&stand.envoy().stats().unwrap(), "rq_total");
-    stand
+    let changed = load(&fixture.envoy().stats().unwrap(), "rq_total");
+    fixture
         .envoy()
         .wait_for("more load", |admin| Ok(load(&admin.stats()?, "rq_total") > changed))
         .unwrap();
-    let after = stand.envoy().stats().unwrap();
+    let after = fixture.envoy().stats().unwrap();
     interrupt(&wrk);
     let output = wrk.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
@@ -289,7 +290,7 @@ fn a_hundred_changes_under_load_lose_no_request_and_close_no_connection() {
     }
     assert_eq!(load(&after, "cx_active"), CONNECTIONS);
     assert_eq!(load(&after, "rq_5xx"), 0);
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
@@ -302,65 +303,65 @@ fn a_thousand_policies_each_answer_for_their_own_host() {
             policy(name, json!({ "cors": { "allowOrigins": [origin] } }))
         })
         .collect();
-    let stand = Stand::running(&objects.iter().collect::<Vec<_>>()).unwrap();
+    let fixture = EnvoyFixture::running(&objects.iter().collect::<Vec<_>>()).unwrap();
     for name in names.iter().step_by(37) {
         let host = suite::host("configuration", name);
         let ask = |origin: &str| {
-            let answer = stand.send(&preflight(&host, origin, "GET"), &[]).unwrap();
+            let answer = fixture.send(&preflight(&host, origin, "GET"), &[]).unwrap();
             (answer.status, answer.get("access-control-allow-origin").is_some())
         };
         assert_eq!(ask(&format!("https://{name}.example")), (204, true), "{name}");
         assert_eq!(ask("https://p.example"), (403, false), "{name}");
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn every_worker_runs_the_new_configuration() {
-    let plan = Stand::plan().unwrap();
-    let mut stand = plan.bootstrap(|bootstrap| bootstrap.concurrency(4)).start().unwrap();
-    stand.configure(&[&shop(SHOP)]).unwrap();
+    let plan = EnvoyFixture::plan().unwrap();
+    let mut fixture = plan.bootstrap(|bootstrap| bootstrap.concurrency(4)).start().unwrap();
+    fixture.configure(&[&shop(SHOP)]).unwrap();
     let accepted = |stats: &xtask::envoy::Stats| {
         stats.get("wasmcustom.corsward.config.accepted").copied().unwrap_or_default()
     };
     // Envoy tries a configuration in one machine more than it has workers; the default came first.
-    stand.envoy().wait_for("all workers", |admin| Ok(accepted(&admin.stats()?) >= 10)).unwrap();
+    fixture.envoy().wait_for("all workers", |admin| Ok(accepted(&admin.stats()?) >= 10)).unwrap();
     for _ in 0..40 {
-        assert!(shares(&stand, SHOP));
+        assert!(shares(&fixture, SHOP));
     }
 }
 
 #[test]
 fn the_filter_says_which_configuration_is_in_force() {
     let (compiled, _) = policies::compile(&[&shop(SHOP)]).unwrap();
-    let mut stand = Stand::plan().unwrap().start().unwrap();
-    stand.publish(&policies::envelope(compiled.clone(), OnInvalid::Reject)).unwrap();
-    await_digest(&mut stand, &compiled);
-    assert_eq!(stand.envoy().stats().unwrap()["wasmcustom.corsward.wire.v1"], 1);
+    let mut fixture = EnvoyFixture::plan().unwrap().start().unwrap();
+    fixture.publish(&policies::envelope(compiled.clone(), OnInvalid::Reject)).unwrap();
+    await_digest(&mut fixture, &compiled);
+    assert_eq!(fixture.envoy().stats().unwrap()["wasmcustom.corsward.wire.v1"], 1);
 }
 
 #[test]
 fn the_filter_says_what_is_in_force_after_another_one_of_the_proxy_is_gone() {
-    let (mut stand, listeners) = stand_with_dynamic_listeners();
+    let (mut fixture, listeners) = stand_with_dynamic_listeners();
     let (stays, _) = policies::compile(&[&shop(SHOP)]).unwrap();
-    stand.publish(&policies::envelope(stays.clone(), OnInvalid::Reject)).unwrap();
-    await_digest(&mut stand, &stays);
+    fixture.publish(&policies::envelope(stays.clone(), OnInvalid::Reject)).unwrap();
+    await_digest(&mut fixture, &stays);
     let (goes, _) = policies::compile(&[&shop("https://retiring.example")]).unwrap();
-    let slot = Slot::new(stand.directory(), listeners.plugin.clone()).named("retiring");
+    let slot = Slot::new(fixture.directory(), listeners.plugin.clone()).named("retiring");
     let retiring = policies::envelope(goes.clone(), OnInvalid::Reject);
     slot.publish(&listeners.plugin.clone().configured(&retiring), "1").unwrap();
     listeners.publish(std::slice::from_ref(&slot), "added");
-    await_digest(&mut stand, &goes);
+    await_digest(&mut fixture, &goes);
     listeners.publish(&[], "removed");
-    await_digest(&mut stand, &stays);
-    stand.ensure_healthy().unwrap();
+    await_digest(&mut fixture, &stays);
+    fixture.ensure_healthy().unwrap();
 }
 
 /// Waits until the filter says that it runs `compiled`.
-fn await_digest(stand: &mut Stand, compiled: &str) {
+fn await_digest(fixture: &mut EnvoyFixture, compiled: &str) {
     let digest = policies::digest(compiled);
     let bits = u64::from_str_radix(&digest["sha256:".len()..][..16], 16).unwrap() >> 11;
-    stand
+    fixture
         .envoy()
         .wait_for("the digest", |admin| {
             Ok(admin.stats()?.get("wasmcustom.corsward.config.digest") == Some(&bits))
@@ -415,29 +416,29 @@ impl DynamicListeners {
     }
 }
 
-fn stand_with_dynamic_listeners() -> (Stand, DynamicListeners) {
-    let plan = Stand::plan().unwrap();
+fn stand_with_dynamic_listeners() -> (EnvoyFixture, DynamicListeners) {
+    let plan = EnvoyFixture::plan().unwrap();
     let file = plan.directory().join("listeners.json");
     let listeners = DynamicListeners { file: file.clone(), plugin: plan.plugin().clone() };
     listeners.publish(&[], "0");
-    let stand = plan.bootstrap(|bootstrap| bootstrap.listeners_from(&file)).start().unwrap();
-    (stand, listeners)
+    let fixture = plan.bootstrap(|bootstrap| bootstrap.listeners_from(&file)).start().unwrap();
+    (fixture, listeners)
 }
 
-fn await_listener(stand: &mut Stand, name: &str) -> std::net::SocketAddr {
-    stand
+fn await_listener(fixture: &mut EnvoyFixture, name: &str) -> std::net::SocketAddr {
+    fixture
         .envoy()
         .wait_for("the listener", |admin| {
             Ok(admin.get("/listeners")?.lines().any(|line| line.starts_with(&format!("{name}::"))))
         })
         .unwrap();
-    stand.envoy().address(name).unwrap()
+    fixture.envoy().address(name).unwrap()
 }
 
 /// Waits until the dynamic listeners are gone for good. One that still drains keeps what its slot was last offered, and a listener
 /// added meanwhile with that slot would be refused for it.
-fn await_no_listener(stand: &mut Stand) {
-    stand
+fn await_no_listener(fixture: &mut EnvoyFixture) {
+    fixture
         .envoy()
         .wait_for("the listener to go", |admin| {
             let stats = admin.stats()?;
@@ -463,8 +464,8 @@ fn policy(name: &str, spec: Value) -> Value {
     suite::policy("configuration", name, spec.as_object().cloned().unwrap())
 }
 
-fn shares(stand: &Stand, origin: &str) -> bool {
-    let answer = stand.send(&cross_origin(HOST, origin), &[]).unwrap();
+fn shares(fixture: &EnvoyFixture, origin: &str) -> bool {
+    let answer = fixture.send(&cross_origin(HOST, origin), &[]).unwrap();
     assert_eq!(answer.status, 200);
     answer.get("access-control-allow-origin").as_deref() == Some(origin.as_bytes())
 }
@@ -478,8 +479,8 @@ fn seen(stats: &xtask::envoy::Stats) -> u64 {
     sum(stats, "update_rejected") + sum(stats, "config.refused") + sum(stats, "update_failure")
 }
 
-fn reactions(stand: &mut Stand) -> u64 {
-    seen(&stand.envoy().stats().unwrap())
+fn reactions(fixture: &mut EnvoyFixture) -> u64 {
+    seen(&fixture.envoy().stats().unwrap())
 }
 
 fn sum(stats: &xtask::envoy::Stats, ending: &str) -> u64 {
@@ -488,7 +489,7 @@ fn sum(stats: &xtask::envoy::Stats, ending: &str) -> u64 {
 
 #[test]
 fn nothing_is_enforced_before_the_first_configuration() {
-    let stand = Stand::plan().unwrap().start().unwrap();
-    let answer = stand.send(&request("GET", HOST, &[("Origin", SHOP)]), &[]).unwrap();
+    let fixture = EnvoyFixture::plan().unwrap().start().unwrap();
+    let answer = fixture.send(&request("GET", HOST, &[("Origin", SHOP)]), &[]).unwrap();
     assert_eq!((answer.status, answer.lines(is_ours).count()), (200, 0));
 }

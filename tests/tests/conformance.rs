@@ -1,6 +1,6 @@
 //! Every case of the vectors and of the corpus against `decide`, through a model of a proxy.
 
-use corsward_tests::judge::{judge, report};
+use corsward_tests::differences::{differences, report};
 use corsward_tests::suite::Suite;
 use corsward_tests::{model, policies};
 
@@ -14,7 +14,7 @@ fn every_case_is_answered_as_it_should_be() {
         let (_, compiled) = policies::compile(&objects).unwrap();
         for case in group.iter().flat_map(|suite| &suite.cases) {
             let answer = model::answer(&compiled, case);
-            let wrong = judge(case, &answer);
+            let wrong = differences(case, &answer);
             if !wrong.is_empty() {
                 reports.push(report(case, &answer, &wrong));
             }
@@ -33,7 +33,7 @@ fn a_suites_policies_decide_alike_alone_and_among_others() {
         let (_, compiled) = policies::compile(&objects).unwrap();
         for case in &suite.cases {
             let answer = model::answer(&compiled, case);
-            let wrong = judge(case, &answer);
+            let wrong = differences(case, &answer);
             assert!(wrong.is_empty(), "alone:\n{}", report(case, &answer, &wrong));
         }
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use corsward_tests::judge::{judge, report};
-use corsward_tests::stand::{self, Send, Stand};
+use corsward_tests::differences::{differences, report};
+use corsward_tests::envoy_fixture::{self, EnvoyFixture, Send};
 use corsward_tests::suite::{self, Suite};
 use corsward_tests::{client, http2};
 use serde_json::Value;
@@ -17,14 +17,14 @@ use xtask::process::Process;
 #[test]
 fn every_case_is_answered_by_envoy_as_it_should_be() {
     let suites = Suite::all().unwrap();
-    let mut stand = Stand::plan().unwrap().start().unwrap();
+    let mut fixture = EnvoyFixture::plan().unwrap().start().unwrap();
     let mut tally = Tally::skipping(&["envoy"]);
     for group in Suite::groups(&suites) {
         let objects: Vec<_> = group.iter().flat_map(|suite| &suite.policies).collect();
-        stand.configure(&objects).unwrap();
-        tally.run(&stand, &group);
+        fixture.configure(&objects).unwrap();
+        tally.run(&fixture, &group);
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
     tally.finish();
 }
 
@@ -37,16 +37,16 @@ fn every_case_is_answered_alike_when_the_operator_publishes_a_folder() {
     for object in together.iter().flat_map(|suite| &suite.policies) {
         write(folder.path(), object);
     }
-    let mut stand = Stand::plan().unwrap().start().unwrap();
-    let sentinel = stand.sentinel();
+    let mut fixture = EnvoyFixture::plan().unwrap().start().unwrap();
+    let sentinel = fixture.sentinel();
     write(folder.path(), &sentinel);
-    let log = stand.directory().join("operator.log");
-    let mut operator = operator(folder.path(), stand.directory(), &log);
-    let in_force = stand.await_sentinel(&sentinel);
+    let log = fixture.directory().join("operator.log");
+    let mut operator = operator(folder.path(), fixture.directory(), &log);
+    let in_force = fixture.await_sentinel(&sentinel);
     assert!(in_force.is_ok(), "{in_force:?}\n{}", fs::read_to_string(&log).unwrap());
-    let mut tally = Tally::skipping(&["envoy", "operator"]);
-    tally.run(&stand, together);
-    stand.ensure_healthy().unwrap();
+    let mut tally = Tally::skipping(&["envoy", "controller"]);
+    tally.run(&fixture, together);
+    fixture.ensure_healthy().unwrap();
     operator.stop(Duration::from_secs(30)).unwrap();
     tally.finish();
 }
@@ -54,15 +54,15 @@ fn every_case_is_answered_alike_when_the_operator_publishes_a_folder() {
 #[test]
 fn every_case_is_answered_alike_over_http_2() {
     let suites = Suite::all().unwrap();
-    let mut stand = Stand::plan().unwrap().start().unwrap();
+    let mut fixture = EnvoyFixture::plan().unwrap().start().unwrap();
     let mut tally = Tally { send: http2::send, ..Tally::skipping(&["http2"]) };
     for group in Suite::groups(&suites) {
         let objects: Vec<_> = group.iter().flat_map(|suite| &suite.policies).collect();
-        stand.configure(&objects).unwrap();
-        tally.run(&stand, &group);
+        fixture.configure(&objects).unwrap();
+        tally.run(&fixture, &group);
     }
-    stand.ensure_healthy().unwrap();
-    let connections = stand.envoy().stats().unwrap()["http.main.downstream_cx_http2_total"];
+    fixture.ensure_healthy().unwrap();
+    let connections = fixture.envoy().stats().unwrap()["http.main.downstream_cx_http2_total"];
     assert_eq!(usize::try_from(connections).unwrap(), tally.answered, "one for each case");
     tally.finish();
 }
@@ -71,21 +71,21 @@ fn every_case_is_answered_alike_over_http_2() {
 fn two_filters_in_one_chain_answer_as_one() {
     let suites = Suite::all().unwrap();
     let groups = Suite::groups(&suites);
-    let plan = Stand::plan().unwrap();
+    let plan = EnvoyFixture::plan().unwrap();
     let again = plan.slot().http_filter();
-    let mut stand = plan.filter(again).start().unwrap();
+    let mut fixture = plan.filter(again).start().unwrap();
     let objects: Vec<_> = groups[0].iter().flat_map(|suite| &suite.policies).collect();
-    stand.configure(&objects).unwrap();
+    fixture.configure(&objects).unwrap();
     let mut tally = Tally::skipping(&["envoy"]);
-    tally.run(&stand, &groups[0]);
-    stand.ensure_healthy().unwrap();
+    tally.run(&fixture, &groups[0]);
+    fixture.ensure_healthy().unwrap();
     tally.finish();
 }
 
 #[test]
 fn whatever_is_skipped_exists() {
     let suites = Suite::all().unwrap();
-    for id in ["envoy", "http2", "operator", "mesh"]
+    for id in ["envoy", "http2", "controller", "mesh"]
         .into_iter()
         .flat_map(|machine| suite::skips(machine).unwrap())
         .map(|(id, _)| id)
@@ -109,16 +109,16 @@ impl Tally {
         Self { send: client::send, skips, answered: 0, skipped: 0, reports: Vec::new() }
     }
 
-    fn run(&mut self, stand: &Stand, suites: &[&Suite]) {
+    fn run(&mut self, fixture: &EnvoyFixture, suites: &[&Suite]) {
         for case in suites.iter().flat_map(|suite| &suite.cases) {
             if let Some(reason) = self.skips.get(&case.id()) {
                 println!("skipped: {}: {reason}", case.id());
                 self.skipped += 1;
                 continue;
             }
-            let answer = stand.answer_to(case, self.send);
+            let answer = fixture.answer_to(case, self.send);
             let answer = answer.unwrap_or_else(|e| panic!("{}: {e:#}", case.id()));
-            let wrong = judge(case, &answer);
+            let wrong = differences(case, &answer);
             if !wrong.is_empty() {
                 self.reports.push(report(case, &answer, &wrong));
             }
@@ -145,7 +145,7 @@ fn operator(policies: &Path, published: &Path, log: &Path) -> Process {
         .args(["run", "--source", &format!("dir:{}", policies.display())])
         .args(["--publish", &format!("file:{}", published.display())])
         .arg("--module")
-        .arg(stand::module().unwrap())
+        .arg(envoy_fixture::module().unwrap())
         .args(["--admin", "127.0.0.1:0"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -5,7 +5,7 @@ use std::fs;
 
 use corsward_policy::{Compiled, wire};
 use corsward_tests::case::{Case, Expect, Upstream};
-use corsward_tests::stand::{cross_origin, preflight, request};
+use corsward_tests::envoy_fixture::{cross_origin, preflight, request};
 use corsward_tests::{case, model, policies, suite};
 
 /// Files that proxies in production hold, with their digests: a file that must change is a new version of the wire.

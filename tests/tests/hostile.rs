@@ -2,7 +2,7 @@
 
 use corsward_policy::wire::OnInvalid;
 use corsward_tests::answer::Answer;
-use corsward_tests::stand::{Stand, cross_origin, request};
+use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, request};
 use corsward_tests::{case, client, policies, suite, upstream};
 use serde_json::{Value, json};
 use xtask::envoy::Stats;
@@ -47,7 +47,7 @@ fn odd_values() -> Vec<(&'static str, Vec<u8>)> {
 
 #[test]
 fn odd_values_in_every_header_that_is_read_change_nothing_else() {
-    let stand = stand();
+    let fixture = fixture();
     for header in READ {
         for (why, value) in odd_values() {
             for host in HOSTS {
@@ -60,7 +60,7 @@ fn odd_values_in_every_header_that_is_read_change_nothing_else() {
                     ask.headers.retain(|(name, _)| name != header);
                     // An upgrade that Envoy sees as one keeps the connection; these are none.
                     ask.headers.push((header.into(), value.clone()));
-                    let answer = stand.send(&ask, &[]).unwrap_or_else(|error| {
+                    let answer = fixture.send(&ask, &[]).unwrap_or_else(|error| {
                         panic!("{header}: {why}, {method} {host}: {error:#}")
                     });
                     let told = format!("{header}: {why}, {method} {host}: {}", answer.status);
@@ -69,14 +69,14 @@ fn odd_values_in_every_header_that_is_read_change_nothing_else() {
                 }
             }
         }
-        assert_alive(&stand);
+        assert_alive(&fixture);
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn odd_values_from_the_upstream_reach_nobody_and_break_nothing() {
-    let stand = stand();
+    let fixture = fixture();
     let headers = [
         "Access-Control-Allow-Origin",
         "Access-Control-Allow-Credentials",
@@ -93,9 +93,9 @@ fn odd_values_from_the_upstream_reach_nobody_and_break_nothing() {
         for (at, (why, value)) in values.enumerate() {
             let id = format!("{header}-{at}");
             let lines = vec![(header.to_owned(), value.clone()), (header.to_owned(), value)];
-            stand.upstream().answer(&id, case::Upstream { status: 200, headers: lines });
+            fixture.upstream().answer(&id, case::Upstream { status: 200, headers: lines });
             let ask = cross_origin(&of("plain"), SHOP);
-            let answer = stand.send(&ask, &[(upstream::CASE, &id)]).unwrap();
+            let answer = fixture.send(&ask, &[(upstream::CASE, &id)]).unwrap();
             let told = format!("{header}: {why}: {}", answer.status);
             assert_eq!(answer.status, 200, "{told}");
             assert_eq!(text(&answer, "access-control-allow-origin"), SHOP, "{told}");
@@ -108,20 +108,20 @@ fn odd_values_from_the_upstream_reach_nobody_and_break_nothing() {
             };
             assert_eq!(answer.lines(others).count(), 0, "{told}");
         }
-        assert_alive(&stand);
+        assert_alive(&fixture);
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn two_origins_share_with_nobody() {
-    let stand = stand();
+    let fixture = fixture();
     // Envoy joins an empty line and another to the other alone: nobody behind it can tell them from one line.
     for (first, second) in [(SHOP, SHOP), (SHOP, "https://evil.test"), ("null", SHOP), (SHOP, ",")]
     {
         for host in ["plain", "echo", "rules"] {
             let ask = request("GET", &of(host), &[("Origin", first), ("Origin", second)]);
-            let answer = stand.send(&ask, &[]).unwrap();
+            let answer = fixture.send(&ask, &[]).unwrap();
             assert_eq!(answer.status, 200);
             assert_eq!(
                 answer.get("access-control-allow-origin"),
@@ -130,13 +130,13 @@ fn two_origins_share_with_nobody() {
             );
         }
     }
-    assert_alive(&stand);
-    stand.ensure_healthy().unwrap();
+    assert_alive(&fixture);
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn control_characters_never_reach_an_answer() {
-    let stand = stand();
+    let fixture = fixture();
     for byte in (0..0x20_u8).chain([0x7f]) {
         for header in ["Origin", "Access-Control-Request-Headers", "Access-Control-Request-Method"]
         {
@@ -147,7 +147,7 @@ fn control_characters_never_reach_an_answer() {
             ];
             ask.headers.retain(|(name, _)| name != header);
             ask.headers.push((header.into(), [b"x-a", &[byte][..], b"b: c"].concat()));
-            let Ok(answer) = stand.send(&ask, &[]) else {
+            let Ok(answer) = fixture.send(&ask, &[]) else {
                 panic!("{header} with {byte:#x}: no answer");
             };
             assert!(answer.status < 500, "{header} with {byte:#x}: {}", answer.status);
@@ -157,13 +157,13 @@ fn control_characters_never_reach_an_answer() {
             }
         }
     }
-    assert_alive(&stand);
-    stand.ensure_healthy().unwrap();
+    assert_alive(&fixture);
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn odd_paths_and_hosts_are_answered() {
-    let stand = stand();
+    let fixture = fixture();
     let long = |piece: &str| format!("/{}", piece.repeat(30_000 / piece.len())).into_bytes();
     for path in [
         long("a"),
@@ -181,24 +181,24 @@ fn odd_paths_and_hosts_are_answered() {
     ] {
         for origin in [SHOP, "null", "https://evil.test"] {
             let ask = case::Request { path: path.clone(), ..cross_origin(&of("rules"), origin) };
-            let answer = stand.send(&ask, &[]).unwrap();
+            let answer = fixture.send(&ask, &[]).unwrap();
             assert!(answer.status < 500, "{}: {}", shown(&path), answer.status);
         }
     }
     for host in ["", ":", ":80", "[", "[::1", "[::1]:x", "..", "a..b", "\u{fc}.test", "a:1:2", "*"]
     {
-        if let Ok(answer) = stand.send(&cross_origin(host, SHOP), &[]) {
+        if let Ok(answer) = fixture.send(&cross_origin(host, SHOP), &[]) {
             assert!(answer.status < 500, "{host}: {}", answer.status);
         }
     }
-    assert_alive(&stand);
-    stand.ensure_healthy().unwrap();
+    assert_alive(&fixture);
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn what_is_hardly_http_does_not_take_the_filter_down() {
-    let stand = stand();
-    let address = stand.address().unwrap();
+    let fixture = fixture();
+    let address = fixture.address().unwrap();
     for bytes in [
         &b"\x00\x01\x02\r\n\r\n"[..],
         b"GET / HTTP/1.1\r\n\r\n",
@@ -212,30 +212,30 @@ fn what_is_hardly_http_does_not_take_the_filter_down() {
         if let Ok(answer) = client::exchange(address, bytes, false) {
             assert!(answer.status < 500, "{}: {}", bytes.escape_ascii(), answer.status);
         }
-        assert_alive(&stand);
+        assert_alive(&fixture);
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn a_client_that_goes_away_in_the_middle_is_not_missed() {
-    let stand = stand();
-    stand.upstream().hold("gone");
+    let fixture = fixture();
+    fixture.upstream().hold("gone");
     let ask = client::bytes(&cross_origin(&of("plain"), SHOP), &[(upstream::CASE, "gone")]);
     for _ in 0..20 {
         use std::io::Write;
-        let mut connection = std::net::TcpStream::connect(stand.address().unwrap()).unwrap();
+        let mut connection = std::net::TcpStream::connect(fixture.address().unwrap()).unwrap();
         connection.write_all(&ask).unwrap();
-        stand.upstream().await_request("gone");
+        fixture.upstream().await_request("gone");
     }
-    stand.upstream().release("gone");
-    assert_alive(&stand);
-    stand.ensure_healthy().unwrap();
+    fixture.upstream().release("gone");
+    assert_alive(&fixture);
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn a_configuration_with_any_byte_changed_never_turns_a_request_into_an_error() {
-    let mut stand = stand();
+    let mut fixture = fixture();
     let objects = kinds();
     let (compiled, _) = policies::compile(&objects.iter().collect::<Vec<_>>()).unwrap();
     let good = policies::envelope(compiled, OnInvalid::Reject);
@@ -258,18 +258,18 @@ fn a_configuration_with_any_byte_changed_never_turns_a_request_into_an_error() {
             bytes.push(b'}');
         }
         let bad = String::from_utf8(bytes).unwrap();
-        let before = reactions(&stand.envoy().stats().unwrap());
-        stand.publish(&bad).unwrap();
+        let before = reactions(&fixture.envoy().stats().unwrap());
+        fixture.publish(&bad).unwrap();
         let react = |stats: &Stats| reactions(stats) > before;
-        stand.envoy().wait_for("a reaction", |admin| Ok(react(&admin.stats()?))).unwrap();
+        fixture.envoy().wait_for("a reaction", |admin| Ok(react(&admin.stats()?))).unwrap();
         for origin in [SHOP, "https://evil.test"] {
-            let answer = stand.send(&cross_origin(&of("plain"), origin), &[]).unwrap();
+            let answer = fixture.send(&cross_origin(&of("plain"), origin), &[]).unwrap();
             assert!(answer.status == 200 || answer.status == 403, "{}: {bad}", answer.status);
         }
     }
-    stand.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
-    assert_alive(&stand);
-    stand.ensure_healthy().unwrap();
+    fixture.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
+    assert_alive(&fixture);
+    fixture.ensure_healthy().unwrap();
 }
 
 /// How often Envoy or the filter said something about a configuration.
@@ -279,9 +279,9 @@ fn reactions(stats: &Stats) -> u64 {
     counts.map(|(_, count)| count).sum()
 }
 
-fn stand() -> Stand {
+fn fixture() -> EnvoyFixture {
     let objects = kinds();
-    Stand::running(&objects.iter().collect::<Vec<_>>()).unwrap()
+    EnvoyFixture::running(&objects.iter().collect::<Vec<_>>()).unwrap()
 }
 
 fn kinds() -> Vec<Value> {
@@ -331,8 +331,8 @@ fn of(policy: &str) -> String {
 
 /// A usual request gets the usual answer.
 #[track_caller]
-fn assert_alive(stand: &Stand) {
-    let answer = stand.send(&cross_origin(&of("plain"), SHOP), &[]).unwrap();
+fn assert_alive(fixture: &EnvoyFixture) {
+    let answer = fixture.send(&cross_origin(&of("plain"), SHOP), &[]).unwrap();
     assert_eq!((answer.status, text(&answer, "access-control-allow-origin")), (200, SHOP.into()));
 }
 

@@ -2,7 +2,7 @@
 
 use corsward_tests::answer::Answer;
 use corsward_tests::case::Request;
-use corsward_tests::stand::{Stand, cross_origin, preflight, request};
+use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
 use corsward_tests::suite;
 use serde_json::{Value, json};
 
@@ -21,23 +21,23 @@ const REPLIES: [(&str, &str, u16); 6] = [
 
 #[test]
 fn a_local_reply_is_shared_with_an_allowed_origin() {
-    let stand = stand();
+    let fixture = fixture();
     for (why, path, status) in REPLIES {
-        let answer = get(&stand, "dynamic.replies.test", path, Some(SHOP));
+        let answer = get(&fixture, "dynamic.replies.test", path, Some(SHOP));
         assert_eq!(answer.status, status, "{why}");
         assert_eq!(text(&answer, "access-control-allow-origin"), SHOP, "{why}");
         assert_eq!(text(&answer, "access-control-allow-credentials"), "true", "{why}");
         assert_eq!(answer.vary(), ["origin"], "{why}");
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn a_local_reply_is_not_shared_with_another_origin_and_still_varies() {
-    let stand = stand();
+    let fixture = fixture();
     for (why, path, status) in REPLIES {
         for origin in [Some(EVIL), Some("null"), None] {
-            let answer = get(&stand, "dynamic.replies.test", path, origin);
+            let answer = get(&fixture, "dynamic.replies.test", path, origin);
             assert_eq!(answer.status, status, "{why}");
             assert_eq!(cors_lines(&answer), 0, "{why}, {origin:?}");
             assert_eq!(answer.vary(), ["origin"], "{why}, {origin:?}");
@@ -47,10 +47,10 @@ fn a_local_reply_is_not_shared_with_another_origin_and_still_varies() {
 
 #[test]
 fn a_static_policy_shares_every_local_reply() {
-    let stand = stand();
+    let fixture = fixture();
     for (why, path, status) in REPLIES {
         for origin in [Some(EVIL), None] {
-            let answer = get(&stand, "static.replies.test", path, origin);
+            let answer = get(&fixture, "static.replies.test", path, origin);
             assert_eq!(answer.status, status, "{why}");
             assert_eq!(text(&answer, "access-control-allow-origin"), "*", "{why}");
             assert_eq!(answer.vary(), Vec::<String>::new(), "{why}");
@@ -60,9 +60,9 @@ fn a_static_policy_shares_every_local_reply() {
 
 #[test]
 fn without_a_policy_a_local_reply_is_as_envoy_gives_it() {
-    let stand = stand();
+    let fixture = fixture();
     for (why, path, status) in REPLIES {
-        let answer = get(&stand, "uncovered.replies.test", path, Some(SHOP));
+        let answer = get(&fixture, "uncovered.replies.test", path, Some(SHOP));
         assert_eq!(answer.status, status, "{why}");
         assert_eq!(cors_lines(&answer), 0, "{why}");
         assert_eq!(answer.vary(), Vec::<String>::new(), "{why}");
@@ -71,10 +71,10 @@ fn without_a_policy_a_local_reply_is_as_envoy_gives_it() {
 
 #[test]
 fn a_preflight_is_answered_before_rbac_and_before_routes() {
-    let stand = stand();
+    let fixture = fixture();
     for (why, path, _) in REPLIES {
         let ask = at(path, preflight("dynamic.replies.test", SHOP, "PUT"));
-        let answer = stand.send(&ask, &[]).unwrap();
+        let answer = fixture.send(&ask, &[]).unwrap();
         assert_eq!(answer.status, 204, "{why}");
         assert_eq!(text(&answer, "access-control-allow-methods"), "PUT", "{why}");
     }
@@ -82,17 +82,17 @@ fn a_preflight_is_answered_before_rbac_and_before_routes() {
 
 #[test]
 fn without_a_policy_a_preflight_meets_rbac() {
-    let stand = stand();
+    let fixture = fixture();
     let ask = at("/rbac", preflight("uncovered.replies.test", SHOP, "PUT"));
-    let answer = stand.send(&ask, &[]).unwrap();
+    let answer = fixture.send(&ask, &[]).unwrap();
     assert_eq!((answer.status, cors_lines(&answer)), (403, 0));
 }
 
 #[test]
 fn a_rejected_request_meets_nothing_behind_the_filter() {
-    let stand = stand();
+    let fixture = fixture();
     for (why, path, _) in REPLIES {
-        let answer = get(&stand, "fenced.replies.test", path, Some(EVIL));
+        let answer = get(&fixture, "fenced.replies.test", path, Some(EVIL));
         assert_eq!(answer.status, 403, "{why}");
         assert_eq!(text(&answer, "cache-control"), "no-store", "{why}");
         assert!(answer.body.is_empty(), "{why}: RBAC's 403 has a body, ours has none");
@@ -101,21 +101,21 @@ fn a_rejected_request_meets_nothing_behind_the_filter() {
 
 #[test]
 fn the_headers_of_a_redirect_and_of_a_direct_response_stay() {
-    let stand = stand();
-    let redirect = get(&stand, "dynamic.replies.test", "/redirect", Some(SHOP));
+    let fixture = fixture();
+    let redirect = get(&fixture, "dynamic.replies.test", "/redirect", Some(SHOP));
     assert!(text(&redirect, "location").ends_with("/elsewhere"), "{redirect:?}");
-    let direct = get(&stand, "dynamic.replies.test", "/direct", Some(SHOP));
+    let direct = get(&fixture, "dynamic.replies.test", "/direct", Some(SHOP));
     assert_eq!(direct.body, b"direct");
 }
 
 #[test]
 fn the_upstream_is_still_reached() {
-    let stand = stand();
-    let answer = get(&stand, "dynamic.replies.test", "/upstream", Some(SHOP));
+    let fixture = fixture();
+    let answer = get(&fixture, "dynamic.replies.test", "/upstream", Some(SHOP));
     assert_eq!((answer.status, text(&answer, "access-control-allow-origin")), (200, SHOP.into()));
 }
 
-fn stand() -> Stand {
+fn fixture() -> EnvoyFixture {
     let nobody = json!({
         "match": { "prefix": "/nobody" },
         "route": { "cluster": "nobody" },
@@ -128,7 +128,7 @@ fn stand() -> Stand {
         "match": { "prefix": "/redirect" },
         "redirect": { "path_redirect": "/elsewhere" },
     });
-    let mut stand = Stand::plan()
+    let mut fixture = EnvoyFixture::plan()
         .unwrap()
         .filter(rbac())
         .filter(fault())
@@ -140,8 +140,8 @@ fn stand() -> Stand {
         .start()
         .unwrap();
     let objects = policies();
-    stand.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
-    stand
+    fixture.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
+    fixture
 }
 
 fn policies() -> Vec<Value> {
@@ -188,12 +188,12 @@ fn at(path: &str, request: Request) -> Request {
 }
 
 #[track_caller]
-fn get(stand: &Stand, host: &str, path: &str, origin: Option<&str>) -> Answer {
+fn get(fixture: &EnvoyFixture, host: &str, path: &str, origin: Option<&str>) -> Answer {
     let ask = match origin {
         Some(origin) => cross_origin(host, origin),
         None => request("GET", host, &[]),
     };
-    stand.send(&at(path, ask), &[]).unwrap()
+    fixture.send(&at(path, ask), &[]).unwrap()
 }
 
 fn text(answer: &Answer, name: &str) -> String {

@@ -1,6 +1,6 @@
 //! Paths that Envoys normalize differently and back ends read in two ways: no reading shares a closed path. `docs/filters.md` tells of it.
 
-use corsward_tests::stand::{Stand, cross_origin, envoy_version};
+use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, envoy_version};
 use corsward_tests::{client, suite, upstream};
 use serde_json::json;
 
@@ -65,30 +65,30 @@ const RAW: [(&str, &str, bool); 9] = [
 
 #[test]
 fn what_envoy_normalizes_is_shared_by_what_the_back_end_receives() {
-    let stand = stand(true);
+    let fixture = fixture(true);
     for (why, path, until, since) in NORMALIZED {
         let (received, shared) = if resolves_dots_with_parameters() { since } else { until };
-        assert_shared(&stand, why, path, received, shared);
+        assert_shared(&fixture, why, path, received, shared);
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn what_envoy_leaves_is_shared_only_where_both_readings_are_open() {
-    let stand = stand(false);
+    let fixture = fixture(false);
     for (why, path, shared) in RAW {
-        assert_shared(&stand, why, path, path, shared);
+        assert_shared(&fixture, why, path, path, shared);
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[track_caller]
-fn assert_shared(stand: &Stand, why: &str, path: &str, received: &str, shared: bool) {
+fn assert_shared(fixture: &EnvoyFixture, why: &str, path: &str, received: &str, shared: bool) {
     let mut ask = cross_origin(&suite::host("normalization", "two"), SHOP);
     ask.path = path.into();
     let more = [(upstream::CASE, path)];
-    let answer = client::send(stand.address().unwrap(), &ask, &more).unwrap();
-    let arrived = stand.upstream().received(path).remove(0).path;
+    let answer = client::send(fixture.address().unwrap(), &ask, &more).unwrap();
+    let arrived = fixture.upstream().received(path).remove(0).path;
     let told = format!("{why}: {path} on Envoy {}: {arrived}, {answer:?}", envoy_version());
     assert_eq!((arrived.as_str(), answer.passes(&ask)), (received, shared), "{told}");
     // Whatever the table says.
@@ -123,7 +123,7 @@ fn resolves_dots_with_parameters() -> bool {
     (numbers.next(), numbers.next()) >= (Some(1), Some(39))
 }
 
-fn stand(normalizes: bool) -> Stand {
+fn fixture(normalizes: bool) -> EnvoyFixture {
     let rule = |path: &str, origin: &str| {
         json!({
             "path": { "type": "PathPrefix", "value": path },
@@ -135,9 +135,9 @@ fn stand(normalizes: bool) -> Stand {
         "rules": [rule("/open", "*"), rule("/closed", "https://admin.example")],
     });
     let policy = suite::policy("normalization", "two", spec.as_object().cloned().unwrap());
-    let plan = Stand::plan().unwrap();
+    let plan = EnvoyFixture::plan().unwrap();
     let plan = if normalizes { plan.normalize_path() } else { plan };
-    let mut stand = plan.start().unwrap();
-    stand.configure(&[&policy]).unwrap();
-    stand
+    let mut fixture = plan.start().unwrap();
+    fixture.configure(&[&policy]).unwrap();
+    fixture
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use corsward_tests::stand::{Stand, cross_origin, preflight, request};
+use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
 use corsward_tests::suite::{self, Suite};
 use corsward_tests::{model, policies};
 use serde_json::{Value, json};
@@ -17,15 +17,15 @@ fn every_decision_on_the_corpus_is_counted_as_what_it_was() {
     let groups = Suite::groups(&suites);
     let objects: Vec<_> = groups[0].iter().flat_map(|suite| &suite.policies).collect();
     let (_, compiled) = policies::compile(&objects).unwrap();
-    let mut stand = Stand::running(&objects).unwrap();
-    let before = stand.envoy().stats().unwrap();
+    let mut fixture = EnvoyFixture::running(&objects).unwrap();
+    let before = fixture.envoy().stats().unwrap();
     let mut want: BTreeMap<String, u64> = BTreeMap::new();
     for case in groups[0].iter().flat_map(|suite| &suite.cases) {
         // Envoy refuses it before any filter.
         if case.name == "options-in-lower-case" {
             continue;
         }
-        stand.answer(case).unwrap();
+        fixture.answer(case).unwrap();
         let told = model::answer(&compiled, case).explanation.unwrap();
         if !told.verdict.is_empty() {
             *want.entry(counter("decisions", &told.verdict)).or_default() += 1;
@@ -38,7 +38,7 @@ fn every_decision_on_the_corpus_is_counted_as_what_it_was() {
                 .or_default() += 1;
         }
     }
-    let after = stand.envoy().stats().unwrap();
+    let after = fixture.envoy().stats().unwrap();
     let counted = |name: &str| {
         ["decisions", "shadow_decisions", "shadow_comparisons"]
             .iter()
@@ -55,12 +55,12 @@ fn every_decision_on_the_corpus_is_counted_as_what_it_was() {
 
 #[test]
 fn a_policys_own_counters_tell_it_from_others() {
-    let mut stand = stand();
-    let before = stand.envoy().stats().unwrap();
-    stand.send(&cross_origin(&of("open"), SHOP), &[]).unwrap();
-    stand.send(&cross_origin(&of("open"), "https://evil.test"), &[]).unwrap();
-    stand.send(&cross_origin(&of("fence"), "https://evil.test"), &[]).unwrap();
-    let after = stand.envoy().stats().unwrap();
+    let mut fixture = fixture();
+    let before = fixture.envoy().stats().unwrap();
+    fixture.send(&cross_origin(&of("open"), SHOP), &[]).unwrap();
+    fixture.send(&cross_origin(&of("open"), "https://evil.test"), &[]).unwrap();
+    fixture.send(&cross_origin(&of("fence"), "https://evil.test"), &[]).unwrap();
+    let after = fixture.envoy().stats().unwrap();
     let grew = |name: &str| grew(&before, &after, &format!("policy.seen.{name}"));
     assert_eq!(grew("open.verdict.allowed"), 1);
     assert_eq!(grew("open.verdict.refused"), 1);
@@ -70,23 +70,23 @@ fn a_policys_own_counters_tell_it_from_others() {
 
 #[test]
 fn no_name_of_a_metric_holds_what_a_client_sent() {
-    let mut stand = stand();
-    let before: Vec<String> = names(&stand.envoy().stats().unwrap());
+    let mut fixture = fixture();
+    let before: Vec<String> = names(&fixture.envoy().stats().unwrap());
     for at in 0..50 {
         let origin = format!("https://secret-{at}.example");
-        stand.send(&cross_origin(&of("open"), &origin), &[]).unwrap();
-        stand.send(&preflight(&of("fence"), &origin, &format!("SECRET{at}")), &[]).unwrap();
+        fixture.send(&cross_origin(&of("open"), &origin), &[]).unwrap();
+        fixture.send(&preflight(&of("fence"), &origin, &format!("SECRET{at}")), &[]).unwrap();
     }
-    assert_eq!(names(&stand.envoy().stats().unwrap()), before, "names come with a configuration");
+    assert_eq!(names(&fixture.envoy().stats().unwrap()), before, "names come with a configuration");
 }
 
 #[test]
 fn a_request_without_an_origin_is_not_counted() {
-    let mut stand = stand();
-    let before = stand.envoy().stats().unwrap();
+    let mut fixture = fixture();
+    let before = fixture.envoy().stats().unwrap();
     let ask = request("GET", &of("open"), &[]);
-    stand.send(&ask, &[]).unwrap();
-    let after = stand.envoy().stats().unwrap();
+    fixture.send(&ask, &[]).unwrap();
+    let after = fixture.envoy().stats().unwrap();
     let ours = |stats: &Stats| -> u64 {
         stats.iter().filter(|(name, _)| name.contains("verdict")).map(|(_, count)| count).sum()
     };
@@ -95,15 +95,15 @@ fn a_request_without_an_origin_is_not_counted() {
 
 #[test]
 fn a_refused_request_leaves_verdict_reason_and_origin_for_the_access_log() {
-    let plan = Stand::plan().unwrap();
+    let plan = EnvoyFixture::plan().unwrap();
     let file = plan.directory().join("refusals.log");
-    let mut stand = plan.refusals(&file).start().unwrap();
-    configure(&mut stand);
-    stand.send(&cross_origin(&of("open"), SHOP), &[]).unwrap();
-    stand.send(&cross_origin(&of("open"), "https://evil.test"), &[]).unwrap();
-    stand.send(&cross_origin(&of("fence"), "null"), &[]).unwrap();
-    stand.send(&preflight(&of("fence"), SHOP, "PATCH"), &[]).unwrap();
-    let lines = await_lines(&mut stand, &file, 3);
+    let mut fixture = plan.refusals(&file).start().unwrap();
+    configure(&mut fixture);
+    fixture.send(&cross_origin(&of("open"), SHOP), &[]).unwrap();
+    fixture.send(&cross_origin(&of("open"), "https://evil.test"), &[]).unwrap();
+    fixture.send(&cross_origin(&of("fence"), "null"), &[]).unwrap();
+    fixture.send(&preflight(&of("fence"), SHOP, "PATCH"), &[]).unwrap();
+    let lines = await_lines(&mut fixture, &file, 3);
     for (line, words) in lines.iter().zip([
         ["verdict=refused", "reason=origin", "https://evil.test", "seen/open"],
         ["verdict=rejected", "reason=null_origin", "null", "seen/fence"],
@@ -118,10 +118,10 @@ fn a_refused_request_leaves_verdict_reason_and_origin_for_the_access_log() {
 
 #[test]
 fn what_a_client_sends_cannot_forge_a_line_of_a_log_or_make_it_long() {
-    let plan = Stand::plan().unwrap();
+    let plan = EnvoyFixture::plan().unwrap();
     let file = plan.directory().join("refusals.log");
-    let mut stand = plan.refusals(&file).start().unwrap();
-    configure(&mut stand);
+    let mut fixture = plan.refusals(&file).start().unwrap();
+    configure(&mut fixture);
     let long = "a".repeat(30_000);
     let forged = [
         r#"https://x" policy=other/forged verdict=allowed origin=""#,
@@ -133,29 +133,29 @@ fn what_a_client_sends_cannot_forge_a_line_of_a_log_or_make_it_long() {
     for origin in forged {
         let mut ask = cross_origin(&of("open"), "");
         ask.headers = vec![("Origin".into(), corsward_tests::text::latin1(origin).unwrap())];
-        stand.send(&ask, &[]).unwrap();
+        fixture.send(&ask, &[]).unwrap();
     }
-    let lines = await_lines(&mut stand, &file, forged.len());
+    let lines = await_lines(&mut fixture, &file, forged.len());
     assert_eq!(lines.len(), forged.len(), "{lines:#?}");
     for line in &lines {
         assert!(line.len() < 2_000, "{} bytes", line.len());
         assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line:?}");
         assert!(!line.contains(r#"" policy=other/forged"#), "{line:?}");
     }
-    let log = stand.envoy().log().unwrap();
+    let log = fixture.envoy().log().unwrap();
     let told: Vec<&str> = log.lines().filter(|line| line.contains("malformed_origin")).collect();
     assert!(!told.is_empty(), "a warning line says so");
     assert!(told.len() < forged.len(), "and not one for each request: {told:#?}");
     assert!(told.iter().all(|line| line.len() < 2_000 && line.is_ascii()), "{told:#?}");
 }
 
-fn stand() -> Stand {
-    let mut stand = Stand::plan().unwrap().start().unwrap();
-    configure(&mut stand);
-    stand
+fn fixture() -> EnvoyFixture {
+    let mut fixture = EnvoyFixture::plan().unwrap().start().unwrap();
+    configure(&mut fixture);
+    fixture
 }
 
-fn configure(stand: &mut Stand) {
+fn configure(fixture: &mut EnvoyFixture) {
     let cors = json!({ "allowOrigins": [SHOP] });
     let policy =
         |name: &str, spec: Value| suite::policy("seen", name, spec.as_object().cloned().unwrap());
@@ -163,7 +163,7 @@ fn configure(stand: &mut Stand) {
         policy("open", json!({ "cors": cors })),
         policy("fence", json!({ "cors": cors, "disallowedRequests": "Reject" })),
     ];
-    stand.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
+    fixture.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
 }
 
 fn of(policy: &str) -> String {
@@ -188,9 +188,9 @@ fn names(stats: &Stats) -> Vec<String> {
 }
 
 /// The lines of an access log once there are as many as that.
-fn await_lines(stand: &mut Stand, file: &std::path::Path, count: usize) -> Vec<String> {
+fn await_lines(fixture: &mut EnvoyFixture, file: &std::path::Path, count: usize) -> Vec<String> {
     let read = || fs::read_to_string(file).unwrap_or_default();
-    stand
+    fixture
         .envoy()
         .wait_for("the access log", |_| Ok(read().lines().count() >= count))
         .unwrap_or_else(|error| panic!("{error:#}\n{}", read()));

@@ -1,7 +1,7 @@
 //! Origins and patterns against another reading of the same standards: the `url` crate, and a naive matcher.
 
 use corsward_policy::origin::Origin;
-use corsward_policy::validate::NoJudge;
+use corsward_policy::validate::NoKnowledge;
 use corsward_policy::{compile, validate};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -31,7 +31,7 @@ proptest! {
         origin in origin_like(),
     ) {
         let draft = laws::policy_of(&patterns);
-        let policy = validate(&draft, &NoJudge).policy.expect("the patterns are valid");
+        let policy = validate(&draft, &NoKnowledge).policy.expect("the patterns are valid");
         let compiled = compile(&[&policy]);
         let parses = Origin::parse(origin.as_bytes()).is_some();
         let want = parses && patterns.iter().any(|pattern| naive(pattern, &origin));

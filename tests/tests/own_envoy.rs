@@ -8,13 +8,13 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use corsward_tests::stand;
+use corsward_tests::envoy_fixture;
 use serde_json::Value;
 use xtask::envoy::INERT;
 use xtask::process::Process;
 use xtask::{paths, ports, tools, wait};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The example's Envoy before an application that is there for one connection after another.
 struct Pod {
@@ -35,7 +35,7 @@ impl Pod {
         for name in ["module", "policies", "run"] {
             fs::create_dir(place(name)).unwrap();
         }
-        fs::copy(stand::module().unwrap(), place("module/corsward_filter.wasm")).unwrap();
+        fs::copy(envoy_fixture::module().unwrap(), place("module/corsward_filter.wasm")).unwrap();
         // What a ConfigMap holds that somebody has damaged.
         fs::write(place("policies/corsward.yaml"), "resources: nonsense").unwrap();
         let [listener, metrics] =
@@ -62,13 +62,13 @@ impl Pod {
                 ("port_value: 8080", &format!("port_value: {port}")),
             ],
         );
-        let mut command = Command::new(tools::envoy(&stand::envoy_version()).unwrap());
+        let mut command = Command::new(tools::envoy(&envoy_fixture::envoy_version()).unwrap());
         command.arg("--config-path").arg(place("bootstrap.yaml"));
         command.args(["--disable-hot-restart", "--concurrency", "1", "--config-yaml", &of_pod]);
         command.stderr(fs::File::create(place("log")).unwrap());
         let mut envoy = Process::spawn("the example's Envoy", command).unwrap();
         let log = place("log");
-        wait::until("the example's Envoy", PATIENCE, || {
+        wait::until("the example's Envoy", TIMEOUT, || {
             if let Some(status) = envoy.exited()? {
                 anyhow::bail!("it ended ({status}): {}", fs::read_to_string(&log)?);
             }
@@ -82,7 +82,7 @@ impl Pod {
     fn exchange(&self, request: &[u8], answer: &'static [u8]) -> (String, String) {
         let application = self.serve(answer);
         let received = text(exchange(self.listener, request));
-        (text(application.recv_timeout(PATIENCE).unwrap()), received)
+        (text(application.recv_timeout(TIMEOUT).unwrap()), received)
     }
 
     /// Answers the next connection after the first bytes that come.
@@ -141,7 +141,7 @@ fn old_clients_and_tls_pass() {
     stream.write_all(&hello).unwrap();
     let mut answer = [0; 7];
     stream.read_exact(&mut answer).unwrap();
-    assert_eq!(application.recv_timeout(PATIENCE).unwrap(), hello, "byte by byte");
+    assert_eq!(application.recv_timeout(TIMEOUT).unwrap(), hello, "byte by byte");
     assert_eq!(&answer, b"not TLS");
 }
 
@@ -213,7 +213,7 @@ fn replaced(mut text: String, changes: &[(&str, &str)]) -> String {
 /// Sends bytes, and reads until the other side closes.
 fn exchange(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream.write_all(request).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin};
 use corsward_tests::site::{Resource, Site};
-use corsward_tests::stand::{Stand, cross_origin};
 use serde_json::json;
 use xtask::demo::Browser;
 use xtask::envoy::route;
@@ -12,7 +12,7 @@ use xtask::test::NO_BROWSER;
 use xtask::wait;
 
 /// How long the page may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Requests that the page makes, and the `Origin` that Chromium sends with them: `site` stands for the site's own.
 const REQUESTS: &[(&str, &str, &str)] = &[
@@ -34,10 +34,10 @@ fn a_page_of_the_site_itself_works_behind_the_fence() -> Result<()> {
         return Ok(());
     }
     let site = Site::start(find)?;
-    let plan = Stand::plan()?.route(route("/", "site"));
-    let mut stand =
+    let plan = EnvoyFixture::plan()?.route(route("/", "site"));
+    let mut fixture =
         plan.bootstrap(|bootstrap| bootstrap.upstream("site", site.address())).start()?;
-    stand.configure(&[&json!({
+    fixture.configure(&[&json!({
         "metadata": { "namespace": "own", "name": "fence" },
         "spec": {
             "hostnames": ["127.0.0.1"],
@@ -45,20 +45,20 @@ fn a_page_of_the_site_itself_works_behind_the_fence() -> Result<()> {
             "disallowedRequests": "Reject",
         },
     })])?;
-    let foreign = stand.send(&cross_origin("127.0.0.1", "https://evil.test"), &[])?;
+    let foreign = fixture.send(&cross_origin("127.0.0.1", "https://evil.test"), &[])?;
     ensure!(foreign.status == 403, "the fence stands: {}", foreign.status);
 
-    let origin = format!("http://{}", stand.address()?);
+    let origin = format!("http://{}", fixture.address()?);
     let browser = Browser::open(&origin)?;
     for (what, path, want) in REQUESTS {
-        let visit = wait::until(&format!("{what} ({path})"), PATIENCE, || Ok(site.visit(path)))?;
+        let visit = wait::until(&format!("{what} ({path})"), TIMEOUT, || Ok(site.visit(path)))?;
         let want = if *want == "site" { origin.as_str() } else { want };
         let (sent, from) = (visit.header("origin"), visit.header("sec-fetch-site"));
         ensure!(sent.as_deref() == Some(want), "{what}: {visit:?}");
         ensure!(from.as_deref() == Some("same-origin"), "{what}: {visit:?}");
     }
     browser.close()?;
-    stand.ensure_healthy()
+    fixture.ensure_healthy()
 }
 
 fn find(path: &str) -> Option<Resource> {

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use corsward_operator::args::{Output, ValidateArgs};
-use corsward_operator::check::{self, Outcome};
-use corsward_operator::judge::FullJudge;
+use corsward_operator::args::{OutputFormat, ValidateArgs};
+use corsward_operator::check::{self, ValidateOutcome};
+use corsward_operator::knowledge::FullKnowledge;
 use corsward_policy::Refusal;
+use corsward_tests::envoy_fixture::EnvoyFixture;
 use corsward_tests::page::{self, Example};
-use corsward_tests::stand::Stand;
 use corsward_tests::{model, policies, suite};
 use serde_json::Value;
 
@@ -33,16 +33,16 @@ fn every_example_is_accepted_without_a_warning() {
     for example in examples() {
         let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
         fs::write(file.path(), &example.yaml).unwrap();
-        let args = ValidateArgs { files: vec![file.path().to_owned()], output: Output::Json };
+        let args = ValidateArgs { files: vec![file.path().to_owned()], output: OutputFormat::Json };
         let (mut out, mut notes) = (Vec::new(), Vec::new());
-        let outcome = check::validate(&args, &FullJudge, &mut out, &mut notes).unwrap();
+        let outcome = check::validate(&args, &FullKnowledge, &mut out, &mut notes).unwrap();
         let findings: Vec<Value> = serde_json::from_slice(&out).unwrap();
         let warnings: Vec<&str> = findings
             .iter()
             .filter(|finding| finding["severity"] == "warning")
             .filter_map(|finding| finding["code"].as_str())
             .collect();
-        if outcome != Outcome::Accepted || warnings != example.warns {
+        if outcome != ValidateOutcome::Accepted || warnings != example.warns {
             wrong.push(format!("{}: {outcome:?}, {findings:#?}", example.place));
         }
     }
@@ -73,7 +73,7 @@ fn every_task_has_an_example_that_is_replayed() {
 
 #[test]
 fn every_exchange_happens_as_shown() {
-    let mut stand = Stand::plan().unwrap().start().unwrap();
+    let mut fixture = EnvoyFixture::plan().unwrap().start().unwrap();
     let mut wrong = Vec::new();
     let mut count = 0;
     for example in examples() {
@@ -89,12 +89,12 @@ fn every_exchange_happens_as_shown() {
                 continue;
             }
         };
-        stand.configure(&objects).unwrap();
+        fixture.configure(&objects).unwrap();
         for exchange in &example.exchanges {
             count += 1;
             let answers = [
                 ("the core", model::answer(&compiled, &exchange.case)),
-                ("Envoy", stand.answer(&exchange.case).unwrap()),
+                ("Envoy", fixture.answer(&exchange.case).unwrap()),
             ];
             for (machine, answer) in answers {
                 for difference in exchange.differences(&answer) {
@@ -103,7 +103,7 @@ fn every_exchange_happens_as_shown() {
             }
         }
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
     println!("{count} exchanges");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

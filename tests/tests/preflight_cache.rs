@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Context as _, Result, ensure};
+use corsward_tests::envoy_fixture::EnvoyFixture;
 use corsward_tests::site::Site;
-use corsward_tests::stand::Stand;
 use serde_json::{Value, json};
 use xtask::demo::Browser;
 use xtask::test::NO_BROWSER;
@@ -74,10 +74,10 @@ fn a_page_that_takes_turns_is_preflighted_once() -> Result<()> {
         Some(("text/html", html(page?, (*place.get()?)?)))
     })?;
     let origin = format!("http://{}", site.address());
-    let mut stand = Stand::running(&[&policy(&origin)])?;
-    api.get_or_init(|| stand.address().ok()).context("Envoy listens")?;
+    let mut fixture = EnvoyFixture::running(&[&policy(&origin)])?;
+    api.get_or_init(|| fixture.address().ok()).context("Envoy listens")?;
 
-    let mut before = preflights(&mut stand)?;
+    let mut before = preflights(&mut fixture)?;
     let mut browser = Browser::open(&origin)?;
     for (at, page) in PAGES.iter().enumerate() {
         if at > 0 {
@@ -85,7 +85,7 @@ fn a_page_that_takes_turns_is_preflighted_once() -> Result<()> {
         }
         let said: Vec<String> = browser.next_report()?;
         // The page makes no calls until it is asked for again.
-        let after = preflights(&mut stand)?;
+        let after = preflights(&mut fixture)?;
         let asked = after - before;
         before = after;
         let calls = page.calls.len() * TURNS;
@@ -95,12 +95,12 @@ fn a_page_that_takes_turns_is_preflighted_once() -> Result<()> {
         ensure!(asked == page.preflights, "{}: {asked} preflights for {calls} calls", page.why);
     }
     browser.close()?;
-    stand.ensure_healthy()
+    fixture.ensure_healthy()
 }
 
 /// How many preflights have passed so far.
-fn preflights(stand: &mut Stand) -> Result<usize> {
-    let count = stand.envoy().admin().stat(PREFLIGHTS)?.context("preflights are counted")?;
+fn preflights(fixture: &mut EnvoyFixture) -> Result<usize> {
+    let count = fixture.envoy().admin().stat(PREFLIGHTS)?.context("preflights are counted")?;
     Ok(usize::try_from(count)?)
 }
 

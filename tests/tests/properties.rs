@@ -6,7 +6,7 @@ use corsward_policy::draft::{
 };
 use corsward_policy::pattern::OriginPattern;
 use corsward_policy::syntax::{is_token, list_elements};
-use corsward_policy::validate::NoJudge;
+use corsward_policy::validate::NoKnowledge;
 use corsward_policy::{
     Action, Compiled, Decision, Draft, Outcome, Policy, PolicyId, compile, validate, wire,
 };
@@ -41,7 +41,7 @@ proptest! {
         origin in origin_text(),
     ) {
         let draft = laws::policy_of(&[&pattern]);
-        if let Some(policy) = validate(&draft, &NoJudge).policy {
+        if let Some(policy) = validate(&draft, &NoKnowledge).policy {
             let compiled = compile(&[&policy]);
             let normal = OriginPattern::parse(&pattern).expect("it was valid").pattern.to_string();
             let is_origin = corsward_policy::origin::Origin::parse(origin.as_bytes()).is_some();
@@ -56,7 +56,7 @@ proptest! {
         other in near_pattern(),
     ) {
         let parse = |text: &str| OriginPattern::parse(text).expect("a pattern").pattern;
-        let policy = validate(&laws::policy_of(&[&other]), &NoJudge).policy.expect("a policy");
+        let policy = validate(&laws::policy_of(&[&other]), &NoKnowledge).policy.expect("a policy");
         let compiled = compile(&[&policy]);
         let accepted = instances(&one)
             .into_iter()
@@ -196,7 +196,7 @@ fn browser_passes(decision: &Decision<'_>, request: &Any) -> bool {
 /// Everything that is valid among `drafts`, compiled; each under its own name.
 fn compiled(drafts: &[Draft]) -> Compiled {
     let policies: Vec<Policy> =
-        named(drafts).iter().filter_map(|draft| validate(draft, &NoJudge).policy).collect();
+        named(drafts).iter().filter_map(|draft| validate(draft, &NoKnowledge).policy).collect();
     compile(&policies.iter().collect::<Vec<_>>())
 }
 

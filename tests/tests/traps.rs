@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use corsward_tests::case::Request;
-use corsward_tests::stand::{Stand, cross_origin, request};
+use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, request};
 use corsward_tests::{client, suite, upstream};
 use serde_json::json;
 use xtask::envoy::{Plugin, Stats};
@@ -21,75 +21,75 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_request_that_traps_fails_alone_and_the_next_one_meets_a_fresh_machine() {
-    let mut stand = stand("FAIL_RELOAD");
+    let mut fixture = fixture("FAIL_RELOAD");
     // Nothing tells that the back-off has passed.
     thread::sleep(BACK_OFF * 2);
-    assert_eq!(send_trap(&stand), 503);
-    assert_eq!(answer(&stand), (200, true), "the fresh machine has the configuration");
-    let stats = stand.envoy().stats().unwrap();
+    assert_eq!(send_trap(&fixture), 503);
+    assert_eq!(answer(&fixture), (200, true), "the fresh machine has the configuration");
+    let stats = fixture.envoy().stats().unwrap();
     assert_eq!(stats["wasm.corsward.vm_reload_success"], 1);
     assert_eq!(stats["wasm.corsward.vm_reload_backoff"], 0);
-    assert!(log_names_the_trap(&mut stand));
+    assert!(log_names_the_trap(&mut fixture));
 }
 
 #[test]
 fn a_machine_that_dies_at_once_again_is_replaced_after_the_back_off() {
-    let mut stand = stand("FAIL_RELOAD");
+    let mut fixture = fixture("FAIL_RELOAD");
     thread::sleep(BACK_OFF * 2);
-    assert_eq!(send_trap(&stand), 503);
-    assert_eq!(answer(&stand), (200, true));
-    assert_eq!(send_trap(&stand), 503);
+    assert_eq!(send_trap(&fixture), 503);
+    assert_eq!(answer(&fixture), (200, true));
+    assert_eq!(send_trap(&fixture), 503);
     // Meanwhile everybody's requests fail, and this is why a filter must not trap.
-    assert_eq!(answer(&stand), (503, false));
+    assert_eq!(answer(&fixture), (503, false));
     let begun = Instant::now();
-    let address = stand.address().unwrap();
-    stand
+    let address = fixture.address().unwrap();
+    fixture
         .envoy()
         .wait_for("a fresh machine", |_| {
             Ok(client::send(address, &cross_origin(HOST, SHOP), &[])?.status == 200)
         })
         .unwrap();
     println!("figure: requests failed for {:?} after a second trap", begun.elapsed());
-    assert_eq!(answer(&stand), (200, true));
-    let stats = stand.envoy().stats().unwrap();
+    assert_eq!(answer(&fixture), (200, true));
+    let stats = fixture.envoy().stats().unwrap();
     assert_eq!(stats["wasm.corsward.vm_reload_success"], 2);
     assert!(stats["wasm.corsward.vm_reload_backoff"] > 0);
 }
 
 #[test]
 fn failing_open_requests_pass_a_dead_machine_unfiltered_until_the_next_configuration() {
-    let mut stand = stand("FAIL_OPEN");
-    stand.envoy().wait_for("a heartbeat", |admin| Ok(heartbeats(&admin.stats()?) > 0)).unwrap();
-    let before = failures(&stand.envoy().stats().unwrap());
-    assert_eq!(send_trap(&stand), 503);
-    let (alive, begun) = (heartbeats(&stand.envoy().stats().unwrap()), Instant::now());
+    let mut fixture = fixture("FAIL_OPEN");
+    fixture.envoy().wait_for("a heartbeat", |admin| Ok(heartbeats(&admin.stats()?) > 0)).unwrap();
+    let before = failures(&fixture.envoy().stats().unwrap());
+    assert_eq!(send_trap(&fixture), 503);
+    let (alive, begun) = (heartbeats(&fixture.envoy().stats().unwrap()), Instant::now());
     for _ in 0..20 {
-        assert_eq!(answer(&stand), (200, false));
+        assert_eq!(answer(&fixture), (200, false));
     }
-    assert!(log_names_the_trap(&mut stand));
-    let after = failures(&stand.envoy().stats().unwrap());
+    assert!(log_names_the_trap(&mut fixture));
+    let after = failures(&fixture.envoy().stats().unwrap());
     assert_eq!(after, before, "Envoy itself counts nothing when a filter fails open");
     // That nothing comes any more can only be waited for. The main thread's own machine lives on; with the worker's it would be twice that.
     thread::sleep(HEARTBEAT * 3);
-    let beats = heartbeats(&stand.envoy().stats().unwrap()) - alive;
+    let beats = heartbeats(&fixture.envoy().stats().unwrap()) - alive;
     let of_one = begun.elapsed().as_secs() / HEARTBEAT.as_secs() + 1;
     assert!(beats <= of_one, "{beats} heartbeats, of one machine {of_one}");
-    configure(&mut stand);
-    assert_eq!(answer(&stand), (200, true), "a new configuration brings a new machine");
+    configure(&mut fixture);
+    assert_eq!(answer(&fixture), (200, true), "a new configuration brings a new machine");
 }
 
 #[test]
 fn requests_whose_machine_dies_while_the_upstream_thinks_fail_with_it() {
     for policy in ["FAIL_RELOAD", "FAIL_OPEN"] {
-        let stand = stand(policy);
-        stand.upstream().hold("slow");
-        let address = stand.address().unwrap();
+        let fixture = fixture(policy);
+        fixture.upstream().hold("slow");
+        let address = fixture.address().unwrap();
         let slow = thread::spawn(move || {
             client::send(address, &cross_origin(HOST, SHOP), &[(upstream::CASE, "slow")])
         });
-        stand.upstream().await_request("slow");
-        assert_eq!(send_trap(&stand), 503);
-        stand.upstream().release("slow");
+        fixture.upstream().await_request("slow");
+        assert_eq!(send_trap(&fixture), 503);
+        fixture.upstream().release("slow");
         assert_eq!(slow.join().unwrap().unwrap().status, 503, "{policy}");
     }
 }
@@ -106,45 +106,45 @@ fn the_alerts_about_filters_ask_for_metrics_that_envoy_has() {
         .filter(|word| word.contains("corsward") || word.starts_with("envoy_"))
         .collect();
     assert!(named.len() >= 4, "{named:?}");
-    let mut stand = stand("FAIL_RELOAD");
-    stand.envoy().wait_for("a heartbeat", |admin| Ok(heartbeats(&admin.stats()?) > 0)).unwrap();
-    let page = stand.envoy().admin().prometheus().unwrap();
+    let mut fixture = fixture("FAIL_RELOAD");
+    fixture.envoy().wait_for("a heartbeat", |admin| Ok(heartbeats(&admin.stats()?) > 0)).unwrap();
+    let page = fixture.envoy().admin().prometheus().unwrap();
     for name in named {
         assert!(page.contains(&format!("\n{name}{{}} ")), "{name}: {page}");
     }
 }
 
 /// A stand that enforces a policy by the module that traps.
-fn stand(policy: &'static str) -> Stand {
+fn fixture(policy: &'static str) -> EnvoyFixture {
     let plugin = Plugin::new(&wasm::trapping().unwrap()).failing(policy);
-    let mut stand = Stand::plan_with(plugin).unwrap().start().unwrap();
-    configure(&mut stand);
-    assert_eq!(answer(&stand), (200, true), "{policy}");
-    stand
+    let mut fixture = EnvoyFixture::plan_with(plugin).unwrap().start().unwrap();
+    configure(&mut fixture);
+    assert_eq!(answer(&fixture), (200, true), "{policy}");
+    fixture
 }
 
-fn configure(stand: &mut Stand) {
+fn configure(fixture: &mut EnvoyFixture) {
     let spec = json!({ "cors": { "allowOrigins": [SHOP] } });
     let policy = suite::policy("traps", "shop", spec.as_object().cloned().unwrap());
-    stand.configure(&[&policy]).unwrap();
+    fixture.configure(&[&policy]).unwrap();
 }
 
 /// The status of a request that traps.
-fn send_trap(stand: &Stand) -> u16 {
+fn send_trap(fixture: &EnvoyFixture) -> u16 {
     let names: Vec<String> = (0..wasm::TRAPPED_HEADERS).map(|at| format!("x-{at}")).collect();
     let lines: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
     let trap: Request = request("GET", HOST, &lines);
-    stand.send(&trap, &[]).unwrap().status
+    fixture.send(&trap, &[]).unwrap().status
 }
 
 /// The status of another request, and whether its answer is shared with the shop.
-fn answer(stand: &Stand) -> (u16, bool) {
-    let answer = stand.send(&cross_origin(HOST, SHOP), &[]).unwrap();
+fn answer(fixture: &EnvoyFixture) -> (u16, bool) {
+    let answer = fixture.send(&cross_origin(HOST, SHOP), &[]).unwrap();
     (answer.status, answer.get("access-control-allow-origin").is_some())
 }
 
-fn log_names_the_trap(stand: &mut Stand) -> bool {
-    stand.envoy().log().unwrap().contains("Function: proxy_on_request_headers failed")
+fn log_names_the_trap(fixture: &mut EnvoyFixture) -> bool {
+    fixture.envoy().log().unwrap().contains("Function: proxy_on_request_headers failed")
 }
 
 fn heartbeats(stats: &Stats) -> u64 {

@@ -3,7 +3,7 @@
 use corsward_policy::Workload;
 use corsward_policy::wire::OnInvalid;
 use corsward_tests::case;
-use corsward_tests::stand::{Stand, StandPlan, cross_origin};
+use corsward_tests::envoy_fixture::{EnvoyFixture, EnvoyFixturePlan, cross_origin};
 use corsward_tests::{client, policies, suite, upstream};
 use serde_json::{Value, json};
 use xtask::envoy::{Listener, route};
@@ -13,7 +13,7 @@ const HOST: &str = "api.workloads.test";
 #[test]
 fn an_envoy_enforces_the_policies_for_its_labels_and_no_others() {
     let labels = json!({ "app": "api", "app.kubernetes.io/part-of": "shop", "tier": "" });
-    let mut stand = labelled(json!({ "LABELS": labels })).start().unwrap();
+    let mut fixture = labelled(json!({ "LABELS": labels })).start().unwrap();
     for (why, narrowed_to, applies) in [
         ("its label", vec![workload(&[("app", "api")], None)], true),
         ("another value", vec![workload(&[("app", "web")], None)], false),
@@ -37,17 +37,17 @@ fn an_envoy_enforces_the_policies_for_its_labels_and_no_others() {
         ),
         ("every proxy", vec![], true),
     ] {
-        stand.configure_for(&[(&api(), &narrowed_to)]).unwrap();
-        assert_eq!(shares(&stand), applies, "{why}");
+        fixture.configure_for(&[(&api(), &narrowed_to)]).unwrap();
+        assert_eq!(shares(&fixture), applies, "{why}");
         // Under `Replace` the upstream's own headers go; where no policy applies they stay.
-        assert_eq!(upstream_header_survives(&stand), !applies, "{why}");
+        assert_eq!(upstream_header_survives(&fixture), !applies, "{why}");
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn an_envoy_without_labels_runs_the_policies_for_all() {
-    let plain = Stand::plan().unwrap();
+    let plain = EnvoyFixture::plan().unwrap();
     for (why, plan) in [
         ("no metadata", plain),
         ("no labels", labelled(json!({ "NAME": "api-0" }))),
@@ -55,12 +55,12 @@ fn an_envoy_without_labels_runs_the_policies_for_all() {
         ("a label that is no text", labelled(json!({ "LABELS": { "app": ["api"], "n": 1 } }))),
         ("nothing", labelled(json!({ "LABELS": null }))),
     ] {
-        let mut stand = plan.start().unwrap();
-        stand.configure_for(&[(&api(), &[workload(&[("app", "api")], None)])]).unwrap();
-        assert!(!shares(&stand), "{why}");
-        stand.configure(&[&api()]).unwrap();
-        assert!(shares(&stand), "{why}");
-        stand.ensure_healthy().unwrap_or_else(|error| panic!("{why}: {error:#}"));
+        let mut fixture = plan.start().unwrap();
+        fixture.configure_for(&[(&api(), &[workload(&[("app", "api")], None)])]).unwrap();
+        assert!(!shares(&fixture), "{why}");
+        fixture.configure(&[&api()]).unwrap();
+        assert!(shares(&fixture), "{why}");
+        fixture.ensure_healthy().unwrap_or_else(|error| panic!("{why}: {error:#}"));
     }
 }
 
@@ -69,8 +69,8 @@ fn a_port_narrows_a_policy_to_the_requests_that_come_to_it() {
     let plan = labelled(json!({ "LABELS": { "app": "api" } }));
     let filter = plan.slot().http_filter();
     let other = Listener::new("other").http_filter(filter).routes([route("/", "upstream")]);
-    let mut stand = plan.bootstrap(|bootstrap| bootstrap.listener(other)).start().unwrap();
-    let (main, other) = (stand.address().unwrap(), stand.envoy().address("other").unwrap());
+    let mut fixture = plan.bootstrap(|bootstrap| bootstrap.listener(other)).start().unwrap();
+    let (main, other) = (fixture.address().unwrap(), fixture.envoy().address("other").unwrap());
     let api = api();
     let elsewhere = policy("elsewhere", &[HOST], "https://elsewhere.example");
     let app = [("app", "api")];
@@ -83,7 +83,7 @@ fn a_port_narrows_a_policy_to_the_requests_that_come_to_it() {
     ] {
         let workloads: Vec<_> = ports.iter().map(|port| workload(&app, *port)).collect();
         // Closer than the policy for the whole namespace, which is in force on the ports that are left.
-        stand.configure_for(&[(&api, &workloads), (&elsewhere, &[])]).unwrap();
+        fixture.configure_for(&[(&api, &workloads), (&elsewhere, &[])]).unwrap();
         for (address, applies) in [(main, on_main), (other, on_other)] {
             let allowed = |origin: &str| {
                 let answer = client::send(address, &cross_origin(HOST, origin), &[]).unwrap();
@@ -93,32 +93,32 @@ fn a_port_narrows_a_policy_to_the_requests_that_come_to_it() {
             assert_eq!(allowed("https://elsewhere.example"), !applies, "{why}");
         }
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn the_last_good_policies_for_its_labels_hold_through_bad_bytes() {
-    let mut stand =
+    let mut fixture =
         labelled(json!({ "LABELS": { "app": "api" } })).without_default().start().unwrap();
     let other = policy("other", &[HOST], "https://other.example");
-    stand
+    fixture
         .configure_for(&[
             (&api(), &[workload(&[("app", "api")], None)]),
             (&other, &[workload(&[("app", "web")], None)]),
         ])
         .unwrap();
-    assert!(shares(&stand));
+    assert!(shares(&fixture));
     for port in [0, 65_536] {
         let bad = format!(
             r#"{{"policies":[{{"namespace":"a","name":"b","workloads":[{{"port":{port}}}],"blocks":[{{"cors":{{}}}}]}}]}}"#
         );
-        let before = refusals(&stand.envoy().stats().unwrap());
-        stand.publish(&policies::envelope(bad, OnInvalid::Keep)).unwrap();
+        let before = refusals(&fixture.envoy().stats().unwrap());
+        fixture.publish(&policies::envelope(bad, OnInvalid::Keep)).unwrap();
         let refused = |admin: &xtask::envoy::Admin| Ok(refusals(&admin.stats()?) > before);
-        stand.envoy().wait_for("the refusal", refused).unwrap();
-        assert!(shares(&stand), "port {port}");
+        fixture.envoy().wait_for("the refusal", refused).unwrap();
+        assert!(shares(&fixture), "port {port}");
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 fn refusals(stats: &xtask::envoy::Stats) -> u64 {
@@ -127,8 +127,8 @@ fn refusals(stats: &xtask::envoy::Stats) -> u64 {
 }
 
 /// An Envoy with this metadata.
-fn labelled(metadata: Value) -> StandPlan {
-    Stand::plan().unwrap().bootstrap(|bootstrap| bootstrap.node("corsward", metadata))
+fn labelled(metadata: Value) -> EnvoyFixturePlan {
+    EnvoyFixture::plan().unwrap().bootstrap(|bootstrap| bootstrap.node("corsward", metadata))
 }
 
 fn workload(labels: &[(&str, &str)], port: Option<u16>) -> Workload {
@@ -148,16 +148,16 @@ fn policy(name: &str, hostnames: &[&str], origin: &str) -> Value {
     suite::policy("workloads", name, spec.as_object().cloned().unwrap())
 }
 
-fn shares(stand: &Stand) -> bool {
-    let answer = stand.send(&cross_origin(HOST, "https://api.example"), &[]).unwrap();
+fn shares(fixture: &EnvoyFixture) -> bool {
+    let answer = fixture.send(&cross_origin(HOST, "https://api.example"), &[]).unwrap();
     answer.get("access-control-allow-origin").is_some()
 }
 
 /// Does what the upstream says about sharing reach somebody who is not allowed?
-fn upstream_header_survives(stand: &Stand) -> bool {
+fn upstream_header_survives(fixture: &EnvoyFixture) -> bool {
     let headers = vec![("Access-Control-Allow-Origin".into(), b"*".to_vec())];
-    stand.upstream().answer("own", case::Upstream { status: 200, headers });
+    fixture.upstream().answer("own", case::Upstream { status: 200, headers });
     let request = cross_origin(HOST, "https://evil.test");
-    let answer = stand.send(&request, &[(upstream::CASE, "own")]).unwrap();
+    let answer = fixture.send(&request, &[(upstream::CASE, "own")]).unwrap();
     answer.get("access-control-allow-origin").is_some()
 }

@@ -1,4 +1,4 @@
-//! The back ends of the stories: what is fetched and built on this machine, so that their image needs nothing but files.
+//! The back ends of the scenarios: what is fetched and built on this machine, so that their image needs nothing but files.
 //!
 //! ```text
 //! tests/e2e/backends/Dockerfile, apps/ ------------------------------> target/e2e/backends, the image's context
@@ -71,7 +71,7 @@ pub fn context() -> Result<PathBuf> {
         fs::remove_dir_all(folder)?;
         Ok(fs::rename(packages, folder)?)
     })?;
-    fs::copy(tools::door()?, apps.join("door")).context("cannot copy the door")?;
+    fs::copy(tools::socks_proxy()?, apps.join("door")).context("cannot copy the SOCKS proxy")?;
     let front = sources.join("front");
     made_of(&files_of(&front)?, &apps.join("front"), |folder| build_front(&front, folder))?;
     Ok(context)

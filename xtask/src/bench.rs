@@ -7,21 +7,21 @@
 //! ```
 
 mod control_plane;
+mod fixture;
 mod load;
 mod memory;
 mod native;
 mod policies;
 mod report;
-mod stand;
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use self::fixture::BenchFixture;
 use self::load::{Cell, Load};
 use self::report::Report;
-use self::stand::Stand;
 use crate::{paths, tools};
 
 /// How long to measure.
@@ -88,7 +88,7 @@ pub fn run(args: &Args) -> Result<()> {
     let load = Load::new(tools::wrk()?, scratch.path(), Duration::from_secs(args.seconds));
     let native = native::measure()?;
     let memory = memory::measure(&scratch.path().join("memory"))?;
-    let stand = Stand::start(scratch.path())?;
+    let fixture = BenchFixture::start(scratch.path())?;
     let mut cells: Vec<Cell> = Vec::new();
     for round in 1..=args.rounds {
         for kind in Kind::ALL {
@@ -101,7 +101,7 @@ pub fn run(args: &Args) -> Result<()> {
                     contestant.name()
                 );
                 let measurement =
-                    load.run(stand.pid(contestant), stand.address(contestant, kind), kind)?;
+                    load.run(fixture.pid(contestant), fixture.address(contestant, kind), kind)?;
                 cells.push(Cell { contestant, kind, measurement });
             }
         }

@@ -1,4 +1,4 @@
-//! The verbs and their manual.
+//! The subcommands and their manual.
 
 use std::io;
 use std::process::ExitCode;
@@ -9,9 +9,9 @@ use clap_complete::Shell;
 
 use crate::{bench, cluster, demo, e2e, fuzz, generate, images, lint, test, wasm};
 
-/// Everything one does with corsward's sources, each by one verb
+/// Everything one does with corsward's sources, each by one subcommand
 ///
-/// What a verb needs and this machine lacks (the wasm target, Envoy, an API server, a browser …) it
+/// What a subcommand needs and this machine lacks (the wasm target, Envoy, an API server, a browser …) it
 /// fetches or builds into ~/.cache/corsward or, as root on Debian, installs with apt-get, and says
 /// so. ENVOY_BIN, CHROMIUM_BIN, HELM_BIN and the like name a program of your own instead, and
 /// KUBEBUILDER_ASSETS a folder with kube-apiserver, etcd and kubectl.
@@ -19,12 +19,12 @@ use crate::{bench, cluster, demo, e2e, fuzz, generate, images, lint, test, wasm}
 #[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
-    verb: Verb,
+    command: Command,
 }
 
 /// What can be asked for.
 #[derive(Subcommand, Debug)]
-enum Verb {
+enum Command {
     /// Show CORS at work: operator, Envoy and sample back ends, on this machine
     ///
     /// Without arguments: an API whose routes behave like real back ends, the policies of
@@ -50,11 +50,11 @@ enum Verb {
 
     /// Prove it in a cluster: kind, Istio, and the back ends people have
     ///
-    /// Makes a cluster, loads the images, installs the chart, tells every story to it, prints a line for each with its time,
-    /// and removes the cluster. What there is to see of a story that fails is kept in target/e2e.
+    /// Makes a cluster, loads the images, installs the chart, tells every scenario to it, prints a line for each with its time,
+    /// and removes the cluster. What there is to see of a scenario that fails is kept in target/e2e.
     #[command(after_long_help = "Examples:
-  cargo xtask e2e                                    every story, then other Envoys
-  cargo xtask e2e 'under load'                       the stories with that in their name
+  cargo xtask e2e                                    every scenario, then other Envoys
+  cargo xtask e2e 'under load'                       the scenarios with that in their name
   cargo xtask e2e --cluster corsward --keep Django   in the cluster of `cargo xtask cluster up`, which stays")]
     E2e(e2e::Args),
 
@@ -94,7 +94,7 @@ enum Verb {
 
     /// Write the files that are generated and committed
     ///
-    /// crds/*.yaml, from the types of the operator; operator/src/judge/ancestors.txt, from the
+    /// crds/*.yaml, from the types of the operator; operator/src/knowledge/ancestors.txt, from the
     /// rules of the public suffix list; docs/data-path.svg, from docs/data-path.txt; and the chart's copies of the definitions
     /// and its table of values.
     #[command(after_long_help = "Examples:
@@ -120,7 +120,7 @@ enum Verb {
   cargo xtask bench --control-plane          the operator, before an API server with 10 000 policies")]
     Bench(bench::Args),
 
-    /// Print what teaches your shell these verbs, under the name `xtask`
+    /// Print what teaches your shell these subcommands, under the name `xtask`
     #[command(after_long_help = "Example:
   alias xtask='cargo xtask'
   cargo xtask completions bash > ~/.local/share/bash-completion/completions/xtask")]
@@ -130,10 +130,10 @@ enum Verb {
     },
 }
 
-/// Runs the verb that the command line names.
+/// Runs the subcommand that the command line names.
 #[must_use]
 pub fn run() -> ExitCode {
-    match Cli::parse().verb.run() {
+    match Cli::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -142,9 +142,9 @@ pub fn run() -> ExitCode {
     }
 }
 
-// === impl Verb ===
+// === impl Command ===
 
-impl Verb {
+impl Command {
     fn run(self) -> Result<()> {
         match self {
             Self::Demo(args) => demo::run(&args),

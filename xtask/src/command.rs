@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use crate::paths;
 
 /// How often a long step says that it is still at it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much of a failed program's output its error repeats.
 const TAIL_LINES: usize = 20;
@@ -191,7 +191,7 @@ fn patiently(what: &str, begun: Instant, command: &mut Command) -> io::Result<Ou
         drop(done);
         output
     });
-    while let Err(RecvTimeoutError::Timeout) = finished.recv_timeout(PATIENCE) {
+    while let Err(RecvTimeoutError::Timeout) = finished.recv_timeout(TIMEOUT) {
         eprintln!("{what}: still at it, {} s", begun.elapsed().as_secs());
     }
     waiter.join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread panicked")))

@@ -1,4 +1,4 @@
-//! `cargo xtask e2e`: every story, in a cluster made for them and removed after them.
+//! `cargo xtask e2e`: every scenario, in a cluster made for them and removed after them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,15 +20,15 @@ const NAMESPACE: &str = "corsward-system";
 /// What the verb accepts.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Tell only stories whose name contains one of these
-    stories: Vec<String>,
+    /// Tell only scenarios whose name contains one of these
+    scenarios: Vec<String>,
     /// How many at a time
     #[arg(long, default_value_t = 4)]
     jobs: usize,
     /// Use this cluster of `cargo xtask cluster up`, and leave it there
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
-    /// Leave the cluster and the namespaces of the stories as they are
+    /// Leave the cluster and the namespaces of the scenarios as they are
     #[arg(long)]
     keep: bool,
 }
@@ -37,21 +37,21 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// When the cluster cannot be made, or a story does not end well.
+/// When the cluster cannot be made, or a scenario does not end well.
 pub fn run(args: &Args) -> Result<()> {
     let begun = Instant::now();
     // The cluster and what is built for it are one run's at a time.
     let _alone = tools::lock(&paths::cache().join("e2e"))?;
-    step("what tells the stories", begun);
-    let teller = teller()?;
-    let mut told = in_cluster(args, &teller, begun);
+    step("what tells the scenarios", begun);
+    let runner = runner()?;
+    let mut told = in_cluster(args, &runner, begun);
     if args.cluster.is_none() && !args.keep {
         step("the cluster goes", begun);
         let gone = cluster::down(&cluster::Down { name: CLUSTER.to_owned(), engine: false });
-        // Why a story failed is worth more than why its cluster is still there.
+        // Why a scenario failed is worth more than why its cluster is still there.
         told = told.and(gone);
     }
-    if args.stories.is_empty() {
+    if args.scenarios.is_empty() {
         step("other Envoys", begun);
         told = told.and(test::other_envoys());
     }
@@ -64,7 +64,7 @@ fn step(title: &str, begun: Instant) {
     eprintln!("\n=== {title} ({} s) ===", begun.elapsed().as_secs());
 }
 
-fn in_cluster(args: &Args, teller: &Path, begun: Instant) -> Result<()> {
+fn in_cluster(args: &Args, runner: &Path, begun: Instant) -> Result<()> {
     let name = args.cluster.as_deref().unwrap_or(CLUSTER);
     step("a cluster, and what is compiled for it", begun);
     if args.cluster.is_none() {
@@ -87,8 +87,8 @@ fn in_cluster(args: &Args, teller: &Path, begun: Instant) -> Result<()> {
     cluster::load(&cluster::Load { name: name.to_owned() })?;
     step("the chart", begun);
     install(&cluster)?;
-    step("stories", begun);
-    tell(args, teller, &cluster)
+    step("scenarios", begun);
+    tell(args, runner, &cluster)
 }
 
 /// Installs the chart as a user would, and waits until the operator is ready.
@@ -106,21 +106,21 @@ fn install(cluster: &Cluster) -> Result<()> {
     command::wait_for("helm install", &mut helm)
 }
 
-fn tell(args: &Args, teller: &Path, cluster: &Cluster) -> Result<()> {
-    let mut stories = Command::new(teller);
-    stories.env("KUBECONFIG", &cluster.kubeconfig);
-    stories.args(["--jobs", &args.jobs.to_string()]).args(&args.stories);
+fn tell(args: &Args, runner: &Path, cluster: &Cluster) -> Result<()> {
+    let mut scenarios = Command::new(runner);
+    scenarios.env("KUBECONFIG", &cluster.kubeconfig);
+    scenarios.args(["--jobs", &args.jobs.to_string()]).args(&args.scenarios);
     if args.keep {
-        stories.arg("--keep");
+        scenarios.arg("--keep");
     }
-    if !command::watch(&mut stories, |_| ())? {
-        bail!("a story did not end well: see above, and target/e2e");
+    if !command::watch(&mut scenarios, |_| ())? {
+        bail!("a scenario did not end well: see above, and target/e2e");
     }
     Ok(())
 }
 
-/// Builds what tells the stories.
-fn teller() -> Result<PathBuf> {
+/// Builds what tells the scenarios.
+fn runner() -> Result<PathBuf> {
     let mut build = command::cargo();
     build.args(["build", "-p", "corsward-e2e"]);
     let files = build::artifacts(&mut build)?;

@@ -28,7 +28,7 @@ use crate::process::Process;
 use crate::wait;
 
 /// How long an Envoy may take to start or to stop before something is wrong with it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How much of a log a message repeats: lines, and characters of each.
 const TAIL_LINES: usize = 12;
@@ -91,7 +91,7 @@ impl Envoy {
             .stdout(stdout)
             .stderr(File::create(&log)?);
         let mut process = Process::spawn(format!("Envoy ({})", binary.display()), command)?;
-        let address = wait::until("Envoy's admin interface", PATIENCE, || {
+        let address = wait::until("Envoy's admin interface", TIMEOUT, || {
             ensure_running(&mut process, &log)?;
             Ok(read_address(&admin_address))
         })?;
@@ -125,7 +125,7 @@ impl Envoy {
         mut condition: impl FnMut(&Admin) -> Result<bool>,
     ) -> Result<()> {
         let Self { process, admin, log } = self;
-        wait::until(what, PATIENCE, || {
+        wait::until(what, TIMEOUT, || {
             ensure_running(process, log)?;
             Ok(condition(admin)?.then_some(()))
         })
@@ -220,7 +220,7 @@ impl Envoy {
     ///
     /// When it did not end by itself.
     pub fn stop(mut self) -> Result<()> {
-        self.process.stop(PATIENCE).map(drop)
+        self.process.stop(TIMEOUT).map(drop)
     }
 }
 

@@ -28,7 +28,7 @@ use crate::tools::Kubernetes;
 use crate::{command, ports, tools, wait};
 
 /// How long it may take to be ready: it is in three seconds where nothing else runs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What the administrator of these servers says to be let in. They listen on the loopback interface, for as long as a test.
 const ADMIN_TOKEN: &str = "administrator";
@@ -91,7 +91,7 @@ impl ApiServerPlan {
         let server = serve(&apiserver, &store, port, &self.flags, directory.path())?;
         // kubectl reads the certificate that the server makes for itself.
         let certificate = directory.path().join("certificates/apiserver.crt");
-        wait::until("the certificate of the API server", PATIENCE, || {
+        wait::until("the certificate of the API server", TIMEOUT, || {
             Ok(certificate.exists().then_some(()))
         })?;
         let (proxy, address) = proxy(&kubectl, directory.path())?;
@@ -240,7 +240,7 @@ impl ApiServer {
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
-        let ready = wait::until("the API server to be ready", PATIENCE, || {
+        let ready = wait::until("the API server to be ready", TIMEOUT, || {
             if let Some(ended) = self.server.as_mut().and_then(|s| s.exited().transpose()) {
                 bail!("it ended: {}", ended?);
             }

@@ -2,7 +2,6 @@
 
 mod back_ends;
 mod debian;
-mod door;
 mod envoy;
 mod go;
 mod istio;
@@ -12,6 +11,7 @@ mod maven;
 mod npm;
 mod pip;
 mod rust;
+mod socks_proxy;
 
 use std::env;
 use std::fs::{self, File};
@@ -23,7 +23,6 @@ use tempfile::TempDir;
 
 pub use back_ends::{django, gin, spring};
 pub use debian::is_root;
-pub use door::door;
 pub use envoy::{ENVOY_VERSION, envoy};
 pub use go::go;
 pub use istio::{
@@ -37,6 +36,7 @@ pub use kubernetes::{
 pub use npm::{BINARYEN_VERSION, PLAYWRIGHT_VERSION, node_packages, playwright, wasm_opt};
 pub use pip::python_packages;
 pub use rust::{cargo_fuzz, musl, wasm_target};
+pub use socks_proxy::socks_proxy;
 
 use crate::{command, paths};
 

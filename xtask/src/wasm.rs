@@ -84,7 +84,7 @@ pub fn run() -> Result<()> {
     println!("callbacks removed   {:>7} bytes", sizes.stripped);
     println!("final               {:>7} bytes", sizes.finished);
     println!("budget              {BUDGET:>7} bytes");
-    println!("{}", judge(sizes.finished)?);
+    println!("{}", check_size(sizes.finished)?);
     Ok(())
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn cargo() -> Result<Command> {
     Ok(cargo)
 }
 
-fn judge(size: u64) -> Result<String> {
+fn check_size(size: u64) -> Result<String> {
     let kib = |bytes: u64| format!("{}.{} KiB", bytes / 1024, bytes % 1024 * 10 / 1024);
     if size > BUDGET {
         bail!(
@@ -181,8 +181,8 @@ mod tests {
 
     #[test]
     fn a_module_may_use_its_budget_and_not_a_byte_more() {
-        assert!(judge(BUDGET).is_ok());
-        let refused = judge(BUDGET + 1024).unwrap_err().to_string();
+        assert!(check_size(BUDGET).is_ok());
+        let refused = check_size(BUDGET + 1024).unwrap_err().to_string();
         assert_eq!(refused, "the module has 205824 bytes, 1.0 KiB above its budget of 200.0 KiB");
     }
 }

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use xtask::{demo, ports, wait};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The demo in front of an upstream, its temporary files in a folder of their own.
 struct Front {
@@ -70,7 +70,7 @@ impl Front {
 
     /// What it says of its end, which has begun.
     fn last_words(&mut self) -> String {
-        let ended = wait::until("the demo to end", PATIENCE, || Ok(self.child.try_wait()?));
+        let ended = wait::until("the demo to end", TIMEOUT, || Ok(self.child.try_wait()?));
         let mut text = format!("{ended:?}: ");
         if ended.is_ok() {
             let _ = self.child.stderr.take().unwrap().read_to_string(&mut text);
@@ -94,7 +94,7 @@ impl Front {
     /// Waits for its end and returns the exit code, the rest of its stdout, and its stderr.
     fn end(mut self) -> (Option<i32>, String, String) {
         let status =
-            wait::until("the demo to end", PATIENCE, || Ok(self.child.try_wait()?)).unwrap();
+            wait::until("the demo to end", TIMEOUT, || Ok(self.child.try_wait()?)).unwrap();
         let (mut stdout, mut stderr) = (String::new(), String::new());
         self.stdout.read_to_string(&mut stdout).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
@@ -163,7 +163,7 @@ fn who_was_refused_is_in_the_log_and_in_the_metrics_with_labels() {
 fn a_signal_before_it_is_ready_ends_it_cleanly_too() {
     let front = Front::start(&demo::policies(), nobody());
     // It has begun to clean up after itself once its folder is there.
-    wait::until("its folder", PATIENCE, || {
+    wait::until("its folder", TIMEOUT, || {
         Ok(fs::read_dir(front.temporary.path())?.next().map(drop))
     })
     .unwrap();

@@ -13,13 +13,13 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
+use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
-use crate::outage::Outage;
 use crate::publish::output::FIELD_MANAGER;
 use crate::source::kube::WATCH_SECONDS;
 
 /// How often what failed is tried again.
-const LOOK: Duration = Duration::from_secs(30);
+const RESYNC_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Tells the API server whom to trust, while leading, and again where somebody changed it.
 pub async fn keep(
@@ -32,9 +32,9 @@ pub async fn keep(
     let field = format!("metadata.name={name}");
     let config = watcher::Config::default().fields(&field).timeout(WATCH_SECONDS);
     let mut events = watcher(configurations.clone(), config).default_backoff().boxed();
-    let mut look = tokio::time::interval(LOOK);
+    let mut look = tokio::time::interval(RESYNC_INTERVAL);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut known, mut unwatched, mut untold) = (None, Outage::default(), Outage::default());
+    let (mut known, mut unwatched, mut untold) = (None, ErrorLog::default(), ErrorLog::default());
     loop {
         tokio::select! {
             event = events.next() => {
@@ -67,7 +67,7 @@ pub async fn keep(
                     error!(
                         name,
                         error,
-                        "the API server does not know whom to trust as the webhook, so policies are not judged at admission; tried again every {LOOK:?}"
+                        "the API server does not know whom to trust as the webhook, so policies are not judged at admission; tried again every {RESYNC_INTERVAL:?}"
                     );
                 }
             }

@@ -17,21 +17,21 @@ use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
 use super::inspection::{is_bundle, served, vouched};
-use super::serving::Serving;
-use super::{Content, Damage, Names, Why, step};
+use super::serving::ServingCertificate;
+use super::{Content, Damage, Names, RenewalReason, step};
+use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
-use crate::metrics::admission::Admission;
-use crate::outage::Outage;
+use crate::metrics::admission::AdmissionMetrics;
 use crate::publish::output::{FIELD_MANAGER, MANAGED_BY};
 use crate::source::kube::WATCH_SECONDS;
 
 /// How often certificates are looked at though nothing happened: they become valid, they grow old, and a write that failed is tried
 /// again.
-const LOOK: Duration = Duration::from_secs(5);
+const RESYNC_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Which Secret, and whose.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SecretOptions {
     /// Its namespace: the operator's own.
     pub namespace: String,
     /// Its name.
@@ -44,24 +44,24 @@ pub struct Options {
 
 /// Keeps the Secret, and what is shown of it.
 #[derive(Debug)]
-pub struct Keeper {
-    options: Options,
+pub struct SecretStore {
+    options: SecretOptions,
     secrets: Api<Secret>,
-    serving: Arc<Serving>,
-    metrics: Admission,
+    serving: Arc<ServingCertificate>,
+    metrics: AdmissionMetrics,
     /// Whom to trust, for whoever tells the API server.
     bundle: watch::Sender<Option<Vec<u8>>>,
     /// As it is there now.
-    known: Known,
+    known: SecretState,
     /// What was read last, and the damage for which it is not shown.
     seen: Option<(Content, Option<Damage>)>,
     /// Of what is written.
-    outage: Outage,
+    error_log: ErrorLog,
 }
 
 /// What is known of a Secret.
 #[derive(Clone, Debug)]
-enum Known {
+enum SecretState {
     /// Nothing yet.
     Nothing,
     /// It is not there.
@@ -79,21 +79,21 @@ enum Failed {
     NotWritten(#[from] kube::Error),
 }
 
-// === impl Keeper ===
+// === impl SecretStore ===
 
-impl Keeper {
+impl SecretStore {
     /// A keeper, and whom to trust because of what it finds.
     #[must_use]
     pub fn new(
         client: Client,
-        options: Options,
-        serving: Arc<Serving>,
-        metrics: Admission,
+        options: SecretOptions,
+        serving: Arc<ServingCertificate>,
+        metrics: AdmissionMetrics,
     ) -> (Self, watch::Receiver<Option<Vec<u8>>>) {
         let (bundle, bundles) = watch::channel(None);
         let secrets = Api::namespaced(client, &options.namespace);
-        let (known, seen, outage) = (Known::Nothing, None, Outage::default());
-        (Self { options, secrets, serving, metrics, bundle, known, seen, outage }, bundles)
+        let (known, seen, error_log) = (SecretState::Nothing, None, ErrorLog::default());
+        (Self { options, secrets, serving, metrics, bundle, known, seen, error_log }, bundles)
     }
 
     /// Watches the Secret for as long as it is polled.
@@ -101,9 +101,9 @@ impl Keeper {
         let field = format!("metadata.name={}", self.options.name);
         let config = watcher::Config::default().fields(&field).timeout(WATCH_SECONDS);
         let mut events = watcher(self.secrets.clone(), config).default_backoff().boxed();
-        let mut look = tokio::time::interval(LOOK);
+        let mut look = tokio::time::interval(RESYNC_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut listed, mut unwatched) = (None, Outage::default());
+        let (mut listed, mut unwatched) = (None, ErrorLog::default());
         loop {
             tokio::select! {
                 event = events.next() => {
@@ -112,9 +112,9 @@ impl Keeper {
                     match event {
                         Ok(Event::Init) => { listed = None; continue }
                         Ok(Event::InitApply(secret)) => { listed = Some(secret); continue }
-                        Ok(Event::InitDone) => self.known = Known::of(listed.take()),
-                        Ok(Event::Apply(secret)) => self.known = Known::of(Some(secret)),
-                        Ok(Event::Delete(_)) => self.known = Known::Missing,
+                        Ok(Event::InitDone) => self.known = SecretState::of(listed.take()),
+                        Ok(Event::Apply(secret)) => self.known = SecretState::of(Some(secret)),
+                        Ok(Event::Delete(_)) => self.known = SecretState::Missing,
                         Err(_) => continue,
                     }
                 }
@@ -129,9 +129,9 @@ impl Keeper {
     /// Loads what is there, and writes what should be.
     async fn look(&mut self, leads: bool) {
         let secret = match self.known.clone() {
-            Known::Nothing => return,
-            Known::Missing => None,
-            Known::There(secret) => Some(*secret),
+            SecretState::Nothing => return,
+            SecretState::Missing => None,
+            SecretState::There(secret) => Some(*secret),
         };
         let content = secret.as_ref().map(content);
         let now = UnixTime::now();
@@ -156,17 +156,17 @@ impl Keeper {
         let (secret, namespace) = (&self.options.name, &self.options.namespace);
         match kept.map_err(|error| error.to_string()) {
             Ok(()) => {
-                if self.outage.over() {
+                if self.error_log.over() {
                     info!(secret, namespace, "the webhook's certificates are kept again");
                 }
             }
             Err(error) => {
-                if self.outage.on(&error, Instant::now()) {
+                if self.error_log.on(&error, Instant::now()) {
                     error!(
                         secret,
                         namespace,
                         error,
-                        "the webhook's certificates are not kept, which is tried again every {LOOK:?}"
+                        "the webhook's certificates are not kept, which is tried again every {RESYNC_INTERVAL:?}"
                     );
                 }
             }
@@ -195,8 +195,8 @@ impl Keeper {
         let (secret, namespace) = (&self.options.name, &self.options.namespace);
         // Ours is loaded where everything in it fits together, so that a damaged one is never handed on.
         let checked = match &self.options {
-            Options { external: true, .. } => served(&content, now),
-            Options { names, .. } => vouched(&content, names, now),
+            SecretOptions { external: true, .. } => served(&content, now),
+            SecretOptions { names, .. } => vouched(&content, names, now),
         };
         let loaded = checked.and_then(|certificate| {
             self.serving.load(&content).map(|()| self.metrics.certificate(certificate.not_after()))
@@ -243,14 +243,14 @@ impl Keeper {
             Ok(secret) => {
                 let (name, namespace) = (&self.options.name, &self.options.namespace);
                 let why = step.why;
-                if matches!(why, Why::Useless(_)) {
+                if matches!(why, RenewalReason::Useless(_)) {
                     warn!(secret = name, namespace, %why, "made the webhook's certificates again");
                 } else {
                     info!(secret = name, namespace, %why, "made a certificate for the webhook");
                 }
                 // Loaded here and now: the watch will say the same.
                 self.load(content(&secret), now);
-                self.known = Known::of(Some(secret));
+                self.known = SecretState::of(Some(secret));
                 Ok(())
             }
             // Somebody else was first: what they wrote comes by the watch.
@@ -285,9 +285,9 @@ impl Keeper {
     }
 }
 
-// === impl Known ===
+// === impl SecretState ===
 
-impl Known {
+impl SecretState {
     fn of(secret: Option<Secret>) -> Self {
         secret.map_or(Self::Missing, |secret| Self::There(Box::new(secret)))
     }
@@ -324,11 +324,11 @@ mod tests {
             let names = Names::of("corsward", "corsward-system", &[]);
             let content = Content::new(&names, at(MADE)).unwrap();
             let (namespace, name) = ("corsward-system".to_owned(), "corsward".to_owned());
-            let options = Options { namespace, name, names, external };
+            let options = SecretOptions { namespace, name, names, external };
             let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
             let client = Client::try_from(nowhere).unwrap();
-            let (mut keeper, bundle) =
-                Keeper::new(client, options, Arc::default(), Admission::default());
+            let (mut store, bundle) =
+                SecretStore::new(client, options, Arc::default(), AdmissionMetrics::default());
             // It is backdated by an hour.
             let valid_from = MADE - 60 * 60;
             for (why, second, is_shown) in [
@@ -337,11 +337,11 @@ mod tests {
                 ("the second is over", valid_from, true),
                 ("it is shown already", MADE, true),
             ] {
-                keeper.load(content.clone(), at(second));
+                store.load(content.clone(), at(second));
                 assert_eq!(bundle.borrow().is_some(), is_shown, "{why}, external: {external}");
             }
-            keeper.load(Content::default(), at(MADE));
-            keeper.load(content.clone(), at(MADE));
+            store.load(Content::default(), at(MADE));
+            store.load(content.clone(), at(MADE));
             assert!(bundle.borrow().is_some(), "the last good one goes on, external: {external}");
         }
     }

@@ -12,14 +12,14 @@ use super::{Content, Damage};
 
 /// The certificate in use.
 #[derive(Debug, Default)]
-pub struct Serving {
+pub struct ServingCertificate {
     certificate: RwLock<Option<Arc<CertifiedKey>>>,
     settled: watch::Sender<bool>,
 }
 
-// === impl Serving ===
+// === impl ServingCertificate ===
 
-impl Serving {
+impl ServingCertificate {
     /// Shows this certificate from the next connection on.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Serving {
     }
 }
 
-impl ResolvesServerCert for Serving {
+impl ResolvesServerCert for ServingCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.certificate.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::certificates::inspection::{served, vouched};
-use crate::certificates::serving::Serving;
+use crate::certificates::serving::ServingCertificate;
 
 /// Some day.
 const TODAY: u64 = 1_800_000_000;
@@ -25,7 +25,7 @@ fn made(day: u64) -> Content {
     Content::new(&names(), at(day)).unwrap()
 }
 
-fn next(content: &Content, now: UnixTime) -> Option<Step> {
+fn next(content: &Content, now: UnixTime) -> Option<SecretStep> {
     step(Some(content), &names(), now).unwrap()
 }
 
@@ -39,9 +39,9 @@ fn trusts(bundle: &Content, content: &Content, now: UnixTime) -> bool {
 #[test]
 fn the_first_one_is_made_whole_and_is_good_for_two_months() {
     let step = step(None, &names(), at(0)).unwrap().unwrap();
-    assert_eq!(step.why, Why::Missing);
+    assert_eq!(step.why, RenewalReason::Missing);
     assert!(trusts(&step.content, &step.content, at(0)));
-    assert!(Serving::default().load(&step.content).is_ok());
+    assert!(ServingCertificate::default().load(&step.content).is_ok());
     for day in [0, 1, 30, 59] {
         assert!(next(&step.content, at(day)).is_none(), "day {day}");
     }
@@ -51,7 +51,7 @@ fn the_first_one_is_made_whole_and_is_good_for_two_months() {
 fn a_certificate_is_replaced_before_it_expires_and_whoever_trusted_it_trusts_the_next() {
     let first = made(0);
     let step = next(&first, at(61)).unwrap();
-    assert_eq!(step.why, Why::CertificateOld);
+    assert_eq!(step.why, RenewalReason::CertificateOld);
     assert_ne!(step.content.certificate, first.certificate);
     assert_ne!(step.content.key, first.key);
     assert_eq!(step.content.authorities, first.authorities);
@@ -73,12 +73,12 @@ fn a_year_and_more_passes_without_a_day_on_which_the_certificate_is_not_trusted(
         assert!(trusts(&before, &shown, at(day)), "day {day}: the bundle is late");
         assert!(trusts(&shown, &before, at(day)), "day {day}: the certificate is late");
     }
-    let count = |why: &Why| reasons.iter().filter(|reason| *reason == why).count();
-    assert_eq!(count(&Why::AuthorityOld), 3, "{reasons:?}");
-    assert_eq!(count(&Why::AuthoritySettled), 3, "{reasons:?}");
-    assert_eq!(count(&Why::AuthorityExpired), 2, "{reasons:?}");
-    assert!((10..20).contains(&count(&Why::CertificateOld)), "{reasons:?}");
-    assert_eq!(reasons.len(), 8 + count(&Why::CertificateOld), "{reasons:?}");
+    let count = |why: &RenewalReason| reasons.iter().filter(|reason| *reason == why).count();
+    assert_eq!(count(&RenewalReason::AuthorityOld), 3, "{reasons:?}");
+    assert_eq!(count(&RenewalReason::AuthoritySettled), 3, "{reasons:?}");
+    assert_eq!(count(&RenewalReason::AuthorityExpired), 2, "{reasons:?}");
+    assert!((10..20).contains(&count(&RenewalReason::CertificateOld)), "{reasons:?}");
+    assert_eq!(reasons.len(), 8 + count(&RenewalReason::CertificateOld), "{reasons:?}");
 }
 
 #[test]
@@ -88,11 +88,11 @@ fn a_new_authority_signs_nothing_until_it_has_been_shown() {
     // A certificate that is young when its authority is old.
     let young = renewed.with_certificate(&names(), at(249)).unwrap();
     let shown = next(&young, later(250, 0)).unwrap();
-    assert_eq!(shown.why, Why::AuthorityOld);
+    assert_eq!(shown.why, RenewalReason::AuthorityOld);
     assert_eq!(shown.content.certificate, young.certificate);
     assert!(next(&shown.content, later(250, 9)).is_none());
     let signed = next(&shown.content, later(250, 11)).unwrap();
-    assert_eq!(signed.why, Why::AuthoritySettled);
+    assert_eq!(signed.why, RenewalReason::AuthoritySettled);
     assert!(trusts(&shown.content, &signed.content, at(251)));
     assert!(!trusts(&young, &signed.content, at(251)), "the old authority did not sign it");
 }
@@ -102,7 +102,7 @@ const GARBAGE: &[u8] = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE
 /// What a damaged one is replaced by.
 fn repaired(why: &str, damaged: &Content) -> Content {
     let step = next(damaged, at(1)).unwrap_or_else(|| panic!("{why}: nothing is done"));
-    assert!(matches!(step.why, Why::Useless(_)), "{why}: {}", step.why);
+    assert!(matches!(step.why, RenewalReason::Useless(_)), "{why}: {}", step.why);
     assert!(trusts(&step.content, &step.content, at(1)), "{why}");
     assert!(next(&step.content, at(1)).is_none(), "{why}: it is done once");
     step.content
@@ -155,14 +155,14 @@ fn a_damaged_certificate_is_signed_again() {
 fn what_has_expired_or_is_for_another_name_is_replaced() {
     let good = made(0);
     let expired = next(&good, at(91)).unwrap();
-    assert_eq!(expired.why, Why::Useless(Damage::NotToday("tls.crt")));
+    assert_eq!(expired.why, RenewalReason::Useless(Damage::NotToday("tls.crt")));
     assert_eq!(expired.content.authorities, good.authorities);
     let long_expired = next(&good, at(366)).unwrap();
-    assert_eq!(long_expired.why, Why::Useless(Damage::NotToday("ca.crt")));
+    assert_eq!(long_expired.why, RenewalReason::Useless(Damage::NotToday("ca.crt")));
     let renamed = Names::of("cors", "corsward-system", &[]);
     let step = step(Some(&good), &renamed, at(1)).unwrap().unwrap();
     assert!(
-        matches!(&step.why, Why::Useless(Damage::NotVouched { name, .. }) if name == "cors.corsward-system.svc"),
+        matches!(&step.why, RenewalReason::Useless(Damage::NotVouched { name, .. }) if name == "cors.corsward-system.svc"),
         "{}",
         step.why
     );
@@ -183,7 +183,7 @@ fn what_a_user_brings_needs_no_authority() {
 
 #[test]
 fn a_damaged_certificate_does_not_replace_the_one_that_is_shown() {
-    let serving = Serving::default();
+    let serving = ServingCertificate::default();
     assert!(serving.load(&made(0)).is_ok());
     let before = format!("{serving:?}");
     assert!(serving.load(&Content::default()).is_err());

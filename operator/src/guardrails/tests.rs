@@ -2,7 +2,7 @@
 
 use corsward_policy::PolicyId;
 use corsward_policy::draft::Closeness;
-use corsward_policy::validate::NoJudge;
+use corsward_policy::validate::NoKnowledge;
 use serde_json::json;
 
 use super::*;
@@ -10,14 +10,15 @@ use crate::api::v1alpha1::CorsPolicySpec;
 
 fn guardrail(guardrails: &Value) -> Guardrail {
     let (guardrail, findings) =
-        Guardrail::parse("platform", &json!({ "guardrails": guardrails }), &NoJudge);
+        Guardrail::parse("platform", &json!({ "guardrails": guardrails }), &NoKnowledge);
     guardrail.unwrap_or_else(|| panic!("{guardrails}: {findings:?}"))
 }
 
 fn policy(spec: &Value) -> Policy {
     let id = PolicyId { namespace: "shop".into(), name: "api".into() };
     let typed: CorsPolicySpec = serde_json::from_value(spec.clone()).unwrap();
-    let validated = validate(&convert::draft(&id, &typed, Closeness::Namespace, None), &NoJudge);
+    let validated =
+        validate(&convert::draft(&id, &typed, Closeness::Namespace, None), &NoKnowledge);
     validated.policy.unwrap_or_else(|| panic!("{spec}: {:?}", validated.findings))
 }
 
@@ -28,10 +29,10 @@ fn exceeded(guardrails: &Value, spec: &Value) -> Vec<String> {
 }
 
 /// Why, guardrails, a policy's spec, and fields and codes of what exceeds.
-type Row<'r> = (&'r str, Value, Value, &'r [&'r str]);
+type GuardrailCase<'r> = (&'r str, Value, Value, &'r [&'r str]);
 
 #[track_caller]
-fn assert_rows(rows: &[Row<'_>]) {
+fn assert_rows(rows: &[GuardrailCase<'_>]) {
     for (why, guardrails, spec, want) in rows {
         assert_eq!(&exceeded(guardrails, spec), want, "{why}");
     }
@@ -195,7 +196,7 @@ fn requests_must_be_rejected_wherever_something_is_allowed() {
 #[test]
 fn a_warning_names_the_guardrail_and_what_to_write() {
     let spec = json!({"enforcement": "Warn", "guardrails": {"maxMaxAge": 600}});
-    let guardrail = Guardrail::parse("platform", &spec, &NoJudge).0.unwrap();
+    let guardrail = Guardrail::parse("platform", &spec, &NoKnowledge).0.unwrap();
     assert!(!guardrail.is_enforced());
     let policy = policy(&json!({"cors": {"allowOrigins": ["https://a.example"], "maxAge": 7200}}));
     let findings = check(&policy, &[guardrail]);
@@ -211,7 +212,7 @@ fn a_warning_names_the_guardrail_and_what_to_write() {
 fn of_several_guardrails_all_apply_and_refusals_come_first() {
     let warn =
         json!({"enforcement": "Warn", "guardrails": {"allowedOrigins": ["https://b.example"]}});
-    let warn = Guardrail::parse("soft", &warn, &NoJudge).0.unwrap();
+    let warn = Guardrail::parse("soft", &warn, &NoKnowledge).0.unwrap();
     let hard = guardrail(&json!({"allowedOrigins": ["https://c.example"]}));
     let policy = policy(&json!({"cors": {"allowOrigins": ["https://a.example"]}}));
     let codes: Vec<_> = check(&policy, &[warn, hard]).iter().map(Finding::code).collect();
@@ -250,7 +251,7 @@ fn a_selector_selects_as_in_kubernetes() {
         ),
     ] {
         let spec = json!({"namespaceSelector": selector, "guardrails": {"maxMaxAge": 1}});
-        let guardrail = Guardrail::parse("platform", &spec, &NoJudge).0.unwrap();
+        let guardrail = Guardrail::parse("platform", &spec, &NoKnowledge).0.unwrap();
         let selected = [&dev, &live, &bare].map(|labels| guardrail.selects("shop", labels));
         assert_eq!(selected, want, "{why}");
     }
@@ -300,9 +301,9 @@ fn a_guardrail_that_cannot_be_understood_is_refused_with_every_reason() {
             vec!["spec.guardrails.maxAge CORS-E503"],
         ),
     ] {
-        let (guardrail, findings) = Guardrail::parse("platform", &spec, &NoJudge);
+        let (guardrail, findings) = Guardrail::parse("platform", &spec, &NoKnowledge);
         assert_eq!(guardrail, None, "{why}");
-        let holds = Guardrail::parse_accepted("platform", &spec, &NoJudge).is_some();
+        let holds = Guardrail::parse_accepted("platform", &spec, &NoKnowledge).is_some();
         let is_readable = findings.iter().all(|f| !matches!(f.reason, Reason::Shape(_)));
         assert_eq!(holds, is_readable, "{why}: what held before an upgrade holds after it");
         let said: Vec<_> = findings.iter().map(|f| format!("{} {}", f.field, f.code())).collect();

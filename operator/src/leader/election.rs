@@ -6,7 +6,7 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Holding, Options};
+use super::{LeaseOptions, LeaseRecord};
 
 /// The longest that a Lease is believed, whatever it says. No release of ours lasts nearly as long, and whoever holds one has stopped
 /// writing long before: what says more was written by hand or by mistake, and would stop all writing for years.
@@ -15,7 +15,7 @@ const MAX_BELIEVED: Duration = Duration::from_mins(10);
 /// Whose the Lease is, as far as this replica knows.
 #[derive(Debug)]
 pub(super) struct Election {
-    options: Options,
+    options: LeaseOptions,
     /// What the Lease said when it was last seen to change, and when that was seen.
     observed: Option<(LeaseSpec, Instant)>,
     /// This replica may write until then.
@@ -24,7 +24,7 @@ pub(super) struct Election {
 
 /// What to do about the Lease.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Step {
+pub(super) enum ElectionStep {
     /// It is another replica's.
     Wait,
     /// There is none: make this one.
@@ -36,7 +36,7 @@ pub(super) enum Step {
 // === impl Election ===
 
 impl Election {
-    pub(super) fn new(options: Options) -> Self {
+    pub(super) fn new(options: LeaseOptions) -> Self {
         Self { options, observed: None, until: None }
     }
 
@@ -52,11 +52,16 @@ impl Election {
 
     /// Takes in the Lease as it came back from a request; says what to do next. `now` is the time by which the answer was there, `clock` is
     /// this machine's clock, which is written into the Lease for people and never compared with anything.
-    pub(super) fn saw(&mut self, lease: Option<Lease>, now: Instant, clock: Timestamp) -> Step {
+    pub(super) fn saw(
+        &mut self,
+        lease: Option<Lease>,
+        now: Instant,
+        clock: Timestamp,
+    ) -> ElectionStep {
         let Some(lease) = lease else {
             self.observe(LeaseSpec::default(), now);
             self.until = None;
-            return Step::Create(self.first(clock));
+            return ElectionStep::Create(self.first(clock));
         };
         let Lease { metadata, spec } = lease;
         let spec = spec.unwrap_or_default();
@@ -67,7 +72,7 @@ impl Election {
             self.until = None;
         }
         if !ours && !free && now.saturating_duration_since(since) < self.lasts(&spec) {
-            return Step::Wait;
+            return ElectionStep::Wait;
         }
         let (acquired, transitions) = if ours {
             (spec.acquire_time, spec.lease_transitions)
@@ -79,20 +84,20 @@ impl Election {
             lease_transitions: transitions.or(Some(0)),
             ..self.renewed(clock)
         };
-        Step::Replace(Lease { metadata, spec: Some(spec) })
+        ElectionStep::Replace(Lease { metadata, spec: Some(spec) })
     }
 
     /// Whose the Lease was when it was last seen; nothing where it is nobody's.
-    pub(super) fn holding(&self) -> Option<Holding> {
+    pub(super) fn holding(&self) -> Option<LeaseRecord> {
         let (spec, since) = self.observed.as_ref()?;
         let holder = spec.holder_identity.clone().filter(|holder| !holder.is_empty())?;
         let is_ours = holder == self.options.identity;
-        Some(Holding { holder, is_ours, since: *since, lasts: self.lasts(spec) })
+        Some(LeaseRecord { holder, is_ours, since: *since, lasts: self.lasts(spec) })
     }
 
     /// The API server took what [`saw`](Self::saw) said to write; the request was sent at `sent`.
     pub(super) fn wrote(&mut self, sent: Instant) {
-        self.until = sent.checked_add(self.options.give_up);
+        self.until = sent.checked_add(self.options.renew_deadline);
     }
 
     /// The Lease as it is given back; nothing where it is not ours.
@@ -166,7 +171,7 @@ mod tests {
 
     impl Replica {
         fn new(identity: &str, skew: i64) -> Self {
-            let options = Options::new("ns".to_owned(), "l".to_owned(), identity.to_owned());
+            let options = LeaseOptions::new("ns".to_owned(), "l".to_owned(), identity.to_owned());
             Self { election: Election::new(options), start: Instant::now(), skew }
         }
 
@@ -178,7 +183,7 @@ mod tests {
             Timestamp::from_second(self.skew.saturating_add_unsigned(second)).unwrap()
         }
 
-        fn saw(&mut self, lease: Option<&Lease>, second: u64) -> Step {
+        fn saw(&mut self, lease: Option<&Lease>, second: u64) -> ElectionStep {
             let (now, clock) = (self.at(second), self.clock(second));
             self.election.saw(lease.cloned(), now, clock)
         }
@@ -186,8 +191,8 @@ mod tests {
         /// Looks and writes, as if every request took no time; what is in the store then.
         fn turn(&mut self, lease: Option<Lease>, second: u64) -> Option<Lease> {
             match self.saw(lease.as_ref(), second) {
-                Step::Wait => lease,
-                Step::Create(new) | Step::Replace(new) => {
+                ElectionStep::Wait => lease,
+                ElectionStep::Create(new) | ElectionStep::Replace(new) => {
                     self.election.wrote(self.at(second));
                     Some(new)
                 }
@@ -270,7 +275,7 @@ mod tests {
         let (mut a, mut b) = (Replica::new("a", 0), Replica::new("b", 0));
         a.turn(None, 0);
         let stolen = b.turn(None, 1);
-        assert_eq!(a.saw(stolen.as_ref(), 2), Step::Wait);
+        assert_eq!(a.saw(stolen.as_ref(), 2), ElectionStep::Wait);
         assert!(!a.leads(2));
     }
 
@@ -300,10 +305,10 @@ mod tests {
     fn a_lease_that_was_deleted_is_made_again_and_an_empty_one_is_taken() {
         let mut a = Replica::new("a", 0);
         a.turn(None, 0);
-        assert!(matches!(a.saw(None, 2), Step::Create(_)));
+        assert!(matches!(a.saw(None, 2), ElectionStep::Create(_)));
         assert!(!a.leads(2), "until it is made");
         let mut b = Replica::new("b", 0);
-        assert!(matches!(b.saw(Some(&Lease::default()), 0), Step::Replace(_)));
+        assert!(matches!(b.saw(Some(&Lease::default()), 0), ElectionStep::Replace(_)));
     }
 
     #[test]
@@ -315,7 +320,7 @@ mod tests {
         };
         let lease = Lease { metadata: metadata.clone(), spec: None };
         let step = Replica::new("a", 0).saw(Some(&lease), 0);
-        let Step::Replace(written) = step else { panic!("{step:?}") };
+        let ElectionStep::Replace(written) = step else { panic!("{step:?}") };
         assert_eq!(written.metadata, metadata);
     }
 }

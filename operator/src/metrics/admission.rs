@@ -5,18 +5,18 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::Label;
+use super::LabelPair;
 
 /// The webhook's metrics. Clones count the same.
 #[derive(Clone, Debug, Default)]
-pub struct Admission {
-    reviews: Family<Label, Counter>,
+pub struct AdmissionMetrics {
+    reviews: Family<LabelPair, Counter>,
     not_after: Gauge,
 }
 
 /// What came of a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AdmissionResult {
     /// Allowed, with or without warnings.
     Allowed,
     /// Refused.
@@ -27,11 +27,11 @@ pub enum Outcome {
     Unreadable,
 }
 
-// === impl Admission ===
+// === impl AdmissionMetrics ===
 
-impl Admission {
+impl AdmissionMetrics {
     /// Takes in what came of a review.
-    pub fn reviewed(&self, outcome: Outcome) {
+    pub fn reviewed(&self, outcome: AdmissionResult) {
         self.reviews.get_or_create(&[("result", outcome.as_str())]).inc();
     }
 
@@ -55,9 +55,9 @@ impl Admission {
     }
 }
 
-// === impl Outcome ===
+// === impl AdmissionResult ===
 
-impl Outcome {
+impl AdmissionResult {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",

@@ -7,33 +7,33 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{Label, count};
-use crate::proxies::State;
-use crate::proxies::standing::Why;
+use super::{LabelPair, count};
+use crate::rollout::ProxyState;
+use crate::rollout::counts::OutOfSyncReason;
 
 /// Every state, and its name.
-const STATES: [(State, &str); 7] = [
-    (State::Current, "current"),
-    (State::Not(Why::Behind), "behind"),
-    (State::Not(Why::Refused), "refused"),
-    (State::Not(Why::NoFilter), "without_filter"),
-    (State::Not(Why::NoSidecar), "without_sidecar"),
-    (State::Not(Why::Unreachable), "unreachable"),
-    (State::Not(Why::NotAsked), "not_asked"),
+const STATES: [(ProxyState, &str); 7] = [
+    (ProxyState::Current, "current"),
+    (ProxyState::Not(OutOfSyncReason::Behind), "behind"),
+    (ProxyState::Not(OutOfSyncReason::Refused), "refused"),
+    (ProxyState::Not(OutOfSyncReason::NoFilter), "without_filter"),
+    (ProxyState::Not(OutOfSyncReason::NoSidecar), "without_sidecar"),
+    (ProxyState::Not(OutOfSyncReason::Unreachable), "unreachable"),
+    (ProxyState::Not(OutOfSyncReason::NotAsked), "not_asked"),
 ];
 
 /// How proxies stand, over all policies; a clone counts into the same.
 #[derive(Clone, Debug, Default)]
-pub struct Proxies {
-    states: Family<Label, Gauge>,
-    touches: Family<Label, Counter>,
+pub struct ProxyMetrics {
+    states: Family<LabelPair, Gauge>,
+    touches: Family<LabelPair, Counter>,
 }
 
-// === impl Proxies ===
+// === impl ProxyMetrics ===
 
-impl Proxies {
+impl ProxyMetrics {
     /// Takes in how many workloads stand how.
-    pub(crate) fn stand(&self, counts: &BTreeMap<State, usize>) {
+    pub(crate) fn stand(&self, counts: &BTreeMap<ProxyState, usize>) {
         for (state, name) in STATES {
             let number = counts.get(&state).copied().unwrap_or_default();
             self.states.get_or_create(&[("state", name)]).set(count(number));
@@ -41,7 +41,7 @@ impl Proxies {
     }
 
     /// An object was written anew for proxies without a filter, or could not be.
-    pub(crate) fn touched(&self, written: bool) {
+    pub(crate) fn refreshed(&self, written: bool) {
         let result = if written { "written" } else { "failed" };
         self.touches.get_or_create(&[("result", result)]).inc();
     }
@@ -53,7 +53,7 @@ impl Proxies {
             self.states.clone(),
         );
         registry.register(
-            "touches",
+            "plugin_refreshes",
             "Objects written anew so that proxies without a filter fetch its module again, by what became of it",
             self.touches.clone(),
         );

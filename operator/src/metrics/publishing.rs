@@ -8,28 +8,28 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::attachment::AttachmentKey;
+use crate::bundle::BundleKey;
 
 /// From a policy's change to the object that says so, in seconds.
 const PROPAGATION: [f64; 9] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
 
-type Label = [(&'static str, &'static str); 1];
+type StaticLabel = [(&'static str, &'static str); 1];
 type Named = [(&'static str, String); 2];
 
 /// What a publisher of a cluster and the module server count; a clone counts into the same.
 #[derive(Clone, Debug)]
 pub struct Publishing {
-    writes: Family<Label, Counter>,
+    writes: Family<StaticLabel, Counter>,
     bytes: Family<Named, Gauge>,
     propagation: Histogram,
     watch_failures: Counter,
     leftovers: Family<[(&'static str, String); 1], Gauge>,
-    module_requests: Family<Label, Counter>,
+    module_requests: Family<StaticLabel, Counter>,
 }
 
 /// What became of a write of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Write {
+pub enum WriteResult {
     /// It was written.
     Written,
     /// It was written again, for somebody else had changed it.
@@ -68,18 +68,18 @@ impl Default for Publishing {
 
 impl Publishing {
     /// Counts a write.
-    pub fn wrote(&self, write: Write) {
+    pub fn wrote(&self, write: WriteResult) {
         self.writes.get_or_create(&[("result", write.as_str())]).inc();
     }
 
     /// How many writes came to this.
     #[must_use]
-    pub fn writes(&self, write: Write) -> u64 {
+    pub fn writes(&self, write: WriteResult) -> u64 {
         self.writes.get_or_create(&[("result", write.as_str())]).get()
     }
 
-    /// Says how long an attachment's configuration is, and nothing where it is not wanted any more.
-    pub fn attachment(&self, key: &AttachmentKey, bytes: Option<usize>) {
+    /// Says how long a bundle's configuration is, and nothing where it is not wanted any more.
+    pub fn bundle(&self, key: &BundleKey, bytes: Option<usize>) {
         let namespace = key.namespace().unwrap_or_default().to_owned();
         let labels = [("namespace", namespace), ("name", key.object_name())];
         match bytes {
@@ -122,12 +122,12 @@ impl Publishing {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "object_writes",
-            "Writes of objects that hold attachments, by what became of them",
+            "Writes of objects that hold bundles, by what became of them",
             self.writes.clone(),
         );
         registry.register_with_unit(
-            "attachment_configuration",
-            "Configuration of each attachment",
+            "bundle_configuration",
+            "Configuration of each bundle",
             Unit::Bytes,
             self.bytes.clone(),
         );
@@ -139,12 +139,12 @@ impl Publishing {
         );
         registry.register(
             "object_watch_failures",
-            "Failures of the watch of objects that hold attachments",
+            "Failures of the watch of objects that hold bundles",
             self.watch_failures.clone(),
         );
         registry.register(
             "leftover_objects",
-            "Objects that hold attachments, of a kind that is not written any more",
+            "Objects that hold bundles, of a kind that is not written any more",
             self.leftovers.clone(),
         );
         registry.register(
@@ -155,9 +155,9 @@ impl Publishing {
     }
 }
 
-// === impl Write ===
+// === impl WriteResult ===
 
-impl Write {
+impl WriteResult {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Written => "written",

@@ -4,12 +4,12 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use super::Label;
+use super::LabelPair;
 
 /// Counters of watches; a copy counts into the same ones.
 #[derive(Clone, Debug, Default)]
 pub struct Watches {
-    restarts: Family<Label, Counter>,
+    restarts: Family<LabelPair, Counter>,
 }
 
 // === impl Watches ===

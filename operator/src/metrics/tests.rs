@@ -4,36 +4,50 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use super::admission::Outcome;
-use super::publishing::{ModuleRequest, Write};
-use super::writer::StatusFate;
+use super::admission::AdmissionResult;
+use super::publishing::{ModuleRequest, WriteResult};
+use super::writer::StatusWriteResult;
 use super::*;
-use crate::attachment::AttachmentKey;
+use crate::bundle::BundleKey;
 use crate::testing::snapshot_settings;
 
 /// A family without a metric is not exported: each has one.
 fn exported() -> String {
     let metrics = Metrics::default();
     metrics.planned(Duration::ZERO);
-    metrics.stand([Tally::default()].iter(), &[]);
-    for fate in [Fate::Written, Fate::Unchanged, Fate::Failed, Fate::Held] {
-        metrics.published(fate);
+    metrics.stand([ScopeMetrics::default()].iter(), &[]);
+    for result in [
+        PublishResult::Written,
+        PublishResult::Unchanged,
+        PublishResult::Failed,
+        PublishResult::Held,
+    ] {
+        metrics.published(result);
     }
     metrics.leads(true);
     metrics.watches.restarted("Pod");
-    for fate in [StatusFate::Written, StatusFate::Failed, StatusFate::Dropped] {
-        metrics.status_writes.on(fate);
+    for result in
+        [StatusWriteResult::Written, StatusWriteResult::Failed, StatusWriteResult::Dropped]
+    {
+        metrics.status_writes.on(result);
     }
     metrics.proxies.stand(&BTreeMap::new());
-    metrics.proxies.touched(true);
-    metrics.proxies.touched(false);
-    for outcome in [Outcome::Allowed, Outcome::Refused, Outcome::Unjudged, Outcome::Unreadable] {
+    metrics.proxies.refreshed(true);
+    metrics.proxies.refreshed(false);
+    for outcome in [
+        AdmissionResult::Allowed,
+        AdmissionResult::Refused,
+        AdmissionResult::Unjudged,
+        AdmissionResult::Unreadable,
+    ] {
         metrics.admission.reviewed(outcome);
     }
-    for write in [Write::Written, Write::Repaired, Write::Removed, Write::Failed] {
+    for write in
+        [WriteResult::Written, WriteResult::Repaired, WriteResult::Removed, WriteResult::Failed]
+    {
         metrics.publishing.wrote(write);
     }
-    metrics.publishing.attachment(&AttachmentKey::Folder, Some(1));
+    metrics.publishing.bundle(&BundleKey::Folder, Some(1));
     metrics.publishing.propagated(Duration::ZERO);
     metrics.publishing.watch_failed();
     metrics.publishing.left("WasmPlugin", 1);

@@ -4,17 +4,17 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use super::Label;
+use super::LabelPair;
 
 /// Counters of status writes; a copy counts into the same ones.
 #[derive(Clone, Debug, Default)]
 pub struct StatusWrites {
-    writes: Family<Label, Counter>,
+    writes: Family<LabelPair, Counter>,
 }
 
 /// What became of a status that was to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StatusFate {
+pub enum StatusWriteResult {
     /// The API server has it.
     Written,
     /// An attempt failed; unless it is refused for good, there is another one.
@@ -27,14 +27,14 @@ pub enum StatusFate {
 
 impl StatusWrites {
     /// Takes in what became of a status.
-    pub fn on(&self, fate: StatusFate) {
-        self.writes.get_or_create(&[("result", fate.as_str())]).inc();
+    pub fn on(&self, result: StatusWriteResult) {
+        self.writes.get_or_create(&[("result", result.as_str())]).inc();
     }
 
     /// How many statuses came to such an end.
     #[must_use]
-    pub fn count(&self, fate: StatusFate) -> u64 {
-        self.writes.get_or_create(&[("result", fate.as_str())]).get()
+    pub fn count(&self, result: StatusWriteResult) -> u64 {
+        self.writes.get_or_create(&[("result", result.as_str())]).get()
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
@@ -46,9 +46,9 @@ impl StatusWrites {
     }
 }
 
-// === impl StatusFate ===
+// === impl StatusWriteResult ===
 
-impl StatusFate {
+impl StatusWriteResult {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Written => "written",

@@ -10,31 +10,31 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::metrics::publishing::{ModuleRequest, Publishing};
+use crate::modules::cache::ModuleCache;
 use crate::modules::is_digest;
-use crate::modules::shelf::Shelf;
 
 /// What a name stands for never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 #[derive(Clone)]
-struct Serving {
-    shelf: Arc<Shelf>,
+struct ModuleHandlers {
+    cache: Arc<ModuleCache>,
     metrics: Publishing,
 }
 
 /// The module server's routes.
-pub(super) fn router(shelf: Arc<Shelf>, metrics: Publishing) -> Router {
+pub(super) fn router(cache: Arc<ModuleCache>, metrics: Publishing) -> Router {
     // Also HEAD; nothing reads a request's body.
-    Router::new().route("/{file}", get(module)).with_state(Serving { shelf, metrics })
+    Router::new().route("/{file}", get(module)).with_state(ModuleHandlers { cache, metrics })
 }
 
 async fn module(
-    State(Serving { shelf, metrics }): State<Serving>,
+    State(ModuleHandlers { cache, metrics }): State<ModuleHandlers>,
     Path(file): Path<String>,
     headers: HeaderMap,
 ) -> Response {
     let sha256 = file.strip_prefix("filter-").and_then(|rest| rest.strip_suffix(".wasm"));
-    let found = sha256.and_then(|sha256| Some((sha256, shelf.get(sha256)?)));
+    let found = sha256.and_then(|sha256| Some((sha256, cache.get(sha256)?)));
     let Some((sha256, bytes)) = found else {
         metrics.module_requested(ModuleRequest::NotFound);
         // Istio's agent asks again after a 503, and gives the filter up after a 404 (istio.io/istio, `pkg/wasm/httpfetcher.go`,
@@ -64,8 +64,8 @@ async fn module(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::hex;
-    use crate::modules::{Own, path};
+    use crate::bundle::hex;
+    use crate::modules::{LocalModule, path};
     use crate::server::{Limits, Server};
     use http_body_util::{BodyExt as _, Full};
     use hyper::body::Bytes;
@@ -76,9 +76,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_module_is_served_by_its_digest_and_nothing_else_is() {
-        let own = Own { sha256: hex(b"wasm"), bytes: b"wasm".as_slice().into() };
+        let own = LocalModule { sha256: hex(b"wasm"), bytes: b"wasm".as_slice().into() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let router = router(Arc::new(Shelf::new(&own)), Publishing::default());
+        let router = router(Arc::new(ModuleCache::new(&own)), Publishing::default());
         let server = Server::start(listener, None, router, Limits::default()).unwrap();
         let addr = server.addr;
         let client = Client::builder(TokioExecutor::new()).build_http();

@@ -2,7 +2,7 @@
 
 use corsward_policy::PolicyId;
 use corsward_policy::draft::Closeness;
-use corsward_policy::validate::NoJudge;
+use corsward_policy::validate::NoKnowledge;
 use serde_json::json;
 
 use super::*;
@@ -10,11 +10,11 @@ use crate::api::v1alpha1::CorsPolicySpec;
 use crate::convert;
 
 /// A lookup that knows two sets, of which one is refused.
-fn lookup<'s>(partners: &'s [String]) -> impl Fn(&str) -> Known<'s> {
+fn lookup<'s>(partners: &'s [String]) -> impl Fn(&str) -> SetLookup<'s> {
     move |name| match name {
-        "partners" => Known::Origins(partners),
-        "broken" => Known::Refused,
-        _ => Known::Missing,
+        "partners" => SetLookup::Origins(partners),
+        "broken" => SetLookup::Refused,
+        _ => SetLookup::Missing,
     }
 }
 
@@ -94,7 +94,8 @@ fn what_is_wrong_with_an_origin_of_a_set_is_said_where_the_policy_names_the_set(
     let resolved = resolve(&mut spec, lookup(&partners));
     let id = PolicyId { namespace: "shop".into(), name: "api".into() };
     let typed: CorsPolicySpec = serde_json::from_value(spec).unwrap();
-    let validated = validate(&convert::draft(&id, &typed, Closeness::Namespace, None), &NoJudge);
+    let validated =
+        validate(&convert::draft(&id, &typed, Closeness::Namespace, None), &NoKnowledge);
     let said: Vec<_> = validated
         .findings
         .into_iter()
@@ -117,7 +118,7 @@ fn what_is_wrong_with_an_origin_of_a_set_is_said_where_the_policy_names_the_set(
 fn an_origin_that_two_sets_have_names_the_set_that_had_it_first() {
     let partners = strings(&["https://b.example"]);
     let mut spec = json!({"cors": {"allowOriginsFrom": from(&["partners", "others"])}});
-    let resolved = resolve(&mut spec, |_| Known::Origins(&partners));
+    let resolved = resolve(&mut spec, |_| SetLookup::Origins(&partners));
     let (value, first) = ("https://b.example".to_owned(), "spec.cors.allowOrigins[0]".to_owned());
     let repeated = Finding::new("spec.cors.allowOrigins[1]", ListReason::Repeated { value, first });
     assert_eq!(
@@ -173,7 +174,7 @@ fn a_set_is_judged_by_the_grammar_of_origins() {
             vec!["spec.origin CORS-E503"],
         ),
     ] {
-        let (origins, findings) = parse(&spec, &NoJudge);
+        let (origins, findings) = parse(&spec, &NoKnowledge);
         let said: Vec<_> = findings.iter().map(|f| format!("{} {}", f.field, f.code())).collect();
         assert_eq!(said, want, "{why}");
         let refused = want.iter().any(|said| said.contains("CORS-E"));

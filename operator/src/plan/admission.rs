@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use corsward_policy::PolicyId;
 
 use super::{Planned, ScopePlan};
-use crate::attachment::AttachmentKey;
+use crate::bundle::BundleKey;
 use crate::index::Index;
 use crate::size::MAX_LEN;
 
@@ -16,22 +16,22 @@ const MAX_TRIALS: usize = 96;
 
 /// A policy that would change what proxies run.
 #[derive(Clone, Debug)]
-struct Change<'w> {
+struct PolicyChange<'w> {
     id: &'w PolicyId,
-    keys: &'w BTreeSet<AttachmentKey>,
+    keys: &'w BTreeSet<BundleKey>,
     /// By how much its spec is longer than the one in force.
     growth: usize,
 }
 
 /// Which changes fit.
-struct Admission<'w, W> {
+struct SizeAdmission<'w, W> {
     with: W,
     /// What may not be published even without a change: none makes that worse.
-    held_anyway: BTreeSet<AttachmentKey>,
+    held_anyway: BTreeSet<BundleKey>,
     admitted: BTreeSet<PolicyId>,
     plan: ScopePlan,
-    /// The least growth that was too much for these attachments: what grows as much need not be tried.
-    too_long: BTreeMap<&'w BTreeSet<AttachmentKey>, usize>,
+    /// The least growth that was too much for these bundles: what grows as much need not be tried.
+    too_long: BTreeMap<&'w BTreeSet<BundleKey>, usize>,
     trials: usize,
 }
 
@@ -45,8 +45,8 @@ pub(super) fn admit<W: Fn(&BTreeSet<PolicyId>) -> ScopePlan>(
     let changes = changes(index, wanted, &plan);
     let held_anyway = plan.held_keys().cloned().collect();
     let (admitted, too_long, trials) = (BTreeSet::new(), BTreeMap::new(), MAX_TRIALS);
-    let mut admission = Admission { with, held_anyway, admitted, plan, too_long, trials };
-    let is_held: BTreeSet<&AttachmentKey> = wanted.held_keys().collect();
+    let mut admission = SizeAdmission { with, held_anyway, admitted, plan, too_long, trials };
+    let is_held: BTreeSet<&BundleKey> = wanted.held_keys().collect();
     let (others, unconcerned): (Vec<_>, Vec<_>) =
         changes.into_iter().partition(|change| change.keys.iter().any(|key| is_held.contains(key)));
     // What is for other proxies goes first, all at once.
@@ -57,7 +57,7 @@ pub(super) fn admit<W: Fn(&BTreeSet<PolicyId>) -> ScopePlan>(
 
 /// The changes in the order in which they are tried: of what is in force the edits, those that shorten first, then the policies that are
 /// new, as they came.
-fn changes<'w>(index: &Index, wanted: &'w ScopePlan, plan: &ScopePlan) -> Vec<Change<'w>> {
+fn changes<'w>(index: &Index, wanted: &'w ScopePlan, plan: &ScopePlan) -> Vec<PolicyChange<'w>> {
     let is_change = |(id, planned): &(&PolicyId, &Planned)| {
         plan.policies.get(*id).is_none_or(|before| before.in_force != planned.in_force)
     };
@@ -77,22 +77,22 @@ fn changes<'w>(index: &Index, wanted: &'w ScopePlan, plan: &ScopePlan) -> Vec<Ch
             let order = (before.is_none(), Reverse(shortened), created, id);
             let before = before.map_or(0, |before| before.spec.text_len());
             let growth = len(planned).saturating_sub(before);
-            (order, Change { id, keys: &planned.keys, growth })
+            (order, PolicyChange { id, keys: &planned.keys, growth })
         })
         .collect();
     changes.sort_by_key(|(order, _)| *order);
     changes.into_iter().map(|(_, change)| change).collect()
 }
 
-// === impl Admission ===
+// === impl SizeAdmission ===
 
-impl<'w, W: Fn(&BTreeSet<PolicyId>) -> ScopePlan> Admission<'w, W> {
+impl<'w, W: Fn(&BTreeSet<PolicyId>) -> ScopePlan> SizeAdmission<'w, W> {
     /// Admits as many of these as fit: all, or else of each half as many as fit.
-    fn admit(&mut self, changes: &[Change<'w>]) {
-        let may_fit = |change: &&Change<'w>| {
+    fn admit(&mut self, changes: &[PolicyChange<'w>]) {
+        let may_fit = |change: &&PolicyChange<'w>| {
             self.too_long.get(change.keys).is_none_or(|too_long| change.growth < *too_long)
         };
-        let changes: Vec<Change<'w>> = changes.iter().filter(may_fit).cloned().collect();
+        let changes: Vec<PolicyChange<'w>> = changes.iter().filter(may_fit).cloned().collect();
         if changes.is_empty() || self.trials == 0 {
             return;
         }
@@ -106,7 +106,7 @@ impl<'w, W: Fn(&BTreeSet<PolicyId>) -> ScopePlan> Admission<'w, W> {
         }
         if let [only] = changes.as_slice() {
             let lens = plan.held_keys().filter_map(|key| plan.made.get(key));
-            if lens.map(|made| made.attachment.compiled.len()).any(|len| len > MAX_LEN) {
+            if lens.map(|made| made.bundle.compiled.len()).any(|len| len > MAX_LEN) {
                 self.too_long.insert(only.keys, only.growth);
             }
             return;

@@ -1,4 +1,4 @@
-//! Members: the policies of one attachment, each narrowed to its part of the proxies, and what they make together.
+//! Members: the policies of one bundle, each narrowed to its part of the proxies, and what they make together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use corsward_policy::precedence::{Precedence, completes, has_rules_alone, switch
 use corsward_policy::{Finding, Policy, PolicyId, Workload, compile, compile_for, wire};
 
 use super::are_apart;
-use super::fit::{hold, large};
-use crate::attachment::{Attachment, AttachmentKey};
-use crate::index::InForce;
-use crate::surroundings::Labels;
-use crate::targets::{Place, Proxies, includes};
+use super::size_limit::{hold, large};
+use crate::bundle::{Bundle, BundleKey};
+use crate::cluster_state::Labels;
+use crate::index::PolicyInForce;
+use crate::targets::{ProxySet, TargetProxies, includes};
 
-/// A policy in an attachment.
+/// A policy in a bundle.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Member {
+pub(super) struct BundlePolicy {
     id: PolicyId,
-    pub(super) in_force: InForce,
-    /// The proxies it is for; empty: all of the attachment.
+    pub(super) in_force: PolicyInForce,
+    /// The proxies it is for; empty: all of the bundle.
     workloads: Vec<Workload>,
     /// It is in no proxy's way: its mode or its place is `Off`.
     off: bool,
 }
 
-/// An attachment, and how it was made.
+/// A bundle, and how it was made.
 #[derive(Clone, Debug)]
-pub(super) struct Made {
+pub(super) struct BuiltBundle {
     // INVARIANT: everything below is derived from it.
-    pub(super) members: Vec<Member>,
-    pub(super) attachment: Arc<Attachment>,
+    pub(super) members: Vec<BundlePolicy>,
+    pub(super) bundle: Arc<Bundle>,
     /// Who wins in whose place.
     pub(super) overridden: BTreeMap<PolicyId, PolicyId>,
     /// Whose rules keep another policy from the paths beside them.
@@ -42,14 +42,14 @@ pub(super) struct Made {
     pub(super) held: Option<String>,
 }
 
-/// The policy as a member of the attachment; `None` where it is for none of its proxies.
+/// The policy as a member of the bundle; `None` where it is for none of its proxies.
 pub(super) fn narrow(
-    key: &AttachmentKey,
+    key: &BundleKey,
     id: &PolicyId,
-    in_force: &InForce,
-    places: &[Place],
+    in_force: &PolicyInForce,
+    places: &[ProxySet],
     off: bool,
-) -> Option<Member> {
+) -> Option<BundlePolicy> {
     let mut workloads = BTreeSet::new();
     let mut is_meant = false;
     for place in places {
@@ -69,41 +69,41 @@ pub(super) fn narrow(
     }
     let workloads = workloads.into_iter().map(|(labels, port)| Workload { labels, port }).collect();
     let off = off || nobody || in_force.policy.mode() == Mode::Off;
-    is_meant.then(|| Member { id: id.clone(), in_force: in_force.clone(), workloads, off })
+    is_meant.then(|| BundlePolicy { id: id.clone(), in_force: in_force.clone(), workloads, off })
 }
 
-/// The labels that proxies of an attachment must have beyond its own, to be among these; `None` where none can be.
-fn rest(key: &AttachmentKey, proxies: &Proxies) -> Option<Labels> {
+/// The labels that proxies of a bundle must have beyond its own, to be among these; `None` where none can be.
+fn rest(key: &BundleKey, proxies: &TargetProxies) -> Option<Labels> {
     match (key, proxies) {
-        (AttachmentKey::Folder, _) => Some(Labels::new()),
-        (AttachmentKey::Gateway { name, .. }, Proxies::Gateway(gateway)) => {
+        (BundleKey::Folder, _) => Some(Labels::new()),
+        (BundleKey::Gateway { name, .. }, TargetProxies::Gateway(gateway)) => {
             (name == gateway).then(Labels::new)
         }
-        (AttachmentKey::Workloads { labels: common, .. }, Proxies::Workloads(labels)) => {
+        (BundleKey::Workloads { labels: common, .. }, TargetProxies::Workloads(labels)) => {
             let rest = labels.iter().filter(|(name, _)| !common.contains_key(*name));
             let rest = rest.map(|(name, value)| (name.clone(), value.clone()));
             (!are_apart(common, labels)).then(|| rest.collect())
         }
-        (AttachmentKey::Gateway { .. }, Proxies::Workloads(_))
-        | (AttachmentKey::Workloads { .. }, Proxies::Gateway(_)) => None,
+        (BundleKey::Gateway { .. }, TargetProxies::Workloads(_))
+        | (BundleKey::Workloads { .. }, TargetProxies::Gateway(_)) => None,
     }
 }
 
-// === impl Made ===
+// === impl BuiltBundle ===
 
-impl Made {
-    pub(super) fn new(key: AttachmentKey, members: Vec<Member>) -> Self {
-        let on: Vec<&Member> = members.iter().filter(|member| !member.off).collect();
+impl BuiltBundle {
+    pub(super) fn new(key: BundleKey, members: Vec<BundlePolicy>) -> Self {
+        let on: Vec<&BundlePolicy> = members.iter().filter(|member| !member.off).collect();
         let policies: Vec<(&Policy, &[Workload])> =
             on.iter().map(|member| (&*member.in_force.policy, &*member.workloads)).collect();
         let compiled = wire::encode(&compile_for(&policies));
-        let attachment = Attachment::new(key, compiled);
+        let bundle = Bundle::new(key, compiled);
         let policies: Vec<&Policy> = policies.iter().map(|(policy, _)| *policy).collect();
-        let held = hold(&attachment, &policies);
-        let large = large(&attachment, &policies);
+        let held = hold(&bundle, &policies);
+        let large = large(&bundle, &policies);
         let (overridden, switching_off) = (overridden(&on), switching_off(&on));
-        let attachment = Arc::new(attachment);
-        Self { members, attachment, overridden, switching_off, large, held }
+        let bundle = Arc::new(bundle);
+        Self { members, bundle, overridden, switching_off, large, held }
     }
 
     /// Is that policy in it?
@@ -114,7 +114,7 @@ impl Made {
 
 /// The policies that win nowhere, each with one that wins in its place. Only a policy that is wherever another one is can win
 /// everywhere over it.
-fn overridden(members: &[&Member]) -> BTreeMap<PolicyId, PolicyId> {
+fn overridden(members: &[&BundlePolicy]) -> BTreeMap<PolicyId, PolicyId> {
     let classes: BTreeSet<&[Workload]> = members.iter().map(|member| &*member.workloads).collect();
     let mut overridden = BTreeMap::new();
     for class in classes {
@@ -130,19 +130,19 @@ fn overridden(members: &[&Member]) -> BTreeMap<PolicyId, PolicyId> {
 }
 
 /// The policies whose rules keep another one from the paths beside them, and what to say about it.
-fn switching_off(members: &[&Member]) -> BTreeMap<PolicyId, Finding> {
-    let policy = |member: &Member| Arc::clone(&member.in_force.policy);
+fn switching_off(members: &[&BundlePolicy]) -> BTreeMap<PolicyId, Finding> {
+    let policy = |member: &BundlePolicy| Arc::clone(&member.in_force.policy);
     let alone = members.iter().filter(|member| has_rules_alone(&policy(member)));
-    let of_one = |one: &Member| {
+    let of_one = |one: &BundlePolicy| {
         let rules = policy(one);
         let others = || members.iter().filter(|other| other.id != one.id);
-        let is_complete = |other: &Member| {
+        let is_complete = |other: &BundlePolicy| {
             completes(&policy(other), &rules) && covers(&other.workloads, &one.workloads)
         };
         if others().any(|other| is_complete(other)) {
             return None;
         }
-        let meets = |other: &Member| {
+        let meets = |other: &BundlePolicy| {
             let (mine, theirs) = (&*one.workloads, &*other.workloads);
             covers(theirs, mine) || covers(mine, theirs)
         };

@@ -4,18 +4,18 @@ mod cluster;
 mod gateways;
 
 use super::*;
-use crate::inquiry::ReviewedObject;
+use crate::admission_check::CheckedObject;
 use crate::object::{Object, Text};
 use crate::size::MAX_SPEC_LEN;
 use crate::status::{ConditionType, Reason};
-use crate::testing::{GOOD, Outcome, REFUSED, carry_out, id, object};
-use corsward_policy::validate::NoJudge;
+use crate::testing::{GOOD, REFUSED, TestOutcome, carry_out, id, object};
+use corsward_policy::validate::NoKnowledge;
 use corsward_policy::wire;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 fn index(objects: impl IntoIterator<Item = Object>) -> Index {
-    let mut index = Index::new(Arc::new(NoJudge), Domain::Folder);
+    let mut index = Index::new(Arc::new(NoKnowledge), Domain::Folder);
     for object in objects {
         index.apply(object);
     }
@@ -23,7 +23,7 @@ fn index(objects: impl IntoIterator<Item = Object>) -> Index {
 }
 
 #[track_caller]
-fn reason(plan: &Outcome, name: &str, kind: ConditionType) -> (bool, Reason, String) {
+fn reason(plan: &TestOutcome, name: &str, kind: ConditionType) -> (bool, Reason, String) {
     let status = plan.statuses.iter().find(|status| status.policy == id(name)).unwrap();
     let condition = status.condition(kind).unwrap();
     (condition.holds, condition.reason, condition.message.clone())
@@ -39,8 +39,8 @@ fn with_origins(name: &str, count: usize) -> Object {
 #[test]
 fn no_policy_is_an_explicit_nothing() {
     let plan = carry_out(&mut index([]));
-    assert_eq!(plan.attachments.len(), 1);
-    assert!(wire::decode(&plan.attachments[0].compiled).unwrap().policies().next().is_none());
+    assert_eq!(plan.bundles.len(), 1);
+    assert!(wire::decode(&plan.bundles[0].compiled).unwrap().policies().next().is_none());
 }
 
 #[test]
@@ -96,9 +96,9 @@ fn the_winners_deletion_brings_the_next_into_force() {
 }
 
 #[test]
-fn a_large_attachment_is_published_with_a_warning() {
+fn a_large_bundle_is_published_with_a_warning() {
     let plan = carry_out(&mut index([with_origins("large", 8_000), object("small", &GOOD)]));
-    assert_eq!(plan.attachments.len(), 1);
+    assert_eq!(plan.bundles.len(), 1);
     let codes = |name| {
         let status = plan.statuses.iter().find(|status| status.policy == id(name)).unwrap();
         status.findings.iter().map(Finding::code).collect::<Vec<_>>()
@@ -106,7 +106,7 @@ fn a_large_attachment_is_published_with_a_warning() {
     assert!(codes("large").contains(&"CORS-W521"), "{:?}", codes("large"));
 }
 
-fn programmed(plan: &Outcome, name: &str) -> (bool, Reason) {
+fn programmed(plan: &TestOutcome, name: &str) -> (bool, Reason) {
     let (holds, why, _) = reason(plan, name, ConditionType::Programmed);
     (holds, why)
 }
@@ -144,7 +144,7 @@ fn no_policy_waits_for_another_one_that_does_not_fit() {
     }
     // An edit takes effect beside them, and room is taken as soon as there is some.
     index.apply(object("e", &json!({"cors": {"allowOrigins": ["https://e.example"]}})));
-    assert!(carry_out(&mut index).attachments[0].compiled.contains("https://e.example"));
+    assert!(carry_out(&mut index).bundles[0].compiled.contains("https://e.example"));
     index.delete(&id("a"));
     assert_eq!(programmed(&carry_out(&mut index), "c"), (true, Reason::Programmed));
 }
@@ -160,7 +160,7 @@ fn an_edit_of_the_same_length_does_not_wait_for_one_that_is_too_long() {
     let edited = spec.value().to_string().replace("tenant-000000.b", "tenant-999999.b");
     index.apply(object("b", &serde_json::from_str(&edited).unwrap()));
     let plan = carry_out(&mut index);
-    assert!(plan.attachments[0].compiled.contains("tenant-999999.b"));
+    assert!(plan.bundles[0].compiled.contains("tenant-999999.b"));
     assert_eq!(programmed(&plan, "b"), (true, Reason::Programmed));
 }
 
@@ -182,11 +182,8 @@ fn of_many_that_are_too_much_as_many_are_in_force_as_fit() {
     let held = plan.statuses.iter().filter(|status| status.is_held_back()).count();
     assert!((10..50).contains(&held), "{held} of 60 do not fit");
     assert_eq!(programmed(&plan, "z"), (true, Reason::Programmed));
-    assert!(plan.attachments[0].compiled.len() <= MAX_LEN);
-    assert!(
-        plan.attachments[0].compiled.len() > MAX_LEN - 40_000,
-        "and none was left out that does"
-    );
+    assert!(plan.bundles[0].compiled.len() <= MAX_LEN);
+    assert!(plan.bundles[0].compiled.len() > MAX_LEN - 40_000, "and none was left out that does");
 }
 
 #[test]
@@ -201,8 +198,8 @@ fn a_spec_that_an_earlier_release_took_at_any_length_holds_no_other_policy() {
     for name in ["long", "small"] {
         assert_eq!(programmed(&plan, name), (true, Reason::Programmed), "{name}");
     }
-    let review = &index.entries()[&id("long")].review;
-    let said: Vec<&str> = review.findings.iter().map(Finding::code).collect();
+    let validation = &index.entries()[&id("long")].validation;
+    let said: Vec<&str> = validation.findings.iter().map(Finding::code).collect();
     assert!(said.contains(&"CORS-W531"), "{said:?}");
     // An edit of it is refused, and an edit of another policy takes effect.
     let edited = spec.value().to_string().replace("tenant-000000", "tenant-999999");
@@ -211,7 +208,7 @@ fn a_spec_that_an_earlier_release_took_at_any_length_holds_no_other_policy() {
     let plan = carry_out(&mut index);
     let (holds, _, message) = reason(&plan, "long", ConditionType::Accepted);
     assert!(!holds && message.contains("CORS-E531"), "{message}");
-    let compiled = &plan.attachments[0].compiled;
+    let compiled = &plan.bundles[0].compiled;
     assert!(compiled.contains("https://e.example") && compiled.contains("tenant-000000.long"));
     assert!(!compiled.contains("tenant-999999"));
 }
@@ -223,9 +220,9 @@ fn a_policy_that_is_too_large_by_itself_is_refused_and_its_last_good_version_sta
     let Object { text, .. } = with_origins("a-very-long-name-of-a-tenant", 16_000);
     index.apply(Object { text, ..object("a", &GOOD) });
     let plan = carry_out(&mut index);
-    assert_eq!(plan.attachments, before.attachments);
-    let asked = ReviewedObject::CorsPolicy(Box::new(index.entries()[&id("a")].object.clone()));
-    let judged = index.judge(asked);
+    assert_eq!(plan.bundles, before.bundles);
+    let asked = CheckedObject::CorsPolicy(Box::new(index.entries()[&id("a")].object.clone()));
+    let judged = index.validate(asked);
     assert_eq!(judged[0].code(), "CORS-E523", "the webhook says the same");
     let (holds, _, message) = reason(&plan, "a", ConditionType::Accepted);
     assert!(!holds && message.contains("CORS-E523"), "{message}");
@@ -257,8 +254,8 @@ fn crowded() -> Index {
 
 #[test]
 fn what_does_not_fit_keeps_no_removal_no_off_and_no_edit_from_taking_effect() {
-    let names = |plan: &Outcome| {
-        let compiled = wire::decode(&plan.attachments[0].compiled).unwrap();
+    let names = |plan: &TestOutcome| {
+        let compiled = wire::decode(&plan.bundles[0].compiled).unwrap();
         compiled.policies().map(|id| id.name.clone()).collect::<Vec<_>>()
     };
     let mut index = crowded();
@@ -274,7 +271,7 @@ fn what_does_not_fit_keeps_no_removal_no_off_and_no_edit_from_taking_effect() {
     let mut index = crowded();
     index.apply(object("small", &json!({"cors": {"allowOrigins": ["https://b.example"]}})));
     let edited = carry_out(&mut index);
-    assert!(edited.attachments[0].compiled.contains("b.example"), "edited");
+    assert!(edited.bundles[0].compiled.contains("b.example"), "edited");
     assert!(reason(&edited, "small", ConditionType::Programmed).0);
 }
 
@@ -289,15 +286,15 @@ fn an_edit_that_does_not_fit_leaves_what_was_in_force_before_it() {
     let (_, why, message) = reason(&edited, "small", ConditionType::Programmed);
     assert_eq!(why, Reason::NotPublishable);
     assert!(message.contains("generation 1 is still in force"), "{message}");
-    assert!(edited.attachments[0].compiled.contains("a.example"));
+    assert!(edited.bundles[0].compiled.contains("a.example"));
 }
 
 #[test]
 fn a_name_and_a_spec_are_all_that_counts() {
     let placed = |place: &str| Object { place: Some(place.into()), ..object("a", &GOOD) };
     assert_eq!(
-        carry_out(&mut index([placed("a.yaml")])).attachments,
-        carry_out(&mut index([placed("b.yaml")])).attachments
+        carry_out(&mut index([placed("a.yaml")])).bundles,
+        carry_out(&mut index([placed("b.yaml")])).bundles
     );
     let text = Text::Unreadable(Vec::new());
     let broken = Object { text, ..object("a", &GOOD) };

@@ -11,14 +11,14 @@ use kube::{Api, Client, ResourceExt as _};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use crate::error_log::ErrorLog;
 use crate::kubernetes;
-use crate::outage::Outage;
 use crate::publish::istio::IstioKind;
 
 /// How often the cluster is asked again.
-const LOOK: Duration = Duration::from_secs(15);
+const RESYNC_INTERVAL: Duration = Duration::from_secs(15);
 /// How soon a question that failed at the start is asked again.
-const AGAIN: Duration = Duration::from_secs(2);
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// Where the API server lists what it serves of Istio's extensions.
 const GROUP: &str = "extensions.istio.io/v1alpha1";
 /// The plural of `TrafficExtension`.
@@ -38,7 +38,7 @@ const FIRST_MINOR: u32 = 30;
 
 /// What was chosen, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
+pub struct KindChoice {
     /// The kind.
     pub kind: IstioKind,
     /// The reason, as the log says it.
@@ -55,8 +55,8 @@ struct Istiod {
 }
 
 /// Asks the cluster until it answers.
-pub async fn at_start(client: &Client) -> Choice {
-    let mut outage = Outage::default();
+pub async fn at_start(client: &Client) -> KindChoice {
+    let mut error_log = ErrorLog::default();
     loop {
         match choose(client).await {
             Ok(choice) => {
@@ -64,17 +64,17 @@ pub async fn at_start(client: &Client) -> Choice {
                 info!(?kind, why = choice.why, "the kind of Istio's objects was chosen");
                 return choice;
             }
-            Err(error) => failed(&mut outage, &error),
+            Err(error) => failed(&mut error_log, &error),
         }
-        sleep(AGAIN).await;
+        sleep(RETRY_INTERVAL).await;
     }
 }
 
 /// Returns once the cluster speaks for another kind than `kind`. An API server that does not answer changes nothing.
 pub async fn changed(client: &Client, kind: IstioKind) {
-    let mut outage = Outage::default();
+    let mut error_log = ErrorLog::default();
     loop {
-        sleep(LOOK).await;
+        sleep(RESYNC_INTERVAL).await;
         match choose(client).await {
             Ok(choice) if choice.kind != kind => {
                 let (before, after) = (kind, choice.kind);
@@ -86,15 +86,15 @@ pub async fn changed(client: &Client, kind: IstioKind) {
                 );
                 return;
             }
-            Ok(_) => drop(outage.over()),
-            Err(error) => failed(&mut outage, &error),
+            Ok(_) => drop(error_log.over()),
+            Err(error) => failed(&mut error_log, &error),
         }
     }
 }
 
-fn failed(outage: &mut Outage, error: &kube::Error) {
+fn failed(error_log: &mut ErrorLog, error: &kube::Error) {
     let error = kubernetes::sentence(error);
-    if outage.on(&error, Instant::now()) {
+    if error_log.on(&error, Instant::now()) {
         warn!(
             error,
             "the cluster does not say which kind of Istio's objects it reads; asked again"
@@ -102,7 +102,7 @@ fn failed(outage: &mut Outage, error: &kube::Error) {
     }
 }
 
-async fn choose(client: &Client) -> kube::Result<Choice> {
+async fn choose(client: &Client) -> kube::Result<KindChoice> {
     let served = match client.list_api_group_resources(GROUP).await {
         Ok(list) => list.resources.iter().any(|resource| resource.name == PLURAL),
         Err(kube::Error::Api(status)) if status.code == 404 => false,
@@ -117,8 +117,8 @@ async fn choose(client: &Client) -> kube::Result<Choice> {
 }
 
 /// `served`: does the API server serve `TrafficExtension`?
-fn decide(served: bool, istiods: &[Istiod]) -> Choice {
-    let plugin = |why: String| Choice { kind: IstioKind::WasmPlugin, why };
+fn decide(served: bool, istiods: &[Istiod]) -> KindChoice {
+    let plugin = |why: String| KindChoice { kind: IstioKind::WasmPlugin, why };
     if !served {
         return plugin("the API server does not serve TrafficExtension".to_owned());
     }
@@ -139,7 +139,7 @@ fn decide(served: bool, istiods: &[Istiod]) -> Choice {
         }
     }
     let why = "the API server serves it, and every istiod reads it".to_owned();
-    Choice { kind: IstioKind::TrafficExtension, why }
+    KindChoice { kind: IstioKind::TrafficExtension, why }
 }
 
 /// The minor version of Istio in a label or a tag: `1.30`, `1.31.2-distroless`. A product that is made of Istio may have versions of its own:

@@ -3,18 +3,18 @@
 
 use serde_json::{Value, json};
 
-use crate::attachment::{Attachment, AttachmentKey};
+use crate::bundle::{Bundle, BundleKey};
 use crate::publish::ecds;
 
 /// The one key: the name of the file in the volume.
 const FILE: &str = "corsward.yaml";
 
-/// The data of the `ConfigMap` that holds `attachment`, for an Envoy that finds the module at `module`.
-pub(super) fn data(attachment: &Attachment, module: &str) -> Value {
-    json!({FILE: ecds::resource(attachment, module)})
+/// The data of the `ConfigMap` that holds `bundle`, for an Envoy that finds the module at `module`.
+pub(super) fn data(bundle: &Bundle, module: &str) -> Value {
+    json!({FILE: ecds::resource(bundle, module)})
 }
 
 /// What is said where nothing is wanted.
-pub(super) fn inert(key: AttachmentKey) -> Attachment {
-    Attachment::new(key, corsward_policy::wire::encode(&corsward_policy::compile(&[])))
+pub(super) fn inert(key: BundleKey) -> Bundle {
+    Bundle::new(key, corsward_policy::wire::encode(&corsward_policy::compile(&[])))
 }

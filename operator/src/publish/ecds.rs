@@ -1,14 +1,14 @@
-//! The ECDS resource: an attachment as Envoy's extension config discovery reads it.
+//! The ECDS resource: a bundle as Envoy's extension config discovery reads it.
 
 use corsward_policy::wire::{self, Envelope, OnInvalid};
 use serde_json::Value;
 
-use crate::attachment::{ATTACHMENT, Attachment};
+use crate::bundle::{BUNDLE_NAME, Bundle};
 
-/// The discovery response that holds the filter with `attachment` as its configuration. `module` is the path of the wasm
+/// The discovery response that holds the filter with `bundle` as its configuration. `module` is the path of the wasm
 /// module as Envoy sees it.
-pub(super) fn resource(attachment: &Attachment, module: &str) -> String {
-    let Attachment { key: _, compiled, digest } = attachment;
+pub(super) fn resource(bundle: &Bundle, module: &str) -> String {
+    let Bundle { key: _, compiled, digest } = bundle;
     let envelope = Envelope {
         digest: digest.clone(),
         // Whoever configures Envoy to read this file gives it a `default_config` too: refusing is safe.
@@ -16,7 +16,7 @@ pub(super) fn resource(attachment: &Attachment, module: &str) -> String {
         compiled: compiled.to_string(),
     };
     // One name, root_id and vm_id in every proxy, whatever the version: a VM set costs 32 MiB.
-    let (name, module) = (quoted(ATTACHMENT), quoted(module));
+    let (name, module) = (quoted(BUNDLE_NAME), quoted(module));
     let (version, value) = (quoted(digest), quoted(&envelope.encode()));
     format!(
         r#"# Written by corsward-operator, which writes it anew on every change.
@@ -66,22 +66,22 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attachment::AttachmentKey;
+    use crate::bundle::BundleKey;
 
     #[test]
     fn the_resource_holds_what_the_filter_reads() {
         let compiled = "{\"policies\":[]}".to_owned();
-        let attachment = Attachment::new(AttachmentKey::Folder, compiled);
-        let yaml = resource(&attachment, "/etc/a \"b\": #c/filter.wasm");
+        let bundle = Bundle::new(BundleKey::Folder, compiled);
+        let yaml = resource(&bundle, "/etc/a \"b\": #c/filter.wasm");
         let resource: Value = serde_saphyr::from_str(&yaml).unwrap();
-        assert_eq!(resource["version_info"], attachment.digest);
+        assert_eq!(resource["version_info"], bundle.digest);
         let wasm = &resource["resources"][0]["typed_config"]["config"];
         let code = &wasm["vm_config"]["code"]["local"]["filename"];
         assert_eq!(code, "/etc/a \"b\": #c/filter.wasm");
         let value = wasm["configuration"]["value"].as_str().unwrap();
         let envelope = Envelope::decode(value.as_bytes()).unwrap();
-        assert_eq!(envelope.compiled, *attachment.compiled);
-        assert_eq!(envelope.digest, attachment.digest);
+        assert_eq!(envelope.compiled, *bundle.compiled);
+        assert_eq!(envelope.digest, bundle.digest);
         assert_eq!(envelope.on_invalid, OnInvalid::Reject);
     }
 }

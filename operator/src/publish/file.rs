@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::atomic;
-use crate::attachment::{Attachment, AttachmentKey};
+use crate::bundle::{Bundle, BundleKey};
 use crate::publish::{Published, ecds};
 
 /// Longest resource file that is read: more than the longest that is published, however its text is escaped.
@@ -31,24 +31,24 @@ impl File {
     /// An Envoy does not start without the file, so it is often there before the operator: with a filter that does nothing.
     #[must_use]
     pub fn may_hold_policies(&self) -> bool {
-        match atomic::read(&self.path(&AttachmentKey::Folder), MAX_LEN) {
+        match atomic::read(&self.path(&BundleKey::Folder), MAX_LEN) {
             Ok(bytes) => !ecds::holds_no_policy(&bytes),
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         }
     }
 
-    fn path(&self, key: &AttachmentKey) -> PathBuf {
+    fn path(&self, key: &BundleKey) -> PathBuf {
         self.dir.join(format!("{}.yaml", key.object_name()))
     }
 
-    /// Publishes an attachment, unless it is there already.
+    /// Publishes a bundle, unless it is there already.
     ///
     /// # Errors
     ///
     /// Where it cannot be written. What was there before still is.
-    pub fn publish(&self, attachment: &Attachment) -> io::Result<Published> {
-        let path = self.path(&attachment.key);
-        let resource = ecds::resource(attachment, &self.module);
+    pub fn publish(&self, bundle: &Bundle) -> io::Result<Published> {
+        let path = self.path(&bundle.key);
+        let resource = ecds::resource(bundle, &self.module);
         if atomic::holds(&path, resource.as_bytes()) {
             return Ok(Published::Unchanged);
         }
@@ -62,8 +62,8 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn attachment(compiled: &str) -> Attachment {
-        Attachment::new(AttachmentKey::Folder, compiled.to_owned())
+    fn bundle(compiled: &str) -> Bundle {
+        Bundle::new(BundleKey::Folder, compiled.to_owned())
     }
 
     #[test]
@@ -80,10 +80,10 @@ mod tests {
             if let Some(before) = before {
                 fs::write(&path, before).unwrap();
             }
-            assert_eq!(file.publish(&attachment(compiled)).unwrap(), want, "{why}");
+            assert_eq!(file.publish(&bundle(compiled)).unwrap(), want, "{why}");
         }
         fs::remove_file(&path).unwrap();
-        assert_eq!(file.publish(&attachment("2")).unwrap(), Published::Written, "removed");
+        assert_eq!(file.publish(&bundle("2")).unwrap(), Published::Written, "removed");
         let names: Vec<_> =
             fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["corsward.yaml"], "nothing else is left");
@@ -92,6 +92,6 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_written_is_an_error() {
         let file = File::new("/dev/null/nowhere".into(), "filter.wasm".into());
-        assert!(file.publish(&attachment("1")).is_err());
+        assert!(file.publish(&bundle("1")).is_err());
     }
 }

@@ -1,11 +1,11 @@
-//! Istio's kinds: an attachment as a `WasmPlugin`, a `TrafficExtension` or an `EnvoyFilter`.
+//! Istio's kinds: a bundle as a `WasmPlugin`, a `TrafficExtension` or an `EnvoyFilter`.
 
 use clap::ValueEnum;
 use corsward_policy::wire::{Envelope, OnInvalid};
 use kube::api::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
-use crate::attachment::{ATTACHMENT, Attachment, AttachmentKey};
+use crate::bundle::{BUNDLE_NAME, Bundle, BundleKey};
 use crate::publish::output::Module;
 
 /// Within the phase the highest goes first: the filter must see a request before anybody answers it, and an answer after
@@ -55,25 +55,25 @@ impl IstioKind {
     }
 }
 
-/// The spec that brings `attachment` to its proxies; nothing for those of a folder.
-pub(super) fn spec(kind: IstioKind, attachment: &Attachment, module: &Module) -> Option<Value> {
+/// The spec that brings `bundle` to its proxies; nothing for those of a folder.
+pub(super) fn spec(kind: IstioKind, bundle: &Bundle, module: &Module) -> Option<Value> {
     let mut spec = match kind {
         IstioKind::WasmPlugin => {
-            let mut spec = plugin(attachment, module);
+            let mut spec = plugin(bundle, module);
             spec.as_object_mut()?.extend(in_front());
             spec
         }
         IstioKind::TrafficExtension => {
             let mut spec = Value::Object(in_front());
-            spec.as_object_mut()?.insert("wasm".to_owned(), plugin(attachment, module));
+            spec.as_object_mut()?.insert("wasm".to_owned(), plugin(bundle, module));
             spec
         }
-        IstioKind::EnvoyFilter => patches(attachment, module),
+        IstioKind::EnvoyFilter => patches(bundle, module),
     };
     let fields = spec.as_object_mut()?;
-    match &attachment.key {
-        AttachmentKey::Folder => return None,
-        AttachmentKey::Workloads { labels, .. } => {
+    match &bundle.key {
+        BundleKey::Folder => return None,
+        BundleKey::Workloads { labels, .. } => {
             let (selector, wanted) = match kind {
                 IstioKind::EnvoyFilter => ("workloadSelector", json!({"labels": **labels})),
                 _ => ("selector", json!({"matchLabels": **labels})),
@@ -86,7 +86,7 @@ pub(super) fn spec(kind: IstioKind, attachment: &Attachment, module: &Module) ->
                 fields.insert("match".to_owned(), json!([{"mode": "SERVER"}]));
             }
         }
-        AttachmentKey::Gateway { name, .. } => {
+        BundleKey::Gateway { name, .. } => {
             let gateway = json!([{
                 "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name,
             }]);
@@ -115,13 +115,13 @@ fn in_front() -> serde_json::Map<String, Value> {
     [phase, ("priority".to_owned(), PRIORITY.into())].into_iter().collect()
 }
 
-fn plugin(attachment: &Attachment, module: &Module) -> Value {
+fn plugin(bundle: &Bundle, module: &Module) -> Value {
     let Module { url, sha256 } = module;
-    let config: Value = serde_json::from_str(&envelope(attachment)).unwrap_or_default();
+    let config: Value = serde_json::from_str(&envelope(bundle)).unwrap_or_default();
     json!({
         "url": url,
         "sha256": sha256,
-        "pluginName": ATTACHMENT,
+        "pluginName": BUNDLE_NAME,
         // A module that cannot be fetched must not take the traffic down: without it, requests pass as if it did not exist.
         "failStrategy": "FAIL_OPEN",
         "pluginConfig": config,
@@ -130,13 +130,13 @@ fn plugin(attachment: &Attachment, module: &Module) -> Value {
 
 /// A place at the head of every inbound chain, and the filter in it as a resource of its own, so that a change of it closes no
 /// connection. Istio's agent fetches the module and hands Envoy a local file.
-fn patches(attachment: &Attachment, module: &Module) -> Value {
-    let context = match attachment.key {
-        AttachmentKey::Gateway { .. } => "GATEWAY",
+fn patches(bundle: &Bundle, module: &Module) -> Value {
+    let context = match bundle.key {
+        BundleKey::Gateway { .. } => "GATEWAY",
         _ => "SIDECAR_INBOUND",
     };
     // Two of ours in one proxy for a moment must not be taken for each other.
-    let name = format!("{ATTACHMENT}/{}", attachment.key);
+    let name = format!("{BUNDLE_NAME}/{}", bundle.key);
     let manager = "envoy.filters.network.http_connection_manager";
     let place = json!({
         "name": name,
@@ -160,13 +160,13 @@ fn patches(attachment: &Attachment, module: &Module) -> Value {
             {
                 "applyTo": "EXTENSION_CONFIG",
                 "match": {"context": context},
-                "patch": {"operation": "ADD", "value": extension(&name, attachment, module)},
+                "patch": {"operation": "ADD", "value": extension(&name, bundle, module)},
             },
         ],
     })
 }
 
-fn extension(name: &str, attachment: &Attachment, module: &Module) -> Value {
+fn extension(name: &str, bundle: &Bundle, module: &Module) -> Value {
     let Module { url, sha256 } = module;
     // The agent fetches it: the cluster is asked for by the schema and used by nobody.
     let uri = json!({"uri": url, "cluster": "unused", "timeout": "30s"});
@@ -177,21 +177,21 @@ fn extension(name: &str, attachment: &Attachment, module: &Module) -> Value {
             "config": {
                 "name": name,
                 // One root_id and vm_id in every proxy: a VM set costs 32 MiB.
-                "root_id": ATTACHMENT,
+                "root_id": BUNDLE_NAME,
                 "failure_policy": "FAIL_OPEN",
                 "vm_config": {
-                    "vm_id": ATTACHMENT,
+                    "vm_id": BUNDLE_NAME,
                     "runtime": "envoy.wasm.runtime.v8",
                     "code": {"remote": {"http_uri": uri, "sha256": sha256}},
                 },
-                "configuration": {"@type": STRING_TYPE, "value": envelope(attachment)},
+                "configuration": {"@type": STRING_TYPE, "value": envelope(bundle)},
             },
         },
     })
 }
 
-fn envelope(attachment: &Attachment) -> String {
-    let Attachment { compiled, digest, .. } = attachment;
+fn envelope(bundle: &Bundle) -> String {
+    let Bundle { compiled, digest, .. } = bundle;
     let (digest, compiled) = (digest.clone(), compiled.to_string());
     // Istio gives its plugins no default configuration, so refusing one would answer every request with 500.
     Envelope { digest, on_invalid: OnInvalid::Keep, compiled }.encode()
@@ -205,15 +205,15 @@ mod tests {
     const KINDS: [IstioKind; 3] =
         [IstioKind::WasmPlugin, IstioKind::TrafficExtension, IstioKind::EnvoyFilter];
 
-    fn attachment(key: AttachmentKey) -> Attachment {
-        Attachment::new(key, r#"{"policies":["é"]}"#.into())
+    fn bundle(key: BundleKey) -> Bundle {
+        Bundle::new(key, r#"{"policies":["é"]}"#.into())
     }
 
     #[test]
     fn a_wasm_plugin_for_the_pods_with_some_labels() {
-        let attachment = attachment(workloads(&[("app", "api")]));
+        let bundle = bundle(workloads(&[("app", "api")]));
         assert_eq!(
-            spec(IstioKind::WasmPlugin, &attachment, &module()),
+            spec(IstioKind::WasmPlugin, &bundle, &module()),
             Some(json!({
                 "selector": {"matchLabels": {"app": "api"}},
                 "match": [{"mode": "SERVER"}],
@@ -225,7 +225,7 @@ mod tests {
                 "failStrategy": "FAIL_OPEN",
                 "pluginConfig": {
                     "v": 1,
-                    "digest": attachment.digest,
+                    "digest": bundle.digest,
                     "onInvalid": "Keep",
                     "compiled": "{\"policies\":[\"é\"]}",
                 },
@@ -236,32 +236,32 @@ mod tests {
     #[test]
     fn whole_namespaces_have_no_selector_and_gateways_no_match() {
         for kind in KINDS {
-            let namespace = spec(kind, &attachment(workloads(&[])), &module()).unwrap();
+            let namespace = spec(kind, &bundle(workloads(&[])), &module()).unwrap();
             assert_eq!(namespace.get("selector"), None, "{kind:?}");
             assert_eq!(namespace.get("workloadSelector"), None, "{kind:?}");
-            let gateway = spec(kind, &attachment(gateway("front")), &module()).unwrap();
+            let gateway = spec(kind, &bundle(gateway("front")), &module()).unwrap();
             assert_eq!(gateway["targetRefs"][0]["name"], "front", "{kind:?}");
             assert_eq!(gateway.get("match"), None, "{kind:?}");
-            assert_eq!(spec(kind, &attachment(AttachmentKey::Folder), &module()), None);
+            assert_eq!(spec(kind, &bundle(BundleKey::Folder), &module()), None);
         }
-        let filter = spec(IstioKind::EnvoyFilter, &attachment(gateway("front")), &module());
+        let filter = spec(IstioKind::EnvoyFilter, &bundle(gateway("front")), &module());
         assert_eq!(filter.unwrap()["configPatches"][1]["match"]["context"], "GATEWAY");
     }
 
     #[test]
     fn the_module_is_read_back() {
         for kind in KINDS {
-            let spec = spec(kind, &attachment(workloads(&[])), &module()).unwrap();
+            let spec = spec(kind, &bundle(workloads(&[])), &module()).unwrap();
             assert_eq!(super::module(kind, &spec), Some(module()), "{kind:?}");
         }
     }
 
     #[test]
     fn the_filter_reads_the_configuration_in_whatever_way_it_travels() {
-        let attachment = attachment(workloads(&[]));
-        let spec = spec(IstioKind::WasmPlugin, &attachment, &module()).unwrap();
+        let bundle = bundle(workloads(&[]));
+        let spec = spec(IstioKind::WasmPlugin, &bundle, &module()).unwrap();
         let text = |name: &str| spec["pluginConfig"][name].to_string();
-        let filter = super::spec(IstioKind::EnvoyFilter, &attachment, &module()).unwrap();
+        let filter = super::spec(IstioKind::EnvoyFilter, &bundle, &module()).unwrap();
         let config = &filter["configPatches"][1]["patch"]["value"]["typed_config"]["config"];
         for (why, bytes) in [
             ("as a string", config["configuration"]["value"].as_str().unwrap().to_owned()),
@@ -276,8 +276,8 @@ mod tests {
             ),
         ] {
             let read = Envelope::decode(bytes.as_bytes()).unwrap();
-            assert_eq!(read.compiled, *attachment.compiled, "{why}");
-            assert_eq!(read.digest, attachment.digest, "{why}");
+            assert_eq!(read.compiled, *bundle.compiled, "{why}");
+            assert_eq!(read.digest, bundle.digest, "{why}");
             assert_eq!(read.on_invalid, OnInvalid::Keep, "{why}");
         }
     }

@@ -1,4 +1,4 @@
-//! Leftovers: objects of ours of the kinds that held attachments before another was chosen. Proxies go on with what they say, and nobody
+//! Leftovers: objects of ours of the kinds that held bundles before another was chosen. Proxies go on with what they say, and nobody
 //! updates them. Where objects of the kind of today replace them, they go once those have been there for a while; of others
 //! the log tells until they are gone.
 
@@ -14,21 +14,21 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use crate::attachment::Desired;
+use crate::bundle::Desired;
+use crate::cluster_state::Key;
+use crate::error_log::ErrorLog;
 use crate::kubernetes;
-use crate::metrics::publishing::{Publishing, Write};
-use crate::outage::Outage;
+use crate::metrics::publishing::{Publishing, WriteResult};
 use crate::publish::output::{DIGEST_ANNOTATION, MANAGED_BY, Output, selector};
-use crate::surroundings::Key;
 
 /// How long one deletion may take: less than what is left of a Lease when its holder gives up.
-const PATIENCE: Duration = Duration::from_secs(4);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 /// How many are asked for at once.
 const PAGE: u32 = 500;
 
 /// What is heard, and what is counted.
 #[derive(Debug)]
-pub struct Wires {
+pub struct LeftoversDeps {
     /// What should be published. What is in it at the start does not count.
     pub desired: watch::Receiver<Arc<Desired>>,
     /// Does this replica write?
@@ -51,11 +51,11 @@ pub struct Times {
 struct Leftovers {
     client: Client,
     output: Output,
-    wires: Wires,
+    deps: LeftoversDeps,
     times: Times,
     /// How many were told of, by kind.
     told: BTreeMap<String, usize>,
-    outage: Outage,
+    error_log: ErrorLog,
     /// What should be published, once that is known.
     desired: Option<Arc<Desired>>,
     /// Since when everything that is wanted in a namespace has been there.
@@ -63,11 +63,12 @@ struct Leftovers {
 }
 
 /// Tends what another choice than `output` has left, for as long as this replica leads.
-pub async fn tend(client: Client, output: Output, wires: Wires, times: Times) {
-    let (told, outage, settled) = Default::default();
-    let mut leading = wires.leading.clone();
+pub async fn tend(client: Client, output: Output, deps: LeftoversDeps, times: Times) {
+    let (told, error_log, settled) = Default::default();
+    let mut leading = deps.leading.clone();
     let desired = None;
-    let mut leftovers = Leftovers { client, output, wires, times, told, outage, desired, settled };
+    let mut leftovers =
+        Leftovers { client, output, deps, times, told, error_log, desired, settled };
     while leading.wait_for(|leads| *leads).await.is_ok() {
         let waits = leftovers.look().await;
         sleep(if waits { times.hurry } else { times.look }).await;
@@ -96,14 +97,14 @@ impl Leftovers {
     fn rest(&mut self) {
         self.settled.clear();
         for (kind, _) in std::mem::take(&mut self.told) {
-            self.wires.metrics.left(&kind, 0);
+            self.deps.metrics.left(&kind, 0);
         }
     }
 
     /// Looks once; `true`: some wait to be replaced.
     async fn look(&mut self) -> bool {
-        if self.wires.desired.has_changed().unwrap_or_default() {
-            self.desired = Some(Arc::clone(&self.wires.desired.borrow_and_update()));
+        if self.deps.desired.has_changed().unwrap_or_default() {
+            self.desired = Some(Arc::clone(&self.deps.desired.borrow_and_update()));
         }
         let mut waits = false;
         for (resource, is_replaced) in self.output.others() {
@@ -127,7 +128,7 @@ impl Leftovers {
 
     fn failed(&mut self, kind: &str, error: &kube::Error) {
         let error = kubernetes::sentence(error);
-        if self.outage.on(&format!("{kind}: {error}"), Instant::now()) {
+        if self.error_log.on(&format!("{kind}: {error}"), Instant::now()) {
             warn!(kind, error, "what is left of another kind cannot be tended; tried again");
         }
     }
@@ -135,7 +136,7 @@ impl Leftovers {
     fn tell(&mut self, resource: &ApiResource, left: usize, is_replaced: bool) {
         let ApiResource { kind, plural, .. } = resource;
         let (written, (label, us)) = (self.output.resource().kind, MANAGED_BY);
-        self.wires.metrics.left(kind, left);
+        self.deps.metrics.left(kind, left);
         let before = self.told.insert(kind.clone(), left).unwrap_or_default();
         if left == 0 && before > 0 {
             info!(kind, "nothing is left of another kind");
@@ -180,7 +181,7 @@ impl Leftovers {
             let since = self.settled.get(&of(metadata));
             let is_due = since
                 .is_some_and(|since| now.saturating_duration_since(*since) >= self.times.grace);
-            if is_due && *self.wires.leading.borrow() {
+            if is_due && *self.deps.leading.borrow() {
                 self.delete(resource, metadata).await?;
             }
         }
@@ -194,9 +195,9 @@ impl Leftovers {
             Api::namespaced_with(self.client.clone(), &namespace, resource);
         let preconditions = Preconditions { uid: metadata.uid.clone(), resource_version: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        match timeout(PATIENCE, api.delete(&name, &params)).await {
+        match timeout(REQUEST_TIMEOUT, api.delete(&name, &params)).await {
             Ok(Ok(_)) => {
-                self.wires.metrics.wrote(Write::Removed);
+                self.deps.metrics.wrote(WriteResult::Removed);
                 let object = format!("{namespace}/{name}");
                 info!(kind, object, "removed: another kind of object has replaced it");
                 Ok(())
@@ -211,15 +212,15 @@ impl Leftovers {
 
 /// Is everything there that is wanted in a namespace? Where nothing is wanted, nothing replaces anything.
 fn is_settled(desired: &Desired, there: &BTreeMap<Key, &str>, namespace: &str) -> bool {
-    let mut wanted = desired.attachments.values();
+    let mut wanted = desired.bundles.values();
     let mut any = false;
-    let all = wanted.all(|attachment| {
-        if attachment.key.namespace() != Some(namespace) {
+    let all = wanted.all(|bundle| {
+        if bundle.key.namespace() != Some(namespace) {
             return true;
         }
         any = true;
-        let place = Key { namespace: namespace.to_owned(), name: attachment.key.object_name() };
-        there.get(&place) == Some(&attachment.digest.as_str())
+        let place = Key { namespace: namespace.to_owned(), name: bundle.key.object_name() };
+        there.get(&place) == Some(&bundle.digest.as_str())
     });
     all && any
 }
@@ -262,7 +263,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::attachment::{Attachment, AttachmentKey};
+    use crate::bundle::{Bundle, BundleKey};
     use crate::publish::testing::{wasm_plugins, workloads};
 
     /// An API server that fails at first, and then has one `EnvoyFilter` of ours.
@@ -294,9 +295,9 @@ mod tests {
         let (_leads, leading) = watch::channel(true);
         let look = Duration::from_millis(10);
         let (_wants, desired) = watch::channel(Arc::default());
-        let wires = Wires { desired, leading, metrics: Publishing::default() };
+        let deps = LeftoversDeps { desired, leading, metrics: Publishing::default() };
         let times = Times { look, hurry: look, grace: look };
-        let tending = tokio::spawn(tend(client, wasm_plugins(), wires, times));
+        let tending = tokio::spawn(tend(client, wasm_plugins(), deps, times));
         let counted = async {
             while asked.load(Ordering::SeqCst) < 3 {
                 tokio::time::sleep(look).await;
@@ -309,12 +310,11 @@ mod tests {
     #[test]
     fn a_namespace_is_settled_once_everything_that_is_wanted_in_it_is_there() {
         let (first, second) = (workloads(&[]), workloads(&[("app", "a")]));
-        let attachment = |key: &AttachmentKey| Attachment::new(key.clone(), "1".into());
-        let wanted = [attachment(&first), attachment(&second)];
-        let attachments =
-            wanted.iter().map(|one| (Arc::new(one.key.clone()), Arc::new(one.clone())));
-        let desired = Desired { attachments: attachments.collect(), ..Desired::default() };
-        let at = |key: &AttachmentKey| Key { namespace: "shop".into(), name: key.object_name() };
+        let bundle = |key: &BundleKey| Bundle::new(key.clone(), "1".into());
+        let wanted = [bundle(&first), bundle(&second)];
+        let bundles = wanted.iter().map(|one| (Arc::new(one.key.clone()), Arc::new(one.clone())));
+        let desired = Desired { bundles: bundles.collect(), ..Desired::default() };
+        let at = |key: &BundleKey| Key { namespace: "shop".into(), name: key.object_name() };
         let digest = wanted[0].digest.as_str();
         for (why, desired, there, settled) in [
             ("all of it", &desired, vec![(at(&first), digest), (at(&second), digest)], true),

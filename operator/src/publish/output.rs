@@ -1,4 +1,4 @@
-//! Output: which object of a cluster holds an attachment, and which attachment an object of a cluster holds.
+//! Output: which object of a cluster holds a bundle, and which bundle an object of a cluster holds.
 
 use std::sync::Arc;
 
@@ -7,25 +7,25 @@ use kube::api::{ApiResource, GroupVersionKind, ObjectMeta};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::attachment::{Attachment, AttachmentKey};
+use crate::bundle::{Bundle, BundleKey};
+use crate::cluster_state::{Key, Labels};
 use crate::modules::{MODULE_LABEL, is_digest, short};
 use crate::publish::config_map;
 use crate::publish::istio::{self, IstioKind};
-use crate::surroundings::{Key, Labels};
 
 /// Who owns the fields we write.
 pub const FIELD_MANAGER: &str = "corsward-operator";
 /// The label by which everything the operator makes is known, and its value.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", FIELD_MANAGER);
-/// The label of every object that holds an attachment: the object's name.
-pub const ATTACHMENT_LABEL: &str = "corsward.io/attachment";
-/// The annotation that says which proxies an attachment is for.
+/// The label of every object that holds a bundle: the object's name.
+pub const BUNDLE_LABEL: &str = "corsward.io/bundle";
+/// The annotation that says which proxies a bundle is for.
 pub const PROXIES_ANNOTATION: &str = "corsward.io/proxies";
 /// The annotation that holds the digest of the configuration.
 pub const DIGEST_ANNOTATION: &str = "corsward.io/digest";
 
 /// The annotation by which an object is written anew without saying anything else, so that whoever watches it looks again.
-pub const TOUCHED_ANNOTATION: &str = "istio.io.corsward.io/touched";
+pub const REFRESHED_ANNOTATION: &str = "istio.io.corsward.io/refreshed-at";
 /// Where a field of somebody else's changes what ours mean.
 const OURS_ALONE: [&str; 11] = [
     "/spec/type",
@@ -41,7 +41,7 @@ const OURS_ALONE: [&str; 11] = [
     "/binaryData",
 ];
 
-/// Which kind of objects hold attachments.
+/// Which kind of objects hold bundles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// One of Istio's kinds: Istio brings it to the proxies.
@@ -79,11 +79,11 @@ pub enum InvalidModule {
     NoDigest,
 }
 
-/// What an object of ours says about the attachment it holds.
+/// What an object of ours says about the bundle it holds.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Held {
+pub struct BundleRef {
     /// Which proxies it is for.
-    pub key: AttachmentKey,
+    pub key: BundleKey,
     /// The digest of what it says.
     pub digest: Option<String>,
 }
@@ -91,7 +91,7 @@ pub struct Held {
 /// The value of [`PROXIES_ANNOTATION`].
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-enum Proxies {
+enum ProxySelection {
     Workloads(Labels),
     Gateway(String),
 }
@@ -121,21 +121,21 @@ impl Output {
         all.map(move |kind| (kind.resource(), ours.is_some_and(|ours| ours.replaces(*kind))))
     }
 
-    /// The object that holds `attachment`, as far as it is ours; nothing for an attachment of a folder. `module` is there for
+    /// The object that holds `bundle`, as far as it is ours; nothing for a bundle of a folder. `module` is there for
     /// an object that goes on naming another module than the one of today.
     #[must_use]
-    pub fn object(&self, attachment: &Attachment, module: Option<&Module>) -> Option<Value> {
-        let key = &attachment.key;
+    pub fn object(&self, bundle: &Bundle, module: Option<&Module>) -> Option<Value> {
+        let key = &bundle.key;
         let mut object = match self {
             Self::Istio { kind, module: of_today } => {
-                let spec = istio::spec(*kind, attachment, module.unwrap_or(of_today))?;
+                let spec = istio::spec(*kind, bundle, module.unwrap_or(of_today))?;
                 json!({"spec": spec})
             }
-            Self::ConfigMap { module } => json!({"data": config_map::data(attachment, module)}),
+            Self::ConfigMap { module } => json!({"data": config_map::data(bundle, module)}),
         };
         let (namespace, name) = (key.namespace()?, key.object_name());
         let resource = self.resource();
-        let mut labels = json!({MANAGED_BY.0: MANAGED_BY.1, ATTACHMENT_LABEL: name});
+        let mut labels = json!({MANAGED_BY.0: MANAGED_BY.1, BUNDLE_LABEL: name});
         if let Some(module) = self.module_of(&object) {
             labels.as_object_mut()?.insert(MODULE_LABEL.to_owned(), short(&module.sha256).into());
         }
@@ -143,7 +143,7 @@ impl Output {
             "namespace": namespace,
             "name": name,
             "labels": labels,
-            "annotations": {PROXIES_ANNOTATION: proxies(key)?, DIGEST_ANNOTATION: attachment.digest},
+            "annotations": {PROXIES_ANNOTATION: proxies(key)?, DIGEST_ANNOTATION: bundle.digest},
         });
         let fields = object.as_object_mut()?;
         fields.insert("apiVersion".to_owned(), resource.api_version.into());
@@ -170,7 +170,7 @@ impl Output {
 
     /// What an object says that stays where no policy is left for its proxies: nothing. `None`: the object is deleted instead.
     #[must_use]
-    pub fn inert(&self, key: &AttachmentKey) -> Option<Arc<Attachment>> {
+    pub fn inert(&self, key: &BundleKey) -> Option<Arc<Bundle>> {
         match self {
             Self::Istio { .. } => None,
             Self::ConfigMap { .. } => Some(Arc::new(config_map::inert(key.clone()))),
@@ -193,9 +193,9 @@ impl Module {
     }
 }
 
-/// What selects the objects that hold attachments.
+/// What selects the objects that hold bundles.
 pub(super) fn selector() -> String {
-    format!("{}={},{ATTACHMENT_LABEL}", MANAGED_BY.0, MANAGED_BY.1)
+    format!("{}={},{BUNDLE_LABEL}", MANAGED_BY.0, MANAGED_BY.1)
 }
 
 /// Did we make it? It carries our label, or, where somebody took that away, we are who applied it.
@@ -212,20 +212,20 @@ pub fn is_ours(metadata: &ObjectMeta) -> bool {
 
 /// What an object of ours holds; nothing where that cannot be known, as after somebody renamed or copied it.
 #[must_use]
-pub fn held(place: &Key, object: &Value) -> Option<Held> {
+pub fn held(place: &Key, object: &Value) -> Option<BundleRef> {
     let annotation = |name: &str| object.get("metadata")?.get("annotations")?.get(name)?.as_str();
     let namespace = place.namespace.clone();
     let key = match serde_json::from_str(annotation(PROXIES_ANNOTATION)?).ok()? {
-        Proxies::Workloads(labels) => {
-            AttachmentKey::Workloads { namespace, labels: Arc::new(labels) }
+        ProxySelection::Workloads(labels) => {
+            BundleKey::Workloads { namespace, labels: Arc::new(labels) }
         }
-        Proxies::Gateway(name) => AttachmentKey::Gateway { namespace, name },
+        ProxySelection::Gateway(name) => BundleKey::Gateway { namespace, name },
     };
     // An object is named after its set of proxies: the name proves the annotation.
     if key.object_name() != place.name {
         return None;
     }
-    Some(Held { key, digest: annotation(DIGEST_ANNOTATION).map(str::to_owned) })
+    Some(BundleRef { key, digest: annotation(DIGEST_ANNOTATION).map(str::to_owned) })
 }
 
 /// Is `object` as `ours` has it? What others added is not compared, for it is theirs, nor is the kind, which an item of a list
@@ -268,7 +268,7 @@ fn is_same(object: &Value, ours: &Value) -> bool {
 /// The first field that somebody added where it changes what ours mean: pods that are selected no more, a configuration that the
 /// filter refuses. Whoever applied it owns it, so it is theirs to remove.
 #[must_use]
-pub fn intruder(object: &Value, ours: &Value) -> Option<String> {
+pub fn foreign_field(object: &Value, ours: &Value) -> Option<String> {
     OURS_ALONE.iter().find_map(|at| {
         let (theirs, ours) = (object.pointer(at)?, ours.pointer(at));
         let added = match ours {
@@ -286,11 +286,11 @@ fn added(object: &Value, ours: &Value) -> Option<String> {
     })
 }
 
-fn proxies(key: &AttachmentKey) -> Option<String> {
+fn proxies(key: &BundleKey) -> Option<String> {
     let proxies = match key {
-        AttachmentKey::Folder => return None,
-        AttachmentKey::Workloads { labels, .. } => Proxies::Workloads((**labels).clone()),
-        AttachmentKey::Gateway { name, .. } => Proxies::Gateway(name.clone()),
+        BundleKey::Folder => return None,
+        BundleKey::Workloads { labels, .. } => ProxySelection::Workloads((**labels).clone()),
+        BundleKey::Gateway { name, .. } => ProxySelection::Gateway(name.clone()),
     };
     serde_json::to_string(&proxies).ok()
 }
@@ -314,19 +314,19 @@ mod tests {
         ];
         for output in outputs {
             for key in [workloads(&[]), workloads(&[("app", "a"), ("b", "")]), gateway("front")] {
-                let attachment = Attachment::new(key.clone(), "{}".into());
-                let object = output.object(&attachment, None).unwrap();
+                let bundle = Bundle::new(key.clone(), "{}".into());
+                let object = output.object(&bundle, None).unwrap();
                 let held = held(&place(&object), &object);
-                let digest = Some(attachment.digest);
-                assert_eq!(held, Some(Held { key, digest }), "{output:?}");
+                let digest = Some(bundle.digest);
+                assert_eq!(held, Some(BundleRef { key, digest }), "{output:?}");
             }
         }
     }
 
     #[test]
     fn an_object_of_another_name_than_its_proxies_holds_nothing_of_ours() {
-        let attachment = Attachment::new(workloads(&[("app", "a")]), "{}".into());
-        let mut object = wasm_plugins().object(&attachment, None).unwrap();
+        let bundle = Bundle::new(workloads(&[("app", "a")]), "{}".into());
+        let mut object = wasm_plugins().object(&bundle, None).unwrap();
         let renamed = Key { namespace: "shop".into(), name: "copy".into() };
         assert_eq!(held(&renamed, &object), None);
         let place = place(&object);
@@ -371,8 +371,8 @@ mod tests {
 
     #[test]
     fn an_item_of_a_list_need_not_name_its_kind() {
-        let attachment = Attachment::new(workloads(&[]), "{}".into());
-        let ours = wasm_plugins().object(&attachment, None).unwrap();
+        let bundle = Bundle::new(workloads(&[]), "{}".into());
+        let ours = wasm_plugins().object(&bundle, None).unwrap();
         let mut item = ours.clone();
         item.as_object_mut().unwrap().retain(|name, _| name == "metadata" || name == "spec");
         assert!(is_as(&item, &ours));
@@ -400,7 +400,7 @@ mod tests {
             ),
             ("clients", json!({"spec": {"match": [{"mode": "CLIENT"}]}}), Some("spec.match")),
         ] {
-            assert_eq!(intruder(&object, &ours).as_deref(), found, "{why}");
+            assert_eq!(foreign_field(&object, &ours).as_deref(), found, "{why}");
         }
     }
 

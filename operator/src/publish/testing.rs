@@ -1,22 +1,22 @@
-//! Attachments for tests.
+//! Bundles for tests.
 
 use std::sync::Arc;
 
-use crate::attachment::{Attachment, AttachmentKey};
+use crate::bundle::{Bundle, BundleKey};
 use crate::publish::istio::IstioKind;
 use crate::publish::output::{Module, Output};
 
-pub(super) fn workloads(labels: &[(&str, &str)]) -> AttachmentKey {
+pub(super) fn workloads(labels: &[(&str, &str)]) -> BundleKey {
     let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    AttachmentKey::Workloads { namespace: "shop".into(), labels: Arc::new(labels) }
+    BundleKey::Workloads { namespace: "shop".into(), labels: Arc::new(labels) }
 }
 
-pub(super) fn gateway(name: &str) -> AttachmentKey {
-    AttachmentKey::Gateway { namespace: "shop".into(), name: name.into() }
+pub(super) fn gateway(name: &str) -> BundleKey {
+    BundleKey::Gateway { namespace: "shop".into(), name: name.into() }
 }
 
-pub(super) fn attachment(key: &AttachmentKey, compiled: &str) -> Arc<Attachment> {
-    Arc::new(Attachment::new(key.clone(), compiled.into()))
+pub(super) fn bundle(key: &BundleKey, compiled: &str) -> Arc<Bundle> {
+    Arc::new(Bundle::new(key.clone(), compiled.into()))
 }
 
 pub(super) fn module() -> Module {

@@ -11,25 +11,25 @@ use tokio::sync::{oneshot, watch};
 use tracing::{error, info};
 
 use super::{WAITING, serve_admin};
-use crate::admin::{Audience, Board};
+use crate::admin::{Access, AdminState};
+use crate::admission_check::AdmissionCheck;
 use crate::args::{ClusterArgs, IstioKindArg, PublishArg, RunArgs};
-use crate::attachment::Desired;
+use crate::bundle::Desired;
 use crate::certificates::{Names, secret};
+use crate::controller::{ClusterPublisher, Controller, Publisher, Requests};
 use crate::index::Index;
-use crate::inquiry::Inquiry;
-use crate::judge::FullJudge;
-use crate::leader::{self, Contender};
+use crate::knowledge::FullKnowledge;
+use crate::leader::{self, LeaderElector};
 use crate::modules::{self, Modules};
-use crate::operator::{Cluster, Operator, Outlet, Questions};
-use crate::proxies::{fleet::Fleet, task as proxies};
 use crate::publish::choice;
-use crate::publish::cluster::{self as publisher, Wires};
+use crate::publish::cluster::{self as publisher, PublisherDeps};
 use crate::publish::istio::IstioKind;
 use crate::publish::leftovers;
 use crate::publish::output::{Module, Output};
-use crate::review::Domain;
+use crate::rollout::{poller as proxies, tracker::Tracker};
 use crate::source::{self, Event};
 use crate::tasks::Tasks;
+use crate::validation::Domain;
 use crate::webhook::{self, Webhook};
 use crate::{events, kubernetes, writer};
 
@@ -47,18 +47,18 @@ const KEEP_MODULES: Duration = Duration::from_hours(1);
 /// Where something needed is missing at the start, or something that should go on has ended.
 pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Result<()> {
     let client = kubernetes::client(args.cluster.kubeconfig.as_deref()).await?;
-    let mut index = Index::new(Arc::new(FullJudge), Domain::Cluster);
+    let mut index = Index::new(Arc::new(FullKnowledge), Domain::Cluster);
     if args.off {
         index.stop();
     }
     if args.publish == PublishArg::Istio {
         index.see_proxies();
     }
-    let board = Arc::new(Board::default());
+    let state = Arc::new(AdminState::default());
     let (reporter, reports) = channel(WAITING);
-    let (inquirer, inquiries) = channel(WAITING);
+    let (inquirer, admission_checks) = channel(WAITING);
     let (sender, events) = channel(WAITING);
-    let mut admin = serve_admin(args.admin, &board, reporter, Audience::Loopback).await?;
+    let mut admin = serve_admin(args.admin, &state, reporter, Access::Loopback).await?;
     let kind = tokio::select! {
         kind = istio_kind(&client, args) => kind,
         _ = &mut stop => {
@@ -66,17 +66,17 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
             return Ok(());
         }
     };
-    let mut contender = contend(&client, &args.cluster, &board, &sender);
+    let mut contender = start_election(&client, &args.cluster, &state, &sender);
     // Nobody has set it before.
-    let _ = board.lease.set(contender.holding());
-    let mut webhook = serve_webhook(&client, &args.cluster, inquirer, &contender, &board).await?;
+    let _ = state.lease.set(contender.holding());
+    let mut webhook = serve_webhook(&client, &args.cluster, inquirer, &contender, &state).await?;
     let mut tasks = Tasks::default();
-    let (outlet, mut modules) =
-        write(&client, (args, kind), &sender, &contender, &board, &mut tasks).await?;
-    watch(&client, args, &board, sender, &mut tasks);
+    let (publisher, mut modules) =
+        write(&client, (args, kind), &sender, &contender, &state, &mut tasks).await?;
+    watch(&client, args, &state, sender, &mut tasks);
     info!("watching");
-    let operator = Operator::new(index, Outlet::Cluster(outlet), Arc::clone(&board));
-    tasks.spawn("loop", turn(operator, events, Questions { reports, inquiries }));
+    let controller = Controller::new(index, Publisher::Cluster(publisher), Arc::clone(&state));
+    tasks.spawn("loop", turn(controller, events, Requests { reports, admission_checks }));
     let ended = tokio::select! {
         _ = stop => Ok(()),
         () = another_kind(&client, args, kind) => Ok(()),
@@ -93,7 +93,7 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
         } } => Err(ended),
     };
     // Another replica may write from now on. Whoever was sent here is answered until nobody is.
-    board.stop();
+    state.stop();
     contender.release().await;
     if ended.is_ok() {
         tokio::time::sleep(Duration::from_secs(args.cluster.drain)).await;
@@ -108,7 +108,7 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     Ok(ended?)
 }
 
-/// The kind of Istio's objects that hold attachments.
+/// The kind of Istio's objects that hold bundles.
 async fn istio_kind(client: &Client, args: &RunArgs) -> IstioKind {
     match args.cluster.istio_kind {
         IstioKindArg::Auto if args.publish == PublishArg::Istio => {
@@ -128,33 +128,33 @@ async fn another_kind(client: &Client, args: &RunArgs, kind: IstioKind) {
 }
 
 /// The loop, for as long as the process lives: what is asked while it stops is answered, too.
-async fn turn(operator: Operator, events: Receiver<Vec<Event>>, questions: Questions) {
+async fn turn(controller: Controller, events: Receiver<Vec<Event>>, questions: Requests) {
     let (_nobody, mut stop) = oneshot::channel();
-    if let Err(error) = operator.run(events, questions, &mut stop).await {
+    if let Err(error) = controller.run(events, questions, &mut stop).await {
         error!("{error}");
     }
 }
 
-fn contend(
+fn start_election(
     client: &Client,
     args: &ClusterArgs,
-    board: &Board,
+    state: &AdminState,
     events: &Sender<Vec<Event>>,
-) -> Contender {
+) -> LeaderElector {
     let ClusterArgs { namespace, lease, name, .. } = args;
-    let options = leader::Options::new(namespace.clone(), lease.clone(), name.clone());
-    leader::contend(client.clone(), options, board.ready(), events.clone())
+    let options = leader::LeaseOptions::new(namespace.clone(), lease.clone(), name.clone());
+    leader::start_election(client.clone(), options, state.ready(), events.clone())
 }
 
 fn watch(
     client: &Client,
     args: &RunArgs,
-    board: &Board,
+    state: &AdminState,
     events: Sender<Vec<Event>>,
     tasks: &mut Tasks,
 ) {
-    let watches = board.metrics.watches.clone();
-    let options = source::kube::Options {
+    let watches = state.metrics.watches.clone();
+    let options = source::kube::WatchOptions {
         gateways: !args.cluster.no_gateways,
         gateway_classes: args.publish == PublishArg::Istio,
         virtual_services: args.publish == PublishArg::Istio,
@@ -163,7 +163,7 @@ fn watch(
             .enforcement
             .clone()
             .map(|name| source::kube::Switch { namespace: args.cluster.namespace.clone(), name }),
-        ..source::kube::Options::default()
+        ..source::kube::WatchOptions::default()
     };
     let watching = source::kube::watch(client.clone(), options, watches, events, pending());
     tasks.spawn("watches", watching);
@@ -172,14 +172,14 @@ fn watch(
 async fn serve_webhook(
     client: &Client,
     args: &ClusterArgs,
-    inquirer: Sender<Inquiry>,
-    contender: &Contender,
-    board: &Board,
+    inquirer: Sender<AdmissionCheck>,
+    contender: &LeaderElector,
+    state: &AdminState,
 ) -> Result<Option<Webhook>> {
     let Some(addr) = args.webhook_addr else { return Ok(None) };
-    let options = webhook::Options {
+    let options = webhook::WebhookOptions {
         addr,
-        secret: secret::Options {
+        secret: secret::SecretOptions {
             namespace: args.namespace.clone(),
             name: args.webhook_secret.clone(),
             names: Names::of(&args.webhook_service, &args.namespace, &args.webhook_names),
@@ -187,10 +187,10 @@ async fn serve_webhook(
         },
         configuration: args.webhook_configuration.clone(),
     };
-    let metrics = board.metrics.admission.clone();
+    let metrics = state.metrics.admission.clone();
     let webhook =
         Webhook::start(client.clone(), options, inquirer, contender.leading(), metrics).await?;
-    board.require(webhook.settled.clone(), "the webhook has no certificate yet\n");
+    state.require(webhook.settled.clone(), "the webhook has no certificate yet\n");
     Ok(Some(webhook))
 }
 
@@ -199,54 +199,61 @@ async fn write(
     client: &Client,
     (args, kind): (&RunArgs, IstioKind),
     events: &Sender<Vec<Event>>,
-    contender: &Contender,
-    board: &Board,
+    contender: &LeaderElector,
+    state: &AdminState,
     tasks: &mut Tasks,
-) -> Result<(Cluster, Option<Modules>)> {
+) -> Result<(ClusterPublisher, Option<Modules>)> {
     let (desire, desired) = watch::channel(Arc::new(Desired::default()));
-    let (output, gate, modules) = output(client, (args, kind), contender, board).await?;
-    let wires = Wires {
+    let (output, module_readiness, modules) =
+        output(client, (args, kind), contender, state).await?;
+    let deps = PublisherDeps {
         desired,
         leading: contender.leading(),
-        gate: gate.clone(),
+        module_readiness: module_readiness.clone(),
         events: events.clone(),
-        metrics: board.metrics.publishing.clone(),
+        metrics: state.metrics.publishing.clone(),
     };
     let grace = Duration::from_secs(args.cluster.grace);
-    let fleet = (args.publish == PublishArg::Istio).then(|| {
-        let (order, orders) = mpsc::unbounded_channel();
-        let metrics = board.metrics.proxies.clone();
-        let (gate, leading) = (gate.clone(), contender.leading());
-        let wires = proxies::Wires { orders, gate, leading, events: events.clone(), metrics };
-        tasks.spawn("proxies", proxies::run(client.clone(), output.clone(), wires));
-        Fleet::new(order)
+    let tracker = (args.publish == PublishArg::Istio).then(|| {
+        let (order, commands) = mpsc::unbounded_channel();
+        let metrics = state.metrics.proxies.clone();
+        let (module_readiness, leading) = (module_readiness.clone(), contender.leading());
+        let deps = proxies::PollerDeps {
+            commands,
+            module_readiness,
+            leading,
+            events: events.clone(),
+            metrics,
+        };
+        tasks.spawn("proxies", proxies::run(client.clone(), output.clone(), deps));
+        Tracker::new(order)
     });
-    let left = leftovers::Wires {
-        desired: wires.desired.clone(),
+    let left = leftovers::LeftoversDeps {
+        desired: deps.desired.clone(),
         leading: contender.leading(),
-        metrics: board.metrics.publishing.clone(),
+        metrics: state.metrics.publishing.clone(),
     };
     let times = leftovers::Times { grace, ..leftovers::Times::default() };
     let leftovers = leftovers::tend(client.clone(), output.clone(), left, times);
     tasks.spawn("leftovers", leftovers);
-    let options = publisher::Options { output, grace };
-    tasks.spawn("publisher", publisher::run(client.clone(), options, wires));
+    let options = publisher::PublishOptions { output, grace };
+    tasks.spawn("publisher", publisher::run(client.clone(), options, deps));
     let (write, writes) = mpsc::unbounded_channel();
-    let counters = board.metrics.status_writes.clone();
+    let counters = state.metrics.status_writes.clone();
     let leading = contender.leading();
     let statuses = writer::write(client.clone(), leading, writes, counters, SEND_REFUSED_AGAIN);
     tasks.spawn("statuses", statuses);
-    let (notices, heard) = events::channel();
+    let (object_events, heard) = events::channel();
     tasks.spawn("events", events::record(client.clone(), args.cluster.name.clone(), heard));
-    Ok((Cluster::new(desire, write, notices, fleet), modules))
+    Ok((ClusterPublisher::new(desire, write, object_events, tracker), modules))
 }
 
-/// What holds attachments, why it cannot be written yet, and the server of the module it names, if there is one.
+/// What holds bundles, why it cannot be written yet, and the server of the module it names, if there is one.
 async fn output(
     client: &Client,
     (args, kind): (&RunArgs, IstioKind),
-    contender: &Contender,
-    board: &Board,
+    contender: &LeaderElector,
+    state: &AdminState,
 ) -> Result<(Output, watch::Receiver<Option<String>>, Option<Modules>)> {
     let (_, open) = watch::channel(None);
     if args.publish == PublishArg::ConfigMap {
@@ -259,7 +266,7 @@ async fn output(
     let Some(addr) = args.cluster.module_addr else {
         bail!("nobody would serve the module: write --module-addr ADDR, or --module oci://IMAGE");
     };
-    let options = modules::Options {
+    let options = modules::ModuleOptions {
         file: args.module.clone().into(),
         namespace: args.cluster.namespace.clone(),
         service: args.cluster.module_service.clone(),
@@ -268,12 +275,12 @@ async fn output(
         base_url: None,
         keep: KEEP_MODULES,
     };
-    let metrics = board.metrics.publishing.clone();
+    let metrics = state.metrics.publishing.clone();
     // Objects of a kind that was written before name modules, too.
     let plugins = IstioKind::resources();
     let served =
         modules::start(client.clone(), options, &plugins, contender.leading(), metrics).await?;
-    board.require(served.listed.clone(), "the modules of other releases have not been read yet\n");
-    let (module, gate) = (served.module.clone(), served.gate.clone());
-    Ok((Output::Istio { kind, module }, gate, Some(served)))
+    state.require(served.listed.clone(), "the modules of other releases have not been read yet\n");
+    let (module, module_readiness) = (served.module.clone(), served.module_readiness.clone());
+    Ok((Output::Istio { kind, module }, module_readiness, Some(served)))
 }

@@ -9,16 +9,16 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{WAITING, serve_admin};
-use crate::admin::{Audience, Board};
+use crate::admin::{Access, AdminState};
 use crate::args::RunArgs;
+use crate::controller::{self, Controller, Publisher, Requests, StateLoad};
 use crate::index::Index;
-use crate::judge::FullJudge;
-use crate::operator::{self, Memory, Operator, Outlet, Questions};
+use crate::knowledge::FullKnowledge;
 use crate::publish::file::File;
-use crate::review::Domain;
 use crate::source::folder::Folder;
 use crate::source::{Event, dir};
 use crate::state::{State, StateFile};
+use crate::validation::Domain;
 
 /// Runs until told to stop: the policies of the folder `policies`, published into the folder `out`.
 ///
@@ -32,20 +32,21 @@ pub(super) async fn run(
     mut stop: oneshot::Receiver<()>,
 ) -> Result<()> {
     let (state_file, file) = publisher(args, out)?;
-    let mut index = Index::new(Arc::new(FullJudge), Domain::Folder);
+    let mut index = Index::new(Arc::new(FullKnowledge), Domain::Folder);
     if args.off {
         index.stop();
     }
     let state = restore(&state_file, &mut index);
-    let board = Arc::new(Board::default());
+    let admin_state = Arc::new(AdminState::default());
     let (reporter, reports) = channel(WAITING);
-    let admin = serve_admin(args.admin, &board, reporter, Audience::Anybody).await?;
-    let memory = if state.is_some() { Memory::Known } else { Memory::Lost };
+    let admin = serve_admin(args.admin, &admin_state, reporter, Access::Anybody).await?;
+    let state_load = if state.is_some() { StateLoad::Known } else { StateLoad::Lost };
     let events = watch(policies.to_owned(), &state.unwrap_or_default())?;
-    let outlet = Outlet::Folder(operator::Folder::new(file, state_file, memory));
-    let operator = Operator::new(index, outlet, board);
-    let (_nobody, inquiries) = channel(WAITING);
-    let ended = operator.run(events, Questions { reports, inquiries }, &mut stop).await;
+    let publisher =
+        Publisher::Folder(controller::FolderPublisher::new(file, state_file, state_load));
+    let controller = Controller::new(index, publisher, admin_state);
+    let (_nobody, admission_checks) = channel(WAITING);
+    let ended = controller.run(events, Requests { reports, admission_checks }, &mut stop).await;
     admin.stop().await;
     Ok(ended?)
 }

@@ -14,19 +14,19 @@ use corsward_policy::finding::SourceReason;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tracing::{debug, info, warn};
 
+use crate::cluster_state::{Change, Delta};
 use crate::source::document::MAX_FILE_LEN;
-use crate::source::folder::{Folder, Picture, Reading};
+use crate::source::folder::{FileRead, Folder, Snapshot};
 use crate::source::{Event, Problem};
-use crate::surroundings::{Change, Delta};
 
 /// A change is read when the folder has been quiet for so long: editors write in several steps.
-const QUIET: Duration = Duration::from_millis(30);
+const DEBOUNCE: Duration = Duration::from_millis(30);
 /// A folder that is never quiet is read after so long all the same.
-const PATIENCE: Duration = Duration::from_millis(500);
+const MAX_DEBOUNCE: Duration = Duration::from_millis(500);
 /// How soon the folder is looked at again where a file is missed or has another text; not sooner, whatever is notified.
-const SECOND_LOOK: Duration = Duration::from_millis(200);
+const CONFIRM_DELAY: Duration = Duration::from_millis(200);
 /// How often the folder is read without being told to: network file systems tell nobody.
-const RESCAN: Duration = Duration::from_secs(2);
+const RESYNC_INTERVAL: Duration = Duration::from_secs(2);
 /// Names that are policies, as `kubectl apply -f DIR` sees it.
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 
@@ -36,7 +36,7 @@ struct Dir {
     path: PathBuf,
     folder: Folder,
     events: tokio::sync::mpsc::Sender<Vec<Event>>,
-    sent: Option<Picture>,
+    sent: Option<Snapshot>,
     watch: Option<Watch>,
     wake: Sender<()>,
 }
@@ -73,7 +73,7 @@ pub fn watch(
 /// # Errors
 ///
 /// Where the folder cannot be listed.
-pub fn read(path: &Path) -> io::Result<BTreeMap<String, Reading>> {
+pub fn read(path: &Path) -> io::Result<BTreeMap<String, FileRead>> {
     let mut readings = BTreeMap::new();
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
@@ -82,7 +82,7 @@ pub fn read(path: &Path) -> io::Result<BTreeMap<String, Reading>> {
         let reading = match read_file(&file) {
             // Its name is there, and what it leads to is not, or is no file: that says nothing of what it said.
             None if fs::symlink_metadata(&file).is_ok() => {
-                Reading::Failed(SourceReason::Unreadable("it leads to no file".to_owned()))
+                FileRead::Failed(SourceReason::Unreadable("it leads to no file".to_owned()))
             }
             None => continue,
             Some(reading) => reading,
@@ -93,11 +93,11 @@ pub fn read(path: &Path) -> io::Result<BTreeMap<String, Reading>> {
 }
 
 /// A file as it is now; `None` where there is none.
-fn read_file(path: &Path) -> Option<Reading> {
+fn read_file(path: &Path) -> Option<FileRead> {
     match try_read_file(path) {
         Ok(reading) => reading,
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => Some(Reading::Failed(SourceReason::Unreadable(error.to_string()))),
+        Err(error) => Some(FileRead::Failed(SourceReason::Unreadable(error.to_string()))),
     }
 }
 
@@ -118,7 +118,7 @@ impl Dir {
                 return;
             }
             if self.sent.is_none() || self.folder.is_unsure() {
-                thread::sleep(SECOND_LOOK);
+                thread::sleep(CONFIRM_DELAY);
                 while woken.try_recv().is_ok() {}
             } else {
                 wait(woken);
@@ -126,25 +126,25 @@ impl Dir {
         }
     }
 
-    fn scan(&mut self, readings: BTreeMap<String, Reading>) -> Vec<Event> {
-        let Some(picture) = self.folder.look(readings) else { return Vec::new() };
-        if self.sent.as_ref() == Some(&picture) {
+    fn scan(&mut self, readings: BTreeMap<String, FileRead>) -> Vec<Event> {
+        let Some(snapshot) = self.folder.look(readings) else { return Vec::new() };
+        if self.sent.as_ref() == Some(&snapshot) {
             return Vec::new();
         }
-        let Picture { objects, origin_sets, guardrails, problems, others, namespaces: _ } =
-            picture.clone();
+        let Snapshot { objects, origin_sets, guardrails, problems, others, namespaces: _ } =
+            snapshot.clone();
         let (dir, policies) = (self.path.display(), objects.len());
         let had = self.sent.as_ref().map(|sent| sent.objects.len());
         if policies == 0 && had != Some(0) {
             info!(%dir, others, "the folder holds no policy");
         }
         debug!(%dir, policies, others, "folder read");
-        self.sent = Some(picture);
+        self.sent = Some(snapshot);
         // What policies depend on comes before them: none is judged without it.
         vec![
             Event::Problems(problems),
-            Event::Surroundings(Change::OriginSet(Delta::Reset(origin_sets))),
-            Event::Surroundings(Change::Guardrail(Delta::Reset(guardrails))),
+            Event::ClusterState(Change::OriginSet(Delta::Reset(origin_sets))),
+            Event::ClusterState(Change::Guardrail(Delta::Reset(guardrails))),
             Event::Reset(objects),
         ]
     }
@@ -154,15 +154,15 @@ impl Dir {
         let place = self.path.display().to_string();
         let finding = Finding::new("", SourceReason::Unreadable(error.to_string()));
         let problem = Problem { place, finding };
-        let mut picture = self.sent.clone().unwrap_or_default();
-        if picture.problems.contains(&problem) {
+        let mut snapshot = self.sent.clone().unwrap_or_default();
+        if snapshot.problems.contains(&problem) {
             return Vec::new();
         }
-        picture.problems.push(problem);
-        let problems = picture.problems.clone();
+        snapshot.problems.push(problem);
+        let problems = snapshot.problems.clone();
         // An empty picture would claim that the folder is empty.
         if self.sent.is_some() {
-            self.sent = Some(picture);
+            self.sent = Some(snapshot);
         }
         vec![Event::Problems(problems)]
     }
@@ -178,7 +178,7 @@ impl Dir {
         match self.begin_watching() {
             Ok(watcher) => self.watch = Some(Watch { identity, _watcher: watcher }),
             Err(error) => {
-                warn!(dir = %self.path.display(), %error, "changes are seen every {RESCAN:?} only");
+                warn!(dir = %self.path.display(), %error, "changes are seen every {RESYNC_INTERVAL:?} only");
             }
         }
     }
@@ -207,19 +207,19 @@ fn is_closed_after_writing(event: &notify::Event) -> bool {
 
 /// Waits for a change and then for quiet, or for the next look without being told.
 fn wait(woken: &Receiver<()>) {
-    if woken.recv_timeout(RESCAN).is_err() {
+    if woken.recv_timeout(RESYNC_INTERVAL).is_err() {
         return;
     }
     let began = Instant::now();
-    while began.elapsed() < PATIENCE {
-        match woken.recv_timeout(QUIET) {
+    while began.elapsed() < MAX_DEBOUNCE {
+        match woken.recv_timeout(DEBOUNCE) {
             Ok(()) => {}
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
         }
     }
 }
 
-fn try_read_file(path: &Path) -> io::Result<Option<Reading>> {
+fn try_read_file(path: &Path) -> io::Result<Option<FileRead>> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
         return Ok(None);
@@ -228,14 +228,14 @@ fn try_read_file(path: &Path) -> io::Result<Option<Reading>> {
 }
 
 /// All that `input` has, which says to have `len` bytes, where that is no more than is read.
-pub(crate) fn read_bounded(input: impl io::Read, len: u64) -> io::Result<Reading> {
+pub(crate) fn read_bounded(input: impl io::Read, len: u64) -> io::Result<FileRead> {
     let mut bytes = Vec::new();
     input.take(MAX_FILE_LEN.saturating_add(1)).read_to_end(&mut bytes)?;
     let len = len.max(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
     if len > MAX_FILE_LEN {
-        return Ok(Reading::Failed(SourceReason::TooLarge { len, max: MAX_FILE_LEN }));
+        return Ok(FileRead::Failed(SourceReason::TooLarge { len, max: MAX_FILE_LEN }));
     }
-    Ok(Reading::Bytes(bytes))
+    Ok(FileRead::Bytes(bytes))
 }
 
 fn is_policy_file(name: &str) -> bool {

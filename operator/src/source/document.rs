@@ -11,27 +11,27 @@ use corsward_policy::{Finding, PolicyId, Severity};
 use serde_json::{Map, Value};
 
 use crate::api::{GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
-use crate::compact::Compact;
+use crate::cluster_state::{Key, Namespace};
 use crate::guardrails::{self, Guardrail};
-use crate::judge::FullJudge;
+use crate::json_text::JsonText;
+use crate::knowledge::FullKnowledge;
 use crate::object::{Object, Text};
 use crate::origin_sets;
-use crate::review;
 use crate::shape;
 use crate::source::namespace;
 use crate::source::spelling::Spelling;
 use crate::source::yaml::{self, Document, Reader};
-use crate::surroundings::{Key, Namespace};
+use crate::validation;
 
 /// Largest file that is read. It takes a second or two, in which the folder waits; what can be published is half as long.
 pub const MAX_FILE_LEN: u64 = 2 * 1024 * 1024;
 /// The version this operator reads.
 const VERSION: &str = "v1alpha1";
-/// The kinds, and which neighbor each of them is.
-const OURS: [(&str, Option<NeighborKind>); 3] = [
+/// The kinds, and which dependency each of them is.
+const OURS: [(&str, Option<DependencyKind>); 3] = [
     (KIND, None),
-    (ORIGIN_SET_KIND, Some(NeighborKind::OriginSet)),
-    (GUARDRAIL_KIND, Some(NeighborKind::Guardrail)),
+    (ORIGIN_SET_KIND, Some(DependencyKind::OriginSet)),
+    (GUARDRAIL_KIND, Some(DependencyKind::Guardrail)),
 ];
 /// What `metadata` may hold (Kubernetes, `ObjectMeta`).
 const METADATA: [&str; 15] = [
@@ -58,7 +58,7 @@ pub struct Documents {
     /// Its policies, in order.
     pub objects: Vec<Object>,
     /// Its origin sets and guardrails, in order.
-    pub neighbors: Vec<Neighbor>,
+    pub dependencies: Vec<Dependency>,
     /// Its Namespaces by name, where `kubectl` reads the file.
     pub namespaces: Vec<(String, Namespace)>,
     /// What is wrong with documents that are no policies.
@@ -73,9 +73,9 @@ pub struct Documents {
 
 /// An origin set, or guardrails: what policies depend on.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Neighbor {
+pub struct Dependency {
     /// Which of them it is.
-    pub kind: NeighborKind,
+    pub kind: DependencyKind,
     /// Its name; guardrails have no namespace.
     pub key: Key,
     /// Its spec as written.
@@ -84,7 +84,7 @@ pub struct Neighbor {
 
 /// What policies depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum NeighborKind {
+pub enum DependencyKind {
     /// An `OriginSet`.
     OriginSet,
     /// A `ClusterCorsPolicy`.
@@ -149,7 +149,7 @@ impl Documents {
             {
                 match of_ours.1 {
                     None => self.add_policy(place, head),
-                    Some(kind) => self.add_neighbor(kind, head, reader),
+                    Some(kind) => self.add_dependency(kind, head, reader),
                 }
             }
             return;
@@ -253,18 +253,18 @@ impl Documents {
     fn add_policy(&mut self, place: &str, head: Head) {
         let Head { namespace, name, spec, spelling } = head;
         let text = match spec {
-            Ok((spec, findings)) => Text::Spec { spec: Compact::of(&spec), findings, spelling },
+            Ok((spec, findings)) => Text::Spec { spec: JsonText::of(&spec), findings, spelling },
             Err(finding) => Text::Unreadable(vec![finding]),
         };
         let (id, place) = (PolicyId { namespace, name }, Some(place.to_owned()));
         self.objects.push(Object { id, place, generation: None, text, record: None });
     }
 
-    fn add_neighbor(&mut self, kind: NeighborKind, head: Head, reader: Reader) {
+    fn add_dependency(&mut self, kind: DependencyKind, head: Head, reader: Reader) {
         let Head { namespace, name, spec, spelling } = head;
         let whose = match kind {
-            NeighborKind::OriginSet => format!("{ORIGIN_SET_KIND}/{name}"),
-            NeighborKind::Guardrail => format!("{GUARDRAIL_KIND}/{name}"),
+            DependencyKind::OriginSet => format!("{ORIGIN_SET_KIND}/{name}"),
+            DependencyKind::Guardrail => format!("{GUARDRAIL_KIND}/{name}"),
         };
         let (spec, mut findings) = match spec {
             Ok(read) => read,
@@ -273,16 +273,16 @@ impl Documents {
         };
         findings.extend(match kind {
             _ if spec.is_null() => Vec::new(),
-            NeighborKind::OriginSet => origin_sets::parse(&spec, &FullJudge).1,
-            NeighborKind::Guardrail => Guardrail::parse(&name, &spec, &FullJudge).1,
+            DependencyKind::OriginSet => origin_sets::parse(&spec, &FullKnowledge).1,
+            DependencyKind::Guardrail => Guardrail::parse(&name, &spec, &FullKnowledge).1,
         });
         yaml::say_once(&mut findings);
         spelling.quote(&mut findings);
         let is_refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
-        if kind == NeighborKind::Guardrail && is_refused && reader == Reader::Folder {
+        if kind == DependencyKind::Guardrail && is_refused && reader == Reader::Folder {
             findings.push(Finding::new("spec", GuardrailReason::LastGoodHolds));
         }
-        if kind == NeighborKind::Guardrail && spec.get("namespaceSelector").is_some() {
+        if kind == DependencyKind::Guardrail && spec.get("namespaceSelector").is_some() {
             let reason = GuardrailReason::SelectorUnused;
             findings.push(Finding::new("spec.namespaceSelector", reason));
         }
@@ -291,9 +291,9 @@ impl Documents {
             let Finding { field, reason } = finding;
             Finding { field: format!("{whose} {field}"), reason }
         }));
-        let namespace = if kind == NeighborKind::Guardrail { String::new() } else { namespace };
+        let namespace = if kind == DependencyKind::Guardrail { String::new() } else { namespace };
         let (key, spec) = (Key { namespace, name }, Arc::new(spec));
-        self.neighbors.push(Neighbor { kind, key, spec });
+        self.dependencies.push(Dependency { kind, key, spec });
     }
 }
 
@@ -350,7 +350,7 @@ fn outside(kind: &str, spec: &Value, written: Option<&Value>, stranger: &mut Fin
     let schema = match kind {
         ORIGIN_SET_KIND => &*origin_sets::SPEC_SCHEMA,
         GUARDRAIL_KIND => &*guardrails::SPEC_SCHEMA,
-        _ => review::spec_schema(),
+        _ => validation::spec_schema(),
     };
     if let Some(written) = written
         && let Reason::Shape(ShapeReason::UnknownField { name, meant, .. }) = &mut stranger.reason
@@ -504,10 +504,10 @@ mod tests {
         let text = [POLICY, &set, &bound, &wrong, &far].join("---\n");
         let documents = read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
         let found: Vec<_> = documents
-            .neighbors
+            .dependencies
             .iter()
-            .map(|neighbor| {
-                let Neighbor { kind, key: Key { namespace, name }, spec: _ } = neighbor;
+            .map(|dependency| {
+                let Dependency { kind, key: Key { namespace, name }, spec: _ } = dependency;
                 format!("{kind:?} {namespace}/{name}")
             })
             .collect();
@@ -567,12 +567,14 @@ mod tests {
     #[test]
     fn no_prefix_of_a_file_and_no_flipped_bit_of_it_is_a_surprise() {
         let text = include_bytes!("../../../examples/shop.yaml");
-        let judge = corsward_policy::validate::NoJudge;
+        let knowledge = corsward_policy::validate::NoKnowledge;
         let look = |bytes: &[u8]| {
             if let Ok(documents) = read("shop.yaml", bytes, Reader::Kubectl) {
                 for object in &documents.objects {
-                    let review =
-                        crate::review::review(object, crate::review::Context::folder(&judge));
+                    let review = crate::validation::validate_object(
+                        object,
+                        crate::validation::Context::folder(&knowledge),
+                    );
                     assert!(review.accepted.is_some() || !review.findings.is_empty());
                 }
             }

@@ -8,17 +8,17 @@ use corsward_policy::{Finding, PolicyId};
 use serde_json::{Value, json};
 
 use crate::api::GUARDRAIL_KIND;
+use crate::cluster_state::{Key, Namespace, RawObject};
 use crate::object::{Object, Text};
 use crate::source::Problem;
-use crate::source::document::{self, Documents, Neighbor, NeighborKind};
+use crate::source::document::{self, Dependency, DependencyKind, Documents};
 use crate::source::yaml::Reader;
-use crate::surroundings::{Key, Namespace, Written};
 
 /// What is known of a directory.
 #[derive(Debug, Default)]
 pub struct Folder {
     reader: Reader,
-    files: BTreeMap<String, File>,
+    files: BTreeMap<String, SourceFile>,
     /// In which file each policy was found: that file is established, any other is a challenger.
     owners: BTreeMap<PolicyId, String>,
     /// The guardrails that held before a restart, until a scan finds them gone.
@@ -26,12 +26,12 @@ pub struct Folder {
     /// What the last scan found.
     found: Vec<Object>,
     /// What the last look read and does not count yet; `None` before the first look.
-    unsettled: Option<BTreeMap<String, Reading>>,
+    unsettled: Option<BTreeMap<String, FileRead>>,
 }
 
 /// What one scan read of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub enum FileRead {
     /// Its bytes.
     Bytes(Vec<u8>),
     /// It is there and cannot be read.
@@ -40,13 +40,13 @@ pub enum Reading {
 
 /// What is in the folder.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Picture {
+pub struct Snapshot {
     /// Its policies, each once.
     pub objects: Vec<Object>,
     /// Its origin sets.
-    pub origin_sets: BTreeMap<Key, Written>,
+    pub origin_sets: BTreeMap<Key, RawObject>,
     /// Its guardrails.
-    pub guardrails: BTreeMap<String, Written>,
+    pub guardrails: BTreeMap<String, RawObject>,
     /// Its Namespaces, where `kubectl` reads the files.
     pub namespaces: BTreeMap<String, Namespace>,
     /// What is wrong with its files.
@@ -56,16 +56,16 @@ pub struct Picture {
 }
 
 #[derive(Debug)]
-struct File {
+struct SourceFile {
     /// `None`: it was not there.
-    reading: Option<Reading>,
+    reading: Option<FileRead>,
     contents: Result<Documents, Finding>,
     /// Policies that the last scan did not find in it, and the one before did. Saving and renaming look like that for a
     /// moment: they are gone when the next scan reads the same.
     lingering: Vec<Object>,
     /// The origin sets and guardrails that are to be found in it: those of its text, and those of the text before that linger, or
     /// of which a text that cannot be read says nothing.
-    neighbors: Vec<Neighbor>,
+    dependencies: Vec<Dependency>,
 }
 
 // === impl Folder ===
@@ -89,7 +89,7 @@ impl Folder {
     /// Takes in what a look read, and says what is in the folder now; nothing at the first look.
     ///
     /// A text counts when two looks in a row read it: half a policy may be a valid one that lacks its restrictions.
-    pub fn look(&mut self, readings: BTreeMap<String, Reading>) -> Option<Picture> {
+    pub fn look(&mut self, readings: BTreeMap<String, FileRead>) -> Option<Snapshot> {
         let Some(before) = self.unsettled.take() else {
             self.unsettled = Some(readings);
             return None;
@@ -105,7 +105,7 @@ impl Folder {
                 settled.insert(name.clone(), known.clone());
             } else if self.owns(&name) || !self.remembered.is_empty() {
                 let reason = SourceReason::Unreadable("it is being written".to_owned());
-                settled.insert(name.clone(), Reading::Failed(reason));
+                settled.insert(name.clone(), FileRead::Failed(reason));
             }
             unsettled.insert(name, reading);
         }
@@ -114,7 +114,7 @@ impl Folder {
     }
 
     /// Takes in what a scan read, all of which counts, and says what is in the folder now.
-    pub fn scan(&mut self, mut readings: BTreeMap<String, Reading>) -> Picture {
+    pub fn scan(&mut self, mut readings: BTreeMap<String, FileRead>) -> Snapshot {
         let mut names: BTreeSet<String> = self.files.keys().cloned().collect();
         names.extend(readings.keys().cloned());
         for name in names {
@@ -128,30 +128,30 @@ impl Folder {
             }
         }
         self.files.retain(|_, file| file.reading.is_some() || file.lingers());
-        let picture = self.picture();
+        let snapshot = self.snapshot();
         let owner = |object: &Object| Some((object.id.clone(), object.place.clone()?));
-        self.owners = picture.objects.iter().filter_map(owner).collect();
-        self.found.clone_from(&picture.objects);
-        self.remembered.retain(|name, _| picture.guardrails.contains_key(name));
-        picture
+        self.owners = snapshot.objects.iter().filter_map(owner).collect();
+        self.found.clone_from(&snapshot.objects);
+        self.remembered.retain(|name, _| snapshot.guardrails.contains_key(name));
+        snapshot
     }
 
     /// Did the last look miss something, or see something new? Then another one soon will tell whether that is so.
     #[must_use]
     pub fn is_unsure(&self) -> bool {
         let unsettled = self.unsettled.as_ref().is_some_and(|unsettled| !unsettled.is_empty());
-        unsettled || self.files.values().any(File::lingers)
+        unsettled || self.files.values().any(SourceFile::lingers)
     }
 
-    fn parse(&self, name: &str, reading: Option<Reading>) -> File {
+    fn parse(&self, name: &str, reading: Option<FileRead>) -> SourceFile {
         let contents = match &reading {
             None => Ok(Documents::default()),
-            Some(Reading::Failed(reason)) => Err(Finding::new("", reason.clone())),
+            Some(FileRead::Failed(reason)) => Err(Finding::new("", reason.clone())),
             // Whoever rewrites a file in place empties it first. Deleting it withdraws its policies.
-            Some(Reading::Bytes(bytes)) if bytes.trim_ascii().is_empty() && self.owns(name) => {
+            Some(FileRead::Bytes(bytes)) if bytes.trim_ascii().is_empty() && self.owns(name) => {
                 Err(Finding::new("", SourceReason::Unreadable("it is empty".to_owned())))
             }
-            Some(Reading::Bytes(bytes)) => document::read(name, bytes, self.reader),
+            Some(FileRead::Bytes(bytes)) => document::read(name, bytes, self.reader),
         };
         let contents = contents.map(|mut documents| {
             // Half of an object has no kind yet. Elsewhere such a document is somebody else's.
@@ -165,15 +165,15 @@ impl Folder {
             Ok(documents) => self.missing(name, documents),
             Err(_) => Vec::new(),
         };
-        let before = self.files.get(name).map(|file| file.neighbors.as_slice());
-        let neighbors = merge(before.unwrap_or_default(), contents.as_ref().ok());
-        File { reading, contents, lingering, neighbors }
+        let before = self.files.get(name).map(|file| file.dependencies.as_slice());
+        let dependencies = merge(before.unwrap_or_default(), contents.as_ref().ok());
+        SourceFile { reading, contents, lingering, dependencies }
     }
 
     fn owns(&self, name: &str) -> bool {
-        let has_neighbors = |file: &File| !file.neighbors.is_empty();
+        let has_dependencies = |file: &SourceFile| !file.dependencies.is_empty();
         self.owners.values().any(|owner| owner == name)
-            || self.files.get(name).is_some_and(has_neighbors)
+            || self.files.get(name).is_some_and(has_dependencies)
     }
 
     /// What was in the file and is not among `documents`.
@@ -185,8 +185,8 @@ impl Folder {
         missing.filter(|object| !there.contains(&object.id)).cloned().collect()
     }
 
-    fn picture(&self) -> Picture {
-        let mut picture = Picture::default();
+    fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::default();
         let mut found: BTreeMap<&PolicyId, Vec<&Object>> = BTreeMap::new();
         for (name, file) in &self.files {
             let findings: Vec<Finding> = match &file.contents {
@@ -195,97 +195,100 @@ impl Folder {
                         found.entry(&object.id).or_default().push(object);
                     }
                     for (name, namespace) in &documents.namespaces {
-                        let entry = picture.namespaces.entry(name.clone());
+                        let entry = snapshot.namespaces.entry(name.clone());
                         entry.or_insert_with(|| namespace.clone());
                     }
-                    picture.others = picture.others.saturating_add(documents.others);
+                    snapshot.others = snapshot.others.saturating_add(documents.others);
                     documents.lost.iter().chain(&documents.findings).cloned().collect()
                 }
                 Err(finding) => vec![finding.clone()],
             };
             let problem = |finding| Problem { place: name.clone(), finding };
-            picture.problems.extend(findings.into_iter().map(problem));
+            snapshot.problems.extend(findings.into_iter().map(problem));
         }
-        self.add_neighbors(&mut picture);
-        self.add_remembered(&mut picture);
+        self.add_dependencies(&mut snapshot);
+        self.add_remembered(&mut snapshot);
         let unreadable = self.unreadable(&found);
         for object in unreadable.iter().chain(self.files.values().flat_map(|file| &file.lingering))
         {
             found.entry(&object.id).or_insert_with(|| vec![object]);
         }
         for (id, found) in found {
-            let winner = self.settle(id, &found, &mut picture.problems);
-            picture.objects.extend(winner);
+            let winner = self.settle(id, &found, &mut snapshot.problems);
+            snapshot.objects.extend(winner);
         }
-        picture
+        snapshot
     }
 
     /// Of several with one name the first in order of files counts.
-    fn add_neighbors(&self, picture: &mut Picture) {
-        let mut places: BTreeMap<(NeighborKind, &Key), (&str, &Neighbor)> = BTreeMap::new();
-        for (file, neighbor) in
-            self.files.iter().flat_map(|(name, file)| file.neighbors.iter().map(move |n| (name, n)))
+    fn add_dependencies(&self, snapshot: &mut Snapshot) {
+        let mut places: BTreeMap<(DependencyKind, &Key), (&str, &Dependency)> = BTreeMap::new();
+        for (file, dependency) in self
+            .files
+            .iter()
+            .flat_map(|(name, file)| file.dependencies.iter().map(move |n| (name, n)))
         {
-            let Neighbor { kind, key, spec } = neighbor;
+            let Dependency { kind, key, spec } = dependency;
             if let Some((first, other)) = places.get(&(*kind, key)) {
                 if other.spec != *spec {
                     let policy = key.name.clone();
                     let reason = SourceReason::Duplicate { policy, file: (*first).to_owned() };
                     let finding = Finding::new("metadata.name", reason);
-                    picture.problems.push(Problem { place: file.clone(), finding });
+                    snapshot.problems.push(Problem { place: file.clone(), finding });
                 }
                 continue;
             }
-            places.insert((*kind, key), (file, neighbor));
+            places.insert((*kind, key), (file, dependency));
             let written = self.written(*kind, key, spec);
-            if *kind == NeighborKind::Guardrail && self.keeps(file, neighbor) {
-                picture.problems.push(held(file, &key.name));
+            if *kind == DependencyKind::Guardrail && self.keeps(file, dependency) {
+                snapshot.problems.push(held(file, &key.name));
             }
             match kind {
-                NeighborKind::OriginSet => {
-                    picture.origin_sets.insert(key.clone(), written);
+                DependencyKind::OriginSet => {
+                    snapshot.origin_sets.insert(key.clone(), written);
                 }
-                NeighborKind::Guardrail => {
-                    picture.guardrails.insert(key.name.clone(), written);
+                DependencyKind::Guardrail => {
+                    snapshot.guardrails.insert(key.name.clone(), written);
                 }
             }
         }
     }
 
     /// What held before a restart holds while it cannot be known whether it is still there.
-    fn add_remembered(&self, picture: &mut Picture) {
+    fn add_remembered(&self, snapshot: &mut Snapshot) {
         let Some((file, _)) = self.files.iter().find(|(_, file)| !file.faults().is_empty()) else {
             return;
         };
         for (name, spec) in &self.remembered {
-            if !picture.guardrails.contains_key(name) {
+            if !snapshot.guardrails.contains_key(name) {
                 let key = Key { namespace: String::new(), name: name.clone() };
-                let written = self.written(NeighborKind::Guardrail, &key, spec);
-                picture.guardrails.insert(name.clone(), written);
-                picture.problems.push(held(file, name));
+                let written = self.written(DependencyKind::Guardrail, &key, spec);
+                snapshot.guardrails.insert(name.clone(), written);
+                snapshot.problems.push(held(file, name));
             }
         }
     }
 
     /// Is it there because nobody can tell what became of it?
-    fn keeps(&self, file: &str, neighbor: &Neighbor) -> bool {
+    fn keeps(&self, file: &str, dependency: &Dependency) -> bool {
         let Some(file) = self.files.get(file) else { return false };
         let contents = file.contents.as_ref();
-        let is_there = contents.is_ok_and(|documents| documents.neighbors.contains(neighbor));
+        let is_there = contents.is_ok_and(|documents| documents.dependencies.contains(dependency));
         !is_there && !file.faults().is_empty()
     }
 
     /// A folder counts no generations, and keeps no statuses: what held before a restart stands in the place of one.
-    fn written(&self, kind: NeighborKind, key: &Key, spec: &Arc<Value>) -> Written {
-        let held = self.remembered.get(&key.name).filter(|_| kind == NeighborKind::Guardrail);
+    fn written(&self, kind: DependencyKind, key: &Key, spec: &Arc<Value>) -> RawObject {
+        let held = self.remembered.get(&key.name).filter(|_| kind == DependencyKind::Guardrail);
         let status = held.map(|spec| json!({"inForce": {"generation": 0, "spec": **spec}}));
         let status = Arc::new(status.unwrap_or_default());
-        Written { uid: String::new(), generation: 0, spec: Arc::clone(spec), status }
+        RawObject { uid: String::new(), generation: 0, spec: Arc::clone(spec), status }
     }
 
     /// The policies that are nowhere else and were in a file that cannot be understood.
     fn unreadable(&self, found: &BTreeMap<&PolicyId, Vec<&Object>>) -> Vec<Object> {
-        let faults = |owner: &String| self.files.get(owner).map(File::faults).unwrap_or_default();
+        let faults =
+            |owner: &String| self.files.get(owner).map(SourceFile::faults).unwrap_or_default();
         let unseen = self.owners.iter().filter(|(id, _)| !found.contains_key(id));
         let unreadable = unseen.filter_map(|(id, owner)| {
             let faults = Some(faults(owner)).filter(|faults| !faults.is_empty())?;
@@ -321,26 +324,26 @@ impl Folder {
     }
 }
 
-// === impl File ===
+// === impl SourceFile ===
 
-impl File {
+impl SourceFile {
     /// What the scan before did not find any more is gone.
     fn settle(&mut self) {
         self.lingering.clear();
         if let Ok(documents) = &self.contents
             && documents.lost.is_empty()
         {
-            let is_there = |neighbor: &Neighbor| {
-                documents.neighbors.iter().any(|other| is_same(neighbor, other))
+            let is_there = |dependency: &Dependency| {
+                documents.dependencies.iter().any(|other| is_same(dependency, other))
             };
-            self.neighbors.retain(is_there);
+            self.dependencies.retain(is_there);
         }
     }
 
     /// Is there something that it may have lost?
     fn lingers(&self) -> bool {
         let is_longer = |documents: &Documents| {
-            documents.lost.is_empty() && self.neighbors.len() > documents.neighbors.len()
+            documents.lost.is_empty() && self.dependencies.len() > documents.dependencies.len()
         };
         !self.lingering.is_empty() || self.contents.as_ref().is_ok_and(is_longer)
     }
@@ -355,14 +358,15 @@ impl File {
 }
 
 /// The neighbors of a text, beside those of the text before it; only those where it cannot be read.
-fn merge(before: &[Neighbor], documents: Option<&Documents>) -> Vec<Neighbor> {
+fn merge(before: &[Dependency], documents: Option<&Documents>) -> Vec<Dependency> {
     let Some(documents) = documents else { return before.to_vec() };
-    let is_missing =
-        |known: &&Neighbor| !documents.neighbors.iter().any(|neighbor| is_same(known, neighbor));
-    documents.neighbors.iter().chain(before.iter().filter(is_missing)).cloned().collect()
+    let is_missing = |known: &&Dependency| {
+        !documents.dependencies.iter().any(|dependency| is_same(known, dependency))
+    };
+    documents.dependencies.iter().chain(before.iter().filter(is_missing)).cloned().collect()
 }
 
-fn is_same(one: &Neighbor, other: &Neighbor) -> bool {
+fn is_same(one: &Dependency, other: &Dependency) -> bool {
     (one.kind, &one.key) == (other.kind, &other.key)
 }
 
@@ -394,13 +398,13 @@ mod tests {
         folder.look(readings(files)).as_ref().map(draw)
     }
 
-    fn readings(files: &[(&str, &str)]) -> BTreeMap<String, Reading> {
-        let reading = |text: &str| Reading::Bytes(text.as_bytes().to_vec());
+    fn readings(files: &[(&str, &str)]) -> BTreeMap<String, FileRead> {
+        let reading = |text: &str| FileRead::Bytes(text.as_bytes().to_vec());
         files.iter().map(|(name, text)| ((*name).to_owned(), reading(text))).collect()
     }
 
-    fn draw(picture: &Picture) -> Vec<String> {
-        let objects = picture.objects.iter().map(|object| {
+    fn draw(snapshot: &Snapshot) -> Vec<String> {
+        let objects = snapshot.objects.iter().map(|object| {
             let text = match &object.text {
                 Text::Spec { spec, .. } => {
                     let spec = spec.value();
@@ -410,7 +414,7 @@ mod tests {
             };
             format!("{}@{} {text}", object.id.name, object.place.as_ref().unwrap())
         });
-        let problems = picture
+        let problems = snapshot
             .problems
             .iter()
             .map(|problem| format!("{} {}", problem.place, problem.finding.code()));
@@ -592,11 +596,11 @@ mod tests {
     const BOUND: &str = "apiVersion: corsward.io/v1alpha1\nkind: ClusterCorsPolicy\nmetadata: {name: a}\nspec: {guardrails: {maxMaxAge: 600}}\n";
 
     /// What policies can depend on after a scan, as `name value`.
-    fn neighbors(folder: &mut Folder, files: &[(&str, &str)]) -> Vec<String> {
-        let picture = folder.scan(readings(files));
-        let sets = picture.origin_sets.values().map(|set| set.spec["origins"][0].to_string());
-        let bounds = picture.guardrails.values().map(|bound| bound.spec["guardrails"].to_string());
-        let problems = picture.problems.iter().map(|problem| problem.finding.code().to_owned());
+    fn dependencies(folder: &mut Folder, files: &[(&str, &str)]) -> Vec<String> {
+        let snapshot = folder.scan(readings(files));
+        let sets = snapshot.origin_sets.values().map(|set| set.spec["origins"][0].to_string());
+        let bounds = snapshot.guardrails.values().map(|bound| bound.spec["guardrails"].to_string());
+        let problems = snapshot.problems.iter().map(|problem| problem.finding.code().to_owned());
         sets.chain(bounds).chain(problems).collect()
     }
 
@@ -605,21 +609,21 @@ mod tests {
         let (set, bound) = ("\"https://a.example\"", "{\"maxMaxAge\":600}");
         let mut folder = Folder::default();
         let both = [("a.yaml", SET), ("b.yaml", BOUND)];
-        assert_eq!(neighbors(&mut folder, &both), [set, bound]);
+        assert_eq!(dependencies(&mut folder, &both), [set, bound]);
         assert_eq!(
-            neighbors(&mut folder, &[("a.yaml", SET)]),
+            dependencies(&mut folder, &[("a.yaml", SET)]),
             [set, bound],
             "renaming it looks so"
         );
         assert!(folder.is_unsure());
-        assert_eq!(neighbors(&mut folder, &[("a.yaml", SET)]), [set]);
+        assert_eq!(dependencies(&mut folder, &[("a.yaml", SET)]), [set]);
         assert!(!folder.is_unsure());
         let other = SET.replace("a.example", "b.example");
-        assert_eq!(neighbors(&mut folder, &[("a.yaml", &other)]), ["\"https://b.example\""]);
+        assert_eq!(dependencies(&mut folder, &[("a.yaml", &other)]), ["\"https://b.example\""]);
         let moved = [("c.yaml", SET)];
-        neighbors(&mut folder, &moved);
+        dependencies(&mut folder, &moved);
         assert_eq!(
-            neighbors(&mut folder, &moved),
+            dependencies(&mut folder, &moved),
             [set],
             "moved to another file, with another text"
         );
@@ -629,19 +633,19 @@ mod tests {
     fn a_guardrail_of_a_file_that_cannot_be_read_stays_what_it_was() {
         let bound = "{\"maxMaxAge\":600}";
         let mut folder = Folder::default();
-        assert_eq!(neighbors(&mut folder, &[("a.yaml", BOUND)]), [bound]);
+        assert_eq!(dependencies(&mut folder, &[("a.yaml", BOUND)]), [bound]);
         let misspelt = BOUND.replace("ClusterCorsPolicy", "ClusterCorsPolcy");
         for (text, code) in
             [("a: [", "CORS-E502"), ("", "CORS-E501"), (&misspelt, "CORS-E510"), ("a", "CORS-E501")]
         {
             for _ in 0..3 {
-                let found = neighbors(&mut folder, &[("a.yaml", text)]);
+                let found = dependencies(&mut folder, &[("a.yaml", text)]);
                 assert_eq!(found, [bound, code, "CORS-W608"], "{text}");
             }
             assert!(!folder.is_unsure(), "{text}");
         }
         let other = BOUND.replace("600", "60");
-        assert_eq!(neighbors(&mut folder, &[("a.yaml", &other)]), ["{\"maxMaxAge\":60}"]);
+        assert_eq!(dependencies(&mut folder, &[("a.yaml", &other)]), ["{\"maxMaxAge\":60}"]);
     }
 
     #[test]
@@ -653,17 +657,21 @@ mod tests {
         };
         let mut folder = restarted();
         let unreadable = [bound, "CORS-E502", "CORS-W608"];
-        assert_eq!(neighbors(&mut folder, &[("a.yaml", "a: [")]), unreadable);
-        assert_eq!(neighbors(&mut folder, &[("a.yaml", "a: [")]), unreadable);
+        assert_eq!(dependencies(&mut folder, &[("a.yaml", "a: [")]), unreadable);
+        assert_eq!(dependencies(&mut folder, &[("a.yaml", "a: [")]), unreadable);
         assert_eq!(
-            neighbors(&mut folder, &[("a.yaml", SET)]),
+            dependencies(&mut folder, &[("a.yaml", SET)]),
             ["\"https://a.example\""],
             "it is gone"
         );
-        assert_eq!(neighbors(&mut folder, &[("a.yaml", "a: [")])[1..], ["CORS-E502"], "for good");
+        assert_eq!(
+            dependencies(&mut folder, &[("a.yaml", "a: [")])[1..],
+            ["CORS-E502"],
+            "for good"
+        );
         let refused = BOUND.replace("600", "-1");
-        let picture = restarted().scan(readings(&[("a.yaml", &refused)]));
-        assert_eq!(picture.guardrails["a"].status["inForce"]["spec"], spec);
+        let snapshot = restarted().scan(readings(&[("a.yaml", &refused)]));
+        assert_eq!(snapshot.guardrails["a"].status["inForce"]["spec"], spec);
     }
 
     #[test]
@@ -680,7 +688,8 @@ mod tests {
     fn of_two_sets_of_one_name_the_first_file_counts() {
         let other = SET.replace("a.example", "b.example");
         let mut folder = Folder::default();
-        let found = neighbors(&mut folder, &[("a.yaml", SET), ("b.yaml", &other), ("c.yaml", SET)]);
+        let found =
+            dependencies(&mut folder, &[("a.yaml", SET), ("b.yaml", &other), ("c.yaml", SET)]);
         assert_eq!(found, ["\"https://a.example\"", "CORS-E506"]);
     }
 }

@@ -21,15 +21,15 @@ use tracing::{info, warn};
 
 pub use self::enforcement::Switch;
 use self::kinds::{
-    GatewayClasses, Gateways, Guardrails, HttpRoutes, Namespaces, OriginSets, Pods, Policies,
+    ClusterPolicies, GatewayClasses, Gateways, HttpRoutes, Namespaces, OriginSets, Pods, Policies,
     Services, VirtualServices, Watched,
 };
 pub(crate) use self::raw::Raw;
+use crate::cluster_state::Delta;
+use crate::error_log::ErrorLog;
 use crate::kubernetes::watch_sentence;
 use crate::metrics::source::Watches;
-use crate::outage::Outage;
 use crate::source::Event;
-use crate::surroundings::Delta;
 
 /// How long one watch goes on before the next one takes up where it ended. A connection that died in silence is noticed a few seconds
 /// later; the client's own default is five minutes.
@@ -41,7 +41,7 @@ const MAX_BATCH: usize = 500;
 
 /// What is watched, and how.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct WatchOptions {
     /// Are Gateways watched, and routes?
     pub gateways: bool,
     /// Are the classes of Gateways watched? They count where Istio's proxies are configured.
@@ -56,7 +56,7 @@ pub struct Options {
 
 /// Why following a kind came to an end.
 #[derive(Debug, PartialEq, Eq)]
-enum End {
+enum WatchEnd {
     /// Nobody listens any more.
     Closed,
     /// The API server does not know the kind.
@@ -66,7 +66,7 @@ enum End {
 /// What the watches share.
 struct Shared {
     client: Client,
-    options: Options,
+    options: WatchOptions,
     watches: Watches,
     events: Sender<Vec<Event>>,
     /// Kinds whose first list is not there yet.
@@ -81,7 +81,7 @@ struct Follower<'s, K: Watched> {
     list: BTreeMap<K::Key, K::Value>,
     /// The first list is there, or the kind is not served.
     listed: bool,
-    outage: Outage,
+    error_log: ErrorLog,
     backoff: DefaultBackoff,
 }
 
@@ -91,7 +91,7 @@ struct Follower<'s, K: Watched> {
 /// Gateways has none.
 pub async fn watch(
     client: Client,
-    options: Options,
+    options: WatchOptions,
     watches: Watches,
     events: Sender<Vec<Event>>,
     stop: impl Future<Output = ()>,
@@ -100,7 +100,7 @@ pub async fn watch(
     let mut kinds = vec![
         follow::<Policies>(&shared, "CorsPolicy"),
         follow::<OriginSets>(&shared, "OriginSet"),
-        follow::<Guardrails>(&shared, "ClusterCorsPolicy"),
+        follow::<ClusterPolicies>(&shared, "ClusterCorsPolicy"),
         follow::<Namespaces>(&shared, "Namespace"),
         follow::<Services>(&shared, "Service"),
         follow::<Pods>(&shared, "Pod"),
@@ -128,12 +128,12 @@ pub async fn watch(
 /// Follows a kind until nobody listens any more.
 fn follow<'s, K: Watched + 's>(shared: &'s Shared, kind: &'static str) -> BoxFuture<'s, ()> {
     let mut follower = Follower::<K>::new(shared, kind);
-    async move { while follower.follow().await == End::NotServed {} }.boxed()
+    async move { while follower.follow().await == WatchEnd::NotServed {} }.boxed()
 }
 
-// === impl Options ===
+// === impl WatchOptions ===
 
-impl Default for Options {
+impl Default for WatchOptions {
     fn default() -> Self {
         let (gateways, gateway_classes, virtual_services) = (true, true, true);
         let look_again = Duration::from_secs(30);
@@ -144,12 +144,12 @@ impl Default for Options {
 // === impl Shared ===
 
 impl Shared {
-    async fn send(&self, batch: Vec<Event>) -> Result<(), End> {
-        self.events.send(batch).await.map_err(|_| End::Closed)
+    async fn send(&self, batch: Vec<Event>) -> Result<(), WatchEnd> {
+        self.events.send(batch).await.map_err(|_| WatchEnd::Closed)
     }
 
     /// Counts a kind whose first list is there; the last of them is followed by [`Event::Synced`].
-    async fn count_first_list(&self) -> Result<(), End> {
+    async fn count_first_list(&self) -> Result<(), WatchEnd> {
         if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.send(vec![Event::Synced]).await?;
         }
@@ -162,12 +162,12 @@ impl Shared {
 impl<'s, K: Watched> Follower<'s, K> {
     fn new(shared: &'s Shared, kind: &'static str) -> Self {
         let (list, listed) = (BTreeMap::new(), false);
-        let (outage, backoff) = (Outage::default(), DefaultBackoff::default());
-        Self { shared, kind, list, listed, outage, backoff }
+        let (error_log, backoff) = (ErrorLog::default(), DefaultBackoff::default());
+        Self { shared, kind, list, listed, error_log, backoff }
     }
 
     /// Follows the kind from a first list on.
-    async fn follow(&mut self) -> End {
+    async fn follow(&mut self) -> WatchEnd {
         let api =
             Api::<Raw<K::Spec, K::Status>>::all_with(self.shared.client.clone(), &K::resource());
         let config = watcher::Config {
@@ -190,7 +190,7 @@ impl<'s, K: Watched> Follower<'s, K> {
         stream: &mut (
                  impl Stream<Item = watcher::Result<watcher::Event<Raw<K::Spec, K::Status>>>> + Unpin
              ),
-    ) -> Result<(), End> {
+    ) -> Result<(), WatchEnd> {
         let mut batch = Vec::new();
         let mut next = stream.next().await;
         let failed = loop {
@@ -198,7 +198,7 @@ impl<'s, K: Watched> Follower<'s, K> {
                 Some(Ok(event)) => batch.extend(self.on(event)),
                 Some(Err(error)) => break Some(error),
                 // A watcher does not end.
-                None => return Err(End::NotServed),
+                None => return Err(WatchEnd::NotServed),
             }
             if batch.len() >= MAX_BATCH {
                 break None;
@@ -235,7 +235,7 @@ impl<'s, K: Watched> Follower<'s, K> {
             watcher::Event::Delete(raw) => Delta::Delete(K::key(&raw.metadata)),
         };
         self.backoff.reset();
-        if self.outage.over() {
+        if self.error_log.over() {
             info!(kind = self.kind, "watched again");
         }
         Some(K::event(delta))
@@ -243,7 +243,7 @@ impl<'s, K: Watched> Follower<'s, K> {
 
     /// Counts an error, says it where it is new, and waits before the next attempt. A watch goes on from where it was, or, where the API
     /// server does not remember that any more, with a new list.
-    async fn failed(&mut self, error: &watcher::Error) -> Result<(), End> {
+    async fn failed(&mut self, error: &watcher::Error) -> Result<(), WatchEnd> {
         let unknown = is_not_found(error);
         let remedy = K::remedy();
         if unknown && K::is_optional() {
@@ -254,7 +254,7 @@ impl<'s, K: Watched> Follower<'s, K> {
             self.count_as_listed().await?;
         }
         let sentence = watch_sentence(error);
-        if self.outage.on(&sentence, Instant::now()) {
+        if self.error_log.on(&sentence, Instant::now()) {
             if let Some(remedy) = remedy.filter(|_| unknown) {
                 warn!(
                     kind = self.kind,
@@ -270,15 +270,15 @@ impl<'s, K: Watched> Follower<'s, K> {
     }
 
     /// There are no objects of a kind that is not served. An API server that has just started and does not know its kinds yet says 503.
-    async fn not_served(&mut self) -> Result<(), End> {
+    async fn not_served(&mut self) -> Result<(), WatchEnd> {
         self.shared.send(vec![K::event(Delta::Reset(BTreeMap::new()))]).await?;
         self.count_as_listed().await?;
         tokio::time::sleep(self.shared.options.look_again).await;
-        Err(End::NotServed)
+        Err(WatchEnd::NotServed)
     }
 
     /// Counts the kind once.
-    async fn count_as_listed(&mut self) -> Result<(), End> {
+    async fn count_as_listed(&mut self) -> Result<(), WatchEnd> {
         let before = std::mem::replace(&mut self.listed, true);
         if before { Ok(()) } else { self.shared.count_first_list().await }
     }

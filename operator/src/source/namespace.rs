@@ -4,8 +4,8 @@ use corsward_policy::Finding;
 use serde_json::{Map, Value};
 
 use crate::amend;
+use crate::cluster_state::{Labels, MODE_ANNOTATION, Namespace, NamespaceMode};
 use crate::source::yaml::{self, Reader};
-use crate::surroundings::{Labels, MODE_ANNOTATION, Namespace, NamespaceMode};
 
 /// Reads a `Namespace`, with what `kubectl` reads otherwise of its mode. `None`: it has no name.
 pub(super) fn read(

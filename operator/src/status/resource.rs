@@ -4,9 +4,9 @@ use corsward_policy::Finding;
 use corsward_policy::finding::PlacementReason;
 use serde_json::{Map, Value, json};
 
-use crate::index::InForce;
-use crate::neighbors::{Held, Said};
-use crate::status::{ASKING, Condition, ConditionType, Proxies, Reason, Status, refusal};
+use crate::dependencies::{GuardrailState, ValidatedObject};
+use crate::index::PolicyInForce;
+use crate::status::{ASKING, Condition, ConditionType, Reason, RolloutStatus, Status, refusal};
 
 /// Most findings in a status; where there are more, the last one says so.
 const MAX_FINDINGS: usize = 100;
@@ -33,8 +33,8 @@ pub(crate) fn of(status: &Status) -> Value {
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
     put("observedGeneration", json!(observed_generation));
     put("conditions", Value::Array(conditions));
-    for (name, held) in [("inForce", in_force), ("suspended", suspended)] {
-        if let Some(InForce { generation, digest, spec, .. }) = held {
+    for (name, state) in [("inForce", in_force), ("suspended", suspended)] {
+        if let Some(PolicyInForce { generation, digest, spec, .. }) = state {
             let spec = spec.value();
             put(name, json!({"generation": generation, "digest": **digest, "spec": spec}));
         }
@@ -55,20 +55,19 @@ pub(crate) fn of(status: &Status) -> Value {
 }
 
 /// How many proxies there are and how they stand, and that in short.
-fn of_proxies(proxies: &Proxies) -> Option<(Value, String)> {
+fn of_proxies(proxies: &RolloutStatus) -> Option<(Value, String)> {
     match proxies {
-        Proxies::Unseen { matched: None } => None,
-        Proxies::Unseen { matched: Some(matched) } | Proxies::Asking { matched } => {
+        RolloutStatus::Unseen { matched: None } => None,
+        RolloutStatus::Unseen { matched: Some(matched) } | RolloutStatus::Asking { matched } => {
             Some((json!({"matched": matched}), format!("?/{matched}")))
         }
-        Proxies::Asked(standing) if standing.is_silent() => {
-            Some((json!({"matched": standing.matched}), standing.summary()))
+        RolloutStatus::Asked(rollout) if rollout.is_silent() => {
+            Some((json!({"matched": rollout.matched}), rollout.summary()))
         }
-        Proxies::Asked(standing) => {
-            let (matched, current, rejected) =
-                (standing.matched, standing.current, standing.rejected);
+        RolloutStatus::Asked(rollout) => {
+            let (matched, current, rejected) = (rollout.matched, rollout.current, rollout.rejected);
             let all = json!({"matched": matched, "current": current, "rejected": rejected});
-            Some((all, standing.summary()))
+            Some((all, rollout.summary()))
         }
     }
 }
@@ -84,10 +83,10 @@ pub(crate) fn keep_proxies(status: &mut Value, known: &Value) -> Option<()> {
         let kind = condition.get("type").and_then(Value::as_str);
         kind == Some(ConditionType::Programmed.as_str())
     };
-    let said = known.get("conditions")?.as_array()?.iter().find(is_programmed)?.clone();
+    let validated = known.get("conditions")?.as_array()?.iter().find(is_programmed)?.clone();
     let about_proxies =
         [Reason::Programmed, Reason::PartiallyProgrammed, Reason::NotProgrammed, Reason::Published];
-    let reason = said.get("reason")?.as_str()?;
+    let reason = validated.get("reason")?.as_str()?;
     if !about_proxies.iter().any(|about| about.as_str() == reason) {
         return None;
     }
@@ -99,15 +98,15 @@ pub(crate) fn keep_proxies(status: &mut Value, known: &Value) -> Option<()> {
     if !condition.get("message")?.as_str()?.starts_with(ASKING) {
         return None;
     }
-    *condition = said;
+    *condition = validated;
     status.as_object_mut()?.insert("proxies".to_owned(), proxies);
     status.get_mut("summary")?.as_object_mut()?.insert("proxies".to_owned(), in_short);
     Some(())
 }
 
 /// The status of an `OriginSet` as the API server keeps it. `origins`: how many it has.
-pub(crate) fn of_set(said: &Said, origins: Option<usize>) -> Value {
-    let mut object = of_neighbor(said, "the origins are valid");
+pub(crate) fn of_set(validated: &ValidatedObject, origins: Option<usize>) -> Value {
+    let mut object = of_dependency(validated, "the origins are valid");
     if let Some(origins) = origins {
         object.insert("summary".to_owned(), json!({"origins": origins}));
     }
@@ -115,9 +114,9 @@ pub(crate) fn of_set(said: &Said, origins: Option<usize>) -> Value {
 }
 
 /// The status of a `ClusterCorsPolicy` as the API server keeps it. `exceeded_by`: how many policies exceed it.
-pub(crate) fn of_guardrail(held: &Held, exceeded_by: usize) -> Value {
-    let mut object = of_neighbor(&held.said, "the guardrails are valid");
-    if let Some((generation, spec, _)) = &held.in_force {
+pub(crate) fn of_guardrail(state: &GuardrailState, exceeded_by: usize) -> Value {
+    let mut object = of_dependency(&state.validated, "the guardrails are valid");
+    if let Some((generation, spec, _)) = &state.in_force {
         let in_force = json!({"generation": generation, "spec": **spec});
         object.insert("inForce".to_owned(), in_force);
     }
@@ -125,9 +124,9 @@ pub(crate) fn of_guardrail(held: &Held, exceeded_by: usize) -> Value {
     Value::Object(object)
 }
 
-fn of_neighbor(said: &Said, valid: &str) -> Map<String, Value> {
-    let Said { accepted, findings, .. } = said;
-    let generation = said.written().generation;
+fn of_dependency(validated: &ValidatedObject, valid: &str) -> Map<String, Value> {
+    let ValidatedObject { accepted, findings, .. } = validated;
+    let generation = validated.object().generation;
     let accepted = Condition {
         kind: ConditionType::Accepted,
         holds: *accepted,
@@ -201,19 +200,19 @@ mod tests {
             })
         };
         let asking = |generation, digest| status(generation, digest, "Reconciling", "?/2");
-        let said = status(1, "d", "PartiallyProgrammed", "1/2");
+        let validated = status(1, "d", "PartiallyProgrammed", "1/2");
         for (why, new, known, kept) in [
-            ("the same policy", asking(1, "d"), said.clone(), true),
-            ("another spec", asking(2, "d"), said.clone(), false),
-            ("another configuration", asking(1, "e"), said.clone(), false),
+            ("the same policy", asking(1, "d"), validated.clone(), true),
+            ("another spec", asking(2, "d"), validated.clone(), false),
+            ("another configuration", asking(1, "e"), validated.clone(), false),
             ("nothing was known of them", asking(1, "d"), asking(1, "d"), false),
             (
                 "it is not published any more",
                 status(1, "d", "NotPublishable", "?/2"),
-                said.clone(),
+                validated.clone(),
                 false,
             ),
-            ("it is stopped", status(1, "d", "Off", "?/2"), said, false),
+            ("it is stopped", status(1, "d", "Off", "?/2"), validated, false),
             ("it was stopped", asking(1, "d"), status(1, "d", "Off", "?/2"), false),
             ("it is new", asking(1, "d"), json!(null), false),
         ] {

@@ -1,4 +1,4 @@
-//! Survey: the places of one policy, looked at one after the other, and what is to be said about them in the end.
+//! Traffic report: the places of one policy, looked at one after the other, and what is to be said about them in the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,13 @@ use corsward_policy::Finding;
 use corsward_policy::finding::{self, GatewayReason, Names, TrafficReason, WithoutSidecar};
 
 use super::Traffic;
+use crate::cluster_state::{Key, Labels, ServicePort, TargetPort};
 use crate::protocol::Protocol;
-use crate::surroundings::{Key, Labels, ServicePort, TargetPort};
-use crate::targets::{Place, Proxies};
+use crate::targets::{ProxySet, TargetProxies};
 
 /// What was found. Everything is sorted and named by what lasts: a deployment that rolls changes no word.
 #[derive(Debug)]
-pub(super) struct Survey<'t, 's> {
+pub(super) struct TrafficReport<'t, 's> {
     traffic: &'t Traffic<'s>,
     without_sidecar: BTreeMap<WithoutSidecar, BTreeSet<&'s str>>,
     undeclared: BTreeSet<String>,
@@ -29,9 +29,9 @@ pub(super) struct Survey<'t, 's> {
 /// Ports of Services, by the Service's name and the number.
 type Ports<'s> = BTreeMap<(&'s str, u16), &'s ServicePort>;
 
-// === impl Survey ===
+// === impl TrafficReport ===
 
-impl<'t, 's> Survey<'t, 's> {
+impl<'t, 's> TrafficReport<'t, 's> {
     pub(super) fn new(traffic: &'t Traffic<'s>) -> Self {
         let (without_sidecar, undeclared, not_http) = Default::default();
         let (excluded, services, attached, unenforced) = Default::default();
@@ -47,19 +47,19 @@ impl<'t, 's> Survey<'t, 's> {
         }
     }
 
-    pub(super) fn look_at(&mut self, place: &Place) {
-        let Place { proxies, ports } = place;
+    pub(super) fn look_at(&mut self, place: &ProxySet) {
+        let ProxySet { proxies, ports } = place;
         match proxies {
-            Proxies::Workloads(labels) => {
+            TargetProxies::Workloads(labels) => {
                 let mut leading = self.declared(labels, ports.as_ref());
                 leading.extend(self.living(labels, ports.as_ref()));
                 self.services.extend(leading.keys().map(|(service, _)| *service));
                 if self.traffic.in_mesh {
-                    self.judge(&leading);
+                    self.record_ports(&leading);
                 }
             }
-            Proxies::Gateway(name) => {
-                let attached = self.traffic.neighbors.attached(name, ports.as_ref());
+            TargetProxies::Gateway(name) => {
+                let attached = self.traffic.native_cors.attached(name, ports.as_ref());
                 self.attached.extend(attached.filter(|one| one.enforced).map(|one| one.route));
                 self.look_at_unserved(place);
             }
@@ -67,9 +67,9 @@ impl<'t, 's> Survey<'t, 's> {
     }
 
     /// Looks at a Gateway whose proxies need not run the filter.
-    pub(super) fn look_at_unserved(&mut self, place: &Place) {
-        let Proxies::Gateway(name) = &place.proxies else { return };
-        let attached = self.traffic.neighbors.attached(name, place.ports.as_ref());
+    pub(super) fn look_at_unserved(&mut self, place: &ProxySet) {
+        let TargetProxies::Gateway(name) = &place.proxies else { return };
+        let attached = self.traffic.native_cors.attached(name, place.ports.as_ref());
         for one in attached.filter(|one| !one.enforced) {
             self.unenforced.0.insert(one.route);
             self.unenforced.1.insert(one.gateway);
@@ -113,7 +113,7 @@ impl<'t, 's> Survey<'t, 's> {
     }
 
     /// Judges what the ports of one place are declared to carry.
-    fn judge(&mut self, ports: &Ports<'s>) {
+    fn record_ports(&mut self, ports: &Ports<'s>) {
         let protocols: Vec<_> =
             ports.iter().map(|(name, port)| (name, Protocol::of(port))).collect();
         let has_http =
@@ -138,7 +138,7 @@ impl<'t, 's> Survey<'t, 's> {
     }
 
     pub(super) fn findings(self, field: &str, keeps: bool) -> Vec<Finding> {
-        let neighbors = &self.traffic.neighbors;
+        let native_cors = &self.traffic.native_cors;
         let unenforced = self.unenforced_routes();
         let mut reasons = Vec::new();
         for (cause, workloads) in self.without_sidecar {
@@ -149,9 +149,9 @@ impl<'t, 's> Survey<'t, 's> {
         let [beside, alone] = self.not_http;
         let beside: Names = beside.difference(&alone).cloned().collect();
         let excluded = self.excluded.iter().map(|(workload, port)| format!("{workload}:{port}"));
-        let virtual_services = objects(neighbors.virtual_services(&self.services));
-        let enforced = neighbors.routes(&self.services).into_iter();
-        let enforced = enforced.filter(|route| neighbors.is_enforced(route));
+        let virtual_services = objects(native_cors.virtual_services(&self.services));
+        let enforced = native_cors.routes(&self.services).into_iter();
+        let enforced = enforced.filter(|route| native_cors.is_enforced(route));
         let routes = objects(enforced.collect());
         let found = [
             (self.undeclared.into_iter().collect(), TrafficReason::Undeclared as fn(Names) -> _),
@@ -173,10 +173,10 @@ impl<'t, 's> Survey<'t, 's> {
 
     /// The routes before and within the policy's proxies whose CORS filter has no effect.
     fn unenforced_routes(&self) -> Option<finding::Reason> {
-        let neighbors = &self.traffic.neighbors;
+        let native_cors = &self.traffic.native_cors;
         let (mut routes, mut gateways) = self.unenforced.clone();
-        for route in neighbors.routes(&self.services) {
-            let without = neighbors.unenforced(route);
+        for route in native_cors.routes(&self.services) {
+            let without = native_cors.unenforced(route);
             routes.extend((!without.is_empty()).then_some(route));
             gateways.extend(without);
         }

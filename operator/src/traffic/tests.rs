@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::surroundings::{
+use crate::cluster_state::{
     Change, Delta, Gateway, GatewayClass, Inbound, NativeCors, ParentGateway, PodProxy,
 };
-use crate::targets::{GATEWAY_NAME, Proxies};
+use crate::targets::{GATEWAY_NAME, TargetProxies};
 
 fn key(name: &str) -> Key {
     Key { namespace: "shop".into(), name: name.into() }
@@ -18,15 +18,15 @@ fn labels(text: &str) -> Labels {
 }
 
 /// A namespace with sidecars, a pod that has one, and a Service that leads to it.
-fn shop() -> Surroundings {
-    let mut shop = Surroundings::default();
+fn shop() -> ClusterState {
+    let mut shop = ClusterState::default();
     namespace(&mut shop, "istio-injection=enabled");
     shop.on(Change::Pod(Delta::Apply(key("api-1"), pod("api"))));
     service(&mut shop, "api", "app=api", &[("http", 80, 8080)]);
     shop
 }
 
-fn namespace(shop: &mut Surroundings, text: &str) {
+fn namespace(shop: &mut ClusterState, text: &str) {
     let namespace = Namespace { labels: labels(text), ..Namespace::default() };
     shop.on(Change::Namespace(Delta::Apply("shop".into(), namespace)));
 }
@@ -36,11 +36,11 @@ fn pod(app: &str) -> Pod {
     Pod { labels, workload, proxy: PodProxy::Sidecar, ..Pod::default() }
 }
 
-fn put(shop: &mut Surroundings, name: &str, pod: Pod) {
+fn put(shop: &mut ClusterState, name: &str, pod: Pod) {
     shop.on(Change::Pod(Delta::Apply(key(name), pod)));
 }
 
-fn service(shop: &mut Surroundings, name: &str, selector: &str, ports: &[(&str, u16, u16)]) {
+fn service(shop: &mut ClusterState, name: &str, selector: &str, ports: &[(&str, u16, u16)]) {
     let ports = ports.iter().map(|(name, port, target)| ServicePort {
         name: Some((*name).to_owned()),
         port: *port,
@@ -51,21 +51,21 @@ fn service(shop: &mut Surroundings, name: &str, selector: &str, ports: &[(&str, 
     shop.on(Change::Service(Delta::Apply(key(name), service)));
 }
 
-fn place(text: &str, ports: &[u16]) -> Place {
+fn place(text: &str, ports: &[u16]) -> ProxySet {
     let ports = (!ports.is_empty()).then(|| ports.iter().copied().collect());
-    Place { proxies: Proxies::Workloads(Arc::new(labels(text))), ports }
+    ProxySet { proxies: TargetProxies::Workloads(Arc::new(labels(text))), ports }
 }
 
-fn placement(places: &[Place]) -> Placement {
+fn placement(places: &[ProxySet]) -> Placement {
     Placement { places: places.to_vec(), ..Placement::default() }
 }
 
-fn said(shop: &Surroundings, places: &[Place]) -> Vec<String> {
+fn said(shop: &ClusterState, places: &[ProxySet]) -> Vec<String> {
     let found = Traffic::of("shop", shop, true).findings("spec", &placement(places), false);
     found.iter().map(|found| format!("{} {}", found.code(), found.message())).collect()
 }
 
-fn codes(shop: &Surroundings, places: &[Place]) -> Vec<String> {
+fn codes(shop: &ClusterState, places: &[ProxySet]) -> Vec<String> {
     said(shop, places).iter().map(|said| said.split(' ').next().unwrap().to_owned()).collect()
 }
 
@@ -75,7 +75,7 @@ fn nothing_is_said_where_requests_meet_the_filter() {
     for places in [[place("app=api", &[])], [place("", &[])], [place("app=api", &[8080])]] {
         assert_eq!(said(&shop, &places), Vec::<String>::new());
     }
-    assert_eq!(said(&Surroundings::default(), &[place("", &[])]), Vec::<String>::new());
+    assert_eq!(said(&ClusterState::default(), &[place("", &[])]), Vec::<String>::new());
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn a_route_at_a_gateway_counts_for_the_listeners_that_it_is_attached_to() {
     let listeners = [("web".to_owned(), 80), ("secure".to_owned(), 443)].into();
     let gateway = Gateway { class: "istio".into(), listeners };
     shop.on(Change::Gateway(Delta::Apply(key("edge"), gateway)));
-    let attach = |shop: &mut Surroundings, section: Option<&str>, port| {
+    let attach = |shop: &mut ClusterState, section: Option<&str>, port| {
         let section = section.map(str::to_owned);
         let parent = ParentGateway { gateway: key("edge"), section, port };
         let route = NativeCors { gateways: [parent].into(), ..NativeCors::default() };
@@ -237,7 +237,7 @@ fn a_route_at_a_gateway_counts_for_the_listeners_that_it_is_attached_to() {
     };
     let at = |port: Option<u16>| {
         let ports = port.map(|port| [port].into());
-        [Place { proxies: Proxies::Gateway("edge".into()), ports }]
+        [ProxySet { proxies: TargetProxies::Gateway("edge".into()), ports }]
     };
     for (section, port, of_policy, is_said) in [
         (None, None, None, true),
@@ -254,7 +254,7 @@ fn a_route_at_a_gateway_counts_for_the_listeners_that_it_is_attached_to() {
         assert_eq!(codes, want, "{section:?} {port:?} {of_policy:?}");
     }
     attach(&mut shop, None, None);
-    let other = [Place { proxies: Proxies::Gateway("inner".into()), ports: None }];
+    let other = [ProxySet { proxies: TargetProxies::Gateway("inner".into()), ports: None }];
     assert_eq!(codes(&shop, &other), Vec::<String>::new());
     let message = |keeps| {
         let found = Traffic::of("shop", &shop, true).findings("spec", &placement(&at(None)), keeps);
@@ -266,7 +266,7 @@ fn a_route_at_a_gateway_counts_for_the_listeners_that_it_is_attached_to() {
 #[test]
 fn a_route_whose_gateway_claims_no_cors_is_told_to_be_without_effect() {
     let mut shop = shop();
-    let put_gateway = |shop: &mut Surroundings, name: &str, class: &str| {
+    let put_gateway = |shop: &mut ClusterState, name: &str, class: &str| {
         let gateway = Gateway { class: class.into(), ..Gateway::default() };
         shop.on(Change::Gateway(Delta::Apply(key(name), gateway)));
     };
@@ -277,7 +277,7 @@ fn a_route_whose_gateway_claims_no_cors_is_told_to_be_without_effect() {
         let class = GatewayClass { controller, supports_cors };
         Change::GatewayClass(Delta::Apply("nginx".into(), class))
     };
-    let attach = |shop: &mut Surroundings, gateways: &[&str], in_mesh| {
+    let attach = |shop: &mut ClusterState, gateways: &[&str], in_mesh| {
         let parent = |name: &&str| ParentGateway { gateway: key(name), section: None, port: None };
         let gateways = gateways.iter().map(parent).collect();
         let services = [key("api")].into();
@@ -285,7 +285,7 @@ fn a_route_whose_gateway_claims_no_cors_is_told_to_be_without_effect() {
         shop.on(Change::HttpRoute(Delta::Apply(key("route"), route)));
     };
     let api = [place("app=api", &[])];
-    let edge = [Place { proxies: Proxies::Gateway("edge".into()), ports: None }];
+    let edge = [ProxySet { proxies: TargetProxies::Gateway("edge".into()), ports: None }];
     for (why, supports, gateways, in_mesh, before, within) in [
         (
             "other features are listed",

@@ -10,12 +10,12 @@ use kube::core::admission::{
 };
 use serde_json::Value;
 
+use crate::admission_check::CheckedObject;
 use crate::api::GROUP;
-use crate::compact::Compact;
-use crate::inquiry::ReviewedObject;
+use crate::cluster_state::{Key, RawObject};
+use crate::json_text::JsonText;
 use crate::object::{Object, Record, Text};
 use crate::source::spelling::Spelling;
-use crate::surroundings::{Key, Written};
 
 /// The version that is judged.
 const VERSION: &str = "v1alpha1";
@@ -26,16 +26,16 @@ pub(super) struct Question {
     /// As it came, to be answered.
     pub(super) request: AdmissionRequest<DynamicObject>,
     /// What there is to do about it.
-    pub(super) task: Task,
+    pub(super) task: ReviewTask,
 }
 
 /// What there is to do about a review.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Task {
+pub(super) enum ReviewTask {
     /// The loop is asked.
-    Judge {
+    Validate {
         /// Of what.
-        object: ReviewedObject,
+        object: CheckedObject,
         /// It asks to be switched off, which it may whatever else it says.
         off: bool,
     },
@@ -83,14 +83,14 @@ impl Question {
         if request.uid.is_empty() {
             return Err(Unreadable::NoUid);
         }
-        let task = Task::of(&request)?;
+        let task = ReviewTask::of(&request)?;
         Ok(Self { request, task })
     }
 }
 
-// === impl Task ===
+// === impl ReviewTask ===
 
-impl Task {
+impl ReviewTask {
     fn of(request: &AdmissionRequest<DynamicObject>) -> Result<Self, Unreadable> {
         let kind = &request.kind;
         if kind.group != GROUP || kind.version != VERSION {
@@ -115,18 +115,18 @@ impl Task {
         let off = spec.and_then(|spec| spec.get("mode")).and_then(Value::as_str) == Some("Off");
         match kind.kind.as_str() {
             "CorsPolicy" => {
-                let object = ReviewedObject::CorsPolicy(Box::new(policy(request, object)));
-                Ok(Self::Judge { object, off })
+                let object = CheckedObject::CorsPolicy(Box::new(policy(request, object)));
+                Ok(Self::Validate { object, off })
             }
             "OriginSet" => {
                 let PolicyId { namespace, name } = id(request, Some(object));
                 let (key, written) = (Key { namespace, name }, written(object));
-                Ok(Self::Judge { object: ReviewedObject::OriginSet { key, written }, off: false })
+                Ok(Self::Validate { object: CheckedObject::OriginSet { key, written }, off: false })
             }
             "ClusterCorsPolicy" => {
                 let (name, written) = (id(request, Some(object)).name, written(object));
-                let object = ReviewedObject::ClusterCorsPolicy { name, written };
-                Ok(Self::Judge { object, off: false })
+                let object = CheckedObject::ClusterCorsPolicy { name, written };
+                Ok(Self::Validate { object, off: false })
             }
             kind => Ok(Self::Foreign(format!("{kind} of {GROUP}/{VERSION} is not judged here"))),
         }
@@ -145,7 +145,7 @@ struct Kind {
 
 fn policy(request: &AdmissionRequest<DynamicObject>, object: &DynamicObject) -> Object {
     let text = Text::Spec {
-        spec: Compact::of(&field(object, "spec")),
+        spec: JsonText::of(&field(object, "spec")),
         findings: Vec::new(),
         spelling: Spelling::default(),
     };
@@ -153,7 +153,7 @@ fn policy(request: &AdmissionRequest<DynamicObject>, object: &DynamicObject) -> 
     let record = Record {
         uid: uid(metadata),
         created: created(metadata),
-        status: Compact::of(&field(object, "status")),
+        status: JsonText::of(&field(object, "status")),
     };
     Object {
         id: id(request, Some(object)),
@@ -164,8 +164,8 @@ fn policy(request: &AdmissionRequest<DynamicObject>, object: &DynamicObject) -> 
     }
 }
 
-fn written(object: &DynamicObject) -> Written {
-    Written {
+fn written(object: &DynamicObject) -> RawObject {
+    RawObject {
         uid: uid(&object.metadata),
         generation: object.metadata.generation.unwrap_or_default(),
         spec: field(object, "spec"),
@@ -208,7 +208,7 @@ mod tests {
     use crate::webhook::answer::tests::review;
     use serde_json::json;
 
-    fn task(review: &Value) -> Result<Task, String> {
+    fn task(review: &Value) -> Result<ReviewTask, String> {
         let question = Question::read(review.to_string().as_bytes());
         question.map(|question| question.task).map_err(|error| error.to_string())
     }
@@ -257,31 +257,32 @@ mod tests {
     #[test]
     fn only_a_spec_that_changes_is_judged() {
         let (old, new) = (json!({"cors": {}}), json!({"cors": {"maxAge": 1}}));
-        let judged = |review: &Value| matches!(task(review), Ok(Task::Judge { .. }));
+        let judged = |review: &Value| matches!(task(review), Ok(ReviewTask::Validate { .. }));
         assert!(judged(&review("CREATE", &new, None)));
         assert!(judged(&review("UPDATE", &new, Some(&old))));
-        assert_eq!(task(&review("UPDATE", &new, Some(&new))), Ok(Task::Pass));
+        assert_eq!(task(&review("UPDATE", &new, Some(&new))), Ok(ReviewTask::Pass));
         let mut going = review("UPDATE", &new, Some(&old));
         going["request"]["object"]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        assert_eq!(task(&going), Ok(Task::Pass));
+        assert_eq!(task(&going), Ok(ReviewTask::Pass));
         let mut status = review("UPDATE", &new, Some(&old));
         status["request"]["subResource"] = json!("status");
-        assert_eq!(task(&status), Ok(Task::Pass));
+        assert_eq!(task(&status), Ok(ReviewTask::Pass));
         let mut gone = review("DELETE", &new, Some(&old));
         gone["request"]["object"] = Value::Null;
-        assert_eq!(task(&gone), Ok(Task::Pass));
+        assert_eq!(task(&gone), Ok(ReviewTask::Pass));
     }
 
     #[test]
     fn what_is_asked_is_who_wrote_what_where() {
         let review = review("CREATE", &json!({"mode": "Off"}), None);
-        let Ok(Task::Judge { object: ReviewedObject::CorsPolicy(object), off }) = task(&review)
+        let Ok(ReviewTask::Validate { object: CheckedObject::CorsPolicy(object), off }) =
+            task(&review)
         else {
             panic!("not judged")
         };
         assert!(off);
         assert_eq!(object.id.to_string(), "shop/api");
-        assert_eq!(object.spec().map(Compact::value), Some(json!({"mode": "Off"})));
+        assert_eq!(object.spec().map(JsonText::value), Some(json!({"mode": "Off"})));
         let record = object.record.unwrap();
         assert_eq!((record.uid.as_str(), record.created), ("object-uid", Some(1_767_225_600)));
     }
@@ -291,7 +292,8 @@ mod tests {
         let mut review = review("CREATE", &json!({}), None);
         review["request"]["name"] = json!("");
         review["request"]["object"]["metadata"] = json!({"generateName": "api-"});
-        let Ok(Task::Judge { object: ReviewedObject::CorsPolicy(object), .. }) = task(&review)
+        let Ok(ReviewTask::Validate { object: CheckedObject::CorsPolicy(object), .. }) =
+            task(&review)
         else {
             panic!("not judged")
         };
@@ -312,12 +314,12 @@ mod tests {
         ] {
             let mut review = review("CREATE", &json!({}), None);
             review["request"]["kind"] = json!({"group": group, "version": version, "kind": kind});
-            assert_eq!(task(&review), Ok(Task::Foreign(want.to_owned())));
+            assert_eq!(task(&review), Ok(ReviewTask::Foreign(want.to_owned())));
         }
         for kind in ["OriginSet", "ClusterCorsPolicy"] {
             let mut review = review("CREATE", &json!({"mode": "Off"}), None);
             review["request"]["kind"]["kind"] = json!(kind);
-            assert!(matches!(task(&review), Ok(Task::Judge { off: false, .. })), "{kind}");
+            assert!(matches!(task(&review), Ok(ReviewTask::Validate { off: false, .. })), "{kind}");
         }
     }
 }

@@ -20,9 +20,9 @@ use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use super::answer;
-use super::question::{Question, Task};
-use crate::inquiry::{Inquiry, ReviewedObject};
-use crate::metrics::admission::{Admission, Outcome};
+use super::question::{Question, ReviewTask};
+use crate::admission_check::{AdmissionCheck, CheckedObject};
+use crate::metrics::admission::{AdmissionMetrics, AdmissionResult};
 use crate::server::{Limits, Server};
 
 /// Longest review: an update brings the old object too, and etcd keeps none above 1.5 MiB.
@@ -30,19 +30,19 @@ const MAX_LEN: usize = 3 * 1024 * 1024;
 /// How much more is read and thrown away, so that whoever sends it hears the answer.
 const MAX_WASTE: usize = 16 * 1024 * 1024;
 /// How long a review's bytes may take.
-const READING: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an API server waits that does not say so: what the chart asks for.
 const WAITED: Duration = Duration::from_secs(5);
 /// How many reviews are judged at once; more wait.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT: usize = 8;
 /// How many KiB of reviews are kept at once; more wait. It bounds memory, and whoever sends little takes little of it.
 const KEPT_KIB: usize = 64 * 1024;
 
 /// What a request's handler needs.
 #[derive(Clone, Debug)]
 struct Asking {
-    inquiries: mpsc::Sender<Inquiry>,
-    metrics: Admission,
+    admission_checks: mpsc::Sender<AdmissionCheck>,
+    metrics: AdmissionMetrics,
     at_once: Arc<Semaphore>,
     kept: Arc<Semaphore>,
 }
@@ -55,10 +55,13 @@ enum NotRead {
 }
 
 /// The webhook's routes.
-pub(super) fn router(inquiries: mpsc::Sender<Inquiry>, metrics: Admission) -> Router {
-    let at_once = Arc::new(Semaphore::new(AT_ONCE));
+pub(super) fn router(
+    admission_checks: mpsc::Sender<AdmissionCheck>,
+    metrics: AdmissionMetrics,
+) -> Router {
+    let at_once = Arc::new(Semaphore::new(MAX_CONCURRENT));
     Router::new().route("/validate", post(validate)).with_state(Asking {
-        inquiries,
+        admission_checks,
         metrics,
         at_once,
         kept: Arc::new(Semaphore::new(KEPT_KIB)),
@@ -95,7 +98,7 @@ async fn validate(
             return refused(&asking.metrics, StatusCode::PAYLOAD_TOO_LARGE, &words);
         }
         Err(NotRead::TooSlow) => {
-            let words = format!("a review is read within {READING:?}");
+            let words = format!("a review is read within {READ_TIMEOUT:?}");
             return refused(&asking.metrics, StatusCode::REQUEST_TIMEOUT, &words);
         }
         Err(NotRead::Broken(error)) => {
@@ -128,9 +131,9 @@ fn thinking(query: &str) -> Duration {
 }
 
 /// Not an answer to a review, for there was none.
-fn refused(metrics: &Admission, status: StatusCode, words: &str) -> Response {
+fn refused(metrics: &AdmissionMetrics, status: StatusCode, words: &str) -> Response {
     warn!(status = status.as_u16(), error = words, "somebody sent the webhook no review");
-    metrics.reviewed(Outcome::Unreadable);
+    metrics.reviewed(AdmissionResult::Unreadable);
     (status, format!("{words}\n")).into_response()
 }
 
@@ -138,7 +141,7 @@ fn refused(metrics: &Admission, status: StatusCode, words: &str) -> Response {
 type Kept = (Vec<u8>, Option<OwnedSemaphorePermit>);
 
 async fn read(request: Request, room: &Arc<Semaphore>) -> Result<Kept, NotRead> {
-    match timeout(READING, bounded(request.into_body(), room)).await {
+    match timeout(READ_TIMEOUT, bounded(request.into_body(), room)).await {
         Ok(read) => read,
         Err(_) => Err(NotRead::TooSlow),
     }
@@ -185,32 +188,39 @@ async fn keep(
 // === impl Asking ===
 
 impl Asking {
-    async fn answer(&self, question: Question, thinking: Duration) -> (AdmissionResponse, Outcome) {
+    async fn answer(
+        &self,
+        question: Question,
+        thinking: Duration,
+    ) -> (AdmissionResponse, AdmissionResult) {
         let Question { request, task } = question;
         match task {
-            Task::Pass => (answer::passed(&request), Outcome::Allowed),
-            Task::Foreign(why) => (answer::unjudged(&request, &why), Outcome::Unjudged),
-            Task::Judge { object, off } => {
+            ReviewTask::Pass => (answer::passed(&request), AdmissionResult::Allowed),
+            ReviewTask::Foreign(why) => {
+                (answer::unjudged(&request, &why), AdmissionResult::Unjudged)
+            }
+            ReviewTask::Validate { object, off } => {
                 let Some(findings) = self.ask(object, thinking).await else {
                     let why =
                         "not judged now, for the operator is busy or starts: its status will tell";
-                    return (answer::unjudged(&request, why), Outcome::Unjudged);
+                    return (answer::unjudged(&request, why), AdmissionResult::Unjudged);
                 };
                 let response = answer::judged(&request, &findings, off);
                 let (allowed, dry_run) = (response.allowed, request.dry_run);
                 let (namespace, name) = (request.namespace.as_deref(), request.name.as_str());
                 debug!(namespace, name, allowed, dry_run, findings = findings.len(), "judged");
-                let outcome = if allowed { Outcome::Allowed } else { Outcome::Refused };
+                let outcome =
+                    if allowed { AdmissionResult::Allowed } else { AdmissionResult::Refused };
                 (response, outcome)
             }
         }
     }
 
     /// What the loop says; `None`: nothing, in time.
-    async fn ask(&self, object: ReviewedObject, thinking: Duration) -> Option<Vec<Finding>> {
+    async fn ask(&self, object: CheckedObject, thinking: Duration) -> Option<Vec<Finding>> {
         let (reply, answer) = oneshot::channel();
         let asked = async {
-            self.inquiries.send(Inquiry { object, reply }).await.ok()?;
+            self.admission_checks.send(AdmissionCheck { object, reply }).await.ok()?;
             answer.await.ok()
         };
         timeout(thinking, asked).await.ok().flatten()

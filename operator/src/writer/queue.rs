@@ -3,24 +3,24 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::ResourceRef;
-use crate::compact::Compact;
+use crate::json_text::JsonText;
 
 /// Statuses that wait, and the objects whose status is being written.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    latest: HashMap<ResourceRef, Compact>,
+    latest: HashMap<ResourceRef, JsonText>,
     // INVARIANT: the keys of `latest`, in the order in which they are written.
     order: VecDeque<ResourceRef>,
     writing: HashSet<ResourceRef>,
     /// What was refused, and nothing newer is known of.
-    refused: HashMap<ResourceRef, Compact>,
+    refused: HashMap<ResourceRef, JsonText>,
 }
 
 // === impl Queue ===
 
 impl Queue {
     /// A status is to be written; one that waits for the same object is not any more.
-    pub(super) fn push(&mut self, resource: ResourceRef, status: Compact) {
+    pub(super) fn push(&mut self, resource: ResourceRef, status: JsonText) {
         self.refused.remove(&resource);
         if self.latest.insert(resource.clone(), status).is_none() {
             self.order.push_back(resource);
@@ -28,7 +28,7 @@ impl Queue {
     }
 
     /// The next status to write. Two of one object are not written at the same time: the older one might come second.
-    pub(super) fn next(&mut self) -> Option<(ResourceRef, Compact)> {
+    pub(super) fn next(&mut self) -> Option<(ResourceRef, JsonText)> {
         let at = self.order.iter().position(|resource| !self.writing.contains(resource))?;
         let resource = self.order.remove(at)?;
         let status = self.latest.remove(&resource)?;
@@ -42,7 +42,7 @@ impl Queue {
     }
 
     /// A status could not be written: it is again, unless there is a newer one.
-    pub(super) fn again(&mut self, resource: ResourceRef, status: Compact) {
+    pub(super) fn again(&mut self, resource: ResourceRef, status: JsonText) {
         self.done(&resource);
         if !self.latest.contains_key(&resource) {
             self.push(resource, status);
@@ -51,7 +51,7 @@ impl Queue {
 
     /// A status was refused: it waits until somebody has [everything refused](Self::send_refused) sent again, unless there is a newer
     /// one.
-    pub(super) fn refused(&mut self, resource: ResourceRef, status: Compact) {
+    pub(super) fn refused(&mut self, resource: ResourceRef, status: JsonText) {
         self.done(&resource);
         if !self.latest.contains_key(&resource) {
             self.refused.insert(resource, status);
@@ -92,8 +92,8 @@ mod tests {
         }
     }
 
-    fn status(number: i32) -> Compact {
-        Compact::of(&json!(number))
+    fn status(number: i32) -> JsonText {
+        JsonText::of(&json!(number))
     }
 
     #[test]

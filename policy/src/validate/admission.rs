@@ -2,13 +2,13 @@
 
 use super::dangers::Dangers;
 use super::reached::{dangers_of, is_any_host};
-use super::{Judge, RegexHazard};
+use super::{Knowledge, RegexHazard};
 use crate::finding::{Danger, Instead, Replacement};
 use crate::pattern::OriginPattern;
 
 /// What a list of origins accepts.
 pub(super) struct Admission<'j> {
-    pub(super) judge: &'j dyn Judge,
+    pub(super) knowledge: &'j dyn Knowledge,
     list: List,
 }
 
@@ -37,17 +37,17 @@ enum Verdict {
 // === impl Admission ===
 
 impl<'j> Admission<'j> {
-    pub(super) fn allowed(dangers: &Dangers, is_alone: bool, judge: &'j dyn Judge) -> Self {
+    pub(super) fn allowed(dangers: &Dangers, is_alone: bool, knowledge: &'j dyn Knowledge) -> Self {
         let listed = dangers.credentials.then(|| dangers.listed().collect());
-        Self { judge, list: List::Allowed { listed, is_alone } }
+        Self { knowledge, list: List::Allowed { listed, is_alone } }
     }
 
-    pub(super) fn trusted(judge: &'j dyn Judge) -> Self {
-        Self { judge, list: List::Trusted }
+    pub(super) fn trusted(knowledge: &'j dyn Knowledge) -> Self {
+        Self { knowledge, list: List::Trusted }
     }
 
-    pub(super) fn shared(judge: &'j dyn Judge) -> Self {
-        Self { judge, list: List::Shared }
+    pub(super) fn shared(knowledge: &'j dyn Knowledge) -> Self {
+        Self { knowledge, list: List::Shared }
     }
 
     /// Those of `guesses` that are accepted. One without TLS that is dangerous is proposed with TLS; no other danger is proposed.
@@ -92,7 +92,7 @@ impl<'j> Admission<'j> {
 
     fn accepts_regex(&self, regex: &str) -> bool {
         let List::Allowed { listed: Some(listed), .. } = &self.list else { return true };
-        let reach = self.judge.regex_reach(regex);
+        let reach = self.knowledge.regex_reach(regex);
         let is_bounded =
             reach.open_dot.is_none() || listed.contains(&Danger::UnboundedRegexWithCredentials);
         let is_listed = |hazard: &RegexHazard| match hazard.danger() {
@@ -112,7 +112,7 @@ impl<'j> Admission<'j> {
                 Verdict::Refused
             }
             List::Allowed { listed: Some(listed), .. } => {
-                let mut dangers = dangers_of(&pattern, self.judge);
+                let mut dangers = dangers_of(&pattern, self.knowledge);
                 dangers.retain(|danger| !listed.contains(danger));
                 match dangers.as_slice() {
                     [] => Verdict::Accepted,

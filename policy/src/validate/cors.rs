@@ -1,6 +1,6 @@
 //! A `cors` block: its lists, then what they mean together.
 
-use super::Judge;
+use super::Knowledge;
 use super::dangers::Dangers;
 use super::report::{Field, Report};
 use super::{headers, methods, origins, regexes};
@@ -13,7 +13,7 @@ pub(super) fn validate(
     draft: &CorsDraft,
     field: &Field,
     beside_allowed: bool,
-    judge: &dyn Judge,
+    knowledge: &dyn Knowledge,
     report: &mut Report,
 ) -> Cors {
     let CorsDraft {
@@ -34,7 +34,7 @@ pub(super) fn validate(
         allow_origins,
         allow_origin_regexes.is_empty(),
         &origins_field,
-        judge,
+        knowledge,
         &mut dangers,
         report,
     );
@@ -43,7 +43,7 @@ pub(super) fn validate(
         allow_origin_regexes,
         allow_origins.is_empty(),
         &regexes_field,
-        judge,
+        knowledge,
         &mut dangers,
         report,
     );

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Judge;
+use super::Knowledge;
 use super::report::{Field, Report};
 use crate::finding::{HostReason, ListReason};
 use crate::limits::MAX_HOSTNAMES;
@@ -11,7 +11,7 @@ use crate::scope::{HostPattern, InvalidHost, split_authority};
 pub(super) fn validate(
     list: &[String],
     field: &Field,
-    judge: &dyn Judge,
+    knowledge: &dyn Knowledge,
     report: &mut Report,
 ) -> Vec<HostPattern> {
     let mut hosts = Vec::new();
@@ -22,7 +22,7 @@ pub(super) fn validate(
         let host = match HostPattern::parse(written) {
             Ok(host) => host,
             Err(why) => {
-                let instead = instead(written, &why, judge);
+                let instead = instead(written, &why, knowledge);
                 report.add(&entry, HostReason::Invalid { value, why, instead });
                 continue;
             }
@@ -43,7 +43,7 @@ pub(super) fn validate(
 }
 
 /// What was probably meant by an entry that does not parse.
-fn instead(written: &str, why: &InvalidHost, judge: &dyn Judge) -> Option<String> {
+fn instead(written: &str, why: &InvalidHost, knowledge: &dyn Knowledge) -> Option<String> {
     let meant = match why {
         InvalidHost::Scheme | InvalidHost::Character('/' | '?' | '#') => {
             let rest = written.split_once("://").map_or(written, |(_, rest)| rest);
@@ -52,7 +52,7 @@ fn instead(written: &str, why: &InvalidHost, judge: &dyn Judge) -> Option<String
         InvalidHost::Port => host_of(written),
         InvalidHost::TrailingDot => written.trim_end_matches('.').to_owned(),
         InvalidHost::Character(c) if c.is_whitespace() => written.trim().to_owned(),
-        InvalidHost::Character(c) if !c.is_ascii() => judge.punycode(written)?,
+        InvalidHost::Character(c) if !c.is_ascii() => knowledge.punycode(written)?,
         _ => return None,
     };
     // What is no better than what was written is no help.

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::Judge;
+use super::Knowledge;
 use crate::cidr::split_cidr;
 use crate::finding::{Language, is_every_origin};
 use crate::origin::{ends_in_number, is_http, is_scheme};
@@ -27,15 +27,15 @@ const BOTH_SCHEMES: [&str; 11] = [
 const MAX_PARTS: usize = 16;
 
 /// The entries to write instead of `written`, in their normal form; none where no guess parses.
-pub(super) fn by(written: &str, judge: &dyn Judge) -> Vec<String> {
+pub(super) fn by(written: &str, knowledge: &dyn Knowledge) -> Vec<String> {
     let text = unwrapped(written);
     if is_every_origin(text) {
         return vec!["*".to_owned()];
     }
     if let Some(rest) = BOTH_SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme)) {
-        return both_schemes(rest, judge);
+        return both_schemes(rest, knowledge);
     }
-    if let Some(each) = port_list(text, judge) {
+    if let Some(each) = port_list(text, knowledge) {
         return each;
     }
     if Language::of(written).is_some() {
@@ -45,16 +45,16 @@ pub(super) fn by(written: &str, judge: &dyn Judge) -> Vec<String> {
     if parts.len() > MAX_PARTS {
         return Vec::new();
     }
-    let each: Option<Vec<String>> = parts.iter().map(|part| one(part, judge)).collect();
+    let each: Option<Vec<String>> = parts.iter().map(|part| one(part, knowledge)).collect();
     match each {
         Some(all) => all,
         // White space inside of one origin.
-        None => one(&parts.concat(), judge).into_iter().collect(),
+        None => one(&parts.concat(), knowledge).into_iter().collect(),
     }
 }
 
 /// The origins of a list of ports, as in `https://app.example:[8080,8081]` of Spring and `https://app.example:8080,8081`.
-fn port_list(text: &str, judge: &dyn Judge) -> Option<Vec<String>> {
+fn port_list(text: &str, knowledge: &dyn Knowledge) -> Option<Vec<String>> {
     let (host, ports) = text.rsplit_once(':')?;
     let ports = ports.strip_prefix('[').map_or(Some(ports), |list| list.strip_suffix(']'))?;
     let ports: Vec<&str> = ports.split(',').map(str::trim).collect();
@@ -62,15 +62,15 @@ fn port_list(text: &str, judge: &dyn Judge) -> Option<Vec<String>> {
     if host.contains(is_separator) || ports.len() > MAX_PARTS || !ports.iter().all(is_port) {
         return None;
     }
-    ports.iter().map(|port| one(&format!("{host}:{port}"), judge)).collect()
+    ports.iter().map(|port| one(&format!("{host}:{port}"), knowledge)).collect()
 }
 
 /// The origins with and without TLS of what follows both schemes.
-fn both_schemes(rest: &str, judge: &dyn Judge) -> Vec<String> {
+fn both_schemes(rest: &str, knowledge: &dyn Knowledge) -> Vec<String> {
     if Language::of(rest).is_some() {
         return Vec::new();
     }
-    let both = ["https", "http"].map(|scheme| one(&format!("{scheme}://{rest}"), judge));
+    let both = ["https", "http"].map(|scheme| one(&format!("{scheme}://{rest}"), knowledge));
     both.into_iter().flatten().collect()
 }
 
@@ -174,7 +174,7 @@ fn is_separator(c: char) -> bool {
     c.is_whitespace() || matches!(c, ',' | ';')
 }
 
-fn one(part: &str, judge: &dyn Judge) -> Option<String> {
+fn one(part: &str, knowledge: &dyn Knowledge) -> Option<String> {
     let text = unwrapped(part);
     if text.eq_ignore_ascii_case("null") {
         return Some("null".to_owned());
@@ -198,7 +198,7 @@ fn one(part: &str, judge: &dyn Judge) -> Option<String> {
         return None;
     }
     let scheme = scheme.unwrap_or_else(|| default_scheme(&authority).to_owned());
-    parsed(&format!("{scheme}://{authority}"), judge)
+    parsed(&format!("{scheme}://{authority}"), knowledge)
 }
 
 /// The scheme, where one is meant, and what follows it.
@@ -317,9 +317,9 @@ fn default_scheme(authority: &str) -> &'static str {
 }
 
 /// The normal form of `text`, where it has one once its host is what browsers send and its block begins where it says.
-fn parsed(text: &str, judge: &dyn Judge) -> Option<String> {
+fn parsed(text: &str, knowledge: &dyn Knowledge) -> Option<String> {
     let text = match OriginPattern::parse(text) {
-        Err(InvalidOrigin::NonAscii(host)) => text.replacen(&host, &judge.punycode(&host)?, 1),
+        Err(InvalidOrigin::NonAscii(host)) => text.replacen(&host, &knowledge.punycode(&host)?, 1),
         Err(InvalidOrigin::CidrHostBits(block)) => with_block(text, |_, _| block.to_string())?,
         Err(InvalidOrigin::CidrStar) => {
             with_block(text, |address, prefix| format!("{}/{prefix}", address.replace('*', "0")))?

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
 
-use super::Judge;
+use super::Knowledge;
 use super::admission::Admission;
 use super::dangers::Dangers;
 use super::meant;
@@ -42,11 +42,11 @@ pub(super) fn allowed(
     list: &[String],
     no_regexes: bool,
     field: &Field,
-    judge: &dyn Judge,
+    knowledge: &dyn Knowledge,
     dangers: &mut Dangers,
     report: &mut Report,
 ) -> Vec<OriginPattern> {
-    let admission = Admission::allowed(dangers, list.len() == 1 && no_regexes, judge);
+    let admission = Admission::allowed(dangers, list.len() == 1 && no_regexes, knowledge);
     let Parsed { entries, patterns, all_valid } =
         parse(MAX_LIST_LEN, list, field, &admission, report);
     if !all_valid {
@@ -56,7 +56,7 @@ pub(super) fn allowed(
     for entry in &entries {
         let Entry { written, field, pattern, twin: _ } = entry;
         if dangers.credentials {
-            for danger in dangers_of(pattern, judge) {
+            for danger in dangers_of(pattern, knowledge) {
                 dangers.meet(danger, written, field, report);
             }
         }
@@ -67,7 +67,7 @@ pub(super) fn allowed(
             OriginPattern::Any => {}
             OriginPattern::Null => report.add(field, OriginReason::Null),
             OriginPattern::Tuple(tuple) => {
-                check_dangers(tuple, written, field, judge, dangers, report);
+                check_dangers(tuple, written, field, knowledge, dangers, report);
                 check_is_sent(tuple, entry, &admission, report);
                 check_is_not_covered(tuple, entry, &cover, report);
                 check_loopback(tuple, entry, &cover, report);
@@ -81,10 +81,10 @@ pub(super) fn allowed(
 pub(super) fn trusted(
     list: &[String],
     field: &Field,
-    judge: &dyn Judge,
+    knowledge: &dyn Knowledge,
     report: &mut Report,
 ) -> Vec<OriginPattern> {
-    let admission = Admission::trusted(judge);
+    let admission = Admission::trusted(knowledge);
     let Parsed { entries, patterns, all_valid: _ } =
         parse(MAX_TRUSTED_ORIGINS, list, field, &admission, report);
     let cover = Cover::new(entries.iter().map(|entry| &entry.pattern));
@@ -99,7 +99,7 @@ pub(super) fn trusted(
                 report.add(field, reason((*written).to_owned()));
             }
             OriginPattern::Tuple(tuple) => {
-                if has_registrable_star(tuple, judge) {
+                if has_registrable_star(tuple, knowledge) {
                     report.add(field, DangerReason::PublicSuffix((*written).to_owned()));
                 }
                 check_is_sent(tuple, entry, &admission, report);
@@ -122,10 +122,10 @@ fn sifted(mut patterns: Vec<OriginPattern>) -> Vec<OriginPattern> {
 pub(super) fn shared(
     list: &[String],
     field: &Field,
-    judge: &dyn Judge,
+    knowledge: &dyn Knowledge,
     report: &mut Report,
 ) -> Vec<OriginPattern> {
-    let admission = Admission::shared(judge);
+    let admission = Admission::shared(knowledge);
     let Parsed { entries, patterns, all_valid: _ } =
         parse(MAX_LIST_LEN, list, field, &admission, report);
     let cover = Cover::new(entries.iter().map(|entry| &entry.pattern));
@@ -155,7 +155,7 @@ fn parse<'l>(
             Ok(parsed) => parsed,
             Err(why) => {
                 all_valid = false;
-                let instead = Box::new(admission.of(meant::by(written, admission.judge)));
+                let instead = Box::new(admission.of(meant::by(written, admission.knowledge)));
                 report.add(&entry, OriginReason::Invalid { value, why, instead });
                 continue;
             }
@@ -191,12 +191,12 @@ fn check_dangers(
     tuple: &TuplePattern,
     written: &str,
     field: &Field,
-    judge: &dyn Judge,
+    knowledge: &dyn Knowledge,
     dangers: &mut Dangers,
     report: &mut Report,
 ) {
     if !dangers.credentials {
-        if has_registrable_star(tuple, judge) {
+        if has_registrable_star(tuple, knowledge) {
             report.add(field, DangerReason::PublicSuffix(written.to_owned()));
         }
         return;

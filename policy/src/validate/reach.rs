@@ -2,7 +2,7 @@
 
 use crate::finding::{Danger, Misfit};
 
-/// Everything that a [`Judge`](super::Judge) says about one origin regex. The default says nothing.
+/// Everything that a [`Knowledge`](super::Knowledge) says about one origin regex. The default says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegexReach {
     /// The cause why it accepts no serialized origin; nothing else is judged then.

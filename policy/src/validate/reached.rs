@@ -2,21 +2,21 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::Judge;
+use super::Knowledge;
 use crate::cidr::Cidr;
 use crate::finding::Danger;
 use crate::pattern::{HostShape, OriginPattern, TuplePattern};
 
 /// The dangers of a pattern with credentials, each once.
-pub(super) fn dangers_of(pattern: &OriginPattern, judge: &dyn Judge) -> Vec<Danger> {
+pub(super) fn dangers_of(pattern: &OriginPattern, knowledge: &dyn Knowledge) -> Vec<Danger> {
     match pattern {
         OriginPattern::Any => vec![Danger::AnyOriginWithCredentials],
         OriginPattern::Null => vec![Danger::NullOriginWithCredentials],
-        OriginPattern::Tuple(tuple) => dangers_of_tuple(tuple, judge),
+        OriginPattern::Tuple(tuple) => dangers_of_tuple(tuple, knowledge),
     }
 }
 
-fn dangers_of_tuple(tuple: &TuplePattern, judge: &dyn Judge) -> Vec<Danger> {
+fn dangers_of_tuple(tuple: &TuplePattern, knowledge: &dyn Knowledge) -> Vec<Danger> {
     let mut dangers = Vec::new();
     if is_any_host(tuple.host()) {
         let (web, app) = (Danger::AnyOriginWithCredentials, Danger::AnyAppOriginWithCredentials);
@@ -25,7 +25,7 @@ fn dangers_of_tuple(tuple: &TuplePattern, judge: &dyn Judge) -> Vec<Danger> {
     if tuple.scheme() == "http" && !is_loopback(tuple.host()) {
         dangers.push(Danger::InsecureOriginWithCredentials);
     }
-    if has_registrable_star(tuple, judge) {
+    if has_registrable_star(tuple, knowledge) {
         dangers.push(Danger::PublicSuffixSubdomains);
     }
     dangers
@@ -64,19 +64,19 @@ pub(super) fn has_sites(tuple: &TuplePattern) -> bool {
 }
 
 /// Is there a star over names that anyone can register? Only sites have registered names.
-pub(super) fn has_registrable_star(tuple: &TuplePattern, judge: &dyn Judge) -> bool {
+pub(super) fn has_registrable_star(tuple: &TuplePattern, knowledge: &dyn Knowledge) -> bool {
     if !has_sites(tuple) {
         return false;
     }
     match tuple.host() {
         // Whole labels, as many as there are: what stands above a public suffix covers it too.
         HostShape::Subdomains(rest) => {
-            judge.is_public_suffix(rest) || judge.is_ancestor_of_public_suffix(rest)
+            knowledge.is_public_suffix(rest) || knowledge.is_ancestor_of_public_suffix(rest)
         }
         // One label: only its own suffix counts, be it listed by itself or by a wildcard rule.
         HostShape::Label { prefix, suffix, rest } => {
-            judge.is_public_suffix(rest)
-                || judge.is_public_suffix(&format!("{prefix}a{suffix}.{rest}"))
+            knowledge.is_public_suffix(rest)
+                || knowledge.is_public_suffix(&format!("{prefix}a{suffix}.{rest}"))
         }
         HostShape::Exact(_) | HostShape::Ipv4(_) | HostShape::Cidr(_) | HostShape::Any => false,
     }

@@ -6,7 +6,7 @@ use super::admission::Admission;
 use super::dangers::Dangers;
 use super::meant;
 use super::report::{Field, Report};
-use super::{DeadBranch, Glob, Judge, OpenDot, RegexHazard, RegexReach};
+use super::{DeadBranch, Glob, Knowledge, OpenDot, RegexHazard, RegexReach};
 use crate::finding::{
     Danger, DangerReason, Instead, Language, ListReason, OriginReason, RegexReason, Replacement,
     is_every_origin,
@@ -18,11 +18,11 @@ pub(super) fn validate(
     list: &[String],
     no_origins: bool,
     field: &Field,
-    judge: &dyn Judge,
+    knowledge: &dyn Knowledge,
     dangers: &mut Dangers,
     report: &mut Report,
 ) -> Vec<OriginRegex> {
-    let admission = Admission::allowed(dangers, no_origins && list.len() == 1, judge);
+    let admission = Admission::allowed(dangers, no_origins && list.len() == 1, knowledge);
     let mut regexes = Vec::new();
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for (at, written) in report.bounded_to(MAX_REGEXES, list, field).iter().enumerate() {
@@ -59,7 +59,7 @@ fn refusal(why: InvalidRegex, value: String, admission: &Admission<'_>) -> Regex
         InvalidRegex::Empty => RegexReason::Empty,
         InvalidRegex::TooLong => RegexReason::TooLong(value),
         InvalidRegex::Syntax(message) => {
-            let guess = admission.judge.regex_in_own_syntax(&value);
+            let guess = admission.knowledge.regex_in_own_syntax(&value);
             let instead = guess.and_then(|guess| admission.replacement(guess));
             RegexReason::Syntax { value, message, instead }
         }
@@ -76,7 +76,7 @@ fn check_reach(
 ) {
     let value = || written.to_owned();
     let RegexReach { misfit, dead_branches, glob, open_dot, hazards } =
-        admission.judge.regex_reach(written);
+        admission.knowledge.regex_reach(written);
     if let Some(mut misfit) = misfit {
         misfit.instead = meant_by(written, misfit.instead, admission);
         report.add(field, RegexReason::NeverMatches { value: value(), misfit: Box::new(misfit) });

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::paths::Taken;
 use super::report::{Field, Report};
-use super::{Judge, cors, origins};
+use super::{Knowledge, cors, origins};
 use crate::draft::{DisallowedRequests, Mode, RuleDraft, UpstreamOrigin};
 use crate::finding::RuleReason;
 use crate::limits::MAX_PLACES;
@@ -17,7 +17,7 @@ pub(super) fn validate(
     list: &[RuleDraft],
     field: &Field,
     policy_cors: Option<&Cors>,
-    judge: &dyn Judge,
+    knowledge: &dyn Knowledge,
     report: &mut Report,
 ) -> Vec<Rule> {
     let policy_allows =
@@ -43,13 +43,13 @@ pub(super) fn validate(
             report.add(&entry, RuleReason::WithoutCors);
         }
         check_mode(draft, has_cors, &entry, report);
-        let cors = cors
-            .as_ref()
-            .map(|cors| cors::validate(cors, &entry.child("cors"), policy_allows, judge, report));
+        let cors = cors.as_ref().map(|cors| {
+            cors::validate(cors, &entry.child("cors"), policy_allows, knowledge, report)
+        });
         let trusted_field = entry.child("trustedOrigins");
         let trusted_origins = trusted_origins
             .as_ref()
-            .map(|trusted| origins::trusted(trusted, &trusted_field, judge, report));
+            .map(|trusted| origins::trusted(trusted, &trusted_field, knowledge, report));
         let path_field = entry.child("path");
         if let Some(reason) = taken.refusal(draft) {
             report.add(&path_field.child("value"), reason);

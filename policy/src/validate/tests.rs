@@ -16,10 +16,10 @@ use crate::draft::{
 use crate::finding::{HostReason, Misfit, OriginReason, Reason};
 use crate::limits::{MAX_LIST_LEN, MAX_REGEXES};
 
-/// A judge with a list of two suffixes, and opinions on regexes that say what they are.
+/// Knowledge with a list of two suffixes, and opinions on regexes that say what they are.
 struct SmallJudge;
 
-impl Judge for SmallJudge {
+impl Knowledge for SmallJudge {
     fn is_public_suffix(&self, domain: &str) -> bool {
         ["com", "s3.cloud.com"].contains(&domain)
     }

@@ -1,4 +1,4 @@
-//! Cluster: the one that KUBECONFIG names, as a story sees it.
+//! Cluster: the one that KUBECONFIG names, as a scenario sees it.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,19 +10,19 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use xtask::{paths, tools};
 
-use crate::door::Door;
-use crate::place::Place;
+use crate::socks_proxy::SocksProxy;
+use crate::test_namespace::TestNamespace;
 
-/// The label of a story's namespaces: what is looked into when it fails, and removed when it does not.
-const OF_STORY: &str = "corsward-e2e/story";
+/// The label of a scenario's namespaces: what is looked into when it fails, and removed when it does not.
+const OF_SCENARIO: &str = "corsward-e2e/scenario";
 
-/// A cluster, and what a story has said of it so far.
+/// A cluster, and what a scenario has said of it so far.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     kubectl: PathBuf,
-    door: OnceLock<Door>,
-    /// What marks the story's namespaces; empty outside of stories.
-    story: String,
+    socks_proxy: OnceLock<SocksProxy>,
+    /// What marks the scenario's namespaces; empty outside of scenarios.
+    scenario: String,
     keep: bool,
     figures: Mutex<Vec<String>>,
 }
@@ -37,49 +37,49 @@ impl Cluster {
             "KUBECONFIG is not set: `cargo xtask e2e` sets it"
         );
         let kubectl = tools::kubectl()?;
-        let (door, story, figures) = Default::default();
-        let cluster = Self { kubectl, door, story, keep, figures };
-        let door = Door::open(&cluster)?;
-        let _ = cluster.door.set(door);
+        let (socks_proxy, scenario, figures) = Default::default();
+        let cluster = Self { kubectl, socks_proxy, scenario, keep, figures };
+        let socks_proxy = SocksProxy::open(&cluster)?;
+        let _ = cluster.socks_proxy.set(socks_proxy);
         Ok(cluster)
     }
 
-    /// The same for a story.
-    pub(crate) fn for_story(&self, name: &str) -> Self {
+    /// The same for a scenario.
+    pub(crate) fn for_scenario(&self, name: &str) -> Self {
         Self {
             kubectl: self.kubectl.clone(),
-            door: self.door.clone(),
-            story: slug(name),
+            socks_proxy: self.socks_proxy.clone(),
+            scenario: slug(name),
             keep: self.keep,
             figures: Mutex::default(),
         }
     }
 
     /// The way in for requests.
-    pub(crate) fn door(&self) -> Door {
-        // INVARIANT: opened before any story begins.
-        *self.door.get().unwrap_or_else(|| std::process::abort())
+    pub(crate) fn socks_proxy(&self) -> SocksProxy {
+        // INVARIANT: opened before any scenario begins.
+        *self.socks_proxy.get().unwrap_or_else(|| std::process::abort())
     }
 
-    /// A new namespace of the story's own, outside the mesh. No other story has one of that name.
-    pub(crate) fn place(&self, name: &str) -> Result<Place<'_>> {
+    /// A new namespace of the scenario's own, outside the mesh. No other scenario has one of that name.
+    pub(crate) fn test_namespace(&self, name: &str) -> Result<TestNamespace<'_>> {
         self.fresh(name, false)
     }
 
     /// The same whose pods get sidecars.
-    pub(crate) fn meshed(&self, name: &str) -> Result<Place<'_>> {
+    pub(crate) fn meshed(&self, name: &str) -> Result<TestNamespace<'_>> {
         self.fresh(name, true)
     }
 
-    fn fresh(&self, name: &str, meshed: bool) -> Result<Place<'_>> {
+    fn fresh(&self, name: &str, meshed: bool) -> Result<TestNamespace<'_>> {
         // Of an earlier run that was interrupted.
         self.read(&["delete", "namespace", name, "--ignore-not-found", "--wait"])?;
         self.make(name, meshed)
     }
 
     /// A namespace, made if it is not there.
-    pub(crate) fn make(&self, name: &str, meshed: bool) -> Result<Place<'_>> {
-        let mut labels = json!({ OF_STORY: self.story });
+    pub(crate) fn make(&self, name: &str, meshed: bool) -> Result<TestNamespace<'_>> {
+        let mut labels = json!({ OF_SCENARIO: self.scenario });
         if meshed {
             labels["istio-injection"] = json!("enabled");
         }
@@ -89,7 +89,7 @@ impl Cluster {
             "metadata": { "name": name, "labels": labels },
         });
         self.kubectl_with(&["apply", "-f", "-"], &object.to_string())?;
-        Ok(Place::new(self, name.to_owned()))
+        Ok(TestNamespace::new(self, name.to_owned()))
     }
 
     /// `kubectl`: what it prints.
@@ -126,7 +126,7 @@ impl Cluster {
         Command::new(&self.kubectl)
     }
 
-    /// A figure to be printed with the story's line.
+    /// A figure to be printed with the scenario's line.
     pub(crate) fn figure(&self, what: &str, value: impl std::fmt::Display) {
         let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         figures.push(format!("{what}: {value}"));
@@ -137,16 +137,16 @@ impl Cluster {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Removes the story's namespaces, and waits for nothing.
+    /// Removes the scenario's namespaces, and waits for nothing.
     pub(crate) fn clean(&self) -> Result<()> {
         if self.keep {
             return Ok(());
         }
-        let selector = format!("{OF_STORY}={}", self.story);
+        let selector = format!("{OF_SCENARIO}={}", self.scenario);
         self.read(&["delete", "namespaces", "-l", &selector, "--wait=false"]).map(drop)
     }
 
-    /// Writes down what there is to see of a story that failed; says where.
+    /// Writes down what there is to see of a scenario that failed; says where.
     pub(crate) fn note(&self, name: &str) -> Result<PathBuf> {
         const SEEN: [(&str, &[&str]); 3] = [
             ("pods.txt", &["describe", "pods"]),
@@ -163,7 +163,7 @@ impl Cluster {
         ];
         let folder = paths::target().join("e2e").join(slug(name));
         fs::create_dir_all(&folder)?;
-        let selector = format!("{OF_STORY}={}", self.story);
+        let selector = format!("{OF_SCENARIO}={}", self.scenario);
         let names = self.read(&["get", "namespaces", "-l", &selector, "-o", "name"])?;
         for namespace in names.lines().filter_map(|line| line.strip_prefix("namespace/")) {
             for (file, args) in SEEN {
@@ -212,7 +212,7 @@ impl Cluster {
     }
 }
 
-/// A story's name as a label's value and a folder's name.
+/// A scenario's name as a label's value and a folder's name.
 fn slug(name: &str) -> String {
     const LONGEST: usize = 60;
     let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });

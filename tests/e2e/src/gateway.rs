@@ -1,4 +1,4 @@
-//! Gateway: one that istiod deploys, for stories to put routes behind.
+//! Gateway: one that istiod deploys, for scenarios to put routes behind.
 
 /// The Gateway `front`. No load balancer is asked for: kind has none.
 const FRONT: &str = "

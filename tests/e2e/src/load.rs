@@ -1,4 +1,4 @@
-//! Load: requests that do not cease while a story changes things under them, and what came of each.
+//! Load: requests that do not cease while a scenario changes things under them, and what came of each.
 
 use std::fmt;
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use corsward_tests::answer::Answer;
 use corsward_tests::case::Request;
 use corsward_tests::client;
 
-use crate::door::{Door, request};
+use crate::socks_proxy::{SocksProxy, request};
 
 /// A connection that is kept, or one for each request.
 const CLIENTS: [bool; 4] = [true, true, true, false];
@@ -40,7 +40,7 @@ enum Owed {
     One(String),
     /// None.
     None,
-    /// The story counts failed requests only.
+    /// The scenario counts failed requests only.
     Any,
 }
 
@@ -79,7 +79,7 @@ enum Flaw {
 
 /// One client, with a connection that it may keep.
 struct Client {
-    door: Door,
+    socks_proxy: SocksProxy,
     keeps: bool,
     connection: Option<(String, TcpStream)>,
 }
@@ -124,7 +124,7 @@ impl Question {
         self
     }
 
-    fn judge(&self, answer: &Answer) -> Option<Flaw> {
+    fn check(&self, answer: &Answer) -> Option<Flaw> {
         if answer.status != self.status {
             return Some(Flaw::Lost);
         }
@@ -146,13 +146,13 @@ impl Question {
 
 impl Load {
     /// Sends the questions in turn, from several clients, with connections that are kept and others that are not.
-    pub(crate) fn begin(door: Door, questions: &[Question]) -> Self {
+    pub(crate) fn begin(socks_proxy: SocksProxy, questions: &[Question]) -> Self {
         let (ending, tally) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Tally>>::default());
         let clients = CLIENTS.into_iter().enumerate().map(|(number, keeps)| {
             let (ending, tally) = (Arc::clone(&ending), Arc::clone(&tally));
             let questions = questions.to_vec();
             thread::spawn(move || {
-                let mut client = Client { door, keeps, connection: None };
+                let mut client = Client { socks_proxy, keeps, connection: None };
                 for question in questions.iter().cycle().skip(number) {
                     if ending.load(Ordering::Relaxed) {
                         break;
@@ -217,7 +217,7 @@ impl Client {
     fn connection(&mut self, host: &str) -> Result<TcpStream> {
         match self.connection.take() {
             Some((of, connection)) if of == host => Ok(connection),
-            _ => self.door.connect(host, 80),
+            _ => self.socks_proxy.connect(host, 80),
         }
     }
 }
@@ -230,7 +230,7 @@ impl Tally {
         let (flaw, seen) = match answer {
             Err(error) => (Some(Flaw::Lost), format!("{error:#}")),
             Ok(answer) => (
-                question.judge(&answer),
+                question.check(&answer),
                 format!(
                     "{} {:?}",
                     answer.status,

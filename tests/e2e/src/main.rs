@@ -1,17 +1,17 @@
-//! Tells stories to a cluster that is there: kind, Istio and corsward's chart, as `cargo xtask e2e` makes them.
+//! Tells scenarios to a cluster that is there: kind, Istio and corsward's chart, as `cargo xtask e2e` makes them.
 
 mod cluster;
-mod door;
 mod gateway;
 mod load;
-mod place;
 mod proxy;
 mod published;
 mod release;
+mod runner;
+mod scenario;
+mod scenarios;
 mod sharing;
-mod stories;
-mod story;
-mod teller;
+mod socks_proxy;
+mod test_namespace;
 mod until;
 mod upstream;
 mod workload;
@@ -22,24 +22,24 @@ use anyhow::{Result, ensure};
 use clap::Parser;
 
 use crate::cluster::Cluster;
-use crate::story::Story;
+use crate::scenario::Scenario;
 
-/// Tell stories to the cluster that KUBECONFIG names
+/// Tell scenarios to the cluster that KUBECONFIG names
 ///
 /// The cluster holds Istio, corsward's chart and the images of `cargo xtask cluster load`.
-/// `cargo xtask e2e` makes one, tells every story to it and removes it; this is for one story, over and over.
+/// `cargo xtask e2e` makes one, tells every scenario to it and removes it; this is for one scenario, over and over.
 #[derive(Parser, Debug)]
 #[command(name = "corsward-e2e", max_term_width = 100)]
 struct Args {
-    /// Tell only stories whose name contains one of these
-    stories: Vec<String>,
+    /// Tell only scenarios whose name contains one of these
+    scenarios: Vec<String>,
     /// How many at a time
     #[arg(long, default_value_t = 4)]
     jobs: usize,
     /// Print their names
     #[arg(long)]
     list: bool,
-    /// Leave the namespaces of the stories as they are
+    /// Leave the namespaces of the scenarios as they are
     #[arg(long)]
     keep: bool,
 }
@@ -56,19 +56,19 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<bool> {
-    let named = |story: &&Story| {
-        args.stories.is_empty()
-            || args.stories.iter().any(|part| story.name.contains(part.as_str()))
+    let named = |scenario: &&Scenario| {
+        args.scenarios.is_empty()
+            || args.scenarios.iter().any(|part| scenario.name.contains(part.as_str()))
     };
-    let stories: Vec<&Story> = stories::all().filter(named).collect();
+    let scenarios: Vec<&Scenario> = scenarios::all().filter(named).collect();
     ensure!(
-        !stories.is_empty(),
-        "no story is called {:?}: --list prints their names",
-        args.stories
+        !scenarios.is_empty(),
+        "no scenario is called {:?}: --list prints their names",
+        args.scenarios
     );
     if args.list {
-        stories.iter().for_each(|story| println!("{}", story.name));
+        scenarios.iter().for_each(|scenario| println!("{}", scenario.name));
         return Ok(true);
     }
-    teller::tell(&Cluster::reach(args.keep)?, &stories, args.jobs)
+    runner::tell(&Cluster::reach(args.keep)?, &scenarios, args.jobs)
 }

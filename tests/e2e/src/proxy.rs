@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::place::Place;
+use crate::test_namespace::TestNamespace;
 use crate::until::until;
 
 /// What the names of our filters have in them, whichever of Istio's kinds brings them.
@@ -14,7 +14,7 @@ const OURS: &str = "corsward";
 /// The sidecar of a pod, or of the first of a workload (`deploy/NAME`).
 #[derive(Debug)]
 pub(crate) struct Proxy<'p> {
-    place: &'p Place<'p>,
+    ns: &'p TestNamespace<'p>,
     pod: String,
 }
 
@@ -22,13 +22,13 @@ pub(crate) struct Proxy<'p> {
 
 impl<'p> Proxy<'p> {
     /// The one of that pod.
-    pub(crate) fn of(place: &'p Place<'p>, pod: &str) -> Self {
-        Self { place, pod: pod.to_owned() }
+    pub(crate) fn of(ns: &'p TestNamespace<'p>, pod: &str) -> Self {
+        Self { ns, pod: pod.to_owned() }
     }
 
     /// What its admin interface answers.
     pub(crate) fn admin(&self, path: &str) -> Result<String> {
-        self.place.exec(&self.pod, "istio-proxy", &["pilot-agent", "request", "GET", path])
+        self.ns.exec(&self.pod, "istio-proxy", &["pilot-agent", "request", "GET", path])
     }
 
     /// Our filters in each chain that takes HTTP to the application, by the chain's name.

@@ -1,9 +1,9 @@
-//! Published: Istio's objects that hold attachments, of the kind that this cluster's istiods read.
+//! Published: Istio's objects that hold bundles, of the kind that this cluster's istiods read.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::place::Place;
+use crate::test_namespace::TestNamespace;
 
 /// The kinds that the chart's default chooses between.
 pub(crate) const KINDS: [&str; 2] = ["wasmplugins", "trafficextensions"];
@@ -16,16 +16,16 @@ pub(crate) struct Published(Value);
 
 impl Published {
     /// All of a namespace.
-    pub(crate) fn all(place: &Place<'_>) -> Result<Vec<Self>> {
-        let text = place.read(&["get", &KINDS.join(","), "-o", "json"])?;
+    pub(crate) fn all(namespace: &TestNamespace<'_>) -> Result<Vec<Self>> {
+        let text = namespace.read(&["get", &KINDS.join(","), "-o", "json"])?;
         let list: Value = serde_json::from_str(&text)?;
         let items = list["items"].as_array().context("a list has items")?;
         Ok(items.iter().cloned().map(Self).collect())
     }
 
     /// The only one of a namespace.
-    pub(crate) fn only(place: &Place<'_>) -> Result<Self> {
-        let mut all = Self::all(place)?;
+    pub(crate) fn only(namespace: &TestNamespace<'_>) -> Result<Self> {
+        let mut all = Self::all(namespace)?;
         ensure!(all.len() == 1, "there are {} objects of Istio's: {all:?}", all.len());
         all.pop().context("one is there")
     }

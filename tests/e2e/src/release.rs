@@ -8,7 +8,7 @@ use serde_json::Value;
 use xtask::{command, paths, tools};
 
 use crate::cluster::Cluster;
-use crate::place::Place;
+use crate::test_namespace::TestNamespace;
 use crate::until::until;
 
 /// The release, and its Deployment.
@@ -18,13 +18,13 @@ pub(crate) const NAME: &str = "corsward";
 pub(crate) const NAMESPACE: &str = "corsward-system";
 
 /// How long Helm may wait for pods.
-const PATIENCE: &str = "--timeout=4m";
+const TIMEOUT: &str = "--timeout=4m";
 
 /// The release of a cluster.
 #[derive(Debug)]
 pub(crate) struct Release<'c> {
     /// Its namespace.
-    pub(crate) place: Place<'c>,
+    pub(crate) ns: TestNamespace<'c>,
     helm: PathBuf,
     chart: PathBuf,
     /// How many operators it runs.
@@ -36,16 +36,16 @@ pub(crate) struct Release<'c> {
 impl<'c> Release<'c> {
     /// The one of that cluster.
     pub(crate) fn of(cluster: &'c Cluster) -> Result<Self> {
-        let place = Place::new(cluster, NAMESPACE.to_owned());
+        let ns = TestNamespace::new(cluster, NAMESPACE.to_owned());
         let chart = paths::root().join("charts/corsward");
-        let replicas = place.get("deployment", NAME)?["spec"]["replicas"].to_string();
-        Ok(Self { place, helm: tools::helm()?, chart, replicas })
+        let replicas = ns.get("deployment", NAME)?["spec"]["replicas"].to_string();
+        Ok(Self { ns, helm: tools::helm()?, chart, replicas })
     }
 
     /// Installs or upgrades it, with these values beside those it has (`name=value`), and waits until it runs.
     pub(crate) fn upgrade(&self, values: &[&str]) -> Result<()> {
         let mut helm = self.helm(&["upgrade", NAME]);
-        helm.arg(&self.chart).args(["--reuse-values", "--wait", PATIENCE]);
+        helm.arg(&self.chart).args(["--reuse-values", "--wait", TIMEOUT]);
         for value in values {
             helm.args(["--set", value]);
         }
@@ -57,13 +57,13 @@ impl<'c> Release<'c> {
         let file = tempfile::NamedTempFile::new()?;
         std::fs::write(file.path(), values.to_string())?;
         let mut helm = self.helm(&["install", NAME]);
-        helm.arg(&self.chart).args(["--wait", PATIENCE, "--create-namespace", "--values"]);
+        helm.arg(&self.chart).args(["--wait", TIMEOUT, "--create-namespace", "--values"]);
         command::read(helm.arg(file.path())).map(drop)
     }
 
     /// Uninstalls it.
     pub(crate) fn uninstall(&self) -> Result<()> {
-        command::read(&mut self.helm(&["uninstall", NAME, "--wait", PATIENCE])).map(drop)
+        command::read(&mut self.helm(&["uninstall", NAME, "--wait", TIMEOUT])).map(drop)
     }
 
     /// The values it was given.
@@ -76,7 +76,7 @@ impl<'c> Release<'c> {
     pub(crate) fn with<T>(&self, values: &[&str], told: impl FnOnce() -> Result<T>) -> Result<T> {
         let before = self.revision()?;
         let told = self.upgrade(values).and_then(|()| told());
-        let rollback = ["rollback", NAME, &before, "--wait", PATIENCE];
+        let rollback = ["rollback", NAME, &before, "--wait", TIMEOUT];
         let back = command::read(&mut self.helm(&rollback));
         told.and_then(|told| back.map(|_| told))
     }
@@ -98,7 +98,7 @@ impl<'c> Release<'c> {
         self.scale("0")?;
         until("the operator's end", || {
             let pods = ["get", "pods", "-l", "app.kubernetes.io/name=corsward", "-o", "name"];
-            let left = self.place.read(&pods)?;
+            let left = self.ns.read(&pods)?;
             ensure!(left.is_empty(), "there is {left}");
             Ok(Some(()))
         })
@@ -106,8 +106,8 @@ impl<'c> Release<'c> {
 
     fn scale(&self, replicas: &str) -> Result<()> {
         let (deployment, to) = (format!("deployment/{NAME}"), format!("--replicas={replicas}"));
-        self.place.read(&["scale", &deployment, &to])?;
-        self.place.rolled_out(&deployment)
+        self.ns.read(&["scale", &deployment, &to])?;
+        self.ns.rolled_out(&deployment)
     }
 
     /// The revision that is deployed.

@@ -1,9 +1,9 @@
-//! Sharing: the policy that most stories apply, and what is seen of it.
+//! Sharing: the policy that most scenarios apply, and what is seen of it.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::door::{ALLOW_ORIGIN, Door, header};
+use crate::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header};
 use crate::until::until;
 
 /// The origin that policies allow.
@@ -21,22 +21,22 @@ pub(crate) fn allowing(app: &str, origins: &[&str]) -> Value {
 }
 
 /// Waits until pages of `origin` may read what a host answers.
-pub(crate) fn await_shared(door: Door, host: &str, origin: &str) -> Result<()> {
+pub(crate) fn await_shared(socks_proxy: SocksProxy, host: &str, origin: &str) -> Result<()> {
     until(&format!("what {host} shares with {origin}"), || {
-        let shared = shared(door, host, origin)?;
+        let shared = shared(socks_proxy, host, origin)?;
         ensure!(shared.as_deref() == Some(origin), "it shares with {shared:?}");
         Ok(Some(()))
     })
 }
 
 /// Waits until no policy is kept there any more.
-pub(crate) fn await_unshared(door: Door, host: &str, origin: &str) -> Result<()> {
+pub(crate) fn await_unshared(socks_proxy: SocksProxy, host: &str, origin: &str) -> Result<()> {
     until(&format!("{host} to share with nobody"), || {
-        Ok(shared(door, host, origin)?.is_none().then_some(()))
+        Ok(shared(socks_proxy, host, origin)?.is_none().then_some(()))
     })
 }
 
 /// With whom a host shares what a page of `origin` gets.
-fn shared(door: Door, host: &str, origin: &str) -> Result<Option<String>> {
-    header(&door.get(host, "/", Some(origin))?, ALLOW_ORIGIN)
+fn shared(socks_proxy: SocksProxy, host: &str, origin: &str) -> Result<Option<String>> {
+    header(&socks_proxy.get(host, "/", Some(origin))?, ALLOW_ORIGIN)
 }

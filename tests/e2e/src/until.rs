@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 /// How long a condition may take that nobody put a figure on.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How often it is looked at. A look is a process or a request.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -16,7 +16,7 @@ const LOOK_CLOSELY: Duration = Duration::from_millis(10);
 
 /// Looks until `probe` yields a value. A look that fails is not the end of it: what is asked may just be starting.
 pub(crate) fn until<T>(what: &str, probe: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-    until_within(PATIENCE, what, probe)
+    until_within(TIMEOUT, what, probe)
 }
 
 /// The same with a patience of one's own.
@@ -30,7 +30,7 @@ pub(crate) fn until_within<T>(
 
 /// Looks more often, where the time it takes is a figure.
 pub(crate) fn until_at_once<T>(what: &str, probe: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-    look(PATIENCE, LOOK_CLOSELY, what, probe)
+    look(TIMEOUT, LOOK_CLOSELY, what, probe)
 }
 
 fn look<T>(

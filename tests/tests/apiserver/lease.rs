@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use corsward_operator::kubernetes;
-use corsward_operator::leader::{self, Contender, Options};
+use corsward_operator::leader::{self, LeaderElector, LeaseOptions};
 use corsward_operator::source::Event;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, watch};
 use xtask::kubernetes::ApiServer;
 use xtask::wait;
 
+use crate::harness::{TIMEOUT, line_to, namespace, runtime};
 use crate::line::Line;
-use crate::rig::{PATIENCE, line_to, namespace, runtime};
 
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/corsward/leases/corsward";
 
@@ -20,7 +20,7 @@ const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/corsward/leases/cor
 struct Replica {
     runtime: Runtime,
     line: Line,
-    contender: Contender,
+    contender: LeaderElector,
     leading: watch::Receiver<bool>,
     events: mpsc::Receiver<Vec<Event>>,
 }
@@ -29,16 +29,16 @@ impl Replica {
     fn start(server: &ApiServer, identity: &str) -> Self {
         let runtime = runtime();
         let (line, kubeconfig) = line_to(server);
-        let options = Options {
+        let options = LeaseOptions {
             duration: Duration::from_secs(6),
-            give_up: Duration::from_secs(4),
+            renew_deadline: Duration::from_secs(4),
             retry: Duration::from_millis(250),
-            ..Options::new("corsward".to_owned(), "corsward".to_owned(), identity.to_owned())
+            ..LeaseOptions::new("corsward".to_owned(), "corsward".to_owned(), identity.to_owned())
         };
         let (sender, events) = mpsc::channel(16);
         let contender = runtime.block_on(async {
             let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();
-            leader::contend(client, options, watch::channel(true).1, sender)
+            leader::start_election(client, options, watch::channel(true).1, sender)
         });
         let leading = contender.leading();
         Self { runtime, line, contender, leading, events }
@@ -50,7 +50,7 @@ impl Replica {
 
     #[track_caller]
     fn wait_until(&self, leads: bool) {
-        wait::until("a change of leader", PATIENCE, || Ok((self.leads() == leads).then_some(())))
+        wait::until("a change of leader", TIMEOUT, || Ok((self.leads() == leads).then_some(())))
             .unwrap();
     }
 
@@ -72,7 +72,7 @@ impl Replica {
 /// Waits until one of them leads, and never sees two that do.
 #[track_caller]
 fn wait_for_one(replicas: [&Replica; 2]) -> usize {
-    wait::until("one to lead", PATIENCE, || {
+    wait::until("one to lead", TIMEOUT, || {
         let leading = replicas.map(Replica::leads);
         assert_ne!(leading, [true, true], "two lead");
         Ok(leading.iter().position(|leads| *leads))
@@ -96,7 +96,7 @@ fn one_replica_leads_at_a_time() {
     // Cut off, a stops by itself before b begins.
     a.line.cut();
     assert_eq!(
-        wait::until("b to lead", PATIENCE, || {
+        wait::until("b to lead", TIMEOUT, || {
             assert!(!(a.leads() && b.leads()), "two lead");
             Ok(b.leads().then_some("b"))
         })
@@ -113,7 +113,7 @@ fn one_replica_leads_at_a_time() {
 
     // A Lease that is deleted is made again. Until both have looked, both may think it theirs: nobody can help that.
     server.api().delete(LEASE).unwrap();
-    let made = wait::until("the one that made it again to lead alone", PATIENCE, || {
+    let made = wait::until("the one that made it again to lead alone", TIMEOUT, || {
         let lease = server.api().get(LEASE)?;
         let holder = lease.map(|lease| lease["spec"]["holderIdentity"].clone());
         let alone = match [a.leads(), b.leads()] {

@@ -1,7 +1,7 @@
 //! The operator's parts at a real API server: what is watched, which replica writes, and what is written.
 
+mod harness;
 mod lease;
 mod line;
-mod rig;
 mod statuses;
 mod watches;

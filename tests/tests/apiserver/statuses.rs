@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use corsward_operator::compact::Compact;
-use corsward_operator::events::{self, Notice};
+use corsward_operator::events::{self, ObjectEvent};
+use corsward_operator::json_text::JsonText;
 use corsward_operator::kubernetes;
-use corsward_operator::metrics::writer::{StatusFate, StatusWrites};
+use corsward_operator::metrics::writer::{StatusWriteResult, StatusWrites};
 use corsward_operator::writer::{self, ResourceKind, ResourceRef, StatusWrite};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, watch};
 use xtask::kubernetes::ApiServer;
 use xtask::wait;
 
+use crate::harness::{TIMEOUT, crds, line_to, namespace, ours, policy, runtime};
 use crate::line::Line;
-use crate::rig::{PATIENCE, crds, line_to, namespace, ours, policy, runtime};
 
 /// How often what is refused is sent again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -45,14 +45,14 @@ impl Writing {
     }
 
     fn write(&self, resource: &ResourceRef, generation: usize) {
-        let (resource, status) = (resource.clone(), Compact::of(&status(generation)));
+        let (resource, status) = (resource.clone(), JsonText::of(&status(generation)));
         self.writes.send(StatusWrite { resource, status }).unwrap();
     }
 
     #[track_caller]
-    fn wait_until(&self, fate: StatusFate, count: u64) {
-        wait::until(&format!("{count} to be {fate:?}"), PATIENCE, || {
-            Ok((self.counters.count(fate) >= count).then_some(()))
+    fn wait_until(&self, result: StatusWriteResult, count: u64) {
+        wait::until(&format!("{count} to be {result:?}"), TIMEOUT, || {
+            Ok((self.counters.count(result) >= count).then_some(()))
         })
         .unwrap();
     }
@@ -80,7 +80,7 @@ fn read(server: &ApiServer, name: &str) -> Value {
 /// Waits until a policy's status speaks of this generation.
 #[track_caller]
 fn wait_for_status(server: &ApiServer, name: &str, generation: usize) -> Value {
-    wait::until(&format!("generation {generation} in the status of {name}"), PATIENCE, || {
+    wait::until(&format!("generation {generation} in the status of {name}"), TIMEOUT, || {
         let object = read(server, name);
         Ok((object["status"]["observedGeneration"] == generation).then_some(object))
     })
@@ -96,7 +96,7 @@ fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
     let writing = Writing::start(&server, false);
 
     writing.write(&a, 1);
-    writing.wait_until(StatusFate::Dropped, 1);
+    writing.wait_until(StatusWriteResult::Dropped, 1);
     assert_eq!(read(&server, "a")["status"], Value::Null, "whoever does not lead writes nothing");
 
     writing.leading.send_replace(true);
@@ -115,10 +115,10 @@ fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
     let path = format!("{}/gone", ours("shop", "corspolicies"));
     server.api().delete(&path).unwrap();
     writing.write(&gone, 1);
-    writing.wait_until(StatusFate::Dropped, 2);
+    writing.wait_until(StatusWriteResult::Dropped, 2);
     let again = create(&server, "gone");
     writing.write(&gone, 1);
-    writing.wait_until(StatusFate::Dropped, 3);
+    writing.wait_until(StatusWriteResult::Dropped, 3);
     assert_eq!(read(&server, "gone")["status"], Value::Null, "another object of that name");
     writing.write(&again, 1);
     wait_for_status(&server, "gone", 1);
@@ -129,19 +129,21 @@ fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
         writing.write(&a, generation);
     }
     writing.write(&b, 200);
-    writing.wait_until(StatusFate::Failed, 1);
+    writing.wait_until(StatusWriteResult::Failed, 1);
     server.restart().unwrap();
     wait_for_status(&server, "a", 202);
     wait_for_status(&server, "b", 200);
 
     // Who stops leading forgets what it could not write.
     writing.line.cut();
-    let (failed, dropped) =
-        (writing.counters.count(StatusFate::Failed), writing.counters.count(StatusFate::Dropped));
+    let (failed, dropped) = (
+        writing.counters.count(StatusWriteResult::Failed),
+        writing.counters.count(StatusWriteResult::Dropped),
+    );
     writing.write(&a, 300);
-    writing.wait_until(StatusFate::Failed, failed + 1);
+    writing.wait_until(StatusWriteResult::Failed, failed + 1);
     writing.leading.send_replace(false);
-    writing.wait_until(StatusFate::Dropped, dropped + 1);
+    writing.wait_until(StatusWriteResult::Dropped, dropped + 1);
     writing.line.mend();
     writing.leading.send_replace(true);
     writing.write(&b, 301);
@@ -156,11 +158,11 @@ fn a_status_that_the_api_server_refuses_holds_up_no_other() {
     namespace(&server, "shop");
     let (a, b) = (create(&server, "a"), create(&server, "b"));
     let writing = Writing::start(&server, true);
-    let refused = Compact::of(&json!({"observedGeneration": "seven"}));
+    let refused = JsonText::of(&json!({"observedGeneration": "seven"}));
     writing.writes.send(StatusWrite { resource: a.clone(), status: refused }).unwrap();
     writing.write(&b, 1);
     wait_for_status(&server, "b", 1);
-    writing.wait_until(StatusFate::Failed, 1);
+    writing.wait_until(StatusWriteResult::Failed, 1);
     writing.write(&a, 2);
     wait_for_status(&server, "a", 2);
 }
@@ -184,14 +186,14 @@ fn a_status_that_an_old_definition_refuses_is_written_once_that_is_upgraded() {
     set_kind(json!({"type": "string"}));
     let writing = Writing::start(&server, true);
     // It takes a moment until the API server goes by the other definition.
-    wait::until("a refusal", PATIENCE, || {
+    wait::until("a refusal", TIMEOUT, || {
         writing.write(&a, 1);
-        Ok((writing.counters.count(StatusFate::Failed) > 0).then_some(()))
+        Ok((writing.counters.count(StatusWriteResult::Failed) > 0).then_some(()))
     })
     .unwrap();
-    let failed = writing.counters.count(StatusFate::Failed);
+    let failed = writing.counters.count(StatusWriteResult::Failed);
     writing.write(&a, 2);
-    writing.wait_until(StatusFate::Failed, failed + 1);
+    writing.wait_until(StatusWriteResult::Failed, failed + 1);
     set_kind(ours);
     wait_for_status(&server, "a", 2);
 }
@@ -209,22 +211,22 @@ fn an_event_is_beside_the_object_it_is_about_and_not_repeated() {
         uid: "00000000-0000-0000-0000-000000000000".to_owned(),
     };
     let nowhere = ResourceRef { namespace: Some("nowhere".to_owned()), ..about.clone() };
-    let notice = |resource: &ResourceRef, note: &str| Notice {
+    let object_event = |resource: &ResourceRef, note: &str| ObjectEvent {
         resource: resource.clone(),
         warning: true,
         reason: "Invalid".to_owned(),
-        action: "Judge".to_owned(),
+        action: "Validate".to_owned(),
         note: note.to_owned(),
     };
-    let notices = [
+    let object_events = [
         (&nowhere, "lost"),
         (&about, "one"),
         (&about, "one"),
         (&about, "two"),
         (&cluster, "three"),
     ]
-    .map(|(resource, note)| notice(resource, note));
-    record(&server.kubeconfig(), &notices);
+    .map(|(resource, note)| object_event(resource, note));
+    record(&server.kubeconfig(), &object_events);
 
     let events = |namespace: &str| {
         let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
@@ -250,14 +252,14 @@ fn an_event_is_beside_the_object_it_is_about_and_not_repeated() {
     assert!(described.contains("Invalid") && described.contains("two"), "{described}");
 }
 
-/// Hands in notices, and waits until each is written or lost.
-fn record(kubeconfig: &Path, notices: &[Notice]) {
+/// Hands in object_events, and waits until each is written or lost.
+fn record(kubeconfig: &Path, object_events: &[ObjectEvent]) {
     let runtime = runtime();
     runtime.block_on(async {
         let client = kubernetes::client(Some(kubeconfig)).await.unwrap();
         let (sender, receiver) = events::channel();
-        for notice in notices {
-            sender.send(notice.clone());
+        for object_event in object_events {
+            sender.send(object_event.clone());
         }
         drop(sender);
         events::record(client, "operator-0".to_owned(), receiver).await;

@@ -1,10 +1,10 @@
 //! What is in a cluster reaches the loop, whatever happens in between.
 
-use corsward_operator::surroundings::{Key, NamespaceMode, TargetPort};
+use corsward_operator::cluster_state::{Key, NamespaceMode, TargetPort};
 use serde_json::{Value, json};
 use xtask::kubernetes::ApiServer;
 
-use crate::rig::{Picture, Watching, crds, namespace, ours, policy};
+use crate::harness::{Picture, Watching, crds, namespace, ours, policy};
 
 fn key(namespace: &str, name: &str) -> Key {
     Key { namespace: namespace.to_owned(), name: name.to_owned() }
@@ -99,21 +99,21 @@ fn what_is_in_a_cluster_is_said_and_so_is_each_change() {
     let record = object.record.as_ref().unwrap();
     assert_eq!((object.generation, record.uid.len()), (Some(1), 36));
     assert!(record.created.is_some_and(|created| created > 1_700_000_000));
-    let service = &seen.surroundings.services[&key("shop", "api")];
+    let service = &seen.cluster_state.services[&key("shop", "api")];
     assert_eq!(service.ports[0].target, TargetPort::Name("web".to_owned()));
-    let pod = &seen.surroundings.pods[&key("shop", "api")];
+    let pod = &seen.cluster_state.pods[&key("shop", "api")];
     assert!(pod.has_proxy() && pod.ports["web"] == 8080);
-    assert_eq!(seen.surroundings.namespaces["shop"].mode, NamespaceMode::Unset);
-    assert!(seen.surroundings.gateways.is_empty(), "nobody serves them");
+    assert_eq!(seen.cluster_state.namespaces["shop"].mode, NamespaceMode::Unset);
+    assert!(seen.cluster_state.gateways.is_empty(), "nobody serves them");
 
     let off = json!({"metadata": {"annotations": {"corsward.io/mode": "Off"}}});
     api.merge("/api/v1/namespaces/shop", &off).unwrap();
     watching.wait_for("the namespace to stop", |picture| {
-        (picture.surroundings.namespaces["shop"].mode == NamespaceMode::Off).then_some(())
+        (picture.cluster_state.namespaces["shop"].mode == NamespaceMode::Off).then_some(())
     });
     phase(&server, "shop", "api", "Succeeded");
     watching
-        .wait_for("the pod to end", |picture| picture.surroundings.pods.is_empty().then_some(()));
+        .wait_for("the pod to end", |picture| picture.cluster_state.pods.is_empty().then_some(()));
     api.delete(&format!("{}/web", ours("shop", "corspolicies"))).unwrap();
     watching.wait_for("one policy to go", has_policies(["shop/api"]));
 
@@ -127,12 +127,12 @@ fn what_is_in_a_cluster_is_said_and_so_is_each_change() {
     let gateways = "/apis/gateway.networking.k8s.io/v1/namespaces/shop/gateways";
     api.create(gateways, &gateway).unwrap();
     watching.wait_for("a kind that is served from now on", |picture| {
-        let gateway = picture.surroundings.gateways.get(&key("shop", "edge"))?;
+        let gateway = picture.cluster_state.gateways.get(&key("shop", "edge"))?;
         (gateway.class == "istio" && gateway.listeners["http"] == 80).then_some(())
     });
     api.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gateways.gateway.networking.k8s.io").unwrap();
     watching.wait_for("its objects to go with their definition", |picture| {
-        picture.surroundings.gateways.is_empty().then_some(())
+        picture.cluster_state.gateways.is_empty().then_some(())
     });
     let end = watching.stop();
     assert_eq!((end.synced, end.lists), (1, 1), "said once, and never listed again");
@@ -144,10 +144,10 @@ fn without_our_definitions_nothing_is_said_to_be_there() {
     namespace(&server, "shop");
     let mut watching = Watching::start(&server);
     watching.wait_for("what is served", |picture| {
-        picture.surroundings.namespaces.contains_key("shop").then_some(())
+        picture.cluster_state.namespaces.contains_key("shop").then_some(())
     });
     let counters = watching.counters.clone();
-    xtask::wait::until("a second attempt", crate::rig::PATIENCE, || {
+    xtask::wait::until("a second attempt", crate::harness::TIMEOUT, || {
         Ok((counters.restarts("CorsPolicy") >= 2).then_some(()))
     })
     .unwrap();

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use xtask::process::Process;
 use xtask::{ports, tools, wait};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The response header in which both caches say `HIT` or `MISS`.
 const STATUS: &str = "x-cache";
@@ -58,7 +58,7 @@ impl Cache {
         let file = File::create(&log).unwrap();
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
         let mut process = Process::spawn(name, command).unwrap();
-        wait::until(name, PATIENCE, || {
+        wait::until(name, TIMEOUT, || {
             if let Some(status) = process.exited()? {
                 anyhow::bail!("it ended ({status}): {}", fs::read_to_string(&log)?);
             }
@@ -70,7 +70,7 @@ impl Cache {
 
     /// Ends it and waits until it is gone, its children included.
     pub(crate) fn stop(mut self) {
-        self.process.stop(PATIENCE).unwrap();
+        self.process.stop(TIMEOUT).unwrap();
     }
 }
 

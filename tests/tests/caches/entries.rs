@@ -4,7 +4,7 @@ use std::fs;
 
 use corsward_tests::answer::Answer;
 use corsward_tests::case::{Request, Upstream};
-use corsward_tests::stand::{Stand, cross_origin, preflight, request};
+use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
 use corsward_tests::{client, upstream};
 use serde_json::Value;
 use xtask::paths;
@@ -27,8 +27,8 @@ const ECHOED: &str = "echoed";
 
 #[test]
 fn two_origins_never_share_an_entry_and_public_ones_share_theirs() {
-    let stand = stand();
-    let envoy = stand.address().unwrap();
+    let fixture = fixture();
+    let envoy = fixture.address().unwrap();
     for cache in [Cache::nginx(envoy), Cache::varnish(envoy)] {
         two_origins_have_entries_of_their_own(&cache);
         a_request_without_an_origin_poisons_nothing(&cache);
@@ -38,7 +38,7 @@ fn two_origins_never_share_an_entry_and_public_ones_share_theirs() {
         without_a_policy_an_entry_is_poisoned(&cache);
         cache.stop();
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 fn two_origins_have_entries_of_their_own(cache: &Cache) {
@@ -120,20 +120,20 @@ fn without_a_policy_an_entry_is_poisoned(cache: &Cache) {
     assert!(is_hit(&answer) && !answer.passes(&ask(ADMIN)), "{}: {answer:?}", cache.name);
 }
 
-fn stand() -> Stand {
+fn fixture() -> EnvoyFixture {
     let page = fs::read_to_string(paths::root().join("docs/caches.md")).unwrap();
     let (_, example) = page.split_once("```yaml\n").unwrap();
     let policy: Value = serde_saphyr::from_str(example.split("```").next().unwrap()).unwrap();
-    let stand = Stand::running(&[&policy]).unwrap();
+    let fixture = EnvoyFixture::running(&[&policy]).unwrap();
     let answer = |case: &str, headers: &[(&str, &str)]| {
         let line = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
         let mut headers: Vec<_> = headers.iter().map(line).collect();
         headers.push(("Cache-Control".into(), b"public, max-age=600".to_vec()));
-        stand.upstream().answer(case, Upstream { status: 200, headers });
+        fixture.upstream().answer(case, Upstream { status: 200, headers });
     };
     answer(KEPT, &[("Vary", "Accept-Encoding"), ("Vary", "Accept-Language")]);
     answer(ECHOED, &[("Access-Control-Allow-Origin", SHOP)]);
-    stand
+    fixture
 }
 
 fn get(cache: &Cache, request: &Request, case: &str) -> Answer {

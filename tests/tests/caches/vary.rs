@@ -2,7 +2,7 @@
 
 use corsward_tests::answer::Answer;
 use corsward_tests::case::{Case, Expect, Request, Upstream};
-use corsward_tests::stand::{Send, Stand, cross_origin, preflight, request};
+use corsward_tests::envoy_fixture::{EnvoyFixture, Send, cross_origin, preflight, request};
 use corsward_tests::{client, http2, suite};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ const NGINX_BOUND: usize = 128;
 
 #[test]
 fn vary_leaves_in_one_line_whatever_lines_the_upstream_sends() {
-    let stand = stand();
+    let fixture = fixture();
     let shared = ("Access-Control-Allow-Origin", "*");
     for (why, host, origin, varies_by_origin) in [
         ("an allowed origin", "dynamic", Some(SHOP), true),
@@ -38,7 +38,7 @@ fn vary_leaves_in_one_line_whatever_lines_the_upstream_sends() {
             headers.push(shared);
             let ask = ask(host, origin);
             for (protocol, send) in PROTOCOLS {
-                let answer = answer(&stand, &ask, &headers, send);
+                let answer = answer(&fixture, &ask, &headers, send);
                 let told = format!("{why}, {lines:?}, {protocol}: {:?}", answer.headers);
                 assert!(answer.upstream_reached, "{told}");
                 assert_eq!(vary_lines(&answer), 1, "{told}");
@@ -49,19 +49,19 @@ fn vary_leaves_in_one_line_whatever_lines_the_upstream_sends() {
             }
         }
     }
-    stand.ensure_healthy().unwrap();
+    fixture.ensure_healthy().unwrap();
 }
 
 #[test]
 fn vary_leaves_in_one_line_when_an_upstream_sends_several_over_http_2() {
-    let stand = stand();
+    let fixture = fixture();
     for lines in upstream_lines() {
         for (host, origin) in [("dynamic", SHOP), ("dynamic", EVIL), ("static", EVIL)] {
             let mut ask = ask(host, Some(origin));
             ask.path = b"/http2".to_vec();
             for (protocol, send) in PROTOCOLS {
                 let more = [(http2::VARY_LINES, &*lines.join("|"))];
-                let answer = send(stand.address().unwrap(), &ask, &more).unwrap();
+                let answer = send(fixture.address().unwrap(), &ask, &more).unwrap();
                 let told = format!("{host}, {origin}, {lines:?}, {protocol}: {answer:?}");
                 assert_eq!((answer.status, vary_lines(&answer)), (200, 1), "{told}");
                 let vary = answer.vary();
@@ -75,7 +75,7 @@ fn vary_leaves_in_one_line_when_an_upstream_sends_several_over_http_2() {
 
 #[test]
 fn vary_of_a_local_reply_leaves_in_one_line() {
-    let stand = stand();
+    let fixture = fixture();
     for (why, path, status) in [
         ("a direct response with lines of its own", "/direct", 200),
         ("lines that the route adds to the upstream's", "/added", 200),
@@ -87,7 +87,7 @@ fn vary_of_a_local_reply_leaves_in_one_line() {
             ask.path = path.into();
             ask.headers.push(("Accept-Encoding".into(), b"gzip".to_vec()));
             for (protocol, send) in PROTOCOLS {
-                let answer = answer(&stand, &ask, &[("Vary", "Cookie")], send);
+                let answer = answer(&fixture, &ask, &[("Vary", "Cookie")], send);
                 let told = format!("{why}, {host}, {origin}, {protocol}: {answer:?}");
                 assert_eq!((answer.status, vary_lines(&answer)), (status, 1), "{told}");
                 let vary = answer.vary();
@@ -101,7 +101,7 @@ fn vary_of_a_local_reply_leaves_in_one_line() {
 
 #[test]
 fn vary_of_our_own_answers_is_one_short_line() {
-    let stand = stand();
+    let fixture = fixture();
     for (why, host, origin, method, status) in [
         ("a preflight that passes", "dynamic", SHOP, "PUT", 204),
         ("a preflight from another origin", "dynamic", EVIL, "PUT", 403),
@@ -115,7 +115,7 @@ fn vary_of_our_own_answers_is_one_short_line() {
             method => preflight(&host, origin, method),
         };
         for (protocol, send) in PROTOCOLS {
-            let answer = answer(&stand, &ask, &[], send);
+            let answer = answer(&fixture, &ask, &[], send);
             let told = format!("{why}, {protocol}: {answer:?}");
             assert_eq!((answer.status, vary_lines(&answer)), (status, 1), "{told}");
             // The compressor behind ours adds its own token to local replies, too.
@@ -172,7 +172,12 @@ fn ask(host: &str, origin: Option<&str>) -> Request {
     }
 }
 
-fn answer(stand: &Stand, request: &Request, upstream: &[(&str, &str)], send: Send) -> Answer {
+fn answer(
+    fixture: &EnvoyFixture,
+    request: &Request,
+    upstream: &[(&str, &str)],
+    send: Send,
+) -> Answer {
     let line = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
     let case = Case {
         suite: "caches".into(),
@@ -182,14 +187,14 @@ fn answer(stand: &Stand, request: &Request, upstream: &[(&str, &str)], send: Sen
         upstream: Upstream { status: 200, headers: upstream.iter().map(line).collect() },
         expect: Expect::default(),
     };
-    stand.answer_to(&case, send).unwrap()
+    fixture.answer_to(&case, send).unwrap()
 }
 
 fn vary_lines(answer: &Answer) -> usize {
     answer.lines(|name| name == "vary").count()
 }
 
-fn stand() -> Stand {
+fn fixture() -> EnvoyFixture {
     let added = json!([
         { "header": { "key": "vary", "value": "Accept-Language" }, "append_action": "APPEND_IF_EXISTS_OR_ADD" },
         { "header": { "key": "Vary", "value": "Accept-Encoding" }, "append_action": "APPEND_IF_EXISTS_OR_ADD" },
@@ -199,7 +204,7 @@ fn stand() -> Stand {
         json!({ "match": { "prefix": prefix }, kind: action, "response_headers_to_add": added })
     };
     let body = json!({ "inline_string": "a body that is long enough for a compressor to take it" });
-    let mut stand = Stand::plan()
+    let mut fixture = EnvoyFixture::plan()
         .unwrap()
         .filter(compressor())
         .route(route("/direct", ("direct_response", json!({ "status": 200, "body": body }))))
@@ -211,8 +216,8 @@ fn stand() -> Stand {
         .start()
         .unwrap();
     let objects = policies();
-    stand.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
-    stand
+    fixture.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
+    fixture
 }
 
 fn http2_cluster() -> Value {

@@ -1,4 +1,4 @@
-//! What a finding tells its author to write: a program writes it, and the object is judged again.
+//! What a finding tells its author to write: a program writes it, and the object is validated again.
 
 mod guesses;
 mod rows;
@@ -11,10 +11,10 @@ use std::fs;
 
 use corsward_operator::api::definitions;
 use corsward_operator::guardrails::{self, Guardrail};
-use corsward_operator::judge::FullJudge;
-use corsward_operator::review::{Context, Review, review};
-use corsward_operator::source::document::{self, NeighborKind};
+use corsward_operator::knowledge::FullKnowledge;
+use corsward_operator::source::document::{self, DependencyKind};
 use corsward_operator::source::yaml::Reader;
+use corsward_operator::validation::{Context, Validation, validate_object};
 use corsward_operator::{amend, origin_sets};
 use corsward_policy::finding::{Edit, Written};
 use corsward_policy::{Finding, Severity};
@@ -64,15 +64,15 @@ fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
         document::read("a.json", text.join("\n---\n").as_bytes(), Reader::Kubectl).unwrap();
     let mut sets = BTreeMap::new();
     let mut bounds = Vec::new();
-    for neighbor in documents.neighbors {
-        match neighbor.kind {
-            NeighborKind::OriginSet => {
-                let origins = origin_sets::parse(&neighbor.spec, &FullJudge).0;
-                sets.insert(neighbor.key, origins);
+    for dependency in documents.dependencies {
+        match dependency.kind {
+            DependencyKind::OriginSet => {
+                let origins = origin_sets::parse(&dependency.spec, &FullKnowledge).0;
+                sets.insert(dependency.key, origins);
             }
-            NeighborKind::Guardrail => {
-                let name = &neighbor.key.name;
-                bounds.extend(Guardrail::parse(name, &neighbor.spec, &FullJudge).0);
+            DependencyKind::Guardrail => {
+                let name = &dependency.key.name;
+                bounds.extend(Guardrail::parse(name, &dependency.spec, &FullKnowledge).0);
             }
         }
     }
@@ -82,9 +82,9 @@ fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
         let field = finding.field.rsplit(' ').next().unwrap_or_default().to_owned();
         Finding { field, ..finding }
     }));
-    let context = Context { sets: &sets, ..Context::folder(&FullJudge) };
+    let context = Context { sets: &sets, ..Context::folder(&FullKnowledge) };
     for object in &documents.objects {
-        let Review { accepted, findings, spec: _ } = review(object, context);
+        let Validation { accepted, findings, spec: _ } = validate_object(object, context);
         said.extend(findings);
         if let Some(accepted) = accepted {
             said.extend(guardrails::check(&accepted.policy, &bounds));
@@ -320,7 +320,8 @@ fn a_text_without_quotes_in_an_unknown_field_gets_the_fix_of_the_field_alone() {
 /// The refusals of a policy's text, as `kubectl` would have it.
 fn refused(text: &str) -> Vec<Finding> {
     let documents = document::read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
-    let mut findings = review(&documents.objects[0], Context::folder(&FullJudge)).findings;
+    let mut findings =
+        validate_object(&documents.objects[0], Context::folder(&FullKnowledge)).findings;
     findings.retain(|finding| finding.severity() == Severity::Refusal);
     findings
 }

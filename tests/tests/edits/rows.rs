@@ -38,7 +38,7 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(of_dangers());
     rows.extend(of_paths());
     rows.extend(crate::shapes::rows());
-    rows.extend(of_neighbors());
+    rows.extend(of_dependencies());
     rows.extend([another_version()]);
     rows
 }
@@ -322,8 +322,8 @@ fn of_paths() -> Vec<Row> {
     rows
 }
 
-fn of_neighbors() -> Vec<Row> {
-    let neighbor = |kind, code, why, spec: Value| Row {
+fn of_dependencies() -> Vec<Row> {
+    let dependency = |kind, code, why, spec: Value| Row {
         code,
         why,
         object: object(kind, &spec),
@@ -334,32 +334,32 @@ fn of_neighbors() -> Vec<Row> {
         |code, why, bound, policy| Row { beside: bounds(bound), ..spec(code, why, policy) };
     let expression = json!([{"key": "team", "operator": "Exists", "values": ["shop"]}]);
     vec![
-        neighbor("OriginSet", "CORS-E106", "a slash", json!({"origins": ["https://a.example/"]})),
-        neighbor(
+        dependency("OriginSet", "CORS-E106", "a slash", json!({"origins": ["https://a.example/"]})),
+        dependency(
             "OriginSet",
             "CORS-E509",
             "a list in one text",
             json!({"origins": "https://a.example, https://b.example"}),
         ),
-        neighbor(
+        dependency(
             "OriginSet",
             "CORS-E503",
             "a field of a policy",
             json!({"allowOrigins": ["https://a.example"]}),
         ),
-        neighbor(
+        dependency(
             "ClusterCorsPolicy",
             "CORS-E305",
             "a glob",
             json!({"guardrails": {"allowedMethods": ["P*"]}}),
         ),
-        neighbor(
+        dependency(
             "ClusterCorsPolicy",
             "CORS-E503",
             "outside of its block",
             json!({"guardrails": {"maxMaxAge": 600}, "allowedMethods": ["PUT"]}),
         ),
-        neighbor(
+        dependency(
             "ClusterCorsPolicy",
             "CORS-E610",
             "values that are not compared",

@@ -1,9 +1,9 @@
 //! Numbers, truth values and nothing: a finding quotes them as the file has them, and its fix is accepted in that place.
 
-use corsward_operator::judge::FullJudge;
-use corsward_operator::review::{Context, review};
+use corsward_operator::knowledge::FullKnowledge;
 use corsward_operator::source::document;
 use corsward_operator::source::yaml::Reader;
+use corsward_operator::validation::{Context, validate_object};
 use corsward_policy::{Finding, Severity};
 
 const HEAD: &str = "apiVersion: corsward.io/v1alpha1\nkind: ";
@@ -23,7 +23,7 @@ fn spec(line: &str) -> String {
 fn findings(text: &str) -> Vec<Finding> {
     let documents = document::read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
     let of_objects = documents.objects.iter().flat_map(|object| {
-        let review = review(object, Context::folder(&FullJudge));
+        let review = validate_object(object, Context::folder(&FullKnowledge));
         review.findings
     });
     documents.lost.into_iter().chain(documents.findings).chain(of_objects).collect()

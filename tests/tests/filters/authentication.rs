@@ -5,8 +5,8 @@ use std::path::Path;
 
 use corsward_tests::case::{Request, Upstream};
 use corsward_tests::client;
+use corsward_tests::envoy_fixture::plain_answer;
 use corsward_tests::oracle::CredentialsMode;
-use corsward_tests::stand::plain_answer;
 use serde_json::{Value, json};
 
 use crate::proxy::{

@@ -55,7 +55,7 @@ fn a_body_that_is_too_long_gets_a_readable_413() {
         let ask = method("REPORT", to("dynamic", "/buffer", origin));
         let head = client::bytes(&ask, &[("Content-Length", &body.len().to_string())]);
         let bytes = [head.as_slice(), body.as_bytes()].concat();
-        let answer = client::exchange(proxy.stand.address().unwrap(), &bytes, false).unwrap();
+        let answer = client::exchange(proxy.fixture.address().unwrap(), &bytes, false).unwrap();
         let got = (answer.status, answer.passes(&ask));
         assert_eq!(got, (status, passes), "{why}: {answer:?}");
     }

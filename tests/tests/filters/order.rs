@@ -8,7 +8,7 @@ use crate::proxy::{Filter, PROTOCOLS, Proxy, SHOP, asking, kind, to};
 #[test]
 fn behind_rbac_its_403_is_unreadable_and_preflights_meet_it() {
     let proxy = Proxy::shared();
-    let address = proxy.stand.address_of("misordered").unwrap();
+    let address = proxy.fixture.address_of("misordered").unwrap();
     for (protocol, send) in PROTOCOLS {
         for (why, ask) in [
             ("a preflight", asking("dynamic", "/rbac", SHOP, "PUT")),

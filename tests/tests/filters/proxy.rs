@@ -8,7 +8,7 @@ use std::thread;
 
 use corsward_tests::answer::Answer;
 use corsward_tests::case::Request;
-use corsward_tests::stand::{Send, Stand, cross_origin, preflight};
+use corsward_tests::envoy_fixture::{EnvoyFixture, Send, cross_origin, preflight};
 use corsward_tests::upstream::{CASE, Received, Upstream};
 use corsward_tests::{client, http2, suite};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub(crate) const PROTOCOLS: [(&str, Send); 2] =
     [("HTTP/1.1", client::send), ("HTTP/2", http2::send)];
 
 pub(crate) struct Proxy {
-    pub(crate) stand: Stand,
+    pub(crate) fixture: EnvoyFixture,
     /// The authorization server of `ext_authz`.
     pub(crate) authorizer: Upstream,
 }
@@ -54,7 +54,7 @@ impl Proxy {
 
     fn start() -> Self {
         let authorizer = Upstream::start().unwrap();
-        let mut plan = Stand::plan().unwrap().only_under("/upstream");
+        let mut plan = EnvoyFixture::plan().unwrap().only_under("/upstream");
         let filters = authentication::filters(plan.directory(), authorizer.address());
         for filter in filters.into_iter().chain(limits::filters()).chain(routes::filters()) {
             plan = plan.filter(filter.render());
@@ -64,7 +64,7 @@ impl Proxy {
             plan = plan.route(route);
         }
         let misordered = misordered(plan.slot());
-        let mut stand = plan
+        let mut fixture = plan
             .bootstrap(|bootstrap| {
                 bootstrap
                     .upstream("authorizer", authorizer.address())
@@ -74,14 +74,14 @@ impl Proxy {
             .start()
             .unwrap();
         let objects = policies();
-        stand.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
-        Self { stand, authorizer }
+        fixture.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
+        Self { fixture, authorizer }
     }
 
     /// Sends `request` to the listener `main` as a request of `case`.
     #[track_caller]
     pub(crate) fn send(&self, send: Send, request: &Request, case: &str) -> Answer {
-        send(self.stand.address().unwrap(), request, &[(CASE, case)]).unwrap()
+        send(self.fixture.address().unwrap(), request, &[(CASE, case)]).unwrap()
     }
 
     /// The same over HTTP/1.1.
@@ -92,7 +92,7 @@ impl Proxy {
 
     /// The requests of `case` that reached the back end.
     pub(crate) fn received(&self, case: &str) -> Vec<Received> {
-        self.stand.upstream().received(case)
+        self.fixture.upstream().received(case)
     }
 
     /// Asserts that an answer of another filter is shared with the allowed origin and with no other, over both protocols, and

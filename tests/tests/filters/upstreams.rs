@@ -1,6 +1,6 @@
 //! Upstreams that fail: late, by status, or without an answer.
 
-use corsward_tests::stand::plain_answer;
+use corsward_tests::envoy_fixture::plain_answer;
 use serde_json::{Value, json};
 
 use crate::proxy::{PROTOCOLS, Proxy, SHOP, to, upstream_route};
@@ -9,13 +9,13 @@ use crate::proxy::{PROTOCOLS, Proxy, SHOP, to, upstream_route};
 fn a_timeouts_504_is_readable() {
     const CASE: &str = "filters/late";
     let proxy = Proxy::shared();
-    proxy.stand.upstream().hold(CASE);
+    proxy.fixture.upstream().hold(CASE);
     for (protocol, send) in PROTOCOLS {
         let ask = to("dynamic", "/timeout", SHOP);
         let answer = proxy.send(send, &ask, CASE);
         assert_eq!((answer.status, answer.passes(&ask)), (504, true), "{protocol}: {answer:?}");
     }
-    proxy.stand.upstream().release(CASE);
+    proxy.fixture.upstream().release(CASE);
 }
 
 #[test]
@@ -29,9 +29,9 @@ fn a_retried_request_is_judged_once_and_its_answer_decorated_once() {
     const CASE: &str = "filters/retried";
     const METRIC: &str = "corsward.policy.filters.retried.verdict.allowed";
     let proxy = Proxy::shared();
-    proxy.stand.upstream().answer(CASE, plain_answer(503));
+    proxy.fixture.upstream().answer(CASE, plain_answer(503));
     let judged = || {
-        let stats = proxy.stand.stats().unwrap();
+        let stats = proxy.fixture.stats().unwrap();
         stats.iter().find(|(name, _)| name.ends_with(METRIC)).map_or(0, |(_, count)| *count)
     };
     for (at_step, (protocol, send)) in PROTOCOLS.into_iter().enumerate() {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use xtask::kubernetes::ApiServer;
 use xtask::tools;
 
-use crate::rig::{OPERATOR_NAMESPACE, Said, said};
+use crate::harness::{OPERATOR_NAMESPACE, Said, said};
 
 /// Values that matter, by what they are for.
 const COMBINATIONS: [(&str, &[&str]); 13] = [

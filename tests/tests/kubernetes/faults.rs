@@ -8,28 +8,28 @@ use serde_json::{Value, json};
 
 use xtask::kubernetes::Asked;
 
-use crate::rig::{Cluster, OPERATOR_NAMESPACE, Operator, Place, is_judged, wait_for};
+use crate::harness::{Cluster, OPERATOR_NAMESPACE, Operator, TestNamespace, is_judged, wait_for};
 use crate::specs::{OTHER, SHOP, allow, refused};
 
 /// One policy of each kind of outcome, judged.
-fn one_of_each(place: &Place<'_>) {
-    place.policy("api", &allow("api", &[SHOP]));
-    place.wait_for_in_force("api");
-    place.policy("beside", &allow("api", &[OTHER]));
-    place.policy("refused", &refused("web"));
-    place.policy("turned", &allow("turned", &[SHOP]));
-    place.wait_for_in_force("turned");
-    place.policy("turned", &refused("turned"));
-    place.wait_for_conditions("beside", &["Programmed=False Overridden"]);
-    place.wait_for_conditions("refused", &["Accepted=False Invalid"]);
-    place.wait_for_conditions("turned", &["Accepted=False Invalid"]);
+fn one_of_each(ns: &TestNamespace<'_>) {
+    ns.policy("api", &allow("api", &[SHOP]));
+    ns.wait_for_in_force("api");
+    ns.policy("beside", &allow("api", &[OTHER]));
+    ns.policy("refused", &refused("web"));
+    ns.policy("turned", &allow("turned", &[SHOP]));
+    ns.wait_for_in_force("turned");
+    ns.policy("turned", &refused("turned"));
+    ns.wait_for_conditions("beside", &["Programmed=False Overridden"]);
+    ns.wait_for_conditions("refused", &["Accepted=False Invalid"]);
+    ns.wait_for_conditions("turned", &["Accepted=False Invalid"]);
 }
 
 /// Waits until whatever was to be done for what was there before is done: a policy that is new is in force.
 fn sentinel(cluster: &Cluster, name: &str) {
-    let place = cluster.place(name);
-    place.policy("sentinel", &allow("api", &[SHOP]));
-    place.wait_for_in_force("sentinel");
+    let ns = cluster.test_namespace(name);
+    ns.policy("sentinel", &allow("api", &[SHOP]));
+    ns.wait_for_in_force("sentinel");
 }
 
 /// How often the operator has listed the policies.
@@ -50,16 +50,16 @@ fn writes(operator: &Operator) -> f64 {
 #[test]
 fn a_restart_with_nothing_changed_publishes_nothing_and_writes_no_status() {
     let cluster = Cluster::own();
-    let place = cluster.place("shop");
+    let ns = cluster.test_namespace("shop");
     let operator = cluster.operator("operator-0").start();
-    one_of_each(&place);
-    let before = place.versions();
+    one_of_each(&ns);
+    let before = ns.versions();
     operator.stop();
 
     for pod in ["operator-1", "operator-2"] {
         let operator = cluster.operator(pod).start();
         sentinel(&cluster, &format!("after-{pod}"));
-        assert_eq!(place.versions(), before, "{pod}");
+        assert_eq!(ns.versions(), before, "{pod}");
         assert_eq!(writes(&operator), 1.0, "the sentinel's");
         operator.kill();
         // As its Lease ran out.
@@ -70,43 +70,43 @@ fn a_restart_with_nothing_changed_publishes_nothing_and_writes_no_status() {
 #[test]
 fn a_policy_that_turns_invalid_while_nobody_watches_stays_in_force_as_it_was() {
     let cluster = Cluster::own();
-    let place = cluster.place("shop");
+    let ns = cluster.test_namespace("shop");
     let operator = cluster.operator("operator-0").start();
-    place.policy("api", &allow("api", &[SHOP]));
-    place.policy("web", &allow("web", &[SHOP]));
-    place.wait_for_in_force("api");
-    place.wait_for_in_force("web");
-    let before = place.published();
+    ns.policy("api", &allow("api", &[SHOP]));
+    ns.policy("web", &allow("web", &[SHOP]));
+    ns.wait_for_in_force("api");
+    ns.wait_for_in_force("web");
+    let before = ns.published();
     operator.kill();
 
-    place.policy("api", &refused("api"));
+    ns.policy("api", &refused("api"));
     let operator = cluster.operator("operator-0").start();
     let wanted = ["Accepted=False Invalid", "Programmed=False"];
-    let said = place.wait_for_conditions("api", &wanted);
+    let said = ns.wait_for_conditions("api", &wanted);
     assert_eq!(said["status"]["inForce"]["generation"], 1);
     assert_eq!(said["status"]["inForce"]["spec"]["cors"]["allowOrigins"], json!([SHOP]));
-    assert_eq!(place.published(), before);
+    assert_eq!(ns.published(), before);
     // Whoever leads writes whatever it has to say.
     let dropped = operator.metric("corsward_status_writes_total{result=\"dropped\"}");
     assert_eq!(dropped.unwrap_or_default(), 0.0);
     operator.kill();
 
-    let versions = place.versions();
+    let versions = ns.versions();
     let operator = cluster.operator("operator-0").start();
     sentinel(&cluster, "later");
-    assert_eq!(place.versions(), versions);
+    assert_eq!(ns.versions(), versions);
     assert_eq!(writes(&operator), 1.0, "the sentinel's");
 
-    place.policy("api", &allow("api", &[OTHER]));
-    place.wait_for_in_force("api");
-    assert!(place.published().values().any(|one| one.compiled.contains(OTHER)));
+    ns.policy("api", &allow("api", &[OTHER]));
+    ns.wait_for_in_force("api");
+    assert!(ns.published().values().any(|one| one.compiled.contains(OTHER)));
 }
 
 #[test]
 fn an_api_server_that_is_killed_and_has_forgotten_the_past_is_followed_again() {
     let mut cluster = Cluster::own();
     let operator = cluster.operator("operator-0").start();
-    one_of_each(&cluster.place("shop"));
+    one_of_each(&cluster.test_namespace("shop"));
     let (before, listed) = (cluster.at("shop").versions(), lists(&cluster));
     cluster.server.kill();
     cluster.server.store().compact().unwrap();
@@ -114,39 +114,39 @@ fn an_api_server_that_is_killed_and_has_forgotten_the_past_is_followed_again() {
     // Whoever goes on from what it saw last is told that this is too long ago, and lists everything again.
     wait_for("policies to be listed again", || (lists(&cluster) > listed).then_some(()));
     sentinel(&cluster, "later");
-    let place = cluster.at("shop");
-    assert_eq!(place.versions(), before);
+    let ns = cluster.at("shop");
+    assert_eq!(ns.versions(), before);
     assert_eq!(operator.get("/healthz").as_deref().map(str::trim), Some("ok"));
 
-    place.policy("api", &allow("api", &[OTHER]));
-    place.wait_for_in_force("api");
-    assert!(place.published().values().any(|one| one.compiled.contains(OTHER)));
+    ns.policy("api", &allow("api", &[OTHER]));
+    ns.wait_for_in_force("api");
+    assert!(ns.published().values().any(|one| one.compiled.contains(OTHER)));
 }
 
 #[test]
 fn a_store_that_stands_still_stops_the_writing_and_nothing_else() {
     let cluster = Cluster::own();
     let mut operator = cluster.operator("operator-0").start();
-    let place = cluster.place("shop");
-    one_of_each(&place);
-    let before = place.versions();
+    let ns = cluster.test_namespace("shop");
+    one_of_each(&ns);
+    let before = ns.versions();
     cluster.server.store().pause().unwrap();
     operator.wait_for_line("this replica does not write any more");
     cluster.server.store().resume().unwrap();
     sentinel(&cluster, "later");
-    assert_eq!(place.versions(), before);
-    place.policy("api", &allow("api", &[OTHER]));
-    place.wait_for_in_force("api");
+    assert_eq!(ns.versions(), before);
+    ns.policy("api", &allow("api", &[OTHER]));
+    ns.wait_for_in_force("api");
 }
 
 #[test]
 fn an_operator_that_is_killed_in_the_middle_of_publishing_is_carried_on_by_the_next() {
     const MANY: usize = 300;
     let cluster = Cluster::own();
-    let place = cluster.place("shop");
+    let ns = cluster.test_namespace("shop");
     let names: Vec<String> = (0..MANY).map(|n| format!("app-{n:03}")).collect();
     for name in &names {
-        place.policy(name, &allow(name, &[SHOP]));
+        ns.policy(name, &allow(name, &[SHOP]));
     }
     let operator = cluster.operator("operator-0").start_unready();
     let path = "/apis/extensions.istio.io/v1alpha1/namespaces/shop/wasmplugins?limit=1";
@@ -155,12 +155,12 @@ fn an_operator_that_is_killed_in_the_middle_of_publishing_is_carried_on_by_the_n
         (!list["items"].as_array()?.is_empty()).then_some(())
     });
     operator.kill();
-    let half = place.published();
+    let half = ns.published();
     let operator = cluster.operator("operator-0").start();
     for name in &names {
-        place.wait_for_in_force(name);
+        ns.wait_for_in_force(name);
     }
-    let all = place.published();
+    let all = ns.published();
     let policies: Vec<_> = all.values().flat_map(|one| &one.policies).collect();
     assert_eq!((all.len(), policies.len()), (MANY, MANY));
     for (name, was) in &half {
@@ -176,18 +176,18 @@ fn of_two_operators_one_writes_and_when_it_dies_the_other() {
     let mut first = cluster.operator("operator-0").start();
     first.wait_for_line("this replica writes from now on");
     let mut second = cluster.operator("operator-1").start();
-    let place = cluster.place("shop");
-    one_of_each(&place);
+    let ns = cluster.test_namespace("shop");
+    one_of_each(&ns);
     assert_eq!(writes(&second), 0.0);
     assert!(second.said("this replica writes from now on").is_empty());
-    let before = place.versions();
+    let before = ns.versions();
 
     first.kill();
-    place.policy("later", &allow("later", &[SHOP]));
+    ns.policy("later", &allow("later", &[SHOP]));
     second.wait_for_line("this replica writes from now on");
-    place.wait_for_in_force("later");
+    ns.wait_for_in_force("later");
     assert_eq!(writes(&second), 1.0, "what was new");
-    let mut after = place.versions();
+    let mut after = ns.versions();
     after.retain(|name, _| before.contains_key(name));
     assert_eq!(after, before);
 }
@@ -196,13 +196,13 @@ fn of_two_operators_one_writes_and_when_it_dies_the_other() {
 fn whoever_loses_the_lease_writes_nothing_until_it_is_free() {
     let cluster = Cluster::own();
     let mut operator = cluster.operator("operator-0").start();
-    let place = cluster.place("shop");
-    one_of_each(&place);
+    let ns = cluster.test_namespace("shop");
+    one_of_each(&ns);
     // Somebody whose clock is an hour behind took it, and renews it.
     take(&cluster, "2001-01-01T00:00:00.000000Z");
     operator.wait_for_line("this replica does not write any more");
-    let published = place.published();
-    place.policy("api", &allow("api", &[OTHER]));
+    let published = ns.published();
+    ns.policy("api", &allow("api", &[OTHER]));
     wait_for("the change to be seen", || {
         let report = operator.get("/policies")?;
         let report: Value = serde_json::from_str(&report).unwrap();
@@ -214,11 +214,11 @@ fn whoever_loses_the_lease_writes_nothing_until_it_is_free() {
         take(&cluster, &format!("2001-01-01T00:00:{renewed:02}.000000Z"));
         std::thread::sleep(std::time::Duration::from_secs(2));
     }
-    assert_eq!(place.published(), published);
-    assert!(!is_judged(&place.get("api")));
+    assert_eq!(ns.published(), published);
+    assert!(!is_judged(&ns.get("api")));
 
     release(&cluster);
-    place.wait_for_in_force("api");
+    ns.wait_for_in_force("api");
 }
 
 #[test]
@@ -227,9 +227,9 @@ fn a_lease_of_somebody_who_is_gone_is_taken_whatever_its_clock_said() {
     take(&cluster, "2099-01-01T00:00:00.000000Z");
     let mut operator = cluster.operator("operator-0").start();
     assert!(operator.said("this replica writes from now on").is_empty());
-    let place = cluster.place("shop");
-    place.policy("api", &allow("api", &[SHOP]));
-    place.wait_for_in_force("api");
+    let ns = cluster.test_namespace("shop");
+    ns.policy("api", &allow("api", &[SHOP]));
+    ns.wait_for_in_force("api");
     operator.stop();
     let lease = cluster.api().get(LEASE_PATH).unwrap().unwrap();
     let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
@@ -239,8 +239,8 @@ fn a_lease_of_somebody_who_is_gone_is_taken_whatever_its_clock_said() {
 #[test]
 fn an_object_that_only_a_future_definition_allows_is_refused_and_stops_nobody() {
     let cluster = Cluster::own();
-    let place = cluster.place("shop");
-    place.policy("before", &allow("before", &[SHOP]));
+    let ns = cluster.test_namespace("shop");
+    ns.policy("before", &allow("before", &[SHOP]));
     let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/corspolicies.corsward.io";
     let definition = cluster.api().get(path).unwrap().unwrap();
     let mut future = definition.clone();
@@ -261,19 +261,19 @@ fn an_object_that_only_a_future_definition_allows_is_refused_and_stops_nobody() 
                 "apiVersion": "corsward.io/v1alpha1", "kind": "CorsPolicy",
                 "metadata": { "name": name }, "spec": spec,
             });
-            let written = cluster.api().apply(&place.path("corspolicies", name), &object).ok()?;
+            let written = cluster.api().apply(&ns.path("corspolicies", name), &object).ok()?;
             (written["spec"] == *spec).then_some(())
         });
     }
     let operator = cluster.operator("operator-0").start();
     for name in strange.keys() {
-        let said = place.wait_for_conditions(name, &["Accepted=False Invalid", "Programmed=False"]);
+        let said = ns.wait_for_conditions(name, &["Accepted=False Invalid", "Programmed=False"]);
         assert_ne!(said["status"]["findings"], json!([]), "{name}");
     }
-    place.policy("after", &allow("after", &[SHOP]));
-    place.wait_for_in_force("after");
-    place.wait_for_in_force("before");
-    place.wait_for_published(&[("app=after", &["after"]), ("app=before", &["before"])]);
+    ns.policy("after", &allow("after", &[SHOP]));
+    ns.wait_for_in_force("after");
+    ns.wait_for_in_force("before");
+    ns.wait_for_published(&[("app=after", &["after"]), ("app=before", &["before"])]);
     assert_eq!(operator.get("/healthz").as_deref().map(str::trim), Some("ok"));
 }
 

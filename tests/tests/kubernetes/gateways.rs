@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::rig::{Cluster, Place, message, wait_for};
+use crate::harness::{Cluster, TestNamespace, message, wait_for};
 use crate::specs::SHOP;
 
 const GATEWAY_API: &str = "/apis/gateway.networking.k8s.io/v1";
 const NGINX: &str = "gateway.nginx.org/nginx-gateway-controller";
 
 /// Writes a `GatewayClass`. Its controller is immutable, so another one needs another object.
-fn class(place: &Place<'_>, name: &str, controller: &str) {
+fn class(ns: &TestNamespace<'_>, name: &str, controller: &str) {
     let path = format!("{GATEWAY_API}/gatewayclasses/{name}");
-    let api = place.cluster.api();
+    let api = ns.cluster.api();
     if api.get(&path).unwrap().is_some() {
         api.delete(&path).unwrap();
     }
@@ -22,10 +22,10 @@ fn class(place: &Place<'_>, name: &str, controller: &str) {
         "metadata": { "name": name },
         "spec": { "controllerName": controller },
     });
-    place.write(&path, &object);
+    ns.write(&path, &object);
 }
 
-fn gateway(place: &Place<'_>, name: &str, class: &str) {
+fn gateway(ns: &TestNamespace<'_>, name: &str, class: &str) {
     let object = json!({
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
@@ -35,7 +35,7 @@ fn gateway(place: &Place<'_>, name: &str, class: &str) {
             "listeners": [{ "name": "http", "port": 80, "protocol": "HTTP" }],
         },
     });
-    place.write(&format!("{GATEWAY_API}/namespaces/{{namespace}}/gateways/{name}"), &object);
+    ns.write(&format!("{GATEWAY_API}/namespaces/{{namespace}}/gateways/{name}"), &object);
 }
 
 fn at(gateways: &[&str]) -> Value {
@@ -54,12 +54,12 @@ fn finding(policy: &Value, code: &str) -> Option<String> {
 
 #[test]
 fn a_gateway_that_runs_no_filter_is_told_with_a_way_out_until_its_class_does() {
-    let place = Cluster::operated().place("classes");
-    class(&place, "classes-edge", NGINX);
-    gateway(&place, "edge", "classes-edge");
-    place.policy("edge", &at(&["edge"]));
+    let ns = Cluster::operated().test_namespace("classes");
+    class(&ns, "classes-edge", NGINX);
+    gateway(&ns, "edge", "classes-edge");
+    ns.policy("edge", &at(&["edge"]));
     let wanted = ["Accepted=True", "Programmed=False UnsupportedController"];
-    let policy = place.wait_for_conditions("edge", &wanted);
+    let policy = ns.wait_for_conditions("edge", &wanted);
     for part in ["Gateway `edge`", "`classes-edge`", NGINX, "NGINX Gateway Fabric", "the Services"]
     {
         let said = message(&policy, "Programmed");
@@ -67,66 +67,66 @@ fn a_gateway_that_runs_no_filter_is_told_with_a_way_out_until_its_class_does() {
     }
     assert!(finding(&policy, "CORS-W537").is_some(), "{policy:#}");
     assert_eq!(policy["status"].get("inForce"), None, "{policy:#}");
-    assert!(place.published().is_empty());
+    assert!(ns.published().is_empty());
 
-    class(&place, "classes-edge", "istio.io/gateway-controller");
-    let policy = place.wait_for_in_force("edge");
+    class(&ns, "classes-edge", "istio.io/gateway-controller");
+    let policy = ns.wait_for_in_force("edge");
     assert_eq!(finding(&policy, "CORS-W537"), None);
-    assert_eq!(place.published().len(), 1);
+    assert_eq!(ns.published().len(), 1);
 
-    class(&place, "classes-edge", "istio.io/agentgateway-controller");
-    place.wait_for_conditions("edge", &["Programmed=False UnsupportedController"]);
-    wait_for("what was published to go", || place.published().is_empty().then_some(()));
+    class(&ns, "classes-edge", "istio.io/agentgateway-controller");
+    ns.wait_for_conditions("edge", &["Programmed=False UnsupportedController"]);
+    wait_for("what was published to go", || ns.published().is_empty().then_some(()));
 }
 
 #[test]
 fn a_part_of_the_gateways_without_the_filter_is_named() {
-    let place = Cluster::operated().place("classes-part");
-    class(&place, "classes-part", NGINX);
-    gateway(&place, "edge", "classes-part");
-    gateway(&place, "inner", "istio");
-    place.policy("both", &at(&["edge", "inner"]));
-    let policy = place.wait_for_conditions("both", &["Programmed=True PartiallyProgrammed"]);
+    let ns = Cluster::operated().test_namespace("classes-part");
+    class(&ns, "classes-part", NGINX);
+    gateway(&ns, "edge", "classes-part");
+    gateway(&ns, "inner", "istio");
+    ns.policy("both", &at(&["edge", "inner"]));
+    let policy = ns.wait_for_conditions("both", &["Programmed=True PartiallyProgrammed"]);
     let said = message(&policy, "Programmed");
     assert!(said.contains("Gateway `edge`") && !said.contains("`inner`"), "{said}");
 }
 
 #[test]
 fn a_controller_that_is_not_known_and_a_class_that_is_missing_take_nothing_away() {
-    let place = Cluster::operated().place("classes-unknown");
-    class(&place, "classes-unknown", "company.example/controller");
-    gateway(&place, "edge", "classes-unknown");
-    place.policy("edge", &at(&["edge"]));
-    let policy = place.wait_for_in_force("edge");
+    let ns = Cluster::operated().test_namespace("classes-unknown");
+    class(&ns, "classes-unknown", "company.example/controller");
+    gateway(&ns, "edge", "classes-unknown");
+    ns.policy("edge", &at(&["edge"]));
+    let policy = ns.wait_for_in_force("edge");
     let said = finding(&policy, "CORS-W538").unwrap();
     assert!(said.contains("`company.example/controller`"), "{said}");
-    gateway(&place, "edge", "classes-missing");
-    let policy = place.wait_for("edge", "told of the missing class", |policy| {
+    gateway(&ns, "edge", "classes-missing");
+    let policy = ns.wait_for("edge", "told of the missing class", |policy| {
         finding(policy, "CORS-W539").is_some()
     });
     assert!(finding(&policy, "CORS-W539").unwrap().contains("`classes-missing`"));
-    assert_eq!(place.published().len(), 1);
+    assert_eq!(ns.published().len(), 1);
 }
 
 #[test]
 fn a_route_with_a_cors_filter_that_its_controller_does_not_claim_is_without_effect() {
-    let place = Cluster::operated().place("classes-claim");
-    class(&place, "classes-claim", NGINX);
+    let ns = Cluster::operated().test_namespace("classes-claim");
+    class(&ns, "classes-claim", NGINX);
     let path = format!("{GATEWAY_API}/gatewayclasses/classes-claim/status");
     let claim = |features: &[&str]| {
         let features: Vec<Value> = features.iter().map(|name| json!({ "name": name })).collect();
         let status = json!({ "status": { "supportedFeatures": features } });
-        place.cluster.api().merge(&path, &status).unwrap();
+        ns.cluster.api().merge(&path, &status).unwrap();
     };
     claim(&["HTTPRouteQueryParamMatching"]);
-    gateway(&place, "edge", "classes-claim");
+    gateway(&ns, "edge", "classes-claim");
     let service = json!({
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": { "name": "api" },
         "spec": { "selector": { "app": "api" }, "ports": [{ "name": "http", "port": 80 }] },
     });
-    place.write("/api/v1/namespaces/{namespace}/services/api", &service);
+    ns.write("/api/v1/namespaces/{namespace}/services/api", &service);
     let route = json!({
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
@@ -139,19 +139,19 @@ fn a_route_with_a_cors_filter_that_its_controller_does_not_claim_is_without_effe
             }],
         },
     });
-    place.write(&format!("{GATEWAY_API}/namespaces/{{namespace}}/httproutes/api"), &route);
-    place.policy("api", &crate::specs::allow("api", &[SHOP]));
-    place.policy("edge", &at(&["edge"]));
+    ns.write(&format!("{GATEWAY_API}/namespaces/{{namespace}}/httproutes/api"), &route);
+    ns.policy("api", &crate::specs::allow("api", &[SHOP]));
+    ns.policy("edge", &at(&["edge"]));
     for policy in ["api", "edge"] {
         let told = |policy: &Value| {
             finding(policy, "CORS-W540").is_some_and(|said| {
                 said.contains("`classes-claim/api`") && said.contains("HTTPRouteCORS")
             })
         };
-        place.wait_for(policy, "told that the filter of the route is without effect", told);
+        ns.wait_for(policy, "told that the filter of the route is without effect", told);
     }
     claim(&["HTTPRouteCORS"]);
-    place.wait_for("api", "told that the route answers first", |policy| {
+    ns.wait_for("api", "told that the route answers first", |policy| {
         finding(policy, "CORS-W540").is_none() && finding(policy, "CORS-W533").is_some()
     });
 }

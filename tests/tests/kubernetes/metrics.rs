@@ -2,35 +2,35 @@
 
 use serde_json::Value;
 
-use crate::rig::{Cluster, wait_for};
+use crate::harness::{Cluster, wait_for};
 use crate::specs::{OTHER, SHOP, allow, refused};
 
 #[test]
 fn what_the_operator_does_can_be_counted_from_outside() {
     let cluster = Cluster::own();
     let operator = cluster.operator("operator-0").start();
-    let place = cluster.place("shop");
-    place.policy("api", &allow("api", &[SHOP]));
-    place.wait_for_in_force("api");
-    place.policy("web", &allow("web", &[SHOP]));
-    place.wait_for_in_force("web");
-    place.policy("web", &refused("web"));
-    place.wait_for_conditions("web", &["Accepted=False Invalid"]);
-    let published = place.published();
+    let ns = cluster.test_namespace("shop");
+    ns.policy("api", &allow("api", &[SHOP]));
+    ns.wait_for_in_force("api");
+    ns.policy("web", &allow("web", &[SHOP]));
+    ns.wait_for_in_force("web");
+    ns.policy("web", &refused("web"));
+    ns.wait_for_conditions("web", &["Accepted=False Invalid"]);
+    let published = ns.published();
     let name = published.keys().next().unwrap();
     let bytes = published[name].compiled.len();
 
-    let attachment =
-        format!("corsward_attachment_configuration_bytes{{namespace=\"shop\",name=\"{name}\"}}");
+    let bundle =
+        format!("corsward_bundle_configuration_bytes{{namespace=\"shop\",name=\"{name}\"}}");
     for (series, is_so) in [
         ("corsward_policies{state=\"accepted\"}", &(|n| n == 1.0) as &dyn Fn(f64) -> bool),
         ("corsward_policies{state=\"programmed\"}", &|n| n == 1.0),
         ("corsward_policies{state=\"refused\"}", &|n| n == 1.0),
         ("corsward_policies{state=\"last_good\"}", &|n| n == 1.0),
         ("corsward_policies{state=\"overridden\"}", &|n| n == 0.0),
-        ("corsward_attachments", &|n| n == 2.0),
-        ("corsward_attachments_bytes", &|n| n > bytes as f64),
-        (&attachment, &|n| n == bytes as f64),
+        ("corsward_bundles", &|n| n == 2.0),
+        ("corsward_bundles_bytes", &|n| n > bytes as f64),
+        (&bundle, &|n| n == bytes as f64),
         ("corsward_plan_seconds_count", &|n| n >= 3.0),
         ("corsward_plan_seconds_sum", &|n| n > 0.0),
         ("corsward_object_writes_total{result=\"written\"}", &|n| n == 2.0),
@@ -38,7 +38,7 @@ fn what_the_operator_does_can_be_counted_from_outside() {
         ("corsward_propagation_seconds_sum", &|n| n > 0.0),
         ("corsward_status_writes_total{result=\"written\"}", &|n| n >= 3.0),
         ("corsward_leader", &|n| n == 1.0),
-        ("corsward_held_back", &|n| n == 0.0),
+        ("corsward_unpublishable_policies", &|n| n == 0.0),
         ("corsward_last_good_age_seconds", &|n| n > 0.0),
     ] {
         wait_for(&format!("{series}, last {:?}", operator.metric(series)), || {
@@ -57,8 +57,8 @@ fn what_the_operator_does_can_be_counted_from_outside() {
         });
     }
 
-    place.policy("web", &allow("web", &[OTHER]));
-    place.wait_for_in_force("web");
+    ns.policy("web", &allow("web", &[OTHER]));
+    ns.wait_for_in_force("web");
     wait_for("no text to be refused any more", || {
         operator.metric("corsward_last_good_age_seconds").filter(|age| *age == 0.0)
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corsward_operator::kubernetes;
 use corsward_operator::metrics::publishing::Publishing;
-use corsward_operator::modules::{self, Modules, Options};
+use corsward_operator::modules::{self, ModuleOptions, Modules};
 use corsward_operator::publish::istio::IstioKind;
 use corsward_operator::publish::output::Output;
 use serde_json::{Value, json};
@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use xtask::http::Client;
 use xtask::kubernetes::ApiServer;
 
-use crate::publishing::{Publisher, attachment, cluster, workloads};
-use crate::rig::wait_for;
+use crate::harness::wait_for;
+use crate::publishing::{Publisher, bundle, cluster, workloads};
 
 /// A replica's module server, of a release whose module ends with `release`.
 struct Replica {
@@ -25,7 +25,7 @@ struct Replica {
     leading: watch::Sender<bool>,
 }
 
-/// The Service of a story, and where its endpoints are.
+/// The Service of a scenario, and where its endpoints are.
 struct Stage<'s> {
     server: &'s ApiServer,
     namespace: String,
@@ -37,7 +37,7 @@ struct Stage<'s> {
 
 impl Stage<'_> {
     fn new(name: &str) -> Self {
-        let namespace = cluster().place(name).name;
+        let namespace = cluster().test_namespace(name).name;
         // Nothing is sent: the system only says which address it would send from.
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
         socket.connect("198.51.100.1:1").unwrap();
@@ -62,8 +62,8 @@ impl Stage<'_> {
         Replica { runtime, modules, leading }
     }
 
-    fn options(&self, file: PathBuf) -> Options {
-        Options {
+    fn options(&self, file: PathBuf) -> ModuleOptions {
+        ModuleOptions {
             file,
             namespace: self.namespace.clone(),
             service: "corsward".into(),
@@ -139,9 +139,10 @@ impl Replica {
 fn a_plugin_names_a_module_when_every_ready_server_has_it() {
     let stage = Stage::new("servers");
     let newer = stage.replica("newer", true);
-    let gate = newer.modules.gate.clone();
-    let mut publisher = Publisher::gated(stage.server, &newer.output(), gate).introduced();
-    let ours = attachment(&workloads(&stage.namespace, &[]), "1");
+    let module_readiness = newer.modules.module_readiness.clone();
+    let mut publisher =
+        Publisher::module_not_ready(stage.server, &newer.output(), module_readiness).introduced();
+    let ours = bundle(&workloads(&stage.namespace, &[]), "1");
     publisher.want(&[&ours], &[]);
     publisher.wait_for_error(&ours.key, "the Service `servers/corsward` has no ready endpoint");
 
@@ -176,9 +177,11 @@ fn a_server_that_is_not_ready_is_not_waited_for() {
     let replica = stage.replica("only", true);
     stage.endpoint("dead", 1, false);
     stage.endpoint("alive", replica.modules.addr.port(), true);
-    wait_for("the gate to open", || replica.modules.gate.borrow().is_none().then_some(()));
+    wait_for("the gate to open", || {
+        replica.modules.module_readiness.borrow().is_none().then_some(())
+    });
     stage.endpoint("dead", 1, true);
-    wait_for("the gate to close", || replica.modules.gate.borrow().clone());
+    wait_for("the gate to close", || replica.modules.module_readiness.borrow().clone());
     replica.stop();
 }
 
@@ -187,9 +190,10 @@ fn modules_are_kept_while_a_plugin_names_them_and_collected_afterwards() {
     let stage = Stage::new("kept");
     let older = stage.replica("older", true);
     stage.endpoint("older", older.modules.addr.port(), true);
-    let gate = older.modules.gate.clone();
-    let mut publisher = Publisher::gated(stage.server, &older.output(), gate).introduced();
-    let ours = attachment(&workloads(&stage.namespace, &[]), "1");
+    let module_readiness = older.modules.module_readiness.clone();
+    let mut publisher =
+        Publisher::module_not_ready(stage.server, &older.output(), module_readiness).introduced();
+    let ours = bundle(&workloads(&stage.namespace, &[]), "1");
     publisher.want(&[&ours], &[]);
     publisher.wait_for_published(&ours);
     let maps = stage.wait_for_kept(&[&older]);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use xtask::tools;
 
 use crate::faults::LEASE_PATH;
-use crate::rig::{Cluster, Operator, wait_for};
+use crate::harness::{Cluster, Operator, wait_for};
 use crate::specs::{SHOP, allow};
 
 const AGAIN: &str = "the lease can be had or renewed again";
@@ -44,9 +44,9 @@ fn an_api_server_that_is_away_is_spoken_of_once_and_so_is_its_return() {
     operator.wait_for_line("this replica does not write any more");
     cluster.server.restart().unwrap();
     operator.wait_for_line(AGAIN);
-    let place = cluster.place("later");
-    place.policy("api", &allow("api", &[SHOP]));
-    place.wait_for_in_force("api");
+    let ns = cluster.test_namespace("later");
+    ns.policy("api", &allow("api", &[SHOP]));
+    ns.wait_for_in_force("api");
     let lines = said_since(&mut operator, before);
     assert_each_once(&lines);
     let about = |message: &str| lines.iter().filter(|line| line["message"] == message).count();

@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use corsward_tests::stand;
+use corsward_tests::envoy_fixture;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask::envoy::{Bootstrap, Envoy, Listener, Plugin, Slot, route};
 use xtask::{ports, tools};
 
-use crate::rig::{Cluster, Place, condition, message, wait_for};
+use crate::harness::{Cluster, TestNamespace, condition, message, wait_for};
 use crate::specs::{SHOP, allow};
 
 /// The port of a sidecar's metrics.
@@ -28,7 +28,7 @@ impl Sidecar {
     /// With the filter configured so, or without any.
     fn start(ip: IpAddr, configuration: Option<&str>) -> Self {
         let directory = TempDir::new().unwrap();
-        let plugin = Plugin::new(&stand::module().unwrap());
+        let plugin = Plugin::new(&envoy_fixture::module().unwrap());
         let slot = Slot::new(directory.path(), plugin.clone());
         let admin = (Ipv4Addr::LOCALHOST, ports::free()).into();
         let metrics = Listener::new("metrics").at((ip, METRICS).into());
@@ -40,7 +40,7 @@ impl Sidecar {
             let main = Listener::new("main").routes([route("/", "admin")]);
             bootstrap = bootstrap.listener(main.http_filter(slot.http_filter()));
         }
-        let binary = tools::envoy(&stand::envoy_version()).unwrap();
+        let binary = tools::envoy(&envoy_fixture::envoy_version()).unwrap();
         let envoy = Envoy::start(&binary, &bootstrap, directory.path()).unwrap();
         Self { envoy, slot, plugin, _directory: directory }
     }
@@ -57,7 +57,7 @@ fn address(last: u8) -> IpAddr {
 }
 
 /// A pod that nothing runs, and that says it runs at that address.
-fn pod(place: &Place<'_>, name: &str, ip: IpAddr, containers: &[&str]) {
+fn pod(ns: &TestNamespace<'_>, name: &str, ip: IpAddr, containers: &[&str]) {
     let containers: Vec<Value> =
         containers.iter().map(|name| json!({"name": name, "image": "none"})).collect();
     let pod = json!({
@@ -70,38 +70,38 @@ fn pod(place: &Place<'_>, name: &str, ip: IpAddr, containers: &[&str]) {
             "containers": containers,
         },
     });
-    let pods = format!("/api/v1/namespaces/{}/pods", place.name);
-    place.cluster.api().create(&pods, &pod).unwrap();
+    let pods = format!("/api/v1/namespaces/{}/pods", ns.name);
+    ns.cluster.api().create(&pods, &pod).unwrap();
     let status = json!({"status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}});
-    place.cluster.api().merge(&format!("{pods}/{name}/status"), &status).unwrap();
+    ns.cluster.api().merge(&format!("{pods}/{name}/status"), &status).unwrap();
 }
 
 /// The only plugin of a namespace.
-fn plugin(place: &Place<'_>) -> Value {
-    let path = format!("/apis/extensions.istio.io/v1alpha1/namespaces/{}/wasmplugins", place.name);
-    let list = place.cluster.api().get(&path).unwrap().unwrap();
+fn plugin(ns: &TestNamespace<'_>) -> Value {
+    let path = format!("/apis/extensions.istio.io/v1alpha1/namespaces/{}/wasmplugins", ns.name);
+    let list = ns.cluster.api().get(&path).unwrap().unwrap();
     list["items"][0].clone()
 }
 
 #[test]
 fn a_policy_is_programmed_where_the_proxies_say_that_they_run_it() {
-    let place = Cluster::operated().place("proxies");
+    let ns = Cluster::operated().test_namespace("proxies");
     let accounts = "/api/v1/namespaces/proxies/serviceaccounts";
-    place.cluster.api().create(accounts, &json!({"metadata": {"name": "default"}})).unwrap();
-    place.policy("api", &allow("api", &[SHOP]));
-    let policy = place.wait_for_in_force("api");
+    ns.cluster.api().create(accounts, &json!({"metadata": {"name": "default"}})).unwrap();
+    ns.policy("api", &allow("api", &[SHOP]));
+    let policy = ns.wait_for_in_force("api");
     assert_eq!(policy["status"]["summary"]["proxies"], "0/0", "nobody is selected yet");
-    let configuration = plugin(&place)["spec"]["pluginConfig"].to_string();
+    let configuration = plugin(&ns)["spec"]["pluginConfig"].to_string();
 
     let current = Sidecar::start(address(1), Some(&configuration));
     let behind = Sidecar::start(address(2), Some(xtask::envoy::INERT));
     let without_filter = Sidecar::start(address(3), None);
     for (name, last) in [("current", 1), ("behind", 2), ("without-filter", 3), ("away", 4)] {
-        pod(&place, name, address(last), &["app", "istio-proxy"]);
+        pod(&ns, name, address(last), &["app", "istio-proxy"]);
     }
-    pod(&place, "without-sidecar", address(5), &["app"]);
+    pod(&ns, "without-sidecar", address(5), &["app"]);
 
-    let policy = place.wait_for("api", "1/5", |policy| {
+    let policy = ns.wait_for("api", "1/5", |policy| {
         policy["status"]["summary"]["proxies"] == "1/5"
             && message(policy, "Programmed").contains("without-filter")
     });
@@ -120,27 +120,27 @@ fn a_policy_is_programmed_where_the_proxies_say_that_they_run_it() {
 
     // Istio's agents look again where the object is written again.
     wait_for("the plugin to be touched", || {
-        plugin(&place)["metadata"]["annotations"].get("istio.io.corsward.io/touched").cloned()
+        plugin(&ns)["metadata"]["annotations"].get("istio.io.corsward.io/refreshed-at").cloned()
     });
     without_filter.envoy.stop().unwrap();
     let fetched = Sidecar::start(address(3), Some(&configuration));
     behind.configure(&configuration);
     for gone in ["away", "without-sidecar"] {
         let path = format!("/api/v1/namespaces/proxies/pods/{gone}");
-        place.cluster.api().delete(&path).unwrap();
+        ns.cluster.api().delete(&path).unwrap();
     }
     let policy =
-        place.wait_for("api", "3/3", |policy| policy["status"]["summary"]["proxies"] == "3/3");
+        ns.wait_for("api", "3/3", |policy| policy["status"]["summary"]["proxies"] == "3/3");
     assert_eq!(condition(&policy, "Programmed"), "Programmed=True Programmed");
 
     // Another origin: what was said of the former version says nothing of this one.
-    place.policy("api", &allow("api", &["https://new.example"]));
-    let policy = place.wait_for_conditions("api", &["Programmed=False NotProgrammed"]);
+    ns.policy("api", &allow("api", &["https://new.example"]));
+    let policy = ns.wait_for_conditions("api", &["Programmed=False NotProgrammed"]);
     assert_eq!(policy["status"]["summary"]["proxies"], "0/3");
-    let configuration = plugin(&place)["spec"]["pluginConfig"].to_string();
+    let configuration = plugin(&ns)["spec"]["pluginConfig"].to_string();
     for sidecar in [&current, &behind, &fetched] {
         sidecar.configure(&configuration);
     }
-    let policy = place.wait_for_conditions("api", &["Programmed=True Programmed"]);
+    let policy = ns.wait_for_conditions("api", &["Programmed=True Programmed"]);
     assert_eq!(policy["status"]["summary"]["proxies"], "3/3");
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use corsward_operator::attachment::{Attachment, AttachmentKey, Desired, Sighting};
+use corsward_operator::bundle::{Bundle, BundleKey, Desired, PublishStatus};
 use corsward_operator::kubernetes;
-use corsward_operator::metrics::publishing::{Publishing, Write};
-use corsward_operator::publish::cluster::{self, Options, Wires};
+use corsward_operator::metrics::publishing::{Publishing, WriteResult};
+use corsward_operator::publish::cluster::{self, PublishOptions, PublisherDeps};
 use corsward_operator::publish::istio::IstioKind;
 use corsward_operator::publish::output::{Module, Output};
 use corsward_operator::source::Event;
@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use xtask::kubernetes::ApiServer;
 
-use crate::rig::{Cluster, version, wait_for};
+use crate::harness::{Cluster, version, wait_for};
 
 /// A publisher that runs here, and what it has told.
 pub(crate) struct Publisher {
@@ -25,7 +25,7 @@ pub(crate) struct Publisher {
     pub(crate) leading: watch::Sender<bool>,
     metrics: Publishing,
     told: mpsc::Receiver<Vec<Event>>,
-    known: BTreeMap<AttachmentKey, Sighting>,
+    known: BTreeMap<BundleKey, PublishStatus>,
     batches: usize,
 }
 
@@ -41,13 +41,13 @@ pub(crate) fn wasm_plugins() -> Output {
     Output::Istio { kind: IstioKind::WasmPlugin, module: Module { url, sha256 } }
 }
 
-pub(crate) fn workloads(namespace: &str, labels: &[(&str, &str)]) -> AttachmentKey {
+pub(crate) fn workloads(namespace: &str, labels: &[(&str, &str)]) -> BundleKey {
     let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    AttachmentKey::Workloads { namespace: namespace.into(), labels: Arc::new(labels) }
+    BundleKey::Workloads { namespace: namespace.into(), labels: Arc::new(labels) }
 }
 
-pub(crate) fn attachment(key: &AttachmentKey, compiled: &str) -> Arc<Attachment> {
-    Arc::new(Attachment::new(key.clone(), compiled.into()))
+pub(crate) fn bundle(key: &BundleKey, compiled: &str) -> Arc<Bundle> {
+    Arc::new(Bundle::new(key.clone(), compiled.into()))
 }
 
 /// Where the objects of a namespace are.
@@ -68,13 +68,13 @@ fn objects(server: &ApiServer, output: &Output, namespace: &str) -> BTreeMap<Str
 
 impl Publisher {
     pub(crate) fn start(server: &ApiServer, output: &Output) -> Self {
-        Self::gated(server, output, watch::channel(None).1)
+        Self::module_not_ready(server, output, watch::channel(None).1)
     }
 
-    pub(crate) fn gated(
+    pub(crate) fn module_not_ready(
         server: &ApiServer,
         output: &Output,
-        gate: watch::Receiver<Option<String>>,
+        module_readiness: watch::Receiver<Option<String>>,
     ) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -85,29 +85,35 @@ impl Publisher {
         let (events, told) = mpsc::channel(16);
         let metrics = Publishing::default();
         let counted = metrics.clone();
-        let wires = Wires { desired: wanted, leading: leads, gate, events, metrics: counted };
-        let options = Options { output: output.clone(), grace: Duration::from_secs(1) };
-        runtime.spawn(cluster::run(client, options, wires));
+        let deps = PublisherDeps {
+            desired: wanted,
+            leading: leads,
+            module_readiness,
+            events,
+            metrics: counted,
+        };
+        let options = PublishOptions { output: output.clone(), grace: Duration::from_secs(1) };
+        runtime.spawn(cluster::run(client, options, deps));
         Self { runtime, desired, leading, metrics, told, known: BTreeMap::new(), batches: 0 }
     }
 
-    pub(crate) fn want(&self, attachments: &[&Arc<Attachment>], retiring: &[&Arc<Attachment>]) {
-        let map = |list: &[&Arc<Attachment>]| {
+    pub(crate) fn want(&self, bundles: &[&Arc<Bundle>], retiring: &[&Arc<Bundle>]) {
+        let map = |list: &[&Arc<Bundle>]| {
             list.iter()
                 .map(|a| (Arc::new(a.key.clone()), Arc::clone(a)))
                 .collect::<BTreeMap<_, _>>()
         };
-        let desired = Desired { attachments: map(attachments), retiring: map(retiring) };
+        let desired = Desired { bundles: map(bundles), retiring: map(retiring) };
         self.desired.send_replace(Arc::new(desired));
     }
 
-    /// What is known of each attachment by now.
-    pub(crate) fn known(&mut self) -> &BTreeMap<AttachmentKey, Sighting> {
+    /// What is known of each bundle by now.
+    pub(crate) fn known(&mut self) -> &BTreeMap<BundleKey, PublishStatus> {
         while let Ok(events) = self.told.try_recv() {
             self.batches += 1;
             for event in events {
-                let Event::Published(sightings) = event else { panic!("{event:?}") };
-                self.known.extend(sightings.into_iter().map(|one| (one.key.clone(), one)));
+                let Event::Published(publish_statuses) = event else { panic!("{event:?}") };
+                self.known.extend(publish_statuses.into_iter().map(|one| (one.key.clone(), one)));
             }
         }
         &self.known
@@ -125,17 +131,16 @@ impl Publisher {
 
     /// Waits until exactly this is said to be published.
     #[track_caller]
-    pub(crate) fn wait_for_published(&mut self, attachment: &Attachment) {
-        wait_for(&format!("{} to be published", attachment.key), || {
-            let known = self.known().get(&attachment.key)?;
-            (known.digest.as_ref() == Some(&attachment.digest) && known.error.is_none())
-                .then_some(())
+    pub(crate) fn wait_for_published(&mut self, bundle: &Bundle) {
+        wait_for(&format!("{} to be published", bundle.key), || {
+            let known = self.known().get(&bundle.key)?;
+            (known.digest.as_ref() == Some(&bundle.digest) && known.error.is_none()).then_some(())
         });
     }
 
-    /// Waits for an error of an attachment that says this.
+    /// Waits for an error of a bundle that says this.
     #[track_caller]
-    pub(crate) fn wait_for_error(&mut self, key: &AttachmentKey, part: &str) -> String {
+    pub(crate) fn wait_for_error(&mut self, key: &BundleKey, part: &str) -> String {
         wait_for(&format!("an error of {key} that says `{part}`"), || {
             let error = self.known().get(key)?.error.clone()?;
             error.contains(part).then_some(error)
@@ -159,42 +164,42 @@ fn every_kind_of_object_is_accepted_and_a_restart_writes_none_of_them() {
         ("filters", istio(IstioKind::EnvoyFilter)),
         ("files", Output::ConfigMap { module: "/etc/corsward/filter.wasm".into() }),
     ] {
-        cluster().place(namespace);
-        let gateway = AttachmentKey::Gateway { namespace: namespace.into(), name: "front".into() };
+        cluster().test_namespace(namespace);
+        let gateway = BundleKey::Gateway { namespace: namespace.into(), name: "front".into() };
         let keys = [
             workloads(namespace, &[]),
             workloads(namespace, &[("app.kubernetes.io/name", "api"), ("v", "")]),
             gateway,
         ];
-        let wanted = keys.map(|key| attachment(&key, r#"{"a":["é"]}"#));
+        let wanted = keys.map(|key| bundle(&key, r#"{"a":["é"]}"#));
         let mut publisher = Publisher::start(server, &output).introduced();
         publisher.want(&wanted.each_ref(), &[]);
-        for attachment in &wanted {
-            publisher.wait_for_published(attachment);
+        for bundle in &wanted {
+            publisher.wait_for_published(bundle);
         }
         publisher.kill();
 
         let before = objects(server, &output, namespace);
         let mut publisher = Publisher::start(server, &output).introduced();
-        for attachment in &wanted {
-            let seen = &publisher.known()[&attachment.key];
-            assert_eq!(seen.digest.as_ref(), Some(&attachment.digest), "{namespace}");
+        for bundle in &wanted {
+            let seen = &publisher.known()[&bundle.key];
+            assert_eq!(seen.digest.as_ref(), Some(&bundle.digest), "{namespace}");
         }
         let [first, second, third] = &wanted;
-        let changed = attachment(&third.key, r#"{"a":[]}"#);
+        let changed = bundle(&third.key, r#"{"a":[]}"#);
         publisher.want(&[first, second, &changed], &[]);
         publisher.wait_for_published(&changed);
         // The watch may tell of the write before its answer is counted.
-        let counted = || (publisher.metrics.writes(Write::Written) > 0).then_some(());
+        let counted = || (publisher.metrics.writes(WriteResult::Written) > 0).then_some(());
         wait_for("the write to be counted", counted);
-        assert_eq!(publisher.metrics.writes(Write::Written), 1, "{namespace}");
-        assert_eq!(publisher.metrics.writes(Write::Repaired), 0, "{namespace}");
+        assert_eq!(publisher.metrics.writes(WriteResult::Written), 1, "{namespace}");
+        assert_eq!(publisher.metrics.writes(WriteResult::Repaired), 0, "{namespace}");
         publisher.kill();
         let after = objects(server, &output, namespace);
-        for attachment in &wanted {
-            let name = attachment.key.object_name();
+        for bundle in &wanted {
+            let name = bundle.key.object_name();
             let same = version(&before[&name]) == version(&after[&name]);
-            assert_eq!(same, attachment.key != changed.key, "{namespace}: {}", attachment.key);
+            assert_eq!(same, bundle.key != changed.key, "{namespace}: {}", bundle.key);
         }
     }
 }
@@ -202,25 +207,25 @@ fn every_kind_of_object_is_accepted_and_a_restart_writes_none_of_them() {
 #[test]
 fn one_shape_makes_room_for_another_and_nothing_else_is_touched() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let place = cluster().place("shapes");
-    let whole = attachment(&workloads(&place.name, &[]), "1");
-    let part = attachment(&workloads(&place.name, &[("app", "a")]), "2");
+    let ns = cluster().test_namespace("shapes");
+    let whole = bundle(&workloads(&ns.name, &[]), "1");
+    let part = bundle(&workloads(&ns.name, &[("app", "a")]), "2");
     let other = json!({
         "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
         "metadata": {"name": "theirs"}, "spec": {"url": "oci://theirs.example/filter"},
     });
-    server.api().create(&collection(&output, &place.name), &other).unwrap();
+    server.api().create(&collection(&output, &ns.name), &other).unwrap();
     let mut publisher = Publisher::start(server, &output).introduced();
     publisher.want(&[&whole], &[]);
     publisher.wait_for_published(&whole);
-    let retiring = attachment(&whole.key, "3");
+    let retiring = bundle(&whole.key, "3");
     publisher.want(&[&part], &[&retiring]);
     publisher.wait_for_published(&retiring);
     publisher.wait_for_published(&part);
     wait_for("the former shape to go", || {
         publisher.known()[&whole.key].digest.is_none().then_some(())
     });
-    let names: Vec<_> = objects(server, &output, &place.name).into_keys().collect();
+    let names: Vec<_> = objects(server, &output, &ns.name).into_keys().collect();
     assert_eq!(names, [part.key.object_name(), "theirs".to_owned()]);
     publisher.kill();
 }
@@ -228,12 +233,12 @@ fn one_shape_makes_room_for_another_and_nothing_else_is_touched() {
 #[test]
 fn what_somebody_changes_or_deletes_is_repaired_and_what_they_add_stays() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let place = cluster().place("drift");
-    let ours = attachment(&workloads(&place.name, &[("app", "a")]), "1");
+    let ns = cluster().test_namespace("drift");
+    let ours = bundle(&workloads(&ns.name, &[("app", "a")]), "1");
     let mut publisher = Publisher::start(server, &output).introduced();
     publisher.want(&[&ours], &[]);
     publisher.wait_for_published(&ours);
-    let path = format!("{}/{}", collection(&output, &place.name), ours.key.object_name());
+    let path = format!("{}/{}", collection(&output, &ns.name), ours.key.object_name());
     let before = server.api().get(&path).unwrap().unwrap();
     let theirs = json!({
         "metadata": {"annotations": {"theirs": "1"}},
@@ -248,13 +253,16 @@ fn what_somebody_changes_or_deletes_is_repaired_and_what_they_add_stays() {
 
     let client = publisher.runtime.block_on(kubernetes::client(Some(&server.kubeconfig())));
     let client = client.unwrap();
-    let touched = publisher.runtime.block_on(cluster::touch(&client, &output, &ours.key, "now"));
+    let touched = publisher.runtime.block_on(cluster::refresh(&client, &output, &ours.key, "now"));
     touched.unwrap();
-    let next = attachment(&ours.key, "2");
+    let next = bundle(&ours.key, "2");
     publisher.want(&[&next], &[]);
     publisher.wait_for_published(&next);
     let after = server.api().get(&path).unwrap().unwrap();
-    assert_eq!(after["metadata"]["annotations"]["istio.io.corsward.io/touched"], "now", "it stays");
+    assert_eq!(
+        after["metadata"]["annotations"]["istio.io.corsward.io/refreshed-at"], "now",
+        "it stays"
+    );
     assert_eq!(after["spec"]["pluginConfig"]["compiled"], "2");
     publisher.want(&[&ours], &[]);
     publisher.wait_for_published(&ours);
@@ -267,12 +275,12 @@ fn what_somebody_changes_or_deletes_is_repaired_and_what_they_add_stays() {
 #[test]
 fn an_object_of_ours_without_its_labels_is_ours_all_the_same() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let place = cluster().place("unlabelled");
-    let ours = attachment(&workloads(&place.name, &[]), "1");
+    let ns = cluster().test_namespace("unlabelled");
+    let ours = bundle(&workloads(&ns.name, &[]), "1");
     let mut publisher = Publisher::start(server, &output).introduced();
     publisher.want(&[&ours], &[]);
     publisher.wait_for_published(&ours);
-    let path = format!("{}/{}", collection(&output, &place.name), ours.key.object_name());
+    let path = format!("{}/{}", collection(&output, &ns.name), ours.key.object_name());
     let before = server.api().get(&path).unwrap().unwrap();
     let theirs =
         json!({"metadata": {"labels": null}, "spec": {"url": "oci://evil.example/filter"}});
@@ -297,12 +305,11 @@ fn somebody_elses_object_stays_and_what_needs_its_name_follows_it() {
             json!({"data": {"theirs": "1"}}),
         ),
     ] {
-        cluster().place(namespace);
+        cluster().test_namespace(namespace);
         let [whole, part] = [workloads(namespace, &[]), workloads(namespace, &[("app", "a")])]
-            .map(|key| attachment(&key, "1"));
-        let path = |one: &Attachment| {
-            format!("{}/{}", collection(&output, namespace), one.key.object_name())
-        };
+            .map(|key| bundle(&key, "1"));
+        let path =
+            |one: &Bundle| format!("{}/{}", collection(&output, namespace), one.key.object_name());
         let mut object = theirs.clone();
         let resource = output.resource();
         object["apiVersion"] = resource.api_version.into();
@@ -325,17 +332,17 @@ fn somebody_elses_object_stays_and_what_needs_its_name_follows_it() {
 #[test]
 fn an_object_that_is_labelled_ours_is_handed_over() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let place = cluster().place("handed-over");
-    let ours = attachment(&workloads(&place.name, &[]), "1");
+    let ns = cluster().test_namespace("handed-over");
+    let ours = bundle(&workloads(&ns.name, &[]), "1");
     let theirs = json!({
         "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
         "metadata": {"name": "corsward"}, "spec": {"url": "oci://theirs.example/filter"},
     });
-    server.api().create(&collection(&output, &place.name), &theirs).unwrap();
+    server.api().create(&collection(&output, &ns.name), &theirs).unwrap();
     let mut publisher = Publisher::start(server, &output).introduced();
     publisher.want(&[&ours], &[]);
     publisher.wait_for_error(&ours.key, "app.kubernetes.io/managed-by=corsward-operator");
-    let path = format!("{}/corsward", collection(&output, &place.name));
+    let path = format!("{}/corsward", collection(&output, &ns.name));
     let label = json!({"app.kubernetes.io/managed-by": "corsward-operator"});
     server.api().merge(&path, &json!({"metadata": {"labels": label}})).unwrap();
     publisher.wait_for_published(&ours);
@@ -347,20 +354,20 @@ fn an_object_that_is_labelled_ours_is_handed_over() {
 #[test]
 fn a_copy_that_carries_our_labels_goes_and_one_that_does_not_stays() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let place = cluster().place("copied");
-    let ours = attachment(&workloads(&place.name, &[]), "1");
+    let ns = cluster().test_namespace("copied");
+    let ours = bundle(&workloads(&ns.name, &[]), "1");
     let mut publisher = Publisher::start(server, &output).introduced();
     publisher.want(&[&ours], &[]);
     publisher.wait_for_published(&ours);
-    let objects = || objects(server, &output, &place.name);
+    let objects = || objects(server, &output, &ns.name);
     let mut copy = objects().remove("corsward").unwrap();
     let metadata = copy["metadata"].as_object_mut().unwrap();
     metadata.retain(|name, _| name == "labels" || name == "annotations");
     metadata.insert("name".into(), "labelled".into());
-    server.api().create(&collection(&output, &place.name), &copy).unwrap();
+    server.api().create(&collection(&output, &ns.name), &copy).unwrap();
     copy["metadata"] =
         json!({"name": "unlabelled", "annotations": copy["metadata"]["annotations"]});
-    server.api().create(&collection(&output, &place.name), &copy).unwrap();
+    server.api().create(&collection(&output, &ns.name), &copy).unwrap();
     wait_for("the copy to go", || (!objects().contains_key("labelled")).then_some(()));
     assert_eq!(objects().into_keys().collect::<Vec<_>>(), ["corsward", "unlabelled"]);
     publisher.kill();
@@ -369,10 +376,10 @@ fn a_copy_that_carries_our_labels_goes_and_one_that_does_not_stays() {
 #[test]
 fn what_is_left_of_another_kind_is_named_until_it_is_gone() {
     let cluster = Cluster::own();
-    let place = cluster.place("leftovers");
+    let ns = cluster.test_namespace("leftovers");
     let Output::Istio { module, .. } = wasm_plugins() else { panic!("not Istio's") };
     let before = Output::Istio { kind: IstioKind::EnvoyFilter, module };
-    let filter = attachment(&workloads(&place.name, &[]), "1");
+    let filter = bundle(&workloads(&ns.name, &[]), "1");
     let mut publisher = Publisher::start(&cluster.server, &before).introduced();
     publisher.want(&[&filter], &[]);
     publisher.wait_for_published(&filter);
@@ -388,26 +395,26 @@ fn what_is_left_of_another_kind_is_named_until_it_is_gone() {
     let command = line["then"].as_str().unwrap().strip_prefix("kubectl ").unwrap();
     let said = cluster.kubectl(&command.split(' ').collect::<Vec<_>>(), "");
     assert!(said.success, "{said:?}");
-    assert!(objects(&cluster.server, &before, &place.name).is_empty());
+    assert!(objects(&cluster.server, &before, &ns.name).is_empty());
 }
 
 #[test]
 fn a_follower_writes_nothing_until_it_leads() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let place = cluster().place("follower");
-    let ours = attachment(&workloads(&place.name, &[]), "1");
+    let ns = cluster().test_namespace("follower");
+    let ours = bundle(&workloads(&ns.name, &[]), "1");
     let (mut leader, mut follower) =
         (Publisher::start(server, &output), Publisher::start(server, &output).introduced());
     follower.leading.send_replace(false);
     leader.want(&[&ours], &[]);
     leader.wait_for_published(&ours);
-    let next = attachment(&ours.key, "2");
+    let next = bundle(&ours.key, "2");
     follower.want(&[&next], &[]);
     // It sees what the leader writes, and leaves it.
     follower.wait_for_published(&ours);
     leader.kill();
     let digest = |server| {
-        let objects = objects(server, &output, &place.name);
+        let objects = objects(server, &output, &ns.name);
         objects["corsward"]["metadata"]["annotations"]["corsward.io/digest"].clone()
     };
     assert_eq!(digest(server), ours.digest);
@@ -420,11 +427,11 @@ fn a_follower_writes_nothing_until_it_leads() {
 #[test]
 fn what_the_api_server_refuses_is_told_and_holds_up_nothing_else() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let place = cluster().place("refused");
+    let ns = cluster().test_namespace("refused");
     // Istio takes no stars in selectors.
-    let bad = attachment(&workloads(&place.name, &[("app", "a*")]), "1");
-    let good = attachment(&workloads(&place.name, &[("app", "a")]), "1");
-    let nowhere = attachment(&workloads("nowhere", &[]), "1");
+    let bad = bundle(&workloads(&ns.name, &[("app", "a*")]), "1");
+    let good = bundle(&workloads(&ns.name, &[("app", "a")]), "1");
+    let nowhere = bundle(&workloads("nowhere", &[]), "1");
     let mut publisher = Publisher::start(server, &output).introduced();
     publisher.want(&[&bad, &good, &nowhere], &[]);
     publisher.wait_for_published(&good);
@@ -437,16 +444,16 @@ fn what_the_api_server_refuses_is_told_and_holds_up_nothing_else() {
 #[test]
 fn while_the_api_server_is_down_only_the_latest_counts() {
     let mut cluster = Cluster::own();
-    let (output, name) = (wasm_plugins(), cluster.place("down").name);
+    let (output, name) = (wasm_plugins(), cluster.test_namespace("down").name);
     let key = workloads(&name, &[]);
     let mut publisher = Publisher::start(&cluster.server, &output).introduced();
-    let first = attachment(&key, "1");
+    let first = bundle(&key, "1");
     publisher.want(&[&first], &[]);
     publisher.wait_for_published(&first);
     cluster.server.kill();
-    publisher.want(&[&attachment(&key, "2")], &[]);
+    publisher.want(&[&bundle(&key, "2")], &[]);
     publisher.wait_for_error(&key, "API server");
-    let last = attachment(&key, "3");
+    let last = bundle(&key, "3");
     publisher.want(&[&last], &[]);
     cluster.server.restart().unwrap();
     publisher.wait_for_published(&last);
@@ -460,11 +467,11 @@ fn while_the_api_server_is_down_only_the_latest_counts() {
 }
 
 #[test]
-fn a_kind_that_is_not_served_is_told_of_each_attachment_and_written_when_it_is() {
+fn a_kind_that_is_not_served_is_told_of_each_bundle_and_written_when_it_is() {
     let server = ApiServer::start().unwrap();
     let namespace = json!({"metadata": {"name": "early"}});
     server.api().create("/api/v1/namespaces", &namespace).unwrap();
-    let ours = attachment(&workloads("early", &[]), "1");
+    let ours = bundle(&workloads("early", &[]), "1");
     let mut publisher = Publisher::start(&server, &wasm_plugins()).introduced();
     assert_eq!(publisher.known().len(), 0);
     publisher.want(&[&ours], &[]);

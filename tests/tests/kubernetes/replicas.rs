@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use serde_json::json;
 use xtask::http::Client;
 
-use crate::rig::{Cluster, OPERATOR_NAMESPACE, Operator};
+use crate::harness::{Cluster, OPERATOR_NAMESPACE, Operator};
 use crate::specs::{SHOP, allow};
 
 const LEADS: &str = "this replica writes from now on";
@@ -40,9 +40,9 @@ fn whoever_cannot_read_everything_leaves_the_lease_to_those_who_can() {
     let mut blind = cluster.operator("operator-0").kubeconfig(poor).start_unready();
     blind.wait_for_line("cannot watch; tried again");
     let operator = cluster.operator("operator-1").start();
-    let place = cluster.place("shop");
-    place.policy("api", &allow("api", &[SHOP]));
-    place.wait_for_in_force("api");
+    let ns = cluster.test_namespace("shop");
+    ns.policy("api", &allow("api", &[SHOP]));
+    ns.wait_for_in_force("api");
     assert!(blind.said(LEADS).is_empty());
     assert_eq!(blind.get("/readyz"), None);
     operator.stop();
@@ -55,9 +55,9 @@ fn a_replica_without_a_certificate_is_not_ready_and_publishes_all_the_same() {
     // The chart gave it no Secret, for it was told of no webhook.
     let plan = cluster.operator("operator-0").also("--webhook-addr=127.0.0.1:0");
     let operator = plan.start_unready();
-    let place = cluster.place("shop");
-    place.policy("api", &allow("api", &[SHOP]));
-    place.wait_for_in_force("api");
+    let ns = cluster.test_namespace("shop");
+    ns.policy("api", &allow("api", &[SHOP]));
+    ns.wait_for_in_force("api");
     assert_eq!(operator.get("/readyz"), None);
     operator.stop();
 }

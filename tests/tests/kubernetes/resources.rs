@@ -3,7 +3,7 @@
 use corsward_tests::suite;
 use xtask::kubernetes::ApiServer;
 
-use crate::rig::{Cluster, crds, said, wait_for};
+use crate::harness::{Cluster, crds, said, wait_for};
 
 #[test]
 fn kubectl_applies_the_definitions_and_then_every_example() {
@@ -57,20 +57,20 @@ fn kubectl_explains_a_field_with_its_manual() {
 
 #[test]
 fn kubectl_get_cors_has_the_columns_that_one_looks_for() {
-    let place = Cluster::shared().place("columns");
-    let applied = place.apply(
+    let ns = Cluster::shared().test_namespace("columns");
+    let applied = ns.apply(
         "apiVersion: corsward.io/v1alpha1\n\
          kind: CorsPolicy\n\
          metadata: {name: api}\n\
          spec: {selector: {matchLabels: {app: api}}, cors: {allowOrigins: ['https://a.example']}}\n",
     );
     assert!(applied.success, "{applied:?}");
-    let said = place.kubectl(&["get", "cors"]);
+    let said = ns.kubectl(&["get", "cors"]);
     let columns = said.out.lines().next().unwrap().split_whitespace().collect::<Vec<_>>();
     let wanted = ["NAME", "TARGETS", "ORIGINS", "MODE", "ACCEPTED", "PROGRAMMED", "PROXIES", "AGE"];
     assert_eq!(columns, wanted, "{said:?}");
     assert!(
-        place.kubectl(&["get", "corsward"]).out.contains("corspolicy.corsward.io/api"),
+        ns.kubectl(&["get", "corsward"]).out.contains("corspolicy.corsward.io/api"),
         "by its category"
     );
 }

@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use serde_json::{Value, json};
 use xtask::ports;
 
-use crate::rig::{Cluster, Operator, Place, wait_for, wait_or};
+use crate::harness::{Cluster, Operator, TestNamespace, wait_for, wait_or};
 use granted::Right;
 use release::Release;
 
@@ -29,10 +29,10 @@ fn publishing_plugins_with_the_webhook() {
             "module.oci.url=oci://registry.example/filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         ],
     );
-    let place = cluster.place("roles-plugins");
-    leave(&place, "TrafficExtension");
+    let namespace = cluster.test_namespace("roles-plugins");
+    leave(&namespace, "TrafficExtension");
     let (first, second) = (release.start("first"), release.start("second"));
-    live(&place);
+    live(&namespace);
     // Its certificates are damaged, and its lease is lost.
     let secret = release.path("secrets", "webhook-certificate");
     cluster.api().merge(&secret, &json!({ "data": { "tls.key": "" } })).unwrap();
@@ -49,15 +49,15 @@ fn serving_modules_to_proxies() {
     fs::write(&module, b"\0asm\x01\0\0\0").unwrap();
     let address = SocketAddr::new(own_address(), ports::free());
     release.announce_modules(address);
-    let place = cluster.place("roles-modules");
-    leave(&place, "WasmPlugin");
+    let namespace = cluster.test_namespace("roles-modules");
+    leave(&namespace, "WasmPlugin");
     let args = [format!("--module={}", module.display()), format!("--module-addr={address}")];
     let mut only = release.start_with("only", &args);
     only.wait_for_line("the module is stored for all replicas");
     only.stop();
     release.damage_modules();
     let only = release.start_with("only", &args);
-    live(&place);
+    live(&namespace);
     cluster.api().delete(&release.lease()).unwrap();
     used_and_no_more(&release, vec![only]);
 }
@@ -78,7 +78,7 @@ fn publishing_config_maps_without_gateways_and_webhook() {
         &["publish.to=configmap", "webhook.enabled=false", "gatewayApi.enabled=false"],
     );
     let (first, second) = (release.start("first"), release.start("second"));
-    live(&cluster.place("roles-maps"));
+    live(&cluster.test_namespace("roles-maps"));
     cluster.api().delete(&release.lease()).unwrap();
     used_and_no_more(&release, vec![first, second]);
 }
@@ -98,7 +98,7 @@ fn publishing_filters_with_a_certificate_of_the_users_own() {
     );
     release.bring_certificate("own");
     let (first, second) = (release.start("first"), release.start("second"));
-    live(&cluster.place("roles-filters"));
+    live(&cluster.test_namespace("roles-filters"));
     cluster.api().delete(&release.lease()).unwrap();
     used_and_no_more(&release, vec![first, second]);
 }
@@ -115,7 +115,8 @@ fn publishing_whichever_kind_every_istiod_reads() {
             "module.oci.url=oci://registry.example/filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         ],
     );
-    let (place, istio) = (cluster.place("roles-auto"), cluster.place("istio-system"));
+    let (namespace, istio) =
+        (cluster.test_namespace("roles-auto"), cluster.test_namespace("istio-system"));
     let account = "/api/v1/namespaces/{namespace}/serviceaccounts/default";
     istio.write(
         account,
@@ -127,52 +128,52 @@ fn publishing_whichever_kind_every_istiod_reads() {
     };
     // Istio's definitions are there, and its istiod is not: who knows which version it will be?
     let first = release.start("first");
-    let said = place.apply(&format!(
+    let said = namespace.apply(&format!(
         "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {{name: api}}\nspec: {POLICY}\n"
     ));
     assert!(said.success, "{said:?}");
-    place.wait_for_in_force("api");
-    assert_eq!(objects(&place, "wasmplugins").len(), 1);
-    assert!(objects(&place, "trafficextensions").is_empty());
+    namespace.wait_for_in_force("api");
+    assert_eq!(objects(&namespace, "wasmplugins").len(), 1);
+    assert!(objects(&namespace, "trafficextensions").is_empty());
 
     istiod(&istio, "istiod-new", "1.31.0");
     changes(first);
     let second = release.start("second");
-    wait_for_change(&place, "wasmplugins", "trafficextensions");
-    place.wait_for_in_force("api");
+    wait_for_change(&namespace, "wasmplugins", "trafficextensions");
+    namespace.wait_for_in_force("api");
 
     // As an upgrade is rolled back.
     istiod(&istio, "istiod-old", "1.29.4");
     changes(second);
     let third = release.start("third");
-    wait_for_change(&place, "trafficextensions", "wasmplugins");
-    place.wait_for_in_force("api");
+    wait_for_change(&namespace, "trafficextensions", "wasmplugins");
+    namespace.wait_for_in_force("api");
 
     let old = format!("/api/v1/namespaces/{}/pods/istiod-old?gracePeriodSeconds=0", istio.name);
     cluster.api().delete(&old).unwrap();
     changes(third);
     let fourth = release.start("fourth");
-    wait_for_change(&place, "wasmplugins", "trafficextensions");
-    live(&cluster.place("roles-either"));
+    wait_for_change(&namespace, "wasmplugins", "trafficextensions");
+    live(&cluster.test_namespace("roles-either"));
     cluster.api().delete(&release.lease()).unwrap();
     used_and_no_more(&release, vec![fourth]);
 }
 
 /// A pod of istiod.
-fn istiod(place: &Place<'_>, name: &str, version: &str) {
+fn istiod(namespace: &TestNamespace<'_>, name: &str, version: &str) {
     let pod = json!({
         "metadata": { "name": name, "labels": { "app": "istiod", "app.kubernetes.io/version": version } },
         "spec": { "containers": [{ "name": "discovery", "image": format!("istio/pilot:{version}") }] },
     });
-    let path = format!("/api/v1/namespaces/{}/pods", place.name);
-    place.cluster.api().create(&path, &pod).unwrap();
+    let path = format!("/api/v1/namespaces/{}/pods", namespace.name);
+    namespace.cluster.api().create(&path, &pod).unwrap();
 }
 
 /// An object as an operator has left it that was told to publish another kind.
-fn leave(place: &Place<'_>, kind: &str) {
+fn leave(namespace: &TestNamespace<'_>, kind: &str) {
     let labels = json!({
         "app.kubernetes.io/managed-by": "corsward-operator",
-        "corsward.io/attachment": "corsward-left",
+        "corsward.io/bundle": "corsward-left",
     });
     let plugin = json!({ "url": "oci://registry.example/filter" });
     let (plural, spec) = match kind {
@@ -185,60 +186,61 @@ fn leave(place: &Place<'_>, kind: &str) {
         "metadata": { "name": "corsward-left", "labels": labels },
         "spec": spec,
     });
-    place.cluster.api().create(&collection(place, plural), &left).unwrap();
+    namespace.cluster.api().create(&collection(namespace, plural), &left).unwrap();
 }
 
 /// Is it there still?
-fn is_left(place: &Place<'_>) -> bool {
-    let mut there = ["trafficextensions", "wasmplugins"].iter().flat_map(|all| objects(place, all));
+fn is_left(namespace: &TestNamespace<'_>) -> bool {
+    let mut there =
+        ["trafficextensions", "wasmplugins"].iter().flat_map(|all| objects(namespace, all));
     there.any(|object| object["metadata"]["name"] == "corsward-left")
 }
 
-fn collection(place: &Place<'_>, plural: &str) -> String {
-    format!("/apis/extensions.istio.io/v1alpha1/namespaces/{}/{plural}", place.name)
+fn collection(namespace: &TestNamespace<'_>, plural: &str) -> String {
+    format!("/apis/extensions.istio.io/v1alpha1/namespaces/{}/{plural}", namespace.name)
 }
 
 /// Istio's objects of a kind in a namespace.
-fn objects(place: &Place<'_>, plural: &str) -> Vec<Value> {
-    let list = place.cluster.api().get(&collection(place, plural)).unwrap().unwrap();
+fn objects(namespace: &TestNamespace<'_>, plural: &str) -> Vec<Value> {
+    let list = namespace.cluster.api().get(&collection(namespace, plural)).unwrap().unwrap();
     list["items"].as_array().unwrap().clone()
 }
 
 /// Waits until objects of one kind have replaced those of another, and no moment was without any.
 #[track_caller]
-fn wait_for_change(place: &Place<'_>, before: &str, after: &str) {
+fn wait_for_change(namespace: &TestNamespace<'_>, before: &str, after: &str) {
     wait_for(&format!("{after} instead of {before}"), || {
         // Asked in this order: what is written goes before what was written.
-        let gone = objects(place, before).is_empty();
-        let there = objects(place, after).len();
+        let gone = objects(namespace, before).is_empty();
+        let there = objects(namespace, after).len();
         assert!(!gone || there > 0, "there is neither");
         (gone && there == 1).then_some(())
     });
 }
 
-/// Everything that policies and their surroundings go through.
-fn live(place: &Place<'_>) {
+/// Everything that policies and their cluster state go through.
+fn live(namespace: &TestNamespace<'_>) {
     let origins = json!({ "origins": ["https://a.example"] });
     let apply = |kind: &str, name: &str, spec: &str| {
         let manifest = format!(
             "apiVersion: corsward.io/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"
         );
-        let said = place.apply(&manifest);
+        let said = namespace.apply(&manifest);
         assert!(said.success, "{said:?}");
     };
     apply("OriginSet", "shared", &origins.to_string());
-    let selector = format!("{{matchLabels: {{kubernetes.io/metadata.name: {}}}}}", place.name);
+    let selector = format!("{{matchLabels: {{kubernetes.io/metadata.name: {}}}}}", namespace.name);
     let guardrail = format!(
         "{{namespaceSelector: {selector}, enforcement: Warn, guardrails: {{maxMaxAge: 600}}}}"
     );
-    apply("ClusterCorsPolicy", &place.name, &guardrail);
+    apply("ClusterCorsPolicy", &namespace.name, &guardrail);
     apply("CorsPolicy", "api", POLICY);
     apply("CorsPolicy", "refused", REFUSED);
-    place.wait_for_in_force("api");
-    wait_for("what is left to go", || (!is_left(place)).then_some(()));
+    namespace.wait_for_in_force("api");
+    wait_for("what is left to go", || (!is_left(namespace)).then_some(()));
     apply("CorsPolicy", "api", &POLICY.replace("a.example", "b.example"));
-    place.wait_for_in_force("api");
-    place.delete_policy("api");
+    namespace.wait_for_in_force("api");
+    namespace.delete_policy("api");
 }
 
 /// Waits until every right was used, and looks whether anything else was asked for.
@@ -249,7 +251,7 @@ fn used_and_no_more(release: &Release<'_>, mut replicas: Vec<Operator>) {
         let asked = release.asked();
         granted.iter().filter(|right| !asked.iter().any(|one| right.covers(one))).cloned().collect()
     };
-    let all_used = wait_or(crate::rig::PATIENCE, || unused().is_empty().then_some(()));
+    let all_used = wait_or(crate::harness::TIMEOUT, || unused().is_empty().then_some(()));
     let asked = release.asked();
     let refused: Vec<_> = asked.iter().filter(|one| !one.allowed || one.status == 403).collect();
     let mut logs = || replicas.iter_mut().map(Operator::log).collect::<String>();

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use corsward_operator::api;
-use corsward_operator::args::{Output, ValidateArgs};
-use corsward_operator::check::{self, Outcome};
-use corsward_operator::judge::FullJudge;
+use corsward_operator::args::{OutputFormat, ValidateArgs};
+use corsward_operator::check::{self, ValidateOutcome};
+use corsward_operator::knowledge::FullKnowledge;
 use corsward_operator::source::document;
 use corsward_operator::source::yaml::Reader;
 use corsward_tests::suite;
 use serde_json::{Value, json};
 use xtask::kubernetes::Answer;
 
-use crate::rig::Cluster;
+use crate::harness::Cluster;
 
 /// A namespace that is always there; nothing is kept in it.
 const NAMESPACE: &str = "default";
@@ -42,9 +42,9 @@ fn refusals(kind: &str, spec: &Value) -> Vec<String> {
     let object = json!({"apiVersion": "corsward.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec});
     let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
     fs::write(file.path(), object.to_string()).unwrap();
-    let args = ValidateArgs { files: vec![file.path().to_owned()], output: Output::Json };
+    let args = ValidateArgs { files: vec![file.path().to_owned()], output: OutputFormat::Json };
     let mut said = Vec::new();
-    let outcome = check::validate(&args, &FullJudge, &mut said, &mut std::io::sink()).unwrap();
+    let outcome = check::validate(&args, &FullKnowledge, &mut said, &mut std::io::sink()).unwrap();
     let said: Vec<Value> = serde_json::from_slice(&said).unwrap();
     let refusals = said.iter().filter(|line| line["severity"] == "refusal");
     let refusals: Vec<String> = refusals
@@ -54,7 +54,7 @@ fn refusals(kind: &str, spec: &Value) -> Vec<String> {
             field.rsplit_once(' ').map_or(field, |(_, field)| field).to_owned()
         })
         .collect();
-    assert_eq!(outcome == Outcome::Refused, !refusals.is_empty(), "{said:?}");
+    assert_eq!(outcome == ValidateOutcome::Refused, !refusals.is_empty(), "{said:?}");
     refusals
 }
 
@@ -83,7 +83,7 @@ fn full(kind: &str) -> Value {
         "ClusterCorsPolicy" => json!({
             "namespaceSelector": {
                 "matchLabels": {"team": "shop"},
-                "matchExpressions": [{"key": "env", "operator": "In", "values": ["dev"]}],
+                "matchExpressions": [{"key": "env", "controller": "In", "values": ["dev"]}],
             },
             "guardrails": {
                 "allowedOrigins": ["https://a.example"],
@@ -140,14 +140,15 @@ fn every_other_example_is_accepted_without_a_warning() {
     for file in files {
         let documents = document::read("", &fs::read(&file).unwrap(), Reader::Kubectl).unwrap();
         let policies = documents.objects.iter().map(|object| &object.id.namespace);
-        let namespaces = policies.chain(documents.neighbors.iter().map(|near| &near.key.namespace));
+        let namespaces =
+            policies.chain(documents.dependencies.iter().map(|near| &near.key.namespace));
         for namespace in namespaces.filter(|namespace| !namespace.is_empty()) {
             let path = format!("/api/v1/namespaces/{namespace}");
             let metadata = json!({"name": namespace});
             let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
             cluster.api().apply(&path, &object).unwrap();
         }
-        let count = documents.objects.len() + documents.neighbors.len();
+        let count = documents.objects.len() + documents.dependencies.len();
         let path = file.display().to_string();
         let said = cluster.kubectl(&["apply", "--dry-run=server", "-o", "name", "-f", &path], "");
         assert!(said.success && said.err.is_empty(), "{path}: {said:?}");
@@ -168,7 +169,7 @@ fn each_rule_of_the_definitions_refuses_in_its_own_words() {
     let exact = json!({"type": "Exact", "value": "/a"});
     let expressions = |operator: &str, values: Value| {
         json!({
-            "namespaceSelector": {"matchExpressions": [{"key": "env", "operator": operator, "values": values}]},
+            "namespaceSelector": {"matchExpressions": [{"key": "env", "controller": operator, "values": values}]},
             "guardrails": {"maxMaxAge": 600},
         })
     };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rig::{Cluster, message};
+use crate::harness::{Cluster, message};
 use crate::specs::{OTHER, SHOP, allow};
 
 /// This many origins of 240 bytes.
@@ -24,39 +24,38 @@ fn small(host: &str, origin: &str) -> Value {
 
 #[test]
 fn a_policy_that_is_too_large_is_refused_and_its_last_good_version_stays() {
-    let place = Cluster::operated().place("too-large");
-    place.policy("api", &small("api.example", SHOP));
-    place.wait_for_in_force("api");
+    let ns = Cluster::operated().test_namespace("too-large");
+    ns.policy("api", &small("api.example", SHOP));
+    ns.wait_for_in_force("api");
     for (spec, code) in [(large("api", 5_000), "CORS-E523"), (large("api", 3_200), "CORS-E531")] {
-        place.policy("api", &spec);
-        let policy = place.wait_for_conditions("api", &["Accepted=False Invalid"]);
+        ns.policy("api", &spec);
+        let policy = ns.wait_for_conditions("api", &["Accepted=False Invalid"]);
         let said = message(&policy, "Accepted");
         assert!(said.contains(code) && said.contains("split the policy"), "{said}");
         assert_eq!(policy["status"]["inForce"]["generation"], 1);
-        let published = place.published();
+        let published = ns.published();
         assert!(published["corsward"].compiled.contains(SHOP), "{published:#?}");
     }
 }
 
 #[test]
 fn a_policy_for_which_there_is_no_room_keeps_no_other_one_waiting() {
-    let place = Cluster::operated().place("no-room");
-    place.policy("a", &large("a", 2_400));
-    place.wait_for_in_force("a");
-    place.policy("b", &large("b", 2_400));
-    let policy =
-        place.wait_for_conditions("b", &["Accepted=True", "Programmed=False NotPublishable"]);
+    let ns = Cluster::operated().test_namespace("no-room");
+    ns.policy("a", &large("a", 2_400));
+    ns.wait_for_in_force("a");
+    ns.policy("b", &large("b", 2_400));
+    let policy = ns.wait_for_conditions("b", &["Accepted=True", "Programmed=False NotPublishable"]);
     let said = message(&policy, "Programmed");
     assert!(said.contains("no-room/b") && said.contains("split"), "{said}");
-    place.policy("c", &small("c.example", SHOP));
-    place.wait_for_in_force("c");
-    place.policy("c", &small("c.example", OTHER));
-    place.wait_for_in_force("c");
-    let compiled = place.published()["corsward"].compiled.clone();
+    ns.policy("c", &small("c.example", SHOP));
+    ns.wait_for_in_force("c");
+    ns.policy("c", &small("c.example", OTHER));
+    ns.wait_for_in_force("c");
+    let compiled = ns.published()["corsward"].compiled.clone();
     assert!(compiled.contains(OTHER) && !compiled.contains("b.shop.example"));
-    place.policy("d", &allow("d", &[SHOP]));
-    place.wait_for_in_force("d");
+    ns.policy("d", &allow("d", &[SHOP]));
+    ns.wait_for_in_force("d");
 
-    place.delete_policy("a");
-    place.wait_for_in_force("b");
+    ns.delete_policy("a");
+    ns.wait_for_in_force("b");
 }

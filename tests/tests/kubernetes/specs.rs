@@ -1,4 +1,4 @@
-//! What the policies of the stories say.
+//! What the policies of the scenarios say.
 
 use serde_json::{Value, json};
 

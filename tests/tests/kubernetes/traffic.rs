@@ -2,33 +2,33 @@
 
 use serde_json::{Value, json};
 
-use crate::rig::{Cluster, Place, version};
+use crate::harness::{Cluster, TestNamespace, version};
 use crate::specs::{SHOP, allow};
 
 const ISTIO: &str = "/apis/networking.istio.io/v1";
 const GATEWAY_API: &str = "/apis/gateway.networking.k8s.io/v1";
 
 /// A namespace for pods, with a policy for those of `api`.
-fn place(name: &str) -> Place<'static> {
-    let place = Cluster::operated().place(name);
+fn test_namespace(name: &str) -> TestNamespace<'static> {
+    let ns = Cluster::operated().test_namespace(name);
     // Nobody makes it here, and no pod comes without it.
-    place.write(
+    ns.write(
         "/api/v1/namespaces/{namespace}/serviceaccounts/default",
         &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "default" } }),
     );
-    place.policy("api", &allow("api", &[SHOP]));
-    place.wait_for_in_force("api");
-    place
+    ns.policy("api", &allow("api", &[SHOP]));
+    ns.wait_for_in_force("api");
+    ns
 }
 
 /// Labels the namespace, or takes a label away.
-fn label(place: &Place<'_>, label: &str, value: Value) {
+fn label(ns: &TestNamespace<'_>, label: &str, value: Value) {
     let patch = json!({ "metadata": { "labels": { label: value } } });
-    place.cluster.api().merge(&format!("/api/v1/namespaces/{}", place.name), &patch).unwrap();
+    ns.cluster.api().merge(&format!("/api/v1/namespaces/{}", ns.name), &patch).unwrap();
 }
 
 /// A running pod of the deployment `api`. Nothing runs here: it says so.
-fn run(place: &Place<'_>, name: &str, annotations: Value, spec: Value) {
+fn run(ns: &TestNamespace<'_>, name: &str, annotations: Value, spec: Value) {
     let containers = json!([{ "name": "app", "image": "app.example/app" }]);
     let mut pod = json!({
         "apiVersion": "v1",
@@ -47,35 +47,35 @@ fn run(place: &Place<'_>, name: &str, annotations: Value, spec: Value) {
     for (field, value) in spec.as_object().into_iter().flatten() {
         pod["spec"][field] = value.clone();
     }
-    let path = format!("/api/v1/namespaces/{}/pods", place.name);
-    place.cluster.api().create(&path, &pod).unwrap();
+    let path = format!("/api/v1/namespaces/{}/pods", ns.name);
+    ns.cluster.api().create(&path, &pod).unwrap();
     let status = json!({ "status": { "phase": "Running" } });
-    place.cluster.api().merge(&format!("{path}/{name}/status"), &status).unwrap();
+    ns.cluster.api().merge(&format!("{path}/{name}/status"), &status).unwrap();
 }
 
 /// The same with a sidecar.
-fn run_injected(place: &Place<'_>, name: &str, annotations: Value) {
+fn run_injected(ns: &TestNamespace<'_>, name: &str, annotations: Value) {
     let containers = json!([
         { "name": "app", "image": "app.example/app" },
         { "name": "istio-proxy", "image": "app.example/proxy" },
     ]);
-    run(place, name, annotations, json!({ "containers": containers }));
+    run(ns, name, annotations, json!({ "containers": containers }));
 }
 
 /// Ends a pod at once, as its node would.
-fn end(place: &Place<'_>, name: &str) {
-    let path = format!("/api/v1/namespaces/{}/pods/{name}?gracePeriodSeconds=0", place.name);
-    place.cluster.api().delete(&path).unwrap();
+fn end(ns: &TestNamespace<'_>, name: &str) {
+    let path = format!("/api/v1/namespaces/{}/pods/{name}?gracePeriodSeconds=0", ns.name);
+    ns.cluster.api().delete(&path).unwrap();
 }
 
-fn serve(place: &Place<'_>, ports: Value) {
+fn serve(ns: &TestNamespace<'_>, ports: Value) {
     let service = json!({
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": { "name": "api" },
         "spec": { "selector": { "app": "api" }, "ports": ports },
     });
-    place.write("/api/v1/namespaces/{namespace}/services/api", &service);
+    ns.write("/api/v1/namespaces/{namespace}/services/api", &service);
 }
 
 /// What a finding of the policy `api` says, and nothing where there is none.
@@ -87,90 +87,90 @@ fn message(policy: &Value, code: &str) -> Option<String> {
 
 /// Waits for a finding that says these words.
 #[track_caller]
-fn wait_for_said(place: &Place<'_>, code: &str, words: &[&str]) -> Value {
+fn wait_for_said(ns: &TestNamespace<'_>, code: &str, words: &[&str]) -> Value {
     let says = |policy: &Value| {
         message(policy, code).is_some_and(|said| words.iter().all(|word| said.contains(word)))
     };
-    place.wait_for("api", &format!("{code} with {words:?}"), says)
+    ns.wait_for("api", &format!("{code} with {words:?}"), says)
 }
 
 /// Waits until a finding is gone.
 #[track_caller]
-fn wait_for_unsaid(place: &Place<'_>, code: &str) -> Value {
-    place.wait_for("api", &format!("without {code}"), |policy| message(policy, code).is_none())
+fn wait_for_unsaid(ns: &TestNamespace<'_>, code: &str) -> Value {
+    ns.wait_for("api", &format!("without {code}"), |policy| message(policy, code).is_none())
 }
 
 #[test]
 fn a_workload_without_a_sidecar_is_told_how_to_get_one_until_it_has_it() {
-    let place = place("sidecars");
-    run(&place, "api-5d4-a", json!({}), json!({}));
-    let said = wait_for_said(&place, "CORS-W523", &["`deployment/api`", "kubectl label"]);
+    let ns = test_namespace("sidecars");
+    run(&ns, "api-5d4-a", json!({}), json!({}));
+    let said = wait_for_said(&ns, "CORS-W523", &["`deployment/api`", "kubectl label"]);
     assert!(message(&said, "CORS-W525").is_none(), "one cause at a time: {said:#}");
 
-    label(&place, "istio-injection", "enabled".into());
+    label(&ns, "istio-injection", "enabled".into());
     let restart = "kubectl --namespace sidecars rollout restart deployment/api";
-    wait_for_said(&place, "CORS-W525", &["`deployment/api`", restart]);
-    wait_for_unsaid(&place, "CORS-W523");
+    wait_for_said(&ns, "CORS-W525", &["`deployment/api`", restart]);
+    wait_for_unsaid(&ns, "CORS-W523");
 
     // One after the other, as a deployment rolls.
-    run_injected(&place, "api-5d4-b", json!({}));
-    wait_for_said(&place, "CORS-W525", &["`deployment/api`"]);
-    end(&place, "api-5d4-a");
-    wait_for_unsaid(&place, "CORS-W525");
+    run_injected(&ns, "api-5d4-b", json!({}));
+    wait_for_said(&ns, "CORS-W525", &["`deployment/api`"]);
+    end(&ns, "api-5d4-a");
+    wait_for_unsaid(&ns, "CORS-W525");
 }
 
 #[test]
 fn a_workload_that_refuses_a_sidecar_or_cannot_have_one_is_named() {
-    let place = place("sidecars-refused");
-    label(&place, "istio.io/rev", "stable".into());
-    run(&place, "out", json!({ "sidecar.istio.io/inject": "false" }), json!({}));
-    wait_for_said(&place, "CORS-W524", &["`deployment/api`", "sidecar.istio.io/inject"]);
-    run(&place, "node", json!({}), json!({ "hostNetwork": true }));
-    wait_for_said(&place, "CORS-W526", &["`deployment/api`", "hostNetwork"]);
+    let ns = test_namespace("sidecars-refused");
+    label(&ns, "istio.io/rev", "stable".into());
+    run(&ns, "out", json!({ "sidecar.istio.io/inject": "false" }), json!({}));
+    wait_for_said(&ns, "CORS-W524", &["`deployment/api`", "sidecar.istio.io/inject"]);
+    run(&ns, "node", json!({}), json!({ "hostNetwork": true }));
+    wait_for_said(&ns, "CORS-W526", &["`deployment/api`", "hostNetwork"]);
     for pod in ["out", "node"] {
-        end(&place, pod);
+        end(&ns, pod);
     }
     for code in ["CORS-W524", "CORS-W526"] {
-        wait_for_unsaid(&place, code);
+        wait_for_unsaid(&ns, code);
     }
 }
 
 #[test]
 fn a_port_whose_protocol_nobody_declares_is_named_until_somebody_does() {
-    let place = place("protocols");
-    run_injected(&place, "api-5d4-a", json!({}));
-    serve(&place, json!([{ "name": "web", "port": 8000 }]));
-    wait_for_said(&place, "CORS-W528", &["`api:8000`", "appProtocol: http"]);
-    serve(&place, json!([{ "name": "web", "port": 8000, "appProtocol": "http" }]));
-    wait_for_unsaid(&place, "CORS-W528");
-    serve(&place, json!([{ "name": "tls-web", "port": 8000 }]));
-    wait_for_said(&place, "CORS-W529", &["`api:8000 (tls)`"]);
-    serve(&place, json!([{ "name": "tls-web", "port": 8000 }, { "name": "http", "port": 80 }]));
-    wait_for_said(&place, "CORS-I523", &["`api:8000 (tls)`"]);
-    serve(&place, json!([{ "name": "http", "port": 80 }]));
+    let ns = test_namespace("protocols");
+    run_injected(&ns, "api-5d4-a", json!({}));
+    serve(&ns, json!([{ "name": "web", "port": 8000 }]));
+    wait_for_said(&ns, "CORS-W528", &["`api:8000`", "appProtocol: http"]);
+    serve(&ns, json!([{ "name": "web", "port": 8000, "appProtocol": "http" }]));
+    wait_for_unsaid(&ns, "CORS-W528");
+    serve(&ns, json!([{ "name": "tls-web", "port": 8000 }]));
+    wait_for_said(&ns, "CORS-W529", &["`api:8000 (tls)`"]);
+    serve(&ns, json!([{ "name": "tls-web", "port": 8000 }, { "name": "http", "port": 80 }]));
+    wait_for_said(&ns, "CORS-I523", &["`api:8000 (tls)`"]);
+    serve(&ns, json!([{ "name": "http", "port": 80 }]));
     for code in ["CORS-W529", "CORS-I523"] {
-        wait_for_unsaid(&place, code);
+        wait_for_unsaid(&ns, code);
     }
 }
 
 #[test]
 fn a_port_that_a_pod_keeps_from_its_sidecar_is_named_until_it_does_not() {
-    let place = place("excluded");
-    serve(&place, json!([{ "name": "http", "port": 80, "targetPort": 8080 }]));
+    let ns = test_namespace("excluded");
+    serve(&ns, json!([{ "name": "http", "port": 80, "targetPort": 8080 }]));
     let excluded = json!({ "traffic.sidecar.istio.io/excludeInboundPorts": "15020,8080" });
-    run_injected(&place, "api-5d4-a", excluded);
-    wait_for_said(&place, "CORS-W530", &["`deployment/api:8080`"]);
-    run_injected(&place, "api-5d4-b", json!({}));
-    end(&place, "api-5d4-a");
-    wait_for_unsaid(&place, "CORS-W530");
+    run_injected(&ns, "api-5d4-a", excluded);
+    wait_for_said(&ns, "CORS-W530", &["`deployment/api:8080`"]);
+    run_injected(&ns, "api-5d4-b", json!({}));
+    end(&ns, "api-5d4-a");
+    wait_for_unsaid(&ns, "CORS-W530");
 }
 
 #[test]
 fn a_virtual_service_with_cors_of_its_own_is_named_wherever_it_leads() {
-    let place = place("virtual-service");
-    let elsewhere = self::place("virtual-service-elsewhere");
-    for place in [&place, &elsewhere] {
-        serve(place, json!([{ "name": "http", "port": 80 }]));
+    let ns = test_namespace("virtual-service");
+    let elsewhere = self::test_namespace("virtual-service-elsewhere");
+    for ns in [&ns, &elsewhere] {
+        serve(ns, json!([{ "name": "http", "port": 80 }]));
     }
     let path = format!("{ISTIO}/namespaces/{{namespace}}/virtualservices/cors");
     let lead = |host: &str, cors: bool| {
@@ -184,23 +184,23 @@ fn a_virtual_service_with_cors_of_its_own_is_named_wherever_it_leads() {
             "metadata": { "name": "cors" },
             "spec": { "hosts": ["api"], "http": [route] },
         });
-        place.write(&path, &object);
+        ns.write(&path, &object);
     };
     lead("api", true);
-    let said = wait_for_said(&place, "CORS-W532", &["`virtual-service/cors`", "last word"]);
+    let said = wait_for_said(&ns, "CORS-W532", &["`virtual-service/cors`", "last word"]);
     lead("api.virtual-service-elsewhere.svc.cluster.local", true);
     wait_for_said(&elsewhere, "CORS-W532", &["`virtual-service/cors`"]);
-    let healed = wait_for_unsaid(&place, "CORS-W532");
+    let healed = wait_for_unsaid(&ns, "CORS-W532");
     assert_ne!(version(&said), version(&healed));
     lead("api.virtual-service-elsewhere.svc.cluster.local", false);
     wait_for_unsaid(&elsewhere, "CORS-W532");
-    assert_eq!(version(&place.get("api")), version(&healed), "it is nobody's business any more");
+    assert_eq!(version(&ns.get("api")), version(&healed), "it is nobody's business any more");
 }
 
 #[test]
 fn a_route_with_a_cors_filter_is_named_before_the_pods_and_at_the_gateway() {
-    let place = place("route");
-    serve(&place, json!([{ "name": "http", "port": 80 }]));
+    let ns = test_namespace("route");
+    serve(&ns, json!([{ "name": "http", "port": 80 }]));
     let gateway = json!({
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
@@ -210,15 +210,15 @@ fn a_route_with_a_cors_filter_is_named_before_the_pods_and_at_the_gateway() {
             "listeners": [{ "name": "http", "port": 80, "protocol": "HTTP" }],
         },
     });
-    place.write(&format!("{GATEWAY_API}/namespaces/{{namespace}}/gateways/edge"), &gateway);
+    ns.write(&format!("{GATEWAY_API}/namespaces/{{namespace}}/gateways/edge"), &gateway);
     let edge = json!({
         "targetRefs": [{
             "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "edge",
         }],
         "cors": { "allowOrigins": [SHOP] },
     });
-    place.policy("edge", &edge);
-    place.wait_for_in_force("edge");
+    ns.policy("edge", &edge);
+    ns.wait_for_in_force("edge");
     let path = format!("{GATEWAY_API}/namespaces/{{namespace}}/httproutes/api");
     let route = json!({
         "apiVersion": "gateway.networking.k8s.io/v1",
@@ -232,12 +232,12 @@ fn a_route_with_a_cors_filter_is_named_before_the_pods_and_at_the_gateway() {
             }],
         },
     });
-    place.write(&path, &route);
-    wait_for_said(&place, "CORS-W533", &["`route/api`", "last word"]);
-    place.wait_for("edge", "told of the route", |policy| {
+    ns.write(&path, &route);
+    wait_for_said(&ns, "CORS-W533", &["`route/api`", "last word"]);
+    ns.wait_for("edge", "told of the route", |policy| {
         message(policy, "CORS-W534").is_some_and(|said| said.contains("`route/api`"))
     });
-    place.cluster.api().delete(&path.replace("{namespace}", "route")).unwrap();
-    wait_for_unsaid(&place, "CORS-W533");
-    place.wait_for("edge", "healed", |policy| message(policy, "CORS-W534").is_none());
+    ns.cluster.api().delete(&path.replace("{namespace}", "route")).unwrap();
+    wait_for_unsaid(&ns, "CORS-W533");
+    ns.wait_for("edge", "healed", |policy| message(policy, "CORS-W534").is_none());
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use corsward_tests::suite;
 use xtask::tools;
 
-use crate::rig::{Cluster, PATIENCE, said, wait_or};
+use crate::harness::{Cluster, TIMEOUT, said, wait_or};
 
 /// A command of a page, and what it prints there.
 struct Step {
@@ -65,7 +65,7 @@ fn walk(cluster: &Cluster, page: &str) {
         };
         let mut last = run();
         let looks = command.contains(" get ");
-        wait_or(PATIENCE, || {
+        wait_or(TIMEOUT, || {
             let is_so = normal(&last) == normal(&printed);
             if !is_so && looks {
                 last = run();

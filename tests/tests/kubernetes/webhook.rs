@@ -2,13 +2,13 @@
 
 mod certificates;
 mod client;
+mod fixture;
 mod odd;
-mod stand;
 
 use serde_json::json;
 
-use crate::rig::wait_for;
-use stand::{Stand, manifest, review};
+use crate::harness::wait_for;
+use fixture::{WebhookFixture, manifest, review};
 
 /// Two refusals, and no `maxAge`.
 const REFUSED: &str =
@@ -18,11 +18,11 @@ const ACCEPTED: &str = "{cors: {allowOrigins: ['https://a.example'], allowMethod
 
 #[test]
 fn kubectl_apply_prints_every_refusal_and_writes_nothing() {
-    let stand = Stand::shared();
-    let place = stand.place("webhook-refused");
+    let fixture = WebhookFixture::shared();
+    let namespace = fixture.test_namespace("webhook-refused");
     for flags in [&["apply"][..], &["apply", "--server-side"], &["apply", "--dry-run=server"]] {
-        let args = [flags, &["--namespace", &place.name, "-f", "-"]].concat();
-        let said = stand.cluster.kubectl(&args, &manifest("CorsPolicy", "api", REFUSED));
+        let args = [flags, &["--namespace", &namespace.name, "-f", "-"]].concat();
+        let said = fixture.cluster.kubectl(&args, &manifest("CorsPolicy", "api", REFUSED));
         assert!(!said.success, "{said:?}");
         for part in [
             "The CorsPolicy \"api\" is invalid:",
@@ -31,14 +31,17 @@ fn kubectl_apply_prints_every_refusal_and_writes_nothing() {
         ] {
             assert!(said.err.contains(part), "{part}: {}", said.err);
         }
-        assert_eq!(stand.cluster.api().get(&place.path("corspolicies", "api")).unwrap(), None);
+        assert_eq!(
+            fixture.cluster.api().get(&namespace.path("corspolicies", "api")).unwrap(),
+            None
+        );
     }
 }
 
 #[test]
 fn programs_are_told_every_refusal_in_one_message() {
-    let stand = Stand::shared();
-    let place = stand.place("webhook-message");
+    let fixture = WebhookFixture::shared();
+    let namespace = fixture.test_namespace("webhook-message");
     let spec =
         json!({ "cors": { "allowOrigins": ["https://a.example/x", "https://b.example:0"] } });
     let policy = json!({
@@ -47,9 +50,12 @@ fn programs_are_told_every_refusal_in_one_message() {
         "metadata": { "name": "api", "labels": { "reviewed": "yes" } },
         "spec": spec,
     });
-    let collection = place.path("corspolicies", "");
-    let answer =
-        stand.cluster.api().send("POST", &collection, Some(("application/json", &policy))).unwrap();
+    let collection = namespace.path("corspolicies", "");
+    let answer = fixture
+        .cluster
+        .api()
+        .send("POST", &collection, Some(("application/json", &policy)))
+        .unwrap();
     assert_eq!(answer.status, 422);
     let message = answer.message();
     let start = "admission webhook \"policies.corsward.io\" denied the request: 2 refusals: spec.cors.allowOrigins[0]: ";
@@ -60,9 +66,9 @@ fn programs_are_told_every_refusal_in_one_message() {
 
 #[test]
 fn kubectl_apply_prints_warnings_and_hints_of_what_it_writes() {
-    let stand = Stand::shared();
-    let place = stand.place("webhook-warned");
-    let said = place.apply(&manifest("CorsPolicy", "api", ACCEPTED));
+    let fixture = WebhookFixture::shared();
+    let namespace = fixture.test_namespace("webhook-warned");
+    let said = namespace.apply(&manifest("CorsPolicy", "api", ACCEPTED));
     assert!(said.success, "{said:?}");
     for part in [
         "Warning: webhook-warned/api: CORS-W006 spec.cors.maxAge: without `maxAge` browsers forget",
@@ -71,7 +77,7 @@ fn kubectl_apply_prints_warnings_and_hints_of_what_it_writes() {
         assert!(said.err.contains(part), "{part}: {}", said.err);
     }
     // The status says the same.
-    let policy = place.wait_for_conditions("api", &["Accepted=True"]);
+    let policy = namespace.wait_for_conditions("api", &["Accepted=True"]);
     let findings = policy["status"]["findings"].as_array().unwrap();
     let codes = findings.iter().map(|finding| finding["code"].as_str().unwrap());
     for code in codes {
@@ -81,11 +87,11 @@ fn kubectl_apply_prints_warnings_and_hints_of_what_it_writes() {
 
 #[test]
 fn kubectl_prints_the_same_warning_of_two_policies_twice() {
-    let stand = Stand::shared();
-    let place = stand.place("webhook-twice");
+    let fixture = WebhookFixture::shared();
+    let namespace = fixture.test_namespace("webhook-twice");
     let names = ["one", "two"];
     let both = names.map(|name| manifest("CorsPolicy", name, ACCEPTED)).join("---\n");
-    let said = place.apply(&both);
+    let said = namespace.apply(&both);
     assert!(said.success, "{said:?}");
     for name in names {
         let part = format!("Warning: webhook-twice/{name}: CORS-W006 spec.cors.maxAge: ");
@@ -95,47 +101,47 @@ fn kubectl_prints_the_same_warning_of_two_policies_twice() {
 
 #[test]
 fn whoever_stops_a_policy_need_not_correct_it_first() {
-    let stand = Stand::shared();
-    let place = stand.place("webhook-off");
+    let fixture = WebhookFixture::shared();
+    let namespace = fixture.test_namespace("webhook-off");
     let off = REFUSED.replacen('{', "{mode: \"Off\", ", 1);
-    let said = place.apply(&manifest("CorsPolicy", "api", &off));
+    let said = namespace.apply(&manifest("CorsPolicy", "api", &off));
     assert!(said.success, "{said:?}");
     assert!(
         said.err
             .contains("Warning: webhook-off/api: refused: CORS-E107 spec.cors.allowOrigins[0]: "),
         "{said:?}"
     );
-    let said = place.apply(&manifest("CorsPolicy", "api", REFUSED));
+    let said = namespace.apply(&manifest("CorsPolicy", "api", REFUSED));
     assert!(!said.success, "{said:?}");
 }
 
 #[test]
 fn what_was_refused_before_the_webhook_saw_it_can_be_labelled_and_deleted_and_not_made_worse() {
-    let stand = Stand::shared();
-    let place = stand.place("webhook-metadata");
+    let fixture = WebhookFixture::shared();
+    let namespace = fixture.test_namespace("webhook-metadata");
     // Without the label nobody is asked.
     let unseen = manifest("CorsPolicy", "api", REFUSED).replace("reviewed: \"yes\"", "a: b");
-    assert!(place.apply(&unseen).success);
+    assert!(namespace.apply(&unseen).success);
     for args in [
         &["label", "corspolicy", "api", "reviewed=yes"][..],
         &["annotate", "corspolicy", "api", "a=b"],
     ] {
-        let said = place.kubectl(args);
+        let said = namespace.kubectl(args);
         assert!(said.success && said.err.is_empty(), "{said:?}");
     }
     let patch = r#"{"spec":{"cors":{"maxAge":600}}}"#;
-    let said = place.kubectl(&["patch", "corspolicy", "api", "--type=merge", "-p", patch]);
+    let said = namespace.kubectl(&["patch", "corspolicy", "api", "--type=merge", "-p", patch]);
     assert!(!said.success, "{said:?}");
-    let said = place.kubectl(&["delete", "corspolicy", "api"]);
+    let said = namespace.kubectl(&["delete", "corspolicy", "api"]);
     assert!(said.success && said.err.is_empty(), "{said:?}");
 }
 
 #[test]
 fn what_may_be_applied_next_is_awaited() {
-    let stand = Stand::shared();
-    let place = stand.place("webhook-next");
+    let fixture = WebhookFixture::shared();
+    let namespace = fixture.test_namespace("webhook-next");
     let spec = "{targetRefs: [{group: '', kind: Service, name: later}], cors: {allowOrigins: ['https://a.example']}}";
-    let said = place.apply(&manifest("CorsPolicy", "api", spec));
+    let said = namespace.apply(&manifest("CorsPolicy", "api", spec));
     assert!(said.success, "{said:?}");
     let part = "Warning: webhook-next/api: not in force yet: CORS-E524 spec.targetRefs[0]: ";
     assert!(said.err.contains(part), "{said:?}");
@@ -143,8 +149,8 @@ fn what_may_be_applied_next_is_awaited() {
 
 #[test]
 fn sets_and_guardrails_are_judged_too() {
-    let stand = Stand::shared();
-    let place = stand.place("webhook-kinds");
+    let fixture = WebhookFixture::shared();
+    let namespace = fixture.test_namespace("webhook-kinds");
     for (kind, spec, field) in [
         ("OriginSet", "{origins: ['https://a.example/x']}", "spec.origins[0]"),
         (
@@ -153,7 +159,7 @@ fn sets_and_guardrails_are_judged_too() {
             "spec.guardrails.allowedOrigins[0]",
         ),
     ] {
-        let said = place.apply(&manifest(kind, "webhook-judged", spec));
+        let said = namespace.apply(&manifest(kind, "webhook-judged", spec));
         assert!(!said.success, "{kind}: {said:?}");
         let lines = [format!("The {kind} \"webhook-judged\" is invalid"), format!("{field}: ")];
         for part in lines {
@@ -164,10 +170,10 @@ fn sets_and_guardrails_are_judged_too() {
 
 #[test]
 fn every_replica_answers_with_the_same_certificate() {
-    let stand = Stand::own();
-    let mut second = stand.replica("webhook-second");
-    let other = stand.client_of(&mut second);
-    let client = stand.client();
+    let fixture = WebhookFixture::own();
+    let mut second = fixture.replica("webhook-second");
+    let other = fixture.client_of(&mut second);
+    let client = fixture.client();
     wait_for("the second replica's certificate", || {
         other.certificate().is_ok_and(|shown| Ok(shown) == client.certificate()).then_some(())
     });
@@ -178,14 +184,14 @@ fn every_replica_answers_with_the_same_certificate() {
 
 #[test]
 fn while_no_webhook_answers_policies_are_applied_all_the_same() {
-    let mut stand = Stand::own();
-    let place = stand.place("webhook-down");
-    assert!(!place.apply(&manifest("CorsPolicy", "api", REFUSED)).success);
-    stand.ignore_failures();
-    stand.stop();
-    let place = stand.cluster.place("webhook-still-down");
+    let mut fixture = WebhookFixture::own();
+    let namespace = fixture.test_namespace("webhook-down");
+    assert!(!namespace.apply(&manifest("CorsPolicy", "api", REFUSED)).success);
+    fixture.ignore_failures();
+    fixture.stop();
+    let namespace = fixture.cluster.test_namespace("webhook-still-down");
     // The API server learns of the changed configuration in its own time.
     wait_for("a policy to be applied without the webhook", || {
-        place.apply(&manifest("CorsPolicy", "api", REFUSED)).success.then_some(())
+        namespace.apply(&manifest("CorsPolicy", "api", REFUSED)).success.then_some(())
     });
 }

@@ -19,7 +19,7 @@ use crate::{build, command, paths, ports, tools, wait};
 /// The section of `docs/benchmarks.md`; it is the last one.
 pub(super) const HEADING: &str = "## The control plane";
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 /// How many policies are changed, one after the other.
 const CHANGES: usize = 20;
 /// Who makes the policies at the same time.
@@ -182,7 +182,7 @@ impl Cluster {
         figures.longest = longest(&buckets, &operator.buckets()?);
         figures.seen = seen.as_secs_f64() / count;
         figures.memory = memory::most_resident(operator.process.pid())?;
-        operator.process.stop(PATIENCE)?;
+        operator.process.stop(TIMEOUT)?;
 
         eprintln!("restart");
         let asked = self.writes()?.len();
@@ -202,7 +202,7 @@ impl Cluster {
         }
         figures.writes = later.iter().filter(foreign).count();
         figures.memory_again = memory::most_resident(operator.process.pid())?;
-        operator.process.stop(PATIENCE)?;
+        operator.process.stop(TIMEOUT)?;
         Ok(figures)
     }
 
@@ -212,7 +212,7 @@ impl Cluster {
         let began = Instant::now();
         let patch = json!({"spec": {"cors": {"maxAge": 600 + version}}});
         let generation = self.server.api().merge(&path, &patch)?["metadata"]["generation"].clone();
-        wait::until("a change to be in force", PATIENCE, || {
+        wait::until("a change to be in force", TIMEOUT, || {
             let object = self.server.api().get(&path)?.context("the policy is there")?;
             let in_force = &object["status"]["inForce"]["generation"];
             Ok((*in_force == generation && is_programmed(&object)).then(|| began.elapsed()))
@@ -284,14 +284,14 @@ impl Operator {
 
     /// Seconds from its start to readiness.
     fn wait_until_ready(&mut self) -> Result<f64> {
-        wait::until("the operator to be ready", PATIENCE, || {
+        wait::until("the operator to be ready", TIMEOUT, || {
             ensure!(self.process.exited()?.is_none(), "the operator ends by itself");
             Ok(self.admin.get("/readyz").ok().map(|_| self.began.elapsed().as_secs_f64()))
         })
     }
 
     fn wait_for(&self, what: &str, reached: impl Fn(&str) -> bool) -> Result<()> {
-        wait::until(what, PATIENCE, || Ok(reached(&self.admin.get("/metrics")?).then_some(())))
+        wait::until(what, TIMEOUT, || Ok(reached(&self.admin.get("/metrics")?).then_some(())))
     }
 
     /// Seconds of work so far.

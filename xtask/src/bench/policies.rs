@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use corsward_policy::draft::CorsDraft;
-use corsward_policy::validate::NoJudge;
+use corsward_policy::validate::NoKnowledge;
 use corsward_policy::wire::{self, Envelope, OnInvalid};
 use corsward_policy::{Draft, PolicyId, compile, validate};
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ fn draft(number: usize, origin: &str, hostnames: Vec<String>) -> Draft {
 
 fn envelope(drafts: &[Draft], version: u64) -> Result<String> {
     let policies = drafts.iter().map(|draft| {
-        let validated = validate(draft, &NoJudge);
+        let validated = validate(draft, &NoKnowledge);
         validated.policy.with_context(|| format!("{:?}", validated.findings))
     });
     let policies = policies.collect::<Result<Vec<_>>>()?;

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{docker, paths, tools, wait};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long an engine may take to start that was just installed.
 const AFTER_ITS_PACKAGE: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ pub(super) fn ensure() -> Result<()> {
     let log = folder.join("dockerd.log");
     eprintln!("starting the docker engine (log: {}) …", log.display());
     let mut engine = start(&dockerd, &settings, &log)?;
-    let answers = wait::until("the docker engine to answer", PATIENCE, || {
+    let answers = wait::until("the docker engine to answer", TIMEOUT, || {
         let ended = engine.try_wait()?;
         ensure!(ended.is_none(), "the docker engine ended: {ended:?}");
         Ok(docker::answers().then_some(()))
@@ -77,7 +77,7 @@ pub(super) fn stop() -> Result<()> {
         );
     };
     kill_process(pid, Signal::TERM).context("cannot stop the docker engine")?;
-    wait::until("the docker engine to stop", PATIENCE, || Ok((!is_ours()).then_some(())))
+    wait::until("the docker engine to stop", TIMEOUT, || Ok((!is_ours()).then_some(())))
 }
 
 /// Starts it in a session of its own: it outlives us, our terminal and its Ctrl-C.

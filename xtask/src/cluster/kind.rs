@@ -11,10 +11,10 @@ use crate::docker::{self, Image};
 use crate::{command, paths, tools};
 
 /// How long what should be well may take to show it.
-const PATIENCE: &str = "--timeout=60s";
+const TIMEOUT: &str = "--timeout=60s";
 
 /// What kubectl is asked to see whether names are resolved.
-const DNS: [&str; 6] = ["-n", "kube-system", "rollout", "status", "deployment/coredns", PATIENCE];
+const DNS: [&str; 6] = ["-n", "kube-system", "rollout", "status", "deployment/coredns", TIMEOUT];
 
 /// One cluster.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl<'a> Kind<'a> {
         if !succeeds(export.arg(&self.cluster.kubeconfig)) {
             return State::Unwell("it was never finished");
         }
-        let ready = ["wait", "--for=condition=Ready", "nodes", "--all", PATIENCE];
+        let ready = ["wait", "--for=condition=Ready", "nodes", "--all", TIMEOUT];
         if !succeeds(self.kubectl().args(ready)) {
             return State::Unwell("its node is not ready");
         }

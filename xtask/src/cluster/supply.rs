@@ -14,7 +14,7 @@ use crate::{paths, tools, wait};
 pub(super) const NODE_IMAGE: &str = "kindest/node:v1.34.0";
 
 /// How long a registry may take to say that it has an image.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where images come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ fn registry_has(image: &str) -> bool {
     let mut ask = docker::cli(&["manifest", "inspect", image]);
     ask.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let asked = ask.spawn().context("`docker` did not start").and_then(|mut child| {
-        let answer = wait::until("a registry to answer", PATIENCE, || Ok(child.try_wait()?));
+        let answer = wait::until("a registry to answer", TIMEOUT, || Ok(child.try_wait()?));
         if answer.is_err() {
             // It has ended, or ends now.
             let _ = child.kill();

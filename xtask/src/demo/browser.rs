@@ -14,7 +14,7 @@ use crate::process::Process;
 use crate::{paths, tools};
 
 /// How long a browser may take for a table.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A browser that has the page open.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Browser {
     ///
     /// When the browser ends or takes too long, or the value has another form.
     pub fn next_report<T: DeserializeOwned>(&self) -> Result<T> {
-        match self.tables.recv_timeout(PATIENCE) {
+        match self.tables.recv_timeout(TIMEOUT) {
             Ok(line) => serde_json::from_str(&line).with_context(|| format!("a report: {line}")),
             Err(RecvTimeoutError::Timeout) => bail!("the page did not finish its table in time"),
             Err(RecvTimeoutError::Disconnected) => bail!("the browser ended; see above why"),
@@ -126,7 +126,7 @@ impl Browser {
     /// When it had to be killed.
     pub fn close(mut self) -> Result<()> {
         drop(self.stdin);
-        self.process.wait(PATIENCE).map(drop)
+        self.process.wait(TIMEOUT).map(drop)
     }
 }
 

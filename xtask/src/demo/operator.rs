@@ -17,7 +17,7 @@ use crate::ports;
 use crate::process::Process;
 
 /// How long it may take to stop.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The log lines without the findings that are hints: those come again with each edit.
 const NO_HINTS: &str = "info,[{code}]=warn";
@@ -82,7 +82,7 @@ impl Operator {
     }
 
     pub(super) fn stop(mut self) -> Result<()> {
-        self.process.stop(PATIENCE).map(drop)
+        self.process.stop(TIMEOUT).map(drop)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::http::Client;
 use crate::{build, tools, wait, wasm};
 
 /// How long the first configuration may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The filter's gauge: which configuration it runs.
 const DIGEST_GAUGE: &str = "wasmcustom.corsward.config.digest";
@@ -138,7 +138,7 @@ impl Stack {
     /// to the workers, and the admin interface answers on the same thread: once it shows the new
     /// digest, every worker has the change in its queue, before any request that comes later.
     pub(super) fn wait_until_in_force(&mut self) -> Result<()> {
-        wait::until("the first configuration to be in force", PATIENCE, || {
+        wait::until("the first configuration to be in force", TIMEOUT, || {
             self.ensure_running()?;
             let Some(published) = self.published_digest() else { return Ok(None) };
             let in_force = self.envoy.admin().stat(DIGEST_GAUGE)?;

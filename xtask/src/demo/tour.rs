@@ -14,7 +14,7 @@ use super::stack::Programs;
 use crate::wait;
 
 /// How long an edited policy may take to be in force.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the tour does.
 const STEPS: &str = include_str!("tour.json");
@@ -220,11 +220,11 @@ fn print_lines(mark: char, lines: &[String]) {
 /// Waits until the edited policy is in force, or until the operator says why it is not.
 fn await_outcome(sample: &Sample, before: Option<u64>, outcome: Outcome) -> Result<String> {
     match outcome {
-        Outcome::Accepted => wait::until("the edited policy to be in force", PATIENCE, || {
+        Outcome::Accepted => wait::until("the edited policy to be in force", TIMEOUT, || {
             let changed = sample.in_force()? != before;
             Ok(changed.then(|| "in force in Envoy".to_owned()))
         }),
-        Outcome::Refused => wait::until("the edited policy to be refused", PATIENCE, || {
+        Outcome::Refused => wait::until("the edited policy to be refused", TIMEOUT, || {
             Ok(first_refusal(&sample.account()?))
         }),
     }

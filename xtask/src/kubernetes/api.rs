@@ -10,9 +10,9 @@ use ureq::Agent;
 use ureq::http::Request;
 
 /// How long an API server may say that it cannot answer now.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// How soon it is asked again.
-const PAUSE: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The status by which it says so.
 const TOO_MANY_REQUESTS: u16 = 429;
 
@@ -90,7 +90,7 @@ impl Api {
     ///
     /// With what the API server says against it.
     pub fn apply(&self, path: &str, object: &Value) -> Result<Value> {
-        let path = format!("{path}?fieldManager=story&force=true");
+        let path = format!("{path}?fieldManager=scenario&force=true");
         self.send("PATCH", &path, Some(("application/apply-patch+yaml", object)))?.object(&path)
     }
 
@@ -113,10 +113,10 @@ impl Api {
         loop {
             let answer = self.ask(method, path, body)?;
             // As every client of Kubernetes does: after a restart the storage of a definition takes a moment.
-            if answer.status != TOO_MANY_REQUESTS || began.elapsed() > PATIENCE {
+            if answer.status != TOO_MANY_REQUESTS || began.elapsed() > TIMEOUT {
                 return Ok(answer);
             }
-            thread::sleep(PAUSE);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 

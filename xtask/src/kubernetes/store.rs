@@ -12,7 +12,7 @@ use super::{log_to, tail_of};
 use crate::process::Process;
 use crate::{ports, wait};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running etcd.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Store {
 
     fn wait_until_ready(&mut self) -> Result<()> {
         let url = format!("{}/health", self.url);
-        wait::until("etcd to be ready", PATIENCE, || {
+        wait::until("etcd to be ready", TIMEOUT, || {
             let ended = self.etcd.exited()?;
             ensure!(ended.is_none(), "it ended: {ended:?}");
             Ok(ureq::get(&url).call().is_ok().then_some(()))

@@ -1,4 +1,4 @@
-//! The stories about caches, configurations, paths, traps and an Envoy of one's own, on the Envoys that people still run.
+//! The scenarios about caches, configurations, paths, traps and an Envoy of one's own, on the Envoys that people still run.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub const ENVOY_VERSION: &str = "CORSWARD_ENVOY_VERSION";
 /// The versions beside [`tools::ENVOY_VERSION`]. There is no 1.38: its package is built without V8.
 pub const OTHER_ENVOYS: [&str; 3] = ["1.36.4", "1.37.0", "1.39.3"];
 
-/// Tells the stories on all of [`OTHER_ENVOYS`] at once, for most of their time is waiting, and prints a line for each. What the
+/// Tells the scenarios on all of [`OTHER_ENVOYS`] at once, for most of their time is waiting, and prints a line for each. What the
 /// tests print goes into `target/e2e/envoy-VERSION.log`.
 ///
 /// # Errors
@@ -29,7 +29,7 @@ pub fn other_envoys() -> Result<()> {
         tools::envoy(version)?;
     }
     wasm::build()?;
-    command::run(stories().arg("--no-run"))?;
+    command::run(scenarios().arg("--no-run"))?;
     let logs = paths::target().join("e2e");
     fs::create_dir_all(&logs)?;
     let log_of = |version| logs.join(format!("envoy-{version}.log"));
@@ -48,12 +48,12 @@ pub fn other_envoys() -> Result<()> {
         }
     }
     if !failed.is_empty() {
-        bail!("stories failed: see {}", shown(&failed));
+        bail!("scenarios failed: see {}", shown(&failed));
     }
     Ok(())
 }
 
-fn stories() -> Command {
+fn scenarios() -> Command {
     let mut cargo = super::cargo_test();
     cargo.args(["-p", "corsward-tests"]);
     for binary in ["caches", "configuration", "normalization", "own_envoy", "traps"] {
@@ -65,7 +65,7 @@ fn stories() -> Command {
 /// Begins to tell them on one version.
 fn start(version: &str, log: &Path) -> Result<Child> {
     let file = File::create(log).with_context(|| format!("write {}", log.display()))?;
-    let mut cargo = stories();
+    let mut cargo = scenarios();
     // So many at once are enough for one processor to be kept busy; some must be quicker than Envoy makes a new machine.
     cargo.env(THREADS, "2");
     // Figures are printed, and kept with the rest.

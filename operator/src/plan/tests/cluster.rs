@@ -1,23 +1,23 @@
 //! Tests of the plan, with the proxies of a cluster.
 
 use super::*;
-use crate::attachment::{Desired, Sighting};
-use crate::compact::Compact;
+use crate::bundle::{Desired, PublishStatus};
+use crate::cluster_state::{
+    Change, Delta, Key, Namespace, NamespaceMode, NativeCors, Pod, PodProxy, RawObject, Service,
+    ServicePort, TargetPort,
+};
+use crate::controller::ClusterPublisher;
 use crate::events;
+use crate::json_text::JsonText;
 use crate::object::Record;
-use crate::operator::Cluster;
 use crate::source::Event;
 use crate::status::resource;
-use crate::surroundings::{
-    Change, Delta, Key, Namespace, NamespaceMode, NativeCors, Pod, PodProxy, Service, ServicePort,
-    TargetPort, Written,
-};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
 /// A cluster with these policies of the namespace `shop`.
 pub(super) fn cluster(policies: &[(&str, Value)]) -> Index {
-    let mut index = Index::new(Arc::new(NoJudge), Domain::Cluster);
+    let mut index = Index::new(Arc::new(NoKnowledge), Domain::Cluster);
     for (name, spec) in policies {
         index.apply(written(name, spec));
     }
@@ -25,7 +25,7 @@ pub(super) fn cluster(policies: &[(&str, Value)]) -> Index {
 }
 
 pub(super) fn written(name: &str, spec: &Value) -> Object {
-    let status = Compact::default();
+    let status = JsonText::default();
     let record = Record { uid: format!("uid-{name}"), created: Some(0), status };
     Object { place: None, generation: Some(1), record: Some(record), ..object(name, spec) }
 }
@@ -58,31 +58,31 @@ fn labelled_service(name: &str, label: &str, value: &str) -> Event {
     let target = TargetPort::Number(8080);
     let port = ServicePort { name: Some("http".into()), port: 80, target, app_protocol: None };
     let service = Service { selector, ports: vec![port] };
-    Event::Surroundings(Change::Service(Delta::Apply(key, service)))
+    Event::ClusterState(Change::Service(Delta::Apply(key, service)))
 }
 
-fn workloads(labels: &[(&str, &str)]) -> AttachmentKey {
+fn workloads(labels: &[(&str, &str)]) -> BundleKey {
     let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    AttachmentKey::Workloads { namespace: "shop".into(), labels: Arc::new(labels.collect()) }
+    BundleKey::Workloads { namespace: "shop".into(), labels: Arc::new(labels.collect()) }
 }
 
-pub(super) fn keys(outcome: &Outcome) -> Vec<AttachmentKey> {
-    outcome.attachments.iter().map(|attachment| attachment.key.clone()).collect()
+pub(super) fn keys(outcome: &TestOutcome) -> Vec<BundleKey> {
+    outcome.bundles.iter().map(|bundle| bundle.key.clone()).collect()
 }
 
 #[test]
-fn policies_that_can_meet_in_one_pod_share_an_attachment() {
+fn policies_that_can_meet_in_one_pod_share_an_bundle() {
     let mut index = cluster(&[
         ("a", selecting("a", &json!({"app": "a"}))),
         ("b", selecting("b", &json!({"app": "b"}))),
     ]);
     let apart = carry_out(&mut index);
     assert_eq!(keys(&apart), [workloads(&[("app", "a")]), workloads(&[("app", "b")])]);
-    assert!(!apart.attachments[0].compiled.contains("workloads"), "all of its proxies");
+    assert!(!apart.bundles[0].compiled.contains("workloads"), "all of its proxies");
     index.apply(written("web", &selecting("web", &json!({"tier": "web"}))));
     let together = carry_out(&mut index);
     assert_eq!(keys(&together), [workloads(&[])]);
-    let compiled = &together.attachments[0].compiled;
+    let compiled = &together.bundles[0].compiled;
     assert!(compiled.contains(r#""workloads":[{"labels":{"tier":"web"}}]"#), "{compiled}");
     assert!(compiled.contains(r#""workloads":[{"labels":{"app":"a"}}]"#), "{compiled}");
 }
@@ -125,7 +125,7 @@ fn a_target_that_appears_heals_its_policy_and_one_that_goes_withdraws_it() {
     assert!(reason(&healed, "a", ConditionType::Accepted).0);
     assert_eq!(reason(&healed, "a", ConditionType::Programmed).1, Reason::Published);
     let key = Key { namespace: "shop".into(), name: "api".into() };
-    index.on(Event::Surroundings(Change::Service(Delta::Delete(key))));
+    index.on(Event::ClusterState(Change::Service(Delta::Delete(key))));
     assert_eq!(keys(&carry_out(&mut index)), []);
 }
 
@@ -137,7 +137,7 @@ fn a_target_that_was_mistyped_leaves_the_policy_where_it_was() {
     let Object { text, .. } = written("a", &targeting("Service", "ap"));
     index.apply(Object { text, generation: Some(2), ..written("a", &Value::Null) });
     let after = carry_out(&mut index);
-    assert_eq!(after.attachments, before.attachments);
+    assert_eq!(after.bundles, before.bundles);
     let (_, why, message) = reason(&after, "a", ConditionType::Programmed);
     assert_eq!(why, Reason::TargetNotFound);
     assert!(message.contains("generation 1 is still in force"), "{message}");
@@ -162,15 +162,15 @@ fn a_policy_wins_over_another_only_where_both_are() {
 }
 
 #[test]
-fn a_namespace_that_is_off_keeps_its_attachments_and_enforces_nothing() {
+fn a_namespace_that_is_off_keeps_its_bundles_and_enforces_nothing() {
     let mut index = cluster(&[("a", selecting("a", &json!({"app": "a"})))]);
     let on = carry_out(&mut index);
     let namespace = Namespace { mode: NamespaceMode::Off, ..Namespace::default() };
     let change = Change::Namespace(Delta::Apply("shop".into(), namespace));
-    index.on(Event::Surroundings(change));
+    index.on(Event::ClusterState(change));
     let off = carry_out(&mut index);
     assert_eq!(keys(&off), keys(&on));
-    assert!(wire::decode(&off.attachments[0].compiled).unwrap().policies().next().is_none());
+    assert!(wire::decode(&off.bundles[0].compiled).unwrap().policies().next().is_none());
     let (_, why, message) = reason(&off, "a", ConditionType::Programmed);
     assert_eq!(why, Reason::Off);
     assert!(message.contains("corsward.io/mode"), "{message}");
@@ -190,7 +190,7 @@ fn who_would_lose_everywhere_hears_it_beforehand_and_nothing_has_happened() {
     assert_eq!(plan.beside_others(&mut index, apart), []);
     assert_eq!(plan.beside_others(&mut index, written("a", &spec)), [], "it wins");
     assert!(index.take_touched().is_empty());
-    assert_eq!(carry_out(&mut index).attachments, before.attachments);
+    assert_eq!(carry_out(&mut index).bundles, before.bundles);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_namespaces_mode_that_means_nothing_is_named() {
     let mode = NamespaceMode::Unknown("DryRun".into());
     let namespace = Namespace { mode, ..Namespace::default() };
     let change = Change::Namespace(Delta::Apply("shop".into(), namespace));
-    index.on(Event::Surroundings(change));
+    index.on(Event::ClusterState(change));
     let outcome = carry_out(&mut index);
     assert!(codes(&outcome).contains(&"CORS-W535"), "{:?}", codes(&outcome));
     assert!(reason(&outcome, "a", ConditionType::Programmed).0);
@@ -212,7 +212,7 @@ fn what_was_in_force_before_a_restart_is_read_in_the_status() {
     let status = json!({"inForce": {"generation": 3, "digest": "sha256:0", "spec": good}});
     let mut object = written("a", &refused);
     object.generation = Some(4);
-    object.record = object.record.map(|record| Record { status: Compact::of(&status), ..record });
+    object.record = object.record.map(|record| Record { status: JsonText::of(&status), ..record });
     let mut index = cluster(&[]);
     index.apply(object);
     let plan = carry_out(&mut index);
@@ -221,7 +221,7 @@ fn what_was_in_force_before_a_restart_is_read_in_the_status() {
     assert!(!reason(&plan, "a", ConditionType::Accepted).0);
 }
 
-pub(super) fn codes(outcome: &Outcome) -> Vec<&'static str> {
+pub(super) fn codes(outcome: &TestOutcome) -> Vec<&'static str> {
     outcome.statuses.iter().flat_map(|status| status.findings.iter().map(Finding::code)).collect()
 }
 
@@ -233,14 +233,14 @@ fn what_keeps_requests_from_a_proxy_is_said_in_the_status_as_long_as_it_does() {
         let labels = [("app".to_owned(), "a".to_owned())].into();
         let pod = Pod { labels, proxy, workload: "deployment/a".into(), ..Pod::default() };
         let key = Key { namespace: "shop".into(), name: name.into() };
-        Event::Surroundings(Change::Pod(Delta::Apply(key, pod)))
+        Event::ClusterState(Change::Pod(Delta::Apply(key, pod)))
     };
     let before = carry_out(&mut index);
     assert!(!codes(&before).contains(&"CORS-W523"));
     index.on(pod(PodProxy::None, "a-1"));
     let bare = carry_out(&mut index);
     assert!(codes(&bare).contains(&"CORS-W523"), "{:?}", codes(&bare));
-    assert_eq!(bare.attachments, before.attachments, "nothing else changes");
+    assert_eq!(bare.bundles, before.bundles, "nothing else changes");
     assert!(reason(&bare, "a", ConditionType::Accepted).0);
     index.on(pod(PodProxy::None, "a-2"));
     assert_eq!(codes(&carry_out(&mut index)), codes(&bare), "another pod is nothing new");
@@ -259,7 +259,7 @@ fn a_policy_that_is_off_hears_nothing_of_requests() {
     let labels = [("app".to_owned(), "a".to_owned())].into();
     let key = Key { namespace: "shop".into(), name: "a-1".into() };
     let pod = Pod { labels, ..Pod::default() };
-    index.on(Event::Surroundings(Change::Pod(Delta::Apply(key, pod))));
+    index.on(Event::ClusterState(Change::Pod(Delta::Apply(key, pod))));
     assert!(!codes(&carry_out(&mut index)).iter().any(|code| code.starts_with("CORS-W52")));
 }
 
@@ -273,7 +273,7 @@ fn a_setting_elsewhere_touches_the_namespaces_that_it_leads_to_and_led_to() {
         let services = [Key { namespace: namespace.into(), name: "api".into() }].into();
         let key = Key { namespace: "infra".into(), name: "vs".into() };
         let native = NativeCors { services, ..NativeCors::default() };
-        Event::Surroundings(Change::VirtualService(Delta::Apply(key, native)))
+        Event::ClusterState(Change::VirtualService(Delta::Apply(key, native)))
     };
     let scopes = |names: &[&str]| -> BTreeSet<Scope> {
         names.iter().map(|name| Scope::Namespace((*name).to_owned())).collect()
@@ -287,7 +287,7 @@ fn a_setting_elsewhere_touches_the_namespaces_that_it_leads_to_and_led_to() {
     assert_eq!(index.take_touched(), scopes(&["other", "shop"]));
     assert!(!codes(&carry_out(&mut index)).contains(&"CORS-W532"));
     let key = Key { namespace: "infra".into(), name: "vs".into() };
-    index.on(Event::Surroundings(Change::VirtualService(Delta::Delete(key))));
+    index.on(Event::ClusterState(Change::VirtualService(Delta::Delete(key))));
     assert_eq!(index.take_touched(), scopes(&["other"]));
 }
 
@@ -302,11 +302,7 @@ fn only_what_changed_is_made_anew() {
     let mut plan = Plan::default();
     plan.update(&index, &scope);
     let held = |plan: &Plan| {
-        plan.scope(&scope)
-            .unwrap()
-            .attachments()
-            .map(|(_, held)| Arc::clone(held))
-            .collect::<Vec<_>>()
+        plan.scope(&scope).unwrap().bundles().map(|(_, held)| Arc::clone(held)).collect::<Vec<_>>()
     };
     let before = held(&plan);
     let Object { text, .. } = written("b", &selecting("c", &json!({"app": "b"})));
@@ -324,8 +320,8 @@ fn a_guardrail_suspends_what_was_in_force_and_nobody_forgets_it() {
     let guardrail = |name: &str, max: i64| {
         let spec = json!({"guardrails": {"maxMaxAge": max}});
         let (spec, status) = (Arc::new(spec), Arc::new(Value::Null));
-        let written = Written { uid: name.into(), generation: max, spec, status };
-        Event::Surroundings(Change::Guardrail(Delta::Apply(name.into(), written)))
+        let written = RawObject { uid: name.into(), generation: max, spec, status };
+        Event::ClusterState(Change::Guardrail(Delta::Apply(name.into(), written)))
     };
     // Refused, so that the first text is the last good one.
     let Object { text, .. } = written("a", &selecting("a b", &json!({"app": "a"})));
@@ -339,13 +335,13 @@ fn a_guardrail_suspends_what_was_in_force_and_nobody_forgets_it() {
     let mut restarted = cluster(&[]);
     restarted.on(guardrail("platform", 60));
     let entry = index.entries().values().next().unwrap();
-    let status = Compact::of(&resource::of(&suspended.statuses[0]));
+    let status = JsonText::of(&resource::of(&suspended.statuses[0]));
     let record = entry.object.record.clone().map(|record| Record { status, ..record });
     restarted.apply(Object { record, ..entry.object.clone() });
     assert_eq!(keys(&carry_out(&mut restarted)), [], "nor does a restart bring it back");
     for (why, mut index) in [("it comes back", index), ("after a restart too", restarted)] {
         index.on(guardrail("platform", 6000));
-        assert_eq!(carry_out(&mut index).attachments, before.attachments, "{why}");
+        assert_eq!(carry_out(&mut index).bundles, before.bundles, "{why}");
     }
 }
 
@@ -368,11 +364,11 @@ fn a_newcomer_that_is_off_brings_nothing_together() {
         ("b", large("b", &for_pods(&json!({"app": "b"})))),
     ]);
     let before = carry_out(&mut index);
-    assert_eq!(before.attachments.len(), 2);
+    assert_eq!(before.bundles.len(), 2);
     let off = json!({"cors": {"allowOrigins": ["https://a.example"]}, "mode": "Off"});
     index.apply(written("off", &off));
     let after = carry_out(&mut index);
-    assert_eq!(after.attachments, before.attachments);
+    assert_eq!(after.bundles, before.bundles);
     for name in ["a", "b"] {
         assert!(reason(&after, name, ConditionType::Programmed).0, "{name}");
     }
@@ -380,16 +376,16 @@ fn a_newcomer_that_is_off_brings_nothing_together() {
 }
 
 /// What a publisher is told of a plan where all that is desired is there.
-fn desired(outlet: &mut Cluster, index: &Index, there: &Desired) -> Desired {
+fn desired(publisher: &mut ClusterPublisher, index: &Index, there: &Desired) -> Desired {
     let (mut plan, scope) = (Plan::default(), Scope::Namespace("shop".into()));
     plan.update(index, &scope);
-    let sightings = there.attachments.iter().map(|(key, attachment)| {
-        let (key, digest) = (AttachmentKey::clone(key), Some(attachment.digest.clone()));
-        (key.clone(), Sighting { key, digest, error: None })
+    let publish_statuses = there.bundles.iter().map(|(key, bundle)| {
+        let (key, digest) = (BundleKey::clone(key), Some(bundle.digest.clone()));
+        (key.clone(), PublishStatus { key, digest, error: None })
     });
-    let sightings: BTreeMap<_, _> = sightings.collect();
-    outlet.desire(index, &scope, plan.scope(&scope).unwrap(), sightings.iter());
-    outlet.desired().clone()
+    let publish_statuses: BTreeMap<_, _> = publish_statuses.collect();
+    publisher.desire(index, &scope, plan.scope(&scope).unwrap(), publish_statuses.iter());
+    publisher.desired().clone()
 }
 
 #[test]
@@ -402,29 +398,29 @@ fn what_is_too_much_together_stays_apart_and_a_stop_takes_effect() {
     ]);
     index.on(service("api", "a"));
     carry_out(&mut index);
-    let (notices, _noticed) = events::channel();
+    let (object_events, _noticed) = events::channel();
     let (publisher, writer) = (watch::channel(Arc::default()).0, mpsc::unbounded_channel().0);
-    let mut outlet = Cluster::new(publisher, writer, notices, None);
-    let before = desired(&mut outlet, &index, &Desired::default());
-    assert_eq!(before.attachments.len(), 3);
+    let mut publisher = ClusterPublisher::new(publisher, writer, object_events, None);
+    let before = desired(&mut publisher, &index, &Desired::default());
+    assert_eq!(before.bundles.len(), 3);
     let [of_a, of_b] = ["a", "b"].map(|app| workloads(&[("app", app)]));
 
     // Its pods may be pods of `b` and `c` now, so that all three are for one proxy.
     index.on(labelled_service("api", "tier", "web"));
-    let frozen = desired(&mut outlet, &index, &before);
+    let frozen = desired(&mut publisher, &index, &before);
     assert_eq!(frozen.retiring, BTreeMap::new());
-    assert_eq!(frozen.attachments.len(), 3, "nothing goes");
-    assert_eq!(frozen.attachments[&of_b], before.attachments[&of_b], "both would be too much");
-    assert!(frozen.attachments[&of_a].compiled.contains(r#""labels":{"tier":"web"}"#));
+    assert_eq!(frozen.bundles.len(), 3, "nothing goes");
+    assert_eq!(frozen.bundles[&of_b], before.bundles[&of_b], "both would be too much");
+    assert!(frozen.bundles[&of_a].compiled.contains(r#""labels":{"tier":"web"}"#));
 
     let mut spec = large("a", &target);
     spec["mode"] = "Off".into();
     let Object { text, .. } = written("a", &spec);
     index.apply(Object { text, generation: Some(2), ..written("a", &Value::Null) });
-    let off = desired(&mut outlet, &index, &frozen);
-    let compiled = wire::decode(&off.attachments[&of_a].compiled).unwrap();
+    let off = desired(&mut publisher, &index, &frozen);
+    let compiled = wire::decode(&off.bundles[&of_a].compiled).unwrap();
     assert_eq!(compiled.policies().count(), 0, "it is off");
-    assert_eq!(off.attachments[&of_b], before.attachments[&of_b]);
+    assert_eq!(off.bundles[&of_b], before.bundles[&of_b]);
 }
 
 #[test]
@@ -434,7 +430,7 @@ fn what_retires_says_what_was_in_force_where_all_of_it_is_too_much() {
     let before = carry_out(&mut index);
     assert_eq!(keys(&before), [workloads(&[])]);
     index.apply(written("b", &large("b", &everywhere)));
-    assert_eq!(carry_out(&mut index).attachments, before.attachments, "both are too much");
+    assert_eq!(carry_out(&mut index).bundles, before.bundles, "both are too much");
     for name in ["a", "b"] {
         let spec = large(name, &for_pods(&json!({"app": name})));
         let Object { text, .. } = written(name, &spec);
@@ -443,7 +439,7 @@ fn what_retires_says_what_was_in_force_where_all_of_it_is_too_much() {
     let (mut plan, scope) = (Plan::default(), Scope::Namespace("shop".into()));
     plan.update(&index, &scope);
     let planned = plan.scope(&scope).unwrap();
-    assert_eq!(planned.attachments().count(), 2, "each for itself");
+    assert_eq!(planned.bundles().count(), 2, "each for itself");
     let retiring = planned.retiring(&index, &scope, &workloads(&[])).unwrap();
-    assert_eq!(*retiring, before.attachments[0]);
+    assert_eq!(*retiring, before.bundles[0]);
 }

@@ -2,8 +2,8 @@
 
 use super::cluster::{cluster, codes, keys, service, targeting, written};
 use super::*;
+use crate::cluster_state::{Change, Delta, Gateway, GatewayClass, Key, NativeCors, ParentGateway};
 use crate::source::Event;
-use crate::surroundings::{Change, Delta, Gateway, GatewayClass, Key, NativeCors, ParentGateway};
 
 const NGINX: &str = "gateway.nginx.org/nginx-gateway-controller";
 const ISTIO: &str = "istio.io/gateway-controller";
@@ -11,19 +11,19 @@ const ISTIO: &str = "istio.io/gateway-controller";
 fn gateway(name: &str, class: &str) -> Event {
     let key = Key { namespace: "shop".into(), name: name.into() };
     let gateway = Gateway { class: class.into(), ..Gateway::default() };
-    Event::Surroundings(Change::Gateway(Delta::Apply(key, gateway)))
+    Event::ClusterState(Change::Gateway(Delta::Apply(key, gateway)))
 }
 
 fn class(name: &str, controller: &str) -> Event {
     let class = GatewayClass { controller: controller.into(), supports_cors: None };
-    Event::Surroundings(Change::GatewayClass(Delta::Apply(name.into(), class)))
+    Event::ClusterState(Change::GatewayClass(Delta::Apply(name.into(), class)))
 }
 
-fn of_gateway(name: &str) -> AttachmentKey {
-    AttachmentKey::Gateway { namespace: "shop".into(), name: name.into() }
+fn of_gateway(name: &str) -> BundleKey {
+    BundleKey::Gateway { namespace: "shop".into(), name: name.into() }
 }
 
-fn programmed(outcome: &Outcome) -> (bool, Reason, String) {
+fn programmed(outcome: &TestOutcome) -> (bool, Reason, String) {
     reason(outcome, "a", ConditionType::Programmed)
 }
 
@@ -67,7 +67,7 @@ fn a_refused_text_keeps_what_was_in_force_while_its_gateway_is_without_the_filte
     index.on(class("company", NGINX));
     assert_eq!(keys(&carry_out(&mut index)), []);
     index.on(class("company", ISTIO));
-    assert_eq!(carry_out(&mut index).attachments, before.attachments);
+    assert_eq!(carry_out(&mut index).bundles, before.bundles);
 }
 
 #[test]
@@ -114,13 +114,13 @@ fn the_class_of_a_gateway_elsewhere_touches_the_namespaces_that_its_routes_lead_
     let services = [Key { namespace: "shop".into(), name: "api".into() }].into();
     let parent = ParentGateway { gateway: infra("edge"), section: None, port: None };
     let route = NativeCors { services, gateways: [parent].into(), in_mesh: false };
-    index.on(Event::Surroundings(Change::HttpRoute(Delta::Apply(infra("route"), route))));
+    index.on(Event::ClusterState(Change::HttpRoute(Delta::Apply(infra("route"), route))));
     let supported = GatewayClass { controller: NGINX.into(), supports_cors: Some(false) };
     let change = Change::GatewayClass(Delta::Apply("nginx".into(), supported));
-    index.on(Event::Surroundings(change));
+    index.on(Event::ClusterState(change));
     index.take_touched();
     let gateway = Gateway { class: "nginx".into(), ..Gateway::default() };
-    index.on(Event::Surroundings(Change::Gateway(Delta::Apply(infra("edge"), gateway))));
+    index.on(Event::ClusterState(Change::Gateway(Delta::Apply(infra("edge"), gateway))));
     let touched = index.take_touched();
     assert!(touched.contains(&Scope::Namespace("shop".into())), "{touched:?}");
     assert!(codes(&carry_out(&mut index)).contains(&"CORS-W540"));

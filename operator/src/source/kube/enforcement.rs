@@ -10,7 +10,7 @@ use kube::runtime::watcher::{self, watcher};
 use tracing::warn;
 
 use super::{Shared, WATCH_SECONDS};
-use crate::outage::Outage;
+use crate::error_log::ErrorLog;
 use crate::source::Event;
 
 /// The kind, as metrics and log lines name it.
@@ -34,10 +34,10 @@ pub(super) async fn follow(shared: &Shared, switch: Switch) {
     let field = format!("metadata.name={name}");
     let config = watcher::Config::default().fields(&field).timeout(WATCH_SECONDS);
     let mut events = watcher(api, config).default_backoff().boxed();
-    let (mut listed, mut said, mut complained) = (None, None, Outage::default());
-    let mut outage = Outage::default();
+    let (mut listed, mut said, mut complained) = (None, None, ErrorLog::default());
+    let mut error_log = ErrorLog::default();
     while let Some(event) = events.next().await {
-        outage.watch(KIND, event.as_ref());
+        error_log.watch(KIND, event.as_ref());
         let found = match event {
             Ok(watcher::Event::Init) => {
                 listed = None;

@@ -20,14 +20,14 @@ pub(super) use self::gateways::{GatewayClasses, Gateways};
 pub(super) use self::native::{HttpRoutes, VirtualServices};
 use super::raw::Raw;
 use crate::api::{GROUP, KIND};
-use crate::compact::Compact;
+use crate::cluster_state::{
+    Change, Delta, Key, Labels, MODE_ANNOTATION, Namespace, NamespaceMode, Pod, PodProxy,
+    RawObject, Service, ServicePort, TargetPort,
+};
+use crate::json_text::JsonText;
 use crate::object::{Object, Record, Text};
 use crate::source::Event;
 use crate::source::spelling::Spelling;
-use crate::surroundings::{
-    Change, Delta, Key, Labels, MODE_ANNOTATION, Namespace, NamespaceMode, Pod, PodProxy, Service,
-    ServicePort, TargetPort, Written,
-};
 
 /// The version of our own kinds that is watched.
 const VERSION: &str = "v1alpha1";
@@ -84,7 +84,7 @@ pub(super) struct Policies;
 /// `OriginSet`.
 pub(super) struct OriginSets;
 /// `ClusterCorsPolicy`.
-pub(super) struct Guardrails;
+pub(super) struct ClusterPolicies;
 /// Namespaces.
 pub(super) struct Namespaces;
 /// Services.
@@ -120,14 +120,14 @@ impl Watched for Policies {
             place: None,
             generation: metadata.generation,
             text: Text::Spec {
-                spec: Compact::of(&spec),
+                spec: JsonText::of(&spec),
                 findings: Vec::new(),
                 spelling: Spelling::default(),
             },
             record: Some(Record {
                 uid: metadata.uid.unwrap_or_default(),
                 created: metadata.creation_timestamp.map(|time| time.0.as_second()),
-                status: Compact::of(&status.unwrap_or_default()),
+                status: JsonText::of(&status.unwrap_or_default()),
             }),
         }
     }
@@ -145,7 +145,7 @@ impl Watched for OriginSets {
     type Spec = Value;
     type Status = Value;
     type Key = Key;
-    type Value = Written;
+    type Value = RawObject;
 
     fn resource() -> ApiResource {
         resource(GROUP, VERSION, "OriginSet", "originsets")
@@ -159,20 +159,20 @@ impl Watched for OriginSets {
         key(metadata)
     }
 
-    fn value(raw: Raw<Value, Value>) -> Written {
+    fn value(raw: Raw<Value, Value>) -> RawObject {
         written(raw)
     }
 
-    fn event(delta: Delta<Key, Written>) -> Event {
-        Event::Surroundings(Change::OriginSet(delta))
+    fn event(delta: Delta<Key, RawObject>) -> Event {
+        Event::ClusterState(Change::OriginSet(delta))
     }
 }
 
-impl Watched for Guardrails {
+impl Watched for ClusterPolicies {
     type Spec = Value;
     type Status = Value;
     type Key = String;
-    type Value = Written;
+    type Value = RawObject;
 
     fn resource() -> ApiResource {
         resource(GROUP, VERSION, "ClusterCorsPolicy", "clustercorspolicies")
@@ -186,12 +186,12 @@ impl Watched for Guardrails {
         metadata.name.clone().unwrap_or_default()
     }
 
-    fn value(raw: Raw<Value, Value>) -> Written {
+    fn value(raw: Raw<Value, Value>) -> RawObject {
         written(raw)
     }
 
-    fn event(delta: Delta<String, Written>) -> Event {
-        Event::Surroundings(Change::Guardrail(delta))
+    fn event(delta: Delta<String, RawObject>) -> Event {
+        Event::ClusterState(Change::Guardrail(delta))
     }
 }
 
@@ -217,7 +217,7 @@ impl Watched for Namespaces {
     }
 
     fn event(delta: Delta<String, Namespace>) -> Event {
-        Event::Surroundings(Change::Namespace(delta))
+        Event::ClusterState(Change::Namespace(delta))
     }
 }
 
@@ -265,7 +265,7 @@ impl Watched for Services {
     }
 
     fn event(delta: Delta<Key, Service>) -> Event {
-        Event::Surroundings(Change::Service(delta))
+        Event::ClusterState(Change::Service(delta))
     }
 }
 
@@ -368,7 +368,7 @@ impl Watched for Pods {
     }
 
     fn event(delta: Delta<Key, Pod>) -> Event {
-        Event::Surroundings(Change::Pod(delta))
+        Event::ClusterState(Change::Pod(delta))
     }
 }
 
@@ -383,9 +383,9 @@ fn key(metadata: &ObjectMeta) -> Key {
     }
 }
 
-fn written(raw: Raw<Value, Value>) -> Written {
+fn written(raw: Raw<Value, Value>) -> RawObject {
     let Raw { metadata, spec, status } = raw;
-    Written {
+    RawObject {
         uid: metadata.uid.unwrap_or_default(),
         generation: metadata.generation.unwrap_or_default(),
         spec: Arc::new(spec.unwrap_or_default()),

@@ -8,7 +8,7 @@ use kube::core::{ApiResource, DynamicResourceScope};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-use crate::surroundings::Labels;
+use crate::cluster_state::Labels;
 
 /// An object. `S` and `T` are what its spec and its status are read as.
 ///

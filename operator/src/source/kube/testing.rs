@@ -3,18 +3,18 @@
 use serde_json::Value;
 
 use super::kinds::{
-    GatewayClasses, Gateways, Guardrails, HttpRoutes, Namespaces, OriginSets, Pods, Policies,
+    ClusterPolicies, GatewayClasses, Gateways, HttpRoutes, Namespaces, OriginSets, Pods, Policies,
     Services, VirtualServices, Watched,
 };
+use crate::cluster_state::Delta;
 use crate::source::Event;
-use crate::surroundings::Delta;
 
 /// The event of an object that is new or changed, or `is_gone`.
 pub(crate) fn event(object: &Value, is_gone: bool) -> Event {
     let of = match object["kind"].as_str() {
         Some("CorsPolicy") => event_of::<Policies>,
         Some("OriginSet") => event_of::<OriginSets>,
-        Some("ClusterCorsPolicy") => event_of::<Guardrails>,
+        Some("ClusterCorsPolicy") => event_of::<ClusterPolicies>,
         Some("Namespace") => event_of::<Namespaces>,
         Some("Service") => event_of::<Services>,
         Some("Pod") => event_of::<Pods>,

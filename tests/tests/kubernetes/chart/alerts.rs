@@ -54,9 +54,9 @@ fn a_dead_filter_is_told_from_a_living_one_up_to_the_bound_of_the_alert() {
                     let seen = |threads| {
                         (rate(threads, period, phase, interval, minutes * 60.0) * HEARTBEAT).round()
                     };
-                    let place = format!("{workers} workers, {interval} s, {period}, {phase}");
-                    assert!(seen(workers + 1.0) > workers, "a false alarm: {place}");
-                    assert!(seen(workers) <= workers, "no alarm: {place}");
+                    let ns = format!("{workers} workers, {interval} s, {period}, {phase}");
+                    assert!(seen(workers + 1.0) > workers, "a false alarm: {ns}");
+                    assert!(seen(workers) <= workers, "no alarm: {ns}");
                 }
             }
         }

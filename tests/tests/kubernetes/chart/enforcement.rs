@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rig::{Cluster, OPERATOR_NAMESPACE, wait_for};
+use crate::harness::{Cluster, OPERATOR_NAMESPACE, wait_for};
 
 const SHOP: &str = "https://shop.example";
 
@@ -15,21 +15,21 @@ fn deployment(cluster: &Cluster) -> Value {
 fn an_upgrade_stops_enforcement_and_starts_it_again_without_new_pods() {
     let cluster = Cluster::own();
     let mut operator = cluster.operator("switch").start();
-    let place = cluster.place("switch");
+    let ns = cluster.test_namespace("switch");
     let spec = json!({
         "selector": { "matchLabels": { "app": "api" } },
         "cors": { "allowOrigins": [SHOP] },
     });
-    place.policy("api", &spec);
-    place.wait_for_in_force("api");
+    ns.policy("api", &spec);
+    ns.wait_for_in_force("api");
     assert_eq!(operator.metric("corsward_enforcing"), Some(1.0));
     let before = deployment(&cluster);
 
     cluster.upgrade("enforcement=Off");
-    let policy = place.wait_for_conditions("api", &["Accepted=True", "Programmed=False Off"]);
+    let policy = ns.wait_for_conditions("api", &["Accepted=True", "Programmed=False Off"]);
     let told = policy["status"]["conditions"].to_string();
     assert!(told.contains("`enforcement` of the chart is Off"), "{told}");
-    assert!(place.published().values().all(|one| !one.compiled.contains(SHOP)), "{told}");
+    assert!(ns.published().values().all(|one| !one.compiled.contains(SHOP)), "{told}");
     assert_eq!(operator.metric("corsward_enforcing"), Some(0.0));
     operator.wait_for_line("enforcement is off: no policy is in force anywhere");
     assert_eq!(deployment(&cluster)["spec"], before["spec"], "no pod is replaced");
@@ -52,12 +52,12 @@ fn an_upgrade_stops_enforcement_and_starts_it_again_without_new_pods() {
     operator.stop();
     let mut operator = cluster.operator("switch-again").start();
     operator.wait_for_line("enforcement is off: no policy is in force anywhere");
-    place.wait_for_conditions("api", &["Accepted=True", "Programmed=False Off"]);
-    assert!(place.published().values().all(|one| !one.compiled.contains(SHOP)));
+    ns.wait_for_conditions("api", &["Accepted=True", "Programmed=False Off"]);
+    assert!(ns.published().values().all(|one| !one.compiled.contains(SHOP)));
 
     cluster.upgrade("enforcement=On");
-    place.wait_for_in_force("api");
-    assert!(place.published().values().any(|one| one.compiled.contains(SHOP)));
+    ns.wait_for_in_force("api");
+    assert!(ns.published().values().any(|one| one.compiled.contains(SHOP)));
     operator.wait_for_line("enforcement is on: policies are in force again");
     assert_eq!(operator.metric("corsward_enforcing"), Some(1.0));
 }

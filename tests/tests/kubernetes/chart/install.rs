@@ -11,7 +11,7 @@ use xtask::process::Process;
 use xtask::{build, tools};
 
 use super::{chart, server};
-use crate::rig::{OPERATOR_NAMESPACE, PATIENCE, Said, said, wait_for};
+use crate::harness::{OPERATOR_NAMESPACE, Said, TIMEOUT, said, wait_for};
 
 const PLUGINS: &str = "/apis/extensions.istio.io/v1alpha1/namespaces/shop/wasmplugins";
 const POLICIES: &str = "/apis/corsward.io/v1alpha1/namespaces/shop/corspolicies";
@@ -71,7 +71,7 @@ fn uninstalling_removes_what_the_operator_made_and_keeps_definitions_and_policie
     ] {
         assert!(cleaned.out.contains(line), "{cleaned:?}");
     }
-    let ended = uninstall.wait(PATIENCE).unwrap();
+    let ended = uninstall.wait(TIMEOUT).unwrap();
     assert!(ended.success(), "helm uninstall: {ended}");
 
     let api = server.api();
@@ -259,11 +259,11 @@ fn command(server: &ApiServer, args: &[&str]) -> Command {
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let place = to.join(entry.file_name());
+        let ns = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &place);
+            copy(&entry.path(), &ns);
         } else {
-            fs::copy(entry.path(), place).unwrap();
+            fs::copy(entry.path(), ns).unwrap();
         }
     }
 }

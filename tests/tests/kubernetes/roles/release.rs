@@ -13,7 +13,7 @@ use xtask::kubernetes::Asked;
 use xtask::{command, tools};
 
 use super::granted::Right;
-use crate::rig::{Cluster, OPERATOR_NAMESPACE, Operator};
+use crate::harness::{Cluster, OPERATOR_NAMESPACE, Operator};
 
 /// The chart, installed.
 pub(super) struct Release<'c> {
@@ -35,7 +35,7 @@ impl<'c> Release<'c> {
             template.args(["--set", value]);
         }
         let file = cluster.server.directory().join(format!("{name}.yaml"));
-        // What the rig installed for itself gives more.
+        // What the harness installed for itself gives more.
         for kind in ["clusterrolebindings", "clusterroles"] {
             let path = format!("/apis/rbac.authorization.k8s.io/v1/{kind}/{name}");
             cluster.api().send("DELETE", &path, None).unwrap();

@@ -7,8 +7,8 @@ use rustls::pki_types::UnixTime;
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::stand::{NAME, Stand, base64};
-use crate::rig::{Cluster, OPERATOR_NAMESPACE, version, wait_for};
+use super::fixture::{NAME, WebhookFixture, base64};
+use crate::harness::{Cluster, OPERATOR_NAMESPACE, version, wait_for};
 
 /// What was made for the webhook so many days ago.
 fn made(days_ago: u64) -> Content {
@@ -39,75 +39,81 @@ fn bare(pem: &str) -> String {
 
 #[test]
 fn a_damaged_secret_is_replaced_and_the_api_server_told_whom_to_trust() {
-    let stand = Stand::own();
-    let before = stand.secret();
+    let fixture = WebhookFixture::own();
+    let before = fixture.secret();
     assert_eq!(before["type"], "kubernetes.io/tls");
     assert_eq!(before["metadata"]["labels"]["app.kubernetes.io/managed-by"], "corsward-operator");
-    assert_eq!(stand.bundle(), Some(field(&before, "ca.crt")));
+    assert_eq!(fixture.bundle(), Some(field(&before, "ca.crt")));
 
-    stand.damage_secret(&json!({ "data": { "ca.key": base64(b"gone"), "more": base64(b"kept") } }));
+    fixture
+        .damage_secret(&json!({ "data": { "ca.key": base64(b"gone"), "more": base64(b"kept") } }));
     let after = wait_for("another authority", || {
-        let secret = stand.secret();
+        let secret = fixture.secret();
         (field(&secret, "ca.crt") != field(&before, "ca.crt")).then_some(secret)
     });
     assert_eq!(field(&after, "more"), base64(b"kept"), "what others added stays");
-    wait_for("the new bundle", || (stand.bundle() == Some(field(&after, "ca.crt"))).then_some(()));
-    stand.wait_until_asked();
-    stand.wait_for_line("made the webhook's certificates again");
+    wait_for("the new bundle", || {
+        (fixture.bundle() == Some(field(&after, "ca.crt"))).then_some(())
+    });
+    fixture.wait_until_asked();
+    fixture.wait_for_line("made the webhook's certificates again");
 
     // Deleted, it is there again.
-    stand.cluster.api().delete(&Stand::secret_path()).unwrap();
-    let again =
-        wait_for("the Secret again", || stand.cluster.api().get(&Stand::secret_path()).unwrap());
+    fixture.cluster.api().delete(&WebhookFixture::secret_path()).unwrap();
+    let again = wait_for("the Secret again", || {
+        fixture.cluster.api().get(&WebhookFixture::secret_path()).unwrap()
+    });
     assert_ne!(field(&again, "ca.crt"), field(&after, "ca.crt"));
-    wait_for("the new bundle", || (stand.bundle() == Some(field(&again, "ca.crt"))).then_some(()));
-    stand.wait_until_asked();
+    wait_for("the new bundle", || {
+        (fixture.bundle() == Some(field(&again, "ca.crt"))).then_some(())
+    });
+    fixture.wait_until_asked();
 
     // What somebody else makes of our one field is repaired; the rest of the object is not ours.
-    stand.forget_bundle();
+    fixture.forget_bundle();
     wait_for("the bundle again", || {
-        (stand.bundle() == Some(field(&again, "ca.crt"))).then_some(())
+        (fixture.bundle() == Some(field(&again, "ca.crt"))).then_some(())
     });
-    stand.wait_until_asked();
+    fixture.wait_until_asked();
 }
 
 #[test]
 fn a_certificate_that_grows_old_is_replaced_under_clients_that_trust_its_authority() {
-    let stand = Stand::own();
+    let fixture = WebhookFixture::own();
     let old = made(61);
-    let trusting = Client::new(stand.address(), &old.authorities);
+    let trusting = Client::new(fixture.address(), &old.authorities);
     assert!(trusting.certificate().is_err(), "this authority is unknown yet");
-    stand.damage_secret(&data(&old));
+    fixture.damage_secret(&data(&old));
     let replaced = wait_for("another certificate", || {
-        let secret = stand.secret();
+        let secret = fixture.secret();
         let is_other = field(&secret, "tls.crt") != base64(&old.certificate);
         (is_other && field(&secret, "ca.crt") == base64(&old.authorities)).then_some(secret)
     });
     assert_ne!(field(&replaced, "tls.key"), base64(&old.key));
     wait_for("the other certificate to be shown", || {
         let shown = trusting.certificate().ok()?;
-        (bare(&stand.decoded("tls.crt")) == base64(&shown)).then_some(())
+        (bare(&fixture.decoded("tls.crt")) == base64(&shown)).then_some(())
     });
-    stand.wait_until_asked();
+    fixture.wait_until_asked();
 }
 
 #[test]
 fn an_authority_that_grows_old_is_joined_by_the_next_before_that_signs_anything() {
-    let stand = Stand::own();
+    let fixture = WebhookFixture::own();
     let old = made(250);
-    stand.damage_secret(&data(&old));
+    fixture.damage_secret(&data(&old));
     let both = wait_for("two authorities", || {
-        let bundle = stand.decoded("ca.crt");
-        (bundle.matches("BEGIN CERTIFICATE").count() == 2).then(|| stand.secret())
+        let bundle = fixture.decoded("ca.crt");
+        (bundle.matches("BEGIN CERTIFICATE").count() == 2).then(|| fixture.secret())
     });
     wait_for("the bundle of both", || {
-        (stand.bundle() == Some(field(&both, "ca.crt"))).then_some(())
+        (fixture.bundle() == Some(field(&both, "ca.crt"))).then_some(())
     });
-    stand.wait_until_asked();
+    fixture.wait_until_asked();
     // Whoever has not heard of the new authority yet trusts what is shown.
-    let late = Client::new(stand.address(), &old.authorities);
+    let late = Client::new(fixture.address(), &old.authorities);
     assert!(late.certificate().is_ok(), "{:?}", late.certificate());
-    let bundle = stand.decoded("ca.crt");
+    let bundle = fixture.decoded("ca.crt");
     assert!(bundle.as_bytes().ends_with(&old.authorities), "the new one comes first");
 }
 
@@ -122,28 +128,28 @@ fn a_certificate_of_the_users_own_is_read_and_never_written() {
     let created = cluster.api().create(&secrets, &secret).unwrap();
 
     // It is older than one of ours would get, and has no key to sign another with.
-    let stand = Stand::on(cluster, &["--webhook-secret-external"]);
-    stand.wait_until_asked();
-    assert_eq!(stand.bundle(), Some(base64(&own.authorities)));
-    let shown = stand.client().certificate().unwrap();
+    let fixture = WebhookFixture::on(cluster, &["--webhook-secret-external"]);
+    fixture.wait_until_asked();
+    assert_eq!(fixture.bundle(), Some(base64(&own.authorities)));
+    let shown = fixture.client().certificate().unwrap();
 
-    stand.damage_secret(&json!({ "data": { "tls.key": base64(b"gone") } }));
-    let line = stand.wait_for_line(
+    fixture.damage_secret(&json!({ "data": { "tls.key": base64(b"gone") } }));
+    let line = fixture.wait_for_line(
         "the webhook cannot show the certificate that is there: put another one in its place",
     );
     assert_eq!(line["error"], "`tls.key` holds no private key in PEM");
-    assert_eq!(stand.client().certificate(), Ok(shown.clone()), "the last good one is shown");
+    assert_eq!(fixture.client().certificate(), Ok(shown.clone()), "the last good one is shown");
 
     let other = Content { authority_key: Vec::new(), ..made(1) };
-    stand.damage_secret(&data(&other));
+    fixture.damage_secret(&data(&other));
     let client = wait_for("the certificate put in its place", || {
-        let client = Client::new(stand.address(), &other.authorities);
+        let client = Client::new(fixture.address(), &other.authorities);
         client.certificate().is_ok().then_some(client)
     });
     assert_ne!(client.certificate(), Ok(shown));
-    stand.wait_until_asked();
+    fixture.wait_until_asked();
     // One write of the test's own for each of its three texts.
-    let managers = stand.secret()["metadata"]["managedFields"].to_string();
+    let managers = fixture.secret()["metadata"]["managedFields"].to_string();
     assert!(!managers.contains("corsward-operator"), "{managers}");
-    assert_ne!(version(&stand.secret()), version(&created));
+    assert_ne!(version(&fixture.secret()), version(&created));
 }

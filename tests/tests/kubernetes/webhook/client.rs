@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
-use crate::rig::wait_for;
+use crate::harness::wait_for;
 
 /// What the webhook answered.
 #[derive(Debug)]

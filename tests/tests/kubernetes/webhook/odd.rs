@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::stand::{Stand, review};
+use super::fixture::{WebhookFixture, review};
 
 /// Answers to what can be read.
 #[test]
 fn reviews_of_other_things_are_allowed_with_a_word() {
-    let client = Stand::shared().client();
+    let client = WebhookFixture::shared().client();
     for (why, path, value, word) in [
         (
             "a foreign kind",
@@ -35,7 +35,7 @@ fn reviews_of_other_things_are_allowed_with_a_word() {
 
 #[test]
 fn what_is_no_review_is_refused_in_a_sentence_and_the_next_review_is_answered() {
-    let client = Stand::shared().client();
+    let client = WebhookFixture::shared().client();
     let with = |change: &dyn Fn(&mut Value)| {
         let mut review = review(&json!({}));
         change(&mut review);
@@ -94,8 +94,8 @@ fn what_is_no_review_is_refused_in_a_sentence_and_the_next_review_is_answered() 
 #[test]
 fn a_policy_as_large_as_a_review_may_be_is_answered() {
     // One of its own: meanwhile the operator judges nothing else.
-    let stand = Stand::own();
-    let client = stand.client();
+    let fixture = WebhookFixture::own();
+    let client = fixture.client();
     let origins: Vec<String> = (0..60_000).map(|at| format!("https://{at}.example/x")).collect();
     let large = review(&json!({ "cors": { "allowOrigins": origins } }));
     assert!(large.to_string().len() < 3 * 1024 * 1024);
@@ -106,7 +106,7 @@ fn a_policy_as_large_as_a_review_may_be_is_answered() {
 
 #[test]
 fn whoever_never_ends_a_review_is_sent_away() {
-    let client = Stand::shared().client();
+    let client = WebhookFixture::shared().client();
     let head = b"POST /validate HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n{";
     let answer = client.send(head);
     assert_eq!(answer.status, 408, "{answer:?}");

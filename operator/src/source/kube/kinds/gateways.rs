@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::native::GATEWAY_API;
 use super::{Raw, Watched, key, resource};
+use crate::cluster_state::{Change, Delta, Gateway, GatewayClass, Key};
 use crate::source::Event;
-use crate::surroundings::{Change, Delta, Gateway, GatewayClass, Key};
 
 /// The feature of a controller that enforces the CORS filters of `HTTPRoute` objects.
 const CORS: &str = "HTTPRouteCORS";
@@ -52,7 +52,7 @@ impl Watched for Gateways {
     }
 
     fn event(delta: Delta<Key, Gateway>) -> Event {
-        Event::Surroundings(Change::Gateway(delta))
+        Event::ClusterState(Change::Gateway(delta))
     }
 }
 
@@ -90,6 +90,6 @@ impl Watched for GatewayClasses {
     }
 
     fn event(delta: Delta<String, GatewayClass>) -> Event {
-        Event::Surroundings(Change::GatewayClass(delta))
+        Event::ClusterState(Change::GatewayClass(delta))
     }
 }

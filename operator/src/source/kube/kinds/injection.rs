@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::surroundings::{Inbound, Injection};
+use crate::cluster_state::{Inbound, Injection};
 use crate::traffic::INJECT;
 
 /// The annotation of a pod that says how connections come to its sidecar; `NONE`: not at all.

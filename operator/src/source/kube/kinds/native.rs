@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::{Delta, Event, Key, ObjectMeta, Raw, Watched, key, resource};
-use crate::surroundings::{Change, NativeCors, ParentGateway};
+use crate::cluster_state::{Change, NativeCors, ParentGateway};
 
 /// The group of the Gateway API.
 pub(super) const GATEWAY_API: &str = "gateway.networking.k8s.io";
@@ -53,7 +53,7 @@ impl Watched for VirtualServices {
     }
 
     fn event(delta: Delta<Key, NativeCors>) -> Event {
-        Event::Surroundings(Change::VirtualService(telling(delta)))
+        Event::ClusterState(Change::VirtualService(telling(delta)))
     }
 }
 
@@ -107,7 +107,7 @@ impl Watched for HttpRoutes {
     }
 
     fn event(delta: Delta<Key, NativeCors>) -> Event {
-        Event::Surroundings(Change::HttpRoute(telling(delta)))
+        Event::ClusterState(Change::HttpRoute(telling(delta)))
     }
 }
 

@@ -39,7 +39,7 @@ fn a_policy_is_taken_as_it_is_written() {
         ("a list in its place", json!([1, [2, {"a": null}]])),
     ] {
         let object = value::<Policies>(&policy(&spec));
-        assert_eq!(object.spec().map(Compact::value), Some(spec), "{why}");
+        assert_eq!(object.spec().map(JsonText::value), Some(spec), "{why}");
         assert_eq!(object.id.to_string(), "shop/api", "{why}");
         assert_eq!((object.generation, object.place), (Some(3), None), "{why}");
         let record = object.record.unwrap();
@@ -55,7 +55,7 @@ fn a_policy_without_a_spec_says_nothing() {
         json!({"metadata": {"namespace": "shop", "name": "api"}, "spec": null, "status": null}),
     ] {
         let object = value::<Policies>(&object);
-        assert_eq!(object.spec().map(Compact::value), Some(json!({})));
+        assert_eq!(object.spec().map(JsonText::value), Some(json!({})));
         assert_eq!(object.record.unwrap().status.value(), Value::Null);
     }
 }
@@ -95,14 +95,14 @@ fn a_guardrail_and_an_origin_set_are_taken_as_written() {
         "metadata": {"namespace": "shop", "name": "a", "uid": "u", "generation": 4},
         "spec": {"origins": 7},
     });
-    let want = Written {
+    let want = RawObject {
         uid: "u".to_owned(),
         generation: 4,
         spec: Arc::new(json!({"origins": 7})),
         status: Arc::new(Value::Null),
     };
     assert_eq!(value::<OriginSets>(&object), want);
-    assert_eq!(value::<Guardrails>(&object), want);
+    assert_eq!(value::<ClusterPolicies>(&object), want);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::value;
+use crate::cluster_state::{Gateway, GatewayClass};
 use crate::source::kube::kinds::{GatewayClasses, Gateways};
-use crate::surroundings::{Gateway, GatewayClass};
 
 #[test]
 fn of_a_gateway_that_fits_no_schema_what_fits_is_taken() {

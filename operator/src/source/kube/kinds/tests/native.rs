@@ -1,9 +1,9 @@
 //! What is taken of objects that say something about CORS by themselves.
 
 use super::value;
+use crate::cluster_state::{Change, Delta, Key, NativeCors};
 use crate::source::Event;
 use crate::source::kube::kinds::{HttpRoutes, VirtualServices, Watched};
-use crate::surroundings::{Change, Delta, Key, NativeCors};
 use serde_json::{Value, json};
 
 fn object(spec: &Value) -> Value {
@@ -95,8 +95,8 @@ fn an_object_that_says_nothing_is_not_kept() {
     let native = NativeCors { services: [key("api")].into(), ..NativeCors::default() };
     let event = VirtualServices::event(Delta::Apply(key("a"), NativeCors::default()));
     let gone = Change::VirtualService(Delta::Delete(key("a")));
-    assert_eq!(event, Event::Surroundings(gone), "where it said something, it does not any more");
+    assert_eq!(event, Event::ClusterState(gone), "where it said something, it does not any more");
     let all = [(key("a"), NativeCors::default()), (key("b"), native.clone())].into();
     let kept = Change::HttpRoute(Delta::Reset([(key("b"), native)].into()));
-    assert_eq!(HttpRoutes::event(Delta::Reset(all)), Event::Surroundings(kept));
+    assert_eq!(HttpRoutes::event(Delta::Reset(all)), Event::ClusterState(kept));
 }

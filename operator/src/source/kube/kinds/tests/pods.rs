@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::value;
+use crate::cluster_state::{Inbound, Injection, Pod, PodProxy};
 use crate::source::kube::kinds::{Pods, Services};
-use crate::surroundings::{Inbound, Injection, Pod, PodProxy};
 use serde_json::{Value, json};
 
 fn pod(metadata: &Value) -> Pod {

@@ -1,0 +1,191 @@
+//! The publisher into a folder: resource files and the state file, written where the loop is.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use corsward_policy::draft::Mode;
+use corsward_policy::{Finding, Severity};
+use tracing::{error, info, warn};
+
+use crate::bundle::{Bundle, BundleKey, PublishStatus};
+use crate::controller::RESYNC_INTERVAL;
+use crate::index::{Index, PolicyInForce, Scope};
+use crate::metrics::{Metrics, PublishResult};
+use crate::plan::ScopePlan;
+use crate::publish::Published;
+use crate::publish::file::File;
+use crate::state::{State, StateFile};
+
+/// Why nothing is published where the memory is lost and not everything is accepted.
+const STATE_UNKNOWN: &str = "what was in force before the start is not known: what is published stays as it is until every policy is accepted and every file can be read";
+
+/// A folder of resource files, and what is remembered beside it.
+#[derive(Debug)]
+pub(crate) struct FolderPublisher {
+    file: File,
+    state_file: StateFile,
+    state_load: StateLoad,
+    /// Something has been published: proxies have an answer.
+    ready: bool,
+    /// The last plan could not be published.
+    failing: bool,
+    /// What is published stays as it was found.
+    kept: bool,
+    /// What the state file should say, where it could not be written.
+    unsaved: Option<State>,
+    /// How many policies the last publication enforces or rehearses.
+    enforced: Option<usize>,
+}
+
+/// Is it known what was in force before the start?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StateLoad {
+    /// It is, or all that was published since is.
+    Known,
+    /// It is not.
+    Lost,
+}
+
+// === impl FolderPublisher ===
+
+impl FolderPublisher {
+    pub(crate) fn new(file: File, state_file: StateFile, state_load: StateLoad) -> Self {
+        let (ready, failing, kept, unsaved, enforced) = (false, false, false, None, None);
+        Self { file, state_file, state_load, ready, failing, kept, unsaved, enforced }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing
+    }
+
+    pub(super) fn kept(&self) -> Option<&'static str> {
+        self.kept.then_some(STATE_UNKNOWN)
+    }
+
+    /// Publishes a plan; what is known of its bundles then, unless all stays as it was.
+    pub(super) fn publish(
+        &mut self,
+        plan: &ScopePlan,
+        index: &Index,
+        metrics: &Metrics,
+    ) -> Option<BTreeMap<BundleKey, PublishStatus>> {
+        self.kept = self.must_keep(plan, index);
+        if let Some(why) = self.kept().or(plan.why_not_all()) {
+            error!(why, "not everything is published; what is in force of the rest stays");
+            metrics.published(PublishResult::Held);
+        }
+        if self.kept {
+            // Proxies have what somebody published before.
+            self.ready = true;
+            return None;
+        }
+        let bundles: Vec<&Bundle> = plan.bundles().map(|(_, held)| &**held).collect();
+        if bundles.is_empty() {
+            return None;
+        }
+        // Saved first: whoever stops in between publishes at the next start what was accepted, and takes nothing back.
+        self.save(State::of(index, plan));
+        self.failing = false;
+        let publish_statuses = bundles.into_iter().map(|bundle| {
+            let error = self.write(bundle, plan, metrics).err();
+            self.failing |= error.is_some();
+            self.ready |= error.is_none();
+            if let Some(error) = &error {
+                error!(%error, "not published; tried again every {RESYNC_INTERVAL:?}");
+                metrics.published(PublishResult::Failed);
+            }
+            let publish_status = PublishStatus {
+                key: bundle.key.clone(),
+                digest: error.is_none().then(|| bundle.digest.clone()),
+                error: error.map(|error| error.to_string()),
+            };
+            (bundle.key.clone(), publish_status)
+        });
+        let publish_statuses = publish_statuses.collect();
+        if !self.failing {
+            self.state_load = StateLoad::Known;
+            self.tell_of_nothing(plan, index);
+        }
+        Some(publish_statuses)
+    }
+
+    /// Logs that no policy is in force, when that is new.
+    fn tell_of_nothing(&mut self, plan: &ScopePlan, index: &Index) {
+        let is_on = |in_force: &PolicyInForce| in_force.policy.mode() != Mode::Off;
+        let in_force = plan.policies.values().filter_map(|planned| planned.in_force.as_ref());
+        let is_off = index.why_off(&Scope::Folder).is_some();
+        let enforced = if is_off { 0 } else { in_force.filter(|policy| is_on(policy)).count() };
+        if enforced == 0 && self.enforced != Some(0) {
+            info!("no policy is in force: requests pass as if there were no filter");
+        }
+        self.enforced = Some(enforced);
+    }
+
+    fn write(&self, bundle: &Bundle, plan: &ScopePlan, metrics: &Metrics) -> io::Result<()> {
+        let result = match self.file.publish(bundle)? {
+            Published::Unchanged => PublishResult::Unchanged,
+            Published::Written => {
+                let (digest, bytes) = (&bundle.digest, bundle.compiled.len());
+                let policies =
+                    plan.policies.values().filter(|planned| planned.in_force.is_some()).count();
+                info!(digest, bytes, policies, "published");
+                PublishResult::Written
+            }
+        };
+        metrics.published(result);
+        Ok(())
+    }
+
+    /// True if a publication could withdraw what was in force before the start and is not known any more: some of it may be what
+    /// refused texts said before.
+    fn must_keep(&self, plan: &ScopePlan, index: &Index) -> bool {
+        let refused = |finding: &Finding| finding.severity() == Severity::Refusal;
+        self.state_load == StateLoad::Lost
+            && self.file.may_hold_policies()
+            && (plan.why_not_all().is_some()
+                || plan.policies.values().any(|planned| !planned.accepted)
+                || index.problems().iter().any(|problem| refused(&problem.finding)))
+    }
+
+    fn save(&mut self, state: State) {
+        let path = self.state_file.path().display();
+        match self.state_file.save(&state) {
+            Ok(()) if self.unsaved.take().is_some() => {
+                info!(%path, "the state file is written again");
+            }
+            Ok(()) => {}
+            Err(error) => {
+                warn!(%path, %error, "the state file is not written, which is tried again every {RESYNC_INTERVAL:?}: a restart will not know what is in force");
+                self.unsaved = Some(state);
+            }
+        }
+    }
+
+    /// Writes again what somebody else removed or changed.
+    pub(super) fn repair(&mut self, plan: &ScopePlan, metrics: &Metrics) {
+        if let Some(state) = self.unsaved.clone() {
+            self.save(state);
+        }
+        if self.kept {
+            return;
+        }
+        for (_, bundle) in plan.bundles() {
+            match self.file.publish(bundle) {
+                Ok(Published::Unchanged) => {}
+                Ok(Published::Written) => {
+                    let digest = &bundle.digest;
+                    warn!(digest, "what was published had been changed: repaired");
+                    metrics.published(PublishResult::Written);
+                }
+                Err(error) => {
+                    error!(%error, "what was published had been changed, and cannot be repaired");
+                    metrics.published(PublishResult::Failed);
+                }
+            }
+        }
+    }
+}

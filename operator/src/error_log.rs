@@ -1,0 +1,95 @@
+//! Error log: a row of errors of one thing that is tried again and again, each of which is worth a log line once.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use kube::runtime::watcher;
+use tracing::{info, warn};
+
+use crate::kubernetes::watch_sentence;
+
+/// An outage is over when nothing failed for so long; a watch without events gives no other sign. Longer than any pause between two
+/// attempts.
+const RESET_AFTER: Duration = Duration::from_secs(90);
+/// Most different sentences of one outage. Some name a port that is another one each time.
+const MAX_SENTENCES: usize = 8;
+
+/// What has been said of an outage.
+#[derive(Debug, Default)]
+pub(crate) struct ErrorLog {
+    sentences: BTreeSet<String>,
+    last: Option<Instant>,
+}
+
+// === impl ErrorLog ===
+
+impl ErrorLog {
+    /// Takes in an error; `true`: it has not been said yet.
+    pub(crate) fn on(&mut self, sentence: &str, now: Instant) -> bool {
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) > RESET_AFTER) {
+            self.sentences.clear();
+        }
+        self.last = Some(now);
+        self.sentences.len() < MAX_SENTENCES && self.sentences.insert(sentence.to_owned())
+    }
+
+    /// Takes in that it works again; `true`: it did not before.
+    pub(crate) fn over(&mut self) -> bool {
+        self.last = None;
+        !std::mem::take(&mut self.sentences).is_empty()
+    }
+
+    /// Says of a watch what is new about it: that it fails, and that it goes on.
+    pub(crate) fn watch<T>(
+        &mut self,
+        kind: &str,
+        event: Result<&watcher::Event<T>, &watcher::Error>,
+    ) {
+        match event {
+            // It comes before a list is asked for: no sign that anything works.
+            Ok(watcher::Event::Init) => {}
+            Ok(_) => {
+                if self.over() {
+                    info!(kind, "watched again");
+                }
+            }
+            Err(error) => {
+                let error = watch_sentence(error);
+                if self.on(&error, Instant::now()) {
+                    warn!(kind, error, "cannot watch; tried again");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_said_once_in_an_outage_and_again_in_the_next() {
+        let (mut error_log, start) = (ErrorLog::default(), Instant::now());
+        let after = |seconds| start + Duration::from_secs(seconds);
+        for (why, sentence, seconds, want) in [
+            ("the first", "refused", 0, true),
+            ("the same", "refused", 1, false),
+            ("another one", "timed out", 2, true),
+            ("the first again, long after it began", "refused", 80, false),
+            ("within the quiet time of the one before", "timed out", 160, false),
+            ("after a quiet time", "refused", 300, true),
+        ] {
+            assert_eq!(error_log.on(sentence, after(seconds)), want, "{why}");
+        }
+        assert!(error_log.over());
+        assert!(!error_log.over());
+        assert!(error_log.on("refused", after(301)));
+    }
+
+    #[test]
+    fn an_outage_with_a_new_sentence_each_time_is_no_endless_log() {
+        let (mut error_log, now) = (ErrorLog::default(), Instant::now());
+        let said = (0..1000).filter(|port| error_log.on(&format!("port {port}"), now)).count();
+        assert_eq!(said, MAX_SENTENCES);
+    }
+}

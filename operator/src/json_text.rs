@@ -1,0 +1,55 @@
+//! JSON text: JSON that is kept for long and looked at now and then. As text it takes a tenth of what it takes as a tree.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// A JSON value, as its text. Equal values have equal texts, for objects are sorted by their keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonText(Arc<str>);
+
+// === impl JsonText ===
+
+impl JsonText {
+    /// Keeps a value.
+    #[must_use]
+    pub fn of(value: &Value) -> Self {
+        Self(value.to_string().into())
+    }
+
+    /// How many bytes its text has.
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        // It was a value before it was a text.
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+/// `null`.
+impl Default for JsonText {
+    fn default() -> Self {
+        Self::of(&Value::Null)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_value_comes_back_and_its_order_does_not_matter() {
+        let value = json!({"b": [1, "two", null], "a": {"d": true, "c": -7}});
+        assert_eq!(JsonText::of(&value).value(), value);
+        let other: Value =
+            serde_json::from_str(r#"{"a":{"c":-7,"d":true},"b":[1,"two",null]}"#).unwrap();
+        assert_eq!(JsonText::of(&value), JsonText::of(&other));
+        assert_eq!(JsonText::default().value(), Value::Null);
+    }
+}

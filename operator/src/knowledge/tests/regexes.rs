@@ -1,0 +1,306 @@
+//! What is said of a regex, without credentials and with them, and whether it is so.
+
+use corsward_policy::Finding;
+use corsward_policy::finding::{RegexReason, Replacement, Severity};
+
+use super::*;
+
+/// `why`, the regex, the codes without credentials, and those with.
+type Row = (&'static str, &'static str, &'static str, &'static str);
+
+const BOUNDED: &[Row] = &[
+    ("one label", r"https://[a-z]+\.app\.example", "", ""),
+    ("any depth", r"https://.*\.app\.example", "", ""),
+    ("itself and below", r"https://(.*\.)?app\.example", "", ""),
+    ("labels in a loop", r"https://([a-z0-9-]+\.)*app\.example", "", ""),
+    ("with a port", r"https://[a-z]+\.app\.example:8443", "", ""),
+    ("any port", r"https://app\.example:\d+", "", ""),
+    ("perhaps a port", r"https://app\.example(:8443)?", "", ""),
+    ("perhaps any port", r"https://app\.example(?::\d{1,5})?", "", ""),
+    ("anchors say nothing new", r"^https://[a-z]+\.app\.example$", "", ""),
+    ("within a group", r"(https://[a-z]+\.app\.example)", "", ""),
+    ("groups around its parts", r"(https)://([a-z]+)(\.app\.example)", "", ""),
+    ("an alternation inside", r"https://(a|b)\.app\.example", "", ""),
+    ("of domains", r"https://(app\.example|shop\.test)", "", ""),
+    ("of top levels", r"https://.*\.myshop\.(com|org|co\.uk)", "", ""),
+    ("at the top", r"https://a\.example|https://b\.example", "", ""),
+    ("in a group between anchors", r"^(?:https://a\.example|https://.*\.b\.example)$", "", ""),
+    ("a listed suffix, one's own below", r"https://\w+\.me\.github\.io", "", ""),
+    ("a few names below a listed suffix", r"https://(foo|bar)\.vercel\.app", "", ""),
+    ("a numbered name", r"https://app\d\.vercel\.app", "", ""),
+    ("a whole literal host", r"https://app\.example", "", ""),
+    ("a listed suffix itself", r"https://github\.io", "", ""),
+    ("a literal address", r"https://192\.168\.1\.7:3000", "", ""),
+    ("a range of addresses", r"https://192\.168\.1\.\d+", "", ""),
+    ("a literal IPv6 address", r"https://\[2001:db8::1\]", "", ""),
+    ("unlisted top level", r"https://[a-z]+\.internal", "", ""),
+    ("another scheme", r"tauri://localhost", "", ""),
+    ("hosts of another scheme are not registered", r"myapp://[a-z]+\.com", "", ""),
+    ("below a host of another scheme", r"myapp://[a-z]+\.app\.example", "", ""),
+    ("one label above a suffix two below", r"https://[a-z0-9-]+\.amazonaws\.com", "", ""),
+    ("case folded", r"(?i)https://[a-z]+\.App\.example", "", ""),
+    ("case folded, whole", r"(?i)https://app\.example", "", ""),
+    ("an optional slash", r"https://app\.example/?", "", ""),
+    ("dots in classes", r"https://[^.]+[.]app[.]example", "", ""),
+    ("escaped slashes", r"https:\/\/app\.example", "", ""),
+    ("hyphens", r"https://app--[a-z0-9]+\.shop\.example", "", ""),
+    ("a trailing dot", r"https://[a-z]+\.app\.example\.?", "", ""),
+    ("an optional scheme is none", r"(https://)?app\.example", "", ""),
+    ("labels that exclude each other's length", r"https://[a-z]{1,63}\.app\.example", "", ""),
+    ("a pull request's number", r"https://pr-[0-9]+\.preview\.app\.example", "", ""),
+    ("a word boundary", r"https://\bapp\.example\b", "", ""),
+    ("a lazy star", r"https://.*?\.app\.example", "", ""),
+    ("a named group", r"https://(?P<tenant>[a-z]+)\.app\.example", "", ""),
+    ("sockets of native clients", r"wss://app\.example", "", ""),
+];
+
+const LOOPBACK: &[Row] = &[
+    ("http on this machine", r"http://localhost:3000", "", "I103"),
+    ("any port", r"http://localhost:\d+", "", "I103"),
+    ("perhaps any port", r"http://localhost(:\d+)?", "", "I103"),
+    ("below localhost", r"http://[a-z]+\.localhost:3000", "", "I103"),
+    ("a loopback address", r"http://127\.0\.0\.1:3000", "", "I103"),
+    ("any of them", r"http://127\.\d+\.\d+\.\d+", "", "I103"),
+    ("the IPv6 loopback", r"http://\[::1\]:3000", "", "I103"),
+    ("two of them", r"http://(localhost|127\.0\.0\.1):\d+", "", "I103"),
+    ("all of them", r"http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?", "", "I103"),
+    ("either scheme", r"https?://localhost(:\d+)?", "", "I103"),
+    ("case folded", r"(?i)http://LOCALHOST", "", "I103"),
+    ("beside another host with TLS", r"http://localhost|https://app\.example", "", "I103"),
+];
+
+const INSECURE: &[Row] = &[
+    ("http", r"http://[a-z]+\.app\.example", "", "E203"),
+    ("whole", r"http://app\.example", "", "E203"),
+    ("two schemes", r"https?://[a-z]+\.app\.example", "", "E203"),
+    ("two schemes, spelled out", r"(http|https)://app\.example", "", "E203"),
+    ("an address", r"http://192\.168\.1\.\d+", "", "E203"),
+    ("a neighbour of loopback", r"http://128\.0\.0\.1", "", "E203"),
+    ("a neighbour of localhost", r"http://[a-z]*localhost", "", "E203 E206"),
+    ("one branch of two", r"https://a\.example|http://b\.example", "", "E203"),
+    ("beside loopback", r"http://(localhost|app\.example)", "", "E203"),
+    ("another IPv6 address", r"http://\[::2\]", "", "E203"),
+    ("a domain that begins as localhost", r"http://localhost\.app\.example", "", "E203"),
+];
+
+const PUBLIC: &[Row] = &[
+    ("a private suffix", r"https://[a-z-]+\.vercel\.app", "W202", "E204"),
+    ("any depth", r"https://.*\.vercel\.app", "W202", "E204"),
+    ("a top-level domain", r"https://[a-z]+\.com", "W202", "E204"),
+    ("a second-level one", r"https://.*\.co\.uk", "W202", "E204"),
+    ("above one", r"https://.*\.amazonaws\.com", "W202", "E204"),
+    ("a wildcard rule", r"https://[a-z]+\.ck", "W202", "E204"),
+    ("no dot before the domain", r"https://.*app\.com", "W202", "E204"),
+    ("glued to a domain", r"https://[a-z]+example\.com", "W202", "E204"),
+    ("an own prefix", r"https://pr-[a-z0-9]+--app\.vercel\.app", "W202", "E204"),
+    ("one of two", r"https://[a-z]+\.(app\.example|github\.io)", "W202", "E204"),
+    ("without TLS", r"http://[a-z]+\.github\.io", "W202", "E203 E204"),
+    ("either scheme", r"https?://[a-z]+\.github\.io", "W202", "E203 E204"),
+    ("case folded", r"(?i)https://[a-z]+\.github\.io", "W202", "E204"),
+    ("punycode", r"https://[a-z]+\.xn--p1ai", "W202", "E204"),
+];
+
+const OPEN: &[Row] = &[
+    ("https only", r"https://.*", "", "E202"),
+    ("https, any port", r"https://[^/]+", "", "E202"),
+    ("https, by its characters", r"https://[a-z0-9.-]+(:\d+)?", "", "E202"),
+    ("http only", r"http://.*", "", "E202 E203"),
+    ("any address", r"https://\d+\.\d+\.\d+\.\d+", "", "E202"),
+    ("any address without TLS", r"http://[0-9.]+", "", "E202 E203"),
+    ("any IPv6 address", r"https://\[[0-9a-f:]+\]", "", "E202"),
+    ("all", ".*", "W105", "E202"),
+    ("all but empty", ".+", "W105", "E202"),
+    ("all, anchored", "^.*$", "W105", "E202"),
+    ("all of the web", r"https?://.*", "W105", "E202"),
+    ("all with a host", r"https?://[^/]+", "W105", "E202"),
+    ("all, spelled out", r"https?://[\w.-]+(:\d+)?", "W105", "E202"),
+    ("an open end", r"https://app\.example.*", "", "E206"),
+    ("any top level", r"https://app\.[a-z]+", "", "E206"),
+    ("any host of one label", r"https://[a-z]+", "", "E206"),
+    ("any domain with a name in it", r"https://.*app.*", "", "E206"),
+    ("one of two branches", r"https://a\.example|https://b\..*", "", "E206"),
+    ("any scheme", r".*://app\.example", "", "E203 E208"),
+    ("a scheme of letters", r"[a-z]+://app\.example", "", "E203 E208"),
+    ("any scheme, any host", r"\w+://\w+", "", "E203 E206 E208 E213"),
+    ("any extension", r"chrome-extension://[a-p]{32}", "", "E213"),
+    ("any host of another scheme", r"app://.*", "", "E213"),
+];
+
+const DOTS: &[Row] = &[
+    ("in the domain", r"https://app.example", "W109", "E207"),
+    ("two of them", r"https://app.example.com", "W109", "E207"),
+    ("before the domain", r"https://[a-z]+.app\.com", "W109", "E207"),
+    ("in the domain's middle", r"https://[a-z]+\.app.example", "W109", "E207"),
+    ("before a public suffix", r"https://[a-z]+.vercel\.app", "W109 W202", "E204 E207"),
+    ("in an address", r"https://192.168.1.7", "W109", "E207"),
+    ("on this machine", r"http://127.0.0.1:\d+", "W109", "E207 I103"),
+    ("without TLS", r"http://app.example", "W109", "E203 E207"),
+    ("in a group", r"https://(a.b|c)\.example", "W109", "E207"),
+    ("in a repeated group", r"https://([a-z]+.)*app\.example", "W109", "E207"),
+    ("in one branch", r"https://a\.example|https://b.example", "W109", "E207"),
+    ("before a port", r"https://app\.example.8443", "W109", "E206 E207"),
+];
+
+const GLOBS: &[Row] = &[
+    ("after the slashes", r"https://*.pages.dev", "W108", "E207 W108"),
+    ("before a domain", r"https://*example.com", "W108", "E207 W108"),
+    ("escaped dots", r"https://*\.app\.example", "W106", "W106"),
+    ("a plus", r"https://+\.app\.example", "W106", "W106"),
+    ("a plus, and a dot", r"https://+.app.example", "W108", "E207 W108"),
+    ("a question mark", r"https://?.app.example", "W108", "E207 W108"),
+    ("after a hyphen", r"https://pr-*\.app\.example", "W108", "W108"),
+    ("after a dot", r"https://app\.*\.example", "W108", "W108"),
+    ("a port", r"https://localhost:*", "W108", "W108"),
+    ("escaped slashes", r"https:\/\/*.app.example", "W108", "E207 W108"),
+];
+
+const NEVER: &[Row] = &[
+    ("capitals in the host", r"https://App\.example", "W106", "W106"),
+    ("no scheme", r"([a-z]+)\.bar\.org", "W106", "W106"),
+    ("too short", r".", "W106", "W106"),
+    ("a default port", r"https://app\.example:443", "W106", "W106"),
+    ("a path", r"^https://app\.example/.*$", "W106", "W106"),
+    ("beyond ASCII", "https://b\u{fc}cher\\.example", "W106", "W106"),
+    ("a literal star", r"https://\*\.app\.example", "W106", "W106"),
+    ("PHP", r"#^https://.*\.app\.example$#i", "W106", "W106"),
+    ("JavaScript", r"/^https:\/\/app\.example$/i", "W106", "W106"),
+    ("a list", r"https://a\.example,https://b\.example", "W106", "W106"),
+    ("one branch", r"https://a\.example|https://B\.example", "W107", "W107"),
+    ("one branch, and http", r"http://a\.example|https://B\.example", "W107", "E203 W107"),
+    ("the end of a path", r"https://a\.example(/|$)", "W107", "W107"),
+];
+
+const INVALID: &[Row] = &[
+    ("a pattern", r"*.app.example", "E126", "E126"),
+    ("a hyphen behind a class", r"https://[\w-_]+\.app\.example", "E126", "E126"),
+    ("quotation", r"https://\Qapp.example\E", "E126", "E126"),
+    ("Unicode classes", r"https://\p{L}+\.app\.example", "E126", "E126"),
+    ("look-around", r"https://(?!evil)[a-z]+\.app\.example", "E126", "E126"),
+    ("back references", r"https://([a-z])\1\.app\.example", "E126", "E126"),
+    ("an atomic group", r"https://(?>[a-z]+)\.app\.example", "E126", "E126"),
+    ("too large", r"(a{1000}){1000}", "E125", "E125"),
+    ("empty", r"", "E124", "E124"),
+];
+
+fn rows() -> impl Iterator<Item = Row> {
+    [BOUNDED, LOOPBACK, INSECURE, PUBLIC, OPEN, DOTS, GLOBS, NEVER, INVALID].concat().into_iter()
+}
+
+fn findings(regex: &str, credentials: bool, dangers: &[&str]) -> Vec<Finding> {
+    let cors = CorsDraft {
+        allow_origin_regexes: vec![regex.to_owned()],
+        allow_credentials: credentials,
+        dangerously_allow: dangers.iter().map(|&word| word.to_owned()).collect(),
+        ..CorsDraft::default()
+    };
+    let draft = Draft { cors: Some(cors), ..Draft::default() };
+    let about = |finding: &Finding| {
+        finding.field.contains("allowOriginRegexes") || finding.field.contains("dangerouslyAllow")
+    };
+    validate(&draft, &FullKnowledge).findings.into_iter().filter(about).collect()
+}
+
+fn codes(regex: &str, credentials: bool, dangers: &[&str]) -> Vec<String> {
+    let mut codes: Vec<String> = findings(regex, credentials, dangers)
+        .iter()
+        .map(|finding| finding.code().trim_start_matches("CORS-").to_owned())
+        .collect();
+    codes.sort();
+    codes
+}
+
+#[test]
+fn each_cause_has_its_code() {
+    assert!(rows().count() >= 120, "{}", rows().count());
+    let mut wrong = Vec::new();
+    for (why, regex, without, with) in rows() {
+        for (credentials, want) in [(false, without), (true, with)] {
+            let found = codes(regex, credentials, &[]).join(" ");
+            if found != want {
+                wrong.push(format!("{why}: {regex}, {credentials}: {found:?}, not {want:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The danger that a finding names.
+fn danger_of(finding: &Finding) -> Option<&'static str> {
+    let message = finding.message();
+    let word = |danger: &Danger| message.contains(&format!("list `{}`", danger.word()));
+    Danger::ALL.iter().find(|danger| word(danger)).map(|danger| danger.word())
+}
+
+#[test]
+fn a_danger_opens_what_names_it_and_nothing_else() {
+    for (why, regex, _, _) in rows() {
+        let refusals: Vec<Finding> = findings(regex, true, &[])
+            .into_iter()
+            .filter(|finding| finding.code().starts_with("CORS-E2"))
+            .collect();
+        let words: Vec<&str> = refusals.iter().filter_map(danger_of).collect();
+        assert_eq!(words.len(), refusals.len(), "{why}: a refusal names no danger");
+        for word in &words {
+            let left = codes(regex, true, &[word]);
+            for refusal in &refusals {
+                let code = refusal.code().trim_start_matches("CORS-").to_owned();
+                let is_open = danger_of(refusal) == Some(word);
+                assert_eq!(!left.contains(&code), is_open, "{why}: {regex}: {word}: {left:?}");
+            }
+        }
+        let mut all = words.clone();
+        all.sort_unstable();
+        all.dedup();
+        let left = codes(regex, true, &all);
+        let is_left = |code: &&String| code.starts_with("E2") || *code == "W201";
+        assert_eq!(left.iter().find(is_left), None, "{why}: {regex}: {all:?}");
+    }
+}
+
+/// The text that a finding proposes.
+fn proposal(finding: &Finding) -> Option<Replacement> {
+    let Reason::Regex(reason) = &finding.reason else { return None };
+    match reason {
+        RegexReason::NeverMatches { misfit, .. }
+        | RegexReason::BranchNeverMatches { misfit, .. } => misfit.instead.clone(),
+        RegexReason::Syntax { instead, .. } => instead.clone(),
+        RegexReason::Glob { pattern, .. } => pattern.clone().map(Replacement::Pattern),
+        RegexReason::OpenDot { instead, .. }
+        | RegexReason::OpenDotWithCredentials { instead, .. } => {
+            instead.clone().map(Replacement::Regex)
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn what_a_finding_proposes_is_accepted_without_it() {
+    let mut proposals = 0;
+    let each = rows().flat_map(|row| [(row, false), (row, true)]);
+    for ((why, regex, _, _), allow_credentials) in each {
+        for finding in findings(regex, allow_credentials, &[]) {
+            match proposal(&finding) {
+                Some(Replacement::Regex(instead)) => {
+                    let code = finding.code().trim_start_matches("CORS-").to_owned();
+                    let left = codes(&instead, allow_credentials, &[]);
+                    assert!(!left.contains(&code), "{why}: {instead}: {left:?}");
+                    assert!(!left.iter().any(|code| code.starts_with("E1")), "{why}: {left:?}");
+                    proposals += 1;
+                }
+                Some(Replacement::Pattern(instead)) => {
+                    let allow_origins = vec![instead.clone()];
+                    let cors =
+                        CorsDraft { allow_origins, allow_credentials, ..CorsDraft::default() };
+                    let draft = Draft { cors: Some(cors), ..Draft::default() };
+                    let refusals = validate(&draft, &FullKnowledge).findings;
+                    let mut refusals =
+                        refusals.iter().filter(|one| one.severity() == Severity::Refusal);
+                    assert_eq!(refusals.next(), None, "{why}: {instead}");
+                    proposals += 1;
+                }
+                None => {}
+            }
+        }
+    }
+    assert!(proposals > 30, "{proposals}");
+}

@@ -1,0 +1,162 @@
+//! Schedule: the proxies of every namespace, what each said last, whom to ask next, and what there is to tell. Without IO.
+//!
+//! Whoever does not run what is published is asked again soon, and less and less often; whoever does is asked now and then. What
+//! is told is what lasts: pods come and go all the time, and a status that follows each of them says less.
+
+mod namespace;
+mod proxy;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::bundle::BundleKey;
+use crate::cluster_state::Key;
+use crate::rollout::RolloutUpdate;
+use crate::rollout::counts::MAX_NAMED;
+use crate::rollout::expected::Expected;
+use crate::rollout::proxy_stats::ProxyStats;
+use namespace::NamespacePoller;
+pub(crate) use proxy::ProxyState;
+
+/// Proxies that are asked at one time.
+const MAX_CONCURRENT: usize = 128;
+/// How often a proxy that runs what it should is asked again.
+const RESYNC_INTERVAL: Duration = Duration::from_secs(30);
+/// The same, for each proxy that there is: thousands are asked less often.
+const RESYNC_PER_PROXY: Duration = Duration::from_millis(20);
+
+/// The proxies of every namespace.
+#[derive(Debug, Default)]
+pub(crate) struct Schedule {
+    /// By namespace.
+    namespaces: BTreeMap<String, NamespacePoller>,
+    /// When to ask whom. What does not agree with the proxy itself is out of date.
+    due: BTreeSet<(Instant, Key)>,
+    /// How many are being asked.
+    asking: usize,
+}
+
+/// A proxy to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ScrapeRequest {
+    pub(crate) pod: Key,
+    pub(crate) address: IpAddr,
+}
+
+// === impl Schedule ===
+
+impl Schedule {
+    /// Takes in what the workloads of a namespace should run.
+    pub(crate) fn assign(&mut self, namespace: &str, expected: Arc<Expected>, now: Instant) {
+        if expected.shares.is_empty() {
+            self.namespaces.remove(namespace);
+            return;
+        }
+        let poller = self.namespaces.entry(namespace.to_owned()).or_default();
+        poller.assign(expected, now);
+        self.due.extend(agenda(namespace, poller));
+    }
+
+    /// Nobody is asked any more.
+    pub(crate) fn clear(&mut self) {
+        self.namespaces.clear();
+        self.due.clear();
+    }
+
+    /// Whom to ask next, if anybody is due. Whoever takes it says later what came of it.
+    pub(crate) fn next(&mut self, now: Instant) -> Option<ScrapeRequest> {
+        while self.asking < MAX_CONCURRENT {
+            let due = self.due.first().filter(|(at, _)| *at <= now)?.clone();
+            self.due.remove(&due);
+            let (at, pod) = due;
+            let poller = self.namespaces.get_mut(&pod.namespace);
+            // It was to be asked, and is gone by now or asked at another time.
+            let Some(address) = poller.and_then(|poller| poller.ask(&pod.name, at)) else {
+                continue;
+            };
+            self.asking = self.asking.saturating_add(1);
+            return Some(ScrapeRequest { pod, address });
+        }
+        None
+    }
+
+    /// Takes in what came of a question; `None`: no answer.
+    pub(crate) fn answered(
+        &mut self,
+        request: &ScrapeRequest,
+        answer: Option<ProxyStats>,
+        now: Instant,
+    ) {
+        self.asking = self.asking.saturating_sub(1);
+        let pause = self.pause();
+        let ScrapeRequest { pod, address } = request;
+        let Some(poller) = self.namespaces.get_mut(&pod.namespace) else { return };
+        let due = poller.answered(&pod.name, *address, answer, pause, now);
+        self.due.extend(due.map(|due| (due, pod.clone())));
+    }
+
+    /// What is new to tell.
+    pub(crate) fn drain_updates(&mut self, now: Instant) -> Vec<RolloutUpdate> {
+        let due = self
+            .namespaces
+            .values_mut()
+            .filter(|poller| poller.looks_at().is_some_and(|at| at <= now));
+        due.flat_map(|poller| poller.drain_updates(now)).collect()
+    }
+
+    /// When there may be something to do, though nobody answers.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let due = self.due.first().filter(|_| self.asking < MAX_CONCURRENT).map(|(at, _)| *at);
+        let looks = self.namespaces.values().filter_map(NamespacePoller::looks_at);
+        looks.chain(due).min()
+    }
+
+    /// The bundles of which some proxy has answered for a while that it runs no filter, and the first such pods.
+    pub(crate) fn missing_filter(&self, now: Instant) -> BTreeMap<BundleKey, Vec<String>> {
+        let mut missing_filter: BTreeMap<BundleKey, Vec<String>> = BTreeMap::new();
+        for (key, pod) in self.namespaces.values().flat_map(|poller| poller.missing_filter(now)) {
+            let pods = missing_filter.entry(key.clone()).or_default();
+            if pods.len() < MAX_NAMED {
+                pods.push(pod.to_owned());
+            }
+        }
+        missing_filter
+    }
+
+    /// The object of a bundle was written anew: the proxies without a filter are asked soon whether they have it now.
+    pub(crate) fn poll_soon(&mut self, namespace: &str, now: Instant) {
+        let Some(poller) = self.namespaces.get_mut(namespace) else { return };
+        poller.poll_soon(now);
+        self.due.extend(agenda(namespace, poller));
+    }
+
+    /// How many proxies are in each state.
+    pub(crate) fn counts(&self) -> BTreeMap<ProxyState, usize> {
+        let mut counts = BTreeMap::new();
+        for state in self.namespaces.values().flat_map(NamespacePoller::states) {
+            let count: &mut usize = counts.entry(state).or_default();
+            *count = count.saturating_add(1);
+        }
+        counts
+    }
+
+    /// For how long a proxy that runs what it should is left alone.
+    fn pause(&self) -> Duration {
+        let count = self.due.len().saturating_add(self.asking);
+        RESYNC_INTERVAL
+            .max(RESYNC_PER_PROXY.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX)))
+    }
+}
+
+fn agenda<'p>(
+    namespace: &'p str,
+    poller: &'p NamespacePoller,
+) -> impl Iterator<Item = (Instant, Key)> + use<'p> {
+    let key = |pod: &str| Key { namespace: namespace.to_owned(), name: pod.to_owned() };
+    poller.agenda().map(move |(at, pod)| (at, key(pod)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! One workload: what it should run, what its proxy said last, and when it is asked again.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crate::rollout::counts::OutOfSyncReason;
+use crate::rollout::proxy_stats::ProxyStats;
+
+/// How soon a proxy is asked for the first time; Istio itself waits for longer before it sends anything.
+const INITIAL_DELAY: Duration = Duration::from_millis(100);
+/// The longest pause before a proxy that does not run what it should is asked again.
+const MAX_DELAY: Duration = Duration::from_secs(30);
+/// After so many questions in a row without an answer a proxy cannot be asked. Until then its last answer counts. With the pauses between
+/// them that is some six seconds: a pod runs before its proxy listens.
+const MAX_FAILURES: u32 = 7;
+/// For how long a proxy may be without the filter before anybody does something about it.
+pub(super) const REFRESH_AFTER: Duration = Duration::from_secs(10);
+
+/// How a workload stands to what is published for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ProxyState {
+    /// It runs it.
+    Current,
+    /// Not, or it is not known to.
+    Not(OutOfSyncReason),
+}
+
+/// A workload and its proxy.
+#[derive(Clone, Debug)]
+pub(super) struct Proxy {
+    address: Option<IpAddr>,
+    /// Is there one?
+    exists: bool,
+    /// What it should run. More than one while a shape changes; none: nothing is published for it.
+    wanted: Vec<u64>,
+    answer: Option<ProxyStats>,
+    /// Questions without an answer, in a row.
+    failures: u32,
+    /// How many configurations it had refused when it last ran what it should.
+    refused_before: u64,
+    /// How long it is left alone before the next question.
+    pause: Duration,
+    /// When it is asked next.
+    due: Option<Instant>,
+    /// Since when it has answered that it runs no filter.
+    missing_filter_since: Option<Instant>,
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    pub(super) fn new(address: Option<IpAddr>, has_proxy: bool) -> Self {
+        Self {
+            address,
+            exists: has_proxy,
+            wanted: Vec::new(),
+            answer: None,
+            failures: 0,
+            refused_before: 0,
+            pause: INITIAL_DELAY,
+            due: None,
+            missing_filter_since: None,
+        }
+    }
+
+    /// Is it the one that was known: at the same address, and still with a proxy or without?
+    pub(super) fn is_at(&self, address: Option<IpAddr>, has_proxy: bool) -> bool {
+        self.address == address && self.exists == has_proxy
+    }
+
+    /// Takes in what it should run.
+    pub(super) fn want(&mut self, wanted: Vec<u64>, now: Instant) {
+        if self.wanted == wanted {
+            return;
+        }
+        self.wanted = wanted;
+        self.missing_filter_since = None;
+        if !self.exists || self.address.is_none() || self.wanted.is_empty() {
+            self.due = None;
+            return;
+        }
+        // One that could not be asked before is asked once more, and no sooner than it would be after that.
+        if self.failures < MAX_FAILURES {
+            self.pause = INITIAL_DELAY;
+        }
+        self.due = now.checked_add(INITIAL_DELAY);
+    }
+
+    /// It is being asked, if it was to be at that time.
+    pub(super) fn ask(&mut self, at: Instant) -> Option<IpAddr> {
+        self.due.take_if(|due| *due == at)?;
+        self.address
+    }
+
+    /// Takes in what it said, or that it said nothing, and says whether it stands otherwise now. `settled`: for how long it is left
+    /// alone where it runs what it should.
+    pub(super) fn answered(
+        &mut self,
+        answer: Option<ProxyStats>,
+        settled: Duration,
+        now: Instant,
+    ) -> bool {
+        let before = (self.answer, self.refused_before, self.failures >= MAX_FAILURES);
+        let was_current = self.state() == ProxyState::Current;
+        if let Some(answer) = answer {
+            (self.answer, self.failures) = (Some(answer), 0);
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            if self.failures >= MAX_FAILURES {
+                self.answer = None;
+            }
+        }
+        let is_current = answer.is_some() && self.state() == ProxyState::Current;
+        if let Some(answer) = answer.filter(|_| is_current) {
+            self.refused_before = answer.refused;
+        }
+        let starves = self.answer.is_some_and(|answer| answer.digest.is_none());
+        self.missing_filter_since = starves.then(|| self.missing_filter_since.unwrap_or(now));
+        let pause = if is_current {
+            self.pause = INITIAL_DELAY;
+            settled
+        } else {
+            if was_current {
+                self.pause = INITIAL_DELAY;
+            }
+            let pause = self.pause;
+            self.pause = pause.saturating_mul(2).min(MAX_DELAY.max(settled));
+            pause
+        };
+        self.due = now.checked_add(pause).filter(|_| !self.wanted.is_empty());
+        before != (self.answer, self.refused_before, self.failures >= MAX_FAILURES)
+    }
+
+    /// When it is asked next.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Something was done about it, if it runs no filter.
+    pub(super) fn poll_soon(&mut self, now: Instant) {
+        if self.due.is_some() && self.state() == ProxyState::Not(OutOfSyncReason::NoFilter) {
+            self.pause = INITIAL_DELAY;
+            self.due = now.checked_add(INITIAL_DELAY);
+        }
+    }
+
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// How it stands to what is published for it.
+    pub(super) fn state(&self) -> ProxyState {
+        self.state_for(&[])
+    }
+
+    /// The same, where these digests count as well as the latest.
+    pub(super) fn state_for(&self, others: &[u64]) -> ProxyState {
+        let runs = |digest: u64| self.wanted.contains(&digest) || others.contains(&digest);
+        if !self.exists {
+            return ProxyState::Not(OutOfSyncReason::NoSidecar);
+        }
+        ProxyState::Not(match self.answer {
+            None if self.failures >= MAX_FAILURES || self.address.is_none() => {
+                OutOfSyncReason::Unreachable
+            }
+            None => OutOfSyncReason::NotAsked,
+            Some(ProxyStats { digest: None, .. }) => OutOfSyncReason::NoFilter,
+            Some(ProxyStats { digest: Some(digest), .. }) if runs(digest) => {
+                return ProxyState::Current;
+            }
+            Some(ProxyStats { refused, .. }) if refused > self.refused_before => {
+                OutOfSyncReason::Refused
+            }
+            Some(_) => OutOfSyncReason::Behind,
+        })
+    }
+
+    /// Has it run no filter for so long that something must be done?
+    pub(super) fn is_missing_filter(&self, now: Instant) -> bool {
+        let since = self.missing_filter_since.filter(|_| !self.wanted.is_empty());
+        since.is_some_and(|since| now.saturating_duration_since(since) >= REFRESH_AFTER)
+    }
+}

@@ -1,0 +1,420 @@
+//! Validation: what there is to say about an object, and the policy it makes, if it makes one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use corsward_policy::draft::Closeness;
+use corsward_policy::finding::{
+    self, ConductReason, PlacementReason, Reason, TargetInstead, TargetReason,
+};
+use corsward_policy::validate::validate_accepted;
+use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, compile, validate, wire};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use kube::CustomResourceExt as _;
+
+use crate::api;
+use crate::api::v1alpha1::{CorsPolicySpec, TargetRef};
+use crate::bundle::digest;
+use crate::cluster_state::Key;
+use crate::convert;
+use crate::json_text::JsonText;
+use crate::label;
+use crate::object::{Object, Text};
+use crate::origin_sets::{self, Resolved, SetLookup};
+use crate::shape::{self, GATEWAY_GROUP};
+use crate::size;
+use crate::source::yaml;
+use crate::targets::Target;
+
+/// What there is to say about an object, and what it comes to where nothing refuses it.
+#[derive(Clone, Debug)]
+pub struct Validation {
+    /// What it comes to; `None` where a finding refuses the object.
+    pub accepted: Option<Accepted>,
+    /// Every finding, refusals first.
+    pub findings: Vec<Finding>,
+    /// The spec, with everything in it that it refers to, as far as that is there.
+    pub spec: Option<JsonText>,
+}
+
+/// What an accepted spec comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted {
+    /// The spec, with everything in it that it refers to.
+    pub spec: JsonText,
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// Its place, as written.
+    pub target: Arc<Target>,
+    /// The origin sets in it.
+    pub sets: Arc<Resolved>,
+    /// `sha256:` and the digest of what the policy compiles to when it is alone.
+    pub digest: Arc<str>,
+}
+
+/// What a review knows beside the object.
+#[derive(Clone, Copy)]
+pub struct Context<'c> {
+    /// Knows what the core does not.
+    pub knowledge: &'c dyn Knowledge,
+    /// Where policies apply.
+    pub domain: Domain,
+    /// The origin sets that policies may name.
+    pub sets: &'c Sets,
+    /// An earlier release accepted that very spec: what this one refuses is a warning.
+    pub accepted_before: bool,
+}
+
+/// The origins of each set; `None`: the set is refused.
+pub type Sets = BTreeMap<Key, Option<Vec<String>>>;
+
+/// Where policies apply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Domain {
+    /// To one proxy: every policy of a folder does, and targets are checked and not used.
+    #[default]
+    Folder,
+    /// In a cluster, where their targets are.
+    Cluster,
+}
+
+/// The schema of `spec`, out of the resource's definition.
+static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
+    LazyLock::new(|| api::spec_schema(api::v1alpha1::CorsPolicy::crd()));
+
+/// Reviews an object.
+#[must_use]
+pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
+    match &object.text {
+        Text::Unreadable(findings) => {
+            Validation { accepted: None, findings: findings.clone(), spec: None }
+        }
+        Text::Spec { spec, findings, spelling } => {
+            let mut review = review_spec(object, spec, findings.clone(), context);
+            spelling.quote(&mut review.findings);
+            review
+        }
+    }
+}
+
+pub(crate) fn spec_schema() -> &'static JSONSchemaProps {
+    &SPEC_SCHEMA
+}
+
+fn review_spec(
+    object: &Object,
+    written: &JsonText,
+    mut findings: Vec<Finding>,
+    context: Context<'_>,
+) -> Validation {
+    let mut spec = written.value();
+    let names_sets = !origin_sets::names(&spec).is_empty();
+    let repairs = shape::check(api::KIND, spec_schema(), &mut spec, &mut findings);
+    yaml::say_once(&mut findings);
+    let sets = origin_sets::resolve(&mut spec, |name| context.set(object, name));
+    let resolved = if names_sets { JsonText::of(&spec) } else { written.clone() };
+    let (mut made, mut later) = (None, Vec::new());
+    // What does not fit has been replaced: all mistakes are found at once.
+    match serde_json::from_value::<CorsPolicySpec>(spec) {
+        Ok(spec) => {
+            later.extend(targets(&spec, context.domain));
+            let validated = validated(object, &spec, context);
+            later.extend(validated.findings.into_iter().map(|finding| sets.address(finding)));
+            later.extend(sets.findings.iter().cloned());
+            made = validated.policy.map(|policy| (policy, Target::of(&spec), sets));
+        }
+        Err(error) => {
+            later.push(Finding::new("spec", shape::wrong_shape(api::KIND, &error)));
+        }
+    }
+    findings.extend(repairs.beside(later));
+    if context.accepted_before {
+        // What something else stands in place of is not what was accepted.
+        let is_kept = |finding: &&mut Finding| {
+            let may_be_new = matches!(
+                finding.reason,
+                Reason::Source(_)
+                    | Reason::Shape(_)
+                    | Reason::Placement(
+                        PlacementReason::OtherNamespace(_) | PlacementReason::PortNumber(_)
+                    )
+                    | Reason::Target(TargetReason::ImpossibleLabel(_))
+            );
+            may_be_new && !repairs.replaced(&finding.field)
+        };
+        findings.iter_mut().filter(is_kept).for_each(demote);
+    }
+    let refuses = |finding: &Finding| finding.severity() == Severity::Refusal;
+    let compiled = made
+        .filter(|_| !findings.iter().any(refuses))
+        .map(|made| (wire::encode(&compile(&[&made.0])), made));
+    let too_large = compiled.as_ref().and_then(|(compiled, _)| size::refusal(&resolved, compiled));
+    findings.extend(too_large.map(|mut finding| {
+        // A policy in force was published and stored at that size.
+        if context.accepted_before {
+            demote(&mut finding);
+        }
+        finding
+    }));
+    finding::sort(&mut findings);
+    let accepted = compiled.filter(|_| !findings.iter().any(refuses));
+    let accepted = accepted.map(|(compiled, (policy, target, sets))| Accepted {
+        spec: resolved.clone(),
+        digest: digest(&compiled).into(),
+        policy: Arc::new(policy),
+        target: Arc::new(target),
+        sets: Arc::new(sets),
+    });
+    Validation { accepted, findings, spec: Some(resolved) }
+}
+
+fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Validated {
+    let closeness = match (context.domain, Target::of(spec)) {
+        // A folder has one proxy, and all its policies are as close to it.
+        (Domain::Folder, _) | (Domain::Cluster, Target::Namespace) => Closeness::Namespace,
+        (Domain::Cluster, Target::Selector(_) | Target::Refs(_)) => Closeness::Workload,
+    };
+    let created = object.record.as_ref().and_then(|record| record.created);
+    let draft = convert::draft(&object.id, spec, closeness, created);
+    let validate = if context.accepted_before { validate_accepted } else { validate };
+    validate(&draft, context.knowledge)
+}
+
+// === impl Context ===
+
+impl<'c> Context<'c> {
+    /// The context of a folder's policies.
+    #[must_use]
+    pub fn folder(knowledge: &'c dyn Knowledge) -> Self {
+        static NONE: Sets = Sets::new();
+        Self { knowledge, domain: Domain::Folder, sets: &NONE, accepted_before: false }
+    }
+
+    fn set(&self, object: &Object, name: &str) -> SetLookup<'c> {
+        let key = Key { namespace: object.id.namespace.clone(), name: name.to_owned() };
+        match self.sets.get(&key) {
+            None => SetLookup::Missing,
+            Some(None) => SetLookup::Refused,
+            Some(Some(origins)) => SetLookup::Origins(origins),
+        }
+    }
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("domain", &self.domain).finish_non_exhaustive()
+    }
+}
+
+/// Makes a warning of a refusal of what an earlier release accepted.
+fn demote(finding: &mut Finding) {
+    if finding.severity() == Severity::Refusal {
+        let refusal = Box::new(finding.reason.clone());
+        finding.reason = ConductReason::AcceptedEarlier(refusal).into();
+    }
+}
+
+/// What is meant by a target that a policy cannot have; `None`: it can have it.
+fn target_instead(group: &str, kind: &str) -> Option<TargetInstead> {
+    // A version is no part of a group.
+    let of_gateways = group.split('/').next() == Some(GATEWAY_GROUP);
+    Some(match (group, kind) {
+        ("", "Service") | (GATEWAY_GROUP, "Gateway") => return None,
+        (group, "Service") if !group.contains('.') || of_gateways || group.ends_with(".k8s.io") => {
+            TargetInstead::Group("")
+        }
+        (_, "Service") => TargetInstead::Advice(
+            "write `group: \"\"` where the Service of Kubernetes with that name is meant, or use `selector`",
+        ),
+        (group, "Gateway") if of_gateways || !group.contains('.') => {
+            TargetInstead::Group(GATEWAY_GROUP)
+        }
+        (_, "Gateway") => TargetInstead::Advice(
+            "name a `Gateway` of `gateway.networking.k8s.io`, or the labels of its pods in `selector`",
+        ),
+        ("", "service" | "Services" | "services" | "svc" | "SVC") => TargetInstead::Kind("Service"),
+        (GATEWAY_GROUP, "gateway" | "Gateways" | "gateways") => TargetInstead::Kind("Gateway"),
+        (_, "HTTPRoute" | "GRPCRoute") => TargetInstead::Advice(
+            "name the `Gateway` of the route, and write the route's hosts into `hostnames` and its paths into `rules`",
+        ),
+        (_, "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Pod" | "Rollout") => {
+            TargetInstead::Advice(
+                "name its `Service`, or write the labels of its pods into `selector`",
+            )
+        }
+        _ => {
+            TargetInstead::Advice("name a `Service` or a `Gateway` of `gateway.networking.k8s.io`")
+        }
+    })
+}
+
+/// Findings about targets: they must make sense, though a folder has but one proxy.
+fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
+    let CorsPolicySpec { target_refs, selector, .. } = spec;
+    let mut findings = Vec::new();
+    if !target_refs.is_empty() && selector.is_some() {
+        findings.push(Finding::new("spec.selector", PlacementReason::TwoTargets));
+    }
+    if let Some(selector) = selector {
+        findings.extend(label::check(&selector.match_labels, "spec.selector.matchLabels"));
+    }
+    for (at, target) in target_refs.iter().enumerate() {
+        let TargetRef { group, kind, name, section_name } = target;
+        if let Some(instead) = target_instead(group, kind) {
+            let target = if group.is_empty() { kind.clone() } else { format!("{group}/{kind}") };
+            let field = format!("spec.targetRefs[{at}]");
+            let reason = PlacementReason::UnknownTarget { target, instead };
+            findings.push(Finding::new(field, reason));
+        }
+        if name.contains('/') {
+            let field = format!("spec.targetRefs[{at}].name");
+            findings.push(Finding::new(field, PlacementReason::OtherNamespace(name.clone())));
+        }
+        let has_letter = |section: &&String| section.contains(|c: char| c.is_ascii_lowercase());
+        // Kubernetes: the name of a port has at least one letter.
+        if let Some(section) =
+            section_name.as_ref().filter(|it| kind == "Service" && !has_letter(it))
+        {
+            let field = format!("spec.targetRefs[{at}].sectionName");
+            findings.push(Finding::new(field, PlacementReason::PortNumber(section.clone())));
+        }
+    }
+    if domain == Domain::Cluster {
+        return findings;
+    }
+    if selector.is_some() {
+        findings.push(Finding::new("spec.selector", PlacementReason::TargetsUnused));
+    } else if !target_refs.is_empty() {
+        findings.push(Finding::new("spec.targetRefs", PlacementReason::TargetsUnused));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::spelling::Spelling;
+    use corsward_policy::PolicyId;
+    use corsward_policy::validate::NoKnowledge;
+    use serde_json::{Value, json};
+
+    fn codes(spec: &Value) -> Vec<String> {
+        let id = PolicyId { namespace: "shop".into(), name: "api".into() };
+        let text = Text::Spec {
+            spec: JsonText::of(spec),
+            findings: Vec::new(),
+            spelling: Spelling::default(),
+        };
+        let object = Object { id, place: None, generation: None, text, record: None };
+        let validation = validate_object(&object, Context::folder(&NoKnowledge));
+        assert_eq!(
+            validation.accepted.is_none(),
+            validation.findings.iter().any(|finding| finding.severity() == Severity::Refusal),
+            "a policy is refused where, and only where, a finding says so"
+        );
+        validation
+            .findings
+            .iter()
+            .map(|finding| format!("{} {}", finding.field, finding.code()))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_accepted_stands_for_itself() {
+        let from = json!([{"kind": "OriginSet", "name": "partners"}]);
+        let spec =
+            json!({"cors": {"allowOrigins": ["https://a.example"], "allowOriginsFrom": from}});
+        let id = PolicyId { namespace: "shop".into(), name: "api".into() };
+        let text = Text::Spec {
+            spec: JsonText::of(&spec),
+            findings: Vec::new(),
+            spelling: Spelling::default(),
+        };
+        let object = Object { id, place: None, generation: None, text, record: None };
+        let key = Key { namespace: "shop".into(), name: "partners".into() };
+        let sets = Sets::from([(key, Some(vec!["https://b.example".to_owned()]))]);
+        let knowledge = &NoKnowledge;
+        let context =
+            Context { knowledge, domain: Domain::Cluster, sets: &sets, accepted_before: false };
+        let accepted = validate_object(&object, context).accepted.unwrap();
+        let want = json!({"cors": {"allowOrigins": ["https://a.example", "https://b.example"]}});
+        assert_eq!(accepted.spec.value(), want);
+    }
+
+    #[test]
+    fn an_unknown_field_does_not_hide_the_other_mistakes() {
+        let codes = codes(&json!({
+            "cors": {"allowOrigins": ["https://a.example/"], "allowHeader": ["x-a"]},
+        }));
+        assert!(codes.contains(&"spec.cors.allowHeader CORS-E503".to_owned()), "{codes:?}");
+        assert!(
+            codes.iter().any(|code| code.starts_with("spec.cors.allowOrigins[0] CORS-E")),
+            "{codes:?}"
+        );
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_hides_nothing_and_invents_nothing() {
+        for (why, spec, want) in [
+            (
+                "the rest is judged",
+                json!({
+                    "mode": "active",
+                    "cors": {"allowOrigins": ["https://a.example/", 7], "maxAge": "10m"},
+                    "rules": [{"path": {"type": "Regex", "value": "/x"}, "cors": {"allowMethods": ["TRACE"]}}, 7],
+                }),
+                vec![
+                    "spec.cors.allowOrigins[0] CORS-E106",
+                    "spec.cors.allowOrigins[1] CORS-E509",
+                    "spec.cors.maxAge CORS-E509",
+                    "spec.rules[0].path.type CORS-E510",
+                    "spec.rules[0].cors.allowMethods[0] CORS-E302",
+                    "spec.rules[1] CORS-E509",
+                    "spec.mode CORS-E510",
+                ],
+            ),
+            (
+                "what is there, though ill-shaped, is not missing",
+                json!({"cors": []}),
+                vec!["spec.cors CORS-E509"],
+            ),
+            (
+                "what is missing is missing all the same",
+                json!({"mode": "active"}),
+                vec!["spec CORS-E001", "spec.mode CORS-E510"],
+            ),
+            (
+                "a bound is said once, by who says it best",
+                json!({"cors": {"allowOrigins": [""], "allowMethods": vec!["PUT"; 65]}, "targetRefs": []}),
+                vec![
+                    "spec.targetRefs CORS-E512",
+                    "spec.cors.allowOrigins[0] CORS-E101",
+                    "spec.cors.allowMethods CORS-E004",
+                ],
+            ),
+        ] {
+            let mut refusals = codes(&spec);
+            refusals.retain(|code| code.contains("CORS-E"));
+            assert_eq!(refusals, want, "{why}");
+        }
+    }
+
+    #[test]
+    fn targets_are_checked_and_not_used() {
+        let cors = json!({"allowOrigins": ["https://a.example"], "maxAge": 600});
+        let has = |spec: Value, want: &str| {
+            let codes = codes(&spec);
+            assert!(codes.contains(&want.to_owned()), "{want} in {codes:?}");
+        };
+        let service = json!([{"group": "", "kind": "Service", "name": "api"}]);
+        let deployment = json!([{"group": "apps", "kind": "Deployment", "name": "api"}]);
+        let selector = json!({"matchLabels": {"app": "api"}});
+        has(json!({"cors": cors, "targetRefs": service}), "spec.targetRefs CORS-I521");
+        has(json!({"cors": cors, "selector": selector}), "spec.selector CORS-I521");
+        has(json!({"cors": cors, "targetRefs": deployment}), "spec.targetRefs[0] CORS-E522");
+        has(
+            json!({"cors": cors, "targetRefs": service, "selector": selector}),
+            "spec.selector CORS-E521",
+        );
+    }
+}

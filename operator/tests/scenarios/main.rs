@@ -1,0 +1,16 @@
+//! Stories: what happens to a folder, and what the real binary makes of it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking; its helpers too"
+)]
+
+mod dependencies;
+mod folder;
+mod harness;
+mod namespaces;
+mod outputs;
+mod restart;
+mod snapshots;
+mod validate;

@@ -1,0 +1,429 @@
+//! Stand: a real Envoy with the built module first in its chain, in front of a controllable upstream.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use corsward_policy::Workload;
+use corsward_policy::wire::OnInvalid;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use xtask::envoy::{Bootstrap, Envoy, Listener, Plugin, Refusals, Slot, Stats, route};
+use xtask::{tools, wasm};
+
+use crate::answer::Answer;
+use crate::case::{self, Case, Request};
+use crate::oracle::CredentialsMode;
+use crate::upstream::{self, Upstream};
+use crate::{client, policies, suite};
+
+/// A running Envoy and all that belongs to it; everything ends with it.
+#[derive(Debug)]
+pub struct EnvoyFixture {
+    envoy: Envoy,
+    upstream: Upstream,
+    slot: Slot,
+    plugin: Plugin,
+    /// How many configurations were published.
+    published: usize,
+    /// What Envoy reads, and its log.
+    directory: TempDir,
+}
+
+/// A way to send a request with more header lines, and to read its answer.
+pub type Send = fn(SocketAddr, &Request, &[(&str, &str)]) -> Result<Answer>;
+
+/// How a stand differs from the plain one: made by [`EnvoyFixture::plan`].
+#[derive(Debug)]
+pub struct EnvoyFixturePlan {
+    directory: TempDir,
+    upstream: Upstream,
+    slot: Slot,
+    plugin: Plugin,
+    listener: Listener,
+    more_filters: Vec<Value>,
+    routes: Vec<Value>,
+    upstream_prefix: String,
+    bootstrap: Bootstrap,
+}
+
+// === impl EnvoyFixturePlan ===
+
+impl EnvoyFixturePlan {
+    /// With this filter behind ours.
+    #[must_use]
+    pub fn filter(mut self, filter: Value) -> Self {
+        self.more_filters.push(filter);
+        self
+    }
+
+    /// With Envoy's own path normalization.
+    #[must_use]
+    pub fn normalize_path(mut self) -> Self {
+        self.listener = self.listener.normalize_path();
+        self
+    }
+
+    /// With a line in this file about each refused request.
+    #[must_use]
+    pub fn refusals(mut self, file: &std::path::Path) -> Self {
+        self.listener = self.listener.refusals(Refusals::File(file.into()));
+        self
+    }
+
+    /// With this route before the one to the upstream.
+    #[must_use]
+    pub fn route(mut self, route: Value) -> Self {
+        self.routes.push(route);
+        self
+    }
+
+    /// With the upstream only under this path; elsewhere there is no route.
+    #[must_use]
+    pub fn only_under(mut self, prefix: &str) -> Self {
+        self.upstream_prefix = prefix.into();
+        self
+    }
+
+    /// Without anything to run before the first good configuration, as Istio has it.
+    #[must_use]
+    pub fn without_default(mut self) -> Self {
+        self.slot = self.slot.without_default();
+        self
+    }
+
+    /// With this change to the bootstrap: clusters, workers, further listeners.
+    #[must_use]
+    pub fn bootstrap(mut self, change: impl FnOnce(Bootstrap) -> Bootstrap) -> Self {
+        self.bootstrap = change(self.bootstrap);
+        self
+    }
+
+    /// Where the slot's file is.
+    #[must_use]
+    pub fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// The module, configured to do nothing.
+    #[must_use]
+    pub fn plugin(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    /// Where the slots' files are.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// Starts it, with whatever is in the slot's file, else the inert default.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy does not start.
+    pub fn start(self) -> Result<EnvoyFixture> {
+        let Self {
+            directory,
+            upstream,
+            slot,
+            plugin,
+            mut listener,
+            more_filters,
+            routes,
+            upstream_prefix,
+            bootstrap,
+        } = self;
+        if !slot.file().exists() {
+            slot.publish(&plugin, "0")?;
+        }
+        listener = listener.http_filter(slot.http_filter());
+        for filter in more_filters {
+            listener = listener.http_filter(filter);
+        }
+        let routes = routes.into_iter().chain([route(&upstream_prefix, "upstream")]);
+        let bootstrap =
+            bootstrap.listener(listener.routes(routes)).upstream("upstream", upstream.address());
+        let binary = tools::envoy(&envoy_version())?;
+        let envoy = Envoy::start(&binary, &bootstrap, directory.path())?;
+        Ok(EnvoyFixture { envoy, upstream, slot, plugin, published: 0, directory })
+    }
+}
+
+// === impl EnvoyFixture ===
+
+impl EnvoyFixture {
+    /// A stand that has yet to start.
+    ///
+    /// # Errors
+    ///
+    /// When the module cannot be built, or there is no free port.
+    pub fn plan() -> Result<EnvoyFixturePlan> {
+        Self::plan_with(Plugin::new(&module()?))
+    }
+
+    /// The same with another module, or another failure policy.
+    ///
+    /// # Errors
+    ///
+    /// When there is no free port.
+    pub fn plan_with(plugin: Plugin) -> Result<EnvoyFixturePlan> {
+        let directory = TempDir::new()?;
+        let slot = Slot::new(directory.path(), plugin.clone());
+        Ok(EnvoyFixturePlan {
+            directory,
+            upstream: Upstream::start()?,
+            slot,
+            plugin,
+            listener: Listener::new("main"),
+            more_filters: Vec::new(),
+            routes: Vec::new(),
+            upstream_prefix: "/".into(),
+            bootstrap: Bootstrap::new(),
+        })
+    }
+
+    /// A plain one, running these policies.
+    ///
+    /// # Errors
+    ///
+    /// As [`EnvoyFixturePlan::start`] and [`EnvoyFixture::configure`].
+    pub fn running(objects: &[&Value]) -> Result<Self> {
+        let mut fixture = Self::plan()?.start()?;
+        fixture.configure(objects)?;
+        Ok(fixture)
+    }
+
+    /// Publishes these policies and waits until Envoy runs them.
+    ///
+    /// # Errors
+    ///
+    /// When they are refused, or Envoy does not run them.
+    pub fn configure(&mut self, objects: &[&Value]) -> Result<()> {
+        self.configure_for(&objects.iter().map(|object| (*object, &[][..])).collect::<Vec<_>>())
+    }
+
+    /// The same with policies each of which is for some workloads only.
+    ///
+    /// # Errors
+    ///
+    /// As [`EnvoyFixture::configure`].
+    pub fn configure_for(&mut self, objects: &[(&Value, &[Workload])]) -> Result<()> {
+        let sentinel = self.sentinel();
+        let mut objects = objects.to_vec();
+        objects.push((&sentinel, &[]));
+        let (compiled, _) = policies::compile_for(&objects)?;
+        self.publish(&policies::envelope(compiled, OnInvalid::Reject))?;
+        self.await_sentinel(&sentinel)
+    }
+
+    /// Publishes any plugin configuration, and waits for nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn publish(&mut self, configuration: &str) -> Result<()> {
+        self.published += 1;
+        let plugin = self.plugin.clone().configured(configuration);
+        Ok(self.slot.publish(&plugin, &self.published.to_string())?)
+    }
+
+    /// Writes a configuration as [`EnvoyFixture::publish`] would, but into the folder `..version`, where Envoy does not look.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be written.
+    pub fn stage(&mut self, configuration: &str, version: &str) -> Result<()> {
+        self.published += 1;
+        let folder = self.directory.path().join(format!("..{version}"));
+        std::fs::create_dir(&folder)?;
+        let plugin = self.plugin.clone().configured(configuration);
+        Ok(Slot::new(&folder, self.plugin.clone()).publish(&plugin, version)?)
+    }
+
+    /// A policy that only the next configuration has: where it answers, that one is in force.
+    #[must_use]
+    pub fn sentinel(&self) -> Value {
+        let name = format!("generation-{}", self.published + 1);
+        let spec = json!({ "cors": { "allowOrigins": ["https://stand.test"] } });
+        suite::policy("stand", &name, spec.as_object().cloned().unwrap_or_default())
+    }
+
+    /// Waits until a sentinel answers.
+    ///
+    /// # Errors
+    ///
+    /// When it never does.
+    pub fn await_sentinel(&mut self, sentinel: &Value) -> Result<()> {
+        let host = sentinel["spec"]["hostnames"][0].as_str().context("a sentinel has a host")?;
+        let address = self.address()?;
+        let request = preflight(host, "https://stand.test", "GET");
+        self.envoy.wait_for(&format!("the configuration of {host}"), |_| {
+            Ok(client::send(address, &request, &[])?.get("access-control-allow-origin").is_some())
+        })
+    }
+
+    /// Answers a case as this Envoy does.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer.
+    pub fn answer(&self, case: &Case) -> Result<Answer> {
+        self.answer_to(case, client::send)
+    }
+
+    /// The same, with the request sent in this way.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer.
+    pub fn answer_to(&self, case: &Case, send: Send) -> Result<Answer> {
+        let id = case.id();
+        self.upstream.answer(&id, case.upstream.clone());
+        let before = self.upstream.received(&id).len();
+        let mut answer = send(self.address()?, &case.request, &[(upstream::CASE, &id)])?;
+        let received = self.upstream.received(&id);
+        answer.upstream_reached = received.len() > before;
+        answer.received = received.into_iter().nth(before).map(|request| request.headers);
+        Ok(answer)
+    }
+
+    /// Sends a request, with more header lines.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer.
+    pub fn send(&self, request: &Request, more: &[(&str, &str)]) -> Result<Answer> {
+        client::send(self.address()?, request, more)
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy does not say.
+    pub fn address(&self) -> Result<SocketAddr> {
+        self.address_of("main")
+    }
+
+    /// Where another listener of it listens.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy has no such listener.
+    pub fn address_of(&self, listener: &str) -> Result<SocketAddr> {
+        self.envoy.address(listener)
+    }
+
+    /// Its Envoy.
+    #[must_use]
+    pub fn envoy(&mut self) -> &mut Envoy {
+        &mut self.envoy
+    }
+
+    /// Its upstream.
+    #[must_use]
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// Counters and gauges of its Envoy by name.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy does not answer.
+    pub fn stats(&self) -> Result<Stats> {
+        self.envoy.stats()
+    }
+
+    /// The place of its configuration.
+    #[must_use]
+    pub fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// That the filter is as alive as at its start: nothing panicked, no virtual machine was lost.
+    ///
+    /// # Errors
+    ///
+    /// With what says otherwise.
+    pub fn ensure_healthy(&self) -> Result<()> {
+        let log = self.envoy.log()?;
+        let cries = ["panicked", "wasm trap", "Function: proxy_on", "assert failure"];
+        let told: Vec<&str> =
+            log.lines().filter(|line| cries.iter().any(|cry| line.contains(cry))).collect();
+        ensure!(told.is_empty(), "Envoy's log says:\n{}", told.join("\n"));
+        let stats = self.envoy.stats()?;
+        let is_failure = |name: &str| {
+            name.starts_with("wasm.") && (name.contains("fail") || name.contains("crash"))
+                || name.contains("vm_reload")
+        };
+        let failures: BTreeSet<_> =
+            stats.iter().filter(|(name, count)| is_failure(name) && **count > 0).collect();
+        ensure!(failures.is_empty(), "Envoy counts {failures:?}");
+        Ok(())
+    }
+}
+
+/// A plain request.
+#[must_use]
+pub fn request(method: &str, host: &str, headers: &[(&str, &str)]) -> Request {
+    Request {
+        method: method.into(),
+        authority: host.into(),
+        path: b"/".to_vec(),
+        headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        credentials: CredentialsMode::Omit,
+    }
+}
+
+/// A request from another origin.
+#[must_use]
+pub fn cross_origin(host: &str, origin: &str) -> Request {
+    request("GET", host, &[("Origin", origin)])
+}
+
+/// A CORS-preflight request.
+#[must_use]
+pub fn preflight(host: &str, origin: &str, method: &str) -> Request {
+    request("OPTIONS", host, &[("Origin", origin), ("Access-Control-Request-Method", method)])
+}
+
+/// An upstream that answers with this status and nothing else.
+#[must_use]
+pub fn plain_answer(status: u16) -> case::Upstream {
+    case::Upstream { status, headers: Vec::new() }
+}
+
+/// The version of Envoy that stands start: what `CORSWARD_ENVOY_VERSION` says, else the one that everything is tried with.
+#[must_use]
+pub fn envoy_version() -> String {
+    let named = std::env::var_os(xtask::test::ENVOY_VERSION).filter(|version| !version.is_empty());
+    named.map_or_else(|| tools::ENVOY_VERSION.into(), |version| version.to_string_lossy().into())
+}
+
+/// The module: what `CORSWARD_WASM` names (a released one, say), else the one built from this tree, once per process.
+///
+/// # Errors
+///
+/// When it does not build.
+pub fn module() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("CORSWARD_WASM") {
+        return Ok(named.into());
+    }
+    static MODULE: OnceLock<Mutex<Option<PathBuf>>> = OnceLock::new();
+    let built = MODULE.get_or_init(Mutex::default);
+    let mut built = built.lock().unwrap_or_else(PoisonError::into_inner);
+    if built.is_none() {
+        *built = Some(wasm::build()?);
+    }
+    built.clone().ok_or_else(|| anyhow!("the module was just built"))
+}

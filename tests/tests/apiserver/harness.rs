@@ -1,0 +1,165 @@
+//! A real API server with our definitions, and the operator's watches at the end of a line to it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use corsward_operator::cluster_state::ClusterState;
+use corsward_operator::kubernetes;
+use corsward_operator::metrics::source::Watches;
+use corsward_operator::object::Object;
+use corsward_operator::source::{Event, kube};
+use corsward_tests::suite;
+use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use xtask::kubernetes::ApiServer;
+
+use crate::line::Line;
+
+/// How long anything may take before a test gives up on it.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What the loop would know.
+#[derive(Debug, Default)]
+pub(crate) struct Picture {
+    pub(crate) policies: BTreeMap<String, Object>,
+    pub(crate) cluster_state: ClusterState,
+    /// How often it was said that everything is there.
+    pub(crate) synced: usize,
+    /// How often all policies were said at once.
+    pub(crate) lists: usize,
+}
+
+/// Running watches.
+pub(crate) struct Watching {
+    runtime: Runtime,
+    batches: mpsc::Receiver<Vec<Event>>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+    pub(crate) line: Line,
+    pub(crate) counters: Watches,
+    pub(crate) picture: Picture,
+}
+
+pub(crate) fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// The folder of our definitions.
+pub(crate) fn crds() -> PathBuf {
+    suite::folder().join("../crds")
+}
+
+/// A new line to an API server, and a kubeconfig that leads over it.
+pub(crate) fn line_to(server: &ApiServer) -> (Line, PathBuf) {
+    let url = server.url();
+    let line = Line::to(url.rsplit_once(':').unwrap().1.parse().unwrap());
+    let kubeconfig = fs::read_to_string(server.kubeconfig()).unwrap();
+    assert!(kubeconfig.contains(&url), "the kubeconfig names the server");
+    let file = server.directory().join(format!("line-{}.kubeconfig", line.port()));
+    let here = format!("https://127.0.0.1:{}", line.port());
+    fs::write(&file, kubeconfig.replace(&url, &here)).unwrap();
+    (line, file)
+}
+
+pub(crate) fn namespace(server: &ApiServer, name: &str) {
+    server.api().create("/api/v1/namespaces", &json!({"metadata": {"name": name}})).unwrap();
+}
+
+/// The path of a namespace's objects of one of our kinds.
+pub(crate) fn ours(namespace: &str, plural: &str) -> String {
+    format!("/apis/corsward.io/v1alpha1/namespaces/{namespace}/{plural}")
+}
+
+pub(crate) fn policy(name: &str) -> Value {
+    json!({
+        "apiVersion": "corsward.io/v1alpha1",
+        "kind": "CorsPolicy",
+        "metadata": {"name": name},
+        "spec": {"cors": {"allowOrigins": [format!("https://{name}.example")]}},
+    })
+}
+
+impl Watching {
+    pub(crate) fn start(server: &ApiServer) -> Self {
+        let (runtime, counters) = (runtime(), Watches::default());
+        let (line, kubeconfig) = line_to(server);
+        let (events, batches) = mpsc::channel(4);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let look_again = Duration::from_millis(500);
+        let options = kube::WatchOptions { look_again, ..kube::WatchOptions::default() };
+        let counting = counters.clone();
+        let task = runtime.spawn(async move {
+            let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();
+            let stop = async {
+                let _ = stopped.await;
+            };
+            kube::watch(client, options, counting, events, stop).await;
+        });
+        Self { runtime, batches, stop, task, line, counters, picture: Picture::default() }
+    }
+
+    /// Waits until `look` sees something in the picture.
+    #[track_caller]
+    pub(crate) fn wait_for<T>(&mut self, what: &str, look: impl Fn(&Picture) -> Option<T>) -> T {
+        loop {
+            if let Some(seen) = look(&self.picture) {
+                return seen;
+            }
+            let next = async { tokio::time::timeout(TIMEOUT, self.batches.recv()).await };
+            match self.runtime.block_on(next) {
+                Ok(Some(batch)) => self.picture.on(batch),
+                Ok(None) => panic!("the watches ended while waiting for {what}"),
+                Err(_) => panic!("waited in vain for {what}: {:#?}", self.picture),
+            }
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_until_synced(&mut self) {
+        self.wait_for("everything to be there", |picture| (picture.synced > 0).then_some(()));
+    }
+
+    /// Stops, and says what was still on its way.
+    pub(crate) fn stop(mut self) -> Picture {
+        let _ = self.stop.send(());
+        while let Some(batch) = self.batches.blocking_recv() {
+            self.picture.on(batch);
+        }
+        self.runtime.block_on(self.task).unwrap();
+        self.picture
+    }
+}
+
+impl Picture {
+    fn on(&mut self, batch: Vec<Event>) {
+        for event in batch {
+            match event {
+                Event::Apply(object) => {
+                    self.policies.insert(object.id.to_string(), *object);
+                }
+                Event::Delete(id) => {
+                    self.policies.remove(&id.to_string());
+                }
+                Event::Reset(objects) => {
+                    self.lists += 1;
+                    let objects = objects.into_iter();
+                    self.policies = objects.map(|object| (object.id.to_string(), object)).collect();
+                }
+                Event::ClusterState(change) => {
+                    self.cluster_state.on(change);
+                }
+                Event::Synced => self.synced += 1,
+                event => panic!("a source does not say {event:?}"),
+            }
+        }
+    }
+
+    /// The names of the policies.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.policies.keys().map(String::as_str).collect()
+    }
+}

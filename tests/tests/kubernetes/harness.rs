@@ -1,0 +1,65 @@
+//! A real API server, the real operator, and how to wait for what they do.
+
+mod cluster;
+mod operator;
+mod test_namespace;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+pub(crate) use cluster::{Cluster, OPERATOR_NAMESPACE, Said, crds, said};
+pub(crate) use operator::Operator;
+pub(crate) use test_namespace::TestNamespace;
+
+/// How long anything may take before a test gives up on it.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(40);
+/// How often a condition is looked at.
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
+
+/// Waits until `look` sees something.
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait_or(TIMEOUT, look).unwrap_or_else(|| panic!("waited in vain for {what}"))
+}
+
+/// What `look` sees within `patience`, if anything.
+pub(crate) fn wait_or<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let began = Instant::now();
+    loop {
+        let seen = look();
+        if seen.is_some() || began.elapsed() > patience {
+            return seen;
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// `metadata.resourceVersion`: another one is another write.
+pub(crate) fn version(object: &Value) -> String {
+    object["metadata"]["resourceVersion"].as_str().unwrap().to_owned()
+}
+
+/// A condition of a status, as `Accepted=False Invalid`.
+pub(crate) fn condition(object: &Value, kind: &str) -> String {
+    let conditions = object["status"]["conditions"].as_array();
+    let found = conditions.into_iter().flatten().find(|condition| condition["type"] == kind);
+    let text = |name: &str| found.and_then(|found| found[name].as_str()).unwrap_or("-");
+    format!("{kind}={} {}", text("status"), text("reason"))
+}
+
+/// What a condition of a status says.
+pub(crate) fn message(object: &Value, kind: &str) -> String {
+    let conditions = object["status"]["conditions"].as_array();
+    let found = conditions.into_iter().flatten().find(|condition| condition["type"] == kind);
+    found.and_then(|found| found["message"].as_str()).unwrap_or_default().to_owned()
+}
+
+/// Is the status about the object as it is written now, and says so of all its conditions?
+pub(crate) fn is_judged(object: &Value) -> bool {
+    let generation = &object["metadata"]["generation"];
+    let conditions = object["status"]["conditions"].as_array();
+    object["status"]["observedGeneration"] == *generation
+        && conditions.is_some_and(|all| all.iter().all(|c| c["observedGeneration"] == *generation))
+}
