@@ -9,7 +9,8 @@ use corsward_tests::envoy_fixture::{cross_origin, preflight, request};
 use corsward_tests::{case, model, policies, suite};
 
 /// Files that proxies in production hold, with their digests: a file that must change is a new version of the wire.
-const VERSION_1: [(&str, &str); 7] = [
+const VERSION_1: [(&str, &str); 8] = [
+    ("blocks.json", "sha256:6ccdffc4c3210c6f31314b2f6a1500cc1587182f6709334d1e989ea8a456b315"),
     ("every-field.json", "sha256:b4128ceb7a3a35a5d3e332516cd59e759c5439524a97fcdf58d5fd62ef26099c"),
     (
         "every-origin.json",
@@ -155,6 +156,33 @@ fn version_1_still_means_what_it_meant() {
     ] {
         let compiled = wire::decode(&read(file)).unwrap();
         assert_eq!(told(&compiled, request), want, "{file}: {what}");
+    }
+}
+
+#[test]
+fn version_1_still_means_the_same_blocks_and_hosts_of_applications() {
+    let compiled = wire::decode(&read("blocks.json")).unwrap();
+    for (what, origin, want) in [
+        ("a dot", "app://.", "200 app://."),
+        ("a dot and a port", "app://.:1", "200 app://.:1"),
+        ("another host", "app://a", "200 -"),
+        ("no host", "qrc://", "200 qrc://"),
+        ("a block", "http://172.31.255.255:1", "200 http://172.31.255.255:1"),
+        ("beside it", "http://172.32.0.0:1", "200 -"),
+        ("the default port", "http://10.127.0.1", "200 http://10.127.0.1"),
+        ("beside it", "http://10.128.0.1", "200 -"),
+        ("a port", "http://10.128.0.1:3000", "200 http://10.128.0.1:3000"),
+        ("no name", "http://172.16.example:1", "200 -"),
+        ("IPv6", "https://[fd12::1]:9", "200 https://[fd12::1]:9"),
+        ("another scheme", "http://[fd12::1]:9", "200 -"),
+        (
+            "bits of a group",
+            "https://[2001:db8:7fff::1]:8443",
+            "200 https://[2001:db8:7fff::1]:8443",
+        ),
+        ("beside them", "https://[2001:db8:8000::1]:8443", "200 -"),
+    ] {
+        assert_eq!(told(&compiled, cross_origin("blocks.test", origin)), want, "{what}: {origin}");
     }
 }
 
