@@ -24,6 +24,13 @@ pub enum HeaderReason {
         /// The names that were probably meant.
         instead: Vec<String>,
     },
+    /// A text of a program, as in `HttpHeaders.AUTHORIZATION`, `'x-a'` or `$http_x_a`.
+    Program {
+        /// The entry as written.
+        value: String,
+        /// The names that were probably meant.
+        instead: Vec<String>,
+    },
     /// The word of another system for every name.
     Every {
         /// The entry as written.
@@ -85,6 +92,7 @@ impl HeaderReason {
                 instead,
                 "write one name per entry, such as `content-type`",
             ),
+            Self::Program { value, instead } => program(value, instead),
             Self::Every { value, has_wildcard } => every(value, *has_wildcard),
             Self::Cookie => cookie(),
             Self::ExposeAnyWithCredentials => Sentence::new(
@@ -155,6 +163,11 @@ fn add(names: &[&str]) -> Proposal {
 fn all(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| Quoted(name).to_string()).collect();
     quoted.join(" and ")
+}
+
+fn program(value: &str, instead: &[String]) -> Sentence {
+    let matter = taken_literally(value, "is a text of a program");
+    entries(OTHER_SYNTAX, matter, instead, "write the name of a header, such as `content-type`")
 }
 
 fn cookie() -> Sentence {

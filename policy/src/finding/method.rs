@@ -24,6 +24,13 @@ pub enum MethodReason {
         /// The methods that were probably meant.
         instead: Vec<String>,
     },
+    /// A text of a program, as in `HttpMethod.PUT`, `'PUT'` or `$request_method`.
+    Program {
+        /// The entry as written.
+        value: String,
+        /// The methods that were probably meant.
+        instead: Vec<String>,
+    },
     /// The word of another system for every method.
     Every(String),
     /// Fetch, "forbidden method".
@@ -65,6 +72,12 @@ impl MethodReason {
                 taken_literally(value, "is a regex"),
                 instead,
                 "write one method per entry, such as `PUT`, or `*` alone for every one",
+            ),
+            Self::Program { value, instead } => entries(
+                OTHER_SYNTAX,
+                taken_literally(value, "is a text of a program"),
+                instead,
+                "write the name of a method, such as `PUT`",
             ),
             Self::Every(value) => Sentence::write(
                 OTHER_SYNTAX,

@@ -205,6 +205,11 @@ fn other_syntax(written: &str, has_wildcard: bool, list: &[String]) -> Option<He
         Some(HeaderReason::Glob(value))
     } else if meant::is_regex_of_names(written) {
         Some(HeaderReason::Regex { value, instead: instead(written, list) })
+    } else if meant::is_of_a_program(written) {
+        let names = if written.starts_with('$') { Vec::new() } else { instead(written, list) };
+        // A constant such as `HttpHeaders.CONTENT_TYPE`.
+        let instead = names.into_iter().map(|name| name.replace('_', "-")).collect();
+        Some(HeaderReason::Program { value, instead })
     } else if meant::is_every_name(written) {
         Some(HeaderReason::Every { value, has_wildcard })
     } else {

@@ -136,7 +136,7 @@ pub(super) fn names(
     let is_separator = |c: char| matches!(c, ',' | ';' | '|' | '&' | '+') || c.is_whitespace();
     let mut names: Vec<String> = Vec::new();
     for piece in written.split(is_separator) {
-        let name = piece.trim_matches(|c| "[](){}<>\"'`^$?".contains(c));
+        let name = unqualified(piece.trim_matches(|c| "[](){}<>\"'`^$?:".contains(c)));
         if name.is_empty() || ["and", "or"].contains(&name) || names.iter().any(|it| it == name) {
             continue;
         }
@@ -156,6 +156,19 @@ pub(super) fn names(
 /// Whether a token is a regex over names: no name of a method or a header begins, ends or is divided like that.
 pub(super) fn is_regex_of_names(token: &str) -> bool {
     token.contains('|') || token.starts_with('^') || token.ends_with('$')
+}
+
+/// Whether a token is a text of a program, in quotes, after a type as in `HttpMethod.GET`, or a variable as in `$request_method`.
+pub(super) fn is_of_a_program(token: &str) -> bool {
+    token.starts_with('$') || token.contains(['\'', '`']) || unqualified(token) != token
+}
+
+/// The name after the type of a constant.
+fn unqualified(name: &str) -> &str {
+    ["HttpMethod.", "RequestMethod.", "HttpMethods.", "HttpHeaders.", "HeaderNames."]
+        .iter()
+        .find_map(|kind| name.strip_prefix(kind))
+        .unwrap_or(name)
 }
 
 /// Whether a token is the word of other systems for every name.

@@ -69,6 +69,10 @@ fn other_syntax(written: &str, list: &[String]) -> Option<MethodReason> {
         Some(MethodReason::Glob(value))
     } else if meant::is_regex_of_names(written) {
         Some(MethodReason::Regex { value, instead: instead(written, list) })
+    } else if meant::is_of_a_program(written) {
+        // Nothing tells what a variable holds.
+        let instead = if written.starts_with('$') { Vec::new() } else { instead(written, list) };
+        Some(MethodReason::Program { value, instead })
     } else if meant::is_every_name(written) {
         Some(MethodReason::Every(value))
     } else {

@@ -85,8 +85,15 @@ fn prefix(value: &str) -> Option<String> {
 fn absolute(value: &str) -> String {
     match value.split_once("://") {
         Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/").to_owned(),
-        None => format!("/{value}"),
+        None => matched(value).map_or_else(|| format!("/{value}"), str::to_owned),
     }
+}
+
+/// The path of a location of nginx, `= /api`, or of a match of another system, `prefix:/api`.
+fn matched(value: &str) -> Option<&str> {
+    let (kind, path) = value.split_at_checked(value.find('/')?)?;
+    let is_kind = kind.trim_end().ends_with(['=', ':']);
+    is_kind.then_some(path)
 }
 
 /// The reading that no back end differs about.
@@ -126,6 +133,9 @@ mod tests {
             ("beyond ASCII, with a query", "/caf\u{e9}?a=b", Some("/caf%C3%A9")),
             ("a space", "/a b/*", Some("/a%20b")),
             ("dots", "/a/../b/*", Some("/b")),
+            ("a location of nginx", "= /api", Some("/api")),
+            ("a match of Istio", "prefix:/api", Some("/api")),
+            ("a colon further on", "api/a:/b", Some("/api/a:/b")),
             ("an escape in lower case", "/caf%c3%a9/{id}", Some("/caf%C3%A9")),
             ("a parameter that back ends drop", "/a;v=1/*", None),
             ("two slashes before the root's star", "//*", Some("/")),

@@ -294,6 +294,23 @@ fn text_of_another_system_is_told_and_answered_by_an_edit() {
         ("CORS-E305", "spec.cors.allowMethods[0]", cors(&json!({"allowMethods": ["GET|POST"]}))),
         ("CORS-E304", "spec.cors.allowHeaders[0]", cors(&json!({"allowHeaders": ["all"]}))),
         ("CORS-E304", "spec.cors.allowHeaders[0]", cors(&json!({"allowHeaders": ["x-a|x-b"]}))),
+        (
+            "CORS-E305",
+            "spec.cors.allowMethods[0]",
+            cors(&json!({"allowMethods": ["HttpMethod.PUT"]})),
+        ),
+        ("CORS-E305", "spec.cors.allowMethods[0]", cors(&json!({"allowMethods": ["'PUT'"]}))),
+        (
+            "CORS-E304",
+            "spec.cors.allowHeaders[0]",
+            cors(&json!({"allowHeaders": ["HttpHeaders.CONTENT_TYPE"]})),
+        ),
+        (
+            "CORS-E303",
+            "spec.cors.allowHeaders[0]",
+            cors(&json!({"allowHeaders": ["Content-Type:"]})),
+        ),
+        ("CORS-E411", "spec.rules[0].path.value", rules(&["= /api"])),
         ("CORS-E304", "spec.cors.exposeHeaders[0]", cors(&json!({"exposeHeaders": ["any"]}))),
         ("CORS-E103", "spec.cors.allowOrigins[0]", cors(&json!({"allowOrigins": ["ALL"]}))),
         (
