@@ -2,8 +2,11 @@
 
 mod words;
 
+use corsward_policy::draft::PathType;
 use corsward_policy::finding::Written;
+use corsward_policy::path_syntax::{self, PathSyntax};
 use corsward_policy::pattern::OriginPattern;
+use corsward_policy::scope::PathMatch;
 use corsward_policy::syntax::pieces;
 use corsward_policy::validate;
 use serde_json::{Map, Value};
@@ -140,7 +143,7 @@ fn mapping(field: &str, value: &Value) -> Option<Written> {
         _ => return None,
     };
     let written = match leaf(field) {
-        "path" => path(text),
+        "path" => path(&literal_path(text)?),
         "cors" => Written::Mapping(vec![of("allowOrigins", Written::texts(pieces(text)))]),
         "preflight" => {
             let word = ["Explain", "Reject", "Ignore", "Forward"]
@@ -162,7 +165,9 @@ fn mapping(field: &str, value: &Value) -> Option<Written> {
                 _ => Written::Mapping(vec![of("matchLabels", labels)]),
             }
         }
-        "rules" if text.starts_with('/') => Written::Mapping(vec![of("path", path(text))]),
+        "rules" if text.starts_with('/') => {
+            Written::Mapping(vec![of("path", path(&literal_path(text)?))])
+        }
         "allowOriginsFrom" => Written::Mapping(vec![
             of("kind", Written::text("OriginSet")),
             of("name", Written::text(text.as_str())),
@@ -228,6 +233,26 @@ pub(crate) fn written(value: &Value) -> Option<Written> {
         }
         Value::Null => return None,
     })
+}
+
+/// The prefix that is meant by a path in whatever syntax, as a finding about a rule's path would have it.
+fn literal_path(text: &str) -> Option<String> {
+    let path = match PathSyntax::of(text) {
+        None if text.starts_with('/') => text.to_owned(),
+        None if text.contains("://") => return None,
+        None => format!("/{text}"),
+        Some(_) => {
+            let prefix = path_syntax::literal_prefix(text);
+            let segments = text.split('/').filter(|segment| !segment.is_empty()).count();
+            match prefix.as_str() {
+                // A rule for every path is more than was meant.
+                "" if segments > 1 => return None,
+                "" => "/".to_owned(),
+                _ => prefix,
+            }
+        }
+    };
+    PathMatch::parse(PathType::PathPrefix, &path).is_ok().then_some(path)
 }
 
 /// A path with its type.

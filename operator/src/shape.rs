@@ -448,6 +448,7 @@ fn status_of_success(preflight: &str, status: i64) -> Meant {
         value: Some(Written::Number(status)),
         present: None,
         is_edit: true,
+        is_required: false,
         note: " in its place",
     })
 }

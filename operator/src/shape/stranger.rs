@@ -133,6 +133,35 @@ impl Check<'_> {
                 meant.is_edit = false;
             }
         }
+        self.leave_out_what_is_moved_there();
+    }
+
+    /// A field that is missing, and that the fix of a stranger writes, needs no finding of its own.
+    fn leave_out_what_is_moved_there(&mut self) {
+        let is_missing = |finding: &Finding| {
+            matches!(finding.reason, Reason::Shape(ShapeReason::MissingField { .. }))
+        };
+        let missing: BTreeSet<String> = self
+            .findings
+            .iter()
+            .filter(|finding| is_missing(finding))
+            .map(|it| it.field.clone())
+            .collect();
+        let mut written = BTreeSet::new();
+        for finding in self.findings.iter_mut() {
+            if let Reason::Shape(ShapeReason::UnknownField { meant: Some(meant), .. }) =
+                &mut finding.reason
+                && let Meant::Field(meant) = &mut **meant
+                && meant.is_edit
+                && let Some(field) = [meant.around.clone(), join(&meant.around, &meant.leaf)]
+                    .into_iter()
+                    .find(|field| missing.contains(field))
+            {
+                meant.is_required = true;
+                written.insert(field);
+            }
+        }
+        self.findings.retain(|it| !(is_missing(it) && written.contains(&it.field)));
     }
 
     /// The `cors` blocks that allow credentials, in whatever words.
@@ -247,7 +276,9 @@ impl Check<'_> {
                 || entry != Some(&Written::text("Off"))
                 || may_be_off(spec, &around));
         let beside = path.clone();
-        Some(Meant::Field(MeantField { beside, around, leaf, value, present, is_edit, note }))
+        let is_required = false;
+        let field = MeantField { beside, around, leaf, value, present, is_edit, is_required, note };
+        Some(Meant::Field(field))
     }
 
     /// Is another value there? Lists take more.

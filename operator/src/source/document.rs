@@ -385,6 +385,7 @@ fn unknown<'f>(
                     value: None,
                     present: None,
                     is_edit: true,
+                    is_required: false,
                     note: "",
                 }))
             });

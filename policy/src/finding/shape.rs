@@ -122,6 +122,8 @@ pub struct MeantField {
     pub present: Option<Written>,
     /// Whether the value fits there, and no other one is there.
     pub is_edit: bool,
+    /// Whether the object is refused without that field.
+    pub is_required: bool,
     /// What there is to know about it.
     pub note: &'static str,
 }
@@ -205,6 +207,7 @@ fn write_or(
 fn unknown_field(name: &str, meant: Option<&Meant>, explain: &str) -> Sentence {
     let mut matter = format!("{} is not a field that may stand here", Quoted(name));
     let mut moved = None;
+    let mut is_required = false;
     let fix = match meant {
         None => format!("remove it, or see what {} lists", Explain(explain)),
         Some(Meant::Advice(advice)) => (*advice).to_owned(),
@@ -213,12 +216,14 @@ fn unknown_field(name: &str, meant: Option<&Meant>, explain: &str) -> Sentence {
                 matter.push_str(": dots do not nest");
             }
             moved = meant.edit();
-            format!("{}, or remove it", meant.fix(name))
+            is_required = meant.is_required;
+            let fix = meant.fix(name);
+            if is_required { fix } else { format!("{fix}, or remove it") }
         }
     };
     let mut sentence = Sentence::new("CORS-E503", matter, fix);
     sentence.edits.extend(moved);
-    sentence.with_edit(Proposal::Remove)
+    if is_required { sentence } else { sentence.with_edit(Proposal::Remove) }
 }
 
 fn misplaced(found: &str, meant: &Meant) -> Sentence {

@@ -274,6 +274,19 @@ fn a_text_without_quotes_gets_one_fix_and_that_is_accepted() {
 }
 
 #[test]
+fn a_mapping_that_the_fix_of_another_field_writes_is_not_missing() {
+    for spec in [
+        json!({"selector": {"app": "api"}}),
+        json!({"selector": {"labels": {"app": "api"}}}),
+        json!({"selector": {"app.kubernetes.io/name": "api"}}),
+    ] {
+        let said =
+            findings(&object("CorsPolicy", &crate::rows::with(crate::rows::good(), spec)), &[]);
+        assert_eq!(refusals(&said), BTreeMap::from([("CORS-E503", 1)]), "{said:#?}");
+    }
+}
+
+#[test]
 fn a_value_that_reflects_the_origin_is_named_as_that() {
     let with_credentials =
         |origins: Value| json!({"allowOrigins": origins, "maxAge": 600, "allowCredentials": true});

@@ -178,6 +178,11 @@ fn mappings() -> Vec<Row> {
     vec![
         shape("a path as a text", json!({"rules": path(json!("/api"))})),
         shape("a rule that is a path", json!({"rules": ["/api"]})),
+        shape("a rule that is a glob", json!({"rules": ["/api/*"]})),
+        shape("a path of Spring as a text", json!({"rules": path(json!("/login/**"))})),
+        shape("a path with a parameter as a text", json!({"rules": path(json!("/api/:id"))})),
+        shape("a path without its slash", json!({"rules": path(json!("api"))})),
+        shape("a location of nginx as a text", json!({"rules": path(json!("~ ^/api/.*$"))})),
         shape(
             "a rule without a list",
             json!({"rules": path(json!({"type": "Exact", "value": "/a"}))[0]}),

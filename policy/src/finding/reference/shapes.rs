@@ -92,6 +92,7 @@ fn meant(around: &str, leaf: &str, number: Option<i64>) -> Meant {
         value: number.map(Written::Number),
         present: None,
         is_edit: true,
+        is_required: false,
         note: "",
     })
 }
