@@ -1,6 +1,6 @@
 //! `validate`: everything there is to say about the policies of some files, and an exit code that says it in one number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -173,11 +173,17 @@ fn about_others(snapshot: &Snapshot, context: Context<'_>) -> BTreeMap<PolicyId,
         .iter()
         .filter_map(|object| Some((object, validate_object(object, context).accepted?.target)));
     let accepted: Vec<_> = accepted.collect();
+    // A target stands for what all policies say of it.
+    let mut sections: BTreeMap<(&str, &str, &str), BTreeSet<&str>> = BTreeMap::new();
     for (object, target) in &accepted {
         let Target::Refs(refs) = &**target else { continue };
-        for reference in refs {
-            put(stand_in(&object.id.namespace, reference, refs));
+        for TargetRef { group: _, kind, name, section_name } in refs {
+            let named = sections.entry((&object.id.namespace, kind, name)).or_default();
+            named.extend(section_name.as_deref());
         }
+    }
+    for ((namespace, kind, name), sections) in &sections {
+        put(stand_in(namespace, kind, name, sections));
     }
     for (object, _) in &accepted {
         index.apply((*object).clone());
@@ -190,18 +196,12 @@ fn about_others(snapshot: &Snapshot, context: Context<'_>) -> BTreeMap<PolicyId,
     planned.map(|(id, planned)| (id.clone(), planned.about_others().cloned().collect())).collect()
 }
 
-/// A Service or a Gateway that a policy names and no file shows. Of two Services it is not known whether they share a pod, so they do not.
-fn stand_in(namespace: &str, target: &TargetRef, all: &[TargetRef]) -> Change {
-    let key = Key { namespace: namespace.to_owned(), name: target.name.clone() };
-    let same = all.iter().filter(|one| (&one.kind, &one.name) == (&target.kind, &target.name));
-    let sections = same.filter_map(|one| one.section_name.clone());
-    let ports = sections.map(|name| {
-        // Any number will do, as long as the same name has the same.
-        let number =
-            name.bytes().fold(1_u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        (name, number)
-    });
-    if target.kind == "Gateway" {
+/// A Service or a Gateway that policies name and no file shows. Of two Services it is not known whether they share a pod, so they do not.
+fn stand_in(namespace: &str, kind: &str, name: &str, sections: &BTreeSet<&str>) -> Change {
+    let key = Key { namespace: namespace.to_owned(), name: name.to_owned() };
+    // Any numbers will do, as long as no two sections share one.
+    let ports = (1_u16..).zip(sections).map(|(port, section)| ((*section).to_owned(), port));
+    if kind == "Gateway" {
         let gateway = Gateway { listeners: ports.collect(), ..Gateway::default() };
         return Change::Gateway(Delta::Apply(key, gateway));
     }
@@ -211,7 +211,7 @@ fn stand_in(namespace: &str, target: &TargetRef, all: &[TargetRef]) -> Change {
         target: TargetPort::Number(port),
         app_protocol: None,
     });
-    let selector = [("corsward.io/service".to_owned(), target.name.clone())].into();
+    let selector = [("corsward.io/service".to_owned(), name.to_owned())].into();
     Change::Service(Delta::Apply(key, Service { selector, ports: ports.collect() }))
 }
 

@@ -121,6 +121,48 @@ fn pairs() -> Vec<(&'static str, String, String, &'static str)> {
     ]
 }
 
+/// The same for policies of ports of one Service.
+fn pairs_of_ports() -> Vec<(&'static str, String, String, &'static str)> {
+    let cors = "cors: {allowOrigins: ['https://a.example'], maxAge: 600}";
+    let rules = format!("rules: [{{path: {{type: PathPrefix, value: /public}}, {cors}}}]");
+    let (wide, api) = ("hostnames: ['*.shop.example']", "hostnames: [api.shop.example]");
+    let service =
+        |section: &str| format!("targetRefs: [{{group: '', kind: Service, name: a{section}}}]");
+    let port = |section: &str| service(&format!(", sectionName: {section}"));
+    vec![
+        (
+            "one port",
+            format!("{}, {cors}", port("http")),
+            format!("{}, {cors}", port("http")),
+            "CORS-I522",
+        ),
+        (
+            "two ports",
+            format!("{}, {cors}", port("http")),
+            format!("{}, {cors}", port("admin")),
+            "",
+        ),
+        (
+            "a Service and a port of it",
+            format!("{}, {cors}", service("")),
+            format!("{}, {cors}", port("http")),
+            "CORS-I522",
+        ),
+        (
+            "rules for a Service with a port for a broader host",
+            format!("{}, {wide}, {cors}", port("http")),
+            format!("{}, {api}, {rules}", service("")),
+            "CORS-W541",
+        ),
+        (
+            "rules for a port of a Service with a broader host",
+            format!("{}, {wide}, {cors}", service("")),
+            format!("{}, {api}, {rules}", port("http")),
+            "CORS-W541",
+        ),
+    ]
+}
+
 #[test]
 fn policies_that_are_in_each_others_way_are_told() {
     let head = |name: &str| {
@@ -129,7 +171,7 @@ fn policies_that_are_in_each_others_way_are_told() {
         )
     };
     let of = |text: &str| format!("spec: {{{text}}}\n");
-    for (why, first, second, code) in pairs() {
+    for (why, first, second, code) in pairs().into_iter().chain(pairs_of_ports()) {
         let input = [head("a"), of(&first), head("b"), of(&second)].concat();
         let output = corsward(&["validate", "-"], &input);
         let said = String::from_utf8(output.stdout).unwrap();
