@@ -261,11 +261,16 @@ pub(crate) fn path(text: &str) -> Written {
     Written::Mapping(vec![kind, ("value".to_owned(), Written::text(text))])
 }
 
+/// The lists of patterns of origins: of a policy, an `OriginSet` and a `ClusterCorsPolicy`.
+const PATTERN_LISTS: [&str; 4] = ["allowOrigins", "trustedOrigins", "origins", "allowedOrigins"];
+
 /// A match as Istio (`exact: …`), Envoy (`safe_regex: …`) and Envoy Gateway (`type: …, value: …`) write it.
 #[derive(Debug)]
 pub(crate) struct Match {
     /// What is meant, and the list for it where it is another one.
     pub(crate) entry: Option<(Option<&'static str>, Written)>,
+    /// An origin of another host that the match accepts too.
+    pub(crate) accepts: Option<String>,
 }
 
 // === impl Match ===
@@ -280,12 +285,13 @@ impl Match {
         } else if let Some(value) = inner("safeRegex").or_else(|| inner("safe_regex")) {
             ("regex".to_owned(), value)
         } else {
-            let kinds = ["exact", "prefix", "suffix", "regex", "name", "value"];
+            let kinds = ["exact", "prefix", "suffix", "regex", "contains", "name", "value"];
             let (kind, value) = kinds.iter().find_map(|kind| Some((*kind, text(kind)?)))?;
             (kind.to_owned(), value)
         };
         let list = leaf(field);
-        let is_of_origins = list == "allowOrigins" || list == "allowOriginRegexes";
+        let takes_patterns = PATTERN_LISTS.contains(&list);
+        let is_of_origins = takes_patterns || list == "allowOriginRegexes";
         let entry = match kind.as_str() {
             "exact" | "name" | "value" if list == "allowOriginRegexes" => {
                 Some((Some("allowOrigins"), value.to_owned()))
@@ -294,29 +300,77 @@ impl Match {
             "regex" | "regularexpression" | "saferegex" if list == "allowOriginRegexes" => {
                 Some((None, value.to_owned()))
             }
-            "regex" | "regularexpression" | "saferegex" if is_of_origins => {
+            "regex" | "regularexpression" | "saferegex" if list == "allowOrigins" => {
                 Some((Some("allowOriginRegexes"), value.to_owned()))
             }
-            "prefix" if list == "allowOrigins" => any_port(value).map(|value| (None, value)),
-            "suffix" if list == "allowOrigins" => {
-                value.strip_prefix('.').map(|domain| (None, format!("https://*.{domain}")))
+            "prefix" if takes_patterns => of_prefix(value).map(|value| (None, value)),
+            "suffix" if takes_patterns => {
+                let pattern = value.strip_prefix('.').map(|domain| format!("https://*.{domain}"));
+                pattern.filter(|pattern| is_pattern(pattern)).map(|pattern| (None, pattern))
             }
             _ => None,
         };
-        Some(Self { entry: entry.map(|(list, value)| (list, Written::Text(value))) })
+        let accepts = match kind.as_str() {
+            "prefix" if is_of_origins => beyond_prefix(value),
+            "suffix" if is_of_origins => beyond_suffix(value),
+            _ => None,
+        };
+        Some(Self { entry: entry.map(|(list, value)| (list, Written::Text(value))), accepts })
     }
 }
 
-/// An origin that is a prefix: of itself with any port. Any other prefix has more hosts than its author can mean.
-fn any_port(prefix: &str) -> Option<String> {
+/// The pattern for the origins that the author of a prefix means; `None` where their hosts are not in the text.
+fn of_prefix(prefix: &str) -> Option<String> {
     let (scheme, host) = prefix.split_once("://")?;
-    match host {
-        "" => Some(format!("{scheme}://*")),
-        host if host.contains('.') && !host.ends_with(['.', ':', '/']) && !host.contains(':') => {
-            Some(format!("{prefix}:*"))
-        }
+    let any_port = |host: &str| format!("{scheme}://{host}:*");
+    let pattern = if host.is_empty() {
+        format!("{scheme}://*")
+    } else if let Some(block) = block_of_prefix(host) {
+        any_port(&block)
+    } else if let Some(host) = host.strip_suffix(':') {
+        any_port(host)
+    } else if let Some(host) = host.strip_suffix('/') {
+        format!("{scheme}://{host}")
+    } else if host.contains(':') && !host.ends_with(']') {
+        prefix.to_owned()
+    } else if host.contains('.') || host == "localhost" || host.ends_with(']') {
+        any_port(host)
+    } else {
+        return None;
+    };
+    is_pattern(&pattern).then_some(pattern)
+}
+
+/// The block of the IPv4 addresses that begin with a text such as `192.168.`.
+fn block_of_prefix(text: &str) -> Option<String> {
+    let octets: Vec<u8> =
+        text.strip_suffix('.')?.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+    match octets.as_slice() {
+        [a] => Some(format!("{a}.0.0.0/8")),
+        [a, b] => Some(format!("{a}.{b}.0.0/16")),
+        [a, b, c] => Some(format!("{a}.{b}.{c}.0/24")),
         _ => None,
     }
+}
+
+fn is_pattern(text: &str) -> bool {
+    OriginPattern::parse(text).is_ok()
+}
+
+/// An origin of another host that begins with `prefix`, where its author hardly means that one.
+fn beyond_prefix(prefix: &str) -> Option<String> {
+    let (_, host) = prefix.split_once("://")?;
+    let dot = if host.ends_with(['.', '-']) { "" } else { "." };
+    let beyond = format!("{prefix}{dot}evil.example");
+    let is_open = !host.is_empty() && !host.contains([':', '/']);
+    Some(beyond).filter(|beyond| is_open && is_pattern(beyond))
+}
+
+/// An origin of another host that ends with `suffix`, where its author hardly means that one.
+fn beyond_suffix(suffix: &str) -> Option<String> {
+    let beyond = format!("https://evil{suffix}");
+    let is_open = suffix.starts_with(|c: char| c.is_ascii_alphanumeric());
+    Some(beyond).filter(|beyond| is_open && is_pattern(beyond))
 }
 
 /// A whole number, or a duration in seconds where the field takes those.
@@ -418,5 +472,38 @@ mod tests {
             assert_eq!(whole("spec.cors.maxAge", text), want, "{text}");
         }
         assert_eq!(whole("spec.preflight.successStatus", "204s"), None, "no duration");
+    }
+
+    #[test]
+    fn a_prefix_is_the_pattern_for_the_origins_that_it_means() {
+        for (prefix, want, accepts) in [
+            (
+                "https://a.example",
+                Some("https://a.example:*"),
+                Some("https://a.example.evil.example"),
+            ),
+            ("https://a.example/", Some("https://a.example"), None),
+            ("https://a.example:", Some("https://a.example:*"), None),
+            ("https://a.example:8443", Some("https://a.example:8443"), None),
+            ("https://a.example/app", None, None),
+            ("https://A b.example", None, None),
+            ("https://", Some("https://*"), None),
+            ("http://localhost", Some("http://localhost:*"), Some("http://localhost.evil.example")),
+            (
+                "http://192.168.",
+                Some("http://192.168.0.0/16:*"),
+                Some("http://192.168.evil.example"),
+            ),
+            ("http://[::1]", Some("http://[::1]:*"), None),
+            ("https://staging-", None, Some("https://staging-evil.example")),
+            ("https://a", None, Some("https://a.evil.example")),
+            ("a.example", None, None),
+            ("", None, None),
+        ] {
+            assert_eq!(of_prefix(prefix).as_deref(), want, "{prefix}");
+            assert_eq!(beyond_prefix(prefix).as_deref(), accepts, "{prefix}");
+        }
+        assert_eq!(beyond_suffix("a.example").as_deref(), Some("https://evila.example"));
+        assert_eq!(beyond_suffix(".a.example"), None);
     }
 }

@@ -356,10 +356,11 @@ fn misplaced(
             ShapeReason::Reflected { found: value.to_string().trim_matches('"').to_owned() }
         }
         Value::Object(written) if expected == "string" && path.ends_with(']') => {
-            let Some(Match { entry }) = Match::of(path, written) else {
+            let Some(Match { entry, accepts }) = Match::of(path, written) else {
                 return wrong_type(expected, path, value, explain);
             };
-            ShapeReason::Match { found: Value::Object(written.clone()).to_string(), entry }
+            let found = Value::Object(written.clone()).to_string();
+            ShapeReason::Match { found, entry: entry.map(Box::new), accepts }
         }
         Value::Bool(_) | Value::Number(_) if !words.is_empty() => {
             unknown_word(path, &value.to_string(), &words)

@@ -42,7 +42,9 @@ pub enum ShapeReason {
         /// The entry, as JSON has it.
         found: String,
         /// What is meant, where that can be told, and the list for it where it is another one.
-        entry: Option<(Option<&'static str>, Written)>,
+        entry: Option<Box<(Option<&'static str>, Written)>>,
+        /// An origin of another host that the match accepts too.
+        accepts: Option<String>,
     },
     /// A value that nothing can be made of.
     WrongShape {
@@ -151,7 +153,9 @@ impl ShapeReason {
                 instead.as_ref(),
                 "list each path that is meant in a rule of its own, as `{type: PathPrefix, value: /api}`",
             ),
-            Self::Match { found, entry } => of_match(found, entry.as_ref()),
+            Self::Match { found, entry, accepts } => {
+                of_match(found, entry.as_deref(), accepts.as_deref())
+            }
             Self::WrongShape { message, explain } => Sentence::new(
                 "CORS-E504",
                 format!("the value does not fit ({})", OneLine(message)),
@@ -237,10 +241,18 @@ fn misplaced(found: &str, meant: &Meant) -> Sentence {
     sentence.with_edit(Proposal::Remove)
 }
 
-fn of_match(found: &str, entry: Option<&(Option<&'static str>, Written)>) -> Sentence {
+fn of_match(
+    found: &str,
+    entry: Option<&(Option<&'static str>, Written)>,
+    accepts: Option<&str>,
+) -> Sentence {
     const CODE: &str = "CORS-E516";
-    let matter =
-        format!("{} is a match as Istio and Envoy write it, and an entry is a text", Quoted(found));
+    let accepts =
+        accepts.map(|origin| format!(" which {} meets too,", Quoted(origin))).unwrap_or_default();
+    let matter = format!(
+        "{} is a match as Istio and Envoy write it,{accepts} and an entry is a text",
+        Quoted(found)
+    );
     let Some((Some(list), value)) = entry else {
         let value = entry.map(|(_, value)| value);
         return write_or(CODE, matter, value, "list each text that is meant");

@@ -68,6 +68,27 @@ fn matches() -> Vec<Row> {
             json!({"safe_regex": {"regex": "https://[a-z]+[.]a[.]example"}}),
         ),
         entry("a prefix with a host", "allowOrigins", json!({"prefix": "https://a.example"})),
+        entry("a prefix of any host", "allowOrigins", json!({"prefix": "https://"})),
+        entry("a prefix of one host", "allowOrigins", json!({"prefix": "http://localhost"})),
+        entry("a prefix with a colon", "allowOrigins", json!({"prefix": "http://localhost:"})),
+        entry("a prefix with a port", "allowOrigins", json!({"prefix": "http://localhost:3000"})),
+        entry("a prefix with a slash", "allowOrigins", json!({"prefix": "https://a.example/"})),
+        entry("a prefix of addresses", "allowOrigins", json!({"prefix": "http://192.168."})),
+        entry("a prefix of an address", "allowOrigins", json!({"prefix": "http://[::1]"})),
+        spec(
+            "CORS-E516",
+            "a prefix among trusted origins",
+            with(
+                good(),
+                json!({"disallowedRequests": "Reject", "trustedOrigins": [{"prefix": "https://b.example"}]}),
+            ),
+        ),
+        Row {
+            code: "CORS-E516",
+            why: "a suffix in a set",
+            object: object("OriginSet", &json!({"origins": [{"suffix": ".b.example"}]})),
+            beside: Vec::new(),
+        },
         entry("a suffix", "allowOrigins", json!({"suffix": ".a.example"})),
         entry(
             "type and value",

@@ -50,7 +50,8 @@ fn others() -> Vec<Finding> {
             "spec.cors.allowOrigins[0]",
             R::Match {
                 found: "{\"exact\":\"https://app.example\"}".into(),
-                entry: Some((None, Written::text("https://app.example"))),
+                entry: Some(Box::new((None, Written::text("https://app.example")))),
+                accepts: None,
             },
         ),
         Finding::new(
