@@ -90,16 +90,19 @@ pub fn validate(
     let context = Context { sets: dependencies.sets(), ..Context::folder(knowledge) };
     found.dependencies = snapshot.origin_sets.len().saturating_add(snapshot.guardrails.len());
     let about_others = about_others(&snapshot, context);
-    for object in &snapshot.objects {
-        found.policies = found.policies.saturating_add(1);
-        let file = object.place.clone().unwrap_or_default();
-        let of_others = about_others.get(&object.id).into_iter().flatten().cloned();
+    found.policies = snapshot.objects.len();
+    for object in snapshot.objects.iter().chain(&snapshot.duplicates) {
         let namespace = snapshot.namespaces.get(&object.id.namespace);
-        let of_namespace = namespace.and_then(about_mode);
         let bounds = bounds(&object.id.namespace, namespace, &guardrails);
-        let findings = judged(object, context, &bounds);
-        for finding in findings.into_iter().chain(of_others).chain(of_namespace) {
-            found.add(&file, Some(&object.id), &finding);
+        for finding in judged(object, context, &bounds) {
+            found.add(object.place.as_deref().unwrap_or_default(), Some(&object.id), &finding);
+        }
+    }
+    for object in &snapshot.objects {
+        let namespace = snapshot.namespaces.get(&object.id.namespace);
+        let of_others = about_others.get(&object.id).into_iter().flatten().cloned();
+        for finding in of_others.chain(namespace.and_then(about_mode)) {
+            found.add(object.place.as_deref().unwrap_or_default(), Some(&object.id), &finding);
         }
     }
     found.lines.sort_by(|a, b| (&a.file, &a.policy).cmp(&(&b.file, &b.policy)));

@@ -131,8 +131,15 @@ impl Dir {
         if self.sent.as_ref() == Some(&snapshot) {
             return Vec::new();
         }
-        let Snapshot { objects, origin_sets, guardrails, problems, others, namespaces: _ } =
-            snapshot.clone();
+        let Snapshot {
+            objects,
+            duplicates: _,
+            origin_sets,
+            guardrails,
+            problems,
+            others,
+            namespaces: _,
+        } = snapshot.clone();
         let (dir, policies) = (self.path.display(), objects.len());
         let had = self.sent.as_ref().map(|sent| sent.objects.len());
         if policies == 0 && had != Some(0) {

@@ -43,6 +43,8 @@ pub enum FileRead {
 pub struct Snapshot {
     /// Its policies, each once.
     pub objects: Vec<Object>,
+    /// The other texts of policies that are there more than once.
+    pub duplicates: Vec<Object>,
     /// Its origin sets.
     pub origin_sets: BTreeMap<Key, RawObject>,
     /// Its guardrails.
@@ -214,20 +216,23 @@ impl Folder {
             found.entry(&object.id).or_insert_with(|| vec![object]);
         }
         for (id, found) in found {
-            let winner = self.settle(id, &found, &mut snapshot.problems);
-            snapshot.objects.extend(winner);
+            self.settle(id, &found, &mut snapshot);
         }
         snapshot
     }
 
-    /// Of several with one name the first in order of files counts.
+    /// Of several with one name the first in order of files counts; the last where `kubectl` applies them in that order.
     fn add_dependencies(&self, snapshot: &mut Snapshot) {
         let mut places: BTreeMap<(DependencyKind, &Key), (&str, &Dependency)> = BTreeMap::new();
-        for (file, dependency) in self
+        let mut all: Vec<(&String, &Dependency)> = self
             .files
             .iter()
-            .flat_map(|(name, file)| file.dependencies.iter().map(move |n| (name, n)))
-        {
+            .flat_map(|(name, file)| file.dependencies.iter().map(move |one| (name, one)))
+            .collect();
+        if self.reader == Reader::Kubectl {
+            all.reverse();
+        }
+        for (file, dependency) in all {
             let Dependency { kind, key, spec } = dependency;
             if let Some((first, other)) = places.get(&(*kind, key)) {
                 if other.spec != *spec {
@@ -304,23 +309,25 @@ impl Folder {
         unreadable.collect()
     }
 
-    /// Of several objects with one name the established one counts, then the first in order of files.
-    fn settle(
-        &self,
-        id: &PolicyId,
-        found: &[&Object],
-        problems: &mut Vec<Problem>,
-    ) -> Option<Object> {
+    /// Of several objects with one name the established one counts, then the first in order of files; the last where `kubectl` applies
+    /// them in that order.
+    fn settle(&self, id: &PolicyId, found: &[&Object], snapshot: &mut Snapshot) {
         let owner = self.owners.get(id);
         let established = found.iter().find(|object| object.place.as_ref() == owner);
-        let winner = *established.or_else(|| found.first())?;
+        let winner = match self.reader {
+            Reader::Kubectl => found.last(),
+            Reader::Folder => established.or_else(|| found.first()),
+        };
+        let Some(winner) = winner else { return };
         let file = winner.place.clone().unwrap_or_default();
         for challenger in found.iter().filter(|challenger| challenger.text != winner.text) {
             let reason = SourceReason::Duplicate { policy: id.to_string(), file: file.clone() };
             let place = challenger.place.clone().unwrap_or_default();
-            problems.push(Problem { place, finding: Finding::new("metadata.name", reason) });
+            let finding = Finding::new("metadata.name", reason);
+            snapshot.problems.push(Problem { place, finding });
+            snapshot.duplicates.push((*challenger).clone());
         }
-        Some(winner.clone())
+        snapshot.objects.push((*winner).clone());
     }
 }
 

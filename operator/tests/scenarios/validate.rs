@@ -185,6 +185,30 @@ fn policies_that_are_in_each_others_way_are_told() {
 }
 
 #[test]
+fn of_a_policy_that_is_there_twice_the_last_one_counts_as_with_kubectl_and_both_are_judged() {
+    let (broken, good) = (policy("a", "https://one.example/path"), policy("a", ONE));
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("1.yaml", &broken), ("2.yaml", &good)] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let output = corsward(&["validate", folder.path().to_str().unwrap()], "");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let (first, last) = (path("1.yaml"), path("2.yaml"));
+    for line in [
+        format!(
+            "{first}: CORS-E506 refusal metadata.name: `shop/a` is in `{last}` too, and that one counts"
+        ),
+        format!("{first}: shop/a: CORS-E107 refusal spec.cors.allowOrigins[0]: "),
+    ] {
+        assert!(said.contains(&line), "{line}: {said}");
+    }
+    assert!(!said.contains(&format!("{last}: CORS-E506")), "{said}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "1 policy: refused\n");
+}
+
+#[test]
 fn the_last_line_counts_policies() {
     let (one, two) = (policy("a", ONE), [policy("a", ONE), policy("b", ONE)].join("---\n"));
     for (input, code, want) in [
