@@ -1,8 +1,8 @@
 //! Conversion: a resource as the API has it becomes a draft as the core has it. Nothing is checked, nothing is lost.
 
 use corsward_policy::draft::{
-    self, Closeness, CorsDraft, Diagnostics, DisallowedRequests, Draft, Mode, OnFailure, PathType,
-    PolicyId, RuleDraft, UpstreamCorsHeaders, UpstreamOrigin,
+    self, CorsDraft, Diagnostics, DisallowedRequests, Draft, Mode, OnFailure, PathType, PolicyId,
+    RuleDraft, Specificity, UpstreamCorsHeaders, UpstreamOrigin,
 };
 
 use crate::api::v1alpha1 as api;
@@ -12,10 +12,10 @@ use crate::api::v1alpha1 as api;
 pub fn draft(
     id: &PolicyId,
     spec: &api::CorsPolicySpec,
-    closeness: Closeness,
+    specificity: Specificity,
     created: Option<i64>,
 ) -> Draft {
-    // Where a policy applies is `closeness`, and for the plan to decide.
+    // Where a policy applies is `specificity`, and for the plan to decide.
     let api::CorsPolicySpec {
         target_refs: _,
         selector: _,
@@ -43,7 +43,7 @@ pub fn draft(
         upstream_cors_headers: (*upstream_cors_headers).into(),
         upstream_origin: (*upstream_origin).into(),
         diagnostics: (*diagnostics).into(),
-        closeness,
+        specificity,
         created,
     }
 }

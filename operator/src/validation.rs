@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use corsward_policy::draft::Closeness;
+use corsward_policy::draft::Specificity;
 use corsward_policy::finding::{
     self, ConductReason, PlacementReason, Reason, TargetInstead, TargetReason,
 };
@@ -169,13 +169,13 @@ fn review_spec(
 }
 
 fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Validated {
-    let closeness = match (context.domain, Target::of(spec)) {
+    let specificity = match (context.domain, Target::of(spec)) {
         // A folder has one proxy, and all its policies are as close to it.
-        (Domain::Folder, _) | (Domain::Cluster, Target::Namespace) => Closeness::Namespace,
-        (Domain::Cluster, Target::Selector(_) | Target::Refs(_)) => Closeness::Workload,
+        (Domain::Folder, _) | (Domain::Cluster, Target::Namespace) => Specificity::Namespace,
+        (Domain::Cluster, Target::Selector(_) | Target::Refs(_)) => Specificity::Workload,
     };
     let created = object.record.as_ref().and_then(|record| record.created);
-    let draft = convert::draft(&object.id, spec, closeness, created);
+    let draft = convert::draft(&object.id, spec, specificity, created);
     let validate = if context.accepted_before { validate_accepted } else { validate };
     validate(&draft, context.knowledge)
 }

@@ -47,14 +47,14 @@ fn compile_policy(policy: &Policy, workloads: Vec<Narrowing>) -> CompiledPolicy 
         upstream_cors_headers,
         upstream_origin,
         diagnostics,
-        closeness,
+        specificity,
         created: _,
         dangers: _,
     } = policy;
     let every_host = hostnames.is_empty().then_some(HostPattern::Any);
     let head = Arc::new(Head {
         id: id.clone(),
-        closeness: *closeness,
+        specificity: *specificity,
         hosts: sorted(hostnames.iter().cloned().chain(every_host)),
         dry_run: *mode == Mode::DryRun,
         on_failure: *on_failure,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::draft::{
-    Closeness, Diagnostics, DisallowedRequests, OnFailure, PolicyId, UpstreamCorsHeaders,
+    Diagnostics, DisallowedRequests, OnFailure, PolicyId, Specificity, UpstreamCorsHeaders,
 };
 use crate::header_name::{HeaderName, USUAL_REQUEST_HEADERS};
 use crate::keyed::Keyed;
@@ -48,7 +48,7 @@ pub struct CompiledPolicy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     pub(crate) id: PolicyId,
-    pub(crate) closeness: Closeness,
+    pub(crate) specificity: Specificity,
     // INVARIANT: sorted, unique, never empty: no `hostnames` is `HostPattern::Any`.
     pub(crate) hosts: Vec<HostPattern>,
     pub(crate) dry_run: bool,

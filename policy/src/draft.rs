@@ -27,8 +27,8 @@ pub struct Draft {
     pub upstream_origin: UpstreamOrigin,
     /// `spec.diagnostics`.
     pub diagnostics: Diagnostics,
-    /// How close the declared target is to the workload: the first rung of precedence.
-    pub closeness: Closeness,
+    /// Specificity of the declared target: the first criterion of precedence.
+    pub specificity: Specificity,
     /// `metadata.creationTimestamp` in seconds of the Unix epoch; absent where there is none (`dir:`).
     pub created: Option<i64>,
 }
@@ -157,9 +157,9 @@ pub enum Diagnostics {
     Header,
 }
 
-/// How close a declared target is to the workload; greater is closer.
+/// Specificity of a declared target; the greater one takes precedence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Closeness {
+pub enum Specificity {
     /// Every workload of the cluster.
     Cluster,
     /// Every workload of the namespace.

@@ -1,7 +1,7 @@
 //! Policy: every field valid, fields agreeing with each other. Made by `validate` only.
 
 use crate::draft::{
-    Closeness, Diagnostics, DisallowedRequests, Mode, OnFailure, PolicyId, UpstreamCorsHeaders,
+    Diagnostics, DisallowedRequests, Mode, OnFailure, PolicyId, Specificity, UpstreamCorsHeaders,
     UpstreamOrigin,
 };
 use crate::finding::Danger;
@@ -28,7 +28,7 @@ pub struct Policy {
     pub(crate) upstream_cors_headers: UpstreamCorsHeaders,
     pub(crate) upstream_origin: UpstreamOrigin,
     pub(crate) diagnostics: Diagnostics,
-    pub(crate) closeness: Closeness,
+    pub(crate) specificity: Specificity,
     pub(crate) created: Option<i64>,
     /// What was listed in `dangerouslyAllow`, over all blocks.
     pub(crate) dangers: Vec<ListedDanger>,

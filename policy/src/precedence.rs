@@ -26,7 +26,7 @@ pub fn switches_off(rules: &Policy, other: &Policy) -> Option<Precedence> {
     }
     let mine = hosts(rules);
     let theirs = hosts(other);
-    if rules.closeness > other.closeness {
+    if rules.specificity > other.specificity {
         let meet = |a: &HostPattern| theirs.iter().any(|b| covers(a, b) || covers(b, a));
         return mine.iter().any(meet).then_some(Precedence::CloserTarget);
     }
@@ -34,7 +34,7 @@ pub fn switches_off(rules: &Policy, other: &Policy) -> Option<Precedence> {
         // For the same hostname both compete by path.
         !theirs.contains(host) && theirs.iter().any(|broad| covers(broad, host))
     };
-    let is_first = rules.closeness == other.closeness && mine.iter().any(is_narrower);
+    let is_first = rules.specificity == other.specificity && mine.iter().any(is_narrower);
     is_first.then_some(Precedence::NarrowerHost)
 }
 
@@ -51,7 +51,7 @@ pub fn completes(other: &Policy, rules: &Policy) -> bool {
     let theirs = hosts(other);
     other.mode == Mode::Active
         && other.cors.is_some()
-        && other.closeness == rules.closeness
+        && other.specificity == rules.specificity
         && hosts(rules).iter().all(|host| theirs.contains(host))
 }
 

@@ -1,9 +1,9 @@
-//! Table: finds the block for a request: the closest target, then the best host, then the best path.
+//! Table: the rule set for a request, by the most specific target, then host, then path.
 
 use std::sync::Arc;
 
 use crate::compiled::{Block, CompiledPolicy};
-use crate::draft::{Closeness, DisallowedRequests, PolicyId};
+use crate::draft::{DisallowedRequests, PolicyId, Specificity};
 use crate::keyed::Keyed;
 use crate::path::Readings;
 use crate::scope::{HostPattern, PathMatch};
@@ -12,14 +12,14 @@ use crate::trie::Trie;
 /// The blocks of policies that compete with each other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
-    // INVARIANT: closest first.
+    // INVARIANT: most specific first.
     ranks: Vec<Rank>,
 }
 
-/// The policies whose targets are equally close.
+/// The policies whose targets are equally specific.
 #[derive(Clone, Debug)]
 struct Rank {
-    closeness: Closeness,
+    specificity: Specificity,
     exact: Keyed<Group>,
     subdomains: Trie<Group>,
     any: Option<Group>,
@@ -69,19 +69,19 @@ impl Table {
     pub(crate) fn new<'p>(policies: impl Iterator<Item = &'p CompiledPolicy>) -> Self {
         let mut table = Self::default();
         for policy in policies {
-            if let Some(rank) = table.rank(policy.head.closeness) {
+            if let Some(rank) = table.rank(policy.head.specificity) {
                 rank.insert(policy);
             }
         }
         table
     }
 
-    /// The rank of `closeness`, made where it belongs if there is none.
-    fn rank(&mut self, closeness: Closeness) -> Option<&mut Rank> {
-        let farther = self.ranks.iter().position(|rank| rank.closeness <= closeness);
-        let at = farther.unwrap_or(self.ranks.len());
-        if self.ranks.get(at).is_none_or(|rank| rank.closeness != closeness) {
-            self.ranks.insert(at, Rank::new(closeness));
+    /// Returns the rank of `specificity`, inserted if it is missing.
+    fn rank(&mut self, specificity: Specificity) -> Option<&mut Rank> {
+        let place = self.ranks.iter().position(|rank| rank.specificity <= specificity);
+        let at = place.unwrap_or(self.ranks.len());
+        if self.ranks.get(at).is_none_or(|rank| rank.specificity != specificity) {
+            self.ranks.insert(at, Rank::new(specificity));
         }
         self.ranks.get_mut(at)
     }
@@ -107,11 +107,12 @@ impl Table {
 
     /// The policy that wins over `policy` at `host`, whatever the path.
     fn winner_over(&self, policy: &CompiledPolicy, host: &HostPattern) -> Option<&PolicyId> {
-        let mut closer = self.ranks.iter().take_while(|r| r.closeness > policy.head.closeness);
-        if let Some(group) = closer.find_map(|rank| rank.covers(host)) {
+        let mut more_specific =
+            self.ranks.iter().take_while(|r| r.specificity > policy.head.specificity);
+        if let Some(group) = more_specific.find_map(|rank| rank.covers(host)) {
             return group.first.as_ref().map(|block| &block.head.id);
         }
-        let rank = self.ranks.iter().find(|rank| rank.closeness == policy.head.closeness)?;
+        let rank = self.ranks.iter().find(|rank| rank.specificity == policy.head.specificity)?;
         let group = rank.group_of(host)?;
         let mut winner = None;
         for block in &policy.blocks {
@@ -128,8 +129,8 @@ impl Table {
 // === impl Rank ===
 
 impl Rank {
-    fn new(closeness: Closeness) -> Self {
-        Self { closeness, exact: Keyed::default(), subdomains: Trie::default(), any: None }
+    fn new(specificity: Specificity) -> Self {
+        Self { specificity, exact: Keyed::default(), subdomains: Trie::default(), any: None }
     }
 
     fn insert(&mut self, policy: &CompiledPolicy) {

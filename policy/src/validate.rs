@@ -178,7 +178,7 @@ fn policy(draft: &Draft, knowledge: &dyn Knowledge, report: &mut Report) -> Poli
         upstream_cors_headers,
         upstream_origin,
         diagnostics,
-        closeness,
+        specificity,
         created,
     } = draft;
     let spec = Field::root("spec");
@@ -207,7 +207,7 @@ fn policy(draft: &Draft, knowledge: &dyn Knowledge, report: &mut Report) -> Poli
         upstream_cors_headers: *upstream_cors_headers,
         upstream_origin: *upstream_origin,
         diagnostics: *diagnostics,
-        closeness: *closeness,
+        specificity: *specificity,
         created: *created,
         dangers: report.take_dangers(),
     };

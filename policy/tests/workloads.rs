@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use corsward_policy::draft::{Closeness, CorsDraft, Mode};
+use corsward_policy::draft::{CorsDraft, Mode, Specificity};
 use corsward_policy::limits::{MAX_PLACES_PER_PROXY, MAX_WORKLOAD_LABELS, MAX_WORKLOADS};
 use corsward_policy::validate::NoKnowledge;
 use corsward_policy::wire::{self, DecodeError};
@@ -57,7 +57,7 @@ fn accepted(draft: &Draft) -> Policy {
 
 /// A selector's policy, closer than that of the namespace.
 fn close(name: &str) -> Policy {
-    accepted(&Draft { closeness: Closeness::Workload, ..draft(name) })
+    accepted(&Draft { specificity: Specificity::Workload, ..draft(name) })
 }
 
 fn labels(labels: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use corsward_operator::api::v1alpha1::CorsPolicy;
 use corsward_operator::{convert, knowledge::FullKnowledge};
-use corsward_policy::draft::Closeness;
+use corsward_policy::draft::Specificity;
 use corsward_policy::wire::{self, Envelope, OnInvalid};
 use corsward_policy::{Compiled, Draft, Policy, PolicyId, Workload, validate};
 use serde_json::Value;
@@ -66,7 +66,7 @@ fn draft(object: &Value) -> Result<Draft> {
         name: policy.metadata.name.clone().unwrap_or_default(),
     };
     let targeted = policy.spec.selector.is_some() || !policy.spec.target_refs.is_empty();
-    let closeness = if targeted { Closeness::Workload } else { Closeness::Namespace };
+    let specificity = if targeted { Specificity::Workload } else { Specificity::Namespace };
     let created = policy.metadata.creation_timestamp.as_ref().map(|time| time.0.as_second());
-    Ok(convert::draft(&id, &policy.spec, closeness, created))
+    Ok(convert::draft(&id, &policy.spec, specificity, created))
 }

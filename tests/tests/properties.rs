@@ -1,7 +1,7 @@
 //! Laws that hold for every policy and every request.
 
 use corsward_policy::draft::{
-    Closeness, CorsDraft, Diagnostics, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft,
+    CorsDraft, Diagnostics, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft, Specificity,
     UpstreamCorsHeaders, UpstreamOrigin,
 };
 use corsward_policy::pattern::OriginPattern;
@@ -373,7 +373,7 @@ prop_compose! {
         keep in any::<bool>(),
         upstream_origin in upstream_origin(),
         told in any::<bool>(),
-        closeness in select(vec![Closeness::Cluster, Closeness::Namespace, Closeness::Workload]),
+        specificity in select(vec![Specificity::Cluster, Specificity::Namespace, Specificity::Workload]),
         created in prop::option::of(0_i64..3),
     ) -> Draft {
         Draft {
@@ -389,7 +389,7 @@ prop_compose! {
             upstream_cors_headers: if keep { UpstreamCorsHeaders::Keep } else { UpstreamCorsHeaders::Replace },
             upstream_origin,
             diagnostics: if told { Diagnostics::Header } else { Diagnostics::None },
-            closeness,
+            specificity,
             created,
         }
     }

@@ -1,7 +1,7 @@
 //! Tables: what each guardrail refuses and lets pass, which namespaces it selects, and what is wrong with it itself.
 
 use corsward_policy::PolicyId;
-use corsward_policy::draft::Closeness;
+use corsward_policy::draft::Specificity;
 use corsward_policy::validate::NoKnowledge;
 use serde_json::json;
 
@@ -18,7 +18,7 @@ fn policy(spec: &Value) -> Policy {
     let id = PolicyId { namespace: "shop".into(), name: "api".into() };
     let typed: CorsPolicySpec = serde_json::from_value(spec.clone()).unwrap();
     let validated =
-        validate(&convert::draft(&id, &typed, Closeness::Namespace, None), &NoKnowledge);
+        validate(&convert::draft(&id, &typed, Specificity::Namespace, None), &NoKnowledge);
     validated.policy.unwrap_or_else(|| panic!("{spec}: {:?}", validated.findings))
 }
 

@@ -1,7 +1,7 @@
 //! What a set may hold, how it comes into a policy, and where the author reads what there is to say about it.
 
 use corsward_policy::PolicyId;
-use corsward_policy::draft::Closeness;
+use corsward_policy::draft::Specificity;
 use corsward_policy::validate::NoKnowledge;
 use serde_json::json;
 
@@ -95,7 +95,7 @@ fn what_is_wrong_with_an_origin_of_a_set_is_said_where_the_policy_names_the_set(
     let id = PolicyId { namespace: "shop".into(), name: "api".into() };
     let typed: CorsPolicySpec = serde_json::from_value(spec).unwrap();
     let validated =
-        validate(&convert::draft(&id, &typed, Closeness::Namespace, None), &NoKnowledge);
+        validate(&convert::draft(&id, &typed, Specificity::Namespace, None), &NoKnowledge);
     let said: Vec<_> = validated
         .findings
         .into_iter()

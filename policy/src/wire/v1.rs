@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::compiled::{Block, Compiled, CompiledCors, CompiledPolicy, Head};
 use crate::draft::{
-    Closeness, Diagnostics, DisallowedRequests, OnFailure, PathType, PolicyId, UpstreamCorsHeaders,
+    Diagnostics, DisallowedRequests, OnFailure, PathType, PolicyId, Specificity,
+    UpstreamCorsHeaders,
 };
 use crate::header_name::HeaderName;
 use crate::limits::{
@@ -146,7 +147,7 @@ impl PolicyV1 {
     fn of(policy: &CompiledPolicy) -> Self {
         let Head {
             id: PolicyId { namespace, name },
-            closeness,
+            specificity,
             hosts,
             dry_run,
             on_failure,
@@ -161,7 +162,7 @@ impl PolicyV1 {
         Self {
             namespace: namespace.clone(),
             name: name.clone(),
-            target: TargetV1::of(*closeness),
+            target: TargetV1::of(*specificity),
             hosts,
             dry_run: *dry_run,
             on_failure: OnFailureV1::of(*on_failure),
@@ -239,11 +240,11 @@ fn names<T: ToString>(names: &Names<T>) -> Vec<String> {
 }
 
 impl TargetV1 {
-    fn of(closeness: Closeness) -> Self {
-        match closeness {
-            Closeness::Cluster => Self::Cluster,
-            Closeness::Namespace => Self::Namespace,
-            Closeness::Workload => Self::Workload,
+    fn of(specificity: Specificity) -> Self {
+        match specificity {
+            Specificity::Cluster => Self::Cluster,
+            Specificity::Namespace => Self::Namespace,
+            Specificity::Workload => Self::Workload,
         }
     }
 }
@@ -372,10 +373,10 @@ fn read_head(policy: &mut Object<'_>) -> Result<Head, DecodeError> {
             namespace: read_object_name(policy, "namespace")?,
             name: read_object_name(policy, "name")?,
         },
-        closeness: match policy.text("target")?.as_deref() {
-            None | Some("namespace") => Closeness::Namespace,
-            Some("cluster") => Closeness::Cluster,
-            Some("workload") => Closeness::Workload,
+        specificity: match policy.text("target")?.as_deref() {
+            None | Some("namespace") => Specificity::Namespace,
+            Some("cluster") => Specificity::Cluster,
+            Some("workload") => Specificity::Workload,
             Some(_) => return Err(DecodeError::value("target", "unknown")),
         },
         hosts,
