@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::draft::{
     Diagnostics, DisallowedRequests, OnFailure, PolicyId, Specificity, UpstreamCorsHeaders,
 };
+use crate::hash_index::HashIndex;
 use crate::header_name::{HeaderName, USUAL_REQUEST_HEADERS};
-use crate::keyed::Keyed;
 use crate::method::{Method, USUAL_METHODS};
 use crate::origin_set::OriginSet;
 use crate::pattern::OriginPattern;
@@ -95,7 +95,7 @@ pub(crate) struct NameSet {
     pub(crate) any: bool,
     /// Whether the requested names join the list: every name passes, and `*` is no wildcard with credentials.
     pub(crate) adds_requested: bool,
-    named: Keyed<()>,
+    named: HashIndex<()>,
     pub(crate) joined: Option<Box<[u8]>>,
 }
 
@@ -328,7 +328,7 @@ impl NameSet {
             }
         }
         let joined = join(any && !credentials, &all);
-        let mut named = Keyed::default();
+        let mut named = HashIndex::default();
         for name in all {
             named.entry(name.as_bytes(), || ());
         }

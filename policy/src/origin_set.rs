@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::cidr::Cidr;
-use crate::keyed::Keyed;
+use crate::hash_index::HashIndex;
 use crate::limits::{MAX_HOST_LEN, MAX_ORIGIN_LEN};
 use crate::origin::{HostKind, Origin};
 use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
@@ -16,9 +16,9 @@ pub(crate) struct OriginSet {
     any: bool,
     null: bool,
     /// Hosts without a star, by `scheme://host`: the request's own bytes.
-    exact: Keyed<Ports>,
+    exact: HashIndex<Ports>,
     /// Hosts with a star, by scheme.
-    wildcards: Keyed<Wildcards>,
+    wildcards: HashIndex<Wildcards>,
     regexes: Vec<OriginRegex>,
 }
 
@@ -49,7 +49,7 @@ struct Rest {
 #[derive(Clone, Debug)]
 struct OfLength<V> {
     len: usize,
-    known: Keyed<V>,
+    known: HashIndex<V>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -204,7 +204,7 @@ impl<V: Default> OfLength<V> {
     fn entry<'a>(all: &'a mut Vec<Self>, len: usize, text: &[u8]) -> Option<&'a mut V> {
         let at = all.iter().position(|of| of.len == len).unwrap_or(all.len());
         if at == all.len() {
-            all.push(Self { len, known: Keyed::default() });
+            all.push(Self { len, known: HashIndex::default() });
         }
         all.get_mut(at)?.known.entry(text, V::default)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::compiled::{Block, CompiledPolicy};
 use crate::draft::{DisallowedRequests, PolicyId, Specificity};
-use crate::keyed::Keyed;
+use crate::hash_index::HashIndex;
 use crate::path::Readings;
 use crate::scope::{HostPattern, PathMatch};
 use crate::trie::Trie;
@@ -20,7 +20,7 @@ pub(crate) struct Table {
 #[derive(Clone, Debug)]
 struct Rank {
     specificity: Specificity,
-    exact: Keyed<Group>,
+    exact: HashIndex<Group>,
     subdomains: Trie<Group>,
     any: Option<Group>,
 }
@@ -28,7 +28,7 @@ struct Rank {
 /// The blocks that compete for one host, by path.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Group {
-    exact: Keyed<Arc<Block>>,
+    exact: HashIndex<Arc<Block>>,
     prefixes: Trie<Arc<Block>>,
     everything: Option<Arc<Block>>,
     /// The first of all, and the first that does not leave requests alone.
@@ -130,7 +130,7 @@ impl Table {
 
 impl Rank {
     fn new(specificity: Specificity) -> Self {
-        Self { specificity, exact: Keyed::default(), subdomains: Trie::default(), any: None }
+        Self { specificity, exact: HashIndex::default(), subdomains: Trie::default(), any: None }
     }
 
     fn insert(&mut self, policy: &CompiledPolicy) {

@@ -1,6 +1,6 @@
 //! A trie over byte strings cut into segments: host labels from the right, path segments from the left.
 
-use crate::keyed::Keyed;
+use crate::hash_index::HashIndex;
 
 /// Values at the ends of segment sequences. A walk hashes every segment once, however many entries there are.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub(crate) struct Trie<V> {
 
 #[derive(Clone, Debug)]
 struct Node<V> {
-    children: Keyed<usize>,
+    children: HashIndex<usize>,
     value: Option<V>,
 }
 
@@ -19,7 +19,7 @@ struct Node<V> {
 
 impl<V> Default for Trie<V> {
     fn default() -> Self {
-        Self { nodes: vec![Node { children: Keyed::default(), value: None }] }
+        Self { nodes: vec![Node { children: HashIndex::default(), value: None }] }
     }
 }
 
@@ -40,7 +40,7 @@ impl<V> Trie<V> {
             let next = self.nodes.len();
             at = *self.nodes.get_mut(at)?.children.entry(segment, || next)?;
             if at == next {
-                self.nodes.push(Node { children: Keyed::default(), value: None });
+                self.nodes.push(Node { children: HashIndex::default(), value: None });
             }
         }
         Some(self.nodes.get_mut(at)?.value.get_or_insert_with(default))

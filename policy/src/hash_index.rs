@@ -1,16 +1,16 @@
-//! `Keyed`: values by a byte string that a policy author wrote, found by hash, in the order in which they came.
+//! `HashIndex`: values by a byte string that a policy author wrote, found by hash, in order of insertion.
 //!
-//! A table of our own, because the filter's module has to be small: the places are found by the same code whatever
-//! the values are, and nothing is ever removed.
+//! It replaces the standard library's map because the filter's module must be small: one look-up serves every type of
+//! value, and nothing is removed.
 
 /// Values by key.
 #[derive(Clone, Debug)]
-pub(crate) struct Keyed<V> {
+pub(crate) struct HashIndex<V> {
     places: Places,
     values: Vec<V>,
 }
 
-/// Which key has which place: open addressing with linear probing, as long as few keys meet.
+/// The place of each key, by open addressing with linear probing, or by order where too many keys collide.
 #[derive(Clone, Debug, Default)]
 struct Places {
     /// By place.
@@ -18,26 +18,26 @@ struct Places {
     // INVARIANT: empty, or a power of two long and at most half full, and each is 0 or one more than a place; where
     // `ordered`, all places in the order of their keys.
     buckets: Vec<usize>,
-    /// Whether too many keys met: somebody chose them so.
+    /// Whether too many keys collided: an author chose them so.
     ordered: bool,
 }
 
 /// Buckets of a table with its first key.
 const FIRST_BUCKETS: usize = 4;
 
-/// Most buckets that are looked at for one key. Keys that nobody chose for it stay below half of this by chance, up to a
-/// million of them in a table that is half full.
+/// Most buckets that a look-up of one key visits. Keys that were not chosen to collide need fewer than half of them, up
+/// to a million keys in a table that is half full.
 const MAX_PROBES: usize = 128;
 
-// === impl Keyed ===
+// === impl HashIndex ===
 
-impl<V> Default for Keyed<V> {
+impl<V> Default for HashIndex<V> {
     fn default() -> Self {
         Self { places: Places::default(), values: Vec::new() }
     }
 }
 
-impl<V> Keyed<V> {
+impl<V> HashIndex<V> {
     pub(crate) fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
@@ -46,7 +46,7 @@ impl<V> Keyed<V> {
         self.values.get(self.places.find(key)?)
     }
 
-    /// The value of `key`, made by `default` where there is none.
+    /// Returns the value of `key`, inserted by `default` if it is missing.
     pub(crate) fn entry(&mut self, key: &[u8], default: impl FnOnce() -> V) -> Option<&mut V> {
         let place = self.places.find_or_insert(key);
         if place == self.values.len() {
@@ -90,7 +90,7 @@ impl Places {
         let len = self.buckets.len().saturating_mul(2).max(FIRST_BUCKETS);
         self.buckets = vec![0; len];
         for place in 0..self.keys.len() {
-            // Too many keys met: from there on all of them are in order.
+            // Too many keys collide: `fill` has put all of them in order.
             if !self.ordered {
                 self.fill(place);
             }
@@ -105,7 +105,7 @@ impl Places {
         }
     }
 
-    /// The bucket that holds `key`, or the empty one where it would be; `None`: neither is near.
+    /// Returns the bucket of `key`, or the empty one for it; `None` if neither is within [`MAX_PROBES`].
     fn bucket_of(&self, key: &[u8]) -> Option<usize> {
         let mask = self.buckets.len().wrapping_sub(1);
         let mut at = hash(key) & mask;
@@ -143,8 +143,8 @@ impl Places {
     }
 }
 
-/// Multiplicative, eight bytes at a time: fast on short keys, the same in every process. Clients choose what is looked
-/// up, never what is stored; an author who chooses keys that collide gets a list in order, see [`MAX_PROBES`].
+/// Multiplicative hash, eight bytes at a time: fast on short keys, and equal in every process. Clients choose the keys
+/// of look-ups, never the stored ones; stored keys that collide are kept in order, see [`MAX_PROBES`].
 fn hash(key: &[u8]) -> usize {
     let (words, rest) = key.as_chunks::<8>();
     let mut last = [0; 8];
@@ -164,13 +164,13 @@ mod tests {
 
     #[test]
     fn the_first_value_of_a_key_stays() {
-        let mut keyed = Keyed::default();
+        let mut index = HashIndex::default();
         for (key, value) in [("a", 1), ("b", 2), ("a", 3)] {
-            keyed.entry(key.as_bytes(), || value);
+            index.entry(key.as_bytes(), || value);
         }
-        assert_eq!((keyed.get(b"a"), keyed.get(b"b"), keyed.get(b"c")), (Some(&1), Some(&2), None));
-        assert_eq!(keyed.values.first(), Some(&1));
-        assert_eq!(Keyed::<()>::default().get(b"a"), None);
+        assert_eq!((index.get(b"a"), index.get(b"b"), index.get(b"c")), (Some(&1), Some(&2), None));
+        assert_eq!(index.values.first(), Some(&1));
+        assert_eq!(HashIndex::<()>::default().get(b"a"), None);
     }
 
     /// Keys with the same hash but for its upper half: both steps of it can be undone.
@@ -187,42 +187,42 @@ mod tests {
 
     #[test]
     fn keys_that_were_chosen_to_meet_are_kept_in_order() {
-        let mut keyed = Keyed::default();
+        let mut index = HashIndex::default();
         for (number, key) in colliding().take(4_096).enumerate() {
             assert_eq!(hash(&key), 7);
             // Some that nobody chose are among them.
-            keyed.entry(number.to_string().as_bytes(), || number);
-            keyed.entry(&key, || number);
-            assert!(!keyed.places.ordered || number > MAX_PROBES / 2, "{number}");
+            index.entry(number.to_string().as_bytes(), || number);
+            index.entry(&key, || number);
+            assert!(!index.places.ordered || number > MAX_PROBES / 2, "{number}");
         }
-        assert!(keyed.places.ordered);
+        assert!(index.places.ordered);
         for (number, key) in colliding().take(4_096).enumerate() {
-            assert_eq!(keyed.get(&key), Some(&number));
-            assert_eq!(keyed.get(number.to_string().as_bytes()), Some(&number));
+            assert_eq!(index.get(&key), Some(&number));
+            assert_eq!(index.get(number.to_string().as_bytes()), Some(&number));
         }
-        assert_eq!(colliding().nth(4_096).and_then(|key| keyed.get(&key).copied()), None);
-        assert_eq!(keyed.get(b"4096"), None);
-        assert_eq!(keyed.values.first(), Some(&0));
+        assert_eq!(colliding().nth(4_096).and_then(|key| index.get(&key).copied()), None);
+        assert_eq!(index.get(b"4096"), None);
+        assert_eq!(index.values.first(), Some(&0));
     }
 
     #[test]
     fn keys_that_nobody_chose_stay_in_their_buckets() {
-        let mut keyed = Keyed::default();
+        let mut index = HashIndex::default();
         for number in 0..50_000_usize {
-            keyed.entry(format!("https://a{number}.example").as_bytes(), || ());
+            index.entry(format!("https://a{number}.example").as_bytes(), || ());
         }
-        assert!(!keyed.places.ordered);
+        assert!(!index.places.ordered);
     }
 
     #[test]
     fn every_key_of_many_is_found_and_no_other() {
-        let mut keyed = Keyed::default();
+        let mut index = HashIndex::default();
         for number in 0..10_000_usize {
-            keyed.entry(format!("https://a{number}.example").as_bytes(), || number);
+            index.entry(format!("https://a{number}.example").as_bytes(), || number);
         }
         for number in 0..10_000_usize {
-            assert_eq!(keyed.get(format!("https://a{number}.example").as_bytes()), Some(&number));
-            assert_eq!(keyed.get(format!("https://b{number}.example").as_bytes()), None);
+            assert_eq!(index.get(format!("https://a{number}.example").as_bytes()), Some(&number));
+            assert_eq!(index.get(format!("https://b{number}.example").as_bytes()), None);
         }
     }
 }
