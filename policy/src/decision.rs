@@ -145,7 +145,7 @@ pub enum Refusal {
     Method,
     /// A requested header is not allowed.
     Header,
-    /// The path reads in two ways that different rules cover.
+    /// Different rules cover the interpretations of the path.
     AmbiguousPath,
 }
 

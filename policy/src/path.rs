@@ -1,33 +1,33 @@
-//! Paths: how a request's path is read before rules are matched, and where back ends may read it differently.
+//! Paths: the interpretations of a request's path that rules are matched against.
 
 use std::borrow::Cow;
 
 use crate::syntax::hex_value;
 
-/// The readings of one request path.
+/// The interpretations of one request path by back ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Readings<'a> {
-    /// As the URL and RFC 3986 read it: in normal form.
+pub struct PathInterpretations<'a> {
+    /// The normal form by the URL standard and RFC 3986.
     pub literal: Cow<'a, [u8]>,
-    /// As the most lenient back end may read it; `None` where nobody reads it differently.
+    /// The interpretation of the most lenient back end; `None` if all back ends agree.
     pub folded: Option<Folded>,
 }
 
-/// The most lenient reading of a path.
+/// The most lenient interpretation of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folded {
     /// The path.
     pub path: Vec<u8>,
-    /// Whether dot segments were resolved in it. Without them, a back end that takes some of the steps only reads a
-    /// path between both readings, so where these select the same block it does too: a rule's segments have nothing
-    /// to fold, and stay what they are in every further step. With them, it may read any path at all.
+    /// Whether dot segments were resolved in it. Without them, a back end that takes only some of the steps gets a path
+    /// between both interpretations, and selects the rule set that both select: a rule's segments have nothing to
+    /// fold, and stay as they are in every further step. With them, a back end may get any path.
     pub dotted: bool,
 }
 
-// === impl Readings ===
+// === impl PathInterpretations ===
 
-impl<'a> Readings<'a> {
-    /// Reads `path`, the query included, which is cut off.
+impl<'a> PathInterpretations<'a> {
+    /// Interprets `path` without its query.
     #[must_use]
     pub fn of(path: &'a [u8]) -> Self {
         let end = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
@@ -43,8 +43,8 @@ impl<'a> Readings<'a> {
 // === impl Folded ===
 
 impl Folded {
-    /// Escapes decoded until none is left, the rest after a NUL and parameters dropped, backslashes as slashes, slashes
-    /// merged, dot segments resolved.
+    /// Decodes escapes until none is left, drops parameters and all after a NUL, turns backslashes into slashes, merges
+    /// slashes, and resolves dot segments.
     fn of(path: &[u8]) -> Self {
         let decoded = decode_fully(path);
         let decoded = decoded.split(|&byte| byte == 0).next().unwrap_or_default();
@@ -62,9 +62,9 @@ impl Folded {
     }
 }
 
-/// The normal form: dot segments resolved (RFC 3986 section 5.2.4); each byte that a path segment may hold as itself
-/// (`pchar`, section 3.3) written as itself, every other as an escape in upper case. Section 6.2.2 would leave escaped
-/// delimiters alone; back ends decode them all the same. What [`is_ambiguous`] names stays as it came.
+/// Returns the normal form: dot segments resolved (RFC 3986 section 5.2.4), each `pchar` (section 3.3) as itself, and
+/// every other byte as an escape in upper case. Section 6.2.2 leaves escaped delimiters alone; back ends decode them
+/// all the same. Parts that [`is_ambiguous`] names stay unchanged.
 #[must_use]
 pub fn normalize(path: &[u8]) -> Vec<u8> {
     let mut normal = Vec::with_capacity(path.len());
@@ -82,7 +82,7 @@ pub fn normalize(path: &[u8]) -> Vec<u8> {
     resolve_dots(&normal)
 }
 
-/// Do back ends disagree about `path`? Anything here is decoded, dropped or merged by some of them.
+/// Returns whether `path` has a part that only some back ends decode, drop or merge.
 #[must_use]
 pub fn is_ambiguous(path: &[u8]) -> bool {
     let by_byte = path.contains(&b'\\') || path.contains(&b';');
@@ -96,7 +96,7 @@ pub fn is_ambiguous(path: &[u8]) -> bool {
         })
 }
 
-/// `path` without any escape, not even one that decoding brings forth. Each step makes it shorter: linear.
+/// Decodes escapes, those included that decoding produces. Each step shortens the path, so the time is linear.
 fn decode_fully(path: &[u8]) -> Vec<u8> {
     let mut decoded: Vec<u8> = Vec::with_capacity(path.len());
     for &byte in path {
@@ -111,7 +111,7 @@ fn decode_fully(path: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// Nothing to normalize and nothing to disagree about: the common case, without an allocation.
+/// Returns whether `path` is in normal form and unambiguous: the common case, without an allocation.
 fn is_plain(path: &[u8]) -> bool {
     path.iter().all(|&byte| is_literal(byte) && byte != b';')
         && !path.windows(2).any(|pair| matches!(pair, b"//" | b"/."))
@@ -124,7 +124,7 @@ const fn is_literal(byte: u8) -> bool {
         | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@' | b'/')
 }
 
-/// RFC 3986 section 5.2.4, on a path that starts with a slash; any other is left as it is.
+/// Resolves dot segments (RFC 3986 section 5.2.4) of a path that starts with a slash; returns any other unchanged.
 fn resolve_dots(path: &[u8]) -> Vec<u8> {
     let Some(rest) = path.strip_prefix(b"/") else {
         return path.to_vec();
@@ -208,8 +208,8 @@ mod tests {
             ("asterisk form", "*", "*"),
             ("empty segments stay", "/a//b", "/a//b"),
         ] {
-            let readings = Readings::of(raw.as_bytes());
-            assert_eq!(String::from_utf8_lossy(&readings.literal), want, "{why}");
+            let interpretations = PathInterpretations::of(raw.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&interpretations.literal), want, "{why}");
         }
     }
 
@@ -235,7 +235,7 @@ mod tests {
             ("encoded unreserved", "/%61dmin", None),
             ("beyond ASCII", "/caf%C3%A9", None),
         ] {
-            let folded = Readings::of(raw.as_bytes()).folded;
+            let folded = PathInterpretations::of(raw.as_bytes()).folded;
             let folded = folded.map(|folded| String::from_utf8_lossy(&folded.path).into_owned());
             assert_eq!(folded.as_deref(), want, "{why}");
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::compiled::{Block, CompiledPolicy};
 use crate::draft::{DisallowedRequests, PolicyId, Specificity};
 use crate::hash_index::HashIndex;
-use crate::path::Readings;
+use crate::path::PathInterpretations;
 use crate::scope::{HostPattern, PathMatch};
 use crate::trie::Trie;
 
@@ -43,9 +43,9 @@ pub(crate) struct Group {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Selection<'t> {
     pub(crate) block: &'t Arc<Block>,
-    /// The path's readings select different blocks: no origin is allowed, and none is trusted.
+    /// Whether the path's interpretations select different blocks; then no origin is allowed or trusted.
     pub(crate) ambiguous: bool,
-    /// The strictest word of the blocks that the path's readings may select.
+    /// The strictest setting of the blocks that the path's interpretations may select.
     pub(crate) disallowed_requests: DisallowedRequests,
 }
 
@@ -237,10 +237,10 @@ impl Group {
         self.everything.as_ref().map(Selection::plain)
     }
 
-    /// The block for a path, both of its readings considered.
-    pub(crate) fn select(&self, readings: &Readings<'_>) -> Option<Selection<'_>> {
-        let literal = self.block(&readings.literal);
-        let Some(folded) = &readings.folded else {
+    /// Selects the block for a path by both of its interpretations.
+    pub(crate) fn select(&self, path: &PathInterpretations<'_>) -> Option<Selection<'_>> {
+        let literal = self.block(&path.literal);
+        let Some(folded) = &path.folded else {
             return literal.map(Selection::plain);
         };
         let other = self.block(&folded.path);

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use crate::limits::MAX_HOST_LEN;
 use crate::origin_set::to_lower;
-use crate::path::Readings;
+use crate::path::PathInterpretations;
 use crate::request::{Request, RequestField};
 use crate::scope::split_authority;
 use crate::table::{Selection, Table};
@@ -86,7 +86,7 @@ impl<'r, R: Request> Inquiry<'r, R> {
             return group.everything();
         }
         let path = self.once(&self.path, RequestField::Path).unwrap_or_default();
-        group.select(&Readings::of(path))
+        group.select(&PathInterpretations::of(path))
     }
 
     /// The authority's host, lower case, without port and trailing dot; empty where it cannot be one.

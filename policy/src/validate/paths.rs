@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::report::Field;
 use crate::draft::{PathType, RuleDraft};
 use crate::finding::{MeantPath, RuleReason};
-use crate::path::Readings;
+use crate::path::PathInterpretations;
 use crate::path_syntax::{self, PathSyntax};
 use crate::scope::{InvalidPath, PathMatch};
 
@@ -96,9 +96,9 @@ fn matched(value: &str) -> Option<&str> {
     is_kind.then_some(path)
 }
 
-/// The reading that no back end differs about.
+/// Returns the most lenient interpretation, which is the same to every back end.
 fn folded(value: &str) -> Option<String> {
-    let folded = Readings::of(value.as_bytes()).folded?.path;
+    let folded = PathInterpretations::of(value.as_bytes()).folded?.path;
     String::from_utf8(folded).ok().map(|path| path_syntax::spell(&path))
 }
 
