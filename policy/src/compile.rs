@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::compiled::{Block, Compiled, CompiledCors, CompiledPolicy, Head};
+use crate::compiled::{Compiled, CompiledCors, CompiledPolicy, RuleSet, Settings};
 use crate::draft::{Mode, UpstreamOrigin};
 use crate::policy::{Cors, Policy, Rule};
 use crate::scope::HostPattern;
@@ -52,7 +52,7 @@ fn compile_policy(policy: &Policy, workloads: Vec<Narrowing>) -> CompiledPolicy 
         dangers: _,
     } = policy;
     let every_host = hostnames.is_empty().then_some(HostPattern::Any);
-    let head = Arc::new(Head {
+    let settings = Arc::new(Settings {
         id: id.clone(),
         specificity: *specificity,
         hosts: sorted(hostnames.iter().cloned().chain(every_host)),
@@ -65,30 +65,29 @@ fn compile_policy(policy: &Policy, workloads: Vec<Narrowing>) -> CompiledPolicy 
     let shared = cors.as_ref().map(|cors| Arc::new(compile_cors(cors)));
     let everything = shared.iter().map(|cors| {
         let trusted = sorted(trusted_origins.iter().cloned());
-        Block {
-            removes_origin: *upstream_origin == UpstreamOrigin::Remove,
-            ..Block::new(Arc::clone(&head), None, Arc::clone(cors), *disallowed_requests, trusted)
-        }
+        let (settings, cors) = (Arc::clone(&settings), Arc::clone(cors));
+        let rule_set = RuleSet::new(settings, None, cors, *disallowed_requests, trusted);
+        RuleSet { removes_origin: *upstream_origin == UpstreamOrigin::Remove, ..rule_set }
     });
     let narrower = sorted_rules(rules).into_iter().filter_map(|rule| {
         if rule.off {
-            return Some(Block::left_alone(Arc::clone(&head), Some(rule.path.clone())));
+            return Some(RuleSet::left_alone(Arc::clone(&settings), Some(rule.path.clone())));
         }
         let own = rule.cors.as_ref().map(|cors| Arc::new(compile_cors(cors)));
         let cors = own.or_else(|| shared.clone())?;
         let trusted = rule.trusted_origins.as_ref().unwrap_or(trusted_origins);
         let upstream_origin = rule.upstream_origin.unwrap_or(*upstream_origin);
-        let block = Block::new(
-            Arc::clone(&head),
+        let rule_set = RuleSet::new(
+            Arc::clone(&settings),
             Some(rule.path.clone()),
             cors,
             rule.disallowed_requests.unwrap_or(*disallowed_requests),
             sorted(trusted.iter().cloned()),
         );
-        Some(Block { removes_origin: upstream_origin == UpstreamOrigin::Remove, ..block })
+        Some(RuleSet { removes_origin: upstream_origin == UpstreamOrigin::Remove, ..rule_set })
     });
-    let blocks = everything.chain(narrower).map(Arc::new).collect();
-    CompiledPolicy { head, blocks, workloads }
+    let rule_sets = everything.chain(narrower).map(Arc::new).collect();
+    CompiledPolicy { settings, rule_sets, workloads }
 }
 
 fn compile_cors(cors: &Cors) -> CompiledCors {

@@ -33,20 +33,20 @@ pub(crate) struct Tables {
     pub(crate) shadow: Table,
 }
 
-/// One policy of a [`Compiled`]: what it is, and its blocks.
+/// One policy of a [`Compiled`]: its settings and its rule sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompiledPolicy {
-    pub(crate) head: Arc<Head>,
+    pub(crate) settings: Arc<Settings>,
     /// In order of their paths; the one for everything in scope first.
-    pub(crate) blocks: Vec<Arc<Block>>,
+    pub(crate) rule_sets: Vec<Arc<RuleSet>>,
     /// Which proxies, and which port of theirs, it is for, any of these; empty: every request of every proxy.
     // INVARIANT: sorted, unique.
     pub(crate) workloads: Vec<Narrowing>,
 }
 
-/// What all blocks of a policy share.
+/// The settings that all rule sets of a policy share.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct Settings {
     pub(crate) id: PolicyId,
     pub(crate) specificity: Specificity,
     // INVARIANT: sorted, unique, never empty: no `hostnames` is `HostPattern::Any`.
@@ -58,13 +58,13 @@ pub struct Head {
     pub(crate) diagnostics: Diagnostics,
 }
 
-/// What a policy says about one part of its scope: everything, or a path.
+/// The rules of a policy for one part of its scope: everything, or a path.
 #[derive(Clone, Debug)]
-pub struct Block {
-    pub(crate) head: Arc<Head>,
+pub struct RuleSet {
+    pub(crate) settings: Arc<Settings>,
     /// `None`: everything in scope.
     pub(crate) path: Option<PathMatch>,
-    /// Are its requests and their responses left alone? Then it holds its place, and says nothing else.
+    /// Whether its requests and their responses are left alone; it then takes its place in precedence and does no more.
     pub(crate) off: bool,
     pub(crate) cors: Arc<CompiledCors>,
     pub(crate) disallowed_requests: DisallowedRequests,
@@ -115,7 +115,7 @@ impl Compiled {
 
     /// The policies, in order of precedence.
     pub fn policies(&self) -> impl Iterator<Item = &PolicyId> {
-        self.policies.iter().map(|policy| &policy.head.id)
+        self.policies.iter().map(|policy| &policy.settings.id)
     }
 
     pub(crate) fn compiled_policies(&self) -> &[CompiledPolicy] {
@@ -152,11 +152,11 @@ impl Compiled {
     /// The active policies that win nowhere, each with one that wins in its place.
     #[must_use]
     pub fn overridden(&self) -> Vec<(PolicyId, PolicyId)> {
-        let active = self.policies.iter().filter(|policy| !policy.head.dry_run);
+        let active = self.policies.iter().filter(|policy| !policy.settings.dry_run);
         active
             .filter_map(|policy| {
                 let winner = self.winner_everywhere_over(policy)?;
-                Some((policy.head.id.clone(), winner.clone()))
+                Some((policy.settings.id.clone(), winner.clone()))
             })
             .collect()
     }
@@ -191,7 +191,7 @@ impl Tables {
     /// Of those policies that are for requests to this port; `None`: to a port that no policy names.
     fn new(policies: &[CompiledPolicy], port: Option<u16>) -> Self {
         let table = |dry_run| {
-            let policies = policies.iter().filter(|policy| policy.head.dry_run == dry_run);
+            let policies = policies.iter().filter(|policy| policy.settings.dry_run == dry_run);
             Table::new(policies.filter(|policy| policy.is_for(port)))
         };
         Self { active: table(false), shadow: table(true) }
@@ -229,16 +229,16 @@ impl CompiledPolicy {
         // One that names no port leaves nothing for the others to add.
         let every_port = here.iter().any(Narrowing::is_everything);
         let workloads = if every_port { Vec::new() } else { here };
-        let Self { head, blocks, workloads: _ } = self;
-        Some(Self { head: Arc::clone(head), blocks: blocks.clone(), workloads })
+        let Self { settings, rule_sets, workloads: _ } = self;
+        Some(Self { settings: Arc::clone(settings), rule_sets: rule_sets.clone(), workloads })
     }
 }
 
-// === impl Block ===
+// === impl RuleSet ===
 
-impl Block {
+impl RuleSet {
     pub(crate) fn new(
-        head: Arc<Head>,
+        settings: Arc<Settings>,
         path: Option<PathMatch>,
         cors: Arc<CompiledCors>,
         disallowed_requests: DisallowedRequests,
@@ -246,7 +246,7 @@ impl Block {
     ) -> Self {
         let trusted = OriginSet::new(&trusted_origins, &[]);
         Self {
-            head,
+            settings,
             path,
             off: false,
             cors,
@@ -257,11 +257,11 @@ impl Block {
         }
     }
 
-    /// A block whose requests and their responses are left alone.
-    pub(crate) fn left_alone(head: Arc<Head>, path: Option<PathMatch>) -> Self {
+    /// Makes a rule set that leaves its requests and their responses alone.
+    pub(crate) fn left_alone(settings: Arc<Settings>, path: Option<PathMatch>) -> Self {
         let nothing = Arc::new(CompiledCors::new(Cors::default()));
-        let block = Self::new(head, path, nothing, DisallowedRequests::Forward, Vec::new());
-        Self { off: true, ..block }
+        let rule_set = Self::new(settings, path, nothing, DisallowedRequests::Forward, Vec::new());
+        Self { off: true, ..rule_set }
     }
 
     /// Does its `Access-Control-Allow-Origin` depend on the request? If not, it is `*` without credentials.
@@ -270,10 +270,10 @@ impl Block {
     }
 }
 
-impl PartialEq for Block {
+impl PartialEq for RuleSet {
     fn eq(&self, other: &Self) -> bool {
         let Self {
-            head,
+            settings,
             path,
             off,
             cors,
@@ -282,7 +282,7 @@ impl PartialEq for Block {
             trusted: _,
             removes_origin,
         } = self;
-        *head == other.head
+        *settings == other.settings
             && *path == other.path
             && *off == other.off
             && cors.source == other.cors.source
@@ -292,7 +292,7 @@ impl PartialEq for Block {
     }
 }
 
-impl Eq for Block {}
+impl Eq for RuleSet {}
 
 // === impl CompiledCors ===
 

@@ -6,7 +6,7 @@ mod inquiry;
 mod preflight;
 mod same_origin;
 
-use crate::compiled::{Block, Compiled, CompiledCors, Tables};
+use crate::compiled::{Compiled, CompiledCors, RuleSet, Tables};
 use crate::decide::inquiry::{CorsRequest, Inquiry};
 use crate::decision::{
     Action, Decision, Diagnosis, Outcome, Refusal, RequestKind, ResponsePlan, Sharing, Verdict,
@@ -28,7 +28,7 @@ pub fn decide<'c>(compiled: &'c Compiled, request: &impl Request) -> Decision<'c
         return Decision { action: Action::Passthrough, verdict: None, shadow };
     };
     let Some(cors_request) = inquiry.cors_request() else {
-        let diagnosis = Diagnosis::of(selection.block, None);
+        let diagnosis = Diagnosis::of(selection.rule_set, None);
         return Decision { action: forward(&selection, diagnosis), verdict: None, shadow };
     };
     let verdict = judge(&selection, &cors_request, &inquiry);
@@ -36,7 +36,7 @@ pub fn decide<'c>(compiled: &'c Compiled, request: &impl Request) -> Decision<'c
     Decision { action, verdict: Some(verdict), shadow }
 }
 
-/// Evaluates a CORS request by the selected block.
+/// Evaluates a CORS request by the selected rule set.
 fn judge<R: Request>(
     selection: &Selection<'_>,
     cors_request: &CorsRequest<'_>,
@@ -50,7 +50,7 @@ fn judge<R: Request>(
             (RequestKind::Actual, actual::judge(selection, origin, inquiry))
         }
     };
-    Verdict { block: selection.block.clone(), kind, outcome }
+    Verdict { rule_set: selection.rule_set.clone(), kind, outcome }
 }
 
 /// Returns the action that follows from the verdict about a CORS request.
@@ -61,7 +61,7 @@ fn act<'c, R: Request>(
     verdict: &Verdict,
 ) -> Action<'c> {
     let outcome = verdict.outcome;
-    let diagnosis = Diagnosis::of(selection.block, Some(verdict));
+    let diagnosis = Diagnosis::of(selection.rule_set, Some(verdict));
     match (cors_request, outcome) {
         (CorsRequest::Preflight { origin, method }, _) => {
             preflight::act(selection, origin, method, inquiry, outcome, diagnosis)
@@ -73,7 +73,7 @@ fn act<'c, R: Request>(
             } else {
                 Sharing::Anyone
             };
-            let remove = selection.block.removes_origin.then_some(RequestField::Origin);
+            let remove = selection.rule_set.removes_origin.then_some(RequestField::Origin);
             Action::Continue { remove, plan: plan(selection, sharing, diagnosis) }
         }
         (
@@ -92,7 +92,7 @@ fn forward<'c>(selection: &Selection<'_>, diagnosis: Option<Diagnosis>) -> Actio
 
 fn plan(selection: &Selection<'_>, sharing: Sharing, diagnosis: Option<Diagnosis>) -> ResponsePlan {
     ResponsePlan {
-        block: selection.block.clone(),
+        rule_set: selection.rule_set.clone(),
         sharing,
         // Fetch, "CORS protocol and HTTP caches": a response that depends on the origin says so even to a request
         // without one; else a shared cache may serve it to another origin.
@@ -103,7 +103,7 @@ fn plan(selection: &Selection<'_>, sharing: Sharing, diagnosis: Option<Diagnosis
 
 /// Does the response depend on the request? Where the path is ambiguous nobody is allowed, not even under `*`.
 fn is_dynamic(selection: &Selection<'_>) -> bool {
-    selection.ambiguous || selection.block.is_dynamic()
+    selection.ambiguous || selection.rule_set.is_dynamic()
 }
 
 /// The first check of any CORS request: is its origin allowed? It is parsed only where that matters.
@@ -114,11 +114,11 @@ fn check_origin<'o>(
     if selection.ambiguous {
         return Err(Refusal::AmbiguousPath);
     }
-    let block: &Block = selection.block;
-    if !block.is_dynamic() {
+    let rule_set: &RuleSet = selection.rule_set;
+    if !rule_set.is_dynamic() {
         return Ok(());
     }
-    let CompiledCors { origins, .. } = &*block.cors;
+    let CompiledCors { origins, .. } = &*rule_set.cors;
     match origin() {
         OriginHeader::Malformed => Err(Refusal::MalformedOrigin),
         OriginHeader::Null if origins.accepts_null() => Ok(()),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::compiled::{Block, CompiledCors};
+use crate::compiled::{CompiledCors, RuleSet};
 use crate::draft::Diagnostics;
 use crate::header_name::{ACAC, ACAO, DIAGNOSTICS};
 use crate::request::RequestField;
@@ -66,7 +66,7 @@ pub struct Headers<'c> {
 /// configuration comes in between.
 #[derive(Clone, Debug)]
 pub struct ResponsePlan {
-    pub(crate) block: Arc<Block>,
+    pub(crate) rule_set: Arc<RuleSet>,
     pub(crate) sharing: Sharing,
     pub(crate) vary_origin: bool,
     pub(crate) diagnosis: Option<Diagnosis>,
@@ -99,7 +99,7 @@ pub(crate) struct Diagnosis(Box<str>);
 /// Who decided, what and why.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    pub(crate) block: Arc<Block>,
+    pub(crate) rule_set: Arc<RuleSet>,
     /// What kind of CORS request it was.
     pub kind: RequestKind,
     /// What was decided.
@@ -186,26 +186,26 @@ impl<'c> Headers<'c> {
 
 impl Diagnosis {
     /// A dictionary (RFC 9651 section 3.2), where the policy asks for it.
-    pub(crate) fn of(block: &Block, verdict: Option<&Verdict>) -> Option<Self> {
-        if block.head.diagnostics == Diagnostics::None {
+    pub(crate) fn of(rule_set: &RuleSet, verdict: Option<&Verdict>) -> Option<Self> {
+        if rule_set.settings.diagnostics == Diagnostics::None {
             return None;
         }
         let mut text = String::from("policy=\"");
-        text.push_str(&block.head.id.namespace);
+        text.push_str(&rule_set.settings.id.namespace);
         text.push('/');
-        text.push_str(&block.head.id.name);
+        text.push_str(&rule_set.settings.id.name);
         text.push('"');
         let mut say = |key: &str, value: &str, quote: &str| {
             for part in [", ", key, "=", quote, value, quote] {
                 text.push_str(part);
             }
         };
-        match &block.path {
+        match &rule_set.path {
             None => {}
             Some(PathMatch::Prefix(path)) if path.is_empty() => say("rule", "/", "\""),
             Some(PathMatch::Exact(path) | PathMatch::Prefix(path)) => say("rule", path, "\""),
         }
-        if let Some(Verdict { block: _, kind, outcome }) = verdict {
+        if let Some(Verdict { rule_set: _, kind, outcome }) = verdict {
             say("request", kind.label(), "");
             say("verdict", outcome.label(), "");
             if let Some(refusal) = outcome.refusal() {
@@ -228,7 +228,7 @@ impl Verdict {
     /// The policy that decided, as `namespace/name`.
     #[must_use]
     pub fn policy(&self) -> &crate::draft::PolicyId {
-        &self.block.head.id
+        &self.rule_set.settings.id
     }
 }
 

@@ -100,7 +100,7 @@ impl Shadow {
     }
 
     fn credentialed(&self) -> bool {
-        self.verdict.block.cors.source.credentials
+        self.verdict.rule_set.cors.source.credentials
     }
 }
 

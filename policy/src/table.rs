@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::compiled::{Block, CompiledPolicy};
+use crate::compiled::{CompiledPolicy, RuleSet};
 use crate::draft::{DisallowedRequests, PolicyId, Specificity};
 use crate::hash_index::HashIndex;
 use crate::path::PathInterpretations;
 use crate::scope::{HostPattern, PathMatch};
 use crate::trie::Trie;
 
-/// The blocks of policies that compete with each other.
+/// The rule sets of policies that compete with each other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     // INVARIANT: most specific first.
@@ -25,40 +25,41 @@ struct Rank {
     any: Option<Group>,
 }
 
-/// The blocks that compete for one host, by path.
+/// The rule sets that compete for one host, by path.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Group {
-    exact: HashIndex<Arc<Block>>,
-    prefixes: Trie<Arc<Block>>,
-    everything: Option<Arc<Block>>,
-    /// The first of all, and the first that does not leave requests alone.
-    first: Option<Arc<Block>>,
-    judging: Option<Arc<Block>>,
+    exact: HashIndex<Arc<RuleSet>>,
+    prefixes: Trie<Arc<RuleSet>>,
+    everything: Option<Arc<RuleSet>>,
+    /// The first by precedence.
+    first: Option<Arc<RuleSet>>,
+    /// The first by precedence that does not leave requests alone.
+    first_enabled: Option<Arc<RuleSet>>,
     has_paths: bool,
     /// The strictest word of all.
     disallowed_requests: DisallowedRequests,
 }
 
-/// The block that answers a request.
+/// The rule set that answers a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Selection<'t> {
-    pub(crate) block: &'t Arc<Block>,
-    /// Whether the path's interpretations select different blocks; then no origin is allowed or trusted.
+    pub(crate) rule_set: &'t Arc<RuleSet>,
+    /// Whether the path's interpretations select different rule sets; then no origin is allowed or trusted.
     pub(crate) ambiguous: bool,
-    /// The strictest setting of the blocks that the path's interpretations may select.
+    /// The strictest setting of the rule sets that the path's interpretations may select.
     pub(crate) disallowed_requests: DisallowedRequests,
 }
 
 // === impl Selection ===
 
 impl<'t> Selection<'t> {
-    fn plain(block: &'t Arc<Block>) -> Self {
-        Self { block, ambiguous: false, disallowed_requests: block.disallowed_requests }
+    fn plain(rule_set: &'t Arc<RuleSet>) -> Self {
+        Self { rule_set, ambiguous: false, disallowed_requests: rule_set.disallowed_requests }
     }
 
-    fn ambiguous(block: &'t Arc<Block>, other: DisallowedRequests) -> Self {
-        let disallowed_requests = block.disallowed_requests.max(other);
-        Self { block, ambiguous: true, disallowed_requests }
+    fn ambiguous(rule_set: &'t Arc<RuleSet>, other: DisallowedRequests) -> Self {
+        let disallowed_requests = rule_set.disallowed_requests.max(other);
+        Self { rule_set, ambiguous: true, disallowed_requests }
     }
 }
 
@@ -69,7 +70,7 @@ impl Table {
     pub(crate) fn new<'p>(policies: impl Iterator<Item = &'p CompiledPolicy>) -> Self {
         let mut table = Self::default();
         for policy in policies {
-            if let Some(rank) = table.rank(policy.head.specificity) {
+            if let Some(rank) = table.rank(policy.settings.specificity) {
                 rank.insert(policy);
             }
         }
@@ -99,7 +100,7 @@ impl Table {
     /// The policy that wins over `policy` wherever it applies, if there is such a one.
     pub(crate) fn winner_everywhere_over(&self, policy: &CompiledPolicy) -> Option<&PolicyId> {
         let mut winner = None;
-        for host in &policy.head.hosts {
+        for host in &policy.settings.hosts {
             winner = Some(self.winner_over(policy, host)?);
         }
         winner
@@ -108,16 +109,17 @@ impl Table {
     /// The policy that wins over `policy` at `host`, whatever the path.
     fn winner_over(&self, policy: &CompiledPolicy, host: &HostPattern) -> Option<&PolicyId> {
         let mut more_specific =
-            self.ranks.iter().take_while(|r| r.specificity > policy.head.specificity);
+            self.ranks.iter().take_while(|r| r.specificity > policy.settings.specificity);
         if let Some(group) = more_specific.find_map(|rank| rank.covers(host)) {
-            return group.first.as_ref().map(|block| &block.head.id);
+            return group.first.as_ref().map(|rule_set| &rule_set.settings.id);
         }
-        let rank = self.ranks.iter().find(|rank| rank.specificity == policy.head.specificity)?;
+        let rank =
+            self.ranks.iter().find(|rank| rank.specificity == policy.settings.specificity)?;
         let group = rank.group_of(host)?;
         let mut winner = None;
-        for block in &policy.blocks {
-            let holder = &group.holder(block.path.as_ref())?.head.id;
-            if *holder == policy.head.id {
+        for rule_set in &policy.rule_sets {
+            let holder = &group.holder(rule_set.path.as_ref())?.settings.id;
+            if *holder == policy.settings.id {
                 return None;
             }
             winner = Some(holder);
@@ -134,7 +136,7 @@ impl Rank {
     }
 
     fn insert(&mut self, policy: &CompiledPolicy) {
-        for host in &policy.head.hosts {
+        for host in &policy.settings.hosts {
             let group = match host {
                 HostPattern::Any => Some(self.any.get_or_insert_default()),
                 HostPattern::Exact(host) => self.exact.entry(host.as_bytes(), Group::default),
@@ -143,7 +145,7 @@ impl Rank {
                 }
             };
             if let Some(group) = group {
-                policy.blocks.iter().for_each(|block| group.insert(block));
+                policy.rule_sets.iter().for_each(|rule_set| group.insert(rule_set));
             }
         }
     }
@@ -195,34 +197,34 @@ fn labels(host: &[u8]) -> impl Iterator<Item = &[u8]> {
 // === impl Group ===
 
 impl Group {
-    /// The first to come keeps its place: blocks arrive in order of precedence.
-    fn insert(&mut self, block: &Arc<Block>) {
-        self.has_paths |= block.path.is_some();
-        self.first.get_or_insert_with(|| Arc::clone(block));
-        if !block.off {
-            self.judging.get_or_insert_with(|| Arc::clone(block));
+    /// The first to come keeps its place: rule sets arrive in order of precedence.
+    fn insert(&mut self, rule_set: &Arc<RuleSet>) {
+        self.has_paths |= rule_set.path.is_some();
+        self.first.get_or_insert_with(|| Arc::clone(rule_set));
+        if !rule_set.off {
+            self.first_enabled.get_or_insert_with(|| Arc::clone(rule_set));
         }
-        self.disallowed_requests = self.disallowed_requests.max(block.disallowed_requests);
-        match &block.path {
-            None => drop(self.everything.get_or_insert_with(|| Arc::clone(block))),
+        self.disallowed_requests = self.disallowed_requests.max(rule_set.disallowed_requests);
+        match &rule_set.path {
+            None => drop(self.everything.get_or_insert_with(|| Arc::clone(rule_set))),
             Some(PathMatch::Exact(path)) => {
-                self.exact.entry(path.as_bytes(), || Arc::clone(block));
+                self.exact.entry(path.as_bytes(), || Arc::clone(rule_set));
             }
             Some(PathMatch::Prefix(path)) => {
-                self.prefixes.entry(segments(path.as_bytes()), || Arc::clone(block));
+                self.prefixes.entry(segments(path.as_bytes()), || Arc::clone(rule_set));
             }
         }
     }
 
-    /// The block that holds the place of `path`.
-    fn holder(&self, path: Option<&PathMatch>) -> Option<&Arc<Block>> {
+    /// The rule set that holds the place of `path`.
+    fn holder(&self, path: Option<&PathMatch>) -> Option<&Arc<RuleSet>> {
         match path {
             None => self.everything.as_ref(),
             Some(PathMatch::Exact(path)) => self.exact.get(path.as_bytes()),
             Some(PathMatch::Prefix(path)) => {
                 let count = segments(path.as_bytes()).count();
                 let mut met = self.prefixes.walk(segments(path.as_bytes()));
-                met.find(|(depth, _)| *depth == count).map(|(_, block)| block)
+                met.find(|(depth, _)| *depth == count).map(|(_, rule_set)| rule_set)
             }
         }
     }
@@ -232,42 +234,44 @@ impl Group {
         self.has_paths
     }
 
-    /// The block for everything in scope.
+    /// The rule set for everything in scope.
     pub(crate) fn everything(&self) -> Option<Selection<'_>> {
         self.everything.as_ref().map(Selection::plain)
     }
 
-    /// Selects the block for a path by both of its interpretations.
+    /// Selects the rule set for a path by both of its interpretations.
     pub(crate) fn select(&self, path: &PathInterpretations<'_>) -> Option<Selection<'_>> {
-        let literal = self.block(&path.literal);
+        let literal = self.rule_set(&path.literal);
         let Some(folded) = &path.folded else {
             return literal.map(Selection::plain);
         };
-        let other = self.block(&folded.path);
+        let other = self.rule_set(&folded.path);
         if folded.dotted {
-            let block = literal.or(other).or(self.judging.as_ref())?;
-            return Some(Selection::ambiguous(block, self.disallowed_requests));
+            let rule_set = literal.or(other).or(self.first_enabled.as_ref())?;
+            return Some(Selection::ambiguous(rule_set, self.disallowed_requests));
         }
         match (literal, other) {
             (None, None) => None,
-            (Some(block), Some(same)) if Arc::ptr_eq(block, same) => Some(Selection::plain(block)),
-            (Some(block), Some(other)) => {
-                Some(Selection::ambiguous(block, other.disallowed_requests))
+            (Some(rule_set), Some(same)) if Arc::ptr_eq(rule_set, same) => {
+                Some(Selection::plain(rule_set))
             }
-            (Some(block), None) | (None, Some(block)) => {
-                Some(Selection::ambiguous(block, DisallowedRequests::Forward))
+            (Some(rule_set), Some(other)) => {
+                Some(Selection::ambiguous(rule_set, other.disallowed_requests))
+            }
+            (Some(rule_set), None) | (None, Some(rule_set)) => {
+                Some(Selection::ambiguous(rule_set, DisallowedRequests::Forward))
             }
         }
     }
 
     /// Exact beats prefix, longer prefixes beat shorter ones, and any rule beats `cors`; `None` too where the one that wins leaves requests alone.
-    fn block(&self, path: &[u8]) -> Option<&Arc<Block>> {
+    fn rule_set(&self, path: &[u8]) -> Option<&Arc<RuleSet>> {
         let prefixed = || {
             let met = path.starts_with(b"/").then(|| self.prefixes.walk(segments(path)))?;
-            met.last().map(|(_, block)| block)
+            met.last().map(|(_, rule_set)| rule_set)
         };
-        let block = self.exact.get(path).or_else(prefixed).or(self.everything.as_ref());
-        block.filter(|block| !block.off)
+        let rule_set = self.exact.get(path).or_else(prefixed).or(self.everything.as_ref());
+        rule_set.filter(|rule_set| !rule_set.off)
     }
 }
 

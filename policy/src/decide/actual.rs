@@ -48,8 +48,8 @@ pub(super) fn reject<'c>(diagnosis: Option<Diagnosis>) -> Action<'c> {
 fn is_trusted(selection: &Selection<'_>, origin: &OriginHeader<'_>) -> bool {
     match origin {
         _ if selection.ambiguous => false,
-        OriginHeader::Tuple(origin) => selection.block.trusted.accepts(origin),
-        OriginHeader::Null => selection.block.trusted.accepts_null(),
+        OriginHeader::Tuple(origin) => selection.rule_set.trusted.accepts(origin),
+        OriginHeader::Null => selection.rule_set.trusted.accepts_null(),
         OriginHeader::Malformed => false,
     }
 }
@@ -61,7 +61,7 @@ fn is_credentialed_handshake_under_any<R: Request>(
     inquiry: &Inquiry<'_, R>,
 ) -> bool {
     let has = |field| inquiry.field(field).is_some();
-    !selection.block.is_dynamic()
+    !selection.rule_set.is_dynamic()
         && inquiry.field(RequestField::Upgrade).is_some_and(|upgrade| {
             list_elements(&upgrade).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
         })

@@ -13,7 +13,7 @@ impl ResponsePlan {
     #[must_use]
     pub fn edits(&self, response: &impl Response) -> Edits<'_> {
         let mut set = Headers::default();
-        let keep = self.block.head.upstream_cors_headers == UpstreamCorsHeaders::Keep
+        let keep = self.rule_set.settings.upstream_cors_headers == UpstreamCorsHeaders::Keep
             && response.header(ACAO).is_some();
         if !keep {
             self.push_sharing(&mut set);
@@ -29,7 +29,7 @@ impl ResponsePlan {
     }
 
     fn push_sharing<'p>(&'p self, set: &mut Headers<'p>) {
-        let cors = &self.block.cors;
+        let cors = &self.rule_set.cors;
         match &self.sharing {
             Sharing::Nobody => return,
             Sharing::Anyone => set.push_sharing(cors, Cow::Borrowed(b"*")),

@@ -75,7 +75,7 @@ impl<'r, R: Request> Inquiry<'r, R> {
         }
     }
 
-    /// The block of `table` for this request.
+    /// The rule set of `table` for this request.
     pub(super) fn select<'t>(&self, table: &'t Table) -> Option<Selection<'t>> {
         let group = if table.needs_host() {
             table.group(self.host(&mut [0; MAX_HOST_LEN]))?

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::compiled::{Block, CompiledCors, NameSet};
+use crate::compiled::{CompiledCors, NameSet, RuleSet};
 use crate::decide::inquiry::Inquiry;
 use crate::decide::{check_origin, plan};
 use crate::decision::{Action, Diagnosis, Headers, LocalReply, Outcome, Refusal, Sharing};
@@ -30,7 +30,7 @@ pub(super) fn judge<R: Request>(
     method: &[u8],
     inquiry: &Inquiry<'_, R>,
 ) -> Outcome {
-    let cors = &selection.block.cors;
+    let cors = &selection.rule_set.cors;
     let checked = check_origin(selection, || OriginHeader::parse(origin))
         .and_then(|()| check_method(cors, method))
         .and_then(|()| check_headers(cors, inquiry.requested_headers().unwrap_or_default()));
@@ -45,13 +45,13 @@ pub(super) fn act<'c, R: Request>(
     outcome: Outcome,
     diagnosis: Option<Diagnosis>,
 ) -> Action<'c> {
-    let block: &'c Block = selection.block;
+    let rule_set: &'c RuleSet = selection.rule_set;
     let mut headers = Headers::default();
-    let status = match (outcome.refusal(), block.head.on_failure) {
+    let status = match (outcome.refusal(), rule_set.settings.on_failure) {
         (None, _) => {
-            push_answer(&mut headers, block, origin, method, inquiry);
-            push(&mut headers, ACMA, block.cors.max_age.as_deref());
-            block.head.success_status
+            push_answer(&mut headers, rule_set, origin, method, inquiry);
+            push(&mut headers, ACMA, rule_set.cors.max_age.as_deref());
+            rule_set.settings.success_status
         }
         (Some(_), OnFailure::Forward) => {
             let plan = plan(selection, Sharing::Nobody, diagnosis);
@@ -61,10 +61,10 @@ pub(super) fn act<'c, R: Request>(
             // The browser compares the lists itself, and its console names what is missing. It must not keep
             // the answer: no `Access-Control-Max-Age`. A list that is too long may hold allowed names only, and
             // would pass that comparison: it is rejected below.
-            push_answer(&mut headers, block, origin, method, inquiry);
-            block.head.success_status
+            push_answer(&mut headers, rule_set, origin, method, inquiry);
+            rule_set.settings.success_status
         }
-        (Some(_), OnFailure::Ignore) => block.head.success_status,
+        (Some(_), OnFailure::Ignore) => rule_set.settings.success_status,
         (Some(_), OnFailure::Explain | OnFailure::Reject) => {
             headers.push(CACHE_CONTROL, &b"no-store"[..]);
             403
@@ -123,20 +123,20 @@ fn header_passes(cors: &CompiledCors, name: &[u8]) -> bool {
 /// The origin, and the lists as configured.
 fn push_answer<'c, R: Request>(
     headers: &mut Headers<'c>,
-    block: &'c Block,
+    rule_set: &'c RuleSet,
     origin: &[u8],
     method: &[u8],
     inquiry: &Inquiry<'_, R>,
 ) {
-    if block.is_dynamic() {
-        headers.push_sharing(&block.cors, Cow::Owned(origin.to_vec()));
+    if rule_set.is_dynamic() {
+        headers.push_sharing(&rule_set.cors, Cow::Owned(origin.to_vec()));
     } else {
-        headers.push_sharing(&block.cors, Cow::Borrowed(b"*"));
+        headers.push_sharing(&rule_set.cors, Cow::Borrowed(b"*"));
     }
     let requested = inquiry.requested_headers().unwrap_or_default();
-    push_methods(headers, &block.cors, method);
-    push_headers(headers, &block.cors, requested);
-    push(headers, ACEH, block.cors.expose.as_deref());
+    push_methods(headers, &rule_set.cors, method);
+    push_headers(headers, &rule_set.cors, requested);
+    push(headers, ACEH, rule_set.cors.expose.as_deref());
 }
 
 /// Fetch: `*` is a wildcard only for requests without credentials; with them the requested method joins the list.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::compiled::{Block, Compiled, CompiledCors, CompiledPolicy, Head};
+use crate::compiled::{Compiled, CompiledCors, CompiledPolicy, RuleSet, Settings};
 use crate::draft::{
     Diagnostics, DisallowedRequests, OnFailure, PathType, PolicyId, Specificity,
     UpstreamCorsHeaders,
@@ -145,7 +145,7 @@ impl CompiledV1 {
 
 impl PolicyV1 {
     fn of(policy: &CompiledPolicy) -> Self {
-        let Head {
+        let Settings {
             id: PolicyId { namespace, name },
             specificity,
             hosts,
@@ -154,11 +154,12 @@ impl PolicyV1 {
             success_status,
             upstream_cors_headers,
             diagnostics,
-        } = &*policy.head;
+        } = &*policy.settings;
         let every_host = *hosts == [HostPattern::Any];
         let hosts = if every_host { Vec::new() } else { texts(hosts) };
-        let first = policy.blocks.first().map(|block| &block.cors.source);
-        let inherits = |at: usize, block: &Block| at > 0 && Some(&block.cors.source) == first;
+        let first = policy.rule_sets.first().map(|rule_set| &rule_set.cors.source);
+        let inherits =
+            |at: usize, rule_set: &RuleSet| at > 0 && Some(&rule_set.cors.source) == first;
         Self {
             namespace: namespace.clone(),
             name: name.clone(),
@@ -171,10 +172,10 @@ impl PolicyV1 {
             diagnostics: *diagnostics == Diagnostics::Header,
             workloads: policy.workloads.iter().map(WorkloadV1::of).collect(),
             blocks: policy
-                .blocks
+                .rule_sets
                 .iter()
                 .enumerate()
-                .map(|(at, block)| BlockV1::of(block, inherits(at, block)))
+                .map(|(at, rule_set)| BlockV1::of(rule_set, inherits(at, rule_set)))
                 .collect(),
         }
     }
@@ -187,9 +188,9 @@ impl WorkloadV1 {
 }
 
 impl BlockV1 {
-    fn of(block: &Block, inherits: bool) -> Self {
-        let Block {
-            head: _,
+    fn of(rule_set: &RuleSet, inherits: bool) -> Self {
+        let RuleSet {
+            settings: _,
             path,
             off,
             cors,
@@ -197,7 +198,7 @@ impl BlockV1 {
             trusted_origins,
             trusted: _,
             removes_origin,
-        } = block;
+        } = rule_set;
         let (exact, prefix) = match path {
             None => (None, None),
             Some(PathMatch::Exact(path)) => (Some(path.clone()), None),
@@ -270,8 +271,8 @@ pub(super) fn read(mut document: Object<'_>) -> Result<Compiled, DecodeError> {
     let mut policies = Vec::with_capacity(list.len());
     read_objects(list, "policies", &mut |policy| {
         let policy = read_policy(policy)?;
-        for block in &policy.blocks {
-            regexes = regexes.saturating_add(block.cors.source.regexes.len());
+        for rule_set in &policy.rule_sets {
+            regexes = regexes.saturating_add(rule_set.cors.source.regexes.len());
         }
         policies.push(policy);
         Ok(())
@@ -298,24 +299,24 @@ fn places(policies: &[CompiledPolicy]) -> usize {
                 ports.insert(place, port);
             }
         }
-        let blocks = policy.blocks.len();
-        places = places.saturating_add(blocks.saturating_mul(policy.head.hosts.len()));
+        let rule_sets = policy.rule_sets.len();
+        places = places.saturating_add(rule_sets.saturating_mul(policy.settings.hosts.len()));
     }
     places.saturating_mul(ports.len().saturating_add(1))
 }
 
 fn read_policy(mut policy: Object<'_>) -> Result<CompiledPolicy, DecodeError> {
-    let head = Arc::new(read_head(&mut policy)?);
+    let settings = Arc::new(read_settings(&mut policy)?);
     let workloads = read_workloads(&mut policy)?;
     let list = policy.list("blocks")?;
     policy.finish()?;
-    let mut blocks: Vec<Arc<Block>> = Vec::with_capacity(list.len());
+    let mut rule_sets: Vec<Arc<RuleSet>> = Vec::with_capacity(list.len());
     read_objects(list, "blocks", &mut |block| {
-        let first = blocks.first().map(|first| Arc::clone(&first.cors));
-        blocks.push(Arc::new(read_block(block, &head, first)?));
+        let first = rule_sets.first().map(|first| Arc::clone(&first.cors));
+        rule_sets.push(Arc::new(read_block(block, &settings, first)?));
         Ok(())
     })?;
-    Ok(CompiledPolicy { head, blocks, workloads })
+    Ok(CompiledPolicy { settings, rule_sets, workloads })
 }
 
 fn read_workloads(policy: &mut Object<'_>) -> Result<Vec<Narrowing>, DecodeError> {
@@ -355,7 +356,7 @@ fn read_workload(mut workload: Object<'_>) -> Result<Narrowing, DecodeError> {
     Ok(narrowing)
 }
 
-fn read_head(policy: &mut Object<'_>) -> Result<Head, DecodeError> {
+fn read_settings(policy: &mut Object<'_>) -> Result<Settings, DecodeError> {
     let success_status = match policy.number("successStatus")? {
         None | Some(204) => 204,
         Some(200) => 200,
@@ -368,7 +369,7 @@ fn read_head(policy: &mut Object<'_>) -> Result<Head, DecodeError> {
     if hosts.is_empty() {
         hosts.push(HostPattern::Any);
     }
-    Ok(Head {
+    Ok(Settings {
         id: PolicyId {
             namespace: read_object_name(policy, "namespace")?,
             name: read_object_name(policy, "name")?,
@@ -404,9 +405,9 @@ fn read_head(policy: &mut Object<'_>) -> Result<Head, DecodeError> {
 
 fn read_block(
     mut block: Object<'_>,
-    head: &Arc<Head>,
+    settings: &Arc<Settings>,
     first: Option<Arc<CompiledCors>>,
-) -> Result<Block, DecodeError> {
+) -> Result<RuleSet, DecodeError> {
     let path = match (block.text("exact")?, block.text("prefix")?) {
         (None, None) => None,
         (Some(path), None) => Some((PathType::Exact, path)),
@@ -422,7 +423,7 @@ fn read_block(
     };
     if block.flag("off")? {
         block.finish()?;
-        return Ok(Block::left_alone(Arc::clone(head), path));
+        return Ok(RuleSet::left_alone(Arc::clone(settings), path));
     }
     let cors = match (block.object("cors")?, first) {
         (Some(cors), _) => Arc::new(CompiledCors::new(read_cors(cors)?)),
@@ -437,8 +438,8 @@ fn read_block(
     let trusted = read_origins(&mut block, "trusted")?;
     let removes_origin = block.flag("removeOrigin")?;
     block.finish()?;
-    let block = Block::new(Arc::clone(head), path, cors, disallowed_requests, trusted);
-    Ok(Block { removes_origin, ..block })
+    let rule_set = RuleSet::new(Arc::clone(settings), path, cors, disallowed_requests, trusted);
+    Ok(RuleSet { removes_origin, ..rule_set })
 }
 
 fn read_cors(mut cors: Object<'_>) -> Result<Cors, DecodeError> {
