@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use corsward_policy::draft::Specificity;
 use corsward_policy::finding::{
-    self, ConductReason, PlacementReason, Reason, TargetInstead, TargetReason,
+    self, BehaviorReason, PlacementReason, Reason, TargetInstead, TargetReason,
 };
 use corsward_policy::validate::validate_accepted;
 use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, compile, validate, wire};
@@ -210,7 +210,7 @@ impl std::fmt::Debug for Context<'_> {
 fn demote(finding: &mut Finding) {
     if finding.severity() == Severity::Refusal {
         let refusal = Box::new(finding.reason.clone());
-        finding.reason = ConductReason::AcceptedEarlier(refusal).into();
+        finding.reason = BehaviorReason::AcceptedEarlier(refusal).into();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Findings: everything there is to say about a policy as written, each with its code, its field and its fix.
 
-mod conduct;
+mod behavior;
 mod danger;
 mod edit;
 mod gateway;
@@ -30,7 +30,7 @@ mod reference;
 
 use std::fmt;
 
-pub use conduct::ConductReason;
+pub use behavior::BehaviorReason;
 pub use danger::{Danger, DangerReason};
 pub use edit::{Edit, Written};
 pub(crate) use edit::{Place, Proposal};
@@ -82,7 +82,7 @@ pub enum Severity {
 #[non_exhaustive]
 pub enum Reason {
     /// How the policy treats requests, and its status and name: `CORS-*0xx`.
-    Conduct(ConductReason),
+    Behavior(BehaviorReason),
     /// `maxAge`: `CORS-*0xx`.
     MaxAge(MaxAgeReason),
     /// A list's length, or an entry that is repeated or normalized: `CORS-*0xx`.
@@ -219,7 +219,7 @@ impl Reason {
 
     pub(crate) fn sentence(&self) -> Sentence {
         match self {
-            Self::Conduct(reason) => reason.sentence(),
+            Self::Behavior(reason) => reason.sentence(),
             Self::MaxAge(reason) => reason.sentence(),
             Self::List(reason) => reason.sentence(),
             Self::Origin(reason) => reason.sentence(),
@@ -249,9 +249,9 @@ impl fmt::Display for Reason {
     }
 }
 
-impl From<ConductReason> for Reason {
-    fn from(reason: ConductReason) -> Self {
-        Self::Conduct(reason)
+impl From<BehaviorReason> for Reason {
+    fn from(reason: BehaviorReason) -> Self {
+        Self::Behavior(reason)
     }
 }
 

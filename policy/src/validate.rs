@@ -1,7 +1,7 @@
 //! Validation: a [`Draft`] becomes a [`Policy`], or every reason why not is found.
 
 mod admission;
-mod conduct;
+mod behavior;
 mod cors;
 mod dangers;
 mod headers;
@@ -20,7 +20,7 @@ mod rules;
 mod tests;
 
 use crate::draft::{Draft, PolicyId};
-use crate::finding::{self, ConductReason, Finding, Replacement, Severity};
+use crate::finding::{self, BehaviorReason, Finding, Replacement, Severity};
 use crate::header_name::HeaderName;
 use crate::limits::MAX_LABEL_LEN;
 use crate::method::Method;
@@ -144,7 +144,7 @@ pub fn validate_accepted(draft: &Draft, knowledge: &dyn Knowledge) -> Validated 
         for finding in &mut findings {
             if finding.severity() == Severity::Refusal {
                 let refusal = Box::new(finding.reason.clone());
-                finding.reason = ConductReason::AcceptedEarlier(refusal).into();
+                finding.reason = BehaviorReason::AcceptedEarlier(refusal).into();
             }
         }
         finding::sort(&mut findings);
@@ -184,7 +184,7 @@ fn policy(draft: &Draft, knowledge: &dyn Knowledge, report: &mut Report) -> Poli
     let spec = Field::root("spec");
     check_id(id, report);
     if cors.is_none() && rules.is_empty() {
-        report.add(&spec, ConductReason::NothingToDo);
+        report.add(&spec, BehaviorReason::NothingToDo);
     }
     let cors = cors
         .as_ref()
@@ -213,7 +213,7 @@ fn policy(draft: &Draft, knowledge: &dyn Knowledge, report: &mut Report) -> Poli
     };
     // As written: an entry that is refused is no reason to ask for one.
     let covers_any_host = hostnames.is_empty() || policy.hostnames.contains(&HostPattern::Any);
-    conduct::check(&policy, covers_any_host, &spec, report);
+    behavior::check(&policy, covers_any_host, &spec, report);
     rules::check_places(&policy, &spec, report);
     // Where a rule was left out, the others' places are no longer those of the draft.
     if policy.rules.len() == draft.rules.len() {
@@ -227,11 +227,11 @@ fn check_id(id: &PolicyId, report: &mut Report) {
     let PolicyId { namespace, name } = id;
     let metadata = Field::root("metadata");
     if !is_namespace_name(namespace) {
-        let reason = ConductReason::InvalidNamespace(namespace.clone());
+        let reason = BehaviorReason::InvalidNamespace(namespace.clone());
         report.add(&metadata.child("namespace"), reason);
     }
     if !is_name(name) {
-        report.add(&metadata.child("name"), ConductReason::InvalidName(name.clone()));
+        report.add(&metadata.child("name"), BehaviorReason::InvalidName(name.clone()));
     }
 }
 
@@ -251,7 +251,7 @@ fn check_success_status(written: Option<i64>, spec: &Field, report: &mut Report)
         Some(200) => 200,
         Some(other) => {
             let field = spec.child("preflight").child("successStatus");
-            report.add(&field, ConductReason::SuccessStatus(other.to_string()));
+            report.add(&field, BehaviorReason::SuccessStatus(other.to_string()));
             204
         }
     }

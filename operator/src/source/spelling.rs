@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use corsward_policy::Finding;
-use corsward_policy::finding::{ConductReason, MaxAgeReason, Reason, ShapeReason, Written};
+use corsward_policy::finding::{BehaviorReason, MaxAgeReason, Reason, ShapeReason, Written};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
@@ -95,13 +95,13 @@ fn quote(field: &str, text: &str, reason: &mut Reason) {
             | ShapeReason::Reflected { found }
             | ShapeReason::Misplaced { found, .. },
         )
-        | Reason::Conduct(ConductReason::SuccessStatus(found))
+        | Reason::Behavior(BehaviorReason::SuccessStatus(found))
         | Reason::MaxAge(
             MaxAgeReason::Negative(found)
             | MaxAgeReason::TooLarge(found)
             | MaxAgeReason::Capped { written: found, .. },
         ) => text.clone_into(found),
-        Reason::Conduct(ConductReason::AcceptedEarlier(refusal)) => quote(field, text, refusal),
+        Reason::Behavior(BehaviorReason::AcceptedEarlier(refusal)) => quote(field, text, refusal),
         _ => {}
     }
 }

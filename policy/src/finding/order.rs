@@ -69,7 +69,7 @@ fn place(field: &str) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{ConductReason, MethodReason, OriginReason};
+    use crate::finding::{BehaviorReason, MethodReason, OriginReason};
 
     #[test]
     fn findings_are_sorted_by_weight_and_then_as_the_reference_lists_the_fields() {
@@ -81,7 +81,7 @@ mod tests {
             Finding::new(field, OriginReason::Null),
             Finding::new("spec.cors.allowOrigins[9]", OriginReason::Null),
             Finding::new("", OriginReason::Null),
-            Finding::new("spec", ConductReason::NothingToDo),
+            Finding::new("spec", BehaviorReason::NothingToDo),
         ];
         sort(&mut findings);
         let fields: Vec<&str> = findings.iter().map(|finding| finding.field.as_str()).collect();

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{
-    ConductReason, Danger, DangerReason, Excess, Finding, GuardrailReason, HeaderReason,
+    BehaviorReason, Danger, DangerReason, Excess, Finding, GuardrailReason, HeaderReason,
     HostReason, ListReason, MaxAgeReason, MeantPath, MethodReason, OriginReason, OriginSetReason,
     PlacementReason, RuleReason, SourceReason, TargetInstead,
 };
@@ -21,7 +21,7 @@ use crate::scope::{InvalidHost, InvalidPath};
 
 /// Where the codes are written.
 const SOURCES: [&str; 19] = [
-    include_str!("conduct.rs"),
+    include_str!("behavior.rs"),
     include_str!("danger.rs"),
     include_str!("gateway.rs"),
     include_str!("guardrail.rs"),
@@ -54,7 +54,7 @@ const AREAS: [&str; 7] = [
 ];
 
 fn every_finding() -> Vec<Finding> {
-    let mut all = conduct();
+    let mut all = behavior();
     all.extend(lists_and_max_age());
     all.extend(origins::invalid());
     all.extend(origins::all());
@@ -76,8 +76,8 @@ fn every_finding() -> Vec<Finding> {
     all
 }
 
-fn conduct() -> Vec<Finding> {
-    use ConductReason as R;
+fn behavior() -> Vec<Finding> {
+    use BehaviorReason as R;
     vec![
         Finding::new("spec", R::NothingToDo),
         Finding::new("spec.preflight.successStatus", R::SuccessStatus("404".into())),

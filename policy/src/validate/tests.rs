@@ -1,7 +1,7 @@
 //! What is accepted beside what is refused, field by field.
 
 mod accepted;
-mod conduct;
+mod behavior;
 mod dangers;
 mod hostile;
 mod names;

@@ -6,7 +6,7 @@ use super::{Place, Proposal, Reason, Sentence, Written};
 /// What there is to say about how a policy treats requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ConductReason {
+pub enum BehaviorReason {
     /// Neither `cors` nor `rules`.
     NothingToDo,
     /// A success status that is neither 200 nor 204.
@@ -39,9 +39,9 @@ pub enum ConductReason {
     AcceptedEarlier(Box<Reason>),
 }
 
-// === impl ConductReason ===
+// === impl BehaviorReason ===
 
-impl ConductReason {
+impl BehaviorReason {
     pub(super) fn sentence(&self) -> Sentence {
         match self {
             Self::NothingToDo => Sentence::new(

@@ -1,8 +1,8 @@
-//! Conduct: what the fields that say how requests are treated mean together.
+//! Behavior: what the fields that say how requests are treated mean together.
 
 use super::report::{Field, Report};
 use crate::draft::{DisallowedRequests, Mode, OnFailure, UpstreamCorsHeaders, UpstreamOrigin};
-use crate::finding::ConductReason;
+use crate::finding::BehaviorReason;
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Policy, Rule};
 
@@ -14,10 +14,10 @@ pub(super) fn check(policy: &Policy, covers_any_host: bool, spec: &Field, report
     match (policy.on_failure, policy.upstream_cors_headers) {
         (OnFailure::Forward, UpstreamCorsHeaders::Replace) => {
             let field = spec.child("preflight").child("onFailure");
-            report.add(&field, ConductReason::ForwardWithReplace);
+            report.add(&field, BehaviorReason::ForwardWithReplace);
         }
         (OnFailure::Explain | OnFailure::Reject | OnFailure::Ignore, UpstreamCorsHeaders::Keep) => {
-            report.add(&spec.child("upstreamCorsHeaders"), ConductReason::KeepWithoutForward);
+            report.add(&spec.child("upstreamCorsHeaders"), BehaviorReason::KeepWithoutForward);
         }
         (OnFailure::Forward, UpstreamCorsHeaders::Keep)
         | (
@@ -35,21 +35,21 @@ fn check_rejection(policy: &Policy, covers_any_host: bool, spec: &Field, report:
         Some(at) => spec.child("rules").at(at),
         None => return,
     };
-    report.add(&field.child("disallowedRequests"), ConductReason::RejectFailsOpen);
+    report.add(&field.child("disallowedRequests"), BehaviorReason::RejectFailsOpen);
     if covers_any_host {
-        report.add(&spec.child("hostnames"), ConductReason::RejectWithoutHostnames);
+        report.add(&spec.child("hostnames"), BehaviorReason::RejectWithoutHostnames);
     }
     let rejects_everywhere = is_reject(policy.disallowed_requests)
         && policy.cors.as_ref().is_some_and(|cors| !is_static(cors))
         && policy.rules.iter().all(|rule| rejects(policy, rule));
     if rejects_everywhere {
-        report.add(&spec.child("disallowedRequests"), ConductReason::RejectWithoutSignIn);
+        report.add(&spec.child("disallowedRequests"), BehaviorReason::RejectWithoutSignIn);
     }
 }
 
 /// A static `*` leaves little to reject.
 fn check_any_origin(policy: &Policy, spec: &Field, report: &mut Report) {
-    let reason = || ConductReason::RejectUnderAnyOrigin;
+    let reason = || BehaviorReason::RejectUnderAnyOrigin;
     if is_reject(policy.disallowed_requests) && policy.cors.as_ref().is_some_and(is_static) {
         report.add(&spec.child("disallowedRequests"), reason());
     }
@@ -71,13 +71,13 @@ fn check_trusted_origins(policy: &Policy, spec: &Field, report: &mut Report) {
     let anything_rejects = is_reject(policy.disallowed_requests)
         || policy.rules.iter().any(|rule| rejects(policy, rule) && rule.trusted_origins.is_none());
     if !policy.trusted_origins.is_empty() && !anything_rejects {
-        report.add(&spec.child("trustedOrigins"), ConductReason::TrustedOriginsUnused);
+        report.add(&spec.child("trustedOrigins"), BehaviorReason::TrustedOriginsUnused);
     }
     for (at, rule) in policy.rules.iter().enumerate() {
         let trusted = rule.trusted_origins.as_ref().is_some_and(|trusted| !trusted.is_empty());
         if trusted && !rule.off && !rejects(policy, rule) {
             let field = spec.child("rules").at(at).child("trustedOrigins");
-            report.add(&field, ConductReason::TrustedOriginsUnused);
+            report.add(&field, BehaviorReason::TrustedOriginsUnused);
         }
     }
 }
@@ -95,13 +95,13 @@ fn check_upstream_origin(policy: &Policy, spec: &Field, report: &mut Report) {
     for (at, field) in saying.iter().enumerate() {
         let field = field.child("upstreamOrigin");
         if at == 0 && !excepts {
-            report.add(&field, ConductReason::OriginIsMissed);
+            report.add(&field, BehaviorReason::OriginIsMissed);
         }
         if policy.upstream_cors_headers == UpstreamCorsHeaders::Keep {
-            report.add(&field, ConductReason::NothingToKeep);
+            report.add(&field, BehaviorReason::NothingToKeep);
         }
         if at == 0 && policy.mode == Mode::DryRun {
-            report.add(&field, ConductReason::RehearsedRemoval);
+            report.add(&field, BehaviorReason::RehearsedRemoval);
         }
     }
 }
