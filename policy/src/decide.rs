@@ -2,52 +2,51 @@
 
 mod actual;
 mod edits;
-mod inquiry;
 mod preflight;
 mod same_origin;
 
 use crate::compiled::{Compiled, CompiledCors, RuleSet, Tables};
-use crate::decide::inquiry::{CorsRequest, Inquiry};
 use crate::decision::{
     Action, Decision, Diagnosis, Outcome, Refusal, RequestKind, ResponsePlan, Sharing, Verdict,
 };
 use crate::origin::OriginHeader;
 use crate::request::{Request, RequestField};
+use crate::request_view::{CorsRequest, RequestView};
 use crate::shadow::{Requested, Shadow};
 use crate::table::Selection;
 
 /// Decides what to do with `request`.
 #[must_use]
 pub fn decide<'c>(compiled: &'c Compiled, request: &impl Request) -> Decision<'c> {
-    let inquiry = Inquiry::new(request);
+    let view = RequestView::new(request);
     let Tables { active, shadow } = compiled.tables(|| request.destination_port());
-    let active = inquiry.select(active);
-    let shadow = inquiry.select(shadow);
-    let shadow = shadow.and_then(|selection| evaluate_shadow(&selection, &inquiry));
+    let active = view.select(active);
+    let shadow = view.select(shadow);
+    let shadow = shadow.and_then(|selection| evaluate_shadow(&selection, &view));
     let Some(selection) = active else {
         return Decision { action: Action::Passthrough, verdict: None, shadow };
     };
-    let Some(cors_request) = inquiry.cors_request() else {
+    let Some(cors_request) = view.cors_request() else {
         let diagnosis = Diagnosis::of(selection.rule_set, None);
         return Decision { action: forward(&selection, diagnosis), verdict: None, shadow };
     };
-    let verdict = judge(&selection, &cors_request, &inquiry);
-    let action = act(&selection, &cors_request, &inquiry, &verdict);
+    let verdict = evaluate(&selection, &cors_request, &view);
+    let action = act(&selection, &cors_request, &view, &verdict);
     Decision { action, verdict: Some(verdict), shadow }
 }
 
 /// Evaluates a CORS request by the selected rule set.
-fn judge<R: Request>(
+fn evaluate<R: Request>(
     selection: &Selection<'_>,
     cors_request: &CorsRequest<'_>,
-    inquiry: &Inquiry<'_, R>,
+    view: &RequestView<'_, R>,
 ) -> Verdict {
     let (kind, outcome) = match cors_request {
         CorsRequest::Preflight { origin, method } => {
-            (RequestKind::Preflight, preflight::judge(selection, origin, method, inquiry))
+            (RequestKind::Preflight, preflight::evaluate(selection, origin, method, view))
         }
         CorsRequest::Actual { origin } => {
-            (RequestKind::Actual, actual::judge(selection, origin, inquiry))
+            (RequestKind::Actual, actual::evaluate(selection, origin, view))
         }
     };
     Verdict { rule_set: selection.rule_set.clone(), kind, outcome }
@@ -57,14 +56,14 @@ fn judge<R: Request>(
 fn act<'c, R: Request>(
     selection: &Selection<'c>,
     cors_request: &CorsRequest<'_>,
-    inquiry: &Inquiry<'_, R>,
+    view: &RequestView<'_, R>,
     verdict: &Verdict,
 ) -> Action<'c> {
     let outcome = verdict.outcome;
     let diagnosis = Diagnosis::of(selection.rule_set, Some(verdict));
     match (cors_request, outcome) {
         (CorsRequest::Preflight { origin, method }, _) => {
-            preflight::act(selection, origin, method, inquiry, outcome, diagnosis)
+            preflight::act(selection, origin, method, view, outcome, diagnosis)
         }
         (CorsRequest::Actual { .. }, Outcome::Rejected(_)) => actual::reject(diagnosis),
         (CorsRequest::Actual { origin }, Outcome::Allowed) => {
@@ -131,13 +130,13 @@ fn check_origin<'o>(
 /// Evaluates a `DryRun` policy, and keeps the fields that the comparison with the upstream's answer needs.
 fn evaluate_shadow<R: Request>(
     selection: &Selection<'_>,
-    inquiry: &Inquiry<'_, R>,
+    view: &RequestView<'_, R>,
 ) -> Option<Shadow> {
-    let cors_request = inquiry.cors_request()?;
-    let verdict = judge(selection, &cors_request, inquiry);
+    let cors_request = view.cors_request()?;
+    let verdict = evaluate(selection, &cors_request, view);
     let (origin, requested) = match cors_request {
         CorsRequest::Preflight { origin, method } => {
-            let headers = inquiry.requested_headers().unwrap_or_default().into();
+            let headers = view.requested_headers().unwrap_or_default().into();
             (origin, Some(Requested { method: method.into(), headers }))
         }
         CorsRequest::Actual { origin } => (origin, None),

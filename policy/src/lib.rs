@@ -27,6 +27,7 @@ pub mod policy;
 pub mod precedence;
 pub mod regex;
 pub mod request;
+mod request_view;
 pub mod scope;
 pub mod shadow;
 pub mod syntax;

@@ -1,4 +1,4 @@
-//! Shadow: the verdict of a `DryRun` policy, compared with the upstream's own answer as a browser would judge it.
+//! Shadow: the verdict of a `DryRun` policy, compared with the upstream's own answer as a browser would evaluate it.
 
 use crate::decision::{Outcome, Verdict};
 use crate::header_name::{ACAC, ACAH, ACAM, ACAO, is_cors_non_wildcard_request_header_name};

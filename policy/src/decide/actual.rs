@@ -2,31 +2,31 @@
 
 use std::cell::LazyCell;
 
-use crate::decide::inquiry::Inquiry;
 use crate::decide::{check_origin, same_origin};
 use crate::decision::{Action, Diagnosis, Headers, LocalReply, Outcome, Refusal};
 use crate::draft::DisallowedRequests;
 use crate::header_name::{CACHE_CONTROL, VARY};
 use crate::origin::OriginHeader;
 use crate::request::{Request, RequestField};
+use crate::request_view::RequestView;
 use crate::syntax::list_elements;
 use crate::table::Selection;
 
-pub(super) fn judge<R: Request>(
+pub(super) fn evaluate<R: Request>(
     selection: &Selection<'_>,
     origin: &[u8],
-    inquiry: &Inquiry<'_, R>,
+    view: &RequestView<'_, R>,
 ) -> Outcome {
     let origin = LazyCell::new(|| OriginHeader::parse(origin));
     let rejects = selection.disallowed_requests == DisallowedRequests::Reject;
     let refusal = match check_origin(selection, || *origin) {
         Err(refusal) => refusal,
-        Ok(()) if rejects && is_credentialed_handshake_under_any(selection, inquiry) => {
+        Ok(()) if rejects && is_credentialed_handshake_under_any(selection, view) => {
             Refusal::Origin
         }
         Ok(()) => return Outcome::Allowed,
     };
-    if same_origin::is_same_origin(inquiry, &origin) {
+    if same_origin::is_same_origin(view, &origin) {
         return Outcome::SameOrigin;
     }
     match rejects {
@@ -58,11 +58,11 @@ fn is_trusted(selection: &Selection<'_>, origin: &OriginHeader<'_>) -> bool {
 /// that no credentials are used, does not cover a handshake that carries some.
 fn is_credentialed_handshake_under_any<R: Request>(
     selection: &Selection<'_>,
-    inquiry: &Inquiry<'_, R>,
+    view: &RequestView<'_, R>,
 ) -> bool {
-    let has = |field| inquiry.field(field).is_some();
+    let has = |field| view.field(field).is_some();
     !selection.rule_set.is_dynamic()
-        && inquiry.field(RequestField::Upgrade).is_some_and(|upgrade| {
+        && view.field(RequestField::Upgrade).is_some_and(|upgrade| {
             list_elements(&upgrade).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
         })
         && (has(RequestField::Cookie) || has(RequestField::Authorization))

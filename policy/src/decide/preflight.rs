@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use crate::compiled::{CompiledCors, NameSet, RuleSet};
-use crate::decide::inquiry::Inquiry;
 use crate::decide::{check_origin, plan};
 use crate::decision::{Action, Diagnosis, Headers, LocalReply, Outcome, Refusal, Sharing};
 use crate::draft::OnFailure;
@@ -17,6 +16,7 @@ use crate::method::is_cors_safelisted_method;
 use crate::origin::OriginHeader;
 use crate::origin_set::to_lower;
 use crate::request::Request;
+use crate::request_view::RequestView;
 use crate::syntax::{is_token, list_elements};
 use crate::table::Selection;
 
@@ -24,16 +24,16 @@ use crate::table::Selection;
 const VARY_PREFLIGHT: &[u8] =
     b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
 
-pub(super) fn judge<R: Request>(
+pub(super) fn evaluate<R: Request>(
     selection: &Selection<'_>,
     origin: &[u8],
     method: &[u8],
-    inquiry: &Inquiry<'_, R>,
+    view: &RequestView<'_, R>,
 ) -> Outcome {
     let cors = &selection.rule_set.cors;
     let checked = check_origin(selection, || OriginHeader::parse(origin))
         .and_then(|()| check_method(cors, method))
-        .and_then(|()| check_headers(cors, inquiry.requested_headers().unwrap_or_default()));
+        .and_then(|()| check_headers(cors, view.requested_headers().unwrap_or_default()));
     checked.map_or_else(Outcome::Refused, |()| Outcome::Allowed)
 }
 
@@ -41,7 +41,7 @@ pub(super) fn act<'c, R: Request>(
     selection: &Selection<'c>,
     origin: &[u8],
     method: &[u8],
-    inquiry: &Inquiry<'_, R>,
+    view: &RequestView<'_, R>,
     outcome: Outcome,
     diagnosis: Option<Diagnosis>,
 ) -> Action<'c> {
@@ -49,7 +49,7 @@ pub(super) fn act<'c, R: Request>(
     let mut headers = Headers::default();
     let status = match (outcome.refusal(), rule_set.settings.on_failure) {
         (None, _) => {
-            push_answer(&mut headers, rule_set, origin, method, inquiry);
+            push_answer(&mut headers, rule_set, origin, method, view);
             push(&mut headers, ACMA, rule_set.cors.max_age.as_deref());
             rule_set.settings.success_status
         }
@@ -61,7 +61,7 @@ pub(super) fn act<'c, R: Request>(
             // The browser compares the lists itself, and its console names what is missing. It must not keep
             // the answer: no `Access-Control-Max-Age`. A list that is too long may hold allowed names only, and
             // would pass that comparison: it is rejected below.
-            push_answer(&mut headers, rule_set, origin, method, inquiry);
+            push_answer(&mut headers, rule_set, origin, method, view);
             rule_set.settings.success_status
         }
         (Some(_), OnFailure::Ignore) => rule_set.settings.success_status,
@@ -126,14 +126,14 @@ fn push_answer<'c, R: Request>(
     rule_set: &'c RuleSet,
     origin: &[u8],
     method: &[u8],
-    inquiry: &Inquiry<'_, R>,
+    view: &RequestView<'_, R>,
 ) {
     if rule_set.is_dynamic() {
         headers.push_sharing(&rule_set.cors, Cow::Owned(origin.to_vec()));
     } else {
         headers.push_sharing(&rule_set.cors, Cow::Borrowed(b"*"));
     }
-    let requested = inquiry.requested_headers().unwrap_or_default();
+    let requested = view.requested_headers().unwrap_or_default();
     push_methods(headers, &rule_set.cors, method);
     push_headers(headers, &rule_set.cors, requested);
     push(headers, ACEH, rule_set.cors.expose.as_deref());

@@ -1,4 +1,4 @@
-//! Inquiry: one request while it is decided about. Each of its fields is fetched at most once, and only when needed.
+//! `RequestView`: one request during its decision. Each field is fetched at most once, and only when it is needed.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -10,11 +10,11 @@ use crate::request::{Request, RequestField};
 use crate::scope::split_authority;
 use crate::table::{Selection, Table};
 
-/// A field's value, once it has been asked for.
+/// A field's value, empty until it is fetched.
 type Fetched<'r> = OnceCell<Option<Cow<'r, [u8]>>>;
 
-/// A request and what is known of it so far.
-pub(super) struct Inquiry<'r, R> {
+/// A request and the fields fetched so far.
+pub(crate) struct RequestView<'r, R> {
     request: &'r R,
     origin: Fetched<'r>,
     requested_method: Fetched<'r>,
@@ -25,17 +25,17 @@ pub(super) struct Inquiry<'r, R> {
 }
 
 /// A CORS request as the Fetch standard classifies it ("HTTP requests"): one with an `Origin` header.
-pub(super) enum CorsRequest<'i> {
+pub(crate) enum CorsRequest<'i> {
     /// `OPTIONS` with a non-empty `Access-Control-Request-Method`.
     Preflight { origin: &'i [u8], method: &'i [u8] },
     /// Any other.
     Actual { origin: &'i [u8] },
 }
 
-// === impl Inquiry ===
+// === impl RequestView ===
 
-impl<'r, R: Request> Inquiry<'r, R> {
-    pub(super) fn new(request: &'r R) -> Self {
+impl<'r, R: Request> RequestView<'r, R> {
+    pub(crate) fn new(request: &'r R) -> Self {
         Self {
             request,
             origin: OnceCell::new(),
@@ -47,8 +47,8 @@ impl<'r, R: Request> Inquiry<'r, R> {
         }
     }
 
-    /// A field that is asked for once in a request at most.
-    pub(super) fn field(&self, field: RequestField) -> Option<Cow<'r, [u8]>> {
+    /// Fetches a field that no request needs twice.
+    pub(crate) fn field(&self, field: RequestField) -> Option<Cow<'r, [u8]>> {
         self.request.field(field)
     }
 
@@ -56,17 +56,17 @@ impl<'r, R: Request> Inquiry<'r, R> {
         self.once(&self.origin, RequestField::Origin)
     }
 
-    pub(super) fn authority(&self) -> Option<&[u8]> {
+    pub(crate) fn authority(&self) -> Option<&[u8]> {
         self.once(&self.authority, RequestField::Authority)
     }
 
-    pub(super) fn requested_headers(&self) -> Option<&[u8]> {
+    pub(crate) fn requested_headers(&self) -> Option<&[u8]> {
         self.once(&self.requested_headers, RequestField::AccessControlRequestHeaders)
     }
 
     /// Classifies the request; `None` if it is no CORS request. The requested method is fetched before the method: most
     /// requests lack it, and a missing header costs a proxy less than a present one.
-    pub(super) fn cors_request(&self) -> Option<CorsRequest<'_>> {
+    pub(crate) fn cors_request(&self) -> Option<CorsRequest<'_>> {
         let origin = self.origin()?;
         let method = self.once(&self.requested_method, RequestField::AccessControlRequestMethod);
         match method.filter(|method| !method.is_empty()) {
@@ -75,8 +75,8 @@ impl<'r, R: Request> Inquiry<'r, R> {
         }
     }
 
-    /// The rule set of `table` for this request.
-    pub(super) fn select<'t>(&self, table: &'t Table) -> Option<Selection<'t>> {
+    /// Selects the rule set of `table` for this request.
+    pub(crate) fn select<'t>(&self, table: &'t Table) -> Option<Selection<'t>> {
         let group = if table.needs_host() {
             table.group(self.host(&mut [0; MAX_HOST_LEN]))?
         } else {
@@ -89,7 +89,7 @@ impl<'r, R: Request> Inquiry<'r, R> {
         group.select(&PathInterpretations::of(path))
     }
 
-    /// The authority's host, lower case, without port and trailing dot; empty where it cannot be one.
+    /// Returns the authority's host in lower case, without port and trailing dot; empty if it is too long for a host.
     fn host<'b>(&self, lower: &'b mut [u8; MAX_HOST_LEN]) -> &'b [u8] {
         let (host, _) = split_authority(self.authority().unwrap_or_default());
         let host = host.strip_suffix(b".").unwrap_or(host);
