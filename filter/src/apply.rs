@@ -1,7 +1,8 @@
 //! A decision, applied to the proxy: nothing is written that a decision does not hold.
 
 use corsward_policy::RequestField;
-use corsward_policy::decision::{Edits, LocalReply};
+use corsward_policy::decision::LocalReply;
+use corsward_policy::response_plan::Edits;
 
 use crate::host::Host;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use corsward_policy::decision::Headers;
 use corsward_policy::draft::CorsDraft;
+use corsward_policy::response_headers::Headers;
 use corsward_policy::validate::NoKnowledge;
 use corsward_policy::wire::{self, Envelope, OnInvalid};
 use corsward_policy::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use corsward_policy::decision::Headers;
+use corsward_policy::response_headers::Headers;
 pub(crate) use proxy_wasm::types::{LogLevel, MetricType};
 
 /// Everything the filter asks of, or tells, the proxy. No call fails: what cannot be done is left undone.
@@ -59,7 +59,7 @@ pub(crate) use proxy::Proxy;
 mod proxy {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use corsward_policy::decision::Headers;
+    use corsward_policy::response_headers::Headers;
     use proxy_wasm::hostcalls;
     use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use corsward_policy::decision::ResponsePlan;
+use corsward_policy::response_plan::ResponsePlan;
 use corsward_policy::{
     Action, Compiled, Decision, Request, RequestField, Response, Shadow, decide,
 };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use corsward_policy::decision::{Decision, Headers};
+use corsward_policy::decision::Decision;
 use corsward_policy::draft::{
     CorsDraft, Diagnostics, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft,
     UpstreamCorsHeaders, UpstreamOrigin,
@@ -12,6 +12,7 @@ use corsward_policy::draft::{
 use corsward_policy::limits::MAX_ORIGIN_LEN;
 use corsward_policy::origin::Origin;
 use corsward_policy::pattern::OriginPattern;
+use corsward_policy::response_headers::Headers;
 use corsward_policy::validate::NoKnowledge;
 use corsward_policy::wire::{self, Envelope};
 use corsward_policy::{

@@ -66,7 +66,7 @@ impl<'r, R: Request> RequestView<'r, R> {
 
     /// Classifies the request; `None` if it is no CORS request. The requested method is fetched before the method: most
     /// requests lack it, and a missing header costs a proxy less than a present one.
-    pub(crate) fn cors_request(&self) -> Option<CorsRequest<'_>> {
+    pub(crate) fn classify(&self) -> Option<CorsRequest<'_>> {
         let origin = self.origin()?;
         let method = self.once(&self.requested_method, RequestField::AccessControlRequestMethod);
         match method.filter(|method| !method.is_empty()) {

@@ -1,10 +1,10 @@
 //! Shadow: the verdict of a `DryRun` policy, compared with the upstream's own answer as a browser would evaluate it.
 
-use crate::decision::{Outcome, Verdict};
 use crate::header_name::{ACAC, ACAH, ACAM, ACAO, is_cors_non_wildcard_request_header_name};
 use crate::method::is_cors_safelisted_method;
 use crate::request::Response;
 use crate::syntax::{list_elements, trim_ows};
+use crate::verdict::{Outcome, Verdict};
 
 /// The verdict of a `DryRun` policy, kept until the upstream answers.
 #[derive(Clone, Debug)]

@@ -61,6 +61,11 @@ impl<'t> Selection<'t> {
         let disallowed_requests = rule_set.disallowed_requests.max(other);
         Self { rule_set, ambiguous: true, disallowed_requests }
     }
+
+    /// Returns whether the response depends on the request. On an ambiguous path no origin is allowed, not even by `*`.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        self.ambiguous || self.rule_set.is_dynamic()
+    }
 }
 
 // === impl Table ===

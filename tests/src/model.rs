@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
-use corsward_policy::decision::{Headers, LocalReply, Verdict};
+use corsward_policy::decision::LocalReply;
+use corsward_policy::response_headers::Headers;
 use corsward_policy::scope::split_authority;
+use corsward_policy::verdict::Verdict;
 use corsward_policy::{
     Action, Compiled, Request, RequestField, Response, Shadow, ShadowComparison,
 };

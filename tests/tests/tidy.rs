@@ -27,13 +27,25 @@ fn only_the_wire_names_serde() {
     }
 }
 
+/// The modules of the core that a decision is made of.
+const DECISION: [&str; 7] = [
+    "decide",
+    "decision",
+    "request_view",
+    "response_headers",
+    "response_plan",
+    "shadow",
+    "verdict",
+];
+
 #[test]
 fn the_decision_imports_nothing_of_how_policies_come_to_be() {
     // Plain enums, which a decision matches on.
     let words =
         ["OnFailure", "DisallowedRequests", "UpstreamCorsHeaders", "Diagnostics", "PolicyId"];
     for (file, text) in sources("policy/src") {
-        if !is_decide(&file) {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        if !DECISION.contains(&&*name) {
             continue;
         }
         for module in ["policy", "validate", "compile", "wire", "finding"] {
@@ -338,7 +350,7 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 }
 
 fn is_decide(file: &Path) -> bool {
-    file.to_string_lossy().starts_with("policy/src/decide")
+    file.ends_with("policy/src/decide.rs")
 }
 
 fn is_rust(file: &Path) -> bool {

@@ -1,0 +1,136 @@
+//! Verdict: whether a policy allows a CORS request, and why not.
+
+use std::sync::Arc;
+
+use crate::compiled::RuleSet;
+use crate::draft::PolicyId;
+
+/// Who decided, what and why.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    pub(crate) rule_set: Arc<RuleSet>,
+    /// What kind of CORS request it was.
+    pub kind: RequestKind,
+    /// What was decided.
+    pub outcome: Outcome,
+}
+
+/// What kind of CORS request it was (Fetch standard, "HTTP requests").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequestKind {
+    /// A CORS-preflight request.
+    Preflight,
+    /// A CORS request that is not a CORS-preflight request.
+    Actual,
+}
+
+/// What was decided about a CORS request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Shared, or the preflight passed.
+    Allowed,
+    /// Not shared, but the request came from the site itself.
+    SameOrigin,
+    /// Not shared, but its origin is trusted not to be rejected.
+    Trusted,
+    /// Not shared, or the preflight failed.
+    Refused(Refusal),
+    /// Answered 403 instead of being forwarded.
+    Rejected(Refusal),
+}
+
+/// Why a CORS request was refused: the first check that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The origin is not allowed.
+    Origin,
+    /// The origin is `null` and not named.
+    NullOrigin,
+    /// The `Origin` header is not a serialized origin.
+    MalformedOrigin,
+    /// The list of requested headers is beyond its bounds.
+    TooLong,
+    /// The requested method is not allowed.
+    Method,
+    /// A requested header is not allowed.
+    Header,
+    /// Different rules cover the interpretations of the path.
+    AmbiguousPath,
+}
+
+// === impl Verdict ===
+
+impl Verdict {
+    /// The policy that decided, as `namespace/name`.
+    #[must_use]
+    pub fn policy(&self) -> &PolicyId {
+        &self.rule_set.settings.id
+    }
+}
+
+// === impl RequestKind ===
+
+impl RequestKind {
+    /// A word for metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Preflight => "preflight",
+            Self::Actual => "actual",
+        }
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// A word for metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::SameOrigin => "same_origin",
+            Self::Trusted => "trusted",
+            Self::Refused(_) => "refused",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+
+    /// Why, where it was refused or rejected.
+    #[must_use]
+    pub const fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Refused(refusal) | Self::Rejected(refusal) => Some(refusal),
+            Self::Allowed | Self::SameOrigin | Self::Trusted => None,
+        }
+    }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// Every refusal.
+    pub const ALL: [Self; 7] = [
+        Self::Origin,
+        Self::NullOrigin,
+        Self::MalformedOrigin,
+        Self::TooLong,
+        Self::Method,
+        Self::Header,
+        Self::AmbiguousPath,
+    ];
+
+    /// A word for metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::NullOrigin => "null_origin",
+            Self::MalformedOrigin => "malformed_origin",
+            Self::TooLong => "too_long",
+            Self::Method => "method",
+            Self::Header => "header",
+            Self::AmbiguousPath => "ambiguous_path",
+        }
+    }
+}
