@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use corsward_policy::RequestField;
+use corsward_policy::decision::LocalReply;
 use corsward_policy::response_headers::Headers;
+use corsward_policy::response_plan::Edits;
 pub(crate) use proxy_wasm::types::{LogLevel, MetricType};
 
 /// Everything the filter asks of, or tells, the proxy. No call fails: what cannot be done is left undone.
@@ -50,6 +53,31 @@ pub(crate) trait Host {
     fn now(&self) -> Duration;
     /// Writes a line into the proxy's log.
     fn log(&self, level: LogLevel, line: &str);
+
+    // === What a decision holds, and nothing else, is written by these three. ===
+
+    /// Answers the request as decided.
+    fn apply_reply(&self, reply: &LocalReply<'_>) {
+        let LocalReply { status, headers } = reply;
+        self.local_reply(*status, headers);
+    }
+
+    /// Edits the request before it is forwarded.
+    fn apply_to_request(&self, remove: Option<RequestField>) {
+        if let Some(field) = remove {
+            self.remove_request_header(field.name());
+        }
+    }
+
+    /// Edits the response.
+    fn apply_to_response(&self, edits: &Edits<'_>) {
+        for name in edits.remove() {
+            self.remove_response_header(name);
+        }
+        for (name, value) in edits.set.iter() {
+            self.set_response_header(name, value);
+        }
+    }
 }
 
 #[cfg(target_arch = "wasm32")]

@@ -11,7 +11,6 @@ use corsward_policy::{
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action as Flow;
 
-use crate::apply;
 use crate::host::Host;
 use crate::worker::Worker;
 
@@ -70,11 +69,11 @@ impl<H: Host> HttpContext for Http<H> {
         let Decision { action, verdict: _, shadow } = decision;
         match action {
             Action::LocalReply(reply) => {
-                apply::reply(&self.host, &reply);
+                self.host.apply_reply(&reply);
                 return Flow::Pause;
             }
             Action::Continue { remove, plan } => {
-                apply::request(&self.host, remove);
+                self.host.apply_to_request(remove);
                 self.plan = Some(plan);
             }
             Action::Passthrough => {}
@@ -91,7 +90,7 @@ impl<H: Host> HttpContext for Http<H> {
             self.worker.metrics.shadow_compared(&self.host, &shadow.verdict, comparison);
         }
         if let Some(plan) = &self.plan {
-            apply::edits(&self.host, &plan.edits(&response));
+            self.host.apply_to_response(&plan.edits(&response));
         }
         Flow::Continue
     }
