@@ -11,7 +11,7 @@ pub(crate) struct Configuration {
     pub(crate) digest: String,
 }
 
-/// A configuration that cannot run, and what its publisher wants done about it.
+/// A configuration that cannot run, with the reaction that its publisher asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unusable {
     pub(crate) on_invalid: OnInvalid,

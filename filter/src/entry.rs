@@ -7,7 +7,7 @@ use crate::root::Root;
 use crate::worker::Worker;
 
 thread_local! {
-    /// What all plugin instances of this virtual machine share: a new configuration is a new root context in the
+    /// State that all plugin instances of this virtual machine share: a new configuration is a new root context in the
     /// same machine, and neither metrics nor the log's rate limit may start again with it.
     static WORKER: Rc<Worker> = Rc::default();
 }

@@ -1,4 +1,4 @@
-//! Host: everything the filter asks of, or tells, the proxy. The only module that names a host call.
+//! Host: the interface of the filter to the proxy. The only module that names a host call.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use corsward_policy::response_headers::Headers;
 use corsward_policy::response_plan::Edits;
 pub(crate) use proxy_wasm::types::{LogLevel, MetricType};
 
-/// Everything the filter asks of, or tells, the proxy. No call fails: what cannot be done is left undone.
+/// The interface of the filter to the proxy. No call fails: an impossible call has no effect.
 pub(crate) trait Host {
     /// The value of a request header; empty where it is there and empty, `None` where it is not. Envoy joins the
     /// lines of those that it knows by name (`Origin`, `Access-Control-*`, `Authorization`); of others it gives the
@@ -37,11 +37,11 @@ pub(crate) trait Host {
     fn root_id(&self) -> Option<Vec<u8>>;
     /// The plugin's configuration, `size` bytes long.
     fn plugin_configuration(&self, size: usize) -> Vec<u8>;
-    /// Asks to be called back again and again, once in each period.
+    /// Requests a callback once in each period.
     fn tick_every(&self, period: Duration);
     /// A value shared by the virtual machines of one process.
     fn shared(&self, key: &str) -> Option<Vec<u8>>;
-    /// Sets a value for all virtual machines of the process, whatever was there.
+    /// Sets a value for all virtual machines of the process, and replaces the previous one.
     fn share(&self, key: &str, value: &[u8]);
     /// Makes a metric known; the proxy hands out a new id each time, so ask once.
     fn define_metric(&self, kind: MetricType, name: &str) -> Option<u32>;
@@ -54,7 +54,7 @@ pub(crate) trait Host {
     /// Writes a line into the proxy's log.
     fn log(&self, level: LogLevel, line: &str);
 
-    // === What a decision holds, and nothing else, is written by these three. ===
+    // === The edits of a decision: only these three methods write headers. ===
 
     /// Answers the request as decided.
     fn apply_reply(&self, reply: &LocalReply<'_>) {

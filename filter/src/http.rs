@@ -20,8 +20,8 @@ pub(crate) struct Http<H> {
     worker: Rc<Worker>,
     /// In force when the request began.
     compiled: Rc<Compiled>,
-    /// What to do with the response; `None` as well where we answered by ourselves, because the proxy shows us that
-    /// response too and it is complete.
+    /// The plan for the response; `None` also after a local reply of the filter, because the proxy passes that complete
+    /// response to the filter too.
     plan: Option<ResponsePlan>,
     /// The verdict of a `DryRun` policy, until the upstream answers.
     shadow: Option<Shadow>,
@@ -44,7 +44,7 @@ impl<H: Host> Http<H> {
         Self { host, worker, compiled, plan: None, shadow: None }
     }
 
-    /// Counts and reports what was decided.
+    /// Counts and reports the decision.
     fn note(&self, decision: &Decision<'_>, request: &ProxyRequest<'_, H>) {
         let Decision { action: _, verdict, shadow } = decision;
         if let Some(verdict) = verdict {

@@ -15,7 +15,7 @@ impl Labels {
         Self(map)
     }
 
-    /// Is there a label of this key and value? In bytes that are no map there is none.
+    /// Returns whether there is a label of this key and value. Bytes that are no map have none.
     pub(crate) fn has(&self, key: &str, value: &str) -> bool {
         self.find(key.as_bytes()) == Some(value.as_bytes())
     }

@@ -61,7 +61,7 @@ struct PolicyCounters {
 // === impl Metrics ===
 
 impl Metrics {
-    /// A configuration was accepted: the metrics of its policies are defined.
+    /// Counts an accepted configuration, and defines the metrics of its policies.
     pub(crate) fn accepted(&self, host: &impl Host, compiled: &Compiled) {
         increment(host, self.fixed(host).accepted);
         if compiled.policies().nth(MAX_COUNTED_POLICIES).is_none() {
@@ -69,26 +69,26 @@ impl Metrics {
         }
     }
 
-    /// A configuration could not be used.
+    /// Counts a configuration that could not be used.
     pub(crate) fn refused(&self, host: &impl Host) {
         increment(host, self.fixed(host).refused);
     }
 
-    /// The plugin instance `root` runs the configuration of this digest.
+    /// Records that the plugin instance `root` runs the configuration of this digest.
     pub(crate) fn in_force(&self, host: &impl Host, root: u32, digest: u64) {
         self.in_force.borrow_mut().retain(|(known, _)| *known != root);
         self.in_force.borrow_mut().push((root, digest));
         self.record_digest(host);
     }
 
-    /// The plugin instance `root` is gone: the gauge says what one runs that is still there.
+    /// Removes the plugin instance `root`: the gauge then has the digest of a remaining one.
     pub(crate) fn retired(&self, host: &impl Host, root: u32) {
         self.in_force.borrow_mut().retain(|(known, _)| *known != root);
         self.record_digest(host);
     }
 
-    /// Where no instance is left, the gauge stays: another virtual machine of the process, with a newer module say, may
-    /// have said what is in force.
+    /// Sets the gauge. Without an instance it stays: another virtual machine of the process, such as one with a newer module, may
+    /// have set it.
     fn record_digest(&self, host: &impl Host) {
         if let (Some(gauge), Some((_, digest))) =
             (self.fixed(host).digest, self.in_force.borrow().last())
@@ -97,12 +97,12 @@ impl Metrics {
         }
     }
 
-    /// This virtual machine is alive.
+    /// Counts a heartbeat of this virtual machine.
     pub(crate) fn alive(&self, host: &impl Host) {
         increment(host, self.fixed(host).heartbeats);
     }
 
-    /// A CORS request was decided.
+    /// Counts the verdict about a CORS request.
     pub(crate) fn decided(&self, host: &impl Host, verdict: &Verdict) {
         increment(host, self.fixed(host).decisions.of(verdict));
         let label = verdict.outcome.label();

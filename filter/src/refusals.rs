@@ -1,4 +1,4 @@
-//! Who was refused, and why: for access logs by filter state, and a line in the proxy's log now and then.
+//! Refusals: refused requests, in filter state for access logs, and in a limited number of lines of the proxy's log.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest origin that is written anywhere, escapes included; a longer one is cut.
 const MAX_WRITTEN_ORIGIN: usize = 128;
 
-/// What one worker remembers of its refusals.
+/// The state of one worker's log of refusals.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     logged: Cell<Option<Duration>>,
@@ -26,7 +26,7 @@ pub(crate) struct Refusals {
 // === impl Refusals ===
 
 impl Refusals {
-    /// Reports a request that was refused; any other verdict is none of its business.
+    /// Reports a refused request; ignores any other verdict.
     pub(crate) fn report(&self, host: &impl Host, verdict: &Verdict, origin: &[u8]) {
         let Some(refusal) = verdict.outcome.refusal() else { return };
         let (outcome, reason) = (verdict.outcome.label(), refusal.label());
@@ -42,7 +42,7 @@ impl Refusals {
         }
     }
 
-    /// How many lines were not written since the last one, if it is time for the next.
+    /// Returns the number of suppressed lines since the last one, if the next line is due.
     fn turn_to_log(&self, now: Duration) -> Option<u64> {
         let too_soon = |logged: Duration| {
             // A clock that was set back must not silence the log until it has caught up.

@@ -14,7 +14,7 @@ use crate::http::Http;
 use crate::labels::Labels;
 use crate::worker::Worker;
 
-/// How often each virtual machine counts a heartbeat. Where a proxy lets requests pass a dead filter, nothing else tells: Envoy
+/// Interval of the heartbeat of each virtual machine. It is the only sign that a proxy lets requests pass a dead filter: Envoy
 /// counts no failure then.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
@@ -24,7 +24,7 @@ pub(crate) struct Root<H: Host> {
     id: u32,
     host: H,
     worker: Rc<Worker>,
-    /// What is in force: a whole configuration, or nothing.
+    /// The configuration in force: a whole one, or none.
     compiled: Rc<Compiled>,
 }
 
@@ -55,7 +55,7 @@ impl<H: Host> Root<H> {
         }
     }
 
-    /// Reads a configuration, and keeps of it what is for this proxy.
+    /// Reads a configuration, and keeps the policies for this proxy.
     fn read(&self, bytes: &[u8]) -> Result<Configuration, Unusable> {
         let mut configuration = config::read(bytes)?;
         if configuration.compiled.needs_labels() {

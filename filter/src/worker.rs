@@ -1,4 +1,4 @@
-//! Worker: what lives as long as a virtual machine, whatever configurations come and go.
+//! Worker: the state of a virtual machine, across changes of configuration.
 
 use crate::metrics::Metrics;
 use crate::refusals::Refusals;

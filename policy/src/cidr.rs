@@ -71,25 +71,25 @@ impl Cidr {
         Ok(block)
     }
 
-    /// The first address.
+    /// Returns the first address.
     #[must_use]
     pub fn network(&self) -> IpAddr {
         self.network
     }
 
-    /// How many bits its addresses have in common.
+    /// Returns the number of bits that its addresses have in common.
     #[must_use]
     pub fn prefix(&self) -> u8 {
         self.prefix
     }
 
-    /// Whether it has one address only.
+    /// Returns whether it has one address only.
     #[must_use]
     pub fn is_one_address(&self) -> bool {
         self.prefix == bits_of(self.network)
     }
 
-    /// Whether every address of `other` is one of these.
+    /// Returns whether it holds every address of `other`.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
         self.prefix <= other.prefix && Self::around(other.network, self.prefix) == Some(*self)

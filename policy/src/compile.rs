@@ -27,7 +27,7 @@ pub fn compile_for(policies: &[(&Policy, &[Workload])]) -> Compiled {
     Compiled::new(in_force.into_iter().map(compile).collect())
 }
 
-/// None at all where one of them says nothing: then the others add nothing.
+/// Narrows to the workloads; a workload without labels and port covers all others, so the result is empty.
 fn narrowings(workloads: &[Workload]) -> Vec<Narrowing> {
     let narrowings = sorted(workloads.iter().map(Narrowing::of));
     if narrowings.iter().any(Narrowing::is_everything) { Vec::new() } else { narrowings }
@@ -104,7 +104,7 @@ fn sorted_rules(rules: &[Rule]) -> Vec<&Rule> {
     sorted
 }
 
-/// Sorted and unique: equal policies compile to equal bytes, in whatever order their lists were written.
+/// Returns the items sorted and unique: equal policies compile to equal bytes, in any order of their lists.
 fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut items: Vec<T> = items.into_iter().collect();
     items.sort();

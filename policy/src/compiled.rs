@@ -1,4 +1,4 @@
-//! Compiled: policies in force in one proxy, ready to be asked once per request.
+//! Compiled: the policies of one proxy, with look-up tables for requests.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub struct Compiled {
     ports: Vec<(u16, Tables)>,
 }
 
-/// What is asked about one request.
+/// The look-up tables for requests to one port.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     pub(crate) active: Table,
@@ -39,7 +39,7 @@ pub struct CompiledPolicy {
     pub(crate) settings: Arc<Settings>,
     /// In order of their paths; the one for everything in scope first.
     pub(crate) rule_sets: Vec<Arc<RuleSet>>,
-    /// Which proxies, and which port of theirs, it is for, any of these; empty: every request of every proxy.
+    /// The proxies and ports that the policy is narrowed to; empty for every request of every proxy.
     // INVARIANT: sorted, unique.
     pub(crate) workloads: Vec<Narrowing>,
 }
@@ -71,7 +71,7 @@ pub struct RuleSet {
     // INVARIANT: sorted, unique.
     pub(crate) trusted_origins: Vec<OriginPattern>,
     pub(crate) trusted: OriginSet,
-    /// Are actual requests that it allows forwarded without their `Origin`?
+    /// Whether allowed actual requests are forwarded without their `Origin`.
     pub(crate) removes_origin: bool,
 }
 
@@ -89,7 +89,7 @@ pub struct CompiledCors {
     pub(crate) max_age: Option<Box<[u8]>>,
 }
 
-/// A list of names: to look up in, and as a header value.
+/// A list of names, as a look-up table and as a header value.
 #[derive(Clone, Debug)]
 pub(crate) struct NameSet {
     pub(crate) any: bool,
@@ -113,7 +113,7 @@ impl Compiled {
         Self { elsewhere: Tables::new(&policies, None), ports, policies }
     }
 
-    /// The policies, in order of precedence.
+    /// Returns the policies in order of precedence.
     pub fn policies(&self) -> impl Iterator<Item = &PolicyId> {
         self.policies.iter().map(|policy| &policy.settings.id)
     }
@@ -122,14 +122,14 @@ impl Compiled {
         &self.policies
     }
 
-    /// Is a policy only for proxies with certain labels? Until [`Compiled::for_proxy`] is asked, such a policy is for nobody.
+    /// Returns whether a policy is narrowed to labels. Such a policy applies to no proxy before [`Compiled::for_proxy`].
     #[must_use]
     pub fn needs_labels(&self) -> bool {
         let mut narrowings = self.policies.iter().flat_map(|policy| &policy.workloads);
         narrowings.any(|narrowing| !narrowing.labels().is_empty())
     }
 
-    /// What is left for one proxy, about which `has_label` knows whether it has a label of this key and value.
+    /// Returns the policies for one proxy; `has_label` tells whether the proxy has a label of a key and value.
     #[must_use]
     pub fn for_proxy(&self, has_label: &mut dyn FnMut(&str, &str) -> bool) -> Self {
         let mut policies = Vec::new();
@@ -139,7 +139,7 @@ impl Compiled {
         Self::new(policies)
     }
 
-    /// The tables for a request; `port` is asked only where it matters.
+    /// Returns the tables for a request; `port` is called only if a policy is narrowed to a port.
     pub(crate) fn tables(&self, port: impl FnOnce() -> Option<u16>) -> &Tables {
         if self.ports.is_empty() {
             return &self.elsewhere;
@@ -149,7 +149,7 @@ impl Compiled {
         place.and_then(|place| self.ports.get(place)).map_or(&self.elsewhere, |(_, tables)| tables)
     }
 
-    /// The active policies that win nowhere, each with one that wins in its place.
+    /// Returns the active policies that win nowhere, each with a policy that wins in its place.
     #[must_use]
     pub fn overridden(&self) -> Vec<(PolicyId, PolicyId)> {
         let active = self.policies.iter().filter(|policy| !policy.settings.dry_run);
@@ -161,7 +161,7 @@ impl Compiled {
             .collect()
     }
 
-    /// The policy that wins over `policy` on every port that it is for, if there is such a one.
+    /// Returns a policy that wins over `policy` on all its ports, if there is one.
     fn winner_everywhere_over(&self, policy: &CompiledPolicy) -> Option<&PolicyId> {
         let mut winner = None;
         if policy.is_for(None) {
@@ -188,7 +188,7 @@ impl Eq for Compiled {}
 // === impl Tables ===
 
 impl Tables {
-    /// Of those policies that are for requests to this port; `None`: to a port that no policy names.
+    /// Builds the tables of the policies for requests to `port`; `None` is any port that no policy names.
     fn new(policies: &[CompiledPolicy], port: Option<u16>) -> Self {
         let table = |dry_run| {
             let policies = policies.iter().filter(|policy| policy.settings.dry_run == dry_run);
@@ -201,18 +201,18 @@ impl Tables {
 // === impl CompiledPolicy ===
 
 impl CompiledPolicy {
-    /// Is it for requests to this port, in a proxy without labels?
+    /// Returns whether the policy covers requests to `port` in a proxy without labels.
     fn is_for(&self, port: Option<u16>) -> bool {
         self.workloads.is_empty() || self.ports().any(|known| Some(known) == port)
     }
 
-    /// The ports that it is narrowed to in a proxy without labels.
+    /// Returns the ports that the policy is narrowed to in a proxy without labels.
     pub(crate) fn ports(&self) -> impl Iterator<Item = u16> {
         let unlabelled = self.workloads.iter().filter(|workload| workload.labels().is_empty());
         unlabelled.filter_map(Narrowing::port)
     }
 
-    /// The policy as it is for a proxy with these labels; `None`: it is not.
+    /// Returns the policy for a proxy with these labels; `None` if it does not cover the proxy.
     fn for_proxy(&self, has_label: &mut dyn FnMut(&str, &str) -> bool) -> Option<Self> {
         let mut here: Vec<Narrowing> = Vec::new();
         for workload in &self.workloads {
@@ -226,7 +226,7 @@ impl CompiledPolicy {
         if here.is_empty() && !self.workloads.is_empty() {
             return None;
         }
-        // One that names no port leaves nothing for the others to add.
+        // A narrowing without a port covers all the others.
         let every_port = here.iter().any(Narrowing::is_everything);
         let workloads = if every_port { Vec::new() } else { here };
         let Self { settings, rule_sets, workloads: _ } = self;
@@ -264,7 +264,7 @@ impl RuleSet {
         Self { off: true, ..rule_set }
     }
 
-    /// Does its `Access-Control-Allow-Origin` depend on the request? If not, it is `*` without credentials.
+    /// Returns whether `Access-Control-Allow-Origin` depends on the request. If not, it is `*` without credentials.
     pub(crate) fn is_dynamic(&self) -> bool {
         !self.cors.origins.is_any() || self.cors.source.credentials
     }
@@ -297,7 +297,7 @@ impl Eq for RuleSet {}
 // === impl CompiledCors ===
 
 impl CompiledCors {
-    /// Compiles a block whose lists are sorted.
+    /// Compiles a `cors` block whose lists are sorted.
     pub(crate) fn new(source: Cors) -> Self {
         let origins = OriginSet::new(&source.origins, &source.regexes);
         let expose = join(source.expose.any, &header_names(&source.expose.named));
@@ -317,8 +317,8 @@ impl CompiledCors {
 // === impl NameSet ===
 
 impl NameSet {
-    /// The list of the names as `listed`. Browsers keep one answer to preflights for each URL, the latest: where the list depends on what
-    /// was asked, it also has the `usual` names, so that the answer serves the next request too.
+    /// Compiles the names. A browser caches only the latest answer to a preflight for each URL: where the list depends on the
+    /// request, it also holds the `usual` names, so that the cached answer serves the next request too.
     fn new(any: bool, credentials: bool, usual: &[&str], listed: &[&str]) -> Self {
         let adds_requested = any && credentials;
         let mut all = if adds_requested { usual.to_vec() } else { Vec::new() };
@@ -340,7 +340,7 @@ impl NameSet {
     }
 }
 
-/// A list-based field value, `*` first; `None` for an empty list, which is never sent.
+/// Returns a list-based field value, `*` first; `None` for an empty list, which is never sent.
 fn join(any: bool, names: &[&str]) -> Option<Box<[u8]>> {
     let mut all = names.to_vec();
     if any {

@@ -6,18 +6,18 @@ use crate::response_plan::ResponsePlan;
 use crate::shadow::Shadow;
 use crate::verdict::Verdict;
 
-/// What to do with one request.
+/// The decision about one request.
 #[derive(Debug)]
 pub struct Decision<'c> {
-    /// What the proxy does now.
+    /// The action of the proxy.
     pub action: Action<'c>,
-    /// Who decided, what and why; `None` where no active policy covers the request or it has no `Origin`.
+    /// The verdict; `None` if no active policy covers the request or it has no `Origin`.
     pub verdict: Option<Verdict>,
     /// The verdict of a `DryRun` policy beside the one in force.
     pub shadow: Option<Shadow>,
 }
 
-/// What the proxy does with a request.
+/// The action of the proxy on a request.
 #[derive(Debug)]
 #[cfg_attr(
     target_pointer_width = "64",
@@ -29,13 +29,13 @@ pub struct Decision<'c> {
 pub enum Action<'c> {
     /// Nothing, now or on the response.
     Passthrough,
-    /// Answer it here; the upstream is not asked.
+    /// Answer the request without the upstream.
     LocalReply(LocalReply<'c>),
     /// Forward it, then edit the response.
     Continue {
-        /// A header that is removed from the request before that.
+        /// A header to remove from the request first.
         remove: Option<RequestField>,
-        /// What becomes of the response (a local reply of a later filter included).
+        /// The plan for the response, a local reply of a later filter included.
         plan: ResponsePlan,
     },
 }

@@ -3,7 +3,7 @@
 /// A policy as written: nothing here has been checked but its shape.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Draft {
-    /// Who the policy is: `metadata.namespace` and `metadata.name`.
+    /// The policy's `metadata.namespace` and `metadata.name`.
     pub id: PolicyId,
     /// `spec.hostnames`.
     pub hostnames: Vec<String>,
@@ -82,7 +82,7 @@ pub struct RuleDraft {
     pub upstream_origin: Option<UpstreamOrigin>,
 }
 
-/// How a rule's path is compared (Gateway API, `HTTPPathMatch`).
+/// The comparison of a rule's path (Gateway API, `HTTPPathMatch`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PathType {
     /// The whole path, to the letter.
@@ -91,7 +91,7 @@ pub enum PathType {
     PathPrefix,
 }
 
-/// What happens to an actual request whose origin is not allowed.
+/// The treatment of an actual request whose origin is not allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DisallowedRequests {
     /// It is forwarded; the browser keeps the response from the page.
@@ -107,7 +107,7 @@ pub enum Mode {
     /// Enforced.
     #[default]
     Active,
-    /// Judged beside the policy in force and counted, never enforced.
+    /// Evaluated beside the policy in force and counted, never enforced.
     DryRun,
     /// As if it did not exist.
     Off,
@@ -127,13 +127,13 @@ pub enum OnFailure {
     Forward,
 }
 
-/// Who owns the CORS headers of a response.
+/// The owner of a response's CORS headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum UpstreamCorsHeaders {
-    /// Ours replace the upstream's.
+    /// The policy: its headers replace the upstream's.
     #[default]
     Replace,
-    /// The upstream's stay where it sent any.
+    /// The upstream, if it sends any.
     Keep,
 }
 
@@ -143,11 +143,11 @@ pub enum UpstreamOrigin {
     /// As the client sent it.
     #[default]
     Keep,
-    /// It does not: the proxy has judged it already.
+    /// Removed, because the proxy has checked it already.
     Remove,
 }
 
-/// Whether a response header tells which policy decided, what and why.
+/// Whether a response header names the policy, the verdict and its reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Diagnostics {
     /// No.

@@ -23,7 +23,7 @@ pub const ACAPN: &str = "access-control-allow-private-network";
 pub const VARY: &str = "vary";
 /// `Cache-Control`.
 pub const CACHE_CONTROL: &str = "cache-control";
-/// `X-Corsward`: which policy decided, what and why, where `diagnostics: Header` asks for it.
+/// `X-Corsward`: the policy, its verdict and the reason, under `diagnostics: Header`.
 pub const DIAGNOSTICS: &str = "x-corsward";
 
 /// The request headers that an answer lists where `*` is no wildcard: a call with a JSON body needs it.
@@ -39,7 +39,7 @@ pub struct HeaderName(
     String,
 );
 
-/// Why a header name is refused: not a `token` (RFC 9110 section 5.1), or too long.
+/// The refusal of a header name that is no `token` (RFC 9110 section 5.1), or too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidHeaderName;
 
@@ -58,7 +58,7 @@ impl HeaderName {
         Err(InvalidHeaderName)
     }
 
-    /// The name, byte-lowercase.
+    /// Returns the name, byte-lowercase.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

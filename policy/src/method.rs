@@ -12,7 +12,7 @@ pub(crate) const USUAL_METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATC
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Method(String);
 
-/// Why a method name is refused.
+/// The reason why a method name is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidMethod {
     /// Not a `token` (RFC 9110 section 5.6.2), or too long.
@@ -41,7 +41,7 @@ impl Method {
         Ok(Self(raw.to_owned()))
     }
 
-    /// The name; its case is kept, because methods are case-sensitive.
+    /// Returns the name as written, because methods are case-sensitive.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

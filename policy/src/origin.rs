@@ -1,4 +1,4 @@
-//! Origin: what a request's `Origin` header says, parsed on bytes (Fetch standard, "`Origin` header").
+//! Origin: the value of a request's `Origin` header, parsed from bytes (Fetch standard, "`Origin` header").
 
 use std::fmt::Write as _;
 use std::net::Ipv6Addr;
@@ -26,7 +26,7 @@ pub struct Origin<'a> {
     kind: HostKind,
 }
 
-/// What kind of host an origin has.
+/// The kind of an origin's host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostKind {
     /// A domain, or the opaque host of a scheme that is neither http nor https.
@@ -40,7 +40,7 @@ pub enum HostKind {
 // === impl OriginHeader ===
 
 impl<'a> OriginHeader<'a> {
-    /// Reads the header's value.
+    /// Parses the header's value.
     #[must_use]
     pub fn parse(value: &'a [u8]) -> Self {
         // Fetch: `null` is case-sensitive.
@@ -60,7 +60,7 @@ impl<'a> Origin<'a> {
         if value.len() > MAX_ORIGIN_LEN {
             return None;
         }
-        // Whatever text this is: what is beyond ASCII is part of no scheme, host or port.
+        // A byte beyond ASCII is part of no scheme, host or port, in any encoding.
         let raw = std::str::from_utf8(value).ok()?;
         let (scheme, rest) = split_scheme(raw)?;
         if !is_scheme(scheme) {
@@ -90,60 +90,60 @@ impl<'a> Origin<'a> {
         Some(Self { raw, scheme, host, port, kind })
     }
 
-    /// The origin as the request wrote it.
+    /// Returns the origin as the request writes it.
     #[must_use]
     pub fn as_str(&self) -> &'a str {
         self.raw
     }
 
-    /// Only an opaque host can have upper-case letters.
+    /// Returns whether the host has upper-case letters, which only an opaque host can have.
     pub(crate) fn has_upper_case(&self) -> bool {
         !is_http(self.scheme) && self.host.bytes().any(|byte| byte.is_ascii_uppercase())
     }
 
-    /// The length of `scheme://host`.
+    /// Returns the length of `scheme://host`.
     pub(crate) fn len_without_port(&self) -> usize {
         self.scheme.len().saturating_add("://".len()).saturating_add(self.host.len())
     }
 
-    /// The scheme, lower case.
+    /// Returns the scheme in lower case.
     #[must_use]
     pub fn scheme(&self) -> &'a str {
         self.scheme
     }
 
-    /// The host; brackets included. Lower case where the scheme is http or https.
+    /// Returns the host, brackets included, in lower case if the scheme is http or https.
     #[must_use]
     pub fn host(&self) -> &'a str {
         self.host
     }
 
-    /// The port as written: never the default one.
+    /// Returns the port as written, which is never the default one.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 
-    /// The port in effect; `None` for a scheme without a default.
+    /// Returns the port in effect; `None` for a scheme without a default.
     #[must_use]
     pub fn effective_port(&self) -> Option<u16> {
         self.port.or(default_port(self.scheme))
     }
 
-    /// What kind of host it is.
+    /// Returns the kind of the host.
     #[must_use]
     pub fn kind(&self) -> HostKind {
         self.kind
     }
 }
 
-/// `scheme://rest` in two. A scheme has no colon, so the first one ends it.
+/// Splits `scheme://rest`. A scheme has no colon, so the first colon ends it.
 pub(crate) fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_at_checked(text.bytes().position(|byte| byte == b':')?)?;
     Some((scheme, rest.strip_prefix("://")?))
 }
 
-/// Is `scheme` a lower-case RFC 3986 scheme within bounds?
+/// Returns whether `scheme` is a lower-case RFC 3986 scheme within bounds.
 pub(crate) fn is_scheme(scheme: &str) -> bool {
     if is_http(scheme) {
         return true;
@@ -154,12 +154,12 @@ pub(crate) fn is_scheme(scheme: &str) -> bool {
         && bytes.all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'))
 }
 
-/// Http and https: schemes whose hosts are domains or addresses; the hosts of all others are opaque.
+/// Returns whether the scheme is http or https, whose hosts are domains or addresses; all other hosts are opaque.
 pub(crate) fn is_http(scheme: &str) -> bool {
     matches!(scheme, "http" | "https")
 }
 
-/// The default port of a scheme (URL standard, "default port"), where it has one.
+/// Returns the default port of a scheme (URL standard, "default port"), if it has one.
 pub(crate) fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" | "ws" => Some(80),
@@ -169,7 +169,7 @@ pub(crate) fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// `host[:port]` in two, brackets heeded. `None` where something else than a port follows a bracket.
+/// Splits `host[:port]`, brackets respected; `None` if anything but a port follows a bracket.
 pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
     if authority.starts_with('[') {
         let (host, rest) = authority.split_at_checked(authority.find(']')?.saturating_add(1))?;
@@ -185,7 +185,7 @@ pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
     Some((host, rest.strip_prefix(':')))
 }
 
-/// A port in decimal, `1` to `65535`, without leading zeros.
+/// Parses a decimal port, `1` to `65535`, without leading zeros.
 pub(crate) fn parse_port(digits: &str) -> Option<u16> {
     let canonical = digits.len() <= MAX_PORT_LEN
         && digits.bytes().all(|byte| byte.is_ascii_digit())
@@ -193,7 +193,7 @@ pub(crate) fn parse_port(digits: &str) -> Option<u16> {
     if canonical { digits.parse().ok() } else { None }
 }
 
-/// What kind of host `host` is, or `None` where no browser writes it so.
+/// Returns the kind of `host`, or `None` if no browser serializes a host this way.
 pub(crate) fn host_kind(scheme: &str, host: &str) -> Option<HostKind> {
     if host.starts_with('[') {
         let address = parse_ipv6(host)?;
@@ -275,7 +275,7 @@ impl Ipv6Text {
         text
     }
 
-    /// Does it read exactly `host`?
+    /// Returns whether the serialization equals `host`.
     fn is(&self, host: &str) -> bool {
         self.as_bytes() == host.as_bytes()
     }
@@ -300,7 +300,7 @@ impl std::fmt::Display for Ipv6Text {
     }
 }
 
-/// Where the first longest run of zero pieces starts, and how long it is.
+/// Returns the start and the length of the first longest run of zero pieces.
 fn longest_zero_run(segments: &[u16; 8]) -> (usize, usize) {
     let mut best = (0, 0);
     let mut run = (0, 0_usize);

@@ -1,4 +1,4 @@
-//! `OriginSet`: the origins a block allows, found in time that does not grow with their number.
+//! `OriginSet`: the origins of a list, with a look-up time that does not grow with their number.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
 use crate::regex::OriginRegex;
 use crate::trie::Trie;
 
-/// Many patterns, asked at once.
+/// The patterns and regexes of one list, looked up together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OriginSet {
     any: bool,
@@ -75,17 +75,17 @@ impl OriginSet {
         set
     }
 
-    /// Is `*` in it?
+    /// Returns whether `*` is listed.
     pub(crate) fn is_any(&self) -> bool {
         self.any
     }
 
-    /// Is `null` named?
+    /// Returns whether `null` is listed.
     pub(crate) fn accepts_null(&self) -> bool {
         self.null
     }
 
-    /// Does a pattern or a regex accept `origin`?
+    /// Returns whether a pattern or a regex accepts `origin`.
     pub(crate) fn accepts(&self, origin: &Origin<'_>) -> bool {
         // Opaque hosts compare case-insensitively: look up what the pattern's normal form would be.
         let raw = origin.as_str().as_bytes().get(..origin.len_without_port()).unwrap_or_default();
@@ -172,7 +172,7 @@ fn accepts_address(blocks: &[OfLength<Ports>], address: IpAddr, origin: &Origin<
     })
 }
 
-/// The labels of a host from the right; none where there is no host.
+/// Returns the labels of a host from the right; none for an empty host.
 fn labels(host: &str) -> impl Iterator<Item = &[u8]> {
     host.rsplit('.').filter(|_| !host.is_empty()).map(str::as_bytes)
 }
@@ -200,7 +200,7 @@ impl Rest {
 // === impl OfLength ===
 
 impl<V: Default> OfLength<V> {
-    /// The value of `text`, which has that length, among all lengths.
+    /// Returns the value of `text` from the table for its length.
     fn entry<'a>(all: &'a mut Vec<Self>, len: usize, text: &[u8]) -> Option<&'a mut V> {
         let at = all.iter().position(|of| of.len == len).unwrap_or(all.len());
         if at == all.len() {
@@ -211,7 +211,7 @@ impl<V: Default> OfLength<V> {
 }
 
 impl OfLength<Ports> {
-    /// Does `rest` consist of something for the star, and one of these?
+    /// Returns whether `rest` is at least one character for the star, and then one of these texts.
     fn accept(&self, rest: &[u8], origin: &Origin<'_>) -> bool {
         let Some(star_end) = rest.len().checked_sub(self.len).filter(|len| *len > 0) else {
             return false;

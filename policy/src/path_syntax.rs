@@ -62,10 +62,10 @@ impl fmt::Display for PathSyntax {
     }
 }
 
-/// The segments of `path` before the first one that says more than itself: what is surely meant. The root is empty.
+/// Returns the segments of `path` before the first one that is not literal. The root is empty.
 #[must_use]
 pub fn literal_prefix(path: &str) -> String {
-    /// What stands for everything behind it.
+    /// A segment that stands for all after it.
     const ENDS: [&str; 9] = ["(/.*)?", "(.*)", ".*", ".+", "/*", "*", "%", "?", "$"];
     // A location of nginx begins with `~`, or with `~*`.
     let path = path.strip_prefix("~*").unwrap_or(path);
@@ -124,24 +124,24 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Is something between an `open` and a `close`?
+/// Returns whether a text stands between an `open` and a `close`.
 fn encloses(text: &str, open: char, close: char) -> bool {
     text.split_once(open).is_some_and(|(_, rest)| rest.find(close).is_some_and(|at| at > 0))
 }
 
-/// Is a name between braces? Digits there are a regex's.
+/// Returns whether a name stands between braces; digits between braces belong to a regex.
 fn has_braces(path: &str) -> bool {
     let is_name = |rest: &str| rest.starts_with(|c: char| !c.is_ascii_digit() && c != ',');
     path.split('{').skip(1).any(|rest| is_name(rest) && rest.find('}').is_some_and(|at| at > 0))
 }
 
-/// Does the segment begin with a colon and a name? A colon elsewhere is one, as in `things:batchGet`.
+/// Returns whether the segment begins with a colon and a name. A colon elsewhere is literal, as in `things:batchGet`.
 fn is_parameter(segment: &str) -> bool {
     let name = segment.strip_prefix(':').unwrap_or_default();
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
-/// Has it a question mark where no query begins?
+/// Returns whether a question mark stands at a place where no query begins.
 fn has_mark(path: &str) -> bool {
     path.split('?').skip(1).any(|rest| rest.starts_with(['.', '/', '?']))
 }

@@ -30,14 +30,14 @@ pub struct Policy {
     pub(crate) diagnostics: Diagnostics,
     pub(crate) specificity: Specificity,
     pub(crate) created: Option<i64>,
-    /// What was listed in `dangerouslyAllow`, over all blocks.
+    /// The entries of `dangerouslyAllow` of all `cors` blocks.
     pub(crate) dangers: Vec<ListedDanger>,
 }
 
 /// A word of `dangerouslyAllow`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedDanger {
-    /// Where it stands, such as `spec.cors.dangerouslyAllow[0]`.
+    /// Its field, such as `spec.cors.dangerouslyAllow[0]`.
     pub field: String,
     /// The danger.
     pub danger: Danger,
@@ -46,7 +46,7 @@ pub struct ListedDanger {
 /// A policy's own block or one of its rules.
 #[derive(Clone, Debug)]
 pub struct PolicyBlock<'p> {
-    /// Where it stands: `spec` or `spec.rules[0]`.
+    /// Its field: `spec` or `spec.rules[0]`.
     pub field: String,
     /// Its own `cors`; absent in a rule: the policy's.
     pub cors: Option<&'p Cors>,
@@ -54,7 +54,7 @@ pub struct PolicyBlock<'p> {
     pub disallowed_requests: Option<DisallowedRequests>,
 }
 
-/// What is allowed: a valid `cors` block.
+/// A valid `cors` block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cors {
     // INVARIANT: `Any` stands alone, and only with credentials where the danger was named. In the author's order, each as often
@@ -81,7 +81,7 @@ pub struct Names<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub(crate) path: PathMatch,
-    /// Are requests under it left alone? Then nothing else is said.
+    /// Whether requests under it are left alone; no other field applies then.
     pub(crate) off: bool,
     /// Absent: the policy's.
     pub(crate) cors: Option<Cors>,
@@ -96,13 +96,13 @@ pub struct Rule {
 // === impl Policy ===
 
 impl Policy {
-    /// Who it is.
+    /// Returns the namespace and name.
     #[must_use]
     pub fn id(&self) -> &PolicyId {
         &self.id
     }
 
-    /// How many origin patterns and regexes it allows, over all of its blocks.
+    /// Returns the number of origin patterns and regexes in all `cors` blocks.
     #[must_use]
     pub fn origins(&self) -> usize {
         let of_rules = self.rules.iter().filter_map(|rule| rule.cors.as_ref());
@@ -110,19 +110,19 @@ impl Policy {
         all.map(|cors| cors.origins.len().saturating_add(cors.regexes.len())).sum()
     }
 
-    /// Whether it enforces, only counts, or rests.
+    /// Returns whether the policy enforces, only counts, or rests.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Does what it finds in a response stay there?
+    /// Returns whether CORS headers of the upstream stay in a response.
     #[must_use]
     pub fn keeps(&self) -> bool {
         self.upstream_cors_headers == UpstreamCorsHeaders::Keep
     }
 
-    /// Its own block, and then those of its rules. A rule that leaves requests alone has none.
+    /// Returns the policy's own block, then those of its rules. A rule that leaves requests alone has none.
     pub fn blocks(&self) -> impl Iterator<Item = PolicyBlock<'_>> {
         let own = PolicyBlock {
             field: "spec".to_owned(),
@@ -138,7 +138,7 @@ impl Policy {
         std::iter::once(own).chain(rules)
     }
 
-    /// The words of `dangerouslyAllow`, over all blocks.
+    /// Returns the entries of `dangerouslyAllow` of all `cors` blocks.
     #[must_use]
     pub fn dangers(&self) -> &[ListedDanger] {
         &self.dangers
@@ -182,13 +182,13 @@ impl Cors {
 // === impl Names ===
 
 impl<T> Names<T> {
-    /// Is `*` in it?
+    /// Returns whether `*` is listed.
     #[must_use]
     pub fn any(&self) -> bool {
         self.any
     }
 
-    /// The others, each once.
+    /// Returns the other names, each once.
     #[must_use]
     pub fn named(&self) -> &[T] {
         &self.named

@@ -1,13 +1,13 @@
 //! Precedence between two policies of one proxy: whether rules alone keep another policy from the paths beside them.
 //!
-//! Only policies of the closest target and the most specific hostname compete for a path: where none of their blocks matches, nothing is
-//! done.
+//! Only policies of the most specific target and hostname compete for a path: if none of their rule sets matches, the proxy does
+//! nothing.
 
 use crate::draft::Mode;
 use crate::policy::Policy;
 use crate::scope::{HostPattern, PathMatch};
 
-/// Why one policy is asked in place of another.
+/// The reason why one policy takes precedence over another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precedence {
     /// Its target is closer.
@@ -16,8 +16,8 @@ pub enum Precedence {
     NarrowerHost,
 }
 
-/// Whether `rules`, a policy without `cors` of its own, keeps `other` from paths beside its rules, in a proxy that has both; and why it is
-/// asked first.
+/// Returns the reason why `rules`, a policy without `cors` of its own, keeps `other` from paths beside its rules in a proxy that
+/// has both; `None` if it does not.
 #[must_use]
 pub fn switches_off(rules: &Policy, other: &Policy) -> Option<Precedence> {
     let both_enforce = rules.mode == Mode::Active && other.mode == Mode::Active;
@@ -38,14 +38,14 @@ pub fn switches_off(rules: &Policy, other: &Policy) -> Option<Precedence> {
     is_first.then_some(Precedence::NarrowerHost)
 }
 
-/// Has a policy rules and no `cors` for other paths?
+/// Returns whether a policy has rules and no `cors` for other paths.
 #[must_use]
 pub fn has_rules_alone(policy: &Policy) -> bool {
     let is_root = |path: &PathMatch| matches!(path, PathMatch::Prefix(path) if path.is_empty());
     policy.cors.is_none() && !policy.rules.iter().any(|rule| is_root(&rule.path))
 }
 
-/// Does `other` answer for every path at each hostname of `rules`, so that nothing beside its rules is left open?
+/// Returns whether `other` covers every path at each hostname of `rules`, so that no path beside its rules is left open.
 #[must_use]
 pub fn completes(other: &Policy, rules: &Policy) -> bool {
     let theirs = hosts(other);
@@ -55,7 +55,7 @@ pub fn completes(other: &Policy, rules: &Policy) -> bool {
         && hosts(rules).iter().all(|host| theirs.contains(host))
 }
 
-/// Does `other` say something about a path that `rules` has no rule for?
+/// Returns whether `other` covers a path that `rules` has no rule for.
 fn says_more(other: &Policy, rules: &Policy) -> bool {
     let has_rule = |path: &PathMatch| rules.rules.iter().any(|rule| includes(&rule.path, path));
     other.cors.is_some() || other.rules.iter().any(|rule| !has_rule(&rule.path))
@@ -66,7 +66,7 @@ fn hosts(policy: &Policy) -> &[HostPattern] {
     if policy.hostnames.is_empty() { ANY } else { &policy.hostnames }
 }
 
-/// Is every host of `narrow` one of `broad`?
+/// Returns whether `broad` covers every host of `narrow`.
 fn covers(broad: &HostPattern, narrow: &HostPattern) -> bool {
     let is_below = |host: &str, rest: &str| {
         host.strip_suffix(rest).is_some_and(|labels| labels.ends_with('.') && labels.len() > 1)
@@ -83,7 +83,7 @@ fn covers(broad: &HostPattern, narrow: &HostPattern) -> bool {
     }
 }
 
-/// Is every path of `narrow` one of `broad`?
+/// Returns whether `broad` covers every path of `narrow`.
 fn includes(broad: &PathMatch, narrow: &PathMatch) -> bool {
     match (broad, narrow) {
         (PathMatch::Prefix(prefix), PathMatch::Prefix(path) | PathMatch::Exact(path)) => {

@@ -13,7 +13,7 @@ pub struct OriginRegex {
     regex: Regex,
 }
 
-/// Why a regex is refused.
+/// The reason why a regex is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidRegex {
     /// Nothing written: it would match no origin.
@@ -49,7 +49,7 @@ impl OriginRegex {
         Ok(Self { source: source.to_owned(), regex })
     }
 
-    /// Are these, all together, within the size that one block may have?
+    /// Returns whether the regexes together are within the size for one `cors` block.
     #[must_use]
     pub fn fit_together(regexes: &[Self]) -> bool {
         let sources = regexes.iter().map(|regex| format!("(?:{}\n)", regex.source));
@@ -57,13 +57,13 @@ impl OriginRegex {
         RegexBuilder::new(&all).size_limit(MAX_REGEX_SIZE).build().is_ok()
     }
 
-    /// The expression as written.
+    /// Returns the expression as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.source
     }
 
-    /// Does it match the whole of `origin`?
+    /// Returns whether the regex matches the whole of `origin`.
     #[must_use]
     pub fn accepts(&self, origin: &str) -> bool {
         self.regex.is_match(origin)

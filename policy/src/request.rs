@@ -1,4 +1,4 @@
-//! What a decision may ask of a request: named fields, fetched one at a time and only when needed.
+//! Request and response: the fields that a decision may fetch, one at a time.
 
 use std::borrow::Cow;
 
@@ -31,25 +31,25 @@ pub enum RequestField {
     Authorization,
 }
 
-/// A request as the decision sees it. Each call may cost a host call, so `decide` asks for as little as it can.
+/// A request as the decision sees it. Each call may cost a host call, so `decide` fetches as few fields as possible.
 pub trait Request {
-    /// The field's combined value (RFC 9110 section 5.3), or `None` where the request does not have it.
+    /// Returns the field's combined value (RFC 9110 section 5.3), or `None` if the request lacks it.
     fn field(&self, field: RequestField) -> Option<Cow<'_, [u8]>>;
 
-    /// The port to which the request came, where that is known. It is asked for only where a policy is narrowed to one.
+    /// Returns the destination port of the request, if it is known. Only a policy narrowed to a port needs it.
     fn destination_port(&self) -> Option<u16>;
 }
 
 /// A response as the decision sees it, before it leaves the proxy.
 pub trait Response {
-    /// The combined value of the response header `name` (lower case), or `None`.
+    /// Returns the combined value of the response header `name` (lower case), or `None`.
     fn header(&self, name: &'static str) -> Option<Cow<'_, [u8]>>;
 }
 
 // === impl RequestField ===
 
 impl RequestField {
-    /// The name by which HTTP/2 and Envoy know the field.
+    /// Returns the field's name in HTTP/2 and Envoy.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -20,18 +20,18 @@ impl<'c> Headers<'c> {
     /// Seven of the CORS protocol, `Vary`, `Cache-Control` and the diagnostics.
     pub const CAPACITY: usize = 10;
 
-    /// The headers, in the order in which they were set.
+    /// Returns the headers in the order of their insertion.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
         self.items.iter().take(self.len).flatten().map(|(name, value)| (*name, value.as_ref()))
     }
 
-    /// Is `name` among them?
+    /// Returns whether `name` is set.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.iter().any(|(present, _)| present == name)
     }
 
-    /// The CORS check's two headers: with whom, and whether with credentials.
+    /// Adds the two headers of the CORS check: the allowed origin, and `true` for credentials.
     pub(crate) fn push_sharing(&mut self, cors: &CompiledCors, with: Cow<'c, [u8]>) {
         self.push(ACAO, with);
         if cors.source.credentials {

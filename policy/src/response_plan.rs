@@ -13,8 +13,8 @@ use crate::syntax::list_elements;
 use crate::table::Selection;
 use crate::verdict::Verdict;
 
-/// What to do with the response to a forwarded request: kept by the proxy until the response arrives, whatever
-/// configuration comes in between.
+/// The plan for the response to a forwarded request. The proxy keeps it until the response arrives, across changes of
+/// configuration.
 #[derive(Clone, Debug)]
 pub struct ResponsePlan {
     pub(crate) rule_set: Arc<RuleSet>,
@@ -23,14 +23,14 @@ pub struct ResponsePlan {
     pub(crate) diagnosis: Option<Diagnosis>,
 }
 
-/// Whether, and with whom, a response is shared.
+/// The parties that a response is shared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// With nobody: no `Access-Control-*` header of ours.
+    /// None: no `Access-Control-*` header of the policy.
     Nobody,
-    /// With anyone: `*`.
+    /// All origins: `*`.
     Anyone,
-    /// With the request's origin, echoed.
+    /// The request's origin, echoed.
     Origin(Box<[u8]>),
 }
 
@@ -43,7 +43,7 @@ pub struct Edits<'c> {
     pub set: Headers<'c>,
 }
 
-/// What the diagnostics header says.
+/// The value of the diagnostics header.
 #[derive(Clone, Debug)]
 pub(crate) struct Diagnosis(Box<str>);
 
@@ -65,7 +65,7 @@ impl ResponsePlan {
         }
     }
 
-    /// The edits of a response; of a proxy's own local replies too.
+    /// Returns the edits of a response, a local reply of the proxy included.
     #[must_use]
     pub fn edits(&self, response: &impl Response) -> Edits<'_> {
         let mut set = Headers::default();
@@ -100,7 +100,7 @@ impl ResponsePlan {
 // === impl Edits ===
 
 impl Edits<'_> {
-    /// Names to remove, before setting: the upstream's CORS headers that are not replaced anyway.
+    /// Returns the names to remove first: the upstream's CORS headers that no header in `set` replaces.
     pub fn remove(&self) -> impl Iterator<Item = &'static str> {
         let owned = if self.replace { CORS_RESPONSE_HEADERS } else { &[] };
         owned.iter().copied().filter(|name| !self.set.contains(name))
@@ -110,7 +110,7 @@ impl Edits<'_> {
 // === impl Diagnosis ===
 
 impl Diagnosis {
-    /// A dictionary (RFC 9651 section 3.2), where the policy asks for it.
+    /// Returns a dictionary (RFC 9651 section 3.2) if the policy asks for diagnostics.
     pub(crate) fn of(rule_set: &RuleSet, verdict: Option<&Verdict>) -> Option<Self> {
         if rule_set.settings.diagnostics == Diagnostics::None {
             return None;
@@ -147,7 +147,7 @@ impl Diagnosis {
     }
 }
 
-/// `vary` with `field` in it; `None` where it is covered already.
+/// Returns `vary` with `field` added; `None` if `vary` covers `field` already.
 fn merge_vary(vary: Option<&[u8]>, field: &'static [u8]) -> Option<Cow<'static, [u8]>> {
     let Some(vary) = vary.filter(|vary| list_elements(vary).any(|element| !element.is_empty()))
     else {

@@ -1,4 +1,4 @@
-//! Scope: which requests a policy covers, by host and by path.
+//! Scope: the hosts and paths that a policy covers.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub enum HostPattern {
     Exact(String),
 }
 
-/// Why an entry of `hostnames` is refused.
+/// The reason why an entry of `hostnames` is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidHost {
     /// Nothing written, or only a star and a dot.
@@ -39,7 +39,7 @@ pub enum InvalidHost {
     TooLong,
 }
 
-/// Which paths a rule covers (Gateway API, `HTTPPathMatch`).
+/// The paths that a rule covers (Gateway API, `HTTPPathMatch`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PathMatch {
     /// This path, to the letter.
@@ -48,7 +48,7 @@ pub enum PathMatch {
     Prefix(String),
 }
 
-/// Why a rule's path is refused.
+/// The reason why a rule's path is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidPath {
     /// It does not start with a slash.
@@ -124,7 +124,7 @@ fn refuse_misspelled_host(host: &str) -> Result<(), InvalidHost> {
     if host.split('.').any(str::is_empty) { Err(InvalidHost::EmptyLabel) } else { Ok(()) }
 }
 
-/// A request's `:authority` in two: the host, brackets included, and the port as written.
+/// Splits a request's `:authority` into the host, brackets included, and the port as written.
 #[must_use]
 pub fn split_authority(authority: &[u8]) -> (&[u8], Option<&[u8]>) {
     let colon = authority.iter().rposition(|&byte| byte == b':');

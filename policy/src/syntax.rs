@@ -2,7 +2,7 @@
 
 use crate::limits::{MAX_HOST_LEN, MAX_LABEL_KEY_LEN, MAX_LABEL_VALUE_LEN};
 
-/// Is `byte` a `tchar`?
+/// Returns whether `byte` is a `tchar`.
 #[must_use]
 pub const fn is_tchar(byte: u8) -> bool {
     matches!(byte,
@@ -10,13 +10,13 @@ pub const fn is_tchar(byte: u8) -> bool {
         | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
 }
 
-/// Is `bytes` a `token`?
+/// Returns whether `bytes` is a `token`.
 #[must_use]
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().copied().all(is_tchar)
 }
 
-/// The elements of a list-based field, without their optional whitespace; empty elements are kept.
+/// Returns the elements of a list-based field without optional whitespace; empty elements are kept.
 pub fn list_elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim_ows)
 }
@@ -29,7 +29,7 @@ pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
         .filter(|piece| !piece.is_empty())
 }
 
-/// `bytes` without leading and trailing OWS: spaces and tabs.
+/// Returns `bytes` without leading and trailing OWS: spaces and tabs.
 #[must_use]
 pub fn trim_ows(bytes: &[u8]) -> &[u8] {
     let is_ows = |byte: &u8| matches!(byte, b' ' | b'\t');
@@ -38,7 +38,7 @@ pub fn trim_ows(bytes: &[u8]) -> &[u8] {
     bytes.get(start..end).unwrap_or_default()
 }
 
-/// Has `name` the characters of a Kubernetes object's name, and no more of them than that may have? The wire asks no more than this, because
+/// Returns whether `name` has the characters and the length of a Kubernetes object's name. The wire checks no more than this, because
 /// names go into a response header and into metric names; validation asks for the rest of the rule, too.
 #[must_use]
 pub fn is_object_name(name: &str) -> bool {
@@ -46,14 +46,14 @@ pub fn is_object_name(name: &str) -> bool {
     name.len() <= MAX_HOST_LEN && name.bytes().all(is_name_byte)
 }
 
-/// Has `key` the characters of a label's key in Kubernetes, and no more of them than that may have?
+/// Returns whether `key` has the characters and the length of a label's key in Kubernetes.
 #[must_use]
 pub fn is_label_key(key: &str) -> bool {
     let is_key_byte = |byte| byte == b'/' || is_label_byte(byte);
     !key.is_empty() && key.len() <= MAX_LABEL_KEY_LEN && key.bytes().all(is_key_byte)
 }
 
-/// Has `value` the characters of a label's value in Kubernetes, and no more of them than that may have?
+/// Returns whether `value` has the characters and the length of a label's value in Kubernetes.
 #[must_use]
 pub fn is_label_value(value: &str) -> bool {
     value.len() <= MAX_LABEL_VALUE_LEN && value.bytes().all(is_label_byte)
@@ -63,7 +63,7 @@ const fn is_label_byte(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.')
 }
 
-/// The value of a hexadecimal digit.
+/// Returns the value of a hexadecimal digit.
 #[must_use]
 pub const fn hex_value(byte: u8) -> Option<u8> {
     match byte {

@@ -36,7 +36,7 @@ pub(crate) struct Group {
     /// The first by precedence that does not leave requests alone.
     first_enabled: Option<Arc<RuleSet>>,
     has_paths: bool,
-    /// The strictest word of all.
+    /// The strictest setting of all.
     disallowed_requests: DisallowedRequests,
 }
 
@@ -92,17 +92,17 @@ impl Table {
         self.ranks.get_mut(at)
     }
 
-    /// Does a look-up depend on the host?
+    /// Returns whether a look-up depends on the host.
     pub(crate) fn needs_host(&self) -> bool {
         self.ranks.iter().any(|rank| !rank.exact.is_empty() || !rank.subdomains.is_empty())
     }
 
-    /// The policies that compete for a host: lower case, without port and trailing dot.
+    /// Returns the policies that compete for a host: lower case, without port and trailing dot.
     pub(crate) fn group(&self, host: &[u8]) -> Option<&Group> {
         self.ranks.iter().find_map(|rank| rank.group(host))
     }
 
-    /// The policy that wins over `policy` wherever it applies, if there is such a one.
+    /// Returns a policy that wins over `policy` on all its hosts and paths, if there is one.
     pub(crate) fn winner_everywhere_over(&self, policy: &CompiledPolicy) -> Option<&PolicyId> {
         let mut winner = None;
         for host in &policy.settings.hosts {
@@ -111,7 +111,7 @@ impl Table {
         winner
     }
 
-    /// The policy that wins over `policy` at `host`, whatever the path.
+    /// Returns a policy that wins over `policy` at `host` on all its paths, if there is one.
     fn winner_over(&self, policy: &CompiledPolicy, host: &HostPattern) -> Option<&PolicyId> {
         let mut more_specific =
             self.ranks.iter().take_while(|r| r.specificity > policy.settings.specificity);
@@ -221,7 +221,7 @@ impl Group {
         }
     }
 
-    /// The rule set that holds the place of `path`.
+    /// Returns the rule set in the place of `path`.
     fn holder(&self, path: Option<&PathMatch>) -> Option<&Arc<RuleSet>> {
         match path {
             None => self.everything.as_ref(),
@@ -234,12 +234,12 @@ impl Group {
         }
     }
 
-    /// Does a look-up depend on the path?
+    /// Returns whether a look-up depends on the path.
     pub(crate) fn needs_path(&self) -> bool {
         self.has_paths
     }
 
-    /// The rule set for everything in scope.
+    /// Selects the rule set for everything in scope.
     pub(crate) fn everything(&self) -> Option<Selection<'_>> {
         self.everything.as_ref().map(Selection::plain)
     }

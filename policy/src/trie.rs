@@ -24,12 +24,12 @@ impl<V> Default for Trie<V> {
 }
 
 impl<V> Trie<V> {
-    /// Does it hold nothing?
+    /// Returns whether the trie has no value.
     pub(crate) fn is_empty(&self) -> bool {
         self.nodes.iter().all(|node| node.value.is_none())
     }
 
-    /// The value at the end of `segments`, made by `default` where there is none.
+    /// Returns the value at the end of `segments`, inserted by `default` if it is missing.
     pub(crate) fn entry<'s>(
         &mut self,
         segments: impl Iterator<Item = &'s [u8]>,
@@ -46,7 +46,7 @@ impl<V> Trie<V> {
         Some(self.nodes.get_mut(at)?.value.get_or_insert_with(default))
     }
 
-    /// The values met on the way along `segments`, each with the number of segments that lead to it.
+    /// Returns the values along `segments`, each with the number of segments that lead to it.
     pub(crate) fn walk<'t, 's>(
         &'t self,
         segments: impl Iterator<Item = &'s [u8]>,

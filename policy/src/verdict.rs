@@ -5,17 +5,17 @@ use std::sync::Arc;
 use crate::compiled::RuleSet;
 use crate::draft::PolicyId;
 
-/// Who decided, what and why.
+/// The outcome of a CORS request, with the rule set that decides.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     pub(crate) rule_set: Arc<RuleSet>,
-    /// What kind of CORS request it was.
+    /// The kind of the CORS request.
     pub kind: RequestKind,
-    /// What was decided.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// What kind of CORS request it was (Fetch standard, "HTTP requests").
+/// The kind of a CORS request (Fetch standard, "HTTP requests").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RequestKind {
     /// A CORS-preflight request.
@@ -24,7 +24,7 @@ pub enum RequestKind {
     Actual,
 }
 
-/// What was decided about a CORS request.
+/// The outcome of a CORS request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Shared, or the preflight passed.
@@ -39,7 +39,7 @@ pub enum Outcome {
     Rejected(Refusal),
 }
 
-/// Why a CORS request was refused: the first check that failed.
+/// The reason of a refusal: the first check that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// The origin is not allowed.
@@ -61,7 +61,7 @@ pub enum Refusal {
 // === impl Verdict ===
 
 impl Verdict {
-    /// The policy that decided, as `namespace/name`.
+    /// Returns the policy that decides, as `namespace/name`.
     #[must_use]
     pub fn policy(&self) -> &PolicyId {
         &self.rule_set.settings.id
@@ -96,7 +96,7 @@ impl Outcome {
         }
     }
 
-    /// Why, where it was refused or rejected.
+    /// Returns the reason of a refused or rejected request.
     #[must_use]
     pub const fn refusal(self) -> Option<Refusal> {
         match self {

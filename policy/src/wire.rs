@@ -1,4 +1,4 @@
-//! Wire: what travels from a publisher to the filter. Canonical: equal policies give equal bytes.
+//! Wire: the plugin configuration that a publisher sends to the filter. Canonical: equal policies give equal bytes.
 
 mod json;
 mod v1;
@@ -20,13 +20,13 @@ pub const VERSIONS: &[u32] = &[1];
 pub struct Envelope {
     /// `sha256:` and the hexadecimal digest of `compiled`; empty in an inert default only.
     pub digest: String,
-    /// What a filter does that cannot use `compiled`.
+    /// The reaction of a filter that cannot use `compiled`.
     pub on_invalid: OnInvalid,
     /// The compiled form: JSON in a string, which survives proxies that re-encode structures.
     pub compiled: String,
 }
 
-/// What a filter does with a configuration that it cannot use.
+/// The reaction of a filter to a configuration that it cannot use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnInvalid {
     /// Accept it and run the last good one: for publishers without a default configuration.
@@ -35,7 +35,7 @@ pub enum OnInvalid {
     Reject,
 }
 
-/// Why bytes are not a configuration.
+/// The reason why bytes are no configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecodeError {
     /// Longer than [`MAX_WIRE_LEN`](crate::limits::MAX_WIRE_LEN).
@@ -53,7 +53,7 @@ pub enum DecodeError {
     Value {
         /// A path into the JSON, such as `policies[0].blocks[1].origins[2]`.
         field: String,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Proxies with certain labels, or one port of theirs, as whoever resolves targets names them.
+/// Proxies with certain labels, or one port of theirs, as the resolution of targets names them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Workload {
     /// Labels that the proxy must have, all of them; none: every proxy of the bundle.
@@ -50,7 +50,7 @@ impl Narrowing {
         self.port
     }
 
-    /// Is every request of every proxy meant?
+    /// Returns whether it covers every request of every proxy.
     pub(crate) fn is_everything(&self) -> bool {
         self.labels.is_empty() && self.port.is_none()
     }

@@ -9,7 +9,7 @@ use crate::limits::MAX_WIRE_LEN;
 use crate::syntax::hex_value;
 use crate::wire::DecodeError;
 
-/// How deep lists and objects may stand in each other; those of the wire are not half as deep.
+/// Deepest nesting of lists and objects; the wire needs less than half of it.
 const MAX_DEPTH: u32 = 16;
 
 /// A JSON value; text without escapes is borrowed from the document.
@@ -92,7 +92,7 @@ impl<'d> Object<'d> {
         }
     }
 
-    /// All fields, whatever their names.
+    /// All fields, of any name.
     pub(super) fn into_fields(self) -> Vec<(Cow<'d, str>, Json<'d>)> {
         self.0
     }

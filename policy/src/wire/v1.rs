@@ -289,7 +289,7 @@ pub(super) fn read(mut document: Object<'_>) -> Result<Compiled, DecodeError> {
     Ok(Compiled::new(policies))
 }
 
-/// How many places the policies take in a proxy that has all their labels, so that all their ports matter.
+/// Returns the number of places that the policies take in a proxy with all their labels, where all their ports count.
 fn places(policies: &[CompiledPolicy]) -> usize {
     let mut ports: Vec<u16> = Vec::new();
     let mut places = 0_usize;
