@@ -21,29 +21,29 @@ Examples:
   Put the resources into a cluster:
     corsward-operator crd | kubectl apply -f -";
 
-/// Watches CORS policies, judges them, and publishes what they mean to proxies.
+/// Watches CORS policies, validates them, and publishes their configuration to proxies.
 #[derive(Debug, Parser)]
 #[command(name = "corsward-operator", version, after_help = EXAMPLES)]
 pub struct Args {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watch, judge and publish until told to stop (SIGINT or SIGTERM); told twice, it stops at once.
+    /// Watch, validate and publish policies until SIGINT or SIGTERM; a second signal stops at once.
     Run(Box<RunArgs>),
-    /// Print what there is to say about policies. Exits 1 where one is refused, 2 where something could not be read.
+    /// Print the findings of policies. Exits 1 if a policy is refused, 2 if a file is unreadable or there is none.
     Validate(ValidateArgs),
     /// Print the definitions of the resources for a Kubernetes API server.
     Crd,
-    /// Wait until addresses answer with success. Exits 1 where one does not.
+    /// Wait until all addresses answer with success. Exits 1 if one does not.
     Probe(ProbeArgs),
     /// Copy the filter's module into a folder, for an Envoy in the same pod.
     Module(ModuleArgs),
-    /// Stop the operator of a cluster and delete what it made; definitions and policies stay. `helm uninstall` runs it.
+    /// Stop the operator of a cluster and delete its objects; definitions and policies stay. `helm uninstall` runs this command.
     Cleanup(CleanupArgs),
     /// Print completions for a shell.
     Completions {
@@ -55,13 +55,13 @@ pub enum Command {
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
-    /// Where policies come from: `kube`, the API server of a cluster, or `dir:PATH`, a folder whose *.yaml, *.yml and *.json files
+    /// The source of policies: `kube`, the API server of a cluster, or `dir:PATH`, a folder whose *.yaml, *.yml and *.json files
     /// are watched.
     #[arg(long, value_name = "kube|dir:PATH", env = "CORSWARD_SOURCE")]
     pub source: SourceArg,
-    /// Where configuration goes: with `kube`, `istio` (one object a bundle, which Istio brings to the proxies) or `configmap`
-    /// (an ECDS resource, which Envoy reads from a mounted volume); with a folder, `file:DIR`, in which DIR/corsward.yaml is an
-    /// ECDS resource.
+    /// The destination of configuration: with `kube`, `istio` (one object for each bundle, which Istio distributes to the proxies)
+    /// or `configmap` (an ECDS resource, which Envoy reads from a mounted volume); with a folder, `file:DIR`, in which DIR/corsward.yaml
+    /// is an ECDS resource.
     #[arg(long, value_name = "istio|configmap|file:DIR", env = "CORSWARD_PUBLISH")]
     pub publish: PublishArg,
     /// The filter's module: a file as Envoy sees it, with `istio` a file that this program serves, or an image by its digest
@@ -73,25 +73,25 @@ pub struct RunArgs {
         default_value = "/etc/corsward/corsward_filter.wasm"
     )]
     pub module: String,
-    /// Where /healthz, /readyz, /metrics and /policies are served. Port 0 takes a free one and logs it. In a cluster /policies answers
-    /// none but the pod itself, and so whoever may `kubectl port-forward` to it.
+    /// The address of /healthz, /readyz, /metrics and /policies. Port 0 takes a free port and logs it. In a cluster /policies answers
+    /// only the pod itself, and so users with the right to `kubectl port-forward` to it.
     #[arg(long, value_name = "ADDR", env = "CORSWARD_ADMIN", default_value = "127.0.0.1:8605")]
     pub admin: SocketAddr,
-    /// The file that remembers what is in force, and its copy beside it (`.copy`) [default: corsward.state.json beside the
-    /// published file]. A cluster remembers in the policies' status.
+    /// The file that stores the specs in force, with its copy beside it (`.copy`) [default: corsward.state.json beside the
+    /// published file]. A cluster stores them in the policies' status.
     #[arg(long, value_name = "FILE", env = "CORSWARD_STATE")]
     pub state: Option<PathBuf>,
-    /// Enforce no policy anywhere: everything is read and judged, and what is published does nothing.
+    /// Enforce no policy: validate all policies, and publish a configuration without effect.
     #[arg(long, env = "CORSWARD_OFF")]
     pub off: bool,
-    /// How log lines are written.
+    /// The format of log lines.
     #[arg(long, value_enum, env = "CORSWARD_LOG_FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// Which log lines are written: a level, or directives such as `warn,corsward_operator=debug`. kube's own word on each request that
-    /// failed is written where a directive names it: `info,kube_client=debug`.
+    /// The filter of log lines: a level, or directives such as `warn,corsward_operator=debug`. The Kubernetes client's own line for each
+    /// failed request needs a directive of its own: `info,kube_client=debug`.
     #[arg(long, value_name = "FILTER", env = "CORSWARD_LOG", default_value = "info")]
     pub log: String,
-    /// What only a cluster has.
+    /// The options of a cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
 }
@@ -100,7 +100,7 @@ pub struct RunArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "With --source kube")]
 pub struct ClusterArgs {
-    /// How the API server is reached [default: KUBECONFIG, or the cluster around this pod].
+    /// The kubeconfig of the API server [default: KUBECONFIG, or the cluster around this pod].
     #[arg(long, value_name = "FILE", env = "CORSWARD_KUBECONFIG")]
     pub kubeconfig: Option<PathBuf>,
     /// The operator's own namespace: of its Lease, its modules and its certificates.
@@ -111,29 +111,29 @@ pub struct ClusterArgs {
         default_value = "corsward-system"
     )]
     pub namespace: String,
-    /// This replica: its pod's name. No other replica has the same.
+    /// The name of this replica's pod. No other replica has the same.
     #[arg(long, value_name = "NAME", env = "POD_NAME", default_value = "corsward-operator-0")]
     pub name: String,
-    /// The Lease that says which replica writes.
+    /// The Lease of the leader, the one replica that writes.
     #[arg(long, value_name = "NAME", env = "CORSWARD_LEASE", default_value = "corsward-operator")]
     pub lease: String,
-    /// The `ConfigMap` whose field `enforcement` says `On` or `Off` for the whole cluster: the chart's value of that name. A change is in
-    /// force within seconds; a `ConfigMap` that is gone or says something else leaves all as it was. Absent: `On`.
+    /// The `ConfigMap` whose field `enforcement` is `On` or `Off` for the whole cluster: the chart's value of that name. A change is in
+    /// force within seconds; a deleted `ConfigMap` or an invalid value changes nothing. Absent: `On`.
     #[arg(long, value_name = "NAME", env = "CORSWARD_ENFORCEMENT")]
     pub enforcement: Option<String>,
-    /// Watch no Gateways, no classes of theirs and no routes: no policy can be for a Gateway, and nobody says where a route has CORS of its own.
+    /// Watch no Gateways, their classes and routes: no policy can target a Gateway, and no finding names a route with CORS of its own.
     #[arg(long, env = "CORSWARD_NO_GATEWAYS")]
     pub no_gateways: bool,
-    /// Which of Istio's kinds holds an bundle.
+    /// The kind of Istio's objects.
     #[arg(long, value_enum, env = "CORSWARD_ISTIO_KIND", default_value_t = IstioKindArg::Auto)]
     pub istio_kind: IstioKindArg,
-    /// For how many seconds proxies take what replaces an object before it is deleted.
+    /// Seconds from the publication of an object's replacement to the deletion of the object.
     #[arg(long, value_name = "SECONDS", env = "CORSWARD_GRACE", default_value_t = 10)]
     pub grace: u64,
-    /// For how many seconds modules are served and reviews are answered after it was told to stop: until nobody is sent here any more.
+    /// Seconds after the stop signal in which modules and reviews are still served, until no client is sent here.
     #[arg(long, value_name = "SECONDS", env = "CORSWARD_DRAIN", default_value_t = 5)]
     pub drain: u64,
-    /// Where modules are served, at /filter-SHA256.wasm. Absent: nowhere.
+    /// The address of the module server, which has /filter-SHA256.wasm. Absent: no module server.
     #[arg(long, value_name = "ADDR", env = "CORSWARD_MODULE_ADDR")]
     pub module_addr: Option<SocketAddr>,
     /// The Service by which proxies reach all replicas' modules, in the operator's own namespace.
@@ -144,10 +144,10 @@ pub struct ClusterArgs {
         default_value = "corsward-modules"
     )]
     pub module_service: String,
-    /// Where the validating webhook is served. Absent: nowhere.
+    /// The address of the validating webhook. Absent: no webhook.
     #[arg(long, value_name = "ADDR", env = "CORSWARD_WEBHOOK_ADDR")]
     pub webhook_addr: Option<SocketAddr>,
-    /// The Service by which the API server reaches it.
+    /// The Service by which the API server reaches the webhook.
     #[arg(
         long,
         value_name = "NAME",
@@ -155,7 +155,7 @@ pub struct ClusterArgs {
         default_value = "corsward-webhook"
     )]
     pub webhook_service: String,
-    /// The Secret that keeps its certificates.
+    /// The Secret of the webhook's certificates.
     #[arg(
         long,
         value_name = "NAME",
@@ -163,10 +163,10 @@ pub struct ClusterArgs {
         default_value = "corsward-webhook-certificate"
     )]
     pub webhook_secret: String,
-    /// Somebody else fills that Secret.
+    /// The Secret is filled by other means, such as cert-manager.
     #[arg(long, env = "CORSWARD_WEBHOOK_SECRET_EXTERNAL")]
     pub webhook_secret_external: bool,
-    /// The `ValidatingWebhookConfiguration` that is told whom to trust. Absent: somebody else tells it.
+    /// The `ValidatingWebhookConfiguration` whose `caBundle` the operator writes. Absent: it is written by other means.
     #[arg(long, value_name = "NAME", env = "CORSWARD_WEBHOOK_CONFIGURATION")]
     pub webhook_configuration: Option<String>,
     /// Further names and addresses of the webhook, for its certificate.
@@ -177,11 +177,10 @@ pub struct ClusterArgs {
 /// Arguments of `validate`.
 #[derive(Debug, clap::Args)]
 pub struct ValidateArgs {
-    /// Files, or folders without the folders in them; `-` is standard input. The labels of `Namespace` objects among them decide which
-    /// guardrails bound a policy, and their annotation `corsward.io/mode` counts; without its `Namespace` all guardrails bound it.
+    /// Files, or folders without their subfolders; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// How findings are printed.
+    /// The format of findings.
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
 }
@@ -192,7 +191,7 @@ pub struct ProbeArgs {
     /// Addresses, such as `http://127.0.0.1:8605/readyz`.
     #[arg(required = true, value_name = "URL", value_parser = http_url)]
     pub urls: Vec<Uri>,
-    /// How long to wait, for all of them together.
+    /// The timeout in seconds, for all addresses together.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     pub seconds: u64,
 }
@@ -200,10 +199,10 @@ pub struct ProbeArgs {
 /// Arguments of `module`.
 #[derive(Debug, clap::Args)]
 pub struct ModuleArgs {
-    /// The folder. The file in it is called as it is here.
+    /// The target folder. The file keeps its name.
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
-    /// The module; the operator's image has it here.
+    /// The module; the default is its path in the operator's image.
     #[arg(long, value_name = "FILE", default_value = "/corsward_filter.wasm")]
     pub from: PathBuf,
 }
@@ -214,7 +213,7 @@ pub struct CleanupArgs {
     /// The operator's namespace.
     #[arg(long, env = "POD_NAMESPACE")]
     pub namespace: String,
-    /// The operator's Deployment: it is scaled to nothing first. Without it, stop the operator yourself.
+    /// The operator's Deployment, which is scaled to zero first. Absent: stop the operator yourself.
     #[arg(long, value_name = "NAME")]
     pub deployment: Option<String>,
     /// The Lease, which is deleted too.
@@ -223,10 +222,10 @@ pub struct CleanupArgs {
     /// The Secret with the webhook's certificate, which is deleted too.
     #[arg(long, value_name = "NAME")]
     pub secret: Option<String>,
-    /// Of `ConfigMap`s delete those of the operator's namespace alone: where it publishes objects of Istio, it makes no others.
+    /// Delete only the `ConfigMap`s of the operator's namespace: an operator that publishes Istio's objects has no others.
     #[arg(long)]
     pub own_config_maps: bool,
-    /// How long the operator may take to stop.
+    /// The timeout in seconds for the operator's stop.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub seconds: u64,
     /// The API server [default: KUBECONFIG, ~/.kube/config, or the cluster around this pod].
@@ -234,7 +233,7 @@ pub struct CleanupArgs {
     pub kubeconfig: Option<PathBuf>,
 }
 
-/// Where policies come from.
+/// A source of policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceArg {
     /// A folder.
@@ -243,7 +242,7 @@ pub enum SourceArg {
     Kube,
 }
 
-/// Where configuration goes.
+/// A destination of configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublishArg {
     /// A folder of ECDS resource files.
@@ -254,14 +253,14 @@ pub enum PublishArg {
     ConfigMap,
 }
 
-/// Which of Istio's kinds holds a bundle.
+/// A kind of Istio's objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum IstioKindArg {
-    /// `TrafficExtension` where the API server serves it and every istiod of the cluster is of version 1.30 or later, else `WasmPlugin`. Asked again
-    /// every 15 s: the operator stops where the answer is another one, and changes the kind when it starts again.
+    /// `TrafficExtension` if the API server serves it and every istiod of the cluster is of version 1.30 or later, else `WasmPlugin`. Checked
+    /// every 15 s: the operator stops on a change, and writes the new kind after its restart.
     #[value(name = "Auto")]
     Auto,
-    /// `extensions.istio.io/v1alpha1`: every Istio that is supported.
+    /// `extensions.istio.io/v1alpha1`, every supported Istio.
     #[value(name = "WasmPlugin")]
     WasmPlugin,
     /// `extensions.istio.io/v1alpha1`, Istio 1.30 and later.
@@ -272,21 +271,21 @@ pub enum IstioKindArg {
     EnvoyFilter,
 }
 
-/// How findings are printed.
+/// A format of findings.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum OutputFormat {
-    /// One line each, for people.
+    /// One line for each finding, for people.
     Text,
-    /// One array, for programs.
+    /// One JSON array, for programs.
     Json,
 }
 
-/// How log lines are written.
+/// A format of log lines.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// One line for each event, for people.
     Text,
-    /// One object a line, for programs.
+    /// One JSON object for each event, for programs.
     Json,
 }
 
