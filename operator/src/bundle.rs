@@ -50,8 +50,8 @@ pub struct Bundle {
 pub struct Desired {
     /// What proxies should have.
     pub bundles: BTreeMap<Arc<BundleKey>, Arc<Bundle>>,
-    /// Bundles of a former shape, the only ones that a publisher ever removes: what they should say until what replaces them has reached the proxies, and they go. Until
-    /// then it gives every proxy the same answers as what replaces it.
+    /// Bundles superseded by a regrouping, the only ones that a publisher ever removes. Each carries its replacement's configuration for its proxies, and is deleted after
+    /// the grace period.
     pub retiring: BTreeMap<Arc<BundleKey>, Arc<Bundle>>,
 }
 

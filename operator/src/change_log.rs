@@ -51,10 +51,10 @@ pub(crate) fn statuses<'p>(
                 info!(%policy, file, generation, "accepted");
             }
         } else if status.in_force.as_ref().is_some_and(|kept| kept.policy.mode() == Mode::Off) {
-            warn!(%policy, file, generation, "refused; what was accepted before is switched off");
+            warn!(%policy, file, generation, "refused; the last valid spec is switched off");
         } else if let Some(in_force) = &status.in_force {
             let kept = in_force.generation;
-            warn!(%policy, file, generation, kept, "refused; what was accepted before stays in force");
+            warn!(%policy, file, generation, kept, "refused; the last valid spec stays in force");
         } else {
             warn!(%policy, file, generation, "refused; nothing of it is in force");
         }

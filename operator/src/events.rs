@@ -96,7 +96,7 @@ pub async fn record(
         };
         said.forget(&object_event);
         if error_log.on(&words, Instant::now()) {
-            warn!(resource = %object_event.resource, error = words, "an event could not be written");
+            warn!(resource = %object_event.resource, error = words, "cannot write an Event");
         }
     }
 }

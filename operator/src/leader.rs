@@ -46,7 +46,7 @@ pub struct LeaseOptions {
     pub identity: String,
     /// How long the Lease lasts after it was renewed; whole seconds.
     pub duration: Duration,
-    /// For how long whoever holds it goes on without being able to renew it. The rest of `duration` is for what is still on its way then.
+    /// Renew deadline: the holder stops leading after this long without a renewal. The rest of `duration` is for requests that are still in flight then.
     pub renew_deadline: Duration,
     /// How often it is renewed, or looked at.
     pub retry: Duration,
@@ -137,9 +137,9 @@ async fn keep_time(mut deadline: watch::Receiver<Option<Instant>>, leading: watc
 fn set(leading: &watch::Sender<bool>, leads: bool) {
     if leading.send_if_modified(|led| std::mem::replace(led, leads) != leads) {
         if leads {
-            info!("this replica writes from now on");
+            info!("this replica started leading");
         } else {
-            info!("this replica does not write any more");
+            info!("this replica stopped leading");
         }
     }
 }
@@ -252,7 +252,7 @@ impl ElectionLoop {
         let words = match timeout(REQUEST_TIMEOUT, self.try_turn()).await {
             Ok(Ok(())) => {
                 if self.error_log.over() {
-                    info!("the lease can be had or renewed again");
+                    info!("acquired or renewed the lease again");
                 }
                 return;
             }
@@ -262,7 +262,7 @@ impl ElectionLoop {
             Err(_) => format!("no answer within {REQUEST_TIMEOUT:?}"),
         };
         if self.error_log.on(&words, Instant::now()) {
-            warn!(error = words, "the lease cannot be had or renewed; tried again");
+            warn!(error = words, "cannot acquire or renew the lease; tried again");
         }
     }
 
@@ -304,7 +304,7 @@ impl ElectionLoop {
             warn!(
                 holder,
                 %until,
-                "the lease is held and not renewed, and nobody writes until it is taken: to take it at once, `kubectl -n {namespace} delete lease {lease}`"
+                "the lease is held without renewals, and no replica writes until its expiry: to release it at once, `kubectl -n {namespace} delete lease {lease}`"
             );
         }
         self.is_blocked = is_blocked;
@@ -315,9 +315,9 @@ impl ElectionLoop {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 let error = sentence(&error);
-                warn!(error, "the lease was not released: another replica waits for its end");
+                warn!(error, "cannot release the lease: the next leader waits for its expiry");
             }
-            Err(_) => warn!("the lease was not released: another replica waits for its end"),
+            Err(_) => warn!("cannot release the lease: the next leader waits for its expiry"),
         }
     }
 
@@ -326,7 +326,7 @@ impl ElectionLoop {
         let Some(lease) = self.api.get_opt(name).await? else { return Ok(()) };
         if let Some(lease) = self.election.release(lease, Timestamp::now()) {
             self.api.replace(name, &PostParams::default(), &lease).await?;
-            info!("the lease is released");
+            info!("released the lease");
         }
         Ok(())
     }

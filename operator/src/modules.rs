@@ -103,7 +103,7 @@ pub async fn start(
     let router = server::router(Arc::clone(&cache), metrics);
     let server = Server::start(listener, None, router, Limits::default())?;
     let addr = server.addr;
-    info!(%addr, url = module.url, "modules are served");
+    info!(%addr, url = module.url, "module address");
     let (stop, stopped) = watch::channel(false);
     let (readiness_sender, module_readiness) =
         watch::channel(Some(readiness::NOT_ASKED.to_owned()));

@@ -139,7 +139,7 @@ impl ConnectionContext {
                     Ok((stream, client)) => {
                         let place = clients.place(client.ip(), self.limits.of_one);
                         let Some(place) = place else {
-                            debug!(%client, "it has as many connections as it may have: closed");
+                            debug!(%client, "closed a connection above the limit of its client");
                             continue;
                         };
                         let serving = self.clone().of(client);
@@ -191,7 +191,7 @@ impl ConnectionContext {
     }
 }
 
-/// Whoever lets go of a server without stopping it lets it end.
+/// Resolves on a stop, or once the server's handle is dropped.
 async fn stopped(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }

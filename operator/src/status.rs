@@ -117,10 +117,10 @@ pub enum Reason {
 
 /// What is said until the proxies have answered.
 pub(crate) const ASKING: &str =
-    "the policy is published, and the proxies are asked whether they run it";
+    "the policy is published; the operator asks the proxies whether they run it";
 
 /// What a policy is whose mode is `DryRun`.
-const REHEARSAL: &str = "the policy is judged and counted, not enforced";
+const REHEARSAL: &str = "the policy is evaluated and counted, not enforced";
 
 /// What is known of the publication of a policy.
 #[derive(Clone, Debug, Default)]
@@ -303,7 +303,7 @@ fn resolved(entry: &Entry, planned: &Planned) -> Condition {
     let missing: Vec<&Finding> = planned.placement.missing.iter().chain(sets).collect();
     match missing.as_slice() {
         [] => {
-            let message = "nothing is referred to that is missing".to_owned();
+            let message = "all references resolve".to_owned();
             Condition { kind, holds: true, reason: Reason::ResolvedRefs, message }
         }
         [first, ..] => {
@@ -400,7 +400,7 @@ fn at_proxies(domain: Domain, proxies: &RolloutStatus) -> (bool, Reason, String)
             (false, Reason::Reconciling, ASKING.to_owned())
         }
         (Domain::Cluster, RolloutStatus::Unseen { .. }) => {
-            let message = "the policy is published; which proxies run it is not known here";
+            let message = "the policy is published; the operator does not ask its proxies";
             (true, Reason::Published, message.to_owned())
         }
     }
@@ -411,14 +411,14 @@ fn in_proxies(rollout: &Rollout) -> (bool, Reason, String) {
     let Rollout { matched, current, unknown, .. } = rollout;
     let behind = rollout.behind();
     if *matched == 0 {
-        let message = "the policy is published, and no running pod is what it is for";
+        let message = "the policy is published; no running pod matches its target";
         return (true, Reason::Published, message.to_owned());
     }
     if behind > 0 {
         let out_of_sync_pods = rollout.out_of_sync_pods();
         if *current == 0 {
             let message = format!(
-                "the policy is published, and {behind} of {matched} workloads do not run it: {out_of_sync_pods}"
+                "the policy is published; {behind} of {matched} workloads do not run it: {out_of_sync_pods}"
             );
             return (false, Reason::NotProgrammed, message);
         }
@@ -430,7 +430,7 @@ fn in_proxies(rollout: &Rollout) -> (bool, Reason, String) {
     if *unknown > 0 {
         let unknown_pods = rollout.unknown_pods();
         let message = format!(
-            "the policy is published; {current} of {matched} workloads say that they run it, and {unknown} say nothing: {unknown_pods}"
+            "the policy is published; {current} of {matched} workloads report that they run it, and {unknown} report nothing: {unknown_pods}"
         );
         return (true, Reason::Published, message);
     }
@@ -481,8 +481,8 @@ mod tests {
                 "not at 2: a (no sidecar)",
             ),
             ("none does", 2, 0, 1, false, Reason::NotProgrammed, "1 of 2 workloads do not run it"),
-            ("some cannot be asked", 3, 2, 1, true, Reason::Published, "2 of 3 workloads say"),
-            ("none can be asked", 3, 0, 3, true, Reason::Published, "0 of 3 workloads say"),
+            ("some cannot be asked", 3, 2, 1, true, Reason::Published, "2 of 3 workloads report"),
+            ("none can be asked", 3, 0, 3, true, Reason::Published, "0 of 3 workloads report"),
         ] {
             let (lagging, unasked) =
                 (pod(OutOfSyncReason::NoSidecar), pod(OutOfSyncReason::Unreachable));

@@ -227,10 +227,10 @@ impl Writer {
         match attempt {
             Attempt::Written => {
                 self.counters.on(StatusWriteResult::Written);
-                debug!(%resource, "a status is written");
+                debug!(%resource, "wrote a status");
                 self.backoff.reset();
                 if self.error_log.over() {
-                    info!("statuses are written again");
+                    info!("wrote a status again");
                 }
                 self.queue.done(&resource);
             }
@@ -267,7 +267,7 @@ impl Writer {
     /// Leaves a status unwritten.
     fn leave_out(&self, resource: &ResourceRef, why: &str) {
         self.counters.on(StatusWriteResult::Dropped);
-        debug!(%resource, why, "a status is not written");
+        debug!(%resource, why, "dropped a status");
     }
 
     /// Another replica writes now.

@@ -177,6 +177,45 @@ fn the_glossary_defines_each_word_once_and_names_its_source() {
 }
 
 #[test]
+fn the_log_lines_of_the_operations_page_are_those_of_the_operator() {
+    let page = fs::read_to_string(docs().join("operations.md")).unwrap();
+    let mut literals = String::new();
+    let mut folders = vec![root().join("operator/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path => literals.push_str(&fs::read_to_string(path).unwrap()),
+            }
+        }
+    }
+    let section = |name: &str| {
+        let (_, rest) = page.split_once(&format!("\n## {name}\n")).unwrap();
+        rest.split("\n## ").next().unwrap().to_owned()
+    };
+    let logs = section("Logs");
+    let rows = logs.lines().filter_map(|line| line.strip_prefix("| `"));
+    let cells = rows.flat_map(|row| row.split(" | ").take(2));
+    let mut messages: Vec<String> = cells
+        .filter_map(|cell| cell.trim_start_matches('`').split('`').next())
+        .map(str::to_owned)
+        .collect();
+    assert!(messages.len() >= 10, "{messages:?}");
+    let leader = section("The leader");
+    let is_message = |text: &&str| text.contains(" replica ");
+    let prose: String = leader.split("```").step_by(2).collect();
+    messages.extend(prose.split('`').skip(1).step_by(2).filter(is_message).map(str::to_owned));
+    assert!(messages.len() >= 13, "{messages:?}");
+    for message in messages {
+        assert!(literals.contains(&format!("\"{message}\"")), "no log line is `{message}`");
+    }
+    // The sample of a line.
+    let sample = leader.split("\"message\":\"").nth(1).unwrap();
+    let message = sample.split('`').next().unwrap();
+    assert!(literals.contains(&format!("\"{message}`")), "no log line begins `{message}`");
+}
+
+#[test]
 fn every_link_leads_somewhere() {
     for page in pages().into_iter().chain([root().join("README.md")]) {
         let text = fs::read_to_string(&page).unwrap();

@@ -58,7 +58,7 @@ pub async fn keep(
         match configurations.patch(&name, &params, &Patch::Apply(&patch)).await {
             Ok(written) => {
                 untold.over();
-                info!(name, "the API server knows whom to trust as the webhook");
+                info!(name, "wrote the webhook's caBundle");
                 known = Some(written);
             }
             Err(error) => {
@@ -67,7 +67,7 @@ pub async fn keep(
                     error!(
                         name,
                         error,
-                        "the API server does not know whom to trust as the webhook, so policies are not judged at admission; tried again every {RESYNC_INTERVAL:?}"
+                        "cannot write the webhook's caBundle, so policies are not validated at admission; tried again every {RESYNC_INTERVAL:?}"
                     );
                 }
             }

@@ -157,7 +157,7 @@ impl SecretStore {
         match kept.map_err(|error| error.to_string()) {
             Ok(()) => {
                 if self.error_log.over() {
-                    info!(secret, namespace, "the webhook's certificates are kept again");
+                    info!(secret, namespace, "stored the webhook's certificates again");
                 }
             }
             Err(error) => {
@@ -166,7 +166,7 @@ impl SecretStore {
                         secret,
                         namespace,
                         error,
-                        "the webhook's certificates are not kept, which is tried again every {RESYNC_INTERVAL:?}"
+                        "cannot store the webhook's certificates; tried again every {RESYNC_INTERVAL:?}"
                     );
                 }
             }
@@ -181,7 +181,7 @@ impl SecretStore {
             error!(
                 secret,
                 namespace,
-                "the webhook has no certificate, because the Secret is not there: make it, with `tls.crt`, `tls.key` and `ca.crt`"
+                "the webhook has no certificate, because the Secret is missing: create it, with `tls.crt`, `tls.key` and `ca.crt`"
             );
         }
     }
@@ -203,13 +203,13 @@ impl SecretStore {
         });
         match &loaded {
             Ok(()) => {
-                info!(secret, namespace, "the webhook shows the certificate that is there");
+                info!(secret, namespace, "the webhook serves the Secret's certificate");
                 let bundle = is_bundle(&content.authorities).then(|| content.authorities.clone());
                 if bundle.is_none() {
                     warn!(
                         secret,
                         namespace,
-                        "`ca.crt` holds no authority: the API server asks the webhook only where somebody else writes `caBundle` into its configuration"
+                        "`ca.crt` holds no authority: the API server calls the webhook only if its configuration gets a `caBundle` by other means"
                     );
                 }
                 self.bundle.send_replace(bundle);
@@ -217,7 +217,7 @@ impl SecretStore {
             // A certificate that is not valid yet is looked at again, and said once.
             Err(damage) if before.is_some_and(|(_, known)| known.as_ref() == Some(damage)) => {}
             Err(damage) if self.options.external => {
-                error!(secret, namespace, error = %damage, "the webhook cannot show the certificate that is there: put another one in its place");
+                error!(secret, namespace, error = %damage, "the webhook cannot serve the Secret's certificate: replace it");
             }
             // It is replaced, and that is logged.
             Err(_) => {}
@@ -244,9 +244,9 @@ impl SecretStore {
                 let (name, namespace) = (&self.options.name, &self.options.namespace);
                 let why = step.why;
                 if matches!(why, RenewalReason::Useless(_)) {
-                    warn!(secret = name, namespace, %why, "made the webhook's certificates again");
+                    warn!(secret = name, namespace, %why, "replaced the webhook's certificates");
                 } else {
-                    info!(secret = name, namespace, %why, "made a certificate for the webhook");
+                    info!(secret = name, namespace, %why, "created a certificate for the webhook");
                 }
                 // Loaded here and now: the watch will say the same.
                 self.load(content(&secret), now);

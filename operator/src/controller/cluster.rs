@@ -312,7 +312,7 @@ impl ClusterPublisher {
             if now.saturating_duration_since(sent.at) >= sent.delay {
                 sent.at = now;
                 sent.delay = sent.delay.saturating_mul(2).min(MAX_RESEND_DELAY);
-                debug!(%resource, "a status was sent and is not seen: sent again");
+                debug!(%resource, "the watch does not show a written status: sent again");
                 let write = StatusWrite { resource: resource.clone(), status: sent.status.clone() };
                 // Whoever writes has ended, and so does everything else.
                 let _ = self.writer.send(write);

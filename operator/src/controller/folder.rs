@@ -17,7 +17,7 @@ use crate::publish::file::File;
 use crate::state::{State, StateFile};
 
 /// Why nothing is published where the memory is lost and not everything is accepted.
-const STATE_UNKNOWN: &str = "what was in force before the start is not known: what is published stays as it is until every policy is accepted and every file can be read";
+const STATE_UNKNOWN: &str = "the configuration in force before the start is unknown: the published configuration stays until every policy is accepted and every file is readable";
 
 /// A folder of resource files, and what is remembered beside it.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl FolderPublisher {
     ) -> Option<BTreeMap<BundleKey, PublishStatus>> {
         self.kept = self.must_keep(plan, index);
         if let Some(why) = self.kept().or(plan.why_not_all()) {
-            error!(why, "not everything is published; what is in force of the rest stays");
+            error!(why, "some policies are not published; the configuration in force stays");
             metrics.published(PublishResult::Held);
         }
         if self.kept {
@@ -155,11 +155,11 @@ impl FolderPublisher {
         let path = self.state_file.path().display();
         match self.state_file.save(&state) {
             Ok(()) if self.unsaved.take().is_some() => {
-                info!(%path, "the state file is written again");
+                info!(%path, "wrote the state file again");
             }
             Ok(()) => {}
             Err(error) => {
-                warn!(%path, %error, "the state file is not written, which is tried again every {RESYNC_INTERVAL:?}: a restart will not know what is in force");
+                warn!(%path, %error, "cannot write the state file; tried again every {RESYNC_INTERVAL:?}: a restart loses the configuration in force");
                 self.unsaved = Some(state);
             }
         }
@@ -178,11 +178,11 @@ impl FolderPublisher {
                 Ok(Published::Unchanged) => {}
                 Ok(Published::Written) => {
                     let digest = &bundle.digest;
-                    warn!(digest, "what was published had been changed: repaired");
+                    warn!(digest, "repaired a published file after a foreign change");
                     metrics.published(PublishResult::Written);
                 }
                 Err(error) => {
-                    error!(%error, "what was published had been changed, and cannot be repaired");
+                    error!(%error, "cannot repair a published file after a foreign change");
                     metrics.published(PublishResult::Failed);
                 }
             }

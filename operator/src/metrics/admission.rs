@@ -48,7 +48,7 @@ impl AdmissionMetrics {
         );
         registry.register_with_unit(
             "webhook_certificate_not_after_timestamp",
-            "When the certificate that the webhook shows ends",
+            "Expiry of the webhook's certificate",
             Unit::Seconds,
             self.not_after.clone(),
         );

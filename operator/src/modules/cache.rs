@@ -68,14 +68,14 @@ impl ModuleCache {
     pub(super) fn put(&self, map: &ConfigMap) {
         let (name, stored) = (map.name_any(), Stored::of(map));
         if stored == Stored::Damaged {
-            warn!(name, "the ConfigMap does not hold the module it names, which is not served");
+            warn!(
+                name,
+                "the ConfigMap does not hold the module that it names: the module is not served"
+            );
         }
         let mut known = self.stored.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_CACHED && !known.contains_key(&name) {
-            warn!(
-                name,
-                "there are more than {MAX_CACHED} modules: this one is not served; delete some"
-            );
+            warn!(name, "more than {MAX_CACHED} modules: this one is not served; delete some");
             return;
         }
         known.insert(name, stored);

@@ -131,13 +131,13 @@ impl ModuleStore {
     async fn try_to_tend(&mut self) -> bool {
         let Err(error) = self.tend().await else {
             if self.untended.over() {
-                info!("modules are kept as they should be again");
+                info!("stored and collected modules again");
             }
             return true;
         };
         let error = sentence(&error);
         if self.untended.on(&error, Instant::now()) {
-            warn!(error, "modules are not kept as they should be; tried again");
+            warn!(error, "cannot store or collect modules; tried again");
         }
         false
     }
@@ -173,7 +173,7 @@ impl ModuleStore {
             let since = *self.unnamed.entry(name.clone()).or_insert(now);
             if now.saturating_duration_since(since) >= self.keep {
                 self.delete(name).await?;
-                info!(name, "collected: nothing names this module any more");
+                info!(name, "deleted a module that no plugin names");
                 self.unnamed.remove(name);
             }
         }
@@ -191,10 +191,10 @@ impl ModuleStore {
                 if self.cache.stored().get(&name) == Some(&Stored::Damaged) {
                     warn!(
                         name,
-                        "the API server keeps the module otherwise than it was sent: look for a webhook that changes it"
+                        "the API server stores a changed module: look for a webhook that changes it"
                     );
                 } else {
-                    info!(name, "the module is stored for all replicas");
+                    info!(name, "stored the module for all replicas");
                 }
                 Ok(())
             }

@@ -129,7 +129,7 @@ impl Backoff {
             self.repairs.get(place).filter(|repairs| repairs.count > IMMEDIATE_REPAIRS)?;
         let count = repairs.count;
         Some(format!(
-            "somebody else has changed the object `{}/{}` {count} times after it was written: find who, in its `metadata.managedFields`; it is repaired more and more rarely",
+            "a foreign field manager has changed the object `{}/{}` {count} times after the operator wrote it: find the manager in `metadata.managedFields`; repairs become less and less frequent",
             place.namespace, place.name
         ))
     }

@@ -61,7 +61,7 @@ pub async fn at_start(client: &Client) -> KindChoice {
         match choose(client).await {
             Ok(choice) => {
                 let kind = choice.kind;
-                info!(?kind, why = choice.why, "the kind of Istio's objects was chosen");
+                info!(?kind, why = choice.why, "chose the kind of Istio's objects");
                 return choice;
             }
             Err(error) => failed(&mut error_log, &error),
@@ -82,7 +82,7 @@ pub async fn changed(client: &Client, kind: IstioKind) {
                     ?before,
                     ?after,
                     why = choice.why,
-                    "the cluster speaks for another kind of Istio's objects now: the operator stops, and writes that kind when it starts again"
+                    "the kind of Istio's objects changes: the operator stops, and writes the new kind after its restart"
                 );
                 return;
             }
@@ -95,10 +95,7 @@ pub async fn changed(client: &Client, kind: IstioKind) {
 fn failed(error_log: &mut ErrorLog, error: &kube::Error) {
     let error = kubernetes::sentence(error);
     if error_log.on(&error, Instant::now()) {
-        warn!(
-            error,
-            "the cluster does not say which kind of Istio's objects it reads; asked again"
-        );
+        warn!(error, "cannot determine the kind of Istio's objects; tried again");
     }
 }
 

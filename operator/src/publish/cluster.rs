@@ -243,7 +243,7 @@ impl ObjectPublisher {
                     }
                     ObjectWrite::Apply { repair: true, .. } => {
                         metrics.wrote(WriteResult::Repaired);
-                        warn!(kind, object, "repaired: somebody else had changed it");
+                        warn!(kind, object, "repaired after a foreign change");
                     }
                     ObjectWrite::Apply { .. } => {
                         metrics.wrote(WriteResult::Written);
@@ -281,7 +281,7 @@ impl ObjectPublisher {
         }
         for publish_status in &publish_statuses {
             if let Some(error) = &publish_status.error {
-                warn!(bundle = %publish_status.key, error, "not published as it should be");
+                warn!(bundle = %publish_status.key, error, "cannot publish; tried again");
             }
         }
         self.deps.events.send(vec![Event::Published(publish_statuses)]).await.map_err(|_| Ended)
@@ -356,7 +356,7 @@ impl Objects {
             Some(_) => {
                 let (kind, (label, us)) = (self.output.resource().kind, MANAGED_BY);
                 Err(ApplyError::Taken(format!(
-                    "the {kind} `{namespace}/{name}` is somebody else's and stays as it is, though its name is needed: delete it, or label it `{label}={us}` to have it overwritten"
+                    "the {kind} `{namespace}/{name}` is a foreign object with a name that the operator needs: delete it, or label it `{label}={us}` to have it overwritten"
                 )))
             }
         }

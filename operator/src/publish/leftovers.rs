@@ -129,7 +129,7 @@ impl Leftovers {
     fn failed(&mut self, kind: &str, error: &kube::Error) {
         let error = kubernetes::sentence(error);
         if self.error_log.on(&format!("{kind}: {error}"), Instant::now()) {
-            warn!(kind, error, "what is left of another kind cannot be tended; tried again");
+            warn!(kind, error, "cannot read or delete leftover objects; tried again");
         }
     }
 
@@ -139,14 +139,14 @@ impl Leftovers {
         self.deps.metrics.left(kind, left);
         let before = self.told.insert(kind.clone(), left).unwrap_or_default();
         if left == 0 && before > 0 {
-            info!(kind, "nothing is left of another kind");
+            info!(kind, "no leftover objects remain");
         } else if left == before {
         } else if is_replaced {
             info!(
                 kind,
                 left,
                 written,
-                "objects of the kind that was written before go once what replaces them has been there for a while"
+                "leftover objects are deleted once their replacements have been there for the grace period"
             );
         } else {
             let then = format!("kubectl delete {plural} --all-namespaces -l {label}={us}");
@@ -155,7 +155,7 @@ impl Leftovers {
                 left,
                 written,
                 then,
-                "objects of a kind that is not written any more still bring the filter to proxies, as it was: wait until those that are written are there, then delete them"
+                "leftover objects still configure proxies as before: delete them once the objects of the current kind are there"
             );
         }
     }
@@ -199,7 +199,7 @@ impl Leftovers {
             Ok(Ok(_)) => {
                 self.deps.metrics.wrote(WriteResult::Removed);
                 let object = format!("{namespace}/{name}");
-                info!(kind, object, "removed: another kind of object has replaced it");
+                info!(kind, object, "removed: an object of the current kind has replaced it");
                 Ok(())
             }
             Ok(Err(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => Ok(()),

@@ -289,12 +289,13 @@ impl Reconciler {
         let waits = self.pending.get(&place.namespace).and_then(|pending| pending.get(place));
         // Somebody changes it on its way: to send it again and again would not help.
         if sent.is_some() && sent == waits {
-            let error = "the API server keeps the object otherwise than it was sent: look for a webhook that changes it";
+            let error =
+                "the API server stores a changed object: look for a webhook that changes it";
             self.failed(place, ApplyError::Here(error.to_owned()), now);
         }
     }
 
-    /// Has the watch told of something younger than the answer, of which nothing is left to compare with?
+    /// True if the watch already delivered a newer version (deleted or recreated) than this response.
     fn is_outdated(&self, place: &Key, in_flight: Option<&InFlight>, version: Option<u64>) -> bool {
         match in_flight {
             Some(InFlight::Apply { gone, .. }) => {
@@ -470,7 +471,7 @@ impl Reconciler {
         let error = error.or_else(behind).or_else(|| {
             let (field, Key { namespace, name }) = (foreign_field?, place);
             Some(format!(
-                "somebody else has added `{field}` to the object `{namespace}/{name}`, which changes what it means: remove it"
+                "a foreign field manager has added `{field}` to the object `{namespace}/{name}`, which changes its meaning: remove the field"
             ))
         });
         let seen = seen.filter(|_| foreign_field.is_none());

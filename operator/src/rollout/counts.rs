@@ -118,7 +118,7 @@ impl OutOfSyncReason {
             Self::NoSidecar => "no sidecar",
             Self::Bypassed => "a port leads past the filter",
             Self::NoFilter => "its proxy runs no filter",
-            Self::Behind => "its proxy runs another configuration",
+            Self::Behind => "its proxy runs a different configuration",
             Self::Refused => "its proxy refused the configuration",
             Self::NotAsked => "its proxy has not answered yet",
             Self::Unreachable => "its proxy cannot be asked",

@@ -144,7 +144,7 @@ impl Poller {
             self.answers.push(Box::pin(async move {
                 let answer = ask(&http, &request).await;
                 if let Err(error) = &answer {
-                    debug!(pod = ?request.pod, error, "a proxy does not say what it runs");
+                    debug!(pod = ?request.pod, error, "a proxy does not report its configuration");
                 }
                 (request, answer.ok())
             }));
@@ -184,14 +184,14 @@ fn told_of(
     let error = match written {
         Some(Ok(())) => {
             metrics.refreshed(true);
-            info!(bundle = %key, ?pods, "touched: proxies that run no filter are to fetch its module again");
+            info!(bundle = %key, ?pods, "refreshed: agents of proxies without the filter fetch its module again");
             return Some(Refreshed { key, pods });
         }
         Some(Err(error)) => kubernetes::sentence(&error),
         None => "the API server has not answered".to_owned(),
     };
     metrics.refreshed(false);
-    warn!(bundle = %key, ?pods, error, "proxies run no filter, and the object could not be touched; tried again");
+    warn!(bundle = %key, ?pods, error, "cannot refresh the object of proxies without the filter; tried again");
     None
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Tracker {
     last_revision: u64,
 }
 
-/// What proxies run of a policy, and where. A change of anything else about it is none to them.
+/// The revision of a policy that its proxies run, and their places. Other changes of a policy do not start a new revision.
 #[derive(Debug)]
 struct PolicyRevision {
     revision: u64,

@@ -264,7 +264,7 @@ async fn output(
         return Ok((Output::Istio { kind, module }, open, None));
     }
     let Some(addr) = args.cluster.module_addr else {
-        bail!("nobody would serve the module: write --module-addr ADDR, or --module oci://IMAGE");
+        bail!("the module has no server: write --module-addr ADDR, or --module oci://IMAGE");
     };
     let options = modules::ModuleOptions {
         file: args.module.clone().into(),

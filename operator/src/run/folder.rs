@@ -55,7 +55,10 @@ fn publisher(args: &RunArgs, dir: &Path) -> Result<(StateFile, File)> {
     std::fs::create_dir_all(dir).with_context(|| format!("no folder {}", dir.display()))?;
     if !Path::new(&args.module).exists() {
         let module = &args.module;
-        warn!(module, "there is no such module here: Envoy must find it there, or set --module");
+        warn!(
+            module,
+            "the module does not exist here: Envoy must find it at this path, or set --module"
+        );
     }
     let state = args.state.clone().unwrap_or_else(|| dir.join("corsward.state.json"));
     let file = File::new(dir.to_owned(), args.module.clone());
@@ -66,7 +69,7 @@ fn publisher(args: &RunArgs, dir: &Path) -> Result<(StateFile, File)> {
 fn restore(file: &StateFile, index: &mut Index) -> Option<State> {
     let state = load(file)?;
     for policy in state.clone().restore(index) {
-        warn!(%policy, "was in force, and nothing can be made of what it said then");
+        warn!(%policy, "cannot read the spec that was in force");
     }
     Some(state)
 }
@@ -79,10 +82,10 @@ fn load(file: &StateFile) -> Option<State> {
     }
     let copy = file.load_copy().ok().flatten();
     match (&copy, loaded) {
-        (Some(_), Ok(_)) => warn!(%path, "the state file is gone: its copy counts"),
-        (Some(_), Err(error)) => warn!(%path, %error, "the state file's copy counts"),
+        (Some(_), Ok(_)) => warn!(%path, "the state file is gone: read its copy"),
+        (Some(_), Err(error)) => warn!(%path, %error, "cannot read the state file: read its copy"),
         (None, Err(error)) => {
-            warn!(%path, %error, "starting without a memory of what was in force");
+            warn!(%path, %error, "starting without the configuration that was in force");
         }
         // A first start.
         (None, Ok(_)) => {}

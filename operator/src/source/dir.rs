@@ -185,7 +185,7 @@ impl Dir {
         match self.begin_watching() {
             Ok(watcher) => self.watch = Some(Watch { identity, _watcher: watcher }),
             Err(error) => {
-                warn!(dir = %self.path.display(), %error, "changes are seen every {RESYNC_INTERVAL:?} only");
+                warn!(dir = %self.path.display(), %error, "changes are noticed only every {RESYNC_INTERVAL:?}");
             }
         }
     }

@@ -72,8 +72,8 @@ fn of_proxies(proxies: &RolloutStatus) -> Option<(Value, String)> {
     }
 }
 
-/// Lets a status go on saying of proxies what `known` says of them, where that is about the same policy as it is in force: they
-/// are being asked, and to say nothing meanwhile would be a change that is none.
+/// Keeps the proxy counts of `known` while the proxies are asked, if the generation and the spec in force are unchanged, so that the
+/// status does not flap.
 pub(crate) fn keep_proxies(status: &mut Value, known: &Value) -> Option<()> {
     let same = |name: &str| status.get(name).is_some() && status.get(name) == known.get(name);
     if !same("observedGeneration") || !same("inForce") {

@@ -35,7 +35,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(2);
 const WAITED: Duration = Duration::from_secs(5);
 /// How many reviews are judged at once; more wait.
 const MAX_CONCURRENT: usize = 8;
-/// How many KiB of reviews are kept at once; more wait. It bounds memory, and whoever sends little takes little of it.
+/// Memory budget in KiB for buffered bodies of reviews; a further review waits until there is room for it.
 const KEPT_KIB: usize = 64 * 1024;
 
 /// What a request's handler needs.
@@ -132,7 +132,11 @@ fn thinking(query: &str) -> Duration {
 
 /// Not an answer to a review, for there was none.
 fn refused(metrics: &AdmissionMetrics, status: StatusCode, words: &str) -> Response {
-    warn!(status = status.as_u16(), error = words, "somebody sent the webhook no review");
+    warn!(
+        status = status.as_u16(),
+        error = words,
+        "rejected a request that is not an AdmissionReview"
+    );
     metrics.reviewed(AdmissionResult::Unreadable);
     (status, format!("{words}\n")).into_response()
 }

@@ -111,7 +111,7 @@ fn a_refused_text_is_said_and_leaves_the_accepted_one_in_force() {
     assert_eq!(said["findings"][0]["field"], "spec.cors.allowOrigins[0]");
     assert_eq!(said["findings"][0]["severity"], "refusal");
     assert_eq!(dirs.wait_for_published(&["a"]), before);
-    assert_eq!(operator.said("refused; what was accepted before stays in force").len(), 1);
+    assert_eq!(operator.said("refused; the last valid spec stays in force").len(), 1);
     dirs.write("a.yaml", &policy("a", TWO));
     operator.wait_for_in_force("a", 3);
     assert_ne!(dirs.wait_for_published(&["a"]), before);
@@ -282,7 +282,7 @@ fn a_policy_that_is_off_is_nowhere_though_its_text_is_refused() {
     dirs.wait_for_published(&[]);
     let said = operator.wait_for_refused("a");
     assert_eq!((&said["mode"], &said["inForce"]["generation"]), (&"Off".into(), &1.into()));
-    assert_eq!(operator.said("refused; what was accepted before is switched off").len(), 1);
+    assert_eq!(operator.said("refused; the last valid spec is switched off").len(), 1);
     operator.stop("-KILL");
     let operator = dirs.start();
     operator.wait_for_refused("a");

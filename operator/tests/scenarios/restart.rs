@@ -92,7 +92,7 @@ fn a_corrupt_state_file_is_said_and_replaced() {
         fs::write(dirs.state_copy(), garbage).unwrap();
         let mut operator = dirs.start();
         operator.wait_for_in_force("a", 1);
-        let said = operator.said("starting without a memory of what was in force");
+        let said = operator.said("starting without the configuration that was in force");
         assert_eq!(said.len(), 1, "{garbage:?}");
         operator.stop("-TERM");
         assert!(fs::read_to_string(dirs.state_file()).unwrap().contains(ONE), "{garbage:?}");
@@ -197,9 +197,7 @@ fn a_state_file_that_could_not_be_written_is_tried_again() {
     dirs.wait_for_published(&["a"]);
     fs::remove_dir_all(dirs.state_file()).unwrap();
     wait_for("the state file", || dirs.state_file().is_file().then_some(()));
-    wait_for("a line", || {
-        (!operator.said("the state file is written again").is_empty()).then_some(())
-    });
+    wait_for("a line", || (!operator.said("wrote the state file again").is_empty()).then_some(()));
     let state = fs::read_to_string(dirs.state_file()).unwrap();
     assert!(state.contains(ONE), "{state}");
 }

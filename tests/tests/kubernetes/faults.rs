@@ -131,7 +131,7 @@ fn a_store_that_stands_still_stops_the_writing_and_nothing_else() {
     one_of_each(&ns);
     let before = ns.versions();
     cluster.server.store().pause().unwrap();
-    operator.wait_for_line("this replica does not write any more");
+    operator.wait_for_line("this replica stopped leading");
     cluster.server.store().resume().unwrap();
     sentinel(&cluster, "later");
     assert_eq!(ns.versions(), before);
@@ -174,17 +174,17 @@ fn an_operator_that_is_killed_in_the_middle_of_publishing_is_carried_on_by_the_n
 fn of_two_operators_one_writes_and_when_it_dies_the_other() {
     let cluster = Cluster::own();
     let mut first = cluster.operator("operator-0").start();
-    first.wait_for_line("this replica writes from now on");
+    first.wait_for_line("this replica started leading");
     let mut second = cluster.operator("operator-1").start();
     let ns = cluster.test_namespace("shop");
     one_of_each(&ns);
     assert_eq!(writes(&second), 0.0);
-    assert!(second.said("this replica writes from now on").is_empty());
+    assert!(second.said("this replica started leading").is_empty());
     let before = ns.versions();
 
     first.kill();
     ns.policy("later", &allow("later", &[SHOP]));
-    second.wait_for_line("this replica writes from now on");
+    second.wait_for_line("this replica started leading");
     ns.wait_for_in_force("later");
     assert_eq!(writes(&second), 1.0, "what was new");
     let mut after = ns.versions();
@@ -200,7 +200,7 @@ fn whoever_loses_the_lease_writes_nothing_until_it_is_free() {
     one_of_each(&ns);
     // Somebody whose clock is an hour behind took it, and renews it.
     take(&cluster, "2001-01-01T00:00:00.000000Z");
-    operator.wait_for_line("this replica does not write any more");
+    operator.wait_for_line("this replica stopped leading");
     let published = ns.published();
     ns.policy("api", &allow("api", &[OTHER]));
     wait_for("the change to be seen", || {
@@ -226,7 +226,7 @@ fn a_lease_of_somebody_who_is_gone_is_taken_whatever_its_clock_said() {
     let cluster = Cluster::own();
     take(&cluster, "2099-01-01T00:00:00.000000Z");
     let mut operator = cluster.operator("operator-0").start();
-    assert!(operator.said("this replica writes from now on").is_empty());
+    assert!(operator.said("this replica started leading").is_empty());
     let ns = cluster.test_namespace("shop");
     ns.policy("api", &allow("api", &[SHOP]));
     ns.wait_for_in_force("api");

@@ -68,9 +68,9 @@ fn what_the_operator_does_can_be_counted_from_outside() {
 fn watches_that_end_are_counted_by_kind() {
     let mut cluster = Cluster::own();
     let mut operator = cluster.operator("operator-0").start();
-    operator.wait_for_line("this replica writes from now on");
+    operator.wait_for_line("this replica started leading");
     cluster.server.kill();
-    operator.wait_for_line("this replica does not write any more");
+    operator.wait_for_line("this replica stopped leading");
     for kind in ["CorsPolicy", "Namespace", "Pod", "Service"] {
         let series = format!("corsward_watch_restarts_total{{kind=\"{kind}\"}}");
         assert!(operator.metric(&series).is_some_and(|restarts| restarts > 0.0), "{kind}");

@@ -9,7 +9,7 @@ use crate::faults::LEASE_PATH;
 use crate::harness::{Cluster, Operator, wait_for};
 use crate::specs::{SHOP, allow};
 
-const AGAIN: &str = "the lease can be had or renewed again";
+const AGAIN: &str = "acquired or renewed the lease again";
 const NOT_WATCHED: &str = "cannot watch; tried again";
 
 /// Everything that was logged after the first `before` lines, without its times.
@@ -37,11 +37,11 @@ fn assert_each_once(lines: &[Value]) {
 fn an_api_server_that_is_away_is_spoken_of_once_and_so_is_its_return() {
     let mut cluster = Cluster::own();
     let mut operator = cluster.operator("operator-0").start();
-    operator.wait_for_line("this replica writes from now on");
+    operator.wait_for_line("this replica started leading");
     let before = operator.lines().len();
     cluster.server.kill();
     // Until then everything has been tried several times.
-    operator.wait_for_line("this replica does not write any more");
+    operator.wait_for_line("this replica stopped leading");
     cluster.server.restart().unwrap();
     operator.wait_for_line(AGAIN);
     let ns = cluster.test_namespace("later");
@@ -91,7 +91,7 @@ fn a_lease_that_is_held_for_years_names_its_holder_and_ends_when_it_is_deleted()
     let mut operator = cluster.operator("operator-0").start_unready();
     let told = operator.wait_for_line("another replica holds the lease");
     assert_eq!(told["holder"], "stranger");
-    let advice = "the lease is held and not renewed, and nobody writes until it is taken: to take it at once, `kubectl -n corsward-system delete lease corsward`";
+    let advice = "the lease is held without renewals, and no replica writes until its expiry: to release it at once, `kubectl -n corsward-system delete lease corsward`";
     let warned = operator.wait_for_line(advice);
     assert_eq!((&warned["level"], &warned["holder"]), (&json!("WARN"), &json!("stranger")));
     assert!(warned["until"].as_str().is_some_and(|until| until.ends_with('Z')), "{warned}");
@@ -105,7 +105,7 @@ fn a_lease_that_is_held_for_years_names_its_holder_and_ends_when_it_is_deleted()
 
     let advised = ["-n", "corsward-system", "delete", "lease", "corsward"];
     assert!(cluster.kubectl(&advised, "").success);
-    operator.wait_for_line("this replica writes from now on");
+    operator.wait_for_line("this replica started leading");
     wait_for("the holder to be told", || {
         let report: Value = serde_json::from_str(&operator.get("/policies")?).unwrap();
         (report["lease"]["isThisReplica"] == true).then_some(())

@@ -109,7 +109,7 @@ fn a_policy_is_programmed_where_the_proxies_say_that_they_run_it() {
     assert_eq!(condition(&policy, "Programmed"), "Programmed=True PartiallyProgrammed");
     let message = message(&policy, "Programmed");
     for said in [
-        "behind (its proxy runs another configuration)",
+        "behind (its proxy runs a different configuration)",
         "without-filter (its proxy runs no filter)",
         "without-sidecar (no sidecar)",
         "not at 3",

@@ -319,7 +319,7 @@ fn somebody_elses_object_stays_and_what_needs_its_name_follows_it() {
         let mut publisher = Publisher::start(server, &output).introduced();
         publisher.want(&[&whole, &part], &[]);
         publisher.wait_for_published(&part);
-        let error = publisher.wait_for_error(&whole.key, "somebody else's");
+        let error = publisher.wait_for_error(&whole.key, "is a foreign object");
         assert!(error.contains(&format!("{} `{namespace}/corsward`", resource.kind)), "{error}");
         assert_eq!(publisher.known()[&whole.key].digest, None);
         assert_eq!(server.api().get(&path(&whole)).unwrap(), Some(before));
@@ -387,7 +387,7 @@ fn what_is_left_of_another_kind_is_named_until_it_is_gone() {
 
     let mut operator = cluster.operator("operator-0").start();
     let line = operator.wait_for_line(
-        "objects of a kind that is not written any more still bring the filter to proxies, as it was: wait until those that are written are there, then delete them",
+        "leftover objects still configure proxies as before: delete them once the objects of the current kind are there",
     );
     assert_eq!((&line["kind"], &line["left"]), (&json!("EnvoyFilter"), &json!(1)), "{line}");
     let left = || operator.metric("corsward_leftover_objects{kind=\"EnvoyFilter\"}");

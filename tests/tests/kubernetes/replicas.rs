@@ -9,7 +9,7 @@ use xtask::http::Client;
 use crate::harness::{Cluster, OPERATOR_NAMESPACE, Operator};
 use crate::specs::{SHOP, allow};
 
-const LEADS: &str = "this replica writes from now on";
+const LEADS: &str = "this replica started leading";
 
 /// Something that a line says of where the operator serves.
 fn said(operator: &mut Operator, line: &str, field: &str) -> String {
@@ -81,8 +81,8 @@ fn a_replica_that_stops_lets_another_lead_and_serves_on_until_nobody_comes_any_m
     first.ask_to_stop();
     second.wait_for_line(LEADS);
     assert_eq!(first.get("/readyz"), None);
-    let address = said(&mut first, "modules are served", "addr").parse().unwrap();
-    let url = said(&mut first, "modules are served", "url");
+    let address = said(&mut first, "module address", "addr").parse().unwrap();
+    let url = said(&mut first, "module address", "url");
     let path = url.split_once(".svc:80").unwrap().1;
     assert_eq!(Client::new(address).get(path).unwrap(), "\0asm\x01\0\0\0");
     assert!(first.get("/policies").is_some(), "what is asked is answered");

@@ -53,7 +53,7 @@ fn serving_modules_to_proxies() {
     leave(&namespace, "WasmPlugin");
     let args = [format!("--module={}", module.display()), format!("--module-addr={address}")];
     let mut only = release.start_with("only", &args);
-    only.wait_for_line("the module is stored for all replicas");
+    only.wait_for_line("stored the module for all replicas");
     only.stop();
     release.damage_modules();
     let only = release.start_with("only", &args);
@@ -123,7 +123,7 @@ fn publishing_whichever_kind_every_istiod_reads() {
         &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "default" } }),
     );
     let changes = |mut replica: Operator| {
-        replica.wait_for_line("the cluster speaks for another kind of Istio's objects now: the operator stops, and writes that kind when it starts again");
+        replica.wait_for_line("the kind of Istio's objects changes: the operator stops, and writes the new kind after its restart");
         replica.wait_for_line("stopped");
     };
     // Istio's definitions are there, and its istiod is not: who knows which version it will be?

@@ -76,7 +76,8 @@ fn a_policy_whose_object_has_the_name_of_somebody_elses_says_so_until_that_is_go
     ns.cluster.api().create(plugins, &theirs).unwrap();
     ns.policy("api", &json!({"cors": {"allowOrigins": [SHOP]}}));
     let said = ns.wait_for("api", "told whose the name is", |policy| {
-        message(policy, "Programmed").contains("the WasmPlugin `taken/corsward` is somebody else's")
+        message(policy, "Programmed")
+            .contains("the WasmPlugin `taken/corsward` is a foreign object")
     });
     assert_eq!(condition(&said, "Programmed"), "Programmed=False Reconciling");
     assert_eq!(said["status"]["inForce"], Value::Null);

@@ -140,7 +140,7 @@ impl NamespacePoller {
         pods.filter_map(|(workload, proxy)| Some((proxy.due()?, workload.pod.as_str())))
     }
 
-    /// Whoever runs no filter is asked again soon, for something was done about it.
+    /// Polls proxies without the filter soon: their plugin was just refreshed.
     pub(super) fn poll_soon(&mut self, now: Instant) {
         for proxy in &mut self.proxies {
             proxy.poll_soon(now);

@@ -70,7 +70,7 @@ pub(super) async fn follow(shared: &Shared, switch: Switch) {
                         name,
                         error,
                         kept,
-                        "the switch of enforcement says nothing: repeat `helm upgrade` to write it"
+                        "the ConfigMap of enforcement has no valid value: repeat `helm upgrade` to write it"
                     );
                 }
             }

@@ -38,13 +38,15 @@ fn an_upgrade_stops_enforcement_and_starts_it_again_without_new_pods() {
     let switch = format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/configmaps/corsward-enforcement");
     let patch = json!({ "data": { "enforcement": "perhaps" } });
     cluster.api().merge(&switch, &patch).unwrap();
-    let line = operator
-        .wait_for_line("the switch of enforcement says nothing: repeat `helm upgrade` to write it");
+    let line = operator.wait_for_line(
+        "the ConfigMap of enforcement has no valid value: repeat `helm upgrade` to write it",
+    );
     assert_eq!(line["error"], "`enforcement` says `perhaps`: write `On` or `Off`");
     cluster.api().delete(&switch).unwrap();
     wait_for("another line", || {
-        let lines = operator
-            .said("the switch of enforcement says nothing: repeat `helm upgrade` to write it");
+        let lines = operator.said(
+            "the ConfigMap of enforcement has no valid value: repeat `helm upgrade` to write it",
+        );
         lines.iter().any(|line| line["error"] == "there is no such ConfigMap").then_some(())
     });
     assert_eq!(operator.metric("corsward_enforcing"), Some(0.0));

@@ -56,7 +56,7 @@ fn a_damaged_secret_is_replaced_and_the_api_server_told_whom_to_trust() {
         (fixture.bundle() == Some(field(&after, "ca.crt"))).then_some(())
     });
     fixture.wait_until_asked();
-    fixture.wait_for_line("made the webhook's certificates again");
+    fixture.wait_for_line("replaced the webhook's certificates");
 
     // Deleted, it is there again.
     fixture.cluster.api().delete(&WebhookFixture::secret_path()).unwrap();
@@ -134,9 +134,8 @@ fn a_certificate_of_the_users_own_is_read_and_never_written() {
     let shown = fixture.client().certificate().unwrap();
 
     fixture.damage_secret(&json!({ "data": { "tls.key": base64(b"gone") } }));
-    let line = fixture.wait_for_line(
-        "the webhook cannot show the certificate that is there: put another one in its place",
-    );
+    let line =
+        fixture.wait_for_line("the webhook cannot serve the Secret's certificate: replace it");
     assert_eq!(line["error"], "`tls.key` holds no private key in PEM");
     assert_eq!(fixture.client().certificate(), Ok(shown.clone()), "the last good one is shown");
 
