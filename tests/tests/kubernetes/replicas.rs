@@ -37,7 +37,9 @@ fn whoever_cannot_read_everything_leaves_the_lease_to_those_who_can() {
     });
     cluster.api().create(&format!("{rbac}/rolebindings"), &binding).unwrap();
 
-    let mut blind = cluster.operator("operator-0").kubeconfig(poor).start_unready();
+    // With `Auto` it would wait for the kind of Istio's objects before it watches.
+    let plan = cluster.operator("operator-0").kubeconfig(poor).also("--istio-kind=WasmPlugin");
+    let mut blind = plan.start_unready();
     blind.wait_for_line("cannot watch; tried again");
     let operator = cluster.operator("operator-1").start();
     let ns = cluster.test_namespace("shop");
