@@ -102,7 +102,7 @@ impl GuardrailReason {
             ),
             Self::LastGoodHolds => Sentence::new(
                 "CORS-W608",
-                "nothing of this text holds, and what was accepted before it does",
+                "the last valid guardrails stay in force",
                 "correct the refusals to change it, or delete the guardrail",
             ),
         }

@@ -50,7 +50,7 @@ impl OriginSetReason {
             Self::Any => Sentence::new(
                 "CORS-E623",
                 "`*` in a set would open every policy that uses it",
-                "name the origins, or write `*` into the policy that means everybody",
+                "name the origins, or write `*` into the policy that allows every origin",
             ),
             Self::Empty => Sentence::new(
                 "CORS-W621",

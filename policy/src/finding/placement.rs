@@ -97,7 +97,7 @@ impl PlacementReason {
             ),
             Self::LastGoodInForce => Sentence::new(
                 "CORS-W522",
-                "what was accepted before stays in force",
+                "the last valid spec stays in force",
                 "correct the refusals to change it, or delete the policy",
             ),
             Self::TargetsUnused => Sentence::new(
