@@ -321,7 +321,7 @@ fn each_rule_of_the_definitions_refuses_in_its_own_words() {
             "OriginSet",
             json!({"origins": ["https://a.example", "*"]}),
             "spec",
-            "a set names origins: write `*` into the allowOrigins of the policy that means everybody",
+            "a set names origins: write `*` into the allowOrigins of the policy that allows every origin",
         ),
     ] {
         let refused = refusals(kind, &spec);

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ClusterCorsPolicyStatus, Danger};
 
-/// What the policies of some namespaces may allow at most. It allows nothing by itself. Of several that select a namespace all
-/// apply.
+/// A limit of what the CORS policies of some namespaces may allow. It allows nothing by itself. If several select a namespace,
+/// all of them apply.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "corsward.io",
@@ -25,7 +25,7 @@ use super::{ClusterCorsPolicyStatus, Danger};
     status = "ClusterCorsPolicyStatus",
     derive = "PartialEq",
     derive = "Default",
-    doc = "What the CORS policies of some namespaces may allow at most: guardrails of a platform team.",
+    doc = "Limits of what the CORS policies of some namespaces may allow: the guardrails of a platform team.",
     printcolumn(
         name = "Enforcement",
         type_ = "string",
@@ -36,7 +36,7 @@ use super::{ClusterCorsPolicyStatus, Danger};
         name = "Exceeded",
         type_ = "integer",
         json_path = ".status.exceededBy",
-        description = "how many policies exceed it"
+        description = "number of policies that exceed it"
     ),
     printcolumn(
         name = "Accepted",
@@ -55,16 +55,17 @@ pub struct ClusterCorsPolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_selector: Option<NamespaceSelector>,
 
-    /// What becomes of a policy that exceeds a guardrail. `Enforce`: it is refused, with reason `GuardrailExceeded`, and taken
-    /// out of force if it is in force already. `Warn`: it stands, and its status says what it exceeds. The default is `Enforce`,
-    /// because a guardrail that does not hold should be somebody's decision; start with `Warn` where there are policies.
+    /// The effect on a policy that exceeds a guardrail. `Enforce`: it is refused, with reason `GuardrailExceeded`, and taken
+    /// out of force if it is in force already. `Warn`: it stays in force, and its status lists what it exceeds.
+    /// The default is `Enforce`, because a guardrail without effect should be an explicit decision; start with `Warn` if there are
+    /// policies already.
     ///
     /// Permitted: `Warn`.
     /// Refused: `Audit`.
     #[serde(default)]
     pub enforcement: Enforcement,
 
-    /// What policies may allow at most.
+    /// The limits of what policies may allow.
     ///
     /// Permitted: `{allowedOrigins: ["https://*.shop.example"], maxMaxAge: 7200}`.
     /// Refused: `{}` (at least one guardrail).
@@ -125,7 +126,7 @@ pub struct LabelExpression {
     pub values: Vec<String>,
 }
 
-/// What policies may allow at most. What is absent bounds nothing.
+/// The limits of what policies may allow. An absent field sets no limit.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -150,7 +151,7 @@ pub struct Guardrails {
     /// Whether policies may use `allowOriginRegexes`, which cannot be compared with `allowedOrigins`. Absent: only where there
     /// are no `allowedOrigins`.
     ///
-    /// Permitted: `false`, which refuses regexes whatever the origins.
+    /// Permitted: `false`, which refuses every regex.
     /// Refused: `Never`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_regexes: Option<bool>,
@@ -195,7 +196,7 @@ pub struct Guardrails {
     )]
     pub allowed_headers: Option<Vec<String>>,
 
-    /// What policies must say in `disallowedRequests`, for every part of a workload. Absent: anything.
+    /// The required value of `disallowedRequests`, for every part of a workload. Absent: any value.
     ///
     /// Permitted: `Reject`.
     /// Refused: `Forward` (it is what happens without).
@@ -205,7 +206,7 @@ pub struct Guardrails {
     pub require_disallowed_requests: Option<Required>,
 }
 
-/// What becomes of a policy that exceeds a guardrail.
+/// The effect on a policy that exceeds a guardrail.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Enforcement {
     /// It stands, and its status says so.
@@ -215,7 +216,7 @@ pub enum Enforcement {
     Enforce,
 }
 
-/// What is asked of a label.
+/// The requirement on a label.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelOperator {
     /// It is there, with one of the values.
@@ -228,7 +229,7 @@ pub enum LabelOperator {
     DoesNotExist,
 }
 
-/// What `disallowedRequests` must be.
+/// The required value of `disallowedRequests`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Required {
     /// `Reject`.

@@ -7,7 +7,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What is allowed, and to whom.
+/// The allowed origins, methods and headers.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -115,8 +115,8 @@ pub struct Cors {
     pub allow_credentials: bool,
 
     /// The seconds for which a browser may keep the answer to a preflight (Fetch, "CORS-preflight cache"). Browsers keep it for
-    /// at most 600 (WebKit), 7200 (Chromium) or 86400 seconds (Firefox). `0`: not at all. Absent: not said, and browsers keep it
-    /// for 5 seconds.
+    /// at most 600 (WebKit), 7200 (Chromium) or 86400 seconds (Firefox). `0`: not at all. Absent: the header is not sent, and browsers
+    /// keep it for 5 seconds.
     ///
     /// Permitted: `600`.
     /// Refused: `-1` (CORS-E002), `10m` (CORS-E509: write `600`).
@@ -150,7 +150,7 @@ pub struct OriginSetRef {
     pub name: String,
 }
 
-/// What origins may be taken from.
+/// A source of origins.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OriginSetKind {
     /// An `OriginSet`.

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cors, CorsPolicyStatus};
 
-/// Which origins may read the responses of a workload, and how: enforced by the proxy in front of it.
+/// The origins that may read the responses of a workload, and the methods and headers that they may use. The proxy in front of the
+/// workload enforces it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "corsward.io",
@@ -27,19 +28,19 @@ use super::{Cors, CorsPolicyStatus};
     status = "CorsPolicyStatus",
     derive = "PartialEq",
     derive = "Default",
-    doc = "Which origins may read the responses of a workload, and how: enforced by the proxy in front of it.",
+    doc = "The origins that may read the responses of a workload, and the methods and headers that they may use. The proxy in front of the workload enforces it.",
     label("gateway.networking.k8s.io/policy", "Direct"),
     printcolumn(
         name = "Targets",
         type_ = "string",
         json_path = ".status.summary.targets",
-        description = "what the policy is for"
+        description = "the policy's targets"
     ),
     printcolumn(
         name = "Origins",
         type_ = "integer",
         json_path = ".status.summary.origins",
-        description = "how many origin patterns it allows"
+        description = "number of allowed origin patterns"
     ),
     printcolumn(
         name = "Mode",
@@ -63,7 +64,7 @@ use super::{Cors, CorsPolicyStatus};
         name = "Proxies",
         type_ = "string",
         json_path = ".status.summary.proxies",
-        description = "how many of the matched proxies run it"
+        description = "number of matched proxies that run it"
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -108,14 +109,14 @@ pub struct CorsPolicySpec {
     )]
     pub hostnames: Vec<String>,
 
-    /// What is allowed wherever no rule says otherwise. Absent: the policy does nothing outside its rules.
+    /// The default for all paths without a rule. Absent: the policy does nothing outside its rules.
     ///
     /// Permitted: `{allowOrigins: ["https://shop.example"], allowCredentials: true}`.
     /// Refused: leaving out both `cors` and `rules`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
 
-    /// What happens to a request (other than a preflight) whose origin is not allowed. `Forward`: it reaches the workload, and
+    /// The treatment of a request (other than a preflight) whose origin is not allowed. `Forward`: it reaches the workload, and
     /// the browser keeps the response from the page, as CORS is meant to work. `Reject`: it is answered 403, which also stops
     /// WebSocket handshakes; requests without an `Origin` header, same-origin requests and `trustedOrigins` are never rejected.
     /// The default is `Forward`.
@@ -155,14 +156,14 @@ pub struct CorsPolicySpec {
     #[serde(default)]
     pub mode: Mode,
 
-    /// How preflights are answered. The default is `{onFailure: Explain, successStatus: 204}`.
+    /// The answers to preflights. The default is `{onFailure: Explain, successStatus: 204}`.
     ///
     /// Permitted: `{onFailure: Reject, successStatus: 200}`.
     /// Refused: `{successStatus: 201}` (200 or 204).
     #[serde(default)]
     pub preflight: Preflight,
 
-    /// What becomes of CORS headers that the workload sends itself. `Replace`: they are removed, so that the browser sees one
+    /// The treatment of CORS headers that the workload sends itself. `Replace`: they are removed, so that the browser sees one
     /// set of them. `Keep`: they stay where the workload sent an `Access-Control-Allow-Origin`, and ours are not added there.
     /// The default is `Replace`.
     ///
@@ -270,14 +271,14 @@ pub struct PathRule {
     #[schemars(with = "Mode")]
     pub mode: Option<Mode>,
 
-    /// What is allowed there. Absent: what the policy's `cors` says.
+    /// The allowed origins, methods and headers there. Absent: those of the policy's `cors`.
     ///
     /// Permitted: `{allowOrigins: ["*"]}`.
     /// Refused: a list of origins without the object around it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
 
-    /// What happens there to a request whose origin is not allowed. Absent: what the policy says.
+    /// The treatment there of a request whose origin is not allowed. Absent: as in the policy.
     ///
     /// Permitted: `Forward`.
     /// Refused: `Allow`.
@@ -297,7 +298,7 @@ pub struct PathRule {
     )]
     pub trusted_origins: Option<Vec<String>>,
 
-    /// Whether the workload sees the `Origin` of a request that is allowed there. Absent: what the policy says.
+    /// Whether the workload sees the `Origin` of a request that is allowed there. Absent: as in the policy.
     ///
     /// Permitted: `Keep`, for a WebSocket server that compares `Origin`.
     /// Refused: `None`.
@@ -315,7 +316,7 @@ pub struct PathRule {
         .message("a path begins with a slash")
 )]
 pub struct PathMatch {
-    /// How the path is compared. `Exact`: to the letter. `PathPrefix`: by whole segments, so that `/public` covers
+    /// The comparison of the path. `Exact`: to the letter. `PathPrefix`: by whole segments, so that `/public` covers
     /// `/public/logo` and not `/publications`.
     ///
     /// Permitted: `PathPrefix`.
@@ -332,7 +333,7 @@ pub struct PathMatch {
     pub value: String,
 }
 
-/// How preflights are answered.
+/// The answers to preflights.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -356,7 +357,7 @@ pub struct Preflight {
     pub success_status: i64,
 }
 
-/// What happens to a request whose origin is not allowed.
+/// The treatment of a request whose origin is not allowed.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DisallowedRequests {
     /// It is forwarded; the browser keeps the response from the page.
@@ -378,7 +379,7 @@ pub enum Mode {
     Off,
 }
 
-/// How a path is compared.
+/// The comparison of a path.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathType {
     /// To the letter.
@@ -401,7 +402,7 @@ pub enum OnFailure {
     Forward,
 }
 
-/// What becomes of the workload's own CORS headers.
+/// The treatment of the workload's own CORS headers.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UpstreamCorsHeaders {
     /// They are removed.

@@ -27,7 +27,7 @@ use super::OriginSetStatus;
         name = "Origins",
         type_ = "integer",
         json_path = ".status.summary.origins",
-        description = "how many origin patterns it has"
+        description = "number of origin patterns"
     ),
     printcolumn(
         name = "Accepted",
@@ -40,12 +40,12 @@ use super::OriginSetStatus;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!('*' in self.origins)")
-        .message("a set names origins: write `*` into the allowOrigins of the policy that means everybody")
+        .message("a set names origins: write `*` into the allowOrigins of the policy that allows every origin")
 )]
 pub struct OriginSetSpec {
     /// The origins, in the grammar of a policy's `allowOrigins`: scheme, host and port, `*.` for every subdomain. A policy that
-    /// uses the set is judged as if they stood in its own `allowOrigins`, dangers and guardrails included. `*` is refused here:
-    /// whoever means everybody says so in the policy. Empty: nobody.
+    /// uses the set is validated as if they stood in its own `allowOrigins`, dangers and guardrails included. `*` is refused here:
+    /// it belongs in a policy. Empty: no origin.
     ///
     /// Permitted: `["https://partner.example", "https://*.partner.example"]`.
     /// Refused: `["*"]`, `["https://partner.example/"]` (an origin ends before the slash).

@@ -1,4 +1,4 @@
-//! Statuses: what the operator says about an object.
+//! Statuses: the operator's report on an object.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Most findings in one status. The first of them are written, which are the gravest.
 pub const MAX_FINDINGS: usize = 100;
 
-/// What the operator says about a policy.
+/// The operator's report on a policy.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct CorsPolicyStatus {
@@ -19,17 +19,17 @@ pub struct CorsPolicyStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), schema_with = "conditions")]
     pub conditions: Vec<Condition>,
-    /// What the proxies run. It differs from `spec` where `spec` is refused.
+    /// The spec that the proxies run. It differs from `spec` if `spec` is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_force: Option<InForce>,
-    /// What the proxies ran until a `ClusterCorsPolicy` forbade it. They run it again when that is loosened, unless `spec` is accepted
-    /// by then.
+    /// The spec that the proxies ran until a `ClusterCorsPolicy` forbade it. They run it again once that guardrail allows it, unless
+    /// `spec` is accepted by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<InForce>,
-    /// How many workloads the policy is for, and how their proxies stand.
+    /// The number of matched workloads, and the state of their proxies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxies: Option<Proxies>,
-    /// Everything there is to say about the policy as written. `CORS-E` refuses it, `CORS-W` warns, `CORS-I` hints.
+    /// All findings about the policy as written. `CORS-E` refuses it, `CORS-W` warns, `CORS-I` hints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_FINDINGS))]
     pub findings: Vec<Finding>,
@@ -38,43 +38,43 @@ pub struct CorsPolicyStatus {
     pub summary: Option<Summary>,
 }
 
-/// What the proxies run of a policy.
+/// The spec of a policy that the proxies run.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct InForce {
-    /// The generation it was.
+    /// The generation of that spec.
     pub generation: i64,
     /// The digest of the configuration that holds it.
     pub digest: String,
-    /// The spec as it was then.
+    /// The spec of that generation.
     // Kept as it came: a release that reads specs differently must still be able to read the status.
     #[schemars(schema_with = "anything")]
     pub spec: serde_json::Value,
 }
 
-/// How the proxies of a policy stand.
+/// The state of a policy's proxies.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Proxies {
-    /// How many running pods the policy is for, with a proxy or without.
+    /// The number of running pods that the policy matches, with a proxy or without.
     pub matched: i64,
-    /// How many of them run it, by their proxies' own word. Absent: no proxy has said.
+    /// The number of those pods that run it, by their proxies' own metrics. Absent: no proxy has reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<i64>,
-    /// How many of them refused it. Absent: no proxy has said.
+    /// The number of those pods that refused it. Absent: no proxy has reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<i64>,
 }
 
-/// One thing to say about a policy.
+/// A finding about an object.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// What, for good: codes are never reused.
+    /// The code, which never changes its meaning.
     pub code: String,
-    /// Where, such as `spec.cors.allowOrigins[2]`.
+    /// The field, such as `spec.cors.allowOrigins[2]`.
     pub field: String,
-    /// What to know, and what to write instead.
+    /// The value, its fault and the fix.
     pub message: String,
 }
 
@@ -82,18 +82,18 @@ pub struct Finding {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// What the policy is for.
+    /// The policy's targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<String>,
-    /// How many origin patterns it allows, over all of it.
+    /// The number of origin patterns that the whole policy allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origins: Option<i64>,
-    /// How many of the workloads run it, such as `12/12`; `?/12`: no proxy has said.
+    /// The workloads that run it, of those that it matches, such as `12/12`; `?/12`: no proxy has reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxies: Option<String>,
 }
 
-/// What the operator says about a set of origins.
+/// The operator's report on a set of origins.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct OriginSetStatus {
@@ -104,7 +104,7 @@ pub struct OriginSetStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), schema_with = "conditions")]
     pub conditions: Vec<Condition>,
-    /// Everything there is to say about the set as written. `CORS-E` refuses it, `CORS-W` warns, `CORS-I` hints.
+    /// All findings about the set as written. `CORS-E` refuses it, `CORS-W` warns, `CORS-I` hints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_FINDINGS))]
     pub findings: Vec<Finding>,
@@ -117,41 +117,41 @@ pub struct OriginSetStatus {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct OriginSetSummary {
-    /// How many origin patterns it has.
+    /// The number of origin patterns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origins: Option<i64>,
 }
 
-/// What the operator says about guardrails.
+/// The operator's report on guardrails.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterCorsPolicyStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Accepted`: are the guardrails as written valid? Where they are not, those accepted before hold.
+    /// `Accepted`: are the guardrails as written valid? If they are not, the last valid ones stay in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), schema_with = "conditions")]
     pub conditions: Vec<Condition>,
-    /// The guardrails that hold. They differ from `spec` where `spec` is refused.
+    /// The guardrails in force. They differ from `spec` if `spec` is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_force: Option<GuardrailInForce>,
-    /// Everything there is to say about the guardrails as written. `CORS-E` refuses them, `CORS-W` warns, `CORS-I` hints.
+    /// All findings about the guardrails as written. `CORS-E` refuses them, `CORS-W` warns, `CORS-I` hints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_FINDINGS))]
     pub findings: Vec<Finding>,
-    /// How many policies exceed a guardrail of it.
+    /// The number of policies that exceed one of the guardrails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exceeded_by: Option<i64>,
 }
 
-/// Guardrails that hold.
+/// Guardrails in force.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct GuardrailInForce {
     /// The generation they were.
     pub generation: i64,
-    /// The spec as it was then.
+    /// The spec of that generation.
     // Kept as it came, as that of a policy.
     #[schemars(schema_with = "anything")]
     pub spec: serde_json::Value,
