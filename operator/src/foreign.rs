@@ -382,9 +382,10 @@ fn whole(field: &str, text: &str) -> Option<i64> {
     })
 }
 
-/// A duration of Go, of Envoy, or in words: `1h30m`, `600s`, `10 minutes`.
+/// A duration of Go, of Envoy, of ISO 8601, or in words: `1h30m`, `600s`, `PT10M`, `10 minutes`.
 fn seconds(text: &str) -> Option<i64> {
-    let mut rest = text;
+    // In ISO 8601 a month and a minute are told apart by the `T`.
+    let mut rest = text.strip_prefix("PT").unwrap_or(text);
     let mut total = 0_i64;
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit())?;
@@ -460,6 +461,9 @@ mod tests {
             ("24h0m0s", Some(86_400)),
             ("1d", Some(86_400)),
             ("10 minutes", Some(600)),
+            ("PT1H", Some(3_600)),
+            ("PT1H30M", Some(5_400)),
+            ("P1M", None),
             (" 600 ", Some(600)),
             ("600", Some(600)),
             ("1500ms", None),

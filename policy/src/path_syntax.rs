@@ -20,6 +20,8 @@ pub enum PathSyntax {
     Converter,
     /// `/api/%`, as `LIKE` of SQL writes it.
     Like,
+    /// `/api, /v2`, several in one text.
+    List,
 }
 
 // === impl PathSyntax ===
@@ -28,7 +30,9 @@ impl PathSyntax {
     /// The syntax that `path` is written in, unless it is a path.
     #[must_use]
     pub fn of(path: &str) -> Option<Self> {
-        let syntax = if has_braces(path) {
+        let syntax = if is_list(path) {
+            Self::List
+        } else if has_braces(path) {
             Self::Template
         } else if is_regex(path) {
             Self::Regex
@@ -58,6 +62,7 @@ impl fmt::Display for PathSyntax {
             Self::Template => "a path template",
             Self::Converter => "a path with a converter of Django",
             Self::Like => "a pattern of SQL's `LIKE`",
+            Self::List => "a list in one text",
         })
     }
 }
@@ -67,6 +72,9 @@ impl fmt::Display for PathSyntax {
 pub fn literal_prefix(path: &str) -> String {
     /// A segment that stands for all after it.
     const ENDS: [&str; 9] = ["(/.*)?", "(.*)", ".*", ".+", "/*", "*", "%", "?", "$"];
+    if is_list(path) {
+        return String::new();
+    }
     // A location of nginx begins with `~`, or with `~*`.
     let path = path.strip_prefix("~*").unwrap_or(path);
     let mut path = path.trim_start_matches(['^', '~', ' ']);
@@ -100,6 +108,12 @@ pub(crate) fn unspell(path: &str) -> String {
     SPELLED.iter().fold(path.to_owned(), |path, (upper, lower, plain)| {
         path.replace(upper, plain).replace(lower, plain)
     })
+}
+
+/// Are there several paths, each with its slash?
+fn is_list(path: &str) -> bool {
+    let pieces = path.split([',', ';', ' ']).filter(|piece| !piece.is_empty());
+    pieces.clone().count() > 1 && pieces.into_iter().all(|piece| piece.starts_with('/'))
 }
 
 /// Characters that only a regex has: no path of a URL has most of them, and the others have no such neighbours.
@@ -149,7 +163,7 @@ fn has_mark(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use PathSyntax::{Converter, Glob, Like, Parameter, Regex, Template};
+    use PathSyntax::{Converter, Glob, Like, List, Parameter, Regex, Template};
 
     #[test]
     fn another_syntax_is_told_by_its_marks() {
@@ -196,6 +210,9 @@ mod tests {
             ("/api/:id?", Regex, "/api"),
             ("/api/%", Like, "/api"),
             ("/api%", Like, "/api"),
+            ("/api, /v2", List, ""),
+            ("/api,/v2", List, ""),
+            ("/api /v2/*", List, ""),
         ] {
             assert_eq!(PathSyntax::of(path), Some(syntax), "{path}");
             assert_eq!(literal_prefix(path), prefix, "{path}");

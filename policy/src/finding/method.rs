@@ -39,6 +39,13 @@ pub enum MethodReason {
     Normalized(String),
     /// Lower-case letters in a method that browsers leave as it is.
     LowerCase(String),
+    /// A method that is in no registry, and a usual one but for a slip.
+    Misspelled {
+        /// The entry as written.
+        value: String,
+        /// The usual method.
+        meant: String,
+    },
     /// `OPTIONS`.
     Options,
     /// An empty list.
@@ -97,6 +104,12 @@ impl MethodReason {
                 "CORS-W302",
                 format!("{} is another method than its upper-case form", Quoted(value)),
                 Written::Text(value.to_ascii_uppercase()),
+            )
+            .and(", unless clients really send it so"),
+            Self::Misspelled { value, meant } => Sentence::write(
+                "CORS-W308",
+                format!("{} is no registered method, and nearly {}", Quoted(value), Quoted(meant)),
+                Written::text(meant),
             )
             .and(", unless clients really send it so"),
             Self::Options => Sentence::remove(

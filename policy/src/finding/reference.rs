@@ -156,6 +156,7 @@ fn methods() -> Vec<Finding> {
         Finding::new(entry, R::Forbidden("TRACE".into())),
         Finding::new(entry, R::Normalized("put".into())),
         Finding::new(entry, R::LowerCase("patch".into())),
+        Finding::new(entry, R::Misspelled { value: "DELET".into(), meant: "DELETE".into() }),
         Finding::new(entry, R::Options),
         Finding::new(list, R::None),
         Finding::new(list, R::AnyBesideOthers { covered: texts(["PUT"]), rest: texts(["*"]) }),

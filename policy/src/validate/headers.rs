@@ -205,8 +205,13 @@ fn other_syntax(written: &str, has_wildcard: bool, list: &[String]) -> Option<He
         Some(HeaderReason::Glob(value))
     } else if meant::is_regex_of_names(written) {
         Some(HeaderReason::Regex { value, instead: instead(written, list) })
+    } else if let Some(name) = written.strip_prefix("HTTP_") {
+        // As CGI and WSGI name the header of a request.
+        let instead = vec![name.replace('_', "-").to_ascii_lowercase()];
+        Some(HeaderReason::Program { value, instead })
     } else if meant::is_of_a_program(written) {
-        let names = if written.starts_with('$') { Vec::new() } else { instead(written, list) };
+        let is_known = !written.starts_with('$') && !meant::is_value_of_a_program(written);
+        let names = if is_known { instead(written, list) } else { Vec::new() };
         // A constant such as `HttpHeaders.CONTENT_TYPE`.
         let instead = names.into_iter().map(|name| name.replace('_', "-")).collect();
         Some(HeaderReason::Program { value, instead })

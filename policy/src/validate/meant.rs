@@ -158,9 +158,27 @@ pub(super) fn is_regex_of_names(token: &str) -> bool {
     token.contains('|') || token.starts_with('^') || token.ends_with('$')
 }
 
-/// Whether a token is a text of a program, in quotes, after a type as in `HttpMethod.GET`, or a variable as in `$request_method`.
+/// Whether a token is a text of a program, in quotes, after a type as in `HttpMethod.GET`, a variable as in `$request_method`, or a value
+/// as `true`.
 pub(super) fn is_of_a_program(token: &str) -> bool {
-    token.starts_with('$') || token.contains(['\'', '`']) || unqualified(token) != token
+    token.starts_with('$')
+        || token.contains(['\'', '`'])
+        || unqualified(token) != token
+        || is_value_of_a_program(token)
+}
+
+/// Whether a token is a truth value or nothing.
+pub(super) fn is_value_of_a_program(token: &str) -> bool {
+    const VALUES: [&str; 6] = ["true", "false", "none", "null", "nil", "undefined"];
+    VALUES.iter().any(|value| value.eq_ignore_ascii_case(token))
+}
+
+/// The one of `known` that `typed` is but for a slip.
+pub(super) fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
+    let known = known.iter().copied();
+    (!known.clone().any(|name| name == typed))
+        .then(|| known.into_iter().find(|name| is_one_slip_away(typed, name)))
+        .flatten()
 }
 
 /// The name after the type of a constant.

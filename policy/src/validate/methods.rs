@@ -71,7 +71,8 @@ fn other_syntax(written: &str, list: &[String]) -> Option<MethodReason> {
         Some(MethodReason::Regex { value, instead: instead(written, list) })
     } else if meant::is_of_a_program(written) {
         // Nothing tells what a variable holds.
-        let instead = if written.starts_with('$') { Vec::new() } else { instead(written, list) };
+        let is_known = !written.starts_with('$') && !meant::is_value_of_a_program(written);
+        let instead = if is_known { instead(written, list) } else { Vec::new() };
         Some(MethodReason::Program { value, instead })
     } else if meant::is_every_name(written) {
         Some(MethodReason::Every(value))
@@ -99,5 +100,13 @@ fn check_use(written: &str, field: &Field, report: &mut Report) {
         report.add(field, MethodReason::LowerCase(written.to_owned()));
     } else if written == "OPTIONS" {
         report.add(field, MethodReason::Options);
+    } else if let Some(meant) = misspelled(written) {
+        let (value, meant) = (written.to_owned(), meant.to_owned());
+        report.add(field, MethodReason::Misspelled { value, meant });
     }
+}
+
+/// The usual method that was probably meant. No other method of IANA's "HTTP Method Registry" is so near to one of them.
+fn misspelled(written: &str) -> Option<&'static str> {
+    if written == "DEL" { Some("DELETE") } else { meant::nearest(written, &USUAL_METHODS) }
 }

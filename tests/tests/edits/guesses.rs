@@ -310,6 +310,13 @@ fn text_of_another_system_is_told_and_answered_by_an_edit() {
             "spec.cors.allowHeaders[0]",
             cors(&json!({"allowHeaders": ["Content-Type:"]})),
         ),
+        ("CORS-W308", "spec.cors.allowMethods[0]", cors(&json!({"allowMethods": ["GETS"]}))),
+        ("CORS-W308", "spec.cors.allowMethods[0]", cors(&json!({"allowMethods": ["DEL"]}))),
+        (
+            "CORS-E304",
+            "spec.cors.allowHeaders[0]",
+            cors(&json!({"allowHeaders": ["HTTP_X_TOKEN"]})),
+        ),
         ("CORS-E411", "spec.rules[0].path.value", rules(&["= /api"])),
         ("CORS-E304", "spec.cors.exposeHeaders[0]", cors(&json!({"exposeHeaders": ["any"]}))),
         ("CORS-E103", "spec.cors.allowOrigins[0]", cors(&json!({"allowOrigins": ["ALL"]}))),

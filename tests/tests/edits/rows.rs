@@ -190,6 +190,7 @@ fn of_cors() -> Vec<Row> {
         methods("CORS-E305", "a glob", json!(["P*"])),
         methods("CORS-W301", "lower case", json!(["put"])),
         methods("CORS-W302", "lower case", json!(["patch"])),
+        methods("CORS-W308", "a letter too few", json!(["DELET"])),
         methods("CORS-I301", "the preflight's own", json!(["OPTIONS", "PUT"])),
         methods("CORS-I303", "covered", json!(["*", "PUT"])),
         cors(

@@ -13,7 +13,7 @@ fn long_origins(count: usize) -> Vec<String> {
 }
 
 /// A policy with this many origins of 240 bytes.
-fn large(host: &str, count: usize) -> Value {
+pub(crate) fn large(host: &str, count: usize) -> Value {
     let hostname = format!("{host}.shop.example");
     json!({ "hostnames": [hostname], "cors": { "allowOrigins": long_origins(count) } })
 }

@@ -8,6 +8,7 @@ mod odd;
 use serde_json::json;
 
 use crate::harness::wait_for;
+use crate::sizes::large;
 use fixture::{WebhookFixture, manifest, review};
 
 /// Two refusals, and no `maxAge`.
@@ -62,6 +63,26 @@ fn programs_are_told_every_refusal_in_one_message() {
     assert!(message.starts_with(start), "{message}");
     assert!(message.contains("[CORS-E107]; spec.cors.allowOrigins[1]: "), "{message}");
     assert!(message.ends_with("[CORS-E120]"), "{message}");
+}
+
+#[test]
+fn a_policy_that_is_too_large_is_refused_before_it_is_written() {
+    let fixture = WebhookFixture::shared();
+    let namespace = fixture.test_namespace("webhook-large");
+    let collection = namespace.path("corspolicies", "");
+    for (count, code) in [(5_000, "[CORS-E523]"), (3_200, "[CORS-E531]")] {
+        let policy = json!({
+            "apiVersion": "corsward.io/v1alpha1",
+            "kind": "CorsPolicy",
+            "metadata": { "name": "api", "labels": { "reviewed": "yes" } },
+            "spec": large("api", count),
+        });
+        let request = Some(("application/json", &policy));
+        let answer = fixture.cluster.api().send("POST", &collection, request).unwrap();
+        let message = answer.message();
+        assert_eq!(answer.status, 422, "{message}");
+        assert!(message.contains("split the policy") && message.contains(code), "{message}");
+    }
 }
 
 #[test]
