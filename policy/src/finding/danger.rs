@@ -111,7 +111,7 @@ fn prohibited(danger: Danger, value: &str) -> Sentence {
         Danger::AnyAppOriginWithCredentials => (
             "CORS-E213",
             format!(
-                "{value} with credentials lets every extension or application of that scheme act as the user"
+                "{value} with credentials lets extensions or applications of any author act as the user"
             ),
             "name the origins",
         ),

@@ -146,7 +146,7 @@ fn any_trusted(value: &str) -> Sentence {
 fn any_app_trusted(value: &str) -> Sentence {
     Sentence::new(
         "CORS-E136",
-        format!("{} would trust every extension or application of that scheme", Quoted(value)),
+        format!("{} would trust extensions or applications of any author", Quoted(value)),
         "name the origins, or write `disallowedRequests: Forward`",
     )
     .with_edit(Proposal::Remove)

@@ -121,7 +121,7 @@ impl<'j> Admission<'j> {
                 }
             }
             List::Trusted => match pattern {
-                OriginPattern::Tuple(tuple) if !is_any_host(tuple.host()) => Verdict::Accepted,
+                OriginPattern::Tuple(tuple) if !is_any_host(&tuple) => Verdict::Accepted,
                 _ => Verdict::Refused,
             },
             List::Shared if pattern == OriginPattern::Any => Verdict::Refused,

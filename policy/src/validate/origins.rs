@@ -93,7 +93,7 @@ pub(super) fn trusted(
         match pattern {
             OriginPattern::Any => report.add(field, OriginReason::AnyTrusted("*".to_owned())),
             OriginPattern::Null => report.add(field, OriginReason::NullTrusted),
-            OriginPattern::Tuple(tuple) if is_any_host(tuple.host()) => {
+            OriginPattern::Tuple(tuple) if is_any_host(tuple) => {
                 let (web, app) = (OriginReason::AnyTrusted, OriginReason::AnyAppTrusted);
                 let reason = if has_sites(tuple) { web } else { app };
                 report.add(field, reason((*written).to_owned()));

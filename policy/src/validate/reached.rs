@@ -18,7 +18,7 @@ pub(super) fn dangers_of(pattern: &OriginPattern, knowledge: &dyn Knowledge) -> 
 
 fn dangers_of_tuple(tuple: &TuplePattern, knowledge: &dyn Knowledge) -> Vec<Danger> {
     let mut dangers = Vec::new();
-    if is_any_host(tuple.host()) {
+    if is_any_host(tuple) {
         let (web, app) = (Danger::AnyOriginWithCredentials, Danger::AnyAppOriginWithCredentials);
         dangers.push(if has_sites(tuple) { web } else { app });
     }
@@ -31,13 +31,20 @@ fn dangers_of_tuple(tuple: &TuplePattern, knowledge: &dyn Knowledge) -> Vec<Dang
     dangers
 }
 
-/// Any name, or a block of addresses that holds more public ones than a site has: wider than a /16 of IPv4 or a /32 of IPv6.
-pub(super) fn is_any_host(host: &HostShape) -> bool {
+/// Any name, or a block of addresses that holds more public ones than a site has: wider than a /16 of IPv4 or a /32 of IPv6. Hosts of
+/// schemes other than http and https have no registry, so that any star over them reaches applications of other authors.
+pub(super) fn is_any_host(tuple: &TuplePattern) -> bool {
+    let host = tuple.host();
     let is_wide = |block: Cidr| {
         let most = if block.network().is_ipv4() { 16 } else { 32 };
         block.prefix() < most && !is_private(&block)
     };
-    *host == HostShape::Any || host.block().is_some_and(is_wide)
+    let is_star = match host {
+        HostShape::Any => true,
+        HostShape::Subdomains(_) | HostShape::Label { .. } => !has_sites(tuple),
+        HostShape::Exact(_) | HostShape::Ipv4(_) | HostShape::Cidr(_) => false,
+    };
+    is_star || host.block().is_some_and(is_wide)
 }
 
 /// Are all its addresses private, loopback or link-local ones (RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291)?

@@ -20,6 +20,20 @@ fn a_danger_is_refused_until_it_is_named() {
         ),
         ("any extension", "moz-extension://*", "AnyAppOriginWithCredentials", "CORS-E213"),
         ("any application", "app://*:*", "AnyAppOriginWithCredentials", "CORS-E213"),
+        (
+            "extensions by a prefix",
+            "chrome-extension://a*",
+            "AnyAppOriginWithCredentials",
+            "CORS-E213",
+        ),
+        ("by a suffix", "moz-extension://*-a", "AnyAppOriginWithCredentials", "CORS-E213"),
+        (
+            "web views by a prefix",
+            "vscode-webview://1*",
+            "AnyAppOriginWithCredentials",
+            "CORS-E213",
+        ),
+        ("applications by a label", "app://*.com", "AnyAppOriginWithCredentials", "CORS-E213"),
         ("http", "http://app.example", "InsecureOriginWithCredentials", "CORS-E203"),
         (
             "http, a private address",
@@ -90,7 +104,6 @@ fn what_only_looks_dangerous_is_accepted_with_credentials() {
         ("https://*.internal", &[]),
         ("https://10.0.*.*", &[]),
         ("tauri://localhost", &[]),
-        ("app://*.com", &[]),
         ("app://.", &[]),
     ] {
         let cors = CorsDraft { allow_origins: strings(&[origin]), ..with_credentials() };
