@@ -1,4 +1,4 @@
-//! The loop: events into the index, a plan out of it, the plan to the publisher, and what came of it to the admin address.
+//! Controller: events into the index, a plan out of it, the plan to the publisher, and what came of it to the admin address.
 
 mod cluster;
 mod folder;

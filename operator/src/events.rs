@@ -42,7 +42,7 @@ pub struct ObjectEvent {
     pub warning: bool,
     /// Why, in one word, such as `Invalid`.
     pub reason: String,
-    /// What the operator did, in one word, such as `Knowledge`.
+    /// What the operator did, in one word, such as `Validate`.
     pub action: String,
     /// What happened, in a sentence.
     pub note: String,

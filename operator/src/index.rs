@@ -91,7 +91,7 @@ pub struct PolicyInForce {
 // === impl Index ===
 
 impl Index {
-    /// An empty index that asks `judge` about what the core cannot know.
+    /// An empty index that asks `knowledge` about what the core cannot know.
     #[must_use]
     pub fn new(knowledge: Arc<dyn Knowledge + Send + Sync>, domain: Domain) -> Self {
         let (entries, cluster_state, dependencies, problems, remembered) = Default::default();

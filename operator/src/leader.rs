@@ -75,7 +75,7 @@ struct ElectionLoop {
     is_blocked: bool,
 }
 
-/// Contends for the Lease from the moment at which this replica is `ready` to write, until [released](Contender::release). The loop hears
+/// Contends for the Lease from the moment at which this replica is `ready` to write, until [released](LeaderElector::release). The loop hears
 /// of each change; so does everybody who asks for [`LeaderElector::leading`].
 #[must_use]
 pub fn start_election(

@@ -1,4 +1,4 @@
-//! The controller: policies in, configuration for proxies out.
+//! The operator: policies in, configuration for proxies out.
 //!
 //! ```text
 //! source --Event--> index (pure) --> plan (pure) --> publish --> status, report

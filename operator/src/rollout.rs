@@ -2,7 +2,7 @@
 //! says what came of it. Everything but the asking is without IO.
 //!
 //! ```text
-//! loop --Command--> schedule (pure) --ScrapeRequest--> proxies
+//! loop --PollerCommand--> schedule (pure) --ScrapeRequest--> proxies
 //!      <--RolloutUpdate--  counts      <--ProxyStats--
 //! ```
 //!

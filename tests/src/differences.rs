@@ -1,4 +1,4 @@
-//! Knowledge: compares an answer with what a case expects, the same for every machine.
+//! Differences: compares an answer with what a case expects, the same for every machine.
 
 use crate::answer::{Answer, combined};
 use crate::case::{Case, Expect};

@@ -1,4 +1,4 @@
-//! Stand: a real Envoy with the built module first in its chain, in front of a controllable upstream.
+//! Envoy fixture: a real Envoy with the built module first in its chain, in front of a controllable upstream.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

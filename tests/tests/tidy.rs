@@ -146,11 +146,24 @@ fn nobody_uses_a_banned_word() {
 }
 
 /// Names that a standard word has replaced; `docs/glossary.md` defines the new ones. A rename adds its pair.
-const RENAMED: [(&str, &str); 4] = [
+const RENAMED: [(&str, &str); 17] = [
     ("Agreement", "ShadowComparison"),
+    ("Closeness", "Specificity"),
+    ("Contender", "LeaderElector"),
+    ("CorswardCertificateEnds", "CorswardWebhookCertificateExpiring"),
+    ("CorswardHeldBack", "CorswardUnpublishable"),
+    ("CorswardNobodyWrites", "CorswardNoLeader"),
+    ("CorswardPublishFails", "CorswardPublishFailing"),
+    ("CorswardStatusFails", "CorswardStatusWriteFailing"),
+    ("Laggard", "OutOfSyncPod"),
+    ("Neighbors", "Dependencies"),
     ("Rehearsal", "Shadow"),
+    ("Surroundings", "ClusterState"),
+    ("corsward_attachments", "corsward_bundles"),
+    ("corsward_held_back", "corsward_unpublishable_policies"),
     ("corsward_rehearsals", "corsward_shadow_comparisons"),
     ("corsward_rehearsed", "corsward_shadow_decisions"),
+    ("corsward_touches_total", "corsward_plugin_refreshes_total"),
 ];
 
 #[test]

@@ -4,7 +4,7 @@
 //! tests/e2e/backends/Dockerfile, apps/ ------------------------------> target/e2e/backends, the image's context
 //!                    apps/django/requirements.txt -- pip install ----> … apps/python
 //!                    apps/node/package-lock.json --- npm ci ---------> … apps/node_modules
-//!                    door/ ------------------------- go build -------> … apps/door
+//!                    socks-proxy/ ------------------ go build -------> … apps/socks-proxy
 //!                    front/ ------------------------ npm ci, vite ---> … apps/front
 //! ```
 
@@ -71,7 +71,8 @@ pub fn context() -> Result<PathBuf> {
         fs::remove_dir_all(folder)?;
         Ok(fs::rename(packages, folder)?)
     })?;
-    fs::copy(tools::socks_proxy()?, apps.join("door")).context("cannot copy the SOCKS proxy")?;
+    fs::copy(tools::socks_proxy()?, apps.join("socks-proxy"))
+        .context("cannot copy the SOCKS proxy")?;
     let front = sources.join("front");
     made_of(&files_of(&front)?, &apps.join("front"), |folder| build_front(&front, folder))?;
     Ok(context)

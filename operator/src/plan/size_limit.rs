@@ -1,4 +1,4 @@
-//! Fit: whether a bundle may be published, and whom to tell when it grows.
+//! Size limit: whether a bundle may be published, and whom to tell when it grows.
 
 use std::collections::BTreeMap;
 

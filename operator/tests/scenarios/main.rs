@@ -1,4 +1,4 @@
-//! Stories: what happens to a folder, and what the real binary makes of it.
+//! Scenarios: what happens to a folder, and what the real binary makes of it.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Teller: tells scenarios, several at a time, prints a line for each, and keeps what is to be seen of those that fail.
+//! Runner: runs scenarios, several at a time, prints a line for each, and keeps what is to be seen of those that fail.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! Door: the way into the cluster for requests, a SOCKS server in a pod outside the mesh.
+//! SOCKS proxy: the way into the cluster for requests, a server in a pod outside the mesh.
 //!
 //! What goes through it comes from inside the cluster, byte by byte as it was sent, and names mean there what they mean in a pod.
 //! A node refuses connections to a Service until it routes it, about a second after its pods are ready. The server has to bear that: some
@@ -50,10 +50,10 @@ impl SocksProxy {
     /// Opens it, if it is not open yet.
     pub(crate) fn open(cluster: &Cluster) -> Result<Self> {
         let ns = cluster.make(NAMESPACE, false)?;
-        let socks_proxy = Workload::new("door").command(&["/apps/door"]);
+        let socks_proxy = Workload::new("socks-proxy").command(&["/apps/socks-proxy"]);
         ns.run(&socks_proxy.port("socks", 1080, 1080))?;
         ns.apply(&format!(
-            "{{apiVersion: v1, kind: Service, metadata: {{name: door-in}}, spec: {{type: NodePort, selector: {{app: door}}, \
+            "{{apiVersion: v1, kind: Service, metadata: {{name: socks-proxy-in}}, spec: {{type: NodePort, selector: {{app: socks-proxy}}, \
              ports: [{{port: 1080, nodePort: {NODE_PORT}}}]}}}}"
         ))?;
         let node = cluster.read(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"])?;

@@ -1,4 +1,4 @@
-//! Place: a namespace of a scenario's own.
+//! Test namespace: a namespace of a scenario's own.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Stories of Gateways whose proxies run the filter, and of those whose proxies do not.
+//! Scenarios of Gateways whose proxies run the filter, and of those whose proxies do not.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Stories told to a real API server: what users do there, and what the real operator makes of it.
+//! Scenarios at a real API server: what users do there, and what the real operator makes of it.
 
 mod chart;
 mod faults;

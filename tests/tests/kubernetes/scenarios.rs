@@ -1,4 +1,4 @@
-//! Stories of policies: what users do to them, and what is published and said in answer.
+//! Scenarios of policies: what users do to them, and what is published and said in answer.
 //!
 //! They share an API server and an operator, each in a namespace of its own.
 

@@ -1,4 +1,4 @@
-//! Stories of policies that are too large, by themselves or together with others of the same proxies.
+//! Scenarios of policies that are too large, by themselves or together with others of the same proxies.
 
 use serde_json::{Value, json};
 

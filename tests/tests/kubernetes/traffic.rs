@@ -1,4 +1,4 @@
-//! Stories of requests that pass a policy's proxies by, and of other settings for CORS: said in the status, and unsaid when mended.
+//! Scenarios of requests that pass a policy's proxies by, and of other settings for CORS: said in the status, and unsaid when mended.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The stand: one upstream, and before it an Envoy for each contestant.
+//! Fixture: one upstream, and before it an Envoy for each contestant.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The door: the SOCKS server through which the end-to-end tests reach the pods of a cluster.
+//! The SOCKS proxy through which the end-to-end tests reach the pods of a cluster.
 
 use std::path::PathBuf;
 
@@ -15,6 +15,6 @@ pub fn socks_proxy() -> Result<PathBuf> {
     let sources = "tests/e2e/backends/socks-proxy";
     let package = "corsward.io/tests/e2e/backends/socks-proxy";
     let folder = Module::of_ours("the tests", sources, "a few seconds")?
-        .build([("door", package)].iter())?;
-    Ok(folder.join("door"))
+        .build([("socks-proxy", package)].iter())?;
+    Ok(folder.join("socks-proxy"))
 }
