@@ -179,6 +179,12 @@ impl Site<'_> {
         Some(Counterpart::field("spec.mode", word.map(Written::text)))
     }
 
+    /// The status of a preflight that passes.
+    fn success_status(&self) -> Option<i64> {
+        let text = self.value.as_str().and_then(|text| text.trim().parse().ok());
+        self.value.as_i64().or(text).filter(|status| matches!(status, 200 | 204))
+    }
+
     /// How preflights are answered.
     fn preflight(&self, name: &str) -> Option<Counterpart> {
         let on_failure = |word| {
@@ -187,7 +193,9 @@ impl Site<'_> {
             Counterpart::Field { field: "spec.preflight.onFailure".into(), becomes, note }
         };
         match name {
-            "optionssuccessstatus"
+            "onfailure" if self.success_status().is_none() => None,
+            "onfailure"
+            | "optionssuccessstatus"
             | "optionssuccessstatuscode"
             | "optionsstatus"
             | "optionsstatuscode"
@@ -195,9 +203,7 @@ impl Site<'_> {
             | "preflightstatus"
             | "preflightstatuscode"
             | "preflightresponsestatuscode" => {
-                let text = self.value.as_str().and_then(|text| text.trim().parse().ok());
-                let status = self.value.as_i64().or(text);
-                let status = status.filter(|status| matches!(status, 200 | 204));
+                let status = self.success_status();
                 let becomes =
                     status.map_or(Becomes::Unknown, |it| Becomes::Value(Written::Number(it)));
                 let note = if status.is_some() { "" } else { ", which is 200 or 204" };

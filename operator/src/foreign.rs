@@ -97,6 +97,13 @@ fn list(field: &str, value: &Value) -> Option<Written> {
         {
             Some(Written::texts(["*"]))
         }
+        // A header as it is sent.
+        ("allowHeaders" | "exposeHeaders", Value::String(text)) if text.contains(':') => {
+            let name = text.split(':').next().unwrap_or(text);
+            let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            let is_one = is_name && text.matches(':').count() == 1;
+            Some(Written::texts([if is_one { name } else { text }]))
+        }
         (_, Value::String(text)) => Some(Written::texts(pieces(text))),
         (_, Value::Number(number)) => Some(Written::texts([string(field, &number.to_string())?])),
         ("allowMethods" | "allowHeaders" | "exposeHeaders", Value::Bool(true)) => {
@@ -241,16 +248,7 @@ fn literal_path(text: &str) -> Option<String> {
         None if text.starts_with('/') => text.to_owned(),
         None if text.contains("://") => return None,
         None => format!("/{text}"),
-        Some(_) => {
-            let prefix = path_syntax::literal_prefix(text);
-            let segments = text.split('/').filter(|segment| !segment.is_empty()).count();
-            match prefix.as_str() {
-                // A rule for every path is more than was meant.
-                "" if segments > 1 => return None,
-                "" => "/".to_owned(),
-                _ => prefix,
-            }
-        }
+        Some(_) => path_syntax::meant_prefix(text)?,
     };
     PathMatch::parse(PathType::PathPrefix, &path).is_ok().then_some(path)
 }
@@ -382,28 +380,43 @@ fn whole(field: &str, text: &str) -> Option<i64> {
     })
 }
 
-/// A duration of Go, of Envoy, of ISO 8601, or in words: `1h30m`, `600s`, `PT10M`, `10 minutes`.
+/// A duration of Go, of Envoy, of ISO 8601, or in words: `1h30m`, `1.5h`, `600s`, `P1D`, `PT10M`, `10 minutes`.
 fn seconds(text: &str) -> Option<i64> {
+    let is_days = |rest: &&str| rest.bytes().all(|it| it.is_ascii_digit() || b"DW".contains(&it));
     // In ISO 8601 a month and a minute are told apart by the `T`.
-    let mut rest = text.strip_prefix("PT").unwrap_or(text);
+    let iso = text.strip_prefix("PT").or_else(|| text.strip_prefix('P').filter(is_days));
+    let amounts = iso.unwrap_or(text);
+    let mut rest = amounts;
     let mut total = 0_i64;
     while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit())?;
-        let (digits, after) = rest.split_at_checked(end)?;
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (amount, after) = rest.split_at_checked(end)?;
         let after = after.trim_start();
         let end = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
         let (unit, after) = after.split_at_checked(end)?;
-        let unit = match unit.to_ascii_lowercase().as_str() {
-            "s" | "sec" | "secs" | "second" | "seconds" => 1,
-            "m" | "min" | "mins" | "minute" | "minutes" => 60,
-            "h" | "hr" | "hrs" | "hour" | "hours" => 3_600,
-            "d" | "day" | "days" => 86_400,
+        let milliseconds = match unit.to_ascii_lowercase().as_str() {
+            "ms" | "msec" | "msecs" | "millis" | "millisecond" | "milliseconds" => 1,
+            "s" | "sec" | "secs" | "second" | "seconds" => 1_000,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60_000,
+            "h" | "hr" | "hrs" | "hour" | "hours" => 3_600_000,
+            "d" | "day" | "days" => 86_400_000,
+            "w" | "wk" | "week" | "weeks" => 604_800_000,
             _ => return None,
         };
-        total = digits.parse::<i64>().ok()?.checked_mul(unit)?.checked_add(total)?;
+        total = times(amount, milliseconds)?.checked_add(total)?;
         rest = after.trim_start();
     }
-    (!text.is_empty()).then_some(total)
+    (!amounts.is_empty() && total.checked_rem(1_000) == Some(0))
+        .then(|| total.checked_div(1_000))?
+}
+
+/// A decimal number of units, where it is a whole number of milliseconds.
+fn times(amount: &str, unit: i64) -> Option<i64> {
+    let (whole, fraction) = amount.split_once('.').unwrap_or((amount, "0"));
+    let scale = 10_i64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let part = fraction.parse::<i64>().ok()?.checked_mul(unit)?;
+    let part = if part.checked_rem(scale)? == 0 { part.checked_div(scale)? } else { return None };
+    whole.parse::<i64>().ok()?.checked_mul(unit)?.checked_add(part)
 }
 
 /// The text of a number or a truth value, where that field takes such a text.
@@ -467,6 +480,17 @@ mod tests {
             (" 600 ", Some(600)),
             ("600", Some(600)),
             ("1500ms", None),
+            ("1800000ms", Some(1_800)),
+            ("1.5h", Some(5_400)),
+            ("0.5m", Some(30)),
+            ("1.23456s", None),
+            ("1.h", None),
+            (".5h", None),
+            ("P1D", Some(86_400)),
+            ("P1M3D", None),
+            ("P", None),
+            ("P2W", Some(1_209_600)),
+            ("1w", Some(604_800)),
             ("h", None),
             ("", None),
             ("10", Some(10)),

@@ -1,5 +1,6 @@
 //! Shape: a value against the resource's own schema, as `kubectl --validate=strict` compares them. Every mistake is reported.
 
+mod proposal;
 mod stranger;
 
 use std::collections::BTreeSet;
@@ -45,6 +46,7 @@ pub(crate) fn check(
         *value = neutral(schema);
     }
     check.meet_strangers(value);
+    check.settle_proposals(value);
     check.repairs
 }
 

@@ -128,6 +128,22 @@ pub(crate) fn split_cidr(authority: &str) -> Option<(&str, &str, Option<&str>)> 
     (is_number && (is_address || port.is_some())).then_some((address, prefix, port))
 }
 
+/// What follows an IPv4 address and a slash, where it is a mask, or a number that is no prefix length in decimal digits.
+pub(crate) fn prefix_in_another_notation(authority: &str) -> Option<(&str, &str)> {
+    let (address, more) = authority.split_once('/')?;
+    let begins = more.strip_prefix(['-', '+']).unwrap_or(more);
+    let is_number = begins.starts_with(|c: char| c.is_ascii_digit())
+        && begins.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, 'x' | '.'));
+    (is_number && parse_ipv4(address).is_some()).then_some((address, more))
+}
+
+/// The prefix length of a mask such as `255.255.0.0`.
+pub(crate) fn prefix_of_mask(mask: &str) -> Option<u32> {
+    let bits = u32::from_be_bytes(parse_ipv4(mask)?);
+    let ones = bits.leading_ones();
+    (ones > 0 && bits.count_ones() == ones).then_some(ones)
+}
+
 fn bits_of(address: IpAddr) -> u8 {
     if address.is_ipv4() { IPV4_BITS } else { IPV6_BITS }
 }

@@ -42,7 +42,7 @@ impl PathSyntax {
             Self::Template
         } else if path.split('/').any(is_parameter) {
             Self::Parameter
-        } else if path.contains('*') || has_mark(path) {
+        } else if path.contains('*') || has_mark(path) || ends_in_wildcard(path) {
             Self::Glob
         } else if path.ends_with('%') || path.split('/').any(|segment| segment == "%") {
             Self::Like
@@ -58,7 +58,7 @@ impl fmt::Display for PathSyntax {
         f.write_str(match self {
             Self::Glob => "a glob",
             Self::Regex => "a regex",
-            Self::Parameter => "a path with a parameter of Express",
+            Self::Parameter => "a path with a parameter",
             Self::Template => "a path template",
             Self::Converter => "a path with a converter of Django",
             Self::Like => "a pattern of SQL's `LIKE`",
@@ -67,26 +67,104 @@ impl fmt::Display for PathSyntax {
     }
 }
 
-/// Returns the segments of `path` before the first one that is not literal. The root is empty.
+/// Returns the prefix that `path`, in another syntax, stands for. There is none where literal text follows the first part that is not
+/// literal, because the prefix before it would cover more.
 #[must_use]
-pub fn literal_prefix(path: &str) -> String {
-    /// A segment that stands for all after it.
-    const ENDS: [&str; 9] = ["(/.*)?", "(.*)", ".*", ".+", "/*", "*", "%", "?", "$"];
+pub fn meant_prefix(path: &str) -> Option<String> {
     if is_list(path) {
-        return String::new();
+        return None;
     }
+    let segments: Vec<&str> =
+        without_ends(path).split('/').filter(|segment| !segment.is_empty()).collect();
+    let is_literal = |segment: &&&str| {
+        let says_more = segment.contains(['*', '?', '#', '(', ')', '|', '\\', '[', '{', '<', '$']);
+        !says_more && PathSyntax::of(segment).is_none()
+    };
+    let literal = segments.iter().take_while(is_literal).count();
+    let (prefix, rest) = segments.split_at_checked(literal)?;
+    if has_literal(&rest.join("/")) {
+        return None;
+    }
+    match prefix {
+        // `/` in place of `/{tenant}/{id}` would be a rule for every path.
+        [] if path.split('/').filter(|segment| !segment.is_empty()).count() > 1 => None,
+        [] => Some("/".to_owned()),
+        _ => Some(format!("/{}", prefix.join("/"))),
+    }
+}
+
+/// Returns the paths of a list, or those of a regex that names each of them: none where `path` is neither.
+#[must_use]
+pub fn alternatives(path: &str) -> Vec<String> {
+    if is_list(path) {
+        return pieces(path).map(str::to_owned).collect();
+    }
+    let path = without_ends(path);
+    let (head, names, tail) = match path.split_once('(') {
+        Some((head, rest)) => match rest.split_once(')') {
+            Some((names, tail)) => (head, names.strip_prefix("?:").unwrap_or(names), tail),
+            None => return Vec::new(),
+        },
+        // Of `/users|items` each is below the root.
+        None => ("/", path, ""),
+    };
+    let names =
+        names.split('|').map(|name| if head == "/" { name.trim_start_matches('/') } else { name });
+    if names.clone().count() < 2 {
+        return Vec::new();
+    }
+    names.map(|name| format!("{head}{name}{tail}")).collect()
+}
+
+/// Returns `path` without the anchors of a regex, and without what stands for all below it.
+fn without_ends(path: &str) -> &str {
+    const ENDS: [&str; 12] =
+        ["/+", "/...", "/?", "(/.*)?", "(.*)", ".*", ".+", "/*", "*", "%", "?", "$"];
     // A location of nginx begins with `~`, or with `~*`.
     let path = path.strip_prefix("~*").unwrap_or(path);
     let mut path = path.trim_start_matches(['^', '~', ' ']);
     while let Some(rest) = ENDS.iter().find_map(|end| path.strip_suffix(end)) {
         path = rest;
     }
-    let segments = path.split('/').filter(|segment| !segment.is_empty());
-    let literal = segments.take_while(|segment| {
-        let says_more = segment.contains(['*', '?', '#', '(', ')', '|', '\\', '[', '{', '<', '$']);
-        !says_more && PathSyntax::of(segment).is_none()
+    path
+}
+
+/// Returns whether text stands beside the wildcards, classes, parameters and groups of `pattern`.
+fn has_literal(pattern: &str) -> bool {
+    let mut rest = pattern;
+    while let Some(c) = rest.chars().next() {
+        let after = rest.get(c.len_utf8()..).unwrap_or_default();
+        rest = match c {
+            '[' => after.trim_start_matches(['^', ']']).split_once(']').map_or("", |(_, it)| it),
+            '<' => after.split_once('>').map_or("", |(_, it)| it),
+            '{' => after_braces(after),
+            // The name of a parameter, and that of a variable.
+            ':' | '$' => after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_'),
+            // The kind of a group: `(?:`, `(?P<name>`.
+            '?' => after.strip_prefix(['P', ':']).unwrap_or(after),
+            '\\' => match after.strip_prefix(['d', 'D', 'w', 'W', 's', 'S', '/']) {
+                Some(class) => class,
+                None => return true,
+            },
+            c if c.is_alphanumeric() || c == '_' => return true,
+            _ => after,
+        };
+    }
+    false
+}
+
+/// Returns what follows the brace that closes.
+fn after_braces(text: &str) -> &str {
+    let mut depth = 1_u32;
+    let close = text.find(|c| {
+        match c {
+            '{' => depth = depth.saturating_add(1),
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
     });
-    literal.fold(String::new(), |prefix, segment| prefix + "/" + segment)
+    close.and_then(|at| text.get(at.saturating_add(1)..)).unwrap_or_default()
 }
 
 /// `path`, in normal form, with the characters escaped that would be taken for another syntax.
@@ -112,8 +190,11 @@ pub(crate) fn unspell(path: &str) -> String {
 
 /// Are there several paths, each with its slash?
 fn is_list(path: &str) -> bool {
-    let pieces = path.split([',', ';', ' ']).filter(|piece| !piece.is_empty());
-    pieces.clone().count() > 1 && pieces.into_iter().all(|piece| piece.starts_with('/'))
+    pieces(path).count() > 1 && pieces(path).all(|piece| piece.starts_with('/'))
+}
+
+fn pieces(path: &str) -> impl Iterator<Item = &str> {
+    path.split([',', ';', ' ']).filter(|piece| !piece.is_empty())
 }
 
 /// Characters that only a regex has: no path of a URL has most of them, and the others have no such neighbours.
@@ -149,8 +230,18 @@ fn has_braces(path: &str) -> bool {
     path.split('{').skip(1).any(|rest| is_name(rest) && rest.find('}').is_some_and(|at| at > 0))
 }
 
+/// Returns whether the last segment stands for all below it, as in MQTT, Go and Bazel.
+fn ends_in_wildcard(path: &str) -> bool {
+    let above = path.strip_suffix("/+").or_else(|| path.strip_suffix("/..."));
+    above.is_some_and(|above| !above.is_empty())
+}
+
 /// Returns whether the segment begins with a colon and a name. A colon elsewhere is literal, as in `things:batchGet`.
 fn is_parameter(segment: &str) -> bool {
+    if let Some(name) = segment.strip_prefix('$') {
+        // OData and FHIR have operations such as `$metadata` and `$validate`.
+        return ["id", "uuid"].contains(&name) || name.ends_with("Id") || name.ends_with("_id");
+    }
     let name = segment.strip_prefix(':').unwrap_or_default();
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
@@ -168,54 +259,88 @@ mod tests {
     #[test]
     fn another_syntax_is_told_by_its_marks() {
         for (path, syntax, prefix) in [
-            ("/api/*", Glob, "/api"),
-            ("/*", Glob, ""),
-            ("*", Glob, ""),
-            ("api/*", Glob, "/api"),
-            ("/account/**", Glob, "/account"),
-            ("/files/*.json", Glob, "/files"),
-            ("/api*", Glob, "/api"),
-            ("/a/b*/c", Glob, "/a"),
-            ("/a/file?.txt", Glob, "/a"),
-            ("/api/:id", Parameter, "/api"),
-            ("/api/:id/posts", Parameter, "/api"),
-            ("/api/:from-:to", Parameter, "/api"),
-            ("/:tenant", Parameter, ""),
-            ("/api/{id}", Template, "/api"),
-            ("/{proxy+}", Template, ""),
-            ("/api/{id:[0-9]+}/x", Template, "/api"),
-            ("/api/${ID}", Template, "/api"),
-            ("/blog/[slug]", Template, "/blog"),
-            ("/blog/[...slug]", Template, "/blog"),
-            ("/api/<int:pk>", Converter, "/api"),
-            ("/api/<id>/", Converter, "/api"),
-            ("/api/.*", Regex, "/api"),
-            ("/api/.+", Regex, "/api"),
-            ("/api.*", Regex, "/api"),
-            ("^/api/.*$", Regex, "/api"),
-            ("^/api", Regex, "/api"),
-            ("^api/(?P<pk>[0-9]+)/$", Regex, "/api"),
-            ("~ ^/api/", Regex, "/api"),
-            ("~* ^/api/", Regex, "/api"),
-            ("/api/[0-9]+", Regex, "/api"),
-            ("/v[12]/x", Regex, ""),
-            ("/api/[^/]+/x", Regex, "/api"),
-            (r"/api/\d+", Regex, "/api"),
-            (r"/v1\.0/x", Regex, ""),
-            ("/(api|auth)/x", Regex, ""),
-            ("/api/(.*)", Regex, "/api"),
-            ("/api/?", Regex, "/api"),
-            ("/api(/.*)?", Regex, "/api"),
-            ("/api$", Regex, "/api"),
-            ("/api/:id?", Regex, "/api"),
-            ("/api/%", Like, "/api"),
-            ("/api%", Like, "/api"),
-            ("/api, /v2", List, ""),
-            ("/api,/v2", List, ""),
-            ("/api /v2/*", List, ""),
+            ("/api/*", Glob, Some("/api")),
+            ("/*", Glob, Some("/")),
+            ("*", Glob, Some("/")),
+            ("api/*", Glob, Some("/api")),
+            ("/account/**", Glob, Some("/account")),
+            ("/files/*.json", Glob, None),
+            ("/api*", Glob, Some("/api")),
+            ("/a/b*/c", Glob, None),
+            ("/a/file?.txt", Glob, None),
+            ("/api/:id", Parameter, Some("/api")),
+            ("/api/:id/posts", Parameter, None),
+            ("/api/:from-:to", Parameter, Some("/api")),
+            ("/:tenant", Parameter, Some("/")),
+            ("/api/{id}", Template, Some("/api")),
+            ("/{proxy+}", Template, Some("/")),
+            ("/api/{id:[0-9]+}/x", Template, None),
+            ("/api/${ID}", Template, Some("/api")),
+            ("/blog/[slug]", Template, Some("/blog")),
+            ("/blog/[...slug]", Template, Some("/blog")),
+            ("/api/<int:pk>", Converter, Some("/api")),
+            ("/api/<id>/", Converter, Some("/api")),
+            ("/api/.*", Regex, Some("/api")),
+            ("/api/.+", Regex, Some("/api")),
+            ("/api.*", Regex, Some("/api")),
+            ("^/api/.*$", Regex, Some("/api")),
+            ("^/api", Regex, Some("/api")),
+            ("^api/(?P<pk>[0-9]+)/$", Regex, Some("/api")),
+            ("~ ^/api/", Regex, Some("/api")),
+            ("~* ^/api/", Regex, Some("/api")),
+            ("/api/[0-9]+", Regex, Some("/api")),
+            ("/v[12]/x", Regex, None),
+            ("/api/[^/]+/x", Regex, None),
+            (r"/api/\d+", Regex, Some("/api")),
+            (r"/v1\.0/x", Regex, None),
+            ("/(api|auth)/x", Regex, None),
+            ("/api/(.*)", Regex, Some("/api")),
+            ("/api/?", Regex, Some("/api")),
+            ("/api(/.*)?", Regex, Some("/api")),
+            ("/api$", Regex, Some("/api")),
+            ("/api/:id?", Regex, Some("/api")),
+            ("/api/%", Like, Some("/api")),
+            ("/api%", Like, Some("/api")),
+            ("/api, /v2", List, None),
+            ("/api,/v2", List, None),
+            ("/api /v2/*", List, None),
+            ("/api/$id", Parameter, Some("/api")),
+            ("/api/$userId/x", Parameter, None),
+            ("/api/$user_id", Parameter, Some("/api")),
+            ("/api/...", Glob, Some("/api")),
+            ("/api/+", Glob, Some("/api")),
+            ("/users|items", Regex, None),
+            ("/file.(png|jpg)", Regex, None),
+            (r"~* \.(png|jpg)$", Regex, None),
+            ("/*.json", Glob, None),
+            ("/api/x*y", Glob, None),
+            ("/api/*/public", Glob, None),
+            ("/api/v*", Glob, Some("/api/v")),
+            ("/api/v[0-9]+", Regex, None),
+            ("/api/v{version}", Template, None),
+            ("/api/{a}/{b:[0-9]{2}}", Template, Some("/api")),
+            ("/:tenant/:id", Parameter, None),
         ] {
             assert_eq!(PathSyntax::of(path), Some(syntax), "{path}");
-            assert_eq!(literal_prefix(path), prefix, "{path}");
+            assert_eq!(meant_prefix(path).as_deref(), prefix, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_paths_of_an_alternation_are_named() {
+        for (path, want) in [
+            ("/users|items", &["/users", "/items"][..]),
+            ("/(users|items)", &["/users", "/items"]),
+            ("^/(users|/items)/?$", &["/users", "/items"]),
+            ("/users|/items", &["/users", "/items"]),
+            ("/api/(?:a|b|c)/x", &["/api/a/x", "/api/b/x", "/api/c/x"]),
+            ("/file.(png|jpg)", &["/file.png", "/file.jpg"]),
+            ("/api, /v2", &["/api", "/v2"]),
+            ("/api/(a)", &[]),
+            ("/api/(a", &[]),
+            ("/api/*", &[]),
+        ] {
+            assert_eq!(alternatives(path), want, "{path}");
         }
     }
 
@@ -239,6 +364,9 @@ mod tests {
             "/$metadata",
             "/$batch",
             "/a/$count/x",
+            "/Patient/1/$validate",
+            "/+",
+            "/a/+b",
             "/Products(1)/Name",
             "/a(b)",
             "/@scope/pkg",

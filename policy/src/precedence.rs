@@ -20,8 +20,9 @@ pub enum Precedence {
 /// has both; `None` if it does not.
 #[must_use]
 pub fn switches_off(rules: &Policy, other: &Policy) -> Option<Precedence> {
-    let both_enforce = rules.mode == Mode::Active && other.mode == Mode::Active;
-    if !both_enforce || !has_rules_alone(rules) || !says_more(other, rules) {
+    // Policies that are rehearsed compete with each other alone.
+    let compete = rules.mode == other.mode && rules.mode != Mode::Off;
+    if !compete || !has_rules_alone(rules) || !says_more(other, rules) {
         return None;
     }
     let mine = hosts(rules);
@@ -49,7 +50,7 @@ pub fn has_rules_alone(policy: &Policy) -> bool {
 #[must_use]
 pub fn completes(other: &Policy, rules: &Policy) -> bool {
     let theirs = hosts(other);
-    other.mode == Mode::Active
+    other.mode == rules.mode
         && other.cors.is_some()
         && other.specificity == rules.specificity
         && hosts(rules).iter().all(|host| theirs.contains(host))

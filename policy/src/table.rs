@@ -122,8 +122,13 @@ impl Table {
             self.ranks.iter().find(|rank| rank.specificity == policy.settings.specificity)?;
         let group = rank.group_of(host)?;
         let mut winner = None;
+        // A rule for every path wins over `cors` of a policy.
+        let root = PathMatch::Prefix(String::new());
+        let root = || group.holder(Some(&root));
         for rule_set in &policy.rule_sets {
-            let holder = &group.holder(rule_set.path.as_ref())?.settings.id;
+            let of_rule = rule_set.path.is_none().then(root).flatten();
+            let of_slot = || group.holder(rule_set.path.as_ref());
+            let holder = &of_rule.or_else(of_slot)?.settings.id;
             if *holder == policy.settings.id {
                 return None;
             }

@@ -19,7 +19,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use crate::draft::{Draft, PolicyId};
+use crate::draft::{Draft, Mode, PolicyId};
 use crate::finding::{self, BehaviorReason, Finding, Replacement, Severity};
 use crate::header_name::HeaderName;
 use crate::limits::MAX_LABEL_LEN;
@@ -28,6 +28,7 @@ use crate::pattern::OriginPattern;
 use crate::policy::{Names, Policy};
 use crate::scope::HostPattern;
 use crate::syntax::is_object_name;
+use cors::Place;
 pub use reach::{DeadBranch, Glob, OpenDot, RegexHazard, RegexReach};
 use report::{Field, Report};
 
@@ -188,11 +189,13 @@ fn policy(draft: &Draft, knowledge: &dyn Knowledge, report: &mut Report) -> Poli
     }
     let cors = cors
         .as_ref()
-        .map(|cors| cors::validate(cors, &spec.child("cors"), false, knowledge, report));
+        .map(|cors| cors::validate(cors, &spec.child("cors"), Place::Alone, knowledge, report));
+    let hosts = hosts::validate(hostnames, &spec.child("hostnames"), knowledge, report);
+    let rules_field = spec.child("rules");
     let policy = Policy {
         id: id.clone(),
-        hostnames: hosts::validate(hostnames, &spec.child("hostnames"), knowledge, report),
-        rules: rules::validate(rules, &spec.child("rules"), cors.as_ref(), knowledge, report),
+        rules: rules::validate(rules, &rules_field, &hosts, cors.as_ref(), knowledge, report),
+        hostnames: hosts,
         cors,
         disallowed_requests: *disallowed_requests,
         trusted_origins: origins::trusted(
@@ -216,7 +219,7 @@ fn policy(draft: &Draft, knowledge: &dyn Knowledge, report: &mut Report) -> Poli
     behavior::check(&policy, covers_any_host, &spec, report);
     rules::check_places(&policy, &spec, report);
     // Where a rule was left out, the others' places are no longer those of the draft.
-    if policy.rules.len() == draft.rules.len() {
+    if policy.mode != Mode::Off && policy.rules.len() == draft.rules.len() {
         rules::check_each_is_needed(&policy, &spec, report);
     }
     policy

@@ -8,7 +8,7 @@ use corsward_policy::finding::{Meant, MeantField, Reason, ShapeReason, Written};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::{Map, Value};
 
-use super::{Check, join, similar};
+use super::{Check, join, similar, word};
 use crate::amend;
 use crate::counterpart::{self, Becomes, Counterpart};
 use crate::foreign::{self, Match};
@@ -305,6 +305,12 @@ impl Check<'_> {
                 let list = lists.remove(foreign::leaf(field))?;
                 lists.is_empty().then_some(Written::List(list))
             }
+            Value::String(_) | Value::Number(_) | Value::Bool(_) if schema.enum_.is_some() => {
+                let words = schema.enum_.iter().flatten().filter_map(|word| word.0.as_str());
+                let words: Vec<&str> = words.collect();
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                word(field, &text, &words).map(Written::Text)
+            }
             value => foreign::instead(expected, field, value),
         }
     }
@@ -380,7 +386,7 @@ fn may_be_off(spec: &Value, around: &str) -> bool {
 }
 
 /// The value of a field of the spec.
-fn get<'v>(spec: &'v Value, field: &str) -> Option<&'v Value> {
+pub(super) fn get<'v>(spec: &'v Value, field: &str) -> Option<&'v Value> {
     amend::get(spec, field.strip_prefix("spec.")?)
 }
 

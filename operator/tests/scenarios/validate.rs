@@ -121,6 +121,36 @@ fn pairs() -> Vec<(&'static str, String, String, &'static str)> {
     ]
 }
 
+/// The same for rules for every path, and for policies that are rehearsed.
+fn pairs_of_rules() -> Vec<(&'static str, String, String, &'static str)> {
+    let cors = "cors: {allowOrigins: ['https://a.example'], maxAge: 600}";
+    let rule =
+        |path: &str| format!("rules: [{{path: {{type: PathPrefix, value: {path}}}, {cors}}}]");
+    let (root, rules) = (rule("/"), rule("/public"));
+    let (wide, api) = ("hostnames: ['*.shop.example']", "hostnames: [api.shop.example]");
+    vec![
+        ("every path", format!("{api}, {root}"), format!("{api}, {cors}"), "CORS-I522"),
+        (
+            "every path, and a rule that stays",
+            format!("{api}, {root}"),
+            format!("{api}, {cors}, {rules}"),
+            "",
+        ),
+        (
+            "rules for a narrower host, both rehearsed",
+            format!("{wide}, {cors}, mode: DryRun"),
+            format!("{api}, {rules}, mode: DryRun"),
+            "CORS-W541",
+        ),
+        (
+            "rules for a narrower host, one rehearsed",
+            format!("{wide}, {cors}"),
+            format!("{api}, {rules}, mode: DryRun"),
+            "",
+        ),
+    ]
+}
+
 /// The same for policies of ports of one Service.
 fn pairs_of_ports() -> Vec<(&'static str, String, String, &'static str)> {
     let cors = "cors: {allowOrigins: ['https://a.example'], maxAge: 600}";
@@ -171,7 +201,9 @@ fn policies_that_are_in_each_others_way_are_told() {
         )
     };
     let of = |text: &str| format!("spec: {{{text}}}\n");
-    for (why, first, second, code) in pairs().into_iter().chain(pairs_of_ports()) {
+    for (why, first, second, code) in
+        pairs().into_iter().chain(pairs_of_rules()).chain(pairs_of_ports())
+    {
         let input = [head("a"), of(&first), head("b"), of(&second)].concat();
         let output = corsward(&["validate", "-"], &input);
         let said = String::from_utf8(output.stdout).unwrap();

@@ -157,6 +157,13 @@ impl Written {
     pub fn texts<S: Into<String>>(texts: impl IntoIterator<Item = S>) -> Self {
         Self::List(texts.into_iter().map(Self::text).collect())
     }
+
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Written {

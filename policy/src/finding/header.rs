@@ -187,7 +187,7 @@ fn taken_literally(value: &str, matter: &str) -> String {
 }
 
 fn glob(value: &str) -> Sentence {
-    let example = value.replace('*', "id");
+    let example = value.replace("**", "*").replace(['*', '%'], "id");
     Sentence::remove(OTHER_SYNTAX, taken_literally(value, "is a glob"))
         .and(&format!(" and list each name, such as {}", Quoted(&example)))
 }

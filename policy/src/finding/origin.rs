@@ -2,6 +2,7 @@
 
 use super::language::Language;
 use super::list::entries;
+use super::origin_fault;
 use super::quoted::Quoted;
 use super::{Danger, Proposal, Sentence};
 use crate::pattern::{InvalidOrigin, OriginPattern};
@@ -256,6 +257,7 @@ fn write(code: &'static str, matter: String, instead: &Instead, otherwise: &str)
 
 /// An entry that does not parse: the code and the matter by its reason, the fix by what was probably meant.
 fn invalid(value: &str, why: &InvalidOrigin, instead: &Instead) -> Sentence {
+    let fault = origin_fault::of(value, why);
     let matter = match why {
         InvalidOrigin::Empty => "the entry is empty".to_owned(),
         InvalidOrigin::HostCharacter(c) => {
@@ -268,12 +270,15 @@ fn invalid(value: &str, why: &InvalidOrigin, instead: &Instead) -> Sentence {
                 block.prefix()
             )
         }
-        other => format!("{} {}", Quoted(value), matter(other)),
+        other => {
+            let matter = fault.map_or_else(|| matter(other), |(matter, _)| matter);
+            format!("{} {matter}", Quoted(value))
+        }
     };
     let otherwise = match Language::of(value) {
         Some(language) => language.fix(),
         None if instead.insecure.is_some() || instead.is_refused => "name the origins",
-        None => fix(why),
+        None => fault.map_or_else(|| fix(why), |(_, fix)| fix),
     };
     write(code(why), matter, instead, otherwise)
 }

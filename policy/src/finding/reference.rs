@@ -263,7 +263,8 @@ fn other_syntax() -> Finding {
     let (value, syntax) = ("/api/*".to_owned(), PathSyntax::Glob);
     let prefix = Some(Box::new(meant_path("/api")));
     let literal = Some("/api/%2A".to_owned());
-    let reason = RuleReason::OtherSyntax { value, syntax, exact: false, prefix, literal };
+    let each = Vec::new();
+    let reason = RuleReason::OtherSyntax { value, syntax, exact: false, prefix, each, literal };
     Finding::new("spec.rules[1].path.value", reason)
 }
 

@@ -1,5 +1,6 @@
 //! Reasons about `rules`.
 
+use super::names::Names;
 use super::quoted::Quoted;
 use super::{Place, Proposal, Sentence, Written};
 use crate::path_syntax::PathSyntax;
@@ -28,6 +29,8 @@ pub enum RuleReason {
         exact: bool,
         /// The prefix that was probably meant.
         prefix: Option<Box<MeantPath>>,
+        /// The paths that the text names, one by one.
+        each: Vec<String>,
         /// The path with a literal star, where a rule can have it.
         literal: Option<String>,
     },
@@ -94,8 +97,9 @@ impl RuleReason {
             Self::InvalidPath { value, why, instead } => {
                 invalid_path(value, why, instead.as_deref())
             }
-            Self::OtherSyntax { value, syntax, exact, prefix, literal } => {
-                other_syntax(value, *syntax, *exact, prefix.as_deref(), literal.as_ref())
+            Self::OtherSyntax { value, syntax, exact, prefix, each, literal } => {
+                let sentence = other_syntax(value, *syntax, *exact, prefix.as_deref(), each);
+                or_literally(sentence, literal.as_deref())
             }
             Self::SamePath { value, first } => Sentence::new(
                 "CORS-E416",
@@ -161,19 +165,33 @@ fn beside_off(has_cors: bool) -> Sentence {
     sentence.and(", or write `mode: Active`").with_edit(active)
 }
 
+/// Adds how a path with a literal `*` is written.
+fn or_literally(sentence: Sentence, literal: Option<&str>) -> Sentence {
+    match literal {
+        Some(literal) => sentence
+            .and(&format!(", or write {} for a literal `*`", Quoted(literal)))
+            .with_edit(Proposal::Write(Place::Here, Written::text(literal))),
+        None => sentence,
+    }
+}
+
 /// The code of a path in another syntax.
 const OTHER_SYNTAX: &str = "CORS-E419";
 
-/// A path in another syntax: to write what is literal of it, or a literal star.
+/// A path in another syntax: to write the prefix or the paths that it stands for.
 fn other_syntax(
     value: &str,
     syntax: PathSyntax,
     exact: bool,
     prefix: Option<&MeantPath>,
-    literal: Option<&String>,
+    each: &[String],
 ) -> Sentence {
     let matter = format!("{} is {syntax}, and paths are compared literally", Quoted(value));
-    let mut sentence = match prefix {
+    match prefix {
+        None if !each.is_empty() => {
+            let names: Names = each.iter().collect();
+            Sentence::new(OTHER_SYNTAX, matter, format!("have a rule for each of {names}"))
+        }
         None => Sentence::new(
             OTHER_SYNTAX,
             matter,
@@ -200,13 +218,7 @@ fn other_syntax(
             let fix = format!("write {}, which covers all below it", Quoted(&prefix.to_string()));
             Sentence::new(OTHER_SYNTAX, matter, fix).with_edit(Proposal::Write(place, prefix))
         }
-    };
-    if let Some(literal) = literal {
-        sentence = sentence
-            .and(&format!(", or write {} for a literal `*`", Quoted(literal)))
-            .with_edit(Proposal::Write(Place::Here, Written::text(literal)));
     }
-    sentence
 }
 
 fn invalid_path(value: &str, why: &InvalidPath, instead: Option<&MeantPath>) -> Sentence {

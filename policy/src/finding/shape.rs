@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::list::entries;
 use super::quoted::{OneLine, Quoted};
 use super::{Place, Proposal, Sentence, Written};
 
@@ -41,7 +42,7 @@ pub enum ShapeReason {
     Match {
         /// The entry, as JSON has it.
         found: String,
-        /// What is meant, where that can be told, and the list for it where it is another one.
+        /// What is meant, where that can be told, and the list for it where it is another one. Several entries are a list.
         entry: Option<Box<(Option<&'static str>, Written)>>,
         /// An origin of another host that the match accepts too.
         accepts: Option<String>,
@@ -255,10 +256,18 @@ fn of_match(
     );
     let Some((Some(list), value)) = entry else {
         let value = entry.map(|(_, value)| value);
+        if let Some(Written::List(several)) = value {
+            let texts: Vec<String> =
+                several.iter().filter_map(Written::as_text).map(str::to_owned).collect();
+            return entries(CODE, matter, &texts, "list each text that is meant");
+        }
         return write_or(CODE, matter, value, "list each text that is meant");
     };
     let fix = format!("write {} into `{list}`", Quoted(&value.to_string()));
-    let entries = Written::List(vec![value.clone()]);
+    let entries = match value {
+        Written::List(_) => value.clone(),
+        entry => Written::List(vec![entry.clone()]),
+    };
     let moved = Proposal::Move(Place::beside(list), Some(entries));
     Sentence { code: CODE, matter, fix, edits: vec![moved] }
 }

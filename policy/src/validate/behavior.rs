@@ -94,7 +94,7 @@ fn check_upstream_origin(policy: &Policy, spec: &Field, report: &mut Report) {
         policy.rules.iter().any(|rule| rule.upstream_origin == Some(UpstreamOrigin::Keep));
     for (at, field) in saying.iter().enumerate() {
         let field = field.child("upstreamOrigin");
-        if at == 0 && !excepts {
+        if at == 0 && !excepts && policy.mode != Mode::Off {
             report.add(&field, BehaviorReason::OriginIsMissed);
         }
         if policy.upstream_cors_headers == UpstreamCorsHeaders::Keep {

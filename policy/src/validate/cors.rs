@@ -8,11 +8,30 @@ use crate::draft::CorsDraft;
 use crate::finding::{HeaderReason, MaxAgeReason, MethodReason, OriginReason, is_capped};
 use crate::policy::Cors;
 
-/// The block of a policy, or of a rule; `beside_allowed`: of a rule in a policy whose own block allows pages.
+/// The place of a `cors` block, which tells what an empty list of origins means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The policy, or a rule of a policy that allows no page itself.
+    Alone,
+    /// A rule of a policy whose own block allows pages.
+    BesideAllowed,
+    /// A rule with `mode: Off`, where the block is refused.
+    Unused,
+}
+
+/// A block without an origin, which is meant in a rule beside a policy's own, and of no account where none is used.
+fn say_that_nobody_is_allowed(draft: &CorsDraft, place: Place, field: &Field, report: &mut Report) {
+    let is_meant = place == Place::BesideAllowed && says_nothing_of_requests(draft);
+    if place != Place::Unused {
+        report.add(field, if is_meant { OriginReason::NobodyHere } else { OriginReason::Nobody });
+    }
+}
+
+/// The block of a policy, or of a rule.
 pub(super) fn validate(
     draft: &CorsDraft,
     field: &Field,
-    beside_allowed: bool,
+    place: Place,
     knowledge: &dyn Knowledge,
     report: &mut Report,
 ) -> Cors {
@@ -69,9 +88,7 @@ pub(super) fn validate(
     };
     headers::check_companions(&cors.headers, &cors.expose, credentials, field, report);
     if allow_origins.is_empty() && allow_origin_regexes.is_empty() {
-        let is_meant = beside_allowed && says_nothing_of_requests(draft);
-        let reason = if is_meant { OriginReason::NobodyHere } else { OriginReason::Nobody };
-        report.add(&origins_field, reason);
+        say_that_nobody_is_allowed(draft, place, &origins_field, report);
     } else {
         hint_at_what_is_absent(draft, field, report);
     }

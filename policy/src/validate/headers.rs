@@ -201,10 +201,12 @@ fn parse(
 /// A token in the syntax of another system.
 fn other_syntax(written: &str, has_wildcard: bool, list: &[String]) -> Option<HeaderReason> {
     let value = written.to_owned();
-    if written.contains('*') {
-        Some(HeaderReason::Glob(value))
+    if meant::is_every_name(written) {
+        Some(HeaderReason::Every { value, has_wildcard })
     } else if meant::is_regex_of_names(written) {
         Some(HeaderReason::Regex { value, instead: instead(written, list) })
+    } else if written.contains(['*', '%']) {
+        Some(HeaderReason::Glob(value))
     } else if let Some(name) = written.strip_prefix("HTTP_") {
         // As CGI and WSGI name the header of a request.
         let instead = vec![name.replace('_', "-").to_ascii_lowercase()];
@@ -215,15 +217,15 @@ fn other_syntax(written: &str, has_wildcard: bool, list: &[String]) -> Option<He
         // A constant such as `HttpHeaders.CONTENT_TYPE`.
         let instead = names.into_iter().map(|name| name.replace('_', "-")).collect();
         Some(HeaderReason::Program { value, instead })
-    } else if meant::is_every_name(written) {
-        Some(HeaderReason::Every { value, has_wildcard })
     } else {
         None
     }
 }
 
-/// The names that an entry of `list` holds.
+/// The names that an entry of `list` holds, without the value of a header in full, as in `x-a: b`.
 fn instead(written: &str, list: &[String]) -> Vec<String> {
+    let name = written.split_once(':').map(|(name, _)| name.trim().trim_start_matches(['"', '\'']));
+    let written = name.filter(|name| HeaderName::parse(name).is_ok()).unwrap_or(written);
     let room = MAX_HEADERS.saturating_sub(list.len());
     meant::names(written, room, |name| HeaderName::parse(name).is_ok().then_some(true))
 }

@@ -3,8 +3,8 @@
 use std::net::Ipv6Addr;
 
 use super::Knowledge;
-use crate::cidr::split_cidr;
-use crate::finding::{Language, is_every_origin};
+use crate::cidr::{prefix_in_another_notation, prefix_of_mask, split_cidr};
+use crate::finding::{Language, is_every_origin, is_glob, is_underscored_scheme};
 use crate::origin::{ends_in_number, is_http, is_scheme};
 use crate::pattern::{InvalidOrigin, OriginPattern, TuplePattern};
 
@@ -37,6 +37,14 @@ pub(super) fn by(written: &str, knowledge: &dyn Knowledge) -> Vec<String> {
     }
     if let Some(each) = port_list(text, knowledge) {
         return each;
+    }
+    let alternatives: Vec<&str> = text.split('|').map(str::trim).collect();
+    if alternatives.len() > 1
+        && alternatives.len() <= MAX_PARTS
+        && alternatives.iter().all(|it| it.contains("://"))
+    {
+        let each: Option<Vec<String>> = alternatives.iter().map(|it| one(it, knowledge)).collect();
+        return each.unwrap_or_default();
     }
     if Language::of(written).is_some() {
         return Vec::new();
@@ -140,7 +148,9 @@ pub(super) fn names(
         if name.is_empty() || ["and", "or"].contains(&name) || names.iter().any(|it| it == name) {
             continue;
         }
+        let is_end = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.ends_with(is_end)
             && !name.contains('*')
             && !is_every_name(name);
         match is_entry(name).filter(|_| is_plain) {
@@ -155,7 +165,10 @@ pub(super) fn names(
 
 /// Whether a token is a regex over names: no name of a method or a header begins, ends or is divided like that.
 pub(super) fn is_regex_of_names(token: &str) -> bool {
-    token.contains('|') || token.starts_with('^') || token.ends_with('$')
+    token.contains('|')
+        || token.starts_with('^')
+        || token.ends_with('$')
+        || [".*", ".+"].iter().any(|part| token.contains(part))
 }
 
 /// Whether a token is a text of a program, in quotes, after a type as in `HttpMethod.GET`, a variable as in `$request_method`, or a value
@@ -183,15 +196,35 @@ pub(super) fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
 
 /// The name after the type of a constant.
 fn unqualified(name: &str) -> &str {
-    ["HttpMethod.", "RequestMethod.", "HttpMethods.", "HttpHeaders.", "HeaderNames."]
-        .iter()
-        .find_map(|kind| name.strip_prefix(kind))
-        .unwrap_or(name)
+    const TYPES: [&str; 8] = [
+        "HttpMethod.",
+        "RequestMethod.",
+        "HttpMethods.",
+        "HttpHeaders.",
+        "HeaderNames.",
+        // `http.MethodPut` of Go.
+        "http.Method",
+        "HTTP_METHOD_",
+        "METHOD_",
+    ];
+    TYPES.iter().find_map(|kind| name.strip_prefix(kind)).unwrap_or(name)
 }
 
 /// Whether a token is the word of other systems for every name.
 pub(super) fn is_every_name(token: &str) -> bool {
-    ["all", "any"].iter().any(|word| word.eq_ignore_ascii_case(token))
+    const WORDS: [&str; 10] = [
+        "all",
+        "any",
+        "**",
+        ".*",
+        ".+",
+        "^.*$",
+        "^.+$",
+        "all_methods",
+        "all_headers",
+        "any_method",
+    ];
+    WORDS.iter().any(|word| word.eq_ignore_ascii_case(token))
 }
 
 /// `text` without what encloses and ends values elsewhere.
@@ -214,6 +247,11 @@ fn one(part: &str, knowledge: &dyn Knowledge) -> Option<String> {
         return Some("*".to_owned());
     }
     if Language::of(part).is_some() {
+        return None;
+    }
+    let is_of_application =
+        text.split_once("://").is_some_and(|(scheme, _)| is_underscored_scheme(scheme));
+    if is_of_application || is_glob(text) {
         return None;
     }
     let (scheme, rest) = split_scheme(text);
@@ -265,8 +303,12 @@ fn split_scheme(text: &str) -> (Option<String>, &str) {
 
 /// Host and port of what follows the scheme.
 fn authority(rest: &str) -> Option<String> {
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
     if let Some(block) = block(rest) {
         return Some(block);
+    }
+    if prefix_in_another_notation(rest).is_some() {
+        return None;
     }
     let authority = rest.split(['/', '\\', '?', '#']).next()?;
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -291,12 +333,26 @@ fn authority(rest: &str) -> Option<String> {
     } else {
         full_ipv4(&host, "*")
     };
+    // Dots alone are no host.
+    if host.is_empty() && authority.starts_with('.') {
+        return None;
+    }
     let is_port_meant = !port.is_empty();
     Some(if is_port_meant { format!("{host}:{port}") } else { host })
 }
 
 /// An address, a prefix length and a port, in whatever order they were put.
 fn block(rest: &str) -> Option<String> {
+    if let Some((address, prefix)) = rest.split_once('/')
+        && let Ok(ipv6) = address.parse::<Ipv6Addr>()
+    {
+        return Some(format!("[{ipv6}]/{prefix}"));
+    }
+    if let Some((address, mask)) = prefix_in_another_notation(rest)
+        && let Some(prefix) = prefix_of_mask(mask)
+    {
+        return Some(format!("{address}/{prefix}"));
+    }
     let (address, prefix, port) = match split_cidr(rest) {
         Some((address, prefix, port)) => (address.to_owned(), prefix, port),
         None => misplaced_prefix(rest)?,

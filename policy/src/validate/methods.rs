@@ -65,30 +65,50 @@ pub(super) fn validate(
 /// A token in the syntax of another system.
 fn other_syntax(written: &str, list: &[String]) -> Option<MethodReason> {
     let value = written.to_owned();
-    if written.contains('*') {
-        Some(MethodReason::Glob(value))
+    if meant::is_every_name(written) {
+        Some(MethodReason::Every(value))
     } else if meant::is_regex_of_names(written) {
         Some(MethodReason::Regex { value, instead: instead(written, list) })
+    } else if written.contains(['*', '%']) {
+        Some(MethodReason::Glob(value))
+    } else if let Some(method) = constant_of_php(written) {
+        Some(MethodReason::Program { value, instead: vec![method.to_owned()] })
+    } else if written.starts_with('!') {
+        // Nothing tells which of the other methods are meant.
+        Some(MethodReason::Program { value, instead: Vec::new() })
     } else if meant::is_of_a_program(written) {
         // Nothing tells what a variable holds.
         let is_known = !written.starts_with('$') && !meant::is_value_of_a_program(written);
         let instead = if is_known { instead(written, list) } else { Vec::new() };
         Some(MethodReason::Program { value, instead })
-    } else if meant::is_every_name(written) {
-        Some(MethodReason::Every(value))
     } else {
         None
     }
 }
 
+/// The usual method of a constant such as `HTTP_GET`.
+fn constant_of_php(written: &str) -> Option<&'static str> {
+    let name = written.strip_prefix("HTTP_")?;
+    USUAL_METHODS.into_iter().find(|method| *method == name)
+}
+
 /// The methods that an entry of `list` holds. Forbidden ones are left out, because browsers never send them.
 fn instead(written: &str, list: &[String]) -> Vec<String> {
     let room = MAX_METHODS.saturating_sub(list.len());
-    meant::names(written, room, |name| match Method::parse(name) {
+    let names = meant::names(written, room, |name| match Method::parse(name) {
         Ok(_) => Some(true),
         Err(InvalidMethod::Forbidden) => Some(false),
         Err(InvalidMethod::Syntax) => None,
-    })
+    });
+    let mut methods: Vec<String> = Vec::new();
+    for name in names {
+        let usual = USUAL_METHODS.iter().find(|usual| usual.eq_ignore_ascii_case(&name));
+        let method = usual.map_or(name, |usual| (*usual).to_owned());
+        if !methods.contains(&method) {
+            methods.push(method);
+        }
+    }
+    methods
 }
 
 /// Does the entry mean what its author expects?

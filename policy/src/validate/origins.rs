@@ -14,6 +14,7 @@ use super::report::{Field, Report};
 use crate::contain::Cover;
 use crate::finding::{DangerReason, ListReason, OriginReason};
 use crate::limits::{MAX_LIST_LEN, MAX_TRUSTED_ORIGINS};
+use crate::origin::is_http;
 use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
 
 /// Schemes whose pages have another origin: sockets and files are opened by pages, and the rest is opaque.
@@ -177,13 +178,21 @@ fn parse<'l>(
                 vacant.insert((at, pattern.clone()));
             }
         }
-        if parsed.normalized {
-            let normal = pattern.to_string();
+        let normal = pattern.to_string();
+        if parsed.normalized && !is_normal_but_for_case(&pattern, written, &normal) {
             report.add(&entry, ListReason::Normalized { value, normal });
         }
         entries.push(Entry { written, field: entry, pattern, twin });
     }
     Parsed { entries, patterns, all_valid }
+}
+
+/// Whether an entry differs from its normal form by the case of an application's host, which not every browser lowers.
+fn is_normal_but_for_case(pattern: &OriginPattern, written: &str, normal: &str) -> bool {
+    matches!(pattern, OriginPattern::Tuple(tuple) if !is_http(tuple.scheme())
+        && tuple.scheme() != "chrome-extension"
+        && written.starts_with(tuple.scheme())
+        && written.eq_ignore_ascii_case(normal))
 }
 
 /// What is dangerous about tuple origins.

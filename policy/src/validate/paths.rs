@@ -7,18 +7,19 @@ use crate::draft::{PathType, RuleDraft};
 use crate::finding::{MeantPath, RuleReason};
 use crate::path::PathInterpretations;
 use crate::path_syntax::{self, PathSyntax};
-use crate::scope::{InvalidPath, PathMatch};
+use crate::scope::{HostPattern, InvalidPath, PathMatch, split_authority};
 
 /// The paths of a policy's rules that stand as they are written, each with its first rule.
 pub(super) struct Taken<'f> {
     rules: &'f Field,
+    hosts: &'f [HostPattern],
     first: HashMap<PathMatch, usize>,
 }
 
 // === impl Taken ===
 
 impl<'f> Taken<'f> {
-    pub(super) fn of(list: &[RuleDraft], rules: &'f Field) -> Self {
+    pub(super) fn of(list: &[RuleDraft], rules: &'f Field, hosts: &'f [HostPattern]) -> Self {
         let mut first = HashMap::new();
         for (at, draft) in list.iter().enumerate() {
             if PathSyntax::of(&draft.path_value).is_none()
@@ -27,33 +28,73 @@ impl<'f> Taken<'f> {
                 first.entry(path).or_insert(at);
             }
         }
-        Self { rules, first }
+        Self { rules, hosts, first }
     }
 
     /// What refuses the path of `draft`.
     pub(super) fn refusal(&self, draft: &RuleDraft) -> Option<RuleReason> {
         let value = draft.path_value.clone();
+        let text = bare(&value);
         if let Some(syntax) = PathSyntax::of(&value) {
             let exact = draft.path_type == PathType::Exact;
-            let prefix =
-                prefix(&value).and_then(|prefix| self.meant(PathType::PathPrefix, &prefix));
+            let prefix = path_syntax::meant_prefix(text)
+                .and_then(|prefix| self.meant(PathType::PathPrefix, &prefix));
+            let each = self.each(draft.path_type, text);
             let literal = (syntax == PathSyntax::Glob)
-                .then(|| self.meant(draft.path_type, &path_syntax::spell(&value)))
+                .then(|| self.meant(draft.path_type, &path_syntax::spell(text)))
                 .flatten()
                 .filter(|literal| literal.taken_by.is_none())
                 .map(|literal| literal.path);
-            return Some(RuleReason::OtherSyntax { value, syntax, exact, prefix, literal });
+            return Some(RuleReason::OtherSyntax { value, syntax, exact, prefix, each, literal });
         }
         let why = PathMatch::parse(draft.path_type, &value).err()?;
-        let instead = match &why {
-            InvalidPath::NotAbsolute => Some(absolute(&value)),
-            InvalidPath::Query => value.split(['?', '#']).next().map(str::to_owned),
-            InvalidPath::TooLong => None,
-            InvalidPath::Ambiguous => folded(&value),
-            InvalidPath::NotNormal(normal) => Some(normal.clone()),
+        let instead = match PathMatch::parse(draft.path_type, text) {
+            Ok(_) => Some(text.to_owned()),
+            Err(InvalidPath::NotAbsolute) => Some(self.absolute(text)),
+            Err(InvalidPath::Query) => text.split(['?', '#']).next().map(str::to_owned),
+            Err(InvalidPath::TooLong) => None,
+            Err(InvalidPath::Ambiguous) => folded(text),
+            Err(InvalidPath::NotNormal(normal)) => Some(normal),
         };
         let instead = instead.and_then(|path| self.meant(draft.path_type, &path));
         Some(RuleReason::InvalidPath { value, why, instead })
+    }
+
+    /// The path of a URL, or what is below the root.
+    fn absolute(&self, value: &str) -> String {
+        if let Some((_, rest)) = value.split_once("://") {
+            return rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/").to_owned();
+        }
+        let path = matched(value).or_else(|| self.below_own_host(value));
+        path.map_or_else(|| format!("/{value}"), str::to_owned)
+    }
+
+    /// What follows a host of the policy.
+    fn below_own_host<'v>(&self, value: &'v str) -> Option<&'v str> {
+        let (authority, path) = value.split_at_checked(value.find('/').unwrap_or(value.len()))?;
+        let (host, _) = split_authority(authority.as_bytes());
+        let host = str::from_utf8(host).ok()?.to_ascii_lowercase();
+        let is_own = self.hosts.iter().any(|own| match own {
+            HostPattern::Any => false,
+            HostPattern::Exact(own) => *own == host,
+            HostPattern::Subdomains(rest) => {
+                host.strip_suffix(rest.as_str()).is_some_and(|labels| labels.ends_with('.'))
+            }
+        });
+        is_own.then_some(if path.is_empty() { "/" } else { path })
+    }
+
+    /// The paths that `value` names, where there can be a new rule for each.
+    fn each(&self, path_type: PathType, value: &str) -> Vec<String> {
+        let alternatives = path_syntax::alternatives(value);
+        let paths = alternatives.iter().map(|path| {
+            let path = match PathSyntax::of(path) {
+                Some(_) => path_syntax::meant_prefix(path)?,
+                None => path.clone(),
+            };
+            self.meant(path_type, &path).filter(|it| it.taken_by.is_none()).map(|it| it.path)
+        });
+        paths.collect::<Option<_>>().unwrap_or_default()
     }
 
     /// `text` in its normal form, where a rule can have that.
@@ -69,24 +110,15 @@ impl<'f> Taken<'f> {
     }
 }
 
-/// The literal beginning of a path in another syntax.
-fn prefix(value: &str) -> Option<String> {
-    let prefix = path_syntax::literal_prefix(value);
-    let segments = value.split('/').filter(|segment| !segment.is_empty()).count();
-    match prefix.as_str() {
-        // `/` in place of `/{tenant}/public` would be a rule for every path.
-        "" if segments > 1 => None,
-        "" => Some("/".to_owned()),
-        _ => Some(prefix),
-    }
-}
-
-/// The path of a URL, or what is below the root.
-fn absolute(value: &str) -> String {
-    match value.split_once("://") {
-        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/").to_owned(),
-        None => matched(value).map_or_else(|| format!("/{value}"), str::to_owned),
-    }
+/// `value` without white space, quotes and brackets around it.
+fn bare(value: &str) -> &str {
+    let is_around = |c: char| c.is_whitespace() || "\"'`".contains(c);
+    let text = value.trim_matches(is_around);
+    let inside = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inside
+        .map(|inside| inside.trim_matches(is_around))
+        .filter(|it| it.starts_with('/'))
+        .unwrap_or(text)
 }
 
 /// The path of a location of nginx, `= /api`, or of a match of another system, `prefix:/api`.
@@ -122,9 +154,28 @@ mod tests {
     #[test]
     fn a_path_is_proposed_where_a_rule_can_have_it() {
         let field = Field::root("spec.rules");
+        let hosts = [
+            HostPattern::Exact("api.shop.example".into()),
+            HostPattern::Subdomains("app.example".into()),
+        ];
         for (why, value, want) in [
             ("the root", "/*", Some("/")),
-            ("a prefix", "/api/*/public", Some("/api")),
+            ("a prefix", "/api/*", Some("/api")),
+            ("white space before", " /api", Some("/api")),
+            ("white space after", "/api ", Some("/api")),
+            ("quotes", "\"/api\"", Some("/api")),
+            ("quotes around a glob", "'/api/*'", Some("/api")),
+            ("a list of one", "[/api]", Some("/api")),
+            ("a list of one in quotes", "[\"/my-api\"]", Some("/my-api")),
+            ("the policy's own host", "api.shop.example/api", Some("/api")),
+            ("the policy's own host with a port", "API.shop.example:8080/api", Some("/api")),
+            ("the policy's own host alone", "a.app.example", Some("/")),
+            ("a folder with a dot", "a.example/api", Some("/a.example/api")),
+            ("the prefix is more than was meant", "/api/*/public", None),
+            ("the prefix is more than was meant", "/api/:id/public", None),
+            ("the prefix is more than was meant", "/api/x*y", None),
+            ("every path is more than was meant", "/*.json", None),
+            ("every path is more than was meant", "/users|items", None),
             ("every path is more than was meant", "/*/public", None),
             ("every path is more than was meant", "/{tenant}/public", None),
             ("every path is more than was meant", "/(a|b)/c", None),
@@ -142,7 +193,7 @@ mod tests {
             ("an escaped slash", "/a%2Fb/*", None),
             ("too long", &format!("/{}/*", "a".repeat(2_000)), None),
         ] {
-            let refusal = Taken::of(&[], &field).refusal(&rule(value)).expect(value);
+            let refusal = Taken::of(&[], &field, &hosts).refusal(&rule(value)).expect(value);
             let meant = match refusal {
                 RuleReason::OtherSyntax { prefix, .. } => prefix,
                 RuleReason::InvalidPath { instead, .. } => instead,
@@ -153,10 +204,30 @@ mod tests {
     }
 
     #[test]
+    fn the_paths_of_an_alternation_are_proposed_where_each_can_have_a_rule() {
+        let field = Field::root("spec.rules");
+        let list = [rule("/taken")];
+        let taken = Taken::of(&list, &field, &[]);
+        for (value, want) in [
+            ("/users|items", &["/users", "/items"][..]),
+            ("/api /v2/*", &["/api", "/v2"]),
+            ("/users|taken", &[]),
+            ("/users|a*b", &[]),
+            ("/api/*", &[]),
+        ] {
+            let refusal = taken.refusal(&rule(value)).expect(value);
+            let RuleReason::OtherSyntax { each, .. } = refusal else {
+                panic!("{value}: {refusal:?}");
+            };
+            assert_eq!(each, want, "{value}");
+        }
+    }
+
+    #[test]
     fn a_path_of_another_rule_is_named_with_it() {
         let field = Field::root("spec.rules");
         let list = [rule("/api/*"), rule("/b"), rule("/api/")];
-        let taken = Taken::of(&list, &field);
+        let taken = Taken::of(&list, &field, &[]);
         for value in ["/api/*", "api", "/api?a", "/x/../api"] {
             let refusal = taken.refusal(&rule(value)).expect(value);
             let (RuleReason::OtherSyntax { prefix: meant, .. }

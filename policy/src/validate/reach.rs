@@ -63,6 +63,8 @@ pub enum RegexHazard {
     PublicSuffix,
     /// Some hosts of any domain.
     OpenEnd,
+    /// Any host without a dot.
+    SingleLabel,
     /// Too complex to tell.
     Unjudged,
 }
@@ -77,7 +79,7 @@ impl RegexHazard {
             Self::Insecure => Danger::InsecureOriginWithCredentials,
             Self::PublicSuffix => Danger::PublicSuffixSubdomains,
             Self::AnyAppHost => Danger::AnyAppOriginWithCredentials,
-            Self::OpenEnd | Self::AnyScheme | Self::Unjudged => {
+            Self::OpenEnd | Self::SingleLabel | Self::AnyScheme | Self::Unjudged => {
                 Danger::UnboundedRegexWithCredentials
             }
             Self::Loopback => return None,

@@ -107,7 +107,7 @@ fn check_reach(
             check_with_credentials(hazard, written, field, dangers, report);
         } else if hazard == RegexHazard::AnyOrigin {
             report.add(field, RegexReason::Everything(value()));
-        } else if hazard == RegexHazard::PublicSuffix {
+        } else if matches!(hazard, RegexHazard::PublicSuffix | RegexHazard::OpenEnd) {
             report.add(field, DangerReason::PublicSuffix(value()));
         }
     }

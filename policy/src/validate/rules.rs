@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::cors::Place;
 use super::paths::Taken;
 use super::report::{Field, Report};
 use super::{Knowledge, cors, origins};
@@ -11,11 +12,12 @@ use crate::limits::MAX_PLACES;
 use crate::limits::MAX_RULES;
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Policy, Rule};
-use crate::scope::PathMatch;
+use crate::scope::{HostPattern, PathMatch};
 
 pub(super) fn validate(
     list: &[RuleDraft],
     field: &Field,
+    hosts: &[HostPattern],
     policy_cors: Option<&Cors>,
     knowledge: &dyn Knowledge,
     report: &mut Report,
@@ -25,7 +27,7 @@ pub(super) fn validate(
     let mut rules = Vec::new();
     let mut seen: HashMap<PathMatch, usize> = HashMap::new();
     let list = report.bounded_to(MAX_RULES, list, field);
-    let taken = Taken::of(list, field);
+    let taken = Taken::of(list, field, hosts);
     for (at, draft) in list.iter().enumerate() {
         let entry = field.at(at);
         let RuleDraft {
@@ -44,7 +46,12 @@ pub(super) fn validate(
         }
         check_mode(draft, has_cors, &entry, report);
         let cors = cors.as_ref().map(|cors| {
-            cors::validate(cors, &entry.child("cors"), policy_allows, knowledge, report)
+            let place = match policy_allows {
+                _ if off => Place::Unused,
+                true => Place::BesideAllowed,
+                false => Place::Alone,
+            };
+            cors::validate(cors, &entry.child("cors"), place, knowledge, report)
         });
         let trusted_field = entry.child("trustedOrigins");
         let trusted_origins = trusted_origins

@@ -28,6 +28,12 @@ fn of_paths() -> Vec<(&'static str, Value)> {
         ("a parameter that back ends drop", "/a;v=1/*"),
         ("an escaped slash", "/a%2Fb/*"),
         ("dots", "/a/../b/*"),
+        ("quotes", "\"/api\""),
+        ("white space", "/api "),
+        ("a list of one", "[/api]"),
+        ("text after a parameter", "/a/:id/b"),
+        ("an alternation", "/x/(a|b)/c"),
+        ("a list", "/api, /v2/*"),
         ("a star to spell beside what has another normal form", "/caf\u{e9}/*/x"),
     ];
     let mut specs: Vec<_> = alone.map(|(why, path)| (why, rules(&[path]))).into();
@@ -64,6 +70,11 @@ fn of_names() -> Vec<(&'static str, Value)> {
     let mut full = many.clone();
     full.push(many.join(","));
     [
+        ("constants", json!({"allowMethods": ["HTTP_GET", "METHOD_PUT", "http.MethodPost"]})),
+        ("methods in lower case", json!({"allowMethods": ["get,put,GET"]})),
+        ("words for all", json!({"allowMethods": ["ALL_METHODS"], "allowHeaders": [".*"]})),
+        ("regexes of prefixes", json!({"allowMethods": ["P.+"], "allowHeaders": ["x-.*", "^x-"]})),
+        ("a header in full", json!({"allowHeaders": ["x-a: b", "x-amz-%"]})),
         ("forbidden methods", json!({"allowMethods": ["GET, TRACE, connect, PUT"]})),
         ("only a forbidden method", json!({"allowMethods": ["TRACE,", "PUT"]})),
         ("a method that is too long", json!({"allowMethods": [format!("GET, {long}")]})),
@@ -148,6 +159,26 @@ const GUESSED: &[&str] = &[
     "http://a.example, https://*.com",
     "https://a.example https://a.example",
     "https://b.example/ https://a.example",
+    "https://a?.example.com",
+    "https://a.example?b=c.d",
+    "com.my_app://x",
+    "custom_scheme://x",
+    "https://a.example|https://b.example",
+    "https://a.example|*",
+    "app://..",
+    "app://A",
+    "http://10.0.0.0/255.0.0.0",
+    "http://10.0.0.0/255.0.255.0",
+    "http://10.1.0.0/255.0.0.0",
+    "http://10.0.0.0/-1",
+    "http://10.0.0.0/0x8",
+    "http://10.0.0.0/8:*/",
+    "http://fd00::/8",
+    "http://fd00::/129",
+    "http://[fd00::*]",
+    "http://[fd00::]/129",
+    "http://10.0.0.1/app",
+    "https:///",
 ];
 
 /// Expressions about which a first guess may be dangerous, or no origin.

@@ -1,5 +1,6 @@
 //! What a finding tells its author to write: a program writes it, and the object is validated again.
 
+mod copied;
 mod guesses;
 mod rows;
 mod shapes;

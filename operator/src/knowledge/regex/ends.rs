@@ -56,6 +56,19 @@ struct Piece {
     nodes: Nodes,
 }
 
+// === impl End ===
+
+impl End {
+    /// The domain with an owner; `None` for single labels and open ends.
+    pub(super) fn registrable(&self) -> Option<&str> {
+        match self {
+            Self::Host(host) => Some(host.as_str()).filter(|host| host.contains('.')),
+            Self::Below(domain) => Some(domain),
+            Self::Open { .. } => None,
+        }
+    }
+}
+
 // === impl Hosts ===
 
 impl<'g> Hosts<'g> {

@@ -1,6 +1,6 @@
 //! Hazards: how far an expression reaches, by the schemes and the ends of hosts that it accepts (design section 3.3).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use corsward_policy::regex::OriginRegex;
 use corsward_policy::validate::RegexHazard as Hazard;
@@ -23,6 +23,9 @@ const STRANGERS: [&str; 6] = [
 
 /// Most schemes of an expression that does not take any.
 const MAX_SCHEMES: usize = 8;
+
+/// Most domains of a listing that differ in one character at one place: one for each digit.
+const MAX_VARIANTS: usize = 10;
 
 /// Does the regex accept every origin of http and https?
 pub(super) fn is_any_origin(regex: &str) -> bool {
@@ -139,14 +142,34 @@ impl Reach {
                 } else if !scheme.is_http() || accepts_any_host(regex, scheme) {
                     hazards.insert(any_host);
                 } else if !hazards.contains(&any_host) {
-                    hazards.insert(Hazard::OpenEnd);
+                    hazards.insert(if *is_deep { Hazard::OpenEnd } else { Hazard::SingleLabel });
                 }
             }
+        }
+        if scheme.is_http() && self.have_any_character() {
+            hazards.insert(Hazard::PublicSuffix);
         }
         if scheme == Scheme::Http {
             let is_loopback = self.is_loopback() && !has_any_address;
             hazards.insert(if is_loopback { Hazard::Loopback } else { Hazard::Insecure });
         }
+    }
+
+    /// Whether one character of the registrable domains is any of many, as in `app.?example\.com`.
+    fn have_any_character(&self) -> bool {
+        let mut variants: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for domain in self.names.iter().filter_map(End::registrable) {
+            for (at, c) in domain.char_indices() {
+                let Some((before, rest)) = domain.split_at_checked(at) else { continue };
+                let after = rest.strip_prefix(c).unwrap_or_default();
+                let count = variants.entry((before, after)).or_default();
+                *count = count.saturating_add(1);
+                if *count > MAX_VARIANTS {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     fn is_loopback(&self) -> bool {

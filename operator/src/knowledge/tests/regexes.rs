@@ -98,6 +98,13 @@ const PUBLIC: &[Row] = &[
     ("either scheme", r"https?://[a-z]+\.github\.io", "W202", "E203 E204"),
     ("case folded", r"(?i)https://[a-z]+\.github\.io", "W202", "E204"),
     ("punycode", r"https://[a-z]+\.xn--p1ai", "W202", "E204"),
+    ("an optional dot", r"https://app.?example\.com", "W202", "E204"),
+    ("a dot, counted", r"https://app.{1}example\.com", "W202", "E204"),
+    ("a negated class in the domain", r"https://app[^/]example\.com", "W202", "E204"),
+    ("a negated class before it", r"https://[^/]example\.com", "W202", "E204"),
+    ("a letter before it", r"https://[a-z]example\.com", "W202", "E204"),
+    ("an optional dot at the end", r"https://app\.example\.co.?", "W202", "E204"),
+    ("any name of one letter", r"https://[a-z]\.github\.io", "W202", "E204"),
 ];
 
 const OPEN: &[Row] = &[
@@ -114,11 +121,13 @@ const OPEN: &[Row] = &[
     ("all of the web", r"https?://.*", "W105", "E202"),
     ("all with a host", r"https?://[^/]+", "W105", "E202"),
     ("all, spelled out", r"https?://[\w.-]+(:\d+)?", "W105", "E202"),
-    ("an open end", r"https://app\.example.*", "", "E206"),
-    ("any top level", r"https://app\.[a-z]+", "", "E206"),
+    ("an open end", r"https://app\.example.*", "W202", "E206"),
+    ("behind a registrable domain", r"https://app\.example\.com.*", "W202", "E206"),
+    ("behind the machine's own", r"https://localhost.*", "W202", "E206"),
+    ("any top level", r"https://app\.[a-z]+", "W202", "E206"),
     ("any host of one label", r"https://[a-z]+", "", "E206"),
-    ("any domain with a name in it", r"https://.*app.*", "", "E206"),
-    ("one of two branches", r"https://a\.example|https://b\..*", "", "E206"),
+    ("any domain with a name in it", r"https://.*app.*", "W202", "E206"),
+    ("one of two branches", r"https://a\.example|https://b\..*", "W202", "E206"),
     ("any scheme", r".*://app\.example", "", "E203 E208"),
     ("a scheme of letters", r"[a-z]+://app\.example", "", "E203 E208"),
     ("any scheme, any host", r"\w+://\w+", "", "E203 E206 E208 E213"),
@@ -138,11 +147,11 @@ const DOTS: &[Row] = &[
     ("in a group", r"https://(a.b|c)\.example", "W109", "E207"),
     ("in a repeated group", r"https://([a-z]+.)*app\.example", "W109", "E207"),
     ("in one branch", r"https://a\.example|https://b.example", "W109", "E207"),
-    ("before a port", r"https://app\.example.8443", "W109", "E206 E207"),
+    ("before a port", r"https://app\.example.8443", "W109 W202", "E206 E207"),
 ];
 
 const GLOBS: &[Row] = &[
-    ("after the slashes", r"https://*.pages.dev", "W108", "E207 W108"),
+    ("after the slashes", r"https://*.pages.dev", "W108 W202", "E204 E207 W108"),
     ("before a domain", r"https://*example.com", "W108", "E207 W108"),
     ("escaped dots", r"https://*\.app\.example", "W106", "W106"),
     ("a plus", r"https://+\.app\.example", "W106", "W106"),

@@ -144,3 +144,40 @@ fn the_caps_named_are_those_that_are_exceeded() {
         assert!(findings[0].message().contains(want), "{}", findings[0]);
     }
 }
+
+#[test]
+fn a_name_in_the_syntax_of_another_system_gets_a_fix_that_is_sent() {
+    let messages = |cors: CorsDraft| -> Vec<String> {
+        let findings = validate(&policy_of(cors), &SmallJudge).findings;
+        findings.iter().map(ToString::to_string).collect()
+    };
+    for (written, code, want) in [
+        ("P.+", "CORS-E305", "write one method per entry"),
+        (".*", "CORS-E305", "write `\"*\"`"),
+        ("ALL_METHODS", "CORS-E305", "write `\"*\"`"),
+        ("!GET", "CORS-E305", "write the name of a method"),
+        ("P%", "CORS-E305", "remove it"),
+        ("METHOD_GET", "CORS-E305", "write `GET`"),
+        ("HTTP_GET", "CORS-E305", "write `GET`"),
+        ("http.MethodPut", "CORS-E305", "write `PUT`"),
+        ("get,put,GET", "CORS-E301", "`GET` and `PUT`"),
+    ] {
+        let found = messages(CorsDraft { allow_methods: strings(&[written]), ..good() });
+        let is_said = |it: &String| it.contains(code) && it.contains(want);
+        assert!(found.iter().any(is_said), "{written}: {found:?}");
+    }
+    for (written, code, want) in [
+        ("x-amz-.+", "CORS-E304", "write one name per entry"),
+        ("x-.*", "CORS-E304", "write one name per entry"),
+        ("^x-", "CORS-E304", "write one name per entry"),
+        (".*", "CORS-E304", "write `\"*\"`"),
+        ("**", "CORS-E304", "write `\"*\"`"),
+        ("x-amz-%", "CORS-E304", "`x-amz-id`"),
+        ("x-a: b", "CORS-E303", "write `x-a`"),
+        ("content-type:application/json", "CORS-E303", "write `content-type`"),
+    ] {
+        let found = messages(CorsDraft { allow_headers: strings(&[written]), ..good() });
+        let is_said = |it: &String| it.contains(code) && it.contains(want);
+        assert!(found.iter().any(is_said), "{written}: {found:?}");
+    }
+}

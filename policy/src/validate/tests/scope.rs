@@ -94,7 +94,9 @@ fn a_rule_that_changes_nothing_is_said_to() {
         ("the root", vec![rule("/", other())], &["spec.cors CORS-I402"]),
         ("the root, with a way back", vec![rule("/", other()), rule("/a", None)], &[]),
     ] {
-        assert_codes(why, &Draft { rules, ..policy_of(good()) }, want);
+        let draft = Draft { rules, ..policy_of(good()) };
+        assert_codes(why, &draft, want);
+        assert_codes("in a policy that is off", &Draft { mode: Mode::Off, ..draft }, &[]);
     }
 }
 
@@ -161,6 +163,9 @@ fn a_rule_that_allows_no_origin_is_meant_where_it_says_nothing_else() {
         let draft = Draft { cors: policy, rules, ..Draft::default() };
         assert_codes(why, &draft, &[&format!("{field} {want}")]);
     }
+    let off = RuleDraft { mode: Mode::Off, ..rule("/a", Some(nobody.clone())) };
+    let left_alone = Draft { rules: vec![off], ..policy_of(good()) };
+    assert_codes("a path left alone", &left_alone, &["spec.rules[0].cors CORS-E421"]);
     let closed = Draft { rules: vec![rule("/a", Some(good()))], ..policy_of(nobody) };
     assert_codes("the policy's own block", &closed, &["spec.cors.allowOrigins CORS-W101"]);
 }
