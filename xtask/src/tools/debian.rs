@@ -1,11 +1,10 @@
 //! Installing with apt-get, where the user is root on Debian or its like.
 
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 
-use crate::command;
+use crate::{command, paths};
 
 /// Installs `package`, which holds `program`; `variable` may name another.
 ///
@@ -22,9 +21,11 @@ pub(super) fn install(program: &str, package: &str, variable: &str) -> Result<()
              or name it in {variable}"
         );
     }
-    // One at a time: two would read the same list of packages.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // One process at a time: apt-get waits for dpkg, and fails where another one reads the list of packages.
+    let _lock = super::lock(&paths::cache().join("debian"))?;
+    if command::find(program).is_some() {
+        return Ok(());
+    }
     eprintln!("{program} is missing: installing the Debian package {package}");
     command::wait_for("reading the list of packages", apt_get().args(["update", "-q"]))?;
     let mut install = apt_get();
