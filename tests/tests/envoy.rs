@@ -44,7 +44,7 @@ fn every_case_is_answered_alike_when_the_operator_publishes_a_folder() {
     let mut operator = operator(folder.path(), fixture.directory(), &log);
     let in_force = fixture.await_sentinel(&sentinel);
     assert!(in_force.is_ok(), "{in_force:?}\n{}", fs::read_to_string(&log).unwrap());
-    let mut tally = Tally::skipping(&["envoy", "controller"]);
+    let mut tally = Tally::skipping(&["envoy", "operator"]);
     tally.run(&fixture, together);
     fixture.ensure_healthy().unwrap();
     operator.stop(Duration::from_secs(30)).unwrap();
@@ -85,7 +85,7 @@ fn two_filters_in_one_chain_answer_as_one() {
 #[test]
 fn whatever_is_skipped_exists() {
     let suites = Suite::all().unwrap();
-    for id in ["envoy", "http2", "controller", "mesh"]
+    for id in ["envoy", "http2", "operator", "mesh"]
         .into_iter()
         .flat_map(|machine| suite::skips(machine).unwrap())
         .map(|(id, _)| id)

@@ -83,7 +83,7 @@ fn full(kind: &str) -> Value {
         "ClusterCorsPolicy" => json!({
             "namespaceSelector": {
                 "matchLabels": {"team": "shop"},
-                "matchExpressions": [{"key": "env", "controller": "In", "values": ["dev"]}],
+                "matchExpressions": [{"key": "env", "operator": "In", "values": ["dev"]}],
             },
             "guardrails": {
                 "allowedOrigins": ["https://a.example"],
@@ -169,7 +169,7 @@ fn each_rule_of_the_definitions_refuses_in_its_own_words() {
     let exact = json!({"type": "Exact", "value": "/a"});
     let expressions = |operator: &str, values: Value| {
         json!({
-            "namespaceSelector": {"matchExpressions": [{"key": "env", "controller": operator, "values": values}]},
+            "namespaceSelector": {"matchExpressions": [{"key": "env", "operator": operator, "values": values}]},
             "guardrails": {"maxMaxAge": 600},
         })
     };
