@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::meant;
+use super::meant::{self, NameSyntax};
 use super::report::{Field, Report};
 use crate::finding::{HeaderReason, ListReason};
 use crate::header_name::{
@@ -201,25 +201,26 @@ fn parse(
 /// A token in the syntax of another system.
 fn other_syntax(written: &str, has_wildcard: bool, list: &[String]) -> Option<HeaderReason> {
     let value = written.to_owned();
-    if meant::is_every_name(written) {
-        Some(HeaderReason::Every { value, has_wildcard })
-    } else if meant::is_regex_of_names(written) {
-        Some(HeaderReason::Regex { value, instead: instead(written, list) })
-    } else if written.contains(['*', '%']) {
-        Some(HeaderReason::Glob(value))
-    } else if let Some(name) = written.strip_prefix("HTTP_") {
+    Some(match (NameSyntax::of(written), written.strip_prefix("HTTP_")) {
+        (Some(NameSyntax::Every), _) => HeaderReason::Every { value, has_wildcard },
+        (Some(NameSyntax::Regex), _) => {
+            HeaderReason::Regex { value, instead: instead(written, list) }
+        }
+        (Some(NameSyntax::Glob), _) => HeaderReason::Glob(value),
         // As CGI and WSGI name the header of a request.
-        let instead = vec![name.replace('_', "-").to_ascii_lowercase()];
-        Some(HeaderReason::Program { value, instead })
-    } else if meant::is_of_a_program(written) {
-        let is_known = !written.starts_with('$') && !meant::is_value_of_a_program(written);
-        let names = if is_known { instead(written, list) } else { Vec::new() };
-        // A constant such as `HttpHeaders.CONTENT_TYPE`.
-        let instead = names.into_iter().map(|name| name.replace('_', "-")).collect();
-        Some(HeaderReason::Program { value, instead })
-    } else {
-        None
-    }
+        (_, Some(name)) => {
+            let instead = vec![name.replace('_', "-").to_ascii_lowercase()];
+            HeaderReason::Program { value, instead }
+        }
+        (Some(NameSyntax::Value), _) => HeaderReason::Program { value, instead: Vec::new() },
+        // Such as `HttpHeaders.CONTENT_TYPE`.
+        (Some(NameSyntax::Constant), _) => {
+            let names = instead(written, list).into_iter();
+            let instead = names.map(|name| name.replace('_', "-")).collect();
+            HeaderReason::Program { value, instead }
+        }
+        (None, None) => return None,
+    })
 }
 
 /// The names that an entry of `list` holds, without the value of a header in full, as in `x-a: b`.

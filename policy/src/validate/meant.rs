@@ -163,35 +163,63 @@ pub(super) fn names(
     if names.len() > room.saturating_add(1) { Vec::new() } else { names }
 }
 
+/// The syntax of another system that a token in a list of names is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NameSyntax {
+    /// A word for every name.
+    Every,
+    /// A regex.
+    Regex,
+    /// A star, or `%` as in `LIKE` of SQL.
+    Glob,
+    /// A constant of a program, in quotes or after a type as in `HttpMethod.GET`.
+    Constant,
+    /// A variable as in `$request_method`, or a value as `true`: nothing tells which name is meant.
+    Value,
+}
+
+// === impl NameSyntax ===
+
+impl NameSyntax {
+    /// The syntax of `token`, unless it is a name.
+    pub(super) fn of(token: &str) -> Option<Self> {
+        let syntax = if is_every_name(token) {
+            Self::Every
+        } else if is_regex_of_names(token) {
+            Self::Regex
+        } else if token.contains(['*', '%']) {
+            Self::Glob
+        } else if token.starts_with('$') || is_value_of_a_program(token) {
+            Self::Value
+        } else if token.contains(['\'', '`']) || unqualified(token) != token {
+            Self::Constant
+        } else {
+            return None;
+        };
+        Some(syntax)
+    }
+}
+
 /// Whether a token is a regex over names: no name of a method or a header begins, ends or is divided like that.
-pub(super) fn is_regex_of_names(token: &str) -> bool {
+fn is_regex_of_names(token: &str) -> bool {
     token.contains('|')
         || token.starts_with('^')
         || token.ends_with('$')
         || [".*", ".+"].iter().any(|part| token.contains(part))
 }
 
-/// Whether a token is a text of a program, in quotes, after a type as in `HttpMethod.GET`, a variable as in `$request_method`, or a value
-/// as `true`.
-pub(super) fn is_of_a_program(token: &str) -> bool {
-    token.starts_with('$')
-        || token.contains(['\'', '`'])
-        || unqualified(token) != token
-        || is_value_of_a_program(token)
-}
-
 /// Whether a token is a truth value or nothing.
-pub(super) fn is_value_of_a_program(token: &str) -> bool {
+fn is_value_of_a_program(token: &str) -> bool {
     const VALUES: [&str; 6] = ["true", "false", "none", "null", "nil", "undefined"];
     VALUES.iter().any(|value| value.eq_ignore_ascii_case(token))
 }
 
 /// The one of `known` that `typed` is but for a slip.
 pub(super) fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
-    let known = known.iter().copied();
-    (!known.clone().any(|name| name == typed))
-        .then(|| known.into_iter().find(|name| is_one_slip_away(typed, name)))
-        .flatten()
+    if known.contains(&typed) {
+        return None;
+    }
+    known.iter().copied().find(|name| is_one_slip_away(typed, name))
 }
 
 /// The name after the type of a constant.
@@ -211,7 +239,7 @@ fn unqualified(name: &str) -> &str {
 }
 
 /// Whether a token is the word of other systems for every name.
-pub(super) fn is_every_name(token: &str) -> bool {
+fn is_every_name(token: &str) -> bool {
     const WORDS: [&str; 10] = [
         "all",
         "any",

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::meant;
+use super::meant::{self, NameSyntax};
 use super::report::{Field, Report};
 use crate::finding::{ListReason, MethodReason};
 use crate::limits::MAX_METHODS;
@@ -65,25 +65,21 @@ pub(super) fn validate(
 /// A token in the syntax of another system.
 fn other_syntax(written: &str, list: &[String]) -> Option<MethodReason> {
     let value = written.to_owned();
-    if meant::is_every_name(written) {
-        Some(MethodReason::Every(value))
-    } else if meant::is_regex_of_names(written) {
-        Some(MethodReason::Regex { value, instead: instead(written, list) })
-    } else if written.contains(['*', '%']) {
-        Some(MethodReason::Glob(value))
-    } else if let Some(method) = constant_of_php(written) {
-        Some(MethodReason::Program { value, instead: vec![method.to_owned()] })
-    } else if written.starts_with('!') {
+    Some(match NameSyntax::of(written) {
+        Some(NameSyntax::Every) => MethodReason::Every(value),
+        Some(NameSyntax::Regex) => MethodReason::Regex { value, instead: instead(written, list) },
+        Some(NameSyntax::Glob) => MethodReason::Glob(value),
+        Some(NameSyntax::Value) => MethodReason::Program { value, instead: Vec::new() },
         // Nothing tells which of the other methods are meant.
-        Some(MethodReason::Program { value, instead: Vec::new() })
-    } else if meant::is_of_a_program(written) {
-        // Nothing tells what a variable holds.
-        let is_known = !written.starts_with('$') && !meant::is_value_of_a_program(written);
-        let instead = if is_known { instead(written, list) } else { Vec::new() };
-        Some(MethodReason::Program { value, instead })
-    } else {
-        None
-    }
+        _ if written.starts_with('!') => MethodReason::Program { value, instead: Vec::new() },
+        Some(NameSyntax::Constant) => {
+            MethodReason::Program { value, instead: instead(written, list) }
+        }
+        None => {
+            let instead = vec![constant_of_php(written)?.to_owned()];
+            MethodReason::Program { value, instead }
+        }
+    })
 }
 
 /// The usual method of a constant such as `HTTP_GET`.
