@@ -1,4 +1,4 @@
-//! Tells scenarios to a cluster that is there: kind, Istio and corsward's chart, as `cargo xtask e2e` makes them.
+//! Runs scenarios in a cluster that is there: kind, Istio and corsward's chart, as `cargo xtask e2e` makes them.
 
 mod cluster;
 mod gateway;

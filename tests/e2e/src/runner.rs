@@ -11,7 +11,7 @@ use anyhow::{Result, anyhow};
 use crate::cluster::Cluster;
 use crate::scenario::Scenario;
 
-/// Tells them; says whether all ended well.
+/// Runs them, and returns whether all ended well.
 pub(crate) fn tell(cluster: &Cluster, scenarios: &[&Scenario], jobs: usize) -> Result<bool> {
     let begun = Instant::now();
     let failed = Mutex::new(Vec::new());
