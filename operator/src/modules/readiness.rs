@@ -1,5 +1,5 @@
-//! Readiness: the leader names a module in plugins only when every ready server of modules has it. A proxy whose plugin names a
-//! module that it cannot fetch loses its filter, and does not try again by itself.
+//! Readiness: the leader names a module in plugins only when every server of modules that proxies reach has it. A proxy whose plugin
+//! names a module that it cannot fetch loses its filter, and does not try again by itself.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -63,7 +63,7 @@ pub(super) async fn watch(
     loop {
         let leads = *leading.borrow_and_update();
         let verdict = if leads && known.listed {
-            servers.ask(&client, &known.ready(servers.port), &path).await
+            servers.ask(&client, &known.endpoints(servers.port), &path).await
         } else {
             Some(NOT_ASKED.to_owned())
         };
@@ -96,7 +96,24 @@ pub(super) async fn watch(
     }
 }
 
-/// Where a Service's endpoints are.
+/// A Service's endpoints.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Endpoints {
+    ready: BTreeSet<SocketAddr>,
+    /// Those of pods that stop. Connections reach them until every node has read that they stop.
+    terminating: BTreeSet<SocketAddr>,
+}
+
+/// What a module server says of a module.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Has,
+    Lacks,
+    /// No answer about the module, and the reason.
+    Failed(String),
+}
+
+/// The slices of a Service's endpoints.
 #[derive(Debug, Default)]
 struct Slices {
     known: BTreeMap<String, EndpointSlice>,
@@ -107,30 +124,29 @@ struct Slices {
 // === impl ModuleServers ===
 
 impl ModuleServers {
-    /// Asks every server for the module, and says why it cannot be named.
-    async fn ask(
-        &self,
-        client: &ProbeClient,
-        ready: &BTreeSet<SocketAddr>,
-        path: &str,
-    ) -> Option<String> {
+    /// Asks every server for the module, and says why it cannot be named. A server that stops counts for as long as it answers.
+    async fn ask(&self, client: &ProbeClient, endpoints: &Endpoints, path: &str) -> Option<String> {
+        let Endpoints { ready, terminating } = endpoints;
         if ready.is_empty() {
             let Self { namespace, service, .. } = self;
             return Some(format!(
                 "no module server is ready: the Service `{namespace}/{service}` has no ready endpoint"
             ));
         }
-        let questions =
-            ready.iter().map(|addr| async move { (addr, has(client, *addr, path).await) });
-        let answers = join_all(questions).await;
-        let missing: Vec<_> = answers
-            .into_iter()
-            .filter_map(|(addr, answer)| Some(format!("{addr}: {}", answer.err()?)))
+        let requests = ready.union(terminating);
+        let requests = requests.map(|addr| async move { (addr, probe(client, *addr, path).await) });
+        let answers = join_all(requests).await.into_iter();
+        let missing: Vec<String> = answers
+            .filter_map(|(addr, answer)| match answer {
+                Answer::Has => None,
+                Answer::Lacks => Some(format!("{addr}: it does not have the module yet")),
+                Answer::Failed(why) => ready.contains(addr).then(|| format!("{addr}: {why}")),
+            })
             .collect();
         if missing.is_empty() {
             return None;
         }
-        let (count, all) = (missing.len(), ready.len());
+        let (count, all) = (missing.len(), ready.union(terminating).count());
         let more = if count > MAX_NAMED { ", …" } else { "" };
         let named = missing.into_iter().take(MAX_NAMED).collect::<Vec<_>>().join(", ");
         Some(format!("waiting for {count} of {all} module servers ({named}{more})"))
@@ -159,43 +175,57 @@ impl Slices {
         }
     }
 
-    /// The ready endpoints, at `port` where they listen there, else at their only port.
-    fn ready(&self, port: u16) -> BTreeSet<SocketAddr> {
-        self.known.values().flat_map(|slice| addresses(slice, port)).collect()
+    /// The endpoints, at `port` where they listen there, else at their only port.
+    fn endpoints(&self, port: u16) -> Endpoints {
+        let mut endpoints = Endpoints::default();
+        for slice in self.known.values() {
+            endpoints.extend(slice, port);
+        }
+        endpoints
     }
 }
 
-fn addresses(slice: &EndpointSlice, port: u16) -> Vec<SocketAddr> {
-    let ports = slice.ports.iter().flatten().filter_map(|port| port.port);
-    let ports: BTreeSet<u16> = ports.filter_map(|port| u16::try_from(port).ok()).collect();
-    let only = ports.first().filter(|_| ports.len() == 1);
-    let Some(port) = ports.get(&port).or(only).copied() else { return Vec::new() };
-    // Not known counts as ready, as Kubernetes has it.
-    let is_ready = |ready: Option<bool>| ready.unwrap_or(true);
-    let ready = slice.endpoints.iter().flatten().filter(|endpoint| {
-        is_ready(endpoint.conditions.as_ref().and_then(|conditions| conditions.ready))
-    });
-    ready
-        .filter_map(|endpoint| endpoint.addresses.first()?.parse::<IpAddr>().ok())
-        .map(|ip| SocketAddr::new(ip, port))
-        .collect()
+// === impl Endpoints ===
+
+impl Endpoints {
+    fn extend(&mut self, slice: &EndpointSlice, port: u16) {
+        let ports = slice.ports.iter().flatten().filter_map(|port| port.port);
+        let ports: BTreeSet<u16> = ports.filter_map(|port| u16::try_from(port).ok()).collect();
+        let only = ports.first().filter(|_| ports.len() == 1);
+        let Some(port) = ports.get(&port).or(only).copied() else { return };
+        for endpoint in slice.endpoints.iter().flatten() {
+            let ip = endpoint.addresses.first().and_then(|address| address.parse::<IpAddr>().ok());
+            let Some(ip) = ip else { continue };
+            let addr = SocketAddr::new(ip, port);
+            let conditions = endpoint.conditions.as_ref();
+            // An absent `ready` counts as ready (discovery.k8s.io/v1, `EndpointConditions`).
+            if conditions.and_then(|conditions| conditions.ready).unwrap_or(true) {
+                self.ready.insert(addr);
+            } else if conditions.and_then(|conditions| conditions.terminating) == Some(true) {
+                self.terminating.insert(addr);
+            }
+        }
+    }
 }
 
-async fn has(client: &ProbeClient, addr: SocketAddr, path: &str) -> Result<(), String> {
+async fn probe(client: &ProbeClient, addr: SocketAddr, path: &str) -> Answer {
     let request = Request::builder().method(Method::HEAD).uri(format!("http://{addr}{path}"));
-    let request = request.body(Empty::new()).map_err(|error| error.to_string())?;
+    let request = match request.body(Empty::new()) {
+        Ok(request) => request,
+        Err(error) => return Answer::Failed(error.to_string()),
+    };
     match tokio::time::timeout(REQUEST_TIMEOUT, client.request(request)).await {
-        Ok(Ok(answer)) if answer.status() == StatusCode::OK => Ok(()),
+        Ok(Ok(answer)) if answer.status() == StatusCode::OK => Answer::Has,
         // A replica of an earlier release answers 404.
         Ok(Ok(answer))
             if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::NOT_FOUND]
                 .contains(&answer.status()) =>
         {
-            Err("it does not have the module yet".to_owned())
+            Answer::Lacks
         }
-        Ok(Ok(answer)) => Err(format!("it answers {}", answer.status())),
-        Ok(Err(_)) => Err("it cannot be reached".to_owned()),
-        Err(_) => Err(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())),
+        Ok(Ok(answer)) => Answer::Failed(format!("it answers {}", answer.status())),
+        Ok(Err(_)) => Answer::Failed("it cannot be reached".to_owned()),
+        Err(_) => Answer::Failed(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())),
     }
 }
 
@@ -214,22 +244,30 @@ mod tests {
                 "endpoints": [
                     {"addresses": ["10.0.0.1"], "conditions": {"ready": true}},
                     {"addresses": ["10.0.0.2"], "conditions": {"ready": false}},
+                    {"addresses": ["10.0.0.4"], "conditions": {"ready": false, "terminating": true}},
                     {"addresses": ["10.0.0.3"]},
                     {"addresses": ["fd00::1"]},
                 ],
             }))
             .unwrap()
         };
-        let ready = |ports: serde_json::Value| {
+        let endpoints = |ports: serde_json::Value| {
             let mut slices = Slices::default();
             slices.on(watcher::Event::Apply(slice("a", ports)));
-            let ready = slices.ready(8606).into_iter();
-            ready.map(|addr| addr.to_string()).collect::<Vec<_>>()
+            slices.endpoints(8606)
         };
-        let at_8606 = ["10.0.0.1:8606", "10.0.0.3:8606", "[fd00::1]:8606"];
-        assert_eq!(ready(json!([{"port": 9443}, {"port": 8606}])), at_8606);
-        assert_eq!(ready(json!([{"port": 80}]))[0], "10.0.0.1:80");
-        assert_eq!(ready(json!([{"port": 80}, {"port": 81}])), [""; 0], "which one is not known");
+        let addresses = |addresses: &[&str]| addresses.iter().map(|a| a.parse().unwrap()).collect();
+        let at_8606 = Endpoints {
+            ready: addresses(&["10.0.0.1:8606", "10.0.0.3:8606", "[fd00::1]:8606"]),
+            terminating: addresses(&["10.0.0.4:8606"]),
+        };
+        assert_eq!(endpoints(json!([{"port": 9443}, {"port": 8606}])), at_8606);
+        assert!(
+            endpoints(json!([{"port": 80}])).ready.contains(&"10.0.0.1:80".parse().unwrap()),
+            "their only port"
+        );
+        let unknown = endpoints(json!([{"port": 80}, {"port": 81}]));
+        assert_eq!(unknown, Endpoints::default(), "which port has modules is not known");
     }
 
     #[tokio::test]
@@ -241,15 +279,16 @@ mod tests {
         };
         let client = HttpClient::builder(TokioExecutor::new()).build_http();
         assert_eq!(
-            servers.ask(&client, &BTreeSet::new(), "/x").await.unwrap(),
+            servers.ask(&client, &Endpoints::default(), "/x").await.unwrap(),
             "no module server is ready: the Service `corsward-system/corsward` has no ready endpoint"
         );
         // A port that was free a moment ago.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         drop(listener);
+        let endpoints = Endpoints { ready: [addr].into(), ..Endpoints::default() };
         assert_eq!(
-            servers.ask(&client, &[addr].into(), "/x").await.unwrap(),
+            servers.ask(&client, &endpoints, "/x").await.unwrap(),
             format!("waiting for 1 of 1 module servers ({addr}: it cannot be reached)")
         );
     }

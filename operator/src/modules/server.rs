@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -37,16 +37,17 @@ async fn module(
     let found = sha256.and_then(|sha256| Some((sha256, cache.get(sha256)?)));
     let Some((sha256, bytes)) = found else {
         metrics.module_requested(ModuleRequest::NotFound);
-        // Istio's agent asks again after a 503, and gives the filter up after a 404 (istio.io/istio, `pkg/wasm/httpfetcher.go`,
-        // `retryable`). What this replica does not have another has: while it stops, or has not seen yet what is stored.
-        let (status, why) = match sha256 {
+        // Istio's agent repeats a request after a 503, and gives the filter up after a 404 (istio.io/istio, `pkg/wasm/httpfetcher.go`,
+        // `retryable`). Another replica has the module; a connection that stays open would bring every repetition back to this one.
+        return match sha256 {
             Some(name) if is_digest(name) => (
                 StatusCode::SERVICE_UNAVAILABLE,
+                [(CONNECTION, "close")],
                 "this replica does not have that module: ask again\n",
-            ),
-            _ => (StatusCode::NOT_FOUND, "there is no such module here\n"),
+            )
+                .into_response(),
+            _ => (StatusCode::NOT_FOUND, "there is no such module here\n").into_response(),
         };
-        return (status, why).into_response();
     };
     let etag = format!("\"{sha256}\"");
     let has_it =
@@ -114,6 +115,8 @@ mod tests {
             let request = request.body(Full::<Bytes>::default()).unwrap();
             let answer = client.request(request).await.unwrap();
             assert_eq!(answer.status(), status, "{why}");
+            let closes = answer.headers().get(CONNECTION).is_some_and(|value| value == "close");
+            assert_eq!(closes, status == 503, "{why}");
             if status == 200 {
                 assert_eq!(answer.headers()["content-type"], "application/wasm", "{why}");
                 assert_eq!(answer.headers()["content-length"], "4", "{why}");

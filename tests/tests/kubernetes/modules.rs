@@ -1,5 +1,6 @@
 //! The filter's module, kept and served beside a real API server.
 
+use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,8 +75,8 @@ impl Stage<'_> {
         }
     }
 
-    /// Says where an endpoint of the Service is, ready or not.
-    fn endpoint(&self, name: &str, port: u16, ready: bool) {
+    /// Says where an endpoint of the Service is, and in which conditions.
+    fn endpoint(&self, name: &str, port: u16, conditions: &Value) {
         let path = format!(
             "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices/{name}",
             self.namespace
@@ -87,9 +88,24 @@ impl Stage<'_> {
             "metadata": {"name": name, "labels": {"kubernetes.io/service-name": "corsward"}},
             "addressType": family,
             "ports": [{"name": "http-modules", "port": port}],
-            "endpoints": [{"addresses": [self.ip.to_string()], "conditions": {"ready": ready}}],
+            "endpoints": [{"addresses": [self.ip.to_string()], "conditions": conditions}],
         });
         self.server.api().apply(&path, &slice).unwrap();
+    }
+
+    /// The address of a server that answers as a replica without the module does, until the test ends.
+    fn server_without_modules(&self) -> SocketAddr {
+        let listener = TcpListener::bind((self.ip, 0)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let _ = stream.read(&mut [0; 1024]);
+                let _ = stream.write_all(
+                    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+                );
+            }
+        });
+        addr
     }
 
     /// The modules that are kept.
@@ -149,8 +165,8 @@ fn a_plugin_names_a_module_when_every_ready_server_has_it() {
     let free = TcpListener::bind((stage.ip, 0)).unwrap();
     let nobody = free.local_addr().unwrap();
     drop(free);
-    stage.endpoint("older", nobody.port(), true);
-    stage.endpoint("newer", newer.modules.addr.port(), true);
+    stage.endpoint("older", nobody.port(), &json!({"ready": true}));
+    stage.endpoint("newer", newer.modules.addr.port(), &json!({"ready": true}));
     let waits = format!("waiting for 1 of 2 module servers ({nobody}: it cannot be reached)");
     publisher.wait_for_error(&ours.key, &waits);
     let path = "/apis/extensions.istio.io/v1alpha1/namespaces/servers/wasmplugins/corsward";
@@ -158,7 +174,7 @@ fn a_plugin_names_a_module_when_every_ready_server_has_it() {
 
     // Where the other replica is of another release, it has the module from the leader.
     let older = stage.replica("older", false);
-    stage.endpoint("older", older.modules.addr.port(), true);
+    stage.endpoint("older", older.modules.addr.port(), &json!({"ready": true}));
     publisher.wait_for_published(&ours);
     let plugin = stage.server.api().get(path).unwrap().unwrap();
     let sha256 = &newer.modules.module.sha256;
@@ -175,21 +191,49 @@ fn a_plugin_names_a_module_when_every_ready_server_has_it() {
 fn a_server_that_is_not_ready_is_not_waited_for() {
     let stage = Stage::new("unready");
     let replica = stage.replica("only", true);
-    stage.endpoint("dead", 1, false);
-    stage.endpoint("alive", replica.modules.addr.port(), true);
+    stage.endpoint("dead", 1, &json!({"ready": false}));
+    stage.endpoint("alive", replica.modules.addr.port(), &json!({"ready": true}));
     wait_for("the gate to open", || {
         replica.modules.module_readiness.borrow().is_none().then_some(())
     });
-    stage.endpoint("dead", 1, true);
+    stage.endpoint("dead", 1, &json!({"ready": true}));
     wait_for("the gate to close", || replica.modules.module_readiness.borrow().clone());
     replica.stop();
+}
+
+#[test]
+fn a_server_that_stops_is_waited_for_while_it_answers_without_the_module() {
+    let stage = Stage::new("stopping");
+    let stops = json!({"ready": false, "serving": true, "terminating": true});
+    let away = TcpListener::bind((stage.ip, 0)).unwrap();
+    let gone = away.local_addr().unwrap();
+    drop(away);
+    stage.endpoint("gone", gone.port(), &stops);
+    // It answers, and it knows one module for as long as it is told of no other.
+    let lacking = stage.server_without_modules();
+    stage.endpoint("older", lacking.port(), &stops);
+    let newer = stage.replica("newer", true);
+    stage.endpoint("newer", newer.modules.addr.port(), &json!({"ready": true}));
+    let waits =
+        format!("waiting for 1 of 3 module servers ({lacking}: it does not have the module yet)");
+    wait_for("the gate to be closed", || {
+        (newer.modules.module_readiness.borrow().as_ref() == Some(&waits)).then_some(())
+    });
+    // Its place is taken by a replica that has what is stored.
+    let older = stage.replica("older", false);
+    stage.endpoint("older", older.modules.addr.port(), &stops);
+    wait_for("the gate to open", || {
+        newer.modules.module_readiness.borrow().is_none().then_some(())
+    });
+    older.stop();
+    newer.stop();
 }
 
 #[test]
 fn modules_are_kept_while_a_plugin_names_them_and_collected_afterwards() {
     let stage = Stage::new("kept");
     let older = stage.replica("older", true);
-    stage.endpoint("older", older.modules.addr.port(), true);
+    stage.endpoint("older", older.modules.addr.port(), &json!({"ready": true}));
     let module_readiness = older.modules.module_readiness.clone();
     let mut publisher =
         Publisher::module_not_ready(stage.server, &older.output(), module_readiness).introduced();
