@@ -1,29 +1,11 @@
 //! `cargo xtask cluster`: Kubernetes on this machine, with Istio, and the images that tests need in it.
-//!
-//! ```text
-//! engine --> supply (pulled, or made here: debian --> node, programs) --> kind --> istio
-//!                                                     images --> load --> node
-//! ```
-
-mod debian;
-mod engine;
-mod istio;
-mod kind;
-mod load;
-mod node;
-mod steps;
-mod supply;
 
 use std::path::PathBuf;
-use std::process::Command;
-use std::{env, fs};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
+use xtask_offline::cluster::{self, NAME};
 
-use self::kind::Kind;
-use self::steps::Steps;
-use self::supply::Supply;
-use crate::{docker, paths, tools};
+use crate::{backends, images};
 
 /// What the verb accepts.
 #[derive(clap::Args, Debug)]
@@ -85,32 +67,6 @@ pub struct Down {
     pub engine: bool,
 }
 
-/// The cluster that is meant when none is named. The same as in `kind-config.yaml`.
-const NAME: &str = "corsward";
-
-/// A cluster that is up.
-#[derive(Clone, Debug)]
-pub struct Cluster {
-    /// Its name.
-    pub name: String,
-    /// How kubectl reaches it.
-    pub kubeconfig: PathBuf,
-    /// The kubectl that fits it.
-    pub kubectl: PathBuf,
-}
-
-// === impl Cluster ===
-
-impl Cluster {
-    /// kubectl, told which cluster.
-    #[must_use]
-    pub fn kubectl(&self) -> Command {
-        let mut kubectl = Command::new(&self.kubectl);
-        kubectl.env("KUBECONFIG", &self.kubeconfig);
-        kubectl
-    }
-}
-
 /// Does what is asked.
 ///
 /// # Errors
@@ -118,35 +74,12 @@ impl Cluster {
 /// When it cannot be done here; the sentence says what is missing.
 pub fn run(args: &Args) -> Result<()> {
     match &args.verb {
-        Verb::Up(args) => up(args).map(drop),
-        Verb::Load(args) => load(args),
-        Verb::Down(args) => down(args),
+        Verb::Up(Up { name, no_istio, kubeconfig }) => {
+            cluster::up(name, !no_istio, kubeconfig.as_deref()).map(drop)
+        }
+        Verb::Load(Load { name }) => load(name),
+        Verb::Down(Down { name, engine }) => cluster::down(name, *engine),
     }
-}
-
-/// Makes a cluster, or finds the one that is there, and prints how to reach it.
-///
-/// # Errors
-///
-/// When something that it takes can neither be pulled nor made here.
-pub fn up(args: &Up) -> Result<Cluster> {
-    let mut steps = Steps::default();
-    steps.take("docker engine", engine::ensure)?;
-    let supply = steps.take("where images come from", Supply::decide)?;
-    let prepared = steps.take("programs and images", || supply.prepare(!args.no_istio))?;
-    let cluster = Cluster {
-        name: args.name.clone(),
-        kubeconfig: kubeconfig_of(args)?,
-        kubectl: tools::kubectl()?,
-    };
-    let kind = Kind::new(&cluster)?;
-    steps.take("kind", || kind.ensure(prepared.node.as_ref()))?;
-    if !args.no_istio {
-        steps.take("Istio", || istio::install(&cluster, prepared.istio.as_ref()))?;
-    }
-    steps.print(&format!("cluster {}", args.name));
-    print_way(&cluster)?;
-    Ok(cluster)
 }
 
 /// Builds the images that tests need, and loads them into the cluster's node.
@@ -154,79 +87,9 @@ pub fn up(args: &Up) -> Result<Cluster> {
 /// # Errors
 ///
 /// When one cannot be built, or the cluster is not there.
-pub fn load(args: &Load) -> Result<()> {
-    let node = kind::node_of(&args.name);
-    let running = docker::inspect("container", &node, "{{.State.Running}}");
-    ensure!(
-        running.as_deref() == Some("true"),
-        "there is no cluster {0}: make it with `cargo xtask cluster up --name {0}`",
-        args.name
-    );
-    let mut steps = Steps::default();
-    let images = steps.take("building", load::build)?;
-    steps.take("loading", || load::into_node(&node, &images))?;
-    steps.print(&format!("images in {}", args.name));
-    Ok(())
-}
-
-/// Deletes a cluster, and whatever is left of one.
-///
-/// # Errors
-///
-/// When kind cannot.
-pub fn down(args: &Down) -> Result<()> {
-    let mut steps = Steps::default();
-    if docker::answers() {
-        steps.take("kind", || kind::delete(&args.name))?;
-    } else {
-        println!("no docker answers here: no cluster runs");
-    }
-    for left in [kubeconfig(&args.name), logs(&args.name)] {
-        // Most often there is nothing to remove.
-        let _ = fs::remove_file(&left).or_else(|_| fs::remove_dir_all(&left));
-    }
-    if args.engine {
-        steps.take("docker engine", engine::stop)?;
-    } else if engine::is_ours() {
-        println!("the docker engine goes on: `cargo xtask cluster down --engine` stops it");
-    }
-    steps.print(&format!("cluster {} is gone", args.name));
-    Ok(())
-}
-
-/// Where what long steps say is kept.
-fn logs(name: &str) -> PathBuf {
-    paths::target().join("cluster").join(name)
-}
-
-/// Where a cluster's kubeconfig is when nobody says where.
-fn kubeconfig(name: &str) -> PathBuf {
-    paths::target().join("cluster").join(format!("{name}.kubeconfig"))
-}
-
-/// Where this one's is: a whole path, since it is printed for use anywhere.
-fn kubeconfig_of(args: &Up) -> Result<PathBuf> {
-    let file = args.kubeconfig.clone().unwrap_or_else(|| kubeconfig(&args.name));
-    let file = env::current_dir()?.join(file);
-    let folder = file.parent().context("a file is in a folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    Ok(file)
-}
-
-/// Prints what a shell needs to use the cluster.
-fn print_way(cluster: &Cluster) -> Result<()> {
-    let mut line = format!("export KUBECONFIG={}", cluster.kubeconfig.display());
-    let path = env::var_os("PATH").unwrap_or_default();
-    let on_path: Vec<_> = env::split_paths(&path).collect();
-    let programs = [cluster.kubectl.clone(), tools::helm()?, tools::kind()?];
-    let mut folders: Vec<_> =
-        programs.iter().filter_map(|program| program.parent().map(PathBuf::from)).collect();
-    folders.dedup();
-    folders.retain(|folder| !on_path.contains(folder));
-    if !folders.is_empty() {
-        let folders: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
-        line += &format!(" PATH={}:$PATH", folders.join(":"));
-    }
-    println!("{line}");
-    Ok(())
+pub fn load(name: &str) -> Result<()> {
+    cluster::load(name, || {
+        images::run(&images::Args { operator: true })?;
+        Ok(vec![images::operator_tag(), backends::image()?])
+    })
 }

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
+use xtask_offline::cluster::{self, Cluster};
 
-use crate::cluster::{self, Cluster};
 use crate::{build, command, docker, images, paths, test, tools};
 
 /// The cluster that is made where none is named.
@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut told = in_cluster(args, &runner, begun);
     if args.cluster.is_none() && !args.keep {
         step("the cluster goes", begun);
-        let gone = cluster::down(&cluster::Down { name: CLUSTER.to_owned(), engine: false });
+        let gone = cluster::down(CLUSTER, false);
         // Why a scenario failed is worth more than why its cluster is still there.
         told = told.and(gone);
     }
@@ -69,13 +69,12 @@ fn in_cluster(args: &Args, runner: &Path, begun: Instant) -> Result<()> {
     step("a cluster, and what is compiled for it", begun);
     if args.cluster.is_none() {
         // One that an interrupted run left may hold anything.
-        cluster::down(&cluster::Down { name: name.to_owned(), engine: false })?;
+        cluster::down(name, false)?;
     }
-    let up = cluster::Up { name: name.to_owned(), no_istio: false, kubeconfig: None };
     // Whoever makes a cluster waits most of the time, and this is the longest to compile.
     let (cluster, compiled) = thread::scope(|scope| {
         let compiling = scope.spawn(build::shipped_operator);
-        let cluster = cluster::up(&up);
+        let cluster = cluster::up(name, true, None);
         if let Err(error) = &cluster {
             eprintln!("no cluster: {error:#}; what is being compiled is still waited for");
         }
@@ -84,7 +83,7 @@ fn in_cluster(args: &Args, runner: &Path, begun: Instant) -> Result<()> {
     let cluster = cluster?;
     compiled.map_err(|_| anyhow!("whoever compiled the operator panicked: see above"))??;
     step("images", begun);
-    cluster::load(&cluster::Load { name: name.to_owned() })?;
+    crate::cluster::load(name)?;
     step("the chart", begun);
     install(&cluster)?;
     step("scenarios", begun);

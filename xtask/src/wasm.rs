@@ -20,7 +20,7 @@ pub use self::trap::TRAPPED_HEADERS;
 use crate::{build, command, paths, tools};
 
 /// What the filter is compiled for.
-pub const TARGET: &str = "wasm32-wasip1";
+pub const TARGET: &str = tools::WASM_TARGET;
 
 /// The largest module that may be shipped.
 pub const BUDGET: u64 = 200 * 1024;

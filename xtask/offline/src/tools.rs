@@ -35,7 +35,7 @@ pub use kubernetes::{
 };
 pub use npm::{BINARYEN_VERSION, PLAYWRIGHT_VERSION, node_packages, playwright, wasm_opt};
 pub use pip::python_packages;
-pub use rust::{cargo_fuzz, musl, wasm_target};
+pub use rust::{WASM_TARGET, cargo_fuzz, musl, wasm_target};
 pub use socks_proxy::socks_proxy;
 
 use crate::{command, paths};

@@ -6,7 +6,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::Program;
-use crate::{command, wasm};
+use crate::command;
+
+/// The target of the filter's module.
+pub const WASM_TARGET: &str = "wasm32-wasip1";
 
 /// The cargo-fuzz that the fuzz targets are run with.
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
@@ -17,7 +20,7 @@ const CARGO_FUZZ_VERSION: &str = "0.13.2";
 ///
 /// When it is missing and rustup is not here to add it.
 pub fn wasm_target() -> Result<()> {
-    rust_target(wasm::TARGET)
+    rust_target(WASM_TARGET)
 }
 
 /// Makes sure that static Linux programs can be compiled, and names the C compiler for them.

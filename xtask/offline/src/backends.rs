@@ -14,7 +14,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::{command, paths, tools};
+use crate::{cluster, command, docker, paths, tools};
 
 /// The Python of the image: Debian bookworm's.
 const PYTHON: &str = "3.11";
@@ -22,12 +22,27 @@ const PYTHON: &str = "3.11";
 /// What is made here and not copied.
 const MADE: [&str; 3] = ["python", "node_modules", "front"];
 
+/// The image of all back ends, built: its name.
+///
+/// # Errors
+///
+/// When a package cannot be fetched, or docker cannot build it.
+pub fn image() -> Result<String> {
+    const NAME: &str = "corsward-e2e/backends:dev";
+    let context = context()?;
+    let mut build = docker::cli(&["build", "--tag", NAME, "--build-arg"]);
+    build.arg(format!("BASE={}", cluster::base_image()?)).arg(context);
+    let log = paths::target().join("cluster/backends.log");
+    command::log(&format!("building {NAME}"), &mut build, &log)?;
+    Ok(NAME.to_owned())
+}
+
 /// The folder of which `docker build` makes the image; whatever has not changed is not made again.
 ///
 /// # Errors
 ///
 /// When a package cannot be fetched, or the front end cannot be built.
-pub fn context() -> Result<PathBuf> {
+fn context() -> Result<PathBuf> {
     let sources = paths::root().join("tests/e2e/backends");
     let context = paths::target().join("e2e/backends");
     let apps = context.join("apps");

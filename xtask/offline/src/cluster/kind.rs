@@ -45,7 +45,7 @@ pub(super) fn delete(name: &str) -> Result<()> {
     let mut delete = Command::new(tools::kind()?);
     delete.args(["delete", "cluster", "--name", name]);
     // The user's own file is not ours to write.
-    delete.arg("--kubeconfig").arg(super::kubeconfig(name));
+    delete.arg("--kubeconfig").arg(super::kubeconfig_of(name));
     command::log(
         &format!("deleting {name}"),
         &mut delete,

@@ -4,35 +4,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::debian;
-use super::supply::Supply;
-use crate::docker;
-use crate::{backends, command, images, paths};
-
-/// The image of all back ends that tests talk to.
-const BACKENDS: &str = "corsward-e2e/backends:dev";
+use crate::{command, docker};
 
 /// What an image in the node is marked with: the image of docker's that it is.
 const MARK: &str = "corsward.id";
-
-/// Builds the images that tests need, and says which they are.
-///
-/// # Errors
-///
-/// When one cannot be built.
-pub(super) fn build() -> Result<Vec<String>> {
-    images::run(&images::Args { operator: true })?;
-    let context = backends::context()?;
-    let base = match Supply::decide()? {
-        Supply::Pulled => "debian:bookworm-slim".to_owned(),
-        Supply::MadeHere => debian::pods()?.name,
-    };
-    let mut build = docker::cli(&["build", "--tag", BACKENDS, "--build-arg"]);
-    build.arg(format!("BASE={base}")).arg(context);
-    let log = paths::target().join("cluster/backends.log");
-    command::log(&format!("building {BACKENDS}"), &mut build, &log)?;
-    Ok(vec![images::operator_tag(), BACKENDS.to_owned()])
-}
 
 /// Loads those of the images that the node does not have yet, in one archive: what they share is in it once.
 ///

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 /// The root of the repository.
 #[must_use]
 pub fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask).to_owned()
+    let offline = Path::new(env!("CARGO_MANIFEST_DIR"));
+    offline.ancestors().nth(2).unwrap_or(offline).to_owned()
 }
 
 /// Cargo's output: `target`, or what `CARGO_TARGET_DIR` names.
