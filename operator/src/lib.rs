@@ -55,6 +55,7 @@ pub mod targets;
 mod tasks;
 pub mod traffic;
 pub mod validation;
+mod watch_backoff;
 pub mod webhook;
 pub mod writer;
 

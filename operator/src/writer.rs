@@ -11,7 +11,6 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::utils::Backoff as _;
-use kube::runtime::watcher::DefaultBackoff;
 use kube::{Api, Client};
 use serde::de::IgnoredAny;
 use serde_json::json;
@@ -30,6 +29,7 @@ use crate::kubernetes;
 use crate::metrics::writer::{StatusWriteResult, StatusWrites};
 use crate::publish::output::FIELD_MANAGER;
 use crate::source::kube::Raw;
+use crate::watch_backoff::WatchBackoff;
 
 /// The version of our own kinds that is written.
 const VERSION: &str = "v1alpha1";
@@ -95,7 +95,7 @@ struct Writer {
     queue: Queue,
     writing: JoinSet<PendingWrite>,
     error_log: ErrorLog,
-    backoff: DefaultBackoff,
+    backoff: WatchBackoff,
     /// Nothing is sent before: the API server had trouble.
     paused_until: Option<Instant>,
 }
@@ -207,7 +207,7 @@ impl fmt::Display for ResourceRef {
 impl Writer {
     fn new(client: Client, counters: StatusWrites) -> Self {
         let (queue, writing) = (Queue::default(), JoinSet::new());
-        let (error_log, backoff) = (ErrorLog::default(), DefaultBackoff::default());
+        let (error_log, backoff) = (ErrorLog::default(), WatchBackoff::default());
         Self { client, counters, queue, writing, error_log, backoff, paused_until: None }
     }
 

@@ -17,6 +17,7 @@ use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
 use crate::publish::output::FIELD_MANAGER;
 use crate::source::kube::WATCH_SECONDS;
+use crate::watch_backoff::WatchBackoff;
 
 /// How often what failed is tried again.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(30);
@@ -31,7 +32,8 @@ pub async fn keep(
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client);
     let field = format!("metadata.name={name}");
     let config = watcher::Config::default().fields(&field).timeout(WATCH_SECONDS);
-    let mut events = watcher(configurations.clone(), config).default_backoff().boxed();
+    let mut events =
+        watcher(configurations.clone(), config).backoff(WatchBackoff::default()).boxed();
     let mut look = tokio::time::interval(RESYNC_INTERVAL);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut known, mut unwatched, mut untold) = (None, ErrorLog::default(), ErrorLog::default());

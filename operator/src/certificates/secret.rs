@@ -24,6 +24,7 @@ use crate::kubernetes::sentence;
 use crate::metrics::admission::AdmissionMetrics;
 use crate::publish::output::{FIELD_MANAGER, MANAGED_BY};
 use crate::source::kube::WATCH_SECONDS;
+use crate::watch_backoff::WatchBackoff;
 
 /// How often certificates are looked at though nothing happened: they become valid, they grow old, and a write that failed is tried
 /// again.
@@ -100,7 +101,8 @@ impl SecretStore {
     pub async fn run(mut self, mut leading: watch::Receiver<bool>) {
         let field = format!("metadata.name={}", self.options.name);
         let config = watcher::Config::default().fields(&field).timeout(WATCH_SECONDS);
-        let mut events = watcher(self.secrets.clone(), config).default_backoff().boxed();
+        let mut events =
+            watcher(self.secrets.clone(), config).backoff(WatchBackoff::default()).boxed();
         let mut look = tokio::time::interval(RESYNC_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut listed, mut unwatched) = (None, ErrorLog::default());

@@ -22,6 +22,7 @@ use tracing::{info, warn};
 
 use crate::error_log::ErrorLog;
 use crate::source::kube::WATCH_SECONDS;
+use crate::watch_backoff::WatchBackoff;
 
 /// What is said before anybody was asked.
 pub(super) const NOT_ASKED: &str = "the module servers have not been asked for the module yet";
@@ -57,7 +58,7 @@ pub(super) async fn watch(
     let slices: Api<EndpointSlice> = Api::namespaced(client, &servers.namespace);
     let selector = format!("kubernetes.io/service-name={}", servers.service);
     let config = watcher::Config::default().labels(&selector).timeout(WATCH_SECONDS);
-    let mut events = watcher(slices, config).default_backoff().boxed();
+    let mut events = watcher(slices, config).backoff(WatchBackoff::default()).boxed();
     let (mut known, mut error_log) = (Slices::default(), ErrorLog::default());
     let client = HttpClient::builder(TokioExecutor::new()).build_http();
     loop {

@@ -19,6 +19,7 @@ use crate::modules::cache::{self, ModuleCache, Stored};
 use crate::modules::{LocalModule, MODULE_LABEL, short};
 use crate::publish::output::{FIELD_MANAGER, MANAGED_BY};
 use crate::source::kube::WATCH_SECONDS;
+use crate::watch_backoff::WatchBackoff;
 
 /// How soon something that failed is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
@@ -83,7 +84,8 @@ impl ModuleStore {
     pub(super) async fn run(mut self, mut leading: watch::Receiver<bool>) {
         let selector = format!("{}={},{MODULE_LABEL}", MANAGED_BY.0, MANAGED_BY.1);
         let config = watcher::Config::default().labels(&selector).timeout(WATCH_SECONDS);
-        let mut events: Events = watcher(self.maps.clone(), config).default_backoff().boxed();
+        let mut events: Events =
+            watcher(self.maps.clone(), config).backoff(WatchBackoff::default()).boxed();
         loop {
             let mut wait = self.look();
             let listed = *self.listed.borrow();

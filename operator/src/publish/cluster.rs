@@ -26,6 +26,7 @@ use crate::publish::output::{
 use crate::publish::reconciler::{ObjectWrite, Reconciler};
 use crate::source::Event;
 use crate::source::kube::WATCH_SECONDS;
+use crate::watch_backoff::WatchBackoff;
 
 /// Writes that are under way at one time.
 const MAX_CONCURRENT: usize = 16;
@@ -90,7 +91,7 @@ pub async fn run(client: Client, options: PublishOptions, deps: PublisherDeps) {
     let PublishOptions { output, grace } = options;
     let objects = Objects { client, output: output.clone() };
     let config = watcher::Config::default().labels(&selector()).timeout(WATCH_SECONDS);
-    let mut watch = watcher(objects.everywhere(), config).default_backoff().boxed();
+    let mut watch = watcher(objects.everywhere(), config).backoff(WatchBackoff::default()).boxed();
     let kind = output.resource().kind;
     let (reconciler, listing, introduced) = (Reconciler::new(output, grace), Vec::new(), false);
     let error_log = ErrorLog::default();

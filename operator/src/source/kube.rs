@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use kube::runtime::utils::Backoff as _;
-use kube::runtime::watcher::{self, DefaultBackoff, watcher};
+use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client};
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
@@ -30,6 +30,7 @@ use crate::error_log::ErrorLog;
 use crate::kubernetes::watch_sentence;
 use crate::metrics::source::Watches;
 use crate::source::Event;
+use crate::watch_backoff::WatchBackoff;
 
 /// How long one watch goes on before the next one takes up where it ended. A connection that died in silence is noticed a few seconds
 /// later; the client's own default is five minutes.
@@ -82,7 +83,7 @@ struct Follower<'s, K: Watched> {
     /// The first list is there, or the kind is not served.
     listed: bool,
     error_log: ErrorLog,
-    backoff: DefaultBackoff,
+    backoff: WatchBackoff,
 }
 
 /// Watches until `stop` is ready or nobody listens to `events`. [`Event::Synced`] follows on the first list of every kind.
@@ -162,7 +163,7 @@ impl Shared {
 impl<'s, K: Watched> Follower<'s, K> {
     fn new(shared: &'s Shared, kind: &'static str) -> Self {
         let (list, listed) = (BTreeMap::new(), false);
-        let (error_log, backoff) = (ErrorLog::default(), DefaultBackoff::default());
+        let (error_log, backoff) = (ErrorLog::default(), WatchBackoff::default());
         Self { shared, kind, list, listed, error_log, backoff }
     }
 

@@ -12,6 +12,7 @@ use tracing::warn;
 use super::{Shared, WATCH_SECONDS};
 use crate::error_log::ErrorLog;
 use crate::source::Event;
+use crate::watch_backoff::WatchBackoff;
 
 /// The kind, as metrics and log lines name it.
 const KIND: &str = "ConfigMap";
@@ -33,7 +34,7 @@ pub(super) async fn follow(shared: &Shared, switch: Switch) {
     let api: Api<ConfigMap> = Api::namespaced(shared.client.clone(), &namespace);
     let field = format!("metadata.name={name}");
     let config = watcher::Config::default().fields(&field).timeout(WATCH_SECONDS);
-    let mut events = watcher(api, config).default_backoff().boxed();
+    let mut events = watcher(api, config).backoff(WatchBackoff::default()).boxed();
     let (mut listed, mut said, mut complained) = (None, None, ErrorLog::default());
     let mut error_log = ErrorLog::default();
     while let Some(event) = events.next().await {
