@@ -13,7 +13,7 @@ pub fn run() -> Result<()> {
     cargo("fmt --all --check")?;
     cargo("clippy --workspace --all-targets -- -D warnings")?;
     tools::wasm_target()?;
-    // The filter alone: what it is made of was linted above, where a pointer has its usual size.
+    // The shell alone: what it is made of was linted above, where a pointer has its usual size.
     let target = wasm::TARGET;
     cargo(&format!("clippy -p corsward-filter --no-deps --target {target} -- -D warnings"))?;
     dependencies()?;

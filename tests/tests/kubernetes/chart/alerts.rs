@@ -9,7 +9,7 @@ use super::{find, objects, template};
 
 const MONITORED: &[&str] =
     &["metrics.prometheusRule.enabled=true", "metrics.podMonitor.enabled=true"];
-/// How often a filter beats (`filter/src/root.rs`), in seconds.
+/// How often a filter beats (`filter/engine/src/plugin.rs`), in seconds.
 const HEARTBEAT: f64 = 5.0;
 
 /// An alert of a group.

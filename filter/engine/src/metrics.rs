@@ -1,21 +1,21 @@
-//! Metrics: a bounded set of names, defined once in a virtual machine. Envoy exports them as `wasmcustom.<name>`.
+//! Metrics: a bounded set of names, each defined once. Under proxy-wasm Envoy exports them as `wasmcustom.<name>`.
 //!
 //! Names are for ever (Envoy never forgets one), so nothing that a client sends is part of a name. How they become
 //! Prometheus labels is in `docs/stats-tags.md`.
 
-use std::cell::{OnceCell, RefCell};
+use std::sync::Arc;
 
 use corsward_policy::wire;
 use corsward_policy::{
     Compiled, Outcome, PolicyId, Refusal, RequestKind, ShadowComparison, Verdict,
 };
 
-use crate::host::{Host, MetricType};
+use crate::host::{Host, MetricKind, PluginHost};
 
 /// A configuration with more policies is not counted by policy.
 const MAX_COUNTED_POLICIES: usize = 64;
 
-/// Most policies that one virtual machine ever counts: its names outlive the policies.
+/// Most policies that are ever counted: their names outlive them.
 const MAX_POLICIES_EVER: usize = 256;
 
 const KINDS: [RequestKind; 2] = [RequestKind::Preflight, RequestKind::Actual];
@@ -23,15 +23,21 @@ const KINDS: [RequestKind; 2] = [RequestKind::Preflight, RequestKind::Actual];
 const COMPARISONS: [ShadowComparison; 3] =
     [ShadowComparison::Agree, ShadowComparison::OursOnly, ShadowComparison::UpstreamOnly];
 
-/// The metrics of one virtual machine.
+/// The metrics of one [`Engine`](crate::Engine).
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    fixed: OnceCell<Fixed>,
-    // INVARIANT: in the order of the ids, each once.
-    policies: RefCell<Vec<(PolicyId, PolicyCounters)>>,
+    counters: Counters,
     /// The digest that each plugin instance runs. There may be several for a moment, and there is one gauge.
     // INVARIANT: in the order in which they came into force, each instance once.
-    in_force: RefCell<Vec<(u32, u64)>>,
+    in_force: Vec<(u32, u64)>,
+}
+
+/// What requests count: those of a configuration keep the metrics that were defined when it came into force.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counters {
+    fixed: Option<Arc<Fixed>>,
+    // INVARIANT: in the order of the ids, each once.
+    policies: Vec<Arc<PolicyCounters>>,
 }
 
 /// The metrics that do not depend on a configuration.
@@ -53,6 +59,7 @@ struct Decisions(Vec<(RequestKind, Outcome, u32)>);
 /// The counters of one policy.
 #[derive(Debug)]
 struct PolicyCounters {
+    id: PolicyId,
     /// By the outcome's label.
     verdicts: Vec<(&'static str, u32)>,
     shadow_comparisons: Vec<(ShadowComparison, u32)>,
@@ -62,58 +69,61 @@ struct PolicyCounters {
 
 impl Metrics {
     /// Counts an accepted configuration, and defines the metrics of its policies.
-    pub(crate) fn accepted(&self, host: &impl Host, compiled: &Compiled) {
-        increment(host, self.fixed(host).accepted);
+    pub(crate) fn accepted(&mut self, host: &impl PluginHost, compiled: &Compiled) {
+        increment(host, self.counters.define(host).accepted);
         if compiled.policies().nth(MAX_COUNTED_POLICIES).is_none() {
-            compiled.policies().for_each(|id| self.define_policy(host, id));
+            compiled.policies().for_each(|id| self.counters.define_policy(host, id));
         }
     }
 
     /// Counts a configuration that could not be used.
-    pub(crate) fn refused(&self, host: &impl Host) {
-        increment(host, self.fixed(host).refused);
+    pub(crate) fn refused(&mut self, host: &impl PluginHost) {
+        increment(host, self.counters.define(host).refused);
     }
 
-    /// Records that the plugin instance `root` runs the configuration of this digest.
-    pub(crate) fn in_force(&self, host: &impl Host, root: u32, digest: u64) {
-        self.in_force.borrow_mut().retain(|(known, _)| *known != root);
-        self.in_force.borrow_mut().push((root, digest));
+    /// Records that the plugin instance `plugin` runs the configuration of this digest. Returns the counters of its
+    /// requests.
+    pub(crate) fn in_force(&mut self, host: &impl Host, plugin: u32, digest: u64) -> Counters {
+        self.in_force.retain(|(known, _)| *known != plugin);
+        self.in_force.push((plugin, digest));
+        self.record_digest(host);
+        self.counters.clone()
+    }
+
+    /// Removes the plugin instance `plugin`: the gauge then has the digest of a remaining one.
+    pub(crate) fn retired(&mut self, host: &impl Host, plugin: u32) {
+        self.in_force.retain(|(known, _)| *known != plugin);
         self.record_digest(host);
     }
 
-    /// Removes the plugin instance `root`: the gauge then has the digest of a remaining one.
-    pub(crate) fn retired(&self, host: &impl Host, root: u32) {
-        self.in_force.borrow_mut().retain(|(known, _)| *known != root);
-        self.record_digest(host);
+    /// Counts a heartbeat.
+    pub(crate) fn alive(&self, host: &impl Host) {
+        increment(host, self.counters.fixed.as_ref().and_then(|fixed| fixed.heartbeats));
     }
 
-    /// Sets the gauge. Without an instance it stays: another virtual machine of the process, such as one with a newer module, may
-    /// have set it.
+    /// Sets the gauge. Without an instance it stays: another engine of the process, such as that of a newer module, may have
+    /// set it.
     fn record_digest(&self, host: &impl Host) {
-        if let (Some(gauge), Some((_, digest))) =
-            (self.fixed(host).digest, self.in_force.borrow().last())
-        {
+        let gauge = self.counters.fixed.as_ref().and_then(|fixed| fixed.digest);
+        if let (Some(gauge), Some((_, digest))) = (gauge, self.in_force.last()) {
             host.record(gauge, *digest);
         }
     }
+}
 
-    /// Counts a heartbeat of this virtual machine.
-    pub(crate) fn alive(&self, host: &impl Host) {
-        increment(host, self.fixed(host).heartbeats);
-    }
+// === impl Counters ===
 
+impl Counters {
     /// Counts the verdict about a CORS request.
     pub(crate) fn decided(&self, host: &impl Host, verdict: &Verdict) {
-        increment(host, self.fixed(host).decisions.of(verdict));
-        let label = verdict.outcome.label();
-        self.count_for_policy(host, verdict, |counters| find(&counters.verdicts, &label));
+        increment(host, self.fixed.as_ref().and_then(|fixed| fixed.decisions.of(verdict)));
+        increment(host, self.of_policy(verdict).and_then(|counters| counters.of(verdict)));
     }
 
     /// Counts the verdict of a `DryRun` policy.
     pub(crate) fn shadow_decided(&self, host: &impl Host, verdict: &Verdict) {
-        increment(host, self.fixed(host).shadow_decisions.of(verdict));
-        let label = verdict.outcome.label();
-        self.count_for_policy(host, verdict, |counters| find(&counters.verdicts, &label));
+        increment(host, self.fixed.as_ref().and_then(|fixed| fixed.shadow_decisions.of(verdict)));
+        increment(host, self.of_policy(verdict).and_then(|counters| counters.of(verdict)));
     }
 
     /// Counts a comparison of a shadow verdict with the upstream's own answer.
@@ -123,55 +133,52 @@ impl Metrics {
         verdict: &Verdict,
         comparison: ShadowComparison,
     ) {
-        increment(host, find(&self.fixed(host).shadow_comparisons, &comparison));
-        self.count_for_policy(host, verdict, |counters| {
-            find(&counters.shadow_comparisons, &comparison)
-        });
+        let of_all = self.fixed.as_ref().map(|fixed| &fixed.shadow_comparisons);
+        let of_policy = self.of_policy(verdict).map(|counters| &counters.shadow_comparisons);
+        for counters in [of_all, of_policy].into_iter().flatten() {
+            increment(host, find(counters, &comparison));
+        }
     }
 
-    fn define_policy(&self, host: &impl Host, id: &PolicyId) {
-        let mut known = self.policies.borrow_mut();
-        if let Err(place) = known.binary_search_by(|(known, _)| known.cmp(id))
-            && known.len() < MAX_POLICIES_EVER
+    /// Returns the metrics that do not depend on a configuration, and defines them the first time.
+    fn define(&mut self, host: &impl PluginHost) -> &Fixed {
+        self.fixed.get_or_insert_with(|| Arc::new(Fixed::define(host)))
+    }
+
+    fn define_policy(&mut self, host: &impl PluginHost, id: &PolicyId) {
+        if let Err(place) = self.place(id)
+            && self.policies.len() < MAX_POLICIES_EVER
         {
-            known.insert(place, (id.clone(), PolicyCounters::define(host, id)));
+            self.policies.insert(place, Arc::new(PolicyCounters::define(host, id)));
         }
     }
 
-    fn count_for_policy(
-        &self,
-        host: &impl Host,
-        verdict: &Verdict,
-        counter: impl FnOnce(&PolicyCounters) -> Option<u32>,
-    ) {
-        let known = self.policies.borrow();
-        let place = known.binary_search_by(|(known, _)| known.cmp(verdict.policy()));
-        if let Some((_, counters)) = place.ok().and_then(|place| known.get(place)) {
-            increment(host, counter(counters));
-        }
+    fn of_policy(&self, verdict: &Verdict) -> Option<&PolicyCounters> {
+        let place = self.place(verdict.policy()).ok()?;
+        self.policies.get(place).map(|counters| &**counters)
     }
 
-    fn fixed(&self, host: &impl Host) -> &Fixed {
-        self.fixed.get_or_init(|| Fixed::define(host))
+    fn place(&self, id: &PolicyId) -> Result<usize, usize> {
+        self.policies.binary_search_by(|known| known.id.cmp(id))
     }
 }
 
 // === impl Fixed ===
 
 impl Fixed {
-    fn define(host: &impl Host) -> Self {
+    fn define(host: &impl PluginHost) -> Self {
         // Announces what the filter reads, so that a publisher never sends what an old filter cannot run.
         for version in wire::VERSIONS {
             let gauge = format!("corsward.wire.v{version}");
-            if let Some(gauge) = host.define_metric(MetricType::Gauge, &gauge) {
+            if let Some(gauge) = host.define_metric(MetricKind::Gauge, &gauge) {
                 host.record(gauge, 1);
             }
         }
         Self {
-            accepted: host.define_metric(MetricType::Counter, "corsward.config.accepted"),
-            refused: host.define_metric(MetricType::Counter, "corsward.config.refused"),
-            digest: host.define_metric(MetricType::Gauge, "corsward.config.digest"),
-            heartbeats: host.define_metric(MetricType::Counter, "corsward.heartbeats"),
+            accepted: host.define_metric(MetricKind::Counter, "corsward.config.accepted"),
+            refused: host.define_metric(MetricKind::Counter, "corsward.config.refused"),
+            digest: host.define_metric(MetricKind::Gauge, "corsward.config.digest"),
+            heartbeats: host.define_metric(MetricKind::Counter, "corsward.heartbeats"),
             decisions: Decisions::define(host, "corsward.decisions"),
             // A name of its own: under one name a sum would count a request with a shadow verdict twice.
             shadow_decisions: Decisions::define(host, "corsward.shadow_decisions"),
@@ -183,14 +190,14 @@ impl Fixed {
 // === impl Decisions ===
 
 impl Decisions {
-    fn define(host: &impl Host, prefix: &str) -> Self {
+    fn define(host: &impl PluginHost, prefix: &str) -> Self {
         let mut counters = Vec::new();
         for kind in KINDS {
             for outcome in outcomes().filter(|outcome| can_occur(kind, *outcome)) {
                 let (kind_label, verdict) = (kind.label(), outcome.label());
                 let reason = outcome.refusal().map_or("none", Refusal::label);
                 let name = format!("{prefix}.kind.{kind_label}.verdict.{verdict}.reason.{reason}");
-                if let Some(id) = host.define_metric(MetricType::Counter, &name) {
+                if let Some(id) = host.define_metric(MetricKind::Counter, &name) {
                     counters.push((kind, outcome, id));
                 }
             }
@@ -210,27 +217,32 @@ impl Decisions {
 // === impl PolicyCounters ===
 
 impl PolicyCounters {
-    fn define(host: &impl Host, id: &PolicyId) -> Self {
+    fn define(host: &impl PluginHost, id: &PolicyId) -> Self {
         let PolicyId { namespace, name } = id;
         // A namespace has no dot and a name may have some: `verdict` and `shadow_comparisons` end it in the tag regexes.
-        let prefix = format!("corsward.policy.{}.{}", segment(namespace, ""), segment(name, "."));
+        let prefix =
+            format!("corsward.policy.{}.{}", segment(namespace, None), segment(name, Some('.')));
         let mut verdicts = Vec::new();
         for outcome in outcomes().map(Outcome::label) {
             if find(&verdicts, &outcome).is_none() {
                 let name = format!("{prefix}.verdict.{outcome}");
                 verdicts
-                    .extend(host.define_metric(MetricType::Counter, &name).map(|id| (outcome, id)));
+                    .extend(host.define_metric(MetricKind::Counter, &name).map(|id| (outcome, id)));
             }
         }
         let shadow_comparisons = define_comparisons(host, &format!("{prefix}.shadow_comparisons"));
-        Self { verdicts, shadow_comparisons }
+        Self { id: id.clone(), verdicts, shadow_comparisons }
+    }
+
+    fn of(&self, verdict: &Verdict) -> Option<u32> {
+        find(&self.verdicts, &verdict.outcome.label())
     }
 }
 
-fn define_comparisons(host: &impl Host, prefix: &str) -> Vec<(ShadowComparison, u32)> {
+fn define_comparisons(host: &impl PluginHost, prefix: &str) -> Vec<(ShadowComparison, u32)> {
     let define = |comparison| {
         let name = format!("{prefix}.{}", label(comparison));
-        Some((comparison, host.define_metric(MetricType::Counter, &name)?))
+        Some((comparison, host.define_metric(MetricKind::Counter, &name)?))
     };
     COMPARISONS.into_iter().filter_map(define).collect()
 }
@@ -261,8 +273,8 @@ const fn label(comparison: ShadowComparison) -> &'static str {
 }
 
 /// A part of a metric's name: what Kubernetes lets into a name, and `_` for the rest.
-fn segment(text: &str, also: &str) -> String {
-    let keep = |c: char| c.is_ascii_alphanumeric() || c == '-' || also.contains(c);
+fn segment(text: &str, also: Option<char>) -> String {
+    let keep = |c: char| c.is_ascii_alphanumeric() || c == '-' || also == Some(c);
     text.chars().map(|c| if keep(c) { c } else { '_' }).collect()
 }
 
@@ -283,7 +295,7 @@ mod tests {
 
     #[test]
     fn names_are_bounded_and_each_is_defined_once() {
-        let (fake, metrics) = (Fake::default(), Metrics::default());
+        let (fake, mut metrics) = (Fake::default(), Metrics::default());
         let compiled = fake::compiled(&[fake::draft("shop", "api")]);
         metrics.accepted(&fake, &compiled);
         metrics.accepted(&fake, &compiled);
@@ -302,7 +314,7 @@ mod tests {
             (0..count).map(|number| fake::draft("shop", &format!("p{number}"))).collect()
         };
         for (count, counted) in [(MAX_COUNTED_POLICIES, true), (MAX_COUNTED_POLICIES + 1, false)] {
-            let (fake, metrics) = (Fake::default(), Metrics::default());
+            let (fake, mut metrics) = (Fake::default(), Metrics::default());
             metrics.accepted(&fake, &fake::compiled(&drafts(count)));
             let some = fake.metric_names().iter().any(|name| name.contains("corsward.policy."));
             assert_eq!(some, counted, "{count} policies");
@@ -311,7 +323,7 @@ mod tests {
 
     #[test]
     fn policies_that_come_and_go_do_not_fill_the_proxy_with_names() {
-        let (fake, metrics) = (Fake::default(), Metrics::default());
+        let (fake, mut metrics) = (Fake::default(), Metrics::default());
         for number in 0..2 * MAX_POLICIES_EVER {
             let compiled = fake::compiled(&[fake::draft("shop", &format!("p{number}"))]);
             metrics.accepted(&fake, &compiled);
@@ -324,10 +336,10 @@ mod tests {
     #[test]
     fn a_name_is_what_kubernetes_allows() {
         for (why, text, also, want) in [
-            ("as it is", "shop-1", "", "shop-1"),
-            ("a namespace is one segment", "a.b", "", "a_b"),
-            ("a policy's name may have dots", "a.b", ".", "a.b"),
-            ("anything else", "a b\"é\n", ".", "a_b___"),
+            ("as it is", "shop-1", None, "shop-1"),
+            ("a namespace is one segment", "a.b", None, "a_b"),
+            ("a policy's name may have dots", "a.b", Some('.'), "a.b"),
+            ("anything else", "a b\"é\n", Some('.'), "a_b___"),
         ] {
             assert_eq!(segment(text, also), want, "{why}");
         }

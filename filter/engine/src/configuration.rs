@@ -1,4 +1,4 @@
-//! Plugin configuration: bytes to something that can run, all of it or nothing.
+//! Configuration: bytes to something that can run, all of it or nothing.
 
 use corsward_policy::Compiled;
 use corsward_policy::wire::{self, DecodeError, Envelope, OnInvalid};

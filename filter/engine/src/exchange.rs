@@ -1,104 +1,117 @@
-//! Http: one request and its response, answered by one configuration from beginning to end.
+//! Exchange: one request and its response, answered by one configuration from beginning to end.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
-use std::rc::Rc;
+use std::cell::{Cell, OnceCell};
+use std::fmt::{self, Debug, Formatter};
+use std::sync::Arc;
 
 use corsward_policy::response_plan::ResponsePlan;
-use corsward_policy::{
-    Action, Compiled, Decision, Request, RequestField, Response, Shadow, decide,
-};
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action as Flow;
+use corsward_policy::{Action, Decision, Request, RequestField, Response, Shadow, Verdict, decide};
 
-use crate::host::Host;
-use crate::worker::Worker;
+use crate::denial_log;
+use crate::host::StreamHost;
+use crate::plugin::Running;
 
 /// One request and its response.
-pub(crate) struct Http<H> {
-    host: H,
-    worker: Rc<Worker>,
+///
+/// A proxy may pass a local reply to [`Exchange::on_response`] while [`Exchange::on_request`] still runs, so both take the
+/// exchange by reference, and neither borrows its state across a call of the host.
+pub struct Exchange {
     /// In force when the request began.
-    compiled: Rc<Compiled>,
-    /// The plan for the response; `None` also after a local reply of the filter, because the proxy passes that complete
+    running: Arc<Running>,
+    /// The plan for the response; none also after a local reply of the filter, because the proxy passes that complete
     /// response to the filter too.
-    plan: Option<ResponsePlan>,
+    plan: OnceCell<ResponsePlan>,
     /// The verdict of a `DryRun` policy, until the upstream answers.
-    shadow: Option<Shadow>,
+    shadow: Cell<Option<Shadow>>,
+}
+
+/// The way of a request after the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The proxy forwards it.
+    Continue,
+    /// The proxy does not forward it: the filter has answered it.
+    Answered,
 }
 
 /// The request, asked of the proxy one field at a time.
 struct ProxyRequest<'h, H> {
     host: &'h H,
-    /// Kept for the report of a refusal.
-    origin: OnceCell<Option<Vec<u8>>>,
+    /// Kept for the denial log.
+    origin: OnceCell<Option<Cow<'h, [u8]>>>,
 }
 
 /// The response, asked of the proxy one header at a time.
 struct ProxyResponse<'h, H>(&'h H);
 
-// === impl Http ===
+// === impl Exchange ===
 
-impl<H: Host> Http<H> {
-    pub(crate) fn new(host: H, worker: Rc<Worker>, compiled: Rc<Compiled>) -> Self {
-        Self { host, worker, compiled, plan: None, shadow: None }
+impl Exchange {
+    pub(crate) fn new(running: Arc<Running>) -> Self {
+        Self { running, plan: OnceCell::new(), shadow: Cell::default() }
     }
 
-    /// Counts and reports the decision.
-    fn note(&self, decision: &Decision<'_>, request: &ProxyRequest<'_, H>) {
-        let Decision { action: _, verdict, shadow } = decision;
-        if let Some(verdict) = verdict {
-            self.worker.metrics.decided(&self.host, verdict);
-            let origin = request.origin.get().and_then(Option::as_deref).unwrap_or_default();
-            self.worker.refusals.report(&self.host, verdict, origin);
+    /// Decides about the request, and answers it or edits it.
+    pub fn on_request(&self, host: &mut impl StreamHost) -> Flow {
+        let request = ProxyRequest { host: &*host, origin: OnceCell::new() };
+        let Decision { action, verdict, shadow } = decide(&self.running.compiled, &request);
+        let denial = verdict.as_ref().and_then(|verdict| request.denial(verdict));
+        if let Some(verdict) = &verdict {
+            self.running.counters.decided(host, verdict);
         }
-        if let Some(shadow) = shadow {
-            self.worker.metrics.shadow_decided(&self.host, &shadow.verdict);
+        if let Some(denial) = denial {
+            self.running.denial_log.report(host, &denial);
+        }
+        if let Some(shadow) = &shadow {
+            self.running.counters.shadow_decided(host, &shadow.verdict);
+        }
+        match action {
+            Action::LocalReply(reply) => {
+                host.apply_reply(&reply);
+                return Flow::Answered;
+            }
+            Action::Continue { remove, plan } => {
+                host.apply_to_request(remove);
+                let _ = self.plan.set(plan);
+            }
+            Action::Passthrough => {}
+        }
+        self.shadow.set(shadow);
+        Flow::Continue
+    }
+
+    /// Edits the response.
+    pub fn on_response(&self, host: &mut impl StreamHost) {
+        if let Some(shadow) = self.shadow.take() {
+            // Before our own edits: it is the upstream's answer that is compared.
+            let comparison = shadow.compare(&ProxyResponse(host));
+            self.running.counters.shadow_compared(host, &shadow.verdict, comparison);
+        }
+        if let Some(plan) = self.plan.get() {
+            let edits = plan.edits(&ProxyResponse(host));
+            host.apply_to_response(&edits);
         }
     }
 }
 
-impl<H> Context for Http<H> {}
-
-impl<H: Host> HttpContext for Http<H> {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Flow {
-        let compiled = Rc::clone(&self.compiled);
-        let request = ProxyRequest { host: &self.host, origin: OnceCell::new() };
-        let decision = decide(&compiled, &request);
-        self.note(&decision, &request);
-        let Decision { action, verdict: _, shadow } = decision;
-        match action {
-            Action::LocalReply(reply) => {
-                self.host.apply_reply(&reply);
-                return Flow::Pause;
-            }
-            Action::Continue { remove, plan } => {
-                self.host.apply_to_request(remove);
-                self.plan = Some(plan);
-            }
-            Action::Passthrough => {}
-        }
-        self.shadow = shadow;
-        Flow::Continue
-    }
-
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Flow {
-        let response = ProxyResponse(&self.host);
-        if let Some(shadow) = self.shadow.take() {
-            // Before our own edits: it is the upstream's answer that is compared.
-            let comparison = shadow.compare(&response);
-            self.worker.metrics.shadow_compared(&self.host, &shadow.verdict, comparison);
-        }
-        if let Some(plan) = &self.plan {
-            self.host.apply_to_response(&plan.edits(&response));
-        }
-        Flow::Continue
+impl Debug for Exchange {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Exchange").field("plan", &self.plan).finish_non_exhaustive()
     }
 }
 
 // === impl ProxyRequest ===
 
-impl<H: Host> Request for ProxyRequest<'_, H> {
+impl<H> ProxyRequest<'_, H> {
+    /// Describes the request for the denial log, if it is denied.
+    fn denial(&self, verdict: &Verdict) -> Option<String> {
+        let origin = self.origin.get().and_then(Option::as_deref).unwrap_or_default();
+        denial_log::line(verdict, origin)
+    }
+}
+
+impl<H: StreamHost> Request for ProxyRequest<'_, H> {
     fn field(&self, field: RequestField) -> Option<Cow<'_, [u8]>> {
         let name = field.name();
         match field {
@@ -107,8 +120,8 @@ impl<H: Host> Request for ProxyRequest<'_, H> {
                 origin.as_deref().map(Cow::Borrowed)
             }
             // Two lines must not pass for the first of them.
-            RequestField::SecFetchSite => self.host.request_lines(name).map(Cow::Owned),
-            _ => self.host.request_header(name).map(Cow::Owned),
+            RequestField::SecFetchSite => self.host.request_lines(name),
+            _ => self.host.request_header(name),
         }
     }
 
@@ -119,9 +132,9 @@ impl<H: Host> Request for ProxyRequest<'_, H> {
 
 // === impl ProxyResponse ===
 
-impl<H: Host> Response for ProxyResponse<'_, H> {
+impl<H: StreamHost> Response for ProxyResponse<'_, H> {
     fn header(&self, name: &'static str) -> Option<Cow<'_, [u8]>> {
-        self.0.response_header(name).map(Cow::Owned)
+        self.0.response_header(name)
     }
 }
 
@@ -129,14 +142,17 @@ impl<H: Host> Response for ProxyResponse<'_, H> {
 mod tests {
     use std::time::Duration;
 
-    use corsward_policy::Draft;
     use corsward_policy::draft::{
         CorsDraft, Diagnostics, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft,
         UpstreamCorsHeaders, UpstreamOrigin,
     };
+    use corsward_policy::wire::OnInvalid;
+    use corsward_policy::{Compiled, Draft};
 
     use super::*;
+    use crate::engine::Engine;
     use crate::fake::{self, Fake, Lines};
+    use crate::plugin::Plugin;
 
     const A: (&str, &[u8]) = ("origin", b"https://a.example");
     const EVIL: (&str, &[u8]) = ("origin", b"https://evil.example");
@@ -149,34 +165,41 @@ mod tests {
     /// A proxy that runs the policies, and what a request met there.
     struct Proxy {
         fake: Fake,
-        worker: Rc<Worker>,
-        compiled: Rc<Compiled>,
+        engine: Engine,
+        plugin: Plugin,
     }
 
     impl Proxy {
+        #[track_caller]
         fn running(drafts: &[Draft]) -> Self {
-            let (fake, worker) = (Fake::default(), Rc::new(Worker::default()));
-            let compiled = Rc::new(fake::compiled(drafts));
-            worker.metrics.accepted(&fake, &compiled);
-            Self { fake, worker, compiled }
+            let mut engine = Engine::default();
+            let (fake, plugin) = (Fake::default(), engine.plugin());
+            let mut proxy = Self { fake, engine, plugin };
+            proxy.configure(&fake::compiled(drafts));
+            proxy
         }
 
-        fn request(&self, lines: &[(&str, &[u8])]) -> (Http<Fake>, Flow) {
-            let (worker, compiled) = (Rc::clone(&self.worker), Rc::clone(&self.compiled));
-            let mut http = Http::new(self.fake.clone(), worker, compiled);
+        #[track_caller]
+        fn configure(&mut self, compiled: &Compiled) {
+            let bytes = fake::envelope_of(compiled, OnInvalid::Keep);
+            assert!(self.plugin.configure(&mut self.engine, &mut self.fake, &bytes));
+        }
+
+        fn request(&mut self, lines: &[(&str, &[u8])]) -> (Exchange, Flow) {
+            let exchange = self.plugin.exchange();
             self.fake.request(lines);
-            let flow = http.on_http_request_headers(lines.len(), true);
-            (http, flow)
+            let flow = exchange.on_request(&mut self.fake);
+            (exchange, flow)
         }
 
         /// The request is forwarded; the upstream answers; these are the lines that leave.
         #[track_caller]
-        fn exchange(&self, lines: &[(&str, &[u8])], response: &[(&str, &[u8])]) -> Vec<String> {
-            let (mut http, flow) = self.request(lines);
+        fn exchange(&mut self, lines: &[(&str, &[u8])], response: &[(&str, &[u8])]) -> Vec<String> {
+            let (exchange, flow) = self.request(lines);
             assert_eq!(flow, Flow::Continue);
             self.fake.response(response);
-            assert_eq!(http.on_http_response_headers(response.len(), true), Flow::Continue);
-            texts(&self.fake.response_lines())
+            exchange.on_response(&mut self.fake);
+            texts(self.fake.lines_of_response())
         }
     }
 
@@ -200,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_upstreams_headers_are_replaced_and_vary_is_merged() {
-        let proxy = Proxy::running(&[draft()]);
+        let mut proxy = Proxy::running(&[draft()]);
         let upstream: &[(&str, &[u8])] = &[
             ("vary", b"accept"),
             ("access-control-allow-origin", b"*"),
@@ -223,15 +246,15 @@ mod tests {
 
     #[test]
     fn a_preflight_is_answered_here_and_our_own_answer_is_left_alone() {
-        let proxy = Proxy::running(&[draft()]);
-        let (mut http, flow) = proxy.request(&preflight(A));
-        assert_eq!(flow, Flow::Pause);
+        let mut proxy = Proxy::running(&[draft()]);
+        let (exchange, flow) = proxy.request(&preflight(A));
+        assert_eq!(flow, Flow::Answered);
         let (status, headers) = proxy.fake.reply().expect("a local reply");
         assert_eq!(status, 204);
         assert!(texts(&headers).contains(&"access-control-allow-methods: PUT".to_owned()));
         // Envoy shows us our own reply on its way out.
         proxy.fake.response(&[("access-control-allow-origin", b"https://a.example")]);
-        assert_eq!(http.on_http_response_headers(1, true), Flow::Continue);
+        exchange.on_response(&mut proxy.fake);
         assert_eq!(proxy.fake.calls(), [""; 0]);
     }
 
@@ -254,17 +277,17 @@ mod tests {
             Draft { diagnostics: Diagnostics::Header, ..anyone() },
         ];
         for draft in drafts {
-            let proxy = Proxy::running(&[draft]);
+            let mut proxy = Proxy::running(&[draft]);
             for field in fields {
                 for method in [&b"OPTIONS"[..], b"GET", ODD] {
-                    let (mut http, flow) =
+                    let (exchange, flow) =
                         proxy.request(&[(":method", method), A, (field, ODD), ("vary", ODD)]);
                     proxy.fake.response(&[("vary", ODD)]);
-                    http.on_http_response_headers(1, true);
+                    exchange.on_response(&mut proxy.fake);
                     // Whatever was decided, the upstream's own bytes leave as they came.
-                    let vary = texts(&proxy.fake.response_lines()).join("\n");
+                    let vary = texts(proxy.fake.lines_of_response()).join("\n");
                     let odd = ODD.escape_ascii().to_string();
-                    assert!(flow == Flow::Pause || vary.contains(&odd), "{field}: {vary}");
+                    assert!(flow == Flow::Answered || vary.contains(&odd), "{field}: {vary}");
                 }
             }
         }
@@ -285,10 +308,10 @@ mod tests {
             ("a dry run", dry_run, vec![A], true),
             ("the default", draft(), vec![A], true),
         ] {
-            let proxy = Proxy::running(&[draft]);
+            let mut proxy = Proxy::running(&[draft]);
             let (_, flow) = proxy.request(&request);
             assert_eq!(flow, Flow::Continue, "{why}");
-            let seen = texts(&proxy.fake.request_lines());
+            let seen = texts(proxy.fake.lines_of_request());
             assert_eq!(seen.iter().any(|line| line.starts_with("origin: ")), want, "{why}");
             let others =
                 |lines: &[String]| lines.iter().filter(|l| !l.starts_with("origin")).count();
@@ -300,17 +323,17 @@ mod tests {
     #[test]
     fn a_request_is_answered_by_the_configuration_it_began_with() {
         let mut proxy = Proxy::running(&[draft()]);
-        let (mut http, _) = proxy.request(&[A]);
-        proxy.compiled = Rc::default();
+        let (exchange, _) = proxy.request(&[A]);
+        proxy.configure(&fake::compiled(&[]));
         proxy.fake.response(&[]);
-        http.on_http_response_headers(0, true);
-        let lines = texts(&proxy.fake.response_lines());
+        exchange.on_response(&mut proxy.fake);
+        let lines = texts(proxy.fake.lines_of_response());
         assert_eq!(lines, ["access-control-allow-origin: https://a.example", "vary: Origin"]);
     }
 
     #[test]
     fn decisions_are_counted_by_kind_verdict_and_reason_and_by_policy() {
-        let proxy = Proxy::running(&[draft()]);
+        let mut proxy = Proxy::running(&[draft()]);
         proxy.request(&[]);
         proxy.request(&[A]);
         proxy.request(&[EVIL]);
@@ -331,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_refused_request_says_so_in_filter_state_and_in_the_log() {
-        let proxy = Proxy::running(&[draft()]);
+        let mut proxy = Proxy::running(&[draft()]);
         proxy.request(&[A]);
         assert_eq!(proxy.fake.filter_state("corsward"), None);
         let evil: (&str, &[u8]) = ("origin", b"https://evil.example\" policy=\"x");
@@ -352,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_dry_run_touches_nothing_and_is_compared_with_the_upstreams_own_answer() {
-        let proxy = Proxy::running(&[Draft { mode: Mode::DryRun, ..draft() }]);
+        let mut proxy = Proxy::running(&[Draft { mode: Mode::DryRun, ..draft() }]);
         let allows: &[(&str, &[u8])] = &[("access-control-allow-origin", b"*")];
         for (request, upstream) in [(A, allows), (A, &[]), (EVIL, allows), (EVIL, &[])] {
             let lines = proxy.exchange(&[request], upstream);
@@ -471,11 +494,11 @@ mod tests {
                     .concat(),
             ),
         ] {
-            let proxy = Proxy::running(&[draft]);
-            let (mut http, _) = proxy.request(&request);
+            let mut proxy = Proxy::running(&[draft]);
+            let (exchange, _) = proxy.request(&request);
             assert_eq!(proxy.fake.calls(), inbound, "{why}");
             proxy.fake.response(&[("access-control-allow-origin", b"*")]);
-            http.on_http_response_headers(1, true);
+            exchange.on_response(&mut proxy.fake);
             assert_eq!(proxy.fake.calls(), outbound, "{why}");
         }
     }
@@ -485,7 +508,7 @@ mod tests {
     fn the_floor_of_the_benchmarks_is_ours() {
         macro_rules! script {
             ($name:literal) => {
-                include_str!(concat!("../../tests/bench-filters/floor/scripts/", $name, ".txt"))
+                include_str!(concat!("../../../tests/bench-filters/floor/scripts/", $name, ".txt"))
             };
         }
         let mut draft = fake::draft("bench", "p0");
@@ -494,7 +517,7 @@ mod tests {
             cors.expose_headers = vec!["x-id".to_owned()];
             cors.max_age = Some(600);
         }
-        let proxy = Proxy::running(&[draft]);
+        let mut proxy = Proxy::running(&[draft]);
         for (why, request, script) in [
             ("no origin", vec![], script!("no-origin")),
             ("allowed", vec![A], script!("allowed")),
@@ -503,10 +526,10 @@ mod tests {
             ("refused, and logged", vec![EVIL], ""),
             ("refused", vec![EVIL], script!("refused")),
         ] {
-            let (mut http, _) = proxy.request(&request);
+            let (exchange, _) = proxy.request(&request);
             let inbound = proxy.fake.calls();
             proxy.fake.response(&[("vary", b"accept-encoding")]);
-            http.on_http_response_headers(1, true);
+            exchange.on_response(&mut proxy.fake);
             let calls = inbound.iter().map(|call| format!("request {call}"));
             let outbound = proxy.fake.calls();
             let calls = calls.chain(outbound.iter().map(|call| format!("response {call}")));
@@ -538,7 +561,7 @@ mod tests {
             ),
             ("a path scope", Draft { rules: vec![rule("/sso")], ..draft() }, &[":path", "origin"]),
         ] {
-            let proxy = Proxy::running(&[draft]);
+            let mut proxy = Proxy::running(&[draft]);
             proxy.request(&[(":authority", b"other.example"), (":path", b"/")]);
             let want: Vec<_> = want.iter().map(|name| format!("get {name}")).collect();
             assert_eq!(proxy.fake.calls(), want, "{why}");
@@ -555,18 +578,16 @@ mod tests {
             ("a port that nobody knows", true, None, None),
             ("another proxy", false, Some(8080), None),
         ] {
-            let compiled = Rc::new(compiled.for_proxy(&mut |_, _| has_label));
-            let worker = Rc::new(Worker::default());
-            let fake = Fake::default();
-            let mut http = Http::new(fake.clone(), worker, compiled);
-            fake.request(&[A]);
-            fake.port(port);
-            http.on_http_request_headers(1, true);
-            let asked = fake.calls().contains(&"property destination.port".to_owned());
+            let mut proxy = Proxy::running(&[]);
+            proxy.fake.label("app", if has_label { b"api" } else { b"web" });
+            proxy.configure(&compiled);
+            proxy.fake.port(port);
+            let (exchange, _) = proxy.request(&[A]);
+            let asked = proxy.fake.calls().contains(&"property destination.port".to_owned());
             assert_eq!(asked, has_label, "{why}");
-            fake.response(&[]);
-            http.on_http_response_headers(0, true);
-            let lines = fake.response_lines();
+            proxy.fake.response(&[]);
+            exchange.on_response(&mut proxy.fake);
+            let lines = proxy.fake.lines_of_response();
             let allowed = lines.iter().find(|(name, _)| name == "access-control-allow-origin");
             let allowed = allowed.map(|(_, value)| value.as_slice());
             assert_eq!(allowed, want.map(str::as_bytes), "{why}");
@@ -576,14 +597,14 @@ mod tests {
     #[test]
     fn two_lines_of_sec_fetch_site_do_not_pass_for_the_first() {
         let reject = Draft { disallowed_requests: DisallowedRequests::Reject, ..draft() };
-        let proxy = Proxy::running(&[Draft { on_failure: OnFailure::Reject, ..reject }]);
+        let mut proxy = Proxy::running(&[Draft { on_failure: OnFailure::Reject, ..reject }]);
         let same: (&str, &[u8]) = ("sec-fetch-site", b"same-origin");
         for (why, lines, want) in [
             ("from the site itself", vec![EVIL, same], Flow::Continue),
             (
                 "contradicts itself",
                 vec![EVIL, same, ("sec-fetch-site", b"cross-site")],
-                Flow::Pause,
+                Flow::Answered,
             ),
         ] {
             assert_eq!(proxy.request(&lines).1, want, "{why}");

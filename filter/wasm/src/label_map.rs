@@ -1,4 +1,6 @@
-//! Labels: those with which the proxy was started, as it gives them: a map in the calling convention's form.
+//! Label map: the labels with which the proxy was started, as it gives them: a map in the calling convention's form.
+
+use corsward_filter_engine::Labels;
 
 /// A proxy's own labels.
 ///
@@ -6,18 +8,13 @@
 /// values themselves, each followed by a zero byte. All of them at once, because a label that is asked for by its key
 /// looks like none where its value is empty.
 #[derive(Debug, Default)]
-pub(crate) struct Labels(Vec<u8>);
+pub(crate) struct LabelMap(Vec<u8>);
 
-// === impl Labels ===
+// === impl LabelMap ===
 
-impl Labels {
+impl LabelMap {
     pub(crate) fn new(map: Vec<u8>) -> Self {
         Self(map)
-    }
-
-    /// Returns whether there is a label of this key and value. Bytes that are no map have none.
-    pub(crate) fn has(&self, key: &str, value: &str) -> bool {
-        self.find(key.as_bytes()) == Some(value.as_bytes())
     }
 
     fn find(&self, wanted: &[u8]) -> Option<&[u8]> {
@@ -32,6 +29,13 @@ impl Labels {
                 return Some(value);
             }
         }
+    }
+}
+
+impl Labels for LabelMap {
+    /// Bytes that are no map have no label.
+    fn has(&self, key: &str, value: &str) -> bool {
+        self.find(key.as_bytes()) == Some(value.as_bytes())
     }
 }
 
@@ -50,14 +54,26 @@ fn length(bytes: [u8; 4]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake;
 
     const LABELS: [(&str, &[u8]); 3] =
         [("app.kubernetes.io/name", b"api"), ("empty", b""), ("odd", b"\xff\0")];
 
+    /// A map as a proxy hands it over.
+    fn map(entries: &[(&str, &[u8])]) -> Vec<u8> {
+        let number = |len: usize| u32::try_from(len).unwrap().to_le_bytes();
+        let mut bytes = number(entries.len()).to_vec();
+        for (key, value) in entries {
+            bytes.extend([number(key.len()), number(value.len())].concat());
+        }
+        for (key, value) in entries {
+            bytes.extend([key.as_bytes(), b"\0", value, b"\0"].concat());
+        }
+        bytes
+    }
+
     #[test]
     fn a_label_is_found_by_its_key_and_value() {
-        let labels = Labels::new(fake::map(&LABELS));
+        let labels = LabelMap::new(map(&LABELS));
         for (why, key, value, want) in [
             ("the first", "app.kubernetes.io/name", "api", true),
             ("another value", "app.kubernetes.io/name", "ap", false),
@@ -69,25 +85,25 @@ mod tests {
         ] {
             assert_eq!(labels.has(key, value), want, "{why}");
         }
-        for map in [fake::map(&[]), Vec::new()] {
-            assert!(!Labels::new(map).has("app", ""));
+        for map in [map(&[]), Vec::new()] {
+            assert!(!LabelMap::new(map).has("app", ""));
         }
     }
 
     #[test]
     fn bytes_that_are_no_map_have_no_labels_beyond_what_can_be_read() {
-        let map = fake::map(&LABELS);
+        let map = map(&LABELS);
         for len in 0..map.len() {
-            let labels = Labels::new(map[..len].to_vec());
+            let labels = LabelMap::new(map[..len].to_vec());
             assert!(!labels.has("other", ""), "{len}");
         }
         for at in 0..map.len() {
             for byte in [0, 1, 0x7f, 0xff] {
                 let mut map = map.clone();
                 map[at] = byte;
-                let _ = Labels::new(map).has("odd", "x");
+                let _ = LabelMap::new(map).has("odd", "x");
             }
         }
-        assert!(!Labels::new(vec![0xff; 64]).has("app", ""));
+        assert!(!LabelMap::new(vec![0xff; 64]).has("app", ""));
     }
 }

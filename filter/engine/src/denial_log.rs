@@ -1,0 +1,162 @@
+//! Denial log: denied requests, in filter state for access logs, and in a limited number of lines of the proxy's log.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use corsward_policy::Verdict;
+
+use crate::host::{LogLevel, StreamHost};
+
+/// The filter state's key; under proxy-wasm Envoy shows it as `wasm.corsward`.
+const FILTER_STATE: &str = "corsward";
+
+/// At most one line in this time for each state: a client can send denied requests as fast as it likes.
+const LOG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Longest origin that is written anywhere, escapes included; a longer one is cut.
+const MAX_WRITTEN_ORIGIN: usize = 128;
+
+/// The state of the log.
+#[derive(Debug)]
+pub(crate) struct DenialLog {
+    /// The time of the last line, in nanoseconds since the Unix epoch.
+    logged: AtomicU64,
+    suppressed: AtomicU64,
+}
+
+// === impl DenialLog ===
+
+impl DenialLog {
+    /// Reports a denied request, as [`line`] describes it.
+    pub(crate) fn report(&self, host: &mut impl StreamHost, denial: &str) {
+        host.set_filter_state(FILTER_STATE, denial.as_bytes());
+        if let Some(suppressed) = self.turn_to_log(host.now()) {
+            let line = format!("{denial} suppressed={suppressed}");
+            host.log(LogLevel::Warn, &line);
+        }
+    }
+
+    /// Returns the number of suppressed lines since the last one, if the next line is due.
+    fn turn_to_log(&self, now: Duration) -> Option<u64> {
+        let now = nanoseconds(now);
+        let logged = self.logged.load(Ordering::Relaxed);
+        // A clock that was set back must not silence the log until it has caught up.
+        let too_soon =
+            now.checked_sub(logged).is_some_and(|since| since < nanoseconds(LOG_INTERVAL));
+        let turn = |logged| {
+            self.logged.compare_exchange(logged, now, Ordering::Relaxed, Ordering::Relaxed)
+        };
+        if too_soon || turn(logged).is_err() {
+            self.suppressed.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(self.suppressed.swap(0, Ordering::Relaxed))
+    }
+}
+
+impl Default for DenialLog {
+    fn default() -> Self {
+        // Any time is before this one, as if the clock had been set back: the first line is due.
+        Self { logged: AtomicU64::new(u64::MAX), suppressed: AtomicU64::new(0) }
+    }
+}
+
+/// Describes a denied request; `None` for any other verdict.
+pub(crate) fn line(verdict: &Verdict, origin: &[u8]) -> Option<String> {
+    let refusal = verdict.outcome.refusal()?;
+    let (outcome, reason) = (verdict.outcome.label(), refusal.label());
+    let (kind, policy) = (verdict.kind.label(), verdict.policy());
+    let origin = escaped(origin);
+    Some(format!(
+        "verdict={outcome} reason={reason} origin=\"{origin}\" policy={policy} kind={kind}"
+    ))
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// An origin as it may be written into a log: printable ASCII without quotes and backslashes, and bounded.
+fn escaped(origin: &[u8]) -> String {
+    const CUT: &str = "...";
+    const ROOM: usize = MAX_WRITTEN_ORIGIN - CUT.len();
+    let mut text = String::new();
+    for &byte in origin {
+        let before = text.len();
+        match byte {
+            b'"' | b'\\' | 0..=0x1f | 0x7f.. => {
+                let digits =
+                    [byte >> 4, byte & 0xf].map(|digit| char::from_digit(digit.into(), 16));
+                text.push_str("\\x");
+                text.extend(digits.into_iter().flatten());
+            }
+            _ => text.push(char::from(byte)),
+        }
+        if text.len() > ROOM {
+            text.truncate(before);
+            text.push_str(CUT);
+            break;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn an_origin_cannot_write_anything_but_itself_into_a_log() {
+        for (why, origin, want) in [
+            ("as it is", &b"https://a.example"[..], "https://a.example"),
+            ("a quote would end the field", b"a\" verdict=allowed", "a\\x22 verdict=allowed"),
+            ("an escape would be ambiguous", b"\\x22", "\\x5cx22"),
+            ("a line break would begin a line", b"a\r\nb", "a\\x0d\\x0ab"),
+            ("bytes that are no UTF-8", b"\xff\xc3\x28", "\\xff\\xc3("),
+        ] {
+            assert_eq!(escaped(origin), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_long_origin_is_cut_between_escapes() {
+        for origin in [[b'a'; 400], [0xff; 400]] {
+            let text = escaped(&origin);
+            assert!(text.len() <= MAX_WRITTEN_ORIGIN, "{text}");
+            assert!(text.ends_with("a...") || text.ends_with("\\xff..."), "{text}");
+        }
+        assert_eq!(escaped(&[b'a'; 125]).len(), 125, "what fits is not cut");
+    }
+
+    #[test]
+    fn the_log_gets_one_line_a_second_and_the_number_of_those_left_out() {
+        let log = DenialLog::default();
+        for (why, milliseconds, want) in [
+            ("the first", 10_000, Some(0)),
+            ("at once", 10_000, None),
+            ("too soon", 10_999, None),
+            ("a second later", 11_000, Some(2)),
+            ("the clock was set back", 500, Some(0)),
+            ("too soon by the new clock", 600, None),
+        ] {
+            assert_eq!(log.turn_to_log(Duration::from_millis(milliseconds)), want, "{why}");
+        }
+    }
+    #[test]
+    fn workers_that_share_the_log_write_one_line_and_lose_no_number() {
+        const WORKERS: u64 = 4;
+        const DENIALS: u64 = 1000;
+        let log = DenialLog::default();
+        let lines = || (0..DENIALS).filter_map(|_| log.turn_to_log(LOG_INTERVAL)).collect();
+        let lines: Vec<Vec<u64>> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(lines)).collect();
+            workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+        });
+        let lines = lines.concat();
+        assert_eq!(lines.len(), 1);
+        let later = log.turn_to_log(LOG_INTERVAL * 2).unwrap();
+        assert_eq!(lines[0] + later, WORKERS * DENIALS - 1);
+    }
+}

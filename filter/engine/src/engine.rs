@@ -1,0 +1,36 @@
+//! Engine: what outlives the configurations of a filter.
+
+use std::sync::Arc;
+
+use crate::denial_log::DenialLog;
+use crate::host::Host;
+use crate::metrics::Metrics;
+use crate::plugin::Plugin;
+
+/// The state that plugin instances have in common, so that neither metrics nor the log's rate limit start again with a new
+/// configuration.
+///
+/// It is needed to configure instances, not to handle requests. Its metric ids must mean the same to all its instances: a
+/// virtual machine has one engine, because its proxy hands out ids by machine; where a proxy hands out ids by
+/// configuration, each has its own.
+#[derive(Debug, Default)]
+pub struct Engine {
+    pub(crate) metrics: Metrics,
+    pub(crate) denial_log: Arc<DenialLog>,
+    plugins: u32,
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// Returns an instance that enforces nothing yet.
+    pub fn plugin(&mut self) -> Plugin {
+        self.plugins = self.plugins.wrapping_add(1);
+        Plugin::new(self.plugins)
+    }
+
+    /// Counts a heartbeat: due once in each [`HEARTBEAT`](crate::HEARTBEAT).
+    pub fn heartbeat(&self, host: &impl Host) {
+        self.metrics.alive(host);
+    }
+}
