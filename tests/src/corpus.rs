@@ -1,5 +1,4 @@
-//! `corpus/*.toml`: the design's own cases. What a case does not expect is not there: each lists its CORS headers
-//! and its `Vary` completely.
+//! `corpus/*.toml`: the cases of `docs/design.md`. Each case lists the CORS headers and the `Vary` of its response completely.
 
 use std::collections::BTreeMap;
 
@@ -104,7 +103,7 @@ struct Want {
     /// All of `Vary`; `preflight` stands for the three of a preflight.
     #[serde(default)]
     vary: Vec<String>,
-    /// Initials of headers, or `vary`, on which the design does not commit itself.
+    /// Initials of headers, or `vary`, that the design leaves open.
     #[serde(default)]
     unchecked: Vec<String>,
     /// Other headers.

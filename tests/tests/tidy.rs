@@ -279,6 +279,74 @@ fn the_tests_that_the_docs_name_exist() {
     }
 }
 
+/// The pages and files that may cite a section of `docs/design.md` by number.
+fn citing_texts() -> Vec<(PathBuf, String)> {
+    let mut files = texts();
+    collect(&root().join("tests/corpus"), Path::new(""), &mut files);
+    files
+}
+
+/// The numbers that follow `design` or `design section` in a text.
+fn cited_sections(text: &str) -> Vec<String> {
+    let text = text.to_lowercase();
+    let numbers = text.split("design ").skip(1).map(|rest| {
+        let rest = rest.strip_prefix("section ").unwrap_or(rest);
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        rest[..end].trim_end_matches('.').to_owned()
+    });
+    numbers.filter(|number| !number.is_empty()).collect()
+}
+
+#[test]
+fn every_citation_of_the_design_resolves_to_a_heading() {
+    let design = fs::read_to_string(root().join("docs/design.md")).unwrap();
+    let headings = design.lines().filter_map(|line| line.split_once("# "));
+    let sections: BTreeSet<&str> =
+        headings.filter_map(|(_, heading)| heading.split_whitespace().next()).collect();
+    let mut citations = 0;
+    for (file, text) in citing_texts() {
+        for section in cited_sections(&text) {
+            assert!(sections.contains(&*section), "{}: design {section}", file.display());
+            citations += 1;
+        }
+        // Notes that a reader of the repository does not have.
+        assert!(!text.contains("why = \"facts:"), "{}", file.display());
+    }
+    assert!(citations > 300, "only {citations} citations were found");
+}
+
+#[test]
+fn the_limits_of_the_design_are_those_of_the_code() {
+    use corsward_policy::limits;
+    let design = fs::read_to_string(root().join("docs/design.md")).unwrap();
+    for (name, value) in [
+        ("MAX_SCHEME_LEN", limits::MAX_SCHEME_LEN),
+        ("MAX_HOST_LEN", limits::MAX_HOST_LEN),
+        ("MAX_ORIGIN_LEN", limits::MAX_ORIGIN_LEN),
+        ("MAX_REQUEST_HEADERS_LEN", limits::MAX_REQUEST_HEADERS_LEN),
+        ("MAX_REQUEST_HEADERS", limits::MAX_REQUEST_HEADERS),
+        ("MAX_LIST_LEN", limits::MAX_LIST_LEN),
+        ("MAX_ORIGIN_SETS", limits::MAX_ORIGIN_SETS),
+        ("MAX_TRUSTED_ORIGINS", limits::MAX_TRUSTED_ORIGINS),
+        ("MAX_HOSTNAMES", limits::MAX_HOSTNAMES),
+        ("MAX_RULES", limits::MAX_RULES),
+        ("MAX_METHODS", limits::MAX_METHODS),
+        ("MAX_HEADERS", limits::MAX_HEADERS),
+        ("MAX_REGEXES", limits::MAX_REGEXES),
+        ("MAX_REGEX_LEN", limits::MAX_REGEX_LEN),
+        ("MAX_REGEX_SIZE", limits::MAX_REGEX_SIZE),
+        ("MAX_RULE_PATH_LEN", limits::MAX_RULE_PATH_LEN),
+        ("MAX_WIRE_LEN", limits::MAX_WIRE_LEN),
+    ] {
+        let row = design.lines().find(|line| line.ends_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/design.md has no row for {name}"));
+        let written = row.split(" | ").nth(1).and_then(|cell| cell.split(' ').next());
+        assert_eq!(written, Some(&*value.to_string()), "{row}");
+    }
+    let rows = design.lines().filter(|line| line.ends_with("_LEN` |") || line.contains("`MAX_"));
+    assert_eq!(rows.count(), 17, "each row of the table is compared");
+}
+
 /// The most that prose may have: indefinite pronouns in 1 000 words, and openings with a question word in 100 sentences.
 const PROSE: (f64, f64) = (2.0, 3.0);
 

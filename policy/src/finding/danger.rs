@@ -43,7 +43,7 @@ pub enum DangerReason {
 // === impl Danger ===
 
 impl Danger {
-    /// Every danger, in the order of the design.
+    /// Every danger, in the order of design section 3.3.
     pub const ALL: [Self; 6] = [
         Self::AnyOriginWithCredentials,
         Self::AnyAppOriginWithCredentials,
