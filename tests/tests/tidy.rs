@@ -350,7 +350,7 @@ fn the_limits_of_the_design_are_those_of_the_code() {
 /// The most that prose may have: indefinite pronouns in 1 000 words, and openings with a question word in 100 sentences.
 const PROSE: (f64, f64) = (2.0, 3.0);
 
-/// The same for texts that are not rewritten yet. These ceilings only fall, and a text whose ceiling is that of prose leaves the table.
+/// The ceilings of doc comments, and of pages that are not rewritten yet. They only fall, to those of prose.
 const CEILINGS: [(&str, f64, f64); 7] = [
     ("docs/findings.md", 4.0, 3.5),
     ("filter", 3.0, 9.0),
@@ -358,7 +358,7 @@ const CEILINGS: [(&str, f64, f64); 7] = [
     ("policy/src", 5.2, 13.0),
     ("tests/e2e", 5.2, 20.0),
     ("tests/src", 4.2, 17.0),
-    ("xtask", 5.7, 26.0),
+    ("xtask", 2.0, 3.0),
 ];
 
 #[test]

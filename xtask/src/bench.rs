@@ -24,7 +24,7 @@ use self::load::{Cell, Load};
 use self::report::Report;
 use crate::{paths, tools};
 
-/// How long to measure.
+/// The durations of the measurements.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Rounds; in each, every filter meets every kind of request once
@@ -47,7 +47,7 @@ pub struct Args {
     no_write: bool,
 }
 
-/// What stands before the upstream.
+/// The proxy in front of the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Contestant {
     /// No filter but the router.
@@ -79,7 +79,7 @@ enum Kind {
 ///
 /// # Errors
 ///
-/// When a tool is missing, an Envoy does not start or answers something else than expected.
+/// Fails if a tool is missing, an Envoy does not start or answers something else than expected.
 pub fn run(args: &Args) -> Result<()> {
     if args.control_plane {
         return control_plane::run(args);

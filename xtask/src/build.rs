@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use crate::{command, tools};
 
-/// What cargo calls the operator.
+/// The operator's package.
 const OPERATOR: &str = "corsward-operator";
 
 /// Builds `corsward-operator` (dev profile) and says where it is.
 ///
 /// # Errors
 ///
-/// When it does not compile.
+/// Fails if it does not compile.
 pub fn operator() -> Result<PathBuf> {
     let mut build = command::cargo();
     build.args(["build", "-p", OPERATOR, "--bins"]);
@@ -28,7 +28,7 @@ pub fn operator() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When it does not compile.
+/// Fails if it does not compile.
 pub fn shipped_operator() -> Result<PathBuf> {
     let target = format!("{ARCH}-unknown-linux-musl");
     let compiler = tools::musl(&target)?;

@@ -11,10 +11,10 @@ use crate::{bench, cluster, demo, e2e, fuzz, generate, images, lint, test, wasm}
 
 /// Everything one does with corsward's sources, each by one subcommand
 ///
-/// What a subcommand needs and this machine lacks (the wasm target, Envoy, an API server, a browser …) it
-/// fetches or builds into ~/.cache/corsward or, as root on Debian, installs with apt-get, and says
-/// so. ENVOY_BIN, CHROMIUM_BIN, HELM_BIN and the like name a program of your own instead, and
-/// KUBEBUILDER_ASSETS a folder with kube-apiserver, etcd and kubectl.
+/// Each subcommand fetches or builds its missing tools (the wasm target, Envoy, an API server, a browser …) into
+/// ~/.cache/corsward or, as root on Debian, installs them with apt-get, and says so. ENVOY_BIN, CHROMIUM_BIN,
+/// HELM_BIN and the like name a program of your own instead, and KUBEBUILDER_ASSETS a folder with kube-apiserver,
+/// etcd and kubectl.
 #[derive(Parser, Debug)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
 struct Cli {
@@ -22,15 +22,15 @@ struct Cli {
     command: Command,
 }
 
-/// What can be asked for.
+/// The subcommands.
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Show CORS at work: operator, Envoy and sample back ends, on this machine
     ///
-    /// Without arguments: an API whose routes behave like real back ends, the policies of
-    /// examples/policies, and a page of another origin that says what the browser made of each answer. Edit
-    /// a policy and watch the table change. With --policies and --upstream: your own server behind
-    /// your own policies. `ready` alone on a line says that the policies are in force; Ctrl-C ends it.
+    /// Without arguments: an API whose routes behave like real back ends, the policies of examples/policies, and a
+    /// page of a second origin that shows the browser's result for each answer. Edit a policy and watch the table
+    /// change. With --policies and --upstream: your own server behind your own policies. `ready` alone on a line says
+    /// that the policies are in force; Ctrl-C ends it.
     #[command(after_long_help = "Examples:
   cargo xtask demo           until Ctrl-C; prints the addresses to open
   cargo xtask demo --once    the README's tour, checked
@@ -50,8 +50,8 @@ enum Command {
 
     /// Prove it in a cluster: kind, Istio, and the back ends people have
     ///
-    /// Makes a cluster, loads the images, installs the chart, tells every scenario to it, prints a line for each with its time,
-    /// and removes the cluster. What there is to see of a scenario that fails is kept in target/e2e.
+    /// Makes a cluster, loads the images, installs the chart, runs every scenario in it, prints a line for each with its time,
+    /// and removes the cluster. The logs and objects of a scenario that fails are kept in target/e2e.
     #[command(after_long_help = "Examples:
   cargo xtask e2e                                    every scenario, then other Envoys
   cargo xtask e2e 'under load'                       the scenarios with that in their name
@@ -61,7 +61,7 @@ enum Command {
     /// Check format, lints, dependencies and generated files
     ///
     /// The filter is linted twice: natively with the rest, and for the target it is shipped for.
-    /// Dependencies are judged by cargo-deny, when it is installed, and deny.toml.
+    /// cargo-deny checks dependencies by deny.toml, if it is installed.
     Lint,
 
     /// Build the filter as Envoy loads it, and check its size
@@ -83,7 +83,7 @@ enum Command {
 
     /// Make, fill and delete a Kubernetes cluster on this machine, with Istio in it
     ///
-    /// By kind, with docker. Where no image can be pulled (and you are root on Debian) everything is made here: the
+    /// By kind, with docker. On a machine that can pull no image (as root on Debian) everything is made here: the
     /// docker engine, the node and Kubernetes' programs, istiod, and proxies of stock Envoy.
     #[command(after_long_help = "Examples:
   cargo xtask cluster up                  prints the KUBECONFIG to use

@@ -7,14 +7,14 @@ use xtask_offline::cluster::{self, NAME};
 
 use crate::{backends, images};
 
-/// What the verb accepts.
+/// The arguments of the subcommand.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,
 }
 
-/// What can be done to a cluster.
+/// The actions on a cluster.
 #[derive(clap::Subcommand, Debug)]
 enum Verb {
     /// Make a cluster with Istio, and say how to reach it
@@ -25,7 +25,7 @@ enum Verb {
 
     /// Build the images that tests need, and load them into the cluster
     ///
-    /// corsward-operator and corsward-e2e/backends. What the cluster has already is not loaded again.
+    /// corsward-operator and corsward-e2e/backends. Images that the cluster has already are not loaded again.
     Load(Load),
 
     /// Delete a cluster
@@ -34,7 +34,7 @@ enum Verb {
     Down(Down),
 }
 
-/// How a cluster is made.
+/// The options for a new cluster.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Up {
     /// The cluster's name: kubectl knows it as kind-NAME
@@ -43,12 +43,12 @@ pub struct Up {
     /// Leave out Istio, and the Gateway API's resources with it
     #[arg(long)]
     pub no_istio: bool,
-    /// Where to write how the cluster is reached [default: target/cluster/NAME.kubeconfig]
+    /// File for the cluster's kubeconfig [default: target/cluster/NAME.kubeconfig]
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 }
 
-/// Where images are loaded.
+/// The cluster that images are loaded into.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Load {
     /// The cluster's name
@@ -56,7 +56,7 @@ pub struct Load {
     pub name: String,
 }
 
-/// What is deleted.
+/// The cluster to delete.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Down {
     /// The cluster's name
@@ -71,7 +71,7 @@ pub struct Down {
 ///
 /// # Errors
 ///
-/// When it cannot be done here; the sentence says what is missing.
+/// Fails if it cannot be done here; the sentence says what is missing.
 pub fn run(args: &Args) -> Result<()> {
     match &args.verb {
         Verb::Up(Up { name, no_istio, kubeconfig }) => {
@@ -86,7 +86,7 @@ pub fn run(args: &Args) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When one cannot be built, or the cluster is not there.
+/// Fails if one cannot be built, or the cluster is not there.
 pub fn load(name: &str) -> Result<()> {
     cluster::load(name, || {
         images::run(&images::Args { operator: true })?;

@@ -30,7 +30,7 @@ use self::signals::Signals;
 pub use self::stack::Programs;
 pub use self::tour::{copy_of_policies, edit};
 
-/// What the verb accepts.
+/// The arguments of the subcommand.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Run the tour of the README: print each request and response, check them, and end
@@ -42,19 +42,19 @@ pub struct Args {
     /// The folder of policies to enforce there
     #[arg(long, value_name = "DIR", requires = "upstream")]
     policies: Option<PathBuf>,
-    /// Where Envoy listens then [default: 127.0.0.1:8600, or another port if that is taken]
+    /// Envoy's address with an upstream [default: 127.0.0.1:8600, or a free port if that is taken]
     #[arg(long, value_name = "ADDR", value_parser = address::parse, requires = "upstream")]
     listen: Option<SocketAddr>,
-    /// Where Envoy's admin interface listens then [default: any free port]
+    /// The address of Envoy's admin interface with an upstream [default: any free port]
     #[arg(long, value_name = "ADDR", value_parser = address::parse, requires = "upstream")]
     admin: Option<SocketAddr>,
 }
 
-/// Runs the demo until it is told to stop.
+/// Runs the demo until a stop signal.
 ///
 /// # Errors
 ///
-/// When something it needs is missing, does not start, or ends before it is told to.
+/// Fails if a part is missing, does not start, or ends before the stop signal.
 pub fn run(args: &Args) -> Result<()> {
     let front = Front::of(args)?;
     let programs = Programs::get()?;
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<()> {
     if Signals::told_to_stop() { Ok(()) } else { ended }
 }
 
-/// The whole demo, until it is told to stop.
+/// Runs the whole demo, until a stop signal.
 fn show(programs: &Programs, signals: Signals) -> Result<()> {
     let policies = sample::policies();
     let mut sample = Sample::start(programs, &policies)?;

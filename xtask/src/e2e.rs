@@ -17,12 +17,12 @@ const CLUSTER: &str = "corsward-e2e";
 const RELEASE: &str = "corsward";
 const NAMESPACE: &str = "corsward-system";
 
-/// What the verb accepts.
+/// The arguments of the subcommand.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Tell only scenarios whose name contains one of these
     scenarios: Vec<String>,
-    /// How many at a time
+    /// Number of scenarios at a time
     #[arg(long, default_value_t = 4)]
     jobs: usize,
     /// Use this cluster of `cargo xtask cluster up`, and leave it there
@@ -37,7 +37,7 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// When the cluster cannot be made, or a scenario does not end well.
+/// Fails if the cluster cannot be made, or a scenario does not end well.
 pub fn run(args: &Args) -> Result<()> {
     let begun = Instant::now();
     // The cluster and what is built for it are one run's at a time.
@@ -118,7 +118,7 @@ fn tell(args: &Args, runner: &Path, cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// Builds what tells the scenarios.
+/// Builds the runner of the scenarios.
 fn runner() -> Result<PathBuf> {
     let mut build = command::cargo();
     build.args(["build", "-p", "corsward-e2e"]);

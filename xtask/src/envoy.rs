@@ -27,10 +27,10 @@ pub use self::slot::Slot;
 use crate::process::Process;
 use crate::wait;
 
-/// How long an Envoy may take to start or to stop before something is wrong with it.
+/// Timeout for the start and the stop of an Envoy.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How much of a log a message repeats: lines, and characters of each.
+/// The tail of a log in a message: lines, and characters of each.
 const TAIL_LINES: usize = 12;
 const TAIL_WIDTH: usize = 300;
 
@@ -49,7 +49,7 @@ impl Envoy {
     ///
     /// # Errors
     ///
-    /// When Envoy refuses the bootstrap, has no V8, or does not become ready; the sentence holds the
+    /// Fails if Envoy refuses the bootstrap, has no V8, or does not become ready; the sentence holds the
     /// last lines of its log.
     pub fn start(binary: &Path, bootstrap: &Bootstrap, directory: &Path) -> Result<Self> {
         let mut envoy = Self::spawn(binary, bootstrap, directory, Stdio::null())?;
@@ -109,7 +109,7 @@ impl Envoy {
     ///
     /// # Errors
     ///
-    /// When it ends before, or takes too long.
+    /// Fails if it ends before, or takes too long.
     pub fn wait_until_ready(&mut self) -> Result<()> {
         self.wait_for("Envoy to become ready", |admin| Ok(admin.is_ready()))
     }
@@ -118,7 +118,7 @@ impl Envoy {
     ///
     /// # Errors
     ///
-    /// When it does not within half a minute, or Envoy ends, or `condition` fails.
+    /// Fails if it does not within half a minute, or Envoy ends, or `condition` fails.
     pub fn wait_for(
         &mut self,
         what: &str,
@@ -142,7 +142,7 @@ impl Envoy {
         &self.admin
     }
 
-    /// Where its admin interface listens.
+    /// The address of its admin interface.
     #[must_use]
     pub fn admin_addr(&self) -> SocketAddr {
         self.admin.address()
@@ -152,25 +152,25 @@ impl Envoy {
     ///
     /// # Errors
     ///
-    /// When the admin interface does not answer.
+    /// Fails if the admin interface does not answer.
     pub fn stats(&self) -> Result<Stats> {
         self.admin.stats()
     }
 
-    /// What Envoy says it is configured with.
+    /// Envoy's dump of its configuration.
     ///
     /// # Errors
     ///
-    /// When the admin interface does not answer.
+    /// Fails if the admin interface does not answer.
     pub fn config_dump(&self) -> Result<serde_json::Value> {
         self.admin.json("/config_dump?include_eds")
     }
 
-    /// Where a listener listens, also when its port was left to Envoy.
+    /// The address of a listener, also if Envoy chose its port.
     ///
     /// # Errors
     ///
-    /// When Envoy has no such listener.
+    /// Fails if Envoy has no such listener.
     pub fn address(&self, listener: &str) -> Result<SocketAddr> {
         self.admin.listener(listener)
     }
@@ -181,7 +181,7 @@ impl Envoy {
         self.process.pid()
     }
 
-    /// Where its log is.
+    /// The path of its log.
     #[must_use]
     pub fn log_path(&self) -> &Path {
         &self.log
@@ -191,16 +191,16 @@ impl Envoy {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read.
+    /// Fails if the file cannot be read.
     pub fn log(&self) -> Result<String> {
         read_log(&self.log)
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     ///
     /// # Errors
     ///
-    /// When the system does not say.
+    /// Fails if the system does not say.
     pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
         self.process.exited()
     }
@@ -209,7 +209,7 @@ impl Envoy {
     ///
     /// # Errors
     ///
-    /// When it has; the sentence holds the last lines of its log.
+    /// Fails if it has; the sentence holds the last lines of its log.
     pub fn ensure_running(&mut self) -> Result<()> {
         ensure_running(&mut self.process, &self.log)
     }
@@ -218,7 +218,7 @@ impl Envoy {
     ///
     /// # Errors
     ///
-    /// When it did not end by itself.
+    /// Fails if it did not end by itself.
     pub fn stop(mut self) -> Result<()> {
         self.process.stop(TIMEOUT).map(drop)
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: the laws of the core against inputs nobody thought of.
+//! `cargo xtask fuzz`: the laws of the core against generated input.
 
 use std::fs;
 use std::path::Path;
@@ -7,13 +7,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::{command, paths, tools};
 
-/// What the verb accepts.
+/// The arguments of the subcommand.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The target; all of them, one after the other, when left out
     pub target: Option<String>,
 
-    /// How long each target runs
+    /// Seconds for each target
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub seconds: u32,
 }
@@ -22,7 +22,7 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// When cargo-fuzz cannot be had, the target does not exist, or an input breaks a law.
+/// Fails if cargo-fuzz cannot be had, the target does not exist, or an input breaks a law.
 pub fn run(args: &Args) -> Result<()> {
     // cargo-fuzz looks for a package, so it runs in the one it fuzzes.
     let policy = paths::root().join("policy");

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{build, command, paths};
 
-/// What the verb accepts.
+/// The arguments of the subcommand.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Write nothing; fail when a file is not what would be written
@@ -41,7 +41,7 @@ const FILES: [Generated; 5] = [
 ///
 /// # Errors
 ///
-/// When one cannot be generated or written, or is out of date.
+/// Fails if one cannot be generated or written, or is out of date.
 pub fn run(args: &Args) -> Result<()> {
     let mut stale = Vec::new();
     for Generated { path, content } in FILES {

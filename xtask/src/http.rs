@@ -28,7 +28,7 @@ impl Client {
         Self { address, agent }
     }
 
-    /// Where the server listens.
+    /// The server's address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -38,7 +38,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the answer is not 200.
+    /// Fails if the answer is not 200.
     pub fn get(&self, path: &str) -> Result<String> {
         let url = format!("http://{}{path}", self.address);
         let mut response = self.agent.get(&url).call().with_context(|| format!("GET {url}"))?;
@@ -52,7 +52,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the answer is not 200 with JSON.
+    /// Fails if the answer is not 200 with JSON.
     pub fn json(&self, path: &str) -> Result<Value> {
         serde_json::from_str(&self.get(path)?)
             .with_context(|| format!("GET http://{}{path}: not JSON", self.address))

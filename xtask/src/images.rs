@@ -21,7 +21,7 @@ use crate::{paths, wasm};
 /// The version of everything here: that of the workspace.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What the verb accepts.
+/// The arguments of the subcommand.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Build the operator's image too: a static binary, the module, and nothing else
@@ -33,7 +33,7 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// When something cannot be built, or Istio's agent would refuse what was built.
+/// Fails if something cannot be built, or Istio's agent would refuse what was built.
 pub fn run(args: &Args) -> Result<()> {
     let folder = paths::target().join("images");
     let module = wasm::build()?;

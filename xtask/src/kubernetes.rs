@@ -1,7 +1,7 @@
 //! A real Kubernetes API server with a store of its own, on this machine, without anything that runs pods.
 //!
-//! There is no controller manager: nobody makes a namespace's ServiceAccount, and nobody finishes the deletion of a namespace
-//! or collects what belonged to a deleted owner. Tests that need that do it themselves.
+//! There is no controller manager: namespaces get no ServiceAccount, their deletion never finishes, and dependents of a
+//! deleted owner stay. Tests that need those steps take them.
 
 mod api;
 mod audit;
@@ -27,10 +27,10 @@ use crate::process::Process;
 use crate::tools::Kubernetes;
 use crate::{command, ports, tools, wait};
 
-/// How long it may take to be ready: it is in three seconds where nothing else runs.
+/// Timeout for readiness: three seconds are enough on an idle machine.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What the administrator of these servers says to be let in. They listen on the loopback interface, for as long as a test.
+/// The administrator's token. The servers listen on the loopback interface, for the duration of a test.
 const ADMIN_TOKEN: &str = "administrator";
 
 /// A running API server; everything that belongs to it ends with it.
@@ -38,7 +38,7 @@ const ADMIN_TOKEN: &str = "administrator";
 pub struct ApiServer {
     // Before the store and the folder: it ends first.
     server: Option<Process>,
-    /// What `api` goes through.
+    /// The proxy behind `api`.
     _proxy: Process,
     store: Store,
     api: Api,
@@ -47,11 +47,11 @@ pub struct ApiServer {
     port: u16,
     flags: Vec<String>,
     directory: TempDir,
-    /// How many kubeconfig files were written.
+    /// Number of kubeconfig files written.
     accounts: AtomicUsize,
 }
 
-/// How an API server differs from the plain one: made by [`ApiServer::plan`].
+/// The deviations of an API server from the plain one, by [`ApiServer::plan`].
 #[derive(Debug, Default)]
 pub struct ApiServerPlan {
     flags: Vec<String>,
@@ -68,7 +68,7 @@ impl ApiServerPlan {
         self
     }
 
-    /// With its folder below this one, for whoever never drops it.
+    /// Puts its folder below this one, for callers that never drop it.
     #[must_use]
     pub fn below(mut self, folder: &Path) -> Self {
         self.below = Some(folder.into());
@@ -79,7 +79,7 @@ impl ApiServerPlan {
     ///
     /// # Errors
     ///
-    /// When a program is missing and cannot be built, or it does not get ready.
+    /// Fails if a program is missing and cannot be built, or it does not get ready.
     pub fn start(self) -> Result<ApiServer> {
         let Kubernetes { apiserver, etcd, kubectl } = tools::kubernetes()?;
         let below = self.below.unwrap_or_else(std::env::temp_dir);
@@ -130,7 +130,7 @@ impl ApiServer {
         Self::plan().start()
     }
 
-    /// Where it listens.
+    /// Its address.
     #[must_use]
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
@@ -142,7 +142,7 @@ impl ApiServer {
         self.directory.path()
     }
 
-    /// The kubeconfig of someone who may do everything.
+    /// The administrator's kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
         self.directory.path().join("admin.kubeconfig")
@@ -154,13 +154,13 @@ impl ApiServer {
         &self.store
     }
 
-    /// Plain questions and orders, as someone who may do everything.
+    /// Plain requests, as the administrator.
     #[must_use]
     pub fn api(&self) -> &Api {
         &self.api
     }
 
-    /// `kubectl`, as someone who may do everything.
+    /// `kubectl`, as the administrator.
     #[must_use]
     pub fn kubectl(&self) -> Command {
         let mut kubectl = Command::new(&self.kubectl);
@@ -194,7 +194,7 @@ impl ApiServer {
     ///
     /// # Errors
     ///
-    /// When the API server issues none.
+    /// Fails if the API server issues none.
     pub fn service_account(&self, namespace: &str, name: &str) -> Result<PathBuf> {
         let accounts = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
         if self.api.get(&format!("{accounts}/{name}"))?.is_none() {
@@ -213,11 +213,11 @@ impl ApiServer {
         Ok(file)
     }
 
-    /// Everything that a user has asked for so far: `system:serviceaccount:NAMESPACE:NAME`, say.
+    /// The requests of a user so far: `system:serviceaccount:NAMESPACE:NAME`, say.
     ///
     /// # Errors
     ///
-    /// When the audit log cannot be read.
+    /// Fails if the audit log cannot be read.
     pub fn asked_by(&self, user: &str) -> Result<Vec<Asked>> {
         audit::asked_by(&self.directory.path().join("audit.log"), user)
     }
@@ -231,7 +231,7 @@ impl ApiServer {
     ///
     /// # Errors
     ///
-    /// When it does not get ready.
+    /// Fails if it does not get ready.
     pub fn restart(&mut self) -> Result<()> {
         self.kill();
         let directory = self.directory.path();
@@ -251,7 +251,7 @@ impl ApiServer {
     }
 }
 
-/// What the API server reads: who may do everything, and what is written down of each request.
+/// Writes the API server's input files: tokens, and the audit policy.
 fn write_inputs(directory: &Path, port: u16) -> Result<()> {
     let tokens = format!("{ADMIN_TOKEN},administrator,administrator,system:masters\n");
     fs::write(directory.join("tokens.csv"), tokens)?;
@@ -313,7 +313,7 @@ fn serve(
     Process::spawn("kube-apiserver", serve)
 }
 
-/// Plain HTTP to the API server, for whoever does not speak TLS: `kubectl proxy`.
+/// Plain HTTP to the API server, for clients without TLS: `kubectl proxy`.
 fn proxy(kubectl: &Path, directory: &Path) -> Result<(Process, SocketAddr)> {
     let mut proxy = Command::new(kubectl);
     proxy.env("KUBECONFIG", directory.join("admin.kubeconfig"));

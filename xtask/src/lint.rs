@@ -1,4 +1,4 @@
-//! `cargo xtask lint`: everything that can be judged without running the product.
+//! `cargo xtask lint`: the checks that need no run of the product.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use crate::{command, generate, tools, wasm};
 ///
 /// # Errors
 ///
-/// When one of them is not in order.
+/// Fails if one of them is not in order.
 pub fn run() -> Result<()> {
     cargo("fmt --all --check")?;
     cargo("clippy --workspace --all-targets -- -D warnings")?;
@@ -20,8 +20,8 @@ pub fn run() -> Result<()> {
     generate::run(&generate::Args { check: true })
 }
 
-/// Judges the dependencies by `deny.toml`. Advisories are left out: they change from day to day
-/// and need the network, so they would turn a tree red that nobody touched.
+/// Judges the dependencies by `deny.toml`. Advisories are left out: they change from day to day and need the network,
+/// so they would fail an unchanged tree.
 fn dependencies() -> Result<()> {
     if command::find("cargo-deny").is_none() {
         eprintln!("left out: cargo-deny is not here (`cargo install --locked cargo-deny`)");

@@ -1,4 +1,4 @@
-//! Ports of this machine that nobody listens on.
+//! Free ports of this machine.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -8,16 +8,16 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::paths;
 
-/// Where ports are looked for: below those that systems give to the client's end of a connection (Linux from 32768 on, others from 49152 on), which
-/// come and go at any moment.
+/// The range of candidates: below the ports that systems give to the client's end of a connection (Linux from 32768 on, others from 49152
+/// on), which come and go at any moment.
 const RANGE: Range<u16> = 10_000..30_000;
 
-/// A port of 127.0.0.1 that is free now, and that is given to nobody else, in this process or in another one of ours, for as long as this
-/// one lives: two Envoys would share a port without a word (`SO_REUSEPORT`), and the requests that come to it.
+/// A port of 127.0.0.1 that is free now, and reserved for this value's lifetime, across all processes of xtask: two Envoys would share a
+/// port silently (`SO_REUSEPORT`), and its requests.
 ///
 /// # Panics
 ///
-/// When the machine has no free port left, or the cache cannot be written.
+/// Panics if the machine has no free port left, or the cache cannot be written.
 #[must_use]
 pub fn free() -> u16 {
     static GIVEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
@@ -38,7 +38,7 @@ pub fn free() -> u16 {
     panic!("no port of 127.0.0.1 between {} and {} is free", RANGE.start, RANGE.end);
 }
 
-/// `default` where nobody listens on it, else another port.
+/// `default` if it is free, else a free port.
 ///
 /// `localhost` is `::1` first for browsers, and development servers often listen there only: with
 /// one of them on the same port, a browser would never come to us.

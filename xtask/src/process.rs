@@ -32,7 +32,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When the program cannot be started.
+    /// Fails if the program cannot be started.
     pub fn spawn(name: impl Into<String>, mut command: Command) -> Result<Self> {
         let name = name.into();
         die_with_parent(&mut command);
@@ -40,7 +40,7 @@ impl Process {
         Ok(Self { name, child })
     }
 
-    /// What it is called in messages.
+    /// Its name in messages.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -67,11 +67,11 @@ impl Process {
         self.child.stdin.take()
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     ///
     /// # Errors
     ///
-    /// When the system does not say.
+    /// Fails if the system does not say.
     pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
         self.child.try_wait().with_context(|| format!("ask after {}", self.name))
     }
@@ -80,7 +80,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When it had to be killed.
+    /// Fails if it had to be killed.
     pub fn wait(&mut self, patience: Duration) -> Result<ExitStatus> {
         let what = format!("{} to end", self.name);
         let ended = wait::until(&what, patience, || Ok(self.child.try_wait()?));
@@ -94,7 +94,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When the process cannot be signalled.
+    /// Fails if the process cannot be signalled.
     pub fn ask_to_stop(&self) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)
             .with_context(|| format!("stop {}", self.name))
@@ -104,7 +104,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When the process cannot be signalled or had to be killed.
+    /// Fails if the process cannot be signalled or had to be killed.
     pub fn stop(&mut self, patience: Duration) -> Result<ExitStatus> {
         if let Some(status) = self.exited()? {
             return Ok(status);

@@ -17,10 +17,10 @@ use summary::Summary;
 /// Tells the tests that drive a browser to leave themselves out.
 pub const NO_BROWSER: &str = "CORSWARD_NO_BROWSER";
 
-/// How many tests a test binary runs at a time.
+/// The variable for the number of tests that a test binary runs at a time.
 const THREADS: &str = "RUST_TEST_THREADS";
 
-/// What the verb accepts.
+/// The arguments of the subcommand.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Leave out what drives Chromium
@@ -32,7 +32,7 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// When a tool cannot be had, something does not build, or a test fails.
+/// Fails if a tool cannot be had, something does not build, or a test fails.
 pub fn run(args: &Args) -> Result<()> {
     let begun = Instant::now();
     let step = |title: &str| eprintln!("\n=== {title} ({} s) ===", begun.elapsed().as_secs());

@@ -19,14 +19,14 @@ use self::record::{Record, Sizes};
 pub use self::trap::TRAPPED_HEADERS;
 use crate::{build, command, paths, tools};
 
-/// What the filter is compiled for.
+/// The filter's compilation target.
 pub const TARGET: &str = tools::WASM_TARGET;
 
 /// The largest module that may be shipped.
 pub const BUDGET: u64 = 200 * 1024;
 
-/// How `wasm-opt` works. The features are those that rustc uses for this target: what a module does
-/// not use already, it must not use afterwards either.
+/// The options of `wasm-opt`. The features are those that rustc uses for this target: the optimized module must use
+/// no others.
 const OPTIONS: [&str; 7] = [
     "-Oz",
     "--converge",
@@ -47,7 +47,7 @@ struct Module {
 ///
 /// # Errors
 ///
-/// When a tool cannot be had or the filter does not compile.
+/// Fails if a tool cannot be had or the filter does not compile.
 pub fn build() -> Result<PathBuf> {
     Ok(Module::build()?.file)
 }
@@ -92,7 +92,7 @@ pub fn run() -> Result<()> {
 ///
 /// # Errors
 ///
-/// When the toolchain for it cannot be had.
+/// Fails if the toolchain for it cannot be had.
 pub(crate) fn cargo() -> Result<Command> {
     tools::wasm_target()?;
     let mut cargo = command::cargo();
@@ -141,7 +141,7 @@ impl Module {
         Ok(Self { file, sizes })
     }
 
-    /// What cargo makes of the filter.
+    /// Compiles the filter with cargo.
     fn compile() -> Result<Vec<u8>> {
         let files = build::artifacts(cargo()?.args(["-p", "corsward-filter"]))?;
         let module = files.into_iter().find(|file| file.ends_with("corsward_filter.wasm"));

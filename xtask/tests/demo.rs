@@ -68,7 +68,7 @@ impl Front {
         assert_eq!(line, "ready\n", "{}", self.last_words());
     }
 
-    /// What it says of its end, which has begun.
+    /// The end of its output, after its end has begun.
     fn last_words(&mut self) -> String {
         let ended = wait::until("the demo to end", TIMEOUT, || Ok(self.child.try_wait()?));
         let mut text = format!("{ended:?}: ");
@@ -117,7 +117,7 @@ impl Front {
     }
 }
 
-/// A server that is nobody's: what is sent there gets Envoy's 503.
+/// An address without a server: Envoy answers 503 for it.
 fn nobody() -> SocketAddr {
     local()
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask demo --policies`: whatever is in the folder, it starts, and what can be in force is.
+//! `cargo xtask demo --policies`: with any content of the folder it starts, and the valid part is in force.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,9 +13,9 @@ use tempfile::TempDir;
 use xtask::process::Process;
 use xtask::{ports, wait};
 
-/// How long the demo may take to build and start.
+/// Timeout for the build and the start of the demo.
 const START: Duration = Duration::from_secs(600);
-/// How long a change may take.
+/// Timeout for a change.
 const CHANGE: Duration = Duration::from_secs(30);
 
 /// The origin of the policies.

@@ -19,14 +19,14 @@ use crate::{cluster, command, docker, paths, tools};
 /// The Python of the image: Debian bookworm's.
 const PYTHON: &str = "3.11";
 
-/// What is made here and not copied.
+/// Entries that are made here, not copied.
 const MADE: [&str; 3] = ["python", "node_modules", "front"];
 
 /// The image of all back ends, built: its name.
 ///
 /// # Errors
 ///
-/// When a package cannot be fetched, or docker cannot build it.
+/// Fails if a package cannot be fetched, or docker cannot build it.
 pub fn image() -> Result<String> {
     const NAME: &str = "corsward-e2e/backends:dev";
     let context = context()?;
@@ -37,11 +37,11 @@ pub fn image() -> Result<String> {
     Ok(NAME.to_owned())
 }
 
-/// The folder of which `docker build` makes the image; whatever has not changed is not made again.
+/// The folder from which `docker build` makes the image; unchanged parts are not made again.
 ///
 /// # Errors
 ///
-/// When a package cannot be fetched, or the front end cannot be built.
+/// Fails if a package cannot be fetched, or the front end cannot be built.
 fn context() -> Result<PathBuf> {
     let sources = paths::root().join("tests/e2e/backends");
     let context = paths::target().join("e2e/backends");

@@ -33,7 +33,7 @@ pub const NAME: &str = "corsward";
 pub struct Cluster {
     /// Its name.
     pub name: String,
-    /// How kubectl reaches it.
+    /// The kubeconfig for kubectl.
     pub kubeconfig: PathBuf,
     /// The kubectl that fits it.
     pub kubectl: PathBuf,
@@ -55,7 +55,7 @@ impl Cluster {
 ///
 /// # Errors
 ///
-/// When something that it takes can neither be pulled nor made here.
+/// Fails if something that it takes can neither be pulled nor made here.
 pub fn up(name: &str, with_istio: bool, kubeconfig: Option<&Path>) -> Result<Cluster> {
     let mut steps = Steps::default();
     steps.take("docker engine", engine::ensure)?;
@@ -80,7 +80,7 @@ pub fn up(name: &str, with_istio: bool, kubeconfig: Option<&Path>) -> Result<Clu
 ///
 /// # Errors
 ///
-/// When one cannot be built, or the cluster is not there.
+/// Fails if one cannot be built, or the cluster is not there.
 pub fn load(name: &str, build: impl FnOnce() -> Result<Vec<String>>) -> Result<()> {
     let node = kind::node_of(name);
     let running = docker::inspect("container", &node, "{{.State.Running}}");
@@ -95,11 +95,11 @@ pub fn load(name: &str, build: impl FnOnce() -> Result<Vec<String>>) -> Result<(
     Ok(())
 }
 
-/// Deletes a cluster, and whatever is left of one; with `stop_engine` also the docker engine, if [`up`] started it.
+/// Deletes a cluster, and the leftovers of one; with `stop_engine` also the docker engine, if [`up`] started it.
 ///
 /// # Errors
 ///
-/// When kind cannot.
+/// Fails if kind cannot.
 pub fn down(name: &str, stop_engine: bool) -> Result<()> {
     let mut steps = Steps::default();
     if docker::answers() {
@@ -124,7 +124,7 @@ pub fn down(name: &str, stop_engine: bool) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When it can neither be pulled nor made.
+/// Fails if it can neither be pulled nor made.
 pub fn base_image() -> Result<String> {
     Ok(match Supply::decide()? {
         Supply::Pulled => "debian:bookworm-slim".to_owned(),

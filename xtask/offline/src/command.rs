@@ -13,14 +13,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::paths;
 
-/// How often a long step says that it is still at it.
+/// Interval of the progress lines of a long step.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of a failed program's output its error repeats.
+/// Lines of a failed program's output in its error.
 const TAIL_LINES: usize = 20;
 
-/// What `cargo run` sets for the program it runs. A cargo started from there must not see it:
-/// build scripts that watch these would run again, and all that depends on them be built again.
+/// Variables that `cargo run` sets for its program. A cargo started from there must not see it: build scripts that
+/// watch these would run again, and all that depends on them be built again.
 const SET_BY_CARGO_RUN: [&str; 5] =
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
 
@@ -48,7 +48,7 @@ pub fn rustc() -> Command {
     rustc
 }
 
-/// Where `program` is on the `PATH`.
+/// The path of `program` by the `PATH`.
 #[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
@@ -59,7 +59,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 ///
-/// When it does not start or does not succeed.
+/// Fails if it does not start or does not succeed.
 pub fn run(command: &mut Command) -> Result<()> {
     eprintln!("$ {}", shown(command));
     let status = command.status().with_context(|| not_started(command))?;
@@ -70,7 +70,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When it does not start or does not succeed.
+/// Fails if it does not start or does not succeed.
 pub fn read(command: &mut Command) -> Result<Vec<u8>> {
     let output = command.stderr(Stdio::inherit()).output().with_context(|| not_started(command))?;
     succeeded(command, output.status)?;
@@ -81,7 +81,7 @@ pub fn read(command: &mut Command) -> Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// When it does not start or does not succeed; the error repeats the end of what it printed.
+/// Fails if it does not start or does not succeed; the error repeats the end of what it printed.
 pub fn wait_for(what: &str, command: &mut Command) -> Result<()> {
     let begun = Instant::now();
     eprintln!("{what} …");
@@ -99,7 +99,7 @@ pub fn wait_for(what: &str, command: &mut Command) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When it does not start or does not succeed; the error repeats the end of what it printed, and names the file.
+/// Fails if it does not start or does not succeed; the error repeats the end of what it printed, and names the file.
 pub fn log(what: &str, command: &mut Command, file: &Path) -> Result<()> {
     let begun = Instant::now();
     eprintln!("{what} …");
@@ -123,7 +123,7 @@ pub fn log(what: &str, command: &mut Command, file: &Path) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// Fails if it cannot be written.
 pub fn log_file(file: &Path) -> Result<File> {
     fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))
         .and_then(|()| File::create(file))
@@ -134,7 +134,7 @@ pub fn log_file(file: &Path) -> Result<File> {
 ///
 /// # Errors
 ///
-/// When one of them does not start or does not succeed.
+/// Fails if one of them does not start or does not succeed.
 pub fn pipe(from: &mut Command, to: &mut Command) -> Result<()> {
     let mut source = from.stdout(Stdio::piped()).spawn().with_context(|| not_started(from))?;
     let output = source.stdout.take().context("its output is a pipe")?;
@@ -151,7 +151,7 @@ pub fn pipe(from: &mut Command, to: &mut Command) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When it does not start or its output cannot be read.
+/// Fails if it does not start or its output cannot be read.
 pub fn watch(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
     eprintln!("$ {}", shown(command));
     let (reader, writer) = io::pipe()?;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::fingerprint::Fingerprint;
 use crate::{command, paths};
 
-/// Where an image says what it was made of.
+/// Label with an image's fingerprint.
 const LABEL: &str = "corsward.fingerprint";
 
 /// Whether an engine answers.
@@ -29,7 +29,7 @@ pub fn cli(args: &[&str]) -> Command {
     docker
 }
 
-/// What the engine says of an image or container, in a Go template; nothing if it has none of that name.
+/// The engine's answer about an image or container, in a Go template; nothing if none has that name.
 #[must_use]
 pub fn inspect(kind: &str, name: &str, template: &str) -> Option<String> {
     let said = cli(&[kind, "inspect", "--format", template, name]).output().ok()?;
@@ -42,12 +42,12 @@ pub fn inspect(kind: &str, name: &str, template: &str) -> Option<String> {
 pub struct Image {
     /// Its repository and tag.
     pub name: String,
-    /// What it is made of.
+    /// The fingerprint of its sources.
     pub made_of: Fingerprint,
 }
 
-/// What an image is built of: a folder that is gone when this is. It is in the cache, as is most of what is put into it, so
-/// that it need not be copied.
+/// The build context of an image: a folder that is removed on drop. It is in the cache, beside most of its files, so that
+/// they need no copy.
 #[derive(Debug)]
 pub struct Context(TempDir);
 
@@ -58,7 +58,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// When the folder cannot be made.
+    /// Fails if the folder cannot be made.
     pub fn new() -> Result<Self> {
         Ok(Self(tempfile::Builder::new().prefix(".context-").tempdir_in(paths::cache())?))
     }
@@ -73,17 +73,17 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// When it cannot be read.
+    /// Fails if it cannot be read.
     pub fn put(&self, file: &Path) -> Result<()> {
         let name = file.file_name().context("a file has a name")?;
         self.put_as(Path::new(name), file)
     }
 
-    /// Puts a file into it, under another name.
+    /// Puts a file into it, under a different name.
     ///
     /// # Errors
     ///
-    /// When it cannot be read.
+    /// Fails if it cannot be read.
     pub fn put_as(&self, name: &Path, file: &Path) -> Result<()> {
         let place = self.path().join(name);
         fs::hard_link(file, &place)
@@ -106,7 +106,7 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// When docker cannot; the log says all that it said.
+    /// Fails if docker cannot; the log says all that it said.
     pub fn build(&self, context: &Context, args: &[&str], log: &Path) -> Result<()> {
         let mut build = cli(&["build", "--tag", &self.name, "--label", &self.label()]);
         build.args(args).arg(context.path());
@@ -117,7 +117,7 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// When docker or `write` cannot.
+    /// Fails if docker or `write` cannot.
     pub fn import(
         &self,
         changes: &[&str],
@@ -143,7 +143,7 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// When docker cannot, or the program cannot be read.
+    /// Fails if docker cannot, or the program cannot be read.
     pub fn of_program(&self, program: &Path, changes: &[&str]) -> Result<()> {
         let name = program.file_name().context("a program has a name")?;
         self.import(changes, |stdin| {

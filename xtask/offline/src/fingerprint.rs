@@ -1,4 +1,4 @@
-//! What things are made of, as a short name: the same sources have the same one, others another.
+//! Fingerprints: short names for sets of sources. Equal sources have equal fingerprints.
 
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
 
-/// How many digits of the digest tell things apart that are made on one machine.
+/// Digits of the digest, enough to tell artifacts of one machine apart.
 const DIGITS: usize = 12;
 
 /// A fingerprint of all that was added to it, in that order.
@@ -28,7 +28,7 @@ impl Fingerprint {
     ///
     /// # Errors
     ///
-    /// When one cannot be read.
+    /// Fails if one cannot be read.
     pub fn tree(mut self, path: &Path) -> Result<Self> {
         let unread = || format!("cannot read {}", path.display());
         if !path.is_dir() {

@@ -1,4 +1,4 @@
-//! Where things are.
+//! Paths of the repository, its targets and the cache.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
-/// What was fetched and may be fetched again: `~/.cache/corsward`, or below `XDG_CACHE_HOME`.
+/// The cache of fetched files: `~/.cache/corsward`, or below `XDG_CACHE_HOME`.
 #[must_use]
 pub fn cache() -> PathBuf {
     let base = env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);

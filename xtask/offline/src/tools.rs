@@ -1,4 +1,4 @@
-//! The tools that the verbs need: found where the user has them, else fetched or installed.
+//! The tools that subcommands need: found where the user has them, else fetched or installed.
 
 mod back_ends;
 mod debian;
@@ -54,7 +54,7 @@ struct Program {
 ///
 /// # Errors
 ///
-/// When there is none and it may not be installed.
+/// Fails if there is none and it may not be installed.
 pub fn chromium() -> Result<PathBuf> {
     const CHROMIUM: Program = Program {
         names: &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
@@ -68,7 +68,7 @@ pub fn chromium() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When there is none and it may not be installed.
+/// Fails if there is none and it may not be installed.
 pub fn wrk() -> Result<PathBuf> {
     Program { names: &["wrk"], variable: "WRK_BIN", package: "wrk" }.get()
 }
@@ -77,16 +77,16 @@ pub fn wrk() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When there is none and it may not be installed.
+/// Fails if there is none and it may not be installed.
 pub fn nginx() -> Result<PathBuf> {
     Program { names: &["nginx"], variable: "NGINX_BIN", package: "nginx-light" }.get()
 }
 
-/// Another caching proxy: Varnish. It compiles its configuration, so its package brings a C compiler.
+/// A second caching proxy: Varnish. It compiles its configuration, so its package brings a C compiler.
 ///
 /// # Errors
 ///
-/// When there is none and it may not be installed.
+/// Fails if there is none and it may not be installed.
 pub fn varnishd() -> Result<PathBuf> {
     Program { names: &["varnishd"], variable: "VARNISHD_BIN", package: "varnish" }.get()
 }
@@ -95,7 +95,7 @@ pub fn varnishd() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When there is none and it may not be installed.
+/// Fails if there is none and it may not be installed.
 pub fn node() -> Result<PathBuf> {
     Program { names: &["node", "nodejs"], variable: "NODE_BIN", package: "nodejs" }.get()
 }
@@ -122,11 +122,11 @@ impl Program {
     }
 }
 
-/// What makes the root of a Debian system.
+/// The program that makes the root of a Debian system.
 ///
 /// # Errors
 ///
-/// When there is none and it may not be installed.
+/// Fails if there is none and it may not be installed.
 pub fn debootstrap() -> Result<PathBuf> {
     Program { names: &["debootstrap"], variable: "DEBOOTSTRAP_BIN", package: "debootstrap" }.get()
 }
@@ -135,7 +135,7 @@ pub fn debootstrap() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When there is none and it may not be installed.
+/// Fails if there is none and it may not be installed.
 pub fn dockerd() -> Result<PathBuf> {
     let engine = Program { names: &["dockerd"], variable: "DOCKERD_BIN", package: "docker.io" };
     let engine = engine.get()?;
@@ -174,8 +174,8 @@ fn cached(name: &str, fetch: impl FnOnce(&TempDir) -> Result<PathBuf>) -> Result
     fetched_once(&paths::cache().join(name), fetch)
 }
 
-/// What is at `place`, fetched once even when several processes ask at the same time: `fetch` gets
-/// an empty folder beside it and says which path of that folder is to stand at `place`.
+/// The content of `place`, fetched once even if several processes ask at the same time: `fetch` gets an empty folder
+/// beside it and returns the path of that folder that moves to `place`.
 fn fetched_once(place: &Path, fetch: impl FnOnce(&TempDir) -> Result<PathBuf>) -> Result<PathBuf> {
     if place.exists() {
         return Ok(place.to_owned());
@@ -216,7 +216,7 @@ fn fetched_together(
 ///
 /// # Errors
 ///
-/// When it cannot be made.
+/// Fails if it cannot be made.
 pub fn lock(folder: &Path) -> Result<File> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let lock = File::create(folder.join(".lock"))?;

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// How often a condition is looked at that nothing announces.
+/// Poll interval for conditions without a notification.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Looks until `probe` yields a value.
 ///
 /// # Errors
 ///
-/// When `probe` gives up, or `deadline` passes: the sentence then names `what` was awaited; or when
-/// the process was told to stop.
+/// Fails if `probe` gives up, or `deadline` passes: the sentence then names `what` was awaited; or when
+/// the process gets a stop signal.
 pub fn until<T>(
     what: &str,
     deadline: Duration,

@@ -18,11 +18,11 @@ use crate::{build, command, paths, ports, tools, wait};
 
 /// The section of `docs/benchmarks.md`; it is the last one.
 pub(super) const HEADING: &str = "## The control plane";
-/// How long anything may take.
+/// Timeout of every step.
 const TIMEOUT: Duration = Duration::from_secs(600);
-/// How many policies are changed, one after the other.
+/// Number of policies that are changed, one after the other.
 const CHANGES: usize = 20;
-/// Who makes the policies at the same time.
+/// Number of parallel writers of policies.
 const MAKERS: usize = 4;
 /// The operator's namespace, and its account's name.
 const OWN: &str = "corsward-system";
@@ -31,7 +31,7 @@ const USER: &str = "system:serviceaccount:corsward-system:corsward-system";
 /// The histogram of what the loop does for an event.
 const WORK: &str = "corsward_plan_seconds";
 
-/// What was measured.
+/// The measurements.
 #[derive(Clone, Copy, Debug, Default)]
 struct Figures {
     /// Seconds of work from an empty index to everything compiled, and of it all from start to readiness.
@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// What a run of the other benchmarks leaves as it is.
+/// The section that a run of the other benchmarks keeps.
 pub(super) fn kept(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
     text.find(HEADING).map(|at| format!("\n{}", &text[at..])).unwrap_or_default()
@@ -219,7 +219,7 @@ impl Cluster {
         })
     }
 
-    /// What the operator has written so far, beside the Lease.
+    /// The operator's writes so far, without those of the Lease.
     fn writes(&self) -> Result<Vec<Asked>> {
         let mut asked = self.server.asked_by(USER)?;
         let reads = ["get", "list", "watch"];
@@ -299,7 +299,7 @@ impl Operator {
         metric(&self.admin.get("/metrics")?, &format!("{WORK}_sum")).context("work is measured")
     }
 
-    /// How many pieces of work took no longer than each bound.
+    /// Number of operations within each bound.
     fn buckets(&self) -> Result<Vec<(f64, f64)>> {
         let metrics = self.admin.get("/metrics")?;
         let prefix = format!("{WORK}_bucket{{le=\"");

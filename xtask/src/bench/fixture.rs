@@ -48,7 +48,7 @@ impl BenchFixture {
         self.envoy(contestant).pid()
     }
 
-    /// Where a contestant takes requests of a kind.
+    /// The address of a contestant for requests of a kind.
     pub(super) fn address(&self, contestant: Contestant, kind: Kind) -> SocketAddr {
         let address = self.envoy(contestant).address(listener_name(contestant, kind));
         address.expect("each contestant has a listener for each kind")

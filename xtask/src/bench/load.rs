@@ -14,7 +14,7 @@ use crate::command;
 /// Connections that `wrk` keeps busy; one Envoy worker is saturated by far fewer.
 const CONNECTIONS: &str = "16";
 
-/// What prints the figures in a form that can be read back.
+/// Script that prints the figures in a form that can be read back.
 const DONE: &str = r#"
 done = function(summary, latency)
   local errors = summary.errors
@@ -38,7 +38,7 @@ pub(super) struct Cell {
     pub(super) measurement: Measurement,
 }
 
-/// What one run of load showed.
+/// The figures of one run of load.
 #[derive(Clone, Copy)]
 pub(super) struct Measurement {
     /// Microseconds of CPU that the process used for each request.

@@ -1,4 +1,4 @@
-//! What a filter's configurations cost an Envoy in memory, however often they change.
+//! Memory of an Envoy over many changes of a filter's configuration.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::{tools, wasm};
 /// Policies of the configuration that changes.
 pub(super) const POLICIES: usize = 100;
 
-/// How often it changes.
+/// Number of changes.
 pub(super) const UPDATES: u64 = 100;
 
 /// Resident memory of one Envoy, in MiB.

@@ -59,7 +59,8 @@ impl Report<'_> {
         self.write_table(text, |contestant, kind| self.added(contestant, kind))
     }
 
-    /// What a contestant adds, where nothing else changes: a preflight that is not forwarded is another thing.
+    /// The addition of a contestant, for kinds in which nothing else changes: a preflight that is not forwarded is
+    /// not comparable.
     fn added(&self, contestant: Contestant, kind: Kind) -> String {
         let cpu = |contestant| self.median(contestant, kind, |m| m.cpu);
         let base = if kind == Kind::Preflight { Contestant::Native } else { Contestant::Nothing };

@@ -16,13 +16,13 @@ pub(super) fn parse(written: &str) -> Result<SocketAddr, String> {
     preferred.copied().ok_or_else(|| format!("`{written}` has no address"))
 }
 
-/// Refuses an address on which nobody can listen.
+/// Refuses an address that is not free.
 pub(super) fn ensure_free(option: &str, address: SocketAddr) -> Result<()> {
     TcpListener::bind(address).with_context(|| format!("{option} {address}"))?;
     Ok(())
 }
 
-/// Whether somebody listens there.
+/// Whether a server listens there.
 pub(super) fn answers(address: SocketAddr) -> bool {
     TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
 }

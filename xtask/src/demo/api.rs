@@ -19,8 +19,8 @@ use crate::envoy::route;
 const SESSION: &str = "session=demo; Path=/; HttpOnly; SameSite=Lax";
 pub(super) const EXPIRED_SESSION: &str = "session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0";
 
-/// Where each request of the page shows whether it got this far. Every call of the table has a
-/// number (`?call=…`): a browser that refuses to show the answer does not say whether it was sent.
+/// The requests of the page that arrived. Every call of the table has a number (`?call=…`): a browser that refuses to
+/// show the answer does not say whether it was sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arrivals(Arc<Mutex<HashSet<String>>>);
 
@@ -63,8 +63,8 @@ pub(super) fn router(arrivals: Arrivals) -> Router {
         .layer(from_fn_with_state(arrivals, note_arrival))
 }
 
-/// Envoy's routes to that API. What is not here is answered by Envoy itself: 404. `/down` leads to a
-/// cluster without back ends: 503.
+/// Envoy's routes to that API. Envoy answers all other paths itself: 404. `/down` leads to a cluster without back
+/// ends: 503.
 pub(super) fn routes() -> impl Iterator<Item = Value> {
     let api = [
         "/plain",

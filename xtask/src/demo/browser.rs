@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::process::Process;
 use crate::{paths, tools};
 
-/// How long a browser may take for a table.
+/// A browser's timeout for a table.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A browser that has the page open.
@@ -24,7 +24,7 @@ pub struct Browser {
     tables: Receiver<String>,
 }
 
-/// What the page showed after one run of its calls.
+/// The page's content after one run of its calls.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Table {
@@ -42,9 +42,9 @@ pub struct Table {
 pub struct Row {
     /// The call's name in `examples/page/rows.json`.
     pub id: String,
-    /// What the browser let the page see.
+    /// The text that the browser shared with the page.
     pub said: String,
-    /// What it should.
+    /// The expected text.
     pub expected: String,
 }
 
@@ -55,7 +55,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// When Chromium, Node.js or playwright-core are missing and cannot be had.
+    /// Fails if Chromium, Node.js or playwright-core are missing and cannot be had.
     pub fn open(url: &str) -> Result<Self> {
         let mut command = Command::new(tools::node()?);
         command
@@ -78,7 +78,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// When the browser has ended.
+    /// Fails if the browser has ended.
     pub fn reload(&mut self) -> Result<()> {
         self.stdin.write_all(b"reload\n").context("reload the page")
     }
@@ -87,16 +87,16 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// When the browser ends or takes too long.
+    /// Fails if the browser ends or takes too long.
     pub fn next_table(&self) -> Result<Table> {
         self.next_report()
     }
 
-    /// Waits for the next value that the page passes to `tableDone`, whatever the page is.
+    /// Waits for the next value that the page passes to `tableDone`; any page may be open.
     ///
     /// # Errors
     ///
-    /// When the browser ends or takes too long, or the value has another form.
+    /// Fails if the browser ends or takes too long, or the value has an unknown form.
     pub fn next_report<T: DeserializeOwned>(&self) -> Result<T> {
         match self.tables.recv_timeout(TIMEOUT) {
             Ok(line) => serde_json::from_str(&line).with_context(|| format!("a report: {line}")),
@@ -105,7 +105,7 @@ impl Browser {
         }
     }
 
-    /// Waits for a table that ran under another configuration than `in_force`.
+    /// Waits for a table that ran under a configuration other than `in_force`.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// When it had to be killed.
+    /// Fails if it had to be killed.
     pub fn close(mut self) -> Result<()> {
         drop(self.stdin);
         self.process.wait(TIMEOUT).map(drop)
@@ -139,7 +139,7 @@ impl Table {
         self.rows.iter().filter(|row| row.said != row.expected).collect()
     }
 
-    /// What the browser said in the row `id`.
+    /// The browser's text in the row `id`.
     #[must_use]
     pub fn said(&self, id: &str) -> Option<&str> {
         self.rows.iter().find(|row| row.id == id).map(|row| row.said.as_str())

@@ -1,5 +1,5 @@
-//! `cargo xtask demo --upstream …`: operator and Envoy alone, in front of somebody's server. Test
-//! suites are run through it: standard output says `ready` and nothing else.
+//! `cargo xtask demo --upstream …`: operator and Envoy alone, in front of a user's server. Test suites run through
+//! it: standard output says `ready` and nothing else.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use super::{Args, address, say_ready};
 use crate::envoy::{Bootstrap, Listener, Refusals, route};
 use crate::ports;
 
-/// Where it listens unless told otherwise.
+/// The default port of its listener.
 const LISTEN_PORT: u16 = 8600;
 
-/// What the command line asked for, checked.
+/// The arguments of the command line, checked.
 pub(super) struct Front {
     policies: PathBuf,
     listen: SocketAddr,
@@ -27,7 +27,7 @@ pub(super) struct Front {
 // === impl Front ===
 
 impl Front {
-    /// The front that was asked for, if one was.
+    /// The requested front, if there is one.
     pub(super) fn of(args: &Args) -> Result<Option<Self>> {
         let Args { once: _, upstream: Some(upstream), policies: Some(policies), listen, admin } =
             args
@@ -42,7 +42,7 @@ impl Front {
         Ok(Some(Self { policies: folder(policies)?, listen, upstream: *upstream, admin }))
     }
 
-    /// Runs it until it is told to stop.
+    /// Runs it until a stop signal.
     pub(super) fn run(&self, programs: &Programs, signals: Signals) -> Result<()> {
         let mut stack =
             Stack::start(programs, &self.policies, Voice::Full, |filter| self.bootstrap(filter))?;

@@ -16,7 +16,7 @@ use crate::http::Client;
 use crate::ports;
 use crate::process::Process;
 
-/// How long it may take to stop.
+/// Timeout for its stop.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The log lines without the findings that are hints: those come again with each edit.
@@ -86,7 +86,7 @@ impl Operator {
     }
 }
 
-/// What it says goes to its log, for the message when it dies, and to whoever runs the demo.
+/// Copies its output to its log, for the message at its death, and to the user's terminal.
 fn pass_on(said: ChildStderr, mut log: File, voice: Voice) {
     for line in BufReader::new(said).lines().map_while(Result::ok) {
         // Neither a full disk nor a closed terminal may stop the operator.

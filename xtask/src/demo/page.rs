@@ -15,21 +15,21 @@ use super::api::{self, Arrivals, Call};
 use super::stack::Watch;
 use crate::paths;
 
-/// What the page's server knows.
+/// The state of the page's server.
 pub(super) struct Page {
-    /// Where the API is, for the page's calls.
+    /// The API's address, for the page's calls.
     pub(super) api: String,
-    /// The same page under another origin.
+    /// The same page under a second origin.
     pub(super) stranger: String,
     /// The folder whose policies are in force.
     pub(super) policies: PathBuf,
-    /// Which calls the API saw.
+    /// The calls that reached the API.
     pub(super) arrivals: Arrivals,
-    /// What operator and Envoy say.
+    /// The output of operator and Envoy.
     pub(super) watch: Watch,
 }
 
-/// The page's own files, read at each request: whoever edits them reloads the page.
+/// The page's own files, read at each request, so that an edit needs only a reload.
 fn folder() -> PathBuf {
     paths::root().join("examples/page")
 }
@@ -71,7 +71,7 @@ async fn places(State(page): State<Arc<Page>>) -> Response {
     answer(&json!({ "api": api, "stranger": stranger, "policies": shown(policies) }))
 }
 
-/// What is in force, what the operator says about it, and the policies as they are written now.
+/// The configuration in force, the operator's report about it, and the policies as they are written now.
 async fn state(State(page): State<Arc<Page>>) -> Response {
     let asked = Arc::clone(&page);
     let said = tokio::task::spawn_blocking(move || asked.watch.look()).await;
@@ -90,7 +90,7 @@ async fn arrived(State(page): State<Arc<Page>>, Query(Call { call }): Query<Call
     answer(&json!({ "arrived": call.is_some_and(|call| page.arrivals.contains(&call)) }))
 }
 
-/// Expires the cookie that the API's `/login` sets, whatever the policy in force.
+/// Expires the cookie that the API's `/login` sets, under any policy.
 async fn log_out() -> Response {
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, api::EXPIRED_SESSION)]).into_response()
 }

@@ -41,7 +41,7 @@ impl Sample {
     ///
     /// # Errors
     ///
-    /// When something does not start.
+    /// Fails if something does not start.
     pub fn start(programs: &Programs, policies: &Path) -> Result<Self> {
         Self::start_with(programs, policies, Voice::NoHints)
     }
@@ -75,23 +75,23 @@ impl Sample {
         Ok(Self { stack, api, page: page_address, _servers: servers })
     }
 
-    /// Where the page is.
+    /// The page's URL.
     #[must_use]
     pub fn page_url(&self) -> String {
         url("localhost", self.page)
     }
 
-    /// Where the API is: Envoy's listener.
+    /// The API's URL: Envoy's listener.
     #[must_use]
     pub fn api(&self) -> SocketAddr {
         self.api
     }
 
-    /// What is in force in Envoy now: its digest as far as a gauge holds it.
+    /// The digest in force in Envoy, as far as a gauge holds it.
     ///
     /// # Errors
     ///
-    /// When Envoy or the operator does not answer.
+    /// Fails if Envoy or the operator does not answer.
     pub fn in_force(&self) -> Result<Option<u64>> {
         Ok(self.stack.watch().look()?.in_force)
     }
@@ -100,7 +100,7 @@ impl Sample {
     ///
     /// # Errors
     ///
-    /// When Envoy or the operator does not answer.
+    /// Fails if Envoy or the operator does not answer.
     pub fn account(&self) -> Result<Value> {
         Ok(self.stack.watch().look()?.policies)
     }
@@ -109,12 +109,12 @@ impl Sample {
     ///
     /// # Errors
     ///
-    /// When one has.
+    /// Fails if one has.
     pub fn ensure_running(&mut self) -> Result<()> {
         self.stack.ensure_running()
     }
 
-    /// What operator and Envoy have said last, for the message when something fails.
+    /// The last output of operator and Envoy, for the message about a failure.
     pub(super) fn last_words(&self) -> String {
         self.stack.last_words()
     }
@@ -123,12 +123,12 @@ impl Sample {
     ///
     /// # Errors
     ///
-    /// When something had to be killed.
+    /// Fails if something had to be killed.
     pub fn stop(self) -> Result<()> {
         self.stack.stop()
     }
 
-    /// What to try, for a terminal.
+    /// Suggestions for a user at a terminal.
     pub(super) fn invitation(&self, policies: &Path) -> String {
         let (api, page) = (url("localhost", self.api), self.page_url());
         let policies = page::shown(policies);

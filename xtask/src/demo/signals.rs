@@ -1,4 +1,4 @@
-//! Being told to stop, and hearing when a child ends.
+//! Stop signals, and the ends of children.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,12 +26,12 @@ impl Signals {
         Ok(Self(Stream::new(STOP.into_iter().chain([SIGCHLD]))?))
     }
 
-    /// Whether we were told to stop.
+    /// Whether a stop signal has come.
     pub(super) fn told_to_stop() -> bool {
         wait::stop_flag().load(Ordering::Relaxed)
     }
 
-    /// Waits until we are told to stop; `children_live` is asked each time a child may have ended.
+    /// Waits for a stop signal; calls `children_live` each time a child may have ended.
     pub(super) fn wait(mut self, mut children_live: impl FnMut() -> Result<()>) -> Result<()> {
         // One may have ended before we began to listen.
         children_live()?;

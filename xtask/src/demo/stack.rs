@@ -16,13 +16,13 @@ use crate::envoy::{Admin, Bootstrap, Envoy, Plugin, Slot, tail};
 use crate::http::Client;
 use crate::{build, tools, wait, wasm};
 
-/// How long the first configuration may take.
+/// Timeout for the first configuration.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The filter's gauge: which configuration it runs.
 const DIGEST_GAUGE: &str = "wasmcustom.corsward.config.digest";
 
-/// Where Envoy reports refused requests when the terminal is to stay silent.
+/// Envoy's file for refused requests, if the terminal is to stay silent.
 const REFUSALS: &str = "refusals.log";
 
 /// The programs that a stack consists of.
@@ -33,8 +33,7 @@ pub struct Programs {
     module: PathBuf,
 }
 
-/// What operator and Envoy say in the terminal while they run: policies accepted and refused,
-/// requests refused.
+/// The output of operator and Envoy in the terminal: policies accepted and refused, requests refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Voice {
     /// All of it.
@@ -61,7 +60,7 @@ pub(super) struct Watch {
     envoy: Admin,
 }
 
-/// What a [`Watch`] saw.
+/// The observations of a [`Watch`].
 pub(super) struct Seen {
     /// The digest of the configuration that Envoy runs, as far as a gauge holds it.
     pub(super) in_force: Option<u64>,
@@ -76,7 +75,7 @@ impl Programs {
     ///
     /// # Errors
     ///
-    /// When something does not compile or cannot be had.
+    /// Fails if something does not compile or cannot be had.
     pub fn get() -> Result<Self> {
         let envoy = thread::spawn(|| tools::envoy(tools::ENVOY_VERSION));
         let module = wasm::build()?;
@@ -151,7 +150,7 @@ impl Stack {
         self.envoy.ensure_running()
     }
 
-    /// What a silent stack has said last, for the message when something fails.
+    /// The last output of a silent stack, for the message about a failure.
     pub(super) fn last_words(&self) -> String {
         let (operator, refusals) =
             (self.operator.last_words(), tail(&self.folder.path().join(REFUSALS)));

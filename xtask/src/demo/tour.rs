@@ -13,10 +13,10 @@ use super::sample::{self, Sample};
 use super::stack::Programs;
 use crate::wait;
 
-/// How long an edited policy may take to be in force.
+/// Timeout for an edited policy to be in force.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the tour does.
+/// The steps of the tour.
 const STEPS: &str = include_str!("tour.json");
 /// Response headers that differ from run to run, or belong to one connection only.
 const LEFT_OUT: [&str; 4] = ["date", "content-length", "transfer-encoding", "connection"];
@@ -30,7 +30,7 @@ struct Step {
     action: Action,
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Action {
@@ -40,7 +40,7 @@ enum Action {
     Edit { file: String, replace: String, with: String, outcome: Outcome },
 }
 
-/// What an answer must look like.
+/// The expected form of an answer.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expectation {
@@ -53,7 +53,7 @@ struct Expectation {
     absent: Vec<String>,
 }
 
-/// What becomes of an edited policy.
+/// The effect of an edited policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Outcome {
@@ -102,7 +102,7 @@ fn walk(steps: &[Step], sample: &Sample, policies: &Path) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When they cannot be copied.
+/// Fails if they cannot be copied.
 pub fn copy_of_policies() -> Result<tempfile::TempDir> {
     let copy = tempfile::Builder::new().prefix("corsward-policies-").tempdir()?;
     for entry in fs::read_dir(sample::policies())? {
@@ -116,7 +116,7 @@ pub fn copy_of_policies() -> Result<tempfile::TempDir> {
 ///
 /// # Errors
 ///
-/// When it does not occur, or the file cannot be written.
+/// Fails if it does not occur, or the file cannot be written.
 pub fn edit(file: &Path, replace: &str, with: &str) -> Result<()> {
     let text = fs::read_to_string(file)?;
     ensure!(text.contains(replace), "{} does not contain `{replace}`", file.display());
@@ -192,8 +192,7 @@ impl Head {
     }
 }
 
-/// The lines of a request. `Host` names the default port whatever port was chosen, so that the tour
-/// prints the same on every machine.
+/// The lines of a request. `Host` always names the default port, so that the tour prints the same on every machine.
 fn request(line: &str, headers: &[String]) -> Vec<String> {
     let first = [format!("{line} HTTP/1.1"), "Host: localhost:8600".to_owned()];
     first.into_iter().chain(headers.iter().cloned()).collect()

@@ -22,7 +22,7 @@ impl Admin {
         Self(Client::new(address))
     }
 
-    /// Where it listens.
+    /// Its address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.0.address()
@@ -38,7 +38,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// When it does not answer 200.
+    /// Fails if it does not answer 200.
     pub fn get(&self, path: &str) -> Result<String> {
         self.0.get(path)
     }
@@ -47,7 +47,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// When it does not answer 200 with JSON.
+    /// Fails if it does not answer 200 with JSON.
     pub fn json(&self, path: &str) -> Result<Value> {
         self.0.json(path)
     }
@@ -56,7 +56,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// When it does not answer.
+    /// Fails if it does not answer.
     pub fn stats(&self) -> Result<Stats> {
         Ok(parse_stats(&self.get("/stats")?))
     }
@@ -65,7 +65,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// When it does not answer.
+    /// Fails if it does not answer.
     pub fn stat(&self, name: &str) -> Result<Option<u64>> {
         let filter = name.replace('.', "%5C.");
         Ok(parse_stats(&self.get(&format!("/stats?filter=^{filter}$"))?).remove(name))
@@ -75,7 +75,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// When it does not answer.
+    /// Fails if it does not answer.
     pub fn prometheus(&self) -> Result<String> {
         self.get("/stats/prometheus")
     }

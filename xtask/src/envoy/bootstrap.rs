@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::listener::{Listener, preserved_case, route, socket_address};
 use super::stats_tags;
 
-/// What an Envoy is started with.
+/// The bootstrap of an Envoy.
 #[derive(Clone, Debug)]
 pub struct Bootstrap {
     admin: SocketAddr,

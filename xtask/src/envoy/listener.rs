@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-/// One port of Envoy. What it forwards it leaves as it is: no path normalization, no timeout, no
-/// header of its own, so that whatever a test sees beside the upstream's answer is corsward's.
+/// One port of Envoy. It forwards requests unchanged: no path normalization, no timeout, no header of its own, so
+/// that every difference from the upstream's answer is corsward's.
 #[derive(Clone, Debug)]
 pub struct Listener {
     name: String,
@@ -17,7 +17,7 @@ pub struct Listener {
     normalize_path: bool,
 }
 
-/// Where a line about each refused request goes.
+/// The destination of a line about each refused request.
 #[derive(Clone, Debug)]
 pub enum Refusals {
     /// Appended to a file.

@@ -1,10 +1,10 @@
-//! The filter as Envoy is told about it: module, identity, configuration.
+//! The filter in a bootstrap: module, identity, configuration.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-/// Name, `root_id` and `vm_id` are this everywhere: one VM per proxy, whatever it is configured with.
+/// Name, `root_id` and `vm_id` are this everywhere: one VM per proxy, for every configuration.
 pub const NAME: &str = "corsward";
 
 /// An envelope under which the filter does nothing.
@@ -36,14 +36,14 @@ impl Plugin {
         }
     }
 
-    /// With another name, root id and VM of its own.
+    /// Gives it a name, root id and VM of its own.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// With another failure policy than `FAIL_RELOAD`: what becomes of requests when a VM has died.
+    /// Sets a failure policy other than `FAIL_RELOAD`: the treatment of requests after a VM has died.
     #[must_use]
     pub fn failing(mut self, policy: &'static str) -> Self {
         self.failure_policy = policy;

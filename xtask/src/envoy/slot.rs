@@ -26,7 +26,7 @@ impl Slot {
         Self { name: NAME.into(), directory: directory.into(), default: Some(default) }
     }
 
-    /// Under another resource name, read from another file.
+    /// Sets a resource name of its own, read from a file of its own.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -51,7 +51,7 @@ impl Slot {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be written.
+    /// Fails if the directory cannot be written.
     pub fn publish_default(&self) -> std::io::Result<()> {
         match &self.default {
             Some(plugin) => self.publish(plugin, "default"),
@@ -63,7 +63,7 @@ impl Slot {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be written.
+    /// Fails if the directory cannot be written.
     pub fn publish(&self, plugin: &Plugin, version: &str) -> std::io::Result<()> {
         self.publish_text(&format!("{:#}\n", plugin.discovery_response(&self.name, version)))
     }
@@ -72,7 +72,7 @@ impl Slot {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be written.
+    /// Fails if the directory cannot be written.
     pub fn publish_text(&self, text: &str) -> std::io::Result<()> {
         let written = self.directory.join(format!(".{}.new", self.name));
         std::fs::write(&written, text)?;

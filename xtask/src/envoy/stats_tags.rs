@@ -38,7 +38,7 @@ pub(super) fn rules() -> Value {
     RULES.iter().map(|Rule { label, regex }| json!({ "tag_name": label, "regex": regex })).collect()
 }
 
-/// `docs/stats-tags.yaml`: the same rules, to be pasted into anybody's bootstrap.
+/// `docs/stats-tags.yaml`: the same rules, for a user's own bootstrap.
 #[must_use]
 pub fn document() -> String {
     let mut text = String::from(

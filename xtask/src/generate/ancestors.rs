@@ -1,7 +1,6 @@
-//! What the public suffix list implies and the `psl` crate cannot tell: the ancestors of its rules.
+//! The ancestors of the rules of the public suffix list, which the `psl` crate cannot tell.
 //!
-//! Nobody lists `amazonaws.com`, yet whoever may use `*.amazonaws.com` may use `s3.amazonaws.com`,
-//! which is listed.
+//! The list lacks `amazonaws.com`, yet `*.amazonaws.com` covers `s3.amazonaws.com`, which is listed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +15,7 @@ use crate::command;
 ///
 /// # Errors
 ///
-/// When cargo does not know the crate or its rules cannot be read.
+/// Fails if cargo does not know the crate or its rules cannot be read.
 pub(super) fn generate() -> Result<String> {
     let mut metadata = command::cargo();
     metadata.args(["metadata", "--format-version=1"]);

@@ -1,4 +1,4 @@
-//! What the chart holds a copy of: the definitions, as templates may have them, and the table of its values.
+//! The chart's copies: the definitions, in the form of templates, and the table of its values.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::paths;
 
 /// The chart, from the root of the repository.
 const CHART: &str = "charts/corsward";
-/// What stands around the table of values in the chart's README.
+/// The marks around the table of values in the chart's README.
 const BEGIN: &str =
     "<!-- values: written by `cargo xtask generate` from values.yaml and values.schema.json -->\n";
 const END: &str = "<!-- end of values -->";
@@ -21,7 +21,7 @@ const KEEP: &str = "\n  annotations:\n    helm.sh/resource-policy: keep";
 ///
 /// # Errors
 ///
-/// When what they are made of cannot be read, or holds something unexpected.
+/// Fails if what they are made of cannot be read, or holds something unexpected.
 pub(super) fn files() -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     for definition in definitions()? {

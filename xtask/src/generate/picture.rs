@@ -12,7 +12,7 @@ const HEIGHT: u32 = 92;
 const GAP: u32 = 100;
 const MARGIN: u32 = 32;
 
-/// How far a frame reaches beyond its boxes, and the room for its title below them.
+/// The margin of a frame around its boxes, and the room for its title below them.
 const FRAME: u32 = 10;
 const TITLE: u32 = 36;
 
@@ -55,7 +55,7 @@ impl Cell<'_> {
 ///
 /// # Errors
 ///
-/// When a line has another form, or names a box that no line above it describes.
+/// Fails if a line has an unknown form, or names a box that no line above it describes.
 pub(super) fn draw(text: &str) -> Result<String> {
     let (mut cells, mut arrows) = (Vec::new(), Vec::new());
     let mut drawn = String::new();

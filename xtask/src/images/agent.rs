@@ -1,5 +1,5 @@
-//! What Istio's agent makes of an image: the checks of its `pkg/wasm/imagefetcher.go`, for an image of this kind, and beneath them those of
-//! any client of a registry, by which every blob is what its digest says.
+//! The checks of Istio's agent for an image: those of its `pkg/wasm/imagefetcher.go`, for an image of this kind, and beneath them those of
+//! any client of a registry, which compares every blob with its digest.
 
 use std::fs;
 use std::io::Read as _;
@@ -13,7 +13,7 @@ use tar::Archive;
 use super::layer::FILE;
 use super::layout::{CONFIG, LAYER, MANIFEST, blob_path, digest_of};
 
-/// What the agent reads of an unpacked layer, at most: its `MaxWasmBinarySizeBytes`.
+/// Largest unpacked module that the agent reads: its `MaxWasmBinarySizeBytes`.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
 /// The module that the agent would take from the one image of a layout.
@@ -48,7 +48,7 @@ pub(super) fn fetch(layout: &Path) -> Result<Vec<u8>> {
     plugin(&unpacked)
 }
 
-/// The first file of an archive that is called as the agent expects, whatever its folder.
+/// The first file of an archive with the name that the agent expects, in any folder.
 fn plugin(archive: &[u8]) -> Result<Vec<u8>> {
     for entry in Archive::new(archive).entries()? {
         let mut entry = entry?;

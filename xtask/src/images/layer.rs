@@ -32,7 +32,7 @@ impl Layer {
     }
 }
 
-/// Appends a file that anyone may read, of nobody and of no time.
+/// Appends a file with read permission for all users, without owner and time.
 pub(super) fn append<W: std::io::Write>(
     archive: &mut Builder<W>,
     name: &str,

@@ -19,7 +19,7 @@ use super::layer::{Layer, append};
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// A layer of an image.
 pub(super) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-/// What an image says of itself.
+/// The media type of an image's configuration.
 pub(super) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
@@ -109,7 +109,7 @@ pub(super) fn digest_of(bytes: &[u8]) -> String {
     format!("sha256:{hex}")
 }
 
-/// Where a layout keeps the blob with this digest.
+/// The path of the blob with this digest in a layout.
 pub(super) fn blob_path(digest: &str) -> String {
     format!("blobs/{}", digest.replace(':', "/"))
 }
@@ -118,7 +118,7 @@ fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
     json!({ "mediaType": media_type, "digest": digest_of(bytes), "size": bytes.len() })
 }
 
-/// The value as text: the same, whatever order the features of `serde_json` in this build give its keys.
+/// The value as text, independent of the features of `serde_json` that order keys.
 fn text(value: &Value) -> Result<Vec<u8>> {
     let mut value = value.clone();
     value.sort_all_objects();

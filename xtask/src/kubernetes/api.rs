@@ -9,9 +9,9 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Request;
 
-/// How long an API server may say that it cannot answer now.
+/// Timeout for an API server that is temporarily unavailable.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How soon it is asked again.
+/// Interval of retries.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The status by which it says so.
 const TOO_MANY_REQUESTS: u16 = 429;
@@ -23,14 +23,14 @@ pub struct Api {
     agent: Agent,
 }
 
-/// What an API server answered.
+/// An answer of an API server.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
     /// The object, or the reason why there is none.
     pub body: Value,
-    /// What it warns of, as `kubectl` prints it.
+    /// Its warnings, as `kubectl` prints them.
     pub warnings: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Api {
     ///
     /// # Errors
     ///
-    /// When there is no answer, or neither 200 nor 404.
+    /// Fails if there is no answer, or neither 200 nor 404.
     pub fn get(&self, path: &str) -> Result<Option<Value>> {
         let answer = self.send("GET", path, None)?;
         if answer.status == 404 { Ok(None) } else { answer.object(path).map(Some) }
@@ -84,7 +84,7 @@ impl Api {
         self.send("PATCH", path, Some(("application/merge-patch+json", patch)))?.object(path)
     }
 
-    /// Applies an object, server-side, as somebody who insists.
+    /// Applies an object, server-side, with forced conflicts.
     ///
     /// # Errors
     ///
@@ -103,11 +103,11 @@ impl Api {
         self.send("DELETE", path, None)?.object(path)
     }
 
-    /// Asks whatever is to be asked, and takes any answer but "not now".
+    /// Sends a request, and returns any answer except "temporarily unavailable".
     ///
     /// # Errors
     ///
-    /// When there is no answer.
+    /// Fails if there is no answer.
     pub fn send(&self, method: &str, path: &str, body: Option<(&str, &Value)>) -> Result<Answer> {
         let began = Instant::now();
         loop {
@@ -137,11 +137,11 @@ impl Api {
         Ok(Answer { status, body, warnings })
     }
 
-    /// What a path says that holds no object: `/readyz`, `/metrics`.
+    /// The body at a path that holds no object: `/readyz`, `/metrics`.
     ///
     /// # Errors
     ///
-    /// When the answer is not 200.
+    /// Fails if the answer is not 200.
     pub fn text(&self, path: &str) -> Result<String> {
         let mut response = self.agent.get(format!("{}{path}", self.base)).call()?;
         let text = response.body_mut().with_config().limit(u64::MAX).read_to_string()?;
@@ -164,7 +164,7 @@ impl Answer {
         Ok(body)
     }
 
-    /// What the API server says against what it was asked.
+    /// The API server's message about a refused request.
     #[must_use]
     pub fn message(&self) -> String {
         message(&self.body)

@@ -1,4 +1,4 @@
-//! What was asked of an API server, by its audit log.
+//! The requests to an API server, by its audit log.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// Something that a user asked for.
+/// One request of a user.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Asked {
     /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`.
@@ -25,7 +25,7 @@ pub struct Asked {
     pub status: u16,
 }
 
-/// All that `user` asked for, in its order.
+/// The requests of `user`, in order.
 pub(super) fn asked_by(log: &Path, user: &str) -> Result<Vec<Asked>> {
     let text = fs::read_to_string(log).with_context(|| format!("no {}", log.display()))?;
     // Its last line may not be whole yet.

@@ -39,17 +39,17 @@ impl Store {
         Ok(store)
     }
 
-    /// Where it listens.
+    /// Its address.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Stops it in the middle of whatever it does, until it is resumed.
+    /// Stops it in the middle of its work, until it is resumed.
     ///
     /// # Errors
     ///
-    /// When it cannot be signalled.
+    /// Fails if it cannot be signalled.
     pub fn pause(&self) -> Result<()> {
         self.signal(Signal::STOP)
     }
@@ -58,7 +58,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When it cannot be signalled.
+    /// Fails if it cannot be signalled.
     pub fn resume(&self) -> Result<()> {
         self.signal(Signal::CONT)
     }
@@ -67,7 +67,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When etcd does not.
+    /// Fails if etcd does not.
     pub fn compact(&self) -> Result<()> {
         let now = self.ask("range", &json!({ "key": "AA==" }))?["header"]["revision"].clone();
         self.ask("compaction", &json!({ "revision": now, "physical": true })).map(drop)
@@ -77,7 +77,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When it does not.
+    /// Fails if it does not.
     pub fn knows_revision(&self, revision: u64) -> Result<()> {
         self.ask("range", &json!({ "key": "AA==", "revision": revision })).map(drop)
     }

@@ -18,12 +18,12 @@ pub const ENVOY_VERSION: &str = "CORSWARD_ENVOY_VERSION";
 /// The versions beside [`tools::ENVOY_VERSION`]. There is no 1.38: its package is built without V8.
 pub const OTHER_ENVOYS: [&str; 3] = ["1.36.4", "1.37.0", "1.39.3"];
 
-/// Tells the scenarios on all of [`OTHER_ENVOYS`] at once, for most of their time is waiting, and prints a line for each. What the
-/// tests print goes into `target/e2e/envoy-VERSION.log`.
+/// Runs the scenarios on all of [`OTHER_ENVOYS`] at once, because they mostly wait, and prints a line for each. The output of the
+/// tests goes into `target/e2e/envoy-VERSION.log`.
 ///
 /// # Errors
 ///
-/// When an Envoy cannot be had, the tests do not build, or one of them fails.
+/// Fails if an Envoy cannot be had, the tests do not build, or one of them fails.
 pub fn other_envoys() -> Result<()> {
     for version in OTHER_ENVOYS {
         tools::envoy(version)?;
@@ -62,7 +62,7 @@ fn scenarios() -> Command {
     cargo
 }
 
-/// Begins to tell them on one version.
+/// Starts them on one version.
 fn start(version: &str, log: &Path) -> Result<Child> {
     let file = File::create(log).with_context(|| format!("write {}", log.display()))?;
     let mut cargo = scenarios();

@@ -5,18 +5,18 @@ use std::fmt;
 /// The result lines of one `cargo test`, each with the binary that it is about.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
-    /// What cargo announced last.
+    /// Cargo's latest announcement.
     running: String,
     results: Vec<Outcome>,
     /// The tests that failed, each as `binary: test`.
     failed: Vec<String>,
 }
 
-/// How one test binary ended.
+/// The result of one test binary.
 #[derive(Debug)]
 struct Outcome {
     binary: String,
-    /// What follows `test result:`.
+    /// The text after `test result:`.
     said: String,
 }
 
@@ -37,7 +37,7 @@ impl Summary {
         }
     }
 
-    /// How many tests there were, of all binaries.
+    /// The number of tests of all binaries.
     pub(super) fn total(&self) -> String {
         let total = |word| self.results.iter().map(|outcome| outcome.count(word)).sum::<u64>();
         let (passed, failed, ignored) = (total("passed"), total("failed"), total("ignored"));

@@ -1,4 +1,4 @@
-//! What the module offers to the proxy: the callbacks that the filter uses, and no other.
+//! The module's exports: the callbacks that the filter uses, and no others.
 //!
 //! The SDK offers every callback there is. A proxy calls each one that it finds, the one for bodies
 //! with every chunk of every body, and all of their code is in the module.
@@ -6,7 +6,7 @@
 use anyhow::{Result, bail};
 use walrus::Module;
 
-/// What stays.
+/// The exports that stay.
 pub(super) const KEPT: [&str; 11] = [
     "memory",
     "_initialize",
@@ -26,7 +26,7 @@ pub(super) const KEPT: [&str; 11] = [
 ///
 /// # Errors
 ///
-/// When it is no module, or lacks a callback that the filter needs.
+/// Fails if it is no module, or lacks a callback that the filter needs.
 pub(super) fn strip(module: &[u8]) -> Result<Vec<u8>> {
     let mut module = Module::from_buffer(module)?;
     let offered: Vec<_> =

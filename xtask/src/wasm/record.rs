@@ -1,4 +1,4 @@
-//! What the finished module was made from, so that it is not made again from the same.
+//! A record of the inputs of the finished module, so that unchanged inputs are not built again.
 
 use std::env;
 use std::fs;

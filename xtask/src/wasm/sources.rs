@@ -1,4 +1,4 @@
-//! Where sources are on this machine, and that the module does not tell.
+//! Paths of sources on this machine, which the module must not contain.
 //!
 //! A panic says where it was, so the compiler writes the path of every source into the module.
 
@@ -26,7 +26,7 @@ pub(super) fn named_in(module: &[u8]) -> Result<Vec<String>> {
     Ok(names.filter(|name| contains(module, name.as_bytes())).collect())
 }
 
-/// Where cargo unpacks the crates of each registry.
+/// The folders of cargo's unpacked crates, one for each registry.
 fn registries() -> Result<Vec<PathBuf>> {
     let sources = cargo_home()?.join("registry/src");
     let Ok(entries) = fs::read_dir(&sources) else { return Ok(Vec::new()) };
@@ -44,13 +44,13 @@ fn cargo_home() -> Result<PathBuf> {
     named.or_else(default).context("there is no home directory: set CARGO_HOME")
 }
 
-/// Where the toolchain is.
+/// The toolchain's folder.
 fn sysroot() -> Result<PathBuf> {
     let sysroot = command::read(command::rustc().args(["--print", "sysroot"]))?;
     Ok(PathBuf::from(String::from_utf8(sysroot)?.trim()))
 }
 
-/// Where the standard library's own sources are, if they are installed.
+/// The folder of the standard library's sources, if they are installed.
 fn library() -> Result<PathBuf> {
     Ok(sysroot()?.join("lib/rustlib/src/rust"))
 }

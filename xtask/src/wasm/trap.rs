@@ -16,7 +16,7 @@ const CALLBACK: &str = "proxy_on_request_headers";
 ///
 /// # Errors
 ///
-/// When it is no module, or has no such callback.
+/// Fails if it is no module, or has no such callback.
 pub(super) fn set(module: &[u8]) -> Result<Vec<u8>> {
     let mut module = Module::from_buffer(module)?;
     let callback = module.exports.get_func(CALLBACK).context("the module takes no requests")?;

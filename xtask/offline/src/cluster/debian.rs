@@ -11,15 +11,15 @@ use crate::{command, paths, tools};
 
 const SUITE: &str = "bookworm";
 
-/// What a node is made of beside Kubernetes.
+/// The packages of a node beside Kubernetes.
 const NODE: &str = "systemd,systemd-sysv,dbus,containerd,runc,containernetworking-plugins,iptables,iproute2,\
     conntrack,ebtables,ethtool,socat,kmod,mount,util-linux,procps,hostname,ca-certificates,curl,jq";
 
-/// What Istio's programs and the back ends of the tests are made of: one root, so that a node has it once.
+/// The packages of Istio's programs and of the tests' back ends: one root, so that a node has it once.
 const PODS: &str = "iptables,iproute2,ca-certificates,curl,procps,python3,nodejs,nginx-light";
 
-/// Makes a root in memory, in a mount namespace of its own, and writes it to the standard output as an archive: whatever
-/// happens, nothing is left, neither files nor mounts. Nobody reads manuals or speaks other languages in there.
+/// Makes a root in memory, in a mount namespace of its own, and writes it to the standard output as an archive: it
+/// leaves neither files nor mounts, even after a failure. Manuals and translations are left out.
 const MAKE: &str = r#"
 mount -t tmpfs -o mode=0755 corsward "$2"
 "$1" --variant=minbase --include="$4" "$3" "$2" >&2
@@ -44,7 +44,7 @@ impl Roots {
     ///
     /// # Errors
     ///
-    /// When debootstrap cannot make one.
+    /// Fails if debootstrap cannot make one.
     pub(super) fn ensure() -> Result<Self> {
         Ok(Self { node: root("node", NODE)?, pods: pods()? })
     }
@@ -54,7 +54,7 @@ impl Roots {
 ///
 /// # Errors
 ///
-/// When debootstrap cannot make it.
+/// Fails if debootstrap cannot make it.
 pub(super) fn pods() -> Result<Image> {
     root(SUITE, PODS)
 }

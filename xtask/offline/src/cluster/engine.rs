@@ -13,14 +13,14 @@ use crate::{docker, paths, tools, wait};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long an engine may take to start that was just installed.
+/// Timeout for the start of an engine that was just installed.
 const AFTER_ITS_PACKAGE: Duration = Duration::from_secs(10);
 
 /// Makes sure that an engine answers.
 ///
 /// # Errors
 ///
-/// When none does and none can be started.
+/// Fails if none does and none can be started.
 pub(super) fn ensure() -> Result<()> {
     if docker::answers() {
         return Ok(());
@@ -69,7 +69,7 @@ pub(super) fn is_ours() -> bool {
 ///
 /// # Errors
 ///
-/// When it does not stop.
+/// Fails if it does not stop.
 pub(super) fn stop() -> Result<()> {
     let Some(pid) = running(&pid_file(), "dockerd") else {
         bail!(
@@ -89,8 +89,8 @@ fn start(dockerd: &Path, settings: &Path, log: &Path) -> Result<Child> {
     start.spawn().context("`setsid` did not start")
 }
 
-/// Removes the pid files that a killed engine left. It does not start as long as a process has a number that one of
-/// them names, whatever program that is by now.
+/// Removes the pid files that a killed engine left. An engine does not start while any process has a number from one
+/// of them.
 fn forget_the_dead(files: &[(PathBuf, &str)]) {
     for (file, program) in files {
         if file.exists() && running(file, program).is_none() {

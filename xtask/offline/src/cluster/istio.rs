@@ -15,7 +15,7 @@ use crate::{command, paths, tools};
 /// The files that are ours.
 const SOURCES: &str = "tests/cluster/istio";
 
-/// Where Istio publishes its images.
+/// The registry of Istio's images.
 const HUB: &str = "docker.io/istio";
 
 const NAMESPACE: &str = "istio-system";
@@ -41,7 +41,7 @@ struct Release<'a> {
 ///
 /// # Errors
 ///
-/// When a part does not get ready.
+/// Fails if a part does not get ready.
 pub(super) fn install(cluster: &Cluster, images: Option<&Images>) -> Result<()> {
     let mut values = vec![file("values.yaml")];
     let (hub, tag) = match images {
@@ -73,7 +73,7 @@ impl Images {
     ///
     /// # Errors
     ///
-    /// When docker cannot, or a part cannot be fetched.
+    /// Fails if docker cannot, or a part cannot be fetched.
     pub(super) fn build(programs: &Path, root: &Image) -> Result<Self> {
         let sources = paths::root().join(SOURCES).join("Dockerfile");
         let made_of = Fingerprint::default()
@@ -110,7 +110,7 @@ impl Images {
         vec![self.pilot.name.clone(), self.proxy.name.clone()]
     }
 
-    /// What the charts make the images' names of.
+    /// The hub and tag from which the charts form the images' names.
     fn hub_and_tag(&self) -> Result<(&str, &str)> {
         self.pilot.name.split_once("/pilot:").context("istiod's image is called pilot")
     }

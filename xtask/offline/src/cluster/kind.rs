@@ -10,10 +10,10 @@ use super::{Cluster, logs};
 use crate::docker::{self, Image};
 use crate::{command, paths, tools};
 
-/// How long what should be well may take to show it.
+/// Timeout for a component that should be healthy.
 const TIMEOUT: &str = "--timeout=60s";
 
-/// What kubectl is asked to see whether names are resolved.
+/// The kubectl arguments that show whether names are resolved.
 const DNS: [&str; 6] = ["-n", "kube-system", "rollout", "status", "deployment/coredns", TIMEOUT];
 
 /// One cluster.
@@ -23,7 +23,7 @@ pub(super) struct Kind<'a> {
     program: PathBuf,
 }
 
-/// How a cluster is found.
+/// The state of a cluster.
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     Absent,
@@ -40,7 +40,7 @@ pub(super) fn node_of(name: &str) -> String {
 ///
 /// # Errors
 ///
-/// When kind cannot.
+/// Fails if kind cannot.
 pub(super) fn delete(name: &str) -> Result<()> {
     let mut delete = Command::new(tools::kind()?);
     delete.args(["delete", "cluster", "--name", name]);
@@ -64,7 +64,7 @@ impl<'a> Kind<'a> {
     ///
     /// # Errors
     ///
-    /// When kind cannot; its log says why.
+    /// Fails if kind cannot; its log says why.
     pub(super) fn ensure(&self, image: Option<&Image>) -> Result<()> {
         match self.state() {
             State::Well => return Ok(()),

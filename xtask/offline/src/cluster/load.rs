@@ -6,14 +6,14 @@ use anyhow::{Context, Result};
 
 use crate::{command, docker};
 
-/// What an image in the node is marked with: the image of docker's that it is.
+/// The label of an image in the node: the ID of docker's image.
 const MARK: &str = "corsward.id";
 
 /// Loads those of the images that the node does not have yet, in one archive: what they share is in it once.
 ///
 /// # Errors
 ///
-/// When an image is not there, or containerd refuses it.
+/// Fails if an image is not there, or containerd refuses it.
 pub(super) fn into_node(node: &str, images: &[String]) -> Result<()> {
     let listed = command::read(&mut containerd(node, &["images", "list"]))?;
     let listed = String::from_utf8_lossy(&listed);

@@ -37,7 +37,7 @@ impl Programs {
     ///
     /// # Errors
     ///
-    /// When one cannot be built.
+    /// Fails if one cannot be built.
     pub(super) fn build() -> Result<Self> {
         Ok(Self {
             wrappers: tools::node_wrappers()?,
@@ -50,7 +50,7 @@ impl Programs {
     ///
     /// # Errors
     ///
-    /// When docker cannot.
+    /// Fails if docker cannot.
     pub(super) fn image(&self, root: &Image) -> Result<Image> {
         let sources = paths::root().join(SOURCES);
         let made_of = Fingerprint::default()

@@ -1,10 +1,10 @@
-//! How long each step took.
+//! The steps of a command, with their durations.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// What was done, in its order, and how long each took.
+/// The steps so far, in order, with their durations.
 #[derive(Debug, Default)]
 pub(super) struct Steps(Vec<(&'static str, Duration)>);
 

@@ -1,4 +1,4 @@
-//! Where images come from: from registries, or made here of packages and Go modules.
+//! The sources of images: registries, or builds from packages and Go modules.
 
 use std::process::Stdio;
 use std::thread;
@@ -13,10 +13,10 @@ use crate::{paths, tools, wait};
 /// The node that [`tools::KIND_VERSION`] would pull.
 pub(super) const NODE_IMAGE: &str = "kindest/node:v1.34.0";
 
-/// How long a registry may take to say that it has an image.
+/// Timeout for a registry's answer about an image.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where images come from.
+/// The source of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Supply {
     /// Registries.
@@ -25,7 +25,7 @@ pub(super) enum Supply {
     MadeHere,
 }
 
-/// What a cluster is made of, ready to use. Nothing of what is pulled when it is first used.
+/// The images of a cluster, ready to use, without those that are pulled on first use.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
     /// The node's image.
@@ -41,7 +41,7 @@ impl Supply {
     ///
     /// # Errors
     ///
-    /// When none answers, and this is no machine to make images on.
+    /// Fails if none answers, and this is no machine to make images on.
     pub(super) fn decide() -> Result<Self> {
         if docker::inspect("image", NODE_IMAGE, "{{.Id}}").is_some() || registry_has(NODE_IMAGE) {
             return Ok(Self::Pulled);
@@ -58,7 +58,7 @@ impl Supply {
     ///
     /// # Errors
     ///
-    /// When something cannot be built.
+    /// Fails if something cannot be built.
     pub(super) fn prepare(self, with_istio: bool) -> Result<Prepared> {
         tools::kind()?;
         tools::kubectl()?;

@@ -18,7 +18,7 @@ const PYTHON: &str = "3.11";
 ///
 /// # Errors
 ///
-/// When it cannot be built.
+/// Fails if it cannot be built.
 pub fn gin() -> Result<Command> {
     let sources = "tests/backends/gin";
     let folder = Module::of_ours("the shop behind gin", sources, "half a minute")?
@@ -30,7 +30,7 @@ pub fn gin() -> Result<Command> {
 ///
 /// # Errors
 ///
-/// When Java or Maven is missing and may not be installed, or it cannot be packaged.
+/// Fails if Java or Maven is missing and may not be installed, or it cannot be packaged.
 pub fn spring() -> Result<Command> {
     let jar = maven::packaged("shop", &paths::root().join("tests/backends/spring"))?;
     let mut spring = Command::new(maven::java()?);
@@ -43,7 +43,7 @@ pub fn spring() -> Result<Command> {
 ///
 /// # Errors
 ///
-/// When there is no Python with pip, or a package cannot be fetched.
+/// Fails if there is no Python with pip, or a package cannot be fetched.
 pub fn django() -> Result<Command> {
     let sources = paths::root().join("tests/backends/django");
     let requirements = sources.join("requirements.txt");

@@ -6,11 +6,11 @@ use anyhow::{Result, bail};
 
 use crate::{command, paths};
 
-/// Installs `package`, which holds `program`; `variable` may name another.
+/// Installs `package`, which holds `program`; `variable` may name a different one.
 ///
 /// # Errors
 ///
-/// When that is not possible here: the error says how to get the program.
+/// Fails if that is not possible here: the error says how to get the program.
 pub(super) fn install(program: &str, package: &str, variable: &str) -> Result<()> {
     if command::find("apt-get").is_none() {
         bail!("{program} is missing: install it as this system does, or name it in {variable}");

@@ -11,14 +11,14 @@ use crate::command;
 /// The Envoy that everything is tried with first.
 pub const ENVOY_VERSION: &str = "1.40.0";
 
-/// Where the binary is inside the package.
+/// The path of the binary in the package.
 const IN_WHEEL: &str = "envoy/_bin/envoy";
 
 /// An Envoy of that version. `ENVOY_BIN` names the user's own in place of the default version.
 ///
 /// # Errors
 ///
-/// When it cannot be fetched or does not run.
+/// Fails if it cannot be fetched or does not run.
 pub fn envoy(version: &str) -> Result<PathBuf> {
     if version == ENVOY_VERSION
         && let Some(named) = named_by("ENVOY_BIN")?

@@ -22,7 +22,7 @@ const OLDEST: (u32, u32) = (1, 26);
 ///
 /// # Errors
 ///
-/// When it cannot be fetched.
+/// Fails if it cannot be fetched.
 pub fn go() -> Result<PathBuf> {
     if let Some(named) = named_by("GO_BIN")? {
         return Ok(named);
@@ -42,11 +42,11 @@ pub fn go() -> Result<PathBuf> {
     Ok(folder.join("bin/go"))
 }
 
-/// Where one file of a published module is on this machine.
+/// The local path of one file of a published module.
 ///
 /// # Errors
 ///
-/// When the module cannot be fetched, or holds no such file.
+/// Fails if the module cannot be fetched, or holds no such file.
 pub(super) fn in_module(module: &str, file: &str) -> Result<PathBuf> {
     eprintln!("fetching {module} (go mod download) …");
     let outside = tempfile::tempdir()?;
@@ -64,7 +64,7 @@ pub(super) fn in_module(module: &str, file: &str) -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When it cannot be built.
+/// Fails if it cannot be built.
 pub(super) fn installed(name: &str, version: &str, package: &str, lasts: &str) -> Result<PathBuf> {
     cached(&format!("{name}-{version}/{name}"), |folder| {
         let mut install = builder("install", "")?;
@@ -80,22 +80,22 @@ pub(super) fn installed(name: &str, version: &str, package: &str, lasts: &str) -
 
 /// A Go module of this repository, whose programs are built once.
 pub(super) struct Module {
-    /// What it is, for whoever waits.
+    /// Its description, for the progress line.
     pub(super) what: String,
     /// Its folder in the repository.
     pub(super) sources: &'static str,
     /// The folder in the cache where its programs are; it names their version.
     pub(super) place: String,
-    /// What the linker writes into the programs.
+    /// The values that the linker writes into the programs.
     pub(super) stamp: String,
-    /// How long all of it takes.
+    /// The duration of the whole build.
     pub(super) lasts: &'static str,
 }
 
 // === impl Module ===
 
 impl Module {
-    /// One whose programs are ours: no version of somebody else's tells when to build them again.
+    /// Programs of this repository: no version of a foreign module tells that they are out of date.
     pub(super) fn of_ours(what: &str, sources: &'static str, lasts: &'static str) -> Result<Self> {
         let fingerprint = Fingerprint::default().tree(&paths::root().join(sources))?;
         let name = sources.rsplit('/').next().unwrap_or(sources);
@@ -108,12 +108,12 @@ impl Module {
         })
     }
 
-    /// The folder where the programs of these `(name, package)` are. What is missing is built by one `go build`:
-    /// programs of one module share most of what they are compiled from.
+    /// The folder where the programs of these `(name, package)` are. One `go build` makes the missing ones: programs
+    /// of one module share most of their packages.
     ///
     /// # Errors
     ///
-    /// When one cannot be built.
+    /// Fails if one cannot be built.
     pub(super) fn build<'a>(
         &self,
         programs: impl Iterator<Item = &'a (&'a str, &'a str)>,
@@ -146,7 +146,8 @@ fn builder(verb: &str, stamp: &str) -> Result<Command> {
     Ok(build)
 }
 
-/// What `go build` calls the program of a package: its last word, a major version apart.
+/// The name that `go build` gives to the program of a package: its last path element, or the one before a major
+/// version.
 fn built_as(package: &str) -> &str {
     let is_version = |word: &&str| {
         word.strip_prefix('v')

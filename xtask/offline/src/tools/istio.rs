@@ -21,7 +21,7 @@ pub const ISTIO_COMMIT: &str = "v0.0.0-20260827124520-eed52ebb66ad";
 ///
 /// # Errors
 ///
-/// When the module cannot be fetched.
+/// Fails if the module cannot be fetched.
 pub fn istio_crds() -> Result<PathBuf> {
     cached(&format!("istio-{ISTIO_VERSION}/crds.yaml"), |folder| {
         let module = format!("istio.io/api@v{ISTIO_VERSION}");
@@ -36,7 +36,7 @@ pub fn istio_crds() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When the module cannot be fetched, or has no such chart.
+/// Fails if the module cannot be fetched, or has no such chart.
 pub fn istio_chart(folder: &str) -> Result<PathBuf> {
     let name = folder.rsplit('/').next().unwrap_or(folder);
     cached(&format!("istio-{ISTIO_COMMIT}/{name}.tgz"), |place| {
@@ -53,7 +53,7 @@ pub fn istio_chart(folder: &str) -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When the module cannot be fetched, or holds no such file.
+/// Fails if the module cannot be fetched, or holds no such file.
 pub fn istio_source(file: &str) -> Result<PathBuf> {
     in_module(&format!("istio.io/istio@{ISTIO_COMMIT}"), file)
 }
@@ -62,7 +62,7 @@ pub fn istio_source(file: &str) -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When one cannot be built.
+/// Fails if one cannot be built.
 pub fn istio_programs() -> Result<PathBuf> {
     const PACKAGES: [(&str, &str); 2] = [
         ("pilot-agent", "istio.io/istio/pilot/cmd/pilot-agent"),

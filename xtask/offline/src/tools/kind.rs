@@ -18,7 +18,7 @@ const OLDEST_KIND: (u32, u32) = (0, 27);
 ///
 /// # Errors
 ///
-/// When it cannot be built.
+/// Fails if it cannot be built.
 pub fn kind() -> Result<PathBuf> {
     if let Some(named) = named_by("KIND_BIN")? {
         return Ok(named);
@@ -34,7 +34,7 @@ pub fn kind() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When it cannot be built.
+/// Fails if it cannot be built.
 pub fn coredns() -> Result<PathBuf> {
     let module = "corsward.io/tests/cluster/coredns";
     let folder = Module::of_ours("CoreDNS", "tests/cluster/coredns", "a minute")?
@@ -46,7 +46,7 @@ pub fn coredns() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When one cannot be built.
+/// Fails if one cannot be built.
 pub fn node_wrappers() -> Result<PathBuf> {
     Module::of_ours("a node", "tests/cluster/wrappers", "a few seconds")?
         .build([("pause", "./pause"), ("runc-wrapper", "./runc-wrapper")].iter())

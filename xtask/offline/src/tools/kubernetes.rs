@@ -55,7 +55,7 @@ pub struct Kubernetes {
 ///
 /// # Errors
 ///
-/// When one is missing and cannot be built.
+/// Fails if one is missing and cannot be built.
 pub fn kubernetes() -> Result<Kubernetes> {
     let theirs = [
         asset("kube-apiserver", "KUBE_APISERVER_BIN")?,
@@ -77,7 +77,7 @@ pub fn kubernetes() -> Result<Kubernetes> {
 ///
 /// # Errors
 ///
-/// When it cannot be built.
+/// Fails if it cannot be built.
 pub fn kubectl() -> Result<PathBuf> {
     own_kubectl()?.map_or_else(|| Ok(build(&["kubectl"])?.join("kubectl")), Ok)
 }
@@ -86,7 +86,7 @@ pub fn kubectl() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When one cannot be built.
+/// Fails if one cannot be built.
 pub fn node_programs() -> Result<PathBuf> {
     let names: Vec<_> = PACKAGES.iter().map(|(name, _)| *name).collect();
     build(&names)
@@ -96,7 +96,7 @@ pub fn node_programs() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When it cannot be built.
+/// Fails if it cannot be built.
 pub fn helm() -> Result<PathBuf> {
     if let Some(named) = named_by("HELM_BIN")? {
         return Ok(named);
@@ -112,7 +112,7 @@ pub fn helm() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When the module cannot be fetched.
+/// Fails if the module cannot be fetched.
 pub fn gateway_crds() -> Result<PathBuf> {
     cached(&format!("gateway-api-{GATEWAY_API_VERSION}/crds.yaml"), |folder| {
         let module = format!("sigs.k8s.io/gateway-api@v{GATEWAY_API_VERSION}");
@@ -131,7 +131,7 @@ pub fn gateway_crds() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When the module cannot be fetched.
+/// Fails if the module cannot be fetched.
 pub fn prometheus_crds() -> Result<PathBuf> {
     cached(
         &format!("prometheus-operator-{PROMETHEUS_OPERATOR_VERSION}/monitoring.yaml"),
@@ -185,7 +185,7 @@ fn build(names: &[&str]) -> Result<PathBuf> {
     .build(PACKAGES.iter().filter(|(name, _)| names.contains(name)))
 }
 
-/// What tells the programs which version they are: nobody checks the sources out with their tags.
+/// The version stamp of the programs: the sources come without their tags.
 fn stamp() -> String {
     let minor = KUBERNETES_VERSION.split('.').nth(1).unwrap_or_default();
     let component = "k8s.io/component-base/version";

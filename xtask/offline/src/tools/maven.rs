@@ -20,7 +20,7 @@ const MAVEN: Program = Program { names: &["mvn"], variable: "MVN_BIN", package: 
 ///
 /// # Errors
 ///
-/// When there is none and it may not be installed.
+/// Fails if there is none and it may not be installed.
 pub(super) fn java() -> Result<PathBuf> {
     program("java")
 }
@@ -29,7 +29,7 @@ pub(super) fn java() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When Java or Maven is missing and may not be installed, or the project cannot be packaged.
+/// Fails if Java or Maven is missing and may not be installed, or the project cannot be packaged.
 pub(super) fn packaged(name: &str, sources: &Path) -> Result<PathBuf> {
     let fingerprint = Fingerprint::default().tree(sources)?;
     let file = format!("{name}.jar");

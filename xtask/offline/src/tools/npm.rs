@@ -1,4 +1,4 @@
-//! What comes from npm.
+//! Packages of npm.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::command;
 /// The library that drives the browser. A newer one may need a newer Chromium; any recent does.
 pub const PLAYWRIGHT_VERSION: &str = "1.65.1";
 
-/// The package of `wasm-opt`. Another version makes another module of the same sources.
+/// The package of `wasm-opt`. A different version makes a different module of the same sources.
 pub const BINARYEN_VERSION: &str = "132.0.0";
 
 const NPM: Program = Program { names: &["npm"], variable: "NPM_BIN", package: "npm" };
@@ -20,7 +20,7 @@ const NPM: Program = Program { names: &["npm"], variable: "NPM_BIN", package: "n
 ///
 /// # Errors
 ///
-/// When npm is missing and may not be installed, or the package cannot be fetched.
+/// Fails if npm is missing and may not be installed, or the package cannot be fetched.
 pub fn playwright() -> Result<PathBuf> {
     let folder = cached(&format!("playwright-{PLAYWRIGHT_VERSION}"), |folder| {
         install(&format!("playwright-core@{PLAYWRIGHT_VERSION}"), folder.path())?;
@@ -34,7 +34,7 @@ pub fn playwright() -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When Node.js or npm is missing and may not be installed, or the package cannot be fetched.
+/// Fails if Node.js or npm is missing and may not be installed, or the package cannot be fetched.
 pub fn wasm_opt() -> Result<Command> {
     if let Some(named) = named_by("WASM_OPT_BIN")? {
         return Ok(Command::new(named));
@@ -53,7 +53,7 @@ pub fn wasm_opt() -> Result<Command> {
 ///
 /// # Errors
 ///
-/// When npm is missing and may not be installed, or a package cannot be fetched.
+/// Fails if npm is missing and may not be installed, or a package cannot be fetched.
 pub fn node_packages(what: &str, folder: &Path) -> Result<()> {
     let mut install = Command::new(NPM.get()?);
     install.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(folder);

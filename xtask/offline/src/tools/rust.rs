@@ -1,4 +1,4 @@
-//! What belongs to the Rust toolchain.
+//! Parts of the Rust toolchain.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +18,7 @@ const CARGO_FUZZ_VERSION: &str = "0.13.2";
 ///
 /// # Errors
 ///
-/// When it is missing and rustup is not here to add it.
+/// Fails if it is missing and rustup is not here to add it.
 pub fn wasm_target() -> Result<()> {
     rust_target(WASM_TARGET)
 }
@@ -27,7 +27,7 @@ pub fn wasm_target() -> Result<()> {
 ///
 /// # Errors
 ///
-/// When a part is missing and cannot be fetched.
+/// Fails if a part is missing and cannot be fetched.
 pub fn musl(target: &str) -> Result<PathBuf> {
     rust_target(target)?;
     Program { names: &["musl-gcc"], variable: "MUSL_GCC_BIN", package: "musl-tools" }.get()
@@ -49,7 +49,7 @@ fn rust_target(target: &str) -> Result<()> {
 ///
 /// # Errors
 ///
-/// When a part is missing and cannot be fetched.
+/// Fails if a part is missing and cannot be fetched.
 pub fn cargo_fuzz() -> Result<()> {
     needs_rustup("the nightly toolchain")?;
     let installed = command::read(Command::new("rustup").args(["toolchain", "list"]))?;

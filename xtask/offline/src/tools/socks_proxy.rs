@@ -10,7 +10,7 @@ use super::go::Module;
 ///
 /// # Errors
 ///
-/// When it cannot be built.
+/// Fails if it cannot be built.
 pub fn socks_proxy() -> Result<PathBuf> {
     let sources = "tests/e2e/backends/socks-proxy";
     let package = "corsward.io/tests/e2e/backends/socks-proxy";
