@@ -17,16 +17,16 @@ pub struct Answer {
     pub upstream_reached: bool,
     /// The header lines that reached the upstream, where it was asked and the machine can tell.
     pub received: Option<Vec<(String, Vec<u8>)>>,
-    /// Who decided, what and why, where the machine can tell.
+    /// The deciding policy, its verdict and its reason, if the machine can tell.
     pub explanation: Option<Explanation>,
 }
 
-/// What a machine that can look inside says about a decision.
+/// The report about a decision of a machine with access to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explanation {
-    /// `preflight refused header`, `actual allowed`, …; empty where nobody decided.
+    /// `preflight refused header`, `actual allowed`, …; empty without a decision.
     pub verdict: String,
-    /// `namespace/name` of the policy that decided; empty where nobody did.
+    /// `namespace/name` of the policy that decided; empty without a decision.
     pub decided_by: String,
     /// The same as `verdict` for a `DryRun` policy, with its comparison with the upstream at the end.
     pub shadow: String,

@@ -13,9 +13,9 @@ pub struct Case {
     pub why: String,
     /// The request.
     pub request: Request,
-    /// What the upstream answers when it is asked.
+    /// The upstream's answer.
     pub upstream: Upstream,
-    /// What the client gets.
+    /// The expected answer for the client.
     pub expect: Expect,
 }
 
@@ -43,10 +43,10 @@ pub struct Upstream {
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
-/// What is owed to the client.
+/// The expected answer for the client.
 #[derive(Clone, Debug, Default)]
 pub struct Expect {
-    /// What a browser concludes; `None`: not asked.
+    /// A browser's result; `None`: not compared.
     pub browser: Option<bool>,
     /// Whether the upstream is asked.
     pub upstream_reached: bool,
@@ -72,9 +72,9 @@ pub struct Expect {
     pub body_empty: bool,
     /// Whether `Access-Control-*` and `Vary` are the upstream's own, to the line.
     pub untouched: bool,
-    /// What a machine that can look inside says; see [`Explanation`](crate::answer::Explanation).
+    /// The verdict, for machines with access to it; see [`Explanation`](crate::answer::Explanation).
     pub verdict: Option<String>,
-    /// Which policy decided, as `namespace/name`.
+    /// The policy that decided, as `namespace/name`.
     pub decided_by: Option<String>,
     /// The verdict of a `DryRun` policy, and its comparison with the upstream.
     pub shadow: Option<String>,
@@ -109,7 +109,7 @@ impl Request {
         CorsRequest { origin, credentials: self.credentials }
     }
 
-    /// What a CORS-preflight request asks for (Fetch, "HTTP requests"); `None` for any other request.
+    /// The method and headers of a CORS-preflight request (Fetch, "HTTP requests"); `None` for any other request.
     #[must_use]
     pub fn preflight(&self) -> Option<Preflight> {
         if self.method != "OPTIONS" || self.get("origin").is_none() {

@@ -9,14 +9,14 @@ use anyhow::{Context, Result, bail};
 use crate::answer::Answer;
 use crate::case::Request;
 
-/// How long an answer may take before it counts as none.
+/// Timeout for an answer.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends `request` with `more` header lines over a connection of its own.
 ///
 /// # Errors
 ///
-/// When there is no answer, or none that is HTTP.
+/// Fails if there is no answer, or none that is HTTP.
 pub fn send(address: SocketAddr, request: &Request, more: &[(&str, &str)]) -> Result<Answer> {
     exchange(address, &bytes(request, more), request.method == "HEAD")
 }
@@ -25,7 +25,7 @@ pub fn send(address: SocketAddr, request: &Request, more: &[(&str, &str)]) -> Re
 ///
 /// # Errors
 ///
-/// When there is no answer, or none that is HTTP.
+/// Fails if there is no answer, or none that is HTTP.
 pub fn exchange(address: SocketAddr, bytes: &[u8], head_only: bool) -> Result<Answer> {
     let connection = TcpStream::connect(address).context("connect")?;
     exchange_over(connection, bytes, head_only, TIMEOUT)
@@ -35,7 +35,7 @@ pub fn exchange(address: SocketAddr, bytes: &[u8], head_only: bool) -> Result<An
 ///
 /// # Errors
 ///
-/// When there is no answer, or none that is HTTP.
+/// Fails if there is no answer, or none that is HTTP.
 pub fn exchange_over(
     mut connection: TcpStream,
     bytes: &[u8],
@@ -88,7 +88,7 @@ pub fn bytes(request: &Request, more: &[(&str, &str)]) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// When the connection ends before it, or it is no HTTP.
+/// Fails if the connection ends before it, or it is no HTTP.
 pub fn receive(connection: &mut TcpStream, head_only: bool) -> Result<Answer> {
     let mut received = Vec::new();
     let (mut answer, body_at) = loop {

@@ -132,7 +132,7 @@ struct Want {
 ///
 /// # Errors
 ///
-/// When it does not have the form, or a case does not say why.
+/// Fails if it does not have the form, or a case does not say why.
 pub fn parse(suite: &str, text: &str) -> Result<Suite> {
     let file: File = toml::from_str(text)?;
     let mut policies: Vec<Value> =

@@ -114,7 +114,7 @@ fn vary(expect: &Expect, answer: &Answer, wrong: &mut Vec<String>) {
     }
 }
 
-/// What the upstream saw of the request.
+/// Compares the request that the upstream received.
 fn received(expect: &Expect, answer: &Answer, wrong: &mut Vec<String>) {
     let Some(lines) = &answer.received else {
         return;

@@ -26,16 +26,16 @@ pub struct EnvoyFixture {
     upstream: Upstream,
     slot: Slot,
     plugin: Plugin,
-    /// How many configurations were published.
+    /// Number of configurations published.
     published: usize,
-    /// What Envoy reads, and its log.
+    /// The files that Envoy reads, and its log.
     directory: TempDir,
 }
 
 /// A way to send a request with more header lines, and to read its answer.
 pub type Send = fn(SocketAddr, &Request, &[(&str, &str)]) -> Result<Answer>;
 
-/// How a stand differs from the plain one: made by [`EnvoyFixture::plan`].
+/// The deviations of a fixture from the plain one, by [`EnvoyFixture::plan`].
 #[derive(Debug)]
 pub struct EnvoyFixturePlan {
     directory: TempDir,
@@ -101,7 +101,7 @@ impl EnvoyFixturePlan {
         self
     }
 
-    /// Where the slot's file is.
+    /// The path of the slot's file.
     #[must_use]
     pub fn slot(&self) -> &Slot {
         &self.slot
@@ -113,17 +113,17 @@ impl EnvoyFixturePlan {
         &self.plugin
     }
 
-    /// Where the slots' files are.
+    /// The folder of the slots' files.
     #[must_use]
     pub fn directory(&self) -> &std::path::Path {
         self.directory.path()
     }
 
-    /// Starts it, with whatever is in the slot's file, else the inert default.
+    /// Starts it with the content of the slot's file, else with the inert default.
     ///
     /// # Errors
     ///
-    /// When Envoy does not start.
+    /// Fails if Envoy does not start.
     pub fn start(self) -> Result<EnvoyFixture> {
         let Self {
             directory,
@@ -159,16 +159,16 @@ impl EnvoyFixture {
     ///
     /// # Errors
     ///
-    /// When the module cannot be built, or there is no free port.
+    /// Fails if the module cannot be built, or there is no free port.
     pub fn plan() -> Result<EnvoyFixturePlan> {
         Self::plan_with(Plugin::new(&module()?))
     }
 
-    /// The same with another module, or another failure policy.
+    /// The same with a different module, or a different failure policy.
     ///
     /// # Errors
     ///
-    /// When there is no free port.
+    /// Fails if there is no free port.
     pub fn plan_with(plugin: Plugin) -> Result<EnvoyFixturePlan> {
         let directory = TempDir::new()?;
         let slot = Slot::new(directory.path(), plugin.clone());
@@ -200,7 +200,7 @@ impl EnvoyFixture {
     ///
     /// # Errors
     ///
-    /// When they are refused, or Envoy does not run them.
+    /// Fails if they are refused, or Envoy does not run them.
     pub fn configure(&mut self, objects: &[&Value]) -> Result<()> {
         self.configure_for(&objects.iter().map(|object| (*object, &[][..])).collect::<Vec<_>>())
     }
@@ -223,7 +223,7 @@ impl EnvoyFixture {
     ///
     /// # Errors
     ///
-    /// When the file cannot be written.
+    /// Fails if the file cannot be written.
     pub fn publish(&mut self, configuration: &str) -> Result<()> {
         self.published += 1;
         let plugin = self.plugin.clone().configured(configuration);
@@ -234,7 +234,7 @@ impl EnvoyFixture {
     ///
     /// # Errors
     ///
-    /// When the folder cannot be written.
+    /// Fails if the folder cannot be written.
     pub fn stage(&mut self, configuration: &str, version: &str) -> Result<()> {
         self.published += 1;
         let folder = self.directory.path().join(format!("..{version}"));
@@ -255,7 +255,7 @@ impl EnvoyFixture {
     ///
     /// # Errors
     ///
-    /// When it never does.
+    /// Fails if it never does.
     pub fn await_sentinel(&mut self, sentinel: &Value) -> Result<()> {
         let host = sentinel["spec"]["hostnames"][0].as_str().context("a sentinel has a host")?;
         let address = self.address()?;
@@ -269,7 +269,7 @@ impl EnvoyFixture {
     ///
     /// # Errors
     ///
-    /// When there is no answer.
+    /// Fails if there is no answer.
     pub fn answer(&self, case: &Case) -> Result<Answer> {
         self.answer_to(case, client::send)
     }
@@ -278,7 +278,7 @@ impl EnvoyFixture {
     ///
     /// # Errors
     ///
-    /// When there is no answer.
+    /// Fails if there is no answer.
     pub fn answer_to(&self, case: &Case, send: Send) -> Result<Answer> {
         let id = case.id();
         self.upstream.answer(&id, case.upstream.clone());
@@ -294,25 +294,25 @@ impl EnvoyFixture {
     ///
     /// # Errors
     ///
-    /// When there is no answer.
+    /// Fails if there is no answer.
     pub fn send(&self, request: &Request, more: &[(&str, &str)]) -> Result<Answer> {
         client::send(self.address()?, request, more)
     }
 
-    /// Where it listens.
+    /// Its address.
     ///
     /// # Errors
     ///
-    /// When Envoy does not say.
+    /// Fails if Envoy does not say.
     pub fn address(&self) -> Result<SocketAddr> {
         self.address_of("main")
     }
 
-    /// Where another listener of it listens.
+    /// The address of a further listener.
     ///
     /// # Errors
     ///
-    /// When Envoy has no such listener.
+    /// Fails if Envoy has no such listener.
     pub fn address_of(&self, listener: &str) -> Result<SocketAddr> {
         self.envoy.address(listener)
     }
@@ -333,7 +333,7 @@ impl EnvoyFixture {
     ///
     /// # Errors
     ///
-    /// When Envoy does not answer.
+    /// Fails if Envoy does not answer.
     pub fn stats(&self) -> Result<Stats> {
         self.envoy.stats()
     }
@@ -385,7 +385,7 @@ pub fn request(method: &str, host: &str, headers: &[(&str, &str)]) -> Request {
     }
 }
 
-/// A request from another origin.
+/// A request from a different origin.
 #[must_use]
 pub fn cross_origin(host: &str, origin: &str) -> Request {
     request("GET", host, &[("Origin", origin)])
@@ -414,7 +414,7 @@ pub fn envoy_version() -> String {
 ///
 /// # Errors
 ///
-/// When it does not build.
+/// Fails if it does not build.
 pub fn module() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("CORSWARD_WASM") {
         return Ok(named.into());

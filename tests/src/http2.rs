@@ -19,7 +19,7 @@ pub const VARY_LINES: &str = "x-vary-lines";
 ///
 /// # Errors
 ///
-/// When HTTP/2 cannot say it, or there is no answer.
+/// Fails if HTTP/2 cannot say it, or there is no answer.
 pub fn send(address: SocketAddr, request: &Request, more: &[(&str, &str)]) -> Result<Answer> {
     let message = message(request, more)?;
     let runtime = runtime()?;
@@ -32,7 +32,7 @@ pub fn send(address: SocketAddr, request: &Request, more: &[(&str, &str)]) -> Re
 ///
 /// # Errors
 ///
-/// When there is no free port.
+/// Fails if there is no free port.
 pub fn serve() -> Result<SocketAddr> {
     let runtime = runtime()?;
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;

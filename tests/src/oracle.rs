@@ -14,7 +14,7 @@ pub enum CredentialsMode {
     Include,
 }
 
-/// What the oracle needs of a request that crosses origins.
+/// The parts of a cross-origin request that the oracle reads.
 #[derive(Clone, Debug, Default)]
 pub struct CorsRequest {
     /// The serialized request origin.
@@ -23,7 +23,7 @@ pub struct CorsRequest {
     pub credentials: CredentialsMode,
 }
 
-/// What a CORS-preflight fetch asks for.
+/// The method and headers of a CORS-preflight fetch.
 #[derive(Clone, Debug, Default)]
 pub struct Preflight {
     /// The method of the request behind it.
@@ -32,7 +32,7 @@ pub struct Preflight {
     pub unsafe_names: Vec<Vec<u8>>,
 }
 
-/// What the oracle needs of a response.
+/// The parts of a response that the oracle reads.
 #[derive(Clone, Copy, Debug)]
 pub struct CorsResponse<'a> {
     /// Its status.

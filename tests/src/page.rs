@@ -29,10 +29,10 @@ use crate::text::from_latin1;
 /// A line that says that no upstream is asked.
 const NOT_ASKED: &str = "the back end is not asked";
 
-/// What stands before a block that is a file of the repository, word for word.
+/// The mark before a block that is a file of the repository, word for word.
 const FILE: (&str, &str) = ("<!-- file: ", " -->");
 
-/// What stands before a block whose warnings are meant, with their codes.
+/// The mark before a block with intended warnings, with their codes.
 const WARNS: (&str, &str) = ("<!-- warns: ", " -->");
 
 /// An example of a page, and what follows from it.
@@ -46,7 +46,7 @@ pub struct Example {
     pub file: Option<String>,
     /// The codes of the warnings that it is meant to have.
     pub warns: Vec<String>,
-    /// What a proxy with its policies does.
+    /// The exchanges of a proxy with its policies.
     pub exchanges: Vec<Exchange>,
 }
 
@@ -75,7 +75,7 @@ struct Block<'p> {
 ///
 /// # Errors
 ///
-/// When the page cannot be read, or a block has another form.
+/// Fails if the page cannot be read, or a block has an unknown form.
 pub fn examples(file: &Path) -> Result<Vec<Example>> {
     let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -9,11 +9,11 @@ use corsward_policy::{Compiled, Draft, Policy, PolicyId, Workload, validate};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What a proxy runs for these `CorsPolicy` objects, and the text by which it got there.
+/// Compiles these `CorsPolicy` objects as for a proxy, and returns the text of the wire too.
 ///
 /// # Errors
 ///
-/// When an object has another shape, is refused, or does not survive the wire.
+/// Fails if an object has an unknown shape, is refused, or does not survive the wire.
 pub fn compile(objects: &[&Value]) -> Result<(String, Compiled)> {
     compile_for(&objects.iter().map(|object| (*object, &[][..])).collect::<Vec<_>>())
 }

@@ -37,7 +37,7 @@ impl Site {
     ///
     /// # Errors
     ///
-    /// When there is no free port.
+    /// Fails if there is no free port.
     pub fn start(find: impl Fn(&str) -> Option<Resource> + Send + Sync + 'static) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen")?;
         let site = Self { address: listener.local_addr()?, visits: Arc::default() };
@@ -52,7 +52,7 @@ impl Site {
         Ok(site)
     }
 
-    /// Where it listens.
+    /// Its address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address

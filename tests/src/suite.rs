@@ -30,7 +30,7 @@ impl Suite {
     ///
     /// # Errors
     ///
-    /// When a file cannot be read or is no suite.
+    /// Fails if a file cannot be read or is no suite.
     pub fn all() -> Result<Vec<Self>> {
         let mut suites = Vec::new();
         for file in files("vectors", "json")? {
@@ -79,7 +79,7 @@ pub fn host(suite: &str, policy: &str) -> String {
 ///
 /// # Errors
 ///
-/// When its file cannot be read, or is none.
+/// Fails if its file cannot be read, or is none.
 pub fn skips(machine: &str) -> Result<BTreeMap<String, String>> {
     let file = folder().join("skips").join(format!("{machine}.toml"));
     let text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;

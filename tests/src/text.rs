@@ -58,7 +58,7 @@ impl Piece {
 ///
 /// # Errors
 ///
-/// When a character stands for no byte.
+/// Fails if a character stands for no byte.
 pub fn latin1(text: &str) -> Result<Vec<u8>> {
     let Some(odd) = text.chars().find(|&c| u8::try_from(c).is_err()) else {
         return Ok(text.chars().filter_map(|c| u8::try_from(c).ok()).collect());

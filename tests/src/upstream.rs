@@ -56,7 +56,7 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// When there is no free port.
+    /// Fails if there is no free port.
     pub fn start() -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen")?;
         let address = listener.local_addr()?;
@@ -74,7 +74,7 @@ impl Upstream {
         Ok(upstream)
     }
 
-    /// Where it listens.
+    /// Its address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -75,7 +75,7 @@ struct RowExpect {
 ///
 /// # Errors
 ///
-/// When it does not have their form.
+/// Fails if it does not have their form.
 pub fn parse(_: &str, text: &str) -> Result<Suite> {
     let file: File = serde_json::from_str(text)?;
     let policies = file

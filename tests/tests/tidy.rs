@@ -356,8 +356,8 @@ const CEILINGS: [(&str, f64, f64); 7] = [
     ("filter", 3.0, 9.0),
     ("operator/src", 8.1, 25.0),
     ("policy/src", 5.2, 13.0),
-    ("tests/e2e", 5.2, 20.0),
-    ("tests/src", 4.2, 17.0),
+    ("tests/e2e", 2.0, 3.0),
+    ("tests/src", 2.0, 3.0),
     ("xtask", 2.0, 3.0),
 ];
 

@@ -21,7 +21,7 @@ const OF_SCENARIO: &str = "corsward-e2e/scenario";
 pub(crate) struct Cluster {
     kubectl: PathBuf,
     socks_proxy: OnceLock<SocksProxy>,
-    /// What marks the scenario's namespaces; empty outside of scenarios.
+    /// The label of the scenario's namespaces; empty outside of scenarios.
     scenario: String,
     keep: bool,
     figures: Mutex<Vec<String>>,
@@ -30,7 +30,7 @@ pub(crate) struct Cluster {
 // === impl Cluster ===
 
 impl Cluster {
-    /// The one that KUBECONFIG names. What is left of earlier runs goes.
+    /// The cluster of KUBECONFIG, without the leftovers of earlier runs.
     pub(crate) fn reach(keep: bool) -> Result<Self> {
         ensure!(
             env::var_os("KUBECONFIG").is_some(),
@@ -184,7 +184,7 @@ impl Cluster {
         Ok(folder)
     }
 
-    /// What the containers of a namespace logged, and what each of Istio's proxies says that it runs.
+    /// Keeps the logs of a namespace's containers, and the configurations of Istio's proxies.
     fn note_pods(&self, namespace: &str, folder: &std::path::Path) -> Result<()> {
         let pods = self.read(&["-n", namespace, "get", "pods", "-o", "name"])?;
         for pod in pods.lines() {

@@ -17,10 +17,10 @@ use crate::socks_proxy::{SocksProxy, request};
 /// A connection that is kept, or one for each request.
 const CLIENTS: [bool; 4] = [true, true, true, false];
 
-/// What a client waits between two requests: the load is steady, and leaves the machine to others.
+/// A client's pause between two requests: the load is steady, and leaves the machine to others.
 const PACE: Duration = Duration::from_millis(10);
 
-/// How many flaws are kept in words.
+/// Number of flaws that are kept in words.
 const SHOWN: usize = 5;
 
 /// A request that is sent over and over, and what is owed to it.
@@ -28,12 +28,12 @@ const SHOWN: usize = 5;
 pub(crate) struct Question {
     host: String,
     request: Request,
-    /// The status; `None`: whatever is no failure of a proxy.
+    /// The status; `None`: any that is no failure of a proxy.
     status: u16,
     owed: Owed,
 }
 
-/// Which `Access-Control-Allow-Origin` is owed to a request.
+/// The expected `Access-Control-Allow-Origin` of a request.
 #[derive(Clone, Debug)]
 enum Owed {
     /// Exactly one line, with this value.
@@ -52,24 +52,24 @@ pub(crate) struct Load {
     clients: Vec<JoinHandle<()>>,
 }
 
-/// What came of the requests.
+/// The results of the requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     /// Requests that were sent.
     pub(crate) sent: usize,
-    /// Those without an answer, or with another status.
+    /// Those without an answer, or with an unexpected status.
     pub(crate) lost: usize,
     /// Those whose answer lacks the header.
     pub(crate) missing: usize,
     /// Those whose answer has it twice.
     pub(crate) doubled: usize,
-    /// Those whose answer has another value than the one that is owed.
+    /// Those whose answer has an unexpected value.
     pub(crate) wrong: usize,
     /// The first of these, in words.
     flaws: Vec<String>,
 }
 
-/// What is wrong with an answer.
+/// A flaw of an answer.
 enum Flaw {
     Lost,
     Missing,
@@ -100,7 +100,7 @@ impl Question {
         Self { host: host.to_owned(), request, status: 204, owed: Owed::None }
     }
 
-    /// For another authority than the host that is connected to.
+    /// Sets an authority other than the host of the connection.
     pub(crate) fn authority(mut self, authority: &str) -> Self {
         authority.clone_into(&mut self.request.authority);
         self
@@ -166,7 +166,7 @@ impl Load {
         Self { clients: clients.collect(), ending, tally }
     }
 
-    /// What came of the requests so far.
+    /// The results of the requests so far.
     pub(crate) fn so_far(&self) -> Tally {
         lock(&self.tally).clone()
     }

@@ -33,7 +33,7 @@ use crate::scenario::Scenario;
 struct Args {
     /// Tell only scenarios whose name contains one of these
     scenarios: Vec<String>,
-    /// How many at a time
+    /// Number of scenarios at a time
     #[arg(long, default_value_t = 4)]
     jobs: usize,
     /// Print their names

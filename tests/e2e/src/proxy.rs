@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::test_namespace::TestNamespace;
 use crate::until::until;
 
-/// What the names of our filters have in them, whichever of Istio's kinds brings them.
+/// The part that the names of corsward's filters share, for each of Istio's kinds.
 const OURS: &str = "corsward";
 
 /// The sidecar of a pod, or of the first of a workload (`deploy/NAME`).
@@ -26,7 +26,7 @@ impl<'p> Proxy<'p> {
         Self { ns, pod: pod.to_owned() }
     }
 
-    /// What its admin interface answers.
+    /// The answer of its admin interface.
     pub(crate) fn admin(&self, path: &str) -> Result<String> {
         self.ns.exec(&self.pod, "istio-proxy", &["pilot-agent", "request", "GET", path])
     }
@@ -73,7 +73,7 @@ impl<'p> Proxy<'p> {
         Ok(values.sum())
     }
 
-    /// How many CORS requests its filters have decided: with two of them in a chain, twice as many as were sent.
+    /// The number of CORS requests that its filters have decided: two filters in one chain count each request twice.
     pub(crate) fn decided(&self) -> Result<u64> {
         self.count("wasmcustom.corsward.decisions.")
     }

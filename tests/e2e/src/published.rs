@@ -51,7 +51,7 @@ impl Published {
         if self.is_nested() { &self.0["spec"]["wasm"] } else { &self.0["spec"] }
     }
 
-    /// The same object with another value of a field of that part.
+    /// The same object with a different value in a field of that part.
     pub(crate) fn with(&self, field: &str, value: Value) -> Self {
         let mut other = self.clone();
         let spec = &mut other.0["spec"];

@@ -14,10 +14,10 @@ use crate::until::until;
 /// The release, and its Deployment.
 pub(crate) const NAME: &str = "corsward";
 
-/// Where it is.
+/// Its namespace.
 pub(crate) const NAMESPACE: &str = "corsward-system";
 
-/// How long Helm may wait for pods.
+/// Helm's timeout for pods.
 const TIMEOUT: &str = "--timeout=4m";
 
 /// The release of a cluster.
@@ -27,7 +27,7 @@ pub(crate) struct Release<'c> {
     pub(crate) ns: TestNamespace<'c>,
     helm: PathBuf,
     chart: PathBuf,
-    /// How many operators it runs.
+    /// Its number of operators.
     replicas: String,
 }
 
@@ -72,7 +72,7 @@ impl<'c> Release<'c> {
         Ok(serde_json::from_slice(&said)?)
     }
 
-    /// What `told` comes to while the release has other values; those it had come back, however that ends.
+    /// Runs `told` while the release has other values; restores the previous ones in any case.
     pub(crate) fn with<T>(&self, values: &[&str], told: impl FnOnce() -> Result<T>) -> Result<T> {
         let before = self.revision()?;
         let told = self.upgrade(values).and_then(|()| told());
@@ -81,7 +81,7 @@ impl<'c> Release<'c> {
         told.and_then(|told| back.map(|_| told))
     }
 
-    /// What `told` comes to while no operator runs; it runs again however that ends.
+    /// Runs `told` while no operator runs; starts it again in any case.
     pub(crate) fn without_operator<T>(&self, told: impl FnOnce() -> Result<T>) -> Result<T> {
         let told = self.stop_operator().and_then(|()| told());
         let back = self.start_operator();

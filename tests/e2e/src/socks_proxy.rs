@@ -1,8 +1,8 @@
 //! SOCKS proxy: the way into the cluster for requests, a server in a pod outside the mesh.
 //!
-//! What goes through it comes from inside the cluster, byte by byte as it was sent, and names mean there what they mean in a pod.
-//! A node refuses connections to a Service until it routes it, about a second after its pods are ready. The server has to bear that: some
-//! hang on such a connection (microsocks), and some remember where a name led before (Dante).
+//! Its requests come from inside the cluster, byte by byte as they were sent, and names mean the same there as in a pod. A node refuses
+//! connections to a Service until it routes it, about a second after its pods are ready. The server has to bear that: some servers hang
+//! on such a connection (microsocks), and some remember an earlier address of a name (Dante).
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -26,7 +26,7 @@ const NODE_PORT: u16 = 30080;
 /// Its namespace.
 const NAMESPACE: &str = "corsward-e2e";
 
-/// How long a connection through it may take to come about, or an answer to come.
+/// Timeout for a connection through it, and for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// SOCKS 5 (RFC 1928): the version, "no authentication" as the only method, CONNECT, and a name as the address.
@@ -71,7 +71,7 @@ impl SocksProxy {
         Ok(socks_proxy)
     }
 
-    /// Where it is on this machine, for a browser.
+    /// Its address on this machine, for a browser.
     pub(crate) fn address(self) -> SocketAddr {
         self.address
     }
@@ -112,12 +112,12 @@ impl SocksProxy {
             .with_context(|| format!("{} {host}:{port}", request.method))
     }
 
-    /// What a page of `origin` gets for `GET path` from a host's port 80.
+    /// The answer to a page of `origin` for `GET path` from a host's port 80.
     pub(crate) fn get(self, host: &str, path: &str, origin: Option<&str>) -> Result<Answer> {
         self.send(host, 80, &request("GET", host, path, origin, &[]))
     }
 
-    /// What a page of `origin` gets that asks beforehand for `method` with these headers.
+    /// The answer to a preflight of a page of `origin`, for `method` with these headers.
     pub(crate) fn preflight(
         self,
         host: &str,

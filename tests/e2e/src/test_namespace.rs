@@ -22,7 +22,7 @@ impl<'c> TestNamespace<'c> {
         Self { cluster, name }
     }
 
-    /// The name of a Service of it, as everybody in the cluster can say it.
+    /// The name of a Service of it, valid in the whole cluster.
     pub(crate) fn host(&self, service: &str) -> String {
         format!("{service}.{}.svc.cluster.local", self.name)
     }
@@ -63,9 +63,9 @@ impl<'c> TestNamespace<'c> {
         if workload.answers() { self.await_answer(&workload.name) } else { Ok(()) }
     }
 
-    /// Replaces all pods of a Deployment, and waits until its Services lead to the new ones and to no other: none of the old is
-    /// left when the new ones come, so that whoever answers is one of them. A node goes on routing to a pod for a moment after its
-    /// end, and what is sent there is lost.
+    /// Replaces all pods of a Deployment, and waits until its Services lead to the new ones and to no other: the old ones are gone
+    /// before the new ones come, so that only new ones answer. A node still routes to a pod for a moment after its end, and loses
+    /// those requests.
     pub(crate) fn restart(&self, deployment: &str) -> Result<()> {
         let object = self.get("deployment", deployment)?;
         let replicas = format!("--replicas={}", object["spec"]["replicas"]);

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// How long a condition may take that nobody put a figure on.
+/// Default timeout for a condition.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
-/// How often it is looked at. A look is a process or a request.
+/// Poll interval. Each poll is a process or a request.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The same where the time counts.

@@ -8,7 +8,7 @@ use serde_json::json;
 /// The request header that says it.
 pub(crate) const ANSWER: &str = "x-answer";
 
-/// What every answer of it carries, and none of a proxy.
+/// Header of every answer of it, and of no answer of a proxy.
 const REACHED: &str = "x-upstream";
 
 /// The value of [`ANSWER`] that asks for this status and these header lines.

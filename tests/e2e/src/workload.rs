@@ -69,7 +69,7 @@ impl Workload {
         self.probed.is_some()
     }
 
-    /// What `kubectl apply` gets.
+    /// The objects for `kubectl apply`.
     pub(crate) fn objects(&self) -> Value {
         let Self { name, labels, command, ports, replicas, probed } = self;
         let mut container = json!({

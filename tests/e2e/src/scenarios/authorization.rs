@@ -1,4 +1,4 @@
-//! Who refuses a request, and whether the page that sent it may read why.
+//! Refusals by authorization filters, and whether the page that sent the request may read them.
 
 use anyhow::{Result, ensure};
 use corsward_tests::answer::Answer;
@@ -97,7 +97,7 @@ fn external_authorizer(cluster: &Cluster) -> Result<TestNamespace<'_>> {
     Ok(ns)
 }
 
-/// What a page gets once the authorizer refuses it.
+/// Waits for a page's answer from the authorizer that refuses it.
 fn await_refusal(socks_proxy: SocksProxy, host: &str) -> Result<Answer> {
     until("the authorizer to refuse", || {
         let refused =
@@ -111,7 +111,7 @@ fn refused_preflight(host: &str) -> corsward_tests::case::Request {
     request("OPTIONS", host, "/", Some(SHOP), &lines)
 }
 
-/// What a page gets once a host answers with that status.
+/// Waits for a page's answer with that status from a host.
 fn await_status(
     socks_proxy: SocksProxy,
     host: &str,
@@ -149,7 +149,7 @@ metadata: {name: deny}
 spec: {action: DENY, selector: {matchLabels: {app: api}}, rules: [{}]}
 ";
 
-/// A token must verify where there is one, and there must be one. Nobody has the private half of the key.
+/// Tokens are required, and must verify. The private half of the key does not exist any more.
 const TOKENS: &str = r#"
 apiVersion: security.istio.io/v1
 kind: RequestAuthentication

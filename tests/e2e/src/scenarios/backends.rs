@@ -1,4 +1,4 @@
-//! What people complain about, at the back ends they have: seen without a policy, and gone with one at the same pods.
+//! The common complaints about CORS, at real back ends: present without a policy, and gone with one at the same pods.
 
 mod fixture;
 

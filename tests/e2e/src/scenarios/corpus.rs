@@ -21,10 +21,10 @@ use crate::until::until;
 use crate::upstream::{ANSWER, answering, without_mark};
 use crate::workload::Workload;
 
-/// How many cases are under way at a time.
+/// Number of cases under way at a time.
 const CLIENTS: usize = 4;
 
-/// How many wrong answers are told in full.
+/// Number of wrong answers that are printed in full.
 const TOLD: usize = 10;
 
 /// The machines whose limits a sidecar has: it is an Envoy.

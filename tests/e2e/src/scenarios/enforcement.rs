@@ -17,7 +17,7 @@ use crate::until::{until, until_at_once};
 use crate::upstream::{ANSWER, answering};
 use crate::workload::Workload;
 
-/// How often a policy is changed under load.
+/// Number of changes of a policy under load.
 const CHANGES: usize = 20;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -164,7 +164,7 @@ fn one_value_stops_every_policy(cluster: &Cluster) -> Result<()> {
     tally.ensure_flawless()
 }
 
-/// Allows one more origin, another each time; how long it took from the beginning of `kubectl apply`.
+/// Allows a further origin at each call; returns the time since the beginning of `kubectl apply`.
 fn change_to_effect(
     ns: &TestNamespace<'_>,
     host: &str,
@@ -181,7 +181,7 @@ fn change_to_effect(
     Ok(begun.elapsed())
 }
 
-/// What [`allowing`] says of `SHOP` is kept, for preflights, pages and strangers.
+/// The rules of [`allowing`] for `SHOP` hold, for preflights, pages and foreign origins.
 fn ensure_kept(socks_proxy: SocksProxy, host: &str) -> Result<()> {
     let preflight = socks_proxy.preflight(host, "/", SHOP, "PUT", "")?;
     ensure!(preflight.status == 204, "{preflight:?}");

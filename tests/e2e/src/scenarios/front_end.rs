@@ -18,7 +18,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::new(
     front_end,
 )];
 
-/// What the calls of our page come to, without corsward and with it.
+/// The results of the page's calls, without corsward and with it.
 const OURS: [(&str, &str, &str); 23] = [
     ("csrf token", "blocked", "read 200"),
     ("login", "blocked", "read 200 as alice"),
@@ -46,7 +46,7 @@ const OURS: [(&str, &str, &str); 23] = [
     ("socket", "open as alice", "open as alice"),
 ];
 
-/// What a stranger's page in the same browser reads and does without corsward; with it, nothing.
+/// The results of a foreign page in the same browser without corsward; with it, nothing.
 const OF_A_STRANGER: [(&str, &str); 5] = [
     ("two layers, two headers", "read 200 as nobody"),
     ("whoever asks is allowed", "read 200"),
@@ -55,7 +55,7 @@ const OF_A_STRANGER: [(&str, &str); 5] = [
     ("socket", "open as alice"),
 ];
 
-/// What the console says without corsward, as people paste it into their questions.
+/// The console's messages without corsward, as users quote them in their questions.
 const COMPLAINTS: [&str; 4] = [
     "No 'Access-Control-Allow-Origin' header is present on the requested resource",
     "Response to preflight request doesn't pass access control check",

@@ -12,7 +12,7 @@ use crate::sharing::{SHOP, allowing, await_shared, await_unshared};
 use crate::until::until;
 use crate::workload::Workload;
 
-/// What names of objects of ours have in them.
+/// The part that the names of corsward's objects share.
 const OURS: &str = "corsward";
 
 /// Beside the policy what else is the users' own.
@@ -28,7 +28,7 @@ metadata: {name: lifecycle}
 spec: {enforcement: Warn, guardrails: {maxMaxAge: 7200}}
 ";
 
-/// What an uninstall leaves: the definitions, what an API server makes of them, and the namespaces.
+/// The objects that stay after an uninstall: the definitions, the API server's objects for them, and the namespaces.
 const KEPT: [&str; 6] = [
     "apiservice.apiregistration.k8s.io/v1alpha1.corsward.io",
     "customresourcedefinition.apiextensions.k8s.io/clustercorspolicies.corsward.io",

@@ -1,4 +1,5 @@
-//! The filter's module and its configuration, damaged, missing, or of another release: requests pass, and the policy comes back.
+//! The filter's module and its configuration, damaged, missing, or of a different release: requests pass, and the
+//! policy comes back.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +25,7 @@ use crate::workload::Workload;
 /// The name of a plugin that is copied.
 const COPY: &str = "by-hand";
 
-/// What a plugin names when somebody wrote it by hand: the digest of nothing that exists.
+/// The digest in a plugin written by hand: no module has it.
 const NO_MODULE: &str = "00000000000000000000000000000000000000000000000000000000000000ff";
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -176,7 +177,7 @@ fn a_wrong_digest_takes_the_filter_out(cluster: &Cluster) -> Result<()> {
     tally.ensure_flawless()
 }
 
-/// What the operator makes of a policy for [`kept`] pods, in a namespace where there are none.
+/// The operator's plugin of a policy for [`kept`] pods, from a namespace without such pods.
 fn copied_plugin(cluster: &Cluster, name: &str) -> Result<Published> {
     let ns = cluster.test_namespace(name)?;
     ns.policy("api", &keeping())?;
@@ -253,7 +254,7 @@ fn ensure_served_without_filter(socks_proxy: SocksProxy, host: &str) -> Result<(
     Ok(())
 }
 
-/// How many configurations a proxy's filter has refused.
+/// The number of configurations that a proxy's filter has refused.
 fn refused(proxy: &Proxy<'_>) -> Result<u64> {
     proxy.count("wasmcustom.corsward.config.refused")
 }
@@ -276,7 +277,7 @@ fn await_module(
     proxy.await_filters(1)
 }
 
-/// An image of the operator with a module of another digest, in the node: its tag. The module has one more custom section,
+/// The tag of an operator's image in the node with a module of a different digest. The module has one more custom section,
 /// which changes nothing but its bytes.
 fn next_release(cluster: &Cluster, image: &str) -> Result<String> {
     const TAG: &str = "next";

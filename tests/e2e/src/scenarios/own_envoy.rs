@@ -32,11 +32,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 const NEXT: &str = "https://next.example";
 const POLICY: &str = include_str!("../../../../examples/own-envoy/policy.yaml");
 
-/// What the operator publishes for the example's policy, and the key in it.
+/// The operator's ConfigMap for the example's policy, and the key in it.
 const CONFIG_MAP: &str = "corsward-e88e689750";
 const FILE: &str = "corsward.yaml";
 
-/// What it publishes for policies that a whole namespace shares.
+/// The operator's ConfigMap for policies that a whole namespace shares.
 const OF_NAMESPACE: &str = "corsward";
 
 /// For how long a kubelet may leave a ConfigMap as it was: its period is a minute, and some more.
@@ -163,7 +163,7 @@ impl<'c> OwnEnvoyFixture<'c> {
         self.await_answer("the change's effect", SHOP, true)
     }
 
-    /// What is in force stays, and what was written meanwhile comes when the operator does.
+    /// The configuration in force stays, and later changes come when the operator returns.
     fn operator_away(&self) -> Result<()> {
         self.pods.release.stop_operator()?;
         self.allow(NEXT)?;
@@ -237,7 +237,7 @@ impl<'c> OwnEnvoyFixture<'c> {
         })
     }
 
-    /// What the ConfigMap says.
+    /// The content of the ConfigMap.
     fn data(&self) -> Result<String> {
         let object = self.ns.get("configmap", CONFIG_MAP)?;
         Ok(object["data"][FILE].as_str().unwrap_or_default().to_owned())

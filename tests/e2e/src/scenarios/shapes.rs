@@ -26,7 +26,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
-/// What the two scenarios have in common: a pod with three labels, and its load.
+/// The common part of the two scenarios: a pod with three labels, and its load.
 struct Shapes<'c> {
     ns: TestNamespace<'c>,
     socks_proxy: SocksProxy,
@@ -122,7 +122,7 @@ impl<'c> Shapes<'c> {
         })
     }
 
-    /// A pod whose label is another one leaves one plugin for another, and no request fails.
+    /// A pod with a changed label leaves one plugin for the other, and no request fails.
     fn the_pod_moves(&self, pod: &str) -> Result<()> {
         self.ns.read(&["label", pod, "team=shop"])?;
         self.ns.read(&["delete", "corspolicy", "three"])?;

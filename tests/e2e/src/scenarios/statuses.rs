@@ -1,4 +1,4 @@
-//! What a policy's status says of its proxies, and of what else answers beside it: no more than is so.
+//! The report of a policy's status about its proxies, and about further CORS layers: no more than is true.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};

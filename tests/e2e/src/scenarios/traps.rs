@@ -19,7 +19,7 @@ use crate::workload::{IMAGE, Workload};
 /// The filter counts a heartbeat so often.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// How many heartbeats are awaited for a rate: so many that one more or less does not matter.
+/// Number of heartbeats for a rate: so many that one more or less does not matter.
 const COUNTED: u64 = 6;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::new(

@@ -25,7 +25,7 @@ const MANIFESTS: [&str; 3] = [
 /// The namespace of the complaints.
 const NAMESPACE: &str = "backends";
 
-/// Whose namespace it is: no single scenario's, so it stays until a next run makes it anew.
+/// The owner of the namespace: no single scenario, so it stays until a next run makes it anew.
 const OWNER: &str = "back ends";
 
 /// A back end under one name, and pages that ask it.
@@ -38,9 +38,9 @@ pub(super) struct BackendsFixture<'c> {
     pub(super) host: String,
     /// The origin of our front end.
     pub(super) front: String,
-    /// The origin of another page of ours.
+    /// The origin of a second page of the shop.
     pub(super) admin: String,
-    /// The origin of somebody else's page.
+    /// The origin of a foreign page.
     pub(super) stranger: String,
 }
 
@@ -60,7 +60,7 @@ pub(in crate::scenarios) fn start(ns: &TestNamespace<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What our pages need, for the request authorities `hosts`.
+/// The policy that the shop's pages need, for the request authorities `hosts`.
 pub(in crate::scenarios) fn policy(ns: &TestNamespace<'_>, hosts: &[String]) -> Value {
     let origins = ["front", "admin"].map(|page| format!("http://{}", ns.host(page)));
     json!({
@@ -140,7 +140,7 @@ fn response(answer: &Answer) -> CorsResponse<'_> {
 // === impl BackendsFixture ===
 
 impl<'c> BackendsFixture<'c> {
-    /// The back end behind a Service; whoever comes first starts them all.
+    /// The back end behind a Service; the first call starts them all.
     fn open(cluster: &'c Cluster, service: &str) -> Result<Self> {
         static STARTED: Mutex<bool> = Mutex::new(false);
         let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -175,17 +175,17 @@ impl<'c> BackendsFixture<'c> {
         })
     }
 
-    /// What a page of `origin` gets.
+    /// The answer to a page of `origin`.
     pub(super) fn get(&self, path: &str, origin: Option<&str>) -> Result<Answer> {
         self.socks_proxy.get(&self.host, path, origin)
     }
 
-    /// What a request gets.
+    /// The answer to a request.
     pub(super) fn send(&self, request: &Request) -> Result<Answer> {
         self.socks_proxy.send(&self.host, 80, request)
     }
 
-    /// What a page of `origin` gets that asks whether it may send a PUT with a JSON.
+    /// The answer to a page of `origin` that asks whether it may send a PUT with a JSON.
     pub(super) fn preflight(&self, path: &str, origin: &str) -> Result<Answer> {
         self.socks_proxy.preflight(&self.host, path, origin, "PUT", "content-type")
     }

@@ -15,7 +15,7 @@ use xtask::tools;
 
 use crate::socks_proxy::SocksProxy;
 
-/// How long a page may take to make all its calls.
+/// Timeout for all calls of a page.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A browser; its cookies and caches last as long as it does.
@@ -26,12 +26,12 @@ pub(super) struct Browser {
     visits: Receiver<String>,
 }
 
-/// What a page showed.
+/// The content of a page.
 #[derive(Debug)]
 pub(super) struct Visit {
-    /// What each call came to, by its name, in the order of the page.
+    /// The result of each call, by its name, in the order of the page.
     pub(super) rows: Vec<(String, String)>,
-    /// What the browser's console said of failures.
+    /// The errors in the browser's console.
     pub(super) errors: Vec<String>,
 }
 

@@ -14,7 +14,7 @@ use crate::workload::IMAGE;
 const MANIFEST: &str = include_str!("../../../../../examples/own-envoy/deployment.yaml");
 const BOOTSTRAP: &str = include_str!("../../../../../examples/own-envoy/bootstrap.yaml");
 
-/// What stands beside an Envoy.
+/// The container beside an Envoy.
 #[derive(Debug)]
 pub(super) struct App<'a> {
     pub(super) name: &'a str,
@@ -117,7 +117,7 @@ impl<'c> Pods<'c> {
         ns.read(&["annotate", "pods", "--all", "--overwrite", &look]).map(drop)
     }
 
-    /// What the port for metrics answers, from its first line on.
+    /// The answer of the port for metrics, from its first line on.
     pub(super) fn metrics(&self, ns: &TestNamespace<'_>, path: &str) -> Result<String> {
         let pod =
             ns.read(&["get", "pods", "-l", "app=api", "-o", "jsonpath={.items[0].status.podIP}"])?;

@@ -20,7 +20,7 @@ const OURS: &str = "https://ours.example";
 
 const ORIGINS: [Option<&str>; 3] = [Some(OURS), Some(STRANGER), None];
 
-/// Where the WebSocket is asked for, and by what.
+/// The path of the WebSocket, and the headers of its handshake.
 const HANDSHAKE: &str = "/socket";
 const UPGRADE: [(&str, &str); 4] = [
     ("connection", "Upgrade"),
@@ -162,7 +162,7 @@ fn cover(ns: &TestNamespace<'_>) -> Result<()> {
     ns.policy("all", &json!({ "cors": cors }))
 }
 
-/// What each back end answers to each request of each origin, once the policy is in force.
+/// The answer of each back end to each request of each origin, once the policy is in force.
 fn answers(cluster: &Cluster, ns: &TestNamespace<'_>) -> Result<Vec<(String, Seen)>> {
     let mut seen = Vec::new();
     for App { name, .. } in &APPS {
