@@ -20,7 +20,7 @@ const OLD: &str = "https://old.example";
 /// An origin that nothing allows.
 const EVIL: &str = "https://evil.test";
 
-/// How long a back end may take to start on a busy machine.
+/// Timeout for the start of a back end on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The back ends behind one Envoy.
@@ -184,7 +184,7 @@ impl Shops {
     }
 }
 
-/// What Django's CSRF check wants of a POST.
+/// The parts of a POST that Django's CSRF check reads.
 struct Token {
     cookie: String,
     value: String,
@@ -225,7 +225,7 @@ fn cors_lines(answer: &Answer) -> usize {
     answer.lines(|name| name.starts_with("access-control-")).count()
 }
 
-/// How many orders a back end says that it has.
+/// The number of orders that a back end reports.
 fn count(answer: &Answer) -> u64 {
     let body: Value = serde_json::from_slice(&answer.body).unwrap();
     body["orders"].as_u64().unwrap()

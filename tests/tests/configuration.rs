@@ -1,4 +1,4 @@
-//! What happens to traffic when the configuration changes, is bad, or goes away.
+//! Traffic while the configuration changes, is bad, or goes away.
 
 use std::process::{Command, Stdio};
 use std::thread;
@@ -474,7 +474,7 @@ fn is_ours(name: &str) -> bool {
     name.starts_with("access-control-") || name == "vary"
 }
 
-/// How often Envoy or the filter have said something about a configuration.
+/// The number of reactions of Envoy and the filter to a configuration.
 fn seen(stats: &xtask::envoy::Stats) -> u64 {
     sum(stats, "update_rejected") + sum(stats, "config.refused") + sum(stats, "update_failure")
 }

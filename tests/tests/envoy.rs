@@ -94,7 +94,7 @@ fn whatever_is_skipped_exists() {
     }
 }
 
-/// What came of the cases so far.
+/// The results of the cases so far.
 struct Tally {
     send: Send,
     skips: BTreeMap<String, String>,

@@ -230,7 +230,7 @@ fn version_1_still_means_the_same_removal() {
     }
 }
 
-/// Status, with whom it is shared (`-`: with nobody, by a policy), and credentials.
+/// Status, sharing (`-`: with no origin, by a policy), and credentials.
 fn told(compiled: &Compiled, request: case::Request) -> String {
     let answer = model::answer(compiled, &case(request));
     let text =

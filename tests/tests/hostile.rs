@@ -1,4 +1,4 @@
-//! What clients and upstreams may send that nobody should: no panic, no 5xx of our making, and the filter lives on.
+//! Hostile bytes of clients and upstreams: no panic, no 5xx of the filter's making, and the filter lives on.
 
 use corsward_policy::wire::OnInvalid;
 use corsward_tests::answer::Answer;
@@ -272,7 +272,7 @@ fn a_configuration_with_any_byte_changed_never_turns_a_request_into_an_error() {
     fixture.ensure_healthy().unwrap();
 }
 
-/// How often Envoy or the filter said something about a configuration.
+/// The number of reactions of Envoy and the filter to a configuration.
 fn reactions(stats: &Stats) -> u64 {
     let said = ["update_rejected", "update_failure", "config.refused", "config.accepted"];
     let counts = stats.iter().filter(|(name, _)| said.iter().any(|word| name.ends_with(word)));
@@ -336,7 +336,7 @@ fn assert_alive(fixture: &EnvoyFixture) {
     assert_eq!((answer.status, text(&answer, "access-control-allow-origin")), (200, SHOP.into()));
 }
 
-/// Whatever was sent, the answer shares with the shop, with anyone, or with nobody.
+/// For every request, the answer shares with the shop, with every origin, or with none.
 #[track_caller]
 fn assert_shares_soundly(answer: &Answer, header: &str, value: &[u8], told: &str) {
     if let Some(allowed) = answer.get("access-control-allow-origin") {

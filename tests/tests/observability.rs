@@ -1,4 +1,4 @@
-//! What operators of a proxy can see: counters, the access log, the warning line. Never a name that a client chose.
+//! The views of a proxy's operator: counters, the access log, the warning line. Never a name that a client chose.
 
 use std::collections::BTreeMap;
 use std::fs;

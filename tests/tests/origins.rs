@@ -1,4 +1,4 @@
-//! Origins and patterns against another reading of the same standards: the `url` crate, and a naive matcher.
+//! Origins and patterns against independent readings of the same standards: the `url` crate, and a naive matcher.
 
 use corsward_policy::origin::Origin;
 use corsward_policy::validate::NoKnowledge;

@@ -1,4 +1,4 @@
-//! `examples/own-envoy`: its bootstrap in a real Envoy, which nobody between a client and the application should notice.
+//! `examples/own-envoy`: its bootstrap in a real Envoy, which client and application should not notice.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ use xtask::{paths, ports, tools, wait};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The example's Envoy before an application that is there for one connection after another.
+/// The example's Envoy before an application that accepts one connection after the other.
 struct Pod {
     application: TcpListener,
     listener: SocketAddr,
@@ -78,7 +78,7 @@ impl Pod {
         Self { application, listener, metrics, _envoy: envoy, folder }
     }
 
-    /// What the application receives and what the client does, where the application answers with `answer`.
+    /// The bytes at the application and at the client, for an application that answers with `answer`.
     fn exchange(&self, request: &[u8], answer: &'static [u8]) -> (String, String) {
         let application = self.serve(answer);
         let received = text(exchange(self.listener, request));
@@ -193,7 +193,7 @@ fn read(name: &str) -> String {
     fs::read_to_string(paths::root().join("examples/own-envoy").join(name)).unwrap()
 }
 
-/// What the manifest hands to Envoy beside the bootstrap.
+/// The manifest's configuration for Envoy beside the bootstrap.
 fn config_yaml() -> String {
     let manifest = read("deployment.yaml");
     let deployment = manifest.split("\n---\n").next().unwrap();

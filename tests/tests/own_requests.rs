@@ -11,7 +11,7 @@ use xtask::envoy::route;
 use xtask::test::NO_BROWSER;
 use xtask::wait;
 
-/// How long the page may take.
+/// Timeout for the page.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Requests that the page makes, and the `Origin` that Chromium sends with them: `site` stands for the site's own.

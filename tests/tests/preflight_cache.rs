@@ -15,7 +15,7 @@ use xtask::test::NO_BROWSER;
 /// The counter of preflights that passed.
 const PREFLIGHTS: &str = "wasmcustom.corsward.decisions.kind.preflight.verdict.allowed.reason.none";
 
-/// How often a page takes its turns.
+/// Number of turns of a page.
 const TURNS: usize = 4;
 
 /// A page: the calls that it makes by turns, each a method and the names of its headers.
@@ -98,7 +98,7 @@ fn a_page_that_takes_turns_is_preflighted_once() -> Result<()> {
     fixture.ensure_healthy()
 }
 
-/// How many preflights have passed so far.
+/// The number of preflights that have passed so far.
 fn preflights(fixture: &mut EnvoyFixture) -> Result<usize> {
     let count = fixture.envoy().admin().stat(PREFLIGHTS)?.context("preflights are counted")?;
     Ok(usize::try_from(count)?)

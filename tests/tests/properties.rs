@@ -165,7 +165,7 @@ proptest! {
     }
 }
 
-/// What the oracle concludes from a decision, for the credentials that the response allows.
+/// The oracle's result for a decision, for the credentials that the response allows.
 fn browser_passes(decision: &Decision<'_>, request: &Any) -> bool {
     let headers: Vec<_> = laws::edited(decision, request).into_iter().collect();
     let status = match &decision.action {
@@ -255,8 +255,8 @@ fn near_pattern() -> impl Strategy<Value = String> {
         .prop_map(|(scheme, host, port)| format!("{scheme}://{host}{port}"))
 }
 
-/// Origins that a pattern accepts, with whatever its stars may stand for: no other pattern here happens to fit all of them, unless
-/// it fits everything that this one does.
+/// Origins that a pattern accepts, with several values for each star: a second pattern that fits all of them fits every origin of
+/// the first.
 fn instances(pattern: &str) -> Vec<String> {
     let (scheme, rest) = pattern.split_once("://").expect("a scheme");
     let (host, ports) = match rest.strip_suffix(":*") {

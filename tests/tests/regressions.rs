@@ -1,4 +1,4 @@
-//! What fuzzing once found, and the seeds it starts from, replayed by plain tests.
+//! Finds and seeds of fuzzing, replayed by plain tests.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What `ARCHITECTURE.md` says holds, and what reviews should not have to look for.
+//! The invariants of `ARCHITECTURE.md`, and rules that reviews need not check.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -351,13 +351,14 @@ fn the_limits_of_the_design_are_those_of_the_code() {
 const PROSE: (f64, f64) = (2.0, 3.0);
 
 /// The ceilings of doc comments, and of pages that are not rewritten yet. They only fall, to those of prose.
-const CEILINGS: [(&str, f64, f64); 7] = [
+const CEILINGS: [(&str, f64, f64); 8] = [
     ("docs/findings.md", 4.0, 3.5),
     ("filter", 3.0, 9.0),
     ("operator/src", 8.1, 25.0),
     ("policy/src", 5.2, 13.0),
     ("tests/e2e", 2.0, 3.0),
     ("tests/src", 2.0, 3.0),
+    ("tests/tests", 2.0, 3.0),
     ("xtask", 2.0, 3.0),
 ];
 
@@ -451,7 +452,7 @@ fn is_rust(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension == "rs")
 }
 
-/// What is before the tests of a file.
+/// The text before the tests of a file.
 fn code(text: &str) -> &str {
     text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or(text)
 }
@@ -492,7 +493,7 @@ fn collect(root: &Path, at: &Path, files: &mut Vec<(PathBuf, String)>) {
     }
 }
 
-/// What stands between backticks, blocks of code left out.
+/// The texts between backticks, without blocks of code.
 fn backticked(text: &str) -> impl Iterator<Item = &str> {
     let outside = text.split("```").step_by(2);
     outside.flat_map(|prose| prose.split('`').skip(1).step_by(2))

@@ -1,4 +1,4 @@
-//! What becomes of traffic when the filter's machine dies under a request, which the shipped filter never does.
+//! Traffic after the filter's machine dies under a request, which the shipped filter never does.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ const HOST: &str = "shop.traps.test";
 /// For how long Envoy makes no second machine in place of a dead one.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
-/// How often each of the filter's machines says that it is alive.
+/// Interval of the heartbeats of each of the filter's machines.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 #[test]
@@ -137,7 +137,7 @@ fn send_trap(fixture: &EnvoyFixture) -> u16 {
     fixture.send(&trap, &[]).unwrap().status
 }
 
-/// The status of another request, and whether its answer is shared with the shop.
+/// The status of a further request, and whether its answer is shared with the shop.
 fn answer(fixture: &EnvoyFixture) -> (u16, bool) {
     let answer = fixture.send(&cross_origin(HOST, SHOP), &[]).unwrap();
     (answer.status, answer.get("access-control-allow-origin").is_some())
@@ -151,7 +151,7 @@ fn heartbeats(stats: &Stats) -> u64 {
     stats.get("wasmcustom.corsward.heartbeats").copied().unwrap_or_default()
 }
 
-/// What Envoy counts of machines.
+/// Envoy's counters of machines.
 fn failures(stats: &Stats) -> Stats {
     let of_machines = stats.iter().filter(|(name, _)| name.starts_with("wasm."));
     of_machines.map(|(name, count)| (name.clone(), *count)).collect()

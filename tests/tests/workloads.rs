@@ -153,7 +153,7 @@ fn shares(fixture: &EnvoyFixture) -> bool {
     answer.get("access-control-allow-origin").is_some()
 }
 
-/// Does what the upstream says about sharing reach somebody who is not allowed?
+/// Do the upstream's CORS headers reach an origin that is not allowed?
 fn upstream_header_survives(fixture: &EnvoyFixture) -> bool {
     let headers = vec![("Access-Control-Allow-Origin".into(), b"*".to_vec())];
     fixture.upstream().answer("own", case::Upstream { status: 200, headers });

@@ -19,17 +19,17 @@ use xtask::kubernetes::ApiServer;
 
 use crate::line::Line;
 
-/// How long anything may take before a test gives up on it.
+/// Default timeout of a test.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the loop would know.
+/// The knowledge of a controller.
 #[derive(Debug, Default)]
 pub(crate) struct Picture {
     pub(crate) policies: BTreeMap<String, Object>,
     pub(crate) cluster_state: ClusterState,
-    /// How often it was said that everything is there.
+    /// The number of events that report complete lists.
     pub(crate) synced: usize,
-    /// How often all policies were said at once.
+    /// The number of complete lists of policies.
     pub(crate) lists: usize,
 }
 

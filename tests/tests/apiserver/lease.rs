@@ -1,4 +1,4 @@
-//! One replica writes at a time, whatever happens to the Lease, to the API server and to the clocks.
+//! One replica writes at a time, despite faults of the Lease, of the API server and of the clocks.
 
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ use xtask::wait;
 use crate::harness::{TIMEOUT, crds, line_to, namespace, ours, policy, runtime};
 use crate::line::Line;
 
-/// How often what is refused is sent again.
+/// Interval of retries after a refusal.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// A running writer.

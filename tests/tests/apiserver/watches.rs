@@ -1,4 +1,4 @@
-//! What is in a cluster reaches the loop, whatever happens in between.
+//! The objects of a cluster reach the controller, despite faults in between.
 
 use corsward_operator::cluster_state::{Key, NamespaceMode, TargetPort};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn key(namespace: &str, name: &str) -> Key {
     Key { namespace: namespace.to_owned(), name: name.to_owned() }
 }
 
-/// A kind as a future release, or somebody's own hand, may define it: whatever is in `spec`.
+/// A kind as a future release, or a user, may define it: `spec` may hold anything.
 fn anything_goes(group: &str, version: &str, kind: &str, plural: &str) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",

@@ -1,10 +1,10 @@
-//! Specs about which a first guess would be refused: whatever a finding of them proposes is accepted.
+//! Specs for which a first guess would be refused: every proposal of their findings is accepted.
 
 use serde_json::{Value, json};
 
 use crate::{count, failures_of, findings, object};
 
-/// Why, and a spec.
+/// A reason and a spec each.
 fn specs() -> Vec<(&'static str, Value)> {
     let mut specs = of_paths();
     specs.extend(of_names());

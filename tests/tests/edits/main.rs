@@ -1,4 +1,4 @@
-//! What a finding tells its author to write: a program writes it, and the object is validated again.
+//! The edits of findings: a program makes them, and the object is validated again.
 
 mod copied;
 mod guesses;
@@ -58,7 +58,7 @@ const WITHOUT_EDIT: [(&str, &str); 30] = [
     ("CORS-W501", "in the object the quotes are there: they are missing in the text of the file"),
 ];
 
-/// What `validate` says about an object, beside others that it depends on.
+/// The findings of `validate` about an object, beside others that it depends on.
 fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
     let text: Vec<String> = std::iter::once(object).chain(beside).map(Value::to_string).collect();
     let documents =
@@ -94,7 +94,7 @@ fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
     said
 }
 
-/// How often each refusal is there.
+/// The number of findings of each refusal.
 fn refusals(findings: &[Finding]) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for finding in findings.iter().filter(|it| it.severity() == Severity::Refusal) {
@@ -107,7 +107,7 @@ fn count(findings: &[Finding], code: &str) -> usize {
     findings.iter().filter(|finding| finding.code() == code).count()
 }
 
-/// What is wrong with the edits of a finding about that object.
+/// The faults of the edits of a finding about that object.
 fn failures_of(why: &str, finding: &Finding, object: &Value, beside: &[Value]) -> Vec<String> {
     let (code, before) = (finding.code(), findings(object, beside));
     let mut failures = Vec::new();

@@ -27,7 +27,7 @@ pub(crate) struct Row {
     pub(crate) code: &'static str,
     pub(crate) why: &'static str,
     pub(crate) object: Value,
-    /// What it depends on.
+    /// The objects that it depends on.
     pub(crate) beside: Vec<Value>,
 }
 

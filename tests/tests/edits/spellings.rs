@@ -19,7 +19,7 @@ fn spec(line: &str) -> String {
     format!("{}  {line}\n", cors("maxAge: 600"))
 }
 
-/// What is said of a text.
+/// The findings about a text.
 fn findings(text: &str) -> Vec<Finding> {
     let documents = document::read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
     let of_objects = documents.objects.iter().flat_map(|object| {

@@ -8,7 +8,7 @@ use crate::proxy::{EVIL, Filter, Proxy, SHOP, asking, behind, kind, method, to};
 const BUFFER: &str = "envoy.filters.http.buffer";
 const RATE_LIMIT: &str = "envoy.filters.http.local_ratelimit";
 
-/// How many requests each path of this file lets in, in an hour.
+/// The number of requests in an hour for each path of this file.
 const QUOTA: usize = 2;
 
 #[test]

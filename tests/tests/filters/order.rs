@@ -1,4 +1,4 @@
-//! The order of the chain: our filter comes first, and what happens where another one does.
+//! The order of the chain: the filter comes first, and the effect of a different order.
 
 use corsward_tests::client;
 use serde_json::json;

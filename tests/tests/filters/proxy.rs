@@ -19,7 +19,7 @@ use crate::{authentication, limits, order, routes, upstreams};
 pub(crate) const SHOP: &str = "https://shop.example";
 pub(crate) const EVIL: &str = "https://evil.test";
 
-/// What each case is sent over.
+/// The protocols of each case.
 pub(crate) const PROTOCOLS: [(&str, Send); 2] =
     [("HTTP/1.1", client::send), ("HTTP/2", http2::send)];
 
@@ -40,7 +40,7 @@ pub(crate) struct Filter {
 // === impl Proxy ===
 
 impl Proxy {
-    /// The one that another test has started and still uses, else a new one.
+    /// The proxy that other tests share, started by the first of them.
     pub(crate) fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Proxy>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,8 +95,8 @@ impl Proxy {
         self.fixture.upstream().received(case)
     }
 
-    /// Asserts that an answer of another filter is shared with the allowed origin and with no other, over both protocols, and
-    /// that a preflight is answered before that filter.
+    /// Asserts that an answer of a filter behind ours is shared with the allowed origin and with no other, over both
+    /// protocols, and that a preflight is answered before that filter.
     #[track_caller]
     pub(crate) fn assert_decorated(&self, why: &str, path: &str, status: u16) {
         for (protocol, send) in PROTOCOLS {
@@ -169,7 +169,7 @@ pub(crate) fn behind(prefix: &str, filter: &str, config: Value) -> Value {
     route
 }
 
-/// What a route says of a disabled filter that is to run as the chain configures it.
+/// The route's entry for a disabled filter that is to run as the chain configures it.
 pub(crate) fn switched_on() -> Value {
     json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} })
 }
@@ -190,7 +190,7 @@ pub(crate) fn with(mut request: Request, name: &str, value: &str) -> Request {
     request
 }
 
-/// The same request with another method.
+/// The same request with a different method.
 pub(crate) fn method(method: &str, request: Request) -> Request {
     Request { method: method.into(), ..request }
 }
@@ -227,7 +227,7 @@ fn misordered(slot: &Slot) -> Listener {
         .routes([upstream_route("/")])
 }
 
-/// Where every connection is closed without an answer.
+/// A server that closes every connection without an answer.
 fn resetting() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();

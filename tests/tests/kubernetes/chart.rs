@@ -345,7 +345,7 @@ fn helm(args: &[&str], values: &[&str]) -> Said {
     said(&mut helm, "")
 }
 
-/// What the chart renders, hooks included.
+/// The chart's output, hooks included.
 #[track_caller]
 fn template(values: &[&str]) -> String {
     let rendered = helm(&["template", "corsward"], values);
@@ -364,7 +364,7 @@ fn find<'o>(objects: &'o [Value], kind: &str) -> &'o Value {
     objects.iter().find(|object| object["kind"] == kind).unwrap()
 }
 
-/// What the binary makes of a container's arguments, and these.
+/// The subcommand of a container by the binary's own parser, and the arguments.
 #[track_caller]
 fn understood(container: &Value) -> (Verb, Vec<String>) {
     let args = container["args"].as_array().unwrap().iter();

@@ -25,14 +25,14 @@ fn one_of_each(ns: &TestNamespace<'_>) {
     ns.wait_for_conditions("turned", &["Accepted=False Invalid"]);
 }
 
-/// Waits until whatever was to be done for what was there before is done: a policy that is new is in force.
+/// Waits until all work for earlier changes is done: a new policy is in force.
 fn sentinel(cluster: &Cluster, name: &str) {
     let ns = cluster.test_namespace(name);
     ns.policy("sentinel", &allow("api", &[SHOP]));
     ns.wait_for_in_force("sentinel");
 }
 
-/// How often the operator has listed the policies.
+/// The number of the operator's lists of policies.
 fn lists(cluster: &Cluster) -> usize {
     let user = format!("system:serviceaccount:{OPERATOR_NAMESPACE}:corsward");
     let asked = cluster.server.asked_by(&user).unwrap();
@@ -280,7 +280,7 @@ fn an_object_that_only_a_future_definition_allows_is_refused_and_stops_nobody() 
 pub(crate) const LEASE_PATH: &str =
     "/apis/coordination.k8s.io/v1/namespaces/corsward-system/leases/corsward";
 
-/// Somebody else takes the Lease, and says it was then.
+/// A foreign holder takes the Lease, with that renewal time.
 fn take(cluster: &Cluster, renewed: &str) {
     let lease = json!({
         "apiVersion": "coordination.k8s.io/v1",
@@ -296,7 +296,7 @@ fn take(cluster: &Cluster, renewed: &str) {
     cluster.api().apply(LEASE_PATH, &lease).unwrap();
 }
 
-/// The Lease is nobody's.
+/// Clears the holder of the Lease.
 fn release(cluster: &Cluster) {
     cluster.api().merge(LEASE_PATH, &json!({ "spec": { "holderIdentity": null } })).unwrap();
 }

@@ -8,7 +8,7 @@ use crate::specs::SHOP;
 const GATEWAY_API: &str = "/apis/gateway.networking.k8s.io/v1";
 const NGINX: &str = "gateway.nginx.org/nginx-gateway-controller";
 
-/// Writes a `GatewayClass`. Its controller is immutable, so another one needs another object.
+/// Writes a `GatewayClass`. Its controller is immutable, so a different one needs a new object.
 fn class(ns: &TestNamespace<'_>, name: &str, controller: &str) {
     let path = format!("{GATEWAY_API}/gatewayclasses/{name}");
     let api = ns.cluster.api();
@@ -45,7 +45,7 @@ fn at(gateways: &[&str]) -> Value {
     json!({ "targetRefs": references, "cors": { "allowOrigins": [SHOP] } })
 }
 
-/// What a finding says, and nothing where there is none.
+/// The message of a finding; `None` without the finding.
 fn finding(policy: &Value, code: &str) -> Option<String> {
     let findings = policy["status"]["findings"].as_array()?;
     let found = findings.iter().find(|finding| finding["code"] == code)?;

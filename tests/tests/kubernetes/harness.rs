@@ -15,7 +15,7 @@ pub(crate) use test_namespace::TestNamespace;
 
 /// A test gives up on a condition after this time, which a machine with other work on it does not reach.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
-/// How often a condition is looked at.
+/// Poll interval.
 const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// Waits until `look` sees something.
@@ -24,7 +24,7 @@ pub(crate) fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     wait_or(TIMEOUT, look).unwrap_or_else(|| panic!("waited in vain for {what}"))
 }
 
-/// What `look` sees within `patience`, if anything.
+/// The result of `look` within `patience`, if there is one.
 pub(crate) fn wait_or<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     loop {
@@ -36,7 +36,7 @@ pub(crate) fn wait_or<T>(patience: Duration, mut look: impl FnMut() -> Option<T>
     }
 }
 
-/// `metadata.resourceVersion`: another one is another write.
+/// `metadata.resourceVersion`, which changes with each write.
 pub(crate) fn version(object: &Value) -> String {
     object["metadata"]["resourceVersion"].as_str().unwrap().to_owned()
 }
@@ -49,7 +49,7 @@ pub(crate) fn condition(object: &Value, kind: &str) -> String {
     format!("{kind}={} {}", text("status"), text("reason"))
 }
 
-/// What a condition of a status says.
+/// The message of a condition of a status.
 pub(crate) fn message(object: &Value, kind: &str) -> String {
     let conditions = object["status"]["conditions"].as_array();
     let found = conditions.into_iter().flatten().find(|condition| condition["type"] == kind);

@@ -1,4 +1,4 @@
-//! Metrics of the real operator, as whoever scrapes it reads them, and the Events beside them.
+//! Metrics of the real operator, as a scraper reads them, and the Events beside them.
 
 use serde_json::Value;
 

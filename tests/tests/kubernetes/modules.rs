@@ -140,7 +140,7 @@ impl Replica {
         Output::Istio { kind: IstioKind::WasmPlugin, module }
     }
 
-    /// Its answer to whoever asks for another replica's module.
+    /// Its answer to a request for a different replica's module.
     fn serves(&self, other: &Self) -> Option<String> {
         let path = format!("/filter-{}.wasm", other.modules.module.sha256);
         Client::new(self.modules.addr).get(&path).ok()

@@ -29,7 +29,7 @@ pub(crate) struct Publisher {
     batches: usize,
 }
 
-/// An API server that no operator of another story writes to.
+/// An API server that no operator of the other scenarios writes to.
 pub(crate) fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(Cluster::own)
@@ -50,7 +50,7 @@ pub(crate) fn bundle(key: &BundleKey, compiled: &str) -> Arc<Bundle> {
     Arc::new(Bundle::new(key.clone(), compiled.into()))
 }
 
-/// Where the objects of a namespace are.
+/// The path of the objects of a namespace.
 fn collection(output: &Output, namespace: &str) -> String {
     let resource = output.resource();
     let root = if resource.group.is_empty() { "/api" } else { "/apis" };
@@ -107,7 +107,7 @@ impl Publisher {
         self.desired.send_replace(Arc::new(desired));
     }
 
-    /// What is known of each bundle by now.
+    /// The state of each bundle so far.
     pub(crate) fn known(&mut self) -> &BTreeMap<BundleKey, PublishStatus> {
         while let Ok(events) = self.told.try_recv() {
             self.batches += 1;

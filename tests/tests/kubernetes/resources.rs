@@ -1,4 +1,4 @@
-//! Our resources, as whoever uses `kubectl` sees them.
+//! The resources, as users of `kubectl` see them.
 
 use corsward_tests::suite;
 use xtask::kubernetes::ApiServer;

@@ -169,7 +169,7 @@ fn istiod(namespace: &TestNamespace<'_>, name: &str, version: &str) {
     namespace.cluster.api().create(&path, &pod).unwrap();
 }
 
-/// An object as an operator has left it that was told to publish another kind.
+/// An object in the state in which an operator with a different publish kind left it.
 fn leave(namespace: &TestNamespace<'_>, kind: &str) {
     let labels = json!({
         "app.kubernetes.io/managed-by": "corsward-operator",
@@ -206,7 +206,7 @@ fn objects(namespace: &TestNamespace<'_>, plural: &str) -> Vec<Value> {
     list["items"].as_array().unwrap().clone()
 }
 
-/// Waits until objects of one kind have replaced those of another, and no moment was without any.
+/// Waits until objects of one kind have replaced those of the other, without a moment that had none.
 #[track_caller]
 fn wait_for_change(namespace: &TestNamespace<'_>, before: &str, after: &str) {
     wait_for(&format!("{after} instead of {before}"), || {

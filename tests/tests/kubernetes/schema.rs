@@ -1,4 +1,4 @@
-//! What the API server refuses by itself: one object for each rule of the definitions, and each bound from both sides.
+//! Refusals of the API server by itself: one object for each rule of the definitions, and each bound from both sides.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -36,7 +36,7 @@ fn dry_run(kind: &str, spec: &Value) -> Answer {
     Cluster::shared().api().send("POST", &path, body).unwrap()
 }
 
-/// What `validate` refuses of the object: fields and sentences.
+/// The refusals of `validate` for the object: fields and sentences.
 fn refusals(kind: &str, spec: &Value) -> Vec<String> {
     let metadata = json!({"name": "a"});
     let object = json!({"apiVersion": "corsward.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec});
@@ -338,7 +338,7 @@ fn each_rule_of_the_definitions_refuses_in_its_own_words() {
     assert_eq!(said, messages(), "every rule has its object here");
 }
 
-/// What the rules of the definitions say.
+/// The messages of the definitions' rules.
 fn messages() -> BTreeSet<String> {
     fn collect(value: &Value, found: &mut BTreeSet<String>) {
         match value {

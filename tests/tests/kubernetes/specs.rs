@@ -1,10 +1,10 @@
-//! What the policies of the scenarios say.
+//! The specs of the scenarios' policies.
 
 use serde_json::{Value, json};
 
 /// An origin.
 pub(crate) const SHOP: &str = "https://shop.example";
-/// Another origin.
+/// A second origin.
 pub(crate) const OTHER: &str = "https://other.example";
 
 /// Lets these origins read from the pods of an application.
@@ -15,7 +15,7 @@ pub(crate) fn allow(app: &str, origins: &[&str]) -> Value {
     })
 }
 
-/// What the API server accepts and the operator refuses: everybody's pages at one host, with cookies.
+/// A spec that the API server accepts and the operator refuses: every user's pages at one host, with cookies.
 pub(crate) fn refused(app: &str) -> Value {
     let mut spec = allow(app, &["https://*.github.io"]);
     spec["cors"]["allowCredentials"] = true.into();

@@ -78,7 +78,7 @@ fn serve(ns: &TestNamespace<'_>, ports: Value) {
     ns.write("/api/v1/namespaces/{namespace}/services/api", &service);
 }
 
-/// What a finding of the policy `api` says, and nothing where there is none.
+/// The message of a finding about the policy `api`; `None` without the finding.
 fn message(policy: &Value, code: &str) -> Option<String> {
     let findings = policy["status"]["findings"].as_array()?;
     let found = findings.iter().find(|finding| finding["code"] == code)?;

@@ -1,4 +1,4 @@
-//! The webhook, as whoever uses `kubectl` meets it, and as nobody should.
+//! The webhook, for users of `kubectl` and for clients that should not reach it.
 
 mod certificates;
 mod client;

@@ -9,7 +9,7 @@ use super::{find, objects, template};
 
 const MONITORED: &[&str] =
     &["metrics.prometheusRule.enabled=true", "metrics.podMonitor.enabled=true"];
-/// How often a filter beats (`filter/engine/src/plugin.rs`), in seconds.
+/// Interval of a filter's heartbeats (`filter/engine/src/plugin.rs`), in seconds.
 const HEARTBEAT: f64 = 5.0;
 
 /// An alert of a group.
@@ -18,8 +18,8 @@ fn alert(objects: &[Value], group: usize, name: &str) -> Value {
     rules.unwrap().iter().find(|rule| rule["alert"] == name).unwrap().clone()
 }
 
-/// What Prometheus's `rate` says over `range` seconds of `threads` that all beat at the same times, every `period` seconds since
-/// `phase`, scraped every `interval` seconds: `promql/functions.go`, `extrapolatedRate`.
+/// The result of Prometheus's `rate` over `range` seconds of `threads` that all beat at the same times, every `period` seconds
+/// since `phase`, scraped every `interval` seconds: `promql/functions.go`, `extrapolatedRate`.
 fn rate(threads: f64, period: f64, phase: f64, interval: f64, range: f64) -> f64 {
     // The last scrape is as old as it may be, or not at all: where in the window scrapes lie is a matter of `phase` alone.
     let count = (range / interval).floor();

@@ -1,4 +1,4 @@
-//! What comes with the chart, what an upgrade brings, and what stays when it goes.
+//! The contents of an install, the changes of an upgrade, and the leftovers of an uninstall.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -14,7 +14,7 @@ use xtask::tools;
 
 use super::{Operator, TestNamespace};
 
-/// Where the operator lives, and its ServiceAccount's name.
+/// The operator's namespace, and its ServiceAccount's name.
 pub(crate) const OPERATOR_NAMESPACE: &str = "corsward-system";
 
 /// The module comes from an image, and reviews are left out: what most scenarios are not about.
@@ -27,7 +27,7 @@ const IMAGE: [&str; 6] = [
     "module.oci.url=oci://registry.example/filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 ];
 
-/// What the operator asks for of other people's resources.
+/// The foreign resources that the operator uses.
 const ASKED_FOR: [&str; 7] = [
     "wasmplugins.extensions.istio.io",
     "trafficextensions.extensions.istio.io",
@@ -44,7 +44,7 @@ pub(crate) struct Cluster {
     kubeconfig: PathBuf,
 }
 
-/// What a program printed, and whether it succeeded.
+/// The output of a program, and whether it succeeded.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) out: String,
@@ -176,7 +176,7 @@ fn install(server: &ApiServer, values: &[&str]) {
     server.apply(&file).unwrap();
 }
 
-/// What `helm install` would apply with these values, but for our definitions.
+/// The objects that `helm install` would apply with these values, without the definitions.
 fn chart(values: &[&str]) -> String {
     let mut template = Command::new(tools::helm().unwrap());
     template.args(["template", "corsward"]).arg(suite::folder().join("../charts/corsward"));
@@ -185,7 +185,7 @@ fn chart(values: &[&str]) -> String {
     String::from_utf8(command::read(&mut template).unwrap()).unwrap()
 }
 
-/// A folder for what outlives its owner: nobody stops what tests share. Those of earlier runs are removed.
+/// A folder for files that outlive their owner: shared fixtures are never stopped. It removes those of earlier runs.
 fn leftovers() -> PathBuf {
     let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kubernetes");
     for folder in fs::read_dir(&all).into_iter().flatten().flatten() {

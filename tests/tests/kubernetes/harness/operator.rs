@@ -21,7 +21,7 @@ use super::{Cluster, OPERATOR_NAMESPACE, TIMEOUT, wait_for, wait_or};
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pod: String,
-    /// What it logs goes here, too.
+    /// A copy of its log.
     log: PathBuf,
     kubeconfig: PathBuf,
     args: Vec<String>,
@@ -50,7 +50,7 @@ impl Plan {
         plan.arg("--admin", "127.0.0.1:0").arg("--grace", "1").also("--drain=0")
     }
 
-    /// With another value of an argument.
+    /// Changes the value of an argument.
     pub(crate) fn arg(mut self, name: &str, value: &str) -> Self {
         let prefix = format!("{name}=");
         let arg = self.args.iter_mut().find(|arg| arg.starts_with(&prefix));
@@ -58,7 +58,7 @@ impl Plan {
         self
     }
 
-    /// With another identity at the API server.
+    /// Changes its identity at the API server.
     pub(crate) fn kubeconfig(mut self, kubeconfig: PathBuf) -> Self {
         self.kubeconfig = kubeconfig;
         self
@@ -113,14 +113,14 @@ impl Plan {
 // === impl Operator ===
 
 impl Operator {
-    /// What `/metrics` says of one series, labels and all.
+    /// The value of one series in `/metrics`, given with its labels.
     pub(crate) fn metric(&self, series: &str) -> Option<f64> {
         let text = self.admin.get("/metrics").unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         line.map(|number| number.trim().parse().unwrap())
     }
 
-    /// What an admin path says, where it says 200.
+    /// The body of an admin path, if its status is 200.
     pub(crate) fn get(&self, path: &str) -> Option<String> {
         self.admin.get(path).ok()
     }

@@ -17,7 +17,7 @@ pub(crate) struct TestNamespace<'c> {
     pub(crate) name: String,
 }
 
-/// What is published in one object.
+/// The content of one published object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Published {
     /// The labels of the pods that it is for.
@@ -27,7 +27,7 @@ pub(crate) struct Published {
     pub(crate) policies: Vec<String>,
     /// The compiled policies.
     pub(crate) compiled: String,
-    /// Another one is another write.
+    /// The version, which changes with each write.
     pub(crate) version: String,
 }
 
@@ -128,7 +128,7 @@ impl<'c> TestNamespace<'c> {
         policy
     }
 
-    /// What is published in this namespace, by the objects' names. The API server has no istiod, so that `Auto` means `WasmPlugin`: the
+    /// The published objects of this namespace, by their names. The API server has no istiod, so that `Auto` means `WasmPlugin`: the
     /// test `publishing_whichever_kind_every_istiod_reads` shows both kinds.
     pub(crate) fn published(&self) -> BTreeMap<String, Published> {
         let path = format!("{PLUGINS}/namespaces/{}/wasmplugins", self.name);
@@ -165,7 +165,7 @@ impl<'c> TestNamespace<'c> {
         found.unwrap_or_else(|| panic!("never published {wanted:?} but\n{}", self.state()))
     }
 
-    /// What whoever looks for the reason of a failure wants to see.
+    /// The state of the namespace, for the message about a failure.
     fn state(&self) -> String {
         format!("published: {:#?}\n{}", self.published(), self.cluster.logs())
     }
@@ -201,7 +201,7 @@ impl<'c> TestNamespace<'c> {
     }
 }
 
-/// What one plugin says.
+/// The content of one plugin.
 fn published(plugin: &Value) -> Published {
     let spec = &plugin["spec"];
     let envelope = Envelope::decode(spec["pluginConfig"].to_string().as_bytes()).unwrap();

@@ -45,7 +45,7 @@ impl Right {
         rights
     }
 
-    /// Did whoever asked this need that right?
+    /// Did that request need this right?
     pub(super) fn covers(&self, asked: &Asked) -> bool {
         // Applying what is not there yet creates it, and needs both.
         let created = self.verb == "create" && asked.verb == "patch" && asked.status == 201;

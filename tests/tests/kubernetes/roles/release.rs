@@ -98,7 +98,7 @@ impl<'c> Release<'c> {
         }
     }
 
-    /// Nobody makes endpoints of Services here.
+    /// Writes the endpoints of the module Service, which has no controller here.
     pub(super) fn announce_modules(&self, address: SocketAddr) {
         let slices =
             format!("/apis/discovery.k8s.io/v1/namespaces/{OPERATOR_NAMESPACE}/endpointslices");
@@ -112,7 +112,7 @@ impl<'c> Release<'c> {
         self.cluster.api().create(&slices, &slice).unwrap();
     }
 
-    /// What the operator keeps of its module is another one's.
+    /// Replaces the operator's copy of its module by a different one.
     pub(super) fn damage_modules(&self) {
         let maps = format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/configmaps");
         let list = self.cluster.api().get(&maps).unwrap().unwrap();
@@ -161,7 +161,7 @@ impl<'c> Release<'c> {
         format!("/apis/coordination.k8s.io/v1/namespaces/{OPERATOR_NAMESPACE}/leases/{name}")
     }
 
-    /// What the chart's roles give.
+    /// The rights of the chart's roles.
     pub(super) fn granted(&self) -> Vec<Right> {
         let base = "/apis/rbac.authorization.k8s.io/v1";
         let name = &self.name;
@@ -173,7 +173,7 @@ impl<'c> Release<'c> {
         paths.iter().flat_map(|path| Right::of(&role(path))).collect()
     }
 
-    /// What the operator asked for so far.
+    /// The operator's requests so far.
     pub(super) fn asked(&self) -> Vec<Asked> {
         let user = format!("system:serviceaccount:{OPERATOR_NAMESPACE}:{}", self.name);
         self.cluster.server.asked_by(&user).unwrap()

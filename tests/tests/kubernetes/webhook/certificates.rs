@@ -10,7 +10,7 @@ use super::client::Client;
 use super::fixture::{NAME, WebhookFixture, base64};
 use crate::harness::{Cluster, OPERATOR_NAMESPACE, version, wait_for};
 
-/// What was made for the webhook so many days ago.
+/// Certificates made for the webhook so many days ago.
 fn made(days_ago: u64) -> Content {
     let names = Names::of(NAME, OPERATOR_NAMESPACE, &["127.0.0.1".to_owned()]);
     let then = UnixTime::now().as_secs() - days_ago * 24 * 60 * 60;

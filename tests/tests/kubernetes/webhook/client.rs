@@ -1,4 +1,4 @@
-//! A client of the webhook that is no API server: it trusts whom it is told to, and sends whatever it likes.
+//! A client of the webhook that is no API server: its trust and its bytes are free.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::harness::wait_for;
 
-/// What the webhook answered.
+/// The webhook's answer.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -30,7 +30,7 @@ pub(super) struct Client {
 // === impl Answer ===
 
 impl Answer {
-    /// What it says, as JSON.
+    /// The body, as JSON.
     #[track_caller]
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))

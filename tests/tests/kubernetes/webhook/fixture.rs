@@ -14,7 +14,7 @@ pub(super) const NAME: &str = "corsward-webhook";
 const CONFIGURATIONS: &str =
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 
-/// An operator that serves the webhook, and an API server that asks it about whatever is labelled `reviewed: "yes"`.
+/// An operator that serves the webhook, and an API server that sends it every object labelled `reviewed: "yes"`.
 pub(crate) struct WebhookFixture {
     pub(super) cluster: Cluster,
     operator: Mutex<Option<Operator>>,
@@ -47,7 +47,7 @@ impl WebhookFixture {
         WebhookFixture { cluster, operator: Mutex::new(Some(operator)), address }
     }
 
-    /// Another replica.
+    /// A further replica.
     pub(super) fn replica(&self, pod: &str) -> Operator {
         start(&self.cluster, pod, &[&format!("--webhook-configuration={NAME}")])
     }
@@ -57,14 +57,14 @@ impl WebhookFixture {
         Client::new(address(operator), authorities(&self.cluster).unwrap().as_bytes())
     }
 
-    /// What the API server trusts.
+    /// The CA bundle that the API server trusts.
     pub(super) fn bundle(&self) -> Option<String> {
         let path = format!("{CONFIGURATIONS}/{NAME}");
         let configuration = self.cluster.api().get(&path).unwrap().unwrap();
         configuration["webhooks"][0]["clientConfig"]["caBundle"].as_str().map(str::to_owned)
     }
 
-    /// Somebody else changes what the API server trusts.
+    /// Removes the CA bundle that the API server trusts, as a foreign writer.
     pub(super) fn forget_bundle(&self) {
         let patch = json!([{ "op": "remove", "path": "/webhooks/0/clientConfig/caBundle" }]);
         self.patch_configuration(&patch);
@@ -77,7 +77,7 @@ impl WebhookFixture {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
-    /// Where the first replica answers.
+    /// The first replica's address.
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -87,7 +87,7 @@ impl WebhookFixture {
         decoded(&self.cluster, field).unwrap()
     }
 
-    /// Where the Secret is.
+    /// The path of the Secret.
     pub(super) fn secret_path() -> String {
         secret()
     }
@@ -97,7 +97,7 @@ impl WebhookFixture {
         self.cluster.api().get(&secret()).unwrap().unwrap()
     }
 
-    /// Somebody else changes the Secret.
+    /// Changes the Secret, as a foreign writer.
     pub(super) fn damage_secret(&self, patch: &Value) {
         self.cluster.api().merge(&secret(), patch).unwrap();
     }
@@ -224,7 +224,7 @@ fn decoded(cluster: &Cluster, field: &str) -> Option<String> {
     said.success.then_some(said.out)
 }
 
-/// What the chart makes, with an address in place of a Service, for nothing runs in this cluster.
+/// The chart's configuration, with an address in place of a Service, because no pod runs in this cluster.
 fn configure(api: &Api, address: SocketAddr) {
     let configuration = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",

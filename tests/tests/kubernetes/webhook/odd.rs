@@ -1,4 +1,4 @@
-//! What no API server sends: a clear answer, and the next review is answered as if nothing had been.
+//! Requests that no API server sends: each gets a clear answer, and the next review is answered as usual.
 
 use serde_json::{Value, json};
 
