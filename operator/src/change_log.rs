@@ -4,7 +4,7 @@ use corsward_policy::draft::Mode;
 use corsward_policy::{PolicyId, Severity};
 use tracing::{info, warn};
 
-use crate::source::Problem;
+use crate::event::Problem;
 use crate::status::{ConditionType, Status};
 
 /// Most findings of one policy that are logged at once; the status has more.

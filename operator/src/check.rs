@@ -18,6 +18,7 @@ use crate::cluster_state::{
     Change, Delta, Gateway, Key, Namespace, NamespaceMode, Service, ServicePort, TargetPort,
 };
 use crate::dependencies::Dependencies;
+use crate::event::{Event, Problem};
 use crate::guardrails::{self, Guardrail};
 use crate::index::Index;
 use crate::object::Object;
@@ -26,7 +27,6 @@ use crate::report::FindingReport;
 use crate::source::dir;
 use crate::source::folder::{FileRead, Folder, Snapshot};
 use crate::source::yaml::Reader;
-use crate::source::{Event, Problem};
 use crate::targets::Target;
 use crate::validation::{Accepted, Context, Domain, Validation, validate_object};
 

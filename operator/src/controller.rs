@@ -17,12 +17,11 @@ use crate::admin::{AdminState, ReportRequest};
 use crate::admission_check::{AdmissionCheck, CheckedObject};
 use crate::bundle::{BundleKey, PublishStatus};
 use crate::change_log;
+use crate::event::{Event, Refreshed};
 use crate::index::{Entry, Index, Scope};
 use crate::metrics::ScopeMetrics;
 use crate::plan::{Plan, Planned, ScopePlan};
 use crate::report::Report;
-use crate::rollout::Refreshed;
-use crate::source::Event;
 use crate::status::{ConditionType, Reason, RolloutStatus, Status, StatusInputs};
 use crate::validation::Domain;
 

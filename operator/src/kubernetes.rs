@@ -9,10 +9,17 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::watcher;
 use kube::{Client, Config};
 
+/// Who owns the fields we write.
+pub const FIELD_MANAGER: &str = "corsward-operator";
+/// The label by which everything the operator makes is known, and its value.
+pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", FIELD_MANAGER);
+/// How long one watch goes on before the next one takes up where it ended. A connection that died in silence is noticed a few seconds
+/// later; the client's own default is five minutes.
+pub const WATCH_SECONDS: u32 = 60;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the API server may say nothing in an answer. A watch says nothing for as long as
-/// [`WATCH_SECONDS`](crate::source::kube::WATCH_SECONDS).
+/// [`WATCH_SECONDS`].
 const READ_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a request may take to be sent.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);

@@ -28,8 +28,8 @@ use tracing::{info, warn};
 use self::election::{Election, ElectionStep};
 pub use self::lease_record::LeaseRecord;
 use crate::error_log::ErrorLog;
+use crate::event::Event;
 use crate::kubernetes::sentence;
-use crate::source::Event;
 use crate::tasks::{TaskEnded, Tasks};
 
 /// How long one request may take.

@@ -18,9 +18,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::event::Problem;
 use crate::metrics::publishing::Publishing;
 use crate::plan::ScopePlan;
-use crate::source::Problem;
 use crate::status::{ConditionType, Status};
 
 /// A label: its name and its value, both from closed sets.

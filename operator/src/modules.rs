@@ -22,18 +22,14 @@ use tracing::info;
 
 use crate::atomic;
 use crate::bundle::hex;
+use crate::filter_module::Module;
 use crate::metrics::publishing::Publishing;
 use crate::modules::cache::ModuleCache;
-use crate::publish::output::Module;
 use crate::server::{Limits, Server};
 use crate::tasks::{TaskEnded, Tasks};
 
-/// The label by which a module's `ConfigMap`, and the plugins that name the module, are known: [`short`] of its digest.
-pub const MODULE_LABEL: &str = "corsward.io/module";
 /// The longest module: a `ConfigMap` holds 1 MiB, metadata included.
 const MAX_MODULE_LEN: u64 = 1_000_000;
-/// Hexadecimal digits that tell one module from another.
-const SHORT_DIGEST_LEN: usize = 12;
 /// How every wasm module of version 1 begins.
 const MAGIC: &[u8] = b"\0asm\x01\0\0\0";
 
@@ -141,17 +137,6 @@ fn path(sha256: &str) -> String {
     format!("/filter-{sha256}.wasm")
 }
 
-/// Is it a SHA-256 digest, in hexadecimal as we and registries write it?
-pub(crate) fn is_digest(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// What tells a module from others in names and labels.
-#[must_use]
-pub fn short(sha256: &str) -> &str {
-    sha256.get(..SHORT_DIGEST_LEN).unwrap_or(sha256)
-}
-
 async fn until_stopped(
     task: futures::future::BoxFuture<'static, ()>,
     mut stopped: watch::Receiver<bool>,
@@ -213,7 +198,6 @@ mod tests {
         let sha256 = "93a44bbb96c751218e4c00d479e4c14358122a389acca16205b1e4d0dc5f9476";
         assert_eq!(own.sha256, sha256);
         assert_eq!(path(&own.sha256), format!("/filter-{sha256}.wasm"));
-        assert_eq!(short(&own.sha256), "93a44bbb96c7");
     }
 
     #[test]

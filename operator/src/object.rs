@@ -3,7 +3,7 @@
 use corsward_policy::{Finding, PolicyId};
 
 use crate::json_text::JsonText;
-use crate::source::spelling::Spelling;
+use crate::spelling::Spelling;
 
 /// A policy as a source delivered it.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,37 +10,9 @@
 //! metrics as soon as the filter is. That is enforcement; that Istio has delivered a configuration would say less, for its agent
 //! takes the filter out where it cannot fetch the module, and acknowledges.
 
-pub mod counts;
 pub(crate) mod expected;
 pub(crate) mod poller;
 pub(crate) mod proxy_stats;
 mod refresh;
 pub(crate) mod schedule;
 pub(crate) mod tracker;
-
-pub(crate) use schedule::ProxyState;
-
-use corsward_policy::PolicyId;
-
-use crate::bundle::BundleKey;
-use crate::rollout::counts::Rollout;
-
-/// What the loop learns.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RolloutUpdate {
-    /// Of which policy.
-    pub(crate) policy: PolicyId,
-    /// Of which version of it, as the loop counts.
-    pub(crate) revision: u64,
-    /// How its proxies stand.
-    pub(crate) rollout: Rollout,
-}
-
-/// An object that was written anew, so that proxies fetch the filter that they are without.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refreshed {
-    /// Which.
-    pub(crate) key: BundleKey,
-    /// The first pods without the filter.
-    pub(crate) pods: Vec<String>,
-}

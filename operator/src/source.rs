@@ -5,48 +5,4 @@ pub mod document;
 pub mod folder;
 pub mod kube;
 mod namespace;
-pub mod spelling;
 pub mod yaml;
-
-use corsward_policy::{Finding, PolicyId};
-
-use crate::bundle::PublishStatus;
-use crate::cluster_state::Change;
-use crate::object::Object;
-use crate::rollout::{Refreshed, RolloutUpdate};
-
-/// Something a source or a publisher saw.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// A policy is there, new or changed.
-    Apply(Box<Object>),
-    /// A policy is gone.
-    Delete(PolicyId),
-    /// These policies are there, and no others.
-    Reset(Vec<Object>),
-    /// This is everything wrong outside of policies.
-    Problems(Vec<Problem>),
-    /// Something that policies depend on is there, changed or gone.
-    ClusterState(Change),
-    /// The source has said all there is, for the first time.
-    Synced,
-    /// What a publisher knows of these bundles now. The first one names everything of ours that is there.
-    Published(Vec<PublishStatus>),
-    /// How the proxies of these policies stand now.
-    Rollouts(Vec<RolloutUpdate>),
-    /// An object was written anew.
-    Refreshed(Refreshed),
-    /// Are policies enforced? So says the switch of the whole cluster.
-    Enforcement(bool),
-    /// This replica writes from now on, or does not any more.
-    Leading(bool),
-}
-
-/// Something wrong that belongs to no policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Where: a file's name.
-    pub place: String,
-    /// What.
-    pub finding: Finding,
-}

@@ -8,7 +8,7 @@ use corsward_policy::{Finding, PolicyId, Severity, finding};
 
 use crate::index::{Entry, PolicyInForce};
 use crate::plan::Planned;
-use crate::rollout::counts::Rollout;
+use crate::rollout_counts::Rollout;
 use crate::validation::Domain;
 
 /// What the status of a policy should say.
@@ -463,7 +463,7 @@ fn instead(entry: &Entry, planned: &Planned, off: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout::counts::{OutOfSyncPod, OutOfSyncReason};
+    use crate::rollout_counts::{OutOfSyncPod, OutOfSyncReason};
 
     #[test]
     fn programmed_says_no_more_than_the_proxies() {

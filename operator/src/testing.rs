@@ -13,7 +13,7 @@ use crate::index::{Index, PolicyInForce, Scope};
 use crate::json_text::JsonText;
 use crate::object::{Object, Text};
 use crate::plan::{Plan, Planned};
-use crate::source::spelling::Spelling;
+use crate::spelling::Spelling;
 use crate::status::{Status, StatusInputs};
 use crate::validation::Domain;
 

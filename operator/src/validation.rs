@@ -23,7 +23,7 @@ use crate::object::{Object, Text};
 use crate::origin_sets::{self, Resolved, SetLookup};
 use crate::shape::{self, GATEWAY_GROUP};
 use crate::size;
-use crate::source::yaml;
+use crate::spelling;
 use crate::targets::Target;
 
 /// What there is to say about an object, and what it comes to where nothing refuses it.
@@ -110,7 +110,7 @@ fn review_spec(
     let mut spec = written.value();
     let names_sets = !origin_sets::names(&spec).is_empty();
     let repairs = shape::check(api::KIND, spec_schema(), &mut spec, &mut findings);
-    yaml::say_once(&mut findings);
+    spelling::say_once(&mut findings);
     let sets = origin_sets::resolve(&mut spec, |name| context.set(object, name));
     let resolved = if names_sets { JsonText::of(&spec) } else { written.clone() };
     let (mut made, mut later) = (None, Vec::new());
@@ -293,7 +293,7 @@ fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::spelling::Spelling;
+    use crate::spelling::Spelling;
     use corsward_policy::PolicyId;
     use corsward_policy::validate::NoKnowledge;
     use serde_json::{Value, json};

@@ -26,8 +26,8 @@ use crate::api::{GROUP, KIND};
 use crate::error_log::ErrorLog;
 use crate::json_text::JsonText;
 use crate::kubernetes;
+use crate::kubernetes::FIELD_MANAGER;
 use crate::metrics::writer::{StatusWriteResult, StatusWrites};
-use crate::publish::output::FIELD_MANAGER;
 use crate::source::kube::Raw;
 use crate::watch_backoff::WatchBackoff;
 

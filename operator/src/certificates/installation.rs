@@ -14,9 +14,7 @@ use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
 use crate::error_log::ErrorLog;
-use crate::kubernetes::sentence;
-use crate::publish::output::FIELD_MANAGER;
-use crate::source::kube::WATCH_SECONDS;
+use crate::kubernetes::{FIELD_MANAGER, WATCH_SECONDS, sentence};
 use crate::watch_backoff::WatchBackoff;
 
 /// How often what failed is tried again.

@@ -20,10 +20,8 @@ use super::inspection::{is_bundle, served, vouched};
 use super::serving::ServingCertificate;
 use super::{Content, Damage, Names, RenewalReason, step};
 use crate::error_log::ErrorLog;
-use crate::kubernetes::sentence;
+use crate::kubernetes::{FIELD_MANAGER, MANAGED_BY, WATCH_SECONDS, sentence};
 use crate::metrics::admission::AdmissionMetrics;
-use crate::publish::output::{FIELD_MANAGER, MANAGED_BY};
-use crate::source::kube::WATCH_SECONDS;
 use crate::watch_backoff::WatchBackoff;
 
 /// How often certificates are looked at though nothing happened: they become valid, they grow old, and a write that failed is tried

@@ -12,13 +12,13 @@ use tracing::debug;
 
 use crate::bundle::{Bundle, BundleKey, Desired, PublishStatus};
 use crate::cluster_state::Key;
+use crate::event::{Refreshed, RolloutUpdate};
 use crate::events::{EventSender, ObjectEvent};
 use crate::index::{Index, Scope};
 use crate::json_text::JsonText;
 use crate::plan::{Planned, ScopePlan};
-use crate::rollout::counts::Rollout;
 use crate::rollout::tracker::Tracker;
-use crate::rollout::{Refreshed, RolloutUpdate};
+use crate::rollout_counts::Rollout;
 use crate::status::{ConditionType, Reason, RolloutStatus, Status, resource};
 use crate::writer::{ResourceKind, ResourceRef, StatusWrite, condition_times};
 

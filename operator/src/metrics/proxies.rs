@@ -8,8 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::{LabelPair, count};
-use crate::rollout::ProxyState;
-use crate::rollout::counts::OutOfSyncReason;
+use crate::rollout_counts::{OutOfSyncReason, ProxyState};
 
 /// Every state, and its name.
 const STATES: [(ProxyState, &str); 7] = [

@@ -11,8 +11,9 @@ use kube::api::ObjectMeta;
 use tracing::warn;
 
 use crate::bundle::hex;
-use crate::modules::{LocalModule, MODULE_LABEL, short};
-use crate::publish::output::MANAGED_BY;
+use crate::filter_module::{MODULE_LABEL, short};
+use crate::kubernetes::MANAGED_BY;
+use crate::modules::LocalModule;
 
 /// The key of the module in its `ConfigMap`.
 const FILE: &str = "filter.wasm";

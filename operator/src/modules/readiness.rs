@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::error_log::ErrorLog;
-use crate::source::kube::WATCH_SECONDS;
+use crate::kubernetes::WATCH_SECONDS;
 use crate::watch_backoff::WatchBackoff;
 
 /// What is said before anybody was asked.

@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use crate::filter_module::is_digest;
 use crate::metrics::publishing::{ModuleRequest, Publishing};
 use crate::modules::cache::ModuleCache;
-use crate::modules::is_digest;
 
 /// What a name stands for never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";

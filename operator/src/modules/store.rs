@@ -14,11 +14,10 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::error_log::ErrorLog;
-use crate::kubernetes::sentence;
+use crate::filter_module::{MODULE_LABEL, short};
+use crate::kubernetes::{FIELD_MANAGER, MANAGED_BY, WATCH_SECONDS, sentence};
+use crate::modules::LocalModule;
 use crate::modules::cache::{self, ModuleCache, Stored};
-use crate::modules::{LocalModule, MODULE_LABEL, short};
-use crate::publish::output::{FIELD_MANAGER, MANAGED_BY};
-use crate::source::kube::WATCH_SECONDS;
 use crate::watch_backoff::WatchBackoff;
 
 /// How soon something that failed is tried again.

@@ -18,14 +18,12 @@ use tracing::{info, warn};
 use crate::bundle::{BundleKey, Desired};
 use crate::cluster_state::Key;
 use crate::error_log::ErrorLog;
+use crate::event::Event;
+use crate::kubernetes::{FIELD_MANAGER, MANAGED_BY, WATCH_SECONDS};
 use crate::metrics::publishing::{Publishing, WriteResult};
 use crate::publish::backoff::ApplyError;
-use crate::publish::output::{
-    FIELD_MANAGER, MANAGED_BY, Output, REFRESHED_ANNOTATION, is_ours, selector,
-};
+use crate::publish::output::{Output, REFRESHED_ANNOTATION, is_ours, selector};
 use crate::publish::reconciler::{ObjectWrite, Reconciler};
-use crate::source::Event;
-use crate::source::kube::WATCH_SECONDS;
 use crate::watch_backoff::WatchBackoff;
 
 /// Writes that are under way at one time.

@@ -6,7 +6,7 @@ use kube::api::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
 use crate::bundle::{BUNDLE_NAME, Bundle, BundleKey};
-use crate::publish::output::Module;
+use crate::filter_module::Module;
 
 /// Within the phase the highest goes first: the filter must see a request before anybody answers it, and an answer after
 /// everybody had a hand in it.

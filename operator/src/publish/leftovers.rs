@@ -18,8 +18,9 @@ use crate::bundle::Desired;
 use crate::cluster_state::Key;
 use crate::error_log::ErrorLog;
 use crate::kubernetes;
+use crate::kubernetes::MANAGED_BY;
 use crate::metrics::publishing::{Publishing, WriteResult};
-use crate::publish::output::{DIGEST_ANNOTATION, MANAGED_BY, Output, selector};
+use crate::publish::output::{DIGEST_ANNOTATION, Output, selector};
 
 /// How long one deletion may take: less than what is left of a Lease when its holder gives up.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);

@@ -9,14 +9,11 @@ use serde_json::{Value, json};
 
 use crate::bundle::{Bundle, BundleKey};
 use crate::cluster_state::{Key, Labels};
-use crate::modules::{MODULE_LABEL, is_digest, short};
+use crate::filter_module::{MODULE_LABEL, Module, short};
+use crate::kubernetes::{FIELD_MANAGER, MANAGED_BY};
 use crate::publish::config_map;
 use crate::publish::istio::{self, IstioKind};
 
-/// Who owns the fields we write.
-pub const FIELD_MANAGER: &str = "corsward-operator";
-/// The label by which everything the operator makes is known, and its value.
-pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", FIELD_MANAGER);
 /// The label of every object that holds a bundle: the object's name.
 pub const BUNDLE_LABEL: &str = "corsward.io/bundle";
 /// The annotation that says which proxies a bundle is for.
@@ -56,27 +53,6 @@ pub enum Output {
         /// The path of the filter's module, as Envoy sees it.
         module: String,
     },
-}
-
-/// Where proxies fetch the filter's module.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Module {
-    /// `http://`, `https://` or `oci://`.
-    pub url: String,
-    /// What Istio's agent compares with what it fetched, 64 hexadecimal digits. By HTTP that is the digest of the module. Of an
-    /// image it is the digest of its manifest, which is the one in `oci://…@sha256:…`: the agent never hashes the module in it
-    /// (istio.io/istio, `pkg/wasm/cache.go`, `getOrFetch`, and `imagefetcher.go`, `PrepareFetch`).
-    pub sha256: String,
-}
-
-/// Why a text is no module that plugins can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidModule {
-    /// An image without a digest may be another one tomorrow.
-    #[error(
-        "an image is named by its digest: write `oci://REGISTRY/NAME@sha256:` and 64 hexadecimal digits"
-    )]
-    NoDigest,
 }
 
 /// What an object of ours says about the bundle it holds.
@@ -175,21 +151,6 @@ impl Output {
             Self::Istio { .. } => None,
             Self::ConfigMap { .. } => Some(Arc::new(config_map::inert(key.clone()))),
         }
-    }
-}
-
-// === impl Module ===
-
-impl Module {
-    /// The module in an image.
-    ///
-    /// # Errors
-    ///
-    /// Where the image is not named by its digest.
-    pub fn image(url: &str) -> Result<Self, InvalidModule> {
-        let digest = url.rsplit_once("@sha256:").map(|(_, digest)| digest);
-        let sha256 = digest.filter(|digest| is_digest(digest)).ok_or(InvalidModule::NoDigest)?;
-        Ok(Self { url: url.to_owned(), sha256: sha256.to_owned() })
     }
 }
 
@@ -401,16 +362,6 @@ mod tests {
             ("clients", json!({"spec": {"match": [{"mode": "CLIENT"}]}}), Some("spec.match")),
         ] {
             assert_eq!(foreign_field(&object, &ours).as_deref(), found, "{why}");
-        }
-    }
-
-    #[test]
-    fn an_image_is_named_by_its_digest() {
-        let sha256 = "0".repeat(64);
-        let url = format!("oci://registry.example/corsward:1@sha256:{sha256}");
-        assert_eq!(Module::image(&url), Ok(Module { url: url.clone(), sha256 }));
-        for url in ["oci://registry.example/corsward:1", "oci://r.example/c@sha256:12"] {
-            assert_eq!(Module::image(url), Err(InvalidModule::NoDigest), "{url}");
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::bundle::{Bundle, BundleKey};
+use crate::filter_module::Module;
 use crate::publish::istio::IstioKind;
-use crate::publish::output::{Module, Output};
+use crate::publish::output::Output;
 
 pub(super) fn workloads(labels: &[(&str, &str)]) -> BundleKey {
     let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();

@@ -190,9 +190,9 @@ mod tests {
     use crate::cluster_state::{
         Change, Delta, Gateway, PodProxy, Service, ServicePort, TargetPort,
     };
+    use crate::event::Event;
     use crate::index::{Index, Scope};
     use crate::plan::Plan;
-    use crate::source::Event;
     use crate::testing::{id, object};
     use crate::validation::Domain;
 

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 use crate::bundle::BundleKey;
+use crate::event::{Event, Refreshed, RolloutUpdate};
 use crate::kubernetes;
 use crate::metrics::proxies::ProxyMetrics;
 use crate::publish::cluster::refresh;
@@ -25,8 +26,6 @@ use crate::rollout::proxy_stats::{self, ProxyStats};
 use crate::rollout::refresh::RefreshSchedule;
 use crate::rollout::schedule::{Schedule, ScrapeRequest};
 use crate::rollout::tracker::PollerCommand;
-use crate::rollout::{Refreshed, RolloutUpdate};
-use crate::source::Event;
 
 /// How long one proxy may take to answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);

@@ -13,12 +13,11 @@ use std::time::{Duration, Instant};
 
 use crate::bundle::BundleKey;
 use crate::cluster_state::Key;
-use crate::rollout::RolloutUpdate;
-use crate::rollout::counts::MAX_NAMED;
+use crate::event::RolloutUpdate;
 use crate::rollout::expected::Expected;
 use crate::rollout::proxy_stats::ProxyStats;
+use crate::rollout_counts::{MAX_NAMED, ProxyState};
 use namespace::NamespacePoller;
-pub(crate) use proxy::ProxyState;
 
 /// Proxies that are asked at one time.
 const MAX_CONCURRENT: usize = 128;

@@ -7,11 +7,11 @@ use corsward_policy::PolicyId;
 use tokio::sync::mpsc;
 
 use crate::bundle::{BundleKey, Desired, PublishStatus};
+use crate::event::RolloutUpdate;
 use crate::index::{Index, Scope};
 use crate::plan::{Planned, ScopePlan};
-use crate::rollout::RolloutUpdate;
-use crate::rollout::counts::Rollout;
 use crate::rollout::expected::{Expected, Placed};
+use crate::rollout_counts::Rollout;
 use crate::targets::ProxySet;
 
 /// What the task that asks proxies is told.

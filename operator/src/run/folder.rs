@@ -12,11 +12,12 @@ use super::{WAITING, serve_admin};
 use crate::admin::{Access, AdminState};
 use crate::args::RunArgs;
 use crate::controller::{self, Controller, Publisher, Requests, StateLoad};
+use crate::event::Event;
 use crate::index::Index;
 use crate::knowledge::FullKnowledge;
 use crate::publish::file::File;
+use crate::source::dir;
 use crate::source::folder::Folder;
-use crate::source::{Event, dir};
 use crate::state::{State, StateFile};
 use crate::validation::Domain;
 

@@ -15,9 +15,9 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tracing::{debug, info, warn};
 
 use crate::cluster_state::{Change, Delta};
+use crate::event::{Event, Problem};
 use crate::source::document::MAX_FILE_LEN;
 use crate::source::folder::{FileRead, Folder, Snapshot};
-use crate::source::{Event, Problem};
 
 /// A change is read when the folder has been quiet for so long: editors write in several steps.
 const DEBOUNCE: Duration = Duration::from_millis(30);

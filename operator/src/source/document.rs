@@ -19,8 +19,8 @@ use crate::object::{Object, Text};
 use crate::origin_sets;
 use crate::shape;
 use crate::source::namespace;
-use crate::source::spelling::Spelling;
 use crate::source::yaml::{self, Document, Reader};
+use crate::spelling::{self, Spelling};
 use crate::validation;
 
 /// Largest file that is read. It takes a second or two, in which the folder waits; what can be published is half as long.
@@ -276,7 +276,7 @@ impl Documents {
             DependencyKind::OriginSet => origin_sets::parse(&spec, &FullKnowledge).1,
             DependencyKind::Guardrail => Guardrail::parse(&name, &spec, &FullKnowledge).1,
         });
-        yaml::say_once(&mut findings);
+        spelling::say_once(&mut findings);
         spelling.quote(&mut findings);
         let is_refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
         if kind == DependencyKind::Guardrail && is_refused && reader == Reader::Folder {

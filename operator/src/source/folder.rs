@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::api::GUARDRAIL_KIND;
 use crate::cluster_state::{Key, Namespace, RawObject};
+use crate::event::Problem;
 use crate::object::{Object, Text};
-use crate::source::Problem;
 use crate::source::document::{self, Dependency, DependencyKind, Documents};
 use crate::source::yaml::Reader;
 

@@ -27,14 +27,11 @@ use self::kinds::{
 pub(crate) use self::raw::Raw;
 use crate::cluster_state::Delta;
 use crate::error_log::ErrorLog;
-use crate::kubernetes::watch_sentence;
+use crate::event::Event;
+use crate::kubernetes::{WATCH_SECONDS, watch_sentence};
 use crate::metrics::source::Watches;
-use crate::source::Event;
 use crate::watch_backoff::WatchBackoff;
 
-/// How long one watch goes on before the next one takes up where it ended. A connection that died in silence is noticed a few seconds
-/// later; the client's own default is five minutes.
-pub const WATCH_SECONDS: u32 = 60;
 /// Most objects of one answer to a list.
 const PAGE_LEN: u32 = 500;
 /// Most events in one batch.

@@ -1,14 +1,12 @@
 //! YAML: a file's text becomes values. This operator reads YAML 1.2; `kubectl` reads YAML 1.1, where a bare `Off` is a truth value.
 
-use std::collections::BTreeSet;
-
 use corsward_policy::Finding;
-use corsward_policy::finding::{Reason, ShapeReason, SourceReason};
+use corsward_policy::finding::{ShapeReason, SourceReason};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
-use crate::source::spelling::Tree;
+use crate::spelling::Tree;
 
 /// Most documents in one file.
 const MAX_DOCUMENTS: usize = 20_000;
@@ -157,29 +155,10 @@ pub(super) fn misread(
     }
 }
 
-/// A text in the place of something else needs no quotes, or other ones: what should stand there is said already.
-pub(crate) fn say_once(findings: &mut Vec<Finding>) {
-    let is_answered = |finding: &&Finding| {
-        matches!(
-            finding.reason,
-            Reason::Shape(
-                ShapeReason::WrongType { .. }
-                    | ShapeReason::UnknownWord { .. }
-                    | ShapeReason::UnknownField { .. }
-                    | ShapeReason::Reflected { .. }
-            )
-        )
-    };
-    let answered: BTreeSet<String> =
-        findings.iter().filter(is_answered).map(|finding| finding.field.clone()).collect();
-    findings.retain(|finding| {
-        let is_unquoted = matches!(finding.reason, Reason::Shape(ShapeReason::Unquoted { .. }));
-        !(is_unquoted && answered.contains(&finding.field))
-    });
-}
-
 #[cfg(test)]
 mod tests {
+    use corsward_policy::finding::Reason;
+
     use super::*;
 
     #[test]

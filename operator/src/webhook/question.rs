@@ -15,7 +15,7 @@ use crate::api::GROUP;
 use crate::cluster_state::{Key, RawObject};
 use crate::json_text::JsonText;
 use crate::object::{Object, Record, Text};
-use crate::source::spelling::Spelling;
+use crate::spelling::Spelling;
 
 /// The version that is judged.
 const VERSION: &str = "v1alpha1";

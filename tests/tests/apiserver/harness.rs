@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use corsward_operator::cluster_state::ClusterState;
+use corsward_operator::event::Event;
 use corsward_operator::kubernetes;
 use corsward_operator::metrics::source::Watches;
 use corsward_operator::object::Object;
-use corsward_operator::source::{Event, kube};
+use corsward_operator::source::kube;
 use corsward_tests::suite;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};

@@ -5,12 +5,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use corsward_operator::bundle::{Bundle, BundleKey, Desired, PublishStatus};
+use corsward_operator::event::Event;
+use corsward_operator::filter_module::Module;
 use corsward_operator::kubernetes;
 use corsward_operator::metrics::publishing::{Publishing, WriteResult};
 use corsward_operator::publish::cluster::{self, PublishOptions, PublisherDeps};
 use corsward_operator::publish::istio::IstioKind;
-use corsward_operator::publish::output::{Module, Output};
-use corsward_operator::source::Event;
+use corsward_operator::publish::output::Output;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};

@@ -7,10 +7,10 @@ use crate::cluster_state::{
     ServicePort, TargetPort,
 };
 use crate::controller::ClusterPublisher;
+use crate::event::Event;
 use crate::events;
 use crate::json_text::JsonText;
 use crate::object::Record;
-use crate::source::Event;
 use crate::status::resource;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};

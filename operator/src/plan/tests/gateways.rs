@@ -3,7 +3,7 @@
 use super::cluster::{cluster, codes, keys, service, targeting, written};
 use super::*;
 use crate::cluster_state::{Change, Delta, Gateway, GatewayClass, Key, NativeCors, ParentGateway};
-use crate::source::Event;
+use crate::event::Event;
 
 const NGINX: &str = "gateway.nginx.org/nginx-gateway-controller";
 const ISTIO: &str = "istio.io/gateway-controller";

@@ -1,7 +1,7 @@
 //! The reconciler, step by step, beside a cluster of plain values.
 
 use super::*;
-use crate::publish::output::Module;
+use crate::filter_module::Module;
 use crate::publish::testing::{bundle, gateway, module, wasm_plugins, workloads};
 use serde_json::json;
 

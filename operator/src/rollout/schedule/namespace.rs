@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use corsward_policy::PolicyId;
 
-use super::proxy::{Proxy, ProxyState};
+use super::proxy::Proxy;
 use crate::bundle::BundleKey;
-use crate::rollout::RolloutUpdate;
-use crate::rollout::counts::{MAX_NAMED, OutOfSyncPod, OutOfSyncReason, Rollout};
+use crate::event::RolloutUpdate;
 use crate::rollout::expected::{Expected, Share, Workload};
 use crate::rollout::proxy_stats::ProxyStats;
+use crate::rollout_counts::{MAX_NAMED, OutOfSyncPod, OutOfSyncReason, ProxyState, Rollout};
 
 /// What happens within so long is looked at together.
 const BATCH_WINDOW: Duration = Duration::from_millis(50);

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::rollout::counts::OutOfSyncReason;
 use crate::rollout::proxy_stats::ProxyStats;
+use crate::rollout_counts::{OutOfSyncReason, ProxyState};
 
 /// How soon a proxy is asked for the first time; Istio itself waits for longer before it sends anything.
 const INITIAL_DELAY: Duration = Duration::from_millis(100);
@@ -15,15 +15,6 @@ const MAX_DELAY: Duration = Duration::from_secs(30);
 const MAX_FAILURES: u32 = 7;
 /// For how long a proxy may be without the filter before anybody does something about it.
 pub(super) const REFRESH_AFTER: Duration = Duration::from_secs(10);
-
-/// How a workload stands to what is published for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ProxyState {
-    /// It runs it.
-    Current,
-    /// Not, or it is not known to.
-    Not(OutOfSyncReason),
-}
 
 /// A workload and its proxy.
 #[derive(Clone, Debug)]

@@ -9,9 +9,10 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, watcher};
 use tracing::warn;
 
-use super::{Shared, WATCH_SECONDS};
+use super::Shared;
 use crate::error_log::ErrorLog;
-use crate::source::Event;
+use crate::event::Event;
+use crate::kubernetes::WATCH_SECONDS;
 use crate::watch_backoff::WatchBackoff;
 
 /// The kind, as metrics and log lines name it.

@@ -24,10 +24,10 @@ use crate::cluster_state::{
     Change, Delta, Key, Labels, MODE_ANNOTATION, Namespace, NamespaceMode, Pod, PodProxy,
     RawObject, Service, ServicePort, TargetPort,
 };
+use crate::event::Event;
 use crate::json_text::JsonText;
 use crate::object::{Object, Record, Text};
-use crate::source::Event;
-use crate::source::spelling::Spelling;
+use crate::spelling::Spelling;
 
 /// The version of our own kinds that is watched.
 const VERSION: &str = "v1alpha1";

@@ -7,7 +7,7 @@ use super::kinds::{
     Services, VirtualServices, Watched,
 };
 use crate::cluster_state::Delta;
-use crate::source::Event;
+use crate::event::Event;
 
 /// The event of an object that is new or changed, or `is_gone`.
 pub(crate) fn event(object: &Value, is_gone: bool) -> Event {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::native::GATEWAY_API;
 use super::{Raw, Watched, key, resource};
 use crate::cluster_state::{Change, Delta, Gateway, GatewayClass, Key};
-use crate::source::Event;
+use crate::event::Event;
 
 /// The feature of a controller that enforces the CORS filters of `HTTPRoute` objects.
 const CORS: &str = "HTTPRouteCORS";

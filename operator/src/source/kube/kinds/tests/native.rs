@@ -2,7 +2,7 @@
 
 use super::value;
 use crate::cluster_state::{Change, Delta, Key, NativeCors};
-use crate::source::Event;
+use crate::event::Event;
 use crate::source::kube::kinds::{HttpRoutes, VirtualServices, Watched};
 use serde_json::{Value, json};
 

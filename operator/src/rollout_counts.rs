@@ -1,9 +1,9 @@
-//! Counts: how many of the workloads that a policy is for run it, and which do not.
+//! Rollout counts: how many of the workloads that a policy is for run it, and which do not.
 
 use std::fmt;
 
 /// Most workloads that are named.
-pub(super) const MAX_NAMED: usize = 3;
+pub(crate) const MAX_NAMED: usize = 3;
 
 /// How the workloads of a policy stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,15 @@ pub enum OutOfSyncReason {
     NotAsked,
     /// Its proxy cannot be reached.
     Unreachable,
+}
+
+/// How a workload stands to what is published for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ProxyState {
+    /// It runs it.
+    Current,
+    /// Not, or it is not known to.
+    Not(OutOfSyncReason),
 }
 
 // === impl Rollout ===
@@ -126,12 +135,12 @@ impl OutOfSyncReason {
     }
 
     /// Is it unknown whether the workload runs the policy?
-    pub(super) const fn is_unknown(self) -> bool {
+    pub(crate) const fn is_unknown(self) -> bool {
         matches!(self, Self::NotAsked | Self::Unreachable)
     }
 
     /// May it be otherwise in a moment?
-    pub(super) const fn may_pass(self) -> bool {
+    pub(crate) const fn may_pass(self) -> bool {
         matches!(self, Self::NoFilter | Self::Behind | Self::NotAsked)
     }
 }

@@ -1,6 +1,6 @@
 //! Spelling: the text of a file's values that JSON writes otherwise, or may: `010`, `1e2`, `0x10`, `1.0`, `~`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use corsward_policy::Finding;
@@ -16,7 +16,7 @@ use crate::foreign;
 pub struct Spelling(BTreeMap<String, String>);
 
 /// A value of YAML, with the place of each of its parts in the text.
-pub(super) enum Tree {
+pub(crate) enum Tree {
     Scalar(Value),
     List(Vec<Spanned<Tree>>),
     Mapping(Vec<(String, Spanned<Tree>)>),
@@ -29,7 +29,7 @@ struct Trees;
 
 impl Spelling {
     /// Compares a document with `texts`, which has the text of each scalar in its place.
-    pub(super) fn of(document: &Map<String, Value>, texts: &Value) -> Self {
+    pub(crate) fn of(document: &Map<String, Value>, texts: &Value) -> Self {
         let mut spelling = Self::default();
         for (name, value) in document {
             if let Some(text) = texts.get(name) {
@@ -110,7 +110,7 @@ fn quote(field: &str, text: &str, reason: &mut Reason) {
 
 impl Tree {
     /// The value, and the same with the text of each scalar in its place.
-    pub(super) fn read(tree: Spanned<Self>, text: &str) -> (Value, Value) {
+    pub(crate) fn read(tree: Spanned<Self>, text: &str) -> (Value, Value) {
         let Spanned { value: tree, defined, .. } = tree;
         match tree {
             Self::Scalar(Value::String(string)) => (Value::String(string), Value::Null),
@@ -205,4 +205,25 @@ impl<'de> Visitor<'de> for Trees {
         }
         Ok(Tree::Mapping(fields))
     }
+}
+
+/// A text in the place of something else needs no quotes, or other ones: what should stand there is said already.
+pub(crate) fn say_once(findings: &mut Vec<Finding>) {
+    let is_answered = |finding: &&Finding| {
+        matches!(
+            finding.reason,
+            Reason::Shape(
+                ShapeReason::WrongType { .. }
+                    | ShapeReason::UnknownWord { .. }
+                    | ShapeReason::UnknownField { .. }
+                    | ShapeReason::Reflected { .. }
+            )
+        )
+    };
+    let answered: BTreeSet<String> =
+        findings.iter().filter(is_answered).map(|finding| finding.field.clone()).collect();
+    findings.retain(|finding| {
+        let is_unquoted = matches!(finding.reason, Reason::Shape(ShapeReason::Unquoted { .. }));
+        !(is_unquoted && answered.contains(&finding.field))
+    });
 }
