@@ -1,7 +1,7 @@
 //! Answer: what came back for a case, whichever machine gave it.
 
 use crate::case::Request;
-use crate::oracle::{CorsResponse, cors_check, preflight_passes};
+use crate::oracle::{CorsResponse, combined, cors_check, preflight_passes};
 use crate::text::from_latin1;
 
 /// The final response to a case's request, and what is known about how it came about.
@@ -76,15 +76,4 @@ impl Answer {
             None => cors_check(&request.cors(), response),
         }
     }
-}
-
-/// Fetch, "get" (header list): the values of all lines of that name, joined by `, `.
-#[must_use]
-pub fn combined(lines: &[(String, Vec<u8>)], name: &str) -> Option<Vec<u8>> {
-    let values: Vec<&[u8]> = lines
-        .iter()
-        .filter(|(present, _)| present.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_slice())
-        .collect();
-    (!values.is_empty()).then(|| values.join(&b", "[..]))
 }

@@ -1,7 +1,8 @@
 //! Differences: compares an answer with what a case expects, the same for every machine.
 
-use crate::answer::{Answer, combined};
+use crate::answer::Answer;
 use crate::case::{Case, Expect};
+use crate::oracle::combined;
 use crate::text::from_latin1;
 
 /// Headers whose values are compared as case-folded sets.

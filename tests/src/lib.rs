@@ -9,10 +9,10 @@
 pub mod answer;
 pub mod case;
 pub mod client;
-pub mod corpus;
 pub mod differences;
 pub mod envoy_fixture;
 pub mod http2;
+pub mod import_graph;
 pub mod model;
 pub mod oracle;
 pub mod page;
@@ -22,4 +22,3 @@ pub mod site;
 pub mod suite;
 pub mod text;
 pub mod upstream;
-pub mod vectors;

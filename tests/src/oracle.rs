@@ -1,7 +1,5 @@
 //! The browser's side of CORS: the Fetch standard's CORS check, and the response side of its CORS-preflight fetch.
 
-use crate::answer::combined;
-
 /// Fetch, "credentials mode" of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CredentialsMode {
@@ -54,6 +52,17 @@ impl CredentialsMode {
             _ => return None,
         })
     }
+}
+
+/// Fetch, "get" (header list): the values of all lines of that name, joined by `, `.
+#[must_use]
+pub fn combined(lines: &[(String, Vec<u8>)], name: &str) -> Option<Vec<u8>> {
+    let values: Vec<&[u8]> = lines
+        .iter()
+        .filter(|(present, _)| present.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_slice())
+        .collect();
+    (!values.is_empty()).then(|| values.join(&b", "[..]))
 }
 
 /// Fetch, "CORS check".

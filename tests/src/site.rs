@@ -7,7 +7,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 
-use crate::answer::combined;
+use crate::oracle::combined;
 use crate::upstream::read_head;
 
 /// A resource: its media type and its text.

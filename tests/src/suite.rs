@@ -1,5 +1,8 @@
 //! Suite: policies that live together in one proxy, and the cases that try them.
 
+mod corpus;
+mod vectors;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +11,6 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
 use crate::case::Case;
-use crate::{corpus, vectors};
 
 /// A file of policies and cases.
 #[derive(Clone, Debug)]

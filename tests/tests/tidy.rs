@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use corsward_tests::import_graph::ImportGraph;
 use corsward_tests::prose::Measure;
 use corsward_tests::suite;
 
@@ -130,6 +131,25 @@ fn the_middle_of_the_operator_is_pure() {
                 assert!(!code(&text).contains(word), "{} names {word}", file.display());
             }
         }
+    }
+}
+
+#[test]
+fn the_top_modules_of_a_crate_import_no_cycle() {
+    for crate_sources in [
+        "filter/engine/src",
+        "filter/wasm/src",
+        "operator/src",
+        "policy/src",
+        "tests/src",
+        "xtask/offline/src",
+        "xtask/src",
+    ] {
+        let mut graph = ImportGraph::default();
+        for (file, text) in sources(crate_sources) {
+            graph.add(file.strip_prefix(crate_sources).unwrap(), &text);
+        }
+        assert_eq!(graph.cycle(), None, "{crate_sources}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{command, generate, tools, wasm};
+use crate::{command, generate, tools};
 
 /// Checks format, lints, dependencies and the freshness of generated files.
 ///
@@ -14,7 +14,7 @@ pub fn run() -> Result<()> {
     cargo("clippy --workspace --all-targets -- -D warnings")?;
     tools::wasm_target()?;
     // The shell alone: what it is made of was linted above, where a pointer has its usual size.
-    let target = wasm::TARGET;
+    let target = tools::WASM_TARGET;
     cargo(&format!("clippy -p corsward-filter --no-deps --target {target} -- -D warnings"))?;
     dependencies()?;
     generate::run(&generate::Args { check: true })

@@ -17,10 +17,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 use self::record::{Record, Sizes};
 pub use self::trap::TRAPPED_HEADERS;
+use crate::tools::WASM_TARGET;
 use crate::{build, command, paths, tools};
-
-/// The filter's compilation target.
-pub const TARGET: &str = tools::WASM_TARGET;
 
 /// The largest module that may be shipped.
 pub const BUDGET: u64 = 200 * 1024;
@@ -88,7 +86,7 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// A `cargo build` for [`TARGET`] that leaves no path of this machine in what it builds.
+/// A `cargo build` for [`WASM_TARGET`] that leaves no path of this machine in what it builds.
 ///
 /// # Errors
 ///
@@ -96,7 +94,7 @@ pub fn run() -> Result<()> {
 pub(crate) fn cargo() -> Result<Command> {
     tools::wasm_target()?;
     let mut cargo = command::cargo();
-    cargo.args(["build", "--profile", "wasm", "--target", TARGET]);
+    cargo.args(["build", "--profile", "wasm", "--target", WASM_TARGET]);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", sources::flags()?.join("\x1f"));
     Ok(cargo)
 }

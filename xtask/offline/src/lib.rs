@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod command;
 pub mod docker;
 pub mod fingerprint;
+mod folder;
 pub mod paths;
 pub mod tools;
 pub mod wait;

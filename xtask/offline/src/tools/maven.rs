@@ -7,9 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::{Program, cached, debian};
-use crate::backends::copy;
 use crate::command;
 use crate::fingerprint::Fingerprint;
+use crate::folder::copy;
 
 /// The environment variable that names a Java.
 const JAVA_HOME: &str = "JAVA_HOME";

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::Program;
 use crate::command;
 
-/// The target of the filter's module.
+/// The compilation target of the filter.
 pub const WASM_TARGET: &str = "wasm32-wasip1";
 
 /// The cargo-fuzz that the fuzz targets are run with.

@@ -6,11 +6,11 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::vectors::lines;
 use crate::case::{Case, Expect, Request, Upstream};
 use crate::oracle::CredentialsMode;
 use crate::suite::{self, Suite};
 use crate::text::{Written, latin1};
-use crate::vectors::lines;
 
 /// The seven headers of the CORS protocol that a policy owns, by their initials.
 const CORS_HEADERS: [(&str, &str); 7] = [
