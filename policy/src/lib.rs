@@ -16,6 +16,7 @@ pub mod draft;
 pub mod finding;
 mod hash_index;
 pub mod header_name;
+pub mod host_syntax;
 pub mod limits;
 pub mod method;
 pub mod origin;

@@ -15,6 +15,7 @@ use super::{
     HostReason, ListReason, MaxAgeReason, MeantPath, MethodReason, OriginReason, OriginSetReason,
     PlacementReason, RuleReason, SourceReason, TargetInstead,
 };
+use crate::host_syntax::HostSyntax;
 use crate::path_syntax::PathSyntax;
 use crate::pattern::InvalidOrigin;
 use crate::scope::{InvalidHost, InvalidPath};
@@ -204,11 +205,11 @@ fn headers() -> Vec<Finding> {
 fn hosts() -> Vec<Finding> {
     use InvalidHost as W;
     let instead = Some("api.shop.example");
-    [
+    let invalid = [
         ("", W::Empty, None),
         ("https://api.shop.example", W::Scheme, instead),
         ("api.shop.example:8080", W::Port, instead),
-        ("api shop", W::Character(' '), None),
+        ("api!", W::Character('!'), None),
         ("api.shop.example.", W::TrailingDot, instead),
         ("api..example", W::EmptyLabel, None),
         ("api.*.example", W::Star, None),
@@ -217,9 +218,18 @@ fn hosts() -> Vec<Finding> {
     .into_iter()
     .map(|(value, why, instead)| {
         let (value, instead) = (value.to_owned(), instead.map(str::to_owned));
-        Finding::new("spec.hostnames[0]", HostReason::Invalid { value, why, instead })
-    })
-    .collect()
+        HostReason::Invalid { value, why, instead }
+    });
+    let others = [
+        HostReason::OtherSyntax {
+            value: "shop/api.shop.example".into(),
+            syntax: HostSyntax::Namespaced,
+            instead: vec!["api.shop.example".into()],
+        },
+        HostReason::NoAddress("256.1.1.1".into()),
+        HostReason::WordForEvery("all".into()),
+    ];
+    invalid.chain(others).map(|reason| Finding::new("spec.hostnames[0]", reason)).collect()
 }
 
 fn rules() -> Vec<Finding> {

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use super::Knowledge;
 use super::report::{Field, Report};
 use crate::finding::{HostReason, ListReason};
+use crate::host_syntax::{self, HostSyntax};
 use crate::limits::MAX_HOSTNAMES;
-use crate::scope::{HostPattern, InvalidHost, split_authority};
+use crate::origin::{ends_in_number, parse_ipv4};
+use crate::scope::{HostPattern, InvalidHost};
 
 pub(super) fn validate(
     list: &[String],
@@ -22,11 +24,15 @@ pub(super) fn validate(
         let host = match HostPattern::parse(written) {
             Ok(host) => host,
             Err(why) => {
-                let instead = instead(written, &why, knowledge);
-                report.add(&entry, HostReason::Invalid { value, why, instead });
+                report.add(&entry, refusal(value, why, knowledge));
                 continue;
             }
         };
+        if is_no_address(&host) {
+            report.add(&entry, HostReason::NoAddress(value.clone()));
+        } else if host_syntax::is_word_for_every_host(written) {
+            report.add(&entry, HostReason::WordForEvery(value.clone()));
+        }
         if let Some(first) = seen.get(&host) {
             let first = field.at(*first).to_string();
             report.add(&entry, ListReason::Repeated { value, first });
@@ -42,25 +48,25 @@ pub(super) fn validate(
     hosts
 }
 
-/// What was probably meant by an entry that does not parse.
-fn instead(written: &str, why: &InvalidHost, knowledge: &dyn Knowledge) -> Option<String> {
-    let meant = match why {
-        InvalidHost::Scheme | InvalidHost::Character('/' | '?' | '#') => {
-            let rest = written.split_once("://").map_or(written, |(_, rest)| rest);
-            host_of(rest.split(['/', '?', '#']).next()?)
+/// What refuses an entry that is no host, with what is meant by it.
+fn refusal(value: String, why: InvalidHost, knowledge: &dyn Knowledge) -> HostReason {
+    if let Some((syntax, instead)) = HostSyntax::of(&value) {
+        return HostReason::OtherSyntax { value, syntax, instead };
+    }
+    let instead = match why {
+        InvalidHost::Character(c) if !c.is_ascii() && !c.is_whitespace() => {
+            let host = knowledge.punycode(&value);
+            host.filter(|host| HostPattern::parse(host).is_ok())
         }
-        InvalidHost::Port => host_of(written),
-        InvalidHost::TrailingDot => written.trim_end_matches('.').to_owned(),
-        InvalidHost::Character(c) if c.is_whitespace() => written.trim().to_owned(),
-        InvalidHost::Character(c) if !c.is_ascii() => knowledge.punycode(written)?,
-        _ => return None,
+        _ => host_syntax::meant(&value),
     };
-    // What is no better than what was written is no help.
-    HostPattern::parse(&meant).ok().map(|host| host.to_string())
+    HostReason::Invalid { value, why, instead }
 }
 
-/// An authority without its port.
-fn host_of(authority: &str) -> String {
-    let (host, _) = split_authority(authority.as_bytes());
-    String::from_utf8_lossy(host).into_owned()
+/// Does it end in a number, and is no IPv4 address? A browser has no URL with such a host (URL standard, "host parser").
+fn is_no_address(host: &HostPattern) -> bool {
+    match host {
+        HostPattern::Exact(host) => ends_in_number(host) && parse_ipv4(host).is_none(),
+        HostPattern::Any | HostPattern::Subdomains(_) => false,
+    }
 }

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use crate::rows::{ROWS_OF_OTHER_OBJECTS, Row, rows};
 
 /// Codes whose fix names something to write or remove, and which no edit of the object can answer.
-const WITHOUT_EDIT: [(&str, &str); 30] = [
+const WITHOUT_EDIT: [(&str, &str); 31] = [
     ("CORS-E133", "the prefix length is not in the text"),
     ("CORS-E135", "the fix is an example: a name has no block"),
     ("CORS-E201", "the danger takes its author"),
@@ -48,6 +48,7 @@ const WITHOUT_EDIT: [(&str, &str); 30] = [
     ("CORS-W105", "a narrower regex takes its author"),
     ("CORS-E401", "an empty entry names no host"),
     ("CORS-E406", "the missing label is not in the text"),
+    ("CORS-E410", "the address is not in the text"),
     ("CORS-E408", "no host can be told from one that is too long"),
     ("CORS-E413", "the shorter prefix takes its author"),
     ("CORS-E417", "the block takes its author"),

@@ -140,6 +140,12 @@ fn of_policies() -> Vec<Row> {
         more("CORS-E402", "an origin", json!({"hostnames": ["https://api.shop.example"]})),
         more("CORS-E403", "a port", json!({"hostnames": ["api.shop.example:8080"]})),
         more("CORS-E405", "a dot", json!({"hostnames": ["api.shop.example."]})),
+        more("CORS-E409", "a namespace", json!({"hostnames": ["shop/api.shop.example"]})),
+        more("CORS-E409", "a regex", json!({"hostnames": ["regex:api"]})),
+        more("CORS-E409", "a suffix", json!({"hostnames": [".shop.example"]})),
+        more("CORS-E409", "hosts in one text", json!({"hostnames": ["a.example,b.example"]})),
+        more("CORS-E409", "a placeholder", json!({"hostnames": ["{tenant}.shop.example"]})),
+        more("CORS-W401", "a word", json!({"hostnames": ["all"]})),
         more(
             "CORS-E529",
             "a namespace",

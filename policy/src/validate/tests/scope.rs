@@ -12,6 +12,17 @@ fn a_hostname_has_no_port() {
         ("an origin", &["https://a.example"], &["[0] CORS-E402"]),
         ("a path", &["a.example/x"], &["[0] CORS-E404"]),
         ("a star in the middle", &["a.*.example"], &["[0] CORS-E407"]),
+        ("a namespace of Istio", &["shop/a.example"], &["[0] CORS-E409"]),
+        ("a match", &["regex:x"], &["[0] CORS-E409"]),
+        ("a suffix", &[".a.example"], &["[0] CORS-E409"]),
+        ("two in one text", &["a.example,b.example"], &["[0] CORS-E409"]),
+        ("no address", &["256.1.1.1"], &["[0] CORS-E410"]),
+        ("an address", &["127.0.0.1"], &[]),
+        ("an address in short", &["127.1"], &["[0] CORS-E410"]),
+        ("nginx's name for every host", &["_"], &["[0] CORS-W401"]),
+        ("Apache's name for every host", &["_default_"], &["[0] CORS-W401"]),
+        ("Istio's name for every sidecar", &["mesh"], &["[0] CORS-W401"]),
+        ("a word", &["ALL", "any"], &["[0] CORS-W401", "[1] CORS-W401", "[0] CORS-I002"]),
     ] {
         let draft = Draft { hostnames: strings(list), ..policy_of(good()) };
         let want: Vec<String> = want.iter().map(|want| format!("spec.hostnames{want}")).collect();
@@ -28,6 +39,9 @@ fn a_refused_hostname_comes_with_what_was_probably_meant() {
         ("a.example/x", Some("a.example")),
         ("a.example.", Some("a.example")),
         (" a.example ", Some("a.example")),
+        ("'a.example'", Some("a.example")),
+        ("//a.example", Some("a.example")),
+        ("**.a.example", Some("*.a.example")),
         ("b\u{fc}cher.example", Some("xn--bcher-kva.example")),
         ("a.*.example", None),
     ] {
