@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::denial_log::DenialLog;
 use crate::host::Host;
 use crate::metrics::Metrics;
-use crate::plugin::Plugin;
 
 /// The state that plugin instances have in common, so that neither metrics nor the log's rate limit start again with a new
 /// configuration.
@@ -23,10 +22,10 @@ pub struct Engine {
 // === impl Engine ===
 
 impl Engine {
-    /// Returns an instance that enforces nothing yet.
-    pub fn plugin(&mut self) -> Plugin {
+    /// The id of one more instance.
+    pub(crate) fn next_id(&mut self) -> u32 {
         self.plugins = self.plugins.wrapping_add(1);
-        Plugin::new(self.plugins)
+        self.plugins
     }
 
     /// Counts a heartbeat: due once in each [`HEARTBEAT`](crate::HEARTBEAT).

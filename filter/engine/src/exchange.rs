@@ -173,7 +173,7 @@ mod tests {
         #[track_caller]
         fn running(drafts: &[Draft]) -> Self {
             let mut engine = Engine::default();
-            let (fake, plugin) = (Fake::default(), engine.plugin());
+            let (fake, plugin) = (Fake::default(), Plugin::new(&mut engine));
             let mut proxy = Self { fake, engine, plugin };
             proxy.configure(&fake::compiled(drafts));
             proxy

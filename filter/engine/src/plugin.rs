@@ -42,8 +42,9 @@ const _: () = {
 // === impl Plugin ===
 
 impl Plugin {
-    pub(crate) fn new(id: u32) -> Self {
-        Self { id, running: Arc::default() }
+    /// An instance that enforces nothing yet.
+    pub fn new(engine: &mut Engine) -> Self {
+        Self { id: engine.next_id(), running: Arc::default() }
     }
 
     /// Reads a configuration; `false` asks the proxy to refuse it.
@@ -146,7 +147,7 @@ mod tests {
     /// Configures the first instance of an engine.
     fn configure(fake: &mut Fake, bytes: &[u8]) -> bool {
         let mut engine = Engine::default();
-        engine.plugin().configure(&mut engine, fake, bytes)
+        Plugin::new(&mut engine).configure(&mut engine, fake, bytes)
     }
 
     fn good(name: &str) -> Vec<u8> {
@@ -157,7 +158,7 @@ mod tests {
     fn a_good_configuration_comes_into_force_whole() {
         let mut fake = Fake::default();
         let mut engine = Engine::default();
-        let mut plugin = engine.plugin();
+        let mut plugin = Plugin::new(&mut engine);
         assert!(plugin.configure(&mut engine, &mut fake, &good("api")));
         assert_eq!(policies(&plugin), ["shop/api"]);
         assert_eq!(fake.metric("corsward.config.accepted"), Some(1));
@@ -170,7 +171,7 @@ mod tests {
         for bytes in [good("api"), KEEP.to_vec(), REJECT.to_vec()] {
             let mut fake = Fake::default();
             let mut engine = Engine::default();
-            let mut plugin = engine.plugin();
+            let mut plugin = Plugin::new(&mut engine);
             plugin.configure(&mut engine, &mut fake, &bytes);
             engine.heartbeat(&fake);
             engine.heartbeat(&fake);
@@ -188,7 +189,7 @@ mod tests {
         ] {
             let mut fake = Fake::default();
             let mut engine = Engine::default();
-            let mut plugin = engine.plugin();
+            let mut plugin = Plugin::new(&mut engine);
             assert_eq!(plugin.configure(&mut engine, &mut fake, bytes), accepted, "{why}");
             assert_eq!(policies(&plugin), [""; 0], "{why}");
             assert_eq!(fake.metric("corsward.config.refused"), Some(1), "{why}");
@@ -208,7 +209,7 @@ mod tests {
             assert!(configure(&mut fake, &good("api")), "{why}");
             let mut fake = fake.another_machine();
             let mut engine = Engine::default();
-            let mut plugin = engine.plugin();
+            let mut plugin = Plugin::new(&mut engine);
             assert_eq!(plugin.configure(&mut engine, &mut fake, bytes), accepted, "{why}");
             assert_eq!(policies(&plugin), want, "{why}");
             assert_eq!(fake.metric("corsward.config.refused"), Some(1), "{why}");
@@ -220,7 +221,7 @@ mod tests {
         let mut fake = Fake::default();
         let mut engine = Engine::default();
         for bytes in [good("one"), good("two"), KEEP.to_vec()] {
-            let mut plugin = engine.plugin();
+            let mut plugin = Plugin::new(&mut engine);
             assert!(plugin.configure(&mut engine, &mut fake, &bytes));
             if bytes == KEEP {
                 assert_eq!(policies(&plugin), ["shop/two"]);
@@ -232,7 +233,7 @@ mod tests {
     fn to_switch_everything_off_is_a_good_configuration() {
         let mut fake = Fake::default();
         let mut engine = Engine::default();
-        let mut plugin = engine.plugin();
+        let mut plugin = Plugin::new(&mut engine);
         assert!(plugin.configure(&mut engine, &mut fake, &good("api")));
         assert!(plugin.configure(&mut engine, &mut fake, &fake::envelope(&[], OnInvalid::Reject)));
         assert_eq!(policies(&plugin), [""; 0]);
@@ -267,7 +268,7 @@ mod tests {
                 fake.label(key, value);
             }
             let mut engine = Engine::default();
-            let mut plugin = engine.plugin();
+            let mut plugin = Plugin::new(&mut engine);
             assert!(plugin.configure(&mut engine, &mut fake, &narrowed()), "{why}");
             assert_eq!(policies(&plugin), want, "{why}");
             assert_eq!(labels_asked(&fake), 1, "{why}");
@@ -284,7 +285,7 @@ mod tests {
     fn the_last_good_one_is_for_this_proxy_as_well() {
         let mut fake = Fake::default();
         let mut engine = Engine::default();
-        let mut plugin = engine.plugin();
+        let mut plugin = Plugin::new(&mut engine);
         assert!(plugin.configure(&mut engine, &mut fake, &narrowed()));
         fake.label("app", b"api");
         assert!(plugin.configure(&mut engine, &mut fake, b"{"));
@@ -301,10 +302,10 @@ mod tests {
     #[test]
     fn an_inert_default_is_nobodys_last_good() {
         let (mut fake, mut engine) = (Fake::default(), Engine::default());
-        let mut running = engine.plugin();
+        let mut running = Plugin::new(&mut engine);
         assert!(running.configure(&mut engine, &mut fake, &good("api")));
         // Another slot of the process starts with its default.
-        let mut starting = engine.plugin();
+        let mut starting = Plugin::new(&mut engine);
         assert!(starting.configure(&mut engine, &mut fake, INERT));
         assert_eq!(policies(&starting), [""; 0]);
         assert_eq!(fake.metric("corsward.config.digest"), Some(0));
@@ -317,7 +318,7 @@ mod tests {
         let (mut fake, mut engine) = (Fake::default(), Engine::default());
         let mut plugins = BTreeMap::new();
         for (id, step) in steps {
-            let plugin = plugins.entry(*id).or_insert_with(|| engine.plugin());
+            let plugin = plugins.entry(*id).or_insert_with(|| Plugin::new(&mut engine));
             if let Some(bytes) = step {
                 plugin.configure(&mut engine, &mut fake, bytes);
             } else {

@@ -23,7 +23,7 @@ struct StreamContext(Exchange);
 
 impl PluginContext {
     pub(crate) fn new() -> Self {
-        Self(ENGINE.with_borrow_mut(Engine::plugin))
+        Self(ENGINE.with_borrow_mut(Plugin::new))
     }
 }
 
