@@ -17,6 +17,10 @@ use crate::{amend, convert, foreign};
 const MAX_ROUNDS: usize = 4;
 /// Most proposals of an object: the fixes of further findings name no value.
 const MAX_PROPOSALS: usize = 256;
+/// Most refusals of a proposed value that are amended.
+const MAX_REFUSALS: usize = 256;
+/// Longest value that a finding shows beside the field that it is moved to.
+const MAX_PRESENT: usize = 120;
 /// An entry beside a proposed one in a list that has others.
 const OTHER_ORIGIN: &str = "https://corsward.invalid";
 
@@ -54,6 +58,11 @@ impl Check<'_> {
             }
         }
         *self.findings = findings;
+    }
+
+    /// Amends the value that is meant for a field, where it is the only proposal.
+    pub(super) fn settle_field(&self, meant: &mut MeantField, spec: &Value) {
+        settle_field(meant, |field, value| self.settled(field, value, spec));
     }
 
     /// The value that `field` accepts in the place of `value`; several entries in the place of one are a list.
@@ -114,21 +123,20 @@ fn has_others(list: &str, spec: &Value) -> bool {
 
 /// Amends the value that is meant for a field, or leaves it to the author.
 fn settle_field(meant: &mut MeantField, mut settle: impl FnMut(&str, Written) -> Option<Written>) {
-    if !meant.is_edit {
-        return;
-    }
     let field = join(&meant.around, &meant.leaf);
-    let proposed = meant.value.as_ref().or(meant.present.as_ref());
-    let Some(proposed) = proposed.cloned() else { return };
-    match settle(&field, proposed.clone()) {
-        Some(settled) if settled == proposed => {}
-        Some(settled) => meant.value = Some(settled),
-        None => {
-            meant.value = None;
-            meant.present = None;
-            meant.is_edit = false;
+    let proposed = meant.value.as_ref().or(meant.present.as_ref()).filter(|_| meant.is_edit);
+    if let Some(proposed) = proposed.cloned() {
+        match settle(&field, proposed.clone()) {
+            Some(settled) if settled == proposed => {}
+            Some(settled) => meant.value = Some(settled),
+            None => {
+                meant.value = None;
+                meant.present = None;
+                meant.is_edit = false;
+            }
         }
     }
+    meant.present = meant.present.take().filter(|it| it.to_string().len() <= MAX_PRESENT);
 }
 
 /// Where a field stands in a policy that has only it; `None`: nothing judges its value.
@@ -156,6 +164,9 @@ fn amend_until_accepted(object: &mut Value, place: &str) -> Option<()> {
         let mut refusals = refusals(object, place)?;
         if refusals.is_empty() {
             return Some(());
+        }
+        if refusals.len() > MAX_REFUSALS {
+            return None;
         }
         // An edit of an entry moves those behind it.
         refusals.sort_by_key(|it| Reverse(position(&it.field)));

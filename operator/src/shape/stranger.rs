@@ -13,9 +13,6 @@ use crate::amend;
 use crate::counterpart::{self, Becomes, Counterpart};
 use crate::foreign::{self, Match};
 
-/// Longest value that a finding shows beside the field that it is moved to.
-const MAX_PRESENT: usize = 120;
-
 /// A field that a schema does not know.
 pub(super) struct Stranger {
     /// Where the finding about it is.
@@ -42,7 +39,8 @@ pub(crate) fn outside(
     (name, value): (&str, &Value),
 ) -> Option<Meant> {
     let mut findings = Vec::new();
-    let check = Check::new(kind, schema, &mut findings);
+    let mut check = Check::new(kind, schema, &mut findings);
+    check.credentialed = check.blocks_with_credentials(spec);
     let (path, name, value) = ("spec".to_owned(), name.to_owned(), value.clone());
     let stranger = Stranger { at: 0, path, name, value };
     let meant = if check.field(&join("spec", &stranger.name)).is_some() {
@@ -52,7 +50,10 @@ pub(crate) fn outside(
         check.meant(&stranger, spec)
     };
     Some(match meant? {
-        Meant::Field(meant) => Meant::Field(MeantField { beside: String::new(), ..meant }),
+        Meant::Field(mut meant) => {
+            check.settle_field(&mut meant, spec);
+            Meant::Field(MeantField { beside: String::new(), ..meant })
+        }
         advice @ Meant::Advice(_) => advice,
     })
 }
@@ -255,7 +256,6 @@ impl Check<'_> {
             Becomes::Unknown => (None, false),
             Becomes::Itself if self.would_fit(schema, value, &field) => {
                 present = foreign::written(value);
-                present = present.filter(|present| present.to_string().len() <= MAX_PRESENT);
                 (None, true)
             }
             Becomes::Itself => {

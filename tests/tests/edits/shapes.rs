@@ -250,6 +250,12 @@ fn names() -> Vec<Row> {
             json!({"allowOrigins": origins(), "hostnames": ["a.example"]}),
         ),
         spec("a list outside of the block", json!({"allowOrigins": origins()})),
+        spec("a long list outside of the block", json!({"allowOrigins": long_origins()})),
+        block("a long list in another tense", json!({"allowedOrigins": long_origins()})),
+        spec(
+            "a long block in Istio's words",
+            json!({"corsPolicy": {"allowOrigins": long_origins()}}),
+        ),
         spec(
             "another name outside of the block",
             json!({"allowedMethods": "GET, PUT", "cors": {"allowOrigins": origins()}}),
@@ -274,4 +280,11 @@ fn names() -> Vec<Row> {
         ),
         spec("nothing like it", with(good(), json!({"retries": 3}))),
     ]
+}
+
+/// Origins of which the last is refused, longer than what a finding shows of a value.
+fn long_origins() -> Value {
+    let mut origins: Vec<String> = (0..8).map(|at| format!("https://app-{at}.a.example")).collect();
+    origins.push("https://app.a.example/".to_owned());
+    json!(origins)
 }

@@ -54,6 +54,8 @@ fn dots() -> Vec<Row> {
         ("a way beside the spec", "spec.cors.exposeHeaders", json!(["x-a"])),
         ("a list beside the spec", "exposedHeaders", json!(["x-a"])),
         ("a mode beside the spec", "mode", json!("DryRun")),
+        ("origins beside the spec", "allowOrigins", json!(["https://a.example/"])),
+        ("a block beside the spec that is refused", "cors", json!({"allowOrigins": ["a.example"]})),
     ] {
         let mut row = spec("CORS-E503", why, if name == "cors" { json!({}) } else { good() });
         row.object[name] = value;
