@@ -140,6 +140,7 @@ impl<H: StreamHost> Response for ProxyResponse<'_, H> {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
     use std::time::Duration;
 
     use corsward_policy::draft::{
@@ -256,6 +257,35 @@ mod tests {
         proxy.fake.response(&[("access-control-allow-origin", b"https://a.example")]);
         exchange.on_response(&mut proxy.fake);
         assert_eq!(proxy.fake.calls(), [""; 0]);
+    }
+
+    #[test]
+    fn our_own_answer_is_left_alone_while_the_request_is_still_handled() {
+        for method in [&b"PUT"[..], b"DELETE"] {
+            let mut proxy = Proxy::running(&[draft()]);
+            let exchange = Rc::new(proxy.plugin.exchange());
+            let method = ("access-control-request-method", method);
+            proxy.fake.request(&[(":method", b"OPTIONS"), method, A]);
+            proxy.fake.pass_reply_to(Rc::clone(&exchange));
+            assert_eq!(exchange.on_request(&mut proxy.fake), Flow::Answered);
+            assert!(proxy.fake.calls().last().unwrap().starts_with("reply "));
+        }
+    }
+
+    #[test]
+    fn an_older_configuration_goes_on_counting_its_own_policies() {
+        let mut proxy = Proxy::running(&[fake::draft("shop", "older")]);
+        let exchange = proxy.plugin.exchange();
+        // Before the older one in the order of names.
+        proxy.configure(&fake::compiled(&[fake::draft("shop", "newer")]));
+        proxy.fake.request(&[A]);
+        exchange.on_request(&mut proxy.fake);
+        proxy.request(&[A]);
+        proxy.request(&[A]);
+        for (name, want) in [("older", 1), ("newer", 2)] {
+            let metric = format!("corsward.policy.shop.{name}.verdict.allowed");
+            assert_eq!(proxy.fake.metric(&metric), Some(want), "{name}");
+        }
     }
 
     #[test]

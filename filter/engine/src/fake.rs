@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use corsward_policy::draft::CorsDraft;
@@ -13,6 +14,7 @@ use corsward_policy::{
     Compiled, Draft, Policy, PolicyId, Workload, compile, compile_for, validate,
 };
 
+use crate::exchange::Exchange;
 use crate::host::{Host, Labels, LogLevel, MetricKind, PluginHost, StreamHost};
 
 /// A proxy in memory.
@@ -22,6 +24,7 @@ pub(crate) struct Fake {
     request: Lines,
     response: Lines,
     reply: Option<(u16, Lines)>,
+    reply_passes: Option<Rc<Exchange>>,
     filter_state: BTreeMap<String, Vec<u8>>,
     last_good: Option<Vec<u8>>,
     labels: BTreeMap<String, Vec<u8>>,
@@ -55,6 +58,11 @@ impl Fake {
     pub(crate) fn response(&mut self, lines: &[(&str, &[u8])]) {
         self.response = owned(lines);
         self.calls.borrow_mut().clear();
+    }
+
+    /// Passes the next local reply to the exchange before the call returns, as a dynamic module of Envoy gets it.
+    pub(crate) fn pass_reply_to(&mut self, exchange: Rc<Exchange>) {
+        self.reply_passes = Some(exchange);
     }
 
     /// The proxy's own labels.
@@ -195,6 +203,9 @@ impl StreamHost for Fake {
         let headers = headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec()));
         let again = self.reply.replace((status, headers.collect()));
         assert!(again.is_none(), "a second local reply hangs the stream");
+        if let Some(exchange) = self.reply_passes.take() {
+            exchange.on_response(self);
+        }
     }
 
     fn set_filter_state(&mut self, key: &str, value: &[u8]) {
