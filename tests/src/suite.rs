@@ -94,6 +94,12 @@ pub fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The folder of the definitions of our resources.
+#[must_use]
+pub fn crds() -> PathBuf {
+    folder().join("../crds")
+}
+
 fn files(directory: &str, ending: &str) -> Result<Vec<PathBuf>> {
     let directory = folder().join(directory);
     let mut files = Vec::new();

@@ -1,9 +1,9 @@
 //! Waiting for a cluster to come to a condition.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
+use xtask::wait;
 
 /// Default timeout for a condition.
 const TIMEOUT: Duration = Duration::from_secs(90);
@@ -39,21 +39,19 @@ fn look<T>(
     what: &str,
     mut probe: impl FnMut() -> Result<Option<T>>,
 ) -> Result<T> {
-    let begun = Instant::now();
-    loop {
+    let mut failed = None;
+    let found = wait::poll(patience, every, || {
         let look = probe();
-        let waited = begun.elapsed();
-        match look {
-            Ok(Some(value)) => return Ok(value),
-            Ok(None) if waited > patience => {
-                bail!("waited {} s in vain for {what}", waited.as_secs())
-            }
-            Err(error) if waited > patience => {
-                return Err(
-                    error.context(format!("waited {} s in vain for {what}", waited.as_secs()))
-                );
-            }
-            _ => thread::sleep(every),
-        }
+        failed = None;
+        look.unwrap_or_else(|error| {
+            failed = Some(error);
+            None
+        })
+    });
+    let in_vain = || format!("waited {} s in vain for {what}", patience.as_secs());
+    match (found, failed) {
+        (Some(value), _) => Ok(value),
+        (None, Some(error)) => Err(error.context(in_vain())),
+        (None, None) => bail!(in_vain()),
     }
 }

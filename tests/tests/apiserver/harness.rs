@@ -11,7 +11,6 @@ use corsward_operator::kubernetes;
 use corsward_operator::metrics::source::Watches;
 use corsward_operator::object::Object;
 use corsward_operator::source::kube;
-use corsward_tests::suite;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
@@ -47,11 +46,6 @@ pub(crate) struct Watching {
 
 pub(crate) fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
-}
-
-/// The folder of our definitions.
-pub(crate) fn crds() -> PathBuf {
-    suite::folder().join("../crds")
 }
 
 /// A new line to an API server, and a kubeconfig that leads over it.

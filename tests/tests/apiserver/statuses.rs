@@ -8,13 +8,14 @@ use corsward_operator::json_text::JsonText;
 use corsward_operator::kubernetes;
 use corsward_operator::metrics::writer::{StatusWriteResult, StatusWrites};
 use corsward_operator::writer::{self, ResourceKind, ResourceRef, StatusWrite};
+use corsward_tests::suite;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use xtask::kubernetes::ApiServer;
 use xtask::wait;
 
-use crate::harness::{TIMEOUT, crds, line_to, namespace, ours, policy, runtime};
+use crate::harness::{TIMEOUT, line_to, namespace, ours, policy, runtime};
 use crate::line::Line;
 
 /// Interval of retries after a refusal.
@@ -90,7 +91,7 @@ fn wait_for_status(server: &ApiServer, name: &str, generation: usize) -> Value {
 #[test]
 fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
     let mut server = ApiServer::start().unwrap();
-    server.apply(&crds()).unwrap();
+    server.apply(&suite::crds()).unwrap();
     namespace(&server, "shop");
     let (a, b, gone) = (create(&server, "a"), create(&server, "b"), create(&server, "gone"));
     let writing = Writing::start(&server, false);
@@ -154,7 +155,7 @@ fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
 #[test]
 fn a_status_that_the_api_server_refuses_holds_up_no_other() {
     let server = ApiServer::start().unwrap();
-    server.apply(&crds()).unwrap();
+    server.apply(&suite::crds()).unwrap();
     namespace(&server, "shop");
     let (a, b) = (create(&server, "a"), create(&server, "b"));
     let writing = Writing::start(&server, true);
@@ -170,7 +171,7 @@ fn a_status_that_the_api_server_refuses_holds_up_no_other() {
 #[test]
 fn a_status_that_an_old_definition_refuses_is_written_once_that_is_upgraded() {
     let server = ApiServer::start().unwrap();
-    server.apply(&crds()).unwrap();
+    server.apply(&suite::crds()).unwrap();
     namespace(&server, "shop");
     let a = create(&server, "a");
     let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/corspolicies.corsward.io";
@@ -201,7 +202,7 @@ fn a_status_that_an_old_definition_refuses_is_written_once_that_is_upgraded() {
 #[test]
 fn an_event_is_beside_the_object_it_is_about_and_not_repeated() {
     let server = ApiServer::start().unwrap();
-    server.apply(&crds()).unwrap();
+    server.apply(&suite::crds()).unwrap();
     namespace(&server, "shop");
     let about = create(&server, "api");
     let cluster = ResourceRef {

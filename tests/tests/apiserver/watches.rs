@@ -1,10 +1,11 @@
 //! The objects of a cluster reach the controller, despite faults in between.
 
 use corsward_operator::cluster_state::{Key, NamespaceMode, TargetPort};
+use corsward_tests::suite;
 use serde_json::{Value, json};
 use xtask::kubernetes::ApiServer;
 
-use crate::harness::{Picture, Watching, crds, namespace, ours, policy};
+use crate::harness::{Picture, Watching, namespace, ours, policy};
 
 fn key(namespace: &str, name: &str) -> Key {
     Key { namespace: namespace.to_owned(), name: name.to_owned() }
@@ -79,7 +80,7 @@ fn has_policies<const N: usize>(names: [&str; N]) -> impl Fn(&Picture) -> Option
 fn what_is_in_a_cluster_is_said_and_so_is_each_change() {
     let server = ApiServer::start().unwrap();
     let api = server.api();
-    server.apply(&crds()).unwrap();
+    server.apply(&suite::crds()).unwrap();
     namespace(&server, "shop");
     running_pod(&server, "shop", "api");
     let service = json!({
@@ -153,7 +154,7 @@ fn without_our_definitions_nothing_is_said_to_be_there() {
     .unwrap();
     assert_eq!(watching.picture.synced, 0);
     assert_eq!(watching.picture.lists, 0, "an unknown kind is not an empty one");
-    server.apply(&crds()).unwrap();
+    server.apply(&suite::crds()).unwrap();
     watching.wait_until_synced();
     assert_eq!(watching.stop().lists, 1);
 }
@@ -162,7 +163,7 @@ fn without_our_definitions_nothing_is_said_to_be_there() {
 fn one_malformed_object_stops_no_watch() {
     let server = ApiServer::start().unwrap();
     let api = server.api();
-    server.apply(&crds()).unwrap();
+    server.apply(&suite::crds()).unwrap();
     define(&server, &anything_goes("corsward.io", "v1alpha1", "CorsPolicy", "corspolicies"));
     namespace(&server, "shop");
     let odd = |name: &str, spec: Value| {
@@ -190,7 +191,7 @@ fn one_malformed_object_stops_no_watch() {
 #[test]
 fn what_happens_while_the_api_server_is_away_is_seen_afterwards() {
     let mut server = ApiServer::start().unwrap();
-    server.apply(&crds()).unwrap();
+    server.apply(&suite::crds()).unwrap();
     namespace(&server, "shop");
     for name in ["goes", "stays"] {
         server.api().create(&ours("shop", "corspolicies"), &policy(name)).unwrap();

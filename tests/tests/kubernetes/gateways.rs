@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, TestNamespace, message, wait_for};
+use crate::harness::{Cluster, GATEWAY_API, TestNamespace, finding_message, message, wait_for};
 use crate::specs::SHOP;
 
-const GATEWAY_API: &str = "/apis/gateway.networking.k8s.io/v1";
 const NGINX: &str = "gateway.nginx.org/nginx-gateway-controller";
 
 /// Writes a `GatewayClass`. Its controller is immutable, so a different one needs a new object.
@@ -25,19 +24,6 @@ fn class(ns: &TestNamespace<'_>, name: &str, controller: &str) {
     ns.write(&path, &object);
 }
 
-fn gateway(ns: &TestNamespace<'_>, name: &str, class: &str) {
-    let object = json!({
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "Gateway",
-        "metadata": { "name": name },
-        "spec": {
-            "gatewayClassName": class,
-            "listeners": [{ "name": "http", "port": 80, "protocol": "HTTP" }],
-        },
-    });
-    ns.write(&format!("{GATEWAY_API}/namespaces/{{namespace}}/gateways/{name}"), &object);
-}
-
 fn at(gateways: &[&str]) -> Value {
     let group = "gateway.networking.k8s.io";
     let reference = |name| json!({ "group": group, "kind": "Gateway", "name": name });
@@ -45,18 +31,11 @@ fn at(gateways: &[&str]) -> Value {
     json!({ "targetRefs": references, "cors": { "allowOrigins": [SHOP] } })
 }
 
-/// The message of a finding; `None` without the finding.
-fn finding(policy: &Value, code: &str) -> Option<String> {
-    let findings = policy["status"]["findings"].as_array()?;
-    let found = findings.iter().find(|finding| finding["code"] == code)?;
-    Some(found["message"].as_str().unwrap().to_owned())
-}
-
 #[test]
 fn a_gateway_that_runs_no_filter_is_told_with_a_way_out_until_its_class_does() {
     let ns = Cluster::operated().test_namespace("classes");
     class(&ns, "classes-edge", NGINX);
-    gateway(&ns, "edge", "classes-edge");
+    ns.gateway("edge", "classes-edge");
     ns.policy("edge", &at(&["edge"]));
     let wanted = ["Accepted=True", "Programmed=False UnsupportedController"];
     let policy = ns.wait_for_conditions("edge", &wanted);
@@ -65,13 +44,13 @@ fn a_gateway_that_runs_no_filter_is_told_with_a_way_out_until_its_class_does() {
         let said = message(&policy, "Programmed");
         assert!(said.contains(part), "{part}: {said}");
     }
-    assert!(finding(&policy, "CORS-W537").is_some(), "{policy:#}");
+    assert!(finding_message(&policy, "CORS-W537").is_some(), "{policy:#}");
     assert_eq!(policy["status"].get("inForce"), None, "{policy:#}");
     assert!(ns.published().is_empty());
 
     class(&ns, "classes-edge", "istio.io/gateway-controller");
     let policy = ns.wait_for_in_force("edge");
-    assert_eq!(finding(&policy, "CORS-W537"), None);
+    assert_eq!(finding_message(&policy, "CORS-W537"), None);
     assert_eq!(ns.published().len(), 1);
 
     class(&ns, "classes-edge", "istio.io/agentgateway-controller");
@@ -83,8 +62,8 @@ fn a_gateway_that_runs_no_filter_is_told_with_a_way_out_until_its_class_does() {
 fn a_part_of_the_gateways_without_the_filter_is_named() {
     let ns = Cluster::operated().test_namespace("classes-part");
     class(&ns, "classes-part", NGINX);
-    gateway(&ns, "edge", "classes-part");
-    gateway(&ns, "inner", "istio");
+    ns.gateway("edge", "classes-part");
+    ns.gateway("inner", "istio");
     ns.policy("both", &at(&["edge", "inner"]));
     let policy = ns.wait_for_conditions("both", &["Programmed=True PartiallyProgrammed"]);
     let said = message(&policy, "Programmed");
@@ -95,16 +74,16 @@ fn a_part_of_the_gateways_without_the_filter_is_named() {
 fn a_controller_that_is_not_known_and_a_class_that_is_missing_take_nothing_away() {
     let ns = Cluster::operated().test_namespace("classes-unknown");
     class(&ns, "classes-unknown", "company.example/controller");
-    gateway(&ns, "edge", "classes-unknown");
+    ns.gateway("edge", "classes-unknown");
     ns.policy("edge", &at(&["edge"]));
     let policy = ns.wait_for_in_force("edge");
-    let said = finding(&policy, "CORS-W538").unwrap();
+    let said = finding_message(&policy, "CORS-W538").unwrap();
     assert!(said.contains("`company.example/controller`"), "{said}");
-    gateway(&ns, "edge", "classes-missing");
+    ns.gateway("edge", "classes-missing");
     let policy = ns.wait_for("edge", "told of the missing class", |policy| {
-        finding(policy, "CORS-W539").is_some()
+        finding_message(policy, "CORS-W539").is_some()
     });
-    assert!(finding(&policy, "CORS-W539").unwrap().contains("`classes-missing`"));
+    assert!(finding_message(&policy, "CORS-W539").unwrap().contains("`classes-missing`"));
     assert_eq!(ns.published().len(), 1);
 }
 
@@ -119,32 +98,14 @@ fn a_route_with_a_cors_filter_that_its_controller_does_not_claim_is_without_effe
         ns.cluster.api().merge(&path, &status).unwrap();
     };
     claim(&["HTTPRouteQueryParamMatching"]);
-    gateway(&ns, "edge", "classes-claim");
-    let service = json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": { "name": "api" },
-        "spec": { "selector": { "app": "api" }, "ports": [{ "name": "http", "port": 80 }] },
-    });
-    ns.write("/api/v1/namespaces/{namespace}/services/api", &service);
-    let route = json!({
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "HTTPRoute",
-        "metadata": { "name": "api" },
-        "spec": {
-            "parentRefs": [{ "name": "edge" }],
-            "rules": [{
-                "filters": [{ "type": "CORS", "cors": { "allowOrigins": [SHOP] } }],
-                "backendRefs": [{ "name": "api", "port": 80 }],
-            }],
-        },
-    });
-    ns.write(&format!("{GATEWAY_API}/namespaces/{{namespace}}/httproutes/api"), &route);
+    ns.gateway("edge", "classes-claim");
+    ns.service("api", &json!([{ "name": "http", "port": 80 }]));
+    ns.route_with_cors("api", "edge", SHOP);
     ns.policy("api", &crate::specs::allow("api", &[SHOP]));
     ns.policy("edge", &at(&["edge"]));
     for policy in ["api", "edge"] {
         let told = |policy: &Value| {
-            finding(policy, "CORS-W540").is_some_and(|said| {
+            finding_message(policy, "CORS-W540").is_some_and(|said| {
                 said.contains("`classes-claim/api`") && said.contains("HTTPRouteCORS")
             })
         };
@@ -152,6 +113,7 @@ fn a_route_with_a_cors_filter_that_its_controller_does_not_claim_is_without_effe
     }
     claim(&["HTTPRouteCORS"]);
     ns.wait_for("api", "told that the route answers first", |policy| {
-        finding(policy, "CORS-W540").is_none() && finding(policy, "CORS-W533").is_some()
+        finding_message(policy, "CORS-W540").is_none()
+            && finding_message(policy, "CORS-W533").is_some()
     });
 }

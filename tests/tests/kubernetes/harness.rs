@@ -1,15 +1,17 @@
 //! A real API server, the real operator, and how to wait for what they do.
 
 mod cluster;
+mod objects;
 mod operator;
 mod test_namespace;
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
+use xtask::wait;
 
-pub(crate) use cluster::{Cluster, OPERATOR_NAMESPACE, Said, crds, said};
+pub(crate) use cluster::{Cluster, OPERATOR_NAMESPACE, Said, said};
+pub(crate) use objects::GATEWAY_API;
 pub(crate) use operator::Operator;
 pub(crate) use test_namespace::TestNamespace;
 
@@ -25,15 +27,8 @@ pub(crate) fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The result of `look` within `patience`, if there is one.
-pub(crate) fn wait_or<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    let began = Instant::now();
-    loop {
-        let seen = look();
-        if seen.is_some() || began.elapsed() > patience {
-            return seen;
-        }
-        thread::sleep(POLL_INTERVAL);
-    }
+pub(crate) fn wait_or<T>(patience: Duration, look: impl FnMut() -> Option<T>) -> Option<T> {
+    wait::poll(patience, POLL_INTERVAL, look)
 }
 
 /// `metadata.resourceVersion`, which changes with each write.
@@ -54,6 +49,13 @@ pub(crate) fn message(object: &Value, kind: &str) -> String {
     let conditions = object["status"]["conditions"].as_array();
     let found = conditions.into_iter().flatten().find(|condition| condition["type"] == kind);
     found.and_then(|found| found["message"].as_str()).unwrap_or_default().to_owned()
+}
+
+/// The message of a finding; `None` without the finding.
+pub(crate) fn finding_message(policy: &Value, code: &str) -> Option<String> {
+    let findings = policy["status"]["findings"].as_array()?;
+    let found = findings.iter().find(|finding| finding["code"] == code)?;
+    Some(found["message"].as_str().unwrap().to_owned())
 }
 
 /// Is the status about the object as it is written now, and says so of all its conditions?

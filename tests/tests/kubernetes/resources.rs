@@ -3,21 +3,21 @@
 use corsward_tests::suite;
 use xtask::kubernetes::ApiServer;
 
-use crate::harness::{Cluster, crds, said, wait_for};
+use crate::harness::{Cluster, said, wait_for};
 
 #[test]
 fn kubectl_applies_the_definitions_and_then_every_example() {
     let server = ApiServer::start().unwrap();
     let mut apply = server.kubectl();
-    let applied = said(apply.args(["apply", "-f"]).arg(crds()), "");
+    let applied = said(apply.args(["apply", "-f"]).arg(suite::crds()), "");
     assert!(applied.success, "{applied:?}");
     assert!(applied.out.contains("corspolicies.corsward.io created"), "{applied:?}");
     // The same definitions again are no change, and `apply` keeps no copy too large for an annotation.
     let mut again = server.kubectl();
-    let again = said(again.args(["apply", "-f"]).arg(crds()), "");
+    let again = said(again.args(["apply", "-f"]).arg(suite::crds()), "");
     assert!(again.success && !again.out.contains("configured"), "{again:?}");
 
-    server.apply(&crds()).unwrap();
+    server.apply(&suite::crds()).unwrap();
     let api = server.api();
     api.create("/api/v1/namespaces", &serde_json::json!({ "metadata": { "name": "demo" } }))
         .unwrap();

@@ -219,13 +219,7 @@ fn a_policy_for_a_service_is_in_force_once_the_service_is_there() {
     let said = ns.wait_for_conditions("api", &wanted);
     assert_eq!(said["status"]["summary"]["origins"], 1, "what it says can be counted all the same");
     assert!(ns.published().is_empty());
-    let service = json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": { "name": "api" },
-        "spec": { "selector": { "app": "api" }, "ports": [{ "port": 80, "targetPort": 8080 }] },
-    });
-    ns.write("/api/v1/namespaces/{namespace}/services/api", &service);
+    ns.service("api", &json!([{ "port": 80, "targetPort": 8080 }]));
     ns.wait_for_in_force("api");
     ns.wait_for_published(&[("app=api", &["api"])]);
 }

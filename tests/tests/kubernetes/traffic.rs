@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, TestNamespace, version};
+use crate::harness::{Cluster, TestNamespace, finding_message, version};
 use crate::specs::{SHOP, allow};
 
 const ISTIO: &str = "/apis/networking.istio.io/v1";
-const GATEWAY_API: &str = "/apis/gateway.networking.k8s.io/v1";
 
 /// A namespace for pods, with a policy for those of `api`.
 fn test_namespace(name: &str) -> TestNamespace<'static> {
@@ -68,28 +67,12 @@ fn end(ns: &TestNamespace<'_>, name: &str) {
     ns.cluster.api().delete(&path).unwrap();
 }
 
-fn serve(ns: &TestNamespace<'_>, ports: Value) {
-    let service = json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": { "name": "api" },
-        "spec": { "selector": { "app": "api" }, "ports": ports },
-    });
-    ns.write("/api/v1/namespaces/{namespace}/services/api", &service);
-}
-
-/// The message of a finding about the policy `api`; `None` without the finding.
-fn message(policy: &Value, code: &str) -> Option<String> {
-    let findings = policy["status"]["findings"].as_array()?;
-    let found = findings.iter().find(|finding| finding["code"] == code)?;
-    Some(found["message"].as_str().unwrap().to_owned())
-}
-
 /// Waits for a finding that says these words.
 #[track_caller]
 fn wait_for_said(ns: &TestNamespace<'_>, code: &str, words: &[&str]) -> Value {
     let says = |policy: &Value| {
-        message(policy, code).is_some_and(|said| words.iter().all(|word| said.contains(word)))
+        finding_message(policy, code)
+            .is_some_and(|said| words.iter().all(|word| said.contains(word)))
     };
     ns.wait_for("api", &format!("{code} with {words:?}"), says)
 }
@@ -97,7 +80,7 @@ fn wait_for_said(ns: &TestNamespace<'_>, code: &str, words: &[&str]) -> Value {
 /// Waits until a finding is gone.
 #[track_caller]
 fn wait_for_unsaid(ns: &TestNamespace<'_>, code: &str) -> Value {
-    ns.wait_for("api", &format!("without {code}"), |policy| message(policy, code).is_none())
+    ns.wait_for("api", &format!("without {code}"), |policy| finding_message(policy, code).is_none())
 }
 
 #[test]
@@ -105,7 +88,7 @@ fn a_workload_without_a_sidecar_is_told_how_to_get_one_until_it_has_it() {
     let ns = test_namespace("sidecars");
     run(&ns, "api-5d4-a", json!({}), json!({}));
     let said = wait_for_said(&ns, "CORS-W523", &["`deployment/api`", "kubectl label"]);
-    assert!(message(&said, "CORS-W525").is_none(), "one cause at a time: {said:#}");
+    assert!(finding_message(&said, "CORS-W525").is_none(), "one cause at a time: {said:#}");
 
     label(&ns, "istio-injection", "enabled".into());
     let restart = "kubectl --namespace sidecars rollout restart deployment/api";
@@ -139,15 +122,18 @@ fn a_workload_that_refuses_a_sidecar_or_cannot_have_one_is_named() {
 fn a_port_whose_protocol_nobody_declares_is_named_until_somebody_does() {
     let ns = test_namespace("protocols");
     run_injected(&ns, "api-5d4-a", json!({}));
-    serve(&ns, json!([{ "name": "web", "port": 8000 }]));
+    ns.service("api", &json!([{ "name": "web", "port": 8000 }]));
     wait_for_said(&ns, "CORS-W528", &["`api:8000`", "appProtocol: http"]);
-    serve(&ns, json!([{ "name": "web", "port": 8000, "appProtocol": "http" }]));
+    ns.service("api", &json!([{ "name": "web", "port": 8000, "appProtocol": "http" }]));
     wait_for_unsaid(&ns, "CORS-W528");
-    serve(&ns, json!([{ "name": "tls-web", "port": 8000 }]));
+    ns.service("api", &json!([{ "name": "tls-web", "port": 8000 }]));
     wait_for_said(&ns, "CORS-W529", &["`api:8000 (tls)`"]);
-    serve(&ns, json!([{ "name": "tls-web", "port": 8000 }, { "name": "http", "port": 80 }]));
+    ns.service(
+        "api",
+        &json!([{ "name": "tls-web", "port": 8000 }, { "name": "http", "port": 80 }]),
+    );
     wait_for_said(&ns, "CORS-I523", &["`api:8000 (tls)`"]);
-    serve(&ns, json!([{ "name": "http", "port": 80 }]));
+    ns.service("api", &json!([{ "name": "http", "port": 80 }]));
     for code in ["CORS-W529", "CORS-I523"] {
         wait_for_unsaid(&ns, code);
     }
@@ -156,7 +142,7 @@ fn a_port_whose_protocol_nobody_declares_is_named_until_somebody_does() {
 #[test]
 fn a_port_that_a_pod_keeps_from_its_sidecar_is_named_until_it_does_not() {
     let ns = test_namespace("excluded");
-    serve(&ns, json!([{ "name": "http", "port": 80, "targetPort": 8080 }]));
+    ns.service("api", &json!([{ "name": "http", "port": 80, "targetPort": 8080 }]));
     let excluded = json!({ "traffic.sidecar.istio.io/excludeInboundPorts": "15020,8080" });
     run_injected(&ns, "api-5d4-a", excluded);
     wait_for_said(&ns, "CORS-W530", &["`deployment/api:8080`"]);
@@ -170,7 +156,7 @@ fn a_virtual_service_with_cors_of_its_own_is_named_wherever_it_leads() {
     let ns = test_namespace("virtual-service");
     let elsewhere = self::test_namespace("virtual-service-elsewhere");
     for ns in [&ns, &elsewhere] {
-        serve(ns, json!([{ "name": "http", "port": 80 }]));
+        ns.service("api", &json!([{ "name": "http", "port": 80 }]));
     }
     let path = format!("{ISTIO}/namespaces/{{namespace}}/virtualservices/cors");
     let lead = |host: &str, cors: bool| {
@@ -200,17 +186,8 @@ fn a_virtual_service_with_cors_of_its_own_is_named_wherever_it_leads() {
 #[test]
 fn a_route_with_a_cors_filter_is_named_before_the_pods_and_at_the_gateway() {
     let ns = test_namespace("route");
-    serve(&ns, json!([{ "name": "http", "port": 80 }]));
-    let gateway = json!({
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "Gateway",
-        "metadata": { "name": "edge" },
-        "spec": {
-            "gatewayClassName": "istio",
-            "listeners": [{ "name": "http", "port": 80, "protocol": "HTTP" }],
-        },
-    });
-    ns.write(&format!("{GATEWAY_API}/namespaces/{{namespace}}/gateways/edge"), &gateway);
+    ns.service("api", &json!([{ "name": "http", "port": 80 }]));
+    ns.gateway("edge", "istio");
     let edge = json!({
         "targetRefs": [{
             "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "edge",
@@ -219,25 +196,12 @@ fn a_route_with_a_cors_filter_is_named_before_the_pods_and_at_the_gateway() {
     });
     ns.policy("edge", &edge);
     ns.wait_for_in_force("edge");
-    let path = format!("{GATEWAY_API}/namespaces/{{namespace}}/httproutes/api");
-    let route = json!({
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "HTTPRoute",
-        "metadata": { "name": "api" },
-        "spec": {
-            "parentRefs": [{ "name": "edge" }],
-            "rules": [{
-                "filters": [{ "type": "CORS", "cors": { "allowOrigins": [SHOP] } }],
-                "backendRefs": [{ "name": "api", "port": 80 }],
-            }],
-        },
-    });
-    ns.write(&path, &route);
+    let path = ns.route_with_cors("api", "edge", SHOP);
     wait_for_said(&ns, "CORS-W533", &["`route/api`", "last word"]);
     ns.wait_for("edge", "told of the route", |policy| {
-        message(policy, "CORS-W534").is_some_and(|said| said.contains("`route/api`"))
+        finding_message(policy, "CORS-W534").is_some_and(|said| said.contains("`route/api`"))
     });
-    ns.cluster.api().delete(&path.replace("{namespace}", "route")).unwrap();
+    ns.cluster.api().delete(&path).unwrap();
     wait_for_unsaid(&ns, "CORS-W533");
-    ns.wait_for("edge", "healed", |policy| message(policy, "CORS-W534").is_none());
+    ns.wait_for("edge", "healed", |policy| finding_message(policy, "CORS-W534").is_none());
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 /// Poll interval for conditions without a notification.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -20,18 +20,28 @@ pub fn until<T>(
     deadline: Duration,
     mut probe: impl FnMut() -> Result<Option<T>>,
 ) -> Result<T> {
+    let found = poll(deadline, LOOK_EVERY, || match probe() {
+        Ok(None) if stop_flag().load(Ordering::Relaxed) => {
+            Some(Err(anyhow!("told to stop while waiting for {what}")))
+        }
+        found => found.transpose(),
+    });
+    found.unwrap_or_else(|| bail!("waited {} s in vain for {what}", deadline.as_secs_f32()))
+}
+
+/// Looks in this interval until `look` yields a value, or until the timeout has passed.
+pub fn poll<T>(
+    timeout: Duration,
+    interval: Duration,
+    mut look: impl FnMut() -> Option<T>,
+) -> Option<T> {
     let start = Instant::now();
     loop {
-        if let Some(value) = probe()? {
-            return Ok(value);
+        let found = look();
+        if found.is_some() || start.elapsed() > timeout {
+            return found;
         }
-        if stop_flag().load(Ordering::Relaxed) {
-            bail!("told to stop while waiting for {what}");
-        }
-        if start.elapsed() > deadline {
-            bail!("waited {} s in vain for {what}", deadline.as_secs_f32());
-        }
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(interval);
     }
 }
 
@@ -40,4 +50,23 @@ pub fn until<T>(
 pub fn stop_flag() -> &'static Arc<AtomicBool> {
     static TOLD_TO_STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     TOLD_TO_STOP.get_or_init(Arc::default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_with_a_value_an_error_or_the_deadline() {
+        let mut looks = 0;
+        let third = || {
+            looks += 1;
+            Ok((looks == 3).then_some(looks))
+        };
+        assert_eq!(until("a third look", Duration::MAX, third).unwrap(), 3);
+        let refused = until("a value", Duration::MAX, || bail!("refused") as Result<Option<()>>);
+        assert_eq!(refused.unwrap_err().to_string(), "refused");
+        let in_vain = until("a value", Duration::ZERO, || Ok(None::<()>));
+        assert_eq!(in_vain.unwrap_err().to_string(), "waited 0 s in vain for a value");
+    }
 }

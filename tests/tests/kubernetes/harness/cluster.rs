@@ -85,7 +85,7 @@ impl Cluster {
         let server = plan.start().unwrap();
         let file = server.directory().join("definitions.yaml");
         fs::write(&file, definitions.collect::<Vec<_>>().join("\n---\n")).unwrap();
-        for file in [file, crds()] {
+        for file in [file, suite::crds()] {
             server.apply(&file).unwrap();
         }
         let namespaces = json!({ "metadata": { "name": OPERATOR_NAMESPACE } });
@@ -156,11 +156,6 @@ pub(crate) fn said(command: &mut Command, input: &str) -> Said {
     let output = child.wait_with_output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said { out: text(&output.stdout), err: text(&output.stderr), success: output.status.success() }
-}
-
-/// The folder of our definitions.
-pub(crate) fn crds() -> PathBuf {
-    suite::folder().join("../crds")
 }
 
 /// The definitions of Istio's and the Gateway API's resources.
