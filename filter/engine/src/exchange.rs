@@ -423,8 +423,8 @@ mod tests {
         }
     }
 
-    /// What each kind of request costs: the calls on the way in, and on the way out. A change here is a change of
-    /// what every request pays; see `docs/benchmarks.md`.
+    /// The cost of each kind of request: the calls on the way in, and on the way out. A change here is a change of the
+    /// cost of every request; see `docs/benchmarks.md`.
     #[expect(clippy::too_many_lines, reason = "one table")]
     #[test]
     fn host_calls() {

@@ -40,7 +40,7 @@ pub(crate) type Lines = Vec<(String, Vec<u8>)>;
 // === impl Fake ===
 
 impl Fake {
-    /// Another virtual machine of the same process: it shares the last good configuration.
+    /// A second virtual machine of the same process: it shares the last good configuration.
     pub(crate) fn another_machine(&self) -> Self {
         Self { last_good: self.last_good.clone(), ..Self::default() }
     }

@@ -1,7 +1,7 @@
 //! Metrics: a bounded set of names, each defined once. Under proxy-wasm Envoy exports them as `wasmcustom.<name>`.
 //!
-//! Names are for ever (Envoy never forgets one), so nothing that a client sends is part of a name. How they become
-//! Prometheus labels is in `docs/stats-tags.md`.
+//! Names are for ever (Envoy never forgets one), so nothing that a client sends is part of a name. `docs/stats-tags.md` has
+//! the rules that turn them into Prometheus labels.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(crate) struct Metrics {
     in_force: Vec<(u32, u64)>,
 }
 
-/// What requests count: those of a configuration keep the metrics that were defined when it came into force.
+/// The counters of requests. A configuration keeps those that were defined when it came into force.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counters {
     fixed: Option<Arc<Fixed>>,
@@ -101,8 +101,8 @@ impl Metrics {
         increment(host, self.counters.fixed.as_ref().and_then(|fixed| fixed.heartbeats));
     }
 
-    /// Sets the gauge. Without an instance it stays: another engine of the process, such as that of a newer module, may have
-    /// set it.
+    /// Sets the gauge. Without an instance it stays: a second engine of the process, such as that of a newer module, may
+    /// have set it.
     fn record_digest(&self, host: &impl Host) {
         let gauge = self.counters.fixed.as_ref().and_then(|fixed| fixed.digest);
         if let (Some(gauge), Some((_, digest))) = (gauge, self.in_force.last()) {
