@@ -1,5 +1,6 @@
 //! A child process that does not outlive us, however we end.
 
+use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, OnceLock};
@@ -126,6 +127,19 @@ impl Drop for Process {
     }
 }
 
+/// Reads an output line by line, on a thread of its own, to its end or until the receiver is dropped.
+pub fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
 /// Lets the kernel kill the child when its parent is gone, be it by SIGKILL.
 fn die_with_parent(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
@@ -169,6 +183,8 @@ fn serve(orders: &Receiver<Order>) {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Stdio;
+
     use super::*;
 
     fn sleeper() -> Command {
@@ -191,6 +207,15 @@ mod tests {
         let pid = Pid::from_child(&process.child);
         drop(process);
         assert!(rustix::process::test_kill_process(pid).is_err());
+    }
+
+    #[test]
+    fn an_output_is_read_line_by_line_to_its_end() {
+        let mut command = Command::new("printf");
+        command.arg("one\ntwo").stdout(Stdio::piped());
+        let mut process = Process::spawn("printf", command).unwrap();
+        let said = lines(process.stdout().unwrap());
+        assert_eq!(said.iter().collect::<Vec<_>>(), ["one", "two"]);
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
-use std::{fs, io, thread};
+use std::{fs, thread};
 
 use tempfile::TempDir;
-use xtask::process::Process;
+use xtask::process::{self, Process};
 use xtask::{ports, wait};
 
 /// Timeout for the build and the start of the demo.
@@ -42,8 +42,8 @@ impl Demo {
         let mut command = demo(policies, listen, upstream());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Process::spawn("the demo", command).unwrap();
-        let stdout = lines(process.stdout().unwrap());
-        let stderr = lines(process.stderr().unwrap());
+        let stdout = process::lines(process.stdout().unwrap());
+        let stderr = process::lines(process.stderr().unwrap());
         let mut demo = Self { process, listen, stderr, said: String::new() };
         let is_ready = wait::until("the demo to be ready", START, || {
             anyhow::ensure!(demo.process.exited()?.is_none(), "the demo ended");
@@ -105,18 +105,6 @@ fn demo(policies: &Path, listen: SocketAddr, upstream: SocketAddr) -> Command {
     command.arg("demo").arg("--policies").arg(policies).stdin(Stdio::null());
     command.args(["--listen", &listen.to_string(), "--upstream", &upstream.to_string()]);
     command
-}
-
-fn lines(output: impl io::Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 /// A server that shares everything with [`OLD`].

@@ -1,16 +1,15 @@
 //! The demo's page in a real browser.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
+use std::io::Write as _;
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::{paths, tools};
 
 /// A browser's timeout for a table.
@@ -69,9 +68,7 @@ impl Browser {
         let mut process = Process::spawn("the browser", command)?;
         let stdout = process.stdout().context("the browser's stdout is a pipe")?;
         let stdin = process.stdin().context("the browser's stdin is a pipe")?;
-        let (sender, tables) = channel();
-        thread::spawn(move || pass_on(stdout, &sender));
-        Ok(Self { process, stdin, tables })
+        Ok(Self { process, stdin, tables: process::lines(stdout) })
     }
 
     /// Reloads the page: its table runs again, and the browser's cookies stay.
@@ -143,13 +140,5 @@ impl Table {
     #[must_use]
     pub fn said(&self, id: &str) -> Option<&str> {
         self.rows.iter().find(|row| row.id == id).map(|row| row.said.as_str())
-    }
-}
-
-fn pass_on(stdout: ChildStdout, tables: &Sender<String>) {
-    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        if tables.send(line).is_err() {
-            return;
-        }
     }
 }

@@ -1,16 +1,15 @@
 //! Browser: a real one, in which pages of the cluster are opened.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use xtask::process::Process;
+use xtask::process::{self, Process};
 use xtask::tools;
 
 use crate::socks_proxy::SocksProxy;
@@ -54,7 +53,7 @@ impl Browser {
         let mut process = Process::spawn("the browser", command)?;
         let stdout = process.stdout().context("the browser's stdout is a pipe")?;
         let stdin = process.stdin().context("the browser's stdin is a pipe")?;
-        Ok(Self { process, stdin, visits: lines(stdout) })
+        Ok(Self { process, stdin, visits: process::lines(stdout) })
     }
 
     /// Opens a page and waits until it has made its calls.
@@ -98,16 +97,4 @@ impl Visit {
         wrong.extend(expected.keys().map(|id| format!("{id}: not there")));
         wrong
     }
-}
-
-fn lines(stdout: ChildStdout) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
