@@ -1,4 +1,4 @@
-//! Configuration: bytes to something that can run, all of it or nothing.
+//! Configuration: the bytes of a publisher, read whole or refused.
 
 use corsward_policy::Compiled;
 use corsward_policy::wire::{self, DecodeError, Envelope, OnInvalid};

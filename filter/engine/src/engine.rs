@@ -1,4 +1,4 @@
-//! Engine: what outlives the configurations of a filter.
+//! Engine: the state that outlives the configurations of a filter.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct Engine {
 // === impl Engine ===
 
 impl Engine {
-    /// The id of one more instance.
+    /// Returns a number that no other plugin instance has.
     pub(crate) fn next_id(&mut self) -> u32 {
         self.plugins = self.plugins.wrapping_add(1);
         self.plugins

@@ -10,7 +10,7 @@ use corsward_policy::{Action, Decision, Request, RequestField, Response, Shadow,
 
 use crate::denial_log;
 use crate::host::StreamHost;
-use crate::plugin::Running;
+use crate::running::Running;
 
 /// One request and its response.
 ///

@@ -1,4 +1,4 @@
-//! Fake: a proxy for tests, which answers from memory and counts what it is asked.
+//! Fake: a proxy for tests, which answers from memory and records its calls.
 
 use std::borrow::Cow;
 use std::cell::RefCell;

@@ -21,6 +21,7 @@ mod fake;
 mod host;
 mod metrics;
 mod plugin;
+mod running;
 
 pub use engine::Engine;
 pub use exchange::{Exchange, Flow};

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use corsward_policy::Compiled;
 use corsward_policy::wire::{OnInvalid, gauge_of};
 
 use crate::configuration::{self, Configuration, Unusable};
-use crate::denial_log::DenialLog;
 use crate::engine::Engine;
 use crate::exchange::Exchange;
 use crate::host::{Host, Labels, LogLevel, PluginHost};
-use crate::metrics::Counters;
+use crate::running::Running;
 
 /// Interval of a shell's heartbeats. They are the only sign that a proxy lets requests pass a dead filter: Envoy counts
 /// no failure then.
@@ -25,14 +23,6 @@ pub struct Plugin {
     running: Arc<Running>,
 }
 
-/// A configuration in force, whole, with what its requests count and report.
-#[derive(Debug, Default)]
-pub(crate) struct Running {
-    pub(crate) compiled: Compiled,
-    pub(crate) counters: Counters,
-    pub(crate) denial_log: Arc<DenialLog>,
-}
-
 /// The workers of one process may share an instance.
 const _: () = {
     const fn is_shared_by_threads<T: Send + Sync>() {}
@@ -42,7 +32,7 @@ const _: () = {
 // === impl Plugin ===
 
 impl Plugin {
-    /// An instance that enforces nothing yet.
+    /// Returns an instance that enforces nothing yet.
     pub fn new(engine: &mut Engine) -> Self {
         Self { id: engine.next_id(), running: Arc::default() }
     }
