@@ -9,6 +9,8 @@ use corsward_policy::Finding;
 use corsward_policy::finding::PlacementReason;
 use serde_json::Value;
 
+use crate::json_text::JsonText;
+
 /// Labels of an object, or those a selector asks for.
 pub type Labels = BTreeMap<String, String>;
 
@@ -241,8 +243,8 @@ pub struct RawObject {
     pub generation: i64,
     /// `spec`; `Null` where there is none.
     pub spec: Arc<Value>,
-    /// `status`; `Null` where there is none.
-    pub status: Arc<Value>,
+    /// `status`; `null` where there is none.
+    pub status: JsonText,
 }
 
 // === impl ClusterState ===

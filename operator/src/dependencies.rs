@@ -6,6 +6,7 @@ use std::sync::Arc;
 use corsward_policy::{Finding, Knowledge};
 use serde_json::Value;
 
+use crate::api::v1alpha1::{Revision, Revisions};
 use crate::cluster_state::{Key, RawObject};
 use crate::guardrails::Guardrail;
 use crate::origin_sets;
@@ -143,10 +144,10 @@ fn recorded(
     object: &RawObject,
     knowledge: &dyn Knowledge,
 ) -> Option<(i64, Arc<Value>, Guardrail)> {
-    let in_force = object.status.get("inForce")?;
-    let (generation, spec) = (in_force.get("generation")?.as_i64()?, in_force.get("spec")?);
-    let guardrail = Guardrail::parse_accepted(name, spec, knowledge)?;
-    Some((generation, Arc::new(spec.clone()), guardrail))
+    let Revisions { in_force, suspended: _ } = object.status.read()?;
+    let Revision { generation, spec } = in_force?;
+    let guardrail = Guardrail::parse_accepted(name, &spec, knowledge)?;
+    Some((generation, Arc::new(spec), guardrail))
 }
 
 // === impl ValidatedObject ===

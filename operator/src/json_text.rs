@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A JSON value, as its text. Equal values have equal texts, for objects are sorted by their keys.
@@ -15,6 +17,19 @@ impl JsonText {
     #[must_use]
     pub fn of(value: &Value) -> Self {
         Self(value.to_string().into())
+    }
+
+    /// Keeps what `value` serializes to.
+    #[must_use]
+    pub fn serialize(value: &impl Serialize) -> Self {
+        // By way of a tree, whose keys are sorted.
+        Self::of(&serde_json::to_value(value).unwrap_or_default())
+    }
+
+    /// The value as a type; nothing where it does not fit.
+    #[must_use]
+    pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(&self.0).ok()
     }
 
     /// How many bytes its text has.

@@ -2,6 +2,7 @@
 
 use corsward_policy::{Finding, PolicyId};
 
+use crate::api::v1alpha1::{Revision, Revisions};
 use crate::json_text::JsonText;
 use crate::spelling::Spelling;
 
@@ -81,8 +82,8 @@ impl Object {
     /// The generation and the spec that its status says are in force, or would be but for a guardrail.
     #[must_use]
     pub fn recorded(&self) -> Option<(i64, JsonText)> {
-        let status = self.record.as_ref()?.status.value();
-        let in_force = status.get("inForce").or_else(|| status.get("suspended"))?;
-        Some((in_force.get("generation")?.as_i64()?, JsonText::of(in_force.get("spec")?)))
+        let Revisions { in_force, suspended } = self.record.as_ref()?.status.read()?;
+        let Revision { generation, spec } = in_force.or(suspended)?;
+        Some((generation, JsonText::of(&spec)))
     }
 }

@@ -103,6 +103,8 @@ pub enum Reason {
     UnsupportedController,
     /// It will be in force when publishing succeeds.
     Reconciling,
+    /// It is published, and its proxies have not reported yet. A status says `Reconciling`, too.
+    AwaitingProxies,
     /// Another policy wins wherever it applies.
     Overridden,
     /// Its mode is `Off`.
@@ -114,10 +116,6 @@ pub enum Reason {
     /// Something that it refers to is missing.
     RefNotFound,
 }
-
-/// What is said until the proxies have answered.
-pub(crate) const ASKING: &str =
-    "the policy is published; the operator asks the proxies whether they run it";
 
 /// What a policy is whose mode is `DryRun`.
 const REHEARSAL: &str = "the policy is evaluated and counted, not enforced";
@@ -181,6 +179,13 @@ impl Status {
     #[must_use]
     pub fn condition(&self, kind: ConditionType) -> Option<&Condition> {
         self.conditions.iter().find(|condition| condition.kind == kind)
+    }
+
+    /// Returns true if it says no more of the proxies than that they have not reported yet.
+    #[must_use]
+    pub fn awaits_proxies(&self) -> bool {
+        let programmed = self.condition(ConditionType::Programmed);
+        programmed.is_some_and(|condition| condition.reason == Reason::AwaitingProxies)
     }
 
     /// Does the condition of that type hold?
@@ -249,13 +254,19 @@ impl Reason {
             Self::PartiallyProgrammed => "PartiallyProgrammed",
             Self::NotProgrammed => "NotProgrammed",
             Self::UnsupportedController => "UnsupportedController",
-            Self::Reconciling => "Reconciling",
+            Self::Reconciling | Self::AwaitingProxies => "Reconciling",
             Self::Overridden => "Overridden",
             Self::Off => "Off",
             Self::NotPublishable => "NotPublishable",
             Self::ResolvedRefs => "ResolvedRefs",
             Self::RefNotFound => "RefNotFound",
         }
+    }
+
+    /// Returns true if the operator is about to replace it.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        matches!(self, Self::Reconciling | Self::AwaitingProxies)
     }
 }
 
@@ -397,7 +408,9 @@ fn at_proxies(domain: Domain, proxies: &RolloutStatus) -> (bool, Reason, String)
         (Domain::Folder, _) => (true, Reason::Programmed, "the policy is in force".to_owned()),
         (Domain::Cluster, RolloutStatus::Asked(rollout)) => in_proxies(rollout),
         (Domain::Cluster, RolloutStatus::Asking { .. }) => {
-            (false, Reason::Reconciling, ASKING.to_owned())
+            let message =
+                "the policy is published; the operator asks the proxies whether they run it";
+            (false, Reason::AwaitingProxies, message.to_owned())
         }
         (Domain::Cluster, RolloutStatus::Unseen { .. }) => {
             let message = "the policy is published; the operator does not ask its proxies";

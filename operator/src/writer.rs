@@ -2,7 +2,6 @@
 //! what is there.
 
 mod queue;
-mod times;
 
 use std::fmt;
 use std::time::Duration;
@@ -18,8 +17,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
-
-pub use self::times::condition_times;
 
 use self::queue::Queue;
 use crate::api::{GROUP, KIND};

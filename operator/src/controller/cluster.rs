@@ -6,10 +6,14 @@ use std::time::{Duration, Instant};
 
 use corsward_policy::PolicyId;
 use jiff::Timestamp;
-use serde_json::Value;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tokio::sync::{mpsc, watch};
 use tracing::debug;
 
+use crate::api::conditions;
+use crate::api::v1alpha1::{
+    ClusterCorsPolicyStatus, CorsPolicyStatus, OriginSetStatus, ResourceStatus,
+};
 use crate::bundle::{Bundle, BundleKey, Desired, PublishStatus};
 use crate::cluster_state::Key;
 use crate::event::{Refreshed, RolloutUpdate};
@@ -20,7 +24,7 @@ use crate::plan::{Planned, ScopePlan};
 use crate::rollout::tracker::Tracker;
 use crate::rollout_counts::Rollout;
 use crate::status::{ConditionType, Reason, RolloutStatus, Status, resource};
-use crate::writer::{ResourceKind, ResourceRef, StatusWrite, condition_times};
+use crate::writer::{ResourceKind, ResourceRef, StatusWrite};
 
 /// Most policies of one object whose authors are told that it was written anew.
 const MAX_EVENTS: usize = 10;
@@ -233,11 +237,11 @@ impl ClusterPublisher {
             return;
         };
         let resource = policy(&status.policy, &record.uid);
-        let news = |known: &Value| object_event(&resource, status, known);
-        let asking = matches!(status.proxies, RolloutStatus::Asking { .. });
-        let new = |known: &Value| {
-            let mut new = resource::of(status);
-            if asking {
+        let news = |known: &CorsPolicyStatus| object_event(&resource, status, known);
+        let new = |known: &CorsPolicyStatus, now: &Time| {
+            let mut new = resource::of(status, now);
+            // What is about something else (it is not published any more, it is off) is news.
+            if status.awaits_proxies() {
                 resource::keep_proxies(&mut new, known);
             }
             new
@@ -274,8 +278,9 @@ impl ClusterPublisher {
                 namespace: Some(key.namespace),
                 name: key.name,
             };
-            let status = |_: &Value| resource::of_set(validated, origins);
-            self.write(&resource, status, &JsonText::of(&validated.object().status), |_| ());
+            let status =
+                |_: &OriginSetStatus, now: &Time| resource::of_set(validated, origins, now);
+            self.write(&resource, status, &validated.object().status, |_| ());
         }
         for (name, exceeded_by) in guardrails {
             let Some(state) = dependencies.guardrail(&name) else { continue };
@@ -285,9 +290,10 @@ impl ClusterPublisher {
                 namespace: None,
                 name,
             };
-            let status = |_: &Value| resource::of_guardrail(state, exceeded_by);
-            let observed = JsonText::of(&state.validated.object().status);
-            self.write(&resource, status, &observed, |_| ());
+            let status = |_: &ClusterCorsPolicyStatus, now: &Time| {
+                resource::of_guardrail(state, exceeded_by, now)
+            };
+            self.write(&resource, status, &state.validated.object().status, |_| ());
         }
     }
 
@@ -322,27 +328,28 @@ impl ClusterPublisher {
 
     /// Has the status written that `new` makes of what is known, unless `observed` says the same or that very status is on its way;
     /// what `news` makes of what was known before.
-    fn write<N>(
+    fn write<S: ResourceStatus, N>(
         &mut self,
         resource: &ResourceRef,
-        new: impl FnOnce(&Value) -> Value,
+        new: impl FnOnce(&S, &Time) -> S,
         observed: &JsonText,
-        news: impl FnOnce(&Value) -> N,
+        news: impl FnOnce(&S) -> N,
     ) -> Option<N> {
         // Somebody else wrote in between: what was sent is not there any more.
         let pending = self
             .sent
             .remove(resource)
             .filter(|sent| sent.status != *observed && sent.instead_of == *observed);
-        let known = pending.as_ref().map_or(observed, |sent| &sent.status).value();
-        let mut new = new(&known);
-        condition_times(&mut new, &known, Timestamp::now());
-        if new == known {
+        let known_text = pending.as_ref().map_or(observed, |sent| &sent.status);
+        let known: S = known_text.read().unwrap_or_default();
+        let mut new = new(&known, &Time(Timestamp::now()));
+        conditions::keep_times(new.conditions_mut(), known.conditions());
+        let status = JsonText::serialize(&new);
+        if status == *known_text {
             self.sent.extend(pending.map(|sent| (resource.clone(), sent)));
             return None;
         }
         let news = news(&known);
-        let status = JsonText::of(&new);
         let write = StatusWrite { resource: resource.clone(), status: status.clone() };
         if self.writer.send(write).is_ok() {
             let (instead_of, at, delay) = (observed.clone(), Instant::now(), RESEND_DELAY);
@@ -385,24 +392,22 @@ fn policy(id: &PolicyId, uid: &str) -> ResourceRef {
 }
 
 /// What a user must know of a policy that had the status `known` before.
-fn object_event(resource: &ResourceRef, status: &Status, known: &Value) -> Option<ObjectEvent> {
-    let before = |kind: ConditionType| {
-        let conditions = known.get("conditions")?.as_array()?;
-        let of_kind = |condition: &&Value| {
-            condition.get("type").and_then(Value::as_str) == Some(kind.as_str())
-        };
-        Some(conditions.iter().find(of_kind)?.get("reason")?.as_str()?.to_owned())
-    };
+fn object_event(
+    resource: &ResourceRef,
+    status: &Status,
+    known: &CorsPolicyStatus,
+) -> Option<ObjectEvent> {
     let accepted = status.condition(ConditionType::Accepted)?;
     let programmed = status.condition(ConditionType::Programmed)?;
-    let is_new = |kind, reason: Reason| before(kind).as_deref() != Some(reason.as_str());
-    let is_edited =
-        known.get("observedGeneration").and_then(Value::as_i64) != Some(status.observed_generation);
+    let is_new = |kind: ConditionType, reason: Reason| {
+        let before = conditions::find(&known.conditions, kind.as_str());
+        before.is_none_or(|before| before.reason != reason.as_str())
+    };
+    let is_edited = known.observed_generation != Some(status.observed_generation);
     let (condition, warning) = if !accepted.holds {
         let is_news = is_edited || is_new(accepted.kind, accepted.reason);
         (is_news.then_some(accepted)?, true)
-    } else if programmed.reason != Reason::Reconciling && is_new(programmed.kind, programmed.reason)
-    {
+    } else if !programmed.reason.is_transient() && is_new(programmed.kind, programmed.reason) {
         let partly = programmed.reason == Reason::PartiallyProgrammed;
         (programmed, partly || (!programmed.holds && programmed.reason != Reason::Off))
     } else {

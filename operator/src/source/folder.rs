@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use corsward_policy::finding::{GuardrailReason, SourceReason};
 use corsward_policy::{Finding, PolicyId};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::api::GUARDRAIL_KIND;
+use crate::api::v1alpha1::{ClusterCorsPolicyStatus, GuardrailInForce};
 use crate::cluster_state::{Key, Namespace, RawObject};
 use crate::event::Problem;
+use crate::json_text::JsonText;
 use crate::object::{Object, Text};
 use crate::source::document::{self, Dependency, DependencyKind, Documents};
 use crate::source::yaml::Reader;
@@ -285,8 +287,13 @@ impl Folder {
     /// A folder counts no generations, and keeps no statuses: what held before a restart stands in the place of one.
     fn written(&self, kind: DependencyKind, key: &Key, spec: &Arc<Value>) -> RawObject {
         let held = self.remembered.get(&key.name).filter(|_| kind == DependencyKind::Guardrail);
-        let status = held.map(|spec| json!({"inForce": {"generation": 0, "spec": **spec}}));
-        let status = Arc::new(status.unwrap_or_default());
+        let in_force =
+            |spec: &Arc<Value>| GuardrailInForce { generation: 0, spec: (**spec).clone() };
+        let status = held.map(|spec| ClusterCorsPolicyStatus {
+            in_force: Some(in_force(spec)),
+            ..ClusterCorsPolicyStatus::default()
+        });
+        let status = status.map_or_else(JsonText::default, |status| JsonText::serialize(&status));
         RawObject { uid: String::new(), generation: 0, spec: Arc::clone(spec), status }
     }
 
@@ -385,6 +392,8 @@ fn held(file: &str, guardrail: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn policy(name: &str, origin: &str) -> String {
@@ -678,7 +687,7 @@ mod tests {
         );
         let refused = BOUND.replace("600", "-1");
         let snapshot = restarted().scan(readings(&[("a.yaml", &refused)]));
-        assert_eq!(snapshot.guardrails["a"].status["inForce"]["spec"], spec);
+        assert_eq!(snapshot.guardrails["a"].status.value()["inForce"]["spec"], spec);
     }
 
     #[test]

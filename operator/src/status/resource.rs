@@ -1,18 +1,20 @@
-//! Statuses as an API server keeps them, without the times at which their conditions flipped.
+//! Statuses as an API server holds them.
 
 use corsward_policy::Finding;
 use corsward_policy::finding::PlacementReason;
-use serde_json::{Map, Value, json};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self, Time};
 
+use crate::api::conditions;
+use crate::api::v1alpha1::{
+    self, ClusterCorsPolicyStatus, CorsPolicyStatus, GuardrailInForce, InForce, MAX_FINDINGS,
+    OriginSetStatus, OriginSetSummary, Proxies, Summary,
+};
 use crate::dependencies::{GuardrailState, ValidatedObject};
 use crate::index::PolicyInForce;
-use crate::status::{ASKING, Condition, ConditionType, Reason, RolloutStatus, Status, refusal};
+use crate::status::{Condition, ConditionType, Reason, RolloutStatus, Status, refusal};
 
-/// Most findings in a status; where there are more, the last one says so.
-const MAX_FINDINGS: usize = 100;
-
-/// A status as the API server keeps it.
-pub(crate) fn of(status: &Status) -> Value {
+/// The status of a policy, whose conditions flip at `now`.
+pub(crate) fn of(status: &Status, now: &Time) -> CorsPolicyStatus {
     let Status {
         policy: _,
         observed_generation,
@@ -27,122 +29,125 @@ pub(crate) fn of(status: &Status) -> Value {
         origins,
         proxies,
     } = status;
-    let conditions: Vec<Value> =
-        conditions.iter().map(|one| condition(one, *observed_generation)).collect();
-    let mut object = Map::new();
-    let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
-    put("observedGeneration", json!(observed_generation));
-    put("conditions", Value::Array(conditions));
-    for (name, state) in [("inForce", in_force), ("suspended", suspended)] {
-        if let Some(PolicyInForce { generation, digest, spec, .. }) = state {
-            let spec = spec.value();
-            put(name, json!({"generation": generation, "digest": **digest, "spec": spec}));
-        }
+    let in_short = Summary {
+        targets: targets.clone(),
+        origins: origins.map(number),
+        proxies: proxies_in_short(proxies),
+    };
+    CorsPolicyStatus {
+        observed_generation: Some(*observed_generation),
+        conditions: conditions
+            .iter()
+            .map(|one| condition(one, *observed_generation, now))
+            .collect(),
+        in_force: in_force.as_ref().map(revision),
+        suspended: suspended.as_ref().map(revision),
+        proxies: of_proxies(proxies),
+        findings: list(findings),
+        summary: Some(in_short),
     }
-    let (proxies, proxies_in_short) = of_proxies(proxies).unzip();
-    if let Some(proxies) = proxies {
-        put("proxies", proxies);
-    }
-    if !findings.is_empty() {
-        put("findings", list(findings));
-    }
-    let mut summary = Map::new();
-    summary.extend(targets.as_ref().map(|targets| ("targets".to_owned(), json!(targets))));
-    summary.extend(origins.map(|origins| ("origins".to_owned(), json!(origins))));
-    summary.extend(proxies_in_short.map(|proxies| ("proxies".to_owned(), json!(proxies))));
-    put("summary", Value::Object(summary));
-    Value::Object(object)
 }
 
-/// How many proxies there are and how they stand, and that in short.
-fn of_proxies(proxies: &RolloutStatus) -> Option<(Value, String)> {
+fn revision(in_force: &PolicyInForce) -> InForce {
+    let PolicyInForce { generation, digest, spec, .. } = in_force;
+    InForce { generation: *generation, digest: (**digest).to_owned(), spec: spec.value() }
+}
+
+/// The number of proxies and their states.
+fn of_proxies(proxies: &RolloutStatus) -> Option<Proxies> {
+    let unknown = |matched| Proxies { matched: number(matched), ..Proxies::default() };
     match proxies {
-        RolloutStatus::Unseen { matched: None } => None,
-        RolloutStatus::Unseen { matched: Some(matched) } | RolloutStatus::Asking { matched } => {
-            Some((json!({"matched": matched}), format!("?/{matched}")))
-        }
-        RolloutStatus::Asked(rollout) if rollout.is_silent() => {
-            Some((json!({"matched": rollout.matched}), rollout.summary()))
-        }
-        RolloutStatus::Asked(rollout) => {
-            let (matched, current, rejected) = (rollout.matched, rollout.current, rollout.rejected);
-            let all = json!({"matched": matched, "current": current, "rejected": rejected});
-            Some((all, rollout.summary()))
-        }
+        RolloutStatus::Unseen { matched } => matched.map(unknown),
+        RolloutStatus::Asking { matched } => Some(unknown(*matched)),
+        RolloutStatus::Asked(rollout) if rollout.is_silent() => Some(unknown(rollout.matched)),
+        RolloutStatus::Asked(rollout) => Some(Proxies {
+            matched: number(rollout.matched),
+            current: Some(number(rollout.current)),
+            rejected: Some(number(rollout.rejected)),
+        }),
+    }
+}
+
+/// The same, in few words.
+fn proxies_in_short(proxies: &RolloutStatus) -> Option<String> {
+    match proxies {
+        RolloutStatus::Unseen { matched } => matched.map(|matched| format!("?/{matched}")),
+        RolloutStatus::Asking { matched } => Some(format!("?/{matched}")),
+        RolloutStatus::Asked(rollout) => Some(rollout.summary()),
     }
 }
 
 /// Keeps the proxy counts of `known` while the proxies are asked, if the generation and the spec in force are unchanged, so that the
 /// status does not flap.
-pub(crate) fn keep_proxies(status: &mut Value, known: &Value) -> Option<()> {
-    let same = |name: &str| status.get(name).is_some() && status.get(name) == known.get(name);
-    if !same("observedGeneration") || !same("inForce") {
+pub(crate) fn keep_proxies(status: &mut CorsPolicyStatus, known: &CorsPolicyStatus) -> Option<()> {
+    if status.observed_generation != known.observed_generation
+        || status.in_force.is_none()
+        || status.in_force != known.in_force
+    {
         return None;
     }
-    let is_programmed = |condition: &&Value| {
-        let kind = condition.get("type").and_then(Value::as_str);
-        kind == Some(ConditionType::Programmed.as_str())
-    };
-    let validated = known.get("conditions")?.as_array()?.iter().find(is_programmed)?.clone();
+    let programmed = ConditionType::Programmed.as_str();
+    let validated = conditions::find(&known.conditions, programmed)?;
     let about_proxies =
         [Reason::Programmed, Reason::PartiallyProgrammed, Reason::NotProgrammed, Reason::Published];
-    let reason = validated.get("reason")?.as_str()?;
-    if !about_proxies.iter().any(|about| about.as_str() == reason) {
+    if !about_proxies.iter().any(|about| about.as_str() == validated.reason) {
         return None;
     }
-    let proxies = known.get("proxies")?.clone();
-    let in_short = known.get("summary")?.get("proxies")?.clone();
-    let conditions = status.get_mut("conditions")?.as_array_mut()?;
-    let condition = conditions.iter_mut().find(|condition| is_programmed(&&**condition))?;
-    // What is about something else (it is not published any more, it is off) is news.
-    if !condition.get("message")?.as_str()?.starts_with(ASKING) {
-        return None;
-    }
-    *condition = validated;
-    status.as_object_mut()?.insert("proxies".to_owned(), proxies);
-    status.get_mut("summary")?.as_object_mut()?.insert("proxies".to_owned(), in_short);
+    let (proxies, in_short) = (known.proxies?, known.summary.as_ref()?.proxies.clone()?);
+    let condition = status.conditions.iter_mut().find(|condition| condition.type_ == programmed)?;
+    condition.clone_from(validated);
+    status.proxies = Some(proxies);
+    status.summary.get_or_insert_default().proxies = Some(in_short);
     Some(())
 }
 
-/// The status of an `OriginSet` as the API server keeps it. `origins`: how many it has.
-pub(crate) fn of_set(validated: &ValidatedObject, origins: Option<usize>) -> Value {
-    let mut object = of_dependency(validated, "the origins are valid");
-    if let Some(origins) = origins {
-        object.insert("summary".to_owned(), json!({"origins": origins}));
+/// The status of an `OriginSet`. `origins`: how many it has.
+pub(crate) fn of_set(
+    validated: &ValidatedObject,
+    origins: Option<usize>,
+    now: &Time,
+) -> OriginSetStatus {
+    let summary = origins.map(|origins| OriginSetSummary { origins: Some(number(origins)) });
+    OriginSetStatus {
+        observed_generation: Some(validated.object().generation),
+        conditions: vec![accepted(validated, "the origins are valid", now)],
+        findings: list(&validated.findings),
+        summary,
     }
-    Value::Object(object)
 }
 
-/// The status of a `ClusterCorsPolicy` as the API server keeps it. `exceeded_by`: how many policies exceed it.
-pub(crate) fn of_guardrail(state: &GuardrailState, exceeded_by: usize) -> Value {
-    let mut object = of_dependency(&state.validated, "the guardrails are valid");
-    if let Some((generation, spec, _)) = &state.in_force {
-        let in_force = json!({"generation": generation, "spec": **spec});
-        object.insert("inForce".to_owned(), in_force);
+/// The status of a `ClusterCorsPolicy`. `exceeded_by`: how many policies exceed it.
+pub(crate) fn of_guardrail(
+    state: &GuardrailState,
+    exceeded_by: usize,
+    now: &Time,
+) -> ClusterCorsPolicyStatus {
+    let GuardrailState { validated, in_force } = state;
+    let in_force = in_force.as_ref().map(|(generation, spec, _)| GuardrailInForce {
+        generation: *generation,
+        spec: (**spec).clone(),
+    });
+    ClusterCorsPolicyStatus {
+        observed_generation: Some(validated.object().generation),
+        conditions: vec![accepted(validated, "the guardrails are valid", now)],
+        in_force,
+        findings: list(&validated.findings),
+        exceeded_by: Some(number(exceeded_by)),
     }
-    object.insert("exceededBy".to_owned(), json!(exceeded_by));
-    Value::Object(object)
 }
 
-fn of_dependency(validated: &ValidatedObject, valid: &str) -> Map<String, Value> {
+fn accepted(validated: &ValidatedObject, valid: &str, now: &Time) -> v1::Condition {
     let ValidatedObject { accepted, findings, .. } = validated;
-    let generation = validated.object().generation;
     let accepted = Condition {
         kind: ConditionType::Accepted,
         holds: *accepted,
         reason: if *accepted { Reason::Accepted } else { Reason::Invalid },
         message: if *accepted { valid.to_owned() } else { refusal(findings.iter()) },
     };
-    let mut object = Map::new();
-    object.insert("observedGeneration".to_owned(), json!(generation));
-    object.insert("conditions".to_owned(), json!([condition(&accepted, generation)]));
-    if !findings.is_empty() {
-        object.insert("findings".to_owned(), list(findings));
-    }
-    object
+    condition(&accepted, validated.object().generation, now)
 }
 
-fn list(findings: &[Finding]) -> Value {
+fn list(findings: &[Finding]) -> Vec<v1alpha1::Finding> {
     let count = findings.len();
     if count <= MAX_FINDINGS {
         return findings.iter().map(finding).collect();
@@ -152,23 +157,34 @@ fn list(findings: &[Finding]) -> Value {
     findings.iter().take(shown).chain([&cut_off]).map(finding).collect()
 }
 
-fn condition(condition: &Condition, observed_generation: i64) -> Value {
+fn condition(condition: &Condition, observed_generation: i64, now: &Time) -> v1::Condition {
     let Condition { kind, holds, reason, message } = condition;
-    json!({
-        "type": kind.as_str(),
-        "status": if *holds { "True" } else { "False" },
-        "reason": reason.as_str(),
-        "message": message,
-        "observedGeneration": observed_generation,
-    })
+    v1::Condition {
+        type_: kind.as_str().to_owned(),
+        status: if *holds { "True" } else { "False" }.to_owned(),
+        reason: reason.as_str().to_owned(),
+        message: message.clone(),
+        observed_generation: Some(observed_generation),
+        last_transition_time: now.clone(),
+    }
 }
 
-fn finding(finding: &Finding) -> Value {
-    json!({"code": finding.code(), "field": finding.field, "message": finding.message()})
+fn finding(finding: &Finding) -> v1alpha1::Finding {
+    v1alpha1::Finding {
+        code: finding.code().to_owned(),
+        field: finding.field.clone(),
+        message: finding.message(),
+    }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -179,42 +195,38 @@ mod tests {
                     .take(count)
                     .collect();
             let list = list(&findings);
-            let list = list.as_array().unwrap();
-            assert_eq!((list.len(), &list[shown - 1]["code"]), (shown, &json!(last)));
+            assert_eq!((list.len(), list[shown - 1].code.as_str()), (shown, last));
         }
     }
 
     #[test]
     fn while_proxies_are_asked_what_they_said_of_the_same_policy_stays() {
         let status = |generation: i64, digest: &str, reason: &str, proxies: &str| {
-            let message = if reason == "Reconciling" { ASKING } else { reason };
-            json!({
+            let time = "2026-01-01T00:00:00Z";
+            let condition = |kind: &str, reason: &str| {
+                json!({
+                    "type": kind, "status": "True", "reason": reason, "message": reason,
+                    "lastTransitionTime": time,
+                })
+            };
+            let status = json!({
                 "observedGeneration": generation,
-                "conditions": [
-                    {"type": "Accepted", "reason": "Accepted"},
-                    {"type": "Programmed", "reason": reason, "message": message},
-                ],
-                "inForce": {"digest": digest},
+                "conditions": [condition("Accepted", "Accepted"), condition("Programmed", reason)],
+                "inForce": {"generation": generation, "digest": digest, "spec": {}},
                 "proxies": {"matched": 2},
                 "summary": {"proxies": proxies},
-            })
+            });
+            serde_json::from_value::<CorsPolicyStatus>(status).unwrap()
         };
         let asking = |generation, digest| status(generation, digest, "Reconciling", "?/2");
         let validated = status(1, "d", "PartiallyProgrammed", "1/2");
         for (why, new, known, kept) in [
             ("the same policy", asking(1, "d"), validated.clone(), true),
             ("another spec", asking(2, "d"), validated.clone(), false),
-            ("another configuration", asking(1, "e"), validated.clone(), false),
+            ("another configuration", asking(1, "e"), validated, false),
             ("nothing was known of them", asking(1, "d"), asking(1, "d"), false),
-            (
-                "it is not published any more",
-                status(1, "d", "NotPublishable", "?/2"),
-                validated.clone(),
-                false,
-            ),
-            ("it is stopped", status(1, "d", "Off", "?/2"), validated, false),
             ("it was stopped", asking(1, "d"), status(1, "d", "Off", "?/2"), false),
-            ("it is new", asking(1, "d"), json!(null), false),
+            ("it is new", asking(1, "d"), CorsPolicyStatus::default(), false),
         ] {
             let mut status = new.clone();
             keep_proxies(&mut status, &known);

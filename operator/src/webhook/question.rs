@@ -169,7 +169,7 @@ fn written(object: &DynamicObject) -> RawObject {
         uid: uid(&object.metadata),
         generation: object.metadata.generation.unwrap_or_default(),
         spec: field(object, "spec"),
-        status: field(object, "status"),
+        status: JsonText::of(&field(object, "status")),
     }
 }
 

@@ -2,10 +2,20 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Most findings in one status. The first of them are written, which are the gravest.
 pub const MAX_FINDINGS: usize = 100;
+
+/// A status that an API server holds.
+pub trait ResourceStatus: Serialize + DeserializeOwned + Default {
+    /// Its conditions.
+    fn conditions(&self) -> &[Condition];
+
+    /// Its conditions, to change.
+    fn conditions_mut(&mut self) -> &mut [Condition];
+}
 
 /// The operator's report on a policy.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
@@ -155,6 +165,57 @@ pub struct GuardrailInForce {
     // Kept as it came, as that of a policy.
     #[schemars(schema_with = "anything")]
     pub spec: serde_json::Value,
+}
+
+/// The specs in force, as a status of any release records them: the operator's memory over restarts. The rest of the status is not read.
+#[derive(Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Revisions {
+    /// The spec that is in force.
+    pub in_force: Option<Revision>,
+    /// The spec that a guardrail took out of force.
+    pub suspended: Option<Revision>,
+}
+
+/// The spec of one generation.
+#[derive(Deserialize, Clone, Debug, PartialEq)]
+pub struct Revision {
+    /// The generation.
+    pub generation: i64,
+    /// Its spec.
+    pub spec: serde_json::Value,
+}
+
+// === impl ResourceStatus ===
+
+impl ResourceStatus for CorsPolicyStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    fn conditions_mut(&mut self) -> &mut [Condition] {
+        &mut self.conditions
+    }
+}
+
+impl ResourceStatus for OriginSetStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    fn conditions_mut(&mut self) -> &mut [Condition] {
+        &mut self.conditions
+    }
+}
+
+impl ResourceStatus for ClusterCorsPolicyStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    fn conditions_mut(&mut self) -> &mut [Condition] {
+        &mut self.conditions
+    }
 }
 
 fn conditions(generator: &mut SchemaGenerator) -> Schema {

@@ -6,7 +6,7 @@ use std::fs;
 use crate::status::{ConditionType, Reason};
 
 /// Each reason, and the condition that gives it.
-const REASONS: [(Reason, ConditionType); 15] = [
+const REASONS: [(Reason, ConditionType); 16] = [
     (Reason::Accepted, ConditionType::Accepted),
     (Reason::Invalid, ConditionType::Accepted),
     (Reason::GuardrailExceeded, ConditionType::Accepted),
@@ -22,6 +22,7 @@ const REASONS: [(Reason, ConditionType); 15] = [
     (Reason::NotPublishable, ConditionType::Programmed),
     (Reason::ResolvedRefs, ConditionType::ResolvedRefs),
     (Reason::RefNotFound, ConditionType::ResolvedRefs),
+    (Reason::AwaitingProxies, ConditionType::Programmed),
 ];
 
 /// The ns of a reason in [`REASONS`]. A new reason does not compile without one.
@@ -42,6 +43,7 @@ const fn ns(reason: Reason) -> usize {
         Reason::NotPublishable => 12,
         Reason::ResolvedRefs => 13,
         Reason::RefNotFound => 14,
+        Reason::AwaitingProxies => 15,
     }
 }
 
@@ -86,7 +88,13 @@ fn each_reason_of_an_event_is_in_a_snapshot() {
     let text: String = snapshots().into_iter().map(|(_, text)| text).collect();
     let shown = values(&text, ["reason", "type"]);
     // An Event says what a condition says, once it is not on its way any more; references are a part of what is accepted.
-    let silent = [Reason::Accepted, Reason::Reconciling, Reason::ResolvedRefs, Reason::RefNotFound];
+    let silent = [
+        Reason::Accepted,
+        Reason::Reconciling,
+        Reason::AwaitingProxies,
+        Reason::ResolvedRefs,
+        Reason::RefNotFound,
+    ];
     let told = REASONS.into_iter().map(|(reason, _)| reason);
     let told = told.filter(|reason| !silent.contains(reason)).map(Reason::as_str);
     for reason in told.chain(["FilterMissing"]) {

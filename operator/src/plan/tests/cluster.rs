@@ -12,6 +12,8 @@ use crate::events;
 use crate::json_text::JsonText;
 use crate::object::Record;
 use crate::status::resource;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
@@ -319,7 +321,7 @@ fn a_guardrail_suspends_what_was_in_force_and_nobody_forgets_it() {
     let before = carry_out(&mut index);
     let guardrail = |name: &str, max: i64| {
         let spec = json!({"guardrails": {"maxMaxAge": max}});
-        let (spec, status) = (Arc::new(spec), Arc::new(Value::Null));
+        let (spec, status) = (Arc::new(spec), JsonText::default());
         let written = RawObject { uid: name.into(), generation: max, spec, status };
         Event::ClusterState(Change::Guardrail(Delta::Apply(name.into(), written)))
     };
@@ -335,7 +337,8 @@ fn a_guardrail_suspends_what_was_in_force_and_nobody_forgets_it() {
     let mut restarted = cluster(&[]);
     restarted.on(guardrail("platform", 60));
     let entry = index.entries().values().next().unwrap();
-    let status = JsonText::of(&resource::of(&suspended.statuses[0]));
+    let status =
+        JsonText::serialize(&resource::of(&suspended.statuses[0], &Time(Timestamp::UNIX_EPOCH)));
     let record = entry.object.record.clone().map(|record| Record { status, ..record });
     restarted.apply(Object { record, ..entry.object.clone() });
     assert_eq!(keys(&carry_out(&mut restarted)), [], "nor does a restart bring it back");

@@ -389,7 +389,7 @@ fn written(raw: Raw<Value, Value>) -> RawObject {
         uid: metadata.uid.unwrap_or_default(),
         generation: metadata.generation.unwrap_or_default(),
         spec: Arc::new(spec.unwrap_or_default()),
-        status: Arc::new(status.unwrap_or_default()),
+        status: JsonText::of(&status.unwrap_or_default()),
     }
 }
 

@@ -7,6 +7,8 @@ mod pods;
 use super::*;
 use serde_json::json;
 
+use crate::json_text::JsonText;
+
 /// What an object of the kind becomes.
 #[track_caller]
 fn value<K: Watched>(object: &Value) -> K::Value {
@@ -99,7 +101,7 @@ fn a_guardrail_and_an_origin_set_are_taken_as_written() {
         uid: "u".to_owned(),
         generation: 4,
         spec: Arc::new(json!({"origins": 7})),
-        status: Arc::new(Value::Null),
+        status: JsonText::default(),
     };
     assert_eq!(value::<OriginSets>(&object), want);
     assert_eq!(value::<ClusterPolicies>(&object), want);
