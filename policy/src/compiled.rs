@@ -1,7 +1,10 @@
 //! Compiled: the policies of one proxy, with look-up tables for requests.
 
+pub(crate) mod table;
+
 use std::sync::Arc;
 
+use crate::compiled::table::Table;
 use crate::draft::{
     Diagnostics, DisallowedRequests, OnFailure, PolicyId, Specificity, UpstreamCorsHeaders,
 };
@@ -12,7 +15,6 @@ use crate::origin_set::OriginSet;
 use crate::pattern::OriginPattern;
 use crate::policy::Cors;
 use crate::scope::{HostPattern, PathMatch};
-use crate::table::Table;
 use crate::workload::Narrowing;
 
 /// Every policy of one proxy, with the tables that find the one for a request.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use crate::cidr::Cidr;
 use crate::limits::MAX_GUARDRAIL_ORIGINS;
 use crate::origin::{is_http, parse_ipv4, parse_ipv6};
+use crate::pattern::cidr::Cidr;
 use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
 
 /// Most stars inside a label that a pattern is compared with, one after the other: all those of a guardrail.

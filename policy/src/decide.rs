@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::cell::LazyCell;
 
+use crate::compiled::table::Selection;
 use crate::compiled::{Compiled, CompiledCors, NameSet, RuleSet, Tables};
 use crate::decision::{Action, Decision, LocalReply};
 use crate::draft::{DisallowedRequests, OnFailure};
@@ -24,7 +25,6 @@ use crate::response_plan::{Diagnosis, ResponsePlan, Sharing};
 use crate::scope::split_authority;
 use crate::shadow::{Requested, Shadow};
 use crate::syntax::{is_token, list_elements, trim_ows};
-use crate::table::Selection;
 use crate::verdict::{Outcome, Refusal, RequestKind, Verdict};
 
 /// The request fields that the answer to a preflight may depend on.

@@ -6,7 +6,6 @@
 //!        Findings                    wire::encode, decode
 //! ```
 
-pub mod cidr;
 pub mod compile;
 pub mod compiled;
 pub mod contain;
@@ -34,7 +33,6 @@ pub mod response_plan;
 pub mod scope;
 pub mod shadow;
 pub mod syntax;
-mod table;
 mod trie;
 pub mod validate;
 pub mod verdict;

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::cidr::Cidr;
 use crate::hash_index::HashIndex;
 use crate::limits::{MAX_HOST_LEN, MAX_ORIGIN_LEN};
 use crate::origin::{HostKind, Origin};
+use crate::pattern::cidr::Cidr;
 use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
 use crate::regex::OriginRegex;
 use crate::trie::Trie;

@@ -1,14 +1,16 @@
 //! `OriginPattern`: one entry of `allowOrigins`, parsed and normalized (design section 3.1).
 
+pub mod cidr;
+
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::cidr::{Cidr, split_cidr};
 use crate::limits::{MAX_HOST_LEN, MAX_LABEL_LEN};
 use crate::origin::{
     Ipv6Text, default_port, ends_in_number, is_http, is_scheme, parse_ipv4, parse_ipv6, parse_port,
     split_port, split_scheme,
 };
+use crate::pattern::cidr::{Cidr, split_cidr};
 
 /// Which origins one entry of `allowOrigins` accepts. Prints in its normal form.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use crate::compiled::table::{Selection, Table};
 use crate::limits::MAX_HOST_LEN;
 use crate::origin_set::to_lower;
 use crate::path::PathInterpretations;
 use crate::request::{Request, RequestField};
 use crate::scope::split_authority;
-use crate::table::{Selection, Table};
 
 /// A field's value, empty until it is fetched.
 type Fetched<'r> = OnceCell<Option<Cow<'r, [u8]>>>;

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::compiled::RuleSet;
+use crate::compiled::table::Selection;
 use crate::draft::{Diagnostics, UpstreamCorsHeaders};
 use crate::header_name::{ACAO, ACEH, CORS_RESPONSE_HEADERS, DIAGNOSTICS, VARY};
 use crate::request::Response;
 use crate::response_headers::Headers;
 use crate::scope::PathMatch;
 use crate::syntax::list_elements;
-use crate::table::Selection;
 use crate::verdict::Verdict;
 
 /// The plan for the response to a forwarded request. The proxy keeps it until the response arrives, across changes of

@@ -1,6 +1,6 @@
 //! Faults of origins that their author writes in the way of another notation: what is the matter, and what to write.
 
-use crate::cidr::prefix_in_another_notation;
+use crate::pattern::cidr::prefix_in_another_notation;
 use crate::pattern::{InvalidOrigin, OriginPattern};
 
 /// What is the matter with an entry that is refused, and what to write where nothing is guessed, where that says it better

@@ -3,9 +3,9 @@
 use std::net::Ipv6Addr;
 
 use super::Knowledge;
-use crate::cidr::{prefix_in_another_notation, prefix_of_mask, split_cidr};
 use crate::finding::{Language, is_every_origin, is_glob, is_underscored_scheme};
 use crate::origin::{ends_in_number, is_http, is_scheme};
+use crate::pattern::cidr::{prefix_in_another_notation, prefix_of_mask, split_cidr};
 use crate::pattern::{InvalidOrigin, OriginPattern, TuplePattern};
 
 /// Spellings of the two schemes of the web as one, in regexes and in prose.

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::Knowledge;
-use crate::cidr::Cidr;
 use crate::finding::Danger;
+use crate::pattern::cidr::Cidr;
 use crate::pattern::{HostShape, OriginPattern, TuplePattern};
 
 /// The dangers of a pattern with credentials, each once.

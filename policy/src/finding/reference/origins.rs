@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use super::{Finding, InvalidOrigin, OriginReason};
-use crate::cidr::Cidr;
 use crate::finding::Instead;
+use crate::pattern::cidr::Cidr;
 
 pub(super) fn invalid() -> Vec<Finding> {
     use InvalidOrigin as W;
