@@ -49,7 +49,7 @@ pub mod rollout_counts;
 pub mod run;
 mod server;
 mod shape;
-pub mod size;
+pub mod size_limit;
 pub mod source;
 pub mod spelling;
 pub mod start;

@@ -3,7 +3,6 @@
 
 mod admission;
 mod members;
-mod size_limit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,12 +19,11 @@ use crate::grouping::{are_apart, group};
 use crate::guardrails::{self, Guardrail};
 use crate::index::{Entry, Index, PolicyInForce, Scope};
 use crate::object::Object;
+use crate::size_limit;
 use crate::targets::{Placement, ProxySet, TargetProxies};
 use crate::traffic::Traffic;
 use crate::validation::Domain;
 use members::{BuiltBundle, BundlePolicy, narrow};
-
-pub use crate::size::{MAX_LEN, WARN_LEN};
 
 /// What should be, part by part.
 #[derive(Clone, Debug, Default)]

@@ -22,7 +22,7 @@ use crate::label;
 use crate::object::{Object, Text};
 use crate::origin_sets::{self, Resolved, SetLookup};
 use crate::shape::{self, GATEWAY_GROUP};
-use crate::size;
+use crate::size_limit;
 use crate::spelling;
 use crate::targets::Target;
 
@@ -148,7 +148,8 @@ fn review_spec(
     let compiled = made
         .filter(|_| !findings.iter().any(refuses))
         .map(|made| (wire::encode(&compile(&[&made.0])), made));
-    let too_large = compiled.as_ref().and_then(|(compiled, _)| size::refusal(&resolved, compiled));
+    let too_large =
+        compiled.as_ref().and_then(|(compiled, _)| size_limit::refusal(&resolved, compiled));
     findings.extend(too_large.map(|mut finding| {
         // A policy in force was published and stored at that size.
         if context.accepted_before {

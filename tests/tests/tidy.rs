@@ -117,7 +117,7 @@ fn the_middle_of_the_operator_is_pure() {
             "publish/backoff",
             "publish/reconciler",
             "shape",
-            "size",
+            "size_limit",
             "status",
             "targets",
             "validation",

@@ -9,7 +9,7 @@ use corsward_policy::PolicyId;
 use super::{Planned, ScopePlan};
 use crate::bundle::BundleKey;
 use crate::index::Index;
-use crate::size::MAX_LEN;
+use crate::size_limit::MAX_LEN;
 
 /// Most plans that are tried. Each is made of up to a whole namespace.
 const MAX_TRIALS: usize = 96;

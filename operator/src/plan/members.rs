@@ -9,10 +9,10 @@ use corsward_policy::precedence::{Precedence, completes, has_rules_alone, switch
 use corsward_policy::{Finding, Policy, PolicyId, Workload, compile, compile_for, wire};
 
 use super::are_apart;
-use super::size_limit::{hold, large};
 use crate::bundle::{Bundle, BundleKey};
 use crate::cluster_state::Labels;
 use crate::index::PolicyInForce;
+use crate::size_limit::{hold, large};
 use crate::targets::{ProxySet, TargetProxies, includes};
 
 /// A policy in a bundle.

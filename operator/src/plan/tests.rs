@@ -6,7 +6,7 @@ mod gateways;
 use super::*;
 use crate::admission_check::CheckedObject;
 use crate::object::{Object, Text};
-use crate::size::MAX_SPEC_LEN;
+use crate::size_limit::{MAX_LEN, MAX_SPEC_LEN};
 use crate::status::{ConditionType, Reason};
 use crate::testing::{GOOD, REFUSED, TestOutcome, carry_out, id, object};
 use corsward_policy::validate::NoKnowledge;

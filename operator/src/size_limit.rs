@@ -1,4 +1,4 @@
-//! Size limit: whether a bundle may be published, and whom to tell when it grows.
+//! Size limit: how long a policy may be, by itself and together with the others of its proxies.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,32 @@ use corsward_policy::finding::{Reason, SizeReason};
 use corsward_policy::{Finding, Policy, PolicyId, compile, wire};
 
 use crate::bundle::Bundle;
-use crate::size::{MAX_LEN, WARN_LEN};
+use crate::json_text::JsonText;
 
+/// Configuration of one bundle beyond which a warning is due: proxies parse it on every thread.
+pub const WARN_LEN: usize = 256 * 1024;
+/// Largest configuration of one bundle: what etcd and a `ConfigMap` hold.
+pub const MAX_LEN: usize = 1024 * 1024;
+/// Longest spec of one policy: its status repeats it, and etcd takes both in 1.5 MiB.
+pub const MAX_SPEC_LEN: usize = 640 * 1024;
 /// How many of the policies in a large bundle are named.
 const MAX_NAMED: usize = 3;
 
+/// Why a policy is too large by itself, whatever else its proxies have. `compiled` is what it compiles to when it is alone.
+pub(crate) fn refusal(spec: &JsonText, compiled: &str) -> Option<Finding> {
+    let (len, spec_len) = (compiled.len(), spec.text_len());
+    let reason = if len > MAX_LEN {
+        SizeReason::TooLarge { len, max: MAX_LEN }
+    } else if spec_len > MAX_SPEC_LEN {
+        SizeReason::TooLong { len: spec_len, max: MAX_SPEC_LEN }
+    } else {
+        return None;
+    };
+    Some(Finding::new("spec", reason))
+}
+
 /// Why these bytes must not be published.
-pub(super) fn hold(bundle: &Bundle, policies: &[&Policy]) -> Option<String> {
+pub(crate) fn hold(bundle: &Bundle, policies: &[&Policy]) -> Option<String> {
     let len = bundle.compiled.len();
     if len > MAX_LEN {
         let largest = largest(policies).into_iter().map(|id| id.to_string());
@@ -27,7 +46,7 @@ pub(super) fn hold(bundle: &Bundle, policies: &[&Policy]) -> Option<String> {
 }
 
 /// What to say to which policies about a large bundle.
-pub(super) fn large(bundle: &Bundle, policies: &[&Policy]) -> BTreeMap<PolicyId, Finding> {
+pub(crate) fn large(bundle: &Bundle, policies: &[&Policy]) -> BTreeMap<PolicyId, Finding> {
     let len = bundle.compiled.len();
     if len <= WARN_LEN {
         return BTreeMap::new();
@@ -37,7 +56,7 @@ pub(super) fn large(bundle: &Bundle, policies: &[&Policy]) -> BTreeMap<PolicyId,
 }
 
 /// Is it about the size of a bundle?
-pub(super) fn is_about_size(finding: &Finding) -> bool {
+pub(crate) fn is_about_size(finding: &Finding) -> bool {
     matches!(finding.reason, Reason::Size(SizeReason::Large { .. }))
 }
 
