@@ -192,7 +192,7 @@ fn about_others(snapshot: &Snapshot, context: Context<'_>) -> BTreeMap<PolicyId,
         index.apply((*object).clone());
     }
     let mut plan = Plan::default();
-    for scope in index.take_touched() {
+    for scope in index.take_changed() {
         plan.update(&index, &scope);
     }
     let planned = plan.scopes().values().flat_map(|scope| &scope.policies);

@@ -315,8 +315,10 @@ impl Change {
                 let led_to = routes.flat_map(NativeCors::namespaces);
                 Some(led_to.chain([&gateway.namespace]).cloned().collect())
             }
-            Self::VirtualService(delta) => NativeCors::touched(delta, &known.virtual_services),
-            Self::HttpRoute(delta) => NativeCors::touched(delta, &known.http_routes),
+            Self::VirtualService(delta) => {
+                NativeCors::changed_namespaces(delta, &known.virtual_services)
+            }
+            Self::HttpRoute(delta) => NativeCors::changed_namespaces(delta, &known.http_routes),
             Self::OriginSet(delta) => delta.key().map(Key::in_set),
             Self::GatewayClass(_) | Self::Guardrail(_) => None,
         }
@@ -372,7 +374,10 @@ impl NativeCors {
     }
 
     /// Where an object leads to, and where it led to; `None`: everywhere.
-    fn touched(delta: &Delta<Key, Self>, known: &BTreeMap<Key, Self>) -> Option<BTreeSet<String>> {
+    fn changed_namespaces(
+        delta: &Delta<Key, Self>,
+        known: &BTreeMap<Key, Self>,
+    ) -> Option<BTreeSet<String>> {
         let is = match delta {
             Delta::Apply(_, object) => Some(object),
             Delta::Delete(_) => None,

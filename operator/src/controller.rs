@@ -124,7 +124,7 @@ impl Controller {
     pub(crate) async fn run(
         mut self,
         mut events: Receiver<Vec<Event>>,
-        mut questions: Requests,
+        mut requests: Requests,
         stop: &mut oneshot::Receiver<()>,
     ) -> Result<(), SourceEnded> {
         let mut repair = tokio::time::interval(RESYNC_INTERVAL);
@@ -137,8 +137,8 @@ impl Controller {
                     // Told to stop at the same moment, it was told to stop.
                     None => return stop.try_recv().map_err(|_| SourceEnded),
                 },
-                Some(reply) = questions.reports.recv() => self.answer_report(reply),
-                Some(admission_check) = questions.admission_checks.recv() => self.answer(admission_check),
+                Some(reply) = requests.reports.recv() => self.answer_report(reply),
+                Some(admission_check) = requests.admission_checks.recv() => self.answer(admission_check),
                 _ = repair.tick() => self.repair(),
             }
         }
@@ -155,12 +155,11 @@ impl Controller {
             }
             batch = events.try_recv().ok();
         }
-        let refreshed = self.index.take_touched();
-        self.waiting.extend(refreshed);
+        self.waiting.extend(self.index.take_changed());
         // What could not be listed yet is not empty.
         if self.synced && self.publisher_synced {
-            let refreshed = std::mem::take(&mut self.waiting);
-            self.replan(&refreshed, seen);
+            let changed = std::mem::take(&mut self.waiting);
+            self.replan(&changed, seen);
         } else {
             self.waiting.extend(seen.published);
             self.waiting.extend(seen.asked);
@@ -237,12 +236,12 @@ impl Controller {
         }
     }
 
-    /// Plans the parts that were touched, and looks again at those of which something was seen.
-    fn replan(&mut self, refreshed: &BTreeSet<Scope>, seen: Updated) {
-        for scope in refreshed {
+    /// Plans the parts that changed, and looks again at those of which something was seen.
+    fn replan(&mut self, changed: &BTreeSet<Scope>, seen: Updated) {
+        for scope in changed {
             self.plan.update(&self.index, scope);
         }
-        let mut scopes: BTreeSet<Scope> = refreshed.union(&seen.published).cloned().collect();
+        let mut scopes: BTreeSet<Scope> = changed.union(&seen.published).cloned().collect();
         for scope in &scopes {
             self.publish(scope);
         }
@@ -514,7 +513,7 @@ mod tests {
     use crate::testing::{GOOD, id, object};
     use corsward_policy::validate::NoKnowledge;
 
-    fn operator(dir: &std::path::Path) -> Controller {
+    fn controller(dir: &std::path::Path) -> Controller {
         let file = File::new(dir.to_owned(), "filter.wasm".to_owned());
         let state_file = StateFile::new(dir.join("state.json"));
         Controller::new(
@@ -527,7 +526,7 @@ mod tests {
     #[test]
     fn what_is_gone_is_forgotten() {
         let dir = tempfile::tempdir().unwrap();
-        let mut controller = operator(dir.path());
+        let mut controller = controller(dir.path());
         let labels = Arc::default();
         let key = BundleKey::Workloads { namespace: "shop".into(), labels };
         for digest in [Some("sha256:0".to_owned()), None] {
@@ -548,17 +547,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let run = |told_to_stop: bool| {
-            let controller = operator(dir.path());
+            let controller = controller(dir.path());
             let (_, events) = tokio::sync::mpsc::channel(1);
             let (_reporter, reports) = tokio::sync::mpsc::channel(1);
-            let (_inquirer, admission_checks) = tokio::sync::mpsc::channel(1);
-            let questions = Requests { reports, admission_checks };
+            let (_check_sender, admission_checks) = tokio::sync::mpsc::channel(1);
+            let requests = Requests { reports, admission_checks };
             let (sender, mut stop) = oneshot::channel();
             if told_to_stop {
                 sender.send(()).unwrap();
-                return runtime.block_on(controller.run(events, questions, &mut stop)).is_ok();
+                return runtime.block_on(controller.run(events, requests, &mut stop)).is_ok();
             }
-            let ended = runtime.block_on(controller.run(events, questions, &mut stop));
+            let ended = runtime.block_on(controller.run(events, requests, &mut stop));
             drop(sender);
             ended.is_ok()
         };

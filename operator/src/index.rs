@@ -38,7 +38,7 @@ pub struct Index {
     /// In force before a restart, of policies that no source has shown yet.
     remembered: BTreeMap<PolicyId, PolicyInForce>,
     /// Where something changed since somebody asked.
-    touched: BTreeSet<Scope>,
+    changed: BTreeSet<Scope>,
     /// What stops the policies of the whole cluster, if anything does.
     stopped: Option<Stop>,
     /// This replica writes; else another does, and its word counts.
@@ -95,9 +95,9 @@ impl Index {
     #[must_use]
     pub fn new(knowledge: Arc<dyn Knowledge + Send + Sync>, domain: Domain) -> Self {
         let (entries, cluster_state, dependencies, problems, remembered) = Default::default();
-        let mut touched = BTreeSet::new();
+        let mut changed = BTreeSet::new();
         // No policy is an answer too.
-        touched.extend((domain == Domain::Folder).then_some(Scope::Folder));
+        changed.extend((domain == Domain::Folder).then_some(Scope::Folder));
         let (stopped, leading, sees_proxies) = (None, domain == Domain::Folder, false);
         Self {
             knowledge,
@@ -107,7 +107,7 @@ impl Index {
             dependencies,
             problems,
             remembered,
-            touched,
+            changed,
             stopped,
             leading,
             sees_proxies,
@@ -182,7 +182,7 @@ impl Index {
     }
 
     /// Reviews an object; a spec that was accepted once stays accepted until it is edited.
-    fn validate_object(
+    fn validate_or_keep(
         &self,
         object: &Object,
         generation: i64,
@@ -235,7 +235,7 @@ impl Index {
         let validation = match previous {
             // A file was renamed, or a status written: there is nothing new to say.
             Some(previous) if previous.object.says_the_same(&object) => previous.validation.clone(),
-            _ => self.validate_object(&object, generation, in_force.as_ref()),
+            _ => self.validate_or_keep(&object, generation, in_force.as_ref()),
         };
         let in_force = in_force.map(|in_force| in_force.shared(validation.accepted.as_ref()));
         let stopped = match &in_force {
@@ -300,7 +300,7 @@ impl Index {
     pub fn report(&mut self, problems: Vec<Problem>) {
         if self.problems != problems {
             self.problems = problems;
-            self.touched.extend((self.domain == Domain::Folder).then_some(Scope::Folder));
+            self.changed.extend((self.domain == Domain::Folder).then_some(Scope::Folder));
         }
     }
 
@@ -321,7 +321,7 @@ impl Index {
         if is_set {
             let changed =
                 self.dependencies.validate_sets(&self.cluster_state.origin_sets, &*self.knowledge);
-            self.review_users(&changed);
+            self.revalidate_users(&changed);
             for key in changed {
                 self.touch(&key.namespace);
             }
@@ -338,7 +338,7 @@ impl Index {
     }
 
     /// Reviews again the policies that name one of these sets.
-    fn review_users(&mut self, sets: &BTreeSet<Key>) {
+    fn revalidate_users(&mut self, sets: &BTreeSet<Key>) {
         let names_one = |entry: &&Entry| {
             let namespace = &entry.object.id.namespace;
             let spec = entry.object.spec();
@@ -354,7 +354,7 @@ impl Index {
         for object in users {
             let Some(entry) = self.entries.get(&object.id) else { continue };
             let validation =
-                self.validate_object(&object, entry.generation, entry.in_force.as_ref());
+                self.validate_or_keep(&object, entry.generation, entry.in_force.as_ref());
             if let Some(entry) = self.entries.get_mut(&object.id) {
                 entry.validation = validation;
             }
@@ -363,8 +363,8 @@ impl Index {
 
     fn touch(&mut self, namespace: &str) {
         match self.domain {
-            Domain::Folder => self.touched.insert(Scope::Folder),
-            Domain::Cluster => self.touched.insert(Scope::Namespace(namespace.to_owned())),
+            Domain::Folder => self.changed.insert(Scope::Folder),
+            Domain::Cluster => self.changed.insert(Scope::Namespace(namespace.to_owned())),
         };
     }
 
@@ -410,19 +410,19 @@ impl Index {
 
     /// What `look` sees where that policy is there, and everything as it was afterwards.
     pub fn rehearse<T>(&mut self, object: Object, look: impl FnOnce(&Self) -> T) -> T {
-        let (id, touched) = (object.id.clone(), self.touched.clone());
+        let (id, changed) = (object.id.clone(), self.changed.clone());
         let before = self.entries.get(&id).cloned();
         self.apply(object);
         let seen = look(self);
         self.entries.remove(&id);
         self.entries.extend(before.map(|entry| (id, entry)));
-        self.touched = touched;
+        self.changed = changed;
         seen
     }
 
     /// Where something changed since this was asked last.
-    pub fn take_touched(&mut self) -> BTreeSet<Scope> {
-        std::mem::take(&mut self.touched)
+    pub fn take_changed(&mut self) -> BTreeSet<Scope> {
+        std::mem::take(&mut self.changed)
     }
 
     /// Proxies run this of a policy now.
@@ -613,10 +613,10 @@ mod tests {
     fn the_same_object_again_changes_nothing() {
         let mut index = index();
         index.apply(object("a", &GOOD));
-        assert_eq!(index.take_touched(), [Scope::Folder].into());
+        assert_eq!(index.take_changed(), [Scope::Folder].into());
         index.apply(object("a", &GOOD));
         index.reset(vec![object("a", &GOOD)]);
-        assert_eq!(index.take_touched(), BTreeSet::new());
+        assert_eq!(index.take_changed(), BTreeSet::new());
     }
 
     #[test]

@@ -237,7 +237,7 @@ impl ScopeMetrics {
                 count(&|status| status.overridden_by.is_some()),
                 count(&Status::is_last_good),
             ],
-            unpublishable: count(&Status::is_held_back),
+            unpublishable: count(&Status::is_unpublishable),
             bundles: self::count(plan.bundles().count()),
             bytes: self::count(bytes),
         }

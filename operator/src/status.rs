@@ -202,7 +202,7 @@ impl Status {
 
     /// Is it left out of what is published, though it is accepted?
     #[must_use]
-    pub fn is_held_back(&self) -> bool {
+    pub fn is_unpublishable(&self) -> bool {
         let programmed = self.condition(ConditionType::Programmed);
         programmed.is_some_and(|condition| condition.reason == Reason::NotPublishable)
     }

@@ -25,7 +25,7 @@ const STATES: [(ProxyState, &str); 7] = [
 #[derive(Clone, Debug, Default)]
 pub struct ProxyMetrics {
     states: Family<LabelPair, Gauge>,
-    touches: Family<LabelPair, Counter>,
+    refreshes: Family<LabelPair, Counter>,
 }
 
 // === impl ProxyMetrics ===
@@ -42,7 +42,7 @@ impl ProxyMetrics {
     /// An object was written anew for proxies without a filter, or could not be.
     pub(crate) fn refreshed(&self, written: bool) {
         let result = if written { "written" } else { "failed" };
-        self.touches.get_or_create(&[("result", result)]).inc();
+        self.refreshes.get_or_create(&[("result", result)]).inc();
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
@@ -54,7 +54,7 @@ impl ProxyMetrics {
         registry.register(
             "plugin_refreshes",
             "Objects written anew so that proxies without a filter fetch its module again, by what became of it",
-            self.touches.clone(),
+            self.refreshes.clone(),
         );
     }
 }

@@ -112,7 +112,7 @@ fn programmed(plan: &TestOutcome, name: &str) -> (bool, Reason) {
 }
 
 #[test]
-fn what_does_not_fit_is_held_back_and_what_was_in_force_stays() {
+fn what_does_not_fit_is_unpublishable_and_what_was_in_force_stays() {
     let mut index = index([object("small", &GOOD)]);
     let before = carry_out(&mut index);
     for name in ["large", "larger"] {
@@ -179,7 +179,7 @@ fn of_many_that_are_too_much_as_many_are_in_force_as_fit() {
     let mut index = index((0..60).map(of));
     index.apply(object("z", &GOOD));
     let plan = carry_out(&mut index);
-    let held = plan.statuses.iter().filter(|status| status.is_held_back()).count();
+    let held = plan.statuses.iter().filter(|status| status.is_unpublishable()).count();
     assert!((10..50).contains(&held), "{held} of 60 do not fit");
     assert_eq!(programmed(&plan, "z"), (true, Reason::Programmed));
     assert!(plan.bundles[0].compiled.len() <= MAX_LEN);

@@ -94,12 +94,12 @@ pub async fn run(client: Client, options: PublishOptions, deps: PublisherDeps) {
     let (reconciler, listing, introduced) = (Reconciler::new(output, grace), Vec::new(), false);
     let error_log = ErrorLog::default();
     let mut publisher = ObjectPublisher { reconciler, deps, kind, listing, introduced, error_log };
-    publisher.refresh();
+    publisher.take_inputs();
     // Tasks: however long telling takes, they begin and end in time.
     let mut writes = JoinSet::new();
     loop {
         // What was known before telling may have passed meanwhile.
-        if !publisher.refresh() {
+        if !publisher.take_inputs() {
             writes = JoinSet::new();
         }
         // One moment for both: what is not due yet is to wake us.
@@ -111,7 +111,7 @@ pub async fn run(client: Client, options: PublishOptions, deps: PublisherDeps) {
         let next_deadline = publisher.reconciler.next_deadline(now);
         let went_on = tokio::select! {
             changed = publisher.deps.changed() => {
-                publisher.refresh();
+                publisher.take_inputs();
                 changed
             }
             Some(event) = watch.next() => publisher.on_event(event).await,
@@ -171,7 +171,7 @@ impl PublisherDeps {
 
 impl ObjectPublisher {
     /// Takes in what is wanted, and what may be done; `false`: nothing, for another replica may write.
-    fn refresh(&mut self) -> bool {
+    fn take_inputs(&mut self) -> bool {
         let now = Instant::now();
         let leads = *self.deps.leading.borrow_and_update();
         self.reconciler.lead(leads);

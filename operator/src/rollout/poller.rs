@@ -119,7 +119,7 @@ async fn sleep_until(at: Option<Instant>) {
 
 impl PollerDeps {
     /// Where the module is not served nobody would find it, and where another replica writes it is that one's to do.
-    fn may_touch(&self) -> bool {
+    fn may_refresh(&self) -> bool {
         self.module_readiness.borrow().is_none() && *self.leading.borrow()
     }
 }
@@ -153,7 +153,7 @@ impl Poller {
     /// Counts, and writes anew the objects whose filter some proxy is without.
     fn look(&mut self) {
         self.deps.metrics.stand(&self.schedule.counts());
-        if !self.deps.may_touch() {
+        if !self.deps.may_refresh() {
             return;
         }
         let now = Instant::now();
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_is_touched_by_who_leads_while_its_module_is_served() {
+    fn an_object_is_refreshed_by_who_leads_while_its_module_is_served() {
         for (why, module_readiness, leads, may) in [
             ("nothing is in the way", None, true, true),
             ("nobody serves the module", Some("waiting for 1 of 2".to_owned()), true, false),
@@ -232,7 +232,7 @@ mod tests {
                 events,
                 metrics: ProxyMetrics::default(),
             };
-            assert_eq!(deps.may_touch(), may, "{why}");
+            assert_eq!(deps.may_refresh(), may, "{why}");
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::event::RolloutUpdate;
 use crate::rollout::expected::Expected;
 use crate::rollout::proxy_stats::ProxyStats;
 use crate::rollout_counts::{MAX_NAMED, ProxyState};
-use namespace::NamespacePoller;
+use namespace::NamespaceSchedule;
 
 /// Proxies that are asked at one time.
 const MAX_CONCURRENT: usize = 128;
@@ -30,7 +30,7 @@ const RESYNC_PER_PROXY: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     /// By namespace.
-    namespaces: BTreeMap<String, NamespacePoller>,
+    namespaces: BTreeMap<String, NamespaceSchedule>,
     /// When to ask whom. What does not agree with the proxy itself is out of date.
     due: BTreeSet<(Instant, Key)>,
     /// How many are being asked.
@@ -53,9 +53,9 @@ impl Schedule {
             self.namespaces.remove(namespace);
             return;
         }
-        let poller = self.namespaces.entry(namespace.to_owned()).or_default();
-        poller.assign(expected, now);
-        self.due.extend(agenda(namespace, poller));
+        let schedule = self.namespaces.entry(namespace.to_owned()).or_default();
+        schedule.assign(expected, now);
+        self.due.extend(agenda(namespace, schedule));
     }
 
     /// Nobody is asked any more.
@@ -70,9 +70,9 @@ impl Schedule {
             let due = self.due.first().filter(|(at, _)| *at <= now)?.clone();
             self.due.remove(&due);
             let (at, pod) = due;
-            let poller = self.namespaces.get_mut(&pod.namespace);
+            let schedule = self.namespaces.get_mut(&pod.namespace);
             // It was to be asked, and is gone by now or asked at another time.
-            let Some(address) = poller.and_then(|poller| poller.ask(&pod.name, at)) else {
+            let Some(address) = schedule.and_then(|schedule| schedule.ask(&pod.name, at)) else {
                 continue;
             };
             self.asking = self.asking.saturating_add(1);
@@ -91,8 +91,8 @@ impl Schedule {
         self.asking = self.asking.saturating_sub(1);
         let pause = self.pause();
         let ScrapeRequest { pod, address } = request;
-        let Some(poller) = self.namespaces.get_mut(&pod.namespace) else { return };
-        let due = poller.answered(&pod.name, *address, answer, pause, now);
+        let Some(schedule) = self.namespaces.get_mut(&pod.namespace) else { return };
+        let due = schedule.answered(&pod.name, *address, answer, pause, now);
         self.due.extend(due.map(|due| (due, pod.clone())));
     }
 
@@ -101,21 +101,22 @@ impl Schedule {
         let due = self
             .namespaces
             .values_mut()
-            .filter(|poller| poller.looks_at().is_some_and(|at| at <= now));
-        due.flat_map(|poller| poller.drain_updates(now)).collect()
+            .filter(|schedule| schedule.looks_at().is_some_and(|at| at <= now));
+        due.flat_map(|schedule| schedule.drain_updates(now)).collect()
     }
 
     /// When there may be something to do, though nobody answers.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let due = self.due.first().filter(|_| self.asking < MAX_CONCURRENT).map(|(at, _)| *at);
-        let looks = self.namespaces.values().filter_map(NamespacePoller::looks_at);
+        let looks = self.namespaces.values().filter_map(NamespaceSchedule::looks_at);
         looks.chain(due).min()
     }
 
     /// The bundles of which some proxy has answered for a while that it runs no filter, and the first such pods.
     pub(crate) fn missing_filter(&self, now: Instant) -> BTreeMap<BundleKey, Vec<String>> {
         let mut missing_filter: BTreeMap<BundleKey, Vec<String>> = BTreeMap::new();
-        for (key, pod) in self.namespaces.values().flat_map(|poller| poller.missing_filter(now)) {
+        for (key, pod) in self.namespaces.values().flat_map(|schedule| schedule.missing_filter(now))
+        {
             let pods = missing_filter.entry(key.clone()).or_default();
             if pods.len() < MAX_NAMED {
                 pods.push(pod.to_owned());
@@ -126,15 +127,15 @@ impl Schedule {
 
     /// The object of a bundle was written anew: the proxies without a filter are asked soon whether they have it now.
     pub(crate) fn poll_soon(&mut self, namespace: &str, now: Instant) {
-        let Some(poller) = self.namespaces.get_mut(namespace) else { return };
-        poller.poll_soon(now);
-        self.due.extend(agenda(namespace, poller));
+        let Some(schedule) = self.namespaces.get_mut(namespace) else { return };
+        schedule.poll_soon(now);
+        self.due.extend(agenda(namespace, schedule));
     }
 
     /// How many proxies are in each state.
     pub(crate) fn counts(&self) -> BTreeMap<ProxyState, usize> {
         let mut counts = BTreeMap::new();
-        for state in self.namespaces.values().flat_map(NamespacePoller::states) {
+        for state in self.namespaces.values().flat_map(NamespaceSchedule::states) {
             let count: &mut usize = counts.entry(state).or_default();
             *count = count.saturating_add(1);
         }
@@ -151,10 +152,10 @@ impl Schedule {
 
 fn agenda<'p>(
     namespace: &'p str,
-    poller: &'p NamespacePoller,
+    schedule: &'p NamespaceSchedule,
 ) -> impl Iterator<Item = (Instant, Key)> + use<'p> {
     let key = |pod: &str| Key { namespace: namespace.to_owned(), name: pod.to_owned() };
-    poller.agenda().map(move |(at, pod)| (at, key(pod)))
+    schedule.agenda().map(move |(at, pod)| (at, key(pod)))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     }
     let state = Arc::new(AdminState::default());
     let (reporter, reports) = channel(WAITING);
-    let (inquirer, admission_checks) = channel(WAITING);
+    let (check_sender, admission_checks) = channel(WAITING);
     let (sender, events) = channel(WAITING);
     let mut admin = serve_admin(args.admin, &state, reporter, Access::Loopback).await?;
     let kind = tokio::select! {
@@ -67,13 +67,13 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
             return Ok(());
         }
     };
-    let mut contender = start_election(&client, &args.cluster, &state, &sender);
+    let mut elector = start_election(&client, &args.cluster, &state, &sender);
     // Nobody has set it before.
-    let _ = state.lease.set(contender.holding());
-    let mut webhook = serve_webhook(&client, &args.cluster, inquirer, &contender, &state).await?;
+    let _ = state.lease.set(elector.holding());
+    let mut webhook = serve_webhook(&client, &args.cluster, check_sender, &elector, &state).await?;
     let mut tasks = Tasks::default();
     let (publisher, mut modules) =
-        write(&client, (args, kind), &sender, &contender, &state, &mut tasks).await?;
+        write(&client, (args, kind), &sender, &elector, &state, &mut tasks).await?;
     watch(&client, args, &state, sender, &mut tasks);
     info!("watching");
     let controller = Controller::new(index, Publisher::Cluster(publisher), Arc::clone(&state));
@@ -82,7 +82,7 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
         _ = stop => Ok(()),
         () = another_kind(&client, args, kind) => Ok(()),
         ended = tasks.ended() => Err(ended),
-        ended = contender.ended() => Err(ended),
+        ended = elector.ended() => Err(ended),
         ended = admin.ended() => Err(ended),
         ended = async { match &mut webhook {
             Some(webhook) => webhook.ended().await,
@@ -95,7 +95,7 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     };
     // Another replica may write from now on. Whoever was sent here is answered until nobody is.
     state.stop();
-    contender.release().await;
+    elector.release().await;
     if ended.is_ok() {
         tokio::time::sleep(Duration::from_secs(args.cluster.drain)).await;
     }
@@ -129,9 +129,9 @@ async fn another_kind(client: &Client, args: &RunArgs, kind: IstioKind) {
 }
 
 /// The loop, for as long as the process lives: what is asked while it stops is answered, too.
-async fn turn(controller: Controller, events: Receiver<Vec<Event>>, questions: Requests) {
+async fn turn(controller: Controller, events: Receiver<Vec<Event>>, requests: Requests) {
     let (_nobody, mut stop) = oneshot::channel();
-    if let Err(error) = controller.run(events, questions, &mut stop).await {
+    if let Err(error) = controller.run(events, requests, &mut stop).await {
         error!("{error}");
     }
 }
@@ -173,8 +173,8 @@ fn watch(
 async fn serve_webhook(
     client: &Client,
     args: &ClusterArgs,
-    inquirer: Sender<AdmissionCheck>,
-    contender: &LeaderElector,
+    check_sender: Sender<AdmissionCheck>,
+    elector: &LeaderElector,
     state: &AdminState,
 ) -> Result<Option<Webhook>> {
     let Some(addr) = args.webhook_addr else { return Ok(None) };
@@ -190,7 +190,7 @@ async fn serve_webhook(
     };
     let metrics = state.metrics.admission.clone();
     let webhook =
-        Webhook::start(client.clone(), options, inquirer, contender.leading(), metrics).await?;
+        Webhook::start(client.clone(), options, check_sender, elector.leading(), metrics).await?;
     state.require(webhook.settled.clone(), "the webhook has no certificate yet\n");
     Ok(Some(webhook))
 }
@@ -200,16 +200,15 @@ async fn write(
     client: &Client,
     (args, kind): (&RunArgs, IstioKind),
     events: &Sender<Vec<Event>>,
-    contender: &LeaderElector,
+    elector: &LeaderElector,
     state: &AdminState,
     tasks: &mut Tasks,
 ) -> Result<(ClusterPublisher, Option<Modules>)> {
     let (desire, desired) = watch::channel(Arc::new(Desired::default()));
-    let (output, module_readiness, modules) =
-        output(client, (args, kind), contender, state).await?;
+    let (output, module_readiness, modules) = output(client, (args, kind), elector, state).await?;
     let deps = PublisherDeps {
         desired,
-        leading: contender.leading(),
+        leading: elector.leading(),
         module_readiness: module_readiness.clone(),
         events: events.clone(),
         metrics: state.metrics.publishing.clone(),
@@ -218,7 +217,7 @@ async fn write(
     let tracker = (args.publish == PublishArg::Istio).then(|| {
         let (order, commands) = mpsc::unbounded_channel();
         let metrics = state.metrics.proxies.clone();
-        let (module_readiness, leading) = (module_readiness.clone(), contender.leading());
+        let (module_readiness, leading) = (module_readiness.clone(), elector.leading());
         let deps = proxies::PollerDeps {
             commands,
             module_readiness,
@@ -231,7 +230,7 @@ async fn write(
     });
     let left = leftovers::LeftoversDeps {
         desired: deps.desired.clone(),
-        leading: contender.leading(),
+        leading: elector.leading(),
         metrics: state.metrics.publishing.clone(),
     };
     let times = leftovers::Times { grace, ..leftovers::Times::default() };
@@ -241,7 +240,7 @@ async fn write(
     tasks.spawn("publisher", publisher::run(client.clone(), options, deps));
     let (write, writes) = mpsc::unbounded_channel();
     let counters = state.metrics.status_writes.clone();
-    let leading = contender.leading();
+    let leading = elector.leading();
     let statuses = writer::write(client.clone(), leading, writes, counters, SEND_REFUSED_AGAIN);
     tasks.spawn("statuses", statuses);
     let (object_events, heard) = events::channel();
@@ -253,7 +252,7 @@ async fn write(
 async fn output(
     client: &Client,
     (args, kind): (&RunArgs, IstioKind),
-    contender: &LeaderElector,
+    elector: &LeaderElector,
     state: &AdminState,
 ) -> Result<(Output, watch::Receiver<Option<String>>, Option<Modules>)> {
     let (_, open) = watch::channel(None);
@@ -280,7 +279,7 @@ async fn output(
     // Objects of a kind that was written before name modules, too.
     let plugins = IstioKind::resources();
     let served =
-        modules::start(client.clone(), options, &plugins, contender.leading(), metrics).await?;
+        modules::start(client.clone(), options, &plugins, elector.leading(), metrics).await?;
     state.require(served.listed.clone(), "the modules of other releases have not been read yet\n");
     let (module, module_readiness) = (served.module.clone(), served.module_readiness.clone());
     Ok((Output::Istio { kind, module }, module_readiness, Some(served)))

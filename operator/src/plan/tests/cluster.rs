@@ -185,13 +185,13 @@ fn who_would_lose_everywhere_hears_it_beforehand_and_nothing_has_happened() {
     let before = carry_out(&mut index);
     let mut plan = Plan::default();
     plan.update(&index, &Scope::Namespace("shop".into()));
-    index.take_touched();
+    index.take_changed();
     let found = plan.beside_others(&mut index, written("b", &spec));
     assert_eq!((found[0].field.as_str(), found[0].code()), ("metadata.name", "CORS-I522"));
     let apart = written("b", &selecting("b", &json!({"app": "b"})));
     assert_eq!(plan.beside_others(&mut index, apart), []);
     assert_eq!(plan.beside_others(&mut index, written("a", &spec)), [], "it wins");
-    assert!(index.take_touched().is_empty());
+    assert!(index.take_changed().is_empty());
     assert_eq!(carry_out(&mut index).bundles, before.bundles);
 }
 
@@ -266,11 +266,11 @@ fn a_policy_that_is_off_hears_nothing_of_requests() {
 }
 
 #[test]
-fn a_setting_elsewhere_touches_the_namespaces_that_it_leads_to_and_led_to() {
+fn a_setting_elsewhere_changes_the_namespaces_that_it_leads_to_and_led_to() {
     let mut index = cluster(&[("a", selecting("a", &json!({"app": "a"})))]);
     index.on(service("api", "a"));
     carry_out(&mut index);
-    index.take_touched();
+    index.take_changed();
     let setting = |namespace: &str| {
         let services = [Key { namespace: namespace.into(), name: "api".into() }].into();
         let key = Key { namespace: "infra".into(), name: "vs".into() };
@@ -281,16 +281,16 @@ fn a_setting_elsewhere_touches_the_namespaces_that_it_leads_to_and_led_to() {
         names.iter().map(|name| Scope::Namespace((*name).to_owned())).collect()
     };
     index.on(setting("shop"));
-    assert_eq!(index.take_touched(), scopes(&["shop"]));
+    assert_eq!(index.take_changed(), scopes(&["shop"]));
     assert!(codes(&carry_out(&mut index)).contains(&"CORS-W532"));
     index.on(setting("shop"));
-    assert_eq!(index.take_touched(), scopes(&[]), "the same again");
+    assert_eq!(index.take_changed(), scopes(&[]), "the same again");
     index.on(setting("other"));
-    assert_eq!(index.take_touched(), scopes(&["other", "shop"]));
+    assert_eq!(index.take_changed(), scopes(&["other", "shop"]));
     assert!(!codes(&carry_out(&mut index)).contains(&"CORS-W532"));
     let key = Key { namespace: "infra".into(), name: "vs".into() };
     index.on(Event::ClusterState(Change::VirtualService(Delta::Delete(key))));
-    assert_eq!(index.take_touched(), scopes(&["other"]));
+    assert_eq!(index.take_changed(), scopes(&["other"]));
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn a_gateway_without_the_filter_beside_one_that_runs_it_is_a_part() {
 }
 
 #[test]
-fn the_class_of_a_gateway_elsewhere_touches_the_namespaces_that_its_routes_lead_to() {
+fn the_class_of_a_gateway_elsewhere_changes_the_namespaces_that_its_routes_lead_to() {
     let mut index = cluster(&[("a", targeting("Service", "api"))]);
     index.on(service("api", "api"));
     let infra = |name: &str| Key { namespace: "infra".into(), name: name.into() };
@@ -118,10 +118,10 @@ fn the_class_of_a_gateway_elsewhere_touches_the_namespaces_that_its_routes_lead_
     let supported = GatewayClass { controller: NGINX.into(), supports_cors: Some(false) };
     let change = Change::GatewayClass(Delta::Apply("nginx".into(), supported));
     index.on(Event::ClusterState(change));
-    index.take_touched();
+    index.take_changed();
     let gateway = Gateway { class: "nginx".into(), ..Gateway::default() };
     index.on(Event::ClusterState(Change::Gateway(Delta::Apply(infra("edge"), gateway))));
-    let touched = index.take_touched();
-    assert!(touched.contains(&Scope::Namespace("shop".into())), "{touched:?}");
+    let changed = index.take_changed();
+    assert!(changed.contains(&Scope::Namespace("shop".into())), "{changed:?}");
     assert!(codes(&carry_out(&mut index)).contains(&"CORS-W540"));
 }

@@ -1,4 +1,4 @@
-//! The proxies of one namespace, and how each policy of it stands.
+//! Namespace: its proxies, and how each policy of it stands.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -27,7 +27,7 @@ const MAX_DIGESTS: usize = 8;
 
 /// The proxies of one namespace.
 #[derive(Debug, Default)]
-pub(super) struct NamespacePoller {
+pub(super) struct NamespaceSchedule {
     expected: Arc<Expected>,
     // INVARIANT: in the order of the assignment's workloads.
     proxies: Vec<Proxy>,
@@ -61,9 +61,9 @@ struct News {
     unchanged_since: Instant,
 }
 
-// === impl NamespacePoller ===
+// === impl NamespaceSchedule ===
 
-impl NamespacePoller {
+impl NamespaceSchedule {
     /// Takes in what should be.
     pub(super) fn assign(&mut self, expected: Arc<Expected>, now: Instant) {
         let proxies = std::mem::take(&mut self.proxies).into_iter();
