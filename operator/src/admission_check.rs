@@ -1,4 +1,4 @@
-//! Inquiries: what would be said about an object that is not there yet. The loop answers, for it alone knows everything else.
+//! Admission check: the findings about an object that is not there yet. The loop answers, for it alone knows everything else.
 
 use corsward_policy::Finding;
 use tokio::sync::oneshot;

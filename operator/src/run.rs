@@ -1,4 +1,4 @@
-//! Wiring: one function for each subsystem, each returning what it owns. They run until told to stop.
+//! Run: one function for each subsystem, each returning what it owns. They run until told to stop.
 
 mod cluster;
 mod folder;

@@ -229,6 +229,42 @@ fn files_are_short_and_named_after_their_noun() {
 }
 
 #[test]
+fn a_file_has_the_name_of_the_noun_in_its_first_line() {
+    let mut nouns = 0;
+    for (file, text) in texts() {
+        let Some(noun) = noun(&text).filter(|_| is_rust(&file)) else { continue };
+        nouns += 1;
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        // A verb and its noun count as one word: `compile` and compilation.
+        let is_one =
+            |word: &str, other: &str| word.bytes().zip(other.bytes()).take(3).all(|(a, b)| a == b);
+        let is_named = noun.iter().any(|word| stem.split('_').any(|part| is_one(word, part)));
+        assert!(is_named || stem == "tests" || stem == "main", "{}: {noun:?}", file.display());
+    }
+    assert!(nouns > 100, "only {nouns} files begin with a noun");
+}
+
+/// The words before the colon of `//! Noun: …`, in lower case. None: the line does not begin with up to three words of a noun.
+fn noun(text: &str) -> Option<Vec<String>> {
+    let (noun, _) = text.lines().next()?.strip_prefix("//! ")?.split_once(": ")?;
+    let mut words = Vec::new();
+    for word in noun.split([' ', '-']) {
+        // `OriginPattern` has two words.
+        let mut parts = String::new();
+        for c in word.trim_matches('`').chars() {
+            if c.is_uppercase() && parts.ends_with(char::is_lowercase) {
+                parts.push(' ');
+            }
+            parts.push(c);
+        }
+        words.extend(parts.split(' ').map(str::to_lowercase));
+    }
+    let article = ["a", "an", "how", "one", "the", "what", "which"];
+    let starts = noun.trim_start_matches('`').starts_with(|c: char| c.is_ascii_uppercase());
+    (starts && words.len() <= 3 && !article.contains(&words.first()?.as_str())).then_some(words)
+}
+
+#[test]
 fn no_file_knows_a_machine() {
     let traces = [["/ro", "ot/"], ["/ho", "me/"], ["/wo", "rk/"], ["artifact", "ory"]];
     for (file, text) in texts() {

@@ -1,4 +1,4 @@
-//! Traffic report: the places of one policy, looked at one after the other, and what is to be said about them in the end.
+//! Survey: the places of one policy, looked at one after the other, and what is to be said about them in the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Other programs: each is shown before it runs, and its failure is one sentence.
+//! Command: a program of others. Each is shown before it runs, and its failure is one sentence.
 
 use std::env;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! Operator and Envoy: a folder of policies in force on a listener.
+//! Stack: operator and Envoy, with a folder of policies in force on a listener.
 
 use std::fs::File;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! Scene: the back ends in one namespace that the complaints share, each complaint under a name of its own.
+//! Fixture: the back ends in one namespace that the complaints share, each complaint under a name of its own.
 
 use std::sync::{Mutex, PoisonError};
 
