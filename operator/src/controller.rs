@@ -15,6 +15,8 @@ use tokio::sync::oneshot;
 
 use crate::admin::{AdminState, ReportRequest};
 use crate::admission_check::{AdmissionCheck, CheckedObject};
+use crate::api::conditions;
+use crate::api::v1alpha1::CorsPolicyStatus;
 use crate::bundle::{BundleKey, PublishStatus};
 use crate::change_log;
 use crate::event::{Event, Refreshed};
@@ -366,16 +368,18 @@ impl Controller {
         unpublished(self.publish_statuses.get(scope), plan, planned)
     }
 
+    fn publish_status(&self, scope: &Scope, key: &BundleKey) -> Option<&PublishStatus> {
+        self.publish_statuses.get(scope)?.get(key)
+    }
+
     fn statuses_of(&self, scope: &Scope) -> Vec<Status> {
         let Some(plan) = self.plan.scope(scope) else { return Vec::new() };
-        let publish_statuses = self.publish_statuses.get(scope);
         let status = |(id, planned): (_, &Planned)| {
             let entry = self.index.entries().get(id)?;
             let first = planned.keys.first();
-            let publish_status = first.and_then(|key| publish_statuses?.get(key));
+            let publish_status = first.and_then(|key| self.publish_status(scope, key));
             let is_stale_key = |key: &BundleKey| {
-                let publish_status =
-                    publish_statuses.and_then(|publish_statuses| publish_statuses.get(key));
+                let publish_status = self.publish_status(scope, key);
                 publish_status.is_none_or(|seen| seen.digest.is_none() || seen.error.is_some())
             };
             let in_cluster = self.index.domain() == Domain::Cluster;
@@ -405,11 +409,10 @@ impl Controller {
     fn enforces(&self, id: &PolicyId, entry: &Entry) -> Option<bool> {
         self.enforced.get(id).copied().or_else(|| {
             // What was published before this operator began is what the status says.
-            let status = entry.object.record.as_ref()?.status.value();
-            let mut conditions = status.get("conditions")?.as_array()?.iter();
+            let status: CorsPolicyStatus = entry.object.record.as_ref()?.status.read()?;
             let kind = ConditionType::Programmed.as_str();
-            let programmed = conditions.find(|one| one["type"] == kind)?;
-            Some(programmed["reason"] != Reason::Off.as_str())
+            let programmed = conditions::find(&status.conditions, kind)?;
+            Some(programmed.reason != Reason::Off.as_str())
         })
     }
 
@@ -474,8 +477,7 @@ fn unpublished(
     planned: &Planned,
 ) -> Option<String> {
     planned.keys.iter().find_map(|key| {
-        let publish_status =
-            publish_statuses.and_then(|publish_statuses| publish_statuses.get(key));
+        let publish_status = publish_statuses.and_then(|of_scope| of_scope.get(key));
         let digest = publish_status.and_then(|publish_status| publish_status.digest.as_ref());
         let Some(bundle) = plan.bundle(key) else { return planned.held.clone() };
         let error = publish_status.and_then(|publish_status| publish_status.error.as_ref());
@@ -640,8 +642,9 @@ mod tests {
         let mut before = Leader::new();
         let status = |reason: &str| {
             serde_json::json!({
-                "inForce": { "generation": 1, "spec": *GOOD },
-                "conditions": [{ "type": "Programmed", "status": "False", "reason": reason }],
+                "inForce": { "generation": 1, "digest": "d", "spec": *GOOD },
+                "conditions": [{ "type": "Programmed", "status": "False", "reason": reason, "message": "",
+                    "lastTransitionTime": "2026-01-01T00:00:00Z" }],
             })
         };
         let begin = |reason: &str, is_on: bool, published: &[PublishStatus]| {

@@ -389,11 +389,11 @@ mod tests {
         let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
         let options = LeaseOptions::new("ns".to_owned(), "l".to_owned(), "a".to_owned());
         let (events, _heard) = mpsc::channel(16);
-        let contender = start_election(client, options, watch::channel(true).1, events);
-        let mut leading = contender.leading();
+        let elector = start_election(client, options, watch::channel(true).1, events);
+        let mut leading = elector.leading();
 
         slow.came.acquire().await.unwrap().forget();
-        let released = tokio::spawn(contender.release());
+        let released = tokio::spawn(elector.release());
         tokio::task::yield_now().await;
         slow.go_on.add_permits(2);
         released.await.unwrap();
