@@ -12,7 +12,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -36,7 +35,6 @@ pub struct Metrics {
     bundles: Gauge,
     bundle_bytes: Gauge,
     plan_seconds: Histogram,
-    publishes: Family<LabelPair, Counter>,
     source_problems: Gauge,
     unpublishable: Gauge,
     leader: Gauge,
@@ -66,19 +64,6 @@ pub struct ScopeMetrics {
     bytes: i64,
 }
 
-/// What became of a publication.
-#[derive(Clone, Copy, Debug)]
-pub enum PublishResult {
-    /// It was written.
-    Written,
-    /// It was there already.
-    Unchanged,
-    /// It could not be written.
-    Failed,
-    /// It was not to be published.
-    Held,
-}
-
 // === impl Metrics ===
 
 impl Default for Metrics {
@@ -91,7 +76,6 @@ impl Default for Metrics {
             bundles: Gauge::default(),
             bundle_bytes: Gauge::default(),
             plan_seconds: Histogram::new(seconds),
-            publishes: Family::default(),
             source_problems: Gauge::default(),
             unpublishable: Gauge::default(),
             leader: Gauge::default(),
@@ -135,11 +119,6 @@ impl Metrics {
         self.bundles.set(bundles);
         self.bundle_bytes.set(bytes);
         self.source_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
-    }
-
-    /// Takes in what became of a publication.
-    pub fn published(&self, result: PublishResult) {
-        self.publishes.get_or_create(&[("result", result.as_str())]).inc();
     }
 
     /// Takes in whether policies are enforced.
@@ -188,11 +167,6 @@ impl Metrics {
             "Judging what changed, compiling it and computing statuses",
             Unit::Seconds,
             self.plan_seconds.clone(),
-        );
-        registry.register(
-            "publishes",
-            "Attempts to publish, by what became of them",
-            self.publishes.clone(),
         );
         registry.register(
             "source_problems",
@@ -256,17 +230,4 @@ impl ScopeMetrics {
 
 fn count(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-// === impl PublishResult ===
-
-impl PublishResult {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Written => "written",
-            Self::Unchanged => "unchanged",
-            Self::Failed => "failed",
-            Self::Held => "held",
-        }
-    }
 }

@@ -179,7 +179,7 @@ fn nobody_uses_a_banned_word() {
 }
 
 /// Names that a standard word has replaced; `docs/glossary.md` defines the new ones. A rename adds its pair.
-const RENAMED: [(&str, &str); 17] = [
+const RENAMED: [(&str, &str); 19] = [
     ("Agreement", "ShadowComparison"),
     ("Closeness", "Specificity"),
     ("Contender", "LeaderElector"),
@@ -194,6 +194,8 @@ const RENAMED: [(&str, &str); 17] = [
     ("Surroundings", "ClusterState"),
     ("corsward_attachments", "corsward_bundles"),
     ("corsward_held_back", "corsward_unpublishable_policies"),
+    ("corsward_object_writes_total", "corsward_publish_total"),
+    ("corsward_publishes_total", "corsward_publish_total"),
     ("corsward_rehearsals", "corsward_shadow_comparisons"),
     ("corsward_rehearsed", "corsward_shadow_decisions"),
     ("corsward_touches_total", "corsward_plugin_refreshes_total"),

@@ -10,7 +10,8 @@ use tracing::{error, info, warn};
 use crate::bundle::{Bundle, BundleKey, PublishStatus};
 use crate::controller::RESYNC_INTERVAL;
 use crate::index::{Index, PolicyInForce, Scope};
-use crate::metrics::{Metrics, PublishResult};
+use crate::metrics::Metrics;
+use crate::metrics::publishing::PublishResult;
 use crate::plan::ScopePlan;
 use crate::publish::Published;
 use crate::publish::file::File;
@@ -76,7 +77,7 @@ impl FolderPublisher {
         self.kept = self.must_keep(plan, index);
         if let Some(why) = self.kept().or(plan.why_not_all()) {
             error!(why, "some policies are not published; the configuration in force stays");
-            metrics.published(PublishResult::Held);
+            metrics.publishing.published(PublishResult::Held);
         }
         if self.kept {
             // Proxies have what somebody published before.
@@ -96,7 +97,7 @@ impl FolderPublisher {
             self.ready |= error.is_none();
             if let Some(error) = &error {
                 error!(%error, "not published; tried again every {RESYNC_INTERVAL:?}");
-                metrics.published(PublishResult::Failed);
+                metrics.publishing.published(PublishResult::Failed);
             }
             let publish_status = PublishStatus {
                 key: bundle.key.clone(),
@@ -136,7 +137,7 @@ impl FolderPublisher {
                 PublishResult::Written
             }
         };
-        metrics.published(result);
+        metrics.publishing.published(result);
         Ok(())
     }
 
@@ -179,11 +180,11 @@ impl FolderPublisher {
                 Ok(Published::Written) => {
                     let digest = &bundle.digest;
                     warn!(digest, "repaired a published file after a foreign change");
-                    metrics.published(PublishResult::Written);
+                    metrics.publishing.published(PublishResult::Written);
                 }
                 Err(error) => {
                     error!(%error, "cannot repair a published file after a foreign change");
-                    metrics.published(PublishResult::Failed);
+                    metrics.publishing.published(PublishResult::Failed);
                 }
             }
         }

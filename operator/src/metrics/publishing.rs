@@ -13,18 +13,33 @@ use crate::bundle::BundleKey;
 /// From a policy's change to the object that says so, in seconds.
 const PROPAGATION: [f64; 9] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
 
+/// What is published to, and what became of it.
+type PublishLabels = [(&'static str, &'static str); 2];
 type StaticLabel = [(&'static str, &'static str); 1];
 type Named = [(&'static str, String); 2];
 
 /// What a publisher of a cluster and the module server count; a clone counts into the same.
 #[derive(Clone, Debug)]
 pub struct Publishing {
-    writes: Family<StaticLabel, Counter>,
+    publishes: Family<PublishLabels, Counter>,
     bytes: Family<Named, Gauge>,
     propagation: Histogram,
     watch_failures: Counter,
     leftovers: Family<[(&'static str, String); 1], Gauge>,
     module_requests: Family<StaticLabel, Counter>,
+}
+
+/// What became of a publication in a file.
+#[derive(Clone, Copy, Debug)]
+pub enum PublishResult {
+    /// It was written.
+    Written,
+    /// It was there already.
+    Unchanged,
+    /// It could not be written.
+    Failed,
+    /// It was not to be published.
+    Held,
 }
 
 /// What became of a write of an object.
@@ -56,7 +71,7 @@ pub enum ModuleRequest {
 impl Default for Publishing {
     fn default() -> Self {
         Self {
-            writes: Family::default(),
+            publishes: Family::default(),
             bytes: Family::default(),
             propagation: Histogram::new(PROPAGATION),
             watch_failures: Counter::default(),
@@ -67,15 +82,20 @@ impl Default for Publishing {
 }
 
 impl Publishing {
-    /// Counts a write.
-    pub fn wrote(&self, write: WriteResult) {
-        self.writes.get_or_create(&[("result", write.as_str())]).inc();
+    /// Counts a publication in a file.
+    pub fn published(&self, result: PublishResult) {
+        self.publishes.get_or_create(&[("target", "file"), ("result", result.as_str())]).inc();
     }
 
-    /// How many writes came to this.
+    /// Counts a write of an object.
+    pub fn wrote(&self, write: WriteResult) {
+        self.publishes.get_or_create(&[("target", "object"), ("result", write.as_str())]).inc();
+    }
+
+    /// How many writes of objects came to this.
     #[must_use]
     pub fn writes(&self, write: WriteResult) -> u64 {
-        self.writes.get_or_create(&[("result", write.as_str())]).get()
+        self.publishes.get_or_create(&[("target", "object"), ("result", write.as_str())]).get()
     }
 
     /// Says how long a bundle's configuration is, and nothing where it is not wanted any more.
@@ -121,9 +141,9 @@ impl Publishing {
 
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
-            "object_writes",
-            "Writes of objects that hold bundles, by what became of them",
-            self.writes.clone(),
+            "publish",
+            "Writes of bundles, by their target and their result",
+            self.publishes.clone(),
         );
         registry.register_with_unit(
             "bundle_configuration",
@@ -152,6 +172,19 @@ impl Publishing {
             "Requests for the filter's module, by what became of them",
             self.module_requests.clone(),
         );
+    }
+}
+
+// === impl PublishResult ===
+
+impl PublishResult {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+            Self::Held => "held",
+        }
     }
 }
 

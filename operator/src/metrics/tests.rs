@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::admission::AdmissionResult;
-use super::publishing::{ModuleRequest, WriteResult};
+use super::publishing::{ModuleRequest, PublishResult, WriteResult};
 use super::writer::StatusWriteResult;
 use super::*;
 use crate::bundle::BundleKey;
@@ -22,7 +22,7 @@ fn exported() -> String {
         PublishResult::Failed,
         PublishResult::Held,
     ] {
-        metrics.published(result);
+        metrics.publishing.published(result);
     }
     metrics.leads(true);
     metrics.watches.restarted("Pod");

@@ -115,7 +115,7 @@ fn the_admin_address_tells_its_state() {
         "corsward_policies{state=\"accepted\"} 1",
         "corsward_policies{state=\"refused\"} 0",
         "corsward_bundles 1",
-        "corsward_publishes_total{result=\"written\"} 1",
+        "corsward_publish_total{target=\"file\",result=\"written\"} 1",
         "corsward_source_problems 1",
         "corsward_last_good_age_seconds 0",
     ] {

@@ -42,7 +42,7 @@ fn lists(cluster: &Cluster) -> usize {
 
 fn writes(operator: &Operator) -> f64 {
     let of = |result: &str| {
-        operator.metric(&format!("corsward_object_writes_total{{result=\"{result}\"}}"))
+        operator.metric(&format!("corsward_publish_total{{target=\"object\",result=\"{result}\"}}"))
     };
     ["written", "repaired", "removed"].into_iter().filter_map(of).sum()
 }

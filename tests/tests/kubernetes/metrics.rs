@@ -33,7 +33,7 @@ fn what_the_operator_does_can_be_counted_from_outside() {
         (&bundle, &|n| n == bytes as f64),
         ("corsward_plan_seconds_count", &|n| n >= 3.0),
         ("corsward_plan_seconds_sum", &|n| n > 0.0),
-        ("corsward_object_writes_total{result=\"written\"}", &|n| n == 2.0),
+        ("corsward_publish_total{target=\"object\",result=\"written\"}", &|n| n == 2.0),
         ("corsward_propagation_seconds_count", &|n| n >= 2.0),
         ("corsward_propagation_seconds_sum", &|n| n > 0.0),
         ("corsward_status_writes_total{result=\"written\"}", &|n| n >= 3.0),
