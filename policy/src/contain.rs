@@ -3,13 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use crate::limits::MAX_GUARDRAIL_ORIGINS;
 use crate::origin::{is_http, parse_ipv4, parse_ipv6};
 use crate::pattern::cidr::Cidr;
 use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
-
-/// Most stars inside a label that a pattern is compared with, one after the other: all those of a guardrail.
-const MAX_LABEL_PATTERNS: usize = MAX_GUARDRAIL_ORIGINS;
 
 /// Patterns, to be asked which of them contain another. Look-ups, because lists may be long.
 ///
@@ -20,11 +16,14 @@ pub struct Cover {
     null: bool,
     /// By one notation for each set of origins, the first of them as it was written.
     tuples: HashMap<TuplePattern, TuplePattern>,
-    /// Those of `tuples` with a star inside a label.
-    labels: Vec<TuplePattern>,
+    /// Those of `tuples` with a star inside a label, by scheme, port and what follows that label: one pattern stands for them.
+    labels: HashMap<TuplePattern, Labels>,
     /// The prefix lengths of their blocks of addresses.
     prefixes: BTreeSet<u8>,
 }
+
+/// Patterns with a star inside a label, by the text before the star and the one behind it.
+type Labels = HashMap<String, HashMap<String, TuplePattern>>;
 
 // === impl OriginPattern ===
 
@@ -47,9 +46,10 @@ impl Cover {
                 OriginPattern::Any => cover.any = true,
                 OriginPattern::Null => cover.null = true,
                 OriginPattern::Tuple(tuple) => {
-                    let is_label = matches!(tuple.host(), HostShape::Label { .. });
-                    if is_label && cover.labels.len() < MAX_LABEL_PATTERNS {
-                        cover.labels.push(tuple.clone());
+                    if let HostShape::Label { prefix, suffix, rest } = tuple.host() {
+                        let labels = cover.labels.entry(below(tuple, rest, tuple.port()));
+                        let by_suffix = labels.or_default().entry(prefix.clone()).or_default();
+                        by_suffix.entry(suffix.clone()).or_insert_with(|| tuple.clone());
                     }
                     cover.prefixes.extend(tuple.host().block().map(|block| block.prefix()));
                     let one = tuple.in_one_notation();
@@ -89,7 +89,26 @@ impl Cover {
                 }
             }
         }
-        self.labels.iter().find(|label| *label != tuple && is_star_over(label, tuple))
+        self.star_over(tuple)
+    }
+
+    /// Another of them with a star inside a label that accepts every host and port of `tuple`.
+    fn star_over(&self, tuple: &TuplePattern) -> Option<&TuplePattern> {
+        let (first, rest) = match tuple.host() {
+            HostShape::Exact(host) => host.split_once('.').unwrap_or((host, "")),
+            // What stands for its star is something the other star may stand for.
+            HostShape::Label { prefix, suffix, rest } => {
+                (&*format!("{prefix}{A_STAR_BYTE}{suffix}"), rest.as_str())
+            }
+            HostShape::Subdomains(_) | HostShape::Ipv4(_) | HostShape::Cidr(_) | HostShape::Any => {
+                return None;
+            }
+        };
+        [tuple.port(), PortPattern::Any].into_iter().find_map(|port| {
+            let labels = self.labels.get(&below(tuple, rest, port))?;
+            let mut around = around_stars(labels, first);
+            around.find(|wider| wider.host() != tuple.host() || port != tuple.port())
+        })
     }
 
     /// The shapes, stars inside a label aside, that accept all hosts of `tuple`, in any of their spellings.
@@ -139,26 +158,21 @@ fn block_of(tuple: &TuplePattern) -> Option<Cidr> {
     }
 }
 
-/// Does `label`, a star inside a label, accept every host and port of `tuple`?
-fn is_star_over(label: &TuplePattern, tuple: &TuplePattern) -> bool {
-    let HostShape::Label { prefix, suffix, rest } = label.host() else { return false };
-    let (first, others) = match tuple.host() {
-        HostShape::Exact(host) => host.split_once('.').unwrap_or((host, "")),
-        // What stands for its star is something the other star may stand for.
-        HostShape::Label { prefix, suffix, rest } => {
-            (&*format!("{prefix}{A_STAR_BYTE}{suffix}"), rest.as_str())
-        }
-        HostShape::Subdomains(_) | HostShape::Ipv4(_) | HostShape::Cidr(_) | HostShape::Any => {
-            return false;
-        }
-    };
-    let is_over = |star: &str| !star.is_empty() && star.chars().all(is_star_char);
-    let star =
-        first.strip_prefix(prefix.as_str()).and_then(|star| star.strip_suffix(suffix.as_str()));
-    label.scheme() == tuple.scheme()
-        && [tuple.port(), PortPattern::Any].contains(&label.port())
-        && rest == others
-        && star.is_some_and(is_over)
+/// A pattern that stands for those of a scheme and port with a star inside the label before `rest`.
+fn below(tuple: &TuplePattern, rest: &str, port: PortPattern) -> TuplePattern {
+    tuple.with(HostShape::Subdomains(rest.to_owned()), port)
+}
+
+/// The patterns whose texts before and behind the star enclose one or more characters of `label` that the star stands for.
+fn around_stars<'l>(labels: &'l Labels, label: &str) -> impl Iterator<Item = &'l TuplePattern> {
+    let prefixes = label.char_indices().filter_map(|(at, _)| label.split_at_checked(at));
+    prefixes.filter_map(|(prefix, behind)| Some((labels.get(prefix)?, behind))).flat_map(
+        |(by_suffix, behind)| {
+            let star = behind.char_indices().take_while(|(_, c)| is_star_char(*c));
+            let suffixes = star.filter_map(|(at, c)| behind.get(at.saturating_add(c.len_utf8())..));
+            suffixes.filter_map(|suffix| by_suffix.get(suffix))
+        },
+    )
 }
 
 /// Stands for what a star stands for, and is itself part of no pattern.
@@ -171,6 +185,7 @@ fn is_star_char(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::MAX_LIST_LEN;
     use crate::origin::{Origin, OriginHeader};
     use crate::origin_set::OriginSet;
 
@@ -399,6 +414,17 @@ mod tests {
             let [one, other] = [one, other].map(|text| OriginPattern::read(text).unwrap());
             assert_eq!(one.is_contained_in(&other), want, "{why}: {one} in {other}");
         }
+    }
+
+    #[test]
+    fn every_star_of_a_long_list_is_compared() {
+        let read = |text: String| OriginPattern::read(&text).unwrap();
+        let stars = (0..MAX_LIST_LEN).map(|at| read(format!("https://a{at}-*.a.example")));
+        let cover = Cover::new(&stars.collect::<Vec<_>>());
+        let last = MAX_LIST_LEN - 1;
+        assert!(cover.contains(&read(format!("https://a{last}-x.a.example"))));
+        assert!(cover.contains(&read(format!("https://a{last}-x*y.a.example"))));
+        assert!(!cover.contains(&read(format!("https://a{last}.a.example"))));
     }
 
     #[test]
