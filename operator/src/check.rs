@@ -89,12 +89,15 @@ pub fn validate(
     }
     let context = Context { sets: dependencies.sets(), ..Context::folder(knowledge) };
     found.dependencies = snapshot.origin_sets.len().saturating_add(snapshot.guardrails.len());
-    let about_others = about_others(&snapshot, context);
-    found.policies = snapshot.objects.len();
-    for object in snapshot.objects.iter().chain(&snapshot.duplicates) {
+    let validated = |object| (object, validate_object(object, context));
+    let objects: Vec<_> = snapshot.objects.iter().map(validated).collect();
+    let about_others = about_others(&snapshot, &objects);
+    found.policies = objects.len();
+    for (object, validation) in objects.into_iter().chain(snapshot.duplicates.iter().map(validated))
+    {
         let namespace = snapshot.namespaces.get(&object.id.namespace);
         let bounds = bounds(&object.id.namespace, namespace, &guardrails);
-        for finding in judged(object, context, &bounds) {
+        for finding in judged(validation, &bounds) {
             found.add(object.place.as_deref().unwrap_or_default(), Some(&object.id), &finding);
         }
     }
@@ -153,8 +156,8 @@ fn as_selected(
 }
 
 /// What there is to say about a policy beside those sets and guardrails, which bound it.
-fn judged(object: &Object, context: Context<'_>, guardrails: &[Guardrail]) -> Vec<Finding> {
-    let Validation { accepted, mut findings, spec: _ } = validate_object(object, context);
+fn judged(validation: Validation, guardrails: &[Guardrail]) -> Vec<Finding> {
+    let Validation { accepted, mut findings, spec: _ } = validation;
     // An API server gets the file in the end, and there targets count.
     findings.retain(|finding| finding.reason != PlacementReason::TargetsUnused.into());
     if let Some(Accepted { policy, sets, .. }) = accepted {
@@ -166,15 +169,17 @@ fn judged(object: &Object, context: Context<'_>, guardrails: &[Guardrail]) -> Ve
 }
 
 /// What the accepted policies would say about each other in a cluster that has all of them, and targets that share no proxy.
-fn about_others(snapshot: &Snapshot, context: Context<'_>) -> BTreeMap<PolicyId, Vec<Finding>> {
+fn about_others(
+    snapshot: &Snapshot,
+    objects: &[(&Object, Validation)],
+) -> BTreeMap<PolicyId, Vec<Finding>> {
     let mut index = Index::new(Arc::new(NoKnowledge), Domain::Cluster);
     let mut put = |change| index.on(Event::ClusterState(change));
     put(Change::OriginSet(Delta::Reset(snapshot.origin_sets.clone())));
     put(Change::Namespace(Delta::Reset(snapshot.namespaces.clone())));
-    let accepted = snapshot
-        .objects
-        .iter()
-        .filter_map(|object| Some((object, validate_object(object, context).accepted?.target)));
+    let target = |validation: &Validation| Some(validation.accepted.as_ref()?.target.clone());
+    let accepted =
+        objects.iter().filter_map(|(object, validation)| Some((*object, target(validation)?)));
     let accepted: Vec<_> = accepted.collect();
     // A target stands for what all policies say of it.
     let mut sections: BTreeMap<(&str, &str, &str), BTreeSet<&str>> = BTreeMap::new();
@@ -260,13 +265,14 @@ impl Found {
             (Severity::Warning | Severity::Hint, _, _) => ValidateOutcome::Accepted,
         };
         self.outcome = self.outcome.max(Some(outcome));
-        let (code, severity, message) = (finding.code(), finding.severity(), finding.message());
+        let finding = FindingReport::of(finding);
+        let FindingReport { code, severity, field, message } = &finding;
         let policy = policy.map(ToString::to_string);
         let whose = policy.as_ref().map(|policy| format!("{policy}: ")).unwrap_or_default();
-        let space = if finding.field.is_empty() { "" } else { " " };
-        let text = format!("{file}: {whose}{code} {severity}{space}{}: {message}", finding.field);
+        let space = if field.is_empty() { "" } else { " " };
+        let text = format!("{file}: {whose}{code} {severity}{space}{field}: {message}");
         let file = file.to_owned();
-        self.lines.push(Line { file, policy, finding: FindingReport::of(finding), text });
+        self.lines.push(Line { file, policy, finding, text });
     }
 
     fn print(

@@ -88,10 +88,10 @@ struct FileReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FindingReport {
-    code: &'static str,
-    severity: &'static str,
-    field: String,
-    message: String,
+    pub(crate) code: &'static str,
+    pub(crate) severity: &'static str,
+    pub(crate) field: String,
+    pub(crate) message: String,
 }
 
 // === impl Report ===
