@@ -5,7 +5,7 @@ mod suffixes;
 
 use corsward_policy::Knowledge;
 use corsward_policy::finding::Replacement;
-use corsward_policy::validate::RegexReach;
+use corsward_policy::validate::{RegexReach, Steps};
 
 /// The knowledge of the operator: it has the public suffix list, private section included, and a regex parser.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,8 +22,8 @@ impl Knowledge for FullKnowledge {
         suffixes::is_ancestor_of_public_suffix(domain)
     }
 
-    fn regex_reach(&self, regex: &str) -> RegexReach {
-        regex::reach(regex)
+    fn regex_reach(&self, regex: &str, steps: &Steps) -> RegexReach {
+        regex::reach(regex, steps)
     }
 
     fn punycode(&self, host: &str) -> Option<String> {

@@ -48,6 +48,9 @@ pub const MAX_REGEX_LEN: usize = 1024;
 /// Largest compiled form of all regexes of one block together, in bytes, as `regex-lite` counts them: a refused origin
 /// runs through it with every one of its bytes, in about a millisecond at worst.
 pub const MAX_REGEX_SIZE: usize = 16 * 1024;
+/// Most steps of the analysis of one policy's regexes, each text once. An ordinary regex takes some 15,000, so that as many as one
+/// proxy may have are analyzed.
+pub const MAX_REGEX_STEPS: usize = 16_000_000;
 /// Longest path of a rule.
 pub const MAX_RULE_PATH_LEN: usize = 1024;
 /// Most workloads that one policy is narrowed to: more than targets may be named in one policy.

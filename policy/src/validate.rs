@@ -1,6 +1,7 @@
 //! Validation: a [`Draft`] becomes a [`Policy`], or every reason why not is found.
 
 mod admission;
+mod analysis;
 mod behavior;
 mod cors;
 mod dangers;
@@ -28,6 +29,8 @@ use crate::pattern::OriginPattern;
 use crate::policy::{Names, Policy};
 use crate::scope::HostPattern;
 use crate::syntax::is_object_name;
+use analysis::Analysis;
+pub use analysis::{NoStepLeft, Steps};
 use cors::Place;
 pub use reach::{DeadBranch, Glob, OpenDot, RegexHazard, RegexReach};
 use report::{Field, Report};
@@ -48,8 +51,8 @@ pub trait Knowledge {
     fn is_public_suffix(&self, domain: &str) -> bool;
     /// Is `domain` a proper ancestor of a listed rule's base (`amazonaws.com`, for `s3.amazonaws.com`)?
     fn is_ancestor_of_public_suffix(&self, domain: &str) -> bool;
-    /// What can be said about an origin regex (known to compile in `regex-lite`).
-    fn regex_reach(&self, regex: &str) -> RegexReach;
+    /// What can be said about an origin regex (known to compile in `regex-lite`) in the steps that are left for its policy.
+    fn regex_reach(&self, regex: &str, steps: &Steps) -> RegexReach;
     /// A host beyond ASCII as browsers send it, where there is such a form.
     fn punycode(&self, host: &str) -> Option<String>;
     /// The same expression in the syntax of `regex-lite`, where `regex` is written in that of another engine.
@@ -71,7 +74,7 @@ impl Knowledge for NoKnowledge {
     fn is_ancestor_of_public_suffix(&self, _: &str) -> bool {
         false
     }
-    fn regex_reach(&self, _: &str) -> RegexReach {
+    fn regex_reach(&self, _: &str, _: &Steps) -> RegexReach {
         RegexReach::default()
     }
     fn punycode(&self, _: &str) -> Option<String> {
@@ -187,14 +190,15 @@ fn policy(draft: &Draft, knowledge: &dyn Knowledge, report: &mut Report) -> Poli
     if cors.is_none() && rules.is_empty() {
         report.add(&spec, BehaviorReason::NothingToDo);
     }
+    let analysis = &mut Analysis::new(knowledge);
     let cors = cors
         .as_ref()
-        .map(|cors| cors::validate(cors, &spec.child("cors"), Place::Alone, knowledge, report));
+        .map(|cors| cors::validate(cors, &spec.child("cors"), Place::Alone, analysis, report));
     let hosts = hosts::validate(hostnames, &spec.child("hostnames"), knowledge, report);
     let rules_field = spec.child("rules");
     let policy = Policy {
         id: id.clone(),
-        rules: rules::validate(rules, &rules_field, &hosts, cors.as_ref(), knowledge, report),
+        rules: rules::validate(rules, &rules_field, &hosts, cors.as_ref(), analysis, report),
         hostnames: hosts,
         cors,
         disallowed_requests: *disallowed_requests,

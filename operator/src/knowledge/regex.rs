@@ -18,7 +18,7 @@ mod tests;
 use corsward_policy::finding::{Misfit, OriginFault, Replacement};
 use corsward_policy::limits::MAX_ORIGIN_LEN;
 use corsward_policy::origin::Origin;
-use corsward_policy::validate::{DeadBranch, Glob, OpenDot, RegexHazard, RegexReach};
+use corsward_policy::validate::{DeadBranch, Glob, OpenDot, RegexHazard, RegexReach, Steps};
 use regex_automata::nfa::thompson::NFA;
 use regex_syntax::ast::Span;
 
@@ -30,70 +30,90 @@ pub(super) use rewrite::in_own_syntax;
 /// Most branches of one regex that are looked at one by one.
 const MAX_BRANCHES: usize = 32;
 
-/// Everything there is to say about `text`, which `regex-lite` reads.
-pub(super) fn reach(text: &str) -> RegexReach {
-    read(text, &Budget::full()).unwrap_or_else(|| {
+/// Everything there is to say about `text`, which `regex-lite` reads, in the steps that are left.
+pub(super) fn reach(text: &str, steps: &Steps) -> RegexReach {
+    let mut reach = read(text, &Budget::new(steps)).unwrap_or_else(|| {
         let hazard = if hazards::is_any_origin(text) {
             RegexHazard::AnyOrigin
         } else {
             RegexHazard::Unjudged
         };
         RegexReach { hazards: vec![hazard], ..RegexReach::default() }
-    })
+    });
+    if steps.left() == 0 {
+        let unjudged = reach.hazards.iter_mut().filter(|hazard| **hazard == RegexHazard::Unjudged);
+        unjudged.for_each(|hazard| *hazard = RegexHazard::NotReached);
+    }
+    reach
 }
 
 /// `None`: too complex to tell.
-fn read(text: &str, budget: &Budget) -> Option<RegexReach> {
+fn read(text: &str, budget: &Budget<'_>) -> Option<RegexReach> {
     let expression = Expression::parse(text)?;
-    let nfa = expression.automaton()?;
+    let nfa = budget.automaton(&expression)?;
     let graph = Graph::of(&nfa, budget).ok()?;
-    if let Verdict::Never(nearest) = Verdict::of(&nfa, &graph, budget).ok()? {
-        let misfit = misfit(nearest.as_ref(), text, budget, |text| Some(text.to_owned()));
-        return Some(RegexReach { misfit: Some(misfit), ..RegexReach::default() });
-    }
+    let (nearest, hazards) = match Verdict::of(&expression, &nfa, &graph, budget).ok()? {
+        Verdict::Matches(_) => return Some(matching(&expression, graph, budget)),
+        Verdict::Unsent(host) => (Some(host), hazards::of(text, &graph, budget)),
+        Verdict::Never(nearest) => (nearest, Vec::new()),
+    };
+    let misfit = misfit(nearest.as_ref(), text, budget, |text| Some(text.to_owned()));
+    Some(RegexReach { misfit: Some(misfit), hazards, ..RegexReach::default() })
+}
+
+/// The same for an expression that matches an origin.
+fn matching(expression: &Expression, graph: Graph, budget: &Budget<'_>) -> RegexReach {
+    let text = &expression.text;
+    let schemes = hazards::schemes(&graph, budget).unwrap_or_default().into_iter().collect();
     let pattern = rewrite::as_pattern(text);
     let glob =
         expression.repeated_separator().map(|repeated| Glob { repeated, pattern: pattern.clone() });
     let dots = expression.open_dots();
-    let all = closed(&expression, &dots, budget);
+    let all = closed(expression, &dots, budget);
     // The dot behind a glob's star can be none.
-    let most = || closed(&expression, dots.get(1..)?, budget);
+    let most = || closed(expression, dots.get(1..)?, budget);
     let (instead, graph) = match all {
         Some((text, graph)) => (Some(text).filter(|_| glob.is_none()), graph),
         None => (None, most().map_or(graph, |(_, graph)| graph)),
     };
-    Some(RegexReach {
+    RegexReach {
         misfit: None,
-        dead_branches: dead_branches(&expression, budget),
+        hazards: hazards::of(text, &graph, budget),
+        dead_branches: dead_branches(expression, budget),
+        schemes,
         glob,
         open_dot: (!dots.is_empty()).then_some(OpenDot { instead, pattern }),
-        hazards: hazards::of(text, &graph),
-    })
+    }
 }
 
 /// The expression with those dots escaped, where that leaves it something to match.
-fn closed(expression: &Expression, dots: &[Span], budget: &Budget) -> Option<(String, Graph)> {
+fn closed(expression: &Expression, dots: &[Span], budget: &Budget<'_>) -> Option<(String, Graph)> {
     if dots.is_empty() {
         return None;
     }
     let text = expression.replace(dots, |_| r"\.".to_owned())?;
-    let graph = Graph::of(&Expression::parse(&text)?.automaton()?, budget).ok()?;
+    let graph = Graph::of(&budget.automaton(&Expression::parse(&text)?)?, budget).ok()?;
     (!graph.is_empty()).then_some((text, graph))
 }
 
 /// Branches that match nothing, in an expression that matches something.
-fn dead_branches(expression: &Expression, budget: &Budget) -> Vec<DeadBranch> {
+fn dead_branches(expression: &Expression, budget: &Budget<'_>) -> Vec<DeadBranch> {
     let mut dead = Vec::new();
     for branch in expression.branches().into_iter().take(MAX_BRANCHES) {
         let Some(own) = branch.text(expression) else { continue };
         let whole = |own: &str| branch.alone(own, expression);
         let verdict = whole(own).and_then(|alone| Verdict::of_text(&alone, budget));
-        let Some(Verdict::Never(nearest)) = verdict else { continue };
+        let nearest = match verdict {
+            None | Some(Verdict::Matches(_)) => continue,
+            Some(Verdict::Unsent(host)) => Some(host),
+            Some(Verdict::Never(nearest)) => nearest,
+        };
         let mut misfit = misfit(nearest.as_ref(), own, budget, whole);
         if let Some(Replacement::Regex(own)) = &misfit.instead {
             misfit.instead = branch.replaced(own, expression).map(Replacement::Regex);
         }
-        dead.push(DeadBranch { branch: own.to_owned(), misfit });
+        let without = branch.removed(expression);
+        dead.push(DeadBranch { branch: own.to_owned(), misfit, without });
     }
     dead
 }
@@ -103,6 +123,8 @@ fn dead_branches(expression: &Expression, budget: &Budget) -> Vec<DeadBranch> {
 enum Verdict {
     /// It matches one; where a text is given, that one.
     Matches(Option<String>),
+    /// It matches origins that no client sends, because this host stands in the place of their scheme.
+    Unsent(Nearest),
     /// It matches none; this text comes closest, if it matches anything.
     Never(Option<Nearest>),
 }
@@ -111,25 +133,34 @@ enum Verdict {
 
 impl Verdict {
     /// `None`: too complex to tell.
-    fn of_text(text: &str, budget: &Budget) -> Option<Self> {
-        let nfa = Expression::parse(text)?.automaton()?;
-        Self::of(&nfa, &Graph::of(&nfa, budget).ok()?, budget).ok()
+    fn of_text(text: &str, budget: &Budget<'_>) -> Option<Self> {
+        let expression = Expression::parse(text)?;
+        let nfa = budget.automaton(&expression)?;
+        Self::of(&expression, &nfa, &Graph::of(&nfa, budget).ok()?, budget).ok()
     }
 
-    fn of(nfa: &NFA, graph: &Graph, budget: &Budget) -> Result<Self, TooLarge> {
+    fn of(
+        expression: &Expression,
+        nfa: &NFA,
+        graph: &Graph,
+        budget: &Budget<'_>,
+    ) -> Result<Self, TooLarge> {
         let nearest = product::nearest(nfa, budget)?;
         if graph.is_empty() {
             return Ok(Self::Never(nearest));
         }
         let Some(Nearest { text, .. }) = nearest else { return Ok(Self::Matches(None)) };
         if Origin::parse(text.as_bytes()).is_some() {
-            return Ok(Self::Matches(Some(text)));
+            return Ok(match host_as_scheme(&text, expression, graph) {
+                Some(host) => Self::Unsent(host),
+                None => Self::Matches(Some(text)),
+            });
         }
         // Lengths and the form of IPv6 addresses are beyond the automaton.
         let fault = if text.len() > MAX_ORIGIN_LEN {
             OriginFault::TooLong
-        } else if hazards::has_only_misspelled_ipv6(graph) {
-            OriginFault::Ipv6
+        } else if hazards::has_only_misspelled_ipv6(graph, budget) {
+            hazards::fault_of_ipv6(&text)
         } else {
             return Ok(Self::Matches(None));
         };
@@ -137,11 +168,23 @@ impl Verdict {
     }
 }
 
+/// The host that stands in the place of a scheme, as in `localhost.*`, which accepts `localhost://`. A scheme that is the name of a
+/// domain begins with its top level.
+fn host_as_scheme(origin: &str, expression: &Expression, graph: &Graph) -> Option<Nearest> {
+    let (scheme, _) = origin.split_once("://")?;
+    let first = scheme.split('.').next()?;
+    let is_host = scheme == "localhost"
+        || scheme.contains('.') && !crate::knowledge::suffixes::is_public_suffix(first);
+    let is_one = is_host && expression.host_begins().is_none() && !hazards::has_sites(graph);
+    let faults = vec![(0, OriginFault::NoScheme)];
+    is_one.then(|| Nearest { text: scheme.to_owned(), faults })
+}
+
 /// The cause, and what to write in place of `own`, which `whole` puts where it stands.
 fn misfit(
     nearest: Option<&Nearest>,
     own: &str,
-    budget: &Budget,
+    budget: &Budget<'_>,
     whole: impl Fn(&str) -> Option<String>,
 ) -> Misfit {
     use OriginFault as F;

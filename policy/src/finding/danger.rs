@@ -34,6 +34,8 @@ pub enum DangerReason {
         /// The origin or regex that poses it.
         value: String,
     },
+    /// A regex with credentials that accepts any address, where any origin is not listed.
+    AnyAddress(String),
     /// A listed word that nothing needs.
     Unneeded(Danger),
     /// A star over names that anyone can register, without credentials.
@@ -83,7 +85,10 @@ impl DangerReason {
                 format!("{} is not the name of a danger", Quoted(word)),
                 format!("write one of {}", known_words()),
             ),
-            Self::Prohibited { danger, value } => prohibited(*danger, value),
+            Self::Prohibited { danger, value } => prohibited(*danger, value, every_site(value)),
+            Self::AnyAddress(value) => {
+                prohibited(Danger::AnyOriginWithCredentials, value, "a host of any address")
+            }
             Self::Unneeded(danger) => Sentence::new(
                 "CORS-W201",
                 format!("nothing here needs `{}`", danger.word()),
@@ -99,13 +104,13 @@ impl DangerReason {
     }
 }
 
-fn prohibited(danger: Danger, value: &str) -> Sentence {
-    let every_site = every_site(value);
+/// A refusal of `value`; `any_origin` are the pages that it lets in where it is for any origin.
+fn prohibited(danger: Danger, value: &str, any_origin: &str) -> Sentence {
     let value = Quoted(value);
     let (code, matter, fix) = match danger {
         Danger::AnyOriginWithCredentials => (
             "CORS-E202",
-            format!("{value} with credentials lets {every_site} act as the user"),
+            format!("{value} with credentials lets {any_origin} act as the user"),
             "name the origins",
         ),
         Danger::AnyAppOriginWithCredentials => (

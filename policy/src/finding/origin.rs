@@ -40,6 +40,8 @@ pub enum OriginReason {
     NeverSent {
         /// The entry.
         value: String,
+        /// The scheme.
+        scheme: String,
         /// The origin of the page that was probably meant.
         instead: Box<Instead>,
     },
@@ -115,7 +117,7 @@ impl OriginReason {
                 "name the real origin, unless everybody may read the responses",
             ),
             Self::File(value) => local_file(value),
-            Self::NeverSent { value, instead } => never_sent(value, instead),
+            Self::NeverSent { value, scheme, instead } => never_sent(value, scheme, instead),
             Self::Misspelled { value, instead } => misspelled(value, instead),
             Self::NoExtension(value) => no_extension(value),
             Self::OneInstallation(value) => one_installation(value),
@@ -187,9 +189,8 @@ fn development(value: &str) -> Sentence {
     .with_edit(Proposal::Remove)
 }
 
-fn never_sent(value: &str, instead: &Instead) -> Sentence {
-    let scheme = value.split("://").next().unwrap_or(value).to_ascii_lowercase();
-    let matter = match scheme.as_str() {
+fn never_sent(value: &str, scheme: &str, instead: &Instead) -> Sentence {
+    let matter = match scheme {
         "ws" | "wss" => {
             "is sent by some native clients and by no browser, because `Origin` names the page and not the connection"
         }

@@ -40,6 +40,8 @@ pub enum RegexReason {
         branch: String,
         /// The cause.
         misfit: Box<Misfit>,
+        /// The entry of `allowOrigins` that the branch was meant as.
+        beside: Option<String>,
     },
     /// A star repeats a separator, as in a glob.
     Glob {
@@ -70,8 +72,13 @@ pub enum RegexReason {
     },
     /// With credentials, any scheme is accepted.
     AnySchemeWithCredentials(String),
-    /// With credentials, a regex that is too complex to judge.
-    UnjudgedWithCredentials(String),
+    /// With credentials, a regex of which nothing is known.
+    UnjudgedWithCredentials {
+        /// The entry as written.
+        value: String,
+        /// Whether it is too complex itself; otherwise the policy's regexes are together.
+        is_reached: bool,
+    },
 }
 
 /// The text that a finding proposes.
@@ -127,8 +134,12 @@ pub enum OriginFault {
     EmptyLabel,
     /// A host that ends in a number and is no IPv4 address.
     Ipv4,
-    /// Brackets around something else than a compressed IPv6 address.
+    /// An IPv6 address that is not compressed.
     Ipv6,
+    /// Brackets around something else than an IPv6 address.
+    NoIpv6,
+    /// A host of `chrome-extension` that is no ID.
+    ExtensionId,
     /// A colon without a port.
     EmptyPort,
     /// A port with leading zeros, or zero.
@@ -177,15 +188,9 @@ impl RegexReason {
                 "CORS-W106",
                 format!("{} matches no origin, because {}", Quoted(value), misfit.cause()),
             ),
-            Self::BranchNeverMatches { value, branch, misfit } => misfit.sentence(
-                "CORS-W107",
-                format!(
-                    "in {} the branch {} matches no origin, because {}",
-                    Quoted(value),
-                    Quoted(branch),
-                    misfit.cause()
-                ),
-            ),
+            Self::BranchNeverMatches { value, branch, misfit, beside } => {
+                dead_branch(value, branch, misfit, beside.as_deref())
+            }
             Self::Glob { value, repeated, pattern } => glob(value, repeated, pattern.clone()),
             Self::OpenDot { value, instead, pattern } => {
                 escape_dot("CORS-W109", open_dot(value), instead.as_ref(), pattern.as_ref())
@@ -200,16 +205,41 @@ impl RegexReason {
                 format!("{} accepts any scheme, with credentials", Quoted(value)),
                 "begin it with `https://` or another scheme in full",
             ),
-            Self::UnjudgedWithCredentials(value) => unbounded(
-                "CORS-E209",
-                format!(
-                    "{} is too complex to tell what it accepts with credentials",
-                    Quoted(value)
-                ),
-                "write patterns into `allowOrigins`, or a shorter regex",
-            ),
+            Self::UnjudgedWithCredentials { value, is_reached } => unjudged(value, *is_reached),
         }
     }
+}
+
+fn dead_branch(value: &str, branch: &str, misfit: &Misfit, beside: Option<&str>) -> Sentence {
+    let matter = format!(
+        "in {} the branch {} matches no origin, because {}",
+        Quoted(value),
+        Quoted(branch),
+        misfit.cause()
+    );
+    let sentence = misfit.sentence("CORS-W107", matter);
+    match beside {
+        Some(pattern) => sentence.and(&format!(", and {} into `allowOrigins`", Quoted(pattern))),
+        None => sentence,
+    }
+}
+
+fn unjudged(value: &str, is_reached: bool) -> Sentence {
+    let value = Quoted(value);
+    let (matter, fix) = if is_reached {
+        (
+            format!("{value} is too complex to tell what it accepts with credentials"),
+            "write patterns into `allowOrigins`, or a shorter regex",
+        )
+    } else {
+        (
+            format!(
+                "the regexes of the policy are too complex together to tell what {value} accepts with credentials"
+            ),
+            "write patterns into `allowOrigins`, or fewer and shorter regexes",
+        )
+    };
+    unbounded("CORS-E209", matter, fix)
 }
 
 fn syntax(value: &str, message: &str, instead: Option<&Replacement>) -> Sentence {
@@ -336,6 +366,7 @@ impl OriginFault {
                 | Self::List
                 | Self::Character
                 | Self::Ipv6
+                | Self::NoIpv6
         )
     }
 
@@ -360,6 +391,10 @@ impl OriginFault {
             Self::EmptyLabel => ("the host", "has an empty label"),
             Self::Ipv4 => ("the host", "ends in a number and is no IPv4 address"),
             Self::Ipv6 => ("the address", "is not compressed as browsers send it"),
+            Self::NoIpv6 => ("the brackets", "hold no IPv6 address"),
+            Self::ExtensionId => {
+                ("the host", "is no ID of an extension, which has 32 letters from `a` to `p`")
+            }
             Self::EmptyPort => ("the colon", "has no port behind it"),
             Self::PortZeros => ("the port", "begins with a zero"),
             Self::PortRange => ("the port", "is above 65535"),
@@ -393,6 +428,8 @@ impl OriginFault {
             Self::Character | Self::EmptyLabel => "use `a-z`, `0-9`, `-`, `_` and `.` in the host",
             Self::Ipv4 => "write four numbers from 0 to 255 without leading zeros",
             Self::Ipv6 => "write the address compressed, such as `http://\\[::1\\]:3000`",
+            Self::NoIpv6 => "write an IPv6 address in brackets, such as `http://\\[::1\\]:3000`",
+            Self::ExtensionId => "write the ID, 32 letters from `a` to `p`",
             Self::EmptyPort | Self::PortZeros | Self::PortRange | Self::DefaultPort => {
                 "write a port from 1 to 65535 that is not the default, or none"
             }

@@ -1,5 +1,6 @@
 //! Admission: which of the entries that were probably meant are accepted where they would stand.
 
+use super::analysis::Analysis;
 use super::dangers::Dangers;
 use super::reached::{dangers_of, is_any_host};
 use super::{Knowledge, RegexHazard};
@@ -81,18 +82,22 @@ impl<'j> Admission<'j> {
     }
 
     /// `guess`, unless it is refused.
-    pub(super) fn replacement(&self, guess: Replacement) -> Option<Replacement> {
+    pub(super) fn replacement(
+        &self,
+        guess: Replacement,
+        analysis: &mut Analysis<'_>,
+    ) -> Option<Replacement> {
         match guess {
             Replacement::Pattern(pattern) => self.pattern(pattern).map(Replacement::Pattern),
             Replacement::Regex(regex) => {
-                self.accepts_regex(&regex).then_some(Replacement::Regex(regex))
+                self.accepts_regex(&regex, analysis).then_some(Replacement::Regex(regex))
             }
         }
     }
 
-    fn accepts_regex(&self, regex: &str) -> bool {
+    fn accepts_regex(&self, regex: &str, analysis: &mut Analysis<'_>) -> bool {
         let List::Allowed { listed: Some(listed), .. } = &self.list else { return true };
-        let reach = self.knowledge.regex_reach(regex);
+        let reach = analysis.reach(regex);
         let is_bounded =
             reach.open_dot.is_none() || listed.contains(&Danger::UnboundedRegexWithCredentials);
         let is_listed = |hazard: &RegexHazard| match hazard.danger() {

@@ -1,6 +1,6 @@
 //! A `cors` block: its lists, then what they mean together.
 
-use super::Knowledge;
+use super::analysis::Analysis;
 use super::dangers::Dangers;
 use super::report::{Field, Report};
 use super::{headers, methods, origins, regexes};
@@ -32,7 +32,7 @@ pub(super) fn validate(
     draft: &CorsDraft,
     field: &Field,
     place: Place,
-    knowledge: &dyn Knowledge,
+    analysis: &mut Analysis<'_>,
     report: &mut Report,
 ) -> Cors {
     let CorsDraft {
@@ -53,7 +53,7 @@ pub(super) fn validate(
         allow_origins,
         allow_origin_regexes.is_empty(),
         &origins_field,
-        knowledge,
+        analysis.knowledge,
         &mut dangers,
         report,
     );
@@ -62,7 +62,7 @@ pub(super) fn validate(
         allow_origin_regexes,
         allow_origins.is_empty(),
         &regexes_field,
-        knowledge,
+        analysis,
         &mut dangers,
         report,
     );

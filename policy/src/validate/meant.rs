@@ -61,6 +61,19 @@ pub(super) fn by(written: &str, knowledge: &dyn Knowledge) -> Vec<String> {
     }
 }
 
+/// Whether it is the word for opaque origins.
+pub(super) fn is_null(text: &str) -> bool {
+    text.eq_ignore_ascii_case("null")
+}
+
+/// The only entry of a list that is written as text, as in `["https://app.example"]`.
+pub(super) fn listed(text: &str) -> Option<&str> {
+    let entry = text.strip_prefix('[')?.strip_suffix(']')?.trim();
+    let is_quoted = entry.starts_with(['"', '\'']) && entry.len() > 1;
+    let entry = entry.trim_matches(|c| "\"'".contains(c));
+    ((is_quoted || entry.contains("://")) && !entry.contains(['[', ']'])).then_some(entry)
+}
+
 /// The origins of a list of ports, as in `https://app.example:[8080,8081]` of Spring and `https://app.example:8080,8081`.
 fn port_list(text: &str, knowledge: &dyn Knowledge) -> Option<Vec<String>> {
     let (host, ports) = text.rsplit_once(':')?;
@@ -268,7 +281,7 @@ fn is_separator(c: char) -> bool {
 
 fn one(part: &str, knowledge: &dyn Knowledge) -> Option<String> {
     let text = unwrapped(part);
-    if text.eq_ignore_ascii_case("null") {
+    if is_null(text) {
         return Some("null".to_owned());
     }
     if is_every_origin(text) {

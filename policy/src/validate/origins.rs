@@ -245,9 +245,10 @@ fn check_is_sent(
 ) {
     let Entry { written, field, .. } = entry;
     let value = (*written).to_owned();
-    if NEVER_SENT.contains(&tuple.scheme()) {
+    if is_never_sent(tuple.scheme()) {
         let instead = Box::new(admission.of(meant::pages_of(tuple)));
-        report.add(field, OriginReason::NeverSent { value, instead });
+        let scheme = tuple.scheme().to_owned();
+        report.add(field, OriginReason::NeverSent { value, scheme, instead });
         return;
     }
     match (tuple.scheme(), tuple.host()) {
@@ -263,6 +264,11 @@ fn check_is_sent(
         }
         _ => check_scheme(tuple, entry, admission, report),
     }
+}
+
+/// Whether pages of that scheme have another origin.
+pub(super) fn is_never_sent(scheme: &str) -> bool {
+    NEVER_SENT.contains(&scheme)
 }
 
 /// Whether it is an ID of Chromium's extensions, a digest in the letters `a` to `p`.

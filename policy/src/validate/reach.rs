@@ -5,10 +5,12 @@ use crate::finding::{Danger, Misfit};
 /// Everything that a [`Knowledge`](super::Knowledge) says about one origin regex. The default says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegexReach {
-    /// The cause why it accepts no serialized origin; nothing else is judged then.
+    /// The cause why it accepts no serialized origin that a client sends.
     pub misfit: Option<Misfit>,
     /// Branches of its alternations that accept none.
     pub dead_branches: Vec<DeadBranch>,
+    /// The schemes that it accepts, where they are a few.
+    pub schemes: Vec<String>,
     /// A separator that a star repeats.
     pub glob: Option<Glob>,
     /// A dot in the host that stands for any character.
@@ -24,6 +26,8 @@ pub struct DeadBranch {
     pub branch: String,
     /// The cause.
     pub misfit: Misfit,
+    /// The whole regex without the branch.
+    pub without: Option<String>,
 }
 
 /// A separator under a repetition, as in `https://*.app.example`.
@@ -51,6 +55,8 @@ pub enum RegexHazard {
     AnyOrigin,
     /// Any host of http or https.
     AnyHost,
+    /// Any address of http or https.
+    AnyAddress,
     /// Any host of another scheme.
     AnyAppHost,
     /// Any scheme.
@@ -67,6 +73,8 @@ pub enum RegexHazard {
     SingleLabel,
     /// Too complex to tell.
     Unjudged,
+    /// The regexes of the policy are too complex together: no step was left for this one.
+    NotReached,
 }
 
 // === impl RegexHazard ===
@@ -75,13 +83,15 @@ impl RegexHazard {
     /// The danger of it with credentials; `None`: a hint.
     pub(super) fn danger(self) -> Option<Danger> {
         Some(match self {
-            Self::AnyOrigin | Self::AnyHost => Danger::AnyOriginWithCredentials,
+            Self::AnyOrigin | Self::AnyHost | Self::AnyAddress => Danger::AnyOriginWithCredentials,
             Self::Insecure => Danger::InsecureOriginWithCredentials,
             Self::PublicSuffix => Danger::PublicSuffixSubdomains,
             Self::AnyAppHost => Danger::AnyAppOriginWithCredentials,
-            Self::OpenEnd | Self::SingleLabel | Self::AnyScheme | Self::Unjudged => {
-                Danger::UnboundedRegexWithCredentials
-            }
+            Self::OpenEnd
+            | Self::SingleLabel
+            | Self::AnyScheme
+            | Self::Unjudged
+            | Self::NotReached => Danger::UnboundedRegexWithCredentials,
             Self::Loopback => return None,
         })
     }

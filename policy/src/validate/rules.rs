@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::analysis::Analysis;
 use super::cors::Place;
 use super::paths::Taken;
 use super::report::{Field, Report};
-use super::{Knowledge, cors, origins};
+use super::{cors, origins};
 use crate::draft::{DisallowedRequests, Mode, RuleDraft, UpstreamOrigin};
 use crate::finding::RuleReason;
 use crate::limits::MAX_PLACES;
@@ -19,9 +20,10 @@ pub(super) fn validate(
     field: &Field,
     hosts: &[HostPattern],
     policy_cors: Option<&Cors>,
-    knowledge: &dyn Knowledge,
+    analysis: &mut Analysis<'_>,
     report: &mut Report,
 ) -> Vec<Rule> {
+    let knowledge = analysis.knowledge;
     let policy_allows =
         policy_cors.is_some_and(|cors| !cors.origins.is_empty() || !cors.regexes.is_empty());
     let mut rules = Vec::new();
@@ -51,7 +53,7 @@ pub(super) fn validate(
                 true => Place::BesideAllowed,
                 false => Place::Alone,
             };
-            cors::validate(cors, &entry.child("cors"), place, knowledge, report)
+            cors::validate(cors, &entry.child("cors"), place, analysis, report)
         });
         let trusted_field = entry.child("trustedOrigins");
         let trusted_origins = trusted_origins

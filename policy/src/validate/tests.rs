@@ -14,7 +14,7 @@ use crate::draft::{
     UpstreamOrigin,
 };
 use crate::finding::{HostReason, Misfit, OriginReason, Reason};
-use crate::limits::{MAX_LIST_LEN, MAX_REGEXES};
+use crate::limits::{MAX_LIST_LEN, MAX_REGEX_STEPS, MAX_REGEXES};
 
 /// Knowledge with a list of two suffixes, and opinions on regexes that say what they are.
 struct SmallJudge;
@@ -26,13 +26,13 @@ impl Knowledge for SmallJudge {
     fn is_ancestor_of_public_suffix(&self, domain: &str) -> bool {
         domain == "cloud.com"
     }
-    fn regex_reach(&self, regex: &str) -> RegexReach {
+    fn regex_reach(&self, regex: &str, steps: &Steps) -> RegexReach {
         let hazard = |hazard| RegexReach { hazards: vec![hazard], ..RegexReach::default() };
         let misfit = || Misfit { faults: Vec::new(), part: None, instead: None };
         match regex {
             "nothing" => RegexReach { misfit: Some(misfit()), ..RegexReach::default() },
             "branch" => {
-                let dead = DeadBranch { branch: "b".to_owned(), misfit: misfit() };
+                let dead = DeadBranch { branch: "b".to_owned(), misfit: misfit(), without: None };
                 RegexReach { dead_branches: vec![dead], ..RegexReach::default() }
             }
             "glob" => {
@@ -52,6 +52,10 @@ impl Knowledge for SmallJudge {
             "suffix" => hazard(RegexHazard::PublicSuffix),
             "end" => hazard(RegexHazard::OpenEnd),
             "complex" => hazard(RegexHazard::Unjudged),
+            _ if regex.starts_with("costly") => {
+                let reached = steps.take(MAX_REGEX_STEPS / 4);
+                reached.map_or_else(|_| hazard(RegexHazard::NotReached), |()| RegexReach::default())
+            }
             _ => RegexReach::default(),
         }
     }

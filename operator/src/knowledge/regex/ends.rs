@@ -1,17 +1,15 @@
 //! Ends: the domains and addresses that the hosts of an expression end in, read from right to left.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::grammar::{ReadState, Scheme};
 use super::host::{Host, Label};
-use super::product::{Bytes, Graph};
+use super::product::{Budget, Bytes, Graph};
 
 /// Most labels, and ends of labels, that are read before a label counts as any.
 const MAX_PIECES: usize = 256;
-/// Most domains, and nodes in the sets of all steps together, that are looked at before nothing is said.
+/// Most domains that are looked at before nothing is said.
 const MAX_DOMAINS: usize = 256;
-const MAX_WORK: usize = 1_000_000;
 /// Most first octets that addresses have which are not just any.
 const MAX_OCTETS: usize = 16;
 
@@ -36,8 +34,7 @@ pub(super) struct Hosts<'g> {
     graph: &'g Graph,
     before: Vec<Vec<(usize, Bytes)>>,
     starts: Nodes,
-    /// How many nodes may still be looked at.
-    work: Cell<usize>,
+    budget: &'g Budget<'g>,
 }
 
 /// Too much to look at.
@@ -72,7 +69,12 @@ impl End {
 // === impl Hosts ===
 
 impl<'g> Hosts<'g> {
-    pub(super) fn new(graph: &'g Graph, scheme: Scheme) -> Self {
+    pub(super) fn new(
+        graph: &'g Graph,
+        scheme: Scheme,
+        budget: &'g Budget<'g>,
+    ) -> Result<Self, TooMuch> {
+        budget.spend(graph.nodes.len()).map_err(|_| TooMuch)?;
         let is_host =
             |at: usize| matches!(graph.nodes.get(at), Some(node) if is_host(node.place, scheme));
         let mut before: Vec<Vec<(usize, Bytes)>> = vec![Vec::new(); graph.nodes.len()];
@@ -83,7 +85,7 @@ impl<'g> Hosts<'g> {
         }
         let is_start = |at: &usize| matches!(graph.nodes.get(*at), Some(node) if node.place == ReadState::Host(scheme, Host::Start));
         let starts = (0..graph.nodes.len()).filter(is_start).collect();
-        Self { graph, before, starts, work: Cell::new(MAX_WORK) }
+        Ok(Self { graph, before, starts, budget })
     }
 
     /// How the hosts end for which `is_last` holds at their last place; `is_final` tells domains before which anything may stand.
@@ -188,8 +190,7 @@ impl<'g> Hosts<'g> {
 
     /// Takes `nodes` off what may still be looked at.
     fn spend(&self, nodes: usize) -> Result<(), TooMuch> {
-        self.work.set(self.work.get().checked_sub(nodes).ok_or(TooMuch)?);
-        Ok(())
+        self.budget.spend(nodes).map_err(|_| TooMuch)
     }
 
     /// Those and all before them without a byte.
@@ -218,7 +219,7 @@ impl<'g> Hosts<'g> {
             }
         }
         let starts = self.starts.intersection(&within).copied().collect();
-        self.graph.texts(starts, |at| within.contains(&at), b'.', MAX_OCTETS)
+        self.graph.texts(starts, |at| within.contains(&at), b'.', MAX_OCTETS, self.budget)
     }
 
     /// Is there a dot anywhere before `nodes`?
@@ -242,13 +243,15 @@ impl<'g> Hosts<'g> {
 // === impl Graph ===
 
 impl Graph {
-    /// The texts up to `until` on the ways that begin at `from` and stay within `is_within`. `None`: more than `max`.
+    /// The texts up to `until` on the ways that begin at `from` and stay within `is_within`. `None`: more than `max`, or than can be
+    /// looked at.
     pub(super) fn texts(
         &self,
         from: Nodes,
         is_within: impl Fn(usize) -> bool,
         until: u8,
         max: usize,
+        budget: &Budget<'_>,
     ) -> Option<BTreeSet<String>> {
         let mut texts = BTreeSet::new();
         let mut left = vec![(String::new(), from)];
@@ -259,6 +262,7 @@ impl Graph {
             let mut todo: Vec<usize> = nodes.iter().copied().collect();
             while let Some(at) = todo.pop() {
                 for (to, bytes) in self.edges.get(at).into_iter().flatten() {
+                    budget.spend(usize::try_from(bytes.count_ones()).unwrap_or(1)).ok()?;
                     if *bytes == 0 && is_within(*to) && nodes.insert(*to) {
                         todo.push(*to);
                     }

@@ -146,6 +146,18 @@ impl Branch {
         expression.replace(&[inner?], |_| own.clone())
     }
 
+    /// The whole text without this branch and the bar beside it.
+    pub(super) fn removed(&self, expression: &Expression) -> Option<String> {
+        let (begin, end) = (self.branch.start.offset, self.branch.end.offset);
+        let before = expression.text.get(..begin)?;
+        let after = expression.text.get(end..)?;
+        Some(match (before.strip_suffix('|'), after.strip_prefix('|')) {
+            (_, Some(after)) => format!("{before}{after}"),
+            (Some(before), None) => format!("{before}{after}"),
+            (None, None) => return None,
+        })
+    }
+
     /// The whole text with `branch` in place of this one.
     pub(super) fn replaced(&self, branch: &str, expression: &Expression) -> Option<String> {
         expression.replace(&[self.branch], |_| branch.to_owned())

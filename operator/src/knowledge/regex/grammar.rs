@@ -36,6 +36,7 @@ pub(super) enum ReadState {
 /// A scheme, as far as schemes differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Scheme {
+    ChromeExtension,
     File,
     Ftp,
     Http,
@@ -53,7 +54,8 @@ pub(super) struct Spelling {
     candidates: u8,
 }
 
-const KNOWN: [(&[u8], Scheme); 6] = [
+const KNOWN: [(&[u8], Scheme); 7] = [
+    (b"chrome-extension", Scheme::ChromeExtension),
     (b"file", Scheme::File),
     (b"ftp", Scheme::Ftp),
     (b"http", Scheme::Http),
@@ -180,7 +182,7 @@ impl Scheme {
             Self::Http | Self::Ws => Some(b"80"),
             Self::Https | Self::Wss => Some(b"443"),
             Self::Ftp => Some(b"21"),
-            Self::File | Self::Other => None,
+            Self::ChromeExtension | Self::File | Self::Other => None,
         }
     }
 
@@ -194,7 +196,7 @@ impl Scheme {
 // === impl Spelling ===
 
 impl Spelling {
-    const START: Self = Self { len: 0, candidates: 0b11_1111 };
+    const START: Self = Self { len: 0, candidates: 0b111_1111 };
 
     fn step(self, byte: u8) -> Option<ReadStep> {
         match byte {

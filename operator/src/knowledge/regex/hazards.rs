@@ -1,7 +1,9 @@
 //! Hazards: how far an expression reaches, by the schemes and the ends of hosts that it accepts (design section 3.3).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
 
+use corsward_policy::finding::OriginFault as Fault;
 use corsward_policy::regex::OriginRegex;
 use corsward_policy::validate::RegexHazard as Hazard;
 
@@ -9,7 +11,7 @@ use super::super::suffixes;
 use super::ends::{End, Hosts, TooMuch};
 use super::grammar::{ReadState, Scheme};
 use super::host::{Host, Label};
-use super::product::Graph;
+use super::product::{Budget, Graph};
 
 /// Origins that have nothing in common with anybody's; `test` can never be registered (RFC 6761 section 6.2).
 const STRANGERS: [&str; 6] = [
@@ -39,23 +41,27 @@ fn accepts(regex: &str, which: impl Fn(&str) -> bool) -> bool {
 }
 
 /// The hazards of an expression, each once. `regex` is its text.
-pub(super) fn of(regex: &str, graph: &Graph) -> Vec<Hazard> {
+pub(super) fn of(regex: &str, graph: &Graph, budget: &Budget<'_>) -> Vec<Hazard> {
     if is_any_origin(regex) {
         return vec![Hazard::AnyOrigin];
     }
     let mut hazards = BTreeSet::new();
-    if takes_any_scheme(graph) {
+    if schemes(graph, budget).is_none() {
         hazards.insert(Hazard::AnyScheme);
     }
     let schemes: BTreeSet<Scheme> = graph.useful_places().filter_map(scheme_of).collect();
     for scheme in schemes {
-        let reach = Reach::of(graph, scheme);
+        let reach = Reach::of(graph, scheme, budget);
         match reach {
             Ok(reach) => reach.add_hazards(regex, scheme, &mut hazards),
             Err(TooMuch) => {
                 hazards.insert(Hazard::Unjudged);
             }
         }
+    }
+    // Any host is more than any address.
+    if hazards.contains(&Hazard::AnyHost) {
+        hazards.remove(&Hazard::AnyAddress);
     }
     // An origin without TLS is worth more words than one of the machine itself.
     if hazards.contains(&Hazard::Insecure) {
@@ -71,21 +77,27 @@ fn scheme_of(place: ReadState) -> Option<Scheme> {
     }
 }
 
-fn takes_any_scheme(graph: &Graph) -> bool {
+/// Whether the regex accepts an origin of http or https.
+pub(super) fn has_sites(graph: &Graph) -> bool {
+    graph.useful_places().filter_map(scheme_of).any(Scheme::is_http)
+}
+
+/// The schemes that the regex accepts; `None`: more than a few.
+pub(super) fn schemes(graph: &Graph, budget: &Budget<'_>) -> Option<BTreeSet<String>> {
     let is_spelling = |at: usize| {
         matches!(
             graph.nodes.get(at).map(|node| node.place),
             Some(ReadState::Begin | ReadState::Spelling(_))
         )
     };
-    graph.texts(BTreeSet::from([0]), is_spelling, b':', MAX_SCHEMES).is_none()
+    graph.texts(BTreeSet::from([0]), is_spelling, b':', MAX_SCHEMES, budget)
 }
 
 /// Are all hosts bracketed texts that are no serialized address?
-pub(super) fn has_only_misspelled_ipv6(graph: &Graph) -> bool {
+pub(super) fn has_only_misspelled_ipv6(graph: &Graph, budget: &Budget<'_>) -> bool {
     let schemes: BTreeSet<Scheme> = graph.useful_places().filter_map(scheme_of).collect();
     schemes.into_iter().all(|scheme| {
-        let hosts = Hosts::new(graph, scheme);
+        let Ok(hosts) = Hosts::new(graph, scheme, budget) else { return false };
         let others = hosts.ends(scheme, |host| host != Host::Closed, &|_| false);
         let bracketed = hosts.ends(scheme, |host| host == Host::Closed, &|_| false);
         others.is_ok_and(|ends| ends.is_empty())
@@ -93,6 +105,13 @@ pub(super) fn has_only_misspelled_ipv6(graph: &Graph) -> bool {
                 ends.iter().all(|end| matches!(end, End::Host(host) if !is_ipv6(host)))
             })
     })
+}
+
+/// What is the matter with the bracketed host of a text that is no origin.
+pub(super) fn fault_of_ipv6(text: &str) -> Fault {
+    let address = text.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    let is_address = address.is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok());
+    if is_address { Fault::Ipv6 } else { Fault::NoIpv6 }
 }
 
 fn is_ipv6(host: &str) -> bool {
@@ -111,8 +130,8 @@ struct Reach {
 // === impl Reach ===
 
 impl Reach {
-    fn of(graph: &Graph, scheme: Scheme) -> Result<Self, TooMuch> {
-        let hosts = Hosts::new(graph, scheme);
+    fn of(graph: &Graph, scheme: Scheme, budget: &Budget<'_>) -> Result<Self, TooMuch> {
+        let hosts = Hosts::new(graph, scheme, budget)?;
         let is_name = |host| {
             matches!(
                 host,
@@ -131,7 +150,7 @@ impl Reach {
         let has_any_address =
             self.octets.is_none() || self.ipv6.iter().any(|end| matches!(end, End::Open { .. }));
         if has_any_address {
-            hazards.insert(any_host);
+            hazards.insert(if scheme.is_http() { Hazard::AnyAddress } else { any_host });
         }
         for end in &self.names {
             if let End::Open { domain, is_deep } = end {

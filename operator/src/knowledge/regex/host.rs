@@ -63,7 +63,8 @@ impl Host {
             (Self::Bracket, b']') => (Self::Closed, None),
             (Self::Bracket, b'0'..=b'9' | b'a'..=b'f' | b':') => (self, None),
             (Self::Bracket, b'A'..=b'F') => (self, Some(Fault::HostCase)),
-            (Self::Bracket, _) => (self, Some(Fault::Ipv6)),
+            (Self::Bracket, b'.') => (self, Some(Fault::Ipv6)),
+            (Self::Bracket, _) => (self, Some(Fault::NoIpv6)),
             (Self::Closed, _) => (self, Some(character_fault(byte))),
             (Self::Label(label, octets), b'.') => {
                 let after_number = label != Label::Name;
@@ -71,9 +72,15 @@ impl Host {
             }
             (Self::Start, b'.') if !scheme.is_http() => (Self::Lone, None),
             (Self::Lone, _) | (_, b'.') => (self, Some(Fault::EmptyLabel)),
+            (_, b'q'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'Q'..=b'Z')
+                if scheme == Scheme::ChromeExtension =>
+            {
+                (self.with(scheme, byte), Some(Fault::ExtensionId))
+            }
             (_, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_') => (self.with(scheme, byte), None),
             (_, b'A'..=b'Z') => {
-                let fault = scheme.is_http().then_some(Fault::HostCase);
+                let is_lower = scheme.is_http() || scheme == Scheme::ChromeExtension;
+                let fault = is_lower.then_some(Fault::HostCase);
                 (self.with(scheme, byte.to_ascii_lowercase()), fault)
             }
             _ => (self.with(scheme, byte), Some(character_fault(byte))),
@@ -89,7 +96,7 @@ impl Host {
             Self::Label(Label::Name, _) | Self::Lone | Self::Closed => None,
             Self::Label(_, octets) => (!octets.are_four()).then_some(Fault::Ipv4),
             Self::Dot { after_number, .. } => after_number.then_some(Fault::Ipv4),
-            Self::Bracket => Some(Fault::Ipv6),
+            Self::Bracket => Some(Fault::NoIpv6),
         }
     }
 

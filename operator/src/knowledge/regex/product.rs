@@ -8,14 +8,20 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use corsward_policy::finding::OriginFault as Fault;
+use corsward_policy::validate::Steps;
 use regex_automata::nfa::thompson::{NFA, State, Transition};
 use regex_automata::util::look::Look;
 use regex_automata::util::primitives::StateID;
 
+use super::expression::Expression;
 use super::grammar::{BEYOND_ASCII, Finish, ReadState};
 
-/// Most nodes that are visited for one expression, over all of its parts and repairs; one that takes more is not judged.
-pub(super) const MAX_NODES: usize = 40_000;
+/// Most steps for one expression, over all of its parts and repairs; one that takes more is not judged.
+pub(super) const MAX_STEPS: usize = 50_000 * NODE_STEPS;
+/// The steps of a visit to one node.
+const NODE_STEPS: usize = 32;
+/// The steps that it takes to make one state of an automaton.
+const STATE_STEPS: usize = 8;
 
 /// A set of bytes, [`BEYOND_ASCII`] for all beyond ASCII.
 pub(super) type Bytes = u128;
@@ -60,9 +66,12 @@ pub(super) struct Graph {
     pub(super) ends: Vec<usize>,
 }
 
-/// How many nodes may still be visited.
+/// The steps that may still be taken: for one expression, and for all of a policy.
 #[derive(Debug)]
-pub(super) struct Budget(Cell<usize>);
+pub(super) struct Budget<'s> {
+    own: Cell<usize>,
+    shared: &'s Steps,
+}
 
 /// The budget is spent.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,19 +79,30 @@ pub(super) struct TooLarge;
 
 // === impl Budget ===
 
-impl Budget {
-    pub(super) fn full() -> Self {
-        Self(Cell::new(MAX_NODES))
+impl<'s> Budget<'s> {
+    pub(super) fn new(shared: &'s Steps) -> Self {
+        Self { own: Cell::new(MAX_STEPS), shared }
     }
 
     #[cfg(test)]
     pub(super) fn spent(&self) -> usize {
-        MAX_NODES.saturating_sub(self.0.get())
+        MAX_STEPS.saturating_sub(self.own.get())
     }
 
-    fn spend(&self) -> Result<(), TooLarge> {
-        self.0.set(self.0.get().checked_sub(1).ok_or(TooLarge)?);
-        Ok(())
+    /// The automaton of an expression; `None` where it or the steps for it are too large.
+    pub(super) fn automaton(&self, expression: &Expression) -> Option<NFA> {
+        // Nothing is made once nothing can be read.
+        self.spend(1).ok()?;
+        let nfa = expression.automaton()?;
+        self.spend(nfa.states().len().saturating_mul(STATE_STEPS)).ok()?;
+        Some(nfa)
+    }
+
+    /// Takes steps off both budgets. Once one of them is spent, so is the other for this expression.
+    pub(super) fn spend(&self, steps: usize) -> Result<(), TooLarge> {
+        let left = self.own.get().checked_sub(steps).filter(|_| self.shared.take(steps).is_ok());
+        self.own.set(left.unwrap_or_default());
+        left.map(|_| ()).ok_or(TooLarge)
     }
 }
 
@@ -140,13 +160,9 @@ impl Node {
     /// Edges for the bytes of a range.
     fn read(&self, trans: Transition, tells_words: bool, edges: &mut Vec<Edge>) {
         let Transition { start, end, next: state } = trans;
-        for byte in 0..=BEYOND_ASCII {
-            // `BEYOND_ASCII` stands in the place of DEL.
-            let is_in =
-                if byte == BEYOND_ASCII { end > byte } else { (start..=end).contains(&byte) };
-            if !is_in {
-                continue;
-            }
+        // `BEYOND_ASCII` stands in the place of DEL.
+        let ascii = start..end.saturating_add(1).min(BEYOND_ASCII);
+        for byte in ascii.chain((end > BEYOND_ASCII).then_some(BEYOND_ASCII)) {
             let is_word = byte.is_ascii_alphanumeric() || byte == b'_';
             let allowed = if is_word { WORD } else { OTHER };
             let anchor = match self.next {
@@ -203,7 +219,7 @@ impl Node {
 
 impl Graph {
     /// All nodes that lie on a way from the beginning to an end, without a fault.
-    pub(super) fn of(nfa: &NFA, budget: &Budget) -> Result<Self, TooLarge> {
+    pub(super) fn of(nfa: &NFA, budget: &Budget<'_>) -> Result<Self, TooLarge> {
         let mut graph = Self::default();
         let mut known: HashMap<Node, usize> = HashMap::new();
         graph.add(Node::start(nfa), &mut known);
@@ -219,7 +235,7 @@ impl Graph {
             if let Some(own) = graph.edges.get_mut(at) {
                 *own = edges;
             }
-            budget.spend()?;
+            budget.spend(NODE_STEPS)?;
             at = at.saturating_add(1);
         }
         graph.keep_useful();
@@ -271,7 +287,7 @@ impl Graph {
 }
 
 /// The text that the expression accepts and that comes closest to an origin; `None` where it accepts none.
-pub(super) fn nearest(nfa: &NFA, budget: &Budget) -> Result<Option<Nearest>, TooLarge> {
+pub(super) fn nearest(nfa: &NFA, budget: &Budget<'_>) -> Result<Option<Nearest>, TooLarge> {
     let mut found: Vec<(Node, Option<(usize, Edge)>)> = vec![(Node::start(nfa), None)];
     let mut best: HashMap<Node, (u32, u32)> = HashMap::new();
     let mut heap = BinaryHeap::from([Reverse((0_u32, 0_u32, 0_usize, false))]);
@@ -287,7 +303,7 @@ pub(super) fn nearest(nfa: &NFA, budget: &Budget) -> Result<Option<Nearest>, Too
         if best.get(&node).is_some_and(|known| *known < (cost, len)) {
             continue;
         }
-        budget.spend()?;
+        budget.spend(NODE_STEPS)?;
         match node.end(nfa) {
             Finish::Clean => heap.push(Reverse((cost, len, at, true))),
             Finish::Faulty(fault) => {

@@ -3,6 +3,8 @@
 use corsward_policy::finding::{OriginFault as Fault, Replacement};
 use corsward_policy::regex::OriginRegex;
 
+use regex_syntax::ast::Ast;
+
 use super::expression::{Expression, literals};
 use super::product::{Budget, Nearest};
 use super::{Verdict, rewrite};
@@ -14,7 +16,7 @@ const MAX_REPAIRS: usize = 8;
 /// What to write in place of `own`, so that what `whole` makes of it matches an origin.
 pub(super) fn instead(
     own: &str,
-    budget: &Budget,
+    budget: &Budget<'_>,
     whole: impl Fn(&str) -> Option<String>,
 ) -> Option<Replacement> {
     let mut own = own.to_owned();
@@ -23,10 +25,18 @@ pub(super) fn instead(
         OriginRegex::parse(&text).ok()?;
         let faults = match Verdict::of_text(&text, budget)? {
             Verdict::Matches(_) => return Some(Replacement::Regex(own)),
+            Verdict::Unsent(host) => host.faults,
             Verdict::Never(nearest) => nearest.map(|nearest| nearest.faults).unwrap_or_default(),
         };
-        let is_star = faults.iter().any(|(_, fault)| *fault == Fault::Star);
-        if is_star && let Some(pattern) = rewrite::as_pattern(&own) {
+        let has = |fault| faults.iter().any(|(_, own)| *own == fault);
+        if has(Fault::NoScheme)
+            && let Some(pattern) = rewrite::as_suffix(&own)
+        {
+            return Some(Replacement::Pattern(pattern));
+        }
+        if has(Fault::Star)
+            && let Some(pattern) = rewrite::as_pattern(&own)
+        {
             return Some(Replacement::Pattern(pattern));
         }
         own = faults
@@ -59,6 +69,8 @@ fn without(fault: Fault, text: &str) -> Option<String> {
         | Fault::EmptyLabel
         | Fault::Ipv4
         | Fault::Ipv6
+        | Fault::NoIpv6
+        | Fault::ExtensionId
         | Fault::PortRange
         | Fault::TooLong => None,
     }
@@ -84,18 +96,55 @@ fn lower_case(text: &str) -> Option<String> {
     expression.replace(&spans, str::to_ascii_lowercase)
 }
 
+/// The expression of a host with the scheme of its pages.
 fn with_scheme(text: &str) -> Option<String> {
-    // Something of a host must be there.
-    text.bytes().any(|byte| byte.is_ascii_alphanumeric()).then_some(())?;
     let (anchor, rest) = text.strip_prefix('^').map_or(("", text), |rest| ("^", rest));
-    let rest = rest.trim_start_matches(['/', '\\']);
-    Some(format!("{anchor}https://{rest}"))
+    let mut rest = rest;
+    while let Some(after) = rest.strip_prefix('/').or_else(|| rest.strip_prefix(r"\/")) {
+        rest = after;
+    }
+    let is_local = rest.starts_with("localhost");
+    // A word alone is the name of no page's host, and a class is one character.
+    let is_host = is_local || begins_with_label(rest) && rest.contains('.');
+    if !is_host || matches!(Expression::parse(rest)?.ast, Ast::ClassBracketed(_)) {
+        return None;
+    }
+    let scheme = if is_local { "http" } else { "https" };
+    Some(format!("{anchor}{scheme}://{}", with_closed_end(rest)?))
 }
 
+/// Whether a text can be the first label of a host, or a part of it.
+fn begins_with_label(text: &str) -> bool {
+    !text.starts_with(['.', '\\'])
+        || [r"\w", r"\d", ".*", ".+"].iter().any(|it| text.starts_with(it))
+}
+
+/// A host whose end is open has ports in the place of what would be another domain; `None`: no domain is before that end.
+fn with_closed_end(host: &str) -> Option<String> {
+    let (body, anchor) = host.strip_suffix('$').map_or((host, ""), |body| (body, "$"));
+    let Some(closed) = body.strip_suffix(".*").or_else(|| body.strip_suffix(".+")) else {
+        return Some(host.to_owned());
+    };
+    let closed = closed.strip_suffix(':').unwrap_or(closed);
+    let is_domain = closed == "localhost" || closed.trim_end_matches(['.', '\\']).contains('.');
+    let ends = closed.ends_with(|c: char| c.is_ascii_alphanumeric() || c == ')');
+    (is_domain && ends).then(|| format!("{closed}(:[0-9]+)?{anchor}"))
+}
+
+/// The expression with `://` behind its scheme, or before its host where what stands there can be no scheme.
 fn with_separator(text: &str) -> Option<String> {
-    let (scheme, rest) = text.split_once([':', '/', '\\'])?;
-    let rest = rest.trim_start_matches([':', '/', '\\']);
-    Some(format!("{scheme}://{rest}"))
+    let (anchor, body) = text.strip_prefix('^').map_or(("", text), |rest| ("^", rest));
+    let schemes = ["https?", "(http|https)", "(https|http)", "http(s)?", "https", "http"];
+    let is_separated = |rest: &&str| rest.starts_with([':', '/', '\\']);
+    let found = schemes
+        .into_iter()
+        .find_map(|scheme| Some((scheme, body.strip_prefix(scheme).filter(is_separated)?)));
+    match found {
+        Some((scheme, rest)) => {
+            Some(format!("{anchor}{scheme}://{}", rest.trim_start_matches([':', '/', '\\'])))
+        }
+        None => with_scheme(text),
+    }
 }
 
 fn in_punycode(text: &str) -> Option<String> {
@@ -181,7 +230,11 @@ impl Nearest {
         let rest = authority.get(host_len..)?;
         let part = match fault {
             Fault::SchemeCase => text.split(':').next()?,
-            Fault::HostCase | Fault::Star | Fault::Ipv4 | Fault::EmptyLabel => host,
+            Fault::HostCase
+            | Fault::Star
+            | Fault::Ipv4
+            | Fault::EmptyLabel
+            | Fault::ExtensionId => host,
             Fault::DefaultPort | Fault::PortZeros | Fault::PortRange | Fault::EmptyPort => {
                 rest.split(['/', '?', '#']).next()?
             }
@@ -192,7 +245,7 @@ impl Nearest {
             Fault::Delimiters | Fault::Prefix | Fault::Anchor | Fault::List | Fault::Character => {
                 text
             }
-            Fault::NoScheme | Fault::Separator | Fault::Ipv6 => text,
+            Fault::NoScheme | Fault::Separator | Fault::Ipv6 | Fault::NoIpv6 => text,
             Fault::NonAscii | Fault::NoHost | Fault::TooLong => return None,
         };
         Some(part.to_owned()).filter(|part| !part.is_empty() && !part.contains('\u{7f}'))

@@ -24,6 +24,15 @@ pub(super) fn as_pattern(regex: &str) -> Option<String> {
     matches!(pattern, OriginPattern::Tuple(_)).then(|| pattern.to_string())
 }
 
+/// The pattern of all hosts that end in the same way, where the text is the end of a host that another engine searches for.
+pub(super) fn as_suffix(regex: &str) -> Option<String> {
+    let is_end = |text: &str| {
+        let label = text.trim_start_matches('\\').strip_prefix(['.', '-']);
+        label.is_some_and(|label| label.starts_with(|c: char| c.is_ascii_alphanumeric()))
+    };
+    if is_end(regex) { as_pattern(&format!("https://*{regex}")) } else { None }
+}
+
 /// What an expression that `regex-lite` does not read says in its syntax, or the pattern that it is.
 pub(in crate::knowledge) fn in_own_syntax(regex: &str) -> Option<Replacement> {
     let glob = as_pattern(regex).or_else(|| as_pattern(&format!("https://{regex}")));

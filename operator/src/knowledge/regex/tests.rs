@@ -1,9 +1,14 @@
 //! Causes and repairs, one by one; verdicts beside brute force.
 
+use corsward_policy::limits::{MAX_REGEX_STEPS, MAX_REGEXES_PER_PROXY};
 use corsward_policy::regex::OriginRegex;
 
 use super::*;
 use OriginFault as F;
+
+fn reach(regex: &str) -> RegexReach {
+    super::reach(regex, &Steps::for_policy())
+}
 
 fn misfit_of(regex: &str) -> Option<Misfit> {
     OriginRegex::parse(regex).unwrap_or_else(|why| panic!("{regex}: {why:?}"));
@@ -61,13 +66,7 @@ const MENDED: &[Mended] = &[
     ("a user", r"https://me@a\.example", &[F::Userinfo], "me@", r"https://a\.example"),
     ("no scheme", r"[a-z]+\.bar\.org", &[F::NoScheme], "a.bar.org", r"https://[a-z]+\.bar\.org"),
     ("no scheme, anchored", r"^a\.example$", &[F::NoScheme], "a.example", r"^https://a\.example$"),
-    (
-        "no scheme, a port",
-        r"localhost:\d+",
-        &[F::NoScheme],
-        "localhost:1",
-        r"https://localhost:\d+",
-    ),
+    ("no scheme, a port", r"localhost:\d+", &[F::NoScheme], "localhost:1", r"http://localhost:\d+"),
     ("relative", r"//a\.example", &[F::Prefix, F::NoScheme], "//a.example", r"https://a\.example"),
     ("one slash", r"https:/a\.example", &[F::Separator], "https:/a.example", r"https://a\.example"),
     ("no colon", r"https//a\.example", &[F::Separator], "https//a.example", r"https://a\.example"),
@@ -232,12 +231,12 @@ fn a_dead_branch_is_named_and_the_whole_is_mended() {
             r"https://a\.example|https://b\.example",
         ),
     ] {
-        let reach = reach(regex);
-        assert_eq!(reach.misfit, None, "{why}");
-        let dead = reach.dead_branches.last().unwrap_or_else(|| panic!("{why}: {regex}"));
+        let found = reach(regex);
+        assert_eq!(found.misfit, None, "{why}");
+        let dead = found.dead_branches.last().unwrap_or_else(|| panic!("{why}: {regex}"));
         assert_eq!(dead.branch, branch, "{why}");
         assert_eq!(dead.misfit.instead, Some(Replacement::Regex(instead.to_owned())), "{why}");
-        assert_eq!(super::reach(instead).dead_branches, [], "{why}: {instead}");
+        assert_eq!(reach(instead).dead_branches, [], "{why}: {instead}");
     }
     for regex in [
         r"https://(a|b)\.example",
@@ -260,19 +259,64 @@ fn no_expression_takes_more_than_its_budget() {
         ("exponential as a DFA", r"https://(.*\.)?[ab]*a[ab]{30}\.app\.example"),
         ("branches of branches", r"(((a|b|.*)(c|d|.*)(e|f|.*)){3}(g|h|.*)){3}"),
     ] {
-        let budget = Budget::full();
+        let steps = Steps::for_policy();
+        let budget = Budget::new(&steps);
         let _ = read(regex, &budget);
-        assert!(budget.spent() <= product::MAX_NODES, "{why}: {}", budget.spent());
+        assert!(budget.spent() <= product::MAX_STEPS, "{why}: {}", budget.spent());
     }
     // Many labels, each of many lengths: the bound on work ends the reading.
     let tops: Vec<String> =
         ('a'..='z').flat_map(|a| ['c', 'e', 'o'].map(|b| format!("{a}{b}"))).collect();
     let wide = format!(r"https?://[a-z0-9-]{{1,40}}\.({})", tops.join("|"));
-    assert!(read(&wide, &Budget::full()).is_some());
+    let steps = Steps::for_policy();
+    assert!(read(&wide, &Budget::new(&steps)).is_some());
     let regex = r"https://[a-z0-9-]{1,63}\.(staging|prod)\.app\.example(:\d{2,5})?";
-    let budget = Budget::full();
+    let budget = Budget::new(&steps);
     assert!(read(regex, &budget).is_some());
-    assert!(budget.spent() < 4_000, "an ordinary one takes {}", budget.spent());
+    assert!(budget.spent() < 100_000, "an ordinary one takes {}", budget.spent());
+}
+
+#[test]
+fn the_expressions_of_a_policy_share_their_steps() {
+    let steps = Steps::new(product::MAX_STEPS * 2);
+    let wide = |at: usize| format!(r".{{1,30}}.{{1,30}}{at}");
+    let hazards: Vec<_> = (0..9).map(|at| super::reach(&wide(at), &steps).hazards).collect();
+    assert!(hazards[0].contains(&RegexHazard::Unjudged), "{hazards:?}");
+    assert_eq!(hazards[8], [RegexHazard::NotReached]);
+    assert_eq!(steps.left(), 0);
+    // Nothing is taken for harmless then, and what needs no step is told all the same.
+    let ordinary = super::reach(r"https://[a-z]+\.app\.example", &steps);
+    assert_eq!(ordinary.hazards, [RegexHazard::NotReached]);
+    assert_eq!(super::reach("https?://.*", &steps).hazards, [RegexHazard::AnyOrigin]);
+}
+
+#[test]
+fn as_many_ordinary_expressions_as_a_proxy_may_have_are_judged() {
+    let regexes = [
+        r"https://[a-z0-9-]+\.app\.example(:\d+)?",
+        r"https://(.*\.)?shop\.example",
+        r"https?://(localhost|127\.0\.0\.1):\d+",
+        r"https://[a-z]+\.example",
+    ];
+    let steps = Steps::for_policy();
+    for regex in regexes {
+        assert_eq!(super::reach(regex, &steps).misfit, None);
+    }
+    let spent = MAX_REGEX_STEPS - steps.left();
+    assert!(spent / regexes.len() * MAX_REGEXES_PER_PROXY <= MAX_REGEX_STEPS, "{spent}");
+}
+
+#[test]
+fn an_alternation_with_too_many_ends_is_not_judged() {
+    let labels = |letters: &str| {
+        let each = letters.chars().flat_map(|a| letters.chars().map(move |b| format!("{a}{b}")));
+        each.collect::<Vec<_>>().join("|")
+    };
+    let few = format!(r"https://a\.({})\.example", labels("abcdefgh"));
+    assert_eq!(reach(&few).hazards, []);
+    // Twice a label of any of them: each pair is a domain.
+    let many = format!(r"https://[a-z]+\.({0})\.({0})", labels("abcdefghijkl"));
+    assert_eq!(reach(&many).hazards, [RegexHazard::Unjudged]);
 }
 
 /// Numbers from a seed (xorshift).
@@ -346,7 +390,7 @@ fn a_verdict_agrees_with_brute_force() {
         let origin = random.origin();
         let text = random.regex(&origin);
         let Ok(regex) = OriginRegex::parse(&text) else { continue };
-        match Verdict::of_text(&text, &Budget::full()) {
+        match Verdict::of_text(&text, &Budget::new(&Steps::for_policy())) {
             Some(Verdict::Matches(witness)) => {
                 matching += 1;
                 let Some(witness) = witness else {
@@ -356,6 +400,7 @@ fn a_verdict_agrees_with_brute_force() {
                 assert!(regex.accepts(&witness), "{text} does not accept {witness}");
                 assert!(Origin::parse(witness.as_bytes()).is_some(), "{witness}");
             }
+            Some(Verdict::Unsent(host)) => assert!(regex.accepts(&format!("{}://", host.text))),
             Some(Verdict::Never(nearest)) => {
                 never += 1;
                 let others = (0..50).map(|_| random.origin());

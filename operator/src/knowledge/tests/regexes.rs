@@ -51,7 +51,6 @@ const BOUNDED: &[Row] = &[
     ("a word boundary", r"https://\bapp\.example\b", "", ""),
     ("a lazy star", r"https://.*?\.app\.example", "", ""),
     ("a named group", r"https://(?P<tenant>[a-z]+)\.app\.example", "", ""),
-    ("sockets of native clients", r"wss://app\.example", "", ""),
 ];
 
 const LOOPBACK: &[Row] = &[
@@ -115,6 +114,8 @@ const OPEN: &[Row] = &[
     ("any address", r"https://\d+\.\d+\.\d+\.\d+", "", "E202"),
     ("any address without TLS", r"http://[0-9.]+", "", "E202 E203"),
     ("any IPv6 address", r"https://\[[0-9a-f:]+\]", "", "E202"),
+    ("any text in brackets", r"https://\[.+\]", "", "E202"),
+    ("no dot", r"https://[^.]+", "", "E202 E206"),
     ("all", ".*", "W105", "E202"),
     ("all but empty", ".+", "W105", "E202"),
     ("all, anchored", "^.*$", "W105", "E202"),
@@ -179,6 +180,44 @@ const NEVER: &[Row] = &[
     ("the end of a path", r"https://a\.example(/|$)", "W107", "W107"),
 ];
 
+/// What no page sends, though its text can be an origin.
+const UNSENT: &[Row] = &[
+    ("sockets of native clients", r"wss://app\.example", "W104", "W104"),
+    ("sockets with and without TLS", r"wss?://app\.example", "W104", "W104"),
+    ("sockets without TLS", r"ws://app\.example", "W104", "W104"),
+    ("downloads", r"ftp://app\.example", "W104", "W104"),
+    ("data", r"data:.*", "W104", "E213 W104"),
+    ("scripts and data", r"(javascript|data):.*", "W104", "E213 W104"),
+    ("local files", r"file://.*", "W103", "E213 W103"),
+    ("sockets beside a page", r"(wss|https)://app\.example", "", ""),
+    ("the machine itself without its scheme", r"localhost.*", "W106", "E208 E213 W106"),
+    ("its ports", r"localhost:.*", "W106", "E213 W106"),
+    ("a domain without its scheme", r"example\.com.*", "W106", "E208 E213 W106"),
+    ("a host without its scheme", r"www\..*", "W106", "E208 E213 W106"),
+    ("one branch without its scheme", r"https://a\.example|localhost.*", "W107", "E208 E213 W107"),
+    ("a scheme that is a domain", r"com\.example\.app.*", "", "E208 E213"),
+    ("a scheme with a dot, spelled out", r"my\.app://[a-z]+\.b", "", ""),
+    ("a scheme without `://`", r"capacitor.*", "", "E208 E213"),
+    ("capitals of an extension", r"chrome-extension://[A-P]+", "W106", "W106"),
+    ("the name of an extension", r"chrome-extension://my-extension", "W106", "W106"),
+    ("an extension", r"chrome-extension://[a-z]{32}", "", "E213"),
+];
+
+/// Texts whose first repair would be no fix.
+const UNREPAIRED: &[Row] = &[
+    ("opaque origins beside another", r"null|https://a\.example", "W107", "W107"),
+    ("the end of a host", r"\.example\.com$", "W106", "W106"),
+    ("the end of a label", r"-app\.example$", "W106", "W106"),
+    ("the end of many hosts", r"\.vercel\.app$", "W106", "W106"),
+    ("a list in a text", r#"["*"]"#, "W106", "W106"),
+    ("a list of one origin", r#"["https://a.example"]"#, "W106", "W106"),
+    ("a part of any host", r"[^/]*x[^/]*", "W106", "W106"),
+    ("any host of a domain", r"[^/]*\.app\.example", "W106", "W106"),
+    ("a glob over schemes", r"http*", "W106", "W106"),
+    ("an escape", r"\u{41}", "W106", "W106"),
+    ("brackets around no address", r"http://\[::zz\]", "W106", "W106"),
+];
+
 const INVALID: &[Row] = &[
     ("a pattern", r"*.app.example", "E126", "E126"),
     ("a hyphen behind a class", r"https://[\w-_]+\.app\.example", "E126", "E126"),
@@ -192,7 +231,9 @@ const INVALID: &[Row] = &[
 ];
 
 fn rows() -> impl Iterator<Item = Row> {
-    [BOUNDED, LOOPBACK, INSECURE, PUBLIC, OPEN, DOTS, GLOBS, NEVER, INVALID].concat().into_iter()
+    [BOUNDED, LOOPBACK, INSECURE, PUBLIC, OPEN, DOTS, GLOBS, NEVER, UNSENT, UNREPAIRED, INVALID]
+        .concat()
+        .into_iter()
 }
 
 fn findings(regex: &str, credentials: bool, dangers: &[&str]) -> Vec<Finding> {
@@ -231,6 +272,54 @@ fn each_cause_has_its_code() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_expression_for_addresses_is_not_called_one_for_sites() {
+    for (regex, are_sites) in [
+        (r"https://[^.]+", false),
+        (r"https://\[.+\]", false),
+        (r"https://\d+\.\d+\.\d+\.\d+", false),
+        (r"https://[^/]+", true),
+        (r"https?://.*", true),
+    ] {
+        let all = findings(regex, true, &[]);
+        let any = all.iter().find(|finding| finding.code() == "CORS-E202").unwrap();
+        assert_eq!(any.message().contains("every site"), are_sites, "{regex}: {any}");
+    }
+}
+
+#[test]
+fn a_fix_says_what_was_meant_and_opens_no_more_hosts() {
+    for (regex, credentials, want) in [
+        (
+            r"null|https://a\.example",
+            false,
+            r"write `https://a\.example`, and `null` into `allowOrigins`",
+        ),
+        (r"null|https://a\.example", true, r"write `https://a\.example`"),
+        (r"(self|https://a\.example)", true, r"write `(https://a\.example)`"),
+        (r"\.example\.com$", true, "write `https://*.example.com` into `allowOrigins`"),
+        (r"-app\.example$", true, "write `https://*-app.example` into `allowOrigins`"),
+        (r#"["*"]"#, false, "write `*` into `allowOrigins`"),
+        (r#"["https://a.example"]"#, true, "write `https://a.example` into `allowOrigins`"),
+        (r"[^/]*\.app\.example", true, r"write `https://[^/]*\.app\.example`"),
+        (r"localhost.*", true, r"write `http://localhost(:[0-9]+)?`"),
+        (r"example\.com.*", true, r"write `https://example\.com(:[0-9]+)?`"),
+        (r"wss?://app\.example", false, r"write `https?://app\.example`"),
+        (r"wss?://app\.example", true, r"write `https://app\.example`"),
+        (r"^ws://app\.example$", false, r"write `^http://app\.example$`"),
+        (r"data:.*", false, "remove it"),
+    ] {
+        let all = findings(regex, credentials, &[]);
+        let fix = all.iter().rfind(|one| one.severity() == Severity::Warning).unwrap().message();
+        assert!(fix.ends_with(&format!(": {want}")), "{regex}: {fix}");
+    }
+    let example = r"such as `https://[a-z]+\.app\.example`";
+    for regex in ["[^/]*x[^/]*", "http*", r"\u{41}", r"\x41", "http", r"www\..*"] {
+        let all = findings(regex, false, &[]);
+        assert!(all.iter().any(|one| one.message().ends_with(example)), "{regex}: {all:?}");
+    }
 }
 
 /// The danger that a finding names.

@@ -73,6 +73,7 @@ pub(super) fn all() -> Vec<Finding> {
             origin,
             R::NeverSent {
                 value: "wss://app.example".into(),
+                scheme: "wss".into(),
                 instead: Box::new(written(Some("https://app.example"))),
             },
         ),

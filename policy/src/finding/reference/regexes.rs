@@ -42,6 +42,7 @@ pub(super) fn all() -> Vec<Finding> {
                 value: any_port.into(),
                 branch: ":443".into(),
                 misfit: misfit(F::DefaultPort, ":443", r"https://app\.example(:8443|)"),
+                beside: None,
             },
         ),
         Finding::new(
@@ -65,6 +66,9 @@ pub(super) fn all() -> Vec<Finding> {
             },
         ),
         Finding::new(field, R::AnySchemeWithCredentials(r".*://app\.example".into())),
-        Finding::new(field, R::UnjudgedWithCredentials(r"(.*a){9}.*\.example".into())),
+        Finding::new(
+            field,
+            R::UnjudgedWithCredentials { value: r"(.*a){9}.*\.example".into(), is_reached: true },
+        ),
     ]
 }

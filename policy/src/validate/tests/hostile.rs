@@ -103,3 +103,34 @@ fn no_text_makes_validation_panic_or_a_sentence_break_its_line() {
     }
     assert!(read > 10, "only {read} policies were left of them");
 }
+
+/// Codes of a policy that has a rule with credentials for each list of regexes.
+fn codes_of_regexes(lists: impl Iterator<Item = Vec<String>>) -> Vec<String> {
+    let rules = lists.enumerate().map(|(at, allow_origin_regexes)| {
+        let cors =
+            CorsDraft { allow_origins: Vec::new(), allow_origin_regexes, ..with_credentials() };
+        rule(&format!("/{at}"), Some(cors))
+    });
+    codes(&Draft { rules: rules.collect(), ..Draft::default() })
+}
+
+#[test]
+fn the_regexes_of_a_policy_share_what_their_analysis_may_take() {
+    let all = codes_of_regexes((0..6).map(|at| vec![format!("costly{at}")]));
+    let field = |at: usize| format!("spec.rules[{at}].cors.allowOriginRegexes[0] CORS-E209");
+    assert_eq!(all, [field(4), field(5)], "a quarter each");
+    let equal = codes_of_regexes((0..6).map(|_| vec!["costly".to_owned()]));
+    assert_eq!(equal, Vec::<String>::new(), "each text once");
+}
+
+#[test]
+fn regexes_that_are_refused_as_a_list_are_not_analyzed() {
+    let dangerous = |at: usize| if at == 0 { "any".to_owned() } else { format!("costly{at}") };
+    let many = (0..=MAX_REGEXES).map(dangerous).collect();
+    let large = |at: usize| if at == 0 { "any".to_owned() } else { ".*".repeat(100 - at) };
+    let large = (0..MAX_REGEXES).map(large).collect();
+    let last = vec!["costly".to_owned()];
+    let all = codes_of_regexes([many, large, last].into_iter());
+    let field = |at: usize| format!("spec.rules[{at}].cors.allowOriginRegexes");
+    assert_eq!(all, [field(0) + " CORS-E004", field(1) + " CORS-E127"]);
+}
