@@ -19,7 +19,7 @@ use crate::cluster_state::{
 };
 use crate::dependencies::Dependencies;
 use crate::event::{Event, Problem};
-use crate::guardrails::{self, Guardrail};
+use crate::guardrails::Guardrail;
 use crate::index::Index;
 use crate::object::Object;
 use crate::plan::Plan;
@@ -28,7 +28,7 @@ use crate::source::dir;
 use crate::source::folder::{FileRead, Folder, Snapshot};
 use crate::source::yaml::Reader;
 use crate::targets::Target;
-use crate::validation::{Accepted, Context, Domain, Validation, validate_object};
+use crate::validation::{Context, Domain, Validation, validate_object};
 
 /// What validation came to, as an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,9 +160,8 @@ fn judged(validation: Validation, guardrails: &[Guardrail]) -> Vec<Finding> {
     let Validation { accepted, mut findings, spec: _ } = validation;
     // An API server gets the file in the end, and there targets count.
     findings.retain(|finding| finding.reason != PlacementReason::TargetsUnused.into());
-    if let Some(Accepted { policy, sets, .. }) = accepted {
-        let exceeded = guardrails::check(&policy, guardrails);
-        findings.extend(exceeded.into_iter().map(|finding| sets.address(finding)));
+    if let Some(accepted) = accepted {
+        findings.extend(accepted.exceeded(guardrails));
         finding::sort(&mut findings);
     }
     findings

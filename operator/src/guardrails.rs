@@ -233,7 +233,8 @@ impl Guardrail {
         if let (Some(seconds), Some(max)) = (cors.max_age(), self.max_age)
             && seconds > max
         {
-            exceed(format!("{field}.maxAge"), Excess::MaxAge { seconds, max });
+            let written = seconds.to_string();
+            exceed(format!("{field}.maxAge"), Excess::MaxAge { written, max });
         }
         for method in
             self.methods.iter().flat_map(|allowed| beyond_methods(cors.methods(), allowed))

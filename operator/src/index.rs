@@ -14,14 +14,14 @@ use crate::admission_check::CheckedObject;
 use crate::cluster_state::{Change, ClusterState, Key, Labels, Namespace, NamespaceMode};
 use crate::dependencies::Dependencies;
 use crate::event::{Event, Problem};
-use crate::guardrails::{self, Guardrail};
+use crate::guardrails::Guardrail;
 use crate::json_text::JsonText;
 use crate::object::{Object, Text};
 use crate::origin_sets::{self, Resolved};
 use crate::spelling::Spelling;
 use crate::targets::{Placement, Target};
 use crate::traffic::Traffic;
-use crate::validation::{Accepted, Context, Domain, Validation, validate_object};
+use crate::validation::{self, Accepted, Context, Domain, Validation, validate_object};
 
 /// The mode of a policy that is switched off.
 const OFF: &str = "Off";
@@ -84,6 +84,8 @@ pub struct PolicyInForce {
     pub target: Arc<Target>,
     /// The origin sets in it.
     pub sets: Arc<Resolved>,
+    /// The text of its values in a file that JSON writes otherwise.
+    pub spelling: Arc<Spelling>,
     /// `sha256:` and the digest of what the policy compiles to when it is alone.
     pub digest: Arc<str>,
 }
@@ -385,9 +387,7 @@ impl Index {
                 let mut validation = validate_object(&object, self.context());
                 if let Some(accepted) = &validation.accepted {
                     let namespace = &object.id.namespace;
-                    let exceeded =
-                        guardrails::check(&accepted.policy, &self.guardrails_of(namespace));
-                    let exceeded = exceeded.into_iter().map(|found| accepted.sets.address(found));
+                    let exceeded = accepted.exceeded(&self.guardrails_of(namespace));
                     validation.findings.extend(exceeded);
                     let placement = accepted.target.place(namespace, &self.cluster_state);
                     validation.findings.extend(placement.findings().cloned());
@@ -546,9 +546,15 @@ impl Entry {
 // === impl PolicyInForce ===
 
 impl PolicyInForce {
+    /// What it exceeds of those guardrails, about what its author wrote.
+    #[must_use]
+    pub fn exceeded(&self, guardrails: &[Guardrail]) -> Vec<Finding> {
+        validation::exceeded(&self.policy, &self.sets, &self.spelling, guardrails)
+    }
+
     fn new(generation: i64, accepted: &Accepted) -> Self {
-        let Accepted { spec, policy, target, sets, digest } = accepted.clone();
-        Self { generation, spec, policy, target, sets, digest }
+        let Accepted { spec, policy, target, sets, spelling, digest } = accepted.clone();
+        Self { generation, spec, policy, target, sets, spelling, digest }
     }
 
     /// The same, kept once where that is what the object says too.
@@ -561,7 +567,7 @@ impl PolicyInForce {
 /// A policy follows from its spec, and need not be compared where the spec is the same.
 impl PartialEq for PolicyInForce {
     fn eq(&self, other: &Self) -> bool {
-        let Self { generation, spec, policy, target: _, sets: _, digest } = self;
+        let Self { generation, spec, policy, target: _, sets: _, spelling: _, digest } = self;
         let same_policy = Arc::ptr_eq(policy, &other.policy) || policy == &other.policy;
         let same_spec = *spec == other.spec;
         *generation == other.generation && *digest == other.digest && same_spec && same_policy

@@ -16,7 +16,7 @@ use corsward_policy::{Finding, PolicyId, Severity};
 use crate::bundle::{Bundle, BundleKey};
 use crate::cluster_state::Labels;
 use crate::grouping::{are_apart, group};
-use crate::guardrails::{self, Guardrail};
+use crate::guardrails::Guardrail;
 use crate::index::{Entry, Index, PolicyInForce, Scope};
 use crate::object::Object;
 use crate::size_limit;
@@ -340,10 +340,7 @@ fn choose<'i>(
     };
     let written = entry.written();
     let placed = written.as_ref().map(place).unwrap_or_default();
-    let exceeded = |in_force: &PolicyInForce| {
-        let found = guardrails::check(&in_force.policy, rails);
-        found.into_iter().map(|found| in_force.sets.address(found)).collect::<Vec<_>>()
-    };
+    let exceeded = |in_force: &PolicyInForce| in_force.exceeded(rails);
     let exceeded_now = written.as_ref().map(exceeded).unwrap_or_default();
     let exceeds = refuses(&exceeded_now);
     let can_be_placed = placed.missing.is_empty() && placed.refused.is_empty();

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use corsward_policy::Finding;
-use corsward_policy::finding::{BehaviorReason, MaxAgeReason, Reason, ShapeReason, Written};
+use corsward_policy::finding::{
+    BehaviorReason, Excess, GuardrailReason, MaxAgeReason, Reason, ShapeReason, Written,
+};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
@@ -100,7 +102,11 @@ fn quote(field: &str, text: &str, reason: &mut Reason) {
             MaxAgeReason::Negative(found)
             | MaxAgeReason::TooLarge(found)
             | MaxAgeReason::Capped { written: found, .. },
-        ) => text.clone_into(found),
+        )
+        | Reason::Guardrail(GuardrailReason::Exceeded {
+            excess: Excess::MaxAge { written: found, .. },
+            ..
+        }) => text.clone_into(found),
         Reason::Behavior(BehaviorReason::AcceptedEarlier(refusal)) => quote(field, text, refusal),
         _ => {}
     }

@@ -17,13 +17,14 @@ use crate::api::v1alpha1::{CorsPolicySpec, TargetRef};
 use crate::bundle::digest;
 use crate::cluster_state::Key;
 use crate::convert;
+use crate::guardrails::{self, Guardrail};
 use crate::json_text::JsonText;
 use crate::label;
 use crate::object::{Object, Text};
 use crate::origin_sets::{self, Resolved, SetLookup};
 use crate::shape::{self, GATEWAY_GROUP};
 use crate::size_limit;
-use crate::spelling;
+use crate::spelling::{self, Spelling};
 use crate::targets::Target;
 
 /// What there is to say about an object, and what it comes to where nothing refuses it.
@@ -48,6 +49,8 @@ pub struct Accepted {
     pub target: Arc<Target>,
     /// The origin sets in it.
     pub sets: Arc<Resolved>,
+    /// The text of its values in a file that JSON writes otherwise.
+    pub spelling: Arc<Spelling>,
     /// `sha256:` and the digest of what the policy compiles to when it is alone.
     pub digest: Arc<str>,
 }
@@ -90,11 +93,27 @@ pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
             Validation { accepted: None, findings: findings.clone(), spec: None }
         }
         Text::Spec { spec, findings, spelling } => {
-            let mut review = review_spec(object, spec, findings.clone(), context);
-            spelling.quote(&mut review.findings);
-            review
+            let mut validation = review_spec(object, spec, findings.clone(), context);
+            spelling.quote(&mut validation.findings);
+            if let Some(accepted) = &mut validation.accepted {
+                accepted.spelling = Arc::new(spelling.clone());
+            }
+            validation
         }
     }
+}
+
+/// What `policy` exceeds of those guardrails, about what its author wrote.
+pub(crate) fn exceeded(
+    policy: &Policy,
+    sets: &Resolved,
+    spelling: &Spelling,
+    guardrails: &[Guardrail],
+) -> Vec<Finding> {
+    let exceeded = guardrails::check(policy, guardrails).into_iter();
+    let mut exceeded: Vec<Finding> = exceeded.map(|finding| sets.address(finding)).collect();
+    spelling.quote(&mut exceeded);
+    exceeded
 }
 
 pub(crate) fn spec_schema() -> &'static JSONSchemaProps {
@@ -165,6 +184,7 @@ fn review_spec(
         policy: Arc::new(policy),
         target: Arc::new(target),
         sets: Arc::new(sets),
+        spelling: Arc::default(),
     });
     Validation { accepted, findings, spec: Some(resolved) }
 }
@@ -179,6 +199,16 @@ fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Va
     let draft = convert::draft(&object.id, spec, specificity, created);
     let validate = if context.accepted_before { validate_accepted } else { validate };
     validate(&draft, context.knowledge)
+}
+
+// === impl Accepted ===
+
+impl Accepted {
+    /// What it exceeds of those guardrails, about what its author wrote.
+    #[must_use]
+    pub fn exceeded(&self, guardrails: &[Guardrail]) -> Vec<Finding> {
+        exceeded(&self.policy, &self.sets, &self.spelling, guardrails)
+    }
 }
 
 // === impl Context ===
@@ -294,7 +324,6 @@ fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spelling::Spelling;
     use corsward_policy::PolicyId;
     use corsward_policy::validate::NoKnowledge;
     use serde_json::{Value, json};

@@ -47,8 +47,8 @@ pub enum Excess {
     Danger(Danger),
     /// `maxAge`.
     MaxAge {
-        /// What the policy says.
-        seconds: u32,
+        /// What the policy says, as written.
+        written: String,
         /// What it may say at most.
         max: u32,
     },
@@ -133,9 +133,9 @@ impl Excess {
                 format!("guardrail {guardrail} forbids `{}`", danger.word()),
                 "remove the word, and what needs it".to_owned(),
             ),
-            Self::MaxAge { seconds, max } => (
+            Self::MaxAge { written, max } => (
                 code("CORS-E604", "CORS-W604"),
-                format!("`{seconds}` is above the {max} seconds of guardrail {guardrail}"),
+                format!("`{written}` is above the {max} seconds of guardrail {guardrail}"),
                 format!("write `{max}` or less"),
             ),
             Self::Method(value) => (

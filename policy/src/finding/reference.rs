@@ -326,7 +326,7 @@ fn guardrails() -> Vec<Finding> {
         ("spec.cors.allowOrigins[0]", Excess::Origin("https://evil.example".into())),
         ("spec.cors.allowOriginRegexes[0]", Excess::Regex("https://[a-z]+[.]app[.]example".into())),
         ("spec.cors.dangerouslyAllow[0]", Excess::Danger(Danger::NullOriginWithCredentials)),
-        ("spec.cors.maxAge", Excess::MaxAge { seconds: 86_400, max: 7_200 }),
+        ("spec.cors.maxAge", Excess::MaxAge { written: "86400".into(), max: 7_200 }),
         ("spec.cors.allowMethods", Excess::Method("DELETE".into())),
         ("spec.cors.allowHeaders", Excess::Header("x-debug".into())),
         ("spec.disallowedRequests", Excess::Forwarded),

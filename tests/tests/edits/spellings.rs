@@ -1,5 +1,6 @@
 //! Numbers, truth values and nothing: a finding quotes them as the file has them, and its fix is accepted in that place.
 
+use corsward_operator::guardrails::Guardrail;
 use corsward_operator::knowledge::FullKnowledge;
 use corsward_operator::source::document;
 use corsward_operator::source::yaml::Reader;
@@ -131,5 +132,22 @@ fn a_value_that_no_quotes_mend_is_quoted_as_written_too() {
         assert!(message.contains(want), "{message}");
         let offered = message.contains("is not a") && message.contains(&format!("\"{written}\""));
         assert!(!offered, "{message}");
+    }
+}
+
+#[test]
+fn what_exceeds_a_guardrail_is_quoted_as_written() {
+    let spec = serde_json::json!({"guardrails": {"maxMaxAge": 600}});
+    let guardrail = Guardrail::parse("platform", &spec, &FullKnowledge).0.unwrap();
+    for written in ["0x15181", "0o1777", "1_000", "7200"] {
+        let text = cors(&format!("maxAge: {written}"));
+        let documents = document::read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
+        let object = &documents.objects[0];
+        let accepted = validate_object(object, Context::folder(&FullKnowledge)).accepted.unwrap();
+        let found = accepted.exceeded(std::slice::from_ref(&guardrail));
+        let messages: Vec<String> = found.iter().map(Finding::message).collect();
+        let [message] = messages.as_slice() else { panic!("{written}: {messages:?}") };
+        let start = format!("`{written}` is above the 600 seconds");
+        assert!(message.starts_with(&start), "{message}");
     }
 }
