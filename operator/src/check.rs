@@ -11,7 +11,6 @@ use corsward_policy::validate::NoKnowledge;
 use corsward_policy::{Finding, Knowledge, PolicyId, Severity, finding};
 use serde::Serialize;
 
-use crate::api::GUARDRAIL_KIND;
 use crate::api::v1alpha1::TargetRef;
 use crate::args::{OutputFormat, ValidateArgs};
 use crate::cluster_state::{
@@ -82,9 +81,9 @@ pub fn validate(
     dependencies.validate_sets(&snapshot.origin_sets, knowledge);
     dependencies.validate_guardrails(&snapshot.guardrails, knowledge);
     let guardrails: Vec<Guardrail> = dependencies.guardrails().cloned().collect();
-    for Problem { place, finding } in &snapshot.problems {
-        if let Some(finding) = as_selected(finding, &guardrails, &snapshot) {
-            found.add(place, None, &finding);
+    for problem in &snapshot.problems {
+        if let Some(finding) = as_selected(problem, &guardrails, &snapshot) {
+            found.add(&problem.place, None, &finding);
         }
     }
     let context = Context { sets: dependencies.sets(), ..Context::folder(knowledge) };
@@ -132,10 +131,11 @@ fn about_mode(namespace: &Namespace) -> Option<Finding> {
 
 /// A problem of the files, where their Namespaces leave one: they have the labels that selectors are about.
 fn as_selected(
-    finding: &Finding,
+    problem: &Problem,
     guardrails: &[Guardrail],
     snapshot: &Snapshot,
 ) -> Option<Finding> {
+    let Problem { place: _, guardrail, finding } = problem;
     let namespaces = &snapshot.namespaces;
     let is_known = |object: &Object| namespaces.contains_key(&object.id.namespace);
     if finding.reason != GuardrailReason::SelectorUnused.into()
@@ -144,12 +144,8 @@ fn as_selected(
     {
         return Some(finding.clone());
     }
-    let is_its_own = |guardrail: &&Guardrail| {
-        let whose = format!("{GUARDRAIL_KIND}/{} ", guardrail.name());
-        finding.field.starts_with(&whose)
-    };
     // Nothing is known of the selector of a guardrail that is refused.
-    let guardrail = guardrails.iter().find(is_its_own)?;
+    let guardrail = guardrails.iter().find(|it| Some(it.name()) == guardrail.as_deref())?;
     let is_selected = namespaces.iter().any(|(name, it)| guardrail.selects(name, &it.labels));
     let reason = GuardrailReason::SelectsNothing;
     (!is_selected).then(|| Finding::new(finding.field.clone(), reason))

@@ -39,6 +39,8 @@ pub enum Event {
 pub struct Problem {
     /// Where: a file's name.
     pub place: String,
+    /// The name of the `ClusterCorsPolicy` that it is about, if it is about one.
+    pub guardrail: Option<String>,
     /// What.
     pub finding: Finding,
 }

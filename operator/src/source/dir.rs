@@ -160,7 +160,7 @@ impl Dir {
     fn lost(&mut self, error: &io::Error) -> Vec<Event> {
         let place = self.path.display().to_string();
         let finding = Finding::new("", SourceReason::Unreadable(error.to_string()));
-        let problem = Problem { place, finding };
+        let problem = Problem { place, guardrail: None, finding };
         let mut snapshot = self.sent.clone().unwrap_or_default();
         if snapshot.problems.contains(&problem) {
             return Vec::new();

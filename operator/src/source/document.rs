@@ -62,13 +62,22 @@ pub struct Documents {
     /// Its Namespaces by name, where `kubectl` reads the file.
     pub namespaces: Vec<(String, Namespace)>,
     /// What is wrong with documents that are no policies.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<DocumentFinding>,
     /// What is wrong with documents of ours of which it cannot be told what they are: it may be anything that was in the file.
     pub lost: Vec<Finding>,
     /// How many documents are something else.
     pub others: usize,
     /// How many of those are no objects of Kubernetes: half of one, perhaps.
     pub fragments: usize,
+}
+
+/// A finding about a document that is no policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DocumentFinding {
+    /// The name of the `ClusterCorsPolicy` that it is about, if it is about one.
+    pub guardrail: Option<String>,
+    /// The finding: the kind and the name of the object stand before its field.
+    pub finding: Finding,
 }
 
 /// An origin set, or guardrails: what policies depend on.
@@ -124,6 +133,14 @@ fn not_text(bytes: &[u8], error: &Utf8Error) -> Finding {
     Finding::new("", SourceReason::NotTaken { what, fix: "save it as UTF-8" })
 }
 
+// === impl DocumentFinding ===
+
+impl DocumentFinding {
+    fn about_no_guardrail(finding: Finding) -> Self {
+        Self { guardrail: None, finding }
+    }
+}
+
 // === impl Documents ===
 
 impl Documents {
@@ -158,7 +175,7 @@ impl Documents {
             && let Some((name, namespace, findings)) = namespace::read(&document, &to_kubectl)
         {
             self.namespaces.push((name, namespace));
-            self.findings.extend(findings);
+            self.findings.extend(findings.into_iter().map(DocumentFinding::about_no_guardrail));
         }
         match (group, kind.as_str()) {
             (GROUP, "CorsPolicyList" | "OriginSetList" | "ClusterCorsPolicyList")
@@ -289,7 +306,9 @@ impl Documents {
         // They stand among those of the whole file.
         self.findings.extend(findings.into_iter().map(|finding| {
             let Finding { field, reason } = finding;
-            Finding { field: format!("{whose} {field}"), reason }
+            let finding = Finding { field: format!("{whose} {field}"), reason };
+            let guardrail = (kind == DependencyKind::Guardrail).then(|| name.clone());
+            DocumentFinding { guardrail, finding }
         }));
         let namespace = if kind == DependencyKind::Guardrail { String::new() } else { namespace };
         let (key, spec) = (Key { namespace, name }, Arc::new(spec));
@@ -408,7 +427,8 @@ mod tests {
     /// What is in `text`: policies, findings' codes, and how many other documents; or that it is no YAML.
     fn outline(text: &[u8]) -> Result<(Vec<String>, Vec<String>, usize), &'static str> {
         let documents = read("a.yaml", text, Reader::Kubectl).map_err(|finding| finding.code())?;
-        let own = documents.lost.iter().chain(&documents.findings);
+        let findings = documents.findings.iter().map(|found| &found.finding);
+        let own = documents.lost.iter().chain(findings);
         let findings = own.chain(documents.objects.iter().flat_map(|object| match &object.text {
             Text::Spec { findings, .. } | Text::Unreadable(findings) => findings,
         }));
@@ -516,8 +536,8 @@ mod tests {
             found,
             ["OriginSet default/a", "Guardrail /a", "OriginSet default/b", "Guardrail /far"]
         );
-        let said: Vec<_> =
-            documents.findings.iter().map(|f| format!("{}: {}", f.field, f.code())).collect();
+        let said = documents.findings.iter().map(|found| &found.finding);
+        let said: Vec<_> = said.map(|f| format!("{}: {}", f.field, f.code())).collect();
         assert_eq!(
             said,
             [

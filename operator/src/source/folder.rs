@@ -193,7 +193,7 @@ impl Folder {
         let mut snapshot = Snapshot::default();
         let mut found: BTreeMap<&PolicyId, Vec<&Object>> = BTreeMap::new();
         for (name, file) in &self.files {
-            let findings: Vec<Finding> = match &file.contents {
+            let findings: Vec<(Option<&String>, &Finding)> = match &file.contents {
                 Ok(documents) => {
                     for object in &documents.objects {
                         found.entry(&object.id).or_default().push(object);
@@ -203,11 +203,17 @@ impl Folder {
                         entry.or_insert_with(|| namespace.clone());
                     }
                     snapshot.others = snapshot.others.saturating_add(documents.others);
-                    documents.lost.iter().chain(&documents.findings).cloned().collect()
+                    let lost = documents.lost.iter().map(|finding| (None, finding));
+                    let found = documents.findings.iter();
+                    lost.chain(found.map(|it| (it.guardrail.as_ref(), &it.finding))).collect()
                 }
-                Err(finding) => vec![finding.clone()],
+                Err(finding) => vec![(None, finding)],
             };
-            let problem = |finding| Problem { place: name.clone(), finding };
+            let problem = |(guardrail, finding): (Option<&String>, &Finding)| Problem {
+                place: name.clone(),
+                guardrail: guardrail.cloned(),
+                finding: finding.clone(),
+            };
             snapshot.problems.extend(findings.into_iter().map(problem));
         }
         self.add_dependencies(&mut snapshot);
@@ -241,7 +247,8 @@ impl Folder {
                     let policy = key.name.clone();
                     let reason = SourceReason::Duplicate { policy, file: (*first).to_owned() };
                     let finding = Finding::new("metadata.name", reason);
-                    snapshot.problems.push(Problem { place: file.clone(), finding });
+                    let guardrail = (*kind == DependencyKind::Guardrail).then(|| key.name.clone());
+                    snapshot.problems.push(Problem { place: file.clone(), guardrail, finding });
                 }
                 continue;
             }
@@ -331,7 +338,7 @@ impl Folder {
             let reason = SourceReason::Duplicate { policy: id.to_string(), file: file.clone() };
             let place = challenger.place.clone().unwrap_or_default();
             let finding = Finding::new("metadata.name", reason);
-            snapshot.problems.push(Problem { place, finding });
+            snapshot.problems.push(Problem { place, guardrail: None, finding });
             snapshot.duplicates.push((*challenger).clone());
         }
         snapshot.objects.push((*winner).clone());
@@ -387,7 +394,8 @@ fn is_same(one: &Dependency, other: &Dependency) -> bool {
 /// A guardrail that holds as it was before.
 fn held(file: &str, guardrail: &str) -> Problem {
     let field = format!("{GUARDRAIL_KIND}/{guardrail} spec");
-    Problem { place: file.to_owned(), finding: Finding::new(field, GuardrailReason::LastGoodHolds) }
+    let finding = Finding::new(field, GuardrailReason::LastGoodHolds);
+    Problem { place: file.to_owned(), guardrail: Some(guardrail.to_owned()), finding }
 }
 
 #[cfg(test)]

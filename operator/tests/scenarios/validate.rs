@@ -258,6 +258,24 @@ fn the_last_line_counts_policies() {
 }
 
 #[test]
+fn each_selector_is_compared_with_the_namespaces_by_the_name_of_its_guardrail() {
+    let guardrail = |name: &str, namespace: &str| {
+        format!(
+            "---\napiVersion: corsward.io/v1alpha1\nkind: ClusterCorsPolicy\nmetadata: {{name: {name}}}\nspec:\n  namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}\n  guardrails: {{maxMaxAge: 600}}\n"
+        )
+    };
+    let namespace = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n".to_owned();
+    let input =
+        [policy("a", ONE), namespace, guardrail("live", "shop"), guardrail("live spec", "nowhere")]
+            .concat();
+    let said = String::from_utf8(corsward(&["validate", "-"], &input).stdout).unwrap();
+    let selectors: Vec<&str> = said.lines().filter(|line| line.contains("Selector")).collect();
+    let [line] = selectors.as_slice() else { panic!("{said}") };
+    let start = "-: CORS-I602 hint ClusterCorsPolicy/live spec spec.namespaceSelector: ";
+    assert!(line.starts_with(start), "{line}");
+}
+
+#[test]
 fn targets_of_a_policy_for_a_cluster_are_no_matter_for_a_word() {
     let targeted = policy("a", ONE) + "  selector: {matchLabels: {app: api}}\n";
     let output = corsward(&["validate", "-"], &targeted);

@@ -79,7 +79,8 @@ fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
         }
     }
     let mut said: Vec<Finding> = documents.lost;
-    said.extend(documents.findings.into_iter().map(|finding| {
+    said.extend(documents.findings.into_iter().map(|found| {
+        let finding = found.finding;
         // The name of the object stands before the field.
         let field = finding.field.rsplit(' ').next().unwrap_or_default().to_owned();
         Finding { field, ..finding }

@@ -27,7 +27,8 @@ fn findings(text: &str) -> Vec<Finding> {
         let review = validate_object(object, Context::folder(&FullKnowledge));
         review.findings
     });
-    documents.lost.into_iter().chain(documents.findings).chain(of_objects).collect()
+    let of_others = documents.findings.into_iter().map(|found| found.finding);
+    documents.lost.into_iter().chain(of_others).chain(of_objects).collect()
 }
 
 fn refusals(text: &str) -> Vec<String> {
