@@ -132,8 +132,8 @@ fn put(object: &mut Value, field: &str, value: Value) -> Result<(), NotApplied> 
 }
 
 fn take(object: &mut Value, field: &str) -> Result<Value, NotApplied> {
-    if field.ends_with(']') {
-        let (list, index) = entry(object, field)?;
+    // A name may end in brackets too.
+    if let Ok((list, index)) = entry(object, field) {
         return Ok(list.remove(index));
     }
     let mut place = object;

@@ -1,7 +1,8 @@
 //! Counterpart: what a field of another system is called here, where it is not one of a `cors` block.
 
 use corsward_policy::finding::Written;
-use serde_json::Value;
+use corsward_policy::header_line;
+use serde_json::{Map, Value};
 
 use crate::foreign::{self, fold, truth};
 
@@ -39,13 +40,57 @@ struct Site<'a> {
     value: &'a Value,
 }
 
+/// Names around a block of CORS in configuration of Spring.
+const WRAPPERS: [&str; 10] = [
+    "spring",
+    "cloud",
+    "gateway",
+    "webflux",
+    "mvc",
+    "graphql",
+    "globalcors",
+    "cors",
+    "corsconfigurations",
+    "mappings",
+];
+
+/// The block of CORS that other mappings are around; `None`: it is the block of some paths alone.
+pub(crate) fn unwrapped(block: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    let mut block = block;
+    loop {
+        let mut entries = block.iter();
+        let (Some((name, Value::Object(inner))), None) = (entries.next(), entries.next()) else {
+            return Some(block);
+        };
+        match path_of_block(name) {
+            Some("/**" | "/*") => {}
+            Some(_) => return None,
+            None if WRAPPERS.contains(&fold(name).as_str()) => {}
+            None => return Some(block),
+        }
+        block = inner;
+    }
+}
+
+/// The path, in the syntax of Spring, that a block of CORS is for: `/**`, in `globalcors.cors-configurations.[/**].allowedOrigins`.
+pub(crate) fn path_of_block(name: &str) -> Option<&str> {
+    let path = match name.split_once("[/") {
+        Some((before, _)) => {
+            let rest = name.get(before.len().saturating_add(1)..)?;
+            rest.split_once(']').map_or(rest, |(path, _)| path)
+        }
+        None => name.trim_matches(['\'', '"']),
+    };
+    path.starts_with('/').then_some(path)
+}
+
 pub(crate) const EVERY_ORIGIN: &str = "list the origins that may read responses in `allowOrigins`: such a value stands for the origin of each request, which allows every origin";
 const FUNCTION: &str = "list the origins that it accepts in `allowOrigins`, or patterns of them such as `https://*.app.example`: a policy has no code";
 const NO_ORIGIN: &str = "remove it: an origin is allowed only where a list names it";
 const PRIVATE_NETWORK: &str =
     "remove it: no browser asks for that header any more, as `docs/private-networks.md` says";
 const VARY: &str = "remove it: `Vary` is sent wherever an answer depends on the origin";
-const RULE_FOR_EACH: &str = "write a rule for each path into `rules`: `path: {type: PathPrefix, value: /api}`, with the `cors` of that path";
+pub(crate) const RULE_FOR_EACH: &str = "write a rule for each path into `rules`: `path: {type: PathPrefix, value: /api}`, with the `cors` of that path";
 const PATH_OF_RULE: &str =
     "write `path: {type: PathPrefix, value: /api}`, and a rule for each path";
 const HOST_OF_RULE: &str =
@@ -53,6 +98,8 @@ const HOST_OF_RULE: &str =
 const NOT_FORWARDED: &str =
     "remove it: preflights are forwarded only where `preflight: {onFailure: Forward}` says so";
 const WILDCARD: &str = "remove it: a star in `allowOrigins` is a pattern without it";
+const EACH_HEADER: &str = "write the value of each header of CORS into a field of `cors`, such as `allowOrigins` for `Access-Control-Allow-Origin`";
+const OTHER_HEADER: &str = "remove it: a policy sets the headers of CORS alone";
 const NAMESPACE: &str = "write it as `metadata.namespace`: a policy is for its own namespace";
 const OWN_NAMESPACE: &str = "remove it: a target is of the policy's own namespace";
 const ISTIO_GATEWAY: &str = "name the Gateway of `gateway.networking.k8s.io` in `targetRefs`, or the labels of its pods in `selector`";
@@ -74,6 +121,9 @@ pub(crate) fn of(path: &str, name: &str, value: &Value) -> Option<Counterpart> {
     }
     if foreign::field(name) == Some("allowOrigins") || folded == "originregex" {
         return site.reflected();
+    }
+    if let Some(found) = site.header(name) {
+        return Some(found);
     }
     let name = folded.as_str();
     if let Some(decided) = site.decided(name) {
@@ -123,6 +173,48 @@ impl Site<'_> {
             value => foreign::reflects("allowOrigins", value)
                 .then_some(Counterpart::Advice(EVERY_ORIGIN)),
         }
+    }
+
+    /// A directive that sets a header, or lines of such directives.
+    fn header(&self, name: &str) -> Option<Counterpart> {
+        const SNIPPETS: [&str; 4] =
+            ["configurationsnippet", "serversnippet", "locationsnippet", "snippet"];
+        const DIRECTIVES: [&str; 4] = ["addheader", "addheaders", "moresetheaders", "httpresponse"];
+        let folded = fold(name.rsplit('/').next().unwrap_or(name));
+        let block = match self.path {
+            path if foreign::leaf(path) == "cors" => path.to_owned(),
+            _ => format!("{}.cors", self.rule.unwrap_or("spec")),
+        };
+        let text = match self.value {
+            Value::String(text) => text.clone(),
+            Value::Number(_) | Value::Bool(_) => self.value.to_string(),
+            _ => {
+                return DIRECTIVES
+                    .contains(&folded.as_str())
+                    .then_some(Counterpart::Advice(EACH_HEADER));
+            }
+        };
+        if SNIPPETS.contains(&folded.as_str()) {
+            return Some(match foreign::block_of_lines(&block, &text) {
+                Some(lines) => Counterpart::field(block, lines),
+                None => Counterpart::Advice(EACH_HEADER),
+            });
+        }
+        let line = format!("{name} {text}");
+        let (header, value) = header_line::read(&line)?;
+        let Some(field) = foreign::field(header) else {
+            return Some(Counterpart::Advice(match fold(header).as_str() {
+                "vary" => VARY,
+                "accesscontrolallowprivatenetwork" => PRIVATE_NETWORK,
+                _ => OTHER_HEADER,
+            }));
+        };
+        let field = format!("{block}.{field}");
+        if foreign::reflects(&field, &Value::from(value)) {
+            return Some(Counterpart::Advice(EVERY_ORIGIN));
+        }
+        let value = foreign::of_header(&field, value);
+        Some(Counterpart::field(field, value))
     }
 
     /// Code or a switch that decides about the origin of each request.
@@ -415,9 +507,13 @@ impl Site<'_> {
             "allowwildcard" => Counterpart::Advice(WILDCARD),
             "corspolicy" | "corspolicies" | "corsconfig" | "corsconfiguration"
             | "corsconfigurations" | "corsrule" | "corsrules" | "corsfilter" | "corssettings"
-            | "corsspec" | "httpcors" | "httpcorsfilter" | "globalcors" | "corsoptions" => {
-                Counterpart::itself(format!("{block}.cors"))
-            }
+            | "corsspec" | "httpcors" | "httpcorsfilter" | "globalcors" | "corsoptions"
+            | "spring" => match self.value {
+                Value::Object(written) if unwrapped(written).is_none() => {
+                    Counterpart::Advice(RULE_FOR_EACH)
+                }
+                _ => Counterpart::itself(format!("{block}.cors")),
+            },
             "csrftrustedorigins" => Counterpart::itself(format!("{block}.trustedOrigins")),
             "debug" | "verbose" => match self.truth() {
                 Some(true) => Counterpart::field("spec.diagnostics", Written::text("Header")),

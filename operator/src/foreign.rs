@@ -2,8 +2,11 @@
 
 mod words;
 
+use std::collections::BTreeMap;
+
 use corsward_policy::draft::PathType;
 use corsward_policy::finding::Written;
+use corsward_policy::header_line;
 use corsward_policy::path_syntax::{self, PathSyntax};
 use corsward_policy::pattern::OriginPattern;
 use corsward_policy::scope::PathMatch;
@@ -12,7 +15,7 @@ use corsward_policy::validate;
 use serde_json::{Map, Value};
 
 use crate::knowledge::FullKnowledge;
-use words::{FIELDS, REFLECTIONS, WORDS};
+use words::{ADVICE, FIELDS, REFLECTIONS, WORDS};
 
 /// The field of a `cors` block that other systems call `name`. An annotation's prefix says nothing.
 pub(crate) fn field(name: &str) -> Option<&'static str> {
@@ -34,9 +37,22 @@ pub(crate) fn word(field: &str, written: &str) -> Option<&'static str> {
     WORDS.iter().find(is_it).map(|(_, word, _)| *word)
 }
 
+/// What to write where no word of `field` says what is written there.
+pub(crate) fn advice(field: &str, written: &str) -> Option<&'static str> {
+    let folded = fold(written);
+    let is_it = |(of, _, words): &&(&str, &str, &[&str])| {
+        *of == leaf(field) && words.contains(&folded.as_str())
+    };
+    ADVICE.iter().find(is_it).map(|(_, advice, _)| *advice)
+}
+
 /// What is meant by a value in the place of one of the type `expected`.
 pub(crate) fn instead(expected: &str, field: &str, value: &Value) -> Option<Written> {
-    match (expected, value) {
+    // A line that sets the header of that field.
+    let line = value.as_str().and_then(header_line::read);
+    let own = line.filter(|(name, _)| self::field(name) == Some(leaf(field)));
+    let own = own.map(|(_, value)| Value::from(value));
+    match (expected, own.as_ref().unwrap_or(value)) {
         // Its digits may not be those that were written.
         ("string", Value::Number(number)) if number.is_f64() => None,
         ("string", Value::Bool(_) | Value::Number(_)) => {
@@ -151,7 +167,9 @@ fn mapping(field: &str, value: &Value) -> Option<Written> {
     };
     let written = match leaf(field) {
         "path" => path(&literal_path(text)?),
-        "cors" => Written::Mapping(vec![of("allowOrigins", Written::texts(pieces(text)))]),
+        "cors" => block_of_lines(field, text).unwrap_or_else(|| {
+            Written::Mapping(vec![of("allowOrigins", Written::texts(pieces(text)))])
+        }),
         "preflight" => {
             let word = ["Explain", "Reject", "Ignore", "Forward"]
                 .into_iter()
@@ -187,6 +205,32 @@ fn mapping(field: &str, value: &Value) -> Option<Written> {
         _ => return None,
     };
     Some(written)
+}
+
+/// The `cors` block of lines that set the headers of CORS; `None`: a line sets something else.
+pub(crate) fn block_of_lines(block: &str, text: &str) -> Option<Written> {
+    let lines = text.split([';', '\n']).map(str::trim).filter(|line| !line.is_empty());
+    let fields: Option<BTreeMap<String, Written>> = lines
+        .map(|line| {
+            let (name, value) = header_line::read(line)?;
+            let field = field(name)?;
+            let value = of_header(&format!("{block}.{field}"), value)?;
+            Some((field.to_owned(), value))
+        })
+        .collect();
+    let fields = fields.filter(|fields| !fields.is_empty())?;
+    Some(Written::Mapping(fields.into_iter().collect()))
+}
+
+/// What a field of a `cors` block says where a header has that value.
+pub(crate) fn of_header(field: &str, value: &str) -> Option<Written> {
+    let expected = match leaf(field) {
+        "maxAge" => "integer",
+        "allowCredentials" => "boolean",
+        _ => "array",
+    };
+    let value = Value::from(value);
+    if reflects(field, &value) { None } else { instead(expected, field, &value) }
 }
 
 /// Does that value of a list of origins stand for the origin of each request?
@@ -500,6 +544,12 @@ mod tests {
             assert_eq!(whole("spec.cors.maxAge", text), want, "{text}");
         }
         assert_eq!(whole("spec.preflight.successStatus", "204s"), None, "no duration");
+    }
+
+    #[test]
+    fn lines_within_a_line_are_no_way_to_exhaust_the_stack() {
+        let lines = Value::from("Access-Control-Allow-Origin: ".repeat(100_000));
+        assert_eq!(instead("array", "spec.cors.allowOrigins", &lines), None);
     }
 
     #[test]

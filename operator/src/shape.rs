@@ -416,8 +416,10 @@ pub(crate) fn unknown_word(field: &str, word: &str, known: &[&str]) -> ShapeReas
     // A rule cannot be rehearsed alone.
     let of_rule = |word: &&str| *word != "DryRun" || !field.contains("].mode");
     let known: Vec<&str> = known.iter().copied().filter(of_rule).collect();
-    let similar = self::word(field, word, &known);
+    let advice = foreign::advice(field, word);
+    let similar = if advice.is_some() { None } else { self::word(field, word, &known) };
     ShapeReason::UnknownWord {
+        advice,
         word: word.to_owned(),
         known: known.iter().map(|word| (*word).to_owned()).collect(),
         similar,
@@ -529,6 +531,24 @@ mod tests {
         assert_eq!(required, [("spec.cors.allowOriginsFrom[0].kind".into(), "CORS-E511".into())]);
         let null_origin = findings(json!({"cors": {"allowOrigins": [null]}}));
         assert_eq!(null_origin, [("spec.cors.allowOrigins[0]".into(), "CORS-E509".into())]);
+    }
+
+    #[test]
+    fn a_type_of_path_of_another_system_names_what_to_use() {
+        for (word, want) in [
+            ("Suffix", "have a rule for each path"),
+            ("Contains", "have a rule for each path"),
+            ("Glob", "write `PathPrefix` with the literal path"),
+            ("Wildcard", "write `PathPrefix` with the literal path"),
+            ("RegularExpression", "write `PathPrefix` with the literal path"),
+            ("ImplementationSpecific", "write `PathPrefix`"),
+            ("path_separated_prefix", "write `PathPrefix`"),
+            ("Equals", "write `Exact`"),
+        ] {
+            let reason = unknown_word("spec.rules[0].path.type", word, &["Exact", "PathPrefix"]);
+            let message = Finding::new("spec.rules[0].path.type", reason).message();
+            assert!(message.contains(want), "{word}: {message}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod decision;
 pub mod draft;
 pub mod finding;
 mod hash_index;
+pub mod header_line;
 pub mod header_name;
 pub mod host_syntax;
 pub mod limits;

@@ -114,7 +114,7 @@ pub(super) const FIELDS: [(&str, &[&str]); 7] = [
 ];
 
 /// Words of this resource, by the field and by what other systems write in lower case.
-pub(super) const WORDS: [(&str, &str, &[&str]); 17] = [
+pub(super) const WORDS: [(&str, &str, &[&str]); 18] = [
     (
         "mode",
         "Active",
@@ -186,7 +186,21 @@ pub(super) const WORDS: [(&str, &str, &[&str]); 17] = [
     ),
     ("diagnostics", "Header", &["true", "on", "yes", "1", "enable", "enabled", "debug", "verbose"]),
     ("diagnostics", "None", &["false", "off", "no", "0", "disable", "disabled"]),
-    ("type", "PathPrefix", &["prefix", "implementationspecific", "startswith"]),
+    (
+        "type",
+        "PathPrefix",
+        &[
+            "prefix",
+            "implementationspecific",
+            "startswith",
+            "beginswith",
+            "pathseparatedprefix",
+            "pathmatchpathprefix",
+            "prefixmatch",
+            "subpath",
+        ],
+    ),
+    ("type", "Exact", &["equals", "equal", "literal", "fullpath", "path", "strict", "exactmatch"]),
     ("kind", "OriginSet", &["originset", "originsets"]),
     (
         "upstreamCorsHeaders",
@@ -239,4 +253,34 @@ pub(super) const REFLECTIONS: [&str; 14] = [
     "request",
     "requested",
     "requestorigin",
+];
+
+/// What to write where a word of other systems has no counterpart, by the field and by that word in lower case.
+pub(super) const ADVICE: [(&str, &str, &[&str]); 2] = [
+    (
+        "type",
+        "have a rule for each path, `Exact` for one path or `PathPrefix` for all below it, because no path is compared by its end or middle",
+        &["suffix", "endswith", "contains", "substring", "extension", "query", "header"],
+    ),
+    (
+        "type",
+        "write `PathPrefix` with the literal path before the first wildcard, or `Exact` with a path that has none",
+        &[
+            "glob",
+            "wildcard",
+            "regex",
+            "regexp",
+            "regularexpression",
+            "saferegex",
+            "pattern",
+            "pathpattern",
+            "ant",
+            "antpath",
+            "antpattern",
+            "template",
+            "pathtemplate",
+            "uritemplate",
+            "pathmatchpattern",
+        ],
+    ),
 ];

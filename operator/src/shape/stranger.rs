@@ -5,6 +5,7 @@ use std::mem;
 
 use corsward_policy::Finding;
 use corsward_policy::finding::{Meant, MeantField, Reason, ShapeReason, Written};
+use corsward_policy::header_line;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::{Map, Value};
 
@@ -191,9 +192,14 @@ impl Check<'_> {
             return self.placed(stranger, place, spec);
         }
         // Properties of other systems end in the field's name.
-        let last = name.rsplit('.').next().unwrap_or(name);
+        let last = header_line::last_name(name);
         let last = if last.contains('/') { name } else { last };
         let is_policy = self.field("spec.cors").is_some();
+        let is_of_some =
+            counterpart::path_of_block(name).is_some_and(|it| it != "/**" && it != "/*");
+        if is_policy && is_of_some && name.contains("[/") {
+            return Some(Meant::Advice(counterpart::RULE_FOR_EACH));
+        }
         match counterpart::of(path, last, value).filter(|_| is_policy) {
             Some(Counterpart::Advice(advice)) => return Some(Meant::Advice(advice)),
             Some(Counterpart::Field { field, becomes, note }) => {
@@ -296,7 +302,7 @@ impl Check<'_> {
         let expected = schema.type_.as_deref().unwrap_or_default();
         match value {
             Value::Object(block) if foreign::leaf(field) == "cors" => {
-                self.block(schema, field, block)
+                self.block(schema, field, counterpart::unwrapped(block)?)
             }
             Value::Array(_) if expected == "array" => {
                 let mut lists = BTreeMap::new();

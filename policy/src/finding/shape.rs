@@ -73,6 +73,8 @@ pub enum ShapeReason {
         known: Vec<String>,
         /// The one among them that looks like it.
         similar: Option<String>,
+        /// What to do where none of them says it.
+        advice: Option<&'static str>,
     },
     /// A field that must be there.
     MissingField {
@@ -168,12 +170,13 @@ impl ShapeReason {
                 instead.as_ref(),
                 format!("write {expected}, as {} shows", Explain(explain)),
             ),
-            Self::UnknownWord { word, known, similar } => {
+            Self::UnknownWord { word, known, similar, advice } => {
                 let known: Vec<String> =
                     known.iter().map(|word| Quoted(word).to_string()).collect();
                 let matter = format!("{} is none of {}", Quoted(word), known.join(", "));
                 let similar = similar.as_deref().map(Written::text);
-                write_or("CORS-E510", matter, similar.as_ref(), "write one of them")
+                let fix = advice.unwrap_or("write one of them");
+                write_or("CORS-E510", matter, similar.as_ref(), fix)
             }
             Self::MissingField { instead, explain } => write_or(
                 "CORS-E511",

@@ -4,6 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::Knowledge;
 use crate::finding::{Language, is_every_origin, is_glob, is_underscored_scheme};
+use crate::header_line;
 use crate::origin::{ends_in_number, is_http, is_scheme};
 use crate::pattern::cidr::{prefix_in_another_notation, prefix_of_mask, split_cidr};
 use crate::pattern::{InvalidOrigin, OriginPattern, TuplePattern};
@@ -28,6 +29,8 @@ const MAX_PARTS: usize = 16;
 
 /// The entries to write instead of `written`, in their normal form; none where no guess parses.
 pub(super) fn by(written: &str, knowledge: &dyn Knowledge) -> Vec<String> {
+    let line = header_line::read(written).filter(|(name, _)| says(name, "origin"));
+    let written = line.map_or(written, |(_, value)| value);
     let text = unwrapped(written);
     if is_every_origin(text) {
         return vec!["*".to_owned()];
@@ -72,6 +75,11 @@ pub(super) fn listed(text: &str) -> Option<&str> {
     let is_quoted = entry.starts_with(['"', '\'']) && entry.len() > 1;
     let entry = entry.trim_matches(|c| "\"'".contains(c));
     ((is_quoted || entry.contains("://")) && !entry.contains(['[', ']'])).then_some(entry)
+}
+
+/// Is `word` a part of a header's or a property's name?
+fn says(name: &str, word: &str) -> bool {
+    name.to_ascii_lowercase().contains(word)
 }
 
 /// The origins of a list of ports, as in `https://app.example:[8080,8081]` of Spring and `https://app.example:8080,8081`.
@@ -155,6 +163,9 @@ pub(super) fn names(
     is_entry: impl Fn(&str) -> Option<bool>,
 ) -> Vec<String> {
     let is_separator = |c: char| matches!(c, ',' | ';' | '|' | '&' | '+') || c.is_whitespace();
+    let line = header_line::read(written);
+    let of_list = |name: &str| says(name, "methods") || says(name, "headers");
+    let written = line.filter(|(name, _)| of_list(name)).map_or(written, |(_, value)| value);
     let mut names: Vec<String> = Vec::new();
     for piece in written.split(is_separator) {
         let name = unqualified(piece.trim_matches(|c| "[](){}<>\"'`^$?:".contains(c)));

@@ -11,6 +11,7 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(origins());
     rows.extend(reflections());
     rows.extend(blocks());
+    rows.extend(pasted());
     rows.extend(scopes());
     rows.extend(paths());
     rows.extend(targets());
@@ -144,6 +145,95 @@ fn origins() -> Vec<Row> {
         ),
         block("a list of Istio's matches", json!({"origins": [{"exact": "https://a.example"}]})),
         cors("CORS-E509", "every method", json!({"allowMethods": true})),
+    ]
+}
+
+/// Lines and properties of other systems, as they are pasted.
+fn pasted() -> Vec<Row> {
+    const SPRING: &str = "spring.cloud.gateway.globalcors.cors-configurations.[/**]";
+    let block = |why, fields| spec("CORS-E503", why, json!({"cors": fields}));
+    let of_spec = |why, fields| spec("CORS-E503", why, fields);
+    let gateway = |path: &str| {
+        json!({"spring": {"cloud": {"gateway": {"globalcors": {"cors-configurations": {path: {
+            "allowedOrigins": ["https://a.example"], "allowedMethods": "PUT", "maxAge": "1h",
+        }}}}}}})
+    };
+    let lines = "add_header 'Access-Control-Allow-Origin' 'https://a.example' always;\nadd_header Access-Control-Allow-Methods 'PUT, DELETE';\nadd_header Access-Control-Max-Age 600;\n";
+    vec![
+        block("a property", json!({format!("{SPRING}.allowed-origins"): "https://a.example"})),
+        of_spec(
+            "one with an index",
+            json!({format!("{SPRING}.allowedOrigins[0]"): "https://a.example"}),
+        ),
+        of_spec(
+            "one of some paths",
+            with(
+                good(),
+                json!({SPRING.replace("**", "api/**") + ".allowedOrigins": "https://b.example"}),
+            ),
+        ),
+        of_spec("properties as mappings", gateway("[/**]")),
+        of_spec("mappings of some paths", with(good(), gateway("[/api/**]"))),
+        of_spec(
+            "a part of them",
+            json!({"globalcors": {"corsConfigurations": {"[/**]": {"allowedOrigins": "https://a.example"}}}}),
+        ),
+        block(
+            "nginx, up to the value",
+            json!({"add_header Access-Control-Allow-Origin": "https://a.example always"}),
+        ),
+        cors(
+            "CORS-E503",
+            "nginx, the directive",
+            json!({"add_header": "Access-Control-Allow-Methods 'PUT, DELETE' always;"}),
+        ),
+        cors("CORS-E503", "nginx, a number", json!({"add_header Access-Control-Max-Age": 600})),
+        cors("CORS-E503", "another header", json!({"add_header": "X-Frame-Options DENY"})),
+        cors(
+            "CORS-E503",
+            "nginx reflects",
+            json!({"add_header": "Access-Control-Allow-Origin $http_origin always"}),
+        ),
+        cors(
+            "CORS-E503",
+            "several directives",
+            json!({"add_header": ["Access-Control-Allow-Methods PUT", "Vary Origin"]}),
+        ),
+        of_spec(
+            "a snippet of ingress-nginx",
+            json!({"nginx.ingress.kubernetes.io/configuration-snippet": lines}),
+        ),
+        spec("CORS-E509", "lines in the place of the block", json!({"cors": lines})),
+        cors(
+            "CORS-E509",
+            "a line in the place of a list",
+            json!({"allowMethods": "add_header Access-Control-Allow-Methods 'PUT, DELETE';"}),
+        ),
+        cors(
+            "CORS-E509",
+            "a line in the place of a number",
+            json!({"maxAge": "Access-Control-Max-Age: 600"}),
+        ),
+        cors(
+            "CORS-E301",
+            "a line in a list of methods",
+            json!({"allowMethods": ["Access-Control-Allow-Methods: PUT, DELETE"]}),
+        ),
+        cors(
+            "CORS-E102",
+            "a line of nginx as an origin",
+            json!({"allowOrigins": ["add_header Access-Control-Allow-Origin https://a.example always;"]}),
+        ),
+        cors(
+            "CORS-E102",
+            "a header as an origin",
+            json!({"allowOrigins": ["Access-Control-Allow-Origin: https://a.example"]}),
+        ),
+        cors(
+            "CORS-E104",
+            "a property as an origin",
+            json!({"allowOrigins": [format!("{SPRING}.allowedOrigins=https://a.example")]}),
+        ),
     ]
 }
 

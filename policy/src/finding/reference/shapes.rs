@@ -32,6 +32,7 @@ pub(super) fn all() -> Vec<Finding> {
         Finding::new(
             "spec.mode",
             R::UnknownWord {
+                advice: None,
                 word: "active".into(),
                 known: ["Active", "DryRun", "Off"].map(str::to_owned).to_vec(),
                 similar: Some("Active".into()),
