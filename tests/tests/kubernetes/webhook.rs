@@ -1,5 +1,6 @@
 //! The webhook, for users of `kubectl` and for clients that should not reach it.
 
+mod agreement;
 mod certificates;
 mod client;
 mod fixture;
