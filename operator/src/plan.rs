@@ -2,6 +2,7 @@
 //! made anew only where something changed.
 
 mod admission;
+mod classes;
 mod members;
 
 use std::collections::{BTreeMap, BTreeSet};

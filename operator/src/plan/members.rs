@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
 use corsward_policy::finding::RuleReason;
-use corsward_policy::precedence::{Precedence, completes, has_rules_alone, switches_off};
+use corsward_policy::precedence::{Precedence, Rivals, has_rules_alone};
 use corsward_policy::{Finding, Policy, PolicyId, Workload, compile, compile_for, wire};
 
 use super::are_apart;
+use super::classes::{Class, Classes};
 use crate::bundle::{Bundle, BundleKey};
 use crate::cluster_state::Labels;
 use crate::index::PolicyInForce;
 use crate::size_limit::{hold, large};
-use crate::targets::{ProxySet, TargetProxies, includes};
+use crate::targets::{ProxySet, TargetProxies};
 
 /// A policy in a bundle.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +102,9 @@ impl BuiltBundle {
         let policies: Vec<&Policy> = policies.iter().map(|(policy, _)| *policy).collect();
         let held = hold(&bundle, &policies);
         let large = large(&bundle, &policies);
-        let (overridden, switching_off) = (overridden(&on), switching_off(&on));
+        let classes = Classes::of(on.iter().map(|member| &*member.workloads));
+        let overridden = overridden(&on, &classes);
+        let switching_off = switching_off(&on, &classes);
         let bundle = Arc::new(bundle);
         Self { members, bundle, overridden, switching_off, large, held }
     }
@@ -114,56 +117,77 @@ impl BuiltBundle {
 
 /// The policies that win nowhere, each with one that wins in its place. Only a policy that is wherever another one is can win
 /// everywhere over it.
-fn overridden(members: &[&BundlePolicy]) -> BTreeMap<PolicyId, PolicyId> {
-    let classes: BTreeSet<&[Workload]> = members.iter().map(|member| &*member.workloads).collect();
+fn overridden(members: &[&BundlePolicy], classes: &Classes<'_>) -> BTreeMap<PolicyId, PolicyId> {
     let mut overridden = BTreeMap::new();
-    for class in classes {
-        let covering = members.iter().filter(|member| covers(&member.workloads, class));
-        let policies: Vec<&Policy> = covering.map(|member| &*member.in_force.policy).collect();
-        let of_class = |id: &PolicyId| {
-            members.iter().any(|member| member.id == *id && *member.workloads == *class)
-        };
+    for class in &classes.all {
+        let mut covering: Vec<usize> = classes.members(&class.wider).collect();
+        covering.sort_unstable();
+        let member = |at: &usize| members.get(*at).copied();
+        let policies: Vec<&Policy> =
+            covering.iter().filter_map(member).map(|member| &*member.in_force.policy).collect();
+        let own: BTreeSet<&PolicyId> =
+            class.members.iter().filter_map(member).map(|member| &member.id).collect();
         let losers = compile(&policies).overridden().into_iter();
-        overridden.extend(losers.filter(|(id, _)| of_class(id)));
+        overridden.extend(losers.filter(|(id, _)| own.contains(id)));
     }
     overridden
 }
 
 /// The policies whose rules keep another one from the paths beside them, and what to say about it.
-fn switching_off(members: &[&BundlePolicy]) -> BTreeMap<PolicyId, Finding> {
-    let policy = |member: &BundlePolicy| Arc::clone(&member.in_force.policy);
-    let alone = members.iter().filter(|member| has_rules_alone(&policy(member)));
-    let of_one = |one: &BundlePolicy| {
-        let rules = policy(one);
-        let others = || members.iter().filter(|other| other.id != one.id);
-        let is_complete = |other: &BundlePolicy| {
-            completes(&policy(other), &rules) && covers(&other.workloads, &one.workloads)
-        };
-        if others().any(|other| is_complete(other)) {
+fn switching_off(members: &[&BundlePolicy], classes: &Classes<'_>) -> BTreeMap<PolicyId, Finding> {
+    let rivals = |class: &Class<'_>| {
+        let own = class.members.iter().filter_map(|at| members.get(*at));
+        Rivals::new(own.map(|member| &*member.in_force.policy))
+    };
+    let rivals: Vec<Rivals<'_>> = classes.all.iter().map(rivals).collect();
+    let everyone = Rivals::new(members.iter().map(|member| &*member.in_force.policy));
+    let of_one = |class: &Class<'_>, one: &BundlePolicy| {
+        let rules = &*one.in_force.policy;
+        let is_completed = class
+            .wider
+            .iter()
+            .filter_map(|at| rivals.get(*at))
+            .any(|rivals| rivals.completing(rules).next().is_some());
+        if is_completed {
             return None;
         }
-        let meets = |other: &BundlePolicy| {
-            let (mine, theirs) = (&*one.workloads, &*other.workloads);
-            covers(theirs, mine) || covers(mine, theirs)
+        let first = if class.is_everywhere() {
+            everyone.first_switched_off(rules, |_| true)
+        } else {
+            first_that_meets(class, classes, &rivals, rules)
         };
-        let found = others()
-            .filter(|other| meets(other))
-            .find_map(|other| Some((other, switches_off(&rules, &policy(other))?)));
-        let (other, why) = found?;
-        let other = other.id.to_string();
+        let (other, why) = first?;
+        let other = members.get(other)?.id.to_string();
         let by_target = why == Precedence::CloserTarget;
         let reason = RuleReason::SwitchesOff { other, by_target };
         Some((one.id.clone(), Finding::new("spec.rules", reason)))
     };
-    alone.filter_map(|one| of_one(one)).collect()
+    let alone = classes.all.iter().flat_map(|class| {
+        let own = class.members.iter().filter_map(|at| members.get(*at).copied());
+        own.filter(|one| has_rules_alone(&one.in_force.policy)).map(move |one| (class, one))
+    });
+    alone.filter_map(|(class, one)| of_one(class, one)).collect()
 }
 
-/// Is every proxy of `narrow` one of `wide`?
-fn covers(wide: &[Workload], narrow: &[Workload]) -> bool {
-    let is_within = |one: &Workload| {
-        wide.iter().any(|other| {
-            includes(&one.labels, &other.labels) && (other.port.is_none() || other.port == one.port)
-        })
-    };
-    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(is_within))
+/// The first member that the rules of a member of `class` keep from paths, among those with proxies of that class.
+fn first_that_meets(
+    class: &Class<'_>,
+    classes: &Classes<'_>,
+    rivals: &[Rivals<'_>],
+    rules: &Policy,
+) -> Option<(usize, Precedence)> {
+    let mut first: Option<(usize, Precedence)> = None;
+    for at in class.wider.iter().chain(&class.narrower) {
+        let (Some(rivals), Some(other)) = (rivals.get(*at), classes.all.get(*at)) else {
+            continue;
+        };
+        let place = |within: usize| other.members.get(within).copied();
+        let is_before = |within| {
+            first.is_none_or(|(known, _)| place(within).is_some_and(|place| place < known))
+        };
+        if let Some((within, why)) = rivals.first_switched_off(rules, is_before) {
+            first = place(within).map(|place| (place, why));
+        }
+    }
+    first
 }
