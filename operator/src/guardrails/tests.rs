@@ -86,6 +86,35 @@ fn every_origin_that_a_policy_shares_with_is_contained_in_an_allowed_one() {
 }
 
 #[test]
+fn origins_of_applications_and_blocks_of_addresses_are_contained_in_their_like() {
+    let allowed =
+        || json!({"allowedOrigins": ["app://.", "http://10.0.0.0/8:*", "http://[fd00::]/8:*"]});
+    let of = |origin: &str| cors(&json!({ "allowOrigins": [origin] }));
+    let first = ["spec.cors.allowOrigins[0] CORS-E601"].as_slice();
+    assert_rows(&[
+        ("the application", allowed(), of("app://."), &[]),
+        ("another host of its scheme", allowed(), of("app://localhost"), first),
+        ("every host of its scheme", allowed(), of("app://*"), first),
+        ("another scheme", allowed(), of("capacitor://."), first),
+        ("the block", allowed(), of("http://10.0.0.0/8:*"), &[]),
+        ("a block within it", allowed(), of("http://10.1.0.0/16:8080"), &[]),
+        ("an address of it", allowed(), of("http://10.1.2.3:3000"), &[]),
+        ("a block around it", allowed(), of("http://10.0.0.0/7:*"), first),
+        ("a block beside it", allowed(), of("http://11.0.0.0/8:*"), first),
+        ("with TLS", allowed(), of("https://10.0.0.0/8:*"), first),
+        ("an IPv6 block within", allowed(), of("http://[fd12::]/16:*"), &[]),
+        ("an IPv6 block around", allowed(), of("http://[fc00::]/7:*"), first),
+        ("a name is no address", allowed(), of("http://10.example:*"), first),
+        (
+            "an application, where only a block of addresses is allowed",
+            json!({"allowedOrigins": ["http://10.0.0.0/8:*"]}),
+            of("app://."),
+            first,
+        ),
+    ]);
+}
+
+#[test]
 fn regexes_are_for_where_they_are_allowed_or_origins_are_free() {
     let regex = || cors(&json!({"allowOriginRegexes": ["https://[a-z]+[.]shop[.]example"]}));
     let first = ["spec.cors.allowOriginRegexes[0] CORS-E602"].as_slice();
