@@ -82,25 +82,32 @@ impl ImportGraph {
 
 /// The code without comments and without items behind `#[cfg(test)]`.
 fn production_code(text: &str) -> String {
-    let mut lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let mut lines = text.lines();
     let mut code = String::new();
     while let Some(line) = lines.next() {
-        if !line.trim_start().starts_with("#[cfg(test)]") {
+        let item = line.trim_start();
+        if item.starts_with("#[cfg(test)]") {
+            let indentation = &line[..line.len() - item.len()];
+            skip_item(&mut lines, &format!("{indentation}}}"));
+        } else if !item.starts_with("//") {
             code.push_str(line);
             code.push('\n');
-            continue;
-        }
-        // The item ends with the bracket that it opens first, or with a semicolon before any.
-        let (mut depth, mut opened) = (0_usize, false);
-        for line in lines.by_ref() {
-            opened |= line.contains('{');
-            depth = (depth + line.matches('{').count()).saturating_sub(line.matches('}').count());
-            if depth == 0 && (opened || line.trim_end().ends_with(';')) {
-                break;
-            }
         }
     }
     code
+}
+
+/// Skips an item, which rustfmt ends in its first line or by a bracket at its own indentation. Brackets are not counted: a text may
+/// hold one.
+fn skip_item<'t>(lines: &mut impl Iterator<Item = &'t str>, end: &str) {
+    let mut is_open = false;
+    for line in lines {
+        let is_last = if is_open { line.starts_with(end) } else { line.ends_with([';', '}']) };
+        if is_last {
+            return;
+        }
+        is_open |= line.ends_with('{');
+    }
 }
 
 /// The names that follow `crate::`, those of a group included.
@@ -190,7 +197,7 @@ mod tests {
                     (
                         "b.rs",
                         "/// See [`A`](crate::a::A).\n#[cfg(test)]\nuse crate::a::A;\n\
-                         #[cfg(test)]\nmod tests {\n    use crate::a::A;\n}\n",
+                         #[cfg(test)]\nmod tests {\n    const CLOSED: &str = \"}\";\n    use crate::a::A;\n}\n",
                     ),
                 ],
                 None,
