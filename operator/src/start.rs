@@ -11,7 +11,6 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::api;
 use crate::args::{Args, Command, LogFormat, RunArgs};
-use crate::check;
 use crate::cleanup::cleanup;
 use crate::controller::SourceEnded;
 use crate::knowledge::FullKnowledge;
@@ -20,6 +19,7 @@ use crate::modules;
 use crate::probe::probe;
 use crate::run;
 use crate::tasks::TaskEnded;
+use crate::validate;
 
 /// Runs the command that `args` names.
 ///
@@ -39,7 +39,7 @@ pub fn start(args: Args) -> Result<ExitCode> {
         }
         Command::Validate(args) => {
             let (mut out, mut notes) = (io::stdout().lock(), io::stderr().lock());
-            let outcome = check::validate(&args, &FullKnowledge, &mut out, &mut notes)?;
+            let outcome = validate::validate(&args, &FullKnowledge, &mut out, &mut notes)?;
             Ok(ExitCode::from(outcome as u8))
         }
         Command::Crd => {

@@ -93,7 +93,7 @@ pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
             Validation { accepted: None, findings: findings.clone(), spec: None }
         }
         Text::Spec { spec, findings, spelling } => {
-            let mut validation = review_spec(object, spec, findings.clone(), context);
+            let mut validation = validate_spec(object, spec, findings.clone(), context);
             spelling.quote(&mut validation.findings);
             if let Some(accepted) = &mut validation.accepted {
                 accepted.spelling = Arc::new(spelling.clone());
@@ -120,7 +120,7 @@ pub(crate) fn spec_schema() -> &'static JSONSchemaProps {
     &SPEC_SCHEMA
 }
 
-fn review_spec(
+fn validate_spec(
     object: &Object,
     written: &JsonText,
     mut findings: Vec<Finding>,

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use corsward_operator::args::{OutputFormat, ValidateArgs};
-use corsward_operator::check::{self, ValidateOutcome};
 use corsward_operator::knowledge::FullKnowledge;
+use corsward_operator::validate::{self, ValidateOutcome};
 use corsward_policy::Refusal;
 use corsward_tests::envoy_fixture::EnvoyFixture;
 use corsward_tests::page::{self, Example};
@@ -35,7 +35,7 @@ fn every_example_is_accepted_without_a_warning() {
         fs::write(file.path(), &example.yaml).unwrap();
         let args = ValidateArgs { files: vec![file.path().to_owned()], output: OutputFormat::Json };
         let (mut out, mut notes) = (Vec::new(), Vec::new());
-        let outcome = check::validate(&args, &FullKnowledge, &mut out, &mut notes).unwrap();
+        let outcome = validate::validate(&args, &FullKnowledge, &mut out, &mut notes).unwrap();
         let findings: Vec<Value> = serde_json::from_slice(&out).unwrap();
         let warnings: Vec<&str> = findings
             .iter()

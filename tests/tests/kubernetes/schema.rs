@@ -5,10 +5,10 @@ use std::fs;
 
 use corsward_operator::api;
 use corsward_operator::args::{OutputFormat, ValidateArgs};
-use corsward_operator::check::{self, ValidateOutcome};
 use corsward_operator::knowledge::FullKnowledge;
 use corsward_operator::source::document;
 use corsward_operator::source::yaml::Reader;
+use corsward_operator::validate::{self, ValidateOutcome};
 use corsward_tests::suite;
 use serde_json::{Value, json};
 use xtask::kubernetes::Answer;
@@ -44,7 +44,8 @@ fn refusals(kind: &str, spec: &Value) -> Vec<String> {
     fs::write(file.path(), object.to_string()).unwrap();
     let args = ValidateArgs { files: vec![file.path().to_owned()], output: OutputFormat::Json };
     let mut said = Vec::new();
-    let outcome = check::validate(&args, &FullKnowledge, &mut said, &mut std::io::sink()).unwrap();
+    let outcome =
+        validate::validate(&args, &FullKnowledge, &mut said, &mut std::io::sink()).unwrap();
     let said: Vec<Value> = serde_json::from_slice(&said).unwrap();
     let refusals = said.iter().filter(|line| line["severity"] == "refusal");
     let refusals: Vec<String> = refusals
