@@ -141,6 +141,7 @@ fn the_top_modules_of_a_crate_import_no_cycle() {
         "filter/wasm/src",
         "operator/src",
         "policy/src",
+        "tests/e2e/src",
         "tests/src",
         "xtask/offline/src",
         "xtask/src",

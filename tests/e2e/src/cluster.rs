@@ -1,5 +1,8 @@
 //! Cluster: the one that KUBECONFIG names, as a scenario sees it.
 
+pub(crate) mod socks_proxy;
+pub(crate) mod test_namespace;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -10,8 +13,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use xtask::{paths, tools};
 
-use crate::socks_proxy::SocksProxy;
-use crate::test_namespace::TestNamespace;
+use crate::cluster::socks_proxy::SocksProxy;
+use crate::cluster::test_namespace::TestNamespace;
 
 /// The label of a scenario's namespaces: what is looked into when it fails, and removed when it does not.
 const OF_SCENARIO: &str = "corsward-e2e/scenario";

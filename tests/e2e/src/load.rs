@@ -12,7 +12,7 @@ use corsward_tests::answer::Answer;
 use corsward_tests::case::Request;
 use corsward_tests::client;
 
-use crate::socks_proxy::{SocksProxy, request};
+use crate::cluster::socks_proxy::{SocksProxy, request};
 
 /// A connection that is kept, or one for each request.
 const CLIENTS: [bool; 4] = [true, true, true, false];

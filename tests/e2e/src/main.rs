@@ -10,8 +10,6 @@ mod runner;
 mod scenario;
 mod scenarios;
 mod sharing;
-mod socks_proxy;
-mod test_namespace;
 mod until;
 mod upstream;
 mod workload;

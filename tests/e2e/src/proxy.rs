@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::test_namespace::TestNamespace;
+use crate::cluster::test_namespace::TestNamespace;
 use crate::until::until;
 
 /// The part that the names of corsward's filters share, for each of Istio's kinds.

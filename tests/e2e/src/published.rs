@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::test_namespace::TestNamespace;
+use crate::cluster::test_namespace::TestNamespace;
 
 /// The kinds that the chart's default chooses between.
 pub(crate) const KINDS: [&str; 2] = ["wasmplugins", "trafficextensions"];

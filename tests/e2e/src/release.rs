@@ -8,7 +8,7 @@ use serde_json::Value;
 use xtask::{command, paths, tools};
 
 use crate::cluster::Cluster;
-use crate::test_namespace::TestNamespace;
+use crate::cluster::test_namespace::TestNamespace;
 use crate::until::until;
 
 /// The release, and its Deployment.

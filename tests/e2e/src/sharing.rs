@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header};
+use crate::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header};
 use crate::until::until;
 
 /// The origin that policies allow.

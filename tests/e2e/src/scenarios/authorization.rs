@@ -5,11 +5,11 @@ use corsward_tests::answer::Answer;
 use serde_json::json;
 
 use crate::cluster::Cluster;
+use crate::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
+use crate::cluster::test_namespace::TestNamespace;
 use crate::release::Release;
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, STRANGER, allowing, await_shared};
-use crate::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
-use crate::test_namespace::TestNamespace;
 use crate::until::until;
 use crate::upstream::{ANSWER, was_reached};
 use crate::workload::Workload;

@@ -7,8 +7,8 @@ use anyhow::{Result, ensure};
 use self::fixture::{BackendsFixture, complaint, ensure_read, ensure_refused, shown};
 pub(super) use self::fixture::{policy, start};
 use crate::cluster::Cluster;
+use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
 use crate::scenario::Scenario;
-use crate::socks_proxy::{ALLOW_ORIGIN, header, request};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new(

@@ -13,10 +13,10 @@ use corsward_tests::suite::{self, Suite};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::cluster::socks_proxy::SocksProxy;
+use crate::cluster::test_namespace::TestNamespace;
 use crate::scenario::Scenario;
 use crate::sharing::SHOP;
-use crate::socks_proxy::SocksProxy;
-use crate::test_namespace::TestNamespace;
 use crate::until::until;
 use crate::upstream::{ANSWER, answering, without_mark};
 use crate::workload::Workload;
@@ -103,9 +103,9 @@ fn put_in_force(
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
     ns.create(&list.to_string())?;
     until(&format!("the policies of group {number}"), || {
-        let asked = crate::socks_proxy::request("GET", &sentinel, "/", Some(SHOP), &[]);
+        let asked = crate::cluster::socks_proxy::request("GET", &sentinel, "/", Some(SHOP), &[]);
         let answer = socks_proxy.send(&ns.host("near"), 80, &asked)?;
-        Ok(answer.get(crate::socks_proxy::ALLOW_ORIGIN).map(drop))
+        Ok(answer.get(crate::cluster::socks_proxy::ALLOW_ORIGIN).map(drop))
     })
 }
 

@@ -6,13 +6,13 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
+use crate::cluster::test_namespace::TestNamespace;
 use crate::gateway::front_with;
 use crate::load::{Load, Question};
 use crate::release::{self, Release};
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, STRANGER, allowing, await_shared, await_unshared};
-use crate::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
-use crate::test_namespace::TestNamespace;
 use crate::until::{until, until_at_once};
 use crate::upstream::{ANSWER, answering};
 use crate::workload::Workload;

@@ -8,9 +8,9 @@ use serde_json::json;
 use self::browser::{Browser, Visit};
 use super::backends::{policy, start};
 use crate::cluster::Cluster;
+use crate::cluster::socks_proxy::header;
+use crate::cluster::test_namespace::TestNamespace;
 use crate::scenario::Scenario;
-use crate::socks_proxy::header;
-use crate::test_namespace::TestNamespace;
 use crate::until::until;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::new(

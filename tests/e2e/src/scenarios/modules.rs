@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use xtask::command;
 
 use crate::cluster::Cluster;
+use crate::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header};
+use crate::cluster::test_namespace::TestNamespace;
 use crate::load::{Load, Question};
 use crate::proxy::Proxy;
 use crate::published::Published;
 use crate::release::Release;
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, allowing, await_shared};
-use crate::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header};
-use crate::test_namespace::TestNamespace;
 use crate::until::until;
 use crate::upstream::{ANSWER, answering};
 use crate::workload::Workload;
@@ -246,7 +246,8 @@ fn kept(name: &str) -> Workload {
 /// A proxy without a filter: the back end's own header is seen.
 fn ensure_served_without_filter(socks_proxy: SocksProxy, host: &str) -> Result<()> {
     let own = answering(200, &[(ALLOW_ORIGIN, "https://own.example")]);
-    let asked = crate::socks_proxy::request("GET", host, "/", Some(SHOP), &[(ANSWER, &own)]);
+    let asked =
+        crate::cluster::socks_proxy::request("GET", host, "/", Some(SHOP), &[(ANSWER, &own)]);
     let answer = socks_proxy.send(host, 80, &asked)?;
     ensure!(answer.status == 200, "{answer:?}");
     let seen = header(&answer, ALLOW_ORIGIN)?;

@@ -12,10 +12,10 @@ use serde_json::json;
 
 use self::pods::{App, Pods};
 use crate::cluster::Cluster;
+use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header};
+use crate::cluster::test_namespace::TestNamespace;
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, STRANGER, allowing};
-use crate::socks_proxy::{ALLOW_ORIGIN, header};
-use crate::test_namespace::TestNamespace;
 use crate::until::{until, until_within};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

@@ -4,13 +4,13 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
+use crate::cluster::test_namespace::TestNamespace;
 use crate::load::{Load, Question, Tally};
 use crate::proxy::Proxy;
 use crate::published::Published;
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, allowing};
-use crate::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
-use crate::test_namespace::TestNamespace;
 use crate::until::until;
 use crate::upstream::{ANSWER, answering};
 use crate::workload::Workload;

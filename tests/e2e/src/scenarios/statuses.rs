@@ -4,10 +4,10 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::cluster::test_namespace::TestNamespace;
 use crate::gateway::front_with;
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, allowing, await_shared};
-use crate::test_namespace::TestNamespace;
 use crate::until::until;
 use crate::workload::Workload;
 

@@ -4,9 +4,9 @@ use anyhow::{Context, Result, ensure};
 use corsward_tests::suite;
 
 use crate::cluster::Cluster;
+use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
 use crate::scenario::Scenario;
 use crate::sharing::SHOP;
-use crate::socks_proxy::{ALLOW_ORIGIN, header, request};
 use crate::until::until;
 
 pub(crate) const SCENARIOS: &[Scenario] =

@@ -7,12 +7,12 @@ use serde_json::json;
 use xtask::wasm;
 
 use crate::cluster::Cluster;
+use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
+use crate::cluster::test_namespace::TestNamespace;
 use crate::proxy::Proxy;
 use crate::published::Published;
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, allowing, await_shared, await_unshared};
-use crate::socks_proxy::{ALLOW_ORIGIN, header, request};
-use crate::test_namespace::TestNamespace;
 use crate::until::until;
 use crate::workload::{IMAGE, Workload};
 

@@ -11,8 +11,8 @@ use corsward_tests::oracle::{
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::socks_proxy::{SocksProxy, header};
-use crate::test_namespace::TestNamespace;
+use crate::cluster::socks_proxy::{SocksProxy, header};
+use crate::cluster::test_namespace::TestNamespace;
 use crate::until::until;
 
 /// The pods and their Services.

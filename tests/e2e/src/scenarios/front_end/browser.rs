@@ -12,7 +12,7 @@ use serde_json::Value;
 use xtask::process::{self, Process};
 use xtask::tools;
 
-use crate::socks_proxy::SocksProxy;
+use crate::cluster::socks_proxy::SocksProxy;
 
 /// Timeout for all calls of a page.
 const TIMEOUT: Duration = Duration::from_secs(90);

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::cluster::test_namespace::TestNamespace;
 use crate::release::{self, Release};
-use crate::test_namespace::TestNamespace;
 use crate::workload::IMAGE;
 
 const MANIFEST: &str = include_str!("../../../../../examples/own-envoy/deployment.yaml");

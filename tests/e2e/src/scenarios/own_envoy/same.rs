@@ -6,9 +6,9 @@ use serde_json::json;
 use super::pods::{App, Pods};
 use super::shares;
 use crate::cluster::Cluster;
+use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
+use crate::cluster::test_namespace::TestNamespace;
 use crate::sharing::STRANGER;
-use crate::socks_proxy::{ALLOW_ORIGIN, header, request};
-use crate::test_namespace::TestNamespace;
 use crate::until::until;
 use crate::workload::Workload;
 
