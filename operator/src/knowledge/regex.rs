@@ -151,7 +151,7 @@ impl Verdict {
         }
         let Some(Nearest { text, .. }) = nearest else { return Ok(Self::Matches(None)) };
         if Origin::parse(text.as_bytes()).is_some() {
-            return Ok(match host_as_scheme(&text, expression, graph) {
+            return Ok(match host_as_scheme(text.clone(), expression, graph, budget) {
                 Some(host) => Self::Unsent(host),
                 None => Self::Matches(Some(text)),
             });
@@ -170,14 +170,29 @@ impl Verdict {
 
 /// The host that stands in the place of a scheme, as in `localhost.*`, which accepts `localhost://`. A scheme that is the name of a
 /// domain begins with its top level.
-fn host_as_scheme(origin: &str, expression: &Expression, graph: &Graph) -> Option<Nearest> {
+fn host_as_scheme(
+    origin: String,
+    expression: &Expression,
+    graph: &Graph,
+    budget: &Budget<'_>,
+) -> Option<Nearest> {
+    if expression.host_begins().is_some() || hazards::has_sites(graph) {
+        return None;
+    }
+    // As in `app.example.*`, where the first dot stands for a dot.
+    let dotted = || {
+        let text = expression.replace(&expression.dots(), |_| r"\.".to_owned())?;
+        let nfa = budget.automaton(&Expression::parse(&text)?)?;
+        let Nearest { text, faults } = product::nearest(&nfa, budget).ok()??;
+        faults.is_empty().then_some(text)
+    };
+    let origin = if expression.dots().is_empty() { origin } else { dotted().unwrap_or(origin) };
     let (scheme, _) = origin.split_once("://")?;
     let first = scheme.split('.').next()?;
     let is_host = scheme == "localhost"
         || scheme.contains('.') && !crate::knowledge::suffixes::is_public_suffix(first);
-    let is_one = is_host && expression.host_begins().is_none() && !hazards::has_sites(graph);
     let faults = vec![(0, OriginFault::NoScheme)];
-    is_one.then(|| Nearest { text: scheme.to_owned(), faults })
+    is_host.then(|| Nearest { text: scheme.to_owned(), faults })
 }
 
 /// The cause, and what to write in place of `own`, which `whole` puts where it stands.

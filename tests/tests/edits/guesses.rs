@@ -240,6 +240,13 @@ const GUESSED_REGEXES: &[&str] = &[
     "chrome-extension://[A-P]+",
     "http://\\[::zz\\]",
     "https://[^.]+",
+    "(^|\\.)a\\.example$",
+    "\\.a\\.example(:\\d+)?$",
+    "\\.a\\.example.*",
+    "\\.com.*",
+    "://a\\.example",
+    "example.com.*",
+    "chrome-extension://[A-P]{32}",
 ];
 
 #[test]

@@ -52,16 +52,18 @@ impl Expression {
 
     /// Dots of the host that stand for one character, from left to right.
     pub(super) fn open_dots(&self) -> Vec<Span> {
+        let begin = self.host_begins().unwrap_or(usize::MAX);
+        self.dots().into_iter().filter(|span| span.start.offset >= begin).collect()
+    }
+
+    /// All dots that stand for one character.
+    pub(super) fn dots(&self) -> Vec<Span> {
         let mut dots = Vec::new();
-        if let Some(begin) = self.host_begins() {
-            visit(&self.ast, &mut |ast| {
-                if let Ast::Dot(span) = ast
-                    && span.start.offset >= begin
-                {
-                    dots.push(**span);
-                }
-            });
-        }
+        visit(&self.ast, &mut |ast| {
+            if let Ast::Dot(span) = ast {
+                dots.push(**span);
+            }
+        });
         dots
     }
 

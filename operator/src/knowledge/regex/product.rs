@@ -324,13 +324,14 @@ pub(super) fn nearest(nfa: &NFA, budget: &Budget<'_>) -> Result<Option<Nearest>,
     Ok(None)
 }
 
-/// What a fault costs: the less, the likelier it is what an author did.
+/// What a fault costs: the less, the likelier it is what an author did. Each letter of a name may have one that is about a letter alone.
 fn weight(fault: Fault) -> u32 {
+    const LETTERS: u32 = 512;
     match fault {
-        Fault::HostCase | Fault::SchemeCase | Fault::NonAscii => 1,
-        Fault::NoScheme => 5,
-        Fault::Anchor | Fault::Character | Fault::EmptyLabel => 3,
-        _ => 2,
+        Fault::HostCase | Fault::SchemeCase | Fault::NonAscii | Fault::ExtensionId => 1,
+        Fault::NoScheme => 5 * LETTERS,
+        Fault::Anchor | Fault::Character | Fault::EmptyLabel => 3 * LETTERS,
+        _ => 2 * LETTERS,
     }
 }
 

@@ -49,9 +49,9 @@ pub(super) fn instead(
 /// `text` without one kind of fault; not always better.
 fn without(fault: Fault, text: &str) -> Option<String> {
     match fault {
-        Fault::Anchor | Fault::Prefix | Fault::Delimiters => {
-            without_delimiters(text).or_else(|| Some(text.trim().to_owned()))
-        }
+        Fault::Anchor | Fault::Prefix | Fault::Delimiters => without_delimiters(text)
+            .or_else(|| Some(text.trim().to_owned()).filter(|trimmed| *trimmed != text))
+            .or_else(|| with_scheme(text).filter(|_| fault == Fault::Prefix)),
         Fault::SchemeCase | Fault::HostCase => lower_case(text),
         Fault::NoScheme => with_scheme(text),
         Fault::Separator => with_separator(text),
@@ -99,9 +99,14 @@ fn lower_case(text: &str) -> Option<String> {
 /// The expression of a host with the scheme of its pages.
 fn with_scheme(text: &str) -> Option<String> {
     let (anchor, rest) = text.strip_prefix('^').map_or(("", text), |rest| ("^", rest));
-    let mut rest = rest;
+    let mut rest = rest.strip_prefix("://").unwrap_or(rest);
     while let Some(after) = rest.strip_prefix('/').or_else(|| rest.strip_prefix(r"\/")) {
         rest = after;
+    }
+    if anchor.is_empty()
+        && let Some(whole) = of_suffix(rest)
+    {
+        return Some(format!("https://{}", with_closed_end(&whole)?));
     }
     let is_local = rest.starts_with("localhost");
     // A word alone is the name of no page's host, and a class is one character.
@@ -111,6 +116,16 @@ fn with_scheme(text: &str) -> Option<String> {
     }
     let scheme = if is_local { "http" } else { "https" };
     Some(format!("{anchor}{scheme}://{}", with_closed_end(rest)?))
+}
+
+/// The hosts whose end another engine searches for.
+fn of_suffix(text: &str) -> Option<String> {
+    let itself = [r"(^|\.)", r"(?:^|\.)", r"(\.|^)", r"(?:\.|^)"];
+    if let Some(domain) = itself.iter().find_map(|begin| text.strip_prefix(begin)) {
+        return Some(format!(r"(.*\.)?{domain}"));
+    }
+    let domain = text.strip_prefix(r"\.")?;
+    domain.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '(').then(|| format!(".*{text}"))
 }
 
 /// Whether a text can be the first label of a host, or a part of it.
