@@ -22,30 +22,30 @@ use crate::report::Report;
 /// A wish for all there is to say.
 pub type ReportRequest = oneshot::Sender<Report>;
 
-/// What the admin address shows; others fill it.
+/// The state that the admin address shows; other tasks fill it.
 #[derive(Debug, Default)]
 pub struct AdminState {
-    /// What is counted.
+    /// The metrics.
     pub metrics: Metrics,
-    /// Whose the Lease is, where replicas contend for one.
+    /// The holder of the Lease, where replicas contend for one.
     pub lease: OnceLock<watch::Receiver<Option<LeaseRecord>>>,
     /// Everything has been read.
     ready: watch::Sender<bool>,
-    /// What else must be so, and what is said while it is not.
+    /// Further conditions of readiness, each with the message while it does not hold.
     parts: Mutex<Vec<(watch::Receiver<bool>, &'static str)>>,
     stopping: AtomicBool,
 }
 
-/// Who is told what the policies say.
+/// The clients that may read the policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Whoever reaches the address.
+    /// Every client that reaches the address.
     Anybody,
     /// This machine, or in a cluster this pod: `kubectl port-forward` comes from there.
     Loopback,
 }
 
-/// What the admin address serves from.
+/// The state of the admin address's handlers.
 #[derive(Clone, Debug)]
 struct Handlers {
     admin_state: Arc<AdminState>,
@@ -78,7 +78,7 @@ impl AdminState {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Why the operator is not ready; nothing where it is.
+    /// Returns the reason why the operator is not ready; `None` if it is.
     fn unready(&self) -> Option<&'static str> {
         if self.stopping.load(Ordering::Relaxed) {
             return Some("the operator is stopping\n");

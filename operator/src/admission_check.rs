@@ -11,27 +11,27 @@ use crate::object::Object;
 pub struct AdmissionCheck {
     /// Of what.
     pub object: CheckedObject,
-    /// Where the answer goes. Dropped: it cannot be said now.
+    /// The channel for the answer. Dropped: the controller cannot answer now.
     pub reply: oneshot::Sender<Vec<Finding>>,
 }
 
-/// An object as somebody wants it to be.
+/// An object as a user wants it to be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CheckedObject {
     /// A policy.
     CorsPolicy(Box<Object>),
     /// Origins that policies share.
     OriginSet {
-        /// Whose.
+        /// Its key.
         key: Key,
-        /// What it says.
+        /// Its content.
         written: RawObject,
     },
     /// Guardrails.
     ClusterCorsPolicy {
-        /// Whose.
+        /// Its name.
         name: String,
-        /// What they say.
+        /// Its content.
         written: RawObject,
     },
 }

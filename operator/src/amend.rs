@@ -5,12 +5,12 @@ use std::fmt;
 use corsward_policy::finding::{Edit, Written};
 use serde_json::{Map, Value};
 
-/// Why an edit cannot be made on an object.
+/// The reason why an edit cannot be made on an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotApplied {
     /// The field is not in the object.
     Absent,
-    /// Another value stands where the edit writes.
+    /// The place of the edit has a value already.
     Occupied,
 }
 
@@ -24,8 +24,8 @@ enum PathStep<'p> {
 ///
 /// # Errors
 ///
-/// Where the object is not the one that the finding is about, or the edit moves a value onto another one. The object is as
-/// it was then.
+/// Fails if the object is not that of the finding, or the edit moves a value onto an existing one. The object is then
+/// unchanged.
 pub fn apply(object: &mut Value, edit: &Edit) -> Result<(), NotApplied> {
     let mut amended = object.clone();
     change(&mut amended, edit)?;

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all, whoever reads and whatever crashes.
+//! Files that are complete or absent, for every reader and after every crash.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -8,7 +8,7 @@ use std::path::Path;
 ///
 /// # Errors
 ///
-/// Where any of that fails; `path` is then as it was.
+/// Fails if any of that fails; `path` is then as it was.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -30,11 +30,11 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 
-/// What is at `path`: a regular file, for any other might never end, of at most `max` bytes.
+/// Reads the regular file at `path`, of at most `max` bytes; any other kind of file might never end.
 ///
 /// # Errors
 ///
-/// Where there is no such file, or it cannot be read.
+/// Fails if there is no such file, or it cannot be read.
 pub(crate) fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     // Opening a pipe waits for a writer, so a look comes first.
     if !fs::metadata(path)?.is_file() {

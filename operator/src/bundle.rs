@@ -10,10 +10,10 @@ use crate::cluster_state::Labels;
 
 /// The name of the one bundle of a folder, and of the filter in every proxy.
 pub const BUNDLE_NAME: &str = "corsward";
-/// How many hexadecimal digits of the digest of its labels a bundle's name carries.
+/// Hexadecimal digits of the digest of a bundle's labels in its name.
 const NAME_DIGITS: usize = 10;
 
-/// Which proxies a bundle is for. What it is named after, so that another set of proxies is another object.
+/// The proxies of a bundle, and its name: a different set of proxies is a different object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BundleKey {
     /// The one proxy of a folder.
@@ -22,7 +22,7 @@ pub enum BundleKey {
     Workloads {
         /// The namespace.
         namespace: String,
-        /// What the pods' labels must include.
+        /// The labels that a pod must have.
         labels: Arc<Labels>,
     },
     /// The proxies of a Gateway.
@@ -37,7 +37,7 @@ pub enum BundleKey {
 /// A set of proxies that get the same bytes, and those bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
-    /// Which proxies.
+    /// Its proxies.
     pub key: BundleKey,
     /// The compiled policies, as text.
     pub compiled: Arc<str>,
@@ -45,24 +45,24 @@ pub struct Bundle {
     pub digest: String,
 }
 
-/// What should be published: everything, each time, and so cheap to clone.
+/// The desired bundles: all of them, each time, and so cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Desired {
-    /// What proxies should have.
+    /// The bundles that proxies should have.
     pub bundles: BTreeMap<Arc<BundleKey>, Arc<Bundle>>,
     /// Bundles superseded by a regrouping, the only ones that a publisher ever removes. Each carries its replacement's configuration for its proxies, and is deleted after
     /// the grace period.
     pub retiring: BTreeMap<Arc<BundleKey>, Arc<Bundle>>,
 }
 
-/// What a publisher knows of one bundle.
+/// A publisher's report on one bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishStatus {
-    /// Which.
+    /// The bundle.
     pub key: BundleKey,
     /// The digest of what is published, and nothing where nothing is.
     pub digest: Option<String>,
-    /// Why what is desired could not be published; it is tried again.
+    /// The error that keeps the desired state from being published; it is retried.
     pub error: Option<String>,
 }
 

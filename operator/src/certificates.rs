@@ -1,8 +1,8 @@
 //! Certificates: what the webhook shows to the API server. Made here, kept in a Secret that all replicas share, replaced
 //! before they expire.
 //!
-//! An authority of our own signs the certificate. When the authority grows old, a new one stands beside it in `ca.crt`
-//! first, and signs only after whoever trusts the old one has had time to trust both.
+//! The operator's own authority signs the certificate. Before the authority expires, a new one joins it in `ca.crt`,
+//! and signs only after clients have had time to trust both.
 
 mod authority;
 mod inspection;
@@ -29,14 +29,14 @@ const AUTHORITY_LIFETIME: Duration = Duration::from_secs(365 * DAY);
 const LIFETIME: Duration = Duration::from_secs(90 * DAY);
 /// Clocks differ: everything is valid from a little before it was made.
 const BACKDATED: Duration = Duration::from_hours(1);
-/// How long a new authority is shown before it signs.
+/// Time for which a new authority is published before it signs.
 const SETTLING: Duration = Duration::from_mins(10);
 
 /// The names a certificate is for; the first is the one the API server uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names(Vec<String>);
 
-/// What the Secret keeps, each in PEM.
+/// The content of the Secret, in PEM.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Content {
     /// `tls.crt`: the certificate.
@@ -49,16 +49,16 @@ pub struct Content {
     pub authority_key: Vec<u8>,
 }
 
-/// What the Secret should hold from now on.
+/// The desired content of the Secret.
 #[derive(Debug)]
 pub struct SecretStep {
-    /// Why.
+    /// The reason of the renewal.
     pub why: RenewalReason,
-    /// What.
+    /// The content.
     pub content: Content,
 }
 
-/// Why something is made anew.
+/// The reason of a renewal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenewalReason {
     /// Nothing is there.
@@ -76,7 +76,7 @@ pub enum RenewalReason {
     /// The certificate is still signed by the authority before.
     #[error("the new authority has been shown for long enough")]
     AuthoritySettled,
-    /// An authority that nobody needs any more.
+    /// An authority without use.
     #[error("an authority has expired")]
     AuthorityExpired,
 }
@@ -89,7 +89,7 @@ pub struct NotMade(#[from] rcgen::Error);
 // === impl Names ===
 
 impl Names {
-    /// The names of a Service, and whatever else the webhook is reached by.
+    /// The names of a Service, and the further names of the webhook.
     #[must_use]
     pub fn of(service: &str, namespace: &str, others: &[String]) -> Self {
         let mut names = vec![format!("{service}.{namespace}.svc")];
@@ -105,7 +105,7 @@ impl Content {
     ///
     /// # Errors
     ///
-    /// Where the names are none, or there is no randomness.
+    /// Fails if the names are none, or there is no randomness.
     pub fn new(names: &Names, now: UnixTime) -> Result<Self, NotMade> {
         let authority = Authority::new(now)?;
         let (certificate, key) = authority.sign(names, now)?;
@@ -113,7 +113,7 @@ impl Content {
         Ok(Self { certificate, key, authorities, authority_key })
     }
 
-    /// This content with another certificate, by the first authority.
+    /// This content with a new certificate, by the first authority.
     fn with_certificate(&self, names: &Names, now: UnixTime) -> Result<Self, NotMade> {
         let authority = Authority::read(&self.authorities, &self.authority_key)?;
         let (certificate, key) = authority.sign(names, now)?;
@@ -134,11 +134,11 @@ impl fmt::Debug for Content {
     }
 }
 
-/// What should become of what a Secret holds; `None`: it is good for now.
+/// Returns the renewal of a Secret's content; `None` if it is good for now.
 ///
 /// # Errors
 ///
-/// Where something should be made and cannot.
+/// Fails if something should be made and cannot.
 pub fn step(
     content: Option<&Content>,
     names: &Names,

@@ -1,4 +1,4 @@
-//! `cleanup`: what the operator made is deleted, once nobody is left to make it again. `helm uninstall` runs it.
+//! `cleanup`: deletes the operator's objects, after its last pod has ended. `helm uninstall` runs it.
 //!
 //! The Deployment is scaled to nothing first: an operator that still ran would repair what is deleted, as it repairs any drift.
 //! Definitions, policies and their status stay, so that what was in force is known when the operator comes back.
@@ -24,12 +24,13 @@ use crate::args::CleanupArgs;
 const MADE_BY_US: &str = "app.kubernetes.io/managed-by=corsward-operator";
 /// Pods that still run, or will.
 const ALIVE: &str = "status.phase!=Succeeded,status.phase!=Failed";
-/// How long to wait before the pods are counted again.
+/// Interval between two counts of the pods.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// How many objects are asked for at once.
+/// Page size of lists.
 const PAGE: u32 = 500;
 
-/// A kind of which the operator makes objects: group, version, kind, plural. What reaches proxies comes before the modules that it names.
+/// The kinds of the operator's objects: group, version, kind, plural. Those of proxies precede the modules that they
+/// name.
 const KINDS: [[&str; 4]; 4] = [
     ["extensions.istio.io", "v1alpha1", "WasmPlugin", "wasmplugins"],
     ["extensions.istio.io", "v1alpha1", "TrafficExtension", "trafficextensions"],
@@ -41,7 +42,8 @@ const KINDS: [[&str; 4]; 4] = [
 ///
 /// # Errors
 ///
-/// Where the operator does not stop in time, or something could not be deleted. What could be is deleted nevertheless.
+/// Fails if the operator does not stop in time, or an object could not be deleted. The other objects are deleted
+/// nevertheless.
 pub async fn cleanup(client: Client, args: &CleanupArgs, out: &mut impl Write) -> Result<()> {
     if let Some(deployment) = &args.deployment {
         stop(&client, args, deployment, out).await?;

@@ -92,13 +92,13 @@ pub struct Namespace {
 /// The annotation that stops the policies of a namespace.
 pub(crate) const MODE_ANNOTATION: &str = "corsward.io/mode";
 
-/// What the annotation `corsward.io/mode` of a namespace says.
+/// The meaning of a namespace's annotation `corsward.io/mode`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NamespaceMode {
     /// Nothing: policies are enforced.
     #[default]
     Unset,
-    /// `Off`, in whatever case: none is.
+    /// `Off`, in upper or lower case: no policy is in force.
     Off,
     /// Something else, which means nothing.
     Unknown(String),
@@ -122,7 +122,7 @@ pub struct ServicePort {
     pub port: u16,
     /// The port of the pods.
     pub target: TargetPort,
-    /// What it says that it carries.
+    /// Its declared protocol.
     pub app_protocol: Option<String>,
 }
 
@@ -148,17 +148,17 @@ pub struct Pod {
     pub ambient: bool,
     /// `status.podIP`; none until it has one.
     pub address: Option<IpAddr>,
-    /// Is it being deleted? It serves what it has begun, and counts for nobody any more.
+    /// Whether it is being deleted. It finishes its requests, and no longer counts.
     pub terminating: bool,
-    /// What runs it, as `kubectl` names it and for longer than one pod lives: `deployment/api`.
+    /// Its workload, as `kubectl` names it and longer-lived than one pod: `deployment/api`.
     pub workload: String,
-    /// What it says about a sidecar.
+    /// Its declaration about a sidecar.
     pub injection: Injection,
-    /// What its sidecar is given.
+    /// The ports that its sidecar intercepts.
     pub inbound: Inbound,
 }
 
-/// What the container `istio-proxy` of a pod is.
+/// The role of a pod's container `istio-proxy`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PodProxy {
     /// There is none.
@@ -170,7 +170,7 @@ pub enum PodProxy {
     Gateway,
 }
 
-/// What a pod says about a sidecar.
+/// A pod's declaration about a sidecar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Injection {
     /// It gets one where one is asked for.
@@ -212,7 +212,7 @@ pub struct GatewayClass {
     pub supports_cors: Option<bool>,
 }
 
-/// What an object of a mesh or of the Gateway API says about CORS: where, that is.
+/// The CORS settings in an object of a mesh or of the Gateway API: their places.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NativeCors {
     /// The Services that the requests lead to.
@@ -226,7 +226,7 @@ pub struct NativeCors {
 /// A Gateway, or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ParentGateway {
-    /// Which.
+    /// The Gateway.
     pub gateway: Key,
     /// The name of a listener.
     pub section: Option<String>,
@@ -272,7 +272,7 @@ impl ClusterState {
 // === impl Namespace ===
 
 impl Namespace {
-    /// What there is to say about a mode that means nothing.
+    /// The finding about a mode without a meaning.
     #[must_use]
     pub fn unknown_mode(&self) -> Option<Finding> {
         let NamespaceMode::Unknown(word) = &self.mode else { return None };
@@ -284,7 +284,7 @@ impl Namespace {
 // === impl NamespaceMode ===
 
 impl NamespaceMode {
-    /// What the annotation's value means.
+    /// The meaning of the annotation's value.
     #[must_use]
     pub fn of(annotation: Option<String>) -> Self {
         match annotation {
@@ -373,7 +373,7 @@ impl NativeCors {
         self.services.is_empty() && self.gateways.is_empty()
     }
 
-    /// Where an object leads to, and where it led to; `None`: everywhere.
+    /// The previous and the new destinations of an object; `None`: all.
     fn changed_namespaces(
         delta: &Delta<Key, Self>,
         known: &BTreeMap<Key, Self>,

@@ -30,7 +30,7 @@ use crate::validation::Domain;
 pub(crate) use cluster::ClusterPublisher;
 pub(crate) use folder::{FolderPublisher, StateLoad};
 
-/// How often what was published is looked at again, and repaired where somebody changed it.
+/// Interval at which published objects are checked, and repaired if a foreign writer changed them.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Everything that changes with an event.
@@ -38,7 +38,7 @@ const RESYNC_INTERVAL: Duration = Duration::from_secs(5);
 pub(crate) struct Controller {
     index: Index,
     plan: Plan,
-    /// What is known of the bundles of each part.
+    /// The publish statuses of each part.
     publish_statuses: BTreeMap<Scope, BTreeMap<BundleKey, PublishStatus>>,
     statuses: BTreeMap<Scope, Vec<Status>>,
     scope_metrics: BTreeMap<Scope, ScopeMetrics>,
@@ -58,7 +58,7 @@ pub(crate) struct Controller {
     spent: Duration,
 }
 
-/// Where plans go.
+/// The destination of plans.
 #[derive(Debug)]
 pub(crate) enum Publisher {
     /// A folder of resource files, written here and now.
@@ -70,22 +70,22 @@ pub(crate) enum Publisher {
 /// The parts of which something is new.
 #[derive(Debug, Default)]
 struct Updated {
-    /// What is published of them, or whether this replica writes.
+    /// Parts whose publication changed, or the right of this replica to write.
     published: BTreeSet<Scope>,
-    /// How their proxies stand, and nothing else.
+    /// Parts of which only the rollout changed.
     asked: BTreeSet<Scope>,
 }
 
-/// What others ask of the loop.
+/// The inputs of the controller.
 #[derive(Debug)]
 pub(crate) struct Requests {
     /// All there is to say.
     pub(crate) reports: Receiver<ReportRequest>,
-    /// What would be said.
+    /// Admission checks to answer.
     pub(crate) admission_checks: Receiver<AdmissionCheck>,
 }
 
-/// Nobody watches the policies any more.
+/// All watches of the policies have ended.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error(
     "the policies are no longer watched: what is published stays as it is; start the operator again, and report what it logged"
@@ -122,7 +122,7 @@ impl Controller {
     ///
     /// # Errors
     ///
-    /// Where nobody sends events any more.
+    /// Fails if no sender of events is left.
     pub(crate) async fn run(
         mut self,
         mut events: Receiver<Vec<Event>>,
@@ -363,7 +363,7 @@ impl Controller {
         }
     }
 
-    /// Why what is planned for a policy is not published yet; nothing where it is.
+    /// Returns the reason why the plan of a policy is not published yet; `None` if it is.
     fn unpublished(&self, scope: &Scope, plan: &ScopePlan, planned: &Planned) -> Option<String> {
         unpublished(self.publish_statuses.get(scope), plan, planned)
     }
@@ -441,7 +441,7 @@ impl Controller {
         let _ = reply.send(findings);
     }
 
-    /// What somebody else removed or changed is written again; what failed or was lost is sent again.
+    /// Writes objects again that a foreign writer removed or changed, and retries failed or lost writes.
     fn repair(&mut self) {
         let folder = match &mut self.publisher {
             Publisher::Folder(folder) => folder,
@@ -461,7 +461,7 @@ impl Controller {
 // === impl Publisher ===
 
 impl Publisher {
-    /// Why what is published stays as somebody left it, if it does.
+    /// Returns the reason why published objects stay as a foreign writer left them, if they do.
     fn kept(&self) -> Option<&'static str> {
         match self {
             Self::Folder(folder) => folder.kept(),
@@ -470,7 +470,7 @@ impl Publisher {
     }
 }
 
-/// Why what is planned for a policy is not published yet; nothing where it is.
+/// Returns the reason why the plan of a policy is not published yet; `None` if it is.
 fn unpublished(
     publish_statuses: Option<&BTreeMap<BundleKey, PublishStatus>>,
     plan: &ScopePlan,

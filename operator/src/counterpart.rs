@@ -1,4 +1,4 @@
-//! Counterpart: what a field of another system is called here, where it is not one of a `cors` block.
+//! Counterparts: the names in corsward of fields of other systems outside of `cors` blocks.
 
 use corsward_policy::finding::Written;
 use corsward_policy::header_line;
@@ -6,22 +6,22 @@ use serde_json::{Map, Value};
 
 use crate::foreign::{self, fold, truth};
 
-/// What a field of another system comes to.
+/// The counterpart of a field of a different system.
 pub(crate) enum Counterpart {
     /// A field of the resource.
     Field {
         /// The field, from the root of the object.
         field: String,
-        /// What is written there.
+        /// The new value.
         becomes: Becomes,
-        /// What there is to know about it.
+        /// A note for the author.
         note: &'static str,
     },
     /// No field: what to do instead.
     Advice(&'static str),
 }
 
-/// What becomes of a value.
+/// The fate of a value.
 pub(crate) enum Becomes {
     /// It is moved as it stands, or as something else that is meant by it.
     Itself,
@@ -31,7 +31,7 @@ pub(crate) enum Becomes {
     Unknown,
 }
 
-/// Where a field of another system is met.
+/// The place of a foreign field.
 struct Site<'a> {
     /// The mapping that it is in.
     path: &'a str,
@@ -107,7 +107,7 @@ const EXPRESSIONS: &str = "list the labels in `matchLabels`: there are no expres
 const WHOLE_NAMESPACE: &str =
     "remove it: without `selector` every workload of the namespace is meant";
 
-/// What the field `name` of the mapping at `path` comes to.
+/// Returns the counterpart of the field `name` of the mapping at `path`.
 pub(crate) fn of(path: &str, name: &str, value: &Value) -> Option<Counterpart> {
     let folded = fold(name.rsplit('/').next().unwrap_or(name));
     let rule = path.starts_with("spec.rules[").then(|| {
@@ -277,7 +277,7 @@ impl Site<'_> {
         self.value.as_i64().or(text).filter(|status| matches!(status, 200 | 204))
     }
 
-    /// How preflights are answered.
+    /// Counterparts in the answers to preflights.
     fn preflight(&self, name: &str) -> Option<Counterpart> {
         let on_failure = |word| {
             let note = " (the proxy still answers a preflight that passes)";
@@ -361,7 +361,7 @@ impl Site<'_> {
         }
     }
 
-    /// What the policy is for.
+    /// Counterparts in the scope of the policy.
     fn scope(&self, name: &str) -> Option<Counterpart> {
         Some(match name {
             "hostnames" | "hosts" | "host" | "hostname" | "servername" | "servernames"
@@ -392,7 +392,7 @@ impl Site<'_> {
         })
     }
 
-    /// What stands in a selector.
+    /// Counterparts in a selector.
     fn labels(&self, name: &str) -> Option<Counterpart> {
         match name {
             "labels" if self.value.is_object() => {
@@ -450,7 +450,7 @@ impl Site<'_> {
         Counterpart::field("spec.targetRefs", targets.map(Written::List))
     }
 
-    /// Which paths are meant.
+    /// Counterparts in paths.
     fn path(&self, name: &str) -> Option<Counterpart> {
         let is_path = matches!(
             name,
@@ -524,7 +524,7 @@ impl Site<'_> {
     }
 }
 
-/// One path, as a match of another system writes it; `None`: it is no path, or it is a regex, or there are several.
+/// One path, as a match of a different system writes it; `None` for a regex, several paths, or no path.
 pub(crate) fn path(name: &str, value: &Value) -> Option<Written> {
     let exact = |text: &str| match foreign::path(text) {
         Written::Mapping(fields) => Written::Mapping(

@@ -12,25 +12,25 @@ use crate::guardrails::Guardrail;
 use crate::origin_sets;
 use crate::validation::Sets;
 
-/// What the origin sets and the guardrails of a cluster come to.
+/// The origin sets and the guardrails of a cluster, validated.
 #[derive(Debug, Default)]
 pub struct Dependencies {
     sets: Sets,
     guardrails: BTreeMap<String, GuardrailState>,
-    /// What there is to say about each set, and of which text.
+    /// The findings about each set, and the text that they are about.
     validated: BTreeMap<Key, ValidatedObject>,
 }
 
 /// A `ClusterCorsPolicy`.
 #[derive(Clone, Debug)]
 pub struct GuardrailState {
-    /// What there is to say about it.
+    /// The findings about it.
     pub validated: ValidatedObject,
-    /// What holds of it, and the generation it was.
+    /// Its guardrail in force, with the generation and the spec.
     pub in_force: Option<(i64, Arc<Value>, Guardrail)>,
 }
 
-/// What there is to say about a text.
+/// The findings about a text.
 #[derive(Clone, Debug)]
 pub struct ValidatedObject {
     object: RawObject,
@@ -115,13 +115,13 @@ impl Dependencies {
         state.map(|(_, _, guardrail)| guardrail)
     }
 
-    /// What there is to say about a set.
+    /// The findings about a set.
     #[must_use]
     pub fn set(&self, key: &Key) -> Option<&ValidatedObject> {
         self.validated.get(key)
     }
 
-    /// What there is to say about a `ClusterCorsPolicy`.
+    /// The findings about a `ClusterCorsPolicy`.
     #[must_use]
     pub fn guardrail(&self, name: &str) -> Option<&GuardrailState> {
         self.guardrails.get(name)
@@ -138,7 +138,7 @@ impl Dependencies {
     }
 }
 
-/// What held before a restart, as the status says.
+/// The spec in force before a restart, by the status.
 fn recorded(
     name: &str,
     object: &RawObject,

@@ -11,10 +11,10 @@ use crate::kubernetes::watch_sentence;
 /// An outage is over when nothing failed for so long; a watch without events gives no other sign. Longer than any pause between two
 /// attempts.
 const RESET_AFTER: Duration = Duration::from_secs(90);
-/// Most different sentences of one outage. Some name a port that is another one each time.
+/// Most different sentences of one outage. Some name a port that changes each time.
 const MAX_SENTENCES: usize = 8;
 
-/// What has been said of an outage.
+/// The sentences logged about an outage.
 #[derive(Debug, Default)]
 pub(crate) struct ErrorLog {
     sentences: BTreeSet<String>,

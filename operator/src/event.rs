@@ -22,9 +22,9 @@ pub enum Event {
     ClusterState(Change),
     /// The source has said all there is, for the first time.
     Synced,
-    /// What a publisher knows of these bundles now. The first one names everything of ours that is there.
+    /// The current publish statuses of these bundles. The first event names every existing object of the operator.
     Published(Vec<PublishStatus>),
-    /// How the proxies of these policies stand now.
+    /// The current rollouts of these policies.
     Rollouts(Vec<RolloutUpdate>),
     /// An object was written anew.
     Refreshed(Refreshed),
@@ -37,29 +37,29 @@ pub enum Event {
 /// Something wrong that belongs to no policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: a file's name.
+    /// The file's name.
     pub place: String,
-    /// The name of the `ClusterCorsPolicy` that it is about, if it is about one.
+    /// The name of the `ClusterCorsPolicy` at fault, if one is.
     pub guardrail: Option<String>,
-    /// What.
+    /// The finding.
     pub finding: Finding,
 }
 
-/// What the loop learns.
+/// An update of the rollout for the controller.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RolloutUpdate {
     /// Of which policy.
     pub(crate) policy: PolicyId,
     /// Of which version of it, as the loop counts.
     pub(crate) revision: u64,
-    /// How its proxies stand.
+    /// The state of its proxies.
     pub(crate) rollout: Rollout,
 }
 
 /// An object that was written anew, so that proxies fetch the filter that they are without.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refreshed {
-    /// Which.
+    /// The bundle.
     pub(crate) key: BundleKey,
     /// The first pods without the filter.
     pub(crate) pods: Vec<String>,

@@ -1,4 +1,4 @@
-//! Events for users (events.k8s.io): what somebody must know, beside the object it is about.
+//! Events for users (events.k8s.io): important changes, beside the object that they are about.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,13 +16,13 @@ use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
 use crate::writer::ResourceRef;
 
-/// Who says it.
+/// The reporting controller.
 const CONTROLLER: &str = "corsward.io/operator";
-/// Where events of objects without a namespace are kept (Kubernetes, validation of events).
+/// The namespace of events about objects without a namespace (Kubernetes, validation of events).
 const CLUSTER_NAMESPACE: &str = "default";
 /// The same is not said again for so long.
 const REPEAT: Duration = Duration::from_mins(10);
-/// How long one may take to be written.
+/// Timeout of a write.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Notices that may wait; more are lost, for what they say is in the status too.
 const MAX_WAITING: usize = 1024;
@@ -40,21 +40,21 @@ pub struct ObjectEvent {
     pub resource: ResourceRef,
     /// Is something not as it should be?
     pub warning: bool,
-    /// Why, in one word, such as `Invalid`.
+    /// The reason in one word, such as `Invalid`.
     pub reason: String,
-    /// What the operator did, in one word, such as `Validate`.
+    /// The operator's action in one word, such as `Validate`.
     pub action: String,
-    /// What happened, in a sentence.
+    /// The event in a sentence.
     pub note: String,
 }
 
-/// Where Events are handed in.
+/// The sender of Events.
 #[derive(Clone, Debug)]
 pub struct EventSender {
     sender: mpsc::Sender<ObjectEvent>,
 }
 
-/// What has been said lately.
+/// The recent Events.
 #[derive(Debug, Default)]
 struct RecentEvents {
     object_events: HashMap<ObjectEvent, Instant>,
@@ -67,7 +67,7 @@ pub fn channel() -> (EventSender, mpsc::Receiver<ObjectEvent>) {
     (EventSender { sender }, receiver)
 }
 
-/// Writes Events as events until nobody hands any in. `instance` is this pod's name. What cannot be written is lost.
+/// Writes Events until every sender is gone. `instance` is this pod's name. A failed write is lost.
 ///
 /// kube's own recorder is not used: within six minutes it takes a second note of the same reason for a repetition of the first, and loses it.
 pub async fn record(

@@ -2,24 +2,24 @@
 
 /// The label by which a module's `ConfigMap`, and the plugins that name the module, are known: [`short`] of its digest.
 pub const MODULE_LABEL: &str = "corsward.io/module";
-/// Hexadecimal digits that tell one module from another.
+/// Hexadecimal digits of a module's digest in names.
 const SHORT_DIGEST_LEN: usize = 12;
 
-/// Where proxies fetch the filter's module.
+/// The URL of the filter's module for proxies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {
     /// `http://`, `https://` or `oci://`.
     pub url: String,
-    /// What Istio's agent compares with what it fetched, 64 hexadecimal digits. By HTTP that is the digest of the module. Of an
-    /// image it is the digest of its manifest, which is the one in `oci://…@sha256:…`: the agent never hashes the module in it
-    /// (istio.io/istio, `pkg/wasm/cache.go`, `getOrFetch`, and `imagefetcher.go`, `PrepareFetch`).
+    /// The digest that Istio's agent compares with the fetched bytes, 64 hexadecimal digits. By HTTP it is the digest of the
+    /// module. Of an image it is the digest of its manifest, which is the one in `oci://…@sha256:…`: the agent never hashes the
+    /// module in it (istio.io/istio, `pkg/wasm/cache.go`, `getOrFetch`, and `imagefetcher.go`, `PrepareFetch`).
     pub sha256: String,
 }
 
-/// Why a text is no module that plugins can name.
+/// The reason why a text is no module that plugins can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidModule {
-    /// An image without a digest may be another one tomorrow.
+    /// An image without a digest, which may change any day.
     #[error(
         "an image is named by its digest: write `oci://REGISTRY/NAME@sha256:` and 64 hexadecimal digits"
     )]
@@ -33,7 +33,7 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// Where the image is not named by its digest.
+    /// Fails if the image is not named by its digest.
     pub fn image(url: &str) -> Result<Self, InvalidModule> {
         let digest = url.rsplit_once("@sha256:").map(|(_, digest)| digest);
         let sha256 = digest.filter(|digest| is_digest(digest)).ok_or(InvalidModule::NoDigest)?;
@@ -46,7 +46,7 @@ pub(crate) fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// What tells a module from others in names and labels.
+/// The short digest in names and labels.
 #[must_use]
 pub fn short(sha256: &str) -> &str {
     sha256.get(..SHORT_DIGEST_LEN).unwrap_or(sha256)

@@ -37,7 +37,7 @@ pub(crate) fn word(field: &str, written: &str) -> Option<&'static str> {
     WORDS.iter().find(is_it).map(|(_, word, _)| *word)
 }
 
-/// What to write where no word of `field` says what is written there.
+/// Advice for a text of `field` that no word stands for.
 pub(crate) fn advice(field: &str, written: &str) -> Option<&'static str> {
     let folded = fold(written);
     let is_it = |(of, _, words): &&(&str, &str, &[&str])| {
@@ -46,7 +46,7 @@ pub(crate) fn advice(field: &str, written: &str) -> Option<&'static str> {
     ADVICE.iter().find(is_it).map(|(_, advice, _)| *advice)
 }
 
-/// What is meant by a value in the place of one of the type `expected`.
+/// The intended value in the place of one of the type `expected`.
 pub(crate) fn instead(expected: &str, field: &str, value: &Value) -> Option<Written> {
     // A line that sets the header of that field.
     let line = value.as_str().and_then(header_line::read);
@@ -91,7 +91,7 @@ pub(crate) fn instead(expected: &str, field: &str, value: &Value) -> Option<Writ
     }
 }
 
-/// What is meant by a value in the place of a list.
+/// The intended list in the place of a value.
 fn list(field: &str, value: &Value) -> Option<Written> {
     match (leaf(field), value) {
         // They are lists of mappings.
@@ -153,7 +153,7 @@ fn credentials(field: &str, text: &str) -> Option<bool> {
     }
 }
 
-/// What is meant by a value in the place of a mapping.
+/// The intended mapping in the place of a value.
 fn mapping(field: &str, value: &Value) -> Option<Written> {
     let of = |name: &str, value: Written| (name.to_owned(), value);
     let text = match (leaf(field), value) {
@@ -286,7 +286,7 @@ pub(crate) fn written(value: &Value) -> Option<Written> {
     })
 }
 
-/// The prefix that is meant by a path in whatever syntax, as a finding about a rule's path would have it.
+/// The intended prefix of a path in any syntax, as a finding about a rule's path proposes it.
 fn literal_path(text: &str) -> Option<String> {
     let path = match PathSyntax::of(text) {
         None if text.starts_with('/') => text.to_owned(),
@@ -309,9 +309,9 @@ const PATTERN_LISTS: [&str; 4] = ["allowOrigins", "trustedOrigins", "origins", "
 /// A match as Istio (`exact: …`), Envoy (`safe_regex: …`) and Envoy Gateway (`type: …, value: …`) write it.
 #[derive(Debug)]
 pub(crate) struct Match {
-    /// What is meant, and the list for it where it is another one.
+    /// The intended entry, and its list if that is a different one.
     pub(crate) entry: Option<(Option<&'static str>, Written)>,
-    /// An origin of another host that the match accepts too.
+    /// An origin of a different host that the match accepts too.
     pub(crate) accepts: Option<String>,
 }
 
@@ -399,7 +399,7 @@ fn is_pattern(text: &str) -> bool {
     OriginPattern::parse(text).is_ok()
 }
 
-/// An origin of another host that begins with `prefix`, where its author hardly means that one.
+/// An origin of a different host that begins with `prefix`, which its author hardly intends.
 fn beyond_prefix(prefix: &str) -> Option<String> {
     let (_, host) = prefix.split_once("://")?;
     let dot = if host.ends_with(['.', '-']) { "" } else { "." };
@@ -408,7 +408,7 @@ fn beyond_prefix(prefix: &str) -> Option<String> {
     Some(beyond).filter(|beyond| is_open && is_pattern(beyond))
 }
 
-/// An origin of another host that ends with `suffix`, where its author hardly means that one.
+/// An origin of a different host that ends with `suffix`, which its author hardly intends.
 fn beyond_suffix(suffix: &str) -> Option<String> {
     let beyond = format!("https://evil{suffix}");
     let is_open = suffix.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -484,7 +484,7 @@ pub(crate) fn string(field: &str, text: &str) -> Option<String> {
     fits.then(|| text.to_owned())
 }
 
-/// What YAML 1.1 and people take for a truth value.
+/// The truth values of YAML 1.1 and of common usage.
 pub(crate) fn truth(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "y" | "on" | "1" => Some(true),

@@ -26,7 +26,7 @@ use crate::shape;
 /// The label that the API server gives to every namespace: its name.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
-/// What a `ClusterCorsPolicy` allows at most, parsed.
+/// The limits of a `ClusterCorsPolicy`, parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Guardrail {
     name: String,
@@ -45,10 +45,11 @@ pub struct Guardrail {
 pub(crate) static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
     LazyLock::new(|| api::spec_schema(ClusterCorsPolicy::crd()));
 
-/// What `policy` exceeds, of the guardrails that select its namespace: refusals where they are enforced, warnings elsewhere.
+/// Returns the findings about limits that `policy` exceeds, by the guardrails that select its namespace: refusals if
+/// enforced, else warnings.
 ///
-/// What counts is what a policy shares: `trustedOrigins` may be any, because nothing is shared with them. Whether it is `Active`,
-/// `DryRun` or `Off` does not matter.
+/// Limits concern sharing: `trustedOrigins` may be any, because nothing is shared with them. They hold for every mode: `Active`,
+/// `DryRun` and `Off`.
 #[must_use]
 pub fn check(policy: &Policy, guardrails: &[Guardrail]) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
@@ -249,7 +250,7 @@ impl Guardrail {
     }
 }
 
-/// Where requests of origins that are not allowed are forwarded.
+/// The fields of a policy that forward requests of origins that are not allowed.
 fn forwarding(policy: &Policy) -> Vec<String> {
     let mut blocks = policy.blocks();
     let own = blocks.next();

@@ -32,18 +32,18 @@ pub struct Index {
     domain: Domain,
     entries: BTreeMap<PolicyId, Entry>,
     cluster_state: ClusterState,
-    /// What the origin sets and the guardrails of the cluster come to.
+    /// The origin sets and the guardrails of the cluster.
     dependencies: Dependencies,
     problems: Vec<Problem>,
     /// In force before a restart, of policies that no source has shown yet.
     remembered: BTreeMap<PolicyId, PolicyInForce>,
-    /// Where something changed since somebody asked.
+    /// The parts that have changed since the last call.
     changed: BTreeSet<Scope>,
-    /// What stops the policies of the whole cluster, if anything does.
+    /// The stop of the whole cluster's policies, if there is one.
     stopped: Option<Stop>,
-    /// This replica writes; else another does, and its word counts.
+    /// Whether this replica writes; if not, the leader's statuses count.
     leading: bool,
-    /// Which pods have a proxy of ours can be seen.
+    /// Whether the pods with a proxy of the filter are visible.
     sees_proxies: bool,
 }
 
@@ -61,20 +61,20 @@ pub enum Scope {
 pub struct Entry {
     /// As its source delivered it last.
     pub object: Object,
-    /// Which version of its spec that is.
+    /// The generation of its spec.
     pub generation: i64,
-    /// What there is to say about it.
+    /// Its validation.
     pub validation: Validation,
-    /// What the proxies run of it.
+    /// The spec that the proxies run.
     pub in_force: Option<PolicyInForce>,
-    /// What was in force, switched off: it is refused as it is now, and says `mode: Off` all the same.
+    /// The spec in force, switched off: the current spec is refused, and has `mode: Off` all the same.
     stopped: Option<PolicyInForce>,
 }
 
-/// What the proxies run of a policy: its last accepted spec, which is older than the object where that is refused.
+/// The spec of a policy that the proxies run: the last accepted one, older than the object if that is refused.
 #[derive(Clone, Debug)]
 pub struct PolicyInForce {
-    /// Which version of the spec.
+    /// The generation of that spec.
     pub generation: i64,
     /// The spec, with everything in it that it refers to.
     pub spec: JsonText,
@@ -121,13 +121,13 @@ impl Index {
         self.sees_proxies = true;
     }
 
-    /// How many proxies that is, where it can be seen.
+    /// The number of proxies, if it is visible.
     #[must_use]
     pub fn count(&self, placement: &Placement, namespace: &str) -> Option<usize> {
         self.sees_proxies.then(|| placement.count(namespace, &self.cluster_state))
     }
 
-    /// How requests come to the pods of a namespace.
+    /// The traffic report of a namespace.
     #[must_use]
     pub fn traffic<'s>(&'s self, namespace: &'s str) -> Traffic<'s> {
         Traffic::of(namespace, &self.cluster_state, self.sees_proxies)
@@ -200,7 +200,7 @@ impl Index {
         validate_object(object, Context { accepted_before: true, ..self.context() })
     }
 
-    /// What is in force, switched off.
+    /// The spec in force, switched off.
     fn off(&self, object: &Object, in_force: &PolicyInForce) -> Option<PolicyInForce> {
         let mut spec = in_force.spec.value();
         spec.as_object_mut()?.insert("mode".to_owned(), OFF.into());
@@ -251,7 +251,7 @@ impl Index {
         self.entries.insert(id, Entry { object, generation, validation, in_force, stopped });
     }
 
-    /// What the proxies run of an object that was just delivered.
+    /// The spec in force of an object that was just delivered.
     fn in_force_of(&self, object: &Object, previous: Option<&Entry>) -> Option<PolicyInForce> {
         let known = match previous {
             Some(previous) if previous.object.uid() == object.uid() => {
@@ -379,7 +379,7 @@ impl Index {
         }
     }
 
-    /// What would be said about an object, were it there now.
+    /// The validation of an object as if it existed now.
     #[must_use]
     pub fn validate(&self, object: CheckedObject) -> Vec<Finding> {
         match object {
@@ -408,7 +408,7 @@ impl Index {
         }
     }
 
-    /// What `look` sees where that policy is there, and everything as it was afterwards.
+    /// Runs `look` as if that policy existed, and restores the index afterwards.
     pub fn rehearse<T>(&mut self, object: Object, look: impl FnOnce(&Self) -> T) -> T {
         let (id, changed) = (object.id.clone(), self.changed.clone());
         let before = self.entries.get(&id).cloned();
@@ -420,7 +420,7 @@ impl Index {
         seen
     }
 
-    /// Where something changed since this was asked last.
+    /// Takes the parts that have changed since the last call.
     pub fn take_changed(&mut self) -> BTreeSet<Scope> {
         std::mem::take(&mut self.changed)
     }
@@ -453,13 +453,13 @@ impl Index {
         &self.cluster_state
     }
 
-    /// Where policies apply.
+    /// The place in which policies apply.
     #[must_use]
     pub fn domain(&self) -> Domain {
         self.domain
     }
 
-    /// Why no policy of a part is enforced, if none is.
+    /// The reason why no policy of a part is enforced, if there is one.
     #[must_use]
     pub fn why_off(&self, scope: &Scope) -> Option<&'static str> {
         let namespace = scope.namespace().and_then(|name| self.cluster_state.namespaces.get(name));
@@ -473,13 +473,13 @@ impl Index {
         }
     }
 
-    /// What there is to say about the mode of a namespace.
+    /// The finding about the mode of a namespace.
     #[must_use]
     pub fn unknown_mode(&self, namespace: &str) -> Option<Finding> {
         self.cluster_state.namespaces.get(namespace)?.unknown_mode()
     }
 
-    /// What the origin sets and the guardrails come to.
+    /// The origin sets and the guardrails.
     #[must_use]
     pub fn dependencies(&self) -> &Dependencies {
         &self.dependencies
@@ -528,15 +528,15 @@ impl Scope {
 // === impl Entry ===
 
 impl Entry {
-    /// What it says now, where nothing refuses that.
+    /// The current spec, if no finding refuses it.
     #[must_use]
     pub fn written(&self) -> Option<PolicyInForce> {
         let accepted = self.validation.accepted.as_ref()?;
         Some(PolicyInForce::new(self.generation, accepted))
     }
 
-    /// What it said when that was last accepted. `mode: Off` always counts: whoever has to stop a policy must not have to
-    /// correct it first.
+    /// The last accepted spec. `mode: Off` always counts: a user who has to stop a policy must not have to correct it
+    /// first.
     #[must_use]
     pub fn last_good(&self) -> Option<PolicyInForce> {
         self.stopped.as_ref().or(self.in_force.as_ref()).cloned()

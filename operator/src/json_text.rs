@@ -32,7 +32,7 @@ impl JsonText {
         serde_json::from_str(&self.0).ok()
     }
 
-    /// How many bytes its text has.
+    /// The length of its text in bytes.
     #[must_use]
     pub fn text_len(&self) -> usize {
         self.0.len()

@@ -9,21 +9,20 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::watcher;
 use kube::{Client, Config};
 
-/// Who owns the fields we write.
+/// The field manager of the operator's writes.
 pub const FIELD_MANAGER: &str = "corsward-operator";
 /// The label by which everything the operator makes is known, and its value.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", FIELD_MANAGER);
-/// How long one watch goes on before the next one takes up where it ended. A connection that died in silence is noticed a few seconds
-/// later; the client's own default is five minutes.
+/// Duration of one watch before the next one resumes it. A dead connection is noticed a few seconds later; the client's own default
+/// is five minutes.
 pub const WATCH_SECONDS: u32 = 60;
-/// How long a connection may take to be made.
+/// Timeout for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the API server may say nothing in an answer. A watch says nothing for as long as
-/// [`WATCH_SECONDS`].
+/// Timeout for silence within an answer. A watch is silent for up to [`WATCH_SECONDS`].
 const READ_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long a request may take to be sent.
+/// Timeout for sending a request.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Who the API server's audit log says it was.
+/// The operator's name in the API server's audit log.
 const USER_AGENT: &str = concat!("corsward-operator/", env!("CARGO_PKG_VERSION"));
 
 /// A client of the API server that `kubeconfig` names. Without one: the file that `KUBECONFIG` or `~/.kube/config` names, else the cluster
@@ -31,7 +30,7 @@ const USER_AGENT: &str = concat!("corsward-operator/", env!("CARGO_PKG_VERSION")
 ///
 /// # Errors
 ///
-/// Where there is no configuration, or no client can be made of it. The API server itself is not asked.
+/// Fails if there is no configuration, or no client can be made of it. The API server itself is not asked.
 pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
     // Whoever installed one before has a reason.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -54,7 +53,7 @@ pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
 ///
 /// # Errors
 ///
-/// Where the certificates or credentials in `config` cannot be used.
+/// Fails if the certificates or credentials in `config` cannot be used.
 pub fn client_of(mut config: Config) -> Result<Client> {
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
@@ -65,7 +64,7 @@ pub fn client_of(mut config: Config) -> Result<Client> {
     Client::try_from(config).context("no client can be made of the API server's configuration")
 }
 
-/// What went wrong, in one line: what the API server says, or what kept it from being asked.
+/// The error in one line: the API server's message, or the cause that kept the request from it.
 pub(crate) fn sentence(error: &kube::Error) -> String {
     // Its own words repeat the whole answer.
     if let kube::Error::Api(status) = error {
@@ -84,7 +83,7 @@ pub(crate) fn sentence(error: &kube::Error) -> String {
     sentence
 }
 
-/// What keeps a watch from going on, in one line.
+/// The error of a watch, in one line.
 pub(crate) fn watch_sentence(error: &watcher::Error) -> String {
     use watcher::Error::{
         InitialListFailed, NoResourceVersion, WatchError, WatchFailed, WatchStartFailed,

@@ -1,8 +1,8 @@
-//! Which replica writes: the one that holds a Lease.
+//! Leader election: the replica that holds the Lease writes.
 //!
-//! As client-go does it: whether another replica's Lease has run out is told by how long it has not changed before our own eyes, never by
-//! comparing its times with a clock; every write carries the version that was seen; and whoever cannot renew stops writing while the Lease
-//! is still its own.
+//! The rules are client-go's: a foreign Lease has expired if this replica has seen no change of it for its duration, and its times are
+//! never compared with a clock; every write carries the observed version; a leader that cannot renew stops writing while the Lease is
+//! still its own.
 //!
 //! The crate `kube-lease-manager` (0.13.1) is not used. While the API server cannot be reached it says for ever that the Lease is held; it
 //! compares the other's times with its own clock, so that one that is ahead takes the Lease from a replica that renews it, and one that is
@@ -32,10 +32,10 @@ use crate::event::Event;
 use crate::kubernetes::sentence;
 use crate::tasks::{TaskEnded, Tasks};
 
-/// How long one request may take.
+/// Timeout of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Which Lease, who contends for it, and how long it lasts.
+/// The Lease, this replica's identity, and the times.
 #[derive(Clone, Debug)]
 pub struct LeaseOptions {
     /// The namespace of the Lease.
@@ -44,11 +44,11 @@ pub struct LeaseOptions {
     pub lease: String,
     /// This replica: its pod's name. No other replica has the same.
     pub identity: String,
-    /// How long the Lease lasts after it was renewed; whole seconds.
+    /// The duration of the Lease after a renewal; whole seconds.
     pub duration: Duration,
     /// Renew deadline: the holder stops leading after this long without a renewal. The rest of `duration` is for requests that are still in flight then.
     pub renew_deadline: Duration,
-    /// How often it is renewed, or looked at.
+    /// Interval of renewals, and of looks at a foreign Lease.
     pub retry: Duration,
 }
 
@@ -71,12 +71,12 @@ struct ElectionLoop {
     error_log: ErrorLog,
     /// The Lease is this replica's, or may be: a write that takes it was sent.
     claimed: bool,
-    /// It has been said that somebody keeps everybody from writing.
+    /// Whether the log has reported that a foreign holder blocks all writes.
     is_blocked: bool,
 }
 
-/// Contends for the Lease from the moment at which this replica is `ready` to write, until [released](LeaderElector::release). The loop hears
-/// of each change; so does everybody who asks for [`LeaderElector::leading`].
+/// Contends for the Lease from the moment at which this replica is `ready` to write, until [released](LeaderElector::release). The
+/// controller and every receiver of [`LeaderElector::leading`] get each change.
 #[must_use]
 pub fn start_election(
     client: Client,
@@ -114,7 +114,7 @@ pub fn start_election(
     LeaderElector { leading, holding, stop, tasks }
 }
 
-/// Says that this replica leads until the deadline, whatever holds up those who move it.
+/// Reports that this replica leads until the deadline, even if the renewal hangs.
 async fn keep_time(mut deadline: watch::Receiver<Option<Instant>>, leading: watch::Sender<bool>) {
     loop {
         let until = *deadline.borrow_and_update();
@@ -144,7 +144,7 @@ fn set(leading: &watch::Sender<bool>, leads: bool) {
     }
 }
 
-/// Tells the loop. It may be busy: nobody else waits for it.
+/// Sends changes to the controller. It may be busy: no other task waits for it.
 async fn tell(mut leading: watch::Receiver<bool>, events: mpsc::Sender<Vec<Event>>) {
     let mut told = false;
     loop {
@@ -192,20 +192,21 @@ impl LeaderElector {
         self.leading.clone()
     }
 
-    /// Whose the Lease is, as this replica saw it last.
+    /// The holder of the Lease, as this replica saw it last.
     #[must_use]
     pub fn holding(&self) -> watch::Receiver<Option<LeaseRecord>> {
         self.holding.clone()
     }
 
-    /// Stops contending, and writing. A Lease that is held is given back, so that another replica need not wait for its end.
+    /// Stops contending, and writing. It releases a held Lease, so that the next replica need not wait for its
+    /// expiry.
     pub async fn release(self) {
         let Self { leading: _, holding: _, stop, mut tasks } = self;
         let _ = stop.send(());
         tasks.finish().await;
     }
 
-    /// Waits for what nobody expects: that one of its tasks ends.
+    /// Waits for an unexpected event: the end of one of its tasks.
     pub(crate) async fn ended(&mut self) -> TaskEnded {
         self.tasks.ended().await
     }
@@ -285,7 +286,7 @@ impl ElectionLoop {
         Ok(())
     }
 
-    /// Says who writes in place of this replica, and who keeps everybody from writing.
+    /// Logs the holder of the Lease, and a holder that blocks all writes.
     fn tell_of_holder(&mut self, now: Instant) {
         let holding = self.election.holding();
         let before = self.holding.send_replace(holding.clone());

@@ -28,7 +28,7 @@ type LabelPair = [(&'static str, &'static str); 1];
 /// Every metric of the operator.
 #[derive(Debug)]
 pub struct Metrics {
-    /// What a publisher of a cluster counts.
+    /// The counters of a cluster's publisher.
     pub publishing: Publishing,
     registry: Registry,
     policies: Family<LabelPair, Gauge>,
@@ -51,10 +51,10 @@ pub struct Metrics {
     pub admission: admission::AdmissionMetrics,
 }
 
-/// What is true of policies, as counted.
+/// The states of policies, as counted.
 const STATES: [&str; 5] = ["accepted", "programmed", "refused", "overridden", "last_good"];
 
-/// What there is in one part, counted.
+/// The counts of one part.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ScopeMetrics {
     /// In the order of [`STATES`].

@@ -30,10 +30,10 @@ use crate::tasks::{TaskEnded, Tasks};
 
 /// The longest module: a `ConfigMap` holds 1 MiB, metadata included.
 const MAX_MODULE_LEN: u64 = 1_000_000;
-/// How every wasm module of version 1 begins.
+/// The first bytes of every wasm module of version 1.
 const MAGIC: &[u8] = b"\0asm\x01\0\0\0";
 
-/// Where the module is, and where proxies find it.
+/// The module's file, and its address for proxies.
 #[derive(Clone, Debug)]
 pub struct ModuleOptions {
     /// The file with the filter's module.
@@ -44,9 +44,9 @@ pub struct ModuleOptions {
     pub service: String,
     /// The port of that Service.
     pub port: u16,
-    /// Where this replica serves.
+    /// The address of this replica's server.
     pub addr: SocketAddr,
-    /// What proxies are told in the place of `http://SERVICE.NAMESPACE.svc:PORT`. Behind it must be the same Service.
+    /// The base URL for proxies in place of `http://SERVICE.NAMESPACE.svc:PORT`. It must lead to the same Service.
     pub base_url: Option<String>,
     /// For how long a module that nothing names is kept.
     pub keep: Duration,
@@ -57,11 +57,11 @@ pub struct ModuleOptions {
 pub struct Modules {
     /// The module of this release, as plugins name it.
     pub module: Module,
-    /// Why plugins cannot name it yet; nothing where they can. Known to the leader alone.
+    /// The reason why plugins cannot name it yet; `None` if they can. Only the leader knows it.
     pub module_readiness: watch::Receiver<Option<String>>,
     /// This replica serves every module that is kept, and not only its own.
     pub listed: watch::Receiver<bool>,
-    /// Where this replica serves.
+    /// The address of this replica's server.
     pub addr: SocketAddr,
     server: Server,
     stop: watch::Sender<bool>,
@@ -79,7 +79,7 @@ struct LocalModule {
 ///
 /// # Errors
 ///
-/// Where the file holds no module, or the address cannot be served.
+/// Fails if the file holds no module, or the address cannot be served.
 pub async fn start(
     client: Client,
     options: ModuleOptions,
@@ -122,7 +122,7 @@ pub async fn start(
 ///
 /// # Errors
 ///
-/// Where there is no module, or the folder cannot be written.
+/// Fails if there is no module, or the folder cannot be written.
 pub fn copy(module: &Path, folder: &Path) -> Result<PathBuf> {
     let own = LocalModule::read(module).with_context(|| format!("--from {}", module.display()))?;
     let copy = folder.join(module.file_name().unwrap_or_default());
@@ -157,7 +157,7 @@ impl Modules {
         self.server.stop().await;
     }
 
-    /// Waits for what nobody expects: that one of its tasks ends.
+    /// Waits for an unexpected event: the end of one of its tasks.
     pub(crate) async fn ended(&mut self) -> TaskEnded {
         tokio::select! {
             ended = self.tasks.ended() => ended,

@@ -11,20 +11,20 @@ use crate::spelling::Spelling;
 pub struct Object {
     /// `metadata.namespace` and `metadata.name`.
     pub id: PolicyId,
-    /// Where it was read: a file's name, or nothing for an API server.
+    /// Its file's name; `None` for an API server.
     pub place: Option<String>,
     /// `metadata.generation`, where the source counts generations.
     pub generation: Option<i64>,
-    /// What it says.
+    /// Its content.
     pub text: Text,
-    /// What an API server keeps beside the spec; nothing for a folder.
+    /// The API server's record beside the spec; `None` for a folder.
     pub record: Option<Record>,
 }
 
-/// What an API server keeps beside the spec.
+/// The API server's record beside the spec.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// `metadata.uid`: another object of the same name has another.
+    /// `metadata.uid`: a new object of the same name has a new one.
     pub uid: String,
     /// `metadata.creationTimestamp`, in seconds of the Unix epoch.
     pub created: Option<i64>,
@@ -32,7 +32,7 @@ pub struct Record {
     pub status: JsonText,
 }
 
-/// What an object says.
+/// The content of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Text {
     /// Its spec, and what there was to say about the document around it.
@@ -67,13 +67,13 @@ impl Object {
             && self.created() == other.created()
     }
 
-    /// Who it is, where names are used again.
+    /// Its identity, where names are used again.
     #[must_use]
     pub fn uid(&self) -> Option<&str> {
         self.record.as_ref().map(|record| record.uid.as_str())
     }
 
-    /// When it was created, in seconds of the Unix epoch, where that is known.
+    /// Its creation in seconds of the Unix epoch, if that is known.
     #[must_use]
     pub fn created(&self) -> Option<i64> {
         self.record.as_ref().and_then(|record| record.created)

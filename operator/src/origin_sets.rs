@@ -17,7 +17,7 @@ use crate::shape;
 pub(crate) static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
     LazyLock::new(|| api::spec_schema(OriginSet::crd()));
 
-/// What is known of a set that a policy names.
+/// The state of a set that a policy names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetLookup<'s> {
     /// It is not there.
@@ -28,16 +28,16 @@ pub enum SetLookup<'s> {
     Origins(&'s [String]),
 }
 
-/// What came of the sets that a spec names.
+/// The resolution of the sets that a spec names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resolved {
-    /// What there is to say about the names, each refusing the policy or not.
+    /// The findings about the names; some refuse the policy.
     pub findings: Vec<Finding>,
-    /// Where each set's origins went, by the path of the list.
+    /// The ranges of each set's origins, by the path of the list.
     lists: BTreeMap<String, Vec<SetRange>>,
 }
 
-/// Where the origins of one set went.
+/// The range of one set's origins.
 #[derive(Clone, Debug, PartialEq)]
 struct SetRange {
     /// `spec.cors.allowOriginsFrom[0]`.
@@ -87,10 +87,10 @@ pub fn names(spec: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// Writes the origins of the sets that `spec` names into its lists of origins, behind those that stand there, and takes the names
-/// out. What is left is a spec that stands for itself.
+/// Writes the origins of the sets that `spec` names into its lists of origins, behind the entries of the list, and removes the
+/// names. The result is a self-contained spec.
 ///
-/// The spec has been through the check of its shape. What `validate` and guardrails say afterwards goes through
+/// The spec has been through the check of its shape. Later findings of `validate` and of guardrails go through
 /// [`Resolved::address`].
 pub fn resolve<'s>(spec: &mut Value, lookup: impl Fn(&str) -> SetLookup<'s>) -> Resolved {
     let mut resolved = Resolved::default();

@@ -26,13 +26,13 @@ use crate::traffic::Traffic;
 use crate::validation::Domain;
 use members::{BuiltBundle, BundlePolicy, narrow};
 
-/// What should be, part by part.
+/// The desired state, part by part.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     scopes: BTreeMap<Scope, ScopePlan>,
 }
 
-/// What should be in one part.
+/// The desired state of one part.
 #[derive(Clone, Debug, Default)]
 pub struct ScopePlan {
     made: BTreeMap<BundleKey, BuiltBundle>,
@@ -42,32 +42,32 @@ pub struct ScopePlan {
     pub frozen: bool,
 }
 
-/// What should become of one policy.
+/// The plan of one policy.
 #[derive(Clone, Debug, Default)]
 pub struct Planned {
-    /// What proxies should run of it.
+    /// The spec that proxies should run.
     pub in_force: Option<PolicyInForce>,
     /// Is what it says now accepted, in the cluster as it stands?
     pub accepted: bool,
-    /// Where that is published.
+    /// The bundles that hold it.
     pub keys: BTreeSet<BundleKey>,
-    /// Where it applies.
+    /// The place in which it applies.
     pub placement: Placement,
     /// The policy that wins in its place, everywhere.
     pub overridden_by: Option<PolicyId>,
-    /// What is said about it beside its review.
+    /// Its findings beside those of its validation.
     pub findings: Vec<Finding>,
     /// Refusals among them, by a guardrail.
     pub exceeds: bool,
     /// Would what was in force still be, but for a guardrail?
     pub suspended: bool,
-    /// How many proxies it is for, where that is known.
+    /// The number of proxies that it is for, if known.
     pub matched: Option<usize>,
-    /// Why what it says now cannot be published together with the others of its proxies.
+    /// The reason why its current spec cannot be published together with the other policies of its proxies.
     pub held: Option<String>,
 }
 
-/// Which policies may change what proxies run of them.
+/// The policies whose specs in force may change.
 #[derive(Clone, Copy, Debug)]
 enum AllowedChanges<'c> {
     /// Every one.
@@ -84,7 +84,7 @@ struct Chosen<'i> {
     in_force: Option<PolicyInForce>,
     accepted: bool,
     placement: Placement,
-    /// What it exceeds.
+    /// The limits that it exceeds.
     exceeded: Vec<Finding>,
     /// A guardrail alone keeps what was in force from being so.
     suspended: bool,
@@ -102,7 +102,7 @@ impl Plan {
         }
     }
 
-    /// What would be said of a policy that is to come, or to change, about other ones of the same proxies.
+    /// The findings that a new or changed policy would cause for the other policies of the same proxies.
     #[must_use]
     pub fn beside_others(&self, index: &mut Index, object: Object) -> Vec<Finding> {
         let (id, nothing) = (object.id.clone(), ScopePlan::default());
@@ -124,7 +124,7 @@ impl Plan {
         &self.scopes
     }
 
-    /// What should be in a part.
+    /// The desired state of a part.
     #[must_use]
     pub fn scope(&self, scope: &Scope) -> Option<&ScopePlan> {
         self.scopes.get(scope)
@@ -173,7 +173,7 @@ impl ScopePlan {
         self.made.get(key)?.held.clone()
     }
 
-    /// Why not everything that is wanted is published.
+    /// The reason why a part of the desired state is not published.
     #[must_use]
     pub fn why_not_all(&self) -> Option<&str> {
         self.policies.values().find_map(|planned| planned.held.as_deref())
@@ -238,20 +238,20 @@ impl ScopePlan {
         Planned { in_force, placement, ..planned }
     }
 
-    /// What to publish.
+    /// The bundles to publish.
     pub fn bundles(&self) -> impl Iterator<Item = (&BundleKey, &Arc<Bundle>)> {
         let publishable = self.made.iter().filter(|(_, made)| made.held.is_none());
         publishable.map(|(key, made)| (key, &made.bundle))
     }
 
-    /// What to publish under that key.
+    /// The bundle to publish under that key.
     #[must_use]
     pub fn bundle(&self, key: &BundleKey) -> Option<&Arc<Bundle>> {
         let made = self.made.get(key).filter(|made| made.held.is_none());
         made.map(|made| &made.bundle)
     }
 
-    /// What to publish, and how many policies each holds that are in force.
+    /// The bundles to publish, each with its number of policies in force.
     pub fn bundles_with_counts(&self) -> impl Iterator<Item = (&Bundle, usize)> {
         let publishable = self.made.values().filter(|made| made.held.is_none());
         publishable.map(|made| (&*made.bundle, made.members.len()))
@@ -263,8 +263,8 @@ impl ScopePlan {
         self.made.contains_key(key)
     }
 
-    /// What a bundle of a former shape should say until it goes: the same as what replaces it. Where that is too much for one,
-    /// what was in force in it; nothing where even that is.
+    /// The content of a superseded bundle until its deletion: that of its replacement. If that is too large for one bundle,
+    /// its previous content; `None` if that is too large as well.
     #[must_use]
     pub fn retiring(&self, index: &Index, scope: &Scope, key: &BundleKey) -> Option<Arc<Bundle>> {
         let off = index.why_off(scope).is_some();
@@ -299,7 +299,7 @@ impl Planned {
         }
     }
 
-    /// What is said about other policies of the same proxies.
+    /// The findings about other policies of the same proxies.
     pub(crate) fn about_others(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| {
             matches!(
@@ -324,7 +324,7 @@ impl Planned {
     }
 }
 
-/// What should be in force of a policy, and where.
+/// The desired spec in force of a policy, and its bundles.
 fn choose<'i>(
     index: &Index,
     rails: &[Guardrail],

@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::args::ProbeArgs;
 
-/// How long to wait before an address is asked again.
+/// Interval of retries.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// What is said of an address that has not answered when the time is up.
+/// The message about an address that has not answered in time.
 const NO_ANSWER: &str = "no answer";
 
 type HttpClient = Client<HttpConnector, Empty<Bytes>>;
@@ -25,7 +25,7 @@ type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 ///
 /// # Errors
 ///
-/// Where `out` cannot be written.
+/// Fails if `out` cannot be written.
 pub async fn probe(args: &ProbeArgs, out: &mut impl Write) -> Result<bool> {
     let client: HttpClient = Client::builder(TokioExecutor::new()).build_http();
     let start = Instant::now();

@@ -5,21 +5,21 @@ use crate::cluster_state::ServicePort;
 /// Ports that Istio takes for TCP where nothing else is said: mail, names and two databases.
 const TCP: [u16; 4] = [25, 53, 3306, 27017];
 
-/// What a port carries.
+/// The protocol of a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP in the clear, of any version: HTTP filters see it.
     Http,
     /// Something that HTTP filters do not see, by the name it is declared with.
     Other(String),
-    /// Nobody says: proxies have to guess by the first bytes.
+    /// Undeclared: proxies have to guess by the first bytes.
     Undeclared,
 }
 
 // === impl Protocol ===
 
 impl Protocol {
-    /// What the port is declared to carry: by `appProtocol`, else by what its name begins with.
+    /// The declared protocol of the port: by `appProtocol`, else by the prefix of its name.
     #[must_use]
     pub fn of(port: &ServicePort) -> Self {
         let declared = port.app_protocol.as_ref().or(port.name.as_ref());

@@ -13,7 +13,7 @@ mod reconciler;
 #[cfg(test)]
 mod testing;
 
-/// What became of a bundle that was to be published.
+/// The result of the publication of a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
     /// It was written.

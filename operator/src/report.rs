@@ -14,7 +14,7 @@ use crate::leader::LeaseRecord;
 use crate::plan::{Plan, ScopePlan};
 use crate::status::{Condition, ConditionType, Status};
 
-/// What there is to say.
+/// The report.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -24,7 +24,7 @@ pub struct Report {
     files: Vec<FileReport>,
 }
 
-/// Which replica writes.
+/// The replica that writes.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct LeaseReport {
@@ -97,7 +97,7 @@ pub(crate) struct FindingReport {
 // === impl Report ===
 
 impl Report {
-    /// What there is to say about plans that have been carried out, or not.
+    /// The report on plans, with the state of their publication.
     #[must_use]
     pub fn of<'s>(index: &Index, plan: &Plan, statuses: impl Iterator<Item = &'s Status>) -> Self {
         let mut files: BTreeMap<&str, Vec<FindingReport>> = BTreeMap::new();

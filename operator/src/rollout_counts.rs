@@ -5,14 +5,14 @@ use std::fmt;
 /// Most workloads that are named.
 pub(crate) const MAX_NAMED: usize = 3;
 
-/// How the workloads of a policy stand.
+/// The counts of a policy's workloads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rollout {
-    /// How many it is for.
+    /// The number of its workloads.
     pub matched: usize,
-    /// How many of them run it, by their proxies' own word.
+    /// The number of them that run it, by their proxies' own metrics.
     pub current: usize,
-    /// How many of them refused it.
+    /// The number of them that refused it.
     pub rejected: usize,
     /// Of how many nothing is known.
     pub unknown: usize,
@@ -27,11 +27,11 @@ pub struct Rollout {
 pub struct OutOfSyncPod {
     /// The pod's name.
     pub pod: String,
-    /// Why not.
+    /// The reason.
     pub why: OutOfSyncReason,
 }
 
-/// Why a workload is not known to run a policy.
+/// The reason why a workload is not known to run a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OutOfSyncReason {
     /// It has no proxy.
@@ -40,7 +40,7 @@ pub enum OutOfSyncReason {
     Bypassed,
     /// Its proxy has no filter of ours.
     NoFilter,
-    /// Its proxy runs another configuration.
+    /// Its proxy runs a different configuration.
     Behind,
     /// Its proxy refused the configuration.
     Refused,
@@ -50,7 +50,7 @@ pub enum OutOfSyncReason {
     Unreachable,
 }
 
-/// How a workload stands to what is published for it.
+/// The state of a workload against its published bundles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ProxyState {
     /// It runs it.
@@ -62,7 +62,7 @@ pub(crate) enum ProxyState {
 // === impl Rollout ===
 
 impl Rollout {
-    /// How many do not run it, as far as is known.
+    /// The number of workloads known not to run it.
     #[must_use]
     pub fn behind(&self) -> usize {
         self.matched.saturating_sub(self.current).saturating_sub(self.unknown)
@@ -80,7 +80,7 @@ impl Rollout {
         self.matched > 0 && self.unknown == self.matched
     }
 
-    /// `12/12`; `?/12` where nobody has said anything.
+    /// `12/12`; `?/12` before the first report.
     #[must_use]
     pub fn summary(&self) -> String {
         let Self { matched, current, .. } = self;

@@ -24,7 +24,7 @@ const WAITING: usize = 16;
 ///
 /// # Errors
 ///
-/// Where something needed is missing at the start, or nobody watches the policies any more.
+/// Fails if a required part is missing at the start, or all watches of the policies have ended.
 pub async fn run(args: &RunArgs) -> Result<()> {
     let [stop, at_once] = stop_signals()?;
     tokio::select! {
@@ -69,7 +69,7 @@ async fn serve_admin(
     Ok(admin)
 }
 
-/// The first signal, which asks it to stop, and the second one, from somebody who does not want to wait.
+/// The first stop signal, and the second one, from a user who does not want to wait.
 fn stop_signals() -> Result<[oneshot::Receiver<()>; 2]> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

@@ -21,40 +21,41 @@ use tracing::debug;
 
 use crate::tasks::TaskEnded;
 
-/// How long answers that have begun may take when nobody is to be served any more.
+/// Timeout for answers that have begun, after the stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long nothing is accepted after that failed: most likely there are no file descriptors.
+/// Pause after a failed accept: most likely there are no file descriptors.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// Most bytes of a request's head.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// What a client may take up.
+/// The limits of a client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How long a handshake or the head of a request may take, and how long a connection may be without a request.
+    /// Timeout for a handshake, for the head of a request, and for a connection without a request.
     pub(crate) silence: Duration,
-    /// How long a connection may be used. Whoever never reads an answer has no other bound.
+    /// Maximum age of a connection. A client that never reads an answer has no other bound.
     pub(crate) age: Duration,
-    /// How many connections there are at once; more wait. With [`MAX_HEAD`] it bounds memory.
+    /// Maximum number of connections at once; further ones wait. With [`MAX_HEAD`] it bounds memory.
     pub(crate) connections: usize,
-    /// How many of them may come from one address; further ones are closed. All agents of a node may be behind one, and its probes.
+    /// Maximum number of connections from one address; further ones are closed. All agents of a node, and its probes,
+    /// may share one.
     pub(crate) of_one: usize,
 }
 
-/// Who is connected, and how often.
+/// The connections, by client.
 #[derive(Debug, Default)]
 struct Clients(HashMap<IpAddr, Arc<()>>);
 
 /// An address that is served until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// Where it is served.
+    /// Its address.
     pub(crate) addr: SocketAddr,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
-/// What connections share.
+/// The shared state of connections.
 #[derive(Clone)]
 struct ConnectionContext {
     router: Router,
@@ -95,7 +96,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Where the listener has no address.
+    /// Fails if the listener has no address.
     pub(crate) fn start(
         listener: TcpListener,
         tls: Option<ServerConfig>,
@@ -109,7 +110,7 @@ impl Server {
         Ok(Self { addr, stop, task: tokio::spawn(serving.serve(listener)) })
     }
 
-    /// Waits for what nobody expects: that nobody is served any more.
+    /// Waits for an unexpected event: the end of the server.
     pub(crate) async fn ended(&mut self) -> TaskEnded {
         let _ = (&mut self.task).await;
         TaskEnded("server")

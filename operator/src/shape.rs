@@ -19,15 +19,15 @@ pub(crate) use stranger::outside;
 
 /// The group of Gateways.
 pub(crate) const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
-/// What a part of a field begins with.
+/// The characters that begin a part of a field.
 const SEPARATORS: [char; 2] = ['.', '['];
 
-/// What was made of a value so that all of it can be read.
+/// The repairs of a value, by which all of it can be read.
 #[derive(Debug, Default)]
 pub(crate) struct Repairs {
     /// The fields that something else stands in place of, or nothing.
     fields: BTreeSet<String>,
-    /// What is too short or too long: later checks say it better, or not at all.
+    /// Values that are too short or too long: later checks describe them better, or not at all.
     bounds: Vec<Finding>,
 }
 
@@ -58,7 +58,7 @@ impl Repairs {
         self.fields.contains(field)
     }
 
-    /// What there is to say where `later` is what was found in the repaired value: nothing of that is about a repair.
+    /// The findings, where `later` are those of the repaired value: none of them is about a repair.
     pub(crate) fn beside(&self, mut later: Vec<Finding>) -> Vec<Finding> {
         later.retain(|finding| {
             let field = finding.field.as_str();
@@ -120,7 +120,7 @@ impl<'f> Check<'f> {
         Self { kind, root, is_trial: false, findings, repairs, strangers, credentialed }
     }
 
-    /// Is the value of the type that the schema wants? What it consists of is repaired.
+    /// Is the value of the type that the schema wants? Its parts are repaired.
     fn fits(&mut self, schema: &JSONSchemaProps, value: &mut Value, path: &str) -> bool {
         let expected = schema.type_.as_deref().unwrap_or_default();
         match (expected, &mut *value) {
@@ -296,14 +296,14 @@ fn neutral(schema: &JSONSchemaProps) -> Value {
     }
 }
 
-/// Is it a path with the fields of another system?
+/// Is it a path with the fields of a different system?
 fn is_foreign_path(path: &str, object: &Map<String, Value>) -> bool {
     const NAMES: [&str; 9] =
         ["prefix", "pathprefix", "exact", "regex", "saferegex", "uri", "path", "glob", "match"];
     path.ends_with("].path") && object.keys().any(|name| NAMES.contains(&fold(name).as_str()))
 }
 
-/// What a field that must be there says, where all else in its mapping leaves one value to it.
+/// The value of a missing required field, if the rest of its mapping leaves only one.
 fn omitted(field: &str, beside: &Map<String, Value>) -> Option<Written> {
     let word = match field.rsplit_once('.')? {
         (path, "type") if path.ends_with("].path") && beside.contains_key("value") => "PathPrefix",

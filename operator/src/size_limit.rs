@@ -14,10 +14,10 @@ pub const WARN_LEN: usize = 256 * 1024;
 pub const MAX_LEN: usize = 1024 * 1024;
 /// Longest spec of one policy: its status repeats it, and etcd takes both in 1.5 MiB.
 pub const MAX_SPEC_LEN: usize = 640 * 1024;
-/// How many of the policies in a large bundle are named.
+/// Most policies of a large bundle that a message names.
 const MAX_NAMED: usize = 3;
 
-/// Why a policy is too large by itself, whatever else its proxies have. `compiled` is what it compiles to when it is alone.
+/// The finding about a policy that is too large by itself. `compiled` is its compiled form alone.
 pub(crate) fn refusal(spec: &JsonText, compiled: &str) -> Option<Finding> {
     let (len, spec_len) = (compiled.len(), spec.text_len());
     let reason = if len > MAX_LEN {
@@ -30,7 +30,7 @@ pub(crate) fn refusal(spec: &JsonText, compiled: &str) -> Option<Finding> {
     Some(Finding::new("spec", reason))
 }
 
-/// Why these bytes must not be published.
+/// The reason why these bytes must not be published.
 pub(crate) fn hold(bundle: &Bundle, policies: &[&Policy]) -> Option<String> {
     let len = bundle.compiled.len();
     if len > MAX_LEN {
@@ -45,7 +45,7 @@ pub(crate) fn hold(bundle: &Bundle, policies: &[&Policy]) -> Option<String> {
     Some(format!("the filter would refuse the configuration: {error}"))
 }
 
-/// What to say to which policies about a large bundle.
+/// The findings about a large bundle, by policy.
 pub(crate) fn large(bundle: &Bundle, policies: &[&Policy]) -> BTreeMap<PolicyId, Finding> {
     let len = bundle.compiled.len();
     if len <= WARN_LEN {

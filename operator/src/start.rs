@@ -25,7 +25,7 @@ use crate::validate;
 ///
 /// # Errors
 ///
-/// Where the command cannot do its work.
+/// Fails if the command cannot do its work.
 pub fn start(args: Args) -> Result<ExitCode> {
     match args.command {
         Command::Run(args) => {
@@ -91,7 +91,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<SourceEnded>() || error.is::<TaskEnded>() { 1 } else { 2 }
 }
 
-/// What kube says of each attempt that failed. Whoever made the attempt says the same, once in an outage.
+/// The message of the `kube` crate for each failed attempt. The caller logs the same, once in an outage.
 const REPEATED: &str =
     "kube_client::client=off,kube_client::client::tls=warn,kube_runtime::watcher=off";
 

@@ -24,7 +24,7 @@ pub struct StateFile {
     path: PathBuf,
 }
 
-/// What a state file holds.
+/// The content of a state file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct State {
@@ -46,7 +46,7 @@ struct Remembered {
     spec: Value,
 }
 
-/// Why there is no state.
+/// The reason why there is no state.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The file is there and cannot be read.
@@ -55,7 +55,7 @@ pub enum StateError {
     /// Its bytes are not what was written.
     #[error("the state file is not what was written: {0}")]
     Corrupt(#[from] serde_json::Error),
-    /// Another release wrote it.
+    /// A different release wrote it.
     #[error("the state file has version {0}")]
     Version(u32),
 }
@@ -69,7 +69,7 @@ impl StateFile {
         Self { path }
     }
 
-    /// Where it is.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -97,7 +97,7 @@ impl StateFile {
     ///
     /// # Errors
     ///
-    /// Where one of them cannot be written. What was there before still is.
+    /// Fails if one of them cannot be written. The previous content stays.
     pub fn save(&self, state: &State) -> io::Result<()> {
         let mut bytes = serde_json::to_vec_pretty(state)?;
         bytes.push(b'\n');
@@ -127,7 +127,7 @@ fn load(path: &Path) -> Result<Option<State>, StateError> {
 // === impl State ===
 
 impl State {
-    /// What is planned to be in force, or was until a guardrail suspended it, and in which files that is according to `index`.
+    /// The planned specs in force, or those that a guardrail suspends, with their files according to `index`.
     #[must_use]
     pub fn of(index: &Index, plan: &ScopePlan) -> Self {
         let remembered = plan.policies.iter().filter_map(|(id, planned)| {

@@ -11,18 +11,18 @@ use crate::plan::Planned;
 use crate::rollout_counts::Rollout;
 use crate::validation::Domain;
 
-/// What the status of a policy should say.
+/// The desired status of a policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Status {
-    /// Whose.
+    /// The policy.
     pub policy: PolicyId,
     /// Of which generation of its spec it speaks.
     pub observed_generation: i64,
     /// In the order of [`ConditionType`].
     pub conditions: [Condition; 3],
-    /// What the proxies run of it.
+    /// The spec that the proxies run.
     pub in_force: Option<PolicyInForce>,
-    /// What would be in force, but for a guardrail.
+    /// The spec that a guardrail keeps out of force.
     pub suspended: Option<PolicyInForce>,
     /// The digest of the configuration that holds it.
     pub digest: Option<String>,
@@ -30,45 +30,45 @@ pub struct Status {
     pub findings: Vec<Finding>,
     /// The policy that wins in its place.
     pub overridden_by: Option<PolicyId>,
-    /// What it is for, in few words.
+    /// Its targets, in few words.
     pub targets: Option<String>,
-    /// How many origin patterns it allows.
+    /// The number of its origin patterns.
     pub origins: Option<usize>,
-    /// How the proxies stand that it is for.
+    /// The state of its proxies.
     pub proxies: RolloutStatus,
 }
 
-/// What is known of the proxies of a policy.
+/// The knowledge about the proxies of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RolloutStatus {
-    /// Nobody asks them.
+    /// The proxies are not polled.
     Unseen {
-        /// How many workloads it is for, where that can be seen.
+        /// The number of its workloads, if it is visible.
         matched: Option<usize>,
     },
     /// They are being asked.
     Asking {
-        /// How many workloads it is for.
+        /// The number of its workloads.
         matched: usize,
     },
     /// They have been asked.
     Asked(Rollout),
 }
 
-/// One condition (GEP-713). When it last flipped is for its writer to know.
+/// One condition (GEP-713). Its writer knows the time of its last transition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// What it is about.
+    /// Its type.
     pub kind: ConditionType,
     /// Whether it holds.
     pub holds: bool,
-    /// Why, in one word.
+    /// The reason, in one word.
     pub reason: Reason,
-    /// Why, in a sentence.
+    /// The reason, in a sentence.
     pub message: String,
 }
 
-/// What a condition is about.
+/// The type of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConditionType {
     /// Is the policy as written valid?
@@ -79,7 +79,7 @@ pub enum ConditionType {
     ResolvedRefs,
 }
 
-/// Why a condition holds or does not.
+/// The reason of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// It is valid.
@@ -92,10 +92,10 @@ pub enum Reason {
     TargetNotFound,
     /// It is in force.
     Programmed,
-    /// It is published, and nobody is known not to run it; whether all proxies do is not known.
+    /// It is published, and no proxy is known not to run it; whether all proxies run it is unknown.
     Published,
-    /// Some of its workloads run it, and some do not. GEP-713 has it among the reasons for which `Programmed` is true: a part of the
-    /// policy's scope is affected. Where no workload runs it, the condition does not hold.
+    /// Some of its workloads run it, and some do not. GEP-713 lists it among the reasons of a true `Programmed`: it affects a part
+    /// of the policy's scope. If no workload runs it, the condition does not hold.
     PartiallyProgrammed,
     /// None of its workloads runs it.
     NotProgrammed,
@@ -105,7 +105,7 @@ pub enum Reason {
     Reconciling,
     /// It is published, and its proxies have not reported yet. A status says `Reconciling`, too.
     AwaitingProxies,
-    /// Another policy wins wherever it applies.
+    /// Other policies win wherever it applies.
     Overridden,
     /// Its mode is `Off`.
     Off,
@@ -117,29 +117,29 @@ pub enum Reason {
     RefNotFound,
 }
 
-/// What a policy is whose mode is `DryRun`.
+/// The message about a policy with mode `DryRun`.
 const REHEARSAL: &str = "the policy is evaluated and counted, not enforced";
 
-/// What is known of the publication of a policy.
+/// The state of a policy's publication.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StatusInputs<'c> {
-    /// Why not everything that is wanted is published.
+    /// The reason why a part of the desired state is not published.
     pub(crate) held: Option<&'c str>,
     /// Nothing is: what is there stays as it is.
     pub(crate) frozen: bool,
-    /// Why nothing is enforced where the policy applies.
+    /// The reason why no policy is enforced at its place.
     pub(crate) off: Option<&'c str>,
-    /// Why what is planned is not published yet; nothing where it is.
+    /// The reason why the plan is not published yet; `None` if it is.
     pub(crate) unpublished: Option<String>,
-    /// What was published is gone, or does not count any more: that it said the same does not either.
+    /// Whether the published objects are gone or no longer count, so that equal content counts for nothing.
     pub(crate) stale: bool,
-    /// What is published stays as somebody left it.
+    /// The reason why published objects stay as a foreign writer left them.
     pub(crate) kept: Option<&'c str>,
     /// The digest of the configuration that holds the policy.
     pub(crate) digest: Option<String>,
-    /// Where policies apply.
+    /// The place in which policies apply.
     pub(crate) domain: Domain,
-    /// How the proxies stand that it is for.
+    /// The state of its proxies.
     pub(crate) proxies: RolloutStatus,
 }
 
@@ -402,7 +402,7 @@ fn beside_unserved(
     (reason, format!("{message}; {}{more}", first.message()))
 }
 
-/// How it stands with a published policy: does it hold, why, and in words.
+/// Returns whether a published policy is programmed, with the reason and the message.
 fn at_proxies(domain: Domain, proxies: &RolloutStatus) -> (bool, Reason, String) {
     match (domain, proxies) {
         (Domain::Folder, _) => (true, Reason::Programmed, "the policy is in force".to_owned()),
@@ -419,7 +419,7 @@ fn at_proxies(domain: Domain, proxies: &RolloutStatus) -> (bool, Reason, String)
     }
 }
 
-/// How it stands with a published policy whose proxies were asked: does it hold, why, and in words.
+/// Returns whether a published policy with polled proxies is programmed, with the reason and the message.
 fn in_proxies(rollout: &Rollout) -> (bool, Reason, String) {
     let Rollout { matched, current, unknown, .. } = rollout;
     let behind = rollout.behind();
@@ -454,7 +454,7 @@ fn in_proxies(rollout: &Rollout) -> (bool, Reason, String) {
     (true, Reason::Programmed, message)
 }
 
-/// What is in force of a policy that is not in force as it is written.
+/// The description of the spec in force, if it is not the current one.
 fn instead(entry: &Entry, planned: &Planned, off: Option<&str>) -> String {
     // What a guardrail suspends is remembered, and not in force.
     let in_force = entry.in_force.as_ref().filter(|_| planned.in_force.is_some());

@@ -18,7 +18,7 @@ pub const AMBIENT: (&str, &str) = ("istio.io/dataplane-mode", "ambient");
 /// The label of a Gateway's pods that names it (Gateway API, GEP-1762).
 pub(crate) const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
-/// What a policy names as its place.
+/// The declared target of a policy.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Target {
     /// Every workload of its namespace.
@@ -30,7 +30,7 @@ pub enum Target {
     Refs(Vec<TargetRef>),
 }
 
-/// Where a policy applies, in the cluster as it stands.
+/// The effective target of a policy, in the current cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Placement {
     /// Every place.
@@ -48,7 +48,7 @@ pub struct Placement {
 /// A set of proxies, or a part of what they listen to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProxySet {
-    /// Whose proxies.
+    /// The proxies.
     pub proxies: TargetProxies,
     /// The ports they listen to; absent: every one. Empty: of a port by name, which no running pod has yet.
     pub ports: Option<BTreeSet<u16>>,
@@ -66,7 +66,7 @@ pub enum TargetProxies {
 // === impl Target ===
 
 impl Target {
-    /// What a spec names.
+    /// The declared target of a spec.
     #[must_use]
     pub fn of(spec: &CorsPolicySpec) -> Self {
         match (&spec.selector, spec.target_refs.as_slice()) {
@@ -86,7 +86,7 @@ impl Target {
         }
     }
 
-    /// Where that is, for a policy of `namespace`.
+    /// The effective target, for a policy of `namespace`.
     #[must_use]
     pub fn place(&self, namespace: &str, cluster_state: &ClusterState) -> Placement {
         let mut placement = Placement::default();
@@ -225,7 +225,7 @@ impl Placement {
         missing.iter().chain(refused).chain(waiting_for_module).chain(doubtful)
     }
 
-    /// Why no proxy at all can run it, where that is because of Gateways without the filter.
+    /// The reason why no proxy can run it, if that is because of Gateways without the filter.
     #[must_use]
     pub fn why_nowhere(&self) -> Option<&Finding> {
         self.waiting_for_module
@@ -234,13 +234,13 @@ impl Placement {
             .filter(|_| self.places.is_empty())
     }
 
-    /// How many workloads it is for, with a proxy or without.
+    /// The number of workloads, with a proxy or without.
     #[must_use]
     pub fn count(&self, namespace: &str, cluster_state: &ClusterState) -> usize {
         pods(namespace, &Labels::new(), cluster_state).filter(|pod| self.selects(pod)).count()
     }
 
-    /// Is it for that pod of its namespace? What is being deleted counts for nobody.
+    /// Does it cover that pod of its namespace? A pod that is being deleted does not count.
     #[must_use]
     pub fn selects(&self, pod: &Pod) -> bool {
         let is_meant = |place: &ProxySet| match &place.proxies {

@@ -5,7 +5,7 @@ use std::future::{Future, pending};
 
 use tokio::task::{Id, JoinSet};
 
-/// Tasks that nobody expects to end.
+/// Tasks that are not expected to end.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
     running: JoinSet<()>,

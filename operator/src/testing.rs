@@ -42,7 +42,7 @@ pub(crate) fn unreadable(name: &str) -> Object {
     Object { text: Text::Unreadable(vec![finding]), ..object(name, &Value::Null) }
 }
 
-/// What became of everything in an index.
+/// The state of all objects in an index.
 #[derive(Debug, PartialEq)]
 pub(crate) struct TestOutcome {
     pub(crate) bundles: Vec<Bundle>,

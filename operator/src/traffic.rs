@@ -23,7 +23,7 @@ const REVISION: &str = "istio.io/rev";
 /// The label by which a pod asks for a sidecar or for none.
 pub const INJECT: &str = "sidecar.istio.io/inject";
 
-/// How requests come to the pods of one namespace.
+/// The paths of requests to the pods of one namespace.
 #[derive(Debug)]
 pub struct Traffic<'s> {
     /// The namespace's name.
@@ -31,7 +31,7 @@ pub struct Traffic<'s> {
     namespace: Option<&'s Namespace>,
     /// Those with a selector.
     services: Vec<(&'s str, &'s Service)>,
-    /// Where a selector's first label is, there is a Service in `services`.
+    /// For a selector's first label: the places of its Services in `services`.
     services_by_label: HashMap<(&'s str, &'s str), Vec<usize>>,
     groups: Vec<PodGroup<'s>>,
     groups_by_label: HashMap<(&'s str, &'s str), Vec<usize>>,
@@ -58,7 +58,7 @@ struct PortBinding<'s> {
 // === impl Traffic ===
 
 impl<'s> Traffic<'s> {
-    /// How requests come to the pods of a namespace.
+    /// The paths of requests to the pods of a namespace.
     #[must_use]
     pub fn of(namespace: &'s str, cluster_state: &'s ClusterState, in_mesh: bool) -> Self {
         let services: Vec<_> = within(namespace, &cluster_state.services)
@@ -147,8 +147,8 @@ impl<'s> Traffic<'s> {
         }
     }
 
-    /// May requests come to a pod at these places past its proxy's HTTP filters? Where it has a proxy: a port of nobody's protocol, or
-    /// one that is kept from it.
+    /// May requests bypass the HTTP filters of a pod's proxy at these places? In a pod with a proxy: at a port without a protocol, or
+    /// one that is not intercepted.
     #[must_use]
     pub fn bypasses(&self, pod: &Pod, places: &[ProxySet]) -> bool {
         let is_at = |number: u16| {
@@ -173,8 +173,8 @@ impl<'s> Traffic<'s> {
                 .any(|arrival| is_at(arrival.number) && bypasses(arrival))
     }
 
-    /// What there is to say about the requests to the places of a policy. `field` names them, and `keeps` says that what the policy
-    /// finds in a response stays.
+    /// The findings about the requests to the places of a policy. `field` names the places; under `keeps` the policy keeps the
+    /// upstream's headers.
     #[must_use]
     pub fn findings(&self, field: &str, placement: &Placement, keeps: bool) -> Vec<Finding> {
         let mut survey = TrafficReport::new(self);
@@ -195,13 +195,13 @@ impl<'s> PodGroup<'s> {
         is_gateway(self.pod)
     }
 
-    /// What leads to these ports.
+    /// The routes to these ports.
     fn arrivals_at(&self, ports: Option<&BTreeSet<u16>>) -> impl Iterator<Item = &PortBinding<'s>> {
         let is_meant = move |number| ports.is_none_or(|ports| ports.contains(&number));
         self.port_bindings.iter().filter(move |arrival| is_meant(arrival.number))
     }
 
-    /// Why these pods have no sidecar, if they have none.
+    /// The reason why these pods have no sidecar, if they have none.
     fn without_sidecar(&self, namespace: Option<&Namespace>) -> Option<WithoutSidecar> {
         let pod = self.pod;
         let of_namespace = |name| namespace.and_then(|namespace| namespace.labels.get(name));

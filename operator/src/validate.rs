@@ -29,7 +29,7 @@ use crate::source::yaml::Reader;
 use crate::targets::Target;
 use crate::validation::{Context, Domain, Validation, validate_object};
 
-/// What validation came to, as an exit code.
+/// The result of validation, as an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ValidateOutcome {
     /// Every policy is accepted, with or without warnings and hints.
@@ -52,7 +52,7 @@ struct Line {
     text: String,
 }
 
-/// What was found.
+/// The findings so far.
 #[derive(Debug, Default)]
 struct Found {
     lines: Vec<Line>,
@@ -66,7 +66,7 @@ struct Found {
 ///
 /// # Errors
 ///
-/// Where printing fails.
+/// Fails if printing fails.
 pub fn validate(
     args: &ValidateArgs,
     knowledge: &dyn Knowledge,
@@ -119,7 +119,7 @@ fn bounds(name: &str, namespace: Option<&Namespace>, guardrails: &[Guardrail]) -
     guardrails.iter().filter(selects).cloned().collect()
 }
 
-/// What the mode of a policy's namespace means for it.
+/// The finding about the mode of a policy's namespace.
 fn about_mode(namespace: &Namespace) -> Option<Finding> {
     match namespace.mode {
         NamespaceMode::Off => {
@@ -151,7 +151,7 @@ fn as_selected(
     (!is_selected).then(|| Finding::new(finding.field.clone(), reason))
 }
 
-/// What there is to say about a policy beside those sets and guardrails, which bound it.
+/// The findings about a policy beside those sets and guardrails, which bound it.
 fn judged(validation: Validation, guardrails: &[Guardrail]) -> Vec<Finding> {
     let Validation { accepted, mut findings, spec: _ } = validation;
     // An API server gets the file in the end, and there targets count.
@@ -163,7 +163,7 @@ fn judged(validation: Validation, guardrails: &[Guardrail]) -> Vec<Finding> {
     findings
 }
 
-/// What the accepted policies would say about each other in a cluster that has all of them, and targets that share no proxy.
+/// The findings about pairs of accepted policies in a cluster that has all of them, and targets that share no proxy.
 fn about_others(
     snapshot: &Snapshot,
     objects: &[(&Object, Validation)],

@@ -27,10 +27,10 @@ use crate::size_limit;
 use crate::spelling::{self, Spelling};
 use crate::targets::Target;
 
-/// What there is to say about an object, and what it comes to where nothing refuses it.
+/// The findings about an object, and the result if none refuses it.
 #[derive(Clone, Debug)]
 pub struct Validation {
-    /// What it comes to; `None` where a finding refuses the object.
+    /// The result; `None` if a finding refuses the object.
     pub accepted: Option<Accepted>,
     /// Every finding, refusals first.
     pub findings: Vec<Finding>,
@@ -38,7 +38,7 @@ pub struct Validation {
     pub spec: Option<JsonText>,
 }
 
-/// What an accepted spec comes to.
+/// The result of an accepted spec.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Accepted {
     /// The spec, with everything in it that it refers to.
@@ -55,12 +55,12 @@ pub struct Accepted {
     pub digest: Arc<str>,
 }
 
-/// What a review knows beside the object.
+/// The context of a validation beside the object.
 #[derive(Clone, Copy)]
 pub struct Context<'c> {
     /// Knows what the core does not.
     pub knowledge: &'c dyn Knowledge,
-    /// Where policies apply.
+    /// The place in which policies apply.
     pub domain: Domain,
     /// The origin sets that policies may name.
     pub sets: &'c Sets,
@@ -71,7 +71,7 @@ pub struct Context<'c> {
 /// The origins of each set; `None`: the set is refused.
 pub type Sets = BTreeMap<Key, Option<Vec<String>>>;
 
-/// Where policies apply.
+/// The place in which policies apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Domain {
     /// To one proxy: every policy of a folder does, and targets are checked and not used.
@@ -245,7 +245,7 @@ fn demote(finding: &mut Finding) {
     }
 }
 
-/// What is meant by a target that a policy cannot have; `None`: it can have it.
+/// The intended target in place of an impossible one; `None` for a possible target.
 fn target_instead(group: &str, kind: &str) -> Option<TargetInstead> {
     // A version is no part of a group.
     let of_gateways = group.split('/').next() == Some(GATEWAY_GROUP);

@@ -20,21 +20,21 @@ use crate::metrics::admission::AdmissionMetrics;
 use crate::server::Server;
 use crate::tasks::{TaskEnded, Tasks};
 
-/// What the webhook needs to know.
+/// The options of the webhook.
 #[derive(Clone, Debug)]
 pub struct WebhookOptions {
-    /// Where it is served. Port 0 takes a free one.
+    /// Its address. Port 0 takes a free one.
     pub addr: SocketAddr,
-    /// Which Secret keeps its certificates.
+    /// The Secret of its certificates.
     pub secret: secret::SecretOptions,
-    /// The `ValidatingWebhookConfiguration` that is told whom to trust; absent: somebody else tells it.
+    /// The `ValidatingWebhookConfiguration` whose `caBundle` the operator writes; `None` if a foreign writer does.
     pub configuration: Option<String>,
 }
 
 /// A webhook that is served until it is stopped.
 #[derive(Debug)]
 pub struct Webhook {
-    /// Where it is served.
+    /// Its address.
     pub addr: SocketAddr,
     /// It shows the certificate that there is.
     pub settled: watch::Receiver<bool>,
@@ -49,7 +49,7 @@ impl Webhook {
     ///
     /// # Errors
     ///
-    /// Where the address cannot be served.
+    /// Fails if the address cannot be served.
     pub async fn start(
         client: Client,
         options: WebhookOptions,
@@ -70,7 +70,7 @@ impl Webhook {
         Ok(Self { addr: server.addr, settled, server, keepers })
     }
 
-    /// Waits for what nobody expects: that one of its tasks ends.
+    /// Waits for an unexpected event: the end of one of its tasks.
     pub(crate) async fn ended(&mut self) -> TaskEnded {
         tokio::select! {
             ended = self.keepers.ended() => ended,

@@ -32,9 +32,9 @@ use crate::watch_backoff::WatchBackoff;
 const VERSION: &str = "v1alpha1";
 /// Most writes at the same time.
 const MAX_WRITING: usize = 8;
-/// How long one attempt may take.
+/// Timeout of one attempt.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long writing pauses after a failure where nothing else is said.
+/// Pause after a failure without a next backoff.
 const MAX_DELAY: Duration = Duration::from_secs(30);
 
 /// A kind of object of ours that has a status.
@@ -57,26 +57,26 @@ pub struct ResourceRef {
     pub namespace: Option<String>,
     /// `metadata.name`.
     pub name: String,
-    /// `metadata.uid`: an object made anew under the same name is another one.
+    /// `metadata.uid`: a new object of the same name has a new one.
     pub uid: String,
 }
 
-/// What the status of an object should say, whole.
+/// The complete desired status of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatusWrite {
-    /// Whose.
+    /// The object.
     pub resource: ResourceRef,
     /// The status.
     pub status: JsonText,
 }
 
-/// What an attempt came to.
+/// The result of an attempt.
 #[derive(Debug)]
 enum Attempt {
     Written,
-    /// The object is gone, or another one has its name.
+    /// The object is gone, or a new one has its name.
     Gone(String),
-    /// The API server will not take this status until somebody upgrades the definitions.
+    /// The API server rejects this status until the definitions are upgraded.
     Refused(String),
     /// It may be taken later.
     Failed(String),
@@ -97,8 +97,8 @@ struct Writer {
     paused_until: Option<Instant>,
 }
 
-/// Writes statuses until nobody sends any more. While `leading` says no, what is sent is dropped: whoever leads sends it. What the
-/// API server refuses is sent again every `again`.
+/// Writes statuses until every sender is gone. While `leading` is false, it drops them: the leader writes its own. It retries
+/// refused statuses every `again`.
 pub async fn write(
     client: Client,
     mut leading: watch::Receiver<bool>,
@@ -156,7 +156,7 @@ impl ResourceKind {
         }
     }
 
-    /// Where it is served.
+    /// Its address.
     #[must_use]
     pub fn resource(self) -> ApiResource {
         let plural = match self {
@@ -267,7 +267,7 @@ impl Writer {
         debug!(%resource, why, "dropped a status");
     }
 
-    /// Another replica writes now.
+    /// Drops all statuses, because a different replica writes now.
     fn drop_all(&mut self) {
         self.writing = JoinSet::new();
         self.paused_until = None;

@@ -1,4 +1,4 @@
-//! Version `v1alpha1` of every resource. What a doc comment says here, `kubectl explain` says there.
+//! Version `v1alpha1` of every resource. `kubectl explain` shows these doc comments.
 
 mod cluster_cors_policy;
 mod cors;

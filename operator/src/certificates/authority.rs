@@ -31,7 +31,7 @@ impl Authority {
         Ok(Self { pem, key_pem, issuer: Issuer::new(params, key) })
     }
 
-    /// The first of the authorities, whose key this is. What is no authority was found out before.
+    /// The first of the authorities, whose key this is. Earlier checks found invalid authorities.
     pub(super) fn read(authorities: &[u8], key: &[u8]) -> Result<Self, NotMade> {
         let pem = std::str::from_utf8(authorities)
             .map_err(|_| rcgen::Error::CouldNotParseCertificate)?

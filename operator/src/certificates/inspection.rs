@@ -1,4 +1,4 @@
-//! What is in a Secret that should hold certificates: read, verified, and dated.
+//! Inspection of a Secret that should hold certificates: parsed, verified, and dated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::{Content, Names};
 /// Most authorities that stand side by side: two, and one for good measure.
 const MAX_AUTHORITIES: usize = 3;
 
-/// What is wrong with what a Secret holds.
+/// The damage of a Secret's content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
     /// No certificate where one should be.
@@ -26,7 +26,7 @@ pub enum Damage {
     /// No key where one should be.
     #[error("`{0}` holds no private key in PEM")]
     NoKey(&'static str),
-    /// The key belongs to another certificate.
+    /// The key belongs to a different certificate.
     #[error("`{key}` is not the key of `{certificate}`")]
     OtherKey {
         /// The key's field.
@@ -46,9 +46,9 @@ pub enum Damage {
     /// The certificate is not for these names, or not by these authorities.
     #[error("`tls.crt` does not vouch for `{name}`: {why}")]
     NotVouched {
-        /// Which name.
+        /// The name.
         name: String,
-        /// What the verifier says.
+        /// The verifier's message.
         why: String,
     },
 }
@@ -94,7 +94,7 @@ impl Certificate {
         X509Certificate::from_der(&self.der).is_ok_and(|(_, parsed)| parsed.is_ca())
     }
 
-    /// When it ends, in seconds of the Unix epoch.
+    /// Its end, in seconds of the Unix epoch.
     pub(super) const fn not_after(&self) -> u64 {
         self.not_after
     }
@@ -171,7 +171,7 @@ impl Leaf {
     }
 }
 
-/// The certificate that would be served, whoever signed it.
+/// The certificate to serve, of any signer.
 pub(super) fn served(content: &Content, now: UnixTime) -> Result<Certificate, Damage> {
     let certificate = certificates(&content.certificate, "tls.crt")?.remove(0);
     certified(vec![certificate.der.clone()], &content.key, "tls.key", "tls.crt")?;
@@ -191,7 +191,7 @@ pub(super) fn vouched(
     Leaf::read(content, &known, names, now).map(|leaf| leaf.certificate)
 }
 
-/// What a server shows: the chain and its key.
+/// The chain and the key that a server presents.
 pub(super) fn shown(content: &Content) -> Result<CertifiedKey, Damage> {
     let chain = certificates(&content.certificate, "tls.crt")?;
     let chain = chain.into_iter().map(|certificate| certificate.der).collect();

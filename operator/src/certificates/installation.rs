@@ -17,10 +17,10 @@ use crate::error_log::ErrorLog;
 use crate::kubernetes::{FIELD_MANAGER, WATCH_SECONDS, sentence};
 use crate::watch_backoff::WatchBackoff;
 
-/// How often what failed is tried again.
+/// Interval of retries.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Tells the API server whom to trust, while leading, and again where somebody changed it.
+/// Keeps the `caBundle` of the webhook's configuration while leading, and repairs foreign changes.
 pub async fn keep(
     client: Client,
     name: String,

@@ -1,4 +1,4 @@
-//! The Secret that all replicas share: made by whoever is first, replaced by the leader, loaded by each.
+//! The Secret that all replicas share: made by the first of them, replaced by the leader, loaded by each.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,20 +24,19 @@ use crate::kubernetes::{FIELD_MANAGER, MANAGED_BY, WATCH_SECONDS, sentence};
 use crate::metrics::admission::AdmissionMetrics;
 use crate::watch_backoff::WatchBackoff;
 
-/// How often certificates are looked at though nothing happened: they become valid, they grow old, and a write that failed is tried
-/// again.
+/// Interval of checks without an event: certificates become valid, they expire, and failed writes are retried.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Which Secret, and whose.
+/// The Secret's name and namespace.
 #[derive(Clone, Debug)]
 pub struct SecretOptions {
     /// Its namespace: the operator's own.
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// What the certificate is for.
+    /// The names of the certificate.
     pub names: Names,
-    /// Somebody else fills it: it is read and never written.
+    /// Whether a foreign writer fills it: then it is only read.
     pub external: bool,
 }
 
@@ -48,17 +47,17 @@ pub struct SecretStore {
     secrets: Api<Secret>,
     serving: Arc<ServingCertificate>,
     metrics: AdmissionMetrics,
-    /// Whom to trust, for whoever tells the API server.
+    /// The bundle of authorities, for the task that installs it.
     bundle: watch::Sender<Option<Vec<u8>>>,
     /// As it is there now.
     known: SecretState,
-    /// What was read last, and the damage for which it is not shown.
+    /// The content read last, and the damage that keeps it from being served.
     seen: Option<(Content, Option<Damage>)>,
     /// Of what is written.
     error_log: ErrorLog,
 }
 
-/// What is known of a Secret.
+/// The state of a Secret.
 #[derive(Clone, Debug)]
 enum SecretState {
     /// Nothing yet.
@@ -173,7 +172,7 @@ impl SecretStore {
         }
     }
 
-    /// Somebody else's Secret is not there.
+    /// Notes that a foreign Secret is missing.
     fn miss(&mut self) {
         let missing = (Content::default(), None);
         if self.seen.replace(missing.clone()) != Some(missing) {
@@ -293,7 +292,7 @@ impl SecretState {
     }
 }
 
-/// What a Secret holds of ours; empty where it holds nothing.
+/// The webhook's part of a Secret; empty if there is none.
 fn content(secret: &Secret) -> Content {
     let field = |name: &str| {
         let data = secret.data.as_ref().and_then(|data| data.get(name));

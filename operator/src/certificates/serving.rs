@@ -1,4 +1,4 @@
-//! What is shown to whoever connects: the certificate that was loaded last, and none before there is one.
+//! The certificate that clients get: the one loaded last, and none before the first.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -24,7 +24,7 @@ impl ServingCertificate {
     ///
     /// # Errors
     ///
-    /// Where it is none; what was shown before stays.
+    /// Fails if it is none; what was shown before stays.
     pub fn load(&self, content: &Content) -> Result<(), Damage> {
         let certified = shown(content)?;
         let mut certificate = self.certificate.write().unwrap_or_else(PoisonError::into_inner);
@@ -33,7 +33,7 @@ impl ServingCertificate {
         Ok(())
     }
 
-    /// What is shown now is what there is to show, be it nothing.
+    /// Marks the current certificate, or its absence, as final.
     pub(super) fn settle(&self) {
         self.settled.send_replace(true);
     }
@@ -44,11 +44,11 @@ impl ServingCertificate {
         self.settled.subscribe()
     }
 
-    /// How a server speaks TLS with it.
+    /// The TLS configuration of a server with it.
     ///
     /// # Errors
     ///
-    /// Where this build knows no version of TLS.
+    /// Fails if this build knows no version of TLS.
     pub fn config(self: &Arc<Self>) -> Result<ServerConfig, rustls::Error> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])?

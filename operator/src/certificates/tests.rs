@@ -1,4 +1,4 @@
-//! What becomes of certificates as time passes, and as somebody damages them.
+//! Certificates as time passes, and after damage.
 
 use super::*;
 use crate::certificates::inspection::{served, vouched};
@@ -29,7 +29,7 @@ fn next(content: &Content, now: UnixTime) -> Option<SecretStep> {
     step(Some(content), &names(), now).unwrap()
 }
 
-/// What a client that trusts `bundle` makes of `content`.
+/// Verifies `content` as a client that trusts `bundle`.
 fn trusts(bundle: &Content, content: &Content, now: UnixTime) -> bool {
     let (certificate, key) = (content.certificate.clone(), content.key.clone());
     let shown = Content { certificate, key, ..bundle.clone() };
@@ -99,7 +99,7 @@ fn a_new_authority_signs_nothing_until_it_has_been_shown() {
 
 const GARBAGE: &[u8] = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
-/// What a damaged one is replaced by.
+/// The replacement of a damaged content.
 fn repaired(why: &str, damaged: &Content) -> Content {
     let step = next(damaged, at(1)).unwrap_or_else(|| panic!("{why}: nothing is done"));
     assert!(matches!(step.why, RenewalReason::Useless(_)), "{why}: {}", step.why);

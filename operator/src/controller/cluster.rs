@@ -55,7 +55,7 @@ struct Sent {
     status: JsonText,
     instead_of: JsonText,
     at: Instant,
-    /// How long it may go unseen.
+    /// Time in which the watch should show it.
     delay: Duration,
 }
 
@@ -147,7 +147,7 @@ impl ClusterPublisher {
         }
     }
 
-    /// What should be published.
+    /// The desired state.
     #[cfg(test)]
     pub(crate) fn desired(&self) -> &Desired {
         &self.desired
@@ -179,7 +179,7 @@ impl ClusterPublisher {
         self.tracker.as_mut().map(|tracker| tracker.record_rollouts(updates)).unwrap_or_default()
     }
 
-    /// What is known of the proxies of a policy.
+    /// The knowledge about the proxies of a policy.
     pub(super) fn proxies_of(&self, id: &PolicyId, planned: &Planned) -> RolloutStatus {
         // What is in force nowhere is for no proxy.
         let matched = planned.matched.filter(|_| planned.in_force.is_some());
@@ -391,7 +391,7 @@ fn policy(id: &PolicyId, uid: &str) -> ResourceRef {
     }
 }
 
-/// What a user must know of a policy that had the status `known` before.
+/// The Event about a policy that had the status `known` before.
 fn object_event(
     resource: &ResourceRef,
     status: &Status,

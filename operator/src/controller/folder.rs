@@ -17,7 +17,7 @@ use crate::publish::Published;
 use crate::publish::file::File;
 use crate::state::{State, StateFile};
 
-/// Why nothing is published where the memory is lost and not everything is accepted.
+/// The reason why nothing is published while the state is lost and a policy is refused.
 const STATE_UNKNOWN: &str = "the configuration in force before the start is unknown: the published configuration stays until every policy is accepted and every file is readable";
 
 /// A folder of resource files, and what is remembered beside it.
@@ -30,11 +30,11 @@ pub(crate) struct FolderPublisher {
     ready: bool,
     /// The last plan could not be published.
     failing: bool,
-    /// What is published stays as it was found.
+    /// Whether the published file stays as it was found.
     kept: bool,
-    /// What the state file should say, where it could not be written.
+    /// The desired content of the state file, after a failed write.
     unsaved: Option<State>,
-    /// How many policies the last publication enforces or rehearses.
+    /// The number of policies in the last publication, enforced or in `DryRun`.
     enforced: Option<usize>,
 }
 
@@ -166,7 +166,7 @@ impl FolderPublisher {
         }
     }
 
-    /// Writes again what somebody else removed or changed.
+    /// Writes again after a foreign removal or change.
     pub(super) fn repair(&mut self, plan: &ScopePlan, metrics: &Metrics) {
         if let Some(state) = self.unsaved.clone() {
             self.save(state);

@@ -28,7 +28,7 @@ fn exceeded(guardrails: &Value, spec: &Value) -> Vec<String> {
     findings.iter().map(|finding| format!("{} {}", finding.field, finding.code())).collect()
 }
 
-/// Why, guardrails, a policy's spec, and fields and codes of what exceeds.
+/// A reason, guardrails, a policy's spec, and fields and codes of the excess.
 type GuardrailCase<'r> = (&'r str, Value, Value, &'r [&'r str]);
 
 #[track_caller]

@@ -1,6 +1,6 @@
 //! Stop: what stops the policies of the whole cluster.
 
-/// What stops the policies of the whole cluster.
+/// The stop of the whole cluster's policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// The argument `--off`, which outranks the switch.

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-/// What is above a listed suffix and none itself: one domain a line, sorted.
+/// The ancestors of listed suffixes that are none themselves: one domain a line, sorted.
 static ANCESTORS: LazyLock<Vec<&str>> = LazyLock::new(|| {
     include_str!("ancestors.txt").lines().filter(|line| !line.starts_with('#')).collect()
 });

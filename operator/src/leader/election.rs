@@ -8,28 +8,29 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::{LeaseOptions, LeaseRecord};
 
-/// The longest that a Lease is believed, whatever it says. No release of ours lasts nearly as long, and whoever holds one has stopped
-/// writing long before: what says more was written by hand or by mistake, and would stop all writing for years.
+/// The longest time for which a Lease is honored. No release uses nearly as much, and its holder has stopped writing long before: a
+/// longer duration was written by hand or by mistake, and would stop all writing for years.
 const MAX_BELIEVED: Duration = Duration::from_mins(10);
 
-/// Whose the Lease is, as far as this replica knows.
+/// The holder of the Lease, as far as this replica knows.
 #[derive(Debug)]
 pub(super) struct Election {
     options: LeaseOptions,
-    /// What the Lease said when it was last seen to change, and when that was seen.
+    /// The content of the Lease at its last observed change, with the time of the observation.
     observed: Option<(LeaseSpec, Instant)>,
     /// This replica may write until then.
     until: Option<Instant>,
 }
 
-/// What to do about the Lease.
+/// The action on the Lease.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ElectionStep {
-    /// It is another replica's.
+    /// A different replica holds it.
     Wait,
     /// There is none: make this one.
     Create(Lease),
-    /// It is ours, or anybody's: write this. It carries the version that was seen, so that of two replicas one is refused.
+    /// It is this replica's, or free: write this. It carries the observed version, so that of two replicas one is
+    /// refused.
     Replace(Lease),
 }
 
@@ -87,7 +88,7 @@ impl Election {
         ElectionStep::Replace(Lease { metadata, spec: Some(spec) })
     }
 
-    /// Whose the Lease was when it was last seen; nothing where it is nobody's.
+    /// The last observed holder of the Lease; `None` if it was free.
     pub(super) fn holding(&self) -> Option<LeaseRecord> {
         let (spec, since) = self.observed.as_ref()?;
         let holder = spec.holder_identity.clone().filter(|holder| !holder.is_empty())?;
@@ -114,7 +115,7 @@ impl Election {
         })
     }
 
-    /// How long a Lease is believed that is not renewed.
+    /// Time for which a Lease without renewals is honored.
     fn lasts(&self, spec: &LeaseSpec) -> Duration {
         let duration = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
         let most = MAX_BELIEVED.max(self.options.duration);
@@ -162,7 +163,7 @@ impl Election {
 mod tests {
     use super::*;
 
-    /// A replica's time: its own seconds since it started, and how far its clock is from everybody else's.
+    /// A replica's time: its own seconds since its start, and the offset of its clock.
     struct Replica {
         election: Election,
         start: Instant,

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
 
-/// A Lease that somebody holds.
+/// A held Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseRecord {
-    /// Whoever holds it: the name of a pod, where it is a replica.
+    /// The holder: for a replica, the name of its pod.
     pub holder: String,
     /// Is it this replica?
     pub is_ours: bool,
@@ -26,13 +26,13 @@ impl LeaseRecord {
         now.saturating_duration_since(self.since)
     }
 
-    /// How long it is still waited for.
+    /// The remaining wait.
     #[must_use]
     pub fn rest(&self, now: Instant) -> Duration {
         self.lasts.saturating_sub(self.silent(now))
     }
 
-    /// When it is taken, by a clock that says `clock` now; whole seconds.
+    /// The time of the takeover, by a clock that shows `clock` now; whole seconds.
     #[must_use]
     pub fn until(&self, now: Instant, clock: Timestamp) -> Timestamp {
         let rest = i64::try_from(self.rest(now).as_secs()).unwrap_or(i64::MAX);

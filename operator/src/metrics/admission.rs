@@ -1,4 +1,4 @@
-//! What is counted of the webhook.
+//! Metrics of the webhook.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,7 +14,7 @@ pub struct AdmissionMetrics {
     not_after: Gauge,
 }
 
-/// What came of a review.
+/// The result of a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdmissionResult {
     /// Allowed, with or without warnings.

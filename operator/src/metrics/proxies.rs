@@ -1,4 +1,4 @@
-//! What there is to count of proxies.
+//! Metrics of proxies.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ const STATES: [(ProxyState, &str); 7] = [
     (ProxyState::Not(OutOfSyncReason::NotAsked), "not_asked"),
 ];
 
-/// How proxies stand, over all policies; a clone counts into the same.
+/// The states of proxies, over all policies; a clone shares the counters.
 #[derive(Clone, Debug, Default)]
 pub struct ProxyMetrics {
     states: Family<LabelPair, Gauge>,

@@ -1,4 +1,4 @@
-//! What a publisher of a cluster and the module server count.
+//! Metrics of a cluster's publisher and the module server.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::bundle::BundleKey;
 /// From a policy's change to the object that says so, in seconds.
 const PROPAGATION: [f64; 9] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
 
-/// What is published to, and what became of it.
+/// The target of a publication, and its result.
 type PublishLabels = [(&'static str, &'static str); 2];
 type StaticLabel = [(&'static str, &'static str); 1];
 type Named = [(&'static str, String); 2];
 
-/// What a publisher of a cluster and the module server count; a clone counts into the same.
+/// The counters of a cluster's publisher and the module server; a clone shares them.
 #[derive(Clone, Debug)]
 pub struct Publishing {
     publishes: Family<PublishLabels, Counter>,
@@ -29,7 +29,7 @@ pub struct Publishing {
     module_requests: Family<StaticLabel, Counter>,
 }
 
-/// What became of a publication in a file.
+/// The result of a publication in a file.
 #[derive(Clone, Copy, Debug)]
 pub enum PublishResult {
     /// It was written.
@@ -42,12 +42,12 @@ pub enum PublishResult {
     Held,
 }
 
-/// What became of a write of an object.
+/// The result of a write of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteResult {
     /// It was written.
     Written,
-    /// It was written again, for somebody else had changed it.
+    /// It was written again, after a foreign change.
     Repaired,
     /// It was deleted.
     Removed,
@@ -55,7 +55,7 @@ pub enum WriteResult {
     Failed,
 }
 
-/// What became of a request for a module.
+/// The result of a request for a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModuleRequest {
     /// It was answered with the module.
@@ -92,7 +92,7 @@ impl Publishing {
         self.publishes.get_or_create(&[("target", "object"), ("result", write.as_str())]).inc();
     }
 
-    /// How many writes of objects came to this.
+    /// The number of writes of objects with this result.
     #[must_use]
     pub fn writes(&self, write: WriteResult) -> u64 {
         self.publishes.get_or_create(&[("target", "object"), ("result", write.as_str())]).get()

@@ -1,4 +1,4 @@
-//! What there is to count at the source: watches.
+//! Metrics of the source: watches.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -20,7 +20,7 @@ impl Watches {
         self.restarts.get_or_create(&[("kind", kind)]).inc();
     }
 
-    /// How often watches of `kind` began again.
+    /// The number of restarts of watches of `kind`.
     #[must_use]
     pub fn restarts(&self, kind: &'static str) -> u64 {
         self.restarts.get_or_create(&[("kind", kind)]).get()

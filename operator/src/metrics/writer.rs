@@ -1,4 +1,4 @@
-//! What there is to count where statuses are written.
+//! Metrics of status writes.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -12,12 +12,12 @@ pub struct StatusWrites {
     writes: Family<LabelPair, Counter>,
 }
 
-/// What became of a status that was to be written.
+/// The result of a status write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusWriteResult {
     /// The API server has it.
     Written,
-    /// An attempt failed; unless it is refused for good, there is another one.
+    /// An attempt failed; it is retried unless it is refused for good.
     Failed,
     /// Its object is gone, or this replica does not write.
     Dropped,
@@ -31,7 +31,7 @@ impl StatusWrites {
         self.writes.get_or_create(&[("result", result.as_str())]).inc();
     }
 
-    /// How many statuses came to such an end.
+    /// The number of statuses with this result.
     #[must_use]
     pub fn count(&self, result: StatusWriteResult) -> u64 {
         self.writes.get_or_create(&[("result", result.as_str())]).get()

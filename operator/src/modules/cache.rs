@@ -19,8 +19,8 @@ use crate::modules::LocalModule;
 const FILE: &str = "filter.wasm";
 /// The annotation with the whole digest.
 const DIGEST_ANNOTATION: &str = "corsward.io/sha256";
-/// How many modules are kept in memory beside our own. Releases come and go by the week; whoever makes more of them than this
-/// with our label wants to fill the memory.
+/// Most modules kept in memory beside the own one. Releases come by the week; more modules than this with the operator's
+/// label are an attack on its memory.
 const MAX_CACHED: usize = 16;
 
 /// Every module that this replica knows.
@@ -31,7 +31,7 @@ pub(super) struct ModuleCache {
     stored: RwLock<BTreeMap<String, Stored>>,
 }
 
-/// What a `ConfigMap` holds.
+/// The content of a `ConfigMap`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Stored {
     /// The module of this digest.
@@ -60,7 +60,7 @@ impl ModuleCache {
         })
     }
 
-    /// What the `ConfigMap`s hold, by their names.
+    /// The contents of the `ConfigMap`s, by their names.
     pub(super) fn stored(&self) -> BTreeMap<String, Stored> {
         self.stored.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

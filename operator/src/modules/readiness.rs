@@ -24,15 +24,15 @@ use crate::error_log::ErrorLog;
 use crate::kubernetes::WATCH_SECONDS;
 use crate::watch_backoff::WatchBackoff;
 
-/// What is said before anybody was asked.
+/// The message before the first poll.
 pub(super) const NOT_ASKED: &str = "the module servers have not been asked for the module yet";
-/// How soon those that had it not are asked again.
+/// Interval of polls of servers without the module.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
-/// How often those that had it are asked again.
+/// Interval of polls of servers with the module.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(30);
-/// How long a server may take to answer.
+/// Timeout for a server's answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// How many of those that are waited for are named.
+/// Most missing servers that a message names.
 const MAX_NAMED: usize = 3;
 
 type ProbeClient = HttpClient<HttpConnector, Empty<Bytes>>;
@@ -105,7 +105,7 @@ struct Endpoints {
     terminating: BTreeSet<SocketAddr>,
 }
 
-/// What a module server says of a module.
+/// A module server's answer about a module.
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
     Has,

@@ -1,4 +1,4 @@
-//! What is served: `GET /filter-<sha256>.wasm`, and nothing else.
+//! The module server: `GET /filter-<sha256>.wasm`, and nothing else.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::filter_module::is_digest;
 use crate::metrics::publishing::{ModuleRequest, Publishing};
 use crate::modules::cache::ModuleCache;
 
-/// What a name stands for never changes.
+/// The content behind a name never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 #[derive(Clone)]

@@ -20,9 +20,9 @@ use crate::modules::LocalModule;
 use crate::modules::cache::{self, ModuleCache, Stored};
 use crate::watch_backoff::WatchBackoff;
 
-/// How soon something that failed is tried again.
+/// Interval of retries.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
-/// How many times a module is looked at before it is collected.
+/// Number of checks of a module before its collection.
 const CHECKS_BEFORE_COLLECT: u32 = 12;
 
 type Events = BoxStream<'static, watcher::Result<watcher::Event<ConfigMap>>>;
@@ -34,11 +34,11 @@ pub(super) struct ModuleStore {
     own: LocalModule,
     cache: Arc<ModuleCache>,
     keep: Duration,
-    /// What a list has named so far.
+    /// The names of a list so far.
     listing: Vec<ConfigMap>,
     /// The `ConfigMap`s have been listed.
     listed: watch::Sender<bool>,
-    /// When our own module was made anew last, because there was something else in its place.
+    /// The last time at which the own module was made anew, because a different one had its place.
     remade: Option<Instant>,
     /// Since when nothing has named a module.
     unnamed: BTreeMap<String, Instant>,
@@ -108,7 +108,7 @@ impl ModuleStore {
         }
     }
 
-    /// How often modules are looked at though nothing happens.
+    /// Interval of checks of modules without an event.
     fn look(&self) -> Duration {
         self.keep.checked_div(CHECKS_BEFORE_COLLECT).unwrap_or(RETRY_INTERVAL)
     }

@@ -1,4 +1,4 @@
-//! What a set may hold, how it comes into a policy, and where the author reads what there is to say about it.
+//! The content of sets, their way into a policy, and the places of their findings.
 
 use corsward_policy::PolicyId;
 use corsward_policy::draft::Specificity;

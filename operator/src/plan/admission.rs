@@ -1,5 +1,5 @@
-//! Admission: which changes take effect where all of them together are too much for a proxy. Each is judged by itself, so that none waits
-//! for another one that does not fit.
+//! Admission: the changes that take effect if all of them together are too large for a proxy. Each is checked by itself, so that none
+//! waits for one that does not fit.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,10 +23,10 @@ struct PolicyChange<'w> {
     growth: usize,
 }
 
-/// Which changes fit.
+/// The changes that fit.
 struct SizeAdmission<'w, W> {
     with: W,
-    /// What may not be published even without a change: none makes that worse.
+    /// The bundles that cannot be published even without a change: no change makes that worse.
     held_anyway: BTreeSet<BundleKey>,
     admitted: BTreeSet<PolicyId>,
     plan: ScopePlan,

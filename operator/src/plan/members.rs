@@ -33,13 +33,13 @@ pub(super) struct BuiltBundle {
     // INVARIANT: everything below is derived from it.
     pub(super) members: Vec<BundlePolicy>,
     pub(super) bundle: Arc<Bundle>,
-    /// Who wins in whose place.
+    /// The winner over each overridden policy.
     pub(super) overridden: BTreeMap<PolicyId, PolicyId>,
-    /// Whose rules keep another policy from the paths beside them.
+    /// The policies whose rules keep a second policy from the paths beside them.
     pub(super) switching_off: BTreeMap<PolicyId, Finding>,
-    /// What to say to whom about its size.
+    /// The findings about large policies.
     pub(super) large: BTreeMap<PolicyId, Finding>,
-    /// Why it must not be published.
+    /// The reason why the bundle must not be published.
     pub(super) held: Option<String>,
 }
 
@@ -115,8 +115,8 @@ impl BuiltBundle {
     }
 }
 
-/// The policies that win nowhere, each with one that wins in its place. Only a policy that is wherever another one is can win
-/// everywhere over it.
+/// The policies that win nowhere, each with a winner. Only a policy with all proxies of a second one can win over it
+/// everywhere.
 fn overridden(members: &[&BundlePolicy], classes: &Classes<'_>) -> BTreeMap<PolicyId, PolicyId> {
     let mut overridden = BTreeMap::new();
     for class in &classes.all {
@@ -133,7 +133,7 @@ fn overridden(members: &[&BundlePolicy], classes: &Classes<'_>) -> BTreeMap<Poli
     overridden
 }
 
-/// The policies whose rules keep another one from the paths beside them, and what to say about it.
+/// The policies whose rules keep a second one from the paths beside them, each with its finding.
 fn switching_off(members: &[&BundlePolicy], classes: &Classes<'_>) -> BTreeMap<PolicyId, Finding> {
     let rivals = |class: &Class<'_>| {
         let own = class.members.iter().filter_map(|at| members.get(*at));

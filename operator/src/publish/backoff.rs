@@ -9,25 +9,25 @@ use crate::cluster_state::Key;
 const INITIAL_DELAY: Duration = Duration::from_millis(500);
 /// The longest wait.
 const MAX_DELAY: Duration = Duration::from_mins(1);
-/// How often somebody looks whether a name is free.
+/// Interval of checks for a free name.
 const NAME_CHECK_INTERVAL: Duration = Duration::from_secs(5);
-/// How often an object is repaired at once before a repair has to wait.
+/// Number of immediate repairs of an object; further ones wait.
 const IMMEDIATE_REPAIRS: u32 = 2;
-/// An object that nobody touched for so long is out of trouble.
+/// Time without a foreign change that ends an object's backoff.
 const RESET_AFTER: Duration = Duration::from_mins(10);
 
-/// Why something was not written.
+/// The reason of a failed write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ApplyError {
     /// The API server refuses this object.
     Here(String),
-    /// Somebody else's object has the name of this one.
+    /// A foreign object has its name.
     Taken(String),
     /// The API server does not answer, or refuses everything.
     Everywhere(String),
 }
 
-/// What could not be written.
+/// The failed writes.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     objects: BTreeMap<Key, Waiting>,
@@ -79,7 +79,7 @@ impl Backoff {
         self.objects.remove(place);
     }
 
-    /// Somebody changed what was as it should be.
+    /// Notes a foreign change of an object that was in its desired state.
     pub(super) fn changed(&mut self, place: &Key, now: Instant) {
         let fresh = RepairHistory { count: 0, last: now, until: now };
         let repairs = self.repairs.entry(place.clone()).or_insert(fresh);
@@ -92,7 +92,7 @@ impl Backoff {
         repairs.until = now.checked_add(wait).unwrap_or(now);
     }
 
-    /// Another thing is wanted of it now.
+    /// Drops the errors of an object with a new desired state.
     pub(super) fn forget(&mut self, place: &Key) {
         self.objects.remove(place);
         self.repairs.remove(place);
@@ -114,7 +114,7 @@ impl Backoff {
         failed.max(self.repairs.get(place).map(|repairs| repairs.until))
     }
 
-    /// What to say of an object that is, or is not, as it should be.
+    /// The error of an object, in its desired state or not.
     pub(super) fn error(&self, place: &Key, is_pending: bool) -> Option<String> {
         if let Some(waiting) = self.objects.get(place) {
             return Some(waiting.error.clone());

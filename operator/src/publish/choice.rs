@@ -15,19 +15,19 @@ use crate::error_log::ErrorLog;
 use crate::kubernetes;
 use crate::publish::istio::IstioKind;
 
-/// How often the cluster is asked again.
+/// Interval of checks of the cluster.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(15);
-/// How soon a question that failed at the start is asked again.
+/// Interval of retries at the start.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
-/// Where the API server lists what it serves of Istio's extensions.
+/// The API server's list of Istio's extensions.
 const GROUP: &str = "extensions.istio.io/v1alpha1";
 /// The plural of `TrafficExtension`.
 const PLURAL: &str = "trafficextensions";
-/// The pods of every istiod, whatever their revision.
+/// The pods of every istiod, of all revisions.
 const ISTIOD: &str = "app=istiod";
 /// Pods that run, or will.
 const ALIVE: &str = "status.phase!=Succeeded,status.phase!=Failed";
-/// Where Istio's charts say their version.
+/// The label with the version in Istio's charts.
 const VERSION_LABEL: &str = "app.kubernetes.io/version";
 /// The label of Istio's charts as its repository has them: no version.
 const UNVERSIONED: &str = "1.0.0";
@@ -36,7 +36,7 @@ const CONTAINER: &str = "discovery";
 /// The first version of istiod that reads objects of the kind `TrafficExtension`: 1.30.
 const FIRST_MINOR: u32 = 30;
 
-/// What was chosen, and why.
+/// The chosen kind, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KindChoice {
     /// The kind.
@@ -70,7 +70,7 @@ pub async fn at_start(client: &Client) -> KindChoice {
     }
 }
 
-/// Returns once the cluster speaks for another kind than `kind`. An API server that does not answer changes nothing.
+/// Returns once the cluster calls for a kind other than `kind`. An API server that does not answer changes nothing.
 pub async fn changed(client: &Client, kind: IstioKind) {
     let mut error_log = ErrorLog::default();
     loop {
@@ -139,8 +139,8 @@ fn decide(served: bool, istiods: &[Istiod]) -> KindChoice {
     KindChoice { kind: IstioKind::TrafficExtension, why }
 }
 
-/// The minor version of Istio in a label or a tag: `1.30`, `1.31.2-distroless`. A product that is made of Istio may have versions of its own:
-/// another major version says nothing.
+/// The minor version of Istio in a label or a tag: `1.30`, `1.31.2-distroless`. A product built on Istio may have versions of its own: any
+/// other major version counts for nothing.
 fn minor(text: &str) -> Option<u32> {
     let (major, rest) = text.strip_prefix('v').unwrap_or(text).split_once('.')?;
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());

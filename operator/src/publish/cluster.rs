@@ -1,4 +1,4 @@
-//! A cluster: the objects that hold bundles are made what they should be, and kept so, by whoever leads.
+//! The publisher of a cluster: the leader keeps the objects that hold bundles in their desired state.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,42 +28,43 @@ use crate::watch_backoff::WatchBackoff;
 
 /// Writes that are under way at one time.
 const MAX_CONCURRENT: usize = 16;
-/// How long one write may take.
+/// Timeout of one write.
 ///
-/// Less than what is left of a Lease when its holder gives up: nothing that it began arrives after another replica has begun.
+/// It is shorter than the rest of a Lease at the renew deadline: no write of a former leader arrives after a new one
+/// has begun.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// What is written, and how patiently.
+/// The output, and the timeouts.
 #[derive(Clone, Debug)]
 pub struct PublishOptions {
-    /// Which objects hold bundles.
+    /// The objects that hold bundles.
     pub output: Output,
     /// For how long proxies take what replaces an object before it is deleted.
     pub grace: Duration,
 }
 
-/// What a publisher hears, and whom it tells.
+/// The inputs and outputs of a publisher.
 #[derive(Debug)]
 pub struct PublisherDeps {
-    /// What should be published. What is in it at the start does not count: nothing is written before the first change.
+    /// The desired state. Its initial value does not count: the publisher writes nothing before the first change.
     pub desired: watch::Receiver<Arc<Desired>>,
     /// Does this replica write?
     pub leading: watch::Receiver<bool>,
-    /// Why the module cannot be named yet; nothing where it can.
+    /// The reason why the module cannot be named yet; `None` if it can.
     pub module_readiness: watch::Receiver<Option<String>>,
-    /// Whoever wants to know what is published.
+    /// The receiver of publish statuses.
     pub events: mpsc::Sender<Vec<Event>>,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Publishing,
 }
 
-/// What came of a step.
+/// The result of a step.
 struct Applied {
     step: ObjectWrite,
     result: Result<Option<DynamicObject>, ApplyError>,
 }
 
-/// Nobody wants anything any more.
+/// The sender of the desired state is gone.
 struct Ended;
 
 /// The API server, asked about one kind.
@@ -77,14 +78,14 @@ struct ObjectPublisher {
     reconciler: Reconciler,
     deps: PublisherDeps,
     kind: String,
-    /// What a list has named so far.
+    /// The objects of a list so far.
     listing: Vec<(Key, Value)>,
-    /// What there is has been told of.
+    /// Whether the existing objects have been reported.
     introduced: bool,
     error_log: ErrorLog,
 }
 
-/// Keeps the objects of a cluster as they should be until nobody wants anything of them any more.
+/// Keeps the objects of a cluster in their desired state until its sender is gone.
 pub async fn run(client: Client, options: PublishOptions, deps: PublisherDeps) {
     let PublishOptions { output, grace } = options;
     let objects = Objects { client, output: output.clone() };
@@ -129,12 +130,12 @@ pub async fn run(client: Client, options: PublishOptions, deps: PublisherDeps) {
     }
 }
 
-/// Writes the object of a bundle anew without changing what it says: whoever watches it looks again, as Istio's agents do,
-/// which never try by themselves to fetch a module that they could not fetch. `said` must differ from what was said before.
+/// Refreshes the object of a bundle with a new annotation: Istio's agents then fetch the module again, which they never
+/// retry by themselves. `said` must differ from the previous value.
 ///
 /// # Errors
 ///
-/// Where there is no such object, or the API server does not do it.
+/// Fails if there is no such object, or the API server does not do it.
 pub async fn refresh(
     client: &Client,
     output: &Output,
@@ -170,7 +171,7 @@ impl PublisherDeps {
 // === impl ObjectPublisher ===
 
 impl ObjectPublisher {
-    /// Takes in what is wanted, and what may be done; `false`: nothing, for another replica may write.
+    /// Takes in the desired state and the right to write; `false` if a different replica may write.
     fn take_inputs(&mut self) -> bool {
         let now = Instant::now();
         let leads = *self.deps.leading.borrow_and_update();
@@ -339,7 +340,8 @@ impl Objects {
         result.map_err(|error| self.error(&error))
     }
 
-    /// Is there an object of ours that the watch does not show, for somebody took its labels away? `false`: there is none at all.
+    /// Is there an object of the operator that the watch does not show, because its labels were removed? `false` if
+    /// there is none.
     async fn is_ours_unseen(
         &self,
         api: &Api<DynamicObject>,
@@ -403,7 +405,7 @@ fn version(object: &DynamicObject) -> Option<u64> {
     object.metadata.resource_version.as_ref()?.parse().ok()
 }
 
-/// The object as it is compared: who wrote what is long, and nobody asks.
+/// The compared part of an object: its managed fields are long, and not used.
 fn value(mut object: DynamicObject) -> Option<Value> {
     object.metadata.managed_fields = None;
     serde_json::to_value(object).ok()

@@ -1,5 +1,5 @@
-//! `ConfigMap`s with an ECDS resource, for Envoys that mount them. None is ever removed: an Envoy goes on with what a file said
-//! before, so what is not wanted any more says nothing instead. Whoever removes the pods that mount one may delete it.
+//! `ConfigMap`s with an ECDS resource, for Envoys that mount them. None is ever removed: an Envoy keeps the last content of a
+//! removed file, so an unwanted one becomes inert. Users may delete it after the pods that mount it.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ pub(super) fn data(bundle: &Bundle, module: &str) -> Value {
     json!({FILE: ecds::resource(bundle, module)})
 }
 
-/// What is said where nothing is wanted.
+/// The inert bundle.
 pub(super) fn inert(key: BundleKey) -> Bundle {
     Bundle::new(key, corsward_policy::wire::encode(&corsward_policy::compile(&[])))
 }

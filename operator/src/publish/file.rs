@@ -45,7 +45,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// Where it cannot be written. What was there before still is.
+    /// Fails if it cannot be written. The previous content stays.
     pub fn publish(&self, bundle: &Bundle) -> io::Result<Published> {
         let path = self.path(&bundle.key);
         let resource = ecds::resource(bundle, &self.module);

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::bundle::{BUNDLE_NAME, Bundle, BundleKey};
 use crate::filter_module::Module;
 
-/// Within the phase the highest goes first: the filter must see a request before anybody answers it, and an answer after
-/// everybody had a hand in it.
+/// The highest priority comes first within the phase: the filter must see a request before any filter answers it, and a
+/// response after all of them.
 const PRIORITY: i32 = i32::MAX;
-/// What both of Envoy's types are named after.
+/// The common part of the names of both types of Envoy.
 const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 const STRING_TYPE: &str = "type.googleapis.com/google.protobuf.StringValue";
 
@@ -32,7 +32,7 @@ pub enum IstioKind {
 // === impl IstioKind ===
 
 impl IstioKind {
-    /// Where each of them is served.
+    /// The API resources of all kinds.
     #[must_use]
     pub fn resources() -> Vec<ApiResource> {
         Self::value_variants().iter().map(|kind| kind.resource()).collect()
@@ -44,7 +44,7 @@ impl IstioKind {
         self != other && alike.contains(&self) && alike.contains(&other)
     }
 
-    /// Where it is served.
+    /// Its API resource.
     pub(super) fn resource(self) -> ApiResource {
         let (group, version, kind) = match self {
             Self::WasmPlugin => ("extensions.istio.io", "v1alpha1", "WasmPlugin"),

@@ -1,6 +1,6 @@
-//! Leftovers: objects of ours of the kinds that held bundles before another was chosen. Proxies go on with what they say, and nobody
-//! updates them. Where objects of the kind of today replace them, they go once those have been there for a while; of others
-//! the log tells until they are gone.
+//! Leftovers: the operator's objects of kinds that held bundles before the current choice. Proxies keep their configuration, without
+//! updates. If objects of the current kind replace them, they are deleted after a grace period; the log names the others until they
+//! are gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,28 +22,28 @@ use crate::kubernetes::MANAGED_BY;
 use crate::metrics::publishing::{Publishing, WriteResult};
 use crate::publish::output::{DIGEST_ANNOTATION, Output, selector};
 
-/// How long one deletion may take: less than what is left of a Lease when its holder gives up.
+/// Timeout of one deletion: shorter than the rest of a Lease at the renew deadline.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
-/// How many are asked for at once.
+/// Page size of lists.
 const PAGE: u32 = 500;
 
-/// What is heard, and what is counted.
+/// The inputs, and the metrics.
 #[derive(Debug)]
 pub struct LeftoversDeps {
-    /// What should be published. What is in it at the start does not count.
+    /// The desired state. Its initial value does not count.
     pub desired: watch::Receiver<Arc<Desired>>,
     /// Does this replica write?
     pub leading: watch::Receiver<bool>,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Publishing,
 }
 
-/// How often, and how patiently.
+/// Intervals and the grace period.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-    /// How often the other kinds are listed.
+    /// Interval of lists of the other kinds.
     pub look: Duration,
-    /// How often, while objects wait to be replaced.
+    /// The same, while objects wait to be replaced.
     pub hurry: Duration,
     /// For how long proxies take what replaces an object before it is deleted.
     pub grace: Duration,
@@ -54,16 +54,16 @@ struct Leftovers {
     output: Output,
     deps: LeftoversDeps,
     times: Times,
-    /// How many were told of, by kind.
+    /// The number reported, by kind.
     told: BTreeMap<String, usize>,
     error_log: ErrorLog,
-    /// What should be published, once that is known.
+    /// The desired state, once known.
     desired: Option<Arc<Desired>>,
     /// Since when everything that is wanted in a namespace has been there.
     settled: BTreeMap<String, Instant>,
 }
 
-/// Tends what another choice than `output` has left, for as long as this replica leads.
+/// Removes the leftovers of choices other than `output`, while this replica leads.
 pub async fn tend(client: Client, output: Output, deps: LeftoversDeps, times: Times) {
     let (told, error_log, settled) = Default::default();
     let mut leading = deps.leading.clone();
@@ -211,7 +211,7 @@ impl Leftovers {
     }
 }
 
-/// Is everything there that is wanted in a namespace? Where nothing is wanted, nothing replaces anything.
+/// Does every desired object of a namespace exist? Without a desired object there is no replacement.
 fn is_settled(desired: &Desired, there: &BTreeMap<Key, &str>, namespace: &str) -> bool {
     let mut wanted = desired.bundles.values();
     let mut any = false;

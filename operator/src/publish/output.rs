@@ -21,9 +21,9 @@ pub const PROXIES_ANNOTATION: &str = "corsward.io/proxies";
 /// The annotation that holds the digest of the configuration.
 pub const DIGEST_ANNOTATION: &str = "corsward.io/digest";
 
-/// The annotation by which an object is written anew without saying anything else, so that whoever watches it looks again.
+/// The annotation that refreshes an object without a change of its content, so that agents fetch the module again.
 pub const REFRESHED_ANNOTATION: &str = "istio.io.corsward.io/refreshed-at";
-/// Where a field of somebody else's changes what ours mean.
+/// The fields whose foreign values change the meaning of the operator's own.
 const OURS_ALONE: [&str; 11] = [
     "/spec/type",
     "/spec/wasm/type",
@@ -38,12 +38,12 @@ const OURS_ALONE: [&str; 11] = [
     "/binaryData",
 ];
 
-/// Which kind of objects hold bundles.
+/// The kind of objects that hold bundles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// One of Istio's kinds: Istio brings it to the proxies.
     Istio {
-        /// Which.
+        /// The kind.
         kind: IstioKind,
         /// The filter's module.
         module: Module,
@@ -55,10 +55,10 @@ pub enum Output {
     },
 }
 
-/// What an object of ours says about the bundle it holds.
+/// An object's reference to its bundle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BundleRef {
-    /// Which proxies it is for.
+    /// Its proxies.
     pub key: BundleKey,
     /// The digest of what it says.
     pub digest: Option<String>,
@@ -97,8 +97,8 @@ impl Output {
         all.map(move |kind| (kind.resource(), ours.is_some_and(|ours| ours.replaces(*kind))))
     }
 
-    /// The object that holds `bundle`, as far as it is ours; nothing for a bundle of a folder. `module` is there for
-    /// an object that goes on naming another module than the one of today.
+    /// The operator's part of the object that holds `bundle`; `None` for a bundle of a folder. `module` is for an
+    /// object that keeps a module other than the current one.
     #[must_use]
     pub fn object(&self, bundle: &Bundle, module: Option<&Module>) -> Option<Value> {
         let key = &bundle.key;
@@ -137,14 +137,14 @@ impl Output {
         }
     }
 
-    /// Is an object deleted that nobody wants any more? An Envoy keeps running what a file said before it was removed, so files
-    /// are never removed.
+    /// Is an unwanted object deleted? An Envoy keeps running the content of a removed file, so files are never removed.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
         matches!(self, Self::Istio { .. })
     }
 
-    /// What an object says that stays where no policy is left for its proxies: nothing. `None`: the object is deleted instead.
+    /// The inert content of an object that stays without a policy for its proxies; `None` if the object is deleted
+    /// instead.
     #[must_use]
     pub fn inert(&self, key: &BundleKey) -> Option<Arc<Bundle>> {
         match self {
@@ -154,12 +154,12 @@ impl Output {
     }
 }
 
-/// What selects the objects that hold bundles.
+/// The label selector of objects that hold bundles.
 pub(super) fn selector() -> String {
     format!("{}={},{BUNDLE_LABEL}", MANAGED_BY.0, MANAGED_BY.1)
 }
 
-/// Did we make it? It carries our label, or, where somebody took that away, we are who applied it.
+/// Did the operator make it? It has the operator's label or, if that was removed, the operator's field manager.
 #[must_use]
 pub fn is_ours(metadata: &ObjectMeta) -> bool {
     let label = metadata.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY.0));
@@ -171,7 +171,7 @@ pub fn is_ours(metadata: &ObjectMeta) -> bool {
         })
 }
 
-/// What an object of ours holds; nothing where that cannot be known, as after somebody renamed or copied it.
+/// The bundle of an object of the operator; `None` if that is unknown, as after a rename or a copy.
 #[must_use]
 pub fn held(place: &Key, object: &Value) -> Option<BundleRef> {
     let annotation = |name: &str| object.get("metadata")?.get("annotations")?.get(name)?.as_str();
@@ -189,8 +189,7 @@ pub fn held(place: &Key, object: &Value) -> Option<BundleRef> {
     Some(BundleRef { key, digest: annotation(DIGEST_ANNOTATION).map(str::to_owned) })
 }
 
-/// Is `object` as `ours` has it? What others added is not compared, for it is theirs, nor is the kind, which an item of a list
-/// does not always name.
+/// Does `object` equal `ours`? Foreign fields are not compared, nor is the kind, which items of a list may lack.
 #[must_use]
 pub fn is_as(object: &Value, ours: &Value) -> bool {
     let ours = ours.as_object().into_iter().flatten();
@@ -226,8 +225,8 @@ fn is_same(object: &Value, ours: &Value) -> bool {
     }
 }
 
-/// The first field that somebody added where it changes what ours mean: pods that are selected no more, a configuration that the
-/// filter refuses. Whoever applied it owns it, so it is theirs to remove.
+/// The first foreign field that changes the meaning of the operator's own: pods that are no longer selected, a configuration
+/// that the filter refuses. Only its field manager can remove it.
 #[must_use]
 pub fn foreign_field(object: &Value, ours: &Value) -> Option<String> {
     OURS_ALONE.iter().find_map(|at| {

@@ -25,7 +25,7 @@ use self::pending::Pending;
 
 type Bundles = BTreeMap<Arc<BundleKey>, Arc<Bundle>>;
 
-/// What is wanted beside what is there.
+/// The desired state beside the observed state.
 #[derive(Debug)]
 pub(super) struct Reconciler {
     output: Output,
@@ -33,18 +33,18 @@ pub(super) struct Reconciler {
     grace: Duration,
     desired: Option<Arc<Desired>>,
     leading: bool,
-    /// What is there has been listed once.
+    /// Whether the existing objects have been listed once.
     listed: bool,
     wanted: BTreeMap<Key, Wanted>,
     seen: BTreeMap<Key, Seen>,
     pending: BTreeMap<String, Pending>,
-    /// What is not wanted any more, by namespace, and since when its namespace has been as it should be.
+    /// The unwanted objects, by namespace, with the time since which their namespace is in its desired state.
     retiring: BTreeMap<String, BTreeMap<Key, Option<Instant>>>,
-    /// What is being written.
+    /// The writes in flight.
     in_flight: BTreeMap<Key, InFlight>,
-    /// What waits for the module to be served.
+    /// The objects that wait for a served module.
     waiting_for_module: BTreeSet<Key>,
-    /// Why the module of today cannot be named yet.
+    /// The reason why the current module cannot be named yet.
     module_readiness: Option<String>,
     /// The last write that failed as if all did: others have their turn before it.
     behind: Option<Key>,
@@ -52,11 +52,11 @@ pub(super) struct Reconciler {
     publish_statuses: PublishStatuses,
 }
 
-/// A write that nobody has heard of yet.
+/// A write without a response so far.
 #[derive(Debug)]
 enum InFlight {
     Apply {
-        /// What was sent.
+        /// The content sent.
         sent: JsonText,
         /// As of when the watch has told meanwhile that the object is gone.
         gone: Option<u64>,
@@ -66,28 +66,28 @@ enum InFlight {
     },
 }
 
-/// What is wanted of an object.
+/// The desired state of an object.
 #[derive(Debug)]
 struct Wanted {
     bundle: Arc<Bundle>,
     retiring: bool,
     /// It was there like this once.
     was_there: bool,
-    /// It is there like this, beside a field of somebody else's that changes what it means.
+    /// It exists in its desired state, beside a foreign field that changes its meaning.
     foreign_field: Option<String>,
 }
 
 /// An object of ours as the cluster has it.
 #[derive(Clone, Debug)]
 struct Seen {
-    /// Nothing where nobody can tell: somebody copied it, or changed what says so.
+    /// Its bundle; `None` if that is unknown: the object was copied, or its annotation changed.
     held: Option<BundleRef>,
     uid: String,
     version: Option<u64>,
     object: JsonText,
 }
 
-/// What was told of each bundle, and what may have to be told anew.
+/// The last report on each bundle, and the bundles to report anew.
 #[derive(Debug, Default)]
 struct PublishStatuses {
     told: BTreeMap<BundleKey, PublishStatus>,
@@ -144,7 +144,7 @@ impl Reconciler {
         changed
     }
 
-    /// Takes in whether this is who writes. Whoever does not any more gives up what is under way.
+    /// Takes in whether this replica writes. A former leader drops its writes in flight.
     pub(super) fn lead(&mut self, leading: bool) {
         self.leading = leading;
         if !leading {
@@ -220,8 +220,7 @@ impl Reconciler {
         }
     }
 
-    /// The next thing to do, and nothing where everything is done, under way or not due. Whoever takes it says later what came
-    /// of it.
+    /// The next write; `None` if every write is done, in flight or not due. The caller reports its result later.
     pub(super) fn next(&mut self, now: Instant) -> Option<ObjectWrite> {
         if !self.leading || !self.listed || self.desired.is_none() || !self.backoff.may_try(now) {
             return None;
@@ -254,7 +253,7 @@ impl Reconciler {
         Some(ObjectWrite::Delete { place, uid })
     }
 
-    /// When there may be something to do again, though nothing happens.
+    /// The next deadline without an event.
     pub(super) fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let open = self.pending.values().flat_map(Pending::open).map(|(place, _)| place);
         let tries = open
@@ -326,7 +325,7 @@ impl Reconciler {
         }
     }
 
-    /// What is new to say of bundles.
+    /// Takes the new publish statuses.
     pub(super) fn drain_updates(&mut self) -> Vec<PublishStatus> {
         let stale = std::mem::take(&mut self.publish_statuses.stale);
         stale

@@ -13,10 +13,10 @@ use crate::plan::{Planned, ScopePlan};
 use crate::targets::{GATEWAY_NAME, Placement, ProxySet, includes, is_gateway};
 use crate::traffic::Traffic;
 
-/// What the workloads of a namespace should run.
+/// The expected state of a namespace's workloads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Expected {
-    /// What is published.
+    /// The published bundles.
     pub(crate) bundles: Vec<PublishedBundle>,
     /// Every workload that may count.
     pub(crate) workloads: Vec<Workload>,
@@ -35,7 +35,7 @@ pub(crate) struct WorkloadGroup {
     pub(crate) bypassed: BTreeSet<usize>,
 }
 
-/// What is published for a set of proxies.
+/// The published bundle of a set of proxies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PublishedBundle {
     pub(crate) key: BundleKey,
@@ -51,7 +51,7 @@ pub(crate) struct Workload {
     pub(crate) pod: String,
     pub(crate) address: Option<IpAddr>,
     pub(crate) has_proxy: bool,
-    /// What its proxy should run, by the place in `bundles`.
+    /// The bundles that its proxy should run, by their places in `bundles`.
     pub(crate) bundles: Vec<usize>,
 }
 
@@ -60,9 +60,9 @@ pub(crate) struct Workload {
 pub(crate) struct Share {
     /// The workloads it is for.
     pub(crate) group: usize,
-    /// Where it is published, by the place in `bundles`.
+    /// Its bundles, by their places in `bundles`.
     pub(crate) bundles: Vec<usize>,
-    /// Counts its versions: what proxies said of another one says nothing of this one.
+    /// Its revision: reports about a previous one do not count.
     pub(crate) revision: u64,
     /// A newer configuration that holds it is on its way: what is published is not the last word.
     pub(crate) pending: bool,

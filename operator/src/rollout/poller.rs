@@ -27,29 +27,29 @@ use crate::rollout::refresh::RefreshSchedule;
 use crate::rollout::schedule::{Schedule, ScrapeRequest};
 use crate::rollout::tracker::PollerCommand;
 
-/// How long one proxy may take to answer.
+/// Timeout for a proxy's answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long it may take to take the connection: where a firewall drops it, nobody else should have to wait.
+/// Timeout for a connection to it: a firewall that drops packets must not delay the other proxies.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-/// How long an object may take to be written anew.
+/// Timeout for a refresh of an object.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
-/// How often somebody looks who is without a filter and for how long.
+/// Interval of checks for pods without the filter.
 const REFRESH_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 type ScrapeClient = HttpClient<HttpConnector, Empty<Bytes>>;
 
-/// What the task hears, and whom it tells.
+/// The inputs and outputs of the task.
 #[derive(Debug)]
 pub(crate) struct PollerDeps {
-    /// What proxies should run.
+    /// Commands: the expected state of proxies.
     pub(crate) commands: mpsc::UnboundedReceiver<PollerCommand>,
-    /// Why the module cannot be fetched; nothing where it can.
+    /// The reason why the module cannot be fetched; `None` if it can.
     pub(crate) module_readiness: watch::Receiver<Option<String>>,
     /// Does this replica write?
     pub(crate) leading: watch::Receiver<bool>,
-    /// Whoever wants to know how proxies stand.
+    /// The receiver of rollout updates.
     pub(crate) events: mpsc::Sender<Vec<Event>>,
-    /// What is counted.
+    /// The metrics.
     pub(crate) metrics: ProxyMetrics,
 }
 
@@ -64,7 +64,7 @@ struct Poller {
     refreshing: FuturesUnordered<BoxFuture<'static, Option<Refreshed>>>,
 }
 
-/// Asks for ever, until nobody orders anything any more. `output` is what holds bundles.
+/// Polls until every sender of commands is gone. `output` is the kind of the bundles' objects.
 pub(crate) async fn run(client: Client, output: Output, deps: PollerDeps) {
     // A connection that waits for the next question in half a minute would be one in each proxy.
     let mut connector = HttpConnector::new();
@@ -118,7 +118,7 @@ async fn sleep_until(at: Option<Instant>) {
 // === impl PollerDeps ===
 
 impl PollerDeps {
-    /// Where the module is not served nobody would find it, and where another replica writes it is that one's to do.
+    /// A refresh needs a served module, and is the leader's task.
     fn may_refresh(&self) -> bool {
         self.module_readiness.borrow().is_none() && *self.leading.borrow()
     }
@@ -136,7 +136,7 @@ impl Poller {
         }
     }
 
-    /// Asks whoever is due.
+    /// Polls the proxies that are due.
     fn ask(&mut self) {
         while let Some(request) = self.schedule.next(Instant::now()) {
             let http = self.http.clone();

@@ -9,16 +9,16 @@ pub(super) const PATH: &str = "/stats/prometheus?filter=%5Ewasmcustom%5C.corswar
 /// The longest answer; an ordinary one has some 200 bytes.
 pub(super) const MAX_LEN: usize = 16 * 1024;
 
-/// What a proxy says.
+/// The report of a proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ProxyStats {
     /// The first bits of the digest of what its filter runs; none where it has no filter of ours.
     pub(crate) digest: Option<u64>,
-    /// How many configurations the filter refused.
+    /// The number of configurations that the filter refused.
     pub(crate) refused: u64,
 }
 
-/// Where a pod's metrics are.
+/// The URI of a pod's metrics.
 pub(super) fn uri(address: IpAddr) -> String {
     format!("http://{}{PATH}", std::net::SocketAddr::new(address, PORT))
 }
@@ -26,7 +26,7 @@ pub(super) fn uri(address: IpAddr) -> String {
 // === impl ProxyStats ===
 
 impl ProxyStats {
-    /// Reads metrics as Prometheus does. What is no metric of ours counts for nothing: so does a page that is something else.
+    /// Reads metrics as Prometheus does. Foreign metrics count for nothing, and so does any other page.
     pub(crate) fn read(text: &str) -> Self {
         let mut answer = Self::default();
         for line in text.lines() {

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use crate::bundle::BundleKey;
 
-/// How soon an object is written anew for a second time; each time after that, twice as late.
+/// Delay before the second refresh of an object; it doubles each time.
 const INITIAL_DELAY: Duration = Duration::from_secs(10);
 /// But no later than so.
 const MAX_DELAY: Duration = Duration::from_mins(5);
-/// How often for the same pods: what did not help so often is not what they need.
+/// Most refreshes for the same pods: they need something else then.
 const MAX_REFRESHES: u32 = 8;
 
-/// What is written anew, and when it may be again.
+/// The refreshed objects, with the time of the next refresh.
 #[derive(Debug, Default)]
 pub(super) struct RefreshSchedule {
     known: BTreeMap<BundleKey, Refresh>,

@@ -1,7 +1,7 @@
 //! Schedule: the proxies of every namespace, what each said last, whom to ask next, and what there is to tell. Without IO.
 //!
-//! Whoever does not run what is published is asked again soon, and less and less often; whoever does is asked now and then. What
-//! is told is what lasts: pods come and go all the time, and a status that follows each of them says less.
+//! Proxies that do not run the published configuration are polled soon, and less and less often; the others are polled now and
+//! then. Updates report lasting states: pods come and go all the time, and a status that follows each of them says less.
 
 mod namespace;
 mod proxy;
@@ -21,7 +21,7 @@ use namespace::NamespaceSchedule;
 
 /// Proxies that are asked at one time.
 const MAX_CONCURRENT: usize = 128;
-/// How often a proxy that runs what it should is asked again.
+/// Interval of polls of proxies in sync.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(30);
 /// The same, for each proxy that there is: thousands are asked less often.
 const RESYNC_PER_PROXY: Duration = Duration::from_millis(20);
@@ -31,9 +31,9 @@ const RESYNC_PER_PROXY: Duration = Duration::from_millis(20);
 pub(crate) struct Schedule {
     /// By namespace.
     namespaces: BTreeMap<String, NamespaceSchedule>,
-    /// When to ask whom. What does not agree with the proxy itself is out of date.
+    /// The times of the next polls. Entries that disagree with the proxy itself are out of date.
     due: BTreeSet<(Instant, Key)>,
-    /// How many are being asked.
+    /// The number of polls in flight.
     asking: usize,
 }
 
@@ -58,13 +58,13 @@ impl Schedule {
         self.due.extend(agenda(namespace, schedule));
     }
 
-    /// Nobody is asked any more.
+    /// Stops all polls.
     pub(crate) fn clear(&mut self) {
         self.namespaces.clear();
         self.due.clear();
     }
 
-    /// Whom to ask next, if anybody is due. Whoever takes it says later what came of it.
+    /// The next poll, if one is due. The caller reports its result later.
     pub(crate) fn next(&mut self, now: Instant) -> Option<ScrapeRequest> {
         while self.asking < MAX_CONCURRENT {
             let due = self.due.first().filter(|(at, _)| *at <= now)?.clone();
@@ -96,7 +96,7 @@ impl Schedule {
         self.due.extend(due.map(|due| (due, pod.clone())));
     }
 
-    /// What is new to tell.
+    /// Takes the new updates.
     pub(crate) fn drain_updates(&mut self, now: Instant) -> Vec<RolloutUpdate> {
         let due = self
             .namespaces
@@ -105,7 +105,7 @@ impl Schedule {
         due.flat_map(|schedule| schedule.drain_updates(now)).collect()
     }
 
-    /// When there may be something to do, though nobody answers.
+    /// The next deadline without an answer.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let due = self.due.first().filter(|_| self.asking < MAX_CONCURRENT).map(|(at, _)| *at);
         let looks = self.namespaces.values().filter_map(NamespaceSchedule::looks_at);
@@ -132,7 +132,7 @@ impl Schedule {
         self.due.extend(agenda(namespace, schedule));
     }
 
-    /// How many proxies are in each state.
+    /// The number of proxies in each state.
     pub(crate) fn counts(&self) -> BTreeMap<ProxyState, usize> {
         let mut counts = BTreeMap::new();
         for state in self.namespaces.values().flat_map(NamespaceSchedule::states) {

@@ -14,12 +14,12 @@ use crate::rollout::expected::{Expected, Placed};
 use crate::rollout_counts::Rollout;
 use crate::targets::ProxySet;
 
-/// What the task that asks proxies is told.
+/// A command to the poller.
 #[derive(Clone, Debug)]
 pub(crate) enum PollerCommand {
-    /// What the workloads of a namespace should run.
+    /// The expected state of a namespace's workloads.
     Assign(String, Arc<Expected>),
-    /// Another replica asks now.
+    /// A different replica polls now.
     Rest,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Tracker {
     commands: mpsc::UnboundedSender<PollerCommand>,
     policies: BTreeMap<PolicyId, PolicyRevision>,
     rollouts: BTreeMap<PolicyId, Rollout>,
-    /// What was ordered last, by namespace.
+    /// The last assignments, by namespace.
     expected: BTreeMap<String, Arc<Expected>>,
     last_revision: u64,
 }
@@ -51,7 +51,7 @@ impl Tracker {
         Self { commands, policies, rollouts, expected, last_revision }
     }
 
-    /// Nobody is asked any more, and what was said is forgotten.
+    /// Stops all polls, and drops all reports.
     pub(crate) fn rest(&mut self) {
         self.policies.clear();
         self.rollouts.clear();
@@ -169,7 +169,7 @@ impl Tracker {
         scopes
     }
 
-    /// How the workloads of a policy stand, where they have said it.
+    /// The rollout of a policy, if its workloads have reported.
     pub(crate) fn rollout(&self, id: &PolicyId) -> Option<&Rollout> {
         self.rollouts.get(id)
     }

@@ -36,7 +36,7 @@ use crate::{events, kubernetes, writer};
 
 /// The port of the Service of module servers.
 const HTTP: u16 = 80;
-/// How often statuses that the API server refuses are sent again: somebody may have upgraded the definitions.
+/// Interval at which rejected statuses are sent again: the definitions may have been upgraded.
 const SEND_REFUSED_AGAIN: Duration = Duration::from_mins(5);
 /// For how long a module that no object names is kept: for as long as it may take to look twice at a roll-back.
 const KEEP_MODULES: Duration = Duration::from_hours(1);
@@ -45,7 +45,7 @@ const KEEP_MODULES: Duration = Duration::from_hours(1);
 ///
 /// # Errors
 ///
-/// Where something needed is missing at the start, or something that should go on has ended.
+/// Fails if something needed is missing at the start, or something that should go on has ended.
 pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Result<()> {
     let client = kubernetes::client(args.cluster.kubeconfig.as_deref()).await?;
     let mut index = Index::new(Arc::new(FullKnowledge), Domain::Cluster);
@@ -121,7 +121,7 @@ async fn istio_kind(client: &Client, args: &RunArgs) -> IstioKind {
     }
 }
 
-/// Returns where the cluster speaks for another kind; never where the kind was named.
+/// Returns once the cluster calls for a different kind; never if the kind was named.
 async fn another_kind(client: &Client, args: &RunArgs, kind: IstioKind) {
     let is_asked =
         args.cluster.istio_kind == IstioKindArg::Auto && args.publish == PublishArg::Istio;
@@ -195,7 +195,7 @@ async fn serve_webhook(
     Ok(Some(webhook))
 }
 
-/// Starts whatever writes into the cluster.
+/// Starts the writers of the cluster.
 async fn write(
     client: &Client,
     (args, kind): (&RunArgs, IstioKind),
@@ -248,7 +248,8 @@ async fn write(
     Ok((ClusterPublisher::new(desire, write, object_events, tracker), modules))
 }
 
-/// What holds bundles, why it cannot be written yet, and the server of the module it names, if there is one.
+/// The kind of objects that hold bundles, the reason why it cannot be written yet, and the server of the module that
+/// it names, if there is one.
 async fn output(
     client: &Client,
     (args, kind): (&RunArgs, IstioKind),

@@ -25,7 +25,7 @@ use crate::validation::Domain;
 ///
 /// # Errors
 ///
-/// Where something needed is missing at the start, or nobody watches the policies any more.
+/// Fails if a required part is missing at the start, or all watches of the policies have ended.
 pub(super) async fn run(
     args: &RunArgs,
     policies: &Path,

@@ -139,7 +139,7 @@ fn settle_field(meant: &mut MeantField, mut settle: impl FnMut(&str, Written) ->
     meant.present = meant.present.take().filter(|it| it.to_string().len() <= MAX_PRESENT);
 }
 
-/// Where a field stands in a policy that has only it; `None`: nothing judges its value.
+/// The place of a field in a policy that has only it; `None` if no check covers its value.
 fn place_of(field: &str) -> Option<String> {
     if let Some((_, within)) = field.split_once(".cors.") {
         return Some(format!("spec.cors.{within}"));
@@ -180,7 +180,7 @@ fn amend_until_accepted(object: &mut Value, place: &str) -> Option<()> {
     refusals(object, place)?.is_empty().then_some(())
 }
 
-/// What refuses the value at `place`; `None`: it does not fit there.
+/// The refusals of the value at `place`; `None` if it does not fit there.
 fn refusals(object: &Value, place: &str) -> Option<Vec<Finding>> {
     let spec: CorsPolicySpec = serde_json::from_value(object.get("spec")?.clone()).ok()?;
     let id = PolicyId { namespace: String::new(), name: String::new() };

@@ -16,7 +16,7 @@ use crate::foreign::{self, Match};
 
 /// A field that a schema does not know.
 pub(super) struct Stranger {
-    /// Where the finding about it is.
+    /// The place of its finding.
     at: usize,
     /// The mapping that it is in.
     path: String,
@@ -166,7 +166,7 @@ impl Check<'_> {
         self.findings.retain(|it| !(is_missing(it) && written.contains(&it.field)));
     }
 
-    /// The `cors` blocks that allow credentials, in whatever words.
+    /// The `cors` blocks that allow credentials, in any spelling.
     fn blocks_with_credentials(&self, spec: &Value) -> BTreeSet<String> {
         const FIELD: &str = "allowCredentials";
         let rules = spec.get("rules").and_then(Value::as_array).map_or(0, Vec::len);
@@ -185,7 +185,7 @@ impl Check<'_> {
         [String::from("spec.cors")].into_iter().chain(rules).filter(is_allowed).collect()
     }
 
-    /// What is meant by a field that the schema does not know.
+    /// The intended field in place of one that the schema lacks.
     fn meant(&self, stranger: &Stranger, spec: &Value) -> Option<Meant> {
         let Stranger { path, name, value, .. } = stranger;
         if let Some(place) = self.nested(path, name) {
@@ -287,7 +287,7 @@ impl Check<'_> {
         Some(Meant::Field(field))
     }
 
-    /// Is another value there? Lists take more.
+    /// Is there a value already? Lists take more.
     fn is_taken(&self, field: &str, schema: &JSONSchemaProps, spec: &Value) -> bool {
         match get(spec, field) {
             None | Some(Value::Null) => false,
@@ -297,7 +297,7 @@ impl Check<'_> {
         }
     }
 
-    /// What is meant by a value that does not fit at that field.
+    /// The intended value in place of one that does not fit that field.
     fn instead(&self, schema: &JSONSchemaProps, field: &str, value: &Value) -> Option<Written> {
         let expected = schema.type_.as_deref().unwrap_or_default();
         match value {
@@ -321,7 +321,7 @@ impl Check<'_> {
         }
     }
 
-    /// A `cors` block with the names and values of another system.
+    /// A `cors` block with the names and values of a different system.
     fn block(
         &self,
         schema: &JSONSchemaProps,
@@ -396,7 +396,7 @@ pub(super) fn get<'v>(spec: &'v Value, field: &str) -> Option<&'v Value> {
     amend::get(spec, field.strip_prefix("spec.")?)
 }
 
-/// Where the field that other systems call `name` may stand, written in the mapping at `path`.
+/// The possible places of the field that other systems call `name`, written in the mapping at `path`.
 fn places(path: &str, name: &str) -> Vec<String> {
     let ours = foreign::field(name);
     let around = path.rsplit_once('.').map_or("", |(around, _)| around);

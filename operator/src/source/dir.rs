@@ -23,9 +23,9 @@ use crate::source::folder::{FileRead, Folder, Snapshot};
 const DEBOUNCE: Duration = Duration::from_millis(30);
 /// A folder that is never quiet is read after so long all the same.
 const MAX_DEBOUNCE: Duration = Duration::from_millis(500);
-/// How soon the folder is looked at again where a file is missed or has another text; not sooner, whatever is notified.
+/// Delay before a second look at the folder, after a missing file or a changed text; notifications do not shorten it.
 const CONFIRM_DELAY: Duration = Duration::from_millis(200);
-/// How often the folder is read without being told to: network file systems tell nobody.
+/// Interval of reads without a notification: network file systems send none.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(2);
 /// Names that are policies, as `kubectl apply -f DIR` sees it.
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
@@ -41,7 +41,7 @@ struct Dir {
     wake: Sender<()>,
 }
 
-/// A watch on the folder that was at `path`; another one may be there later.
+/// A watch on the folder that was at `path`; a new folder may replace it later.
 #[derive(Debug)]
 struct Watch {
     identity: Identity,
@@ -51,11 +51,11 @@ struct Watch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity(u64, u64);
 
-/// Watches what `folder` knows of, the folder at `path`, until nobody listens to `events`.
+/// Watches `folder` at `path`, until the receiver of `events` is gone.
 ///
 /// # Errors
 ///
-/// Where there is no such folder, or no thread to watch it.
+/// Fails if there is no such folder, or no thread to watch it.
 pub fn watch(
     path: PathBuf,
     folder: Folder,
@@ -72,7 +72,7 @@ pub fn watch(
 ///
 /// # Errors
 ///
-/// Where the folder cannot be listed.
+/// Fails if the folder cannot be listed.
 pub fn read(path: &Path) -> io::Result<BTreeMap<String, FileRead>> {
     let mut readings = BTreeMap::new();
     for entry in fs::read_dir(path)? {
@@ -156,7 +156,7 @@ impl Dir {
         ]
     }
 
-    /// The folder cannot be listed: whatever was in it stays in force.
+    /// The folder cannot be listed: its known content stays in force.
     fn lost(&mut self, error: &io::Error) -> Vec<Event> {
         let place = self.path.display().to_string();
         let finding = Finding::new("", SourceReason::Unreadable(error.to_string()));

@@ -33,7 +33,7 @@ const OURS: [(&str, Option<DependencyKind>); 3] = [
     (ORIGIN_SET_KIND, Some(DependencyKind::OriginSet)),
     (GUARDRAIL_KIND, Some(DependencyKind::Guardrail)),
 ];
-/// What `metadata` may hold (Kubernetes, `ObjectMeta`).
+/// The fields of `metadata` (Kubernetes, `ObjectMeta`).
 const METADATA: [&str; 15] = [
     "annotations",
     "creationTimestamp",
@@ -52,7 +52,7 @@ const METADATA: [&str; 15] = [
     "uid",
 ];
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Documents {
     /// Its policies, in order.
@@ -65,9 +65,9 @@ pub struct Documents {
     pub findings: Vec<DocumentFinding>,
     /// What is wrong with documents of ours of which it cannot be told what they are: it may be anything that was in the file.
     pub lost: Vec<Finding>,
-    /// How many documents are something else.
+    /// The number of other documents.
     pub others: usize,
-    /// How many of those are no objects of Kubernetes: half of one, perhaps.
+    /// The number of those that are no objects of Kubernetes: fragments, perhaps.
     pub fragments: usize,
 }
 
@@ -83,7 +83,7 @@ pub struct DocumentFinding {
 /// An origin set, or guardrails: what policies depend on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dependency {
-    /// Which of them it is.
+    /// Its kind.
     pub kind: DependencyKind,
     /// Its name; guardrails have no namespace.
     pub key: Key,
@@ -91,7 +91,7 @@ pub struct Dependency {
     pub spec: Arc<Value>,
 }
 
-/// What policies depend on.
+/// The kinds that policies depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DependencyKind {
     /// An `OriginSet`.
@@ -110,7 +110,7 @@ struct Head {
     spelling: Spelling,
 }
 
-/// Reads the documents of a file, for whoever reads it in the end.
+/// Reads the documents of a file, for its final reader.
 ///
 /// # Errors
 ///
@@ -124,7 +124,7 @@ pub fn read(place: &str, bytes: &[u8], reader: Reader) -> Result<Documents, Find
     Ok(documents)
 }
 
-/// Why bytes are no text, which YAML is.
+/// The finding about bytes that are no text, and so no YAML.
 fn not_text(bytes: &[u8], error: &Utf8Error) -> Finding {
     let what = match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16".to_owned(),
@@ -210,7 +210,7 @@ impl Documents {
         }
     }
 
-    /// What every document of ours has; nothing where it cannot be told which object it is.
+    /// The common part of every document of the group; `None` if it cannot be identified.
     fn read_head(
         &mut self,
         api_version: &str,
@@ -328,7 +328,7 @@ fn parts(items: &Value, to_kubectl: &mut Value, texts: &mut Value) -> Option<Vec
     Some(parts.map(part).collect())
 }
 
-/// What stands in the place of a list's items.
+/// The finding about a value in place of a list's items.
 fn unlisted(items: &Value) -> Finding {
     let expected = "a list of objects";
     let reason = match items {
@@ -379,7 +379,7 @@ fn outside(kind: &str, spec: &Value, written: Option<&Value>, stranger: &mut Fin
     }
 }
 
-/// What is a text here and something else to `kubectl`.
+/// The finding about texts that `kubectl` reads differently.
 fn misread(document: &Map<String, Value>, to_kubectl: &Value, reader: Reader) -> Vec<Finding> {
     let parts = ["metadata", "spec"].into_iter().filter_map(|part| {
         Some(yaml::misread(document.get(part)?, to_kubectl.get(part)?, part, reader))
@@ -424,7 +424,7 @@ mod tests {
     const POLICY: &str =
         "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {name: a}\nspec: {}\n";
 
-    /// What is in `text`: policies, findings' codes, and how many other documents; or that it is no YAML.
+    /// The outline of `text`: policies, codes of findings, and the number of other documents; or that it is no YAML.
     fn outline(text: &[u8]) -> Result<(Vec<String>, Vec<String>, usize), &'static str> {
         let documents = read("a.yaml", text, Reader::Kubectl).map_err(|finding| finding.code())?;
         let findings = documents.findings.iter().map(|found| &found.finding);

@@ -16,7 +16,7 @@ use crate::object::{Object, Text};
 use crate::source::document::{self, Dependency, DependencyKind, Documents};
 use crate::source::yaml::Reader;
 
-/// What is known of a directory.
+/// The state of a directory.
 #[derive(Debug, Default)]
 pub struct Folder {
     reader: Reader,
@@ -25,13 +25,13 @@ pub struct Folder {
     owners: BTreeMap<PolicyId, String>,
     /// The guardrails that held before a restart, until a scan finds them gone.
     remembered: BTreeMap<String, Arc<Value>>,
-    /// What the last scan found.
+    /// The objects of the last scan.
     found: Vec<Object>,
-    /// What the last look read and does not count yet; `None` before the first look.
+    /// The files of the last look that do not count yet; `None` before the first look.
     unsettled: Option<BTreeMap<String, FileRead>>,
 }
 
-/// What one scan read of a file.
+/// The result of one scan of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileRead {
     /// Its bytes.
@@ -40,7 +40,7 @@ pub enum FileRead {
     Failed(SourceReason),
 }
 
-/// What is in the folder.
+/// The content of the folder.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Its policies, each once.
@@ -53,9 +53,9 @@ pub struct Snapshot {
     pub guardrails: BTreeMap<String, RawObject>,
     /// Its Namespaces, where `kubectl` reads the files.
     pub namespaces: BTreeMap<String, Namespace>,
-    /// What is wrong with its files.
+    /// The problems of its files.
     pub problems: Vec<Problem>,
-    /// How many documents of it are something else.
+    /// The number of other documents.
     pub others: usize,
 }
 
@@ -84,7 +84,7 @@ impl Folder {
         Self { owners, remembered, ..Self::default() }
     }
 
-    /// A folder that somebody else reads in the end.
+    /// A folder whose files have a different reader in the end.
     #[must_use]
     pub fn read_by(reader: Reader) -> Self {
         Self { reader, ..Self::default() }
@@ -140,7 +140,7 @@ impl Folder {
         snapshot
     }
 
-    /// Did the last look miss something, or see something new? Then another one soon will tell whether that is so.
+    /// Did the last look miss a file, or see a new one? A second look soon confirms it.
     #[must_use]
     pub fn is_unsure(&self) -> bool {
         let unsettled = self.unsettled.as_ref().is_some_and(|unsettled| !unsettled.is_empty());
@@ -180,7 +180,7 @@ impl Folder {
             || self.files.get(name).is_some_and(has_dependencies)
     }
 
-    /// What was in the file and is not among `documents`.
+    /// The objects of the file that are not among `documents`.
     fn missing(&self, name: &str, documents: &Documents) -> Vec<Object> {
         let there: BTreeSet<&PolicyId> =
             documents.objects.iter().map(|object| &object.id).collect();
@@ -268,7 +268,7 @@ impl Folder {
         }
     }
 
-    /// What held before a restart holds while it cannot be known whether it is still there.
+    /// Keeps the objects from before a restart while their presence is unknown.
     fn add_remembered(&self, snapshot: &mut Snapshot) {
         let Some((file, _)) = self.files.iter().find(|(_, file)| !file.faults().is_empty()) else {
             return;
@@ -283,7 +283,7 @@ impl Folder {
         }
     }
 
-    /// Is it there because nobody can tell what became of it?
+    /// Is it kept because its fate is unknown?
     fn keeps(&self, file: &str, dependency: &Dependency) -> bool {
         let Some(file) = self.files.get(file) else { return false };
         let contents = file.contents.as_ref();
@@ -348,7 +348,7 @@ impl Folder {
 // === impl SourceFile ===
 
 impl SourceFile {
-    /// What the scan before did not find any more is gone.
+    /// Removes the objects that the previous scan missed already.
     fn settle(&mut self) {
         self.lingering.clear();
         if let Ok(documents) = &self.contents
@@ -369,7 +369,7 @@ impl SourceFile {
         !self.lingering.is_empty() || self.contents.as_ref().is_ok_and(is_longer)
     }
 
-    /// Why it cannot be told what of what was in it is there.
+    /// The findings that make a file's content unknown.
     fn faults(&self) -> &[Finding] {
         match &self.contents {
             Ok(documents) => &documents.lost,
@@ -619,7 +619,7 @@ mod tests {
     const SET: &str = "apiVersion: corsward.io/v1alpha1\nkind: OriginSet\nmetadata: {name: a}\nspec: {origins: ['https://a.example']}\n";
     const BOUND: &str = "apiVersion: corsward.io/v1alpha1\nkind: ClusterCorsPolicy\nmetadata: {name: a}\nspec: {guardrails: {maxMaxAge: 600}}\n";
 
-    /// What policies can depend on after a scan, as `name value`.
+    /// The dependencies of policies after a scan, as `name value`.
     fn dependencies(folder: &mut Folder, files: &[(&str, &str)]) -> Vec<String> {
         let snapshot = folder.scan(readings(files));
         let sets = snapshot.origin_sets.values().map(|set| set.spec["origins"][0].to_string());

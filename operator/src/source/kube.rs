@@ -37,7 +37,7 @@ const PAGE_LEN: u32 = 500;
 /// Most events in one batch.
 const MAX_BATCH: usize = 500;
 
-/// What is watched, and how.
+/// The watched kinds, and the options of the watches.
 #[derive(Clone, Debug)]
 pub struct WatchOptions {
     /// Are Gateways watched, and routes?
@@ -46,22 +46,22 @@ pub struct WatchOptions {
     pub gateway_classes: bool,
     /// Are Istio's `VirtualService` objects watched?
     pub virtual_services: bool,
-    /// What stops the policies of the whole cluster, if there is such a switch.
+    /// The stop of the whole cluster's policies, if there is such a switch.
     pub switch: Option<Switch>,
-    /// How soon a kind that need not be there is looked for again.
+    /// Interval of looks for an optional kind that is missing.
     pub look_again: Duration,
 }
 
-/// Why following a kind came to an end.
+/// The reason why the watch of a kind ended.
 #[derive(Debug, PartialEq, Eq)]
 enum WatchEnd {
-    /// Nobody listens any more.
+    /// The receiver is gone.
     Closed,
     /// The API server does not know the kind.
     NotServed,
 }
 
-/// What the watches share.
+/// The shared state of the watches.
 struct Shared {
     client: Client,
     options: WatchOptions,
@@ -75,7 +75,7 @@ struct Shared {
 struct Follower<'s, K: Watched> {
     shared: &'s Shared,
     kind: &'static str,
-    /// What has been listed so far, while a list is read.
+    /// The objects of an incomplete list.
     list: BTreeMap<K::Key, K::Value>,
     /// The first list is there, or the kind is not served.
     listed: bool,
@@ -83,7 +83,8 @@ struct Follower<'s, K: Watched> {
     backoff: WatchBackoff,
 }
 
-/// Watches until `stop` is ready or nobody listens to `events`. [`Event::Synced`] follows on the first list of every kind.
+/// Watches until `stop` is ready or the receiver of `events` is gone. [`Event::Synced`] follows on the first list of
+/// every kind.
 ///
 /// An API server without our own kinds is waited for: that there are no policies can only be said where there may be some. One without
 /// Gateways has none.
@@ -123,7 +124,7 @@ pub async fn watch(
     }
 }
 
-/// Follows a kind until nobody listens any more.
+/// Follows a kind until the receiver is gone.
 fn follow<'s, K: Watched + 's>(shared: &'s Shared, kind: &'static str) -> BoxFuture<'s, ()> {
     let mut follower = Follower::<K>::new(shared, kind);
     async move { while follower.follow().await == WatchEnd::NotServed {} }.boxed()
@@ -216,7 +217,8 @@ impl<'s, K: Watched> Follower<'s, K> {
         }
     }
 
-    /// What the loop is told of an event; the objects of a list are collected until it is whole, so that what is not in it is gone.
+    /// The controller's event for a watcher's event; the objects of a list are collected until it is complete, so
+    /// that missing ones are deleted.
     fn on(&mut self, event: watcher::Event<Raw<K::Spec, K::Status>>) -> Option<Event> {
         let delta = match event {
             // It comes before the list is asked for: no sign that anything works.

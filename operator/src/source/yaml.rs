@@ -15,11 +15,11 @@ pub(super) const MAX_NODES: usize = 200_000;
 /// Most values that aliases may stand for: a bomb ends here, an author's shorthand does not.
 const MAX_REPLAYED: usize = 100_000;
 
-/// Who reads a file in the end.
+/// The final reader of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reader {
-    /// This operator, from a folder. What `kubectl` would take for something else says here what its author means, and is in force:
-    /// to refuse it would keep a policy going whose author wrote `mode: Off`. So it is a warning.
+    /// This operator, from a folder. A text that `kubectl` reads differently has its author's meaning here, and is in force: a
+    /// refusal would keep a policy in force whose author wrote `mode: Off`. So it is a warning.
     #[default]
     Folder,
     /// `kubectl`, for an API server that refuses it: what passes `validate` must not fail there. So it is refused.
@@ -29,7 +29,7 @@ pub enum Reader {
 /// A document of a file.
 #[derive(Debug)]
 pub(super) struct Document {
-    /// What it says.
+    /// The value.
     pub(super) value: Value,
     /// The same as `kubectl` reads it.
     pub(super) to_kubectl: Value,
@@ -58,7 +58,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Document>, Finding> {
     Ok(documents.collect())
 }
 
-/// Why a text is not read, in words for those who wrote it.
+/// The reason why a text is unreadable, in words for its author.
 fn why_not(error: &serde_saphyr::Error) -> SourceReason {
     use serde_saphyr::Error as E;
     let line = error.location().map(|location| format!("line {}: ", location.line()));
@@ -123,7 +123,7 @@ fn values<T: DeserializeOwned>(text: &str, yaml_1_2: bool) -> Result<Vec<T>, ser
     serde_saphyr::from_multiple_with_options(text, options)
 }
 
-/// What is a text here and something else to `kubectl`, with its path below `path`.
+/// The texts that `kubectl` reads differently, with their paths below `path`.
 pub(super) fn misread(
     value: &Value,
     to_kubectl: &Value,

@@ -10,7 +10,7 @@ use crate::cluster_state::{Key, Labels, ServicePort, TargetPort};
 use crate::protocol::Protocol;
 use crate::targets::{ProxySet, TargetProxies};
 
-/// What was found. Everything is sorted and named by what lasts: a deployment that rolls changes no word.
+/// The observations. They are sorted and named by long-lived objects: a rolling deployment changes no word.
 #[derive(Debug)]
 pub(super) struct TrafficReport<'t, 's> {
     traffic: &'t Traffic<'s>,
@@ -19,7 +19,7 @@ pub(super) struct TrafficReport<'t, 's> {
     /// Not HTTP, where there is HTTP beside it, and where there is none.
     not_http: [BTreeSet<String>; 2],
     excluded: BTreeSet<(&'s str, u16)>,
-    /// What leads to the policy's pods.
+    /// The Services of the policy's pods.
     services: BTreeSet<&'s str>,
     attached: BTreeSet<&'s Key>,
     /// Routes whose CORS filter a Gateway does not enforce, and those Gateways.
@@ -76,7 +76,7 @@ impl<'t, 's> TrafficReport<'t, 's> {
         }
     }
 
-    /// What leads to pods with these labels, whether any run or not.
+    /// Returns the ports of the Services of pods with these labels, running or not.
     fn declared(&self, labels: &Labels, ports: Option<&BTreeSet<u16>>) -> Ports<'s> {
         let is_meant = |port: &&ServicePort| match (&port.target, ports) {
             (_, None) => true,
@@ -90,7 +90,7 @@ impl<'t, 's> TrafficReport<'t, 's> {
         ports.collect()
     }
 
-    /// What leads to the pods that run; and whatever keeps it from their sidecars.
+    /// Returns the ports of the Services of running pods, and records the causes that keep requests from their sidecars.
     fn living(&mut self, labels: &Labels, ports: Option<&BTreeSet<u16>>) -> Ports<'s> {
         let traffic = self.traffic;
         let mut leading = Ports::new();

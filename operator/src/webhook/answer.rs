@@ -19,7 +19,7 @@ const MAX_REFUSALS: usize = 100;
 /// HTTP: the text is understood and refused.
 const UNPROCESSABLE: u16 = 422;
 
-/// What is said of an object with these findings. `off`: it asks to be switched off, and so it must be allowed.
+/// The answer about an object with these findings. `off`: it switches itself off, and so it must be allowed.
 pub(super) fn judged(
     request: &AdmissionRequest<DynamicObject>,
     findings: &[Finding],
@@ -60,7 +60,7 @@ pub(super) fn passed(request: &AdmissionRequest<DynamicObject>) -> AdmissionResp
     AdmissionResponse::from(request)
 }
 
-/// `kubectl` prints the causes, one a line; everybody else the message.
+/// `kubectl` prints the causes, one a line; other clients print the message.
 fn refuse(
     response: &mut AdmissionResponse,
     request: &AdmissionRequest<DynamicObject>,
@@ -118,7 +118,7 @@ fn subject(request: &AdmissionRequest<DynamicObject>) -> String {
     start.chain(['…']).chain(subject.chars().skip(len.saturating_sub(half))).collect()
 }
 
-/// The code comes early, so that it is there whatever is cut off.
+/// The code comes early, so that it survives every truncation.
 fn warning(subject: &str, finding: &Finding) -> String {
     let severity = match finding.severity() {
         Severity::Refusal if is_about_others(finding) => "not in force yet: ",

@@ -20,23 +20,23 @@ use crate::spelling::Spelling;
 /// The version that is judged.
 const VERSION: &str = "v1alpha1";
 
-/// What a review asks.
+/// The question of a review.
 #[derive(Debug)]
 pub(super) struct Question {
     /// As it came, to be answered.
     pub(super) request: AdmissionRequest<DynamicObject>,
-    /// What there is to do about it.
+    /// The work for it.
     pub(super) task: ReviewTask,
 }
 
-/// What there is to do about a review.
+/// The work for a review.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ReviewTask {
     /// The loop is asked.
     Validate {
         /// Of what.
         object: CheckedObject,
-        /// It asks to be switched off, which it may whatever else it says.
+        /// It switches itself off, which is always allowed.
         off: bool,
     },
     /// Nothing that is judged changes.
@@ -133,7 +133,7 @@ impl ReviewTask {
     }
 }
 
-/// What tells one kind of document from another.
+/// The type of a document.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Kind {

@@ -27,18 +27,18 @@ use crate::server::{Limits, Server};
 
 /// Longest review: an update brings the old object too, and etcd keeps none above 1.5 MiB.
 const MAX_LEN: usize = 3 * 1024 * 1024;
-/// How much more is read and thrown away, so that whoever sends it hears the answer.
+/// Further bytes that are read and discarded, so that the sender gets the answer.
 const MAX_WASTE: usize = 16 * 1024 * 1024;
-/// How long a review's bytes may take.
+/// Timeout for a review's bytes.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long an API server waits that does not say so: what the chart asks for.
+/// The API server's timeout if its query lacks one: the chart's.
 const WAITED: Duration = Duration::from_secs(5);
-/// How many reviews are judged at once; more wait.
+/// Most reviews at once; further ones wait.
 const MAX_CONCURRENT: usize = 8;
 /// Memory budget in KiB for buffered bodies of reviews; a further review waits until there is room for it.
 const KEPT_KIB: usize = 64 * 1024;
 
-/// What a request's handler needs.
+/// The state of a request's handler.
 #[derive(Clone, Debug)]
 struct Asking {
     admission_checks: mpsc::Sender<AdmissionCheck>,
@@ -47,7 +47,7 @@ struct Asking {
     kept: Arc<Semaphore>,
 }
 
-/// Why there are no bytes.
+/// The reason why there are no bytes.
 enum NotRead {
     TooLong,
     TooSlow,
@@ -121,7 +121,8 @@ async fn validate(
     Json(response.into_review()).into_response()
 }
 
-/// How long the loop may think about a review: two fifths of what the API server waits, as its query says, for the review is read first.
+/// The controller's timeout for a review: two fifths of the API server's, as its query gives it, because the review
+/// is read first.
 fn thinking(query: &str) -> Duration {
     let timeout = query.split('&').find_map(|field| field.strip_prefix("timeout="));
     let seconds = timeout.and_then(|timeout| timeout.strip_suffix('s')?.parse::<u32>().ok());
@@ -220,7 +221,7 @@ impl Asking {
         }
     }
 
-    /// What the loop says; `None`: nothing, in time.
+    /// The controller's answer; `None` if there is none in time.
     async fn ask(&self, object: CheckedObject, thinking: Duration) -> Option<Vec<Finding>> {
         let (reply, answer) = oneshot::channel();
         let asked = async {

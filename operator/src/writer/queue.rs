@@ -12,7 +12,7 @@ pub(super) struct Queue {
     // INVARIANT: the keys of `latest`, in the order in which they are written.
     order: VecDeque<ResourceRef>,
     writing: HashSet<ResourceRef>,
-    /// What was refused, and nothing newer is known of.
+    /// The rejected statuses without a newer one.
     refused: HashMap<ResourceRef, JsonText>,
 }
 
@@ -49,8 +49,7 @@ impl Queue {
         }
     }
 
-    /// A status was refused: it waits until somebody has [everything refused](Self::send_refused) sent again, unless there is a newer
-    /// one.
+    /// Notes a rejected status: it waits until [all of them](Self::send_refused) are sent again, unless there is a newer one.
     pub(super) fn refused(&mut self, resource: ResourceRef, status: JsonText) {
         self.done(&resource);
         if !self.latest.contains_key(&resource) {
@@ -58,14 +57,14 @@ impl Queue {
         }
     }
 
-    /// What was refused is to be written.
+    /// Sends the rejected statuses again.
     pub(super) fn send_refused(&mut self) {
         for (resource, status) in std::mem::take(&mut self.refused) {
             self.push(resource, status);
         }
     }
 
-    /// How many are being written.
+    /// The number of writes in flight.
     pub(super) fn writing(&self) -> usize {
         self.writing.len()
     }

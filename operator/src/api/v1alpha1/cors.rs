@@ -163,11 +163,11 @@ pub enum Danger {
     /// `*`, `http://*` or `https://*` with `allowCredentials`; likewise a block of addresses that are not private ones and
     /// that is wider than a /16 of IPv4 or a /32 of IPv6.
     AnyOriginWithCredentials,
-    /// Any host of another scheme, such as `moz-extension://*`, with `allowCredentials`.
+    /// Any host of a different scheme, such as `moz-extension://*`, with `allowCredentials`.
     AnyAppOriginWithCredentials,
     /// `http://` origins with `allowCredentials`.
     InsecureOriginWithCredentials,
-    /// With `allowCredentials`, a star under which anybody may register a name.
+    /// With `allowCredentials`, a star over names that are open to registration.
     PublicSuffixSubdomains,
     /// `null` with `allowCredentials`.
     NullOriginWithCredentials,

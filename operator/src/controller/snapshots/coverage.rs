@@ -1,4 +1,4 @@
-//! What the snapshots show: each reason of each condition and of each Event, and each kind of object.
+//! The coverage of the snapshots: each reason of each condition and of each Event, and each kind of object.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -58,7 +58,7 @@ fn snapshots() -> Vec<(String, String)> {
     names.map(read).collect()
 }
 
-/// What follows on `field: ` in lines one after another, where all of `fields` do.
+/// The texts after `field: ` in consecutive lines that have all of `fields`.
 fn values(text: &str, fields: [&str; 2]) -> BTreeSet<[String; 2]> {
     let value = |line: &str, field: &str| {
         let (_, value) = line.split_once(&format!("{field}: "))?;

@@ -1,4 +1,4 @@
-//! What the operator logs on the thread of a test.
+//! The operator's log on the thread of a test.
 
 use std::cell::RefCell;
 use std::io;
@@ -24,7 +24,7 @@ impl io::Write for Writer {
     }
 }
 
-/// What was logged on this thread since it was asked last. The first call begins it.
+/// The log lines of this thread since the last call. The first call begins it.
 pub(super) fn take() -> Vec<Value> {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -6,11 +6,11 @@ use std::fs;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What users and the cluster do, step by step.
+/// The actions of users and of the cluster, step by step.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Situation {
-    /// What it shows.
+    /// Its purpose.
     pub(super) why: String,
     /// The kind of the published objects.
     #[serde(default)]
@@ -32,11 +32,11 @@ pub(super) enum Kind {
     ConfigMap,
 }
 
-/// What happens in one step.
+/// The events of one step.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Step {
-    /// What it is.
+    /// Its description.
     #[serde(rename = "step")]
     pub(super) what: String,
     /// Objects that are applied. An array that is `{repeat: TEXT, times: N}` is `N` times the text, with the number for each `#`.
@@ -59,14 +59,14 @@ pub(super) struct Step {
     pub(super) answers: BTreeMap<String, ProxyAnswer>,
 }
 
-/// What a proxy answers when it is asked for its metrics.
+/// A proxy's answer to a poll of its metrics.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 pub(super) enum ProxyAnswer {
     /// It runs what is published for it.
     Current,
-    /// It runs another configuration.
+    /// It runs a different configuration.
     Behind,
-    /// It refused a configuration and runs another one.
+    /// It refused a configuration and runs a different one.
     Refused,
     /// It has no filter.
     NoFilter,

@@ -32,23 +32,23 @@ use crate::source::kube::testing::event;
 use crate::validation::Domain;
 use crate::writer::StatusWrite;
 
-/// How long proxies are asked in one step.
+/// Duration of the polls in one step.
 const STEP: Duration = Duration::from_mins(1);
 /// More rounds than the operator takes to come to rest.
 const MAX_ROUNDS: usize = 64;
 /// Kinds whose `metadata.generation` counts.
 const OURS: [&str; 3] = ["CorsPolicy", "OriginSet", "ClusterCorsPolicy"];
 
-/// What the operator wrote in a situation.
+/// The operator's writes in a situation.
 #[derive(Debug, Serialize)]
 pub(super) struct Played {
     why: String,
     steps: Vec<Record>,
-    /// What `/policies` says at the end.
+    /// The body of `/policies` at the end.
     policies: Value,
 }
 
-/// What the operator wrote in one step, in order.
+/// The operator's writes in one step, in order.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Record {
     #[serde(rename = "step")]
@@ -68,7 +68,7 @@ pub(super) struct World {
     controller: Controller,
     deps: PublisherDeps,
     output: Output,
-    /// What the API server keeps, by kind, namespace and name.
+    /// The API server's objects, by kind, namespace and name.
     objects: BTreeMap<[String; 3], Value>,
     /// The digest of each published object.
     published: BTreeMap<BundleKey, String>,
@@ -80,7 +80,7 @@ pub(super) struct World {
     record: Record,
 }
 
-/// Where the operator's words come out.
+/// The outputs of the operator.
 struct PublisherDeps {
     desired: watch::Receiver<Arc<Desired>>,
     statuses: mpsc::UnboundedReceiver<StatusWrite>,
@@ -88,7 +88,7 @@ struct PublisherDeps {
     orders: mpsc::UnboundedReceiver<PollerCommand>,
 }
 
-/// The proxies, and whoever asks them.
+/// The proxies, and their poller.
 struct TargetProxies {
     schedule: Schedule,
     expected: BTreeMap<String, Arc<Expected>>,
@@ -394,7 +394,7 @@ fn operator(kind: Kind) -> (Controller, PublisherDeps) {
     (controller, PublisherDeps { desired, statuses, object_events: heard, orders })
 }
 
-/// What holds configurations, and names a module of this digest.
+/// The kind of objects that hold configurations, with a module of this digest.
 pub(super) fn output(kind: Kind) -> Output {
     let sha256 = "0".repeat(64);
     let url = format!("http://corsward.corsward-system.svc:80/filter-{sha256}.wasm");

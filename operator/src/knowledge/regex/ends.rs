@@ -88,7 +88,8 @@ impl<'g> Hosts<'g> {
         Ok(Self { graph, before, starts, budget })
     }
 
-    /// How the hosts end for which `is_last` holds at their last place; `is_final` tells domains before which anything may stand.
+    /// The ends of hosts for which `is_last` holds at their last place; `is_final` holds for domains with any text
+    /// before them.
     pub(super) fn ends(
         &self,
         scheme: Scheme,

@@ -42,7 +42,7 @@ impl Expression {
         Compiler::new().configure(config).build_from_hir(&hir).ok()
     }
 
-    /// Where the first host begins, after `://` in one of its spellings.
+    /// The beginning of the first host, after `://` in one of its spellings.
     pub(super) fn host_begins(&self) -> Option<usize> {
         ["://", r":\/\/", r"\://", r"\:\/\/"]
             .iter()

@@ -10,7 +10,7 @@ use super::port::Port;
 /// A byte that stands for all bytes beyond ASCII.
 pub(super) const BEYOND_ASCII: u8 = 0x7f;
 
-/// How far an origin has been read.
+/// The progress of reading an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum ReadState {
     /// Nothing is read.
@@ -148,7 +148,7 @@ fn begin(byte: u8) -> ReadStep {
     }
 }
 
-/// What follows host and port, and should not.
+/// The text that follows host and port, and should not.
 fn rest(byte: u8) -> Option<ReadStep> {
     match byte {
         b'/' => Some((ReadState::TrailingSlash, Some(Fault::TrailingSlash))),

@@ -13,7 +13,7 @@ use super::grammar::{ReadState, Scheme};
 use super::host::{Host, Label};
 use super::product::{Budget, Graph};
 
-/// Origins that have nothing in common with anybody's; `test` can never be registered (RFC 6761 section 6.2).
+/// Origins without a relation to any site of users; `test` can never be registered (RFC 6761 section 6.2).
 const STRANGERS: [&str; 6] = [
     "https://corsward-probe.test",
     "https://a.b-c.corsward-probe.test",
@@ -107,7 +107,7 @@ pub(super) fn has_only_misspelled_ipv6(graph: &Graph, budget: &Budget<'_>) -> bo
     })
 }
 
-/// What is the matter with the bracketed host of a text that is no origin.
+/// The fault in the bracketed host of a text that is no origin.
 pub(super) fn fault_of_ipv6(text: &str) -> Fault {
     let address = text.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
     let is_address = address.is_some_and(|(address, _)| address.parse::<Ipv6Addr>().is_ok());
@@ -212,7 +212,7 @@ fn accepts_any_host(regex: &str, scheme: Scheme) -> bool {
     })
 }
 
-/// May anyone register a name that ends in one of many labels before `domain`, which is no domain of one's own?
+/// Is a name with one of many labels before `domain` open to registration, because `domain` has no owner?
 fn is_registrable_below(domain: &str, is_deep: bool) -> bool {
     // One label above a suffix, such as `s3.amazonaws.com`, reaches none of the names below it.
     is_deep

@@ -4,7 +4,7 @@ use corsward_policy::finding::OriginFault as Fault;
 
 use super::grammar::{ReadState, ReadStep, Scheme, character_fault};
 
-/// How far a host has been read.
+/// The progress of reading a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Host {
     /// Nothing is read.
@@ -43,7 +43,7 @@ pub(super) enum Octet {
     Empty,
     /// `1`: any two digits.
     One,
-    /// `2`: a digit and, unless it is above 5, another.
+    /// `2`: a digit and, unless it is above 5, a further one.
     Two,
     /// `25`: a digit up to 5.
     TwoFive,

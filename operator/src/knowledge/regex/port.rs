@@ -8,7 +8,7 @@ use super::grammar::Scheme;
 
 const LARGEST: &[u8] = b"65535";
 
-/// How far a port has been read.
+/// The progress of reading a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Port {
     len: u8,

@@ -33,7 +33,7 @@ pub(super) struct Node {
     pub(super) place: ReadState,
     /// Whether the last byte is one of a word; `false` in expressions that do not ask.
     after_word: bool,
-    /// What anchors and word boundaries let follow: [`WORD`], [`OTHER`] and [`END`].
+    /// The classes that anchors and word boundaries let follow: [`WORD`], [`OTHER`] and [`END`].
     next: u8,
 }
 
@@ -41,7 +41,7 @@ const WORD: u8 = 1;
 const OTHER: u8 = 2;
 const END: u8 = 4;
 
-/// A way from one node to another, with any one of `bytes`, or without a byte where there are none.
+/// An edge between two nodes, for any one of `bytes`, or without a byte if there are none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Edge {
     to: Node,
@@ -324,7 +324,7 @@ pub(super) fn nearest(nfa: &NFA, budget: &Budget<'_>) -> Result<Option<Nearest>,
     Ok(None)
 }
 
-/// What a fault costs: the less, the likelier it is what an author did. Each letter of a name may have one that is about a letter alone.
+/// The weight of a fault: the less, the likelier it is the author's. Each letter of a name may have a fault of its own.
 fn weight(fault: Fault) -> u32 {
     const LETTERS: u32 = 512;
     match fault {

@@ -13,7 +13,7 @@ use crate::knowledge::punycode;
 /// Most mistakes of one expression that are repaired one after the other.
 const MAX_REPAIRS: usize = 8;
 
-/// What to write in place of `own`, so that what `whole` makes of it matches an origin.
+/// The replacement of `own` with which the result of `whole` matches an origin.
 pub(super) fn instead(
     own: &str,
     budget: &Budget<'_>,
@@ -134,7 +134,7 @@ fn begins_with_label(text: &str) -> bool {
         || [r"\w", r"\d", ".*", ".+"].iter().any(|it| text.starts_with(it))
 }
 
-/// A host whose end is open has ports in the place of what would be another domain; `None`: no domain is before that end.
+/// A host with an open end, with ports in place of any further labels; `None` if no domain precedes that end.
 fn with_closed_end(host: &str) -> Option<String> {
     let (body, anchor) = host.strip_suffix('$').map_or((host, ""), |body| (body, "$"));
     let Some(closed) = body.strip_suffix(".*").or_else(|| body.strip_suffix(".+")) else {

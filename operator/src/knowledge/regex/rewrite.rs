@@ -1,4 +1,4 @@
-//! Rewrite: an expression in another syntax: that of patterns, or that of `regex-lite`.
+//! Rewrites of an expression in the syntax of patterns, or in that of `regex-lite`.
 
 use corsward_policy::finding::Replacement;
 use corsward_policy::pattern::OriginPattern;
@@ -24,7 +24,7 @@ pub(super) fn as_pattern(regex: &str) -> Option<String> {
     matches!(pattern, OriginPattern::Tuple(_)).then(|| pattern.to_string())
 }
 
-/// The pattern of all hosts that end in the same way, where the text is the end of a host that another engine searches for.
+/// The pattern of all hosts with the same end, for the end of a host in an engine that searches.
 pub(super) fn as_suffix(regex: &str) -> Option<String> {
     let is_end = |text: &str| {
         let label = text.trim_start_matches('\\').strip_prefix(['.', '-']);
@@ -33,7 +33,7 @@ pub(super) fn as_suffix(regex: &str) -> Option<String> {
     if is_end(regex) { as_pattern(&format!("https://*{regex}")) } else { None }
 }
 
-/// What an expression that `regex-lite` does not read says in its syntax, or the pattern that it is.
+/// Rewrites an expression that `regex-lite` does not read into its syntax, or into a pattern.
 pub(in crate::knowledge) fn in_own_syntax(regex: &str) -> Option<Replacement> {
     let glob = as_pattern(regex).or_else(|| as_pattern(&format!("https://{regex}")));
     if let Some(pattern) = glob {

@@ -1,4 +1,4 @@
-//! What is said of a regex, without credentials and with them, and whether it is so.
+//! The findings about a regex, without credentials and with them, and whether they are true.
 
 use corsward_policy::Finding;
 use corsward_policy::finding::{RegexReason, Replacement, Severity};
@@ -180,7 +180,7 @@ const NEVER: &[Row] = &[
     ("the end of a path", r"https://a\.example(/|$)", "W107", "W107"),
 ];
 
-/// What no page sends, though its text can be an origin.
+/// Texts that no page sends, though they can be origins.
 const UNSENT: &[Row] = &[
     ("sockets of native clients", r"wss://app\.example", "W104", "W104"),
     ("sockets with and without TLS", r"wss?://app\.example", "W104", "W104"),

@@ -378,7 +378,7 @@ fn a_newcomer_that_is_off_brings_nothing_together() {
     assert_eq!(reason(&after, "off", ConditionType::Programmed).1, Reason::NotPublishable);
 }
 
-/// What a publisher is told of a plan where all that is desired is there.
+/// The desired state for a publisher with every desired object in place.
 fn desired(publisher: &mut ClusterPublisher, index: &Index, there: &Desired) -> Desired {
     let (mut plan, scope) = (Plan::default(), Scope::Namespace("shop".into()));
     plan.update(index, &scope);

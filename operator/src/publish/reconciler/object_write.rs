@@ -11,20 +11,20 @@ use crate::cluster_state::Key;
 pub(crate) enum ObjectWrite {
     /// Say this.
     Apply {
-        /// Which object.
+        /// The object.
         place: Key,
         /// All of it that is ours.
         object: Arc<Value>,
-        /// It said this before, and somebody changed it.
+        /// Whether it repairs a foreign change.
         repair: bool,
-        /// None of ours is there: what has its name is somebody else's.
+        /// Whether no object of the operator exists there: an object of that name is foreign.
         new: bool,
     },
     /// Delete it.
     Delete {
-        /// Which object.
+        /// The object.
         place: Key,
-        /// Its `metadata.uid`: another of that name is not meant.
+        /// Its `metadata.uid`: a new object of that name is not meant.
         uid: String,
     },
 }

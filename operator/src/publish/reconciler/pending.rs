@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::cluster_state::Key;
 use crate::json_text::JsonText;
 
-/// What is still to be written in a namespace.
+/// The pending writes of a namespace.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pub(super) updates: BTreeMap<Key, JsonText>,
@@ -16,7 +16,7 @@ pub(super) struct Pending {
 // === impl Pending ===
 
 impl Pending {
-    /// What may be written now.
+    /// The writes that may start now.
     pub(super) fn open(&self) -> impl Iterator<Item = (&Key, &JsonText)> {
         let creations = self.updates.is_empty().then_some(&self.creations);
         self.updates.iter().chain(creations.into_iter().flatten())

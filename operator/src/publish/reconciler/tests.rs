@@ -35,7 +35,7 @@ impl Stage {
         self.reconciler.want(Arc::new(desired), self.now);
     }
 
-    /// What is done next, in words, after it was done.
+    /// Makes the next write, and returns its description.
     fn step(&mut self) -> Option<String> {
         self.reconciler.next(self.now).map(|step| self.done(&step))
     }
@@ -75,7 +75,7 @@ impl Stage {
         self.version
     }
 
-    /// Changes an object as another manager does.
+    /// Changes an object as a second manager does.
     fn meddle(&mut self, key: &BundleKey, change: impl FnOnce(&mut Value)) {
         let place = place(key).unwrap();
         let version = self.bump();
@@ -430,7 +430,7 @@ fn a_config_map_is_never_removed_and_goes_on_saying_what_replaces_it() {
     assert_eq!(next.drain_updates(), [], "after a restart there is nothing to retire");
 }
 
-/// An object that carries our labels, and that nobody made room for.
+/// A copy of an object with the operator's labels, which no plan expects.
 fn copy(output: &Output, bundle: &Bundle) -> BTreeMap<Key, Value> {
     let place = Key { namespace: "shop".into(), name: "copy".into() };
     let mut object = output.object(bundle, None).unwrap();
@@ -534,7 +534,7 @@ fn what_nobody_answers_for_keeps_nothing_else_waiting() {
     );
 }
 
-/// What the API server makes of an object that is applied.
+/// The API server's object after an apply.
 fn applied(step: &ObjectWrite, version: u64, uid: &str) -> Value {
     let ObjectWrite::Apply { object, .. } = step else { panic!("{step:?}") };
     let mut there = Value::clone(object);

@@ -14,9 +14,9 @@ use crate::rollout::expected::{Expected, Share, Workload};
 use crate::rollout::proxy_stats::ProxyStats;
 use crate::rollout_counts::{MAX_NAMED, OutOfSyncPod, OutOfSyncReason, ProxyState, Rollout};
 
-/// What happens within so long is looked at together.
+/// Changes within this time are handled together.
 const BATCH_WINDOW: Duration = Duration::from_millis(50);
-/// How long proxies may take to run what was published before it is said that they do not.
+/// Time for proxies to run a new bundle before they count as out of sync.
 const PROGRESS_DEADLINE: Duration = Duration::from_secs(10);
 /// For how long nothing may have changed before other numbers are told.
 const STABLE_FOR: Duration = Duration::from_secs(2);
@@ -31,10 +31,10 @@ pub(super) struct NamespaceSchedule {
     expected: Arc<Expected>,
     // INVARIANT: in the order of the assignment's workloads.
     proxies: Vec<Proxy>,
-    /// Where each pod is in them.
+    /// The place of each pod in them.
     places: BTreeMap<String, usize>,
     policies: BTreeMap<PolicyId, PolicyRollout>,
-    /// When there may be something to tell.
+    /// The time of the next update.
     looks_at: Option<Instant>,
 }
 
@@ -44,9 +44,9 @@ struct PolicyRollout {
     revision: u64,
     /// Since when it has been published.
     since: Instant,
-    /// The digests of every configuration that holds it: a change of another policy in it does not count.
+    /// The digests of every configuration that holds it: a change of a different policy in it does not count.
     digests: Vec<u64>,
-    /// What was told of it.
+    /// The last update about it.
     told: Option<Rollout>,
     news: Option<News>,
 }
@@ -55,7 +55,7 @@ struct PolicyRollout {
 #[derive(Debug)]
 struct News {
     rollout: Rollout,
-    /// Since when it has been another than was told.
+    /// The time since which it differs from the last update.
     since: Instant,
     /// Since when it has been this one.
     unchanged_since: Instant,
@@ -147,7 +147,7 @@ impl NamespaceSchedule {
         }
     }
 
-    /// What is new to tell, and when to look again.
+    /// Takes the new updates, and returns the time of the next look.
     pub(super) fn drain_updates(&mut self, now: Instant) -> Vec<RolloutUpdate> {
         self.looks_at = None;
         let Self { expected, proxies, policies, looks_at, .. } = self;
@@ -182,7 +182,7 @@ impl NamespaceSchedule {
         })
     }
 
-    /// How the workloads stand for which something is published.
+    /// The states of the workloads with a published bundle.
     pub(super) fn states(&self) -> impl Iterator<Item = ProxyState> {
         let pods = self.expected.workloads.iter().zip(&self.proxies);
         let wanted = pods.filter(|(workload, _)| !workload.bundles.is_empty());
@@ -230,7 +230,7 @@ impl PolicyRollout {
         at
     }
 
-    /// When the news are told.
+    /// The due time of the update.
     fn due(&self, news: &News, now: Instant) -> Option<Instant> {
         let passes = news.rollout.lagging.iter().chain(&news.rollout.unasked);
         let is_settled = !passes.into_iter().any(|pod| pod.why.may_pass());
@@ -254,7 +254,7 @@ fn wanted(expected: &Expected, workload: &Workload) -> Vec<u64> {
     wanted.map(|expected| expected.digest).collect()
 }
 
-/// How the workloads of a policy stand, where it is in the configurations with these digests.
+/// The rollout of a policy whose configurations have these digests.
 fn rollout(expected: &Expected, proxies: &[Proxy], share: &Share, digests: &[u64]) -> Rollout {
     let Some(group) = expected.groups.get(share.group) else { return Rollout::default() };
     let mut rollout = Rollout { matched: group.workloads.len(), ..Rollout::default() };

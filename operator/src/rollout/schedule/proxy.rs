@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use crate::rollout::proxy_stats::ProxyStats;
 use crate::rollout_counts::{OutOfSyncReason, ProxyState};
 
-/// How soon a proxy is asked for the first time; Istio itself waits for longer before it sends anything.
+/// Delay before the first poll of a proxy; Istio itself waits longer before it sends anything.
 const INITIAL_DELAY: Duration = Duration::from_millis(100);
 /// The longest pause before a proxy that does not run what it should is asked again.
 const MAX_DELAY: Duration = Duration::from_secs(30);
 /// After so many questions in a row without an answer a proxy cannot be asked. Until then its last answer counts. With the pauses between
 /// them that is some six seconds: a pod runs before its proxy listens.
 const MAX_FAILURES: u32 = 7;
-/// For how long a proxy may be without the filter before anybody does something about it.
+/// Time without the filter after which a proxy's plugin is refreshed.
 pub(super) const REFRESH_AFTER: Duration = Duration::from_secs(10);
 
 /// A workload and its proxy.
@@ -22,16 +22,16 @@ pub(super) struct Proxy {
     address: Option<IpAddr>,
     /// Is there one?
     exists: bool,
-    /// What it should run. More than one while a shape changes; none: nothing is published for it.
+    /// The expected digests. Several during a regrouping; none without a published bundle.
     wanted: Vec<u64>,
     answer: Option<ProxyStats>,
     /// Questions without an answer, in a row.
     failures: u32,
-    /// How many configurations it had refused when it last ran what it should.
+    /// The number of refusals at the time when it was last in sync.
     refused_before: u64,
-    /// How long it is left alone before the next question.
+    /// The pause before the next poll.
     pause: Duration,
-    /// When it is asked next.
+    /// The time of the next poll.
     due: Option<Instant>,
     /// Since when it has answered that it runs no filter.
     missing_filter_since: Option<Instant>,
@@ -122,7 +122,7 @@ impl Proxy {
         before != (self.answer, self.refused_before, self.failures >= MAX_FAILURES)
     }
 
-    /// When it is asked next.
+    /// The time of the next poll.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
     }
@@ -139,7 +139,7 @@ impl Proxy {
         self.address
     }
 
-    /// How it stands to what is published for it.
+    /// Its state against its published bundles.
     pub(super) fn state(&self) -> ProxyState {
         self.state_for(&[])
     }

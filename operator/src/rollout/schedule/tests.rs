@@ -73,7 +73,7 @@ impl Shop {
         asked
     }
 
-    /// What was told since somebody asked last.
+    /// The updates since the last call.
     fn told(&mut self) -> Vec<Rollout> {
         std::mem::take(&mut self.told)
     }

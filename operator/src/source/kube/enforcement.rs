@@ -20,7 +20,7 @@ const KIND: &str = "ConfigMap";
 /// The field that says it.
 const FIELD: &str = "enforcement";
 
-/// Where the switch is.
+/// The place of the switch.
 #[derive(Clone, Debug)]
 pub struct Switch {
     /// The namespace of the `ConfigMap`.
@@ -29,7 +29,7 @@ pub struct Switch {
     pub name: String,
 }
 
-/// Follows the switch until the loop is gone. What cannot be read leaves the last word as it is.
+/// Follows the switch until the controller is gone. An unreadable switch leaves the last value.
 pub(super) async fn follow(shared: &Shared, switch: Switch) {
     let Switch { namespace, name } = switch;
     let api: Api<ConfigMap> = Api::namespaced(shared.client.clone(), &namespace);

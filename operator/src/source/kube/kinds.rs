@@ -33,30 +33,30 @@ use crate::spelling::Spelling;
 const VERSION: &str = "v1alpha1";
 /// The container of Istio's sidecar.
 const PROXY: &str = "istio-proxy";
-/// What its agent is told where it is a gateway: `proxy router`.
+/// The argument of its agent in a gateway: `proxy router`.
 const ROUTER: &str = "router";
-/// What a pod of Istio's ambient mode has: the label that asks for it, or the annotation that says it was granted.
+/// The marks of a pod in Istio's ambient mode: the label that requests it, and the annotation that confirms it.
 const AMBIENT: [(&str, &str); 2] =
     [("istio.io/dataplane-mode", "ambient"), ("ambient.istio.io/redirection", "enabled")];
 
 /// A kind of objects that is watched.
 pub(super) trait Watched {
-    /// What the spec is read as.
+    /// The type of the spec.
     type Spec: Clone + Debug + DeserializeOwned + Send + 'static;
-    /// What the status is read as.
+    /// The type of the status.
     type Status: Clone + Debug + DeserializeOwned + Send + 'static;
-    /// What tells one object from another.
+    /// The key of an object.
     type Key: Ord + Send;
-    /// What an object becomes.
+    /// The value of an object.
     type Value: Send;
 
-    /// Where it is served.
+    /// The API resource.
     fn resource() -> ApiResource;
-    /// Which objects are asked for; all of them where it says nothing.
+    /// The field selector; `None` for all objects.
     fn fields() -> Option<&'static str> {
         None
     }
-    /// What to do where the API server does not know the kind.
+    /// The remedy if the API server lacks the kind.
     fn remedy() -> Option<&'static str> {
         None
     }
@@ -64,19 +64,19 @@ pub(super) trait Watched {
     fn is_optional() -> bool {
         Self::is_advisory()
     }
-    /// Does nothing but what is said depend on it? Then nothing waits for it, whatever keeps it from being read.
+    /// Do only findings depend on it? Then readiness does not wait for it.
     fn is_advisory() -> bool {
         false
     }
-    /// What tells the object with this metadata from another.
+    /// The key of the object with this metadata.
     fn key(metadata: &ObjectMeta) -> Self::Key;
-    /// What an object becomes.
+    /// The value of an object.
     fn value(raw: Raw<Self::Spec, Self::Status>) -> Self::Value;
-    /// What the loop is told.
+    /// The event for the controller.
     fn event(delta: Delta<Self::Key, Self::Value>) -> Event;
 }
 
-/// What to do where our own kinds are not known.
+/// The remedy if corsward's kinds are missing.
 const APPLY: &str = "apply them with `kubectl apply --server-side -f crds/`, or install the chart with its definitions";
 
 /// `CorsPolicy`.
@@ -221,7 +221,7 @@ impl Watched for Namespaces {
     }
 }
 
-/// What is needed of a Service's spec.
+/// The used part of a Service's spec.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct ServiceSpec {
     r#type: Option<String>,
@@ -229,7 +229,7 @@ pub(super) struct ServiceSpec {
     ports: Option<Vec<PortSpec>>,
 }
 
-/// What is needed of a Service's port.
+/// The used part of a Service's port.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PortSpec {
@@ -269,7 +269,7 @@ impl Watched for Services {
     }
 }
 
-/// What is needed of a pod's spec.
+/// The used part of a pod's spec.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PodSpec {
@@ -278,14 +278,14 @@ pub(super) struct PodSpec {
     init_containers: Option<Vec<ContainerSpec>>,
 }
 
-/// What is needed of a pod's status.
+/// The used part of a pod's status.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct PodStatus {
     #[serde(rename = "podIP")]
     pod_ip: Option<String>,
 }
 
-/// What is needed of a container.
+/// The used part of a container.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ContainerSpec {
@@ -295,7 +295,7 @@ struct ContainerSpec {
     ports: Option<Vec<ContainerPort>>,
 }
 
-/// What is needed of a container's port.
+/// The used part of a container's port.
 #[derive(Clone, Debug, Deserialize)]
 struct ContainerPort {
     name: Option<String>,

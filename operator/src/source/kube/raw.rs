@@ -23,7 +23,7 @@ pub(crate) struct Raw<S, T = IgnoredAny> {
     pub(crate) status: Option<T>,
 }
 
-/// What is needed of an object's metadata.
+/// The used part of an object's metadata.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {

@@ -13,13 +13,13 @@ const INTERCEPTION: (&str, &str) = ("sidecar.istio.io/interceptionMode", "NONE")
 const INCLUDED: &str = "traffic.sidecar.istio.io/includeInboundPorts";
 /// The annotation with the ports, of all, whose connections do not.
 const EXCLUDED: &str = "traffic.sidecar.istio.io/excludeInboundPorts";
-/// Labels by which whoever rolls pods out tells its `ReplicaSet` objects apart, and what `kubectl` calls its kind.
+/// The labels by which rollout controllers tell their `ReplicaSet` objects apart, and `kubectl`'s name of the kind.
 const ROLLED_OUT: [(&str, &str); 2] =
     [("pod-template-hash", "deployment"), ("rollouts-pod-template-hash", "rollout")];
 /// Fewest digits at the end of a job's name that are the minute at which a `CronJob` was due.
 const MINUTE_LEN: usize = 8;
 
-/// What runs a pod, as `kubectl` names it, and for as long as it lasts: `deployment/api` rather than one of its `ReplicaSet` objects.
+/// The workload of a pod, as `kubectl` names it: `deployment/api` rather than one of its `ReplicaSet` objects.
 pub(super) fn workload(metadata: &ObjectMeta) -> String {
     let owners = metadata.owner_references.iter().flatten();
     let Some(owner) = owners.into_iter().find(|owner| owner.controller == Some(true)) else {
@@ -44,7 +44,7 @@ pub(super) fn workload(metadata: &ObjectMeta) -> String {
     }
 }
 
-/// What a pod says about a sidecar: its label counts, and where there is none its annotation.
+/// A pod's declaration about a sidecar: its label counts, else its annotation.
 pub(super) fn injection(metadata: &ObjectMeta, host_network: Option<bool>) -> Injection {
     let label = metadata.labels.as_ref().and_then(|labels| labels.get(INJECT));
     let inject = label.or_else(|| annotation(metadata, INJECT));
@@ -57,7 +57,7 @@ pub(super) fn injection(metadata: &ObjectMeta, host_network: Option<bool>) -> In
     }
 }
 
-/// What a pod gives its sidecar.
+/// The ports that a pod leaves to its sidecar.
 pub(super) fn inbound(metadata: &ObjectMeta) -> Inbound {
     let (interception, none) = INTERCEPTION;
     if annotation(metadata, interception).is_some_and(|mode| mode == none) {

@@ -136,7 +136,7 @@ fn service(host: &str, namespace: &str) -> Option<Key> {
     }
 }
 
-/// What a reference names.
+/// The object that a reference names.
 fn named(reference: &Value, namespace: &str) -> Option<Key> {
     let namespace = text(reference, "namespace").unwrap_or(namespace).to_owned();
     Some(Key { namespace, name: text(reference, "name")?.to_owned() })

@@ -1,4 +1,4 @@
-//! What objects of each kind become.
+//! The values of objects of each kind.
 
 mod gateways;
 mod native;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::json_text::JsonText;
 
-/// What an object of the kind becomes.
+/// The value of an object of the kind.
 #[track_caller]
 fn value<K: Watched>(object: &Value) -> K::Value {
     K::value(serde_json::from_value(object.clone()).unwrap())

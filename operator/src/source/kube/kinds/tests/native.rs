@@ -1,4 +1,4 @@
-//! What is taken of objects that say something about CORS by themselves.
+//! The values of objects with CORS settings of their own.
 
 use super::value;
 use crate::cluster_state::{Change, Delta, Key, NativeCors};

@@ -1,4 +1,4 @@
-//! What is taken of a pod's owners and annotations, and of a Service's port.
+//! The values of a pod's owners and annotations, and of a Service's port.
 
 use std::collections::BTreeSet;
 
