@@ -1,4 +1,4 @@
-//! Bundle: a set of proxies that get the same bytes, and those bytes.
+//! Bundle: a set of proxies, and the configuration that all of them get.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -34,7 +34,7 @@ pub enum BundleKey {
     },
 }
 
-/// A set of proxies that get the same bytes, and those bytes.
+/// A set of proxies, and the configuration that all of them get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
     /// Its proxies.

@@ -150,12 +150,8 @@ impl Metrics {
         self.proxies.register(registry);
         self.admission.register(registry);
         self.publishing.register(registry);
-        registry.register("policies", "Policies by what is true of them", self.policies.clone());
-        registry.register(
-            "bundles",
-            "Sets of proxies that get the same bytes",
-            self.bundles.clone(),
-        );
+        registry.register("policies", "Policies, by state", self.policies.clone());
+        registry.register("bundles", "Bundles, each for one set of proxies", self.bundles.clone());
         registry.register_with_unit(
             "bundles",
             "Configuration over all bundles",
@@ -164,29 +160,29 @@ impl Metrics {
         );
         registry.register_with_unit(
             "plan",
-            "Judging what changed, compiling it and computing statuses",
+            "Time to validate and compile changes and to compute statuses",
             Unit::Seconds,
             self.plan_seconds.clone(),
         );
         registry.register(
             "source_problems",
-            "What is wrong outside of policies, such as files that cannot be read",
+            "Problems outside of policies, such as unreadable files",
             self.source_problems.clone(),
         );
         registry.register(
             "enforcing",
-            "1 where policies are enforced, 0 while enforcement is off in the whole cluster",
+            "1 while policies are enforced, 0 while enforcement is off in the whole cluster",
             self.enforcing.clone(),
         );
         registry.register("leader", "1 on the replica that writes", self.leader.clone());
         registry.register(
             "unpublishable_policies",
-            "Policies that are accepted and not in force as written, for they cannot be published",
+            "Accepted policies that are not in force as written, because they cannot be published",
             self.unpublishable.clone(),
         );
         registry.register_with_unit(
             "last_good_age",
-            "For how long some policy has been in force in an older version than its author wrote",
+            "Longest time for which a refused policy has been in force in an older version",
             Unit::Seconds,
             self.last_good_age.clone(),
         );

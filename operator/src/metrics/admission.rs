@@ -41,11 +41,7 @@ impl AdmissionMetrics {
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "webhook_reviews",
-            "Admission reviews, by what came of them",
-            self.reviews.clone(),
-        );
+        registry.register("webhook_reviews", "Admission reviews, by result", self.reviews.clone());
         registry.register_with_unit(
             "webhook_certificate_not_after_timestamp",
             "Expiry of the webhook's certificate",

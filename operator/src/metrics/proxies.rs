@@ -48,12 +48,12 @@ impl ProxyMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "proxies",
-            "Workloads for which something is published, by what their proxies say they run; on the replica that writes",
+            "Workloads with a published bundle, by the state of their proxies; on the leader",
             self.states.clone(),
         );
         registry.register(
             "plugin_refreshes",
-            "Objects written anew so that proxies without a filter fetch its module again, by what became of it",
+            "Refreshes of objects, so that proxies without a filter fetch its module again, by result",
             self.refreshes.clone(),
         );
     }

@@ -123,7 +123,7 @@ impl Publishing {
         self.watch_failures.inc();
     }
 
-    /// So many objects are left of a kind that is not written any more.
+    /// Sets the number of leftover objects of a kind.
     pub fn left(&self, kind: &str, count: usize) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.leftovers.get_or_create(&[("kind", kind.to_owned())]).set(count);
@@ -153,7 +153,7 @@ impl Publishing {
         );
         registry.register_with_unit(
             "propagation",
-            "From seeing a policy's change to the object that says so",
+            "Time from the observation of a policy's change to the write of its object",
             Unit::Seconds,
             self.propagation.clone(),
         );
@@ -164,12 +164,12 @@ impl Publishing {
         );
         registry.register(
             "leftover_objects",
-            "Objects that hold bundles, of a kind that is not written any more",
+            "Objects that hold bundles, of a previous publish kind",
             self.leftovers.clone(),
         );
         registry.register(
             "module_requests",
-            "Requests for the filter's module, by what became of them",
+            "Requests for the filter's module, by result",
             self.module_requests.clone(),
         );
     }

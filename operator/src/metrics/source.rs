@@ -29,7 +29,7 @@ impl Watches {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "watch_restarts",
-            "Watches that ended with an error and began again, by the kind of object",
+            "Watches restarted after an error, by kind of object",
             self.restarts.clone(),
         );
     }

@@ -40,7 +40,7 @@ impl StatusWrites {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "status_writes",
-            "Attempts to write a status, by what became of them",
+            "Attempts to write a status, by result",
             self.writes.clone(),
         );
     }

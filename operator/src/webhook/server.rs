@@ -172,7 +172,7 @@ async fn bounded(body: Body, room: &Arc<Semaphore>) -> Result<Kept, NotRead> {
     if len <= MAX_LEN { Ok((bytes, kept)) } else { Err(NotRead::TooLong) }
 }
 
-/// Waits for room for so many bytes.
+/// Waits for room for that number of bytes.
 async fn keep(
     kept: &mut Option<OwnedSemaphorePermit>,
     room: &Arc<Semaphore>,

@@ -111,7 +111,7 @@ pub struct LabelExpression {
     /// Refused: an empty one.
     #[schemars(length(min = 1, max = 317))]
     pub key: String,
-    /// `In`: the namespace has the label, with one of `values`. `NotIn`: it has not, or with another value. `Exists`: it has
+    /// `In`: the namespace has the label, with one of `values`. `NotIn`: it has not, or with a different value. `Exists`: it has
     /// the label. `DoesNotExist`: it has not.
     ///
     /// Permitted: `NotIn`.
@@ -136,7 +136,7 @@ pub struct LabelExpression {
 pub struct Guardrails {
     /// The origins that policies may allow: each pattern in a policy's `allowOrigins` must be contained in one pattern here.
     /// `https://*.shop.example` contains `https://pr-*.shop.example` and `https://a.b.shop.example`, and not
-    /// `https://shop.example`, nor any `http://` origin, nor another port. `trustedOrigins` of a policy are not bounded: nothing
+    /// `https://shop.example`, nor any `http://` origin, nor a different port. `trustedOrigins` of a policy are not bounded: nothing
     /// is shared with them. Absent: every origin. Empty: none.
     ///
     /// Permitted: `["https://shop.example", "https://*.shop.example", "http://localhost:*"]`.
@@ -221,7 +221,7 @@ pub enum Enforcement {
 pub enum LabelOperator {
     /// It is there, with one of the values.
     In,
-    /// It is not there, or with another value.
+    /// It is not there, or with a different value.
     NotIn,
     /// It is there.
     Exists,

@@ -148,8 +148,8 @@ pub struct CorsPolicySpec {
     #[schemars(length(max = limits::MAX_RULES))]
     pub rules: Vec<PathRule>,
 
-    /// Whether the policy is enforced. `Active`: yes. `DryRun`: no; it is judged beside the policy in force, and what it would
-    /// have done is counted. `Off`: as if it did not exist. The default is `Active`.
+    /// Whether the policy is enforced. `Active`: yes. `DryRun`: no; it is evaluated beside the policy in force, and its
+    /// verdicts are counted. `Off`: as if it did not exist. The default is `Active`.
     ///
     /// Permitted: `DryRun`, `"Off"` (in quotes: `kubectl` takes a bare `Off` for `false`).
     /// Refused: `Disabled`.
@@ -259,7 +259,7 @@ pub struct PathRule {
     /// Refused: `{type: RegularExpression, value: "/p.*"}`.
     pub path: PathMatch,
 
-    /// Whether requests are judged there. `Active`: yes. `Off`: requests under the path and their responses pass untouched,
+    /// Whether the policy covers requests there. `Active`: yes. `Off`: requests under the path and their responses pass untouched,
     /// preflights included, as if no policy existed there; the path keeps its own CORS. Nothing else is said in such a rule, and no
     /// broader policy answers in its place. A narrower rule may be active below it. Such requests appear in no metric, and get
     /// no `x-corsward` header. Absent: `Active`.

@@ -24,7 +24,7 @@ pub struct CorsPolicyStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Accepted`: is the policy as written valid? `Programmed`: is it in force, by the word of the proxies where they can be asked?
+    /// `Accepted`: is the policy as written valid? `Programmed`: is it in force, by the proxies' own metrics if they are readable?
     /// `ResolvedRefs`: do its targets exist?
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), schema_with = "conditions")]

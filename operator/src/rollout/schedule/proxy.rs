@@ -10,7 +10,7 @@ use crate::rollout_counts::{OutOfSyncReason, ProxyState};
 const INITIAL_DELAY: Duration = Duration::from_millis(100);
 /// The longest pause before a proxy that does not run what it should is asked again.
 const MAX_DELAY: Duration = Duration::from_secs(30);
-/// After so many questions in a row without an answer a proxy cannot be asked. Until then its last answer counts. With the pauses between
+/// Polls in a row without an answer after which a proxy counts as unreachable. Until then its last answer counts. With the pauses between
 /// them that is some six seconds: a pod runs before its proxy listens.
 const MAX_FAILURES: u32 = 7;
 /// Time without the filter after which a proxy's plugin is refreshed.

@@ -91,8 +91,11 @@ fn the_alert_about_leftovers_names_the_kinds_that_the_operator_may_delete() {
     let objects = objects(&template(MONITORED));
     let alert = alert(&objects, 0, "CorswardLeftovers");
     let description = alert["annotations"]["description"].as_str().unwrap();
-    let (by_itself, by_hand) = description.split_once("Of other kinds").unwrap();
-    assert!(by_itself.contains("goes by itself") && by_hand.contains("command"), "{description}");
+    let (by_itself, by_hand) = description.split_once("For other kinds").unwrap();
+    assert!(
+        by_itself.contains("The operator deletes") && by_hand.contains("command"),
+        "{description}"
+    );
     let is_ours = |it: &&Value| it["kind"] == "ClusterRole" && it["metadata"]["name"] == "corsward";
     let rules = objects.iter().find(is_ours).unwrap()["rules"].as_array().unwrap();
     let may_delete = |plural: &str| {
