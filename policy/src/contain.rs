@@ -1,4 +1,4 @@
-//! Containment: is every origin that one pattern accepts accepted by another? Decided on the grammar (design section 3.1).
+//! Containment: whether one pattern accepts every origin of a second one, by the grammar (design section 3.1).
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -7,9 +7,9 @@ use crate::origin::{is_http, parse_ipv4, parse_ipv6};
 use crate::pattern::cidr::Cidr;
 use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
 
-/// Patterns, to be asked which of them contain another. Look-ups, because lists may be long.
+/// A set of patterns, with look-ups for those that contain a given one, because lists may be long.
 ///
-/// What only several of them together accept is contained in none.
+/// A pattern that only several of them cover together is contained in none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cover {
     any: bool,
@@ -74,7 +74,7 @@ impl Cover {
             }
     }
 
-    /// Another of them, `*` aside, that accepts all that `tuple` accepts.
+    /// A further pattern, `*` aside, that accepts every origin of `tuple`.
     pub(crate) fn wider_than(&self, tuple: &TuplePattern) -> Option<&TuplePattern> {
         let tuple = &tuple.in_one_notation();
         let mut hosts = self.wider_hosts(tuple);
@@ -92,7 +92,7 @@ impl Cover {
         self.star_over(tuple)
     }
 
-    /// Another of them with a star inside a label that accepts every host and port of `tuple`.
+    /// A further pattern with a star inside a label that accepts every host and port of `tuple`.
     fn star_over(&self, tuple: &TuplePattern) -> Option<&TuplePattern> {
         let (first, rest) = match tuple.host() {
             HostShape::Exact(host) => host.split_once('.').unwrap_or((host, "")),

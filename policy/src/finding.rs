@@ -62,13 +62,13 @@ pub use traffic::{TrafficReason, WithoutSidecar};
 /// One thing to say about a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Where: a path its author can find with the eye, such as `spec.cors.allowOrigins[2]`; empty for a whole file.
+    /// The field: a path that its author can find, such as `spec.cors.allowOrigins[2]`; empty for a whole file.
     pub field: String,
-    /// What.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// How much a finding weighs.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// The policy is refused.
@@ -83,7 +83,7 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// How the policy treats requests, and its status and name: `CORS-*0xx`.
+    /// The treatment of requests, and the policy's status and name: `CORS-*0xx`.
     Behavior(BehaviorReason),
     /// `maxAge`: `CORS-*0xx`.
     MaxAge(MaxAgeReason),
@@ -119,20 +119,20 @@ pub enum Reason {
     Gateway(GatewayReason),
     /// The size of policies: `CORS-*5xx`.
     Size(SizeReason),
-    /// What keeps requests from a policy's proxies, or answers beside them: `CORS-*5xx`.
+    /// Causes that keep requests from a policy's proxies, and further CORS layers: `CORS-*5xx`.
     Traffic(TrafficReason),
 }
 
-/// What a reason says: its stable code, what is the matter, and what to write instead.
+/// The text of a reason: its stable code, the fault, and the fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sentence {
     /// Never reused. The letter is the severity.
     pub(crate) code: &'static str,
-    /// What is the matter.
+    /// The fault.
     pub(crate) matter: String,
-    /// What to write, or to do.
+    /// The fix.
     pub(crate) fix: String,
-    /// What a program can change, each edit in place of the others.
+    /// Edits that a program can make; each is an alternative.
     pub(crate) edits: Vec<Proposal>,
 }
 
@@ -150,7 +150,7 @@ impl Finding {
         self.reason.code()
     }
 
-    /// How much it weighs; the code's letter says the same.
+    /// The severity; the code's letter says the same.
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.reason.severity()
@@ -162,8 +162,8 @@ impl Finding {
         self.reason.to_string()
     }
 
-    /// What a program can change in the object, so that the finding is gone: alternatives, the best one first. It is empty
-    /// where the fix takes knowledge that only the author has.
+    /// The edits that remove the finding: alternatives, the best one first. It is empty if the fix takes knowledge that
+    /// only the author has.
     #[must_use]
     pub fn edits(&self) -> Vec<Edit> {
         let proposals = self.reason.sentence().edits;
@@ -209,7 +209,7 @@ impl Reason {
         self.sentence().code
     }
 
-    /// How much it weighs; the code's letter says the same.
+    /// The severity; the code's letter says the same.
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self.code().as_bytes().get("CORS-".len()) {

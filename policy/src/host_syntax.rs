@@ -1,6 +1,6 @@
-//! Host syntax: an entry of `hostnames` in the syntax of another system, and the hosts that it stands for.
+//! Host syntax: an entry of `hostnames` in the syntax of a different system, and the hosts that it stands for.
 //!
-//! Only what [`HostPattern::parse`] refuses is in another syntax: whatever it accepts is a host.
+//! Only an entry that [`HostPattern::parse`] refuses is in a foreign syntax: any accepted entry is a host.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -218,7 +218,7 @@ fn subdomains_of(parent: &str) -> Option<String> {
     HostPattern::parse(&pattern).is_ok().then_some(pattern)
 }
 
-/// Is a question mark the one of a glob? What follows it is the rest of a host, and no query.
+/// Is a question mark the one of a glob? The rest of a host follows it then, and no query.
 fn is_glob(text: &str) -> bool {
     text.split_once('?').is_some_and(|(before, after)| {
         let is_host_char = |c: char| c.is_ascii_alphanumeric() || "-.?*".contains(c);
@@ -250,7 +250,7 @@ fn of_list(text: &str) -> Option<Vec<String>> {
     Some(hosts)
 }
 
-/// The host behind a namespace. What is before the slash is a namespace where it cannot be a host that a path follows.
+/// The host behind a namespace: the text before the slash is a namespace if it cannot be a host with a path.
 fn of_namespaced(text: &str) -> Option<String> {
     let (namespace, host) = text.split_once('/')?;
     let is_label = |text: &str| {

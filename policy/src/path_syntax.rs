@@ -1,6 +1,6 @@
-//! Path syntax: a rule's path in the syntax of another system, which no request matches.
+//! Path syntax: a rule's path in the syntax of a different system, which no request matches.
 //!
-//! A path is refused here only where its characters mean something elsewhere. What a URL holds as itself stays:
+//! A path is refused here only if its characters have a meaning elsewhere. Literal characters of a URL stay:
 //! `/v1/things:batchGet`, `/$metadata`, `/a+b`, `/Products(1)`.
 
 use std::fmt;
@@ -67,8 +67,8 @@ impl fmt::Display for PathSyntax {
     }
 }
 
-/// Returns the prefix that `path`, in another syntax, stands for. There is none where literal text follows the first part that is not
-/// literal, because the prefix before it would cover more.
+/// Returns the prefix that `path`, in a foreign syntax, stands for. There is none where literal text follows the first part that is
+/// not literal, because the prefix before it would cover more.
 #[must_use]
 pub fn meant_prefix(path: &str) -> Option<String> {
     if is_list(path) {
@@ -167,7 +167,7 @@ fn after_braces(text: &str) -> &str {
     close.and_then(|at| text.get(at.saturating_add(1)..)).unwrap_or_default()
 }
 
-/// `path`, in normal form, with the characters escaped that would be taken for another syntax.
+/// `path`, in normal form, with the characters escaped that belong to a foreign syntax.
 #[must_use]
 pub fn spell(path: &str) -> String {
     let spelled =

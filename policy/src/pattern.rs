@@ -12,7 +12,7 @@ use crate::origin::{
 };
 use crate::pattern::cidr::{Cidr, split_cidr};
 
-/// Which origins one entry of `allowOrigins` accepts. Prints in its normal form.
+/// The origins that one entry of `allowOrigins` accepts. Prints in its normal form.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OriginPattern {
     /// `*`: any origin.
@@ -23,7 +23,7 @@ pub enum OriginPattern {
     Tuple(TuplePattern),
 }
 
-/// Which tuple origins a pattern accepts.
+/// The tuple origins that a pattern accepts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TuplePattern {
     // INVARIANT: lower case, at most MAX_SCHEME_LEN.
@@ -32,7 +32,7 @@ pub struct TuplePattern {
     port: PortPattern,
 }
 
-/// Which hosts a pattern accepts.
+/// The hosts that a pattern accepts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostShape {
     /// This one, in its normal form; empty or `.` only where the scheme is neither http nor https.
@@ -56,7 +56,7 @@ pub enum HostShape {
     Any,
 }
 
-/// Which ports a pattern accepts.
+/// The ports that a pattern accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PortPattern {
     /// None written: the scheme's default, or none where it has no default.
@@ -76,7 +76,7 @@ pub struct ParsedPattern {
     pub normalized: bool,
 }
 
-/// Why an entry of `allowOrigins` is refused.
+/// The reason why an entry of `allowOrigins` is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidOrigin {
     /// Nothing written.
@@ -202,7 +202,7 @@ impl TuplePattern {
         Ok(Self { scheme, host, port })
     }
 
-    /// The same scheme, with another host and port.
+    /// The same scheme, with a different host and port.
     pub(crate) fn with(&self, host: HostShape, port: PortPattern) -> Self {
         Self { scheme: self.scheme.clone(), host, port }
     }

@@ -1,4 +1,5 @@
-//! Precedence between two policies of one proxy: whether rules alone keep another policy from the paths beside them.
+//! Precedence between two policies of one proxy: whether rules alone keep the other policy from the paths beside
+//! them.
 //!
 //! Only policies of the most specific target and hostname compete for a path: if none of their rule sets matches, the proxy does
 //! nothing.
@@ -9,7 +10,7 @@ use crate::draft::{Mode, Specificity};
 use crate::policy::Policy;
 use crate::scope::{HostPattern, PathMatch};
 
-/// The reason why one policy takes precedence over another.
+/// The reason why one policy takes precedence over the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precedence {
     /// Its target is closer.

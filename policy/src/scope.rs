@@ -154,7 +154,7 @@ impl PathMatch {
         Ok(Self::of(path_type, &normal))
     }
 
-    /// Reads a path in its normal form, as it is compared; `None` where it has another.
+    /// Reads a path in its normal form, as it is compared; `None` for any other form.
     pub(crate) fn read(path_type: PathType, raw: &str) -> Option<Self> {
         let normal = normal(raw).ok()?;
         (normal == raw).then(|| Self::of(path_type, &normal))
@@ -197,7 +197,7 @@ impl fmt::Display for PathMatch {
     }
 }
 
-/// What clients send in place of characters that a path cannot hold: their percent escapes (RFC 3986 section 2.1).
+/// Escapes the characters that a path cannot hold, as clients do (RFC 3986 section 2.1).
 fn escape(path: &str) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(path.len());
     for byte in path.bytes() {

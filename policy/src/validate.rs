@@ -35,7 +35,7 @@ use cors::Place;
 pub use reach::{DeadBranch, Glob, OpenDot, RegexHazard, RegexReach};
 use report::{Field, Report};
 
-/// What validation says about a draft: the policy, unless a finding refuses it, and all findings.
+/// The result of validation: the policy, unless a finding refuses it, and all findings.
 #[derive(Clone, Debug)]
 pub struct Validated {
     /// The policy; `None` where at least one finding is a refusal.
@@ -51,11 +51,12 @@ pub trait Knowledge {
     fn is_public_suffix(&self, domain: &str) -> bool;
     /// Is `domain` a proper ancestor of a listed rule's base (`amazonaws.com`, for `s3.amazonaws.com`)?
     fn is_ancestor_of_public_suffix(&self, domain: &str) -> bool;
-    /// What can be said about an origin regex (known to compile in `regex-lite`) in the steps that are left for its policy.
+    /// The reach of an origin regex (known to compile in `regex-lite`), judged in the steps that are left for its
+    /// policy.
     fn regex_reach(&self, regex: &str, steps: &Steps) -> RegexReach;
     /// A host beyond ASCII as browsers send it, where there is such a form.
     fn punycode(&self, host: &str) -> Option<String>;
-    /// The same expression in the syntax of `regex-lite`, where `regex` is written in that of another engine.
+    /// The same expression in the syntax of `regex-lite`, for a `regex` in that of a different engine.
     fn regex_in_own_syntax(&self, _regex: &str) -> Option<Replacement> {
         None
     }
@@ -82,7 +83,7 @@ impl Knowledge for NoKnowledge {
     }
 }
 
-/// What a list of patterns says, and what there is to say about it: the lists of other resources have the same grammar.
+/// The patterns of a list, and the findings about it: the lists of other resources have the same grammar.
 #[must_use]
 pub fn patterns(
     list: &[String],
@@ -132,8 +133,8 @@ pub fn validate(draft: &Draft, knowledge: &dyn Knowledge) -> Validated {
     Validated::new(policy, report.into_sorted())
 }
 
-/// Checks a draft that an earlier release accepted, and that nobody has edited since: it stays in force, and what this
-/// release refuses is a warning. An entry that cannot be read is left out.
+/// Checks a draft that an earlier release accepted, unedited since: it stays in force, and a refusal of this release
+/// is a warning. An unreadable entry is left out.
 ///
 /// Only a draft whose name the wire cannot carry, or none of whose hosts can be read, is refused all the same: without its hosts
 /// it would be a policy for every host.
@@ -166,8 +167,8 @@ impl Validated {
     }
 }
 
-/// What is left of a draft without its mistakes, which go into the report. Where none is a refusal it is the policy; where
-/// one is, it is still something that can be compiled and read by a filter.
+/// The draft without its mistakes, which go into the report. Without a refusal it is the policy; with one, it still
+/// compiles and decodes.
 fn policy(draft: &Draft, knowledge: &dyn Knowledge, report: &mut Report) -> Policy {
     let Draft {
         id,

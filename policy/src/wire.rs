@@ -152,7 +152,7 @@ impl DecodeError {
         Self::Value { field: field.to_owned(), reason }
     }
 
-    /// What stands at `at` is not JSON.
+    /// The error at `at`, which is not JSON.
     fn json(bytes: &[u8], at: usize) -> Self {
         let before = bytes.get(..at).unwrap_or_default();
         let lines = before.split(|&byte| byte == b'\n');

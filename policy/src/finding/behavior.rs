@@ -3,7 +3,7 @@
 use super::quoted::Quoted;
 use super::{Place, Proposal, Reason, Sentence, Written};
 
-/// What there is to say about how a policy treats requests.
+/// Reasons about the treatment of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BehaviorReason {

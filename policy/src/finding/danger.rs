@@ -9,11 +9,11 @@ use super::{Place, Proposal, Sentence};
 pub enum Danger {
     /// `*`, or any host of http or https, with credentials.
     AnyOriginWithCredentials,
-    /// Any host of another scheme, with credentials.
+    /// Any host of a different scheme, with credentials.
     AnyAppOriginWithCredentials,
     /// An `http` origin with credentials.
     InsecureOriginWithCredentials,
-    /// With credentials, a star over names that anyone can register.
+    /// With credentials, a star over names that are open to registration.
     PublicSuffixSubdomains,
     /// `null` with credentials.
     NullOriginWithCredentials,
@@ -21,7 +21,7 @@ pub enum Danger {
     UnboundedRegexWithCredentials,
 }
 
-/// What there is to say about dangers.
+/// Reasons about dangers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DangerReason {
@@ -38,7 +38,7 @@ pub enum DangerReason {
     AnyAddress(String),
     /// A listed word that nothing needs.
     Unneeded(Danger),
-    /// A star over names that anyone can register, without credentials.
+    /// A star over names that are open to registration, without credentials.
     PublicSuffix(String),
 }
 

@@ -32,13 +32,13 @@ pub enum Edit {
         /// The field or entry.
         field: String,
     },
-    /// Moves the value of a field to another one. To a list that is there it is added.
+    /// Moves the value of a field to a different one. An existing list gets it as an entry.
     Move {
         /// The field that is left.
         field: String,
         /// The field that is written.
         to: String,
-        /// What is written there; `None`: the value as it stands.
+        /// The new value; `None`: the value as it stands.
         value: Option<Written>,
     },
 }

@@ -4,7 +4,7 @@ use super::Sentence;
 use super::names::Names;
 use super::quoted::Quoted;
 
-/// What there is to say about a Gateway and its `GatewayClass`.
+/// Reasons about a Gateway and its `GatewayClass`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GatewayReason {
@@ -37,7 +37,7 @@ pub enum GatewayReason {
     },
     /// `HTTPRoute` objects with a CORS filter that the controllers of their Gateways do not claim to support.
     RouteUnenforced {
-        /// Which.
+        /// The routes.
         routes: Names,
         /// The Gateways that they are attached to.
         gateways: Names,

@@ -3,7 +3,7 @@
 use super::quoted::Quoted;
 use super::{Danger, Place, Proposal, Sentence, Written};
 
-/// What there is to say about guardrails.
+/// Reasons about guardrails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GuardrailReason {
@@ -35,7 +35,7 @@ pub enum GuardrailReason {
     LastGoodHolds,
 }
 
-/// What of a policy is beyond a guardrail.
+/// The part of a policy that exceeds a guardrail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Excess {
@@ -47,9 +47,9 @@ pub enum Excess {
     Danger(Danger),
     /// `maxAge`.
     MaxAge {
-        /// What the policy says, as written.
+        /// The policy's value, as written.
         written: String,
-        /// What it may say at most.
+        /// The limit.
         max: u32,
     },
     /// A method.

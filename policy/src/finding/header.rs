@@ -4,7 +4,7 @@ use super::list::{covered, entries};
 use super::quoted::Quoted;
 use super::{Place, Proposal, Sentence, Written};
 
-/// What there is to say about header names.
+/// Reasons about header names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderReason {
@@ -31,7 +31,7 @@ pub enum HeaderReason {
         /// The names that were probably meant.
         instead: Vec<String>,
     },
-    /// The word of another system for every name.
+    /// The word of a different system for every name.
     Every {
         /// The entry as written.
         value: String,
@@ -179,7 +179,7 @@ fn cookie() -> Sentence {
     .with_edit(Proposal::Remove)
 }
 
-/// The code of a name in another syntax. All are tokens, and a header of such a name is in no registry.
+/// The code of a name in a foreign syntax. All are tokens, and a header of such a name is in no registry.
 const OTHER_SYNTAX: &str = "CORS-E304";
 
 fn taken_literally(value: &str, matter: &str) -> String {

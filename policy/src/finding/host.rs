@@ -6,7 +6,7 @@ use super::{Sentence, Written};
 use crate::host_syntax::HostSyntax;
 use crate::scope::InvalidHost;
 
-/// What there is to say about an entry of `hostnames`.
+/// Reasons about an entry of `hostnames`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HostReason {
@@ -14,12 +14,12 @@ pub enum HostReason {
     Invalid {
         /// The entry as written.
         value: String,
-        /// Why not.
+        /// The reason.
         why: InvalidHost,
-        /// What was probably meant.
+        /// The probably intended entry.
         instead: Option<String>,
     },
-    /// A host in the syntax of another system.
+    /// A host in the syntax of a different system.
     OtherSyntax {
         /// The entry as written.
         value: String,

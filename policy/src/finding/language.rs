@@ -1,11 +1,11 @@
-//! Language: an entry that is no origin because it speaks another language.
+//! Language: an entry that is no origin because it is written in a different language.
 
 /// The language of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
-    /// What stands for the origin of the request: `$http_origin` of nginx, `origin: true` of Express.
+    /// The origin of each request: `$http_origin` of nginx, `origin: true` of Express.
     Reflection,
-    /// A source expression of a Content Security Policy, or a word of another header about sites.
+    /// A source expression of a Content Security Policy, or a word of a different header about sites.
     Csp,
     /// A URL of a page that has no origin of its own.
     OpaqueUrl,
@@ -46,7 +46,7 @@ impl Language {
         }
     }
 
-    /// What to write instead.
+    /// The fix.
     pub(crate) fn fix(self) -> &'static str {
         match self {
             Self::Reflection => {

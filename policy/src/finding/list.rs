@@ -4,15 +4,15 @@ use super::names::Names;
 use super::quoted::Quoted;
 use super::{Proposal, Sentence, Written};
 
-/// What there is to say about any list.
+/// Reasons about any list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ListReason {
     /// Longer than a policy's list may be.
     TooMany {
-        /// How long it is.
+        /// Its length.
         count: usize,
-        /// How long it may be.
+        /// The limit.
         max: usize,
     },
     /// An entry that is already there.

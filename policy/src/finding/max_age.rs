@@ -2,7 +2,7 @@
 
 use super::{Place, Proposal, Sentence, Written};
 
-/// What there is to say about `maxAge`.
+/// Reasons about `maxAge`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MaxAgeReason {
@@ -21,7 +21,7 @@ pub enum MaxAgeReason {
     },
 }
 
-/// What each browser engine keeps a preflight's answer for at most, in seconds, from the shortest.
+/// The caps of the browser engines on a preflight's answer, in seconds, from the shortest.
 const CAPS: [(u32, &str); 3] =
     [(600, "600 in WebKit"), (7200, "7200 in Chromium"), (86_400, "86400 in Firefox")];
 

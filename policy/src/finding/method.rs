@@ -4,7 +4,7 @@ use super::list::{covered, entries};
 use super::quoted::Quoted;
 use super::{Sentence, Written};
 
-/// What there is to say about `allowMethods`.
+/// Reasons about `allowMethods`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MethodReason {
@@ -31,7 +31,7 @@ pub enum MethodReason {
         /// The methods that were probably meant.
         instead: Vec<String>,
     },
-    /// The word of another system for every method.
+    /// The word of a different system for every method.
     Every(String),
     /// Fetch, "forbidden method".
     Forbidden(String),
@@ -126,7 +126,7 @@ impl MethodReason {
     }
 }
 
-/// The code of a method in another syntax. All are tokens, and a method of such a name is in no registry.
+/// The code of a method in a foreign syntax. All are tokens, and a method of such a name is in no registry.
 const OTHER_SYNTAX: &str = "CORS-E305";
 
 fn taken_literally(value: &str, matter: &str) -> String {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::quoted::Quoted;
 
-/// How many names a finding shows.
+/// Number of names that a finding shows.
 const SHOWN: usize = 3;
 
 /// The first of some names, and how many more there are.
@@ -17,7 +17,7 @@ pub struct Names {
 // === impl Names ===
 
 impl Names {
-    /// The first names that are shown; whoever wants a stable sentence sorts them before.
+    /// The first names that are shown; callers sort them for a stable sentence.
     #[must_use]
     pub fn shown(&self) -> &[String] {
         &self.first

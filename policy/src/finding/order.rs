@@ -1,4 +1,4 @@
-//! Order: how findings are listed, whoever found them.
+//! Order of findings in a list, from every source.
 
 use super::Finding;
 
@@ -54,7 +54,7 @@ pub fn sort(findings: &mut [Finding]) {
     findings.sort_by_cached_key(|finding| (finding.severity(), place(&finding.field)));
 }
 
-/// Where a field stands among the others: the rank of each name and the number of each entry.
+/// The place of a field among the others: the rank of each name and the number of each entry.
 fn place(field: &str) -> Vec<usize> {
     field
         .split(['.', '[', ']'])

@@ -7,7 +7,7 @@ use super::quoted::Quoted;
 use super::{Danger, Proposal, Sentence};
 use crate::pattern::{InvalidOrigin, OriginPattern};
 
-/// What there is to say about an entry of `allowOrigins` or `trustedOrigins`.
+/// Reasons about an entry of `allowOrigins` or `trustedOrigins`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginReason {
@@ -15,16 +15,16 @@ pub enum OriginReason {
     Invalid {
         /// The entry as written.
         value: String,
-        /// Why not.
+        /// The reason.
         why: InvalidOrigin,
-        /// What to write.
+        /// The fix.
         instead: Box<Instead>,
     },
     /// `*` beside other origins or a regex.
     AnyBesideOthers,
     /// `*`, or any host of http or https, among the trusted origins.
     AnyTrusted(String),
-    /// Any host of another scheme among the trusted origins.
+    /// Any host of a different scheme among the trusted origins.
     AnyAppTrusted(String),
     /// `null` among the trusted origins.
     NullTrusted,
@@ -49,14 +49,14 @@ pub enum OriginReason {
     Misspelled {
         /// The entry.
         value: String,
-        /// What to write.
+        /// The fix.
         instead: Box<Instead>,
     },
     /// An extension of Chromium by what is no id.
     NoExtension(String),
-    /// An extension whose id is another one in each browser.
+    /// An extension whose ID differs in each browser.
     OneInstallation(String),
-    /// An entry whose origins another one accepts as well.
+    /// An entry whose origins a second one accepts as well.
     Covered {
         /// The entry.
         value: String,
@@ -74,7 +74,7 @@ pub enum OriginReason {
     Development(String),
 }
 
-/// The entries that were probably meant by another.
+/// The probably intended entries in place of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Instead {
     /// Those that are accepted: one, or several.
@@ -313,7 +313,7 @@ fn code(why: &InvalidOrigin) -> &'static str {
     }
 }
 
-/// What is the matter with the entry, after its name.
+/// The fault of the entry, after its name.
 fn matter(why: &InvalidOrigin) -> &'static str {
     match why {
         InvalidOrigin::Empty => "is empty",
@@ -347,7 +347,7 @@ fn matter(why: &InvalidOrigin) -> &'static str {
     }
 }
 
-/// What to write, where nothing better can be guessed from the entry.
+/// The fix, if the entry allows no better guess.
 fn fix(why: &InvalidOrigin) -> &'static str {
     match why {
         InvalidOrigin::Empty | InvalidOrigin::NoHost => {

@@ -1,10 +1,9 @@
-//! Faults of origins that their author writes in the way of another notation: what is the matter, and what to write.
+//! Faults of origins in a foreign notation: the fault, and the fix.
 
 use crate::pattern::cidr::prefix_in_another_notation;
 use crate::pattern::{InvalidOrigin, OriginPattern};
 
-/// What is the matter with an entry that is refused, and what to write where nothing is guessed, where that says it better
-/// than the reason of the parser.
+/// The fault of a refused entry, and its fix without a guess, if they are clearer than the parser's reason.
 pub(super) fn of(value: &str, why: &InvalidOrigin) -> Option<(&'static str, &'static str)> {
     let (scheme, rest) = value.split_once("://")?;
     let is_ipv6 = rest.starts_with('[');

@@ -3,7 +3,7 @@
 use super::quoted::Quoted;
 use super::{Place, Proposal, Reason, Sentence};
 
-/// What there is to say about sets of origins.
+/// Reasons about sets of origins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginSetReason {
@@ -17,7 +17,7 @@ pub enum OriginSetReason {
     Any,
     /// A set without origins.
     Empty,
-    /// What there is to say about an origin of a set, where a policy uses it.
+    /// A reason about an origin of a set, in a policy that uses it.
     Of {
         /// The set.
         set: String,

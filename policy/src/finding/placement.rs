@@ -3,7 +3,7 @@
 use super::quoted::Quoted;
 use super::{Place, Proposal, Sentence, Written};
 
-/// What there is to say about where a policy applies.
+/// Reasons about the place of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlacementReason {
@@ -13,7 +13,7 @@ pub enum PlacementReason {
     UnknownTarget {
         /// Its group and kind.
         target: String,
-        /// What is meant, where that can be told.
+        /// The intended target, if it is recognized.
         instead: TargetInstead,
     },
     /// A target's name with a namespace before it.
@@ -24,7 +24,7 @@ pub enum PlacementReason {
     LastGoodInForce,
     /// Targets beside `dir:`, where there is one proxy.
     TargetsUnused,
-    /// Another policy wins everywhere.
+    /// A further policy wins everywhere.
     Overridden(String),
     /// The namespace's annotation `corsward.io/mode` says something that means nothing.
     UnknownNamespaceMode(String),
@@ -32,21 +32,21 @@ pub enum PlacementReason {
     NamespaceOff,
     /// More findings than a status holds.
     CutOff {
-        /// How many they are.
+        /// Their number.
         count: usize,
-        /// How many of them are there.
+        /// The number of them in the status.
         shown: usize,
     },
 }
 
-/// What is meant by a target that a policy cannot have.
+/// The intended target in place of an impossible one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetInstead {
     /// The same kind, of this group.
     Group(&'static str),
     /// This kind, of the same group.
     Kind(&'static str),
-    /// What to do instead.
+    /// An advice.
     Advice(&'static str),
 }
 

@@ -11,7 +11,7 @@ const MAX_SHOWN: usize = MAX_ORIGIN_LEN;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quoted<'a>(pub(super) &'a str);
 
-/// Someone else's words (a parser's): one line, escaped and bounded, without quotes of ours.
+/// A foreign text (a parser's): one line, escaped and bounded, without quotes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OneLine<'a>(pub(super) &'a str);
 

@@ -20,7 +20,7 @@ use crate::path_syntax::PathSyntax;
 use crate::pattern::InvalidOrigin;
 use crate::scope::{InvalidHost, InvalidPath};
 
-/// Where the codes are written.
+/// The files with the codes.
 const SOURCES: [&str; 19] = [
     include_str!("behavior.rs"),
     include_str!("danger.rs"),

@@ -4,7 +4,7 @@ use super::danger::or_listed;
 use super::quoted::{OneLine, Quoted};
 use super::{Danger, Place, Proposal, Sentence, Written};
 
-/// What there is to say about an entry of `allowOriginRegexes`.
+/// Reasons about an entry of `allowOriginRegexes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegexReason {
@@ -90,21 +90,22 @@ pub enum Replacement {
     Pattern(String),
 }
 
-/// Why an expression accepts no serialized origin.
+/// The reason why an expression accepts no serialized origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
-    /// What sets the nearest text that the expression accepts apart from an origin; empty where the expression accepts no text.
+    /// The differences between an origin and the nearest text that the expression accepts; empty if it accepts no
+    /// text.
     pub faults: Vec<OriginFault>,
     /// The part of that text with the first fault.
     pub part: Option<String>,
-    /// What was probably meant.
+    /// The probably intended expression.
     pub instead: Option<Replacement>,
 }
 
 /// A difference between a text and a serialized origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OriginFault {
-    /// `^` behind, or `$` before, another character.
+    /// `^` after, or `$` before, a character.
     Anchor,
     /// Delimiters and flags, as in PHP and JavaScript.
     Delimiters,
@@ -128,7 +129,7 @@ pub enum OriginFault {
     Star,
     /// A comma, semicolon or space, as in a list.
     List,
-    /// Another character that no host or port has.
+    /// A character that no host or port has.
     Character,
     /// An empty label in the host.
     EmptyLabel,
@@ -409,7 +410,7 @@ impl OriginFault {
         }
     }
 
-    /// What to write where nothing better is known.
+    /// The fix without a better guess.
     fn fix(self) -> &'static str {
         match self {
             Self::Anchor | Self::Delimiters | Self::Prefix => {

@@ -6,7 +6,7 @@ use super::{Place, Proposal, Sentence, Written};
 use crate::path_syntax::PathSyntax;
 use crate::scope::InvalidPath;
 
-/// What there is to say about a rule.
+/// Reasons about a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuleReason {
@@ -14,12 +14,12 @@ pub enum RuleReason {
     InvalidPath {
         /// The path as written.
         value: String,
-        /// Why not.
+        /// The reason.
         why: InvalidPath,
         /// The path that was probably meant.
         instead: Option<Box<MeantPath>>,
     },
-    /// A path in the syntax of another system.
+    /// A path in the syntax of a different system.
     OtherSyntax {
         /// The path as written.
         value: String,
@@ -34,7 +34,7 @@ pub enum RuleReason {
         /// The path with a literal star, where a rule can have it.
         literal: Option<String>,
     },
-    /// The type and value of another rule.
+    /// The type and value of an earlier rule.
     SamePath {
         /// The path.
         value: String,
@@ -52,11 +52,11 @@ pub enum RuleReason {
     DryRun,
     /// More hosts times rules than a proxy has places for.
     TooManyPlaces {
-        /// How many hosts, one at least.
+        /// The number of hosts, at least one.
         hosts: usize,
-        /// How many rules.
+        /// The number of rules.
         rules: usize,
-        /// How many places there may be.
+        /// The limit of places.
         max: usize,
     },
     /// Without the rule the answers would be the same.
@@ -71,7 +71,7 @@ pub enum RuleReason {
     },
     /// A rule for `/` that leaves requests alone, in place of `spec.cors`.
     LeavesAllAlone,
-    /// Rules alone, which keep another policy from the paths beside them.
+    /// Rules alone, which keep a second policy from the paths beside them.
     SwitchesOff {
         /// The other policy.
         other: String,
@@ -175,10 +175,10 @@ fn or_literally(sentence: Sentence, literal: Option<&str>) -> Sentence {
     }
 }
 
-/// The code of a path in another syntax.
+/// The code of a path in a foreign syntax.
 const OTHER_SYNTAX: &str = "CORS-E419";
 
-/// A path in another syntax: to write the prefix or the paths that it stands for.
+/// A path in a foreign syntax: the fix is the prefix or the paths that it stands for.
 fn other_syntax(
     value: &str,
     syntax: PathSyntax,

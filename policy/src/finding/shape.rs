@@ -6,7 +6,7 @@ use super::list::entries;
 use super::quoted::{OneLine, Quoted};
 use super::{Place, Proposal, Sentence, Written};
 
-/// What there is to say about a value that does not fit.
+/// Reasons about a value that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ShapeReason {
@@ -14,62 +14,63 @@ pub enum ShapeReason {
     UnknownField {
         /// The field's name.
         name: String,
-        /// What is meant, where that can be told.
+        /// The intended value, if it is recognized.
         meant: Option<Box<Meant>>,
         /// The argument of `kubectl explain` that lists the fields.
         explain: String,
     },
-    /// A value that belongs to another field.
+    /// A value that belongs to a different field.
     Misplaced {
-        /// What is written, as JSON has it.
+        /// The written value, as JSON.
         found: String,
         /// The other field.
         meant: Box<Meant>,
     },
     /// A value by which other systems answer with the origin of the request.
     Reflected {
-        /// What is written, as JSON has it.
+        /// The written value, as JSON.
         found: String,
     },
     /// A mapping with the fields of other systems.
     ForeignMapping {
-        /// What is written, as JSON has it.
+        /// The written value, as JSON.
         found: String,
-        /// What is meant, where that can be told.
+        /// The intended value, if it is recognized.
         instead: Option<Written>,
     },
     /// An entry that is a match of Istio, Envoy or Envoy Gateway, in a list of texts.
     Match {
         /// The entry, as JSON has it.
         found: String,
-        /// What is meant, where that can be told, and the list for it where it is another one. Several entries are a list.
+        /// The intended entry, if it is recognized, and its list if that is a different one. Several entries are a
+        /// list.
         entry: Option<Box<(Option<&'static str>, Written)>>,
-        /// An origin of another host that the match accepts too.
+        /// An origin of a different host that the match accepts too.
         accepts: Option<String>,
     },
     /// A value that nothing can be made of.
     WrongShape {
-        /// Why, in a parser's words.
+        /// The reason, in a parser's words.
         message: String,
         /// The argument of `kubectl explain` that describes it.
         explain: String,
     },
     /// A value of the wrong type.
     WrongType {
-        /// What it should be, such as `a whole number`.
+        /// The expected type, such as `a whole number`.
         expected: &'static str,
-        /// What is written, as JSON has it.
+        /// The written value, as JSON.
         found: String,
-        /// What was meant, where that can be told.
+        /// The intended value, if it is recognized.
         instead: Option<Written>,
         /// The argument of `kubectl explain` that describes the field.
         explain: String,
     },
     /// A word that is none of those that may stand there.
     UnknownWord {
-        /// What is written.
+        /// The written word.
         word: String,
-        /// What may be.
+        /// The permitted words.
         known: Vec<String>,
         /// The one among them that looks like it.
         similar: Option<String>,
@@ -85,25 +86,25 @@ pub enum ShapeReason {
     },
     /// Too few or too many of something.
     Length {
-        /// How many there are.
+        /// The number of entries.
         count: i64,
         /// Of what.
         what: &'static str,
-        /// How many there may be.
+        /// The permitted numbers.
         allowed: String,
     },
     /// A text without quotes that is no text in YAML 1.1, which is what `kubectl` reads.
     Unquoted {
-        /// What is written.
+        /// The written text.
         written: String,
-        /// What `kubectl` makes of it, as JSON has it.
+        /// The value that `kubectl` reads, as JSON.
         read: String,
         /// Whether that refuses it, or there is no `kubectl` on the way.
         refused: bool,
     },
 }
 
-/// What is meant by a field that may not stand where it does.
+/// The intended field in place of a misplaced one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meant {
     /// A field of the resource.
@@ -121,7 +122,7 @@ pub struct MeantField {
     pub around: String,
     /// Its name there.
     pub leaf: String,
-    /// What to write there, where it is not the value as it stands.
+    /// The value to write there, if it differs from the written one.
     pub value: Option<Written>,
     /// The value as it stands, where it is short enough to be shown.
     pub present: Option<Written>,
@@ -129,7 +130,7 @@ pub struct MeantField {
     pub is_edit: bool,
     /// Whether the object is refused without that field.
     pub is_required: bool,
-    /// What there is to know about it.
+    /// A note for the author.
     pub note: &'static str,
 }
 
@@ -292,7 +293,7 @@ impl MeantField {
         name.strip_suffix(self.leaf.as_str()).is_some_and(|way| way.ends_with('.'))
     }
 
-    /// How to write it in the place of the one called `name`.
+    /// The fix for the field called `name`.
     fn fix(&self, name: &str) -> String {
         let Self { beside, around, leaf, value, present, note, .. } = self;
         if around == beside {

@@ -2,34 +2,34 @@
 
 use super::Sentence;
 
-/// What there is to say about the size of a policy, or of all policies of one proxy.
+/// Reasons about the size of a policy, or of all policies of one proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SizeReason {
     /// A policy that is too large by itself.
     TooLarge {
-        /// How many bytes it makes.
+        /// Its compiled length in bytes.
         len: usize,
-        /// How many can be published.
+        /// The limit.
         max: usize,
     },
     /// A spec that is too long to be kept beside its status.
     TooLong {
-        /// How many bytes it has.
+        /// Its length in bytes.
         len: usize,
-        /// How many it may have.
+        /// The limit.
         max: usize,
     },
     /// Many bytes for one proxy.
     Large {
-        /// How many they are.
+        /// Their compiled length in bytes.
         len: usize,
-        /// How many can be published.
+        /// The limit.
         max: usize,
     },
 }
 
-/// What to do about all of them.
+/// The fix of all of them.
 const FIX: &str = "use patterns in place of long lists, or split the policy by target";
 
 // === impl SizeReason ===

@@ -3,7 +3,7 @@
 use super::quoted::{OneLine, Quoted};
 use super::{Sentence, Written};
 
-/// What there is to say about where a policy comes from.
+/// Reasons about the source of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SourceReason {
@@ -20,14 +20,14 @@ pub enum SourceReason {
     },
     /// It can be read, and is not what this operator takes.
     NotTaken {
-        /// What about it.
+        /// The fault.
         what: String,
-        /// What to do.
+        /// The fix.
         fix: &'static str,
     },
     /// No `metadata.name`.
     MissingName,
-    /// Another file has a policy of the same namespace and name.
+    /// A second file has a policy of the same namespace and name.
     Duplicate {
         /// `namespace/name`.
         policy: String,

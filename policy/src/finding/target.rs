@@ -3,7 +3,7 @@
 use super::Sentence;
 use super::quoted::Quoted;
 
-/// What there is to say about a target.
+/// Reasons about a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TargetReason {
@@ -13,7 +13,7 @@ pub enum TargetReason {
         kind: String,
         /// Its name.
         name: String,
-        /// Where it was looked for.
+        /// The namespace of the look-up.
         namespace: String,
     },
     /// A port or a listener that a target does not have.

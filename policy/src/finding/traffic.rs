@@ -1,27 +1,28 @@
-//! Reasons about requests that a policy's proxies never see, or that somebody else answers too; the operator finds these.
+//! Reasons about requests that a policy's proxies never see, or that a second CORS layer answers; the operator finds
+//! these.
 
 use super::Sentence;
 use super::names::Names;
 use super::quoted::Quoted;
 
-/// What there is to say about the way of requests.
+/// Reasons about the way of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TrafficReason {
     /// Workloads without a sidecar.
     WithoutSidecar {
-        /// Which, as `kubectl` names them: `deployment/api`.
+        /// The workloads, as `kubectl` names them: `deployment/api`.
         workloads: Names,
         /// Their namespace.
         namespace: String,
-        /// Why they have none.
+        /// The cause.
         cause: WithoutSidecar,
     },
-    /// Ports of Services whose protocol nobody declares: `api:8000`.
+    /// Ports of Services without a declared protocol: `api:8000`.
     Undeclared(Names),
     /// Ports of Services that are declared to carry something else than HTTP in the clear.
     NotHttp {
-        /// Which, with what is declared: `api:8443 (https)`.
+        /// The ports, with their declarations: `api:8443 (https)`.
         ports: Names,
         /// Does the policy cover ports of HTTP beside them?
         beside: bool,
@@ -34,14 +35,14 @@ pub enum TrafficReason {
     RouteBefore(Names),
     /// `HTTPRoute` objects with a CORS filter, in the policy's own proxies.
     RouteWithin {
-        /// Which.
+        /// The routes.
         routes: Names,
         /// Does the policy keep what it finds (`upstreamCorsHeaders: Keep`)?
         kept: bool,
     },
 }
 
-/// Why a workload has no sidecar.
+/// The reason why a workload has no sidecar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WithoutSidecar {
     /// Neither its namespace nor itself asks for one.
@@ -170,7 +171,7 @@ impl WithoutSidecar {
     }
 }
 
-/// How these get new pods.
+/// The command that gives these workloads new pods.
 fn restart(workloads: &Names, namespace: &str) -> String {
     const KINDS: [&str; 3] = ["deployment/", "statefulset/", "daemonset/"];
     let is_kept = |name: &&String| KINDS.iter().any(|kind| name.starts_with(kind));

@@ -13,7 +13,7 @@ const IPV6_BITS: u8 = 128;
 
 /// The addresses of one family that begin with the same bits.
 ///
-/// An IPv4-mapped IPv6 address is an IPv6 address: browsers serialize it as one, and it is another origin.
+/// An IPv4-mapped IPv6 address is an IPv6 address: browsers serialize it as one, and it is a different origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cidr {
     // INVARIANT: zero after its first `prefix` bits.
@@ -128,7 +128,8 @@ pub(crate) fn split_cidr(authority: &str) -> Option<(&str, &str, Option<&str>)> 
     (is_number && (is_address || port.is_some())).then_some((address, prefix, port))
 }
 
-/// What follows an IPv4 address and a slash, where it is a mask, or a number that is no prefix length in decimal digits.
+/// The text after an IPv4 address and a slash, if it is a mask, or a number that is no prefix length in decimal
+/// digits.
 pub(crate) fn prefix_in_another_notation(authority: &str) -> Option<(&str, &str)> {
     let (address, more) = authority.split_once('/')?;
     let begins = more.strip_prefix(['-', '+']).unwrap_or(more);

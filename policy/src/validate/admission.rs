@@ -7,7 +7,7 @@ use super::{Knowledge, RegexHazard};
 use crate::finding::{Danger, Instead, Replacement};
 use crate::pattern::OriginPattern;
 
-/// What a list of origins accepts.
+/// The rules of a list of origins.
 pub(super) struct Admission<'j> {
     pub(super) knowledge: &'j dyn Knowledge,
     list: List,
@@ -23,11 +23,11 @@ enum List {
     },
     /// `trustedOrigins`.
     Trusted,
-    /// A list in another object.
+    /// A list in a different object.
     Shared,
 }
 
-/// What is said of one entry.
+/// The verdict on one entry.
 enum Verdict {
     Accepted,
     /// Without TLS, which its danger is to be listed for.

@@ -40,7 +40,7 @@ impl Steps {
     ///
     /// # Errors
     ///
-    /// Where fewer are left, of which none is left then.
+    /// Fails if fewer are left, of which none is left then.
     pub fn take(&self, steps: usize) -> Result<(), NoStepLeft> {
         let left = self.0.get().checked_sub(steps);
         self.0.set(left.unwrap_or_default());
@@ -61,7 +61,7 @@ impl<'k> Analysis<'k> {
         Self { knowledge, steps: Steps::for_policy(), known: HashMap::new() }
     }
 
-    /// What is to be said of a regex.
+    /// The reach of a regex.
     pub(super) fn reach(&mut self, regex: &str) -> RegexReach {
         if let Some(known) = self.known.get(regex) {
             return known.clone();

@@ -27,7 +27,7 @@ pub(super) fn check(policy: &Policy, covers_any_host: bool, spec: &Field, report
     }
 }
 
-/// What everybody who rejects should know, said once.
+/// The general notes about rejection, once each.
 fn check_rejection(policy: &Policy, covers_any_host: bool, spec: &Field, report: &mut Report) {
     let rule_that_rejects = policy.rules.iter().position(|rule| rejects(policy, rule));
     let field = match rule_that_rejects {
@@ -82,7 +82,8 @@ fn check_trusted_origins(policy: &Policy, spec: &Field, report: &mut Report) {
     }
 }
 
-/// What leans on the `Origin` that the upstream does not see, said once, and what keeps it from being removed.
+/// Reports the checks that need an `Origin` which the upstream does not see, once, and the settings that keep it from
+/// being removed.
 fn check_upstream_origin(policy: &Policy, spec: &Field, report: &mut Report) {
     let removes = |said: Option<UpstreamOrigin>| said == Some(UpstreamOrigin::Remove);
     let rules = spec.child("rules");
@@ -114,7 +115,7 @@ fn is_reject(disallowed_requests: DisallowedRequests) -> bool {
     disallowed_requests == DisallowedRequests::Reject
 }
 
-/// Is `*` answered whatever the request says?
+/// Is `*` answered to every request?
 fn is_static(cors: &Cors) -> bool {
     !cors.credentials && cors.origins.contains(&OriginPattern::Any)
 }

@@ -104,7 +104,7 @@ fn says_nothing_of_requests(draft: &CorsDraft) -> bool {
         && !draft.allow_credentials
 }
 
-/// What somebody who is allowed will miss first.
+/// Hints at the first permissions that an allowed page will miss.
 fn hint_at_what_is_absent(draft: &CorsDraft, field: &Field, report: &mut Report) {
     if draft.allow_methods.is_empty() {
         report.add(&field.child("allowMethods"), MethodReason::None);

@@ -36,7 +36,7 @@ const FORBIDDEN_REQUEST_HEADERS: [&str; 20] = [
     "via",
 ];
 
-/// Fetch, "CORS-safelisted request-header": those that need no listing whatever type of content they speak of.
+/// Fetch, "CORS-safelisted request-header": those that need no listing for any type of content.
 const SAFELISTED_REQUEST_HEADERS: [&str; 3] = ["accept", "accept-language", "content-language"];
 
 /// Fetch, "CORS-safelisted response-header name".
@@ -198,7 +198,7 @@ fn parse(
     names
 }
 
-/// A token in the syntax of another system.
+/// A token in the syntax of a different system.
 fn other_syntax(written: &str, has_wildcard: bool, list: &[String]) -> Option<HeaderReason> {
     let value = written.to_owned();
     Some(match (NameSyntax::of(written), written.strip_prefix("HTTP_")) {

@@ -48,7 +48,7 @@ pub(super) fn validate(
     hosts
 }
 
-/// What refuses an entry that is no host, with what is meant by it.
+/// The refusal of an entry that is no host, with the intended entry.
 fn refusal(value: String, why: InvalidHost, knowledge: &dyn Knowledge) -> HostReason {
     if let Some((syntax, instead)) = HostSyntax::of(&value) {
         return HostReason::OtherSyntax { value, syntax, instead };

@@ -187,7 +187,7 @@ pub(super) fn names(
     if names.len() > room.saturating_add(1) { Vec::new() } else { names }
 }
 
-/// The syntax of another system that a token in a list of names is written in.
+/// The foreign syntax of a token in a list of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NameSyntax {
     /// A word for every name.
@@ -393,7 +393,7 @@ fn authority(rest: &str) -> Option<String> {
     Some(if is_port_meant { format!("{host}:{port}") } else { host })
 }
 
-/// An address, a prefix length and a port, in whatever order they were put.
+/// An address, a prefix length and a port, in any order.
 fn block(rest: &str) -> Option<String> {
     if let Some((address, prefix)) = rest.split_once('/')
         && let Ok(ipv6) = address.parse::<Ipv6Addr>()
@@ -468,7 +468,7 @@ fn parsed(text: &str, knowledge: &dyn Knowledge) -> Option<String> {
     OriginPattern::parse(&text).ok().map(|parsed| parsed.pattern.to_string())
 }
 
-/// `text` with another block of addresses in place of its own.
+/// `text` with a different block of addresses in place of its own.
 fn with_block(text: &str, block: impl FnOnce(&str, &str) -> String) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let (address, prefix, port) = split_cidr(rest)?;

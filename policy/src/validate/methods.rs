@@ -62,7 +62,7 @@ pub(super) fn validate(
     names
 }
 
-/// A token in the syntax of another system.
+/// A token in the syntax of a different system.
 fn other_syntax(written: &str, list: &[String]) -> Option<MethodReason> {
     let value = written.to_owned();
     Some(match NameSyntax::of(written) {

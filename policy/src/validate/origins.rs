@@ -17,7 +17,7 @@ use crate::limits::{MAX_LIST_LEN, MAX_TRUSTED_ORIGINS};
 use crate::origin::is_http;
 use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
 
-/// Schemes whose pages have another origin: sockets and files are opened by pages, and the rest is opaque.
+/// Schemes whose pages have a different origin: sockets and files are opened by pages, and the rest is opaque.
 const NEVER_SENT: [&str; 8] =
     ["ws", "wss", "ftp", "about", "blob", "data", "filesystem", "javascript"];
 
@@ -26,7 +26,7 @@ struct Entry<'l> {
     written: &'l str,
     field: Field,
     pattern: OriginPattern,
-    /// An entry before it that accepts the same in another notation.
+    /// An earlier entry that accepts the same in a different notation.
     twin: Option<String>,
 }
 
@@ -78,7 +78,8 @@ pub(super) fn allowed(
     sifted(patterns)
 }
 
-/// The entries of `trustedOrigins`. They never share anything, so only what would trust everybody is refused.
+/// The entries of `trustedOrigins`. They never share anything, so only an entry that would trust every site is
+/// refused.
 pub(super) fn trusted(
     list: &[String],
     field: &Field,
@@ -195,7 +196,7 @@ fn is_normal_but_for_case(pattern: &OriginPattern, written: &str, normal: &str) 
         && written.eq_ignore_ascii_case(normal))
 }
 
-/// What is dangerous about tuple origins.
+/// The dangers of tuple origins.
 fn check_dangers(
     tuple: &TuplePattern,
     written: &str,
@@ -266,7 +267,7 @@ fn check_is_sent(
     }
 }
 
-/// Whether pages of that scheme have another origin.
+/// Whether pages of that scheme have a different origin.
 pub(super) fn is_never_sent(scheme: &str) -> bool {
     NEVER_SENT.contains(&scheme)
 }

@@ -31,7 +31,7 @@ impl<'f> Taken<'f> {
         Self { rules, hosts, first }
     }
 
-    /// What refuses the path of `draft`.
+    /// The refusal of the path of `draft`.
     pub(super) fn refusal(&self, draft: &RuleDraft) -> Option<RuleReason> {
         let value = draft.path_value.clone();
         let text = bare(&value);
@@ -69,7 +69,7 @@ impl<'f> Taken<'f> {
         path.map_or_else(|| format!("/{value}"), str::to_owned)
     }
 
-    /// What follows a host of the policy.
+    /// The text after a host of the policy.
     fn below_own_host<'v>(&self, value: &'v str) -> Option<&'v str> {
         let (authority, path) = value.split_at_checked(value.find('/').unwrap_or(value.len()))?;
         let (host, _) = split_authority(authority.as_bytes());
@@ -121,7 +121,7 @@ fn bare(value: &str) -> &str {
         .unwrap_or(text)
 }
 
-/// The path of a location of nginx, `= /api`, or of a match of another system, `prefix:/api`.
+/// The path of a location of nginx, `= /api`, or of a match of a different system, `prefix:/api`.
 fn matched(value: &str) -> Option<&str> {
     let (kind, path) = value.split_at_checked(value.find('/')?)?;
     let is_kind = kind.trim_end().ends_with(['=', ':']);

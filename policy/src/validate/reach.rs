@@ -15,7 +15,7 @@ pub struct RegexReach {
     pub glob: Option<Glob>,
     /// A dot in the host that stands for any character.
     pub open_dot: Option<OpenDot>,
-    /// How far it reaches, each once; open dots are read as the dots that were meant.
+    /// The hazards, each once; an open dot counts as the intended literal dot.
     pub hazards: Vec<RegexHazard>,
 }
 
@@ -51,13 +51,13 @@ pub struct OpenDot {
 /// One way in which a regex reaches far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RegexHazard {
-    /// Any origin of http and https: `*` under another name.
+    /// Any origin of http and https: a `*` in disguise.
     AnyOrigin,
     /// Any host of http or https.
     AnyHost,
     /// Any address of http or https.
     AnyAddress,
-    /// Any host of another scheme.
+    /// Any host of a different scheme.
     AnyAppHost,
     /// Any scheme.
     AnyScheme,

@@ -1,4 +1,4 @@
-//! What a pattern reaches: sites, applications, addresses, and the dangers of that with credentials (design section 3.3).
+//! The reach of a pattern: sites, applications, addresses, and its dangers with credentials (design section 3.3).
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -70,7 +70,7 @@ pub(super) fn has_sites(tuple: &TuplePattern) -> bool {
     matches!(tuple.scheme(), "http" | "https")
 }
 
-/// Is there a star over names that anyone can register? Only sites have registered names.
+/// Is there a star over names that are open to registration? Only sites have registered names.
 pub(super) fn has_registrable_star(tuple: &TuplePattern, knowledge: &dyn Knowledge) -> bool {
     if !has_sites(tuple) {
         return false;

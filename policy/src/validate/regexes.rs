@@ -156,7 +156,7 @@ impl Entry<'_, '_> {
         self.admission.replacement(guess, self.analysis)
     }
 
-    /// What to write in place of an expression that matches no origin: words of another system are no hosts.
+    /// The replacement of an expression that matches no origin: words of other systems are no hosts.
     fn meant(&mut self, guess: Option<Replacement>) -> Option<Replacement> {
         let word = word(self.written);
         let listed = meant::listed(word);
@@ -201,7 +201,7 @@ impl Entry<'_, '_> {
         Some(scheme)
     }
 
-    /// The expression with another scheme, unless it is refused.
+    /// The expression with a different scheme, unless it is refused.
     fn with_scheme(&mut self, scheme: &str) -> Option<String> {
         let (before, rest) = self.written.split_once("://")?;
         let anchors = before.strip_suffix(before.trim_start_matches('^')).unwrap_or_default();
@@ -231,7 +231,7 @@ fn word(written: &str) -> &str {
     written.trim().trim_start_matches('^').trim_end_matches('$')
 }
 
-/// Whether a text is a word of another system.
+/// Whether a text is a word of a different system.
 fn is_of_another_language(word: &str) -> bool {
     !matches!(Language::of(word), None | Some(Language::Regex))
 }

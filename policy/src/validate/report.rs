@@ -13,7 +13,7 @@ pub(super) struct Report {
     dangers: Vec<ListedDanger>,
 }
 
-/// Where in a policy something stands, such as `spec.cors.allowOrigins[2]`.
+/// A place in a policy, such as `spec.cors.allowOrigins[2]`.
 #[derive(Clone, Debug)]
 pub(super) struct Field(String);
 

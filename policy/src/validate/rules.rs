@@ -104,7 +104,7 @@ pub(super) fn check_places(policy: &Policy, spec: &Field, report: &mut Report) {
     }
 }
 
-/// What is in force where a rule, or the policy itself, is the closest.
+/// The settings in force at a rule, or at the policy itself.
 #[derive(PartialEq, Eq)]
 enum Effect<'p> {
     LeftAlone,

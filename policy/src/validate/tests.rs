@@ -1,4 +1,4 @@
-//! What is accepted beside what is refused, field by field.
+//! Accepted values beside refused ones, field by field.
 
 mod accepted;
 mod behavior;

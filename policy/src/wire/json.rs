@@ -171,7 +171,8 @@ impl<'d> Reader<'d> {
         Some(Json::List(list))
     }
 
-    /// Steps over the bracket before the first element, or the comma before another; `false`: over the bracket `end`.
+    /// Steps over the bracket before the first element, or the comma before the next one; `false`: over the bracket
+    /// `end`.
     fn comes_another(&mut self, first: bool, end: u8) -> Option<bool> {
         if first {
             self.step();
@@ -331,7 +332,8 @@ mod tests {
 
     use super::*;
 
-    /// What `serde_json` reads, as far as the wire tells values apart; `None` for numbers that it cannot hold.
+    /// The value that `serde_json` reads, as far as the wire tells values apart; `None` for numbers that it cannot
+    /// hold.
     fn theirs(value: &Value) -> Json<'_> {
         match value {
             Value::Null => Json::Other,

@@ -1,4 +1,4 @@
-//! What an earlier release accepted.
+//! Specs that an earlier release accepted.
 
 use super::*;
 use crate::finding::Finding;
@@ -64,7 +64,7 @@ fn a_policy_that_would_be_for_other_requests_is_refused_all_the_same() {
     assert_eq!(accepted(&Draft { id, ..policy_of(good()) }).1, ["metadata.name CORS-E006"]);
 }
 
-/// A filter reads whatever stays in force.
+/// A filter reads every spec that stays in force.
 #[track_caller]
 pub(super) fn assert_a_filter_reads(policy: &Policy) {
     let compiled = compile(&[policy]);

@@ -1,4 +1,4 @@
-//! Texts that nobody writes on purpose: no panic, and every sentence stays on its line.
+//! Hostile texts: no panic, and every sentence stays on its line.
 
 use super::*;
 
@@ -54,7 +54,7 @@ const PIECES: [&str; 48] = [
     "Cookie",
 ];
 
-/// Every text of up to two pieces, and those of a piece around another.
+/// Every text of up to two pieces, and those of one piece within a second.
 fn texts() -> Vec<String> {
     let pairs = PIECES.iter().flat_map(|a| PIECES.map(|b| format!("{a}{b}")));
     let origins = PIECES.iter().flat_map(|a| PIECES.map(|b| format!("https://{a}{b}")));

@@ -52,7 +52,7 @@ fn an_origin_is_said_to_be_what_is_wrong_with_it() {
     }
 }
 
-/// Why, an entry that does not parse, the entries to write instead.
+/// A reason, an entry that does not parse, and the entries to write instead.
 const MEANT: &[(&str, &str, &[&str])] = &[
     ("white space around", " https://app.example\n", &["https://app.example"]),
     ("two", "https://a.example https://b.example", &["https://a.example", "https://b.example"]),
