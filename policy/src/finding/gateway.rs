@@ -67,7 +67,7 @@ impl GatewayReason {
                     Quoted(controller),
                     Quoted(class)
                 ),
-                "keep the target where that controller is Istio's under another name, else name the Services behind the Gateway",
+                "keep the target where that controller is Istio's under a different name, else name the Services behind the Gateway",
             ),
             Self::ClassNotFound { gateway, class } => Sentence::new(
                 "CORS-W539",

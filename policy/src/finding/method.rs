@@ -102,7 +102,7 @@ impl MethodReason {
             ),
             Self::LowerCase(value) => Sentence::write(
                 "CORS-W302",
-                format!("{} is another method than its upper-case form", Quoted(value)),
+                format!("{} is a different method from its upper-case form", Quoted(value)),
                 Written::Text(value.to_ascii_uppercase()),
             )
             .and(", unless clients really send it so"),

@@ -107,14 +107,14 @@ impl OriginReason {
             .with_edit(Proposal::Remove),
             Self::Nobody => Sentence::new(
                 "CORS-W101",
-                "without an origin or a regex no page of another origin may read the responses",
+                "without an origin or a regex no page of a foreign origin may read the responses",
                 "list the origins of your front ends in `allowOrigins`, or leave a path to its own CORS by a rule with `mode: \"Off\"`",
             ),
             Self::NobodyHere => nobody_here(),
             Self::Null => Sentence::new(
                 "CORS-W102",
                 "any site can send `null`, by way of a sandboxed frame",
-                "name the real origin, unless everybody may read the responses",
+                "name the real origin, unless every site may read the responses",
             ),
             Self::File(value) => local_file(value),
             Self::NeverSent { value, scheme, instead } => never_sent(value, scheme, instead),
@@ -158,7 +158,7 @@ fn any_app_trusted(value: &str) -> Sentence {
 fn nobody_here() -> Sentence {
     Sentence::new(
         "CORS-I104",
-        "the rule allows no origin, so that no page of another origin may read the responses under its path",
+        "the rule allows no origin, so that no page of a foreign origin may read the responses under its path",
         "list origins in `allowOrigins` if pages are to read them, or leave the path to its own CORS by `mode: \"Off\"` in place of `cors`",
     )
 }
@@ -330,7 +330,7 @@ fn matter(why: &InvalidOrigin) -> &'static str {
             "has a host of more than 253 characters, or a `*` in a label of more than 63"
         }
         InvalidOrigin::NonAscii(_) => "has a host beyond ASCII, which browsers send as punycode",
-        InvalidOrigin::TrailingDot => "has a host that ends in a dot, which is another host",
+        InvalidOrigin::TrailingDot => "has a host that ends in a dot, which is a different host",
         InvalidOrigin::EmptyLabel => "has an empty label in its host",
         InvalidOrigin::HostCharacter(_) => "has a character that no host has",
         InvalidOrigin::Ipv4 => "has a host that ends in a number and is no IPv4 address",

@@ -54,7 +54,7 @@ impl OriginSetReason {
             ),
             Self::Empty => Sentence::new(
                 "CORS-W621",
-                "the set has no origins, and allows nobody",
+                "the set is empty, and allows no origin",
                 "list the origins that policies share",
             ),
             Self::Of { set, reason } => {

@@ -102,7 +102,7 @@ impl PlacementReason {
             ),
             Self::TargetsUnused => Sentence::new(
                 "CORS-I521",
-                "with `dir:` every policy applies to the one proxy, whatever its target",
+                "with `dir:` every policy applies to the one proxy, with any target",
                 "expect the target to count once the policy is in a cluster",
             ),
             Self::Overridden(winner) => Sentence::new(

@@ -369,7 +369,7 @@ fn what_is_said_of_a_sets_origin_keeps_its_code_and_names_the_set() {
     let finding = Finding::new("spec.cors.allowOriginsFrom[0]", of);
     assert_eq!(
         finding.to_string(),
-        "spec.cors.allowOriginsFrom[0]: in the `OriginSet` `partners`, any site can send `null`, by way of a sandboxed frame: name the real origin, unless everybody may read the responses [CORS-W102]"
+        "spec.cors.allowOriginsFrom[0]: in the `OriginSet` `partners`, any site can send `null`, by way of a sandboxed frame: name the real origin, unless every site may read the responses [CORS-W102]"
     );
 }
 
@@ -455,7 +455,7 @@ fn the_manual_of_findings_is_the_committed_one() {
             .collect();
         findings.sort_by_key(|finding| (finding.severity(), number(finding)));
         write!(text, "\n## {area}\n\n").unwrap();
-        text.push_str("| code | severity | field | what is the matter | what to do |\n");
+        text.push_str("| code | severity | field | fault | fix |\n");
         text.push_str("|---|---|---|---|---|\n");
         for finding in findings {
             let sentence = finding.reason.sentence();

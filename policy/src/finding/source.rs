@@ -74,7 +74,7 @@ impl SourceReason {
             Self::Duplicate { policy, file } => Sentence::new(
                 "CORS-E506",
                 format!("{} is in {} too, and that one counts", Quoted(policy), Quoted(file)),
-                "remove one of them, or give it another name",
+                "remove one of them, or give it a different name",
             ),
             Self::UnknownVersion(value) => Sentence::write(
                 "CORS-E507",
