@@ -245,6 +245,9 @@ const GUESSED_REGEXES: &[&str] = &[
     "\\.a\\.example.*",
     "\\.com.*",
     "://a\\.example",
+    "-a\\.example.*",
+    "localhost.*|127\\.0\\.0\\.1.*",
+    "a\\.example|b\\.example",
     "example.com.*",
     "chrome-extension://[A-P]{32}",
 ];

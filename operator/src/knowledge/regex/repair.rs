@@ -96,8 +96,18 @@ fn lower_case(text: &str) -> Option<String> {
     expression.replace(&spans, str::to_ascii_lowercase)
 }
 
-/// The expression of a host with the scheme of its pages.
+/// The expression of a host, or of one in each branch, with the scheme of its pages.
 fn with_scheme(text: &str) -> Option<String> {
+    let expression = Expression::parse(text)?;
+    let Ast::Alternation(alternation) = &expression.ast else { return host_with_scheme(text) };
+    let branches = alternation.asts.iter().map(|branch| {
+        let span = branch.span();
+        host_with_scheme(text.get(span.start.offset..span.end.offset)?)
+    });
+    Some(branches.collect::<Option<Vec<_>>>()?.join("|"))
+}
+
+fn host_with_scheme(text: &str) -> Option<String> {
     let (anchor, rest) = text.strip_prefix('^').map_or(("", text), |rest| ("^", rest));
     let mut rest = rest.strip_prefix("://").unwrap_or(rest);
     while let Some(after) = rest.strip_prefix('/').or_else(|| rest.strip_prefix(r"\/")) {
@@ -108,7 +118,7 @@ fn with_scheme(text: &str) -> Option<String> {
     {
         return Some(format!("https://{}", with_closed_end(&whole)?));
     }
-    let is_local = rest.starts_with("localhost");
+    let is_local = ["localhost", r"127\."].iter().any(|host| rest.starts_with(host));
     // A word alone is the name of no page's host, and a class is one character.
     let is_host = is_local || begins_with_label(rest) && rest.contains('.');
     if !is_host || matches!(Expression::parse(rest)?.ast, Ast::ClassBracketed(_)) {
@@ -124,8 +134,12 @@ fn of_suffix(text: &str) -> Option<String> {
     if let Some(domain) = itself.iter().find_map(|begin| text.strip_prefix(begin)) {
         return Some(format!(r"(.*\.)?{domain}"));
     }
+    let is_name = |text: &str| text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if text.strip_prefix('-').is_some_and(is_name) {
+        return Some(format!("[a-z0-9-]+{text}"));
+    }
     let domain = text.strip_prefix(r"\.")?;
-    domain.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '(').then(|| format!(".*{text}"))
+    (is_name(domain) || domain.starts_with('(')).then(|| format!(".*{text}"))
 }
 
 /// Whether a text can be the first label of a host, or a part of it.

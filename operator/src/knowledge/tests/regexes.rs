@@ -306,6 +306,13 @@ fn a_fix_says_what_was_meant_and_opens_no_more_hosts() {
         (r"(^|\.)a\.example$", true, r"write `https://(.*\.)?a\.example$`"),
         (r"\.a\.example(:\d+)?$", true, r"write `https://.*\.a\.example(:\d+)?$`"),
         (r"\.a\.example.*", true, r"write `https://.*\.a\.example(:[0-9]+)?`"),
+        (r"-a\.example.*", true, r"write `https://[a-z0-9-]+-a\.example(:[0-9]+)?`"),
+        (
+            r"localhost.*|127\.0\.0\.1.*",
+            false,
+            r"write `http://localhost(:[0-9]+)?|http://127\.0\.0\.1(:[0-9]+)?`",
+        ),
+        (r"a\.example|b\.example", true, r"write `https://a\.example|https://b\.example`"),
         (r"://a\.example", true, r"write `https://a\.example`"),
         (r"chrome-extension://[A-P]{32}", false, "write `chrome-extension://[a-p]{32}`"),
         (r"https://[A-Z]{9}\.a\.example", true, r"write `https://[a-z]{9}\.a\.example`"),
