@@ -222,7 +222,7 @@ pub(crate) fn block_of_lines(block: &str, text: &str) -> Option<Written> {
     Some(Written::Mapping(fields.into_iter().collect()))
 }
 
-/// What a field of a `cors` block says where a header has that value.
+/// The value of a field of a `cors` block in place of a header with that value.
 pub(crate) fn of_header(field: &str, value: &str) -> Option<Written> {
     let expected = match leaf(field) {
         "maxAge" => "integer",

@@ -546,7 +546,7 @@ impl Entry {
 // === impl PolicyInForce ===
 
 impl PolicyInForce {
-    /// What it exceeds of those guardrails, about what its author wrote.
+    /// The limits of those guardrails that it exceeds, as findings about its author's text.
     #[must_use]
     pub fn exceeded(&self, guardrails: &[Guardrail]) -> Vec<Finding> {
         validation::exceeded(&self.policy, &self.sets, &self.spelling, guardrails)

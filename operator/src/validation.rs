@@ -103,7 +103,7 @@ pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
     }
 }
 
-/// What `policy` exceeds of those guardrails, about what its author wrote.
+/// The limits of those guardrails that `policy` exceeds, as findings about its author's text.
 pub(crate) fn exceeded(
     policy: &Policy,
     sets: &Resolved,
@@ -204,7 +204,7 @@ fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Va
 // === impl Accepted ===
 
 impl Accepted {
-    /// What it exceeds of those guardrails, about what its author wrote.
+    /// The limits of those guardrails that it exceeds, as findings about its author's text.
     #[must_use]
     pub fn exceeded(&self, guardrails: &[Guardrail]) -> Vec<Finding> {
         exceeded(&self.policy, &self.sets, &self.spelling, guardrails)

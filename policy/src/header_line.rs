@@ -1,4 +1,4 @@
-//! Header line: a line that sets a response header or a property, as configuration of another system has it.
+//! Header line: a line that sets a response header or a property, as in the configuration of a different system.
 
 /// The name and the value in a line such as `add_header Access-Control-Allow-Origin https://app.example always;` of nginx,
 /// `Access-Control-Allow-Origin: https://app.example` of HTTP and `spring.….allowed-origins[0]=https://app.example` of Spring;

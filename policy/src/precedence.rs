@@ -23,14 +23,14 @@ pub enum Precedence {
 #[derive(Debug)]
 pub struct Rivals<'p> {
     policies: Vec<&'p Policy>,
-    /// Where in `policies` they are, in ascending order.
+    /// The places in `policies`, in ascending order.
     by_host: HashMap<(Mode, Specificity, HostKey<'p>), Vec<usize>>,
 }
 
-/// What is known of a host.
+/// The key of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum HostKey<'p> {
-    /// Whatever it is.
+    /// Independent of the host.
     Whatever,
     /// Any host.
     Any,
@@ -191,7 +191,7 @@ fn parents(host: &str) -> impl Iterator<Item = &str> {
     dots.filter_map(|(at, dot)| host.get(at.saturating_add(dot.len())..))
 }
 
-/// The patterns that cover every host of another one, and are not that one.
+/// The patterns that cover every host of `host`, without that pattern itself.
 fn broader(host: &HostPattern) -> impl Iterator<Item = HostKey<'_>> {
     let name = match host {
         HostPattern::Any => None,

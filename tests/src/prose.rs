@@ -1,6 +1,6 @@
 //! Prose: the sentences of a page or of doc comments, and two measures of how easily a stranger reads them.
 //!
-//! - - Indefinite pronouns, such as *somebody*, hide the subject. A thing of the glossary belongs in their place.
+//! - Indefinite pronouns, such as *somebody*, hide the subject. A thing of the glossary belongs in their place.
 //! - An opening with a question word delays it: *Where a pod has no sidecar, …*. Questions are not counted.
 //!
 //! Code, links' targets and HTML comments are no prose. A heading, an item of a list and a cell of a table are a sentence each.

@@ -255,7 +255,7 @@ pub(super) const REFLECTIONS: [&str; 14] = [
     "requestorigin",
 ];
 
-/// What to write where a word of other systems has no counterpart, by the field and by that word in lower case.
+/// The advice for a word of other systems without a counterpart, by the field and by that word in lower case.
 pub(super) const ADVICE: [(&str, &str, &[&str]); 2] = [
     (
         "type",

@@ -17,7 +17,7 @@ pub(super) struct Classes<'m> {
 pub(super) struct Class<'m> {
     /// Empty: every proxy of the bundle.
     workloads: &'m [Workload],
-    /// Which members they are, in ascending order.
+    /// The members, in ascending order.
     pub(super) members: Vec<usize>,
     /// The classes whose proxies are all of these and perhaps more: this one among them.
     pub(super) wider: Vec<usize>,

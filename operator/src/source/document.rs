@@ -61,9 +61,10 @@ pub struct Documents {
     pub dependencies: Vec<Dependency>,
     /// Its Namespaces by name, where `kubectl` reads the file.
     pub namespaces: Vec<(String, Namespace)>,
-    /// What is wrong with documents that are no policies.
+    /// The findings about documents that are no policies.
     pub findings: Vec<DocumentFinding>,
-    /// What is wrong with documents of ours of which it cannot be told what they are: it may be anything that was in the file.
+    /// The findings about documents of the group that cannot be identified: each may be any earlier object of the
+    /// file.
     pub lost: Vec<Finding>,
     /// The number of other documents.
     pub others: usize,

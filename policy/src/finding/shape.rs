@@ -74,7 +74,7 @@ pub enum ShapeReason {
         known: Vec<String>,
         /// The one among them that looks like it.
         similar: Option<String>,
-        /// What to do where none of them says it.
+        /// The fix if none of them fits.
         advice: Option<&'static str>,
     },
     /// A field that must be there.

@@ -128,7 +128,7 @@ fn host_with_scheme(text: &str) -> Option<String> {
     Some(format!("{anchor}{scheme}://{}", with_closed_end(rest)?))
 }
 
-/// The hosts whose end another engine searches for.
+/// The hosts whose end an engine that searches would find.
 fn of_suffix(text: &str) -> Option<String> {
     let itself = [r"(^|\.)", r"(?:^|\.)", r"(\.|^)", r"(?:\.|^)"];
     if let Some(domain) = itself.iter().find_map(|begin| text.strip_prefix(begin)) {

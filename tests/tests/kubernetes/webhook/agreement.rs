@@ -60,7 +60,7 @@ fn refused() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// What bounds the policies of that namespace.
+/// A guardrail for the policies of that namespace.
 fn guardrail(namespace: &str) -> Value {
     json!({
         "apiVersion": "corsward.io/v1alpha1",
@@ -98,7 +98,7 @@ fn of_list(findings: &[Value]) -> Refusals {
     refusals.map(|it| ["code", "field", "message"].map(|name| text(it, name))).collect()
 }
 
-/// What `validate` prints.
+/// The refusals that `validate` prints.
 fn printed(objects: &[&Value]) -> Refusals {
     let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
     let text: Vec<String> = objects.iter().map(ToString::to_string).collect();
@@ -109,7 +109,7 @@ fn printed(objects: &[&Value]) -> Refusals {
     of_list(&serde_json::from_slice::<Vec<Value>>(&said).unwrap())
 }
 
-/// What the webhook answers.
+/// The refusals in the webhook's answer.
 fn answered(fixture: &WebhookFixture, namespace: &TestNamespace<'_>, policy: &Value) -> Refusals {
     let path = namespace.path("corspolicies", "");
     let answer = fixture.cluster.api().send("POST", &path, Some(("application/json", policy)));
