@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use corsward_operator::args::{OutputFormat, ValidateArgs};
-use corsward_operator::check;
+use corsward_operator::validate;
 use corsward_operator::knowledge::FullKnowledge;
 use serde_json::{Value, json};
 
@@ -105,7 +105,7 @@ fn printed(objects: &[&Value]) -> Refusals {
     fs::write(file.path(), text.join("\n---\n")).unwrap();
     let args = ValidateArgs { files: vec![file.path().to_owned()], output: OutputFormat::Json };
     let mut said = Vec::new();
-    check::validate(&args, &FullKnowledge, &mut said, &mut std::io::sink()).unwrap();
+    validate::validate(&args, &FullKnowledge, &mut said, &mut std::io::sink()).unwrap();
     of_list(&serde_json::from_slice::<Vec<Value>>(&said).unwrap())
 }
 
