@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use corsward_policy::finding::{Reason, SizeReason};
 use corsward_policy::{Finding, Policy, PolicyId, compile, wire};
 
+use crate::api::v1alpha1::CorsPolicySpec;
 use crate::bundle::Bundle;
 use crate::json_text::JsonText;
 
@@ -17,9 +18,18 @@ pub const MAX_SPEC_LEN: usize = 640 * 1024;
 /// Most policies of a large bundle that a message names.
 const MAX_NAMED: usize = 3;
 
+/// The length of a spec with all its defaults, which an API server adds to the text. A short text is not long with them.
+pub(crate) fn spec_len(text: &JsonText, spec: &CorsPolicySpec) -> usize {
+    let len = text.text_len();
+    if len < MAX_SPEC_LEN / 2 {
+        return len;
+    }
+    serde_json::to_string(spec).map_or(len, |text| text.len())
+}
+
 /// The finding about a policy that is too large by itself. `compiled` is its compiled form alone.
-pub(crate) fn refusal(spec: &JsonText, compiled: &str) -> Option<Finding> {
-    let (len, spec_len) = (compiled.len(), spec.text_len());
+pub(crate) fn refusal(spec_len: usize, compiled: &str) -> Option<Finding> {
+    let len = compiled.len();
     let reason = if len > MAX_LEN {
         SizeReason::TooLarge { len, max: MAX_LEN }
     } else if spec_len > MAX_SPEC_LEN {

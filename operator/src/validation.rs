@@ -140,7 +140,8 @@ fn validate_spec(
             let validated = validated(object, &spec, context);
             later.extend(validated.findings.into_iter().map(|finding| sets.address(finding)));
             later.extend(sets.findings.iter().cloned());
-            made = validated.policy.map(|policy| (policy, Target::of(&spec), sets));
+            let spec_len = size_limit::spec_len(&resolved, &spec);
+            made = validated.policy.map(|policy| (policy, Target::of(&spec), sets, spec_len));
         }
         Err(error) => {
             later.push(Finding::new("spec", shape::wrong_shape(api::KIND, &error)));
@@ -167,8 +168,9 @@ fn validate_spec(
     let compiled = made
         .filter(|_| !findings.iter().any(refuses))
         .map(|made| (wire::encode(&compile(&[&made.0])), made));
-    let too_large =
-        compiled.as_ref().and_then(|(compiled, _)| size_limit::refusal(&resolved, compiled));
+    let too_large = compiled
+        .as_ref()
+        .and_then(|(compiled, (.., spec_len))| size_limit::refusal(*spec_len, compiled));
     findings.extend(too_large.map(|mut finding| {
         // A policy in force was published and stored at that size.
         if context.accepted_before {
@@ -178,7 +180,7 @@ fn validate_spec(
     }));
     finding::sort(&mut findings);
     let accepted = compiled.filter(|_| !findings.iter().any(refuses));
-    let accepted = accepted.map(|(compiled, (policy, target, sets))| Accepted {
+    let accepted = accepted.map(|(compiled, (policy, target, sets, _))| Accepted {
         spec: resolved.clone(),
         digest: digest(&compiled).into(),
         policy: Arc::new(policy),

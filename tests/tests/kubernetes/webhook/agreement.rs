@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use corsward_operator::args::{OutputFormat, ValidateArgs};
-use corsward_operator::validate;
 use corsward_operator::knowledge::FullKnowledge;
+use corsward_operator::validate;
 use serde_json::{Value, json};
 
 use super::fixture::WebhookFixture;
@@ -48,8 +48,9 @@ fn refused() -> Vec<(&'static str, Value)> {
         ("a path that is not normal", path("/a/../b")),
         ("two rules of one path", more(json!({"rules": [rule("/a"), rule("/a/")]}))),
         ("a label", more(json!({"selector": {"matchLabels": {"app": "my api"}}}))),
-        // The length of the spec itself is another one at an API server, which adds defaults.
         ("a policy that is too large", large("api", 5_000)),
+        // An API server adds defaults to its text.
+        ("a policy that is too long", large("api", 3_200)),
         ("a guardrail's origin", cors(json!({"allowOrigins": ["https://b.other"]}))),
         ("a guardrail's seconds", cors(json!({"maxAge": 7200}))),
         (
