@@ -254,13 +254,11 @@ impl Index {
     /// The spec in force of an object that was just delivered.
     fn in_force_of(&self, object: &Object, previous: Option<&Entry>) -> Option<PolicyInForce> {
         let known = match previous {
-            Some(previous) if previous.object.uid() == object.uid() => {
-                // Whoever publishes knows; the others read it in the status.
-                if self.leading {
-                    return previous.in_force.clone();
-                }
-                previous.in_force.clone()
+            // The leader published it, and does not read its own status.
+            Some(previous) if self.leading && previous.object.uid() == object.uid() => {
+                return previous.in_force.clone();
             }
+            Some(previous) if previous.object.uid() == object.uid() => previous.in_force.clone(),
             // Another object of that name is another policy.
             Some(_) => None,
             None => self.remembered.get(&object.id).cloned(),

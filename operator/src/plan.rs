@@ -294,7 +294,7 @@ impl Planned {
         let enforced = enforced.filter(|_| placement.refused.is_empty());
         if let Some(PolicyInForce { policy, target, .. }) = enforced {
             self.findings.extend(traffic.findings(target.field(), placement, policy.keeps()));
-        } else if let Some((_, finding)) = placement.waiting_for_module.first() {
+        } else if let Some((_, finding)) = placement.unserved.first() {
             self.findings.extend(traffic.findings(&finding.field, placement, false));
         }
     }

@@ -392,9 +392,9 @@ fn beside_unserved(
     reason: Reason,
     message: String,
 ) -> (Reason, String) {
-    let mut waiting_for_module = planned.placement.waiting_for_module.iter();
-    let Some((_, first)) = waiting_for_module.next() else { return (reason, message) };
-    let more = match waiting_for_module.count() {
+    let mut unserved = planned.placement.unserved.iter();
+    let Some((_, first)) = unserved.next() else { return (reason, message) };
+    let more = match unserved.count() {
         0 => String::new(),
         more => format!("; and {more} more"),
     };

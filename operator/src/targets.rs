@@ -39,8 +39,8 @@ pub struct Placement {
     pub missing: Vec<Finding>,
     /// Targets that exist and cannot be served.
     pub refused: Vec<Finding>,
-    /// Gateways whose proxies run no filter, and why. They are none of `places`.
-    pub waiting_for_module: Vec<(ProxySet, Finding)>,
+    /// Gateways whose proxies run no filter, each with its finding. They are none of `places`.
+    pub unserved: Vec<(ProxySet, Finding)>,
     /// Gateways among `places` whose proxies may run none, and why.
     pub doubtful: Vec<Finding>,
 }
@@ -172,7 +172,7 @@ impl Placement {
                             self.add(proxies, ports);
                         }
                         FilterSupport::RunsNot(finding) => {
-                            self.waiting_for_module.push((ProxySet { proxies, ports }, finding));
+                            self.unserved.push((ProxySet { proxies, ports }, finding));
                         }
                     }
                 }
@@ -220,18 +220,15 @@ impl Placement {
 
     /// Everything that there is to say about its targets.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        let Self { places: _, missing, refused, waiting_for_module, doubtful } = self;
-        let waiting_for_module = waiting_for_module.iter().map(|(_, finding)| finding);
-        missing.iter().chain(refused).chain(waiting_for_module).chain(doubtful)
+        let Self { places: _, missing, refused, unserved, doubtful } = self;
+        let unserved = unserved.iter().map(|(_, finding)| finding);
+        missing.iter().chain(refused).chain(unserved).chain(doubtful)
     }
 
     /// The reason why no proxy can run it, if that is because of Gateways without the filter.
     #[must_use]
     pub fn why_nowhere(&self) -> Option<&Finding> {
-        self.waiting_for_module
-            .first()
-            .map(|(_, finding)| finding)
-            .filter(|_| self.places.is_empty())
+        self.unserved.first().map(|(_, finding)| finding).filter(|_| self.places.is_empty())
     }
 
     /// The number of workloads, with a proxy or without.

@@ -181,7 +181,7 @@ impl<'s> Traffic<'s> {
         for place in &placement.places {
             survey.look_at(place);
         }
-        for (place, _) in &placement.waiting_for_module {
+        for (place, _) in &placement.unserved {
             survey.look_at_unserved(place);
         }
         survey.findings(field, keeps)

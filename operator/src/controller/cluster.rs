@@ -312,7 +312,7 @@ impl ClusterPublisher {
         }
     }
 
-    /// Sends again, as it was, what was [sent and not seen since](UNSEEN).
+    /// Sends again, as it was, what was sent and not seen since.
     pub(super) fn send_unseen(&mut self, now: Instant) {
         for (resource, sent) in &mut self.sent {
             if now.saturating_duration_since(sent.at) >= sent.delay {
