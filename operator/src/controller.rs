@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use corsward_api::conditions;
+use corsward_api::v1alpha1::CorsPolicyStatus;
 use corsward_policy::{PolicyId, Severity};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 use crate::admin::{AdminState, ReportRequest};
 use crate::admission_check::{AdmissionCheck, CheckedObject};
-use crate::api::conditions;
-use crate::api::v1alpha1::CorsPolicyStatus;
 use crate::bundle::{BundleKey, PublishStatus};
 use crate::change_log;
 use crate::event::{Event, Refreshed};

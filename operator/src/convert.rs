@@ -1,11 +1,10 @@
 //! Conversion: a resource as the API has it becomes a draft as the core has it. Nothing is checked, nothing is lost.
 
+use corsward_api::v1alpha1 as api;
 use corsward_policy::draft::{
-    self, CorsDraft, Diagnostics, DisallowedRequests, Draft, Mode, OnFailure, PathType, PolicyId,
+    CorsDraft, Diagnostics, DisallowedRequests, Draft, Mode, OnFailure, PathType, PolicyId,
     RuleDraft, Specificity, UpstreamCorsHeaders, UpstreamOrigin,
 };
-
-use crate::api::v1alpha1 as api;
 
 /// The draft of the policy `id` with that `spec`.
 #[must_use]
@@ -35,14 +34,14 @@ pub fn draft(
         hostnames: hostnames.clone(),
         cors: cors.as_ref().map(cors_draft),
         rules: rules.iter().map(rule_draft).collect(),
-        disallowed_requests: (*disallowed_requests).into(),
+        disallowed_requests: disallowed_requests_draft(*disallowed_requests),
         trusted_origins: trusted_origins.clone(),
-        mode: (*mode).into(),
-        on_failure: (*on_failure).into(),
+        mode: mode_draft(*mode),
+        on_failure: on_failure_draft(*on_failure),
         success_status: Some(*success_status),
-        upstream_cors_headers: (*upstream_cors_headers).into(),
-        upstream_origin: (*upstream_origin).into(),
-        diagnostics: (*diagnostics).into(),
+        upstream_cors_headers: upstream_cors_headers_draft(*upstream_cors_headers),
+        upstream_origin: upstream_origin_draft(*upstream_origin),
+        diagnostics: diagnostics_draft(*diagnostics),
         specificity,
         created,
     }
@@ -83,13 +82,13 @@ fn rule_draft(rule: &api::PathRule) -> RuleDraft {
         upstream_origin,
     } = rule;
     RuleDraft {
-        path_type: (*kind).into(),
+        path_type: path_type_draft(*kind),
         path_value: value.clone(),
-        mode: mode.map(Into::into).unwrap_or_default(),
+        mode: mode.map(mode_draft).unwrap_or_default(),
         cors: cors.as_ref().map(cors_draft),
-        disallowed_requests: disallowed_requests.map(Into::into),
+        disallowed_requests: disallowed_requests.map(disallowed_requests_draft),
         trusted_origins: trusted_origins.clone(),
-        upstream_origin: upstream_origin.map(Into::into),
+        upstream_origin: upstream_origin.map(upstream_origin_draft),
     }
 }
 
@@ -104,68 +103,54 @@ pub(crate) const fn danger(word: api::Danger) -> &'static str {
     }
 }
 
-impl From<api::DisallowedRequests> for DisallowedRequests {
-    fn from(value: api::DisallowedRequests) -> Self {
-        match value {
-            api::DisallowedRequests::Forward => Self::Forward,
-            api::DisallowedRequests::Reject => Self::Reject,
-        }
+const fn disallowed_requests_draft(value: api::DisallowedRequests) -> DisallowedRequests {
+    match value {
+        api::DisallowedRequests::Forward => DisallowedRequests::Forward,
+        api::DisallowedRequests::Reject => DisallowedRequests::Reject,
     }
 }
 
-impl From<api::Mode> for Mode {
-    fn from(value: api::Mode) -> Self {
-        match value {
-            api::Mode::Active => Self::Active,
-            api::Mode::DryRun => Self::DryRun,
-            api::Mode::Off => Self::Off,
-        }
+const fn mode_draft(value: api::Mode) -> Mode {
+    match value {
+        api::Mode::Active => Mode::Active,
+        api::Mode::DryRun => Mode::DryRun,
+        api::Mode::Off => Mode::Off,
     }
 }
 
-impl From<api::OnFailure> for OnFailure {
-    fn from(value: api::OnFailure) -> Self {
-        match value {
-            api::OnFailure::Explain => Self::Explain,
-            api::OnFailure::Reject => Self::Reject,
-            api::OnFailure::Ignore => Self::Ignore,
-            api::OnFailure::Forward => Self::Forward,
-        }
+const fn on_failure_draft(value: api::OnFailure) -> OnFailure {
+    match value {
+        api::OnFailure::Explain => OnFailure::Explain,
+        api::OnFailure::Reject => OnFailure::Reject,
+        api::OnFailure::Ignore => OnFailure::Ignore,
+        api::OnFailure::Forward => OnFailure::Forward,
     }
 }
 
-impl From<api::PathType> for PathType {
-    fn from(value: api::PathType) -> Self {
-        match value {
-            api::PathType::Exact => Self::Exact,
-            api::PathType::PathPrefix => Self::PathPrefix,
-        }
+const fn path_type_draft(value: api::PathType) -> PathType {
+    match value {
+        api::PathType::Exact => PathType::Exact,
+        api::PathType::PathPrefix => PathType::PathPrefix,
     }
 }
 
-impl From<api::UpstreamCorsHeaders> for UpstreamCorsHeaders {
-    fn from(value: api::UpstreamCorsHeaders) -> Self {
-        match value {
-            api::UpstreamCorsHeaders::Replace => Self::Replace,
-            api::UpstreamCorsHeaders::Keep => Self::Keep,
-        }
+const fn upstream_cors_headers_draft(value: api::UpstreamCorsHeaders) -> UpstreamCorsHeaders {
+    match value {
+        api::UpstreamCorsHeaders::Replace => UpstreamCorsHeaders::Replace,
+        api::UpstreamCorsHeaders::Keep => UpstreamCorsHeaders::Keep,
     }
 }
 
-impl From<api::UpstreamOrigin> for UpstreamOrigin {
-    fn from(value: api::UpstreamOrigin) -> Self {
-        match value {
-            api::UpstreamOrigin::Keep => Self::Keep,
-            api::UpstreamOrigin::Remove => Self::Remove,
-        }
+const fn upstream_origin_draft(value: api::UpstreamOrigin) -> UpstreamOrigin {
+    match value {
+        api::UpstreamOrigin::Keep => UpstreamOrigin::Keep,
+        api::UpstreamOrigin::Remove => UpstreamOrigin::Remove,
     }
 }
 
-impl From<api::Diagnostics> for draft::Diagnostics {
-    fn from(value: api::Diagnostics) -> Self {
-        match value {
-            api::Diagnostics::None => Diagnostics::None,
-            api::Diagnostics::Header => Diagnostics::Header,
-        }
+const fn diagnostics_draft(value: api::Diagnostics) -> Diagnostics {
+    match value {
+        api::Diagnostics::None => Diagnostics::None,
+        api::Diagnostics::Header => Diagnostics::Header,
     }
 }

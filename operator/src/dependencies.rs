@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use corsward_api::v1alpha1::{Revision, Revisions};
 use corsward_policy::{Finding, Knowledge};
 use serde_json::Value;
 
-use crate::api::v1alpha1::{Revision, Revisions};
 use crate::cluster_state::{Key, RawObject};
 use crate::guardrails::Guardrail;
 use crate::origin_sets;

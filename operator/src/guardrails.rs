@@ -2,6 +2,10 @@
 
 use std::sync::LazyLock;
 
+use corsward_api::v1alpha1::{
+    ClusterCorsPolicy, ClusterCorsPolicySpec, Enforcement, Guardrails, LabelExpression,
+    LabelOperator, NamespaceSelector,
+};
 use corsward_policy::contain::Cover;
 use corsward_policy::draft::DisallowedRequests;
 use corsward_policy::finding::{self, Danger, Excess, GuardrailReason, Reason};
@@ -13,11 +17,6 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSche
 use kube::CustomResourceExt as _;
 use serde_json::Value;
 
-use crate::api;
-use crate::api::v1alpha1::{
-    ClusterCorsPolicy, ClusterCorsPolicySpec, Enforcement, Guardrails, LabelExpression,
-    LabelOperator, NamespaceSelector,
-};
 use crate::cluster_state::Labels;
 use crate::convert;
 use crate::label;
@@ -43,7 +42,7 @@ pub struct Guardrail {
 
 /// The schema of `spec`, out of the resource's definition.
 pub(crate) static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
-    LazyLock::new(|| api::spec_schema(ClusterCorsPolicy::crd()));
+    LazyLock::new(|| corsward_api::spec_schema(ClusterCorsPolicy::crd()));
 
 /// Returns the findings about limits that `policy` exceeds, by the guardrails that select its namespace: refusals if
 /// enforced, else warnings.
@@ -89,12 +88,16 @@ impl Guardrail {
 
     fn look(name: &str, spec: &Value, knowledge: &dyn Knowledge) -> (Option<Self>, Vec<Finding>) {
         let (mut spec, mut findings) = (spec.clone(), Vec::new());
-        let repairs = shape::check(api::GUARDRAIL_KIND, &SPEC_SCHEMA, &mut spec, &mut findings);
+        let repairs =
+            shape::check(corsward_api::GUARDRAIL_KIND, &SPEC_SCHEMA, &mut spec, &mut findings);
         let mut later = Vec::new();
         let guardrail = match serde_json::from_value::<ClusterCorsPolicySpec>(spec) {
             Ok(spec) => Some(Self::read(name, spec, knowledge, &mut later)),
             Err(error) => {
-                later.push(Finding::new("spec", shape::wrong_shape(api::GUARDRAIL_KIND, &error)));
+                later.push(Finding::new(
+                    "spec",
+                    shape::wrong_shape(corsward_api::GUARDRAIL_KIND, &error),
+                ));
                 None
             }
         };

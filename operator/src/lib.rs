@@ -8,7 +8,6 @@
 pub mod admin;
 pub mod admission_check;
 pub mod amend;
-pub mod api;
 pub mod args;
 mod atomic;
 pub mod bundle;

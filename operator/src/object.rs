@@ -1,8 +1,8 @@
 //! Object: a policy as a source delivered it, named and placed, its spec still text.
 
+use corsward_api::v1alpha1::{Revision, Revisions};
 use corsward_policy::{Finding, PolicyId};
 
-use crate::api::v1alpha1::{Revision, Revisions};
 use crate::json_text::JsonText;
 use crate::spelling::Spelling;
 

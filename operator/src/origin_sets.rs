@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use corsward_api::v1alpha1::{OriginSet, OriginSetSpec};
 use corsward_policy::finding::{self, ListReason, OriginSetReason, Reason};
 use corsward_policy::{Finding, Knowledge, Severity, validate};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use kube::CustomResourceExt as _;
 use serde_json::{Map, Value};
 
-use crate::api;
-use crate::api::v1alpha1::{OriginSet, OriginSetSpec};
 use crate::shape;
 
 /// The schema of `spec`, out of the resource's definition.
 pub(crate) static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
-    LazyLock::new(|| api::spec_schema(OriginSet::crd()));
+    LazyLock::new(|| corsward_api::spec_schema(OriginSet::crd()));
 
 /// The state of a set that a policy names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +50,8 @@ struct SetRange {
 #[must_use]
 pub fn parse(spec: &Value, knowledge: &dyn Knowledge) -> (Option<Vec<String>>, Vec<Finding>) {
     let (mut spec, mut findings) = (spec.clone(), Vec::new());
-    let repairs = shape::check(api::ORIGIN_SET_KIND, &SPEC_SCHEMA, &mut spec, &mut findings);
+    let repairs =
+        shape::check(corsward_api::ORIGIN_SET_KIND, &SPEC_SCHEMA, &mut spec, &mut findings);
     let mut later = Vec::new();
     let origins = match serde_json::from_value::<OriginSetSpec>(spec) {
         Ok(OriginSetSpec { origins }) => {
@@ -65,7 +65,10 @@ pub fn parse(spec: &Value, knowledge: &dyn Knowledge) -> (Option<Vec<String>>, V
             Some(origins)
         }
         Err(error) => {
-            later.push(Finding::new("spec", shape::wrong_shape(api::ORIGIN_SET_KIND, &error)));
+            later.push(Finding::new(
+                "spec",
+                shape::wrong_shape(corsward_api::ORIGIN_SET_KIND, &error),
+            ));
             None
         }
     };

@@ -492,7 +492,7 @@ mod tests {
         let repairs = check("CorsPolicy", &schema(), &mut spec, &mut findings);
         findings.extend(repairs.beside(Vec::new()));
         findings.sort_by(|a, b| a.field.cmp(&b.field));
-        serde_json::from_value::<crate::api::v1alpha1::CorsPolicySpec>(spec).unwrap();
+        serde_json::from_value::<corsward_api::v1alpha1::CorsPolicySpec>(spec).unwrap();
         findings.iter().map(|finding| (finding.field.clone(), finding.code().to_owned())).collect()
     }
 

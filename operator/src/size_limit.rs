@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use corsward_api::v1alpha1::CorsPolicySpec;
 use corsward_policy::finding::{Reason, SizeReason};
 use corsward_policy::{Finding, Policy, PolicyId, compile, wire};
 
-use crate::api::v1alpha1::CorsPolicySpec;
 use crate::bundle::Bundle;
 use crate::json_text::JsonText;
 

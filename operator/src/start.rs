@@ -9,7 +9,6 @@ use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::api;
 use crate::args::{Args, Command, LogFormat, RunArgs};
 use crate::cleanup::cleanup;
 use crate::controller::SourceEnded;
@@ -44,7 +43,7 @@ pub fn start(args: Args) -> Result<ExitCode> {
         }
         Command::Crd => {
             let mut out = io::stdout().lock();
-            for (at, definition) in api::definitions().into_iter().enumerate() {
+            for (at, definition) in corsward_api::definitions().into_iter().enumerate() {
                 let separator = if at == 0 { "" } else { "---\n" };
                 let yaml = serde_saphyr::to_string(&definition)?;
                 write!(

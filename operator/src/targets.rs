@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use corsward_api::v1alpha1::{CorsPolicySpec, Selector, TargetRef};
 use corsward_policy::Finding;
 use corsward_policy::finding::TargetReason;
 
-use crate::api::v1alpha1::{CorsPolicySpec, Selector, TargetRef};
 use crate::cluster_state::{
     ClusterState, Key, Labels, Pod, PodProxy, Service, ServicePort, TargetPort,
 };

@@ -6,12 +6,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use corsward_api::v1alpha1::TargetRef;
 use corsward_policy::finding::{GuardrailReason, PlacementReason};
 use corsward_policy::validate::NoKnowledge;
 use corsward_policy::{Finding, Knowledge, PolicyId, Severity, finding};
 use serde::Serialize;
 
-use crate::api::v1alpha1::TargetRef;
 use crate::args::{OutputFormat, ValidateArgs};
 use crate::cluster_state::{
     Change, Delta, Gateway, Key, Namespace, NamespaceMode, Service, ServicePort, TargetPort,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use corsward_api::v1alpha1::{CorsPolicy, CorsPolicySpec, TargetRef};
 use corsward_policy::draft::Specificity;
 use corsward_policy::finding::{
     self, BehaviorReason, PlacementReason, Reason, TargetInstead, TargetReason,
@@ -12,8 +13,6 @@ use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, compile, 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use kube::CustomResourceExt as _;
 
-use crate::api;
-use crate::api::v1alpha1::{CorsPolicySpec, TargetRef};
 use crate::bundle::digest;
 use crate::cluster_state::Key;
 use crate::convert;
@@ -83,7 +82,7 @@ pub enum Domain {
 
 /// The schema of `spec`, out of the resource's definition.
 static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
-    LazyLock::new(|| api::spec_schema(api::v1alpha1::CorsPolicy::crd()));
+    LazyLock::new(|| corsward_api::spec_schema(CorsPolicy::crd()));
 
 /// Reviews an object.
 #[must_use]
@@ -128,7 +127,7 @@ fn validate_spec(
 ) -> Validation {
     let mut spec = written.value();
     let names_sets = !origin_sets::names(&spec).is_empty();
-    let repairs = shape::check(api::KIND, spec_schema(), &mut spec, &mut findings);
+    let repairs = shape::check(corsward_api::KIND, spec_schema(), &mut spec, &mut findings);
     spelling::say_once(&mut findings);
     let sets = origin_sets::resolve(&mut spec, |name| context.set(object, name));
     let resolved = if names_sets { JsonText::of(&spec) } else { written.clone() };
@@ -144,7 +143,7 @@ fn validate_spec(
             made = validated.policy.map(|policy| (policy, Target::of(&spec), sets, spec_len));
         }
         Err(error) => {
-            later.push(Finding::new("spec", shape::wrong_shape(api::KIND, &error)));
+            later.push(Finding::new("spec", shape::wrong_shape(corsward_api::KIND, &error)));
         }
     }
     findings.extend(repairs.beside(later));

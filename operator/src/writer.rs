@@ -6,6 +6,7 @@ mod queue;
 use std::fmt;
 use std::time::Duration;
 
+use corsward_api::{GROUP, KIND};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -19,7 +20,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
 use self::queue::Queue;
-use crate::api::{GROUP, KIND};
 use crate::error_log::ErrorLog;
 use crate::json_text::JsonText;
 use crate::kubernetes;

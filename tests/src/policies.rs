@@ -1,7 +1,7 @@
 //! Policies through their real shapes: JSON, resource, draft, policy, compiled, bytes, and compiled again.
 
 use anyhow::{Context, Result, bail};
-use corsward_operator::api::v1alpha1::CorsPolicy;
+use corsward_api::v1alpha1::CorsPolicy;
 use corsward_operator::{convert, knowledge::FullKnowledge};
 use corsward_policy::draft::Specificity;
 use corsward_policy::wire::{self, Envelope, OnInvalid};

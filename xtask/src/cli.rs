@@ -98,7 +98,7 @@ enum Command {
     /// rules of the public suffix list; docs/data-path.svg, from docs/data-path.txt; and the chart's copies of the definitions
     /// and its table of values.
     #[command(after_long_help = "Examples:
-  cargo xtask generate             after a change of operator/src/api
+  cargo xtask generate             after a change of operator/api
   cargo xtask generate --check     is anything out of date?")]
     Generate(generate::Args),
 

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use corsward_api::conditions;
+use corsward_api::v1alpha1::{
+    ClusterCorsPolicyStatus, CorsPolicyStatus, OriginSetStatus, ResourceStatus,
+};
 use corsward_policy::PolicyId;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tokio::sync::{mpsc, watch};
 use tracing::debug;
 
-use crate::api::conditions;
-use crate::api::v1alpha1::{
-    ClusterCorsPolicyStatus, CorsPolicyStatus, OriginSetStatus, ResourceStatus,
-};
 use crate::bundle::{Bundle, BundleKey, Desired, PublishStatus};
 use crate::cluster_state::Key;
 use crate::event::{Refreshed, RolloutUpdate};

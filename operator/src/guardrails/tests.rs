@@ -1,12 +1,12 @@
 //! Tables: what each guardrail refuses and lets pass, which namespaces it selects, and what is wrong with it itself.
 
+use corsward_api::v1alpha1::CorsPolicySpec;
 use corsward_policy::PolicyId;
 use corsward_policy::draft::Specificity;
 use corsward_policy::validate::NoKnowledge;
 use serde_json::json;
 
 use super::*;
-use crate::api::v1alpha1::CorsPolicySpec;
 
 fn guardrail(guardrails: &Value) -> Guardrail {
     let (guardrail, findings) =

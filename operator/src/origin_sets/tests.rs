@@ -1,12 +1,12 @@
 //! The content of sets, their way into a policy, and the places of their findings.
 
+use corsward_api::v1alpha1::CorsPolicySpec;
 use corsward_policy::PolicyId;
 use corsward_policy::draft::Specificity;
 use corsward_policy::validate::NoKnowledge;
 use serde_json::json;
 
 use super::*;
-use crate::api::v1alpha1::CorsPolicySpec;
 use crate::convert;
 
 /// A lookup that knows two sets, of which one is refused.

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use corsward_api::v1alpha1::CorsPolicySpec;
 use corsward_policy::draft::Specificity;
 use corsward_policy::finding::{Edit, Meant, MeantField, Reason, ShapeReason, Written};
 use corsward_policy::{Finding, PolicyId, Severity, validate};
@@ -9,7 +10,6 @@ use serde_json::{Map, Value, json};
 
 use super::stranger::get;
 use super::{Check, join};
-use crate::api::v1alpha1::CorsPolicySpec;
 use crate::knowledge::FullKnowledge;
 use crate::{amend, convert, foreign};
 

@@ -4,13 +4,13 @@ use std::slice;
 use std::str::Utf8Error;
 use std::sync::Arc;
 
+use corsward_api::{GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
 use corsward_policy::finding::{
     GuardrailReason, Meant, MeantField, Reason, ShapeReason, SourceReason,
 };
 use corsward_policy::{Finding, PolicyId, Severity};
 use serde_json::{Map, Value};
 
-use crate::api::{GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
 use crate::cluster_state::{Key, Namespace};
 use crate::guardrails::{self, Guardrail};
 use crate::json_text::JsonText;

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use corsward_api::GUARDRAIL_KIND;
+use corsward_api::v1alpha1::{ClusterCorsPolicyStatus, GuardrailInForce};
 use corsward_policy::finding::{GuardrailReason, SourceReason};
 use corsward_policy::{Finding, PolicyId};
 use serde_json::Value;
 
-use crate::api::GUARDRAIL_KIND;
-use crate::api::v1alpha1::{ClusterCorsPolicyStatus, GuardrailInForce};
 use crate::cluster_state::{Key, Namespace, RawObject};
 use crate::event::Problem;
 use crate::json_text::JsonText;

@@ -1,14 +1,14 @@
 //! Statuses as an API server holds them.
 
+use corsward_api::conditions;
+use corsward_api::v1alpha1::{
+    self, ClusterCorsPolicyStatus, CorsPolicyStatus, GuardrailInForce, InForce, MAX_FINDINGS,
+    OriginSetStatus, OriginSetSummary, Proxies, Summary,
+};
 use corsward_policy::Finding;
 use corsward_policy::finding::PlacementReason;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self, Time};
 
-use crate::api::conditions;
-use crate::api::v1alpha1::{
-    self, ClusterCorsPolicyStatus, CorsPolicyStatus, GuardrailInForce, InForce, MAX_FINDINGS,
-    OriginSetStatus, OriginSetSummary, Proxies, Summary,
-};
 use crate::dependencies::{GuardrailState, ValidatedObject};
 use crate::index::PolicyInForce;
 use crate::status::{Condition, ConditionType, Reason, RolloutStatus, Status, refusal};

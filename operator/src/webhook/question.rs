@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use corsward_api::GROUP;
 use corsward_policy::PolicyId;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
@@ -11,7 +12,6 @@ use kube::core::admission::{
 use serde_json::Value;
 
 use crate::admission_check::CheckedObject;
-use crate::api::GROUP;
 use crate::cluster_state::{Key, RawObject};
 use crate::json_text::JsonText;
 use crate::object::{Object, Record, Text};

@@ -10,7 +10,7 @@ mod strangers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use corsward_operator::api::definitions;
+use corsward_api::definitions;
 use corsward_operator::guardrails::{self, Guardrail};
 use corsward_operator::knowledge::FullKnowledge;
 use corsward_operator::source::document::{self, DependencyKind};

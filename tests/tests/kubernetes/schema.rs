@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use corsward_operator::api;
 use corsward_operator::args::{OutputFormat, ValidateArgs};
 use corsward_operator::knowledge::FullKnowledge;
 use corsward_operator::source::document;
@@ -354,7 +353,7 @@ fn messages() -> BTreeSet<String> {
         }
     }
     let mut found = BTreeSet::new();
-    for definition in api::definitions() {
+    for definition in corsward_api::definitions() {
         collect(&serde_json::to_value(definition).unwrap(), &mut found);
     }
     found
@@ -446,10 +445,11 @@ fn bounds() -> Vec<Bound> {
         }
     }
     let mut found = Vec::new();
-    for (kind, definition) in
-        ["ClusterCorsPolicy", "CorsPolicy", "OriginSet"].into_iter().zip(api::definitions())
+    for (kind, definition) in ["ClusterCorsPolicy", "CorsPolicy", "OriginSet"]
+        .into_iter()
+        .zip(corsward_api::definitions())
     {
-        let schema = serde_json::to_value(api::spec_schema(definition)).unwrap();
+        let schema = serde_json::to_value(corsward_api::spec_schema(definition)).unwrap();
         walk(kind, &schema, &mut Vec::new(), &mut found);
     }
     found

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use corsward_api::{GROUP, KIND};
 use corsward_policy::PolicyId;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -19,7 +20,6 @@ use serde_json::Value;
 pub(super) use self::gateways::{GatewayClasses, Gateways};
 pub(super) use self::native::{HttpRoutes, VirtualServices};
 use super::raw::Raw;
-use crate::api::{GROUP, KIND};
 use crate::cluster_state::{
     Change, Delta, Key, Labels, MODE_ANNOTATION, Namespace, NamespaceMode, Pod, PodProxy,
     RawObject, Service, ServicePort, TargetPort,

@@ -1,4 +1,6 @@
 //! The resources, as authors write them and as the API server stores them. Their doc comments are the manual.
+//!
+//! The crate knows no client and no runtime.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps,
