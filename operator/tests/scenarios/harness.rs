@@ -218,12 +218,6 @@ impl Operator {
         })
     }
 
-    /// The log lines so far.
-    pub(crate) fn lines(&mut self) -> Vec<Value> {
-        self.seen.extend(self.lines.try_iter());
-        self.seen.clone()
-    }
-
     /// The log lines so far that say `message`.
     pub(crate) fn said(&mut self, message: &str) -> Vec<Value> {
         self.seen.extend(self.lines.try_iter());
@@ -241,6 +235,16 @@ impl Operator {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
         wait_for("the operator to stop", || self.child.try_wait().unwrap()).code()
+    }
+
+    /// Asks it to stop, and returns all its log lines.
+    pub(crate) fn stop_and_read(mut self, signal: &str) -> Vec<Value> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        wait_for("the operator to stop", || self.child.try_wait().unwrap());
+        // The channel ends with the pipe.
+        self.seen.extend(self.lines.iter());
+        std::mem::take(&mut self.seen)
     }
 }
 

@@ -28,14 +28,30 @@ struct Record {
 }
 
 fn record(step: &'static str, dirs: &OperatorDirs, operator: &Operator) -> Record {
+    let state = || {
+        let text = fs::read_to_string(dirs.state_file()).ok()?;
+        Some(serde_json::from_str::<Value>(&text).unwrap())
+    };
+    // The report may be ahead of the state file.
+    wait_for("the state file to have the generations in force", || {
+        let kept = generations(&state().unwrap_or_default(), "/generation");
+        (kept == generations(&operator.report(), "/inForce/generation")).then_some(())
+    });
     let published = fs::read_to_string(dirs.published_file()).unwrap();
-    let state = fs::read_to_string(dirs.state_file()).ok();
     Record {
         step,
         published: without_folders(&published, dirs).lines().map(str::to_owned).collect(),
-        state: state.map(|text| serde_json::from_str(&text).unwrap()),
+        state: state(),
         policies: operator.report(),
     }
+}
+
+/// The generation of each policy that has one.
+fn generations(policies: &Value, pointer: &str) -> Vec<(Value, Value)> {
+    let policies = policies["policies"].as_array().into_iter().flatten();
+    let generation =
+        |policy: &Value| Some((policy["name"].clone(), policy.pointer(pointer)?.clone()));
+    policies.filter_map(generation).collect()
 }
 
 /// The folders of a test are others each time.
@@ -44,9 +60,9 @@ fn without_folders(text: &str, dirs: &OperatorDirs) -> String {
     text.replace(&root, "FOLDER")
 }
 
-/// The lines so far, without what is another each time.
-fn log(operator: &mut Operator, dirs: &OperatorDirs) -> Vec<Value> {
-    let mut lines = operator.lines();
+/// Stops the operator. All its lines, without what is another each time.
+fn log(operator: Operator, dirs: &OperatorDirs) -> Vec<Value> {
+    let mut lines = operator.stop_and_read("-TERM");
     for line in &mut lines {
         let line = line.as_object_mut().unwrap();
         for field in ["timestamp", "target"] {
@@ -77,7 +93,7 @@ fn compare(name: &str, value: &impl Serialize) {
 fn what_the_operator_writes_beside_a_folder_is_what_it_wrote_before() {
     let dirs = OperatorDirs::new();
     dirs.write("api.yaml", &policy("api", ONE));
-    let mut operator = dirs.start();
+    let operator = dirs.start();
     operator.wait_for_in_force("api", 1);
     let mut records = vec![record("a policy is in force", &dirs, &operator)];
     dirs.write("api.yaml", &policy("api", "https://one.example/"));
@@ -86,10 +102,9 @@ fn what_the_operator_writes_beside_a_folder_is_what_it_wrote_before() {
     dirs.write("odd.yaml", "spec: [");
     operator.wait_for_problem("CORS-E502");
     records.push(record("a file cannot be read", &dirs, &operator));
-    let first = log(&mut operator, &dirs);
-    operator.stop("-TERM");
+    let first = log(operator, &dirs);
 
-    let mut operator = dirs.start();
+    let operator = dirs.start();
     operator.wait_for_refused("api");
     records.push(record("the operator restarts", &dirs, &operator));
     dirs.remove("odd.yaml");
@@ -102,8 +117,7 @@ fn what_the_operator_writes_beside_a_folder_is_what_it_wrote_before() {
         operator.report()["policies"].as_array().unwrap().is_empty().then_some(())
     });
     records.push(record("no policy is left", &dirs, &operator));
-    let second = log(&mut operator, &dirs);
-    operator.stop("-TERM");
+    let second = log(operator, &dirs);
     compare("files", &records);
     compare("log", &[first, second]);
 }
