@@ -39,7 +39,7 @@ pub use gateway::GatewayReason;
 pub use guardrail::{Excess, GuardrailReason};
 pub use header::HeaderReason;
 pub use host::HostReason;
-pub(crate) use language::{Language, is_every_origin};
+pub(crate) use language::{Language, is_every_origin, is_word_of_exception};
 pub use list::ListReason;
 pub use max_age::MaxAgeReason;
 pub(crate) use max_age::is_capped;

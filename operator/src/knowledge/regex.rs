@@ -153,6 +153,10 @@ impl Verdict {
         if Origin::parse(text.as_bytes()).is_some() {
             return Ok(match host_as_scheme(text.clone(), expression, graph, budget) {
                 Some(host) => Self::Unsent(host),
+                None if is_one_label_with_dot(&text) && expression.ends_in_dot() => {
+                    let faults = vec![(text.len(), OriginFault::TrailingDot)];
+                    Self::Unsent(Nearest { text, faults })
+                }
                 None => Self::Matches(Some(text)),
             });
         }
@@ -195,6 +199,20 @@ fn host_as_scheme(
     is_host.then(|| Nearest { text: scheme.to_owned(), faults })
 }
 
+/// Whether the host of an origin is one label and a dot, as in `https://app.`. More labels are a domain, from its root.
+fn is_one_label_with_dot(origin: &str) -> bool {
+    let host = origin.split_once("://").and_then(|(_, host)| host.strip_suffix('.'));
+    host.is_some_and(|label| !label.contains('.'))
+}
+
+/// Whether a regex ends in two ports with a hyphen between them.
+fn has_port_span(regex: &str) -> bool {
+    let regex = regex.trim_end_matches('$');
+    let ports = regex.rsplit_once(':').and_then(|(_, ports)| ports.split_once('-'));
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    ports.is_some_and(|(from, to)| is_port(from) && is_port(to))
+}
+
 /// The cause, and what to write in place of `own`, which `whole` puts where it stands.
 fn misfit(
     nearest: Option<&Nearest>,
@@ -203,6 +221,9 @@ fn misfit(
     whole: impl Fn(&str) -> Option<String>,
 ) -> Misfit {
     use OriginFault as F;
+    if has_port_span(own) {
+        return Misfit { faults: vec![F::PortSpan], part: None, instead: None };
+    }
     let instead = repair::instead(own, budget, whole);
     let Some(nearest) = nearest else {
         return Misfit { faults: Vec::new(), part: None, instead };

@@ -31,6 +31,8 @@ pub enum HeaderReason {
         /// The names that were probably meant.
         instead: Vec<String>,
     },
+    /// An exception, as in `-cookie` and `!cookie`.
+    Exception(String),
     /// The word of a different system for every name.
     Every {
         /// The entry as written.
@@ -93,6 +95,7 @@ impl HeaderReason {
                 "write one name per entry, such as `content-type`",
             ),
             Self::Program { value, instead } => program(value, instead),
+            Self::Exception(value) => exception(value),
             Self::Every { value, has_wildcard } => every(value, *has_wildcard),
             Self::Cookie => cookie(),
             Self::ExposeAnyWithCredentials => Sentence::new(
@@ -204,4 +207,9 @@ fn every(value: &str, has_wildcard: bool) -> Sentence {
 /// A name that does nothing where it is.
 fn useless(code: &'static str, name: &str, matter: &str) -> Sentence {
     Sentence::remove(code, format!("{} {matter}", Quoted(name)))
+}
+
+fn exception(value: &str) -> Sentence {
+    Sentence::remove(OTHER_SYNTAX, taken_literally(value, "is an exception of other systems"))
+        .and(", because a policy has no exceptions and allows only what it lists")
 }

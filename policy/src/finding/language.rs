@@ -17,6 +17,8 @@ pub(crate) enum Language {
     Match,
     /// The word of a program for a value that is absent.
     Placeholder,
+    /// An exception, as in `!https://app.example` and `except https://app.example`.
+    Exception,
 }
 
 // === impl Language ===
@@ -27,7 +29,9 @@ impl Language {
         let is_quote = |c: char| c.is_whitespace() || "\"`".contains(c);
         let value = value.trim_matches(is_quote).to_ascii_lowercase();
         let word = value.trim_matches('\'');
-        if is_reflection(word) {
+        if is_exception(&value) {
+            Some(Self::Exception)
+        } else if is_reflection(word) {
             Some(Self::Reflection)
         } else if is_csp(&value) {
             Some(Self::Csp)
@@ -70,8 +74,42 @@ impl Language {
             Self::Placeholder => {
                 "write an origin such as `https://app.example`, or remove the entry where no origin is meant"
             }
+            Self::Exception => {
+                "remove what the entry excludes, because a policy has no exceptions and allows only what it lists"
+            }
         }
     }
+}
+
+/// Whether it is a word or a sign of other systems before what a list excludes.
+pub(crate) fn is_word_of_exception(word: &str) -> bool {
+    const WORDS: [&str; 8] =
+        ["not", "except", "exclude", "excluding", "deny", "block", "disallow", "forbid"];
+    WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+}
+
+/// Whether a part of a value excludes what follows it.
+fn is_exception(value: &str) -> bool {
+    let is_separator = |c: char| c.is_whitespace() || ",;|".contains(c);
+    let parts: Vec<&str> = value.split(is_separator).filter(|part| !part.is_empty()).collect();
+    let is_name = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphanumeric() || ".*".contains(c))
+            && text.contains('.')
+    };
+    let is_marked = |part: &str| {
+        // A hyphen alone begins the end of a host, as in `-app.example`.
+        let after_hyphen =
+            part.strip_prefix('-').filter(|rest| parts.len() > 1 || rest.contains("://"));
+        part.strip_prefix('!').or(after_hyphen).is_some_and(is_name)
+    };
+    let is_worded = |part: &str| {
+        let named = part.split_once(':');
+        named.is_some_and(|(word, rest)| is_word_of_exception(word) && is_name(rest))
+    };
+    let are_worded =
+        |word: &str, next: &str| is_word_of_exception(word.trim_end_matches(':')) && is_name(next);
+    parts.iter().any(|part| is_marked(part) || is_worded(part))
+        || parts.iter().zip(parts.iter().skip(1)).any(|(word, next)| are_worded(word, next))
 }
 
 /// Whether it is a word of other systems for every origin.
@@ -208,6 +246,18 @@ mod tests {
         (Some(Language::Regex), &["^https://a$", r"https://a\.example", "https://(a|b).example"]),
         (Some(Language::Placeholder), &["undefined", "None", "false"]),
         (
+            Some(Language::Exception),
+            &[
+                "!https://evil.example",
+                "-https://evil.example",
+                "deny:https://evil.example",
+                "except https://evil.example",
+                "not: evil.example",
+                "https://app.example,-https://evil.example",
+                "https://app.example !evil.example",
+            ],
+        ),
+        (
             None,
             &[
                 "app.example",
@@ -223,6 +273,9 @@ mod tests {
                 "null",
                 "self.example",
                 "<https://app.example>",
+                "-app.example",
+                "block:8080",
+                "deny://app.example",
                 "",
             ],
         ),

@@ -31,6 +31,8 @@ pub enum MethodReason {
         /// The methods that were probably meant.
         instead: Vec<String>,
     },
+    /// An exception, as in `-DELETE` and `!DELETE`.
+    Exception(String),
     /// The word of a different system for every method.
     Every(String),
     /// Fetch, "forbidden method".
@@ -86,11 +88,8 @@ impl MethodReason {
                 instead,
                 "write the name of a method, such as `PUT`",
             ),
-            Self::Every(value) => Sentence::write(
-                OTHER_SYNTAX,
-                taken_literally(value, "is a word of other systems for every method"),
-                Written::text("*"),
-            ),
+            Self::Exception(value) => exception(value),
+            Self::Every(value) => every(value),
             Self::Forbidden(value) => Sentence::remove(
                 "CORS-E302",
                 format!("{} is a forbidden method, which browsers never send", Quoted(value)),
@@ -131,4 +130,14 @@ const OTHER_SYNTAX: &str = "CORS-E305";
 
 fn taken_literally(value: &str, matter: &str) -> String {
     format!("{} {matter}, and browsers take it for a method of that name", Quoted(value))
+}
+
+fn every(value: &str) -> Sentence {
+    let matter = taken_literally(value, "is a word of other systems for every method");
+    Sentence::write(OTHER_SYNTAX, matter, Written::text("*"))
+}
+
+fn exception(value: &str) -> Sentence {
+    Sentence::remove(OTHER_SYNTAX, taken_literally(value, "is an exception of other systems"))
+        .and(", because a policy has no exceptions and allows only what it lists")
 }

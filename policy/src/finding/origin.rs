@@ -52,6 +52,13 @@ pub enum OriginReason {
         /// The fix.
         instead: Box<Instead>,
     },
+    /// A host in the form of an address, with a placeholder or a range in place of a number.
+    NoAddress {
+        /// The entry.
+        value: String,
+        /// The fix.
+        instead: Box<Instead>,
+    },
     /// An extension of Chromium by what is no id.
     NoExtension(String),
     /// An extension whose ID differs in each browser.
@@ -83,6 +90,8 @@ pub struct Instead {
     pub insecure: Option<String>,
     /// Whether one is refused, such as `*` with credentials.
     pub is_refused: bool,
+    /// A pattern to show where nothing tells which entries are meant.
+    pub example: Option<String>,
 }
 
 // === impl OriginReason ===
@@ -120,6 +129,7 @@ impl OriginReason {
             Self::NeverSent { value, scheme, instead } => never_sent(value, scheme, instead),
             Self::Misspelled { value, instead } => misspelled(value, instead),
             Self::NoExtension(value) => no_extension(value),
+            Self::NoAddress { value, instead } => no_address(value, instead),
             Self::OneInstallation(value) => one_installation(value),
             Self::Covered { value, by } => Sentence::new(
                 "CORS-I101",
@@ -215,6 +225,12 @@ fn misspelled(value: &str, instead: &Instead) -> Sentence {
     write("CORS-W113", matter, instead, "name the origins, with `https://`")
 }
 
+fn no_address(value: &str, instead: &Instead) -> Sentence {
+    let matter = format!("{} has a host that is no address, and no page has it", Quoted(value));
+    let otherwise = "write one entry for each address, or a block such as `http://192.168.1.0/24`";
+    write("CORS-W114", matter, instead, otherwise)
+}
+
 fn no_extension(value: &str) -> Sentence {
     Sentence::new(
         "CORS-I105",
@@ -281,7 +297,9 @@ fn invalid(value: &str, why: &InvalidOrigin, instead: &Instead) -> Sentence {
         None if instead.insecure.is_some() || instead.is_refused => "name the origins",
         None => fault.map_or_else(|| fix(why), |(_, fix)| fix),
     };
-    write(code(why), matter, instead, otherwise)
+    let example = instead.example.as_ref();
+    let example = example.map(|it| format!("write {}, or one entry for each host", Quoted(it)));
+    write(code(why), matter, instead, example.as_deref().unwrap_or(otherwise))
 }
 
 fn code(why: &InvalidOrigin) -> &'static str {

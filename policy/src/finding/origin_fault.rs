@@ -22,6 +22,10 @@ pub(super) fn of(value: &str, why: &InvalidOrigin) -> Option<(&'static str, &'st
         InvalidOrigin::Path | InvalidOrigin::Port if ends_in_one_slash(value) => {
             Some(("ends in a slash, and an origin does not", "write it without the slash"))
         }
+        InvalidOrigin::Port if has_port_range(rest) => Some((
+            "has a range of ports, and an entry has one port",
+            "write one entry for each port, or `:*` for any",
+        )),
         InvalidOrigin::Path if is_bare_ipv6_block(rest) => {
             Some(("has an IPv6 address without brackets", IPV6_BLOCK))
         }
@@ -61,6 +65,13 @@ pub(crate) fn is_glob(text: &str) -> bool {
             && after.contains('.')
             && after.trim_end_matches('/').chars().all(is_host_char)
     })
+}
+
+/// Whether a text ends in two ports with a hyphen between them.
+fn has_port_range(text: &str) -> bool {
+    let ports = text.rsplit_once(':').and_then(|(_, ports)| ports.split_once('-'));
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    ports.is_some_and(|(from, to)| is_port(from) && is_port(to))
 }
 
 fn ends_in_one_slash(value: &str) -> bool {

@@ -52,6 +52,15 @@ pub enum RegexReason {
         /// The pattern that was probably meant.
         pattern: Option<String>,
     },
+    /// Words in a class, as in `[app|www]`.
+    WordsInClass {
+        /// The entry as written.
+        value: String,
+        /// The class.
+        class: String,
+        /// The regex with a group in its place.
+        instead: Option<Replacement>,
+    },
     /// A dot in the host stands for any character.
     OpenDot {
         /// The entry as written.
@@ -147,6 +156,10 @@ pub enum OriginFault {
     PortZeros,
     /// A port above 65535.
     PortRange,
+    /// Two ports with a hyphen between them.
+    PortSpan,
+    /// A dot at the end of the host.
+    TrailingDot,
     /// The scheme's default port.
     DefaultPort,
     /// A trailing slash.
@@ -193,6 +206,12 @@ impl RegexReason {
                 dead_branch(value, branch, misfit, beside.as_deref())
             }
             Self::Glob { value, repeated, pattern } => glob(value, repeated, pattern.clone()),
+            Self::WordsInClass { value, class, instead } => write(
+                "CORS-W115",
+                format!("{} in {} is one character, and no word", Quoted(class), Quoted(value)),
+                instead.as_ref(),
+                "write a group, such as `(app|www)`",
+            ),
             Self::OpenDot { value, instead, pattern } => {
                 escape_dot("CORS-W109", open_dot(value), instead.as_ref(), pattern.as_ref())
             }
@@ -368,6 +387,7 @@ impl OriginFault {
                 | Self::Character
                 | Self::Ipv6
                 | Self::NoIpv6
+                | Self::PortSpan
         )
     }
 
@@ -399,6 +419,10 @@ impl OriginFault {
             Self::EmptyPort => ("the colon", "has no port behind it"),
             Self::PortZeros => ("the port", "begins with a zero"),
             Self::PortRange => ("the port", "is above 65535"),
+            Self::PortSpan => ("a range", "stands in the place of the port, and an origin has one"),
+            Self::TrailingDot => {
+                ("the host", "ends in a dot, and a regex matches the whole origin")
+            }
             Self::DefaultPort => ("the port", "is the default one, which browsers leave out"),
             Self::TrailingSlash => {
                 ("the slash", "follows the host or port, and an origin has none")
@@ -434,6 +458,8 @@ impl OriginFault {
             Self::EmptyPort | Self::PortZeros | Self::PortRange | Self::DefaultPort => {
                 "write a port from 1 to 65535 that is not the default, or none"
             }
+            Self::PortSpan => "write each port, such as `:(8080|8081)`, or `:[0-9]+` for any",
+            Self::TrailingDot => "write the host to its end",
             Self::TooLong => "write a shorter one",
         }
     }

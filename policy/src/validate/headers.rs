@@ -201,6 +201,9 @@ fn parse(
 /// A token in the syntax of a different system.
 fn other_syntax(written: &str, has_wildcard: bool, list: &[String]) -> Option<HeaderReason> {
     let value = written.to_owned();
+    if meant::is_excluded(written) {
+        return Some(HeaderReason::Exception(value));
+    }
     Some(match (NameSyntax::of(written), written.strip_prefix("HTTP_")) {
         (Some(NameSyntax::Every), _) => HeaderReason::Every { value, has_wildcard },
         (Some(NameSyntax::Regex), _) => {

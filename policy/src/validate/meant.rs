@@ -3,7 +3,9 @@
 use std::net::Ipv6Addr;
 
 use super::Knowledge;
-use crate::finding::{Language, is_every_origin, is_glob, is_underscored_scheme};
+use crate::finding::{
+    Language, is_every_origin, is_glob, is_underscored_scheme, is_word_of_exception,
+};
 use crate::header_line;
 use crate::origin::{ends_in_number, is_http, is_scheme};
 use crate::pattern::cidr::{prefix_in_another_notation, prefix_of_mask, split_cidr};
@@ -52,16 +54,66 @@ pub(super) fn by(written: &str, knowledge: &dyn Knowledge) -> Vec<String> {
     if Language::of(written).is_some() {
         return Vec::new();
     }
-    let parts: Vec<&str> = text.split(is_separator).filter(|part| !part.is_empty()).collect();
-    if parts.len() > MAX_PARTS {
-        return Vec::new();
+    separated(text, knowledge)
+}
+
+/// The origins of a text with white space, commas or semicolons in it; none where a part of it could be a piece of an origin.
+fn separated(text: &str, knowledge: &dyn Knowledge) -> Vec<String> {
+    // A comment, as in YAML.
+    let text = unwrapped(text.split(" #").next().unwrap_or(text));
+    let is_conjunction = |part: &str| ["and", "or", "&", "+"].contains(&part);
+    let parts: Vec<&str> =
+        text.split(is_separator).filter(|part| !part.is_empty() && !is_conjunction(part)).collect();
+    let each = |parts: &[&str]| {
+        let each: Option<Vec<String>> = parts.iter().map(|part| one(part, knowledge)).collect();
+        each.unwrap_or_default()
+    };
+    let have_schemes = parts.iter().all(|part| part.contains("://"));
+    match parts.as_slice() {
+        [_] => each(&parts),
+        // An entry of a list in YAML.
+        ["-", entry] => each(&[entry]),
+        // As in `https:// app.example`.
+        [scheme, host] if is_scheme_alone(scheme) => {
+            let scheme = scheme.trim_end_matches(['/', ':']);
+            each(&[&format!("{scheme}://{}", host.trim_start_matches(['/', ':']))])
+        }
+        all if all.len() <= MAX_PARTS && (have_schemes || all.iter().all(|it| is_whole(it))) => {
+            each(all)
+        }
+        // As in `https://app.example always`.
+        [first, rest @ ..] if is_whole(first) && rest.iter().all(|it| is_word(it, knowledge)) => {
+            let after = text.split_once(first).map_or("", |(_, after)| after.trim_start());
+            if after.starts_with(',') { Vec::new() } else { each(&[first]) }
+        }
+        _ => Vec::new(),
     }
-    let each: Option<Vec<String>> = parts.iter().map(|part| one(part, knowledge)).collect();
-    match each {
-        Some(all) => all,
-        // White space inside of one origin.
-        None => one(&parts.concat(), knowledge).into_iter().collect(),
+}
+
+/// Whether it is `http` or `https`, with or without what follows it.
+fn is_scheme_alone(part: &str) -> bool {
+    is_http(part.trim_end_matches(['/', ':']))
+}
+
+/// Whether a part of a list is an origin or a host in full, and no piece of one.
+fn is_whole(part: &str) -> bool {
+    let text = unwrapped(part);
+    if is_null(text) || is_every_origin(text) {
+        return true;
     }
+    let (scheme, rest) = split_scheme(text);
+    let rest = rest.trim_start_matches(['/', '\\']);
+    let host = rest.split(['/', ':']).next().unwrap_or_default();
+    scheme.is_some_and(|scheme| !is_http(&scheme))
+        || rest.starts_with('[')
+        || rest.starts_with("::")
+        || ["*", "localhost"].contains(&host)
+        || (host.contains('.') && !host.starts_with('.') && !host.ends_with('.'))
+}
+
+/// Whether it is a word beside an origin, and no piece of one.
+fn is_word(part: &str, knowledge: &dyn Knowledge) -> bool {
+    part.chars().all(|c| c.is_ascii_alphabetic()) && !knowledge.is_public_suffix(part)
 }
 
 /// Whether it is the word for opaque origins.
@@ -138,6 +190,37 @@ fn with_scheme(tuple: &TuplePattern, scheme: &str) -> Option<String> {
     OriginPattern::parse(&text).ok().map(|parsed| parsed.pattern.to_string())
 }
 
+/// The entries to write for a host in the form of an address that has a placeholder or a range in place of a number, as in
+/// `192.168.1.x`; `None`: the host is no such text.
+pub(super) fn addresses(tuple: &TuplePattern) -> Option<Vec<String>> {
+    let host = tuple.host().to_string();
+    let parts: Vec<&str> = host.split('.').collect();
+    let [first, rest @ ..] = parts.as_slice() else { return None };
+    let is_octet = |part: &str| part.parse::<u8>().is_ok();
+    let is_any =
+        |part: &str| ["x", "xx", "xxx", "0-255", "1-255", "0-254", "1-254"].contains(&part);
+    let is_range =
+        |part: &str| part.split_once('-').is_some_and(|(from, to)| is_octet(from) && is_octet(to));
+    let is_form = rest.len() == 3
+        && is_octet(first)
+        && rest.iter().all(|part| is_octet(part) || is_any(part) || is_range(part));
+    if !is_form || !is_http(tuple.scheme()) || rest.iter().all(|part| is_octet(part)) {
+        return None;
+    }
+    let starred: Vec<&str> =
+        parts.iter().map(|part| if is_any(part) { "*" } else { part }).collect();
+    let text = format!("{}://{}{}", tuple.scheme(), starred.join("."), tuple.port());
+    let pattern = OriginPattern::parse(&text).ok().map(|parsed| parsed.pattern.to_string());
+    Some(pattern.filter(|_| !starred.iter().any(|part| is_range(part))).into_iter().collect())
+}
+
+/// The pattern of all hosts below the domain behind the last star, as in `https://www.*.app.example`.
+pub(super) fn below_last_star(written: &str) -> Option<OriginPattern> {
+    let (scheme, rest) = written.split_once("://")?;
+    let (_, domain) = rest.rsplit_once("*.").filter(|(_, domain)| domain.contains('.'))?;
+    Some(OriginPattern::parse(&format!("{scheme}://*.{domain}")).ok()?.pattern)
+}
+
 /// Whether one letter is missing, too much, wrong, or in the place of its neighbor.
 fn is_one_slip_away(typed: &str, meant: &str) -> bool {
     let (typed, meant) = (typed.as_bytes(), meant.as_bytes());
@@ -169,6 +252,10 @@ pub(super) fn names(
     let mut names: Vec<String> = Vec::new();
     for piece in written.split(is_separator) {
         let name = unqualified(piece.trim_matches(|c| "[](){}<>\"'`^$?:".contains(c)));
+        // Nothing tells whether what follows is meant.
+        if is_word_of_exception(name) {
+            return Vec::new();
+        }
         if name.is_empty() || ["and", "or"].contains(&name) || names.iter().any(|it| it == name) {
             continue;
         }
@@ -222,6 +309,11 @@ impl NameSyntax {
         };
         Some(syntax)
     }
+}
+
+/// Whether a token excludes a name, as in `!cookie` and `-DELETE`.
+pub(super) fn is_excluded(token: &str) -> bool {
+    token.starts_with(['!', '-'])
 }
 
 /// Whether a token is a regex over names: no name of a method or a header begins, ends or is divided like that.
@@ -313,6 +405,10 @@ fn one(part: &str, knowledge: &dyn Knowledge) -> Option<String> {
         Some(_) => rest,
     };
     let authority = authority(rest)?;
+    // A scheme that is left over is no host.
+    if is_scheme_alone(authority.split(':').next().unwrap_or_default()) {
+        return None;
+    }
     // A word alone is the name of no page's host, but for that of the machine itself.
     let is_host = |it: &str| it.contains(['.', ':', '*']) || it.eq_ignore_ascii_case("localhost");
     if scheme.is_none() && !text.starts_with("//") && !is_host(&authority) {
@@ -325,9 +421,10 @@ fn one(part: &str, knowledge: &dyn Knowledge) -> Option<String> {
 /// The scheme, where one is meant, and what follows it.
 fn split_scheme(text: &str) -> (Option<String>, &str) {
     if let Some((before, rest)) = text.split_once("://") {
-        // As in `https://http://app.example`.
-        let is_twice = ["http:", "https:"].iter().any(|scheme| {
-            rest.strip_prefix(scheme).is_some_and(|rest| rest.starts_with(['/', '\\']))
+        // As in `https://http://app.example` and `https://http//app.example`.
+        let is_twice = ["http", "https"].iter().any(|scheme| {
+            let rest = rest.strip_prefix(scheme).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+            rest.is_some_and(|rest| rest.starts_with(['/', '\\']))
         });
         if is_twice {
             return split_scheme(rest);
@@ -341,6 +438,9 @@ fn split_scheme(text: &str) -> (Option<String>, &str) {
             _ => "https",
         };
         return (Some(scheme.to_owned()), rest);
+    }
+    if let Some(rest) = text.strip_prefix("http:s//") {
+        return (Some("https".to_owned()), rest);
     }
     for scheme in ["https", "http"] {
         let matches =
@@ -450,8 +550,12 @@ fn bare_ipv6(authority: &str) -> Option<String> {
 fn default_scheme(authority: &str) -> &'static str {
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let is_local = host == "localhost" || host.ends_with(".localhost");
-    let is_address =
-        host.starts_with('[') || ends_in_number(host) || split_cidr(authority).is_some();
+    let is_octet = |octet: &str| octet == "*" || octet.parse::<u8>().is_ok();
+    let is_starred = !host.starts_with('*') && host.split('.').all(is_octet);
+    let is_address = host.starts_with('[')
+        || ends_in_number(host)
+        || is_starred
+        || split_cidr(authority).is_some();
     if is_local || is_address { "http" } else { "https" }
 }
 

@@ -65,13 +65,14 @@ pub(super) fn validate(
 /// A token in the syntax of a different system.
 fn other_syntax(written: &str, list: &[String]) -> Option<MethodReason> {
     let value = written.to_owned();
+    if meant::is_excluded(written) {
+        return Some(MethodReason::Exception(value));
+    }
     Some(match NameSyntax::of(written) {
         Some(NameSyntax::Every) => MethodReason::Every(value),
         Some(NameSyntax::Regex) => MethodReason::Regex { value, instead: instead(written, list) },
         Some(NameSyntax::Glob) => MethodReason::Glob(value),
         Some(NameSyntax::Value) => MethodReason::Program { value, instead: Vec::new() },
-        // Nothing tells which of the other methods are meant.
-        _ if written.starts_with('!') => MethodReason::Program { value, instead: Vec::new() },
         Some(NameSyntax::Constant) => {
             MethodReason::Program { value, instead: instead(written, list) }
         }

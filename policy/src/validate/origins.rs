@@ -15,7 +15,7 @@ use crate::contain::Cover;
 use crate::finding::{DangerReason, ListReason, OriginReason};
 use crate::limits::{MAX_LIST_LEN, MAX_TRUSTED_ORIGINS};
 use crate::origin::is_http;
-use crate::pattern::{HostShape, OriginPattern, PortPattern, TuplePattern};
+use crate::pattern::{HostShape, InvalidOrigin, OriginPattern, PortPattern, TuplePattern};
 
 /// Schemes whose pages have a different origin: sockets and files are opened by pages, and the rest is opaque.
 const NEVER_SENT: [&str; 8] =
@@ -157,7 +157,11 @@ fn parse<'l>(
             Ok(parsed) => parsed,
             Err(why) => {
                 all_valid = false;
-                let instead = Box::new(admission.of(meant::by(written, admission.knowledge)));
+                let mut instead = admission.of(meant::by(written, admission.knowledge));
+                if why == InvalidOrigin::Star {
+                    instead.example = example(written, admission);
+                }
+                let instead = Box::new(instead);
                 report.add(&entry, OriginReason::Invalid { value, why, instead });
                 continue;
             }
@@ -186,6 +190,13 @@ fn parse<'l>(
         entries.push(Entry { written, field: entry, pattern, twin });
     }
     Parsed { entries, patterns, all_valid }
+}
+
+/// A pattern in the domain of an entry whose stars do not tell what is meant.
+fn example(written: &str, admission: &Admission<'_>) -> Option<String> {
+    let pattern = meant::below_last_star(written)?;
+    let is_owned = matches!(&pattern, OriginPattern::Tuple(tuple) if !has_registrable_star(tuple, admission.knowledge));
+    if is_owned { admission.pattern(pattern.to_string()) } else { None }
 }
 
 /// Whether an entry differs from its normal form by the case of an application's host, which not every browser lowers.
@@ -277,7 +288,7 @@ fn is_extension_id(host: &str) -> bool {
     host.len() == 32 && host.bytes().all(|byte| matches!(byte, b'a'..=b'p'))
 }
 
-/// Reports a misspelled `http` or `https`.
+/// Reports a misspelled `http` or `https`, and a host that is nearly an address.
 fn check_scheme(
     tuple: &TuplePattern,
     entry: &Entry<'_>,
@@ -288,6 +299,10 @@ fn check_scheme(
         let instead = Box::new(admission.of(guesses));
         let value = entry.written.to_owned();
         report.add(&entry.field, OriginReason::Misspelled { value, instead });
+    } else if let Some(guesses) = meant::addresses(tuple) {
+        let instead = Box::new(admission.of(guesses));
+        let value = entry.written.to_owned();
+        report.add(&entry.field, OriginReason::NoAddress { value, instead });
     }
 }
 

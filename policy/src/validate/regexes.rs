@@ -76,7 +76,11 @@ fn refusal(
         InvalidRegex::Empty => RegexReason::Empty,
         InvalidRegex::TooLong => RegexReason::TooLong(value),
         InvalidRegex::Syntax(message) => {
-            let guess = admission.knowledge.regex_in_own_syntax(&value);
+            let guess = if is_every_origin(&value) {
+                Some(Replacement::Pattern("*".to_owned()))
+            } else {
+                admission.knowledge.regex_in_own_syntax(&value)
+            };
             let instead = guess.and_then(|guess| admission.replacement(guess, analysis));
             RegexReason::Syntax { value, message, instead }
         }
@@ -111,6 +115,7 @@ impl Entry<'_, '_> {
             let reason = self.dead_branch(dead);
             report.add(field, reason);
         }
+        self.check_classes(report);
         let is_glob = glob.is_some();
         if let Some(Glob { repeated, pattern }) = glob {
             let pattern = pattern.and_then(|pattern| self.admission.pattern(pattern));
@@ -135,6 +140,15 @@ impl Entry<'_, '_> {
                 report.add(field, DangerReason::PublicSuffix(value()));
             }
         }
+    }
+
+    /// Reports words in a class, which is one character.
+    fn check_classes(&mut self, report: &mut Report) {
+        let Some((class, words)) = words_in_class(self.written) else { return };
+        let guess = Replacement::Regex(self.written.replacen(class, &words, 1));
+        let (value, class) = (self.written.to_owned(), class.to_owned());
+        let instead = self.accepted(guess);
+        report.add(self.field, RegexReason::WordsInClass { value, class, instead });
     }
 
     fn dead_branch(&mut self, dead: DeadBranch) -> RegexReason {
@@ -168,7 +182,9 @@ impl Entry<'_, '_> {
         if is_every_origin(word) {
             return pattern("*").map(Replacement::Pattern);
         }
-        if listed.is_some() {
+        let exact = word.strip_prefix("exact:");
+        if listed.is_some() || exact.is_some() {
+            let word = exact.unwrap_or(word);
             let mut entries = meant::by(word, self.admission.knowledge);
             let one = entries.pop().filter(|_| entries.is_empty())?;
             return pattern(&one).map(Replacement::Pattern);
@@ -229,6 +245,23 @@ impl Entry<'_, '_> {
 /// An expression without its anchors.
 fn word(written: &str) -> &str {
     written.trim().trim_start_matches('^').trim_end_matches('$')
+}
+
+/// The first class that holds words, as in `[app|www]`, and the group that was probably meant.
+fn words_in_class(regex: &str) -> Option<(&str, String)> {
+    regex.match_indices('[').find_map(|(begin, _)| {
+        let (_, rest) = regex.split_at_checked(begin)?;
+        let (inner, after) = rest.strip_prefix('[')?.split_once(']')?;
+        let is_word =
+            |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let are_words = inner.contains('|')
+            && inner.split('|').all(is_word)
+            && inner.split('|').any(|word| word.len() > 1);
+        // A repeated one can be meant as it is written.
+        let is_once = !after.starts_with(['+', '*', '{']);
+        let class = rest.strip_suffix(after)?;
+        (are_words && is_once).then(|| (class, format!("({inner})")))
+    })
 }
 
 /// Whether a text is a word of a different system.

@@ -179,6 +179,17 @@ const GUESSED: &[&str] = &[
     "http://[fd00::]/129",
     "http://10.0.0.1/app",
     "https:///",
+    "!https://app.example",
+    "https://app.example,-https://evil.example",
+    "https://app.example always",
+    "http://app.example and https://b.example",
+    "http:s//app.example",
+    "http://https//app.example",
+    "http://192.168.1.x",
+    "https://192.168.1.0-255",
+    "192.168.1.*",
+    "https://www.*.app.example",
+    "https://www.*.co.uk",
 ];
 
 /// Expressions about which a first guess may be dangerous, or no origin.
@@ -250,6 +261,13 @@ const GUESSED_REGEXES: &[&str] = &[
     "a\\.example|b\\.example",
     "example.com.*",
     "chrome-extension://[A-P]{32}",
+    "https://app\\.example:8080-8090",
+    "exact:https://app.example",
+    "exact:*",
+    "https://[app|www]\\.app\\.example",
+    "https://[app|www].vercel.app",
+    "^https://app\\.",
+    "https://app*\\.app\\.example",
 ];
 
 #[test]

@@ -244,6 +244,7 @@ fn of_origins() -> Vec<Row> {
         origin("CORS-E132", "http://172.16.5.0/12"),
         origin("CORS-E134", "http://192.168.*.*/16"),
         origin("CORS-W113", "htps://app.example"),
+        origin("CORS-W114", "http://192.168.1.x"),
         origin("CORS-W104", "ws://a.example"),
         origin("CORS-I002", "HTTPS://A.example"),
         cors("CORS-E121", "beside others", json!({"allowOrigins": ["*", "https://a.example"]})),
@@ -251,6 +252,7 @@ fn of_origins() -> Vec<Row> {
         regex("CORS-W106", r"https://App\.example"),
         regex("CORS-W107", r"https://app\.example(:8443|:443)"),
         regex("CORS-W108", "https://*.app.example"),
+        regex("CORS-W115", r"https://[app|www]\.app\.example"),
         regex("CORS-W109", "https://app.example"),
         cors("CORS-E124", "nothing", json!({"allowOriginRegexes": [""]})),
         cors(

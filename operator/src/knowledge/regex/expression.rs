@@ -42,6 +42,12 @@ impl Expression {
         Compiler::new().configure(config).build_from_hir(&hir).ok()
     }
 
+    /// Whether the last character of the text is a dot of the host.
+    pub(super) fn ends_in_dot(&self) -> bool {
+        let text = self.text.trim_end_matches('$');
+        text.ends_with(r"\.") || text.ends_with("[.]")
+    }
+
     /// The beginning of the first host, after `://` in one of its spellings.
     pub(super) fn host_begins(&self) -> Option<usize> {
         ["://", r":\/\/", r"\://", r"\:\/\/"]
@@ -87,7 +93,7 @@ impl Expression {
         branches
     }
 
-    /// The first separator that a star repeats, with its operator.
+    /// The first separator or letter of the host that a star repeats, with its operator.
     pub(super) fn repeated_separator(&self) -> Option<String> {
         let begin = self.host_begins().unwrap_or(usize::MAX);
         let mut found = None;
@@ -103,6 +109,9 @@ impl Expression {
                     '/',
                 ) => begin.checked_add(1) == Some(repetition.span.end.offset),
                 (RepetitionKind::ZeroOrMore, '.' | '-' | ':') => {
+                    repetition.span.start.offset >= begin
+                }
+                (RepetitionKind::ZeroOrMore, c) if c.is_ascii_alphabetic() => {
                     repetition.span.start.offset >= begin
                 }
                 _ => false,

@@ -72,6 +72,8 @@ fn without(fault: Fault, text: &str) -> Option<String> {
         | Fault::NoIpv6
         | Fault::ExtensionId
         | Fault::PortRange
+        | Fault::PortSpan
+        | Fault::TrailingDot
         | Fault::TooLong => None,
     }
 }
@@ -117,6 +119,10 @@ fn host_with_scheme(text: &str) -> Option<String> {
         && let Some(whole) = of_suffix(rest)
     {
         return Some(format!("https://{}", with_closed_end(&whole)?));
+    }
+    // What has a scheme gets no second one.
+    if Expression::parse(rest)?.host_begins().is_some() {
+        return None;
     }
     let is_local = ["localhost", r"127\."].iter().any(|host| rest.starts_with(host));
     // A word alone is the name of no page's host, and a class is one character.
@@ -263,6 +269,7 @@ impl Nearest {
             | Fault::Star
             | Fault::Ipv4
             | Fault::EmptyLabel
+            | Fault::TrailingDot
             | Fault::ExtensionId => host,
             Fault::DefaultPort | Fault::PortZeros | Fault::PortRange | Fault::EmptyPort => {
                 rest.split(['/', '?', '#']).next()?
@@ -275,7 +282,7 @@ impl Nearest {
                 text
             }
             Fault::NoScheme | Fault::Separator | Fault::Ipv6 | Fault::NoIpv6 => text,
-            Fault::NonAscii | Fault::NoHost | Fault::TooLong => return None,
+            Fault::NonAscii | Fault::NoHost | Fault::PortSpan | Fault::TooLong => return None,
         };
         Some(part.to_owned()).filter(|part| !part.is_empty() && !part.contains('\u{7f}'))
     }

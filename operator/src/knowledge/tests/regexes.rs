@@ -162,6 +162,12 @@ const GLOBS: &[Row] = &[
     ("after a dot", r"https://app\.*\.example", "W108", "W108"),
     ("a port", r"https://localhost:*", "W108", "W108"),
     ("escaped slashes", r"https:\/\/*.app.example", "W108", "E207 W108"),
+    ("a letter", r"https://app*\.app\.example", "W108", "W108"),
+    ("words in a class", r"https://[app|www]\.app\.example", "W115", "W115"),
+    ("letters in a class", r"https://[a-z|0-9]+\.app\.example", "", ""),
+    ("the dot before the end of the host", r"^https://app\.", "W106", "W106"),
+    ("a range of ports", r"https://app\.example:8080-8090", "W106", "W106"),
+    ("an exact match", "exact:https://app.example", "W106", "W106"),
 ];
 
 const NEVER: &[Row] = &[
@@ -325,11 +331,26 @@ fn a_fix_says_what_was_meant_and_opens_no_more_hosts() {
         (r"wss?://app\.example", true, r"write `https://app\.example`"),
         (r"^ws://app\.example$", false, r"write `^http://app\.example$`"),
         (r"data:.*", false, "remove it"),
+        (
+            r"https://app*\.app\.example",
+            true,
+            "write `https://app*.app.example` into `allowOrigins`",
+        ),
+        (r"https://[app|www]\.app\.example", true, r"write `https://(app|www)\.app\.example`"),
+        ("exact:https://app.example", true, "write `https://app.example` into `allowOrigins`"),
+        (r"^https://app\.", true, "write the host to its end"),
+        (
+            r"https://app\.example:8080-8090",
+            true,
+            "write each port, such as `:(8080|8081)`, or `:[0-9]+` for any",
+        ),
     ] {
         let all = findings(regex, credentials, &[]);
         let fix = all.iter().rfind(|one| one.severity() == Severity::Warning).unwrap().message();
         assert!(fix.ends_with(&format!(": {want}")), "{regex}: {fix}");
     }
+    let every = findings("*", false, &[]);
+    assert!(every[0].message().ends_with(": write `*` into `allowOrigins`"), "{every:?}");
     let example = r"such as `https://[a-z]+\.app\.example`";
     for regex in ["[^/]*x[^/]*", "http*", r"\u{41}", r"\x41", "http", r"www\..*"] {
         let all = findings(regex, false, &[]);

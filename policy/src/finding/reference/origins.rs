@@ -84,6 +84,13 @@ pub(super) fn all() -> Vec<Finding> {
                 instead: Box::new(written(Some("https://app.example"))),
             },
         ),
+        Finding::new(
+            origin,
+            R::NoAddress {
+                value: "http://192.168.1.x".into(),
+                instead: Box::new(written(Some("http://192.168.1.*"))),
+            },
+        ),
         Finding::new(origin, R::NoExtension("chrome-extension://*".into())),
         Finding::new(
             origin,

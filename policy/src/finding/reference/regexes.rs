@@ -55,6 +55,14 @@ pub(super) fn all() -> Vec<Finding> {
         ),
         Finding::new(
             field,
+            R::WordsInClass {
+                value: r"https://[app|www]\.app\.example".into(),
+                class: "[app|www]".into(),
+                instead: Some(Replacement::Regex(r"https://(app|www)\.app\.example".into())),
+            },
+        ),
+        Finding::new(
+            field,
             R::OpenDot { value: dotted(), instead: escaped(), pattern: Some(dotted()) },
         ),
         Finding::new(

@@ -155,7 +155,9 @@ fn a_name_in_the_syntax_of_another_system_gets_a_fix_that_is_sent() {
         ("P.+", "CORS-E305", "write one method per entry"),
         (".*", "CORS-E305", "write `\"*\"`"),
         ("ALL_METHODS", "CORS-E305", "write `\"*\"`"),
-        ("!GET", "CORS-E305", "write the name of a method"),
+        ("!GET", "CORS-E305", "no exceptions"),
+        ("-DELETE", "CORS-E305", "no exceptions"),
+        ("PUT except DELETE", "CORS-E301", "one method per entry"),
         ("P%", "CORS-E305", "remove it"),
         ("METHOD_GET", "CORS-E305", "write `GET`"),
         ("HTTP_GET", "CORS-E305", "write `GET`"),
@@ -175,6 +177,8 @@ fn a_name_in_the_syntax_of_another_system_gets_a_fix_that_is_sent() {
         ("x-amz-%", "CORS-E304", "`x-amz-id`"),
         ("x-a: b", "CORS-E303", "write `x-a`"),
         ("content-type:application/json", "CORS-E303", "write `content-type`"),
+        ("!cookie", "CORS-E304", "no exceptions"),
+        ("-cookie", "CORS-E304", "no exceptions"),
     ] {
         let found = messages(CorsDraft { allow_headers: strings(&[written]), ..good() });
         let is_said = |it: &String| it.contains(code) && it.contains(want);
