@@ -101,6 +101,10 @@ impl Guardrail {
                 None
             }
         };
+        // What stands in a selector in the wrong place is said of that.
+        if findings.iter().any(|it| it.field.starts_with("spec.namespaceSelector.")) {
+            later.retain(|finding| finding.reason != GuardrailReason::EmptySelector.into());
+        }
         findings.extend(repairs.beside(later));
         finding::sort(&mut findings);
         (guardrail, findings)

@@ -180,7 +180,7 @@ impl Index {
 
     fn context(&self) -> Context<'_> {
         let sets = self.dependencies.sets();
-        Context { knowledge: &*self.knowledge, domain: self.domain, sets, accepted_before: false }
+        Context { domain: self.domain, sets, ..Context::folder(&*self.knowledge) }
     }
 
     /// Reviews an object; a spec that was accepted once stays accepted until it is edited.

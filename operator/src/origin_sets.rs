@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use corsward_api::v1alpha1::{OriginSet, OriginSetSpec};
-use corsward_policy::finding::{self, ListReason, OriginSetReason, Reason};
+use corsward_policy::finding::{self, ListReason, OriginReason, OriginSetReason, Reason};
 use corsward_policy::{Finding, Knowledge, Severity, validate};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use kube::CustomResourceExt as _;
@@ -21,6 +21,8 @@ pub(crate) static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
 pub enum SetLookup<'s> {
     /// It is not there.
     Missing,
+    /// It is not among the files of `validate`, and may be in the cluster.
+    Elsewhere,
     /// It is there, and refused.
     Refused,
     /// Its origins, as written.
@@ -34,6 +36,8 @@ pub struct Resolved {
     pub findings: Vec<Finding>,
     /// The ranges of each set's origins, by the path of the list.
     lists: BTreeMap<String, Vec<SetRange>>,
+    /// The lists of origins of the blocks that name sets.
+    named: BTreeSet<String>,
 }
 
 /// The range of one set's origins.
@@ -109,6 +113,12 @@ pub fn resolve<'s>(spec: &mut Value, lookup: impl Fn(&str) -> SetLookup<'s>) -> 
 // === impl Resolved ===
 
 impl Resolved {
+    /// Whether a finding asks for origins in a block that names sets: what there is to say of that is said of the names.
+    #[must_use]
+    pub fn says_what_is_allowed(&self, finding: &Finding) -> bool {
+        finding.reason == OriginReason::Nobody.into() && self.named.contains(&finding.field)
+    }
+
     /// The same finding, about what its author wrote: where it is about an origin of a set, it names the set where the policy
     /// does.
     #[must_use]
@@ -145,6 +155,9 @@ impl Resolved {
     ) {
         let Some(Value::Object(cors)) = block.get_mut("cors") else { return };
         let Some(Value::Array(references)) = cors.remove("allowOriginsFrom") else { return };
+        if !references.is_empty() {
+            self.named.insert(format!("{path}.cors.allowOrigins"));
+        }
         let mut seen = BTreeSet::new();
         for (at, reference) in references.iter().enumerate() {
             let Some(name) = reference.get("name").and_then(Value::as_str) else { continue };
@@ -160,6 +173,7 @@ impl Resolved {
                     continue;
                 }
                 SetLookup::Missing => OriginSetReason::Missing(name.to_owned()),
+                SetLookup::Elsewhere => OriginSetReason::NotAmongFiles(name.to_owned()),
                 SetLookup::Refused => OriginSetReason::Refused(name.to_owned()),
             };
             self.findings.push(Finding::new(field, reason));

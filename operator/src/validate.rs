@@ -86,7 +86,8 @@ pub fn validate(
             found.add(&problem.place, None, &finding);
         }
     }
-    let context = Context { sets: dependencies.sets(), ..Context::folder(knowledge) };
+    let sets = dependencies.sets();
+    let context = Context { sets, may_have_others: true, ..Context::folder(knowledge) };
     found.dependencies = snapshot.origin_sets.len().saturating_add(snapshot.guardrails.len());
     let validated = |object| (object, validate_object(object, context));
     let objects: Vec<_> = snapshot.objects.iter().map(validated).collect();

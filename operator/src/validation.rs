@@ -65,6 +65,8 @@ pub struct Context<'c> {
     pub sets: &'c Sets,
     /// An earlier release accepted that very spec: what this one refuses is a warning.
     pub accepted_before: bool,
+    /// Whether a set that is not among `sets` may be there all the same.
+    pub may_have_others: bool,
 }
 
 /// The origins of each set; `None`: the set is refused.
@@ -137,7 +139,9 @@ fn validate_spec(
         Ok(spec) => {
             later.extend(targets(&spec, context.domain));
             let validated = validated(object, &spec, context);
-            later.extend(validated.findings.into_iter().map(|finding| sets.address(finding)));
+            let is_said = |finding: &Finding| sets.says_what_is_allowed(finding);
+            let of_policy = validated.findings.into_iter().filter(|finding| !is_said(finding));
+            later.extend(of_policy.map(|finding| sets.address(finding)));
             later.extend(sets.findings.iter().cloned());
             let spec_len = size_limit::spec_len(&resolved, &spec);
             made = validated.policy.map(|policy| (policy, Target::of(&spec), sets, spec_len));
@@ -150,16 +154,7 @@ fn validate_spec(
     if context.accepted_before {
         // What something else stands in place of is not what was accepted.
         let is_kept = |finding: &&mut Finding| {
-            let may_be_new = matches!(
-                finding.reason,
-                Reason::Source(_)
-                    | Reason::Shape(_)
-                    | Reason::Placement(
-                        PlacementReason::OtherNamespace(_) | PlacementReason::PortNumber(_)
-                    )
-                    | Reason::Target(TargetReason::ImpossibleLabel(_))
-            );
-            may_be_new && !repairs.replaced(&finding.field)
+            may_be_new(&finding.reason) && !repairs.replaced(&finding.field)
         };
         findings.iter_mut().filter(is_kept).for_each(demote);
     }
@@ -188,6 +183,22 @@ fn validate_spec(
         spelling: Arc::default(),
     });
     Validation { accepted, findings, spec: Some(resolved) }
+}
+
+/// Whether an earlier release may have accepted what has that reason.
+fn may_be_new(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Source(_)
+            | Reason::Shape(_)
+            | Reason::Placement(
+                PlacementReason::OtherNamespace(_)
+                    | PlacementReason::ImpossibleName { .. }
+                    | PlacementReason::PortNumber(_)
+                    | PlacementReason::ImpossibleSection { .. }
+            )
+            | Reason::Target(TargetReason::ImpossibleLabel(_))
+    )
 }
 
 fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Validated {
@@ -219,12 +230,19 @@ impl<'c> Context<'c> {
     #[must_use]
     pub fn folder(knowledge: &'c dyn Knowledge) -> Self {
         static NONE: Sets = Sets::new();
-        Self { knowledge, domain: Domain::Folder, sets: &NONE, accepted_before: false }
+        Self {
+            knowledge,
+            domain: Domain::Folder,
+            sets: &NONE,
+            accepted_before: false,
+            may_have_others: false,
+        }
     }
 
     fn set(&self, object: &Object, name: &str) -> SetLookup<'c> {
         let key = Key { namespace: object.id.namespace.clone(), name: name.to_owned() };
         match self.sets.get(&key) {
+            None if self.may_have_others => SetLookup::Elsewhere,
             None => SetLookup::Missing,
             Some(None) => SetLookup::Refused,
             Some(Some(origins)) => SetLookup::Origins(origins),
@@ -280,6 +298,52 @@ fn target_instead(group: &str, kind: &str) -> Option<TargetInstead> {
     })
 }
 
+/// Returns why a target cannot have that name.
+fn target_name(kind: &str, name: &str) -> Option<PlacementReason> {
+    if name.contains('/') {
+        return Some(PlacementReason::OtherNamespace(name.to_owned()));
+    }
+    if name.is_empty() || is_name_of(kind, name) {
+        return None;
+    }
+    // A Service has no dot in its name: it begins that of its host.
+    let end = if kind == "Service" { &['.', ':'][..] } else { &[':'] };
+    let meant = name.split(end).next().unwrap_or_default().trim().to_ascii_lowercase();
+    let meant = Some(meant).filter(|meant| is_name_of(kind, meant));
+    Some(PlacementReason::ImpossibleName { name: name.to_owned(), meant })
+}
+
+/// Returns why a target cannot have a section of that name.
+fn target_section(kind: &str, section: &str) -> Option<PlacementReason> {
+    // Kubernetes: the name of a port has at least one letter.
+    let has_letter = section.contains(|c: char| c.is_ascii_alphabetic());
+    if kind == "Service" && !has_letter {
+        return Some(PlacementReason::PortNumber(section.to_owned()));
+    }
+    if section.is_empty() || is_name_of(kind, section) {
+        return None;
+    }
+    let meant = section.split(':').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let meant = Some(meant).filter(|meant| is_name_of(kind, meant));
+    Some(PlacementReason::ImpossibleSection { section: section.to_owned(), meant })
+}
+
+/// Returns whether Kubernetes accepts that name for an object of that kind (RFC 1123: a label for Services and their ports, a
+/// subdomain for Gateways and their listeners).
+fn is_name_of(kind: &str, name: &str) -> bool {
+    let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_label = |label: &str| {
+        label.starts_with(is_end)
+            && label.ends_with(is_end)
+            && label.chars().all(|c| is_end(c) || c == '-')
+    };
+    match kind {
+        "Service" => name.len() <= 63 && is_label(name),
+        "Gateway" => name.len() <= 253 && name.split('.').all(is_label),
+        _ => true,
+    }
+}
+
 /// Findings about targets: they must make sense, though a folder has but one proxy.
 fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
     let CorsPolicySpec { target_refs, selector, .. } = spec;
@@ -298,17 +362,11 @@ fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
             let reason = PlacementReason::UnknownTarget { target, instead };
             findings.push(Finding::new(field, reason));
         }
-        if name.contains('/') {
-            let field = format!("spec.targetRefs[{at}].name");
-            findings.push(Finding::new(field, PlacementReason::OtherNamespace(name.clone())));
+        if let Some(reason) = target_name(kind, name) {
+            findings.push(Finding::new(format!("spec.targetRefs[{at}].name"), reason));
         }
-        let has_letter = |section: &&String| section.contains(|c: char| c.is_ascii_lowercase());
-        // Kubernetes: the name of a port has at least one letter.
-        if let Some(section) =
-            section_name.as_ref().filter(|it| kind == "Service" && !has_letter(it))
-        {
-            let field = format!("spec.targetRefs[{at}].sectionName");
-            findings.push(Finding::new(field, PlacementReason::PortNumber(section.clone())));
+        if let Some(reason) = section_name.as_ref().and_then(|it| target_section(kind, it)) {
+            findings.push(Finding::new(format!("spec.targetRefs[{at}].sectionName"), reason));
         }
     }
     if domain == Domain::Cluster {
@@ -351,6 +409,55 @@ mod tests {
     }
 
     #[test]
+    fn a_target_has_a_name_that_its_kind_can_have() {
+        const GATEWAYS: &str = "gateway.networking.k8s.io";
+        for (group, kind, name, section, want) in [
+            ("", "Service", "api", "http", None),
+            ("", "Service", "api-2", "h2", None),
+            (GATEWAYS, "Gateway", "edge.eu", "https.eu", None),
+            ("", "Service", "api.shop.svc.cluster.local", "http", Some("name CORS-E529 `api`")),
+            ("", "Service", "api:8080", "http", Some("name CORS-E529 `api`")),
+            ("", "Service", "API", "http", Some("name CORS-E529 `api`")),
+            ("", "Service", "*", "http", Some("name CORS-E529 `targetRefs`")),
+            ("", "Service", "api_v1", "http", Some("name CORS-E529 `targetRefs`")),
+            (GATEWAYS, "Gateway", "edge:443", "https", Some("name CORS-E529 `edge`")),
+            ("", "Service", "api", "http:8080", Some("sectionName CORS-E530 `http`")),
+            ("", "Service", "api", "HTTP", Some("sectionName CORS-E530 `http`")),
+            ("", "Service", "api", "8080", Some("sectionName CORS-E530 `http`")),
+        ] {
+            let target = TargetRef {
+                group: group.into(),
+                kind: kind.into(),
+                name: name.into(),
+                section_name: Some(section.into()),
+            };
+            let spec =
+                json!({"targetRefs": [target], "cors": {"allowOrigins": ["https://a.example"]}});
+            let spec: CorsPolicySpec = serde_json::from_value(spec).unwrap();
+            let said = targets(&spec, Domain::Cluster).into_iter().map(|finding| {
+                let field = finding.field.rsplit('.').next().unwrap_or_default();
+                let message = finding.message();
+                let value = message.split('`').rev().nth(1).unwrap_or_default();
+                format!("{field} {} `{value}`", finding.code())
+            });
+            assert_eq!(
+                said.collect::<Vec<_>>(),
+                want.into_iter().collect::<Vec<_>>(),
+                "{name} {section}"
+            );
+        }
+    }
+
+    #[test]
+    fn origins_are_asked_for_only_in_a_block_that_names_no_set() {
+        let from = json!([{"kind": "OriginSet", "name": "partners"}]);
+        let missing = json!({"cors": {"allowOriginsFrom": from, "maxAge": 600}});
+        assert_eq!(codes(&missing), ["spec.cors.allowOriginsFrom[0] CORS-E621"]);
+        let none = json!({"cors": {"allowOriginsFrom": [], "maxAge": 600}});
+        assert!(codes(&none).contains(&"spec.cors.allowOrigins CORS-W101".to_owned()));
+    }
+
+    #[test]
     fn what_is_accepted_stands_for_itself() {
         let from = json!([{"kind": "OriginSet", "name": "partners"}]);
         let spec =
@@ -366,7 +473,7 @@ mod tests {
         let sets = Sets::from([(key, Some(vec!["https://b.example".to_owned()]))]);
         let knowledge = &NoKnowledge;
         let context =
-            Context { knowledge, domain: Domain::Cluster, sets: &sets, accepted_before: false };
+            Context { domain: Domain::Cluster, sets: &sets, ..Context::folder(knowledge) };
         let accepted = validate_object(&object, context).accepted.unwrap();
         let want = json!({"cors": {"allowOrigins": ["https://a.example", "https://b.example"]}});
         assert_eq!(accepted.spec.value(), want);

@@ -109,6 +109,18 @@ pub fn is_word_for_every_host(host: &str) -> bool {
     WORDS.iter().any(|word| word.eq_ignore_ascii_case(host))
 }
 
+/// The pattern for the hosts below the labels of `text` that are not literal; `None`: fewer than two labels follow them.
+#[must_use]
+pub(crate) fn below_wildcards(text: &str) -> Option<String> {
+    let is_literal = |label: &&str| {
+        label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let labels: Vec<&str> = text.split('.').collect();
+    let count = labels.iter().rev().take_while(|label| is_literal(label)).count();
+    let (_, parent) = labels.split_at_checked(labels.len().saturating_sub(count))?;
+    if parent.len() < 2 { None } else { subdomains_of(&parent.join(".")) }
+}
+
 /// The host that is meant by a text with something around it; `None`: there is none in it.
 #[must_use]
 pub fn meant(text: &str) -> Option<String> {
@@ -342,6 +354,20 @@ mod tests {
             "a.example,b@c",
         ] {
             assert_eq!(HostSyntax::of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_pattern_below_a_wildcard_is_of_the_same_domain() {
+        for (text, want) in [
+            ("api-*.shop.example", Some("*.shop.example")),
+            ("a.*.b.shop.example", Some("*.b.shop.example")),
+            ("api-?.shop.example", Some("*.shop.example")),
+            ("api-*.example", None),
+            ("api.shop.*", None),
+            (r"^api\d\.shop\.example$", None),
+        ] {
+            assert_eq!(below_wildcards(text).as_deref(), want, "{text}");
         }
     }
 

@@ -22,6 +22,8 @@ pub enum PathSyntax {
     Like,
     /// `/api, /v2`, several in one text.
     List,
+    /// `!/admin`, all but that.
+    Negation,
 }
 
 // === impl PathSyntax ===
@@ -30,7 +32,9 @@ impl PathSyntax {
     /// The syntax that `path` is written in, unless it is a path.
     #[must_use]
     pub fn of(path: &str) -> Option<Self> {
-        let syntax = if is_list(path) {
+        let syntax = if path.starts_with('!') {
+            Self::Negation
+        } else if is_list(path) {
             Self::List
         } else if has_braces(path) {
             Self::Template
@@ -63,15 +67,17 @@ impl fmt::Display for PathSyntax {
             Self::Converter => "a path with a converter of Django",
             Self::Like => "a pattern of SQL's `LIKE`",
             Self::List => "a list in one text",
+            Self::Negation => "a negation",
         })
     }
 }
 
 /// Returns the prefix that `path`, in a foreign syntax, stands for. There is none where literal text follows the first part that is
-/// not literal, because the prefix before it would cover more.
+/// not literal, because the prefix before it would cover more, and where a wildcard is a part of a segment, because prefixes are
+/// compared by whole segments.
 #[must_use]
 pub fn meant_prefix(path: &str) -> Option<String> {
-    if is_list(path) {
+    if is_list(path) || path.starts_with('!') || has_open_end(path) {
         return None;
     }
     let segments: Vec<&str> =
@@ -116,13 +122,25 @@ pub fn alternatives(path: &str) -> Vec<String> {
     names.map(|name| format!("{head}{name}{tail}")).collect()
 }
 
+/// Returns whether `path` ends in a wildcard that goes on with its last segment, as in `/img-*`.
+fn has_open_end(path: &str) -> bool {
+    let bare = without_ends(path);
+    let end = without_start(path).strip_prefix(bare).unwrap_or_default();
+    let is_closed = bare.is_empty() || bare.ends_with('/') || end.starts_with(['/', '$']);
+    !is_closed && !end.starts_with("(/") && end.contains(['*', '+', '%'])
+}
+
+/// Returns `path` without the anchors of a regex at its start.
+fn without_start(path: &str) -> &str {
+    // A location of nginx begins with `~`, or with `~*`.
+    path.strip_prefix("~*").unwrap_or(path).trim_start_matches(['^', '~', ' '])
+}
+
 /// Returns `path` without the anchors of a regex, and without what stands for all below it.
 fn without_ends(path: &str) -> &str {
-    const ENDS: [&str; 12] =
-        ["/+", "/...", "/?", "(/.*)?", "(.*)", ".*", ".+", "/*", "*", "%", "?", "$"];
-    // A location of nginx begins with `~`, or with `~*`.
-    let path = path.strip_prefix("~*").unwrap_or(path);
-    let mut path = path.trim_start_matches(['^', '~', ' ']);
+    const ENDS: [&str; 13] =
+        ["/+", "/...", "/?", "(/|$)", "(/.*)?", "(.*)", ".*", ".+", "/*", "*", "%", "?", "$"];
+    let mut path = without_start(path);
     while let Some(rest) = ENDS.iter().find_map(|end| path.strip_suffix(end)) {
         path = rest;
     }
@@ -254,7 +272,7 @@ fn has_mark(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use PathSyntax::{Converter, Glob, Like, List, Parameter, Regex, Template};
+    use PathSyntax::{Converter, Glob, Like, List, Negation, Parameter, Regex, Template};
 
     #[test]
     fn another_syntax_is_told_by_its_marks() {
@@ -265,7 +283,9 @@ mod tests {
             ("api/*", Glob, Some("/api")),
             ("/account/**", Glob, Some("/account")),
             ("/files/*.json", Glob, None),
-            ("/api*", Glob, Some("/api")),
+            ("/api*", Glob, None),
+            ("/img-*", Glob, None),
+            ("/api/**", Glob, Some("/api")),
             ("/a/b*/c", Glob, None),
             ("/a/file?.txt", Glob, None),
             ("/api/:id", Parameter, Some("/api")),
@@ -282,7 +302,11 @@ mod tests {
             ("/api/<id>/", Converter, Some("/api")),
             ("/api/.*", Regex, Some("/api")),
             ("/api/.+", Regex, Some("/api")),
-            ("/api.*", Regex, Some("/api")),
+            ("/api.*", Regex, None),
+            ("/public-.*", Regex, None),
+            ("/api(/|$)(.*)", Regex, Some("/api")),
+            ("!/admin", Negation, None),
+            ("!/admin/*", Negation, None),
             ("^/api/.*$", Regex, Some("/api")),
             ("^/api", Regex, Some("/api")),
             ("^api/(?P<pk>[0-9]+)/$", Regex, Some("/api")),
@@ -300,7 +324,7 @@ mod tests {
             ("/api$", Regex, Some("/api")),
             ("/api/:id?", Regex, Some("/api")),
             ("/api/%", Like, Some("/api")),
-            ("/api%", Like, Some("/api")),
+            ("/api%", Like, None),
             ("/api, /v2", List, None),
             ("/api,/v2", List, None),
             ("/api /v2/*", List, None),
@@ -315,7 +339,7 @@ mod tests {
             ("/*.json", Glob, None),
             ("/api/x*y", Glob, None),
             ("/api/*/public", Glob, None),
-            ("/api/v*", Glob, Some("/api/v")),
+            ("/api/v*", Glob, None),
             ("/api/v[0-9]+", Regex, None),
             ("/api/v{version}", Template, None),
             ("/api/{a}/{b:[0-9]{2}}", Template, Some("/api")),

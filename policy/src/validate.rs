@@ -9,6 +9,7 @@ mod headers;
 mod hosts;
 mod meant;
 mod methods;
+mod misspelled;
 mod origins;
 mod paths;
 mod reach;

@@ -317,6 +317,11 @@ fn a_guardrail_that_cannot_be_understood_is_refused_with_every_reason() {
             vec!["spec.namespaceSelector CORS-E608"],
         ),
         (
+            "a label beside `matchLabels`",
+            json!({"namespaceSelector": {"env": "prod"}, "guardrails": {"maxMaxAge": 1}}),
+            vec!["spec.namespaceSelector.env CORS-E503"],
+        ),
+        (
             "labels that no namespace can have",
             json!({"namespaceSelector": {"matchLabels": {"a b": "c"}, "matchExpressions": [{"key": "env", "operator": "NotIn", "values": ["d e"]}]}, "guardrails": {"maxMaxAge": 1}}),
             vec![

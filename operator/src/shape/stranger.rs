@@ -415,6 +415,9 @@ fn places(path: &str, name: &str) -> Vec<String> {
         places.push(format!("{path}.{inner}.{name}"));
     }
     places.push(format!("{path}.matchLabels.{name}"));
+    if path == "spec.preflight" {
+        places.push(format!("spec.cors.{}", ours.unwrap_or(name)));
+    }
     places.push(format!("{around}.{name}"));
     places
 }

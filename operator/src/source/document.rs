@@ -244,14 +244,22 @@ impl Documents {
             None | Some(Value::Null) => "default".to_owned(),
             // `kubectl` reads an empty one the same way.
             Some(Value::String(namespace)) if namespace.is_empty() => "default".to_owned(),
-            Some(Value::String(namespace)) => namespace.clone(),
+            Some(Value::String(namespace)) => {
+                if kind == GUARDRAIL_KIND {
+                    let reason = GuardrailReason::InNamespace;
+                    findings.push(Finding::new("metadata.namespace", reason));
+                }
+                namespace.clone()
+            }
             Some(namespace) => {
                 findings.push(unshaped(kind, "metadata.namespace", namespace));
                 "default".to_owned()
             }
         };
         let spec = if api_version == format!("{GROUP}/{VERSION}") {
-            let spec = document.remove("spec").unwrap_or_else(|| Value::Object(Map::new()));
+            // A `spec:` with nothing in it is an absent one.
+            let spec = document.remove("spec").filter(|spec| !spec.is_null());
+            let spec = spec.unwrap_or_else(|| Value::Object(Map::new()));
             document.remove("status");
             let known = ["apiVersion", "kind", "metadata", "spec"];
             let mut strangers = unknown(kind, "", document.keys(), &known);
@@ -548,6 +556,26 @@ mod tests {
             ]
         );
         assert_eq!(documents.objects.len(), 1);
+    }
+
+    #[test]
+    fn a_spec_with_nothing_in_it_is_an_absent_one() {
+        for (kind, code) in [("OriginSet", "CORS-E511"), ("ClusterCorsPolicy", "CORS-E511")] {
+            for spec in ["spec: {}", "spec:"] {
+                let text = POLICY.replace("CorsPolicy", kind).replace("spec: {}", spec);
+                let documents = read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
+                let said = documents.findings.iter().map(|found| found.finding.code());
+                assert_eq!(said.collect::<Vec<_>>(), [code], "{kind} {spec}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_template_of_helm_is_to_be_rendered_first() {
+        let text = POLICY.replace("spec: {}", "spec:\n  hostnames: [{{ .Values.host }}]");
+        let finding = read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap_err();
+        assert_eq!(finding.code(), "CORS-E502");
+        assert!(finding.message().contains("`helm template`"), "{finding}");
     }
 
     #[test]

@@ -45,6 +45,12 @@ pub(super) struct Document {
 pub(super) fn read(text: &str) -> Result<Vec<Document>, Finding> {
     let trees: Vec<Spanned<Tree>> = values(text, true).map_err(|error| {
         let reason = alias_star(text, &error).unwrap_or_else(|| why_not(&error));
+        let reason = match reason {
+            SourceReason::NotYaml(message) if text.contains("{{") => {
+                SourceReason::Template(message)
+            }
+            reason => reason,
+        };
         Finding::new("", reason)
     })?;
     // Nothing is found where the text of both readings is not the same.

@@ -122,7 +122,7 @@ fn validate_judges_policies_beside_the_sets_and_guardrails_that_are_given_with_t
     };
     let (good, bad) = (partners("https://b.example"), partners("http://b.example/x"));
     for (why, documents, code, line) in [
-        ("alone", vec![of_partners()], 1, "CORS-E621 refusal spec.cors.allowOriginsFrom[0]"),
+        ("alone", vec![of_partners()], 0, "CORS-I622 hint spec.cors.allowOriginsFrom[0]"),
         ("with its set", vec![of_partners(), good.clone()], 0, ""),
         ("a refused set", vec![bad], 1, "CORS-E107 refusal OriginSet/partners spec.origins[0]"),
         (

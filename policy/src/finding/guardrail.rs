@@ -29,6 +29,8 @@ pub enum GuardrailReason {
     None,
     /// A selector of namespaces whose labels are unknown: beside `dir:`, and in files without their `Namespace` objects.
     SelectorUnused,
+    /// A `ClusterCorsPolicy` with a namespace.
+    InNamespace,
     /// A selector that no `Namespace` of the files has the labels of.
     SelectsNothing,
     /// The text is refused or cannot be read; the one accepted before it still holds.
@@ -95,6 +97,11 @@ impl GuardrailReason {
                 "the labels of namespaces are unknown here, so the guardrail also bounds policies that the selector leaves out",
                 "expect the selector to count in a cluster, or add the `Namespace` objects to the files of `validate`",
             ),
+            Self::InNamespace => Sentence::remove(
+                "CORS-W609",
+                "a `ClusterCorsPolicy` is in no namespace, and bounds the policies of others too",
+            )
+            .and(", and select the namespaces that it is for in `spec.namespaceSelector`"),
             Self::SelectsNothing => Sentence::new(
                 "CORS-I602",
                 "no `Namespace` of the files has the labels of the selector, so the guardrail bounds no policy of them",

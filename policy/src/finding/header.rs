@@ -54,6 +54,17 @@ pub enum HeaderReason {
     SafelistedRequestHeader(String),
     /// Fetch, "CORS-safelisted response-header name".
     SafelistedResponseHeader(String),
+    /// A name that is not well-known, and a well-known one but for a slip.
+    Misspelled {
+        /// The entry as written.
+        value: String,
+        /// The well-known name.
+        meant: String,
+        /// Whether the list has that name too.
+        is_listed: bool,
+    },
+    /// A response header of the CORS protocol, in `exposeHeaders`.
+    CorsResponseHeaderExposed(String),
     /// An empty `allowHeaders`.
     None,
     /// `*` beside names that it covers.
@@ -76,6 +87,9 @@ pub enum HeaderReason {
     },
 }
 
+/// The advice for a text that names no header.
+const ONE_NAME: &str = "write one name per entry, such as `content-type`";
+
 // === impl HeaderReason ===
 
 impl HeaderReason {
@@ -85,15 +99,12 @@ impl HeaderReason {
                 "CORS-E303",
                 format!("{} is an invalid header name", Quoted(value)),
                 instead,
-                "write one name per entry, such as `content-type`",
+                ONE_NAME,
             ),
             Self::Glob(value) => glob(value),
-            Self::Regex { value, instead } => entries(
-                OTHER_SYNTAX,
-                taken_literally(value, "is a regex"),
-                instead,
-                "write one name per entry, such as `content-type`",
-            ),
+            Self::Regex { value, instead } => {
+                entries(OTHER_SYNTAX, taken_literally(value, "is a regex"), instead, ONE_NAME)
+            }
             Self::Program { value, instead } => program(value, instead),
             Self::Exception(value) => exception(value),
             Self::Every { value, has_wildcard } => every(value, *has_wildcard),
@@ -125,6 +136,10 @@ impl HeaderReason {
                 name,
                 "is a header of responses, and a client that sends it is mistaken",
             ),
+            Self::Misspelled { value, meant, is_listed } => misspelled(value, meant, *is_listed),
+            Self::CorsResponseHeaderExposed(name) => {
+                useless("CORS-I311", name, "is for browsers, which need no listing of it")
+            }
             Self::ForbiddenResponseHeader(name) => useless(
                 "CORS-W307",
                 name,
@@ -171,6 +186,19 @@ fn all(names: &[&str]) -> String {
 fn program(value: &str, instead: &[String]) -> Sentence {
     let matter = taken_literally(value, "is a text of a program");
     entries(OTHER_SYNTAX, matter, instead, "write the name of a header, such as `content-type`")
+}
+
+/// The code of a name with a slip in it.
+const MISSPELLED: &str = "CORS-W309";
+
+fn misspelled(value: &str, meant: &str, is_listed: bool) -> Sentence {
+    let matter = format!("{} is no well-known header, and nearly {}", Quoted(value), Quoted(meant));
+    let sentence = if is_listed {
+        Sentence::remove(MISSPELLED, matter)
+    } else {
+        Sentence::write(MISSPELLED, matter, Written::text(meant))
+    };
+    sentence.and(", unless the application really has it so")
 }
 
 fn cookie() -> Sentence {

@@ -3,7 +3,7 @@
 use super::list::entries;
 use super::quoted::Quoted;
 use super::{Sentence, Written};
-use crate::host_syntax::HostSyntax;
+use crate::host_syntax::{self, HostSyntax};
 use crate::scope::InvalidHost;
 
 /// Reasons about an entry of `hostnames`.
@@ -47,7 +47,13 @@ impl HostReason {
                     Quoted(value)
                 ),
                 instead,
-                "write `*.shop.example`, or one entry for each host",
+                &match syntax {
+                    HostSyntax::Placeholder => {
+                        "write the host itself, because nothing replaces variables in a policy"
+                            .to_owned()
+                    }
+                    _ => each_host(value),
+                },
             ),
             Self::NoAddress(value) => Sentence::new(
                 "CORS-E410",
@@ -67,7 +73,18 @@ impl HostReason {
     }
 }
 
+/// The advice about an entry that stands for several hosts.
+fn each_host(value: &str) -> String {
+    match host_syntax::below_wildcards(value) {
+        Some(pattern) => {
+            format!("write one entry for each host, or {} for all below", Quoted(&pattern))
+        }
+        None => "write one entry for each host, or a pattern such as `*.shop.example`".to_owned(),
+    }
+}
+
 fn invalid(value: &str, why: &InvalidHost, instead: Option<&str>) -> Sentence {
+    let each_host = each_host(value);
     let value = Quoted(value);
     let (code, matter, fix) = match why {
         InvalidHost::Empty => (
@@ -103,7 +120,7 @@ fn invalid(value: &str, why: &InvalidHost, instead: Option<&str>) -> Sentence {
         InvalidHost::Star => (
             "CORS-E407",
             format!("{value} has a `*` that is not its whole first label"),
-            "write `*.shop.example`, or one entry for each host",
+            each_host.as_str(),
         ),
         InvalidHost::TooLong => (
             "CORS-E408",

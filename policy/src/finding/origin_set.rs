@@ -9,6 +9,8 @@ use super::{Place, Proposal, Reason, Sentence};
 pub enum OriginSetReason {
     /// A policy names a set that is not there.
     Missing(String),
+    /// A policy names a set that is not among the files of `validate`.
+    NotAmongFiles(String),
     /// A policy names a set that is refused.
     Refused(String),
     /// The same set twice.
@@ -35,6 +37,14 @@ impl OriginSetReason {
                 "CORS-E621",
                 format!("there is no `OriginSet` {} in the namespace", Quoted(name)),
                 "create it, or remove its name",
+            ),
+            Self::NotAmongFiles(name) => Sentence::new(
+                "CORS-I622",
+                format!(
+                    "the `OriginSet` {} is not among the files, so its origins are not judged here",
+                    Quoted(name)
+                ),
+                "expect the cluster to have it in the policy's namespace, or add it to the files of `validate`",
             ),
             Self::Refused(name) => Sentence::new(
                 "CORS-E622",

@@ -18,8 +18,22 @@ pub enum PlacementReason {
     },
     /// A target's name with a namespace before it.
     OtherNamespace(String),
+    /// A name that no object of the target's kind can have.
+    ImpossibleName {
+        /// The name as written.
+        name: String,
+        /// The name that was probably meant.
+        meant: Option<String>,
+    },
     /// A Service's port by its number.
     PortNumber(String),
+    /// A section's name that no port and no listener can have.
+    ImpossibleSection {
+        /// The name as written.
+        section: String,
+        /// The name that was probably meant.
+        meant: Option<String>,
+    },
     /// The text is refused; the one accepted before it is still in force.
     LastGoodInForce,
     /// Targets beside `dir:`, where there is one proxy.
@@ -64,6 +78,46 @@ impl TargetInstead {
     }
 }
 
+/// The code of a target's name.
+const TARGET_NAME: &str = "CORS-E529";
+
+/// The code of a section's name.
+const SECTION_NAME: &str = "CORS-E530";
+
+fn impossible_name(name: &str, meant: Option<&str>) -> Sentence {
+    let advice =
+        "write the name of the Service or the Gateway, or no `targetRefs` for the whole namespace";
+    impossible(TARGET_NAME, name, meant, advice)
+}
+
+fn impossible_section(section: &str, meant: Option<&str>) -> Sentence {
+    let advice = "write the name of the port or the listener, such as `http`";
+    impossible(SECTION_NAME, section, meant, advice)
+}
+
+fn port_number(section: &str) -> Sentence {
+    Sentence::new(
+        SECTION_NAME,
+        format!(
+            "{} is not what a port is called: the `sectionName` of a Service is the name of a port, not its number",
+            Quoted(section)
+        ),
+        "write the name that the Service gives it, such as `http`",
+    )
+}
+
+/// A name that Kubernetes takes for no object.
+fn impossible(code: &'static str, name: &str, meant: Option<&str>, advice: &str) -> Sentence {
+    let matter = format!(
+        "{} is no name that Kubernetes accepts for it, so that nothing matches",
+        Quoted(name)
+    );
+    match meant {
+        Some(meant) => Sentence::write(code, matter, Written::text(meant)),
+        None => Sentence::new(code, matter, advice),
+    }
+}
+
 /// To write a field of the target.
 fn write(name: &str, value: &str) -> (String, Option<Proposal>) {
     let value = Written::text(value);
@@ -83,18 +137,15 @@ impl PlacementReason {
             ),
             Self::UnknownTarget { target, instead } => instead.sentence(target),
             Self::OtherNamespace(name) => Sentence::write(
-                "CORS-E529",
+                TARGET_NAME,
                 format!("{} is no name: a target is of the policy's own namespace", Quoted(name)),
                 Written::text(name.rsplit('/').next().unwrap_or_default()),
             ),
-            Self::PortNumber(section) => Sentence::new(
-                "CORS-E530",
-                format!(
-                    "{} is not what a port is called: the `sectionName` of a Service is the name of a port, not its number",
-                    Quoted(section)
-                ),
-                "write the name that the Service gives it, such as `http`",
-            ),
+            Self::ImpossibleName { name, meant } => impossible_name(name, meant.as_deref()),
+            Self::ImpossibleSection { section, meant } => {
+                impossible_section(section, meant.as_deref())
+            }
+            Self::PortNumber(section) => port_number(section),
             Self::LastGoodInForce => Sentence::new(
                 "CORS-W522",
                 "the last valid spec stays in force",

@@ -185,6 +185,18 @@ fn headers() -> Vec<Finding> {
         Finding::new(&expose_entry, R::ForbiddenResponseHeader("Set-Cookie".into())),
         Finding::new(&allow_entry, R::SafelistedRequestHeader("Accept".into())),
         Finding::new(&expose_entry, R::SafelistedResponseHeader("Content-Type".into())),
+        Finding::new(
+            &allow_entry,
+            R::Misspelled {
+                value: "autorization".into(),
+                meant: "authorization".into(),
+                is_listed: false,
+            },
+        ),
+        Finding::new(
+            &expose_entry,
+            R::CorsResponseHeaderExposed("Access-Control-Allow-Origin".into()),
+        ),
         Finding::new(allow, R::None),
         Finding::new(
             allow,
@@ -344,6 +356,7 @@ fn guardrails() -> Vec<Finding> {
         Finding::new(values, R::Values { operator: "Exists", needed: false }),
         Finding::new("spec.guardrails", R::None),
         Finding::new("spec.namespaceSelector", R::SelectorUnused),
+        Finding::new("metadata.namespace", R::InNamespace),
         Finding::new("spec.namespaceSelector", R::SelectsNothing),
         Finding::new("spec", R::LastGoodHolds),
     ];
@@ -355,6 +368,7 @@ fn origin_sets() -> Vec<Finding> {
     let name = "spec.cors.allowOriginsFrom[0]";
     vec![
         Finding::new(name, R::Missing("partners".into())),
+        Finding::new(name, R::NotAmongFiles("partners".into())),
         Finding::new(name, R::Refused("partners".into())),
         Finding::new("spec.cors.allowOriginsFrom[1]", R::Repeated("partners".into())),
         Finding::new("spec.origins[0]", R::Any),

@@ -192,6 +192,11 @@ fn other_syntax(
             let names: Names = each.iter().collect();
             Sentence::new(OTHER_SYNTAX, matter, format!("have a rule for each of {names}"))
         }
+        None if syntax == PathSyntax::Negation => Sentence::new(
+            OTHER_SYNTAX,
+            matter,
+            "there is no negation, so have a rule for each path that is meant, and `mode: Off` in one for each path to leave alone",
+        ),
         None => Sentence::new(
             OTHER_SYNTAX,
             matter,

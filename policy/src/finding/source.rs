@@ -11,6 +11,8 @@ pub enum SourceReason {
     Unreadable(String),
     /// It is no YAML.
     NotYaml(String),
+    /// It is no YAML, and holds a template of Helm.
+    Template(String),
     /// A star without quotes, which begins an alias in YAML.
     AliasStar {
         /// The line, from 1.
@@ -45,6 +47,13 @@ pub enum SourceReason {
     },
 }
 
+/// The code of a text that is no YAML.
+const NOT_YAML: &str = "CORS-E502";
+
+fn not_yaml(message: &str) -> String {
+    format!("it is not YAML ({})", OneLine(message))
+}
+
 // === impl SourceReason ===
 
 impl SourceReason {
@@ -55,9 +64,14 @@ impl SourceReason {
                 format!("it cannot be read ({})", OneLine(message)),
                 "check that it exists and who may read it",
             ),
+            Self::Template(message) => Sentence::new(
+                NOT_YAML,
+                not_yaml(message),
+                "render the template first, such as by `helm template`",
+            ),
             Self::NotYaml(message) => Sentence::new(
-                "CORS-E502",
-                format!("it is not YAML ({})", OneLine(message)),
+                NOT_YAML,
+                not_yaml(message),
                 "correct that line: most often it is indentation, a quote, or a key that is there twice",
             ),
             Self::AliasStar { line, written } => Sentence::new(

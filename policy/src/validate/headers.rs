@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::meant::{self, NameSyntax};
+use super::misspelled;
 use super::report::{Field, Report};
 use crate::finding::{HeaderReason, ListReason};
 use crate::header_name::{
@@ -128,6 +129,8 @@ pub(super) fn response(
     let names = parse(list, !credentials, field, report, |name, written| {
         if FORBIDDEN_RESPONSE_HEADERS.contains(&name) {
             Some(HeaderReason::ForbiddenResponseHeader(written.to_owned()))
+        } else if CORS_RESPONSE_HEADERS.contains(&name) {
+            Some(HeaderReason::CorsResponseHeaderExposed(written.to_owned()))
         } else if SAFELISTED_RESPONSE_HEADERS.contains(&name) {
             Some(HeaderReason::SafelistedResponseHeader(written.to_owned()))
         } else {
@@ -183,7 +186,8 @@ fn parse(
             _ if written == "*" => names.any = true,
             Ok(name) => {
                 let reason = other_syntax(written, has_wildcard, list);
-                if let Some(reason) = reason.or_else(|| doubt(&lower_case, written)) {
+                let reason = reason.or_else(|| doubt(&lower_case, written));
+                if let Some(reason) = reason.or_else(|| slip(&lower_case, written, list)) {
                     report.add(&entry, reason);
                 }
                 names.named.push(name);
@@ -196,6 +200,13 @@ fn parse(
         seen.insert(lower_case, at);
     }
     names
+}
+
+/// A name that is a well-known one but for a slip.
+fn slip(name: &str, written: &str, list: &[String]) -> Option<HeaderReason> {
+    let meant = misspelled::header(name)?.to_owned();
+    let is_listed = list.iter().any(|entry| entry.eq_ignore_ascii_case(&meant));
+    Some(HeaderReason::Misspelled { value: written.to_owned(), meant, is_listed })
 }
 
 /// A token in the syntax of a different system.
@@ -230,6 +241,14 @@ fn other_syntax(written: &str, has_wildcard: bool, list: &[String]) -> Option<He
 fn instead(written: &str, list: &[String]) -> Vec<String> {
     let name = written.split_once(':').map(|(name, _)| name.trim().trim_start_matches(['"', '\'']));
     let written = name.filter(|name| HeaderName::parse(name).is_ok()).unwrap_or(written);
+    // As in `Content Type`.
+    let joined = written.split_whitespace().collect::<Vec<_>>().join("-").to_ascii_lowercase();
+    if joined.contains('-')
+        && written.contains(char::is_whitespace)
+        && misspelled::is_known(&joined)
+    {
+        return vec![joined];
+    }
     let room = MAX_HEADERS.saturating_sub(list.len());
     meant::names(written, room, |name| HeaderName::parse(name).is_ok().then_some(true))
 }

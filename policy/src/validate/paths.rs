@@ -35,7 +35,7 @@ impl<'f> Taken<'f> {
     pub(super) fn refusal(&self, draft: &RuleDraft) -> Option<RuleReason> {
         let value = draft.path_value.clone();
         let text = bare(&value);
-        if let Some(syntax) = PathSyntax::of(&value) {
+        if let Some(syntax) = PathSyntax::of(&value).or_else(|| PathSyntax::of(text)) {
             let exact = draft.path_type == PathType::Exact;
             let prefix = path_syntax::meant_prefix(text)
                 .and_then(|prefix| self.meant(PathType::PathPrefix, &prefix));
@@ -110,8 +110,13 @@ impl<'f> Taken<'f> {
     }
 }
 
-/// `value` without white space, quotes and brackets around it.
+/// `value` without what stands around a path: a method, the call of a program, white space, quotes and brackets.
 fn bare(value: &str) -> &str {
+    // The route of API Gateway for all that has no route.
+    if value == "$default" {
+        return "/";
+    }
+    let value = after_method(value).or_else(|| argument(value)).unwrap_or(value);
     let is_around = |c: char| c.is_whitespace() || "\"'`".contains(c);
     let text = value.trim_matches(is_around);
     let inside = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -119,6 +124,27 @@ fn bare(value: &str) -> &str {
         .map(|inside| inside.trim_matches(is_around))
         .filter(|it| it.starts_with('/'))
         .unwrap_or(text)
+}
+
+/// The path after a method, as in `GET /api`.
+fn after_method(value: &str) -> Option<&str> {
+    let (method, path) = value.split_once(' ')?;
+    let is_method = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
+    Some(path.trim_start()).filter(|path| is_method && path.starts_with('/'))
+}
+
+/// The quoted text in ``PathPrefix(`/api`)``, `path('api/', view)` and `r'^api/'`.
+fn argument(value: &str) -> Option<&str> {
+    let (name, rest) = value.split_at_checked(value.find(['"', '\'', '`'])?)?;
+    let is_call = name.strip_suffix('r').unwrap_or(name).strip_suffix('(').is_some_and(|name| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    });
+    let quote = rest.chars().next()?;
+    let (text, after) = rest.strip_prefix(quote)?.split_once(quote)?;
+    let is_whole = after.trim() == ")" || after.starts_with(',') && after.ends_with(')');
+    // A slash at the end says nothing more: all below is covered.
+    let text = text.strip_suffix('/').filter(|text| !text.is_empty()).unwrap_or(text);
+    (is_call && is_whole || name == "r" && after.is_empty()).then_some(text)
 }
 
 /// The path of a location of nginx, `= /api`, or of a match of a different system, `prefix:/api`.
@@ -185,6 +211,16 @@ mod tests {
             ("a space", "/a b/*", Some("/a%20b")),
             ("dots", "/a/../b/*", Some("/b")),
             ("a location of nginx", "= /api", Some("/api")),
+            ("a method", "GET /api", Some("/api")),
+            ("a method and a glob", "GET /api/*", Some("/api")),
+            ("a default route", "$default", Some("/")),
+            ("a rule of Traefik", "PathPrefix(`/api`)", Some("/api")),
+            ("two rules of Traefik", "PathPrefix(`/a`) || PathPrefix(`/b`)", None),
+            ("a raw string", "r'^api/'", Some("/api")),
+            ("a route of Django", "path('api/')", Some("/api")),
+            ("a route of Django with a view", "path('api/', view)", Some("/api")),
+            ("a negation", "!/admin", None),
+            ("a part of a segment", "/img-*", None),
             ("a match of Istio", "prefix:/api", Some("/api")),
             ("a colon further on", "api/a:/b", Some("/api/a:/b")),
             ("an escape in lower case", "/caf%c3%a9/{id}", Some("/caf%C3%A9")),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::object;
 
 /// Codes that name what to write into other objects than corsward's own.
-pub(crate) const ROWS_OF_OTHER_OBJECTS: [(&str, &str); 14] = [
+pub(crate) const ROWS_OF_OTHER_OBJECTS: [(&str, &str); 13] = [
     ("CORS-W524", "a pod template"),
     ("CORS-W526", "a pod template"),
     ("CORS-W532", "a VirtualService"),
@@ -17,7 +17,6 @@ pub(crate) const ROWS_OF_OTHER_OBJECTS: [(&str, &str); 14] = [
     ("CORS-I522", "another policy"),
     ("CORS-E506", "another file"),
     ("CORS-E528", "a label that takes its author"),
-    ("CORS-E530", "the name of a Service's port"),
     ("CORS-E601", "an origin that takes its author"),
     ("CORS-E611", "a guardrail that takes its author"),
 ];
@@ -145,11 +144,36 @@ fn of_policies() -> Vec<Row> {
         more("CORS-E409", "a suffix", json!({"hostnames": [".shop.example"]})),
         more("CORS-E409", "hosts in one text", json!({"hostnames": ["a.example,b.example"]})),
         more("CORS-E409", "a placeholder", json!({"hostnames": ["{tenant}.shop.example"]})),
+        spec(
+            "CORS-E503",
+            "a time beside the answer to preflights",
+            json!({"cors": {"allowOrigins": ["https://a.example"]}, "preflight": {"maxAge": 600}}),
+        ),
         more("CORS-W401", "a word", json!({"hostnames": ["all"]})),
         more(
             "CORS-E529",
             "a namespace",
             json!({"targetRefs": [{"group": "", "kind": "Service", "name": "shop/api"}]}),
+        ),
+        more(
+            "CORS-E529",
+            "the host of a Service",
+            json!({"targetRefs": [{"group": "", "kind": "Service", "name": "api.shop.svc.cluster.local"}]}),
+        ),
+        more(
+            "CORS-E529",
+            "a port",
+            json!({"targetRefs": [{"group": "", "kind": "Service", "name": "api:8080"}]}),
+        ),
+        more(
+            "CORS-E529",
+            "upper case",
+            json!({"targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "API"}]}),
+        ),
+        more(
+            "CORS-E530",
+            "a port and its number",
+            json!({"targetRefs": [{"group": "", "kind": "Service", "name": "api", "sectionName": "http:8080"}]}),
         ),
         more(
             "CORS-I401",
@@ -216,6 +240,12 @@ fn of_cors() -> Vec<Row> {
         allow("CORS-W304", "cookies", json!(["Cookie", "x-a"])),
         allow("CORS-W305", "of responses", json!(["Access-Control-Allow-Origin", "x-a"])),
         expose("CORS-W307", "unreadable", json!(["Set-Cookie"])),
+        allow("CORS-W309", "a letter too few", json!(["Autorization"])),
+        allow("CORS-W309", "no hyphen", json!(["ContentType", "Content_Type"])),
+        allow("CORS-W309", "beside what is meant", json!(["authorization", "Authorisation"])),
+        allow("CORS-E303", "a space for a hyphen", json!(["Content Type"])),
+        expose("CORS-W309", "two letters too few", json!(["Content-Disposion"])),
+        expose("CORS-I311", "of the protocol", json!(["Access-Control-Allow-Origin"])),
         allow("CORS-I306", "not covered", json!(["*"])),
         allow("CORS-I307", "safelisted", json!(["Accept", "x-a"])),
         expose("CORS-I308", "safelisted", json!(["Content-Type"])),
@@ -307,7 +337,6 @@ fn of_paths() -> Vec<Row> {
         "api/*",
         "^api/(?P<pk>[0-9]+)/$",
         r"/api/\d+",
-        "/api*",
         "/api$",
     ]
     .map(|value| path("CORS-E419", value))
@@ -315,6 +344,11 @@ fn of_paths() -> Vec<Row> {
     rows.extend([
         rule_path("CORS-E419", "exact", json!({"type": "Exact", "value": "/api/*"})),
         path("CORS-E411", "public"),
+        path("CORS-E411", "GET /api"),
+        path("CORS-E411", "$default"),
+        path("CORS-E411", "PathPrefix(`/api`)"),
+        path("CORS-E419", "r'^api/'"),
+        path("CORS-E411", "path('api/')"),
         path("CORS-E411", ""),
         path("CORS-E411", "https://a.example/public"),
         path("CORS-E412", "/public?a=b"),
@@ -372,6 +406,7 @@ fn of_dependencies() -> Vec<Row> {
             "values that are not compared",
             json!({"namespaceSelector": {"matchExpressions": expression}, "guardrails": {"maxMaxAge": 600}}),
         ),
+        in_namespace(),
         Row {
             beside: vec![object("OriginSet", &json!({"origins": ["https://b.example"]}))],
             ..spec(
@@ -388,6 +423,12 @@ fn of_dependencies() -> Vec<Row> {
             good(),
         ),
     ]
+}
+
+fn in_namespace() -> Row {
+    let mut object = object("ClusterCorsPolicy", &json!({"guardrails": {"maxMaxAge": 600}}));
+    object["metadata"]["namespace"] = "shop".into();
+    Row { code: "CORS-W609", why: "a namespace", object, beside: Vec::new() }
 }
 
 /// A rule that leaves its path alone, but for these fields.
