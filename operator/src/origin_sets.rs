@@ -110,6 +110,13 @@ pub fn resolve<'s>(spec: &mut Value, lookup: impl Fn(&str) -> SetLookup<'s>) -> 
     resolved
 }
 
+/// Whether a block lists `*` and nothing else.
+fn lists_any_origin_alone(cors: &Map<String, Value>) -> bool {
+    let list = |name: &str| cors.get(name).and_then(Value::as_array).map(Vec::as_slice);
+    let has_regexes = list("allowOriginRegexes").is_some_and(|regexes| !regexes.is_empty());
+    !has_regexes && matches!(list("allowOrigins"), Some([only]) if only == "*")
+}
+
 // === impl Resolved ===
 
 impl Resolved {
@@ -158,7 +165,7 @@ impl Resolved {
         if !references.is_empty() {
             self.named.insert(format!("{path}.cors.allowOrigins"));
         }
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut is_elsewhere) = (BTreeSet::new(), false);
         for (at, reference) in references.iter().enumerate() {
             let Some(name) = reference.get("name").and_then(Value::as_str) else { continue };
             let field = format!("{path}.cors.allowOriginsFrom[{at}]");
@@ -176,7 +183,13 @@ impl Resolved {
                 SetLookup::Elsewhere => OriginSetReason::NotAmongFiles(name.to_owned()),
                 SetLookup::Refused => OriginSetReason::Refused(name.to_owned()),
             };
+            is_elsewhere |= matches!(reason, OriginSetReason::NotAmongFiles(_));
             self.findings.push(Finding::new(field, reason));
+        }
+        // `*` stands alone, whatever the set has.
+        if is_elsewhere && lists_any_origin_alone(cors) {
+            let field = format!("{path}.cors.allowOrigins[0]");
+            self.findings.push(Finding::new(field, OriginReason::AnyBesideOthers));
         }
     }
 
