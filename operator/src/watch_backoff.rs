@@ -17,6 +17,14 @@ pub(crate) struct WatchBackoff(backon::ExponentialBackoff);
 
 // === impl WatchBackoff ===
 
+impl WatchBackoff {
+    /// The pause before the next attempt.
+    pub(crate) fn pause(&mut self) -> Duration {
+        // They never end: the number of attempts has no bound.
+        self.0.next().unwrap_or(MAX_DELAY)
+    }
+}
+
 impl Default for WatchBackoff {
     fn default() -> Self {
         let builder = ExponentialBuilder::default()
@@ -32,7 +40,7 @@ impl Iterator for WatchBackoff {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        self.0.next()
+        Some(self.pause())
     }
 }
 

@@ -34,8 +34,6 @@ const VERSION: &str = "v1alpha1";
 const MAX_WRITING: usize = 8;
 /// Timeout of one attempt.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pause after a failure without a next backoff.
-const MAX_DELAY: Duration = Duration::from_secs(30);
 
 /// A kind of object of ours that has a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -254,7 +252,7 @@ impl Writer {
                 self.queue.again(resource, status);
                 // Whatever keeps one status from being written most likely keeps all.
                 if self.paused_until.is_none() {
-                    let pause = self.backoff.next().unwrap_or(MAX_DELAY);
+                    let pause = self.backoff.pause();
                     self.paused_until = Instant::now().checked_add(pause);
                 }
             }

@@ -264,8 +264,7 @@ impl<'s, K: Watched> Follower<'s, K> {
                 warn!(kind = self.kind, error = sentence, "cannot watch; tried again");
             }
         }
-        let pause = self.backoff.next().unwrap_or(self.shared.options.look_again);
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(self.backoff.pause()).await;
         Ok(())
     }
 
