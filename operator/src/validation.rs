@@ -8,6 +8,7 @@ use corsward_policy::draft::Specificity;
 use corsward_policy::finding::{
     self, BehaviorReason, PlacementReason, Reason, TargetInstead, TargetReason,
 };
+use corsward_policy::syntax::{is_dns_label, is_dns_subdomain};
 use corsward_policy::validate::validate_accepted;
 use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, compile, validate, wire};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
@@ -308,8 +309,7 @@ fn target_name(kind: &str, name: &str) -> Option<PlacementReason> {
     }
     // A Service has no dot in its name: it begins that of its host.
     let end = if kind == "Service" { &['.', ':'][..] } else { &[':'] };
-    let meant = name.split(end).next().unwrap_or_default().trim().to_ascii_lowercase();
-    let meant = Some(meant).filter(|meant| is_name_of(kind, meant));
+    let meant = name_before(end, kind, name);
     Some(PlacementReason::ImpossibleName { name: name.to_owned(), meant })
 }
 
@@ -323,23 +323,22 @@ fn target_section(kind: &str, section: &str) -> Option<PlacementReason> {
     if section.is_empty() || is_name_of(kind, section) {
         return None;
     }
-    let meant = section.split(':').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let meant = Some(meant).filter(|meant| is_name_of(kind, meant));
+    let meant = name_before(&[':'], kind, section);
     Some(PlacementReason::ImpossibleSection { section: section.to_owned(), meant })
 }
 
-/// Returns whether Kubernetes accepts that name for an object of that kind (RFC 1123: a label for Services and their ports, a
-/// subdomain for Gateways and their listeners).
+/// The name in front of the first of `ends`, if Kubernetes accepts it for that kind.
+fn name_before(ends: &[char], kind: &str, text: &str) -> Option<String> {
+    let name = text.split(ends).next().unwrap_or_default().trim().to_ascii_lowercase();
+    Some(name).filter(|name| is_name_of(kind, name))
+}
+
+/// Returns whether Kubernetes accepts that name for an object of that kind: a label for Services and their ports, a subdomain for
+/// Gateways and their listeners.
 fn is_name_of(kind: &str, name: &str) -> bool {
-    let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_label = |label: &str| {
-        label.starts_with(is_end)
-            && label.ends_with(is_end)
-            && label.chars().all(|c| is_end(c) || c == '-')
-    };
     match kind {
-        "Service" => name.len() <= 63 && is_label(name),
-        "Gateway" => name.len() <= 253 && name.split('.').all(is_label),
+        "Service" => is_dns_label(name),
+        "Gateway" => is_dns_subdomain(name),
         _ => true,
     }
 }

@@ -1,6 +1,6 @@
 //! The small grammar that every header shares (RFC 9110 section 5.6).
 
-use crate::limits::{MAX_HOST_LEN, MAX_LABEL_KEY_LEN, MAX_LABEL_VALUE_LEN};
+use crate::limits::{MAX_HOST_LEN, MAX_LABEL_KEY_LEN, MAX_LABEL_LEN, MAX_LABEL_VALUE_LEN};
 
 /// Returns whether `byte` is a `tchar`.
 #[must_use]
@@ -44,6 +44,19 @@ pub fn trim_ows(bytes: &[u8]) -> &[u8] {
 pub fn is_object_name(name: &str) -> bool {
     let is_name_byte = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
     name.len() <= MAX_HOST_LEN && name.bytes().all(is_name_byte)
+}
+
+/// Returns whether `name` is a DNS subdomain: the name of most objects in Kubernetes (RFC 1123).
+#[must_use]
+pub fn is_dns_subdomain(name: &str) -> bool {
+    let is_part = |part: &str| !(part.is_empty() || part.starts_with('-') || part.ends_with('-'));
+    is_object_name(name) && name.split('.').all(is_part)
+}
+
+/// Returns whether `name` is a DNS label: the name of namespaces, Services and ports in Kubernetes (RFC 1123).
+#[must_use]
+pub fn is_dns_label(name: &str) -> bool {
+    name.len() <= MAX_LABEL_LEN && !name.contains('.') && is_dns_subdomain(name)
 }
 
 /// Returns whether `key` has the characters and the length of a label's key in Kubernetes.

@@ -24,12 +24,11 @@ mod tests;
 use crate::draft::{Draft, Mode, PolicyId};
 use crate::finding::{self, BehaviorReason, Finding, Replacement, Severity};
 use crate::header_name::HeaderName;
-use crate::limits::MAX_LABEL_LEN;
 use crate::method::Method;
 use crate::pattern::OriginPattern;
 use crate::policy::{Names, Policy};
 use crate::scope::HostPattern;
-use crate::syntax::is_object_name;
+use crate::syntax::{is_dns_label, is_dns_subdomain, is_object_name};
 use analysis::Analysis;
 pub use analysis::{NoStepLeft, Steps};
 use cors::Place;
@@ -235,22 +234,13 @@ fn policy(draft: &Draft, knowledge: &dyn Knowledge, report: &mut Report) -> Poli
 fn check_id(id: &PolicyId, report: &mut Report) {
     let PolicyId { namespace, name } = id;
     let metadata = Field::root("metadata");
-    if !is_namespace_name(namespace) {
+    if !namespace.is_empty() && !is_dns_label(namespace) {
         let reason = BehaviorReason::InvalidNamespace(namespace.clone());
         report.add(&metadata.child("namespace"), reason);
     }
-    if !is_name(name) {
+    if !name.is_empty() && !is_dns_subdomain(name) {
         report.add(&metadata.child("name"), BehaviorReason::InvalidName(name.clone()));
     }
-}
-
-fn is_name(name: &str) -> bool {
-    let is_part = |part: &str| !(part.is_empty() || part.starts_with('-') || part.ends_with('-'));
-    name.is_empty() || is_object_name(name) && name.split('.').all(is_part)
-}
-
-fn is_namespace_name(name: &str) -> bool {
-    name.len() <= MAX_LABEL_LEN && !name.contains('.') && is_name(name)
 }
 
 /// Fetch, "ok status": browsers accept any of 200 to 299, other clients only these two.
