@@ -170,8 +170,13 @@ fn is_template(value: &str) -> bool {
             },
         )
     };
-    ["${", "{{", "$(", "%("].iter().any(|part| value.contains(part))
+    // The `$` of a regex has no name after it.
+    let is_shell_name =
+        value.split('$').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+    is_shell_name
+        || ["${", "{{", "$(", "%("].iter().any(|part| value.contains(part))
         || is_place('{', '}')
+        || is_place('%', '%')
         || (is_place('<', '>') && !value.starts_with('<'))
 }
 
@@ -240,6 +245,9 @@ mod tests {
                 "{{ .Values.origin }}",
                 "https://app-{env}.example.com",
                 "https://<tenant>.example.com",
+                "https://$HOST",
+                "https://app.$DOMAIN:8443",
+                "https://%HOST%",
             ],
         ),
         (Some(Language::Match), &["prefix:https://app", "suffix:.app.example"]),
