@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use corsward_api::v1alpha1::CorsPolicy;
-use corsward_operator::{convert, knowledge::FullKnowledge};
+use corsward_operator_core::{convert, knowledge::FullKnowledge};
 use corsward_policy::draft::Specificity;
 use corsward_policy::wire::{self, Envelope, OnInvalid};
 use corsward_policy::{Compiled, Draft, Policy, PolicyId, Workload, validate};

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use corsward_operator::args::{OutputFormat, ValidateArgs};
-use corsward_operator::knowledge::FullKnowledge;
 use corsward_operator::validate::{self, ValidateOutcome};
+use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_policy::Refusal;
 use corsward_tests::envoy_fixture::EnvoyFixture;
 use corsward_tests::page::{self, Example};
@@ -180,7 +180,8 @@ fn the_glossary_defines_each_word_once_and_names_its_source() {
 fn the_log_lines_of_the_operations_page_are_those_of_the_operator() {
     let page = fs::read_to_string(docs().join("operations.md")).unwrap();
     let mut literals = String::new();
-    let mut folders = vec![root().join("operator/src")];
+    let mut folders =
+        ["core", "controller"].map(|of| root().join("operator").join(of).join("src")).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap().flatten() {
             match entry.path() {

@@ -119,34 +119,40 @@ fn the_resources_depend_on_no_client_and_no_runtime() {
 }
 
 #[test]
-fn the_middle_of_the_operator_is_pure() {
-    for (file, text) in sources("operator/src") {
-        let pure = [
-            "cluster_state",
-            "convert",
-            "dependencies",
-            "gateway_controller",
-            "grouping",
-            "guardrails",
-            "index",
-            "origin_sets",
-            "plan",
-            "publish/backoff",
-            "publish/reconciler",
-            "shape",
-            "size_limit",
-            "status",
-            "targets",
-            "validation",
-        ];
-        let is_pure = |name: &&str| {
-            file.ends_with(format!("operator/src/{name}.rs"))
-                || file.to_string_lossy().contains(&format!("operator/src/{name}/"))
-        };
-        if pure.iter().any(is_pure) {
-            for word in ["tokio", "kube::Client", "std::fs", "async fn"] {
-                assert!(!code(&text).contains(word), "{} names {word}", file.display());
-            }
+fn the_core_of_the_operator_is_pure() {
+    let allowed = [
+        "corsward-api",
+        "corsward-policy",
+        "idna",
+        "jiff",
+        "k8s-openapi",
+        "kube",
+        "psl",
+        "regex-automata",
+        "regex-syntax",
+        "serde",
+        "serde-saphyr",
+        "serde_json",
+        "sha2",
+        "thiserror",
+    ];
+    assert_eq!(dependencies("operator/core"), allowed);
+    // The client is a feature of `kube`: the workspace has none, and the core adds none.
+    let core = manifest("operator/core");
+    assert_eq!(core["dependencies"]["kube"].as_table().map(toml::Table::len), Some(1));
+    for (file, text) in sources("operator/core/src") {
+        for word in [
+            "async fn",
+            "kube::client",
+            "kube::Client",
+            "kube::runtime",
+            "std::env",
+            "std::fs",
+            "std::net::Tcp",
+            "std::process",
+            "::now()",
+        ] {
+            assert!(!code(&text).contains(word), "{} names {word}", file.display());
         }
     }
 }
@@ -157,7 +163,8 @@ fn the_top_modules_of_a_crate_import_no_cycle() {
         "filter/engine/src",
         "filter/wasm/src",
         "operator/api/src",
-        "operator/src",
+        "operator/controller/src",
+        "operator/core/src",
         "policy/src",
         "tests/e2e/src",
         "tests/src",
@@ -176,10 +183,11 @@ fn the_top_modules_of_a_crate_import_no_cycle() {
 fn filter_and_operator_never_import_each_other() {
     for one in ["filter/engine", "filter/wasm"] {
         let of_filter = dependencies(one);
-        let is_operators = |name: &String| ["corsward-api", "corsward-operator"].contains(&&**name);
+        let is_operators =
+            |name: &String| name.starts_with("corsward-operator") || *name == "corsward-api";
         assert!(!of_filter.iter().any(is_operators), "{one}: {of_filter:?}");
     }
-    for one in ["operator", "operator/api"] {
+    for one in ["operator/api", "operator/controller", "operator/core"] {
         let of_operator = dependencies(one);
         let is_filters = |name: &String| name.starts_with("corsward-filter");
         assert!(!of_operator.iter().any(is_filters), "{one}: {of_operator:?}");
@@ -434,10 +442,11 @@ fn the_limits_of_the_design_are_those_of_the_code() {
 const PROSE: (f64, f64) = (2.0, 3.0);
 
 /// The ceilings of doc comments, which only fall, to those of prose.
-const CEILINGS: [(&str, f64, f64); 8] = [
+const CEILINGS: [(&str, f64, f64); 9] = [
     ("filter", 2.0, 3.0),
     ("operator/api", 2.0, 3.0),
-    ("operator/src", 2.0, 3.0),
+    ("operator/controller", 2.0, 3.0),
+    ("operator/core", 2.0, 3.0),
     ("policy/src", 2.0, 3.0),
     ("tests/e2e", 2.0, 3.0),
     ("tests/src", 2.0, 3.0),

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use corsward_operator::cluster_state::ClusterState;
-use corsward_operator::event::Event;
 use corsward_operator::kubernetes;
 use corsward_operator::metrics::source::Watches;
-use corsward_operator::object::Object;
 use corsward_operator::source::kube;
+use corsward_operator_core::cluster_state::ClusterState;
+use corsward_operator_core::event::Event;
+use corsward_operator_core::object::Object;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};

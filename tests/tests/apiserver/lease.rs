@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use corsward_operator::event::Event;
 use corsward_operator::kubernetes;
 use corsward_operator::leader::{self, LeaderElector, LeaseOptions};
+use corsward_operator_core::event::Event;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};

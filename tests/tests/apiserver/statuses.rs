@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use corsward_operator::events::{self, ObjectEvent};
-use corsward_operator::json_text::JsonText;
 use corsward_operator::kubernetes;
 use corsward_operator::metrics::writer::{StatusWriteResult, StatusWrites};
 use corsward_operator::writer::{self, ResourceKind, ResourceRef, StatusWrite};
+use corsward_operator_core::json_text::JsonText;
 use corsward_tests::suite;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;

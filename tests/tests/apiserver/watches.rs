@@ -1,6 +1,6 @@
 //! The objects of a cluster reach the controller, despite faults in between.
 
-use corsward_operator::cluster_state::{Key, NamespaceMode, TargetPort};
+use corsward_operator_core::cluster_state::{Key, NamespaceMode, TargetPort};
 use corsward_tests::suite;
 use serde_json::{Value, json};
 use xtask::kubernetes::ApiServer;

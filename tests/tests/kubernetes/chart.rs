@@ -245,7 +245,7 @@ fn roles_follow_what_is_enabled() {
 
 #[test]
 fn alerts_ask_for_metrics_that_the_operator_has() {
-    let operator = suite::folder().join("../operator/src");
+    let operator = suite::folder().join("../operator/controller/src");
     let mut source = fs::read_to_string(operator.join("metrics.rs")).unwrap();
     for file in fs::read_dir(operator.join("metrics")).unwrap() {
         source += &fs::read_to_string(file.unwrap().path()).unwrap();

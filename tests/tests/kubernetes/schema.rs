@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use corsward_operator::args::{OutputFormat, ValidateArgs};
-use corsward_operator::knowledge::FullKnowledge;
 use corsward_operator::source::document;
 use corsward_operator::source::yaml::Reader;
 use corsward_operator::validate::{self, ValidateOutcome};
+use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_tests::suite;
 use serde_json::{Value, json};
 use xtask::kubernetes::Answer;

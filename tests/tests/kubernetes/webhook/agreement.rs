@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use corsward_operator::args::{OutputFormat, ValidateArgs};
-use corsward_operator::knowledge::FullKnowledge;
 use corsward_operator::validate;
+use corsward_operator_core::knowledge::FullKnowledge;
 use serde_json::{Value, json};
 
 use super::fixture::WebhookFixture;

@@ -1,0 +1,112 @@
+//! The API server's client: made here once, with its timeouts.
+
+use std::error::Error as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::watcher;
+use kube::{Client, Config};
+
+/// Duration of one watch before the next one resumes it. A dead connection is noticed a few seconds later; the client's own default
+/// is five minutes.
+pub const WATCH_SECONDS: u32 = 60;
+/// Timeout for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout for silence within an answer. A watch is silent for up to [`WATCH_SECONDS`].
+const READ_TIMEOUT: Duration = Duration::from_secs(75);
+/// Timeout for sending a request.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The operator's name in the API server's audit log.
+const USER_AGENT: &str = concat!("corsward-operator/", env!("CARGO_PKG_VERSION"));
+
+/// A client of the API server that `kubeconfig` names. Without one: the file that `KUBECONFIG` or `~/.kube/config` names, else the cluster
+/// around this pod.
+///
+/// # Errors
+///
+/// Fails if there is no configuration, or no client can be made of it. The API server itself is not asked.
+pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
+    // Whoever installed one before has a reason.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = match kubeconfig {
+        Some(path) => {
+            let context = || format!("cannot use the kubeconfig {}", path.display());
+            let kubeconfig = Kubeconfig::read_from(path).with_context(context)?;
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+                .await
+                .with_context(context)?
+        }
+        None => Config::infer().await.context(
+            "no API server is configured: run in a cluster, or name a file by --kubeconfig",
+        )?,
+    };
+    client_of(config)
+}
+
+/// A client of the API server in `config`, with the operator's timeouts and name.
+///
+/// # Errors
+///
+/// Fails if the certificates or credentials in `config` cannot be used.
+pub fn client_of(mut config: Config) -> Result<Client> {
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
+    config.write_timeout = Some(WRITE_TIMEOUT);
+    config
+        .headers
+        .push((hyper::header::USER_AGENT, hyper::header::HeaderValue::from_static(USER_AGENT)));
+    Client::try_from(config).context("no client can be made of the API server's configuration")
+}
+
+/// The error in one line: the API server's message, or the cause that kept the request from it.
+pub(crate) fn sentence(error: &kube::Error) -> String {
+    // Its own words repeat the whole answer.
+    if let kube::Error::Api(status) = error {
+        return format!("{} ({})", status.message, status.code);
+    }
+    // Its own words name the layer, and leave the cause to whoever asks.
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !sentence.contains(&words) {
+            sentence = format!("{sentence}: {words}");
+        }
+        cause = error.source();
+    }
+    sentence
+}
+
+/// The error of a watch, in one line.
+pub(crate) fn watch_sentence(error: &watcher::Error) -> String {
+    use watcher::Error::{
+        InitialListFailed, NoResourceVersion, WatchError, WatchFailed, WatchStartFailed,
+    };
+    match error {
+        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => sentence(error),
+        WatchError(status) => format!("{} ({})", status.message, status.code),
+        NoResourceVersion => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_said_once_and_down_to_its_cause() {
+        let status =
+            r#"{"status":"Failure","code":403,"reason":"Forbidden","message":"pods is forbidden"}"#;
+        let refused = kube::Error::Api(serde_json::from_str(status).unwrap());
+        assert_eq!(sentence(&refused), "pods is forbidden (403)");
+        let cause = std::io::Error::other("connection refused");
+        let unreachable = kube::Error::Service(Box::new(std::io::Error::other(cause)));
+        assert!(
+            sentence(&unreachable).ends_with("connection refused"),
+            "{}",
+            sentence(&unreachable)
+        );
+    }
+}

@@ -1,0 +1,340 @@
+//! Store: the leader's module in a `ConfigMap` for all replicas, and those that nothing names any more collected.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use corsward_operator_core::filter_module::{MODULE_LABEL, short};
+use corsward_operator_core::names::{FIELD_MANAGER, MANAGED_BY};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, PostParams};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Client, ResourceExt as _};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::error_log::ErrorLog;
+use crate::kubernetes::{WATCH_SECONDS, sentence};
+use crate::modules::LocalModule;
+use crate::modules::cache::{self, ModuleCache, Stored};
+use crate::watch_backoff::WatchBackoff;
+
+/// Interval of retries.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
+/// Number of checks of a module before its collection.
+const CHECKS_BEFORE_COLLECT: u32 = 12;
+
+type Events = BoxStream<'static, watcher::Result<watcher::Event<ConfigMap>>>;
+
+/// Keeps modules in `ConfigMap`s.
+pub(super) struct ModuleStore {
+    maps: Api<ConfigMap>,
+    plugins: Vec<Api<DynamicObject>>,
+    own: LocalModule,
+    cache: Arc<ModuleCache>,
+    keep: Duration,
+    /// The names of a list so far.
+    listing: Vec<ConfigMap>,
+    /// The `ConfigMap`s have been listed.
+    listed: watch::Sender<bool>,
+    /// The last time at which the own module was made anew, because a different one had its place.
+    remade: Option<Instant>,
+    /// Since when nothing has named a module.
+    unnamed: BTreeMap<String, Instant>,
+    /// Of the watch.
+    unwatched: ErrorLog,
+    /// Of everything else.
+    untended: ErrorLog,
+}
+
+// === impl ModuleStore ===
+
+impl ModuleStore {
+    pub(super) fn new(
+        client: &Client,
+        namespace: &str,
+        plugins: &[ApiResource],
+        own: LocalModule,
+        cache: Arc<ModuleCache>,
+        keep: Duration,
+        listed: watch::Sender<bool>,
+    ) -> Self {
+        let maps = Api::namespaced(client.clone(), namespace);
+        let plugins = plugins.iter().map(|kind| Api::all_with(client.clone(), kind)).collect();
+        let (listing, remade, unnamed) = (Vec::new(), None, BTreeMap::new());
+        let (unwatched, untended) = <(ErrorLog, ErrorLog)>::default();
+        Self {
+            maps,
+            plugins,
+            own,
+            cache,
+            keep,
+            listing,
+            listed,
+            remade,
+            unnamed,
+            unwatched,
+            untended,
+        }
+    }
+
+    /// Keeps modules for ever.
+    pub(super) async fn run(mut self, mut leading: watch::Receiver<bool>) {
+        let selector = format!("{}={},{MODULE_LABEL}", MANAGED_BY.0, MANAGED_BY.1);
+        let config = watcher::Config::default().labels(&selector).timeout(WATCH_SECONDS);
+        let mut events: Events =
+            watcher(self.maps.clone(), config).backoff(WatchBackoff::default()).boxed();
+        loop {
+            let mut wait = self.look();
+            let listed = *self.listed.borrow();
+            if listed && *leading.borrow_and_update() {
+                if !self.try_to_tend().await {
+                    wait = RETRY_INTERVAL;
+                }
+            } else {
+                self.unnamed.clear();
+            }
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => self.on(event),
+                    None => return,
+                },
+                changed = leading.changed() => if changed.is_err() {
+                    return;
+                },
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Interval of checks of modules without an event.
+    fn look(&self) -> Duration {
+        self.keep.checked_div(CHECKS_BEFORE_COLLECT).unwrap_or(RETRY_INTERVAL)
+    }
+
+    fn on(&mut self, event: watcher::Result<watcher::Event<ConfigMap>>) {
+        self.unwatched.watch("ConfigMap", event.as_ref());
+        match event {
+            Ok(watcher::Event::Init) => self.listing.clear(),
+            Ok(watcher::Event::InitApply(map)) => self.listing.push(map),
+            Ok(watcher::Event::InitDone) => {
+                self.cache.reset(&std::mem::take(&mut self.listing));
+                self.listed.send_replace(true);
+            }
+            Ok(watcher::Event::Apply(map)) => self.cache.put(&map),
+            Ok(watcher::Event::Delete(map)) => self.cache.remove(&map.name_any()),
+            Err(_) => {}
+        }
+    }
+
+    /// Tends, and says what is new about that; `false`: it failed.
+    async fn try_to_tend(&mut self) -> bool {
+        let Err(error) = self.tend().await else {
+            if self.untended.over() {
+                info!("stored and collected modules again");
+            }
+            return true;
+        };
+        let error = sentence(&error);
+        if self.untended.on(&error, Instant::now()) {
+            warn!(error, "cannot store or collect modules; tried again");
+        }
+        false
+    }
+
+    /// Stores our own module, and collects what nothing has named for long enough.
+    async fn tend(&mut self) -> kube::Result<()> {
+        let (stored, own_name) = (self.cache.stored(), cache::name(&self.own.sha256));
+        let now = Instant::now();
+        let lately = |at: Instant| now.saturating_duration_since(at) < self.look();
+        match stored.get(&own_name) {
+            Some(Stored::Module(sha256, _)) if *sha256 == self.own.sha256 => {}
+            None => self.store().await?,
+            // Whoever changes what is made changes it each time, and what was changed wakes us.
+            Some(_) if self.remade.is_some_and(lately) => {}
+            Some(_) => {
+                // It cannot be changed, so it is made anew.
+                self.delete(&own_name).await?;
+                self.remade = Some(now);
+                self.store().await?;
+            }
+        }
+        self.unnamed.retain(|name, _| stored.contains_key(name));
+        for (name, stored) in &stored {
+            let named = match stored {
+                _ if *name == own_name => true,
+                Stored::Module(sha256, _) => self.is_named(sha256).await?,
+                Stored::Damaged => false,
+            };
+            if named {
+                self.unnamed.remove(name);
+                continue;
+            }
+            let since = *self.unnamed.entry(name.clone()).or_insert(now);
+            if now.saturating_duration_since(since) >= self.keep {
+                self.delete(name).await?;
+                info!(name, "deleted a module that no plugin names");
+                self.unnamed.remove(name);
+            }
+        }
+        Ok(())
+    }
+
+    async fn store(&self) -> kube::Result<()> {
+        let map = cache::config_map(&self.own);
+        let params =
+            PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+        match self.maps.create(&params, &map).await {
+            Ok(map) => {
+                let name = map.name_any();
+                self.cache.put(&map);
+                if self.cache.stored().get(&name) == Some(&Stored::Damaged) {
+                    warn!(
+                        name,
+                        "the API server stores a changed module: look for a webhook that changes it"
+                    );
+                } else {
+                    info!(name, "stored the module for all replicas");
+                }
+                Ok(())
+            }
+            // The watch has not told us of it yet.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Does an object of any kind name the module? A kind that is not served has none.
+    async fn is_named(&self, sha256: &str) -> kube::Result<bool> {
+        let selector = format!("{MODULE_LABEL}={}", short(sha256));
+        let params = ListParams::default().labels(&selector).limit(1);
+        for plugins in &self.plugins {
+            match plugins.list_metadata(&params).await {
+                Ok(list) if list.items.is_empty() => {}
+                Ok(_) => return Ok(true),
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    async fn delete(&self, name: &str) -> kube::Result<()> {
+        match self.maps.delete(name, &DeleteParams::default()).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(error) => return Err(error),
+        }
+        self.cache.remove(name);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::extract::{RawQuery, State};
+    use axum::http::StatusCode;
+    use axum::routing::{delete, get};
+    use axum::{Json, Router};
+    use corsward_operator_core::bundle::hex;
+    use serde_json::{Value, json};
+    use std::convert::Infallible;
+    use std::future::{Ready, ready};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use tokio::sync::broadcast;
+
+    /// An API server with a webhook that changes every `ConfigMap`.
+    #[derive(Clone)]
+    struct FakeApiServer {
+        told: broadcast::Sender<Value>,
+        made: Arc<AtomicUsize>,
+        is_there: Arc<AtomicBool>,
+    }
+
+    impl FakeApiServer {
+        fn tell(&self, kind: &str, object: &Value) {
+            let mut event = json!({"type": kind, "object": object});
+            event["object"]["metadata"]["resourceVersion"] = "2".into();
+            let _ = self.told.send(event);
+        }
+
+        fn list(State(meddler): State<Self>, RawQuery(query): RawQuery) -> Ready<Body> {
+            if !query.is_some_and(|query| query.contains("watch=true")) {
+                let list = json!({
+                    "apiVersion": "v1", "kind": "ConfigMapList",
+                    "metadata": {"resourceVersion": "1"}, "items": [],
+                });
+                return ready(list.to_string().into());
+            }
+            let told = futures::stream::unfold(meddler.told.subscribe(), |mut told| async {
+                let event = told.recv().await.ok()?;
+                Some((Ok::<_, Infallible>(format!("{event}\n")), told))
+            });
+            ready(Body::from_stream(told))
+        }
+
+        fn create(
+            State(meddler): State<Self>,
+            Json(mut object): Json<Value>,
+        ) -> Ready<(StatusCode, Json<Value>)> {
+            if meddler.is_there.swap(true, Ordering::SeqCst) {
+                let exists = json!({"kind": "Status", "status": "Failure", "code": 409});
+                return ready((StatusCode::CONFLICT, Json(exists)));
+            }
+            meddler.made.fetch_add(1, Ordering::SeqCst);
+            object["metadata"]["annotations"] = json!({});
+            meddler.tell("ADDED", &object);
+            ready((StatusCode::CREATED, Json(object)))
+        }
+
+        fn delete(State(meddler): State<Self>) -> Ready<Json<Value>> {
+            meddler.is_there.store(false, Ordering::SeqCst);
+            let own = cache::config_map(&own());
+            meddler.tell("DELETED", &serde_json::to_value(own).unwrap());
+            ready(Json(json!({"apiVersion": "v1", "kind": "Status", "status": "Success"})))
+        }
+    }
+
+    fn own() -> LocalModule {
+        LocalModule { sha256: hex(b"ours"), bytes: b"ours".as_slice().into() }
+    }
+
+    #[tokio::test]
+    async fn a_module_that_somebody_changes_on_its_way_is_not_made_again_and_again() {
+        let (made, is_there) = Default::default();
+        let meddler = FakeApiServer { told: broadcast::channel(1024).0, made, is_there };
+        let maps = "/api/v1/namespaces/system/configmaps";
+        let router = Router::new()
+            .route(maps, get(FakeApiServer::list).post(FakeApiServer::create))
+            .route(&format!("{maps}/{{name}}"), delete(FakeApiServer::delete))
+            .with_state(meddler.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
+        let (cache, plugins) =
+            (Arc::new(ModuleCache::new(&own())), [ApiResource::erase::<ConfigMap>(&())]);
+        let keep = Duration::from_hours(1);
+        let listed = watch::Sender::new(false);
+        let shelved = Arc::clone(&cache);
+        let store = ModuleStore::new(&client, "system", &plugins, own(), shelved, keep, listed);
+        let (_leads, leading) = watch::channel(true);
+        tokio::spawn(store.run(leading));
+
+        for n in 0..8_u8 {
+            let other =
+                cache::config_map(&LocalModule { sha256: hex(&[n]), bytes: [n].as_slice().into() });
+            let other = serde_json::to_value(other).unwrap();
+            // Told until the watch has begun.
+            while cache.get(&hex(&[n])).is_none() {
+                meddler.tell("ADDED", &other);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        assert_eq!(meddler.made.load(Ordering::SeqCst), 2, "made, and made anew once");
+    }
+}

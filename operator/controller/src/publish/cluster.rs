@@ -1,0 +1,420 @@
+//! The publisher of a cluster: the leader keeps the objects that hold bundles in their desired state.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use corsward_operator_core::bundle::{BundleKey, Desired};
+use corsward_operator_core::cluster_state::Key;
+use corsward_operator_core::event::Event;
+use corsward_operator_core::names::{FIELD_MANAGER, MANAGED_BY};
+use corsward_operator_core::publish::backoff::ApplyError;
+use corsward_operator_core::publish::output::{Output, REFRESHED_ANNOTATION, is_ours, selector};
+use corsward_operator_core::publish::reconciler::{ObjectWrite, Reconciler};
+use futures::StreamExt as _;
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions,
+    ValidationDirective,
+};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Client, ResourceExt as _};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::error_log::ErrorLog;
+use crate::kubernetes::WATCH_SECONDS;
+use crate::metrics::publishing::{Publishing, WriteResult};
+use crate::watch_backoff::WatchBackoff;
+
+/// Writes that are under way at one time.
+const MAX_CONCURRENT: usize = 16;
+/// Timeout of one write.
+///
+/// It is shorter than the rest of a Lease at the renew deadline: no write of a former leader arrives after a new one
+/// has begun.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The output, and the timeouts.
+#[derive(Clone, Debug)]
+pub struct PublishOptions {
+    /// The objects that hold bundles.
+    pub output: Output,
+    /// For how long proxies take what replaces an object before it is deleted.
+    pub grace: Duration,
+}
+
+/// The inputs and outputs of a publisher.
+#[derive(Debug)]
+pub struct PublisherDeps {
+    /// The desired state. Its initial value does not count: the publisher writes nothing before the first change.
+    pub desired: watch::Receiver<Arc<Desired>>,
+    /// Does this replica write?
+    pub leading: watch::Receiver<bool>,
+    /// The reason why the module cannot be named yet; `None` if it can.
+    pub module_readiness: watch::Receiver<Option<String>>,
+    /// The receiver of publish statuses.
+    pub events: mpsc::Sender<Vec<Event>>,
+    /// The metrics.
+    pub metrics: Publishing,
+}
+
+/// The result of a step.
+struct Applied {
+    step: ObjectWrite,
+    result: Result<Option<DynamicObject>, ApplyError>,
+}
+
+/// The sender of the desired state is gone.
+struct Ended;
+
+/// The API server, asked about one kind.
+#[derive(Clone)]
+struct Objects {
+    client: Client,
+    output: Output,
+}
+
+struct ObjectPublisher {
+    reconciler: Reconciler,
+    deps: PublisherDeps,
+    kind: String,
+    /// The objects of a list so far.
+    listing: Vec<(Key, Value)>,
+    /// Whether the existing objects have been reported.
+    introduced: bool,
+    error_log: ErrorLog,
+}
+
+/// Keeps the objects of a cluster in their desired state until its sender is gone.
+pub async fn run(client: Client, options: PublishOptions, deps: PublisherDeps) {
+    let PublishOptions { output, grace } = options;
+    let objects = Objects { client, output: output.clone() };
+    let config = watcher::Config::default().labels(&selector()).timeout(WATCH_SECONDS);
+    let mut watch = watcher(objects.everywhere(), config).backoff(WatchBackoff::default()).boxed();
+    let kind = output.resource().kind;
+    let (reconciler, listing, introduced) = (Reconciler::new(output, grace), Vec::new(), false);
+    let error_log = ErrorLog::default();
+    let mut publisher = ObjectPublisher { reconciler, deps, kind, listing, introduced, error_log };
+    publisher.take_inputs();
+    // Tasks: however long telling takes, they begin and end in time.
+    let mut writes = JoinSet::new();
+    loop {
+        // What was known before telling may have passed meanwhile.
+        if !publisher.take_inputs() {
+            writes = JoinSet::new();
+        }
+        // One moment for both: what is not due yet is to wake us.
+        let now = Instant::now();
+        while writes.len() < MAX_CONCURRENT {
+            let Some(step) = publisher.reconciler.next(now) else { break };
+            writes.spawn(objects.clone().carry_out(step));
+        }
+        let next_deadline = publisher.reconciler.next_deadline(now);
+        let went_on = tokio::select! {
+            changed = publisher.deps.changed() => {
+                publisher.take_inputs();
+                changed
+            }
+            Some(event) = watch.next() => publisher.on_event(event).await,
+            Some(done) = writes.join_next() => {
+                // It panicked, which has been said: nothing is known of what it wrote.
+                let Ok(done) = done else { return };
+                publisher.on_applied(done);
+                Ok(())
+            }
+            () = sleep_until(next_deadline) => Ok(()),
+        };
+        if went_on.is_err() || publisher.tell().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Refreshes the object of a bundle with a new annotation: Istio's agents then fetch the module again, which they never
+/// retry by themselves. `said` must differ from the previous value.
+///
+/// # Errors
+///
+/// Fails if there is no such object, or the API server does not do it.
+pub async fn refresh(
+    client: &Client,
+    output: &Output,
+    key: &BundleKey,
+    said: &str,
+) -> kube::Result<()> {
+    let Some(namespace) = key.namespace() else { return Ok(()) };
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), namespace, &output.resource());
+    let annotation = json!({"metadata": {"annotations": {REFRESHED_ANNOTATION: said}}});
+    // Not applied: that would make an object where there is none, and publishing would take the annotation away again.
+    let params =
+        PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    api.patch(&key.object_name(), &params, &Patch::Merge(annotation)).await.map(drop)
+}
+
+// === impl PublisherDeps ===
+
+impl PublisherDeps {
+    async fn changed(&mut self) -> Result<(), Ended> {
+        tokio::select! {
+            changed = self.desired.changed() => {
+                // Seen only when it is taken in.
+                self.desired.mark_changed();
+                changed.map_err(|_| Ended)
+            }
+            Ok(()) = self.leading.changed() => Ok(()),
+            Ok(()) = self.module_readiness.changed() => Ok(()),
+        }
+    }
+}
+
+// === impl ObjectPublisher ===
+
+impl ObjectPublisher {
+    /// Takes in the desired state and the right to write; `false` if a different replica may write.
+    fn take_inputs(&mut self) -> bool {
+        let now = Instant::now();
+        let leads = *self.deps.leading.borrow_and_update();
+        self.reconciler.lead(leads);
+        let module_readiness = self.deps.module_readiness.borrow_and_update().clone();
+        self.reconciler.module_readiness(module_readiness, now);
+        if !self.deps.desired.has_changed().unwrap_or_default() {
+            return leads;
+        }
+        let desired = Arc::clone(&self.deps.desired.borrow_and_update());
+        for key in self.reconciler.want(Arc::clone(&desired), now) {
+            let bytes = desired.bundles.get(&key).map(|bundle| bundle.compiled.len());
+            self.deps.metrics.bundle(&key, bytes);
+        }
+        leads
+    }
+
+    /// Takes in what the API server tells of our objects.
+    async fn on_event(
+        &mut self,
+        event: watcher::Result<watcher::Event<DynamicObject>>,
+    ) -> Result<(), Ended> {
+        let now = Instant::now();
+        self.error_log.watch(&self.kind, event.as_ref());
+        match event {
+            Ok(watcher::Event::Init) => self.listing.clear(),
+            Ok(watcher::Event::InitApply(object)) => {
+                self.listing.extend(place(&object).zip(value(object)));
+            }
+            Ok(watcher::Event::InitDone) => {
+                self.reconciler.reset(std::mem::take(&mut self.listing), now);
+                return self.introduce().await;
+            }
+            Ok(watcher::Event::Apply(object)) => {
+                if let Some(place) = place(&object) {
+                    self.reconciler.see(&place, version(&object), value(object), now);
+                }
+            }
+            Ok(watcher::Event::Delete(object)) => {
+                if let Some(place) = place(&object) {
+                    self.reconciler.see(&place, version(&object), None, now);
+                }
+            }
+            Err(error) => {
+                self.deps.metrics.watch_failed();
+                // A kind that is not there has no objects: whoever wants one hears why there is none.
+                if !self.introduced && is_not_served(&error) {
+                    self.reconciler.reset(Vec::new(), now);
+                    return self.introduce().await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what came of a write.
+    fn on_applied(&mut self, done: Applied) {
+        let (now, metrics) = (Instant::now(), &self.deps.metrics);
+        let Applied { step, result } = done;
+        let place = step.place().clone();
+        let object = format!("{}/{}", place.namespace, place.name);
+        match result {
+            Ok(written) => {
+                let kind = &self.kind;
+                match step {
+                    ObjectWrite::Delete { .. } => {
+                        metrics.wrote(WriteResult::Removed);
+                        info!(kind, object, "removed");
+                    }
+                    ObjectWrite::Apply { repair: true, .. } => {
+                        metrics.wrote(WriteResult::Repaired);
+                        warn!(kind, object, "repaired after a foreign change");
+                    }
+                    ObjectWrite::Apply { .. } => {
+                        metrics.wrote(WriteResult::Written);
+                        info!(kind, object, "published");
+                    }
+                }
+                let version = written.as_ref().and_then(version);
+                self.reconciler.wrote(&place, version, written.and_then(value), now);
+            }
+            Err(error) => {
+                metrics.wrote(WriteResult::Failed);
+                self.reconciler.failed(&place, error, now);
+            }
+        }
+    }
+
+    /// Says what there is, even where that is nothing; the first time only.
+    async fn introduce(&mut self) -> Result<(), Ended> {
+        if std::mem::replace(&mut self.introduced, true) {
+            return Ok(());
+        }
+        let publish_statuses = self.reconciler.drain_updates();
+        self.deps.events.send(vec![Event::Published(publish_statuses)]).await.map_err(|_| Ended)
+    }
+
+    /// Says what is new.
+    async fn tell(&mut self) -> Result<(), Ended> {
+        // What there is comes first, and all at once.
+        if !self.introduced {
+            return Ok(());
+        }
+        let publish_statuses = self.reconciler.drain_updates();
+        if publish_statuses.is_empty() {
+            return Ok(());
+        }
+        for publish_status in &publish_statuses {
+            if let Some(error) = &publish_status.error {
+                warn!(bundle = %publish_status.key, error, "cannot publish; tried again");
+            }
+        }
+        self.deps.events.send(vec![Event::Published(publish_statuses)]).await.map_err(|_| Ended)
+    }
+}
+
+// === impl Objects ===
+
+impl Objects {
+    fn everywhere(&self) -> Api<DynamicObject> {
+        Api::all_with(self.client.clone(), &self.output.resource())
+    }
+
+    async fn carry_out(self, step: ObjectWrite) -> Applied {
+        let attempt = tokio::time::timeout(REQUEST_TIMEOUT, self.attempt(&step)).await;
+        let result = match attempt {
+            Ok(result) => result,
+            Err(_) => Err(ApplyError::Everywhere(format!(
+                "the API server has not answered within {} s; tried again",
+                REQUEST_TIMEOUT.as_secs()
+            ))),
+        };
+        Applied { step, result }
+    }
+
+    async fn attempt(&self, step: &ObjectWrite) -> Result<Option<DynamicObject>, ApplyError> {
+        let namespace = &step.place().namespace;
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), namespace, &self.output.resource());
+        let result = match step {
+            ObjectWrite::Apply { place, object, new, .. } => {
+                let params = PatchParams {
+                    // Where nothing was, somebody may have come in between.
+                    force: !new || self.is_ours_unseen(&api, place).await?,
+                    // A field that the definition does not know is a refusal, and not an object without it.
+                    field_validation: Some(ValidationDirective::Strict),
+                    ..PatchParams::apply(FIELD_MANAGER)
+                };
+                api.patch(&place.name, &params, &Patch::Apply(object)).await.map(Some)
+            }
+            ObjectWrite::Delete { place, uid } => {
+                let uid = Some(uid.clone()).filter(|uid| !uid.is_empty());
+                let params = DeleteParams {
+                    preconditions: uid
+                        .map(|uid| Preconditions { uid: Some(uid), ..Preconditions::default() }),
+                    ..DeleteParams::default()
+                };
+                match api.delete(&place.name, &params).await {
+                    Ok(_) => Ok(None),
+                    // It is gone already, or another has its name by now.
+                    Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        result.map_err(|error| self.error(&error))
+    }
+
+    /// Is there an object of the operator that the watch does not show, because its labels were removed? `false` if
+    /// there is none.
+    async fn is_ours_unseen(
+        &self,
+        api: &Api<DynamicObject>,
+        place: &Key,
+    ) -> Result<bool, ApplyError> {
+        let Key { namespace, name } = place;
+        // To `get` it would be a right that nothing else needs.
+        let named = ListParams::default().fields(&format!("metadata.name={name}"));
+        let list = api.list_metadata(&named).await.map_err(|error| self.error(&error))?;
+        match list.items.first() {
+            None => Ok(false),
+            Some(there) if is_ours(&there.metadata) => Ok(true),
+            Some(_) => {
+                let (kind, (label, us)) = (self.output.resource().kind, MANAGED_BY);
+                Err(ApplyError::Taken(format!(
+                    "the {kind} `{namespace}/{name}` is a foreign object with a name that the operator needs: delete it, or label it `{label}={us}` to have it overwritten"
+                )))
+            }
+        }
+    }
+
+    /// Is it this object the API server will not have, or does it not do what it is asked at all?
+    fn error(&self, error: &kube::Error) -> ApplyError {
+        let status = match error {
+            kube::Error::Api(status) => status,
+            error => {
+                return ApplyError::Everywhere(format!(
+                    "the API server cannot be reached: {error}"
+                ));
+            }
+        };
+        let message = &status.message;
+        let of_namespace = || status.details.as_ref().is_some_and(|of| of.kind == "namespaces");
+        match status.code {
+            429 | 503 | 504 => {
+                ApplyError::Everywhere(format!("the API server cannot write now: {message}"))
+            }
+            // A webhook of somebody else's in one namespace, or an object that is too large, is no reason to stop elsewhere.
+            500.. => ApplyError::Here(format!("the API server cannot write the object: {message}")),
+            404 if !of_namespace() => {
+                let ApiResource { kind, api_version, .. } = self.output.resource();
+                ApplyError::Here(format!(
+                    "the API server does not serve `{kind}` of `{api_version}`: install Istio, or choose other objects by --publish or --istio-kind"
+                ))
+            }
+            _ => ApplyError::Here(format!("the API server refuses the object: {message}")),
+        }
+    }
+}
+
+fn is_not_served(error: &watcher::Error) -> bool {
+    let watcher::Error::InitialListFailed(kube::Error::Api(status)) = error else { return false };
+    status.code == 404
+}
+
+fn place(object: &DynamicObject) -> Option<Key> {
+    Some(Key { namespace: object.namespace()?, name: object.name_any() })
+}
+
+fn version(object: &DynamicObject) -> Option<u64> {
+    object.metadata.resource_version.as_ref()?.parse().ok()
+}
+
+/// The compared part of an object: its managed fields are long, and not used.
+fn value(mut object: DynamicObject) -> Option<Value> {
+    object.metadata.managed_fields = None;
+    serde_json::to_value(object).ok()
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,238 @@
+//! The task that asks proxies what they run, and says what came of it.
+
+use std::time::{Duration, Instant};
+
+use corsward_operator_core::bundle::BundleKey;
+use corsward_operator_core::event::{Event, Refreshed, RolloutUpdate};
+use corsward_operator_core::publish::output::Output;
+use corsward_operator_core::rollout::proxy_stats::{self, ProxyStats};
+use corsward_operator_core::rollout::refresh::RefreshSchedule;
+use corsward_operator_core::rollout::schedule::{Schedule, ScrapeRequest};
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::{Request, StatusCode};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use jiff::Timestamp;
+use kube::Client;
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, info, warn};
+
+use crate::kubernetes;
+use crate::metrics::proxies::ProxyMetrics;
+use crate::publish::cluster::refresh;
+use crate::rollout::tracker::PollerCommand;
+
+/// Timeout for a proxy's answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// Timeout for a connection to it: a firewall that drops packets must not delay the other proxies.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// Timeout for a refresh of an object.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
+/// Interval of checks for pods without the filter.
+const REFRESH_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+type ScrapeClient = HttpClient<HttpConnector, Empty<Bytes>>;
+
+/// The inputs and outputs of the task.
+#[derive(Debug)]
+pub(crate) struct PollerDeps {
+    /// Commands: the expected state of proxies.
+    pub(crate) commands: mpsc::UnboundedReceiver<PollerCommand>,
+    /// The reason why the module cannot be fetched; `None` if it can.
+    pub(crate) module_readiness: watch::Receiver<Option<String>>,
+    /// Does this replica write?
+    pub(crate) leading: watch::Receiver<bool>,
+    /// The receiver of rollout updates.
+    pub(crate) events: mpsc::Sender<Vec<Event>>,
+    /// The metrics.
+    pub(crate) metrics: ProxyMetrics,
+}
+
+struct Poller {
+    client: Client,
+    output: Output,
+    schedule: Schedule,
+    refreshes: RefreshSchedule,
+    deps: PollerDeps,
+    http: ScrapeClient,
+    answers: FuturesUnordered<BoxFuture<'static, (ScrapeRequest, Option<ProxyStats>)>>,
+    refreshing: FuturesUnordered<BoxFuture<'static, Option<Refreshed>>>,
+}
+
+/// Polls until every sender of commands is gone. `output` is the kind of the bundles' objects.
+pub(crate) async fn run(client: Client, output: Output, deps: PollerDeps) {
+    // A connection that waits for the next question in half a minute would be one in each proxy.
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let http = HttpClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+    let (schedule, refreshes) = (Schedule::default(), RefreshSchedule::default());
+    let (answers, refreshing) = (FuturesUnordered::new(), FuturesUnordered::new());
+    let mut poller =
+        Poller { client, output, schedule, refreshes, deps, http, answers, refreshing };
+    let mut look = tokio::time::interval(REFRESH_CHECK_INTERVAL);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        poller.ask();
+        let next_deadline = poller.schedule.next_deadline();
+        let event = tokio::select! {
+            command = poller.deps.commands.recv() => match command {
+                Some(command) => {
+                    poller.on(command);
+                    None
+                }
+                None => return,
+            },
+            Some((request, answer)) = poller.answers.next() => {
+                poller.schedule.answered(&request, answer, Instant::now());
+                None
+            }
+            Some(done) = poller.refreshing.next() => done.map(Event::Refreshed),
+            () = sleep_until(next_deadline) => None,
+            _ = look.tick() => {
+                poller.look();
+                None
+            }
+        };
+        let told = poller.schedule.drain_updates(Instant::now());
+        let told =
+            Some(told).filter(|told: &Vec<RolloutUpdate>| !told.is_empty()).map(Event::Rollouts);
+        let events: Vec<Event> = event.into_iter().chain(told).collect();
+        if !events.is_empty() && poller.deps.events.send(events).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+// === impl PollerDeps ===
+
+impl PollerDeps {
+    /// A refresh needs a served module, and is the leader's task.
+    fn may_refresh(&self) -> bool {
+        self.module_readiness.borrow().is_none() && *self.leading.borrow()
+    }
+}
+
+// === impl Poller ===
+
+impl Poller {
+    fn on(&mut self, command: PollerCommand) {
+        match command {
+            PollerCommand::Assign(namespace, expected) => {
+                self.schedule.assign(&namespace, expected, Instant::now());
+            }
+            PollerCommand::Rest => self.schedule.clear(),
+        }
+    }
+
+    /// Polls the proxies that are due.
+    fn ask(&mut self) {
+        while let Some(request) = self.schedule.next(Instant::now()) {
+            let http = self.http.clone();
+            self.answers.push(Box::pin(async move {
+                let answer = ask(&http, &request).await;
+                if let Err(error) = &answer {
+                    debug!(pod = ?request.pod, error, "a proxy does not report its configuration");
+                }
+                (request, answer.ok())
+            }));
+        }
+    }
+
+    /// Counts, and writes anew the objects whose filter some proxy is without.
+    fn look(&mut self) {
+        self.deps.metrics.stand(&self.schedule.counts());
+        if !self.deps.may_refresh() {
+            return;
+        }
+        let now = Instant::now();
+        for (key, pods) in self.refreshes.due(self.schedule.missing_filter(now), now) {
+            let (client, output) = (self.client.clone(), self.output.clone());
+            let metrics = self.deps.metrics.clone();
+            if let Some(namespace) = key.namespace() {
+                self.schedule.poll_soon(namespace, now);
+            }
+            self.refreshing.push(Box::pin(async move {
+                let said = Timestamp::now().to_string();
+                let write = refresh(&client, &output, &key, &said);
+                let written = tokio::time::timeout(WRITE_TIMEOUT, write).await;
+                told_of(key, pods, written.ok(), &metrics)
+            }));
+        }
+    }
+}
+
+/// Says what came of writing an object anew; `None`: the API server has not answered.
+fn told_of(
+    key: BundleKey,
+    pods: Vec<String>,
+    written: Option<kube::Result<()>>,
+    metrics: &ProxyMetrics,
+) -> Option<Refreshed> {
+    let error = match written {
+        Some(Ok(())) => {
+            metrics.refreshed(true);
+            info!(bundle = %key, ?pods, "refreshed: agents of proxies without the filter fetch its module again");
+            return Some(Refreshed { key, pods });
+        }
+        Some(Err(error)) => kubernetes::sentence(&error),
+        None => "the API server has not answered".to_owned(),
+    };
+    metrics.refreshed(false);
+    warn!(bundle = %key, ?pods, error, "cannot refresh the object of proxies without the filter; tried again");
+    None
+}
+
+async fn ask(http: &ScrapeClient, request: &ScrapeRequest) -> Result<ProxyStats, String> {
+    let request = Request::get(proxy_stats::uri(request.address)).body(Empty::new());
+    let request = request.map_err(|error| error.to_string())?;
+    let answer = async {
+        let answer = http.request(request).await.map_err(|error| error.to_string())?;
+        if answer.status() != StatusCode::OK {
+            return Err(format!("it answers {}", answer.status()));
+        }
+        let body = Limited::new(answer.into_body(), proxy_stats::MAX_LEN).collect().await;
+        let bytes = body.map_err(|error| error.to_string())?.to_bytes();
+        Ok(ProxyStats::read(&String::from_utf8_lossy(&bytes)))
+    };
+    let late = |_| Err(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()));
+    tokio::time::timeout(REQUEST_TIMEOUT, answer).await.unwrap_or_else(late)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_refreshed_by_who_leads_while_its_module_is_served() {
+        for (why, module_readiness, leads, may) in [
+            ("nothing is in the way", None, true, true),
+            ("nobody serves the module", Some("waiting for 1 of 2".to_owned()), true, false),
+            ("another replica leads", None, false, false),
+        ] {
+            let (_, commands) = mpsc::unbounded_channel();
+            let (_gate, module_readiness) = watch::channel(module_readiness);
+            let (_leading, leading) = watch::channel(leads);
+            let (events, _) = mpsc::channel(1);
+            let deps = PollerDeps {
+                commands,
+                module_readiness,
+                leading,
+                events,
+                metrics: ProxyMetrics::default(),
+            };
+            assert_eq!(deps.may_refresh(), may, "{why}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Tracker: the proxies as the loop knows them: what each policy's proxies were told to run, and what they said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use corsward_operator_core::bundle::{BundleKey, Desired, PublishStatus};
+use corsward_operator_core::event::RolloutUpdate;
+use corsward_operator_core::index::{Index, Scope};
+use corsward_operator_core::plan::{Planned, ScopePlan};
+use corsward_operator_core::rollout::expected::{Expected, Placed};
+use corsward_operator_core::rollout_counts::Rollout;
+use corsward_operator_core::targets::ProxySet;
+use corsward_policy::PolicyId;
+use tokio::sync::mpsc;
+
+/// A command to the poller.
+#[derive(Clone, Debug)]
+pub(crate) enum PollerCommand {
+    /// The expected state of a namespace's workloads.
+    Assign(String, Arc<Expected>),
+    /// A different replica polls now.
+    Rest,
+}
+
+/// The proxies as the loop knows them.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    commands: mpsc::UnboundedSender<PollerCommand>,
+    policies: BTreeMap<PolicyId, PolicyRevision>,
+    rollouts: BTreeMap<PolicyId, Rollout>,
+    /// The last assignments, by namespace.
+    expected: BTreeMap<String, Arc<Expected>>,
+    last_revision: u64,
+}
+
+/// The revision of a policy that its proxies run, and their places. Other changes of a policy do not start a new revision.
+#[derive(Debug)]
+struct PolicyRevision {
+    revision: u64,
+    digest: Arc<str>,
+    places: Vec<ProxySet>,
+    off: bool,
+}
+
+// === impl Tracker ===
+
+impl Tracker {
+    pub(crate) fn new(commands: mpsc::UnboundedSender<PollerCommand>) -> Self {
+        let (policies, rollouts, expected, last_revision) = Default::default();
+        Self { commands, policies, rollouts, expected, last_revision }
+    }
+
+    /// Stops all polls, and drops all reports.
+    pub(crate) fn rest(&mut self) {
+        self.policies.clear();
+        self.rollouts.clear();
+        self.expected.clear();
+        // Nobody listens any more where the process ends.
+        let _ = self.commands.send(PollerCommand::Rest);
+    }
+
+    /// Takes in what the workloads of a part should run. `is_pending`: is a newer configuration on its way that holds the policy?
+    pub(crate) fn assign(
+        &mut self,
+        scope: &Scope,
+        index: &Index,
+        plan: &ScopePlan,
+        published: (Option<&BTreeMap<BundleKey, PublishStatus>>, &Desired),
+        is_pending: impl Fn(&Planned) -> bool,
+    ) {
+        let Some(namespace) = scope.namespace() else { return };
+        let off = index.why_off(scope).is_some();
+        let gone = self.ids(namespace, |id| !plan.policies.contains_key(id));
+        for id in &gone {
+            self.forget(id);
+        }
+        let mut placed = Vec::new();
+        for (id, planned) in &plan.policies {
+            let in_force = index.entries().get(id).and_then(|entry| entry.in_force.as_ref());
+            let digest = in_force.filter(|_| planned.in_force.is_some()).map(|known| &known.digest);
+            let Some(digest) = digest else {
+                self.forget(id);
+                continue;
+            };
+            let pending = is_pending(planned);
+            let revision = if pending {
+                // What it will be counts from when it is there.
+                self.policies.get(id).map(|version| version.revision)
+            } else {
+                Some(self.revision(id, digest, &planned.placement.places, off))
+            };
+            placed.extend(revision.map(|revision| Placed { id, planned, revision, pending }));
+        }
+        let (publish_statuses, desired) = published;
+        let nothing = BTreeMap::new();
+        let publish_statuses = publish_statuses.unwrap_or(&nothing);
+        let cluster_state = index.cluster_state();
+        let placed = placed.into_iter();
+        let traffic = index.traffic(namespace);
+        let expected = Expected::of(
+            namespace,
+            plan,
+            publish_statuses,
+            desired,
+            cluster_state,
+            &traffic,
+            placed,
+        );
+        self.send(namespace, expected);
+    }
+
+    /// The version of a policy that is published now.
+    fn revision(
+        &mut self,
+        id: &PolicyId,
+        digest: &Arc<str>,
+        places: &[ProxySet],
+        off: bool,
+    ) -> u64 {
+        if let Some(known) = self.policies.get(id)
+            && (&known.digest, &*known.places, known.off) == (digest, places, off)
+        {
+            return known.revision;
+        }
+        self.last_revision = self.last_revision.saturating_add(1);
+        let (revision, digest, places) = (self.last_revision, Arc::clone(digest), places.to_vec());
+        self.policies.insert(id.clone(), PolicyRevision { revision, digest, places, off });
+        self.rollouts.remove(id);
+        revision
+    }
+
+    fn send(&mut self, namespace: &str, expected: Expected) {
+        let known = self.expected.get(namespace);
+        if known.map_or(expected.shares.is_empty(), |known| **known == expected) {
+            return;
+        }
+        let expected = Arc::new(expected);
+        if expected.shares.is_empty() {
+            self.expected.remove(namespace);
+        } else {
+            self.expected.insert(namespace.to_owned(), Arc::clone(&expected));
+        }
+        let _ = self.commands.send(PollerCommand::Assign(namespace.to_owned(), expected));
+    }
+
+    fn ids(&self, namespace: &str, is_meant: impl Fn(&PolicyId) -> bool) -> Vec<PolicyId> {
+        let first = PolicyId { namespace: namespace.to_owned(), name: String::new() };
+        let all = self.policies.range(first..).map(|(id, _)| id);
+        let all = all.take_while(|id| id.namespace == namespace);
+        all.filter(|id| is_meant(id)).cloned().collect()
+    }
+
+    fn forget(&mut self, id: &PolicyId) {
+        self.policies.remove(id);
+        self.rollouts.remove(id);
+    }
+
+    /// Takes in how policies stand, and says in which parts.
+    pub(crate) fn record_rollouts(&mut self, updates: Vec<RolloutUpdate>) -> BTreeSet<Scope> {
+        let mut scopes = BTreeSet::new();
+        for RolloutUpdate { policy, revision, rollout } in updates {
+            // Of another version nothing follows for this one.
+            if self.policies.get(&policy).is_some_and(|version| version.revision == revision) {
+                scopes.insert(Scope::Namespace(policy.namespace.clone()));
+                self.rollouts.insert(policy, rollout);
+            }
+        }
+        scopes
+    }
+
+    /// The rollout of a policy, if its workloads have reported.
+    pub(crate) fn rollout(&self, id: &PolicyId) -> Option<&Rollout> {
+        self.rollouts.get(id)
+    }
+}

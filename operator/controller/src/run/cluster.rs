@@ -1,0 +1,287 @@
+//! Wiring of a cluster: watches, the lease, the publisher, statuses, events, modules and the webhook, around the one loop.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use corsward_operator_core::bundle::Desired;
+use corsward_operator_core::event::Event;
+use corsward_operator_core::filter_module::Module;
+use corsward_operator_core::index::Index;
+use corsward_operator_core::knowledge::FullKnowledge;
+use corsward_operator_core::publish::istio::IstioKind;
+use corsward_operator_core::publish::output::Output;
+use corsward_operator_core::validation::Domain;
+use kube::Client;
+use tokio::sync::mpsc::{self, Receiver, Sender, channel};
+use tokio::sync::{oneshot, watch};
+use tracing::{error, info};
+
+use super::{WAITING, serve_admin};
+use crate::admin::{Access, AdminState};
+use crate::admission_check::AdmissionCheck;
+use crate::args::{ClusterArgs, IstioKindArg, PublishArg, RunArgs};
+use crate::certificates::{Names, secret};
+use crate::controller::{ClusterPublisher, Controller, Publisher, Requests};
+use crate::leader::{self, LeaderElector};
+use crate::modules::{self, Modules};
+use crate::publish::cluster::{self as publisher, PublisherDeps};
+use crate::publish::{choice, leftovers};
+use crate::rollout::{poller as proxies, tracker::Tracker};
+use crate::source::{self};
+use crate::tasks::Tasks;
+use crate::webhook::{self, Webhook};
+use crate::{events, kubernetes, writer};
+
+/// The port of the Service of module servers.
+const HTTP: u16 = 80;
+/// Interval at which rejected statuses are sent again: the definitions may have been upgraded.
+const SEND_REFUSED_AGAIN: Duration = Duration::from_mins(5);
+/// For how long a module that no object names is kept: for as long as it may take to look twice at a roll-back.
+const KEEP_MODULES: Duration = Duration::from_hours(1);
+
+/// Runs until told to stop.
+///
+/// # Errors
+///
+/// Fails if something needed is missing at the start, or something that should go on has ended.
+pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Result<()> {
+    let client = kubernetes::client(args.cluster.kubeconfig.as_deref()).await?;
+    let mut index = Index::new(Arc::new(FullKnowledge), Domain::Cluster);
+    if args.off {
+        index.stop();
+    }
+    if args.publish == PublishArg::Istio {
+        index.see_proxies();
+    }
+    let state = Arc::new(AdminState::default());
+    let (reporter, reports) = channel(WAITING);
+    let (check_sender, admission_checks) = channel(WAITING);
+    let (sender, events) = channel(WAITING);
+    let mut admin = serve_admin(args.admin, &state, reporter, Access::Loopback).await?;
+    let kind = tokio::select! {
+        kind = istio_kind(&client, args) => kind,
+        _ = &mut stop => {
+            admin.stop().await;
+            return Ok(());
+        }
+    };
+    let mut elector = start_election(&client, &args.cluster, &state, &sender);
+    // Nobody has set it before.
+    let _ = state.lease.set(elector.holding());
+    let mut webhook = serve_webhook(&client, &args.cluster, check_sender, &elector, &state).await?;
+    let mut tasks = Tasks::default();
+    let (publisher, mut modules) =
+        write(&client, (args, kind), &sender, &elector, &state, &mut tasks).await?;
+    watch(&client, args, &state, sender, &mut tasks);
+    info!("watching");
+    let controller = Controller::new(index, Publisher::Cluster(publisher), Arc::clone(&state));
+    tasks.spawn("loop", turn(controller, events, Requests { reports, admission_checks }));
+    let ended = tokio::select! {
+        _ = stop => Ok(()),
+        () = another_kind(&client, args, kind) => Ok(()),
+        ended = tasks.ended() => Err(ended),
+        ended = elector.ended() => Err(ended),
+        ended = admin.ended() => Err(ended),
+        ended = async { match &mut webhook {
+            Some(webhook) => webhook.ended().await,
+            None => pending().await,
+        } } => Err(ended),
+        ended = async { match &mut modules {
+            Some(modules) => modules.ended().await,
+            None => pending().await,
+        } } => Err(ended),
+    };
+    // Another replica may write from now on. Whoever was sent here is answered until nobody is.
+    state.stop();
+    elector.release().await;
+    if ended.is_ok() {
+        tokio::time::sleep(Duration::from_secs(args.cluster.drain)).await;
+    }
+    if let Some(webhook) = webhook {
+        webhook.stop().await;
+    }
+    if let Some(modules) = modules {
+        modules.stop().await;
+    }
+    admin.stop().await;
+    Ok(ended?)
+}
+
+/// The kind of Istio's objects that hold bundles.
+async fn istio_kind(client: &Client, args: &RunArgs) -> IstioKind {
+    match args.cluster.istio_kind {
+        IstioKindArg::Auto if args.publish == PublishArg::Istio => {
+            choice::at_start(client).await.kind
+        }
+        IstioKindArg::Auto | IstioKindArg::WasmPlugin => IstioKind::WasmPlugin,
+        IstioKindArg::TrafficExtension => IstioKind::TrafficExtension,
+        IstioKindArg::EnvoyFilter => IstioKind::EnvoyFilter,
+    }
+}
+
+/// Returns once the cluster calls for a different kind; never if the kind was named.
+async fn another_kind(client: &Client, args: &RunArgs, kind: IstioKind) {
+    let is_asked =
+        args.cluster.istio_kind == IstioKindArg::Auto && args.publish == PublishArg::Istio;
+    if is_asked { choice::changed(client, kind).await } else { pending().await }
+}
+
+/// The loop, for as long as the process lives: what is asked while it stops is answered, too.
+async fn turn(controller: Controller, events: Receiver<Vec<Event>>, requests: Requests) {
+    let (_nobody, mut stop) = oneshot::channel();
+    if let Err(error) = controller.run(events, requests, &mut stop).await {
+        error!("{error}");
+    }
+}
+
+fn start_election(
+    client: &Client,
+    args: &ClusterArgs,
+    state: &AdminState,
+    events: &Sender<Vec<Event>>,
+) -> LeaderElector {
+    let ClusterArgs { namespace, lease, name, .. } = args;
+    let options = leader::LeaseOptions::new(namespace.clone(), lease.clone(), name.clone());
+    leader::start_election(client.clone(), options, state.ready(), events.clone())
+}
+
+fn watch(
+    client: &Client,
+    args: &RunArgs,
+    state: &AdminState,
+    events: Sender<Vec<Event>>,
+    tasks: &mut Tasks,
+) {
+    let watches = state.metrics.watches.clone();
+    let options = source::kube::WatchOptions {
+        gateways: !args.cluster.no_gateways,
+        gateway_classes: args.publish == PublishArg::Istio,
+        virtual_services: args.publish == PublishArg::Istio,
+        switch: args
+            .cluster
+            .enforcement
+            .clone()
+            .map(|name| source::kube::Switch { namespace: args.cluster.namespace.clone(), name }),
+        ..source::kube::WatchOptions::default()
+    };
+    let watching = source::kube::watch(client.clone(), options, watches, events, pending());
+    tasks.spawn("watches", watching);
+}
+
+async fn serve_webhook(
+    client: &Client,
+    args: &ClusterArgs,
+    check_sender: Sender<AdmissionCheck>,
+    elector: &LeaderElector,
+    state: &AdminState,
+) -> Result<Option<Webhook>> {
+    let Some(addr) = args.webhook_addr else { return Ok(None) };
+    let options = webhook::WebhookOptions {
+        addr,
+        secret: secret::SecretOptions {
+            namespace: args.namespace.clone(),
+            name: args.webhook_secret.clone(),
+            names: Names::of(&args.webhook_service, &args.namespace, &args.webhook_names),
+            external: args.webhook_secret_external,
+        },
+        configuration: args.webhook_configuration.clone(),
+    };
+    let metrics = state.metrics.admission.clone();
+    let webhook =
+        Webhook::start(client.clone(), options, check_sender, elector.leading(), metrics).await?;
+    state.require(webhook.settled.clone(), "the webhook has no certificate yet\n");
+    Ok(Some(webhook))
+}
+
+/// Starts the writers of the cluster.
+async fn write(
+    client: &Client,
+    (args, kind): (&RunArgs, IstioKind),
+    events: &Sender<Vec<Event>>,
+    elector: &LeaderElector,
+    state: &AdminState,
+    tasks: &mut Tasks,
+) -> Result<(ClusterPublisher, Option<Modules>)> {
+    let (desire, desired) = watch::channel(Arc::new(Desired::default()));
+    let (output, module_readiness, modules) = output(client, (args, kind), elector, state).await?;
+    let deps = PublisherDeps {
+        desired,
+        leading: elector.leading(),
+        module_readiness: module_readiness.clone(),
+        events: events.clone(),
+        metrics: state.metrics.publishing.clone(),
+    };
+    let grace = Duration::from_secs(args.cluster.grace);
+    let tracker = (args.publish == PublishArg::Istio).then(|| {
+        let (order, commands) = mpsc::unbounded_channel();
+        let metrics = state.metrics.proxies.clone();
+        let (module_readiness, leading) = (module_readiness.clone(), elector.leading());
+        let deps = proxies::PollerDeps {
+            commands,
+            module_readiness,
+            leading,
+            events: events.clone(),
+            metrics,
+        };
+        tasks.spawn("proxies", proxies::run(client.clone(), output.clone(), deps));
+        Tracker::new(order)
+    });
+    let left = leftovers::LeftoversDeps {
+        desired: deps.desired.clone(),
+        leading: elector.leading(),
+        metrics: state.metrics.publishing.clone(),
+    };
+    let times = leftovers::Times { grace, ..leftovers::Times::default() };
+    let leftovers = leftovers::tend(client.clone(), output.clone(), left, times);
+    tasks.spawn("leftovers", leftovers);
+    let options = publisher::PublishOptions { output, grace };
+    tasks.spawn("publisher", publisher::run(client.clone(), options, deps));
+    let (write, writes) = mpsc::unbounded_channel();
+    let counters = state.metrics.status_writes.clone();
+    let leading = elector.leading();
+    let statuses = writer::write(client.clone(), leading, writes, counters, SEND_REFUSED_AGAIN);
+    tasks.spawn("statuses", statuses);
+    let (object_events, heard) = events::channel();
+    tasks.spawn("events", events::record(client.clone(), args.cluster.name.clone(), heard));
+    Ok((ClusterPublisher::new(desire, write, object_events, tracker), modules))
+}
+
+/// The kind of objects that hold bundles, the reason why it cannot be written yet, and the server of the module that
+/// it names, if there is one.
+async fn output(
+    client: &Client,
+    (args, kind): (&RunArgs, IstioKind),
+    elector: &LeaderElector,
+    state: &AdminState,
+) -> Result<(Output, watch::Receiver<Option<String>>, Option<Modules>)> {
+    let (_, open) = watch::channel(None);
+    if args.publish == PublishArg::ConfigMap {
+        return Ok((Output::ConfigMap { module: args.module.clone() }, open, None));
+    }
+    if args.module.starts_with("oci://") {
+        let module = Module::image(&args.module).context("--module")?;
+        return Ok((Output::Istio { kind, module }, open, None));
+    }
+    let Some(addr) = args.cluster.module_addr else {
+        bail!("the module has no server: write --module-addr ADDR, or --module oci://IMAGE");
+    };
+    let options = modules::ModuleOptions {
+        file: args.module.clone().into(),
+        namespace: args.cluster.namespace.clone(),
+        service: args.cluster.module_service.clone(),
+        port: HTTP,
+        addr,
+        base_url: None,
+        keep: KEEP_MODULES,
+    };
+    let metrics = state.metrics.publishing.clone();
+    // Objects of a kind that was written before name modules, too.
+    let plugins = IstioKind::resources();
+    let served =
+        modules::start(client.clone(), options, &plugins, elector.leading(), metrics).await?;
+    state.require(served.listed.clone(), "the modules of other releases have not been read yet\n");
+    let (module, module_readiness) = (served.module.clone(), served.module_readiness.clone());
+    Ok((Output::Istio { kind, module }, module_readiness, Some(served)))
+}

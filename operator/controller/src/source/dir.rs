@@ -1,0 +1,255 @@
+//! `dir:PATH`: a folder of YAML, watched. Notified of changes where the system can, and looking again now and then anyway.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use corsward_operator_core::cluster_state::{Change, Delta};
+use corsward_operator_core::event::{Event, Problem};
+use corsward_policy::Finding;
+use corsward_policy::finding::SourceReason;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tracing::{debug, info, warn};
+
+use crate::source::document::MAX_FILE_LEN;
+use crate::source::folder::{FileRead, Folder, Snapshot};
+
+/// A change is read when the folder has been quiet for so long: editors write in several steps.
+const DEBOUNCE: Duration = Duration::from_millis(30);
+/// A folder that is never quiet is read after so long all the same.
+const MAX_DEBOUNCE: Duration = Duration::from_millis(500);
+/// Delay before a second look at the folder, after a missing file or a changed text; notifications do not shorten it.
+const CONFIRM_DELAY: Duration = Duration::from_millis(200);
+/// Interval of reads without a notification: network file systems send none.
+const RESYNC_INTERVAL: Duration = Duration::from_secs(2);
+/// Names that are policies, as `kubectl apply -f DIR` sees it.
+const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
+
+/// A watched folder.
+#[derive(Debug)]
+struct Dir {
+    path: PathBuf,
+    folder: Folder,
+    events: tokio::sync::mpsc::Sender<Vec<Event>>,
+    sent: Option<Snapshot>,
+    watch: Option<Watch>,
+    wake: Sender<()>,
+}
+
+/// A watch on the folder that was at `path`; a new folder may replace it later.
+#[derive(Debug)]
+struct Watch {
+    identity: Identity,
+    _watcher: RecommendedWatcher,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity(u64, u64);
+
+/// Watches `folder` at `path`, until the receiver of `events` is gone.
+///
+/// # Errors
+///
+/// Fails if there is no such folder, or no thread to watch it.
+pub fn watch(
+    path: PathBuf,
+    folder: Folder,
+    events: tokio::sync::mpsc::Sender<Vec<Event>>,
+) -> io::Result<()> {
+    fs::read_dir(&path)?;
+    let (wake, woken) = channel();
+    let dir = Dir { path, folder, events, sent: None, watch: None, wake };
+    thread::Builder::new().name("source".to_owned()).spawn(move || dir.run(&woken))?;
+    Ok(())
+}
+
+/// The files of a folder that may hold policies, by name, as they are now.
+///
+/// # Errors
+///
+/// Fails if the folder cannot be listed.
+pub fn read(path: &Path) -> io::Result<BTreeMap<String, FileRead>> {
+    let mut readings = BTreeMap::new();
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        let Some(name) = name.to_str().filter(|name| is_policy_file(name)) else { continue };
+        let file = path.join(name);
+        let reading = match read_file(&file) {
+            // Its name is there, and what it leads to is not, or is no file: that says nothing of what it said.
+            None if fs::symlink_metadata(&file).is_ok() => {
+                FileRead::Failed(SourceReason::Unreadable("it leads to no file".to_owned()))
+            }
+            None => continue,
+            Some(reading) => reading,
+        };
+        readings.insert(name.to_owned(), reading);
+    }
+    Ok(readings)
+}
+
+/// A file as it is now; `None` where there is none.
+fn read_file(path: &Path) -> Option<FileRead> {
+    match try_read_file(path) {
+        Ok(reading) => reading,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some(FileRead::Failed(SourceReason::Unreadable(error.to_string()))),
+    }
+}
+
+// === impl Dir ===
+
+impl Dir {
+    fn run(mut self, woken: &Receiver<()>) {
+        loop {
+            self.keep_watching();
+            let events = match read(&self.path) {
+                Ok(readings) => self.scan(readings),
+                Err(error) => self.lost(&error),
+            };
+            if !events.is_empty() && self.events.blocking_send(events).is_err() {
+                return;
+            }
+            if self.events.is_closed() {
+                return;
+            }
+            if self.sent.is_none() || self.folder.is_unsure() {
+                thread::sleep(CONFIRM_DELAY);
+                while woken.try_recv().is_ok() {}
+            } else {
+                wait(woken);
+            }
+        }
+    }
+
+    fn scan(&mut self, readings: BTreeMap<String, FileRead>) -> Vec<Event> {
+        let Some(snapshot) = self.folder.look(readings) else { return Vec::new() };
+        if self.sent.as_ref() == Some(&snapshot) {
+            return Vec::new();
+        }
+        let Snapshot {
+            objects,
+            duplicates: _,
+            origin_sets,
+            guardrails,
+            problems,
+            others,
+            namespaces: _,
+        } = snapshot.clone();
+        let (dir, policies) = (self.path.display(), objects.len());
+        let had = self.sent.as_ref().map(|sent| sent.objects.len());
+        if policies == 0 && had != Some(0) {
+            info!(%dir, others, "the folder holds no policy");
+        }
+        debug!(%dir, policies, others, "folder read");
+        self.sent = Some(snapshot);
+        // What policies depend on comes before them: none is judged without it.
+        vec![
+            Event::Problems(problems),
+            Event::ClusterState(Change::OriginSet(Delta::Reset(origin_sets))),
+            Event::ClusterState(Change::Guardrail(Delta::Reset(guardrails))),
+            Event::Reset(objects),
+        ]
+    }
+
+    /// The folder cannot be listed: its known content stays in force.
+    fn lost(&mut self, error: &io::Error) -> Vec<Event> {
+        let place = self.path.display().to_string();
+        let finding = Finding::new("", SourceReason::Unreadable(error.to_string()));
+        let problem = Problem { place, guardrail: None, finding };
+        let mut snapshot = self.sent.clone().unwrap_or_default();
+        if snapshot.problems.contains(&problem) {
+            return Vec::new();
+        }
+        snapshot.problems.push(problem);
+        let problems = snapshot.problems.clone();
+        // An empty picture would claim that the folder is empty.
+        if self.sent.is_some() {
+            self.sent = Some(snapshot);
+        }
+        vec![Event::Problems(problems)]
+    }
+
+    /// A watch is on what was at `path` when it began: a folder made anew, or a link turned elsewhere, needs a new one.
+    fn keep_watching(&mut self) {
+        let identity = fs::metadata(&self.path).ok().map(|metadata| identity(&metadata));
+        if self.watch.as_ref().map(|watch| watch.identity) == identity {
+            return;
+        }
+        self.watch = None;
+        let Some(identity) = identity else { return };
+        match self.begin_watching() {
+            Ok(watcher) => self.watch = Some(Watch { identity, _watcher: watcher }),
+            Err(error) => {
+                warn!(dir = %self.path.display(), %error, "changes are noticed only every {RESYNC_INTERVAL:?}");
+            }
+        }
+    }
+
+    fn begin_watching(&self) -> notify::Result<RecommendedWatcher> {
+        let wake = self.wake.clone();
+        let mut watcher =
+            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+                // Our own reading is an event too.
+                if event
+                    .is_ok_and(|event| event.kind.is_access() && !is_closed_after_writing(&event))
+                {
+                    return;
+                }
+                let _ = wake.send(());
+            })?;
+        watcher.watch(&self.path, RecursiveMode::NonRecursive)?;
+        Ok(watcher)
+    }
+}
+
+fn is_closed_after_writing(event: &notify::Event) -> bool {
+    use notify::event::{AccessKind, AccessMode, EventKind};
+    event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
+}
+
+/// Waits for a change and then for quiet, or for the next look without being told.
+fn wait(woken: &Receiver<()>) {
+    if woken.recv_timeout(RESYNC_INTERVAL).is_err() {
+        return;
+    }
+    let began = Instant::now();
+    while began.elapsed() < MAX_DEBOUNCE {
+        match woken.recv_timeout(DEBOUNCE) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn try_read_file(path: &Path) -> io::Result<Option<FileRead>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Ok(None);
+    }
+    read_bounded(fs::File::open(path)?, metadata.len()).map(Some)
+}
+
+/// All that `input` has, which says to have `len` bytes, where that is no more than is read.
+pub(crate) fn read_bounded(input: impl io::Read, len: u64) -> io::Result<FileRead> {
+    let mut bytes = Vec::new();
+    input.take(MAX_FILE_LEN.saturating_add(1)).read_to_end(&mut bytes)?;
+    let len = len.max(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    if len > MAX_FILE_LEN {
+        return Ok(FileRead::Failed(SourceReason::TooLarge { len, max: MAX_FILE_LEN }));
+    }
+    Ok(FileRead::Bytes(bytes))
+}
+
+fn is_policy_file(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
+    !name.starts_with('.') && extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+}
+
+fn identity(metadata: &Metadata) -> Identity {
+    Identity(metadata.dev(), metadata.ino())
+}

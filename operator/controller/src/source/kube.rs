@@ -1,0 +1,297 @@
+//! `kube`: the objects of a cluster, watched. Each becomes what the loop keeps at once: nothing is stored here.
+
+mod enforcement;
+mod kinds;
+mod raw;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use corsward_operator_core::cluster_state::Delta;
+use corsward_operator_core::event::Event;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, Stream, StreamExt as _};
+use kube::runtime::utils::Backoff as _;
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Client};
+use tokio::sync::mpsc::Sender;
+use tracing::{info, warn};
+
+pub use self::enforcement::Switch;
+use self::kinds::{
+    ClusterPolicies, GatewayClasses, Gateways, HttpRoutes, Namespaces, OriginSets, Pods, Policies,
+    Services, VirtualServices, Watched,
+};
+pub(crate) use self::raw::Raw;
+use crate::error_log::ErrorLog;
+use crate::kubernetes::{WATCH_SECONDS, watch_sentence};
+use crate::metrics::source::Watches;
+use crate::watch_backoff::WatchBackoff;
+
+/// Most objects of one answer to a list.
+const PAGE_LEN: u32 = 500;
+/// Most events in one batch.
+const MAX_BATCH: usize = 500;
+
+/// The watched kinds, and the options of the watches.
+#[derive(Clone, Debug)]
+pub struct WatchOptions {
+    /// Are Gateways watched, and routes?
+    pub gateways: bool,
+    /// Are the classes of Gateways watched? They count where Istio's proxies are configured.
+    pub gateway_classes: bool,
+    /// Are Istio's `VirtualService` objects watched?
+    pub virtual_services: bool,
+    /// The stop of the whole cluster's policies, if there is such a switch.
+    pub switch: Option<Switch>,
+    /// Interval of looks for an optional kind that is missing.
+    pub look_again: Duration,
+}
+
+/// The reason why the watch of a kind ended.
+#[derive(Debug, PartialEq, Eq)]
+enum WatchEnd {
+    /// The receiver is gone.
+    Closed,
+    /// The API server does not know the kind.
+    NotServed,
+}
+
+/// The shared state of the watches.
+struct Shared {
+    client: Client,
+    options: WatchOptions,
+    watches: Watches,
+    events: Sender<Vec<Event>>,
+    /// Kinds whose first list is not there yet.
+    waiting: AtomicUsize,
+}
+
+/// Follows the objects of one kind.
+struct Follower<'s, K: Watched> {
+    shared: &'s Shared,
+    kind: &'static str,
+    /// The objects of an incomplete list.
+    list: BTreeMap<K::Key, K::Value>,
+    /// The first list is there, or the kind is not served.
+    listed: bool,
+    error_log: ErrorLog,
+    backoff: WatchBackoff,
+}
+
+/// Watches until `stop` is ready or the receiver of `events` is gone. [`Event::Synced`] follows on the first list of
+/// every kind.
+///
+/// An API server without our own kinds is waited for: that there are no policies can only be said where there may be some. One without
+/// Gateways has none.
+pub async fn watch(
+    client: Client,
+    options: WatchOptions,
+    watches: Watches,
+    events: Sender<Vec<Event>>,
+    stop: impl Future<Output = ()>,
+) {
+    let shared = Shared { client, options, watches, events, waiting: AtomicUsize::new(0) };
+    let mut kinds = vec![
+        follow::<Policies>(&shared, "CorsPolicy"),
+        follow::<OriginSets>(&shared, "OriginSet"),
+        follow::<ClusterPolicies>(&shared, "ClusterCorsPolicy"),
+        follow::<Namespaces>(&shared, "Namespace"),
+        follow::<Services>(&shared, "Service"),
+        follow::<Pods>(&shared, "Pod"),
+    ];
+    if shared.options.gateways {
+        kinds.push(follow::<Gateways>(&shared, "Gateway"));
+        kinds.push(follow::<HttpRoutes>(&shared, "HTTPRoute"));
+    }
+    if shared.options.gateways && shared.options.gateway_classes {
+        kinds.push(follow::<GatewayClasses>(&shared, "GatewayClass"));
+    }
+    if shared.options.virtual_services {
+        kinds.push(follow::<VirtualServices>(&shared, "VirtualService"));
+    }
+    if let Some(switch) = shared.options.switch.clone() {
+        kinds.push(enforcement::follow(&shared, switch).boxed());
+    }
+    shared.waiting.store(kinds.len(), Ordering::Relaxed);
+    tokio::select! {
+        () = stop => {}
+        _ = futures::future::join_all(kinds) => {}
+    }
+}
+
+/// Follows a kind until the receiver is gone.
+fn follow<'s, K: Watched + 's>(shared: &'s Shared, kind: &'static str) -> BoxFuture<'s, ()> {
+    let mut follower = Follower::<K>::new(shared, kind);
+    async move { while follower.follow().await == WatchEnd::NotServed {} }.boxed()
+}
+
+// === impl WatchOptions ===
+
+impl Default for WatchOptions {
+    fn default() -> Self {
+        let (gateways, gateway_classes, virtual_services) = (true, true, true);
+        let look_again = Duration::from_secs(30);
+        Self { gateways, gateway_classes, virtual_services, switch: None, look_again }
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    async fn send(&self, batch: Vec<Event>) -> Result<(), WatchEnd> {
+        self.events.send(batch).await.map_err(|_| WatchEnd::Closed)
+    }
+
+    /// Counts a kind whose first list is there; the last of them is followed by [`Event::Synced`].
+    async fn count_first_list(&self) -> Result<(), WatchEnd> {
+        if self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.send(vec![Event::Synced]).await?;
+        }
+        Ok(())
+    }
+}
+
+// === impl Follower ===
+
+impl<'s, K: Watched> Follower<'s, K> {
+    fn new(shared: &'s Shared, kind: &'static str) -> Self {
+        let (list, listed) = (BTreeMap::new(), false);
+        let (error_log, backoff) = (ErrorLog::default(), WatchBackoff::default());
+        Self { shared, kind, list, listed, error_log, backoff }
+    }
+
+    /// Follows the kind from a first list on.
+    async fn follow(&mut self) -> WatchEnd {
+        let api =
+            Api::<Raw<K::Spec, K::Status>>::all_with(self.shared.client.clone(), &K::resource());
+        let config = watcher::Config {
+            field_selector: K::fields().map(str::to_owned),
+            timeout: Some(WATCH_SECONDS),
+            page_size: Some(PAGE_LEN),
+            ..watcher::Config::default()
+        };
+        let mut stream = watcher(api, config).boxed();
+        loop {
+            if let Err(end) = self.step(&mut stream).await {
+                return end;
+            }
+        }
+    }
+
+    /// Takes in everything that is ready, as one batch.
+    async fn step(
+        &mut self,
+        stream: &mut (
+                 impl Stream<Item = watcher::Result<watcher::Event<Raw<K::Spec, K::Status>>>> + Unpin
+             ),
+    ) -> Result<(), WatchEnd> {
+        let mut batch = Vec::new();
+        let mut next = stream.next().await;
+        let failed = loop {
+            match next {
+                Some(Ok(event)) => batch.extend(self.on(event)),
+                Some(Err(error)) => break Some(error),
+                // A watcher does not end.
+                None => return Err(WatchEnd::NotServed),
+            }
+            if batch.len() >= MAX_BATCH {
+                break None;
+            }
+            match stream.next().now_or_never() {
+                Some(ready) => next = ready,
+                None => break None,
+            }
+        };
+        if !batch.is_empty() {
+            self.shared.send(batch).await?;
+            self.count_as_listed().await?;
+        }
+        match failed {
+            Some(error) => self.failed(&error).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The controller's event for a watcher's event; the objects of a list are collected until it is complete, so
+    /// that missing ones are deleted.
+    fn on(&mut self, event: watcher::Event<Raw<K::Spec, K::Status>>) -> Option<Event> {
+        let delta = match event {
+            // It comes before the list is asked for: no sign that anything works.
+            watcher::Event::Init => {
+                self.list.clear();
+                return None;
+            }
+            watcher::Event::InitApply(raw) => {
+                self.list.insert(K::key(&raw.metadata), K::value(raw));
+                return None;
+            }
+            watcher::Event::InitDone => Delta::Reset(std::mem::take(&mut self.list)),
+            watcher::Event::Apply(raw) => Delta::Apply(K::key(&raw.metadata), K::value(raw)),
+            watcher::Event::Delete(raw) => Delta::Delete(K::key(&raw.metadata)),
+        };
+        self.backoff.reset();
+        if self.error_log.over() {
+            info!(kind = self.kind, "watched again");
+        }
+        Some(K::event(delta))
+    }
+
+    /// Counts an error, says it where it is new, and waits before the next attempt. A watch goes on from where it was, or, where the API
+    /// server does not remember that any more, with a new list.
+    async fn failed(&mut self, error: &watcher::Error) -> Result<(), WatchEnd> {
+        let unknown = is_not_found(error);
+        let remedy = K::remedy();
+        if unknown && K::is_optional() {
+            return self.not_served().await;
+        }
+        self.shared.watches.restarted(self.kind);
+        if K::is_advisory() {
+            self.count_as_listed().await?;
+        }
+        let sentence = watch_sentence(error);
+        if self.error_log.on(&sentence, Instant::now()) {
+            if let Some(remedy) = remedy.filter(|_| unknown) {
+                warn!(
+                    kind = self.kind,
+                    "the API server does not know this kind, and nothing is published without it: {remedy}"
+                );
+            } else {
+                warn!(kind = self.kind, error = sentence, "cannot watch; tried again");
+            }
+        }
+        tokio::time::sleep(self.backoff.pause()).await;
+        Ok(())
+    }
+
+    /// There are no objects of a kind that is not served. An API server that has just started and does not know its kinds yet says 503.
+    async fn not_served(&mut self) -> Result<(), WatchEnd> {
+        self.shared.send(vec![K::event(Delta::Reset(BTreeMap::new()))]).await?;
+        self.count_as_listed().await?;
+        tokio::time::sleep(self.shared.options.look_again).await;
+        Err(WatchEnd::NotServed)
+    }
+
+    /// Counts the kind once.
+    async fn count_as_listed(&mut self) -> Result<(), WatchEnd> {
+        let before = std::mem::replace(&mut self.listed, true);
+        if before { Ok(()) } else { self.shared.count_first_list().await }
+    }
+}
+
+/// Does the API server not know the kind? Of an object, no list and no watch says that it is not found.
+fn is_not_found(error: &watcher::Error) -> bool {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    let (InitialListFailed(kube::Error::Api(status))
+    | WatchStartFailed(kube::Error::Api(status))
+    | WatchFailed(kube::Error::Api(status))
+    | WatchError(status)) = error
+    else {
+        return false;
+    };
+    status.code == 404
+}

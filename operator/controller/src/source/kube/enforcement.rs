@@ -1,0 +1,127 @@
+//! The switch of the whole cluster: one `ConfigMap` beside the operator, which the chart writes from its value `enforcement`.
+
+use std::time::Instant;
+
+use corsward_operator_core::event::Event;
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, watcher};
+use tracing::warn;
+
+use super::Shared;
+use crate::error_log::ErrorLog;
+use crate::kubernetes::WATCH_SECONDS;
+use crate::watch_backoff::WatchBackoff;
+
+/// The kind, as metrics and log lines name it.
+const KIND: &str = "ConfigMap";
+/// The field that says it.
+const FIELD: &str = "enforcement";
+
+/// The place of the switch.
+#[derive(Clone, Debug)]
+pub struct Switch {
+    /// The namespace of the `ConfigMap`.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Follows the switch until the controller is gone. An unreadable switch leaves the last value.
+pub(super) async fn follow(shared: &Shared, switch: Switch) {
+    let Switch { namespace, name } = switch;
+    let api: Api<ConfigMap> = Api::namespaced(shared.client.clone(), &namespace);
+    let field = format!("metadata.name={name}");
+    let config = watcher::Config::default().fields(&field).timeout(WATCH_SECONDS);
+    let mut events = watcher(api, config).backoff(WatchBackoff::default()).boxed();
+    let (mut listed, mut said, mut complained) = (None, None, ErrorLog::default());
+    let mut error_log = ErrorLog::default();
+    while let Some(event) = events.next().await {
+        error_log.watch(KIND, event.as_ref());
+        let found = match event {
+            Ok(watcher::Event::Init) => {
+                listed = None;
+                continue;
+            }
+            Ok(watcher::Event::InitApply(found)) => {
+                listed = Some(found);
+                continue;
+            }
+            Ok(watcher::Event::InitDone) => listed.take(),
+            Ok(watcher::Event::Apply(found)) => Some(found),
+            Ok(watcher::Event::Delete(_)) => None,
+            Err(_) => {
+                shared.watches.restarted(KIND);
+                continue;
+            }
+        };
+        let is_first = said.is_none();
+        match word(found.as_ref()) {
+            Ok(is_on) => {
+                complained.over();
+                said = Some(is_on);
+            }
+            Err(error) => {
+                let is_on = *said.get_or_insert(true);
+                let kept = if is_on { "On" } else { "Off" };
+                if complained.on(&error, Instant::now()) {
+                    warn!(
+                        namespace,
+                        name,
+                        error,
+                        kept,
+                        "the ConfigMap of enforcement has no valid value: repeat `helm upgrade` to write it"
+                    );
+                }
+            }
+        }
+        let batch = vec![Event::Enforcement(said.unwrap_or(true))];
+        if shared.send(batch).await.is_err()
+            || (is_first && shared.count_first_list().await.is_err())
+        {
+            return;
+        }
+    }
+}
+
+/// True for `On`, false for `Off`; else a sentence about what stands there.
+fn word(found: Option<&ConfigMap>) -> Result<bool, String> {
+    let found = found.ok_or_else(|| "there is no such ConfigMap".to_owned())?;
+    let word = found.data.as_ref().and_then(|data| data.get(FIELD));
+    let word = word.ok_or_else(|| format!("it has no field `{FIELD}`"))?.trim();
+    match word {
+        word if word.eq_ignore_ascii_case("On") => Ok(true),
+        word if word.eq_ignore_ascii_case("Off") => Ok(false),
+        word => Err(format!("`{FIELD}` says `{}`: write `On` or `Off`", word.escape_debug())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_switch_says_on_or_off_and_nothing_else() {
+        let written = |word: &str| ConfigMap {
+            data: Some([(FIELD.to_owned(), word.to_owned())].into()),
+            ..ConfigMap::default()
+        };
+        for (why, found, want) in [
+            ("on", Some(written("On")), Ok(true)),
+            ("off", Some(written("Off")), Ok(false)),
+            ("in a hurry", Some(written("off\n")), Ok(false)),
+            ("a truth value", Some(written("false")), Err("says `false`: write `On` or `Off`")),
+            ("nothing", Some(written("")), Err("says ``: write")),
+            ("emptied", Some(ConfigMap::default()), Err("it has no field `enforcement`")),
+            ("deleted", None, Err("there is no such ConfigMap")),
+        ] {
+            match (word(found.as_ref()), want) {
+                (Ok(is_on), Ok(want)) => assert_eq!(is_on, want, "{why}"),
+                (Err(error), Err(part)) => assert!(error.contains(part), "{why}: {error}"),
+                (got, want) => panic!("{why}: {got:?}, not {want:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! YAML: a file's text becomes values. This operator reads YAML 1.2; `kubectl` reads YAML 1.1, where a bare `Off` is a truth value.
+
+use corsward_operator_core::spelling::Tree;
+use corsward_policy::Finding;
+use corsward_policy::finding::{ShapeReason, SourceReason};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_saphyr::Spanned;
+
+/// Most documents in one file.
+const MAX_DOCUMENTS: usize = 20_000;
+/// Most values in one file: one for every 10 bytes, which is as short as an origin gets.
+pub(super) const MAX_NODES: usize = 200_000;
+/// Most values that aliases may stand for: a bomb ends here, an author's shorthand does not.
+const MAX_REPLAYED: usize = 100_000;
+
+/// The final reader of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reader {
+    /// This operator, from a folder. A text that `kubectl` reads differently has its author's meaning here, and is in force: a
+    /// refusal would keep a policy in force whose author wrote `mode: Off`. So it is a warning.
+    #[default]
+    Folder,
+    /// `kubectl`, for an API server that refuses it: what passes `validate` must not fail there. So it is refused.
+    Kubectl,
+}
+
+/// A document of a file.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// The value.
+    pub(super) value: Value,
+    /// The same as `kubectl` reads it.
+    pub(super) to_kubectl: Value,
+    /// The same with the text of each number, truth value and `null` in its place.
+    pub(super) texts: Value,
+}
+
+/// Reads the documents of a text.
+///
+/// # Errors
+///
+/// A finding where it is no YAML, or more of it than is read.
+pub(super) fn read(text: &str) -> Result<Vec<Document>, Finding> {
+    let trees: Vec<Spanned<Tree>> = values(text, true).map_err(|error| {
+        let reason = alias_star(text, &error).unwrap_or_else(|| why_not(&error));
+        let reason = match reason {
+            SourceReason::NotYaml(message) if text.contains("{{") => {
+                SourceReason::Template(message)
+            }
+            reason => reason,
+        };
+        Finding::new("", reason)
+    })?;
+    // Nothing is found where the text of both readings is not the same.
+    let others: Vec<Value> = values(text, false).unwrap_or_default();
+    let others = others.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+    let documents = trees.into_iter().zip(others).map(|(tree, other)| {
+        let (value, texts) = Tree::read(tree, text);
+        let to_kubectl = other.unwrap_or_else(|| value.clone());
+        Document { value, to_kubectl, texts }
+    });
+    Ok(documents.collect())
+}
+
+/// The reason why a text is unreadable, in words for its author.
+fn why_not(error: &serde_saphyr::Error) -> SourceReason {
+    use serde_saphyr::Error as E;
+    let line = error.location().map(|location| format!("line {}: ", location.line()));
+    let line = line.unwrap_or_default();
+    let not_taken = |what, fix| SourceReason::NotTaken { what, fix };
+    match error {
+        E::Budget { .. } => not_taken(
+            format!(
+                "more than {MAX_NODES} values or {MAX_DOCUMENTS} documents, or nested too deep"
+            ),
+            "split it into several files",
+        ),
+        E::AliasReplayLimitExceeded { .. }
+        | E::AliasExpansionLimitExceeded { .. }
+        | E::AliasReplayStackDepthExceeded { .. }
+        | E::AliasReplayCounterOverflow { .. } => not_taken(
+            format!("{line}aliases stand for more than {MAX_REPLAYED} values, or for one another"),
+            "write out what they stand for",
+        ),
+        E::NonFiniteFloat { value, .. } => {
+            not_taken(format!("{line}'{value}' is no number in JSON"), "write a number")
+        }
+        E::AliasError { error, .. } => why_not(error),
+        E::DuplicateMappingKey { key, .. } => {
+            let key = key.as_ref().map(|key| format!(" '{key}'")).unwrap_or_default();
+            SourceReason::NotYaml(format!("{line}the key{key} is there twice"))
+        }
+        error => SourceReason::NotYaml(error.to_string()),
+    }
+}
+
+/// The star without quotes that ends the reading: an alias of what no anchor names.
+fn alias_star(text: &str, error: &serde_saphyr::Error) -> Option<SourceReason> {
+    let line = error.location()?.line();
+    let at = usize::try_from(line).ok()?.checked_sub(1)?;
+    let written = text.lines().nth(at)?;
+    let stars = written.match_indices('*').filter_map(|(at, _)| {
+        let (before, star) = written.split_at_checked(at)?;
+        let ends = [':', '-', '[', ',', '{'];
+        let before = before.trim_end_matches(' ');
+        let is_value = before.is_empty() || before.ends_with(ends);
+        is_value.then(|| star.split([' ', ',', ']', '}']).next())?
+    });
+    let is_anchored = |star: &&str| star.len() > 1 && text.contains(&star.replacen('*', "&", 1));
+    let star = stars.into_iter().find(|star| !is_anchored(star))?;
+    Some(SourceReason::AliasStar { line, written: star.to_owned() })
+}
+
+fn values<T: DeserializeOwned>(text: &str, yaml_1_2: bool) -> Result<Vec<T>, serde_saphyr::Error> {
+    let budget = serde_saphyr::budget! {
+        max_documents: MAX_DOCUMENTS,
+        max_nodes: MAX_NODES,
+        max_events: MAX_NODES.saturating_mul(2),
+    };
+    let options = serde_saphyr::options! {
+        budget: budget,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
+        strict_booleans: yaml_1_2,
+        legacy_octal_numbers: !yaml_1_2,
+        with_snippet: false,
+    };
+    serde_saphyr::from_multiple_with_options(text, options)
+}
+
+/// The texts that `kubectl` reads differently, with their paths below `path`.
+pub(super) fn misread(
+    value: &Value,
+    to_kubectl: &Value,
+    path: &str,
+    reader: Reader,
+) -> Vec<Finding> {
+    match (value, to_kubectl) {
+        (Value::Object(fields), Value::Object(others)) => fields
+            .iter()
+            .filter_map(|(name, value)| Some((name, value, others.get(name)?)))
+            .flat_map(|(name, value, other)| {
+                misread(value, other, &format!("{path}.{name}"), reader)
+            })
+            .collect(),
+        (Value::Array(entries), Value::Array(others)) => entries
+            .iter()
+            .zip(others)
+            .enumerate()
+            .flat_map(|(at, (value, other))| {
+                misread(value, other, &format!("{path}[{at}]"), reader)
+            })
+            .collect(),
+        (Value::String(written), Value::Bool(_) | Value::Number(_)) => {
+            let refused = reader == Reader::Kubectl;
+            let (written, read) = (written.clone(), to_kubectl.to_string());
+            vec![Finding::new(path, ShapeReason::Unquoted { written, read, refused })]
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use corsward_policy::finding::Reason;
+
+    use super::*;
+
+    #[test]
+    fn what_kubectl_takes_for_something_else_is_found_where_it_stands() {
+        // As sigs.k8s.io/yaml 1.6.0 reads them, which is in every kubectl since 1.34.
+        for (text, want) in [
+            ("a: Off", "a CORS-E513 false"),
+            ("a: {b: [x, on]}", "a.b[1] CORS-E513 true"),
+            ("a: y", "a CORS-E513 true"),
+            ("a: NO", "a CORS-E513 false"),
+            ("a: \"Off\"", ""),
+            ("a: 'on'", ""),
+            ("a: !!str on", ""),
+            ("a: |\n  on\n", ""),
+            ("a: offline", ""),
+            ("a: true", ""),
+            ("a: 0o17", ""),
+            ("a: 2001-12-14", ""),
+            ("a: ~", ""),
+        ] {
+            let documents = read(text).unwrap();
+            let Document { value, to_kubectl, texts: _ } = &documents[0];
+            let found = misread(&value["a"], &to_kubectl["a"], "a", Reader::Kubectl);
+            let found = found.iter().map(|finding| {
+                let ShapeReason::Unquoted { read, .. } = source(finding) else {
+                    panic!("{finding}")
+                };
+                format!("{} {} {read}", finding.field, finding.code())
+            });
+            assert_eq!(found.collect::<Vec<_>>().join(", "), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_read_is_said_in_words_for_those_who_wrote_it() {
+        let bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned()
+            + &('b'..='h')
+                .fold((String::new(), 'a'), |(text, last), next| {
+                    let aliases = vec![format!("*{last}"); 10].join(", ");
+                    (format!("{text}{next}: &{next} [{aliases}]\n"), next)
+                })
+                .0;
+        for (why, text, want) in [
+            ("a key that is there twice", "a: 1\nb: 2\na: 3", "line 3: the key 'a' is there twice"),
+            ("no number of JSON", "a: 1\nb: .inf", "line 2: '.inf' is no number in JSON"),
+            ("a bomb", &bomb, "aliases stand for more than 100000 values"),
+            ("too much", &"- a\n".repeat(MAX_NODES), "more than 200000 values"),
+            ("no YAML", "a: [1, 2", "line "),
+            (
+                "a star",
+                "a:\n  allowOrigins: *\n",
+                "line 2: `*` without quotes is an alias of YAML: write `\"*\"`",
+            ),
+            ("a star in a list", "a:\n- *\n", "line 2: `*` without quotes"),
+            ("a star in brackets", "a: [*]\n", "line 1: `*` without quotes"),
+            ("a pattern of hosts", "a:\n  - *.shop.example\n", "write `\"*.shop.example\"`"),
+        ] {
+            let said = read(text).unwrap_err().message();
+            assert!(said.contains(want), "{why}: {said}");
+        }
+    }
+
+    fn source(finding: &Finding) -> &ShapeReason {
+        match &finding.reason {
+            Reason::Shape(reason) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! A review as it comes from an API server: is it one, is it for us, and what does it ask? Without IO.
+
+use std::sync::Arc;
+
+use corsward_api::GROUP;
+use corsward_operator_core::checked_object::CheckedObject;
+use corsward_operator_core::cluster_state::{Key, RawObject};
+use corsward_operator_core::json_text::JsonText;
+use corsward_operator_core::object::{Object, Record, Text};
+use corsward_operator_core::spelling::Spelling;
+use corsward_policy::PolicyId;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::DynamicObject;
+use kube::core::admission::{
+    AdmissionRequest, AdmissionReview, META_API_VERSION_V1, META_KIND, Operation,
+};
+use serde_json::Value;
+
+/// The version that is judged.
+const VERSION: &str = "v1alpha1";
+
+/// The question of a review.
+#[derive(Debug)]
+pub(super) struct Question {
+    /// As it came, to be answered.
+    pub(super) request: AdmissionRequest<DynamicObject>,
+    /// The work for it.
+    pub(super) task: ReviewTask,
+}
+
+/// The work for a review.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum ReviewTask {
+    /// The loop is asked.
+    Validate {
+        /// Of what.
+        object: CheckedObject,
+        /// It switches itself off, which is always allowed.
+        off: bool,
+    },
+    /// Nothing that is judged changes.
+    Pass,
+    /// It is none of ours; why.
+    Foreign(String),
+}
+
+/// Bytes that are no review.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("not an AdmissionReview: {0}")]
+    Malformed(String),
+    #[error(
+        "`{api_version}` `{kind}` is not answered here: send an `{META_KIND}` of `{META_API_VERSION_V1}`"
+    )]
+    OtherKind { api_version: String, kind: String },
+    #[error("the review has no `request`")]
+    NoRequest,
+    #[error("the review has no `request.uid`, so it cannot be answered")]
+    NoUid,
+    #[error("the review has no `request.object`, though something is created or updated")]
+    NoObject,
+}
+
+// === impl Question ===
+
+impl Question {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
+        // Which kind it is comes first: the rest of something else is of no interest.
+        let malformed = |error: serde_json::Error| Unreadable::Malformed(error.to_string());
+        let Kind { api_version, kind } = serde_json::from_slice(bytes).map_err(malformed)?;
+        if api_version.is_empty() || kind.is_empty() {
+            return Err(Unreadable::Malformed("it has no `apiVersion` or no `kind`".to_owned()));
+        }
+        if api_version != META_API_VERSION_V1 || kind != META_KIND {
+            return Err(Unreadable::OtherKind { api_version, kind });
+        }
+        let review: AdmissionReview<DynamicObject> =
+            serde_json::from_slice(bytes).map_err(malformed)?;
+        let types = review.types;
+        let mut request = review.request.ok_or(Unreadable::NoRequest)?;
+        request.types = types;
+        if request.uid.is_empty() {
+            return Err(Unreadable::NoUid);
+        }
+        let task = ReviewTask::of(&request)?;
+        Ok(Self { request, task })
+    }
+}
+
+// === impl ReviewTask ===
+
+impl ReviewTask {
+    fn of(request: &AdmissionRequest<DynamicObject>) -> Result<Self, Unreadable> {
+        let kind = &request.kind;
+        if kind.group != GROUP || kind.version != VERSION {
+            let (group, version, kind) = (&kind.group, &kind.version, &kind.kind);
+            return Ok(Self::Foreign(format!("{kind} of {group}/{version} is not judged here")));
+        }
+        if matches!(request.operation, Operation::Delete | Operation::Connect)
+            || request.sub_resource.as_deref().is_some_and(|name| !name.is_empty())
+        {
+            return Ok(Self::Pass);
+        }
+        let object = request.object.as_ref().ok_or(Unreadable::NoObject)?;
+        let spec = object.data.get("spec");
+        let is_unchanged =
+            request.old_object.as_ref().is_some_and(|old| old.data.get("spec") == spec);
+        // One that goes only waits for its finalizers, and one whose spec is as it was has been judged before.
+        if object.metadata.deletion_timestamp.is_some()
+            || (request.operation == Operation::Update && is_unchanged)
+        {
+            return Ok(Self::Pass);
+        }
+        let off = spec.and_then(|spec| spec.get("mode")).and_then(Value::as_str) == Some("Off");
+        match kind.kind.as_str() {
+            "CorsPolicy" => {
+                let object = CheckedObject::CorsPolicy(Box::new(policy(request, object)));
+                Ok(Self::Validate { object, off })
+            }
+            "OriginSet" => {
+                let PolicyId { namespace, name } = id(request, Some(object));
+                let (key, written) = (Key { namespace, name }, written(object));
+                Ok(Self::Validate { object: CheckedObject::OriginSet { key, written }, off: false })
+            }
+            "ClusterCorsPolicy" => {
+                let (name, written) = (id(request, Some(object)).name, written(object));
+                let object = CheckedObject::ClusterCorsPolicy { name, written };
+                Ok(Self::Validate { object, off: false })
+            }
+            kind => Ok(Self::Foreign(format!("{kind} of {GROUP}/{VERSION} is not judged here"))),
+        }
+    }
+}
+
+/// The type of a document.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kind {
+    #[serde(default)]
+    api_version: String,
+    #[serde(default)]
+    kind: String,
+}
+
+fn policy(request: &AdmissionRequest<DynamicObject>, object: &DynamicObject) -> Object {
+    let text = Text::Spec {
+        spec: JsonText::of(&field(object, "spec")),
+        findings: Vec::new(),
+        spelling: Spelling::default(),
+    };
+    let metadata = &object.metadata;
+    let record = Record {
+        uid: uid(metadata),
+        created: created(metadata),
+        status: JsonText::of(&field(object, "status")),
+    };
+    Object {
+        id: id(request, Some(object)),
+        place: None,
+        generation: metadata.generation,
+        text,
+        record: Some(record),
+    }
+}
+
+fn written(object: &DynamicObject) -> RawObject {
+    RawObject {
+        uid: uid(&object.metadata),
+        generation: object.metadata.generation.unwrap_or_default(),
+        spec: field(object, "spec"),
+        status: JsonText::of(&field(object, "status")),
+    }
+}
+
+/// The name of a request's object; one that the API server has yet to make up ends as the author began it.
+pub(super) fn id(
+    request: &AdmissionRequest<DynamicObject>,
+    object: Option<&DynamicObject>,
+) -> PolicyId {
+    let metadata = object.map(|object| &object.metadata);
+    let name = metadata.and_then(|metadata| metadata.name.as_ref());
+    let generate_name = metadata.and_then(|metadata| metadata.generate_name.as_ref());
+    let name = name.filter(|name| !name.is_empty()).or(generate_name);
+    let namespace = metadata.and_then(|metadata| metadata.namespace.as_ref());
+    let namespace = namespace.or(request.namespace.as_ref());
+    PolicyId {
+        namespace: namespace.cloned().unwrap_or_default(),
+        name: name.unwrap_or(&request.name).clone(),
+    }
+}
+
+fn uid(metadata: &ObjectMeta) -> String {
+    metadata.uid.clone().unwrap_or_default()
+}
+
+fn created(metadata: &ObjectMeta) -> Option<i64> {
+    metadata.creation_timestamp.as_ref().map(|time| time.0.as_second())
+}
+
+fn field(object: &DynamicObject, name: &str) -> Arc<Value> {
+    Arc::new(object.data.get(name).cloned().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webhook::answer::tests::review;
+    use serde_json::json;
+
+    fn task(review: &Value) -> Result<ReviewTask, String> {
+        let question = Question::read(review.to_string().as_bytes());
+        question.map(|question| question.task).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_no_review_is_said_so() {
+        for (bytes, want) in [
+            (&b""[..], "not an AdmissionReview: EOF"),
+            (b"{", "not an AdmissionReview: EOF"),
+            (b"\xff\xfe", "not an AdmissionReview: expected value"),
+            (b"7", "not an AdmissionReview: invalid type"),
+            (b"[]", "not an AdmissionReview: it has no `apiVersion` or no `kind`"),
+            (b"{}", "not an AdmissionReview: it has no `apiVersion` or no `kind`"),
+            (
+                br#"{"apiVersion":"v1","kind":"Pod"}"#,
+                "`v1` `Pod` is not answered here: send an `AdmissionReview` of `admission.k8s.io/v1`",
+            ),
+            (
+                br#"{"apiVersion":"admission.k8s.io/v1beta1","kind":"AdmissionReview"}"#,
+                "`admission.k8s.io/v1beta1` `AdmissionReview` is not answered here",
+            ),
+            (
+                br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}"#,
+                "the review has no `request`",
+            ),
+        ] {
+            let error = Question::read(bytes).unwrap_err().to_string();
+            assert!(error.starts_with(want), "{error}");
+        }
+        let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+        assert!(Question::read(deep.as_bytes()).is_err());
+        for (field, want) in [("uid", "missing field `uid`"), ("kind", "missing field `kind`")] {
+            let mut review = review("CREATE", &json!({}), None);
+            review["request"].as_object_mut().unwrap().remove(field);
+            let error = task(&review).unwrap_err();
+            assert!(error.contains(want), "{error}");
+        }
+        let mut nameless = review("CREATE", &json!({}), None);
+        nameless["request"]["uid"] = json!("");
+        assert!(task(&nameless).unwrap_err().contains("no `request.uid`"));
+        let mut empty = review("CREATE", &json!({}), None);
+        empty["request"]["object"] = Value::Null;
+        assert!(task(&empty).unwrap_err().contains("no `request.object`"));
+    }
+
+    #[test]
+    fn only_a_spec_that_changes_is_judged() {
+        let (old, new) = (json!({"cors": {}}), json!({"cors": {"maxAge": 1}}));
+        let judged = |review: &Value| matches!(task(review), Ok(ReviewTask::Validate { .. }));
+        assert!(judged(&review("CREATE", &new, None)));
+        assert!(judged(&review("UPDATE", &new, Some(&old))));
+        assert_eq!(task(&review("UPDATE", &new, Some(&new))), Ok(ReviewTask::Pass));
+        let mut going = review("UPDATE", &new, Some(&old));
+        going["request"]["object"]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert_eq!(task(&going), Ok(ReviewTask::Pass));
+        let mut status = review("UPDATE", &new, Some(&old));
+        status["request"]["subResource"] = json!("status");
+        assert_eq!(task(&status), Ok(ReviewTask::Pass));
+        let mut gone = review("DELETE", &new, Some(&old));
+        gone["request"]["object"] = Value::Null;
+        assert_eq!(task(&gone), Ok(ReviewTask::Pass));
+    }
+
+    #[test]
+    fn what_is_asked_is_who_wrote_what_where() {
+        let review = review("CREATE", &json!({"mode": "Off"}), None);
+        let Ok(ReviewTask::Validate { object: CheckedObject::CorsPolicy(object), off }) =
+            task(&review)
+        else {
+            panic!("not judged")
+        };
+        assert!(off);
+        assert_eq!(object.id.to_string(), "shop/api");
+        assert_eq!(object.spec().map(JsonText::value), Some(json!({"mode": "Off"})));
+        let record = object.record.unwrap();
+        assert_eq!((record.uid.as_str(), record.created), ("object-uid", Some(1_767_225_600)));
+    }
+
+    #[test]
+    fn a_name_that_is_yet_to_be_made_up_is_none() {
+        let mut review = review("CREATE", &json!({}), None);
+        review["request"]["name"] = json!("");
+        review["request"]["object"]["metadata"] = json!({"generateName": "api-"});
+        let Ok(ReviewTask::Validate { object: CheckedObject::CorsPolicy(object), .. }) =
+            task(&review)
+        else {
+            panic!("not judged")
+        };
+        assert_eq!(object.id.to_string(), "shop/api-");
+    }
+
+    #[test]
+    fn other_kinds_are_none_of_ours() {
+        for (group, version, kind, want) in [
+            ("apps", "v1", "Deployment", "Deployment of apps/v1 is not judged here"),
+            ("corsward.io", "v1", "CorsPolicy", "CorsPolicy of corsward.io/v1 is not judged here"),
+            (
+                "corsward.io",
+                "v1alpha1",
+                "Thing",
+                "Thing of corsward.io/v1alpha1 is not judged here",
+            ),
+        ] {
+            let mut review = review("CREATE", &json!({}), None);
+            review["request"]["kind"] = json!({"group": group, "version": version, "kind": kind});
+            assert_eq!(task(&review), Ok(ReviewTask::Foreign(want.to_owned())));
+        }
+        for kind in ["OriginSet", "ClusterCorsPolicy"] {
+            let mut review = review("CREATE", &json!({"mode": "Off"}), None);
+            review["request"]["kind"]["kind"] = json!(kind);
+            assert!(matches!(task(&review), Ok(ReviewTask::Validate { off: false, .. })), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The webhook's address: reads reviews within bounds, asks the loop, and answers in time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::body::Body;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use corsward_operator_core::checked_object::CheckedObject;
+use corsward_policy::Finding;
+use kube::core::admission::AdmissionResponse;
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
+
+use super::answer;
+use super::question::{Question, ReviewTask};
+use crate::admission_check::AdmissionCheck;
+use crate::metrics::admission::{AdmissionMetrics, AdmissionResult};
+use crate::server::{Limits, Server};
+
+/// Longest review: an update brings the old object too, and etcd keeps none above 1.5 MiB.
+const MAX_LEN: usize = 3 * 1024 * 1024;
+/// Further bytes that are read and discarded, so that the sender gets the answer.
+const MAX_WASTE: usize = 16 * 1024 * 1024;
+/// Timeout for a review's bytes.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// The API server's timeout if its query lacks one: the chart's.
+const WAITED: Duration = Duration::from_secs(5);
+/// Most reviews at once; further ones wait.
+const MAX_CONCURRENT: usize = 8;
+/// Memory budget in KiB for buffered bodies of reviews; a further review waits until there is room for it.
+const KEPT_KIB: usize = 64 * 1024;
+
+/// The state of a request's handler.
+#[derive(Clone, Debug)]
+struct Asking {
+    admission_checks: mpsc::Sender<AdmissionCheck>,
+    metrics: AdmissionMetrics,
+    at_once: Arc<Semaphore>,
+    kept: Arc<Semaphore>,
+}
+
+/// The reason why there are no bytes.
+enum NotRead {
+    TooLong,
+    TooSlow,
+    Broken(String),
+}
+
+/// The webhook's routes.
+pub(super) fn router(
+    admission_checks: mpsc::Sender<AdmissionCheck>,
+    metrics: AdmissionMetrics,
+) -> Router {
+    let at_once = Arc::new(Semaphore::new(MAX_CONCURRENT));
+    Router::new().route("/validate", post(validate)).with_state(Asking {
+        admission_checks,
+        metrics,
+        at_once,
+        kept: Arc::new(Semaphore::new(KEPT_KIB)),
+    })
+}
+
+/// Serves `router` by TLS.
+pub(super) async fn listen(
+    addr: SocketAddr,
+    config: ServerConfig,
+    router: Router,
+) -> anyhow::Result<Server> {
+    let listener = TcpListener::bind(addr).await.with_context(|| {
+        format!("cannot serve the webhook at {addr}: choose another address by --webhook-addr")
+    })?;
+    // All reviews may come from one address, the API server's.
+    let limits = Limits::default();
+    let limits = Limits { of_one: limits.connections, ..limits };
+    let server = Server::start(listener, Some(config), router, limits)?;
+    info!(addr = %server.addr, "webhook address");
+    Ok(server)
+}
+
+async fn validate(
+    State(asking): State<Asking>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Response {
+    let thinking = thinking(query.as_deref().unwrap_or_default());
+    let (bytes, kept) = match read(request, &asking.kept).await {
+        Ok(read) => read,
+        Err(NotRead::TooLong) => {
+            let words = format!("a review has at most {MAX_LEN} bytes");
+            return refused(&asking.metrics, StatusCode::PAYLOAD_TOO_LARGE, &words);
+        }
+        Err(NotRead::TooSlow) => {
+            let words = format!("a review is read within {READ_TIMEOUT:?}");
+            return refused(&asking.metrics, StatusCode::REQUEST_TIMEOUT, &words);
+        }
+        Err(NotRead::Broken(error)) => {
+            return refused(&asking.metrics, StatusCode::BAD_REQUEST, &error);
+        }
+    };
+    // Only now: whoever sends slowly keeps nobody else waiting.
+    let Ok(_turn) = asking.at_once.acquire().await else {
+        return refused(&asking.metrics, StatusCode::SERVICE_UNAVAILABLE, "the operator stops");
+    };
+    let question = match Question::read(&bytes) {
+        Ok(question) => question,
+        Err(error) => {
+            return refused(&asking.metrics, StatusCode::BAD_REQUEST, &error.to_string());
+        }
+    };
+    drop((bytes, kept));
+    let (response, outcome) = asking.answer(question, thinking).await;
+    asking.metrics.reviewed(outcome);
+    Json(response.into_review()).into_response()
+}
+
+/// The controller's timeout for a review: two fifths of the API server's, as its query gives it, because the review
+/// is read first.
+fn thinking(query: &str) -> Duration {
+    let timeout = query.split('&').find_map(|field| field.strip_prefix("timeout="));
+    let seconds = timeout.and_then(|timeout| timeout.strip_suffix('s')?.parse::<u32>().ok());
+    // 30 s is the most that an API server waits for a webhook.
+    let waited = seconds.map_or(WAITED, |seconds| Duration::from_secs(seconds.min(30).into()));
+    waited.saturating_mul(2).checked_div(5).unwrap_or_default()
+}
+
+/// Not an answer to a review, for there was none.
+fn refused(metrics: &AdmissionMetrics, status: StatusCode, words: &str) -> Response {
+    warn!(
+        status = status.as_u16(),
+        error = words,
+        "rejected a request that is not an AdmissionReview"
+    );
+    metrics.reviewed(AdmissionResult::Unreadable);
+    (status, format!("{words}\n")).into_response()
+}
+
+/// The bytes of a review, and the room that they take.
+type Kept = (Vec<u8>, Option<OwnedSemaphorePermit>);
+
+async fn read(request: Request, room: &Arc<Semaphore>) -> Result<Kept, NotRead> {
+    match timeout(READ_TIMEOUT, bounded(request.into_body(), room)).await {
+        Ok(read) => read,
+        Err(_) => Err(NotRead::TooSlow),
+    }
+}
+
+async fn bounded(body: Body, room: &Arc<Semaphore>) -> Result<Kept, NotRead> {
+    use http_body_util::BodyExt as _;
+    let mut body = std::pin::pin!(body);
+    let (mut bytes, mut len, mut kept) = (Vec::new(), 0_usize, None);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| NotRead::Broken(error.to_string()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        len = len.saturating_add(data.len());
+        if len <= MAX_LEN {
+            keep(&mut kept, room, len).await?;
+            bytes.extend_from_slice(&data);
+        } else if len <= MAX_LEN.saturating_add(MAX_WASTE) {
+            (bytes, kept) = (Vec::new(), None);
+        } else {
+            break;
+        }
+    }
+    if len <= MAX_LEN { Ok((bytes, kept)) } else { Err(NotRead::TooLong) }
+}
+
+/// Waits for room for that number of bytes.
+async fn keep(
+    kept: &mut Option<OwnedSemaphorePermit>,
+    room: &Arc<Semaphore>,
+    len: usize,
+) -> Result<(), NotRead> {
+    let held = kept.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    let more = len.div_ceil(1024).saturating_sub(held);
+    let more = u32::try_from(more).map_err(|_| NotRead::TooLong)?;
+    let more = Arc::clone(room).acquire_many_owned(more).await;
+    let more = more.map_err(|_| NotRead::Broken("the operator stops".to_owned()))?;
+    match kept {
+        Some(kept) => kept.merge(more),
+        None => *kept = Some(more),
+    }
+    Ok(())
+}
+
+// === impl Asking ===
+
+impl Asking {
+    async fn answer(
+        &self,
+        question: Question,
+        thinking: Duration,
+    ) -> (AdmissionResponse, AdmissionResult) {
+        let Question { request, task } = question;
+        match task {
+            ReviewTask::Pass => (answer::passed(&request), AdmissionResult::Allowed),
+            ReviewTask::Foreign(why) => {
+                (answer::unjudged(&request, &why), AdmissionResult::Unjudged)
+            }
+            ReviewTask::Validate { object, off } => {
+                let Some(findings) = self.ask(object, thinking).await else {
+                    let why =
+                        "not judged now, for the operator is busy or starts: its status will tell";
+                    return (answer::unjudged(&request, why), AdmissionResult::Unjudged);
+                };
+                let response = answer::judged(&request, &findings, off);
+                let (allowed, dry_run) = (response.allowed, request.dry_run);
+                let (namespace, name) = (request.namespace.as_deref(), request.name.as_str());
+                debug!(namespace, name, allowed, dry_run, findings = findings.len(), "judged");
+                let outcome =
+                    if allowed { AdmissionResult::Allowed } else { AdmissionResult::Refused };
+                (response, outcome)
+            }
+        }
+    }
+
+    /// The controller's answer; `None` if there is none in time.
+    async fn ask(&self, object: CheckedObject, thinking: Duration) -> Option<Vec<Finding>> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.admission_checks.send(AdmissionCheck { object, reply }).await.ok()?;
+            answer.await.ok()
+        };
+        timeout(thinking, asked).await.ok().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loop_thinks_for_as_long_as_the_api_server_waits_and_no_longer() {
+        for (why, query, milliseconds) in [
+            ("what the chart asks for", "timeout=5s", 2000),
+            ("the most that Kubernetes allows", "a=b&timeout=30s", 12_000),
+            ("the least", "timeout=1s", 400),
+            ("more than Kubernetes allows", "timeout=3600s", 12_000),
+            ("no API server", "", 2000),
+            ("no number", "timeout=soon", 2000),
+            ("another unit", "timeout=1m30s", 2000),
+        ] {
+            assert_eq!(thinking(query), Duration::from_millis(milliseconds), "{why}");
+        }
+    }
+}

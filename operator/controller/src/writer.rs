@@ -1,0 +1,418 @@
+//! The status writer: writes what the loop says, the latest of each object, while this replica leads. It reports nothing: the watch shows
+//! what is there.
+
+mod queue;
+
+use std::fmt;
+use std::time::Duration;
+
+use corsward_api::{GROUP, KIND};
+use corsward_operator_core::json_text::JsonText;
+use corsward_operator_core::names::FIELD_MANAGER;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::{Patch, PatchParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::utils::Backoff as _;
+use kube::{Api, Client};
+use serde::de::IgnoredAny;
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tracing::{debug, error, info, warn};
+
+use self::queue::Queue;
+use crate::error_log::ErrorLog;
+use crate::kubernetes;
+use crate::metrics::writer::{StatusWriteResult, StatusWrites};
+use crate::source::kube::Raw;
+use crate::watch_backoff::WatchBackoff;
+
+/// The version of our own kinds that is written.
+const VERSION: &str = "v1alpha1";
+/// Most writes at the same time.
+const MAX_WRITING: usize = 8;
+/// Timeout of one attempt.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A kind of object of ours that has a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ResourceKind {
+    /// A policy.
+    CorsPolicy,
+    /// A guardrail.
+    ClusterCorsPolicy,
+    /// A set of origins.
+    OriginSet,
+}
+
+/// An object of ours.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceRef {
+    /// Its kind.
+    pub kind: ResourceKind,
+    /// `metadata.namespace`; none for what belongs to the cluster.
+    pub namespace: Option<String>,
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`: a new object of the same name has a new one.
+    pub uid: String,
+}
+
+/// The complete desired status of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatusWrite {
+    /// The object.
+    pub resource: ResourceRef,
+    /// The status.
+    pub status: JsonText,
+}
+
+/// The result of an attempt.
+#[derive(Debug)]
+enum Attempt {
+    Written,
+    /// The object is gone, or a new one has its name.
+    Gone(String),
+    /// The API server rejects this status until the definitions are upgraded.
+    Refused(String),
+    /// It may be taken later.
+    Failed(String),
+}
+
+/// A status that is being written.
+type PendingWrite = (ResourceRef, JsonText, Attempt);
+
+/// Everything that changes while statuses are written.
+struct Writer {
+    client: Client,
+    counters: StatusWrites,
+    queue: Queue,
+    writing: JoinSet<PendingWrite>,
+    error_log: ErrorLog,
+    backoff: WatchBackoff,
+    /// Nothing is sent before: the API server had trouble.
+    paused_until: Option<Instant>,
+}
+
+/// Writes statuses until every sender is gone. While `leading` is false, it drops them: the leader writes its own. It retries
+/// refused statuses every `again`.
+pub async fn write(
+    client: Client,
+    mut leading: watch::Receiver<bool>,
+    mut writes: mpsc::UnboundedReceiver<StatusWrite>,
+    counters: StatusWrites,
+    again: Duration,
+) {
+    let mut state = Writer::new(client, counters);
+    let mut again = interval(again);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        state.begin();
+        let pause = state.paused_until;
+        tokio::select! {
+            // Who leads is known before what it sends is looked at.
+            biased;
+            changed = leading.changed() => {
+                let leads = changed.is_ok() && *leading.borrow_and_update();
+                if !leads {
+                    state.drop_all();
+                }
+                if changed.is_err() {
+                    return;
+                }
+            }
+            Some(ended) = state.writing.join_next() => {
+                if let Ok(write) = ended {
+                    state.on(write);
+                }
+            }
+            () = sleep_until(pause.unwrap_or_else(Instant::now)), if pause.is_some() => {
+                state.paused_until = None;
+            }
+            _ = again.tick() => state.queue.send_refused(),
+            write = writes.recv() => match write {
+                // The value, and not what was heard of it: of a change the loop may hear sooner, and what it then sends is here already.
+                Some(write) if *leading.borrow() => state.queue.push(write.resource, write.status),
+                Some(write) => state.leave_out(&write.resource, "this replica does not write"),
+                None => return,
+            },
+        }
+    }
+}
+
+// === impl ResourceKind ===
+
+impl ResourceKind {
+    /// The kind, as manifests write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CorsPolicy => KIND,
+            Self::ClusterCorsPolicy => "ClusterCorsPolicy",
+            Self::OriginSet => "OriginSet",
+        }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn resource(self) -> ApiResource {
+        let plural = match self {
+            Self::CorsPolicy => "corspolicies",
+            Self::ClusterCorsPolicy => "clustercorspolicies",
+            Self::OriginSet => "originsets",
+        };
+        ApiResource::from_gvk_with_plural(
+            &GroupVersionKind::gvk(GROUP, VERSION, self.as_str()),
+            plural,
+        )
+    }
+}
+
+// === impl ResourceRef ===
+
+impl ResourceRef {
+    /// The object, as Kubernetes writes a reference.
+    #[must_use]
+    pub fn object_reference(&self) -> ObjectReference {
+        let Self { kind, namespace, name, uid } = self;
+        ObjectReference {
+            api_version: Some(format!("{GROUP}/{VERSION}")),
+            kind: Some(kind.as_str().to_owned()),
+            namespace: namespace.clone(),
+            name: Some(name.clone()),
+            uid: Some(uid.clone()),
+            ..ObjectReference::default()
+        }
+    }
+}
+
+impl fmt::Display for ResourceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, namespace, name, uid: _ } = self;
+        match namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{name}", kind.as_str()),
+            None => write!(f, "{} {name}", kind.as_str()),
+        }
+    }
+}
+
+// === impl Writer ===
+
+impl Writer {
+    fn new(client: Client, counters: StatusWrites) -> Self {
+        let (queue, writing) = (Queue::default(), JoinSet::new());
+        let (error_log, backoff) = (ErrorLog::default(), WatchBackoff::default());
+        Self { client, counters, queue, writing, error_log, backoff, paused_until: None }
+    }
+
+    /// Begins to write as many as may be written at the same time.
+    fn begin(&mut self) {
+        while self.paused_until.is_none() && self.queue.writing() < MAX_WRITING {
+            let Some((resource, status)) = self.queue.next() else { return };
+            let client = self.client.clone();
+            self.writing.spawn(async move {
+                let attempt = attempt(client, &resource, &status).await;
+                (resource, status, attempt)
+            });
+        }
+    }
+
+    fn on(&mut self, (resource, status, attempt): PendingWrite) {
+        match attempt {
+            Attempt::Written => {
+                self.counters.on(StatusWriteResult::Written);
+                debug!(%resource, "wrote a status");
+                self.backoff.reset();
+                if self.error_log.over() {
+                    info!("wrote a status again");
+                }
+                self.queue.done(&resource);
+            }
+            Attempt::Gone(sentence) => {
+                self.leave_out(&resource, &sentence);
+                self.queue.done(&resource);
+            }
+            Attempt::Refused(sentence) => {
+                self.counters.on(StatusWriteResult::Failed);
+                if self.error_log.on(&sentence, std::time::Instant::now()) {
+                    error!(
+                        %resource,
+                        error = sentence,
+                        "the API server refuses a status: apply the definitions of this release with `kubectl apply --server-side -f crds/`, or through the chart"
+                    );
+                }
+                self.queue.refused(resource, status);
+            }
+            Attempt::Failed(sentence) => {
+                self.counters.on(StatusWriteResult::Failed);
+                if self.error_log.on(&sentence, std::time::Instant::now()) {
+                    warn!(%resource, error = sentence, "cannot write a status; tried again");
+                }
+                self.queue.again(resource, status);
+                // Whatever keeps one status from being written most likely keeps all.
+                if self.paused_until.is_none() {
+                    let pause = self.backoff.pause();
+                    self.paused_until = Instant::now().checked_add(pause);
+                }
+            }
+        }
+    }
+
+    /// Leaves a status unwritten.
+    fn leave_out(&self, resource: &ResourceRef, why: &str) {
+        self.counters.on(StatusWriteResult::Dropped);
+        debug!(%resource, why, "dropped a status");
+    }
+
+    /// Drops all statuses, because a different replica writes now.
+    fn drop_all(&mut self) {
+        self.writing = JoinSet::new();
+        self.paused_until = None;
+        for _ in 0..self.queue.clear() {
+            self.counters.on(StatusWriteResult::Dropped);
+        }
+    }
+}
+
+async fn attempt(client: Client, resource: &ResourceRef, status: &JsonText) -> Attempt {
+    let ResourceRef { kind, namespace, name, uid } = resource;
+    let api_resource = kind.resource();
+    let api: Api<Raw<IgnoredAny>> = match namespace {
+        Some(namespace) => Api::namespaced_with(client, namespace, &api_resource),
+        None => Api::all_with(client, &api_resource),
+    };
+    // Not a server-side apply: of a status it cannot be said which object it is meant for, the API server ignores a uid there. And what the
+    // operator says of an object is said of no other one that has its name now.
+    let patch = json!([
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "add", "path": "/status", "value": status.value()},
+    ]);
+    let patch: Patch<()> = match serde_json::from_value(patch) {
+        Ok(patch) => Patch::Json(patch),
+        Err(error) => return Attempt::Refused(error.to_string()),
+    };
+    let params =
+        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    match timeout(REQUEST_TIMEOUT, api.patch_status(name, &params, &patch)).await {
+        Ok(Ok(_)) => Attempt::Written,
+        Ok(Err(error)) => Attempt::of(&error),
+        Err(_) => Attempt::Failed(format!("no answer within {REQUEST_TIMEOUT:?}")),
+    }
+}
+
+// === impl Attempt ===
+
+impl Attempt {
+    fn of(error: &kube::Error) -> Self {
+        let sentence = kubernetes::sentence(error);
+        match error {
+            kube::Error::Api(status) => match status.code {
+                404 => Self::Gone(sentence),
+                // A test of the patch failed: the API server does not say which, and there is one. Of what does not fit the definition it
+                // says the causes.
+                422 if status.details.as_ref().is_none_or(|details| details.causes.is_empty()) => {
+                    Self::Gone(sentence)
+                }
+                400 | 413 | 415 | 422 => Self::Refused(sentence),
+                // etcd's own limit, 1.5 MiB for an object, comes back as an internal error.
+                500 if status.message.contains("request is too large") => Self::Refused(sentence),
+                _ => Self::Failed(sentence),
+            },
+            _ => Self::Failed(sentence),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::task::{Context, Wake, Waker};
+
+    use super::*;
+
+    #[test]
+    fn what_an_answer_means_for_a_status() {
+        let causes = [json!({"field": "status.proxies", "message": "Invalid value"})];
+        for (why, code, message, causes, want) in [
+            ("the object is gone", 404, "not found", &[][..], "Gone"),
+            ("another object has its name", 422, "the server rejected our request", &[], "Gone"),
+            ("it does not fit", 422, "status.proxies: Invalid value", &causes, "Refused"),
+            ("it is too long", 500, "etcdserver: request is too large", &[], "Refused"),
+            ("it changed in between", 409, "the object has been modified", &[], "Failed"),
+            ("may not", 403, "forbidden", &[], "Failed"),
+            ("too many requests", 429, "slow down", &[], "Failed"),
+            ("not ready", 503, "etcd", &[], "Failed"),
+        ] {
+            let status = json!({
+                "status": "Failure", "code": code, "message": message, "details": {"causes": causes},
+            });
+            let error = kube::Error::Api(serde_json::from_value(status).unwrap());
+            let attempt = format!("{:?}", Attempt::of(&error));
+            assert!(attempt.starts_with(want), "{why}: {attempt}");
+        }
+    }
+
+    /// Does something when it is woken.
+    struct OnWake(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+    impl Wake for OnWake {
+        fn wake(self: Arc<Self>) {
+            let act = self.0.lock().unwrap().take();
+            if let Some(act) = act {
+                act();
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_new_leader_sends_is_written_though_the_writer_hears_last_that_it_leads() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _runtime = runtime.enter();
+        let nobody = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let client = Client::try_from(nobody).unwrap();
+        let mut noop = Context::from_waker(Waker::noop());
+        // In which order those who wait are woken is left to chance.
+        for _ in 0..64 {
+            let (lead, leading) = watch::channel(false);
+            let (sender, writes) = mpsc::unbounded_channel();
+            let counters = StatusWrites::default();
+            let again = Duration::from_mins(5);
+            let writing = write(client.clone(), leading.clone(), writes, counters.clone(), again);
+            let mut writing = Box::pin(writing);
+            assert!(writing.as_mut().poll(&mut noop).is_pending());
+            let resource = ResourceRef {
+                kind: ResourceKind::CorsPolicy,
+                namespace: Some("shop".to_owned()),
+                name: "api".to_owned(),
+                uid: "u".to_owned(),
+            };
+            // The loop, which hears of it and sends, and then the writer looks, all while others are still being woken.
+            let the_loop = move || {
+                let status = JsonText::default();
+                sender.send(StatusWrite { resource, status }).unwrap();
+                let _ = writing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            };
+            let waker = Arc::new(OnWake(Mutex::new(Some(Box::new(the_loop))))).into();
+            let mut heard = leading.clone();
+            let mut changed = std::pin::pin!(heard.changed());
+            assert!(changed.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            lead.send_replace(true);
+            assert_eq!(counters.count(StatusWriteResult::Dropped), 0);
+        }
+    }
+
+    #[test]
+    fn an_object_is_named_by_kind_namespace_and_name() {
+        let resource = |kind, namespace: Option<&str>| ResourceRef {
+            kind,
+            namespace: namespace.map(str::to_owned),
+            name: "api".to_owned(),
+            uid: "u".to_owned(),
+        };
+        let policy = resource(ResourceKind::CorsPolicy, Some("shop"));
+        assert_eq!(policy.to_string(), "CorsPolicy shop/api");
+        let guardrail = resource(ResourceKind::ClusterCorsPolicy, None);
+        assert_eq!(guardrail.to_string(), "ClusterCorsPolicy api");
+    }
+}

@@ -1,0 +1,166 @@
+//! Bundle: a set of proxies, and the configuration that all of them get.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::cluster_state::Labels;
+
+/// The name of the one bundle of a folder, and of the filter in every proxy.
+pub const BUNDLE_NAME: &str = "corsward";
+/// Hexadecimal digits of the digest of a bundle's labels in its name.
+const NAME_DIGITS: usize = 10;
+
+/// The proxies of a bundle, and its name: a different set of proxies is a different object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BundleKey {
+    /// The one proxy of a folder.
+    Folder,
+    /// The sidecars of a namespace's pods that have all these labels; none: of all its pods.
+    Workloads {
+        /// The namespace.
+        namespace: String,
+        /// The labels that a pod must have.
+        labels: Arc<Labels>,
+    },
+    /// The proxies of a Gateway.
+    Gateway {
+        /// The namespace.
+        namespace: String,
+        /// The Gateway's name.
+        name: String,
+    },
+}
+
+/// A set of proxies, and the configuration that all of them get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// Its proxies.
+    pub key: BundleKey,
+    /// The compiled policies, as text.
+    pub compiled: Arc<str>,
+    /// The digest of `compiled`: `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+}
+
+/// The desired bundles: all of them, each time, and so cheap to clone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Desired {
+    /// The bundles that proxies should have.
+    pub bundles: BTreeMap<Arc<BundleKey>, Arc<Bundle>>,
+    /// Bundles superseded by a regrouping, the only ones that a publisher ever removes. Each carries its replacement's configuration for its proxies, and is deleted after
+    /// the grace period.
+    pub retiring: BTreeMap<Arc<BundleKey>, Arc<Bundle>>,
+}
+
+/// A publisher's report on one bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishStatus {
+    /// The bundle.
+    pub key: BundleKey,
+    /// The digest of what is published, and nothing where nothing is.
+    pub digest: Option<String>,
+    /// The error that keeps the desired state from being published; it is retried.
+    pub error: Option<String>,
+}
+
+// === impl BundleKey ===
+
+impl BundleKey {
+    /// The name of the object that holds it: `corsward` for a whole namespace, else with a suffix for the set of proxies.
+    #[must_use]
+    pub fn object_name(&self) -> String {
+        match self {
+            Self::Folder => BUNDLE_NAME.to_owned(),
+            Self::Workloads { labels, .. } if labels.is_empty() => BUNDLE_NAME.to_owned(),
+            Self::Workloads { labels, .. } => {
+                let mut text = String::new();
+                for (name, value) in &**labels {
+                    let _ = writeln!(text, "{name}={value}");
+                }
+                format!("{BUNDLE_NAME}-{}", short(&text))
+            }
+            Self::Gateway { name, .. } => format!("{BUNDLE_NAME}-gateway-{}", short(name)),
+        }
+    }
+
+    /// The namespace of its proxies; none for a folder.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Folder => None,
+            Self::Workloads { namespace, .. } | Self::Gateway { namespace, .. } => Some(namespace),
+        }
+    }
+}
+
+impl fmt::Display for BundleKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.namespace() {
+            Some(namespace) => write!(f, "{namespace}/{}", self.object_name()),
+            None => f.write_str(&self.object_name()),
+        }
+    }
+}
+
+// === impl Bundle ===
+
+impl Bundle {
+    /// The bundle that holds `compiled`.
+    #[must_use]
+    pub fn new(key: BundleKey, compiled: String) -> Self {
+        Self { key, digest: digest(&compiled), compiled: compiled.into() }
+    }
+}
+
+/// `sha256:` and the hexadecimal digest of a text.
+pub(crate) fn digest(text: &str) -> String {
+    format!("sha256:{}", hex(text.as_bytes()))
+}
+
+fn short(text: &str) -> String {
+    let mut hex = hex(text.as_bytes());
+    hex.truncate(NAME_DIGITS);
+    hex
+}
+
+/// The SHA-256 of `bytes`, in hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let mut hex = String::new();
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_bundle_is_named_after_its_set_of_proxies() {
+        let workloads = |labels: &[(&str, &str)]| BundleKey::Workloads {
+            namespace: "shop".into(),
+            labels: Arc::new(
+                labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            ),
+        };
+        assert_eq!(workloads(&[]).to_string(), "shop/corsward");
+        let (a, b) = (workloads(&[("app", "api")]), workloads(&[("app", "web")]));
+        assert_ne!(a.object_name(), b.object_name());
+        assert_eq!(a.object_name().len(), "corsward-".len() + NAME_DIGITS);
+        assert_eq!(BundleKey::Folder.to_string(), "corsward");
+    }
+
+    #[test]
+    fn a_digest_is_that_of_the_bytes() {
+        let bundle = Bundle::new(BundleKey::Folder, "abc".to_owned());
+        assert_eq!(
+            bundle.digest,
+            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}

@@ -1,0 +1,339 @@
+//! Guardrails: what a `ClusterCorsPolicy` lets the policies of its namespaces allow at most.
+
+use std::sync::LazyLock;
+
+use corsward_api::v1alpha1::{
+    ClusterCorsPolicy, ClusterCorsPolicySpec, Enforcement, Guardrails, LabelExpression,
+    LabelOperator, NamespaceSelector,
+};
+use corsward_policy::contain::Cover;
+use corsward_policy::draft::DisallowedRequests;
+use corsward_policy::finding::{self, Danger, Excess, GuardrailReason, Reason};
+use corsward_policy::header_name::{HeaderName, is_cors_non_wildcard_request_header_name};
+use corsward_policy::method::{Method, is_cors_safelisted_method};
+use corsward_policy::policy::{Cors, Names};
+use corsward_policy::{Finding, Knowledge, Policy, Severity, validate};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use kube::CustomResourceExt as _;
+use serde_json::Value;
+
+use crate::cluster_state::Labels;
+use crate::convert;
+use crate::label;
+use crate::shape;
+
+/// The label that the API server gives to every namespace: its name.
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+/// The limits of a `ClusterCorsPolicy`, parsed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guardrail {
+    name: String,
+    enforced: bool,
+    selector: Option<NamespaceSelector>,
+    origins: Option<Cover>,
+    regexes: bool,
+    forbidden: Vec<Danger>,
+    max_age: Option<u32>,
+    methods: Option<Names<Method>>,
+    headers: Option<Names<HeaderName>>,
+    rejects: bool,
+}
+
+/// The schema of `spec`, out of the resource's definition.
+pub static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
+    LazyLock::new(|| corsward_api::spec_schema(ClusterCorsPolicy::crd()));
+
+/// Returns the findings about limits that `policy` exceeds, by the guardrails that select its namespace: refusals if
+/// enforced, else warnings.
+///
+/// Limits concern sharing: `trustedOrigins` may be any, because nothing is shared with them. They hold for every mode: `Active`,
+/// `DryRun` and `Off`.
+#[must_use]
+pub fn check(policy: &Policy, guardrails: &[Guardrail]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        guardrails.iter().flat_map(|guardrail| guardrail.check(policy)).collect();
+    finding::sort(&mut findings);
+    findings
+}
+
+// === impl Guardrail ===
+
+impl Guardrail {
+    /// The guardrail of that name, and what there is to say about its spec. `None`: a finding refuses it.
+    #[must_use]
+    pub fn parse(
+        name: &str,
+        spec: &Value,
+        knowledge: &dyn Knowledge,
+    ) -> (Option<Self>, Vec<Finding>) {
+        let (guardrail, findings) = Self::look(name, spec, knowledge);
+        let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
+        (guardrail.filter(|_| !refused), findings)
+    }
+
+    /// The same for a spec that holds: what an earlier release accepted and this one refuses bounds policies as before, as far as it
+    /// can be read.
+    pub(crate) fn parse_accepted(
+        name: &str,
+        spec: &Value,
+        knowledge: &dyn Knowledge,
+    ) -> Option<Self> {
+        let (guardrail, findings) = Self::look(name, spec, knowledge);
+        let is_unreadable = |finding: &Finding| {
+            matches!(finding.reason, Reason::Shape(_)) && finding.severity() == Severity::Refusal
+        };
+        guardrail.filter(|_| !findings.iter().any(is_unreadable))
+    }
+
+    fn look(name: &str, spec: &Value, knowledge: &dyn Knowledge) -> (Option<Self>, Vec<Finding>) {
+        let (mut spec, mut findings) = (spec.clone(), Vec::new());
+        let repairs =
+            shape::check(corsward_api::GUARDRAIL_KIND, &SPEC_SCHEMA, &mut spec, &mut findings);
+        let mut later = Vec::new();
+        let guardrail = match serde_json::from_value::<ClusterCorsPolicySpec>(spec) {
+            Ok(spec) => Some(Self::read(name, spec, knowledge, &mut later)),
+            Err(error) => {
+                later.push(Finding::new(
+                    "spec",
+                    shape::wrong_shape(corsward_api::GUARDRAIL_KIND, &error),
+                ));
+                None
+            }
+        };
+        // What stands in a selector in the wrong place is said of that.
+        if findings.iter().any(|it| it.field.starts_with("spec.namespaceSelector.")) {
+            later.retain(|finding| finding.reason != GuardrailReason::EmptySelector.into());
+        }
+        findings.extend(repairs.beside(later));
+        finding::sort(&mut findings);
+        (guardrail, findings)
+    }
+
+    fn read(
+        name: &str,
+        spec: ClusterCorsPolicySpec,
+        knowledge: &dyn Knowledge,
+        findings: &mut Vec<Finding>,
+    ) -> Self {
+        let ClusterCorsPolicySpec { namespace_selector: selector, enforcement, guardrails } = spec;
+        if let Some(selector) = &selector {
+            check_selector(selector, findings);
+        }
+        if guardrails == Guardrails::default() {
+            findings.push(Finding::new("spec.guardrails", GuardrailReason::None));
+        }
+        let Guardrails {
+            allowed_origins,
+            allow_regexes,
+            forbid_danger,
+            max_max_age,
+            allowed_methods,
+            allowed_headers,
+            require_disallowed_requests,
+        } = guardrails;
+        let origins = allowed_origins.map(|list| {
+            let (patterns, said) =
+                validate::patterns(&list, "spec.guardrails.allowedOrigins", knowledge);
+            findings.extend(said);
+            Cover::new(&patterns)
+        });
+        let methods = allowed_methods.map(|list| {
+            let (names, said) = validate::method_names(&list, "spec.guardrails.allowedMethods");
+            findings.extend(said);
+            names
+        });
+        let headers = allowed_headers.map(|list| {
+            let (names, said) =
+                validate::request_header_names(&list, "spec.guardrails.allowedHeaders");
+            findings.extend(said);
+            names
+        });
+        let max_age = max_max_age.map(|seconds| {
+            let (seconds, said) = validate::max_age(seconds, "spec.guardrails.maxMaxAge");
+            // How long browsers keep what a policy says is for the policy.
+            let refusals = said.into_iter().filter(|said| said.severity() == Severity::Refusal);
+            findings.extend(refusals);
+            seconds
+        });
+        Self {
+            name: name.to_owned(),
+            enforced: enforcement == Enforcement::Enforce,
+            selector,
+            regexes: allow_regexes.unwrap_or(origins.is_none()),
+            origins,
+            forbidden: forbid_danger
+                .into_iter()
+                .filter_map(|word| Danger::parse(convert::danger(word)))
+                .collect(),
+            max_age: max_age.flatten(),
+            methods,
+            headers,
+            rejects: require_disallowed_requests.is_some(),
+        }
+    }
+
+    /// The name of its `ClusterCorsPolicy`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Does it refuse what exceeds it, rather than warn?
+    #[must_use]
+    pub fn is_enforced(&self) -> bool {
+        self.enforced
+    }
+
+    /// Does it bound the policies of that namespace, which has those labels?
+    #[must_use]
+    pub fn selects(&self, namespace: &str, labels: &Labels) -> bool {
+        let Some(NamespaceSelector { match_labels, match_expressions }) = &self.selector else {
+            return true;
+        };
+        let label = |key: &str| match labels.get(key) {
+            // The namespace itself may not have been seen yet.
+            None if key == NAME_LABEL => Some(namespace),
+            value => value.map(String::as_str),
+        };
+        match_labels.iter().all(|(key, value)| label(key) == Some(value))
+            && match_expressions.iter().all(|expression| holds(expression, label(&expression.key)))
+    }
+
+    fn check(&self, policy: &Policy) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut exceed = |field: String, excess: Excess| {
+            let (guardrail, enforced) = (self.name.clone(), self.enforced);
+            let reason = GuardrailReason::Exceeded { guardrail, enforced, excess };
+            findings.push(Finding::new(field, reason));
+        };
+        for block in policy.blocks() {
+            if let Some(cors) = block.cors {
+                self.check_cors(cors, &format!("{}.cors", block.field), &mut exceed);
+            }
+        }
+        for listed in policy.dangers() {
+            if self.forbidden.contains(&listed.danger) {
+                exceed(listed.field.clone(), Excess::Danger(listed.danger));
+            }
+        }
+        if self.rejects {
+            for field in forwarding(policy) {
+                exceed(field, Excess::Forwarded);
+            }
+        }
+        findings
+    }
+
+    fn check_cors(&self, cors: &Cors, field: &str, exceed: &mut impl FnMut(String, Excess)) {
+        if let Some(allowed) = &self.origins {
+            for (at, origin) in cors.origins().iter().enumerate() {
+                if !allowed.contains(origin) {
+                    let excess = Excess::Origin(origin.to_string());
+                    exceed(format!("{field}.allowOrigins[{at}]"), excess);
+                }
+            }
+        }
+        for (at, regex) in cors.regexes().iter().enumerate().filter(|_| !self.regexes) {
+            let excess = Excess::Regex(regex.as_str().to_owned());
+            exceed(format!("{field}.allowOriginRegexes[{at}]"), excess);
+        }
+        if let (Some(seconds), Some(max)) = (cors.max_age(), self.max_age)
+            && seconds > max
+        {
+            let written = seconds.to_string();
+            exceed(format!("{field}.maxAge"), Excess::MaxAge { written, max });
+        }
+        for method in
+            self.methods.iter().flat_map(|allowed| beyond_methods(cors.methods(), allowed))
+        {
+            exceed(format!("{field}.allowMethods"), Excess::Method(method));
+        }
+        for header in
+            self.headers.iter().flat_map(|allowed| beyond_headers(cors.headers(), allowed))
+        {
+            exceed(format!("{field}.allowHeaders"), Excess::Header(header));
+        }
+    }
+}
+
+/// The fields of a policy that forward requests of origins that are not allowed.
+fn forwarding(policy: &Policy) -> Vec<String> {
+    let mut blocks = policy.blocks();
+    let own = blocks.next();
+    let own_cors = own.as_ref().is_some_and(|own| own.cors.is_some());
+    let forwards = |said: Option<DisallowedRequests>| said == Some(DisallowedRequests::Forward);
+    let own_forwards = own.is_some_and(|own| forwards(own.disallowed_requests));
+    let (mut fields, mut inherited) = (Vec::new(), own_cors);
+    for rule in blocks {
+        inherited |= rule.disallowed_requests.is_none();
+        if forwards(rule.disallowed_requests) {
+            fields.push(format!("{}.disallowedRequests", rule.field));
+        }
+    }
+    // What the policy says counts where something is left to it.
+    if own_forwards && inherited {
+        fields.insert(0, "spec.disallowedRequests".to_owned());
+    }
+    fields
+}
+
+fn beyond_methods(ours: &Names<Method>, allowed: &Names<Method>) -> Vec<String> {
+    let is_allowed = |method: &Method| {
+        let name = method.as_str();
+        is_cors_safelisted_method(name.as_bytes())
+            || allowed.any()
+            || allowed.named().contains(method)
+    };
+    let star = (ours.any() && !allowed.any()).then(|| "*".to_owned());
+    let named = ours.named().iter().filter(|method| !is_allowed(method)).map(ToString::to_string);
+    star.into_iter().chain(named).collect()
+}
+
+fn beyond_headers(ours: &Names<HeaderName>, allowed: &Names<HeaderName>) -> Vec<String> {
+    let is_allowed = |header: &HeaderName| {
+        let covered = !is_cors_non_wildcard_request_header_name(header.as_str().as_bytes());
+        allowed.any() && covered || allowed.named().contains(header)
+    };
+    let star = (ours.any() && !allowed.any()).then(|| "*".to_owned());
+    let named = ours.named().iter().filter(|header| !is_allowed(header)).map(ToString::to_string);
+    star.into_iter().chain(named).collect()
+}
+
+/// Kubernetes, `LabelSelectorRequirement`.
+fn holds(expression: &LabelExpression, value: Option<&str>) -> bool {
+    let LabelExpression { key: _, operator, values } = expression;
+    let listed = value.is_some_and(|value| values.iter().any(|listed| listed == value));
+    match operator {
+        LabelOperator::In => listed,
+        LabelOperator::NotIn => !listed,
+        LabelOperator::Exists => value.is_some(),
+        LabelOperator::DoesNotExist => value.is_none(),
+    }
+}
+
+fn check_selector(selector: &NamespaceSelector, findings: &mut Vec<Finding>) {
+    let NamespaceSelector { match_labels, match_expressions } = selector;
+    if match_labels.is_empty() && match_expressions.is_empty() {
+        findings.push(Finding::new("spec.namespaceSelector", GuardrailReason::EmptySelector));
+    }
+    let field = "spec.namespaceSelector";
+    findings.extend(label::check(match_labels, &format!("{field}.matchLabels")));
+    for (at, LabelExpression { key, operator, values }) in match_expressions.iter().enumerate() {
+        let field = format!("{field}.matchExpressions[{at}]");
+        findings.extend(label::check_expression(key, values, &field));
+        let (operator, needed) = match operator {
+            LabelOperator::In => ("In", true),
+            LabelOperator::NotIn => ("NotIn", true),
+            LabelOperator::Exists => ("Exists", false),
+            LabelOperator::DoesNotExist => ("DoesNotExist", false),
+        };
+        if values.is_empty() == needed {
+            let field = format!("{field}.values");
+            findings.push(Finding::new(field, GuardrailReason::Values { operator, needed }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,762 @@
+//! Index: every policy there is, what is said about it, what of it is in force, and the state of its cluster. A state machine without IO.
+
+mod stop;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use corsward_policy::{Finding, Knowledge, Policy, PolicyId, finding};
+use serde_json::Value;
+
+use self::stop::Stop;
+use crate::checked_object::CheckedObject;
+use crate::cluster_state::{Change, ClusterState, Key, Labels, Namespace, NamespaceMode};
+use crate::dependencies::Dependencies;
+use crate::event::{Event, Problem};
+use crate::guardrails::Guardrail;
+use crate::json_text::JsonText;
+use crate::object::{Object, Text};
+use crate::origin_sets::{self, Resolved};
+use crate::spelling::Spelling;
+use crate::targets::{Placement, Target};
+use crate::traffic::Traffic;
+use crate::validation::{self, Accepted, Context, Domain, Validation, validate_object};
+
+/// The mode of a policy that is switched off.
+const OFF: &str = "Off";
+
+/// Every policy there is.
+pub struct Index {
+    knowledge: Arc<dyn Knowledge + Send + Sync>,
+    domain: Domain,
+    entries: BTreeMap<PolicyId, Entry>,
+    cluster_state: ClusterState,
+    /// The origin sets and the guardrails of the cluster.
+    dependencies: Dependencies,
+    problems: Vec<Problem>,
+    /// In force before a restart, of policies that no source has shown yet.
+    remembered: BTreeMap<PolicyId, PolicyInForce>,
+    /// The parts that have changed since the last call.
+    changed: BTreeSet<Scope>,
+    /// The stop of the whole cluster's policies, if there is one.
+    stopped: Option<Stop>,
+    /// Whether this replica writes; if not, the leader's statuses count.
+    leading: bool,
+    /// Whether the pods with a proxy of the filter are visible.
+    sees_proxies: bool,
+}
+
+/// A part of what there is that can be planned by itself: no policy reaches beyond it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// A folder, and the one proxy that gets all of it.
+    Folder,
+    /// A namespace.
+    Namespace(String),
+}
+
+/// One policy.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// As its source delivered it last.
+    pub object: Object,
+    /// The generation of its spec.
+    pub generation: i64,
+    /// Its validation.
+    pub validation: Validation,
+    /// The spec that the proxies run.
+    pub in_force: Option<PolicyInForce>,
+    /// The spec in force, switched off: the current spec is refused, and has `mode: Off` all the same.
+    stopped: Option<PolicyInForce>,
+}
+
+/// The spec of a policy that the proxies run: the last accepted one, older than the object if that is refused.
+#[derive(Clone, Debug)]
+pub struct PolicyInForce {
+    /// The generation of that spec.
+    pub generation: i64,
+    /// The spec, with everything in it that it refers to.
+    pub spec: JsonText,
+    /// The policy it makes.
+    pub policy: Arc<Policy>,
+    /// Its place, as written.
+    pub target: Arc<Target>,
+    /// The origin sets in it.
+    pub sets: Arc<Resolved>,
+    /// The text of its values in a file that JSON writes otherwise.
+    pub spelling: Arc<Spelling>,
+    /// `sha256:` and the digest of what the policy compiles to when it is alone.
+    pub digest: Arc<str>,
+}
+
+// === impl Index ===
+
+impl Index {
+    /// An empty index that asks `knowledge` about what the core cannot know.
+    #[must_use]
+    pub fn new(knowledge: Arc<dyn Knowledge + Send + Sync>, domain: Domain) -> Self {
+        let (entries, cluster_state, dependencies, problems, remembered) = Default::default();
+        let mut changed = BTreeSet::new();
+        // No policy is an answer too.
+        changed.extend((domain == Domain::Folder).then_some(Scope::Folder));
+        let (stopped, leading, sees_proxies) = (None, domain == Domain::Folder, false);
+        Self {
+            knowledge,
+            domain,
+            entries,
+            cluster_state,
+            dependencies,
+            problems,
+            remembered,
+            changed,
+            stopped,
+            leading,
+            sees_proxies,
+        }
+    }
+
+    /// From now on the pods with a sidecar of Istio are counted: it is they that are configured.
+    pub fn see_proxies(&mut self) {
+        self.sees_proxies = true;
+    }
+
+    /// The number of proxies, if it is visible.
+    #[must_use]
+    pub fn count(&self, placement: &Placement, namespace: &str) -> Option<usize> {
+        self.sees_proxies.then(|| placement.count(namespace, &self.cluster_state))
+    }
+
+    /// The traffic report of a namespace.
+    #[must_use]
+    pub fn traffic<'s>(&'s self, namespace: &'s str) -> Traffic<'s> {
+        Traffic::of(namespace, &self.cluster_state, self.sees_proxies)
+    }
+
+    /// From now on no policy is enforced anywhere.
+    pub fn stop(&mut self) {
+        self.stopped = Some(Stop::Flag);
+        self.touch_all();
+    }
+
+    /// Takes in what the switch of the whole cluster says.
+    fn switch(&mut self, is_on: bool) {
+        let stopped = (!is_on).then_some(Stop::Switch);
+        if self.stopped != Some(Stop::Flag) && self.stopped != stopped {
+            self.stopped = stopped;
+            self.touch_all();
+        }
+    }
+
+    /// True where no policy is enforced anywhere.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
+    /// Takes in what was in force before a restart. `false`: nothing can be made of that spec, and it is forgotten.
+    pub fn remember(&mut self, id: PolicyId, generation: i64, spec: &Value) -> bool {
+        let accepted = self.accept(&id, generation, JsonText::of(spec), None);
+        let Some(in_force) = accepted else { return false };
+        self.remembered.insert(id, in_force);
+        true
+    }
+
+    /// That spec as it would be in force, unless it is refused.
+    fn accept(
+        &self,
+        id: &PolicyId,
+        generation: i64,
+        spec: JsonText,
+        object: Option<&Object>,
+    ) -> Option<PolicyInForce> {
+        let text = Text::Spec { spec, findings: Vec::new(), spelling: Spelling::default() };
+        let record = object.and_then(|object| object.record.clone());
+        let object = Object { id: id.clone(), place: None, generation: None, text, record };
+        let context = Context { accepted_before: true, ..self.context() };
+        let accepted = validate_object(&object, context).accepted?;
+        Some(PolicyInForce::new(generation, &accepted))
+    }
+
+    fn context(&self) -> Context<'_> {
+        let sets = self.dependencies.sets();
+        Context { domain: self.domain, sets, ..Context::folder(&*self.knowledge) }
+    }
+
+    /// Reviews an object; a spec that was accepted once stays accepted until it is edited.
+    fn validate_or_keep(
+        &self,
+        object: &Object,
+        generation: i64,
+        in_force: Option<&PolicyInForce>,
+    ) -> Validation {
+        let strict = validate_object(object, self.context());
+        let is_in_force = |in_force: &PolicyInForce| {
+            in_force.generation == generation && strict.spec.as_ref() == Some(&in_force.spec)
+        };
+        if strict.accepted.is_some() || !in_force.is_some_and(is_in_force) {
+            return strict;
+        }
+        validate_object(object, Context { accepted_before: true, ..self.context() })
+    }
+
+    /// The spec in force, switched off.
+    fn off(&self, object: &Object, in_force: &PolicyInForce) -> Option<PolicyInForce> {
+        let mut spec = in_force.spec.value();
+        spec.as_object_mut()?.insert("mode".to_owned(), OFF.into());
+        self.accept(&object.id, in_force.generation, JsonText::of(&spec), Some(object))
+    }
+
+    /// Takes in an event.
+    pub fn on(&mut self, event: Event) {
+        match event {
+            Event::Apply(object) => self.apply(*object),
+            Event::Delete(id) => self.delete(&id),
+            Event::Reset(objects) => self.reset(objects),
+            Event::Problems(problems) => self.report(problems),
+            Event::ClusterState(change) => self.surround(change),
+            Event::Leading(leading) => self.leading = leading,
+            Event::Enforcement(is_on) => self.switch(is_on),
+            Event::Synced | Event::Published(_) | Event::Rollouts(_) | Event::Refreshed(_) => {}
+        }
+    }
+
+    /// A policy is there, new or changed.
+    pub fn apply(&mut self, mut object: Object) {
+        let previous = self.entries.get(&object.id);
+        if previous.is_some_and(|previous| previous.object == object) {
+            return;
+        }
+        // A status was written, most often: what the object says is kept once, for what is in force refers to it too.
+        let same = previous.filter(|previous| previous.object.text == object.text);
+        if let Some(same) = same {
+            object.text = same.object.text.clone();
+        }
+        let in_force = self.in_force_of(&object, previous);
+        let generation = generation(&object, previous, in_force.as_ref());
+        let validation = match previous {
+            // A file was renamed, or a status written: there is nothing new to say.
+            Some(previous) if previous.object.says_the_same(&object) => previous.validation.clone(),
+            _ => self.validate_or_keep(&object, generation, in_force.as_ref()),
+        };
+        let in_force = in_force.map(|in_force| in_force.shared(validation.accepted.as_ref()));
+        let stopped = match &in_force {
+            Some(in_force) if validation.accepted.is_none() && says_off(&object) => {
+                self.off(&object, in_force)
+            }
+            _ => None,
+        };
+        let id = object.id.clone();
+        self.touch(&id.namespace);
+        self.entries.insert(id, Entry { object, generation, validation, in_force, stopped });
+    }
+
+    /// The spec in force of an object that was just delivered.
+    fn in_force_of(&self, object: &Object, previous: Option<&Entry>) -> Option<PolicyInForce> {
+        let known = match previous {
+            // The leader published it, and does not read its own status.
+            Some(previous) if self.leading && previous.object.uid() == object.uid() => {
+                return previous.in_force.clone();
+            }
+            Some(previous) if previous.object.uid() == object.uid() => previous.in_force.clone(),
+            // Another object of that name is another policy.
+            Some(_) => None,
+            None => self.remembered.get(&object.id).cloned(),
+        };
+        let Some((generation, spec)) = object.recorded() else { return known };
+        // A status may be older than what was seen to be published.
+        let is_known = |known: &PolicyInForce| {
+            known.generation > generation || (known.generation == generation && known.spec == spec)
+        };
+        if known.as_ref().is_some_and(is_known) {
+            return known;
+        }
+        self.accept(&object.id, generation, spec, Some(object)).or(known)
+    }
+
+    /// A policy is gone.
+    pub fn delete(&mut self, id: &PolicyId) {
+        self.remembered.remove(id);
+        if self.entries.remove(id).is_some() {
+            self.touch(&id.namespace);
+        }
+    }
+
+    /// These policies are there, and no others.
+    pub fn reset(&mut self, objects: Vec<Object>) {
+        let ids: BTreeSet<PolicyId> = objects.iter().map(|object| object.id.clone()).collect();
+        let gone: Vec<PolicyId> =
+            self.entries.keys().filter(|id| !ids.contains(id)).cloned().collect();
+        self.remembered.retain(|id, _| ids.contains(id));
+        for id in &gone {
+            self.delete(id);
+        }
+        for object in objects {
+            self.apply(object);
+        }
+    }
+
+    /// This is everything wrong outside of policies.
+    pub fn report(&mut self, problems: Vec<Problem>) {
+        if self.problems != problems {
+            self.problems = problems;
+            self.changed.extend((self.domain == Domain::Folder).then_some(Scope::Folder));
+        }
+    }
+
+    /// Something that policies depend on changed.
+    fn surround(&mut self, change: Change) {
+        let namespaces = change.namespaces(&self.cluster_state);
+        let is_set = matches!(change, Change::OriginSet(_));
+        let is_guardrail = matches!(change, Change::Guardrail(_));
+        if !self.cluster_state.on(change) {
+            return;
+        }
+        if is_guardrail {
+            let guardrails = &self.cluster_state.guardrails;
+            if !self.dependencies.validate_guardrails(guardrails, &*self.knowledge) {
+                return;
+            }
+        }
+        if is_set {
+            let changed =
+                self.dependencies.validate_sets(&self.cluster_state.origin_sets, &*self.knowledge);
+            self.revalidate_users(&changed);
+            for key in changed {
+                self.touch(&key.namespace);
+            }
+            return;
+        }
+        match namespaces {
+            Some(namespaces) => {
+                for namespace in namespaces {
+                    self.touch(&namespace);
+                }
+            }
+            None => self.touch_all(),
+        }
+    }
+
+    /// Reviews again the policies that name one of these sets.
+    fn revalidate_users(&mut self, sets: &BTreeSet<Key>) {
+        let names_one = |entry: &&Entry| {
+            let namespace = &entry.object.id.namespace;
+            let spec = entry.object.spec();
+            // It is read only where it may matter.
+            let spec = spec.filter(|_| sets.iter().any(|set| set.namespace == *namespace));
+            spec.map(|spec| origin_sets::names(&spec.value()))
+                .into_iter()
+                .flatten()
+                .any(|name| sets.contains(&Key { namespace: namespace.clone(), name }))
+        };
+        let users: Vec<Object> =
+            self.entries.values().filter(names_one).map(|entry| entry.object.clone()).collect();
+        for object in users {
+            let Some(entry) = self.entries.get(&object.id) else { continue };
+            let validation =
+                self.validate_or_keep(&object, entry.generation, entry.in_force.as_ref());
+            if let Some(entry) = self.entries.get_mut(&object.id) {
+                entry.validation = validation;
+            }
+        }
+    }
+
+    fn touch(&mut self, namespace: &str) {
+        match self.domain {
+            Domain::Folder => self.changed.insert(Scope::Folder),
+            Domain::Cluster => self.changed.insert(Scope::Namespace(namespace.to_owned())),
+        };
+    }
+
+    fn touch_all(&mut self) {
+        let folder_without_policies = (self.domain == Domain::Folder).then(String::new);
+        let namespaces = self.entries.keys().map(|id| id.namespace.clone());
+        let namespaces: BTreeSet<String> = namespaces.chain(folder_without_policies).collect();
+        for namespace in namespaces {
+            self.touch(&namespace);
+        }
+    }
+
+    /// The validation of an object as if it existed now.
+    #[must_use]
+    pub fn validate(&self, object: CheckedObject) -> Vec<Finding> {
+        match object {
+            CheckedObject::CorsPolicy(object) => {
+                let mut validation = validate_object(&object, self.context());
+                if let Some(accepted) = &validation.accepted {
+                    let namespace = &object.id.namespace;
+                    let exceeded = accepted.exceeded(&self.guardrails_of(namespace));
+                    validation.findings.extend(exceeded);
+                    let placement = accepted.target.place(namespace, &self.cluster_state);
+                    validation.findings.extend(placement.findings().cloned());
+                    let traffic = self.traffic(namespace);
+                    let (policy, target) = (&accepted.policy, &accepted.target);
+                    let found = traffic.findings(target.field(), &placement, policy.keeps());
+                    validation.findings.extend(found);
+                }
+                finding::sort(&mut validation.findings);
+                validation.findings
+            }
+            CheckedObject::OriginSet { key: _, written } => {
+                origin_sets::parse(&written.spec, &*self.knowledge).1
+            }
+            CheckedObject::ClusterCorsPolicy { name, written } => {
+                Guardrail::parse(&name, &written.spec, &*self.knowledge).1
+            }
+        }
+    }
+
+    /// Runs `look` as if that policy existed, and restores the index afterwards.
+    pub fn rehearse<T>(&mut self, object: Object, look: impl FnOnce(&Self) -> T) -> T {
+        let (id, changed) = (object.id.clone(), self.changed.clone());
+        let before = self.entries.get(&id).cloned();
+        self.apply(object);
+        let seen = look(self);
+        self.entries.remove(&id);
+        self.entries.extend(before.map(|entry| (id, entry)));
+        self.changed = changed;
+        seen
+    }
+
+    /// Takes the parts that have changed since the last call.
+    pub fn take_changed(&mut self) -> BTreeSet<Scope> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Proxies run this of a policy now.
+    pub fn record_in_force(&mut self, id: &PolicyId, in_force: Option<&PolicyInForce>) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.in_force = in_force.cloned();
+        }
+    }
+
+    /// Every policy, by namespace and name.
+    #[must_use]
+    pub fn entries(&self) -> &BTreeMap<PolicyId, Entry> {
+        &self.entries
+    }
+
+    /// The policies of a part.
+    pub fn entries_of(&self, scope: &Scope) -> impl Iterator<Item = (&PolicyId, &Entry)> {
+        let namespace = scope.namespace();
+        let first =
+            PolicyId { namespace: namespace.unwrap_or_default().to_owned(), name: String::new() };
+        let all = self.entries.range(first..);
+        all.take_while(move |(id, _)| namespace.is_none_or(|namespace| id.namespace == namespace))
+    }
+
+    /// The state of the cluster.
+    #[must_use]
+    pub fn cluster_state(&self) -> &ClusterState {
+        &self.cluster_state
+    }
+
+    /// The place in which policies apply.
+    #[must_use]
+    pub fn domain(&self) -> Domain {
+        self.domain
+    }
+
+    /// The reason why no policy of a part is enforced, if there is one.
+    #[must_use]
+    pub fn why_off(&self, scope: &Scope) -> Option<&'static str> {
+        let namespace = scope.namespace().and_then(|name| self.cluster_state.namespaces.get(name));
+        let is_off = |namespace: &Namespace| namespace.mode == NamespaceMode::Off;
+        match self.stopped {
+            Some(stop) => Some(stop.message()),
+            None if namespace.is_some_and(is_off) => {
+                Some("the namespace's annotation corsward.io/mode says Off")
+            }
+            None => None,
+        }
+    }
+
+    /// The finding about the mode of a namespace.
+    #[must_use]
+    pub fn unknown_mode(&self, namespace: &str) -> Option<Finding> {
+        self.cluster_state.namespaces.get(namespace)?.unknown_mode()
+    }
+
+    /// The origin sets and the guardrails.
+    #[must_use]
+    pub fn dependencies(&self) -> &Dependencies {
+        &self.dependencies
+    }
+
+    /// The guardrails of a namespace.
+    #[must_use]
+    pub fn guardrails_of(&self, namespace: &str) -> Vec<Guardrail> {
+        let nothing = Labels::new();
+        let known = self.cluster_state.namespaces.get(namespace);
+        let labels = known.map_or(&nothing, |namespace| &namespace.labels);
+        let all = self.dependencies.guardrails();
+        // A folder knows no labels of namespaces.
+        let is_meant = |guardrail: &&Guardrail| {
+            self.domain == Domain::Folder || guardrail.selects(namespace, labels)
+        };
+        all.filter(is_meant).cloned().collect()
+    }
+
+    /// Everything wrong outside of policies.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Index").field("entries", &self.entries).finish_non_exhaustive()
+    }
+}
+
+// === impl Scope ===
+
+impl Scope {
+    /// The namespace it is; none for a folder.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Folder => None,
+            Self::Namespace(namespace) => Some(namespace),
+        }
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// The current spec, if no finding refuses it.
+    #[must_use]
+    pub fn written(&self) -> Option<PolicyInForce> {
+        let accepted = self.validation.accepted.as_ref()?;
+        Some(PolicyInForce::new(self.generation, accepted))
+    }
+
+    /// The last accepted spec. `mode: Off` always counts: a user who has to stop a policy must not have to correct it
+    /// first.
+    #[must_use]
+    pub fn last_good(&self) -> Option<PolicyInForce> {
+        self.stopped.as_ref().or(self.in_force.as_ref()).cloned()
+    }
+}
+
+// === impl PolicyInForce ===
+
+impl PolicyInForce {
+    /// The limits of those guardrails that it exceeds, as findings about its author's text.
+    #[must_use]
+    pub fn exceeded(&self, guardrails: &[Guardrail]) -> Vec<Finding> {
+        validation::exceeded(&self.policy, &self.sets, &self.spelling, guardrails)
+    }
+
+    fn new(generation: i64, accepted: &Accepted) -> Self {
+        let Accepted { spec, policy, target, sets, spelling, digest } = accepted.clone();
+        Self { generation, spec, policy, target, sets, spelling, digest }
+    }
+
+    /// The same, kept once where that is what the object says too.
+    fn shared(self, accepted: Option<&Accepted>) -> Self {
+        let same = accepted.map(|accepted| Self::new(self.generation, accepted));
+        same.filter(|same| *same == self).unwrap_or(self)
+    }
+}
+
+/// A policy follows from its spec, and need not be compared where the spec is the same.
+impl PartialEq for PolicyInForce {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { generation, spec, policy, target: _, sets: _, spelling: _, digest } = self;
+        let same_policy = Arc::ptr_eq(policy, &other.policy) || policy == &other.policy;
+        let same_spec = *spec == other.spec;
+        *generation == other.generation && *digest == other.digest && same_spec && same_policy
+    }
+}
+
+/// Does it ask to be switched off?
+fn says_off(object: &Object) -> bool {
+    object.spec().is_some_and(|spec| spec.value().get("mode").and_then(Value::as_str) == Some(OFF))
+}
+
+/// The generation of an object, counted here where its source does not count. A text that cannot be read counts for nothing.
+fn generation(object: &Object, previous: Option<&Entry>, in_force: Option<&PolicyInForce>) -> i64 {
+    let old = in_force.map(|in_force| (in_force.generation, &in_force.spec));
+    let known = match previous {
+        Some(previous) => {
+            let spec = previous.object.spec().or(old.map(|(_, spec)| spec));
+            Some((previous.generation, spec))
+        }
+        None => old.map(|(generation, spec)| (generation, Some(spec))),
+    };
+    match (object.generation, known) {
+        (Some(generation), _) => generation,
+        (None, None) => 1,
+        (None, Some((generation, known))) => match object.spec() {
+            Some(spec) if Some(spec) != known => generation.saturating_add(1),
+            _ => generation,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::ConditionType;
+    use crate::testing::{GOOD, REFUSED, TestOutcome, carry_out, id, object, unreadable};
+    use corsward_policy::validate::NoKnowledge;
+    use serde_json::json;
+
+    fn index() -> Index {
+        Index::new(Arc::new(NoKnowledge), Domain::Folder)
+    }
+
+    fn in_force(index: &Index, name: &str) -> Option<i64> {
+        Some(index.entries().get(&id(name))?.in_force.as_ref()?.generation)
+    }
+
+    #[test]
+    fn the_same_object_again_changes_nothing() {
+        let mut index = index();
+        index.apply(object("a", &GOOD));
+        assert_eq!(index.take_changed(), [Scope::Folder].into());
+        index.apply(object("a", &GOOD));
+        index.reset(vec![object("a", &GOOD)]);
+        assert_eq!(index.take_changed(), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_refused_text_leaves_the_accepted_one_in_force() {
+        let mut index = index();
+        index.apply(object("a", &GOOD));
+        let before = carry_out(&mut index);
+        index.apply(object("a", &REFUSED));
+        let after = carry_out(&mut index);
+        assert_eq!(after.bundles, before.bundles);
+        assert_eq!(in_force(&index, "a"), Some(1));
+        assert_eq!(index.entries()[&id("a")].generation, 2);
+    }
+
+    #[test]
+    fn a_refused_text_that_says_off_stops_what_is_in_force() {
+        let off = json!({"cors": {"allowOrigins": ["https://a.example/"]}, "mode": "Off"});
+        let nothing = plan_of_nothing().bundles;
+        let mut index = index();
+        index.apply(object("a", &GOOD));
+        let before = carry_out(&mut index);
+        index.apply(object("a", &off));
+        let stopped = carry_out(&mut index);
+        assert_eq!(stopped.bundles, nothing);
+        let status = &stopped.statuses[0];
+        assert!(!status.holds(ConditionType::Accepted), "what is refused is still said");
+        let programmed = status.condition(ConditionType::Programmed).unwrap();
+        assert!(programmed.message.contains("switched off"), "{}", programmed.message);
+        index.apply(object("a", &REFUSED));
+        assert_eq!(carry_out(&mut index).bundles, nothing, "nothing newer is accepted");
+        index.apply(object("a", &GOOD));
+        assert_eq!(carry_out(&mut index).bundles, before.bundles);
+    }
+
+    #[test]
+    fn a_refused_text_that_says_off_stops_what_was_in_force_before_a_restart() {
+        let off = json!({"cors": {"allowOrigin": []}, "mode": "Off"});
+        let mut index = index();
+        assert!(index.remember(id("a"), 7, &GOOD));
+        index.reset(vec![object("a", &off)]);
+        assert_eq!(carry_out(&mut index).bundles, plan_of_nothing().bundles);
+    }
+
+    fn plan_of_nothing() -> TestOutcome {
+        carry_out(&mut index())
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_read_leaves_the_accepted_one_in_force() {
+        let mut index = index();
+        index.apply(object("a", &GOOD));
+        let before = carry_out(&mut index);
+        index.apply(unreadable("a"));
+        assert_eq!(carry_out(&mut index).bundles, before.bundles);
+    }
+
+    #[test]
+    fn a_refused_text_from_the_start_has_nothing_in_force() {
+        let mut index = index();
+        index.apply(object("a", &REFUSED));
+        carry_out(&mut index);
+        assert_eq!(in_force(&index, "a"), None);
+    }
+
+    #[test]
+    fn what_was_in_force_before_a_restart_is_so_after_it() {
+        let mut index = index();
+        assert!(index.remember(id("a"), 7, &GOOD));
+        index.reset(vec![object("a", &REFUSED)]);
+        carry_out(&mut index);
+        assert_eq!(in_force(&index, "a"), Some(7));
+        assert_eq!(index.entries()[&id("a")].generation, 8);
+    }
+
+    #[test]
+    fn what_was_deleted_while_nobody_looked_is_forgotten() {
+        let mut index = index();
+        index.remember(id("a"), 7, &GOOD);
+        index.reset(Vec::new());
+        index.apply(object("a", &REFUSED));
+        carry_out(&mut index);
+        assert_eq!(in_force(&index, "a"), None);
+    }
+
+    #[test]
+    fn a_deleted_policy_that_comes_back_refused_is_not_in_force() {
+        let mut index = index();
+        index.apply(object("a", &GOOD));
+        carry_out(&mut index);
+        index.delete(&id("a"));
+        index.apply(object("a", &REFUSED));
+        carry_out(&mut index);
+        assert_eq!(in_force(&index, "a"), None);
+    }
+
+    #[test]
+    fn a_spec_that_was_accepted_once_stays_so_until_it_is_edited() {
+        let mut index = index();
+        assert!(index.remember(id("a"), 7, &REFUSED));
+        index.reset(vec![object("a", &REFUSED)]);
+        let outcome = carry_out(&mut index);
+        assert!(outcome.statuses[0].holds(ConditionType::Accepted));
+        let codes: Vec<_> = outcome.statuses[0].findings.iter().map(Finding::code).collect();
+        assert!(codes.contains(&"CORS-W531"), "and a warning says what is refused now: {codes:?}");
+        assert_eq!(in_force(&index, "a"), Some(7));
+        let edited = serde_json::json!({"cors": {"allowOrigins": ["https://b.example/"]}});
+        index.apply(object("a", &edited));
+        assert!(!carry_out(&mut index).statuses[0].holds(ConditionType::Accepted));
+        assert_eq!(in_force(&index, "a"), Some(7));
+        assert!(!index.remember(id("b"), 1, &Value::Null), "nothing can be made of it");
+    }
+
+    #[test]
+    fn a_reset_withdraws_what_it_does_not_name() {
+        let mut index = index();
+        index.apply(object("a", &GOOD));
+        index.apply(object("b", &GOOD));
+        index.reset(vec![object("b", &GOOD)]);
+        assert_eq!(index.entries().keys().collect::<Vec<_>>(), [&id("b")]);
+    }
+
+    #[test]
+    fn a_generation_counts_what_is_written() {
+        let mut index = index();
+        let generation = |index: &Index| index.entries()[&id("a")].generation;
+        index.apply(object("a", &GOOD));
+        assert_eq!(generation(&index), 1);
+        index.apply(Object { place: Some("renamed.yaml".into()), ..object("a", &GOOD) });
+        assert_eq!(generation(&index), 1, "a rename writes nothing");
+        carry_out(&mut index);
+        index.apply(unreadable("a"));
+        index.apply(object("a", &GOOD));
+        assert_eq!(generation(&index), 1, "nor does a file while it is half written");
+        index.apply(object("a", &REFUSED));
+        assert_eq!(generation(&index), 2);
+        index.apply(Object { generation: Some(9), ..object("a", &GOOD) });
+        assert_eq!(generation(&index), 9, "a source that counts is believed");
+    }
+}

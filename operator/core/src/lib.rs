@@ -1,0 +1,47 @@
+//! The pure part of the operator: policies and the objects around them in, bundles and statuses out.
+//!
+//! ```text
+//! Event --> index --> plan --> publish (reconciler)     --> status, report
+//!   validation: shape, convert, validate    rollout (schedule): what proxies run
+//! ```
+//!
+//! No IO, no runtime, no client, no clock: time is an argument.
+
+pub mod amend;
+pub mod bundle;
+pub mod checked_object;
+pub mod cluster_state;
+pub mod convert;
+mod counterpart;
+pub mod dependencies;
+pub mod desired;
+pub mod event;
+pub mod filter_module;
+mod foreign;
+mod gateway_controller;
+pub mod grouping;
+pub mod guardrails;
+pub mod index;
+pub mod json_text;
+pub mod knowledge;
+mod label;
+pub mod lease_record;
+pub mod names;
+pub mod object;
+pub mod origin_sets;
+pub mod plan;
+pub mod protocol;
+pub mod publish;
+pub mod report;
+pub mod rollout;
+pub mod rollout_counts;
+pub mod shape;
+pub mod size_limit;
+pub mod spelling;
+pub mod status;
+pub mod targets;
+pub mod traffic;
+pub mod validation;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

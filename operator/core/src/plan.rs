@@ -1,0 +1,425 @@
+//! Plan: from what there is to what should be: the configuration of every bundle, and what of each policy is in it. Pure, and
+//! made anew only where something changed.
+
+mod admission;
+mod classes;
+mod members;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use corsward_policy::draft::Mode;
+use corsward_policy::finding::{
+    GuardrailReason, OriginSetReason, PlacementReason, Reason, RuleReason,
+};
+use corsward_policy::{Finding, PolicyId, Severity};
+
+use crate::bundle::{Bundle, BundleKey};
+use crate::cluster_state::Labels;
+use crate::grouping::{are_apart, group};
+use crate::guardrails::Guardrail;
+use crate::index::{Entry, Index, PolicyInForce, Scope};
+use crate::object::Object;
+use crate::size_limit;
+use crate::targets::{Placement, ProxySet, TargetProxies};
+use crate::traffic::Traffic;
+use crate::validation::Domain;
+use members::{BuiltBundle, BundlePolicy, narrow};
+
+/// The desired state, part by part.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    scopes: BTreeMap<Scope, ScopePlan>,
+}
+
+/// The desired state of one part.
+#[derive(Clone, Debug, Default)]
+pub struct ScopePlan {
+    made: BTreeMap<BundleKey, BuiltBundle>,
+    /// Every policy of it.
+    pub policies: BTreeMap<PolicyId, Planned>,
+    /// Some bundles may not be published, not even as they are in force: what is there stays as it is.
+    pub frozen: bool,
+}
+
+/// The plan of one policy.
+#[derive(Clone, Debug, Default)]
+pub struct Planned {
+    /// The spec that proxies should run.
+    pub in_force: Option<PolicyInForce>,
+    /// Is what it says now accepted, in the cluster as it stands?
+    pub accepted: bool,
+    /// The bundles that hold it.
+    pub keys: BTreeSet<BundleKey>,
+    /// The place in which it applies.
+    pub placement: Placement,
+    /// The policy that wins in its place, everywhere.
+    pub overridden_by: Option<PolicyId>,
+    /// Its findings beside those of its validation.
+    pub findings: Vec<Finding>,
+    /// Refusals among them, by a guardrail.
+    pub exceeds: bool,
+    /// Would what was in force still be, but for a guardrail?
+    pub suspended: bool,
+    /// The number of proxies that it is for, if known.
+    pub matched: Option<usize>,
+    /// The reason why its current spec cannot be published together with the other policies of its proxies.
+    pub held: Option<String>,
+}
+
+/// The policies whose specs in force may change.
+#[derive(Clone, Copy, Debug)]
+enum AllowedChanges<'c> {
+    /// Every one.
+    All,
+    /// These. Of the others what is in force stays.
+    Only(&'c BTreeSet<PolicyId>),
+}
+
+/// A policy as it should be in force, and where that is.
+#[derive(Clone, Debug)]
+struct Chosen<'i> {
+    id: &'i PolicyId,
+    entry: &'i Entry,
+    in_force: Option<PolicyInForce>,
+    accepted: bool,
+    placement: Placement,
+    /// The limits that it exceeds.
+    exceeded: Vec<Finding>,
+    /// A guardrail alone keeps what was in force from being so.
+    suspended: bool,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// Plans a part anew.
+    pub fn update(&mut self, index: &Index, scope: &Scope) {
+        let previous = self.scopes.remove(scope).unwrap_or_default();
+        let planned = ScopePlan::new(index, scope, &previous);
+        if *scope == Scope::Folder || !planned.policies.is_empty() {
+            self.scopes.insert(scope.clone(), planned);
+        }
+    }
+
+    /// The findings that a new or changed policy would cause for the other policies of the same proxies.
+    #[must_use]
+    pub fn beside_others(&self, index: &mut Index, object: Object) -> Vec<Finding> {
+        let (id, nothing) = (object.id.clone(), ScopePlan::default());
+        let scope = Scope::Namespace(id.namespace.clone());
+        let previous = self.scopes.get(&scope).unwrap_or(&nothing);
+        // What would be said if it were admitted: a review is answered at once, and not by trials.
+        let plan = index.rehearse(object, |index| {
+            ScopePlan::with(index, &scope, previous, AllowedChanges::All)
+        });
+        plan.policies
+            .get(&id)
+            .map(|planned| planned.about_others().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// Every part.
+    #[must_use]
+    pub fn scopes(&self) -> &BTreeMap<Scope, ScopePlan> {
+        &self.scopes
+    }
+
+    /// The desired state of a part.
+    #[must_use]
+    pub fn scope(&self, scope: &Scope) -> Option<&ScopePlan> {
+        self.scopes.get(scope)
+    }
+}
+
+// === impl ScopePlan ===
+
+impl ScopePlan {
+    fn new(index: &Index, scope: &Scope, previous: &Self) -> Self {
+        let wanted = Self::with(index, scope, previous, AllowedChanges::All);
+        if wanted.held_keys().next().is_none() {
+            return wanted;
+        }
+        let with = |admitted: &BTreeSet<PolicyId>| {
+            Self::with(index, scope, previous, AllowedChanges::Only(admitted))
+        };
+        let mut plan = admission::admit(index, &wanted, with);
+        // Whom to tell that it is too much, is whoever made it so.
+        for (id, planned) in &mut plan.policies {
+            let Some(wanted_of) = wanted.policies.get(id) else { continue };
+            let large =
+                wanted_of.findings.iter().filter(|finding| size_limit::is_about_size(finding));
+            planned.findings.retain(|finding| !size_limit::is_about_size(finding));
+            planned.findings.extend(large.cloned());
+            let of_wanted = wanted_of.keys.iter().find_map(|key| wanted.why_held(key));
+            let any = || wanted.held_keys().find_map(|key| wanted.why_held(key));
+            let differs = planned.in_force != wanted_of.in_force;
+            planned.held = differs.then(|| of_wanted.or_else(any)).flatten();
+        }
+        let held: Vec<BundleKey> = plan.held_keys().cloned().collect();
+        for planned in plan.policies.values_mut().filter(|planned| planned.held.is_none()) {
+            let key = planned.keys.iter().find(|key| held.contains(*key));
+            planned.held = key.and_then(|key| plan.made.get(key)?.held.clone());
+        }
+        plan.frozen = !held.is_empty();
+        plan
+    }
+
+    /// The bundles that may not be published.
+    fn held_keys(&self) -> impl Iterator<Item = &BundleKey> {
+        self.made.iter().filter(|(_, made)| made.held.is_some()).map(|(key, _)| key)
+    }
+
+    fn why_held(&self, key: &BundleKey) -> Option<String> {
+        self.made.get(key)?.held.clone()
+    }
+
+    /// The reason why a part of the desired state is not published.
+    #[must_use]
+    pub fn why_not_all(&self) -> Option<&str> {
+        self.policies.values().find_map(|planned| planned.held.as_deref())
+    }
+
+    fn with(index: &Index, scope: &Scope, previous: &Self, allowed: AllowedChanges<'_>) -> Self {
+        // In a folder they hold for every namespace.
+        let rails = index.guardrails_of(scope.namespace().unwrap_or_default());
+        let chosen: Vec<Chosen<'_>> = index
+            .entries_of(scope)
+            .map(|(id, entry)| choose(index, &rails, id, entry, allowed))
+            .collect();
+        let off = index.why_off(scope).is_some();
+        let mut plan = Self::default();
+        for key in keys(scope, &chosen) {
+            let members = members_of(&key, &chosen, off);
+            let known = previous.made.get(&key).filter(|known| known.members == members);
+            let made = known.cloned().unwrap_or_else(|| BuiltBundle::new(key.clone(), members));
+            plan.made.insert(key, made);
+        }
+        let traffic = scope.namespace().map(|namespace| index.traffic(namespace));
+        let policies = chosen.into_iter().map(|chosen| {
+            let (id, mut planned) = (chosen.id.clone(), plan.planned(index, chosen));
+            if let Some(traffic) = &traffic {
+                planned.see(traffic);
+            }
+            (id, planned)
+        });
+        plan.policies = policies.collect();
+        plan
+    }
+
+    fn planned(&self, index: &Index, chosen: Chosen<'_>) -> Planned {
+        let Chosen { id, entry, in_force, accepted, placement, exceeded, suspended } = chosen;
+        let mut planned = Planned { accepted, suspended, ..Planned::default() };
+        let holding = self.made.iter().filter(|(_, made)| made.holds(id));
+        planned.keys = holding.clone().map(|(key, _)| key.clone()).collect();
+        // It wins somewhere unless it loses everywhere.
+        let mut winners = holding.clone().map(|(_, made)| made.overridden.get(id));
+        if let Some(Some(first)) = winners.next()
+            && winners.all(|winner| winner.is_some())
+        {
+            planned.overridden_by = Some(first.clone());
+            let reason = PlacementReason::Overridden(first.to_string());
+            planned.findings.push(Finding::new("metadata.name", reason));
+        }
+        let switching_off = holding.clone().find_map(|(_, made)| made.switching_off.get(id));
+        planned.findings.extend(switching_off.cloned());
+        let large = holding.clone().find_map(|(_, made)| made.large.get(id));
+        planned.findings.extend(large.cloned());
+        planned.findings.extend(placement.findings().cloned());
+        planned.findings.extend(index.unknown_mode(&id.namespace));
+        planned.exceeds = refuses(&exceeded);
+        planned.findings.extend(exceeded);
+        planned.matched = index.count(&placement, &id.namespace);
+        let enforced =
+            in_force.as_ref().is_some_and(|in_force| in_force.policy.mode() != Mode::Off);
+        let is_older = in_force.as_ref().is_some_and(|kept| kept.generation != entry.generation);
+        if !accepted && enforced && (is_older || entry.validation.accepted.is_none()) {
+            planned.findings.push(Finding::new("spec", PlacementReason::LastGoodInForce));
+        }
+        Planned { in_force, placement, ..planned }
+    }
+
+    /// The bundles to publish.
+    pub fn bundles(&self) -> impl Iterator<Item = (&BundleKey, &Arc<Bundle>)> {
+        let publishable = self.made.iter().filter(|(_, made)| made.held.is_none());
+        publishable.map(|(key, made)| (key, &made.bundle))
+    }
+
+    /// The bundle to publish under that key.
+    #[must_use]
+    pub fn bundle(&self, key: &BundleKey) -> Option<&Arc<Bundle>> {
+        let made = self.made.get(key).filter(|made| made.held.is_none());
+        made.map(|made| &made.bundle)
+    }
+
+    /// The bundles to publish, each with its number of policies in force.
+    pub fn bundles_with_counts(&self) -> impl Iterator<Item = (&Bundle, usize)> {
+        let publishable = self.made.values().filter(|made| made.held.is_none());
+        publishable.map(|made| (&*made.bundle, made.members.len()))
+    }
+
+    /// Is there a bundle of that key, whether it may be published or not?
+    #[must_use]
+    pub fn has(&self, key: &BundleKey) -> bool {
+        self.made.contains_key(key)
+    }
+
+    /// The content of a superseded bundle until its deletion: that of its replacement. If that is too large for one bundle,
+    /// its previous content; `None` if that is too large as well.
+    #[must_use]
+    pub fn retiring(&self, index: &Index, scope: &Scope, key: &BundleKey) -> Option<Arc<Bundle>> {
+        let off = index.why_off(scope).is_some();
+        let nobody = BTreeSet::new();
+        let before = || Self::with(index, scope, &Self::default(), AllowedChanges::Only(&nobody));
+        self.in_one(key, off).or_else(|| before().in_one(key, off))
+    }
+
+    /// Everything that is in force for these proxies in one bundle, where that may be published.
+    fn in_one(&self, key: &BundleKey, off: bool) -> Option<Arc<Bundle>> {
+        let in_force = self.policies.iter().filter_map(|(id, planned)| {
+            let in_force = planned.in_force.clone()?;
+            narrow(key, id, &in_force, &planned.placement.places, off)
+        });
+        let made = BuiltBundle::new(key.clone(), in_force.collect());
+        made.held.is_none().then_some(made.bundle)
+    }
+}
+
+// === impl Planned ===
+
+impl Planned {
+    /// Takes in how requests come to its proxies.
+    fn see(&mut self, traffic: &Traffic<'_>) {
+        let placement = &self.placement;
+        let enforced = self.in_force.as_ref().filter(|it| it.policy.mode() != Mode::Off);
+        let enforced = enforced.filter(|_| placement.refused.is_empty());
+        if let Some(PolicyInForce { policy, target, .. }) = enforced {
+            self.findings.extend(traffic.findings(target.field(), placement, policy.keeps()));
+        } else if let Some((_, finding)) = placement.unserved.first() {
+            self.findings.extend(traffic.findings(&finding.field, placement, false));
+        }
+    }
+
+    /// The findings about other policies of the same proxies.
+    pub fn about_others(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| {
+            matches!(
+                &finding.reason,
+                Reason::Placement(PlacementReason::Overridden(_))
+                    | Reason::Rule(RuleReason::SwitchesOff { .. })
+            )
+        })
+    }
+
+    /// Does the policy exceed that guardrail, as it is written?
+    #[must_use]
+    pub fn exceeds_one(&self, name: &str) -> bool {
+        let is_about_it = |reason: &Reason| match reason {
+            Reason::Guardrail(GuardrailReason::Exceeded { guardrail, .. }) => guardrail == name,
+            Reason::OriginSet(OriginSetReason::Of { reason, .. }) => matches!(
+                &**reason,
+                Reason::Guardrail(GuardrailReason::Exceeded { guardrail, .. }) if guardrail == name
+            ),
+            _ => false,
+        };
+        self.findings.iter().any(|finding| is_about_it(&finding.reason))
+    }
+}
+
+/// The desired spec in force of a policy, and its bundles.
+fn choose<'i>(
+    index: &Index,
+    rails: &[Guardrail],
+    id: &'i PolicyId,
+    entry: &'i Entry,
+    allowed: AllowedChanges<'_>,
+) -> Chosen<'i> {
+    let place = |in_force: &PolicyInForce| match index.domain() {
+        Domain::Folder => {
+            let proxies = TargetProxies::Workloads(Arc::default());
+            Placement { places: vec![ProxySet { proxies, ports: None }], ..Placement::default() }
+        }
+        Domain::Cluster => in_force.target.place(&id.namespace, index.cluster_state()),
+    };
+    let written = entry.written();
+    let placed = written.as_ref().map(place).unwrap_or_default();
+    let exceeded = |in_force: &PolicyInForce| in_force.exceeded(rails);
+    let exceeded_now = written.as_ref().map(exceeded).unwrap_or_default();
+    let exceeds = refuses(&exceeded_now);
+    let can_be_placed = placed.missing.is_empty() && placed.refused.is_empty();
+    // Where some of its targets are there, it is in force at those.
+    let can_begin = placed.refused.is_empty() && !placed.places.is_empty();
+    let accepted = written.is_some() && can_be_placed && !exceeds;
+    let last_good = || {
+        // What is in force is judged by today's guardrails too.
+        let kept = entry.last_good().filter(|kept| !refuses(&exceeded(kept)));
+        // What is missing is what the author has to hear of.
+        let placement = kept.as_ref().map(place).unwrap_or_default();
+        let Placement { places, .. } = placement;
+        (kept, Placement { places, ..placed.clone() })
+    };
+    let is_off = |in_force: &Option<PolicyInForce>| {
+        in_force.as_ref().is_some_and(|in_force| in_force.policy.mode() == Mode::Off)
+    };
+    // An accepted text that no proxy can run is in force nowhere, and nothing else is in its place.
+    let runs_nowhere = accepted && placed.why_nowhere().is_some();
+    let may_change = match allowed {
+        AllowedChanges::All => true,
+        AllowedChanges::Only(admitted) => admitted.contains(id),
+    };
+    let is_new = entry.in_force.is_none();
+    let (in_force, placement) = if is_off(&written) && may_change {
+        (written, placed)
+    } else if is_off(&written) && !is_new {
+        // A stop takes effect whatever else does not. Whoever never was in force has nothing to stop.
+        (written, last_good().1)
+    } else if runs_nowhere || (is_new && !may_change) {
+        (None, placed)
+    } else if may_change && (accepted || (is_new && can_begin && !exceeds)) {
+        // Of a new one as much as there is.
+        (written, placed)
+    } else {
+        last_good()
+    };
+    let suspended =
+        in_force.is_none() && entry.in_force.as_ref().is_some_and(|kept| refuses(&exceeded(kept)));
+    Chosen { id, entry, in_force, accepted, placement, exceeded: exceeded_now, suspended }
+}
+
+fn refuses(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity() == Severity::Refusal)
+}
+
+/// The bundles that these policies need.
+fn keys(scope: &Scope, chosen: &[Chosen<'_>]) -> BTreeSet<BundleKey> {
+    let Scope::Namespace(namespace) = scope else { return [BundleKey::Folder].into() };
+    let in_force = chosen.iter().filter(|chosen| chosen.in_force.is_some());
+    let proxies = in_force.flat_map(|chosen| &chosen.placement.places).map(|place| &place.proxies);
+    let selectors: BTreeSet<&Arc<Labels>> = proxies
+        .clone()
+        .filter_map(|proxies| match proxies {
+            TargetProxies::Workloads(labels) => Some(labels),
+            TargetProxies::Gateway(_) => None,
+        })
+        .collect();
+    let gateways = proxies.filter_map(|proxies| match proxies {
+        TargetProxies::Workloads(_) => None,
+        TargetProxies::Gateway(name) => {
+            Some(BundleKey::Gateway { namespace: namespace.clone(), name: name.clone() })
+        }
+    });
+    let workloads = group(selectors)
+        .into_iter()
+        .map(|labels| BundleKey::Workloads { namespace: namespace.clone(), labels });
+    gateways.chain(workloads).collect()
+}
+
+fn members_of(key: &BundleKey, chosen: &[Chosen<'_>], off: bool) -> Vec<BundlePolicy> {
+    let members = chosen.iter().filter_map(|chosen| {
+        let in_force = chosen.in_force.as_ref()?;
+        narrow(key, chosen.id, in_force, &chosen.placement.places, off)
+    });
+    members.collect()
+}
+
+#[cfg(test)]
+mod tests;

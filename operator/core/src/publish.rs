@@ -1,0 +1,10 @@
+//! Publishing: the difference between the desired objects and those that are there, and the form of each.
+
+pub mod backoff;
+mod config_map;
+pub mod ecds;
+pub mod istio;
+pub mod output;
+pub mod reconciler;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

@@ -1,0 +1,577 @@
+//! Reconciler: what is wanted of a cluster's objects beside what is there, and what is to be written next. Without IO.
+//!
+//! In each namespace what exists is brought up to date first, then what is new is created, and only when all that has been in
+//! the proxies for a while, what is not wanted any more goes: a proxy may have two filters for a moment, but never none. A `ConfigMap`
+//! never goes: an Envoy may have mounted it.
+
+mod object_write;
+mod pending;
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::bundle::{Bundle, BundleKey, Desired, PublishStatus};
+use crate::cluster_state::Key;
+use crate::json_text::JsonText;
+use crate::publish::backoff::{ApplyError, Backoff};
+use crate::publish::output::{BundleRef, Output, foreign_field, held, is_as};
+
+pub use self::object_write::ObjectWrite;
+use self::pending::Pending;
+
+type Bundles = BTreeMap<Arc<BundleKey>, Arc<Bundle>>;
+
+/// The desired state beside the observed state.
+#[derive(Debug)]
+pub struct Reconciler {
+    output: Output,
+    /// For how long proxies take what replaces an object before it goes.
+    grace: Duration,
+    desired: Option<Arc<Desired>>,
+    leading: bool,
+    /// Whether the existing objects have been listed once.
+    listed: bool,
+    wanted: BTreeMap<Key, Wanted>,
+    seen: BTreeMap<Key, Seen>,
+    pending: BTreeMap<String, Pending>,
+    /// The unwanted objects, by namespace, with the time since which their namespace is in its desired state.
+    retiring: BTreeMap<String, BTreeMap<Key, Option<Instant>>>,
+    /// The writes in flight.
+    in_flight: BTreeMap<Key, InFlight>,
+    /// The objects that wait for a served module.
+    waiting_for_module: BTreeSet<Key>,
+    /// The reason why the current module cannot be named yet.
+    module_readiness: Option<String>,
+    /// The last write that failed as if all did: others have their turn before it.
+    behind: Option<Key>,
+    backoff: Backoff,
+    publish_statuses: PublishStatuses,
+}
+
+/// A write without a response so far.
+#[derive(Debug)]
+enum InFlight {
+    Apply {
+        /// The content sent.
+        sent: JsonText,
+        /// As of when the watch has told meanwhile that the object is gone.
+        gone: Option<u64>,
+    },
+    Delete {
+        uid: String,
+    },
+}
+
+/// The desired state of an object.
+#[derive(Debug)]
+struct Wanted {
+    bundle: Arc<Bundle>,
+    retiring: bool,
+    /// It was there like this once.
+    was_there: bool,
+    /// It exists in its desired state, beside a foreign field that changes its meaning.
+    foreign_field: Option<String>,
+}
+
+/// An object of ours as the cluster has it.
+#[derive(Clone, Debug)]
+struct Seen {
+    /// Its bundle; `None` if that is unknown: the object was copied, or its annotation changed.
+    held: Option<BundleRef>,
+    uid: String,
+    version: Option<u64>,
+    object: JsonText,
+}
+
+/// The last report on each bundle, and the bundles to report anew.
+#[derive(Debug, Default)]
+struct PublishStatuses {
+    told: BTreeMap<BundleKey, PublishStatus>,
+    stale: BTreeMap<BundleKey, Key>,
+}
+
+// === impl Reconciler ===
+
+impl Reconciler {
+    /// A reconciler of the objects of `output`, which deletes what is replaced after `grace`.
+    #[must_use]
+    pub fn new(output: Output, grace: Duration) -> Self {
+        Self {
+            output,
+            grace,
+            desired: None,
+            leading: false,
+            listed: false,
+            wanted: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            retiring: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            waiting_for_module: BTreeSet::new(),
+            module_readiness: None,
+            behind: None,
+            backoff: Backoff::default(),
+            publish_statuses: PublishStatuses::default(),
+        }
+    }
+
+    /// Takes in what is wanted now, and says of which bundles something else is wanted.
+    pub fn want(&mut self, desired: Arc<Desired>, now: Instant) -> BTreeSet<BundleKey> {
+        let before = self.desired.take().unwrap_or_default();
+        let mut changed = differing(&before.bundles, &desired.bundles);
+        changed.append(&mut differing(&before.retiring, &desired.retiring));
+        for key in &changed {
+            let Some(place) = place(key) else { continue };
+            let wanted = desired.bundles.get(key).map(|bundle| (bundle, false));
+            let retiring = || desired.retiring.get(key).map(|bundle| (bundle, true));
+            // Other bytes are not what somebody else objected to.
+            self.backoff.forget(&place);
+            if let Some((bundle, retiring)) = wanted.or_else(retiring) {
+                let bundle = Arc::clone(bundle);
+                let wanted = Wanted { bundle, retiring, was_there: false, foreign_field: None };
+                self.wanted.insert(place.clone(), wanted);
+            } else {
+                self.wanted.remove(&place);
+                if !self.seen.contains_key(&place) {
+                    self.publish_statuses.told.remove(key);
+                }
+            }
+            self.reconcile(&place, now);
+        }
+        self.desired = Some(desired);
+        changed
+    }
+
+    /// Takes in whether this replica writes. A former leader drops its writes in flight.
+    pub fn lead(&mut self, leading: bool) {
+        self.leading = leading;
+        if !leading {
+            self.in_flight.clear();
+        }
+    }
+
+    /// Takes in everything that is there.
+    pub fn reset(&mut self, objects: Vec<(Key, Value)>, now: Instant) {
+        self.listed = true;
+        let mut gone = std::mem::take(&mut self.seen);
+        for (place, object) in objects {
+            let seen = Seen::of(&place, &object);
+            let known = gone.remove(&place);
+            // The answer to a write of ours may be younger than the list.
+            if let Some(known) = known.as_ref().filter(|known| known.is_younger_than(&seen)) {
+                self.seen.insert(place, known.clone());
+                continue;
+            }
+            let same = known.as_ref().is_some_and(|known| {
+                known.version.is_some() && known.version == seen.version && known.uid == seen.uid
+            });
+            self.seen.insert(place.clone(), seen);
+            // Thousands of objects are listed when a watch begins anew, and most are as they were.
+            if !same {
+                self.publish_statuses.gone(&place, known);
+                self.reconcile(&place, now);
+            }
+        }
+        for (place, seen) in gone {
+            self.publish_statuses.gone(&place, Some(seen));
+            self.reconcile(&place, now);
+        }
+    }
+
+    /// Takes in what an object says now, and `None` where it is gone as of `version`.
+    pub fn see(&mut self, place: &Key, version: Option<u64>, object: Option<Value>, now: Instant) {
+        let known = self.seen.get(place).and_then(|seen| seen.version);
+        // A watch may tell what was before the answer to a write of ours.
+        if known.zip(version).is_some_and(|(known, version)| version < known) {
+            return;
+        }
+        if let (None, Some(InFlight::Apply { gone, .. })) = (&object, self.in_flight.get_mut(place))
+        {
+            *gone = version;
+        }
+        let known = match object {
+            Some(object) => self.seen.insert(place.clone(), Seen::of(place, &object)),
+            None => self.seen.remove(place),
+        };
+        self.publish_statuses.gone(place, known);
+        self.reconcile(place, now);
+    }
+
+    /// Takes in whether the module of today may be named, and why not.
+    pub fn module_readiness(&mut self, module_readiness: Option<String>, now: Instant) {
+        if self.module_readiness == module_readiness {
+            return;
+        }
+        self.module_readiness = module_readiness;
+        for place in std::mem::take(&mut self.waiting_for_module) {
+            // That it names the module of before is no doing of somebody else's.
+            if let Some(wanted) = self.wanted.get_mut(&place) {
+                wanted.was_there = false;
+            }
+            self.reconcile(&place, now);
+        }
+    }
+
+    /// The next write; `None` if every write is done, in flight or not due. The caller reports its result later.
+    pub fn next(&mut self, now: Instant) -> Option<ObjectWrite> {
+        if !self.leading || !self.listed || self.desired.is_none() || !self.backoff.may_try(now) {
+            return None;
+        }
+        let due = |is_next: &dyn Fn(&Key) -> bool| {
+            let mut open = self.pending.values().flat_map(Pending::open);
+            open.find(|(place, _)| is_next(place) && self.is_due(place, now))
+        };
+        let in_turn = self.behind.as_ref().and_then(|behind| due(&|place| place > behind));
+        let due = in_turn.or_else(|| due(&|_| true));
+        if let Some((place, object)) =
+            due.map(|(place, object)| (place.clone(), Arc::new(object.value())))
+        {
+            let repair = self.wanted.get(&place).is_some_and(|wanted| wanted.was_there);
+            let new = !self.seen.contains_key(&place);
+            let in_flight = InFlight::Apply { sent: JsonText::of(&object), gone: None };
+            self.in_flight.insert(place.clone(), in_flight);
+            return Some(ObjectWrite::Apply { place, object, repair, new });
+        }
+        if !self.output.is_deleted() {
+            return None;
+        }
+        let due = |(place, since): (&Key, &Option<Instant>)| {
+            let ends = (*since)?.checked_add(self.grace)?;
+            let uid = self.seen.get(place)?.uid.clone();
+            (ends <= now && self.is_due(place, now)).then(|| (place.clone(), uid))
+        };
+        let (place, uid) = self.retiring.values().flatten().find_map(due)?;
+        self.in_flight.insert(place.clone(), InFlight::Delete { uid: uid.clone() });
+        Some(ObjectWrite::Delete { place, uid })
+    }
+
+    /// The next deadline without an event.
+    pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        let open = self.pending.values().flat_map(Pending::open).map(|(place, _)| place);
+        let tries = open
+            .chain(self.retiring.values().flat_map(BTreeMap::keys))
+            .filter_map(|place| self.backoff.until(place));
+        let retiring = self.retiring.values().filter(|_| self.output.is_deleted());
+        let ends = retiring.flat_map(BTreeMap::values);
+        let ends = ends.filter_map(|since| (*since)?.checked_add(self.grace));
+        tries.chain(ends).chain(self.backoff.pause()).filter(|at| *at > now).min()
+    }
+
+    /// It was written, and this is what the cluster says it is now.
+    pub fn wrote(
+        &mut self,
+        place: &Key,
+        version: Option<u64>,
+        object: Option<Value>,
+        now: Instant,
+    ) {
+        let in_flight = self.in_flight.remove(place);
+        self.backoff.succeeded(place);
+        if self.is_outdated(place, in_flight.as_ref(), version) {
+            // What the watch has told since is what there is.
+            self.reconcile(place, now);
+            return;
+        }
+        self.see(place, version, object, now);
+        let sent = match &in_flight {
+            Some(InFlight::Apply { sent, .. }) => Some(sent),
+            Some(InFlight::Delete { .. }) | None => None,
+        };
+        let waits = self.pending.get(&place.namespace).and_then(|pending| pending.get(place));
+        // Somebody changes it on its way: to send it again and again would not help.
+        if sent.is_some() && sent == waits {
+            let error =
+                "the API server stores a changed object: look for a webhook that changes it";
+            self.failed(place, ApplyError::Here(error.to_owned()), now);
+        }
+    }
+
+    /// True if the watch already delivered a newer version (deleted or recreated) than this response.
+    fn is_outdated(&self, place: &Key, in_flight: Option<&InFlight>, version: Option<u64>) -> bool {
+        match in_flight {
+            Some(InFlight::Apply { gone, .. }) => {
+                gone.zip(version).is_some_and(|(gone, version)| version < gone)
+            }
+            // It has been made anew under that name.
+            Some(InFlight::Delete { uid }) => {
+                self.seen.get(place).is_some_and(|seen| seen.uid != *uid)
+            }
+            None => false,
+        }
+    }
+
+    /// It could not be written.
+    pub fn failed(&mut self, place: &Key, error: ApplyError, now: Instant) {
+        self.in_flight.remove(place);
+        let everywhere = matches!(error, ApplyError::Everywhere(_));
+        if everywhere {
+            self.behind = Some(place.clone());
+        }
+        self.backoff.failed(place, error, now);
+        let waits = |namespace: &String| everywhere || *namespace == place.namespace;
+        let pending = self.pending.iter().filter(|(namespace, _)| waits(namespace));
+        let open = pending.flat_map(|(_, pending)| pending.all());
+        let places: Vec<Key> = open.map(|(place, _)| place.clone()).collect();
+        for place in places.iter().chain([place]) {
+            self.tell(place);
+        }
+    }
+
+    /// Takes the new publish statuses.
+    pub fn drain_updates(&mut self) -> Vec<PublishStatus> {
+        let stale = std::mem::take(&mut self.publish_statuses.stale);
+        stale
+            .into_iter()
+            .filter_map(|(key, place)| {
+                let publish_status = self.publish_status(key, &place);
+                let told = self.publish_statuses.told.get(&publish_status.key);
+                // Whoever asked for something to go waits to hear that it has gone.
+                let awaited = self.wanted.get(&place).is_some_and(|wanted| wanted.retiring);
+                let nothing =
+                    publish_status.digest.is_none() && publish_status.error.is_none() && !awaited;
+                if told.map_or(nothing, |told| *told == publish_status) {
+                    return None;
+                }
+                if nothing {
+                    self.publish_statuses.told.remove(&publish_status.key);
+                } else {
+                    self.publish_statuses
+                        .told
+                        .insert(publish_status.key.clone(), publish_status.clone());
+                }
+                Some(publish_status)
+            })
+            .collect()
+    }
+
+    /// Compares what is wanted of an object with what is there.
+    fn reconcile(&mut self, place: &Key, now: Instant) {
+        self.tell(place);
+        let namespace = &place.namespace;
+        self.waiting_for_module.remove(place);
+        let pending = self.pending.entry(namespace.clone()).or_default();
+        let was_pending = pending.remove(place);
+        let seen = self.seen.get(place);
+        match self.wanted.get_mut(place) {
+            None => {
+                let retiring = self.retiring.entry(namespace.clone()).or_default();
+                // Where it says what it holds, the loop has it retired, or knows why it stays.
+                let is_stray = seen.is_some_and(|seen| seen.held.is_none());
+                if is_stray && self.output.is_deleted() {
+                    retiring.entry(place.clone()).or_default();
+                } else {
+                    retiring.remove(place);
+                }
+            }
+            Some(wanted) => {
+                let retiring = self.retiring.entry(namespace.clone()).or_default();
+                if wanted.retiring && seen.is_some() {
+                    retiring.entry(place.clone()).or_default();
+                } else {
+                    retiring.remove(place);
+                }
+                let inert = self.output.inert(&wanted.bundle.key);
+                // What is to go and says nothing has gone.
+                let is_gone = |seen: &Seen| {
+                    wanted.retiring && inert.as_ref().is_some_and(|inert| seen.says_digest(inert))
+                };
+                if seen.is_some_and(is_gone) {
+                    retiring.remove(place);
+                } else if !wanted.retiring || seen.is_some() {
+                    let module_not_ready = self.module_readiness.is_some();
+                    self.waiting_for_module.extend(wanted.reconcile(
+                        place,
+                        seen,
+                        &self.output,
+                        module_not_ready,
+                        pending,
+                    ));
+                    if wanted.was_there && self.leading && !was_pending && pending.has(place) {
+                        self.backoff.changed(place, now);
+                    }
+                }
+            }
+        }
+        self.settle(namespace, now);
+    }
+
+    /// Says since when a namespace has been as it should be.
+    fn settle(&mut self, namespace: &str, now: Instant) {
+        if self.pending.get(namespace).is_some_and(Pending::is_empty) {
+            self.pending.remove(namespace);
+        }
+        let first = Key { namespace: namespace.to_owned(), name: String::new() };
+        let waits = self.waiting_for_module.range(first..).next();
+        let settled = !self.pending.contains_key(namespace)
+            && waits.is_none_or(|place| place.namespace != namespace);
+        let Some(retiring) = self.retiring.get_mut(namespace) else { return };
+        for since in retiring.values_mut() {
+            *since = settled.then(|| since.unwrap_or(now));
+        }
+        if retiring.is_empty() {
+            self.retiring.remove(namespace);
+        }
+    }
+
+    fn is_due(&self, place: &Key, now: Instant) -> bool {
+        !self.in_flight.contains_key(place)
+            && self.backoff.until(place).is_none_or(|until| until <= now)
+    }
+
+    fn tell(&mut self, place: &Key) {
+        let wanted = self.wanted.get(place).map(|wanted| &wanted.bundle.key);
+        let held = self.seen.get(place).and_then(|seen| seen.held.as_ref());
+        if let Some(key) = held.map(|held| &held.key).or(wanted) {
+            self.publish_statuses.stale.insert(key.clone(), place.clone());
+        }
+    }
+
+    fn publish_status(&self, key: BundleKey, place: &Key) -> PublishStatus {
+        let wanted = self.wanted.get(place);
+        let kept = wanted.is_some_and(|wanted| !wanted.retiring);
+        let inert = self.output.inert(&key).filter(|_| !kept);
+        let seen = self.seen.get(place).filter(|seen| {
+            // A file that says nothing, and of which nothing is wanted, is as good as none.
+            let holds_it = seen.held.as_ref().is_some_and(|held| held.key == key);
+            holds_it && !inert.is_some_and(|inert| seen.says_digest(&inert))
+        });
+        let pending = self.pending.get(&place.namespace);
+        let is_pending = pending.is_some_and(|pending| pending.has(place));
+        // What goes on with the module it names, and says what it should, need not worry anybody.
+        let is_right = seen.zip(wanted).is_some_and(|(s, w)| s.says_digest(&w.bundle));
+        let waits = self
+            .module_readiness
+            .as_ref()
+            .filter(|_| !is_right && self.waiting_for_module.contains(place));
+        let error = |place: &Key| self.backoff.error(place, true);
+        // What is new waits for what exists.
+        let behind = || {
+            let updates = &pending.filter(|pending| pending.creations.contains_key(place))?.updates;
+            let (first, error) = updates.keys().find_map(|place| Some((place, error(place)?)))?;
+            let Key { namespace, name } = first;
+            Some(format!("waiting for the object `{namespace}/{name}`, which comes first: {error}"))
+        };
+        // A refusal is over where nothing is left to do: the answer that it was done was lost, or another leader did it.
+        let retiring = self.retiring.get(&place.namespace);
+        let is_open = is_pending || retiring.is_some_and(|retiring| retiring.contains_key(place));
+        let refused = self.backoff.error(place, is_pending).filter(|_| is_open);
+        let error = refused.or_else(|| waits.cloned());
+        // It is there, and for other proxies or with another meaning: nothing of it counts as published.
+        let foreign_field =
+            wanted.filter(|_| kept && is_right).and_then(|w| w.foreign_field.as_ref());
+        let error = error.or_else(behind).or_else(|| {
+            let (field, Key { namespace, name }) = (foreign_field?, place);
+            Some(format!(
+                "a foreign field manager has added `{field}` to the object `{namespace}/{name}`, which changes its meaning: remove the field"
+            ))
+        });
+        let seen = seen.filter(|_| foreign_field.is_none());
+        let digest = seen.and_then(|seen| seen.held.as_ref()?.digest.clone());
+        PublishStatus { key, digest, error }
+    }
+}
+
+// === impl PublishStatuses ===
+
+impl PublishStatuses {
+    /// An object is not there any more, or not as it was.
+    fn gone(&mut self, place: &Key, known: Option<Seen>) {
+        let held = known.and_then(|known| known.held);
+        self.stale.extend(held.map(|held| (held.key, place.clone())));
+    }
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    /// Puts down what is to be written, and says whether something waits for the module.
+    fn reconcile(
+        &mut self,
+        place: &Key,
+        seen: Option<&Seen>,
+        output: &Output,
+        module_not_ready: bool,
+        pending: &mut Pending,
+    ) -> Option<Key> {
+        let object = output.object(&self.bundle, None)?;
+        let module = output.module_of(&object);
+        let there = seen.map(|seen| seen.object.value());
+        let names = there.as_ref().and_then(|there| output.module_of(there));
+        let names_it = module == names;
+        // Whatever is to name a module that nobody serves yet goes on with the one it names.
+        let kept = names.filter(|_| module_not_ready && !names_it);
+        let object = match (&there, kept) {
+            (Some(_), Some(kept)) => output.object(&self.bundle, Some(&kept))?,
+            (None, _) if module_not_ready && module.is_some() => return Some(place.clone()),
+            _ => object,
+        };
+        let waits = (module_not_ready && !names_it).then(|| place.clone());
+        self.foreign_field = there.as_ref().and_then(|there| foreign_field(there, &object));
+        match &there {
+            Some(there) if is_as(there, &object) => self.was_there = true,
+            Some(_) => {
+                pending.updates.insert(place.clone(), JsonText::of(&object));
+            }
+            None => {
+                pending.creations.insert(place.clone(), JsonText::of(&object));
+            }
+        }
+        waits
+    }
+}
+
+// === impl Seen ===
+
+impl Seen {
+    fn of(place: &Key, object: &Value) -> Self {
+        let held = held(place, object);
+        let metadata = object.get("metadata");
+        let text = |name: &str| metadata.and_then(|metadata| metadata.get(name)?.as_str());
+        let uid = text("uid").unwrap_or_default().to_owned();
+        let version = text("resourceVersion").and_then(|version| version.parse().ok());
+        Self { held, uid, version, object: JsonText::of(object) }
+    }
+
+    fn is_younger_than(&self, other: &Self) -> bool {
+        let both = self.version.zip(other.version);
+        self.uid == other.uid && both.is_some_and(|(ours, theirs)| ours > theirs)
+    }
+
+    fn says_digest(&self, bundle: &Bundle) -> bool {
+        self.held.as_ref().and_then(|held| held.digest.as_ref()) == Some(&bundle.digest)
+    }
+}
+
+/// The object of a bundle; nothing for one of a folder.
+fn place(key: &BundleKey) -> Option<Key> {
+    Some(Key { namespace: key.namespace()?.to_owned(), name: key.object_name() })
+}
+
+/// The keys whose bundles are not the same. Both maps are walked once: there may be thousands, and one changes.
+fn differing(before: &Bundles, after: &Bundles) -> BTreeSet<BundleKey> {
+    let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
+    let mut keys = BTreeSet::new();
+    loop {
+        let order = match (before.peek(), after.peek()) {
+            (None, None) => return keys,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((before, _)), Some((after, _))) => before.cmp(after),
+        };
+        let old = if order.is_le() { before.next() } else { None };
+        let new = if order.is_ge() { after.next() } else { None };
+        let same = old
+            .zip(new)
+            .is_some_and(|((_, old), (_, new))| Arc::ptr_eq(old, new) || old.digest == new.digest);
+        if !same {
+            keys.extend(old.or(new).map(|(key, _)| BundleKey::clone(key)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! Bundles for tests.
+
+use std::sync::Arc;
+
+use crate::bundle::{Bundle, BundleKey};
+use crate::filter_module::Module;
+use crate::publish::istio::IstioKind;
+use crate::publish::output::Output;
+
+/// The pods of the namespace `shop` with these labels.
+#[must_use]
+pub fn workloads(labels: &[(&str, &str)]) -> BundleKey {
+    let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    BundleKey::Workloads { namespace: "shop".into(), labels: Arc::new(labels) }
+}
+
+/// A Gateway of the namespace `shop`.
+#[must_use]
+pub fn gateway(name: &str) -> BundleKey {
+    BundleKey::Gateway { namespace: "shop".into(), name: name.into() }
+}
+
+/// A bundle of these bytes.
+#[must_use]
+pub fn bundle(key: &BundleKey, compiled: &str) -> Arc<Bundle> {
+    Arc::new(Bundle::new(key.clone(), compiled.into()))
+}
+
+/// A module.
+#[must_use]
+pub fn module() -> Module {
+    let sha256 = "0".repeat(64);
+    let url = format!("http://corsward.corsward-system.svc:80/filter-{sha256}.wasm");
+    Module { url, sha256 }
+}
+
+/// The kind `WasmPlugin`.
+#[must_use]
+pub fn wasm_plugins() -> Output {
+    Output::Istio { kind: IstioKind::WasmPlugin, module: module() }
+}

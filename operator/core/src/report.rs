@@ -1,0 +1,204 @@
+//! Report: what the admin address says about policies, files and bundles, as JSON.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use corsward_policy::Finding;
+use corsward_policy::draft::Mode;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::bundle::Bundle;
+use crate::index::Index;
+use crate::lease_record::LeaseRecord;
+use crate::plan::{Plan, ScopePlan};
+use crate::status::{Condition, ConditionType, Status};
+
+/// The report.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    lease: Option<LeaseReport>,
+    bundles: Vec<BundleReport>,
+    policies: Vec<PolicyReport>,
+    files: Vec<FileReport>,
+}
+
+/// The replica that writes.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LeaseReport {
+    holder: String,
+    is_this_replica: bool,
+    unchanged_seconds: u64,
+    taken_after_seconds: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BundleReport {
+    name: String,
+    digest: String,
+    bytes: usize,
+    policies: usize,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PolicyReport {
+    namespace: String,
+    name: String,
+    file: Option<String>,
+    generation: i64,
+    mode: Option<&'static str>,
+    accepted: bool,
+    programmed: bool,
+    conditions: Vec<ConditionReport>,
+    in_force: Option<InForceReport>,
+    overridden_by: Option<String>,
+    findings: Vec<FindingReport>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConditionReport {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InForceReport {
+    generation: i64,
+    digest: Option<String>,
+    spec: Value,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FileReport {
+    file: String,
+    findings: Vec<FindingReport>,
+}
+
+/// A finding, for programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FindingReport {
+    /// Its code.
+    pub code: &'static str,
+    /// Its severity.
+    pub severity: &'static str,
+    /// The field, as in the object.
+    pub field: String,
+    /// The fault and the fix.
+    pub message: String,
+}
+
+// === impl Report ===
+
+impl Report {
+    /// The report on plans, with the state of their publication.
+    #[must_use]
+    pub fn of<'s>(index: &Index, plan: &Plan, statuses: impl Iterator<Item = &'s Status>) -> Self {
+        let mut files: BTreeMap<&str, Vec<FindingReport>> = BTreeMap::new();
+        for problem in index.problems() {
+            files.entry(&problem.place).or_default().push(FindingReport::of(&problem.finding));
+        }
+        let file = |(file, findings): (&str, _)| FileReport { file: file.to_owned(), findings };
+        let bundles = plan.scopes().values().flat_map(ScopePlan::bundles_with_counts);
+        Self {
+            lease: None,
+            bundles: bundles.map(|(held, count)| BundleReport::of(held, count)).collect(),
+            policies: statuses.map(|status| PolicyReport::of(index, status)).collect(),
+            files: files.into_iter().map(file).collect(),
+        }
+    }
+
+    /// And about who writes.
+    #[must_use]
+    pub fn with_lease(self, holding: Option<&LeaseRecord>, now: Instant) -> Self {
+        let lease = holding.map(|holding| LeaseReport {
+            holder: holding.holder.clone(),
+            is_this_replica: holding.is_ours,
+            unchanged_seconds: holding.silent(now).as_secs(),
+            taken_after_seconds: holding.lasts.as_secs(),
+        });
+        Self { lease, ..self }
+    }
+}
+
+// === impl BundleReport ===
+
+impl BundleReport {
+    fn of(bundle: &Bundle, policies: usize) -> Self {
+        let Bundle { key, compiled, digest } = bundle;
+        Self { name: key.to_string(), digest: digest.clone(), bytes: compiled.len(), policies }
+    }
+}
+
+// === impl PolicyReport ===
+
+impl PolicyReport {
+    fn of(index: &Index, status: &Status) -> Self {
+        let entry = index.entries().get(&status.policy);
+        let in_force = status.in_force.as_ref().map(|in_force| InForceReport {
+            generation: in_force.generation,
+            digest: status.digest.clone(),
+            spec: in_force.spec.value(),
+        });
+        Self {
+            namespace: status.policy.namespace.clone(),
+            name: status.policy.name.clone(),
+            file: entry.and_then(|entry| entry.object.place.clone()),
+            generation: status.observed_generation,
+            mode: status.in_force.as_ref().map(|in_force| mode(in_force.policy.mode())),
+            accepted: status.holds(ConditionType::Accepted),
+            programmed: status.holds(ConditionType::Programmed),
+            conditions: status.conditions.iter().map(ConditionReport::of).collect(),
+            in_force,
+            overridden_by: status.overridden_by.as_ref().map(ToString::to_string),
+            findings: status.findings.iter().map(FindingReport::of).collect(),
+        }
+    }
+}
+
+// === impl ConditionReport ===
+
+impl ConditionReport {
+    fn of(condition: &Condition) -> Self {
+        let Condition { kind, holds, reason, message } = condition;
+        Self {
+            kind: kind.as_str(),
+            status: if *holds { "True" } else { "False" },
+            reason: reason.as_str(),
+            message: message.clone(),
+        }
+    }
+}
+
+// === impl FindingReport ===
+
+impl FindingReport {
+    /// The report of a finding.
+    #[must_use]
+    pub fn of(finding: &Finding) -> Self {
+        Self {
+            code: finding.code(),
+            severity: finding.severity().as_str(),
+            field: finding.field.clone(),
+            message: finding.message(),
+        }
+    }
+}
+
+const fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Active => "Active",
+        Mode::DryRun => "DryRun",
+        Mode::Off => "Off",
+    }
+}

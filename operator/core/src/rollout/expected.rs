@@ -1,0 +1,320 @@
+//! Expected: what the workloads of a namespace should run, and which of them each policy is for. Made of the plan and of what is
+//! published.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use corsward_policy::PolicyId;
+use corsward_policy::wire::gauge_of;
+
+use crate::bundle::{BundleKey, Desired, PublishStatus};
+use crate::cluster_state::{ClusterState, Key, Pod};
+use crate::plan::{Planned, ScopePlan};
+use crate::targets::{GATEWAY_NAME, Placement, ProxySet, includes, is_gateway};
+use crate::traffic::Traffic;
+
+/// The expected state of a namespace's workloads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The published bundles.
+    pub bundles: Vec<PublishedBundle>,
+    /// Every workload that may count.
+    pub workloads: Vec<Workload>,
+    /// Sets of workloads: many policies are for the same ones.
+    pub(crate) groups: Vec<WorkloadGroup>,
+    /// Policies of which something is published.
+    pub shares: BTreeMap<PolicyId, Share>,
+}
+
+/// The workloads that a policy is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WorkloadGroup {
+    /// Their places in `workloads`.
+    pub(crate) workloads: Vec<usize>,
+    /// Those with a port that requests may come to past the filter.
+    pub(crate) bypassed: BTreeSet<usize>,
+}
+
+/// The published bundle of a set of proxies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedBundle {
+    /// Its proxies.
+    pub key: BundleKey,
+    /// The gauge of its digest.
+    pub digest: u64,
+    /// It is of a former shape, gives the same answers as what replaces it, and goes.
+    pub retiring: bool,
+}
+
+/// A running pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// The name of its pod.
+    pub pod: String,
+    /// The address of its pod.
+    pub address: Option<IpAddr>,
+    /// Whether Istio put a proxy into it.
+    pub has_proxy: bool,
+    /// The bundles that its proxy should run, by their places in `bundles`.
+    pub bundles: Vec<usize>,
+}
+
+/// A policy's share in what is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The workloads it is for.
+    pub(crate) group: usize,
+    /// Its bundles, by their places in `bundles`.
+    pub(crate) bundles: Vec<usize>,
+    /// Its revision: reports about a previous one do not count.
+    pub(crate) revision: u64,
+    /// A newer configuration that holds it is on its way: what is published is not the last word.
+    pub(crate) pending: bool,
+}
+
+/// A policy and where it is published, before anything is counted.
+#[derive(Debug)]
+pub struct Placed<'p> {
+    /// The policy.
+    pub id: &'p PolicyId,
+    /// Its plan.
+    pub planned: &'p Planned,
+    /// Its revision.
+    pub revision: u64,
+    /// A newer configuration that holds it is on its way.
+    pub pending: bool,
+}
+
+// === impl Expected ===
+
+impl Expected {
+    /// The assignment of a namespace, where `placed` are the policies of which something is published.
+    pub fn of<'p>(
+        namespace: &str,
+        plan: &ScopePlan,
+        publish_statuses: &BTreeMap<BundleKey, PublishStatus>,
+        desired: &Desired,
+        cluster_state: &ClusterState,
+        traffic: &Traffic<'_>,
+        placed: impl Iterator<Item = Placed<'p>>,
+    ) -> Self {
+        let mut expected = Self {
+            bundles: publish_statuses
+                .values()
+                .filter_map(|publish_status| PublishedBundle::of(publish_status, plan, desired))
+                .collect(),
+            ..Self::default()
+        };
+        let pods = pods(namespace, cluster_state);
+        let mut groups: BTreeMap<&[ProxySet], usize> = BTreeMap::new();
+        for Placed { id, planned, revision, pending } in placed {
+            let placement = &planned.placement;
+            let next = groups.len();
+            let group = *groups.entry(&placement.places).or_insert(next);
+            if group == next {
+                expected.groups.push(WorkloadGroup::of(placement, &pods, traffic));
+            }
+            let bundles = expected.bundles.iter().enumerate();
+            let bundles = bundles.filter(|(_, expected)| planned.keys.contains(&expected.key));
+            let bundles = bundles.map(|(at, _)| at).collect();
+            expected.shares.insert(id.clone(), Share { group, bundles, revision, pending });
+        }
+        if expected.shares.is_empty() {
+            return Self::default();
+        }
+        let workload = |(key, pod): &(&Key, &Pod)| Workload {
+            pod: key.name.clone(),
+            address: pod.address,
+            has_proxy: pod.has_proxy(),
+            bundles: expected.bundles_of(pod),
+        };
+        expected.workloads = pods.iter().map(workload).collect();
+        expected
+    }
+
+    fn bundles_of(&self, pod: &Pod) -> Vec<usize> {
+        let bundles = self.bundles.iter().enumerate();
+        bundles.filter(|(_, expected)| is_for(&expected.key, pod)).map(|(at, _)| at).collect()
+    }
+}
+
+// === impl WorkloadGroup ===
+
+impl WorkloadGroup {
+    fn of(placement: &Placement, pods: &[(&Key, &Pod)], traffic: &Traffic<'_>) -> Self {
+        let mut group = Self::default();
+        for (at, (_, pod)) in pods.iter().enumerate() {
+            if !placement.selects(pod) {
+                continue;
+            }
+            group.workloads.push(at);
+            if traffic.bypasses(pod, &placement.places) {
+                group.bypassed.insert(at);
+            }
+        }
+        group
+    }
+}
+
+// === impl PublishedBundle ===
+
+impl PublishedBundle {
+    fn of(publish_status: &PublishStatus, plan: &ScopePlan, desired: &Desired) -> Option<Self> {
+        let PublishStatus { key, digest, error: _ } = publish_status;
+        let digest = digest.as_ref()?;
+        let retiring = !plan.has(key);
+        // What has not been brought up to date yet gives other answers.
+        if retiring && desired.retiring.get(key).is_none_or(|wanted| wanted.digest != *digest) {
+            return None;
+        }
+        Some(Self { key: key.clone(), digest: gauge_of(digest), retiring })
+    }
+}
+
+/// The pods of a namespace that run and stay.
+fn pods<'s>(namespace: &str, cluster_state: &'s ClusterState) -> Vec<(&'s Key, &'s Pod)> {
+    let first = Key { namespace: namespace.to_owned(), name: String::new() };
+    let all = cluster_state.pods.range(first..);
+    let all = all.take_while(|(key, _)| key.namespace == namespace);
+    all.filter(|(_, pod)| !pod.terminating).collect()
+}
+
+fn is_for(key: &BundleKey, pod: &Pod) -> bool {
+    match key {
+        BundleKey::Folder => false,
+        BundleKey::Workloads { labels, .. } => !is_gateway(pod) && includes(&pod.labels, labels),
+        BundleKey::Gateway { name, .. } => pod.labels.get(GATEWAY_NAME) == Some(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use corsward_policy::validate::NoKnowledge;
+    use serde_json::json;
+
+    use super::*;
+    use crate::bundle::Bundle;
+    use crate::cluster_state::{
+        Change, Delta, Gateway, PodProxy, Service, ServicePort, TargetPort,
+    };
+    use crate::event::Event;
+    use crate::index::{Index, Scope};
+    use crate::plan::Plan;
+    use crate::testing::{id, object};
+    use crate::validation::Domain;
+
+    /// A Gateway `edge`, and these pods with their labels.
+    fn shop(pods: &[(&str, &[(&str, &str)])]) -> Index {
+        let mut index = Index::new(Arc::new(NoKnowledge), Domain::Cluster);
+        let key = |name: &str| Key { namespace: "shop".into(), name: name.into() };
+        let gateway = Delta::Apply(key("edge"), Gateway::default());
+        index.on(Event::ClusterState(Change::Gateway(gateway)));
+        for (name, labels) in pods {
+            let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let pod = Pod { labels, proxy: PodProxy::Sidecar, ..Pod::default() };
+            index.on(Event::ClusterState(Change::Pod(Delta::Apply(key(name), pod))));
+        }
+        index
+    }
+
+    /// The assignment where everything is published as planned, and `old` besides.
+    fn assign(index: &Index, old: Option<&Bundle>, desired: &Desired) -> Expected {
+        let (mut plan, scope) = (Plan::default(), Scope::Namespace("shop".into()));
+        plan.update(index, &scope);
+        let plan = plan.scope(&scope).unwrap();
+        let published = plan.bundles().map(|(_, bundle)| &**bundle).chain(old);
+        let publish_status = |one: &Bundle| PublishStatus {
+            key: one.key.clone(),
+            digest: Some(one.digest.clone()),
+            error: None,
+        };
+        let publish_statuses =
+            published.map(|one| (one.key.clone(), publish_status(one))).collect();
+        let placed = plan.policies.iter();
+        let placed =
+            placed.map(|(id, planned)| Placed { id, planned, revision: 1, pending: false });
+        let (cluster_state, traffic) = (index.cluster_state(), index.traffic("shop"));
+        Expected::of("shop", plan, &publish_statuses, desired, cluster_state, &traffic, placed)
+    }
+
+    /// The pods a policy is for, and how many objects each of them has.
+    fn pods<'a>(expected: &'a Expected, policy: &str) -> Vec<(&'a str, usize)> {
+        let group = &expected.groups[expected.shares[&id(policy)].group];
+        let workloads = group.workloads.iter().map(|at| &expected.workloads[*at]);
+        workloads.map(|workload| (&*workload.pod, workload.bundles.len())).collect()
+    }
+
+    #[test]
+    fn each_policy_is_for_its_own_workloads_and_a_gateways_pods_are_the_gateways() {
+        let edge = [(GATEWAY_NAME, "edge"), ("app", "api")];
+        let mut index = shop(&[("a", &[("app", "api")]), ("b", &[("app", "web")]), ("e", &edge)]);
+        let cors = json!({"allowOrigins": ["https://a.example"]});
+        let selector = json!({"matchLabels": {"app": "api"}});
+        index.apply(object("api", &json!({"selector": selector, "cors": cors})));
+        let gateway =
+            json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "edge"}]);
+        index.apply(object("edge", &json!({"targetRefs": gateway, "cors": cors})));
+        let expected = assign(&index, None, &Desired::default());
+        assert_eq!(pods(&expected, "api"), [("a", 1)]);
+        assert_eq!(pods(&expected, "edge"), [("e", 1)]);
+        let unselected = expected.workloads.iter().find(|workload| workload.pod == "b").unwrap();
+        assert_eq!(unselected.bundles, [0; 0], "nobody asks it");
+    }
+
+    #[test]
+    fn a_workload_is_bypassed_where_a_port_of_the_policys_says_no_protocol() {
+        let port = |name: &str, number| ServicePort {
+            name: Some(name.to_owned()),
+            port: number,
+            app_protocol: None,
+            target: TargetPort::Number(number),
+        };
+        let spec = |section: &str| {
+            let section = (!section.is_empty()).then_some(section);
+            let target =
+                json!([{"group": "", "kind": "Service", "name": "api", "sectionName": section}]);
+            json!({"targetRefs": target, "cors": {"allowOrigins": ["https://a.example"]}})
+        };
+        for (why, ports, section, want) in [
+            ("HTTP", vec![port("http", 80)], "", 0),
+            ("nobody says", vec![port("web", 80)], "", 1),
+            ("one of two", vec![port("http", 80), port("web", 81)], "", 1),
+            ("the policy is about the other", vec![port("http", 80), port("web", 81)], "http", 0),
+            ("no HTTP filter is meant to see it", vec![port("http", 80), port("tcp", 81)], "", 0),
+        ] {
+            let mut index = shop(&[("a", &[("app", "api")])]);
+            index.see_proxies();
+            let selector = [("app".to_owned(), "api".to_owned())].into();
+            let service = Service { selector, ports };
+            let key = Key { namespace: "shop".into(), name: "api".into() };
+            index.on(Event::ClusterState(Change::Service(Delta::Apply(key, service))));
+            index.apply(object("api", &spec(section)));
+            let expected = assign(&index, None, &Desired::default());
+            let group = &expected.groups[expected.shares[&id("api")].group];
+            assert_eq!(group.bypassed.len(), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn what_goes_counts_once_it_gives_the_same_answers() {
+        let mut index = shop(&[("a", &[("app", "api")])]);
+        let spec = json!({"cors": {"allowOrigins": ["https://a.example"]}});
+        index.apply(object("all", &spec));
+        let labels = Arc::new([("app".to_owned(), "api".to_owned())].into());
+        let key = BundleKey::Workloads { namespace: "shop".into(), labels };
+        let old = Bundle::new(key.clone(), "old".to_owned());
+        let wanted = |compiled: &str| {
+            let bundle = Arc::new(Bundle::new(key.clone(), compiled.to_owned()));
+            Desired { retiring: [(Arc::new(key.clone()), bundle)].into(), ..Desired::default() }
+        };
+        let retiring = |desired: &Desired| {
+            let expected = assign(&index, Some(&old), desired);
+            expected.bundles.iter().filter(|expected| expected.retiring).count()
+        };
+        assert_eq!(retiring(&wanted("old")), 1);
+        assert_eq!(retiring(&wanted("new")), 0, "it has not been brought up to date");
+        assert_eq!(retiring(&Desired::default()), 0);
+    }
+}

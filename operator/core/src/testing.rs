@@ -1,0 +1,103 @@
+//! Objects for tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use corsward_policy::finding::SourceReason;
+use corsward_policy::{Finding, PolicyId};
+use serde_json::{Value, json};
+
+use crate::bundle::Bundle;
+use crate::index::{Index, PolicyInForce, Scope};
+use crate::json_text::JsonText;
+use crate::object::{Object, Text};
+use crate::plan::{Plan, Planned};
+use crate::spelling::Spelling;
+use crate::status::{Status, StatusInputs};
+use crate::validation::Domain;
+
+/// A spec that is accepted.
+pub static GOOD: LazyLock<Value> =
+    LazyLock::new(|| json!({"cors": {"allowOrigins": ["https://a.example"]}}));
+/// A spec that is refused.
+pub static REFUSED: LazyLock<Value> =
+    LazyLock::new(|| json!({"cors": {"allowOrigins": ["https://a.example/"]}}));
+
+/// A policy of the namespace `shop`.
+#[must_use]
+pub fn id(name: &str) -> PolicyId {
+    PolicyId { namespace: "shop".into(), name: name.into() }
+}
+
+/// A policy as read from a file.
+#[must_use]
+pub fn object(name: &str, spec: &Value) -> Object {
+    let text = Text::Spec {
+        spec: JsonText::of(spec),
+        findings: Vec::new(),
+        spelling: Spelling::default(),
+    };
+    Object { id: id(name), place: Some("a.yaml".into()), generation: None, text, record: None }
+}
+
+/// A policy whose file is half written.
+#[must_use]
+pub fn unreadable(name: &str) -> Object {
+    let finding = Finding::new("", SourceReason::NotYaml("half written".into()));
+    Object { text: Text::Unreadable(vec![finding]), ..object(name, &Value::Null) }
+}
+
+/// The state of all objects in an index.
+#[derive(Debug, PartialEq)]
+pub struct TestOutcome {
+    /// What is published.
+    pub bundles: Vec<Bundle>,
+    /// What is in force.
+    pub in_force: BTreeMap<PolicyId, PolicyInForce>,
+    /// The statuses.
+    pub statuses: Vec<Status>,
+    /// The reason why a part is not published.
+    pub held: Option<String>,
+}
+
+/// Plans, and lets the plan come into force.
+pub fn carry_out(index: &mut Index) -> TestOutcome {
+    let scopes = match index.domain() {
+        Domain::Folder => vec![Scope::Folder],
+        Domain::Cluster => index
+            .entries()
+            .keys()
+            .map(|id| Scope::Namespace(id.namespace.clone()))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
+    };
+    let mut plan = Plan::default();
+    let (mut bundles, mut in_force, mut statuses, mut held) = Default::default();
+    for scope in scopes {
+        plan.update(index, &scope);
+        let Some(planned) = plan.scope(&scope) else { continue };
+        for (id, planned) in &planned.policies {
+            if planned.in_force.is_some() || !planned.suspended {
+                index.record_in_force(id, planned.in_force.as_ref());
+            }
+        }
+        Vec::extend(&mut bundles, planned.bundles().map(|(_, held)| (**held).clone()));
+        for (id, planned) in &planned.policies {
+            BTreeMap::extend(
+                &mut in_force,
+                planned.in_force.clone().map(|held| (id.clone(), held)),
+            );
+        }
+        held = planned.why_not_all().map(str::to_owned).or(held);
+        let status = |(id, policy): (&PolicyId, &Planned)| {
+            let (held, off) = (policy.held.as_deref(), index.why_off(&scope));
+            let domain = index.domain();
+            let frozen = planned.frozen;
+            let inputs = StatusInputs { held, frozen, off, domain, ..StatusInputs::default() };
+            Status::of(&index.entries()[id], policy, inputs)
+        };
+        Vec::extend(&mut statuses, planned.policies.iter().map(status));
+    }
+    TestOutcome { bundles, in_force, statuses, held }
+}

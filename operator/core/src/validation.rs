@@ -1,0 +1,559 @@
+//! Validation: what there is to say about an object, and the policy it makes, if it makes one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use corsward_api::v1alpha1::{CorsPolicy, CorsPolicySpec, TargetRef};
+use corsward_policy::draft::Specificity;
+use corsward_policy::finding::{
+    self, BehaviorReason, PlacementReason, Reason, TargetInstead, TargetReason,
+};
+use corsward_policy::syntax::{is_dns_label, is_dns_subdomain};
+use corsward_policy::validate::validate_accepted;
+use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, compile, validate, wire};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use kube::CustomResourceExt as _;
+
+use crate::bundle::digest;
+use crate::cluster_state::Key;
+use crate::convert;
+use crate::guardrails::{self, Guardrail};
+use crate::json_text::JsonText;
+use crate::label;
+use crate::object::{Object, Text};
+use crate::origin_sets::{self, Resolved, SetLookup};
+use crate::shape::{self, GATEWAY_GROUP};
+use crate::size_limit;
+use crate::spelling::{self, Spelling};
+use crate::targets::Target;
+
+/// The findings about an object, and the result if none refuses it.
+#[derive(Clone, Debug)]
+pub struct Validation {
+    /// The result; `None` if a finding refuses the object.
+    pub accepted: Option<Accepted>,
+    /// Every finding, refusals first.
+    pub findings: Vec<Finding>,
+    /// The spec, with everything in it that it refers to, as far as that is there.
+    pub spec: Option<JsonText>,
+}
+
+/// The result of an accepted spec.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted {
+    /// The spec, with everything in it that it refers to.
+    pub spec: JsonText,
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// Its place, as written.
+    pub target: Arc<Target>,
+    /// The origin sets in it.
+    pub sets: Arc<Resolved>,
+    /// The text of its values in a file that JSON writes otherwise.
+    pub spelling: Arc<Spelling>,
+    /// `sha256:` and the digest of what the policy compiles to when it is alone.
+    pub digest: Arc<str>,
+}
+
+/// The context of a validation beside the object.
+#[derive(Clone, Copy)]
+pub struct Context<'c> {
+    /// Knows what the core does not.
+    pub knowledge: &'c dyn Knowledge,
+    /// The place in which policies apply.
+    pub domain: Domain,
+    /// The origin sets that policies may name.
+    pub sets: &'c Sets,
+    /// An earlier release accepted that very spec: what this one refuses is a warning.
+    pub accepted_before: bool,
+    /// Whether a set that is not among `sets` may be there all the same.
+    pub may_have_others: bool,
+}
+
+/// The origins of each set; `None`: the set is refused.
+pub type Sets = BTreeMap<Key, Option<Vec<String>>>;
+
+/// The place in which policies apply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Domain {
+    /// To one proxy: every policy of a folder does, and targets are checked and not used.
+    #[default]
+    Folder,
+    /// In a cluster, where their targets are.
+    Cluster,
+}
+
+/// The schema of `spec`, out of the resource's definition.
+static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
+    LazyLock::new(|| corsward_api::spec_schema(CorsPolicy::crd()));
+
+/// Reviews an object.
+#[must_use]
+pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
+    match &object.text {
+        Text::Unreadable(findings) => {
+            Validation { accepted: None, findings: findings.clone(), spec: None }
+        }
+        Text::Spec { spec, findings, spelling } => {
+            let mut validation = validate_spec(object, spec, findings.clone(), context);
+            spelling.quote(&mut validation.findings);
+            if let Some(accepted) = &mut validation.accepted {
+                accepted.spelling = Arc::new(spelling.clone());
+            }
+            validation
+        }
+    }
+}
+
+/// The limits of those guardrails that `policy` exceeds, as findings about its author's text.
+pub(crate) fn exceeded(
+    policy: &Policy,
+    sets: &Resolved,
+    spelling: &Spelling,
+    guardrails: &[Guardrail],
+) -> Vec<Finding> {
+    let exceeded = guardrails::check(policy, guardrails).into_iter();
+    let mut exceeded: Vec<Finding> = exceeded.map(|finding| sets.address(finding)).collect();
+    spelling.quote(&mut exceeded);
+    exceeded
+}
+
+/// The schema of the spec of a `CorsPolicy`.
+#[must_use]
+pub fn spec_schema() -> &'static JSONSchemaProps {
+    &SPEC_SCHEMA
+}
+
+fn validate_spec(
+    object: &Object,
+    written: &JsonText,
+    mut findings: Vec<Finding>,
+    context: Context<'_>,
+) -> Validation {
+    let mut spec = written.value();
+    let names_sets = !origin_sets::names(&spec).is_empty();
+    let repairs = shape::check(corsward_api::KIND, spec_schema(), &mut spec, &mut findings);
+    spelling::say_once(&mut findings);
+    let sets = origin_sets::resolve(&mut spec, |name| context.set(object, name));
+    let resolved = if names_sets { JsonText::of(&spec) } else { written.clone() };
+    let (mut made, mut later) = (None, Vec::new());
+    // What does not fit has been replaced: all mistakes are found at once.
+    match serde_json::from_value::<CorsPolicySpec>(spec) {
+        Ok(spec) => {
+            later.extend(targets(&spec, context.domain));
+            let validated = validated(object, &spec, context);
+            let is_said = |finding: &Finding| sets.says_what_is_allowed(finding);
+            let of_policy = validated.findings.into_iter().filter(|finding| !is_said(finding));
+            later.extend(of_policy.map(|finding| sets.address(finding)));
+            later.extend(sets.findings.iter().cloned());
+            let spec_len = size_limit::spec_len(&resolved, &spec);
+            made = validated.policy.map(|policy| (policy, Target::of(&spec), sets, spec_len));
+        }
+        Err(error) => {
+            later.push(Finding::new("spec", shape::wrong_shape(corsward_api::KIND, &error)));
+        }
+    }
+    findings.extend(repairs.beside(later));
+    if context.accepted_before {
+        // What something else stands in place of is not what was accepted.
+        let is_kept = |finding: &&mut Finding| {
+            may_be_new(&finding.reason) && !repairs.replaced(&finding.field)
+        };
+        findings.iter_mut().filter(is_kept).for_each(demote);
+    }
+    let refuses = |finding: &Finding| finding.severity() == Severity::Refusal;
+    let compiled = made
+        .filter(|_| !findings.iter().any(refuses))
+        .map(|made| (wire::encode(&compile(&[&made.0])), made));
+    let too_large = compiled
+        .as_ref()
+        .and_then(|(compiled, (.., spec_len))| size_limit::refusal(*spec_len, compiled));
+    findings.extend(too_large.map(|mut finding| {
+        // A policy in force was published and stored at that size.
+        if context.accepted_before {
+            demote(&mut finding);
+        }
+        finding
+    }));
+    finding::sort(&mut findings);
+    let accepted = compiled.filter(|_| !findings.iter().any(refuses));
+    let accepted = accepted.map(|(compiled, (policy, target, sets, _))| Accepted {
+        spec: resolved.clone(),
+        digest: digest(&compiled).into(),
+        policy: Arc::new(policy),
+        target: Arc::new(target),
+        sets: Arc::new(sets),
+        spelling: Arc::default(),
+    });
+    Validation { accepted, findings, spec: Some(resolved) }
+}
+
+/// Whether an earlier release may have accepted what has that reason.
+fn may_be_new(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Source(_)
+            | Reason::Shape(_)
+            | Reason::Placement(
+                PlacementReason::OtherNamespace(_)
+                    | PlacementReason::ImpossibleName { .. }
+                    | PlacementReason::PortNumber(_)
+                    | PlacementReason::ImpossibleSection { .. }
+            )
+            | Reason::Target(TargetReason::ImpossibleLabel(_))
+    )
+}
+
+fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Validated {
+    let specificity = match (context.domain, Target::of(spec)) {
+        // A folder has one proxy, and all its policies are as close to it.
+        (Domain::Folder, _) | (Domain::Cluster, Target::Namespace) => Specificity::Namespace,
+        (Domain::Cluster, Target::Selector(_) | Target::Refs(_)) => Specificity::Workload,
+    };
+    let created = object.record.as_ref().and_then(|record| record.created);
+    let draft = convert::draft(&object.id, spec, specificity, created);
+    let validate = if context.accepted_before { validate_accepted } else { validate };
+    validate(&draft, context.knowledge)
+}
+
+// === impl Accepted ===
+
+impl Accepted {
+    /// The limits of those guardrails that it exceeds, as findings about its author's text.
+    #[must_use]
+    pub fn exceeded(&self, guardrails: &[Guardrail]) -> Vec<Finding> {
+        exceeded(&self.policy, &self.sets, &self.spelling, guardrails)
+    }
+}
+
+// === impl Context ===
+
+impl<'c> Context<'c> {
+    /// The context of a folder's policies.
+    #[must_use]
+    pub fn folder(knowledge: &'c dyn Knowledge) -> Self {
+        static NONE: Sets = Sets::new();
+        Self {
+            knowledge,
+            domain: Domain::Folder,
+            sets: &NONE,
+            accepted_before: false,
+            may_have_others: false,
+        }
+    }
+
+    fn set(&self, object: &Object, name: &str) -> SetLookup<'c> {
+        let key = Key { namespace: object.id.namespace.clone(), name: name.to_owned() };
+        match self.sets.get(&key) {
+            None if self.may_have_others => SetLookup::Elsewhere,
+            None => SetLookup::Missing,
+            Some(None) => SetLookup::Refused,
+            Some(Some(origins)) => SetLookup::Origins(origins),
+        }
+    }
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("domain", &self.domain).finish_non_exhaustive()
+    }
+}
+
+/// Makes a warning of a refusal of what an earlier release accepted.
+fn demote(finding: &mut Finding) {
+    if finding.severity() == Severity::Refusal {
+        let refusal = Box::new(finding.reason.clone());
+        finding.reason = BehaviorReason::AcceptedEarlier(refusal).into();
+    }
+}
+
+/// The intended target in place of an impossible one; `None` for a possible target.
+fn target_instead(group: &str, kind: &str) -> Option<TargetInstead> {
+    // A version is no part of a group.
+    let of_gateways = group.split('/').next() == Some(GATEWAY_GROUP);
+    Some(match (group, kind) {
+        ("", "Service") | (GATEWAY_GROUP, "Gateway") => return None,
+        (group, "Service") if !group.contains('.') || of_gateways || group.ends_with(".k8s.io") => {
+            TargetInstead::Group("")
+        }
+        (_, "Service") => TargetInstead::Advice(
+            "write `group: \"\"` where the Service of Kubernetes with that name is meant, or use `selector`",
+        ),
+        (group, "Gateway") if of_gateways || !group.contains('.') => {
+            TargetInstead::Group(GATEWAY_GROUP)
+        }
+        (_, "Gateway") => TargetInstead::Advice(
+            "name a `Gateway` of `gateway.networking.k8s.io`, or the labels of its pods in `selector`",
+        ),
+        ("", "service" | "Services" | "services" | "svc" | "SVC") => TargetInstead::Kind("Service"),
+        (GATEWAY_GROUP, "gateway" | "Gateways" | "gateways") => TargetInstead::Kind("Gateway"),
+        (_, "HTTPRoute" | "GRPCRoute") => TargetInstead::Advice(
+            "name the `Gateway` of the route, and write the route's hosts into `hostnames` and its paths into `rules`",
+        ),
+        (_, "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Pod" | "Rollout") => {
+            TargetInstead::Advice(
+                "name its `Service`, or write the labels of its pods into `selector`",
+            )
+        }
+        _ => {
+            TargetInstead::Advice("name a `Service` or a `Gateway` of `gateway.networking.k8s.io`")
+        }
+    })
+}
+
+/// Returns why a target cannot have that name.
+fn target_name(kind: &str, name: &str) -> Option<PlacementReason> {
+    if name.contains('/') {
+        return Some(PlacementReason::OtherNamespace(name.to_owned()));
+    }
+    if name.is_empty() || is_name_of(kind, name) {
+        return None;
+    }
+    // A Service has no dot in its name: it begins that of its host.
+    let end = if kind == "Service" { &['.', ':'][..] } else { &[':'] };
+    let meant = name_before(end, kind, name);
+    Some(PlacementReason::ImpossibleName { name: name.to_owned(), meant })
+}
+
+/// Returns why a target cannot have a section of that name.
+fn target_section(kind: &str, section: &str) -> Option<PlacementReason> {
+    // Kubernetes: the name of a port has at least one letter.
+    let has_letter = section.contains(|c: char| c.is_ascii_alphabetic());
+    if kind == "Service" && !has_letter {
+        return Some(PlacementReason::PortNumber(section.to_owned()));
+    }
+    if section.is_empty() || is_name_of(kind, section) {
+        return None;
+    }
+    let meant = name_before(&[':'], kind, section);
+    Some(PlacementReason::ImpossibleSection { section: section.to_owned(), meant })
+}
+
+/// The name in front of the first of `ends`, if Kubernetes accepts it for that kind.
+fn name_before(ends: &[char], kind: &str, text: &str) -> Option<String> {
+    let name = text.split(ends).next().unwrap_or_default().trim().to_ascii_lowercase();
+    Some(name).filter(|name| is_name_of(kind, name))
+}
+
+/// Returns whether Kubernetes accepts that name for an object of that kind: a label for Services and their ports, a subdomain for
+/// Gateways and their listeners.
+fn is_name_of(kind: &str, name: &str) -> bool {
+    match kind {
+        "Service" => is_dns_label(name),
+        "Gateway" => is_dns_subdomain(name),
+        _ => true,
+    }
+}
+
+/// Findings about targets: they must make sense, though a folder has but one proxy.
+fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
+    let CorsPolicySpec { target_refs, selector, .. } = spec;
+    let mut findings = Vec::new();
+    if !target_refs.is_empty() && selector.is_some() {
+        findings.push(Finding::new("spec.selector", PlacementReason::TwoTargets));
+    }
+    if let Some(selector) = selector {
+        findings.extend(label::check(&selector.match_labels, "spec.selector.matchLabels"));
+    }
+    for (at, target) in target_refs.iter().enumerate() {
+        let TargetRef { group, kind, name, section_name } = target;
+        if let Some(instead) = target_instead(group, kind) {
+            let target = if group.is_empty() { kind.clone() } else { format!("{group}/{kind}") };
+            let field = format!("spec.targetRefs[{at}]");
+            let reason = PlacementReason::UnknownTarget { target, instead };
+            findings.push(Finding::new(field, reason));
+        }
+        if let Some(reason) = target_name(kind, name) {
+            findings.push(Finding::new(format!("spec.targetRefs[{at}].name"), reason));
+        }
+        if let Some(reason) = section_name.as_ref().and_then(|it| target_section(kind, it)) {
+            findings.push(Finding::new(format!("spec.targetRefs[{at}].sectionName"), reason));
+        }
+    }
+    if domain == Domain::Cluster {
+        return findings;
+    }
+    if selector.is_some() {
+        findings.push(Finding::new("spec.selector", PlacementReason::TargetsUnused));
+    } else if !target_refs.is_empty() {
+        findings.push(Finding::new("spec.targetRefs", PlacementReason::TargetsUnused));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use corsward_policy::PolicyId;
+    use corsward_policy::validate::NoKnowledge;
+    use serde_json::{Value, json};
+
+    fn codes(spec: &Value) -> Vec<String> {
+        let id = PolicyId { namespace: "shop".into(), name: "api".into() };
+        let text = Text::Spec {
+            spec: JsonText::of(spec),
+            findings: Vec::new(),
+            spelling: Spelling::default(),
+        };
+        let object = Object { id, place: None, generation: None, text, record: None };
+        let validation = validate_object(&object, Context::folder(&NoKnowledge));
+        assert_eq!(
+            validation.accepted.is_none(),
+            validation.findings.iter().any(|finding| finding.severity() == Severity::Refusal),
+            "a policy is refused where, and only where, a finding says so"
+        );
+        validation
+            .findings
+            .iter()
+            .map(|finding| format!("{} {}", finding.field, finding.code()))
+            .collect()
+    }
+
+    #[test]
+    fn a_target_has_a_name_that_its_kind_can_have() {
+        const GATEWAYS: &str = "gateway.networking.k8s.io";
+        for (group, kind, name, section, want) in [
+            ("", "Service", "api", "http", None),
+            ("", "Service", "api-2", "h2", None),
+            (GATEWAYS, "Gateway", "edge.eu", "https.eu", None),
+            ("", "Service", "api.shop.svc.cluster.local", "http", Some("name CORS-E529 `api`")),
+            ("", "Service", "api:8080", "http", Some("name CORS-E529 `api`")),
+            ("", "Service", "API", "http", Some("name CORS-E529 `api`")),
+            ("", "Service", "*", "http", Some("name CORS-E529 `targetRefs`")),
+            ("", "Service", "api_v1", "http", Some("name CORS-E529 `targetRefs`")),
+            (GATEWAYS, "Gateway", "edge:443", "https", Some("name CORS-E529 `edge`")),
+            ("", "Service", "api", "http:8080", Some("sectionName CORS-E530 `http`")),
+            ("", "Service", "api", "HTTP", Some("sectionName CORS-E530 `http`")),
+            ("", "Service", "api", "8080", Some("sectionName CORS-E530 `http`")),
+        ] {
+            let target = TargetRef {
+                group: group.into(),
+                kind: kind.into(),
+                name: name.into(),
+                section_name: Some(section.into()),
+            };
+            let spec =
+                json!({"targetRefs": [target], "cors": {"allowOrigins": ["https://a.example"]}});
+            let spec: CorsPolicySpec = serde_json::from_value(spec).unwrap();
+            let said = targets(&spec, Domain::Cluster).into_iter().map(|finding| {
+                let field = finding.field.rsplit('.').next().unwrap_or_default();
+                let message = finding.message();
+                let value = message.split('`').rev().nth(1).unwrap_or_default();
+                format!("{field} {} `{value}`", finding.code())
+            });
+            assert_eq!(
+                said.collect::<Vec<_>>(),
+                want.into_iter().collect::<Vec<_>>(),
+                "{name} {section}"
+            );
+        }
+    }
+
+    #[test]
+    fn origins_are_asked_for_only_in_a_block_that_names_no_set() {
+        let from = json!([{"kind": "OriginSet", "name": "partners"}]);
+        let missing = json!({"cors": {"allowOriginsFrom": from, "maxAge": 600}});
+        assert_eq!(codes(&missing), ["spec.cors.allowOriginsFrom[0] CORS-E621"]);
+        let none = json!({"cors": {"allowOriginsFrom": [], "maxAge": 600}});
+        assert!(codes(&none).contains(&"spec.cors.allowOrigins CORS-W101".to_owned()));
+    }
+
+    #[test]
+    fn what_is_accepted_stands_for_itself() {
+        let from = json!([{"kind": "OriginSet", "name": "partners"}]);
+        let spec =
+            json!({"cors": {"allowOrigins": ["https://a.example"], "allowOriginsFrom": from}});
+        let id = PolicyId { namespace: "shop".into(), name: "api".into() };
+        let text = Text::Spec {
+            spec: JsonText::of(&spec),
+            findings: Vec::new(),
+            spelling: Spelling::default(),
+        };
+        let object = Object { id, place: None, generation: None, text, record: None };
+        let key = Key { namespace: "shop".into(), name: "partners".into() };
+        let sets = Sets::from([(key, Some(vec!["https://b.example".to_owned()]))]);
+        let knowledge = &NoKnowledge;
+        let context =
+            Context { domain: Domain::Cluster, sets: &sets, ..Context::folder(knowledge) };
+        let accepted = validate_object(&object, context).accepted.unwrap();
+        let want = json!({"cors": {"allowOrigins": ["https://a.example", "https://b.example"]}});
+        assert_eq!(accepted.spec.value(), want);
+    }
+
+    #[test]
+    fn an_unknown_field_does_not_hide_the_other_mistakes() {
+        let codes = codes(&json!({
+            "cors": {"allowOrigins": ["https://a.example/"], "allowHeader": ["x-a"]},
+        }));
+        assert!(codes.contains(&"spec.cors.allowHeader CORS-E503".to_owned()), "{codes:?}");
+        assert!(
+            codes.iter().any(|code| code.starts_with("spec.cors.allowOrigins[0] CORS-E")),
+            "{codes:?}"
+        );
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_hides_nothing_and_invents_nothing() {
+        for (why, spec, want) in [
+            (
+                "the rest is judged",
+                json!({
+                    "mode": "active",
+                    "cors": {"allowOrigins": ["https://a.example/", 7], "maxAge": "10m"},
+                    "rules": [{"path": {"type": "Regex", "value": "/x"}, "cors": {"allowMethods": ["TRACE"]}}, 7],
+                }),
+                vec![
+                    "spec.cors.allowOrigins[0] CORS-E106",
+                    "spec.cors.allowOrigins[1] CORS-E509",
+                    "spec.cors.maxAge CORS-E509",
+                    "spec.rules[0].path.type CORS-E510",
+                    "spec.rules[0].cors.allowMethods[0] CORS-E302",
+                    "spec.rules[1] CORS-E509",
+                    "spec.mode CORS-E510",
+                ],
+            ),
+            (
+                "what is there, though ill-shaped, is not missing",
+                json!({"cors": []}),
+                vec!["spec.cors CORS-E509"],
+            ),
+            (
+                "what is missing is missing all the same",
+                json!({"mode": "active"}),
+                vec!["spec CORS-E001", "spec.mode CORS-E510"],
+            ),
+            (
+                "a bound is said once, by who says it best",
+                json!({"cors": {"allowOrigins": [""], "allowMethods": vec!["PUT"; 65]}, "targetRefs": []}),
+                vec![
+                    "spec.targetRefs CORS-E512",
+                    "spec.cors.allowOrigins[0] CORS-E101",
+                    "spec.cors.allowMethods CORS-E004",
+                ],
+            ),
+        ] {
+            let mut refusals = codes(&spec);
+            refusals.retain(|code| code.contains("CORS-E"));
+            assert_eq!(refusals, want, "{why}");
+        }
+    }
+
+    #[test]
+    fn targets_are_checked_and_not_used() {
+        let cors = json!({"allowOrigins": ["https://a.example"], "maxAge": 600});
+        let has = |spec: Value, want: &str| {
+            let codes = codes(&spec);
+            assert!(codes.contains(&want.to_owned()), "{want} in {codes:?}");
+        };
+        let service = json!([{"group": "", "kind": "Service", "name": "api"}]);
+        let deployment = json!([{"group": "apps", "kind": "Deployment", "name": "api"}]);
+        let selector = json!({"matchLabels": {"app": "api"}});
+        has(json!({"cors": cors, "targetRefs": service}), "spec.targetRefs CORS-I521");
+        has(json!({"cors": cors, "selector": selector}), "spec.selector CORS-I521");
+        has(json!({"cors": cors, "targetRefs": deployment}), "spec.targetRefs[0] CORS-E522");
+        has(
+            json!({"cors": cors, "targetRefs": service, "selector": selector}),
+            "spec.selector CORS-E521",
+        );
+    }
+}
