@@ -4,6 +4,7 @@
 //! bench --> stand (five Envoys before one upstream) --> load (wrk, CPU ticks) --> report --> docs/benchmarks.md
 //!       --> memory, native
 //! bench --control-plane --> the operator before an API server --> its section of docs/benchmarks.md
+//! bench --against --> an earlier build and this one in turn (turns, pairs) --> its section of docs/benchmarks.md
 //! ```
 
 mod control_plane;
@@ -11,18 +12,21 @@ mod fixture;
 mod load;
 mod memory;
 mod native;
+mod pairs;
 mod policies;
 mod report;
+mod sections;
+mod turns;
 
-use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use self::fixture::BenchFixture;
 use self::load::{Cell, Load};
 use self::report::Report;
-use crate::{paths, tools};
+use crate::tools;
 
 /// The durations of the measurements.
 #[derive(clap::Args, Debug)]
@@ -42,6 +46,12 @@ pub struct Args {
     /// With --control-plane: over how many namespaces
     #[arg(long, default_value_t = 500)]
     namespaces: usize,
+    /// Measure an earlier build and this one in turn, and print their ratios: its operator with --control-plane, else its module
+    #[arg(long, value_name = "PATH")]
+    against: Option<PathBuf>,
+    /// With --against: what the tables call the earlier build, such as its commit
+    #[arg(long, value_name = "NAME", default_value = "before")]
+    called: String,
     /// Print only: leave docs/benchmarks.md as it is
     #[arg(long)]
     no_write: bool,
@@ -60,6 +70,8 @@ enum Contestant {
     Floor,
     /// The filter.
     Corsward,
+    /// An earlier build of the filter.
+    Earlier,
 }
 
 /// A kind of request.
@@ -84,11 +96,14 @@ pub fn run(args: &Args) -> Result<()> {
     if args.control_plane {
         return control_plane::run(args);
     }
+    if let Some(earlier) = &args.against {
+        return turns::run(args, earlier);
+    }
     let scratch = tempfile::tempdir()?;
     let load = Load::new(tools::wrk()?, scratch.path(), Duration::from_secs(args.seconds));
     let native = native::measure()?;
     let memory = memory::measure(&scratch.path().join("memory"))?;
-    let fixture = BenchFixture::start(scratch.path())?;
+    let fixture = BenchFixture::start(scratch.path(), &Contestant::ALL, None)?;
     let mut cells: Vec<Cell> = Vec::new();
     for round in 1..=args.rounds {
         for kind in Kind::ALL {
@@ -108,17 +123,13 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let report = Report { args, cells: &cells, memory: &memory, native: &native }.render()?;
     println!("{report}");
-    if !args.no_write {
-        let file = paths::root().join("docs/benchmarks.md");
-        let report = report + &control_plane::kept(&file);
-        fs::write(&file, report).with_context(|| format!("write {}", file.display()))?;
-    }
-    Ok(())
+    if args.no_write { Ok(()) } else { sections::replace(None, &report) }
 }
 
 // === impl Contestant ===
 
 impl Contestant {
+    /// Those that a filter's cost is compared with, and the filter.
     const ALL: [Self; 5] = [Self::Nothing, Self::Native, Self::Empty, Self::Floor, Self::Corsward];
 
     const fn name(self) -> &'static str {
@@ -128,6 +139,7 @@ impl Contestant {
             Self::Empty => "empty Wasm filter",
             Self::Floor => "floor",
             Self::Corsward => "corsward",
+            Self::Earlier => "earlier",
         }
     }
 }

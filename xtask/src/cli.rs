@@ -117,7 +117,9 @@ enum Command {
     #[command(after_long_help = "Examples:
   cargo xtask bench
   cargo xtask bench --rounds 1 --no-write    a quick look
-  cargo xtask bench --control-plane          the operator, before an API server with 10 000 policies")]
+  cargo xtask bench --control-plane          the operator, before an API server with 10 000 policies
+  cargo xtask bench --control-plane --against ../earlier/corsward-operator   beside an earlier build, in turn
+  cargo xtask bench --against ../earlier/corsward_filter.wasm                the same of the filter's module")]
     Bench(bench::Args),
 
     /// Print what teaches your shell these subcommands, under the name `xtask`
@@ -196,6 +198,8 @@ mod tests {
             "xtask fuzz wire_decode --seconds 5",
             "xtask bench --rounds 1 --no-write",
             "xtask bench --control-plane",
+            "xtask bench --control-plane --against ../earlier/corsward-operator",
+            "xtask bench --against ../earlier/corsward_filter.wasm --called v1",
             "xtask completions zsh",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");

@@ -1,7 +1,9 @@
 //! The control plane: the real operator before a real API server that holds many policies.
 
+mod turns;
+
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,14 +12,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::{Args, memory, report};
+use super::{Args, memory, report, sections};
 use crate::http::Client;
 use crate::kubernetes::{ApiServer, Asked};
 use crate::process::Process;
 use crate::{build, command, paths, ports, tools, wait};
 
-/// The section of `docs/benchmarks.md`; it is the last one.
-pub(super) const HEADING: &str = "## The control plane";
 /// Timeout of every step.
 const TIMEOUT: Duration = Duration::from_secs(600);
 /// Number of policies that are changed, one after the other.
@@ -68,35 +68,29 @@ struct Operator {
 pub(super) fn run(args: &Args) -> Result<()> {
     eprintln!("build the operator (static, as it is shipped)");
     let program = build::shipped_operator()?;
-    let cluster = Cluster::start(args.policies, args.namespaces)?;
-    let figures = cluster.measure(&program)?;
-    let section = section(args, &figures)?;
+    let (heading, section) = match &args.against {
+        Some(earlier) => {
+            (sections::CONTROL_PLANE_AGAINST, turns::measure(args, earlier, &program)?)
+        }
+        None => {
+            let cluster = Cluster::start(args.policies, args.namespaces)?;
+            (sections::CONTROL_PLANE, section(args, &cluster.measure(&program)?)?)
+        }
+    };
     println!("{section}");
-    if !args.no_write {
-        let file = paths::root().join("docs/benchmarks.md");
-        let text = fs::read_to_string(&file)?;
-        let (before, _) = text.split_once(HEADING).unwrap_or((&text, ""));
-        fs::write(&file, format!("{}\n\n{section}", before.trim_end()))
-            .with_context(|| format!("write {}", file.display()))?;
-    }
-    Ok(())
-}
-
-/// The section that a run of the other benchmarks keeps.
-pub(super) fn kept(file: &Path) -> String {
-    let text = fs::read_to_string(file).unwrap_or_default();
-    text.find(HEADING).map(|at| format!("\n{}", &text[at..])).unwrap_or_default()
+    if args.no_write { Ok(()) } else { sections::replace(Some(heading), &section) }
 }
 
 fn section(args: &Args, figures: &Figures) -> Result<String> {
     let Figures { full, ready, change, longest, seen, memory, memory_again, writes } = figures;
     let (policies, namespaces) = (args.policies, args.namespaces);
     let mut text = format!(
-        "{HEADING}\n\n\
+        "{}\n\n\
          Written by `cargo xtask bench --control-plane --policies {policies} --namespaces {namespaces}` on {}: the operator\n\
          (static, as it is shipped) before a real kube-apiserver and etcd on the same machine, {policies} policies in {namespaces} namespaces, each with a\n\
          selector of its own, published as `WasmPlugin`s.\n\n\
          | | measured | target |\n|---|---|---|\n",
+        sections::CONTROL_PLANE,
         report::machine()?
     );
     for (what, measured, target) in [
@@ -267,6 +261,11 @@ fn is_programmed(object: &Value) -> bool {
 
 impl Operator {
     fn start(cluster: &Cluster, program: &Path, start: &str) -> Result<Self> {
+        Self::start_as(cluster, program, start, &cluster.kubeconfig)
+    }
+
+    /// Starts it with the rights of the account in `kubeconfig`.
+    fn start_as(cluster: &Cluster, program: &Path, start: &str, kubeconfig: &Path) -> Result<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], ports::free()));
         let digest = "0".repeat(64);
         let mut operator = Command::new(program);
@@ -274,7 +273,7 @@ impl Operator {
         operator.args(["--istio-kind=WasmPlugin", "--drain=0"]);
         operator.arg(format!("--namespace={OWN}")).arg(format!("--admin={address}"));
         operator.arg(format!("--module=oci://registry.example/corsward@sha256:{digest}"));
-        operator.arg("--kubeconfig").arg(&cluster.kubeconfig);
+        operator.arg("--kubeconfig").arg(kubeconfig);
         let log = cluster.server.directory().join(format!("operator-{start}.log"));
         operator.stderr(File::create(&log)?);
         let began = Instant::now();

@@ -21,24 +21,29 @@ struct Modules {
     empty: PathBuf,
     floor: PathBuf,
     corsward: PathBuf,
+    earlier: Option<PathBuf>,
 }
 
 // === impl BenchFixture ===
 
 impl BenchFixture {
     /// Starts all of it, and checks that each contestant answers as it should.
-    pub(super) fn start(scratch: &Path) -> Result<Self> {
-        let modules = Modules::build()?;
+    pub(super) fn start(
+        scratch: &Path,
+        contestants: &[Contestant],
+        earlier: Option<&Path>,
+    ) -> Result<Self> {
+        let modules = Modules { earlier: earlier.map(Path::to_owned), ..Modules::build()? };
         let binary = tools::envoy(tools::ENVOY_VERSION)?;
         let upstream = Envoy::start(&binary, &upstream_bootstrap(), &scratch.join("upstream"))?;
         let behind = upstream.address("upstream")?;
-        let mut contestants = Vec::new();
-        for contestant in Contestant::ALL {
+        let mut started = Vec::new();
+        for &contestant in contestants {
             let bootstrap = contestant.bootstrap(&modules, behind)?;
             let directory = scratch.join(contestant.name().replace(' ', "-"));
-            contestants.push((contestant, Envoy::start(&binary, &bootstrap, &directory)?));
+            started.push((contestant, Envoy::start(&binary, &bootstrap, &directory)?));
         }
-        let fixture = Self { contestants, _upstream: upstream };
+        let fixture = Self { contestants: started, _upstream: upstream };
         fixture.check()?;
         Ok(fixture)
     }
@@ -61,7 +66,7 @@ impl BenchFixture {
 
     /// A filter that does not do its work is fast.
     fn check(&self) -> Result<()> {
-        for contestant in Contestant::ALL {
+        for &(contestant, _) in &self.contestants {
             for kind in Kind::ALL {
                 let url = format!("http://{}/", self.address(contestant, kind));
                 let mut request = ureq::http::Request::builder().method(kind.method()).uri(url);
@@ -70,7 +75,6 @@ impl BenchFixture {
                 }
                 let response = ureq::run(request.body(())?)?;
                 let shared = response.headers().contains_key("access-control-allow-origin");
-                let (contestant, kind) = (contestant, kind);
                 ensure!(
                     shared == contestant.shares(kind),
                     "{}, {}: {response:?}",
@@ -99,6 +103,7 @@ impl Modules {
             empty: named("corsward_bench_empty.wasm")?,
             floor: named("corsward_bench_floor.wasm")?,
             corsward,
+            earlier: None,
         })
     }
 }
@@ -137,6 +142,10 @@ impl Contestant {
             Self::Corsward => {
                 Some(Plugin::new(&modules.corsward).configured(policies::one()?).http_filter())
             }
+            Self::Earlier => {
+                let module = modules.earlier.as_ref().context("--against names a module")?;
+                Some(Plugin::new(module).configured(policies::one()?).http_filter())
+            }
         })
     }
 
@@ -153,7 +162,7 @@ impl Contestant {
 
     /// Does the answer say that it is shared?
     fn shares(self, kind: Kind) -> bool {
-        matches!(self, Self::Native | Self::Floor | Self::Corsward)
+        matches!(self, Self::Native | Self::Floor | Self::Corsward | Self::Earlier)
             && matches!(kind, Kind::Allowed | Kind::Preflight)
     }
 }

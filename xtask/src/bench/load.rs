@@ -91,7 +91,7 @@ fn lua(kind: Kind) -> String {
 }
 
 /// User and system time of a process, all its threads together (`man 5 proc_pid_stat`, fields 14 and 15).
-fn cpu_time(pid: u32) -> Result<Duration> {
+pub(super) fn cpu_time(pid: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let ticks = ticks(&stat).with_context(|| format!("/proc/{pid}/stat says {stat}"))?;
     let per_second = rustix::param::clock_ticks_per_second();
