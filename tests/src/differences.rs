@@ -1,9 +1,9 @@
 //! Differences: compares an answer with what a case expects, the same for every machine.
 
-use crate::answer::Answer;
-use crate::case::{Case, Expect};
-use crate::oracle::combined;
-use crate::text::from_latin1;
+use corsward_test_harness::answer::Answer;
+use corsward_test_harness::case::{Case, Expect};
+use corsward_test_harness::oracle::combined;
+use corsward_test_harness::text::from_latin1;
 
 /// Headers whose values are compared as case-folded sets.
 const SETS: [&str; 3] = [
@@ -213,8 +213,8 @@ fn shown(value: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Request, Upstream};
-    use crate::oracle::CredentialsMode;
+    use corsward_test_harness::case::{Request, Upstream};
+    use corsward_test_harness::oracle::CredentialsMode;
 
     fn case(expect: Expect) -> Case {
         Case {

@@ -10,8 +10,8 @@ use corsward_policy::{
     Action, Compiled, Request, RequestField, Response, Shadow, ShadowComparison,
 };
 
-use crate::answer::{Answer, Explanation};
-use crate::case::{self, Case};
+use corsward_test_harness::answer::{Answer, Explanation};
+use corsward_test_harness::case::{self, Case};
 
 /// Answers a case as a proxy with this configuration would.
 #[must_use]

@@ -21,10 +21,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::answer::Answer;
-use crate::case::{Case, Expect, Request, Upstream};
-use crate::oracle::CredentialsMode;
-use crate::text::from_latin1;
+use corsward_test_harness::answer::Answer;
+use corsward_test_harness::case::{Case, Expect, Request, Upstream};
+use corsward_test_harness::oracle::CredentialsMode;
+use corsward_test_harness::text::from_latin1;
 
 /// A line that says that no upstream is asked.
 const NOT_ASKED: &str = "the back end is not asked";

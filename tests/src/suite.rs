@@ -8,9 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use crate::case::Case;
+use corsward_test_harness::case::Case;
 
 /// A file of policies and cases.
 #[derive(Clone, Debug)]
@@ -53,30 +53,6 @@ impl Suite {
     }
 }
 
-/// A `CorsPolicy` of a suite: where it says no `hostnames`, it covers `<name>.<suite>.test`.
-#[must_use]
-pub fn policy(suite: &str, name: &str, mut spec: Map<String, Value>) -> Value {
-    let mut metadata = json!({ "namespace": suite, "name": name });
-    if let Some(Value::Object(written)) = spec.remove("metadata") {
-        for (key, value) in written {
-            metadata[key] = value;
-        }
-    }
-    spec.entry("hostnames").or_insert_with(|| json!([host(suite, name)]));
-    json!({
-        "apiVersion": "corsward.io/v1alpha1",
-        "kind": "CorsPolicy",
-        "metadata": metadata,
-        "spec": spec,
-    })
-}
-
-/// The host that a suite's policy covers.
-#[must_use]
-pub fn host(suite: &str, policy: &str) -> String {
-    format!("{policy}.{suite}.test")
-}
-
 /// The cases that a machine cannot run, with the reason.
 ///
 /// # Errors
@@ -92,12 +68,6 @@ pub fn skips(machine: &str) -> Result<BTreeMap<String, String>> {
 #[must_use]
 pub fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The folder of the definitions of our resources.
-#[must_use]
-pub fn crds() -> PathBuf {
-    folder().join("../crds")
 }
 
 fn files(directory: &str, ending: &str) -> Result<Vec<PathBuf>> {

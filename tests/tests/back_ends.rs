@@ -1,17 +1,17 @@
 //! Real back ends whose own CORS refuses what the proxy allows: what they answer with `upstreamOrigin: Keep` and `Remove`.
 
+use corsward_test_harness::eventually::eventually;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Stdio;
-use std::time::Duration;
 
-use corsward_tests::answer::Answer;
-use corsward_tests::case::Request;
-use corsward_tests::envoy_fixture::{EnvoyFixture, request};
-use corsward_tests::suite;
+use corsward_test_harness::answer::Answer;
+use corsward_test_harness::case::Request;
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, request};
+use corsward_test_harness::policies;
 use serde_json::{Value, json};
 use xtask::envoy::route;
 use xtask::process::Process;
-use xtask::{ports, tools, wait};
+use xtask::{ports, tools};
 
 /// The front end that the policies allow, and no back end knows.
 const SHOP: &str = "https://shop.example";
@@ -19,9 +19,6 @@ const SHOP: &str = "https://shop.example";
 const OLD: &str = "https://old.example";
 /// An origin that nothing allows.
 const EVIL: &str = "https://evil.test";
-
-/// Timeout for the start of a back end on a busy machine.
-const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The back ends behind one Envoy.
 struct Shops {
@@ -165,7 +162,7 @@ impl Shops {
         fixture.configure(&objects.iter().collect::<Vec<_>>()).unwrap();
         for (process, address) in processes.iter_mut().zip(addresses) {
             let what = format!("{} to listen", process.name());
-            wait::until(&what, TIMEOUT, || {
+            eventually(&what, || {
                 let ended = process.exited()?;
                 anyhow::ensure!(ended.is_none(), "it ended: {ended:?}");
                 Ok(TcpStream::connect(address).ok())
@@ -178,7 +175,7 @@ impl Shops {
     /// Asks the back end `name`, on the host of a policy.
     #[track_caller]
     fn ask(&self, name: &str, method: &str, policy: &str, headers: &[(&str, &str)]) -> Answer {
-        let ask = request(method, &suite::host("backends", policy), headers);
+        let ask = request(method, &policies::host("backends", policy), headers);
         let path = format!("/{name}/orders").into_bytes();
         self.fixture.send(&Request { path, ..ask }, &[]).unwrap()
     }
@@ -212,7 +209,7 @@ fn policies() -> Vec<Value> {
                 "upstreamOrigin": upstream_origin,
             });
             let name = upstream_origin.to_lowercase();
-            suite::policy("backends", &name, spec.as_object().cloned().unwrap())
+            policies::policy("backends", &name, spec.as_object().cloned().unwrap())
         })
         .to_vec()
 }

@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use corsward_policy::wire::OnInvalid;
-use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
-use corsward_tests::{case, client, policies, suite, upstream};
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
+use corsward_test_harness::{case, client, policies, upstream};
 use serde_json::{Value, json};
 use xtask::envoy::{Listener, Slot, route};
 use xtask::tools;
@@ -305,7 +305,7 @@ fn a_thousand_policies_each_answer_for_their_own_host() {
         .collect();
     let fixture = EnvoyFixture::running(&objects.iter().collect::<Vec<_>>()).unwrap();
     for name in names.iter().step_by(37) {
-        let host = suite::host("configuration", name);
+        let host = policies::host("configuration", name);
         let ask = |origin: &str| {
             let answer = fixture.send(&preflight(&host, origin, "GET"), &[]).unwrap();
             (answer.status, answer.get("access-control-allow-origin").is_some())
@@ -461,7 +461,7 @@ fn shop(origin: &str) -> Value {
 }
 
 fn policy(name: &str, spec: Value) -> Value {
-    suite::policy("configuration", name, spec.as_object().cloned().unwrap())
+    policies::policy("configuration", name, spec.as_object().cloned().unwrap())
 }
 
 fn shares(fixture: &EnvoyFixture, origin: &str) -> bool {

@@ -1,8 +1,9 @@
 //! Every case of the vectors and of the corpus against `decide`, through a model of a proxy.
 
+use corsward_test_harness::policies;
 use corsward_tests::differences::{differences, report};
+use corsward_tests::model;
 use corsward_tests::suite::Suite;
-use corsward_tests::{model, policies};
 
 #[test]
 fn every_case_is_answered_as_it_should_be() {

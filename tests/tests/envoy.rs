@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use corsward_test_harness::envoy_fixture::{self, EnvoyFixture, Send};
+use corsward_test_harness::{client, http2};
 use corsward_tests::differences::{differences, report};
-use corsward_tests::envoy_fixture::{self, EnvoyFixture, Send};
 use corsward_tests::suite::{self, Suite};
-use corsward_tests::{client, http2};
 use serde_json::Value;
 use tempfile::TempDir;
 use xtask::process::Process;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use corsward_policy::{Compiled, wire};
-use corsward_tests::case::{Case, Expect, Upstream};
-use corsward_tests::envoy_fixture::{cross_origin, preflight, request};
-use corsward_tests::{case, model, policies, suite};
+use corsward_test_harness::case::{self, Case, Expect, Upstream};
+use corsward_test_harness::envoy_fixture::{cross_origin, preflight, request};
+use corsward_test_harness::policies;
+use corsward_tests::{model, suite};
 
 /// Files that proxies in production hold, with their digests: a file that must change is a new version of the wire.
 const VERSION_1: [(&str, &str); 8] = [

@@ -1,9 +1,9 @@
 //! Hostile bytes of clients and upstreams: no panic, no 5xx of the filter's making, and the filter lives on.
 
 use corsward_policy::wire::OnInvalid;
-use corsward_tests::answer::Answer;
-use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, request};
-use corsward_tests::{case, client, policies, suite, upstream};
+use corsward_test_harness::answer::Answer;
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, request};
+use corsward_test_harness::{case, client, policies, upstream};
 use serde_json::{Value, json};
 use xtask::envoy::Stats;
 
@@ -286,7 +286,7 @@ fn fixture() -> EnvoyFixture {
 
 fn kinds() -> Vec<Value> {
     let policy = |name: &str, spec: Value| {
-        suite::policy("hostile", name, spec.as_object().cloned().unwrap())
+        policies::policy("hostile", name, spec.as_object().cloned().unwrap())
     };
     let any = json!(["*"]);
     vec![
@@ -326,7 +326,7 @@ fn kinds() -> Vec<Value> {
 }
 
 fn of(policy: &str) -> String {
-    suite::host("hostile", policy)
+    policies::host("hostile", policy)
 }
 
 /// A usual request gets the usual answer.

@@ -1,9 +1,9 @@
 //! Answers that Envoy gives by itself, behind our filter: each with and without a policy that covers the host.
 
-use corsward_tests::answer::Answer;
-use corsward_tests::case::Request;
-use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
-use corsward_tests::suite;
+use corsward_test_harness::answer::Answer;
+use corsward_test_harness::case::Request;
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
+use corsward_test_harness::policies;
 use serde_json::{Value, json};
 
 const SHOP: &str = "https://shop.example";
@@ -146,7 +146,7 @@ fn fixture() -> EnvoyFixture {
 
 fn policies() -> Vec<Value> {
     let policy = |name: &str, spec: Value| {
-        suite::policy("replies", name, spec.as_object().cloned().unwrap())
+        policies::policy("replies", name, spec.as_object().cloned().unwrap())
     };
     let cors = json!({ "allowOrigins": [SHOP], "allowMethods": ["PUT"], "allowCredentials": true });
     vec![

@@ -1,7 +1,7 @@
 //! Paths that Envoys normalize differently and back ends read in two ways: no reading shares a closed path. `docs/filters.md` tells of it.
 
-use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, envoy_version};
-use corsward_tests::{client, suite, upstream};
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, envoy_version};
+use corsward_test_harness::{client, policies, upstream};
 use serde_json::json;
 
 const SHOP: &str = "https://shop.example";
@@ -84,7 +84,7 @@ fn what_envoy_leaves_is_shared_only_where_both_readings_are_open() {
 
 #[track_caller]
 fn assert_shared(fixture: &EnvoyFixture, why: &str, path: &str, received: &str, shared: bool) {
-    let mut ask = cross_origin(&suite::host("normalization", "two"), SHOP);
+    let mut ask = cross_origin(&policies::host("normalization", "two"), SHOP);
     ask.path = path.into();
     let more = [(upstream::CASE, path)];
     let answer = client::send(fixture.address().unwrap(), &ask, &more).unwrap();
@@ -134,7 +134,7 @@ fn fixture(normalizes: bool) -> EnvoyFixture {
         "cors": { "allowOrigins": ["https://rest.example"] },
         "rules": [rule("/open", "*"), rule("/closed", "https://admin.example")],
     });
-    let policy = suite::policy("normalization", "two", spec.as_object().cloned().unwrap());
+    let policy = policies::policy("normalization", "two", spec.as_object().cloned().unwrap());
     let plan = EnvoyFixture::plan().unwrap();
     let plan = if normalizes { plan.normalize_path() } else { plan };
     let mut fixture = plan.start().unwrap();

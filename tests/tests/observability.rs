@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
-use corsward_tests::suite::{self, Suite};
-use corsward_tests::{model, policies};
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
+use corsward_test_harness::policies;
+use corsward_tests::model;
+use corsward_tests::suite::Suite;
 use serde_json::{Value, json};
 use xtask::envoy::Stats;
 
@@ -132,7 +133,7 @@ fn what_a_client_sends_cannot_forge_a_line_of_a_log_or_make_it_long() {
     ];
     for origin in forged {
         let mut ask = cross_origin(&of("open"), "");
-        ask.headers = vec![("Origin".into(), corsward_tests::text::latin1(origin).unwrap())];
+        ask.headers = vec![("Origin".into(), corsward_test_harness::text::latin1(origin).unwrap())];
         fixture.send(&ask, &[]).unwrap();
     }
     let lines = await_lines(&mut fixture, &file, forged.len());
@@ -157,8 +158,9 @@ fn fixture() -> EnvoyFixture {
 
 fn configure(fixture: &mut EnvoyFixture) {
     let cors = json!({ "allowOrigins": [SHOP] });
-    let policy =
-        |name: &str, spec: Value| suite::policy("seen", name, spec.as_object().cloned().unwrap());
+    let policy = |name: &str, spec: Value| {
+        policies::policy("seen", name, spec.as_object().cloned().unwrap())
+    };
     let objects = [
         policy("open", json!({ "cors": cors })),
         policy("fence", json!({ "cors": cors, "disallowedRequests": "Reject" })),
@@ -167,7 +169,7 @@ fn configure(fixture: &mut EnvoyFixture) {
 }
 
 fn of(policy: &str) -> String {
-    suite::host("seen", policy)
+    policies::host("seen", policy)
 }
 
 /// `decisions`, `preflight refused header` to the name of the counter.

@@ -1,5 +1,6 @@
 //! `examples/own-envoy`: its bootstrap in a real Envoy, which client and application should not notice.
 
+use corsward_test_harness::eventually::eventually;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,11 +9,11 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use corsward_tests::envoy_fixture;
+use corsward_test_harness::envoy_fixture;
 use serde_json::Value;
 use xtask::envoy::INERT;
 use xtask::process::Process;
-use xtask::{paths, ports, tools, wait};
+use xtask::{paths, ports, tools};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -68,7 +69,7 @@ impl Pod {
         command.stderr(fs::File::create(place("log")).unwrap());
         let mut envoy = Process::spawn("the example's Envoy", command).unwrap();
         let log = place("log");
-        wait::until("the example's Envoy", TIMEOUT, || {
+        eventually("the example's Envoy", || {
             if let Some(status) = envoy.exited()? {
                 anyhow::bail!("it ended ({status}): {}", fs::read_to_string(&log)?);
             }

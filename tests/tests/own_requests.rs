@@ -1,18 +1,14 @@
 //! A site's own requests in Chromium: under `disallowedRequests: Reject` a page of the site itself works.
 
-use std::time::Duration;
+use corsward_test_harness::eventually::eventually;
 
 use anyhow::{Result, ensure};
-use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin};
-use corsward_tests::site::{Resource, Site};
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin};
+use corsward_test_harness::site::{Resource, Site};
 use serde_json::json;
 use xtask::demo::Browser;
 use xtask::envoy::route;
 use xtask::test::NO_BROWSER;
-use xtask::wait;
-
-/// Timeout for the page.
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Requests that the page makes, and the `Origin` that Chromium sends with them: `site` stands for the site's own.
 const REQUESTS: &[(&str, &str, &str)] = &[
@@ -51,7 +47,7 @@ fn a_page_of_the_site_itself_works_behind_the_fence() -> Result<()> {
     let origin = format!("http://{}", fixture.address()?);
     let browser = Browser::open(&origin)?;
     for (what, path, want) in REQUESTS {
-        let visit = wait::until(&format!("{what} ({path})"), TIMEOUT, || Ok(site.visit(path)))?;
+        let visit = eventually(&format!("{what} ({path})"), || Ok(site.visit(path)))?;
         let want = if *want == "site" { origin.as_str() } else { want };
         let (sent, from) = (visit.header("origin"), visit.header("sec-fetch-site"));
         ensure!(sent.as_deref() == Some(want), "{what}: {visit:?}");

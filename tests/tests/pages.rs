@@ -8,9 +8,10 @@ use corsward_operator::args::{OutputFormat, ValidateArgs};
 use corsward_operator::validate::{self, ValidateOutcome};
 use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_policy::Refusal;
-use corsward_tests::envoy_fixture::EnvoyFixture;
+use corsward_test_harness::envoy_fixture::EnvoyFixture;
+use corsward_test_harness::policies;
 use corsward_tests::page::{self, Example};
-use corsward_tests::{model, policies, suite};
+use corsward_tests::{model, suite};
 use serde_json::Value;
 
 /// Pages of tasks that owe a reader an example and an exchange each.

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Context as _, Result, ensure};
-use corsward_tests::envoy_fixture::EnvoyFixture;
-use corsward_tests::site::Site;
+use corsward_test_harness::envoy_fixture::EnvoyFixture;
+use corsward_test_harness::site::Site;
 use serde_json::{Value, json};
 use xtask::demo::Browser;
 use xtask::test::NO_BROWSER;

@@ -10,8 +10,8 @@ use corsward_policy::validate::NoKnowledge;
 use corsward_policy::{
     Action, Compiled, Decision, Draft, Outcome, Policy, PolicyId, compile, validate, wire,
 };
-use corsward_tests::case;
-use corsward_tests::oracle::{CorsResponse, CredentialsMode, cors_check, preflight_passes};
+use corsward_test_harness::case;
+use corsward_test_harness::oracle::{CorsResponse, CredentialsMode, cors_check, preflight_passes};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};

@@ -167,6 +167,7 @@ fn the_top_modules_of_a_crate_import_no_cycle() {
         "operator/core/src",
         "policy/src",
         "tests/e2e/src",
+        "tests/harness/src",
         "tests/src",
         "xtask/offline/src",
         "xtask/src",
@@ -442,13 +443,14 @@ fn the_limits_of_the_design_are_those_of_the_code() {
 const PROSE: (f64, f64) = (2.0, 3.0);
 
 /// The ceilings of doc comments, which only fall, to those of prose.
-const CEILINGS: [(&str, f64, f64); 9] = [
+const CEILINGS: [(&str, f64, f64); 10] = [
     ("filter", 2.0, 3.0),
     ("operator/api", 2.0, 3.0),
     ("operator/controller", 2.0, 3.0),
     ("operator/core", 2.0, 3.0),
     ("policy/src", 2.0, 3.0),
     ("tests/e2e", 2.0, 3.0),
+    ("tests/harness", 2.0, 3.0),
     ("tests/src", 2.0, 3.0),
     ("tests/tests", 2.0, 3.0),
     ("xtask", 2.0, 3.0),

@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use corsward_tests::case::Request;
-use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, request};
-use corsward_tests::{client, suite, upstream};
+use corsward_test_harness::case::Request;
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, request};
+use corsward_test_harness::{client, policies, upstream};
 use serde_json::json;
 use xtask::envoy::{Plugin, Stats};
 use xtask::wasm;
@@ -125,7 +125,7 @@ fn fixture(policy: &'static str) -> EnvoyFixture {
 
 fn configure(fixture: &mut EnvoyFixture) {
     let spec = json!({ "cors": { "allowOrigins": [SHOP] } });
-    let policy = suite::policy("traps", "shop", spec.as_object().cloned().unwrap());
+    let policy = policies::policy("traps", "shop", spec.as_object().cloned().unwrap());
     fixture.configure(&[&policy]).unwrap();
 }
 

@@ -2,9 +2,8 @@
 
 use corsward_policy::Workload;
 use corsward_policy::wire::OnInvalid;
-use corsward_tests::case;
-use corsward_tests::envoy_fixture::{EnvoyFixture, EnvoyFixturePlan, cross_origin};
-use corsward_tests::{client, policies, suite, upstream};
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, EnvoyFixturePlan, cross_origin};
+use corsward_test_harness::{case, client, policies, upstream};
 use serde_json::{Value, json};
 use xtask::envoy::{Listener, route};
 
@@ -145,7 +144,7 @@ fn api() -> Value {
 
 fn policy(name: &str, hostnames: &[&str], origin: &str) -> Value {
     let spec = json!({ "hostnames": hostnames, "cors": { "allowOrigins": [origin] } });
-    suite::policy("workloads", name, spec.as_object().cloned().unwrap())
+    policies::policy("workloads", name, spec.as_object().cloned().unwrap())
 }
 
 fn shares(fixture: &EnvoyFixture) -> bool {

@@ -8,9 +8,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use corsward_tests::answer::Answer;
-use corsward_tests::case::Request;
-use corsward_tests::client;
+use corsward_test_harness::answer::Answer;
+use corsward_test_harness::case::Request;
+use corsward_test_harness::client;
 
 use crate::cluster::socks_proxy::{SocksProxy, request};
 

@@ -10,7 +10,6 @@ mod runner;
 mod scenario;
 mod scenarios;
 mod sharing;
-mod until;
 mod upstream;
 mod workload;
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::cluster::test_namespace::TestNamespace;
-use crate::until::until;
+use corsward_test_harness::eventually::eventually;
 
 /// The part that the names of corsward's filters share, for each of Istio's kinds.
 const OURS: &str = "corsward";
@@ -56,7 +56,7 @@ impl<'p> Proxy<'p> {
 
     /// Waits until every chain that takes HTTP to the application has exactly so many filters of ours.
     pub(crate) fn await_filters(&self, count: usize) -> Result<()> {
-        until(&format!("{count} of our filters in every chain of {}", self.pod), || {
+        eventually(&format!("{count} of our filters in every chain of {}", self.pod), || {
             let chains = self.filters()?;
             ensure!(!chains.is_empty(), "it takes no HTTP");
             let right = chains.values().all(|ours| ours.len() == count);

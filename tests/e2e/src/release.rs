@@ -9,7 +9,7 @@ use xtask::{command, paths, tools};
 
 use crate::cluster::Cluster;
 use crate::cluster::test_namespace::TestNamespace;
-use crate::until::until;
+use corsward_test_harness::eventually::eventually;
 
 /// The release, and its Deployment.
 pub(crate) const NAME: &str = "corsward";
@@ -96,7 +96,7 @@ impl<'c> Release<'c> {
     /// Has no operator run, and waits until none does.
     pub(crate) fn stop_operator(&self) -> Result<()> {
         self.scale("0")?;
-        until("the operator's end", || {
+        eventually("the operator's end", || {
             let pods = ["get", "pods", "-l", "app.kubernetes.io/name=corsward", "-o", "name"];
             let left = self.ns.read(&pods)?;
             ensure!(left.is_empty(), "there is {left}");

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header};
-use crate::until::until;
+use corsward_test_harness::eventually::eventually;
 
 /// The origin that policies allow.
 pub(crate) const SHOP: &str = "https://shop.example";
@@ -22,7 +22,7 @@ pub(crate) fn allowing(app: &str, origins: &[&str]) -> Value {
 
 /// Waits until pages of `origin` may read what a host answers.
 pub(crate) fn await_shared(socks_proxy: SocksProxy, host: &str, origin: &str) -> Result<()> {
-    until(&format!("what {host} shares with {origin}"), || {
+    eventually(&format!("what {host} shares with {origin}"), || {
         let shared = shared(socks_proxy, host, origin)?;
         ensure!(shared.as_deref() == Some(origin), "it shares with {shared:?}");
         Ok(Some(()))
@@ -31,8 +31,8 @@ pub(crate) fn await_shared(socks_proxy: SocksProxy, host: &str, origin: &str) ->
 
 /// Waits until no policy is kept there any more.
 pub(crate) fn await_unshared(socks_proxy: SocksProxy, host: &str, origin: &str) -> Result<()> {
-    until(&format!("{host} to share with nobody"), || {
-        Ok(shared(socks_proxy, host, origin)?.is_none().then_some(()))
+    eventually(&format!("{host} to share with nobody"), || {
+        Ok(shared(socks_proxy, host, origin)?.is_none())
     })
 }
 

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use corsward_tests::answer::Answer;
+use corsward_test_harness::answer::Answer;
 use serde_json::json;
 
 /// The request header that says it.

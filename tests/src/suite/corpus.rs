@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::vectors::lines;
-use crate::case::{Case, Expect, Request, Upstream};
-use crate::oracle::CredentialsMode;
-use crate::suite::{self, Suite};
-use crate::text::{Written, latin1};
+use crate::suite::Suite;
+use corsward_test_harness::case::{Case, Expect, Request, Upstream};
+use corsward_test_harness::oracle::CredentialsMode;
+use corsward_test_harness::policies;
+use corsward_test_harness::text::{Written, latin1};
 
 /// The seven headers of the CORS protocol that a policy owns, by their initials.
 const CORS_HEADERS: [(&str, &str); 7] = [
@@ -135,8 +136,11 @@ struct Want {
 /// Fails if it does not have the form, or a case does not say why.
 pub fn parse(suite: &str, text: &str) -> Result<Suite> {
     let file: File = toml::from_str(text)?;
-    let mut policies: Vec<Value> =
-        file.policies.into_iter().map(|(name, spec)| suite::policy(suite, &name, spec)).collect();
+    let mut policies: Vec<Value> = file
+        .policies
+        .into_iter()
+        .map(|(name, spec)| policies::policy(suite, &name, spec))
+        .collect();
     let mut cases = Vec::new();
     for row in file.test {
         let name = row.name.clone();
@@ -160,13 +164,13 @@ impl Row {
                 Some(policy)
             }
             Some(Named::Spec(spec)) => {
-                policies.push(suite::policy(suite, &name, spec));
+                policies.push(policies::policy(suite, &name, spec));
                 Some(name.clone())
             }
         };
         let authority = match (host, policy) {
             (Some(host), _) => host,
-            (None, Some(policy)) => suite::host(suite, &policy),
+            (None, Some(policy)) => policies::host(suite, &policy),
             (None, None) => bail!("a test names its policy or its host"),
         };
         let upstream =

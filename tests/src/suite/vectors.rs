@@ -6,10 +6,11 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::case::{Case, Expect, Request, Upstream};
-use crate::oracle::CredentialsMode;
-use crate::suite::{self, Suite};
-use crate::text::{Written, latin1};
+use crate::suite::Suite;
+use corsward_test_harness::case::{Case, Expect, Request, Upstream};
+use corsward_test_harness::oracle::CredentialsMode;
+use corsward_test_harness::policies;
+use corsward_test_harness::text::{Written, latin1};
 
 #[derive(Deserialize)]
 struct File {
@@ -101,7 +102,7 @@ fn policy(suite: &str, name: &str, mut cors: Map<String, Value>) -> Result<Value
         Some(other) => bail!("`_spec` of `{name}` is no object: {other}"),
     };
     spec.insert("cors".into(), Value::Object(cors));
-    Ok(suite::policy(suite, name, spec))
+    Ok(policies::policy(suite, name, spec))
 }
 
 // === impl Row ===
@@ -110,7 +111,7 @@ impl Row {
     fn case(self, suite: &str, source: &str) -> Result<Case> {
         let Self { id, policy, request, upstream, expect, r#ref, differs, raw } = self;
         let differs = differs.map(|why| format!("; {why}")).unwrap_or_default();
-        let authority = suite::host(suite, policy.as_deref().unwrap_or("unscoped"));
+        let authority = policies::host(suite, policy.as_deref().unwrap_or("unscoped"));
         Ok(Case {
             suite: suite.into(),
             name: id,

@@ -11,6 +11,7 @@ use corsward_operator::source::kube;
 use corsward_operator_core::cluster_state::ClusterState;
 use corsward_operator_core::event::Event;
 use corsward_operator_core::object::Object;
+use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
@@ -18,9 +19,6 @@ use tokio::task::JoinHandle;
 use xtask::kubernetes::ApiServer;
 
 use crate::line::Line;
-
-/// Default timeout of a test.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The knowledge of a controller.
 #[derive(Debug, Default)]
@@ -60,15 +58,6 @@ pub(crate) fn line_to(server: &ApiServer) -> (Line, PathBuf) {
     (line, file)
 }
 
-pub(crate) fn namespace(server: &ApiServer, name: &str) {
-    server.api().create("/api/v1/namespaces", &json!({"metadata": {"name": name}})).unwrap();
-}
-
-/// The path of a namespace's objects of one of our kinds.
-pub(crate) fn ours(namespace: &str, plural: &str) -> String {
-    format!("/apis/corsward.io/v1alpha1/namespaces/{namespace}/{plural}")
-}
-
 pub(crate) fn policy(name: &str) -> Value {
     json!({
         "apiVersion": "corsward.io/v1alpha1",
@@ -100,17 +89,13 @@ impl Watching {
     /// Waits until `look` sees something in the picture.
     #[track_caller]
     pub(crate) fn wait_for<T>(&mut self, what: &str, look: impl Fn(&Picture) -> Option<T>) -> T {
-        loop {
-            if let Some(seen) = look(&self.picture) {
-                return seen;
+        let found = eventually(what, || {
+            while let Ok(batch) = self.batches.try_recv() {
+                self.picture.on(batch);
             }
-            let next = async { tokio::time::timeout(TIMEOUT, self.batches.recv()).await };
-            match self.runtime.block_on(next) {
-                Ok(Some(batch)) => self.picture.on(batch),
-                Ok(None) => panic!("the watches ended while waiting for {what}"),
-                Err(_) => panic!("waited in vain for {what}: {:#?}", self.picture),
-            }
-        }
+            look(&self.picture)
+        });
+        found.unwrap_or_else(|error| panic!("{error}: {:#?}", self.picture))
     }
 
     #[track_caller]

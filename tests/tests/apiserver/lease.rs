@@ -1,5 +1,7 @@
 //! One replica writes at a time, despite faults of the Lease, of the API server and of the clocks.
 
+use corsward_test_harness::api_server::create_namespace;
+use corsward_test_harness::eventually::eventually;
 use std::time::Duration;
 
 use corsward_operator::kubernetes;
@@ -9,9 +11,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use xtask::kubernetes::ApiServer;
-use xtask::wait;
 
-use crate::harness::{TIMEOUT, line_to, namespace, runtime};
+use crate::harness::{line_to, runtime};
 use crate::line::Line;
 
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/corsward/leases/corsward";
@@ -50,8 +51,7 @@ impl Replica {
 
     #[track_caller]
     fn wait_until(&self, leads: bool) {
-        wait::until("a change of leader", TIMEOUT, || Ok((self.leads() == leads).then_some(())))
-            .unwrap();
+        eventually("a change of leader", || Ok(self.leads() == leads)).unwrap();
     }
 
     /// Stops gracefully; says what the loop heard.
@@ -72,7 +72,7 @@ impl Replica {
 /// Waits until one of them leads, and never sees two that do.
 #[track_caller]
 fn wait_for_one(replicas: [&Replica; 2]) -> usize {
-    wait::until("one to lead", TIMEOUT, || {
+    eventually("one to lead", || {
         let leading = replicas.map(Replica::leads);
         assert_ne!(leading, [true, true], "two lead");
         Ok(leading.iter().position(|leads| *leads))
@@ -87,7 +87,7 @@ fn holder(server: &ApiServer) -> Value {
 #[test]
 fn one_replica_leads_at_a_time() {
     let mut server = ApiServer::start().unwrap();
-    namespace(&server, "corsward");
+    create_namespace(server.api(), "corsward").unwrap();
     let a = Replica::start(&server, "a");
     a.wait_until(true);
     let b = Replica::start(&server, "b");
@@ -96,7 +96,7 @@ fn one_replica_leads_at_a_time() {
     // Cut off, a stops by itself before b begins.
     a.line.cut();
     assert_eq!(
-        wait::until("b to lead", TIMEOUT, || {
+        eventually("b to lead", || {
             assert!(!(a.leads() && b.leads()), "two lead");
             Ok(b.leads().then_some("b"))
         })
@@ -113,7 +113,7 @@ fn one_replica_leads_at_a_time() {
 
     // A Lease that is deleted is made again. Until both have looked, both may think it theirs: nobody can help that.
     server.api().delete(LEASE).unwrap();
-    let made = wait::until("the one that made it again to lead alone", TIMEOUT, || {
+    let made = eventually("the one that made it again to lead alone", || {
         let lease = server.api().get(LEASE)?;
         let holder = lease.map(|lease| lease["spec"]["holderIdentity"].clone());
         let alone = match [a.leads(), b.leads()] {
@@ -139,7 +139,7 @@ fn one_replica_leads_at_a_time() {
 #[test]
 fn a_clock_that_is_wrong_neither_takes_the_lease_nor_keeps_it() {
     let server = ApiServer::start().unwrap();
-    namespace(&server, "corsward");
+    create_namespace(server.api(), "corsward").unwrap();
     let leases = "/apis/coordination.k8s.io/v1/namespaces/corsward/leases";
     // Held by a replica that lives in the year 2030, and is dead.
     let lease = json!({

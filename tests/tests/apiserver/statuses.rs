@@ -1,5 +1,6 @@
 //! Statuses and events are written, each once, to whom they belong.
 
+use corsward_test_harness::eventually::eventually;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,14 +9,13 @@ use corsward_operator::kubernetes;
 use corsward_operator::metrics::writer::{StatusWriteResult, StatusWrites};
 use corsward_operator::writer::{self, ResourceKind, ResourceRef, StatusWrite};
 use corsward_operator_core::json_text::JsonText;
-use corsward_tests::suite;
+use corsward_test_harness::api_server::{collection, crds, create_namespace};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use xtask::kubernetes::ApiServer;
-use xtask::wait;
 
-use crate::harness::{TIMEOUT, line_to, namespace, ours, policy, runtime};
+use crate::harness::{line_to, policy, runtime};
 use crate::line::Line;
 
 /// Interval of retries after a refusal.
@@ -52,8 +52,8 @@ impl Writing {
 
     #[track_caller]
     fn wait_until(&self, result: StatusWriteResult, count: u64) {
-        wait::until(&format!("{count} to be {result:?}"), TIMEOUT, || {
-            Ok((self.counters.count(result) >= count).then_some(()))
+        eventually(&format!("{count} to be {result:?}"), || {
+            Ok(self.counters.count(result) >= count)
         })
         .unwrap();
     }
@@ -64,7 +64,7 @@ fn status(generation: usize) -> Value {
 }
 
 fn create(server: &ApiServer, name: &str) -> ResourceRef {
-    let object = server.api().create(&ours("shop", "corspolicies"), &policy(name)).unwrap();
+    let object = server.api().create(&collection("shop", "corspolicies"), &policy(name)).unwrap();
     ResourceRef {
         kind: ResourceKind::CorsPolicy,
         namespace: Some("shop".to_owned()),
@@ -74,14 +74,14 @@ fn create(server: &ApiServer, name: &str) -> ResourceRef {
 }
 
 fn read(server: &ApiServer, name: &str) -> Value {
-    let path = format!("{}/{name}", ours("shop", "corspolicies"));
+    let path = format!("{}/{name}", collection("shop", "corspolicies"));
     server.api().get(&path).unwrap().unwrap()
 }
 
 /// Waits until a policy's status speaks of this generation.
 #[track_caller]
 fn wait_for_status(server: &ApiServer, name: &str, generation: usize) -> Value {
-    wait::until(&format!("generation {generation} in the status of {name}"), TIMEOUT, || {
+    eventually(&format!("generation {generation} in the status of {name}"), || {
         let object = read(server, name);
         Ok((object["status"]["observedGeneration"] == generation).then_some(object))
     })
@@ -91,8 +91,8 @@ fn wait_for_status(server: &ApiServer, name: &str, generation: usize) -> Value {
 #[test]
 fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
     let mut server = ApiServer::start().unwrap();
-    server.apply(&suite::crds()).unwrap();
-    namespace(&server, "shop");
+    server.apply(&crds()).unwrap();
+    create_namespace(server.api(), "shop").unwrap();
     let (a, b, gone) = (create(&server, "a"), create(&server, "b"), create(&server, "gone"));
     let writing = Writing::start(&server, false);
 
@@ -113,7 +113,7 @@ fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
     assert_eq!(manager["manager"], "corsward-operator");
     assert_eq!(object["metadata"]["generation"], 1, "the spec is left alone");
 
-    let path = format!("{}/gone", ours("shop", "corspolicies"));
+    let path = format!("{}/gone", collection("shop", "corspolicies"));
     server.api().delete(&path).unwrap();
     writing.write(&gone, 1);
     writing.wait_until(StatusWriteResult::Dropped, 2);
@@ -155,8 +155,8 @@ fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
 #[test]
 fn a_status_that_the_api_server_refuses_holds_up_no_other() {
     let server = ApiServer::start().unwrap();
-    server.apply(&suite::crds()).unwrap();
-    namespace(&server, "shop");
+    server.apply(&crds()).unwrap();
+    create_namespace(server.api(), "shop").unwrap();
     let (a, b) = (create(&server, "a"), create(&server, "b"));
     let writing = Writing::start(&server, true);
     let refused = JsonText::of(&json!({"observedGeneration": "seven"}));
@@ -171,8 +171,8 @@ fn a_status_that_the_api_server_refuses_holds_up_no_other() {
 #[test]
 fn a_status_that_an_old_definition_refuses_is_written_once_that_is_upgraded() {
     let server = ApiServer::start().unwrap();
-    server.apply(&suite::crds()).unwrap();
-    namespace(&server, "shop");
+    server.apply(&crds()).unwrap();
+    create_namespace(server.api(), "shop").unwrap();
     let a = create(&server, "a");
     let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/corspolicies.corsward.io";
     let kind =
@@ -187,9 +187,9 @@ fn a_status_that_an_old_definition_refuses_is_written_once_that_is_upgraded() {
     set_kind(json!({"type": "string"}));
     let writing = Writing::start(&server, true);
     // It takes a moment until the API server goes by the other definition.
-    wait::until("a refusal", TIMEOUT, || {
+    eventually("a refusal", || {
         writing.write(&a, 1);
-        Ok((writing.counters.count(StatusWriteResult::Failed) > 0).then_some(()))
+        Ok(writing.counters.count(StatusWriteResult::Failed) > 0)
     })
     .unwrap();
     let failed = writing.counters.count(StatusWriteResult::Failed);
@@ -202,8 +202,8 @@ fn a_status_that_an_old_definition_refuses_is_written_once_that_is_upgraded() {
 #[test]
 fn an_event_is_beside_the_object_it_is_about_and_not_repeated() {
     let server = ApiServer::start().unwrap();
-    server.apply(&suite::crds()).unwrap();
-    namespace(&server, "shop");
+    server.apply(&crds()).unwrap();
+    create_namespace(server.api(), "shop").unwrap();
     let about = create(&server, "api");
     let cluster = ResourceRef {
         kind: ResourceKind::ClusterCorsPolicy,

@@ -1,11 +1,12 @@
 //! The objects of a cluster reach the controller, despite faults in between.
 
 use corsward_operator_core::cluster_state::{Key, NamespaceMode, TargetPort};
-use corsward_tests::suite;
+use corsward_test_harness::api_server::{collection, crds, create_namespace};
+use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 use xtask::kubernetes::ApiServer;
 
-use crate::harness::{Picture, Watching, namespace, ours, policy};
+use crate::harness::{Picture, Watching, policy};
 
 fn key(namespace: &str, name: &str) -> Key {
     Key { namespace: namespace.to_owned(), name: name.to_owned() }
@@ -80,8 +81,8 @@ fn has_policies<const N: usize>(names: [&str; N]) -> impl Fn(&Picture) -> Option
 fn what_is_in_a_cluster_is_said_and_so_is_each_change() {
     let server = ApiServer::start().unwrap();
     let api = server.api();
-    server.apply(&suite::crds()).unwrap();
-    namespace(&server, "shop");
+    server.apply(&crds()).unwrap();
+    create_namespace(server.api(), "shop").unwrap();
     running_pod(&server, "shop", "api");
     let service = json!({
         "metadata": {"name": "api"},
@@ -89,7 +90,7 @@ fn what_is_in_a_cluster_is_said_and_so_is_each_change() {
     });
     api.create("/api/v1/namespaces/shop/services", &service).unwrap();
     for name in ["api", "web"] {
-        api.create(&ours("shop", "corspolicies"), &policy(name)).unwrap();
+        api.create(&collection("shop", "corspolicies"), &policy(name)).unwrap();
     }
     let mut watching = Watching::start(&server);
     watching.wait_until_synced();
@@ -115,7 +116,7 @@ fn what_is_in_a_cluster_is_said_and_so_is_each_change() {
     phase(&server, "shop", "api", "Succeeded");
     watching
         .wait_for("the pod to end", |picture| picture.cluster_state.pods.is_empty().then_some(()));
-    api.delete(&format!("{}/web", ours("shop", "corspolicies"))).unwrap();
+    api.delete(&format!("{}/web", collection("shop", "corspolicies"))).unwrap();
     watching.wait_for("one policy to go", has_policies(["shop/api"]));
 
     define(&server, &anything_goes("gateway.networking.k8s.io", "v1", "Gateway", "gateways"));
@@ -142,19 +143,16 @@ fn what_is_in_a_cluster_is_said_and_so_is_each_change() {
 #[test]
 fn without_our_definitions_nothing_is_said_to_be_there() {
     let server = ApiServer::start().unwrap();
-    namespace(&server, "shop");
+    create_namespace(server.api(), "shop").unwrap();
     let mut watching = Watching::start(&server);
     watching.wait_for("what is served", |picture| {
         picture.cluster_state.namespaces.contains_key("shop").then_some(())
     });
     let counters = watching.counters.clone();
-    xtask::wait::until("a second attempt", crate::harness::TIMEOUT, || {
-        Ok((counters.restarts("CorsPolicy") >= 2).then_some(()))
-    })
-    .unwrap();
+    eventually("a second attempt", || Ok(counters.restarts("CorsPolicy") >= 2)).unwrap();
     assert_eq!(watching.picture.synced, 0);
     assert_eq!(watching.picture.lists, 0, "an unknown kind is not an empty one");
-    server.apply(&suite::crds()).unwrap();
+    server.apply(&crds()).unwrap();
     watching.wait_until_synced();
     assert_eq!(watching.stop().lists, 1);
 }
@@ -163,15 +161,15 @@ fn without_our_definitions_nothing_is_said_to_be_there() {
 fn one_malformed_object_stops_no_watch() {
     let server = ApiServer::start().unwrap();
     let api = server.api();
-    server.apply(&suite::crds()).unwrap();
+    server.apply(&crds()).unwrap();
     define(&server, &anything_goes("corsward.io", "v1alpha1", "CorsPolicy", "corspolicies"));
-    namespace(&server, "shop");
+    create_namespace(server.api(), "shop").unwrap();
     let odd = |name: &str, spec: Value| {
         let mut object = policy(name);
         object["spec"] = spec;
         object
     };
-    let policies = ours("shop", "corspolicies");
+    let policies = collection("shop", "corspolicies");
     for object in [odd("text", json!("cors")), odd("none", json!(null)), odd("list", json!([7]))] {
         api.create(&policies, &object).unwrap();
     }
@@ -191,17 +189,17 @@ fn one_malformed_object_stops_no_watch() {
 #[test]
 fn what_happens_while_the_api_server_is_away_is_seen_afterwards() {
     let mut server = ApiServer::start().unwrap();
-    server.apply(&suite::crds()).unwrap();
-    namespace(&server, "shop");
+    server.apply(&crds()).unwrap();
+    create_namespace(server.api(), "shop").unwrap();
     for name in ["goes", "stays"] {
-        server.api().create(&ours("shop", "corspolicies"), &policy(name)).unwrap();
+        server.api().create(&collection("shop", "corspolicies"), &policy(name)).unwrap();
     }
     let mut watching = Watching::start(&server);
     watching.wait_until_synced();
 
     // The line is cut: the watch goes on from where it was, and misses nothing.
     watching.line.cut();
-    server.api().create(&ours("shop", "corspolicies"), &policy("comes")).unwrap();
+    server.api().create(&collection("shop", "corspolicies"), &policy("comes")).unwrap();
     watching.line.mend();
     let want = ["shop/comes", "shop/goes", "shop/stays"];
     watching.wait_for("what came in between", has_policies(want));
@@ -209,7 +207,7 @@ fn what_happens_while_the_api_server_is_away_is_seen_afterwards() {
 
     // What happened in between is forgotten everywhere: the watch is answered 410, and everything is listed again.
     watching.line.cut();
-    server.api().delete(&format!("{}/goes", ours("shop", "corspolicies"))).unwrap();
+    server.api().delete(&format!("{}/goes", collection("shop", "corspolicies"))).unwrap();
     server.kill();
     server.store().compact().unwrap();
     server.restart().unwrap();
@@ -219,7 +217,7 @@ fn what_happens_while_the_api_server_is_away_is_seen_afterwards() {
 
     server.kill();
     server.restart().unwrap();
-    server.api().create(&ours("shop", "corspolicies"), &policy("later")).unwrap();
+    server.api().create(&collection("shop", "corspolicies"), &policy("later")).unwrap();
     let want = ["shop/comes", "shop/later", "shop/stays"];
     watching.wait_for("what came after a restart", has_policies(want));
     assert!(watching.counters.restarts("CorsPolicy") > 0, "each interruption is counted");

@@ -1,15 +1,16 @@
 //! Cache: nginx or Varnish in front of an Envoy, on a port of its own; it ends with its value.
 
+use corsward_test_harness::eventually::eventually;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use corsward_tests::answer::Answer;
+use corsward_test_harness::answer::Answer;
 use tempfile::TempDir;
 use xtask::process::Process;
-use xtask::{ports, tools, wait};
+use xtask::{ports, tools};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -58,7 +59,7 @@ impl Cache {
         let file = File::create(&log).unwrap();
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
         let mut process = Process::spawn(name, command).unwrap();
-        wait::until(name, TIMEOUT, || {
+        eventually(name, || {
             if let Some(status) = process.exited()? {
                 anyhow::bail!("it ended ({status}): {}", fs::read_to_string(&log)?);
             }

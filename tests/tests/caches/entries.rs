@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use corsward_tests::answer::Answer;
-use corsward_tests::case::{Request, Upstream};
-use corsward_tests::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
-use corsward_tests::{client, upstream};
+use corsward_test_harness::answer::Answer;
+use corsward_test_harness::case::{Request, Upstream};
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, preflight, request};
+use corsward_test_harness::{client, upstream};
 use serde_json::Value;
 use xtask::paths;
 

@@ -1,9 +1,9 @@
 //! `Vary` leaves in one line: nginx 1.22 reads the last line only, and Apache's cache never finds a response with two of them again.
 
-use corsward_tests::answer::Answer;
-use corsward_tests::case::{Case, Expect, Request, Upstream};
-use corsward_tests::envoy_fixture::{EnvoyFixture, Send, cross_origin, preflight, request};
-use corsward_tests::{client, http2, suite};
+use corsward_test_harness::answer::Answer;
+use corsward_test_harness::case::{Case, Expect, Request, Upstream};
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, Send, cross_origin, preflight, request};
+use corsward_test_harness::{client, http2, policies};
 use serde_json::{Value, json};
 
 const SHOP: &str = "https://shop.example";
@@ -109,7 +109,7 @@ fn vary_of_our_own_answers_is_one_short_line() {
         ("a preflight under `*`", "static", EVIL, "GET", 204),
         ("a rejected request", "fenced", EVIL, "", 403),
     ] {
-        let host = suite::host("caches", host);
+        let host = policies::host("caches", host);
         let ask = match method {
             "" => cross_origin(&host, origin),
             method => preflight(&host, origin, method),
@@ -160,7 +160,7 @@ fn orders(lines: &[&'static str]) -> Vec<Vec<&'static str>> {
 }
 
 fn ask(host: &str, origin: Option<&str>) -> Request {
-    let authority = suite::host("caches", host);
+    let authority = policies::host("caches", host);
     let ask = match origin {
         Some(origin) if host == "forwarding" => preflight(&authority, origin, "PUT"),
         Some(origin) => cross_origin(&authority, origin),
@@ -238,8 +238,9 @@ fn http2_cluster() -> Value {
 }
 
 fn policies() -> Vec<Value> {
-    let policy =
-        |name: &str, spec: Value| suite::policy("caches", name, spec.as_object().cloned().unwrap());
+    let policy = |name: &str, spec: Value| {
+        policies::policy("caches", name, spec.as_object().cloned().unwrap())
+    };
     let cors = json!({ "allowOrigins": [SHOP], "allowMethods": ["PUT"], "allowCredentials": true });
     let anyone = json!({ "allowOrigins": ["*"] });
     let rule = json!([{ "path": { "type": "PathPrefix", "value": "/closed" }, "cors": cors }]);

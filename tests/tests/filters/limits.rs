@@ -1,6 +1,6 @@
 //! Filters that limit: rates, and the length of bodies.
 
-use corsward_tests::client;
+use corsward_test_harness::client;
 use serde_json::{Value, json};
 
 use crate::proxy::{EVIL, Filter, Proxy, SHOP, asking, behind, kind, method, to};

@@ -1,6 +1,6 @@
 //! The order of the chain: the filter comes first, and the effect of a different order.
 
-use corsward_tests::client;
+use corsward_test_harness::client;
 use serde_json::json;
 
 use crate::proxy::{Filter, PROTOCOLS, Proxy, SHOP, asking, kind, to};

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 
-use corsward_tests::answer::Answer;
-use corsward_tests::case::Request;
-use corsward_tests::envoy_fixture::{EnvoyFixture, Send, cross_origin, preflight};
-use corsward_tests::upstream::{CASE, Received, Upstream};
-use corsward_tests::{client, http2, suite};
+use corsward_test_harness::answer::Answer;
+use corsward_test_harness::case::Request;
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, Send, cross_origin, preflight};
+use corsward_test_harness::upstream::{CASE, Received, Upstream};
+use corsward_test_harness::{client, http2, policies};
 use serde_json::{Value, json};
 use xtask::envoy::{Listener, Slot};
 
@@ -176,12 +176,12 @@ pub(crate) fn switched_on() -> Value {
 
 /// A cross-origin request to the host of a policy.
 pub(crate) fn to(policy: &str, path: &str, origin: &str) -> Request {
-    at(path, cross_origin(&suite::host("filters", policy), origin))
+    at(path, cross_origin(&policies::host("filters", policy), origin))
 }
 
 /// A CORS-preflight request to the host of a policy.
 pub(crate) fn asking(policy: &str, path: &str, origin: &str, method: &str) -> Request {
-    at(path, preflight(&suite::host("filters", policy), origin, method))
+    at(path, preflight(&policies::host("filters", policy), origin, method))
 }
 
 /// The same request with one more header line.
@@ -201,7 +201,7 @@ fn at(path: &str, request: Request) -> Request {
 
 fn policies() -> Vec<Value> {
     let policy = |name: &str, spec: Value| {
-        suite::policy("filters", name, spec.as_object().cloned().unwrap())
+        policies::policy("filters", name, spec.as_object().cloned().unwrap())
     };
     let cors = json!({
         "allowOrigins": [SHOP],

@@ -1,6 +1,6 @@
 //! Upstreams that fail: late, by status, or without an answer.
 
-use corsward_tests::envoy_fixture::plain_answer;
+use corsward_test_harness::envoy_fixture::plain_answer;
 use serde_json::{Value, json};
 
 use crate::proxy::{PROTOCOLS, Proxy, SHOP, to, upstream_route};

@@ -2,13 +2,14 @@
 //!
 //! Each has an API server of its own.
 
+use corsward_test_harness::eventually::eventually;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use xtask::kubernetes::Asked;
 
-use crate::harness::{Cluster, OPERATOR_NAMESPACE, Operator, TestNamespace, is_judged, wait_for};
+use crate::harness::{Cluster, OPERATOR_NAMESPACE, Operator, TestNamespace, is_judged};
 use crate::specs::{OTHER, SHOP, allow, refused};
 
 /// One policy of each kind of outcome, judged.
@@ -114,7 +115,7 @@ fn an_api_server_that_is_killed_and_has_forgotten_the_past_is_followed_again() {
     cluster.server.store().compact().unwrap();
     cluster.server.restart().unwrap();
     // A watch from a compacted revision is answered with 410, and the operator lists everything again.
-    wait_for("policies to be listed again", || (lists(&cluster) > listed).then_some(()));
+    eventually("policies to be listed again", || lists(&cluster) > listed).unwrap();
     sentinel(&cluster, "later");
     let ns = cluster.at("shop");
     assert_eq!(ns.versions(), before);
@@ -152,10 +153,11 @@ fn an_operator_that_is_killed_in_the_middle_of_publishing_is_carried_on_by_the_n
     }
     let operator = cluster.operator("operator-0").start_unready();
     let path = "/apis/extensions.istio.io/v1alpha1/namespaces/shop/wasmplugins?limit=1";
-    wait_for("something to be published", || {
+    eventually("something to be published", || {
         let list = cluster.api().get(path).unwrap()?;
         (!list["items"].as_array()?.is_empty()).then_some(())
-    });
+    })
+    .unwrap();
     operator.kill();
     let half = ns.published();
     let operator = cluster.operator("operator-0").start();
@@ -205,12 +207,13 @@ fn whoever_loses_the_lease_writes_nothing_until_it_is_free() {
     operator.wait_for_line("this replica stopped leading");
     let published = ns.published();
     ns.policy("api", &allow("api", &[OTHER]));
-    wait_for("the change to be seen", || {
+    eventually("the change to be seen", || {
         let report = operator.get("/policies")?;
         let report: Value = serde_json::from_str(&report).unwrap();
         let policies = report["policies"].as_array()?;
         policies.iter().any(|p| p["name"] == "api" && p["generation"] == 2).then_some(())
-    });
+    })
+    .unwrap();
     for renewed in 0..8 {
         // Each time before it could be thought to be abandoned; together longer than a Lease lasts.
         take(&cluster, &format!("2001-01-01T00:00:{renewed:02}.000000Z"));
@@ -258,14 +261,15 @@ fn an_object_that_only_a_future_definition_allows_is_refused_and_stops_nobody() 
     ]);
     for (name, spec) in &strange {
         // The API server goes by the former definition for a moment.
-        wait_for("the future definition", || {
+        eventually("the future definition", || {
             let object = json!({
                 "apiVersion": "corsward.io/v1alpha1", "kind": "CorsPolicy",
                 "metadata": { "name": name }, "spec": spec,
             });
             let written = cluster.api().apply(&ns.path("corspolicies", name), &object).ok()?;
             (written["spec"] == *spec).then_some(())
-        });
+        })
+        .unwrap();
     }
     let operator = cluster.operator("operator-0").start();
     for name in strange.keys() {

@@ -1,8 +1,9 @@
 //! Scenarios of Gateways whose proxies run the filter, and of those whose proxies do not.
 
+use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, GATEWAY_API, TestNamespace, finding_message, message, wait_for};
+use crate::harness::{Cluster, GATEWAY_API, TestNamespace, finding_message, message};
 use crate::specs::SHOP;
 
 const NGINX: &str = "gateway.nginx.org/nginx-gateway-controller";
@@ -14,7 +15,7 @@ fn class(ns: &TestNamespace<'_>, name: &str, controller: &str) {
     if api.get(&path).unwrap().is_some() {
         api.delete(&path).unwrap();
     }
-    wait_for("the former class to go", || api.get(&path).unwrap().is_none().then_some(()));
+    eventually("the former class to go", || api.get(&path).unwrap().is_none()).unwrap();
     let object = json!({
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "GatewayClass",
@@ -55,7 +56,7 @@ fn a_gateway_that_runs_no_filter_is_told_with_a_way_out_until_its_class_does() {
 
     class(&ns, "classes-edge", "istio.io/agentgateway-controller");
     ns.wait_for_conditions("edge", &["Programmed=False UnsupportedController"]);
-    wait_for("what was published to go", || ns.published().is_empty().then_some(()));
+    eventually("what was published to go", || ns.published().is_empty()).unwrap();
 }
 
 #[test]

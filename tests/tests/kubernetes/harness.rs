@@ -5,31 +5,12 @@ mod objects;
 mod operator;
 mod test_namespace;
 
-use std::time::Duration;
-
 use serde_json::Value;
-use xtask::wait;
 
 pub(crate) use cluster::{Cluster, OPERATOR_NAMESPACE, Said, said};
 pub(crate) use objects::GATEWAY_API;
 pub(crate) use operator::Operator;
 pub(crate) use test_namespace::TestNamespace;
-
-/// A test gives up on a condition after this time, which a machine with other work on it does not reach.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
-/// Poll interval.
-const POLL_INTERVAL: Duration = Duration::from_millis(25);
-
-/// Waits until `look` sees something.
-#[track_caller]
-pub(crate) fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
-    wait_or(TIMEOUT, look).unwrap_or_else(|| panic!("waited in vain for {what}"))
-}
-
-/// The result of `look` within `patience`, if there is one.
-pub(crate) fn wait_or<T>(patience: Duration, look: impl FnMut() -> Option<T>) -> Option<T> {
-    wait::poll(patience, POLL_INTERVAL, look)
-}
 
 /// `metadata.resourceVersion`, which changes with each write.
 pub(crate) fn version(object: &Value) -> String {

@@ -1,8 +1,9 @@
 //! Metrics of the real operator, as a scraper reads them, and the Events beside them.
 
+use corsward_test_harness::eventually::eventually;
 use serde_json::Value;
 
-use crate::harness::{Cluster, wait_for};
+use crate::harness::Cluster;
 use crate::specs::{OTHER, SHOP, allow, refused};
 
 #[test]
@@ -41,27 +42,30 @@ fn what_the_operator_does_can_be_counted_from_outside() {
         ("corsward_unpublishable_policies", &|n| n == 0.0),
         ("corsward_last_good_age_seconds", &|n| n > 0.0),
     ] {
-        wait_for(&format!("{series}, last {:?}", operator.metric(series)), || {
+        eventually(&format!("{series}, last {:?}", operator.metric(series)), || {
             operator.metric(series).filter(|number| is_so(*number))
-        });
+        })
+        .unwrap();
     }
 
     // The author hears the same of Events.
     let events = "/apis/events.k8s.io/v1/namespaces/shop/events";
     for (reason, about) in [("Published", "api"), ("Invalid", "web")] {
-        wait_for(reason, || {
+        eventually(reason, || {
             let list = cluster.api().get(events).unwrap()?;
             let is_it =
                 |event: &&Value| event["reason"] == reason && event["regarding"]["name"] == about;
             list["items"].as_array()?.iter().find(is_it).map(drop)
-        });
+        })
+        .unwrap();
     }
 
     ns.policy("web", &allow("web", &[OTHER]));
     ns.wait_for_in_force("web");
-    wait_for("no text to be refused any more", || {
+    eventually("no text to be refused any more", || {
         operator.metric("corsward_last_good_age_seconds").filter(|age| *age == 0.0)
-    });
+    })
+    .unwrap();
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The filter's module, kept and served beside a real API server.
 
+use corsward_test_harness::eventually::eventually;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
@@ -16,7 +17,6 @@ use tokio::sync::watch;
 use xtask::http::Client;
 use xtask::kubernetes::ApiServer;
 
-use crate::harness::wait_for;
 use crate::publishing::{Publisher, bundle, cluster, workloads};
 
 /// A replica's module server, of a release whose module ends with `release`.
@@ -122,13 +122,14 @@ impl Stage<'_> {
     fn wait_for_kept(&self, modules: &[&Replica]) -> Vec<Value> {
         let mut wanted: Vec<&str> = modules.iter().map(|r| &*r.modules.module.sha256).collect();
         wanted.sort_unstable();
-        wait_for(&format!("{wanted:?} to be kept"), || {
+        eventually(&format!("{wanted:?} to be kept"), || {
             let maps = self.kept();
             let digest = |map: &Value| map["metadata"]["annotations"]["corsward.io/sha256"].clone();
             let mut kept: Vec<Value> = maps.iter().map(digest).collect();
             kept.sort_by_key(ToString::to_string);
             (kept == wanted).then_some(maps)
         })
+        .unwrap()
     }
 }
 
@@ -193,11 +194,9 @@ fn a_server_that_is_not_ready_is_not_waited_for() {
     let replica = stage.replica("only", true);
     stage.endpoint("dead", 1, &json!({"ready": false}));
     stage.endpoint("alive", replica.modules.addr.port(), &json!({"ready": true}));
-    wait_for("the gate to open", || {
-        replica.modules.module_readiness.borrow().is_none().then_some(())
-    });
+    eventually("the gate to open", || replica.modules.module_readiness.borrow().is_none()).unwrap();
     stage.endpoint("dead", 1, &json!({"ready": true}));
-    wait_for("the gate to close", || replica.modules.module_readiness.borrow().clone());
+    eventually("the gate to close", || replica.modules.module_readiness.borrow().clone()).unwrap();
     replica.stop();
 }
 
@@ -216,15 +215,14 @@ fn a_server_that_stops_is_waited_for_while_it_answers_without_the_module() {
     stage.endpoint("newer", newer.modules.addr.port(), &json!({"ready": true}));
     let waits =
         format!("waiting for 1 of 3 module servers ({lacking}: it does not have the module yet)");
-    wait_for("the gate to be closed", || {
-        (newer.modules.module_readiness.borrow().as_ref() == Some(&waits)).then_some(())
-    });
+    eventually("the gate to be closed", || {
+        newer.modules.module_readiness.borrow().as_ref() == Some(&waits)
+    })
+    .unwrap();
     // Its place is taken by a replica that has what is stored.
     let older = stage.replica("older", false);
     stage.endpoint("older", older.modules.addr.port(), &stops);
-    wait_for("the gate to open", || {
-        newer.modules.module_readiness.borrow().is_none().then_some(())
-    });
+    eventually("the gate to open", || newer.modules.module_readiness.borrow().is_none()).unwrap();
     older.stop();
     newer.stop();
 }

@@ -1,12 +1,13 @@
 //! Outages: what is said while something is away, once each, and when it is back.
 
+use corsward_test_harness::eventually::eventually;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use xtask::tools;
 
 use crate::faults::LEASE_PATH;
-use crate::harness::{Cluster, Operator, wait_for};
+use crate::harness::{Cluster, Operator};
 use crate::specs::{SHOP, allow};
 
 const AGAIN: &str = "acquired or renewed the lease again";
@@ -60,18 +61,18 @@ fn a_kind_that_nobody_has_installed_is_missed_once_and_seen_when_it_comes() {
     let definition =
         "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/wasmplugins.extensions.istio.io";
     cluster.api().delete(definition).unwrap();
-    wait_for("the kind to be gone", || {
-        cluster.api().get(definition).unwrap().is_none().then_some(())
-    });
+    eventually("the kind to be gone", || cluster.api().get(definition).unwrap().is_none()).unwrap();
     let mut operator = cluster.operator("operator-0").start_unready();
-    wait_for("the kind to be looked for several times", || {
+    eventually("the kind to be looked for several times", || {
         operator.metric("corsward_object_watch_failures_total").filter(|failures| *failures > 3.0)
-    });
+    })
+    .unwrap();
     cluster.server.apply(&tools::istio_crds().unwrap()).unwrap();
-    wait_for("the kind to be watched", || {
+    eventually("the kind to be watched", || {
         let lines = operator.said("watched again");
-        lines.iter().any(|line| line["kind"] == "WasmPlugin").then_some(())
-    });
+        lines.iter().any(|line| line["kind"] == "WasmPlugin")
+    })
+    .unwrap();
     let lines = said_since(&mut operator, 0);
     assert_each_once(&lines);
     let missed = lines.iter().find(|line| line["message"] == NOT_WATCHED).unwrap();
@@ -106,8 +107,9 @@ fn a_lease_that_is_held_for_years_names_its_holder_and_ends_when_it_is_deleted()
     let advised = ["-n", "corsward-system", "delete", "lease", "corsward"];
     assert!(cluster.kubectl(&advised, "").success);
     operator.wait_for_line("this replica started leading");
-    wait_for("the holder to be told", || {
+    eventually("the holder to be told", || {
         let report: Value = serde_json::from_str(&operator.get("/policies")?).unwrap();
         (report["lease"]["isThisReplica"] == true).then_some(())
-    });
+    })
+    .unwrap();
 }

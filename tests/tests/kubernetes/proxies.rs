@@ -1,14 +1,15 @@
 //! Proxies that say what they run: real Envoys, at the addresses that pods of a real API server have.
 
+use corsward_test_harness::eventually::eventually;
 use std::net::{IpAddr, Ipv4Addr};
 
-use corsward_tests::envoy_fixture;
+use corsward_test_harness::envoy_fixture;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask::envoy::{Bootstrap, Envoy, Listener, Plugin, Slot, route};
 use xtask::{ports, tools};
 
-use crate::harness::{Cluster, TestNamespace, condition, message, wait_for};
+use crate::harness::{Cluster, TestNamespace, condition, message};
 use crate::specs::{SHOP, allow};
 
 /// The port of a sidecar's metrics.
@@ -119,9 +120,10 @@ fn a_policy_is_programmed_where_the_proxies_say_that_they_run_it() {
     assert!(!message.contains("away"), "nothing is known of it: {message}");
 
     // Istio's agents look again where the object is written again.
-    wait_for("the plugin to be touched", || {
+    eventually("the plugin to be touched", || {
         plugin(&ns)["metadata"]["annotations"].get("istio.io.corsward.io/refreshed-at").cloned()
-    });
+    })
+    .unwrap();
     without_filter.envoy.stop().unwrap();
     let fetched = Sidecar::start(address(3), Some(&configuration));
     behind.configure(&configuration);

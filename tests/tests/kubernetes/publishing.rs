@@ -1,5 +1,6 @@
 //! Objects for proxies, written to a real API server with Istio's definitions.
 
+use corsward_test_harness::eventually::eventually;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use xtask::kubernetes::ApiServer;
 
-use crate::harness::{Cluster, version, wait_for};
+use crate::harness::{Cluster, version};
 
 /// A publisher that runs here, and what it has told.
 pub(crate) struct Publisher {
@@ -123,29 +124,32 @@ impl Publisher {
     /// Waits until what there is was told of.
     #[track_caller]
     pub(crate) fn introduced(mut self) -> Self {
-        wait_for("what is there", || {
+        eventually("what is there", || {
             self.known();
-            (self.batches > 0).then_some(())
-        });
+            self.batches > 0
+        })
+        .unwrap();
         self
     }
 
     /// Waits until exactly this is said to be published.
     #[track_caller]
     pub(crate) fn wait_for_published(&mut self, bundle: &Bundle) {
-        wait_for(&format!("{} to be published", bundle.key), || {
+        eventually(&format!("{} to be published", bundle.key), || {
             let known = self.known().get(&bundle.key)?;
             (known.digest.as_ref() == Some(&bundle.digest) && known.error.is_none()).then_some(())
-        });
+        })
+        .unwrap();
     }
 
     /// Waits for an error of a bundle that says this.
     #[track_caller]
     pub(crate) fn wait_for_error(&mut self, key: &BundleKey, part: &str) -> String {
-        wait_for(&format!("an error of {key} that says `{part}`"), || {
+        eventually(&format!("an error of {key} that says `{part}`"), || {
             let error = self.known().get(key)?.error.clone()?;
             error.contains(part).then_some(error)
         })
+        .unwrap()
     }
 
     /// Stops it, as a process that is killed.
@@ -192,7 +196,7 @@ fn every_kind_of_object_is_accepted_and_a_restart_writes_none_of_them() {
         publisher.wait_for_published(&changed);
         // The watch may tell of the write before its answer is counted.
         let counted = || (publisher.metrics.writes(WriteResult::Written) > 0).then_some(());
-        wait_for("the write to be counted", counted);
+        eventually("the write to be counted", counted).unwrap();
         assert_eq!(publisher.metrics.writes(WriteResult::Written), 1, "{namespace}");
         assert_eq!(publisher.metrics.writes(WriteResult::Repaired), 0, "{namespace}");
         publisher.kill();
@@ -223,9 +227,8 @@ fn one_shape_makes_room_for_another_and_nothing_else_is_touched() {
     publisher.want(&[&part], &[&retiring]);
     publisher.wait_for_published(&retiring);
     publisher.wait_for_published(&part);
-    wait_for("the former shape to go", || {
-        publisher.known()[&whole.key].digest.is_none().then_some(())
-    });
+    eventually("the former shape to go", || publisher.known()[&whole.key].digest.is_none())
+        .unwrap();
     let names: Vec<_> = objects(server, &output, &ns.name).into_keys().collect();
     assert_eq!(names, [part.key.object_name(), "theirs".to_owned()]);
     publisher.kill();
@@ -246,10 +249,11 @@ fn what_somebody_changes_or_deletes_is_repaired_and_what_they_add_stays() {
         "spec": {"url": "oci://evil.example/filter", "selector": {"matchLabels": {"app": "b"}}},
     });
     server.api().merge(&path, &theirs).unwrap();
-    let repaired = wait_for("the repair", || {
+    let repaired = eventually("the repair", || {
         let object = server.api().get(&path).unwrap()?;
         (object["spec"] == before["spec"]).then_some(object)
-    });
+    })
+    .unwrap();
     assert_eq!(repaired["metadata"]["annotations"]["theirs"], "1");
 
     let client = publisher.runtime.block_on(kubernetes::client(Some(&server.kubeconfig())));
@@ -268,7 +272,7 @@ fn what_somebody_changes_or_deletes_is_repaired_and_what_they_add_stays() {
     publisher.want(&[&ours], &[]);
     publisher.wait_for_published(&ours);
     server.api().delete(&path).unwrap();
-    let again = wait_for("it to be there again", || server.api().get(&path).unwrap());
+    let again = eventually("it to be there again", || server.api().get(&path).unwrap()).unwrap();
     assert_eq!(again["spec"], before["spec"]);
     publisher.kill();
 }
@@ -286,10 +290,11 @@ fn an_object_of_ours_without_its_labels_is_ours_all_the_same() {
     let theirs =
         json!({"metadata": {"labels": null}, "spec": {"url": "oci://evil.example/filter"}});
     server.api().merge(&path, &theirs).unwrap();
-    let repaired = wait_for("the repair", || {
+    let repaired = eventually("the repair", || {
         let object = server.api().get(&path).unwrap()?;
         (object["spec"] == before["spec"]).then_some(object)
-    });
+    })
+    .unwrap();
     assert_eq!(repaired["metadata"]["labels"], before["metadata"]["labels"]);
     publisher.wait_for_published(&ours);
     publisher.kill();
@@ -369,7 +374,7 @@ fn a_copy_that_carries_our_labels_goes_and_one_that_does_not_stays() {
     copy["metadata"] =
         json!({"name": "unlabelled", "annotations": copy["metadata"]["annotations"]});
     server.api().create(&collection(&output, &ns.name), &copy).unwrap();
-    wait_for("the copy to go", || (!objects().contains_key("labelled")).then_some(()));
+    eventually("the copy to go", || !objects().contains_key("labelled")).unwrap();
     assert_eq!(objects().into_keys().collect::<Vec<_>>(), ["corsward", "unlabelled"]);
     publisher.kill();
 }

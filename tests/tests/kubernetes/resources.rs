@@ -1,23 +1,25 @@
 //! The resources, as users of `kubectl` see them.
 
+use corsward_test_harness::api_server;
+use corsward_test_harness::eventually::eventually;
 use corsward_tests::suite;
 use xtask::kubernetes::ApiServer;
 
-use crate::harness::{Cluster, said, wait_for};
+use crate::harness::{Cluster, said};
 
 #[test]
 fn kubectl_applies_the_definitions_and_then_every_example() {
     let server = ApiServer::start().unwrap();
     let mut apply = server.kubectl();
-    let applied = said(apply.args(["apply", "-f"]).arg(suite::crds()), "");
+    let applied = said(apply.args(["apply", "-f"]).arg(api_server::crds()), "");
     assert!(applied.success, "{applied:?}");
     assert!(applied.out.contains("corspolicies.corsward.io created"), "{applied:?}");
     // The same definitions again are no change, and `apply` keeps no copy too large for an annotation.
     let mut again = server.kubectl();
-    let again = said(again.args(["apply", "-f"]).arg(suite::crds()), "");
+    let again = said(again.args(["apply", "-f"]).arg(api_server::crds()), "");
     assert!(again.success && !again.out.contains("configured"), "{again:?}");
 
-    server.apply(&suite::crds()).unwrap();
+    server.apply(&api_server::crds()).unwrap();
     let api = server.api();
     api.create("/api/v1/namespaces", &serde_json::json!({ "metadata": { "name": "demo" } }))
         .unwrap();
@@ -35,10 +37,11 @@ fn kubectl_explains_a_field_with_its_manual() {
     let cluster = Cluster::shared();
     let field = "corspolicy.spec.cors.allowOrigins";
     // An API server publishes the manual of a definition a moment after the definition is served.
-    let said = wait_for("the manual", || {
+    let said = eventually("the manual", || {
         let said = cluster.kubectl(&["explain", field], "");
         said.success.then_some(said)
-    });
+    })
+    .unwrap();
     for part in ["FIELD: allowOrigins <[]string>", "Permitted:", "Refused:", "https://"] {
         assert!(said.out.contains(part), "`{part}` is missing:\n{}", said.out);
     }
@@ -51,7 +54,7 @@ fn kubectl_explains_a_field_with_its_manual() {
         "originset.spec.origins",
         "clustercorspolicy.spec.guardrails",
     ] {
-        wait_for(argument, || cluster.kubectl(&["explain", argument], "").success.then_some(()));
+        eventually(argument, || cluster.kubectl(&["explain", argument], "").success).unwrap();
     }
 }
 

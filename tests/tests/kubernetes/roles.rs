@@ -3,6 +3,7 @@
 mod granted;
 mod release;
 
+use corsward_test_harness::eventually::eventually;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -10,7 +11,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use serde_json::{Value, json};
 use xtask::ports;
 
-use crate::harness::{Cluster, Operator, TestNamespace, wait_for, wait_or};
+use crate::harness::{Cluster, Operator, TestNamespace};
 use granted::Right;
 use release::Release;
 
@@ -209,13 +210,14 @@ fn objects(namespace: &TestNamespace<'_>, plural: &str) -> Vec<Value> {
 /// Waits until objects of one kind have replaced those of the other, without a moment that had none.
 #[track_caller]
 fn wait_for_change(namespace: &TestNamespace<'_>, before: &str, after: &str) {
-    wait_for(&format!("{after} instead of {before}"), || {
+    eventually(&format!("{after} instead of {before}"), || {
         // Asked in this order: what is written goes before what was written.
         let gone = objects(namespace, before).is_empty();
         let there = objects(namespace, after).len();
         assert!(!gone || there > 0, "there is neither");
-        (gone && there == 1).then_some(())
-    });
+        gone && there == 1
+    })
+    .unwrap();
 }
 
 /// Everything that policies and their cluster state go through.
@@ -237,7 +239,7 @@ fn live(namespace: &TestNamespace<'_>) {
     apply("CorsPolicy", "api", POLICY);
     apply("CorsPolicy", "refused", REFUSED);
     namespace.wait_for_in_force("api");
-    wait_for("what is left to go", || (!is_left(namespace)).then_some(()));
+    eventually("what is left to go", || !is_left(namespace)).unwrap();
     apply("CorsPolicy", "api", &POLICY.replace("a.example", "b.example"));
     namespace.wait_for_in_force("api");
     namespace.delete_policy("api");
@@ -251,12 +253,12 @@ fn used_and_no_more(release: &Release<'_>, mut replicas: Vec<Operator>) {
         let asked = release.asked();
         granted.iter().filter(|right| !asked.iter().any(|one| right.covers(one))).cloned().collect()
     };
-    let all_used = wait_or(crate::harness::TIMEOUT, || unused().is_empty().then_some(()));
+    let all_used = eventually("every rule to be used", || unused().is_empty());
     let asked = release.asked();
     let refused: Vec<_> = asked.iter().filter(|one| !one.allowed || one.status == 403).collect();
     let mut logs = || replicas.iter_mut().map(Operator::log).collect::<String>();
     assert!(refused.is_empty(), "asked for and not given: {refused:#?}\n{}", logs());
-    assert!(all_used.is_some(), "given and never asked for: {:#?}", unused());
+    assert!(all_used.is_ok(), "given and never asked for: {:#?}", unused());
     assert!(granted.len() > 10, "{granted:#?}");
     for replica in replicas {
         replica.stop();

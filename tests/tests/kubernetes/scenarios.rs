@@ -2,9 +2,10 @@
 //!
 //! They share an API server and an operator, each in a namespace of its own.
 
+use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, TestNamespace, condition, message, version, wait_for};
+use crate::harness::{Cluster, TestNamespace, condition, message, version};
 use crate::specs::{OTHER, SHOP, allow, refused};
 
 fn test_namespace(name: &str) -> TestNamespace<'static> {
@@ -163,9 +164,10 @@ fn a_tightened_guardrail_takes_a_policy_out_of_force() {
     for part in ["guardrail", "allowOrigins[1]", OTHER] {
         assert!(conditions.contains(part), "`{part}` is missing: {conditions}");
     }
-    wait_for("nothing of it to be published", || {
-        ns.published().values().all(|one| !one.compiled.contains(OTHER)).then_some(())
-    });
+    eventually("nothing of it to be published", || {
+        ns.published().values().all(|one| !one.compiled.contains(OTHER))
+    })
+    .unwrap();
     guardrail(&["https://*.example"]);
     ns.wait_for_in_force("api");
     ns.wait_for_published(&[("app=api", &["api"])]);
@@ -195,12 +197,12 @@ fn a_change_of_an_origin_set_reaches_every_policy_that_uses_it() {
     assert_eq!(first.len(), 3, "{first:#?}");
 
     ns.origin_set("partners", &["https://two.partner.example"]);
-    wait_for("the other partner", || {
+    eventually("the other partner", || {
         let published = ns.published();
         let of = |origin| published.values().filter(|one| one.compiled.contains(origin)).count();
-        (of("https://two.partner.example") == 2 && of("https://one.partner.example") == 0)
-            .then_some(())
-    });
+        of("https://two.partner.example") == 2 && of("https://one.partner.example") == 0
+    })
+    .unwrap();
     for (name, is) in ns.published() {
         let apart = is.policies == ["apart"];
         assert_eq!(is.version == first[&name].version, apart, "{name}");
@@ -314,16 +316,18 @@ fn what_somebody_else_does_to_a_published_object_is_undone() {
     let path = format!("/apis/extensions.istio.io/v1alpha1/namespaces/drift/wasmplugins/{name}");
     let patch = json!({ "spec": { "phase": "STATS" } });
     ns.cluster.api().merge(&path, &patch).unwrap();
-    wait_for("the phase to be ours", || {
+    eventually("the phase to be ours", || {
         let object = ns.cluster.api().get(&path).unwrap()?;
         (object["spec"]["phase"] == "AUTHN").then_some(())
-    });
+    })
+    .unwrap();
     ns.cluster.api().delete(&path).unwrap();
     let again = ns.wait_for_published(&[("app=api", &["api"])]);
     assert_eq!(again[name].digest, was.digest);
     // While it was gone, the status said so.
-    wait_for("the status to say that it is back", || {
+    eventually("the status to say that it is back", || {
         let said = condition(&ns.get("api"), "Programmed");
-        (said == "Programmed=True Published").then_some(())
-    });
+        said == "Programmed=True Published"
+    })
+    .unwrap();
 }

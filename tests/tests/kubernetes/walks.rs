@@ -1,12 +1,13 @@
 //! Walks: what a page shows of an API server is what one says.
 
+use corsward_test_harness::eventually::eventually;
 use std::fs;
 use std::process::Command;
 
 use corsward_tests::suite;
 use xtask::tools;
 
-use crate::harness::{Cluster, TIMEOUT, said, wait_or};
+use crate::harness::{Cluster, said};
 
 /// A command of a page, and what it prints there.
 struct Step {
@@ -65,12 +66,12 @@ fn walk(cluster: &Cluster, page: &str) {
         };
         let mut last = run();
         let looks = command.contains(" get ");
-        wait_or(TIMEOUT, || {
+        let _ = eventually("the printed output", || {
             let is_so = normal(&last) == normal(&printed);
             if !is_so && looks {
                 last = run();
             }
-            (is_so || !looks).then_some(())
+            is_so || !looks
         });
         assert_eq!(normal(&last), normal(&printed), "{page}: {command}\n{last}");
     }

@@ -6,9 +6,9 @@ mod client;
 mod fixture;
 mod odd;
 
+use corsward_test_harness::eventually::eventually;
 use serde_json::json;
 
-use crate::harness::wait_for;
 use crate::sizes::large;
 use fixture::{WebhookFixture, manifest, review};
 
@@ -196,9 +196,10 @@ fn every_replica_answers_with_the_same_certificate() {
     let mut second = fixture.replica("webhook-second");
     let other = fixture.client_of(&mut second);
     let client = fixture.client();
-    wait_for("the second replica's certificate", || {
-        other.certificate().is_ok_and(|shown| Ok(shown) == client.certificate()).then_some(())
-    });
+    eventually("the second replica's certificate", || {
+        other.certificate().is_ok_and(|shown| Ok(shown) == client.certificate())
+    })
+    .unwrap();
     let answer =
         other.judged(&review(&json!({ "cors": { "allowOrigins": ["https://a.example/x"] } })));
     assert_eq!(answer.json()["response"]["allowed"], false);
@@ -213,7 +214,8 @@ fn while_no_webhook_answers_policies_are_applied_all_the_same() {
     fixture.stop();
     let namespace = fixture.cluster.test_namespace("webhook-still-down");
     // The API server learns of the changed configuration in its own time.
-    wait_for("a policy to be applied without the webhook", || {
-        namespace.apply(&manifest("CorsPolicy", "api", REFUSED)).success.then_some(())
-    });
+    eventually("a policy to be applied without the webhook", || {
+        namespace.apply(&manifest("CorsPolicy", "api", REFUSED)).success
+    })
+    .unwrap();
 }

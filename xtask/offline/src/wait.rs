@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 
-/// Poll interval for conditions without a notification.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Bounds of the interval between two looks at a condition without a notification.
+const INTERVALS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+
+/// The interval as a part of the time so far: what is measured by looking is right to two percent.
+const PART: u32 = 50;
 
 /// Looks until `probe` yields a value.
 ///
@@ -20,7 +23,7 @@ pub fn until<T>(
     deadline: Duration,
     mut probe: impl FnMut() -> Result<Option<T>>,
 ) -> Result<T> {
-    let found = poll(deadline, LOOK_EVERY, || match probe() {
+    let found = poll(deadline, || match probe() {
         Ok(None) if stop_flag().load(Ordering::Relaxed) => {
             Some(Err(anyhow!("told to stop while waiting for {what}")))
         }
@@ -29,19 +32,16 @@ pub fn until<T>(
     found.unwrap_or_else(|| bail!("waited {} s in vain for {what}", deadline.as_secs_f32()))
 }
 
-/// Looks in this interval until `look` yields a value, or until the timeout has passed.
-pub fn poll<T>(
-    timeout: Duration,
-    interval: Duration,
-    mut look: impl FnMut() -> Option<T>,
-) -> Option<T> {
-    let start = Instant::now();
+/// Looks until `look` yields a value, or until the timeout has passed.
+pub fn poll<T>(timeout: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let (start, (shortest, longest)) = (Instant::now(), INTERVALS);
     loop {
         let found = look();
-        if found.is_some() || start.elapsed() > timeout {
+        let elapsed = start.elapsed();
+        if found.is_some() || elapsed > timeout {
             return found;
         }
-        std::thread::sleep(interval);
+        std::thread::sleep((elapsed / PART).clamp(shortest, longest));
     }
 }
 

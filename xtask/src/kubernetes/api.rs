@@ -1,18 +1,17 @@
 //! Plain questions and orders to an API server.
 
 use std::net::SocketAddr;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Request;
 
+use crate::wait;
+
 /// Timeout for an API server that is temporarily unavailable.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Interval of retries.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The status by which it says so.
 const TOO_MANY_REQUESTS: u16 = 429;
 
@@ -109,15 +108,11 @@ impl Api {
     ///
     /// Fails if there is no answer.
     pub fn send(&self, method: &str, path: &str, body: Option<(&str, &Value)>) -> Result<Answer> {
-        let began = Instant::now();
-        loop {
+        // As every client of Kubernetes does: after a restart the storage of a definition takes a moment.
+        wait::until("the API server to be available", TIMEOUT, || {
             let answer = self.ask(method, path, body)?;
-            // As every client of Kubernetes does: after a restart the storage of a definition takes a moment.
-            if answer.status != TOO_MANY_REQUESTS || began.elapsed() > TIMEOUT {
-                return Ok(answer);
-            }
-            thread::sleep(POLL_INTERVAL);
-        }
+            Ok((answer.status != TOO_MANY_REQUESTS).then_some(answer))
+        })
     }
 
     fn ask(&self, method: &str, path: &str, body: Option<(&str, &Value)>) -> Result<Answer> {

@@ -10,15 +10,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use corsward_tests::answer::Answer;
-use corsward_tests::case::Request;
-use corsward_tests::client;
-use corsward_tests::oracle::CredentialsMode;
+use corsward_test_harness::answer::Answer;
+use corsward_test_harness::case::Request;
+use corsward_test_harness::client;
+use corsward_test_harness::oracle::CredentialsMode;
 use xtask::command;
 
 use crate::cluster::Cluster;
-use crate::until::until;
 use crate::workload::Workload;
+use corsward_test_harness::eventually::eventually;
 
 /// The port of the node that leads to the SOCKS proxy: `kind-config.yaml` publishes it on a free port of this machine.
 const NODE_PORT: u16 = 30080;
@@ -65,7 +65,7 @@ impl SocksProxy {
             format!("docker says `{address}` of port {NODE_PORT} of {node}: was the cluster made with kind-config.yaml?")
         })?;
         let socks_proxy = Self { address };
-        until("the SOCKS proxy", || {
+        eventually("the SOCKS proxy", || {
             socks_proxy.connect("kubernetes.default.svc.cluster.local", 443).map(Some)
         })?;
         Ok(socks_proxy)

@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::until::until;
 use crate::workload::Workload;
+use corsward_test_harness::eventually::eventually;
 
 /// A namespace.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl<'c> TestNamespace<'c> {
         let selector = labels.iter().map(of).collect::<Vec<_>>().join(",");
         let workload = format!("deployment/{deployment}");
         self.read(&["scale", &workload, "--replicas=0"])?;
-        until(&format!("the end of the pods of {deployment}"), || {
+        eventually(&format!("the end of the pods of {deployment}"), || {
             let left = self.read(&["get", "pods", "-l", &selector, "-o", "name"])?;
             ensure!(left.is_empty(), "there is {left}");
             Ok(Some(()))
@@ -97,7 +97,9 @@ impl<'c> TestNamespace<'c> {
     /// Waits until a Service answers at port 80: what a node routes follows readiness a moment later.
     pub(crate) fn await_answer(&self, service: &str) -> Result<()> {
         let (socks_proxy, host) = (self.cluster.socks_proxy(), self.host(service));
-        until(&format!("an answer of {host}"), || socks_proxy.get(&host, "/", None).map(Some))?;
+        eventually(&format!("an answer of {host}"), || {
+            socks_proxy.get(&host, "/", None).map(Some)
+        })?;
         Ok(())
     }
 
@@ -137,7 +139,7 @@ impl<'c> TestNamespace<'c> {
         reason: &str,
     ) -> Result<()> {
         let what = format!("{kind}={status} {reason} of {}/{policy}", self.name);
-        until(&what, || {
+        eventually(&what, || {
             let said = self.condition(policy, kind)?;
             ensure!(said == Some((status.to_owned(), reason.to_owned())), "it is {said:?}");
             Ok(Some(()))

@@ -1,7 +1,7 @@
 //! Refusals by authorization filters, and whether the page that sent the request may read them.
 
 use anyhow::{Result, ensure};
-use corsward_tests::answer::Answer;
+use corsward_test_harness::answer::Answer;
 use serde_json::json;
 
 use crate::cluster::Cluster;
@@ -10,9 +10,9 @@ use crate::cluster::test_namespace::TestNamespace;
 use crate::release::Release;
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, STRANGER, allowing, await_shared};
-use crate::until::until;
 use crate::upstream::{ANSWER, was_reached};
 use crate::workload::Workload;
+use corsward_test_harness::eventually::eventually;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new(
@@ -99,14 +99,14 @@ fn external_authorizer(cluster: &Cluster) -> Result<TestNamespace<'_>> {
 
 /// Waits for a page's answer from the authorizer that refuses it.
 fn await_refusal(socks_proxy: SocksProxy, host: &str) -> Result<Answer> {
-    until("the authorizer to refuse", || {
+    eventually("the authorizer to refuse", || {
         let refused =
             socks_proxy.send(host, 80, &request("GET", host, "/", Some(SHOP), &[(ANSWER, "")]))?;
         Ok((refused.status == 403 && refused.get("x-authorizer").is_some()).then_some(refused))
     })
 }
 
-fn refused_preflight(host: &str) -> corsward_tests::case::Request {
+fn refused_preflight(host: &str) -> corsward_test_harness::case::Request {
     let lines = [("access-control-request-method", "PUT"), (ANSWER, "")];
     request("OPTIONS", host, "/", Some(SHOP), &lines)
 }
@@ -118,7 +118,7 @@ fn await_status(
     more: &[(&str, &str)],
     status: u16,
 ) -> Result<Answer> {
-    until(&format!("a {status} of {host}"), || {
+    eventually(&format!("a {status} of {host}"), || {
         let answer = socks_proxy.send(host, 80, &request("GET", host, "/", Some(SHOP), more))?;
         ensure!(answer.status == status, "it answers {}", answer.status);
         Ok(Some(answer))

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
-use corsward_tests::case::Case;
+use corsward_test_harness::case::Case;
+use corsward_test_harness::policies;
 use corsward_tests::differences::{differences, report};
 use corsward_tests::suite::{self, Suite};
 use serde_json::{Value, json};
@@ -17,9 +18,9 @@ use crate::cluster::socks_proxy::SocksProxy;
 use crate::cluster::test_namespace::TestNamespace;
 use crate::scenario::Scenario;
 use crate::sharing::SHOP;
-use crate::until::until;
 use crate::upstream::{ANSWER, answering, without_mark};
 use crate::workload::Workload;
+use corsward_test_harness::eventually::eventually;
 
 /// Number of cases under way at a time.
 const CLIENTS: usize = 4;
@@ -91,7 +92,7 @@ fn put_in_force(
         ns.create(&moved(policy)?.to_string())?;
         // A creationTimestamp has seconds.
         let second = since_epoch()?;
-        until("the next second", || Ok((since_epoch()? > second).then_some(())))?;
+        eventually("the next second", || Ok(since_epoch()? > second))?;
     }
     let sentinel = format!("sentinel-{number}.test");
     let spec = json!({ "hostnames": [sentinel], "cors": { "allowOrigins": [SHOP] } });
@@ -99,10 +100,10 @@ fn put_in_force(
     // Nor may age decide where it is the name that should.
     items.sort_by_key(|policy| policy["metadata"]["name"].to_string());
     let spec = spec.as_object().cloned().unwrap_or_default();
-    items.push(moved(&suite::policy("stand", &format!("sentinel-{number}"), spec))?);
+    items.push(moved(&policies::policy("stand", &format!("sentinel-{number}"), spec))?);
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
     ns.create(&list.to_string())?;
-    until(&format!("the policies of group {number}"), || {
+    eventually(&format!("the policies of group {number}"), || {
         let asked = crate::cluster::socks_proxy::request("GET", &sentinel, "/", Some(SHOP), &[]);
         let answer = socks_proxy.send(&ns.host("near"), 80, &asked)?;
         Ok(answer.get(crate::cluster::socks_proxy::ALLOW_ORIGIN).map(drop))

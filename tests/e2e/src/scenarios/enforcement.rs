@@ -13,9 +13,9 @@ use crate::load::{Load, Question};
 use crate::release::{self, Release};
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, STRANGER, allowing, await_shared, await_unshared};
-use crate::until::{until, until_at_once};
 use crate::upstream::{ANSWER, answering};
 use crate::workload::Workload;
+use corsward_test_harness::eventually::eventually;
 
 /// Number of changes of a policy under load.
 const CHANGES: usize = 20;
@@ -65,7 +65,7 @@ fn a_gateway_keeps_its_own_policy(cluster: &Cluster) -> Result<()> {
     let ns = cluster.meshed("enforcement-gateway")?;
     ns.apply(&front_with(ROUTE))?;
     ns.run(&Workload::echo("api"))?;
-    until("the Gateway's Deployment", || ns.rolled_out("deployment/front-istio").map(Some))?;
+    eventually("the Gateway's Deployment", || ns.rolled_out("deployment/front-istio").map(Some))?;
     let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("front-istio"));
     let of_route = |origin: &str| -> Result<Option<String>> {
         let answer = socks_proxy.get(&host, "/api", Some(origin))?;
@@ -73,9 +73,7 @@ fn a_gateway_keeps_its_own_policy(cluster: &Cluster) -> Result<()> {
         header(&answer, ALLOW_ORIGIN)
     };
     let await_route = || {
-        until("what the route itself says", || {
-            Ok((of_route(OTHER)?.as_deref() == Some(OTHER)).then_some(()))
-        })
+        eventually("what the route itself says", || Ok(of_route(OTHER)?.as_deref() == Some(OTHER)))
     };
     await_route()?;
 
@@ -174,9 +172,9 @@ fn change_to_effect(
     let newcomer = format!("https://change-{change}.example");
     let begun = Instant::now();
     ns.policy("api", &allowing("api", &[SHOP, &newcomer]))?;
-    until_at_once(&format!("the effect of change {change}"), || {
+    eventually(&format!("the effect of change {change}"), || {
         let answer = socks_proxy.get(host, "/", Some(&newcomer))?;
-        Ok((header(&answer, ALLOW_ORIGIN)? == Some(newcomer.clone())).then_some(()))
+        Ok(header(&answer, ALLOW_ORIGIN)? == Some(newcomer.clone()))
     })?;
     Ok(begun.elapsed())
 }

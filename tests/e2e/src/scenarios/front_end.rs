@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::cluster::socks_proxy::header;
 use crate::cluster::test_namespace::TestNamespace;
 use crate::scenario::Scenario;
-use crate::until::until;
+use corsward_test_harness::eventually::eventually;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::new(
     "a React front end logs in, reads every error, and no other page does: with corsward, and not without",
@@ -132,14 +132,14 @@ fn await_policies(cluster: &Cluster, ns: &TestNamespace<'_>) -> Result<()> {
     let front = format!("http://{}", ns.host("front"));
     let stranger = format!("http://{}", ns.host("stranger"));
     let socks_proxy = cluster.socks_proxy();
-    until("the front end's policy", || {
+    eventually("the front end's policy", || {
         let preflight = socks_proxy.preflight(&ns.host("api"), "/login", &front, "PUT", "")?;
         let allowed = header(&preflight, "access-control-allow-origin")?;
-        Ok((allowed.as_ref() == Some(&front)).then_some(()))
+        Ok(allowed.as_ref() == Some(&front))
     })?;
-    until("the sockets' policy", || {
+    eventually("the sockets' policy", || {
         let answer = socks_proxy.get(&ns.host("sockets"), "/", Some(&stranger))?;
-        Ok((answer.status == 403).then_some(()))
+        Ok(answer.status == 403)
     })?;
     // The cache keeps what it was given before, as caches do.
     ns.restart("front")

@@ -9,8 +9,8 @@ use crate::published::KINDS;
 use crate::release::{NAMESPACE, Release};
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, allowing, await_shared, await_unshared};
-use crate::until::until;
 use crate::workload::Workload;
+use corsward_test_harness::eventually::eventually;
 
 /// The part that the names of corsward's objects share.
 const OURS: &str = "corsward";
@@ -107,7 +107,7 @@ fn no_answer_is_bare_while_the_kind_changes(cluster: &Cluster) -> Result<()> {
     let is_newer = count(newer)? == 1 && count(older)? == 0;
     ensure!(is_newer, "every istiod reads {newer}, and the chart was told of no kind");
     let changed = |before: &str, after: &str| {
-        until(&format!("{after} instead of {before}"), || {
+        eventually(&format!("{after} instead of {before}"), || {
             let (old, new) = (count(before)?, count(after)?);
             ensure!(old == 0 && new == 1, "there are {old} {before} and {new} {after}");
             Ok(Some(()))
@@ -132,7 +132,7 @@ fn no_answer_is_bare_while_the_kind_changes(cluster: &Cluster) -> Result<()> {
 
 /// Nothing of ours is left but what is kept, and what the scenarios made.
 fn ensure_gone(cluster: &Cluster) -> Result<()> {
-    until("the end of everything of ours", || {
+    eventually("the end of everything of ours", || {
         let left = left(cluster)?;
         ensure!(left.is_empty(), "there is left {left:#?}");
         Ok(Some(()))

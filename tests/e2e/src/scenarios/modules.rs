@@ -18,9 +18,9 @@ use crate::published::Published;
 use crate::release::Release;
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, allowing, await_shared};
-use crate::until::until;
 use crate::upstream::{ANSWER, answering};
 use crate::workload::Workload;
+use corsward_test_harness::eventually::eventually;
 
 /// The name of a plugin that is copied.
 const COPY: &str = "by-hand";
@@ -133,14 +133,14 @@ fn bad_configuration_leaves_the_last_good_one(cluster: &Cluster) -> Result<()> {
     ] {
         let before = refused(&proxy)?;
         ns.apply(&good.with("pluginConfig", bad).by_hand(COPY))?;
-        until("the running proxy to be told", || Ok((refused(&proxy)? > before).then_some(())))?;
+        eventually("the running proxy to be told", || Ok(refused(&proxy)? > before))?;
         await_shared(socks_proxy, &host, SHOP)?;
     }
     let late = kept("late");
     let late_host = ns.host(&late.name);
     ns.run(&late)?;
     let refuses = Proxy::of(&ns, "deploy/late");
-    until("the new proxy to be told", || Ok((refused(&refuses)? > 0).then_some(())))?;
+    eventually("the new proxy to be told", || Ok(refused(&refuses)? > 0))?;
     ensure_served_without_filter(socks_proxy, &late_host)?;
 
     ns.apply(&good.by_hand(COPY))?;
@@ -161,7 +161,7 @@ fn a_wrong_digest_takes_the_filter_out(cluster: &Cluster) -> Result<()> {
     let load = Load::begin(socks_proxy, &[Question::get(&host, "/", SHOP).whoever_may_read()]);
     ns.apply(&good.with("sha256", json!(NO_MODULE)).by_hand(COPY))?;
     // The module that runs is not the one that is asked for any more.
-    until("the running pod without a filter", || {
+    eventually("the running pod without a filter", || {
         ensure_served_without_filter(socks_proxy, &host).map(Some)
     })?;
     let late = kept("late");
@@ -181,7 +181,7 @@ fn a_wrong_digest_takes_the_filter_out(cluster: &Cluster) -> Result<()> {
 fn copied_plugin(cluster: &Cluster, name: &str) -> Result<Published> {
     let ns = cluster.test_namespace(name)?;
     ns.policy("api", &keeping())?;
-    until("a plugin", || Published::only(&ns).map(Some))
+    eventually("a plugin", || Published::only(&ns).map(Some))
 }
 
 fn another_module_is_rolled_out(cluster: &Cluster) -> Result<()> {
@@ -231,7 +231,7 @@ fn keeping() -> Value {
 
 /// Waits until a ns's plugin says again what it said.
 fn await_repair(ns: &TestNamespace<'_>, good: &Published, of: &str) -> Result<()> {
-    until(&format!("the repair of {of}"), || {
+    eventually(&format!("the repair of {of}"), || {
         let now = Published::only(ns)?;
         ensure!(now.spec() == good.spec(), "it is {now:?}");
         Ok(Some(()))
@@ -266,14 +266,14 @@ fn await_module(
     proxy: &Proxy<'_>,
     is_it: impl Fn(&Value) -> bool,
 ) -> Result<()> {
-    let module = until("the plugin to name another module", || {
+    let module = eventually("the plugin to name another module", || {
         let module = Published::only(ns)?.plugin()["sha256"].clone();
         ensure!(is_it(&module), "it names {module}");
         Ok(module.as_str().map(str::to_owned))
     })?;
     // An agent keeps a module in a file that has its digest for a name.
-    until("the proxy to run the module", || {
-        Ok(proxy.admin("config_dump")?.contains(&module).then_some(()))
+    eventually("the proxy to run the module", || {
+        Ok(proxy.admin("config_dump")?.contains(&module))
     })?;
     proxy.await_filters(1)
 }

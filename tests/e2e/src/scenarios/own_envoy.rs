@@ -4,10 +4,10 @@ mod pods;
 mod same;
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use corsward_tests::answer::Answer;
+use corsward_test_harness::answer::Answer;
 use serde_json::json;
 
 use self::pods::{App, Pods};
@@ -16,7 +16,7 @@ use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header};
 use crate::cluster::test_namespace::TestNamespace;
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, STRANGER, allowing};
-use crate::until::{until, until_within};
+use corsward_test_harness::eventually::eventually;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::alone(
@@ -38,9 +38,6 @@ const FILE: &str = "corsward.yaml";
 
 /// The operator's ConfigMap for policies that a whole namespace shares.
 const OF_NAMESPACE: &str = "corsward";
-
-/// For how long a kubelet may leave a ConfigMap as it was: its period is a minute, and some more.
-const KUBELET: Duration = Duration::from_secs(180);
 
 /// A namespace with the example in it.
 struct OwnEnvoyFixture<'c> {
@@ -118,9 +115,7 @@ impl<'c> OwnEnvoyFixture<'c> {
 
     /// It comes with the kubelet's next look; Envoy takes it at once.
     fn await_change(&self, begun: Instant) -> Result<()> {
-        until_within(KUBELET, "the change's effect", || {
-            Ok(shares(&self.get(NEXT)?)?.then_some(()))
-        })?;
+        eventually("the change's effect", || shares(&self.get(NEXT)?))?;
         let waited = begun.elapsed().as_secs_f64();
         self.cluster
             .figure("change to effect with the kubelet's own period", format!("{waited:.1} s"));
@@ -149,9 +144,9 @@ impl<'c> OwnEnvoyFixture<'c> {
         spec["mode"] = json!("DryRun");
         spec.as_object_mut().and_then(|spec| spec.remove("selector"));
         self.ns.policy("rehearsal", &spec)?;
-        until("the namespace's ConfigMap", || {
+        eventually("the namespace's ConfigMap", || {
             let object = self.ns.get("configmap", OF_NAMESPACE)?;
-            Ok(object["data"][FILE].as_str().is_some_and(|data| data.contains(SHOP)).then_some(()))
+            Ok(object["data"][FILE].as_str().is_some_and(|data| data.contains(SHOP)))
         })?;
         self.allow(NEXT)?;
         self.await_data("the change in the pod's ConfigMap", |data| data.contains(NEXT))?;
@@ -188,7 +183,7 @@ impl<'c> OwnEnvoyFixture<'c> {
         let patch = json!({ "data": { FILE: bad } }).to_string();
         self.ns.read(&["patch", "configmap", CONFIG_MAP, "--type", "merge", "-p", &patch])?;
         self.pods.look_now(&self.ns)?;
-        until("Envoy to refuse what is in the ConfigMap", || {
+        eventually("Envoy to refuse what is in the ConfigMap", || {
             let metrics = self.pods.metrics(&self.ns, "/stats/prometheus")?;
             let refused =
                 metrics.lines().find_map(|line| line.strip_prefix("corsward_config_refused{} "));
@@ -231,9 +226,9 @@ impl<'c> OwnEnvoyFixture<'c> {
     }
 
     fn await_answer(&self, what: &str, origin: &str, shared: bool) -> Result<()> {
-        until(what, || {
+        eventually(what, || {
             let answer = self.get(origin)?;
-            Ok((answer.status == 200 && shares(&answer)? == shared).then_some(()))
+            Ok(answer.status == 200 && shares(&answer)? == shared)
         })
     }
 
@@ -244,7 +239,7 @@ impl<'c> OwnEnvoyFixture<'c> {
     }
 
     fn await_data(&self, what: &str, holds: impl Fn(&str) -> bool) -> Result<()> {
-        until(what, || Ok(holds(&self.data()?).then_some(())))
+        eventually(what, || Ok(holds(&self.data()?)))
     }
 }
 

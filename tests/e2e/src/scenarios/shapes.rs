@@ -11,9 +11,9 @@ use crate::proxy::Proxy;
 use crate::published::Published;
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, allowing};
-use crate::until::until;
 use crate::upstream::{ANSWER, answering};
 use crate::workload::Workload;
+use corsward_test_harness::eventually::eventually;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new(
@@ -116,9 +116,9 @@ impl<'c> Shapes<'c> {
     fn await_kept(&self, name: &str) -> Result<()> {
         let host = self.ns.host("api");
         let asked = request("GET", &format!("{name}.test"), "/", Some(SHOP), &[]);
-        until(&format!("the effect of the policy {name}"), || {
+        eventually(&format!("the effect of the policy {name}"), || {
             let answer = self.socks_proxy.send(&host, 80, &asked)?;
-            Ok((header(&answer, ALLOW_ORIGIN)?.as_deref() == Some(SHOP)).then_some(()))
+            Ok(header(&answer, ALLOW_ORIGIN)?.as_deref() == Some(SHOP))
         })
     }
 
@@ -169,7 +169,7 @@ impl<'c> Shapes<'c> {
 
     /// Waits until there are plugins for these labels and no others, and one filter of ours in the proxy.
     fn await_at_rest(&self, labels: &[Value]) -> Result<()> {
-        until(&format!("plugins for {labels:?} and no others"), || {
+        eventually(&format!("plugins for {labels:?} and no others"), || {
             let plugins = self.plugins()?;
             ensure!(plugins == labels, "there are {plugins:?}");
             Ok(Some(()))

@@ -8,8 +8,8 @@ use crate::cluster::test_namespace::TestNamespace;
 use crate::gateway::front_with;
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, allowing, await_shared};
-use crate::until::until;
 use crate::workload::Workload;
+use corsward_test_harness::eventually::eventually;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new(
@@ -106,7 +106,7 @@ fn findings(ns: &TestNamespace<'_>, policy: &str) -> Result<Vec<(String, String)
 
 /// Waits for a finding; its message.
 fn await_finding(ns: &TestNamespace<'_>, policy: &str, code: &str) -> Result<String> {
-    until(&format!("{code} of {policy}"), || {
+    eventually(&format!("{code} of {policy}"), || {
         let all = findings(ns, policy)?;
         let found = all.iter().find(|(found, _)| found == code);
         ensure!(found.is_some(), "there are {all:?}");
@@ -116,7 +116,7 @@ fn await_finding(ns: &TestNamespace<'_>, policy: &str, code: &str) -> Result<Str
 
 /// Waits until the policy `api` has no such finding any more.
 fn await_gone(ns: &TestNamespace<'_>, code: &str) -> Result<()> {
-    until(&format!("the end of {code}"), || {
+    eventually(&format!("the end of {code}"), || {
         let left = findings(ns, "api")?;
         ensure!(left.iter().all(|(left, _)| left != code), "there are {left:?}");
         Ok(Some(()))
@@ -125,7 +125,7 @@ fn await_gone(ns: &TestNamespace<'_>, code: &str) -> Result<()> {
 
 /// Waits until the column `Proxies` says so.
 fn await_proxies(ns: &TestNamespace<'_>, of: &str) -> Result<()> {
-    until(&format!("{of} proxies"), || {
+    eventually(&format!("{of} proxies"), || {
         let status = ns.get("corspolicy", "api")?["status"].take();
         let said = &status["summary"]["proxies"];
         ensure!(said == of, "it says {said}, and {}", status["conditions"]);

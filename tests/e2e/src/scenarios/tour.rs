@@ -7,7 +7,7 @@ use crate::cluster::Cluster;
 use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
 use crate::scenario::Scenario;
 use crate::sharing::SHOP;
-use crate::until::until;
+use corsward_test_harness::eventually::eventually;
 
 pub(crate) const SCENARIOS: &[Scenario] =
     &[Scenario::new("the steps of the tour of docs/istio.md come to what it says", the_tour)];
@@ -33,11 +33,11 @@ fn the_tour(cluster: &Cluster) -> Result<()> {
         )
     };
     // What a node routes follows readiness a moment later.
-    let before = until("an answer without a policy", || ask("PUT").map(Some))?;
+    let before = eventually("an answer without a policy", || ask("PUT").map(Some))?;
     ensure!(!before.contains("access-control-allow-origin"), "without a policy: {before}");
 
     cluster.read(&["apply", "-f", &example("corspolicy.yaml")?])?;
-    let columns = until("1/1 in `kubectl get corspolicies`", || {
+    let columns = eventually("1/1 in `kubectl get corspolicies`", || {
         let columns = shop.read(&["get", "corspolicies", "--no-headers"])?;
         Ok(columns.contains(" 1/1 ").then_some(columns))
     })?;
@@ -60,7 +60,7 @@ fn the_tour(cluster: &Cluster) -> Result<()> {
     ensure!(header(&answer, ALLOW_ORIGIN)?.as_deref() == Some(SHOP), "{answer:?}");
     // The webhook has little time, and what it does not judge in time is written: the status says it then.
     let mistake = r#"{"spec":{"cors":{"allowOrigins":["https://*.com"]}}}"#;
-    until("the refusal of `https://*.com` at once", || {
+    eventually("the refusal of `https://*.com` at once", || {
         let patch = ["patch", "corspolicy", "api", "--type", "merge", "-p", mistake];
         let Err(refused) = shop.read(&patch) else {
             return cluster.read(&["apply", "-f", &example("corspolicy.yaml")?]).map(|_| None);

@@ -13,8 +13,8 @@ use crate::proxy::Proxy;
 use crate::published::Published;
 use crate::scenario::Scenario;
 use crate::sharing::{SHOP, allowing, await_shared, await_unshared};
-use crate::until::until;
 use crate::workload::{IMAGE, Workload};
+use corsward_test_harness::eventually::eventually;
 
 /// The filter counts a heartbeat so often.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ fn a_filter_that_traps_lets_requests_pass(cluster: &Cluster) -> Result<()> {
     let outside = cluster.test_namespace("traps-module")?;
     outside.policy("api", &allowing("api", &[SHOP]))?;
     let sha256 = serve_module(&outside)?;
-    let plugin = until("a plugin", || Published::only(&outside).map(Some))?;
+    let plugin = eventually("a plugin", || Published::only(&outside).map(Some))?;
     let url = json!(format!("http://{}/filter.wasm", outside.host("module")));
     let plugin = plugin.with("url", url).with("sha256", json!(sha256));
     ns.apply(&plugin.by_hand("trapping"))?;
@@ -59,7 +59,7 @@ fn a_filter_that_traps_lets_requests_pass(cluster: &Cluster) -> Result<()> {
 /// thread.
 fn alerts(proxy: &Proxy<'_>) -> Result<bool> {
     let await_beats = |count: u64, after: u64| {
-        until(&format!("{count} heartbeats"), || {
+        eventually(&format!("{count} heartbeats"), || {
             let beats = proxy.count("wasmcustom.corsward.heartbeats:")?;
             Ok((beats >= after + count).then(|| (Instant::now(), beats)))
         })

@@ -1,8 +1,9 @@
 //! The switch of the whole cluster: the chart's value `enforcement`, in force without new pods.
 
+use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, OPERATOR_NAMESPACE, wait_for};
+use crate::harness::{Cluster, OPERATOR_NAMESPACE};
 
 const SHOP: &str = "https://shop.example";
 
@@ -43,12 +44,13 @@ fn an_upgrade_stops_enforcement_and_starts_it_again_without_new_pods() {
     );
     assert_eq!(line["error"], "`enforcement` says `perhaps`: write `On` or `Off`");
     cluster.api().delete(&switch).unwrap();
-    wait_for("another line", || {
+    eventually("another line", || {
         let lines = operator.said(
             "the ConfigMap of enforcement has no valid value: repeat `helm upgrade` to write it",
         );
-        lines.iter().any(|line| line["error"] == "there is no such ConfigMap").then_some(())
-    });
+        lines.iter().any(|line| line["error"] == "there is no such ConfigMap")
+    })
+    .unwrap();
     assert_eq!(operator.metric("corsward_enforcing"), Some(0.0));
     cluster.upgrade("enforcement=Off");
     operator.stop();

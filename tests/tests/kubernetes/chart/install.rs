@@ -1,5 +1,6 @@
 //! The contents of an install, the changes of an upgrade, and the leftovers of an uninstall.
 
+use corsward_test_harness::eventually::{PATIENCE, eventually};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -11,7 +12,7 @@ use xtask::process::Process;
 use xtask::{build, tools};
 
 use super::{chart, server};
-use crate::harness::{OPERATOR_NAMESPACE, Said, TIMEOUT, said, wait_for};
+use crate::harness::{OPERATOR_NAMESPACE, Said, said};
 
 const PLUGINS: &str = "/apis/extensions.istio.io/v1alpha1/namespaces/shop/wasmplugins";
 const POLICIES: &str = "/apis/corsward.io/v1alpha1/namespaces/shop/corspolicies";
@@ -71,7 +72,7 @@ fn uninstalling_removes_what_the_operator_made_and_keeps_definitions_and_policie
     ] {
         assert!(cleaned.out.contains(line), "{cleaned:?}");
     }
-    let ended = uninstall.wait(TIMEOUT).unwrap();
+    let ended = uninstall.wait(PATIENCE).unwrap();
     assert!(ended.success(), "helm uninstall: {ended}");
 
     let api = server.api();
@@ -152,7 +153,7 @@ fn nothing_is_deleted_while_an_operator_runs(server: &ApiServer, operator: &Path
 /// Does what the hook's Job would, in a cluster that runs no pods: with the Job's own arguments and account.
 fn run_the_hook(server: &ApiServer, operator: &Path) -> Said {
     let jobs = format!("/apis/batch/v1/namespaces/{OPERATOR_NAMESPACE}/jobs/corsward-cleanup");
-    let job = wait_for("the hook's Job", || server.api().get(&jobs).unwrap());
+    let job = eventually("the hook's Job", || server.api().get(&jobs).unwrap()).unwrap();
     let pod = &job["spec"]["template"]["spec"];
     let account = pod["serviceAccountName"].as_str().unwrap();
     let mut cleanup = Command::new(operator);
@@ -235,7 +236,8 @@ fn policy(server: &ApiServer) {
         "metadata": { "name": "api" },
         "spec": { "cors": { "allowOrigins": ["https://a.example"] } },
     });
-    wait_for("the definition to be served", || server.api().create(POLICIES, &policy).ok());
+    eventually("the definition to be served", || server.api().create(POLICIES, &policy).ok())
+        .unwrap();
 }
 
 fn core(namespace: &str, rest: &str) -> String {

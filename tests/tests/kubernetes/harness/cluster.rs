@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
+use corsward_test_harness::api_server;
 use corsward_tests::suite;
 use serde_json::json;
 use xtask::command;
@@ -85,7 +86,7 @@ impl Cluster {
         let server = plan.start().unwrap();
         let file = server.directory().join("definitions.yaml");
         fs::write(&file, definitions.collect::<Vec<_>>().join("\n---\n")).unwrap();
-        for file in [file, suite::crds()] {
+        for file in [file, api_server::crds()] {
             server.apply(&file).unwrap();
         }
         let namespaces = json!({ "metadata": { "name": OPERATOR_NAMESPACE } });

@@ -1,5 +1,6 @@
 //! The real binary, as a pod of the chart would run it.
 
+use corsward_test_harness::eventually::eventually;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use xtask::build;
 use xtask::http::Client;
 use xtask::process::Process;
 
-use super::{Cluster, OPERATOR_NAMESPACE, TIMEOUT, wait_for, wait_or};
+use super::{Cluster, OPERATOR_NAMESPACE};
 
 /// An operator that has yet to start.
 #[derive(Clone, Debug)]
@@ -75,8 +76,8 @@ impl Plan {
     /// Starts it, and waits until it is ready.
     pub(crate) fn start(self) -> Operator {
         let mut operator = self.start_unready();
-        let ready = wait_or(TIMEOUT, || operator.admin.get("/readyz").ok());
-        assert!(ready.is_some(), "not ready; its log:\n{}", operator.log());
+        let ready = eventually("readiness", || operator.admin.get("/readyz").ok());
+        assert!(ready.is_ok(), "not ready; its log:\n{}", operator.log());
         operator
     }
 
@@ -100,11 +101,12 @@ impl Plan {
         });
         let nobody = Client::new(([127, 0, 0, 1], 0).into());
         let mut operator = Operator { process, admin: nobody, lines, seen: Vec::new() };
-        let address = wait_or(TIMEOUT, || {
+        let address = eventually("its address", || {
             assert_eq!(operator.process.exited().unwrap(), None, "{}", operator.log());
             operator.said("admin address").pop()?["addr"].as_str()?.parse::<SocketAddr>().ok()
         });
-        let address = address.unwrap_or_else(|| panic!("no address; its log:\n{}", operator.log()));
+        let address =
+            address.unwrap_or_else(|_| panic!("no address; its log:\n{}", operator.log()));
         operator.admin = Client::new(address);
         operator
     }
@@ -140,7 +142,7 @@ impl Operator {
     /// Waits for a log line.
     #[track_caller]
     pub(crate) fn wait_for_line(&mut self, message: &str) -> Value {
-        wait_for(&format!("the line {message:?}"), || self.said(message).pop())
+        eventually(&format!("the line {message:?}"), || self.said(message).pop()).unwrap()
     }
 
     /// Everything it logged.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use corsward_policy::wire::{self, Envelope};
+use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 
 use super::cluster::Said;
-use super::{Cluster, TIMEOUT, condition, is_judged, version, wait_or};
+use super::{Cluster, condition, is_judged, version};
 
 const GROUP: &str = "/apis/corsward.io/v1alpha1";
 const PLUGINS: &str = "/apis/extensions.istio.io/v1alpha1";
@@ -100,11 +101,11 @@ impl<'c> TestNamespace<'c> {
     /// Waits until the status of a policy is about its spec as it is, and `holds`.
     #[track_caller]
     pub(crate) fn wait_for(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        let found = wait_or(TIMEOUT, || {
+        let found = eventually(&format!("{what:?}"), || {
             let policy = self.cluster.api().get(&self.path("corspolicies", name)).ok()??;
             (is_judged(&policy) && holds(&policy)).then_some(policy)
         });
-        found.unwrap_or_else(|| {
+        found.unwrap_or_else(|_| {
             panic!("{name} was never {what}:\n{:#}\n{}", self.get(name), self.state())
         })
     }
@@ -150,7 +151,7 @@ impl<'c> TestNamespace<'c> {
                 ((*labels).to_owned(), names.iter().map(|name| (*name).to_owned()).collect())
             })
             .collect();
-        let found = wait_or(TIMEOUT, || {
+        let found = eventually(&format!("{wanted:?}"), || {
             let all = self.published();
             let seen: BTreeMap<String, Vec<String>> = all
                 .values()
@@ -162,7 +163,7 @@ impl<'c> TestNamespace<'c> {
                 .collect();
             (seen == wanted && all.len() == wanted.len()).then_some(all)
         });
-        found.unwrap_or_else(|| panic!("never published {wanted:?} but\n{}", self.state()))
+        found.unwrap_or_else(|_| panic!("never published {wanted:?} but\n{}", self.state()))
     }
 
     /// The state of the namespace, for the message about a failure.

@@ -1,5 +1,6 @@
 //! Refusals are the same in what `validate` prints, in the answer of the webhook and in the status: codes, fields and messages.
 
+use corsward_test_harness::eventually::eventually;
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -9,7 +10,7 @@ use corsward_operator_core::knowledge::FullKnowledge;
 use serde_json::{Value, json};
 
 use super::fixture::WebhookFixture;
-use crate::harness::{TestNamespace, wait_for};
+use crate::harness::TestNamespace;
 use crate::sizes::large;
 
 /// Code, field and message of each refusal.
@@ -131,10 +132,11 @@ fn refusals_are_the_same_by_validate_by_the_webhook_and_in_the_status() {
     let guardrail = guardrail(&namespace.name);
     let path = format!("/apis/corsward.io/v1alpha1/clustercorspolicies/{}", namespace.name);
     fixture.cluster.api().apply(&path, &guardrail).unwrap();
-    wait_for("the guardrail to hold", || {
+    eventually("the guardrail to hold", || {
         let guardrail = fixture.cluster.api().get(&path).ok()??;
         guardrail["status"]["inForce"].is_object().then_some(())
-    });
+    })
+    .unwrap();
     let mut failures = Vec::new();
     for (at, (why, spec)) in refused().iter().enumerate() {
         let name = format!("p{at}");

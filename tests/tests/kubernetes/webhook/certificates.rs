@@ -1,5 +1,6 @@
 //! Certificates: made, repaired and replaced under a webhook that goes on answering.
 
+use corsward_test_harness::eventually::eventually;
 use std::time::Duration;
 
 use corsward_operator::certificates::{Content, Names};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::fixture::{NAME, WebhookFixture, base64};
-use crate::harness::{Cluster, OPERATOR_NAMESPACE, version, wait_for};
+use crate::harness::{Cluster, OPERATOR_NAMESPACE, version};
 
 /// Certificates made for the webhook so many days ago.
 fn made(days_ago: u64) -> Content {
@@ -47,33 +48,29 @@ fn a_damaged_secret_is_replaced_and_the_api_server_told_whom_to_trust() {
 
     fixture
         .damage_secret(&json!({ "data": { "ca.key": base64(b"gone"), "more": base64(b"kept") } }));
-    let after = wait_for("another authority", || {
+    let after = eventually("another authority", || {
         let secret = fixture.secret();
         (field(&secret, "ca.crt") != field(&before, "ca.crt")).then_some(secret)
-    });
+    })
+    .unwrap();
     assert_eq!(field(&after, "more"), base64(b"kept"), "what others added stays");
-    wait_for("the new bundle", || {
-        (fixture.bundle() == Some(field(&after, "ca.crt"))).then_some(())
-    });
+    eventually("the new bundle", || fixture.bundle() == Some(field(&after, "ca.crt"))).unwrap();
     fixture.wait_until_asked();
     fixture.wait_for_line("replaced the webhook's certificates");
 
     // Deleted, it is there again.
     fixture.cluster.api().delete(&WebhookFixture::secret_path()).unwrap();
-    let again = wait_for("the Secret again", || {
+    let again = eventually("the Secret again", || {
         fixture.cluster.api().get(&WebhookFixture::secret_path()).unwrap()
-    });
+    })
+    .unwrap();
     assert_ne!(field(&again, "ca.crt"), field(&after, "ca.crt"));
-    wait_for("the new bundle", || {
-        (fixture.bundle() == Some(field(&again, "ca.crt"))).then_some(())
-    });
+    eventually("the new bundle", || fixture.bundle() == Some(field(&again, "ca.crt"))).unwrap();
     fixture.wait_until_asked();
 
     // What somebody else makes of our one field is repaired; the rest of the object is not ours.
     fixture.forget_bundle();
-    wait_for("the bundle again", || {
-        (fixture.bundle() == Some(field(&again, "ca.crt"))).then_some(())
-    });
+    eventually("the bundle again", || fixture.bundle() == Some(field(&again, "ca.crt"))).unwrap();
     fixture.wait_until_asked();
 }
 
@@ -84,16 +81,18 @@ fn a_certificate_that_grows_old_is_replaced_under_clients_that_trust_its_authori
     let trusting = Client::new(fixture.address(), &old.authorities);
     assert!(trusting.certificate().is_err(), "this authority is unknown yet");
     fixture.damage_secret(&data(&old));
-    let replaced = wait_for("another certificate", || {
+    let replaced = eventually("another certificate", || {
         let secret = fixture.secret();
         let is_other = field(&secret, "tls.crt") != base64(&old.certificate);
         (is_other && field(&secret, "ca.crt") == base64(&old.authorities)).then_some(secret)
-    });
+    })
+    .unwrap();
     assert_ne!(field(&replaced, "tls.key"), base64(&old.key));
-    wait_for("the other certificate to be shown", || {
+    eventually("the other certificate to be shown", || {
         let shown = trusting.certificate().ok()?;
         (bare(&fixture.decoded("tls.crt")) == base64(&shown)).then_some(())
-    });
+    })
+    .unwrap();
     fixture.wait_until_asked();
 }
 
@@ -102,13 +101,12 @@ fn an_authority_that_grows_old_is_joined_by_the_next_before_that_signs_anything(
     let fixture = WebhookFixture::own();
     let old = made(250);
     fixture.damage_secret(&data(&old));
-    let both = wait_for("two authorities", || {
+    let both = eventually("two authorities", || {
         let bundle = fixture.decoded("ca.crt");
         (bundle.matches("BEGIN CERTIFICATE").count() == 2).then(|| fixture.secret())
-    });
-    wait_for("the bundle of both", || {
-        (fixture.bundle() == Some(field(&both, "ca.crt"))).then_some(())
-    });
+    })
+    .unwrap();
+    eventually("the bundle of both", || fixture.bundle() == Some(field(&both, "ca.crt"))).unwrap();
     fixture.wait_until_asked();
     // Whoever has not heard of the new authority yet trusts what is shown.
     let late = Client::new(fixture.address(), &old.authorities);
@@ -141,10 +139,11 @@ fn a_certificate_of_the_users_own_is_read_and_never_written() {
 
     let other = Content { authority_key: Vec::new(), ..made(1) };
     fixture.damage_secret(&data(&other));
-    let client = wait_for("the certificate put in its place", || {
+    let client = eventually("the certificate put in its place", || {
         let client = Client::new(fixture.address(), &other.authorities);
         client.certificate().is_ok().then_some(client)
-    });
+    })
+    .unwrap();
     assert_ne!(client.certificate(), Ok(shown));
     fixture.wait_until_asked();
     // One write of the test's own for each of its three texts.

@@ -1,5 +1,6 @@
 //! A client of the webhook that is no API server: its trust and its bytes are free.
 
+use corsward_test_harness::eventually::eventually;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -10,8 +11,6 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
-
-use crate::harness::wait_for;
 
 /// The webhook's answer.
 #[derive(Debug)]
@@ -62,11 +61,12 @@ impl Client {
     /// The answer to a review once it is judged: an operator that starts, or is busy, allows it unjudged and says so.
     #[track_caller]
     pub(super) fn judged(&self, review: &Value) -> Answer {
-        wait_for("a review to be judged", || {
+        eventually("a review to be judged", || {
             let answer = self.review(review);
             assert_eq!(answer.status, 200, "{answer:?}");
             Some(answer).filter(|answer| !answer.body.contains("not judged now"))
         })
+        .unwrap()
     }
 
     /// The answer to these bytes.

@@ -1,5 +1,6 @@
 //! An operator that serves the webhook, and an API server that asks it.
 
+use corsward_test_harness::eventually::eventually;
 use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock};
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use xtask::kubernetes::Api;
 
 use super::client::Client;
-use crate::harness::{Cluster, OPERATOR_NAMESPACE, Operator, TestNamespace, wait_for};
+use crate::harness::{Cluster, OPERATOR_NAMESPACE, Operator, TestNamespace};
 
 /// The Service whose name the certificate has, the Secret, and the configuration.
 pub(super) const NAME: &str = "corsward-webhook";
@@ -116,7 +117,7 @@ impl WebhookFixture {
 
     /// A client that trusts what the Secret says.
     pub(super) fn client(&self) -> Client {
-        let authorities = wait_for("the Secret", || authorities(&self.cluster));
+        let authorities = eventually("the Secret", || authorities(&self.cluster)).unwrap();
         Client::new(self.address, authorities.as_bytes())
     }
 
@@ -146,11 +147,12 @@ impl WebhookFixture {
             "metadata": { "name": "asked", "labels": { "reviewed": "yes" } },
             "spec": { "cors": { "allowOrigins": ["https://a.example/x"] } },
         });
-        wait_for("the API server to ask the webhook", || {
+        eventually("the API server to ask the webhook", || {
             let answer = self.cluster.api().send("POST", &path, Some(("application/json", &wrong)));
             let answer = answer.ok()?;
             (answer.status == 422 && answer.message().contains("[CORS-E107]")).then_some(())
-        });
+        })
+        .unwrap();
     }
 
     /// Has the API server go on where the webhook does not answer, as the chart does.

@@ -3,9 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
-use corsward_tests::answer::Answer;
-use corsward_tests::case::Request;
-use corsward_tests::oracle::{
+use corsward_test_harness::answer::Answer;
+use corsward_test_harness::case::Request;
+use corsward_test_harness::oracle::{
     CorsRequest, CorsResponse, CredentialsMode, Preflight, cors_check, preflight_passes,
 };
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::cluster::Cluster;
 use crate::cluster::socks_proxy::{SocksProxy, header};
 use crate::cluster::test_namespace::TestNamespace;
-use crate::until::until;
+use corsward_test_harness::eventually::eventually;
 
 /// The pods and their Services.
 const MANIFESTS: [&str; 3] = [
@@ -165,7 +165,7 @@ impl<'c> BackendsFixture<'c> {
             spec["disallowedRequests"] = json!("Reject");
         }
         self.ns.policy(&self.service, &spec)?;
-        until(&format!("the policy of {}", self.host), || {
+        eventually(&format!("the policy of {}", self.host), || {
             // A back end of its own may allow everybody or nobody; only the policy tells these two apart.
             let ours = self.preflight("/", &self.admin)?;
             ensure!(self.passes(&self.admin, &ours), "a page of ours: {}", shown(&ours));

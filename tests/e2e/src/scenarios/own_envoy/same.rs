@@ -9,8 +9,8 @@ use crate::cluster::Cluster;
 use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
 use crate::cluster::test_namespace::TestNamespace;
 use crate::sharing::STRANGER;
-use crate::until::until;
 use crate::workload::Workload;
+use corsward_test_harness::eventually::eventually;
 
 /// Status and header lines.
 type Seen = (u16, Vec<(String, String)>);
@@ -167,9 +167,9 @@ fn answers(cluster: &Cluster, ns: &TestNamespace<'_>) -> Result<Vec<(String, See
     let mut seen = Vec::new();
     for App { name, .. } in &APPS {
         let host = ns.host(name);
-        until(&format!("the policy at {host}"), || {
+        eventually(&format!("the policy at {host}"), || {
             let answer = cluster.socks_proxy().get(&host, "/nowhere", Some(OURS))?;
-            Ok((answer.status < 500 && shares(&answer)?).then_some(()))
+            Ok(answer.status < 500 && shares(&answer)?)
         })?;
         let asked = ASKED.iter().filter(|(_, path)| *path != HANDSHAKE || *name == SOCKETS.name);
         for ((method, path), origin) in

@@ -6,8 +6,32 @@ use corsward_operator_core::{convert, knowledge::FullKnowledge};
 use corsward_policy::draft::Specificity;
 use corsward_policy::wire::{self, Envelope, OnInvalid};
 use corsward_policy::{Compiled, Draft, Policy, PolicyId, Workload, validate};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+
+/// A `CorsPolicy` of a suite: where it says no `hostnames`, it covers `<name>.<suite>.test`.
+#[must_use]
+pub fn policy(suite: &str, name: &str, mut spec: Map<String, Value>) -> Value {
+    let mut metadata = json!({ "namespace": suite, "name": name });
+    if let Some(Value::Object(written)) = spec.remove("metadata") {
+        for (key, value) in written {
+            metadata[key] = value;
+        }
+    }
+    spec.entry("hostnames").or_insert_with(|| json!([host(suite, name)]));
+    json!({
+        "apiVersion": "corsward.io/v1alpha1",
+        "kind": "CorsPolicy",
+        "metadata": metadata,
+        "spec": spec,
+    })
+}
+
+/// The host that a suite's policy covers.
+#[must_use]
+pub fn host(suite: &str, policy: &str) -> String {
+    format!("{policy}.{suite}.test")
+}
 
 /// Compiles these `CorsPolicy` objects as for a proxy, and returns the text of the wire too.
 ///
@@ -26,7 +50,7 @@ pub fn compile(objects: &[&Value]) -> Result<(String, Compiled)> {
 pub fn compile_for(objects: &[(&Value, &[Workload])]) -> Result<(String, Compiled)> {
     let policies: Vec<(Policy, &[Workload])> = objects
         .iter()
-        .map(|(object, workloads)| Ok((policy(object)?, *workloads)))
+        .map(|(object, workloads)| Ok((valid(object)?, *workloads)))
         .collect::<Result<_>>()?;
     let policies: Vec<_> = policies.iter().map(|(policy, of)| (policy, *of)).collect();
     let text = wire::encode(&corsward_policy::compile_for(&policies));
@@ -51,7 +75,7 @@ pub fn digest(compiled: &str) -> String {
 }
 
 /// The valid policy that an object is.
-fn policy(object: &Value) -> Result<Policy> {
+fn valid(object: &Value) -> Result<Policy> {
     let draft = draft(object).with_context(|| format!("in {object}"))?;
     let validated = validate(&draft, &FullKnowledge);
     let findings: Vec<String> = validated.findings.iter().map(ToString::to_string).collect();

@@ -17,7 +17,7 @@ use crate::answer::Answer;
 use crate::case::{self, Case, Request};
 use crate::oracle::CredentialsMode;
 use crate::upstream::{self, Upstream};
-use crate::{client, policies, suite};
+use crate::{client, policies};
 
 /// A running Envoy and all that belongs to it; everything ends with it.
 #[derive(Debug)]
@@ -248,7 +248,7 @@ impl EnvoyFixture {
     pub fn sentinel(&self) -> Value {
         let name = format!("generation-{}", self.published + 1);
         let spec = json!({ "cors": { "allowOrigins": ["https://stand.test"] } });
-        suite::policy("stand", &name, spec.as_object().cloned().unwrap_or_default())
+        policies::policy("stand", &name, spec.as_object().cloned().unwrap_or_default())
     }
 
     /// Waits until a sentinel answers.
