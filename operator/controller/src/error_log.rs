@@ -3,11 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use kube::runtime::watcher;
-use tracing::{info, warn};
-
-use crate::kubernetes::watch_sentence;
-
 /// An outage is over when nothing failed for so long; a watch without events gives no other sign. Longer than any pause between two
 /// attempts.
 const RESET_AFTER: Duration = Duration::from_secs(90);
@@ -37,29 +32,6 @@ impl ErrorLog {
     pub(crate) fn over(&mut self) -> bool {
         self.last = None;
         !std::mem::take(&mut self.sentences).is_empty()
-    }
-
-    /// Says of a watch what is new about it: that it fails, and that it goes on.
-    pub(crate) fn watch<T>(
-        &mut self,
-        kind: &str,
-        event: Result<&watcher::Event<T>, &watcher::Error>,
-    ) {
-        match event {
-            // It comes before a list is asked for: no sign that anything works.
-            Ok(watcher::Event::Init) => {}
-            Ok(_) => {
-                if self.over() {
-                    info!(kind, "watched again");
-                }
-            }
-            Err(error) => {
-                let error = watch_sentence(error);
-                if self.on(&error, Instant::now()) {
-                    warn!(kind, error, "cannot watch; tried again");
-                }
-            }
-        }
     }
 }
 

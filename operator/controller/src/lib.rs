@@ -30,6 +30,7 @@ pub mod state;
 mod tasks;
 pub mod validate;
 mod watch_backoff;
+mod watches;
 pub mod webhook;
 pub mod writer;
 

@@ -6,8 +6,6 @@ use corsward_operator_core::names::FIELD_MANAGER;
 use futures::StreamExt as _;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::api::{Patch, PatchParams};
-use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -15,8 +13,8 @@ use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
 use crate::error_log::ErrorLog;
-use crate::kubernetes::{WATCH_SECONDS, sentence};
-use crate::watch_backoff::WatchBackoff;
+use crate::kubernetes::sentence;
+use crate::watches;
 
 /// Interval of retries.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(30);
@@ -29,25 +27,18 @@ pub async fn keep(
     mut leading: watch::Receiver<bool>,
 ) {
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client);
-    let field = format!("metadata.name={name}");
-    let config = watcher::Config::default().fields(&field).timeout(WATCH_SECONDS);
-    let mut events =
-        watcher(configurations.clone(), config).backoff(WatchBackoff::default()).boxed();
+    let kind = "ValidatingWebhookConfiguration";
+    let mut found = watches::of_object(configurations.clone(), kind, &name);
     let mut look = tokio::time::interval(RESYNC_INTERVAL);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut known, mut unwatched, mut untold) = (None, ErrorLog::default(), ErrorLog::default());
+    let (mut known, mut error_log) = (None, ErrorLog::default());
     loop {
         tokio::select! {
-            event = events.next() => {
-                let Some(event) = event else { return };
-                unwatched.watch("ValidatingWebhookConfiguration", event.as_ref());
-                match event {
-                    Ok(Event::InitDone) => {}
-                    Ok(Event::InitApply(found) | Event::Apply(found)) => known = Some(found),
-                    Ok(Event::Init | Event::Delete(_)) => known = None,
-                    Err(_) => continue,
-                }
-            }
+            found = found.next() => match found {
+                Some(Ok(found)) => known = found,
+                Some(Err(_)) => continue,
+                None => return,
+            },
             changed = bundles.changed() => if changed.is_err() { return },
             changed = leading.changed() => if changed.is_err() { return },
             _ = look.tick() => {}
@@ -58,13 +49,13 @@ pub async fn keep(
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match configurations.patch(&name, &params, &Patch::Apply(&patch)).await {
             Ok(written) => {
-                untold.over();
+                error_log.over();
                 info!(name, "wrote the webhook's caBundle");
                 known = Some(written);
             }
             Err(error) => {
                 let error = sentence(&error);
-                if untold.on(&error, Instant::now()) {
+                if error_log.on(&error, Instant::now()) {
                     error!(
                         name,
                         error,

@@ -9,8 +9,6 @@ use futures::StreamExt as _;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ObjectMeta, PostParams};
-use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
@@ -21,9 +19,9 @@ use super::inspection::{is_bundle, served, vouched};
 use super::serving::ServingCertificate;
 use super::{Content, Damage, Names, RenewalReason, step};
 use crate::error_log::ErrorLog;
-use crate::kubernetes::{WATCH_SECONDS, sentence};
+use crate::kubernetes::sentence;
 use crate::metrics::admission::AdmissionMetrics;
-use crate::watch_backoff::WatchBackoff;
+use crate::watches;
 
 /// Interval of checks without an event: certificates become valid, they expire, and failed writes are retried.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(5);
@@ -97,27 +95,16 @@ impl SecretStore {
 
     /// Watches the Secret for as long as it is polled.
     pub async fn run(mut self, mut leading: watch::Receiver<bool>) {
-        let field = format!("metadata.name={}", self.options.name);
-        let config = watcher::Config::default().fields(&field).timeout(WATCH_SECONDS);
-        let mut events =
-            watcher(self.secrets.clone(), config).backoff(WatchBackoff::default()).boxed();
+        let mut found = watches::of_object(self.secrets.clone(), "Secret", &self.options.name);
         let mut look = tokio::time::interval(RESYNC_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut listed, mut unwatched) = (None, ErrorLog::default());
         loop {
             tokio::select! {
-                event = events.next() => {
-                    let Some(event) = event else { return };
-                    unwatched.watch("Secret", event.as_ref());
-                    match event {
-                        Ok(Event::Init) => { listed = None; continue }
-                        Ok(Event::InitApply(secret)) => { listed = Some(secret); continue }
-                        Ok(Event::InitDone) => self.known = SecretState::of(listed.take()),
-                        Ok(Event::Apply(secret)) => self.known = SecretState::of(Some(secret)),
-                        Ok(Event::Delete(_)) => self.known = SecretState::Missing,
-                        Err(_) => continue,
-                    }
-                }
+                found = found.next() => match found {
+                    Some(Ok(secret)) => self.known = SecretState::of(secret),
+                    Some(Err(_)) => continue,
+                    None => return,
+                },
                 changed = leading.changed() => if changed.is_err() { return },
                 _ = look.tick() => {}
             }

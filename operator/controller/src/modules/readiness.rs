@@ -1,7 +1,7 @@
 //! Readiness: the leader names a module in plugins only when every server of modules that proxies reach has it. A proxy whose plugin
 //! names a module that it cannot fetch loses its filter, and does not try again by itself.
 
-use std::collections::BTreeMap;
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -15,14 +15,12 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::runtime::{WatchStreamExt as _, watcher};
-use kube::{Api, Client, ResourceExt as _};
+use kube::runtime::watcher;
+use kube::{Api, Client};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::error_log::ErrorLog;
-use crate::kubernetes::WATCH_SECONDS;
-use crate::watch_backoff::WatchBackoff;
+use crate::watches;
 
 /// The message before the first poll.
 pub(super) const NOT_ASKED: &str = "the module servers have not been asked for the module yet";
@@ -57,14 +55,13 @@ pub(super) async fn watch(
 ) {
     let slices: Api<EndpointSlice> = Api::namespaced(client, &servers.namespace);
     let selector = format!("kubernetes.io/service-name={}", servers.service);
-    let config = watcher::Config::default().labels(&selector).timeout(WATCH_SECONDS);
-    let mut events = watcher(slices, config).backoff(WatchBackoff::default()).boxed();
-    let (mut known, mut error_log) = (Slices::default(), ErrorLog::default());
+    let (known, mut events) = watches::stored(slices, "EndpointSlice", &selector);
+    let mut listed = false;
     let client = HttpClient::builder(TokioExecutor::new()).build_http();
     loop {
         let leads = *leading.borrow_and_update();
-        let verdict = if leads && known.listed {
-            servers.ask(&client, &known.endpoints(servers.port), &path).await
+        let verdict = if leads && listed {
+            servers.ask(&client, &Endpoints::of(&known.state(), servers.port), &path).await
         } else {
             Some(NOT_ASKED.to_owned())
         };
@@ -84,10 +81,7 @@ pub(super) async fn watch(
         tokio::select! {
             event = events.next() => {
                 let Some(event) = event else { return };
-                error_log.watch("EndpointSlice", event.as_ref());
-                if let Ok(event) = event {
-                    known.on(event);
-                }
+                listed |= matches!(event, Ok(watcher::Event::InitDone));
             }
             changed = leading.changed() => if changed.is_err() {
                 return;
@@ -112,14 +106,6 @@ enum Answer {
     Lacks,
     /// No answer about the module, and the reason.
     Failed(String),
-}
-
-/// The slices of a Service's endpoints.
-#[derive(Debug, Default)]
-struct Slices {
-    known: BTreeMap<String, EndpointSlice>,
-    listing: BTreeMap<String, EndpointSlice>,
-    listed: bool,
 }
 
 // === impl ModuleServers ===
@@ -154,41 +140,18 @@ impl ModuleServers {
     }
 }
 
-// === impl Slices ===
-
-impl Slices {
-    fn on(&mut self, event: watcher::Event<EndpointSlice>) {
-        match event {
-            watcher::Event::Init => self.listing.clear(),
-            watcher::Event::InitApply(slice) => {
-                self.listing.insert(slice.name_any(), slice);
-            }
-            watcher::Event::InitDone => {
-                self.known = std::mem::take(&mut self.listing);
-                self.listed = true;
-            }
-            watcher::Event::Apply(slice) => {
-                self.known.insert(slice.name_any(), slice);
-            }
-            watcher::Event::Delete(slice) => {
-                self.known.remove(&slice.name_any());
-            }
-        }
-    }
-
-    /// The endpoints, at `port` where they listen there, else at their only port.
-    fn endpoints(&self, port: u16) -> Endpoints {
-        let mut endpoints = Endpoints::default();
-        for slice in self.known.values() {
-            endpoints.extend(slice, port);
-        }
-        endpoints
-    }
-}
-
 // === impl Endpoints ===
 
 impl Endpoints {
+    /// Those of a Service's slices, at `port` where they listen there, else at their only port.
+    fn of(slices: &[impl Borrow<EndpointSlice>], port: u16) -> Self {
+        let mut endpoints = Self::default();
+        for slice in slices {
+            endpoints.extend(slice.borrow(), port);
+        }
+        endpoints
+    }
+
     fn extend(&mut self, slice: &EndpointSlice, port: u16) {
         let ports = slice.ports.iter().flatten().filter_map(|port| port.port);
         let ports: BTreeSet<u16> = ports.filter_map(|port| u16::try_from(port).ok()).collect();
@@ -252,11 +215,7 @@ mod tests {
             }))
             .unwrap()
         };
-        let endpoints = |ports: serde_json::Value| {
-            let mut slices = Slices::default();
-            slices.on(watcher::Event::Apply(slice("a", ports)));
-            slices.endpoints(8606)
-        };
+        let endpoints = |ports: serde_json::Value| Endpoints::of(&[slice("a", ports)], 8606);
         let addresses = |addresses: &[&str]| addresses.iter().map(|a| a.parse().unwrap()).collect();
         let at_8606 = Endpoints {
             ready: addresses(&["10.0.0.1:8606", "10.0.0.3:8606", "[fd00::1]:8606"]),

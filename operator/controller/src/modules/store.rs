@@ -7,26 +7,23 @@ use std::time::{Duration, Instant};
 use corsward_operator_core::filter_module::{MODULE_LABEL, short};
 use corsward_operator_core::names::{FIELD_MANAGER, MANAGED_BY};
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, PostParams};
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::watcher;
 use kube::{Client, ResourceExt as _};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::error_log::ErrorLog;
-use crate::kubernetes::{WATCH_SECONDS, sentence};
+use crate::kubernetes::sentence;
 use crate::modules::LocalModule;
 use crate::modules::cache::{self, ModuleCache, Stored};
-use crate::watch_backoff::WatchBackoff;
+use crate::watches;
 
 /// Interval of retries.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 /// Number of checks of a module before its collection.
 const CHECKS_BEFORE_COLLECT: u32 = 12;
-
-type Events = BoxStream<'static, watcher::Result<watcher::Event<ConfigMap>>>;
 
 /// Keeps modules in `ConfigMap`s.
 pub(super) struct ModuleStore {
@@ -43,10 +40,7 @@ pub(super) struct ModuleStore {
     remade: Option<Instant>,
     /// Since when nothing has named a module.
     unnamed: BTreeMap<String, Instant>,
-    /// Of the watch.
-    unwatched: ErrorLog,
-    /// Of everything else.
-    untended: ErrorLog,
+    error_log: ErrorLog,
 }
 
 // === impl ModuleStore ===
@@ -64,28 +58,14 @@ impl ModuleStore {
         let maps = Api::namespaced(client.clone(), namespace);
         let plugins = plugins.iter().map(|kind| Api::all_with(client.clone(), kind)).collect();
         let (listing, remade, unnamed) = (Vec::new(), None, BTreeMap::new());
-        let (unwatched, untended) = <(ErrorLog, ErrorLog)>::default();
-        Self {
-            maps,
-            plugins,
-            own,
-            cache,
-            keep,
-            listing,
-            listed,
-            remade,
-            unnamed,
-            unwatched,
-            untended,
-        }
+        let error_log = ErrorLog::default();
+        Self { maps, plugins, own, cache, keep, listing, listed, remade, unnamed, error_log }
     }
 
     /// Keeps modules for ever.
     pub(super) async fn run(mut self, mut leading: watch::Receiver<bool>) {
         let selector = format!("{}={},{MODULE_LABEL}", MANAGED_BY.0, MANAGED_BY.1);
-        let config = watcher::Config::default().labels(&selector).timeout(WATCH_SECONDS);
-        let mut events: Events =
-            watcher(self.maps.clone(), config).backoff(WatchBackoff::default()).boxed();
+        let mut events = watches::of_labels(self.maps.clone(), "ConfigMap", &selector);
         loop {
             let mut wait = self.look();
             let listed = *self.listed.borrow();
@@ -115,7 +95,6 @@ impl ModuleStore {
     }
 
     fn on(&mut self, event: watcher::Result<watcher::Event<ConfigMap>>) {
-        self.unwatched.watch("ConfigMap", event.as_ref());
         match event {
             Ok(watcher::Event::Init) => self.listing.clear(),
             Ok(watcher::Event::InitApply(map)) => self.listing.push(map),
@@ -132,13 +111,13 @@ impl ModuleStore {
     /// Tends, and says what is new about that; `false`: it failed.
     async fn try_to_tend(&mut self) -> bool {
         let Err(error) = self.tend().await else {
-            if self.untended.over() {
+            if self.error_log.over() {
                 info!("stored and collected modules again");
             }
             return true;
         };
         let error = sentence(&error);
-        if self.untended.on(&error, Instant::now()) {
+        if self.error_log.on(&error, Instant::now()) {
             warn!(error, "cannot store or collect modules; tried again");
         }
         false

@@ -15,17 +15,15 @@ use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions,
     ValidationDirective,
 };
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::watcher;
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::error_log::ErrorLog;
-use crate::kubernetes::WATCH_SECONDS;
 use crate::metrics::publishing::{Publishing, WriteResult};
-use crate::watch_backoff::WatchBackoff;
+use crate::watches;
 
 /// Writes that are under way at one time.
 const MAX_CONCURRENT: usize = 16;
@@ -83,19 +81,16 @@ struct ObjectPublisher {
     listing: Vec<(Key, Value)>,
     /// Whether the existing objects have been reported.
     introduced: bool,
-    error_log: ErrorLog,
 }
 
 /// Keeps the objects of a cluster in their desired state until its sender is gone.
 pub async fn run(client: Client, options: PublishOptions, deps: PublisherDeps) {
     let PublishOptions { output, grace } = options;
     let objects = Objects { client, output: output.clone() };
-    let config = watcher::Config::default().labels(&selector()).timeout(WATCH_SECONDS);
-    let mut watch = watcher(objects.everywhere(), config).backoff(WatchBackoff::default()).boxed();
     let kind = output.resource().kind;
     let (reconciler, listing, introduced) = (Reconciler::new(output, grace), Vec::new(), false);
-    let error_log = ErrorLog::default();
-    let mut publisher = ObjectPublisher { reconciler, deps, kind, listing, introduced, error_log };
+    let mut watch = watches::of_labels(objects.everywhere(), &kind, &selector());
+    let mut publisher = ObjectPublisher { reconciler, deps, kind, listing, introduced };
     publisher.take_inputs();
     // Tasks: however long telling takes, they begin and end in time.
     let mut writes = JoinSet::new();
@@ -196,7 +191,6 @@ impl ObjectPublisher {
         event: watcher::Result<watcher::Event<DynamicObject>>,
     ) -> Result<(), Ended> {
         let now = Instant::now();
-        self.error_log.watch(&self.kind, event.as_ref());
         match event {
             Ok(watcher::Event::Init) => self.listing.clear(),
             Ok(watcher::Event::InitApply(object)) => {

@@ -6,14 +6,11 @@ use corsward_operator_core::event::Event;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{self, watcher};
 use tracing::warn;
 
 use super::Shared;
 use crate::error_log::ErrorLog;
-use crate::kubernetes::WATCH_SECONDS;
-use crate::watch_backoff::WatchBackoff;
+use crate::watches;
 
 /// The kind, as metrics and log lines name it.
 const KIND: &str = "ConfigMap";
@@ -33,40 +30,23 @@ pub struct Switch {
 pub(super) async fn follow(shared: &Shared, switch: Switch) {
     let Switch { namespace, name } = switch;
     let api: Api<ConfigMap> = Api::namespaced(shared.client.clone(), &namespace);
-    let field = format!("metadata.name={name}");
-    let config = watcher::Config::default().fields(&field).timeout(WATCH_SECONDS);
-    let mut events = watcher(api, config).backoff(WatchBackoff::default()).boxed();
-    let (mut listed, mut said, mut complained) = (None, None, ErrorLog::default());
-    let mut error_log = ErrorLog::default();
-    while let Some(event) = events.next().await {
-        error_log.watch(KIND, event.as_ref());
-        let found = match event {
-            Ok(watcher::Event::Init) => {
-                listed = None;
-                continue;
-            }
-            Ok(watcher::Event::InitApply(found)) => {
-                listed = Some(found);
-                continue;
-            }
-            Ok(watcher::Event::InitDone) => listed.take(),
-            Ok(watcher::Event::Apply(found)) => Some(found),
-            Ok(watcher::Event::Delete(_)) => None,
-            Err(_) => {
-                shared.watches.restarted(KIND);
-                continue;
-            }
+    let mut states = watches::of_object(api, KIND, &name);
+    let (mut said, mut error_log) = (None, ErrorLog::default());
+    while let Some(found) = states.next().await {
+        let Ok(found) = found else {
+            shared.watches.restarted(KIND);
+            continue;
         };
         let is_first = said.is_none();
         match word(found.as_ref()) {
             Ok(is_on) => {
-                complained.over();
+                error_log.over();
                 said = Some(is_on);
             }
             Err(error) => {
                 let is_on = *said.get_or_insert(true);
                 let kept = if is_on { "On" } else { "Off" };
-                if complained.on(&error, Instant::now()) {
+                if error_log.on(&error, Instant::now()) {
                     warn!(
                         namespace,
                         name,
