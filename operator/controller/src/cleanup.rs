@@ -19,6 +19,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use crate::args::CleanupArgs;
+use crate::kubernetes::list_metadata;
 
 /// The label of everything that the operator makes.
 const MADE_BY_US: &str = "app.kubernetes.io/managed-by=corsward-operator";
@@ -26,8 +27,6 @@ const MADE_BY_US: &str = "app.kubernetes.io/managed-by=corsward-operator";
 const ALIVE: &str = "status.phase!=Succeeded,status.phase!=Failed";
 /// Interval between two counts of the pods.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// Page size of lists.
-const PAGE: u32 = 500;
 
 /// The kinds of the operator's objects: group, version, kind, plural. Those of proxies precede the modules that they
 /// name.
@@ -141,29 +140,15 @@ async fn delete_all(
     listed: &Api<DynamicObject>,
     resource: &ApiResource,
 ) -> Result<usize> {
-    let mut page = ListParams::default().labels(MADE_BY_US).limit(PAGE);
     let mut deleted: usize = 0;
-    loop {
-        let list = match listed.list_metadata(&page).await {
-            Ok(list) => list,
-            Err(error) if is_not_found(&error) => return Ok(0),
-            Err(error) => return Err(error.into()),
-        };
-        for object in &list.items {
-            let (Some(namespace), Some(name)) = (&object.metadata.namespace, &object.metadata.name)
-            else {
-                continue;
-            };
-            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, resource);
-            if delete(&api, name).await.with_context(|| format!("{namespace}/{name}"))? {
-                deleted = deleted.saturating_add(1);
-            }
-        }
-        match list.metadata.continue_ {
-            Some(token) if !token.is_empty() => page.continue_token = Some(token),
-            _ => return Ok(deleted),
+    for object in list_metadata(listed, MADE_BY_US).await? {
+        let (Some(namespace), Some(name)) = (&object.namespace, &object.name) else { continue };
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, resource);
+        if delete(&api, name).await.with_context(|| format!("{namespace}/{name}"))? {
+            deleted = deleted.saturating_add(1);
         }
     }
+    Ok(deleted)
 }
 
 /// Deletes an object; `false`: it was gone already.

@@ -1,17 +1,22 @@
 //! The API server's client: made here once, with its timeouts.
 
 use std::error::Error as _;
+use std::fmt::Debug;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use kube::api::{ListParams, ObjectMeta};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::watcher;
-use kube::{Client, Config};
+use kube::{Api, Client, Config};
+use serde::de::DeserializeOwned;
 
 /// Duration of one watch before the next one resumes it. A dead connection is noticed a few seconds later; the client's own default
 /// is five minutes.
 pub const WATCH_SECONDS: u32 = 60;
+/// Most objects of one answer to a list.
+const PAGE_LEN: u32 = 500;
 /// Timeout for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout for silence within an answer. A watch is silent for up to [`WATCH_SECONDS`].
@@ -58,6 +63,27 @@ pub fn client_of(mut config: Config) -> Result<Client> {
         .headers
         .push((hyper::header::USER_AGENT, hyper::header::HeaderValue::from_static(USER_AGENT)));
     Client::try_from(config).context("no client can be made of the API server's configuration")
+}
+
+/// The metadata of all objects with the labels; none if the kind is not served.
+pub(crate) async fn list_metadata<K>(api: &Api<K>, labels: &str) -> kube::Result<Vec<ObjectMeta>>
+where
+    K: Clone + Debug + DeserializeOwned,
+{
+    let mut page = ListParams::default().labels(labels).limit(PAGE_LEN);
+    let mut all = Vec::new();
+    loop {
+        let list = match api.list_metadata(&page).await {
+            Ok(list) => list,
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        all.extend(list.items.into_iter().map(|item| item.metadata));
+        match list.metadata.continue_ {
+            Some(token) if !token.is_empty() => page.continue_token = Some(token),
+            _ => return Ok(all),
+        }
+    }
 }
 
 /// The error in one line: the API server's message, or the cause that kept the request from it.

@@ -3,7 +3,6 @@
 pub mod choice;
 pub mod cluster;
 pub mod file;
-pub mod leftovers;
 
 /// The result of the publication of a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

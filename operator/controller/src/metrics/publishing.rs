@@ -24,7 +24,6 @@ pub struct Publishing {
     bytes: Family<Named, Gauge>,
     propagation: Histogram,
     watch_failures: Counter,
-    leftovers: Family<[(&'static str, String); 1], Gauge>,
     module_requests: Family<StaticLabel, Counter>,
 }
 
@@ -74,7 +73,6 @@ impl Default for Publishing {
             bytes: Family::default(),
             propagation: Histogram::new(PROPAGATION),
             watch_failures: Counter::default(),
-            leftovers: Family::default(),
             module_requests: Family::default(),
         }
     }
@@ -122,12 +120,6 @@ impl Publishing {
         self.watch_failures.inc();
     }
 
-    /// Sets the number of leftover objects of a kind.
-    pub fn left(&self, kind: &str, count: usize) {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.leftovers.get_or_create(&[("kind", kind.to_owned())]).set(count);
-    }
-
     /// Counts a request for a module.
     pub fn module_requested(&self, request: ModuleRequest) {
         let result = match request {
@@ -160,11 +152,6 @@ impl Publishing {
             "object_watch_failures",
             "Failures of the watch of objects that hold bundles",
             self.watch_failures.clone(),
-        );
-        registry.register(
-            "leftover_objects",
-            "Objects that hold bundles, of a previous publish kind",
-            self.leftovers.clone(),
         );
         registry.register(
             "module_requests",

@@ -51,7 +51,6 @@ fn exported() -> String {
     metrics.publishing.bundle(&BundleKey::Folder, Some(1));
     metrics.publishing.propagated(Duration::ZERO);
     metrics.publishing.watch_failed();
-    metrics.publishing.left("WasmPlugin", 1);
     for request in [ModuleRequest::Served, ModuleRequest::NotModified, ModuleRequest::NotFound] {
         metrics.publishing.module_requested(request);
     }

@@ -9,11 +9,11 @@ use corsward_operator_core::event::Event;
 use corsward_operator_core::names::{FIELD_MANAGER, MANAGED_BY};
 use corsward_operator_core::publish::backoff::ApplyError;
 use corsward_operator_core::publish::output::{Output, REFRESHED_ANNOTATION, is_ours, selector};
-use corsward_operator_core::publish::reconciler::{ObjectWrite, Reconciler};
+use corsward_operator_core::publish::reconciler::{FormerObject, ObjectWrite, Reconciler};
 use futures::StreamExt as _;
 use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions,
-    ValidationDirective,
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams,
+    Preconditions, ValidationDirective,
 };
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt as _};
@@ -22,7 +22,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::error_log::ErrorLog;
+use crate::kubernetes::{list_metadata, sentence};
 use crate::metrics::publishing::{Publishing, WriteResult};
+use crate::watch_backoff::WatchBackoff;
 use crate::watches;
 
 /// Writes that are under way at one time.
@@ -81,6 +84,9 @@ struct ObjectPublisher {
     listing: Vec<(Key, Value)>,
     /// Whether the existing objects have been reported.
     introduced: bool,
+    /// Whether the objects of other kinds are listed, or have been, since this replica leads.
+    former_listed: bool,
+    error_log: ErrorLog,
 }
 
 /// Keeps the objects of a cluster in their desired state until its sender is gone.
@@ -90,14 +96,18 @@ pub async fn run(client: Client, options: PublishOptions, deps: PublisherDeps) {
     let kind = output.resource().kind;
     let (reconciler, listing, introduced) = (Reconciler::new(output, grace), Vec::new(), false);
     let mut watch = watches::of_labels(objects.everywhere(), &kind, &selector());
-    let mut publisher = ObjectPublisher { reconciler, deps, kind, listing, introduced };
+    let (former_listed, error_log) = (false, ErrorLog::default());
+    let mut publisher =
+        ObjectPublisher { reconciler, deps, kind, listing, introduced, former_listed, error_log };
     publisher.take_inputs();
     // Tasks: however long telling takes, they begin and end in time.
-    let mut writes = JoinSet::new();
+    let (mut writes, mut former_lists) = (JoinSet::new(), JoinSet::new());
     loop {
         // What was known before telling may have passed meanwhile.
         if !publisher.take_inputs() {
-            writes = JoinSet::new();
+            (writes, former_lists) = (JoinSet::new(), JoinSet::new());
+        } else if !std::mem::replace(&mut publisher.former_listed, true) {
+            former_lists = objects.list_former();
         }
         // One moment for both: what is not due yet is to wake us.
         let now = Instant::now();
@@ -116,6 +126,10 @@ pub async fn run(client: Client, options: PublishOptions, deps: PublisherDeps) {
                 // It panicked, which has been said: nothing is known of what it wrote.
                 let Ok(done) = done else { return };
                 publisher.on_applied(done);
+                Ok(())
+            }
+            Some(Ok(former)) = former_lists.join_next() => {
+                publisher.reconciler.add_former(former, Instant::now());
                 Ok(())
             }
             () = sleep_until(next_deadline) => Ok(()),
@@ -172,6 +186,7 @@ impl ObjectPublisher {
         let now = Instant::now();
         let leads = *self.deps.leading.borrow_and_update();
         self.reconciler.lead(leads);
+        self.former_listed &= leads;
         let module_readiness = self.deps.module_readiness.borrow_and_update().clone();
         self.reconciler.module_readiness(module_readiness, now);
         if !self.deps.desired.has_changed().unwrap_or_default() {
@@ -226,6 +241,10 @@ impl ObjectPublisher {
     fn on_applied(&mut self, done: Applied) {
         let (now, metrics) = (Instant::now(), &self.deps.metrics);
         let Applied { step, result } = done;
+        if let ObjectWrite::Retire(object) = step {
+            self.on_retired(object, result.map(drop));
+            return;
+        }
         let place = step.place().clone();
         let object = format!("{}/{}", place.namespace, place.name);
         match result {
@@ -244,6 +263,7 @@ impl ObjectPublisher {
                         metrics.wrote(WriteResult::Written);
                         info!(kind, object, "published");
                     }
+                    ObjectWrite::Retire(_) => {}
                 }
                 let version = written.as_ref().and_then(version);
                 self.reconciler.wrote(&place, version, written.and_then(value), now);
@@ -251,6 +271,29 @@ impl ObjectPublisher {
             Err(error) => {
                 metrics.wrote(WriteResult::Failed);
                 self.reconciler.failed(&place, error, now);
+            }
+        }
+    }
+
+    /// Takes in what came of the deletion of an object of a former kind.
+    fn on_retired(&mut self, former: FormerObject, result: Result<(), ApplyError>) {
+        let Key { namespace, name } = &former.place;
+        let (kind, object) = (&former.resource.kind, format!("{namespace}/{name}"));
+        match result {
+            Ok(()) => {
+                self.deps.metrics.wrote(WriteResult::Removed);
+                info!(kind, object, "removed: an object of the current kind has replaced it");
+            }
+            Err(error) => {
+                self.deps.metrics.wrote(WriteResult::Failed);
+                let (ApplyError::Here(error)
+                | ApplyError::Taken(error)
+                | ApplyError::Everywhere(error)) = error;
+                let now = Instant::now();
+                if self.error_log.on(&error, now) {
+                    warn!(kind, object, error, "cannot delete a leftover object; tried again");
+                }
+                self.reconciler.former_failed(former, now);
             }
         }
     }
@@ -290,6 +333,65 @@ impl Objects {
         Api::all_with(self.client.clone(), &self.output.resource())
     }
 
+    /// Lists the objects of each other kind, and logs their number; returns those to delete.
+    fn list_former(&self) -> JoinSet<Vec<FormerObject>> {
+        let others = self.output.others().map(|(resource, is_replaced)| {
+            let objects = self.clone();
+            async move {
+                let former = objects.former(&resource).await;
+                objects.report_former(&resource, former.len(), is_replaced);
+                if is_replaced { former } else { Vec::new() }
+            }
+        });
+        others.collect()
+    }
+
+    /// The operator's objects of a different kind; none where it is not served.
+    async fn former(&self, resource: &ApiResource) -> Vec<FormerObject> {
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), resource);
+        let (mut backoff, mut error_log) = (WatchBackoff::default(), ErrorLog::default());
+        let list = loop {
+            match list_metadata(&api, &selector()).await {
+                Ok(list) => break list,
+                Err(error) => {
+                    let (kind, error) = (&resource.kind, sentence(&error));
+                    if error_log.on(&error, Instant::now()) {
+                        warn!(kind, error, "cannot list leftover objects; tried again");
+                    }
+                    tokio::time::sleep(backoff.pause()).await;
+                }
+            }
+        };
+        let former = |metadata: ObjectMeta| {
+            let place = Key { namespace: metadata.namespace?, name: metadata.name? };
+            Some(FormerObject { resource: resource.clone(), place, uid: metadata.uid? })
+        };
+        list.into_iter().filter_map(former).collect()
+    }
+
+    fn report_former(&self, resource: &ApiResource, left: usize, is_replaced: bool) {
+        let ApiResource { kind, plural, .. } = resource;
+        let (written, (label, us)) = (self.output.resource().kind, MANAGED_BY);
+        if left == 0 {
+        } else if is_replaced {
+            info!(
+                kind,
+                left,
+                written,
+                "leftover objects are deleted once their replacements have been there for the grace period"
+            );
+        } else {
+            let then = format!("kubectl delete {plural} --all-namespaces -l {label}={us}");
+            warn!(
+                kind,
+                left,
+                written,
+                then,
+                "leftover objects still configure proxies as before: delete them once the objects of the current kind are there"
+            );
+        }
+    }
+
     async fn carry_out(self, step: ObjectWrite) -> Applied {
         let attempt = tokio::time::timeout(REQUEST_TIMEOUT, self.attempt(&step)).await;
         let result = match attempt {
@@ -304,8 +406,12 @@ impl Objects {
 
     async fn attempt(&self, step: &ObjectWrite) -> Result<Option<DynamicObject>, ApplyError> {
         let namespace = &step.place().namespace;
+        let resource = match step {
+            ObjectWrite::Retire(former) => former.resource.clone(),
+            ObjectWrite::Apply { .. } | ObjectWrite::Delete { .. } => self.output.resource(),
+        };
         let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), namespace, &self.output.resource());
+            Api::namespaced_with(self.client.clone(), namespace, &resource);
         let result = match step {
             ObjectWrite::Apply { place, object, new, .. } => {
                 let params = PatchParams {
@@ -317,7 +423,8 @@ impl Objects {
                 };
                 api.patch(&place.name, &params, &Patch::Apply(object)).await.map(Some)
             }
-            ObjectWrite::Delete { place, uid } => {
+            ObjectWrite::Delete { place, uid }
+            | ObjectWrite::Retire(FormerObject { place, uid, .. }) => {
                 let uid = Some(uid.clone()).filter(|uid| !uid.is_empty());
                 let params = DeleteParams {
                     preconditions: uid

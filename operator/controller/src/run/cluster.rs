@@ -26,8 +26,8 @@ use crate::certificates::{Names, secret};
 use crate::controller::{ClusterPublisher, Controller, Publisher, Requests};
 use crate::leader::{self, LeaderElector};
 use crate::modules::{self, Modules};
+use crate::publish::choice;
 use crate::publish::cluster::{self as publisher, PublisherDeps};
-use crate::publish::{choice, leftovers};
 use crate::rollout::{poller as proxies, tracker::Tracker};
 use crate::source::{self};
 use crate::tasks::Tasks;
@@ -228,14 +228,6 @@ async fn write(
         tasks.spawn("proxies", proxies::run(client.clone(), output.clone(), deps));
         Tracker::new(order)
     });
-    let left = leftovers::LeftoversDeps {
-        desired: deps.desired.clone(),
-        leading: elector.leading(),
-        metrics: state.metrics.publishing.clone(),
-    };
-    let times = leftovers::Times { grace, ..leftovers::Times::default() };
-    let leftovers = leftovers::tend(client.clone(), output.clone(), left, times);
-    tasks.spawn("leftovers", leftovers);
     let options = publisher::PublishOptions { output, grace };
     tasks.spawn("publisher", publisher::run(client.clone(), options, deps));
     let (write, writes) = mpsc::unbounded_channel();

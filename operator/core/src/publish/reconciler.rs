@@ -4,8 +4,10 @@
 //! the proxies for a while, what is not wanted any more goes: a proxy may have two filters for a moment, but never none. A `ConfigMap`
 //! never goes: an Envoy may have mounted it.
 
+mod former;
 mod object_write;
 mod pending;
+mod seen;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,10 +20,13 @@ use crate::bundle::{Bundle, BundleKey, Desired, PublishStatus};
 use crate::cluster_state::Key;
 use crate::json_text::JsonText;
 use crate::publish::backoff::{ApplyError, Backoff};
-use crate::publish::output::{BundleRef, Output, foreign_field, held, is_as};
+use crate::publish::output::{Output, foreign_field, is_as};
 
+use self::former::Former;
+pub use self::former::FormerObject;
 pub use self::object_write::ObjectWrite;
 use self::pending::Pending;
+use self::seen::Seen;
 
 type Bundles = BTreeMap<Arc<BundleKey>, Arc<Bundle>>;
 
@@ -40,6 +45,8 @@ pub struct Reconciler {
     pending: BTreeMap<String, Pending>,
     /// The unwanted objects, by namespace, with the time since which their namespace is in its desired state.
     retiring: BTreeMap<String, BTreeMap<Key, Option<Instant>>>,
+    /// The objects of a replaced kind.
+    former: Former,
     /// The writes in flight.
     in_flight: BTreeMap<Key, InFlight>,
     /// The objects that wait for a served module.
@@ -77,16 +84,6 @@ struct Wanted {
     foreign_field: Option<String>,
 }
 
-/// An object of ours as the cluster has it.
-#[derive(Clone, Debug)]
-struct Seen {
-    /// Its bundle; `None` if that is unknown: the object was copied, or its annotation changed.
-    held: Option<BundleRef>,
-    uid: String,
-    version: Option<u64>,
-    object: JsonText,
-}
-
 /// The last report on each bundle, and the bundles to report anew.
 #[derive(Debug, Default)]
 struct PublishStatuses {
@@ -110,6 +107,7 @@ impl Reconciler {
             seen: BTreeMap::new(),
             pending: BTreeMap::new(),
             retiring: BTreeMap::new(),
+            former: Former::default(),
             in_flight: BTreeMap::new(),
             waiting_for_module: BTreeSet::new(),
             module_readiness: None,
@@ -151,7 +149,22 @@ impl Reconciler {
         self.leading = leading;
         if !leading {
             self.in_flight.clear();
+            self.former = Former::default();
         }
+    }
+
+    /// Takes in the objects of a kind that the current one replaces. A new leader lists them.
+    pub fn add_former(&mut self, objects: Vec<FormerObject>, now: Instant) {
+        for object in objects {
+            let namespace = object.place.namespace.clone();
+            self.former.add(object);
+            self.settle(&namespace, now);
+        }
+    }
+
+    /// A former object could not be deleted.
+    pub fn former_failed(&mut self, object: FormerObject, now: Instant) {
+        self.former.failed(object, now);
     }
 
     /// Takes in everything that is there.
@@ -244,7 +257,9 @@ impl Reconciler {
             let uid = self.seen.get(place)?.uid.clone();
             (ends <= now && self.is_due(place, now)).then(|| (place.clone(), uid))
         };
-        let (place, uid) = self.retiring.values().flatten().find_map(due)?;
+        let Some((place, uid)) = self.retiring.values().flatten().find_map(due) else {
+            return self.former.next(self.grace, now).map(ObjectWrite::Retire);
+        };
         self.in_flight.insert(place.clone(), InFlight::Delete { uid: uid.clone() });
         Some(ObjectWrite::Delete { place, uid })
     }
@@ -258,6 +273,7 @@ impl Reconciler {
         let retiring = self.retiring.values().filter(|_| self.output.is_deleted());
         let ends = retiring.flat_map(BTreeMap::values);
         let ends = ends.filter_map(|since| (*since)?.checked_add(self.grace));
+        let ends = ends.chain(self.former.deadlines(self.grace));
         tries.chain(ends).chain(self.backoff.pause()).filter(|at| *at > now).min()
     }
 
@@ -408,6 +424,10 @@ impl Reconciler {
         let waits = self.waiting_for_module.range(first..).next();
         let settled = !self.pending.contains_key(namespace)
             && waits.is_none_or(|place| place.namespace != namespace);
+        if self.former.is_in(namespace) {
+            let replaced = settled && self.is_replaced(namespace);
+            self.former.settle(namespace, replaced, now);
+        }
         let Some(retiring) = self.retiring.get_mut(namespace) else { return };
         for since in retiring.values_mut() {
             *since = settled.then(|| since.unwrap_or(now));
@@ -415,6 +435,20 @@ impl Reconciler {
         if retiring.is_empty() {
             self.retiring.remove(namespace);
         }
+    }
+
+    /// Is there a desired object in the settled namespace, and none with a foreign field that changes its meaning?
+    fn is_replaced(&self, namespace: &str) -> bool {
+        let first = Key { namespace: namespace.to_owned(), name: String::new() };
+        let wanted = self.wanted.range(first..);
+        let wanted = wanted.take_while(|(place, _)| place.namespace == namespace);
+        let mut kept = wanted.filter(|(_, wanted)| !wanted.retiring);
+        let mut any = false;
+        let whole = kept.all(|(_, wanted)| {
+            any = true;
+            wanted.foreign_field.is_none()
+        });
+        any && whole
     }
 
     fn is_due(&self, place: &Key, now: Instant) -> bool {
@@ -521,28 +555,6 @@ impl Wanted {
             }
         }
         waits
-    }
-}
-
-// === impl Seen ===
-
-impl Seen {
-    fn of(place: &Key, object: &Value) -> Self {
-        let held = held(place, object);
-        let metadata = object.get("metadata");
-        let text = |name: &str| metadata.and_then(|metadata| metadata.get(name)?.as_str());
-        let uid = text("uid").unwrap_or_default().to_owned();
-        let version = text("resourceVersion").and_then(|version| version.parse().ok());
-        Self { held, uid, version, object: JsonText::of(object) }
-    }
-
-    fn is_younger_than(&self, other: &Self) -> bool {
-        let both = self.version.zip(other.version);
-        self.uid == other.uid && both.is_some_and(|(ours, theirs)| ours > theirs)
-    }
-
-    fn says_digest(&self, bundle: &Bundle) -> bool {
-        self.held.as_ref().and_then(|held| held.digest.as_ref()) == Some(&bundle.digest)
     }
 }
 

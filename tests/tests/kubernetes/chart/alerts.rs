@@ -87,31 +87,6 @@ fn the_page_of_metrics_names_the_alerts_that_use_each() {
 }
 
 #[test]
-fn the_alert_about_leftovers_names_the_kinds_that_the_operator_may_delete() {
-    let objects = objects(&template(MONITORED));
-    let alert = alert(&objects, 0, "CorswardLeftovers");
-    let description = alert["annotations"]["description"].as_str().unwrap();
-    let (by_itself, by_hand) = description.split_once("For other kinds").unwrap();
-    assert!(
-        by_itself.contains("The operator deletes") && by_hand.contains("command"),
-        "{description}"
-    );
-    let is_ours = |it: &&Value| it["kind"] == "ClusterRole" && it["metadata"]["name"] == "corsward";
-    let rules = objects.iter().find(is_ours).unwrap()["rules"].as_array().unwrap();
-    let may_delete = |plural: &str| {
-        let has = |list: &Value, word: &str| list.as_array().unwrap().iter().any(|it| it == word);
-        rules.iter().any(|rule| has(&rule["resources"], plural) && has(&rule["verbs"], "delete"))
-    };
-    for (kind, plural) in [
-        ("TrafficExtension", "trafficextensions"),
-        ("WasmPlugin", "wasmplugins"),
-        ("EnvoyFilter", "envoyfilters"),
-    ] {
-        assert_eq!(by_itself.contains(kind), may_delete(plural), "{kind}: {description}");
-    }
-}
-
-#[test]
 fn what_alerts_ask_of_proxies_is_what_the_monitor_keeps() {
     let objects = objects(&template(MONITORED));
     let endpoint = &find(&objects, "PodMonitor")["spec"]["podMetricsEndpoints"][0];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::cluster_state::Key;
+use crate::publish::reconciler::former::FormerObject;
 
 /// A write of one object.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +28,8 @@ pub enum ObjectWrite {
         /// Its `metadata.uid`: a new object of that name is not meant.
         uid: String,
     },
+    /// Delete this object of a former kind.
+    Retire(FormerObject),
 }
 
 // === impl ObjectWrite ===
@@ -36,7 +39,9 @@ impl ObjectWrite {
     #[must_use]
     pub fn place(&self) -> &Key {
         match self {
-            Self::Apply { place, .. } | Self::Delete { place, .. } => place,
+            Self::Apply { place, .. }
+            | Self::Delete { place, .. }
+            | Self::Retire(FormerObject { place, .. }) => place,
         }
     }
 }

@@ -1,7 +1,11 @@
 //! The reconciler, step by step, beside a cluster of plain values.
 
+mod former;
+mod order;
+
 use super::*;
 use crate::filter_module::Module;
+use crate::publish::istio::IstioKind;
 use crate::publish::testing::{bundle, gateway, module, wasm_plugins, workloads};
 use serde_json::json;
 
@@ -58,6 +62,7 @@ impl Stage {
                 self.reconciler.wrote(&place, None, None, now);
                 format!("delete {}", place.name)
             }
+            ObjectWrite::Retire(former) => format!("retire {}", former.place.name),
         }
     }
 
@@ -563,38 +568,4 @@ fn a_refusal_is_over_once_the_object_is_as_it_should_be() {
         assert_eq!(stage.steps(), [""; 0]);
         assert_eq!(stage.drain_updates(), [published(&a)], "{watch_first}");
     }
-}
-
-#[test]
-fn an_answer_that_comes_after_the_end_of_its_object_makes_nobody_believe_in_it() {
-    let a = bundle(&workloads(&[]), "1");
-    let mut stage = Stage::plugins();
-    stage.want(&[&a], &[]);
-    let step = stage.reconciler.next(stage.now).unwrap();
-    let (place, now, there) = (step.place().clone(), stage.now, applied(&step, 1001, "u"));
-    stage.reconciler.see(&place, Some(1001), Some(there.clone()), now);
-    stage.reconciler.see(&place, Some(1002), None, now);
-    stage.reconciler.wrote(&place, Some(1001), Some(there), now);
-    stage.pass(Duration::from_hours(1));
-    assert_eq!(stage.steps(), [apply("repair: create", &a)]);
-    assert_eq!(stage.drain_updates(), [published(&a)]);
-}
-
-#[test]
-fn an_object_that_is_made_anew_while_it_is_deleted_is_deleted_too() {
-    let a = bundle(&workloads(&[]), "1");
-    let mut stage = Stage::plugins();
-    stage.want(&[&a], &[]);
-    let step = stage.reconciler.next(stage.now).unwrap();
-    let (place, again) = (step.place().clone(), applied(&step, 2002, "u2"));
-    stage.done(&step);
-    stage.want(&[], &[&a]);
-    stage.pass(GRACE);
-    let Some(ObjectWrite::Delete { .. }) = stage.reconciler.next(stage.now) else { panic!() };
-    stage.reconciler.see(&place, Some(2001), None, stage.now);
-    stage.reconciler.see(&place, Some(2002), Some(again), stage.now);
-    stage.reconciler.wrote(&place, None, None, stage.now);
-    stage.pass(GRACE);
-    let next = stage.reconciler.next(stage.now);
-    assert!(matches!(&next, Some(ObjectWrite::Delete { uid, .. }) if uid == "u2"), "{next:?}");
 }
