@@ -251,100 +251,36 @@ impl fmt::Display for Reason {
     }
 }
 
-impl From<BehaviorReason> for Reason {
-    fn from(reason: BehaviorReason) -> Self {
-        Self::Behavior(reason)
-    }
+macro_rules! from {
+    ($($variant:ident($reason:ty),)*) => {$(
+        impl From<$reason> for Reason {
+            fn from(reason: $reason) -> Self {
+                Self::$variant(reason)
+            }
+        }
+    )*};
 }
 
-impl From<MaxAgeReason> for Reason {
-    fn from(reason: MaxAgeReason) -> Self {
-        Self::MaxAge(reason)
-    }
-}
-
-impl From<ListReason> for Reason {
-    fn from(reason: ListReason) -> Self {
-        Self::List(reason)
-    }
-}
-
-impl From<OriginReason> for Reason {
-    fn from(reason: OriginReason) -> Self {
-        Self::Origin(reason)
-    }
-}
-
-impl From<RegexReason> for Reason {
-    fn from(reason: RegexReason) -> Self {
-        Self::Regex(reason)
-    }
-}
-
-impl From<DangerReason> for Reason {
-    fn from(reason: DangerReason) -> Self {
-        Self::Danger(reason)
-    }
-}
-
-impl From<MethodReason> for Reason {
-    fn from(reason: MethodReason) -> Self {
-        Self::Method(reason)
-    }
-}
-
-impl From<HeaderReason> for Reason {
-    fn from(reason: HeaderReason) -> Self {
-        Self::Header(reason)
-    }
-}
-
-impl From<HostReason> for Reason {
-    fn from(reason: HostReason) -> Self {
-        Self::Host(reason)
-    }
-}
-
-impl From<RuleReason> for Reason {
-    fn from(reason: RuleReason) -> Self {
-        Self::Rule(reason)
-    }
-}
-
-impl From<ShapeReason> for Reason {
-    fn from(reason: ShapeReason) -> Self {
-        Self::Shape(reason)
-    }
-}
-
-impl From<SourceReason> for Reason {
-    fn from(reason: SourceReason) -> Self {
-        Self::Source(reason)
-    }
-}
-
-impl From<PlacementReason> for Reason {
-    fn from(reason: PlacementReason) -> Self {
-        Self::Placement(reason)
-    }
-}
-
-impl From<GuardrailReason> for Reason {
-    fn from(reason: GuardrailReason) -> Self {
-        Self::Guardrail(reason)
-    }
-}
-
-impl From<TargetReason> for Reason {
-    fn from(reason: TargetReason) -> Self {
-        Self::Target(reason)
-    }
-}
-
-impl From<OriginSetReason> for Reason {
-    fn from(reason: OriginSetReason) -> Self {
-        Self::OriginSet(reason)
-    }
+from! {
+    Behavior(BehaviorReason),
+    MaxAge(MaxAgeReason),
+    List(ListReason),
+    Origin(OriginReason),
+    Regex(RegexReason),
+    Danger(DangerReason),
+    Method(MethodReason),
+    Header(HeaderReason),
+    Host(HostReason),
+    Rule(RuleReason),
+    Shape(ShapeReason),
+    Source(SourceReason),
+    Placement(PlacementReason),
+    Guardrail(GuardrailReason),
+    OriginSet(OriginSetReason),
+    Target(TargetReason),
+    Gateway(GatewayReason),
+    Size(SizeReason),
+    Traffic(TrafficReason),
 }
 
 // === impl Sentence ===

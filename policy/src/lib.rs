@@ -33,6 +33,7 @@ pub mod response_headers;
 pub mod response_plan;
 pub mod scope;
 pub mod shadow;
+pub mod slip;
 pub mod syntax;
 mod trie;
 pub mod validate;

@@ -6,6 +6,7 @@ mod stranger;
 use std::collections::BTreeSet;
 
 use corsward_policy::finding::{Meant, MeantField, ShapeReason, Written};
+use corsward_policy::slip::slips;
 use corsward_policy::{Finding, Severity};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -322,8 +323,8 @@ fn omitted(field: &str, beside: &Map<String, Value>) -> Option<Written> {
 pub fn similar<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
     let folded = fold(name);
     known
-        .map(|candidate| (distance(&folded, &fold(candidate)), candidate))
-        .filter(|(distance, candidate)| distance.saturating_mul(3) <= candidate.len())
+        .map(|candidate| (slips(&folded, &fold(candidate)), candidate))
+        .filter(|(slips, candidate)| slips.saturating_mul(3) <= candidate.len())
         .min()
         .map(|(_, candidate)| candidate.to_owned())
 }
@@ -453,26 +454,6 @@ fn status_of_success(preflight: &str, status: i64) -> Meant {
         is_required: false,
         note: " in its place",
     })
-}
-
-/// Levenshtein's distance, by rows. Bounded: names longer than any field's are far from all of them.
-fn distance(a: &str, b: &str) -> usize {
-    const LONGEST: usize = 64;
-    if a.len() > LONGEST {
-        return a.len();
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut next = Vec::with_capacity(row.len());
-        next.push(i.saturating_add(1));
-        for ((y, &diagonal), &above) in b.bytes().zip(&row).zip(row.iter().skip(1)) {
-            let left = next.last().copied().unwrap_or(usize::MAX);
-            let substituted = diagonal.saturating_add(usize::from(x != y));
-            next.push(substituted.min(left.saturating_add(1)).min(above.saturating_add(1)));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

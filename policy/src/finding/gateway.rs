@@ -88,9 +88,3 @@ impl GatewayReason {
         }
     }
 }
-
-impl From<GatewayReason> for super::Reason {
-    fn from(reason: GatewayReason) -> Self {
-        Self::Gateway(reason)
-    }
-}

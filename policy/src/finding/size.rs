@@ -55,9 +55,3 @@ impl SizeReason {
         }
     }
 }
-
-impl From<SizeReason> for super::Reason {
-    fn from(reason: SizeReason) -> Self {
-        Self::Size(reason)
-    }
-}

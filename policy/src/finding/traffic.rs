@@ -119,12 +119,6 @@ impl TrafficReason {
     }
 }
 
-impl From<TrafficReason> for super::Reason {
-    fn from(reason: TrafficReason) -> Self {
-        Self::Traffic(reason)
-    }
-}
-
 // === impl WithoutSidecar ===
 
 impl WithoutSidecar {

@@ -10,6 +10,7 @@ use crate::header_line;
 use crate::origin::{ends_in_number, is_http, is_scheme};
 use crate::pattern::cidr::{prefix_in_another_notation, prefix_of_mask, split_cidr};
 use crate::pattern::{InvalidOrigin, OriginPattern, TuplePattern};
+use crate::slip::slips;
 
 /// Spellings of the two schemes of the web as one, in regexes and in prose.
 const BOTH_SCHEMES: [&str; 11] = [
@@ -176,7 +177,7 @@ pub(super) fn scheme(own: &str) -> Option<&'static str> {
     if is_http(own) || !is_scheme(own) {
         return None;
     }
-    let is_near = |scheme: &str| is_one_slip_away(own, scheme);
+    let is_near = |scheme: &str| slips(own, scheme) == 1;
     match (is_near("http"), is_near("https")) {
         (true, true) if own.ends_with('s') => Some("https"),
         (true, _) => Some("http"),
@@ -219,23 +220,6 @@ pub(super) fn below_last_star(written: &str) -> Option<OriginPattern> {
     let (scheme, rest) = written.split_once("://")?;
     let (_, domain) = rest.rsplit_once("*.").filter(|(_, domain)| domain.contains('.'))?;
     Some(OriginPattern::parse(&format!("{scheme}://*.{domain}")).ok()?.pattern)
-}
-
-/// Whether one letter is missing, too much, wrong, or in the place of its neighbor.
-fn is_one_slip_away(typed: &str, meant: &str) -> bool {
-    let (typed, meant) = (typed.as_bytes(), meant.as_bytes());
-    let same = |(a, b): &(&u8, &u8)| a == b;
-    let begin = typed.iter().zip(meant).take_while(same).count();
-    let typed = typed.get(begin..).unwrap_or_default();
-    let meant = meant.get(begin..).unwrap_or_default();
-    let end = typed.iter().rev().zip(meant.iter().rev()).take_while(same).count();
-    let typed = typed.get(..typed.len().saturating_sub(end)).unwrap_or_default();
-    let meant = meant.get(..meant.len().saturating_sub(end)).unwrap_or_default();
-    match (typed, meant) {
-        ([_], [] | [_]) | ([], [_]) => true,
-        ([a, b], [c, d]) => a == d && b == c,
-        _ => false,
-    }
 }
 
 /// The names that an entry holds which is none; none where one of them is no entry, or where the list has no room for them.
@@ -335,7 +319,7 @@ pub(super) fn nearest<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
     if known.contains(&typed) {
         return None;
     }
-    known.iter().copied().find(|name| is_one_slip_away(typed, name))
+    known.iter().copied().find(|name| slips(typed, name) == 1)
 }
 
 /// The name after the type of a constant.

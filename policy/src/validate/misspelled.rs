@@ -1,6 +1,6 @@
 //! Misspelled names of headers.
 
-use std::cmp::min;
+use crate::slip::slips;
 
 /// Well-known headers of at least six letters, of requests and of responses.
 const KNOWN: [&str; 36] = [
@@ -60,33 +60,15 @@ pub(super) fn header(name: &str) -> Option<&'static str> {
     let same = KNOWN.into_iter().find(|known| plain(known) == joined);
     let spelled = name.replace('_', "-");
     same.or_else(|| {
-        KNOWN.into_iter().find(|known| distance(&spelled, known) <= allowed_distance(known))
+        let of_length = |known: &&str| known.len().abs_diff(spelled.len()) <= allowed_slips(known);
+        let mut known = KNOWN.into_iter().filter(of_length);
+        known.find(|known| slips(&spelled, known) <= allowed_slips(known))
     })
 }
 
 /// In a short name two slips make another word.
-fn allowed_distance(known: &str) -> usize {
+fn allowed_slips(known: &str) -> usize {
     if known.len() < 12 { 1 } else { 2 }
-}
-
-/// The number of letters to insert, to remove and to replace between the two (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    if a.len().abs_diff(b.len()) > 2 {
-        return usize::MAX;
-    }
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for (row, letter) in (1_usize..).zip(a.bytes()) {
-        let mut line = vec![row];
-        let mut left = row;
-        for (other, pair) in b.bytes().zip(above.windows(2)) {
-            let [diagonal, up] = *pair else { continue };
-            let replaced = diagonal.saturating_add(usize::from(other != letter));
-            left = min(replaced, min(up, left).saturating_add(1));
-            line.push(left);
-        }
-        above = line;
-    }
-    above.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
