@@ -9,7 +9,6 @@ use corsward_policy::verdict::Verdict;
 use corsward_policy::{
     Action, Compiled, Request, RequestField, Response, Shadow, ShadowComparison,
 };
-
 use corsward_test_harness::answer::{Answer, Explanation};
 use corsward_test_harness::case::{self, Case};
 

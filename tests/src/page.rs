@@ -20,7 +20,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-
 use corsward_test_harness::answer::Answer;
 use corsward_test_harness::case::{Case, Expect, Request, Upstream};
 use corsward_test_harness::oracle::CredentialsMode;

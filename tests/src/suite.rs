@@ -8,9 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
-
 use corsward_test_harness::case::Case;
+use serde_json::Value;
 
 /// A file of policies and cases.
 #[derive(Clone, Debug)]

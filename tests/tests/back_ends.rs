@@ -1,12 +1,12 @@
 //! Real back ends whose own CORS refuses what the proxy allows: what they answer with `upstreamOrigin: Keep` and `Remove`.
 
-use corsward_test_harness::eventually::eventually;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Stdio;
 
 use corsward_test_harness::answer::Answer;
 use corsward_test_harness::case::Request;
 use corsward_test_harness::envoy_fixture::{EnvoyFixture, request};
+use corsward_test_harness::eventually::eventually;
 use corsward_test_harness::policies;
 use serde_json::{Value, json};
 use xtask::envoy::route;

@@ -130,7 +130,7 @@ fn a_folder_that_kubernetes_swaps_is_followed() {
             std::os::unix::fs::symlink("..data/corsward.yaml", &link).unwrap();
             std::fs::rename(link, &file).unwrap();
         }
-        fixture.await_sentinel(&sentinel).unwrap();
+        fixture.wait_for_sentinel(&sentinel).unwrap();
         assert!(shares(&fixture, origin), "{version}");
     }
     fixture.ensure_healthy().unwrap();
@@ -147,7 +147,7 @@ fn a_second_slot_with_bad_bytes_in_a_process_that_had_good_ones_serves_requests(
         slot.publish(&listeners.plugin.clone().configured(&bad), "1").unwrap();
         slots.push(slot);
         listeners.publish(&slots, &at.to_string());
-        let address = await_listener(&mut fixture, &name);
+        let address = wait_for_listener(&mut fixture, &name);
         let answer = client::send(address, &cross_origin(HOST, SHOP), &[]).unwrap();
         assert_eq!(answer.status, 200, "{why}");
         assert!(shares(&fixture, SHOP), "{why}: the first slot has what it had");
@@ -164,7 +164,7 @@ fn a_listener_that_is_removed_and_added_again_with_bad_bytes_serves_requests() {
     for (turn, (why, bad)) in bad.into_iter().enumerate() {
         slot.publish(&listeners.plugin.clone().configured(&good), &format!("{turn}-good")).unwrap();
         listeners.publish(std::slice::from_ref(&slot), &format!("{turn}-added"));
-        let address = await_listener(&mut fixture, "second");
+        let address = wait_for_listener(&mut fixture, "second");
         fixture
             .envoy()
             .wait_for("the good configuration", |_| {
@@ -173,14 +173,14 @@ fn a_listener_that_is_removed_and_added_again_with_bad_bytes_serves_requests() {
             })
             .unwrap();
         listeners.publish(&[], &format!("{turn}-removed"));
-        await_no_listener(&mut fixture);
+        wait_for_no_listener(&mut fixture);
         slot.publish(&listeners.plugin.clone().configured(&bad), &format!("{turn}-bad")).unwrap();
         listeners.publish(std::slice::from_ref(&slot), &format!("{turn}-again"));
-        let address = await_listener(&mut fixture, "second");
+        let address = wait_for_listener(&mut fixture, "second");
         let answer = client::send(address, &cross_origin(HOST, SHOP), &[]).unwrap();
         assert_eq!(answer.status, 200, "{why}");
         listeners.publish(&[], &format!("{turn}-end"));
-        await_no_listener(&mut fixture);
+        wait_for_no_listener(&mut fixture);
     }
     fixture.ensure_healthy().unwrap();
 }
@@ -208,7 +208,7 @@ fn a_request_is_answered_by_one_configuration_from_beginning_to_end() {
     let slow = thread::spawn(move || {
         client::send(address, &cross_origin(HOST, SHOP), &[(upstream::CASE, "slow")])
     });
-    fixture.upstream().await_request("slow");
+    fixture.upstream().wait_for_request("slow");
     fixture.configure(&[&shop("https://next.example")]).unwrap();
     assert!(!shares(&fixture, SHOP), "the new policy is in force for new requests");
     fixture.upstream().release("slow");
@@ -232,7 +232,7 @@ fn a_policy_that_goes_away_while_the_upstream_thinks_still_answers() {
     let slow = thread::spawn(move || {
         client::send(address, &cross_origin(HOST, "https://evil.test"), &[(upstream::CASE, "gone")])
     });
-    fixture.upstream().await_request("gone");
+    fixture.upstream().wait_for_request("gone");
     fixture.configure(&[]).unwrap();
     fixture.upstream().release("gone");
     let answer = slow.join().unwrap().unwrap();
@@ -336,7 +336,7 @@ fn the_filter_says_which_configuration_is_in_force() {
     let (compiled, _) = policies::compile(&[&shop(SHOP)]).unwrap();
     let mut fixture = EnvoyFixture::plan().unwrap().start().unwrap();
     fixture.publish(&policies::envelope(compiled.clone(), OnInvalid::Reject)).unwrap();
-    await_digest(&mut fixture, &compiled);
+    wait_for_digest(&mut fixture, &compiled);
     assert_eq!(fixture.envoy().stats().unwrap()["wasmcustom.corsward.wire.v1"], 1);
 }
 
@@ -345,20 +345,20 @@ fn the_filter_says_what_is_in_force_after_another_one_of_the_proxy_is_gone() {
     let (mut fixture, listeners) = stand_with_dynamic_listeners();
     let (stays, _) = policies::compile(&[&shop(SHOP)]).unwrap();
     fixture.publish(&policies::envelope(stays.clone(), OnInvalid::Reject)).unwrap();
-    await_digest(&mut fixture, &stays);
+    wait_for_digest(&mut fixture, &stays);
     let (goes, _) = policies::compile(&[&shop("https://retiring.example")]).unwrap();
     let slot = Slot::new(fixture.directory(), listeners.plugin.clone()).named("retiring");
     let retiring = policies::envelope(goes.clone(), OnInvalid::Reject);
     slot.publish(&listeners.plugin.clone().configured(&retiring), "1").unwrap();
     listeners.publish(std::slice::from_ref(&slot), "added");
-    await_digest(&mut fixture, &goes);
+    wait_for_digest(&mut fixture, &goes);
     listeners.publish(&[], "removed");
-    await_digest(&mut fixture, &stays);
+    wait_for_digest(&mut fixture, &stays);
     fixture.ensure_healthy().unwrap();
 }
 
 /// Waits until the filter says that it runs `compiled`.
-fn await_digest(fixture: &mut EnvoyFixture, compiled: &str) {
+fn wait_for_digest(fixture: &mut EnvoyFixture, compiled: &str) {
     let digest = policies::digest(compiled);
     let bits = u64::from_str_radix(&digest["sha256:".len()..][..16], 16).unwrap() >> 11;
     fixture
@@ -425,7 +425,7 @@ fn stand_with_dynamic_listeners() -> (EnvoyFixture, DynamicListeners) {
     (fixture, listeners)
 }
 
-fn await_listener(fixture: &mut EnvoyFixture, name: &str) -> std::net::SocketAddr {
+fn wait_for_listener(fixture: &mut EnvoyFixture, name: &str) -> std::net::SocketAddr {
     fixture
         .envoy()
         .wait_for("the listener", |admin| {
@@ -437,7 +437,7 @@ fn await_listener(fixture: &mut EnvoyFixture, name: &str) -> std::net::SocketAdd
 
 /// Waits until the dynamic listeners are gone for good. One that still drains keeps what its slot was last offered, and a listener
 /// added meanwhile with that slot would be refused for it.
-fn await_no_listener(fixture: &mut EnvoyFixture) {
+fn wait_for_no_listener(fixture: &mut EnvoyFixture) {
     fixture
         .envoy()
         .wait_for("the listener to go", |admin| {

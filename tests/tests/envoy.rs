@@ -42,7 +42,7 @@ fn every_case_is_answered_alike_when_the_operator_publishes_a_folder() {
     write(folder.path(), &sentinel);
     let log = fixture.directory().join("operator.log");
     let mut operator = operator(folder.path(), fixture.directory(), &log);
-    let in_force = fixture.await_sentinel(&sentinel);
+    let in_force = fixture.wait_for_sentinel(&sentinel);
     assert!(in_force.is_ok(), "{in_force:?}\n{}", fs::read_to_string(&log).unwrap());
     let mut tally = Tally::skipping(&["envoy", "operator"]);
     tally.run(&fixture, together);

@@ -226,7 +226,7 @@ fn a_client_that_goes_away_in_the_middle_is_not_missed() {
         use std::io::Write;
         let mut connection = std::net::TcpStream::connect(fixture.address().unwrap()).unwrap();
         connection.write_all(&ask).unwrap();
-        fixture.upstream().await_request("gone");
+        fixture.upstream().wait_for_request("gone");
     }
     fixture.upstream().release("gone");
     assert_alive(&fixture);

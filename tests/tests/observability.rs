@@ -104,7 +104,7 @@ fn a_refused_request_leaves_verdict_reason_and_origin_for_the_access_log() {
     fixture.send(&cross_origin(&of("open"), "https://evil.test"), &[]).unwrap();
     fixture.send(&cross_origin(&of("fence"), "null"), &[]).unwrap();
     fixture.send(&preflight(&of("fence"), SHOP, "PATCH"), &[]).unwrap();
-    let lines = await_lines(&mut fixture, &file, 3);
+    let lines = wait_for_lines(&mut fixture, &file, 3);
     for (line, words) in lines.iter().zip([
         ["verdict=refused", "reason=origin", "https://evil.test", "seen/open"],
         ["verdict=rejected", "reason=null_origin", "null", "seen/fence"],
@@ -136,7 +136,7 @@ fn what_a_client_sends_cannot_forge_a_line_of_a_log_or_make_it_long() {
         ask.headers = vec![("Origin".into(), corsward_test_harness::text::latin1(origin).unwrap())];
         fixture.send(&ask, &[]).unwrap();
     }
-    let lines = await_lines(&mut fixture, &file, forged.len());
+    let lines = wait_for_lines(&mut fixture, &file, forged.len());
     assert_eq!(lines.len(), forged.len(), "{lines:#?}");
     for line in &lines {
         assert!(line.len() < 2_000, "{} bytes", line.len());
@@ -190,7 +190,7 @@ fn names(stats: &Stats) -> Vec<String> {
 }
 
 /// The lines of an access log once there are as many as that.
-fn await_lines(fixture: &mut EnvoyFixture, file: &std::path::Path, count: usize) -> Vec<String> {
+fn wait_for_lines(fixture: &mut EnvoyFixture, file: &std::path::Path, count: usize) -> Vec<String> {
     let read = || fs::read_to_string(file).unwrap_or_default();
     fixture
         .envoy()

@@ -1,6 +1,5 @@
 //! `examples/own-envoy`: its bootstrap in a real Envoy, which client and application should not notice.
 
-use corsward_test_harness::eventually::eventually;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use corsward_test_harness::envoy_fixture;
+use corsward_test_harness::eventually::eventually;
 use serde_json::Value;
 use xtask::envoy::INERT;
 use xtask::process::Process;

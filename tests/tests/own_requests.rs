@@ -1,9 +1,8 @@
 //! A site's own requests in Chromium: under `disallowedRequests: Reject` a page of the site itself works.
 
-use corsward_test_harness::eventually::eventually;
-
 use anyhow::{Result, ensure};
 use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin};
+use corsward_test_harness::eventually::eventually;
 use corsward_test_harness::site::{Resource, Site};
 use serde_json::json;
 use xtask::demo::Browser;

@@ -87,7 +87,7 @@ fn requests_whose_machine_dies_while_the_upstream_thinks_fail_with_it() {
         let slow = thread::spawn(move || {
             client::send(address, &cross_origin(HOST, SHOP), &[(upstream::CASE, "slow")])
         });
-        fixture.upstream().await_request("slow");
+        fixture.upstream().wait_for_request("slow");
         assert_eq!(send_trap(&fixture), 503);
         fixture.upstream().release("slow");
         assert_eq!(slow.join().unwrap().unwrap().status, 503, "{policy}");

@@ -94,12 +94,14 @@ impl ApiServerPlan {
         wait::until("the certificate of the API server", TIMEOUT, || {
             Ok(certificate.exists().then_some(()))
         })?;
-        let (proxy, address) = proxy(&kubectl, directory.path())?;
+        let mut administrator = Command::new(&kubectl);
+        administrator.env("KUBECONFIG", directory.path().join("admin.kubeconfig"));
+        let (proxy, api) = proxy(administrator)?;
         let mut server = ApiServer {
             server: Some(server),
             _proxy: proxy,
             store,
-            api: Api::new(address),
+            api,
             kubectl,
             program: apiserver,
             port,
@@ -313,18 +315,21 @@ fn serve(
     Process::spawn("kube-apiserver", serve)
 }
 
-/// Plain HTTP to the API server, for clients without TLS: `kubectl proxy`.
-fn proxy(kubectl: &Path, directory: &Path) -> Result<(Process, SocketAddr)> {
-    let mut proxy = Command::new(kubectl);
-    proxy.env("KUBECONFIG", directory.join("admin.kubeconfig"));
+/// Plain requests to the API server that `kubectl` asks, for clients without TLS: `kubectl proxy`.
+///
+/// # Errors
+///
+/// Fails if the proxy does not start.
+pub fn proxy(mut proxy: Command) -> Result<(Process, Api)> {
     proxy.args(["proxy", "--port=0", "--disable-filter"]);
     proxy.stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null());
     let mut proxy = Process::spawn("kubectl proxy", proxy)?;
     let mut said = String::new();
     BufReader::new(proxy.stdout().context("kubectl's output is a pipe")?).read_line(&mut said)?;
-    let address = said.trim().rsplit(' ').next().and_then(|address| address.parse().ok());
+    let address: Option<SocketAddr> =
+        said.trim().rsplit(' ').next().and_then(|address| address.parse().ok());
     let address = address.with_context(|| format!("kubectl proxy says {said:?}"))?;
-    Ok((proxy, address))
+    Ok((proxy, Api::new(address)))
 }
 
 /// Lets a server write its log to the end of a file.

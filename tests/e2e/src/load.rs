@@ -11,8 +11,7 @@ use anyhow::{Result, ensure};
 use corsward_test_harness::answer::Answer;
 use corsward_test_harness::case::Request;
 use corsward_test_harness::client;
-
-use crate::cluster::socks_proxy::{SocksProxy, request};
+use corsward_test_harness::cluster::socks_proxy::{SocksProxy, request};
 
 /// A connection that is kept, or one for each request.
 const CLIENTS: [bool; 4] = [true, true, true, false];

@@ -1,25 +1,23 @@
 //! Runs scenarios in a cluster that is there: kind, Istio and corsward's chart, as `cargo xtask e2e` makes them.
 
-mod cluster;
 mod gateway;
 mod load;
 mod proxy;
-mod published;
 mod release;
 mod runner;
 mod scenario;
+mod scenario_cluster;
 mod scenarios;
 mod sharing;
 mod upstream;
-mod workload;
 
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
 
-use crate::cluster::Cluster;
 use crate::scenario::Scenario;
+use crate::scenario_cluster::ScenarioCluster;
 
 /// Tell scenarios to the cluster that KUBECONFIG names
 ///
@@ -67,5 +65,5 @@ fn run(args: &Args) -> Result<bool> {
         scenarios.iter().for_each(|scenario| println!("{}", scenario.name));
         return Ok(true);
     }
-    runner::tell(&Cluster::reach(args.keep)?, &scenarios, args.jobs)
+    runner::tell(&ScenarioCluster::reach(args.keep)?, &scenarios, args.jobs)
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
-
-use crate::cluster::test_namespace::TestNamespace;
+use corsward_test_harness::cluster::TestNamespace;
 use corsward_test_harness::eventually::eventually;
+use serde_json::Value;
 
 /// The part that the names of corsward's filters share, for each of Istio's kinds.
 const OURS: &str = "corsward";
@@ -55,7 +54,7 @@ impl<'p> Proxy<'p> {
     }
 
     /// Waits until every chain that takes HTTP to the application has exactly so many filters of ours.
-    pub(crate) fn await_filters(&self, count: usize) -> Result<()> {
+    pub(crate) fn wait_for_filters(&self, count: usize) -> Result<()> {
         eventually(&format!("{count} of our filters in every chain of {}", self.pod), || {
             let chains = self.filters()?;
             ensure!(!chains.is_empty(), "it takes no HTTP");

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
+use corsward_test_harness::cluster::TestNamespace;
 use serde_json::Value;
 use xtask::{command, paths, tools};
 
-use crate::cluster::Cluster;
-use crate::cluster::test_namespace::TestNamespace;
-use corsward_test_harness::eventually::eventually;
+use crate::scenario_cluster::ScenarioCluster;
 
 /// The release, and its Deployment.
 pub(crate) const NAME: &str = "corsward";
@@ -35,10 +34,10 @@ pub(crate) struct Release<'c> {
 
 impl<'c> Release<'c> {
     /// The one of that cluster.
-    pub(crate) fn of(cluster: &'c Cluster) -> Result<Self> {
-        let ns = TestNamespace::new(cluster, NAMESPACE.to_owned());
+    pub(crate) fn of(cluster: &'c ScenarioCluster) -> Result<Self> {
+        let ns = cluster.at(NAMESPACE);
         let chart = paths::root().join("charts/corsward");
-        let replicas = ns.get("deployment", NAME)?["spec"]["replicas"].to_string();
+        let replicas = ns.get("deployments", NAME)?["spec"]["replicas"].to_string();
         Ok(Self { ns, helm: tools::helm()?, chart, replicas })
     }
 
@@ -96,12 +95,7 @@ impl<'c> Release<'c> {
     /// Has no operator run, and waits until none does.
     pub(crate) fn stop_operator(&self) -> Result<()> {
         self.scale("0")?;
-        eventually("the operator's end", || {
-            let pods = ["get", "pods", "-l", "app.kubernetes.io/name=corsward", "-o", "name"];
-            let left = self.ns.read(&pods)?;
-            ensure!(left.is_empty(), "there is {left}");
-            Ok(Some(()))
-        })
+        self.ns.wait_for_no_pods("app.kubernetes.io/name=corsward")
     }
 
     fn scale(&self, replicas: &str) -> Result<()> {

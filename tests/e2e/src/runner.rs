@@ -8,11 +8,15 @@ use std::{sync, thread};
 
 use anyhow::{Result, anyhow};
 
-use crate::cluster::Cluster;
 use crate::scenario::Scenario;
+use crate::scenario_cluster::ScenarioCluster;
 
 /// Runs them, and returns whether all ended well.
-pub(crate) fn tell(cluster: &Cluster, scenarios: &[&Scenario], jobs: usize) -> Result<bool> {
+pub(crate) fn tell(
+    cluster: &ScenarioCluster,
+    scenarios: &[&Scenario],
+    jobs: usize,
+) -> Result<bool> {
     let begun = Instant::now();
     let failed = Mutex::new(Vec::new());
     let (alone, together): (Vec<&Scenario>, Vec<_>) =
@@ -37,7 +41,7 @@ pub(crate) fn tell(cluster: &Cluster, scenarios: &[&Scenario], jobs: usize) -> R
     Ok(failed.is_empty())
 }
 
-fn tell_one(cluster: &Cluster, scenario: &Scenario, failed: &Mutex<Vec<&'static str>>) {
+fn tell_one(cluster: &ScenarioCluster, scenario: &Scenario, failed: &Mutex<Vec<&'static str>>) {
     let cluster = cluster.for_scenario(scenario.name);
     let begun = Instant::now();
     let told = catch_unwind(AssertUnwindSafe(|| (scenario.tell)(&cluster)));

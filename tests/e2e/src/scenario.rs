@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::cluster::Cluster;
+use crate::scenario_cluster::ScenarioCluster;
 
 /// Something a user would see.
 #[derive(Debug)]
@@ -12,19 +12,22 @@ pub(crate) struct Scenario {
     /// It disturbs what others rely on (the operator), or they would be in its figures, so it is told by itself.
     pub(crate) alone: bool,
     /// Tells it.
-    pub(crate) tell: fn(&Cluster) -> Result<()>,
+    pub(crate) tell: fn(&ScenarioCluster) -> Result<()>,
 }
 
 // === impl Scenario ===
 
 impl Scenario {
     /// One that others may be told beside.
-    pub(crate) const fn new(name: &'static str, tell: fn(&Cluster) -> Result<()>) -> Self {
+    pub(crate) const fn new(name: &'static str, tell: fn(&ScenarioCluster) -> Result<()>) -> Self {
         Self { name, alone: false, tell }
     }
 
     /// One that is told by itself, after the others.
-    pub(crate) const fn alone(name: &'static str, tell: fn(&Cluster) -> Result<()>) -> Self {
+    pub(crate) const fn alone(
+        name: &'static str,
+        tell: fn(&ScenarioCluster) -> Result<()>,
+    ) -> Self {
         Self { name, alone: true, tell }
     }
 }

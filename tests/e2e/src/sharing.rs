@@ -1,10 +1,9 @@
 //! Sharing: the policy that most scenarios apply, and what is seen of it.
 
 use anyhow::{Result, ensure};
-use serde_json::{Value, json};
-
-use crate::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header};
+use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header};
 use corsward_test_harness::eventually::eventually;
+use serde_json::{Value, json};
 
 /// The origin that policies allow.
 pub(crate) const SHOP: &str = "https://shop.example";
@@ -21,7 +20,7 @@ pub(crate) fn allowing(app: &str, origins: &[&str]) -> Value {
 }
 
 /// Waits until pages of `origin` may read what a host answers.
-pub(crate) fn await_shared(socks_proxy: SocksProxy, host: &str, origin: &str) -> Result<()> {
+pub(crate) fn wait_for_shared(socks_proxy: SocksProxy, host: &str, origin: &str) -> Result<()> {
     eventually(&format!("what {host} shares with {origin}"), || {
         let shared = shared(socks_proxy, host, origin)?;
         ensure!(shared.as_deref() == Some(origin), "it shares with {shared:?}");
@@ -30,7 +29,7 @@ pub(crate) fn await_shared(socks_proxy: SocksProxy, host: &str, origin: &str) ->
 }
 
 /// Waits until no policy is kept there any more.
-pub(crate) fn await_unshared(socks_proxy: SocksProxy, host: &str, origin: &str) -> Result<()> {
+pub(crate) fn wait_for_unshared(socks_proxy: SocksProxy, host: &str, origin: &str) -> Result<()> {
     eventually(&format!("{host} to share with nobody"), || {
         Ok(shared(socks_proxy, host, origin)?.is_none())
     })

@@ -1,4 +1,4 @@
-//! Upstream: what the back end of [`Workload::echo`](crate::workload::Workload::echo) is asked to answer.
+//! Upstream: what the back end of [`Workload::echo`](corsward_test_harness::workload::Workload::echo) is asked to answer.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

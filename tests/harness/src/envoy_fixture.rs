@@ -216,7 +216,7 @@ impl EnvoyFixture {
         objects.push((&sentinel, &[]));
         let (compiled, _) = policies::compile_for(&objects)?;
         self.publish(&policies::envelope(compiled, OnInvalid::Reject))?;
-        self.await_sentinel(&sentinel)
+        self.wait_for_sentinel(&sentinel)
     }
 
     /// Publishes any plugin configuration, and waits for nothing.
@@ -256,7 +256,7 @@ impl EnvoyFixture {
     /// # Errors
     ///
     /// Fails if it never does.
-    pub fn await_sentinel(&mut self, sentinel: &Value) -> Result<()> {
+    pub fn wait_for_sentinel(&mut self, sentinel: &Value) -> Result<()> {
         let host = sentinel["spec"]["hostnames"][0].as_str().context("a sentinel has a host")?;
         let address = self.address()?;
         let request = preflight(host, "https://stand.test", "GET");

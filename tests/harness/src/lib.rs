@@ -1,19 +1,23 @@
 //! What tests run beside the code under test, and how they wait for it.
 //!
 //! ```text
-//! TestNamespace --> Cluster, Operator --> ApiServer        EnvoyFixture --> Envoy, Upstream
-//!          all of them --> eventually                       client, http2 --> Answer
+//! TestNamespace, Operator --> Cluster --> ApiServer, SocksProxy      EnvoyFixture --> Envoy, Upstream
+//!            all of them --> eventually                              client, http2 --> Answer
 //! ```
 
 pub mod answer;
 pub mod api_server;
 pub mod case;
 pub mod client;
+pub mod cluster;
+pub mod command;
 pub mod envoy_fixture;
 pub mod eventually;
 pub mod http2;
 pub mod oracle;
 pub mod policies;
 pub mod site;
+pub mod status;
 pub mod text;
 pub mod upstream;
+pub mod workload;

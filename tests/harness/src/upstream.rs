@@ -97,7 +97,7 @@ impl Upstream {
     }
 
     /// Waits until a request of `case` has arrived.
-    pub fn await_request(&self, case: &str) {
+    pub fn wait_for_request(&self, case: &str) {
         let mut state = self.state();
         while !state.received.contains_key(case) {
             state = self.wait(state);

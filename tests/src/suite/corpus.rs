@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
+use corsward_test_harness::case::{Case, Expect, Request, Upstream};
+use corsward_test_harness::oracle::CredentialsMode;
+use corsward_test_harness::policies;
+use corsward_test_harness::text::{Written, latin1};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::vectors::lines;
 use crate::suite::Suite;
-use corsward_test_harness::case::{Case, Expect, Request, Upstream};
-use corsward_test_harness::oracle::CredentialsMode;
-use corsward_test_harness::policies;
-use corsward_test_harness::text::{Written, latin1};
 
 /// The seven headers of the CORS protocol that a policy owns, by their initials.
 const CORS_HEADERS: [(&str, &str); 7] = [

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
-use serde_json::{Map, Value};
-
-use crate::suite::Suite;
 use corsward_test_harness::case::{Case, Expect, Request, Upstream};
 use corsward_test_harness::oracle::CredentialsMode;
 use corsward_test_harness::policies;
 use corsward_test_harness::text::{Written, latin1};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::suite::Suite;
 
 #[derive(Deserialize)]
 struct File {

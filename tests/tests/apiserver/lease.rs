@@ -1,12 +1,12 @@
 //! One replica writes at a time, despite faults of the Lease, of the API server and of the clocks.
 
-use corsward_test_harness::api_server::create_namespace;
-use corsward_test_harness::eventually::eventually;
 use std::time::Duration;
 
 use corsward_operator::kubernetes;
 use corsward_operator::leader::{self, LeaderElector, LeaseOptions};
 use corsward_operator_core::event::Event;
+use corsward_test_harness::api_server::create_namespace;
+use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};

@@ -1,6 +1,5 @@
 //! Statuses and events are written, each once, to whom they belong.
 
-use corsward_test_harness::eventually::eventually;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use corsward_operator::metrics::writer::{StatusWriteResult, StatusWrites};
 use corsward_operator::writer::{self, ResourceKind, ResourceRef, StatusWrite};
 use corsward_operator_core::json_text::JsonText;
 use corsward_test_harness::api_server::{collection, crds, create_namespace};
+use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};

@@ -1,6 +1,5 @@
 //! Cache: nginx or Varnish in front of an Envoy, on a port of its own; it ends with its value.
 
-use corsward_test_harness::eventually::eventually;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
@@ -8,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use corsward_test_harness::answer::Answer;
+use corsward_test_harness::eventually::eventually;
 use tempfile::TempDir;
 use xtask::process::Process;
 use xtask::{ports, tools};

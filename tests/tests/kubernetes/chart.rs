@@ -12,12 +12,12 @@ use std::process::Command;
 
 use clap::Parser as _;
 use corsward_operator::args::{Args, Command as Verb};
+use corsward_test_harness::cluster::OPERATOR_NAMESPACE;
+use corsward_test_harness::command::{CommandOutput, run};
 use corsward_tests::suite;
 use serde_json::{Value, json};
 use xtask::kubernetes::ApiServer;
 use xtask::tools;
-
-use crate::harness::{OPERATOR_NAMESPACE, Said, said};
 
 /// Values that matter, by what they are for.
 const COMBINATIONS: [(&str, &[&str]); 13] = [
@@ -120,7 +120,7 @@ fn an_api_server_takes_everything_that_is_rendered_without_a_warning() {
         let manifest = template(values);
         let mut apply = server.kubectl();
         apply.args(["apply", "--server-side", "--dry-run=server", "--validate=strict"]);
-        let applied = said(apply.args(["-n", OPERATOR_NAMESPACE, "-f", "-"]), &manifest);
+        let applied = run(apply.args(["-n", OPERATOR_NAMESPACE, "-f", "-"]), &manifest).unwrap();
         // PodSecurity warns of what it would refuse, and the API server of what it drops or deprecates.
         assert_eq!(applied.err, "", "{why}");
         assert!(applied.success, "{why}: {applied:?}");
@@ -336,13 +336,13 @@ fn chart() -> PathBuf {
 }
 
 /// Helm on the chart, with values.
-fn helm(args: &[&str], values: &[&str]) -> Said {
+fn helm(args: &[&str], values: &[&str]) -> CommandOutput {
     let mut helm = Command::new(tools::helm().unwrap());
     helm.args(args).arg(chart()).args(["--namespace", OPERATOR_NAMESPACE]);
     for value in values {
         helm.args(["--set", value]);
     }
-    said(&mut helm, "")
+    run(&mut helm, "").unwrap()
 }
 
 /// The chart's output, hooks included.

@@ -1,10 +1,14 @@
 //! Scenarios of Gateways whose proxies run the filter, and of those whose proxies do not.
 
+use corsward_test_harness::cluster::{LocalCluster, TestNamespace};
 use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::status::{finding_message, message};
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, GATEWAY_API, TestNamespace, finding_message, message};
 use crate::specs::SHOP;
+
+/// The path of the Gateway API.
+const GATEWAY_API: &str = "/apis/gateway.networking.k8s.io/v1";
 
 const NGINX: &str = "gateway.nginx.org/nginx-gateway-controller";
 
@@ -22,7 +26,7 @@ fn class(ns: &TestNamespace<'_>, name: &str, controller: &str) {
         "metadata": { "name": name },
         "spec": { "controllerName": controller },
     });
-    ns.write(&path, &object);
+    ns.write(&path, &object).unwrap();
 }
 
 fn at(gateways: &[&str]) -> Value {
@@ -34,12 +38,12 @@ fn at(gateways: &[&str]) -> Value {
 
 #[test]
 fn a_gateway_that_runs_no_filter_is_told_with_a_way_out_until_its_class_does() {
-    let ns = Cluster::operated().test_namespace("classes");
+    let ns = LocalCluster::operated().test_namespace("classes").unwrap();
     class(&ns, "classes-edge", NGINX);
-    ns.gateway("edge", "classes-edge");
-    ns.policy("edge", &at(&["edge"]));
+    ns.gateway("edge", "classes-edge").unwrap();
+    ns.policy("edge", &at(&["edge"])).unwrap();
     let wanted = ["Accepted=True", "Programmed=False UnsupportedController"];
-    let policy = ns.wait_for_conditions("edge", &wanted);
+    let policy = ns.wait_for_conditions("edge", &wanted).unwrap();
     for part in ["Gateway `edge`", "`classes-edge`", NGINX, "NGINX Gateway Fabric", "the Services"]
     {
         let said = message(&policy, "Programmed");
@@ -47,50 +51,52 @@ fn a_gateway_that_runs_no_filter_is_told_with_a_way_out_until_its_class_does() {
     }
     assert!(finding_message(&policy, "CORS-W537").is_some(), "{policy:#}");
     assert_eq!(policy["status"].get("inForce"), None, "{policy:#}");
-    assert!(ns.published().is_empty());
+    assert!(ns.published().unwrap().is_empty());
 
     class(&ns, "classes-edge", "istio.io/gateway-controller");
-    let policy = ns.wait_for_in_force("edge");
+    let policy = ns.wait_for_in_force("edge").unwrap();
     assert_eq!(finding_message(&policy, "CORS-W537"), None);
-    assert_eq!(ns.published().len(), 1);
+    assert_eq!(ns.published().unwrap().len(), 1);
 
     class(&ns, "classes-edge", "istio.io/agentgateway-controller");
-    ns.wait_for_conditions("edge", &["Programmed=False UnsupportedController"]);
-    eventually("what was published to go", || ns.published().is_empty()).unwrap();
+    ns.wait_for_conditions("edge", &["Programmed=False UnsupportedController"]).unwrap();
+    eventually("what was published to go", || ns.published().unwrap().is_empty()).unwrap();
 }
 
 #[test]
 fn a_part_of_the_gateways_without_the_filter_is_named() {
-    let ns = Cluster::operated().test_namespace("classes-part");
+    let ns = LocalCluster::operated().test_namespace("classes-part").unwrap();
     class(&ns, "classes-part", NGINX);
-    ns.gateway("edge", "classes-part");
-    ns.gateway("inner", "istio");
-    ns.policy("both", &at(&["edge", "inner"]));
-    let policy = ns.wait_for_conditions("both", &["Programmed=True PartiallyProgrammed"]);
+    ns.gateway("edge", "classes-part").unwrap();
+    ns.gateway("inner", "istio").unwrap();
+    ns.policy("both", &at(&["edge", "inner"])).unwrap();
+    let policy = ns.wait_for_conditions("both", &["Programmed=True PartiallyProgrammed"]).unwrap();
     let said = message(&policy, "Programmed");
     assert!(said.contains("Gateway `edge`") && !said.contains("`inner`"), "{said}");
 }
 
 #[test]
 fn a_controller_that_is_not_known_and_a_class_that_is_missing_take_nothing_away() {
-    let ns = Cluster::operated().test_namespace("classes-unknown");
+    let ns = LocalCluster::operated().test_namespace("classes-unknown").unwrap();
     class(&ns, "classes-unknown", "company.example/controller");
-    ns.gateway("edge", "classes-unknown");
-    ns.policy("edge", &at(&["edge"]));
-    let policy = ns.wait_for_in_force("edge");
+    ns.gateway("edge", "classes-unknown").unwrap();
+    ns.policy("edge", &at(&["edge"])).unwrap();
+    let policy = ns.wait_for_in_force("edge").unwrap();
     let said = finding_message(&policy, "CORS-W538").unwrap();
     assert!(said.contains("`company.example/controller`"), "{said}");
-    ns.gateway("edge", "classes-missing");
-    let policy = ns.wait_for("edge", "told of the missing class", |policy| {
-        finding_message(policy, "CORS-W539").is_some()
-    });
+    ns.gateway("edge", "classes-missing").unwrap();
+    let policy = ns
+        .wait_for("edge", "told of the missing class", |policy| {
+            finding_message(policy, "CORS-W539").is_some()
+        })
+        .unwrap();
     assert!(finding_message(&policy, "CORS-W539").unwrap().contains("`classes-missing`"));
-    assert_eq!(ns.published().len(), 1);
+    assert_eq!(ns.published().unwrap().len(), 1);
 }
 
 #[test]
 fn a_route_with_a_cors_filter_that_its_controller_does_not_claim_is_without_effect() {
-    let ns = Cluster::operated().test_namespace("classes-claim");
+    let ns = LocalCluster::operated().test_namespace("classes-claim").unwrap();
     class(&ns, "classes-claim", NGINX);
     let path = format!("{GATEWAY_API}/gatewayclasses/classes-claim/status");
     let claim = |features: &[&str]| {
@@ -99,22 +105,23 @@ fn a_route_with_a_cors_filter_that_its_controller_does_not_claim_is_without_effe
         ns.cluster.api().merge(&path, &status).unwrap();
     };
     claim(&["HTTPRouteQueryParamMatching"]);
-    ns.gateway("edge", "classes-claim");
-    ns.service("api", &json!([{ "name": "http", "port": 80 }]));
-    ns.route_with_cors("api", "edge", SHOP);
-    ns.policy("api", &crate::specs::allow("api", &[SHOP]));
-    ns.policy("edge", &at(&["edge"]));
+    ns.gateway("edge", "classes-claim").unwrap();
+    ns.service("api", &json!([{ "name": "http", "port": 80 }])).unwrap();
+    ns.route_with_cors("api", "edge", SHOP).unwrap();
+    ns.policy("api", &crate::specs::allow("api", &[SHOP])).unwrap();
+    ns.policy("edge", &at(&["edge"])).unwrap();
     for policy in ["api", "edge"] {
         let told = |policy: &Value| {
             finding_message(policy, "CORS-W540").is_some_and(|said| {
                 said.contains("`classes-claim/api`") && said.contains("HTTPRouteCORS")
             })
         };
-        ns.wait_for(policy, "told that the filter of the route is without effect", told);
+        ns.wait_for(policy, "told that the filter of the route is without effect", told).unwrap();
     }
     claim(&["HTTPRouteCORS"]);
     ns.wait_for("api", "told that the route answers first", |policy| {
         finding_message(policy, "CORS-W540").is_none()
             && finding_message(policy, "CORS-W533").is_some()
-    });
+    })
+    .unwrap();
 }

@@ -3,7 +3,6 @@
 mod chart;
 mod faults;
 mod gateways;
-mod harness;
 mod metrics;
 mod modules;
 mod outages;

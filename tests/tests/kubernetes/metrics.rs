@@ -1,25 +1,25 @@
 //! Metrics of the real operator, as a scraper reads them, and the Events beside them.
 
+use corsward_test_harness::cluster::LocalCluster;
 use corsward_test_harness::eventually::eventually;
 use serde_json::Value;
 
-use crate::harness::Cluster;
 use crate::specs::{OTHER, SHOP, allow, refused};
 
 #[test]
 fn what_the_operator_does_can_be_counted_from_outside() {
-    let cluster = Cluster::own();
-    let operator = cluster.operator("operator-0").start();
-    let ns = cluster.test_namespace("shop");
-    ns.policy("api", &allow("api", &[SHOP]));
-    ns.wait_for_in_force("api");
-    ns.policy("web", &allow("web", &[SHOP]));
-    ns.wait_for_in_force("web");
-    ns.policy("web", &refused("web"));
-    ns.wait_for_conditions("web", &["Accepted=False Invalid"]);
-    let published = ns.published();
+    let cluster = LocalCluster::own().unwrap();
+    let operator = cluster.operator("operator-0").start().unwrap();
+    let ns = cluster.test_namespace("shop").unwrap();
+    ns.policy("api", &allow("api", &[SHOP])).unwrap();
+    ns.wait_for_in_force("api").unwrap();
+    ns.policy("web", &allow("web", &[SHOP])).unwrap();
+    ns.wait_for_in_force("web").unwrap();
+    ns.policy("web", &refused("web")).unwrap();
+    ns.wait_for_conditions("web", &["Accepted=False Invalid"]).unwrap();
+    let published = ns.published().unwrap();
     let name = published.keys().next().unwrap();
-    let bytes = published[name].compiled.len();
+    let bytes = published[name].compiled().len();
 
     let bundle =
         format!("corsward_bundle_configuration_bytes{{namespace=\"shop\",name=\"{name}\"}}");
@@ -60,8 +60,8 @@ fn what_the_operator_does_can_be_counted_from_outside() {
         .unwrap();
     }
 
-    ns.policy("web", &allow("web", &[OTHER]));
-    ns.wait_for_in_force("web");
+    ns.policy("web", &allow("web", &[OTHER])).unwrap();
+    ns.wait_for_in_force("web").unwrap();
     eventually("no text to be refused any more", || {
         operator.metric("corsward_last_good_age_seconds").filter(|age| *age == 0.0)
     })
@@ -70,11 +70,11 @@ fn what_the_operator_does_can_be_counted_from_outside() {
 
 #[test]
 fn watches_that_end_are_counted_by_kind() {
-    let mut cluster = Cluster::own();
-    let mut operator = cluster.operator("operator-0").start();
-    operator.wait_for_line("this replica started leading");
+    let mut cluster = LocalCluster::own().unwrap();
+    let mut operator = cluster.operator("operator-0").start().unwrap();
+    operator.wait_for_line("this replica started leading").unwrap();
     cluster.server.kill();
-    operator.wait_for_line("this replica stopped leading");
+    operator.wait_for_line("this replica stopped leading").unwrap();
     for kind in ["CorsPolicy", "Namespace", "Pod", "Service"] {
         let series = format!("corsward_watch_restarts_total{{kind=\"{kind}\"}}");
         assert!(operator.metric(&series).is_some_and(|restarts| restarts > 0.0), "{kind}");

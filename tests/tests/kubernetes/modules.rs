@@ -1,6 +1,5 @@
 //! The filter's module, kept and served beside a real API server.
 
-use corsward_test_harness::eventually::eventually;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
@@ -11,6 +10,7 @@ use corsward_operator::metrics::publishing::Publishing;
 use corsward_operator::modules::{self, ModuleOptions, Modules};
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::output::Output;
+use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -38,7 +38,7 @@ struct Stage<'s> {
 
 impl Stage<'_> {
     fn new(name: &str) -> Self {
-        let namespace = cluster().test_namespace(name).name;
+        let namespace = cluster().test_namespace(name).unwrap().name;
         // Nothing is sent: the system only says which address it would send from.
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
         socket.connect("198.51.100.1:1").unwrap();

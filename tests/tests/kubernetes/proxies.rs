@@ -1,15 +1,16 @@
 //! Proxies that say what they run: real Envoys, at the addresses that pods of a real API server have.
 
-use corsward_test_harness::eventually::eventually;
 use std::net::{IpAddr, Ipv4Addr};
 
+use corsward_test_harness::cluster::{LocalCluster, TestNamespace};
 use corsward_test_harness::envoy_fixture;
+use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::status::{condition, message};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask::envoy::{Bootstrap, Envoy, Listener, Plugin, Slot, route};
 use xtask::{ports, tools};
 
-use crate::harness::{Cluster, TestNamespace, condition, message};
 use crate::specs::{SHOP, allow};
 
 /// The port of a sidecar's metrics.
@@ -86,11 +87,11 @@ fn plugin(ns: &TestNamespace<'_>) -> Value {
 
 #[test]
 fn a_policy_is_programmed_where_the_proxies_say_that_they_run_it() {
-    let ns = Cluster::operated().test_namespace("proxies");
+    let ns = LocalCluster::operated().test_namespace("proxies").unwrap();
     let accounts = "/api/v1/namespaces/proxies/serviceaccounts";
     ns.cluster.api().create(accounts, &json!({"metadata": {"name": "default"}})).unwrap();
-    ns.policy("api", &allow("api", &[SHOP]));
-    let policy = ns.wait_for_in_force("api");
+    ns.policy("api", &allow("api", &[SHOP])).unwrap();
+    let policy = ns.wait_for_in_force("api").unwrap();
     assert_eq!(policy["status"]["summary"]["proxies"], "0/0", "nobody is selected yet");
     let configuration = plugin(&ns)["spec"]["pluginConfig"].to_string();
 
@@ -102,10 +103,12 @@ fn a_policy_is_programmed_where_the_proxies_say_that_they_run_it() {
     }
     pod(&ns, "without-sidecar", address(5), &["app"]);
 
-    let policy = ns.wait_for("api", "1/5", |policy| {
-        policy["status"]["summary"]["proxies"] == "1/5"
-            && message(policy, "Programmed").contains("without-filter")
-    });
+    let policy = ns
+        .wait_for("api", "1/5", |policy| {
+            policy["status"]["summary"]["proxies"] == "1/5"
+                && message(policy, "Programmed").contains("without-filter")
+        })
+        .unwrap();
     assert_eq!(policy["status"]["proxies"], json!({"matched": 5, "current": 1, "rejected": 0}));
     assert_eq!(condition(&policy, "Programmed"), "Programmed=True PartiallyProgrammed");
     let message = message(&policy, "Programmed");
@@ -131,18 +134,19 @@ fn a_policy_is_programmed_where_the_proxies_say_that_they_run_it() {
         let path = format!("/api/v1/namespaces/proxies/pods/{gone}");
         ns.cluster.api().delete(&path).unwrap();
     }
-    let policy =
-        ns.wait_for("api", "3/3", |policy| policy["status"]["summary"]["proxies"] == "3/3");
+    let policy = ns
+        .wait_for("api", "3/3", |policy| policy["status"]["summary"]["proxies"] == "3/3")
+        .unwrap();
     assert_eq!(condition(&policy, "Programmed"), "Programmed=True Programmed");
 
     // Another origin: what was said of the former version says nothing of this one.
-    ns.policy("api", &allow("api", &["https://new.example"]));
-    let policy = ns.wait_for_conditions("api", &["Programmed=False NotProgrammed"]);
+    ns.policy("api", &allow("api", &["https://new.example"])).unwrap();
+    let policy = ns.wait_for_conditions("api", &["Programmed=False NotProgrammed"]).unwrap();
     assert_eq!(policy["status"]["summary"]["proxies"], "0/3");
     let configuration = plugin(&ns)["spec"]["pluginConfig"].to_string();
     for sidecar in [&current, &behind, &fetched] {
         sidecar.configure(&configuration);
     }
-    let policy = ns.wait_for_conditions("api", &["Programmed=True Programmed"]);
+    let policy = ns.wait_for_conditions("api", &["Programmed=True Programmed"]).unwrap();
     assert_eq!(policy["status"]["summary"]["proxies"], "3/3");
 }

@@ -1,6 +1,5 @@
 //! Objects for proxies, written to a real API server with Istio's definitions.
 
-use corsward_test_harness::eventually::eventually;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,12 +12,13 @@ use corsward_operator_core::event::Event;
 use corsward_operator_core::filter_module::Module;
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::output::Output;
+use corsward_test_harness::cluster::LocalCluster;
+use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::status::version;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use xtask::kubernetes::ApiServer;
-
-use crate::harness::{Cluster, version};
 
 /// A publisher that runs here, and what it has told.
 pub(crate) struct Publisher {
@@ -32,9 +32,9 @@ pub(crate) struct Publisher {
 }
 
 /// An API server that no operator of the other scenarios writes to.
-pub(crate) fn cluster() -> &'static Cluster {
-    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(Cluster::own)
+pub(crate) fn cluster() -> &'static LocalCluster {
+    static CLUSTER: OnceLock<LocalCluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| LocalCluster::own().unwrap())
 }
 
 pub(crate) fn wasm_plugins() -> Output {
@@ -169,7 +169,7 @@ fn every_kind_of_object_is_accepted_and_a_restart_writes_none_of_them() {
         ("filters", istio(IstioKind::EnvoyFilter)),
         ("files", Output::ConfigMap { module: "/etc/corsward/filter.wasm".into() }),
     ] {
-        cluster().test_namespace(namespace);
+        cluster().test_namespace(namespace).unwrap();
         let gateway = BundleKey::Gateway { namespace: namespace.into(), name: "front".into() };
         let keys = [
             workloads(namespace, &[]),
@@ -212,7 +212,7 @@ fn every_kind_of_object_is_accepted_and_a_restart_writes_none_of_them() {
 #[test]
 fn one_shape_makes_room_for_another_and_nothing_else_is_touched() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let ns = cluster().test_namespace("shapes");
+    let ns = cluster().test_namespace("shapes").unwrap();
     let whole = bundle(&workloads(&ns.name, &[]), "1");
     let part = bundle(&workloads(&ns.name, &[("app", "a")]), "2");
     let other = json!({
@@ -237,7 +237,7 @@ fn one_shape_makes_room_for_another_and_nothing_else_is_touched() {
 #[test]
 fn what_somebody_changes_or_deletes_is_repaired_and_what_they_add_stays() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let ns = cluster().test_namespace("drift");
+    let ns = cluster().test_namespace("drift").unwrap();
     let ours = bundle(&workloads(&ns.name, &[("app", "a")]), "1");
     let mut publisher = Publisher::start(server, &output).introduced();
     publisher.want(&[&ours], &[]);
@@ -280,7 +280,7 @@ fn what_somebody_changes_or_deletes_is_repaired_and_what_they_add_stays() {
 #[test]
 fn an_object_of_ours_without_its_labels_is_ours_all_the_same() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let ns = cluster().test_namespace("unlabelled");
+    let ns = cluster().test_namespace("unlabelled").unwrap();
     let ours = bundle(&workloads(&ns.name, &[]), "1");
     let mut publisher = Publisher::start(server, &output).introduced();
     publisher.want(&[&ours], &[]);
@@ -311,7 +311,7 @@ fn somebody_elses_object_stays_and_what_needs_its_name_follows_it() {
             json!({"data": {"theirs": "1"}}),
         ),
     ] {
-        cluster().test_namespace(namespace);
+        cluster().test_namespace(namespace).unwrap();
         let [whole, part] = [workloads(namespace, &[]), workloads(namespace, &[("app", "a")])]
             .map(|key| bundle(&key, "1"));
         let path =
@@ -338,7 +338,7 @@ fn somebody_elses_object_stays_and_what_needs_its_name_follows_it() {
 #[test]
 fn an_object_that_is_labelled_ours_is_handed_over() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let ns = cluster().test_namespace("handed-over");
+    let ns = cluster().test_namespace("handed-over").unwrap();
     let ours = bundle(&workloads(&ns.name, &[]), "1");
     let theirs = json!({
         "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
@@ -360,7 +360,7 @@ fn an_object_that_is_labelled_ours_is_handed_over() {
 #[test]
 fn a_copy_that_carries_our_labels_goes_and_one_that_does_not_stays() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let ns = cluster().test_namespace("copied");
+    let ns = cluster().test_namespace("copied").unwrap();
     let ours = bundle(&workloads(&ns.name, &[]), "1");
     let mut publisher = Publisher::start(server, &output).introduced();
     publisher.want(&[&ours], &[]);
@@ -381,8 +381,8 @@ fn a_copy_that_carries_our_labels_goes_and_one_that_does_not_stays() {
 
 #[test]
 fn what_is_left_of_a_kind_that_is_not_replaced_is_named_with_the_command_that_deletes_it() {
-    let cluster = Cluster::own();
-    let ns = cluster.test_namespace("leftovers");
+    let cluster = LocalCluster::own().unwrap();
+    let ns = cluster.test_namespace("leftovers").unwrap();
     let Output::Istio { module, .. } = wasm_plugins() else { panic!("not Istio's") };
     let before = Output::Istio { kind: IstioKind::EnvoyFilter, module };
     let filter = bundle(&workloads(&ns.name, &[]), "1");
@@ -391,13 +391,13 @@ fn what_is_left_of_a_kind_that_is_not_replaced_is_named_with_the_command_that_de
     publisher.wait_for_published(&filter);
     publisher.kill();
 
-    let mut operator = cluster.operator("operator-0").start();
+    let mut operator = cluster.operator("operator-0").start().unwrap();
     let line = operator.wait_for_line(
         "leftover objects still configure proxies as before: delete them once the objects of the current kind are there",
-    );
+    ).unwrap();
     assert_eq!((&line["kind"], &line["left"]), (&json!("EnvoyFilter"), &json!(1)), "{line}");
     let command = line["then"].as_str().unwrap().strip_prefix("kubectl ").unwrap();
-    let said = cluster.kubectl(&command.split(' ').collect::<Vec<_>>(), "");
+    let said = cluster.kubectl(&command.split(' ').collect::<Vec<_>>(), "").unwrap();
     assert!(said.success, "{said:?}");
     assert!(objects(&cluster.server, &before, &ns.name).is_empty());
 }
@@ -405,7 +405,7 @@ fn what_is_left_of_a_kind_that_is_not_replaced_is_named_with_the_command_that_de
 #[test]
 fn a_follower_writes_nothing_until_it_leads() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let ns = cluster().test_namespace("follower");
+    let ns = cluster().test_namespace("follower").unwrap();
     let ours = bundle(&workloads(&ns.name, &[]), "1");
     let (mut leader, mut follower) =
         (Publisher::start(server, &output), Publisher::start(server, &output).introduced());
@@ -431,7 +431,7 @@ fn a_follower_writes_nothing_until_it_leads() {
 #[test]
 fn what_the_api_server_refuses_is_told_and_holds_up_nothing_else() {
     let (server, output) = (&cluster().server, wasm_plugins());
-    let ns = cluster().test_namespace("refused");
+    let ns = cluster().test_namespace("refused").unwrap();
     // Istio takes no stars in selectors.
     let bad = bundle(&workloads(&ns.name, &[("app", "a*")]), "1");
     let good = bundle(&workloads(&ns.name, &[("app", "a")]), "1");
@@ -447,8 +447,8 @@ fn what_the_api_server_refuses_is_told_and_holds_up_nothing_else() {
 
 #[test]
 fn while_the_api_server_is_down_only_the_latest_counts() {
-    let mut cluster = Cluster::own();
-    let (output, name) = (wasm_plugins(), cluster.test_namespace("down").name);
+    let mut cluster = LocalCluster::own().unwrap();
+    let (output, name) = (wasm_plugins(), cluster.test_namespace("down").unwrap().name);
     let key = workloads(&name, &[]);
     let mut publisher = Publisher::start(&cluster.server, &output).introduced();
     let first = bundle(&key, "1");

@@ -3,22 +3,22 @@
 use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+use corsward_test_harness::cluster::{LocalCluster, OPERATOR_NAMESPACE, Operator};
 use serde_json::json;
 use xtask::http::Client;
 
-use crate::harness::{Cluster, OPERATOR_NAMESPACE, Operator};
 use crate::specs::{SHOP, allow};
 
 const LEADS: &str = "this replica started leading";
 
 /// Something that a line says of where the operator serves.
 fn said(operator: &mut Operator, line: &str, field: &str) -> String {
-    operator.wait_for_line(line)[field].as_str().unwrap().to_owned()
+    operator.wait_for_line(line).unwrap()[field].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn whoever_cannot_read_everything_leaves_the_lease_to_those_who_can() {
-    let cluster = Cluster::own();
+    let cluster = LocalCluster::own().unwrap();
     // It may have the Lease, and nothing else.
     let poor = cluster.server.service_account(OPERATOR_NAMESPACE, "poor").unwrap();
     let rbac = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{OPERATOR_NAMESPACE}");
@@ -39,49 +39,49 @@ fn whoever_cannot_read_everything_leaves_the_lease_to_those_who_can() {
 
     // With `Auto` it would wait for the kind of Istio's objects before it watches.
     let plan = cluster.operator("operator-0").kubeconfig(poor).also("--istio-kind=WasmPlugin");
-    let mut blind = plan.start_unready();
-    blind.wait_for_line("cannot watch; tried again");
-    let operator = cluster.operator("operator-1").start();
-    let ns = cluster.test_namespace("shop");
-    ns.policy("api", &allow("api", &[SHOP]));
-    ns.wait_for_in_force("api");
+    let mut blind = plan.start_unready().unwrap();
+    blind.wait_for_line("cannot watch; tried again").unwrap();
+    let operator = cluster.operator("operator-1").start().unwrap();
+    let ns = cluster.test_namespace("shop").unwrap();
+    ns.policy("api", &allow("api", &[SHOP])).unwrap();
+    ns.wait_for_in_force("api").unwrap();
     assert!(blind.said(LEADS).is_empty());
     assert_eq!(blind.get("/readyz"), None);
-    operator.stop();
-    blind.stop();
+    operator.stop().unwrap();
+    blind.stop().unwrap();
 }
 
 #[test]
 fn a_replica_without_a_certificate_is_not_ready_and_publishes_all_the_same() {
-    let cluster = Cluster::own();
+    let cluster = LocalCluster::own().unwrap();
     // The chart gave it no Secret, for it was told of no webhook.
     let plan = cluster.operator("operator-0").also("--webhook-addr=127.0.0.1:0");
-    let operator = plan.start_unready();
-    let ns = cluster.test_namespace("shop");
-    ns.policy("api", &allow("api", &[SHOP]));
-    ns.wait_for_in_force("api");
+    let operator = plan.start_unready().unwrap();
+    let ns = cluster.test_namespace("shop").unwrap();
+    ns.policy("api", &allow("api", &[SHOP])).unwrap();
+    ns.wait_for_in_force("api").unwrap();
     assert_eq!(operator.get("/readyz"), None);
-    operator.stop();
+    operator.stop().unwrap();
 }
 
 #[test]
 fn a_replica_that_stops_lets_another_lead_and_serves_on_until_nobody_comes_any_more() {
-    let cluster = Cluster::own();
+    let cluster = LocalCluster::own().unwrap();
     let module = cluster.server.directory().join("filter.wasm");
     fs::write(&module, b"\0asm\x01\0\0\0").unwrap();
     let start = |pod: &str| {
         // The chart's roles are for an image.
         let plan = cluster.operator(pod).kubeconfig(cluster.server.kubeconfig());
         let plan = plan.also(&format!("--module={}", module.display()));
-        plan.also("--module-addr=127.0.0.1:0").also("--drain=600").start()
+        plan.also("--module-addr=127.0.0.1:0").also("--drain=600").start().unwrap()
     };
     let mut first = start("operator-0");
-    first.wait_for_line(LEADS);
+    first.wait_for_line(LEADS).unwrap();
     let mut second = start("operator-1");
     assert!(second.said(LEADS).is_empty());
 
-    first.ask_to_stop();
-    second.wait_for_line(LEADS);
+    first.ask_to_stop().unwrap();
+    second.wait_for_line(LEADS).unwrap();
     assert_eq!(first.get("/readyz"), None);
     let address = said(&mut first, "module address", "addr").parse().unwrap();
     let url = said(&mut first, "module address", "url");
@@ -90,14 +90,14 @@ fn a_replica_that_stops_lets_another_lead_and_serves_on_until_nobody_comes_any_m
     assert!(first.get("/policies").is_some(), "what is asked is answered");
 
     // Whoever asks twice does not want to wait.
-    first.stop();
+    first.stop().unwrap();
     second.kill();
 }
 
 #[test]
 fn policies_are_told_to_the_pod_itself_and_to_nobody_else() {
-    let cluster = Cluster::own();
-    let mut operator = cluster.operator("operator-0").also("--admin=0.0.0.0:0").start();
+    let cluster = LocalCluster::own().unwrap();
+    let mut operator = cluster.operator("operator-0").also("--admin=0.0.0.0:0").start().unwrap();
     let port = said(&mut operator, "admin address", "addr").parse::<SocketAddr>().unwrap().port();
     // Nothing is sent: the system only says which address it would send from.
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
@@ -108,5 +108,5 @@ fn policies_are_told_to_the_pod_itself_and_to_nobody_else() {
     assert!(ask(outside, "/readyz").is_ok());
     let refused = ask(outside, "/policies").unwrap_err().to_string();
     assert!(refused.contains("403") && refused.contains("port-forward"), "{refused}");
-    operator.stop();
+    operator.stop().unwrap();
 }

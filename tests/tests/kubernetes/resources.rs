@@ -1,22 +1,22 @@
 //! The resources, as users of `kubectl` see them.
 
 use corsward_test_harness::api_server;
+use corsward_test_harness::cluster::{APPLY, LocalCluster};
+use corsward_test_harness::command::run;
 use corsward_test_harness::eventually::eventually;
 use corsward_tests::suite;
 use xtask::kubernetes::ApiServer;
-
-use crate::harness::{Cluster, said};
 
 #[test]
 fn kubectl_applies_the_definitions_and_then_every_example() {
     let server = ApiServer::start().unwrap();
     let mut apply = server.kubectl();
-    let applied = said(apply.args(["apply", "-f"]).arg(api_server::crds()), "");
+    let applied = run(apply.args(["apply", "-f"]).arg(api_server::crds()), "").unwrap();
     assert!(applied.success, "{applied:?}");
     assert!(applied.out.contains("corspolicies.corsward.io created"), "{applied:?}");
     // The same definitions again are no change, and `apply` keeps no copy too large for an annotation.
     let mut again = server.kubectl();
-    let again = said(again.args(["apply", "-f"]).arg(api_server::crds()), "");
+    let again = run(again.args(["apply", "-f"]).arg(api_server::crds()), "").unwrap();
     assert!(again.success && !again.out.contains("configured"), "{again:?}");
 
     server.apply(&api_server::crds()).unwrap();
@@ -25,7 +25,7 @@ fn kubectl_applies_the_definitions_and_then_every_example() {
         .unwrap();
     let examples = suite::folder().join("../examples/policies");
     let mut apply = server.kubectl();
-    let applied = said(apply.args(["apply", "--recursive", "-f"]).arg(examples), "");
+    let applied = run(apply.args(["apply", "--recursive", "-f"]).arg(examples), "").unwrap();
     assert!(applied.success, "{applied:?}");
     // Nothing that the API server does not know, deprecates or ignores.
     assert_eq!(applied.err, "");
@@ -34,11 +34,11 @@ fn kubectl_applies_the_definitions_and_then_every_example() {
 
 #[test]
 fn kubectl_explains_a_field_with_its_manual() {
-    let cluster = Cluster::shared();
+    let cluster = LocalCluster::shared();
     let field = "corspolicy.spec.cors.allowOrigins";
     // An API server publishes the manual of a definition a moment after the definition is served.
     let said = eventually("the manual", || {
-        let said = cluster.kubectl(&["explain", field], "");
+        let said = cluster.kubectl(&["explain", field], "").unwrap();
         said.success.then_some(said)
     })
     .unwrap();
@@ -54,26 +54,27 @@ fn kubectl_explains_a_field_with_its_manual() {
         "originset.spec.origins",
         "clustercorspolicy.spec.guardrails",
     ] {
-        eventually(argument, || cluster.kubectl(&["explain", argument], "").success).unwrap();
+        eventually(argument, || cluster.kubectl(&["explain", argument], "").unwrap().success)
+            .unwrap();
     }
 }
 
 #[test]
 fn kubectl_get_cors_has_the_columns_that_one_looks_for() {
-    let ns = Cluster::shared().test_namespace("columns");
-    let applied = ns.apply(
+    let ns = LocalCluster::shared().test_namespace("columns").unwrap();
+    let applied = ns.kubectl(&APPLY,
         "apiVersion: corsward.io/v1alpha1\n\
          kind: CorsPolicy\n\
          metadata: {name: api}\n\
          spec: {selector: {matchLabels: {app: api}}, cors: {allowOrigins: ['https://a.example']}}\n",
-    );
+    ).unwrap();
     assert!(applied.success, "{applied:?}");
-    let said = ns.kubectl(&["get", "cors"]);
+    let said = ns.kubectl(&["get", "cors"], "").unwrap();
     let columns = said.out.lines().next().unwrap().split_whitespace().collect::<Vec<_>>();
     let wanted = ["NAME", "TARGETS", "ORIGINS", "MODE", "ACCEPTED", "PROGRAMMED", "PROXIES", "AGE"];
     assert_eq!(columns, wanted, "{said:?}");
     assert!(
-        ns.kubectl(&["get", "corsward"]).out.contains("corspolicy.corsward.io/api"),
+        ns.kubectl(&["get", "corsward"], "").unwrap().out.contains("corspolicy.corsward.io/api"),
         "by its category"
     );
 }

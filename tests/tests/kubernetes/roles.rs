@@ -3,15 +3,15 @@
 mod granted;
 mod release;
 
-use corsward_test_harness::eventually::eventually;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+use corsward_test_harness::cluster::{APPLY, LocalCluster, Operator, TestNamespace};
+use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 use xtask::ports;
 
-use crate::harness::{Cluster, Operator, TestNamespace};
 use granted::Right;
 use release::Release;
 
@@ -20,7 +20,7 @@ const REFUSED: &str = "{cors: {allowOrigins: ['https://a.example/x']}}";
 
 #[test]
 fn publishing_plugins_with_the_webhook() {
-    let cluster = Cluster::own();
+    let cluster = LocalCluster::own().unwrap();
     let release = Release::install(
         &cluster,
         "corsward",
@@ -30,7 +30,7 @@ fn publishing_plugins_with_the_webhook() {
             "module.oci.url=oci://registry.example/filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         ],
     );
-    let namespace = cluster.test_namespace("roles-plugins");
+    let namespace = cluster.test_namespace("roles-plugins").unwrap();
     leave(&namespace, "TrafficExtension");
     let (first, second) = (release.start("first"), release.start("second"));
     live(&namespace);
@@ -43,19 +43,19 @@ fn publishing_plugins_with_the_webhook() {
 
 #[test]
 fn serving_modules_to_proxies() {
-    let cluster = Cluster::own();
+    let cluster = LocalCluster::own().unwrap();
     let values = ["publish.istio.kind=TrafficExtension", "webhook.enabled=false"];
     let release = Release::install(&cluster, "corsward", &values);
     let module = cluster.server.directory().join("filter.wasm");
     fs::write(&module, b"\0asm\x01\0\0\0").unwrap();
     let address = SocketAddr::new(own_address(), ports::free());
     release.announce_modules(address);
-    let namespace = cluster.test_namespace("roles-modules");
+    let namespace = cluster.test_namespace("roles-modules").unwrap();
     leave(&namespace, "WasmPlugin");
     let args = [format!("--module={}", module.display()), format!("--module-addr={address}")];
     let mut only = release.start_with("only", &args);
-    only.wait_for_line("stored the module for all replicas");
-    only.stop();
+    only.wait_for_line("stored the module for all replicas").unwrap();
+    only.stop().unwrap();
     release.damage_modules();
     let only = release.start_with("only", &args);
     live(&namespace);
@@ -72,21 +72,21 @@ fn own_address() -> IpAddr {
 
 #[test]
 fn publishing_config_maps_without_gateways_and_webhook() {
-    let cluster = Cluster::own();
+    let cluster = LocalCluster::own().unwrap();
     let release = Release::install(
         &cluster,
         "corsward",
         &["publish.to=configmap", "webhook.enabled=false", "gatewayApi.enabled=false"],
     );
     let (first, second) = (release.start("first"), release.start("second"));
-    live(&cluster.test_namespace("roles-maps"));
+    live(&cluster.test_namespace("roles-maps").unwrap());
     cluster.api().delete(&release.lease()).unwrap();
     used_and_no_more(&release, vec![first, second]);
 }
 
 #[test]
 fn publishing_filters_with_a_certificate_of_the_users_own() {
-    let cluster = Cluster::own();
+    let cluster = LocalCluster::own().unwrap();
     let release = Release::install(
         &cluster,
         "corsward",
@@ -99,14 +99,14 @@ fn publishing_filters_with_a_certificate_of_the_users_own() {
     );
     release.bring_certificate("own");
     let (first, second) = (release.start("first"), release.start("second"));
-    live(&cluster.test_namespace("roles-filters"));
+    live(&cluster.test_namespace("roles-filters").unwrap());
     cluster.api().delete(&release.lease()).unwrap();
     used_and_no_more(&release, vec![first, second]);
 }
 
 #[test]
 fn publishing_whichever_kind_every_istiod_reads() {
-    let cluster = Cluster::own();
+    let cluster = LocalCluster::own().unwrap();
     let release = Release::install(
         &cluster,
         "corsward",
@@ -116,24 +116,26 @@ fn publishing_whichever_kind_every_istiod_reads() {
             "module.oci.url=oci://registry.example/filter@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         ],
     );
-    let (namespace, istio) =
-        (cluster.test_namespace("roles-auto"), cluster.test_namespace("istio-system"));
+    let (namespace, istio) = (
+        cluster.test_namespace("roles-auto").unwrap(),
+        cluster.test_namespace("istio-system").unwrap(),
+    );
     let account = "/api/v1/namespaces/{namespace}/serviceaccounts/default";
     istio.write(
         account,
         &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "default" } }),
-    );
+    ).unwrap();
     let changes = |mut replica: Operator| {
-        replica.wait_for_line("the kind of Istio's objects changes: the operator stops, and writes the new kind after its restart");
-        replica.wait_for_line("stopped");
+        replica.wait_for_line("the kind of Istio's objects changes: the operator stops, and writes the new kind after its restart").unwrap();
+        replica.wait_for_line("stopped").unwrap();
     };
     // Istio's definitions are there, and its istiod is not: who knows which version it will be?
     let first = release.start("first");
-    let said = namespace.apply(&format!(
+    let said = namespace.kubectl(&APPLY, &format!(
         "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {{name: api}}\nspec: {POLICY}\n"
-    ));
+    )).unwrap();
     assert!(said.success, "{said:?}");
-    namespace.wait_for_in_force("api");
+    namespace.wait_for_in_force("api").unwrap();
     assert_eq!(objects(&namespace, "wasmplugins").len(), 1);
     assert!(objects(&namespace, "trafficextensions").is_empty());
 
@@ -141,21 +143,21 @@ fn publishing_whichever_kind_every_istiod_reads() {
     changes(first);
     let second = release.start("second");
     wait_for_change(&namespace, "wasmplugins", "trafficextensions");
-    namespace.wait_for_in_force("api");
+    namespace.wait_for_in_force("api").unwrap();
 
     // As an upgrade is rolled back.
     istiod(&istio, "istiod-old", "1.29.4");
     changes(second);
     let third = release.start("third");
     wait_for_change(&namespace, "trafficextensions", "wasmplugins");
-    namespace.wait_for_in_force("api");
+    namespace.wait_for_in_force("api").unwrap();
 
     let old = format!("/api/v1/namespaces/{}/pods/istiod-old?gracePeriodSeconds=0", istio.name);
     cluster.api().delete(&old).unwrap();
     changes(third);
     let fourth = release.start("fourth");
     wait_for_change(&namespace, "wasmplugins", "trafficextensions");
-    live(&cluster.test_namespace("roles-either"));
+    live(&cluster.test_namespace("roles-either").unwrap());
     cluster.api().delete(&release.lease()).unwrap();
     used_and_no_more(&release, vec![fourth]);
 }
@@ -227,7 +229,7 @@ fn live(namespace: &TestNamespace<'_>) {
         let manifest = format!(
             "apiVersion: corsward.io/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"
         );
-        let said = namespace.apply(&manifest);
+        let said = namespace.kubectl(&APPLY, &manifest).unwrap();
         assert!(said.success, "{said:?}");
     };
     apply("OriginSet", "shared", &origins.to_string());
@@ -238,11 +240,11 @@ fn live(namespace: &TestNamespace<'_>) {
     apply("ClusterCorsPolicy", &namespace.name, &guardrail);
     apply("CorsPolicy", "api", POLICY);
     apply("CorsPolicy", "refused", REFUSED);
-    namespace.wait_for_in_force("api");
+    namespace.wait_for_in_force("api").unwrap();
     eventually("what is left to go", || !is_left(namespace)).unwrap();
     apply("CorsPolicy", "api", &POLICY.replace("a.example", "b.example"));
-    namespace.wait_for_in_force("api");
-    namespace.delete_policy("api");
+    namespace.wait_for_in_force("api").unwrap();
+    namespace.delete_policy("api").unwrap();
 }
 
 /// Waits until every right was used, and looks whether anything else was asked for.
@@ -261,7 +263,7 @@ fn used_and_no_more(release: &Release<'_>, mut replicas: Vec<Operator>) {
     assert!(all_used.is_ok(), "given and never asked for: {:#?}", unused());
     assert!(granted.len() > 10, "{granted:#?}");
     for replica in replicas {
-        replica.stop();
+        replica.stop().unwrap();
     }
     let refused: Vec<_> = release.asked().into_iter().filter(|one| !one.allowed).collect();
     assert!(refused.is_empty(), "asked for at the end and not given: {refused:#?}");

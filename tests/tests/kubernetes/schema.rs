@@ -8,11 +8,10 @@ use corsward_operator::source::document;
 use corsward_operator::source::yaml::Reader;
 use corsward_operator::validate::{self, ValidateOutcome};
 use corsward_operator_core::knowledge::FullKnowledge;
+use corsward_test_harness::cluster::LocalCluster;
 use corsward_tests::suite;
 use serde_json::{Value, json};
 use xtask::kubernetes::Answer;
-
-use crate::harness::Cluster;
 
 /// A namespace that is always there; nothing is kept in it.
 const NAMESPACE: &str = "default";
@@ -32,7 +31,7 @@ fn dry_run(kind: &str, spec: &Value) -> Answer {
     };
     let path = format!("{collection}?dryRun=All&fieldValidation=Strict");
     let body = Some(("application/json", &object));
-    Cluster::shared().api().send("POST", &path, body).unwrap()
+    LocalCluster::shared().api().send("POST", &path, body).unwrap()
 }
 
 /// The refusals of `validate` for the object: fields and sentences.
@@ -111,12 +110,13 @@ fn full(kind: &str) -> Value {
 #[test]
 fn the_folder_of_examples_is_applied_as_it_is() {
     let examples = suite::folder().join("../examples").display().to_string();
-    let cluster = Cluster::shared();
+    let cluster = LocalCluster::shared();
     let namespaces = format!("{examples}/00-namespaces.yaml");
     // What is only rehearsed is not there for what comes after it.
-    let said = cluster.kubectl(&["apply", "-f", &namespaces], "");
+    let said = cluster.kubectl(&["apply", "-f", &namespaces], "").unwrap();
     assert!(said.success, "{said:?}");
-    let said = cluster.kubectl(&["apply", "--dry-run=server", "-o", "name", "-f", &examples], "");
+    let said =
+        cluster.kubectl(&["apply", "--dry-run=server", "-o", "name", "-f", &examples], "").unwrap();
     assert!(said.success && said.err.is_empty(), "{said:?}");
     let is_namespace = |line: &&str| line.starts_with("namespace/");
     let (before, after): (Vec<&str>, Vec<&str>) = (
@@ -136,7 +136,7 @@ fn every_other_example_is_accepted_without_a_warning() {
         files.extend(paths.filter(|path| path.extension().is_some_and(|end| end == "yaml")));
     }
     assert!(files.len() >= 2, "{files:?}");
-    let cluster = Cluster::shared();
+    let cluster = LocalCluster::shared();
     for file in files {
         let documents = document::read("", &fs::read(&file).unwrap(), Reader::Kubectl).unwrap();
         let policies = documents.objects.iter().map(|object| &object.id.namespace);
@@ -150,7 +150,8 @@ fn every_other_example_is_accepted_without_a_warning() {
         }
         let count = documents.objects.len() + documents.dependencies.len();
         let path = file.display().to_string();
-        let said = cluster.kubectl(&["apply", "--dry-run=server", "-o", "name", "-f", &path], "");
+        let said =
+            cluster.kubectl(&["apply", "--dry-run=server", "-o", "name", "-f", &path], "").unwrap();
         assert!(said.success && said.err.is_empty(), "{path}: {said:?}");
         assert_eq!(said.out.lines().count(), count, "{path}: {said:?}");
     }

@@ -1,8 +1,9 @@
 //! Scenarios of policies that are too large, by themselves or together with others of the same proxies.
 
+use corsward_test_harness::cluster::LocalCluster;
+use corsward_test_harness::status::message;
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, message};
 use crate::specs::{OTHER, SHOP, allow};
 
 /// This many origins of 240 bytes.
@@ -24,38 +25,39 @@ fn small(host: &str, origin: &str) -> Value {
 
 #[test]
 fn a_policy_that_is_too_large_is_refused_and_its_last_good_version_stays() {
-    let ns = Cluster::operated().test_namespace("too-large");
-    ns.policy("api", &small("api.example", SHOP));
-    ns.wait_for_in_force("api");
+    let ns = LocalCluster::operated().test_namespace("too-large").unwrap();
+    ns.policy("api", &small("api.example", SHOP)).unwrap();
+    ns.wait_for_in_force("api").unwrap();
     for (spec, code) in [(large("api", 5_000), "CORS-E523"), (large("api", 3_200), "CORS-E531")] {
-        ns.policy("api", &spec);
-        let policy = ns.wait_for_conditions("api", &["Accepted=False Invalid"]);
+        ns.policy("api", &spec).unwrap();
+        let policy = ns.wait_for_conditions("api", &["Accepted=False Invalid"]).unwrap();
         let said = message(&policy, "Accepted");
         assert!(said.contains(code) && said.contains("split the policy"), "{said}");
         assert_eq!(policy["status"]["inForce"]["generation"], 1);
-        let published = ns.published();
-        assert!(published["corsward"].compiled.contains(SHOP), "{published:#?}");
+        let published = ns.published().unwrap();
+        assert!(published["corsward"].compiled().contains(SHOP), "{published:#?}");
     }
 }
 
 #[test]
 fn a_policy_for_which_there_is_no_room_keeps_no_other_one_waiting() {
-    let ns = Cluster::operated().test_namespace("no-room");
-    ns.policy("a", &large("a", 2_400));
-    ns.wait_for_in_force("a");
-    ns.policy("b", &large("b", 2_400));
-    let policy = ns.wait_for_conditions("b", &["Accepted=True", "Programmed=False NotPublishable"]);
+    let ns = LocalCluster::operated().test_namespace("no-room").unwrap();
+    ns.policy("a", &large("a", 2_400)).unwrap();
+    ns.wait_for_in_force("a").unwrap();
+    ns.policy("b", &large("b", 2_400)).unwrap();
+    let policy =
+        ns.wait_for_conditions("b", &["Accepted=True", "Programmed=False NotPublishable"]).unwrap();
     let said = message(&policy, "Programmed");
     assert!(said.contains("no-room/b") && said.contains("split"), "{said}");
-    ns.policy("c", &small("c.example", SHOP));
-    ns.wait_for_in_force("c");
-    ns.policy("c", &small("c.example", OTHER));
-    ns.wait_for_in_force("c");
-    let compiled = ns.published()["corsward"].compiled.clone();
+    ns.policy("c", &small("c.example", SHOP)).unwrap();
+    ns.wait_for_in_force("c").unwrap();
+    ns.policy("c", &small("c.example", OTHER)).unwrap();
+    ns.wait_for_in_force("c").unwrap();
+    let compiled = ns.published().unwrap()["corsward"].compiled().to_owned();
     assert!(compiled.contains(OTHER) && !compiled.contains("b.shop.example"));
-    ns.policy("d", &allow("d", &[SHOP]));
-    ns.wait_for_in_force("d");
+    ns.policy("d", &allow("d", &[SHOP])).unwrap();
+    ns.wait_for_in_force("d").unwrap();
 
-    ns.delete_policy("a");
-    ns.wait_for_in_force("b");
+    ns.delete_policy("a").unwrap();
+    ns.wait_for_in_force("b").unwrap();
 }

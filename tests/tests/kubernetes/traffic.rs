@@ -1,22 +1,24 @@
 //! Scenarios of requests that pass a policy's proxies by, and of other settings for CORS: said in the status, and unsaid when mended.
 
+use corsward_test_harness::cluster::{LocalCluster, TestNamespace};
+use corsward_test_harness::status::{finding_message, version};
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, TestNamespace, finding_message, version};
 use crate::specs::{SHOP, allow};
 
 const ISTIO: &str = "/apis/networking.istio.io/v1";
 
 /// A namespace for pods, with a policy for those of `api`.
 fn test_namespace(name: &str) -> TestNamespace<'static> {
-    let ns = Cluster::operated().test_namespace(name);
+    let ns = LocalCluster::operated().test_namespace(name).unwrap();
     // Nobody makes it here, and no pod comes without it.
     ns.write(
         "/api/v1/namespaces/{namespace}/serviceaccounts/default",
         &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "default" } }),
-    );
-    ns.policy("api", &allow("api", &[SHOP]));
-    ns.wait_for_in_force("api");
+    )
+    .unwrap();
+    ns.policy("api", &allow("api", &[SHOP])).unwrap();
+    ns.wait_for_in_force("api").unwrap();
     ns
 }
 
@@ -74,13 +76,14 @@ fn wait_for_said(ns: &TestNamespace<'_>, code: &str, words: &[&str]) -> Value {
         finding_message(policy, code)
             .is_some_and(|said| words.iter().all(|word| said.contains(word)))
     };
-    ns.wait_for("api", &format!("{code} with {words:?}"), says)
+    ns.wait_for("api", &format!("{code} with {words:?}"), says).unwrap()
 }
 
 /// Waits until a finding is gone.
 #[track_caller]
 fn wait_for_unsaid(ns: &TestNamespace<'_>, code: &str) -> Value {
     ns.wait_for("api", &format!("without {code}"), |policy| finding_message(policy, code).is_none())
+        .unwrap()
 }
 
 #[test]
@@ -122,18 +125,19 @@ fn a_workload_that_refuses_a_sidecar_or_cannot_have_one_is_named() {
 fn a_port_whose_protocol_nobody_declares_is_named_until_somebody_does() {
     let ns = test_namespace("protocols");
     run_injected(&ns, "api-5d4-a", json!({}));
-    ns.service("api", &json!([{ "name": "web", "port": 8000 }]));
+    ns.service("api", &json!([{ "name": "web", "port": 8000 }])).unwrap();
     wait_for_said(&ns, "CORS-W528", &["`api:8000`", "appProtocol: http"]);
-    ns.service("api", &json!([{ "name": "web", "port": 8000, "appProtocol": "http" }]));
+    ns.service("api", &json!([{ "name": "web", "port": 8000, "appProtocol": "http" }])).unwrap();
     wait_for_unsaid(&ns, "CORS-W528");
-    ns.service("api", &json!([{ "name": "tls-web", "port": 8000 }]));
+    ns.service("api", &json!([{ "name": "tls-web", "port": 8000 }])).unwrap();
     wait_for_said(&ns, "CORS-W529", &["`api:8000 (tls)`"]);
     ns.service(
         "api",
         &json!([{ "name": "tls-web", "port": 8000 }, { "name": "http", "port": 80 }]),
-    );
+    )
+    .unwrap();
     wait_for_said(&ns, "CORS-I523", &["`api:8000 (tls)`"]);
-    ns.service("api", &json!([{ "name": "http", "port": 80 }]));
+    ns.service("api", &json!([{ "name": "http", "port": 80 }])).unwrap();
     for code in ["CORS-W529", "CORS-I523"] {
         wait_for_unsaid(&ns, code);
     }
@@ -142,7 +146,7 @@ fn a_port_whose_protocol_nobody_declares_is_named_until_somebody_does() {
 #[test]
 fn a_port_that_a_pod_keeps_from_its_sidecar_is_named_until_it_does_not() {
     let ns = test_namespace("excluded");
-    ns.service("api", &json!([{ "name": "http", "port": 80, "targetPort": 8080 }]));
+    ns.service("api", &json!([{ "name": "http", "port": 80, "targetPort": 8080 }])).unwrap();
     let excluded = json!({ "traffic.sidecar.istio.io/excludeInboundPorts": "15020,8080" });
     run_injected(&ns, "api-5d4-a", excluded);
     wait_for_said(&ns, "CORS-W530", &["`deployment/api:8080`"]);
@@ -156,7 +160,7 @@ fn a_virtual_service_with_cors_of_its_own_is_named_wherever_it_leads() {
     let ns = test_namespace("virtual-service");
     let elsewhere = self::test_namespace("virtual-service-elsewhere");
     for ns in [&ns, &elsewhere] {
-        ns.service("api", &json!([{ "name": "http", "port": 80 }]));
+        ns.service("api", &json!([{ "name": "http", "port": 80 }])).unwrap();
     }
     let path = format!("{ISTIO}/namespaces/{{namespace}}/virtualservices/cors");
     let lead = |host: &str, cors: bool| {
@@ -170,7 +174,7 @@ fn a_virtual_service_with_cors_of_its_own_is_named_wherever_it_leads() {
             "metadata": { "name": "cors" },
             "spec": { "hosts": ["api"], "http": [route] },
         });
-        ns.write(&path, &object);
+        ns.write(&path, &object).unwrap();
     };
     lead("api", true);
     let said = wait_for_said(&ns, "CORS-W532", &["`virtual-service/cors`", "last word"]);
@@ -180,28 +184,33 @@ fn a_virtual_service_with_cors_of_its_own_is_named_wherever_it_leads() {
     assert_ne!(version(&said), version(&healed));
     lead("api.virtual-service-elsewhere.svc.cluster.local", false);
     wait_for_unsaid(&elsewhere, "CORS-W532");
-    assert_eq!(version(&ns.get("api")), version(&healed), "it is nobody's business any more");
+    assert_eq!(
+        version(&ns.get("corspolicies", "api").unwrap()),
+        version(&healed),
+        "it is nobody's business any more"
+    );
 }
 
 #[test]
 fn a_route_with_a_cors_filter_is_named_before_the_pods_and_at_the_gateway() {
     let ns = test_namespace("route");
-    ns.service("api", &json!([{ "name": "http", "port": 80 }]));
-    ns.gateway("edge", "istio");
+    ns.service("api", &json!([{ "name": "http", "port": 80 }])).unwrap();
+    ns.gateway("edge", "istio").unwrap();
     let edge = json!({
         "targetRefs": [{
             "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "edge",
         }],
         "cors": { "allowOrigins": [SHOP] },
     });
-    ns.policy("edge", &edge);
-    ns.wait_for_in_force("edge");
-    let path = ns.route_with_cors("api", "edge", SHOP);
+    ns.policy("edge", &edge).unwrap();
+    ns.wait_for_in_force("edge").unwrap();
+    let path = ns.route_with_cors("api", "edge", SHOP).unwrap();
     wait_for_said(&ns, "CORS-W533", &["`route/api`", "last word"]);
     ns.wait_for("edge", "told of the route", |policy| {
         finding_message(policy, "CORS-W534").is_some_and(|said| said.contains("`route/api`"))
-    });
+    })
+    .unwrap();
     ns.cluster.api().delete(&path).unwrap();
     wait_for_unsaid(&ns, "CORS-W533");
-    ns.wait_for("edge", "healed", |policy| finding_message(policy, "CORS-W534").is_none());
+    ns.wait_for("edge", "healed", |policy| finding_message(policy, "CORS-W534").is_none()).unwrap();
 }

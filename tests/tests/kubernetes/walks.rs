@@ -1,13 +1,13 @@
 //! Walks: what a page shows of an API server is what one says.
 
-use corsward_test_harness::eventually::eventually;
 use std::fs;
 use std::process::Command;
 
+use corsward_test_harness::cluster::LocalCluster;
+use corsward_test_harness::command::run;
+use corsward_test_harness::eventually::eventually;
 use corsward_tests::suite;
 use xtask::tools;
-
-use crate::harness::{Cluster, said};
 
 /// A command of a page, and what it prints there.
 struct Step {
@@ -51,7 +51,7 @@ fn normal(printed: &str) -> String {
 }
 
 /// Runs what a page says, line by line; what only looks is done until it sees what the page shows.
-fn walk(cluster: &Cluster, page: &str) {
+fn walk(cluster: &LocalCluster, page: &str) {
     let kubectl = tools::kubectl().unwrap();
     let path = format!("{}:{}", kubectl.parent().unwrap().display(), env!("PATH"));
     let steps = steps(page);
@@ -62,7 +62,7 @@ fn walk(cluster: &Cluster, page: &str) {
             shell.args(["-c", &format!("{command} 2>&1")]);
             shell.env("PATH", &path).env("KUBECONFIG", cluster.server.kubeconfig());
             shell.current_dir(suite::folder().join(".."));
-            said(&mut shell, "").out
+            run(&mut shell, "").unwrap().out
         };
         let mut last = run();
         let looks = command.contains(" get ");
@@ -79,8 +79,8 @@ fn walk(cluster: &Cluster, page: &str) {
 
 #[test]
 fn the_page_of_guardrails_is_true() {
-    let cluster = Cluster::own();
-    let operator = cluster.operator("operator-0").start();
+    let cluster = LocalCluster::own().unwrap();
+    let operator = cluster.operator("operator-0").start().unwrap();
     walk(&cluster, "guardrails.md");
     drop(operator);
 }

@@ -6,6 +6,7 @@ mod client;
 mod fixture;
 mod odd;
 
+use corsward_test_harness::cluster::APPLY;
 use corsward_test_harness::eventually::eventually;
 use serde_json::json;
 
@@ -24,7 +25,7 @@ fn kubectl_apply_prints_every_refusal_and_writes_nothing() {
     let namespace = fixture.test_namespace("webhook-refused");
     for flags in [&["apply"][..], &["apply", "--server-side"], &["apply", "--dry-run=server"]] {
         let args = [flags, &["--namespace", &namespace.name, "-f", "-"]].concat();
-        let said = fixture.cluster.kubectl(&args, &manifest("CorsPolicy", "api", REFUSED));
+        let said = fixture.cluster.kubectl(&args, &manifest("CorsPolicy", "api", REFUSED)).unwrap();
         assert!(!said.success, "{said:?}");
         for part in [
             "The CorsPolicy \"api\" is invalid:",
@@ -90,7 +91,7 @@ fn a_policy_that_is_too_large_is_refused_before_it_is_written() {
 fn kubectl_apply_prints_warnings_and_hints_of_what_it_writes() {
     let fixture = WebhookFixture::shared();
     let namespace = fixture.test_namespace("webhook-warned");
-    let said = namespace.apply(&manifest("CorsPolicy", "api", ACCEPTED));
+    let said = namespace.kubectl(&APPLY, &manifest("CorsPolicy", "api", ACCEPTED)).unwrap();
     assert!(said.success, "{said:?}");
     for part in [
         "Warning: webhook-warned/api: CORS-W006 spec.cors.maxAge: without `maxAge` browsers forget",
@@ -99,7 +100,7 @@ fn kubectl_apply_prints_warnings_and_hints_of_what_it_writes() {
         assert!(said.err.contains(part), "{part}: {}", said.err);
     }
     // The status says the same.
-    let policy = namespace.wait_for_conditions("api", &["Accepted=True"]);
+    let policy = namespace.wait_for_conditions("api", &["Accepted=True"]).unwrap();
     let findings = policy["status"]["findings"].as_array().unwrap();
     let codes = findings.iter().map(|finding| finding["code"].as_str().unwrap());
     for code in codes {
@@ -113,7 +114,7 @@ fn kubectl_prints_the_same_warning_of_two_policies_twice() {
     let namespace = fixture.test_namespace("webhook-twice");
     let names = ["one", "two"];
     let both = names.map(|name| manifest("CorsPolicy", name, ACCEPTED)).join("---\n");
-    let said = namespace.apply(&both);
+    let said = namespace.kubectl(&APPLY, &both).unwrap();
     assert!(said.success, "{said:?}");
     for name in names {
         let part = format!("Warning: webhook-twice/{name}: CORS-W006 spec.cors.maxAge: ");
@@ -126,14 +127,14 @@ fn whoever_stops_a_policy_need_not_correct_it_first() {
     let fixture = WebhookFixture::shared();
     let namespace = fixture.test_namespace("webhook-off");
     let off = REFUSED.replacen('{', "{mode: \"Off\", ", 1);
-    let said = namespace.apply(&manifest("CorsPolicy", "api", &off));
+    let said = namespace.kubectl(&APPLY, &manifest("CorsPolicy", "api", &off)).unwrap();
     assert!(said.success, "{said:?}");
     assert!(
         said.err
             .contains("Warning: webhook-off/api: refused: CORS-E107 spec.cors.allowOrigins[0]: "),
         "{said:?}"
     );
-    let said = namespace.apply(&manifest("CorsPolicy", "api", REFUSED));
+    let said = namespace.kubectl(&APPLY, &manifest("CorsPolicy", "api", REFUSED)).unwrap();
     assert!(!said.success, "{said:?}");
 }
 
@@ -143,18 +144,20 @@ fn what_was_refused_before_the_webhook_saw_it_can_be_labelled_and_deleted_and_no
     let namespace = fixture.test_namespace("webhook-metadata");
     // Without the label nobody is asked.
     let unseen = manifest("CorsPolicy", "api", REFUSED).replace("reviewed: \"yes\"", "a: b");
-    assert!(namespace.apply(&unseen).success);
+    assert!(namespace.kubectl(&APPLY, &unseen).unwrap().success);
     for args in [
         &["label", "corspolicy", "api", "reviewed=yes"][..],
         &["annotate", "corspolicy", "api", "a=b"],
     ] {
-        let said = namespace.kubectl(args);
+        let said = namespace.kubectl(args, "").unwrap();
         assert!(said.success && said.err.is_empty(), "{said:?}");
     }
     let patch = r#"{"spec":{"cors":{"maxAge":600}}}"#;
-    let said = namespace.kubectl(&["patch", "corspolicy", "api", "--type=merge", "-p", patch]);
+    let said = namespace
+        .kubectl(&["patch", "corspolicy", "api", "--type=merge", "-p", patch], "")
+        .unwrap();
     assert!(!said.success, "{said:?}");
-    let said = namespace.kubectl(&["delete", "corspolicy", "api"]);
+    let said = namespace.kubectl(&["delete", "corspolicy", "api"], "").unwrap();
     assert!(said.success && said.err.is_empty(), "{said:?}");
 }
 
@@ -163,7 +166,7 @@ fn what_may_be_applied_next_is_awaited() {
     let fixture = WebhookFixture::shared();
     let namespace = fixture.test_namespace("webhook-next");
     let spec = "{targetRefs: [{group: '', kind: Service, name: later}], cors: {allowOrigins: ['https://a.example']}}";
-    let said = namespace.apply(&manifest("CorsPolicy", "api", spec));
+    let said = namespace.kubectl(&APPLY, &manifest("CorsPolicy", "api", spec)).unwrap();
     assert!(said.success, "{said:?}");
     let part = "Warning: webhook-next/api: not in force yet: CORS-E524 spec.targetRefs[0]: ";
     assert!(said.err.contains(part), "{said:?}");
@@ -181,7 +184,7 @@ fn sets_and_guardrails_are_judged_too() {
             "spec.guardrails.allowedOrigins[0]",
         ),
     ] {
-        let said = namespace.apply(&manifest(kind, "webhook-judged", spec));
+        let said = namespace.kubectl(&APPLY, &manifest(kind, "webhook-judged", spec)).unwrap();
         assert!(!said.success, "{kind}: {said:?}");
         let lines = [format!("The {kind} \"webhook-judged\" is invalid"), format!("{field}: ")];
         for part in lines {
@@ -209,13 +212,13 @@ fn every_replica_answers_with_the_same_certificate() {
 fn while_no_webhook_answers_policies_are_applied_all_the_same() {
     let mut fixture = WebhookFixture::own();
     let namespace = fixture.test_namespace("webhook-down");
-    assert!(!namespace.apply(&manifest("CorsPolicy", "api", REFUSED)).success);
+    assert!(!namespace.kubectl(&APPLY, &manifest("CorsPolicy", "api", REFUSED)).unwrap().success);
     fixture.ignore_failures();
     fixture.stop();
-    let namespace = fixture.cluster.test_namespace("webhook-still-down");
+    let namespace = fixture.cluster.test_namespace("webhook-still-down").unwrap();
     // The API server learns of the changed configuration in its own time.
     eventually("a policy to be applied without the webhook", || {
-        namespace.apply(&manifest("CorsPolicy", "api", REFUSED)).success
+        namespace.kubectl(&APPLY, &manifest("CorsPolicy", "api", REFUSED)).unwrap().success
     })
     .unwrap();
 }

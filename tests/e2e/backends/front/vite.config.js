@@ -1,5 +1,5 @@
 export default {
   esbuild: { jsx: "automatic" },
-  // Axios and React speak to whatever browser the scenarios find.
+  // Axios and React run in each browser that the scenarios find.
   build: { target: "es2022", outDir: "dist" },
 };

@@ -2,17 +2,17 @@
 
 use anyhow::{Result, ensure};
 use corsward_test_harness::answer::Answer;
+use corsward_test_harness::cluster::TestNamespace;
+use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
+use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::workload::Workload;
 use serde_json::json;
 
-use crate::cluster::Cluster;
-use crate::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
-use crate::cluster::test_namespace::TestNamespace;
 use crate::release::Release;
 use crate::scenario::Scenario;
-use crate::sharing::{SHOP, STRANGER, allowing, await_shared};
+use crate::scenario_cluster::ScenarioCluster;
+use crate::sharing::{SHOP, STRANGER, allowing, wait_for_shared};
 use crate::upstream::{ANSWER, was_reached};
-use crate::workload::Workload;
-use corsward_test_harness::eventually::eventually;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new(
@@ -29,12 +29,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
-fn a_page_reads_refusals(cluster: &Cluster) -> Result<()> {
+fn a_page_reads_refusals(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("authorization")?;
     ns.run(&Workload::echo("api"))?;
     let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("api"));
     ns.apply(DENY)?;
-    let denied = await_status(socks_proxy, &host, &[], 403)?;
+    let denied = wait_for_status(socks_proxy, &host, &[], 403)?;
     ensure!(header(&denied, ALLOW_ORIGIN)?.is_none(), "without a policy of ours: {denied:?}");
     let preflight = socks_proxy.preflight(&host, "/", SHOP, "PUT", "")?;
     ensure!(preflight.status == 403, "without a policy of ours: {preflight:?}");
@@ -42,8 +42,8 @@ fn a_page_reads_refusals(cluster: &Cluster) -> Result<()> {
     let mut spec = allowing("api", &[SHOP]);
     spec["cors"]["allowHeaders"] = json!(["authorization"]);
     ns.policy("api", &spec)?;
-    await_shared(socks_proxy, &host, SHOP)?;
-    ensure_readable(&await_status(socks_proxy, &host, &[], 403)?)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
+    ensure_readable(&wait_for_status(socks_proxy, &host, &[], 403)?)?;
     ensure_preflight_passes(socks_proxy, &host)?;
     let stranger = socks_proxy.get(&host, "/", Some(STRANGER))?;
     ensure!(stranger.status == 403, "a stranger: {stranger:?}");
@@ -52,15 +52,15 @@ fn a_page_reads_refusals(cluster: &Cluster) -> Result<()> {
     ns.read(&["delete", "authorizationpolicy", "deny"])?;
     ns.apply(TOKENS)?;
     let forged = ("authorization", "Bearer not.a.token");
-    ensure_readable(&await_status(socks_proxy, &host, &[forged], 401)?)?;
-    ensure_readable(&await_status(socks_proxy, &host, &[], 403)?)?;
+    ensure_readable(&wait_for_status(socks_proxy, &host, &[forged], 401)?)?;
+    ensure_readable(&wait_for_status(socks_proxy, &host, &[], 403)?)?;
     ensure_preflight_passes(socks_proxy, &host)
 }
 
-fn an_external_authorizer_comes_before_a_wasm_plugin(cluster: &Cluster) -> Result<()> {
+fn an_external_authorizer_comes_before_a_wasm_plugin(cluster: &ScenarioCluster) -> Result<()> {
     let ns = external_authorizer(cluster)?;
     let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("api"));
-    let refused = await_refusal(socks_proxy, &host)?;
+    let refused = wait_for_refusal(socks_proxy, &host)?;
     ensure!(header(&refused, ALLOW_ORIGIN)?.is_none(), "it is in reach after all: {refused:?}");
     let preflight = socks_proxy.send(&host, 80, &refused_preflight(&host))?;
     ensure!(preflight.status == 403, "it is in reach after all: {preflight:?}");
@@ -70,12 +70,12 @@ fn an_external_authorizer_comes_before_a_wasm_plugin(cluster: &Cluster) -> Resul
     Ok(())
 }
 
-fn an_envoy_filter_comes_before_an_external_authorizer(cluster: &Cluster) -> Result<()> {
+fn an_envoy_filter_comes_before_an_external_authorizer(cluster: &ScenarioCluster) -> Result<()> {
     let release = Release::of(cluster)?;
     release.with(&["publish.istio.kind=EnvoyFilter"], || {
         let ns = external_authorizer(cluster)?;
         let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("api"));
-        ensure_readable(&await_refusal(socks_proxy, &host)?)?;
+        ensure_readable(&wait_for_refusal(socks_proxy, &host)?)?;
         let preflight = socks_proxy.send(&host, 80, &refused_preflight(&host))?;
         ensure!(preflight.status == 204, "{preflight:?}");
         ensure!(header(&preflight, ALLOW_ORIGIN)?.as_deref() == Some(SHOP), "{preflight:?}");
@@ -85,20 +85,20 @@ fn an_envoy_filter_comes_before_an_external_authorizer(cluster: &Cluster) -> Res
 
 /// A policy of ours, and an authorizer that refuses what has a header [`ANSWER`]: Istio's mesh configuration has it as the
 /// provider `corsward-e2e`, and tells it of that header.
-fn external_authorizer(cluster: &Cluster) -> Result<TestNamespace<'_>> {
+fn external_authorizer(cluster: &ScenarioCluster) -> Result<TestNamespace<'_>> {
     let ns = cluster.meshed("authorization-custom")?;
     let authorizer = Workload::new("authz").command(&["node", "-e", AUTHORIZER]);
     ns.apply(&authorizer.port("http", 80, 8080).objects().to_string())?;
     ns.run(&Workload::echo("api"))?;
     ns.rolled_out("deployment/authz")?;
     ns.policy("api", &allowing("api", &[SHOP]))?;
-    await_shared(cluster.socks_proxy(), &ns.host("api"), SHOP)?;
+    wait_for_shared(cluster.socks_proxy(), &ns.host("api"), SHOP)?;
     ns.apply(CUSTOM)?;
     Ok(ns)
 }
 
 /// Waits for a page's answer from the authorizer that refuses it.
-fn await_refusal(socks_proxy: SocksProxy, host: &str) -> Result<Answer> {
+fn wait_for_refusal(socks_proxy: SocksProxy, host: &str) -> Result<Answer> {
     eventually("the authorizer to refuse", || {
         let refused =
             socks_proxy.send(host, 80, &request("GET", host, "/", Some(SHOP), &[(ANSWER, "")]))?;
@@ -112,7 +112,7 @@ fn refused_preflight(host: &str) -> corsward_test_harness::case::Request {
 }
 
 /// Waits for a page's answer with that status from a host.
-fn await_status(
+fn wait_for_status(
     socks_proxy: SocksProxy,
     host: &str,
     more: &[(&str, &str)],

@@ -3,12 +3,12 @@
 mod fixture;
 
 use anyhow::{Result, ensure};
+use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
 
 use self::fixture::{BackendsFixture, complaint, ensure_read, ensure_refused, shown};
 pub(super) use self::fixture::{policy, start};
-use crate::cluster::Cluster;
-use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
 use crate::scenario::Scenario;
+use crate::scenario_cluster::ScenarioCluster;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new(
@@ -41,7 +41,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("a WebSocket from a stranger with our user's cookie is refused", websocket),
 ];
 
-fn two_layers(cluster: &Cluster) -> Result<()> {
+fn two_layers(cluster: &ScenarioCluster) -> Result<()> {
     let seen = |fixture: &BackendsFixture<'_>| {
         let answer = fixture.get("/session", Some(&fixture.front))?;
         let lines = answer.lines(|name| name == ALLOW_ORIGIN).count();
@@ -55,7 +55,7 @@ fn two_layers(cluster: &Cluster) -> Result<()> {
     })
 }
 
-fn left_switched_on(cluster: &Cluster) -> Result<()> {
+fn left_switched_on(cluster: &ScenarioCluster) -> Result<()> {
     let seen = |fixture: &BackendsFixture<'_>| {
         // It is set up well: what it knows, it does.
         ensure_read(&fixture.front, 200, &fixture.get("/session", Some(&fixture.front))?)?;
@@ -70,7 +70,7 @@ fn left_switched_on(cluster: &Cluster) -> Result<()> {
     })
 }
 
-fn method_not_allowed(cluster: &Cluster) -> Result<()> {
+fn method_not_allowed(cluster: &ScenarioCluster) -> Result<()> {
     let seen = |fixture: &BackendsFixture<'_>| {
         let preflight = fixture.preflight("/stock", &fixture.front)?;
         ensure!(preflight.status == 405, "a preflight is answered: {}", shown(&preflight));
@@ -101,16 +101,16 @@ fn method_not_allowed(cluster: &Cluster) -> Result<()> {
     })
 }
 
-fn unauthorized(cluster: &Cluster) -> Result<()> {
+fn unauthorized(cluster: &ScenarioCluster) -> Result<()> {
     unread_error(cluster, "accounts", "/orders", 401)
 }
 
-fn bad_gateway(cluster: &Cluster) -> Result<()> {
+fn bad_gateway(cluster: &ScenarioCluster) -> Result<()> {
     unread_error(cluster, "dead", "/", 502)
 }
 
 /// An error without headers, which a page cannot tell from any other failure.
-fn unread_error(cluster: &Cluster, service: &str, path: &str, status: u16) -> Result<()> {
+fn unread_error(cluster: &ScenarioCluster, service: &str, path: &str, status: u16) -> Result<()> {
     let seen = |fixture: &BackendsFixture<'_>| {
         let answer = fixture.get(path, Some(&fixture.front))?;
         ensure!(answer.status == status, "{}", shown(&answer));
@@ -123,7 +123,7 @@ fn unread_error(cluster: &Cluster, service: &str, path: &str, status: u16) -> Re
     })
 }
 
-fn lost_on_errors(cluster: &Cluster) -> Result<()> {
+fn lost_on_errors(cluster: &ScenarioCluster) -> Result<()> {
     let seen = |fixture: &BackendsFixture<'_>| {
         let well = fixture.get("/session", Some(&fixture.front))?;
         ensure!(header(&well, ALLOW_ORIGIN)?.is_some(), "no header on a 200: {}", shown(&well));
@@ -138,7 +138,7 @@ fn lost_on_errors(cluster: &Cluster) -> Result<()> {
     })
 }
 
-fn always(cluster: &Cluster) -> Result<()> {
+fn always(cluster: &ScenarioCluster) -> Result<()> {
     let seen = |fixture: &BackendsFixture<'_>| {
         let stranger = fixture.get("/menu.json", Some(&fixture.stranger))?;
         let allowed = header(&stranger, ALLOW_ORIGIN)?;
@@ -164,28 +164,28 @@ fn always(cluster: &Cluster) -> Result<()> {
     })
 }
 
-fn star(cluster: &Cluster) -> Result<()> {
+fn star(cluster: &ScenarioCluster) -> Result<()> {
     by_hand(cluster, "star", |fixture, value| {
         ensure!(value == "*", "it is `{value}`");
         ensure_refused(&fixture.front, &fixture.get("/star", Some(&fixture.front))?)
     })
 }
 
-fn listed(cluster: &Cluster) -> Result<()> {
+fn listed(cluster: &ScenarioCluster) -> Result<()> {
     by_hand(cluster, "listed", |fixture, value| {
         ensure!(value.contains(", "), "it is `{value}`");
         ensure_refused(&fixture.front, &fixture.get("/listed", Some(&fixture.front))?)
     })
 }
 
-fn doubled(cluster: &Cluster) -> Result<()> {
+fn doubled(cluster: &ScenarioCluster) -> Result<()> {
     by_hand(cluster, "doubled", |fixture, value| {
         ensure!(value.matches(fixture.front.as_str()).count() == 2, "it is `{value}`");
         ensure_refused(&fixture.front, &fixture.get("/doubled", Some(&fixture.front))?)
     })
 }
 
-fn reflected(cluster: &Cluster) -> Result<()> {
+fn reflected(cluster: &ScenarioCluster) -> Result<()> {
     by_hand(cluster, "reflected", |fixture, value| {
         ensure!(value == fixture.front, "it is `{value}`");
         let stranger = fixture.get("/reflected", Some(&fixture.stranger))?;
@@ -202,7 +202,7 @@ fn reflected(cluster: &Cluster) -> Result<()> {
 
 /// A view that writes the header itself: `seen` gets the lines of it, joined, that our page gets.
 fn by_hand(
-    cluster: &Cluster,
+    cluster: &ScenarioCluster,
     view: &str,
     seen: impl Fn(&BackendsFixture<'_>, &str) -> Result<()>,
 ) -> Result<()> {
@@ -221,7 +221,7 @@ fn by_hand(
     })
 }
 
-fn cached(cluster: &Cluster) -> Result<()> {
+fn cached(cluster: &ScenarioCluster) -> Result<()> {
     let seen = |fixture: &BackendsFixture<'_>| {
         let first = fixture.get("/prices?without", Some(&fixture.front))?;
         ensure!(header(&first, "x-cache")?.as_deref() == Some("MISS"), "{}", shown(&first));
@@ -250,7 +250,7 @@ fn cached(cluster: &Cluster) -> Result<()> {
     })
 }
 
-fn websocket(cluster: &Cluster) -> Result<()> {
+fn websocket(cluster: &ScenarioCluster) -> Result<()> {
     let handshake = |fixture: &BackendsFixture<'_>, origin: &str| {
         let lines = [
             ("connection", "Upgrade"),

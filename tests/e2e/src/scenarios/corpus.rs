@@ -8,19 +8,19 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
 use corsward_test_harness::case::Case;
+use corsward_test_harness::cluster::TestNamespace;
+use corsward_test_harness::cluster::socks_proxy::SocksProxy;
+use corsward_test_harness::eventually::eventually;
 use corsward_test_harness::policies;
+use corsward_test_harness::workload::Workload;
 use corsward_tests::differences::{differences, report};
 use corsward_tests::suite::{self, Suite};
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
-use crate::cluster::socks_proxy::SocksProxy;
-use crate::cluster::test_namespace::TestNamespace;
 use crate::scenario::Scenario;
+use crate::scenario_cluster::ScenarioCluster;
 use crate::sharing::SHOP;
 use crate::upstream::{ANSWER, answering, without_mark};
-use crate::workload::Workload;
-use corsward_test_harness::eventually::eventually;
 
 /// Number of cases under way at a time.
 const CLIENTS: usize = 4;
@@ -40,7 +40,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::new(
     every_case_is_answered_as_it_should_be,
 )];
 
-fn every_case_is_answered_as_it_should_be(cluster: &Cluster) -> Result<()> {
+fn every_case_is_answered_as_it_should_be(cluster: &ScenarioCluster) -> Result<()> {
     let suites = Suite::all()?;
     let skips = skips()?;
     let ns = cluster.meshed("corpus")?;
@@ -104,9 +104,15 @@ fn put_in_force(
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
     ns.create(&list.to_string())?;
     eventually(&format!("the policies of group {number}"), || {
-        let asked = crate::cluster::socks_proxy::request("GET", &sentinel, "/", Some(SHOP), &[]);
+        let asked = corsward_test_harness::cluster::socks_proxy::request(
+            "GET",
+            &sentinel,
+            "/",
+            Some(SHOP),
+            &[],
+        );
         let answer = socks_proxy.send(&ns.host("near"), 80, &asked)?;
-        Ok(answer.get(crate::cluster::socks_proxy::ALLOW_ORIGIN).map(drop))
+        Ok(answer.get(corsward_test_harness::cluster::socks_proxy::ALLOW_ORIGIN).map(drop))
     })
 }
 

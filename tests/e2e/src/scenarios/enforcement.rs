@@ -3,19 +3,19 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
+use corsward_test_harness::cluster::{TestNamespace, object};
+use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::workload::Workload;
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
-use crate::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
-use crate::cluster::test_namespace::TestNamespace;
 use crate::gateway::front_with;
 use crate::load::{Load, Question};
 use crate::release::{self, Release};
 use crate::scenario::Scenario;
-use crate::sharing::{SHOP, STRANGER, allowing, await_shared, await_unshared};
+use crate::scenario_cluster::ScenarioCluster;
+use crate::sharing::{SHOP, STRANGER, allowing, wait_for_shared, wait_for_unshared};
 use crate::upstream::{ANSWER, answering};
-use crate::workload::Workload;
-use corsward_test_harness::eventually::eventually;
 
 /// Number of changes of a policy under load.
 const CHANGES: usize = 20;
@@ -41,16 +41,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
-fn a_policy_that_is_applied_is_kept(cluster: &Cluster) -> Result<()> {
+fn a_policy_that_is_applied_is_kept(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("enforcement")?;
     ns.run(&Workload::echo("api"))?;
     let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("api"));
     // Nobody has said anything yet.
-    await_unshared(socks_proxy, &host, SHOP)?;
+    wait_for_unshared(socks_proxy, &host, SHOP)?;
 
     let begun = Instant::now();
-    ns.policy("api", &allowing("api", &[SHOP]))?;
-    await_shared(socks_proxy, &host, SHOP)?;
+    ns.apply(&object("CorsPolicy", "api", &allowing("api", &[SHOP])).to_string())?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
     cluster.figure(
         "kubectl apply to effect, the module's first fetch included",
         format!("{:.2} s", begun.elapsed().as_secs_f64()),
@@ -58,10 +58,10 @@ fn a_policy_that_is_applied_is_kept(cluster: &Cluster) -> Result<()> {
     ensure_kept(socks_proxy, &host)?;
 
     ns.read(&["delete", "corspolicy", "api"])?;
-    await_unshared(socks_proxy, &host, SHOP)
+    wait_for_unshared(socks_proxy, &host, SHOP)
 }
 
-fn a_gateway_keeps_its_own_policy(cluster: &Cluster) -> Result<()> {
+fn a_gateway_keeps_its_own_policy(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("enforcement-gateway")?;
     ns.apply(&front_with(ROUTE))?;
     ns.run(&Workload::echo("api"))?;
@@ -72,10 +72,10 @@ fn a_gateway_keeps_its_own_policy(cluster: &Cluster) -> Result<()> {
         ensure!(answer.status == 200, "{answer:?}");
         header(&answer, ALLOW_ORIGIN)
     };
-    let await_route = || {
+    let wait_for_route = || {
         eventually("what the route itself says", || Ok(of_route(OTHER)?.as_deref() == Some(OTHER)))
     };
-    await_route()?;
+    wait_for_route()?;
 
     let gateway =
         json!({ "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "front" });
@@ -86,7 +86,7 @@ fn a_gateway_keeps_its_own_policy(cluster: &Cluster) -> Result<()> {
             "cors": { "allowOrigins": [SHOP], "allowMethods": ["PUT"] },
         }),
     )?;
-    await_shared(socks_proxy, &host, SHOP)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
     ensure_kept(socks_proxy, &host)?;
     ensure!(of_route(SHOP)?.as_deref() == Some(SHOP), "the Gateway's policy, by the route");
     ensure!(of_route(OTHER)?.is_none(), "the route has a say");
@@ -97,17 +97,17 @@ fn a_gateway_keeps_its_own_policy(cluster: &Cluster) -> Result<()> {
     ensure!(header(&nowhere, ALLOW_ORIGIN)?.as_deref() == Some(SHOP), "no route: {nowhere:?}");
     let behind = socks_proxy.get(&ns.host("api"), "/", Some(SHOP))?;
     ensure!(header(&behind, ALLOW_ORIGIN)?.is_none(), "past the Gateway: {behind:?}");
-    ns.await_condition("front", "Accepted", "True", "Accepted")?;
+    ns.wait_for_conditions("front", &["Accepted=True Accepted"])?;
     ns.read(&["delete", "corspolicy", "front"])?;
-    await_route()
+    wait_for_route()
 }
 
-fn no_change_loses_a_request(cluster: &Cluster) -> Result<()> {
+fn no_change_loses_a_request(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("enforcement-changes")?;
     ns.run(&Workload::echo("api"))?;
     let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("api"));
     ns.policy("api", &allowing("api", &[SHOP]))?;
-    await_shared(socks_proxy, &host, SHOP)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
 
     // The back end sends a wrong header of its own: without the filter it would be seen.
     let wrong = answering(200, &[(ALLOW_ORIGIN, "https://wrong.example")]);
@@ -132,31 +132,31 @@ fn no_change_loses_a_request(cluster: &Cluster) -> Result<()> {
     tally.ensure_flawless()
 }
 
-fn one_value_stops_every_policy(cluster: &Cluster) -> Result<()> {
+fn one_value_stops_every_policy(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("enforcement-switch")?;
     ns.run(&Workload::echo("api"))?;
     let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("api"));
     ns.policy("api", &allowing("api", &[SHOP]))?;
-    await_shared(socks_proxy, &host, SHOP)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
     let release = Release::of(cluster)?;
     // Every change of a Deployment's spec has a generation of its own.
     let deployment = || -> Result<Value> {
-        Ok(release.ns.get("deployment", release::NAME)?["metadata"]["generation"].clone())
+        Ok(release.ns.get("deployments", release::NAME)?["metadata"]["generation"].clone())
     };
     let before = deployment()?;
 
     let load = Load::begin(socks_proxy, &[Question::get(&host, "/", SHOP).whoever_may_read()]);
     release.with(&["enforcement=Off"], || {
-        await_unshared(socks_proxy, &host, SHOP)?;
-        ns.await_condition("api", "Programmed", "False", "Off")?;
+        wait_for_unshared(socks_proxy, &host, SHOP)?;
+        ns.wait_for_conditions("api", &["Programmed=False Off"])?;
         release.upgrade(&["enforcement=On"])?;
-        await_shared(socks_proxy, &host, SHOP)?;
-        ns.await_condition("api", "Programmed", "True", "Programmed")?;
+        wait_for_shared(socks_proxy, &host, SHOP)?;
+        ns.wait_for_conditions("api", &["Programmed=True Programmed"])?;
         let after = deployment()?;
         ensure!(after == before, "the Deployment has generation {after}, not {before}: new pods");
         Ok(())
     })?;
-    await_shared(socks_proxy, &host, SHOP)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
     let tally = load.end();
     cluster.figure("enforcement off and on", &tally);
     tally.ensure_flawless()
@@ -171,7 +171,8 @@ fn change_to_effect(
 ) -> Result<Duration> {
     let newcomer = format!("https://change-{change}.example");
     let begun = Instant::now();
-    ns.policy("api", &allowing("api", &[SHOP, &newcomer]))?;
+    let allowed = allowing("api", &[SHOP, &newcomer]);
+    ns.apply(&object("CorsPolicy", "api", &allowed).to_string())?;
     eventually(&format!("the effect of change {change}"), || {
         let answer = socks_proxy.get(host, "/", Some(&newcomer))?;
         Ok(header(&answer, ALLOW_ORIGIN)? == Some(newcomer.clone()))

@@ -3,15 +3,15 @@
 mod browser;
 
 use anyhow::{Context, Result, ensure};
+use corsward_test_harness::cluster::TestNamespace;
+use corsward_test_harness::cluster::socks_proxy::header;
+use corsward_test_harness::eventually::eventually;
 use serde_json::json;
 
 use self::browser::{Browser, Visit};
 use super::backends::{policy, start};
-use crate::cluster::Cluster;
-use crate::cluster::socks_proxy::header;
-use crate::cluster::test_namespace::TestNamespace;
 use crate::scenario::Scenario;
-use corsward_test_harness::eventually::eventually;
+use crate::scenario_cluster::ScenarioCluster;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::new(
     "a React front end logs in, reads every error, and no other page does: with corsward, and not without",
@@ -63,7 +63,7 @@ const COMPLAINTS: [&str; 4] = [
     "must not be the wildcard '*' when the request's credentials mode is 'include'",
 ];
 
-fn front_end(cluster: &Cluster) -> Result<()> {
+fn front_end(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("front-end")?;
     start(&ns)?;
     without_corsward(cluster, &ns).context("without corsward")?;
@@ -73,11 +73,11 @@ fn front_end(cluster: &Cluster) -> Result<()> {
     let mut sockets = policy(&ns, &[ns.host("sockets")]);
     sockets["disallowedRequests"] = json!("Reject");
     ns.policy("sockets", &sockets)?;
-    await_policies(cluster, &ns)?;
+    wait_for_policies(cluster, &ns)?;
     with_corsward(cluster, &ns).context("with corsward")
 }
 
-fn without_corsward(cluster: &Cluster, ns: &TestNamespace<'_>) -> Result<()> {
+fn without_corsward(cluster: &ScenarioCluster, ns: &TestNamespace<'_>) -> Result<()> {
     let mut browser = Browser::open(cluster.socks_proxy())?;
     let visit = visit(&mut browser, ns, "front")?;
     ensure_agreement(&visit, &OURS.map(|(id, without, _)| (id, without)))?;
@@ -95,7 +95,7 @@ fn without_corsward(cluster: &Cluster, ns: &TestNamespace<'_>) -> Result<()> {
     browser.close()
 }
 
-fn with_corsward(cluster: &Cluster, ns: &TestNamespace<'_>) -> Result<()> {
+fn with_corsward(cluster: &ScenarioCluster, ns: &TestNamespace<'_>) -> Result<()> {
     let mut browser = Browser::open(cluster.socks_proxy())?;
     let expected = OURS.map(|(id, _, with)| (id, with));
     for page in ["front", "admin", "front"] {
@@ -128,7 +128,7 @@ fn ensure_agreement(visit: &Visit, expected: &[(&str, &str)]) -> Result<()> {
 }
 
 /// Waits until the pods of both policies keep them.
-fn await_policies(cluster: &Cluster, ns: &TestNamespace<'_>) -> Result<()> {
+fn wait_for_policies(cluster: &ScenarioCluster, ns: &TestNamespace<'_>) -> Result<()> {
     let front = format!("http://{}", ns.host("front"));
     let stranger = format!("http://{}", ns.host("stranger"));
     let socks_proxy = cluster.socks_proxy();

@@ -1,16 +1,16 @@
 //! Helm installs, upgrades and uninstalls corsward under a mesh's traffic.
 
 use anyhow::{Result, ensure};
+use corsward_test_harness::cluster::Published;
+use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::workload::Workload;
 use serde_json::Value;
 
-use crate::cluster::Cluster;
 use crate::load::{Load, Question};
-use crate::published::KINDS;
 use crate::release::{NAMESPACE, Release};
 use crate::scenario::Scenario;
-use crate::sharing::{SHOP, allowing, await_shared, await_unshared};
-use crate::workload::Workload;
-use corsward_test_harness::eventually::eventually;
+use crate::scenario_cluster::ScenarioCluster;
+use crate::sharing::{SHOP, allowing, wait_for_shared, wait_for_unshared};
 
 /// The part that the names of corsward's objects share.
 const OURS: &str = "corsward";
@@ -49,12 +49,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
-fn no_request_fails_while_helm_works(cluster: &Cluster) -> Result<()> {
+fn no_request_fails_while_helm_works(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("lifecycle")?;
     ns.run(&Workload::echo("api"))?;
     ns.policy("api", &allowing("api", &[SHOP]))?;
     let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("api"));
-    await_shared(socks_proxy, &host, SHOP)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
     ns.apply(BESIDE)?;
     let release = Release::of(cluster)?;
     let values = release.values()?;
@@ -71,9 +71,9 @@ fn no_request_fails_while_helm_works(cluster: &Cluster) -> Result<()> {
 
     let load = Load::begin(socks_proxy, &[Question::get(&host, "/", SHOP).whoever_may_read()]);
     let gone = release.uninstall().and_then(|()| {
-        await_unshared(socks_proxy, &host, SHOP)?;
+        wait_for_unshared(socks_proxy, &host, SHOP)?;
         ensure_gone(cluster)?;
-        let policy = ns.get("corspolicy", "api")?;
+        let policy = ns.get("corspolicies", "api")?;
         ensure!(policy["spec"]["cors"]["allowOrigins"][0] == SHOP, "the policy is {policy}");
         ns.read(&["get", "originset/lifecycle", "clustercorspolicy/lifecycle"]).map(drop)
     });
@@ -81,26 +81,26 @@ fn no_request_fails_while_helm_works(cluster: &Cluster) -> Result<()> {
     let back = release.install(&values);
     gone?;
     back?;
-    await_shared(socks_proxy, &host, SHOP)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
     let reinstalled = load.end();
     cluster.figure("helm uninstall and install", &reinstalled);
     reinstalled.ensure_flawless()?;
-    ns.await_condition("api", "Accepted", "True", "Accepted")?;
+    ns.wait_for_conditions("api", &["Accepted=True Accepted"])?;
     ns.read(&["delete", "clustercorspolicy", "lifecycle"]).map(drop)
 }
 
-fn no_answer_is_bare_while_the_kind_changes(cluster: &Cluster) -> Result<()> {
+fn no_answer_is_bare_while_the_kind_changes(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("kinds")?;
     ns.run(&Workload::echo("api"))?;
     ns.policy("api", &allowing("api", &[SHOP]))?;
     let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("api"));
-    await_shared(socks_proxy, &host, SHOP)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
     let release = Release::of(cluster)?;
     let questions = [
         Question::get(&host, "/", SHOP).allowed(SHOP),
         Question::preflight(&host, "/", SHOP).allowed(SHOP),
     ];
-    let [older, newer] = KINDS;
+    let [older, newer] = Published::KINDS;
     let count = |kind: &str| -> Result<usize> {
         Ok(ns.read(&["get", kind, "-o", "name"])?.lines().count())
     };
@@ -117,11 +117,11 @@ fn no_answer_is_bare_while_the_kind_changes(cluster: &Cluster) -> Result<()> {
     let there = release.with(&["publish.istio.kind=WasmPlugin"], || {
         changed(newer, older)?;
         // The proxies have heard that the others are gone when nothing else is said of them.
-        ns.await_condition("api", "Programmed", "True", "Programmed")?;
-        await_shared(socks_proxy, &host, SHOP)
+        ns.wait_for_conditions("api", &["Programmed=True Programmed"])?;
+        wait_for_shared(socks_proxy, &host, SHOP)
     });
     let back = changed(older, newer);
-    let shared = await_shared(socks_proxy, &host, SHOP);
+    let shared = wait_for_shared(socks_proxy, &host, SHOP);
     let tally = load.end();
     cluster.figure("TrafficExtension to WasmPlugin and back", &tally);
     there?;
@@ -131,7 +131,7 @@ fn no_answer_is_bare_while_the_kind_changes(cluster: &Cluster) -> Result<()> {
 }
 
 /// Nothing of ours is left but what is kept, and what the scenarios made.
-fn ensure_gone(cluster: &Cluster) -> Result<()> {
+fn ensure_gone(cluster: &ScenarioCluster) -> Result<()> {
     eventually("the end of everything of ours", || {
         let left = left(cluster)?;
         ensure!(left.is_empty(), "there is left {left:#?}");
@@ -140,7 +140,7 @@ fn ensure_gone(cluster: &Cluster) -> Result<()> {
 }
 
 /// Every object of the cluster that is ours by its name, its namespace or its labels, and should not be there.
-fn left(cluster: &Cluster) -> Result<Vec<String>> {
+fn left(cluster: &ScenarioCluster) -> Result<Vec<String>> {
     let kinds = cluster.read(&["api-resources", "--verbs=list", "-o", "name"])?;
     // Traces of what happened, and what scenarios made on purpose.
     let not_asked = ["events", "events.events.k8s.io", "corspolicies.corsward.io"];

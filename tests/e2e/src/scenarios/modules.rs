@@ -6,21 +6,21 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use corsward_test_harness::cluster::Published;
+use corsward_test_harness::cluster::TestNamespace;
+use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
+use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::workload::Workload;
 use serde_json::{Value, json};
 use xtask::command;
 
-use crate::cluster::Cluster;
-use crate::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header};
-use crate::cluster::test_namespace::TestNamespace;
 use crate::load::{Load, Question};
 use crate::proxy::Proxy;
-use crate::published::Published;
 use crate::release::Release;
 use crate::scenario::Scenario;
-use crate::sharing::{SHOP, allowing, await_shared};
+use crate::scenario_cluster::ScenarioCluster;
+use crate::sharing::{SHOP, allowing, wait_for_shared};
 use crate::upstream::{ANSWER, answering};
-use crate::workload::Workload;
-use corsward_test_harness::eventually::eventually;
 
 /// The name of a plugin that is copied.
 const COPY: &str = "by-hand";
@@ -51,11 +51,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
-fn a_damaged_plugin_is_repaired(cluster: &Cluster) -> Result<()> {
+fn a_damaged_plugin_is_repaired(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("modules")?;
     let (socks_proxy, host) = under_a_policy(cluster, &ns)?;
     let load = Load::begin(socks_proxy, &[Question::get(&host, "/", SHOP).whoever_may_read()]);
-    let good = Published::only(&ns)?;
+    let good = ns.only_published()?;
     let [kind, name] = good.words()?;
     let damages = damages().map(|(plugin, around)| good.patch(&plugin, around));
     let damages = damages.into_iter().collect::<Result<Vec<Value>>>()?;
@@ -72,12 +72,12 @@ fn a_damaged_plugin_is_repaired(cluster: &Cluster) -> Result<()> {
     for damage in damages {
         let patch = damage.to_string();
         ns.read(&["patch", kind, name, "--type=merge", "--patch", &patch])?;
-        await_repair(&ns, &good, &patch)?;
-        await_shared(socks_proxy, &host, SHOP)?;
+        wait_for_repair(&ns, &good, &patch)?;
+        wait_for_shared(socks_proxy, &host, SHOP)?;
     }
     ns.read(&["delete", kind, name])?;
-    await_repair(&ns, &good, "a deletion")?;
-    await_shared(socks_proxy, &host, SHOP)?;
+    wait_for_repair(&ns, &good, "a deletion")?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
     let tally = load.end();
     cluster.figure("while each field of a plugin was damaged, and it was deleted", &tally);
     tally.ensure_flawless()
@@ -99,7 +99,7 @@ fn damages() -> [(Value, Value); 3] {
     ]
 }
 
-fn a_pod_starts_while_nobody_serves_the_module(cluster: &Cluster) -> Result<()> {
+fn a_pod_starts_while_nobody_serves_the_module(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("modules-away")?;
     let (socks_proxy, host) = under_a_policy(cluster, &ns)?;
     let late = kept("late");
@@ -108,20 +108,20 @@ fn a_pod_starts_while_nobody_serves_the_module(cluster: &Cluster) -> Result<()> 
         ns.run(&late)?;
         ensure_served_without_filter(socks_proxy, &late_host)?;
         // The pod that had the module keeps it.
-        await_shared(socks_proxy, &host, SHOP)
+        wait_for_shared(socks_proxy, &host, SHOP)
     })?;
     let load = Load::begin(socks_proxy, &[Question::get(&late_host, "/", SHOP).whoever_may_read()]);
-    await_shared(socks_proxy, &late_host, SHOP)?;
+    wait_for_shared(socks_proxy, &late_host, SHOP)?;
     load.end().ensure_flawless()
 }
 
-fn bad_configuration_leaves_the_last_good_one(cluster: &Cluster) -> Result<()> {
+fn bad_configuration_leaves_the_last_good_one(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("modules-by-hand")?;
     ns.run(&kept("api"))?;
     let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("api"));
     let good = copied_plugin(cluster, "modules-by-operator")?;
     ns.apply(&good.by_hand(COPY))?;
-    await_shared(socks_proxy, &host, SHOP)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
 
     let wrong = answering(200, &[(ALLOW_ORIGIN, "https://wrong.example")]);
     let asked = Question::get(&host, "/", SHOP).header(ANSWER, &wrong).allowed(SHOP);
@@ -134,7 +134,7 @@ fn bad_configuration_leaves_the_last_good_one(cluster: &Cluster) -> Result<()> {
         let before = refused(&proxy)?;
         ns.apply(&good.with("pluginConfig", bad).by_hand(COPY))?;
         eventually("the running proxy to be told", || Ok(refused(&proxy)? > before))?;
-        await_shared(socks_proxy, &host, SHOP)?;
+        wait_for_shared(socks_proxy, &host, SHOP)?;
     }
     let late = kept("late");
     let late_host = ns.host(&late.name);
@@ -144,19 +144,19 @@ fn bad_configuration_leaves_the_last_good_one(cluster: &Cluster) -> Result<()> {
     ensure_served_without_filter(socks_proxy, &late_host)?;
 
     ns.apply(&good.by_hand(COPY))?;
-    await_shared(socks_proxy, &late_host, SHOP)?;
+    wait_for_shared(socks_proxy, &late_host, SHOP)?;
     let tally = load.end();
     cluster.figure("on the last good configuration", &tally);
     tally.ensure_flawless()
 }
 
-fn a_wrong_digest_takes_the_filter_out(cluster: &Cluster) -> Result<()> {
+fn a_wrong_digest_takes_the_filter_out(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("modules-digest")?;
     ns.run(&kept("api"))?;
     let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("api"));
     let good = copied_plugin(cluster, "modules-digest-by-operator")?;
     ns.apply(&good.by_hand(COPY))?;
-    await_shared(socks_proxy, &host, SHOP)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
 
     let load = Load::begin(socks_proxy, &[Question::get(&host, "/", SHOP).whoever_may_read()]);
     ns.apply(&good.with("sha256", json!(NO_MODULE)).by_hand(COPY))?;
@@ -170,31 +170,31 @@ fn a_wrong_digest_takes_the_filter_out(cluster: &Cluster) -> Result<()> {
     ensure_served_without_filter(socks_proxy, &late_host)?;
 
     ns.apply(&good.by_hand(COPY))?;
-    await_shared(socks_proxy, &host, SHOP)?;
-    await_shared(socks_proxy, &late_host, SHOP)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
+    wait_for_shared(socks_proxy, &late_host, SHOP)?;
     let tally = load.end();
     cluster.figure("with a digest that no module has", &tally);
     tally.ensure_flawless()
 }
 
 /// The operator's plugin of a policy for [`kept`] pods, from a namespace without such pods.
-fn copied_plugin(cluster: &Cluster, name: &str) -> Result<Published> {
+fn copied_plugin(cluster: &ScenarioCluster, name: &str) -> Result<Published> {
     let ns = cluster.test_namespace(name)?;
     ns.policy("api", &keeping())?;
-    eventually("a plugin", || Published::only(&ns).map(Some))
+    eventually("a plugin", || ns.only_published().map(Some))
 }
 
-fn another_module_is_rolled_out(cluster: &Cluster) -> Result<()> {
+fn another_module_is_rolled_out(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("modules-next")?;
     let (socks_proxy, host) = under_a_policy(cluster, &ns)?;
     let release = Release::of(cluster)?;
-    let image = release.ns.get("deployment", crate::release::NAME)?;
+    let image = release.ns.get("deployments", crate::release::NAME)?;
     let image = image["spec"]["template"]["spec"]["containers"][0]["image"].clone();
     let image = image.as_str().context("the operator has an image")?.to_owned();
     let next = next_release(cluster, &image)?;
 
     let proxy = Proxy::of(&ns, "deploy/api");
-    let (before, old) = (proxy.decided()?, Published::only(&ns)?.plugin()["sha256"].clone());
+    let (before, old) = (proxy.decided()?, ns.only_published()?.plugin()["sha256"].clone());
     let wrong = answering(200, &[(ALLOW_ORIGIN, "https://wrong.example")]);
     let load = Load::begin(
         socks_proxy,
@@ -204,8 +204,8 @@ fn another_module_is_rolled_out(cluster: &Cluster) -> Result<()> {
         ],
     );
     let tag = format!("image.tag={next}");
-    release.with(&[&tag], || await_module(&ns, &proxy, |module| *module != old))?;
-    await_module(&ns, &proxy, |module| *module == old)?;
+    release.with(&[&tag], || wait_for_module(&ns, &proxy, |module| *module != old))?;
+    wait_for_module(&ns, &proxy, |module| *module == old)?;
     let tally = load.end();
     let twice = proxy.decided()?.saturating_sub(before).saturating_sub(tally.sent.try_into()?);
     cluster.figure("to another module and back", &tally);
@@ -214,11 +214,14 @@ fn another_module_is_rolled_out(cluster: &Cluster) -> Result<()> {
 }
 
 /// A pod under a policy that allows `SHOP`.
-fn under_a_policy(cluster: &Cluster, ns: &TestNamespace<'_>) -> Result<(SocksProxy, String)> {
+fn under_a_policy(
+    cluster: &ScenarioCluster,
+    ns: &TestNamespace<'_>,
+) -> Result<(SocksProxy, String)> {
     ns.run(&kept("api"))?;
     ns.policy("api", &keeping())?;
     let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("api"));
-    await_shared(socks_proxy, &host, SHOP)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
     Ok((socks_proxy, host))
 }
 
@@ -230,9 +233,9 @@ fn keeping() -> Value {
 }
 
 /// Waits until a ns's plugin says again what it said.
-fn await_repair(ns: &TestNamespace<'_>, good: &Published, of: &str) -> Result<()> {
+fn wait_for_repair(ns: &TestNamespace<'_>, good: &Published, of: &str) -> Result<()> {
     eventually(&format!("the repair of {of}"), || {
-        let now = Published::only(ns)?;
+        let now = ns.only_published()?;
         ensure!(now.spec() == good.spec(), "it is {now:?}");
         Ok(Some(()))
     })
@@ -246,8 +249,7 @@ fn kept(name: &str) -> Workload {
 /// A proxy without a filter: the back end's own header is seen.
 fn ensure_served_without_filter(socks_proxy: SocksProxy, host: &str) -> Result<()> {
     let own = answering(200, &[(ALLOW_ORIGIN, "https://own.example")]);
-    let asked =
-        crate::cluster::socks_proxy::request("GET", host, "/", Some(SHOP), &[(ANSWER, &own)]);
+    let asked = request("GET", host, "/", Some(SHOP), &[(ANSWER, &own)]);
     let answer = socks_proxy.send(host, 80, &asked)?;
     ensure!(answer.status == 200, "{answer:?}");
     let seen = header(&answer, ALLOW_ORIGIN)?;
@@ -261,13 +263,13 @@ fn refused(proxy: &Proxy<'_>) -> Result<u64> {
 }
 
 /// Waits until the plugin names such a module, and the proxy has one filter, of that module.
-fn await_module(
+fn wait_for_module(
     ns: &TestNamespace<'_>,
     proxy: &Proxy<'_>,
     is_it: impl Fn(&Value) -> bool,
 ) -> Result<()> {
     let module = eventually("the plugin to name another module", || {
-        let module = Published::only(ns)?.plugin()["sha256"].clone();
+        let module = ns.only_published()?.plugin()["sha256"].clone();
         ensure!(is_it(&module), "it names {module}");
         Ok(module.as_str().map(str::to_owned))
     })?;
@@ -275,12 +277,12 @@ fn await_module(
     eventually("the proxy to run the module", || {
         Ok(proxy.admin("config_dump")?.contains(&module))
     })?;
-    proxy.await_filters(1)
+    proxy.wait_for_filters(1)
 }
 
 /// The tag of an operator's image in the node with a module of a different digest. The module has one more custom section,
 /// which changes nothing but its bytes.
-fn next_release(cluster: &Cluster, image: &str) -> Result<String> {
+fn next_release(cluster: &ScenarioCluster, image: &str) -> Result<String> {
     const TAG: &str = "next";
     let (repository, _) = image.rsplit_once(':').context("the operator's image has a tag")?;
     let next = format!("{repository}:{TAG}");

@@ -8,15 +8,15 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use corsward_test_harness::answer::Answer;
+use corsward_test_harness::cluster::TestNamespace;
+use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, header};
+use corsward_test_harness::eventually::eventually;
 use serde_json::json;
 
 use self::pods::{App, Pods};
-use crate::cluster::Cluster;
-use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header};
-use crate::cluster::test_namespace::TestNamespace;
 use crate::scenario::Scenario;
+use crate::scenario_cluster::ScenarioCluster;
 use crate::sharing::{SHOP, STRANGER, allowing};
-use corsward_test_harness::eventually::eventually;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::alone(
@@ -41,13 +41,13 @@ const OF_NAMESPACE: &str = "corsward";
 
 /// A namespace with the example in it.
 struct OwnEnvoyFixture<'c> {
-    cluster: &'c Cluster,
+    cluster: &'c ScenarioCluster,
     ns: TestNamespace<'c>,
     pods: &'c Pods<'c>,
     host: String,
 }
 
-fn an_envoy_of_ones_own(cluster: &Cluster) -> Result<()> {
+fn an_envoy_of_ones_own(cluster: &ScenarioCluster) -> Result<()> {
     let pods = Pods::switch_to_config_maps(cluster)?;
     let fixture = OwnEnvoyFixture::set(cluster, &pods, "own-envoy")?;
     let patient = OwnEnvoyFixture::set(cluster, &pods, "own-envoy-patient")?;
@@ -55,7 +55,7 @@ fn an_envoy_of_ones_own(cluster: &Cluster) -> Result<()> {
     let begun = patient.begin_change().context("a change")?;
     // A kubelet takes up to a minute: all else is told of another pod meanwhile.
     let (told, changed) = thread::scope(|scope| {
-        let change = scope.spawn(|| patient.await_change(begun));
+        let change = scope.spawn(|| patient.wait_for_change(begun));
         (fixture.everything_else(), change.join())
     });
     told?;
@@ -66,7 +66,7 @@ fn an_envoy_of_ones_own(cluster: &Cluster) -> Result<()> {
 // === impl OwnEnvoyFixture ===
 
 impl<'c> OwnEnvoyFixture<'c> {
-    fn set(cluster: &'c Cluster, pods: &'c Pods<'c>, name: &str) -> Result<Self> {
+    fn set(cluster: &'c ScenarioCluster, pods: &'c Pods<'c>, name: &str) -> Result<Self> {
         let ns = cluster.test_namespace(name)?;
         let host = ns.host("api");
         ns.apply(POLICY)?;
@@ -84,15 +84,15 @@ impl<'c> OwnEnvoyFixture<'c> {
 
     /// A policy is kept from the pod's first request on.
     fn enforcement(&self) -> Result<()> {
-        self.await_answer("the policy's effect", SHOP, true)?;
+        self.wait_for_answer("the policy's effect", SHOP, true)?;
         let preflight =
             self.cluster.socks_proxy().preflight(&self.host, "/", SHOP, "PUT", "content-type")?;
         ensure!(preflight.status == 204, "{preflight:?}");
         ensure!(!shares(&self.get(STRANGER)?)?, "a stranger is allowed");
 
         // Nobody asks an Envoy that is not Istio's what it runs.
-        self.ns.await_condition("api", "Programmed", "True", "Published")?;
-        let said = self.ns.get("corspolicy", "api")?["status"]["summary"]["proxies"].take();
+        self.ns.wait_for_conditions("api", &["Programmed=True Published"])?;
+        let said = self.ns.get("corspolicies", "api")?["status"]["summary"]["proxies"].take();
         ensure!(said.is_null(), "of its proxies it says {said}");
 
         let metrics = self.pods.metrics(&self.ns, "/stats/prometheus")?;
@@ -106,15 +106,15 @@ impl<'c> OwnEnvoyFixture<'c> {
 
     /// A change is in the ConfigMap; when it began to be.
     fn begin_change(&self) -> Result<Instant> {
-        self.await_answer("the policy's effect", SHOP, true)?;
+        self.wait_for_answer("the policy's effect", SHOP, true)?;
         let begun = Instant::now();
         self.allow(NEXT)?;
-        self.await_data("the change in the ConfigMap", |data| data.contains(NEXT))?;
+        self.wait_for_data("the change in the ConfigMap", |data| data.contains(NEXT))?;
         Ok(begun)
     }
 
     /// It comes with the kubelet's next look; Envoy takes it at once.
-    fn await_change(&self, begun: Instant) -> Result<()> {
+    fn wait_for_change(&self, begun: Instant) -> Result<()> {
         eventually("the change's effect", || shares(&self.get(NEXT)?))?;
         let waited = begun.elapsed().as_secs_f64();
         self.cluster
@@ -125,16 +125,16 @@ impl<'c> OwnEnvoyFixture<'c> {
     fn change_now(&self) -> Result<()> {
         let begun = Instant::now();
         self.allow(NEXT)?;
-        self.await_data("the change in the ConfigMap", |data| data.contains(NEXT))?;
+        self.wait_for_data("the change in the ConfigMap", |data| data.contains(NEXT))?;
         self.pods.look_now(&self.ns)?;
-        self.await_answer("the change's effect", NEXT, true)?;
+        self.wait_for_answer("the change's effect", NEXT, true)?;
         let waited = begun.elapsed().as_secs_f64();
         self.cluster
             .figure("change to effect after an annotation on the pod", format!("{waited:.1} s"));
         self.allow(SHOP)?;
-        self.await_data("the change in the ConfigMap", |data| !data.contains(NEXT))?;
+        self.wait_for_data("the change in the ConfigMap", |data| !data.contains(NEXT))?;
         self.pods.look_now(&self.ns)?;
-        self.await_answer("the change's effect", SHOP, true)
+        self.wait_for_answer("the change's effect", SHOP, true)
     }
 
     /// A policy for the whole namespace has both in a ConfigMap of that. The one that the pod has mounted goes on, here and in all
@@ -145,17 +145,17 @@ impl<'c> OwnEnvoyFixture<'c> {
         spec.as_object_mut().and_then(|spec| spec.remove("selector"));
         self.ns.policy("rehearsal", &spec)?;
         eventually("the namespace's ConfigMap", || {
-            let object = self.ns.get("configmap", OF_NAMESPACE)?;
+            let object = self.ns.get("configmaps", OF_NAMESPACE)?;
             Ok(object["data"][FILE].as_str().is_some_and(|data| data.contains(SHOP)))
         })?;
         self.allow(NEXT)?;
-        self.await_data("the change in the pod's ConfigMap", |data| data.contains(NEXT))?;
+        self.wait_for_data("the change in the pod's ConfigMap", |data| data.contains(NEXT))?;
         self.pods.look_now(&self.ns)?;
-        self.await_answer("the change's effect", NEXT, true)?;
+        self.wait_for_answer("the change's effect", NEXT, true)?;
         self.allow(SHOP)?;
-        self.await_data("the change in the pod's ConfigMap", |data| !data.contains(NEXT))?;
+        self.wait_for_data("the change in the pod's ConfigMap", |data| !data.contains(NEXT))?;
         self.pods.look_now(&self.ns)?;
-        self.await_answer("the change's effect", SHOP, true)
+        self.wait_for_answer("the change's effect", SHOP, true)
     }
 
     /// The configuration in force stays, and later changes come when the operator returns.
@@ -167,11 +167,11 @@ impl<'c> OwnEnvoyFixture<'c> {
             ensure!(shares(&self.get(SHOP)?)?, "the policy is not in force any more");
         }
         self.ns.restart("api")?;
-        self.await_answer("the policy in a pod that starts without the operator", SHOP, true)?;
+        self.wait_for_answer("the policy in a pod that starts without the operator", SHOP, true)?;
         self.pods.release.start_operator()?;
-        self.await_data("the change in the ConfigMap", |data| data.contains(NEXT))?;
+        self.wait_for_data("the change in the ConfigMap", |data| data.contains(NEXT))?;
         self.pods.look_now(&self.ns)?;
-        self.await_answer("what was written meanwhile", NEXT, true)
+        self.wait_for_answer("what was written meanwhile", NEXT, true)
     }
 
     /// Running Envoys keep the last good one, those that start serve without a filter, and the operator repairs it.
@@ -196,20 +196,20 @@ impl<'c> OwnEnvoyFixture<'c> {
         ensure!(cold.status == 200 && !shares(&cold)?, "a cold start with bad bytes: {cold:?}");
 
         self.pods.release.start_operator()?;
-        self.await_data("the operator to repair the ConfigMap", |data| data == good)?;
+        self.wait_for_data("the operator to repair the ConfigMap", |data| data == good)?;
         self.pods.look_now(&self.ns)?;
-        self.await_answer("the repaired one", NEXT, true)?;
+        self.wait_for_answer("the repaired one", NEXT, true)?;
         // While it runs, nobody else need see it.
         self.ns.read(&["patch", "configmap", CONFIG_MAP, "--type", "merge", "-p", &patch])?;
-        self.await_data("the operator to repair the ConfigMap", |data| data == good)
+        self.wait_for_data("the operator to repair the ConfigMap", |data| data == good)
     }
 
     /// The ConfigMap stays and says nothing: an Envoy would go on with what a removed file said.
     fn last_policy(&self) -> Result<()> {
         self.ns.read(&["delete", "corspolicy", "api", "rehearsal"])?;
-        self.await_data("an inert ConfigMap", |data| !data.contains(NEXT))?;
+        self.wait_for_data("an inert ConfigMap", |data| !data.contains(NEXT))?;
         self.pods.look_now(&self.ns)?;
-        self.await_answer("the end of the policy", NEXT, false)?;
+        self.wait_for_answer("the end of the policy", NEXT, false)?;
         let answer = self.get(NEXT)?;
         ensure!(answer.vary().is_empty(), "the filter is not inert: {answer:?}");
         Ok(())
@@ -225,7 +225,7 @@ impl<'c> OwnEnvoyFixture<'c> {
         self.cluster.socks_proxy().get(&self.host, "/", Some(origin))
     }
 
-    fn await_answer(&self, what: &str, origin: &str, shared: bool) -> Result<()> {
+    fn wait_for_answer(&self, what: &str, origin: &str, shared: bool) -> Result<()> {
         eventually(what, || {
             let answer = self.get(origin)?;
             Ok(answer.status == 200 && shares(&answer)? == shared)
@@ -234,11 +234,11 @@ impl<'c> OwnEnvoyFixture<'c> {
 
     /// The content of the ConfigMap.
     fn data(&self) -> Result<String> {
-        let object = self.ns.get("configmap", CONFIG_MAP)?;
+        let object = self.ns.get("configmaps", CONFIG_MAP)?;
         Ok(object["data"][FILE].as_str().unwrap_or_default().to_owned())
     }
 
-    fn await_data(&self, what: &str, holds: impl Fn(&str) -> bool) -> Result<()> {
+    fn wait_for_data(&self, what: &str, holds: impl Fn(&str) -> bool) -> Result<()> {
         eventually(what, || Ok(holds(&self.data()?)))
     }
 }

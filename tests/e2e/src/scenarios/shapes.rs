@@ -1,19 +1,18 @@
 //! Shapes: which plugins there are changes under a proxy's load, and the proxy has one filter of ours, or two that agree.
 
 use anyhow::{Result, ensure};
+use corsward_test_harness::cluster::TestNamespace;
+use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
+use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::workload::Workload;
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
-use crate::cluster::socks_proxy::{ALLOW_ORIGIN, SocksProxy, header, request};
-use crate::cluster::test_namespace::TestNamespace;
 use crate::load::{Load, Question, Tally};
 use crate::proxy::Proxy;
-use crate::published::Published;
 use crate::scenario::Scenario;
+use crate::scenario_cluster::ScenarioCluster;
 use crate::sharing::{SHOP, allowing};
 use crate::upstream::{ANSWER, answering};
-use crate::workload::Workload;
-use corsward_test_harness::eventually::eventually;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new(
@@ -34,55 +33,55 @@ struct Shapes<'c> {
     before: u64,
 }
 
-fn overlapping_policies_come_and_go(cluster: &Cluster) -> Result<()> {
+fn overlapping_policies_come_and_go(cluster: &ScenarioCluster) -> Result<()> {
     let shapes = Shapes::new(cluster, "shapes")?;
     let load = shapes.load(&["one.test"]);
-    shapes.await_at_rest(&[json!({ "app": "api" })])?;
+    shapes.wait_for_at_rest(&[json!({ "app": "api" })])?;
 
     // The one plugin becomes a wider one: it is for what the three have in common, which is nothing.
     shapes.policy("two", &json!({ "tier": "web" }))?;
     shapes.policy("three", &json!({ "team": "shop" }))?;
-    shapes.await_kept("two")?;
-    shapes.await_kept("three")?;
-    shapes.await_at_rest(&[Value::Null])?;
+    shapes.wait_for_kept("two")?;
+    shapes.wait_for_kept("three")?;
+    shapes.wait_for_at_rest(&[Value::Null])?;
     let all = shapes.load(&["one.test", "two.test", "three.test"]);
 
     // One becomes two: nothing is for pods of both `app`s any more.
     shapes.policy("two", &json!({ "app": "api", "tier": "web" }))?;
     shapes.policy("three", &json!({ "app": "api", "team": "shop" }))?;
     shapes.policy("other", &json!({ "app": "other" }))?;
-    shapes.await_at_rest(&[json!({ "app": "api" }), json!({ "app": "other" })])?;
+    shapes.wait_for_at_rest(&[json!({ "app": "api" }), json!({ "app": "other" })])?;
 
     // Two become one.
     shapes.policy("other", &json!({ "tier": "none" }))?;
-    shapes.await_at_rest(&[Value::Null])?;
+    shapes.wait_for_at_rest(&[Value::Null])?;
     let all = all.end();
     shapes.ns.read(&["delete", "corspolicy", "two", "three", "other"])?;
-    shapes.await_at_rest(&[json!({ "app": "api" })])?;
+    shapes.wait_for_at_rest(&[json!({ "app": "api" })])?;
     shapes.finish(cluster, &[all, load.end()])
 }
 
-fn labels_change(cluster: &Cluster) -> Result<()> {
+fn labels_change(cluster: &ScenarioCluster) -> Result<()> {
     let shapes = Shapes::new(cluster, "shapes-labels")?;
     shapes.policy("two", &json!({ "app": "api", "tier": "web" }))?;
-    shapes.await_kept("two")?;
+    shapes.wait_for_kept("two")?;
     let load = shapes.load(&["one.test", "two.test"]);
-    shapes.await_at_rest(&[json!({ "app": "api" })])?;
+    shapes.wait_for_at_rest(&[json!({ "app": "api" })])?;
 
     // The policies move to another label of the same pod, and back.
     shapes.policy("one", &json!({ "team": "shop" }))?;
     shapes.policy("two", &json!({ "team": "shop", "tier": "web" }))?;
-    shapes.await_at_rest(&[json!({ "team": "shop" })])?;
+    shapes.wait_for_at_rest(&[json!({ "team": "shop" })])?;
     shapes.policy("one", &json!({ "app": "api" }))?;
     shapes.policy("two", &json!({ "app": "api", "tier": "web" }))?;
-    shapes.await_at_rest(&[json!({ "app": "api" })])?;
+    shapes.wait_for_at_rest(&[json!({ "app": "api" })])?;
 
     // The pod gets a label and loses another, while both are selected by what it keeps.
     let pod = shapes.ns.read(&["get", "pods", "-l", "app=api", "-o", "name"])?;
     shapes.ns.read(&["label", &pod, "colour=red", "team-"])?;
     shapes.policy("three", &json!({ "app": "api", "colour": "red" }))?;
-    shapes.ns.await_condition("three", "Accepted", "True", "Accepted")?;
-    shapes.await_at_rest(&[json!({ "app": "api" })])?;
+    shapes.ns.wait_for_conditions("three", &["Accepted=True Accepted"])?;
+    shapes.wait_for_at_rest(&[json!({ "app": "api" })])?;
     shapes.finish(cluster, &[load.end()])?;
     shapes.the_pod_moves(&pod)
 }
@@ -90,12 +89,12 @@ fn labels_change(cluster: &Cluster) -> Result<()> {
 // === impl Shapes ===
 
 impl<'c> Shapes<'c> {
-    fn new(cluster: &'c Cluster, name: &str) -> Result<Self> {
+    fn new(cluster: &'c ScenarioCluster, name: &str) -> Result<Self> {
         let ns = cluster.meshed(name)?;
         ns.run(&Workload::echo("api").label("tier", "web").label("team", "shop"))?;
         let shapes = Self { ns, socks_proxy: cluster.socks_proxy(), before: 0 };
         shapes.policy("one", &json!({ "app": "api" }))?;
-        shapes.await_kept("one")?;
+        shapes.wait_for_kept("one")?;
         let before = shapes.proxy().decided()?;
         Ok(Self { before, ..shapes })
     }
@@ -109,11 +108,11 @@ impl<'c> Shapes<'c> {
         let mut spec = allowing("", &[SHOP]);
         spec["selector"]["matchLabels"] = labels.clone();
         spec["hostnames"] = json!([format!("{name}.test")]);
-        self.ns.policy(name, &spec)
+        self.ns.policy(name, &spec).map(drop)
     }
 
     /// Waits until a policy is kept.
-    fn await_kept(&self, name: &str) -> Result<()> {
+    fn wait_for_kept(&self, name: &str) -> Result<()> {
         let host = self.ns.host("api");
         let asked = request("GET", &format!("{name}.test"), "/", Some(SHOP), &[]);
         eventually(&format!("the effect of the policy {name}"), || {
@@ -128,17 +127,17 @@ impl<'c> Shapes<'c> {
         self.ns.read(&["delete", "corspolicy", "three"])?;
         self.policy("one", &json!({ "team": "shop" }))?;
         self.policy("two", &json!({ "team": "toys" }))?;
-        self.await_at_rest(&[json!({ "team": "shop" }), json!({ "team": "toys" })])?;
-        self.await_kept("one")?;
+        self.wait_for_at_rest(&[json!({ "team": "shop" }), json!({ "team": "toys" })])?;
+        self.wait_for_kept("one")?;
         let api = self.ns.host("api");
         let asked = Question::get(&api, "/", SHOP).authority("one.test").whoever_may_read();
         let load = Load::begin(self.socks_proxy, &[asked]);
         self.ns.read(&["label", "--overwrite", pod, "team=toys"])?;
-        self.await_kept("two")?;
+        self.wait_for_kept("two")?;
         let left = request("GET", "one.test", "/", Some(SHOP), &[]);
         let answer = self.socks_proxy.send(&api, 80, &left)?;
         ensure!(header(&answer, ALLOW_ORIGIN)?.is_none(), "the plugin it left: {answer:?}");
-        self.proxy().await_filters(1)?;
+        self.proxy().wait_for_filters(1)?;
         load.end().ensure_flawless()
     }
 
@@ -161,20 +160,20 @@ impl<'c> Shapes<'c> {
 
     /// The labels that the plugins select by, in order; `Null` for a whole namespace.
     fn plugins(&self) -> Result<Vec<Value>> {
-        let plugins = Published::all(&self.ns)?;
-        let mut labels: Vec<Value> = plugins.iter().map(|one| one.labels().clone()).collect();
+        let plugins = self.ns.published()?;
+        let mut labels: Vec<Value> = plugins.values().map(|one| one.selector().clone()).collect();
         labels.sort_by_key(Value::to_string);
         Ok(labels)
     }
 
     /// Waits until there are plugins for these labels and no others, and one filter of ours in the proxy.
-    fn await_at_rest(&self, labels: &[Value]) -> Result<()> {
+    fn wait_for_at_rest(&self, labels: &[Value]) -> Result<()> {
         eventually(&format!("plugins for {labels:?} and no others"), || {
             let plugins = self.plugins()?;
             ensure!(plugins == labels, "there are {plugins:?}");
             Ok(Some(()))
         })?;
-        self.proxy().await_filters(1)
+        self.proxy().wait_for_filters(1)
     }
 
     /// At rest one filter decides of each request: with none it would be fewer, with two twice as many.
@@ -190,7 +189,7 @@ impl<'c> Shapes<'c> {
         Ok(())
     }
 
-    fn finish(&self, cluster: &Cluster, tallies: &[Tally]) -> Result<()> {
+    fn finish(&self, cluster: &ScenarioCluster, tallies: &[Tally]) -> Result<()> {
         for tally in tallies {
             cluster.figure("under the changes", tally);
         }

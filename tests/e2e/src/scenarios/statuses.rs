@@ -1,15 +1,15 @@
 //! The report of a policy's status about its proxies, and about further CORS layers: no more than is true.
 
 use anyhow::{Result, ensure};
+use corsward_test_harness::cluster::TestNamespace;
+use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::workload::Workload;
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
-use crate::cluster::test_namespace::TestNamespace;
 use crate::gateway::front_with;
 use crate::scenario::Scenario;
-use crate::sharing::{SHOP, allowing, await_shared};
-use crate::workload::Workload;
-use corsward_test_harness::eventually::eventually;
+use crate::scenario_cluster::ScenarioCluster;
+use crate::sharing::{SHOP, allowing, wait_for_shared};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new(
@@ -26,55 +26,55 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
-fn programmed_counts_who_keeps_a_policy(cluster: &Cluster) -> Result<()> {
+fn programmed_counts_who_keeps_a_policy(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("statuses")?;
     let member = |name: &str| Workload::echo(name).label("kept", "yes");
     ns.run(&member("api").replicas(2))?;
     let mut spec = allowing("", &[SHOP]);
     spec["selector"]["matchLabels"] = json!({ "kept": "yes" });
     ns.policy("api", &spec)?;
-    ns.await_condition("api", "Programmed", "True", "Programmed")?;
-    await_proxies(&ns, "2/2")?;
+    ns.wait_for_conditions("api", &["Programmed=True Programmed"])?;
+    wait_for_proxies(&ns, "2/2")?;
 
     ns.run(&member("bare").label("sidecar.istio.io/inject", "false"))?;
-    await_proxies(&ns, "2/3")?;
-    ns.await_condition("api", "Programmed", "True", "PartiallyProgrammed")?;
-    let found = await_finding(&ns, "api", "CORS-W524")?;
+    wait_for_proxies(&ns, "2/3")?;
+    ns.wait_for_conditions("api", &["Programmed=True PartiallyProgrammed"])?;
+    let found = wait_for_finding(&ns, "api", "CORS-W524")?;
     ensure!(found.contains("`deployment/bare`"), "the finding is: {found}");
     ensure!(!found.contains("`deployment/api`"), "the finding is: {found}");
     let listed = ns.read(&["get", "corspolicy", "api"])?;
     ensure!(listed.contains("2/3"), "kubectl prints {listed}");
 
     ns.read(&["delete", "deployment", "bare"])?;
-    await_proxies(&ns, "2/2")?;
-    ns.await_condition("api", "Programmed", "True", "Programmed")
+    wait_for_proxies(&ns, "2/2")?;
+    ns.wait_for_conditions("api", &["Programmed=True Programmed"]).map(drop)
 }
 
-fn what_bypasses_the_filter_is_not_counted(cluster: &Cluster) -> Result<()> {
+fn what_bypasses_the_filter_is_not_counted(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.test_namespace("statuses-older")?;
     let echo = ["node", "/apps/echo/server.js", "8080"];
     ns.run(&Workload::new("api").command(&echo).port("web", 80, 8080))?;
     ns.policy("api", &allowing("api", &[SHOP]))?;
-    await_finding(&ns, "api", "CORS-W523")?;
+    wait_for_finding(&ns, "api", "CORS-W523")?;
     ns.read(&["label", "namespace", &ns.name, "istio-injection=enabled"])?;
-    let older = await_finding(&ns, "api", "CORS-W525")?;
+    let older = wait_for_finding(&ns, "api", "CORS-W525")?;
     ensure!(older.contains("rollout restart deployment/api"), "the fix is: {older}");
-    await_proxies(&ns, "0/1")?;
+    wait_for_proxies(&ns, "0/1")?;
 
     ns.restart("api")?;
-    let undeclared = await_finding(&ns, "api", "CORS-W528")?;
+    let undeclared = wait_for_finding(&ns, "api", "CORS-W528")?;
     ensure!(undeclared.contains("appProtocol: http"), "the fix is: {undeclared}");
-    await_gone(&ns, "CORS-W525")?;
-    await_proxies(&ns, "0/1")?;
+    wait_for_gone(&ns, "CORS-W525")?;
+    wait_for_proxies(&ns, "0/1")?;
 
     let declared = r#"[{"op": "add", "path": "/spec/ports/0/appProtocol", "value": "http"}]"#;
     ns.read(&["patch", "service", "api", "--type=json", "-p", declared])?;
-    await_gone(&ns, "CORS-W528")?;
-    await_proxies(&ns, "1/1")?;
-    await_shared(cluster.socks_proxy(), &ns.host("api"), SHOP)
+    wait_for_gone(&ns, "CORS-W528")?;
+    wait_for_proxies(&ns, "1/1")?;
+    wait_for_shared(cluster.socks_proxy(), &ns.host("api"), SHOP)
 }
 
-fn other_settings_are_found(cluster: &Cluster) -> Result<()> {
+fn other_settings_are_found(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("statuses-beside")?;
     ns.apply(&front_with(BESIDE))?;
     ns.run(&Workload::echo("api"))?;
@@ -84,28 +84,28 @@ fn other_settings_are_found(cluster: &Cluster) -> Result<()> {
         json!([{ "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "front" }]);
     spec.as_object_mut().and_then(|spec| spec.remove("selector"));
     ns.policy("front", &spec)?;
-    let service = await_finding(&ns, "api", "CORS-W532")?;
+    let service = wait_for_finding(&ns, "api", "CORS-W532")?;
     ensure!(service.contains("statuses-beside/virtual"), "the finding is: {service}");
-    let behind = await_finding(&ns, "api", "CORS-W533")?;
+    let behind = wait_for_finding(&ns, "api", "CORS-W533")?;
     ensure!(behind.contains("statuses-beside/route"), "the finding is: {behind}");
-    let same = await_finding(&ns, "front", "CORS-W534")?;
+    let same = wait_for_finding(&ns, "front", "CORS-W534")?;
     ensure!(same.contains("statuses-beside/route"), "the finding is: {same}");
 
     ns.read(&["delete", "virtualservice/virtual", "httproute/route"])?;
-    await_gone(&ns, "CORS-W532")?;
-    await_gone(&ns, "CORS-W533")
+    wait_for_gone(&ns, "CORS-W532")?;
+    wait_for_gone(&ns, "CORS-W533")
 }
 
 /// The codes and messages of a policy's findings.
 fn findings(ns: &TestNamespace<'_>, policy: &str) -> Result<Vec<(String, String)>> {
-    let policy = ns.get("corspolicy", policy)?;
+    let policy = ns.get("corspolicies", policy)?;
     let findings = policy["status"]["findings"].as_array().into_iter().flatten();
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     Ok(findings.map(|one| (word(&one["code"]), word(&one["message"]))).collect())
 }
 
 /// Waits for a finding; its message.
-fn await_finding(ns: &TestNamespace<'_>, policy: &str, code: &str) -> Result<String> {
+fn wait_for_finding(ns: &TestNamespace<'_>, policy: &str, code: &str) -> Result<String> {
     eventually(&format!("{code} of {policy}"), || {
         let all = findings(ns, policy)?;
         let found = all.iter().find(|(found, _)| found == code);
@@ -115,7 +115,7 @@ fn await_finding(ns: &TestNamespace<'_>, policy: &str, code: &str) -> Result<Str
 }
 
 /// Waits until the policy `api` has no such finding any more.
-fn await_gone(ns: &TestNamespace<'_>, code: &str) -> Result<()> {
+fn wait_for_gone(ns: &TestNamespace<'_>, code: &str) -> Result<()> {
     eventually(&format!("the end of {code}"), || {
         let left = findings(ns, "api")?;
         ensure!(left.iter().all(|(left, _)| left != code), "there are {left:?}");
@@ -124,9 +124,9 @@ fn await_gone(ns: &TestNamespace<'_>, code: &str) -> Result<()> {
 }
 
 /// Waits until the column `Proxies` says so.
-fn await_proxies(ns: &TestNamespace<'_>, of: &str) -> Result<()> {
+fn wait_for_proxies(ns: &TestNamespace<'_>, of: &str) -> Result<()> {
     eventually(&format!("{of} proxies"), || {
-        let status = ns.get("corspolicy", "api")?["status"].take();
+        let status = ns.get("corspolicies", "api")?["status"].take();
         let said = &status["summary"]["proxies"];
         ensure!(said == of, "it says {said}, and {}", status["conditions"]);
         Ok(Some(()))

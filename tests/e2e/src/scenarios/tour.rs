@@ -1,18 +1,18 @@
 //! The tour of `docs/istio.md`, with its own files.
 
 use anyhow::{Context, Result, ensure};
+use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
+use corsward_test_harness::eventually::eventually;
 use corsward_tests::suite;
 
-use crate::cluster::Cluster;
-use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
 use crate::scenario::Scenario;
+use crate::scenario_cluster::ScenarioCluster;
 use crate::sharing::SHOP;
-use corsward_test_harness::eventually::eventually;
 
 pub(crate) const SCENARIOS: &[Scenario] =
     &[Scenario::new("the steps of the tour of docs/istio.md come to what it says", the_tour)];
 
-fn the_tour(cluster: &Cluster) -> Result<()> {
+fn the_tour(cluster: &ScenarioCluster) -> Result<()> {
     let example = |name: &str| {
         let file = suite::folder().join("../examples/istio").join(name);
         file.to_str().map(str::to_owned).context("a path is text")

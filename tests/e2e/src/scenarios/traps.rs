@@ -3,18 +3,17 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use corsward_test_harness::cluster::TestNamespace;
+use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
+use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::workload::{IMAGE, Workload};
 use serde_json::json;
 use xtask::wasm;
 
-use crate::cluster::Cluster;
-use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
-use crate::cluster::test_namespace::TestNamespace;
 use crate::proxy::Proxy;
-use crate::published::Published;
 use crate::scenario::Scenario;
-use crate::sharing::{SHOP, allowing, await_shared, await_unshared};
-use crate::workload::{IMAGE, Workload};
-use corsward_test_harness::eventually::eventually;
+use crate::scenario_cluster::ScenarioCluster;
+use crate::sharing::{SHOP, allowing, wait_for_shared, wait_for_unshared};
 
 /// The filter counts a heartbeat so often.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -27,19 +26,19 @@ pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::new(
     a_filter_that_traps_lets_requests_pass,
 )];
 
-fn a_filter_that_traps_lets_requests_pass(cluster: &Cluster) -> Result<()> {
+fn a_filter_that_traps_lets_requests_pass(cluster: &ScenarioCluster) -> Result<()> {
     let ns = cluster.meshed("traps")?;
     ns.run(&Workload::echo("api"))?;
     // No proxy stands before what serves the module, and the policy there is for nobody: its configuration is copied.
     let outside = cluster.test_namespace("traps-module")?;
     outside.policy("api", &allowing("api", &[SHOP]))?;
     let sha256 = serve_module(&outside)?;
-    let plugin = eventually("a plugin", || Published::only(&outside).map(Some))?;
+    let plugin = eventually("a plugin", || outside.only_published().map(Some))?;
     let url = json!(format!("http://{}/filter.wasm", outside.host("module")));
     let plugin = plugin.with("url", url).with("sha256", json!(sha256));
     ns.apply(&plugin.by_hand("trapping"))?;
     let (socks_proxy, host) = (cluster.socks_proxy(), ns.host("api"));
-    await_shared(socks_proxy, &host, SHOP)?;
+    wait_for_shared(socks_proxy, &host, SHOP)?;
     let proxy = Proxy::of(&ns, "deploy/api");
     ensure!(!alerts(&proxy)?, "an alert about a filter that lives");
 
@@ -47,7 +46,7 @@ fn a_filter_that_traps_lets_requests_pass(cluster: &Cluster) -> Result<()> {
     let lines: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
     let trapped = socks_proxy.send(&host, 80, &request("GET", &host, "/", Some(SHOP), &lines))?;
     ensure!(trapped.status == 503, "the request that traps: {trapped:?}");
-    await_unshared(socks_proxy, &host, SHOP)?;
+    wait_for_unshared(socks_proxy, &host, SHOP)?;
     let passed = socks_proxy.get(&host, "/", Some(SHOP))?;
     ensure!(passed.status == 200, "after the trap: {passed:?}");
     ensure!(header(&passed, ALLOW_ORIGIN)?.is_none(), "after the trap: {passed:?}");
@@ -58,16 +57,16 @@ fn a_filter_that_traps_lets_requests_pass(cluster: &Cluster) -> Result<()> {
 /// The chart's alert CorswardFilterDead, asked of one proxy: the filter beats once for each worker and once for the main
 /// thread.
 fn alerts(proxy: &Proxy<'_>) -> Result<bool> {
-    let await_beats = |count: u64, after: u64| {
+    let wait_for_beats = |count: u64, after: u64| {
         eventually(&format!("{count} heartbeats"), || {
             let beats = proxy.count("wasmcustom.corsward.heartbeats:")?;
             Ok((beats >= after + count).then(|| (Instant::now(), beats)))
         })
     };
-    let (_, so_far) = await_beats(0, 0)?;
+    let (_, so_far) = wait_for_beats(0, 0)?;
     // From one beat on, so that the first interval is whole.
-    let (begun, before) = await_beats(1, so_far)?;
-    let (ended, after) = await_beats(COUNTED, before)?;
+    let (begun, before) = wait_for_beats(1, so_far)?;
+    let (ended, after) = wait_for_beats(COUNTED, before)?;
     let (counted, took) = (after - before, ended - begun);
     let rate = f64::from(u32::try_from(counted)?) / took.as_secs_f64();
     let workers = proxy.count("server.concurrency:")?;

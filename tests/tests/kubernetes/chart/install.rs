@@ -1,18 +1,19 @@
 //! The contents of an install, the changes of an upgrade, and the leftovers of an uninstall.
 
-use corsward_test_harness::eventually::{PATIENCE, eventually};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use corsward_test_harness::cluster::OPERATOR_NAMESPACE;
+use corsward_test_harness::command::{CommandOutput, run};
+use corsward_test_harness::eventually::{PATIENCE, eventually};
 use serde_json::{Value, json};
 use xtask::kubernetes::ApiServer;
 use xtask::process::Process;
 use xtask::{build, tools};
 
 use super::{chart, server};
-use crate::harness::{OPERATOR_NAMESPACE, Said, said};
 
 const PLUGINS: &str = "/apis/extensions.istio.io/v1alpha1/namespaces/shop/wasmplugins";
 const POLICIES: &str = "/apis/corsward.io/v1alpha1/namespaces/shop/corspolicies";
@@ -100,7 +101,7 @@ fn uninstalling_removes_what_the_operator_made_and_keeps_definitions_and_policie
     // Whoever does not say otherwise has it everywhere.
     let mut everywhere = Command::new(&operator);
     everywhere.arg("cleanup").env("KUBECONFIG", server.kubeconfig());
-    let everywhere = said(everywhere.env("POD_NAMESPACE", OPERATOR_NAMESPACE), "");
+    let everywhere = run(everywhere.env("POD_NAMESPACE", OPERATOR_NAMESPACE), "").unwrap();
     assert_eq!((everywhere.success, &*everywhere.out), (true, "ConfigMap deleted: 1\n"));
     assert!(
         !there(&core("shop", "configmaps/corsward"))
@@ -144,14 +145,14 @@ fn nothing_is_deleted_while_an_operator_runs(server: &ApiServer, operator: &Path
     let mut cleanup = Command::new(operator);
     cleanup.args(["cleanup", "--deployment=corsward", "--seconds=1"]);
     cleanup.env("KUBECONFIG", server.kubeconfig()).env("POD_NAMESPACE", OPERATOR_NAMESPACE);
-    let refused = said(&mut cleanup, "");
+    let refused = run(&mut cleanup, "").unwrap();
     assert!(!refused.success && refused.err.contains("still runs after 1 s"), "{refused:?}");
     assert!(server.api().get(&format!("{PLUGINS}/corsward")).unwrap().is_some());
     server.api().delete(&format!("{pods}/corsward-0")).unwrap();
 }
 
 /// Does what the hook's Job would, in a cluster that runs no pods: with the Job's own arguments and account.
-fn run_the_hook(server: &ApiServer, operator: &Path) -> Said {
+fn run_the_hook(server: &ApiServer, operator: &Path) -> CommandOutput {
     let jobs = format!("/apis/batch/v1/namespaces/{OPERATOR_NAMESPACE}/jobs/corsward-cleanup");
     let job = eventually("the hook's Job", || server.api().get(&jobs).unwrap()).unwrap();
     let pod = &job["spec"]["template"]["spec"];
@@ -159,7 +160,7 @@ fn run_the_hook(server: &ApiServer, operator: &Path) -> Said {
     let mut cleanup = Command::new(operator);
     cleanup.args(pod["containers"][0]["args"].as_array().unwrap().iter().filter_map(Value::as_str));
     cleanup.env("KUBECONFIG", server.service_account(OPERATOR_NAMESPACE, account).unwrap());
-    let cleaned = said(cleanup.env("POD_NAMESPACE", OPERATOR_NAMESPACE), "");
+    let cleaned = run(cleanup.env("POD_NAMESPACE", OPERATOR_NAMESPACE), "").unwrap();
     every_right_was_used(server, account);
 
     let mut job = server.api().get(&jobs).unwrap().unwrap();
@@ -245,10 +246,10 @@ fn core(namespace: &str, rest: &str) -> String {
 }
 
 /// Helm against a cluster, to its end.
-fn helm(server: &ApiServer, args: &[&str], chart: Option<&Path>) -> Said {
+fn helm(server: &ApiServer, args: &[&str], chart: Option<&Path>) -> CommandOutput {
     let mut helm = command(server, args);
     helm.args(chart);
-    said(&mut helm, "")
+    run(&mut helm, "").unwrap()
 }
 
 fn command(server: &ApiServer, args: &[&str]) -> Command {

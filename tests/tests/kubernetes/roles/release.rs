@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use corsward_operator::certificates::{Content, Names};
+use corsward_test_harness::cluster::{LocalCluster, OPERATOR_NAMESPACE, Operator};
 use corsward_tests::suite;
 use rustls::pki_types::UnixTime;
 use serde_json::{Value, json};
@@ -13,11 +14,10 @@ use xtask::kubernetes::Asked;
 use xtask::{command, tools};
 
 use super::granted::Right;
-use crate::harness::{Cluster, OPERATOR_NAMESPACE, Operator};
 
 /// The chart, installed.
 pub(super) struct Release<'c> {
-    cluster: &'c Cluster,
+    cluster: &'c LocalCluster,
     name: String,
     kubeconfig: PathBuf,
 }
@@ -26,7 +26,7 @@ pub(super) struct Release<'c> {
 
 impl<'c> Release<'c> {
     /// Installs the chart with these values.
-    pub(super) fn install(cluster: &'c Cluster, name: &str, values: &[&str]) -> Self {
+    pub(super) fn install(cluster: &'c LocalCluster, name: &str, values: &[&str]) -> Self {
         let mut template = Command::new(tools::helm().unwrap());
         template.args(["template", name]).arg(suite::folder().join("../charts/corsward"));
         template.args(["--namespace", OPERATOR_NAMESPACE, "--no-hooks"]);
@@ -78,7 +78,7 @@ impl<'c> Release<'c> {
                 plan = plan.also(&arg);
             }
         }
-        others.iter().fold(plan, |plan, arg| plan.also(arg)).start()
+        others.iter().fold(plan, |plan, arg| plan.also(arg)).start().unwrap()
     }
 
     /// Nothing runs behind Services here: the API server is told at once, where it would wait.

@@ -1,16 +1,16 @@
 //! Refusals are the same in what `validate` prints, in the answer of the webhook and in the status: codes, fields and messages.
 
-use corsward_test_harness::eventually::eventually;
 use std::collections::BTreeSet;
 use std::fs;
 
 use corsward_operator::args::{OutputFormat, ValidateArgs};
 use corsward_operator::validate;
 use corsward_operator_core::knowledge::FullKnowledge;
+use corsward_test_harness::cluster::TestNamespace;
+use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 
 use super::fixture::WebhookFixture;
-use crate::harness::TestNamespace;
 use crate::sizes::large;
 
 /// Code, field and message of each refusal.
@@ -149,10 +149,11 @@ fn refusals_are_the_same_by_validate_by_the_webhook_and_in_the_status() {
             failures.push(format!("{why}: {error}"));
             continue;
         }
-        let kept =
-            namespace.wait_for(&name, "judged", |policy| policy["status"]["conditions"].is_array());
+        let kept = namespace
+            .wait_for(&name, "judged", |policy| policy["status"]["conditions"].is_array())
+            .unwrap();
         let kept = of_list(kept["status"]["findings"].as_array().map_or(&[], Vec::as_slice));
-        namespace.delete_policy(&name);
+        namespace.delete_policy(&name).unwrap();
         let answered = answered(fixture, &namespace, &reviewed);
         if printed.is_empty() || printed != answered || printed != kept {
             failures.push(format!(

@@ -1,15 +1,16 @@
 //! Certificates: made, repaired and replaced under a webhook that goes on answering.
 
-use corsward_test_harness::eventually::eventually;
 use std::time::Duration;
 
 use corsward_operator::certificates::{Content, Names};
+use corsward_test_harness::cluster::{LocalCluster, OPERATOR_NAMESPACE};
+use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::status::version;
 use rustls::pki_types::UnixTime;
 use serde_json::{Value, json};
 
 use super::client::Client;
 use super::fixture::{NAME, WebhookFixture, base64};
-use crate::harness::{Cluster, OPERATOR_NAMESPACE, version};
 
 /// Certificates made for the webhook so many days ago.
 fn made(days_ago: u64) -> Content {
@@ -117,7 +118,7 @@ fn an_authority_that_grows_old_is_joined_by_the_next_before_that_signs_anything(
 
 #[test]
 fn a_certificate_of_the_users_own_is_read_and_never_written() {
-    let cluster = Cluster::own();
+    let cluster = LocalCluster::own().unwrap();
     let own = Content { authority_key: Vec::new(), ..made(80) };
     let mut secret = data(&own);
     secret["metadata"] = json!({ "name": NAME });

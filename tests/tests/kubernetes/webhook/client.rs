@@ -1,11 +1,11 @@
 //! A client of the webhook that is no API server: its trust and its bytes are free.
 
-use corsward_test_harness::eventually::eventually;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use corsward_test_harness::eventually::eventually;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};

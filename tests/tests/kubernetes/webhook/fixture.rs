@@ -1,14 +1,14 @@
 //! An operator that serves the webhook, and an API server that asks it.
 
-use corsward_test_harness::eventually::eventually;
 use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock};
 
+use corsward_test_harness::cluster::{LocalCluster, OPERATOR_NAMESPACE, Operator, TestNamespace};
+use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 use xtask::kubernetes::Api;
 
 use super::client::Client;
-use crate::harness::{Cluster, OPERATOR_NAMESPACE, Operator, TestNamespace};
 
 /// The Service whose name the certificate has, the Secret, and the configuration.
 pub(super) const NAME: &str = "corsward-webhook";
@@ -17,7 +17,7 @@ const CONFIGURATIONS: &str =
 
 /// An operator that serves the webhook, and an API server that sends it every object labelled `reviewed: "yes"`.
 pub(crate) struct WebhookFixture {
-    pub(super) cluster: Cluster,
+    pub(super) cluster: LocalCluster,
     operator: Mutex<Option<Operator>>,
     address: SocketAddr,
 }
@@ -34,13 +34,13 @@ impl WebhookFixture {
 
     /// One whose certificates a story may damage.
     pub(super) fn own() -> Self {
-        let fixture = Self::on(Cluster::own(), &[]);
+        let fixture = Self::on(LocalCluster::own().unwrap(), &[]);
         fixture.wait_until_asked();
         fixture
     }
 
     /// An operator on this cluster, which leads there.
-    pub(super) fn on(cluster: Cluster, args: &[&str]) -> Self {
+    pub(super) fn on(cluster: LocalCluster, args: &[&str]) -> Self {
         let configuration = format!("--webhook-configuration={NAME}");
         let mut operator = start(&cluster, "webhook-first", &[args, &[&configuration]].concat());
         let address = address(&mut operator);
@@ -106,13 +106,13 @@ impl WebhookFixture {
     /// Waits for a line of the operator's log.
     pub(super) fn wait_for_line(&self, message: &str) -> Value {
         let mut operator = self.operator.lock().unwrap();
-        operator.as_mut().unwrap().wait_for_line(message)
+        operator.as_mut().unwrap().wait_for_line(message).unwrap()
     }
 
     /// Ends the operator.
     pub(super) fn stop(&mut self) {
         let operator = self.operator.lock().unwrap().take();
-        operator.unwrap().stop();
+        operator.unwrap().stop().unwrap();
     }
 
     /// A client that trusts what the Secret says.
@@ -124,7 +124,7 @@ impl WebhookFixture {
     /// A new namespace, whose policies the webhook is asked about.
     #[track_caller]
     pub(super) fn test_namespace(&self, name: &str) -> TestNamespace<'_> {
-        let namespace = self.cluster.test_namespace(name);
+        let namespace = self.cluster.test_namespace(name).unwrap();
         self.wait_until_asked_in(name);
         namespace
     }
@@ -197,7 +197,7 @@ fn secret() -> String {
     format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/secrets/{NAME}")
 }
 
-fn start(cluster: &Cluster, pod: &str, args: &[&str]) -> Operator {
+fn start(cluster: &LocalCluster, pod: &str, args: &[&str]) -> Operator {
     // The roles are another test's.
     let mut plan = cluster.operator(pod).kubeconfig(cluster.server.kubeconfig());
     for arg in [
@@ -208,21 +208,21 @@ fn start(cluster: &Cluster, pod: &str, args: &[&str]) -> Operator {
     ] {
         plan = plan.also(arg);
     }
-    args.iter().fold(plan, |plan, arg| plan.also(arg)).start()
+    args.iter().fold(plan, |plan, arg| plan.also(arg)).start().unwrap()
 }
 
 fn address(operator: &mut Operator) -> SocketAddr {
-    operator.wait_for_line("webhook address")["addr"].as_str().unwrap().parse().unwrap()
+    operator.wait_for_line("webhook address").unwrap()["addr"].as_str().unwrap().parse().unwrap()
 }
 
-fn authorities(cluster: &Cluster) -> Option<String> {
+fn authorities(cluster: &LocalCluster) -> Option<String> {
     decoded(cluster, "ca.crt")
 }
 
-fn decoded(cluster: &Cluster, field: &str) -> Option<String> {
+fn decoded(cluster: &LocalCluster, field: &str) -> Option<String> {
     let template = format!("--template={{{{index .data {field:?} | base64decode}}}}");
     let namespace = format!("--namespace={OPERATOR_NAMESPACE}");
-    let said = cluster.kubectl(&["get", "secret", NAME, &namespace, &template], "");
+    let said = cluster.kubectl(&["get", "secret", NAME, &namespace, &template], "").unwrap();
     said.success.then_some(said.out)
 }
 

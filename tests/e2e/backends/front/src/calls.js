@@ -1,7 +1,7 @@
 // What the front end asks of its back ends, by `fetch` and by Axios, and what came of it in words.
 import axios from "axios";
 
-/** The back ends are neighbors of whatever name the page was opened under. */
+/** The back ends are neighbors of the name that the page was opened under. */
 const site = location.host.split(".").slice(1).join(".");
 const at = (host, path) => `http://${host}.${site}${path}`;
 

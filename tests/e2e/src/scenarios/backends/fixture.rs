@@ -5,15 +5,15 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result, ensure};
 use corsward_test_harness::answer::Answer;
 use corsward_test_harness::case::Request;
+use corsward_test_harness::cluster::TestNamespace;
+use corsward_test_harness::cluster::socks_proxy::{SocksProxy, header};
+use corsward_test_harness::eventually::eventually;
 use corsward_test_harness::oracle::{
     CorsRequest, CorsResponse, CredentialsMode, Preflight, cors_check, preflight_passes,
 };
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
-use crate::cluster::socks_proxy::{SocksProxy, header};
-use crate::cluster::test_namespace::TestNamespace;
-use corsward_test_harness::eventually::eventually;
+use crate::scenario_cluster::ScenarioCluster;
 
 /// The pods and their Services.
 const MANIFESTS: [&str; 3] = [
@@ -55,7 +55,7 @@ pub(in crate::scenarios) fn start(ns: &TestNamespace<'_>) -> Result<()> {
     // A pod that is ready is one thing; that every Service leads to it, and its proxy knows every port, another.
     let services = ns.read(&["get", "services", "-o", "jsonpath={.items[*].metadata.name}"])?;
     for service in services.split(' ') {
-        ns.await_answer(service)?;
+        ns.wait_for_answer(service)?;
     }
     Ok(())
 }
@@ -80,7 +80,7 @@ pub(in crate::scenarios) fn policy(ns: &TestNamespace<'_>, hosts: &[String]) -> 
 
 /// Tells of a complaint: what is `seen` while no policy covers the back end, and what with the policy `holds`.
 pub(super) fn complaint<'c>(
-    cluster: &'c Cluster,
+    cluster: &'c ScenarioCluster,
     service: &str,
     seen: impl FnOnce(&BackendsFixture<'c>) -> Result<()>,
     holds: impl FnOnce(&BackendsFixture<'c>) -> Result<()>,
@@ -141,7 +141,7 @@ fn response(answer: &Answer) -> CorsResponse<'_> {
 
 impl<'c> BackendsFixture<'c> {
     /// The back end behind a Service; the first call starts them all.
-    fn open(cluster: &'c Cluster, service: &str) -> Result<Self> {
+    fn open(cluster: &'c ScenarioCluster, service: &str) -> Result<Self> {
         static STARTED: Mutex<bool> = Mutex::new(false);
         let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
         if !*started {
@@ -149,7 +149,7 @@ impl<'c> BackendsFixture<'c> {
             start(&own.meshed(NAMESPACE)?)?;
             *started = true;
         }
-        let ns = TestNamespace::new(cluster, NAMESPACE.to_owned());
+        let ns = cluster.at(NAMESPACE);
         let [front, admin, stranger] =
             ["front", "admin", "stranger"].map(|page| format!("http://{}", ns.host(page)));
         let (socks_proxy, host, service) =

@@ -8,11 +8,10 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use corsward_test_harness::cluster::socks_proxy::SocksProxy;
 use serde_json::Value;
 use xtask::process::{self, Process};
 use xtask::tools;
-
-use crate::cluster::socks_proxy::SocksProxy;
 
 /// Timeout for all calls of a page.
 const TIMEOUT: Duration = Duration::from_secs(90);

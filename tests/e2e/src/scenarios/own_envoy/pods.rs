@@ -4,12 +4,12 @@ use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, ensure};
+use corsward_test_harness::cluster::TestNamespace;
+use corsward_test_harness::workload::IMAGE;
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
-use crate::cluster::test_namespace::TestNamespace;
 use crate::release::{self, Release};
-use crate::workload::IMAGE;
+use crate::scenario_cluster::ScenarioCluster;
 
 const MANIFEST: &str = include_str!("../../../../../examples/own-envoy/deployment.yaml");
 const BOOTSTRAP: &str = include_str!("../../../../../examples/own-envoy/bootstrap.yaml");
@@ -28,7 +28,7 @@ pub(super) struct App<'a> {
 /// The operator while it publishes into ConfigMaps. It goes back to what it did before when this is dropped.
 #[derive(Debug)]
 pub(super) struct Pods<'c> {
-    cluster: &'c Cluster,
+    cluster: &'c ScenarioCluster,
     pub(super) release: Release<'c>,
     operator: String,
     envoy: String,
@@ -49,9 +49,9 @@ impl<'a> App<'a> {
 
 impl<'c> Pods<'c> {
     /// Has the operator publish into ConfigMaps, and waits until it does.
-    pub(super) fn switch_to_config_maps(cluster: &'c Cluster) -> Result<Self> {
+    pub(super) fn switch_to_config_maps(cluster: &'c ScenarioCluster) -> Result<Self> {
         let release = Release::of(cluster)?;
-        let operator = release.ns.get("deployment", release::NAME)?;
+        let operator = release.ns.get("deployments", release::NAME)?;
         let operator = &operator["spec"]["template"]["spec"]["containers"][0]["image"];
         let operator = operator.as_str().context("the operator has an image")?.to_owned();
         let envoy = envoy(cluster)?;
@@ -86,7 +86,7 @@ impl<'c> Pods<'c> {
         ns.apply(&bootstrap.to_string())?;
         ns.apply(&self.manifest(app)?)?;
         ns.rolled_out(&format!("deployment/{}", app.name))?;
-        ns.await_answer(app.name)
+        ns.wait_for_answer(app.name)
     }
 
     fn manifest(&self, app: &App<'_>) -> Result<String> {
@@ -140,7 +140,7 @@ impl Drop for Pods<'_> {
 }
 
 /// The image that Istio's injector gives to sidecars: the cluster has it, and an Envoy is in it.
-fn envoy(cluster: &Cluster) -> Result<String> {
+fn envoy(cluster: &ScenarioCluster) -> Result<String> {
     let injector = ["-n", "istio-system", "get", "configmap", "istio-sidecar-injector"];
     let injector = cluster.json(&injector)?;
     let values = injector["data"]["values"].as_str().context("the injector has values")?;

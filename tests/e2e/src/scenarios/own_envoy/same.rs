@@ -1,16 +1,16 @@
 //! The same back ends behind injected sidecars and behind Envoys of their own: the same answers.
 
 use anyhow::{Result, ensure};
+use corsward_test_harness::cluster::TestNamespace;
+use corsward_test_harness::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
+use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::workload::Workload;
 use serde_json::json;
 
 use super::pods::{App, Pods};
 use super::shares;
-use crate::cluster::Cluster;
-use crate::cluster::socks_proxy::{ALLOW_ORIGIN, header, request};
-use crate::cluster::test_namespace::TestNamespace;
+use crate::scenario_cluster::ScenarioCluster;
 use crate::sharing::STRANGER;
-use crate::workload::Workload;
-use corsward_test_harness::eventually::eventually;
 
 /// Status and header lines.
 type Seen = (u16, Vec<(String, String)>);
@@ -134,7 +134,7 @@ const SOCKETS: App<'static> = App {
 
 const APPS: [App<'static>; 7] = [NONE, BY_HAND, PRICES, DOUBLED, LOSING, ALWAYS, SOCKETS];
 
-pub(super) fn the_same_answers(cluster: &Cluster) -> Result<()> {
+pub(super) fn the_same_answers(cluster: &ScenarioCluster) -> Result<()> {
     let meshed = cluster.meshed("own-envoy-mesh")?;
     for App { name, command, .. } in &APPS {
         meshed.run(&Workload::new(name).command(command).port("http", 80, 8080))?;
@@ -159,11 +159,11 @@ pub(super) fn the_same_answers(cluster: &Cluster) -> Result<()> {
 fn cover(ns: &TestNamespace<'_>) -> Result<()> {
     let cors =
         json!({ "allowOrigins": [OURS], "allowMethods": ["PUT"], "allowHeaders": ["x-ours"] });
-    ns.policy("all", &json!({ "cors": cors }))
+    ns.policy("all", &json!({ "cors": cors })).map(drop)
 }
 
 /// The answer of each back end to each request of each origin, once the policy is in force.
-fn answers(cluster: &Cluster, ns: &TestNamespace<'_>) -> Result<Vec<(String, Seen)>> {
+fn answers(cluster: &ScenarioCluster, ns: &TestNamespace<'_>) -> Result<Vec<(String, Seen)>> {
     let mut seen = Vec::new();
     for App { name, .. } in &APPS {
         let host = ns.host(name);

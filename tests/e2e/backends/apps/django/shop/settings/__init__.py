@@ -30,7 +30,7 @@ MIDDLEWARE = [
 DATABASE = Path(__file__).parents[2] / "shop.sqlite3"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATABASE}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# A password that everybody knows needs no expensive digest.
+# A public password needs no expensive digest.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # Front end and API are two origins of one site, over plain HTTP: cookies stay `Lax` and are not `Secure`.

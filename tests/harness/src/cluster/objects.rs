@@ -1,28 +1,34 @@
 //! Objects of the core and of the Gateway API in a namespace of a scenario.
 
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::TestNamespace;
-
-/// The path of the Gateway API.
-pub(crate) const GATEWAY_API: &str = "/apis/gateway.networking.k8s.io/v1";
 
 // === impl TestNamespace ===
 
 impl TestNamespace<'_> {
     /// Writes a `Service` for the pods of the application of that name.
-    pub(crate) fn service(&self, name: &str, ports: &Value) {
+    ///
+    /// # Errors
+    ///
+    /// With the refusal of the API server.
+    pub fn service(&self, name: &str, ports: &Value) -> Result<Value> {
         let service = json!({
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": { "name": name },
             "spec": { "selector": { "app": name }, "ports": ports },
         });
-        self.write(&format!("/api/v1/namespaces/{{namespace}}/services/{name}"), &service);
+        self.write(&self.path("services", name), &service)
     }
 
     /// Writes a `Gateway` with one listener.
-    pub(crate) fn gateway(&self, name: &str, class: &str) {
+    ///
+    /// # Errors
+    ///
+    /// With the refusal of the API server.
+    pub fn gateway(&self, name: &str, class: &str) -> Result<Value> {
         let gateway = json!({
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "Gateway",
@@ -32,11 +38,15 @@ impl TestNamespace<'_> {
                 "listeners": [{ "name": "http", "port": 80, "protocol": "HTTP" }],
             },
         });
-        self.write(&format!("{GATEWAY_API}/namespaces/{{namespace}}/gateways/{name}"), &gateway);
+        self.write(&self.path("gateways", name), &gateway)
     }
 
     /// Writes an `HTTPRoute` with a CORS filter from a Gateway to the Service of its own name. Returns its path.
-    pub(crate) fn route_with_cors(&self, name: &str, gateway: &str, origin: &str) -> String {
+    ///
+    /// # Errors
+    ///
+    /// With the refusal of the API server.
+    pub fn route_with_cors(&self, name: &str, gateway: &str, origin: &str) -> Result<String> {
         let route = json!({
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "HTTPRoute",
@@ -49,8 +59,8 @@ impl TestNamespace<'_> {
                 }],
             },
         });
-        let path = format!("{GATEWAY_API}/namespaces/{}/httproutes/{name}", self.name);
-        self.write(&path, &route);
-        path
+        let path = self.path("httproutes", name);
+        self.write(&path, &route)?;
+        Ok(path)
     }
 }

@@ -1,132 +1,65 @@
-//! Cluster: the one that KUBECONFIG names, as a scenario sees it.
+//! Scenario cluster: the cluster as one scenario uses it, with what the scenario says of it.
 
-pub(crate) mod socks_proxy;
-pub(crate) mod test_namespace;
+use std::fs;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::{env, fs};
-
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
+use corsward_test_harness::cluster::{Cluster, TestNamespace};
 use serde_json::{Value, json};
-use xtask::{paths, tools};
-
-use crate::cluster::socks_proxy::SocksProxy;
-use crate::cluster::test_namespace::TestNamespace;
+use xtask::paths;
 
 /// The label of a scenario's namespaces: what is looked into when it fails, and removed when it does not.
 const OF_SCENARIO: &str = "corsward-e2e/scenario";
 
-/// A cluster, and what a scenario has said of it so far.
+/// The cluster, and the figures of a scenario so far.
 #[derive(Debug)]
-pub(crate) struct Cluster {
-    kubectl: PathBuf,
-    socks_proxy: OnceLock<SocksProxy>,
+pub(crate) struct ScenarioCluster {
+    cluster: Arc<Cluster>,
     /// The label of the scenario's namespaces; empty outside of scenarios.
     scenario: String,
     keep: bool,
     figures: Mutex<Vec<String>>,
 }
 
-// === impl Cluster ===
+impl Deref for ScenarioCluster {
+    type Target = Cluster;
 
-impl Cluster {
-    /// The cluster of KUBECONFIG, without the leftovers of earlier runs.
+    fn deref(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+// === impl ScenarioCluster ===
+
+impl ScenarioCluster {
+    /// The cluster of KUBECONFIG, outside of scenarios.
     pub(crate) fn reach(keep: bool) -> Result<Self> {
-        ensure!(
-            env::var_os("KUBECONFIG").is_some(),
-            "KUBECONFIG is not set: `cargo xtask e2e` sets it"
-        );
-        let kubectl = tools::kubectl()?;
-        let (socks_proxy, scenario, figures) = Default::default();
-        let cluster = Self { kubectl, socks_proxy, scenario, keep, figures };
-        let socks_proxy = SocksProxy::open(&cluster)?;
-        let _ = cluster.socks_proxy.set(socks_proxy);
-        Ok(cluster)
+        let cluster = Arc::new(Cluster::of_kubeconfig(&json!({ OF_SCENARIO: "" }))?);
+        Ok(Self { cluster, scenario: String::new(), keep, figures: Mutex::default() })
     }
 
     /// The same for a scenario.
     pub(crate) fn for_scenario(&self, name: &str) -> Self {
-        Self {
-            kubectl: self.kubectl.clone(),
-            socks_proxy: self.socks_proxy.clone(),
-            scenario: slug(name),
-            keep: self.keep,
-            figures: Mutex::default(),
-        }
-    }
-
-    /// The way in for requests.
-    pub(crate) fn socks_proxy(&self) -> SocksProxy {
-        // INVARIANT: opened before any scenario begins.
-        *self.socks_proxy.get().unwrap_or_else(|| std::process::abort())
+        let (cluster, figures) = (Arc::clone(&self.cluster), Mutex::default());
+        Self { cluster, scenario: slug(name), keep: self.keep, figures }
     }
 
     /// A new namespace of the scenario's own, outside the mesh. No other scenario has one of that name.
     pub(crate) fn test_namespace(&self, name: &str) -> Result<TestNamespace<'_>> {
-        self.fresh(name, false)
+        self.fresh(name, json!({ OF_SCENARIO: self.scenario }))
     }
 
     /// The same whose pods get sidecars.
     pub(crate) fn meshed(&self, name: &str) -> Result<TestNamespace<'_>> {
-        self.fresh(name, true)
+        self.fresh(name, json!({ OF_SCENARIO: self.scenario, "istio-injection": "enabled" }))
     }
 
-    fn fresh(&self, name: &str, meshed: bool) -> Result<TestNamespace<'_>> {
+    fn fresh(&self, name: &str, labels: Value) -> Result<TestNamespace<'_>> {
         // Of an earlier run that was interrupted.
         self.read(&["delete", "namespace", name, "--ignore-not-found", "--wait"])?;
-        self.make(name, meshed)
-    }
-
-    /// A namespace, made if it is not there.
-    pub(crate) fn make(&self, name: &str, meshed: bool) -> Result<TestNamespace<'_>> {
-        let mut labels = json!({ OF_SCENARIO: self.scenario });
-        if meshed {
-            labels["istio-injection"] = json!("enabled");
-        }
-        let object = json!({
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": { "name": name, "labels": labels },
-        });
-        self.kubectl_with(&["apply", "-f", "-"], &object.to_string())?;
-        Ok(TestNamespace::new(self, name.to_owned()))
-    }
-
-    /// `kubectl`: what it prints.
-    pub(crate) fn read(&self, args: &[&str]) -> Result<String> {
-        self.kubectl_with(args, "")
-    }
-
-    /// `kubectl … -o json`.
-    pub(crate) fn json(&self, args: &[&str]) -> Result<Value> {
-        let text = self.read(&[args, &["-o", "json"]].concat())?;
-        serde_json::from_str(&text).with_context(|| format!("kubectl printed {text}"))
-    }
-
-    /// `kubectl` with an input: what it prints.
-    pub(crate) fn kubectl_with(&self, args: &[&str], input: &str) -> Result<String> {
-        let mut kubectl = self.kubectl();
-        kubectl.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = kubectl.spawn().context("start kubectl")?;
-        let mut stdin = child.stdin.take().context("kubectl has an input")?;
-        // It may end without reading.
-        let _ = stdin.write_all(input.as_bytes());
-        drop(stdin);
-        let output = child.wait_with_output()?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
-        let said = text(&output.stderr);
-        let said: Vec<&str> = said.lines().filter(|line| !line.starts_with("Warning:")).collect();
-        let said = said.join("\n");
-        ensure!(output.status.success(), "`kubectl {}` says: {said}", args.join(" "));
-        Ok(text(&output.stdout))
-    }
-
-    /// `kubectl`, yet to run.
-    pub(crate) fn kubectl(&self) -> Command {
-        Command::new(&self.kubectl)
+        self.labelled_namespace(name, &labels)
     }
 
     /// A figure to be printed with the scenario's line.
@@ -188,7 +121,7 @@ impl Cluster {
     }
 
     /// Keeps the logs of a namespace's containers, and the configurations of Istio's proxies.
-    fn note_pods(&self, namespace: &str, folder: &std::path::Path) -> Result<()> {
+    fn note_pods(&self, namespace: &str, folder: &Path) -> Result<()> {
         let pods = self.read(&["-n", namespace, "get", "pods", "-o", "name"])?;
         for pod in pods.lines() {
             let named = format!("{namespace}-{}", pod.replace('/', "-"));

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 /// The image of all back ends.
-pub(crate) const IMAGE: &str = "corsward-e2e/backends:dev";
+pub const IMAGE: &str = "corsward-e2e/backends:dev";
 
 /// A Deployment and its Service.
 #[derive(Clone, Debug)]
-pub(crate) struct Workload {
-    pub(crate) name: String,
+pub struct Workload {
+    pub name: String,
     labels: Map<String, Value>,
     command: Vec<String>,
     ports: Vec<Value>,
@@ -21,7 +21,7 @@ pub(crate) struct Workload {
 
 impl Workload {
     /// One of that name, with the label `app` of that value.
-    pub(crate) fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let mut labels = Map::new();
         labels.insert("app".to_owned(), json!(name));
         Self {
@@ -35,42 +35,42 @@ impl Workload {
     }
 
     /// A back end that answers what it is asked to, behind the port 80 of its Service.
-    pub(crate) fn echo(name: &str) -> Self {
+    pub fn echo(name: &str) -> Self {
         let echo = Self::new(name).command(&["node", "/apps/echo/server.js", "8080"]);
         Self { probed: Some(8080), ..echo.port("http", 80, 8080) }
     }
 
     /// With this program in its pods.
-    pub(crate) fn command(mut self, words: &[&str]) -> Self {
+    pub fn command(mut self, words: &[&str]) -> Self {
         self.command = words.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
     /// With a port of the Service and of its pods.
-    pub(crate) fn port(mut self, name: &str, port: u16, target: u16) -> Self {
+    pub fn port(mut self, name: &str, port: u16, target: u16) -> Self {
         self.ports.push(json!({ "name": name, "port": port, "targetPort": target }));
         self
     }
 
     /// With one more label on its pods.
-    pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
+    pub fn label(mut self, name: &str, value: &str) -> Self {
         self.labels.insert(name.to_owned(), json!(value));
         self
     }
 
     /// With so many pods.
-    pub(crate) fn replicas(mut self, replicas: u32) -> Self {
+    pub fn replicas(mut self, replicas: u32) -> Self {
         self.replicas = replicas;
         self
     }
 
     /// Does it answer HTTP behind port 80?
-    pub(crate) fn answers(&self) -> bool {
+    pub fn answers(&self) -> bool {
         self.probed.is_some()
     }
 
     /// The objects for `kubectl apply`.
-    pub(crate) fn objects(&self) -> Value {
+    pub fn objects(&self) -> Value {
         let Self { name, labels, command, ports, replicas, probed } = self;
         let mut container = json!({
             "name": "app",

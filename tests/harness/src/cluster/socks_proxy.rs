@@ -9,16 +9,17 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::answer::Answer;
+use crate::case::Request;
+use crate::client;
+use crate::oracle::CredentialsMode;
 use anyhow::{Context, Result, bail, ensure};
-use corsward_test_harness::answer::Answer;
-use corsward_test_harness::case::Request;
-use corsward_test_harness::client;
-use corsward_test_harness::oracle::CredentialsMode;
+use serde_json::Value;
 use xtask::command;
 
-use crate::cluster::Cluster;
+use super::Cluster;
+use crate::eventually::eventually;
 use crate::workload::Workload;
-use corsward_test_harness::eventually::eventually;
 
 /// The port of the node that leads to the SOCKS proxy: `kind-config.yaml` publishes it on a free port of this machine.
 const NODE_PORT: u16 = 30080;
@@ -36,11 +37,11 @@ const CONNECT: u8 = 1;
 const NAME: u8 = 3;
 
 /// The header that says who may read an answer.
-pub(crate) const ALLOW_ORIGIN: &str = "access-control-allow-origin";
+pub const ALLOW_ORIGIN: &str = "access-control-allow-origin";
 
 /// The way in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SocksProxy {
+pub struct SocksProxy {
     address: SocketAddr,
 }
 
@@ -48,8 +49,8 @@ pub(crate) struct SocksProxy {
 
 impl SocksProxy {
     /// Opens it, if it is not open yet.
-    pub(crate) fn open(cluster: &Cluster) -> Result<Self> {
-        let ns = cluster.make(NAMESPACE, false)?;
+    pub fn open(cluster: &Cluster, labels: &Value) -> Result<Self> {
+        let ns = cluster.labelled_namespace(NAMESPACE, labels)?;
         let socks_proxy = Workload::new("socks-proxy").command(&["/apps/socks-proxy"]);
         ns.run(&socks_proxy.port("socks", 1080, 1080))?;
         ns.apply(&format!(
@@ -72,12 +73,12 @@ impl SocksProxy {
     }
 
     /// Its address on this machine, for a browser.
-    pub(crate) fn address(self) -> SocketAddr {
+    pub fn address(self) -> SocketAddr {
         self.address
     }
 
     /// A connection to a port of a host of the cluster.
-    pub(crate) fn connect(self, host: &str, port: u16) -> Result<TcpStream> {
+    pub fn connect(self, host: &str, port: u16) -> Result<TcpStream> {
         self.through(host, port).with_context(|| format!("connect to {host}:{port}"))
     }
 
@@ -105,7 +106,7 @@ impl SocksProxy {
     }
 
     /// Sends a request to a port of a host of the cluster, over a connection of its own.
-    pub(crate) fn send(self, host: &str, port: u16, request: &Request) -> Result<Answer> {
+    pub fn send(self, host: &str, port: u16, request: &Request) -> Result<Answer> {
         let stream = self.connect(host, port)?;
         let bytes = client::bytes(request, &[]);
         client::exchange_over(stream, &bytes, request.method == "HEAD", TIMEOUT)
@@ -113,12 +114,12 @@ impl SocksProxy {
     }
 
     /// The answer to a page of `origin` for `GET path` from a host's port 80.
-    pub(crate) fn get(self, host: &str, path: &str, origin: Option<&str>) -> Result<Answer> {
+    pub fn get(self, host: &str, path: &str, origin: Option<&str>) -> Result<Answer> {
         self.send(host, 80, &request("GET", host, path, origin, &[]))
     }
 
     /// The answer to a preflight of a page of `origin`, for `method` with these headers.
-    pub(crate) fn preflight(
+    pub fn preflight(
         self,
         host: &str,
         path: &str,
@@ -133,7 +134,7 @@ impl SocksProxy {
 }
 
 /// A request as a page of `origin` sends it.
-pub(crate) fn request(
+pub fn request(
     method: &str,
     host: &str,
     path: &str,
@@ -154,7 +155,7 @@ pub(crate) fn request(
 }
 
 /// The one value of a header, as text; `None` where there is no such line, an error where there are several.
-pub(crate) fn header(answer: &Answer, name: &str) -> Result<Option<String>> {
+pub fn header(answer: &Answer, name: &str) -> Result<Option<String>> {
     let lines: Vec<String> = answer
         .lines(|present| present == name)
         .map(|(_, value)| String::from_utf8_lossy(value).into_owned())

@@ -1,0 +1,53 @@
+//! Command: a program that is run to its end, with an input.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The output of a program, and whether it succeeded.
+#[derive(Debug)]
+pub struct CommandOutput {
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+    /// Its exit status was 0.
+    pub success: bool,
+}
+
+// === impl CommandOutput ===
+
+impl CommandOutput {
+    /// The standard output of a program that succeeded.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the standard error of one that did not.
+    pub fn ok(self) -> Result<String> {
+        if self.success {
+            return Ok(self.out.trim_end().to_owned());
+        }
+        let lines: Vec<&str> =
+            self.err.trim_end().lines().filter(|line| !line.starts_with("Warning:")).collect();
+        bail!(lines.join("\n"))
+    }
+}
+
+/// Runs a program to its end.
+///
+/// # Errors
+///
+/// Fails if the program cannot be started.
+pub fn run(command: &mut Command, input: &str) -> Result<CommandOutput> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("start {command:?}"))?;
+    let mut stdin = child.stdin.take().context("a program has an input")?;
+    // It may end without reading.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    Ok(CommandOutput { out, err, success: output.status.success() })
+}
