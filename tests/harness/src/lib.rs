@@ -14,6 +14,7 @@ pub mod command;
 pub mod envoy_fixture;
 pub mod eventually;
 pub mod http2;
+pub mod line;
 pub mod oracle;
 pub mod policies;
 pub mod site;

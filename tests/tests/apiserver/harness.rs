@@ -1,8 +1,6 @@
 //! A real API server with our definitions, and the operator's watches at the end of a line to it.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use corsward_operator::kubernetes;
@@ -12,13 +10,12 @@ use corsward_operator_core::cluster_state::ClusterState;
 use corsward_operator_core::event::Event;
 use corsward_operator_core::object::Object;
 use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::line::Line;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use xtask::kubernetes::ApiServer;
-
-use crate::line::Line;
 
 /// The knowledge of a controller.
 #[derive(Debug, Default)]
@@ -46,18 +43,6 @@ pub(crate) fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
-/// A new line to an API server, and a kubeconfig that leads over it.
-pub(crate) fn line_to(server: &ApiServer) -> (Line, PathBuf) {
-    let url = server.url();
-    let line = Line::to(url.rsplit_once(':').unwrap().1.parse().unwrap());
-    let kubeconfig = fs::read_to_string(server.kubeconfig()).unwrap();
-    assert!(kubeconfig.contains(&url), "the kubeconfig names the server");
-    let file = server.directory().join(format!("line-{}.kubeconfig", line.port()));
-    let here = format!("https://127.0.0.1:{}", line.port());
-    fs::write(&file, kubeconfig.replace(&url, &here)).unwrap();
-    (line, file)
-}
-
 pub(crate) fn policy(name: &str) -> Value {
     json!({
         "apiVersion": "corsward.io/v1alpha1",
@@ -70,7 +55,7 @@ pub(crate) fn policy(name: &str) -> Value {
 impl Watching {
     pub(crate) fn start(server: &ApiServer) -> Self {
         let (runtime, counters) = (runtime(), Watches::default());
-        let (line, kubeconfig) = line_to(server);
+        let (line, kubeconfig) = Line::to_api_server(server).unwrap();
         let (events, batches) = mpsc::channel(4);
         let (stop, stopped) = oneshot::channel::<()>();
         let look_again = Duration::from_millis(500);

@@ -7,13 +7,13 @@ use corsward_operator::leader::{self, LeaderElector, LeaseOptions};
 use corsward_operator_core::event::Event;
 use corsward_test_harness::api_server::create_namespace;
 use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::line::Line;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use xtask::kubernetes::ApiServer;
 
-use crate::harness::{line_to, runtime};
-use crate::line::Line;
+use crate::harness::runtime;
 
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/corsward/leases/corsward";
 
@@ -29,7 +29,7 @@ struct Replica {
 impl Replica {
     fn start(server: &ApiServer, identity: &str) -> Self {
         let runtime = runtime();
-        let (line, kubeconfig) = line_to(server);
+        let (line, kubeconfig) = Line::to_api_server(server).unwrap();
         let options = LeaseOptions {
             duration: Duration::from_secs(6),
             renew_deadline: Duration::from_secs(4),

@@ -2,6 +2,5 @@
 
 mod harness;
 mod lease;
-mod line;
 mod statuses;
 mod watches;

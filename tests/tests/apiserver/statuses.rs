@@ -10,13 +10,13 @@ use corsward_operator::writer::{self, ResourceKind, ResourceRef, StatusWrite};
 use corsward_operator_core::json_text::JsonText;
 use corsward_test_harness::api_server::{collection, crds, create_namespace};
 use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::line::Line;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use xtask::kubernetes::ApiServer;
 
-use crate::harness::{line_to, policy, runtime};
-use crate::line::Line;
+use crate::harness::{policy, runtime};
 
 /// Interval of retries after a refusal.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -34,7 +34,7 @@ struct Writing {
 impl Writing {
     fn start(server: &ApiServer, leads: bool) -> Self {
         let (runtime, counters) = (runtime(), StatusWrites::default());
-        let (line, kubeconfig) = line_to(server);
+        let (line, kubeconfig) = Line::to_api_server(server).unwrap();
         let (leading, leads) = watch::channel(leads);
         let (writes, waiting) = mpsc::unbounded_channel();
         let counting = counters.clone();

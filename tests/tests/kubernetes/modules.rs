@@ -1,23 +1,27 @@
 //! The filter's module, kept and served beside a real API server.
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use corsward_operator::kubernetes;
 use corsward_operator::metrics::publishing::Publishing;
 use corsward_operator::modules::{self, ModuleOptions, Modules};
 use corsward_operator_core::publish::istio::IstioKind;
-use corsward_operator_core::publish::output::Output;
+use corsward_test_harness::api_server::collection;
+use corsward_test_harness::cluster::{LocalCluster, OPERATOR_NAMESPACE};
 use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::status::message;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use xtask::http::Client;
 use xtask::kubernetes::ApiServer;
 
-use crate::publishing::{Publisher, bundle, cluster, workloads};
+use crate::roles::own_address;
+use crate::specs::{SHOP, allow};
 
 /// A replica's module server, of a release whose module ends with `release`.
 struct Replica {
@@ -34,21 +38,29 @@ struct Stage<'s> {
     ip: IpAddr,
 }
 
+/// An API server that no operator of the other scenarios writes to.
+fn cluster() -> &'static LocalCluster {
+    static CLUSTER: OnceLock<LocalCluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| LocalCluster::own().unwrap())
+}
+
 // === impl Stage ===
 
 impl Stage<'_> {
     fn new(name: &str) -> Self {
         let namespace = cluster().test_namespace(name).unwrap().name;
-        // Nothing is sent: the system only says which address it would send from.
-        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-        socket.connect("198.51.100.1:1").unwrap();
-        let ip = socket.local_addr().unwrap().ip();
-        Self { server: &cluster().server, namespace, ip }
+        Self { server: &cluster().server, namespace, ip: own_address() }
+    }
+
+    /// The module of a release.
+    fn file(&self, release: &str) -> PathBuf {
+        let file = self.server.directory().join(format!("{}-{release}.wasm", self.namespace));
+        std::fs::write(&file, [b"\0asm\x01\0\0\0", release.as_bytes()].concat()).unwrap();
+        file
     }
 
     fn replica(&self, release: &str, leads: bool) -> Replica {
-        let file = self.server.directory().join(format!("{}-{release}.wasm", self.namespace));
-        std::fs::write(&file, [b"\0asm\x01\0\0\0", release.as_bytes()].concat()).unwrap();
+        let file = self.file(release);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.unwrap();
@@ -136,17 +148,6 @@ impl Stage<'_> {
 // === impl Replica ===
 
 impl Replica {
-    fn output(&self) -> Output {
-        let module = self.modules.module.clone();
-        Output::Istio { kind: IstioKind::WasmPlugin, module }
-    }
-
-    /// Its answer to a request for a different replica's module.
-    fn serves(&self, other: &Self) -> Option<String> {
-        let path = format!("/filter-{}.wasm", other.modules.module.sha256);
-        Client::new(self.modules.addr).get(&path).ok()
-    }
-
     fn stop(self) {
         self.runtime.block_on(self.modules.stop());
     }
@@ -154,38 +155,45 @@ impl Replica {
 
 #[test]
 fn a_plugin_names_a_module_when_every_ready_server_has_it() {
-    let stage = Stage::new("servers");
-    let newer = stage.replica("newer", true);
-    let module_readiness = newer.modules.module_readiness.clone();
-    let mut publisher =
-        Publisher::module_not_ready(stage.server, &newer.output(), module_readiness).introduced();
-    let ours = bundle(&workloads(&stage.namespace, &[]), "1");
-    publisher.want(&[&ours], &[]);
-    publisher.wait_for_error(&ours.key, "the Service `servers/corsward` has no ready endpoint");
+    let cluster = LocalCluster::own().unwrap();
+    let stage =
+        Stage { server: &cluster.server, namespace: OPERATOR_NAMESPACE.into(), ip: own_address() };
+    let start = |pod: &str| {
+        // The chart's roles are for an image.
+        let plan = cluster.operator(pod).kubeconfig(cluster.server.kubeconfig());
+        let plan = plan.also(&format!("--module={}", stage.file(pod).display()));
+        let plan = plan.also(&format!("--module-addr={}", SocketAddr::new(stage.ip, 0)));
+        let mut operator = plan.also("--module-service=corsward").start().unwrap();
+        let line = operator.wait_for_line("module address").unwrap();
+        let address: SocketAddr = line["addr"].as_str().unwrap().parse().unwrap();
+        (operator, address, line["url"].as_str().unwrap().to_owned())
+    };
+    let (mut newer, address, url) = start("newer");
+    newer.wait_for_line("this replica started leading").unwrap();
+    let ns = cluster.test_namespace("servers").unwrap();
+    ns.policy("api", &allow("api", &[SHOP])).unwrap();
+    let told = |part: &str| {
+        let says = |policy: &Value| message(policy, "Programmed").contains(part);
+        ns.wait_for("api", &format!("told `{part}`"), says).unwrap();
+    };
+    told("the Service `corsward-system/corsward` has no ready endpoint");
 
     let free = TcpListener::bind((stage.ip, 0)).unwrap();
-    let nobody = free.local_addr().unwrap();
+    let unused = free.local_addr().unwrap();
     drop(free);
-    stage.endpoint("older", nobody.port(), &json!({"ready": true}));
-    stage.endpoint("newer", newer.modules.addr.port(), &json!({"ready": true}));
-    let waits = format!("waiting for 1 of 2 module servers ({nobody}: it cannot be reached)");
-    publisher.wait_for_error(&ours.key, &waits);
-    let path = "/apis/extensions.istio.io/v1alpha1/namespaces/servers/wasmplugins/corsward";
-    assert_eq!(stage.server.api().get(path).unwrap(), None);
+    stage.endpoint("older", unused.port(), &json!({"ready": true}));
+    stage.endpoint("newer", address.port(), &json!({"ready": true}));
+    told(&format!("waiting for 1 of 2 module servers ({unused}: it cannot be reached)"));
+    assert!(ns.published().unwrap().is_empty());
 
     // Where the other replica is of another release, it has the module from the leader.
-    let older = stage.replica("older", false);
-    stage.endpoint("older", older.modules.addr.port(), &json!({"ready": true}));
-    publisher.wait_for_published(&ours);
-    let plugin = stage.server.api().get(path).unwrap().unwrap();
-    let sha256 = &newer.modules.module.sha256;
-    assert_eq!(plugin["spec"]["sha256"], sha256.as_str());
-    let url = format!("http://corsward.servers.svc:80/filter-{sha256}.wasm");
-    assert_eq!(plugin["spec"]["url"], url);
-    assert_eq!(older.serves(&newer).as_deref(), Some("\0asm\x01\0\0\0newer"));
-    publisher.kill();
-    older.stop();
-    newer.stop();
+    let (_older, address, _) = start("older");
+    stage.endpoint("older", address.port(), &json!({"ready": true}));
+    ns.wait_for_in_force("api").unwrap();
+    let plugin = ns.only_published().unwrap().plugin().clone();
+    let path = format!("/filter-{}.wasm", plugin["sha256"].as_str().unwrap());
+    assert_eq!((&plugin["url"], url.ends_with(&path)), (&json!(url), true));
+    assert_eq!(Client::new(address).get(&path).unwrap(), "\0asm\x01\0\0\0newer");
 }
 
 #[test]
@@ -232,12 +240,17 @@ fn modules_are_kept_while_a_plugin_names_them_and_collected_afterwards() {
     let stage = Stage::new("kept");
     let older = stage.replica("older", true);
     stage.endpoint("older", older.modules.addr.port(), &json!({"ready": true}));
-    let module_readiness = older.modules.module_readiness.clone();
-    let mut publisher =
-        Publisher::module_not_ready(stage.server, &older.output(), module_readiness).introduced();
-    let ours = bundle(&workloads(&stage.namespace, &[]), "1");
-    publisher.want(&[&ours], &[]);
-    publisher.wait_for_published(&ours);
+    let plugin = json!({
+        "apiVersion": "extensions.istio.io/v1alpha1",
+        "kind": "WasmPlugin",
+        "metadata": {
+            "name": "corsward",
+            "labels": { "corsward.io/module": older.modules.module.sha256.get(..12) },
+        },
+        "spec": { "url": "http://corsward.kept.svc/filter.wasm", "sha256": older.modules.module.sha256 },
+    });
+    let plugins = collection("kept", "wasmplugins");
+    stage.server.api().create(&plugins, &plugin).unwrap();
     let maps = stage.wait_for_kept(&[&older]);
     let short = older.modules.module.sha256.get(..12).unwrap();
     assert_eq!(maps[0]["metadata"]["name"], format!("corsward-module-{short}"));
@@ -253,9 +266,8 @@ fn modules_are_kept_while_a_plugin_names_them_and_collected_afterwards() {
     stage.server.api().delete(&path).unwrap();
     stage.wait_for_kept(&[&older, &newer]);
 
-    publisher.want(&[], &[&ours]);
+    stage.server.api().delete(&format!("{plugins}/corsward")).unwrap();
     stage.wait_for_kept(&[&newer]);
-    publisher.kill();
     older.stop();
     newer.stop();
 }

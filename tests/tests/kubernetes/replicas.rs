@@ -1,12 +1,13 @@
 //! Replicas: when one is ready, when it may lead, and how it ends.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 
 use corsward_test_harness::cluster::{LocalCluster, OPERATOR_NAMESPACE, Operator};
 use serde_json::json;
 use xtask::http::Client;
 
+use crate::roles::own_address;
 use crate::specs::{SHOP, allow};
 
 const LEADS: &str = "this replica started leading";
@@ -99,10 +100,7 @@ fn policies_are_told_to_the_pod_itself_and_to_nobody_else() {
     let cluster = LocalCluster::own().unwrap();
     let mut operator = cluster.operator("operator-0").also("--admin=0.0.0.0:0").start().unwrap();
     let port = said(&mut operator, "admin address", "addr").parse::<SocketAddr>().unwrap().port();
-    // Nothing is sent: the system only says which address it would send from.
-    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-    socket.connect("198.51.100.1:1").unwrap();
-    let outside = socket.local_addr().unwrap().ip();
+    let outside = own_address();
     let ask = |ip: IpAddr, path: &str| Client::new(SocketAddr::new(ip, port)).get(path);
     assert!(ask([127, 0, 0, 1].into(), "/policies").is_ok());
     assert!(ask(outside, "/readyz").is_ok());

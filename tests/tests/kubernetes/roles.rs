@@ -64,7 +64,7 @@ fn serving_modules_to_proxies() {
 }
 
 /// An address of this machine that an endpoint may have: the loopback interface's may not. Nothing is sent.
-fn own_address() -> IpAddr {
+pub(crate) fn own_address() -> IpAddr {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.connect("192.0.2.1:9").unwrap();
     socket.local_addr().unwrap().ip()
