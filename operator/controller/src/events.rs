@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use corsward_operator_core::object_event::ObjectEvent;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
@@ -14,7 +15,6 @@ use tracing::{debug, warn};
 
 use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
-use crate::writer::ResourceRef;
 
 /// The reporting controller.
 const CONTROLLER: &str = "corsward.io/operator";
@@ -32,21 +32,6 @@ const MAX_NOTE_LEN: usize = 1024;
 const MAX_WORD_LEN: usize = 128;
 /// Longest beginning of an event's name: with five characters of the API server's it is a name.
 const MAX_PREFIX_LEN: usize = 240;
-
-/// Something a user must know about an object.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ObjectEvent {
-    /// About which.
-    pub resource: ResourceRef,
-    /// Is something not as it should be?
-    pub warning: bool,
-    /// The reason in one word, such as `Invalid`.
-    pub reason: String,
-    /// The operator's action in one word, such as `Validate`.
-    pub action: String,
-    /// The event in a sentence.
-    pub note: String,
-}
 
 /// The sender of Events.
 #[derive(Clone, Debug)]
@@ -160,7 +145,7 @@ fn cut(text: &str, max: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::writer::ResourceKind;
+    use corsward_operator_core::resource_ref::{ResourceKind, ResourceRef};
 
     fn object_event(note: &str) -> ObjectEvent {
         ObjectEvent {

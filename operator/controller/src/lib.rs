@@ -1,8 +1,7 @@
 //! The operator: policies in, configuration for proxies out. The decisions are those of `corsward-operator-core`; this crate does the IO.
 //!
 //! ```text
-//! source --Event--> controller (core: index, plan) --> publish --> status, report
-//!   document, folder                                     state: what is in force, across restarts
+//! source --Event--> executor --> controller (core) --Command--> executor --> publisher, last good, events, log, metrics
 //! ```
 
 pub mod admin;
@@ -12,10 +11,11 @@ mod atomic;
 pub mod certificates;
 mod change_log;
 pub mod cleanup;
-mod controller;
 mod error_log;
 pub mod events;
+pub mod executor;
 pub mod kubernetes;
+pub mod last_good;
 pub mod leader;
 pub mod metrics;
 pub mod modules;
@@ -26,7 +26,7 @@ pub mod run;
 mod server;
 pub mod source;
 pub mod start;
-pub mod state;
+pub mod state_file;
 mod tasks;
 pub mod validate;
 mod watch_backoff;

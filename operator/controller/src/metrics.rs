@@ -11,9 +11,7 @@ pub mod writer;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use corsward_operator_core::event::Problem;
-use corsward_operator_core::plan::ScopePlan;
-use corsward_operator_core::status::{ConditionType, Status};
+use corsward_operator_core::scope_metrics::{STATES, ScopeMetrics};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -51,19 +49,6 @@ pub struct Metrics {
     pub admission: admission::AdmissionMetrics,
 }
 
-/// The states of policies, as counted.
-const STATES: [&str; 5] = ["accepted", "programmed", "refused", "overridden", "last_good"];
-
-/// The counts of one part.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ScopeMetrics {
-    /// In the order of [`STATES`].
-    states: [i64; 5],
-    unpublishable: i64,
-    bundles: i64,
-    bytes: i64,
-}
-
 // === impl Metrics ===
 
 impl Default for Metrics {
@@ -98,17 +83,9 @@ impl Metrics {
         self.plan_seconds.observe(took.as_secs_f64());
     }
 
-    /// Takes in how things stand over all parts, and what is wrong outside of policies.
-    pub fn stand<'t>(
-        &self,
-        scope_metrics: impl Iterator<Item = &'t ScopeMetrics>,
-        problems: &[Problem],
-    ) {
-        let mut all = ScopeMetrics::default();
-        for tally in scope_metrics {
-            all.add(tally);
-        }
-        let ScopeMetrics { states, unpublishable, bundles, bytes } = all;
+    /// Takes in the counts over all parts, and the number of problems outside of policies.
+    pub fn stand(&self, totals: ScopeMetrics, problems: usize) {
+        let ScopeMetrics { states, unpublishable, bundles, bytes } = totals;
         for (state, count) in STATES.into_iter().zip(states) {
             self.policies.get_or_create(&[("state", state)]).set(count);
         }
@@ -118,7 +95,7 @@ impl Metrics {
         self.unpublishable.set(unpublishable);
         self.bundles.set(bundles);
         self.bundle_bytes.set(bytes);
-        self.source_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
+        self.source_problems.set(count(problems));
     }
 
     /// Takes in whether policies are enforced.
@@ -186,41 +163,6 @@ impl Metrics {
             Unit::Seconds,
             self.last_good_age.clone(),
         );
-    }
-}
-
-// === impl ScopeMetrics ===
-
-impl ScopeMetrics {
-    /// Counts a part.
-    #[must_use]
-    pub fn of(statuses: &[Status], plan: &ScopePlan) -> Self {
-        let count = |is: &dyn Fn(&Status) -> bool| {
-            count(statuses.iter().filter(|status| is(status)).count())
-        };
-        let bytes = plan.bundles().map(|(_, held)| held.compiled.len()).sum();
-        Self {
-            states: [
-                count(&|status| status.holds(ConditionType::Accepted)),
-                count(&|status| status.holds(ConditionType::Programmed)),
-                count(&|status| !status.holds(ConditionType::Accepted)),
-                count(&|status| status.overridden_by.is_some()),
-                count(&Status::is_last_good),
-            ],
-            unpublishable: count(&Status::is_unpublishable),
-            bundles: self::count(plan.bundles().count()),
-            bytes: self::count(bytes),
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        let Self { states, unpublishable, bundles, bytes } = other;
-        for (all, one) in self.states.iter_mut().zip(states) {
-            *all = all.saturating_add(*one);
-        }
-        self.unpublishable = self.unpublishable.saturating_add(*unpublishable);
-        self.bundles = self.bundles.saturating_add(*bundles);
-        self.bytes = self.bytes.saturating_add(*bytes);
     }
 }
 

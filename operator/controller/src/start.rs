@@ -12,7 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::{Args, Command, LogFormat, RunArgs};
 use crate::cleanup::cleanup;
-use crate::controller::SourceEnded;
+use crate::executor::SourceEnded;
 use crate::kubernetes;
 use crate::modules;
 use crate::probe::probe;

@@ -3,15 +3,13 @@
 
 mod queue;
 
-use std::fmt;
 use std::time::Duration;
 
-use corsward_api::{GROUP, KIND};
+use corsward_operator_core::command::StatusWrite;
 use corsward_operator_core::json_text::JsonText;
 use corsward_operator_core::names::FIELD_MANAGER;
-use k8s_openapi::api::core::v1::ObjectReference;
+use corsward_operator_core::resource_ref::ResourceRef;
 use kube::api::{Patch, PatchParams};
-use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::utils::Backoff as _;
 use kube::{Api, Client};
 use serde::de::IgnoredAny;
@@ -28,45 +26,10 @@ use crate::metrics::writer::{StatusWriteResult, StatusWrites};
 use crate::source::kube::Raw;
 use crate::watch_backoff::WatchBackoff;
 
-/// The version of our own kinds that is written.
-const VERSION: &str = "v1alpha1";
 /// Most writes at the same time.
 const MAX_WRITING: usize = 8;
 /// Timeout of one attempt.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A kind of object of ours that has a status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ResourceKind {
-    /// A policy.
-    CorsPolicy,
-    /// A guardrail.
-    ClusterCorsPolicy,
-    /// A set of origins.
-    OriginSet,
-}
-
-/// An object of ours.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ResourceRef {
-    /// Its kind.
-    pub kind: ResourceKind,
-    /// `metadata.namespace`; none for what belongs to the cluster.
-    pub namespace: Option<String>,
-    /// `metadata.name`.
-    pub name: String,
-    /// `metadata.uid`: a new object of the same name has a new one.
-    pub uid: String,
-}
-
-/// The complete desired status of an object.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StatusWrite {
-    /// The object.
-    pub resource: ResourceRef,
-    /// The status.
-    pub status: JsonText,
-}
 
 /// The result of an attempt.
 #[derive(Debug)]
@@ -137,62 +100,6 @@ pub async fn write(
                 Some(write) => state.leave_out(&write.resource, "this replica does not write"),
                 None => return,
             },
-        }
-    }
-}
-
-// === impl ResourceKind ===
-
-impl ResourceKind {
-    /// The kind, as manifests write it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CorsPolicy => KIND,
-            Self::ClusterCorsPolicy => "ClusterCorsPolicy",
-            Self::OriginSet => "OriginSet",
-        }
-    }
-
-    /// Its address.
-    #[must_use]
-    pub fn resource(self) -> ApiResource {
-        let plural = match self {
-            Self::CorsPolicy => "corspolicies",
-            Self::ClusterCorsPolicy => "clustercorspolicies",
-            Self::OriginSet => "originsets",
-        };
-        ApiResource::from_gvk_with_plural(
-            &GroupVersionKind::gvk(GROUP, VERSION, self.as_str()),
-            plural,
-        )
-    }
-}
-
-// === impl ResourceRef ===
-
-impl ResourceRef {
-    /// The object, as Kubernetes writes a reference.
-    #[must_use]
-    pub fn object_reference(&self) -> ObjectReference {
-        let Self { kind, namespace, name, uid } = self;
-        ObjectReference {
-            api_version: Some(format!("{GROUP}/{VERSION}")),
-            kind: Some(kind.as_str().to_owned()),
-            namespace: namespace.clone(),
-            name: Some(name.clone()),
-            uid: Some(uid.clone()),
-            ..ObjectReference::default()
-        }
-    }
-}
-
-impl fmt::Display for ResourceRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, namespace, name, uid: _ } = self;
-        match namespace {
-            Some(namespace) => write!(f, "{} {namespace}/{name}", kind.as_str()),
-            None => write!(f, "{} {name}", kind.as_str()),
         }
     }
 }
@@ -326,6 +233,7 @@ impl Attempt {
 
 #[cfg(test)]
 mod tests {
+    use corsward_operator_core::resource_ref::ResourceKind;
     use std::sync::{Arc, Mutex};
     use std::task::{Context, Wake, Waker};
 

@@ -2,8 +2,8 @@
 //! proxies as the schedule says.
 //!
 //! ```text
-//! loop --PollerCommand--> schedule --ScrapeRequest--> proxies
-//!      <--RolloutUpdate--  counts <--ProxyStats--
+//! controller --PollerCommand--> schedule --ScrapeRequest--> proxies
+//!            <--RolloutUpdate--  counts <--ProxyStats--
 //! ```
 //!
 //! A proxy says which configuration it runs through the filter's gauge `wasmcustom.corsward.config.digest`, which is gone from its
@@ -14,3 +14,4 @@ pub mod expected;
 pub mod proxy_stats;
 pub mod refresh;
 pub mod schedule;
+pub mod tracker;

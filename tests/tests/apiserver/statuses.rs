@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use corsward_operator::events::{self, ObjectEvent};
+use corsward_operator::events;
 use corsward_operator::kubernetes;
 use corsward_operator::metrics::writer::{StatusWriteResult, StatusWrites};
-use corsward_operator::writer::{self, ResourceKind, ResourceRef, StatusWrite};
+use corsward_operator::writer;
+use corsward_operator_core::command::StatusWrite;
 use corsward_operator_core::json_text::JsonText;
+use corsward_operator_core::object_event::ObjectEvent;
+use corsward_operator_core::resource_ref::{ResourceKind, ResourceRef};
 use corsward_test_harness::api_server::{collection, crds, create_namespace};
 use corsward_test_harness::eventually::eventually;
 use corsward_test_harness::line::Line;

@@ -16,7 +16,7 @@ use crate::testing::snapshot_settings;
 fn exported() -> String {
     let metrics = Metrics::default();
     metrics.planned(Duration::ZERO);
-    metrics.stand([ScopeMetrics::default()].iter(), &[]);
+    metrics.stand(ScopeMetrics::default(), 0);
     for result in [
         PublishResult::Written,
         PublishResult::Unchanged,

@@ -25,7 +25,7 @@ use tracing::{debug, info, warn};
 use crate::kubernetes;
 use crate::metrics::proxies::ProxyMetrics;
 use crate::publish::cluster::refresh;
-use crate::rollout::tracker::PollerCommand;
+use corsward_operator_core::rollout::tracker::PollerCommand;
 
 /// Timeout for a proxy's answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);

@@ -23,12 +23,14 @@ use crate::admin::{Access, AdminState};
 use crate::admission_check::AdmissionCheck;
 use crate::args::{ClusterArgs, IstioKindArg, PublishArg, RunArgs};
 use crate::certificates::{Names, secret};
-use crate::controller::{ClusterPublisher, Controller, Publisher, Requests};
+use crate::executor::{Executor, ExecutorDeps, Requests};
+use crate::last_good::Statuses;
 use crate::leader::{self, LeaderElector};
 use crate::modules::{self, Modules};
 use crate::publish::choice;
 use crate::publish::cluster::{self as publisher, PublisherDeps};
-use crate::rollout::{poller as proxies, tracker::Tracker};
+use crate::publish::objects::Objects;
+use crate::rollout::poller as proxies;
 use crate::source::{self};
 use crate::tasks::Tasks;
 use crate::webhook::{self, Webhook};
@@ -52,9 +54,6 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     if args.off {
         index.stop();
     }
-    if args.publish == PublishArg::Istio {
-        index.see_proxies();
-    }
     let state = Arc::new(AdminState::default());
     let (reporter, reports) = channel(WAITING);
     let (check_sender, admission_checks) = channel(WAITING);
@@ -72,12 +71,12 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     let _ = state.lease.set(elector.holding());
     let mut webhook = serve_webhook(&client, &args.cluster, check_sender, &elector, &state).await?;
     let mut tasks = Tasks::default();
-    let (publisher, mut modules) =
+    let (deps, mut modules) =
         write(&client, (args, kind), &sender, &elector, &state, &mut tasks).await?;
     watch(&client, args, &state, sender, &mut tasks);
     info!("watching");
-    let controller = Controller::new(index, Publisher::Cluster(publisher), Arc::clone(&state));
-    tasks.spawn("loop", turn(controller, events, Requests { reports, admission_checks }));
+    let executor = Executor::new(index, deps);
+    tasks.spawn("loop", turn(executor, events, Requests { reports, admission_checks }));
     let ended = tokio::select! {
         _ = stop => Ok(()),
         () = another_kind(&client, args, kind) => Ok(()),
@@ -129,9 +128,9 @@ async fn another_kind(client: &Client, args: &RunArgs, kind: IstioKind) {
 }
 
 /// The loop, for as long as the process lives: what is asked while it stops is answered, too.
-async fn turn(controller: Controller, events: Receiver<Vec<Event>>, requests: Requests) {
+async fn turn(executor: Executor, events: Receiver<Vec<Event>>, requests: Requests) {
     let (_nobody, mut stop) = oneshot::channel();
-    if let Err(error) = controller.run(events, requests, &mut stop).await {
+    if let Err(error) = executor.run(events, requests, &mut stop).await {
         error!("{error}");
     }
 }
@@ -201,9 +200,9 @@ async fn write(
     (args, kind): (&RunArgs, IstioKind),
     events: &Sender<Vec<Event>>,
     elector: &LeaderElector,
-    state: &AdminState,
+    state: &Arc<AdminState>,
     tasks: &mut Tasks,
-) -> Result<(ClusterPublisher, Option<Modules>)> {
+) -> Result<(ExecutorDeps, Option<Modules>)> {
     let (desire, desired) = watch::channel(Arc::new(Desired::default()));
     let (output, module_readiness, modules) = output(client, (args, kind), elector, state).await?;
     let deps = PublisherDeps {
@@ -214,7 +213,7 @@ async fn write(
         metrics: state.metrics.publishing.clone(),
     };
     let grace = Duration::from_secs(args.cluster.grace);
-    let tracker = (args.publish == PublishArg::Istio).then(|| {
+    let poller = (args.publish == PublishArg::Istio).then(|| {
         let (order, commands) = mpsc::unbounded_channel();
         let metrics = state.metrics.proxies.clone();
         let (module_readiness, leading) = (module_readiness.clone(), elector.leading());
@@ -226,7 +225,7 @@ async fn write(
             metrics,
         };
         tasks.spawn("proxies", proxies::run(client.clone(), output.clone(), deps));
-        Tracker::new(order)
+        order
     });
     let options = publisher::PublishOptions { output, grace };
     tasks.spawn("publisher", publisher::run(client.clone(), options, deps));
@@ -237,7 +236,13 @@ async fn write(
     tasks.spawn("statuses", statuses);
     let (object_events, heard) = events::channel();
     tasks.spawn("events", events::record(client.clone(), args.cluster.name.clone(), heard));
-    Ok((ClusterPublisher::new(desire, write, object_events, tracker), modules))
+    let deps = ExecutorDeps {
+        publisher: Box::new(Objects::new(desire, poller)),
+        last_good: Box::new(Statuses::new(write)),
+        object_events: Some(object_events),
+        admin_state: Arc::clone(state),
+    };
+    Ok((deps, modules))
 }
 
 /// The kind of objects that hold bundles, the reason why it cannot be written yet, and the server of the module that

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use corsward_operator_core::event::Event;
 use corsward_operator_core::index::Index;
 use corsward_operator_core::knowledge::FullKnowledge;
+use corsward_operator_core::state::State;
 use corsward_operator_core::validation::Domain;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::oneshot;
@@ -15,11 +16,13 @@ use tracing::{info, warn};
 use super::{WAITING, serve_admin};
 use crate::admin::{Access, AdminState};
 use crate::args::RunArgs;
-use crate::controller::{self, Controller, Publisher, Requests, StateLoad};
+use crate::executor::{Executor, ExecutorDeps, Requests};
+use crate::last_good::FileMemory;
 use crate::publish::file::File;
+use crate::publish::folder::FolderPublisher;
 use crate::source::dir;
 use crate::source::folder::Folder;
-use crate::state::{State, StateFile};
+use crate::state_file::StateFile;
 
 /// Runs until told to stop: the policies of the folder `policies`, published into the folder `out`.
 ///
@@ -41,13 +44,19 @@ pub(super) async fn run(
     let admin_state = Arc::new(AdminState::default());
     let (reporter, reports) = channel(WAITING);
     let admin = serve_admin(args.admin, &admin_state, reporter, Access::Anybody).await?;
-    let state_load = if state.is_some() { StateLoad::Known } else { StateLoad::Lost };
+    // What was published before the start holds specs that no state names.
+    let is_lost = state.is_none() && file.may_hold_policies();
     let events = watch(policies.to_owned(), &state.unwrap_or_default())?;
-    let publisher =
-        Publisher::Folder(controller::FolderPublisher::new(file, state_file, state_load));
-    let controller = Controller::new(index, publisher, admin_state);
+    let metrics = admin_state.metrics.publishing.clone();
+    let deps = ExecutorDeps {
+        publisher: Box::new(FolderPublisher::new(file, metrics)),
+        last_good: Box::new(FileMemory::new(state_file, is_lost)),
+        object_events: None,
+        admin_state,
+    };
+    let executor = Executor::new(index, deps);
     let (_nobody, admission_checks) = channel(WAITING);
-    let ended = controller.run(events, Requests { reports, admission_checks }, &mut stop).await;
+    let ended = executor.run(events, Requests { reports, admission_checks }, &mut stop).await;
     admin.stop().await;
     Ok(ended?)
 }

@@ -153,6 +153,8 @@ impl Dir {
             Event::ClusterState(Change::OriginSet(Delta::Reset(origin_sets))),
             Event::ClusterState(Change::Guardrail(Delta::Reset(guardrails))),
             Event::Reset(objects),
+            // A folder is listed whole, each time.
+            Event::Synced,
         ]
     }
 

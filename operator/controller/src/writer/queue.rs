@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use corsward_operator_core::json_text::JsonText;
 
-use super::ResourceRef;
+use corsward_operator_core::resource_ref::ResourceRef;
 
 /// Statuses that wait, and the objects whose status is being written.
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::writer::ResourceKind;
+    use corsward_operator_core::resource_ref::ResourceKind;
     use serde_json::json;
 
     fn resource(name: &str) -> ResourceRef {

@@ -1,20 +1,12 @@
 //! The state file: what is in force, so that it stays so when the operator restarts while a policy's text is refused.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use corsward_operator_core::index::Index;
-use corsward_operator_core::plan::ScopePlan;
-use corsward_policy::PolicyId;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use corsward_operator_core::state::State;
 
 use crate::atomic;
 
-/// The version of the file's format.
-const VERSION: u32 = 1;
 /// Longest file that is read: far more than the specs of what can be published.
 const MAX_LEN: u64 = 64 * 1024 * 1024;
 
@@ -22,28 +14,6 @@ const MAX_LEN: u64 = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
-}
-
-/// The content of a state file.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct State {
-    version: u32,
-    policies: Vec<Remembered>,
-    /// The guardrails that hold. A release that knows nothing of them reads the file where there are none.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    guardrails: BTreeMap<String, Arc<Value>>,
-}
-
-/// A policy in force, or that would be but for a guardrail.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Remembered {
-    namespace: String,
-    name: String,
-    file: Option<String>,
-    generation: i64,
-    spec: Value,
 }
 
 /// The reason why there is no state.
@@ -121,79 +91,22 @@ fn load(path: &Path) -> Result<Option<State>, StateError> {
         Err(error) => return Err(error.into()),
     };
     let state: State = serde_json::from_slice(&bytes)?;
-    if state.version == VERSION { Ok(Some(state)) } else { Err(StateError::Version(state.version)) }
-}
-
-// === impl State ===
-
-impl State {
-    /// The planned specs in force, or those that a guardrail suspends, with their files according to `index`.
-    #[must_use]
-    pub fn of(index: &Index, plan: &ScopePlan) -> Self {
-        let remembered = plan.policies.iter().filter_map(|(id, planned)| {
-            let entry = index.entries().get(id);
-            let suspended = || planned.suspended.then_some(entry?.in_force.as_ref()).flatten();
-            let in_force = planned.in_force.as_ref().or_else(suspended)?;
-            Some(Remembered {
-                namespace: id.namespace.clone(),
-                name: id.name.clone(),
-                file: entry.and_then(|entry| entry.object.place.clone()),
-                generation: in_force.generation,
-                spec: in_force.spec.value(),
-            })
-        });
-        let dependencies = index.dependencies();
-        let guardrails = dependencies.guardrail_names().filter_map(|name| {
-            let (_, spec, _) = dependencies.guardrail(name)?.in_force.as_ref()?;
-            Some((name.clone(), Arc::clone(spec)))
-        });
-        Self { version: VERSION, policies: remembered.collect(), guardrails: guardrails.collect() }
-    }
-
-    /// In which file each policy was.
-    #[must_use]
-    pub fn owners(&self) -> BTreeMap<PolicyId, String> {
-        let owner = |remembered: &Remembered| Some((remembered.id(), remembered.file.clone()?));
-        self.policies.iter().filter_map(owner).collect()
-    }
-
-    /// The guardrails that held.
-    #[must_use]
-    pub fn guardrails(&self) -> BTreeMap<String, Arc<Value>> {
-        self.guardrails.clone()
-    }
-
-    /// Puts back into `index` what was in force; names the policies that this release refuses.
-    pub fn restore(self, index: &mut Index) -> Vec<PolicyId> {
-        let mut refused = Vec::new();
-        for remembered in self.policies {
-            let id = remembered.id();
-            let Remembered { namespace: _, name: _, file: _, generation, spec } = remembered;
-            if !index.remember(id.clone(), generation, &spec) {
-                refused.push(id);
-            }
-        }
-        refused
-    }
-}
-
-// === impl Remembered ===
-
-impl Remembered {
-    fn id(&self) -> PolicyId {
-        PolicyId { namespace: self.namespace.clone(), name: self.name.clone() }
-    }
+    state.check_version().map_err(StateError::Version)?;
+    Ok(Some(state))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::sync::Arc;
+
     use super::*;
-    use corsward_operator_core::index::Scope;
+    use corsward_operator_core::index::{Index, Scope};
     use corsward_operator_core::plan::Plan;
     use corsward_operator_core::testing::{GOOD, REFUSED, carry_out, id, object};
     use corsward_operator_core::validation::Domain;
     use corsward_policy::validate::NoKnowledge;
-    use std::fs;
 
     #[test]
     fn what_was_in_force_comes_back() {

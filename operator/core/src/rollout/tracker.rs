@@ -3,29 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use corsward_operator_core::bundle::{BundleKey, Desired, PublishStatus};
-use corsward_operator_core::event::RolloutUpdate;
-use corsward_operator_core::index::{Index, Scope};
-use corsward_operator_core::plan::{Planned, ScopePlan};
-use corsward_operator_core::rollout::expected::{Expected, Placed};
-use corsward_operator_core::rollout_counts::Rollout;
-use corsward_operator_core::targets::ProxySet;
+use crate::bundle::{BundleKey, Desired, PublishStatus};
+use crate::event::RolloutUpdate;
+use crate::index::{Index, Scope};
+use crate::plan::{Planned, ScopePlan};
+use crate::rollout::expected::{Expected, Placed};
+use crate::rollout_counts::Rollout;
+use crate::targets::ProxySet;
 use corsward_policy::PolicyId;
-use tokio::sync::mpsc;
 
 /// A command to the poller.
 #[derive(Clone, Debug)]
-pub(crate) enum PollerCommand {
+pub enum PollerCommand {
     /// The expected state of a namespace's workloads.
     Assign(String, Arc<Expected>),
     /// A different replica polls now.
     Rest,
 }
 
-/// The proxies as the loop knows them.
-#[derive(Debug)]
-pub(crate) struct Tracker {
-    commands: mpsc::UnboundedSender<PollerCommand>,
+/// The proxies as the controller knows them.
+#[derive(Debug, Default)]
+pub struct Tracker {
     policies: BTreeMap<PolicyId, PolicyRevision>,
     rollouts: BTreeMap<PolicyId, Rollout>,
     /// The last assignments, by namespace.
@@ -45,21 +43,15 @@ struct PolicyRevision {
 // === impl Tracker ===
 
 impl Tracker {
-    pub(crate) fn new(commands: mpsc::UnboundedSender<PollerCommand>) -> Self {
-        let (policies, rollouts, expected, last_revision) = Default::default();
-        Self { commands, policies, rollouts, expected, last_revision }
-    }
-
     /// Stops all polls, and drops all reports.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) -> PollerCommand {
         self.policies.clear();
         self.rollouts.clear();
         self.expected.clear();
-        // Nobody listens any more where the process ends.
-        let _ = self.commands.send(PollerCommand::Rest);
+        PollerCommand::Rest
     }
 
-    /// Takes in what the workloads of a part should run. `is_pending`: is a newer configuration on its way that holds the policy?
+    /// Takes in what the workloads of a part should run; a command if that is new. `is_pending`: is a newer configuration on its way that holds the policy?
     pub(crate) fn assign(
         &mut self,
         scope: &Scope,
@@ -67,8 +59,8 @@ impl Tracker {
         plan: &ScopePlan,
         published: (Option<&BTreeMap<BundleKey, PublishStatus>>, &Desired),
         is_pending: impl Fn(&Planned) -> bool,
-    ) {
-        let Some(namespace) = scope.namespace() else { return };
+    ) -> Option<PollerCommand> {
+        let namespace = scope.namespace()?;
         let off = index.why_off(scope).is_some();
         let gone = self.ids(namespace, |id| !plan.policies.contains_key(id));
         for id in &gone {
@@ -106,7 +98,7 @@ impl Tracker {
             &traffic,
             placed,
         );
-        self.send(namespace, expected);
+        self.expect(namespace, expected)
     }
 
     /// The version of a policy that is published now.
@@ -129,10 +121,10 @@ impl Tracker {
         revision
     }
 
-    fn send(&mut self, namespace: &str, expected: Expected) {
+    fn expect(&mut self, namespace: &str, expected: Expected) -> Option<PollerCommand> {
         let known = self.expected.get(namespace);
         if known.map_or(expected.shares.is_empty(), |known| **known == expected) {
-            return;
+            return None;
         }
         let expected = Arc::new(expected);
         if expected.shares.is_empty() {
@@ -140,7 +132,7 @@ impl Tracker {
         } else {
             self.expected.insert(namespace.to_owned(), Arc::clone(&expected));
         }
-        let _ = self.commands.send(PollerCommand::Assign(namespace.to_owned(), expected));
+        Some(PollerCommand::Assign(namespace.to_owned(), expected))
     }
 
     fn ids(&self, namespace: &str, is_meant: impl Fn(&PolicyId) -> bool) -> Vec<PolicyId> {

@@ -1,31 +1,26 @@
-//! The publisher into a cluster: what should be published, statuses and Events, each handed to the task that writes it.
+//! Status reporter: the statuses and Events that are due, and those that were sent and not seen since.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use corsward_api::conditions;
 use corsward_api::v1alpha1::{
     ClusterCorsPolicyStatus, CorsPolicyStatus, OriginSetStatus, ResourceStatus,
 };
-use corsward_operator_core::bundle::{BundleKey, Desired, PublishStatus};
-use corsward_operator_core::cluster_state::Key;
-use corsward_operator_core::desired::DesiredBundles;
-use corsward_operator_core::event::{Refreshed, RolloutUpdate};
-use corsward_operator_core::index::{Index, Scope};
-use corsward_operator_core::json_text::JsonText;
-use corsward_operator_core::plan::{Planned, ScopePlan};
-use corsward_operator_core::rollout_counts::Rollout;
-use corsward_operator_core::status::{ConditionType, Reason, RolloutStatus, Status, resource};
 use corsward_policy::PolicyId;
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use tokio::sync::{mpsc, watch};
-use tracing::debug;
 
-use crate::events::{EventSender, ObjectEvent};
-use crate::rollout::tracker::Tracker;
-use crate::writer::{ResourceKind, ResourceRef, StatusWrite};
+use crate::change_log::LogLine;
+use crate::cluster_state::Key;
+use crate::command::{Command, StatusWrite};
+use crate::event::Refreshed;
+use crate::index::{Index, Scope};
+use crate::json_text::JsonText;
+use crate::moment::Moment;
+use crate::object_event::ObjectEvent;
+use crate::plan::ScopePlan;
+use crate::resource_ref::{ResourceKind, ResourceRef};
+use crate::status::{ConditionType, Reason, Status, resource};
 
 /// Most policies of one object whose authors are told that it was written anew.
 const MAX_EVENTS: usize = 10;
@@ -35,18 +30,13 @@ const RESEND_DELAY: Duration = Duration::from_secs(30);
 /// Each time it takes twice as long, up to this: an API server that refuses a field, or leaves it out, goes on doing so.
 const MAX_RESEND_DELAY: Duration = Duration::from_mins(5);
 
-/// The tasks that write into a cluster, as the loop sees them.
-#[derive(Debug)]
-pub(crate) struct ClusterPublisher {
-    desired: DesiredBundles,
+/// The statuses on their way, and the commands that send them.
+#[derive(Debug, Default)]
+pub(super) struct StatusReporter {
     /// Statuses that were sent and not seen yet, and what was seen when they were.
     sent: BTreeMap<ResourceRef, Sent>,
     leading: bool,
-    desired_sender: watch::Sender<Arc<Desired>>,
-    writer: mpsc::UnboundedSender<StatusWrite>,
-    object_events: EventSender,
-    /// The proxies, where they are asked.
-    tracker: Option<Tracker>,
+    commands: Vec<Command>,
 }
 
 #[derive(Debug)]
@@ -58,90 +48,33 @@ struct Sent {
     delay: Duration,
 }
 
-// === impl ClusterPublisher ===
+// === impl StatusReporter ===
 
-impl ClusterPublisher {
-    pub(crate) fn new(
-        desired_sender: watch::Sender<Arc<Desired>>,
-        writer: mpsc::UnboundedSender<StatusWrite>,
-        object_events: EventSender,
-        tracker: Option<Tracker>,
-    ) -> Self {
-        let (desired, sent, leading) = Default::default();
-        Self { desired, sent, leading, desired_sender, writer, object_events, tracker }
-    }
-
+impl StatusReporter {
     /// This replica writes from now on, or does not any more.
     pub(super) fn lead(&mut self, leading: bool) {
         self.leading = leading;
         // What the last leader sent may never have arrived.
         self.sent.clear();
-        if let Some(tracker) = &mut self.tracker {
-            tracker.rest();
-        }
     }
 
-    /// Takes in what should be published in a part.
-    pub(super) fn desire<'k>(
-        &mut self,
-        index: &Index,
-        scope: &Scope,
-        plan: &ScopePlan,
-        known: impl Iterator<Item = (&'k BundleKey, &'k PublishStatus)>,
-    ) {
-        self.desired.desire(index, scope, plan, known);
+    /// Does this replica write?
+    pub(super) fn is_leading(&self) -> bool {
+        self.leading
     }
 
-    /// Tells the publisher, if there is anything new.
-    pub(super) fn flush(&mut self) {
-        if let Some(desired) = self.desired.take_changed() {
-            self.desired_sender.send_replace(desired);
-        }
-    }
-
-    /// Has proxies asked whether they run what is published. `is_pending`: is a newer configuration on its way that holds the policy?
-    pub(super) fn assign(
-        &mut self,
-        scope: &Scope,
-        index: &Index,
-        plan: &ScopePlan,
-        publish_statuses: Option<&BTreeMap<BundleKey, PublishStatus>>,
-        is_pending: impl Fn(&Planned) -> bool,
-    ) {
-        if let Some(tracker) = self.tracker.as_mut().filter(|_| self.leading) {
-            tracker.assign(
-                scope,
-                index,
-                plan,
-                (publish_statuses, self.desired.desired()),
-                is_pending,
-            );
-        }
-    }
-
-    /// Takes in how policies stand, and says in which parts.
-    pub(super) fn record_rollouts(&mut self, updates: Vec<RolloutUpdate>) -> BTreeSet<Scope> {
-        self.tracker.as_mut().map(|tracker| tracker.record_rollouts(updates)).unwrap_or_default()
-    }
-
-    /// The knowledge about the proxies of a policy.
-    pub(super) fn proxies_of(&self, id: &PolicyId, planned: &Planned) -> RolloutStatus {
-        // What is in force nowhere is for no proxy.
-        let matched = planned.matched.filter(|_| planned.in_force.is_some());
-        let tracker = self.tracker.as_ref().filter(|_| self.leading && planned.in_force.is_some());
-        let Some((tracker, matched)) = tracker.zip(matched) else {
-            return RolloutStatus::Unseen { matched };
-        };
-        match tracker.rollout(id) {
-            Some(rollout) => RolloutStatus::Asked(rollout.clone()),
-            // There is nobody to ask.
-            None if matched == 0 => RolloutStatus::Asked(Rollout::default()),
-            None => RolloutStatus::Asking { matched },
-        }
+    /// The commands since the last call.
+    pub(super) fn take_commands(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.commands)
     }
 
     /// Tells the authors of the policies in an object that it was written anew.
-    pub(super) fn record_refresh(&self, index: &Index, plan: &ScopePlan, refreshed: &Refreshed) {
+    pub(super) fn record_refresh(
+        &mut self,
+        index: &Index,
+        plan: &ScopePlan,
+        refreshed: &Refreshed,
+    ) {
         let Refreshed { key, pods } = refreshed;
         let pods = pods.join(", ");
         let note = format!(
@@ -151,18 +84,24 @@ impl ClusterPublisher {
         for (id, _) in state.take(MAX_EVENTS) {
             let record = index.entries().get(id).and_then(|entry| entry.object.record.as_ref());
             let Some(record) = record else { continue };
-            self.object_events.send(ObjectEvent {
+            self.commands.push(Command::RecordEvent(ObjectEvent {
                 resource: policy(id, &record.uid),
                 warning: true,
                 reason: "FilterMissing".to_owned(),
                 action: "Refresh".to_owned(),
                 note: note.clone(),
-            });
+            }));
         }
     }
 
     /// Has the statuses of a part's policies written where they differ from what is there.
-    pub(super) fn report(&mut self, scope: &Scope, index: &Index, statuses: &[Status]) {
+    pub(super) fn report(
+        &mut self,
+        scope: &Scope,
+        index: &Index,
+        statuses: &[Status],
+        now: Moment,
+    ) {
         if !self.leading {
             return;
         }
@@ -171,11 +110,11 @@ impl ClusterPublisher {
         let first = ResourceRef { kind, namespace, name, uid };
         self.forget(index, &first, |sent| (sent.kind, &sent.namespace) == (kind, &first.namespace));
         for status in statuses {
-            self.report_one(index, status);
+            self.report_one(index, status, now);
         }
     }
 
-    fn report_one(&mut self, index: &Index, status: &Status) {
+    fn report_one(&mut self, index: &Index, status: &Status, now: Moment) {
         let Some(record) =
             index.entries().get(&status.policy).and_then(|entry| entry.object.record.as_ref())
         else {
@@ -191,9 +130,9 @@ impl ClusterPublisher {
             }
             new
         };
-        let news = self.write(&resource, new, &record.status, news);
+        let news = self.write(&resource, new, &record.status, news, now);
         if let Some(object_event) = news.flatten() {
-            self.object_events.send(object_event);
+            self.commands.push(Command::RecordEvent(object_event));
         }
     }
 
@@ -203,6 +142,7 @@ impl ClusterPublisher {
         index: &Index,
         sets: impl Iterator<Item = Key>,
         guardrails: impl Iterator<Item = (String, usize)>,
+        now: Moment,
     ) {
         if !self.leading {
             return;
@@ -225,7 +165,7 @@ impl ClusterPublisher {
             };
             let status =
                 |_: &OriginSetStatus, now: &Time| resource::of_set(validated, origins, now);
-            self.write(&resource, status, &validated.object().status, |_| ());
+            self.write(&resource, status, &validated.object().status, |_| (), now);
         }
         for (name, exceeded_by) in guardrails {
             let Some(state) = dependencies.guardrail(&name) else { continue };
@@ -238,7 +178,7 @@ impl ClusterPublisher {
             let status = |_: &ClusterCorsPolicyStatus, now: &Time| {
                 resource::of_guardrail(state, exceeded_by, now)
             };
-            self.write(&resource, status, &state.validated.object().status, |_| ());
+            self.write(&resource, status, &state.validated.object().status, |_| (), now);
         }
     }
 
@@ -263,10 +203,9 @@ impl ClusterPublisher {
             if now.saturating_duration_since(sent.at) >= sent.delay {
                 sent.at = now;
                 sent.delay = sent.delay.saturating_mul(2).min(MAX_RESEND_DELAY);
-                debug!(%resource, "the watch does not show a written status: sent again");
+                self.commands.push(Command::Log(LogLine::StatusResent(resource.clone())));
                 let write = StatusWrite { resource: resource.clone(), status: sent.status.clone() };
-                // Whoever writes has ended, and so does everything else.
-                let _ = self.writer.send(write);
+                self.commands.push(Command::WriteStatus(write));
             }
         }
     }
@@ -279,6 +218,7 @@ impl ClusterPublisher {
         new: impl FnOnce(&S, &Time) -> S,
         observed: &JsonText,
         news: impl FnOnce(&S) -> N,
+        now: Moment,
     ) -> Option<N> {
         // Somebody else wrote in between: what was sent is not there any more.
         let pending = self
@@ -287,7 +227,7 @@ impl ClusterPublisher {
             .filter(|sent| sent.status != *observed && sent.instead_of == *observed);
         let known_text = pending.as_ref().map_or(observed, |sent| &sent.status);
         let known: S = known_text.read().unwrap_or_default();
-        let mut new = new(&known, &Time(Timestamp::now()));
+        let mut new = new(&known, &Time(now.timestamp));
         conditions::keep_times(new.conditions_mut(), known.conditions());
         let status = JsonText::serialize(&new);
         if status == *known_text {
@@ -296,11 +236,9 @@ impl ClusterPublisher {
         }
         let news = news(&known);
         let write = StatusWrite { resource: resource.clone(), status: status.clone() };
-        if self.writer.send(write).is_ok() {
-            let (instead_of, at, delay) = (observed.clone(), Instant::now(), RESEND_DELAY);
-            let sent = Sent { status, instead_of, at, delay };
-            self.sent.insert(resource.clone(), sent);
-        }
+        self.commands.push(Command::WriteStatus(write));
+        let (instead_of, at, delay) = (observed.clone(), now.instant, RESEND_DELAY);
+        self.sent.insert(resource.clone(), Sent { status, instead_of, at, delay });
         Some(news)
     }
 }
@@ -374,38 +312,44 @@ fn object_event(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use corsward_policy::validate::NoKnowledge;
+    use jiff::Timestamp;
 
     use super::*;
-    use crate::events;
-    use corsward_operator_core::object::{Object, Record};
-    use corsward_operator_core::testing::{GOOD, carry_out, id, object};
-    use corsward_operator_core::validation::Domain;
+    use crate::object::{Object, Record};
+    use crate::testing::{GOOD, carry_out, id, object};
+    use crate::validation::Domain;
+
+    fn now() -> Moment {
+        Moment { instant: Instant::now(), timestamp: Timestamp::UNIX_EPOCH }
+    }
 
     #[test]
     fn what_was_sent_of_an_object_that_is_gone_is_forgotten() {
-        let (mut index, mut cluster, _writes) = stand();
+        let (mut index, mut reporter) = fixture();
         let (scope, statuses) = (Scope::Namespace("shop".into()), carry_out(&mut index).statuses);
         for why in ["it is sent", "it is on its way"] {
-            cluster.report(&scope, &index, &statuses);
-            assert_eq!(cluster.sent.len(), 1, "{why}");
+            reporter.report(&scope, &index, &statuses, now());
+            assert_eq!(reporter.sent.len(), 1, "{why}");
         }
         index.delete(&id("api"));
-        cluster.report(&scope, &index, &[]);
-        assert!(cluster.sent.is_empty());
+        reporter.report(&scope, &index, &[], now());
+        assert!(reporter.sent.is_empty());
     }
 
     #[test]
     fn what_was_sent_and_is_never_seen_is_sent_again_as_it_was_and_ever_less_often() {
-        let (mut index, mut cluster, mut writes) = stand();
+        let (mut index, mut reporter) = fixture();
         let (scope, statuses) = (Scope::Namespace("shop".into()), carry_out(&mut index).statuses);
-        cluster.report(&scope, &index, &statuses);
-        let first = writes.try_recv().unwrap();
-        let begun = Instant::now();
+        let begun = now();
+        reporter.report(&scope, &index, &statuses, begun);
+        let first = writes(&mut reporter).remove(0);
         let mut sent = Vec::new();
         for second in 0..1800 {
-            cluster.send_unseen(begun.checked_add(Duration::from_secs(second)).unwrap());
-            while let Ok(again) = writes.try_recv() {
+            reporter.send_unseen(begun.instant.checked_add(Duration::from_secs(second)).unwrap());
+            for again in writes(&mut reporter) {
                 assert_eq!(again, first);
                 sent.push(second);
             }
@@ -416,24 +360,29 @@ mod tests {
             record: Some(Record { status: first.status, ..record() }),
             ..object("api", &GOOD)
         });
-        cluster.report(&scope, &index, &statuses);
-        cluster.send_unseen(begun.checked_add(Duration::from_hours(1)).unwrap());
-        assert!(writes.try_recv().is_err(), "it is seen");
+        reporter.report(&scope, &index, &statuses, begun);
+        reporter.send_unseen(begun.instant.checked_add(Duration::from_hours(1)).unwrap());
+        assert_eq!(writes(&mut reporter), [], "it is seen");
+    }
+
+    fn writes(reporter: &mut StatusReporter) -> Vec<StatusWrite> {
+        let writes = reporter.take_commands().into_iter().filter_map(|command| match command {
+            Command::WriteStatus(write) => Some(write),
+            _ => None,
+        });
+        writes.collect()
     }
 
     fn record() -> Record {
         Record { uid: "u".to_owned(), created: None, status: JsonText::default() }
     }
 
-    /// A policy that was never told anything, and a replica that leads.
-    fn stand() -> (Index, ClusterPublisher, mpsc::UnboundedReceiver<StatusWrite>) {
+    /// A policy without a status, and a replica that leads.
+    fn fixture() -> (Index, StatusReporter) {
         let mut index = Index::new(Arc::new(NoKnowledge), Domain::Cluster);
         index.apply(Object { record: Some(record()), ..object("api", &GOOD) });
-        let (desired_sender, _) = watch::channel(Arc::default());
-        let (writer, statuses) = mpsc::unbounded_channel();
-        let (object_events, _) = events::channel();
-        let mut cluster = ClusterPublisher::new(desired_sender, writer, object_events, None);
-        cluster.lead(true);
-        (index, cluster, statuses)
+        let mut reporter = StatusReporter::default();
+        reporter.lead(true);
+        (index, reporter)
     }
 }

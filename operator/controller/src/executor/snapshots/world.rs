@@ -8,29 +8,31 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use corsward_operator_core::bundle::{BundleKey, Desired, PublishStatus};
+use corsward_operator_core::capabilities::{Capabilities, Memory, Replicas};
 use corsward_operator_core::cluster_state::{Change, Delta};
+use corsward_operator_core::command::{Command, StatusWrite};
+use corsward_operator_core::controller::Controller;
 use corsward_operator_core::event::{Event, Refreshed, RolloutUpdate};
 use corsward_operator_core::filter_module::Module;
 use corsward_operator_core::index::Index;
 use corsward_operator_core::knowledge::FullKnowledge;
+use corsward_operator_core::moment::Moment;
+use corsward_operator_core::object_event::ObjectEvent;
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::output::Output;
 use corsward_operator_core::rollout::expected::Expected;
 use corsward_operator_core::rollout::proxy_stats::ProxyStats;
 use corsward_operator_core::rollout::schedule::Schedule;
+use corsward_operator_core::rollout::tracker::PollerCommand;
 use corsward_operator_core::validation::Domain;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot, watch};
 
 use super::log;
 use super::situation::{Kind, ProxyAnswer, Situation, Step};
-use crate::admin::AdminState;
-use crate::controller::{ClusterPublisher, Controller, Publisher};
-use crate::events::{self, ObjectEvent};
-use crate::rollout::tracker::{PollerCommand, Tracker};
+use crate::change_log;
 use crate::source::kube::testing::event;
-use crate::writer::StatusWrite;
 
 /// Duration of the polls in one step.
 const STEP: Duration = Duration::from_mins(1);
@@ -66,7 +68,8 @@ pub(super) struct Record {
 /// Everything around an operator.
 pub(super) struct World {
     controller: Controller,
-    deps: PublisherDeps,
+    desired: Arc<Desired>,
+    writes: Vec<StatusWrite>,
     output: Output,
     /// The API server's objects, by kind, namespace and name.
     objects: BTreeMap<[String; 3], Value>,
@@ -78,14 +81,6 @@ pub(super) struct World {
     steps: u32,
     created: u32,
     record: Record,
-}
-
-/// The outputs of the operator.
-struct PublisherDeps {
-    desired: watch::Receiver<Arc<Desired>>,
-    statuses: mpsc::UnboundedReceiver<StatusWrite>,
-    object_events: mpsc::Receiver<ObjectEvent>,
-    orders: mpsc::UnboundedReceiver<PollerCommand>,
 }
 
 /// The proxies, and their poller.
@@ -112,7 +107,7 @@ impl Played {
 
 impl World {
     pub(super) fn new(kind: Kind) -> Self {
-        let (controller, deps) = operator(kind);
+        let controller = operator(kind);
         let proxies = TargetProxies {
             schedule: Schedule::default(),
             expected: BTreeMap::new(),
@@ -122,7 +117,8 @@ impl World {
         };
         let mut world = Self {
             controller,
-            deps,
+            desired: Arc::default(),
+            writes: Vec::new(),
             output: output(kind),
             objects: BTreeMap::new(),
             published: BTreeMap::new(),
@@ -162,7 +158,8 @@ impl World {
             self.refused.clear();
         }
         if step.restart {
-            (self.controller, self.deps) = operator(kind);
+            self.controller = operator(kind);
+            self.desired = Arc::default();
             self.proxies.schedule = Schedule::default();
             self.start();
         }
@@ -229,16 +226,12 @@ impl World {
     /// Tells the operator, carries out what it says, tells it what came of that, and so on until nothing is new.
     fn settle(&mut self, mut batch: Vec<Event>) {
         for _ in 0..MAX_ROUNDS {
-            let (_nobody, mut events) = mpsc::channel(1);
-            self.controller.handle_batch(std::mem::take(&mut batch), &mut events);
+            let commands = self.controller.handle(std::mem::take(&mut batch), now());
+            for command in commands {
+                self.execute(command);
+            }
             batch.extend(self.publish());
             batch.extend(self.write_statuses());
-            while let Ok(object_event) = self.deps.object_events.try_recv() {
-                self.record.events.push(said(&object_event));
-            }
-            while let Ok(order) = self.deps.orders.try_recv() {
-                self.proxies.on(order);
-            }
             if batch.is_empty() {
                 batch.extend(self.proxies.ask());
             }
@@ -249,9 +242,21 @@ impl World {
         panic!("the operator comes to no rest: {:#?}", self.record);
     }
 
+    fn execute(&mut self, command: Command) {
+        match command {
+            Command::Publish(desired) => self.desired = desired,
+            Command::PollProxies(command) => self.proxies.on(command),
+            Command::WriteStatus(write) => self.writes.push(write),
+            Command::RecordEvent(object_event) => self.record.events.push(said(&object_event)),
+            Command::Log(line) => change_log::write(&line),
+            Command::Measure(_) | Command::SetReady(_) => {}
+            Command::Remember(_) => panic!("statuses are the memory of a cluster"),
+        }
+    }
+
     /// Writes and deletes objects as a publisher does: what is there first, then what is new, and last what retires.
     fn publish(&mut self) -> Option<Event> {
-        let desired = Arc::clone(&self.deps.desired.borrow_and_update());
+        let desired = Arc::clone(&self.desired);
         let mut publish_statuses = Vec::new();
         let all = desired.bundles.iter().chain(&desired.retiring);
         let (mut there, new): (Vec<_>, Vec<_>) =
@@ -282,7 +287,7 @@ impl World {
 
     fn write_statuses(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
-        while let Ok(StatusWrite { resource, status }) = self.deps.statuses.try_recv() {
+        for StatusWrite { resource, status } in std::mem::take(&mut self.writes) {
             let reference = resource.object_reference();
             let [kind, namespace, name] = [reference.kind, reference.namespace, reference.name]
                 .map(Option::unwrap_or_default);
@@ -312,9 +317,7 @@ impl World {
     }
 
     fn report(&self) -> Value {
-        let (reply, mut report) = oneshot::channel();
-        self.controller.answer_report(reply);
-        serde_json::to_value(report.try_recv().unwrap()).unwrap()
+        serde_json::to_value(self.controller.report()).unwrap()
     }
 }
 
@@ -376,22 +379,21 @@ impl TargetProxies {
     }
 }
 
-fn operator(kind: Kind) -> (Controller, PublisherDeps) {
-    let mut index = Index::new(Arc::new(FullKnowledge), Domain::Cluster);
-    let (publisher, desired) = watch::channel(Arc::default());
-    let (writer, statuses) = mpsc::unbounded_channel();
-    let (object_events, heard) = events::channel();
-    let (order, orders) = mpsc::unbounded_channel();
-    // Nobody knows which Envoys mount a ConfigMap.
-    let is_istio = !matches!(kind, Kind::ConfigMap);
-    if is_istio {
-        index.see_proxies();
-    }
-    let tracker = is_istio.then(|| Tracker::new(order));
-    let cluster = ClusterPublisher::new(publisher, writer, object_events, tracker);
-    let controller =
-        Controller::new(index, Publisher::Cluster(cluster), Arc::new(AdminState::default()));
-    (controller, PublisherDeps { desired, statuses, object_events: heard, orders })
+fn operator(kind: Kind) -> Controller {
+    let index = Index::new(Arc::new(FullKnowledge), Domain::Cluster);
+    // Which Envoys mount a ConfigMap is not known.
+    let sees_proxies = !matches!(kind, Kind::ConfigMap);
+    let capabilities = Capabilities {
+        counts_proxies: sees_proxies,
+        acknowledges: sees_proxies,
+        answers_at_once: false,
+        replicas: Replicas::Leader,
+    };
+    Controller::new(index, capabilities, Memory::Statuses)
+}
+
+fn now() -> Moment {
+    Moment { instant: Instant::now(), timestamp: Timestamp::now() }
 }
 
 /// The kind of objects that hold configurations, with a module of this digest.

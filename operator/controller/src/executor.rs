@@ -1,0 +1,192 @@
+//! Executor: it receives events and questions, has the controller decide, and carries the commands out.
+
+#[cfg(test)]
+mod snapshots;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use corsward_operator_core::command::{Command, Measurement};
+use corsward_operator_core::controller::Controller;
+use corsward_operator_core::event::Event;
+use corsward_operator_core::index::Index;
+use corsward_operator_core::moment::Moment;
+use corsward_operator_core::report::Report;
+use jiff::Timestamp;
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
+
+use crate::admin::{AdminState, ReportRequest};
+use crate::admission_check::AdmissionCheck;
+use crate::change_log;
+use crate::events::EventSender;
+use crate::last_good::LastGood;
+use crate::metrics::publishing::PublishResult;
+use crate::publish::{Publisher, RESYNC_INTERVAL};
+
+/// The controller, and what carries its commands out.
+#[derive(Debug)]
+pub struct Executor {
+    controller: Controller,
+    deps: ExecutorDeps,
+    /// The time spent on what waits for a first list.
+    spent: Duration,
+}
+
+/// What carries commands out.
+#[derive(Debug)]
+pub struct ExecutorDeps {
+    /// Where configuration goes.
+    pub publisher: Box<dyn Publisher>,
+    /// Where the specs in force survive a restart.
+    pub last_good: Box<dyn LastGood>,
+    /// Where Events go, if there is a place for them.
+    pub object_events: Option<EventSender>,
+    /// Metrics and readiness.
+    pub admin_state: Arc<AdminState>,
+}
+
+/// The questions to the controller.
+#[derive(Debug)]
+pub struct Requests {
+    /// All there is to say.
+    pub reports: Receiver<ReportRequest>,
+    /// Admission checks to answer.
+    pub admission_checks: Receiver<AdmissionCheck>,
+}
+
+/// All watches of the policies have ended.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error(
+    "the policies are no longer watched: what is published stays as it is; start the operator again, and report what it logged"
+)]
+pub struct SourceEnded;
+
+// === impl Executor ===
+
+impl Executor {
+    /// An executor for a controller of the objects in `index`.
+    #[must_use]
+    pub fn new(index: Index, deps: ExecutorDeps) -> Self {
+        let (capabilities, memory) = (deps.publisher.capabilities(), deps.last_good.memory());
+        let controller = Controller::new(index, capabilities, memory);
+        let mut executor = Self { controller, deps, spent: Duration::ZERO };
+        let events = executor.deps.publisher.start();
+        executor.handle(events);
+        executor
+    }
+
+    /// Runs until told to stop.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no sender of events is left.
+    pub async fn run(
+        mut self,
+        mut events: Receiver<Vec<Event>>,
+        mut requests: Requests,
+        stop: &mut oneshot::Receiver<()>,
+    ) -> Result<(), SourceEnded> {
+        let mut resync = tokio::time::interval(RESYNC_INTERVAL);
+        resync.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = &mut *stop => return Ok(()),
+                batch = events.recv() => match batch {
+                    Some(mut batch) => {
+                        // Everything that waits is planned once.
+                        while let Ok(next) = events.try_recv() {
+                            batch.extend(next);
+                        }
+                        self.handle(batch);
+                    }
+                    // Told to stop at the same moment, it was told to stop.
+                    None => return stop.try_recv().map_err(|_| SourceEnded),
+                },
+                Some(reply) = requests.reports.recv() => {
+                    // Nobody listens any more: the client went away.
+                    let _ = reply.send(self.report());
+                }
+                Some(AdmissionCheck { object, reply }) = requests.admission_checks.recv() => {
+                    if let Some(findings) = self.controller.check(object) {
+                        let _ = reply.send(findings);
+                    }
+                }
+                _ = resync.tick() => self.resync(),
+            }
+        }
+    }
+
+    /// Everything there is to say.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        self.controller.report()
+    }
+
+    /// Passes events to the controller and carries its commands out, until the publisher answers nothing more at once.
+    pub fn handle(&mut self, mut batch: Vec<Event>) {
+        loop {
+            let began = Instant::now();
+            let commands = self.controller.handle(batch, now());
+            self.spent = self.spent.saturating_add(began.elapsed());
+            batch = self.execute(commands);
+            if batch.is_empty() {
+                break;
+            }
+        }
+        if self.controller.is_synced() {
+            self.deps.admin_state.metrics.planned(std::mem::take(&mut self.spent));
+        }
+    }
+
+    /// Time has passed: what failed is retried, and what a foreign writer changed is repaired.
+    fn resync(&mut self) {
+        let commands = self.controller.tick(now());
+        let mut events = self.execute(commands);
+        self.deps.last_good.resync();
+        events.extend(self.deps.publisher.resync());
+        if !events.is_empty() {
+            self.handle(events);
+        }
+    }
+
+    /// Carries commands out, in their order; what the publisher answers at once.
+    fn execute(&mut self, commands: Vec<Command>) -> Vec<Event> {
+        let ExecutorDeps { publisher, last_good, object_events, admin_state } = &mut self.deps;
+        let mut events = Vec::new();
+        for command in commands {
+            match command {
+                Command::Remember(state) => last_good.remember(*state),
+                Command::Publish(desired) => events.extend(publisher.publish(desired)),
+                Command::PollProxies(command) => events.extend(publisher.expect(command)),
+                Command::WriteStatus(write) => last_good.write_status(write),
+                Command::RecordEvent(object_event) => {
+                    if let Some(sender) = object_events {
+                        sender.send(object_event);
+                    }
+                }
+                Command::Log(line) => change_log::write(&line),
+                Command::Measure(measurement) => measure(admin_state, measurement),
+                Command::SetReady(ready) => admin_state.set_ready(ready),
+            }
+        }
+        events
+    }
+}
+
+fn measure(admin_state: &AdminState, measurement: Measurement) {
+    let metrics = &admin_state.metrics;
+    match measurement {
+        Measurement::Enforcing(enforcing) => metrics.enforces(enforcing),
+        Measurement::Leading(leading) => metrics.leads(leading),
+        Measurement::Propagated(took) => metrics.publishing.propagated(took),
+        Measurement::Withheld => metrics.publishing.published(PublishResult::Held),
+        Measurement::Totals(totals, problems) => metrics.stand(totals, problems),
+    }
+}
+
+fn now() -> Moment {
+    Moment { instant: Instant::now(), timestamp: Timestamp::now() }
+}

@@ -1,0 +1,529 @@
+//! Controller: events into the index, a plan out of it, and the commands that follow. It is the only state machine of the operator: an
+//! executor carries the commands out, and sends what came of them as events.
+
+mod last_good;
+mod status_reporter;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use corsward_api::conditions;
+use corsward_api::v1alpha1::CorsPolicyStatus;
+use corsward_policy::draft::Mode;
+use corsward_policy::{Finding, PolicyId, Severity};
+
+use self::last_good::LastGood;
+use self::status_reporter::StatusReporter;
+use crate::bundle::{BundleKey, PublishStatus};
+use crate::capabilities::{Capabilities, Memory, Replicas};
+use crate::change_log::{self, LogLine};
+use crate::checked_object::CheckedObject;
+use crate::command::{Command, Measurement};
+use crate::desired::DesiredBundles;
+use crate::event::{Event, Refreshed};
+use crate::index::{Entry, Index, Scope};
+use crate::moment::Moment;
+use crate::plan::{Plan, Planned, ScopePlan};
+use crate::report::Report;
+use crate::rollout::tracker::Tracker;
+use crate::rollout_counts::Rollout;
+use crate::scope_metrics::ScopeMetrics;
+use crate::status::{ConditionType, Reason, RolloutStatus, Status, StatusInputs};
+use crate::validation::Domain;
+
+/// Everything that changes with an event.
+#[derive(Debug)]
+pub struct Controller {
+    index: Index,
+    plan: Plan,
+    /// The publish statuses of each part.
+    publish_statuses: BTreeMap<Scope, BTreeMap<BundleKey, PublishStatus>>,
+    statuses: BTreeMap<Scope, Vec<Status>>,
+    scope_metrics: BTreeMap<Scope, ScopeMetrics>,
+    /// Since when policies have waited for what they say to be in force.
+    awaited: BTreeMap<PolicyId, Instant>,
+    /// Whether what was last published enforces a policy: a switch stops it, or a guardrail suspends it, and its spec stays the same.
+    enforced: BTreeMap<PolicyId, bool>,
+    publisher: Capabilities,
+    desired: DesiredBundles,
+    /// The proxies, where they acknowledge.
+    tracker: Option<Tracker>,
+    reporter: StatusReporter,
+    last_good: LastGood,
+    /// The source has said all it has.
+    synced: bool,
+    /// The publisher has said what is there.
+    publisher_synced: bool,
+    /// Parts that wait for both.
+    waiting: BTreeSet<Scope>,
+    /// Parts that wait for the answer of a publisher that answers at once.
+    unanswered: BTreeSet<Scope>,
+    ready: bool,
+    /// The number of policies in the last publication that were enforced or in `DryRun`, for a publisher that answers at once.
+    published_policies: Option<usize>,
+    commands: Vec<Command>,
+}
+
+/// The parts of which something is new.
+#[derive(Debug, Default)]
+struct Updated {
+    /// Parts whose publication changed, or the right of this replica to write.
+    published: BTreeSet<Scope>,
+    /// Parts of which only the rollout changed.
+    asked: BTreeSet<Scope>,
+}
+
+// === impl Controller ===
+
+impl Controller {
+    /// A controller of the objects in `index`, with a publisher of these capabilities and a memory of this kind.
+    #[must_use]
+    pub fn new(mut index: Index, publisher: Capabilities, memory: Memory) -> Self {
+        if publisher.counts_proxies {
+            index.see_proxies();
+        }
+        let commands = vec![Command::Measure(Measurement::Enforcing(!index.is_stopped()))];
+        Self {
+            index,
+            plan: Plan::default(),
+            publish_statuses: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            scope_metrics: BTreeMap::new(),
+            awaited: BTreeMap::new(),
+            enforced: BTreeMap::new(),
+            publisher,
+            desired: DesiredBundles::default(),
+            tracker: publisher.acknowledges.then(Tracker::default),
+            reporter: StatusReporter::default(),
+            last_good: LastGood::new(memory),
+            synced: false,
+            publisher_synced: false,
+            waiting: BTreeSet::new(),
+            unanswered: BTreeSet::new(),
+            ready: false,
+            published_policies: None,
+            commands,
+        }
+    }
+
+    /// Takes in a batch of events, plans once, and returns what must be done, in this order.
+    pub fn handle(&mut self, batch: Vec<Event>, now: Moment) -> Vec<Command> {
+        let mut updated = Updated::default();
+        for event in batch {
+            self.handle_event(event, &mut updated);
+        }
+        self.waiting.extend(self.index.take_changed());
+        // What could not be listed yet is not empty.
+        if self.is_synced() {
+            let changed = std::mem::take(&mut self.waiting);
+            self.replan(&changed, updated, now);
+        } else {
+            self.waiting.extend(updated.published);
+            self.waiting.extend(updated.asked);
+        }
+        std::mem::take(&mut self.commands)
+    }
+
+    /// Sends again what was sent and not seen since: time has passed without an event.
+    pub fn tick(&mut self, now: Moment) -> Vec<Command> {
+        self.reporter.send_unseen(now.instant);
+        self.reporter.take_commands()
+    }
+
+    /// Have the source and the publisher said all they have?
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.synced && self.publisher_synced
+    }
+
+    /// Everything there is to say.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report::of(&self.index, &self.plan, self.statuses.values().flatten())
+    }
+
+    /// The findings about an object that is not there yet. `None`: before everything has been seen once nothing can be said.
+    pub fn check(&mut self, object: CheckedObject) -> Option<Vec<Finding>> {
+        if !self.synced {
+            return None;
+        }
+        let policy = match &object {
+            CheckedObject::CorsPolicy(policy) => Some((**policy).clone()),
+            CheckedObject::OriginSet { .. } | CheckedObject::ClusterCorsPolicy { .. } => None,
+        };
+        let mut findings = self.index.validate(object);
+        let is_refused = findings.iter().any(|one| one.severity() == Severity::Refusal);
+        // What is refused comes to no plan.
+        if let Some(policy) = policy.filter(|_| !is_refused) {
+            findings.extend(self.plan.beside_others(&mut self.index, policy));
+        }
+        Some(findings)
+    }
+
+    fn handle_event(&mut self, event: Event, updated: &mut Updated) {
+        match event {
+            Event::Problems(problems) => {
+                let lines = change_log::problems(&problems, self.index.problems());
+                self.commands.extend(lines.into_iter().map(Command::Log));
+                self.index.on(Event::Problems(problems));
+            }
+            Event::Published(publish_statuses) => {
+                self.publisher_synced = true;
+                updated.published.append(&mut self.unanswered);
+                self.record_published(publish_statuses, updated);
+            }
+            Event::Rollouts(rollouts) => {
+                if let Some(tracker) = &mut self.tracker {
+                    updated.asked.extend(tracker.record_rollouts(rollouts));
+                }
+            }
+            Event::Refreshed(refreshed) => self.record_refresh(&refreshed),
+            Event::Delete(id) => {
+                self.awaited.remove(&id);
+                self.enforced.remove(&id);
+                self.index.on(Event::Delete(id));
+            }
+            Event::Synced => self.synced = true,
+            Event::Reset(objects) => {
+                self.index.on(Event::Reset(objects));
+                self.awaited.retain(|id, _| self.index.entries().contains_key(id));
+                self.enforced.retain(|id, _| self.index.entries().contains_key(id));
+            }
+            Event::Leading(leading) => self.lead(leading, updated),
+            Event::Enforcement(is_on) => {
+                let was_stopped = self.index.is_stopped();
+                self.index.on(Event::Enforcement(is_on));
+                let is_stopped = self.index.is_stopped();
+                if was_stopped != is_stopped {
+                    self.commands.push(Command::Log(LogLine::Enforcement(!is_stopped)));
+                }
+                self.commands.push(Command::Measure(Measurement::Enforcing(!is_stopped)));
+            }
+            event @ (Event::Apply(_) | Event::ClusterState(_)) => self.index.on(event),
+        }
+    }
+
+    /// This replica writes from now on, or does not any more.
+    fn lead(&mut self, leading: bool, updated: &mut Updated) {
+        self.commands.push(Command::Measure(Measurement::Leading(leading)));
+        self.reporter.lead(leading);
+        if self.publisher.replicas == Replicas::Leader
+            && let Some(tracker) = &mut self.tracker
+        {
+            self.commands.push(Command::PollProxies(tracker.rest()));
+        }
+        updated.published.extend(self.plan.scopes().keys().cloned());
+        self.index.on(Event::Leading(leading));
+    }
+
+    fn record_published(&mut self, publish_statuses: Vec<PublishStatus>, updated: &mut Updated) {
+        if !publish_statuses.is_empty() && publish_statuses.iter().all(|one| one.error.is_none()) {
+            self.last_good.is_lost = false;
+        }
+        self.last_good.is_served |= publish_statuses.iter().any(|one| one.error.is_none());
+        for publish_status in publish_statuses {
+            updated.published.insert(scope_of(&publish_status.key));
+            self.record_publish_status(publish_status);
+        }
+    }
+
+    fn record_publish_status(&mut self, publish_status: PublishStatus) {
+        let scope = scope_of(&publish_status.key);
+        let of_scope = self.publish_statuses.entry(scope.clone()).or_default();
+        if publish_status.digest.is_none() && publish_status.error.is_none() {
+            of_scope.remove(&publish_status.key);
+            if of_scope.is_empty() {
+                self.publish_statuses.remove(&scope);
+            }
+        } else {
+            of_scope.insert(publish_status.key.clone(), publish_status);
+        }
+    }
+
+    /// Plans the parts that changed, and looks again at those of which something was seen.
+    fn replan(&mut self, changed: &BTreeSet<Scope>, updated: Updated, now: Moment) {
+        for scope in changed {
+            self.plan.update(&self.index, scope);
+            self.withhold(scope);
+        }
+        let mut scopes: BTreeSet<Scope> = changed.union(&updated.published).cloned().collect();
+        for scope in &scopes {
+            self.desire(scope);
+        }
+        if let Some(desired) = self.desired.take_changed() {
+            let awaits_answer = self.publisher.answers_at_once && !desired.bundles.is_empty();
+            self.commands.push(Command::Publish(desired));
+            if awaits_answer {
+                self.unanswered.extend(scopes);
+                self.unanswered.extend(updated.asked);
+                return;
+            }
+        }
+        for scope in &scopes {
+            self.record_in_force(scope, now);
+            self.assign(scope);
+        }
+        // What proxies say changes nothing of what they should run.
+        scopes.extend(updated.asked);
+        self.update_statuses(&scopes, now);
+    }
+
+    /// Checks whether what is published must stay, where nothing but the publisher remembers it.
+    fn withhold(&mut self, scope: &Scope) {
+        if !self.publisher.answers_at_once {
+            return;
+        }
+        let Some(plan) = self.plan.scope(scope) else { return };
+        self.last_good.check(plan, &self.index);
+        let withheld = self.last_good.withheld();
+        // Proxies have what was published before.
+        self.last_good.is_served |= withheld.is_some();
+        if let Some(why) = withheld.or(plan.why_not_all()) {
+            self.commands.push(Command::Log(LogLine::Withheld(why.to_owned())));
+            self.commands.push(Command::Measure(Measurement::Withheld));
+        }
+    }
+
+    /// Takes the plan of a part into the desired state.
+    fn desire(&mut self, scope: &Scope) {
+        let nothing = ScopePlan::default();
+        let plan = self.plan.scope(scope).unwrap_or(&nothing);
+        let is_kept = self.last_good.withheld().is_some() || plan.bundles().next().is_none();
+        if self.publisher.answers_at_once && is_kept {
+            return;
+        }
+        // Remembered first: an operator that stops in between publishes at the next start what was accepted, and takes nothing back.
+        let state = self.last_good.news(&self.index, plan);
+        self.commands.extend(state.map(|state| Command::Remember(Box::new(state))));
+        let known = self.publish_statuses.get(scope);
+        self.desired.desire(&self.index, scope, plan, known.into_iter().flatten());
+    }
+
+    /// Says what came of the plans of these parts.
+    fn update_statuses(&mut self, scopes: &BTreeSet<Scope>, now: Moment) {
+        for scope in scopes {
+            let statuses = self.statuses_of(scope);
+            let previous = self.statuses.remove(scope).unwrap_or_default();
+            let lines = change_log::statuses(&statuses, &previous, |id| {
+                self.index.entries().get(id)?.object.place.as_deref()
+            });
+            self.commands.extend(lines.into_iter().map(Command::Log));
+            self.reporter.report(scope, &self.index, &statuses, now);
+            self.commands.extend(self.reporter.take_commands());
+            self.scope_metrics.remove(scope);
+            if let Some(plan) = self.plan.scope(scope) {
+                self.scope_metrics.insert(scope.clone(), ScopeMetrics::of(&statuses, plan));
+                self.statuses.insert(scope.clone(), statuses);
+            }
+        }
+        self.update_dependency_statuses(now);
+        let is_ready = self.last_good.is_served || !self.publisher.answers_at_once;
+        if std::mem::replace(&mut self.ready, is_ready) != is_ready {
+            self.commands.push(Command::SetReady(is_ready));
+        }
+        let mut totals = ScopeMetrics::default();
+        for scope_metrics in self.scope_metrics.values() {
+            totals.add(scope_metrics);
+        }
+        let totals = Measurement::Totals(totals, self.index.problems().len());
+        self.commands.push(Command::Measure(totals));
+    }
+
+    /// Says what came of origin sets and guardrails.
+    fn update_dependency_statuses(&mut self, now: Moment) {
+        if !self.reporter.is_leading() {
+            return;
+        }
+        let dependencies = self.index.dependencies();
+        let exceeded_by = |name: &String| {
+            let policies = self.plan.scopes().values().flat_map(|plan| plan.policies.values());
+            (name.clone(), policies.filter(|planned| planned.exceeds_one(name)).count())
+        };
+        let sets: Vec<_> = dependencies.set_keys().cloned().collect();
+        let guardrails: Vec<_> = dependencies.guardrail_names().map(exceeded_by).collect();
+        let (sets, guardrails) = (sets.into_iter(), guardrails.into_iter());
+        self.reporter.update_dependencies(&self.index, sets, guardrails, now);
+        self.commands.extend(self.reporter.take_commands());
+    }
+
+    /// Takes into the index what is in force now.
+    fn record_in_force(&mut self, scope: &Scope, now: Moment) {
+        if self.last_good.withheld().is_some() {
+            return;
+        }
+        let Some(plan) = self.plan.scope(scope) else { return };
+        for (id, planned) in &plan.policies {
+            let entry = self.index.entries().get(id);
+            let is_new = entry.is_some_and(|entry| entry.in_force != planned.in_force);
+            if self.unpublished(scope, plan, planned).is_some() {
+                if is_new {
+                    self.awaited.entry(id.clone()).or_insert(now.instant);
+                }
+                continue;
+            }
+            self.enforced.insert(id.clone(), is_enforced(&self.index, scope, planned));
+            // A guardrail suspends what was in force, and does not make anybody forget it.
+            if planned.in_force.is_some() || !planned.suspended {
+                self.index.record_in_force(id, planned.in_force.as_ref());
+            }
+            if let Some(since) = self.awaited.remove(id) {
+                let took = now.instant.saturating_duration_since(since);
+                self.commands.push(Command::Measure(Measurement::Propagated(took)));
+            }
+        }
+        self.log_nothing_in_force(scope);
+    }
+
+    /// Logs that no policy is in force, when that is new: a publisher that answers at once serves one place.
+    fn log_nothing_in_force(&mut self, scope: &Scope) {
+        let Some(plan) = self.plan.scope(scope) else { return };
+        let is_unpublished =
+            |key: &BundleKey| self.publish_status(scope, key).is_none_or(|one| one.error.is_some());
+        let is_published =
+            plan.bundles().next().is_some() && !plan.bundles().any(|(key, _)| is_unpublished(key));
+        if !self.publisher.answers_at_once || !is_published {
+            return;
+        }
+        let in_force = plan.policies.values().filter_map(|planned| planned.in_force.as_ref());
+        let is_off = self.index.why_off(scope).is_some();
+        let count = in_force.filter(|in_force| in_force.policy.mode() != Mode::Off).count();
+        let count = if is_off { 0 } else { count };
+        if count == 0 && self.published_policies != Some(0) {
+            self.commands.push(Command::Log(LogLine::NothingInForce));
+        }
+        self.published_policies = Some(count);
+    }
+
+    /// Has the proxies of a part report what they run.
+    fn assign(&mut self, scope: &Scope) {
+        if !self.hears_proxies() {
+            return;
+        }
+        let Self { index, plan, publish_statuses, desired, tracker, commands, .. } = self;
+        let Some(tracker) = tracker else { return };
+        let nothing = ScopePlan::default();
+        let plan = plan.scope(scope).unwrap_or(&nothing);
+        let publish_statuses = publish_statuses.get(scope);
+        let is_pending = |planned: &Planned| unpublished(publish_statuses, plan, planned).is_some();
+        let published = (publish_statuses, desired.desired());
+        let command = tracker.assign(scope, index, plan, published, is_pending);
+        commands.extend(command.map(Command::PollProxies));
+    }
+
+    /// Does this replica learn what proxies run?
+    fn hears_proxies(&self) -> bool {
+        self.reporter.is_leading() || self.publisher.replicas == Replicas::All
+    }
+
+    /// The knowledge about the proxies of a policy.
+    fn proxies_of(&self, id: &PolicyId, planned: &Planned) -> RolloutStatus {
+        // What is in force nowhere is for no proxy.
+        let matched = planned.matched.filter(|_| planned.in_force.is_some());
+        let tracker = self.tracker.as_ref();
+        let tracker = tracker.filter(|_| self.hears_proxies() && planned.in_force.is_some());
+        let Some((tracker, matched)) = tracker.zip(matched) else {
+            return RolloutStatus::Unseen { matched };
+        };
+        match tracker.rollout(id) {
+            Some(rollout) => RolloutStatus::Asked(rollout.clone()),
+            // There is nobody to ask.
+            None if matched == 0 => RolloutStatus::Asked(Rollout::default()),
+            None => RolloutStatus::Asking { matched },
+        }
+    }
+
+    /// Says that an object was written anew.
+    fn record_refresh(&mut self, refreshed: &Refreshed) {
+        if let Some(plan) = self.plan.scope(&scope_of(&refreshed.key)) {
+            self.reporter.record_refresh(&self.index, plan, refreshed);
+            self.commands.extend(self.reporter.take_commands());
+        }
+    }
+
+    /// Returns the reason why the plan of a policy is not published yet; `None` if it is.
+    fn unpublished(&self, scope: &Scope, plan: &ScopePlan, planned: &Planned) -> Option<String> {
+        unpublished(self.publish_statuses.get(scope), plan, planned)
+    }
+
+    fn publish_status(&self, scope: &Scope, key: &BundleKey) -> Option<&PublishStatus> {
+        self.publish_statuses.get(scope)?.get(key)
+    }
+
+    fn statuses_of(&self, scope: &Scope) -> Vec<Status> {
+        let Some(plan) = self.plan.scope(scope) else { return Vec::new() };
+        let status = |(id, planned): (_, &Planned)| {
+            let entry = self.index.entries().get(id)?;
+            let first = planned.keys.first();
+            let publish_status = first.and_then(|key| self.publish_status(scope, key));
+            let is_stale_key = |key: &BundleKey| {
+                let publish_status = self.publish_status(scope, key);
+                publish_status.is_none_or(|seen| seen.digest.is_none() || seen.error.is_some())
+            };
+            let in_cluster = self.index.domain() == Domain::Cluster;
+            let enforces = self.enforces(id, entry);
+            let switches =
+                enforces.is_some_and(|it| it != is_enforced(&self.index, scope, planned));
+            let inputs = StatusInputs {
+                stale: in_cluster && (switches || planned.keys.iter().any(is_stale_key)),
+                held: planned.held.as_deref(),
+                frozen: plan.frozen,
+                off: self.index.why_off(scope),
+                unpublished: self.unpublished(scope, plan, planned),
+                kept: self.last_good.withheld(),
+                digest: publish_status.and_then(|publish_status| publish_status.digest.clone()),
+                domain: self.index.domain(),
+                proxies: self.proxies_of(id, planned),
+            };
+            Some(Status::of(entry, planned, inputs))
+        };
+        plan.policies.iter().filter_map(status).collect()
+    }
+
+    /// Does what was last published enforce a policy? `None`: that is not known.
+    fn enforces(&self, id: &PolicyId, entry: &Entry) -> Option<bool> {
+        self.enforced.get(id).copied().or_else(|| {
+            // What was published before this operator began is what the status says.
+            let status: CorsPolicyStatus = entry.object.record.as_ref()?.status.read()?;
+            let kind = ConditionType::Programmed.as_str();
+            let programmed = conditions::find(&status.conditions, kind)?;
+            Some(programmed.reason != Reason::Off.as_str())
+        })
+    }
+}
+
+/// Returns the reason why the plan of a policy is not published yet; `None` if it is.
+fn unpublished(
+    publish_statuses: Option<&BTreeMap<BundleKey, PublishStatus>>,
+    plan: &ScopePlan,
+    planned: &Planned,
+) -> Option<String> {
+    planned.keys.iter().find_map(|key| {
+        let publish_status = publish_statuses.and_then(|of_scope| of_scope.get(key));
+        let digest = publish_status.and_then(|publish_status| publish_status.digest.as_ref());
+        let Some(bundle) = plan.bundle(key) else { return planned.held.clone() };
+        let error = publish_status.and_then(|publish_status| publish_status.error.as_ref());
+        // By its digest it is, and the error says what is wrong with the rest of it.
+        if digest == Some(&bundle.digest) && error.is_none() {
+            return None;
+        }
+        Some(match error {
+            Some(error) => format!("publishing is tried again: {error}"),
+            None => format!("{key} is being published"),
+        })
+    })
+}
+
+/// Should proxies enforce a policy, as far as switches and guardrails go?
+fn is_enforced(index: &Index, scope: &Scope, planned: &Planned) -> bool {
+    planned.in_force.is_some() && index.why_off(scope).is_none()
+}
+
+fn scope_of(key: &BundleKey) -> Scope {
+    match key.namespace() {
+        Some(namespace) => Scope::Namespace(namespace.to_owned()),
+        None => Scope::Folder,
+    }
+}
+
+#[cfg(test)]
+mod tests;

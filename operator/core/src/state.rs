@@ -1,0 +1,106 @@
+//! State: what is in force, for a memory beside the objects.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use corsward_policy::PolicyId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::index::Index;
+use crate::plan::ScopePlan;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// The specs and guardrails in force.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct State {
+    version: u32,
+    policies: Vec<Remembered>,
+    /// The guardrails that hold. A release that knows nothing of them reads the file where there are none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    guardrails: BTreeMap<String, Arc<Value>>,
+}
+
+/// A policy in force, or that would be but for a guardrail.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Remembered {
+    namespace: String,
+    name: String,
+    file: Option<String>,
+    generation: i64,
+    spec: Value,
+}
+
+// === impl State ===
+
+impl State {
+    /// Checks that this release reads the format.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the version of the format, if a different release wrote it.
+    pub fn check_version(&self) -> Result<(), u32> {
+        if self.version == VERSION { Ok(()) } else { Err(self.version) }
+    }
+
+    /// The planned specs in force, or those that a guardrail suspends, with their files according to `index`.
+    #[must_use]
+    pub fn of(index: &Index, plan: &ScopePlan) -> Self {
+        let remembered = plan.policies.iter().filter_map(|(id, planned)| {
+            let entry = index.entries().get(id);
+            let suspended = || planned.suspended.then_some(entry?.in_force.as_ref()).flatten();
+            let in_force = planned.in_force.as_ref().or_else(suspended)?;
+            Some(Remembered {
+                namespace: id.namespace.clone(),
+                name: id.name.clone(),
+                file: entry.and_then(|entry| entry.object.place.clone()),
+                generation: in_force.generation,
+                spec: in_force.spec.value(),
+            })
+        });
+        let dependencies = index.dependencies();
+        let guardrails = dependencies.guardrail_names().filter_map(|name| {
+            let (_, spec, _) = dependencies.guardrail(name)?.in_force.as_ref()?;
+            Some((name.clone(), Arc::clone(spec)))
+        });
+        Self { version: VERSION, policies: remembered.collect(), guardrails: guardrails.collect() }
+    }
+
+    /// In which file each policy was.
+    #[must_use]
+    pub fn owners(&self) -> BTreeMap<PolicyId, String> {
+        let owner = |remembered: &Remembered| Some((remembered.id(), remembered.file.clone()?));
+        self.policies.iter().filter_map(owner).collect()
+    }
+
+    /// The guardrails that held.
+    #[must_use]
+    pub fn guardrails(&self) -> BTreeMap<String, Arc<Value>> {
+        self.guardrails.clone()
+    }
+
+    /// Puts back into `index` what was in force; names the policies that this release refuses.
+    pub fn restore(self, index: &mut Index) -> Vec<PolicyId> {
+        let mut refused = Vec::new();
+        for remembered in self.policies {
+            let id = remembered.id();
+            let Remembered { namespace: _, name: _, file: _, generation, spec } = remembered;
+            if !index.remember(id.clone(), generation, &spec) {
+                refused.push(id);
+            }
+        }
+        refused
+    }
+}
+
+// === impl Remembered ===
+
+impl Remembered {
+    fn id(&self) -> PolicyId {
+        PolicyId { namespace: self.namespace.clone(), name: self.name.clone() }
+    }
+}
