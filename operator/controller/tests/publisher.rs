@@ -1,0 +1,183 @@
+//! A publisher of a kind that the operator does not have, written against its traits alone: it keeps bundles in memory, serves on every
+//! replica, and its proxies acknowledge.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking; its helpers too"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use corsward_operator::admin::AdminState;
+use corsward_operator::executor::{Executor, ExecutorDeps};
+use corsward_operator::last_good::LastGood;
+use corsward_operator::publish::Publisher;
+use corsward_operator_core::bundle::{BundleKey, Desired, PublishStatus};
+use corsward_operator_core::capabilities::{Capabilities, Memory, Replicas};
+use corsward_operator_core::cluster_state::{Change, Delta, Key, Pod, PodProxy};
+use corsward_operator_core::command::StatusWrite;
+use corsward_operator_core::event::Event;
+use corsward_operator_core::index::Index;
+use corsward_operator_core::json_text::JsonText;
+use corsward_operator_core::knowledge::FullKnowledge;
+use corsward_operator_core::object::{Object, Record};
+use corsward_operator_core::rollout::expected::{Expected, Workload};
+use corsward_operator_core::rollout::proxy_stats::ProxyStats;
+use corsward_operator_core::rollout::schedule::Schedule;
+use corsward_operator_core::rollout::tracker::PollerCommand;
+use corsward_operator_core::testing::{GOOD, object};
+use corsward_operator_core::validation::Domain;
+use serde_json::{Value, json};
+
+/// The bundles in memory, and the digests that proxies acknowledged.
+#[derive(Clone, Debug, Default)]
+struct Served {
+    bundles: BTreeMap<BundleKey, String>,
+    /// Pods whose proxies reject every configuration.
+    rejecting: Vec<String>,
+}
+
+/// A server that streams bundles to proxies.
+#[derive(Debug)]
+struct Stream {
+    served: Arc<Mutex<Served>>,
+    schedule: Schedule,
+    now: Instant,
+}
+
+/// A memory that keeps the latest statuses for the test to read.
+#[derive(Debug, Default)]
+struct Latest(Arc<Mutex<Vec<StatusWrite>>>);
+
+impl Publisher for Stream {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            counts_proxies: true,
+            acknowledges: true,
+            answers_at_once: false,
+            replicas: Replicas::All,
+        }
+    }
+
+    fn start(&mut self) -> Vec<Event> {
+        vec![Event::Published(Vec::new())]
+    }
+
+    fn publish(&mut self, desired: Arc<Desired>) -> Vec<Event> {
+        let mut served = self.served.lock().unwrap();
+        let bundles = desired.bundles.iter();
+        let new: BTreeMap<BundleKey, String> =
+            bundles.map(|(key, bundle)| ((**key).clone(), bundle.digest.clone())).collect();
+        let gone = served.bundles.keys().filter(|key| !new.contains_key(*key));
+        let gone = gone.map(|key| PublishStatus { key: key.clone(), digest: None, error: None });
+        let mut publish_statuses: Vec<PublishStatus> = gone.collect();
+        publish_statuses.extend(new.iter().map(|(key, digest)| PublishStatus {
+            key: key.clone(),
+            digest: Some(digest.clone()),
+            error: None,
+        }));
+        served.bundles = new;
+        vec![Event::Published(publish_statuses)]
+    }
+
+    fn expect(&mut self, command: PollerCommand) -> Vec<Event> {
+        let PollerCommand::Assign(namespace, expected) = command else {
+            panic!("a replica that always serves never rests")
+        };
+        self.schedule.assign(&namespace, Arc::clone(&expected), self.now);
+        let (end, mut updates) = (self.now + Duration::from_mins(1), Vec::new());
+        while let Some(at) = self.schedule.next_deadline().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            while let Some(request) = self.schedule.next(self.now) {
+                let answer = self.acknowledgement(&expected, &request.pod.name);
+                self.schedule.answered(&request, Some(answer), self.now);
+            }
+            updates.extend(self.schedule.drain_updates(self.now));
+        }
+        vec![Event::Rollouts(updates)]
+    }
+}
+
+impl Stream {
+    fn acknowledgement(&self, expected: &Expected, pod: &str) -> ProxyStats {
+        let is_of_pod = |workload: &&Workload| workload.pod == pod;
+        let workload = expected.workloads.iter().find(is_of_pod).unwrap();
+        let digest = workload.bundles.first().map(|at| expected.bundles[*at].digest);
+        if self.served.lock().unwrap().rejecting.iter().any(|one| one == pod) {
+            return ProxyStats { digest: digest.map(|digest| digest + 1), refused: 1 };
+        }
+        ProxyStats { digest, refused: 0 }
+    }
+}
+
+impl LastGood for Latest {
+    fn memory(&self) -> Memory {
+        Memory::Statuses
+    }
+
+    fn write_status(&mut self, write: StatusWrite) {
+        self.0.lock().unwrap().push(write);
+    }
+}
+
+fn pod(name: &str) -> Event {
+    let key = Key { namespace: "shop".into(), name: name.into() };
+    let address = Some("10.0.0.1".parse().unwrap());
+    let pod = Pod { proxy: PodProxy::Sidecar, address, ..Pod::default() };
+    Event::ClusterState(Change::Pod(Delta::Apply(key, pod)))
+}
+
+fn policy(spec: &Value) -> Event {
+    let record = Record { uid: "u".into(), created: Some(0), status: JsonText::default() };
+    let object = Object { generation: Some(1), record: Some(record), ..object("api", spec) };
+    Event::Apply(Box::new(object))
+}
+
+/// The message of the condition `Programmed` in the report.
+fn programmed(executor: &Executor) -> String {
+    let report = serde_json::to_value(executor.report()).unwrap();
+    let conditions = report["policies"][0]["conditions"].as_array().unwrap();
+    let one = conditions.iter().find(|one| one["type"] == "Programmed").unwrap();
+    format!("{}: {}", one["reason"].as_str().unwrap(), one["message"].as_str().unwrap())
+}
+
+#[test]
+fn a_new_kind_of_publisher_needs_nothing_but_the_traits() {
+    let served = Arc::<Mutex<Served>>::default();
+    served.lock().unwrap().rejecting.push("b".to_owned());
+    let latest = Latest::default();
+    let statuses = Arc::clone(&latest.0);
+    let stream =
+        Stream { served: Arc::clone(&served), schedule: Schedule::default(), now: Instant::now() };
+    let deps = ExecutorDeps {
+        publisher: Box::new(stream),
+        last_good: Box::new(latest),
+        object_events: None,
+        admin_state: Arc::new(AdminState::default()),
+    };
+    let index = Index::new(Arc::new(FullKnowledge), Domain::Cluster);
+    let mut executor = Executor::new(index, deps);
+
+    executor.handle(vec![pod("a"), policy(&GOOD), Event::Synced]);
+    assert_eq!(served.lock().unwrap().bundles.len(), 1, "a replica without the Lease serves");
+    let message = "Programmed: the policy is in force at its workload";
+    assert_eq!(programmed(&executor), message, "and its proxies acknowledge");
+    assert_eq!(*statuses.lock().unwrap(), [], "only the leader writes statuses");
+
+    executor.handle(vec![pod("b")]);
+    let message = programmed(&executor);
+    assert!(message.contains("1 of 2 workloads"), "one proxy rejects it: {message}");
+
+    executor.handle(vec![Event::Leading(true)]);
+    let written = statuses.lock().unwrap().pop().expect("the leader writes the status");
+    let proxies = json!({"matched": 2, "current": 1, "rejected": 1});
+    assert_eq!(written.status.value()["proxies"], proxies);
+
+    executor.handle(vec![Event::Reset(Vec::new())]);
+    assert_eq!(served.lock().unwrap().bundles, BTreeMap::new(), "nothing is left to serve");
+}
