@@ -48,6 +48,16 @@ impl Client {
         Ok(body)
     }
 
+    /// The status of an answer to `GET path`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no answer.
+    pub fn status(&self, path: &str) -> Result<u16> {
+        let url = format!("http://{}{path}", self.address);
+        Ok(self.agent.get(&url).call().with_context(|| format!("GET {url}"))?.status().as_u16())
+    }
+
     /// An answer parsed as JSON.
     ///
     /// # Errors

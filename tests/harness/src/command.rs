@@ -14,6 +14,8 @@ pub struct CommandOutput {
     pub err: String,
     /// Its exit status was 0.
     pub success: bool,
+    /// Its exit status; `None` if a signal ended it.
+    pub code: Option<i32>,
 }
 
 // === impl CommandOutput ===
@@ -49,5 +51,6 @@ pub fn run(command: &mut Command, input: &str) -> Result<CommandOutput> {
     let output = child.wait_with_output()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (out, err) = (text(&output.stdout), text(&output.stderr));
-    Ok(CommandOutput { out, err, success: output.status.success() })
+    let (success, code) = (output.status.success(), output.status.code());
+    Ok(CommandOutput { out, err, success, code })
 }

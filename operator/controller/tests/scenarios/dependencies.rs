@@ -118,7 +118,7 @@ fn what_a_guardrail_suspends_comes_back_after_a_restart_though_its_text_is_refus
 fn validate_judges_policies_beside_the_sets_and_guardrails_that_are_given_with_them() {
     let outcome = |documents: &[String]| {
         let output = corsward(&["validate", "-"], &documents.join("---\n"));
-        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+        (output.code, output.out)
     };
     let (good, bad) = (partners("https://b.example"), partners("http://b.example/x"));
     for (why, documents, code, line) in [

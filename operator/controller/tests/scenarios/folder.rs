@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::harness::{OperatorDirs, policy, wait_for};
+use corsward_test_harness::eventually::eventually;
+
+use crate::harness::{OperatorDirs, policy};
 
 const ONE: &str = "https://one.example";
 const TWO: &str = "https://two.example";
@@ -133,9 +135,10 @@ fn a_log_line_of_a_finding_names_the_file() {
     dirs.write("a.yaml", &policy("a", REFUSED));
     let mut operator = dirs.start();
     let line =
-        wait_for("the refusal", || operator.said("refused; nothing of it is in force").pop());
+        eventually("the refusal", || operator.said("refused; nothing of it is in force").pop())
+            .unwrap();
     assert_eq!(line["file"], "a.yaml");
-    let finding = wait_for("the finding", || operator.said_of("CORS-E107").pop());
+    let finding = eventually("the finding", || operator.said_of("CORS-E107").pop()).unwrap();
     assert_eq!(
         (&finding["file"], &finding["field"]),
         (&"a.yaml".into(), &"spec.cors.allowOrigins[0]".into())
@@ -149,7 +152,7 @@ fn that_no_policy_is_in_force_is_said_whenever_it_becomes_so() {
     let mut operator = dirs.start();
     let none = "no policy is in force: requests pass as if there were no filter";
     let mut until_said = |times: usize| {
-        wait_for("the line", || (operator.said(none).len() == times).then_some(()));
+        eventually("the line", || operator.said(none).len() == times).unwrap();
     };
     until_said(1);
     dirs.write("a.yaml", &policy("a", REFUSED));

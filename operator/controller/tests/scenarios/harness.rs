@@ -1,33 +1,37 @@
 //! The real binary on folders of its own, and how to wait for what it does.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::fs;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
-use std::{fs, thread};
+use std::process::Command;
 
 use corsward_policy::wire::{self, Envelope};
+use corsward_test_harness::cluster::Operator;
+use corsward_test_harness::command::{CommandOutput, run};
+use corsward_test_harness::eventually::eventually;
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// How long anything may take before a test gives up on it.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// How often a condition is looked at.
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The folders of one operator; they outlive it.
 pub(crate) struct OperatorDirs {
     root: TempDir,
 }
 
-/// A running operator.
-pub(crate) struct Operator {
-    child: Child,
-    admin: SocketAddr,
-    lines: Receiver<Value>,
-    seen: Vec<Value>,
+/// A running operator, and what it reports of its folder.
+pub(crate) struct FolderOperator(Operator);
+
+impl Deref for FolderOperator {
+    type Target = Operator;
+
+    fn deref(&self) -> &Operator {
+        &self.0
+    }
+}
+
+impl DerefMut for FolderOperator {
+    fn deref_mut(&mut self) -> &mut Operator {
+        &mut self.0
+    }
 }
 
 /// A policy file: `names` may read for `origin`.
@@ -39,25 +43,8 @@ pub(crate) fn policy(name: &str, origin: &str) -> String {
 }
 
 /// Runs the binary to its end.
-pub(crate) fn corsward(args: &[&str], input: &str) -> Output {
-    let mut command = command();
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-/// Waits until `look` sees something.
-#[track_caller]
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(seen) = look() {
-            return seen;
-        }
-        assert!(began.elapsed() < TIMEOUT, "waited in vain for {what}");
-        thread::sleep(POLL_INTERVAL);
-    }
+pub(crate) fn corsward(args: &[&str], input: &str) -> CommandOutput {
+    run(command().args(args), input).unwrap()
 }
 
 fn command() -> Command {
@@ -112,30 +99,15 @@ impl OperatorDirs {
     }
 
     /// Starts an operator, and waits until it is ready.
-    pub(crate) fn start(&self) -> Operator {
-        let operator = self.start_unready();
-        wait_for("readiness", || operator.get("/readyz").starts_with("HTTP/1.1 200").then_some(()));
-        operator
+    pub(crate) fn start(&self) -> FolderOperator {
+        FolderOperator(self.start_unready().0.ready().unwrap())
     }
 
     /// Starts an operator, and waits until it answers.
-    pub(crate) fn start_unready(&self) -> Operator {
-        let mut child =
-            command().args(self.args("127.0.0.1:0")).stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (sender, lines) = channel();
-        thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                let _ = sender.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
-            }
-        });
-        let mut operator =
-            Operator { child, admin: ([0, 0, 0, 0], 0).into(), lines, seen: Vec::new() };
-        operator.admin = wait_for("the admin address", || {
-            let line = operator.said("admin address").pop()?;
-            line["addr"].as_str()?.parse().ok()
-        });
-        operator
+    pub(crate) fn start_unready(&self) -> FolderOperator {
+        let mut command = command();
+        command.args(self.args("127.0.0.1:0"));
+        FolderOperator(Operator::spawn("operator", command, None).unwrap())
     }
 
     /// The digest that is published, and the policies in it.
@@ -152,43 +124,39 @@ impl OperatorDirs {
     /// Waits until exactly these policies are published, and names the digest.
     #[track_caller]
     pub(crate) fn wait_for_published(&self, names: &[&str]) -> String {
-        wait_for(&format!("{names:?} to be published"), || {
+        eventually(&format!("{names:?} to be published"), || {
             if !self.published_file().exists() {
                 return None;
             }
             let (digest, published) = self.published();
             (published == names).then_some(digest)
         })
+        .unwrap()
     }
 }
 
-// === impl Operator ===
+// === impl FolderOperator ===
 
-impl Operator {
-    /// What an admin path answers, head and body.
-    pub(crate) fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(self.admin).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
+impl FolderOperator {
     /// What `/policies` says.
     pub(crate) fn report(&self) -> Value {
-        let answer = self.get("/policies");
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap()
+        serde_json::from_str(&self.get("/policies").unwrap()).unwrap()
     }
 
     /// Waits until `/policies` says something of the policy `name`, and returns all that is said of it.
     #[track_caller]
     pub(crate) fn wait_for(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        wait_for(&format!("{name}: {what}; got {:#}", self.report()), || {
-            let report = self.report();
-            let policies = report["policies"].as_array().unwrap();
-            policies.iter().find(|policy| policy["name"] == name && holds(policy)).cloned()
+        self.wait_for_report(&format!("{name}: {what}"), "policies", |policy| {
+            policy["name"] == name && holds(policy)
         })
+    }
+
+    #[track_caller]
+    fn wait_for_report(&self, what: &str, list: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let found = eventually(what, || {
+            self.report()[list].as_array().unwrap().iter().find(|one| holds(one)).cloned()
+        });
+        found.map_err(|error| format!("{error}; got {:#}", self.report())).unwrap()
     }
 
     /// Waits until `/policies` says that the policy `name` is in force as it is written.
@@ -208,50 +176,25 @@ impl Operator {
     /// Waits until a file has a finding of that code.
     #[track_caller]
     pub(crate) fn wait_for_problem(&self, code: &str) -> Value {
-        wait_for(&format!("{code}; got {:#}", self.report()), || {
-            let report = self.report();
-            let files = report["files"].as_array().unwrap();
-            let says = |file: &&Value| {
-                file["findings"].as_array().unwrap().iter().any(|finding| finding["code"] == code)
-            };
-            files.iter().find(says).cloned()
+        self.wait_for_report(code, "files", |file| {
+            file["findings"].as_array().unwrap().iter().any(|finding| finding["code"] == code)
         })
-    }
-
-    /// The log lines so far that say `message`.
-    pub(crate) fn said(&mut self, message: &str) -> Vec<Value> {
-        self.seen.extend(self.lines.try_iter());
-        self.seen.iter().filter(|line| line["message"] == message).cloned().collect()
     }
 
     /// The log lines so far about a finding of that code.
     pub(crate) fn said_of(&mut self, code: &str) -> Vec<Value> {
-        self.seen.extend(self.lines.try_iter());
-        self.seen.iter().filter(|line| line["code"] == code).cloned().collect()
+        self.lines().into_iter().filter(|line| line["code"] == code).collect()
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Sends it a signal, and waits until it ends.
     pub(crate) fn stop(mut self, signal: &str) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-        wait_for("the operator to stop", || self.child.try_wait().unwrap()).code()
+        self.end(signal).unwrap().code()
     }
 
-    /// Asks it to stop, and returns all its log lines.
+    /// Sends it a signal, and returns all its log lines.
     pub(crate) fn stop_and_read(mut self, signal: &str) -> Vec<Value> {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-        wait_for("the operator to stop", || self.child.try_wait().unwrap());
-        // The channel ends with the pipe.
-        self.seen.extend(self.lines.iter());
-        std::mem::take(&mut self.seen)
-    }
-}
-
-impl Drop for Operator {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end(signal).unwrap();
+        self.0.into_lines()
     }
 }
 

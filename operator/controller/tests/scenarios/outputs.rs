@@ -4,7 +4,9 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
-use crate::harness::{OperatorDirs, corsward, identity, policy, wait_for};
+use corsward_test_harness::eventually::eventually;
+
+use crate::harness::{OperatorDirs, corsward, identity, policy};
 
 const ONE: &str = "https://one.example";
 
@@ -15,9 +17,10 @@ fn what_somebody_removed_or_changed_is_written_again() {
     let _operator = dirs.start();
     let whole = fs::read(dirs.published_file()).unwrap();
     fs::remove_file(dirs.published_file()).unwrap();
-    wait_for("the file to come back", || {
+    eventually("the file to come back", || {
         (fs::read(dirs.published_file()).ok()? == whole).then_some(())
-    });
+    })
+    .unwrap();
 }
 
 #[test]
@@ -30,12 +33,12 @@ fn a_publication_that_fails_is_said_and_tried_again() {
     let said = operator.wait_for("a", "not published", |policy| policy["programmed"] == false);
     assert_eq!(said["conditions"][1]["reason"], "Reconciling");
     assert!(said["inForce"].is_null());
-    assert!(operator.get("/readyz").starts_with("HTTP/1.1 503"));
+    assert!(operator.status("/readyz").unwrap() == 503);
     // Saved before it is published: whoever stops in between takes nothing back.
     assert!(fs::read_to_string(dirs.state_file()).unwrap().contains(ONE));
     fs::remove_dir_all(dirs.published_file()).unwrap();
     operator.wait_for_in_force("a", 1);
-    assert!(operator.get("/readyz").starts_with("HTTP/1.1 200"));
+    assert!(operator.status("/readyz").unwrap() == 200);
 }
 
 #[test]
@@ -59,7 +62,7 @@ fn too_much_for_one_proxy_is_held_back() {
     dirs.wait_for_published(&["a", "b"]);
     operator
         .wait_for("c", "held back", |policy| policy["conditions"][1]["reason"] == "NotPublishable");
-    assert!(operator.get("/metrics").contains("corsward_unpublishable_policies 2"));
+    assert!(operator.get("/metrics").unwrap().contains("corsward_unpublishable_policies 2"));
     dirs.remove("a.yaml");
     dirs.wait_for_published(&["b"]);
     dirs.write("a.yaml", &policy("a", ONE));
@@ -106,11 +109,11 @@ fn the_admin_address_tells_its_state() {
     dirs.write("a.yaml", &policy("a", ONE));
     dirs.write("b.yaml", "spec: [");
     let operator = dirs.start();
-    assert!(operator.get("/healthz").starts_with("HTTP/1.1 200"));
-    assert!(operator.get("/nowhere").starts_with("HTTP/1.1 404"));
+    assert!(operator.status("/healthz").unwrap() == 200);
+    assert!(operator.status("/nowhere").unwrap() == 404);
     operator.wait_for_in_force("a", 1);
     operator.wait_for_problem("CORS-E502");
-    let metrics = operator.get("/metrics");
+    let metrics = operator.get("/metrics").unwrap();
     for line in [
         "corsward_policies{state=\"accepted\"} 1",
         "corsward_policies{state=\"refused\"} 0",
@@ -144,7 +147,7 @@ fn what_is_missing_at_the_start_is_said_in_a_sentence() {
     let run = |admin: &str| {
         let args = dirs.args(admin);
         let output = corsward(&args.iter().map(String::as_str).collect::<Vec<_>>(), "");
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        (output.code, output.err)
     };
     let (code, said) = run("127.0.0.1:0");
     assert_eq!(code, Some(2));
@@ -164,8 +167,9 @@ fn pipes_in_the_place_of_its_files_do_not_stop_it() {
     assert!(Command::new("mkfifo").args(&pipes).status().unwrap().success());
     dirs.write("a.yaml", &policy("a", ONE));
     let _operator = dirs.start();
-    wait_for("files in the place of the pipes", || {
-        pipes.iter().all(|pipe| fs::metadata(pipe).unwrap().is_file()).then_some(())
-    });
+    eventually("files in the place of the pipes", || {
+        pipes.iter().all(|pipe| fs::metadata(pipe).unwrap().is_file())
+    })
+    .unwrap();
     dirs.wait_for_published(&["a"]);
 }

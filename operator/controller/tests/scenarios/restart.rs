@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::harness::{OperatorDirs, identity, policy, wait_for};
+use corsward_test_harness::eventually::eventually;
+
+use crate::harness::{OperatorDirs, identity, policy};
 
 const ONE: &str = "https://one.example";
 const REFUSED: &str = "https://one.example/path";
@@ -136,7 +138,10 @@ fn whoever_has_forgotten_everything_withdraws_nothing_until_all_is_accepted() {
         operator.wait_for_refused("a");
         let said = operator.wait_for("b", "held back", |policy| policy["programmed"] == false);
         assert_eq!(said["conditions"][1]["reason"], "NotPublishable", "{why}");
-        assert!(operator.get("/metrics").contains("corsward_unpublishable_policies 1"), "{why}");
+        assert!(
+            operator.get("/metrics").unwrap().contains("corsward_unpublishable_policies 1"),
+            "{why}"
+        );
         assert_eq!(dirs.wait_for_published(&["a"]), before, "{why}");
         operator.stop("-TERM");
     }
@@ -196,8 +201,8 @@ fn a_state_file_that_could_not_be_written_is_tried_again() {
     let mut operator = dirs.start();
     dirs.wait_for_published(&["a"]);
     fs::remove_dir_all(dirs.state_file()).unwrap();
-    wait_for("the state file", || dirs.state_file().is_file().then_some(()));
-    wait_for("a line", || (!operator.said("wrote the state file again").is_empty()).then_some(()));
+    eventually("the state file", || dirs.state_file().is_file()).unwrap();
+    eventually("a line", || !operator.said("wrote the state file again").is_empty()).unwrap();
     let state = fs::read_to_string(dirs.state_file()).unwrap();
     assert!(state.contains(ONE), "{state}");
 }

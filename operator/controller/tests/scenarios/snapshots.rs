@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use corsward_test_harness::eventually::eventually;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::harness::{Operator, OperatorDirs, corsward, wait_for};
+use crate::harness::{FolderOperator, OperatorDirs, corsward};
 
 const ONE: &str = "https://one.example";
 
@@ -27,16 +28,17 @@ struct Record {
     policies: Value,
 }
 
-fn record(step: &'static str, dirs: &OperatorDirs, operator: &Operator) -> Record {
+fn record(step: &'static str, dirs: &OperatorDirs, operator: &FolderOperator) -> Record {
     let state = || {
         let text = fs::read_to_string(dirs.state_file()).ok()?;
         Some(serde_json::from_str::<Value>(&text).unwrap())
     };
     // The report may be ahead of the state file.
-    wait_for("the state file to have the generations in force", || {
+    eventually("the state file to have the generations in force", || {
         let kept = generations(&state().unwrap_or_default(), "/generation");
-        (kept == generations(&operator.report(), "/inForce/generation")).then_some(())
-    });
+        kept == generations(&operator.report(), "/inForce/generation")
+    })
+    .unwrap();
     let published = fs::read_to_string(dirs.published_file()).unwrap();
     Record {
         step,
@@ -61,7 +63,7 @@ fn without_folders(text: &str, dirs: &OperatorDirs) -> String {
 }
 
 /// Stops the operator. All its lines, without what is another each time.
-fn log(operator: Operator, dirs: &OperatorDirs) -> Vec<Value> {
+fn log(operator: FolderOperator, dirs: &OperatorDirs) -> Vec<Value> {
     let mut lines = operator.stop_and_read("-TERM");
     for line in &mut lines {
         let line = line.as_object_mut().unwrap();
@@ -109,14 +111,16 @@ fn what_the_operator_writes_beside_a_folder_is_what_it_wrote_before() {
     operator.wait_for_refused("api");
     records.push(record("the operator restarts", &dirs, &operator));
     dirs.remove("odd.yaml");
-    wait_for("the file to be forgotten", || {
-        operator.report()["files"].as_array().unwrap().is_empty().then_some(())
-    });
+    eventually("the file to be forgotten", || {
+        operator.report()["files"].as_array().unwrap().is_empty()
+    })
+    .unwrap();
     dirs.remove("api.yaml");
     dirs.wait_for_published(&[]);
-    wait_for("the policy to be forgotten", || {
-        operator.report()["policies"].as_array().unwrap().is_empty().then_some(())
-    });
+    eventually("the policy to be forgotten", || {
+        operator.report()["policies"].as_array().unwrap().is_empty()
+    })
+    .unwrap();
     records.push(record("no policy is left", &dirs, &operator));
     let second = log(operator, &dirs);
     compare("files", &records);
@@ -127,7 +131,6 @@ fn what_the_operator_writes_beside_a_folder_is_what_it_wrote_before() {
 fn what_validate_prints_is_what_it_printed_before() {
     let documents = [policy("good", ONE), policy("bad", "https://one.example/")].join("---\n");
     let output = corsward(&["validate", "-"], &documents);
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let printed = (output.status.code(), text(output.stdout), text(output.stderr));
+    let printed = (output.code, output.out, output.err);
     compare("validate", &printed);
 }

@@ -4,11 +4,10 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use serde_json::Value;
@@ -17,7 +16,8 @@ use xtask::http::Client;
 use xtask::process::Process;
 
 use super::{LocalCluster, OPERATOR_NAMESPACE};
-use crate::eventually::eventually;
+use crate::command::run;
+use crate::eventually::{PATIENCE, eventually};
 
 /// An operator that has yet to start.
 #[derive(Clone, Debug)]
@@ -175,6 +175,15 @@ impl Operator {
         self.admin.get(path).ok()
     }
 
+    /// The status of an admin path.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no answer.
+    pub fn status(&self, path: &str) -> Result<u16> {
+        self.admin.status(path)
+    }
+
     /// The log lines so far.
     pub fn lines(&mut self) -> Vec<Value> {
         self.seen.extend(self.lines.try_iter());
@@ -206,6 +215,24 @@ impl Operator {
         drop(self);
     }
 
+    /// Sends it a signal (`-TERM`), and waits until it ends.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it has ended, or does not end.
+    pub fn end(&mut self, signal: &str) -> Result<ExitStatus> {
+        let pid = self.process.pid().to_string();
+        run(Command::new("kill").args([signal, &pid]), "")?.ok()?;
+        self.process.wait(PATIENCE)
+    }
+
+    /// All lines of one that has ended: they end with its output.
+    #[must_use]
+    pub fn into_lines(mut self) -> Vec<Value> {
+        self.seen.extend(self.lines.iter());
+        self.seen
+    }
+
     /// Asks it to stop.
     ///
     /// # Errors
@@ -221,7 +248,7 @@ impl Operator {
     ///
     /// Fails with its log if it does not stop, or says that it failed.
     pub fn stop(mut self) -> Result<()> {
-        let ended = self.process.stop(Duration::from_secs(30));
+        let ended = self.process.stop(PATIENCE);
         let succeeded = ended.as_ref().is_ok_and(|status| status.success());
         ensure!(succeeded, "{ended:?}: {}", self.log());
         Ok(())
