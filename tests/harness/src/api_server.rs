@@ -14,10 +14,6 @@ pub fn crds() -> PathBuf {
 }
 
 /// Creates a namespace.
-///
-/// # Errors
-///
-/// With the refusal of the API server.
 pub fn create_namespace(api: &Api, name: &str) -> Result<()> {
     api.create("/api/v1/namespaces", &json!({ "metadata": { "name": name } })).map(drop)
 }

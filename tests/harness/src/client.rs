@@ -13,29 +13,17 @@ use crate::case::Request;
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends `request` with `more` header lines over a connection of its own.
-///
-/// # Errors
-///
-/// Fails if there is no answer, or none that is HTTP.
 pub fn send(address: SocketAddr, request: &Request, more: &[(&str, &str)]) -> Result<Answer> {
     exchange(address, &bytes(request, more), request.method == "HEAD")
 }
 
 /// Sends `bytes` over a connection of its own and reads one response.
-///
-/// # Errors
-///
-/// Fails if there is no answer, or none that is HTTP.
 pub fn exchange(address: SocketAddr, bytes: &[u8], head_only: bool) -> Result<Answer> {
     let connection = TcpStream::connect(address).context("connect")?;
     exchange_over(connection, bytes, head_only, TIMEOUT)
 }
 
 /// The same over a connection that is there, where each part of the answer may take `patience`.
-///
-/// # Errors
-///
-/// Fails if there is no answer, or none that is HTTP.
 pub fn exchange_over(
     mut connection: TcpStream,
     bytes: &[u8],
@@ -85,10 +73,6 @@ pub fn bytes(request: &Request, more: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// Reads one response, its body by `content-length`, by chunks, or to the end of the connection.
-///
-/// # Errors
-///
-/// Fails if the connection ends before it, or it is no HTTP.
 pub fn receive(connection: &mut TcpStream, head_only: bool) -> Result<Answer> {
     let mut received = Vec::new();
     let (mut answer, body_at) = loop {

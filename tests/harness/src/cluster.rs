@@ -62,10 +62,6 @@ impl Cluster {
     }
 
     /// The cluster that `KUBECONFIG` names, with the way in for requests.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it is not set, or the cluster was not made with `kind-config.yaml`.
     pub fn of_kubeconfig(labels: &Value) -> Result<Self> {
         ensure!(
             env::var_os("KUBECONFIG").is_some(),
@@ -111,19 +107,11 @@ impl Cluster {
     }
 
     /// `kubectl` with an input: what it prints, and whether it succeeds.
-    ///
-    /// # Errors
-    ///
-    /// Fails if `kubectl` cannot be started.
     pub fn kubectl(&self, args: &[&str], input: &str) -> Result<CommandOutput> {
         run(self.command().args(args), input)
     }
 
     /// `kubectl`: what it prints.
-    ///
-    /// # Errors
-    ///
-    /// Fails if `kubectl` does.
     pub fn read(&self, args: &[&str]) -> Result<String> {
         self.read_with(args, "")
     }
@@ -135,30 +123,18 @@ impl Cluster {
     }
 
     /// `kubectl … -o json`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if `kubectl` does, or prints no JSON.
     pub fn json(&self, args: &[&str]) -> Result<Value> {
         let text = self.read(&[args, &["-o", "json"]].concat())?;
         serde_json::from_str(&text).with_context(|| format!("kubectl printed {text}"))
     }
 
     /// A new namespace.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the namespace is there.
     pub fn test_namespace(&self, name: &str) -> Result<TestNamespace<'_>> {
         crate::api_server::create_namespace(self.api(), name)?;
         Ok(self.at(name))
     }
 
     /// A namespace with these labels, made if it is not there.
-    ///
-    /// # Errors
-    ///
-    /// With the refusal of the API server.
     pub fn labelled_namespace(&self, name: &str, labels: &Value) -> Result<TestNamespace<'_>> {
         let namespace = json!({
             "apiVersion": "v1",

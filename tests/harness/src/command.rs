@@ -22,10 +22,6 @@ pub struct CommandOutput {
 
 impl CommandOutput {
     /// The standard output of a program that succeeded.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the standard error of one that did not.
     pub fn ok(self) -> Result<String> {
         if self.success {
             return Ok(self.out.trim_end().to_owned());
@@ -37,10 +33,6 @@ impl CommandOutput {
 }
 
 /// Runs a program to its end.
-///
-/// # Errors
-///
-/// Fails if the program cannot be started.
 pub fn run(command: &mut Command, input: &str) -> Result<CommandOutput> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("start {command:?}"))?;

@@ -120,10 +120,6 @@ impl EnvoyFixturePlan {
     }
 
     /// Starts it with the content of the slot's file, else with the inert default.
-    ///
-    /// # Errors
-    ///
-    /// Fails if Envoy does not start.
     pub fn start(self) -> Result<EnvoyFixture> {
         let Self {
             directory,
@@ -156,19 +152,11 @@ impl EnvoyFixturePlan {
 
 impl EnvoyFixture {
     /// A stand that has yet to start.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the module cannot be built, or there is no free port.
     pub fn plan() -> Result<EnvoyFixturePlan> {
         Self::plan_with(Plugin::new(&module()?))
     }
 
     /// The same with a different module, or a different failure policy.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is no free port.
     pub fn plan_with(plugin: Plugin) -> Result<EnvoyFixturePlan> {
         let directory = TempDir::new()?;
         let slot = Slot::new(directory.path(), plugin.clone());
@@ -186,10 +174,6 @@ impl EnvoyFixture {
     }
 
     /// A plain one, running these policies.
-    ///
-    /// # Errors
-    ///
-    /// As [`EnvoyFixturePlan::start`] and [`EnvoyFixture::configure`].
     pub fn running(objects: &[&Value]) -> Result<Self> {
         let mut fixture = Self::plan()?.start()?;
         fixture.configure(objects)?;
@@ -197,19 +181,11 @@ impl EnvoyFixture {
     }
 
     /// Publishes these policies and waits until Envoy runs them.
-    ///
-    /// # Errors
-    ///
-    /// Fails if they are refused, or Envoy does not run them.
     pub fn configure(&mut self, objects: &[&Value]) -> Result<()> {
         self.configure_for(&objects.iter().map(|object| (*object, &[][..])).collect::<Vec<_>>())
     }
 
     /// The same with policies each of which is for some workloads only.
-    ///
-    /// # Errors
-    ///
-    /// As [`EnvoyFixture::configure`].
     pub fn configure_for(&mut self, objects: &[(&Value, &[Workload])]) -> Result<()> {
         let sentinel = self.sentinel();
         let mut objects = objects.to_vec();
@@ -220,10 +196,6 @@ impl EnvoyFixture {
     }
 
     /// Publishes any plugin configuration, and waits for nothing.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the file cannot be written.
     pub fn publish(&mut self, configuration: &str) -> Result<()> {
         self.published += 1;
         let plugin = self.plugin.clone().configured(configuration);
@@ -231,10 +203,6 @@ impl EnvoyFixture {
     }
 
     /// Writes a configuration as [`EnvoyFixture::publish`] would, but into the folder `..version`, where Envoy does not look.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the folder cannot be written.
     pub fn stage(&mut self, configuration: &str, version: &str) -> Result<()> {
         self.published += 1;
         let folder = self.directory.path().join(format!("..{version}"));
@@ -252,10 +220,6 @@ impl EnvoyFixture {
     }
 
     /// Waits until a sentinel answers.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it never does.
     pub fn wait_for_sentinel(&mut self, sentinel: &Value) -> Result<()> {
         let host = sentinel["spec"]["hostnames"][0].as_str().context("a sentinel has a host")?;
         let address = self.address()?;
@@ -266,19 +230,11 @@ impl EnvoyFixture {
     }
 
     /// Answers a case as this Envoy does.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is no answer.
     pub fn answer(&self, case: &Case) -> Result<Answer> {
         self.answer_to(case, client::send)
     }
 
     /// The same, with the request sent in this way.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is no answer.
     pub fn answer_to(&self, case: &Case, send: Send) -> Result<Answer> {
         let id = case.id();
         self.upstream.answer(&id, case.upstream.clone());
@@ -291,28 +247,16 @@ impl EnvoyFixture {
     }
 
     /// Sends a request, with more header lines.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is no answer.
     pub fn send(&self, request: &Request, more: &[(&str, &str)]) -> Result<Answer> {
         client::send(self.address()?, request, more)
     }
 
     /// Its address.
-    ///
-    /// # Errors
-    ///
-    /// Fails if Envoy does not say.
     pub fn address(&self) -> Result<SocketAddr> {
         self.address_of("main")
     }
 
     /// The address of a further listener.
-    ///
-    /// # Errors
-    ///
-    /// Fails if Envoy has no such listener.
     pub fn address_of(&self, listener: &str) -> Result<SocketAddr> {
         self.envoy.address(listener)
     }
@@ -330,10 +274,6 @@ impl EnvoyFixture {
     }
 
     /// Counters and gauges of its Envoy by name.
-    ///
-    /// # Errors
-    ///
-    /// Fails if Envoy does not answer.
     pub fn stats(&self) -> Result<Stats> {
         self.envoy.stats()
     }
@@ -351,10 +291,6 @@ impl EnvoyFixture {
     }
 
     /// That the filter is as alive as at its start: nothing panicked, no virtual machine was lost.
-    ///
-    /// # Errors
-    ///
-    /// With what says otherwise.
     pub fn ensure_healthy(&self) -> Result<()> {
         let log = self.envoy.log()?;
         let cries = ["panicked", "wasm trap", "Function: proxy_on", "assert failure"];
@@ -411,10 +347,6 @@ pub fn envoy_version() -> String {
 }
 
 /// The module: what `CORSWARD_WASM` names (a released one, say), else the one built from this tree, once per process.
-///
-/// # Errors
-///
-/// Fails if it does not build.
 pub fn module() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("CORSWARD_WASM") {
         return Ok(named.into());

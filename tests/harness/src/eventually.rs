@@ -15,10 +15,6 @@ pub trait Look {
     type Value;
 
     /// The value, if it is there. An error is no end of the wait: a server may just be starting.
-    ///
-    /// # Errors
-    ///
-    /// With the reason why the look failed.
     fn found(self) -> Result<Option<Self::Value>>;
 }
 
@@ -47,10 +43,6 @@ impl<L: Look> Look for Result<L> {
 }
 
 /// Looks until a value is there, or a condition holds.
-///
-/// # Errors
-///
-/// Fails when the patience is over; with the reason of the last look, if it gave one.
 pub fn eventually<L: Look>(what: &str, look: impl FnMut() -> L) -> Result<L::Value> {
     within(PATIENCE, what, look)
 }

@@ -16,10 +16,6 @@ use crate::client::TIMEOUT;
 pub const VARY_LINES: &str = "x-vary-lines";
 
 /// Sends `request` with `more` header lines over a connection of its own.
-///
-/// # Errors
-///
-/// Fails if HTTP/2 cannot say it, or there is no answer.
 pub fn send(address: SocketAddr, request: &Request, more: &[(&str, &str)]) -> Result<Answer> {
     let message = message(request, more)?;
     let runtime = runtime()?;
@@ -29,10 +25,6 @@ pub fn send(address: SocketAddr, request: &Request, more: &[(&str, &str)]) -> Re
 
 /// Starts a back end that answers each request 200, with the `Vary` lines that the request names, and says where it listens. It ends with the
 /// process.
-///
-/// # Errors
-///
-/// Fails if there is no free port.
 pub fn serve() -> Result<SocketAddr> {
     let runtime = runtime()?;
     let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;

@@ -4,6 +4,9 @@
 //! TestNamespace, Operator --> Cluster --> ApiServer, SocksProxy      EnvoyFixture --> Envoy, Upstream
 //!            all of them --> eventually                              client, http2 --> Answer
 //! ```
+//!
+//! A function that starts, asks or awaits something returns a `Result`: its error has the words of the server or program that refused, did not
+//! answer or ended, with the log of an operator. What a test awaits, it awaits by `eventually`.
 
 pub mod answer;
 pub mod api_server;

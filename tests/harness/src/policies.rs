@@ -34,19 +34,11 @@ pub fn host(suite: &str, policy: &str) -> String {
 }
 
 /// Compiles these `CorsPolicy` objects as for a proxy, and returns the text of the wire too.
-///
-/// # Errors
-///
-/// Fails if an object has an unknown shape, is refused, or does not survive the wire.
 pub fn compile(objects: &[&Value]) -> Result<(String, Compiled)> {
     compile_for(&objects.iter().map(|object| (*object, &[][..])).collect::<Vec<_>>())
 }
 
 /// The same for objects each of which is for some workloads only.
-///
-/// # Errors
-///
-/// As [`compile`].
 pub fn compile_for(objects: &[(&Value, &[Workload])]) -> Result<(String, Compiled)> {
     let policies: Vec<(Policy, &[Workload])> = objects
         .iter()

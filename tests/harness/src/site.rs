@@ -34,10 +34,6 @@ pub struct Visit {
 
 impl Site {
     /// Starts one; `find` says what is at a path.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is no free port.
     pub fn start(find: impl Fn(&str) -> Option<Resource> + Send + Sync + 'static) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen")?;
         let site = Self { address: listener.local_addr()?, visits: Arc::default() };

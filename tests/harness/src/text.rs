@@ -36,10 +36,6 @@ impl Written {
     }
 
     /// The value as bytes.
-    ///
-    /// # Errors
-    ///
-    /// As [`latin1`].
     pub fn bytes(&self) -> Result<Vec<u8>> {
         latin1(&self.text())
     }
@@ -55,10 +51,6 @@ impl Piece {
 }
 
 /// The bytes that `text` stands for.
-///
-/// # Errors
-///
-/// Fails if a character stands for no byte.
 pub fn latin1(text: &str) -> Result<Vec<u8>> {
     let Some(odd) = text.chars().find(|&c| u8::try_from(c).is_err()) else {
         return Ok(text.chars().filter_map(|c| u8::try_from(c).ok()).collect());

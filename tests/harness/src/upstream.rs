@@ -53,10 +53,6 @@ impl Received {
 
 impl Upstream {
     /// Starts one. A request of an unknown case is answered 200 without headers.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is no free port.
     pub fn start() -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen")?;
         let address = listener.local_addr()?;

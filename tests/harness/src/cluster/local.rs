@@ -85,10 +85,6 @@ impl LocalCluster {
 
     /// One for a scenario that others would not survive. It knows of other people's resources only those that the operator asks for: each
     /// takes the API server a tenth of a second.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it does not start.
     pub fn own() -> Result<Self> {
         let all = istio_and_gateways()?;
         let is_named = |one: &&String, name: &str| one.contains(&format!("\n  name: {name}\n"));
@@ -116,10 +112,6 @@ impl LocalCluster {
     }
 
     /// Applies what the chart renders with a further value, as `helm upgrade` does.
-    ///
-    /// # Errors
-    ///
-    /// Fails if Helm does, or with the refusal of the API server.
     pub fn upgrade(&self, value: &str) -> Result<()> {
         install(&self.server, &["--set", value])
     }

@@ -9,10 +9,6 @@ use super::TestNamespace;
 
 impl TestNamespace<'_> {
     /// Writes a `Service` for the pods of the application of that name.
-    ///
-    /// # Errors
-    ///
-    /// With the refusal of the API server.
     pub fn service(&self, name: &str, ports: &Value) -> Result<Value> {
         let service = json!({
             "apiVersion": "v1",
@@ -24,10 +20,6 @@ impl TestNamespace<'_> {
     }
 
     /// Writes a `Gateway` with one listener.
-    ///
-    /// # Errors
-    ///
-    /// With the refusal of the API server.
     pub fn gateway(&self, name: &str, class: &str) -> Result<Value> {
         let gateway = json!({
             "apiVersion": "gateway.networking.k8s.io/v1",
@@ -42,10 +34,6 @@ impl TestNamespace<'_> {
     }
 
     /// Writes an `HTTPRoute` with a CORS filter from a Gateway to the Service of its own name. Returns its path.
-    ///
-    /// # Errors
-    ///
-    /// With the refusal of the API server.
     pub fn route_with_cors(&self, name: &str, gateway: &str, origin: &str) -> Result<String> {
         let route = json!({
             "apiVersion": "gateway.networking.k8s.io/v1",

@@ -83,19 +83,11 @@ impl OperatorPlan {
     }
 
     /// Starts it, and waits until it is ready.
-    ///
-    /// # Errors
-    ///
-    /// Fails with its log if it does not get ready.
     pub fn start(self) -> Result<Operator> {
         self.start_unready()?.ready()
     }
 
     /// Starts it, and waits until it answers.
-    ///
-    /// # Errors
-    ///
-    /// Fails with its log if it does not answer.
     pub fn start_unready(self) -> Result<Operator> {
         let Self { pod, log, kubeconfig, args } = self;
         let mut command = Command::new(binary()?);
@@ -111,10 +103,6 @@ impl OperatorPlan {
 
 impl Operator {
     /// Runs a command that is an operator with a JSON log, and waits until it answers.
-    ///
-    /// # Errors
-    ///
-    /// Fails with its log if it does not answer.
     pub fn spawn(name: &str, mut command: Command, mut log: Option<File>) -> Result<Self> {
         command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut process = Process::spawn(name, command)?;
@@ -145,10 +133,6 @@ impl Operator {
     }
 
     /// Waits until it is ready.
-    ///
-    /// # Errors
-    ///
-    /// Fails with its log if it does not get ready.
     pub fn ready(mut self) -> Result<Self> {
         match eventually("its readiness", || self.admin.get("/readyz").map(Some)) {
             Ok(_) => Ok(self),
@@ -176,10 +160,6 @@ impl Operator {
     }
 
     /// The status of an admin path.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is no answer.
     pub fn status(&self, path: &str) -> Result<u16> {
         self.admin.status(path)
     }
@@ -197,10 +177,6 @@ impl Operator {
     }
 
     /// Waits for a log line.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the line does not come.
     pub fn wait_for_line(&mut self, message: &str) -> Result<Value> {
         eventually(&format!("the line {message:?}"), || self.said(message).pop())
     }
@@ -216,10 +192,6 @@ impl Operator {
     }
 
     /// Sends it a signal (`-TERM`), and waits until it ends.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it has ended, or does not end.
     pub fn end(&mut self, signal: &str) -> Result<ExitStatus> {
         let pid = self.process.pid().to_string();
         run(Command::new("kill").args([signal, &pid]), "")?.ok()?;
@@ -234,19 +206,11 @@ impl Operator {
     }
 
     /// Asks it to stop.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it has ended.
     pub fn ask_to_stop(&self) -> Result<()> {
         self.process.ask_to_stop()
     }
 
     /// Asks it to stop, and waits until it has.
-    ///
-    /// # Errors
-    ///
-    /// Fails with its log if it does not stop, or says that it failed.
     pub fn stop(mut self) -> Result<()> {
         let ended = self.process.stop(PATIENCE);
         let succeeded = ended.as_ref().is_ok_and(|status| status.success());

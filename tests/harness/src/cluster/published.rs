@@ -27,10 +27,6 @@ impl Published {
     }
 
     /// As words of `kubectl`: its kind and its name.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the object says no kind.
     pub fn words(&self) -> Result<[&str; 2]> {
         Ok([self.0["kind"].as_str().context("an object has a kind")?, self.name()])
     }
@@ -101,10 +97,6 @@ impl Published {
     }
 
     /// A patch of fields of that part, and of fields beside it.
-    ///
-    /// # Errors
-    ///
-    /// Fails if one of them has no fields.
     pub fn patch(&self, plugin: &Value, mut around: Value) -> Result<Value> {
         if self.is_nested() {
             around["wasm"] = plugin.clone();

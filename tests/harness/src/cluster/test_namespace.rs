@@ -45,37 +45,21 @@ impl TestNamespace<'_> {
     }
 
     /// `kubectl apply` of a manifest, here: what it prints.
-    ///
-    /// # Errors
-    ///
-    /// With the refusal of the API server.
     pub fn apply(&self, manifest: &str) -> Result<String> {
         self.cluster.read_with(&self.args(&APPLY), manifest)
     }
 
     /// `kubectl create` of a manifest, here: quicker where there is much of it and none is there yet.
-    ///
-    /// # Errors
-    ///
-    /// With the refusal of the API server.
     pub fn create(&self, manifest: &str) -> Result<String> {
         self.cluster.read_with(&self.args(&["create", "-f", "-"]), manifest)
     }
 
     /// `kubectl` with an input, here: what it prints, and whether it succeeds.
-    ///
-    /// # Errors
-    ///
-    /// Fails if `kubectl` cannot be started.
     pub fn kubectl(&self, args: &[&str], input: &str) -> Result<CommandOutput> {
         self.cluster.kubectl(&self.args(args), input)
     }
 
     /// `kubectl`, here: what it prints.
-    ///
-    /// # Errors
-    ///
-    /// Fails if `kubectl` does.
     pub fn read(&self, args: &[&str]) -> Result<String> {
         self.cluster.read(&self.args(args))
     }
@@ -85,48 +69,28 @@ impl TestNamespace<'_> {
     }
 
     /// A program in a container, here: what it prints. `of`: `deploy/NAME` or a pod's name.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the program does.
     pub fn exec(&self, of: &str, container: &str, words: &[&str]) -> Result<String> {
         self.read(&[&["exec", of, "-c", container, "--"], words].concat())
     }
 
     /// Writes a policy: new, or its whole spec.
-    ///
-    /// # Errors
-    ///
-    /// With the refusal of the API server.
     pub fn policy(&self, name: &str, spec: &Value) -> Result<Value> {
         let path = self.path("corspolicies", name);
         self.cluster.api().apply(&path, &object("CorsPolicy", name, spec))
     }
 
     /// Writes an `OriginSet`.
-    ///
-    /// # Errors
-    ///
-    /// With the refusal of the API server.
     pub fn origin_set(&self, name: &str, origins: &[&str]) -> Result<Value> {
         let (path, spec) = (self.path("originsets", name), json!({ "origins": origins }));
         self.cluster.api().apply(&path, &object("OriginSet", name, &spec))
     }
 
     /// Writes any object of a built-in or foreign kind.
-    ///
-    /// # Errors
-    ///
-    /// With the refusal of the API server.
     pub fn write(&self, path: &str, object: &Value) -> Result<Value> {
         self.cluster.api().apply(&path.replace("{namespace}", &self.name), object)
     }
 
     /// Deletes a policy.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is none of that name.
     pub fn delete_policy(&self, name: &str) -> Result<()> {
         self.cluster.api().delete(&self.path("corspolicies", name)).map(drop)
     }
@@ -138,10 +102,6 @@ impl TestNamespace<'_> {
     }
 
     /// An object, by the plural of its kind; `Null` where there is none.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the API server does not answer.
     pub fn get(&self, plural: &str, name: &str) -> Result<Value> {
         Ok(self.cluster.api().get(&self.path(plural, name))?.unwrap_or_default())
     }
@@ -153,10 +113,6 @@ impl TestNamespace<'_> {
     }
 
     /// Waits until the status of a policy is about its spec as it is, and `holds`.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the last status when the patience is over.
     pub fn wait_for(
         &self,
         name: &str,
@@ -175,10 +131,6 @@ impl TestNamespace<'_> {
     }
 
     /// Waits until a policy's conditions begin with these words: `["Accepted=True", "Programmed=False Overridden"]`.
-    ///
-    /// # Errors
-    ///
-    /// As [`TestNamespace::wait_for`].
     pub fn wait_for_conditions(&self, name: &str, wanted: &[&str]) -> Result<Value> {
         self.wait_for(name, &wanted.join(", "), |policy| {
             wanted.iter().all(|wanted| {
@@ -189,10 +141,6 @@ impl TestNamespace<'_> {
     }
 
     /// Waits until a policy is in force as it is written.
-    ///
-    /// # Errors
-    ///
-    /// As [`TestNamespace::wait_for`].
     pub fn wait_for_in_force(&self, name: &str) -> Result<Value> {
         let policy = self.wait_for_conditions(name, &["Accepted=True", "Programmed=True"])?;
         let in_force = &policy["status"]["inForce"]["generation"];
@@ -204,10 +152,6 @@ impl TestNamespace<'_> {
     }
 
     /// The published objects of this namespace, by their names.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the API server does not answer.
     pub fn published(&self) -> Result<BTreeMap<String, Published>> {
         let mut all = BTreeMap::new();
         for object in Published::KINDS.map(|plural| self.list(plural)) {
@@ -218,10 +162,6 @@ impl TestNamespace<'_> {
     }
 
     /// The only published object of this namespace.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is none, or more than one.
     pub fn only_published(&self) -> Result<Published> {
         let mut all = self.published()?;
         ensure!(all.len() == 1, "there are {} objects of Istio's: {all:?}", all.len());
@@ -230,10 +170,6 @@ impl TestNamespace<'_> {
 
     /// Waits until what is published in this namespace is for these selectors (`app=api`; nothing for all pods) and holds these
     /// policies.
-    ///
-    /// # Errors
-    ///
-    /// Fails with what is published when the patience is over.
     pub fn wait_for_published(
         &self,
         wanted: &[(&str, &[&str])],
@@ -257,10 +193,6 @@ impl TestNamespace<'_> {
     }
 
     /// Tells apart every write to what this namespace holds of ours: the versions of its policies and of what is published.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the API server does not answer.
     pub fn versions(&self) -> Result<BTreeMap<String, String>> {
         let mut versions = BTreeMap::new();
         for plural in ["corspolicies", "originsets"].into_iter().chain(Published::KINDS) {
@@ -273,10 +205,6 @@ impl TestNamespace<'_> {
     }
 
     /// Deletes the namespace with all that is in it, as the controllers of a whole cluster do.
-    ///
-    /// # Errors
-    ///
-    /// With the refusal of the API server.
     pub fn vanish(&self) -> Result<()> {
         let api = self.cluster.api();
         let path = format!("/api/v1/namespaces/{}", self.name);
@@ -290,10 +218,6 @@ impl TestNamespace<'_> {
     }
 
     /// Runs a workload, and waits until all its pods are ready and, where it answers HTTP, its Service leads to one.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the pods do not get ready.
     pub fn run(&self, workload: &Workload) -> Result<()> {
         self.apply(&workload.objects().to_string())?;
         self.rolled_out(&format!("deployment/{}", workload.name))?;
@@ -303,10 +227,6 @@ impl TestNamespace<'_> {
     /// Replaces all pods of a Deployment, and waits until its Services lead to the new ones and to no other: the old ones are gone
     /// before the new ones come, so that only new ones answer. A node still routes to a pod for a moment after its end, and loses
     /// those requests.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the pods do not end, or do not get ready.
     pub fn restart(&self, deployment: &str) -> Result<()> {
         let object = self.get("deployments", deployment)?;
         let replicas = format!("--replicas={}", object["spec"]["replicas"]);
@@ -330,10 +250,6 @@ impl TestNamespace<'_> {
     }
 
     /// Waits until no pod has these labels.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the names of pods when the patience is over.
     pub fn wait_for_no_pods(&self, selector: &str) -> Result<()> {
         eventually(&format!("the end of the pods {selector}"), || {
             let left = self.read(&["get", "pods", "-l", selector, "-o", "name"])?;
@@ -343,10 +259,6 @@ impl TestNamespace<'_> {
     }
 
     /// Waits until a Service answers at port 80: what a node routes follows readiness a moment later.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the last error when the patience is over.
     pub fn wait_for_answer(&self, service: &str) -> Result<()> {
         let (socks_proxy, host) = (self.cluster.socks_proxy(), self.host(service));
         let answer = || socks_proxy.get(&host, "/", None).map(|_| true);
@@ -354,10 +266,6 @@ impl TestNamespace<'_> {
     }
 
     /// Waits until all pods of a Deployment are the newest and ready.
-    ///
-    /// # Errors
-    ///
-    /// Fails if they do not get ready.
     pub fn rolled_out(&self, workload: &str) -> Result<()> {
         self.read(&["rollout", "status", workload, "--timeout=180s"]).map(drop)
     }
