@@ -15,6 +15,7 @@ use corsward_operator_core::cluster_state::Delta;
 use corsward_operator_core::event::Event;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, Stream, StreamExt as _};
+use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::utils::Backoff as _;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client};
@@ -23,8 +24,8 @@ use tracing::{info, warn};
 
 pub use self::enforcement::Switch;
 use self::kinds::{
-    ClusterPolicies, GatewayClasses, Gateways, HttpRoutes, Namespaces, OriginSets, Pods, Policies,
-    Services, VirtualServices, Watched,
+    ClusterPolicies, GatewayClasses, Gateways, HttpRoutes, Namespaces, ObjectKey as _, OriginSets,
+    Pods, Policies, Services, VirtualServices, Watched,
 };
 pub(crate) use self::raw::Raw;
 use crate::error_log::ErrorLog;
@@ -97,22 +98,22 @@ pub async fn watch(
 ) {
     let shared = Shared { client, options, watches, events, waiting: AtomicUsize::new(0) };
     let mut kinds = vec![
-        follow::<Policies>(&shared, "CorsPolicy"),
-        follow::<OriginSets>(&shared, "OriginSet"),
-        follow::<ClusterPolicies>(&shared, "ClusterCorsPolicy"),
-        follow::<Namespaces>(&shared, "Namespace"),
-        follow::<Services>(&shared, "Service"),
-        follow::<Pods>(&shared, "Pod"),
+        follow::<Policies>(&shared),
+        follow::<OriginSets>(&shared),
+        follow::<ClusterPolicies>(&shared),
+        follow::<Namespaces>(&shared),
+        follow::<Services>(&shared),
+        follow::<Pods>(&shared),
     ];
     if shared.options.gateways {
-        kinds.push(follow::<Gateways>(&shared, "Gateway"));
-        kinds.push(follow::<HttpRoutes>(&shared, "HTTPRoute"));
+        kinds.push(follow::<Gateways>(&shared));
+        kinds.push(follow::<HttpRoutes>(&shared));
     }
     if shared.options.gateways && shared.options.gateway_classes {
-        kinds.push(follow::<GatewayClasses>(&shared, "GatewayClass"));
+        kinds.push(follow::<GatewayClasses>(&shared));
     }
     if shared.options.virtual_services {
-        kinds.push(follow::<VirtualServices>(&shared, "VirtualService"));
+        kinds.push(follow::<VirtualServices>(&shared));
     }
     if let Some(switch) = shared.options.switch.clone() {
         kinds.push(enforcement::follow(&shared, switch).boxed());
@@ -125,8 +126,8 @@ pub async fn watch(
 }
 
 /// Follows a kind until the receiver is gone.
-fn follow<'s, K: Watched + 's>(shared: &'s Shared, kind: &'static str) -> BoxFuture<'s, ()> {
-    let mut follower = Follower::<K>::new(shared, kind);
+fn follow<'s, K: Watched + 's>(shared: &'s Shared) -> BoxFuture<'s, ()> {
+    let mut follower = Follower::<K>::new(shared);
     async move { while follower.follow().await == WatchEnd::NotServed {} }.boxed()
 }
 
@@ -159,7 +160,8 @@ impl Shared {
 // === impl Follower ===
 
 impl<'s, K: Watched> Follower<'s, K> {
-    fn new(shared: &'s Shared, kind: &'static str) -> Self {
+    fn new(shared: &'s Shared) -> Self {
+        let [.., kind, _] = K::RESOURCE;
         let (list, listed) = (BTreeMap::new(), false);
         let (error_log, backoff) = (ErrorLog::default(), WatchBackoff::default());
         Self { shared, kind, list, listed, error_log, backoff }
@@ -167,10 +169,12 @@ impl<'s, K: Watched> Follower<'s, K> {
 
     /// Follows the kind from a first list on.
     async fn follow(&mut self) -> WatchEnd {
-        let api =
-            Api::<Raw<K::Spec, K::Status>>::all_with(self.shared.client.clone(), &K::resource());
+        let [group, version, kind, plural] = K::RESOURCE;
+        let kind = GroupVersionKind::gvk(group, version, kind);
+        let resource = ApiResource::from_gvk_with_plural(&kind, plural);
+        let api = Api::<Raw<K::Spec, K::Status>>::all_with(self.shared.client.clone(), &resource);
         let config = watcher::Config {
-            field_selector: K::fields().map(str::to_owned),
+            field_selector: K::FIELDS.map(str::to_owned),
             timeout: Some(WATCH_SECONDS),
             page_size: Some(PAGE_LEN),
             ..watcher::Config::default()
@@ -227,12 +231,12 @@ impl<'s, K: Watched> Follower<'s, K> {
                 return None;
             }
             watcher::Event::InitApply(raw) => {
-                self.list.insert(K::key(&raw.metadata), K::value(raw));
+                self.list.insert(K::Key::of(&raw.metadata), K::value(raw));
                 return None;
             }
             watcher::Event::InitDone => Delta::Reset(std::mem::take(&mut self.list)),
-            watcher::Event::Apply(raw) => Delta::Apply(K::key(&raw.metadata), K::value(raw)),
-            watcher::Event::Delete(raw) => Delta::Delete(K::key(&raw.metadata)),
+            watcher::Event::Apply(raw) => Delta::Apply(K::Key::of(&raw.metadata), K::value(raw)),
+            watcher::Event::Delete(raw) => Delta::Delete(K::Key::of(&raw.metadata)),
         };
         self.backoff.reset();
         if self.error_log.over() {
@@ -245,12 +249,12 @@ impl<'s, K: Watched> Follower<'s, K> {
     /// server does not remember that any more, with a new list.
     async fn failed(&mut self, error: &watcher::Error) -> Result<(), WatchEnd> {
         let unknown = is_not_found(error);
-        let remedy = K::remedy();
-        if unknown && K::is_optional() {
+        let remedy = K::REMEDY;
+        if unknown && K::IS_OPTIONAL {
             return self.not_served().await;
         }
         self.shared.watches.restarted(self.kind);
-        if K::is_advisory() {
+        if K::IS_ADVISORY {
             self.count_as_listed().await?;
         }
         let sentence = watch_sentence(error);

@@ -20,7 +20,6 @@ use corsward_operator_core::spelling::Spelling;
 use corsward_policy::PolicyId;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kube::core::{ApiResource, GroupVersionKind};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
@@ -46,34 +45,34 @@ pub(super) trait Watched {
     /// The type of the status.
     type Status: Clone + Debug + DeserializeOwned + Send + 'static;
     /// The key of an object.
-    type Key: Ord + Send;
+    type Key: ObjectKey + Ord + Send;
     /// The value of an object.
     type Value: Send;
 
-    /// The API resource.
-    fn resource() -> ApiResource;
+    /// The group, the version, the kind and its plural.
+    const RESOURCE: [&str; 4];
+
     /// The field selector; `None` for all objects.
-    fn fields() -> Option<&'static str> {
-        None
-    }
+    const FIELDS: Option<&str> = None;
+
     /// The remedy if the API server lacks the kind.
-    fn remedy() -> Option<&'static str> {
-        None
-    }
+    const REMEDY: Option<&str> = None;
+
     /// Is it a kind that need not be served? Of any other, an answer that it is not there is no word about its objects.
-    fn is_optional() -> bool {
-        Self::is_advisory()
-    }
+    const IS_OPTIONAL: bool = Self::IS_ADVISORY;
+
     /// Do only findings depend on it? Then readiness does not wait for it.
-    fn is_advisory() -> bool {
-        false
-    }
-    /// The key of the object with this metadata.
-    fn key(metadata: &ObjectMeta) -> Self::Key;
+    const IS_ADVISORY: bool = false;
+
     /// The value of an object.
     fn value(raw: Raw<Self::Spec, Self::Status>) -> Self::Value;
     /// The event for the controller.
     fn event(delta: Delta<Self::Key, Self::Value>) -> Event;
+}
+
+/// A key that metadata gives.
+pub(super) trait ObjectKey {
+    fn of(metadata: &ObjectMeta) -> Self;
 }
 
 /// The remedy if corsward's kinds are missing.
@@ -92,31 +91,43 @@ pub(super) struct Services;
 /// Pods that run.
 pub(super) struct Pods;
 
+impl ObjectKey for Key {
+    fn of(metadata: &ObjectMeta) -> Self {
+        Self {
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: String::of(metadata),
+        }
+    }
+}
+
+impl ObjectKey for PolicyId {
+    fn of(metadata: &ObjectMeta) -> Self {
+        let Key { namespace, name } = Key::of(metadata);
+        Self { namespace, name }
+    }
+}
+
+impl ObjectKey for String {
+    fn of(metadata: &ObjectMeta) -> Self {
+        metadata.name.clone().unwrap_or_default()
+    }
+}
+
 impl Watched for Policies {
     type Spec = Value;
     type Status = Value;
     type Key = PolicyId;
     type Value = Object;
 
-    fn resource() -> ApiResource {
-        resource(GROUP, VERSION, KIND, "corspolicies")
-    }
-
-    fn remedy() -> Option<&'static str> {
-        Some(APPLY)
-    }
-
-    fn key(metadata: &ObjectMeta) -> PolicyId {
-        let Key { namespace, name } = key(metadata);
-        PolicyId { namespace, name }
-    }
+    const RESOURCE: [&str; 4] = [GROUP, VERSION, KIND, "corspolicies"];
+    const REMEDY: Option<&str> = Some(APPLY);
 
     fn value(raw: Raw<Value, Value>) -> Object {
         let Raw { metadata, spec, status } = raw;
         // As in a file: without a spec it is one that says nothing.
         let spec = spec.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         Object {
-            id: Self::key(&metadata),
+            id: PolicyId::of(&metadata),
             place: None,
             generation: metadata.generation,
             text: Text::Spec {
@@ -147,17 +158,8 @@ impl Watched for OriginSets {
     type Key = Key;
     type Value = RawObject;
 
-    fn resource() -> ApiResource {
-        resource(GROUP, VERSION, "OriginSet", "originsets")
-    }
-
-    fn remedy() -> Option<&'static str> {
-        Some(APPLY)
-    }
-
-    fn key(metadata: &ObjectMeta) -> Key {
-        key(metadata)
-    }
+    const RESOURCE: [&str; 4] = [GROUP, VERSION, "OriginSet", "originsets"];
+    const REMEDY: Option<&str> = Some(APPLY);
 
     fn value(raw: Raw<Value, Value>) -> RawObject {
         written(raw)
@@ -174,17 +176,8 @@ impl Watched for ClusterPolicies {
     type Key = String;
     type Value = RawObject;
 
-    fn resource() -> ApiResource {
-        resource(GROUP, VERSION, "ClusterCorsPolicy", "clustercorspolicies")
-    }
-
-    fn remedy() -> Option<&'static str> {
-        Some(APPLY)
-    }
-
-    fn key(metadata: &ObjectMeta) -> String {
-        metadata.name.clone().unwrap_or_default()
-    }
+    const RESOURCE: [&str; 4] = [GROUP, VERSION, "ClusterCorsPolicy", "clustercorspolicies"];
+    const REMEDY: Option<&str> = Some(APPLY);
 
     fn value(raw: Raw<Value, Value>) -> RawObject {
         written(raw)
@@ -201,13 +194,7 @@ impl Watched for Namespaces {
     type Key = String;
     type Value = Namespace;
 
-    fn resource() -> ApiResource {
-        resource("", "v1", "Namespace", "namespaces")
-    }
-
-    fn key(metadata: &ObjectMeta) -> String {
-        metadata.name.clone().unwrap_or_default()
-    }
+    const RESOURCE: [&str; 4] = ["", "v1", "Namespace", "namespaces"];
 
     fn value(raw: Raw<IgnoredAny>) -> Namespace {
         let ObjectMeta { labels, annotations, .. } = raw.metadata;
@@ -246,13 +233,7 @@ impl Watched for Services {
     type Key = Key;
     type Value = Service;
 
-    fn resource() -> ApiResource {
-        resource("", "v1", "Service", "services")
-    }
-
-    fn key(metadata: &ObjectMeta) -> Key {
-        key(metadata)
-    }
+    const RESOURCE: [&str; 4] = ["", "v1", "Service", "services"];
 
     fn value(raw: Raw<ServiceSpec>) -> Service {
         let ServiceSpec { r#type, selector, ports } = raw.spec.unwrap_or_default();
@@ -310,18 +291,10 @@ impl Watched for Pods {
     type Key = Key;
     type Value = Pod;
 
-    fn resource() -> ApiResource {
-        resource("", "v1", "Pod", "pods")
-    }
+    const RESOURCE: [&str; 4] = ["", "v1", "Pod", "pods"];
 
     /// The API server itself says "deleted" of a pod that stops running.
-    fn fields() -> Option<&'static str> {
-        Some("status.phase=Running")
-    }
-
-    fn key(metadata: &ObjectMeta) -> Key {
-        key(metadata)
-    }
+    const FIELDS: Option<&str> = Some("status.phase=Running");
 
     fn value(raw: Raw<PodSpec, PodStatus>) -> Pod {
         let PodStatus { pod_ip } = raw.status.unwrap_or_default();
@@ -369,17 +342,6 @@ impl Watched for Pods {
 
     fn event(delta: Delta<Key, Pod>) -> Event {
         Event::ClusterState(Change::Pod(delta))
-    }
-}
-
-fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
-}
-
-fn key(metadata: &ObjectMeta) -> Key {
-    Key {
-        namespace: metadata.namespace.clone().unwrap_or_default(),
-        name: metadata.name.clone().unwrap_or_default(),
     }
 }
 

@@ -5,8 +5,8 @@ use corsward_operator_core::event::Event;
 use serde_json::Value;
 
 use super::kinds::{
-    ClusterPolicies, GatewayClasses, Gateways, HttpRoutes, Namespaces, OriginSets, Pods, Policies,
-    Services, VirtualServices, Watched,
+    ClusterPolicies, GatewayClasses, Gateways, HttpRoutes, Namespaces, ObjectKey as _, OriginSets,
+    Pods, Policies, Services, VirtualServices, Watched,
 };
 
 /// The event of an object that is new or changed, or `is_gone`.
@@ -29,6 +29,6 @@ pub(crate) fn event(object: &Value, is_gone: bool) -> Event {
 
 fn event_of<K: Watched>(object: &Value, is_gone: bool) -> Event {
     let raw: super::Raw<K::Spec, K::Status> = serde_json::from_value(object.clone()).unwrap();
-    let key = K::key(&raw.metadata);
+    let key = K::Key::of(&raw.metadata);
     K::event(if is_gone { Delta::Delete(key) } else { Delta::Apply(key, K::value(raw)) })
 }

@@ -2,13 +2,11 @@
 
 use corsward_operator_core::cluster_state::{Change, Delta, Gateway, GatewayClass, Key};
 use corsward_operator_core::event::Event;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::ApiResource;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::native::GATEWAY_API;
-use super::{Raw, Watched, key, resource};
+use super::{Raw, Watched};
 
 /// The feature of a controller that enforces the CORS filters of `HTTPRoute` objects.
 const CORS: &str = "HTTPRouteCORS";
@@ -25,17 +23,8 @@ impl Watched for Gateways {
     type Key = Key;
     type Value = Gateway;
 
-    fn resource() -> ApiResource {
-        resource(GATEWAY_API, "v1", "Gateway", "gateways")
-    }
-
-    fn is_optional() -> bool {
-        true
-    }
-
-    fn key(metadata: &ObjectMeta) -> Key {
-        key(metadata)
-    }
+    const RESOURCE: [&str; 4] = [GATEWAY_API, "v1", "Gateway", "gateways"];
+    const IS_OPTIONAL: bool = true;
 
     fn value(raw: Raw<Value>) -> Gateway {
         let spec = raw.spec.unwrap_or_default();
@@ -63,18 +52,10 @@ impl Watched for GatewayClasses {
     type Key = String;
     type Value = GatewayClass;
 
-    fn resource() -> ApiResource {
-        resource(GATEWAY_API, "v1", "GatewayClass", "gatewayclasses")
-    }
+    const RESOURCE: [&str; 4] = [GATEWAY_API, "v1", "GatewayClass", "gatewayclasses"];
 
     // Roles of an older release may not let them be listed: then nothing is known of classes.
-    fn is_advisory() -> bool {
-        true
-    }
-
-    fn key(metadata: &ObjectMeta) -> String {
-        metadata.name.clone().unwrap_or_default()
-    }
+    const IS_ADVISORY: bool = true;
 
     fn value(raw: Raw<Value, Value>) -> GatewayClass {
         let controller = raw.spec.as_ref().and_then(|spec| spec.get("controllerName"));

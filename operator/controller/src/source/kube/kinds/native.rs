@@ -1,11 +1,10 @@
 //! Native CORS: what a mesh and the Gateway API can be told by themselves, cut to where it leads.
 
 use corsward_operator_core::cluster_state::{Change, NativeCors, ParentGateway};
-use kube::core::ApiResource;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{Delta, Event, Key, ObjectMeta, Raw, Watched, key, resource};
+use super::{Delta, Event, Key, Raw, Watched};
 
 /// The group of the Gateway API.
 pub(super) const GATEWAY_API: &str = "gateway.networking.k8s.io";
@@ -22,17 +21,8 @@ impl Watched for VirtualServices {
     type Key = Key;
     type Value = NativeCors;
 
-    fn resource() -> ApiResource {
-        resource("networking.istio.io", "v1", "VirtualService", "virtualservices")
-    }
-
-    fn is_advisory() -> bool {
-        true
-    }
-
-    fn key(metadata: &ObjectMeta) -> Key {
-        key(metadata)
-    }
+    const RESOURCE: [&str; 4] = ["networking.istio.io", "v1", "VirtualService", "virtualservices"];
+    const IS_ADVISORY: bool = true;
 
     fn value(raw: Raw<Value>) -> NativeCors {
         let namespace = raw.metadata.namespace.unwrap_or_default();
@@ -63,17 +53,8 @@ impl Watched for HttpRoutes {
     type Key = Key;
     type Value = NativeCors;
 
-    fn resource() -> ApiResource {
-        resource(GATEWAY_API, "v1", "HTTPRoute", "httproutes")
-    }
-
-    fn is_advisory() -> bool {
-        true
-    }
-
-    fn key(metadata: &ObjectMeta) -> Key {
-        key(metadata)
-    }
+    const RESOURCE: [&str; 4] = [GATEWAY_API, "v1", "HTTPRoute", "httproutes"];
+    const IS_ADVISORY: bool = true;
 
     fn value(raw: Raw<Value>) -> NativeCors {
         let namespace = raw.metadata.namespace.unwrap_or_default();

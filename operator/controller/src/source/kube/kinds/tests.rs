@@ -85,7 +85,7 @@ fn a_watch_names_what_is_deleted() {
     }});
     let event: kube::core::WatchEvent<Raw<Value, Value>> = serde_json::from_value(event).unwrap();
     let kube::core::WatchEvent::Deleted(raw) = event else { panic!("{event:?}") };
-    let delta = Delta::Delete(Policies::key(&raw.metadata));
+    let delta = Delta::Delete(PolicyId::of(&raw.metadata));
     let id = PolicyId { namespace: "shop".to_owned(), name: "api".to_owned() };
     assert_eq!(Policies::event(delta), Event::Delete(id));
 }
