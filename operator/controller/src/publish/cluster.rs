@@ -519,3 +519,48 @@ async fn sleep_until(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use axum::Router;
+    use axum::extract::State;
+    use axum::http::{StatusCode, Uri};
+    use axum::response::{IntoResponse as _, Response};
+
+    use super::*;
+
+    /// An API server that fails at first, and then has an object of each kind but `EnvoyFilter`, which it does not serve.
+    async fn answer(State(failed): State<Arc<AtomicBool>>, uri: Uri) -> Response {
+        if uri.path().ends_with("/envoyfilters") {
+            return StatusCode::NOT_FOUND.into_response();
+        }
+        if !failed.swap(true, Ordering::SeqCst) {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        let item = json!({"metadata": {"name": "corsward", "namespace": "shop", "uid": "u"}});
+        axum::Json(json!({
+            "apiVersion": "meta.k8s.io/v1",
+            "kind": "PartialObjectMetadataList",
+            "metadata": {"resourceVersion": "1"},
+            "items": [item],
+        }))
+        .into_response()
+    }
+
+    #[tokio::test]
+    async fn former_objects_that_could_not_be_listed_are_listed_again() {
+        let router = Router::new().fallback(answer).with_state(Arc::default());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
+        let output = corsward_operator_core::publish::testing::wasm_plugins();
+        let lists = Objects { client, output }.list_former().join_all().await;
+        let former: Vec<FormerObject> = lists.into_iter().flatten().collect();
+        let [FormerObject { resource, place, uid }] = &former[..] else { panic!("{former:?}") };
+        assert_eq!((resource.kind.as_str(), uid.as_str()), ("TrafficExtension", "u"));
+        assert_eq!((place.namespace.as_str(), place.name.as_str()), ("shop", "corsward"));
+    }
+}
