@@ -105,6 +105,19 @@ pub(crate) fn sentence(error: &kube::Error) -> String {
     sentence
 }
 
+/// Does the API server not know the kind? Of an object, no list and no watch says that it is not found.
+pub(crate) fn is_not_served(error: &watcher::Error) -> bool {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    let (InitialListFailed(kube::Error::Api(status))
+    | WatchStartFailed(kube::Error::Api(status))
+    | WatchFailed(kube::Error::Api(status))
+    | WatchError(status)) = error
+    else {
+        return false;
+    };
+    status.code == 404
+}
+
 /// The error of a watch, in one line.
 pub(crate) fn watch_sentence(error: &watcher::Error) -> String {
     use watcher::Error::{

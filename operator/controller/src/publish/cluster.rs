@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::error_log::ErrorLog;
-use crate::kubernetes::{list_metadata, sentence};
+use crate::kubernetes::{is_not_served, list_metadata, sentence};
 use crate::metrics::publishing::{Publishing, WriteResult};
 use crate::watch_backoff::WatchBackoff;
 use crate::watches;
@@ -492,11 +492,6 @@ impl Objects {
             _ => ApplyError::Here(format!("the API server refuses the object: {message}")),
         }
     }
-}
-
-fn is_not_served(error: &watcher::Error) -> bool {
-    let watcher::Error::InitialListFailed(kube::Error::Api(status)) = error else { return false };
-    status.code == 404
 }
 
 fn place(object: &DynamicObject) -> Option<Key> {

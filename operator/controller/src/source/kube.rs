@@ -29,7 +29,7 @@ use self::kinds::{
 };
 pub(crate) use self::raw::Raw;
 use crate::error_log::ErrorLog;
-use crate::kubernetes::{WATCH_SECONDS, watch_sentence};
+use crate::kubernetes::{WATCH_SECONDS, is_not_served, watch_sentence};
 use crate::metrics::source::Watches;
 use crate::watch_backoff::WatchBackoff;
 
@@ -248,7 +248,7 @@ impl<'s, K: Watched> Follower<'s, K> {
     /// Counts an error, says it where it is new, and waits before the next attempt. A watch goes on from where it was, or, where the API
     /// server does not remember that any more, with a new list.
     async fn failed(&mut self, error: &watcher::Error) -> Result<(), WatchEnd> {
-        let unknown = is_not_found(error);
+        let unknown = is_not_served(error);
         let remedy = K::REMEDY;
         if unknown && K::IS_OPTIONAL {
             return self.not_served().await;
@@ -285,17 +285,4 @@ impl<'s, K: Watched> Follower<'s, K> {
         let before = std::mem::replace(&mut self.listed, true);
         if before { Ok(()) } else { self.shared.count_first_list().await }
     }
-}
-
-/// Does the API server not know the kind? Of an object, no list and no watch says that it is not found.
-fn is_not_found(error: &watcher::Error) -> bool {
-    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
-    let (InitialListFailed(kube::Error::Api(status))
-    | WatchStartFailed(kube::Error::Api(status))
-    | WatchFailed(kube::Error::Api(status))
-    | WatchError(status)) = error
-    else {
-        return false;
-    };
-    status.code == 404
 }
