@@ -539,6 +539,7 @@ mod tests {
             ("nothing like it", "timeout", None),
             ("empty", "", None),
             ("beyond any bound", &"x".repeat(100_000), None),
+            ("two swapped letters of a short name", "mdoe", Some("mode")),
         ] {
             assert_eq!(similar(name, known.into_iter()), want.map(str::to_owned), "{why}");
         }

@@ -88,6 +88,7 @@ mod tests {
             ("contentdisposition", "content-disposition"),
             ("etag-if-match", ""),
             ("trace-parent", "traceparent"),
+            ("if-arnge", "if-range"),
         ] {
             assert_eq!(header(name).unwrap_or_default(), meant, "{name}");
         }
