@@ -102,10 +102,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use corsward_operator_core::capabilities::Reach;
     use corsward_operator_core::index::{Index, Scope};
     use corsward_operator_core::plan::Plan;
     use corsward_operator_core::testing::{GOOD, REFUSED, carry_out, id, object};
-    use corsward_operator_core::validation::Domain;
     use corsward_policy::validate::NoKnowledge;
 
     #[test]
@@ -114,18 +114,18 @@ mod tests {
         let file = StateFile::new(dir.path().join("state.json"));
         assert_eq!(file.load().unwrap(), None, "a first start has no state");
 
-        let mut index = Index::new(Arc::new(NoKnowledge), Domain::Folder);
+        let mut index = Index::new(Arc::new(NoKnowledge), Reach::One);
         index.apply(object("a", &GOOD));
         index.apply(object("b", &REFUSED));
         let mut plan = Plan::default();
-        plan.update(&index, &Scope::Folder);
-        file.save(&State::of(&index, plan.scope(&Scope::Folder).unwrap())).unwrap();
+        plan.update(&index, &Scope::All);
+        file.save(&State::of(&index, plan.scope(&Scope::All).unwrap())).unwrap();
         let settled = carry_out(&mut index);
 
         let state = file.load().unwrap().unwrap();
         assert_eq!(file.load_copy().unwrap().as_ref(), Some(&state));
         assert_eq!(state.owners(), BTreeMap::from([(id("a"), "a.yaml".to_owned())]));
-        let mut restarted = Index::new(Arc::new(NoKnowledge), Domain::Folder);
+        let mut restarted = Index::new(Arc::new(NoKnowledge), Reach::One);
         assert_eq!(state.restore(&mut restarted), []);
         restarted.reset(vec![object("a", &REFUSED)]);
         assert_eq!(carry_out(&mut restarted).in_force, settled.in_force);

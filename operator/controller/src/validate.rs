@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use corsward_api::v1alpha1::TargetRef;
+use corsward_operator_core::capabilities::Reach;
 use corsward_operator_core::cluster_state::{
     Change, Delta, Gateway, Key, Namespace, NamespaceMode, Service, ServicePort, TargetPort,
 };
@@ -18,7 +19,7 @@ use corsward_operator_core::object::Object;
 use corsward_operator_core::plan::Plan;
 use corsward_operator_core::report::FindingReport;
 use corsward_operator_core::targets::Target;
-use corsward_operator_core::validation::{Context, Domain, Validation, validate_object};
+use corsward_operator_core::validation::{Context, Validation, validate_object};
 use corsward_policy::finding::{GuardrailReason, PlacementReason};
 use corsward_policy::validate::NoKnowledge;
 use corsward_policy::{Finding, Knowledge, PolicyId, Severity, finding};
@@ -87,7 +88,7 @@ pub fn validate(
         }
     }
     let sets = dependencies.sets();
-    let context = Context { sets, may_have_others: true, ..Context::folder(knowledge) };
+    let context = Context { sets, may_have_others: true, ..Context::new(knowledge) };
     found.dependencies = snapshot.origin_sets.len().saturating_add(snapshot.guardrails.len());
     let validated = |object| (object, validate_object(object, context));
     let objects: Vec<_> = snapshot.objects.iter().map(validated).collect();
@@ -169,7 +170,7 @@ fn about_others(
     snapshot: &Snapshot,
     objects: &[(&Object, Validation)],
 ) -> BTreeMap<PolicyId, Vec<Finding>> {
-    let mut index = Index::new(Arc::new(NoKnowledge), Domain::Cluster);
+    let mut index = Index::new(Arc::new(NoKnowledge), Reach::Targets);
     let mut put = |change| index.on(Event::ClusterState(change));
     put(Change::OriginSet(Delta::Reset(snapshot.origin_sets.clone())));
     put(Change::Namespace(Delta::Reset(snapshot.namespaces.clone())));

@@ -18,7 +18,7 @@ use corsward_operator::executor::{Executor, ExecutorDeps};
 use corsward_operator::last_good::LastGood;
 use corsward_operator::publish::Publisher;
 use corsward_operator_core::bundle::{BundleKey, Desired, PublishStatus};
-use corsward_operator_core::capabilities::{Capabilities, Memory, Replicas};
+use corsward_operator_core::capabilities::{Capabilities, Memory, Reach, Replicas};
 use corsward_operator_core::cluster_state::{Change, Delta, Key, Pod, PodProxy};
 use corsward_operator_core::command::StatusWrite;
 use corsward_operator_core::event::Event;
@@ -31,7 +31,6 @@ use corsward_operator_core::rollout::proxy_stats::ProxyStats;
 use corsward_operator_core::rollout::schedule::Schedule;
 use corsward_operator_core::rollout::tracker::PollerCommand;
 use corsward_operator_core::testing::{GOOD, object};
-use corsward_operator_core::validation::Domain;
 use serde_json::{Value, json};
 
 /// The bundles in memory, and the digests that proxies acknowledged.
@@ -57,7 +56,7 @@ struct Latest(Arc<Mutex<Vec<StatusWrite>>>);
 impl Publisher for Stream {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            counts_proxies: true,
+            reach: Reach::Pods,
             acknowledges: true,
             answers_at_once: false,
             replicas: Replicas::All,
@@ -160,7 +159,7 @@ fn a_new_kind_of_publisher_needs_nothing_but_the_traits() {
         object_events: None,
         admin_state: Arc::new(AdminState::default()),
     };
-    let index = Index::new(Arc::new(FullKnowledge), Domain::Cluster);
+    let index = Index::new(Arc::new(FullKnowledge), deps.publisher.capabilities().reach);
     let mut executor = Executor::new(index, deps);
 
     executor.handle(vec![pod("a"), policy(&GOOD), Event::Synced]);

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cluster_state::Labels;
 
-/// The name of the one bundle of a folder, and of the filter in every proxy.
+/// The name of the one bundle of a place, and of the filter in every proxy.
 pub const BUNDLE_NAME: &str = "corsward";
 /// Hexadecimal digits of the digest of a bundle's labels in its name.
 const NAME_DIGITS: usize = 10;
@@ -16,8 +16,8 @@ const NAME_DIGITS: usize = 10;
 /// The proxies of a bundle, and its name: a different set of proxies is a different object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BundleKey {
-    /// The one proxy of a folder.
-    Folder,
+    /// All proxies of one place, without a namespace.
+    All,
     /// The sidecars of a namespace's pods that have all these labels; none: of all its pods.
     Workloads {
         /// The namespace.
@@ -73,7 +73,7 @@ impl BundleKey {
     #[must_use]
     pub fn object_name(&self) -> String {
         match self {
-            Self::Folder => BUNDLE_NAME.to_owned(),
+            Self::All => BUNDLE_NAME.to_owned(),
             Self::Workloads { labels, .. } if labels.is_empty() => BUNDLE_NAME.to_owned(),
             Self::Workloads { labels, .. } => {
                 let mut text = String::new();
@@ -86,11 +86,11 @@ impl BundleKey {
         }
     }
 
-    /// The namespace of its proxies; none for a folder.
+    /// The namespace of its proxies; none for all proxies of one place.
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         match self {
-            Self::Folder => None,
+            Self::All => None,
             Self::Workloads { namespace, .. } | Self::Gateway { namespace, .. } => Some(namespace),
         }
     }
@@ -152,12 +152,12 @@ mod tests {
         let (a, b) = (workloads(&[("app", "api")]), workloads(&[("app", "web")]));
         assert_ne!(a.object_name(), b.object_name());
         assert_eq!(a.object_name().len(), "corsward-".len() + NAME_DIGITS);
-        assert_eq!(BundleKey::Folder.to_string(), "corsward");
+        assert_eq!(BundleKey::All.to_string(), "corsward");
     }
 
     #[test]
     fn a_digest_is_that_of_the_bytes() {
-        let bundle = Bundle::new(BundleKey::Folder, "abc".to_owned());
+        let bundle = Bundle::new(BundleKey::All, "abc".to_owned());
         assert_eq!(
             bundle.digest,
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -3,15 +3,27 @@
 /// The capabilities of a publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Its proxies are the pods with a sidecar and the Gateways of the cluster: they are counted, and what keeps requests from them
-    /// is reported.
-    pub counts_proxies: bool,
+    /// The proxies that it reaches.
+    pub reach: Reach,
     /// Proxies acknowledge: it reports which of them run what is published, as [`Event::Rollouts`](crate::event::Event::Rollouts).
     pub acknowledges: bool,
     /// It answers [`Command::Publish`](crate::command::Command::Publish) before anything else happens.
     pub answers_at_once: bool,
     /// The replicas that serve its proxies.
     pub replicas: Replicas,
+}
+
+/// The proxies that a publisher reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// One place, for which all policies are: their targets are checked and not used.
+    #[default]
+    One,
+    /// Those that targets select. Which pods run them is not known.
+    Targets,
+    /// Those that targets select: the pods with a sidecar and the Gateways of the cluster. They are counted, and what keeps requests
+    /// from them is reported.
+    Pods,
 }
 
 /// Replicas of the operator.

@@ -15,7 +15,7 @@ use corsward_policy::{Finding, PolicyId, Severity};
 use self::last_good::LastGood;
 use self::status_reporter::StatusReporter;
 use crate::bundle::{BundleKey, PublishStatus};
-use crate::capabilities::{Capabilities, Memory, Replicas};
+use crate::capabilities::{Capabilities, Memory, Reach, Replicas};
 use crate::change_log::{self, LogLine};
 use crate::checked_object::CheckedObject;
 use crate::command::{Command, Measurement};
@@ -29,7 +29,6 @@ use crate::rollout::tracker::Tracker;
 use crate::rollout_counts::Rollout;
 use crate::scope_metrics::ScopeMetrics;
 use crate::status::{ConditionType, Reason, RolloutStatus, Status, StatusInputs};
-use crate::validation::Domain;
 
 /// Everything that changes with an event.
 #[derive(Debug)]
@@ -78,10 +77,7 @@ struct Updated {
 impl Controller {
     /// A controller of the objects in `index`, with a publisher of these capabilities and a memory of this kind.
     #[must_use]
-    pub fn new(mut index: Index, publisher: Capabilities, memory: Memory) -> Self {
-        if publisher.counts_proxies {
-            index.see_proxies();
-        }
+    pub fn new(index: Index, publisher: Capabilities, memory: Memory) -> Self {
         let commands = vec![Command::Measure(Measurement::Enforcing(!index.is_stopped()))];
         Self {
             index,
@@ -459,7 +455,7 @@ impl Controller {
                 let publish_status = self.publish_status(scope, key);
                 publish_status.is_none_or(|seen| seen.digest.is_none() || seen.error.is_some())
             };
-            let in_cluster = self.index.domain() == Domain::Cluster;
+            let in_cluster = self.index.reach() != Reach::One;
             let enforces = self.enforces(id, entry);
             let switches =
                 enforces.is_some_and(|it| it != is_enforced(&self.index, scope, planned));
@@ -471,7 +467,7 @@ impl Controller {
                 unpublished: self.unpublished(scope, plan, planned),
                 kept: self.last_good.withheld(),
                 digest: publish_status.and_then(|publish_status| publish_status.digest.clone()),
-                domain: self.index.domain(),
+                reach: self.index.reach(),
                 proxies: self.proxies_of(id, planned),
             };
             Some(Status::of(entry, planned, inputs))
@@ -521,7 +517,7 @@ fn is_enforced(index: &Index, scope: &Scope, planned: &Planned) -> bool {
 fn scope_of(key: &BundleKey) -> Scope {
     match key.namespace() {
         Some(namespace) => Scope::Namespace(namespace.to_owned()),
-        None => Scope::Folder,
+        None => Scope::All,
     }
 }
 

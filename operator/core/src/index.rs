@@ -10,6 +10,7 @@ use corsward_policy::{Finding, Knowledge, Policy, PolicyId, finding};
 use serde_json::Value;
 
 use self::stop::Stop;
+use crate::capabilities::Reach;
 use crate::checked_object::CheckedObject;
 use crate::cluster_state::{Change, ClusterState, Key, Labels, Namespace, NamespaceMode};
 use crate::dependencies::Dependencies;
@@ -21,7 +22,7 @@ use crate::origin_sets::{self, Resolved};
 use crate::spelling::Spelling;
 use crate::targets::{Placement, Target};
 use crate::traffic::Traffic;
-use crate::validation::{self, Accepted, Context, Domain, Validation, validate_object};
+use crate::validation::{self, Accepted, Context, Validation, validate_object};
 
 /// The mode of a policy that is switched off.
 const OFF: &str = "Off";
@@ -29,7 +30,7 @@ const OFF: &str = "Off";
 /// Every policy there is.
 pub struct Index {
     knowledge: Arc<dyn Knowledge + Send + Sync>,
-    domain: Domain,
+    reach: Reach,
     entries: BTreeMap<PolicyId, Entry>,
     cluster_state: ClusterState,
     /// The origin sets and the guardrails of the cluster.
@@ -43,15 +44,13 @@ pub struct Index {
     stopped: Option<Stop>,
     /// Whether this replica writes; if not, the leader's statuses count.
     leading: bool,
-    /// Whether the pods with a proxy of the filter are visible.
-    sees_proxies: bool,
 }
 
 /// A part of what there is that can be planned by itself: no policy reaches beyond it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// A folder, and the one proxy that gets all of it.
-    Folder,
+    /// All policies, for one place.
+    All,
     /// A namespace.
     Namespace(String),
 }
@@ -95,15 +94,15 @@ pub struct PolicyInForce {
 impl Index {
     /// An empty index that asks `knowledge` about what the core cannot know.
     #[must_use]
-    pub fn new(knowledge: Arc<dyn Knowledge + Send + Sync>, domain: Domain) -> Self {
+    pub fn new(knowledge: Arc<dyn Knowledge + Send + Sync>, reach: Reach) -> Self {
         let (entries, cluster_state, dependencies, problems, remembered) = Default::default();
         let mut changed = BTreeSet::new();
         // No policy is an answer too.
-        changed.extend((domain == Domain::Folder).then_some(Scope::Folder));
-        let (stopped, leading, sees_proxies) = (None, domain == Domain::Folder, false);
+        changed.extend((reach == Reach::One).then_some(Scope::All));
+        let (stopped, leading) = (None, reach == Reach::One);
         Self {
             knowledge,
-            domain,
+            reach,
             entries,
             cluster_state,
             dependencies,
@@ -112,25 +111,19 @@ impl Index {
             changed,
             stopped,
             leading,
-            sees_proxies,
         }
-    }
-
-    /// From now on the pods with a sidecar of Istio are counted: it is they that are configured.
-    pub fn see_proxies(&mut self) {
-        self.sees_proxies = true;
     }
 
     /// The number of proxies, if it is visible.
     #[must_use]
     pub fn count(&self, placement: &Placement, namespace: &str) -> Option<usize> {
-        self.sees_proxies.then(|| placement.count(namespace, &self.cluster_state))
+        (self.reach == Reach::Pods).then(|| placement.count(namespace, &self.cluster_state))
     }
 
     /// The traffic report of a namespace.
     #[must_use]
     pub fn traffic<'s>(&'s self, namespace: &'s str) -> Traffic<'s> {
-        Traffic::of(namespace, &self.cluster_state, self.sees_proxies)
+        Traffic::of(namespace, &self.cluster_state, self.reach == Reach::Pods)
     }
 
     /// From now on no policy is enforced anywhere.
@@ -180,7 +173,7 @@ impl Index {
 
     fn context(&self) -> Context<'_> {
         let sets = self.dependencies.sets();
-        Context { domain: self.domain, sets, ..Context::folder(&*self.knowledge) }
+        Context { reach: self.reach, sets, ..Context::new(&*self.knowledge) }
     }
 
     /// Reviews an object; a spec that was accepted once stays accepted until it is edited.
@@ -300,7 +293,7 @@ impl Index {
     pub fn report(&mut self, problems: Vec<Problem>) {
         if self.problems != problems {
             self.problems = problems;
-            self.changed.extend((self.domain == Domain::Folder).then_some(Scope::Folder));
+            self.changed.extend((self.reach == Reach::One).then_some(Scope::All));
         }
     }
 
@@ -362,16 +355,16 @@ impl Index {
     }
 
     fn touch(&mut self, namespace: &str) {
-        match self.domain {
-            Domain::Folder => self.changed.insert(Scope::Folder),
-            Domain::Cluster => self.changed.insert(Scope::Namespace(namespace.to_owned())),
-        };
+        self.changed.insert(match self.reach {
+            Reach::One => Scope::All,
+            Reach::Targets | Reach::Pods => Scope::Namespace(namespace.to_owned()),
+        });
     }
 
     fn touch_all(&mut self) {
-        let folder_without_policies = (self.domain == Domain::Folder).then(String::new);
+        let without_policies = (self.reach == Reach::One).then(String::new);
         let namespaces = self.entries.keys().map(|id| id.namespace.clone());
-        let namespaces: BTreeSet<String> = namespaces.chain(folder_without_policies).collect();
+        let namespaces: BTreeSet<String> = namespaces.chain(without_policies).collect();
         for namespace in namespaces {
             self.touch(&namespace);
         }
@@ -453,8 +446,8 @@ impl Index {
 
     /// The place in which policies apply.
     #[must_use]
-    pub fn domain(&self) -> Domain {
-        self.domain
+    pub fn reach(&self) -> Reach {
+        self.reach
     }
 
     /// The reason why no policy of a part is enforced, if there is one.
@@ -490,9 +483,9 @@ impl Index {
         let known = self.cluster_state.namespaces.get(namespace);
         let labels = known.map_or(&nothing, |namespace| &namespace.labels);
         let all = self.dependencies.guardrails();
-        // A folder knows no labels of namespaces.
+        // Labels of namespaces are known in a cluster only.
         let is_meant = |guardrail: &&Guardrail| {
-            self.domain == Domain::Folder || guardrail.selects(namespace, labels)
+            self.reach == Reach::One || guardrail.selects(namespace, labels)
         };
         all.filter(is_meant).cloned().collect()
     }
@@ -513,11 +506,11 @@ impl fmt::Debug for Index {
 // === impl Scope ===
 
 impl Scope {
-    /// The namespace it is; none for a folder.
+    /// The namespace it is; none for one place.
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         match self {
-            Self::Folder => None,
+            Self::All => None,
             Self::Namespace(namespace) => Some(namespace),
         }
     }
@@ -606,7 +599,7 @@ mod tests {
     use serde_json::json;
 
     fn index() -> Index {
-        Index::new(Arc::new(NoKnowledge), Domain::Folder)
+        Index::new(Arc::new(NoKnowledge), Reach::One)
     }
 
     fn in_force(index: &Index, name: &str) -> Option<i64> {
@@ -617,7 +610,7 @@ mod tests {
     fn the_same_object_again_changes_nothing() {
         let mut index = index();
         index.apply(object("a", &GOOD));
-        assert_eq!(index.take_changed(), [Scope::Folder].into());
+        assert_eq!(index.take_changed(), [Scope::All].into());
         index.apply(object("a", &GOOD));
         index.reset(vec![object("a", &GOOD)]);
         assert_eq!(index.take_changed(), BTreeSet::new());

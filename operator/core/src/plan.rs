@@ -15,6 +15,7 @@ use corsward_policy::finding::{
 use corsward_policy::{Finding, PolicyId, Severity};
 
 use crate::bundle::{Bundle, BundleKey};
+use crate::capabilities::Reach;
 use crate::cluster_state::Labels;
 use crate::grouping::{are_apart, group};
 use crate::guardrails::Guardrail;
@@ -23,7 +24,6 @@ use crate::object::Object;
 use crate::size_limit;
 use crate::targets::{Placement, ProxySet, TargetProxies};
 use crate::traffic::Traffic;
-use crate::validation::Domain;
 use members::{BuiltBundle, BundlePolicy, narrow};
 
 /// The desired state, part by part.
@@ -97,7 +97,7 @@ impl Plan {
     pub fn update(&mut self, index: &Index, scope: &Scope) {
         let previous = self.scopes.remove(scope).unwrap_or_default();
         let planned = ScopePlan::new(index, scope, &previous);
-        if *scope == Scope::Folder || !planned.policies.is_empty() {
+        if *scope == Scope::All || !planned.policies.is_empty() {
             self.scopes.insert(scope.clone(), planned);
         }
     }
@@ -180,7 +180,7 @@ impl ScopePlan {
     }
 
     fn with(index: &Index, scope: &Scope, previous: &Self, allowed: AllowedChanges<'_>) -> Self {
-        // In a folder they hold for every namespace.
+        // For one place they hold for every namespace.
         let rails = index.guardrails_of(scope.namespace().unwrap_or_default());
         let chosen: Vec<Chosen<'_>> = index
             .entries_of(scope)
@@ -312,7 +312,7 @@ impl Planned {
 
     /// Does the policy exceed that guardrail, as it is written?
     #[must_use]
-    pub fn exceeds_one(&self, name: &str) -> bool {
+    pub(crate) fn exceeds_one(&self, name: &str) -> bool {
         let is_about_it = |reason: &Reason| match reason {
             Reason::Guardrail(GuardrailReason::Exceeded { guardrail, .. }) => guardrail == name,
             Reason::OriginSet(OriginSetReason::Of { reason, .. }) => matches!(
@@ -333,12 +333,12 @@ fn choose<'i>(
     entry: &'i Entry,
     allowed: AllowedChanges<'_>,
 ) -> Chosen<'i> {
-    let place = |in_force: &PolicyInForce| match index.domain() {
-        Domain::Folder => {
+    let place = |in_force: &PolicyInForce| match index.reach() {
+        Reach::One => {
             let proxies = TargetProxies::Workloads(Arc::default());
             Placement { places: vec![ProxySet { proxies, ports: None }], ..Placement::default() }
         }
-        Domain::Cluster => in_force.target.place(&id.namespace, index.cluster_state()),
+        Reach::Targets | Reach::Pods => in_force.target.place(&id.namespace, index.cluster_state()),
     };
     let written = entry.written();
     let placed = written.as_ref().map(place).unwrap_or_default();
@@ -391,7 +391,7 @@ fn refuses(findings: &[Finding]) -> bool {
 
 /// The bundles that these policies need.
 fn keys(scope: &Scope, chosen: &[Chosen<'_>]) -> BTreeSet<BundleKey> {
-    let Scope::Namespace(namespace) = scope else { return [BundleKey::Folder].into() };
+    let Scope::Namespace(namespace) = scope else { return [BundleKey::All].into() };
     let in_force = chosen.iter().filter(|chosen| chosen.in_force.is_some());
     let proxies = in_force.flat_map(|chosen| &chosen.placement.places).map(|place| &place.proxies);
     let selectors: BTreeSet<&Arc<Labels>> = proxies

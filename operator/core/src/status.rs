@@ -1,15 +1,15 @@
 //! Status: what there is to say about a policy, as a value. The plan computes it; others write and show it.
 
-pub mod resource;
+pub(crate) mod resource;
 
 use corsward_policy::draft::Mode;
 use corsward_policy::finding::OriginSetReason;
 use corsward_policy::{Finding, PolicyId, Severity, finding};
 
+use crate::capabilities::Reach;
 use crate::index::{Entry, PolicyInForce};
 use crate::plan::Planned;
 use crate::rollout_counts::Rollout;
-use crate::validation::Domain;
 
 /// The desired status of a policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,25 +122,25 @@ const REHEARSAL: &str = "the policy is evaluated and counted, not enforced";
 
 /// The state of a policy's publication.
 #[derive(Clone, Debug, Default)]
-pub struct StatusInputs<'c> {
+pub(crate) struct StatusInputs<'c> {
     /// The reason why a part of the desired state is not published.
-    pub held: Option<&'c str>,
+    pub(crate) held: Option<&'c str>,
     /// Nothing is: what is there stays as it is.
-    pub frozen: bool,
+    pub(crate) frozen: bool,
     /// The reason why no policy is enforced at its place.
-    pub off: Option<&'c str>,
+    pub(crate) off: Option<&'c str>,
     /// The reason why the plan is not published yet; `None` if it is.
-    pub unpublished: Option<String>,
+    pub(crate) unpublished: Option<String>,
     /// Whether the published objects are gone or no longer count, so that equal content counts for nothing.
-    pub stale: bool,
+    pub(crate) stale: bool,
     /// The reason why published objects stay as a foreign writer left them.
-    pub kept: Option<&'c str>,
+    pub(crate) kept: Option<&'c str>,
     /// The digest of the configuration that holds the policy.
-    pub digest: Option<String>,
+    pub(crate) digest: Option<String>,
     /// The place in which policies apply.
-    pub domain: Domain,
+    pub(crate) reach: Reach,
     /// The state of its proxies.
-    pub proxies: RolloutStatus,
+    pub(crate) proxies: RolloutStatus,
 }
 
 // === impl Status ===
@@ -148,7 +148,7 @@ pub struct StatusInputs<'c> {
 impl Status {
     /// The status of a policy, as planned and in these circumstances. `entry` holds what is in force now.
     #[must_use]
-    pub fn of(entry: &Entry, planned: &Planned, inputs: StatusInputs<'_>) -> Self {
+    pub(crate) fn of(entry: &Entry, planned: &Planned, inputs: StatusInputs<'_>) -> Self {
         let mut findings = planned.findings.clone();
         findings.extend(entry.validation.findings.iter().cloned());
         finding::sort(&mut findings);
@@ -332,7 +332,7 @@ fn programmed(
     inputs: &StatusInputs<'_>,
 ) -> Condition {
     let kind = ConditionType::Programmed;
-    let StatusInputs { held, frozen, off, unpublished, stale, kept, domain, proxies, digest: _ } =
+    let StatusInputs { held, frozen, off, unpublished, stale, kept, reach, proxies, digest: _ } =
         inputs;
     let no = |reason, message| Condition { kind, holds: false, reason, message };
     let in_force = entry.in_force.as_ref();
@@ -375,11 +375,11 @@ fn programmed(
         Some(Mode::Off) => return no(Reason::Off, "the mode is Off".to_owned()),
         mode => mode == Some(Mode::DryRun),
     };
-    let (holds, reason, message) = at_proxies(*domain, proxies);
+    let (holds, reason, message) = at_proxies(*reach, proxies);
     let (reason, mut message) = beside_unserved(planned, holds, reason, message);
     if is_rehearsal {
         message = match reason {
-            Reason::Programmed if *domain == Domain::Folder => REHEARSAL.to_owned(),
+            Reason::Programmed if *reach == Reach::One => REHEARSAL.to_owned(),
             _ => format!("{message}; {REHEARSAL}"),
         };
     }
@@ -404,16 +404,16 @@ fn beside_unserved(
 }
 
 /// Returns whether a published policy is programmed, with the reason and the message.
-fn at_proxies(domain: Domain, proxies: &RolloutStatus) -> (bool, Reason, String) {
-    match (domain, proxies) {
-        (Domain::Folder, _) => (true, Reason::Programmed, "the policy is in force".to_owned()),
-        (Domain::Cluster, RolloutStatus::Asked(rollout)) => in_proxies(rollout),
-        (Domain::Cluster, RolloutStatus::Asking { .. }) => {
+fn at_proxies(reach: Reach, proxies: &RolloutStatus) -> (bool, Reason, String) {
+    match (reach, proxies) {
+        (Reach::One, _) => (true, Reason::Programmed, "the policy is in force".to_owned()),
+        (_, RolloutStatus::Asked(rollout)) => in_proxies(rollout),
+        (_, RolloutStatus::Asking { .. }) => {
             let message =
                 "the policy is published; the operator asks the proxies whether they run it";
             (false, Reason::AwaitingProxies, message.to_owned())
         }
-        (Domain::Cluster, RolloutStatus::Unseen { .. }) => {
+        (_, RolloutStatus::Unseen { .. }) => {
             let message = "the policy is published; the operator does not ask its proxies";
             (true, Reason::Published, message.to_owned())
         }

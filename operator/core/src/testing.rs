@@ -8,13 +8,13 @@ use corsward_policy::{Finding, PolicyId};
 use serde_json::{Value, json};
 
 use crate::bundle::Bundle;
+use crate::capabilities::Reach;
 use crate::index::{Index, PolicyInForce, Scope};
 use crate::json_text::JsonText;
 use crate::object::{Object, Text};
 use crate::plan::{Plan, Planned};
 use crate::spelling::Spelling;
 use crate::status::{Status, StatusInputs};
-use crate::validation::Domain;
 
 /// A spec that is accepted.
 pub static GOOD: LazyLock<Value> =
@@ -62,9 +62,9 @@ pub struct TestOutcome {
 
 /// Plans, and lets the plan come into force.
 pub fn carry_out(index: &mut Index) -> TestOutcome {
-    let scopes = match index.domain() {
-        Domain::Folder => vec![Scope::Folder],
-        Domain::Cluster => index
+    let scopes = match index.reach() {
+        Reach::One => vec![Scope::All],
+        Reach::Targets | Reach::Pods => index
             .entries()
             .keys()
             .map(|id| Scope::Namespace(id.namespace.clone()))
@@ -92,9 +92,9 @@ pub fn carry_out(index: &mut Index) -> TestOutcome {
         held = planned.why_not_all().map(str::to_owned).or(held);
         let status = |(id, policy): (&PolicyId, &Planned)| {
             let (held, off) = (policy.held.as_deref(), index.why_off(&scope));
-            let domain = index.domain();
+            let reach = index.reach();
             let frozen = planned.frozen;
-            let inputs = StatusInputs { held, frozen, off, domain, ..StatusInputs::default() };
+            let inputs = StatusInputs { held, frozen, off, reach, ..StatusInputs::default() };
             Status::of(&index.entries()[id], policy, inputs)
         };
         Vec::extend(&mut statuses, planned.policies.iter().map(status));

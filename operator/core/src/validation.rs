@@ -15,6 +15,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSche
 use kube::CustomResourceExt as _;
 
 use crate::bundle::digest;
+use crate::capabilities::Reach;
 use crate::cluster_state::Key;
 use crate::convert;
 use crate::guardrails::{self, Guardrail};
@@ -60,8 +61,8 @@ pub struct Accepted {
 pub struct Context<'c> {
     /// Knows what the core does not.
     pub knowledge: &'c dyn Knowledge,
-    /// The place in which policies apply.
-    pub domain: Domain,
+    /// The proxies that policies reach.
+    pub reach: Reach,
     /// The origin sets that policies may name.
     pub sets: &'c Sets,
     /// An earlier release accepted that very spec: what this one refuses is a warning.
@@ -72,16 +73,6 @@ pub struct Context<'c> {
 
 /// The origins of each set; `None`: the set is refused.
 pub type Sets = BTreeMap<Key, Option<Vec<String>>>;
-
-/// The place in which policies apply.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Domain {
-    /// To one proxy: every policy of a folder does, and targets are checked and not used.
-    #[default]
-    Folder,
-    /// In a cluster, where their targets are.
-    Cluster,
-}
 
 /// The schema of `spec`, out of the resource's definition.
 static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
@@ -140,7 +131,7 @@ fn validate_spec(
     // What does not fit has been replaced: all mistakes are found at once.
     match serde_json::from_value::<CorsPolicySpec>(spec) {
         Ok(spec) => {
-            later.extend(targets(&spec, context.domain));
+            later.extend(targets(&spec, context.reach));
             let validated = validated(object, &spec, context);
             let is_said = |finding: &Finding| sets.says_what_is_allowed(finding);
             let of_policy = validated.findings.into_iter().filter(|finding| !is_said(finding));
@@ -205,10 +196,10 @@ fn may_be_new(reason: &Reason) -> bool {
 }
 
 fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Validated {
-    let specificity = match (context.domain, Target::of(spec)) {
-        // A folder has one proxy, and all its policies are as close to it.
-        (Domain::Folder, _) | (Domain::Cluster, Target::Namespace) => Specificity::Namespace,
-        (Domain::Cluster, Target::Selector(_) | Target::Refs(_)) => Specificity::Workload,
+    let specificity = match (context.reach, Target::of(spec)) {
+        // All policies are as close to one place.
+        (Reach::One, _) | (_, Target::Namespace) => Specificity::Namespace,
+        (_, Target::Selector(_) | Target::Refs(_)) => Specificity::Workload,
     };
     let created = object.record.as_ref().and_then(|record| record.created);
     let draft = convert::draft(&object.id, spec, specificity, created);
@@ -229,13 +220,13 @@ impl Accepted {
 // === impl Context ===
 
 impl<'c> Context<'c> {
-    /// The context of a folder's policies.
+    /// The context of policies for one place, without origin sets.
     #[must_use]
-    pub fn folder(knowledge: &'c dyn Knowledge) -> Self {
+    pub fn new(knowledge: &'c dyn Knowledge) -> Self {
         static NONE: Sets = Sets::new();
         Self {
             knowledge,
-            domain: Domain::Folder,
+            reach: Reach::One,
             sets: &NONE,
             accepted_before: false,
             may_have_others: false,
@@ -255,7 +246,7 @@ impl<'c> Context<'c> {
 
 impl std::fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Context").field("domain", &self.domain).finish_non_exhaustive()
+        f.debug_struct("Context").field("reach", &self.reach).finish_non_exhaustive()
     }
 }
 
@@ -345,8 +336,8 @@ fn is_name_of(kind: &str, name: &str) -> bool {
     }
 }
 
-/// Findings about targets: they must make sense, though a folder has but one proxy.
-fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
+/// Findings about targets: they must make sense, though one place needs none.
+fn targets(spec: &CorsPolicySpec, reach: Reach) -> Vec<Finding> {
     let CorsPolicySpec { target_refs, selector, .. } = spec;
     let mut findings = Vec::new();
     if !target_refs.is_empty() && selector.is_some() {
@@ -370,7 +361,7 @@ fn targets(spec: &CorsPolicySpec, domain: Domain) -> Vec<Finding> {
             findings.push(Finding::new(format!("spec.targetRefs[{at}].sectionName"), reason));
         }
     }
-    if domain == Domain::Cluster {
+    if reach != Reach::One {
         return findings;
     }
     if selector.is_some() {
@@ -396,7 +387,7 @@ mod tests {
             spelling: Spelling::default(),
         };
         let object = Object { id, place: None, generation: None, text, record: None };
-        let validation = validate_object(&object, Context::folder(&NoKnowledge));
+        let validation = validate_object(&object, Context::new(&NoKnowledge));
         assert_eq!(
             validation.accepted.is_none(),
             validation.findings.iter().any(|finding| finding.severity() == Severity::Refusal),
@@ -435,7 +426,7 @@ mod tests {
             let spec =
                 json!({"targetRefs": [target], "cors": {"allowOrigins": ["https://a.example"]}});
             let spec: CorsPolicySpec = serde_json::from_value(spec).unwrap();
-            let said = targets(&spec, Domain::Cluster).into_iter().map(|finding| {
+            let said = targets(&spec, Reach::Targets).into_iter().map(|finding| {
                 let field = finding.field.rsplit('.').next().unwrap_or_default();
                 let message = finding.message();
                 let value = message.split('`').rev().nth(1).unwrap_or_default();
@@ -473,8 +464,7 @@ mod tests {
         let key = Key { namespace: "shop".into(), name: "partners".into() };
         let sets = Sets::from([(key, Some(vec!["https://b.example".to_owned()]))]);
         let knowledge = &NoKnowledge;
-        let context =
-            Context { domain: Domain::Cluster, sets: &sets, ..Context::folder(knowledge) };
+        let context = Context { reach: Reach::Targets, sets: &sets, ..Context::new(knowledge) };
         let accepted = validate_object(&object, context).accepted.unwrap();
         let want = json!({"cors": {"allowOrigins": ["https://a.example", "https://b.example"]}});
         assert_eq!(accepted.spec.value(), want);

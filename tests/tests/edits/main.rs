@@ -85,7 +85,7 @@ fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
         let field = finding.field.rsplit(' ').next().unwrap_or_default().to_owned();
         Finding { field, ..finding }
     }));
-    let context = Context { sets: &sets, ..Context::folder(&FullKnowledge) };
+    let context = Context { sets: &sets, ..Context::new(&FullKnowledge) };
     for object in &documents.objects {
         let Validation { accepted, findings, spec: _ } = validate_object(object, context);
         said.extend(findings);
@@ -337,7 +337,7 @@ fn a_text_without_quotes_in_an_unknown_field_gets_the_fix_of_the_field_alone() {
 fn refused(text: &str) -> Vec<Finding> {
     let documents = document::read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
     let mut findings =
-        validate_object(&documents.objects[0], Context::folder(&FullKnowledge)).findings;
+        validate_object(&documents.objects[0], Context::new(&FullKnowledge)).findings;
     findings.retain(|finding| finding.severity() == Severity::Refusal);
     findings
 }

@@ -24,7 +24,7 @@ fn spec(line: &str) -> String {
 fn findings(text: &str) -> Vec<Finding> {
     let documents = document::read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
     let of_objects = documents.objects.iter().flat_map(|object| {
-        let review = validate_object(object, Context::folder(&FullKnowledge));
+        let review = validate_object(object, Context::new(&FullKnowledge));
         review.findings
     });
     let of_others = documents.findings.into_iter().map(|found| found.finding);
@@ -144,7 +144,7 @@ fn what_exceeds_a_guardrail_is_quoted_as_written() {
         let text = cors(&format!("maxAge: {written}"));
         let documents = document::read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
         let object = &documents.objects[0];
-        let accepted = validate_object(object, Context::folder(&FullKnowledge)).accepted.unwrap();
+        let accepted = validate_object(object, Context::new(&FullKnowledge)).accepted.unwrap();
         let found = accepted.exceeded(std::slice::from_ref(&guardrail));
         let messages: Vec<String> = found.iter().map(Finding::message).collect();
         let [message] = messages.as_slice() else { panic!("{written}: {messages:?}") };

@@ -1,6 +1,6 @@
 //! Tests of the executor.
 
-use corsward_operator_core::validation::Domain;
+use corsward_operator_core::capabilities::Reach;
 use corsward_policy::validate::NoKnowledge;
 
 use super::*;
@@ -20,7 +20,7 @@ fn executor(dir: &std::path::Path) -> Executor {
         object_events: None,
         admin_state,
     };
-    Executor::new(Index::new(Arc::new(NoKnowledge), Domain::Folder), deps)
+    Executor::new(Index::new(Arc::new(NoKnowledge), Reach::One), deps)
 }
 
 #[test]

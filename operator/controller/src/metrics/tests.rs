@@ -48,7 +48,7 @@ fn exported() -> String {
     {
         metrics.publishing.wrote(write);
     }
-    metrics.publishing.bundle(&BundleKey::Folder, Some(1));
+    metrics.publishing.bundle(&BundleKey::All, Some(1));
     metrics.publishing.propagated(Duration::ZERO);
     metrics.publishing.watch_failed();
     for request in [ModuleRequest::Served, ModuleRequest::NotModified, ModuleRequest::NotFound] {

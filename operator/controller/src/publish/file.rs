@@ -33,7 +33,7 @@ impl File {
     /// An Envoy does not start without the file, so it is often there before the operator: with a filter that does nothing.
     #[must_use]
     pub fn may_hold_policies(&self) -> bool {
-        match atomic::read(&self.path(&BundleKey::Folder), MAX_LEN) {
+        match atomic::read(&self.path(&BundleKey::All), MAX_LEN) {
             Ok(bytes) => !ecds::holds_no_policy(&bytes),
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         }
@@ -65,7 +65,7 @@ mod tests {
     use std::fs;
 
     fn bundle(compiled: &str) -> Bundle {
-        Bundle::new(BundleKey::Folder, compiled.to_owned())
+        Bundle::new(BundleKey::All, compiled.to_owned())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use corsward_operator_core::bundle::{Bundle, Desired, PublishStatus};
-use corsward_operator_core::capabilities::{Capabilities, Replicas};
+use corsward_operator_core::capabilities::{Capabilities, Reach, Replicas};
 use corsward_operator_core::event::Event;
 use corsward_policy::wire;
 use tracing::{error, info, warn};
@@ -89,7 +89,7 @@ impl FolderPublisher {
 impl Publisher for FolderPublisher {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            counts_proxies: false,
+            reach: Reach::One,
             acknowledges: false,
             answers_at_once: true,
             replicas: Replicas::All,

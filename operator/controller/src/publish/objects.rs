@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use corsward_operator_core::bundle::Desired;
-use corsward_operator_core::capabilities::{Capabilities, Replicas};
+use corsward_operator_core::capabilities::{Capabilities, Reach, Replicas};
 use corsward_operator_core::event::Event;
 use corsward_operator_core::rollout::tracker::PollerCommand;
 use tokio::sync::{mpsc, watch};
@@ -35,7 +35,7 @@ impl Publisher for Objects {
     fn capabilities(&self) -> Capabilities {
         let sees_proxies = self.poller.is_some();
         Capabilities {
-            counts_proxies: sees_proxies,
+            reach: if sees_proxies { Reach::Pods } else { Reach::Targets },
             acknowledges: sees_proxies,
             answers_at_once: false,
             replicas: Replicas::Leader,

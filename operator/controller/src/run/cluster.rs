@@ -12,7 +12,6 @@ use corsward_operator_core::index::Index;
 use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::output::Output;
-use corsward_operator_core::validation::Domain;
 use kube::Client;
 use tokio::sync::mpsc::{self, Receiver, Sender, channel};
 use tokio::sync::{oneshot, watch};
@@ -50,10 +49,6 @@ const KEEP_MODULES: Duration = Duration::from_hours(1);
 /// Fails if something needed is missing at the start, or something that should go on has ended.
 pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Result<()> {
     let client = kubernetes::client(args.cluster.kubeconfig.as_deref()).await?;
-    let mut index = Index::new(Arc::new(FullKnowledge), Domain::Cluster);
-    if args.off {
-        index.stop();
-    }
     let state = Arc::new(AdminState::default());
     let (reporter, reports) = channel(WAITING);
     let (check_sender, admission_checks) = channel(WAITING);
@@ -75,6 +70,10 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
         write(&client, (args, kind), &sender, &elector, &state, &mut tasks).await?;
     watch(&client, args, &state, sender, &mut tasks);
     info!("watching");
+    let mut index = Index::new(Arc::new(FullKnowledge), deps.publisher.capabilities().reach);
+    if args.off {
+        index.stop();
+    }
     let executor = Executor::new(index, deps);
     tasks.spawn("loop", turn(executor, events, Requests { reports, admission_checks }));
     let ended = tokio::select! {

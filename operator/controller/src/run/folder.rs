@@ -8,7 +8,6 @@ use corsward_operator_core::event::Event;
 use corsward_operator_core::index::Index;
 use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_operator_core::state::State;
-use corsward_operator_core::validation::Domain;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -18,6 +17,7 @@ use crate::admin::{Access, AdminState};
 use crate::args::RunArgs;
 use crate::executor::{Executor, ExecutorDeps, Requests};
 use crate::last_good::FileMemory;
+use crate::publish::Publisher as _;
 use crate::publish::file::File;
 use crate::publish::folder::FolderPublisher;
 use crate::source::dir;
@@ -36,20 +36,21 @@ pub(super) async fn run(
     mut stop: oneshot::Receiver<()>,
 ) -> Result<()> {
     let (state_file, file) = publisher(args, out)?;
-    let mut index = Index::new(Arc::new(FullKnowledge), Domain::Folder);
+    // What was published before the start may hold specs that no state names.
+    let may_hold_policies = file.may_hold_policies();
+    let admin_state = Arc::new(AdminState::default());
+    let publisher = FolderPublisher::new(file, admin_state.metrics.publishing.clone());
+    let mut index = Index::new(Arc::new(FullKnowledge), publisher.capabilities().reach);
     if args.off {
         index.stop();
     }
     let state = restore(&state_file, &mut index);
-    let admin_state = Arc::new(AdminState::default());
     let (reporter, reports) = channel(WAITING);
     let admin = serve_admin(args.admin, &admin_state, reporter, Access::Anybody).await?;
-    // What was published before the start holds specs that no state names.
-    let is_lost = state.is_none() && file.may_hold_policies();
+    let is_lost = state.is_none() && may_hold_policies;
     let events = watch(policies.to_owned(), &state.unwrap_or_default())?;
-    let metrics = admin_state.metrics.publishing.clone();
     let deps = ExecutorDeps {
-        publisher: Box::new(FolderPublisher::new(file, metrics)),
+        publisher: Box::new(publisher),
         last_good: Box::new(FileMemory::new(state_file, is_lost)),
         object_events: None,
         admin_state,

@@ -623,7 +623,7 @@ mod tests {
                 for object in &documents.objects {
                     let review = corsward_operator_core::validation::validate_object(
                         object,
-                        corsward_operator_core::validation::Context::folder(&knowledge),
+                        corsward_operator_core::validation::Context::new(&knowledge),
                     );
                     assert!(review.accepted.is_some() || !review.findings.is_empty());
                 }

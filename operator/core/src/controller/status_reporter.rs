@@ -318,9 +318,9 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::capabilities::Reach;
     use crate::object::{Object, Record};
     use crate::testing::{GOOD, carry_out, id, object};
-    use crate::validation::Domain;
 
     fn now() -> Moment {
         Moment { instant: Instant::now(), timestamp: Timestamp::UNIX_EPOCH }
@@ -379,7 +379,7 @@ mod tests {
 
     /// A policy without a status, and a replica that leads.
     fn fixture() -> (Index, StatusReporter) {
-        let mut index = Index::new(Arc::new(NoKnowledge), Domain::Cluster);
+        let mut index = Index::new(Arc::new(NoKnowledge), Reach::Targets);
         index.apply(Object { record: Some(record()), ..object("api", &GOOD) });
         let mut reporter = StatusReporter::default();
         reporter.lead(true);

@@ -13,7 +13,7 @@ use crate::testing::{GOOD, REFUSED, id, object};
 
 /// A publisher of a cluster that sees no proxies.
 const WRITES_OBJECTS: Capabilities = Capabilities {
-    counts_proxies: false,
+    reach: Reach::Targets,
     acknowledges: false,
     answers_at_once: false,
     replicas: Replicas::Leader,
@@ -46,7 +46,7 @@ struct Leader {
 
 impl Leader {
     fn new() -> Self {
-        let index = Index::new(Arc::new(NoKnowledge), Domain::Cluster);
+        let index = Index::new(Arc::new(NoKnowledge), Reach::Targets);
         let controller = Controller::new(index, WRITES_OBJECTS, Memory::Statuses);
         Self { controller, desired: Arc::default() }
     }
@@ -153,8 +153,8 @@ fn words(commands: &[Command]) -> Vec<&'static str> {
 
 /// A controller whose publisher answers at once and whose memory is a state.
 fn beside_a_folder(is_lost: bool) -> Controller {
-    let index = Index::new(Arc::new(NoKnowledge), Domain::Folder);
-    let publisher = Capabilities { answers_at_once: true, ..WRITES_OBJECTS };
+    let index = Index::new(Arc::new(NoKnowledge), Reach::One);
+    let publisher = Capabilities { reach: Reach::One, answers_at_once: true, ..WRITES_OBJECTS };
     Controller::new(index, publisher, Memory::State { is_lost })
 }
 

@@ -76,7 +76,7 @@ pub(super) fn narrow(
 /// The labels that proxies of a bundle must have beyond its own, to be among these; `None` where none can be.
 fn rest(key: &BundleKey, proxies: &TargetProxies) -> Option<Labels> {
     match (key, proxies) {
-        (BundleKey::Folder, _) => Some(Labels::new()),
+        (BundleKey::All, _) => Some(Labels::new()),
         (BundleKey::Gateway { name, .. }, TargetProxies::Gateway(gateway)) => {
             (name == gateway).then(Labels::new)
         }

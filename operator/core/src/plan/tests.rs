@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 fn index(objects: impl IntoIterator<Item = Object>) -> Index {
-    let mut index = Index::new(Arc::new(NoKnowledge), Domain::Folder);
+    let mut index = Index::new(Arc::new(NoKnowledge), Reach::One);
     for object in objects {
         index.apply(object);
     }

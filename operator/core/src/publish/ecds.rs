@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn the_resource_holds_what_the_filter_reads() {
         let compiled = "{\"policies\":[]}".to_owned();
-        let bundle = Bundle::new(BundleKey::Folder, compiled);
+        let bundle = Bundle::new(BundleKey::All, compiled);
         let yaml = resource(&bundle, "/etc/a \"b\": #c/filter.wasm");
         let resource: Value = serde_saphyr::from_str(&yaml).unwrap();
         assert_eq!(resource["version_info"], bundle.digest);

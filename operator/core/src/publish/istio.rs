@@ -54,7 +54,7 @@ impl IstioKind {
     }
 }
 
-/// The spec that brings `bundle` to its proxies; nothing for those of a folder.
+/// The spec that brings `bundle` to its proxies; nothing for those without a namespace.
 pub(super) fn spec(kind: IstioKind, bundle: &Bundle, module: &Module) -> Option<Value> {
     let mut spec = match kind {
         IstioKind::WasmPlugin => {
@@ -71,7 +71,7 @@ pub(super) fn spec(kind: IstioKind, bundle: &Bundle, module: &Module) -> Option<
     };
     let fields = spec.as_object_mut()?;
     match &bundle.key {
-        BundleKey::Folder => return None,
+        BundleKey::All => return None,
         BundleKey::Workloads { labels, .. } => {
             let (selector, wanted) = match kind {
                 IstioKind::EnvoyFilter => ("workloadSelector", json!({"labels": **labels})),
@@ -241,7 +241,7 @@ mod tests {
             let gateway = spec(kind, &bundle(gateway("front")), &module()).unwrap();
             assert_eq!(gateway["targetRefs"][0]["name"], "front", "{kind:?}");
             assert_eq!(gateway.get("match"), None, "{kind:?}");
-            assert_eq!(spec(kind, &bundle(BundleKey::Folder), &module()), None);
+            assert_eq!(spec(kind, &bundle(BundleKey::All), &module()), None);
         }
         let filter = spec(IstioKind::EnvoyFilter, &bundle(gateway("front")), &module());
         assert_eq!(filter.unwrap()["configPatches"][1]["match"]["context"], "GATEWAY");

@@ -96,7 +96,7 @@ impl Output {
         all.map(move |kind| (kind.resource(), ours.is_some_and(|ours| ours.replaces(*kind))))
     }
 
-    /// The operator's part of the object that holds `bundle`; `None` for a bundle of a folder. `module` is for an
+    /// The operator's part of the object that holds `bundle`; `None` for a bundle without a namespace. `module` is for an
     /// object that keeps a module other than the current one.
     #[must_use]
     pub fn object(&self, bundle: &Bundle, module: Option<&Module>) -> Option<Value> {
@@ -248,7 +248,7 @@ fn added(object: &Value, ours: &Value) -> Option<String> {
 
 fn proxies(key: &BundleKey) -> Option<String> {
     let proxies = match key {
-        BundleKey::Folder => return None,
+        BundleKey::All => return None,
         BundleKey::Workloads { labels, .. } => ProxySelection::Workloads((**labels).clone()),
         BundleKey::Gateway { name, .. } => ProxySelection::Gateway(name.clone()),
     };

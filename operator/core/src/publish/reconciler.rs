@@ -558,7 +558,7 @@ impl Wanted {
     }
 }
 
-/// The object of a bundle; nothing for one of a folder.
+/// The object of a bundle; nothing for one without a namespace.
 fn place(key: &BundleKey) -> Option<Key> {
     Some(Key { namespace: key.namespace()?.to_owned(), name: key.object_name() })
 }

@@ -74,22 +74,22 @@ pub struct Share {
 
 /// A policy and where it is published, before anything is counted.
 #[derive(Debug)]
-pub struct Placed<'p> {
+pub(crate) struct Placed<'p> {
     /// The policy.
-    pub id: &'p PolicyId,
+    pub(crate) id: &'p PolicyId,
     /// Its plan.
-    pub planned: &'p Planned,
+    pub(crate) planned: &'p Planned,
     /// Its revision.
-    pub revision: u64,
+    pub(crate) revision: u64,
     /// A newer configuration that holds it is on its way.
-    pub pending: bool,
+    pub(crate) pending: bool,
 }
 
 // === impl Expected ===
 
 impl Expected {
     /// The assignment of a namespace, where `placed` are the policies of which something is published.
-    pub fn of<'p>(
+    pub(crate) fn of<'p>(
         namespace: &str,
         plan: &ScopePlan,
         publish_statuses: &BTreeMap<BundleKey, PublishStatus>,
@@ -181,7 +181,7 @@ fn pods<'s>(namespace: &str, cluster_state: &'s ClusterState) -> Vec<(&'s Key, &
 
 fn is_for(key: &BundleKey, pod: &Pod) -> bool {
     match key {
-        BundleKey::Folder => false,
+        BundleKey::All => false,
         BundleKey::Workloads { labels, .. } => !is_gateway(pod) && includes(&pod.labels, labels),
         BundleKey::Gateway { name, .. } => pod.labels.get(GATEWAY_NAME) == Some(name),
     }
@@ -196,6 +196,7 @@ mod tests {
 
     use super::*;
     use crate::bundle::Bundle;
+    use crate::capabilities::Reach;
     use crate::cluster_state::{
         Change, Delta, Gateway, PodProxy, Service, ServicePort, TargetPort,
     };
@@ -203,11 +204,14 @@ mod tests {
     use crate::index::{Index, Scope};
     use crate::plan::Plan;
     use crate::testing::{id, object};
-    use crate::validation::Domain;
 
     /// A Gateway `edge`, and these pods with their labels.
     fn shop(pods: &[(&str, &[(&str, &str)])]) -> Index {
-        let mut index = Index::new(Arc::new(NoKnowledge), Domain::Cluster);
+        shop_of(Reach::Targets, pods)
+    }
+
+    fn shop_of(reach: Reach, pods: &[(&str, &[(&str, &str)])]) -> Index {
+        let mut index = Index::new(Arc::new(NoKnowledge), reach);
         let key = |name: &str| Key { namespace: "shop".into(), name: name.into() };
         let gateway = Delta::Apply(key("edge"), Gateway::default());
         index.on(Event::ClusterState(Change::Gateway(gateway)));
@@ -284,8 +288,7 @@ mod tests {
             ("the policy is about the other", vec![port("http", 80), port("web", 81)], "http", 0),
             ("no HTTP filter is meant to see it", vec![port("http", 80), port("tcp", 81)], "", 0),
         ] {
-            let mut index = shop(&[("a", &[("app", "api")])]);
-            index.see_proxies();
+            let mut index = shop_of(Reach::Pods, &[("a", &[("app", "api")])]);
             let selector = [("app".to_owned(), "api".to_owned())].into();
             let service = Service { selector, ports };
             let key = Key { namespace: "shop".into(), name: "api".into() };

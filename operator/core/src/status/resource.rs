@@ -14,7 +14,7 @@ use crate::index::PolicyInForce;
 use crate::status::{Condition, ConditionType, Reason, RolloutStatus, Status, refusal};
 
 /// The status of a policy, whose conditions flip at `now`.
-pub fn of(status: &Status, now: &Time) -> CorsPolicyStatus {
+pub(crate) fn of(status: &Status, now: &Time) -> CorsPolicyStatus {
     let Status {
         policy: _,
         observed_generation,
@@ -79,7 +79,7 @@ fn proxies_in_short(proxies: &RolloutStatus) -> Option<String> {
 
 /// Keeps the proxy counts of `known` while the proxies are asked, if the generation and the spec in force are unchanged, so that the
 /// status does not flap.
-pub fn keep_proxies(status: &mut CorsPolicyStatus, known: &CorsPolicyStatus) -> Option<()> {
+pub(crate) fn keep_proxies(status: &mut CorsPolicyStatus, known: &CorsPolicyStatus) -> Option<()> {
     if status.observed_generation != known.observed_generation
         || status.in_force.is_none()
         || status.in_force != known.in_force
@@ -103,7 +103,11 @@ pub fn keep_proxies(status: &mut CorsPolicyStatus, known: &CorsPolicyStatus) -> 
 
 /// The status of an `OriginSet`. `origins`: how many it has.
 #[must_use]
-pub fn of_set(validated: &ValidatedObject, origins: Option<usize>, now: &Time) -> OriginSetStatus {
+pub(crate) fn of_set(
+    validated: &ValidatedObject,
+    origins: Option<usize>,
+    now: &Time,
+) -> OriginSetStatus {
     let summary = origins.map(|origins| OriginSetSummary { origins: Some(number(origins)) });
     OriginSetStatus {
         observed_generation: Some(validated.object().generation),
@@ -115,7 +119,7 @@ pub fn of_set(validated: &ValidatedObject, origins: Option<usize>, now: &Time) -
 
 /// The status of a `ClusterCorsPolicy`. `exceeded_by`: how many policies exceed it.
 #[must_use]
-pub fn of_guardrail(
+pub(crate) fn of_guardrail(
     state: &GuardrailState,
     exceeded_by: usize,
     now: &Time,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use corsward_operator_core::bundle::{BundleKey, Desired, PublishStatus};
-use corsward_operator_core::capabilities::{Capabilities, Memory, Replicas};
+use corsward_operator_core::capabilities::{Capabilities, Memory, Reach, Replicas};
 use corsward_operator_core::cluster_state::{Change, Delta};
 use corsward_operator_core::command::{Command, StatusWrite};
 use corsward_operator_core::controller::Controller;
@@ -24,7 +24,6 @@ use corsward_operator_core::rollout::expected::Expected;
 use corsward_operator_core::rollout::proxy_stats::ProxyStats;
 use corsward_operator_core::rollout::schedule::Schedule;
 use corsward_operator_core::rollout::tracker::PollerCommand;
-use corsward_operator_core::validation::Domain;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -380,11 +379,12 @@ impl TargetProxies {
 }
 
 fn operator(kind: Kind) -> Controller {
-    let index = Index::new(Arc::new(FullKnowledge), Domain::Cluster);
     // Which Envoys mount a ConfigMap is not known.
     let sees_proxies = !matches!(kind, Kind::ConfigMap);
+    let reach = if sees_proxies { Reach::Pods } else { Reach::Targets };
+    let index = Index::new(Arc::new(FullKnowledge), reach);
     let capabilities = Capabilities {
-        counts_proxies: sees_proxies,
+        reach,
         acknowledges: sees_proxies,
         answers_at_once: false,
         replicas: Replicas::Leader,

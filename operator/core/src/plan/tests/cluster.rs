@@ -17,7 +17,11 @@ use serde_json::json;
 
 /// A cluster with these policies of the namespace `shop`.
 pub(super) fn cluster(policies: &[(&str, Value)]) -> Index {
-    let mut index = Index::new(Arc::new(NoKnowledge), Domain::Cluster);
+    cluster_of(Reach::Targets, policies)
+}
+
+fn cluster_of(reach: Reach, policies: &[(&str, Value)]) -> Index {
+    let mut index = Index::new(Arc::new(NoKnowledge), reach);
     for (name, spec) in policies {
         index.apply(written(name, spec));
     }
@@ -227,8 +231,8 @@ pub(super) fn codes(outcome: &TestOutcome) -> Vec<&'static str> {
 
 #[test]
 fn what_keeps_requests_from_a_proxy_is_said_in_the_status_as_long_as_it_does() {
-    let mut index = cluster(&[("a", selecting("a", &json!({"app": "a"})))]);
-    index.see_proxies();
+    let spec = selecting("a", &json!({"app": "a"}));
+    let mut index = cluster_of(Reach::Pods, &[("a", spec)]);
     let pod = |proxy, name: &str| {
         let labels = [("app".to_owned(), "a".to_owned())].into();
         let pod = Pod { labels, proxy, workload: "deployment/a".into(), ..Pod::default() };
@@ -254,8 +258,7 @@ fn what_keeps_requests_from_a_proxy_is_said_in_the_status_as_long_as_it_does() {
 fn a_policy_that_is_off_hears_nothing_of_requests() {
     let mut spec = selecting("a", &json!({"app": "a"}));
     spec["mode"] = "Off".into();
-    let mut index = cluster(&[("a", spec)]);
-    index.see_proxies();
+    let mut index = cluster_of(Reach::Pods, &[("a", spec)]);
     let labels = [("app".to_owned(), "a".to_owned())].into();
     let key = Key { namespace: "shop".into(), name: "a-1".into() };
     let pod = Pod { labels, ..Pod::default() };
