@@ -2,6 +2,7 @@
 //! executor carries the commands out, and sends what came of them as events.
 
 mod last_good;
+mod settled;
 mod status_reporter;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -304,7 +305,7 @@ impl Controller {
                 self.index.entries().get(id)?.object.place.as_deref()
             });
             self.commands.extend(lines.into_iter().map(Command::Log));
-            self.reporter.report(scope, &self.index, &statuses, now);
+            self.reporter.report(scope, &self.index, (&statuses, &previous), now);
             self.commands.extend(self.reporter.take_commands());
             self.scope_metrics.remove(scope);
             if let Some(plan) = self.plan.scope(scope) {

@@ -10,6 +10,7 @@ use corsward_api::v1alpha1::{
 use corsward_policy::PolicyId;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::settled::Settled;
 use crate::change_log::LogLine;
 use crate::cluster_state::Key;
 use crate::command::{Command, StatusWrite};
@@ -35,6 +36,7 @@ const MAX_RESEND_DELAY: Duration = Duration::from_mins(5);
 pub(super) struct StatusReporter {
     /// Statuses that were sent and not seen yet, and what was seen when they were.
     sent: BTreeMap<ResourceRef, Sent>,
+    settled: Settled,
     leading: bool,
     commands: Vec<Command>,
 }
@@ -56,6 +58,7 @@ impl StatusReporter {
         self.leading = leading;
         // What the last leader sent may never have arrived.
         self.sent.clear();
+        self.settled.clear();
     }
 
     /// Does this replica write?
@@ -94,12 +97,12 @@ impl StatusReporter {
         }
     }
 
-    /// Has the statuses of a part's policies written where they differ from what is there.
+    /// Has the statuses of a part's policies written where they differ from what is there. `previous`: what they were before.
     pub(super) fn report(
         &mut self,
         scope: &Scope,
         index: &Index,
-        statuses: &[Status],
+        (statuses, previous): (&[Status], &[Status]),
         now: Moment,
     ) {
         if !self.leading {
@@ -109,17 +112,21 @@ impl StatusReporter {
         let (kind, name, uid) = (ResourceKind::CorsPolicy, String::new(), String::new());
         let first = ResourceRef { kind, namespace, name, uid };
         self.forget(index, &first, |sent| (sent.kind, &sent.namespace) == (kind, &first.namespace));
+        self.settled.retain(scope.namespace().unwrap_or_default(), statuses);
         for status in statuses {
-            self.report_one(index, status, now);
+            self.report_one(index, status, previous, now);
         }
     }
 
-    fn report_one(&mut self, index: &Index, status: &Status, now: Moment) {
+    fn report_one(&mut self, index: &Index, status: &Status, previous: &[Status], now: Moment) {
         let Some(record) =
             index.entries().get(&status.policy).and_then(|entry| entry.object.record.as_ref())
         else {
             return;
         };
+        if self.settled.holds(status, previous, &record.status) {
+            return;
+        }
         let resource = policy(&status.policy, &record.uid);
         let news = |known: &CorsPolicyStatus| object_event(&resource, status, known);
         let new = |known: &CorsPolicyStatus, now: &Time| {
@@ -131,6 +138,11 @@ impl StatusReporter {
             new
         };
         let news = self.write(&resource, new, &record.status, news, now);
+        if news.is_none() && !self.sent.contains_key(&resource) {
+            self.settled.insert(&status.policy, &record.status);
+        } else {
+            self.settled.remove(&status.policy);
+        }
         if let Some(object_event) = news.flatten() {
             self.commands.push(Command::RecordEvent(object_event));
         }
@@ -331,11 +343,11 @@ mod tests {
         let (mut index, mut reporter) = fixture();
         let (scope, statuses) = (Scope::Namespace("shop".into()), carry_out(&mut index).statuses);
         for why in ["it is sent", "it is on its way"] {
-            reporter.report(&scope, &index, &statuses, now());
+            reporter.report(&scope, &index, (&statuses, &[]), now());
             assert_eq!(reporter.sent.len(), 1, "{why}");
         }
         index.delete(&id("api"));
-        reporter.report(&scope, &index, &[], now());
+        reporter.report(&scope, &index, (&[], &statuses), now());
         assert!(reporter.sent.is_empty());
     }
 
@@ -344,7 +356,7 @@ mod tests {
         let (mut index, mut reporter) = fixture();
         let (scope, statuses) = (Scope::Namespace("shop".into()), carry_out(&mut index).statuses);
         let begun = now();
-        reporter.report(&scope, &index, &statuses, begun);
+        reporter.report(&scope, &index, (&statuses, &[]), begun);
         let first = writes(&mut reporter).remove(0);
         let mut sent = Vec::new();
         for second in 0..1800 {
@@ -360,9 +372,42 @@ mod tests {
             record: Some(Record { status: first.status, ..record() }),
             ..object("api", &GOOD)
         });
-        reporter.report(&scope, &index, &statuses, begun);
+        reporter.report(&scope, &index, (&statuses, &[]), begun);
         reporter.send_unseen(begun.instant.checked_add(Duration::from_hours(1)).unwrap());
         assert_eq!(writes(&mut reporter), [], "it is seen");
+    }
+
+    #[test]
+    fn a_settled_status_is_written_again_where_something_else_stands() {
+        let (mut index, mut reporter) = fixture();
+        let (scope, statuses) = (Scope::Namespace("shop".into()), carry_out(&mut index).statuses);
+        let report = |reporter: &mut StatusReporter, index: &Index, (new, old): (&[_], &[_])| {
+            reporter.report(&scope, index, (new, old), now());
+            writes(reporter).len()
+        };
+        reporter.report(&scope, &index, (&statuses, &[]), now());
+        let first = writes(&mut reporter).remove(0).status;
+        let shows = |status: &JsonText| Object {
+            record: Some(Record { status: status.clone(), ..record() }),
+            ..object("api", &GOOD)
+        };
+        for why in ["it is seen", "it is as it was"] {
+            index.apply(shows(&first));
+            assert_eq!(report(&mut reporter, &index, (&statuses, &statuses)), 0, "{why}");
+        }
+        index.apply(shows(&JsonText::default()));
+        assert_eq!(report(&mut reporter, &index, (&statuses, &statuses)), 1, "it was taken away");
+        index.apply(shows(&first));
+        assert_eq!(report(&mut reporter, &index, (&statuses, &statuses)), 0, "it is seen again");
+        let mut news = statuses.clone();
+        news[0].targets = Some("Service/other".to_owned());
+        assert_eq!(report(&mut reporter, &index, (&news, &statuses)), 1, "it says something else");
+        reporter.lead(true);
+        assert_eq!(report(&mut reporter, &index, (&news, &news)), 1, "another leader wrote");
+        index.delete(&id("api"));
+        assert_eq!(report(&mut reporter, &index, (&[], &news)), 0, "it is gone");
+        index.apply(shows(&JsonText::default()));
+        assert_eq!(report(&mut reporter, &index, (&news, &[])), 1, "it is made anew");
     }
 
     fn writes(reporter: &mut StatusReporter) -> Vec<StatusWrite> {
