@@ -1,11 +1,13 @@
 //! Bundle: a set of proxies, and the configuration that all of them get.
 
-use std::collections::BTreeMap;
+mod bundles;
+
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+pub use self::bundles::Bundles;
 use crate::cluster_state::Labels;
 
 /// The name of the one bundle of a place, and of the filter in every proxy.
@@ -49,10 +51,10 @@ pub struct Bundle {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Desired {
     /// The bundles that proxies should have.
-    pub bundles: BTreeMap<Arc<BundleKey>, Arc<Bundle>>,
+    pub bundles: Bundles,
     /// Bundles superseded by a regrouping, the only ones that a publisher ever removes. Each carries its replacement's configuration for its proxies, and is deleted after
     /// the grace period.
-    pub retiring: BTreeMap<Arc<BundleKey>, Arc<Bundle>>,
+    pub retiring: Bundles,
 }
 
 /// A publisher's report on one bundle.

@@ -9,7 +9,6 @@ mod object_write;
 mod pending;
 mod seen;
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,8 +26,6 @@ pub use self::former::FormerObject;
 pub use self::object_write::ObjectWrite;
 use self::pending::Pending;
 use self::seen::Seen;
-
-type Bundles = BTreeMap<Arc<BundleKey>, Arc<Bundle>>;
 
 /// The desired state beside the observed state.
 #[derive(Debug)]
@@ -120,8 +117,8 @@ impl Reconciler {
     /// Takes in what is wanted now, and says of which bundles something else is wanted.
     pub fn want(&mut self, desired: Arc<Desired>, now: Instant) -> BTreeSet<BundleKey> {
         let before = self.desired.take().unwrap_or_default();
-        let mut changed = differing(&before.bundles, &desired.bundles);
-        changed.append(&mut differing(&before.retiring, &desired.retiring));
+        let mut changed = before.bundles.differing(&desired.bundles);
+        changed.append(&mut before.retiring.differing(&desired.retiring));
         for key in &changed {
             let Some(place) = place(key) else { continue };
             let wanted = desired.bundles.get(key).map(|bundle| (bundle, false));
@@ -561,28 +558,6 @@ impl Wanted {
 /// The object of a bundle; nothing for one without a namespace.
 fn place(key: &BundleKey) -> Option<Key> {
     Some(Key { namespace: key.namespace()?.to_owned(), name: key.object_name() })
-}
-
-/// The keys whose bundles are not the same. Both maps are walked once: there may be thousands, and one changes.
-fn differing(before: &Bundles, after: &Bundles) -> BTreeSet<BundleKey> {
-    let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
-    let mut keys = BTreeSet::new();
-    loop {
-        let order = match (before.peek(), after.peek()) {
-            (None, None) => return keys,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some((before, _)), Some((after, _))) => before.cmp(after),
-        };
-        let old = if order.is_le() { before.next() } else { None };
-        let new = if order.is_ge() { after.next() } else { None };
-        let same = old
-            .zip(new)
-            .is_some_and(|((_, old), (_, new))| Arc::ptr_eq(old, new) || old.digest == new.digest);
-        if !same {
-            keys.extend(old.or(new).map(|(key, _)| BundleKey::clone(key)));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -310,7 +310,10 @@ mod tests {
         let old = Bundle::new(key.clone(), "old".to_owned());
         let wanted = |compiled: &str| {
             let bundle = Arc::new(Bundle::new(key.clone(), compiled.to_owned()));
-            Desired { retiring: [(Arc::new(key.clone()), bundle)].into(), ..Desired::default() }
+            Desired {
+                retiring: [(Arc::new(key.clone()), bundle)].into_iter().collect(),
+                ..Desired::default()
+            }
         };
         let retiring = |desired: &Desired| {
             let expected = assign(&index, Some(&old), desired);

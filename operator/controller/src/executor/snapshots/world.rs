@@ -257,7 +257,7 @@ impl World {
     fn publish(&mut self) -> Option<Event> {
         let desired = Arc::clone(&self.desired);
         let mut publish_statuses = Vec::new();
-        let all = desired.bundles.iter().chain(&desired.retiring);
+        let all = desired.bundles.iter().chain(desired.retiring.iter());
         let (mut there, new): (Vec<_>, Vec<_>) =
             all.partition(|(key, _)| self.published.contains_key(&***key));
         there.extend(new);

@@ -410,7 +410,7 @@ fn what_is_too_much_together_stays_apart_and_a_stop_takes_effect() {
     // Its pods may be pods of `b` and `c` now, so that all three are for one proxy.
     index.on(labelled_service("api", "tier", "web"));
     let frozen = desired(&mut publisher, &index, &before);
-    assert_eq!(frozen.retiring, BTreeMap::new());
+    assert!(frozen.retiring.is_empty());
     assert_eq!(frozen.bundles.len(), 3, "nothing goes");
     assert_eq!(frozen.bundles[&of_b], before.bundles[&of_b], "both would be too much");
     assert!(frozen.bundles[&of_a].compiled.contains(r#""labels":{"tier":"web"}"#));

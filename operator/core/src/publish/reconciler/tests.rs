@@ -4,6 +4,7 @@ mod former;
 mod order;
 
 use super::*;
+use crate::bundle::Bundles;
 use crate::filter_module::Module;
 use crate::publish::istio::IstioKind;
 use crate::publish::testing::{bundle, gateway, module, wasm_plugins, workloads};
