@@ -108,6 +108,11 @@ impl Backoff {
         Some(self.everywhere.as_ref()?.until)
     }
 
+    /// The objects that are not tried for a while, or were not.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Key> {
+        self.objects.keys().chain(self.repairs.keys())
+    }
+
     /// Until when this is not tried.
     pub(super) fn until(&self, place: &Key) -> Option<Instant> {
         let failed = self.objects.get(place).map(|waiting| waiting.until);

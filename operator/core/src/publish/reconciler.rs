@@ -263,10 +263,14 @@ impl Reconciler {
 
     /// The next deadline without an event.
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
-        let open = self.pending.values().flat_map(Pending::open).map(|(place, _)| place);
-        let tries = open
-            .chain(self.retiring.values().flat_map(BTreeMap::keys))
-            .filter_map(|place| self.backoff.until(place));
+        let is_open = |place: &&Key| {
+            let (pending, retiring) = (&self.pending, &self.retiring);
+            pending.get(&place.namespace).is_some_and(|pending| pending.is_open(place))
+                || retiring.get(&place.namespace).is_some_and(|it| it.contains_key(*place))
+        };
+        // Thousands may be open, and few of them wait.
+        let tries = self.backoff.places().filter(is_open);
+        let tries = tries.filter_map(|place| self.backoff.until(place));
         let retiring = self.retiring.values().filter(|_| self.output.is_deleted());
         let ends = retiring.flat_map(BTreeMap::values);
         let ends = ends.filter_map(|since| (*since)?.checked_add(self.grace));

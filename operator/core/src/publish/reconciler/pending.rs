@@ -22,6 +22,12 @@ impl Pending {
         self.updates.iter().chain(creations.into_iter().flatten())
     }
 
+    /// May it be written now?
+    pub(super) fn is_open(&self, place: &Key) -> bool {
+        self.updates.contains_key(place)
+            || (self.updates.is_empty() && self.creations.contains_key(place))
+    }
+
     pub(super) fn all(&self) -> impl Iterator<Item = (&Key, &JsonText)> {
         self.updates.iter().chain(&self.creations)
     }
