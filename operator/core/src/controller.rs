@@ -333,8 +333,8 @@ impl Controller {
         }
         let dependencies = self.index.dependencies();
         let exceeded_by = |name: &String| {
-            let policies = self.plan.scopes().values().flat_map(|plan| plan.policies.values());
-            (name.clone(), policies.filter(|planned| planned.exceeds_one(name)).count())
+            let exceeding = self.plan.scopes().values().map(|plan| plan.exceeding(name));
+            (name.clone(), exceeding.sum())
         };
         let sets: Vec<_> = dependencies.set_keys().cloned().collect();
         let guardrails: Vec<_> = dependencies.guardrail_names().map(exceeded_by).collect();

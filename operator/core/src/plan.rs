@@ -38,6 +38,8 @@ pub struct ScopePlan {
     made: BTreeMap<BundleKey, BuiltBundle>,
     /// Every policy of it.
     pub policies: BTreeMap<PolicyId, Planned>,
+    /// The number of policies that exceed each guardrail.
+    exceeded: BTreeMap<String, usize>,
     /// Some bundles may not be published, not even as they are in force: what is there stays as it is.
     pub frozen: bool,
 }
@@ -96,7 +98,8 @@ impl Plan {
     /// Plans a part anew.
     pub fn update(&mut self, index: &Index, scope: &Scope) {
         let previous = self.scopes.remove(scope).unwrap_or_default();
-        let planned = ScopePlan::new(index, scope, &previous);
+        let mut planned = ScopePlan::new(index, scope, &previous);
+        planned.count_exceeded();
         if *scope == Scope::All || !planned.policies.is_empty() {
             self.scopes.insert(scope.clone(), planned);
         }
@@ -162,6 +165,21 @@ impl ScopePlan {
         }
         plan.frozen = !held.is_empty();
         plan
+    }
+
+    fn count_exceeded(&mut self) {
+        for planned in self.policies.values() {
+            for name in planned.exceeded() {
+                let count = self.exceeded.entry(name.to_owned()).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    /// The number of policies that exceed that guardrail, as they are written.
+    #[must_use]
+    pub fn exceeding(&self, name: &str) -> usize {
+        self.exceeded.get(name).copied().unwrap_or_default()
     }
 
     /// The bundles that may not be published.
@@ -310,18 +328,17 @@ impl Planned {
         })
     }
 
-    /// Does the policy exceed that guardrail, as it is written?
-    #[must_use]
-    pub(crate) fn exceeds_one(&self, name: &str) -> bool {
-        let is_about_it = |reason: &Reason| match reason {
-            Reason::Guardrail(GuardrailReason::Exceeded { guardrail, .. }) => guardrail == name,
-            Reason::OriginSet(OriginSetReason::Of { reason, .. }) => matches!(
-                &**reason,
-                Reason::Guardrail(GuardrailReason::Exceeded { guardrail, .. }) if guardrail == name
-            ),
-            _ => false,
-        };
-        self.findings.iter().any(|finding| is_about_it(&finding.reason))
+    /// The guardrails that the policy exceeds, as it is written.
+    fn exceeded(&self) -> BTreeSet<&str> {
+        let reasons = self.findings.iter().map(|finding| match &finding.reason {
+            Reason::OriginSet(OriginSetReason::Of { reason, .. }) => &**reason,
+            reason => reason,
+        });
+        let guardrails = reasons.filter_map(|reason| match reason {
+            Reason::Guardrail(GuardrailReason::Exceeded { guardrail, .. }) => Some(&**guardrail),
+            _ => None,
+        });
+        guardrails.collect()
     }
 }
 
