@@ -69,7 +69,7 @@ pub struct Controller {
 struct Updated {
     /// Parts whose publication changed, or the right of this replica to write.
     published: BTreeSet<Scope>,
-    /// Parts of which only the rollout changed.
+    /// Parts of which only the rollout changed, or the status that an API server shows.
     asked: BTreeSet<Scope>,
 }
 
@@ -110,6 +110,7 @@ impl Controller {
             self.handle_event(event, &mut updated);
         }
         self.waiting.extend(self.index.take_changed());
+        updated.asked.extend(self.index.take_restated());
         // What could not be listed yet is not empty.
         if self.is_synced() {
             let changed = std::mem::take(&mut self.waiting);

@@ -1,14 +1,16 @@
 //! Index: every policy there is, what is said about it, what of it is in force, and the state of its cluster. A state machine without IO.
 
+mod entry;
 mod stop;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use corsward_policy::{Finding, Knowledge, Policy, PolicyId, finding};
+use corsward_policy::{Finding, Knowledge, PolicyId, finding};
 use serde_json::Value;
 
+pub use self::entry::{Entry, PolicyInForce};
 use self::stop::Stop;
 use crate::capabilities::Reach;
 use crate::checked_object::CheckedObject;
@@ -18,11 +20,11 @@ use crate::event::{Event, Problem};
 use crate::guardrails::Guardrail;
 use crate::json_text::JsonText;
 use crate::object::{Object, Text};
-use crate::origin_sets::{self, Resolved};
+use crate::origin_sets;
 use crate::spelling::Spelling;
-use crate::targets::{Placement, Target};
+use crate::targets::Placement;
 use crate::traffic::Traffic;
-use crate::validation::{self, Accepted, Context, Validation, validate_object};
+use crate::validation::{Context, Validation, validate_object};
 
 /// The mode of a policy that is switched off.
 const OFF: &str = "Off";
@@ -40,6 +42,8 @@ pub struct Index {
     remembered: BTreeMap<PolicyId, PolicyInForce>,
     /// The parts that have changed since the last call.
     changed: BTreeSet<Scope>,
+    /// The parts of which nothing but a status was written since the last call.
+    restated: BTreeSet<Scope>,
     /// The stop of the whole cluster's policies, if there is one.
     stopped: Option<Stop>,
     /// Whether this replica writes; if not, the leader's statuses count.
@@ -55,40 +59,6 @@ pub enum Scope {
     Namespace(String),
 }
 
-/// One policy.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// As its source delivered it last.
-    pub object: Object,
-    /// The generation of its spec.
-    pub generation: i64,
-    /// Its validation.
-    pub validation: Validation,
-    /// The spec that the proxies run.
-    pub in_force: Option<PolicyInForce>,
-    /// The spec in force, switched off: the current spec is refused, and has `mode: Off` all the same.
-    stopped: Option<PolicyInForce>,
-}
-
-/// The spec of a policy that the proxies run: the last accepted one, older than the object if that is refused.
-#[derive(Clone, Debug)]
-pub struct PolicyInForce {
-    /// The generation of that spec.
-    pub generation: i64,
-    /// The spec, with everything in it that it refers to.
-    pub spec: JsonText,
-    /// The policy it makes.
-    pub policy: Arc<Policy>,
-    /// Its place, as written.
-    pub target: Arc<Target>,
-    /// The origin sets in it.
-    pub sets: Arc<Resolved>,
-    /// The text of its values in a file that JSON writes otherwise.
-    pub spelling: Arc<Spelling>,
-    /// `sha256:` and the digest of what the policy compiles to when it is alone.
-    pub digest: Arc<str>,
-}
-
 // === impl Index ===
 
 impl Index {
@@ -96,7 +66,7 @@ impl Index {
     #[must_use]
     pub fn new(knowledge: Arc<dyn Knowledge + Send + Sync>, reach: Reach) -> Self {
         let (entries, cluster_state, dependencies, problems, remembered) = Default::default();
-        let mut changed = BTreeSet::new();
+        let (mut changed, restated) = (BTreeSet::new(), BTreeSet::new());
         // No policy is an answer too.
         changed.extend((reach == Reach::One).then_some(Scope::All));
         let (stopped, leading) = (None, reach == Reach::One);
@@ -109,6 +79,7 @@ impl Index {
             problems,
             remembered,
             changed,
+            restated,
             stopped,
             leading,
         }
@@ -240,8 +211,14 @@ impl Index {
             _ => None,
         };
         let id = object.id.clone();
-        self.touch(&id.namespace);
-        self.entries.insert(id, Entry { object, generation, validation, in_force, stopped });
+        let entry = Entry { object, generation, validation, in_force, stopped };
+        let scope = Scope::Namespace(id.namespace.clone());
+        if self.reach != Reach::One && previous.is_some_and(|it| entry.is_restated(it)) {
+            self.restated.insert(scope);
+        } else {
+            self.touch(&id.namespace);
+        }
+        self.entries.insert(id, entry);
     }
 
     /// The spec in force of an object that was just delivered.
@@ -401,19 +378,25 @@ impl Index {
 
     /// Runs `look` as if that policy existed, and restores the index afterwards.
     pub fn rehearse<T>(&mut self, object: Object, look: impl FnOnce(&Self) -> T) -> T {
-        let (id, changed) = (object.id.clone(), self.changed.clone());
+        let id = object.id.clone();
+        let (changed, restated) = (self.changed.clone(), self.restated.clone());
         let before = self.entries.get(&id).cloned();
         self.apply(object);
         let seen = look(self);
         self.entries.remove(&id);
         self.entries.extend(before.map(|entry| (id, entry)));
-        self.changed = changed;
+        (self.changed, self.restated) = (changed, restated);
         seen
     }
 
     /// Takes the parts that have changed since the last call.
     pub fn take_changed(&mut self) -> BTreeSet<Scope> {
         std::mem::take(&mut self.changed)
+    }
+
+    /// Takes the parts of which nothing but a status was written since the last call: what is planned follows from the rest.
+    pub fn take_restated(&mut self) -> BTreeSet<Scope> {
+        std::mem::take(&mut self.restated)
     }
 
     /// Proxies run this of a policy now.
@@ -516,55 +499,6 @@ impl Scope {
     }
 }
 
-// === impl Entry ===
-
-impl Entry {
-    /// The current spec, if no finding refuses it.
-    #[must_use]
-    pub fn written(&self) -> Option<PolicyInForce> {
-        let accepted = self.validation.accepted.as_ref()?;
-        Some(PolicyInForce::new(self.generation, accepted))
-    }
-
-    /// The last accepted spec. `mode: Off` always counts: a user who has to stop a policy must not have to correct it
-    /// first.
-    #[must_use]
-    pub fn last_good(&self) -> Option<PolicyInForce> {
-        self.stopped.as_ref().or(self.in_force.as_ref()).cloned()
-    }
-}
-
-// === impl PolicyInForce ===
-
-impl PolicyInForce {
-    /// The limits of those guardrails that it exceeds, as findings about its author's text.
-    #[must_use]
-    pub fn exceeded(&self, guardrails: &[Guardrail]) -> Vec<Finding> {
-        validation::exceeded(&self.policy, &self.sets, &self.spelling, guardrails)
-    }
-
-    fn new(generation: i64, accepted: &Accepted) -> Self {
-        let Accepted { spec, policy, target, sets, spelling, digest } = accepted.clone();
-        Self { generation, spec, policy, target, sets, spelling, digest }
-    }
-
-    /// The same, kept once where that is what the object says too.
-    fn shared(self, accepted: Option<&Accepted>) -> Self {
-        let same = accepted.map(|accepted| Self::new(self.generation, accepted));
-        same.filter(|same| *same == self).unwrap_or(self)
-    }
-}
-
-/// A policy follows from its spec, and need not be compared where the spec is the same.
-impl PartialEq for PolicyInForce {
-    fn eq(&self, other: &Self) -> bool {
-        let Self { generation, spec, policy, target: _, sets: _, spelling: _, digest } = self;
-        let same_policy = Arc::ptr_eq(policy, &other.policy) || policy == &other.policy;
-        let same_spec = *spec == other.spec;
-        *generation == other.generation && *digest == other.digest && same_spec && same_policy
-    }
-}
-
 /// Does it ask to be switched off?
 fn says_off(object: &Object) -> bool {
     object.spec().is_some_and(|spec| spec.value().get("mode").and_then(Value::as_str) == Some(OFF))
@@ -593,6 +527,7 @@ fn generation(object: &Object, previous: Option<&Entry>, in_force: Option<&Polic
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::Record;
     use crate::status::ConditionType;
     use crate::testing::{GOOD, REFUSED, TestOutcome, carry_out, id, object, unreadable};
     use corsward_policy::validate::NoKnowledge;
@@ -614,6 +549,32 @@ mod tests {
         index.apply(object("a", &GOOD));
         index.reset(vec![object("a", &GOOD)]);
         assert_eq!(index.take_changed(), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_status_that_is_written_leaves_what_is_planned() {
+        let mut index = Index::new(Arc::new(NoKnowledge), Reach::Targets);
+        index.on(Event::Leading(true));
+        let shows = |uid: &str, spec: &Value, status: &Value| {
+            let (uid, status) = (uid.to_owned(), JsonText::of(status));
+            Object { record: Some(Record { uid, created: None, status }), ..object("a", spec) }
+        };
+        let scope = Scope::Namespace(id("a").namespace);
+        let status = json!({"observedGeneration": 1});
+        let off = json!({"cors": {"allowOrigins": ["https://a.example"]}, "mode": "Off"});
+        for (why, object, is_planned) in [
+            ("it is new", shows("u", &GOOD, &Value::Null), true),
+            ("a status is written", shows("u", &GOOD, &status), false),
+            ("the status is taken away", shows("u", &GOOD, &Value::Null), false),
+            ("another object of that name", shows("v", &GOOD, &Value::Null), true),
+            ("another text", shows("v", &off, &status), true),
+        ] {
+            index.apply(object);
+            let scope = BTreeSet::from([scope.clone()]);
+            let (changed, restated) = (index.take_changed(), index.take_restated());
+            let want = if is_planned { (scope, BTreeSet::new()) } else { (BTreeSet::new(), scope) };
+            assert_eq!((changed, restated), want, "{why}");
+        }
     }
 
     #[test]
