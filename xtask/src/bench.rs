@@ -49,6 +49,9 @@ pub struct Args {
     /// Measure an earlier build and this one in turn, and print their ratios: its operator with --control-plane, else its module
     #[arg(long, value_name = "PATH")]
     against: Option<PathBuf>,
+    /// With --control-plane and --against: the folder of the earlier build's definitions, where they differ
+    #[arg(long, value_name = "DIR")]
+    against_crds: Option<PathBuf>,
     /// With --against: what the tables call the earlier build, such as its commit
     #[arg(long, value_name = "NAME", default_value = "before")]
     called: String,

@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             (sections::CONTROL_PLANE_AGAINST, turns::measure(args, earlier, &program)?)
         }
         None => {
-            let cluster = Cluster::start(args.policies, args.namespaces)?;
+            let cluster = Cluster::start(args, &paths::root().join("crds"))?;
             (sections::CONTROL_PLANE, section(args, &cluster.measure(&program)?)?)
         }
     };
@@ -115,10 +115,12 @@ fn section(args: &Args, figures: &Figures) -> Result<String> {
 // === impl Cluster ===
 
 impl Cluster {
-    fn start(policies: usize, namespaces: usize) -> Result<Self> {
+    /// Starts an API server with these definitions and with the policies.
+    fn start(args: &Args, crds: &Path) -> Result<Self> {
+        let Args { policies, namespaces, .. } = *args;
         eprintln!("start an API server, and make {policies} policies");
         let server = ApiServer::start()?;
-        server.apply(&paths::root().join("crds"))?;
+        server.apply(crds)?;
         server.apply(&tools::istio_crds()?)?;
         let kubeconfig = {
             server.api().create("/api/v1/namespaces", &named(OWN))?;

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{CHANGES, Cluster, Operator, TIMEOUT, metric};
 use crate::bench::pairs::Pairs;
 use crate::bench::{Args, load, memory, report, sections};
+use crate::paths;
 
 /// The account that may read everything and write nothing.
 const READER: &str = "reader";
@@ -51,7 +52,10 @@ const ROWS: [Row; 8] = [
 
 /// Measures both builds, and returns the section about them.
 pub(super) fn measure(args: &Args, earlier: &Path, now: &Path) -> Result<String> {
-    let mut sides = [Side::start(args, earlier)?, Side::start(args, now)?];
+    let crds = paths::root().join("crds");
+    // An API server adds the defaults of its definitions, which an earlier build may not know.
+    let crds_of_earlier = args.against_crds.as_ref().unwrap_or(&crds);
+    let mut sides = [Side::start(args, earlier, crds_of_earlier)?, Side::start(args, now, &crds)?];
     let mut rounds = Vec::new();
     for round in 1..=args.rounds {
         let mut pair = [Round::default(); 2];
@@ -78,8 +82,8 @@ fn section(args: &Args, rounds: &[[Round; 2]]) -> Result<String> {
     let Args { policies, namespaces, rounds: count, called, .. } = args;
     let mut text = format!(
         "{}\n\n\
-         Written by `cargo xtask bench --control-plane --against OPERATOR --called {called} --policies {policies} --namespaces {namespaces} --rounds {count}`\n\
-         on {}. OPERATOR is the operator as it was shipped at {called}. In each of {count} rounds the two builds took turns,\n\
+         Written by `cargo xtask bench --control-plane --against OPERATOR --against-crds CRDS --called {called} --policies {policies} --namespaces {namespaces} --rounds {count}`\n\
+         on {}. OPERATOR and CRDS are the operator and the definitions as they were shipped at {called}. In each of {count} rounds the two builds took turns,\n\
          {CHANGES} policies changed one after the other. CPU is the process's user and system time: the machine does other things\n\
          meanwhile, which stretches wall time, the loop's work among it. A ratio is the median over the rounds of this build beside\n\
          {called}, with its quartiles; it is *not resolved* where 1 lies between the quartiles, or within half their distance of them.\n\n\
@@ -112,8 +116,8 @@ fn mebibytes(figure: f64) -> String {
 // === impl Side ===
 
 impl<'s> Side<'s> {
-    fn start(args: &Args, program: &'s Path) -> Result<Self> {
-        let cluster = Cluster::start(args.policies, args.namespaces)?;
+    fn start(args: &Args, program: &'s Path, crds: &Path) -> Result<Self> {
+        let cluster = Cluster::start(args, crds)?;
         let api = cluster.server.api();
         let rbac = "/apis/rbac.authorization.k8s.io/v1";
         let rule =
@@ -137,6 +141,11 @@ impl<'s> Side<'s> {
         let pid = operator.process.pid();
         let cpu = load::cpu_time(pid)?.as_secs_f64();
         let figures = [cpu, operator.work()?, memory::most_resident(pid)?];
+        // A build that refuses the policies has less to do.
+        let policies = self.cluster.policies as f64;
+        operator.wait_for("every policy to be accepted", |metrics| {
+            metric(metrics, "corsward_policies{state=\"accepted\"}") >= Some(policies)
+        })?;
         operator.process.stop(TIMEOUT)?;
         Ok(figures)
     }
