@@ -5,7 +5,7 @@ use corsward_policy::{Finding, PolicyId};
 
 use crate::event::Problem;
 use crate::resource_ref::ResourceRef;
-use crate::status::{ConditionType, Status};
+use crate::status::{self, ConditionType, Status};
 
 /// Most findings of one policy that are logged at once; the status has more.
 const MAX_FINDINGS: usize = 20;
@@ -72,13 +72,9 @@ pub(crate) fn statuses<'p>(
     previous: &[Status],
     place: impl Fn(&PolicyId) -> Option<&'p str>,
 ) -> Vec<LogLine> {
-    let known = |status: &Status| {
-        let at = previous.binary_search_by(|known| known.policy.cmp(&status.policy)).ok();
-        at.and_then(|at| previous.get(at))
-    };
     let mut lines = Vec::new();
     for status in statuses {
-        let known = known(status);
+        let known = status::find(previous, &status.policy);
         if known.is_some_and(|known| known.says_the_same(status)) {
             continue;
         }
@@ -99,7 +95,7 @@ pub(crate) fn statuses<'p>(
         }));
     }
     for gone in previous {
-        if statuses.binary_search_by(|status| status.policy.cmp(&gone.policy)).is_err() {
+        if status::find(statuses, &gone.policy).is_none() {
             lines.push(LogLine::Gone(gone.policy.clone()));
         }
     }

@@ -271,6 +271,12 @@ impl Reason {
     }
 }
 
+/// The status of a policy among those of its part, which are sorted by policy.
+pub(crate) fn find<'s>(statuses: &'s [Status], policy: &PolicyId) -> Option<&'s Status> {
+    let at = statuses.binary_search_by(|status| status.policy.cmp(policy)).ok()?;
+    statuses.get(at)
+}
+
 fn accepted(entry: &Entry, planned: &Planned) -> Condition {
     let kind = ConditionType::Accepted;
     if planned.accepted {

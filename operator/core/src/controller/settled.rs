@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use corsward_policy::PolicyId;
 
 use crate::json_text::JsonText;
-use crate::status::Status;
+use crate::status::{self, Status};
 
 /// For each settled policy the status that the API server shows.
 #[derive(Debug, Default)]
@@ -18,9 +18,8 @@ impl Settled {
     /// Is there nothing to write of `status`? The policy is settled at the text that is observed, and `previous`, the statuses of its
     /// part before, sorted by policy, say the same of it.
     pub(super) fn holds(&self, status: &Status, previous: &[Status], observed: &JsonText) -> bool {
-        let at = previous.binary_search_by(|known| known.policy.cmp(&status.policy)).ok();
-        let before = at.and_then(|at| previous.get(at));
-        before == Some(status) && self.0.get(&status.policy) == Some(observed)
+        status::find(previous, &status.policy) == Some(status)
+            && self.0.get(&status.policy) == Some(observed)
     }
 
     /// Takes in what the API server shows of a settled policy.
@@ -42,9 +41,8 @@ impl Settled {
         let first = PolicyId { namespace: namespace.to_owned(), name: String::new() };
         let known = self.0.range(first..).map(|(id, _)| id);
         let known = known.take_while(|id| id.namespace == namespace);
-        let is_gone =
-            |id: &&PolicyId| statuses.binary_search_by(|status| status.policy.cmp(id)).is_err();
-        let gone: Vec<PolicyId> = known.filter(is_gone).cloned().collect();
+        let gone: Vec<PolicyId> =
+            known.filter(|id| status::find(statuses, id).is_none()).cloned().collect();
         for id in &gone {
             self.0.remove(id);
         }
