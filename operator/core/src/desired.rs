@@ -11,7 +11,6 @@ use crate::plan::ScopePlan;
 #[derive(Debug)]
 pub struct DesiredBundles {
     desired: Desired,
-    keys: BTreeMap<Scope, Vec<Arc<BundleKey>>>,
     is_stale: bool,
 }
 
@@ -53,13 +52,13 @@ impl DesiredBundles {
         if plan.frozen {
             self.keep(scope, &mut desired);
         }
-        let before = self.keys.remove(scope).unwrap_or_default();
-        for key in before.iter().filter(|key| !desired.contains_key(*key)) {
-            self.is_stale |= self.desired.bundles.remove(key).is_some();
-            self.is_stale |= self.desired.retiring.remove(key).is_some();
-        }
-        if !desired.is_empty() {
-            self.keys.insert(scope.clone(), desired.keys().cloned().map(Arc::new).collect());
+        for bundles in [&mut self.desired.bundles, &mut self.desired.retiring] {
+            let before = bundles.of_namespace(scope.namespace()).map(|(key, _)| key);
+            let gone: Vec<_> =
+                before.filter(|key| !desired.contains_key(&***key)).cloned().collect();
+            for key in gone {
+                self.is_stale |= bundles.remove(&key).is_some();
+            }
         }
         for (key, (bundle, retiring)) in desired {
             let key = Arc::new(key);
@@ -75,9 +74,8 @@ impl DesiredBundles {
 
     /// Leaves in place what was wanted of a part and nothing else is known of.
     fn keep(&self, scope: &Scope, desired: &mut BTreeMap<BundleKey, (Arc<Bundle>, bool)>) {
-        for key in self.keys.get(scope).into_iter().flatten() {
-            let Desired { bundles, retiring } = &self.desired;
-            if let Some(known) = bundles.get(key).or_else(|| retiring.get(key)) {
+        for bundles in [&self.desired.bundles, &self.desired.retiring] {
+            for (key, known) in bundles.of_namespace(scope.namespace()) {
                 desired.entry((**key).clone()).or_insert_with(|| (Arc::clone(known), false));
             }
         }
@@ -86,6 +84,6 @@ impl DesiredBundles {
 
 impl Default for DesiredBundles {
     fn default() -> Self {
-        Self { desired: Desired::default(), keys: BTreeMap::new(), is_stale: true }
+        Self { desired: Desired::default(), is_stale: true }
     }
 }

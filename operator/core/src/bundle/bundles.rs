@@ -62,6 +62,16 @@ impl Bundles {
         self.workloads.values().chain(self.gateways.values()).flat_map(|all| all.iter())
     }
 
+    /// The bundles of one namespace, or of the place without one.
+    pub(crate) fn of_namespace(
+        &self,
+        namespace: Option<&str>,
+    ) -> impl Iterator<Item = (&Arc<BundleKey>, &Arc<Bundle>)> {
+        let namespace = namespace.unwrap_or_default();
+        let all = [&self.workloads, &self.gateways].map(|all| all.get(namespace));
+        all.into_iter().flatten().flat_map(|all| all.iter())
+    }
+
     /// Every bundle, without its key.
     pub fn values(&self) -> impl Iterator<Item = &Arc<Bundle>> {
         self.iter().map(|(_, bundle)| bundle)
@@ -130,7 +140,7 @@ impl std::ops::Index<&BundleKey> for Bundles {
     }
 }
 
-/// No namespace has an empty name: the bundle of a folder comes first, as its key does.
+/// No namespace has an empty name: the bundle without one comes first, as its key does.
 fn namespace(key: &BundleKey) -> &str {
     key.namespace().unwrap_or_default()
 }
