@@ -374,12 +374,15 @@ impl Controller {
 
     /// Logs that no policy is in force, when that is new: a publisher that answers at once serves one place.
     fn log_nothing_in_force(&mut self, scope: &Scope) {
+        if !self.publisher.answers_at_once {
+            return;
+        }
         let Some(plan) = self.plan.scope(scope) else { return };
         let is_unpublished =
             |key: &BundleKey| self.publish_status(scope, key).is_none_or(|one| one.error.is_some());
         let is_published =
             plan.bundles().next().is_some() && !plan.bundles().any(|(key, _)| is_unpublished(key));
-        if !self.publisher.answers_at_once || !is_published {
+        if !is_published {
             return;
         }
         let in_force = plan.policies.values().filter_map(|planned| planned.in_force.as_ref());
