@@ -8,7 +8,7 @@ use kube::core::ApiResource;
 
 use crate::cluster_state::Key;
 
-/// Interval of retries of a deletion.
+/// Time between a deletion that failed and a new grace period, after which it is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// An object of a kind that is not written any more.
