@@ -15,6 +15,15 @@ struct Quartiles {
     high: f64,
 }
 
+/// The meaning of the cells, and the head of a table of them.
+pub(super) fn legend(called: &str) -> String {
+    format!(
+        "A ratio is the median over the rounds of this build beside\n\
+         {called}, with its quartiles; it is *not resolved* where 1 lies between the quartiles, or within half their distance of them.\n\n\
+         | | {called} | now | ratio | |\n|---|---|---|---|---|\n"
+    )
+}
+
 // === impl Pairs ===
 
 impl Pairs {

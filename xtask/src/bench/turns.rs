@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::fixture::BenchFixture;
 use super::load::Load;
-use super::pairs::Pairs;
+use super::pairs::{self, Pairs};
 use super::{Args, Contestant, Kind, report, sections};
 use crate::tools;
 
@@ -47,13 +47,11 @@ fn section(args: &Args, rows: &[(Kind, Pairs)]) -> Result<String> {
         "{}\n\n\
          Written by `cargo xtask bench --against MODULE --called {called} --rounds {rounds} --seconds {seconds}` on {},\n\
          Envoy {} with one worker. MODULE is the filter's module at {called}. Microseconds of CPU (user and system, all threads) that the\n\
-         Envoy process used for a request; in each of {rounds} rounds the two modules took turns. A ratio is the median over the rounds of\n\
-         this build beside {called}, with its quartiles; it is *not resolved* where 1 lies between the quartiles, or\n\
-         within half their distance of them.\n\n\
-         | | {called} | now | ratio | |\n|---|---|---|---|---|\n",
+         Envoy process used for a request; in each of {rounds} rounds the two modules took turns. {}",
         sections::FILTER_AGAINST,
         report::machine()?,
         tools::ENVOY_VERSION,
+        pairs::legend(called),
     );
     for (kind, pairs) in rows {
         let cells = pairs.cells(|micros| format!("{micros:.1}"));

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::{CHANGES, Cluster, Operator, TIMEOUT, metric};
-use crate::bench::pairs::Pairs;
+use crate::bench::pairs::{self, Pairs};
 use crate::bench::{Args, load, memory, report, sections};
 use crate::paths;
 
@@ -85,11 +85,10 @@ fn section(args: &Args, rounds: &[[Round; 2]]) -> Result<String> {
          Written by `cargo xtask bench --control-plane --against OPERATOR --against-crds CRDS --called {called} --policies {policies} --namespaces {namespaces} --rounds {count}`\n\
          on {}. OPERATOR and CRDS are the operator and the definitions as they were shipped at {called}. In each of {count} rounds the two builds took turns,\n\
          {CHANGES} policies changed one after the other. CPU is the process's user and system time: the machine does other things\n\
-         meanwhile, which stretches wall time, the loop's work among it. A ratio is the median over the rounds of this build beside\n\
-         {called}, with its quartiles; it is *not resolved* where 1 lies between the quartiles, or within half their distance of them.\n\n\
-         | | {called} | now | ratio | |\n|---|---|---|---|---|\n",
+         meanwhile, which stretches wall time, the loop's work among it. {}",
         sections::CONTROL_PLANE_AGAINST,
         report::machine()?,
+        pairs::legend(called),
     );
     for (what, figure, shown) in ROWS {
         let mut pairs = Pairs::default();
