@@ -138,9 +138,11 @@ impl OperatorDirs {
 // === impl FolderOperator ===
 
 impl FolderOperator {
-    /// What `/policies` says.
+    /// The report of `/policies`. A busy operator answers late, longer than one request waits.
+    #[track_caller]
     pub(crate) fn report(&self) -> Value {
-        serde_json::from_str(&self.get("/policies").unwrap()).unwrap()
+        let report = eventually("/policies to answer", || self.get("/policies")).unwrap();
+        serde_json::from_str(&report).unwrap()
     }
 
     /// Waits until `/policies` says something of the policy `name`, and returns all that is said of it.
