@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator::args::{OutputFormat, ValidateArgs};
 use corsward_operator::validate::{self, ValidateOutcome};
-use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_policy::Refusal;
 use corsward_test_harness::envoy_fixture::EnvoyFixture;
 use corsward_test_harness::policies;

@@ -119,17 +119,37 @@ fn the_resources_depend_on_no_client_and_no_runtime() {
 }
 
 #[test]
-fn the_core_of_the_operator_is_pure() {
+fn manifests_know_nothing_of_the_operator() {
     let allowed = [
         "corsward-api",
         "corsward-policy",
         "idna",
-        "jiff",
         "k8s-openapi",
-        "kube",
         "psl",
         "regex-automata",
         "regex-syntax",
+        "serde",
+        "serde-saphyr",
+        "serde_json",
+    ];
+    assert_eq!(dependencies("policy/manifest"), allowed);
+    for (file, text) in sources("policy/manifest/src") {
+        for word in ["async fn", "std::env", "std::fs", "std::net::Tcp", "std::process", "::now()"]
+        {
+            assert!(!code(&text).contains(word), "{} names {word}", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_core_of_the_operator_is_pure() {
+    let allowed = [
+        "corsward-api",
+        "corsward-manifest",
+        "corsward-policy",
+        "jiff",
+        "k8s-openapi",
+        "kube",
         "serde",
         "serde-saphyr",
         "serde_json",
@@ -165,6 +185,7 @@ fn the_top_modules_of_a_crate_import_no_cycle() {
         "operator/api/src",
         "operator/controller/src",
         "operator/core/src",
+        "policy/manifest/src",
         "policy/src",
         "tests/e2e/src",
         "tests/harness/src",
@@ -188,7 +209,7 @@ fn filter_and_operator_never_import_each_other() {
             |name: &String| name.starts_with("corsward-operator") || *name == "corsward-api";
         assert!(!of_filter.iter().any(is_operators), "{one}: {of_filter:?}");
     }
-    for one in ["operator/api", "operator/controller", "operator/core"] {
+    for one in ["operator/api", "operator/controller", "operator/core", "policy/manifest"] {
         let of_operator = dependencies(one);
         let is_filters = |name: &String| name.starts_with("corsward-filter");
         assert!(!of_operator.iter().any(is_filters), "{one}: {of_operator:?}");
@@ -443,11 +464,12 @@ fn the_limits_of_the_design_are_those_of_the_code() {
 const PROSE: (f64, f64) = (2.0, 3.0);
 
 /// The ceilings of doc comments, which only fall, to those of prose.
-const CEILINGS: [(&str, f64, f64); 10] = [
+const CEILINGS: [(&str, f64, f64); 11] = [
     ("filter", 2.0, 3.0),
     ("operator/api", 2.0, 3.0),
     ("operator/controller", 2.0, 3.0),
     ("operator/core", 2.0, 3.0),
+    ("policy/manifest", 2.0, 3.0),
     ("policy/src", 2.0, 3.0),
     ("tests/e2e", 2.0, 3.0),
     ("tests/harness", 2.0, 3.0),

@@ -94,7 +94,7 @@ enum Command {
 
     /// Write the files that are generated and committed
     ///
-    /// crds/*.yaml, from the types of the operator; operator/core/src/knowledge/ancestors.txt, from the
+    /// crds/*.yaml, from the types of the operator; policy/manifest/src/knowledge/ancestors.txt, from the
     /// rules of the public suffix list; docs/data-path.svg, from docs/data-path.txt; and the chart's copies of the definitions
     /// and its table of values.
     #[command(after_long_help = "Examples:

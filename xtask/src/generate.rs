@@ -27,7 +27,7 @@ struct Generated {
 
 /// The ancestors come first: the operator, which prints the resource, is compiled with them.
 const FILES: [Generated; 5] = [
-    Generated { path: "operator/core/src/knowledge/ancestors.txt", content: ancestors::generate },
+    Generated { path: "policy/manifest/src/knowledge/ancestors.txt", content: ancestors::generate },
     Generated {
         path: "crds/clustercorspolicies.yaml",
         content: || resource("clustercorspolicies"),

@@ -2,6 +2,8 @@
 //!
 //! The crate knows no client and no runtime.
 
+use std::sync::LazyLock;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps,
 };
@@ -25,9 +27,24 @@ pub fn definitions() -> [CustomResourceDefinition; 3] {
     [v1alpha1::ClusterCorsPolicy::crd(), v1alpha1::CorsPolicy::crd(), v1alpha1::OriginSet::crd()]
 }
 
-/// The schema of the `spec` of a resource, out of its definition.
+/// The schema of the `spec` of that kind, a policy's for an unknown one.
 #[must_use]
-pub fn spec_schema(definition: CustomResourceDefinition) -> JSONSchemaProps {
+pub fn spec_schema(kind: &str) -> &'static JSONSchemaProps {
+    static POLICY: LazyLock<JSONSchemaProps> =
+        LazyLock::new(|| schema(v1alpha1::CorsPolicy::crd()));
+    static ORIGIN_SET: LazyLock<JSONSchemaProps> =
+        LazyLock::new(|| schema(v1alpha1::OriginSet::crd()));
+    static GUARDRAIL: LazyLock<JSONSchemaProps> =
+        LazyLock::new(|| schema(v1alpha1::ClusterCorsPolicy::crd()));
+    match kind {
+        ORIGIN_SET_KIND => &ORIGIN_SET,
+        GUARDRAIL_KIND => &GUARDRAIL,
+        _ => &POLICY,
+    }
+}
+
+/// The schema of `spec`, out of a definition.
+fn schema(definition: CustomResourceDefinition) -> JSONSchemaProps {
     let versions = definition.spec.versions;
     let schema = versions.into_iter().find_map(|version| version.schema?.open_api_v3_schema);
     let properties = schema.and_then(|schema| schema.properties);

@@ -5,4 +5,3 @@ pub mod document;
 pub mod folder;
 pub mod kube;
 mod namespace;
-pub mod yaml;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::CommandFactory as _;
-use corsward_operator_core::knowledge::FullKnowledge;
+use corsward_manifest::knowledge::FullKnowledge;
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;

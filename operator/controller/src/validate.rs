@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use corsward_api::v1alpha1::TargetRef;
+use corsward_manifest::yaml::Reader;
 use corsward_operator_core::capabilities::Reach;
 use corsward_operator_core::cluster_state::{
     Change, Delta, Gateway, Key, Namespace, NamespaceMode, Service, ServicePort, TargetPort,
@@ -28,7 +29,6 @@ use serde::Serialize;
 use crate::args::{OutputFormat, ValidateArgs};
 use crate::source::dir;
 use crate::source::folder::{FileRead, Folder, Snapshot};
-use crate::source::yaml::Reader;
 
 /// The result of validation, as an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

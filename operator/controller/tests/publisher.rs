@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator::admin::AdminState;
 use corsward_operator::executor::{Executor, ExecutorDeps};
 use corsward_operator::last_good::LastGood;
@@ -24,7 +25,6 @@ use corsward_operator_core::command::StatusWrite;
 use corsward_operator_core::event::Event;
 use corsward_operator_core::index::Index;
 use corsward_operator_core::json_text::JsonText;
-use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_operator_core::object::{Object, Record};
 use corsward_operator_core::rollout::expected::{Expected, Workload};
 use corsward_operator_core::rollout::proxy_stats::ProxyStats;

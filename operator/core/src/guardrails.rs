@@ -1,11 +1,10 @@
 //! Guardrails: what a `ClusterCorsPolicy` lets the policies of its namespaces allow at most.
 
-use std::sync::LazyLock;
-
 use corsward_api::v1alpha1::{
-    ClusterCorsPolicy, ClusterCorsPolicySpec, Enforcement, Guardrails, LabelExpression,
-    LabelOperator, NamespaceSelector,
+    ClusterCorsPolicySpec, Enforcement, Guardrails, LabelExpression, LabelOperator,
+    NamespaceSelector,
 };
+use corsward_manifest::{convert, shape};
 use corsward_policy::contain::Cover;
 use corsward_policy::draft::DisallowedRequests;
 use corsward_policy::finding::{self, Danger, Excess, GuardrailReason, Reason};
@@ -13,14 +12,10 @@ use corsward_policy::header_name::{HeaderName, is_cors_non_wildcard_request_head
 use corsward_policy::method::{Method, is_cors_safelisted_method};
 use corsward_policy::policy::{Cors, Names};
 use corsward_policy::{Finding, Knowledge, Policy, Severity, validate};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
-use kube::CustomResourceExt as _;
 use serde_json::Value;
 
 use crate::cluster_state::Labels;
-use crate::convert;
 use crate::label;
-use crate::shape;
 
 /// The label that the API server gives to every namespace: its name.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -39,10 +34,6 @@ pub struct Guardrail {
     headers: Option<Names<HeaderName>>,
     rejects: bool,
 }
-
-/// The schema of `spec`, out of the resource's definition.
-pub static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
-    LazyLock::new(|| corsward_api::spec_schema(ClusterCorsPolicy::crd()));
 
 /// Returns the findings about limits that `policy` exceeds, by the guardrails that select its namespace: refusals if
 /// enforced, else warnings.
@@ -88,8 +79,7 @@ impl Guardrail {
 
     fn look(name: &str, spec: &Value, knowledge: &dyn Knowledge) -> (Option<Self>, Vec<Finding>) {
         let (mut spec, mut findings) = (spec.clone(), Vec::new());
-        let repairs =
-            shape::check(corsward_api::GUARDRAIL_KIND, &SPEC_SCHEMA, &mut spec, &mut findings);
+        let repairs = shape::check(corsward_api::GUARDRAIL_KIND, &mut spec, &mut findings);
         let mut later = Vec::new();
         let guardrail = match serde_json::from_value::<ClusterCorsPolicySpec>(spec) {
             Ok(spec) => Some(Self::read(name, spec, knowledge, &mut later)),

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use corsward_manifest::spelling::Spelling;
 use corsward_policy::{Finding, Knowledge, PolicyId, finding};
 use serde_json::Value;
 
@@ -21,7 +22,6 @@ use crate::guardrails::Guardrail;
 use crate::json_text::JsonText;
 use crate::object::{Object, Text};
 use crate::origin_sets;
-use crate::spelling::Spelling;
 use crate::targets::Placement;
 use crate::traffic::Traffic;
 use crate::validation::{Context, Validation, validate_object};

@@ -7,7 +7,6 @@
 //!
 //! No IO, no runtime, no client, no clock: time is an argument.
 
-pub mod amend;
 pub mod bundle;
 pub mod capabilities;
 pub mod change_log;
@@ -15,19 +14,15 @@ pub mod checked_object;
 pub mod cluster_state;
 pub mod command;
 pub mod controller;
-pub mod convert;
-mod counterpart;
 pub mod dependencies;
 pub mod desired;
 pub mod event;
 pub mod filter_module;
-mod foreign;
 mod gateway_controller;
 pub mod grouping;
 pub mod guardrails;
 pub mod index;
 pub mod json_text;
-pub mod knowledge;
 mod label;
 pub mod lease_record;
 pub mod moment;
@@ -43,9 +38,7 @@ pub mod resource_ref;
 pub mod rollout;
 pub mod rollout_counts;
 pub mod scope_metrics;
-pub mod shape;
 pub mod size_limit;
-pub mod spelling;
 pub mod state;
 pub mod status;
 pub mod targets;

@@ -1,10 +1,10 @@
 //! Object: a policy as a source delivered it, named and placed, its spec still text.
 
 use corsward_api::v1alpha1::{Revision, Revisions};
+use corsward_manifest::spelling::Spelling;
 use corsward_policy::{Finding, PolicyId};
 
 use crate::json_text::JsonText;
-use crate::spelling::Spelling;
 
 /// A policy as a source delivered it.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,20 +1,12 @@
 //! Origin sets: what an `OriginSet` says, and how its origins come into the policies that use it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
-use corsward_api::v1alpha1::{OriginSet, OriginSetSpec};
+use corsward_api::v1alpha1::OriginSetSpec;
+use corsward_manifest::shape;
 use corsward_policy::finding::{self, ListReason, OriginReason, OriginSetReason, Reason};
 use corsward_policy::{Finding, Knowledge, Severity, validate};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
-use kube::CustomResourceExt as _;
 use serde_json::{Map, Value};
-
-use crate::shape;
-
-/// The schema of `spec`, out of the resource's definition.
-pub static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
-    LazyLock::new(|| corsward_api::spec_schema(OriginSet::crd()));
 
 /// The state of a set that a policy names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +46,7 @@ struct SetRange {
 #[must_use]
 pub fn parse(spec: &Value, knowledge: &dyn Knowledge) -> (Option<Vec<String>>, Vec<Finding>) {
     let (mut spec, mut findings) = (spec.clone(), Vec::new());
-    let repairs =
-        shape::check(corsward_api::ORIGIN_SET_KIND, &SPEC_SCHEMA, &mut spec, &mut findings);
+    let repairs = shape::check(corsward_api::ORIGIN_SET_KIND, &mut spec, &mut findings);
     let mut later = Vec::new();
     let origins = match serde_json::from_value::<OriginSetSpec>(spec) {
         Ok(OriginSetSpec { origins }) => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use corsward_manifest::spelling::Spelling;
 use corsward_policy::finding::SourceReason;
 use corsward_policy::{Finding, PolicyId};
 use serde_json::{Value, json};
@@ -13,7 +14,6 @@ use crate::index::{Index, PolicyInForce, Scope};
 use crate::json_text::JsonText;
 use crate::object::{Object, Text};
 use crate::plan::{Plan, Planned};
-use crate::spelling::Spelling;
 use crate::status::{Status, StatusInputs};
 
 /// A spec that is accepted.

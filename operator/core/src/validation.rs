@@ -1,9 +1,12 @@
 //! Validation: what there is to say about an object, and the policy it makes, if it makes one.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use corsward_api::v1alpha1::{CorsPolicy, CorsPolicySpec, TargetRef};
+use corsward_api::v1alpha1::{CorsPolicySpec, TargetRef};
+use corsward_manifest::convert;
+use corsward_manifest::shape::{self, GATEWAY_GROUP};
+use corsward_manifest::spelling::{self, Spelling};
 use corsward_policy::draft::Specificity;
 use corsward_policy::finding::{
     self, BehaviorReason, PlacementReason, Reason, TargetInstead, TargetReason,
@@ -11,21 +14,16 @@ use corsward_policy::finding::{
 use corsward_policy::syntax::{is_dns_label, is_dns_subdomain};
 use corsward_policy::validate::validate_accepted;
 use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, compile, validate, wire};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
-use kube::CustomResourceExt as _;
 
 use crate::bundle::digest;
 use crate::capabilities::Reach;
 use crate::cluster_state::Key;
-use crate::convert;
 use crate::guardrails::{self, Guardrail};
 use crate::json_text::JsonText;
 use crate::label;
 use crate::object::{Object, Text};
 use crate::origin_sets::{self, Resolved, SetLookup};
-use crate::shape::{self, GATEWAY_GROUP};
 use crate::size_limit;
-use crate::spelling::{self, Spelling};
 use crate::targets::Target;
 
 /// The findings about an object, and the result if none refuses it.
@@ -74,10 +72,6 @@ pub struct Context<'c> {
 /// The origins of each set; `None`: the set is refused.
 pub type Sets = BTreeMap<Key, Option<Vec<String>>>;
 
-/// The schema of `spec`, out of the resource's definition.
-static SPEC_SCHEMA: LazyLock<JSONSchemaProps> =
-    LazyLock::new(|| corsward_api::spec_schema(CorsPolicy::crd()));
-
 /// Reviews an object.
 #[must_use]
 pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
@@ -109,12 +103,6 @@ pub(crate) fn exceeded(
     exceeded
 }
 
-/// The schema of the spec of a `CorsPolicy`.
-#[must_use]
-pub fn spec_schema() -> &'static JSONSchemaProps {
-    &SPEC_SCHEMA
-}
-
 fn validate_spec(
     object: &Object,
     written: &JsonText,
@@ -123,7 +111,7 @@ fn validate_spec(
 ) -> Validation {
     let mut spec = written.value();
     let names_sets = !origin_sets::names(&spec).is_empty();
-    let repairs = shape::check(corsward_api::KIND, spec_schema(), &mut spec, &mut findings);
+    let repairs = shape::check(corsward_api::KIND, &mut spec, &mut findings);
     spelling::say_once(&mut findings);
     let sets = origin_sets::resolve(&mut spec, |name| context.set(object, name));
     let resolved = if names_sets { JsonText::of(&spec) } else { written.clone() };

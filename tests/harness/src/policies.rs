@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use corsward_api::v1alpha1::CorsPolicy;
-use corsward_operator_core::{convert, knowledge::FullKnowledge};
+use corsward_manifest::convert;
+use corsward_manifest::knowledge::FullKnowledge;
 use corsward_policy::draft::Specificity;
 use corsward_policy::wire::{self, Envelope, OnInvalid};
 use corsward_policy::{Compiled, Draft, Policy, PolicyId, Workload, validate};

@@ -11,12 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use corsward_api::definitions;
+use corsward_manifest::amend;
+use corsward_manifest::knowledge::FullKnowledge;
+use corsward_manifest::yaml::Reader;
 use corsward_operator::source::document::{self, DependencyKind};
-use corsward_operator::source::yaml::Reader;
 use corsward_operator_core::guardrails::{self, Guardrail};
-use corsward_operator_core::knowledge::FullKnowledge;
+use corsward_operator_core::origin_sets;
 use corsward_operator_core::validation::{Context, Validation, validate_object};
-use corsward_operator_core::{amend, origin_sets};
 use corsward_policy::finding::{Edit, Written};
 use corsward_policy::{Finding, Severity};
 use corsward_tests::suite;

@@ -1,9 +1,9 @@
 //! Numbers, truth values and nothing: a finding quotes them as the file has them, and its fix is accepted in that place.
 
+use corsward_manifest::knowledge::FullKnowledge;
+use corsward_manifest::yaml::Reader;
 use corsward_operator::source::document;
-use corsward_operator::source::yaml::Reader;
 use corsward_operator_core::guardrails::Guardrail;
-use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_operator_core::validation::{Context, validate_object};
 use corsward_policy::{Finding, Severity};
 

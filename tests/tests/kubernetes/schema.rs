@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use corsward_manifest::knowledge::FullKnowledge;
+use corsward_manifest::yaml::Reader;
 use corsward_operator::args::{OutputFormat, ValidateArgs};
 use corsward_operator::source::document;
-use corsward_operator::source::yaml::Reader;
 use corsward_operator::validate::{self, ValidateOutcome};
-use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_test_harness::cluster::LocalCluster;
 use corsward_tests::suite;
 use serde_json::{Value, json};
@@ -446,11 +446,8 @@ fn bounds() -> Vec<Bound> {
         }
     }
     let mut found = Vec::new();
-    for (kind, definition) in ["ClusterCorsPolicy", "CorsPolicy", "OriginSet"]
-        .into_iter()
-        .zip(corsward_api::definitions())
-    {
-        let schema = serde_json::to_value(corsward_api::spec_schema(definition)).unwrap();
+    for kind in ["ClusterCorsPolicy", "CorsPolicy", "OriginSet"] {
+        let schema = serde_json::to_value(corsward_api::spec_schema(kind)).unwrap();
         walk(kind, &schema, &mut Vec::new(), &mut found);
     }
     found

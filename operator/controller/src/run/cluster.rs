@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator_core::bundle::Desired;
 use corsward_operator_core::event::Event;
 use corsward_operator_core::filter_module::Module;
 use corsward_operator_core::index::Index;
-use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::output::Output;
 use kube::Client;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator_core::event::Event;
 use corsward_operator_core::index::Index;
-use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_operator_core::state::State;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::oneshot;

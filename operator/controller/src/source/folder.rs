@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use corsward_api::GUARDRAIL_KIND;
 use corsward_api::v1alpha1::{ClusterCorsPolicyStatus, GuardrailInForce};
+use corsward_manifest::yaml::Reader;
 use corsward_operator_core::cluster_state::{Key, Namespace, RawObject};
 use corsward_operator_core::event::Problem;
 use corsward_operator_core::json_text::JsonText;
@@ -14,7 +15,6 @@ use corsward_policy::{Finding, PolicyId};
 use serde_json::Value;
 
 use crate::source::document::{self, Dependency, DependencyKind, Documents};
-use crate::source::yaml::Reader;
 
 /// The state of a directory.
 #[derive(Debug, Default)]

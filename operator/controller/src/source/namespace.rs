@@ -1,15 +1,14 @@
 //! Namespace: the labels and the mode of a `Namespace` among the files of `validate`.
 
-use corsward_operator_core::amend;
+use corsward_manifest::amend;
+use corsward_manifest::yaml::{self, Reader};
 use corsward_operator_core::cluster_state::{Labels, MODE_ANNOTATION, Namespace, NamespaceMode};
 use corsward_policy::Finding;
-use serde_json::{Map, Value};
-
-use crate::source::yaml::{self, Reader};
+use serde_json::Value;
 
 /// Reads a `Namespace`, with what `kubectl` reads otherwise of its mode. `None`: it has no name.
 pub(super) fn read(
-    document: &Map<String, Value>,
+    document: &Value,
     to_kubectl: &Value,
 ) -> Option<(String, Namespace, Vec<Finding>)> {
     let metadata = document.get("metadata")?;

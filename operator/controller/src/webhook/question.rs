@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use corsward_api::GROUP;
+use corsward_manifest::spelling::Spelling;
 use corsward_operator_core::checked_object::CheckedObject;
 use corsward_operator_core::cluster_state::{Key, RawObject};
 use corsward_operator_core::json_text::JsonText;
 use corsward_operator_core::object::{Object, Record, Text};
-use corsward_operator_core::spelling::Spelling;
 use corsward_policy::PolicyId;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use corsward_manifest::spelling::Spelling;
 use corsward_policy::{Finding, Policy};
 
 use crate::guardrails::Guardrail;
 use crate::json_text::JsonText;
 use crate::object::Object;
 use crate::origin_sets::Resolved;
-use crate::spelling::Spelling;
 use crate::targets::Target;
 use crate::validation::{self, Accepted, Validation};
 

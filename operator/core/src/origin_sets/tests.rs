@@ -1,13 +1,13 @@
 //! The content of sets, their way into a policy, and the places of their findings.
 
 use corsward_api::v1alpha1::CorsPolicySpec;
+use corsward_manifest::convert;
 use corsward_policy::PolicyId;
 use corsward_policy::draft::Specificity;
 use corsward_policy::validate::NoKnowledge;
 use serde_json::json;
 
 use super::*;
-use crate::convert;
 
 /// A lookup that knows two sets, of which one is refused.
 fn lookup<'s>(partners: &'s [String]) -> impl Fn(&str) -> SetLookup<'s> {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator::args::{OutputFormat, ValidateArgs};
 use corsward_operator::validate;
-use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_test_harness::cluster::TestNamespace;
 use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};

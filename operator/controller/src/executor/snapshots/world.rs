@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator_core::bundle::{BundleKey, Desired, PublishStatus};
 use corsward_operator_core::capabilities::{Capabilities, Memory, Reach, Replicas};
 use corsward_operator_core::cluster_state::{Change, Delta};
@@ -15,7 +16,6 @@ use corsward_operator_core::controller::Controller;
 use corsward_operator_core::event::{Event, Refreshed, RolloutUpdate};
 use corsward_operator_core::filter_module::Module;
 use corsward_operator_core::index::Index;
-use corsward_operator_core::knowledge::FullKnowledge;
 use corsward_operator_core::moment::Moment;
 use corsward_operator_core::object_event::ObjectEvent;
 use corsward_operator_core::publish::istio::IstioKind;

@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use corsward_api::{GROUP, KIND};
+use corsward_manifest::spelling::Spelling;
 use corsward_operator_core::cluster_state::{
     Change, Delta, Key, Labels, MODE_ANNOTATION, Namespace, NamespaceMode, Pod, PodProxy,
     RawObject, Service, ServicePort, TargetPort,
@@ -16,7 +17,6 @@ use corsward_operator_core::cluster_state::{
 use corsward_operator_core::event::Event;
 use corsward_operator_core::json_text::JsonText;
 use corsward_operator_core::object::{Object, Record, Text};
-use corsward_operator_core::spelling::Spelling;
 use corsward_policy::PolicyId;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;

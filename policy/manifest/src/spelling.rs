@@ -19,7 +19,7 @@ pub struct Spelling(BTreeMap<String, String>);
 
 /// A value of YAML, with the place of each of its parts in the text.
 #[derive(Debug)]
-pub enum Tree {
+pub(crate) enum Tree {
     /// A scalar.
     Scalar(Value),
     /// A sequence.
@@ -121,7 +121,7 @@ fn quote(field: &str, text: &str, reason: &mut Reason) {
 
 impl Tree {
     /// The value, and the same with the text of each scalar in its place.
-    pub fn read(tree: Spanned<Self>, text: &str) -> (Value, Value) {
+    pub(crate) fn read(tree: Spanned<Self>, text: &str) -> (Value, Value) {
         let Spanned { value: tree, defined, .. } = tree;
         match tree {
             Self::Scalar(Value::String(string)) => (Value::String(string), Value::Null),

@@ -92,7 +92,9 @@ fn rule_draft(rule: &api::PathRule) -> RuleDraft {
     }
 }
 
-pub(crate) const fn danger(word: api::Danger) -> &'static str {
+/// The name of a danger.
+#[must_use]
+pub const fn danger(word: api::Danger) -> &'static str {
     match word {
         api::Danger::AnyOriginWithCredentials => "AnyOriginWithCredentials",
         api::Danger::AnyAppOriginWithCredentials => "AnyAppOriginWithCredentials",

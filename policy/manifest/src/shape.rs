@@ -16,32 +16,28 @@ use serde_json::{Map, Value};
 use crate::counterpart;
 use crate::foreign::{self, Match, fold};
 use stranger::Stranger;
-pub use stranger::outside;
+pub(crate) use stranger::outside;
 
 /// The group of Gateways.
-pub(crate) const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
+pub const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 /// The characters that begin a part of a field.
 const SEPARATORS: [char; 2] = ['.', '['];
 
 /// The repairs of a value, by which all of it can be read.
 #[derive(Debug, Default)]
-pub(crate) struct Repairs {
+pub struct Repairs {
     /// The fields that something else stands in place of, or nothing.
     fields: BTreeSet<String>,
     /// Values that are too short or too long: later checks describe them better, or not at all.
     bounds: Vec<Finding>,
 }
 
-/// Compares the spec of an object of that kind with `schema`, takes out the fields that the schema does not know, and puts what
+/// Compares the spec of an object of that kind with its schema, takes out the fields that the schema does not know, and puts what
 /// fits in the place of what does not, so that the rest can be judged.
 ///
 /// Numbers in range and patterns are left to `validate`, which says it better.
-pub(crate) fn check(
-    kind: &str,
-    schema: &JSONSchemaProps,
-    value: &mut Value,
-    findings: &mut Vec<Finding>,
-) -> Repairs {
+pub fn check(kind: &str, value: &mut Value, findings: &mut Vec<Finding>) -> Repairs {
+    let schema = corsward_api::spec_schema(kind);
     let mut check = Check::new(kind, schema, findings);
     if !check.fits(schema, value, "spec") {
         *value = neutral(schema);
@@ -55,12 +51,14 @@ pub(crate) fn check(
 
 impl Repairs {
     /// Does something else stand in place of that field, or nothing?
-    pub(crate) fn replaced(&self, field: &str) -> bool {
+    #[must_use]
+    pub fn replaced(&self, field: &str) -> bool {
         self.fields.contains(field)
     }
 
     /// The findings, where `later` are those of the repaired value: none of them is about a repair.
-    pub(crate) fn beside(&self, mut later: Vec<Finding>) -> Vec<Finding> {
+    #[must_use]
+    pub fn beside(&self, mut later: Vec<Finding>) -> Vec<Finding> {
         later.retain(|finding| {
             let field = finding.field.as_str();
             // What is around it may be judged by what is no more; but not the whole.
@@ -320,7 +318,7 @@ fn omitted(field: &str, beside: &Map<String, Value>) -> Option<Written> {
 }
 
 /// The name among `known` that looks like `name`.
-pub fn similar<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
+pub(crate) fn similar<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
     let folded = fold(name);
     known
         .map(|candidate| (slips(&folded, &fold(candidate)), candidate))
@@ -383,8 +381,12 @@ fn misplaced(
 }
 
 /// A value in the place of one of that type; the last argument is that of `kubectl explain`.
-#[must_use]
-pub fn wrong_type(expected: &str, field: &str, value: &Value, explain: String) -> ShapeReason {
+pub(crate) fn wrong_type(
+    expected: &str,
+    field: &str,
+    value: &Value,
+    explain: String,
+) -> ShapeReason {
     let found = match value {
         Value::Array(_) => "[…]".to_owned(),
         Value::Object(_) => "{…}".to_owned(),
@@ -395,14 +397,14 @@ pub fn wrong_type(expected: &str, field: &str, value: &Value, explain: String) -
 }
 
 /// A spec that nothing can be made of.
-pub(crate) fn wrong_shape(kind: &str, error: &serde_json::Error) -> ShapeReason {
+#[must_use]
+pub fn wrong_shape(kind: &str, error: &serde_json::Error) -> ShapeReason {
     let explain = format!("{}.spec", kind.to_ascii_lowercase());
     ShapeReason::WrongShape { message: error.to_string(), explain }
 }
 
 /// A word in the place of one of those, as it is written in YAML.
-#[must_use]
-pub fn unknown_word(field: &str, word: &str, known: &[&str]) -> ShapeReason {
+pub(crate) fn unknown_word(field: &str, word: &str, known: &[&str]) -> ShapeReason {
     if let Some((around, "onFailure")) = field.rsplit_once('.')
         && let Some(status) = word.parse().ok().filter(|status| matches!(status, 200 | 204))
     {
@@ -461,13 +463,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn schema() -> JSONSchemaProps {
-        crate::validation::spec_schema().clone()
-    }
-
     fn findings(mut spec: Value) -> Vec<(String, String)> {
         let mut findings = Vec::new();
-        let repairs = check("CorsPolicy", &schema(), &mut spec, &mut findings);
+        let repairs = check("CorsPolicy", &mut spec, &mut findings);
         findings.extend(repairs.beside(Vec::new()));
         findings.sort_by(|a, b| a.field.cmp(&b.field));
         serde_json::from_value::<corsward_api::v1alpha1::CorsPolicySpec>(spec).unwrap();

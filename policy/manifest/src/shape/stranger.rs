@@ -33,15 +33,9 @@ struct Place {
 }
 
 /// The field of the spec that is meant by one outside of it.
-#[must_use]
-pub fn outside(
-    kind: &str,
-    schema: &JSONSchemaProps,
-    spec: &Value,
-    (name, value): (&str, &Value),
-) -> Option<Meant> {
+pub(crate) fn outside(kind: &str, spec: &Value, (name, value): (&str, &Value)) -> Option<Meant> {
     let mut findings = Vec::new();
-    let mut check = Check::new(kind, schema, &mut findings);
+    let mut check = Check::new(kind, corsward_api::spec_schema(kind), &mut findings);
     check.credentialed = check.blocks_with_credentials(spec);
     let (path, name, value) = ("spec".to_owned(), name.to_owned(), value.clone());
     let stranger = Stranger { at: 0, path, name, value };

@@ -1,23 +1,24 @@
-//! YAML: a file's text becomes values. This operator reads YAML 1.2; `kubectl` reads YAML 1.1, where a bare `Off` is a truth value.
+//! YAML: a file's text becomes values. Corsward reads YAML 1.2; `kubectl` reads YAML 1.1, where a bare `Off` is a truth value.
 
-use corsward_operator_core::spelling::Tree;
 use corsward_policy::Finding;
 use corsward_policy::finding::{ShapeReason, SourceReason};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
+use crate::spelling::Tree;
+
 /// Most documents in one file.
 const MAX_DOCUMENTS: usize = 20_000;
 /// Most values in one file: one for every 10 bytes, which is as short as an origin gets.
-pub(super) const MAX_NODES: usize = 200_000;
+pub(crate) const MAX_NODES: usize = 200_000;
 /// Most values that aliases may stand for: a bomb ends here, an author's shorthand does not.
 const MAX_REPLAYED: usize = 100_000;
 
 /// The final reader of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reader {
-    /// This operator, from a folder. A text that `kubectl` reads differently has its author's meaning here, and is in force: a
+    /// An operator, from a folder. A text that `kubectl` reads differently has its author's meaning here, and is in force: a
     /// refusal would keep a policy in force whose author wrote `mode: Off`. So it is a warning.
     #[default]
     Folder,
@@ -25,15 +26,15 @@ pub enum Reader {
     Kubectl,
 }
 
-/// A document of a file.
+/// A document of a file, as each of its readers has it.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(crate) struct Readings {
     /// The value.
-    pub(super) value: Value,
+    pub(crate) value: Value,
     /// The same as `kubectl` reads it.
-    pub(super) to_kubectl: Value,
+    pub(crate) to_kubectl: Value,
     /// The same with the text of each number, truth value and `null` in its place.
-    pub(super) texts: Value,
+    pub(crate) texts: Value,
 }
 
 /// Reads the documents of a text.
@@ -41,7 +42,7 @@ pub(super) struct Document {
 /// # Errors
 ///
 /// A finding where it is no YAML, or more of it than is read.
-pub(super) fn read(text: &str) -> Result<Vec<Document>, Finding> {
+pub(crate) fn read(text: &str) -> Result<Vec<Readings>, Finding> {
     let trees: Vec<Spanned<Tree>> = values(text, true).map_err(|error| {
         let reason = alias_star(text, &error).unwrap_or_else(|| why_not(&error));
         let reason = match reason {
@@ -58,7 +59,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Document>, Finding> {
     let documents = trees.into_iter().zip(others).map(|(tree, other)| {
         let (value, texts) = Tree::read(tree, text);
         let to_kubectl = other.unwrap_or_else(|| value.clone());
-        Document { value, to_kubectl, texts }
+        Readings { value, to_kubectl, texts }
     });
     Ok(documents.collect())
 }
@@ -129,12 +130,8 @@ fn values<T: DeserializeOwned>(text: &str, yaml_1_2: bool) -> Result<Vec<T>, ser
 }
 
 /// The texts that `kubectl` reads differently, with their paths below `path`.
-pub(super) fn misread(
-    value: &Value,
-    to_kubectl: &Value,
-    path: &str,
-    reader: Reader,
-) -> Vec<Finding> {
+#[must_use]
+pub fn misread(value: &Value, to_kubectl: &Value, path: &str, reader: Reader) -> Vec<Finding> {
     match (value, to_kubectl) {
         (Value::Object(fields), Value::Object(others)) => fields
             .iter()
@@ -185,7 +182,7 @@ mod tests {
             ("a: ~", ""),
         ] {
             let documents = read(text).unwrap();
-            let Document { value, to_kubectl, texts: _ } = &documents[0];
+            let Readings { value, to_kubectl, texts: _ } = &documents[0];
             let found = misread(&value["a"], &to_kubectl["a"], "a", Reader::Kubectl);
             let found = found.iter().map(|finding| {
                 let ShapeReason::Unquoted { read, .. } = source(finding) else {
