@@ -148,7 +148,7 @@ pub fn validate_accepted(draft: &Draft, knowledge: &dyn Knowledge) -> Validated 
     if has_name && (draft.hostnames.is_empty() || !policy.hostnames.is_empty()) {
         for finding in &mut findings {
             if finding.severity() == Severity::Refusal {
-                let refusal = Box::new(finding.reason.clone());
+                let refusal = finding.reason.clone();
                 finding.reason = BehaviorReason::AcceptedEarlier(refusal).into();
             }
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use corsward_api::v1alpha1::TargetRef;
+use corsward_manifest::finding::SourceReason;
 use corsward_manifest::yaml::Reader;
 use corsward_operator_core::capabilities::Reach;
 use corsward_operator_core::cluster_state::{
@@ -14,6 +15,7 @@ use corsward_operator_core::cluster_state::{
 };
 use corsward_operator_core::dependencies::Dependencies;
 use corsward_operator_core::event::{Event, Problem};
+use corsward_operator_core::finding::{GuardrailReason, PlacementReason};
 use corsward_operator_core::guardrails::Guardrail;
 use corsward_operator_core::index::Index;
 use corsward_operator_core::object::Object;
@@ -21,7 +23,6 @@ use corsward_operator_core::plan::Plan;
 use corsward_operator_core::report::FindingReport;
 use corsward_operator_core::targets::Target;
 use corsward_operator_core::validation::{Context, Validation, validate_object};
-use corsward_policy::finding::{GuardrailReason, PlacementReason};
 use corsward_policy::validate::NoKnowledge;
 use corsward_policy::{Finding, Knowledge, PolicyId, Severity, finding};
 use serde::Serialize;
@@ -248,7 +249,7 @@ fn read_stdin() -> FileRead {
 }
 
 fn failed(error: &io::Error) -> FileRead {
-    FileRead::Failed(corsward_policy::finding::SourceReason::Unreadable(error.to_string()))
+    FileRead::Failed(SourceReason::Unreadable(error.to_string()))
 }
 
 // === impl Found ===

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use corsward_policy::Finding;
-use corsward_policy::finding::PlacementReason;
 use serde_json::Value;
 
+use crate::finding::PlacementReason;
 use crate::json_text::JsonText;
 
 /// Labels of an object, or those a selector asks for.

@@ -1,9 +1,9 @@
 //! Gateway controllers: which of them serve a Gateway with proxies that run the filter.
 
 use corsward_policy::Finding;
-use corsward_policy::finding::GatewayReason;
 
 use crate::cluster_state::{ClusterState, Gateway};
+use crate::finding::GatewayReason;
 
 /// Controllers whose proxies are Envoy, configured by istiod: they run the filter.
 ///

@@ -4,10 +4,11 @@ use corsward_api::v1alpha1::{
     ClusterCorsPolicySpec, Enforcement, Guardrails, LabelExpression, LabelOperator,
     NamespaceSelector,
 };
+use corsward_manifest::finding::ShapeReason;
 use corsward_manifest::{convert, shape};
 use corsward_policy::contain::Cover;
 use corsward_policy::draft::DisallowedRequests;
-use corsward_policy::finding::{self, Danger, Excess, GuardrailReason, Reason};
+use corsward_policy::finding::{self, Danger};
 use corsward_policy::header_name::{HeaderName, is_cors_non_wildcard_request_header_name};
 use corsward_policy::method::{Method, is_cors_safelisted_method};
 use corsward_policy::policy::{Cors, Names};
@@ -15,6 +16,7 @@ use corsward_policy::{Finding, Knowledge, Policy, Severity, validate};
 use serde_json::Value;
 
 use crate::cluster_state::Labels;
+use crate::finding::{Excess, GuardrailReason};
 use crate::label;
 
 /// The label that the API server gives to every namespace: its name.
@@ -72,7 +74,8 @@ impl Guardrail {
     ) -> Option<Self> {
         let (guardrail, findings) = Self::look(name, spec, knowledge);
         let is_unreadable = |finding: &Finding| {
-            matches!(finding.reason, Reason::Shape(_)) && finding.severity() == Severity::Refusal
+            finding.severity() == Severity::Refusal
+                && finding.reason.downcast_ref::<ShapeReason>().is_some()
         };
         guardrail.filter(|_| !findings.iter().any(is_unreadable))
     }

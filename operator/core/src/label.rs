@@ -1,9 +1,9 @@
 //! Labels of a selector: those that no object of Kubernetes can have select nothing.
 
 use corsward_policy::Finding;
-use corsward_policy::finding::TargetReason;
 
 use crate::cluster_state::Labels;
+use crate::finding::TargetReason;
 
 /// Longest part of a label.
 const LONGEST_WORD: usize = 63;

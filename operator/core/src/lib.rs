@@ -18,6 +18,7 @@ pub mod dependencies;
 pub mod desired;
 pub mod event;
 pub mod filter_module;
+pub mod finding;
 mod gateway_controller;
 pub mod grouping;
 pub mod guardrails;

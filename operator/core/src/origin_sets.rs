@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use corsward_api::v1alpha1::OriginSetSpec;
 use corsward_manifest::shape;
-use corsward_policy::finding::{self, ListReason, OriginReason, OriginSetReason, Reason};
+use corsward_policy::finding::{self, ListReason, OriginReason};
 use corsward_policy::{Finding, Knowledge, Severity, validate};
 use serde_json::{Map, Value};
+
+use crate::finding::OriginSetReason;
 
 /// The state of a set that a policy names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,17 +123,15 @@ impl Resolved {
     /// does.
     #[must_use]
     pub fn address(&self, finding: Finding) -> Finding {
-        let Finding { field, reason } = finding;
-        let reason = match reason {
-            Reason::List(ListReason::Repeated { value, first }) => {
-                let first = self.place(&first).map_or(first.clone(), |place| place.field.clone());
-                ListReason::Repeated { value, first }.into()
-            }
-            reason => reason,
-        };
+        let Finding { field, mut reason } = finding;
+        if let Some(ListReason::Repeated { first, .. }) = reason.downcast_mut()
+            && let Some(place) = self.place(first)
+        {
+            first.clone_from(&place.field);
+        }
         match self.place(&field) {
             Some(SetRange { field, set, .. }) => {
-                let reason = OriginSetReason::Of { set: set.clone(), reason: Box::new(reason) };
+                let reason = OriginSetReason::Of { set: set.clone(), reason };
                 Finding::new(field.clone(), reason)
             }
             None => Finding { field, reason },

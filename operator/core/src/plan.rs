@@ -9,14 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
-use corsward_policy::finding::{
-    GuardrailReason, OriginSetReason, PlacementReason, Reason, RuleReason,
-};
 use corsward_policy::{Finding, PolicyId, Severity};
 
 use crate::bundle::{Bundle, BundleKey};
 use crate::capabilities::Reach;
 use crate::cluster_state::Labels;
+use crate::finding::{GuardrailReason, OriginSetReason, PlacementReason};
 use crate::grouping::{are_apart, group};
 use crate::guardrails::Guardrail;
 use crate::index::{Entry, Index, PolicyInForce, Scope};
@@ -321,22 +319,23 @@ impl Planned {
     pub fn about_others(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| {
             matches!(
-                &finding.reason,
-                Reason::Placement(PlacementReason::Overridden(_))
-                    | Reason::Rule(RuleReason::SwitchesOff { .. })
+                finding.reason.downcast_ref(),
+                Some(PlacementReason::Overridden(_) | PlacementReason::SwitchesOff { .. })
             )
         })
     }
 
     /// The guardrails that the policy exceeds, as it is written.
     fn exceeded(&self) -> BTreeSet<&str> {
-        let reasons = self.findings.iter().map(|finding| match &finding.reason {
-            Reason::OriginSet(OriginSetReason::Of { reason, .. }) => &**reason,
-            reason => reason,
-        });
-        let guardrails = reasons.filter_map(|reason| match reason {
-            Reason::Guardrail(GuardrailReason::Exceeded { guardrail, .. }) => Some(&**guardrail),
-            _ => None,
+        let guardrails = self.findings.iter().filter_map(|finding| {
+            let reason = match finding.reason.downcast_ref() {
+                Some(OriginSetReason::Of { reason, .. }) => reason,
+                _ => &finding.reason,
+            };
+            match reason.downcast_ref()? {
+                GuardrailReason::Exceeded { guardrail, .. } => Some(&**guardrail),
+                _ => None,
+            }
         });
         guardrails.collect()
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use corsward_api::v1alpha1::CorsPolicySpec;
-use corsward_policy::finding::{Reason, SizeReason};
 use corsward_policy::{Finding, Policy, PolicyId, compile, wire};
 
 use crate::bundle::Bundle;
+use crate::finding::SizeReason;
 use crate::json_text::JsonText;
 
 /// Configuration of one bundle beyond which a warning is due: proxies parse it on every thread.
@@ -67,7 +67,7 @@ pub(crate) fn large(bundle: &Bundle, policies: &[&Policy]) -> BTreeMap<PolicyId,
 
 /// Is it about the size of a bundle?
 pub(crate) fn is_about_size(finding: &Finding) -> bool {
-    matches!(finding.reason, Reason::Size(SizeReason::Large { .. }))
+    matches!(finding.reason.downcast_ref(), Some(SizeReason::Large { .. }))
 }
 
 /// The policies to split: the largest, and a few more if they are nearly as large.

@@ -3,10 +3,10 @@
 pub(crate) mod resource;
 
 use corsward_policy::draft::Mode;
-use corsward_policy::finding::OriginSetReason;
 use corsward_policy::{Finding, PolicyId, Severity, finding};
 
 use crate::capabilities::Reach;
+use crate::finding::{OriginSetReason, PlacementReason};
 use crate::index::{Entry, PolicyInForce};
 use crate::plan::Planned;
 use crate::rollout_counts::Rollout;
@@ -287,7 +287,7 @@ fn accepted(entry: &Entry, planned: &Planned) -> Condition {
     let own: Vec<&Finding> = entry.validation.findings.iter().filter(is_refusal).collect();
     let mut placed: Vec<&Finding> = planned.findings.iter().filter(is_refusal).collect();
     // The message begins with what the reason says.
-    placed.sort_by_key(|finding| matches!(finding.reason, finding::Reason::Placement(_)));
+    placed.sort_by_key(|finding| finding.reason.downcast_ref::<PlacementReason>().is_some());
     let reason = if !own.is_empty() || entry.validation.accepted.is_none() {
         Reason::Invalid
     } else if planned.exceeds {
@@ -315,7 +315,7 @@ fn refusal<'f>(findings: impl Iterator<Item = &'f Finding>) -> String {
 fn resolved(entry: &Entry, planned: &Planned) -> Condition {
     let kind = ConditionType::ResolvedRefs;
     let is_missing = |finding: &&Finding| {
-        matches!(&finding.reason, finding::Reason::OriginSet(OriginSetReason::Missing(_)))
+        matches!(finding.reason.downcast_ref(), Some(OriginSetReason::Missing(_)))
     };
     let sets = entry.validation.findings.iter().filter(is_missing);
     let missing: Vec<&Finding> = planned.placement.missing.iter().chain(sets).collect();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use corsward_api::v1alpha1::{CorsPolicySpec, Selector, TargetRef};
 use corsward_policy::Finding;
-use corsward_policy::finding::TargetReason;
 
 use crate::cluster_state::{
     ClusterState, Key, Labels, Pod, PodProxy, Service, ServicePort, TargetPort,
 };
+use crate::finding::TargetReason;
 use crate::gateway_controller::{FilterSupport, serving};
 
 /// The label of a namespace or a pod that is in Istio's ambient mode, and its value.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use corsward_manifest::finding::SourceReason;
 use corsward_manifest::spelling::Spelling;
-use corsward_policy::finding::SourceReason;
 use corsward_policy::{Finding, PolicyId};
 use serde_json::{Value, json};
 

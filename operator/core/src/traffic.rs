@@ -6,13 +6,13 @@ mod survey;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use corsward_policy::Finding;
-use corsward_policy::finding::WithoutSidecar;
 
 use self::native_cors::NativeCorsRoutes;
 use self::survey::TrafficReport;
 use crate::cluster_state::{
     ClusterState, Injection, Key, Labels, Namespace, Pod, Service, ServicePort, TargetPort,
 };
+use crate::finding::WithoutSidecar;
 use crate::protocol::Protocol;
 use crate::targets::{AMBIENT, Placement, ProxySet, TargetProxies, includes, is_gateway};
 

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use corsward_api::v1alpha1::{CorsPolicySpec, TargetRef};
 use corsward_manifest::convert;
+use corsward_manifest::finding::{ShapeReason, SourceReason};
 use corsward_manifest::shape::{self, GATEWAY_GROUP};
 use corsward_manifest::spelling::{self, Spelling};
 use corsward_policy::draft::Specificity;
-use corsward_policy::finding::{
-    self, BehaviorReason, PlacementReason, Reason, TargetInstead, TargetReason,
-};
+use corsward_policy::finding::{self, BehaviorReason, Reason};
 use corsward_policy::syntax::{is_dns_label, is_dns_subdomain};
 use corsward_policy::validate::validate_accepted;
 use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, compile, validate, wire};
@@ -18,6 +17,7 @@ use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, compile, 
 use crate::bundle::digest;
 use crate::capabilities::Reach;
 use crate::cluster_state::Key;
+use crate::finding::{Excess, GuardrailReason, PlacementReason, TargetInstead, TargetReason};
 use crate::guardrails::{self, Guardrail};
 use crate::json_text::JsonText;
 use crate::label;
@@ -99,7 +99,14 @@ pub(crate) fn exceeded(
 ) -> Vec<Finding> {
     let exceeded = guardrails::check(policy, guardrails).into_iter();
     let mut exceeded: Vec<Finding> = exceeded.map(|finding| sets.address(finding)).collect();
-    spelling.quote(&mut exceeded);
+    for Finding { field, reason } in &mut exceeded {
+        if let Some(GuardrailReason::Exceeded { excess: Excess::MaxAge { written, .. }, .. }) =
+            reason.downcast_mut()
+            && let Some(text) = spelling.text(field)
+        {
+            text.clone_into(written);
+        }
+    }
     exceeded
 }
 
@@ -169,18 +176,18 @@ fn validate_spec(
 
 /// Whether an earlier release may have accepted what has that reason.
 fn may_be_new(reason: &Reason) -> bool {
-    matches!(
-        reason,
-        Reason::Source(_)
-            | Reason::Shape(_)
-            | Reason::Placement(
+    reason.downcast_ref::<SourceReason>().is_some()
+        || reason.downcast_ref::<ShapeReason>().is_some()
+        || matches!(reason.downcast_ref(), Some(TargetReason::ImpossibleLabel(_)))
+        || matches!(
+            reason.downcast_ref(),
+            Some(
                 PlacementReason::OtherNamespace(_)
                     | PlacementReason::ImpossibleName { .. }
                     | PlacementReason::PortNumber(_)
                     | PlacementReason::ImpossibleSection { .. }
             )
-            | Reason::Target(TargetReason::ImpossibleLabel(_))
-    )
+        )
 }
 
 fn validated(object: &Object, spec: &CorsPolicySpec, context: Context<'_>) -> Validated {
@@ -241,7 +248,7 @@ impl std::fmt::Debug for Context<'_> {
 /// Makes a warning of a refusal of what an earlier release accepted.
 fn demote(finding: &mut Finding) {
     if finding.severity() == Severity::Refusal {
-        let refusal = Box::new(finding.reason.clone());
+        let refusal = finding.reason.clone();
         finding.reason = BehaviorReason::AcceptedEarlier(refusal).into();
     }
 }

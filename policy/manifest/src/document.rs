@@ -6,11 +6,9 @@ use std::str::Utf8Error;
 
 use corsward_api::{GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
 use corsward_policy::Finding;
-use corsward_policy::finding::{
-    GuardrailReason, Meant, MeantField, Reason, ShapeReason, SourceReason,
-};
 use serde_json::{Map, Value};
 
+use crate::finding::{Meant, MeantField, ShapeReason, SourceReason};
 use crate::shape;
 use crate::spelling::Spelling;
 use crate::yaml::{self, Reader, Readings};
@@ -197,7 +195,7 @@ fn manifest(
         Some(Value::String(namespace)) if namespace.is_empty() => "default".to_owned(),
         Some(Value::String(namespace)) => {
             if kind == Kind::ClusterCorsPolicy {
-                findings.push(Finding::new("metadata.namespace", GuardrailReason::InNamespace));
+                findings.push(Finding::new("metadata.namespace", SourceReason::InNamespace));
             }
             namespace.clone()
         }
@@ -277,7 +275,7 @@ fn unshaped_entries(kind: Kind, metadata: &Map<String, Value>) -> Vec<Finding> {
 /// Names the field of the spec that is meant by one beside it.
 fn outside(kind: Kind, spec: &Value, written: Option<&Value>, stranger: &mut Finding) {
     if let Some(written) = written
-        && let Reason::Shape(ShapeReason::UnknownField { name, meant, .. }) = &mut stranger.reason
+        && let Some(ShapeReason::UnknownField { name, meant, .. }) = stranger.reason.downcast_mut()
         && let Some(found) = shape::outside(kind.as_str(), spec, (name, written))
     {
         *meant = Some(Box::new(found));

@@ -10,6 +10,7 @@ pub mod amend;
 pub mod convert;
 mod counterpart;
 pub mod document;
+pub mod finding;
 mod foreign;
 pub mod knowledge;
 pub mod shape;

@@ -5,7 +5,7 @@ mod stranger;
 
 use std::collections::BTreeSet;
 
-use corsward_policy::finding::{Meant, MeantField, ShapeReason, Written};
+use corsward_policy::finding::Written;
 use corsward_policy::slip::slips;
 use corsward_policy::{Finding, Severity};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -14,6 +14,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use serde_json::{Map, Value};
 
 use crate::counterpart;
+use crate::finding::{Meant, MeantField, ShapeReason};
 use crate::foreign::{self, Match, fold};
 use stranger::Stranger;
 pub(crate) use stranger::outside;

@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use corsward_policy::Finding;
-use corsward_policy::finding::{
-    BehaviorReason, Excess, GuardrailReason, MaxAgeReason, Reason, ShapeReason, Written,
-};
+use corsward_policy::finding::{BehaviorReason, MaxAgeReason, Reason, Written};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
 
+use crate::finding::ShapeReason;
 use crate::foreign;
 
 /// The text of each value that JSON writes otherwise, or may, by field.
@@ -72,19 +71,44 @@ impl Spelling {
         }
     }
 
+    /// The text of the value at `field`, if JSON writes it otherwise, or may.
+    #[must_use]
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.0.get(field).map(String::as_str)
+    }
+
     /// Writes the text of the file in the place of JSON's in what is said about a value, and in what is proposed for it.
     pub fn quote(&self, findings: &mut [Finding]) {
-        for finding in findings {
-            if let Some(text) = self.0.get(&finding.field) {
-                quote(&finding.field, text, &mut finding.reason);
+        for Finding { field, reason } in findings {
+            if let Some(text) = self.text(field) {
+                quote(field, text, reason);
             }
         }
     }
 }
 
 fn quote(field: &str, text: &str, reason: &mut Reason) {
+    if let Some(reason) = reason.downcast_mut() {
+        quote_shape(field, text, reason);
+    } else if let Some(
+        MaxAgeReason::Negative(found)
+        | MaxAgeReason::TooLarge(found)
+        | MaxAgeReason::Capped { written: found, .. },
+    ) = reason.downcast_mut()
+    {
+        text.clone_into(found);
+    } else {
+        match reason.downcast_mut() {
+            Some(BehaviorReason::SuccessStatus(found)) => text.clone_into(found),
+            Some(BehaviorReason::AcceptedEarlier(refusal)) => quote(field, text, refusal),
+            _ => {}
+        }
+    }
+}
+
+fn quote_shape(field: &str, text: &str, reason: &mut ShapeReason) {
     match reason {
-        Reason::Shape(ShapeReason::WrongType { found, instead, expected, .. }) => {
+        ShapeReason::WrongType { found, instead, expected, .. } => {
             let is_written = found != "null";
             text.clone_into(found);
             let meant = foreign::string(field, text).filter(|_| is_written);
@@ -97,22 +121,9 @@ fn quote(field: &str, text: &str, reason: &mut Reason) {
                 _ => {}
             }
         }
-        Reason::Shape(
-            ShapeReason::UnknownWord { word: found, .. }
-            | ShapeReason::Reflected { found }
-            | ShapeReason::Misplaced { found, .. },
-        )
-        | Reason::Behavior(BehaviorReason::SuccessStatus(found))
-        | Reason::MaxAge(
-            MaxAgeReason::Negative(found)
-            | MaxAgeReason::TooLarge(found)
-            | MaxAgeReason::Capped { written: found, .. },
-        )
-        | Reason::Guardrail(GuardrailReason::Exceeded {
-            excess: Excess::MaxAge { written: found, .. },
-            ..
-        }) => text.clone_into(found),
-        Reason::Behavior(BehaviorReason::AcceptedEarlier(refusal)) => quote(field, text, refusal),
+        ShapeReason::UnknownWord { word: found, .. }
+        | ShapeReason::Reflected { found }
+        | ShapeReason::Misplaced { found, .. } => text.clone_into(found),
         _ => {}
     }
 }
@@ -222,8 +233,8 @@ impl<'de> Visitor<'de> for Trees {
 pub fn say_once(findings: &mut Vec<Finding>) {
     let is_answered = |finding: &&Finding| {
         matches!(
-            finding.reason,
-            Reason::Shape(
+            finding.reason.downcast_ref(),
+            Some(
                 ShapeReason::WrongType { .. }
                     | ShapeReason::UnknownWord { .. }
                     | ShapeReason::UnknownField { .. }
@@ -234,7 +245,8 @@ pub fn say_once(findings: &mut Vec<Finding>) {
     let answered: BTreeSet<String> =
         findings.iter().filter(is_answered).map(|finding| finding.field.clone()).collect();
     findings.retain(|finding| {
-        let is_unquoted = matches!(finding.reason, Reason::Shape(ShapeReason::Unquoted { .. }));
+        let is_unquoted =
+            matches!(finding.reason.downcast_ref(), Some(ShapeReason::Unquoted { .. }));
         !(is_unquoted && answered.contains(&finding.field))
     });
 }

@@ -1,11 +1,11 @@
 //! YAML: a file's text becomes values. Corsward reads YAML 1.2; `kubectl` reads YAML 1.1, where a bare `Off` is a truth value.
 
 use corsward_policy::Finding;
-use corsward_policy::finding::{ShapeReason, SourceReason};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
+use crate::finding::{ShapeReason, SourceReason};
 use crate::spelling::Tree;
 
 /// Most documents in one file.
@@ -159,8 +159,6 @@ pub fn misread(value: &Value, to_kubectl: &Value, path: &str, reader: Reader) ->
 
 #[cfg(test)]
 mod tests {
-    use corsward_policy::finding::Reason;
-
     use super::*;
 
     #[test]
@@ -185,7 +183,7 @@ mod tests {
             let Readings { value, to_kubectl, texts: _ } = &documents[0];
             let found = misread(&value["a"], &to_kubectl["a"], "a", Reader::Kubectl);
             let found = found.iter().map(|finding| {
-                let ShapeReason::Unquoted { read, .. } = source(finding) else {
+                let Some(ShapeReason::Unquoted { read, .. }) = finding.reason.downcast_ref() else {
                     panic!("{finding}")
                 };
                 format!("{} {} {read}", finding.field, finding.code())
@@ -220,13 +218,6 @@ mod tests {
         ] {
             let said = read(text).unwrap_err().message();
             assert!(said.contains(want), "{why}: {said}");
-        }
-    }
-
-    fn source(finding: &Finding) -> &ShapeReason {
-        match &finding.reason {
-            Reason::Shape(reason) => reason,
-            other => panic!("{other:?}"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Reasons about how a policy treats requests, and whether it does anything at all.
 
 use super::quoted::Quoted;
-use super::{Place, Proposal, Reason, Sentence, Written};
+use super::{Explain, Place, Proposal, Reason, Sentence, Written};
 
 /// Reasons about the treatment of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,13 +36,13 @@ pub enum BehaviorReason {
     /// `upstreamOrigin: Remove` in a `DryRun` policy.
     RehearsedRemoval,
     /// A refusal that is younger than the text: an earlier release accepted it.
-    AcceptedEarlier(Box<Reason>),
+    AcceptedEarlier(Reason),
 }
 
 // === impl BehaviorReason ===
 
-impl BehaviorReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for BehaviorReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::NothingToDo => Sentence::new(
                 "CORS-E001",

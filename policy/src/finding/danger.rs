@@ -2,7 +2,7 @@
 
 use super::origin::every_site;
 use super::quoted::Quoted;
-use super::{Place, Proposal, Sentence};
+use super::{Explain, Place, Proposal, Sentence};
 
 /// A word of `dangerouslyAllow`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,8 +77,8 @@ impl Danger {
 
 // === impl DangerReason ===
 
-impl DangerReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for DangerReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::Unknown(word) => Sentence::new(
                 "CORS-E201",

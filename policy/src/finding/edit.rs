@@ -63,7 +63,7 @@ pub enum Written {
 
 /// A field, as seen from the field of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// The field itself.
     Here,
     /// The mapping that the field is in.
@@ -80,26 +80,37 @@ pub(crate) enum Place {
 
 /// An edit whose fields are seen from the field of a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Proposal {
+pub enum Proposal {
+    /// Writes a value at a place, in the place of what stands there.
     Write(Place, Written),
+    /// Writes several entries in the place of the field, an entry of a list.
     Spread(Vec<String>),
+    /// Adds entries to a list, which may be absent.
     Add(Place, Vec<String>),
+    /// Removes the field.
     Remove,
+    /// Moves the value of the field to a place; `None`: as it stands.
     Move(Place, Option<Written>),
 }
 
 // === impl Place ===
 
 impl Place {
-    pub(crate) fn beside(name: &str) -> Self {
+    /// The field of that name beside the field, or its list.
+    #[must_use]
+    pub fn beside(name: &str) -> Self {
         Self::Beside(name.to_owned())
     }
 
-    pub(crate) fn within(name: &str) -> Self {
+    /// The field of that name within the mapping.
+    #[must_use]
+    pub fn within(name: &str) -> Self {
         Self::Within(name.to_owned())
     }
 
-    pub(crate) fn in_spec(name: &str) -> Self {
+    /// The field of the spec with that path.
+    #[must_use]
+    pub fn in_spec(name: &str) -> Self {
         Self::InSpec(name.to_owned())
     }
 
@@ -158,7 +169,9 @@ impl Written {
         Self::List(texts.into_iter().map(Self::text).collect())
     }
 
-    pub(super) fn as_text(&self) -> Option<&str> {
+    /// The text, if it is one.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,

@@ -2,7 +2,7 @@
 
 use super::list::{covered, entries};
 use super::quoted::Quoted;
-use super::{Place, Proposal, Sentence, Written};
+use super::{Explain, Place, Proposal, Sentence, Written};
 
 /// Reasons about header names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,8 +92,8 @@ const ONE_NAME: &str = "write one name per entry, such as `content-type`";
 
 // === impl HeaderReason ===
 
-impl HeaderReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for HeaderReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::Syntax { value, instead } => entries(
                 "CORS-E303",

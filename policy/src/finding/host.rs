@@ -2,7 +2,7 @@
 
 use super::list::entries;
 use super::quoted::Quoted;
-use super::{Sentence, Written};
+use super::{Explain, Sentence, Written};
 use crate::host_syntax::{self, HostSyntax};
 use crate::scope::InvalidHost;
 
@@ -36,8 +36,8 @@ pub enum HostReason {
 
 // === impl HostReason ===
 
-impl HostReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for HostReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::Invalid { value, why, instead } => invalid(value, why, instead.as_deref()),
             Self::OtherSyntax { value, syntax, instead } => entries(

@@ -2,7 +2,7 @@
 
 use super::names::Names;
 use super::quoted::Quoted;
-use super::{Proposal, Sentence, Written};
+use super::{Explain, Proposal, Sentence, Written};
 
 /// Reasons about any list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub enum ListReason {
 
 // === impl ListReason ===
 
-impl ListReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for ListReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::TooMany { count, max } => Sentence::new(
                 "CORS-E004",
@@ -58,12 +58,8 @@ impl ListReason {
 }
 
 /// An entry that is none: to write those that were probably meant, or else what the fix says.
-pub(super) fn entries(
-    code: &'static str,
-    matter: String,
-    instead: &[String],
-    fix: &str,
-) -> Sentence {
+#[must_use]
+pub fn entries(code: &'static str, matter: String, instead: &[String], fix: &str) -> Sentence {
     match instead {
         [] => Sentence::new(code, matter, fix),
         [entry] => Sentence::write(code, matter, Written::text(entry)),

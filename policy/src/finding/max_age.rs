@@ -1,6 +1,6 @@
 //! Reasons about `maxAge`.
 
-use super::{Place, Proposal, Sentence, Written};
+use super::{Explain, Place, Proposal, Sentence, Written};
 
 /// Reasons about `maxAge`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +27,8 @@ const CAPS: [(u32, &str); 3] =
 
 // === impl MaxAgeReason ===
 
-impl MaxAgeReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for MaxAgeReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::Negative(value) => Sentence::write(
                 "CORS-E002",

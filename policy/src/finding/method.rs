@@ -2,7 +2,7 @@
 
 use super::list::{covered, entries};
 use super::quoted::Quoted;
-use super::{Sentence, Written};
+use super::{Explain, Sentence, Written};
 
 /// Reasons about `allowMethods`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +63,8 @@ pub enum MethodReason {
 
 // === impl MethodReason ===
 
-impl MethodReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for MethodReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::Syntax { value, instead } => entries(
                 "CORS-E301",

@@ -4,7 +4,7 @@ use super::language::Language;
 use super::list::entries;
 use super::origin_fault;
 use super::quoted::Quoted;
-use super::{Danger, Proposal, Sentence};
+use super::{Danger, Explain, Proposal, Sentence};
 use crate::pattern::{InvalidOrigin, OriginPattern};
 
 /// Reasons about an entry of `allowOrigins` or `trustedOrigins`.
@@ -96,8 +96,8 @@ pub struct Instead {
 
 // === impl OriginReason ===
 
-impl OriginReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for OriginReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::Invalid { value, why, instead } => invalid(value, why, instead),
             Self::AnyBesideOthers => Sentence::new(

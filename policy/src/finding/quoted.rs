@@ -9,11 +9,11 @@ const MAX_SHOWN: usize = MAX_ORIGIN_LEN;
 
 /// A value in backticks, on one line, escaped and bounded.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Quoted<'a>(pub(super) &'a str);
+pub struct Quoted<'a>(pub &'a str);
 
 /// A foreign text (a parser's): one line, escaped and bounded, without quotes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OneLine<'a>(pub(super) &'a str);
+pub struct OneLine<'a>(pub &'a str);
 
 // === impl Quoted ===
 

@@ -2,7 +2,7 @@
 
 use super::danger::or_listed;
 use super::quoted::{OneLine, Quoted};
-use super::{Danger, Place, Proposal, Sentence, Written};
+use super::{Danger, Explain, Place, Proposal, Sentence, Written};
 
 /// Reasons about an entry of `allowOriginRegexes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,8 +176,8 @@ pub enum OriginFault {
 
 // === impl RegexReason ===
 
-impl RegexReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for RegexReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::Empty => {
                 Sentence::remove("CORS-E124", "the regex is empty, and matches no origin")

@@ -2,7 +2,7 @@
 
 use super::names::Names;
 use super::quoted::Quoted;
-use super::{Place, Proposal, Sentence, Written};
+use super::{Explain, Place, Proposal, Sentence, Written};
 use crate::path_syntax::PathSyntax;
 use crate::scope::InvalidPath;
 
@@ -71,13 +71,6 @@ pub enum RuleReason {
     },
     /// A rule for `/` that leaves requests alone, in place of `spec.cors`.
     LeavesAllAlone,
-    /// Rules alone, which keep a second policy from the paths beside them.
-    SwitchesOff {
-        /// The other policy.
-        other: String,
-        /// Is it the target that is closer, rather than the hostname that is narrower?
-        by_target: bool,
-    },
 }
 
 /// A path that was probably meant.
@@ -91,8 +84,8 @@ pub struct MeantPath {
 
 // === impl RuleReason ===
 
-impl RuleReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for RuleReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::InvalidPath { value, why, instead } => {
                 invalid_path(value, why, instead.as_deref())
@@ -140,15 +133,6 @@ impl RuleReason {
                 "the rule leaves every path alone, so that `spec.cors` is never used",
             )
             .and(", or `spec.cors`"),
-            Self::SwitchesOff { other, by_target } => Sentence::new(
-                "CORS-W541",
-                format!(
-                    "beside these rules {} does not apply any more, because the policy {} decides alone",
-                    Quoted(other),
-                    if *by_target { "of the closer target" } else { "of the narrower hostname" },
-                ),
-                "write `spec.cors` for the other paths too, with what is to hold there",
-            ),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::draft::{
     CorsDraft, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft, UpstreamCorsHeaders,
     UpstreamOrigin,
 };
-use crate::finding::{HostReason, Misfit, OriginReason, Reason};
+use crate::finding::{HostReason, Misfit, OriginReason};
 use crate::limits::{MAX_LIST_LEN, MAX_REGEX_STEPS, MAX_REGEXES};
 
 /// Knowledge with a list of two suffixes, and opinions on regexes that say what they are.

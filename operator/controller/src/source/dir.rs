@@ -9,10 +9,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use corsward_manifest::finding::SourceReason;
 use corsward_operator_core::cluster_state::{Change, Delta};
 use corsward_operator_core::event::{Event, Problem};
 use corsward_policy::Finding;
-use corsward_policy::finding::SourceReason;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tracing::{debug, info, warn};
 

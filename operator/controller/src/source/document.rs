@@ -7,11 +7,11 @@ use corsward_manifest::knowledge::FullKnowledge;
 use corsward_manifest::spelling;
 use corsward_manifest::yaml::Reader;
 use corsward_operator_core::cluster_state::{Key, Namespace};
+use corsward_operator_core::finding::GuardrailReason;
 use corsward_operator_core::guardrails::Guardrail;
 use corsward_operator_core::json_text::JsonText;
 use corsward_operator_core::object::{Object, Text};
 use corsward_operator_core::origin_sets;
-use corsward_policy::finding::GuardrailReason;
 use corsward_policy::{Finding, PolicyId, Severity};
 use serde_json::Value;
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use corsward_api::GUARDRAIL_KIND;
 use corsward_api::v1alpha1::{ClusterCorsPolicyStatus, GuardrailInForce};
+use corsward_manifest::finding::SourceReason;
 use corsward_manifest::yaml::Reader;
 use corsward_operator_core::cluster_state::{Key, Namespace, RawObject};
 use corsward_operator_core::event::Problem;
+use corsward_operator_core::finding::GuardrailReason;
 use corsward_operator_core::json_text::JsonText;
 use corsward_operator_core::object::{Object, Text};
-use corsward_policy::finding::{GuardrailReason, SourceReason};
 use corsward_policy::{Finding, PolicyId};
 use serde_json::Value;
 

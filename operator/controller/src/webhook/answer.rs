@@ -1,6 +1,6 @@
 //! Answers: findings become what `kubectl` prints. Without IO.
 
-use corsward_policy::finding::{OriginSetReason, Reason, TargetReason};
+use corsward_operator_core::finding::{OriginSetReason, TargetReason};
 use corsward_policy::{Finding, PolicyId, Severity};
 use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse};
@@ -41,9 +41,11 @@ pub(super) fn judged(
 /// Does it refuse the policy for what other objects say? They may be applied next, so it refuses nothing here.
 fn is_about_others(finding: &Finding) -> bool {
     matches!(
-        &finding.reason,
-        Reason::Target(TargetReason::NotFound { .. } | TargetReason::SectionNotFound { .. })
-            | Reason::OriginSet(OriginSetReason::Missing(_) | OriginSetReason::Refused(_))
+        finding.reason.downcast_ref(),
+        Some(TargetReason::NotFound { .. } | TargetReason::SectionNotFound { .. })
+    ) || matches!(
+        finding.reason.downcast_ref(),
+        Some(OriginSetReason::Missing(_) | OriginSetReason::Refused(_))
     )
 }
 
@@ -174,7 +176,8 @@ fn printable(text: &str) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::webhook::question::Question;
-    use corsward_policy::finding::{PlacementReason, ShapeReason};
+    use corsward_manifest::finding::ShapeReason;
+    use corsward_operator_core::finding::PlacementReason;
     use serde_json::{Value, json};
 
     /// A review as an API server sends it.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
-use corsward_policy::finding::RuleReason;
 use corsward_policy::precedence::{Precedence, Rivals, has_rules_alone};
 use corsward_policy::{Finding, Policy, PolicyId, Workload, compile, compile_for, wire};
 
@@ -12,6 +11,7 @@ use super::are_apart;
 use super::classes::{Class, Classes};
 use crate::bundle::{Bundle, BundleKey};
 use crate::cluster_state::Labels;
+use crate::finding::PlacementReason;
 use crate::index::PolicyInForce;
 use crate::size_limit::{hold, large};
 use crate::targets::{ProxySet, TargetProxies};
@@ -159,7 +159,7 @@ fn switching_off(members: &[&BundlePolicy], classes: &Classes<'_>) -> BTreeMap<P
         let (other, why) = first?;
         let other = members.get(other)?.id.to_string();
         let by_target = why == Precedence::CloserTarget;
-        let reason = RuleReason::SwitchesOff { other, by_target };
+        let reason = PlacementReason::SwitchesOff { other, by_target };
         Some((one.id.clone(), Finding::new("spec.rules", reason)))
     };
     let alone = classes.all.iter().flat_map(|class| {

@@ -6,10 +6,10 @@ use corsward_api::v1alpha1::{
     OriginSetStatus, OriginSetSummary, Proxies, Summary,
 };
 use corsward_policy::Finding;
-use corsward_policy::finding::PlacementReason;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self, Time};
 
 use crate::dependencies::{GuardrailState, ValidatedObject};
+use crate::finding::PlacementReason;
 use crate::index::PolicyInForce;
 use crate::status::{Condition, ConditionType, Reason, RolloutStatus, Status, refusal};
 

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use corsward_policy::Finding;
-use corsward_policy::finding::{self, GatewayReason, Names, TrafficReason, WithoutSidecar};
+use corsward_policy::finding::{Names, Reason};
 
 use super::Traffic;
 use crate::cluster_state::{Key, Labels, ServicePort, TargetPort};
+use crate::finding::{GatewayReason, TrafficReason, WithoutSidecar};
 use crate::protocol::Protocol;
 use crate::targets::{ProxySet, TargetProxies};
 
@@ -167,12 +168,12 @@ impl<'t, 's> TrafficReport<'t, 's> {
         if !routes.is_empty() {
             reasons.push(TrafficReason::RouteWithin { routes, kept: keeps });
         }
-        let reasons = reasons.into_iter().map(finding::Reason::from);
+        let reasons = reasons.into_iter().map(Reason::from);
         reasons.chain(unenforced).map(|reason| Finding::new(field, reason)).collect()
     }
 
     /// The routes before and within the policy's proxies whose CORS filter has no effect.
-    fn unenforced_routes(&self) -> Option<finding::Reason> {
+    fn unenforced_routes(&self) -> Option<Reason> {
         let native_cors = &self.traffic.native_cors;
         let (mut routes, mut gateways) = self.unenforced.clone();
         for route in native_cors.routes(&self.services) {

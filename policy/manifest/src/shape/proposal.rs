@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 
 use corsward_api::v1alpha1::CorsPolicySpec;
 use corsward_policy::draft::Specificity;
-use corsward_policy::finding::{Edit, Meant, MeantField, Reason, ShapeReason, Written};
+use corsward_policy::finding::{Edit, Written};
 use corsward_policy::{Finding, PolicyId, Severity, validate};
 use serde_json::{Map, Value, json};
 
 use super::stranger::get;
 use super::{Check, join};
+use crate::finding::{Meant, MeantField, ShapeReason};
 use crate::knowledge::FullKnowledge;
 use crate::{amend, convert, foreign};
 
@@ -30,7 +31,8 @@ impl Check<'_> {
         let mut findings = std::mem::take(self.findings);
         let mut left = MAX_PROPOSALS;
         for finding in &mut findings {
-            let Finding { field, reason: Reason::Shape(reason) } = finding else { continue };
+            let Finding { field, reason } = finding;
+            let Some(reason) = reason.downcast_mut() else { continue };
             let mut settle = |field: &str, value: Written| {
                 left = left.checked_sub(1)?;
                 self.settled(field, value, spec)

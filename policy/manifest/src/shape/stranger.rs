@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use corsward_policy::Finding;
-use corsward_policy::finding::{Meant, MeantField, Reason, ShapeReason, Written};
+use corsward_policy::finding::Written;
 use corsward_policy::header_line;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::{Map, Value};
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::{Check, join, similar, word};
 use crate::amend;
 use crate::counterpart::{self, Becomes, Counterpart};
+use crate::finding::{Meant, MeantField, ShapeReason};
 use crate::foreign::{self, Match};
 
 /// A field that a schema does not know.
@@ -92,7 +93,8 @@ impl Check<'_> {
     pub(super) fn meet_strangers(&mut self, spec: &Value) {
         self.credentialed = self.blocks_with_credentials(spec);
         for finding in self.findings.iter_mut() {
-            if let Reason::Shape(ShapeReason::WrongType { found, instead, .. }) = &finding.reason
+            if let Some(ShapeReason::WrongType { found, instead, .. }) =
+                finding.reason.downcast_ref()
                 && let Some((block, "allowOrigins")) = finding.field.rsplit_once('.')
                 && self.credentialed.contains(block)
                 && *instead == Some(Written::texts(["*"]))
@@ -104,7 +106,7 @@ impl Check<'_> {
         for stranger in mem::take(&mut self.strangers) {
             let found = self.meant(&stranger, spec).map(Box::new);
             if let Some(finding) = self.findings.get_mut(stranger.at)
-                && let Reason::Shape(ShapeReason::UnknownField { meant, .. }) = &mut finding.reason
+                && let Some(ShapeReason::UnknownField { meant, .. }) = finding.reason.downcast_mut()
             {
                 *meant = found;
             }
@@ -115,7 +117,7 @@ impl Check<'_> {
         };
         let mut taken = Vec::new();
         for (at, finding) in self.findings.iter().enumerate() {
-            if let Reason::Shape(ShapeReason::Misplaced { meant, .. }) = &finding.reason
+            if let Some(ShapeReason::Misplaced { meant, .. }) = finding.reason.downcast_ref()
                 && let Meant::Field(meant) = &**meant
                 && !is_free(meant)
             {
@@ -124,7 +126,7 @@ impl Check<'_> {
         }
         for at in taken {
             if let Some(finding) = self.findings.get_mut(at)
-                && let Reason::Shape(ShapeReason::Misplaced { meant, .. }) = &mut finding.reason
+                && let Some(ShapeReason::Misplaced { meant, .. }) = finding.reason.downcast_mut()
                 && let Meant::Field(meant) = &mut **meant
             {
                 meant.is_edit = false;
@@ -136,7 +138,7 @@ impl Check<'_> {
     /// A field that is missing, and that the fix of a stranger writes, needs no finding of its own.
     fn leave_out_what_is_moved_there(&mut self) {
         let is_missing = |finding: &Finding| {
-            matches!(finding.reason, Reason::Shape(ShapeReason::MissingField { .. }))
+            matches!(finding.reason.downcast_ref(), Some(ShapeReason::MissingField { .. }))
         };
         let missing: BTreeSet<String> = self
             .findings
@@ -146,8 +148,8 @@ impl Check<'_> {
             .collect();
         let mut written = BTreeSet::new();
         for finding in self.findings.iter_mut() {
-            if let Reason::Shape(ShapeReason::UnknownField { meant: Some(meant), .. }) =
-                &mut finding.reason
+            if let Some(ShapeReason::UnknownField { meant: Some(meant), .. }) =
+                finding.reason.downcast_mut()
                 && let Meant::Field(meant) = &mut **meant
                 && meant.is_edit
                 && let Some(field) = [meant.around.clone(), join(&meant.around, &meant.leaf)]

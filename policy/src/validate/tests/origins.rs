@@ -183,11 +183,11 @@ fn a_refused_origin_comes_with_what_was_probably_meant() {
         let cors = CorsDraft { allow_origins: strings(&[written]), ..good() };
         let finding = validate(&policy_of(cors), &SmallJudge).findings.remove(0);
         let message = finding.message();
-        let Reason::Origin(OriginReason::Invalid { instead, .. }) = finding.reason else {
+        let Some(OriginReason::Invalid { instead, .. }) = finding.reason.downcast_ref() else {
             panic!("{why}: {written:?}: {message}");
         };
         assert_eq!(instead.entries, *want, "{why}: {written:?}");
-        for text in instead.entries {
+        for text in &instead.entries {
             // `null` in quotes, as YAML needs it.
             assert!(message.contains(text.as_str()), "{why}: {message}");
             let cors = CorsDraft { allow_origins: vec![text.clone()], ..good() };

@@ -47,7 +47,7 @@ fn a_refused_hostname_comes_with_what_was_probably_meant() {
     ] {
         let draft = Draft { hostnames: strings(&[written]), ..policy_of(good()) };
         let finding = validate(&draft, &SmallJudge).findings.remove(0);
-        let Reason::Host(HostReason::Invalid { instead, .. }) = finding.reason else {
+        let Some(HostReason::Invalid { instead, .. }) = finding.reason.downcast_ref() else {
             panic!("{written:?}: {finding}");
         };
         assert_eq!(instead.as_deref(), want, "{written:?}");

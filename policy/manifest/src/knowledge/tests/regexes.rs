@@ -393,8 +393,7 @@ fn a_danger_opens_what_names_it_and_nothing_else() {
 
 /// The text that a finding proposes.
 fn proposal(finding: &Finding) -> Option<Replacement> {
-    let Reason::Regex(reason) = &finding.reason else { return None };
-    match reason {
+    match finding.reason.downcast_ref()? {
         RegexReason::NeverMatches { misfit, .. }
         | RegexReason::BranchNeverMatches { misfit, .. } => misfit.instead.clone(),
         RegexReason::Syntax { instead, .. } => instead.clone(),

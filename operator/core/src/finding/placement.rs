@@ -1,7 +1,6 @@
-//! Reasons about a policy's targets and neighbours, and about what is in force; the operator finds these.
+//! Reasons about a policy's targets and neighbours, and about what is in force.
 
-use super::quoted::Quoted;
-use super::{Place, Proposal, Sentence, Written};
+use corsward_policy::finding::{Explain, Place, Proposal, Quoted, Sentence, Written};
 
 /// Reasons about the place of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +39,13 @@ pub enum PlacementReason {
     TargetsUnused,
     /// A further policy wins everywhere.
     Overridden(String),
+    /// Rules alone, which keep a second policy from the paths beside them.
+    SwitchesOff {
+        /// The other policy.
+        other: String,
+        /// Is it the target that is closer, rather than the hostname that is narrower?
+        by_target: bool,
+    },
     /// The namespace's annotation `corsward.io/mode` says something that means nothing.
     UnknownNamespaceMode(String),
     /// The same annotation says `Off`, in the files of `validate`.
@@ -118,6 +124,18 @@ fn impossible(code: &'static str, name: &str, meant: Option<&str>, advice: &str)
     }
 }
 
+fn switches_off(other: &str, by_target: bool) -> Sentence {
+    Sentence::new(
+        "CORS-W541",
+        format!(
+            "beside these rules {} does not apply any more, because the policy {} decides alone",
+            Quoted(other),
+            if by_target { "of the closer target" } else { "of the narrower hostname" },
+        ),
+        "write `spec.cors` for the other paths too, with what is to hold there",
+    )
+}
+
 /// To write a field of the target.
 fn write(name: &str, value: &str) -> (String, Option<Proposal>) {
     let value = Written::text(value);
@@ -127,8 +145,8 @@ fn write(name: &str, value: &str) -> (String, Option<Proposal>) {
 
 // === impl PlacementReason ===
 
-impl PlacementReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for PlacementReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::TwoTargets => Sentence::new(
                 "CORS-E521",
@@ -161,6 +179,7 @@ impl PlacementReason {
                 format!("{} wins wherever this policy applies", Quoted(winner)),
                 "remove one of them, or give this one a narrower scope",
             ),
+            Self::SwitchesOff { other, by_target } => switches_off(other, *by_target),
             Self::UnknownNamespaceMode(word) => Sentence::new(
                 "CORS-W535",
                 format!(

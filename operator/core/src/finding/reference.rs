@@ -8,40 +8,24 @@ mod shapes;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{
-    BehaviorReason, Danger, DangerReason, Excess, Finding, GuardrailReason, HeaderReason,
-    HostReason, ListReason, MaxAgeReason, MeantPath, MethodReason, OriginReason, OriginSetReason,
-    PlacementReason, RuleReason, SourceReason, TargetInstead,
+use corsward_manifest::finding::SourceReason;
+use corsward_policy::Finding;
+use corsward_policy::finding::{
+    BehaviorReason, Danger, DangerReason, HeaderReason, HostReason, ListReason, MaxAgeReason,
+    MeantPath, MethodReason, OriginReason, RuleReason,
 };
-use crate::host_syntax::HostSyntax;
-use crate::path_syntax::PathSyntax;
-use crate::pattern::InvalidOrigin;
-use crate::scope::{InvalidHost, InvalidPath};
+use corsward_policy::host_syntax::HostSyntax;
+use corsward_policy::path_syntax::PathSyntax;
+use corsward_policy::pattern::InvalidOrigin;
+use corsward_policy::scope::{InvalidHost, InvalidPath};
 
-/// The files with the codes.
-const SOURCES: [&str; 19] = [
-    include_str!("behavior.rs"),
-    include_str!("danger.rs"),
-    include_str!("gateway.rs"),
-    include_str!("guardrail.rs"),
-    include_str!("header.rs"),
-    include_str!("host.rs"),
-    include_str!("list.rs"),
-    include_str!("max_age.rs"),
-    include_str!("method.rs"),
-    include_str!("origin.rs"),
-    include_str!("origin_set.rs"),
-    include_str!("placement.rs"),
-    include_str!("regex.rs"),
-    include_str!("rule.rs"),
-    include_str!("shape.rs"),
-    include_str!("size.rs"),
-    include_str!("source.rs"),
-    include_str!("target.rs"),
-    include_str!("traffic.rs"),
-];
+use super::{Excess, GuardrailReason, OriginSetReason, PlacementReason, TargetInstead};
+
+/// The folders of the files with the codes.
+const SOURCES: [&str; 3] =
+    ["policy/src/finding", "policy/manifest/src/finding", "operator/core/src/finding"];
 
 /// The hundreds of the codes.
 const AREAS: [&str; 7] = [
@@ -96,7 +80,7 @@ fn behavior() -> Vec<Finding> {
         Finding::new("spec.upstreamOrigin", R::RehearsedRemoval),
         Finding::new(
             "spec.cors.allowOrigins",
-            R::AcceptedEarlier(Box::new(OriginReason::AnyBesideOthers.into())),
+            R::AcceptedEarlier(OriginReason::AnyBesideOthers.into()),
         ),
     ]
 }
@@ -270,10 +254,6 @@ fn rules() -> Vec<Finding> {
         Finding::new("spec.rules[1]", RuleReason::Redundant { same: "spec.rules[0]".into() }),
         Finding::new("spec.cors", RuleReason::CorsShadowed { by: "spec.rules[0]".into() }),
         Finding::new("spec.rules[0]", RuleReason::LeavesAllAlone),
-        Finding::new(
-            "spec.rules",
-            RuleReason::SwitchesOff { other: "shop/other".into(), by_target: false },
-        ),
     ]
 }
 
@@ -301,6 +281,7 @@ fn sources() -> Vec<Finding> {
         Finding::new("policies/a.yaml", R::NotYaml("line 3: a tab where spaces belong".into())),
         Finding::new("policies/a.yaml", R::AliasStar { line: 7, written: "*".into() }),
         Finding::new("metadata.name", R::MissingName),
+        Finding::new("metadata.namespace", R::InNamespace),
         Finding::new(
             "metadata.name",
             R::Duplicate { policy: "shop/api".into(), file: "policies/b.yaml".into() },
@@ -328,6 +309,7 @@ fn placements() -> Vec<Finding> {
         Finding::new("metadata.name", R::Overridden("shop/other".into())),
         Finding::new("metadata.namespace", R::UnknownNamespaceMode("DryRun".into())),
         Finding::new("metadata.namespace", R::NamespaceOff),
+        Finding::new("spec.rules", R::SwitchesOff { other: "shop/other".into(), by_target: false }),
         Finding::new("spec", R::CutOff { count: 1234, shown: 99 }),
     ]
 }
@@ -356,7 +338,6 @@ fn guardrails() -> Vec<Finding> {
         Finding::new(values, R::Values { operator: "Exists", needed: false }),
         Finding::new("spec.guardrails", R::None),
         Finding::new("spec.namespaceSelector", R::SelectorUnused),
-        Finding::new("metadata.namespace", R::InNamespace),
         Finding::new("spec.namespaceSelector", R::SelectsNothing),
         Finding::new("spec", R::LastGoodHolds),
     ];
@@ -378,7 +359,7 @@ fn origin_sets() -> Vec<Finding> {
 
 #[test]
 fn what_is_said_of_a_sets_origin_keeps_its_code_and_names_the_set() {
-    let reason = Box::new(OriginReason::Null.into());
+    let reason = OriginReason::Null.into();
     let of = OriginSetReason::Of { set: "partners".into(), reason };
     let finding = Finding::new("spec.cors.allowOriginsFrom[0]", of);
     assert_eq!(
@@ -387,24 +368,38 @@ fn what_is_said_of_a_sets_origin_keeps_its_code_and_names_the_set() {
     );
 }
 
+/// A file of the repository.
+fn of_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
+
 /// Every code that stands in the sources.
 fn codes_in_sources() -> Vec<String> {
-    let is_code = |piece: &&str| piece.starts_with("CORS-") && piece.len() == "CORS-E000".len();
-    let pieces = SOURCES.iter().flat_map(|source| source.split('"'));
-    pieces.filter(is_code).map(str::to_owned).collect()
+    let is_code = |piece: &&str| piece.strip_prefix("CORS-").is_some_and(|rest| rest.len() == 4);
+    let mut codes = Vec::new();
+    for folder in SOURCES {
+        for file in fs::read_dir(of_repository(folder)).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_file() {
+                let source = fs::read_to_string(path).unwrap();
+                codes.extend(source.split('"').filter(is_code).map(str::to_owned));
+            }
+        }
+    }
+    codes
 }
 
 /// Compares `text` with a committed file, or writes the file under `UPDATE_GOLDEN`.
 #[track_caller]
 fn assert_committed(path: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let path = of_repository(path);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, text).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == text,
-        "{} is out of date: run `UPDATE_GOLDEN=1 cargo test -p corsward-policy` and read the change",
+        "{} is out of date: run `UPDATE_GOLDEN=1 cargo test -p corsward-operator-core` and read the change",
         path.display()
     );
 }
@@ -452,7 +447,7 @@ fn the_sentences_are_the_committed_ones() {
     for finding in findings {
         writeln!(text, "{finding}").unwrap();
     }
-    assert_committed("src/finding/sentences.txt", &text);
+    assert_committed("operator/core/src/finding/sentences.txt", &text);
 }
 
 #[test]
@@ -486,7 +481,7 @@ fn the_manual_of_findings_is_the_committed_one() {
             .unwrap();
         }
     }
-    assert_committed("../docs/findings.md", &text);
+    assert_committed("docs/findings.md", &text);
 }
 
 /// The number in a finding's code.

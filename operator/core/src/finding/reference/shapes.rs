@@ -1,6 +1,8 @@
 //! Findings about values that do not fit.
 
-use super::super::{Finding, Meant, MeantField, ShapeReason, Written};
+use corsward_manifest::finding::{Meant, MeantField, ShapeReason};
+use corsward_policy::Finding;
+use corsward_policy::finding::Written;
 
 pub(super) fn all() -> Vec<Finding> {
     use ShapeReason as R;

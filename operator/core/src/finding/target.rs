@@ -1,7 +1,6 @@
-//! Reasons about targets as a cluster has them; the operator finds these.
+//! Reasons about targets as a cluster has them.
 
-use super::Sentence;
-use super::quoted::Quoted;
+use corsward_policy::finding::{Explain, Quoted, Sentence};
 
 /// Reasons about a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +34,8 @@ pub enum TargetReason {
 
 // === impl TargetReason ===
 
-impl TargetReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for TargetReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::NotFound { kind, name, namespace } => Sentence::new(
                 "CORS-E524",

@@ -1,6 +1,6 @@
-//! Reasons about policies that are large, or too large; the operator finds these.
+//! Reasons about policies that are large, or too large.
 
-use super::Sentence;
+use corsward_policy::finding::{Explain, Sentence};
 
 /// Reasons about the size of a policy, or of all policies of one proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +34,8 @@ const FIX: &str = "use patterns in place of long lists, or split the policy by t
 
 // === impl SizeReason ===
 
-impl SizeReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for SizeReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::TooLarge { len, max } => Sentence::new(
                 "CORS-E523",

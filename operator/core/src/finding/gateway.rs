@@ -1,8 +1,6 @@
-//! Reasons about the Gateways of a policy and about the controllers that serve them; the operator finds these.
+//! Reasons about the Gateways of a policy and about the controllers that serve them.
 
-use super::Sentence;
-use super::names::Names;
-use super::quoted::Quoted;
+use corsward_policy::finding::{Explain, Names, Quoted, Sentence};
 
 /// Reasons about a Gateway and its `GatewayClass`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +44,8 @@ pub enum GatewayReason {
 
 // === impl GatewayReason ===
 
-impl GatewayReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for GatewayReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::UnsupportedController { gateway, class, controller, product } => Sentence::new(
                 "CORS-W537",

@@ -1,9 +1,6 @@
-//! Reasons about requests that a policy's proxies never see, or that a second CORS layer answers; the operator finds
-//! these.
+//! Reasons about requests that a policy's proxies never see, or that a second CORS layer answers.
 
-use super::Sentence;
-use super::names::Names;
-use super::quoted::Quoted;
+use corsward_policy::finding::{Explain, Names, Quoted, Sentence};
 
 /// Reasons about the way of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +56,8 @@ pub enum WithoutSidecar {
 
 // === impl TrafficReason ===
 
-impl TrafficReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for TrafficReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::WithoutSidecar { workloads, namespace, cause } => {
                 cause.sentence(workloads, namespace)

@@ -1,7 +1,6 @@
-//! Reasons about sets of origins: those a policy names, and a set itself. The operator finds these.
+//! Reasons about sets of origins: those a policy names, and a set itself.
 
-use super::quoted::Quoted;
-use super::{Place, Proposal, Reason, Sentence};
+use corsward_policy::finding::{Explain, Place, Proposal, Quoted, Reason, Sentence};
 
 /// Reasons about sets of origins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +23,14 @@ pub enum OriginSetReason {
         /// The set.
         set: String,
         /// As if the origin stood in the policy.
-        reason: Box<Reason>,
+        reason: Reason,
     },
 }
 
 // === impl OriginSetReason ===
 
-impl OriginSetReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for OriginSetReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::Missing(name) => Sentence::new(
                 "CORS-E621",

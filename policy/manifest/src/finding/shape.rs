@@ -1,10 +1,10 @@
-//! Reasons about values that do not fit the resource, or what its readers make of them; the operator finds these.
+//! Reasons about values that do not fit the resource, or what its readers make of them.
 
 use std::fmt;
 
-use super::list::entries;
-use super::quoted::{OneLine, Quoted};
-use super::{Place, Proposal, Sentence, Written};
+use corsward_policy::finding::{
+    Explain, OneLine, Place, Proposal, Quoted, Sentence, Written, entries,
+};
 
 /// Reasons about a value that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,8 +136,8 @@ pub struct MeantField {
 
 // === impl ShapeReason ===
 
-impl ShapeReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for ShapeReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::UnknownField { name, meant, explain } => {
                 unknown_field(name, meant.as_deref(), explain)
@@ -163,13 +163,13 @@ impl ShapeReason {
             Self::WrongShape { message, explain } => Sentence::new(
                 "CORS-E504",
                 format!("the value does not fit ({})", OneLine(message)),
-                format!("see what {} says", Explain(explain)),
+                format!("see what {} says", KubectlExplain(explain)),
             ),
             Self::WrongType { expected, found, instead, explain } => write_or(
                 "CORS-E509",
                 format!("{} is not {expected}", Quoted(found)),
                 instead.as_ref(),
-                format!("write {expected}, as {} shows", Explain(explain)),
+                format!("write {expected}, as {} shows", KubectlExplain(explain)),
             ),
             Self::UnknownWord { word, known, similar, advice } => {
                 let known: Vec<String> =
@@ -183,7 +183,7 @@ impl ShapeReason {
                 "CORS-E511",
                 "the field is missing".to_owned(),
                 instead.as_ref(),
-                format!("write it, as {} shows", Explain(explain)),
+                format!("write it, as {} shows", KubectlExplain(explain)),
             ),
             Self::Length { count, what, allowed } => Sentence::new(
                 "CORS-E512",
@@ -218,7 +218,7 @@ fn unknown_field(name: &str, meant: Option<&Meant>, explain: &str) -> Sentence {
     let mut moved = None;
     let mut is_required = false;
     let fix = match meant {
-        None => format!("remove it, or see what {} lists", Explain(explain)),
+        None => format!("remove it, or see what {} lists", KubectlExplain(explain)),
         Some(Meant::Advice(advice)) => (*advice).to_owned(),
         Some(Meant::Field(meant)) => {
             if meant.is_in_dots(name) {
@@ -325,11 +325,11 @@ impl MeantField {
 }
 
 /// A command that shows the manual of a field.
-struct Explain<'a>(&'a str);
+struct KubectlExplain<'a>(&'a str);
 
-// === impl Explain ===
+// === impl KubectlExplain ===
 
-impl fmt::Display for Explain<'_> {
+impl fmt::Display for KubectlExplain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`kubectl explain {}`", self.0)
     }

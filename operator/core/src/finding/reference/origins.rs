@@ -2,9 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Finding, InvalidOrigin, OriginReason};
-use crate::finding::Instead;
-use crate::pattern::cidr::Cidr;
+use corsward_policy::Finding;
+use corsward_policy::finding::{Instead, OriginReason};
+use corsward_policy::pattern::InvalidOrigin;
+use corsward_policy::pattern::cidr::Cidr;
 
 pub(super) fn invalid() -> Vec<Finding> {
     use InvalidOrigin as W;

@@ -1,7 +1,6 @@
-//! Reasons about guardrails: what a policy exceeds, and what is wrong with a guardrail itself. The operator finds these.
+//! Reasons about guardrails: what a policy exceeds, and what is wrong with a guardrail itself.
 
-use super::quoted::Quoted;
-use super::{Danger, Place, Proposal, Sentence, Written};
+use corsward_policy::finding::{Danger, Explain, Place, Proposal, Quoted, Sentence, Written};
 
 /// Reasons about guardrails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +28,6 @@ pub enum GuardrailReason {
     None,
     /// A selector of namespaces whose labels are unknown: beside `dir:`, and in files without their `Namespace` objects.
     SelectorUnused,
-    /// A `ClusterCorsPolicy` with a namespace.
-    InNamespace,
     /// A selector that no `Namespace` of the files has the labels of.
     SelectsNothing,
     /// The text is refused or cannot be read; the one accepted before it still holds.
@@ -64,8 +61,8 @@ pub enum Excess {
 
 // === impl GuardrailReason ===
 
-impl GuardrailReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for GuardrailReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::Exceeded { guardrail, enforced, excess } => {
                 excess.sentence(&Quoted(guardrail), *enforced)
@@ -97,11 +94,6 @@ impl GuardrailReason {
                 "the labels of namespaces are unknown here, so the guardrail also bounds policies that the selector leaves out",
                 "expect the selector to count in a cluster, or add the `Namespace` objects to the files of `validate`",
             ),
-            Self::InNamespace => Sentence::remove(
-                "CORS-W609",
-                "a `ClusterCorsPolicy` is in no namespace, and bounds the policies of others too",
-            )
-            .and(", and select the namespaces that it is for in `spec.namespaceSelector`"),
             Self::SelectsNothing => Sentence::new(
                 "CORS-I602",
                 "no `Namespace` of the files has the labels of the selector, so the guardrail bounds no policy of them",

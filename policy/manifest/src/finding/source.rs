@@ -1,7 +1,6 @@
-//! Reasons about the file or object that a policy is read from; the operator finds these.
+//! Reasons about the file or object that a policy is read from.
 
-use super::quoted::{OneLine, Quoted};
-use super::{Sentence, Written};
+use corsward_policy::finding::{Explain, OneLine, Quoted, Sentence, Written};
 
 /// Reasons about the source of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +28,8 @@ pub enum SourceReason {
     },
     /// No `metadata.name`.
     MissingName,
+    /// A `ClusterCorsPolicy` with a namespace.
+    InNamespace,
     /// A second file has a policy of the same namespace and name.
     Duplicate {
         /// `namespace/name`.
@@ -56,8 +57,8 @@ fn not_yaml(message: &str) -> String {
 
 // === impl SourceReason ===
 
-impl SourceReason {
-    pub(super) fn sentence(&self) -> Sentence {
+impl Explain for SourceReason {
+    fn sentence(&self) -> Sentence {
         match self {
             Self::Unreadable(message) => Sentence::new(
                 "CORS-E501",
@@ -85,6 +86,11 @@ impl SourceReason {
             Self::MissingName => {
                 Sentence::new("CORS-E505", "the object has no name", "write `metadata: {name: …}`")
             }
+            Self::InNamespace => Sentence::remove(
+                "CORS-W609",
+                "a `ClusterCorsPolicy` is in no namespace, and bounds the policies of others too",
+            )
+            .and(", and select the namespaces that it is for in `spec.namespaceSelector`"),
             Self::Duplicate { policy, file } => Sentence::new(
                 "CORS-E506",
                 format!("{} is in {} too, and that one counts", Quoted(policy), Quoted(file)),

@@ -1,6 +1,7 @@
 //! One finding of every kind about an origin regex.
 
-use crate::finding::{Finding, Misfit, OriginFault, RegexReason, Replacement};
+use corsward_policy::Finding;
+use corsward_policy::finding::{Misfit, OriginFault, RegexReason, Replacement};
 
 pub(super) fn all() -> Vec<Finding> {
     use OriginFault as F;
