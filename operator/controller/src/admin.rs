@@ -26,7 +26,7 @@ pub type ReportRequest = oneshot::Sender<Report>;
 #[derive(Debug, Default)]
 pub struct AdminState {
     /// The metrics.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// The holder of the Lease, where replicas contend for one.
     pub lease: OnceLock<watch::Receiver<Option<LeaseRecord>>>,
     /// Everything has been read.

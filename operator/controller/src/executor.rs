@@ -23,7 +23,7 @@ use crate::admission_check::AdmissionCheck;
 use crate::change_log;
 use crate::events::EventSender;
 use crate::last_good::LastGood;
-use crate::metrics::publishing::PublishResult;
+use crate::metrics::Outcome;
 use crate::publish::{Publisher, RESYNC_INTERVAL};
 
 /// The controller, and what carries its commands out.
@@ -181,9 +181,9 @@ fn measure(admin_state: &AdminState, measurement: Measurement) {
     match measurement {
         Measurement::Enforcing(enforcing) => metrics.enforces(enforcing),
         Measurement::Leading(leading) => metrics.leads(leading),
-        Measurement::Propagated(took) => metrics.publishing.propagated(took),
-        Measurement::Withheld => metrics.publishing.published(PublishResult::Held),
-        Measurement::Totals(totals, problems) => metrics.stand(totals, problems),
+        Measurement::Propagated(took) => metrics.propagated(took),
+        Measurement::Withheld => metrics.published_file(Outcome::Held),
+        Measurement::Totals(totals, problems) => metrics.totals(totals, problems),
     }
 }
 

@@ -1,169 +1,370 @@
 //! Metrics: what a monitoring system wants to know of the operator.
 
-pub mod admission;
-pub mod proxies;
-pub mod publishing;
-pub mod source;
 #[cfg(test)]
 mod tests;
-pub mod writer;
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use corsward_operator_core::bundle::BundleKey;
+use corsward_operator_core::rollout_counts::{OutOfSyncReason, ProxyState};
 use corsward_operator_core::scope_metrics::{STATES, ScopeMetrics};
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry, Unit};
 
-use crate::metrics::publishing::Publishing;
+/// The buckets of the time of a plan, in seconds.
+const PLAN: [f64; 9] = [0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
+/// The buckets of the time from a policy's change to the object that says so, in seconds.
+const PROPAGATION: [f64; 9] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
+/// The states of proxies, and their names.
+const PROXY_STATES: [(ProxyState, &str); 7] = [
+    (ProxyState::Current, "current"),
+    (ProxyState::Not(OutOfSyncReason::Behind), "behind"),
+    (ProxyState::Not(OutOfSyncReason::Refused), "refused"),
+    (ProxyState::Not(OutOfSyncReason::NoFilter), "without_filter"),
+    (ProxyState::Not(OutOfSyncReason::NoSidecar), "without_sidecar"),
+    (ProxyState::Not(OutOfSyncReason::Unreachable), "unreachable"),
+    (ProxyState::Not(OutOfSyncReason::NotAsked), "not_asked"),
+];
 
 /// A label: its name and its value, both from closed sets.
-type LabelPair = [(&'static str, &'static str); 1];
+type Label = (&'static str, &'static str);
 
 /// Every metric of the operator.
 #[derive(Debug)]
 pub struct Metrics {
-    /// The counters of a cluster's publisher.
-    pub publishing: Publishing,
+    watch_restarts: Family<[Label; 1], Counter>,
+    status_writes: Family<[Label; 1], Counter>,
+    proxies: Family<[Label; 1], Gauge>,
+    plugin_refreshes: Family<[Label; 1], Counter>,
+    webhook_reviews: Family<[Label; 1], Counter>,
+    certificate_not_after: Gauge,
+    publishes: Family<[Label; 2], Counter>,
+    bundle_configuration: Family<[(&'static str, String); 2], Gauge>,
+    propagation_seconds: Histogram,
+    object_watch_failures: Counter,
+    module_requests: Family<[Label; 1], Counter>,
+    state: State,
     registry: Registry,
-    policies: Family<LabelPair, Gauge>,
+}
+
+/// The metrics of the controller's state.
+#[derive(Debug)]
+struct State {
+    policies: Family<[Label; 1], Gauge>,
     bundles: Gauge,
     bundle_bytes: Gauge,
     plan_seconds: Histogram,
     source_problems: Gauge,
-    unpublishable: Gauge,
-    leader: Gauge,
     enforcing: Gauge,
+    leader: Gauge,
+    unpublishable: Gauge,
     last_good_age: Gauge,
     last_good_since: Mutex<Option<Instant>>,
-    /// Watches of an API server.
-    pub watches: source::Watches,
-    /// Statuses that are written to an API server.
-    pub status_writes: writer::StatusWrites,
-    /// The proxies'.
-    pub proxies: proxies::ProxyMetrics,
-    /// The webhook's.
-    pub admission: admission::AdmissionMetrics,
+}
+
+/// A value of the label `result`. `docs/metrics.md` lists those of each metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A review: allowed, with or without warnings.
+    Allowed,
+    /// A status: its object is gone, or this replica does not write.
+    Dropped,
+    /// An attempt without success.
+    Failed,
+    /// A file: it was not to be published.
+    Held,
+    /// There is no such module.
+    NotFound,
+    /// The client has the module already.
+    NotModified,
+    /// A review: refused.
+    Refused,
+    /// An object: deleted.
+    Removed,
+    /// An object: written again, after a foreign change.
+    Repaired,
+    /// A request was answered with the module.
+    Served,
+    /// A file: it was there already.
+    Unchanged,
+    /// A review: allowed without having been judged.
+    Unjudged,
+    /// Not a review that can be answered.
+    Unreadable,
+    /// Written.
+    Written,
 }
 
 // === impl Metrics ===
 
 impl Default for Metrics {
     fn default() -> Self {
-        let seconds = [0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
-        let mut metrics = Self {
-            registry: Registry::with_prefix("corsward"),
-            publishing: Publishing::default(),
-            policies: Family::default(),
-            bundles: Gauge::default(),
-            bundle_bytes: Gauge::default(),
-            plan_seconds: Histogram::new(seconds),
-            source_problems: Gauge::default(),
-            unpublishable: Gauge::default(),
-            leader: Gauge::default(),
-            enforcing: Gauge::default(),
-            last_good_age: Gauge::default(),
-            last_good_since: Mutex::new(None),
-            watches: source::Watches::default(),
-            status_writes: writer::StatusWrites::default(),
-            proxies: proxies::ProxyMetrics::default(),
-            admission: admission::AdmissionMetrics::default(),
-        };
-        metrics.register();
-        metrics
+        let mut registry = Registry::with_prefix("corsward");
+        let to = &mut registry;
+        Self {
+            watch_restarts: add(
+                to,
+                "watch_restarts",
+                "Watches restarted after an error, by kind of object",
+            ),
+            status_writes: add(to, "status_writes", "Attempts to write a status, by result"),
+            proxies: add(
+                to,
+                "proxies",
+                "Workloads with a published bundle, by the state of their proxies; on the leader",
+            ),
+            plugin_refreshes: add(
+                to,
+                "plugin_refreshes",
+                "Refreshes of objects, so that proxies without a filter fetch its module again, by result",
+            ),
+            webhook_reviews: add(to, "webhook_reviews", "Admission reviews, by result"),
+            certificate_not_after: add_seconds(
+                to,
+                "webhook_certificate_not_after_timestamp",
+                "Expiry of the webhook's certificate",
+                Gauge::default(),
+            ),
+            publishes: add(to, "publish", "Writes of bundles, by their target and their result"),
+            bundle_configuration: add_bytes(
+                to,
+                "bundle_configuration",
+                "Configuration of each bundle",
+            ),
+            propagation_seconds: add_seconds(
+                to,
+                "propagation",
+                "Time from the observation of a policy's change to the write of its object",
+                Histogram::new(PROPAGATION),
+            ),
+            object_watch_failures: add(
+                to,
+                "object_watch_failures",
+                "Failures of the watch of objects that hold bundles",
+            ),
+            module_requests: add(
+                to,
+                "module_requests",
+                "Requests for the filter's module, by result",
+            ),
+            state: State::registered(to),
+            registry,
+        }
     }
 }
 
 impl Metrics {
-    /// Takes in how long it took to judge what changed, to compile it and to compute statuses.
-    pub fn planned(&self, took: Duration) {
-        self.plan_seconds.observe(took.as_secs_f64());
+    /// Counts a watch of `kind` that ended with an error and begins again.
+    pub fn watch_restarted(&self, kind: &'static str) {
+        self.watch_restarts.get_or_create(&[("kind", kind)]).inc();
+    }
+
+    /// The number of restarts of watches of `kind`.
+    #[must_use]
+    pub fn watch_restarts(&self, kind: &'static str) -> u64 {
+        self.watch_restarts.get_or_create(&[("kind", kind)]).get()
+    }
+
+    /// Counts an attempt to write a status.
+    pub fn status_write(&self, outcome: Outcome) {
+        self.status_writes.get_or_create(&[outcome.label()]).inc();
+    }
+
+    /// The number of attempts to write a status with this outcome.
+    #[must_use]
+    pub fn status_writes(&self, outcome: Outcome) -> u64 {
+        self.status_writes.get_or_create(&[outcome.label()]).get()
+    }
+
+    /// Takes in the number of workloads in each state.
+    pub(crate) fn proxies(&self, counts: &BTreeMap<ProxyState, usize>) {
+        for (state, name) in PROXY_STATES {
+            let number = counts.get(&state).copied().unwrap_or_default();
+            self.proxies.get_or_create(&[("state", name)]).set(count(number));
+        }
+    }
+
+    /// Counts a refresh of an object for proxies without a filter.
+    pub(crate) fn plugin_refreshed(&self, outcome: Outcome) {
+        self.plugin_refreshes.get_or_create(&[outcome.label()]).inc();
+    }
+
+    /// Counts an admission review.
+    pub(crate) fn reviewed(&self, outcome: Outcome) {
+        self.webhook_reviews.get_or_create(&[outcome.label()]).inc();
+    }
+
+    /// Takes in the expiry of the certificate that is served, in seconds of the Unix epoch.
+    pub(crate) fn certificate(&self, not_after: u64) {
+        self.certificate_not_after.set(i64::try_from(not_after).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a publication in a file.
+    pub(crate) fn published_file(&self, outcome: Outcome) {
+        self.publishes.get_or_create(&[("target", "file"), outcome.label()]).inc();
+    }
+
+    /// Counts a write of an object.
+    pub(crate) fn published_object(&self, outcome: Outcome) {
+        self.publishes.get_or_create(&[("target", "object"), outcome.label()]).inc();
+    }
+
+    /// Takes in the length of a bundle's configuration; `None`: it is not wanted any more.
+    pub(crate) fn bundle(&self, key: &BundleKey, bytes: Option<usize>) {
+        let namespace = key.namespace().unwrap_or_default().to_owned();
+        let labels = [("namespace", namespace), ("name", key.object_name())];
+        if let Some(bytes) = bytes {
+            self.bundle_configuration.get_or_create(&labels).set(count(bytes));
+        } else {
+            self.bundle_configuration.remove(&labels);
+        }
+    }
+
+    /// Takes in the time from the observation of a policy's change to the write of its object.
+    pub(crate) fn propagated(&self, took: Duration) {
+        self.propagation_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts a failure of the watch of objects that hold bundles.
+    pub(crate) fn object_watch_failed(&self) {
+        self.object_watch_failures.inc();
+    }
+
+    /// Counts a request for a module.
+    pub(crate) fn module_requested(&self, outcome: Outcome) {
+        self.module_requests.get_or_create(&[outcome.label()]).inc();
+    }
+
+    /// Takes in the time to validate and compile changes and to compute statuses.
+    pub(crate) fn planned(&self, took: Duration) {
+        self.state.plan_seconds.observe(took.as_secs_f64());
     }
 
     /// Takes in the counts over all parts, and the number of problems outside of policies.
-    pub fn stand(&self, totals: ScopeMetrics, problems: usize) {
+    pub(crate) fn totals(&self, totals: ScopeMetrics, problems: usize) {
         let ScopeMetrics { states, unpublishable, bundles, bytes } = totals;
         for (state, count) in STATES.into_iter().zip(states) {
-            self.policies.get_or_create(&[("state", state)]).set(count);
+            self.state.policies.get_or_create(&[("state", state)]).set(count);
         }
         let [.., last_good] = states;
-        let mut since = self.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut since = self.state.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
         *since = (last_good > 0).then(|| since.unwrap_or_else(Instant::now));
-        self.unpublishable.set(unpublishable);
-        self.bundles.set(bundles);
-        self.bundle_bytes.set(bytes);
-        self.source_problems.set(count(problems));
+        self.state.unpublishable.set(unpublishable);
+        self.state.bundles.set(bundles);
+        self.state.bundle_bytes.set(bytes);
+        self.state.source_problems.set(count(problems));
     }
 
     /// Takes in whether policies are enforced.
-    pub fn enforces(&self, enforcing: bool) {
-        self.enforcing.set(i64::from(enforcing));
+    pub(crate) fn enforces(&self, enforcing: bool) {
+        self.state.enforcing.set(i64::from(enforcing));
     }
 
     /// Takes in whether this replica writes.
-    pub fn leads(&self, leading: bool) {
-        self.leader.set(i64::from(leading));
+    pub(crate) fn leads(&self, leading: bool) {
+        self.state.leader.set(i64::from(leading));
     }
 
     /// All of it, as Prometheus reads it.
     #[must_use]
     pub fn encode(&self) -> String {
-        let since = self.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = self.state.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
         let age = since.map_or(0, |since| since.elapsed().as_secs());
-        self.last_good_age.set(i64::try_from(age).unwrap_or(i64::MAX));
+        self.state.last_good_age.set(i64::try_from(age).unwrap_or(i64::MAX));
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);
         text
     }
+}
 
-    fn register(&mut self) {
-        let Self { registry, .. } = self;
-        self.watches.register(registry);
-        self.status_writes.register(registry);
-        self.proxies.register(registry);
-        self.admission.register(registry);
-        self.publishing.register(registry);
-        registry.register("policies", "Policies, by state", self.policies.clone());
-        registry.register("bundles", "Bundles, each for one set of proxies", self.bundles.clone());
-        registry.register_with_unit(
-            "bundles",
-            "Configuration over all bundles",
-            Unit::Bytes,
-            self.bundle_bytes.clone(),
-        );
-        registry.register_with_unit(
-            "plan",
-            "Time to validate and compile changes and to compute statuses",
-            Unit::Seconds,
-            self.plan_seconds.clone(),
-        );
-        registry.register(
-            "source_problems",
-            "Problems outside of policies, such as unreadable files",
-            self.source_problems.clone(),
-        );
-        registry.register(
-            "enforcing",
-            "1 while policies are enforced, 0 while enforcement is off in the whole cluster",
-            self.enforcing.clone(),
-        );
-        registry.register("leader", "1 on the replica that writes", self.leader.clone());
-        registry.register(
-            "unpublishable_policies",
-            "Accepted policies that are not in force as written, because they cannot be published",
-            self.unpublishable.clone(),
-        );
-        registry.register_with_unit(
-            "last_good_age",
-            "Longest time for which a refused policy has been in force in an older version",
-            Unit::Seconds,
-            self.last_good_age.clone(),
-        );
+// === impl State ===
+
+impl State {
+    fn registered(to: &mut Registry) -> Self {
+        Self {
+            policies: add(to, "policies", "Policies, by state"),
+            bundles: add(to, "bundles", "Bundles, each for one set of proxies"),
+            bundle_bytes: add_bytes(to, "bundles", "Configuration over all bundles"),
+            plan_seconds: add_seconds(
+                to,
+                "plan",
+                "Time to validate and compile changes and to compute statuses",
+                Histogram::new(PLAN),
+            ),
+            source_problems: add(
+                to,
+                "source_problems",
+                "Problems outside of policies, such as unreadable files",
+            ),
+            enforcing: add(
+                to,
+                "enforcing",
+                "1 while policies are enforced, 0 while enforcement is off in the whole cluster",
+            ),
+            leader: add(to, "leader", "1 on the replica that writes"),
+            unpublishable: add(
+                to,
+                "unpublishable_policies",
+                "Accepted policies that are not in force as written, because they cannot be published",
+            ),
+            last_good_age: add_seconds(
+                to,
+                "last_good_age",
+                "Longest time for which a refused policy has been in force in an older version",
+                Gauge::default(),
+            ),
+            last_good_since: Mutex::default(),
+        }
     }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    const fn label(self) -> Label {
+        let value = match self {
+            Self::Allowed => "allowed",
+            Self::Dropped => "dropped",
+            Self::Failed => "failed",
+            Self::Held => "held",
+            Self::NotFound => "not_found",
+            Self::NotModified => "not_modified",
+            Self::Refused => "refused",
+            Self::Removed => "removed",
+            Self::Repaired => "repaired",
+            Self::Served => "served",
+            Self::Unchanged => "unchanged",
+            Self::Unjudged => "unjudged",
+            Self::Unreadable => "unreadable",
+            Self::Written => "written",
+        };
+        ("result", value)
+    }
+}
+
+/// Registers a metric.
+fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+fn add_bytes<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register_with_unit(name, help, Unit::Bytes, metric.clone());
+    metric
+}
+
+fn add_seconds<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, of: M) -> M {
+    registry.register_with_unit(name, help, Unit::Seconds, of.clone());
+    of
 }
 
 fn count(count: usize) -> i64 {

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tracing::info;
 
 use crate::atomic;
-use crate::metrics::publishing::Publishing;
+use crate::metrics::Metrics;
 use crate::modules::cache::ModuleCache;
 use crate::server::{Limits, Server};
 use crate::tasks::{TaskEnded, Tasks};
@@ -85,7 +85,7 @@ pub async fn start(
     options: ModuleOptions,
     plugins: &[ApiResource],
     leading: watch::Receiver<bool>,
-    metrics: Publishing,
+    metrics: Arc<Metrics>,
 ) -> Result<Modules> {
     let ModuleOptions { file, namespace, service, port, addr, base_url, keep } = options;
     let own = LocalModule::read(&file).with_context(|| format!("--module {}", file.display()))?;

@@ -16,7 +16,7 @@ use crate::admission_check::AdmissionCheck;
 use crate::certificates::installation;
 use crate::certificates::secret::{self, SecretStore};
 use crate::certificates::serving::ServingCertificate;
-use crate::metrics::admission::AdmissionMetrics;
+use crate::metrics::Metrics;
 use crate::server::Server;
 use crate::tasks::{TaskEnded, Tasks};
 
@@ -55,11 +55,11 @@ impl Webhook {
         options: WebhookOptions,
         admission_checks: mpsc::Sender<AdmissionCheck>,
         leading: watch::Receiver<bool>,
-        metrics: AdmissionMetrics,
+        metrics: Arc<Metrics>,
     ) -> anyhow::Result<Self> {
         let serving = Arc::new(ServingCertificate::default());
         let settled = serving.settled();
-        let router = server::router(admission_checks, metrics.clone());
+        let router = server::router(admission_checks, Arc::clone(&metrics));
         let server = server::listen(options.addr, serving.config()?, router).await?;
         let (store, bundles) = SecretStore::new(client.clone(), options.secret, serving, metrics);
         let mut keepers = Tasks::default();

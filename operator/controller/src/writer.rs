@@ -3,6 +3,7 @@
 
 mod queue;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use corsward_operator_core::command::StatusWrite;
@@ -22,7 +23,7 @@ use tracing::{debug, error, info, warn};
 use self::queue::Queue;
 use crate::error_log::ErrorLog;
 use crate::kubernetes;
-use crate::metrics::writer::{StatusWriteResult, StatusWrites};
+use crate::metrics::{Metrics, Outcome};
 use crate::source::kube::Raw;
 use crate::watch_backoff::WatchBackoff;
 
@@ -49,7 +50,7 @@ type PendingWrite = (ResourceRef, JsonText, Attempt);
 /// Everything that changes while statuses are written.
 struct Writer {
     client: Client,
-    counters: StatusWrites,
+    metrics: Arc<Metrics>,
     queue: Queue,
     writing: JoinSet<PendingWrite>,
     error_log: ErrorLog,
@@ -64,10 +65,10 @@ pub async fn write(
     client: Client,
     mut leading: watch::Receiver<bool>,
     mut writes: mpsc::UnboundedReceiver<StatusWrite>,
-    counters: StatusWrites,
+    metrics: Arc<Metrics>,
     again: Duration,
 ) {
-    let mut state = Writer::new(client, counters);
+    let mut state = Writer::new(client, metrics);
     let mut again = interval(again);
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -107,10 +108,10 @@ pub async fn write(
 // === impl Writer ===
 
 impl Writer {
-    fn new(client: Client, counters: StatusWrites) -> Self {
+    fn new(client: Client, metrics: Arc<Metrics>) -> Self {
         let (queue, writing) = (Queue::default(), JoinSet::new());
         let (error_log, backoff) = (ErrorLog::default(), WatchBackoff::default());
-        Self { client, counters, queue, writing, error_log, backoff, paused_until: None }
+        Self { client, metrics, queue, writing, error_log, backoff, paused_until: None }
     }
 
     /// Begins to write as many as may be written at the same time.
@@ -128,7 +129,7 @@ impl Writer {
     fn on(&mut self, (resource, status, attempt): PendingWrite) {
         match attempt {
             Attempt::Written => {
-                self.counters.on(StatusWriteResult::Written);
+                self.metrics.status_write(Outcome::Written);
                 debug!(%resource, "wrote a status");
                 self.backoff.reset();
                 if self.error_log.over() {
@@ -141,7 +142,7 @@ impl Writer {
                 self.queue.done(&resource);
             }
             Attempt::Refused(sentence) => {
-                self.counters.on(StatusWriteResult::Failed);
+                self.metrics.status_write(Outcome::Failed);
                 if self.error_log.on(&sentence, std::time::Instant::now()) {
                     error!(
                         %resource,
@@ -152,7 +153,7 @@ impl Writer {
                 self.queue.refused(resource, status);
             }
             Attempt::Failed(sentence) => {
-                self.counters.on(StatusWriteResult::Failed);
+                self.metrics.status_write(Outcome::Failed);
                 if self.error_log.on(&sentence, std::time::Instant::now()) {
                     warn!(%resource, error = sentence, "cannot write a status; tried again");
                 }
@@ -168,7 +169,7 @@ impl Writer {
 
     /// Leaves a status unwritten.
     fn leave_out(&self, resource: &ResourceRef, why: &str) {
-        self.counters.on(StatusWriteResult::Dropped);
+        self.metrics.status_write(Outcome::Dropped);
         debug!(%resource, why, "dropped a status");
     }
 
@@ -177,7 +178,7 @@ impl Writer {
         self.writing = JoinSet::new();
         self.paused_until = None;
         for _ in 0..self.queue.clear() {
-            self.counters.on(StatusWriteResult::Dropped);
+            self.metrics.status_write(Outcome::Dropped);
         }
     }
 }
@@ -284,9 +285,10 @@ mod tests {
         for _ in 0..64 {
             let (lead, leading) = watch::channel(false);
             let (sender, writes) = mpsc::unbounded_channel();
-            let counters = StatusWrites::default();
+            let metrics = Arc::<Metrics>::default();
             let again = Duration::from_mins(5);
-            let writing = write(client.clone(), leading.clone(), writes, counters.clone(), again);
+            let counting = Arc::clone(&metrics);
+            let writing = write(client.clone(), leading.clone(), writes, counting, again);
             let mut writing = Box::pin(writing);
             assert!(writing.as_mut().poll(&mut noop).is_pending());
             let resource = ResourceRef {
@@ -306,7 +308,7 @@ mod tests {
             let mut changed = std::pin::pin!(heard.changed());
             assert!(changed.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
             lead.send_replace(true);
-            assert_eq!(counters.count(StatusWriteResult::Dropped), 0);
+            assert_eq!(metrics.status_writes(Outcome::Dropped), 0);
         }
     }
 

@@ -1,10 +1,11 @@
 //! A real API server with our definitions, and the operator's watches at the end of a line to it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use corsward_operator::kubernetes;
-use corsward_operator::metrics::source::Watches;
+use corsward_operator::metrics::Metrics;
 use corsward_operator::source::kube;
 use corsward_operator_core::cluster_state::ClusterState;
 use corsward_operator_core::event::Event;
@@ -35,7 +36,7 @@ pub(crate) struct Watching {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
     pub(crate) line: Line,
-    pub(crate) counters: Watches,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) picture: Picture,
 }
 
@@ -54,13 +55,13 @@ pub(crate) fn policy(name: &str) -> Value {
 
 impl Watching {
     pub(crate) fn start(server: &ApiServer) -> Self {
-        let (runtime, counters) = (runtime(), Watches::default());
+        let (runtime, metrics) = (runtime(), Arc::<Metrics>::default());
         let (line, kubeconfig) = Line::to_api_server(server).unwrap();
         let (events, batches) = mpsc::channel(4);
         let (stop, stopped) = oneshot::channel::<()>();
         let look_again = Duration::from_millis(500);
         let options = kube::WatchOptions { look_again, ..kube::WatchOptions::default() };
-        let counting = counters.clone();
+        let counting = Arc::clone(&metrics);
         let task = runtime.spawn(async move {
             let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();
             let stop = async {
@@ -68,7 +69,7 @@ impl Watching {
             };
             kube::watch(client, options, counting, events, stop).await;
         });
-        Self { runtime, batches, stop, task, line, counters, picture: Picture::default() }
+        Self { runtime, batches, stop, task, line, metrics, picture: Picture::default() }
     }
 
     /// Waits until `look` sees something in the picture.

@@ -1,11 +1,12 @@
 //! Statuses and events are written, each once, to whom they belong.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use corsward_operator::events;
 use corsward_operator::kubernetes;
-use corsward_operator::metrics::writer::{StatusWriteResult, StatusWrites};
+use corsward_operator::metrics::{Metrics, Outcome};
 use corsward_operator::writer;
 use corsward_operator_core::command::StatusWrite;
 use corsward_operator_core::json_text::JsonText;
@@ -29,23 +30,23 @@ struct Writing {
     line: Line,
     leading: watch::Sender<bool>,
     writes: mpsc::UnboundedSender<StatusWrite>,
-    counters: StatusWrites,
+    metrics: Arc<Metrics>,
     // The last one: the task is in it.
     _runtime: Runtime,
 }
 
 impl Writing {
     fn start(server: &ApiServer, leads: bool) -> Self {
-        let (runtime, counters) = (runtime(), StatusWrites::default());
+        let (runtime, metrics) = (runtime(), Arc::<Metrics>::default());
         let (line, kubeconfig) = Line::to_api_server(server).unwrap();
         let (leading, leads) = watch::channel(leads);
         let (writes, waiting) = mpsc::unbounded_channel();
-        let counting = counters.clone();
+        let counting = Arc::clone(&metrics);
         runtime.spawn(async move {
             let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();
             writer::write(client, leads, waiting, counting, AGAIN).await;
         });
-        Self { line, leading, writes, counters, _runtime: runtime }
+        Self { line, leading, writes, metrics, _runtime: runtime }
     }
 
     fn write(&self, resource: &ResourceRef, generation: usize) {
@@ -54,9 +55,9 @@ impl Writing {
     }
 
     #[track_caller]
-    fn wait_until(&self, result: StatusWriteResult, count: u64) {
+    fn wait_until(&self, result: Outcome, count: u64) {
         eventually(&format!("{count} to be {result:?}"), || {
-            Ok(self.counters.count(result) >= count)
+            Ok(self.metrics.status_writes(result) >= count)
         })
         .unwrap();
     }
@@ -100,7 +101,7 @@ fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
     let writing = Writing::start(&server, false);
 
     writing.write(&a, 1);
-    writing.wait_until(StatusWriteResult::Dropped, 1);
+    writing.wait_until(Outcome::Dropped, 1);
     assert_eq!(read(&server, "a")["status"], Value::Null, "whoever does not lead writes nothing");
 
     writing.leading.send_replace(true);
@@ -119,10 +120,10 @@ fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
     let path = format!("{}/gone", collection("shop", "corspolicies"));
     server.api().delete(&path).unwrap();
     writing.write(&gone, 1);
-    writing.wait_until(StatusWriteResult::Dropped, 2);
+    writing.wait_until(Outcome::Dropped, 2);
     let again = create(&server, "gone");
     writing.write(&gone, 1);
-    writing.wait_until(StatusWriteResult::Dropped, 3);
+    writing.wait_until(Outcome::Dropped, 3);
     assert_eq!(read(&server, "gone")["status"], Value::Null, "another object of that name");
     writing.write(&again, 1);
     wait_for_status(&server, "gone", 1);
@@ -133,7 +134,7 @@ fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
         writing.write(&a, generation);
     }
     writing.write(&b, 200);
-    writing.wait_until(StatusWriteResult::Failed, 1);
+    writing.wait_until(Outcome::Failed, 1);
     server.restart().unwrap();
     wait_for_status(&server, "a", 202);
     wait_for_status(&server, "b", 200);
@@ -141,13 +142,13 @@ fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
     // Who stops leading forgets what it could not write.
     writing.line.cut();
     let (failed, dropped) = (
-        writing.counters.count(StatusWriteResult::Failed),
-        writing.counters.count(StatusWriteResult::Dropped),
+        writing.metrics.status_writes(Outcome::Failed),
+        writing.metrics.status_writes(Outcome::Dropped),
     );
     writing.write(&a, 300);
-    writing.wait_until(StatusWriteResult::Failed, failed + 1);
+    writing.wait_until(Outcome::Failed, failed + 1);
     writing.leading.send_replace(false);
-    writing.wait_until(StatusWriteResult::Dropped, dropped + 1);
+    writing.wait_until(Outcome::Dropped, dropped + 1);
     writing.line.mend();
     writing.leading.send_replace(true);
     writing.write(&b, 301);
@@ -166,7 +167,7 @@ fn a_status_that_the_api_server_refuses_holds_up_no_other() {
     writing.writes.send(StatusWrite { resource: a.clone(), status: refused }).unwrap();
     writing.write(&b, 1);
     wait_for_status(&server, "b", 1);
-    writing.wait_until(StatusWriteResult::Failed, 1);
+    writing.wait_until(Outcome::Failed, 1);
     writing.write(&a, 2);
     wait_for_status(&server, "a", 2);
 }
@@ -192,12 +193,12 @@ fn a_status_that_an_old_definition_refuses_is_written_once_that_is_upgraded() {
     // It takes a moment until the API server goes by the other definition.
     eventually("a refusal", || {
         writing.write(&a, 1);
-        Ok(writing.counters.count(StatusWriteResult::Failed) > 0)
+        Ok(writing.metrics.status_writes(Outcome::Failed) > 0)
     })
     .unwrap();
-    let failed = writing.counters.count(StatusWriteResult::Failed);
+    let failed = writing.metrics.status_writes(Outcome::Failed);
     writing.write(&a, 2);
-    writing.wait_until(StatusWriteResult::Failed, failed + 1);
+    writing.wait_until(Outcome::Failed, failed + 1);
     set_kind(ours);
     wait_for_status(&server, "a", 2);
 }

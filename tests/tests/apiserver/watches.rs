@@ -1,5 +1,7 @@
 //! The objects of a cluster reach the controller, despite faults in between.
 
+use std::sync::Arc;
+
 use corsward_operator_core::cluster_state::{Key, NamespaceMode, TargetPort};
 use corsward_test_harness::api_server::{collection, crds, create_namespace};
 use corsward_test_harness::eventually::eventually;
@@ -148,8 +150,8 @@ fn without_our_definitions_nothing_is_said_to_be_there() {
     watching.wait_for("what is served", |picture| {
         picture.cluster_state.namespaces.contains_key("shop").then_some(())
     });
-    let counters = watching.counters.clone();
-    eventually("a second attempt", || Ok(counters.restarts("CorsPolicy") >= 2)).unwrap();
+    let metrics = Arc::clone(&watching.metrics);
+    eventually("a second attempt", || Ok(metrics.watch_restarts("CorsPolicy") >= 2)).unwrap();
     assert_eq!(watching.picture.synced, 0);
     assert_eq!(watching.picture.lists, 0, "an unknown kind is not an empty one");
     server.apply(&crds()).unwrap();
@@ -220,6 +222,6 @@ fn what_happens_while_the_api_server_is_away_is_seen_afterwards() {
     server.api().create(&collection("shop", "corspolicies"), &policy("later")).unwrap();
     let want = ["shop/comes", "shop/later", "shop/stays"];
     watching.wait_for("what came after a restart", has_policies(want));
-    assert!(watching.counters.restarts("CorsPolicy") > 0, "each interruption is counted");
+    assert!(watching.metrics.watch_restarts("CorsPolicy") > 0, "each interruption is counted");
     assert_eq!(watching.stop().synced, 1, "said once in a lifetime");
 }

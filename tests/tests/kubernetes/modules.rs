@@ -3,11 +3,10 @@
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use corsward_operator::kubernetes;
-use corsward_operator::metrics::publishing::Publishing;
 use corsward_operator::modules::{self, ModuleOptions, Modules};
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_test_harness::api_server::collection;
@@ -69,8 +68,7 @@ impl Stage<'_> {
         let modules = runtime.block_on(async {
             let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();
             let (options, plugins) = (self.options(file), IstioKind::resources());
-            let metrics = Publishing::default();
-            modules::start(client, options, &plugins, leads, metrics).await.unwrap()
+            modules::start(client, options, &plugins, leads, Arc::default()).await.unwrap()
         });
         Replica { runtime, modules, leading }
     }

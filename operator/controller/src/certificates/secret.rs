@@ -20,7 +20,7 @@ use super::serving::ServingCertificate;
 use super::{Content, Damage, Names, RenewalReason, step};
 use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
-use crate::metrics::admission::AdmissionMetrics;
+use crate::metrics::Metrics;
 use crate::watches;
 
 /// Interval of checks without an event: certificates become valid, they expire, and failed writes are retried.
@@ -45,7 +45,7 @@ pub struct SecretStore {
     options: SecretOptions,
     secrets: Api<Secret>,
     serving: Arc<ServingCertificate>,
-    metrics: AdmissionMetrics,
+    metrics: Arc<Metrics>,
     /// The bundle of authorities, for the task that installs it.
     bundle: watch::Sender<Option<Vec<u8>>>,
     /// As it is there now.
@@ -85,7 +85,7 @@ impl SecretStore {
         client: Client,
         options: SecretOptions,
         serving: Arc<ServingCertificate>,
-        metrics: AdmissionMetrics,
+        metrics: Arc<Metrics>,
     ) -> (Self, watch::Receiver<Option<Vec<u8>>>) {
         let (bundle, bundles) = watch::channel(None);
         let secrets = Api::namespaced(client, &options.namespace);
@@ -315,7 +315,7 @@ mod tests {
             let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
             let client = Client::try_from(nowhere).unwrap();
             let (mut store, bundle) =
-                SecretStore::new(client, options, Arc::default(), AdmissionMetrics::default());
+                SecretStore::new(client, options, Arc::default(), Arc::default());
             // It is backdated by an hour.
             let valid_from = MADE - 60 * 60;
             for (why, second, is_shown) in [

@@ -13,7 +13,7 @@ fn executor(dir: &std::path::Path) -> Executor {
     let file = File::new(dir.to_owned(), "filter.wasm".to_owned());
     let state_file = StateFile::new(dir.join("state.json"));
     let admin_state = Arc::<AdminState>::default();
-    let metrics = admin_state.metrics.publishing.clone();
+    let metrics = Arc::clone(&admin_state.metrics);
     let deps = ExecutorDeps {
         publisher: Box::new(FolderPublisher::new(file, metrics)),
         last_good: Box::new(FileMemory::new(state_file, false)),

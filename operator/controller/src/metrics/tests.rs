@@ -1,14 +1,9 @@
 //! `docs/metrics.md` lists what is exported, and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use corsward_operator_core::bundle::BundleKey;
-
-use super::admission::AdmissionResult;
-use super::publishing::{ModuleRequest, PublishResult, WriteResult};
-use super::writer::StatusWriteResult;
 use super::*;
 use crate::testing::snapshot_settings;
 
@@ -16,43 +11,29 @@ use crate::testing::snapshot_settings;
 fn exported() -> String {
     let metrics = Metrics::default();
     metrics.planned(Duration::ZERO);
-    metrics.stand(ScopeMetrics::default(), 0);
-    for result in [
-        PublishResult::Written,
-        PublishResult::Unchanged,
-        PublishResult::Failed,
-        PublishResult::Held,
-    ] {
-        metrics.publishing.published(result);
+    metrics.totals(ScopeMetrics::default(), 0);
+    for outcome in [Outcome::Written, Outcome::Unchanged, Outcome::Failed, Outcome::Held] {
+        metrics.published_file(outcome);
     }
     metrics.leads(true);
-    metrics.watches.restarted("Pod");
-    for result in
-        [StatusWriteResult::Written, StatusWriteResult::Failed, StatusWriteResult::Dropped]
-    {
-        metrics.status_writes.on(result);
+    metrics.watch_restarted("Pod");
+    for outcome in [Outcome::Written, Outcome::Failed, Outcome::Dropped] {
+        metrics.status_write(outcome);
     }
-    metrics.proxies.stand(&BTreeMap::new());
-    metrics.proxies.refreshed(true);
-    metrics.proxies.refreshed(false);
-    for outcome in [
-        AdmissionResult::Allowed,
-        AdmissionResult::Refused,
-        AdmissionResult::Unjudged,
-        AdmissionResult::Unreadable,
-    ] {
-        metrics.admission.reviewed(outcome);
+    metrics.proxies(&BTreeMap::new());
+    metrics.plugin_refreshed(Outcome::Written);
+    metrics.plugin_refreshed(Outcome::Failed);
+    for outcome in [Outcome::Allowed, Outcome::Refused, Outcome::Unjudged, Outcome::Unreadable] {
+        metrics.reviewed(outcome);
     }
-    for write in
-        [WriteResult::Written, WriteResult::Repaired, WriteResult::Removed, WriteResult::Failed]
-    {
-        metrics.publishing.wrote(write);
+    for outcome in [Outcome::Written, Outcome::Repaired, Outcome::Removed, Outcome::Failed] {
+        metrics.published_object(outcome);
     }
-    metrics.publishing.bundle(&BundleKey::All, Some(1));
-    metrics.publishing.propagated(Duration::ZERO);
-    metrics.publishing.watch_failed();
-    for request in [ModuleRequest::Served, ModuleRequest::NotModified, ModuleRequest::NotFound] {
-        metrics.publishing.module_requested(request);
+    metrics.bundle(&BundleKey::All, Some(1));
+    metrics.propagated(Duration::ZERO);
+    metrics.object_watch_failed();
+    for outcome in [Outcome::Served, Outcome::NotModified, Outcome::NotFound] {
+        metrics.module_requested(outcome);
     }
     metrics.encode()
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use corsward_operator_core::filter_module::is_digest;
 
-use crate::metrics::publishing::{ModuleRequest, Publishing};
+use crate::metrics::{Metrics, Outcome};
 use crate::modules::cache::ModuleCache;
 
 /// The content behind a name never changes.
@@ -19,11 +19,11 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 #[derive(Clone)]
 struct ModuleHandlers {
     cache: Arc<ModuleCache>,
-    metrics: Publishing,
+    metrics: Arc<Metrics>,
 }
 
 /// The module server's routes.
-pub(super) fn router(cache: Arc<ModuleCache>, metrics: Publishing) -> Router {
+pub(super) fn router(cache: Arc<ModuleCache>, metrics: Arc<Metrics>) -> Router {
     // Also HEAD; nothing reads a request's body.
     Router::new().route("/{file}", get(module)).with_state(ModuleHandlers { cache, metrics })
 }
@@ -36,7 +36,7 @@ async fn module(
     let sha256 = file.strip_prefix("filter-").and_then(|rest| rest.strip_suffix(".wasm"));
     let found = sha256.and_then(|sha256| Some((sha256, cache.get(sha256)?)));
     let Some((sha256, bytes)) = found else {
-        metrics.module_requested(ModuleRequest::NotFound);
+        metrics.module_requested(Outcome::NotFound);
         // Istio's agent repeats a request after a 503, and gives the filter up after a 404 (istio.io/istio, `pkg/wasm/httpfetcher.go`,
         // `retryable`). Another replica has the module; a connection that stays open would bring every repetition back to this one.
         return match sha256 {
@@ -55,10 +55,10 @@ async fn module(
     let about =
         [(ETAG, etag.as_str()), (CACHE_CONTROL, FOR_EVER), (CONTENT_TYPE, "application/wasm")];
     if has_it {
-        metrics.module_requested(ModuleRequest::NotModified);
+        metrics.module_requested(Outcome::NotModified);
         return (StatusCode::NOT_MODIFIED, about).into_response();
     }
-    metrics.module_requested(ModuleRequest::Served);
+    metrics.module_requested(Outcome::Served);
     (about, bytes).into_response()
 }
 
@@ -79,7 +79,7 @@ mod tests {
     async fn a_module_is_served_by_its_digest_and_nothing_else_is() {
         let own = LocalModule { sha256: hex(b"wasm"), bytes: b"wasm".as_slice().into() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let router = router(Arc::new(ModuleCache::new(&own)), Publishing::default());
+        let router = router(Arc::new(ModuleCache::new(&own)), Arc::default());
         let server = Server::start(listener, None, router, Limits::default()).unwrap();
         let addr = server.addr;
         let client = Client::builder(TokioExecutor::new()).build_http();

@@ -24,7 +24,7 @@ use tracing::{info, warn};
 
 use crate::error_log::ErrorLog;
 use crate::kubernetes::{is_not_served, list_metadata, sentence};
-use crate::metrics::publishing::{Publishing, WriteResult};
+use crate::metrics::{Metrics, Outcome};
 use crate::watch_backoff::WatchBackoff;
 use crate::watches;
 
@@ -57,7 +57,7 @@ pub struct PublisherDeps {
     /// The receiver of publish statuses.
     pub events: mpsc::Sender<Vec<Event>>,
     /// The metrics.
-    pub metrics: Publishing,
+    pub metrics: Arc<Metrics>,
 }
 
 /// The result of a step.
@@ -226,7 +226,7 @@ impl ObjectPublisher {
                 }
             }
             Err(error) => {
-                self.deps.metrics.watch_failed();
+                self.deps.metrics.object_watch_failed();
                 // A kind that is not there has no objects: whoever wants one hears why there is none.
                 if !self.introduced && is_not_served(&error) {
                     self.reconciler.reset(Vec::new(), now);
@@ -252,15 +252,15 @@ impl ObjectPublisher {
                 let kind = &self.kind;
                 match step {
                     ObjectWrite::Delete { .. } => {
-                        metrics.wrote(WriteResult::Removed);
+                        metrics.published_object(Outcome::Removed);
                         info!(kind, object, "removed");
                     }
                     ObjectWrite::Apply { repair: true, .. } => {
-                        metrics.wrote(WriteResult::Repaired);
+                        metrics.published_object(Outcome::Repaired);
                         warn!(kind, object, "repaired after a foreign change");
                     }
                     ObjectWrite::Apply { .. } => {
-                        metrics.wrote(WriteResult::Written);
+                        metrics.published_object(Outcome::Written);
                         info!(kind, object, "published");
                     }
                     ObjectWrite::Retire(_) => {}
@@ -269,7 +269,7 @@ impl ObjectPublisher {
                 self.reconciler.wrote(&place, version, written.and_then(value), now);
             }
             Err(error) => {
-                metrics.wrote(WriteResult::Failed);
+                metrics.published_object(Outcome::Failed);
                 self.reconciler.failed(&place, error, now);
             }
         }
@@ -281,11 +281,11 @@ impl ObjectPublisher {
         let (kind, object) = (&former.resource.kind, format!("{namespace}/{name}"));
         match result {
             Ok(()) => {
-                self.deps.metrics.wrote(WriteResult::Removed);
+                self.deps.metrics.published_object(Outcome::Removed);
                 info!(kind, object, "removed: an object of the current kind has replaced it");
             }
             Err(error) => {
-                self.deps.metrics.wrote(WriteResult::Failed);
+                self.deps.metrics.published_object(Outcome::Failed);
                 let (ApplyError::Here(error)
                 | ApplyError::Taken(error)
                 | ApplyError::Everywhere(error)) = error;

@@ -9,7 +9,7 @@ use corsward_operator_core::event::Event;
 use corsward_policy::wire;
 use tracing::{error, info, warn};
 
-use crate::metrics::publishing::{PublishResult, Publishing};
+use crate::metrics::{Metrics, Outcome};
 use crate::publish::file::File;
 use crate::publish::{Published, Publisher, RESYNC_INTERVAL};
 
@@ -17,7 +17,7 @@ use crate::publish::{Published, Publisher, RESYNC_INTERVAL};
 #[derive(Debug)]
 pub struct FolderPublisher {
     file: File,
-    metrics: Publishing,
+    metrics: Arc<Metrics>,
     desired: Arc<Desired>,
     /// The desired bundles could not be published.
     failing: bool,
@@ -28,7 +28,7 @@ pub struct FolderPublisher {
 impl FolderPublisher {
     /// A publisher into `file`.
     #[must_use]
-    pub fn new(file: File, metrics: Publishing) -> Self {
+    pub fn new(file: File, metrics: Arc<Metrics>) -> Self {
         Self { file, metrics, desired: Arc::default(), failing: false }
     }
 
@@ -40,7 +40,7 @@ impl FolderPublisher {
             let error = self.write(bundle).err();
             if let Some(error) = &error {
                 error!(%error, "not published; tried again every {RESYNC_INTERVAL:?}");
-                self.metrics.published(PublishResult::Failed);
+                self.metrics.published_file(Outcome::Failed);
                 self.failing = true;
             }
             PublishStatus {
@@ -54,16 +54,16 @@ impl FolderPublisher {
 
     fn write(&self, bundle: &Bundle) -> io::Result<()> {
         let result = match self.file.publish(bundle)? {
-            Published::Unchanged => PublishResult::Unchanged,
+            Published::Unchanged => Outcome::Unchanged,
             Published::Written => {
                 let (digest, bytes) = (&bundle.digest, bundle.compiled.len());
                 let policies = wire::decode(&bundle.compiled)
                     .map_or(0, |compiled| compiled.policies().count());
                 info!(digest, bytes, policies, "published");
-                PublishResult::Written
+                Outcome::Written
             }
         };
-        self.metrics.published(result);
+        self.metrics.published_file(result);
         Ok(())
     }
 
@@ -75,11 +75,11 @@ impl FolderPublisher {
                 Ok(Published::Written) => {
                     let digest = &bundle.digest;
                     warn!(digest, "repaired a published file after a foreign change");
-                    self.metrics.published(PublishResult::Written);
+                    self.metrics.published_file(Outcome::Written);
                 }
                 Err(error) => {
                     error!(%error, "cannot repair a published file after a foreign change");
-                    self.metrics.published(PublishResult::Failed);
+                    self.metrics.published_file(Outcome::Failed);
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! The task that asks proxies what they run, and says what came of it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use corsward_operator_core::bundle::BundleKey;
@@ -23,7 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 use crate::kubernetes;
-use crate::metrics::proxies::ProxyMetrics;
+use crate::metrics::{Metrics, Outcome};
 use crate::publish::cluster::refresh;
 use corsward_operator_core::rollout::tracker::PollerCommand;
 
@@ -50,7 +51,7 @@ pub(crate) struct PollerDeps {
     /// The receiver of rollout updates.
     pub(crate) events: mpsc::Sender<Vec<Event>>,
     /// The metrics.
-    pub(crate) metrics: ProxyMetrics,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 struct Poller {
@@ -152,14 +153,14 @@ impl Poller {
 
     /// Counts, and writes anew the objects whose filter some proxy is without.
     fn look(&mut self) {
-        self.deps.metrics.stand(&self.schedule.counts());
+        self.deps.metrics.proxies(&self.schedule.counts());
         if !self.deps.may_refresh() {
             return;
         }
         let now = Instant::now();
         for (key, pods) in self.refreshes.due(self.schedule.missing_filter(now), now) {
             let (client, output) = (self.client.clone(), self.output.clone());
-            let metrics = self.deps.metrics.clone();
+            let metrics = Arc::clone(&self.deps.metrics);
             if let Some(namespace) = key.namespace() {
                 self.schedule.poll_soon(namespace, now);
             }
@@ -178,18 +179,18 @@ fn told_of(
     key: BundleKey,
     pods: Vec<String>,
     written: Option<kube::Result<()>>,
-    metrics: &ProxyMetrics,
+    metrics: &Metrics,
 ) -> Option<Refreshed> {
     let error = match written {
         Some(Ok(())) => {
-            metrics.refreshed(true);
+            metrics.plugin_refreshed(Outcome::Written);
             info!(bundle = %key, ?pods, "refreshed: agents of proxies without the filter fetch its module again");
             return Some(Refreshed { key, pods });
         }
         Some(Err(error)) => kubernetes::sentence(&error),
         None => "the API server has not answered".to_owned(),
     };
-    metrics.refreshed(false);
+    metrics.plugin_refreshed(Outcome::Failed);
     warn!(bundle = %key, ?pods, error, "cannot refresh the object of proxies without the filter; tried again");
     None
 }
@@ -225,13 +226,8 @@ mod tests {
             let (_gate, module_readiness) = watch::channel(module_readiness);
             let (_leading, leading) = watch::channel(leads);
             let (events, _) = mpsc::channel(1);
-            let deps = PollerDeps {
-                commands,
-                module_readiness,
-                leading,
-                events,
-                metrics: ProxyMetrics::default(),
-            };
+            let deps =
+                PollerDeps { commands, module_readiness, leading, events, metrics: Arc::default() };
             assert_eq!(deps.may_refresh(), may, "{why}");
         }
     }

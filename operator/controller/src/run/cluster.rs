@@ -152,7 +152,7 @@ fn watch(
     events: Sender<Vec<Event>>,
     tasks: &mut Tasks,
 ) {
-    let watches = state.metrics.watches.clone();
+    let metrics = Arc::clone(&state.metrics);
     let options = source::kube::WatchOptions {
         gateways: !args.cluster.no_gateways,
         gateway_classes: args.publish == PublishArg::Istio,
@@ -164,7 +164,7 @@ fn watch(
             .map(|name| source::kube::Switch { namespace: args.cluster.namespace.clone(), name }),
         ..source::kube::WatchOptions::default()
     };
-    let watching = source::kube::watch(client.clone(), options, watches, events, pending());
+    let watching = source::kube::watch(client.clone(), options, metrics, events, pending());
     tasks.spawn("watches", watching);
 }
 
@@ -186,7 +186,7 @@ async fn serve_webhook(
         },
         configuration: args.webhook_configuration.clone(),
     };
-    let metrics = state.metrics.admission.clone();
+    let metrics = Arc::clone(&state.metrics);
     let webhook =
         Webhook::start(client.clone(), options, check_sender, elector.leading(), metrics).await?;
     state.require(webhook.settled.clone(), "the webhook has no certificate yet\n");
@@ -209,12 +209,12 @@ async fn write(
         leading: elector.leading(),
         module_readiness: module_readiness.clone(),
         events: events.clone(),
-        metrics: state.metrics.publishing.clone(),
+        metrics: Arc::clone(&state.metrics),
     };
     let grace = Duration::from_secs(args.cluster.grace);
     let poller = (args.publish == PublishArg::Istio).then(|| {
         let (order, commands) = mpsc::unbounded_channel();
-        let metrics = state.metrics.proxies.clone();
+        let metrics = Arc::clone(&state.metrics);
         let (module_readiness, leading) = (module_readiness.clone(), elector.leading());
         let deps = proxies::PollerDeps {
             commands,
@@ -229,9 +229,9 @@ async fn write(
     let options = publisher::PublishOptions { output, grace };
     tasks.spawn("publisher", publisher::run(client.clone(), options, deps));
     let (write, writes) = mpsc::unbounded_channel();
-    let counters = state.metrics.status_writes.clone();
+    let metrics = Arc::clone(&state.metrics);
     let leading = elector.leading();
-    let statuses = writer::write(client.clone(), leading, writes, counters, SEND_REFUSED_AGAIN);
+    let statuses = writer::write(client.clone(), leading, writes, metrics, SEND_REFUSED_AGAIN);
     tasks.spawn("statuses", statuses);
     let (object_events, heard) = events::channel();
     tasks.spawn("events", events::record(client.clone(), args.cluster.name.clone(), heard));
@@ -272,7 +272,7 @@ async fn output(
         base_url: None,
         keep: KEEP_MODULES,
     };
-    let metrics = state.metrics.publishing.clone();
+    let metrics = Arc::clone(&state.metrics);
     // Objects of a kind that was written before name modules, too.
     let plugins = IstioKind::resources();
     let served =

@@ -39,7 +39,7 @@ pub(super) async fn run(
     // What was published before the start may hold specs that no state names.
     let may_hold_policies = file.may_hold_policies();
     let admin_state = Arc::new(AdminState::default());
-    let publisher = FolderPublisher::new(file, admin_state.metrics.publishing.clone());
+    let publisher = FolderPublisher::new(file, Arc::clone(&admin_state.metrics));
     let mut index = Index::new(Arc::new(FullKnowledge), publisher.capabilities().reach);
     if args.off {
         index.stop();

@@ -8,6 +8,7 @@ pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ use self::kinds::{
 pub(crate) use self::raw::Raw;
 use crate::error_log::ErrorLog;
 use crate::kubernetes::{WATCH_SECONDS, is_not_served, watch_sentence};
-use crate::metrics::source::Watches;
+use crate::metrics::Metrics;
 use crate::watch_backoff::WatchBackoff;
 
 /// Most objects of one answer to a list.
@@ -66,7 +67,7 @@ enum WatchEnd {
 struct Shared {
     client: Client,
     options: WatchOptions,
-    watches: Watches,
+    metrics: Arc<Metrics>,
     events: Sender<Vec<Event>>,
     /// Kinds whose first list is not there yet.
     waiting: AtomicUsize,
@@ -92,11 +93,11 @@ struct Follower<'s, K: Watched> {
 pub async fn watch(
     client: Client,
     options: WatchOptions,
-    watches: Watches,
+    metrics: Arc<Metrics>,
     events: Sender<Vec<Event>>,
     stop: impl Future<Output = ()>,
 ) {
-    let shared = Shared { client, options, watches, events, waiting: AtomicUsize::new(0) };
+    let shared = Shared { client, options, metrics, events, waiting: AtomicUsize::new(0) };
     let mut kinds = vec![
         follow::<Policies>(&shared),
         follow::<OriginSets>(&shared),
@@ -253,7 +254,7 @@ impl<'s, K: Watched> Follower<'s, K> {
         if unknown && K::IS_OPTIONAL {
             return self.not_served().await;
         }
-        self.shared.watches.restarted(self.kind);
+        self.shared.metrics.watch_restarted(self.kind);
         if K::IS_ADVISORY {
             self.count_as_listed().await?;
         }

@@ -23,7 +23,7 @@ use tracing::{debug, info, warn};
 use super::answer;
 use super::question::{Question, ReviewTask};
 use crate::admission_check::AdmissionCheck;
-use crate::metrics::admission::{AdmissionMetrics, AdmissionResult};
+use crate::metrics::{Metrics, Outcome};
 use crate::server::{Limits, Server};
 
 /// Longest review: an update brings the old object too, and etcd keeps none above 1.5 MiB.
@@ -43,7 +43,7 @@ const KEPT_KIB: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 struct Asking {
     admission_checks: mpsc::Sender<AdmissionCheck>,
-    metrics: AdmissionMetrics,
+    metrics: Arc<Metrics>,
     at_once: Arc<Semaphore>,
     kept: Arc<Semaphore>,
 }
@@ -58,7 +58,7 @@ enum NotRead {
 /// The webhook's routes.
 pub(super) fn router(
     admission_checks: mpsc::Sender<AdmissionCheck>,
-    metrics: AdmissionMetrics,
+    metrics: Arc<Metrics>,
 ) -> Router {
     let at_once = Arc::new(Semaphore::new(MAX_CONCURRENT));
     Router::new().route("/validate", post(validate)).with_state(Asking {
@@ -133,13 +133,13 @@ fn thinking(query: &str) -> Duration {
 }
 
 /// Not an answer to a review, for there was none.
-fn refused(metrics: &AdmissionMetrics, status: StatusCode, words: &str) -> Response {
+fn refused(metrics: &Metrics, status: StatusCode, words: &str) -> Response {
     warn!(
         status = status.as_u16(),
         error = words,
         "rejected a request that is not an AdmissionReview"
     );
-    metrics.reviewed(AdmissionResult::Unreadable);
+    metrics.reviewed(Outcome::Unreadable);
     (status, format!("{words}\n")).into_response()
 }
 
@@ -194,29 +194,22 @@ async fn keep(
 // === impl Asking ===
 
 impl Asking {
-    async fn answer(
-        &self,
-        question: Question,
-        thinking: Duration,
-    ) -> (AdmissionResponse, AdmissionResult) {
+    async fn answer(&self, question: Question, thinking: Duration) -> (AdmissionResponse, Outcome) {
         let Question { request, task } = question;
         match task {
-            ReviewTask::Pass => (answer::passed(&request), AdmissionResult::Allowed),
-            ReviewTask::Foreign(why) => {
-                (answer::unjudged(&request, &why), AdmissionResult::Unjudged)
-            }
+            ReviewTask::Pass => (answer::passed(&request), Outcome::Allowed),
+            ReviewTask::Foreign(why) => (answer::unjudged(&request, &why), Outcome::Unjudged),
             ReviewTask::Validate { object, off } => {
                 let Some(findings) = self.ask(object, thinking).await else {
                     let why =
                         "not judged now, for the operator is busy or starts: its status will tell";
-                    return (answer::unjudged(&request, why), AdmissionResult::Unjudged);
+                    return (answer::unjudged(&request, why), Outcome::Unjudged);
                 };
                 let response = answer::judged(&request, &findings, off);
                 let (allowed, dry_run) = (response.allowed, request.dry_run);
                 let (namespace, name) = (request.namespace.as_deref(), request.name.as_str());
                 debug!(namespace, name, allowed, dry_run, findings = findings.len(), "judged");
-                let outcome =
-                    if allowed { AdmissionResult::Allowed } else { AdmissionResult::Refused };
+                let outcome = if allowed { Outcome::Allowed } else { Outcome::Refused };
                 (response, outcome)
             }
         }

@@ -34,7 +34,7 @@ pub(super) async fn follow(shared: &Shared, switch: Switch) {
     let (mut said, mut error_log) = (None, ErrorLog::default());
     while let Some(found) = states.next().await {
         let Ok(found) = found else {
-            shared.watches.restarted(KIND);
+            shared.metrics.watch_restarted(KIND);
             continue;
         };
         let is_first = said.is_none();
