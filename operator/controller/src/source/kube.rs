@@ -2,11 +2,11 @@
 
 mod enforcement;
 mod kinds;
-mod raw;
 #[cfg(test)]
 pub(crate) mod testing;
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,16 +19,17 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::utils::Backoff as _;
 use kube::runtime::watcher::{self, watcher};
-use kube::{Api, Client};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
 pub use self::enforcement::Switch;
 use self::kinds::{
-    ClusterPolicies, GatewayClasses, Gateways, HttpRoutes, Namespaces, ObjectKey as _, OriginSets,
-    Pods, Policies, Services, VirtualServices, Watched,
+    CLUSTER_POLICIES, GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Kind, NAMESPACES, Need, ORIGIN_SETS,
+    PODS, POLICIES, SERVICES, VIRTUAL_SERVICES,
 };
-pub(crate) use self::raw::Raw;
+pub(crate) use self::kinds::{Raw, policy, raw_object};
 use crate::error_log::ErrorLog;
 use crate::kubernetes::{WATCH_SECONDS, is_not_served, watch_sentence};
 use crate::metrics::Metrics;
@@ -74,11 +75,11 @@ struct Shared {
 }
 
 /// Follows the objects of one kind.
-struct Follower<'s, K: Watched> {
+struct Follower<'s, R, K, V> {
     shared: &'s Shared,
-    kind: &'static str,
+    kind: Kind<R, K, V>,
     /// The objects of an incomplete list.
-    list: BTreeMap<K::Key, K::Value>,
+    list: BTreeMap<K, V>,
     /// The first list is there, or the kind is not served.
     listed: bool,
     error_log: ErrorLog,
@@ -99,22 +100,22 @@ pub async fn watch(
 ) {
     let shared = Shared { client, options, metrics, events, waiting: AtomicUsize::new(0) };
     let mut kinds = vec![
-        follow::<Policies>(&shared),
-        follow::<OriginSets>(&shared),
-        follow::<ClusterPolicies>(&shared),
-        follow::<Namespaces>(&shared),
-        follow::<Services>(&shared),
-        follow::<Pods>(&shared),
+        follow(&shared, POLICIES),
+        follow(&shared, ORIGIN_SETS),
+        follow(&shared, CLUSTER_POLICIES),
+        follow(&shared, NAMESPACES),
+        follow(&shared, SERVICES),
+        follow(&shared, PODS),
     ];
     if shared.options.gateways {
-        kinds.push(follow::<Gateways>(&shared));
-        kinds.push(follow::<HttpRoutes>(&shared));
+        kinds.push(follow(&shared, GATEWAYS));
+        kinds.push(follow(&shared, HTTP_ROUTES));
     }
     if shared.options.gateways && shared.options.gateway_classes {
-        kinds.push(follow::<GatewayClasses>(&shared));
+        kinds.push(follow(&shared, GATEWAY_CLASSES));
     }
     if shared.options.virtual_services {
-        kinds.push(follow::<VirtualServices>(&shared));
+        kinds.push(follow(&shared, VIRTUAL_SERVICES));
     }
     if let Some(switch) = shared.options.switch.clone() {
         kinds.push(enforcement::follow(&shared, switch).boxed());
@@ -127,8 +128,15 @@ pub async fn watch(
 }
 
 /// Follows a kind until the receiver is gone.
-fn follow<'s, K: Watched + 's>(shared: &'s Shared) -> BoxFuture<'s, ()> {
-    let mut follower = Follower::<K>::new(shared);
+fn follow<R, K, V>(shared: &Shared, kind: Kind<R, K, V>) -> BoxFuture<'_, ()>
+where
+    R: Resource<DynamicType = ApiResource> + Clone + Debug + DeserializeOwned + Send + 'static,
+    K: Ord + Send + 'static,
+    V: Send + 'static,
+{
+    let (list, listed) = (BTreeMap::new(), false);
+    let (error_log, backoff) = (ErrorLog::default(), WatchBackoff::default());
+    let mut follower = Follower { shared, kind, list, listed, error_log, backoff };
     async move { while follower.follow().await == WatchEnd::NotServed {} }.boxed()
 }
 
@@ -160,22 +168,19 @@ impl Shared {
 
 // === impl Follower ===
 
-impl<'s, K: Watched> Follower<'s, K> {
-    fn new(shared: &'s Shared) -> Self {
-        let [.., kind, _] = K::RESOURCE;
-        let (list, listed) = (BTreeMap::new(), false);
-        let (error_log, backoff) = (ErrorLog::default(), WatchBackoff::default());
-        Self { shared, kind, list, listed, error_log, backoff }
-    }
-
+impl<R, K, V> Follower<'_, R, K, V>
+where
+    R: Resource<DynamicType = ApiResource> + Clone + Debug + DeserializeOwned + Send + 'static,
+    K: Ord,
+{
     /// Follows the kind from a first list on.
     async fn follow(&mut self) -> WatchEnd {
-        let [group, version, kind, plural] = K::RESOURCE;
+        let [group, version, kind, plural] = self.kind.resource;
         let kind = GroupVersionKind::gvk(group, version, kind);
         let resource = ApiResource::from_gvk_with_plural(&kind, plural);
-        let api = Api::<Raw<K::Spec, K::Status>>::all_with(self.shared.client.clone(), &resource);
+        let api = Api::<R>::all_with(self.shared.client.clone(), &resource);
         let config = watcher::Config {
-            field_selector: K::FIELDS.map(str::to_owned),
+            field_selector: self.kind.fields.map(str::to_owned),
             timeout: Some(WATCH_SECONDS),
             page_size: Some(PAGE_LEN),
             ..watcher::Config::default()
@@ -191,9 +196,7 @@ impl<'s, K: Watched> Follower<'s, K> {
     /// Takes in everything that is ready, as one batch.
     async fn step(
         &mut self,
-        stream: &mut (
-                 impl Stream<Item = watcher::Result<watcher::Event<Raw<K::Spec, K::Status>>>> + Unpin
-             ),
+        stream: &mut (impl Stream<Item = watcher::Result<watcher::Event<R>>> + Unpin),
     ) -> Result<(), WatchEnd> {
         let mut batch = Vec::new();
         let mut next = stream.next().await;
@@ -224,7 +227,8 @@ impl<'s, K: Watched> Follower<'s, K> {
 
     /// The controller's event for a watcher's event; the objects of a list are collected until it is complete, so
     /// that missing ones are deleted.
-    fn on(&mut self, event: watcher::Event<Raw<K::Spec, K::Status>>) -> Option<Event> {
+    fn on(&mut self, event: watcher::Event<R>) -> Option<Event> {
+        let Kind { key, value, .. } = self.kind;
         let delta = match event {
             // It comes before the list is asked for: no sign that anything works.
             watcher::Event::Init => {
@@ -232,41 +236,40 @@ impl<'s, K: Watched> Follower<'s, K> {
                 return None;
             }
             watcher::Event::InitApply(raw) => {
-                self.list.insert(K::Key::of(&raw.metadata), K::value(raw));
+                self.list.insert(key(raw.meta()), value(raw));
                 return None;
             }
             watcher::Event::InitDone => Delta::Reset(std::mem::take(&mut self.list)),
-            watcher::Event::Apply(raw) => Delta::Apply(K::Key::of(&raw.metadata), K::value(raw)),
-            watcher::Event::Delete(raw) => Delta::Delete(K::Key::of(&raw.metadata)),
+            watcher::Event::Apply(raw) => Delta::Apply(key(raw.meta()), value(raw)),
+            watcher::Event::Delete(raw) => Delta::Delete(key(raw.meta())),
         };
         self.backoff.reset();
         if self.error_log.over() {
-            info!(kind = self.kind, "watched again");
+            info!(kind = self.kind.name(), "watched again");
         }
-        Some(K::event(delta))
+        Some((self.kind.event)(delta))
     }
 
     /// Counts an error, says it where it is new, and waits before the next attempt. A watch goes on from where it was, or, where the API
     /// server does not remember that any more, with a new list.
     async fn failed(&mut self, error: &watcher::Error) -> Result<(), WatchEnd> {
-        let unknown = is_not_served(error);
-        let remedy = K::REMEDY;
-        if unknown && K::IS_OPTIONAL {
+        let (kind, need, unknown) = (self.kind.name(), self.kind.need, is_not_served(error));
+        if unknown && matches!(need, Need::Optional | Need::Advisory) {
             return self.not_served().await;
         }
-        self.shared.metrics.watch_restarted(self.kind);
-        if K::IS_ADVISORY {
+        self.shared.metrics.watch_restarted(kind);
+        if need == Need::Advisory {
             self.count_as_listed().await?;
         }
         let sentence = watch_sentence(error);
         if self.error_log.on(&sentence, Instant::now()) {
-            if let Some(remedy) = remedy.filter(|_| unknown) {
+            if unknown && need == Need::Own {
                 warn!(
-                    kind = self.kind,
-                    "the API server does not know this kind, and nothing is published without it: {remedy}"
+                    kind,
+                    "the API server does not know this kind, and nothing is published without it: apply them with `kubectl apply --server-side -f crds/`, or install the chart with its definitions"
                 );
             } else {
-                warn!(kind = self.kind, error = sentence, "cannot watch; tried again");
+                warn!(kind, error = sentence, "cannot watch; tried again");
             }
         }
         tokio::time::sleep(self.backoff.pause()).await;
@@ -275,7 +278,7 @@ impl<'s, K: Watched> Follower<'s, K> {
 
     /// There are no objects of a kind that is not served. An API server that has just started and does not know its kinds yet says 503.
     async fn not_served(&mut self) -> Result<(), WatchEnd> {
-        self.shared.send(vec![K::event(Delta::Reset(BTreeMap::new()))]).await?;
+        self.shared.send(vec![(self.kind.event)(Delta::Reset(BTreeMap::new()))]).await?;
         self.count_as_listed().await?;
         tokio::time::sleep(self.shared.options.look_again).await;
         Err(WatchEnd::NotServed)

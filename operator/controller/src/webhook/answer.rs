@@ -2,11 +2,10 @@
 
 use corsward_operator_core::finding::{OriginSetReason, TargetReason};
 use corsward_policy::{Finding, PolicyId, Severity};
-use kube::core::DynamicObject;
-use kube::core::admission::{AdmissionRequest, AdmissionResponse};
+use kube::core::admission::AdmissionResponse;
 use kube::core::response::{StatusCause, StatusDetails, StatusSummary};
 
-use super::question;
+use super::question::{AdmissionRequest, id};
 
 /// Longest warning: an API server cuts longer ones.
 const MAX_WARNING: usize = 256;
@@ -21,7 +20,7 @@ const UNPROCESSABLE: u16 = 422;
 
 /// The answer about an object with these findings. `off`: it switches itself off, and so it must be allowed.
 pub(super) fn judged(
-    request: &AdmissionRequest<DynamicObject>,
+    request: &AdmissionRequest,
     findings: &[Finding],
     off: bool,
 ) -> AdmissionResponse {
@@ -50,7 +49,7 @@ fn is_about_others(finding: &Finding) -> bool {
 }
 
 /// Allowed, with something to say about why nothing was judged.
-pub(super) fn unjudged(request: &AdmissionRequest<DynamicObject>, why: &str) -> AdmissionResponse {
+pub(super) fn unjudged(request: &AdmissionRequest, why: &str) -> AdmissionResponse {
     let mut response = AdmissionResponse::from(request);
     response.warnings =
         Some(vec![shortened(&format!("corsward: {}: {why}", subject(request)), MAX_WARNING)]);
@@ -58,16 +57,12 @@ pub(super) fn unjudged(request: &AdmissionRequest<DynamicObject>, why: &str) -> 
 }
 
 /// Allowed, with nothing to say.
-pub(super) fn passed(request: &AdmissionRequest<DynamicObject>) -> AdmissionResponse {
+pub(super) fn passed(request: &AdmissionRequest) -> AdmissionResponse {
     AdmissionResponse::from(request)
 }
 
 /// `kubectl` prints the causes, one a line; other clients print the message.
-fn refuse(
-    response: &mut AdmissionResponse,
-    request: &AdmissionRequest<DynamicObject>,
-    refusals: &[&Finding],
-) {
+fn refuse(response: &mut AdmissionResponse, request: &AdmissionRequest, refusals: &[&Finding]) {
     let count = refusals.len();
     let told = refusals.iter().take(MAX_REFUSALS);
     let mut lines: Vec<String> =
@@ -107,8 +102,8 @@ fn cause(finding: &Finding) -> StatusCause {
 }
 
 /// The object that a warning is about. `kubectl` prints equal warnings of several objects once, so each names its own.
-fn subject(request: &AdmissionRequest<DynamicObject>) -> String {
-    let PolicyId { namespace, name } = question::id(request, request.object.as_ref());
+fn subject(request: &AdmissionRequest) -> String {
+    let PolicyId { namespace, name } = id(request);
     let slash = if namespace.is_empty() { "" } else { "/" };
     let subject = format!("{namespace}{slash}{name}");
     let len = subject.chars().count();
@@ -134,10 +129,7 @@ fn warning(subject: &str, finding: &Finding) -> String {
     shortened(&format!("{subject}: {severity}{code} {field}{colon}{message}"), MAX_WARNING)
 }
 
-fn warnings(
-    all: impl Iterator<Item = String>,
-    request: &AdmissionRequest<DynamicObject>,
-) -> Option<Vec<String>> {
+fn warnings(all: impl Iterator<Item = String>, request: &AdmissionRequest) -> Option<Vec<String>> {
     let (mut kept, mut len, mut left) = (Vec::<String>::new(), 0_usize, 0_usize);
     for warning in all {
         let longer = len.saturating_add(warning.chars().count());

@@ -1,20 +1,17 @@
 //! A review as it comes from an API server: is it one, is it for us, and what does it ask? Without IO.
 
-use std::sync::Arc;
-
 use corsward_api::GROUP;
-use corsward_manifest::spelling::Spelling;
 use corsward_operator_core::checked_object::CheckedObject;
-use corsward_operator_core::cluster_state::{Key, RawObject};
-use corsward_operator_core::json_text::JsonText;
-use corsward_operator_core::object::{Object, Record, Text};
+use corsward_operator_core::cluster_state::Key;
+use corsward_operator_core::object::Object;
 use corsward_policy::PolicyId;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::DynamicObject;
-use kube::core::admission::{
-    AdmissionRequest, AdmissionReview, META_API_VERSION_V1, META_KIND, Operation,
-};
+use kube::core::admission::{self, AdmissionReview, META_API_VERSION_V1, META_KIND, Operation};
 use serde_json::Value;
+
+use crate::source::kube::{Raw, policy, raw_object};
+
+/// A request of an API server, with the objects as a watch reads them.
+pub(super) type AdmissionRequest = admission::AdmissionRequest<Raw<Value, Value>>;
 
 /// The version that is judged.
 const VERSION: &str = "v1alpha1";
@@ -23,7 +20,7 @@ const VERSION: &str = "v1alpha1";
 #[derive(Debug)]
 pub(super) struct Question {
     /// As it came, to be answered.
-    pub(super) request: AdmissionRequest<DynamicObject>,
+    pub(super) request: AdmissionRequest,
     /// The work for it.
     pub(super) task: ReviewTask,
 }
@@ -74,7 +71,7 @@ impl Question {
         if api_version != META_API_VERSION_V1 || kind != META_KIND {
             return Err(Unreadable::OtherKind { api_version, kind });
         }
-        let review: AdmissionReview<DynamicObject> =
+        let review: AdmissionReview<Raw<Value, Value>> =
             serde_json::from_slice(bytes).map_err(malformed)?;
         let types = review.types;
         let mut request = review.request.ok_or(Unreadable::NoRequest)?;
@@ -90,7 +87,7 @@ impl Question {
 // === impl ReviewTask ===
 
 impl ReviewTask {
-    fn of(request: &AdmissionRequest<DynamicObject>) -> Result<Self, Unreadable> {
+    fn of(request: &AdmissionRequest) -> Result<Self, Unreadable> {
         let kind = &request.kind;
         if kind.group != GROUP || kind.version != VERSION {
             let (group, version, kind) = (&kind.group, &kind.version, &kind.kind);
@@ -102,28 +99,28 @@ impl ReviewTask {
             return Ok(Self::Pass);
         }
         let object = request.object.as_ref().ok_or(Unreadable::NoObject)?;
-        let spec = object.data.get("spec");
-        let is_unchanged =
-            request.old_object.as_ref().is_some_and(|old| old.data.get("spec") == spec);
+        let is_unchanged = request.old_object.as_ref().is_some_and(|old| old.spec == object.spec);
         // One that goes only waits for its finalizers, and one whose spec is as it was has been judged before.
         if object.metadata.deletion_timestamp.is_some()
             || (request.operation == Operation::Update && is_unchanged)
         {
             return Ok(Self::Pass);
         }
-        let off = spec.and_then(|spec| spec.get("mode")).and_then(Value::as_str) == Some("Off");
+        let mode = object.spec.as_ref().and_then(|spec| spec.get("mode"));
+        let off = mode.and_then(Value::as_str) == Some("Off");
+        let (id, object) = (id(request), object.clone());
         match kind.kind.as_str() {
             "CorsPolicy" => {
-                let object = CheckedObject::CorsPolicy(Box::new(policy(request, object)));
+                let object = CheckedObject::CorsPolicy(Box::new(Object { id, ..policy(object) }));
                 Ok(Self::Validate { object, off })
             }
             "OriginSet" => {
-                let PolicyId { namespace, name } = id(request, Some(object));
-                let (key, written) = (Key { namespace, name }, written(object));
-                Ok(Self::Validate { object: CheckedObject::OriginSet { key, written }, off: false })
+                let key = Key { namespace: id.namespace, name: id.name };
+                let object = CheckedObject::OriginSet { key, written: raw_object(object) };
+                Ok(Self::Validate { object, off: false })
             }
             "ClusterCorsPolicy" => {
-                let (name, written) = (id(request, Some(object)).name, written(object));
+                let (name, written) = (id.name, raw_object(object));
                 let object = CheckedObject::ClusterCorsPolicy { name, written };
                 Ok(Self::Validate { object, off: false })
             }
@@ -142,42 +139,9 @@ struct Kind {
     kind: String,
 }
 
-fn policy(request: &AdmissionRequest<DynamicObject>, object: &DynamicObject) -> Object {
-    let text = Text::Spec {
-        spec: JsonText::of(&field(object, "spec")),
-        findings: Vec::new(),
-        spelling: Spelling::default(),
-    };
-    let metadata = &object.metadata;
-    let record = Record {
-        uid: uid(metadata),
-        created: created(metadata),
-        status: JsonText::of(&field(object, "status")),
-    };
-    Object {
-        id: id(request, Some(object)),
-        place: None,
-        generation: metadata.generation,
-        text,
-        record: Some(record),
-    }
-}
-
-fn written(object: &DynamicObject) -> RawObject {
-    RawObject {
-        uid: uid(&object.metadata),
-        generation: object.metadata.generation.unwrap_or_default(),
-        spec: field(object, "spec"),
-        status: JsonText::of(&field(object, "status")),
-    }
-}
-
 /// The name of a request's object; one that the API server has yet to make up ends as the author began it.
-pub(super) fn id(
-    request: &AdmissionRequest<DynamicObject>,
-    object: Option<&DynamicObject>,
-) -> PolicyId {
-    let metadata = object.map(|object| &object.metadata);
+pub(super) fn id(request: &AdmissionRequest) -> PolicyId {
+    let metadata = request.object.as_ref().map(|object| &object.metadata);
     let name = metadata.and_then(|metadata| metadata.name.as_ref());
     let generate_name = metadata.and_then(|metadata| metadata.generate_name.as_ref());
     let name = name.filter(|name| !name.is_empty()).or(generate_name);
@@ -189,22 +153,11 @@ pub(super) fn id(
     }
 }
 
-fn uid(metadata: &ObjectMeta) -> String {
-    metadata.uid.clone().unwrap_or_default()
-}
-
-fn created(metadata: &ObjectMeta) -> Option<i64> {
-    metadata.creation_timestamp.as_ref().map(|time| time.0.as_second())
-}
-
-fn field(object: &DynamicObject, name: &str) -> Arc<Value> {
-    Arc::new(object.data.get(name).cloned().unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::webhook::answer::tests::review;
+    use corsward_operator_core::json_text::JsonText;
     use serde_json::json;
 
     fn task(review: &Value) -> Result<ReviewTask, String> {

@@ -2,33 +2,37 @@
 
 use corsward_operator_core::cluster_state::Delta;
 use corsward_operator_core::event::Event;
+use kube::Resource;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::kinds::{
-    ClusterPolicies, GatewayClasses, Gateways, HttpRoutes, Namespaces, ObjectKey as _, OriginSets,
-    Pods, Policies, Services, VirtualServices, Watched,
+    CLUSTER_POLICIES, GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Kind, NAMESPACES, ORIGIN_SETS, PODS,
+    POLICIES, SERVICES, VIRTUAL_SERVICES,
 };
 
 /// The event of an object that is new or changed, or `is_gone`.
 pub(crate) fn event(object: &Value, is_gone: bool) -> Event {
-    let of = match object["kind"].as_str() {
-        Some("CorsPolicy") => event_of::<Policies>,
-        Some("OriginSet") => event_of::<OriginSets>,
-        Some("ClusterCorsPolicy") => event_of::<ClusterPolicies>,
-        Some("Namespace") => event_of::<Namespaces>,
-        Some("Service") => event_of::<Services>,
-        Some("Pod") => event_of::<Pods>,
-        Some("Gateway") => event_of::<Gateways>,
-        Some("GatewayClass") => event_of::<GatewayClasses>,
-        Some("HTTPRoute") => event_of::<HttpRoutes>,
-        Some("VirtualService") => event_of::<VirtualServices>,
+    match object["kind"].as_str() {
+        Some("CorsPolicy") => event_of(&POLICIES, object, is_gone),
+        Some("OriginSet") => event_of(&ORIGIN_SETS, object, is_gone),
+        Some("ClusterCorsPolicy") => event_of(&CLUSTER_POLICIES, object, is_gone),
+        Some("Namespace") => event_of(&NAMESPACES, object, is_gone),
+        Some("Service") => event_of(&SERVICES, object, is_gone),
+        Some("Pod") => event_of(&PODS, object, is_gone),
+        Some("Gateway") => event_of(&GATEWAYS, object, is_gone),
+        Some("GatewayClass") => event_of(&GATEWAY_CLASSES, object, is_gone),
+        Some("HTTPRoute") => event_of(&HTTP_ROUTES, object, is_gone),
+        Some("VirtualService") => event_of(&VIRTUAL_SERVICES, object, is_gone),
         kind => panic!("the kind {kind:?} is not watched"),
-    };
-    of(object, is_gone)
+    }
 }
 
-fn event_of<K: Watched>(object: &Value, is_gone: bool) -> Event {
-    let raw: super::Raw<K::Spec, K::Status> = serde_json::from_value(object.clone()).unwrap();
-    let key = K::Key::of(&raw.metadata);
-    K::event(if is_gone { Delta::Delete(key) } else { Delta::Apply(key, K::value(raw)) })
+fn event_of<R, K, V>(kind: &Kind<R, K, V>, object: &Value, is_gone: bool) -> Event
+where
+    R: Resource + DeserializeOwned,
+{
+    let raw: R = serde_json::from_value(object.clone()).unwrap();
+    let key = (kind.key)(raw.meta());
+    (kind.event)(if is_gone { Delta::Delete(key) } else { Delta::Apply(key, (kind.value)(raw)) })
 }

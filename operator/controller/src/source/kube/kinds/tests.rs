@@ -4,14 +4,17 @@ mod gateways;
 mod native;
 mod pods;
 
+use std::collections::BTreeMap;
+
 use super::*;
-use corsward_operator_core::json_text::JsonText;
+use corsward_operator_core::cluster_state::{ServicePort, TargetPort};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 /// The value of an object of the kind.
 #[track_caller]
-fn value<K: Watched>(object: &Value) -> K::Value {
-    K::value(serde_json::from_value(object.clone()).unwrap())
+fn value<R: DeserializeOwned, K, V>(kind: &Kind<R, K, V>, object: &Value) -> V {
+    (kind.value)(serde_json::from_value(object.clone()).unwrap())
 }
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -39,7 +42,7 @@ fn a_policy_is_taken_as_it_is_written() {
         ("a text in its place", json!("cors")),
         ("a list in its place", json!([1, [2, {"a": null}]])),
     ] {
-        let object = value::<Policies>(&policy(&spec));
+        let object = value(&POLICIES, &policy(&spec));
         assert_eq!(object.spec().map(JsonText::value), Some(spec), "{why}");
         assert_eq!(object.id.to_string(), "shop/api", "{why}");
         assert_eq!((object.generation, object.place), (Some(3), None), "{why}");
@@ -55,7 +58,7 @@ fn a_policy_without_a_spec_says_nothing() {
         json!({"metadata": {"namespace": "shop", "name": "api"}}),
         json!({"metadata": {"namespace": "shop", "name": "api"}, "spec": null, "status": null}),
     ] {
-        let object = value::<Policies>(&object);
+        let object = value(&POLICIES, &object);
         assert_eq!(object.spec().map(JsonText::value), Some(json!({})));
         assert_eq!(object.record.unwrap().status.value(), Value::Null);
     }
@@ -72,7 +75,7 @@ fn a_malformed_policy_does_not_stop_the_list_it_is_in() {
         ],
     });
     let list: kube::core::ObjectList<Raw<Value, Value>> = serde_json::from_value(list).unwrap();
-    let objects: Vec<Object> = list.items.into_iter().map(Policies::value).collect();
+    let objects: Vec<Object> = list.items.into_iter().map(POLICIES.value).collect();
     let specs: Vec<_> =
         objects.iter().map(|object| object.spec().unwrap().value().to_string()).collect();
     assert_eq!(specs, ["7", r#"{"mode":"Off"}"#]);
@@ -85,9 +88,9 @@ fn a_watch_names_what_is_deleted() {
     }});
     let event: kube::core::WatchEvent<Raw<Value, Value>> = serde_json::from_value(event).unwrap();
     let kube::core::WatchEvent::Deleted(raw) = event else { panic!("{event:?}") };
-    let delta = Delta::Delete(PolicyId::of(&raw.metadata));
+    let delta = Delta::Delete(policy_id(&raw.metadata));
     let id = PolicyId { namespace: "shop".to_owned(), name: "api".to_owned() };
-    assert_eq!(Policies::event(delta), Event::Delete(id));
+    assert_eq!((POLICIES.event)(delta), Event::Delete(id));
 }
 
 #[test]
@@ -102,8 +105,8 @@ fn a_guardrail_and_an_origin_set_are_taken_as_written() {
         spec: Arc::new(json!({"origins": 7})),
         status: JsonText::default(),
     };
-    assert_eq!(value::<OriginSets>(&object), want);
-    assert_eq!(value::<ClusterPolicies>(&object), want);
+    assert_eq!(value(&ORIGIN_SETS, &object), want);
+    assert_eq!(value(&CLUSTER_POLICIES, &object), want);
 }
 
 #[test]
@@ -121,14 +124,14 @@ fn the_word_off_stops_a_namespace_and_others_are_kept_to_be_named() {
             "name": "shop", "labels": {"team": "a"}, "annotations": annotations,
         }});
         let want = Namespace { labels: labels(&[("team", "a")]), mode };
-        assert_eq!(value::<Namespaces>(&object), want, "{object}");
+        assert_eq!(value(&NAMESPACES, &object), want, "{object}");
     }
 }
 
 #[test]
 fn of_a_service_its_selector_and_tcp_ports_count() {
     let service = |spec: Value| {
-        value::<Services>(&json!({"metadata": {"namespace": "shop", "name": "a"}, "spec": spec}))
+        value(&SERVICES, &json!({"metadata": {"namespace": "shop", "name": "a"}, "spec": spec}))
     };
     let port = |name: Option<&str>, port, target| ServicePort {
         name: name.map(str::to_owned),
@@ -172,7 +175,7 @@ fn of_a_service_its_selector_and_tcp_ports_count() {
 #[test]
 fn of_a_pod_its_labels_named_ports_and_proxy_count() {
     let pod = |metadata: Value, spec: Value| {
-        value::<Pods>(&json!({"metadata": metadata, "spec": spec, "status": {"phase": "Running"}}))
+        value(&PODS, &json!({"metadata": metadata, "spec": spec, "status": {"phase": "Running"}}))
     };
     let named = json!({"namespace": "shop", "name": "a", "labels": {"app": "a"}});
     let application = json!({"name": "app", "image": "x", "ports": [
@@ -204,7 +207,7 @@ fn of_a_pod_its_labels_named_ports_and_proxy_count() {
 #[test]
 fn a_pod_is_found_at_its_address_until_it_is_deleted() {
     let pod = |metadata: Value, status: Value| {
-        value::<Pods>(&json!({"metadata": metadata, "spec": {}, "status": status}))
+        value(&PODS, &json!({"metadata": metadata, "spec": {}, "status": status}))
     };
     let address = |status: Value| pod(json!({"name": "a"}), status).address;
     assert_eq!(address(json!({"podIP": "10.1.2.3"})), Some([10, 1, 2, 3].into()));
@@ -236,6 +239,6 @@ fn a_pod_is_ambient_where_it_has_no_sidecar() {
         ),
     ] {
         let object = json!({"metadata": metadata, "spec": {"containers": containers}});
-        assert_eq!(value::<Pods>(&object).ambient, ambient, "{why}");
+        assert_eq!(value(&PODS, &object).ambient, ambient, "{why}");
     }
 }

@@ -4,7 +4,7 @@ use corsward_operator_core::cluster_state::{Gateway, GatewayClass};
 use serde_json::json;
 
 use super::value;
-use crate::source::kube::kinds::{GatewayClasses, Gateways};
+use crate::source::kube::kinds::{GATEWAY_CLASSES, GATEWAYS};
 
 #[test]
 fn of_a_gateway_that_fits_no_schema_what_fits_is_taken() {
@@ -27,7 +27,7 @@ fn of_a_gateway_that_fits_no_schema_what_fits_is_taken() {
         let object = json!({"metadata": {"namespace": "shop", "name": "gw"}, "spec": spec});
         let listeners = listeners.into_iter().map(|(name, port)| (name.to_owned(), port));
         let want = Gateway { class: class.to_owned(), listeners: listeners.collect() };
-        assert_eq!(value::<Gateways>(&object), want, "{why}");
+        assert_eq!(value(&GATEWAYS, &object), want, "{why}");
     }
 }
 
@@ -59,10 +59,10 @@ fn a_class_is_its_controller_and_whether_it_lists_the_cors_filter() {
         let status = json!({"supportedFeatures": status});
         let object = json!({"metadata": {"name": "c"}, "spec": spec, "status": status});
         let want = GatewayClass { controller: "c".to_owned(), supports_cors };
-        assert_eq!(value::<GatewayClasses>(&object), want, "{why}");
+        assert_eq!(value(&GATEWAY_CLASSES, &object), want, "{why}");
     }
     for spec in [json!(null), json!({"controllerName": 7}), json!([])] {
         let object = json!({"metadata": {"name": "c"}, "spec": spec});
-        assert_eq!(value::<GatewayClasses>(&object), GatewayClass::default());
+        assert_eq!(value(&GATEWAY_CLASSES, &object), GatewayClass::default());
     }
 }

@@ -1,7 +1,7 @@
 //! The values of objects with CORS settings of their own.
 
 use super::value;
-use crate::source::kube::kinds::{HttpRoutes, VirtualServices, Watched};
+use crate::source::kube::kinds::{HTTP_ROUTES, VIRTUAL_SERVICES};
 use corsward_operator_core::cluster_state::{Change, Delta, Key, NativeCors};
 use corsward_operator_core::event::Event;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ fn a_virtual_service_leads_where_its_routes_with_cors_do() {
         ("odd", json!([7, {"corsPolicy": cors, "route": [{"destination": 7}, 8]}]), vec![]),
         ("odder", json!({"corsPolicy": cors}), vec![]),
     ] {
-        let native = value::<VirtualServices>(&object(&json!({"hosts": ["front"], "http": http})));
+        let native = value(&VIRTUAL_SERVICES, &object(&json!({"hosts": ["front"], "http": http})));
         assert_eq!(services(&native), want, "{why}");
         assert!(native.gateways.is_empty());
     }
@@ -66,7 +66,7 @@ fn a_route_leads_to_its_backends_and_its_gateways_where_it_has_a_cors_filter() {
         {"name": "bucket", "group": "storage.example", "kind": "Bucket"},
     ]);
     let of = |rules: Value| {
-        value::<HttpRoutes>(&object(&json!({"parentRefs": parents, "rules": rules})))
+        value(&HTTP_ROUTES, &object(&json!({"parentRefs": parents, "rules": rules})))
     };
     let native = of(json!([{"filters": cors, "backendRefs": backends}]));
     assert_eq!(services(&native), ["other/far", "shop/api"]);
@@ -93,10 +93,10 @@ fn a_route_leads_to_its_backends_and_its_gateways_where_it_has_a_cors_filter() {
 fn an_object_that_says_nothing_is_not_kept() {
     let key = |name: &str| Key { namespace: "shop".into(), name: name.into() };
     let native = NativeCors { services: [key("api")].into(), ..NativeCors::default() };
-    let event = VirtualServices::event(Delta::Apply(key("a"), NativeCors::default()));
+    let event = (VIRTUAL_SERVICES.event)(Delta::Apply(key("a"), NativeCors::default()));
     let gone = Change::VirtualService(Delta::Delete(key("a")));
     assert_eq!(event, Event::ClusterState(gone), "where it said something, it does not any more");
     let all = [(key("a"), NativeCors::default()), (key("b"), native.clone())].into();
     let kept = Change::HttpRoute(Delta::Reset([(key("b"), native)].into()));
-    assert_eq!(HttpRoutes::event(Delta::Reset(all)), Event::ClusterState(kept));
+    assert_eq!((HTTP_ROUTES.event)(Delta::Reset(all)), Event::ClusterState(kept));
 }

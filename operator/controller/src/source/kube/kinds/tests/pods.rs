@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::value;
-use crate::source::kube::kinds::{Pods, Services};
+use crate::source::kube::kinds::{PODS, SERVICES};
 use corsward_operator_core::cluster_state::{Inbound, Injection, Pod, PodProxy};
 use serde_json::{Value, json};
 
 fn pod(metadata: &Value) -> Pod {
-    value::<Pods>(&json!({"metadata": metadata, "spec": {"containers": []}}))
+    value(&PODS, &json!({"metadata": metadata, "spec": {"containers": []}}))
 }
 
 #[test]
@@ -85,11 +85,11 @@ fn what_a_sidecar_is_given_is_read_from_annotations() {
 
 #[test]
 fn a_pod_on_its_nodes_network_and_a_declared_protocol_are_seen() {
-    let on_node = |spec: Value| value::<Pods>(&json!({"metadata": {}, "spec": spec})).injection;
+    let on_node = |spec: Value| value(&PODS, &json!({"metadata": {}, "spec": spec})).injection;
     assert_eq!(on_node(json!({"hostNetwork": true, "containers": []})), Injection::HostNetwork);
     assert_eq!(on_node(json!({"containers": []})), Injection::Usual);
     let spec = json!({"ports": [{"port": 80, "appProtocol": "http"}, {"port": 81}]});
-    let service = value::<Services>(&json!({"metadata": {}, "spec": spec}));
+    let service = value(&SERVICES, &json!({"metadata": {}, "spec": spec}));
     let declared: Vec<_> = service.ports.into_iter().map(|port| port.app_protocol).collect();
     assert_eq!(declared, [Some("http".to_owned()), None]);
 }
@@ -103,7 +103,7 @@ fn a_proxy_that_routes_is_a_gateways() {
         ("app", json!(["router"]), PodProxy::None),
     ] {
         let containers = json!([{"name": name, "args": args}]);
-        let pod = value::<Pods>(&json!({"metadata": {}, "spec": {"containers": containers}}));
+        let pod = value(&PODS, &json!({"metadata": {}, "spec": {"containers": containers}}));
         assert_eq!(pod.proxy, want, "{name} {args}");
     }
 }
