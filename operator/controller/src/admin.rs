@@ -12,15 +12,11 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use corsward_operator_core::lease_record::LeaseRecord;
-use corsward_operator_core::report::Report;
-
 use tokio::sync::mpsc::Sender;
 use tokio::sync::{oneshot, watch};
 
 use crate::metrics::Metrics;
-
-/// A wish for all there is to say.
-pub type ReportRequest = oneshot::Sender<Report>;
+use crate::request::Request;
 
 /// The state that the admin address shows; other tasks fill it.
 #[derive(Debug, Default)]
@@ -51,7 +47,7 @@ struct Handlers {
     admin_state: Arc<AdminState>,
     access: Access,
     /// One report at a time: each takes as long as there are policies, and the loop makes it.
-    reports: Arc<tokio::sync::Mutex<Sender<ReportRequest>>>,
+    requests: Arc<tokio::sync::Mutex<Sender<Request>>>,
 }
 
 // === impl AdminState ===
@@ -99,19 +95,15 @@ impl Access {
     }
 }
 
-/// The admin address's routes. `reports` is where the loop is asked.
-pub fn router(
-    admin_state: Arc<AdminState>,
-    reports: Sender<ReportRequest>,
-    access: Access,
-) -> Router {
-    let reports = Arc::new(tokio::sync::Mutex::new(reports));
+/// The admin address's routes. `requests` is where the loop is asked.
+pub fn router(admin_state: Arc<AdminState>, requests: Sender<Request>, access: Access) -> Router {
+    let requests = Arc::new(tokio::sync::Mutex::new(requests));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/policies", get(policies))
-        .with_state(Handlers { admin_state, access, reports })
+        .with_state(Handlers { admin_state, access, requests })
 }
 
 async fn ready(State(Handlers { admin_state, .. }): State<Handlers>) -> impl IntoResponse {
@@ -126,7 +118,7 @@ async fn metrics(State(Handlers { admin_state, .. }): State<Handlers>) -> impl I
 }
 
 async fn policies(
-    State(Handlers { admin_state, reports, access }): State<Handlers>,
+    State(Handlers { admin_state, requests, access }): State<Handlers>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
 ) -> impl IntoResponse {
     if !access.includes(client.ip()) {
@@ -134,9 +126,9 @@ async fn policies(
             "only this pod itself is told: `kubectl port-forward` to it, then ask 127.0.0.1\n";
         return (StatusCode::FORBIDDEN, how).into_response();
     }
-    let reports = reports.lock().await;
+    let requests = requests.lock().await;
     let (reply, report) = oneshot::channel();
-    match (reports.send(reply).await, report.await) {
+    match (requests.send(Request::Report(reply)).await, report.await) {
         (Ok(()), Ok(report)) => {
             let holding = admin_state.lease.get().and_then(|lease| lease.borrow().clone());
             Json(report.with_lease(holding.as_ref(), Instant::now())).into_response()

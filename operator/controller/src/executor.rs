@@ -16,15 +16,14 @@ use corsward_operator_core::moment::Moment;
 use corsward_operator_core::report::Report;
 use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::oneshot;
 
-use crate::admin::{AdminState, ReportRequest};
-use crate::admission_check::AdmissionCheck;
+use crate::admin::AdminState;
 use crate::change_log;
 use crate::events::EventSender;
 use crate::last_good::LastGood;
 use crate::metrics::Outcome;
 use crate::publish::{Publisher, RESYNC_INTERVAL};
+use crate::request::Request;
 
 /// The controller, and what carries its commands out.
 #[derive(Debug)]
@@ -48,15 +47,6 @@ pub struct ExecutorDeps {
     pub admin_state: Arc<AdminState>,
 }
 
-/// The questions to the controller.
-#[derive(Debug)]
-pub struct Requests {
-    /// All there is to say.
-    pub reports: Receiver<ReportRequest>,
-    /// Admission checks to answer.
-    pub admission_checks: Receiver<AdmissionCheck>,
-}
-
 /// All watches of the policies have ended.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error(
@@ -78,22 +68,16 @@ impl Executor {
         executor
     }
 
-    /// Runs until told to stop.
-    ///
-    /// # Errors
-    ///
-    /// Fails if no sender of events is left.
+    /// Runs until no sender of events is left.
     pub async fn run(
         mut self,
         mut events: Receiver<Vec<Event>>,
-        mut requests: Requests,
-        stop: &mut oneshot::Receiver<()>,
-    ) -> Result<(), SourceEnded> {
+        mut requests: Receiver<Request>,
+    ) -> SourceEnded {
         let mut resync = tokio::time::interval(RESYNC_INTERVAL);
         resync.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = &mut *stop => return Ok(()),
                 batch = events.recv() => match batch {
                     Some(mut batch) => {
                         // Everything that waits is planned once.
@@ -102,19 +86,22 @@ impl Executor {
                         }
                         self.handle(batch);
                     }
-                    // Told to stop at the same moment, it was told to stop.
-                    None => return stop.try_recv().map_err(|_| SourceEnded),
+                    None => return SourceEnded,
                 },
-                Some(reply) = requests.reports.recv() => {
-                    // Nobody listens any more: the client went away.
-                    let _ = reply.send(self.report());
-                }
-                Some(AdmissionCheck { object, reply }) = requests.admission_checks.recv() => {
-                    if let Some(findings) = self.controller.check(object) {
-                        let _ = reply.send(findings);
-                    }
-                }
+                Some(request) = requests.recv() => self.answer(request),
                 _ = resync.tick() => self.resync(),
+            }
+        }
+    }
+
+    /// Answers a question. A client that went away hears nothing.
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::Report(reply) => drop(reply.send(self.report())),
+            Request::Check(object, reply) => {
+                if let Some(findings) = self.controller.check(object) {
+                    let _ = reply.send(findings);
+                }
             }
         }
     }

@@ -5,7 +5,6 @@
 //! ```
 
 pub mod admin;
-pub mod admission_check;
 pub mod args;
 mod atomic;
 pub mod certificates;
@@ -21,9 +20,10 @@ pub mod metrics;
 pub mod modules;
 pub mod probe;
 pub mod publish;
+pub mod request;
 pub mod rollout;
 pub mod run;
-mod server;
+pub mod server;
 pub mod source;
 pub mod start;
 pub mod state_file;

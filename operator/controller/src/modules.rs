@@ -16,9 +16,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use corsward_operator_core::bundle::hex;
 use corsward_operator_core::filter_module::Module;
+use corsward_operator_core::publish::istio::IstioKind;
 use kube::Client;
-use kube::api::ApiResource;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::info;
 
@@ -26,10 +25,11 @@ use crate::atomic;
 use crate::metrics::Metrics;
 use crate::modules::cache::ModuleCache;
 use crate::server::{Limits, Server};
-use crate::tasks::{TaskEnded, Tasks};
 
 /// The longest module: a `ConfigMap` holds 1 MiB, metadata included.
 const MAX_MODULE_LEN: u64 = 1_000_000;
+/// The port of the Service of module servers.
+const PORT: u16 = 80;
 /// The first bytes of every wasm module of version 1.
 const MAGIC: &[u8] = b"\0asm\x01\0\0\0";
 
@@ -42,12 +42,8 @@ pub struct ModuleOptions {
     pub namespace: String,
     /// The Service in front of every replica's module server.
     pub service: String,
-    /// The port of that Service.
-    pub port: u16,
     /// The address of this replica's server.
     pub addr: SocketAddr,
-    /// The base URL for proxies in place of `http://SERVICE.NAMESPACE.svc:PORT`. It must lead to the same Service.
-    pub base_url: Option<String>,
     /// For how long a module that nothing names is kept.
     pub keep: Duration,
 }
@@ -61,11 +57,8 @@ pub struct Modules {
     pub module_readiness: watch::Receiver<Option<String>>,
     /// This replica serves every module that is kept, and not only its own.
     pub listed: watch::Receiver<bool>,
-    /// The address of this replica's server.
-    pub addr: SocketAddr,
-    server: Server,
-    stop: watch::Sender<bool>,
-    tasks: Tasks,
+    /// This replica's server.
+    pub server: Server,
 }
 
 /// The module in this replica's file.
@@ -75,7 +68,7 @@ struct LocalModule {
     bytes: Arc<[u8]>,
 }
 
-/// Serves modules until told to stop. `plugins` are the kinds of objects that name them.
+/// Serves modules until told to stop.
 ///
 /// # Errors
 ///
@@ -83,39 +76,34 @@ struct LocalModule {
 pub async fn start(
     client: Client,
     options: ModuleOptions,
-    plugins: &[ApiResource],
     leading: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
 ) -> Result<Modules> {
-    let ModuleOptions { file, namespace, service, port, addr, base_url, keep } = options;
+    let ModuleOptions { file, namespace, service, addr, keep } = options;
     let own = LocalModule::read(&file).with_context(|| format!("--module {}", file.display()))?;
-    let base = base_url.unwrap_or_else(|| format!("http://{service}.{namespace}.svc:{port}"));
-    let url = format!("{}{}", base.trim_end_matches('/'), path(&own.sha256));
+    let url = format!("http://{service}.{namespace}.svc:{PORT}{}", path(&own.sha256));
     let module = Module { url, sha256: own.sha256.clone() };
-    let listener = TcpListener::bind(addr).await.with_context(|| {
-        format!("cannot serve modules at {addr}: choose another by --module-addr")
-    })?;
     let cache = Arc::new(ModuleCache::new(&own));
     let router = server::router(Arc::clone(&cache), metrics);
-    let server = Server::start(listener, None, router, Limits::default())?;
+    let server = Server::start(addr, None, router, Limits::default()).await;
+    let mut server = server.with_context(|| {
+        format!("cannot serve modules at {addr}: choose another by --module-addr")
+    })?;
     let addr = server.addr;
     info!(%addr, url = module.url, "module address");
-    let (stop, stopped) = watch::channel(false);
     let (readiness_sender, module_readiness) =
         watch::channel(Some(readiness::NOT_ASKED.to_owned()));
     let (listed_sender, listed) = watch::channel(false);
-    let mut tasks = Tasks::default();
-    let of = |task| until_stopped(task, stopped.clone());
+    // Objects of a kind that was written before name modules, too.
+    let plugins = IstioKind::resources();
     let store =
-        store::ModuleStore::new(&client, &namespace, plugins, own, cache, keep, listed_sender);
-    tasks.spawn("module store", of(Box::pin(store.run(leading.clone()))));
+        store::ModuleStore::new(&client, &namespace, &plugins, own, cache, keep, listed_sender);
+    server.tasks.spawn("module store", store.run(leading.clone()));
     let servers = readiness::ModuleServers { namespace, service, port: addr.port() };
-    let path = path(&module.sha256);
-    tasks.spawn(
-        "module readiness",
-        of(Box::pin(readiness::watch(client, servers, path, leading, readiness_sender))),
-    );
-    Ok(Modules { module, module_readiness, listed, addr, server, stop, tasks })
+    let readiness =
+        readiness::watch(client, servers, path(&module.sha256), leading, readiness_sender);
+    server.tasks.spawn("module readiness", readiness);
+    Ok(Modules { module, module_readiness, listed, server })
 }
 
 /// Copies a module into a folder; says where it is then. An Envoy that reads it meanwhile reads a whole one.
@@ -135,35 +123,6 @@ pub fn copy(module: &Path, folder: &Path) -> Result<PathBuf> {
 /// The path at which a module is served.
 fn path(sha256: &str) -> String {
     format!("/filter-{sha256}.wasm")
-}
-
-async fn until_stopped(
-    task: futures::future::BoxFuture<'static, ()>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    tokio::select! {
-        () = task => {}
-        _ = stopped.wait_for(|stopped| *stopped) => {}
-    }
-}
-
-// === impl Modules ===
-
-impl Modules {
-    /// Stops, after the answers that are under way.
-    pub async fn stop(mut self) {
-        let _ = self.stop.send(true);
-        self.tasks.finish().await;
-        self.server.stop().await;
-    }
-
-    /// Waits for an unexpected event: the end of one of its tasks.
-    pub(crate) async fn ended(&mut self) -> TaskEnded {
-        tokio::select! {
-            ended = self.tasks.ended() => ended,
-            ended = self.server.ended() => ended,
-        }
-    }
 }
 
 // === impl LocalModule ===

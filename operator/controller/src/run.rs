@@ -7,14 +7,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 use tracing::info;
 
-use crate::admin::{self, Access, AdminState, ReportRequest};
+use crate::admin::{self, Access, AdminState};
 use crate::args::{PublishArg, RunArgs, SourceArg};
+use crate::request::Request;
 use crate::server::{Limits, Server};
 
 /// Batches that may wait for the loop; the source waits when there are more.
@@ -57,14 +57,14 @@ async fn run_until(args: &RunArgs, stop: oneshot::Receiver<()>) -> Result<()> {
 async fn serve_admin(
     addr: SocketAddr,
     admin_state: &Arc<AdminState>,
-    reporter: Sender<ReportRequest>,
+    requests: Sender<Request>,
     access: Access,
 ) -> Result<Server> {
-    let listener = TcpListener::bind(addr).await.with_context(|| {
+    let router = admin::router(Arc::clone(admin_state), requests, access);
+    let admin = Server::start(addr, None, router, Limits::default()).await;
+    let admin = admin.with_context(|| {
         format!("cannot serve the admin address {addr}: choose another by --admin")
     })?;
-    let router = admin::router(Arc::clone(admin_state), reporter, access);
-    let admin = Server::start(listener, None, router, Limits::default())?;
     info!(addr = %admin.addr, "admin address");
     Ok(admin)
 }

@@ -14,17 +14,19 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
-use crate::tasks::TaskEnded;
+use crate::tasks::{TaskEnded, Tasks};
 
 /// Timeout for answers that have begun, after the stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Pause after a failed accept: most likely there are no file descriptors.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+/// The name of a server's own task.
+const NAME: &str = "server";
 /// Most bytes of a request's head.
 const MAX_HEAD: usize = 16 * 1024;
 
@@ -48,11 +50,12 @@ struct Clients(HashMap<IpAddr, Arc<()>>);
 
 /// An address that is served until it is stopped.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     /// Its address.
-    pub(crate) addr: SocketAddr,
+    pub addr: SocketAddr,
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    /// The server, and what it needs for as long as it is served.
+    pub(crate) tasks: Tasks,
 }
 
 /// The shared state of connections.
@@ -92,36 +95,37 @@ impl Clients {
 // === impl Server ===
 
 impl Server {
-    /// Serves `router`, by TLS where there is a configuration for that.
+    /// Serves `router` at `addr`, by TLS where there is a configuration for that. Port 0 takes a free one.
     ///
     /// # Errors
     ///
-    /// Fails if the listener has no address.
-    pub(crate) fn start(
-        listener: TcpListener,
+    /// Fails if the address cannot be served.
+    pub(crate) async fn start(
+        addr: SocketAddr,
         tls: Option<ServerConfig>,
         router: Router,
         limits: Limits,
     ) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
         let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         let serving = ConnectionContext { router, tls, limits, stopped };
-        Ok(Self { addr, stop, task: tokio::spawn(serving.serve(listener)) })
+        let mut tasks = Tasks::default();
+        tasks.spawn(NAME, serving.serve(listener));
+        Ok(Self { addr, stop, tasks })
     }
 
-    /// Waits for an unexpected event: the end of the server.
+    /// Waits for an unexpected event: the end of one of its tasks.
     pub(crate) async fn ended(&mut self) -> TaskEnded {
-        let _ = (&mut self.task).await;
-        TaskEnded("server")
+        self.tasks.ended().await
     }
 
     /// Answers what has been asked, and ends.
-    pub(crate) async fn stop(self) {
+    pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        if !self.task.is_finished() {
-            // It ends with the runtime at the latest.
-            let _ = self.task.await;
+        while self.tasks.runs(NAME) {
+            self.ended().await;
         }
     }
 }
@@ -210,9 +214,8 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_mins(1);
 
     async fn server(tls: Option<ServerConfig>, limits: Limits) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let router = Router::new().route("/", get(|| async { "answered\n" }));
-        Server::start(listener, tls, router, limits).unwrap()
+        Server::start(([127, 0, 0, 1], 0).into(), tls, router, limits).await.unwrap()
     }
 
     async fn client(server: &Server, says: &str) -> TcpStream {
@@ -308,7 +311,7 @@ mod tests {
     #[tokio::test]
     async fn that_nobody_is_served_any_more_is_said() {
         let mut server = server(None, Limits::default()).await;
-        server.task.abort();
+        server.stop.send_replace(true);
         assert_eq!(timeout(TIMEOUT, server.ended()).await, Ok(TaskEnded("server")));
         timeout(TIMEOUT, server.stop()).await.expect("there is nothing to wait for");
     }

@@ -31,11 +31,16 @@ impl Tasks {
         self.names.insert(id, name);
     }
 
+    /// Is the task of that name still to end?
+    pub(crate) fn runs(&self, name: &str) -> bool {
+        self.names.values().any(|known| *known == name)
+    }
+
     /// Waits until one of them ends.
     pub(crate) async fn ended(&mut self) -> TaskEnded {
         let Some(ended) = self.running.join_next_with_id().await else { return pending().await };
         let id = ended.map_or_else(|panic| panic.id(), |(id, ())| id);
-        TaskEnded(self.names.get(&id).copied().unwrap_or_default())
+        TaskEnded(self.names.remove(&id).unwrap_or_default())
     }
 
     /// Waits until all have ended, as they were told.

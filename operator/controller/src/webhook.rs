@@ -4,83 +4,264 @@
 
 mod answer;
 mod question;
-mod server;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context as _;
+use axum::body::Body;
+use axum::extract::{self, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use corsward_operator_core::checked_object::CheckedObject;
+use corsward_policy::Finding;
 use kube::Client;
-use tokio::sync::{mpsc, watch};
+use kube::core::admission::AdmissionResponse;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
 
-use crate::admission_check::AdmissionCheck;
-use crate::certificates::installation;
-use crate::certificates::secret::{self, SecretStore};
+use self::question::{Question, ReviewTask};
+use crate::args::ClusterArgs;
+use crate::certificates::secret::{SecretOptions, SecretStore};
 use crate::certificates::serving::ServingCertificate;
-use crate::metrics::Metrics;
-use crate::server::Server;
-use crate::tasks::{TaskEnded, Tasks};
+use crate::certificates::{Names, installation};
+use crate::metrics::{Metrics, Outcome};
+use crate::request::Request;
+use crate::server::{Limits, Server};
 
-/// The options of the webhook.
+/// Longest review: an update brings the old object too, and etcd keeps none above 1.5 MiB.
+const MAX_LEN: usize = 3 * 1024 * 1024;
+/// Further bytes that are read and discarded, so that the sender gets the answer.
+const MAX_WASTE: usize = 16 * 1024 * 1024;
+/// Timeout for a review's bytes.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// The API server's timeout if its query lacks one: the chart's.
+const WAITED: Duration = Duration::from_secs(5);
+/// Most reviews at once; further ones wait.
+const MAX_CONCURRENT: usize = 8;
+/// Memory budget in KiB for buffered bodies of reviews; a further review waits until there is room for it.
+const KEPT_KIB: usize = 64 * 1024;
+
+/// The state of a request's handler.
 #[derive(Clone, Debug)]
-pub struct WebhookOptions {
-    /// Its address. Port 0 takes a free one.
-    pub addr: SocketAddr,
-    /// The Secret of its certificates.
-    pub secret: secret::SecretOptions,
-    /// The `ValidatingWebhookConfiguration` whose `caBundle` the operator writes; `None` if a foreign writer does.
-    pub configuration: Option<String>,
+struct Asking {
+    requests: mpsc::Sender<Request>,
+    metrics: Arc<Metrics>,
+    at_once: Arc<Semaphore>,
+    kept: Arc<Semaphore>,
 }
 
-/// A webhook that is served until it is stopped.
-#[derive(Debug)]
-pub struct Webhook {
-    /// Its address.
-    pub addr: SocketAddr,
-    /// It shows the certificate that there is.
-    pub settled: watch::Receiver<bool>,
-    server: Server,
-    keepers: Tasks,
+/// The reason why there are no bytes.
+enum NotRead {
+    TooLong,
+    TooSlow,
+    Broken(String),
 }
 
-// === impl Webhook ===
+/// Serves the webhook with the certificates that are in the Secret by then. The receiver is true once it shows the certificate that there is.
+///
+/// # Errors
+///
+/// Fails if the address cannot be served.
+pub(crate) async fn start(
+    client: Client,
+    addr: SocketAddr,
+    args: &ClusterArgs,
+    requests: mpsc::Sender<Request>,
+    leading: watch::Receiver<bool>,
+    metrics: Arc<Metrics>,
+) -> anyhow::Result<(Server, watch::Receiver<bool>)> {
+    let serving = Arc::new(ServingCertificate::default());
+    let (at_once, kept) = (Semaphore::new(MAX_CONCURRENT), Semaphore::new(KEPT_KIB));
+    let router = Router::new().route("/validate", post(validate)).with_state(Asking {
+        requests,
+        metrics: Arc::clone(&metrics),
+        at_once: Arc::new(at_once),
+        kept: Arc::new(kept),
+    });
+    // All reviews may come from one address, the API server's.
+    let limits = Limits::default();
+    let limits = Limits { of_one: limits.connections, ..limits };
+    let server = Server::start(addr, Some(serving.config()?), router, limits).await;
+    let mut server = server.with_context(|| {
+        format!("cannot serve the webhook at {addr}: choose another address by --webhook-addr")
+    })?;
+    info!(addr = %server.addr, "webhook address");
+    let options = SecretOptions {
+        namespace: args.namespace.clone(),
+        name: args.webhook_secret.clone(),
+        names: Names::of(&args.webhook_service, &args.namespace, &args.webhook_names),
+        external: args.webhook_secret_external,
+    };
+    let settled = serving.settled();
+    let (store, bundles) = SecretStore::new(client.clone(), options, serving, metrics);
+    server.tasks.spawn("certificates", store.run(leading.clone()));
+    if let Some(name) = args.webhook_configuration.clone() {
+        server.tasks.spawn("caBundle", installation::keep(client, name, bundles, leading));
+    }
+    Ok((server, settled))
+}
 
-impl Webhook {
-    /// Serves it, with the certificates that are in the Secret by then.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the address cannot be served.
-    pub async fn start(
-        client: Client,
-        options: WebhookOptions,
-        admission_checks: mpsc::Sender<AdmissionCheck>,
-        leading: watch::Receiver<bool>,
-        metrics: Arc<Metrics>,
-    ) -> anyhow::Result<Self> {
-        let serving = Arc::new(ServingCertificate::default());
-        let settled = serving.settled();
-        let router = server::router(admission_checks, Arc::clone(&metrics));
-        let server = server::listen(options.addr, serving.config()?, router).await?;
-        let (store, bundles) = SecretStore::new(client.clone(), options.secret, serving, metrics);
-        let mut keepers = Tasks::default();
-        keepers.spawn("certificates", store.run(leading.clone()));
-        if let Some(name) = options.configuration {
-            keepers.spawn("caBundle", installation::keep(client, name, bundles, leading));
+async fn validate(
+    State(asking): State<Asking>,
+    RawQuery(query): RawQuery,
+    request: extract::Request,
+) -> Response {
+    let thinking = thinking(query.as_deref().unwrap_or_default());
+    let (bytes, kept) = match read(request, &asking.kept).await {
+        Ok(read) => read,
+        Err(NotRead::TooLong) => {
+            let words = format!("a review has at most {MAX_LEN} bytes");
+            return refused(&asking.metrics, StatusCode::PAYLOAD_TOO_LARGE, &words);
         }
-        Ok(Self { addr: server.addr, settled, server, keepers })
+        Err(NotRead::TooSlow) => {
+            let words = format!("a review is read within {READ_TIMEOUT:?}");
+            return refused(&asking.metrics, StatusCode::REQUEST_TIMEOUT, &words);
+        }
+        Err(NotRead::Broken(error)) => {
+            return refused(&asking.metrics, StatusCode::BAD_REQUEST, &error);
+        }
+    };
+    // Only now: whoever sends slowly keeps nobody else waiting.
+    let Ok(_turn) = asking.at_once.acquire().await else {
+        return refused(&asking.metrics, StatusCode::SERVICE_UNAVAILABLE, "the operator stops");
+    };
+    let question = match Question::read(&bytes) {
+        Ok(question) => question,
+        Err(error) => {
+            return refused(&asking.metrics, StatusCode::BAD_REQUEST, &error.to_string());
+        }
+    };
+    drop((bytes, kept));
+    let (response, outcome) = asking.answer(question, thinking).await;
+    asking.metrics.reviewed(outcome);
+    Json(response.into_review()).into_response()
+}
+
+/// The controller's timeout for a review: two fifths of the API server's, as its query gives it, because the review
+/// is read first.
+fn thinking(query: &str) -> Duration {
+    let timeout = query.split('&').find_map(|field| field.strip_prefix("timeout="));
+    let seconds = timeout.and_then(|timeout| timeout.strip_suffix('s')?.parse::<u32>().ok());
+    // 30 s is the most that an API server waits for a webhook.
+    let waited = seconds.map_or(WAITED, |seconds| Duration::from_secs(seconds.min(30).into()));
+    waited.saturating_mul(2).checked_div(5).unwrap_or_default()
+}
+
+/// Not an answer to a review, for there was none.
+fn refused(metrics: &Metrics, status: StatusCode, words: &str) -> Response {
+    warn!(
+        status = status.as_u16(),
+        error = words,
+        "rejected a request that is not an AdmissionReview"
+    );
+    metrics.reviewed(Outcome::Unreadable);
+    (status, format!("{words}\n")).into_response()
+}
+
+/// The bytes of a review, and the room that they take.
+type Kept = (Vec<u8>, Option<OwnedSemaphorePermit>);
+
+async fn read(request: extract::Request, room: &Arc<Semaphore>) -> Result<Kept, NotRead> {
+    match timeout(READ_TIMEOUT, bounded(request.into_body(), room)).await {
+        Ok(read) => read,
+        Err(_) => Err(NotRead::TooSlow),
+    }
+}
+
+async fn bounded(body: Body, room: &Arc<Semaphore>) -> Result<Kept, NotRead> {
+    use http_body_util::BodyExt as _;
+    let mut body = std::pin::pin!(body);
+    let (mut bytes, mut len, mut kept) = (Vec::new(), 0_usize, None);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| NotRead::Broken(error.to_string()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        len = len.saturating_add(data.len());
+        if len <= MAX_LEN {
+            keep(&mut kept, room, len).await?;
+            bytes.extend_from_slice(&data);
+        } else if len <= MAX_LEN.saturating_add(MAX_WASTE) {
+            (bytes, kept) = (Vec::new(), None);
+        } else {
+            break;
+        }
+    }
+    if len <= MAX_LEN { Ok((bytes, kept)) } else { Err(NotRead::TooLong) }
+}
+
+/// Waits for room for that number of bytes.
+async fn keep(
+    kept: &mut Option<OwnedSemaphorePermit>,
+    room: &Arc<Semaphore>,
+    len: usize,
+) -> Result<(), NotRead> {
+    let held = kept.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    let more = len.div_ceil(1024).saturating_sub(held);
+    let more = u32::try_from(more).map_err(|_| NotRead::TooLong)?;
+    let more = Arc::clone(room).acquire_many_owned(more).await;
+    let more = more.map_err(|_| NotRead::Broken("the operator stops".to_owned()))?;
+    match kept {
+        Some(kept) => kept.merge(more),
+        None => *kept = Some(more),
+    }
+    Ok(())
+}
+
+// === impl Asking ===
+
+impl Asking {
+    async fn answer(&self, question: Question, thinking: Duration) -> (AdmissionResponse, Outcome) {
+        let Question { request, task } = question;
+        match task {
+            ReviewTask::Pass => (answer::passed(&request), Outcome::Allowed),
+            ReviewTask::Foreign(why) => (answer::unjudged(&request, &why), Outcome::Unjudged),
+            ReviewTask::Validate { object, off } => {
+                let Some(findings) = self.ask(object, thinking).await else {
+                    let why =
+                        "not judged now, for the operator is busy or starts: its status will tell";
+                    return (answer::unjudged(&request, why), Outcome::Unjudged);
+                };
+                let response = answer::judged(&request, &findings, off);
+                let (allowed, dry_run) = (response.allowed, request.dry_run);
+                let (namespace, name) = (request.namespace.as_deref(), request.name.as_str());
+                debug!(namespace, name, allowed, dry_run, findings = findings.len(), "judged");
+                let outcome = if allowed { Outcome::Allowed } else { Outcome::Refused };
+                (response, outcome)
+            }
+        }
     }
 
-    /// Waits for an unexpected event: the end of one of its tasks.
-    pub(crate) async fn ended(&mut self) -> TaskEnded {
-        tokio::select! {
-            ended = self.keepers.ended() => ended,
-            ended = self.server.ended() => ended,
-        }
+    /// The controller's answer; `None` if there is none in time.
+    async fn ask(&self, object: CheckedObject, thinking: Duration) -> Option<Vec<Finding>> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.requests.send(Request::Check(object, reply)).await.ok()?;
+            answer.await.ok()
+        };
+        timeout(thinking, asked).await.ok().flatten()
     }
+}
 
-    /// Answers what has been asked, and ends.
-    pub async fn stop(self) {
-        drop(self.keepers);
-        self.server.stop().await;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loop_thinks_for_as_long_as_the_api_server_waits_and_no_longer() {
+        for (why, query, milliseconds) in [
+            ("what the chart asks for", "timeout=5s", 2000),
+            ("the most that Kubernetes allows", "a=b&timeout=30s", 12_000),
+            ("the least", "timeout=1s", 400),
+            ("more than Kubernetes allows", "timeout=3600s", 12_000),
+            ("no API server", "", 2000),
+            ("no number", "timeout=soon", 2000),
+            ("another unit", "timeout=1m30s", 2000),
+        ] {
+            assert_eq!(thinking(query), Duration::from_millis(milliseconds), "{why}");
+        }
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use corsward_operator::kubernetes;
 use corsward_operator::modules::{self, ModuleOptions, Modules};
-use corsward_operator_core::publish::istio::IstioKind;
 use corsward_test_harness::api_server::collection;
 use corsward_test_harness::cluster::{LocalCluster, OPERATOR_NAMESPACE};
 use corsward_test_harness::eventually::eventually;
@@ -67,8 +66,8 @@ impl Stage<'_> {
         let kubeconfig = self.server.kubeconfig();
         let modules = runtime.block_on(async {
             let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();
-            let (options, plugins) = (self.options(file), IstioKind::resources());
-            modules::start(client, options, &plugins, leads, Arc::default()).await.unwrap()
+            let options = self.options(file);
+            modules::start(client, options, leads, Arc::default()).await.unwrap()
         });
         Replica { runtime, modules, leading }
     }
@@ -78,9 +77,7 @@ impl Stage<'_> {
             file,
             namespace: self.namespace.clone(),
             service: "corsward".into(),
-            port: 80,
             addr: SocketAddr::new(self.ip, 0),
-            base_url: None,
             keep: Duration::from_secs(1),
         }
     }
@@ -147,7 +144,7 @@ impl Stage<'_> {
 
 impl Replica {
     fn stop(self) {
-        self.runtime.block_on(self.modules.stop());
+        self.runtime.block_on(self.modules.server.stop());
     }
 }
 
@@ -199,7 +196,7 @@ fn a_server_that_is_not_ready_is_not_waited_for() {
     let stage = Stage::new("unready");
     let replica = stage.replica("only", true);
     stage.endpoint("dead", 1, &json!({"ready": false}));
-    stage.endpoint("alive", replica.modules.addr.port(), &json!({"ready": true}));
+    stage.endpoint("alive", replica.modules.server.addr.port(), &json!({"ready": true}));
     eventually("the gate to open", || replica.modules.module_readiness.borrow().is_none()).unwrap();
     stage.endpoint("dead", 1, &json!({"ready": true}));
     eventually("the gate to close", || replica.modules.module_readiness.borrow().clone()).unwrap();
@@ -218,7 +215,7 @@ fn a_server_that_stops_is_waited_for_while_it_answers_without_the_module() {
     let lacking = stage.server_without_modules();
     stage.endpoint("older", lacking.port(), &stops);
     let newer = stage.replica("newer", true);
-    stage.endpoint("newer", newer.modules.addr.port(), &json!({"ready": true}));
+    stage.endpoint("newer", newer.modules.server.addr.port(), &json!({"ready": true}));
     let waits =
         format!("waiting for 1 of 3 module servers ({lacking}: it does not have the module yet)");
     eventually("the gate to be closed", || {
@@ -227,7 +224,7 @@ fn a_server_that_stops_is_waited_for_while_it_answers_without_the_module() {
     .unwrap();
     // Its place is taken by a replica that has what is stored.
     let older = stage.replica("older", false);
-    stage.endpoint("older", older.modules.addr.port(), &stops);
+    stage.endpoint("older", older.modules.server.addr.port(), &stops);
     eventually("the gate to open", || newer.modules.module_readiness.borrow().is_none()).unwrap();
     older.stop();
     newer.stop();
@@ -237,7 +234,7 @@ fn a_server_that_stops_is_waited_for_while_it_answers_without_the_module() {
 fn modules_are_kept_while_a_plugin_names_them_and_collected_afterwards() {
     let stage = Stage::new("kept");
     let older = stage.replica("older", true);
-    stage.endpoint("older", older.modules.addr.port(), &json!({"ready": true}));
+    stage.endpoint("older", older.modules.server.addr.port(), &json!({"ready": true}));
     let plugin = json!({
         "apiVersion": "extensions.istio.io/v1alpha1",
         "kind": "WasmPlugin",

@@ -23,27 +23,10 @@ fn executor(dir: &std::path::Path) -> Executor {
     Executor::new(Index::new(Arc::new(NoKnowledge), Reach::One), deps)
 }
 
-#[test]
-fn a_source_that_ends_is_an_error_and_a_stop_is_none() {
+#[tokio::test]
+async fn a_source_that_ends_ends_the_executor() {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let run = |told_to_stop: bool| {
-        let executor = executor(dir.path());
-        let (_, events) = tokio::sync::mpsc::channel(1);
-        let (_reporter, reports) = tokio::sync::mpsc::channel(1);
-        let (_check_sender, admission_checks) = tokio::sync::mpsc::channel(1);
-        let requests = Requests { reports, admission_checks };
-        let (sender, mut stop) = oneshot::channel();
-        if told_to_stop {
-            sender.send(()).unwrap();
-            return runtime.block_on(executor.run(events, requests, &mut stop)).is_ok();
-        }
-        let ended = runtime.block_on(executor.run(events, requests, &mut stop));
-        drop(sender);
-        ended.is_ok()
-    };
-    assert!(!run(false));
-    for _ in 0..16 {
-        assert!(run(true), "though the source ends too");
-    }
+    let (_, events) = tokio::sync::mpsc::channel(1);
+    let (_requester, requests) = tokio::sync::mpsc::channel(1);
+    let SourceEnded = executor(dir.path()).run(events, requests).await;
 }

@@ -73,14 +73,13 @@ mod tests {
     use hyper::{Method, Request};
     use hyper_util::client::legacy::Client;
     use hyper_util::rt::TokioExecutor;
-    use tokio::net::TcpListener;
 
     #[tokio::test]
     async fn a_module_is_served_by_its_digest_and_nothing_else_is() {
         let own = LocalModule { sha256: hex(b"wasm"), bytes: b"wasm".as_slice().into() };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let router = router(Arc::new(ModuleCache::new(&own)), Arc::default());
-        let server = Server::start(listener, None, router, Limits::default()).unwrap();
+        let server = Server::start(([127, 0, 0, 1], 0).into(), None, router, Limits::default());
+        let server = server.await.unwrap();
         let addr = server.addr;
         let client = Client::builder(TokioExecutor::new()).build_http();
         let (right, etag) = (path(&own.sha256), format!("\"{}\"", own.sha256));

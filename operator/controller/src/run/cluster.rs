@@ -12,31 +12,29 @@ use corsward_operator_core::filter_module::Module;
 use corsward_operator_core::index::Index;
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::output::Output;
+use futures::FutureExt as _;
+use futures::future::select_all;
 use kube::Client;
-use tokio::sync::mpsc::{self, Receiver, Sender, channel};
+use tokio::sync::mpsc::{self, Sender, channel};
 use tokio::sync::{oneshot, watch};
 use tracing::{error, info};
 
 use super::{WAITING, serve_admin};
 use crate::admin::{Access, AdminState};
-use crate::admission_check::AdmissionCheck;
 use crate::args::{ClusterArgs, IstioKindArg, PublishArg, RunArgs};
-use crate::certificates::{Names, secret};
-use crate::executor::{Executor, ExecutorDeps, Requests};
+use crate::executor::{Executor, ExecutorDeps};
 use crate::last_good::Statuses;
 use crate::leader::{self, LeaderElector};
 use crate::modules::{self, Modules};
 use crate::publish::choice;
 use crate::publish::cluster::{self as publisher, PublisherDeps};
 use crate::publish::objects::Objects;
+use crate::request::Request;
 use crate::rollout::poller as proxies;
-use crate::source::{self};
+use crate::server::Server;
 use crate::tasks::Tasks;
-use crate::webhook::{self, Webhook};
-use crate::{events, kubernetes, writer};
+use crate::{events, kubernetes, source, webhook, writer};
 
-/// The port of the Service of module servers.
-const HTTP: u16 = 80;
 /// Interval at which rejected statuses are sent again: the definitions may have been upgraded.
 const SEND_REFUSED_AGAIN: Duration = Duration::from_mins(5);
 /// For how long a module that no object names is kept: for as long as it may take to look twice at a roll-back.
@@ -50,10 +48,9 @@ const KEEP_MODULES: Duration = Duration::from_hours(1);
 pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Result<()> {
     let client = kubernetes::client(args.cluster.kubeconfig.as_deref()).await?;
     let state = Arc::new(AdminState::default());
-    let (reporter, reports) = channel(WAITING);
-    let (check_sender, admission_checks) = channel(WAITING);
+    let (requester, requests) = channel(WAITING);
     let (sender, events) = channel(WAITING);
-    let mut admin = serve_admin(args.admin, &state, reporter, Access::Loopback).await?;
+    let admin = serve_admin(args.admin, &state, requester.clone(), Access::Loopback).await?;
     let kind = tokio::select! {
         kind = istio_kind(&client, args) => kind,
         _ = &mut stop => {
@@ -64,10 +61,12 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     let mut elector = start_election(&client, &args.cluster, &state, &sender);
     // Nobody has set it before.
     let _ = state.lease.set(elector.holding());
-    let mut webhook = serve_webhook(&client, &args.cluster, check_sender, &elector, &state).await?;
+    let mut servers = vec![admin];
+    servers.extend(serve_webhook(&client, &args.cluster, requester, &elector, &state).await?);
     let mut tasks = Tasks::default();
-    let (deps, mut modules) =
+    let (deps, modules) =
         write(&client, (args, kind), &sender, &elector, &state, &mut tasks).await?;
+    servers.extend(modules);
     watch(&client, args, &state, sender, &mut tasks);
     info!("watching");
     let mut index = Index::new(Arc::new(FullKnowledge), deps.publisher.capabilities().reach);
@@ -75,21 +74,14 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
         index.stop();
     }
     let executor = Executor::new(index, deps);
-    tasks.spawn("loop", turn(executor, events, Requests { reports, admission_checks }));
+    // For as long as the process lives: what is asked while it stops is answered, too.
+    tasks.spawn("loop", async { error!("{}", executor.run(events, requests).await) });
     let ended = tokio::select! {
         _ = stop => Ok(()),
         () = another_kind(&client, args, kind) => Ok(()),
         ended = tasks.ended() => Err(ended),
         ended = elector.ended() => Err(ended),
-        ended = admin.ended() => Err(ended),
-        ended = async { match &mut webhook {
-            Some(webhook) => webhook.ended().await,
-            None => pending().await,
-        } } => Err(ended),
-        ended = async { match &mut modules {
-            Some(modules) => modules.ended().await,
-            None => pending().await,
-        } } => Err(ended),
+        (ended, ..) = select_all(servers.iter_mut().map(|server| server.ended().boxed())) => Err(ended),
     };
     // Another replica may write from now on. Whoever was sent here is answered until nobody is.
     state.stop();
@@ -97,13 +89,10 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     if ended.is_ok() {
         tokio::time::sleep(Duration::from_secs(args.cluster.drain)).await;
     }
-    if let Some(webhook) = webhook {
-        webhook.stop().await;
+    // The admin address, which was the first, is the last.
+    while let Some(server) = servers.pop() {
+        server.stop().await;
     }
-    if let Some(modules) = modules {
-        modules.stop().await;
-    }
-    admin.stop().await;
     Ok(ended?)
 }
 
@@ -124,14 +113,6 @@ async fn another_kind(client: &Client, args: &RunArgs, kind: IstioKind) {
     let is_asked =
         args.cluster.istio_kind == IstioKindArg::Auto && args.publish == PublishArg::Istio;
     if is_asked { choice::changed(client, kind).await } else { pending().await }
-}
-
-/// The loop, for as long as the process lives: what is asked while it stops is answered, too.
-async fn turn(executor: Executor, events: Receiver<Vec<Event>>, requests: Requests) {
-    let (_nobody, mut stop) = oneshot::channel();
-    if let Err(error) = executor.run(events, requests, &mut stop).await {
-        error!("{error}");
-    }
 }
 
 fn start_election(
@@ -171,26 +152,16 @@ fn watch(
 async fn serve_webhook(
     client: &Client,
     args: &ClusterArgs,
-    check_sender: Sender<AdmissionCheck>,
+    requests: Sender<Request>,
     elector: &LeaderElector,
     state: &AdminState,
-) -> Result<Option<Webhook>> {
+) -> Result<Option<Server>> {
     let Some(addr) = args.webhook_addr else { return Ok(None) };
-    let options = webhook::WebhookOptions {
-        addr,
-        secret: secret::SecretOptions {
-            namespace: args.namespace.clone(),
-            name: args.webhook_secret.clone(),
-            names: Names::of(&args.webhook_service, &args.namespace, &args.webhook_names),
-            external: args.webhook_secret_external,
-        },
-        configuration: args.webhook_configuration.clone(),
-    };
     let metrics = Arc::clone(&state.metrics);
-    let webhook =
-        Webhook::start(client.clone(), options, check_sender, elector.leading(), metrics).await?;
-    state.require(webhook.settled.clone(), "the webhook has no certificate yet\n");
-    Ok(Some(webhook))
+    let started = webhook::start(client.clone(), addr, args, requests, elector.leading(), metrics);
+    let (server, settled) = started.await?;
+    state.require(settled, "the webhook has no certificate yet\n");
+    Ok(Some(server))
 }
 
 /// Starts the writers of the cluster.
@@ -201,7 +172,7 @@ async fn write(
     elector: &LeaderElector,
     state: &Arc<AdminState>,
     tasks: &mut Tasks,
-) -> Result<(ExecutorDeps, Option<Modules>)> {
+) -> Result<(ExecutorDeps, Option<Server>)> {
     let (desire, desired) = watch::channel(Arc::new(Desired::default()));
     let (output, module_readiness, modules) = output(client, (args, kind), elector, state).await?;
     let deps = PublisherDeps {
@@ -251,7 +222,7 @@ async fn output(
     (args, kind): (&RunArgs, IstioKind),
     elector: &LeaderElector,
     state: &AdminState,
-) -> Result<(Output, watch::Receiver<Option<String>>, Option<Modules>)> {
+) -> Result<(Output, watch::Receiver<Option<String>>, Option<Server>)> {
     let (_, open) = watch::channel(None);
     if args.publish == PublishArg::ConfigMap {
         return Ok((Output::ConfigMap { module: args.module.clone() }, open, None));
@@ -267,17 +238,12 @@ async fn output(
         file: args.module.clone().into(),
         namespace: args.cluster.namespace.clone(),
         service: args.cluster.module_service.clone(),
-        port: HTTP,
         addr,
-        base_url: None,
         keep: KEEP_MODULES,
     };
     let metrics = Arc::clone(&state.metrics);
-    // Objects of a kind that was written before name modules, too.
-    let plugins = IstioKind::resources();
-    let served =
-        modules::start(client.clone(), options, &plugins, elector.leading(), metrics).await?;
-    state.require(served.listed.clone(), "the modules of other releases have not been read yet\n");
-    let (module, module_readiness) = (served.module.clone(), served.module_readiness.clone());
-    Ok((Output::Istio { kind, module }, module_readiness, Some(served)))
+    let Modules { module, module_readiness, listed, server } =
+        modules::start(client.clone(), options, elector.leading(), metrics).await?;
+    state.require(listed, "the modules of other releases have not been read yet\n");
+    Ok((Output::Istio { kind, module }, module_readiness, Some(server)))
 }

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use super::{WAITING, serve_admin};
 use crate::admin::{Access, AdminState};
 use crate::args::RunArgs;
-use crate::executor::{Executor, ExecutorDeps, Requests};
+use crate::executor::{Executor, ExecutorDeps};
 use crate::last_good::FileMemory;
 use crate::publish::Publisher as _;
 use crate::publish::file::File;
@@ -33,7 +33,7 @@ pub(super) async fn run(
     args: &RunArgs,
     policies: &Path,
     out: &Path,
-    mut stop: oneshot::Receiver<()>,
+    stop: oneshot::Receiver<()>,
 ) -> Result<()> {
     let (state_file, file) = publisher(args, out)?;
     // What was published before the start may hold specs that no state names.
@@ -45,8 +45,8 @@ pub(super) async fn run(
         index.stop();
     }
     let state = restore(&state_file, &mut index);
-    let (reporter, reports) = channel(WAITING);
-    let admin = serve_admin(args.admin, &admin_state, reporter, Access::Anybody).await?;
+    let (requester, requests) = channel(WAITING);
+    let admin = serve_admin(args.admin, &admin_state, requester, Access::Anybody).await?;
     let is_lost = state.is_none() && may_hold_policies;
     let events = watch(policies.to_owned(), &state.unwrap_or_default())?;
     let deps = ExecutorDeps {
@@ -56,8 +56,12 @@ pub(super) async fn run(
         admin_state,
     };
     let executor = Executor::new(index, deps);
-    let (_nobody, admission_checks) = channel(WAITING);
-    let ended = executor.run(events, Requests { reports, admission_checks }, &mut stop).await;
+    let ended = tokio::select! {
+        // Told to stop when the source ends, it was told to stop.
+        biased;
+        _ = stop => Ok(()),
+        ended = executor.run(events, requests) => Err(ended),
+    };
     admin.stop().await;
     Ok(ended?)
 }
