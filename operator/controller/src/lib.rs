@@ -26,7 +26,6 @@ pub mod run;
 pub mod server;
 pub mod source;
 pub mod start;
-pub mod state_file;
 mod tasks;
 pub mod validate;
 mod watch_backoff;

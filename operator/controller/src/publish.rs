@@ -2,9 +2,7 @@
 
 pub mod choice;
 pub mod cluster;
-pub mod file;
 pub mod folder;
-pub mod objects;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -41,13 +39,4 @@ pub trait Publisher: Debug + Send {
     fn resync(&mut self) -> Vec<Event> {
         Vec::new()
     }
-}
-
-/// The result of the publication of a bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Published {
-    /// It was written.
-    Written,
-    /// It was there already, to the byte.
-    Unchanged,
 }

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::future::{Future, pending};
+use std::time::Instant;
 
 use tokio::task::{Id, JoinSet};
+use tokio::time;
 
 /// Tasks that are not expected to end.
 #[derive(Debug, Default)]
@@ -46,6 +48,14 @@ impl Tasks {
     /// Waits until all have ended, as they were told.
     pub(crate) async fn finish(&mut self) {
         while self.running.join_next().await.is_some() {}
+    }
+}
+
+/// Waits until that moment, or for ever.
+pub(crate) async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => time::sleep_until(at.into()).await,
+        None => pending().await,
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::future::ready;
 use std::time::Instant;
 
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt as _, reflector};
 use kube::{Api, Resource};
@@ -19,15 +19,26 @@ use crate::watch_backoff::WatchBackoff;
 /// A watch that does not end.
 pub(crate) type Events<T> = BoxStream<'static, watcher::Result<T>>;
 
-/// The events of the objects of `kind` that have the labels.
-pub(crate) fn of_labels<K>(api: Api<K>, kind: &str, labels: &str) -> Events<Event<K>>
+/// A change of the objects that are watched.
+#[derive(Debug)]
+pub(crate) enum WatchEvent<K> {
+    /// These are there, and no others.
+    All(Vec<K>),
+    /// It is there, new or changed.
+    Applied(K),
+    /// It is gone.
+    Deleted(K),
+}
+
+/// The changes of the objects of `kind` that have the labels.
+pub(crate) fn of_labels<K>(api: Api<K>, kind: &str, labels: &str) -> Events<WatchEvent<K>>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    events(api, kind, watcher::Config::default().labels(labels))
+    changes(events(api, kind, watcher::Config::default().labels(labels)))
 }
 
-/// The same, with the objects in a store.
+/// The objects of `kind` that have the labels, in a store, and the events that change it.
 pub(crate) fn stored<K>(
     api: Api<K>,
     kind: &str,
@@ -37,7 +48,8 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
     let (store, writer) = reflector::store();
-    (store, reflector(writer, of_labels(api, kind, labels)).boxed())
+    let events = events(api, kind, watcher::Config::default().labels(labels));
+    (store, reflector(writer, events).boxed())
 }
 
 /// The states of the object of that name; `None`: there is none. kube's `watch_object` has no timeout of the watch.
@@ -46,24 +58,31 @@ where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let mut listed = None;
-    let state = move |event| {
-        ready(match event {
-            Ok(Event::Init) => {
-                listed = None;
-                None
-            }
-            Ok(Event::InitApply(object)) => {
-                listed = Some(object);
-                None
-            }
-            Ok(Event::InitDone) => Some(Ok(listed.take())),
-            Ok(Event::Apply(object)) => Some(Ok(Some(object))),
-            Ok(Event::Delete(_)) => Some(Ok(None)),
-            Err(error) => Some(Err(error)),
-        })
+    let state = |event| match event {
+        WatchEvent::All(mut objects) => objects.pop(),
+        WatchEvent::Applied(object) => Some(object),
+        WatchEvent::Deleted(_) => None,
     };
-    events(api, kind, config).filter_map(state).boxed()
+    changes(events(api, kind, config)).map_ok(state).boxed()
+}
+
+/// The changes that the events of a watcher make, each list as one.
+fn changes<K: Send + 'static>(events: Events<Event<K>>) -> Events<WatchEvent<K>> {
+    let mut list = Vec::new();
+    let change = move |event| match event {
+        Event::Init => {
+            list.clear();
+            None
+        }
+        Event::InitApply(object) => {
+            list.push(object);
+            None
+        }
+        Event::InitDone => Some(WatchEvent::All(std::mem::take(&mut list))),
+        Event::Apply(object) => Some(WatchEvent::Applied(object)),
+        Event::Delete(object) => Some(WatchEvent::Deleted(object)),
+    };
+    events.map_ok(change).filter_map(|change| ready(change.transpose())).boxed()
 }
 
 fn events<K>(api: Api<K>, kind: &str, config: watcher::Config) -> Events<Event<K>>

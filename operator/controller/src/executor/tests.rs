@@ -4,19 +4,19 @@ use corsward_operator_core::capabilities::Reach;
 use corsward_policy::validate::NoKnowledge;
 
 use super::*;
-use crate::last_good::FileMemory;
-use crate::publish::file::File;
+use crate::last_good::StateFile;
 use crate::publish::folder::FolderPublisher;
-use crate::state_file::StateFile;
 
 fn executor(dir: &std::path::Path) -> Executor {
-    let file = File::new(dir.to_owned(), "filter.wasm".to_owned());
-    let state_file = StateFile::new(dir.join("state.json"));
     let admin_state = Arc::<AdminState>::default();
     let metrics = Arc::clone(&admin_state.metrics);
     let deps = ExecutorDeps {
-        publisher: Box::new(FolderPublisher::new(file, metrics)),
-        last_good: Box::new(FileMemory::new(state_file, false)),
+        publisher: Box::new(FolderPublisher::new(
+            dir.to_owned(),
+            "filter.wasm".to_owned(),
+            metrics,
+        )),
+        last_good: Box::new(StateFile::new(dir.join("state.json"))),
         object_events: None,
         admin_state,
     };

@@ -18,7 +18,7 @@ use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
 use crate::modules::LocalModule;
 use crate::modules::cache::{self, ModuleCache, Stored};
-use crate::watches;
+use crate::watches::{self, WatchEvent};
 
 /// Interval of retries.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
@@ -32,8 +32,6 @@ pub(super) struct ModuleStore {
     own: LocalModule,
     cache: Arc<ModuleCache>,
     keep: Duration,
-    /// The names of a list so far.
-    listing: Vec<ConfigMap>,
     /// The `ConfigMap`s have been listed.
     listed: watch::Sender<bool>,
     /// The last time at which the own module was made anew, because a different one had its place.
@@ -57,9 +55,9 @@ impl ModuleStore {
     ) -> Self {
         let maps = Api::namespaced(client.clone(), namespace);
         let plugins = plugins.iter().map(|kind| Api::all_with(client.clone(), kind)).collect();
-        let (listing, remade, unnamed) = (Vec::new(), None, BTreeMap::new());
+        let (remade, unnamed) = (None, BTreeMap::new());
         let error_log = ErrorLog::default();
-        Self { maps, plugins, own, cache, keep, listing, listed, remade, unnamed, error_log }
+        Self { maps, plugins, own, cache, keep, listed, remade, unnamed, error_log }
     }
 
     /// Keeps modules for ever.
@@ -94,16 +92,14 @@ impl ModuleStore {
         self.keep.checked_div(CHECKS_BEFORE_COLLECT).unwrap_or(RETRY_INTERVAL)
     }
 
-    fn on(&mut self, event: watcher::Result<watcher::Event<ConfigMap>>) {
+    fn on(&mut self, event: watcher::Result<WatchEvent<ConfigMap>>) {
         match event {
-            Ok(watcher::Event::Init) => self.listing.clear(),
-            Ok(watcher::Event::InitApply(map)) => self.listing.push(map),
-            Ok(watcher::Event::InitDone) => {
-                self.cache.reset(&std::mem::take(&mut self.listing));
+            Ok(WatchEvent::All(maps)) => {
+                self.cache.reset(&maps);
                 self.listed.send_replace(true);
             }
-            Ok(watcher::Event::Apply(map)) => self.cache.put(&map),
-            Ok(watcher::Event::Delete(map)) => self.cache.remove(&map.name_any()),
+            Ok(WatchEvent::Applied(map)) => self.cache.put(&map),
+            Ok(WatchEvent::Deleted(map)) => self.cache.remove(&map.name_any()),
             Err(_) => {}
         }
     }

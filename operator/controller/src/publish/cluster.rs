@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use corsward_operator_core::bundle::{BundleKey, Desired};
+use corsward_operator_core::capabilities::{Capabilities, Reach, Replicas};
 use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::event::Event;
 use corsward_operator_core::names::{FIELD_MANAGER, MANAGED_BY};
 use corsward_operator_core::publish::backoff::ApplyError;
 use corsward_operator_core::publish::output::{Output, REFRESHED_ANNOTATION, is_ours, selector};
 use corsward_operator_core::publish::reconciler::{FormerObject, ObjectWrite, Reconciler};
+use corsward_operator_core::rollout::tracker::PollerCommand;
 use futures::StreamExt as _;
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams,
@@ -25,8 +27,10 @@ use tracing::{info, warn};
 use crate::error_log::ErrorLog;
 use crate::kubernetes::{is_not_served, list_metadata, sentence};
 use crate::metrics::{Metrics, Outcome};
+use crate::publish::Publisher;
+use crate::tasks::sleep_until;
 use crate::watch_backoff::WatchBackoff;
-use crate::watches;
+use crate::watches::{self, WatchEvent};
 
 /// Writes that are under way at one time.
 const MAX_CONCURRENT: usize = 16;
@@ -36,18 +40,22 @@ const MAX_CONCURRENT: usize = 16;
 /// has begun.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The output, and the timeouts.
-#[derive(Clone, Debug)]
-pub struct PublishOptions {
-    /// The objects that hold bundles.
-    pub output: Output,
-    /// For how long proxies take what replaces an object before it is deleted.
-    pub grace: Duration,
+/// The publisher of a cluster, as the executor sees it. Tasks write the objects and poll the proxies, while this replica leads.
+#[derive(Debug)]
+pub struct ClusterPublisher {
+    /// The receiver is [`run`]'s.
+    pub desired: watch::Sender<Arc<Desired>>,
+    /// The poller of proxies, where their pods are known.
+    pub poller: Option<mpsc::UnboundedSender<PollerCommand>>,
 }
 
 /// The inputs and outputs of a publisher.
 #[derive(Debug)]
 pub struct PublisherDeps {
+    /// The objects that hold bundles.
+    pub output: Output,
+    /// For how long proxies take what replaces an object before it is deleted.
+    pub grace: Duration,
     /// The desired state. Its initial value does not count: the publisher writes nothing before the first change.
     pub desired: watch::Receiver<Arc<Desired>>,
     /// Does this replica write?
@@ -60,14 +68,8 @@ pub struct PublisherDeps {
     pub metrics: Arc<Metrics>,
 }
 
-/// The result of a step.
-struct Applied {
-    step: ObjectWrite,
-    result: Result<Option<DynamicObject>, ApplyError>,
-}
-
-/// The sender of the desired state is gone.
-struct Ended;
+/// A step, and its result.
+type Applied = (ObjectWrite, Result<Option<DynamicObject>, ApplyError>);
 
 /// The API server, asked about one kind.
 #[derive(Clone)]
@@ -80,9 +82,9 @@ struct ObjectPublisher {
     reconciler: Reconciler,
     deps: PublisherDeps,
     kind: String,
-    /// The objects of a list so far.
-    listing: Vec<(Key, Value)>,
-    /// Whether the existing objects have been reported.
+    /// Whether the existing objects are known.
+    listed: bool,
+    /// Whether they have been reported.
     introduced: bool,
     /// Whether the objects of other kinds are listed, or have been, since this replica leads.
     former_listed: bool,
@@ -90,15 +92,20 @@ struct ObjectPublisher {
 }
 
 /// Keeps the objects of a cluster in their desired state until its sender is gone.
-pub async fn run(client: Client, options: PublishOptions, deps: PublisherDeps) {
-    let PublishOptions { output, grace } = options;
-    let objects = Objects { client, output: output.clone() };
-    let kind = output.resource().kind;
-    let (reconciler, listing, introduced) = (Reconciler::new(output, grace), Vec::new(), false);
-    let mut watch = watches::of_labels(objects.everywhere(), &kind, &selector());
-    let (former_listed, error_log) = (false, ErrorLog::default());
-    let mut publisher =
-        ObjectPublisher { reconciler, deps, kind, listing, introduced, former_listed, error_log };
+pub async fn run(client: Client, deps: PublisherDeps) {
+    let output = deps.output.clone();
+    let (resource, objects) = (output.resource(), Objects { client, output: output.clone() });
+    let everywhere = Api::all_with(objects.client.clone(), &resource);
+    let mut watch = watches::of_labels(everywhere, &resource.kind, &selector());
+    let mut publisher = ObjectPublisher {
+        reconciler: Reconciler::new(output, deps.grace),
+        deps,
+        kind: resource.kind,
+        listed: false,
+        introduced: false,
+        former_listed: false,
+        error_log: ErrorLog::default(),
+    };
     publisher.take_inputs();
     // Tasks: however long telling takes, they begin and end in time.
     let (mut writes, mut former_lists) = (JoinSet::new(), JoinSet::new());
@@ -116,25 +123,25 @@ pub async fn run(client: Client, options: PublishOptions, deps: PublisherDeps) {
             writes.spawn(objects.clone().carry_out(step));
         }
         let next_deadline = publisher.reconciler.next_deadline(now);
-        let went_on = tokio::select! {
+        tokio::select! {
             changed = publisher.deps.changed() => {
                 publisher.take_inputs();
-                changed
+                if changed.is_err() {
+                    return;
+                }
             }
-            Some(event) = watch.next() => publisher.on_event(event).await,
+            Some(event) = watch.next() => publisher.on_event(event),
             Some(done) = writes.join_next() => {
                 // It panicked, which has been said: nothing is known of what it wrote.
                 let Ok(done) = done else { return };
                 publisher.on_applied(done);
-                Ok(())
             }
             Some(Ok(former)) = former_lists.join_next() => {
                 publisher.reconciler.add_former(former, Instant::now());
-                Ok(())
             }
-            () = sleep_until(next_deadline) => Ok(()),
-        };
-        if went_on.is_err() || publisher.tell().await.is_err() {
+            () = sleep_until(next_deadline) => {}
+        }
+        if publisher.tell().await.is_err() {
             return;
         }
     }
@@ -165,12 +172,12 @@ pub async fn refresh(
 // === impl PublisherDeps ===
 
 impl PublisherDeps {
-    async fn changed(&mut self) -> Result<(), Ended> {
+    async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
         tokio::select! {
             changed = self.desired.changed() => {
                 // Seen only when it is taken in.
                 self.desired.mark_changed();
-                changed.map_err(|_| Ended)
+                changed
             }
             Ok(()) = self.leading.changed() => Ok(()),
             Ok(()) = self.module_readiness.changed() => Ok(()),
@@ -201,26 +208,21 @@ impl ObjectPublisher {
     }
 
     /// Takes in what the API server tells of our objects.
-    async fn on_event(
-        &mut self,
-        event: watcher::Result<watcher::Event<DynamicObject>>,
-    ) -> Result<(), Ended> {
+    fn on_event(&mut self, event: watcher::Result<WatchEvent<DynamicObject>>) {
         let now = Instant::now();
         match event {
-            Ok(watcher::Event::Init) => self.listing.clear(),
-            Ok(watcher::Event::InitApply(object)) => {
-                self.listing.extend(place(&object).zip(value(object)));
+            Ok(WatchEvent::All(objects)) => {
+                let objects = objects.into_iter();
+                let objects = objects.filter_map(|object| place(&object).zip(value(object)));
+                self.reconciler.reset(objects.collect(), now);
+                self.listed = true;
             }
-            Ok(watcher::Event::InitDone) => {
-                self.reconciler.reset(std::mem::take(&mut self.listing), now);
-                return self.introduce().await;
-            }
-            Ok(watcher::Event::Apply(object)) => {
+            Ok(WatchEvent::Applied(object)) => {
                 if let Some(place) = place(&object) {
                     self.reconciler.see(&place, version(&object), value(object), now);
                 }
             }
-            Ok(watcher::Event::Delete(object)) => {
+            Ok(WatchEvent::Deleted(object)) => {
                 if let Some(place) = place(&object) {
                     self.reconciler.see(&place, version(&object), None, now);
                 }
@@ -228,19 +230,17 @@ impl ObjectPublisher {
             Err(error) => {
                 self.deps.metrics.object_watch_failed();
                 // A kind that is not there has no objects: whoever wants one hears why there is none.
-                if !self.introduced && is_not_served(&error) {
+                if !self.listed && is_not_served(&error) {
                     self.reconciler.reset(Vec::new(), now);
-                    return self.introduce().await;
+                    self.listed = true;
                 }
             }
         }
-        Ok(())
     }
 
     /// Takes in what came of a write.
-    fn on_applied(&mut self, done: Applied) {
+    fn on_applied(&mut self, (step, result): Applied) {
         let (now, metrics) = (Instant::now(), &self.deps.metrics);
-        let Applied { step, result } = done;
         if let ObjectWrite::Retire(object) = step {
             self.on_retired(object, result.map(drop));
             return;
@@ -298,41 +298,56 @@ impl ObjectPublisher {
         }
     }
 
-    /// Says what there is, even where that is nothing; the first time only.
-    async fn introduce(&mut self) -> Result<(), Ended> {
+    /// Reports what is new. What there is comes first, and all at once, even where that is nothing.
+    async fn tell(&mut self) -> Result<(), mpsc::error::SendError<Vec<Event>>> {
+        if !self.listed {
+            return Ok(());
+        }
+        let publish_statuses = self.reconciler.drain_updates();
         if std::mem::replace(&mut self.introduced, true) {
-            return Ok(());
-        }
-        let publish_statuses = self.reconciler.drain_updates();
-        self.deps.events.send(vec![Event::Published(publish_statuses)]).await.map_err(|_| Ended)
-    }
-
-    /// Says what is new.
-    async fn tell(&mut self) -> Result<(), Ended> {
-        // What there is comes first, and all at once.
-        if !self.introduced {
-            return Ok(());
-        }
-        let publish_statuses = self.reconciler.drain_updates();
-        if publish_statuses.is_empty() {
-            return Ok(());
-        }
-        for publish_status in &publish_statuses {
-            if let Some(error) = &publish_status.error {
-                warn!(bundle = %publish_status.key, error, "cannot publish; tried again");
+            if publish_statuses.is_empty() {
+                return Ok(());
+            }
+            for publish_status in &publish_statuses {
+                if let Some(error) = &publish_status.error {
+                    warn!(bundle = %publish_status.key, error, "cannot publish; tried again");
+                }
             }
         }
-        self.deps.events.send(vec![Event::Published(publish_statuses)]).await.map_err(|_| Ended)
+        self.deps.events.send(vec![Event::Published(publish_statuses)]).await
+    }
+}
+
+// === impl ClusterPublisher ===
+
+impl Publisher for ClusterPublisher {
+    fn capabilities(&self) -> Capabilities {
+        let sees_proxies = self.poller.is_some();
+        Capabilities {
+            reach: if sees_proxies { Reach::Pods } else { Reach::Targets },
+            acknowledges: sees_proxies,
+            answers_at_once: false,
+            replicas: Replicas::Leader,
+        }
+    }
+
+    fn publish(&mut self, desired: Arc<Desired>) -> Vec<Event> {
+        self.desired.send_replace(desired);
+        Vec::new()
+    }
+
+    fn expect(&mut self, command: PollerCommand) -> Vec<Event> {
+        if let Some(poller) = &self.poller {
+            // The poller has ended, and so does the process.
+            let _ = poller.send(command);
+        }
+        Vec::new()
     }
 }
 
 // === impl Objects ===
 
 impl Objects {
-    fn everywhere(&self) -> Api<DynamicObject> {
-        Api::all_with(self.client.clone(), &self.output.resource())
-    }
-
     /// Lists the objects of each other kind, and logs their number; returns those to delete.
     fn list_former(&self) -> JoinSet<Vec<FormerObject>> {
         let others = self.output.others().map(|(resource, is_replaced)| {
@@ -401,7 +416,7 @@ impl Objects {
                 REQUEST_TIMEOUT.as_secs()
             ))),
         };
-        Applied { step, result }
+        (step, result)
     }
 
     async fn attempt(&self, step: &ObjectWrite) -> Result<Option<DynamicObject>, ApplyError> {
@@ -506,13 +521,6 @@ fn version(object: &DynamicObject) -> Option<u64> {
 fn value(mut object: DynamicObject) -> Option<Value> {
     object.metadata.managed_fields = None;
     serde_json::to_value(object).ok()
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use corsward_operator_core::publish::output::Output;
 use corsward_operator_core::rollout::proxy_stats::{self, ProxyStats};
 use corsward_operator_core::rollout::refresh::RefreshSchedule;
 use corsward_operator_core::rollout::schedule::{Schedule, ScrapeRequest};
+use corsward_operator_core::rollout::tracker::PollerCommand;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -26,7 +27,7 @@ use tracing::{debug, info, warn};
 use crate::kubernetes;
 use crate::metrics::{Metrics, Outcome};
 use crate::publish::cluster::refresh;
-use corsward_operator_core::rollout::tracker::PollerCommand;
+use crate::tasks::sleep_until;
 
 /// Timeout for a proxy's answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -106,13 +107,6 @@ pub(crate) async fn run(client: Client, output: Output, deps: PollerDeps) {
         if !events.is_empty() && poller.deps.events.send(events).await.is_err() {
             return;
         }
-    }
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }
 

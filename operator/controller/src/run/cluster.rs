@@ -23,12 +23,10 @@ use super::{WAITING, serve_admin};
 use crate::admin::{Access, AdminState};
 use crate::args::{ClusterArgs, IstioKindArg, PublishArg, RunArgs};
 use crate::executor::{Executor, ExecutorDeps};
-use crate::last_good::Statuses;
 use crate::leader::{self, LeaderElector};
 use crate::modules::{self, Modules};
 use crate::publish::choice;
-use crate::publish::cluster::{self as publisher, PublisherDeps};
-use crate::publish::objects::Objects;
+use crate::publish::cluster::{self as publisher, ClusterPublisher, PublisherDeps};
 use crate::request::Request;
 use crate::rollout::poller as proxies;
 use crate::server::Server;
@@ -176,13 +174,14 @@ async fn write(
     let (desire, desired) = watch::channel(Arc::new(Desired::default()));
     let (output, module_readiness, modules) = output(client, (args, kind), elector, state).await?;
     let deps = PublisherDeps {
+        output: output.clone(),
+        grace: Duration::from_secs(args.cluster.grace),
         desired,
         leading: elector.leading(),
         module_readiness: module_readiness.clone(),
         events: events.clone(),
         metrics: Arc::clone(&state.metrics),
     };
-    let grace = Duration::from_secs(args.cluster.grace);
     let poller = (args.publish == PublishArg::Istio).then(|| {
         let (order, commands) = mpsc::unbounded_channel();
         let metrics = Arc::clone(&state.metrics);
@@ -194,11 +193,10 @@ async fn write(
             events: events.clone(),
             metrics,
         };
-        tasks.spawn("proxies", proxies::run(client.clone(), output.clone(), deps));
+        tasks.spawn("proxies", proxies::run(client.clone(), output, deps));
         order
     });
-    let options = publisher::PublishOptions { output, grace };
-    tasks.spawn("publisher", publisher::run(client.clone(), options, deps));
+    tasks.spawn("publisher", publisher::run(client.clone(), deps));
     let (write, writes) = mpsc::unbounded_channel();
     let metrics = Arc::clone(&state.metrics);
     let leading = elector.leading();
@@ -207,8 +205,8 @@ async fn write(
     let (object_events, heard) = events::channel();
     tasks.spawn("events", events::record(client.clone(), args.cluster.name.clone(), heard));
     let deps = ExecutorDeps {
-        publisher: Box::new(Objects::new(desire, poller)),
-        last_good: Box::new(Statuses::new(write)),
+        publisher: Box::new(ClusterPublisher { desired: desire, poller }),
+        last_good: Box::new(write),
         object_events: Some(object_events),
         admin_state: Arc::clone(state),
     };

@@ -16,13 +16,11 @@ use super::{WAITING, serve_admin};
 use crate::admin::{Access, AdminState};
 use crate::args::RunArgs;
 use crate::executor::{Executor, ExecutorDeps};
-use crate::last_good::FileMemory;
+use crate::last_good::StateFile;
 use crate::publish::Publisher as _;
-use crate::publish::file::File;
 use crate::publish::folder::FolderPublisher;
 use crate::source::dir;
 use crate::source::folder::Folder;
-use crate::state_file::StateFile;
 
 /// Runs until told to stop: the policies of the folder `policies`, published into the folder `out`.
 ///
@@ -35,11 +33,12 @@ pub(super) async fn run(
     out: &Path,
     stop: oneshot::Receiver<()>,
 ) -> Result<()> {
-    let (state_file, file) = publisher(args, out)?;
-    // What was published before the start may hold specs that no state names.
-    let may_hold_policies = file.may_hold_policies();
     let admin_state = Arc::new(AdminState::default());
-    let publisher = FolderPublisher::new(file, Arc::clone(&admin_state.metrics));
+    let publisher = publisher(args, out, &admin_state)?;
+    // What was published before the start may hold specs that no state names.
+    let may_hold_policies = publisher.may_hold_policies();
+    let state = args.state.clone().unwrap_or_else(|| out.join("corsward.state.json"));
+    let mut state_file = StateFile::new(state);
     let mut index = Index::new(Arc::new(FullKnowledge), publisher.capabilities().reach);
     if args.off {
         index.stop();
@@ -47,11 +46,11 @@ pub(super) async fn run(
     let state = restore(&state_file, &mut index);
     let (requester, requests) = channel(WAITING);
     let admin = serve_admin(args.admin, &admin_state, requester, Access::Anybody).await?;
-    let is_lost = state.is_none() && may_hold_policies;
+    state_file.is_lost = state.is_none() && may_hold_policies;
     let events = watch(policies.to_owned(), &state.unwrap_or_default())?;
     let deps = ExecutorDeps {
         publisher: Box::new(publisher),
-        last_good: Box::new(FileMemory::new(state_file, is_lost)),
+        last_good: Box::new(state_file),
         object_events: None,
         admin_state,
     };
@@ -66,46 +65,26 @@ pub(super) async fn run(
     Ok(ended?)
 }
 
-fn publisher(args: &RunArgs, dir: &Path) -> Result<(StateFile, File)> {
+fn publisher(args: &RunArgs, dir: &Path, admin_state: &AdminState) -> Result<FolderPublisher> {
     std::fs::create_dir_all(dir).with_context(|| format!("no folder {}", dir.display()))?;
-    if !Path::new(&args.module).exists() {
-        let module = &args.module;
+    let module = &args.module;
+    if !Path::new(module).exists() {
         warn!(
             module,
             "the module does not exist here: Envoy must find it at this path, or set --module"
         );
     }
-    let state = args.state.clone().unwrap_or_else(|| dir.join("corsward.state.json"));
-    let file = File::new(dir.to_owned(), args.module.clone());
-    Ok((StateFile::new(state), file))
+    let metrics = Arc::clone(&admin_state.metrics);
+    Ok(FolderPublisher::new(dir.to_owned(), module.clone(), metrics))
 }
 
 /// Puts back what was in force before a restart; `None`: that is not known.
 fn restore(file: &StateFile, index: &mut Index) -> Option<State> {
-    let state = load(file)?;
+    let state = file.restore()?;
     for policy in state.clone().restore(index) {
         warn!(%policy, "cannot read the spec that was in force");
     }
     Some(state)
-}
-
-fn load(file: &StateFile) -> Option<State> {
-    let path = file.path().display();
-    let loaded = file.load();
-    if let Ok(Some(state)) = loaded {
-        return Some(state);
-    }
-    let copy = file.load_copy().ok().flatten();
-    match (&copy, loaded) {
-        (Some(_), Ok(_)) => warn!(%path, "the state file is gone: read its copy"),
-        (Some(_), Err(error)) => warn!(%path, %error, "cannot read the state file: read its copy"),
-        (None, Err(error)) => {
-            warn!(%path, %error, "starting without the configuration that was in force");
-        }
-        // A first start.
-        (None, Ok(_)) => {}
-    }
-    copy
 }
 
 fn watch(dir: PathBuf, state: &State) -> Result<Receiver<Vec<Event>>> {
