@@ -4,7 +4,6 @@
 //! The operator's own authority signs the certificate. Before the authority expires, a new one joins it in `ca.crt`,
 //! and signs only after clients have had time to trust both.
 
-mod authority;
 mod inspection;
 pub mod installation;
 pub mod secret;
@@ -16,9 +15,12 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose,
+};
 use rustls::pki_types::UnixTime;
 
-use authority::Authority;
 pub use inspection::Damage;
 use inspection::{Authorities, Leaf};
 
@@ -81,11 +83,6 @@ pub enum RenewalReason {
     AuthorityExpired,
 }
 
-/// Nothing can be made.
-#[derive(Debug, thiserror::Error)]
-#[error("no certificate can be made: {0}")]
-pub struct NotMade(#[from] rcgen::Error);
-
 // === impl Names ===
 
 impl Names {
@@ -106,25 +103,35 @@ impl Content {
     /// # Errors
     ///
     /// Fails if the names are none, or there is no randomness.
-    pub fn new(names: &Names, now: UnixTime) -> Result<Self, NotMade> {
-        let authority = Authority::new(now)?;
-        let (certificate, key) = authority.sign(names, now)?;
-        let (authorities, authority_key) = authority.into_pem();
-        Ok(Self { certificate, key, authorities, authority_key })
+    pub fn new(names: &Names, now: UnixTime) -> Result<Self, rcgen::Error> {
+        Self::default().with_authority(now)?.with_certificate(names, now)
     }
 
     /// This content with a new certificate, by the first authority.
-    fn with_certificate(&self, names: &Names, now: UnixTime) -> Result<Self, NotMade> {
-        let authority = Authority::read(&self.authorities, &self.authority_key)?;
-        let (certificate, key) = authority.sign(names, now)?;
-        Ok(Self { certificate, key, ..self.clone() })
+    fn with_certificate(&self, names: &Names, now: UnixTime) -> Result<Self, rcgen::Error> {
+        let text = |pem| std::str::from_utf8(pem).map_err(|_| rcgen::Error::CouldNotParseKeyPair);
+        let authority_key = KeyPair::from_pem(text(&self.authority_key)?)?;
+        let issuer = Issuer::from_ca_cert_pem(text(&self.authorities)?, authority_key)?;
+        let mut params = params("corsward webhook", LIFETIME, now);
+        params.subject_alt_names = CertificateParams::new(names.0.clone())?.subject_alt_names;
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &issuer)?.pem().into_bytes();
+        Ok(Self { certificate, key: key.serialize_pem().into_bytes(), ..self.clone() })
     }
 
-    /// This content with a new authority in front of what is known.
-    fn with_authority(&self, known: &Authorities, now: UnixTime) -> Result<Self, NotMade> {
-        let (mut authorities, authority_key) = Authority::new(now)?.into_pem();
-        authorities.extend(known.to_pem());
-        Ok(Self { authorities, authority_key, ..self.clone() })
+    /// This content with a new authority in front of the others.
+    fn with_authority(&self, now: UnixTime) -> Result<Self, rcgen::Error> {
+        let mut params = params("corsward webhook authority", AUTHORITY_LIFETIME, now);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate()?;
+        let mut authorities = params.self_signed(&key)?.pem().into_bytes();
+        authorities.extend(&self.authorities);
+        Ok(Self { authorities, authority_key: key.serialize_pem().into_bytes(), ..self.clone() })
     }
 }
 
@@ -143,7 +150,7 @@ pub fn step(
     content: Option<&Content>,
     names: &Names,
     now: UnixTime,
-) -> Result<Option<SecretStep>, NotMade> {
+) -> Result<Option<SecretStep>, rcgen::Error> {
     let whole = |why| Ok(Some(SecretStep { why, content: Content::new(names, now)? }));
     let Some(content) = content else { return whole(RenewalReason::Missing) };
     let known = match Authorities::read(content, now) {
@@ -157,7 +164,8 @@ pub fn step(
         Ok(leaf) => leaf,
         Err(damage) => return certificate(RenewalReason::Useless(damage)),
     };
-    let newest = known.newest();
+    let newest = &known.newest;
+    let valid = || Content { authorities: known.to_pem(), ..content.clone() };
     if !leaf.is_by_newest {
         let settled = newest.age(now) >= BACKDATED.saturating_add(SETTLING);
         return if settled { certificate(RenewalReason::AuthoritySettled) } else { Ok(None) };
@@ -166,12 +174,25 @@ pub fn step(
         return certificate(RenewalReason::CertificateOld);
     }
     if newest.is_old(now) {
-        let content = content.with_authority(&known, now)?;
+        let content = valid().with_authority(now)?;
         return Ok(Some(SecretStep { why: RenewalReason::AuthorityOld, content }));
     }
-    if known.has_expired_ones() {
-        let content = Content { authorities: known.to_pem(), ..content.clone() };
-        return Ok(Some(SecretStep { why: RenewalReason::AuthorityExpired, content }));
+    if known.expired {
+        return Ok(Some(SecretStep { why: RenewalReason::AuthorityExpired, content: valid() }));
     }
     Ok(None)
+}
+
+fn params(name: &str, lifetime: Duration, now: UnixTime) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    let made = Duration::from_secs(now.as_secs());
+    let epoch = rcgen::date_time_ymd(1970, 1, 1);
+    #[expect(clippy::arithmetic_side_effects, reason = "a few years beside today do not overflow")]
+    {
+        params.not_before = epoch + made.saturating_sub(BACKDATED);
+        params.not_after = epoch + made.saturating_add(lifetime);
+    }
+    params
 }

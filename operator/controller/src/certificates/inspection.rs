@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pem::{EncodeConfig, LineEnding, Pem};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::crypto::{CryptoProvider, ring};
@@ -19,54 +20,26 @@ const MAX_AUTHORITIES: usize = 3;
 
 /// The damage of a Secret's content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Damage {
-    /// No certificate where one should be.
-    #[error("`{0}` holds no certificate in PEM")]
-    NoCertificate(&'static str),
-    /// No key where one should be.
-    #[error("`{0}` holds no private key in PEM")]
-    NoKey(&'static str),
-    /// The key belongs to a different certificate.
-    #[error("`{key}` is not the key of `{certificate}`")]
-    OtherKey {
-        /// The key's field.
-        key: &'static str,
-        /// The certificate's field.
-        certificate: &'static str,
-    },
-    /// More authorities than we ever write.
-    #[error("`ca.crt` holds more authorities than belong there")]
-    TooMany,
-    /// It may not sign.
-    #[error("`ca.crt` does not begin with an authority")]
-    NoAuthority,
-    /// It has expired, or is not valid yet.
-    #[error("`{0}` is not valid today")]
-    NotToday(&'static str),
-    /// The certificate is not for these names, or not by these authorities.
-    #[error("`tls.crt` does not vouch for `{name}`: {why}")]
-    NotVouched {
-        /// The name.
-        name: String,
-        /// The verifier's message.
-        why: String,
-    },
-}
+#[error("{0}")]
+pub struct Damage(String);
 
 /// A certificate, and when it is valid.
 #[derive(Clone, Debug)]
 pub(super) struct Certificate {
     der: CertificateDer<'static>,
     not_before: u64,
-    not_after: u64,
+    /// Its end, in seconds of the Unix epoch.
+    pub(super) not_after: u64,
+    may_sign: bool,
 }
 
 /// The authorities of a Secret that have not expired.
 #[derive(Debug)]
 pub(super) struct Authorities {
-    newest: Certificate,
+    pub(super) newest: Certificate,
     others: Vec<Certificate>,
-    expired: bool,
+    /// There were further ones, which have expired.
+    pub(super) expired: bool,
 }
 
 /// The certificate of a Secret.
@@ -77,26 +50,33 @@ pub(super) struct Leaf {
     pub(super) is_by_newest: bool,
 }
 
+// === impl Damage ===
+
+impl Damage {
+    fn no_certificate(field: &str) -> Self {
+        Self(format!("`{field}` holds no certificate in PEM"))
+    }
+
+    fn no_key(field: &str) -> Self {
+        Self(format!("`{field}` holds no private key in PEM"))
+    }
+
+    fn not_today(field: &str) -> Self {
+        Self(format!("`{field}` is not valid today"))
+    }
+}
+
 // === impl Certificate ===
 
 impl Certificate {
-    fn of(der: CertificateDer<'static>, field: &'static str) -> Result<Self, Damage> {
+    fn of(der: CertificateDer<'static>, field: &str) -> Result<Self, Damage> {
         let (_, parsed) =
-            X509Certificate::from_der(&der).map_err(|_| Damage::NoCertificate(field))?;
+            X509Certificate::from_der(&der).map_err(|_| Damage::no_certificate(field))?;
         let seconds = |time: i64| u64::try_from(time).unwrap_or_default();
-        let validity = parsed.validity();
-        let not_before = seconds(validity.not_before.timestamp());
-        let not_after = seconds(validity.not_after.timestamp());
-        Ok(Self { der, not_before, not_after })
-    }
-
-    fn may_sign(&self) -> bool {
-        X509Certificate::from_der(&self.der).is_ok_and(|(_, parsed)| parsed.is_ca())
-    }
-
-    /// Its end, in seconds of the Unix epoch.
-    pub(super) const fn not_after(&self) -> u64 {
-        self.not_after
+        let not_before = seconds(parsed.validity().not_before.timestamp());
+        let not_after = seconds(parsed.validity().not_after.timestamp());
+        let may_sign = parsed.is_ca();
+        Ok(Self { der, not_before, not_after, may_sign })
     }
 
     pub(super) const fn age(&self, now: UnixTime) -> Duration {
@@ -120,14 +100,14 @@ impl Authorities {
     pub(super) fn read(content: &Content, now: UnixTime) -> Result<Self, Damage> {
         let mut all = certificates(&content.authorities, "ca.crt")?;
         if all.len() > MAX_AUTHORITIES {
-            return Err(Damage::TooMany);
+            return Err(Damage("`ca.crt` holds more authorities than belong there".to_owned()));
         }
         let newest = all.remove(0);
-        if !newest.may_sign() {
-            return Err(Damage::NoAuthority);
+        if !newest.may_sign {
+            return Err(Damage("`ca.crt` does not begin with an authority".to_owned()));
         }
         if !newest.is_valid(now) {
-            return Err(Damage::NotToday("ca.crt"));
+            return Err(Damage::not_today("ca.crt"));
         }
         certified(vec![newest.der.clone()], &content.authority_key, "ca.key", "ca.crt")?;
         let count = all.len();
@@ -136,21 +116,18 @@ impl Authorities {
         Ok(Self { newest, others: all, expired })
     }
 
-    pub(super) const fn newest(&self) -> &Certificate {
-        &self.newest
-    }
-
-    pub(super) const fn has_expired_ones(&self) -> bool {
-        self.expired
-    }
-
     /// Those that have not expired, the newest first.
+    fn all(&self) -> impl Iterator<Item = &Certificate> {
+        std::iter::once(&self.newest).chain(&self.others)
+    }
+
+    /// The same in PEM.
     pub(super) fn to_pem(&self) -> Vec<u8> {
-        let mut text = Vec::new();
-        for authority in std::iter::once(&self.newest).chain(&self.others) {
-            text.extend(pem(&authority.der));
-        }
-        text
+        let lines = EncodeConfig::new().set_line_ending(LineEnding::LF);
+        let block = |one: &Certificate| {
+            pem::encode_config(&Pem::new("CERTIFICATE", one.der.to_vec()), lines)
+        };
+        self.all().map(block).collect::<String>().into_bytes()
     }
 }
 
@@ -164,9 +141,8 @@ impl Leaf {
         now: UnixTime,
     ) -> Result<Self, Damage> {
         let certificate = served(content, now)?;
-        let all: Vec<&Certificate> = std::iter::once(&known.newest).chain(&known.others).collect();
-        verify(&certificate, &all, names, now)?;
-        let is_by_newest = verify(&certificate, &[&known.newest], names, now).is_ok();
+        verify(&certificate, known.all(), names, now)?;
+        let is_by_newest = verify(&certificate, [&known.newest], names, now).is_ok();
         Ok(Self { certificate, is_by_newest })
     }
 }
@@ -176,7 +152,7 @@ pub(super) fn served(content: &Content, now: UnixTime) -> Result<Certificate, Da
     let certificate = certificates(&content.certificate, "tls.crt")?.remove(0);
     certified(vec![certificate.der.clone()], &content.key, "tls.key", "tls.crt")?;
     if !certificate.is_valid(now) {
-        return Err(Damage::NotToday("tls.crt"));
+        return Err(Damage::not_today("tls.crt"));
     }
     Ok(certificate)
 }
@@ -204,26 +180,28 @@ pub(super) fn is_bundle(pem: &[u8]) -> bool {
 }
 
 /// At least one certificate.
-fn certificates(pem: &[u8], field: &'static str) -> Result<Vec<Certificate>, Damage> {
+fn certificates(pem: &[u8], field: &str) -> Result<Vec<Certificate>, Damage> {
     let mut all = Vec::new();
     for der in CertificateDer::pem_slice_iter(pem) {
-        let der = der.map_err(|_| Damage::NoCertificate(field))?;
+        let der = der.map_err(|_| Damage::no_certificate(field))?;
         all.push(Certificate::of(der, field)?);
     }
-    if all.is_empty() { Err(Damage::NoCertificate(field)) } else { Ok(all) }
+    if all.is_empty() { Err(Damage::no_certificate(field)) } else { Ok(all) }
 }
 
 fn certified(
     chain: Vec<CertificateDer<'static>>,
     key_pem: &[u8],
-    key: &'static str,
-    certificate: &'static str,
+    key: &str,
+    certificate: &str,
 ) -> Result<CertifiedKey, Damage> {
-    let der = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| Damage::NoKey(key))?;
+    let der = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| Damage::no_key(key))?;
     let certified =
         CertifiedKey::from_der(chain, der, &provider()).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => Damage::OtherKey { key, certificate },
-            _ => Damage::NoKey(key),
+            rustls::Error::InconsistentKeys(_) => {
+                Damage(format!("`{key}` is not the key of `{certificate}`"))
+            }
+            _ => Damage::no_key(key),
         })?;
     // Whatever cannot sign a handshake would only be found out by the API server.
     let schemes = [
@@ -232,41 +210,34 @@ fn certified(
         SignatureScheme::ED25519,
         SignatureScheme::RSA_PSS_SHA256,
     ];
-    certified.key.choose_scheme(&schemes).ok_or(Damage::NoKey(key))?;
+    certified.key.choose_scheme(&schemes).ok_or(Damage::no_key(key))?;
     Ok(certified)
 }
 
-fn verify(
+fn verify<'c>(
     certificate: &Certificate,
-    authorities: &[&Certificate],
-    names: &Names,
+    authorities: impl IntoIterator<Item = &'c Certificate>,
+    Names(names): &Names,
     now: UnixTime,
 ) -> Result<(), Damage> {
-    let Names(names) = names;
-    for name in names {
-        let not_vouched = |why: String| Damage::NotVouched { name: name.clone(), why };
+    let authorities: Vec<&Certificate> = authorities.into_iter().collect();
+    let vouches = |name: &String| -> anyhow::Result<()> {
         let mut roots = RootCertStore::empty();
-        for authority in authorities {
-            roots.add(authority.der.clone()).map_err(|error| not_vouched(error.to_string()))?;
+        for authority in &authorities {
+            roots.add(authority.der.clone())?;
         }
-        let verifier =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(provider()))
-                .build()
-                .map_err(|error| not_vouched(error.to_string()))?;
-        let server =
-            ServerName::try_from(name.clone()).map_err(|error| not_vouched(error.to_string()))?;
-        verifier
-            .verify_server_cert(&certificate.der, &[], &server, &[], now)
-            .map_err(|error| not_vouched(error.to_string()))?;
-    }
-    Ok(())
+        let (roots, provider) = (Arc::new(roots), Arc::new(provider()));
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
+        let server = ServerName::try_from(name.clone())?;
+        verifier.verify_server_cert(&certificate.der, &[], &server, &[], now)?;
+        Ok(())
+    };
+    names.iter().try_for_each(|name| {
+        let damage = |why| Damage(format!("`tls.crt` does not vouch for `{name}`: {why}"));
+        vouches(name).map_err(damage)
+    })
 }
 
 pub(super) fn provider() -> CryptoProvider {
     ring::default_provider()
-}
-
-fn pem(der: &CertificateDer<'_>) -> Vec<u8> {
-    let lines = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-    pem::encode_config(&pem::Pem::new("CERTIFICATE", der.to_vec()), lines).into_bytes()
 }

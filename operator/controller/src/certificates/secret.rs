@@ -48,30 +48,21 @@ pub struct SecretStore {
     metrics: Arc<Metrics>,
     /// The bundle of authorities, for the task that installs it.
     bundle: watch::Sender<Option<Vec<u8>>>,
+    /// Whether it is known if it is there.
+    looked: bool,
     /// As it is there now.
-    known: SecretState,
+    known: Option<Secret>,
     /// The content read last, and the damage that keeps it from being served.
     seen: Option<(Content, Option<Damage>)>,
     /// Of what is written.
     error_log: ErrorLog,
 }
 
-/// The state of a Secret.
-#[derive(Clone, Debug)]
-enum SecretState {
-    /// Nothing yet.
-    Nothing,
-    /// It is not there.
-    Missing,
-    /// It is there.
-    There(Box<Secret>),
-}
-
 /// Something the API server refused.
 #[derive(Debug, thiserror::Error)]
 enum Failed {
-    #[error(transparent)]
-    NotMade(#[from] super::NotMade),
+    #[error("no certificate can be made: {0}")]
+    NotMade(#[from] rcgen::Error),
     #[error("it cannot be written: {}", sentence(.0))]
     NotWritten(#[from] kube::Error),
 }
@@ -89,8 +80,12 @@ impl SecretStore {
     ) -> (Self, watch::Receiver<Option<Vec<u8>>>) {
         let (bundle, bundles) = watch::channel(None);
         let secrets = Api::namespaced(client, &options.namespace);
-        let (known, seen, error_log) = (SecretState::Nothing, None, ErrorLog::default());
-        (Self { options, secrets, serving, metrics, bundle, known, seen, error_log }, bundles)
+        let (looked, known, seen) = (false, None, None);
+        let error_log = ErrorLog::default();
+        (
+            Self { options, secrets, serving, metrics, bundle, looked, known, seen, error_log },
+            bundles,
+        )
     }
 
     /// Watches the Secret for as long as it is polled.
@@ -101,7 +96,7 @@ impl SecretStore {
         loop {
             tokio::select! {
                 found = found.next() => match found {
-                    Some(Ok(secret)) => self.known = SecretState::of(secret),
+                    Some(Ok(secret)) => (self.looked, self.known) = (true, secret),
                     Some(Err(_)) => continue,
                     None => return,
                 },
@@ -109,37 +104,31 @@ impl SecretStore {
                 _ = look.tick() => {}
             }
             let leads = *leading.borrow_and_update();
-            self.look(leads).await;
+            if self.looked {
+                self.look(leads).await;
+            }
         }
     }
 
     /// Loads what is there, and writes what should be.
     async fn look(&mut self, leads: bool) {
-        let secret = match self.known.clone() {
-            SecretState::Nothing => return,
-            SecretState::Missing => None,
-            SecretState::There(secret) => Some(*secret),
-        };
-        let content = secret.as_ref().map(content);
+        let found = self.known.as_ref().map(content);
         let now = UnixTime::now();
+        match &found {
+            Some(content) => self.load(content.clone(), now),
+            None if self.options.external => self.miss(),
+            None => {}
+        }
         if self.options.external {
-            match content {
-                Some(content) => self.load(content, now),
-                None => self.miss(),
-            }
             // Whoever owes a certificate keeps nobody from serving modules.
             self.serving.settle();
             return;
-        }
-        let found = content.clone();
-        if let Some(content) = content {
-            self.load(content, now);
         }
         // Whoever is first makes it; only the leader replaces it, so that two replicas never take turns.
         if found.is_some() && !leads {
             return;
         }
-        let kept = self.keep(secret, found.as_ref(), now).await;
+        let kept = self.keep(found.as_ref(), now).await;
         let (secret, namespace) = (&self.options.name, &self.options.namespace);
         match kept.map_err(|error| error.to_string()) {
             Ok(()) => {
@@ -186,7 +175,7 @@ impl SecretStore {
             SecretOptions { names, .. } => vouched(&content, names, now),
         };
         let loaded = checked.and_then(|certificate| {
-            self.serving.load(&content).map(|()| self.metrics.certificate(certificate.not_after()))
+            self.serving.load(&content).map(|()| self.metrics.certificate(certificate.not_after))
         });
         match &loaded {
             Ok(()) => {
@@ -212,19 +201,13 @@ impl SecretStore {
         self.seen = Some((content, loaded.err()));
     }
 
-    async fn keep(
-        &mut self,
-        secret: Option<Secret>,
-        found: Option<&Content>,
-        now: UnixTime,
-    ) -> Result<(), Failed> {
+    async fn keep(&mut self, found: Option<&Content>, now: UnixTime) -> Result<(), Failed> {
         let Some(step) = step(found, &self.options.names, now)? else { return Ok(()) };
-        let is_new = secret.is_none();
-        let secret = self.written(secret, &step.content);
-        let written = if is_new {
-            self.secrets.create(&PostParams::default(), &secret).await
+        let (secret, params) = (self.written(&step.content), PostParams::default());
+        let written = if found.is_none() {
+            self.secrets.create(&params, &secret).await
         } else {
-            self.secrets.replace(&self.options.name, &PostParams::default(), &secret).await
+            self.secrets.replace(&self.options.name, &params, &secret).await
         };
         match written {
             Ok(secret) => {
@@ -237,7 +220,7 @@ impl SecretStore {
                 }
                 // Loaded here and now: the watch will say the same.
                 self.load(content(&secret), now);
-                self.known = SecretState::of(Some(secret));
+                self.known = Some(secret);
                 Ok(())
             }
             // Somebody else was first: what they wrote comes by the watch.
@@ -247,8 +230,8 @@ impl SecretStore {
     }
 
     /// The Secret with that content; what others added to it stays.
-    fn written(&self, secret: Option<Secret>, content: &Content) -> Secret {
-        let mut secret = secret.unwrap_or_else(|| Secret {
+    fn written(&self, content: &Content) -> Secret {
+        let mut secret = self.known.clone().unwrap_or_else(|| Secret {
             metadata: ObjectMeta {
                 name: Some(self.options.name.clone()),
                 namespace: Some(self.options.namespace.clone()),
@@ -269,14 +252,6 @@ impl SecretStore {
             data.insert(name.to_owned(), ByteString(value.clone()));
         }
         secret
-    }
-}
-
-// === impl SecretState ===
-
-impl SecretState {
-    fn of(secret: Option<Secret>) -> Self {
-        secret.map_or(Self::Missing, |secret| Self::There(Box::new(secret)))
     }
 }
 
