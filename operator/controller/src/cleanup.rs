@@ -7,35 +7,23 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use k8s_openapi::NamespaceResourceScope;
+use corsward_operator_core::names::MANAGED_BY;
+use corsward_operator_core::publish::istio::IstioKind;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
-use kube::core::GroupVersionKind;
-use kube::{Api, Client, Resource};
-use serde::de::DeserializeOwned;
+use kube::{Api, Client};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use crate::args::CleanupArgs;
 use crate::kubernetes::list_metadata;
 
-/// The label of everything that the operator makes.
-const MADE_BY_US: &str = "app.kubernetes.io/managed-by=corsward-operator";
 /// Pods that still run, or will.
 const ALIVE: &str = "status.phase!=Succeeded,status.phase!=Failed";
 /// Interval between two counts of the pods.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-
-/// The kinds of the operator's objects: group, version, kind, plural. Those of proxies precede the modules that they
-/// name.
-const KINDS: [[&str; 4]; 4] = [
-    ["extensions.istio.io", "v1alpha1", "WasmPlugin", "wasmplugins"],
-    ["extensions.istio.io", "v1alpha1", "TrafficExtension", "trafficextensions"],
-    ["networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters"],
-    ["", "v1", "ConfigMap", "configmaps"],
-];
 
 /// Stops the operator and deletes what it made, wherever it is; says what it did.
 ///
@@ -48,8 +36,10 @@ pub async fn cleanup(client: Client, args: &CleanupArgs, out: &mut impl Write) -
         stop(&client, args, deployment, out).await?;
     }
     let mut failures = Vec::new();
-    for kind in KINDS {
-        let resource = resource(kind);
+    // Those of proxies precede the modules that they name.
+    let mut kinds = IstioKind::resources();
+    kinds.push(ApiResource::erase::<ConfigMap>(&()));
+    for resource in kinds {
         let api: Api<DynamicObject> = if args.own_config_maps && resource.kind == "ConfigMap" {
             Api::namespaced_with(client.clone(), &args.namespace, &resource)
         } else {
@@ -61,38 +51,22 @@ pub async fn cleanup(client: Client, args: &CleanupArgs, out: &mut impl Write) -
             Err(error) => failures.push(format!("{}: {error:#}", resource.plural)),
         }
     }
-    let own = [
-        own::<Lease>(&client, args, args.lease.as_deref()).await,
-        own::<Secret>(&client, args, args.secret.as_deref()).await,
-    ];
-    for outcome in own {
-        match outcome {
-            Ok(said) => out.write_all(said.as_bytes())?,
-            Err(problem) => failures.push(problem),
+    let lease = (ApiResource::erase::<Lease>(&()), &args.lease);
+    let secret = (ApiResource::erase::<Secret>(&()), &args.secret);
+    for (resource, name) in [lease, secret] {
+        let (Some(name), kind) = (name, &resource.kind) else { continue };
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(client.clone(), &args.namespace, &resource);
+        match delete(&api, name).await {
+            Ok(true) => writeln!(out, "{kind} deleted: {name}")?,
+            Ok(false) => {}
+            Err(error) => failures.push(format!("the {kind} {name}: {error}")),
         }
     }
     if !failures.is_empty() {
         bail!("not everything could be deleted: {}", failures.join("; "));
     }
     Ok(())
-}
-
-/// Deletes one object of the operator's namespace, if one is named; says so if it was there.
-async fn own<K>(client: &Client, args: &CleanupArgs, name: Option<&str>) -> Result<String, String>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + DeserializeOwned,
-{
-    let Some(name) = name else { return Ok(String::new()) };
-    let api: Api<K> = Api::namespaced(client.clone(), &args.namespace);
-    let kind = K::kind(&());
-    match delete(&api, name).await {
-        Ok(true) => Ok(format!("{kind} deleted: {name}\n")),
-        Ok(false) => Ok(String::new()),
-        Err(error) => Err(format!("the {kind} {name}: {error}")),
-    }
 }
 
 /// Scales the operator to nothing, and waits until none of its pods is left.
@@ -141,7 +115,8 @@ async fn delete_all(
     resource: &ApiResource,
 ) -> Result<usize> {
     let mut deleted: usize = 0;
-    for object in list_metadata(listed, MADE_BY_US).await? {
+    let (label, us) = MANAGED_BY;
+    for object in list_metadata(listed, &format!("{label}={us}")).await? {
         let (Some(namespace), Some(name)) = (&object.namespace, &object.name) else { continue };
         let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, resource);
         if delete(&api, name).await.with_context(|| format!("{namespace}/{name}"))? {
@@ -152,19 +127,12 @@ async fn delete_all(
 }
 
 /// Deletes an object; `false`: it was gone already.
-async fn delete<K>(api: &Api<K>, name: &str) -> kube::Result<bool>
-where
-    K: Resource + Clone + std::fmt::Debug + DeserializeOwned,
-{
+async fn delete(api: &Api<DynamicObject>, name: &str) -> kube::Result<bool> {
     match api.delete(name, &DeleteParams::background()).await {
         Ok(_) => Ok(true),
         Err(error) if is_not_found(&error) => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-fn resource([group, version, kind, plural]: [&str; 4]) -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
 }
 
 fn is_not_found(error: &kube::Error) -> bool {
