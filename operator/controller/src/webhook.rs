@@ -46,6 +46,9 @@ const MAX_CONCURRENT: usize = 8;
 /// Memory budget in KiB for buffered bodies of reviews; a further review waits until there is room for it.
 const KEPT_KIB: usize = 64 * 1024;
 
+/// The words of a request that comes too late.
+const STOPS: &str = "the operator stops";
+
 /// The state of a request's handler.
 #[derive(Clone, Debug)]
 struct Asking {
@@ -55,12 +58,8 @@ struct Asking {
     kept: Arc<Semaphore>,
 }
 
-/// The reason why there are no bytes.
-enum NotRead {
-    TooLong,
-    TooSlow,
-    Broken(String),
-}
+/// The status and the words of what is not an answer to a review, for there was none.
+type NoReview = (StatusCode, String);
 
 /// Serves the webhook with the certificates that are in the Secret by then. The receiver is true once it shows the certificate that there is.
 ///
@@ -111,35 +110,19 @@ async fn validate(
     RawQuery(query): RawQuery,
     request: extract::Request,
 ) -> Response {
-    let thinking = thinking(query.as_deref().unwrap_or_default());
-    let (bytes, kept) = match read(request, &asking.kept).await {
-        Ok(read) => read,
-        Err(NotRead::TooLong) => {
-            let words = format!("a review has at most {MAX_LEN} bytes");
-            return refused(&asking.metrics, StatusCode::PAYLOAD_TOO_LARGE, &words);
-        }
-        Err(NotRead::TooSlow) => {
-            let words = format!("a review is read within {READ_TIMEOUT:?}");
-            return refused(&asking.metrics, StatusCode::REQUEST_TIMEOUT, &words);
-        }
-        Err(NotRead::Broken(error)) => {
-            return refused(&asking.metrics, StatusCode::BAD_REQUEST, &error);
+    let (response, outcome) = match asking.review(query, request).await {
+        Ok((response, outcome)) => (Json(response.into_review()).into_response(), outcome),
+        Err((status, words)) => {
+            warn!(
+                status = status.as_u16(),
+                error = words,
+                "rejected a request that is not an AdmissionReview"
+            );
+            ((status, format!("{words}\n")).into_response(), Outcome::Unreadable)
         }
     };
-    // Only now: whoever sends slowly keeps nobody else waiting.
-    let Ok(_turn) = asking.at_once.acquire().await else {
-        return refused(&asking.metrics, StatusCode::SERVICE_UNAVAILABLE, "the operator stops");
-    };
-    let question = match Question::read(&bytes) {
-        Ok(question) => question,
-        Err(error) => {
-            return refused(&asking.metrics, StatusCode::BAD_REQUEST, &error.to_string());
-        }
-    };
-    drop((bytes, kept));
-    let (response, outcome) = asking.answer(question, thinking).await;
     asking.metrics.reviewed(outcome);
-    Json(response.into_review()).into_response()
+    response
 }
 
 /// The controller's timeout for a review: two fifths of the API server's, as its query gives it, because the review
@@ -152,33 +135,15 @@ fn thinking(query: &str) -> Duration {
     waited.saturating_mul(2).checked_div(5).unwrap_or_default()
 }
 
-/// Not an answer to a review, for there was none.
-fn refused(metrics: &Metrics, status: StatusCode, words: &str) -> Response {
-    warn!(
-        status = status.as_u16(),
-        error = words,
-        "rejected a request that is not an AdmissionReview"
-    );
-    metrics.reviewed(Outcome::Unreadable);
-    (status, format!("{words}\n")).into_response()
-}
-
 /// The bytes of a review, and the room that they take.
 type Kept = (Vec<u8>, Option<OwnedSemaphorePermit>);
 
-async fn read(request: extract::Request, room: &Arc<Semaphore>) -> Result<Kept, NotRead> {
-    match timeout(READ_TIMEOUT, bounded(request.into_body(), room)).await {
-        Ok(read) => read,
-        Err(_) => Err(NotRead::TooSlow),
-    }
-}
-
-async fn bounded(body: Body, room: &Arc<Semaphore>) -> Result<Kept, NotRead> {
+async fn bounded(body: Body, room: &Arc<Semaphore>) -> Result<Kept, NoReview> {
     use http_body_util::BodyExt as _;
     let mut body = std::pin::pin!(body);
     let (mut bytes, mut len, mut kept) = (Vec::new(), 0_usize, None);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| NotRead::Broken(error.to_string()))?;
+        let frame = frame.map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
         len = len.saturating_add(data.len());
         if len <= MAX_LEN {
@@ -190,7 +155,11 @@ async fn bounded(body: Body, room: &Arc<Semaphore>) -> Result<Kept, NotRead> {
             break;
         }
     }
-    if len <= MAX_LEN { Ok((bytes, kept)) } else { Err(NotRead::TooLong) }
+    if len <= MAX_LEN { Ok((bytes, kept)) } else { Err(too_long()) }
+}
+
+fn too_long() -> NoReview {
+    (StatusCode::PAYLOAD_TOO_LARGE, format!("a review has at most {MAX_LEN} bytes"))
 }
 
 /// Waits for room for that number of bytes.
@@ -198,12 +167,12 @@ async fn keep(
     kept: &mut Option<OwnedSemaphorePermit>,
     room: &Arc<Semaphore>,
     len: usize,
-) -> Result<(), NotRead> {
+) -> Result<(), NoReview> {
     let held = kept.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
     let more = len.div_ceil(1024).saturating_sub(held);
-    let more = u32::try_from(more).map_err(|_| NotRead::TooLong)?;
+    let more = u32::try_from(more).map_err(|_| too_long())?;
     let more = Arc::clone(room).acquire_many_owned(more).await;
-    let more = more.map_err(|_| NotRead::Broken("the operator stops".to_owned()))?;
+    let more = more.map_err(|_| (StatusCode::BAD_REQUEST, STOPS.to_owned()))?;
     match kept {
         Some(kept) => kept.merge(more),
         None => *kept = Some(more),
@@ -214,10 +183,29 @@ async fn keep(
 // === impl Asking ===
 
 impl Asking {
+    async fn review(
+        &self,
+        query: Option<String>,
+        request: extract::Request,
+    ) -> Result<(AdmissionResponse, Outcome), NoReview> {
+        let thinking = thinking(query.as_deref().unwrap_or_default());
+        let read = timeout(READ_TIMEOUT, bounded(request.into_body(), &self.kept)).await;
+        let (bytes, kept) = read.map_err(|_| {
+            (StatusCode::REQUEST_TIMEOUT, format!("a review is read within {READ_TIMEOUT:?}"))
+        })??;
+        // Only now: whoever sends slowly keeps nobody else waiting.
+        let turn = self.at_once.acquire().await;
+        let _turn = turn.map_err(|_| (StatusCode::SERVICE_UNAVAILABLE, STOPS.to_owned()))?;
+        let question =
+            Question::read(&bytes).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+        drop((bytes, kept));
+        Ok(self.answer(question, thinking).await)
+    }
+
     async fn answer(&self, question: Question, thinking: Duration) -> (AdmissionResponse, Outcome) {
         let Question { request, task } = question;
         match task {
-            ReviewTask::Pass => (answer::passed(&request), Outcome::Allowed),
+            ReviewTask::Pass => (AdmissionResponse::from(&request), Outcome::Allowed),
             ReviewTask::Foreign(why) => (answer::unjudged(&request, &why), Outcome::Unjudged),
             ReviewTask::Validate { object, off } => {
                 let Some(findings) = self.ask(object, thinking).await else {

@@ -56,11 +56,6 @@ pub(super) fn unjudged(request: &AdmissionRequest, why: &str) -> AdmissionRespon
     response
 }
 
-/// Allowed, with nothing to say.
-pub(super) fn passed(request: &AdmissionRequest) -> AdmissionResponse {
-    AdmissionResponse::from(request)
-}
-
 /// `kubectl` prints the causes, one a line; other clients print the message.
 fn refuse(response: &mut AdmissionResponse, request: &AdmissionRequest, refusals: &[&Finding]) {
     let count = refusals.len();
