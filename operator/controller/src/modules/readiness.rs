@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 use http_body_util::Empty;
 use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Request, StatusCode};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -99,15 +99,6 @@ struct Endpoints {
     terminating: BTreeSet<SocketAddr>,
 }
 
-/// A module server's answer about a module.
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
-    Has,
-    Lacks,
-    /// No answer about the module, and the reason.
-    Failed(String),
-}
-
 // === impl ModuleServers ===
 
 impl ModuleServers {
@@ -125,9 +116,9 @@ impl ModuleServers {
         let answers = join_all(requests).await.into_iter();
         let missing: Vec<String> = answers
             .filter_map(|(addr, answer)| match answer {
-                Answer::Has => None,
-                Answer::Lacks => Some(format!("{addr}: it does not have the module yet")),
-                Answer::Failed(why) => ready.contains(addr).then(|| format!("{addr}: {why}")),
+                Ok(true) => None,
+                Ok(false) => Some(format!("{addr}: it does not have the module yet")),
+                Err(why) => ready.contains(addr).then(|| format!("{addr}: {why}")),
             })
             .collect();
         if missing.is_empty() {
@@ -172,24 +163,17 @@ impl Endpoints {
     }
 }
 
-async fn probe(client: &ProbeClient, addr: SocketAddr, path: &str) -> Answer {
-    let request = Request::builder().method(Method::HEAD).uri(format!("http://{addr}{path}"));
-    let request = match request.body(Empty::new()) {
-        Ok(request) => request,
-        Err(error) => return Answer::Failed(error.to_string()),
-    };
-    match tokio::time::timeout(REQUEST_TIMEOUT, client.request(request)).await {
-        Ok(Ok(answer)) if answer.status() == StatusCode::OK => Answer::Has,
+/// Asks a module server whether it has a module.
+async fn probe(client: &ProbeClient, addr: SocketAddr, path: &str) -> Result<bool, String> {
+    let request = Request::head(format!("http://{addr}{path}")).body(Empty::new());
+    let request = request.map_err(|error| error.to_string())?;
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, client.request(request)).await;
+    let answer = answer.map_err(|_| format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()))?;
+    match answer.map_err(|_| "it cannot be reached".to_owned())?.status() {
+        StatusCode::OK => Ok(true),
         // A replica of an earlier release answers 404.
-        Ok(Ok(answer))
-            if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::NOT_FOUND]
-                .contains(&answer.status()) =>
-        {
-            Answer::Lacks
-        }
-        Ok(Ok(answer)) => Answer::Failed(format!("it answers {}", answer.status())),
-        Ok(Err(_)) => Answer::Failed("it cannot be reached".to_owned()),
-        Err(_) => Answer::Failed(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())),
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::NOT_FOUND => Ok(false),
+        status => Err(format!("it answers {status}")),
     }
 }
 
