@@ -11,7 +11,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
@@ -24,8 +24,8 @@ const CLUSTER_NAMESPACE: &str = "default";
 const REPEAT: Duration = Duration::from_mins(10);
 /// Timeout of a write.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// Notices that may wait; more are lost, for what they say is in the status too.
-const MAX_WAITING: usize = 1024;
+/// Most Events that may wait for [`record`]; more are lost, for what they say is in the status too.
+pub const MAX_WAITING: usize = 1024;
 /// Longest note, in bytes (Kubernetes, validation of events).
 const MAX_NOTE_LEN: usize = 1024;
 /// Longest name of a reporting instance, a reason or an action, in bytes (the same).
@@ -33,23 +33,10 @@ const MAX_WORD_LEN: usize = 128;
 /// Longest beginning of an event's name: with five characters of the API server's it is a name.
 const MAX_PREFIX_LEN: usize = 240;
 
-/// The sender of Events.
-#[derive(Clone, Debug)]
-pub struct EventSender {
-    sender: mpsc::Sender<ObjectEvent>,
-}
-
 /// The recent Events.
 #[derive(Debug, Default)]
 struct RecentEvents {
     object_events: HashMap<ObjectEvent, Instant>,
-}
-
-/// A place to hand Events in, and where they come out, for [`record`].
-#[must_use]
-pub fn channel() -> (EventSender, mpsc::Receiver<ObjectEvent>) {
-    let (sender, receiver) = mpsc::channel(MAX_WAITING);
-    (EventSender { sender }, receiver)
 }
 
 /// Writes Events until every sender is gone. `instance` is this pod's name. A failed write is lost.
@@ -82,17 +69,6 @@ pub async fn record(
         said.forget(&object_event);
         if error_log.on(&words, Instant::now()) {
             warn!(resource = %object_event.resource, error = words, "cannot write an Event");
-        }
-    }
-}
-
-// === impl EventSender ===
-
-impl EventSender {
-    /// Hands an Event in; never waits.
-    pub fn send(&self, object_event: ObjectEvent) {
-        if let Err(error) = self.sender.try_send(object_event) {
-            debug!(%error, "an Event is lost");
         }
     }
 }
@@ -204,19 +180,5 @@ mod tests {
         let event = event(&object_event, "operator-0", Timestamp::UNIX_EPOCH);
         assert_eq!(event.metadata.namespace.as_deref(), Some("default"));
         assert_eq!(event.regarding.unwrap().namespace, None);
-    }
-
-    #[tokio::test]
-    async fn whoever_hands_a_notice_in_never_waits() {
-        let (object_events, mut receiver) = channel();
-        for _ in 0..MAX_WAITING + 10 {
-            object_events.send(object_event("a"));
-        }
-        drop(object_events);
-        let mut handed_in = 0;
-        while receiver.recv().await.is_some() {
-            handed_in += 1;
-        }
-        assert_eq!(handed_in, MAX_WAITING);
     }
 }

@@ -13,13 +13,14 @@ use corsward_operator_core::controller::Controller;
 use corsward_operator_core::event::Event;
 use corsward_operator_core::index::Index;
 use corsward_operator_core::moment::Moment;
+use corsward_operator_core::object_event::ObjectEvent;
 use corsward_operator_core::report::Report;
 use jiff::Timestamp;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, Sender};
+use tracing::debug;
 
 use crate::admin::AdminState;
 use crate::change_log;
-use crate::events::EventSender;
 use crate::last_good::LastGood;
 use crate::metrics::Outcome;
 use crate::publish::{Publisher, RESYNC_INTERVAL};
@@ -42,7 +43,7 @@ pub struct ExecutorDeps {
     /// Where the specs in force survive a restart.
     pub last_good: Box<dyn LastGood>,
     /// Where Events go, if there is a place for them.
-    pub object_events: Option<EventSender>,
+    pub object_events: Option<Sender<ObjectEvent>>,
     /// Metrics and readiness.
     pub admin_state: Arc<AdminState>,
 }
@@ -150,8 +151,10 @@ impl Executor {
                 Command::PollProxies(command) => events.extend(publisher.expect(command)),
                 Command::WriteStatus(write) => last_good.write_status(write),
                 Command::RecordEvent(object_event) => {
-                    if let Some(sender) = object_events {
-                        sender.send(object_event);
+                    if let Some(sender) = object_events
+                        && let Err(error) = sender.try_send(object_event)
+                    {
+                        debug!(%error, "an Event is lost");
                     }
                 }
                 Command::Log(line) => change_log::write(&line),

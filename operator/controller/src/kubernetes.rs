@@ -6,9 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use backon::ExponentialBuilder;
 use kube::api::{ListParams, ObjectMeta};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::runtime::watcher;
+use kube::runtime::watcher::{self, ExponentialBackoff};
 use kube::{Api, Client, Config};
 use serde::de::DeserializeOwned;
 
@@ -23,6 +24,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(75);
 /// Timeout for sending a request.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The first pause between attempts at a request that is not answered.
+const MIN_DELAY: Duration = Duration::from_millis(400);
+/// The longest pause before its jitter, which at most doubles it. A policy waits for it once the API server is back; kube's own backoff
+/// waits up to a minute, made for a client on every node.
+const MAX_DELAY: Duration = Duration::from_secs(3);
 /// The operator's name in the API server's audit log.
 const USER_AGENT: &str = concat!("corsward-operator/", env!("CARGO_PKG_VERSION"));
 
@@ -63,6 +69,12 @@ pub fn client_of(mut config: Config) -> Result<Client> {
         .headers
         .push((hyper::header::USER_AGENT, hyper::header::HeaderValue::from_static(USER_AGENT)));
     Client::try_from(config).context("no client can be made of the API server's configuration")
+}
+
+/// The pauses between attempts at requests that an API server does not answer: exponential, with jitter, and without an end.
+pub(crate) fn backoff() -> ExponentialBackoff {
+    let builder = ExponentialBuilder::default().with_min_delay(MIN_DELAY).with_max_delay(MAX_DELAY);
+    builder.with_jitter().without_max_times().into()
 }
 
 /// The metadata of all objects with the labels; none if the kind is not served.
@@ -133,6 +145,7 @@ pub(crate) fn watch_sentence(error: &watcher::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kube::runtime::utils::Backoff as _;
 
     #[test]
     fn an_error_is_said_once_and_down_to_its_cause() {
@@ -147,5 +160,16 @@ mod tests {
             "{}",
             sentence(&unreachable)
         );
+    }
+
+    #[test]
+    fn pauses_grow_to_a_bound_that_a_recovery_waits_for() {
+        let mut backoff = super::backoff();
+        let pauses: Vec<Duration> = backoff.by_ref().take(50).collect();
+        assert!(pauses[0] <= MIN_DELAY * 2, "{pauses:?}");
+        assert!(pauses.iter().all(|pause| *pause <= MAX_DELAY * 2), "{pauses:?}");
+        assert!(pauses[49] >= MAX_DELAY, "{pauses:?}");
+        backoff.reset();
+        assert!(backoff.next().unwrap() <= MIN_DELAY * 2);
     }
 }

@@ -54,8 +54,10 @@ pub struct LeaseOptions {
 /// This replica, contending for the Lease.
 #[derive(Debug)]
 pub struct LeaderElector {
-    leading: watch::Receiver<bool>,
-    holding: watch::Receiver<Option<LeaseRecord>>,
+    /// Does this replica write?
+    pub leading: watch::Receiver<bool>,
+    /// The holder of the Lease, as this replica saw it last.
+    pub holding: watch::Receiver<Option<LeaseRecord>>,
     stop: oneshot::Sender<()>,
     tasks: Tasks,
 }
@@ -185,18 +187,6 @@ impl LeaseOptions {
 // === impl LeaderElector ===
 
 impl LeaderElector {
-    /// Does this replica write?
-    #[must_use]
-    pub fn leading(&self) -> watch::Receiver<bool> {
-        self.leading.clone()
-    }
-
-    /// The holder of the Lease, as this replica saw it last.
-    #[must_use]
-    pub fn holding(&self) -> watch::Receiver<Option<LeaseRecord>> {
-        self.holding.clone()
-    }
-
     /// Stops contending, and writing. It releases a held Lease, so that the next replica need not wait for its
     /// expiry.
     pub async fn release(self) {
@@ -390,7 +380,7 @@ mod tests {
         let options = LeaseOptions::new("ns".to_owned(), "l".to_owned(), "a".to_owned());
         let (events, _heard) = mpsc::channel(16);
         let elector = start_election(client, options, watch::channel(true).1, events);
-        let mut leading = elector.leading();
+        let mut leading = elector.leading.clone();
 
         slow.came.acquire().await.unwrap().forget();
         let released = tokio::spawn(elector.release());

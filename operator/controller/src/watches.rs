@@ -13,8 +13,7 @@ use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
 use crate::error_log::ErrorLog;
-use crate::kubernetes::{WATCH_SECONDS, watch_sentence};
-use crate::watch_backoff::WatchBackoff;
+use crate::kubernetes::{WATCH_SECONDS, backoff, watch_sentence};
 
 /// A watch that does not end.
 pub(crate) type Events<T> = BoxStream<'static, watcher::Result<T>>;
@@ -91,7 +90,7 @@ where
 {
     let (kind, mut error_log) = (kind.to_owned(), ErrorLog::default());
     watcher(api, config.timeout(WATCH_SECONDS))
-        .backoff(WatchBackoff::default())
+        .backoff(backoff())
         .inspect(move |event| report(&kind, event.as_ref(), &mut error_log))
         .boxed()
 }

@@ -12,6 +12,7 @@ use corsward_operator_core::names::FIELD_MANAGER;
 use corsward_operator_core::resource_ref::ResourceRef;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::utils::Backoff as _;
+use kube::runtime::watcher::ExponentialBackoff;
 use kube::{Api, Client};
 use serde::de::IgnoredAny;
 use serde_json::json;
@@ -25,7 +26,6 @@ use crate::error_log::ErrorLog;
 use crate::kubernetes;
 use crate::metrics::{Metrics, Outcome};
 use crate::source::kube::Raw;
-use crate::watch_backoff::WatchBackoff;
 
 /// Most writes at the same time.
 const MAX_WRITING: usize = 8;
@@ -54,7 +54,7 @@ struct Writer {
     queue: Queue,
     writing: JoinSet<PendingWrite>,
     error_log: ErrorLog,
-    backoff: WatchBackoff,
+    backoff: ExponentialBackoff,
     /// Nothing is sent before: the API server had trouble.
     paused_until: Option<Instant>,
 }
@@ -110,7 +110,7 @@ pub async fn write(
 impl Writer {
     fn new(client: Client, metrics: Arc<Metrics>) -> Self {
         let (queue, writing) = (Queue::default(), JoinSet::new());
-        let (error_log, backoff) = (ErrorLog::default(), WatchBackoff::default());
+        let (error_log, backoff) = (ErrorLog::default(), kubernetes::backoff());
         Self { client, metrics, queue, writing, error_log, backoff, paused_until: None }
     }
 
@@ -160,7 +160,7 @@ impl Writer {
                 self.queue.again(resource, status);
                 // Whatever keeps one status from being written most likely keeps all.
                 if self.paused_until.is_none() {
-                    let pause = self.backoff.pause();
+                    let pause = self.backoff.next().unwrap_or_default();
                     self.paused_until = Instant::now().checked_add(pause);
                 }
             }

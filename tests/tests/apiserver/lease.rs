@@ -41,7 +41,7 @@ impl Replica {
             let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();
             leader::start_election(client, options, watch::channel(true).1, sender)
         });
-        let leading = contender.leading();
+        let leading = contender.leading.clone();
         Self { runtime, line, contender, leading, events }
     }
 

@@ -262,9 +262,9 @@ fn record(kubeconfig: &Path, object_events: &[ObjectEvent]) {
     let runtime = runtime();
     runtime.block_on(async {
         let client = kubernetes::client(Some(kubeconfig)).await.unwrap();
-        let (sender, receiver) = events::channel();
+        let (sender, receiver) = mpsc::channel(events::MAX_WAITING);
         for object_event in object_events {
-            sender.send(object_event.clone());
+            sender.try_send(object_event.clone()).unwrap();
         }
         drop(sender);
         events::record(client, "operator-0".to_owned(), receiver).await;

@@ -25,11 +25,10 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::error_log::ErrorLog;
-use crate::kubernetes::{is_not_served, list_metadata, sentence};
+use crate::kubernetes::{backoff, is_not_served, list_metadata, sentence};
 use crate::metrics::{Metrics, Outcome};
 use crate::publish::Publisher;
 use crate::tasks::sleep_until;
-use crate::watch_backoff::WatchBackoff;
 use crate::watches::{self, WatchEvent};
 
 /// Writes that are under way at one time.
@@ -49,23 +48,19 @@ pub struct ClusterPublisher {
     pub poller: Option<mpsc::UnboundedSender<PollerCommand>>,
 }
 
-/// The inputs and outputs of a publisher.
-#[derive(Debug)]
-pub struct PublisherDeps {
+/// The inputs and outputs of the tasks of a publisher.
+#[derive(Clone)]
+pub(crate) struct TaskDeps {
     /// The objects that hold bundles.
-    pub output: Output,
-    /// For how long proxies take what replaces an object before it is deleted.
-    pub grace: Duration,
-    /// The desired state. Its initial value does not count: the publisher writes nothing before the first change.
-    pub desired: watch::Receiver<Arc<Desired>>,
+    pub(crate) objects: Objects,
     /// Does this replica write?
-    pub leading: watch::Receiver<bool>,
+    pub(crate) leading: watch::Receiver<bool>,
     /// The reason why the module cannot be named yet; `None` if it can.
-    pub module_readiness: watch::Receiver<Option<String>>,
-    /// The receiver of publish statuses.
-    pub events: mpsc::Sender<Vec<Event>>,
+    pub(crate) module_readiness: watch::Receiver<Option<String>>,
+    /// The receiver of publish statuses and rollout updates.
+    pub(crate) events: mpsc::Sender<Vec<Event>>,
     /// The metrics.
-    pub metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// A step, and its result.
@@ -73,14 +68,15 @@ type Applied = (ObjectWrite, Result<Option<DynamicObject>, ApplyError>);
 
 /// The API server, asked about one kind.
 #[derive(Clone)]
-struct Objects {
-    client: Client,
-    output: Output,
+pub(crate) struct Objects {
+    pub(crate) client: Client,
+    pub(crate) output: Output,
 }
 
 struct ObjectPublisher {
     reconciler: Reconciler,
-    deps: PublisherDeps,
+    desired: watch::Receiver<Arc<Desired>>,
+    deps: TaskDeps,
     kind: String,
     /// Whether the existing objects are known.
     listed: bool,
@@ -91,14 +87,16 @@ struct ObjectPublisher {
     error_log: ErrorLog,
 }
 
-/// Keeps the objects of a cluster in their desired state until its sender is gone.
-pub async fn run(client: Client, deps: PublisherDeps) {
-    let output = deps.output.clone();
-    let (resource, objects) = (output.resource(), Objects { client, output: output.clone() });
+/// Keeps the objects of a cluster in their desired state until its sender is gone. The initial value of `desired` does not count: nothing is
+/// written before the first change. `grace` is for proxies to take what replaces an object before it is deleted.
+pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, grace: Duration) {
+    let objects = deps.objects.clone();
+    let resource = objects.output.resource();
     let everywhere = Api::all_with(objects.client.clone(), &resource);
     let mut watch = watches::of_labels(everywhere, &resource.kind, &selector());
     let mut publisher = ObjectPublisher {
-        reconciler: Reconciler::new(output, deps.grace),
+        reconciler: Reconciler::new(objects.output.clone(), grace),
+        desired,
         deps,
         kind: resource.kind,
         listed: false,
@@ -124,7 +122,7 @@ pub async fn run(client: Client, deps: PublisherDeps) {
         }
         let next_deadline = publisher.reconciler.next_deadline(now);
         tokio::select! {
-            changed = publisher.deps.changed() => {
+            changed = publisher.changed() => {
                 publisher.take_inputs();
                 if changed.is_err() {
                     return;
@@ -147,31 +145,9 @@ pub async fn run(client: Client, deps: PublisherDeps) {
     }
 }
 
-/// Refreshes the object of a bundle with a new annotation: Istio's agents then fetch the module again, which they never
-/// retry by themselves. `said` must differ from the previous value.
-///
-/// # Errors
-///
-/// Fails if there is no such object, or the API server does not do it.
-pub async fn refresh(
-    client: &Client,
-    output: &Output,
-    key: &BundleKey,
-    said: &str,
-) -> kube::Result<()> {
-    let Some(namespace) = key.namespace() else { return Ok(()) };
-    let api: Api<DynamicObject> =
-        Api::namespaced_with(client.clone(), namespace, &output.resource());
-    let annotation = json!({"metadata": {"annotations": {REFRESHED_ANNOTATION: said}}});
-    // Not applied: that would make an object where there is none, and publishing would take the annotation away again.
-    let params =
-        PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-    api.patch(&key.object_name(), &params, &Patch::Merge(annotation)).await.map(drop)
-}
+// === impl ObjectPublisher ===
 
-// === impl PublisherDeps ===
-
-impl PublisherDeps {
+impl ObjectPublisher {
     async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
         tokio::select! {
             changed = self.desired.changed() => {
@@ -179,15 +155,11 @@ impl PublisherDeps {
                 self.desired.mark_changed();
                 changed
             }
-            Ok(()) = self.leading.changed() => Ok(()),
-            Ok(()) = self.module_readiness.changed() => Ok(()),
+            Ok(()) = self.deps.leading.changed() => Ok(()),
+            Ok(()) = self.deps.module_readiness.changed() => Ok(()),
         }
     }
-}
 
-// === impl ObjectPublisher ===
-
-impl ObjectPublisher {
     /// Takes in the desired state and the right to write; `false` if a different replica may write.
     fn take_inputs(&mut self) -> bool {
         let now = Instant::now();
@@ -196,10 +168,10 @@ impl ObjectPublisher {
         self.former_listed &= leads;
         let module_readiness = self.deps.module_readiness.borrow_and_update().clone();
         self.reconciler.module_readiness(module_readiness, now);
-        if !self.deps.desired.has_changed().unwrap_or_default() {
+        if !self.desired.has_changed().unwrap_or_default() {
             return leads;
         }
-        let desired = Arc::clone(&self.deps.desired.borrow_and_update());
+        let desired = Arc::clone(&self.desired.borrow_and_update());
         for key in self.reconciler.want(Arc::clone(&desired), now) {
             let bytes = desired.bundles.get(&key).map(|bundle| bundle.compiled.len());
             self.deps.metrics.bundle(&key, bytes);
@@ -348,6 +320,20 @@ impl Publisher for ClusterPublisher {
 // === impl Objects ===
 
 impl Objects {
+    /// Refreshes the object of a bundle with a new annotation: Istio's agents then fetch the module again, which they never retry by
+    /// themselves. `said` must differ from the previous value.
+    pub(crate) async fn refresh(&self, key: &BundleKey, said: &str) -> kube::Result<()> {
+        let Some(namespace) = key.namespace() else { return Ok(()) };
+        let resource = self.output.resource();
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), namespace, &resource);
+        let annotation = json!({"metadata": {"annotations": {REFRESHED_ANNOTATION: said}}});
+        // Not applied: that would make an object where there is none, and publishing would take the annotation away again.
+        let params =
+            PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        api.patch(&key.object_name(), &params, &Patch::Merge(annotation)).await.map(drop)
+    }
+
     /// Lists the objects of each other kind, and logs their number; returns those to delete.
     fn list_former(&self) -> JoinSet<Vec<FormerObject>> {
         let others = self.output.others().map(|(resource, is_replaced)| {
@@ -364,7 +350,7 @@ impl Objects {
     /// The operator's objects of a different kind; none where it is not served.
     async fn former(&self, resource: &ApiResource) -> Vec<FormerObject> {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), resource);
-        let (mut backoff, mut error_log) = (WatchBackoff::default(), ErrorLog::default());
+        let (mut backoff, mut error_log) = (backoff(), ErrorLog::default());
         let list = loop {
             match list_metadata(&api, &selector()).await {
                 Ok(list) => break list,
@@ -373,7 +359,7 @@ impl Objects {
                     if error_log.on(&error, Instant::now()) {
                         warn!(kind, error, "cannot list leftover objects; tried again");
                     }
-                    tokio::time::sleep(backoff.pause()).await;
+                    tokio::time::sleep(backoff.next().unwrap_or_default()).await;
                 }
             }
         };

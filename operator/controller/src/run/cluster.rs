@@ -26,17 +26,28 @@ use crate::executor::{Executor, ExecutorDeps};
 use crate::leader::{self, LeaderElector};
 use crate::modules::{self, Modules};
 use crate::publish::choice;
-use crate::publish::cluster::{self as publisher, ClusterPublisher, PublisherDeps};
+use crate::publish::cluster::{self as publisher, ClusterPublisher, Objects, TaskDeps};
 use crate::request::Request;
-use crate::rollout::poller as proxies;
 use crate::server::Server;
-use crate::tasks::Tasks;
-use crate::{events, kubernetes, source, webhook, writer};
+use crate::tasks::{TaskEnded, Tasks};
+use crate::{events, kubernetes, poller, source, webhook, writer};
 
 /// Interval at which rejected statuses are sent again: the definitions may have been upgraded.
 const SEND_REFUSED_AGAIN: Duration = Duration::from_mins(5);
 /// For how long a module that no object names is kept: for as long as it may take to look twice at a roll-back.
 const KEEP_MODULES: Duration = Duration::from_hours(1);
+
+/// What the parts of a cluster's operator are made of, and those that run.
+struct Cluster<'a> {
+    args: &'a RunArgs,
+    client: Client,
+    state: Arc<AdminState>,
+    events: Sender<Vec<Event>>,
+    elector: LeaderElector,
+    tasks: Tasks,
+    /// The admin address comes first.
+    servers: Vec<Server>,
+}
 
 /// Runs until told to stop.
 ///
@@ -56,16 +67,16 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
             return Ok(());
         }
     };
-    let mut elector = start_election(&client, &args.cluster, &state, &sender);
+    let ClusterArgs { namespace, lease, name, .. } = &args.cluster;
+    let options = leader::LeaseOptions::new(namespace.clone(), lease.clone(), name.clone());
+    let elector = leader::start_election(client.clone(), options, state.ready(), sender.clone());
     // Nobody has set it before.
-    let _ = state.lease.set(elector.holding());
-    let mut servers = vec![admin];
-    servers.extend(serve_webhook(&client, &args.cluster, requester, &elector, &state).await?);
-    let mut tasks = Tasks::default();
-    let (deps, modules) =
-        write(&client, (args, kind), &sender, &elector, &state, &mut tasks).await?;
-    servers.extend(modules);
-    watch(&client, args, &state, sender, &mut tasks);
+    let _ = state.lease.set(elector.holding.clone());
+    let (tasks, servers) = (Tasks::default(), vec![admin]);
+    let mut cluster = Cluster { args, client, state, events: sender, elector, tasks, servers };
+    cluster.serve_webhook(requester).await?;
+    let deps = cluster.write(kind).await?;
+    cluster.watch();
     info!("watching");
     let mut index = Index::new(Arc::new(FullKnowledge), deps.publisher.capabilities().reach);
     if args.off {
@@ -73,25 +84,29 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     }
     let executor = Executor::new(index, deps);
     // For as long as the process lives: what is asked while it stops is answered, too.
-    tasks.spawn("loop", async { error!("{}", executor.run(events, requests).await) });
+    cluster.tasks.spawn("loop", async { error!("{}", executor.run(events, requests).await) });
     let ended = tokio::select! {
         _ = stop => Ok(()),
-        () = another_kind(&client, args, kind) => Ok(()),
-        ended = tasks.ended() => Err(ended),
-        ended = elector.ended() => Err(ended),
-        (ended, ..) = select_all(servers.iter_mut().map(|server| server.ended().boxed())) => Err(ended),
+        () = another_kind(&cluster.client, args, kind) => Ok(()),
+        ended = cluster.tasks.ended() => Err(ended),
+        ended = cluster.elector.ended() => Err(ended),
+        ended = any_ended(&mut cluster.servers) => Err(ended),
     };
     // Another replica may write from now on. Whoever was sent here is answered until nobody is.
-    state.stop();
-    elector.release().await;
+    cluster.state.stop();
+    cluster.elector.release().await;
     if ended.is_ok() {
         tokio::time::sleep(Duration::from_secs(args.cluster.drain)).await;
     }
-    // The admin address, which was the first, is the last.
-    while let Some(server) = servers.pop() {
+    for server in cluster.servers.into_iter().rev() {
         server.stop().await;
     }
     Ok(ended?)
+}
+
+async fn any_ended(servers: &mut [Server]) -> TaskEnded {
+    let (ended, ..) = select_all(servers.iter_mut().map(|server| server.ended().boxed())).await;
+    ended
 }
 
 /// The kind of Istio's objects that hold bundles.
@@ -113,135 +128,100 @@ async fn another_kind(client: &Client, args: &RunArgs, kind: IstioKind) {
     if is_asked { choice::changed(client, kind).await } else { pending().await }
 }
 
-fn start_election(
-    client: &Client,
-    args: &ClusterArgs,
-    state: &AdminState,
-    events: &Sender<Vec<Event>>,
-) -> LeaderElector {
-    let ClusterArgs { namespace, lease, name, .. } = args;
-    let options = leader::LeaseOptions::new(namespace.clone(), lease.clone(), name.clone());
-    leader::start_election(client.clone(), options, state.ready(), events.clone())
-}
+// === impl Cluster ===
 
-fn watch(
-    client: &Client,
-    args: &RunArgs,
-    state: &AdminState,
-    events: Sender<Vec<Event>>,
-    tasks: &mut Tasks,
-) {
-    let metrics = Arc::clone(&state.metrics);
-    let options = source::kube::WatchOptions {
-        gateways: !args.cluster.no_gateways,
-        gateway_classes: args.publish == PublishArg::Istio,
-        virtual_services: args.publish == PublishArg::Istio,
-        switch: args
-            .cluster
-            .enforcement
-            .clone()
-            .map(|name| source::kube::Switch { namespace: args.cluster.namespace.clone(), name }),
-        ..source::kube::WatchOptions::default()
-    };
-    let watching = source::kube::watch(client.clone(), options, metrics, events, pending());
-    tasks.spawn("watches", watching);
-}
-
-async fn serve_webhook(
-    client: &Client,
-    args: &ClusterArgs,
-    requests: Sender<Request>,
-    elector: &LeaderElector,
-    state: &AdminState,
-) -> Result<Option<Server>> {
-    let Some(addr) = args.webhook_addr else { return Ok(None) };
-    let metrics = Arc::clone(&state.metrics);
-    let started = webhook::start(client.clone(), addr, args, requests, elector.leading(), metrics);
-    let (server, settled) = started.await?;
-    state.require(settled, "the webhook has no certificate yet\n");
-    Ok(Some(server))
-}
-
-/// Starts the writers of the cluster.
-async fn write(
-    client: &Client,
-    (args, kind): (&RunArgs, IstioKind),
-    events: &Sender<Vec<Event>>,
-    elector: &LeaderElector,
-    state: &Arc<AdminState>,
-    tasks: &mut Tasks,
-) -> Result<(ExecutorDeps, Option<Server>)> {
-    let (desire, desired) = watch::channel(Arc::new(Desired::default()));
-    let (output, module_readiness, modules) = output(client, (args, kind), elector, state).await?;
-    let deps = PublisherDeps {
-        output: output.clone(),
-        grace: Duration::from_secs(args.cluster.grace),
-        desired,
-        leading: elector.leading(),
-        module_readiness: module_readiness.clone(),
-        events: events.clone(),
-        metrics: Arc::clone(&state.metrics),
-    };
-    let poller = (args.publish == PublishArg::Istio).then(|| {
-        let (order, commands) = mpsc::unbounded_channel();
-        let metrics = Arc::clone(&state.metrics);
-        let (module_readiness, leading) = (module_readiness.clone(), elector.leading());
-        let deps = proxies::PollerDeps {
-            commands,
-            module_readiness,
-            leading,
-            events: events.clone(),
-            metrics,
+impl Cluster<'_> {
+    fn watch(&mut self) {
+        let ClusterArgs { namespace, enforcement, no_gateways, .. } = &self.args.cluster;
+        let switch = |name| source::kube::Switch { namespace: namespace.clone(), name };
+        let options = source::kube::WatchOptions {
+            gateways: !no_gateways,
+            istio: self.args.publish == PublishArg::Istio,
+            switch: enforcement.clone().map(switch),
+            ..source::kube::WatchOptions::default()
         };
-        tasks.spawn("proxies", proxies::run(client.clone(), output, deps));
-        order
-    });
-    tasks.spawn("publisher", publisher::run(client.clone(), deps));
-    let (write, writes) = mpsc::unbounded_channel();
-    let metrics = Arc::clone(&state.metrics);
-    let leading = elector.leading();
-    let statuses = writer::write(client.clone(), leading, writes, metrics, SEND_REFUSED_AGAIN);
-    tasks.spawn("statuses", statuses);
-    let (object_events, heard) = events::channel();
-    tasks.spawn("events", events::record(client.clone(), args.cluster.name.clone(), heard));
-    let deps = ExecutorDeps {
-        publisher: Box::new(ClusterPublisher { desired: desire, poller }),
-        last_good: Box::new(write),
-        object_events: Some(object_events),
-        admin_state: Arc::clone(state),
-    };
-    Ok((deps, modules))
-}
+        let (metrics, events) = (Arc::clone(&self.state.metrics), self.events.clone());
+        let client = self.client.clone();
+        let watching = source::kube::watch(client, options, metrics, events, pending());
+        self.tasks.spawn("watches", watching);
+    }
 
-/// The kind of objects that hold bundles, the reason why it cannot be written yet, and the server of the module that
-/// it names, if there is one.
-async fn output(
-    client: &Client,
-    (args, kind): (&RunArgs, IstioKind),
-    elector: &LeaderElector,
-    state: &AdminState,
-) -> Result<(Output, watch::Receiver<Option<String>>, Option<Server>)> {
-    let (_, open) = watch::channel(None);
-    if args.publish == PublishArg::ConfigMap {
-        return Ok((Output::ConfigMap { module: args.module.clone() }, open, None));
+    async fn serve_webhook(&mut self, requests: Sender<Request>) -> Result<()> {
+        let args = &self.args.cluster;
+        let Some(addr) = args.webhook_addr else { return Ok(()) };
+        let (client, metrics) = (self.client.clone(), Arc::clone(&self.state.metrics));
+        let leading = self.elector.leading.clone();
+        let (server, settled) =
+            webhook::start(client, addr, args, requests, leading, metrics).await?;
+        self.state.require(settled, "the webhook has no certificate yet\n");
+        self.servers.push(server);
+        Ok(())
     }
-    if args.module.starts_with("oci://") {
-        let module = Module::image(&args.module).context("--module")?;
-        return Ok((Output::Istio { kind, module }, open, None));
+
+    /// Starts the writers of the cluster.
+    async fn write(&mut self, kind: IstioKind) -> Result<ExecutorDeps> {
+        let (output, module_readiness) = self.output(kind).await?;
+        let deps = TaskDeps {
+            objects: Objects { client: self.client.clone(), output },
+            leading: self.elector.leading.clone(),
+            module_readiness,
+            events: self.events.clone(),
+            metrics: Arc::clone(&self.state.metrics),
+        };
+        let poller = (self.args.publish == PublishArg::Istio).then(|| {
+            let (poller, commands) = mpsc::unbounded_channel();
+            self.tasks.spawn("proxies", poller::run(deps.clone(), commands));
+            poller
+        });
+        let (desire, desired) = watch::channel(Arc::new(Desired::default()));
+        let grace = Duration::from_secs(self.args.cluster.grace);
+        self.tasks.spawn("publisher", publisher::run(deps, desired, grace));
+        let (write, writes) = mpsc::unbounded_channel();
+        let (client, metrics) = (self.client.clone(), Arc::clone(&self.state.metrics));
+        let leading = self.elector.leading.clone();
+        let statuses = writer::write(client, leading, writes, metrics, SEND_REFUSED_AGAIN);
+        self.tasks.spawn("statuses", statuses);
+        let (object_events, heard) = channel(events::MAX_WAITING);
+        let name = self.args.cluster.name.clone();
+        self.tasks.spawn("events", events::record(self.client.clone(), name, heard));
+        Ok(ExecutorDeps {
+            publisher: Box::new(ClusterPublisher { desired: desire, poller }),
+            last_good: Box::new(write),
+            object_events: Some(object_events),
+            admin_state: Arc::clone(&self.state),
+        })
     }
-    let Some(addr) = args.cluster.module_addr else {
-        bail!("the module has no server: write --module-addr ADDR, or --module oci://IMAGE");
-    };
-    let options = modules::ModuleOptions {
-        file: args.module.clone().into(),
-        namespace: args.cluster.namespace.clone(),
-        service: args.cluster.module_service.clone(),
-        addr,
-        keep: KEEP_MODULES,
-    };
-    let metrics = Arc::clone(&state.metrics);
-    let Modules { module, module_readiness, listed, server } =
-        modules::start(client.clone(), options, elector.leading(), metrics).await?;
-    state.require(listed, "the modules of other releases have not been read yet\n");
-    Ok((Output::Istio { kind, module }, module_readiness, Some(server)))
+
+    /// The kind of objects that hold bundles, and the reason why it cannot be written yet. Starts the server of the module that it names, if
+    /// there is one.
+    async fn output(
+        &mut self,
+        kind: IstioKind,
+    ) -> Result<(Output, watch::Receiver<Option<String>>)> {
+        let (args, (_, open)) = (self.args, watch::channel(None));
+        if args.publish == PublishArg::ConfigMap {
+            return Ok((Output::ConfigMap { module: args.module.clone() }, open));
+        }
+        if args.module.starts_with("oci://") {
+            let module = Module::image(&args.module).context("--module")?;
+            return Ok((Output::Istio { kind, module }, open));
+        }
+        let Some(addr) = args.cluster.module_addr else {
+            bail!("the module has no server: write --module-addr ADDR, or --module oci://IMAGE");
+        };
+        let options = modules::ModuleOptions {
+            file: args.module.clone().into(),
+            namespace: args.cluster.namespace.clone(),
+            service: args.cluster.module_service.clone(),
+            addr,
+            keep: KEEP_MODULES,
+        };
+        let (client, leading) = (self.client.clone(), self.elector.leading.clone());
+        let metrics = Arc::clone(&self.state.metrics);
+        let Modules { module, module_readiness, listed, server } =
+            modules::start(client, options, leading, metrics).await?;
+        self.state.require(listed, "the modules of other releases have not been read yet\n");
+        self.servers.push(server);
+        Ok((Output::Istio { kind, module }, module_readiness))
+    }
 }

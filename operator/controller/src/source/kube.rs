@@ -31,9 +31,8 @@ use self::kinds::{
 };
 pub(crate) use self::kinds::{Raw, policy, raw_object};
 use crate::error_log::ErrorLog;
-use crate::kubernetes::{WATCH_SECONDS, is_not_served, watch_sentence};
+use crate::kubernetes::{WATCH_SECONDS, backoff, is_not_served, watch_sentence};
 use crate::metrics::Metrics;
-use crate::watch_backoff::WatchBackoff;
 
 /// Most objects of one answer to a list.
 const PAGE_LEN: u32 = 500;
@@ -45,10 +44,8 @@ const MAX_BATCH: usize = 500;
 pub struct WatchOptions {
     /// Are Gateways watched, and routes?
     pub gateways: bool,
-    /// Are the classes of Gateways watched? They count where Istio's proxies are configured.
-    pub gateway_classes: bool,
-    /// Are Istio's `VirtualService` objects watched?
-    pub virtual_services: bool,
+    /// Are the classes of Gateways and Istio's `VirtualService` objects watched? They count where Istio's proxies are configured.
+    pub istio: bool,
     /// The stop of the whole cluster's policies, if there is such a switch.
     pub switch: Option<Switch>,
     /// Interval of looks for an optional kind that is missing.
@@ -83,7 +80,7 @@ struct Follower<'s, R, K, V> {
     /// The first list is there, or the kind is not served.
     listed: bool,
     error_log: ErrorLog,
-    backoff: WatchBackoff,
+    backoff: watcher::ExponentialBackoff,
 }
 
 /// Watches until `stop` is ready or the receiver of `events` is gone. [`Event::Synced`] follows on the first list of
@@ -111,10 +108,10 @@ pub async fn watch(
         kinds.push(follow(&shared, GATEWAYS));
         kinds.push(follow(&shared, HTTP_ROUTES));
     }
-    if shared.options.gateways && shared.options.gateway_classes {
+    if shared.options.gateways && shared.options.istio {
         kinds.push(follow(&shared, GATEWAY_CLASSES));
     }
-    if shared.options.virtual_services {
+    if shared.options.istio {
         kinds.push(follow(&shared, VIRTUAL_SERVICES));
     }
     if let Some(switch) = shared.options.switch.clone() {
@@ -135,7 +132,7 @@ where
     V: Send + 'static,
 {
     let (list, listed) = (BTreeMap::new(), false);
-    let (error_log, backoff) = (ErrorLog::default(), WatchBackoff::default());
+    let (error_log, backoff) = (ErrorLog::default(), backoff());
     let mut follower = Follower { shared, kind, list, listed, error_log, backoff };
     async move { while follower.follow().await == WatchEnd::NotServed {} }.boxed()
 }
@@ -144,9 +141,7 @@ where
 
 impl Default for WatchOptions {
     fn default() -> Self {
-        let (gateways, gateway_classes, virtual_services) = (true, true, true);
-        let look_again = Duration::from_secs(30);
-        Self { gateways, gateway_classes, virtual_services, switch: None, look_again }
+        Self { gateways: true, istio: true, switch: None, look_again: Duration::from_secs(30) }
     }
 }
 
@@ -272,7 +267,7 @@ where
                 warn!(kind, error = sentence, "cannot watch; tried again");
             }
         }
-        tokio::time::sleep(self.backoff.pause()).await;
+        tokio::time::sleep(self.backoff.next().unwrap_or_default()).await;
         Ok(())
     }
 

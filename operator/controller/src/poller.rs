@@ -1,11 +1,10 @@
-//! The task that asks proxies what they run, and says what came of it.
+//! Poller: the task that asks proxies what they run, as the schedule of the core says, and reports what came of it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use corsward_operator_core::bundle::BundleKey;
 use corsward_operator_core::event::{Event, Refreshed, RolloutUpdate};
-use corsward_operator_core::publish::output::Output;
 use corsward_operator_core::rollout::proxy_stats::{self, ProxyStats};
 use corsward_operator_core::rollout::refresh::RefreshSchedule;
 use corsward_operator_core::rollout::schedule::{Schedule, ScrapeRequest};
@@ -20,13 +19,12 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
-use kube::Client;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use crate::kubernetes;
 use crate::metrics::{Metrics, Outcome};
-use crate::publish::cluster::refresh;
+use crate::publish::cluster::TaskDeps;
 use crate::tasks::sleep_until;
 
 /// Timeout for a proxy's answer.
@@ -40,49 +38,31 @@ const REFRESH_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 type ScrapeClient = HttpClient<HttpConnector, Empty<Bytes>>;
 
-/// The inputs and outputs of the task.
-#[derive(Debug)]
-pub(crate) struct PollerDeps {
-    /// Commands: the expected state of proxies.
-    pub(crate) commands: mpsc::UnboundedReceiver<PollerCommand>,
-    /// The reason why the module cannot be fetched; `None` if it can.
-    pub(crate) module_readiness: watch::Receiver<Option<String>>,
-    /// Does this replica write?
-    pub(crate) leading: watch::Receiver<bool>,
-    /// The receiver of rollout updates.
-    pub(crate) events: mpsc::Sender<Vec<Event>>,
-    /// The metrics.
-    pub(crate) metrics: Arc<Metrics>,
-}
-
 struct Poller {
-    client: Client,
-    output: Output,
     schedule: Schedule,
     refreshes: RefreshSchedule,
-    deps: PollerDeps,
+    deps: TaskDeps,
     http: ScrapeClient,
     answers: FuturesUnordered<BoxFuture<'static, (ScrapeRequest, Option<ProxyStats>)>>,
     refreshing: FuturesUnordered<BoxFuture<'static, Option<Refreshed>>>,
 }
 
-/// Polls until every sender of commands is gone. `output` is the kind of the bundles' objects.
-pub(crate) async fn run(client: Client, output: Output, deps: PollerDeps) {
+/// Polls until every sender of commands, which are the expected states of proxies, is gone.
+pub(crate) async fn run(deps: TaskDeps, mut commands: mpsc::UnboundedReceiver<PollerCommand>) {
     // A connection that waits for the next question in half a minute would be one in each proxy.
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     let http = HttpClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
     let (schedule, refreshes) = (Schedule::default(), RefreshSchedule::default());
     let (answers, refreshing) = (FuturesUnordered::new(), FuturesUnordered::new());
-    let mut poller =
-        Poller { client, output, schedule, refreshes, deps, http, answers, refreshing };
+    let mut poller = Poller { schedule, refreshes, deps, http, answers, refreshing };
     let mut look = tokio::time::interval(REFRESH_CHECK_INTERVAL);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         poller.ask();
         let next_deadline = poller.schedule.next_deadline();
         let event = tokio::select! {
-            command = poller.deps.commands.recv() => match command {
+            command = commands.recv() => match command {
                 Some(command) => {
                     poller.on(command);
                     None
@@ -107,15 +87,6 @@ pub(crate) async fn run(client: Client, output: Output, deps: PollerDeps) {
         if !events.is_empty() && poller.deps.events.send(events).await.is_err() {
             return;
         }
-    }
-}
-
-// === impl PollerDeps ===
-
-impl PollerDeps {
-    /// A refresh needs a served module, and is the leader's task.
-    fn may_refresh(&self) -> bool {
-        self.module_readiness.borrow().is_none() && *self.leading.borrow()
     }
 }
 
@@ -148,24 +119,28 @@ impl Poller {
     /// Counts, and writes anew the objects whose filter some proxy is without.
     fn look(&mut self) {
         self.deps.metrics.proxies(&self.schedule.counts());
-        if !self.deps.may_refresh() {
+        if !may_refresh(&self.deps) {
             return;
         }
         let now = Instant::now();
         for (key, pods) in self.refreshes.due(self.schedule.missing_filter(now), now) {
-            let (client, output) = (self.client.clone(), self.output.clone());
-            let metrics = Arc::clone(&self.deps.metrics);
+            let (objects, metrics) = (self.deps.objects.clone(), Arc::clone(&self.deps.metrics));
             if let Some(namespace) = key.namespace() {
                 self.schedule.poll_soon(namespace, now);
             }
             self.refreshing.push(Box::pin(async move {
                 let said = Timestamp::now().to_string();
-                let write = refresh(&client, &output, &key, &said);
+                let write = objects.refresh(&key, &said);
                 let written = tokio::time::timeout(WRITE_TIMEOUT, write).await;
                 told_of(key, pods, written.ok(), &metrics)
             }));
         }
     }
+}
+
+/// A refresh needs a served module, and is the leader's task.
+fn may_refresh(deps: &TaskDeps) -> bool {
+    deps.module_readiness.borrow().is_none() && *deps.leading.borrow()
 }
 
 /// Says what came of writing an object anew; `None`: the API server has not answered.
@@ -208,21 +183,26 @@ async fn ask(http: &ScrapeClient, request: &ScrapeRequest) -> Result<ProxyStats,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publish::cluster::Objects;
+    use corsward_operator_core::publish::testing::wasm_plugins;
+    use tokio::sync::watch;
 
-    #[test]
-    fn an_object_is_refreshed_by_who_leads_while_its_module_is_served() {
+    #[tokio::test]
+    async fn an_object_is_refreshed_by_who_leads_while_its_module_is_served() {
+        let nobody = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let client = kube::Client::try_from(nobody).unwrap();
+        let objects = Objects { client, output: wasm_plugins() };
         for (why, module_readiness, leads, may) in [
             ("nothing is in the way", None, true, true),
             ("nobody serves the module", Some("waiting for 1 of 2".to_owned()), true, false),
             ("another replica leads", None, false, false),
         ] {
-            let (_, commands) = mpsc::unbounded_channel();
             let (_gate, module_readiness) = watch::channel(module_readiness);
             let (_leading, leading) = watch::channel(leads);
             let (events, _) = mpsc::channel(1);
-            let deps =
-                PollerDeps { commands, module_readiness, leading, events, metrics: Arc::default() };
-            assert_eq!(deps.may_refresh(), may, "{why}");
+            let (objects, metrics) = (objects.clone(), Arc::default());
+            let deps = TaskDeps { objects, leading, module_readiness, events, metrics };
+            assert_eq!(may_refresh(&deps), may, "{why}");
         }
     }
 }

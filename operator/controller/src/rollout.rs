@@ -1,3 +1,0 @@
-//! Rollout: the poller asks proxies what they run, as the schedule of the core says.
-
-pub(crate) mod poller;
