@@ -47,24 +47,12 @@ async fn wait_for(client: &HttpClient, url: &Uri, deadline: Instant) -> Result<S
             match client.get(url.clone()).await {
                 Ok(answer) if answer.status().is_success() => return answer.status().to_string(),
                 Ok(answer) => problem = answer.status().to_string(),
-                Err(error) => problem = because(&error),
+                Err(error) => problem = format!("{:#}", anyhow::Error::from(error)),
             }
             sleep(POLL_INTERVAL).await;
         }
     });
     succeeded.await.map_err(|_| problem)
-}
-
-/// An error and its causes, in one line.
-fn because(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

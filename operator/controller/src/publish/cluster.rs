@@ -212,61 +212,40 @@ impl ObjectPublisher {
 
     /// Takes in what came of a write.
     fn on_applied(&mut self, (step, result): Applied) {
-        let (now, metrics) = (Instant::now(), &self.deps.metrics);
-        if let ObjectWrite::Retire(object) = step {
-            self.on_retired(object, result.map(drop));
-            return;
-        }
-        let place = step.place().clone();
+        let (now, kind, place) = (Instant::now(), &self.kind, step.place().clone());
         let object = format!("{}/{}", place.namespace, place.name);
-        match result {
-            Ok(written) => {
-                let kind = &self.kind;
-                match step {
-                    ObjectWrite::Delete { .. } => {
-                        metrics.published_object(Outcome::Removed);
-                        info!(kind, object, "removed");
-                    }
-                    ObjectWrite::Apply { repair: true, .. } => {
-                        metrics.published_object(Outcome::Repaired);
-                        warn!(kind, object, "repaired after a foreign change");
-                    }
-                    ObjectWrite::Apply { .. } => {
-                        metrics.published_object(Outcome::Written);
-                        info!(kind, object, "published");
-                    }
-                    ObjectWrite::Retire(_) => {}
-                }
-                let version = written.as_ref().and_then(version);
-                self.reconciler.wrote(&place, version, written.and_then(value), now);
-            }
-            Err(error) => {
-                metrics.published_object(Outcome::Failed);
-                self.reconciler.failed(&place, error, now);
-            }
-        }
-    }
-
-    /// Takes in what came of the deletion of an object of a former kind.
-    fn on_retired(&mut self, former: FormerObject, result: Result<(), ApplyError>) {
-        let Key { namespace, name } = &former.place;
-        let (kind, object) = (&former.resource.kind, format!("{namespace}/{name}"));
-        match result {
-            Ok(()) => {
-                self.deps.metrics.published_object(Outcome::Removed);
+        let outcome = match (&step, &result) {
+            (_, Err(_)) => Outcome::Failed,
+            (ObjectWrite::Delete { .. } | ObjectWrite::Retire(_), Ok(_)) => Outcome::Removed,
+            (ObjectWrite::Apply { repair: true, .. }, Ok(_)) => Outcome::Repaired,
+            (ObjectWrite::Apply { .. }, Ok(_)) => Outcome::Written,
+        };
+        self.deps.metrics.published_object(outcome);
+        match (step, result) {
+            (ObjectWrite::Retire(former), Ok(_)) => {
+                let kind = &former.resource.kind;
                 info!(kind, object, "removed: an object of the current kind has replaced it");
             }
-            Err(error) => {
-                self.deps.metrics.published_object(Outcome::Failed);
+            (ObjectWrite::Retire(former), Err(error)) => {
                 let (ApplyError::Here(error)
                 | ApplyError::Taken(error)
                 | ApplyError::Everywhere(error)) = error;
-                let now = Instant::now();
+                let kind = &former.resource.kind;
                 if self.error_log.on(&error, now) {
                     warn!(kind, object, error, "cannot delete a leftover object; tried again");
                 }
                 self.reconciler.former_failed(former, now);
             }
+            (_, Ok(written)) => {
+                match outcome {
+                    Outcome::Removed => info!(kind, object, "removed"),
+                    Outcome::Repaired => warn!(kind, object, "repaired after a foreign change"),
+                    _ => info!(kind, object, "published"),
+                }
+                let version = written.as_ref().and_then(version);
+                self.reconciler.wrote(&place, version, written.and_then(value), now);
+            }
+            (_, Err(error)) => self.reconciler.failed(&place, error, now),
         }
     }
 

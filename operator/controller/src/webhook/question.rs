@@ -1,5 +1,6 @@
 //! A review as it comes from an API server: is it one, is it for us, and what does it ask? Without IO.
 
+use anyhow::{Context as _, Result, anyhow, ensure};
 use corsward_api::GROUP;
 use corsward_operator_core::checked_object::CheckedObject;
 use corsward_operator_core::cluster_state::Key;
@@ -41,44 +42,34 @@ pub(super) enum ReviewTask {
     Foreign(String),
 }
 
-/// Bytes that are no review.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unreadable {
-    #[error("not an AdmissionReview: {0}")]
-    Malformed(String),
-    #[error(
-        "`{api_version}` `{kind}` is not answered here: send an `{META_KIND}` of `{META_API_VERSION_V1}`"
-    )]
-    OtherKind { api_version: String, kind: String },
-    #[error("the review has no `request`")]
-    NoRequest,
-    #[error("the review has no `request.uid`, so it cannot be answered")]
-    NoUid,
-    #[error("the review has no `request.object`, though something is created or updated")]
-    NoObject,
-}
-
 // === impl Question ===
 
 impl Question {
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
+    /// Reads a review.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are none that can be answered.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self> {
         // Which kind it is comes first: the rest of something else is of no interest.
-        let malformed = |error: serde_json::Error| Unreadable::Malformed(error.to_string());
+        let malformed = |error: serde_json::Error| anyhow!("not an AdmissionReview: {error}");
         let Kind { api_version, kind } = serde_json::from_slice(bytes).map_err(malformed)?;
-        if api_version.is_empty() || kind.is_empty() {
-            return Err(Unreadable::Malformed("it has no `apiVersion` or no `kind`".to_owned()));
-        }
-        if api_version != META_API_VERSION_V1 || kind != META_KIND {
-            return Err(Unreadable::OtherKind { api_version, kind });
-        }
+        ensure!(
+            !api_version.is_empty() && !kind.is_empty(),
+            "not an AdmissionReview: it has no `apiVersion` or no `kind`"
+        );
+        ensure!(
+            api_version == META_API_VERSION_V1 && kind == META_KIND,
+            "`{api_version}` `{kind}` is not answered here: send an `{META_KIND}` of `{META_API_VERSION_V1}`"
+        );
         let review: AdmissionReview<Raw<Value, Value>> =
             serde_json::from_slice(bytes).map_err(malformed)?;
-        let types = review.types;
-        let mut request = review.request.ok_or(Unreadable::NoRequest)?;
-        request.types = types;
-        if request.uid.is_empty() {
-            return Err(Unreadable::NoUid);
-        }
+        let mut request = review.request.context("the review has no `request`")?;
+        request.types = review.types;
+        ensure!(
+            !request.uid.is_empty(),
+            "the review has no `request.uid`, so it cannot be answered"
+        );
         let task = ReviewTask::of(&request)?;
         Ok(Self { request, task })
     }
@@ -87,7 +78,7 @@ impl Question {
 // === impl ReviewTask ===
 
 impl ReviewTask {
-    fn of(request: &AdmissionRequest) -> Result<Self, Unreadable> {
+    fn of(request: &AdmissionRequest) -> Result<Self> {
         let kind = &request.kind;
         if kind.group != GROUP || kind.version != VERSION {
             let (group, version, kind) = (&kind.group, &kind.version, &kind.kind);
@@ -98,7 +89,9 @@ impl ReviewTask {
         {
             return Ok(Self::Pass);
         }
-        let object = request.object.as_ref().ok_or(Unreadable::NoObject)?;
+        let object = request.object.as_ref().context(
+            "the review has no `request.object`, though something is created or updated",
+        )?;
         let is_unchanged = request.old_object.as_ref().is_some_and(|old| old.spec == object.spec);
         // One that goes only waits for its finalizers, and one whose spec is as it was has been judged before.
         if object.metadata.deletion_timestamp.is_some()
