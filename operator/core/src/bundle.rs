@@ -131,11 +131,9 @@ fn short(text: &str) -> String {
 /// The SHA-256 of `bytes`, in hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    let mut hex = String::new();
-    for byte in Sha256::digest(bytes) {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    let digits = |byte: u8| [byte >> 4, byte & 0xf];
+    let digits = Sha256::digest(bytes).into_iter().flat_map(digits);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 #[cfg(test)]
