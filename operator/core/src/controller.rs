@@ -29,7 +29,7 @@ use crate::report::Report;
 use crate::rollout::tracker::Tracker;
 use crate::rollout_counts::Rollout;
 use crate::scope_metrics::ScopeMetrics;
-use crate::status::{ConditionType, Reason, RolloutStatus, Status, StatusInputs};
+use crate::status::{ConditionType, Reason, RolloutStatus, Status, StatusInputs, Unpublished};
 
 /// Everything that changes with an event.
 #[derive(Debug)]
@@ -353,7 +353,7 @@ impl Controller {
         for (id, planned) in &plan.policies {
             let entry = self.index.entries().get(id);
             let is_new = entry.is_some_and(|entry| entry.in_force != planned.in_force);
-            if self.unpublished(scope, plan, planned).is_some() {
+            if unpublished(self.publish_statuses.get(scope), plan, planned).is_some() {
                 if is_new {
                     self.awaited.entry(id.clone()).or_insert(now.instant);
                 }
@@ -441,24 +441,19 @@ impl Controller {
         }
     }
 
-    /// Returns the reason why the plan of a policy is not published yet; `None` if it is.
-    fn unpublished(&self, scope: &Scope, plan: &ScopePlan, planned: &Planned) -> Option<String> {
-        unpublished(self.publish_statuses.get(scope), plan, planned)
-    }
-
     fn publish_status(&self, scope: &Scope, key: &BundleKey) -> Option<&PublishStatus> {
         self.publish_statuses.get(scope)?.get(key)
     }
 
     fn statuses_of(&self, scope: &Scope) -> Vec<Status> {
         let Some(plan) = self.plan.scope(scope) else { return Vec::new() };
+        let publish_statuses = self.publish_statuses.get(scope);
         let status = |(id, planned): (_, &Planned)| {
             let entry = self.index.entries().get(id)?;
             let first = planned.keys.first();
-            let publish_status = first.and_then(|key| self.publish_status(scope, key));
+            let publish_status = |key: &BundleKey| publish_statuses?.get(key);
             let is_stale_key = |key: &BundleKey| {
-                let publish_status = self.publish_status(scope, key);
-                publish_status.is_none_or(|seen| seen.digest.is_none() || seen.error.is_some())
+                publish_status(key).is_none_or(|seen| seen.digest.is_none() || seen.error.is_some())
             };
             let in_cluster = self.index.reach() != Reach::One;
             let enforces = self.enforces(id, entry);
@@ -469,9 +464,9 @@ impl Controller {
                 held: planned.held.as_deref(),
                 frozen: plan.frozen,
                 off: self.index.why_off(scope),
-                unpublished: self.unpublished(scope, plan, planned),
+                unpublished: unpublished(publish_statuses, plan, planned),
                 kept: self.last_good.withheld(),
-                digest: publish_status.and_then(|publish_status| publish_status.digest.clone()),
+                digest: first.and_then(|key| publish_status(key)?.digest.clone()),
                 reach: self.index.reach(),
                 proxies: self.proxies_of(id, planned),
             };
@@ -493,24 +488,23 @@ impl Controller {
 }
 
 /// Returns the reason why the plan of a policy is not published yet; `None` if it is.
-fn unpublished(
-    publish_statuses: Option<&BTreeMap<BundleKey, PublishStatus>>,
+fn unpublished<'p>(
+    publish_statuses: Option<&'p BTreeMap<BundleKey, PublishStatus>>,
     plan: &ScopePlan,
-    planned: &Planned,
-) -> Option<String> {
+    planned: &'p Planned,
+) -> Option<Unpublished<'p>> {
     planned.keys.iter().find_map(|key| {
         let publish_status = publish_statuses.and_then(|of_scope| of_scope.get(key));
         let digest = publish_status.and_then(|publish_status| publish_status.digest.as_ref());
-        let Some(bundle) = plan.bundle(key) else { return planned.held.clone() };
-        let error = publish_status.and_then(|publish_status| publish_status.error.as_ref());
+        let Some(bundle) = plan.bundle(key) else {
+            return planned.held.as_deref().map(Unpublished::Held);
+        };
+        let error = publish_status.and_then(|publish_status| publish_status.error.as_deref());
         // By its digest it is, and the error says what is wrong with the rest of it.
         if digest == Some(&bundle.digest) && error.is_none() {
             return None;
         }
-        Some(match error {
-            Some(error) => format!("publishing is tried again: {error}"),
-            None => format!("{key} is being published"),
-        })
+        Some(error.map_or(Unpublished::Pending(key), Unpublished::Failed))
     })
 }
 

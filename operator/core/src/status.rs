@@ -2,9 +2,12 @@
 
 pub(crate) mod resource;
 
+use std::fmt;
+
 use corsward_policy::draft::Mode;
 use corsward_policy::{Finding, PolicyId, Severity, finding};
 
+use crate::bundle::BundleKey;
 use crate::capabilities::Reach;
 use crate::finding::{OriginSetReason, PlacementReason};
 use crate::index::{Entry, PolicyInForce};
@@ -130,7 +133,7 @@ pub(crate) struct StatusInputs<'c> {
     /// The reason why no policy is enforced at its place.
     pub(crate) off: Option<&'c str>,
     /// The reason why the plan is not published yet; `None` if it is.
-    pub(crate) unpublished: Option<String>,
+    pub(crate) unpublished: Option<Unpublished<'c>>,
     /// Whether the published objects are gone or no longer count, so that equal content counts for nothing.
     pub(crate) stale: bool,
     /// The reason why published objects stay as a foreign writer left them.
@@ -141,6 +144,17 @@ pub(crate) struct StatusInputs<'c> {
     pub(crate) reach: Reach,
     /// The state of its proxies.
     pub(crate) proxies: RolloutStatus,
+}
+
+/// The reason why the plan of a policy is not published yet. Most of them are never told, and telling one takes a digest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unpublished<'c> {
+    /// Its bundle must not be, for this reason.
+    Held(&'c str),
+    /// An attempt failed with this error.
+    Failed(&'c str),
+    /// This bundle is on its way.
+    Pending(&'c BundleKey),
 }
 
 // === impl Status ===
@@ -214,6 +228,18 @@ impl Status {
         self.observed_generation == other.observed_generation
             && self.conditions == other.conditions
             && self.findings == other.findings
+    }
+}
+
+// === impl Unpublished ===
+
+impl fmt::Display for Unpublished<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held(why) => f.write_str(why),
+            Self::Failed(error) => write!(f, "publishing is tried again: {error}"),
+            Self::Pending(key) => write!(f, "{key} is being published"),
+        }
     }
 }
 
@@ -365,7 +391,7 @@ fn programmed(
     if let Some(why) = unpublished
         && (!is_current || *stale)
     {
-        return no(Reason::Reconciling, why.clone());
+        return no(Reason::Reconciling, why.to_string());
     }
     if let Some(winner) = &planned.overridden_by {
         return no(Reason::Overridden, format!("{winner} wins wherever the policy applies"));
