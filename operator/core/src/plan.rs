@@ -211,8 +211,15 @@ impl ScopePlan {
             plan.made.insert(key, made);
         }
         let traffic = scope.namespace().map(|namespace| index.traffic(namespace));
+        let mut holding: BTreeMap<&PolicyId, Vec<(&BundleKey, &BuiltBundle)>> = BTreeMap::new();
+        for (key, made) in &plan.made {
+            for member in &made.members {
+                holding.entry(&member.id).or_default().push((key, made));
+            }
+        }
         let policies = chosen.into_iter().map(|chosen| {
-            let (id, mut planned) = (chosen.id.clone(), plan.planned(index, chosen));
+            let holding = holding.get(chosen.id).map(Vec::as_slice).unwrap_or_default();
+            let (id, mut planned) = (chosen.id.clone(), Planned::new(index, chosen, holding));
             if let Some(traffic) = &traffic {
                 planned.see(traffic);
             }
@@ -220,38 +227,6 @@ impl ScopePlan {
         });
         plan.policies = policies.collect();
         plan
-    }
-
-    fn planned(&self, index: &Index, chosen: Chosen<'_>) -> Planned {
-        let Chosen { id, entry, in_force, accepted, placement, exceeded, suspended } = chosen;
-        let mut planned = Planned { accepted, suspended, ..Planned::default() };
-        let holding = self.made.iter().filter(|(_, made)| made.holds(id));
-        planned.keys = holding.clone().map(|(key, _)| key.clone()).collect();
-        // It wins somewhere unless it loses everywhere.
-        let mut winners = holding.clone().map(|(_, made)| made.overridden.get(id));
-        if let Some(Some(first)) = winners.next()
-            && winners.all(|winner| winner.is_some())
-        {
-            planned.overridden_by = Some(first.clone());
-            let reason = PlacementReason::Overridden(first.to_string());
-            planned.findings.push(Finding::new("metadata.name", reason));
-        }
-        let switching_off = holding.clone().find_map(|(_, made)| made.switching_off.get(id));
-        planned.findings.extend(switching_off.cloned());
-        let large = holding.clone().find_map(|(_, made)| made.large.get(id));
-        planned.findings.extend(large.cloned());
-        planned.findings.extend(placement.findings().cloned());
-        planned.findings.extend(index.unknown_mode(&id.namespace));
-        planned.exceeds = refuses(&exceeded);
-        planned.findings.extend(exceeded);
-        planned.matched = index.count(&placement, &id.namespace);
-        let enforced =
-            in_force.as_ref().is_some_and(|in_force| in_force.policy.mode() != Mode::Off);
-        let is_older = in_force.as_ref().is_some_and(|kept| kept.generation != entry.generation);
-        if !accepted && enforced && (is_older || entry.validation.accepted.is_none()) {
-            planned.findings.push(Finding::new("spec", PlacementReason::LastGoodInForce));
-        }
-        Planned { in_force, placement, ..planned }
     }
 
     /// The bundles to publish.
@@ -303,6 +278,38 @@ impl ScopePlan {
 // === impl Planned ===
 
 impl Planned {
+    /// The plan of a policy that these bundles hold.
+    fn new(index: &Index, chosen: Chosen<'_>, holding: &[(&BundleKey, &BuiltBundle)]) -> Self {
+        let Chosen { id, entry, in_force, accepted, placement, exceeded, suspended } = chosen;
+        let mut planned = Self { accepted, suspended, ..Self::default() };
+        planned.keys = holding.iter().map(|(key, _)| (*key).clone()).collect();
+        // It wins somewhere unless it loses everywhere.
+        let mut winners = holding.iter().map(|(_, made)| made.overridden.get(id));
+        if let Some(Some(first)) = winners.next()
+            && winners.all(|winner| winner.is_some())
+        {
+            planned.overridden_by = Some(first.clone());
+            let reason = PlacementReason::Overridden(first.to_string());
+            planned.findings.push(Finding::new("metadata.name", reason));
+        }
+        let switching_off = holding.iter().find_map(|(_, made)| made.switching_off.get(id));
+        planned.findings.extend(switching_off.cloned());
+        let large = holding.iter().find_map(|(_, made)| made.large.get(id));
+        planned.findings.extend(large.cloned());
+        planned.findings.extend(placement.findings().cloned());
+        planned.findings.extend(index.unknown_mode(&id.namespace));
+        planned.exceeds = refuses(&exceeded);
+        planned.findings.extend(exceeded);
+        planned.matched = index.count(&placement, &id.namespace);
+        let enforced =
+            in_force.as_ref().is_some_and(|in_force| in_force.policy.mode() != Mode::Off);
+        let is_older = in_force.as_ref().is_some_and(|kept| kept.generation != entry.generation);
+        if !accepted && enforced && (is_older || entry.validation.accepted.is_none()) {
+            planned.findings.push(Finding::new("spec", PlacementReason::LastGoodInForce));
+        }
+        Self { in_force, placement, ..planned }
+    }
+
     /// Takes in how requests come to its proxies.
     fn see(&mut self, traffic: &Traffic<'_>) {
         let placement = &self.placement;

@@ -19,7 +19,7 @@ use crate::targets::{ProxySet, TargetProxies};
 /// A policy in a bundle.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct BundlePolicy {
-    id: PolicyId,
+    pub(super) id: PolicyId,
     pub(super) in_force: PolicyInForce,
     /// The proxies it is for; empty: all of the bundle.
     workloads: Vec<Workload>,
@@ -102,16 +102,15 @@ impl BuiltBundle {
         let policies: Vec<&Policy> = policies.iter().map(|(policy, _)| *policy).collect();
         let held = hold(&bundle, &policies);
         let large = large(&bundle, &policies);
-        let classes = Classes::of(on.iter().map(|member| &*member.workloads));
-        let overridden = overridden(&on, &classes);
-        let switching_off = switching_off(&on, &classes);
+        let (mut overridden, mut switching_off) = Default::default();
+        // A policy alone has no rival.
+        if on.len() > 1 {
+            let classes = Classes::of(on.iter().map(|member| &*member.workloads));
+            overridden = self::overridden(&on, &classes);
+            switching_off = self::switching_off(&on, &classes);
+        }
         let bundle = Arc::new(bundle);
         Self { members, bundle, overridden, switching_off, large, held }
-    }
-
-    /// Is that policy in it?
-    pub(super) fn holds(&self, id: &PolicyId) -> bool {
-        self.members.iter().any(|member| member.id == *id)
     }
 }
 
