@@ -50,7 +50,9 @@ pub struct Accepted {
     pub sets: Arc<Resolved>,
     /// The text of its values in a file that JSON writes otherwise.
     pub spelling: Arc<Spelling>,
-    /// `sha256:` and the digest of what the policy compiles to when it is alone.
+    /// The policy in its compiled form, alone.
+    pub compiled: Arc<str>,
+    /// The digest of `compiled`: `sha256:` and 64 hexadecimal digits.
     pub digest: Arc<str>,
 }
 
@@ -166,6 +168,7 @@ fn validate_spec(
     let accepted = accepted.map(|(compiled, (policy, target, sets, _))| Accepted {
         spec: resolved.clone(),
         digest: digest(&compiled).into(),
+        compiled: compiled.into(),
         policy: Arc::new(policy),
         target: Arc::new(target),
         sets: Arc::new(sets),

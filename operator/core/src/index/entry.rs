@@ -42,7 +42,9 @@ pub struct PolicyInForce {
     pub sets: Arc<Resolved>,
     /// The text of its values in a file that JSON writes otherwise.
     pub spelling: Arc<Spelling>,
-    /// `sha256:` and the digest of what the policy compiles to when it is alone.
+    /// The policy in its compiled form, alone.
+    pub compiled: Arc<str>,
+    /// The digest of `compiled`: `sha256:` and 64 hexadecimal digits.
     pub digest: Arc<str>,
 }
 
@@ -83,8 +85,8 @@ impl PolicyInForce {
     }
 
     pub(super) fn new(generation: i64, accepted: &Accepted) -> Self {
-        let Accepted { spec, policy, target, sets, spelling, digest } = accepted.clone();
-        Self { generation, spec, policy, target, sets, spelling, digest }
+        let Accepted { spec, policy, target, sets, spelling, compiled, digest } = accepted.clone();
+        Self { generation, spec, policy, target, sets, spelling, compiled, digest }
     }
 
     /// The same, kept once where that is what the object says too.
@@ -97,7 +99,8 @@ impl PolicyInForce {
 /// A policy follows from its spec, and need not be compared where the spec is the same.
 impl PartialEq for PolicyInForce {
     fn eq(&self, other: &Self) -> bool {
-        let Self { generation, spec, policy, target: _, sets: _, spelling: _, digest } = self;
+        let Self { generation, spec, policy, target: _, sets: _, spelling: _, compiled: _, digest } =
+            self;
         let same_policy = Arc::ptr_eq(policy, &other.policy) || policy == &other.policy;
         let same_spec = *spec == other.spec;
         *generation == other.generation && *digest == other.digest && same_spec && same_policy

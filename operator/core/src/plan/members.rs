@@ -97,8 +97,15 @@ impl BuiltBundle {
         let on: Vec<&BundlePolicy> = members.iter().filter(|member| !member.off).collect();
         let policies: Vec<(&Policy, &[Workload])> =
             on.iter().map(|member| (&*member.in_force.policy, &*member.workloads)).collect();
-        let compiled = wire::encode(&compile_for(&policies));
-        let bundle = Bundle::new(key, compiled);
+        let bundle = match on.as_slice() {
+            // Its policy alone, and for all of its proxies.
+            [BundlePolicy { in_force, workloads, .. }] if workloads.is_empty() => {
+                let (compiled, digest) =
+                    (Arc::clone(&in_force.compiled), in_force.digest.to_string());
+                Bundle { key, compiled, digest }
+            }
+            _ => Bundle::new(key, wire::encode(&compile_for(&policies))),
+        };
         let policies: Vec<&Policy> = policies.iter().map(|(policy, _)| *policy).collect();
         let held = hold(&bundle, &policies);
         let large = large(&bundle, &policies);
