@@ -24,7 +24,7 @@ use crate::object::{Object, Text};
 use crate::origin_sets;
 use crate::targets::Placement;
 use crate::traffic::Traffic;
-use crate::validation::{Context, Validation, validate_object};
+use crate::validation::{Accepted, Context, Validation, validate_object};
 
 /// The mode of a policy that is switched off.
 const OFF: &str = "Off";
@@ -147,14 +147,15 @@ impl Index {
         Context { reach: self.reach, sets, ..Context::new(&*self.knowledge) }
     }
 
-    /// Reviews an object; a spec that was accepted once stays accepted until it is edited.
-    fn validate_or_keep(
+    /// The validation of an object, where `strict` is that of a new one: a spec that was accepted once stays accepted until it is
+    /// edited.
+    fn or_kept(
         &self,
+        strict: Validation,
         object: &Object,
         generation: i64,
         in_force: Option<&PolicyInForce>,
     ) -> Validation {
-        let strict = validate_object(object, self.context());
         let is_in_force = |in_force: &PolicyInForce| {
             in_force.generation == generation && strict.spec.as_ref() == Some(&in_force.spec)
         };
@@ -196,12 +197,17 @@ impl Index {
         if let Some(same) = same {
             object.text = same.object.text.clone();
         }
-        let in_force = self.in_force_of(&object, previous);
+        // A file was renamed, or a status written: there is nothing new to say.
+        let known = previous.filter(|previous| previous.object.says_the_same(&object));
+        let strict = known.map_or_else(
+            || validate_object(&object, self.context()),
+            |known| known.validation.clone(),
+        );
+        let in_force = self.in_force_of(&object, previous, strict.accepted.as_ref());
         let generation = generation(&object, previous, in_force.as_ref());
-        let validation = match previous {
-            // A file was renamed, or a status written: there is nothing new to say.
-            Some(previous) if previous.object.says_the_same(&object) => previous.validation.clone(),
-            _ => self.validate_or_keep(&object, generation, in_force.as_ref()),
+        let validation = match known {
+            Some(_) => strict,
+            None => self.or_kept(strict, &object, generation, in_force.as_ref()),
         };
         let in_force = in_force.map(|in_force| in_force.shared(validation.accepted.as_ref()));
         let stopped = match &in_force {
@@ -221,8 +227,13 @@ impl Index {
         self.entries.insert(id, entry);
     }
 
-    /// The spec in force of an object that was just delivered.
-    fn in_force_of(&self, object: &Object, previous: Option<&Entry>) -> Option<PolicyInForce> {
+    /// The spec in force of an object that was just delivered, and is `accepted` as it is now.
+    fn in_force_of(
+        &self,
+        object: &Object,
+        previous: Option<&Entry>,
+        accepted: Option<&Accepted>,
+    ) -> Option<PolicyInForce> {
         let known = match previous {
             // The leader published it, and does not read its own status.
             Some(previous) if self.leading && previous.object.uid() == object.uid() => {
@@ -241,7 +252,10 @@ impl Index {
         if known.as_ref().is_some_and(is_known) {
             return known;
         }
-        self.accept(&object.id, generation, spec, Some(object)).or(known)
+        // Most often it is what the object says, too.
+        let same = accepted.filter(|accepted| accepted.spec == spec);
+        let same = same.map(|same| PolicyInForce::new(generation, same));
+        same.or_else(|| self.accept(&object.id, generation, spec, Some(object))).or(known)
     }
 
     /// A policy is gone.
@@ -323,8 +337,9 @@ impl Index {
             self.entries.values().filter(names_one).map(|entry| entry.object.clone()).collect();
         for object in users {
             let Some(entry) = self.entries.get(&object.id) else { continue };
+            let strict = validate_object(&object, self.context());
             let validation =
-                self.validate_or_keep(&object, entry.generation, entry.in_force.as_ref());
+                self.or_kept(strict, &object, entry.generation, entry.in_force.as_ref());
             if let Some(entry) = self.entries.get_mut(&object.id) {
                 entry.validation = validation;
             }
