@@ -235,27 +235,34 @@ pub(crate) fn of_header(field: &str, value: &str) -> Option<Written> {
 
 /// Does that value of a list of origins stand for the origin of each request?
 pub(crate) fn reflects(field: &str, value: &Value) -> bool {
+    match value {
+        Value::Bool(is_any) => *is_any && is_of_origins(field),
+        Value::String(text) => is_reflection(field, text),
+        _ => false,
+    }
+}
+
+/// The same for a text.
+pub(crate) fn is_reflection(field: &str, text: &str) -> bool {
     const NAMES: [&str; 7] =
         ["origin", "origini", "origine", "httporigin", "httporigine", "reqorigin", "requestorigin"];
     const ENDS: [&str; 4] =
         ["headersorigin", "headerorigin", "headersgetorigin", "headergetorigin"];
-    const LISTS: [&str; 4] = ["allowOrigins", "allowOriginRegexes", "origins", "allowedOrigins"];
-    if !LISTS.contains(&leaf(field)) {
+    if text.contains("://") || !is_of_origins(field) {
         return false;
     }
-    match value {
-        Value::Bool(is_any) => *is_any,
-        Value::String(text) if text.contains("://") => false,
-        Value::String(text) => {
-            let folded = fold(text);
-            // As nginx, Apache, Caddy, Kong and templates of code write it.
-            let is_variable = text.contains(['$', '{', '%']);
-            is_variable && NAMES.contains(&folded.as_str())
-                || REFLECTIONS.contains(&folded.as_str())
-                || ENDS.iter().any(|end| folded.ends_with(end))
-        }
-        _ => false,
-    }
+    let folded = fold(text);
+    // As nginx, Apache, Caddy, Kong and templates of code write it.
+    let is_variable = text.contains(['$', '{', '%']);
+    is_variable && NAMES.contains(&folded.as_str())
+        || REFLECTIONS.contains(&folded.as_str())
+        || ENDS.iter().any(|end| folded.ends_with(end))
+}
+
+/// Is that field a list of origins, or an entry of one?
+fn is_of_origins(field: &str) -> bool {
+    const LISTS: [&str; 4] = ["allowOrigins", "allowOriginRegexes", "origins", "allowedOrigins"];
+    LISTS.contains(&leaf(field))
 }
 
 /// Does an entry of a list of origins match every origin?

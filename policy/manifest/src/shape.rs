@@ -43,8 +43,10 @@ pub fn check(kind: &str, value: &mut Value, findings: &mut Vec<Finding>) -> Repa
     if !check.fits(schema, value, "spec") {
         *value = neutral(schema);
     }
-    check.meet_strangers(value);
-    check.settle_proposals(value);
+    if !check.findings.is_empty() {
+        check.meet_strangers(value);
+        check.settle_proposals(value);
+    }
     check.repairs
 }
 
@@ -164,11 +166,10 @@ impl<'f> Check<'f> {
         if schema.properties.is_some() {
             object.retain(|_, value| !value.is_null());
         }
-        let known = schema.properties.iter().flatten();
         let is_required = |name: &String| schema.required.iter().flatten().any(|one| one == name);
         object.retain(|name, value| {
             let field = join(path, name);
-            let Some((_, schema)) = known.clone().find(|(known, _)| *known == name) else {
+            let Some(schema) = schema.properties.as_ref().and_then(|known| known.get(name)) else {
                 self.note_stranger(path, name, value);
                 return false;
             };
@@ -179,6 +180,7 @@ impl<'f> Check<'f> {
             *value = neutral(schema);
             is_required(name) || value.is_object() || value.is_array()
         });
+        let known = schema.properties.iter().flatten();
         for (name, schema) in known.filter(|(name, _)| is_required(name)) {
             if !object.contains_key(name) {
                 let field = join(path, name);
@@ -232,7 +234,7 @@ impl<'f> Check<'f> {
         self.bound(path, "entries", count, schema.min_items, schema.max_items);
         if let Some(JSONSchemaPropsOrArray::Schema(each)) = &schema.items {
             for (at, value) in array.iter_mut().enumerate() {
-                if !self.fits(each, value, &format!("{path}[{at}]")) {
+                if !self.fits(each, value, &[path, "[", &at.to_string(), "]"].concat()) {
                     *value = neutral(each);
                 }
             }
@@ -242,7 +244,7 @@ impl<'f> Check<'f> {
     fn fits_string(&mut self, schema: &JSONSchemaProps, string: &str, path: &str) -> bool {
         let count = i64::try_from(string.chars().count()).unwrap_or(i64::MAX);
         self.bound(path, "characters", count, schema.min_length, schema.max_length);
-        if foreign::reflects(path, &Value::from(string)) {
+        if foreign::is_reflection(path, string) {
             self.wrong(path, ShapeReason::Reflected { found: string.to_owned() });
             return false;
         }
@@ -329,7 +331,7 @@ pub(crate) fn similar<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> O
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() { name.to_owned() } else { [path, ".", name].concat() }
 }
 
 fn article(expected: &str) -> &'static str {

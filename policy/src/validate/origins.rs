@@ -183,9 +183,11 @@ fn parse<'l>(
                 vacant.insert((at, pattern.clone()));
             }
         }
-        let normal = pattern.to_string();
-        if parsed.normalized && !is_normal_but_for_case(&pattern, written, &normal) {
-            report.add(&entry, ListReason::Normalized { value, normal });
+        if parsed.normalized {
+            let normal = pattern.to_string();
+            if !is_normal_but_for_case(&pattern, written, &normal) {
+                report.add(&entry, ListReason::Normalized { value, normal });
+            }
         }
         entries.push(Entry { written, field: entry, pattern, twin });
     }

@@ -71,12 +71,12 @@ impl Field {
 
     /// The field `name` of this one.
     pub(super) fn child(&self, name: &str) -> Self {
-        Self(format!("{self}.{name}"))
+        Self([&self.0, ".", name].concat())
     }
 
     /// The entry `index` of this list.
     pub(super) fn at(&self, index: usize) -> Self {
-        Self(format!("{self}[{index}]"))
+        Self([&self.0, "[", &index.to_string(), "]"].concat())
     }
 }
 
