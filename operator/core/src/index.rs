@@ -65,23 +65,19 @@ impl Index {
     /// An empty index that asks `knowledge` about what the core cannot know.
     #[must_use]
     pub fn new(knowledge: Arc<dyn Knowledge + Send + Sync>, reach: Reach) -> Self {
-        let (entries, cluster_state, dependencies, problems, remembered) = Default::default();
-        let (mut changed, restated) = (BTreeSet::new(), BTreeSet::new());
-        // No policy is an answer too.
-        changed.extend((reach == Reach::One).then_some(Scope::All));
-        let (stopped, leading) = (None, reach == Reach::One);
         Self {
             knowledge,
             reach,
-            entries,
-            cluster_state,
-            dependencies,
-            problems,
-            remembered,
-            changed,
-            restated,
-            stopped,
-            leading,
+            entries: BTreeMap::new(),
+            cluster_state: ClusterState::default(),
+            dependencies: Dependencies::default(),
+            problems: Vec::new(),
+            remembered: BTreeMap::new(),
+            // No policy is an answer too.
+            changed: (reach == Reach::One).then_some(Scope::All).into_iter().collect(),
+            restated: BTreeSet::new(),
+            stopped: None,
+            leading: reach == Reach::One,
         }
     }
 

@@ -48,7 +48,7 @@ pub fn unreadable(name: &str) -> Object {
 }
 
 /// The state of all objects in an index.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct TestOutcome {
     /// What is published.
     pub bundles: Vec<Bundle>,
@@ -73,7 +73,7 @@ pub fn carry_out(index: &mut Index) -> TestOutcome {
             .collect(),
     };
     let mut plan = Plan::default();
-    let (mut bundles, mut in_force, mut statuses, mut held) = Default::default();
+    let mut outcome = TestOutcome::default();
     for scope in scopes {
         plan.update(index, &scope);
         let Some(planned) = plan.scope(&scope) else { continue };
@@ -82,14 +82,11 @@ pub fn carry_out(index: &mut Index) -> TestOutcome {
                 index.record_in_force(id, planned.in_force.as_ref());
             }
         }
-        Vec::extend(&mut bundles, planned.bundles().map(|(_, held)| (**held).clone()));
+        outcome.bundles.extend(planned.bundles().map(|(_, held)| (**held).clone()));
         for (id, planned) in &planned.policies {
-            BTreeMap::extend(
-                &mut in_force,
-                planned.in_force.clone().map(|held| (id.clone(), held)),
-            );
+            outcome.in_force.extend(planned.in_force.clone().map(|held| (id.clone(), held)));
         }
-        held = planned.why_not_all().map(str::to_owned).or(held);
+        outcome.held = planned.why_not_all().map(str::to_owned).or(outcome.held);
         let status = |(id, policy): (&PolicyId, &Planned)| {
             let (held, off) = (policy.held.as_deref(), index.why_off(&scope));
             let reach = index.reach();
@@ -97,7 +94,7 @@ pub fn carry_out(index: &mut Index) -> TestOutcome {
             let inputs = StatusInputs { held, frozen, off, reach, ..StatusInputs::default() };
             Status::of(&index.entries()[id], policy, inputs)
         };
-        Vec::extend(&mut statuses, planned.policies.iter().map(status));
+        outcome.statuses.extend(planned.policies.iter().map(status));
     }
-    TestOutcome { bundles, in_force, statuses, held }
+    outcome
 }

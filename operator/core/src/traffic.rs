@@ -177,14 +177,14 @@ impl<'s> Traffic<'s> {
     /// upstream's headers.
     #[must_use]
     pub fn findings(&self, field: &str, placement: &Placement, keeps: bool) -> Vec<Finding> {
-        let mut survey = TrafficReport::new(self);
+        let mut report = TrafficReport::default();
         for place in &placement.places {
-            survey.look_at(place);
+            report.look_at(self, place);
         }
         for (place, _) in &placement.unserved {
-            survey.look_at_unserved(place);
+            report.look_at_unserved(self, place);
         }
-        survey.findings(field, keeps)
+        report.findings(self, field, keeps)
     }
 }
 

@@ -280,8 +280,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_module_that_somebody_changes_on_its_way_is_not_made_again_and_again() {
-        let (made, is_there) = Default::default();
-        let meddler = FakeApiServer { told: broadcast::channel(1024).0, made, is_there };
+        let meddler = FakeApiServer {
+            told: broadcast::channel(1024).0,
+            made: Arc::default(),
+            is_there: Arc::default(),
+        };
         let maps = "/api/v1/namespaces/system/configmaps";
         let router = Router::new()
             .route(maps, get(FakeApiServer::list).post(FakeApiServer::create))

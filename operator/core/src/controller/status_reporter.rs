@@ -109,9 +109,10 @@ impl StatusReporter {
             return;
         }
         let namespace = scope.namespace().map(str::to_owned);
-        let (kind, name, uid) = (ResourceKind::CorsPolicy, String::new(), String::new());
-        let first = ResourceRef { kind, namespace, name, uid };
-        self.forget(index, &first, |sent| (sent.kind, &sent.namespace) == (kind, &first.namespace));
+        let first = first(ResourceKind::CorsPolicy, namespace);
+        let is_meant =
+            |sent: &ResourceRef| (sent.kind, &sent.namespace) == (first.kind, &first.namespace);
+        self.forget(index, &first, is_meant);
         self.settled.retain(scope.namespace().unwrap_or_default(), statuses);
         for status in statuses {
             self.report_one(index, status, previous, now);
@@ -161,9 +162,7 @@ impl StatusReporter {
         }
         let dependencies = index.dependencies();
         for kind in [ResourceKind::OriginSet, ResourceKind::ClusterCorsPolicy] {
-            let (namespace, name, uid) = Default::default();
-            let first = ResourceRef { kind, namespace, name, uid };
-            self.forget(index, &first, |sent| sent.kind == kind);
+            self.forget(index, &first(kind, None), |sent| sent.kind == kind);
         }
         for key in sets {
             let Some(validated) = dependencies.set(&key) else { continue };
@@ -274,6 +273,11 @@ fn is_there(index: &Index, resource: &ResourceRef) -> bool {
         }
     };
     known == Some(uid)
+}
+
+/// The first object of a kind, or of a namespace, in the order of references.
+fn first(kind: ResourceKind, namespace: Option<String>) -> ResourceRef {
+    ResourceRef { kind, namespace, name: String::new(), uid: String::new() }
 }
 
 /// A policy as an object.

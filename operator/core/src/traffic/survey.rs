@@ -12,9 +12,8 @@ use crate::protocol::Protocol;
 use crate::targets::{ProxySet, TargetProxies};
 
 /// The observations. They are sorted and named by long-lived objects: a rolling deployment changes no word.
-#[derive(Debug)]
-pub(super) struct TrafficReport<'t, 's> {
-    traffic: &'t Traffic<'s>,
+#[derive(Debug, Default)]
+pub(super) struct TrafficReport<'s> {
     without_sidecar: BTreeMap<WithoutSidecar, BTreeSet<&'s str>>,
     undeclared: BTreeSet<String>,
     /// Not HTTP, where there is HTTP beside it, and where there is none.
@@ -32,68 +31,43 @@ type Ports<'s> = BTreeMap<(&'s str, u16), &'s ServicePort>;
 
 // === impl TrafficReport ===
 
-impl<'t, 's> TrafficReport<'t, 's> {
-    pub(super) fn new(traffic: &'t Traffic<'s>) -> Self {
-        let (without_sidecar, undeclared, not_http) = Default::default();
-        let (excluded, services, attached, unenforced) = Default::default();
-        Self {
-            traffic,
-            without_sidecar,
-            undeclared,
-            not_http,
-            excluded,
-            services,
-            attached,
-            unenforced,
-        }
-    }
-
-    pub(super) fn look_at(&mut self, place: &ProxySet) {
+impl<'s> TrafficReport<'s> {
+    pub(super) fn look_at(&mut self, traffic: &Traffic<'s>, place: &ProxySet) {
         let ProxySet { proxies, ports } = place;
         match proxies {
             TargetProxies::Workloads(labels) => {
-                let mut leading = self.declared(labels, ports.as_ref());
-                leading.extend(self.living(labels, ports.as_ref()));
+                let mut leading = declared(traffic, labels, ports.as_ref());
+                leading.extend(self.living(traffic, labels, ports.as_ref()));
                 self.services.extend(leading.keys().map(|(service, _)| *service));
-                if self.traffic.in_mesh {
+                if traffic.in_mesh {
                     self.record_ports(&leading);
                 }
             }
             TargetProxies::Gateway(name) => {
-                let attached = self.traffic.native_cors.attached(name, ports.as_ref());
+                let attached = traffic.native_cors.attached(name, ports.as_ref());
                 self.attached.extend(attached.filter(|one| one.enforced).map(|one| one.route));
-                self.look_at_unserved(place);
+                self.look_at_unserved(traffic, place);
             }
         }
     }
 
     /// Looks at a Gateway whose proxies need not run the filter.
-    pub(super) fn look_at_unserved(&mut self, place: &ProxySet) {
+    pub(super) fn look_at_unserved(&mut self, traffic: &Traffic<'s>, place: &ProxySet) {
         let TargetProxies::Gateway(name) = &place.proxies else { return };
-        let attached = self.traffic.native_cors.attached(name, place.ports.as_ref());
+        let attached = traffic.native_cors.attached(name, place.ports.as_ref());
         for one in attached.filter(|one| !one.enforced) {
             self.unenforced.0.insert(one.route);
             self.unenforced.1.insert(one.gateway);
         }
     }
 
-    /// Returns the ports of the Services of pods with these labels, running or not.
-    fn declared(&self, labels: &Labels, ports: Option<&BTreeSet<u16>>) -> Ports<'s> {
-        let is_meant = |port: &&ServicePort| match (&port.target, ports) {
-            (_, None) => true,
-            (TargetPort::Number(number), Some(ports)) => ports.contains(number),
-            (TargetPort::Name(_), Some(_)) => false,
-        };
-        let services = self.traffic.services_of(labels);
-        let ports = services.flat_map(|(name, service)| {
-            service.ports.iter().filter(is_meant).map(move |port| ((name, port.port), port))
-        });
-        ports.collect()
-    }
-
     /// Returns the ports of the Services of running pods, and records the causes that keep requests from their sidecars.
-    fn living(&mut self, labels: &Labels, ports: Option<&BTreeSet<u16>>) -> Ports<'s> {
-        let traffic = self.traffic;
+    fn living(
+        &mut self,
+        traffic: &Traffic<'s>,
+        labels: &Labels,
+        ports: Option<&BTreeSet<u16>>,
+    ) -> Ports<'s> {
         let mut leading = Ports::new();
         for group in traffic.groups_of(labels) {
             let workload = group.pod.workload.as_str();
@@ -138,12 +112,12 @@ impl<'t, 's> TrafficReport<'t, 's> {
         }
     }
 
-    pub(super) fn findings(self, field: &str, keeps: bool) -> Vec<Finding> {
-        let native_cors = &self.traffic.native_cors;
-        let unenforced = self.unenforced_routes();
+    pub(super) fn findings(self, traffic: &Traffic<'s>, field: &str, keeps: bool) -> Vec<Finding> {
+        let native_cors = &traffic.native_cors;
+        let unenforced = self.unenforced_routes(traffic);
         let mut reasons = Vec::new();
         for (cause, workloads) in self.without_sidecar {
-            let namespace = self.traffic.name.to_owned();
+            let namespace = traffic.name.to_owned();
             let workloads = workloads.into_iter().collect();
             reasons.push(TrafficReason::WithoutSidecar { workloads, namespace, cause });
         }
@@ -173,8 +147,8 @@ impl<'t, 's> TrafficReport<'t, 's> {
     }
 
     /// The routes before and within the policy's proxies whose CORS filter has no effect.
-    fn unenforced_routes(&self) -> Option<Reason> {
-        let native_cors = &self.traffic.native_cors;
+    fn unenforced_routes(&self, traffic: &Traffic<'s>) -> Option<Reason> {
+        let native_cors = &traffic.native_cors;
         let (mut routes, mut gateways) = self.unenforced.clone();
         for route in native_cors.routes(&self.services) {
             let without = native_cors.unenforced(route);
@@ -185,6 +159,24 @@ impl<'t, 's> TrafficReport<'t, 's> {
         let reason = GatewayReason::RouteUnenforced { routes: routes.clone(), gateways };
         (!routes.is_empty()).then(|| reason.into())
     }
+}
+
+/// Returns the ports of the Services of pods with these labels, running or not.
+fn declared<'s>(
+    traffic: &Traffic<'s>,
+    labels: &Labels,
+    ports: Option<&BTreeSet<u16>>,
+) -> Ports<'s> {
+    let is_meant = |port: &&ServicePort| match (&port.target, ports) {
+        (_, None) => true,
+        (TargetPort::Number(number), Some(ports)) => ports.contains(number),
+        (TargetPort::Name(_), Some(_)) => false,
+    };
+    let services = traffic.services_of(labels);
+    let ports = services.flat_map(|(name, service)| {
+        service.ports.iter().filter(is_meant).map(move |port| ((name, port.port), port))
+    });
+    ports.collect()
 }
 
 /// Objects by their namespaces and names.
