@@ -9,7 +9,6 @@ use std::sync::Arc;
 use corsward_api::v1alpha1::TargetRef;
 use corsward_manifest::finding::SourceReason;
 use corsward_manifest::yaml::Reader;
-use corsward_operator_core::capabilities::Reach;
 use corsward_operator_core::cluster_state::{
     Change, Delta, Gateway, Key, Namespace, NamespaceMode, Service, ServicePort, TargetPort,
 };
@@ -20,6 +19,7 @@ use corsward_operator_core::guardrails::Guardrail;
 use corsward_operator_core::index::Index;
 use corsward_operator_core::object::Object;
 use corsward_operator_core::plan::Plan;
+use corsward_operator_core::publish::istio::REACH;
 use corsward_operator_core::report::FindingReport;
 use corsward_operator_core::targets::Target;
 use corsward_operator_core::validation::{Context, Validation, validate_object};
@@ -171,7 +171,7 @@ fn about_others(
     snapshot: &Snapshot,
     objects: &[(&Object, Validation)],
 ) -> BTreeMap<PolicyId, Vec<Finding>> {
-    let mut index = Index::new(Arc::new(NoKnowledge), Reach::Targets);
+    let mut index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
     let mut put = |change| index.on(Event::ClusterState(change));
     put(Change::OriginSet(Delta::Reset(snapshot.origin_sets.clone())));
     put(Change::Namespace(Delta::Reset(snapshot.namespaces.clone())));

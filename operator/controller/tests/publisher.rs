@@ -1,5 +1,6 @@
 //! A publisher of a kind that the operator does not have, written against its traits alone: it keeps bundles in memory, serves on every
-//! replica, and its proxies acknowledge.
+//! replica, and its proxies acknowledge. One serves the proxies of Istio, one the Gateways of a controller that Istio does not serve, whose
+//! pods are in a namespace of theirs.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,7 +10,7 @@
     reason = "a test fails by panicking; its helpers too"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,13 +20,18 @@ use corsward_operator::executor::{Executor, ExecutorDeps};
 use corsward_operator::last_good::LastGood;
 use corsward_operator::publish::Publisher;
 use corsward_operator_core::bundle::{BundleKey, Desired, PublishStatus};
-use corsward_operator_core::capabilities::{Capabilities, Memory, Reach, Replicas};
-use corsward_operator_core::cluster_state::{Change, Delta, Key, Pod, PodProxy};
+use corsward_operator_core::capabilities::{
+    Capabilities, Elsewhere, Memory, ProxyPods, Reach, Replicas, ServedTargets,
+};
+use corsward_operator_core::cluster_state::{
+    Change, Delta, Gateway, GatewayClass, Key, Pod, PodProxy,
+};
 use corsward_operator_core::command::StatusWrite;
 use corsward_operator_core::event::Event;
 use corsward_operator_core::index::Index;
 use corsward_operator_core::json_text::JsonText;
 use corsward_operator_core::object::{Object, Record};
+use corsward_operator_core::publish::istio;
 use corsward_operator_core::rollout::expected::{Expected, Workload};
 use corsward_operator_core::rollout::proxy_stats::ProxyStats;
 use corsward_operator_core::rollout::schedule::Schedule;
@@ -39,28 +45,43 @@ struct Served {
     bundles: BTreeMap<BundleKey, String>,
     /// Pods whose proxies reject every configuration.
     rejecting: Vec<String>,
+    /// The ports at which proxies were asked.
+    ports: BTreeSet<u16>,
 }
+
+/// The Gateways of Envoy Gateway, whose pods run in a namespace of their own.
+const ENVOY_GATEWAY: Reach = Reach::Targets(ServedTargets {
+    workloads: false,
+    gateway_controllers: &["gateway.envoyproxy.io/gatewayclass-controller"],
+    pods: Some(ProxyPods {
+        gateway_label: "gateway.envoyproxy.io/owning-gateway-name",
+        elsewhere: Some(Elsewhere {
+            namespace: "envoy-gateway-system",
+            label: "gateway.envoyproxy.io/owning-gateway-namespace",
+        }),
+        stats_port: 19_001,
+    }),
+});
 
 /// A server that streams bundles to proxies.
 #[derive(Debug)]
 struct Stream {
+    reach: Reach,
     served: Arc<Mutex<Served>>,
     schedule: Schedule,
     now: Instant,
 }
 
+/// The latest statuses.
+type Statuses = Arc<Mutex<Vec<StatusWrite>>>;
+
 /// A memory that keeps the latest statuses for the test to read.
 #[derive(Debug, Default)]
-struct Latest(Arc<Mutex<Vec<StatusWrite>>>);
+struct Latest(Statuses);
 
 impl Publisher for Stream {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            reach: Reach::Pods,
-            acknowledges: true,
-            answers_at_once: false,
-            replicas: Replicas::All,
-        }
+        Capabilities { reach: self.reach, answers_at_once: false, replicas: Replicas::All }
     }
 
     fn start(&mut self) -> Vec<Event> {
@@ -93,6 +114,7 @@ impl Publisher for Stream {
         while let Some(at) = self.schedule.next_deadline().filter(|at| *at <= end) {
             self.now = self.now.max(at);
             while let Some(request) = self.schedule.next(self.now) {
+                self.served.lock().unwrap().ports.insert(request.address.port());
                 let answer = self.acknowledgement(&expected, &request.pod.name);
                 self.schedule.answered(&request, Some(answer), self.now);
             }
@@ -124,11 +146,41 @@ impl LastGood for Latest {
     }
 }
 
+/// An executor of a publisher that reaches these proxies, what it serves, and the statuses that it had written.
+fn executor(reach: Reach) -> (Executor, Arc<Mutex<Served>>, Statuses) {
+    let (served, latest) = (Arc::<Mutex<Served>>::default(), Latest::default());
+    let (schedule, now) = (Schedule::default(), Instant::now());
+    let stream = Stream { reach, served: Arc::clone(&served), schedule, now };
+    let statuses = Arc::clone(&latest.0);
+    let deps = ExecutorDeps {
+        publisher: Box::new(stream),
+        last_good: Box::new(latest),
+        object_events: None,
+        admin_state: Arc::new(AdminState::default()),
+    };
+    (Executor::new(Index::new(Arc::new(FullKnowledge), reach), deps), served, statuses)
+}
+
+fn key(namespace: &str, name: &str) -> Key {
+    Key { namespace: namespace.into(), name: name.into() }
+}
+
 fn pod(name: &str) -> Event {
-    let key = Key { namespace: "shop".into(), name: name.into() };
     let address = Some("10.0.0.1".parse().unwrap());
     let pod = Pod { proxy: PodProxy::Sidecar, address, ..Pod::default() };
-    Event::ClusterState(Change::Pod(Delta::Apply(key, pod)))
+    Event::ClusterState(Change::Pod(Delta::Apply(key("shop", name), pod)))
+}
+
+/// A pod of the Gateway `edge` of a namespace.
+fn edge_pod(of: &str) -> Event {
+    let labels = [
+        ("gateway.envoyproxy.io/owning-gateway-name", "edge"),
+        ("gateway.envoyproxy.io/owning-gateway-namespace", of),
+    ];
+    let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let address = Some("10.0.0.1".parse().unwrap());
+    let pod = Pod { labels, proxy: PodProxy::Gateway, address, ..Pod::default() };
+    Event::ClusterState(Change::Pod(Delta::Apply(key("envoy-gateway-system", "a"), pod)))
 }
 
 fn policy(spec: &Value) -> Event {
@@ -137,39 +189,27 @@ fn policy(spec: &Value) -> Event {
     Event::Apply(Box::new(object))
 }
 
-/// The message of the condition `Programmed` in the report.
-fn programmed(executor: &Executor) -> String {
+/// The reason and the message of a condition in the report.
+fn condition(executor: &Executor, kind: &str) -> String {
     let report = serde_json::to_value(executor.report()).unwrap();
     let conditions = report["policies"][0]["conditions"].as_array().unwrap();
-    let one = conditions.iter().find(|one| one["type"] == "Programmed").unwrap();
+    let one = conditions.iter().find(|one| one["type"] == kind).unwrap();
     format!("{}: {}", one["reason"].as_str().unwrap(), one["message"].as_str().unwrap())
 }
 
 #[test]
 fn a_new_kind_of_publisher_needs_nothing_but_the_traits() {
-    let served = Arc::<Mutex<Served>>::default();
+    let (mut executor, served, statuses) = executor(istio::REACH);
     served.lock().unwrap().rejecting.push("b".to_owned());
-    let latest = Latest::default();
-    let statuses = Arc::clone(&latest.0);
-    let stream =
-        Stream { served: Arc::clone(&served), schedule: Schedule::default(), now: Instant::now() };
-    let deps = ExecutorDeps {
-        publisher: Box::new(stream),
-        last_good: Box::new(latest),
-        object_events: None,
-        admin_state: Arc::new(AdminState::default()),
-    };
-    let index = Index::new(Arc::new(FullKnowledge), deps.publisher.capabilities().reach);
-    let mut executor = Executor::new(index, deps);
 
     executor.handle(vec![pod("a"), policy(&GOOD), Event::Synced]);
     assert_eq!(served.lock().unwrap().bundles.len(), 1, "a replica without the Lease serves");
     let message = "Programmed: the policy is in force at its workload";
-    assert_eq!(programmed(&executor), message, "and its proxies acknowledge");
+    assert_eq!(condition(&executor, "Programmed"), message, "and its proxies acknowledge");
     assert_eq!(*statuses.lock().unwrap(), [], "only the leader writes statuses");
 
     executor.handle(vec![pod("b")]);
-    let message = programmed(&executor);
+    let message = condition(&executor, "Programmed");
     assert!(message.contains("1 of 2 workloads"), "one proxy rejects it: {message}");
 
     executor.handle(vec![Event::Leading(true)]);
@@ -179,4 +219,59 @@ fn a_new_kind_of_publisher_needs_nothing_but_the_traits() {
 
     executor.handle(vec![Event::Reset(Vec::new())]);
     assert_eq!(served.lock().unwrap().bundles, BTreeMap::new(), "nothing is left to serve");
+}
+
+#[test]
+fn a_publisher_has_gateways_of_its_own_with_pods_in_their_namespace() {
+    let class = GatewayClass {
+        controller: "gateway.envoyproxy.io/gatewayclass-controller".into(),
+        supports_cors: None,
+    };
+    let gateway = Gateway { class: "eg".into(), ..Gateway::default() };
+    let target = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "edge"});
+    let cors = &GOOD["cors"];
+    let begin = || {
+        let class = [("eg".to_owned(), class.clone())].into();
+        vec![
+            Event::ClusterState(Change::GatewayClass(Delta::Reset(class))),
+            Event::ClusterState(Change::Gateway(Delta::Apply(
+                key("shop", "edge"),
+                gateway.clone(),
+            ))),
+            edge_pod("shop"),
+            policy(&json!({"targetRefs": [target], "cors": cors})),
+            Event::Synced,
+        ]
+    };
+    let (mut executor, served, _) = executor(ENVOY_GATEWAY);
+    executor.handle(begin());
+    let message = "Programmed: the policy is in force at its workload";
+    assert_eq!(condition(&executor, "Programmed"), message);
+    assert_eq!(served.lock().unwrap().ports, [19_001].into(), "asked at the publisher's port");
+
+    served.lock().unwrap().rejecting.push("envoy-gateway-system/a".to_owned());
+    executor.handle(vec![edge_pod("office")]);
+    let message = condition(&executor, "Programmed");
+    assert!(message.contains("no running pod"), "it is of another namespace's Gateway: {message}");
+    executor.handle(vec![edge_pod("shop")]);
+    let message = condition(&executor, "Programmed");
+    assert!(message.contains("envoy-gateway-system/a (its proxy refused"), "it is back: {message}");
+
+    for (target, spec) in [
+        ("namespace", json!({"cors": cors})),
+        ("selector", json!({"selector": {"matchLabels": {"app": "api"}}, "cors": cors})),
+        (
+            "Service",
+            json!({"targetRefs": [{"group": "", "kind": "Service", "name": "api"}], "cors": cors}),
+        ),
+    ] {
+        executor.handle(vec![Event::Reset(Vec::new()), policy(&spec)]);
+        let message = condition(&executor, "Accepted");
+        let want = format!("`{target}` cannot be a policy's target: name a `Gateway`");
+        assert!(message.contains(&want), "{message}");
+    }
+    let (mut executor, ..) = self::executor(istio::REACH);
+    executor.handle(begin());
+    let message = condition(&executor, "Programmed");
+    assert!(message.starts_with("UnsupportedController"), "Istio does not serve it: {message}");
 }

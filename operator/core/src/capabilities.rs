@@ -1,12 +1,17 @@
 //! Capabilities: what the controller may expect of a publisher.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use crate::bundle::BundleKey;
+use crate::cluster_state::{Change, ClusterState, Delta, Key, Labels, Pod};
+use crate::targets::{Placement, TargetProxies, includes, is_gateway};
+
 /// The capabilities of a publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// The proxies that it reaches.
     pub reach: Reach,
-    /// Proxies acknowledge: it reports which of them run what is published, as [`Event::Rollouts`](crate::event::Event::Rollouts).
-    pub acknowledges: bool,
     /// It answers [`Command::Publish`](crate::command::Command::Publish) before anything else happens.
     pub answers_at_once: bool,
     /// The replicas that serve its proxies.
@@ -16,14 +21,43 @@ pub struct Capabilities {
 /// The proxies that a publisher reaches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reach {
-    /// One place, for which all policies are: their targets are checked and not used.
+    /// One place, for which all policies are: their targets are checked and not used. It always has a configuration.
     #[default]
     One,
-    /// Those that targets select. Which pods run them is not known.
-    Targets,
-    /// Those that targets select: the pods with a sidecar and the Gateways of the cluster. They are counted, and what keeps requests
-    /// from them is reported.
-    Pods,
+    /// Those that targets select.
+    Targets(ServedTargets),
+}
+
+/// The targets that a publisher serves, and the pods of their proxies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServedTargets {
+    /// It configures the sidecars of workloads, which a Service, a selector or a namespace names.
+    pub workloads: bool,
+    /// The controllers of the Gateways whose proxies it configures; none: it serves no Gateway.
+    pub gateway_controllers: &'static [&'static str],
+    /// The pods of the proxies; `None`: the pods that run its configuration are not known.
+    pub pods: Option<ProxyPods>,
+}
+
+/// The pods of the proxies that a publisher configures. They are counted, and what keeps requests from them is reported. Their proxies
+/// acknowledge: the publisher reports which of them run what is published, as [`Event::Rollouts`](crate::event::Event::Rollouts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProxyPods {
+    /// The label of a Gateway's pods that names the Gateway.
+    pub gateway_label: &'static str,
+    /// The place of all Gateways' pods; `None`: each Gateway's are in its own namespace.
+    pub elsewhere: Option<Elsewhere>,
+    /// The port at which the proxies serve Envoy's metrics.
+    pub stats_port: u16,
+}
+
+/// A namespace for the pods of all Gateways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The namespace.
+    pub namespace: &'static str,
+    /// The label of a pod that names the namespace of its Gateway.
+    pub label: &'static str,
 }
 
 /// Replicas of the operator.
@@ -45,4 +79,129 @@ pub enum Memory {
         /// The specs in force before the start are forgotten, and the publisher still serves them.
         is_lost: bool,
     },
+}
+
+// === impl Reach ===
+
+impl Reach {
+    /// The same proxies, where the pods that run them are not known.
+    #[must_use]
+    pub const fn unseen(self) -> Self {
+        match self {
+            Self::One => Self::One,
+            Self::Targets(served) => Self::Targets(ServedTargets { pods: None, ..served }),
+        }
+    }
+
+    /// The pods of its proxies, if they are known.
+    #[must_use]
+    pub const fn pods(self) -> Option<ProxyPods> {
+        match self {
+            Self::One => None,
+            Self::Targets(served) => served.pods,
+        }
+    }
+
+    /// Are policies for workloads of use to it?
+    pub(crate) const fn serves_workloads(self) -> bool {
+        match self {
+            Self::One => true,
+            Self::Targets(served) => served.workloads,
+        }
+    }
+
+    /// Are policies for Gateways of use to it?
+    pub(crate) const fn serves_gateways(self) -> bool {
+        match self {
+            Self::One => true,
+            Self::Targets(served) => !served.gateway_controllers.is_empty(),
+        }
+    }
+}
+
+// === impl ProxyPods ===
+
+impl ProxyPods {
+    /// The namespace and the name of the Gateway that a pod belongs to.
+    fn gateway_of<'p>(&self, key: &'p Key, pod: &'p Pod) -> Option<(&'p str, &'p str)> {
+        let name = pod.labels.get(self.gateway_label)?;
+        let namespace = match self.elsewhere {
+            None => &key.namespace,
+            Some(Elsewhere { namespace, .. }) if key.namespace != namespace => return None,
+            Some(Elsewhere { label, .. }) => pod.labels.get(label)?,
+        };
+        Some((namespace, name))
+    }
+
+    /// The running pods whose proxies may have a configuration of `namespace`. Those that are being deleted do not count.
+    pub(crate) fn of<'s>(
+        self,
+        namespace: &'s str,
+        cluster_state: &'s ClusterState,
+    ) -> impl Iterator<Item = (&'s Key, &'s Pod)> {
+        let elsewhere = self.elsewhere.map(|elsewhere| elsewhere.namespace);
+        let elsewhere = elsewhere.filter(|elsewhere| *elsewhere != namespace).into_iter();
+        let elsewhere = elsewhere.flat_map(|elsewhere| cluster_state.pods_of(elsewhere));
+        let elsewhere = elsewhere.filter(move |(key, pod)| {
+            self.gateway_of(key, pod).is_some_and(|(of, _)| of == namespace)
+        });
+        let all = cluster_state.pods_of(namespace).chain(elsewhere);
+        all.filter(|(_, pod)| !pod.terminating)
+    }
+
+    /// Is a policy of `namespace` that is placed so for the proxy of that pod?
+    pub(crate) fn is_placed(
+        &self,
+        placement: &Placement,
+        namespace: &str,
+        (key, pod): (&Key, &Pod),
+    ) -> bool {
+        placement.places.iter().any(|place| match &place.proxies {
+            TargetProxies::Workloads(labels) => self.is_workload(namespace, labels, key, pod),
+            TargetProxies::Gateway(name) => self.gateway_of(key, pod) == Some((namespace, name)),
+        })
+    }
+
+    /// Is the bundle for the proxy of that pod?
+    pub(crate) fn is_for(&self, bundle: &BundleKey, (key, pod): (&Key, &Pod)) -> bool {
+        match bundle {
+            BundleKey::All => false,
+            BundleKey::Workloads { namespace, labels } => {
+                self.is_workload(namespace, labels, key, pod)
+            }
+            BundleKey::Gateway { namespace, name } => {
+                self.gateway_of(key, pod) == Some((namespace, name))
+            }
+        }
+    }
+
+    /// Is it a pod of that namespace with those labels, and no Gateway's?
+    fn is_workload(&self, namespace: &str, labels: &Labels, key: &Key, pod: &Pod) -> bool {
+        let is_gateway = is_gateway(pod) || self.gateway_of(key, pod).is_some();
+        key.namespace == namespace && !is_gateway && includes(&pod.labels, labels)
+    }
+
+    /// The namespaces of the Gateways that a changed pod belongs or belonged to.
+    pub(crate) fn gateway_namespaces(
+        &self,
+        change: &Change,
+        known: &ClusterState,
+    ) -> BTreeSet<String> {
+        let (Some(_), Change::Pod(delta)) = (self.elsewhere, change) else {
+            return BTreeSet::new();
+        };
+        let after = match delta {
+            Delta::Apply(key, pod) => Some((key, pod)),
+            Delta::Delete(_) | Delta::Reset(_) => None,
+        };
+        let before = delta.key().and_then(|key| known.pods.get_key_value(key));
+        let pods = before.into_iter().chain(after);
+        let gateways = pods.filter_map(|(key, pod)| self.gateway_of(key, pod));
+        gateways.map(|(namespace, _)| namespace.to_owned()).collect()
+    }
+
+    /// The address of the metrics of a pod's proxy.
+    pub(crate) fn address(&self, pod: &Pod) -> Option<SocketAddr> {
+        Some(SocketAddr::new(pod.address?, self.stats_port))
+    }
 }

@@ -250,6 +250,11 @@ pub struct RawObject {
 // === impl ClusterState ===
 
 impl ClusterState {
+    /// The running pods of a namespace.
+    pub(crate) fn pods_of(&self, namespace: &str) -> impl Iterator<Item = (&Key, &Pod)> {
+        within(namespace, &self.pods)
+    }
+
     /// Takes in a change; `true`: something is different now.
     pub fn on(&mut self, change: Change) -> bool {
         match change {
@@ -429,4 +434,14 @@ impl<K: Ord, T: PartialEq> Delta<K, T> {
             }
         }
     }
+}
+
+/// The objects of a namespace.
+pub(crate) fn within<'s, T>(
+    namespace: &str,
+    objects: &'s BTreeMap<Key, T>,
+) -> impl Iterator<Item = (&'s Key, &'s T)> + use<'s, T> {
+    let first = Key { namespace: namespace.to_owned(), name: String::new() };
+    let namespace = first.namespace.clone();
+    objects.range(first..).take_while(move |(key, _)| key.namespace == namespace)
 }

@@ -46,7 +46,7 @@ pub struct Controller {
     enforced: BTreeMap<PolicyId, bool>,
     publisher: Capabilities,
     desired: DesiredBundles,
-    /// The proxies, where they acknowledge.
+    /// The proxies, where their pods are known.
     tracker: Option<Tracker>,
     reporter: StatusReporter,
     last_good: LastGood,
@@ -90,7 +90,7 @@ impl Controller {
             enforced: BTreeMap::new(),
             publisher,
             desired: DesiredBundles::default(),
-            tracker: publisher.acknowledges.then(Tracker::default),
+            tracker: publisher.reach.pods().map(Tracker::new),
             reporter: StatusReporter::default(),
             last_good: LastGood::new(memory),
             synced: false,
@@ -455,7 +455,7 @@ impl Controller {
             let is_stale_key = |key: &BundleKey| {
                 publish_status(key).is_none_or(|seen| seen.digest.is_none() || seen.error.is_some())
             };
-            let in_cluster = self.index.reach() != Reach::One;
+            let in_cluster = self.publisher.reach != Reach::One;
             let enforces = self.enforces(id, entry);
             let switches =
                 enforces.is_some_and(|it| it != is_enforced(&self.index, scope, planned));
@@ -467,7 +467,7 @@ impl Controller {
                 unpublished: unpublished(publish_statuses, plan, planned),
                 kept: self.last_good.withheld(),
                 digest: first.and_then(|key| publish_status(key)?.digest.clone()),
-                reach: self.index.reach(),
+                reach: self.publisher.reach,
                 proxies: self.proxies_of(id, planned),
             };
             Some(Status::of(entry, planned, inputs))

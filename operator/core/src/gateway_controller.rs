@@ -5,15 +5,6 @@ use corsward_policy::Finding;
 use crate::cluster_state::{ClusterState, Gateway};
 use crate::finding::GatewayReason;
 
-/// Controllers whose proxies are Envoy, configured by istiod: they run the filter.
-///
-/// The last one is istiod in `OpenShift`, which sets `PILOT_GATEWAY_API_CONTROLLER_NAME`.
-const ISTIO: [&str; 3] = [
-    "istio.io/gateway-controller",
-    "istio.io/mesh-controller",
-    "openshift.io/gateway-controller/v1",
-];
-
 /// Istio's controllers of Gateways without a proxy that reads requests by Envoy's HTTP filters.
 const ISTIO_WITHOUT_FILTERS: [(&str, &str); 4] = [
     ("istio.io/agentgateway-controller", AGENTGATEWAY),
@@ -70,12 +61,13 @@ pub(crate) enum FilterSupport {
     RunsNot(Finding),
 }
 
-/// Whether the proxies of `gateway` run the filter. `field` names the target.
+/// Whether the proxies of `gateway` run the filter, which runs in those of `controllers`. `field` names the target.
 pub(crate) fn serving(
     field: &str,
     name: &str,
     gateway: &Gateway,
     cluster_state: &ClusterState,
+    controllers: &[&str],
 ) -> FilterSupport {
     // Until they are listed nothing is known of any class.
     let Some(classes) = &cluster_state.gateway_classes else { return FilterSupport::Runs };
@@ -87,7 +79,7 @@ pub(crate) fn serving(
         let reason = GatewayReason::ClassNotFound { gateway, class };
         return FilterSupport::Doubtful(Finding::new(field, reason));
     };
-    if ISTIO.contains(&controller) {
+    if controllers.contains(&controller) {
         return FilterSupport::Runs;
     }
     let (domain, _) = controller.split_once('/').unwrap_or((controller, ""));
@@ -115,6 +107,7 @@ fn look_up(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::cluster_state::GatewayClass;
+    use crate::publish::istio::CONTROLLERS;
 
     fn code(class: &str, controller: Option<&str>) -> String {
         let class_of = |controller: &str| GatewayClass {
@@ -127,7 +120,7 @@ mod tests {
             ..ClusterState::default()
         };
         let gateway = Gateway { class: class.to_owned(), ..Gateway::default() };
-        match serving("spec.targetRefs[0]", "edge", &gateway, &cluster_state) {
+        match serving("spec.targetRefs[0]", "edge", &gateway, &cluster_state, &CONTROLLERS) {
             FilterSupport::Runs => "runs".to_owned(),
             FilterSupport::Doubtful(finding) | FilterSupport::RunsNot(finding) => {
                 finding.code().to_owned()
@@ -197,7 +190,7 @@ mod tests {
     #[test]
     fn nothing_is_said_of_classes_that_cannot_be_seen() {
         let gateway = Gateway { class: "nginx".to_owned(), ..Gateway::default() };
-        let said = serving("spec", "edge", &gateway, &ClusterState::default());
+        let said = serving("spec", "edge", &gateway, &ClusterState::default(), &CONTROLLERS);
         assert_eq!(said, FilterSupport::Runs);
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use self::entry::{Entry, PolicyInForce};
 use self::stop::Stop;
-use crate::capabilities::Reach;
+use crate::capabilities::{Reach, ServedTargets};
 use crate::checked_object::CheckedObject;
 use crate::cluster_state::{Change, ClusterState, Key, Labels, Namespace, NamespaceMode};
 use crate::dependencies::Dependencies;
@@ -22,7 +22,7 @@ use crate::guardrails::Guardrail;
 use crate::json_text::JsonText;
 use crate::object::{Object, Text};
 use crate::origin_sets;
-use crate::targets::Placement;
+use crate::targets::{Placement, ProxySet, Target, TargetProxies};
 use crate::traffic::Traffic;
 use crate::validation::{Accepted, Context, Validation, validate_object};
 
@@ -81,16 +81,34 @@ impl Index {
         }
     }
 
-    /// The number of proxies, if it is visible.
+    /// The effective target of a policy of `namespace`.
+    #[must_use]
+    pub fn place(&self, target: &Target, namespace: &str) -> Placement {
+        match self.reach {
+            Reach::One => {
+                let proxies = TargetProxies::Workloads(Arc::default());
+                let place = ProxySet { proxies, ports: None };
+                Placement { places: vec![place], ..Placement::default() }
+            }
+            Reach::Targets(ServedTargets { gateway_controllers, .. }) => {
+                target.place(namespace, &self.cluster_state, gateway_controllers)
+            }
+        }
+    }
+
+    /// The number of workloads, with a proxy or without, if they are visible.
     #[must_use]
     pub fn count(&self, placement: &Placement, namespace: &str) -> Option<usize> {
-        (self.reach == Reach::Pods).then(|| placement.count(namespace, &self.cluster_state))
+        let pods = self.reach.pods()?;
+        let running = pods.of(namespace, &self.cluster_state);
+        Some(running.filter(|pod| pods.is_placed(placement, namespace, *pod)).count())
     }
 
     /// The traffic report of a namespace.
     #[must_use]
     pub fn traffic<'s>(&'s self, namespace: &'s str) -> Traffic<'s> {
-        Traffic::of(namespace, &self.cluster_state, self.reach == Reach::Pods)
+        let sees_sidecars = self.reach.pods().is_some() && self.reach.serves_workloads();
+        Traffic::of(namespace, &self.cluster_state, sees_sidecars)
     }
 
     /// From now on no policy is enforced anywhere.
@@ -286,7 +304,10 @@ impl Index {
 
     /// Something that policies depend on changed.
     fn surround(&mut self, change: Change) {
-        let namespaces = change.namespaces(&self.cluster_state);
+        let mut namespaces = change.namespaces(&self.cluster_state);
+        if let (Some(namespaces), Some(pods)) = (&mut namespaces, self.reach.pods()) {
+            namespaces.append(&mut pods.gateway_namespaces(&change, &self.cluster_state));
+        }
         let is_set = matches!(change, Change::OriginSet(_));
         let is_guardrail = matches!(change, Change::Guardrail(_));
         if !self.cluster_state.on(change) {
@@ -345,7 +366,7 @@ impl Index {
     fn touch(&mut self, namespace: &str) {
         self.changed.insert(match self.reach {
             Reach::One => Scope::All,
-            Reach::Targets | Reach::Pods => Scope::Namespace(namespace.to_owned()),
+            Reach::Targets(_) => Scope::Namespace(namespace.to_owned()),
         });
     }
 
@@ -368,7 +389,7 @@ impl Index {
                     let namespace = &object.id.namespace;
                     let exceeded = accepted.exceeded(&self.guardrails_of(namespace));
                     validation.findings.extend(exceeded);
-                    let placement = accepted.target.place(namespace, &self.cluster_state);
+                    let placement = self.place(&accepted.target, namespace);
                     validation.findings.extend(placement.findings().cloned());
                     let traffic = self.traffic(namespace);
                     let (policy, target) = (&accepted.policy, &accepted.target);
@@ -539,6 +560,7 @@ fn generation(object: &Object, previous: Option<&Entry>, in_force: Option<&Polic
 mod tests {
     use super::*;
     use crate::object::Record;
+    use crate::publish::istio::REACH;
     use crate::status::ConditionType;
     use crate::testing::{GOOD, REFUSED, TestOutcome, carry_out, id, object, unreadable};
     use corsward_policy::validate::NoKnowledge;
@@ -564,7 +586,7 @@ mod tests {
 
     #[test]
     fn a_status_that_is_written_leaves_what_is_planned() {
-        let mut index = Index::new(Arc::new(NoKnowledge), Reach::Targets);
+        let mut index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
         index.on(Event::Leading(true));
         let shows = |uid: &str, spec: &Value, status: &Value| {
             let (uid, status) = (uid.to_owned(), JsonText::of(status));

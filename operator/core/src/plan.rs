@@ -12,7 +12,6 @@ use corsward_policy::draft::Mode;
 use corsward_policy::{Finding, PolicyId, Severity};
 
 use crate::bundle::{Bundle, BundleKey};
-use crate::capabilities::Reach;
 use crate::cluster_state::Labels;
 use crate::finding::{GuardrailReason, OriginSetReason, PlacementReason};
 use crate::grouping::{are_apart, group};
@@ -20,7 +19,7 @@ use crate::guardrails::Guardrail;
 use crate::index::{Entry, Index, PolicyInForce, Scope};
 use crate::object::Object;
 use crate::size_limit;
-use crate::targets::{Placement, ProxySet, TargetProxies};
+use crate::targets::{Placement, TargetProxies};
 use crate::traffic::Traffic;
 use members::{BuiltBundle, BundlePolicy, narrow};
 
@@ -356,13 +355,7 @@ fn choose<'i>(
     entry: &'i Entry,
     allowed: AllowedChanges<'_>,
 ) -> Chosen<'i> {
-    let place = |in_force: &PolicyInForce| match index.reach() {
-        Reach::One => {
-            let proxies = TargetProxies::Workloads(Arc::default());
-            Placement { places: vec![ProxySet { proxies, ports: None }], ..Placement::default() }
-        }
-        Reach::Targets | Reach::Pods => in_force.target.place(&id.namespace, index.cluster_state()),
-    };
+    let place = |in_force: &PolicyInForce| index.place(&in_force.target, &id.namespace);
     let written = entry.written();
     let placed = written.as_ref().map(place).unwrap_or_default();
     let exceeded = |in_force: &PolicyInForce| in_force.exceeded(rails);

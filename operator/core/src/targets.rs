@@ -86,9 +86,14 @@ impl Target {
         }
     }
 
-    /// The effective target, for a policy of `namespace`.
+    /// The effective target, for a policy of `namespace`. The filter runs in the Gateways of `controllers`.
     #[must_use]
-    pub fn place(&self, namespace: &str, cluster_state: &ClusterState) -> Placement {
+    pub fn place(
+        &self,
+        namespace: &str,
+        cluster_state: &ClusterState,
+        controllers: &[&str],
+    ) -> Placement {
         let mut placement = Placement::default();
         match self {
             Self::Namespace => placement.add(TargetProxies::Workloads(Arc::default()), None),
@@ -98,7 +103,7 @@ impl Target {
             Self::Refs(refs) => {
                 for (at, target) in refs.iter().enumerate() {
                     let field = format!("spec.targetRefs[{at}]");
-                    placement.add_target(&field, namespace, target, cluster_state);
+                    placement.add_target(&field, namespace, target, (cluster_state, controllers));
                 }
             }
         }
@@ -141,7 +146,7 @@ impl Placement {
         field: &str,
         namespace: &str,
         target: &TargetRef,
-        cluster_state: &ClusterState,
+        (cluster_state, controllers): (&ClusterState, &[&str]),
     ) {
         let key = Key { namespace: namespace.to_owned(), name: target.name.clone() };
         let missing = || TargetReason::NotFound {
@@ -163,7 +168,7 @@ impl Placement {
                         Some(Some(port)) => Some([port].into()),
                         None => None,
                     };
-                    let served = serving(field, &key.name, gateway, cluster_state);
+                    let served = serving(field, &key.name, gateway, cluster_state, controllers);
                     let proxies = TargetProxies::Gateway(key.name);
                     match served {
                         FilterSupport::Runs => self.add(proxies, ports),
@@ -231,22 +236,6 @@ impl Placement {
         self.unserved.first().map(|(_, finding)| finding).filter(|_| self.places.is_empty())
     }
 
-    /// The number of workloads, with a proxy or without.
-    #[must_use]
-    pub fn count(&self, namespace: &str, cluster_state: &ClusterState) -> usize {
-        pods(namespace, &Labels::new(), cluster_state).filter(|pod| self.selects(pod)).count()
-    }
-
-    /// Does it cover that pod of its namespace? A pod that is being deleted does not count.
-    #[must_use]
-    pub fn selects(&self, pod: &Pod) -> bool {
-        let is_meant = |place: &ProxySet| match &place.proxies {
-            TargetProxies::Workloads(labels) => !is_gateway(pod) && includes(&pod.labels, labels),
-            TargetProxies::Gateway(name) => pod.labels.get(GATEWAY_NAME) == Some(name),
-        };
-        !pod.terminating && self.places.iter().any(is_meant)
-    }
-
     /// Workloads in ambient mode have no proxy of their own: their requests meet a filter at a waypoint only, which is a Gateway.
     fn refuse_ambient(&mut self, namespace: &str, cluster_state: &ClusterState) {
         let (name, value) = AMBIENT;
@@ -275,15 +264,13 @@ impl Placement {
 }
 
 /// The running pods of `namespace` with these labels.
-pub(crate) fn pods<'s>(
-    namespace: &'s str,
+fn pods<'s>(
+    namespace: &str,
     labels: &'s Labels,
     cluster_state: &'s ClusterState,
 ) -> impl Iterator<Item = &'s Pod> {
-    let first = Key { namespace: namespace.to_owned(), name: String::new() };
-    let all = cluster_state.pods.range(first..);
-    let all = all.take_while(move |(key, _)| key.namespace == namespace);
-    all.map(|(_, pod)| pod).filter(|pod| includes(&pod.labels, labels))
+    let all = cluster_state.pods_of(namespace).map(|(_, pod)| pod);
+    all.filter(|pod| includes(&pod.labels, labels))
 }
 
 /// Is it a gateway's pod? Policies for workloads are not for it: those for the Gateway are.
@@ -315,6 +302,7 @@ fn pod_ports(
 mod tests {
     use super::*;
     use crate::cluster_state::{Change, Delta, Gateway, Namespace, Pod};
+    use crate::publish::istio::{CONTROLLERS, REACH};
 
     fn key(name: &str) -> Key {
         Key { namespace: "shop".into(), name: name.into() }
@@ -356,6 +344,10 @@ mod tests {
         }])
     }
 
+    fn place(target: &Target, cluster_state: &ClusterState) -> Placement {
+        target.place("shop", cluster_state, &CONTROLLERS)
+    }
+
     fn codes(findings: &[Finding]) -> Vec<&'static str> {
         findings.iter().map(Finding::code).collect()
     }
@@ -368,7 +360,7 @@ mod tests {
     #[test]
     fn a_service_is_its_selector_and_a_section_its_port() {
         let shop = shop();
-        let places = |section| target("Service", "api", section).place("shop", &shop).places;
+        let places = |section| place(&target("Service", "api", section), &shop).places;
         let proxies = TargetProxies::Workloads(Arc::new(labels(&[("app", "api")])));
         assert_eq!(places(None), [ProxySet { proxies: proxies.clone(), ports: None }]);
         let ports = Some([8080].into());
@@ -386,7 +378,10 @@ mod tests {
         for (name, pod) in [("a", api), ("b", plain), ("c", going), ("d", gateway), ("e", router)] {
             shop.on(Change::Pod(Delta::Apply(key(name), pod)));
         }
-        let count = |target: &Target| target.place("shop", &shop).count("shop", &shop);
+        let count = |target: &Target| {
+            let (pods, placement) = (REACH.pods().unwrap(), place(target, &shop));
+            pods.of("shop", &shop).filter(|pod| pods.is_placed(&placement, "shop", *pod)).count()
+        };
         assert_eq!(count(&target("Service", "api", None)), 2, "with a sidecar and without");
         assert_eq!(count(&Target::Namespace), 2, "no policy for workloads is for a gateway's pods");
         assert_eq!(count(&target("Gateway", "edge", None)), 1);
@@ -395,13 +390,13 @@ mod tests {
     #[test]
     fn a_port_by_name_is_what_the_pods_call_so() {
         let mut shop = shop();
-        let place = |shop: &ClusterState| {
-            target("Service", "api", Some("named")).place("shop", shop).places[0].ports.clone()
+        let ports = |shop: &ClusterState| {
+            place(&target("Service", "api", Some("named")), shop).places[0].ports.clone()
         };
-        assert_eq!(place(&shop), Some(BTreeSet::new()), "no pod runs yet");
+        assert_eq!(ports(&shop), Some(BTreeSet::new()), "no pod runs yet");
         shop.on(Change::Pod(Delta::Apply(key("a"), pod(&[("app", "api")], 9000))));
         shop.on(Change::Pod(Delta::Apply(key("b"), pod(&[("app", "other")], 7000))));
-        assert_eq!(place(&shop), Some([9000].into()));
+        assert_eq!(ports(&shop), Some([9000].into()));
     }
 
     #[test]
@@ -413,11 +408,11 @@ mod tests {
             ("no such Gateway", "Gateway", "inner", None, "CORS-E524"),
             ("no such listener", "Gateway", "edge", Some("http"), "CORS-E525"),
         ] {
-            let placement = target(kind, name, section).place("shop", &shop);
+            let placement = place(&target(kind, name, section), &shop);
             assert_eq!(codes(&placement.missing), [want], "{why}");
             assert_eq!(placement.places, [], "{why}");
         }
-        let placement = target("Service", "external", None).place("shop", &shop);
+        let placement = place(&target("Service", "external", None), &shop);
         assert_eq!(codes(&placement.refused), ["CORS-E526"]);
     }
 
@@ -425,7 +420,7 @@ mod tests {
     fn ambient_workloads_are_refused_unless_they_have_a_sidecar_all_the_same() {
         let mut shop = shop();
         let refused = |shop: &ClusterState, target: &Target| {
-            codes(&target.place("shop", shop).refused).contains(&"CORS-E527")
+            codes(&place(target, shop).refused).contains(&"CORS-E527")
         };
         let api = target("Service", "api", None);
         assert!(!refused(&shop, &api));

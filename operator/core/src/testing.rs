@@ -64,7 +64,7 @@ pub struct TestOutcome {
 pub fn carry_out(index: &mut Index) -> TestOutcome {
     let scopes = match index.reach() {
         Reach::One => vec![Scope::All],
-        Reach::Targets | Reach::Pods => index
+        Reach::Targets(_) => index
             .entries()
             .keys()
             .map(|id| Scope::Namespace(id.namespace.clone()))

@@ -3,14 +3,14 @@
 mod native_cors;
 mod survey;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use corsward_policy::Finding;
 
 use self::native_cors::NativeCorsRoutes;
 use self::survey::TrafficReport;
 use crate::cluster_state::{
-    ClusterState, Injection, Key, Labels, Namespace, Pod, Service, ServicePort, TargetPort,
+    ClusterState, Injection, Labels, Namespace, Pod, Service, ServicePort, TargetPort, within,
 };
 use crate::finding::WithoutSidecar;
 use crate::protocol::Protocol;
@@ -62,6 +62,7 @@ impl<'s> Traffic<'s> {
     #[must_use]
     pub fn of(namespace: &'s str, cluster_state: &'s ClusterState, in_mesh: bool) -> Self {
         let services: Vec<_> = within(namespace, &cluster_state.services)
+            .map(|(key, service)| (key.name.as_str(), service))
             .filter(|(_, service)| !service.selector.is_empty())
             .collect();
         let mut services_by_label = HashMap::<_, Vec<_>>::new();
@@ -80,7 +81,7 @@ impl<'s> Traffic<'s> {
             native_cors: NativeCorsRoutes::of(namespace, cluster_state),
             in_mesh,
         };
-        let pods = within(namespace, &cluster_state.pods).map(|(_, pod)| pod);
+        let pods = cluster_state.pods_of(namespace).map(|(_, pod)| pod);
         traffic.group(pods.filter(|pod| !pod.terminating));
         traffic
     }
@@ -226,16 +227,6 @@ impl<'s> PodGroup<'s> {
             Some(if is_asked { WithoutSidecar::Older } else { WithoutSidecar::NotAsked })
         }
     }
-}
-
-/// The objects of a namespace.
-fn within<'s, T>(
-    namespace: &'s str,
-    objects: &'s BTreeMap<Key, T>,
-) -> impl Iterator<Item = (&'s str, &'s T)> {
-    let first = Key { namespace: namespace.to_owned(), name: String::new() };
-    let all = objects.range(first..).take_while(move |(key, _)| key.namespace == namespace);
-    all.map(|(key, object)| (key.name.as_str(), object))
 }
 
 #[cfg(test)]

@@ -256,12 +256,21 @@ fn demote(finding: &mut Finding) {
     }
 }
 
+/// The advice where the proxies of workloads are not served.
+const NAME_A_GATEWAY: TargetInstead =
+    TargetInstead::Advice("name a `Gateway` of `gateway.networking.k8s.io` in `targetRefs`");
+
 /// The intended target in place of an impossible one; `None` for a possible target.
-fn target_instead(group: &str, kind: &str) -> Option<TargetInstead> {
+fn target_instead(group: &str, kind: &str, reach: Reach) -> Option<TargetInstead> {
     // A version is no part of a group.
     let of_gateways = group.split('/').next() == Some(GATEWAY_GROUP);
     Some(match (group, kind) {
-        ("", "Service") | (GATEWAY_GROUP, "Gateway") => return None,
+        ("", "Service") if reach.serves_workloads() => return None,
+        ("", "Service") => NAME_A_GATEWAY,
+        (GATEWAY_GROUP, "Gateway") if reach.serves_gateways() => return None,
+        (GATEWAY_GROUP, "Gateway") => TargetInstead::Advice(
+            "name a `Service`, or write the labels of its pods into `selector`",
+        ),
         (group, "Service") if !group.contains('.') || of_gateways || group.ends_with(".k8s.io") => {
             TargetInstead::Group("")
         }
@@ -341,12 +350,18 @@ fn targets(spec: &CorsPolicySpec, reach: Reach) -> Vec<Finding> {
     if !target_refs.is_empty() && selector.is_some() {
         findings.push(Finding::new("spec.selector", PlacementReason::TwoTargets));
     }
+    if target_refs.is_empty() && !reach.serves_workloads() {
+        let (field, target) =
+            if selector.is_some() { ("spec.selector", "selector") } else { ("spec", "namespace") };
+        let (target, instead) = (target.to_owned(), NAME_A_GATEWAY);
+        findings.push(Finding::new(field, PlacementReason::UnknownTarget { target, instead }));
+    }
     if let Some(selector) = selector {
         findings.extend(label::check(&selector.match_labels, "spec.selector.matchLabels"));
     }
     for (at, target) in target_refs.iter().enumerate() {
         let TargetRef { group, kind, name, section_name } = target;
-        if let Some(instead) = target_instead(group, kind) {
+        if let Some(instead) = target_instead(group, kind, reach) {
             let target = if group.is_empty() { kind.clone() } else { format!("{group}/{kind}") };
             let field = format!("spec.targetRefs[{at}]");
             let reason = PlacementReason::UnknownTarget { target, instead };
@@ -373,6 +388,7 @@ fn targets(spec: &CorsPolicySpec, reach: Reach) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publish::istio::REACH;
     use corsward_policy::PolicyId;
     use corsward_policy::validate::NoKnowledge;
     use serde_json::{Value, json};
@@ -424,7 +440,7 @@ mod tests {
             let spec =
                 json!({"targetRefs": [target], "cors": {"allowOrigins": ["https://a.example"]}});
             let spec: CorsPolicySpec = serde_json::from_value(spec).unwrap();
-            let said = targets(&spec, Reach::Targets).into_iter().map(|finding| {
+            let said = targets(&spec, REACH).into_iter().map(|finding| {
                 let field = finding.field.rsplit('.').next().unwrap_or_default();
                 let message = finding.message();
                 let value = message.split('`').rev().nth(1).unwrap_or_default();
@@ -462,7 +478,7 @@ mod tests {
         let key = Key { namespace: "shop".into(), name: "partners".into() };
         let sets = Sets::from([(key, Some(vec!["https://b.example".to_owned()]))]);
         let knowledge = &NoKnowledge;
-        let context = Context { reach: Reach::Targets, sets: &sets, ..Context::new(knowledge) };
+        let context = Context { reach: REACH, sets: &sets, ..Context::new(knowledge) };
         let accepted = validate_object(&object, context).accepted.unwrap();
         let want = json!({"cors": {"allowOrigins": ["https://a.example", "https://b.example"]}});
         assert_eq!(accepted.spec.value(), want);

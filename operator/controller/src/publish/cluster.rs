@@ -42,6 +42,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 /// The publisher of a cluster, as the executor sees it. Tasks write the objects and poll the proxies, while this replica leads.
 #[derive(Debug)]
 pub struct ClusterPublisher {
+    /// The proxies that its objects reach.
+    pub reach: Reach,
     /// The receiver is [`run`]'s.
     pub desired: watch::Sender<Arc<Desired>>,
     /// The poller of proxies, where their pods are known.
@@ -273,13 +275,8 @@ impl ObjectPublisher {
 
 impl Publisher for ClusterPublisher {
     fn capabilities(&self) -> Capabilities {
-        let sees_proxies = self.poller.is_some();
-        Capabilities {
-            reach: if sees_proxies { Reach::Pods } else { Reach::Targets },
-            acknowledges: sees_proxies,
-            answers_at_once: false,
-            replicas: Replicas::Leader,
-        }
+        let reach = self.reach;
+        Capabilities { reach, answers_at_once: false, replicas: Replicas::Leader }
     }
 
     fn publish(&mut self, desired: Arc<Desired>) -> Vec<Event> {

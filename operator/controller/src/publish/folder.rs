@@ -117,12 +117,7 @@ impl FolderPublisher {
 
 impl Publisher for FolderPublisher {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            reach: Reach::One,
-            acknowledges: false,
-            answers_at_once: true,
-            replicas: Replicas::All,
-        }
+        Capabilities { reach: Reach::One, answers_at_once: true, replicas: Replicas::All }
     }
 
     /// A file that is there already is compared when it is written.

@@ -168,7 +168,8 @@ impl Cluster<'_> {
             events: self.events.clone(),
             metrics: Arc::clone(&self.state.metrics),
         };
-        let poller = (self.args.publish == PublishArg::Istio).then(|| {
+        let reach = deps.objects.output.reach();
+        let poller = reach.pods().map(|_| {
             let (poller, commands) = mpsc::unbounded_channel();
             self.tasks.spawn("proxies", poller::run(deps.clone(), commands));
             poller
@@ -185,7 +186,7 @@ impl Cluster<'_> {
         let name = self.args.cluster.name.clone();
         self.tasks.spawn("events", events::record(self.client.clone(), name, heard));
         Ok(ExecutorDeps {
-            publisher: Box::new(ClusterPublisher { desired: desire, poller }),
+            publisher: Box::new(ClusterPublisher { reach, desired: desire, poller }),
             last_good: Box::new(write),
             object_events: Some(object_events),
             admin_state: Arc::clone(&self.state),

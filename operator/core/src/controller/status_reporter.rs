@@ -334,8 +334,8 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::capabilities::Reach;
     use crate::object::{Object, Record};
+    use crate::publish::istio::REACH;
     use crate::testing::{GOOD, carry_out, id, object};
 
     fn now() -> Moment {
@@ -428,7 +428,7 @@ mod tests {
 
     /// A policy without a status, and a replica that leads.
     fn fixture() -> (Index, StatusReporter) {
-        let mut index = Index::new(Arc::new(NoKnowledge), Reach::Targets);
+        let mut index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
         index.apply(Object { record: Some(record()), ..object("api", &GOOD) });
         let mut reporter = StatusReporter::default();
         reporter.lead(true);

@@ -9,15 +9,12 @@ use super::*;
 use crate::bundle::Desired;
 use crate::json_text::JsonText;
 use crate::object::{Object, Record};
+use crate::publish::istio::REACH;
 use crate::testing::{GOOD, REFUSED, id, object};
 
 /// A publisher of a cluster that sees no proxies.
-const WRITES_OBJECTS: Capabilities = Capabilities {
-    reach: Reach::Targets,
-    acknowledges: false,
-    answers_at_once: false,
-    replicas: Replicas::Leader,
-};
+const WRITES_OBJECTS: Capabilities =
+    Capabilities { reach: REACH.unseen(), answers_at_once: false, replicas: Replicas::Leader };
 
 fn now() -> Moment {
     Moment { instant: Instant::now(), timestamp: Timestamp::UNIX_EPOCH }
@@ -46,7 +43,7 @@ struct Leader {
 
 impl Leader {
     fn new() -> Self {
-        let index = Index::new(Arc::new(NoKnowledge), Reach::Targets);
+        let index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
         let controller = Controller::new(index, WRITES_OBJECTS, Memory::Statuses);
         Self { controller, desired: Arc::default() }
     }

@@ -4,6 +4,7 @@ mod cluster;
 mod gateways;
 
 use super::*;
+use crate::capabilities::Reach;
 use crate::checked_object::CheckedObject;
 use crate::object::{Object, Text};
 use crate::size_limit::{MAX_LEN, MAX_SPEC_LEN};

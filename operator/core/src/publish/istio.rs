@@ -5,7 +5,9 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
 use crate::bundle::{BUNDLE_NAME, Bundle, BundleKey};
+use crate::capabilities::{ProxyPods, Reach, ServedTargets};
 use crate::filter_module::Module;
+use crate::targets::GATEWAY_NAME;
 
 /// The highest priority comes first within the phase: the filter must see a request before any filter answers it, and a
 /// response after all of them.
@@ -13,6 +15,22 @@ const PRIORITY: i32 = i32::MAX;
 /// The common part of the names of both types of Envoy.
 const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 const STRING_TYPE: &str = "type.googleapis.com/google.protobuf.StringValue";
+
+/// The controllers of Gateways whose proxies are Envoy, configured by istiod: they run the filter.
+///
+/// The last one is istiod in `OpenShift`, which sets `PILOT_GATEWAY_API_CONTROLLER_NAME`.
+pub(crate) const CONTROLLERS: [&str; 3] = [
+    "istio.io/gateway-controller",
+    "istio.io/mesh-controller",
+    "openshift.io/gateway-controller/v1",
+];
+
+/// The proxies that Istio configures. Their metrics are served in plain, and past the redirection of the pod's traffic.
+pub const REACH: Reach = Reach::Targets(ServedTargets {
+    workloads: true,
+    gateway_controllers: &CONTROLLERS,
+    pods: Some(ProxyPods { gateway_label: GATEWAY_NAME, elsewhere: None, stats_port: 15_090 }),
+});
 
 /// One of Istio's kinds that bring a filter to proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

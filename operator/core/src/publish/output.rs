@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::bundle::{Bundle, BundleKey};
+use crate::capabilities::Reach;
 use crate::cluster_state::{Key, Labels};
 use crate::filter_module::{MODULE_LABEL, Module, short};
 use crate::names::{FIELD_MANAGER, MANAGED_BY};
@@ -82,6 +83,16 @@ impl Output {
             Self::ConfigMap { .. } => {
                 ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "ConfigMap"))
             }
+        }
+    }
+
+    /// The proxies that its objects reach.
+    #[must_use]
+    pub const fn reach(&self) -> Reach {
+        match self {
+            Self::Istio { .. } => istio::REACH,
+            // The Envoys that mount it are not known.
+            Self::ConfigMap { .. } => istio::REACH.unseen(),
         }
     }
 

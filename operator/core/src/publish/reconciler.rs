@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::bundle::{Bundle, BundleKey, Desired, PublishStatus};
-use crate::cluster_state::Key;
+use crate::cluster_state::{Key, within};
 use crate::json_text::JsonText;
 use crate::publish::backoff::{ApplyError, Backoff};
 use crate::publish::output::{Output, foreign_field, is_as};
@@ -440,10 +440,7 @@ impl Reconciler {
 
     /// Is there a desired object in the settled namespace, and none with a foreign field that changes its meaning?
     fn is_replaced(&self, namespace: &str) -> bool {
-        let first = Key { namespace: namespace.to_owned(), name: String::new() };
-        let wanted = self.wanted.range(first..);
-        let wanted = wanted.take_while(|(place, _)| place.namespace == namespace);
-        let mut kept = wanted.filter(|(_, wanted)| !wanted.retiring);
+        let mut kept = within(namespace, &self.wanted).filter(|(_, wanted)| !wanted.retiring);
         let mut any = false;
         let whole = kept.all(|(_, wanted)| {
             any = true;

@@ -2,16 +2,17 @@
 //! published.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use corsward_policy::PolicyId;
 use corsward_policy::wire::gauge_of;
 
 use crate::bundle::{BundleKey, Desired, PublishStatus};
-use crate::cluster_state::{ClusterState, Key, Pod};
+use crate::capabilities::ProxyPods;
+use crate::cluster_state::{Key, Pod};
+use crate::index::Index;
 use crate::plan::{Planned, ScopePlan};
-use crate::targets::{GATEWAY_NAME, Placement, ProxySet, includes, is_gateway};
-use crate::traffic::Traffic;
+use crate::targets::ProxySet;
 
 /// The expected state of a namespace's workloads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,11 +50,11 @@ pub struct PublishedBundle {
 /// A running pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
-    /// The name of its pod.
+    /// The name of its pod, after its namespace and a slash if that is a different one.
     pub pod: String,
-    /// The address of its pod.
-    pub address: Option<IpAddr>,
-    /// Whether Istio put a proxy into it.
+    /// The address of its proxy's metrics.
+    pub address: Option<SocketAddr>,
+    /// Whether there is a proxy in it.
     pub has_proxy: bool,
     /// The bundles that its proxy should run, by their places in `bundles`.
     pub bundles: Vec<usize>,
@@ -88,14 +89,14 @@ pub(crate) struct Placed<'p> {
 // === impl Expected ===
 
 impl Expected {
-    /// The assignment of a namespace, where `placed` are the policies of which something is published.
+    /// The assignment of a namespace, where `placed` are the policies of which something is published, for proxies in `pods`.
     pub(crate) fn of<'p>(
         namespace: &str,
+        pods: ProxyPods,
+        index: &Index,
         plan: &ScopePlan,
         publish_statuses: &BTreeMap<BundleKey, PublishStatus>,
         desired: &Desired,
-        cluster_state: &ClusterState,
-        traffic: &Traffic<'_>,
         placed: impl Iterator<Item = Placed<'p>>,
     ) -> Self {
         let mut expected = Self {
@@ -105,14 +106,17 @@ impl Expected {
                 .collect(),
             ..Self::default()
         };
-        let pods = pods(namespace, cluster_state);
+        let running: Vec<_> = pods.of(namespace, index.cluster_state()).collect();
+        let traffic = index.traffic(namespace);
         let mut groups: BTreeMap<&[ProxySet], usize> = BTreeMap::new();
         for Placed { id, planned, revision, pending } in placed {
             let placement = &planned.placement;
             let next = groups.len();
             let group = *groups.entry(&placement.places).or_insert(next);
             if group == next {
-                expected.groups.push(WorkloadGroup::of(placement, &pods, traffic));
+                let is_meant = |pod: &(&Key, &Pod)| pods.is_placed(placement, namespace, *pod);
+                let bypasses = |pod: &Pod| traffic.bypasses(pod, &placement.places);
+                expected.groups.push(WorkloadGroup::of(&running, is_meant, bypasses));
             }
             let bundles = expected.bundles.iter().enumerate();
             let bundles = bundles.filter(|(_, expected)| planned.keys.contains(&expected.key));
@@ -123,36 +127,39 @@ impl Expected {
             return Self::default();
         }
         let workload = |(key, pod): &(&Key, &Pod)| Workload {
-            pod: key.name.clone(),
-            address: pod.address,
+            pod: match key {
+                Key { namespace: of, name } if of == namespace => name.clone(),
+                Key { namespace, name } => format!("{namespace}/{name}"),
+            },
+            address: pods.address(pod),
             has_proxy: pod.has_proxy(),
-            bundles: expected.bundles_of(pod),
+            bundles: expected.bundles_of(pods, (key, pod)),
         };
-        expected.workloads = pods.iter().map(workload).collect();
+        expected.workloads = running.iter().map(workload).collect();
         expected
     }
 
-    fn bundles_of(&self, pod: &Pod) -> Vec<usize> {
+    fn bundles_of(&self, pods: ProxyPods, pod: (&Key, &Pod)) -> Vec<usize> {
         let bundles = self.bundles.iter().enumerate();
-        bundles.filter(|(_, expected)| is_for(&expected.key, pod)).map(|(at, _)| at).collect()
+        let own = bundles.filter(|(_, expected)| pods.is_for(&expected.key, pod));
+        own.map(|(at, _)| at).collect()
     }
 }
 
 // === impl WorkloadGroup ===
 
 impl WorkloadGroup {
-    fn of(placement: &Placement, pods: &[(&Key, &Pod)], traffic: &Traffic<'_>) -> Self {
-        let mut group = Self::default();
-        for (at, (_, pod)) in pods.iter().enumerate() {
-            if !placement.selects(pod) {
-                continue;
-            }
-            group.workloads.push(at);
-            if traffic.bypasses(pod, &placement.places) {
-                group.bypassed.insert(at);
-            }
+    fn of(
+        running: &[(&Key, &Pod)],
+        is_meant: impl Fn(&(&Key, &Pod)) -> bool,
+        passes_by: impl Fn(&Pod) -> bool,
+    ) -> Self {
+        let meant = running.iter().enumerate().filter(|(_, pod)| is_meant(pod));
+        let bypassed = meant.clone().filter(|(_, (_, pod))| passes_by(pod));
+        Self {
+            bypassed: bypassed.map(|(at, _)| at).collect(),
+            workloads: meant.map(|(at, _)| at).collect(),
         }
-        group
     }
 }
 
@@ -171,22 +178,6 @@ impl PublishedBundle {
     }
 }
 
-/// The pods of a namespace that run and stay.
-fn pods<'s>(namespace: &str, cluster_state: &'s ClusterState) -> Vec<(&'s Key, &'s Pod)> {
-    let first = Key { namespace: namespace.to_owned(), name: String::new() };
-    let all = cluster_state.pods.range(first..);
-    let all = all.take_while(|(key, _)| key.namespace == namespace);
-    all.filter(|(_, pod)| !pod.terminating).collect()
-}
-
-fn is_for(key: &BundleKey, pod: &Pod) -> bool {
-    match key {
-        BundleKey::All => false,
-        BundleKey::Workloads { labels, .. } => !is_gateway(pod) && includes(&pod.labels, labels),
-        BundleKey::Gateway { name, .. } => pod.labels.get(GATEWAY_NAME) == Some(name),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -201,13 +192,15 @@ mod tests {
         Change, Delta, Gateway, PodProxy, Service, ServicePort, TargetPort,
     };
     use crate::event::Event;
-    use crate::index::{Index, Scope};
+    use crate::index::Scope;
     use crate::plan::Plan;
+    use crate::publish::istio::REACH;
+    use crate::targets::GATEWAY_NAME;
     use crate::testing::{id, object};
 
     /// A Gateway `edge`, and these pods with their labels.
     fn shop(pods: &[(&str, &[(&str, &str)])]) -> Index {
-        shop_of(Reach::Targets, pods)
+        shop_of(REACH.unseen(), pods)
     }
 
     fn shop_of(reach: Reach, pods: &[(&str, &[(&str, &str)])]) -> Index {
@@ -239,8 +232,8 @@ mod tests {
         let placed = plan.policies.iter();
         let placed =
             placed.map(|(id, planned)| Placed { id, planned, revision: 1, pending: false });
-        let (cluster_state, traffic) = (index.cluster_state(), index.traffic("shop"));
-        Expected::of("shop", plan, &publish_statuses, desired, cluster_state, &traffic, placed)
+        let pods = REACH.pods().unwrap();
+        Expected::of("shop", pods, index, plan, &publish_statuses, desired, placed)
     }
 
     /// The pods a policy is for, and how many objects each of them has.
@@ -288,7 +281,7 @@ mod tests {
             ("the policy is about the other", vec![port("http", 80), port("web", 81)], "http", 0),
             ("no HTTP filter is meant to see it", vec![port("http", 80), port("tcp", 81)], "", 0),
         ] {
-            let mut index = shop_of(Reach::Pods, &[("a", &[("app", "api")])]);
+            let mut index = shop_of(REACH, &[("a", &[("app", "api")])]);
             let selector = [("app".to_owned(), "api".to_owned())].into();
             let service = Service { selector, ports };
             let key = Key { namespace: "shop".into(), name: "api".into() };

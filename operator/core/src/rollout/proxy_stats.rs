@@ -1,9 +1,7 @@
 //! Proxy stats: what a proxy's metrics say of the filter in it.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
-/// The port at which Istio's sidecars and gateways serve Envoy's metrics, in plain and past the redirection of the pod's traffic.
-pub(super) const PORT: u16 = 15_090;
 /// The path, with a filter that Envoy applies to the names of metrics before it writes them: `^wasmcustom\.corsward\.config\.`
 pub(super) const PATH: &str = "/stats/prometheus?filter=%5Ewasmcustom%5C.corsward%5C.config%5C.";
 /// The longest answer; an ordinary one has some 200 bytes.
@@ -18,10 +16,10 @@ pub struct ProxyStats {
     pub refused: u64,
 }
 
-/// The URI of a pod's metrics.
+/// The URI of the metrics that a proxy serves at that address.
 #[must_use]
-pub fn uri(address: IpAddr) -> String {
-    format!("http://{}{PATH}", std::net::SocketAddr::new(address, PORT))
+pub fn uri(address: SocketAddr) -> String {
+    format!("http://{address}{PATH}")
 }
 
 // === impl ProxyStats ===
@@ -87,7 +85,9 @@ mod tests {
 
     #[test]
     fn a_pod_is_asked_at_its_address() {
-        assert!(uri([10, 0, 0, 1].into()).starts_with("http://10.0.0.1:15090/stats/prometheus?"));
-        assert!(uri("fd00::1".parse().unwrap()).starts_with("http://[fd00::1]:15090/stats"));
+        for address in ["10.0.0.1:15090", "[fd00::1]:19001"] {
+            let want = format!("http://{address}/stats/prometheus?");
+            assert!(uri(address.parse().unwrap()).starts_with(&want), "{address}");
+        }
     }
 }

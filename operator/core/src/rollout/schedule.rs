@@ -7,7 +7,7 @@ mod namespace;
 mod proxy;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,7 @@ pub struct ScrapeRequest {
     /// The pod of the proxy.
     pub pod: Key,
     /// Its address.
-    pub address: IpAddr,
+    pub address: SocketAddr,
 }
 
 // === impl Schedule ===

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::bundle::{BundleKey, Desired, PublishStatus};
+use crate::capabilities::ProxyPods;
 use crate::event::RolloutUpdate;
 use crate::index::{Index, Scope};
 use crate::plan::{Planned, ScopePlan};
@@ -22,8 +23,9 @@ pub enum PollerCommand {
 }
 
 /// The proxies as the controller knows them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tracker {
+    pods: ProxyPods,
     policies: BTreeMap<PolicyId, PolicyRevision>,
     rollouts: BTreeMap<PolicyId, Rollout>,
     /// The last assignments, by namespace.
@@ -43,6 +45,17 @@ struct PolicyRevision {
 // === impl Tracker ===
 
 impl Tracker {
+    /// A tracker of the proxies in `pods`.
+    pub(crate) fn new(pods: ProxyPods) -> Self {
+        Self {
+            pods,
+            policies: BTreeMap::new(),
+            rollouts: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            last_revision: 0,
+        }
+    }
+
     /// Stops all polls, and drops all reports.
     pub(crate) fn rest(&mut self) -> PollerCommand {
         self.policies.clear();
@@ -86,18 +99,9 @@ impl Tracker {
         let (publish_statuses, desired) = published;
         let nothing = BTreeMap::new();
         let publish_statuses = publish_statuses.unwrap_or(&nothing);
-        let cluster_state = index.cluster_state();
         let placed = placed.into_iter();
-        let traffic = index.traffic(namespace);
-        let expected = Expected::of(
-            namespace,
-            plan,
-            publish_statuses,
-            desired,
-            cluster_state,
-            &traffic,
-            placed,
-        );
+        let expected =
+            Expected::of(namespace, self.pods, index, plan, publish_statuses, desired, placed);
         self.expect(namespace, expected)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::cluster_state::{
-    Change, Delta, Gateway, GatewayClass, Inbound, NativeCors, ParentGateway, PodProxy,
+    Change, Delta, Gateway, GatewayClass, Inbound, Key, NativeCors, ParentGateway, PodProxy,
 };
 use crate::targets::{GATEWAY_NAME, TargetProxies};
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use corsward_manifest::knowledge::FullKnowledge;
 use corsward_operator_core::bundle::{BundleKey, Desired, PublishStatus};
-use corsward_operator_core::capabilities::{Capabilities, Memory, Reach, Replicas};
+use corsward_operator_core::capabilities::{Capabilities, Memory, Replicas};
 use corsward_operator_core::cluster_state::{Change, Delta};
 use corsward_operator_core::command::{Command, StatusWrite};
 use corsward_operator_core::controller::Controller;
@@ -379,16 +379,9 @@ impl TargetProxies {
 }
 
 fn operator(kind: Kind) -> Controller {
-    // Which Envoys mount a ConfigMap is not known.
-    let sees_proxies = !matches!(kind, Kind::ConfigMap);
-    let reach = if sees_proxies { Reach::Pods } else { Reach::Targets };
+    let reach = output(kind).reach();
     let index = Index::new(Arc::new(FullKnowledge), reach);
-    let capabilities = Capabilities {
-        reach,
-        acknowledges: sees_proxies,
-        answers_at_once: false,
-        replicas: Replicas::Leader,
-    };
+    let capabilities = Capabilities { reach, answers_at_once: false, replicas: Replicas::Leader };
     Controller::new(index, capabilities, Memory::Statuses)
 }
 

@@ -10,6 +10,7 @@ use crate::desired::DesiredBundles;
 use crate::event::Event;
 use crate::json_text::JsonText;
 use crate::object::Record;
+use crate::publish::istio::REACH;
 use crate::status::resource;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -17,7 +18,7 @@ use serde_json::json;
 
 /// A cluster with these policies of the namespace `shop`.
 pub(super) fn cluster(policies: &[(&str, Value)]) -> Index {
-    cluster_of(Reach::Targets, policies)
+    cluster_of(REACH.unseen(), policies)
 }
 
 fn cluster_of(reach: Reach, policies: &[(&str, Value)]) -> Index {
@@ -232,7 +233,7 @@ pub(super) fn codes(outcome: &TestOutcome) -> Vec<&'static str> {
 #[test]
 fn what_keeps_requests_from_a_proxy_is_said_in_the_status_as_long_as_it_does() {
     let spec = selecting("a", &json!({"app": "a"}));
-    let mut index = cluster_of(Reach::Pods, &[("a", spec)]);
+    let mut index = cluster_of(REACH, &[("a", spec)]);
     let pod = |proxy, name: &str| {
         let labels = [("app".to_owned(), "a".to_owned())].into();
         let pod = Pod { labels, proxy, workload: "deployment/a".into(), ..Pod::default() };
@@ -258,7 +259,7 @@ fn what_keeps_requests_from_a_proxy_is_said_in_the_status_as_long_as_it_does() {
 fn a_policy_that_is_off_hears_nothing_of_requests() {
     let mut spec = selecting("a", &json!({"app": "a"}));
     spec["mode"] = "Off".into();
-    let mut index = cluster_of(Reach::Pods, &[("a", spec)]);
+    let mut index = cluster_of(REACH, &[("a", spec)]);
     let labels = [("app".to_owned(), "a".to_owned())].into();
     let key = Key { namespace: "shop".into(), name: "a-1".into() };
     let pod = Pod { labels, ..Pod::default() };

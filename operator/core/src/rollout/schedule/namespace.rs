@@ -1,7 +1,7 @@
 //! Namespace: its proxies, and how each policy of it stands.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -103,7 +103,7 @@ impl NamespaceSchedule {
     }
 
     /// The pod of that name is being asked, where it is; nothing where it was not to be at that time.
-    pub(super) fn ask(&mut self, pod: &str, at: Instant) -> Option<IpAddr> {
+    pub(super) fn ask(&mut self, pod: &str, at: Instant) -> Option<SocketAddr> {
         self.proxy(pod)?.ask(at)
     }
 
@@ -111,7 +111,7 @@ impl NamespaceSchedule {
     pub(super) fn answered(
         &mut self,
         pod: &str,
-        address: IpAddr,
+        address: SocketAddr,
         answer: Option<ProxyStats>,
         settled: Duration,
         now: Instant,

@@ -1,6 +1,6 @@
 //! One workload: what it should run, what its proxy said last, and when it is asked again.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::rollout::proxy_stats::ProxyStats;
@@ -19,7 +19,7 @@ pub(super) const REFRESH_AFTER: Duration = Duration::from_secs(10);
 /// A workload and its proxy.
 #[derive(Clone, Debug)]
 pub(super) struct Proxy {
-    address: Option<IpAddr>,
+    address: Option<SocketAddr>,
     /// Is there one?
     exists: bool,
     /// The expected digests. Several during a regrouping; none without a published bundle.
@@ -40,7 +40,7 @@ pub(super) struct Proxy {
 // === impl Proxy ===
 
 impl Proxy {
-    pub(super) fn new(address: Option<IpAddr>, has_proxy: bool) -> Self {
+    pub(super) fn new(address: Option<SocketAddr>, has_proxy: bool) -> Self {
         Self {
             address,
             exists: has_proxy,
@@ -55,7 +55,7 @@ impl Proxy {
     }
 
     /// Is it the one that was known: at the same address, and still with a proxy or without?
-    pub(super) fn is_at(&self, address: Option<IpAddr>, has_proxy: bool) -> bool {
+    pub(super) fn is_at(&self, address: Option<SocketAddr>, has_proxy: bool) -> bool {
         self.address == address && self.exists == has_proxy
     }
 
@@ -78,7 +78,7 @@ impl Proxy {
     }
 
     /// It is being asked, if it was to be at that time.
-    pub(super) fn ask(&mut self, at: Instant) -> Option<IpAddr> {
+    pub(super) fn ask(&mut self, at: Instant) -> Option<SocketAddr> {
         self.due.take_if(|due| *due == at)?;
         self.address
     }
@@ -135,7 +135,7 @@ impl Proxy {
         }
     }
 
-    pub(super) fn address(&self) -> Option<IpAddr> {
+    pub(super) fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 

@@ -79,9 +79,9 @@ impl Shop {
     }
 }
 
-fn address(pod: &str) -> IpAddr {
+fn address(pod: &str) -> SocketAddr {
     let bytes: Vec<u8> = pod.bytes().collect();
-    [10, 0, bytes[0], bytes.get(1).copied().unwrap_or_default()].into()
+    ([10, 0, bytes[0], bytes.get(1).copied().unwrap_or_default()], 15_090).into()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the others are no answer")]
