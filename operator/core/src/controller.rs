@@ -59,7 +59,7 @@ pub struct Controller {
     /// Parts that wait for the answer of a publisher that answers at once.
     unanswered: BTreeSet<Scope>,
     ready: bool,
-    /// The number of policies in the last publication that were enforced or in `DryRun`, for a publisher that answers at once.
+    /// The number of policies in the last publication that were enforced or in `DryRun`, for one place.
     published_policies: Option<usize>,
     commands: Vec<Command>,
 }
@@ -267,8 +267,9 @@ impl Controller {
     }
 
     /// Checks whether what is published must stay, where nothing but the publisher remembers it.
+    /// Checks whether the plan of a part may be published, and says so where no status does.
     fn withhold(&mut self, scope: &Scope) {
-        if !self.publisher.answers_at_once {
+        if self.last_good.has_statuses() {
             return;
         }
         let Some(plan) = self.plan.scope(scope) else { return };
@@ -286,8 +287,10 @@ impl Controller {
     fn desire(&mut self, scope: &Scope) {
         let nothing = ScopePlan::default();
         let plan = self.plan.scope(scope).unwrap_or(&nothing);
-        let is_kept = self.last_good.withheld().is_some() || plan.bundles().next().is_none();
-        if self.publisher.answers_at_once && is_kept {
+        let is_one = self.publisher.reach == Reach::One;
+        // One place keeps the configuration that it has until there is another.
+        let is_kept = is_one && plan.bundles().next().is_none();
+        if is_kept || self.last_good.withheld().is_some() {
             return;
         }
         // Remembered first: an operator that stops in between publishes at the next start what was accepted, and takes nothing back.
@@ -315,7 +318,7 @@ impl Controller {
             }
         }
         self.update_dependency_statuses(now);
-        let is_ready = self.last_good.is_served || !self.publisher.answers_at_once;
+        let is_ready = self.last_good.is_served || self.publisher.reach != Reach::One;
         if std::mem::replace(&mut self.ready, is_ready) != is_ready {
             self.commands.push(Command::SetReady(is_ready));
         }
@@ -372,9 +375,9 @@ impl Controller {
         self.log_nothing_in_force(scope);
     }
 
-    /// Logs that no policy is in force, when that is new: a publisher that answers at once serves one place.
+    /// Logs that no policy is in force in the one place, when that is new.
     fn log_nothing_in_force(&mut self, scope: &Scope) {
-        if !self.publisher.answers_at_once {
+        if self.publisher.reach != Reach::One {
             return;
         }
         let Some(plan) = self.plan.scope(scope) else { return };

@@ -30,6 +30,11 @@ impl LastGood {
         Self { memory, is_lost, is_withheld: false, is_served: false, remembered: None }
     }
 
+    /// Do the statuses of the objects hold the specs in force, and say what is not published?
+    pub(super) fn has_statuses(&self) -> bool {
+        self.memory == Memory::Statuses
+    }
+
     /// Checks whether a publication could withdraw what was in force before the start and is not known any more: some of it may be
     /// what refused texts said before.
     pub(super) fn check(&mut self, plan: &ScopePlan, index: &Index) {
@@ -47,7 +52,7 @@ impl LastGood {
 
     /// The state to remember, if it is new and no status holds it.
     pub(super) fn news(&mut self, index: &Index, plan: &ScopePlan) -> Option<State> {
-        if self.memory == Memory::Statuses {
+        if self.has_statuses() {
             return None;
         }
         let state = State::of(index, plan);
