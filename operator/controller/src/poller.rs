@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use corsward_operator_core::bundle::BundleKey;
 use corsward_operator_core::event::{Event, Refreshed, RolloutUpdate};
-use corsward_operator_core::rollout::proxy_stats::{self, ProxyStats};
+use corsward_operator_core::rollout::proxy::{self, ProxyStats};
 use corsward_operator_core::rollout::refresh::RefreshSchedule;
 use corsward_operator_core::rollout::schedule::{Schedule, ScrapeRequest};
 use corsward_operator_core::rollout::tracker::PollerCommand;
@@ -165,14 +165,14 @@ fn told_of(
 }
 
 async fn ask(http: &ScrapeClient, request: &ScrapeRequest) -> Result<ProxyStats, String> {
-    let request = Request::get(proxy_stats::uri(request.address)).body(Empty::new());
+    let request = Request::get(proxy::uri(request.address)).body(Empty::new());
     let request = request.map_err(|error| error.to_string())?;
     let answer = async {
         let answer = http.request(request).await.map_err(|error| error.to_string())?;
         if answer.status() != StatusCode::OK {
             return Err(format!("it answers {}", answer.status()));
         }
-        let body = Limited::new(answer.into_body(), proxy_stats::MAX_LEN).collect().await;
+        let body = Limited::new(answer.into_body(), proxy::MAX_LEN).collect().await;
         let bytes = body.map_err(|error| error.to_string())?.to_bytes();
         Ok(ProxyStats::read(&String::from_utf8_lossy(&bytes)))
     };

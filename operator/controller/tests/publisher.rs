@@ -32,10 +32,10 @@ use corsward_operator_core::index::Index;
 use corsward_operator_core::json_text::JsonText;
 use corsward_operator_core::object::{Object, Record};
 use corsward_operator_core::publish::istio;
-use corsward_operator_core::rollout::expected::{Expected, Workload};
-use corsward_operator_core::rollout::proxy_stats::ProxyStats;
+use corsward_operator_core::rollout::proxy::ProxyStats;
 use corsward_operator_core::rollout::schedule::Schedule;
 use corsward_operator_core::rollout::tracker::PollerCommand;
+use corsward_operator_core::rollout::tracker::{Expected, Workload};
 use corsward_operator_core::testing::{GOOD, object};
 use serde_json::{Value, json};
 

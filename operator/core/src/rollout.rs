@@ -10,8 +10,7 @@
 //! metrics as soon as the filter is. That is enforcement; that Istio has delivered a configuration would say less, for its agent
 //! takes the filter out where it cannot fetch the module, and acknowledges.
 
-pub mod expected;
-pub mod proxy_stats;
+pub mod proxy;
 pub mod refresh;
 pub mod schedule;
 pub mod tracker;

@@ -1,17 +1,21 @@
-//! Tracker: the proxies as the loop knows them: what each policy's proxies were told to run, and what they said.
+//! Tracker: what the workloads of each namespace should run, and what their proxies reported of each policy. Made of the plan and of what
+//! is published.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
+
+use corsward_policy::PolicyId;
+use corsward_policy::wire::gauge_of;
 
 use crate::bundle::{BundleKey, Desired, PublishStatus};
 use crate::capabilities::ProxyPods;
+use crate::cluster_state::{Key, Pod};
 use crate::event::RolloutUpdate;
 use crate::index::{Index, Scope};
 use crate::plan::{Planned, ScopePlan};
-use crate::rollout::expected::{Expected, Placed};
 use crate::rollout_counts::Rollout;
 use crate::targets::ProxySet;
-use corsward_policy::PolicyId;
 
 /// A command to the poller.
 #[derive(Clone, Debug)]
@@ -42,6 +46,78 @@ struct PolicyRevision {
     off: bool,
 }
 
+/// The expected state of a namespace's workloads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The published bundles.
+    pub bundles: Vec<PublishedBundle>,
+    /// Every workload that may count.
+    pub workloads: Vec<Workload>,
+    /// Sets of workloads: many policies are for the same ones.
+    pub(crate) groups: Vec<WorkloadGroup>,
+    /// Policies of which something is published.
+    pub shares: BTreeMap<PolicyId, Share>,
+}
+
+/// The workloads that a policy is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WorkloadGroup {
+    /// Their places in `workloads`.
+    pub(crate) workloads: Vec<usize>,
+    /// Those with a port that requests may come to past the filter.
+    pub(crate) bypassed: BTreeSet<usize>,
+}
+
+/// The published bundle of a set of proxies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedBundle {
+    /// Its proxies.
+    pub key: BundleKey,
+    /// The gauge of its digest.
+    pub digest: u64,
+    /// It is of a former shape, gives the same answers as what replaces it, and goes.
+    pub retiring: bool,
+}
+
+/// A running pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// The name of its pod, after its namespace and a slash if that is a different one.
+    pub pod: String,
+    /// The address of its proxy's metrics.
+    pub address: Option<SocketAddr>,
+    /// Whether there is a proxy in it.
+    pub has_proxy: bool,
+    /// The bundles that its proxy should run, by their places in `bundles`.
+    pub bundles: Vec<usize>,
+}
+
+/// A policy's share in what is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The workloads it is for.
+    pub(crate) group: usize,
+    /// Its bundles, by their places in `bundles`.
+    pub(crate) bundles: Vec<usize>,
+    /// Its revision: reports about a previous one do not count.
+    pub(crate) revision: u64,
+    /// A newer configuration that holds it is on its way: what is published is not the last word.
+    pub(crate) pending: bool,
+}
+
+/// A policy and where it is published, before anything is counted.
+#[derive(Debug)]
+struct Placed<'p> {
+    /// The policy.
+    id: &'p PolicyId,
+    /// Its plan.
+    planned: &'p Planned,
+    /// Its revision.
+    revision: u64,
+    /// A newer configuration that holds it is on its way.
+    pending: bool,
+}
+
 // === impl Tracker ===
 
 impl Tracker {
@@ -58,9 +134,7 @@ impl Tracker {
 
     /// Stops all polls, and drops all reports.
     pub(crate) fn rest(&mut self) -> PollerCommand {
-        self.policies.clear();
-        self.rollouts.clear();
-        self.expected.clear();
+        *self = Self { last_revision: self.last_revision, ..Self::new(self.pods) };
         PollerCommand::Rest
     }
 
@@ -167,5 +241,237 @@ impl Tracker {
     /// The rollout of a policy, if its workloads have reported.
     pub(crate) fn rollout(&self, id: &PolicyId) -> Option<&Rollout> {
         self.rollouts.get(id)
+    }
+}
+
+// === impl Expected ===
+
+impl Expected {
+    /// The assignment of a namespace, where `placed` are the policies of which something is published, for proxies in `pods`.
+    fn of<'p>(
+        namespace: &str,
+        pods: ProxyPods,
+        index: &Index,
+        plan: &ScopePlan,
+        publish_statuses: &BTreeMap<BundleKey, PublishStatus>,
+        desired: &Desired,
+        placed: impl Iterator<Item = Placed<'p>>,
+    ) -> Self {
+        let mut expected = Self {
+            bundles: publish_statuses
+                .values()
+                .filter_map(|publish_status| PublishedBundle::of(publish_status, plan, desired))
+                .collect(),
+            ..Self::default()
+        };
+        let running: Vec<_> = pods.of(namespace, index.cluster_state()).collect();
+        let traffic = index.traffic(namespace);
+        let mut groups: BTreeMap<&[ProxySet], usize> = BTreeMap::new();
+        for Placed { id, planned, revision, pending } in placed {
+            let placement = &planned.placement;
+            let next = groups.len();
+            let group = *groups.entry(&placement.places).or_insert(next);
+            if group == next {
+                let is_meant = |pod: &(&Key, &Pod)| pods.is_placed(placement, namespace, *pod);
+                let bypasses = |pod: &Pod| traffic.bypasses(pod, &placement.places);
+                expected.groups.push(WorkloadGroup::of(&running, is_meant, bypasses));
+            }
+            let bundles = expected.bundles.iter().enumerate();
+            let bundles = bundles.filter(|(_, expected)| planned.keys.contains(&expected.key));
+            let bundles = bundles.map(|(at, _)| at).collect();
+            expected.shares.insert(id.clone(), Share { group, bundles, revision, pending });
+        }
+        if expected.shares.is_empty() {
+            return Self::default();
+        }
+        let workload = |(key, pod): &(&Key, &Pod)| Workload {
+            pod: match key {
+                Key { namespace: of, name } if of == namespace => name.clone(),
+                Key { namespace, name } => format!("{namespace}/{name}"),
+            },
+            address: pods.address(pod),
+            has_proxy: pod.has_proxy(),
+            bundles: expected.bundles_of(pods, (key, pod)),
+        };
+        expected.workloads = running.iter().map(workload).collect();
+        expected
+    }
+
+    fn bundles_of(&self, pods: ProxyPods, pod: (&Key, &Pod)) -> Vec<usize> {
+        let bundles = self.bundles.iter().enumerate();
+        let own = bundles.filter(|(_, expected)| pods.is_for(&expected.key, pod));
+        own.map(|(at, _)| at).collect()
+    }
+}
+
+// === impl WorkloadGroup ===
+
+impl WorkloadGroup {
+    fn of(
+        running: &[(&Key, &Pod)],
+        is_meant: impl Fn(&(&Key, &Pod)) -> bool,
+        passes_by: impl Fn(&Pod) -> bool,
+    ) -> Self {
+        let meant = running.iter().enumerate().filter(|(_, pod)| is_meant(pod));
+        let bypassed = meant.clone().filter(|(_, (_, pod))| passes_by(pod));
+        Self {
+            bypassed: bypassed.map(|(at, _)| at).collect(),
+            workloads: meant.map(|(at, _)| at).collect(),
+        }
+    }
+}
+
+// === impl PublishedBundle ===
+
+impl PublishedBundle {
+    fn of(publish_status: &PublishStatus, plan: &ScopePlan, desired: &Desired) -> Option<Self> {
+        let PublishStatus { key, digest, error: _ } = publish_status;
+        let digest = digest.as_ref()?;
+        let retiring = !plan.has(key);
+        // What has not been brought up to date yet gives other answers.
+        if retiring && desired.retiring.get(key).is_none_or(|wanted| wanted.digest != *digest) {
+            return None;
+        }
+        Some(Self { key: key.clone(), digest: gauge_of(digest), retiring })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use corsward_policy::validate::NoKnowledge;
+    use serde_json::json;
+
+    use super::*;
+    use crate::bundle::Bundle;
+    use crate::capabilities::Reach;
+    use crate::cluster_state::{
+        Change, Delta, Gateway, PodProxy, Service, ServicePort, TargetPort,
+    };
+    use crate::event::Event;
+    use crate::index::Scope;
+    use crate::plan::Plan;
+    use crate::publish::istio::REACH;
+    use crate::targets::GATEWAY_NAME;
+    use crate::testing::{id, object};
+
+    /// A Gateway `edge`, and these pods with their labels.
+    fn shop(pods: &[(&str, &[(&str, &str)])]) -> Index {
+        shop_of(REACH.unseen(), pods)
+    }
+
+    fn shop_of(reach: Reach, pods: &[(&str, &[(&str, &str)])]) -> Index {
+        let mut index = Index::new(Arc::new(NoKnowledge), reach);
+        let key = |name: &str| Key { namespace: "shop".into(), name: name.into() };
+        let gateway = Delta::Apply(key("edge"), Gateway::default());
+        index.on(Event::ClusterState(Change::Gateway(gateway)));
+        for (name, labels) in pods {
+            let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let pod = Pod { labels, proxy: PodProxy::Sidecar, ..Pod::default() };
+            index.on(Event::ClusterState(Change::Pod(Delta::Apply(key(name), pod))));
+        }
+        index
+    }
+
+    /// The assignment where everything is published as planned, and `old` besides.
+    fn assign(index: &Index, old: Option<&Bundle>, desired: &Desired) -> Expected {
+        let (mut plan, scope) = (Plan::default(), Scope::Namespace("shop".into()));
+        plan.update(index, &scope);
+        let plan = plan.scope(&scope).unwrap();
+        let published = plan.bundles().map(|(_, bundle)| &**bundle).chain(old);
+        let publish_status = |one: &Bundle| PublishStatus {
+            key: one.key.clone(),
+            digest: Some(one.digest.clone()),
+            error: None,
+        };
+        let publish_statuses =
+            published.map(|one| (one.key.clone(), publish_status(one))).collect();
+        let placed = plan.policies.iter();
+        let placed =
+            placed.map(|(id, planned)| Placed { id, planned, revision: 1, pending: false });
+        let pods = REACH.pods().unwrap();
+        Expected::of("shop", pods, index, plan, &publish_statuses, desired, placed)
+    }
+
+    /// The pods a policy is for, and how many objects each of them has.
+    fn pods<'a>(expected: &'a Expected, policy: &str) -> Vec<(&'a str, usize)> {
+        let group = &expected.groups[expected.shares[&id(policy)].group];
+        let workloads = group.workloads.iter().map(|at| &expected.workloads[*at]);
+        workloads.map(|workload| (&*workload.pod, workload.bundles.len())).collect()
+    }
+
+    #[test]
+    fn each_policy_is_for_its_own_workloads_and_a_gateways_pods_are_the_gateways() {
+        let edge = [(GATEWAY_NAME, "edge"), ("app", "api")];
+        let mut index = shop(&[("a", &[("app", "api")]), ("b", &[("app", "web")]), ("e", &edge)]);
+        let cors = json!({"allowOrigins": ["https://a.example"]});
+        let selector = json!({"matchLabels": {"app": "api"}});
+        index.apply(object("api", &json!({"selector": selector, "cors": cors})));
+        let gateway =
+            json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "edge"}]);
+        index.apply(object("edge", &json!({"targetRefs": gateway, "cors": cors})));
+        let expected = assign(&index, None, &Desired::default());
+        assert_eq!(pods(&expected, "api"), [("a", 1)]);
+        assert_eq!(pods(&expected, "edge"), [("e", 1)]);
+        let unselected = expected.workloads.iter().find(|workload| workload.pod == "b").unwrap();
+        assert_eq!(unselected.bundles, [0; 0], "nobody asks it");
+    }
+
+    #[test]
+    fn a_workload_is_bypassed_where_a_port_of_the_policys_says_no_protocol() {
+        let port = |name: &str, number| ServicePort {
+            name: Some(name.to_owned()),
+            port: number,
+            app_protocol: None,
+            target: TargetPort::Number(number),
+        };
+        let spec = |section: &str| {
+            let section = (!section.is_empty()).then_some(section);
+            let target =
+                json!([{"group": "", "kind": "Service", "name": "api", "sectionName": section}]);
+            json!({"targetRefs": target, "cors": {"allowOrigins": ["https://a.example"]}})
+        };
+        for (why, ports, section, want) in [
+            ("HTTP", vec![port("http", 80)], "", 0),
+            ("nobody says", vec![port("web", 80)], "", 1),
+            ("one of two", vec![port("http", 80), port("web", 81)], "", 1),
+            ("the policy is about the other", vec![port("http", 80), port("web", 81)], "http", 0),
+            ("no HTTP filter is meant to see it", vec![port("http", 80), port("tcp", 81)], "", 0),
+        ] {
+            let mut index = shop_of(REACH, &[("a", &[("app", "api")])]);
+            let selector = [("app".to_owned(), "api".to_owned())].into();
+            let service = Service { selector, ports };
+            let key = Key { namespace: "shop".into(), name: "api".into() };
+            index.on(Event::ClusterState(Change::Service(Delta::Apply(key, service))));
+            index.apply(object("api", &spec(section)));
+            let expected = assign(&index, None, &Desired::default());
+            let group = &expected.groups[expected.shares[&id("api")].group];
+            assert_eq!(group.bypassed.len(), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn what_goes_counts_once_it_gives_the_same_answers() {
+        let mut index = shop(&[("a", &[("app", "api")])]);
+        let spec = json!({"cors": {"allowOrigins": ["https://a.example"]}});
+        index.apply(object("all", &spec));
+        let labels = Arc::new([("app".to_owned(), "api".to_owned())].into());
+        let key = BundleKey::Workloads { namespace: "shop".into(), labels };
+        let old = Bundle::new(key.clone(), "old".to_owned());
+        let wanted = |compiled: &str| {
+            let bundle = Arc::new(Bundle::new(key.clone(), compiled.to_owned()));
+            Desired {
+                retiring: [(Arc::new(key.clone()), bundle)].into_iter().collect(),
+                ..Desired::default()
+            }
+        };
+        let retiring = |desired: &Desired| {
+            let expected = assign(&index, Some(&old), desired);
+            expected.bundles.iter().filter(|expected| expected.retiring).count()
+        };
+        assert_eq!(retiring(&wanted("old")), 1);
+        assert_eq!(retiring(&wanted("new")), 0, "it has not been brought up to date");
+        assert_eq!(retiring(&Desired::default()), 0);
     }
 }

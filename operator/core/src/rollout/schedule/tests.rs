@@ -1,7 +1,7 @@
 //! Tests of the schedule: a namespace of some pods, and a clock that goes on when it is told to.
 
 use super::*;
-use crate::rollout::expected::{PublishedBundle, Share, Workload, WorkloadGroup};
+use crate::rollout::tracker::{PublishedBundle, Share, Workload, WorkloadGroup};
 use crate::rollout_counts::{OutOfSyncPod, OutOfSyncReason, Rollout};
 use crate::testing::id;
 
