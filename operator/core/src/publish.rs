@@ -1,7 +1,5 @@
 //! Publishing: the difference between the desired objects and those that are there, and the form of each.
 
-pub mod backoff;
-mod config_map;
 pub mod ecds;
 pub mod istio;
 pub mod output;

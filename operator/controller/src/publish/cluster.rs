@@ -8,9 +8,10 @@ use corsward_operator_core::capabilities::{Capabilities, Reach, Replicas};
 use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::event::Event;
 use corsward_operator_core::names::{FIELD_MANAGER, MANAGED_BY};
-use corsward_operator_core::publish::backoff::ApplyError;
 use corsward_operator_core::publish::output::{Output, REFRESHED_ANNOTATION, is_ours, selector};
-use corsward_operator_core::publish::reconciler::{FormerObject, ObjectWrite, Reconciler};
+use corsward_operator_core::publish::reconciler::{
+    ApplyError, FormerObject, ObjectWrite, Reconciler,
+};
 use corsward_operator_core::rollout::tracker::PollerCommand;
 use futures::StreamExt as _;
 use kube::api::{

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use corsward_policy::{compile, wire};
 use kube::core::{ApiResource, GroupVersionKind, ObjectMeta};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::capabilities::Reach;
 use crate::cluster_state::{Key, Labels};
 use crate::filter_module::{MODULE_LABEL, Module, short};
 use crate::names::{FIELD_MANAGER, MANAGED_BY};
-use crate::publish::config_map;
+use crate::publish::ecds;
 use crate::publish::istio::{self, IstioKind};
 
 /// The label of every object that holds a bundle: the object's name.
@@ -23,6 +24,8 @@ pub const DIGEST_ANNOTATION: &str = "corsward.io/digest";
 
 /// The annotation that refreshes an object without a change of its content, so that agents fetch the module again.
 pub const REFRESHED_ANNOTATION: &str = "istio.io.corsward.io/refreshed-at";
+/// The one key of a `ConfigMap`: the name of the file in the volume.
+const FILE: &str = "corsward.yaml";
 /// The fields whose foreign values change the meaning of the operator's own.
 const OURS_ALONE: [&str; 11] = [
     "/spec/type",
@@ -117,7 +120,7 @@ impl Output {
                 let spec = istio::spec(*kind, bundle, module.unwrap_or(of_today))?;
                 json!({"spec": spec})
             }
-            Self::ConfigMap { module } => json!({"data": config_map::data(bundle, module)}),
+            Self::ConfigMap { module } => json!({"data": {FILE: ecds::resource(bundle, module)}}),
         };
         let (namespace, name) = (key.namespace()?, key.object_name());
         let resource = self.resource();
@@ -147,7 +150,8 @@ impl Output {
         }
     }
 
-    /// Is an unwanted object deleted? An Envoy keeps running the content of a removed file, so files are never removed.
+    /// Is an unwanted object deleted? An Envoy keeps running the content of a removed file: a `ConfigMap` becomes inert, and users may delete
+    /// it after the pods that mount it.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
         matches!(self, Self::Istio { .. })
@@ -159,7 +163,9 @@ impl Output {
     pub fn inert(&self, key: &BundleKey) -> Option<Arc<Bundle>> {
         match self {
             Self::Istio { .. } => None,
-            Self::ConfigMap { .. } => Some(Arc::new(config_map::inert(key.clone()))),
+            Self::ConfigMap { .. } => {
+                Some(Arc::new(Bundle::new(key.clone(), wire::encode(&compile(&[])))))
+            }
         }
     }
 }

@@ -4,10 +4,8 @@
 //! the proxies for a while, what is not wanted any more goes: a proxy may have two filters for a moment, but never none. A `ConfigMap`
 //! never goes: an Envoy may have mounted it.
 
-mod former;
-mod object_write;
+mod objects;
 mod pending;
-mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,14 +16,12 @@ use serde_json::Value;
 use crate::bundle::{Bundle, BundleKey, Desired, PublishStatus};
 use crate::cluster_state::{Key, within};
 use crate::json_text::JsonText;
-use crate::publish::backoff::{ApplyError, Backoff};
 use crate::publish::output::{Output, foreign_field, is_as};
 
-use self::former::Former;
-pub use self::former::FormerObject;
-pub use self::object_write::ObjectWrite;
-use self::pending::Pending;
-use self::seen::Seen;
+use self::objects::{Former, Seen};
+pub use self::objects::{FormerObject, ObjectWrite};
+pub use self::pending::ApplyError;
+use self::pending::{Backoff, Pending};
 
 /// The desired state beside the observed state.
 #[derive(Debug)]

@@ -1,15 +1,54 @@
-//! Former objects: those of a kind that the current one replaces. One is deleted when the desired objects of its namespace have been there
-//! for the grace period; without a desired object there is no replacement.
+//! Objects of the operator: as the cluster has them, as they are written, and those of a kind that the current one replaces.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::core::ApiResource;
+use serde_json::Value;
 
+use crate::bundle::Bundle;
 use crate::cluster_state::Key;
+use crate::json_text::JsonText;
+use crate::publish::output::{BundleRef, held};
 
 /// Time between a deletion that failed and a new grace period, after which it is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
+
+/// An object of ours as the cluster has it.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    /// Its bundle; `None` if that is unknown: the object was copied, or its annotation changed.
+    pub(super) held: Option<BundleRef>,
+    pub(super) uid: String,
+    pub(super) version: Option<u64>,
+    pub(super) object: JsonText,
+}
+
+/// A write of one object.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ObjectWrite {
+    /// Say this.
+    Apply {
+        /// The object.
+        place: Key,
+        /// All of it that is ours.
+        object: Arc<Value>,
+        /// Whether it repairs a foreign change.
+        repair: bool,
+        /// Whether no object of the operator exists there: an object of that name is foreign.
+        new: bool,
+    },
+    /// Delete it.
+    Delete {
+        /// The object.
+        place: Key,
+        /// Its `metadata.uid`: a new object of that name is not meant.
+        uid: String,
+    },
+    /// Delete this object of a former kind.
+    Retire(FormerObject),
+}
 
 /// An object of a kind that is not written any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +70,42 @@ struct Namespace {
     objects: Vec<FormerObject>,
     /// The time since which their replacements have been there.
     replaced: Option<Instant>,
+}
+
+// === impl Seen ===
+
+impl Seen {
+    pub(super) fn of(place: &Key, object: &Value) -> Self {
+        let held = held(place, object);
+        let metadata = object.get("metadata");
+        let text = |name: &str| metadata.and_then(|metadata| metadata.get(name)?.as_str());
+        let uid = text("uid").unwrap_or_default().to_owned();
+        let version = text("resourceVersion").and_then(|version| version.parse().ok());
+        Self { held, uid, version, object: JsonText::of(object) }
+    }
+
+    pub(super) fn is_younger_than(&self, other: &Self) -> bool {
+        let both = self.version.zip(other.version);
+        self.uid == other.uid && both.is_some_and(|(ours, theirs)| ours > theirs)
+    }
+
+    pub(super) fn says_digest(&self, bundle: &Bundle) -> bool {
+        self.held.as_ref().and_then(|held| held.digest.as_ref()) == Some(&bundle.digest)
+    }
+}
+
+// === impl ObjectWrite ===
+
+impl ObjectWrite {
+    /// The object.
+    #[must_use]
+    pub fn place(&self) -> &Key {
+        match self {
+            Self::Apply { place, .. }
+            | Self::Delete { place, .. }
+            | Self::Retire(FormerObject { place, .. }) => place,
+        }
+    }
 }
 
 // === impl Former ===
