@@ -85,8 +85,8 @@ struct ObjectPublisher {
     listed: bool,
     /// Whether they have been reported.
     introduced: bool,
-    /// Whether the objects of other kinds are listed, or have been, since this replica leads.
-    former_listed: bool,
+    /// Whether the leftover objects that nothing replaces have been reported.
+    leftovers_reported: bool,
     error_log: ErrorLog,
 }
 
@@ -104,7 +104,7 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
         kind: resource.kind,
         listed: false,
         introduced: false,
-        former_listed: false,
+        leftovers_reported: false,
         error_log: ErrorLog::default(),
     };
     publisher.take_inputs();
@@ -114,8 +114,9 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
         // What was known before telling may have passed meanwhile.
         if !publisher.take_inputs() {
             (writes, former_lists) = (JoinSet::new(), JoinSet::new());
-        } else if !std::mem::replace(&mut publisher.former_listed, true) {
-            former_lists = objects.list_former();
+        } else if publisher.reconciler.take_former_list(Instant::now()) {
+            let is_first = !std::mem::replace(&mut publisher.leftovers_reported, true);
+            former_lists = objects.list_former(is_first);
         }
         // One moment for both: what is not due yet is to wake us.
         let now = Instant::now();
@@ -138,7 +139,7 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
                 publisher.on_applied(done);
             }
             Some(Ok(former)) = former_lists.join_next() => {
-                publisher.reconciler.add_former(former, Instant::now());
+                publisher.on_former(former);
             }
             () = sleep_until(next_deadline) => {}
         }
@@ -168,7 +169,7 @@ impl ObjectPublisher {
         let now = Instant::now();
         let leads = *self.deps.leading.borrow_and_update();
         self.reconciler.lead(leads);
-        self.former_listed &= leads;
+        self.leftovers_reported &= leads;
         let module_readiness = self.deps.module_readiness.borrow_and_update().clone();
         self.reconciler.module_readiness(module_readiness, now);
         if !self.desired.has_changed().unwrap_or_default() {
@@ -210,6 +211,21 @@ impl ObjectPublisher {
                     self.listed = true;
                 }
             }
+        }
+    }
+
+    /// Takes in the objects of a kind that the current one replaces.
+    fn on_former(&mut self, former: Vec<FormerObject>) {
+        let kind = former.first().map(|former| former.resource.kind.clone());
+        let left = self.reconciler.add_former(former, Instant::now());
+        if left > 0 {
+            let written = &self.kind;
+            info!(
+                kind,
+                left,
+                written,
+                "leftover objects are deleted once their replacements have been there for the grace period"
+            );
         }
     }
 
@@ -311,17 +327,21 @@ impl Objects {
         api.patch(&key.object_name(), &params, &Patch::Merge(annotation)).await.map(drop)
     }
 
-    /// Lists the objects of each other kind, and logs their number; returns those to delete.
-    fn list_former(&self) -> JoinSet<Vec<FormerObject>> {
-        let others = self.output.others().map(|(resource, is_replaced)| {
+    /// Lists the objects of each other kind, and returns those to delete. The first list reports the others.
+    fn list_former(&self, is_first: bool) -> JoinSet<Vec<FormerObject>> {
+        let others = self.output.others().filter(|(_, is_replaced)| is_first || *is_replaced);
+        let lists = others.map(|(resource, is_replaced)| {
             let objects = self.clone();
             async move {
                 let former = objects.former(&resource).await;
-                objects.report_former(&resource, former.len(), is_replaced);
-                if is_replaced { former } else { Vec::new() }
+                if is_replaced {
+                    return former;
+                }
+                objects.report_leftovers(&resource, former.len());
+                Vec::new()
             }
         });
-        others.collect()
+        lists.collect()
     }
 
     /// The operator's objects of a different kind; none where it is not served.
@@ -347,18 +367,10 @@ impl Objects {
         list.into_iter().filter_map(former).collect()
     }
 
-    fn report_former(&self, resource: &ApiResource, left: usize, is_replaced: bool) {
+    fn report_leftovers(&self, resource: &ApiResource, left: usize) {
         let ApiResource { kind, plural, .. } = resource;
         let (written, (label, us)) = (self.output.resource().kind, MANAGED_BY);
-        if left == 0 {
-        } else if is_replaced {
-            info!(
-                kind,
-                left,
-                written,
-                "leftover objects are deleted once their replacements have been there for the grace period"
-            );
-        } else {
+        if left > 0 {
             let then = format!("kubectl delete {plural} --all-namespaces -l {label}={us}");
             warn!(
                 kind,
@@ -523,7 +535,7 @@ mod tests {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
         let output = corsward_operator_core::publish::testing::wasm_plugins();
-        let lists = Objects { client, output }.list_former().join_all().await;
+        let lists = Objects { client, output }.list_former(true).join_all().await;
         let former: Vec<FormerObject> = lists.into_iter().flatten().collect();
         let [FormerObject { resource, place, uid }] = &former[..] else { panic!("{former:?}") };
         assert_eq!((resource.kind.as_str(), uid.as_str()), ("TrafficExtension", "u"));

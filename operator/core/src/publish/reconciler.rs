@@ -146,13 +146,20 @@ impl Reconciler {
         }
     }
 
-    /// Takes in the objects of a kind that the current one replaces. A new leader lists them.
-    pub fn add_former(&mut self, objects: Vec<FormerObject>, now: Instant) {
+    /// Are the objects of other kinds to be listed? A new leader lists them at once, and again after some time.
+    pub fn take_former_list(&mut self, now: Instant) -> bool {
+        self.leading && self.former.take_list(now)
+    }
+
+    /// Takes in the objects of a kind that the current one replaces; returns the number of those that were not known.
+    pub fn add_former(&mut self, objects: Vec<FormerObject>, now: Instant) -> usize {
+        let mut added: usize = 0;
         for object in objects {
             let namespace = object.place.namespace.clone();
-            self.former.add(object);
+            added = added.saturating_add(self.former.add(object).into());
             self.settle(&namespace, now);
         }
+        added
     }
 
     /// A former object could not be deleted.

@@ -15,6 +15,9 @@ use crate::publish::output::{BundleRef, held};
 /// Time between a deletion that failed and a new grace period, after which it is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Interval of lists of former objects: one may be made after the first list, such as by a restored backup.
+const LIST_INTERVAL: Duration = Duration::from_mins(10);
+
 /// An object of ours as the cluster has it.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
@@ -63,7 +66,11 @@ pub struct FormerObject {
 
 /// The former objects of all namespaces.
 #[derive(Debug, Default)]
-pub(super) struct Former(BTreeMap<String, Namespace>);
+pub(super) struct Former {
+    namespaces: BTreeMap<String, Namespace>,
+    /// The time of the next list; absent before the first.
+    next_list: Option<Instant>,
+}
 
 #[derive(Debug, Default)]
 struct Namespace {
@@ -111,30 +118,43 @@ impl ObjectWrite {
 // === impl Former ===
 
 impl Former {
-    pub(super) fn add(&mut self, object: FormerObject) {
-        self.0.entry(object.place.namespace.clone()).or_default().objects.push(object);
+    /// Takes in an object; `true`: it was not known.
+    pub(super) fn add(&mut self, object: FormerObject) -> bool {
+        let namespace = self.namespaces.entry(object.place.namespace.clone()).or_default();
+        let is_new = !namespace.objects.contains(&object);
+        namespace.objects.extend(is_new.then_some(object));
+        is_new
+    }
+
+    /// Is a list due? The next one is [`LIST_INTERVAL`] after it.
+    pub(super) fn take_list(&mut self, now: Instant) -> bool {
+        let is_due = self.next_list.is_none_or(|next| next <= now);
+        if is_due {
+            self.next_list = now.checked_add(LIST_INTERVAL);
+        }
+        is_due
     }
 
     pub(super) fn is_in(&self, namespace: &str) -> bool {
-        self.0.contains_key(namespace)
+        self.namespaces.contains_key(namespace)
     }
 
     /// Takes in whether the replacements of a namespace are there.
     pub(super) fn settle(&mut self, namespace: &str, replaced: bool, now: Instant) {
-        if let Some(namespace) = self.0.get_mut(namespace) {
+        if let Some(namespace) = self.namespaces.get_mut(namespace) {
             namespace.replaced = replaced.then(|| namespace.replaced.unwrap_or(now));
         }
     }
 
     /// Takes an object that is to be deleted now.
     pub(super) fn next(&mut self, grace: Duration, now: Instant) -> Option<FormerObject> {
-        let mut namespaces = self.0.iter_mut();
+        let mut namespaces = self.namespaces.iter_mut();
         let (name, namespace) = namespaces
             .find(|(_, namespace)| namespace.deadline(grace).is_some_and(|end| end <= now))?;
         let object = namespace.objects.pop();
         if namespace.objects.is_empty() {
             let name = name.clone();
-            self.0.remove(&name);
+            self.namespaces.remove(&name);
         }
         object
     }
@@ -143,14 +163,15 @@ impl Former {
     pub(super) fn failed(&mut self, object: FormerObject, now: Instant) {
         let namespace = object.place.namespace.clone();
         self.add(object);
-        if let Some(namespace) = self.0.get_mut(&namespace) {
+        if let Some(namespace) = self.namespaces.get_mut(&namespace) {
             namespace.replaced = now.checked_add(RETRY_INTERVAL);
         }
     }
 
-    /// The ends of the grace periods.
+    /// The ends of the grace periods, and the time of the next list.
     pub(super) fn deadlines(&self, grace: Duration) -> impl Iterator<Item = Instant> {
-        self.0.values().filter_map(move |namespace| namespace.deadline(grace))
+        let ends = self.namespaces.values().filter_map(move |namespace| namespace.deadline(grace));
+        ends.chain(self.next_list)
     }
 }
 

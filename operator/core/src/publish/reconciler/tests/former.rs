@@ -68,3 +68,25 @@ fn an_object_that_could_not_be_deleted_is_tried_again_unless_a_different_replica
     stage.reconciler.lead(true);
     assert_eq!(stage.steps(), [""; 0], "a new leader lists them");
 }
+
+#[test]
+fn an_object_that_appears_after_the_first_list_is_found_by_a_later_one() {
+    let a = bundle(&workloads(&[]), "1");
+    let mut stage = Stage::plugins();
+    stage.want(&[&a], &[]);
+    stage.steps();
+    assert!(stage.reconciler.take_former_list(stage.now), "a new leader lists them at once");
+    assert_eq!(stage.reconciler.add_former(Vec::new(), stage.now), 0);
+    assert!(!stage.reconciler.take_former_list(stage.now), "and not all the time");
+    stage.now = stage.reconciler.next_deadline(stage.now).unwrap();
+    assert!(stage.reconciler.take_former_list(stage.now));
+    let late = || vec![former("shop", &a.key.object_name())];
+    let added = [(); 2].map(|()| stage.reconciler.add_former(late(), stage.now));
+    assert_eq!(added, [1, 0], "what is known is not new in the next list");
+    stage.pass(GRACE);
+    assert_eq!(stage.steps(), [apply("retire", &a)]);
+    stage.reconciler.lead(false);
+    assert!(!stage.reconciler.take_former_list(stage.now), "only a leader deletes them");
+    stage.reconciler.lead(true);
+    assert!(stage.reconciler.take_former_list(stage.now));
+}
