@@ -175,14 +175,14 @@ fn about_others(
     let mut put = |change| index.on(Event::ClusterState(change));
     put(Change::OriginSet(Delta::Reset(snapshot.origin_sets.clone())));
     put(Change::Namespace(Delta::Reset(snapshot.namespaces.clone())));
-    let target = |validation: &Validation| Some(validation.accepted.as_ref()?.target.clone());
-    let accepted =
-        objects.iter().filter_map(|(object, validation)| Some((*object, target(validation)?)));
+    let accepted = objects
+        .iter()
+        .filter_map(|(object, validation)| Some((*object, &validation.accepted.as_ref()?.target)));
     let accepted: Vec<_> = accepted.collect();
     // A target stands for what all policies say of it.
     let mut sections: BTreeMap<(&str, &str, &str), BTreeSet<&str>> = BTreeMap::new();
     for (object, target) in &accepted {
-        let Target::Refs(refs) = &**target else { continue };
+        let Target::Refs(refs) = target else { continue };
         for TargetRef { group: _, kind, name, section_name } in refs {
             let named = sections.entry((&object.id.namespace, kind, name)).or_default();
             named.extend(section_name.as_deref());

@@ -153,7 +153,7 @@ impl Index {
         let object = Object { id: id.clone(), place: None, generation: None, text, record };
         let context = Context { accepted_before: true, ..self.context() };
         let accepted = validate_object(&object, context).accepted?;
-        Some(PolicyInForce::new(generation, &accepted))
+        Some(PolicyInForce { generation, accepted })
     }
 
     fn context(&self) -> Context<'_> {
@@ -246,7 +246,7 @@ impl Index {
         &self,
         object: &Object,
         previous: Option<&Entry>,
-        accepted: Option<&Accepted>,
+        accepted: Option<&Arc<Accepted>>,
     ) -> Option<PolicyInForce> {
         let known = match previous {
             // The leader published it, and does not read its own status.
@@ -267,8 +267,8 @@ impl Index {
             return known;
         }
         // Most often it is what the object says, too.
-        let same = accepted.filter(|accepted| accepted.spec == spec);
-        let same = same.map(|same| PolicyInForce::new(generation, same));
+        let same = accepted.filter(|accepted| accepted.spec == spec).map(Arc::clone);
+        let same = same.map(|accepted| PolicyInForce { generation, accepted });
         same.or_else(|| self.accept(&object.id, generation, spec, Some(object))).or(known)
     }
 

@@ -314,8 +314,9 @@ impl Planned {
         let placement = &self.placement;
         let enforced = self.in_force.as_ref().filter(|it| it.policy.mode() != Mode::Off);
         let enforced = enforced.filter(|_| placement.refused.is_empty());
-        if let Some(PolicyInForce { policy, target, .. }) = enforced {
-            self.findings.extend(traffic.findings(target.field(), placement, policy.keeps()));
+        if let Some(enforced) = enforced {
+            let (field, keeps) = (enforced.target.field(), enforced.policy.keeps());
+            self.findings.extend(traffic.findings(field, placement, keeps));
         } else if let Some((_, finding)) = placement.unserved.first() {
             self.findings.extend(traffic.findings(&finding.field, placement, false));
         }

@@ -30,7 +30,7 @@ use crate::targets::Target;
 #[derive(Clone, Debug)]
 pub struct Validation {
     /// The result; `None` if a finding refuses the object.
-    pub accepted: Option<Accepted>,
+    pub accepted: Option<Arc<Accepted>>,
     /// Every finding, refusals first.
     pub findings: Vec<Finding>,
     /// The spec, with everything in it that it refers to, as far as that is there.
@@ -38,18 +38,18 @@ pub struct Validation {
 }
 
 /// The result of an accepted spec.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Accepted {
     /// The spec, with everything in it that it refers to.
     pub spec: JsonText,
     /// The policy.
     pub policy: Arc<Policy>,
     /// Its place, as written.
-    pub target: Arc<Target>,
+    pub target: Target,
     /// The origin sets in it.
-    pub sets: Arc<Resolved>,
+    sets: Resolved,
     /// The text of its values in a file that JSON writes otherwise.
-    pub spelling: Arc<Spelling>,
+    spelling: Spelling,
     /// The policy in its compiled form, alone.
     pub compiled: Arc<str>,
     /// The digest of `compiled`: `sha256:` and 64 hexadecimal digits.
@@ -82,39 +82,16 @@ pub fn validate_object(object: &Object, context: Context<'_>) -> Validation {
             Validation { accepted: None, findings: findings.clone(), spec: None }
         }
         Text::Spec { spec, findings, spelling } => {
-            let mut validation = validate_spec(object, spec, findings.clone(), context);
+            let mut validation = validate_spec(object, (spec, spelling), findings.clone(), context);
             spelling.quote(&mut validation.findings);
-            if let Some(accepted) = &mut validation.accepted {
-                accepted.spelling = Arc::new(spelling.clone());
-            }
             validation
         }
     }
 }
 
-/// The limits of those guardrails that `policy` exceeds, as findings about its author's text.
-pub(crate) fn exceeded(
-    policy: &Policy,
-    sets: &Resolved,
-    spelling: &Spelling,
-    guardrails: &[Guardrail],
-) -> Vec<Finding> {
-    let exceeded = guardrails::check(policy, guardrails).into_iter();
-    let mut exceeded: Vec<Finding> = exceeded.map(|finding| sets.address(finding)).collect();
-    for Finding { field, reason } in &mut exceeded {
-        if let Some(GuardrailReason::Exceeded { excess: Excess::MaxAge { written, .. }, .. }) =
-            reason.downcast_mut()
-            && let Some(text) = spelling.text(field)
-        {
-            text.clone_into(written);
-        }
-    }
-    exceeded
-}
-
 fn validate_spec(
     object: &Object,
-    written: &JsonText,
+    (written, spelling): (&JsonText, &Spelling),
     mut findings: Vec<Finding>,
     context: Context<'_>,
 ) -> Validation {
@@ -170,11 +147,11 @@ fn validate_spec(
         digest: digest(&compiled).into(),
         compiled: compiled.into(),
         policy: Arc::new(policy),
-        target: Arc::new(target),
-        sets: Arc::new(sets),
-        spelling: Arc::default(),
+        target,
+        sets,
+        spelling: spelling.clone(),
     });
-    Validation { accepted, findings, spec: Some(resolved) }
+    Validation { accepted: accepted.map(Arc::new), findings, spec: Some(resolved) }
 }
 
 /// Whether an earlier release may have accepted what has that reason.
@@ -211,7 +188,28 @@ impl Accepted {
     /// The limits of those guardrails that it exceeds, as findings about its author's text.
     #[must_use]
     pub fn exceeded(&self, guardrails: &[Guardrail]) -> Vec<Finding> {
-        exceeded(&self.policy, &self.sets, &self.spelling, guardrails)
+        let exceeded = guardrails::check(&self.policy, guardrails).into_iter();
+        let mut exceeded: Vec<Finding> =
+            exceeded.map(|finding| self.sets.address(finding)).collect();
+        for Finding { field, reason } in &mut exceeded {
+            if let Some(GuardrailReason::Exceeded {
+                excess: Excess::MaxAge { written, .. }, ..
+            }) = reason.downcast_mut()
+                && let Some(text) = self.spelling.text(field)
+            {
+                text.clone_into(written);
+            }
+        }
+        exceeded
+    }
+}
+
+/// A policy follows from its spec, and need not be compared where the spec is the same.
+impl PartialEq for Accepted {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { spec, policy, target: _, sets: _, spelling: _, compiled: _, digest } = self;
+        let same_policy = Arc::ptr_eq(policy, &other.policy) || *policy == other.policy;
+        *digest == other.digest && *spec == other.spec && same_policy
     }
 }
 

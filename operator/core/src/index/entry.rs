@@ -1,16 +1,10 @@
 //! Entry: one policy of the index, and the spec of it that the proxies run.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use corsward_manifest::spelling::Spelling;
-use corsward_policy::{Finding, Policy};
-
-use crate::guardrails::Guardrail;
-use crate::json_text::JsonText;
 use crate::object::Object;
-use crate::origin_sets::Resolved;
-use crate::targets::Target;
-use crate::validation::{self, Accepted, Validation};
+use crate::validation::{Accepted, Validation};
 
 /// One policy.
 #[derive(Clone, Debug)]
@@ -32,20 +26,8 @@ pub struct Entry {
 pub struct PolicyInForce {
     /// The generation of that spec.
     pub generation: i64,
-    /// The spec, with everything in it that it refers to.
-    pub spec: JsonText,
-    /// The policy it makes.
-    pub policy: Arc<Policy>,
-    /// Its place, as written.
-    pub target: Arc<Target>,
-    /// The origin sets in it.
-    pub sets: Arc<Resolved>,
-    /// The text of its values in a file that JSON writes otherwise.
-    pub spelling: Arc<Spelling>,
-    /// The policy in its compiled form, alone.
-    pub compiled: Arc<str>,
-    /// The digest of `compiled`: `sha256:` and 64 hexadecimal digits.
-    pub digest: Arc<str>,
+    /// The spec and what it makes, shared with the validation that accepted it.
+    pub(super) accepted: Arc<Accepted>,
 }
 
 // === impl Entry ===
@@ -54,8 +36,8 @@ impl Entry {
     /// The current spec, if no finding refuses it.
     #[must_use]
     pub fn written(&self) -> Option<PolicyInForce> {
-        let accepted = self.validation.accepted.as_ref()?;
-        Some(PolicyInForce::new(self.generation, accepted))
+        let accepted = Arc::clone(self.validation.accepted.as_ref()?);
+        Some(PolicyInForce { generation: self.generation, accepted })
     }
 
     /// Is it as `previous` was, but for the status that an API server shows?
@@ -78,31 +60,24 @@ impl Entry {
 // === impl PolicyInForce ===
 
 impl PolicyInForce {
-    /// The limits of those guardrails that it exceeds, as findings about its author's text.
-    #[must_use]
-    pub fn exceeded(&self, guardrails: &[Guardrail]) -> Vec<Finding> {
-        validation::exceeded(&self.policy, &self.sets, &self.spelling, guardrails)
-    }
-
-    pub(super) fn new(generation: i64, accepted: &Accepted) -> Self {
-        let Accepted { spec, policy, target, sets, spelling, compiled, digest } = accepted.clone();
-        Self { generation, spec, policy, target, sets, spelling, compiled, digest }
-    }
-
     /// The same, kept once where that is what the object says too.
-    pub(super) fn shared(self, accepted: Option<&Accepted>) -> Self {
-        let same = accepted.map(|accepted| Self::new(self.generation, accepted));
-        same.filter(|same| *same == self).unwrap_or(self)
+    pub(super) fn shared(self, accepted: Option<&Arc<Accepted>>) -> Self {
+        let same = accepted.filter(|accepted| **accepted == self.accepted).map(Arc::clone);
+        Self { accepted: same.unwrap_or(self.accepted), ..self }
     }
 }
 
-/// A policy follows from its spec, and need not be compared where the spec is the same.
+impl Deref for PolicyInForce {
+    type Target = Accepted;
+
+    fn deref(&self) -> &Accepted {
+        &self.accepted
+    }
+}
+
 impl PartialEq for PolicyInForce {
     fn eq(&self, other: &Self) -> bool {
-        let Self { generation, spec, policy, target: _, sets: _, spelling: _, compiled: _, digest } =
-            self;
-        let same_policy = Arc::ptr_eq(policy, &other.policy) || policy == &other.policy;
-        let same_spec = *spec == other.spec;
-        *generation == other.generation && *digest == other.digest && same_spec && same_policy
+        let is_same = Arc::ptr_eq(&self.accepted, &other.accepted);
+        self.generation == other.generation && (is_same || self.accepted == other.accepted)
     }
 }

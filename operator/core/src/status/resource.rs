@@ -49,8 +49,8 @@ pub(crate) fn of(status: &Status, now: &Time) -> CorsPolicyStatus {
 }
 
 fn revision(in_force: &PolicyInForce) -> InForce {
-    let PolicyInForce { generation, digest, spec, .. } = in_force;
-    InForce { generation: *generation, digest: (**digest).to_owned(), spec: spec.value() }
+    let digest = in_force.digest.to_string();
+    InForce { generation: in_force.generation, digest, spec: in_force.spec.value() }
 }
 
 /// The number of proxies and their states.
