@@ -1,19 +1,28 @@
-//! Bundle: a set of proxies, and the configuration that all of them get.
+//! Bundle: a set of proxies, the configuration that all of them get, and the bound on its size.
 
 mod bundles;
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
+use corsward_policy::{Finding, Policy, PolicyId, compile, wire};
 use sha2::{Digest as _, Sha256};
 
 pub use self::bundles::Bundles;
 use crate::cluster_state::Labels;
+use crate::finding::SizeReason;
 
 /// The name of the one bundle of a place, and of the filter in every proxy.
 pub const BUNDLE_NAME: &str = "corsward";
 /// Hexadecimal digits of the digest of a bundle's labels in its name.
 const NAME_DIGITS: usize = 10;
+/// Configuration of one bundle beyond which a warning is due: proxies parse it on every thread.
+pub const WARN_LEN: usize = 256 * 1024;
+/// Largest configuration of one bundle: what etcd and a `ConfigMap` hold.
+pub const MAX_LEN: usize = 1024 * 1024;
+/// Most policies of a large bundle that a message names.
+const MAX_NAMED: usize = 3;
 
 /// The proxies of a bundle, and its name: a different set of proxies is a different object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,6 +143,47 @@ pub fn hex(bytes: &[u8]) -> String {
     let digits = |byte: u8| [byte >> 4, byte & 0xf];
     let digits = Sha256::digest(bytes).into_iter().flat_map(digits);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
+/// The reason why these bytes must not be published.
+pub(crate) fn hold(bundle: &Bundle, policies: &[&Policy]) -> Option<String> {
+    let len = bundle.compiled.len();
+    if len > MAX_LEN {
+        let largest = largest(policies).into_iter().map(|id| id.to_string());
+        let largest = largest.collect::<Vec<_>>().join(", ");
+        return Some(format!(
+            "the policies of one proxy make {len} bytes, and {MAX_LEN} can be published: shorten or split {largest}"
+        ));
+    }
+    // What the filter would refuse is not published. It reads what we write, or one of us is wrong.
+    let error = wire::decode(&bundle.compiled).err()?;
+    Some(format!("the filter would refuse the configuration: {error}"))
+}
+
+/// The findings about a large bundle, by policy.
+pub(crate) fn large(bundle: &Bundle, policies: &[&Policy]) -> BTreeMap<PolicyId, Finding> {
+    let len = bundle.compiled.len();
+    if len <= WARN_LEN {
+        return BTreeMap::new();
+    }
+    let finding = Finding::new("spec", SizeReason::Large { len, max: MAX_LEN });
+    largest(policies).into_iter().map(|id| (id, finding.clone())).collect()
+}
+
+/// Is it about the size of a bundle?
+pub(crate) fn is_about_size(finding: &Finding) -> bool {
+    matches!(finding.reason.downcast_ref(), Some(SizeReason::Large { .. }))
+}
+
+/// The policies to split: the largest, and a few more if they are nearly as large.
+fn largest(policies: &[&Policy]) -> Vec<PolicyId> {
+    let len = |policy: &Policy| wire::encode(&compile(&[policy])).len();
+    let mut sized: Vec<(usize, &PolicyId)> =
+        policies.iter().map(|policy| (len(policy), policy.id())).collect();
+    sized.sort_by(|(a, x), (b, y)| b.cmp(a).then(x.cmp(y)));
+    let worth_naming = sized.first().map_or(0, |(largest, _)| largest / 2);
+    let named = sized.into_iter().take(MAX_NAMED).take_while(|(len, _)| *len >= worth_naming);
+    named.map(|(_, id)| id.clone()).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! made anew only where something changed.
 
 mod admission;
-mod classes;
 mod members;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,17 +10,15 @@ use std::sync::Arc;
 use corsward_policy::draft::Mode;
 use corsward_policy::{Finding, PolicyId, Severity};
 
-use crate::bundle::{Bundle, BundleKey};
+use crate::bundle::{Bundle, BundleKey, Desired, PublishStatus, is_about_size};
 use crate::cluster_state::Labels;
 use crate::finding::{GuardrailReason, OriginSetReason, PlacementReason};
-use crate::grouping::{are_apart, group};
 use crate::guardrails::Guardrail;
 use crate::index::{Entry, Index, PolicyInForce, Scope};
 use crate::object::Object;
-use crate::size_limit;
 use crate::targets::{Placement, TargetProxies};
 use crate::traffic::Traffic;
-use members::{BuiltBundle, BundlePolicy, narrow};
+use members::{BuiltBundle, BundlePolicy, group, narrow};
 
 /// The desired state, part by part.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +36,13 @@ pub struct ScopePlan {
     exceeded: BTreeMap<String, usize>,
     /// Some bundles may not be published, not even as they are in force: what is there stays as it is.
     pub frozen: bool,
+}
+
+/// The desired bundles of all parts.
+#[derive(Debug)]
+pub struct DesiredBundles {
+    desired: Desired,
+    is_stale: bool,
 }
 
 /// The plan of one policy.
@@ -146,9 +150,8 @@ impl ScopePlan {
         // Whom to tell that it is too much, is whoever made it so.
         for (id, planned) in &mut plan.policies {
             let Some(wanted_of) = wanted.policies.get(id) else { continue };
-            let large =
-                wanted_of.findings.iter().filter(|finding| size_limit::is_about_size(finding));
-            planned.findings.retain(|finding| !size_limit::is_about_size(finding));
+            let large = wanted_of.findings.iter().filter(|finding| is_about_size(finding));
+            planned.findings.retain(|finding| !is_about_size(finding));
             planned.findings.extend(large.cloned());
             let of_wanted = wanted_of.keys.iter().find_map(|key| wanted.why_held(key));
             let any = || wanted.held_keys().find_map(|key| wanted.why_held(key));
@@ -271,6 +274,80 @@ impl ScopePlan {
         });
         let made = BuiltBundle::new(key.clone(), in_force.collect());
         made.held.is_none().then_some(made.bundle)
+    }
+}
+
+// === impl DesiredBundles ===
+
+impl DesiredBundles {
+    /// The desired state.
+    #[must_use]
+    pub fn desired(&self) -> &Desired {
+        &self.desired
+    }
+
+    /// The desired state, if it changed since the last call. The first call returns one.
+    pub fn take_changed(&mut self) -> Option<Arc<Desired>> {
+        std::mem::take(&mut self.is_stale).then(|| Arc::new(self.desired.clone()))
+    }
+
+    /// Takes in what should be published in a part.
+    pub fn desire<'k>(
+        &mut self,
+        index: &Index,
+        scope: &Scope,
+        plan: &ScopePlan,
+        known: impl Iterator<Item = (&'k BundleKey, &'k PublishStatus)>,
+    ) {
+        let mut desired: BTreeMap<BundleKey, _> = plan
+            .bundles()
+            .map(|(key, bundle)| (key.clone(), (Arc::clone(bundle), false)))
+            .collect();
+        for (key, publish_status) in known {
+            if publish_status.digest.is_some() && (plan.frozen || !plan.has(key)) {
+                let retiring = plan.retiring(index, scope, key);
+                // Where nothing takes its place it stays, without what is off, gone or not allowed any more.
+                let goes = !plan.frozen;
+                desired.extend(retiring.map(|bundle| (key.clone(), (bundle, goes))));
+            }
+        }
+        // What is too much for one even so stays as it is.
+        if plan.frozen {
+            self.keep(scope, &mut desired);
+        }
+        for bundles in [&mut self.desired.bundles, &mut self.desired.retiring] {
+            let before = bundles.of_namespace(scope.namespace()).map(|(key, _)| key);
+            let gone: Vec<_> =
+                before.filter(|key| !desired.contains_key(&***key)).cloned().collect();
+            for key in gone {
+                self.is_stale |= bundles.remove(&key).is_some();
+            }
+        }
+        for (key, (bundle, retiring)) in desired {
+            let key = Arc::new(key);
+            let Desired { bundles, retiring: old } = &mut self.desired;
+            let (to, from) = if retiring { (old, bundles) } else { (bundles, old) };
+            self.is_stale |= from.remove(&key).is_some();
+            if to.get(&key) != Some(&bundle) {
+                to.insert(key, bundle);
+                self.is_stale = true;
+            }
+        }
+    }
+
+    /// Leaves in place what was wanted of a part and nothing else is known of.
+    fn keep(&self, scope: &Scope, desired: &mut BTreeMap<BundleKey, (Arc<Bundle>, bool)>) {
+        for bundles in [&self.desired.bundles, &self.desired.retiring] {
+            for (key, known) in bundles.of_namespace(scope.namespace()) {
+                desired.entry((**key).clone()).or_insert_with(|| (Arc::clone(known), false));
+            }
+        }
+    }
+}
+
+impl Default for DesiredBundles {
+    fn default() -> Self {
+        Self { desired: Desired::default(), is_stale: true }
     }
 }
 

@@ -14,17 +14,21 @@ use corsward_policy::syntax::{is_dns_label, is_dns_subdomain};
 use corsward_policy::validate::validate_accepted;
 use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, compile, validate, wire};
 
-use crate::bundle::digest;
+use crate::bundle::{MAX_LEN, digest};
 use crate::capabilities::Reach;
 use crate::cluster_state::Key;
-use crate::finding::{Excess, GuardrailReason, PlacementReason, TargetInstead, TargetReason};
+use crate::finding::{
+    Excess, GuardrailReason, PlacementReason, SizeReason, TargetInstead, TargetReason,
+};
 use crate::guardrails::{self, Guardrail};
 use crate::json_text::JsonText;
 use crate::label;
 use crate::object::{Object, Text};
 use crate::origin_sets::{self, Resolved, SetLookup};
-use crate::size_limit;
 use crate::targets::Target;
+
+/// Longest spec of one policy: its status repeats it, and etcd takes both in 1.5 MiB.
+pub const MAX_SPEC_LEN: usize = 640 * 1024;
 
 /// The findings about an object, and the result if none refuses it.
 #[derive(Clone, Debug)]
@@ -111,7 +115,7 @@ fn validate_spec(
             let of_policy = validated.findings.into_iter().filter(|finding| !is_said(finding));
             later.extend(of_policy.map(|finding| sets.address(finding)));
             later.extend(sets.findings.iter().cloned());
-            let spec_len = size_limit::spec_len(&resolved, &spec);
+            let spec_len = spec_len(&resolved, &spec);
             made = validated.policy.map(|policy| (policy, Target::of(&spec), sets, spec_len));
         }
         Err(error) => {
@@ -130,9 +134,8 @@ fn validate_spec(
     let compiled = made
         .filter(|_| !findings.iter().any(refuses))
         .map(|made| (wire::encode(&compile(&[&made.0])), made));
-    let too_large = compiled
-        .as_ref()
-        .and_then(|(compiled, (.., spec_len))| size_limit::refusal(*spec_len, compiled));
+    let too_large =
+        compiled.as_ref().and_then(|(compiled, (.., spec_len))| size_refusal(*spec_len, compiled));
     findings.extend(too_large.map(|mut finding| {
         // A policy in force was published and stored at that size.
         if context.accepted_before {
@@ -152,6 +155,28 @@ fn validate_spec(
         spelling: spelling.clone(),
     });
     Validation { accepted: accepted.map(Arc::new), findings, spec: Some(resolved) }
+}
+
+/// The length of a spec with all its defaults, which an API server adds to the text. A short text is not long with them.
+fn spec_len(text: &JsonText, spec: &CorsPolicySpec) -> usize {
+    let len = text.text_len();
+    if len < MAX_SPEC_LEN / 2 {
+        return len;
+    }
+    serde_json::to_string(spec).map_or(len, |text| text.len())
+}
+
+/// The finding about a policy that is too large by itself. `compiled` is its compiled form alone.
+fn size_refusal(spec_len: usize, compiled: &str) -> Option<Finding> {
+    let len = compiled.len();
+    let reason = if len > MAX_LEN {
+        SizeReason::TooLarge { len, max: MAX_LEN }
+    } else if spec_len > MAX_SPEC_LEN {
+        SizeReason::TooLong { len: spec_len, max: MAX_SPEC_LEN }
+    } else {
+        return None;
+    };
+    Some(Finding::new("spec", reason))
 }
 
 /// Whether an earlier release may have accepted what has that reason.

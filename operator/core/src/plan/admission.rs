@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use corsward_policy::PolicyId;
 
 use super::{Planned, ScopePlan};
-use crate::bundle::BundleKey;
+use crate::bundle::{BundleKey, MAX_LEN};
 use crate::index::Index;
-use crate::size_limit::MAX_LEN;
 
 /// Most plans that are tried. Each is made of up to a whole namespace.
 const MAX_TRIALS: usize = 96;

@@ -1,4 +1,5 @@
-//! Members: the policies of one bundle, each narrowed to its part of the proxies, and what they make together.
+//! Members: the policies that share a bundle, by the labels that they declare and never by the pods that live; each narrowed to its part
+//! of the proxies, and what they make together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,14 +8,12 @@ use corsward_policy::draft::Mode;
 use corsward_policy::precedence::{Precedence, Rivals, has_rules_alone};
 use corsward_policy::{Finding, Policy, PolicyId, Workload, compile, compile_for, wire};
 
-use super::are_apart;
-use super::classes::{Class, Classes};
 use crate::bundle::{Bundle, BundleKey};
+use crate::bundle::{hold, large};
 use crate::cluster_state::Labels;
 use crate::finding::PlacementReason;
 use crate::index::PolicyInForce;
-use crate::size_limit::{hold, large};
-use crate::targets::{ProxySet, TargetProxies};
+use crate::targets::{ProxySet, TargetProxies, includes};
 
 /// A policy in a bundle.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +40,52 @@ pub(super) struct BuiltBundle {
     pub(super) large: BTreeMap<PolicyId, Finding>,
     /// The reason why the bundle must not be published.
     pub(super) held: Option<String>,
+}
+
+/// The members of a bundle by their workloads.
+#[derive(Debug)]
+struct Classes<'m> {
+    all: Vec<Class<'m>>,
+}
+
+/// Members that are for the same workloads.
+#[derive(Debug)]
+struct Class<'m> {
+    /// Empty: every proxy of the bundle.
+    workloads: &'m [Workload],
+    /// The members, in ascending order.
+    members: Vec<usize>,
+    /// The classes whose proxies are all of these and perhaps more: this one among them.
+    wider: Vec<usize>,
+    /// The other classes whose proxies are some of these.
+    narrower: Vec<usize>,
+}
+
+/// A label and its value.
+type Label<'m> = (&'m String, &'m String);
+
+/// Do two selectors ask different values of one label, so that no pod can have both?
+fn are_apart(a: &Labels, b: &Labels) -> bool {
+    a.iter().any(|(name, value)| b.get(name).is_some_and(|other| other != value))
+}
+
+/// The selectors of the bundles that these selectors need: no two of them can meet in one pod, and each of `selectors`
+/// narrows exactly one of them. Sorted.
+pub(super) fn group<'l>(selectors: impl IntoIterator<Item = &'l Arc<Labels>>) -> Vec<Arc<Labels>> {
+    let mut groups: Vec<Arc<Labels>> = Vec::new();
+    for selector in selectors {
+        let mut common = Arc::clone(selector);
+        // What has less in common may meet groups that it was apart from before.
+        while let Some(at) = groups.iter().position(|group| !are_apart(group, &common)) {
+            let other = groups.swap_remove(at);
+            if *common != *other {
+                Arc::make_mut(&mut common).retain(|name, value| other.get(name) == Some(value));
+            }
+        }
+        groups.push(common);
+    }
+    groups.sort();
+    groups
 }
 
 /// The policy as a member of the bundle; `None` where it is for none of its proxies.
@@ -121,6 +166,83 @@ impl BuiltBundle {
     }
 }
 
+// === impl Class ===
+
+impl Class<'_> {
+    /// Are they for every proxy of the bundle?
+    fn is_everywhere(&self) -> bool {
+        self.workloads.is_empty()
+    }
+}
+
+// === impl Classes ===
+
+impl<'m> Classes<'m> {
+    /// The classes of members with those workloads.
+    fn of(workloads: impl Iterator<Item = &'m [Workload]>) -> Self {
+        let mut members: BTreeMap<&[Workload], Vec<usize>> = BTreeMap::new();
+        for (at, workloads) in workloads.enumerate() {
+            members.entry(workloads).or_default().push(at);
+        }
+        let class = |(workloads, members)| {
+            let (wider, narrower) = (Vec::new(), Vec::new());
+            Class { workloads, members, wider, narrower }
+        };
+        let mut classes = Self { all: members.into_iter().map(class).collect() };
+        for (at, wider) in classes.wider().into_iter().enumerate() {
+            for wide in wider.iter().filter(|wide| **wide != at) {
+                if let Some(wide) = classes.all.get_mut(*wide) {
+                    wide.narrower.push(at);
+                }
+            }
+            if let Some(class) = classes.all.get_mut(at) {
+                class.wider = wider;
+            }
+        }
+        classes
+    }
+
+    /// The members of those classes.
+    fn members<'c>(&'c self, of: &'c [usize]) -> impl Iterator<Item = usize> + 'c {
+        of.iter().filter_map(|at| self.all.get(*at)).flat_map(|class| class.members.iter().copied())
+    }
+
+    /// For each class the classes that cover it. What covers a workload has none of its labels, or its rarest label is one of the
+    /// workload's.
+    fn wider(&self) -> Vec<Vec<usize>> {
+        let workloads = || self.all.iter().flat_map(|class| class.workloads);
+        let mut counts: BTreeMap<Label<'_>, usize> = BTreeMap::new();
+        for label in workloads().flat_map(|workload| &workload.labels) {
+            let count = counts.entry(label).or_default();
+            *count = count.saturating_add(1);
+        }
+        let mut by_label: BTreeMap<Option<Label<'_>>, Vec<usize>> = BTreeMap::new();
+        for (at, class) in self.all.iter().enumerate() {
+            let rarest = |workload: &'m Workload| {
+                workload.labels.iter().min_by_key(|label| counts.get(label).copied())
+            };
+            let mut keys: BTreeSet<Option<Label<'_>>> =
+                class.workloads.iter().map(rarest).collect();
+            if class.workloads.is_empty() {
+                keys.insert(None);
+            }
+            for key in keys {
+                by_label.entry(key).or_default().push(at);
+            }
+        }
+        let of_one = |class: &Class<'m>| {
+            let labels = class.workloads.first().into_iter().flat_map(|first| &first.labels);
+            let keys = [None].into_iter().chain(labels.map(Some));
+            let found = keys.filter_map(|key| by_label.get(&key)).flatten().copied();
+            let is_wider = |at: &usize| {
+                self.all.get(*at).is_some_and(|wide| covers(wide.workloads, class.workloads))
+            };
+            found.filter(is_wider).collect::<BTreeSet<usize>>().into_iter().collect()
+        };
+        self.all.iter().map(of_one).collect()
+    }
+}
+
 /// The policies that win nowhere, each with a winner. Only a policy with all proxies of a second one can win over it
 /// everywhere.
 fn overridden(members: &[&BundlePolicy], classes: &Classes<'_>) -> BTreeMap<PolicyId, PolicyId> {
@@ -196,4 +318,110 @@ fn first_that_meets(
         }
     }
     first
+}
+
+/// Is every proxy of `narrow` one of `wide`?
+fn covers(wide: &[Workload], narrow: &[Workload]) -> bool {
+    let is_within = |one: &Workload| {
+        wide.iter().any(|other| {
+            includes(&one.labels, &other.labels) && (other.port.is_none() || other.port == one.port)
+        })
+    };
+    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(is_within))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(text: &str) -> Arc<Labels> {
+        let pairs = text.split_whitespace().filter_map(|pair| pair.split_once('='));
+        Arc::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    #[track_caller]
+    fn check(why: &str, selectors: &[&str], want: &[&str]) {
+        let selectors: Vec<Arc<Labels>> = selectors.iter().map(|text| labels(text)).collect();
+        let mut want: Vec<Arc<Labels>> = want.iter().map(|text| labels(text)).collect();
+        want.sort();
+        assert_eq!(group(&selectors), want, "{why}");
+        assert_eq!(group(selectors.iter().rev()), want, "{why}, in another order");
+    }
+
+    #[test]
+    fn selectors_that_can_meet_in_one_pod_share_what_they_have_in_common() {
+        check("apart by a value", &["app=a", "app=b"], &["app=a", "app=b"]);
+        check("the same", &["app=a", "app=a"], &["app=a"]);
+        check("one narrows the other", &["app=a", "app=a tier=web"], &["app=a"]);
+        check("nothing in common", &["app=a", "tier=web"], &[""]);
+        check("a whole namespace", &["app=a", "", "app=b"], &[""]);
+        check("a bridge", &["app=a tier=x", "app=a tier=y", "app=a zone=1"], &["app=a"]);
+        check("apart after all", &["app=a", "app=b", "app=a zone=1"], &["app=a", "app=b"]);
+        check("what is left meets another", &["a=1 b=1", "b=1 c=1", "a=2 b=1 c=2"], &["b=1"]);
+    }
+
+    #[test]
+    fn no_two_groups_can_meet_and_every_selector_has_exactly_one() {
+        let values = ["", "a=1", "a=2"].iter().flat_map(|a| {
+            ["", "b=1", "b=2"]
+                .iter()
+                .flat_map(move |b| ["", "c=1"].iter().map(move |c| labels(&format!("{a} {b} {c}"))))
+        });
+        let all: Vec<Arc<Labels>> = values.collect();
+        for one in &all {
+            for two in &all {
+                for three in &all {
+                    let selectors = [one, two, three];
+                    let groups = group(selectors);
+                    for (at, group) in groups.iter().enumerate() {
+                        assert!(groups[at + 1..].iter().all(|other| are_apart(group, other)));
+                    }
+                    for selector in selectors {
+                        let of = groups.iter().filter(|group| includes(selector, group)).count();
+                        assert_eq!(of, 1, "{selector:?} in {groups:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_labels_find_is_what_a_look_at_all_finds() {
+        let workload = |labels: &[(&str, &str)], port| Workload {
+            labels: labels.iter().map(|&(name, it)| (name.to_owned(), it.to_owned())).collect(),
+            port,
+        };
+        let (a, b, team) = (("app", "a"), ("app", "b"), ("team", "x"));
+        let single: Vec<Workload> = [
+            workload(&[], Some(80)),
+            workload(&[a], None),
+            workload(&[a], Some(80)),
+            workload(&[b], None),
+            workload(&[team], None),
+            workload(&[a, team], None),
+            workload(&[a, team], Some(81)),
+            workload(&[b, team], Some(80)),
+        ]
+        .into();
+        let mut lists: Vec<Vec<Workload>> = vec![Vec::new()];
+        for (at, one) in single.iter().enumerate() {
+            lists.push(vec![one.clone()]);
+            let pairs = single.iter().skip(at + 1);
+            lists.extend(pairs.map(|other| vec![one.clone(), other.clone()]));
+        }
+        let classes = Classes::of(lists.iter().map(Vec::as_slice));
+        assert_eq!(classes.all.len(), lists.len());
+        for (at, class) in classes.all.iter().enumerate() {
+            let is_wider = |wide: &Class<'_>| covers(wide.workloads, class.workloads);
+            let is_narrower = |narrow: &Class<'_>| covers(class.workloads, narrow.workloads);
+            let places = |is_it: &dyn Fn(&Class<'_>) -> bool| -> Vec<usize> {
+                let all = classes.all.iter().enumerate();
+                all.filter(|(_, other)| is_it(other)).map(|(place, _)| place).collect()
+            };
+            assert_eq!(class.wider, places(&is_wider), "{class:?}");
+            let mut narrower = places(&is_narrower);
+            narrower.retain(|place| *place != at);
+            assert_eq!(class.narrower, narrower, "{class:?}");
+        }
+    }
 }

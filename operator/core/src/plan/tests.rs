@@ -4,12 +4,13 @@ mod cluster;
 mod gateways;
 
 use super::*;
+use crate::bundle::MAX_LEN;
 use crate::capabilities::Reach;
 use crate::checked_object::CheckedObject;
 use crate::object::{Object, Text};
-use crate::size_limit::{MAX_LEN, MAX_SPEC_LEN};
 use crate::status::{ConditionType, Reason};
 use crate::testing::{GOOD, REFUSED, TestOutcome, carry_out, id, object};
+use crate::validation::MAX_SPEC_LEN;
 use corsward_policy::validate::NoKnowledge;
 use corsward_policy::wire;
 use serde_json::{Value, json};

@@ -1,12 +1,10 @@
 //! Tests of the plan, with the proxies of a cluster.
 
 use super::*;
-use crate::bundle::{Desired, PublishStatus};
 use crate::cluster_state::{
     Change, Delta, Key, Namespace, NamespaceMode, NativeCors, Pod, PodProxy, RawObject, Service,
     ServicePort, TargetPort,
 };
-use crate::desired::DesiredBundles;
 use crate::event::Event;
 use crate::json_text::JsonText;
 use crate::object::Record;
