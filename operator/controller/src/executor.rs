@@ -8,12 +8,11 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use corsward_operator_core::command::ObjectEvent;
 use corsward_operator_core::command::{Command, Measurement};
 use corsward_operator_core::controller::Controller;
-use corsward_operator_core::event::Event;
+use corsward_operator_core::event::{Event, Moment};
 use corsward_operator_core::index::Index;
-use corsward_operator_core::moment::Moment;
-use corsward_operator_core::object_event::ObjectEvent;
 use corsward_operator_core::report::Report;
 use jiff::Timestamp;
 use tokio::sync::mpsc::{Receiver, Sender};

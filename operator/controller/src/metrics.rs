@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use corsward_operator_core::bundle::BundleKey;
-use corsward_operator_core::rollout_counts::{OutOfSyncReason, ProxyState};
+use corsward_operator_core::event::{OutOfSyncReason, ProxyState};
 use corsward_operator_core::scope_metrics::{STATES, ScopeMetrics};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;

@@ -1,6 +1,6 @@
 //! Request: a question to the controller, which alone knows everything.
 
-use corsward_operator_core::checked_object::CheckedObject;
+use corsward_operator_core::object::CheckedObject;
 use corsward_operator_core::report::Report;
 use corsward_policy::Finding;
 use tokio::sync::oneshot;

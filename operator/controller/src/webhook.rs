@@ -16,7 +16,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use corsward_operator_core::checked_object::CheckedObject;
+use corsward_operator_core::object::CheckedObject;
 use corsward_policy::Finding;
 use kube::Client;
 use kube::core::admission::AdmissionResponse;

@@ -34,8 +34,7 @@ use corsward_operator_core::object::{Object, Record};
 use corsward_operator_core::publish::istio;
 use corsward_operator_core::rollout::proxy::ProxyStats;
 use corsward_operator_core::rollout::schedule::Schedule;
-use corsward_operator_core::rollout::tracker::PollerCommand;
-use corsward_operator_core::rollout::tracker::{Expected, Workload};
+use corsward_operator_core::rollout::tracker::{Expected, PollerCommand, Workload};
 use corsward_operator_core::testing::{GOOD, object};
 use serde_json::{Value, json};
 

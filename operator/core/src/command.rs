@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::bundle::Desired;
 use crate::change_log::LogLine;
 use crate::json_text::JsonText;
-use crate::object_event::ObjectEvent;
 use crate::resource_ref::ResourceRef;
 use crate::rollout::tracker::PollerCommand;
 use crate::scope_metrics::ScopeMetrics;
@@ -55,4 +54,19 @@ pub enum Measurement {
     Withheld,
     /// The counts over all parts, and the number of problems outside of policies.
     Totals(ScopeMetrics, usize),
+}
+
+/// Something a user must know about an object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ObjectEvent {
+    /// About which.
+    pub resource: ResourceRef,
+    /// Is something not as it should be?
+    pub warning: bool,
+    /// The reason in one word, such as `Invalid`.
+    pub reason: String,
+    /// The operator's action in one word, such as `Validate`.
+    pub action: String,
+    /// The event in a sentence.
+    pub note: String,
 }

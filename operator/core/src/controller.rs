@@ -18,15 +18,13 @@ use self::status_reporter::StatusReporter;
 use crate::bundle::{BundleKey, PublishStatus};
 use crate::capabilities::{Capabilities, Memory, Reach, Replicas};
 use crate::change_log::{self, LogLine};
-use crate::checked_object::CheckedObject;
 use crate::command::{Command, Measurement};
-use crate::event::{Event, Refreshed};
+use crate::event::{Event, Moment, Refreshed, Rollout};
 use crate::index::{Entry, Index, Scope};
-use crate::moment::Moment;
+use crate::object::CheckedObject;
 use crate::plan::{DesiredBundles, Plan, Planned, ScopePlan};
 use crate::report::Report;
 use crate::rollout::tracker::Tracker;
-use crate::rollout_counts::Rollout;
 use crate::scope_metrics::ScopeMetrics;
 use crate::status::{ConditionType, Reason, RolloutStatus, Status, StatusInputs, Unpublished};
 

@@ -1,11 +1,17 @@
-//! Event: what a source or a publisher saw, or a proxy said, as the loop learns it.
+//! Events: what a source or a publisher saw, or proxies said of their rollouts, as the controller takes it in, and when.
+
+use std::fmt;
+use std::time::Instant;
 
 use corsward_policy::{Finding, PolicyId};
+use jiff::Timestamp;
 
 use crate::bundle::{BundleKey, PublishStatus};
 use crate::cluster_state::Change;
 use crate::object::Object;
-use crate::rollout_counts::Rollout;
+
+/// Most workloads that are named.
+pub(crate) const MAX_NAMED: usize = 3;
 
 /// Something a source or a publisher saw.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,4 +69,180 @@ pub struct Refreshed {
     pub key: BundleKey,
     /// The first pods without the filter.
     pub pods: Vec<String>,
+}
+
+/// The counts of a policy's workloads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rollout {
+    /// The number of its workloads.
+    pub matched: usize,
+    /// The number of them that run it, by their proxies' own metrics.
+    pub current: usize,
+    /// The number of them that refused it.
+    pub rejected: usize,
+    /// Of how many nothing is known.
+    pub unknown: usize,
+    /// The first few that do not run it.
+    pub lagging: Vec<OutOfSyncPod>,
+    /// The first few of which nothing is known.
+    pub unasked: Vec<OutOfSyncPod>,
+}
+
+/// A workload that is not known to run a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfSyncPod {
+    /// The pod's name.
+    pub pod: String,
+    /// The reason.
+    pub why: OutOfSyncReason,
+}
+
+/// The reason why a workload is not known to run a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OutOfSyncReason {
+    /// It has no proxy.
+    NoSidecar,
+    /// It runs it, and a port leads past it.
+    Bypassed,
+    /// Its proxy has no filter of ours.
+    NoFilter,
+    /// Its proxy runs a different configuration.
+    Behind,
+    /// Its proxy refused the configuration.
+    Refused,
+    /// Its proxy has not answered yet.
+    NotAsked,
+    /// Its proxy cannot be reached.
+    Unreachable,
+}
+
+/// The state of a workload against its published bundles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProxyState {
+    /// It runs it.
+    Current,
+    /// Not, or it is not known to.
+    Not(OutOfSyncReason),
+}
+
+/// The time of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// By the clock that never goes back.
+    pub instant: Instant,
+    /// By the clock of the wall, for times that people read.
+    pub timestamp: Timestamp,
+}
+
+// === impl Rollout ===
+
+impl Rollout {
+    /// The number of workloads known not to run it.
+    #[must_use]
+    pub fn behind(&self) -> usize {
+        self.matched.saturating_sub(self.current).saturating_sub(self.unknown)
+    }
+
+    /// Do all of them run it?
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.current == self.matched
+    }
+
+    /// Has none of them said anything?
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.matched > 0 && self.unknown == self.matched
+    }
+
+    /// `12/12`; `?/12` before the first report.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let Self { matched, current, .. } = self;
+        if self.is_silent() { format!("?/{matched}") } else { format!("{current}/{matched}") }
+    }
+
+    /// The first few that do not run it, in words.
+    #[must_use]
+    pub fn out_of_sync_pods(&self) -> String {
+        words(&self.lagging, self.behind())
+    }
+
+    /// The first few of which nothing is known, in words.
+    #[must_use]
+    pub fn unknown_pods(&self) -> String {
+        words(&self.unasked, self.unknown)
+    }
+}
+
+/// These, and how many more there are.
+fn words(named: &[OutOfSyncPod], all: usize) -> String {
+    let mut words: Vec<String> = named.iter().map(ToString::to_string).collect();
+    let more = all.saturating_sub(named.len());
+    words.extend((more > 0).then(|| format!("{more} more")));
+    words.join(", ")
+}
+
+// === impl OutOfSyncPod ===
+
+impl fmt::Display for OutOfSyncPod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pod, why } = self;
+        write!(f, "{pod} ({})", why.as_str())
+    }
+}
+
+// === impl OutOfSyncReason ===
+
+impl OutOfSyncReason {
+    /// In a few words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoSidecar => "no sidecar",
+            Self::Bypassed => "a port leads past the filter",
+            Self::NoFilter => "its proxy runs no filter",
+            Self::Behind => "its proxy runs a different configuration",
+            Self::Refused => "its proxy refused the configuration",
+            Self::NotAsked => "its proxy has not answered yet",
+            Self::Unreachable => "its proxy cannot be asked",
+        }
+    }
+
+    /// Is it unknown whether the workload runs the policy?
+    pub(crate) const fn is_unknown(self) -> bool {
+        matches!(self, Self::NotAsked | Self::Unreachable)
+    }
+
+    /// May it be otherwise in a moment?
+    pub(crate) const fn may_pass(self) -> bool {
+        matches!(self, Self::NoFilter | Self::Behind | Self::NotAsked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_says_no_more_than_is_known() {
+        for (why, matched, current, unknown, want) in [
+            ("nobody is meant", 0, 0, 0, "0/0"),
+            ("all run it", 12, 12, 0, "12/12"),
+            ("nobody can be asked", 12, 0, 12, "?/12"),
+            ("some cannot be asked", 12, 10, 2, "10/12"),
+            ("some do not run it", 12, 0, 11, "0/12"),
+        ] {
+            let rollout = Rollout { matched, current, unknown, ..Rollout::default() };
+            assert_eq!(rollout.summary(), want, "{why}");
+        }
+    }
+
+    #[test]
+    fn the_first_few_are_named_and_the_others_counted() {
+        let pod = |pod: &str| OutOfSyncPod { pod: pod.into(), why: OutOfSyncReason::NoSidecar };
+        let lagging = vec![pod("a"), pod("b")];
+        let rollout = Rollout { matched: 5, current: 1, lagging, ..Rollout::default() };
+        assert_eq!(rollout.out_of_sync_pods(), "a (no sidecar), b (no sidecar), 2 more");
+    }
 }

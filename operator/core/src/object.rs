@@ -1,9 +1,10 @@
-//! Object: a policy as a source delivered it, named and placed, its spec still text.
+//! Object: a policy as a source delivered it, named and placed, its spec still text; and an object that an admission check asks about.
 
 use corsward_api::v1alpha1::{Revision, Revisions};
 use corsward_manifest::spelling::Spelling;
 use corsward_policy::{Finding, PolicyId};
 
+use crate::cluster_state::{Key, RawObject};
 use crate::json_text::JsonText;
 
 /// A policy as a source delivered it.
@@ -47,6 +48,29 @@ pub enum Text {
     /// It is there, but what it says cannot be known.
     Unreadable(Vec<Finding>),
 }
+
+/// An object as a user wants it to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CheckedObject {
+    /// A policy.
+    CorsPolicy(Box<Object>),
+    /// Origins that policies share.
+    OriginSet {
+        /// Its key.
+        key: Key,
+        /// Its content.
+        written: RawObject,
+    },
+    /// Guardrails.
+    ClusterCorsPolicy {
+        /// Its name.
+        name: String,
+        /// Its content.
+        written: RawObject,
+    },
+}
+
+// === impl Object ===
 
 impl Object {
     /// The spec as written, where it could be read.

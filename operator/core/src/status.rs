@@ -9,10 +9,10 @@ use corsward_policy::{Finding, PolicyId, Severity, finding};
 
 use crate::bundle::BundleKey;
 use crate::capabilities::Reach;
+use crate::event::Rollout;
 use crate::finding::{OriginSetReason, PlacementReason};
 use crate::index::{Entry, PolicyInForce};
 use crate::plan::Planned;
-use crate::rollout_counts::Rollout;
 
 /// The desired status of a policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -509,7 +509,7 @@ fn instead(entry: &Entry, planned: &Planned, off: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout_counts::{OutOfSyncPod, OutOfSyncReason};
+    use crate::event::{OutOfSyncPod, OutOfSyncReason};
 
     #[test]
     fn programmed_says_no_more_than_the_proxies() {

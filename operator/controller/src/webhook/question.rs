@@ -2,9 +2,8 @@
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use corsward_api::GROUP;
-use corsward_operator_core::checked_object::CheckedObject;
 use corsward_operator_core::cluster_state::Key;
-use corsward_operator_core::object::Object;
+use corsward_operator_core::object::{CheckedObject, Object};
 use corsward_policy::PolicyId;
 use kube::core::admission::{self, AdmissionReview, META_API_VERSION_V1, META_KIND, Operation};
 use serde_json::Value;

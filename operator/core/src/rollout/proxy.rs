@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::rollout_counts::{OutOfSyncReason, ProxyState};
+use crate::event::{OutOfSyncReason, ProxyState};
 
 /// The path, with a filter that Envoy applies to the names of metrics before it writes them: `^wasmcustom\.corsward\.config\.`
 const PATH: &str = "/stats/prometheus?filter=%5Ewasmcustom%5C.corsward%5C.config%5C.";

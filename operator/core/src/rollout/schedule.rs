@@ -12,10 +12,9 @@ use corsward_policy::PolicyId;
 
 use crate::bundle::BundleKey;
 use crate::cluster_state::Key;
-use crate::event::RolloutUpdate;
+use crate::event::{MAX_NAMED, OutOfSyncPod, OutOfSyncReason, ProxyState, Rollout, RolloutUpdate};
 use crate::rollout::proxy::{Proxy, ProxyStats};
 use crate::rollout::tracker::{Expected, Share, Workload};
-use crate::rollout_counts::{MAX_NAMED, OutOfSyncPod, OutOfSyncReason, ProxyState, Rollout};
 
 /// Proxies that are asked at one time.
 const MAX_CONCURRENT: usize = 128;

@@ -11,10 +11,9 @@ use corsward_policy::wire::gauge_of;
 use crate::bundle::{BundleKey, Desired, PublishStatus};
 use crate::capabilities::ProxyPods;
 use crate::cluster_state::{Key, Pod};
-use crate::event::RolloutUpdate;
+use crate::event::{Rollout, RolloutUpdate};
 use crate::index::{Index, Scope};
 use crate::plan::{Planned, ScopePlan};
-use crate::rollout_counts::Rollout;
 use crate::targets::ProxySet;
 
 /// A command to the poller.

@@ -1,8 +1,8 @@
 //! Tests of the schedule: a namespace of some pods, and a clock that goes on when it is told to.
 
 use super::*;
+use crate::event::{OutOfSyncPod, OutOfSyncReason, Rollout};
 use crate::rollout::tracker::{PublishedBundle, Share, Workload, WorkloadGroup};
-use crate::rollout_counts::{OutOfSyncPod, OutOfSyncReason, Rollout};
 use crate::testing::id;
 
 /// A namespace, and what was told of its policy.
