@@ -84,16 +84,8 @@ impl Guardrail {
         let (mut spec, mut findings) = (spec.clone(), Vec::new());
         let repairs = shape::check(corsward_api::GUARDRAIL_KIND, &mut spec, &mut findings);
         let mut later = Vec::new();
-        let guardrail = match serde_json::from_value::<ClusterCorsPolicySpec>(spec) {
-            Ok(spec) => Some(Self::read(name, spec, knowledge, &mut later)),
-            Err(error) => {
-                later.push(Finding::new(
-                    "spec",
-                    shape::wrong_shape(corsward_api::GUARDRAIL_KIND, &error),
-                ));
-                None
-            }
-        };
+        let spec = shape::read(corsward_api::GUARDRAIL_KIND, spec, &mut later);
+        let guardrail = spec.map(|spec| Self::read(name, spec, knowledge, &mut later));
         // What stands in a selector in the wrong place is said of that.
         if findings.iter().any(|it| it.field.starts_with("spec.namespaceSelector.")) {
             later.retain(|finding| finding.reason != GuardrailReason::EmptySelector.into());

@@ -50,25 +50,17 @@ pub fn parse(spec: &Value, knowledge: &dyn Knowledge) -> (Option<Vec<String>>, V
     let (mut spec, mut findings) = (spec.clone(), Vec::new());
     let repairs = shape::check(corsward_api::ORIGIN_SET_KIND, &mut spec, &mut findings);
     let mut later = Vec::new();
-    let origins = match serde_json::from_value::<OriginSetSpec>(spec) {
-        Ok(OriginSetSpec { origins }) => {
-            later.extend(validate::patterns(&origins, "spec.origins", knowledge).1);
-            if let Some(at) = origins.iter().position(|origin| origin == "*") {
-                later.push(Finding::new(format!("spec.origins[{at}]"), OriginSetReason::Any));
-            }
-            if origins.is_empty() {
-                later.push(Finding::new("spec.origins", OriginSetReason::Empty));
-            }
-            Some(origins)
+    let spec = shape::read(corsward_api::ORIGIN_SET_KIND, spec, &mut later);
+    let origins = spec.map(|OriginSetSpec { origins }| {
+        later.extend(validate::patterns(&origins, "spec.origins", knowledge).1);
+        if let Some(at) = origins.iter().position(|origin| origin == "*") {
+            later.push(Finding::new(format!("spec.origins[{at}]"), OriginSetReason::Any));
         }
-        Err(error) => {
-            later.push(Finding::new(
-                "spec",
-                shape::wrong_shape(corsward_api::ORIGIN_SET_KIND, &error),
-            ));
-            None
+        if origins.is_empty() {
+            later.push(Finding::new("spec.origins", OriginSetReason::Empty));
         }
-    };
+        origins
+    });
     findings.extend(repairs.beside(later));
     finding::sort(&mut findings);
     let refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);

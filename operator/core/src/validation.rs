@@ -107,20 +107,15 @@ fn validate_spec(
     let resolved = if names_sets { JsonText::of(&spec) } else { written.clone() };
     let (mut made, mut later) = (None, Vec::new());
     // What does not fit has been replaced: all mistakes are found at once.
-    match serde_json::from_value::<CorsPolicySpec>(spec) {
-        Ok(spec) => {
-            later.extend(targets(&spec, context.reach));
-            let validated = validated(object, &spec, context);
-            let is_said = |finding: &Finding| sets.says_what_is_allowed(finding);
-            let of_policy = validated.findings.into_iter().filter(|finding| !is_said(finding));
-            later.extend(of_policy.map(|finding| sets.address(finding)));
-            later.extend(sets.findings.iter().cloned());
-            let spec_len = spec_len(&resolved, &spec);
-            made = validated.policy.map(|policy| (policy, Target::of(&spec), sets, spec_len));
-        }
-        Err(error) => {
-            later.push(Finding::new("spec", shape::wrong_shape(corsward_api::KIND, &error)));
-        }
+    if let Some(spec) = shape::read(corsward_api::KIND, spec, &mut later) {
+        later.extend(targets(&spec, context.reach));
+        let validated = validated(object, &spec, context);
+        let is_said = |finding: &Finding| sets.says_what_is_allowed(finding);
+        let of_policy = validated.findings.into_iter().filter(|finding| !is_said(finding));
+        later.extend(of_policy.map(|finding| sets.address(finding)));
+        later.extend(sets.findings.iter().cloned());
+        let spec_len = spec_len(&resolved, &spec);
+        made = validated.policy.map(|policy| (policy, Target::of(&spec), sets, spec_len));
     }
     findings.extend(repairs.beside(later));
     if context.accepted_before {

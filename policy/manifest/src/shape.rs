@@ -11,6 +11,7 @@ use corsward_policy::{Finding, Severity};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::counterpart;
@@ -48,6 +49,21 @@ pub fn check(kind: &str, value: &mut Value, findings: &mut Vec<Finding>) -> Repa
         check.settle_proposals(value);
     }
     check.repairs
+}
+
+/// Reads a checked spec of an object of that kind. `None`, with a finding: nothing can be made of it.
+pub fn read<T: DeserializeOwned>(
+    kind: &str,
+    value: Value,
+    findings: &mut Vec<Finding>,
+) -> Option<T> {
+    serde_json::from_value(value)
+        .map_err(|error| {
+            let explain = format!("{}.spec", kind.to_ascii_lowercase());
+            let reason = ShapeReason::WrongShape { message: error.to_string(), explain };
+            findings.push(Finding::new("spec", reason));
+        })
+        .ok()
 }
 
 // === impl Repairs ===
@@ -397,13 +413,6 @@ pub(crate) fn wrong_type(
     };
     let instead = foreign::instead(expected, field, value);
     ShapeReason::WrongType { expected: article(expected), found, instead, explain }
-}
-
-/// A spec that nothing can be made of.
-#[must_use]
-pub fn wrong_shape(kind: &str, error: &serde_json::Error) -> ShapeReason {
-    let explain = format!("{}.spec", kind.to_ascii_lowercase());
-    ShapeReason::WrongShape { message: error.to_string(), explain }
 }
 
 /// A word in the place of one of those, as it is written in YAML.
