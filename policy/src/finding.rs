@@ -80,6 +80,13 @@ impl Finding {
         Self { field: field.into(), reason: reason.into() }
     }
 
+    /// Makes a warning of a refusal of what an earlier release accepted.
+    pub fn demote(&mut self) {
+        if self.severity() == Severity::Refusal {
+            self.reason = BehaviorReason::AcceptedEarlier(self.reason.clone()).into();
+        }
+    }
+
     /// The stable code, such as `CORS-E001`.
     #[must_use]
     pub fn code(&self) -> &'static str {

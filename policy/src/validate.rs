@@ -146,12 +146,7 @@ pub fn validate_accepted(draft: &Draft, knowledge: &dyn Knowledge) -> Validated 
     let PolicyId { namespace, name } = &policy.id;
     let has_name = is_object_name(namespace) && is_object_name(name);
     if has_name && (draft.hostnames.is_empty() || !policy.hostnames.is_empty()) {
-        for finding in &mut findings {
-            if finding.severity() == Severity::Refusal {
-                let refusal = finding.reason.clone();
-                finding.reason = BehaviorReason::AcceptedEarlier(refusal).into();
-            }
-        }
+        findings.iter_mut().for_each(Finding::demote);
         finding::sort(&mut findings);
     }
     Validated::new(policy, findings)

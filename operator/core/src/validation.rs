@@ -9,7 +9,7 @@ use corsward_manifest::finding::{ShapeReason, SourceReason};
 use corsward_manifest::shape::{self, GATEWAY_GROUP};
 use corsward_manifest::spelling::{self, Spelling};
 use corsward_policy::draft::Specificity;
-use corsward_policy::finding::{self, BehaviorReason, Reason};
+use corsward_policy::finding::{self, Reason};
 use corsward_policy::syntax::{is_dns_label, is_dns_subdomain};
 use corsward_policy::validate::validate_accepted;
 use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, compile, validate, wire};
@@ -123,7 +123,7 @@ fn validate_spec(
         let is_kept = |finding: &&mut Finding| {
             may_be_new(&finding.reason) && !repairs.replaced(&finding.field)
         };
-        findings.iter_mut().filter(is_kept).for_each(demote);
+        findings.iter_mut().filter(is_kept).for_each(Finding::demote);
     }
     let refuses = |finding: &Finding| finding.severity() == Severity::Refusal;
     let compiled = made
@@ -134,7 +134,7 @@ fn validate_spec(
     findings.extend(too_large.map(|mut finding| {
         // A policy in force was published and stored at that size.
         if context.accepted_before {
-            demote(&mut finding);
+            finding.demote();
         }
         finding
     }));
@@ -263,14 +263,6 @@ impl<'c> Context<'c> {
 impl std::fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Context").field("reach", &self.reach).finish_non_exhaustive()
-    }
-}
-
-/// Makes a warning of a refusal of what an earlier release accepted.
-fn demote(finding: &mut Finding) {
-    if finding.severity() == Severity::Refusal {
-        let refusal = finding.reason.clone();
-        finding.reason = BehaviorReason::AcceptedEarlier(refusal).into();
     }
 }
 
