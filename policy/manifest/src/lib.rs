@@ -1,4 +1,4 @@
-//! Manifests: policies as text, from the bytes of a file or the JSON of an object to a draft, with a finding for each value that does not fit.
+//! The manifests of policies: from the bytes of a file or the JSON of an object to a draft, with a finding for each value that does not fit.
 //!
 //! ```text
 //! bytes --> yaml --> document --> shape --> convert --> Draft
