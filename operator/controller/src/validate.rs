@@ -225,7 +225,8 @@ fn stand_in(namespace: &str, kind: &str, name: &str, sections: &BTreeSet<&str>) 
 fn read(path: &Path) -> Vec<(String, FileRead)> {
     let name = path.display().to_string();
     if name == "-" {
-        return vec![("-".to_owned(), read_stdin())];
+        let reading = dir::read_bounded(io::stdin().lock(), 0);
+        return vec![(name, reading.unwrap_or_else(|error| failed(&error)))];
     }
     if path.is_dir() {
         return match dir::read(path) {
@@ -244,12 +245,8 @@ fn read(path: &Path) -> Vec<(String, FileRead)> {
     vec![(name, reading.unwrap_or_else(|error| failed(&error)))]
 }
 
-fn read_stdin() -> FileRead {
-    dir::read_bounded(io::stdin().lock(), 0).unwrap_or_else(|error| failed(&error))
-}
-
 fn failed(error: &io::Error) -> FileRead {
-    FileRead::Failed(SourceReason::Unreadable(error.to_string()))
+    Err(SourceReason::Unreadable(error.to_string()))
 }
 
 // === impl Found ===

@@ -14,7 +14,7 @@ use corsward_test_harness::eventually::eventually;
 use corsward_test_harness::line::Line;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use xtask::kubernetes::ApiServer;
 
@@ -33,7 +33,6 @@ pub(crate) struct Picture {
 pub(crate) struct Watching {
     runtime: Runtime,
     batches: mpsc::Receiver<Vec<Event>>,
-    stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
     pub(crate) line: Line,
     pub(crate) metrics: Arc<Metrics>,
@@ -58,18 +57,14 @@ impl Watching {
         let (runtime, metrics) = (runtime(), Arc::<Metrics>::default());
         let (line, kubeconfig) = Line::to_api_server(server).unwrap();
         let (events, batches) = mpsc::channel(4);
-        let (stop, stopped) = oneshot::channel::<()>();
         let look_again = Duration::from_millis(500);
         let options = kube::WatchOptions { look_again, ..kube::WatchOptions::default() };
         let counting = Arc::clone(&metrics);
         let task = runtime.spawn(async move {
             let client = kubernetes::client(Some(&kubeconfig)).await.unwrap();
-            let stop = async {
-                let _ = stopped.await;
-            };
-            kube::watch(client, options, counting, events, stop).await;
+            kube::watch(client, options, counting, events).await;
         });
-        Self { runtime, batches, stop, task, line, metrics, picture: Picture::default() }
+        Self { runtime, batches, task, line, metrics, picture: Picture::default() }
     }
 
     /// Waits until `look` sees something in the picture.
@@ -91,11 +86,12 @@ impl Watching {
 
     /// Stops, and says what was still on its way.
     pub(crate) fn stop(mut self) -> Picture {
-        let _ = self.stop.send(());
+        self.task.abort();
         while let Some(batch) = self.batches.blocking_recv() {
             self.picture.on(batch);
         }
-        self.runtime.block_on(self.task).unwrap();
+        let ended = self.runtime.block_on(self.task);
+        assert!(ended.is_err_and(|error| error.is_cancelled()), "watches do not end by themselves");
         self.picture
     }
 }

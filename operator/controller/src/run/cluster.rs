@@ -141,8 +141,7 @@ impl Cluster<'_> {
             ..source::kube::WatchOptions::default()
         };
         let (metrics, events) = (Arc::clone(&self.state.metrics), self.events.clone());
-        let client = self.client.clone();
-        let watching = source::kube::watch(client, options, metrics, events, pending());
+        let watching = source::kube::watch(self.client.clone(), options, metrics, events);
         self.tasks.spawn("watches", watching);
     }
 

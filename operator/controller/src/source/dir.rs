@@ -1,11 +1,11 @@
 //! `dir:PATH`: a folder of YAML, watched. Notified of changes where the system can, and looking again now and then anyway.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,19 +37,10 @@ struct Dir {
     folder: Folder,
     events: tokio::sync::mpsc::Sender<Vec<Event>>,
     sent: Option<Snapshot>,
-    watch: Option<Watch>,
+    /// A watch on the folder that was at `path`, by its device and its inode; a new folder may replace it later.
+    watch: Option<([u64; 2], RecommendedWatcher)>,
     wake: Sender<()>,
 }
-
-/// A watch on the folder that was at `path`; a new folder may replace it later.
-#[derive(Debug)]
-struct Watch {
-    identity: Identity,
-    _watcher: RecommendedWatcher,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity(u64, u64);
 
 /// Watches `folder` at `path`, until the receiver of `events` is gone.
 ///
@@ -82,7 +73,7 @@ pub fn read(path: &Path) -> io::Result<BTreeMap<String, FileRead>> {
         let reading = match read_file(&file) {
             // Its name is there, and what it leads to is not, or is no file: that says nothing of what it said.
             None if fs::symlink_metadata(&file).is_ok() => {
-                FileRead::Failed(SourceReason::Unreadable("it leads to no file".to_owned()))
+                Err(SourceReason::Unreadable("it leads to no file".to_owned()))
             }
             None => continue,
             Some(reading) => reading,
@@ -94,10 +85,15 @@ pub fn read(path: &Path) -> io::Result<BTreeMap<String, FileRead>> {
 
 /// A file as it is now; `None` where there is none.
 fn read_file(path: &Path) -> Option<FileRead> {
-    match try_read_file(path) {
+    let read = || {
+        let metadata = fs::metadata(path)?;
+        let read = || read_bounded(fs::File::open(path)?, metadata.len());
+        metadata.is_file().then(read).transpose()
+    };
+    match read() {
         Ok(reading) => reading,
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => Some(FileRead::Failed(SourceReason::Unreadable(error.to_string()))),
+        Err(error) => Some(Err(SourceReason::Unreadable(error.to_string()))),
     }
 }
 
@@ -131,22 +127,13 @@ impl Dir {
         if self.sent.as_ref() == Some(&snapshot) {
             return Vec::new();
         }
-        let Snapshot {
-            objects,
-            duplicates: _,
-            origin_sets,
-            guardrails,
-            problems,
-            others,
-            namespaces: _,
-        } = snapshot.clone();
+        let before = self.sent.replace(snapshot.clone());
+        let Snapshot { objects, origin_sets, guardrails, problems, others, .. } = snapshot;
         let (dir, policies) = (self.path.display(), objects.len());
-        let had = self.sent.as_ref().map(|sent| sent.objects.len());
-        if policies == 0 && had != Some(0) {
+        if policies == 0 && before.is_none_or(|before| !before.objects.is_empty()) {
             info!(%dir, others, "the folder holds no policy");
         }
         debug!(%dir, policies, others, "folder read");
-        self.sent = Some(snapshot);
         // What policies depend on comes before them: none is judged without it.
         vec![
             Event::Problems(problems),
@@ -178,14 +165,15 @@ impl Dir {
 
     /// A watch is on what was at `path` when it began: a folder made anew, or a link turned elsewhere, needs a new one.
     fn keep_watching(&mut self) {
-        let identity = fs::metadata(&self.path).ok().map(|metadata| identity(&metadata));
-        if self.watch.as_ref().map(|watch| watch.identity) == identity {
+        let metadata = fs::metadata(&self.path).ok();
+        let identity = metadata.map(|metadata| [metadata.dev(), metadata.ino()]);
+        if self.watch.as_ref().map(|(identity, _)| *identity) == identity {
             return;
         }
         self.watch = None;
         let Some(identity) = identity else { return };
         match self.begin_watching() {
-            Ok(watcher) => self.watch = Some(Watch { identity, _watcher: watcher }),
+            Ok(watcher) => self.watch = Some((identity, watcher)),
             Err(error) => {
                 warn!(dir = %self.path.display(), %error, "changes are noticed only every {RESYNC_INTERVAL:?}");
             }
@@ -220,20 +208,7 @@ fn wait(woken: &Receiver<()>) {
         return;
     }
     let began = Instant::now();
-    while began.elapsed() < MAX_DEBOUNCE {
-        match woken.recv_timeout(DEBOUNCE) {
-            Ok(()) => {}
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
-        }
-    }
-}
-
-fn try_read_file(path: &Path) -> io::Result<Option<FileRead>> {
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Ok(None);
-    }
-    read_bounded(fs::File::open(path)?, metadata.len()).map(Some)
+    while began.elapsed() < MAX_DEBOUNCE && woken.recv_timeout(DEBOUNCE).is_ok() {}
 }
 
 /// All that `input` has, which says to have `len` bytes, where that is no more than is read.
@@ -242,16 +217,12 @@ pub(crate) fn read_bounded(input: impl io::Read, len: u64) -> io::Result<FileRea
     input.take(MAX_FILE_LEN.saturating_add(1)).read_to_end(&mut bytes)?;
     let len = len.max(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
     if len > MAX_FILE_LEN {
-        return Ok(FileRead::Failed(SourceReason::TooLarge { len, max: MAX_FILE_LEN }));
+        return Ok(Err(SourceReason::TooLarge { len, max: MAX_FILE_LEN }));
     }
-    Ok(FileRead::Bytes(bytes))
+    Ok(Ok(bytes))
 }
 
 fn is_policy_file(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
     !name.starts_with('.') && extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
-}
-
-fn identity(metadata: &Metadata) -> Identity {
-    Identity(metadata.dev(), metadata.ino())
 }

@@ -32,14 +32,8 @@ pub struct Folder {
     unsettled: Option<BTreeMap<String, FileRead>>,
 }
 
-/// The result of one scan of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileRead {
-    /// Its bytes.
-    Bytes(Vec<u8>),
-    /// It is there and cannot be read.
-    Failed(SourceReason),
-}
+/// The bytes of a file, or the reason why it is there and cannot be read.
+pub type FileRead = Result<Vec<u8>, SourceReason>;
 
 /// The content of the folder.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -110,7 +104,7 @@ impl Folder {
                 settled.insert(name.clone(), known.clone());
             } else if self.owns(&name) || !self.remembered.is_empty() {
                 let reason = SourceReason::Unreadable("it is being written".to_owned());
-                settled.insert(name.clone(), FileRead::Failed(reason));
+                settled.insert(name.clone(), Err(reason));
             }
             unsettled.insert(name, reading);
         }
@@ -151,12 +145,12 @@ impl Folder {
     fn parse(&self, name: &str, reading: Option<FileRead>) -> SourceFile {
         let contents = match &reading {
             None => Ok(Documents::default()),
-            Some(FileRead::Failed(reason)) => Err(Finding::new("", reason.clone())),
+            Some(Err(reason)) => Err(Finding::new("", reason.clone())),
             // Whoever rewrites a file in place empties it first. Deleting it withdraws its policies.
-            Some(FileRead::Bytes(bytes)) if bytes.trim_ascii().is_empty() && self.owns(name) => {
+            Some(Ok(bytes)) if bytes.trim_ascii().is_empty() && self.owns(name) => {
                 Err(Finding::new("", SourceReason::Unreadable("it is empty".to_owned())))
             }
-            Some(FileRead::Bytes(bytes)) => document::read(name, bytes, self.reader),
+            Some(Ok(bytes)) => document::read(name, bytes, self.reader),
         };
         let contents = contents.map(|mut documents| {
             // Half of an object has no kind yet. Elsewhere such a document is somebody else's.
@@ -424,7 +418,7 @@ mod tests {
     }
 
     fn readings(files: &[(&str, &str)]) -> BTreeMap<String, FileRead> {
-        let reading = |text: &str| FileRead::Bytes(text.as_bytes().to_vec());
+        let reading = |text: &str| Ok(text.as_bytes().to_vec());
         files.iter().map(|(name, text)| ((*name).to_owned(), reading(text))).collect()
     }
 

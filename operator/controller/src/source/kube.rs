@@ -7,7 +7,6 @@ pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -34,8 +33,6 @@ use crate::error_log::ErrorLog;
 use crate::kubernetes::{WATCH_SECONDS, backoff, is_not_served, watch_sentence};
 use crate::metrics::Metrics;
 
-/// Most objects of one answer to a list.
-const PAGE_LEN: u32 = 500;
 /// Most events in one batch.
 const MAX_BATCH: usize = 500;
 
@@ -83,8 +80,7 @@ struct Follower<'s, R, K, V> {
     backoff: watcher::ExponentialBackoff,
 }
 
-/// Watches until `stop` is ready or the receiver of `events` is gone. [`Event::Synced`] follows on the first list of
-/// every kind.
+/// Watches until the receiver of `events` is gone. [`Event::Synced`] follows on the first list of every kind.
 ///
 /// An API server without our own kinds is waited for: that there are no policies can only be said where there may be some. One without
 /// Gateways has none.
@@ -93,7 +89,6 @@ pub async fn watch(
     options: WatchOptions,
     metrics: Arc<Metrics>,
     events: Sender<Vec<Event>>,
-    stop: impl Future<Output = ()>,
 ) {
     let shared = Shared { client, options, metrics, events, waiting: AtomicUsize::new(0) };
     let mut kinds = vec![
@@ -118,10 +113,7 @@ pub async fn watch(
         kinds.push(enforcement::follow(&shared, switch).boxed());
     }
     shared.waiting.store(kinds.len(), Ordering::Relaxed);
-    tokio::select! {
-        () = stop => {}
-        _ = futures::future::join_all(kinds) => {}
-    }
+    futures::future::join_all(kinds).await;
 }
 
 /// Follows a kind until the receiver is gone.
@@ -177,7 +169,6 @@ where
         let config = watcher::Config {
             field_selector: self.kind.fields.map(str::to_owned),
             timeout: Some(WATCH_SECONDS),
-            page_size: Some(PAGE_LEN),
             ..watcher::Config::default()
         };
         let mut stream = watcher(api, config).boxed();
