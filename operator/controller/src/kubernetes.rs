@@ -41,7 +41,7 @@ const USER_AGENT: &str = concat!("corsward-operator/", env!("CARGO_PKG_VERSION")
 pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
     // Whoever installed one before has a reason.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = match kubeconfig {
+    let mut config = match kubeconfig {
         Some(path) => {
             let context = || format!("cannot use the kubeconfig {}", path.display());
             let kubeconfig = Kubeconfig::read_from(path).with_context(context)?;
@@ -53,15 +53,6 @@ pub async fn client(kubeconfig: Option<&Path>) -> Result<Client> {
             "no API server is configured: run in a cluster, or name a file by --kubeconfig",
         )?,
     };
-    client_of(config)
-}
-
-/// A client of the API server in `config`, with the operator's timeouts and name.
-///
-/// # Errors
-///
-/// Fails if the certificates or credentials in `config` cannot be used.
-pub fn client_of(mut config: Config) -> Result<Client> {
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
     config.write_timeout = Some(WRITE_TIMEOUT);

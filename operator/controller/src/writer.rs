@@ -209,8 +209,7 @@ async fn attempt(client: Client, resource: &ResourceRef, status: &JsonText) -> A
         Ok(patch) => Patch::Json(patch),
         Err(error) => return Attempt::Refused(error.to_string()),
     };
-    let params =
-        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let params = PatchParams::apply(FIELD_MANAGER);
     match timeout(REQUEST_TIMEOUT, api.patch_status(name, &params, &patch)).await {
         Ok(Ok(_)) => Attempt::Written,
         Ok(Err(error)) => Attempt::of(&error),

@@ -322,8 +322,7 @@ impl Objects {
             Api::namespaced_with(self.client.clone(), namespace, &resource);
         let annotation = json!({"metadata": {"annotations": {REFRESHED_ANNOTATION: said}}});
         // Not applied: that would make an object where there is none, and publishing would take the annotation away again.
-        let params =
-            PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let params = PatchParams::apply(FIELD_MANAGER);
         api.patch(&key.object_name(), &params, &Patch::Merge(annotation)).await.map(drop)
     }
 

@@ -16,6 +16,7 @@ use corsward_operator_core::event::Event;
 use corsward_operator_core::json_text::JsonText;
 use corsward_operator_core::object::{Object, Record, Text};
 use corsward_policy::PolicyId;
+use k8s_openapi::api::core::v1::ServiceSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use kube::Resource;
 use kube::core::{ApiResource, DynamicResourceScope};
@@ -24,7 +25,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use self::gateways::GATEWAY_API;
-use self::pods::{PodSpec, PodStatus, ServiceSpec};
+use self::pods::{PodSpec, PodStatus};
 
 /// The version of our own kinds that is watched.
 const VERSION: &str = "v1alpha1";

@@ -6,6 +6,7 @@ use corsward_operator_core::cluster_state::{
     Inbound, Injection, Labels, Pod, PodProxy, Service, ServicePort, TargetPort,
 };
 use corsward_operator_core::traffic::INJECT;
+use k8s_openapi::api::core::v1::{self, ContainerPort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::Deserialize;
@@ -30,25 +31,6 @@ const ROLLED_OUT: [(&str, &str); 2] =
     [("pod-template-hash", "deployment"), ("rollouts-pod-template-hash", "rollout")];
 /// Fewest digits at the end of a job's name that are the minute at which a `CronJob` was due.
 const MINUTE_LEN: usize = 8;
-
-/// The used part of a Service's spec.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(in crate::source::kube) struct ServiceSpec {
-    r#type: Option<String>,
-    selector: Option<Labels>,
-    ports: Option<Vec<PortSpec>>,
-}
-
-/// The used part of a Service's port.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PortSpec {
-    name: Option<String>,
-    port: i64,
-    target_port: Option<IntOrString>,
-    protocol: Option<String>,
-    app_protocol: Option<String>,
-}
 
 /// The used part of a pod's spec.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -76,20 +58,11 @@ struct ContainerSpec {
     ports: Option<Vec<ContainerPort>>,
 }
 
-/// The used part of a container's port.
-#[derive(Clone, Debug, Deserialize)]
-struct ContainerPort {
-    name: Option<String>,
-    #[serde(rename = "containerPort")]
-    number: i64,
-    protocol: Option<String>,
-}
-
 /// A Service, as the controller keeps it.
 pub(super) fn service(raw: Raw<ServiceSpec>) -> Service {
-    let ServiceSpec { r#type, selector, ports } = raw.spec.unwrap_or_default();
+    let ServiceSpec { type_, selector, ports, .. } = raw.spec.unwrap_or_default();
     // Kubernetes ignores the selector of a name for something outside of the cluster.
-    let selects = r#type.as_deref() != Some("ExternalName");
+    let selects = type_.as_deref() != Some("ExternalName");
     Service {
         selector: selector.filter(|_| selects).unwrap_or_default(),
         ports: ports.unwrap_or_default().into_iter().filter_map(port).collect(),
@@ -121,9 +94,9 @@ pub(super) fn pod(raw: Raw<PodSpec, PodStatus>) -> Pod {
             || has(raw.metadata.annotations.as_ref(), AMBIENT[1]));
     let mut ports = BTreeMap::new();
     for port in running.into_iter().flat_map(|container| container.ports.unwrap_or_default()) {
-        let ContainerPort { name, number, protocol } = port;
+        let ContainerPort { name, container_port, protocol, .. } = port;
         if let (Some(name), Ok(number), true) =
-            (name, u16::try_from(number), is_tcp(protocol.as_deref()))
+            (name, u16::try_from(container_port), is_tcp(protocol.as_deref()))
         {
             ports.entry(name).or_insert(number);
         }
@@ -141,8 +114,8 @@ pub(super) fn pod(raw: Raw<PodSpec, PodStatus>) -> Pod {
     }
 }
 
-fn port(spec: PortSpec) -> Option<ServicePort> {
-    let PortSpec { name, port, target_port, protocol, app_protocol } = spec;
+fn port(spec: v1::ServicePort) -> Option<ServicePort> {
+    let v1::ServicePort { name, port, target_port, protocol, app_protocol, .. } = spec;
     let port = u16::try_from(port).ok()?;
     let target = match target_port {
         None | Some(IntOrString::Int(0)) => TargetPort::Number(port),
