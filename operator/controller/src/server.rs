@@ -147,7 +147,9 @@ impl ConnectionContext {
                             debug!(%client, "closed a connection above the limit of its client");
                             continue;
                         };
-                        let serving = self.clone().of(client);
+                        // Requests say where their client is.
+                        let router = self.router.clone().layer(Extension(ConnectInfo(client)));
+                        let serving = Self { router, ..self.clone() };
                         connections.spawn(async move {
                             serving.attend(stream).await;
                             drop(place);
@@ -161,12 +163,6 @@ impl ConnectionContext {
         drop(listener);
         let all = async { while connections.join_next().await.is_some() {} };
         let _ = timeout(DRAIN_TIMEOUT, all).await;
-    }
-
-    /// The same for one client, whose requests say where it is.
-    fn of(self, client: SocketAddr) -> Self {
-        let router = self.router.layer(Extension(ConnectInfo(client)));
-        Self { router, ..self }
     }
 
     async fn attend(self, stream: TcpStream) {

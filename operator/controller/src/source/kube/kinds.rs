@@ -218,31 +218,19 @@ impl<R, K, V> Kind<R, K, V> {
 }
 
 fn cut<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-    let Metadata {
-        name,
-        generate_name,
-        namespace,
-        uid,
-        resource_version,
-        generation,
-        creation_timestamp,
-        deletion_timestamp,
-        labels,
-        annotations,
-        owner_references,
-    } = Metadata::deserialize(deserializer)?;
+    let used = Metadata::deserialize(deserializer)?;
     Ok(ObjectMeta {
-        name,
-        generate_name,
-        namespace,
-        uid,
-        resource_version,
-        generation,
-        creation_timestamp,
-        deletion_timestamp,
-        labels,
-        annotations,
-        owner_references,
+        name: used.name,
+        generate_name: used.generate_name,
+        namespace: used.namespace,
+        uid: used.uid,
+        resource_version: used.resource_version,
+        generation: used.generation,
+        creation_timestamp: used.creation_timestamp,
+        deletion_timestamp: used.deletion_timestamp,
+        labels: used.labels,
+        annotations: used.annotations,
+        owner_references: used.owner_references,
         ..ObjectMeta::default()
     })
 }
