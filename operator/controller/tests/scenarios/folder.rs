@@ -47,7 +47,7 @@ fn a_renamed_file_is_never_missing() {
     fs::copy(dirs.policies().join("new.yaml"), dirs.policies().join("copy.yaml")).unwrap();
     dirs.remove("new.yaml");
     operator.wait_for("a", "in the copy", |policy| policy["file"] == "copy.yaml");
-    assert_eq!(operator.said("published").len(), 1, "nothing but the first was published");
+    assert_eq!(operator.wait_for_said("published"), 1, "nothing but the first was published");
     assert_eq!(operator.said("gone").len(), 0);
     assert_eq!(operator.report()["files"].as_array().unwrap().len(), 0, "no conflict is left");
 }
@@ -79,7 +79,7 @@ fn a_half_written_file_leaves_its_policies_in_force() {
         dirs.write("both.yaml", &whole);
         operator.wait_for("b", "whole again", |policy| policy["programmed"] == true);
     }
-    assert_eq!(operator.said("published").len(), 1, "the bytes have not changed");
+    assert_eq!(operator.wait_for_said("published"), 1, "the bytes have not changed");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_refused_text_is_said_and_leaves_the_accepted_one_in_force() {
     assert_eq!(said["findings"][0]["field"], "spec.cors.allowOrigins[0]");
     assert_eq!(said["findings"][0]["severity"], "refusal");
     assert_eq!(dirs.wait_for_published(&["a"]), before);
-    assert_eq!(operator.said("refused; the last valid spec stays in force").len(), 1);
+    assert_eq!(operator.wait_for_said("refused; the last valid spec stays in force"), 1);
     dirs.write("a.yaml", &policy("a", TWO));
     operator.wait_for_in_force("a", 3);
     assert_ne!(dirs.wait_for_published(&["a"]), before);
@@ -161,7 +161,7 @@ fn that_no_policy_is_in_force_is_said_whenever_it_becomes_so() {
     until_said(1);
     dirs.remove("b.yaml");
     until_said(2);
-    let read = operator.said("the folder holds no policy").pop().unwrap();
+    let read = operator.wait_for_line("the folder holds no policy").unwrap();
     assert_eq!(read["others"], 1, "{read}");
 }
 
@@ -285,7 +285,7 @@ fn a_policy_that_is_off_is_nowhere_though_its_text_is_refused() {
     dirs.wait_for_published(&[]);
     let said = operator.wait_for_refused("a");
     assert_eq!((&said["mode"], &said["inForce"]["generation"]), (&"Off".into(), &1.into()));
-    assert_eq!(operator.said("refused; the last valid spec is switched off").len(), 1);
+    assert_eq!(operator.wait_for_said("refused; the last valid spec is switched off"), 1);
     operator.stop("-KILL");
     let operator = dirs.start();
     operator.wait_for_refused("a");

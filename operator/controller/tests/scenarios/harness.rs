@@ -183,6 +183,12 @@ impl FolderOperator {
         })
     }
 
+    /// The number of log lines that say `message`, after the first: a line arrives later than the report that it is about.
+    pub(crate) fn wait_for_said(&mut self, message: &str) -> usize {
+        self.wait_for_line(message).unwrap();
+        self.said(message).len()
+    }
+
     /// The log lines so far about a finding of that code.
     pub(crate) fn said_of(&mut self, code: &str) -> Vec<Value> {
         self.lines().into_iter().filter(|line| line["code"] == code).collect()

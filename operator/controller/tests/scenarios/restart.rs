@@ -94,8 +94,8 @@ fn a_corrupt_state_file_is_said_and_replaced() {
         fs::write(dirs.state_copy(), garbage).unwrap();
         let mut operator = dirs.start();
         operator.wait_for_in_force("a", 1);
-        let said = operator.said("starting without the configuration that was in force");
-        assert_eq!(said.len(), 1, "{garbage:?}");
+        let said = operator.wait_for_said("starting without the configuration that was in force");
+        assert_eq!(said, 1, "{garbage:?}");
         operator.stop("-TERM");
         assert!(fs::read_to_string(dirs.state_file()).unwrap().contains(ONE), "{garbage:?}");
     }
