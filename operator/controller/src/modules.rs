@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{self, State};
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
@@ -73,7 +74,7 @@ pub struct Modules {
 #[derive(Clone, Debug)]
 struct LocalModule {
     sha256: String,
-    bytes: Arc<[u8]>,
+    bytes: Bytes,
 }
 
 /// Serves modules until told to stop.
@@ -91,7 +92,7 @@ pub async fn start(
     let own = LocalModule::read(&file).with_context(|| format!("--module {}", file.display()))?;
     let url = format!("http://{service}.{namespace}.svc:{PORT}{}", path(&own.sha256));
     let module = Module { url, sha256: own.sha256.clone() };
-    let cache = Arc::new(ModuleCache::new(&own));
+    let cache = Arc::new(ModuleCache::new(own));
     let router = router(Arc::clone(&cache), metrics);
     let server = Server::start(addr, None, router, Limits::default()).await;
     let mut server = server.with_context(|| {
@@ -104,8 +105,7 @@ pub async fn start(
     let (listed_sender, listed) = watch::channel(false);
     // Objects of a kind that was written before name modules, too.
     let plugins = IstioKind::resources();
-    let store =
-        store::ModuleStore::new(&client, &namespace, &plugins, own, cache, keep, listed_sender);
+    let store = store::ModuleStore::new(&client, &namespace, &plugins, cache, keep, listed_sender);
     server.tasks.spawn("module store", store.run(leading.clone()));
     let servers = readiness::ModuleServers { namespace, service, port: addr.port() };
     let readiness =
@@ -197,7 +197,6 @@ mod tests {
     use super::*;
     use axum::http::{Method, Request};
     use http_body_util::{BodyExt as _, Full};
-    use hyper::body::Bytes;
     use hyper_util::client::legacy::Client;
     use hyper_util::rt::TokioExecutor;
     use std::fs;
@@ -237,7 +236,7 @@ mod tests {
     #[tokio::test]
     async fn a_module_is_served_by_its_digest_and_nothing_else_is() {
         let own = LocalModule { sha256: hex(b"wasm"), bytes: b"wasm".as_slice().into() };
-        let router = router(Arc::new(ModuleCache::new(&own)), Arc::default());
+        let router = router(Arc::new(ModuleCache::new(own.clone())), Arc::default());
         let server = Server::start(([127, 0, 0, 1], 0).into(), None, router, Limits::default());
         let server = server.await.unwrap();
         let addr = server.addr;

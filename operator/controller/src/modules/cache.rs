@@ -26,8 +26,7 @@ const MAX_CACHED: usize = 16;
 /// Every module that this replica knows.
 #[derive(Debug)]
 pub(super) struct ModuleCache {
-    own: String,
-    bytes: Bytes,
+    pub(super) own: LocalModule,
     stored: RwLock<BTreeMap<String, Stored>>,
 }
 
@@ -43,15 +42,14 @@ pub(super) enum Stored {
 // === impl ModuleCache ===
 
 impl ModuleCache {
-    pub(super) fn new(own: &LocalModule) -> Self {
-        let bytes = Bytes::copy_from_slice(&own.bytes);
-        Self { own: own.sha256.clone(), bytes, stored: RwLock::default() }
+    pub(super) fn new(own: LocalModule) -> Self {
+        Self { own, stored: RwLock::default() }
     }
 
     /// The module of that digest.
     pub(super) fn get(&self, sha256: &str) -> Option<Bytes> {
-        if sha256 == self.own {
-            return Some(self.bytes.clone());
+        if sha256 == self.own.sha256 {
+            return Some(self.own.bytes.clone());
         }
         let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
         stored.values().find_map(|stored| match stored {
@@ -139,13 +137,13 @@ mod tests {
     use super::*;
 
     pub(super) fn own(bytes: &[u8]) -> LocalModule {
-        LocalModule { sha256: hex(bytes), bytes: bytes.into() }
+        LocalModule { sha256: hex(bytes), bytes: Bytes::copy_from_slice(bytes) }
     }
 
     #[test]
     fn a_module_is_found_by_its_digest_wherever_it_is_kept() {
         let (ours, theirs) = (own(b"ours"), own(b"theirs"));
-        let cache = ModuleCache::new(&ours);
+        let cache = ModuleCache::new(ours.clone());
         assert_eq!(cache.get(&ours.sha256).as_deref(), Some(b"ours".as_slice()));
         assert_eq!(cache.get(&theirs.sha256), None);
         cache.put(&config_map(&theirs));
@@ -157,7 +155,7 @@ mod tests {
     #[test]
     fn bytes_of_another_digest_are_not_served() {
         let (ours, theirs) = (own(b"ours"), own(b"theirs"));
-        let cache = ModuleCache::new(&ours);
+        let cache = ModuleCache::new(ours.clone());
         let mut map = config_map(&theirs);
         map.binary_data = Some([(FILE.to_owned(), ByteString(b"evil".to_vec()))].into());
         cache.put(&map);
@@ -167,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let cache = ModuleCache::new(&own(b"ours"));
+        let cache = ModuleCache::new(own(b"ours"));
         for n in 0..100_u8 {
             cache.put(&config_map(&own(&[n])));
         }

@@ -16,7 +16,6 @@ use tracing::{info, warn};
 
 use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
-use crate::modules::LocalModule;
 use crate::modules::cache::{self, ModuleCache, Stored};
 use crate::watches::{self, WatchEvent};
 
@@ -29,7 +28,6 @@ const CHECKS_BEFORE_COLLECT: u32 = 12;
 pub(super) struct ModuleStore {
     maps: Api<ConfigMap>,
     plugins: Vec<Api<DynamicObject>>,
-    own: LocalModule,
     cache: Arc<ModuleCache>,
     keep: Duration,
     /// The `ConfigMap`s have been listed.
@@ -48,7 +46,6 @@ impl ModuleStore {
         client: &Client,
         namespace: &str,
         plugins: &[ApiResource],
-        own: LocalModule,
         cache: Arc<ModuleCache>,
         keep: Duration,
         listed: watch::Sender<bool>,
@@ -57,7 +54,7 @@ impl ModuleStore {
         let plugins = plugins.iter().map(|kind| Api::all_with(client.clone(), kind)).collect();
         let (remade, unnamed) = (None, BTreeMap::new());
         let error_log = ErrorLog::default();
-        Self { maps, plugins, own, cache, keep, listed, remade, unnamed, error_log }
+        Self { maps, plugins, cache, keep, listed, remade, unnamed, error_log }
     }
 
     /// Keeps modules for ever.
@@ -121,11 +118,11 @@ impl ModuleStore {
 
     /// Stores our own module, and collects what nothing has named for long enough.
     async fn tend(&mut self) -> kube::Result<()> {
-        let (stored, own_name) = (self.cache.stored(), cache::name(&self.own.sha256));
+        let (stored, own_name) = (self.cache.stored(), cache::name(&self.cache.own.sha256));
         let now = Instant::now();
         let lately = |at: Instant| now.saturating_duration_since(at) < self.look();
         match stored.get(&own_name) {
-            Some(Stored::Module(sha256, _)) if *sha256 == self.own.sha256 => {}
+            Some(Stored::Module(sha256, _)) if *sha256 == self.cache.own.sha256 => {}
             None => self.store().await?,
             // Whoever changes what is made changes it each time, and what was changed wakes us.
             Some(_) if self.remade.is_some_and(lately) => {}
@@ -158,7 +155,7 @@ impl ModuleStore {
     }
 
     async fn store(&self) -> kube::Result<()> {
-        let map = cache::config_map(&self.own);
+        let map = cache::config_map(&self.cache.own);
         let params =
             PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
         match self.maps.create(&params, &map).await {
@@ -210,6 +207,7 @@ impl ModuleStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modules::LocalModule;
     use axum::body::Body;
     use axum::extract::{RawQuery, State};
     use axum::http::StatusCode;
@@ -295,17 +293,17 @@ mod tests {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
         let (cache, plugins) =
-            (Arc::new(ModuleCache::new(&own())), [ApiResource::erase::<ConfigMap>(&())]);
+            (Arc::new(ModuleCache::new(own())), [ApiResource::erase::<ConfigMap>(&())]);
         let keep = Duration::from_hours(1);
         let listed = watch::Sender::new(false);
         let shelved = Arc::clone(&cache);
-        let store = ModuleStore::new(&client, "system", &plugins, own(), shelved, keep, listed);
+        let store = ModuleStore::new(&client, "system", &plugins, shelved, keep, listed);
         let (_leads, leading) = watch::channel(true);
         tokio::spawn(store.run(leading));
 
         for n in 0..8_u8 {
             let other =
-                cache::config_map(&LocalModule { sha256: hex(&[n]), bytes: [n].as_slice().into() });
+                cache::config_map(&LocalModule { sha256: hex(&[n]), bytes: vec![n].into() });
             let other = serde_json::to_value(other).unwrap();
             // Told until the watch has begun.
             while cache.get(&hex(&[n])).is_none() {
