@@ -68,7 +68,6 @@ struct ElectionLoop {
     election: Election,
     until: watch::Sender<Option<Instant>>,
     holding: watch::Sender<Option<LeaseRecord>>,
-    options: LeaseOptions,
     error_log: ErrorLog,
     /// The Lease is this replica's, or may be: a write that takes it was sent.
     claimed: bool,
@@ -91,10 +90,9 @@ pub fn start_election(
     let (holder, holding) = watch::channel(None);
     let election_loop = ElectionLoop {
         api: Api::namespaced(client, &options.namespace),
-        election: Election::new(options.clone()),
+        election: Election::new(options),
         until,
         holding: holder,
-        options,
         error_log: ErrorLog::default(),
         claimed: false,
         is_blocked: false,
@@ -205,7 +203,7 @@ impl LeaderElector {
 
 impl ElectionLoop {
     async fn run(mut self, mut stop: oneshot::Receiver<()>) {
-        let mut turns = interval(self.options.retry);
+        let mut turns = interval(self.election.options.retry);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -257,7 +255,7 @@ impl ElectionLoop {
     }
 
     async fn try_turn(&mut self) -> kube::Result<()> {
-        let name = self.election.name().to_owned();
+        let name = self.election.options.lease.clone();
         let lease = self.api.get_opt(&name).await?;
         let step = self.election.saw(lease, Instant::now(), Timestamp::now());
         self.until.send_replace(self.election.until());
@@ -287,7 +285,7 @@ impl ElectionLoop {
         if before.is_none_or(|before| before.holder != *holder) {
             info!(holder, "another replica holds the lease");
         }
-        let LeaseOptions { namespace, lease, duration, .. } = &self.options;
+        let LeaseOptions { namespace, lease, duration, .. } = &self.election.options;
         let is_blocked = holding.silent(now) >= *duration && !holding.rest(now).is_zero();
         if is_blocked && !self.is_blocked {
             let until = holding.until(now, Timestamp::now());
@@ -301,18 +299,16 @@ impl ElectionLoop {
     }
 
     async fn release(&self) {
-        match timeout(REQUEST_TIMEOUT, self.try_release()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                let error = sentence(&error);
-                warn!(error, "cannot release the lease: the next leader waits for its expiry");
-            }
-            Err(_) => warn!("cannot release the lease: the next leader waits for its expiry"),
-        }
+        let error = match timeout(REQUEST_TIMEOUT, self.try_release()).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => Some(sentence(&error)),
+            Err(_) => None,
+        };
+        warn!(error, "cannot release the lease: the next leader waits for its expiry");
     }
 
     async fn try_release(&self) -> kube::Result<()> {
-        let name = self.election.name();
+        let name = &self.election.options.lease;
         let Some(lease) = self.api.get_opt(name).await? else { return Ok(()) };
         if let Some(lease) = self.election.release(lease, Timestamp::now()) {
             self.api.replace(name, &PostParams::default(), &lease).await?;

@@ -16,7 +16,7 @@ const MAX_BELIEVED: Duration = Duration::from_mins(10);
 /// The holder of the Lease, as far as this replica knows.
 #[derive(Debug)]
 pub(super) struct Election {
-    options: LeaseOptions,
+    pub(super) options: LeaseOptions,
     /// The content of the Lease at its last observed change, with the time of the observation.
     observed: Option<(LeaseSpec, Instant)>,
     /// This replica may write until then.
@@ -40,11 +40,6 @@ pub(super) enum ElectionStep {
 impl Election {
     pub(super) fn new(options: LeaseOptions) -> Self {
         Self { options, observed: None, until: None }
-    }
-
-    /// The Lease's name.
-    pub(super) fn name(&self) -> &str {
-        &self.options.lease
     }
 
     /// Until when this replica may write; nothing where it may not.
