@@ -224,29 +224,23 @@ fn stand_in(namespace: &str, kind: &str, name: &str, sections: &BTreeSet<&str>) 
 /// The files under a path that was named, by the name they are printed with.
 fn read(path: &Path) -> Vec<(String, FileRead)> {
     let name = path.display().to_string();
-    if name == "-" {
-        let reading = dir::read_bounded(io::stdin().lock(), 0);
-        return vec![(name, reading.unwrap_or_else(|error| failed(&error)))];
-    }
-    if path.is_dir() {
+    let failed = |error: io::Error| Err(SourceReason::Unreadable(error.to_string()));
+    let reading = if name == "-" {
+        dir::read_bounded(io::stdin().lock(), 0)
+    } else if path.is_dir() {
+        let whole = |(file, reading)| (path.join::<String>(file).display().to_string(), reading);
         return match dir::read(path) {
-            Ok(files) => files
-                .into_iter()
-                .map(|(file, reading)| (path.join(file).display().to_string(), reading))
-                .collect(),
-            Err(error) => vec![(name, failed(&error))],
+            Ok(files) => files.into_iter().map(whole).collect(),
+            Err(error) => vec![(name, failed(error))],
         };
-    }
-    // Not only a file: a pipe of the shell's, say.
-    let reading = File::open(path).and_then(|file| {
-        let len = file.metadata()?.len();
-        dir::read_bounded(file, len)
-    });
-    vec![(name, reading.unwrap_or_else(|error| failed(&error)))]
-}
-
-fn failed(error: &io::Error) -> FileRead {
-    Err(SourceReason::Unreadable(error.to_string()))
+    } else {
+        // Not only a file: a pipe of the shell's, say.
+        File::open(path).and_then(|file| {
+            let len = file.metadata()?.len();
+            dir::read_bounded(file, len)
+        })
+    };
+    vec![(name, reading.unwrap_or_else(failed))]
 }
 
 // === impl Found ===
@@ -292,13 +286,13 @@ impl Found {
                 }
             }
         }
-        let verdict = match (outcome, self.policies) {
-            (ValidateOutcome::Unreadable, _) if self.outcome.is_none() => {
+        let verdict = match outcome {
+            ValidateOutcome::Unreadable if self.outcome.is_none() => {
                 "nothing of corsward.io was found"
             }
-            (ValidateOutcome::Unreadable, _) => "not everything could be read",
-            (ValidateOutcome::Refused, _) => "refused",
-            (ValidateOutcome::Accepted, _) => "accepted",
+            ValidateOutcome::Unreadable => "not everything could be read",
+            ValidateOutcome::Refused => "refused",
+            ValidateOutcome::Accepted => "accepted",
         };
         let policies = if self.policies == 1 { "policy" } else { "policies" };
         writeln!(notes, "{} {policies}: {verdict}", self.policies)?;
