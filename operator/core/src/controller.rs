@@ -2,19 +2,17 @@
 //! executor carries the commands out, and sends what came of them as events.
 
 mod last_good;
-mod settled;
-mod status_reporter;
+pub(crate) mod status_reporter;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use corsward_api::conditions;
 use corsward_api::v1alpha1::CorsPolicyStatus;
 use corsward_policy::draft::Mode;
 use corsward_policy::{Finding, PolicyId, Severity};
 
 use self::last_good::LastGood;
-use self::status_reporter::StatusReporter;
+use self::status_reporter::{StatusReporter, condition_of};
 use crate::bundle::{BundleKey, PublishStatus};
 use crate::capabilities::{Capabilities, Memory, Reach, Replicas};
 use crate::change_log::{self, LogLine};
@@ -481,7 +479,7 @@ impl Controller {
             // What was published before this operator began is what the status says.
             let status: CorsPolicyStatus = entry.object.record.as_ref()?.status.read()?;
             let kind = ConditionType::Programmed.as_str();
-            let programmed = conditions::find(&status.conditions, kind)?;
+            let programmed = condition_of(&status.conditions, kind)?;
             Some(programmed.reason != Reason::Off.as_str())
         })
     }

@@ -70,14 +70,8 @@ pub struct Planned {
     pub held: Option<String>,
 }
 
-/// The policies whose specs in force may change.
-#[derive(Clone, Copy, Debug)]
-enum AllowedChanges<'c> {
-    /// Every one.
-    All,
-    /// These. Of the others what is in force stays.
-    Only(&'c BTreeSet<PolicyId>),
-}
+/// The policies whose specs in force may change; `None`: every one. Of the others what is in force stays.
+type AllowedChanges<'c> = Option<&'c BTreeSet<PolicyId>>;
 
 /// A policy as it should be in force, and where that is.
 #[derive(Clone, Debug)]
@@ -113,9 +107,7 @@ impl Plan {
         let scope = Scope::Namespace(id.namespace.clone());
         let previous = self.scopes.get(&scope).unwrap_or(&nothing);
         // What would be said if it were admitted: a review is answered at once, and not by trials.
-        let plan = index.rehearse(object, |index| {
-            ScopePlan::with(index, &scope, previous, AllowedChanges::All)
-        });
+        let plan = index.rehearse(object, |index| ScopePlan::with(index, &scope, previous, None));
         plan.policies
             .get(&id)
             .map(|planned| planned.about_others().cloned().collect())
@@ -139,13 +131,12 @@ impl Plan {
 
 impl ScopePlan {
     fn new(index: &Index, scope: &Scope, previous: &Self) -> Self {
-        let wanted = Self::with(index, scope, previous, AllowedChanges::All);
+        let wanted = Self::with(index, scope, previous, None);
         if wanted.held_keys().next().is_none() {
             return wanted;
         }
-        let with = |admitted: &BTreeSet<PolicyId>| {
-            Self::with(index, scope, previous, AllowedChanges::Only(admitted))
-        };
+        let with =
+            |admitted: &BTreeSet<PolicyId>| Self::with(index, scope, previous, Some(admitted));
         let mut plan = admission::admit(index, &wanted, with);
         // Whom to tell that it is too much, is whoever made it so.
         for (id, planned) in &mut plan.policies {
@@ -262,7 +253,7 @@ impl ScopePlan {
     pub fn retiring(&self, index: &Index, scope: &Scope, key: &BundleKey) -> Option<Arc<Bundle>> {
         let off = index.why_off(scope).is_some();
         let nobody = BTreeSet::new();
-        let before = || Self::with(index, scope, &Self::default(), AllowedChanges::Only(&nobody));
+        let before = || Self::with(index, scope, &Self::default(), Some(&nobody));
         self.in_one(key, off).or_else(|| before().in_one(key, off))
     }
 
@@ -456,10 +447,7 @@ fn choose<'i>(
     };
     // An accepted text that no proxy can run is in force nowhere, and nothing else is in its place.
     let runs_nowhere = accepted && placed.why_nowhere().is_some();
-    let may_change = match allowed {
-        AllowedChanges::All => true,
-        AllowedChanges::Only(admitted) => admitted.contains(id),
-    };
+    let may_change = allowed.is_none_or(|admitted| admitted.contains(id));
     let is_new = entry.in_force.is_none();
     let (in_force, placement) = if is_off(&written) && may_change {
         (written, placed)

@@ -1,7 +1,5 @@
 //! Status: what there is to say about a policy, as a value. The plan computes it; others write and show it.
 
-pub(crate) mod resource;
-
 use std::fmt;
 
 use corsward_policy::draft::Mode;
@@ -328,7 +326,7 @@ fn accepted(entry: &Entry, planned: &Planned) -> Condition {
 }
 
 /// The first refusal among these findings, and how many more there are.
-fn refusal<'f>(findings: impl Iterator<Item = &'f Finding>) -> String {
+pub(crate) fn refusal<'f>(findings: impl Iterator<Item = &'f Finding>) -> String {
     let refusals: Vec<_> =
         findings.filter(|finding| finding.severity() == Severity::Refusal).collect();
     match refusals.as_slice() {

@@ -1,25 +1,26 @@
-//! Status reporter: the statuses and Events that are due, and those that were sent and not seen since.
+//! Status reporter: the statuses as an API server holds them, the Events that are due, and what was sent and not seen since.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use corsward_api::conditions;
 use corsward_api::v1alpha1::{
-    ClusterCorsPolicyStatus, CorsPolicyStatus, OriginSetStatus, ResourceStatus,
+    self, ClusterCorsPolicyStatus, CorsPolicyStatus, GuardrailInForce, InForce, MAX_FINDINGS,
+    OriginSetStatus, OriginSetSummary, Proxies, ResourceStatus, Summary,
 };
-use corsward_policy::PolicyId;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use corsward_policy::{Finding, PolicyId};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self, Time};
 
-use super::settled::Settled;
 use crate::change_log::LogLine;
 use crate::cluster_state::Key;
 use crate::command::{Command, ObjectEvent, StatusWrite};
+use crate::dependencies::{GuardrailState, ValidatedObject};
 use crate::event::{Moment, Refreshed};
-use crate::index::{Index, Scope};
+use crate::finding::PlacementReason;
+use crate::index::{Index, PolicyInForce, Scope};
 use crate::json_text::JsonText;
 use crate::plan::ScopePlan;
 use crate::resource_ref::{ResourceKind, ResourceRef};
-use crate::status::{ConditionType, Reason, Status, resource};
+use crate::status::{self, Condition, ConditionType, Reason, RolloutStatus, Status, refusal};
 
 /// Most policies of one object whose authors are told that it was written anew.
 const MAX_EVENTS: usize = 10;
@@ -34,7 +35,9 @@ const MAX_RESEND_DELAY: Duration = Duration::from_mins(5);
 pub(super) struct StatusReporter {
     /// Statuses that were sent and not seen yet, and what was seen when they were.
     sent: BTreeMap<ResourceRef, Sent>,
-    settled: Settled,
+    /// The policies whose status the API server shows as it should be, and that status: it is not made and compared again as long as nothing
+    /// is new.
+    settled: BTreeMap<PolicyId, JsonText>,
     leading: bool,
     commands: Vec<Command>,
 }
@@ -111,7 +114,11 @@ impl StatusReporter {
         let is_meant =
             |sent: &ResourceRef| (sent.kind, &sent.namespace) == (first.kind, &first.namespace);
         self.forget(index, &first, is_meant);
-        self.settled.retain(scope.namespace().unwrap_or_default(), statuses);
+        let policies = |namespace: String| PolicyId { namespace, name: String::new() };
+        let namespace = scope.namespace().unwrap_or_default();
+        let policies = policies(namespace.to_owned())..policies(format!("{namespace}\0"));
+        let is_gone = |id: &PolicyId, _: &mut JsonText| status::find(statuses, id).is_none();
+        self.settled.extract_if(policies, is_gone).for_each(drop);
         for status in statuses {
             self.report_one(index, status, previous, now);
         }
@@ -123,22 +130,23 @@ impl StatusReporter {
         else {
             return;
         };
-        if self.settled.holds(status, previous, &record.status) {
+        let is_settled = self.settled.get(&status.policy) == Some(&record.status);
+        if is_settled && status::find(previous, &status.policy) == Some(status) {
             return;
         }
         let resource = policy(&status.policy, &record.uid);
         let news = |known: &CorsPolicyStatus| object_event(&resource, status, known);
         let new = |known: &CorsPolicyStatus, now: &Time| {
-            let mut new = resource::of(status, now);
+            let mut new = policy_status(status, now);
             // What is about something else (it is not published any more, it is off) is news.
             if status.awaits_proxies() {
-                resource::keep_proxies(&mut new, known);
+                keep_proxies(&mut new, known);
             }
             new
         };
         let news = self.write(&resource, new, &record.status, news, now);
         if news.is_none() && !self.sent.contains_key(&resource) {
-            self.settled.insert(&status.policy, &record.status);
+            self.settled.insert(status.policy.clone(), record.status.clone());
         } else {
             self.settled.remove(&status.policy);
         }
@@ -172,8 +180,7 @@ impl StatusReporter {
                 namespace: Some(key.namespace),
                 name: key.name,
             };
-            let status =
-                |_: &OriginSetStatus, now: &Time| resource::of_set(validated, origins, now);
+            let status = |_: &OriginSetStatus, now: &Time| set_status(validated, origins, now);
             self.write(&resource, status, &validated.object().status, |_| (), now);
         }
         for (name, exceeded_by) in guardrails {
@@ -184,9 +191,8 @@ impl StatusReporter {
                 namespace: None,
                 name,
             };
-            let status = |_: &ClusterCorsPolicyStatus, now: &Time| {
-                resource::of_guardrail(state, exceeded_by, now)
-            };
+            let status =
+                |_: &ClusterCorsPolicyStatus, now: &Time| guardrail_status(state, exceeded_by, now);
             self.write(&resource, status, &state.validated.object().status, |_| (), now);
         }
     }
@@ -237,7 +243,7 @@ impl StatusReporter {
         let known_text = pending.as_ref().map_or(observed, |sent| &sent.status);
         let known: S = known_text.read().unwrap_or_default();
         let mut new = new(&known, &Time(now.timestamp));
-        conditions::keep_times(new.conditions_mut(), known.conditions());
+        keep_times(new.conditions_mut(), known.conditions());
         let status = JsonText::serialize(&new);
         if status == *known_text {
             self.sent.extend(pending.map(|sent| (resource.clone(), sent)));
@@ -297,7 +303,7 @@ fn object_event(
     let accepted = status.condition(ConditionType::Accepted)?;
     let programmed = status.condition(ConditionType::Programmed)?;
     let is_new = |kind: ConditionType, reason: Reason| {
-        let before = conditions::find(&known.conditions, kind.as_str());
+        let before = condition_of(&known.conditions, kind.as_str());
         before.is_none_or(|before| before.reason != reason.as_str())
     };
     let is_edited = known.observed_generation != Some(status.observed_generation);
@@ -324,12 +330,196 @@ fn object_event(
     })
 }
 
+/// The status of a policy, whose conditions flip at `now`.
+pub(crate) fn policy_status(status: &Status, now: &Time) -> CorsPolicyStatus {
+    let Status {
+        policy: _,
+        observed_generation,
+        conditions,
+        in_force,
+        suspended,
+        // Of the configuration, which changes with every neighbour.
+        digest: _,
+        findings,
+        overridden_by: _,
+        targets,
+        origins,
+        proxies,
+    } = status;
+    let in_short = Summary {
+        targets: targets.clone(),
+        origins: origins.map(number),
+        proxies: proxies_in_short(proxies),
+    };
+    CorsPolicyStatus {
+        observed_generation: Some(*observed_generation),
+        conditions: conditions
+            .iter()
+            .map(|one| condition(one, *observed_generation, now))
+            .collect(),
+        in_force: in_force.as_ref().map(revision),
+        suspended: suspended.as_ref().map(revision),
+        proxies: of_proxies(proxies),
+        findings: findings_list(findings),
+        summary: Some(in_short),
+    }
+}
+
+fn revision(in_force: &PolicyInForce) -> InForce {
+    let digest = in_force.digest.to_string();
+    InForce { generation: in_force.generation, digest, spec: in_force.spec.value() }
+}
+
+/// The number of proxies and their states.
+fn of_proxies(proxies: &RolloutStatus) -> Option<Proxies> {
+    let unknown = |matched| Proxies { matched: number(matched), ..Proxies::default() };
+    match proxies {
+        RolloutStatus::Unseen { matched } => matched.map(unknown),
+        RolloutStatus::Asking { matched } => Some(unknown(*matched)),
+        RolloutStatus::Asked(rollout) if rollout.is_silent() => Some(unknown(rollout.matched)),
+        RolloutStatus::Asked(rollout) => Some(Proxies {
+            matched: number(rollout.matched),
+            current: Some(number(rollout.current)),
+            rejected: Some(number(rollout.rejected)),
+        }),
+    }
+}
+
+/// The same, in few words.
+fn proxies_in_short(proxies: &RolloutStatus) -> Option<String> {
+    match proxies {
+        RolloutStatus::Unseen { matched } => matched.map(|matched| format!("?/{matched}")),
+        RolloutStatus::Asking { matched } => Some(format!("?/{matched}")),
+        RolloutStatus::Asked(rollout) => Some(rollout.summary()),
+    }
+}
+
+/// Keeps the proxy counts of `known` while the proxies are asked, if the generation and the spec in force are unchanged, so that the
+/// status does not flap.
+fn keep_proxies(status: &mut CorsPolicyStatus, known: &CorsPolicyStatus) -> Option<()> {
+    if status.observed_generation != known.observed_generation
+        || status.in_force.is_none()
+        || status.in_force != known.in_force
+    {
+        return None;
+    }
+    let programmed = ConditionType::Programmed.as_str();
+    let validated = condition_of(&known.conditions, programmed)?;
+    let about_proxies =
+        [Reason::Programmed, Reason::PartiallyProgrammed, Reason::NotProgrammed, Reason::Published];
+    if !about_proxies.iter().any(|about| about.as_str() == validated.reason) {
+        return None;
+    }
+    let (proxies, in_short) = (known.proxies?, known.summary.as_ref()?.proxies.clone()?);
+    let condition = status.conditions.iter_mut().find(|condition| condition.type_ == programmed)?;
+    condition.clone_from(validated);
+    status.proxies = Some(proxies);
+    status.summary.get_or_insert_default().proxies = Some(in_short);
+    Some(())
+}
+
+/// The status of an `OriginSet`. `origins`: how many it has.
+fn set_status(validated: &ValidatedObject, origins: Option<usize>, now: &Time) -> OriginSetStatus {
+    let summary = origins.map(|origins| OriginSetSummary { origins: Some(number(origins)) });
+    OriginSetStatus {
+        observed_generation: Some(validated.object().generation),
+        conditions: vec![accepted(validated, "the origins are valid", now)],
+        findings: findings_list(&validated.findings),
+        summary,
+    }
+}
+
+/// The status of a `ClusterCorsPolicy`. `exceeded_by`: how many policies exceed it.
+fn guardrail_status(
+    state: &GuardrailState,
+    exceeded_by: usize,
+    now: &Time,
+) -> ClusterCorsPolicyStatus {
+    let GuardrailState { validated, in_force } = state;
+    let in_force = in_force.as_ref().map(|(generation, spec, _)| GuardrailInForce {
+        generation: *generation,
+        spec: (**spec).clone(),
+    });
+    ClusterCorsPolicyStatus {
+        observed_generation: Some(validated.object().generation),
+        conditions: vec![accepted(validated, "the guardrails are valid", now)],
+        in_force,
+        findings: findings_list(&validated.findings),
+        exceeded_by: Some(number(exceeded_by)),
+    }
+}
+
+fn accepted(validated: &ValidatedObject, valid: &str, now: &Time) -> v1::Condition {
+    let ValidatedObject { accepted, findings, .. } = validated;
+    let accepted = Condition {
+        kind: ConditionType::Accepted,
+        holds: *accepted,
+        reason: if *accepted { Reason::Accepted } else { Reason::Invalid },
+        message: if *accepted { valid.to_owned() } else { refusal(findings.iter()) },
+    };
+    condition(&accepted, validated.object().generation, now)
+}
+
+fn findings_list(findings: &[Finding]) -> Vec<v1alpha1::Finding> {
+    let count = findings.len();
+    if count <= MAX_FINDINGS {
+        return findings.iter().map(finding).collect();
+    }
+    let shown = MAX_FINDINGS.saturating_sub(1);
+    let cut_off = Finding::new("spec", PlacementReason::CutOff { count, shown });
+    findings.iter().take(shown).chain([&cut_off]).map(finding).collect()
+}
+
+fn condition(condition: &Condition, observed_generation: i64, now: &Time) -> v1::Condition {
+    let Condition { kind, holds, reason, message } = condition;
+    v1::Condition {
+        type_: kind.as_str().to_owned(),
+        status: if *holds { "True" } else { "False" }.to_owned(),
+        reason: reason.as_str().to_owned(),
+        message: message.clone(),
+        observed_generation: Some(observed_generation),
+        last_transition_time: now.clone(),
+    }
+}
+
+fn finding(finding: &Finding) -> v1alpha1::Finding {
+    v1alpha1::Finding {
+        code: finding.code().to_owned(),
+        field: finding.field.clone(),
+        message: finding.message(),
+    }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The condition of that type.
+pub(super) fn condition_of<'c>(
+    conditions: &'c [v1::Condition],
+    kind: &str,
+) -> Option<&'c v1::Condition> {
+    conditions.iter().find(|condition| condition.type_ == kind)
+}
+
+/// Keeps the transition time of each condition whose `status` is the same among those `observed`. So a status that says nothing new
+/// equals the observed one.
+fn keep_times(conditions: &mut [v1::Condition], observed: &[v1::Condition]) {
+    for condition in conditions {
+        let known = condition_of(observed, &condition.type_);
+        if let Some(known) = known.filter(|known| known.status == condition.status) {
+            condition.last_transition_time = known.last_transition_time.clone();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use corsward_policy::validate::NoKnowledge;
     use jiff::Timestamp;
+    use serde_json::json;
 
     use super::*;
     use crate::object::{Object, Record};
@@ -431,5 +621,89 @@ mod tests {
         let mut reporter = StatusReporter::default();
         reporter.lead(true);
         (index, reporter)
+    }
+
+    #[test]
+    fn more_findings_than_a_status_holds_are_cut_off_and_counted() {
+        for (count, shown, last) in [(100, 100, "CORS-W522"), (101, 100, "CORS-W536")] {
+            let findings: Vec<_> =
+                std::iter::repeat_with(|| Finding::new("spec", PlacementReason::LastGoodInForce))
+                    .take(count)
+                    .collect();
+            let list = findings_list(&findings);
+            assert_eq!((list.len(), list[shown - 1].code.as_str()), (shown, last));
+        }
+    }
+
+    #[test]
+    fn while_proxies_are_asked_what_they_said_of_the_same_policy_stays() {
+        let status = |generation: i64, digest: &str, reason: &str, proxies: &str| {
+            let time = "2026-01-01T00:00:00Z";
+            let condition = |kind: &str, reason: &str| {
+                json!({
+                    "type": kind, "status": "True", "reason": reason, "message": reason,
+                    "lastTransitionTime": time,
+                })
+            };
+            let status = json!({
+                "observedGeneration": generation,
+                "conditions": [condition("Accepted", "Accepted"), condition("Programmed", reason)],
+                "inForce": {"generation": generation, "digest": digest, "spec": {}},
+                "proxies": {"matched": 2},
+                "summary": {"proxies": proxies},
+            });
+            serde_json::from_value::<CorsPolicyStatus>(status).unwrap()
+        };
+        let asking = |generation, digest| status(generation, digest, "Reconciling", "?/2");
+        let validated = status(1, "d", "PartiallyProgrammed", "1/2");
+        for (why, new, known, kept) in [
+            ("the same policy", asking(1, "d"), validated.clone(), true),
+            ("another spec", asking(2, "d"), validated.clone(), false),
+            ("another configuration", asking(1, "e"), validated, false),
+            ("nothing was known of them", asking(1, "d"), asking(1, "d"), false),
+            ("it was stopped", asking(1, "d"), status(1, "d", "Off", "?/2"), false),
+            ("it is new", asking(1, "d"), CorsPolicyStatus::default(), false),
+        ] {
+            let mut status = new.clone();
+            keep_proxies(&mut status, &known);
+            assert_eq!(status, if kept { known } else { new }, "{why}");
+        }
+    }
+
+    fn condition(kind: &str, status: &str, message: &str, time: &str) -> v1::Condition {
+        v1::Condition {
+            type_: kind.to_owned(),
+            status: status.to_owned(),
+            reason: "Because".to_owned(),
+            message: message.to_owned(),
+            last_transition_time: Time(time.parse().unwrap()),
+            observed_generation: None,
+        }
+    }
+
+    #[test]
+    fn a_transition_time_moves_only_when_the_status_flips() {
+        let (then, now) = ("2026-01-01T00:00:00Z", "2026-02-02T02:02:02Z");
+        let accepted = |status, message, time| condition("Accepted", status, message, time);
+        for (why, observed, want) in [
+            ("nothing was there", vec![], now),
+            ("the same", vec![accepted("True", "fine", then)], then),
+            ("other words for the same", vec![accepted("True", "well", then)], then),
+            ("it flips", vec![accepted("False", "bad", then)], now),
+            (
+                "another one has that status",
+                vec![condition("Programmed", "True", "fine", then)],
+                now,
+            ),
+            (
+                "another one comes first",
+                vec![condition("Programmed", "True", "fine", now), accepted("True", "fine", then)],
+                then,
+            ),
+        ] {
+            let mut new = [accepted("True", "fine", now)];
+            keep_times(&mut new, &observed);
+            assert_eq!(new, [accepted("True", "fine", want)], "{why}");
+        }
     }
 }

@@ -5,11 +5,11 @@ use crate::cluster_state::{
     Change, Delta, Key, Namespace, NamespaceMode, NativeCors, Pod, PodProxy, RawObject, Service,
     ServicePort, TargetPort,
 };
+use crate::controller::status_reporter::policy_status;
 use crate::event::Event;
 use crate::json_text::JsonText;
 use crate::object::Record;
 use crate::publish::istio::REACH;
-use crate::status::resource;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
@@ -338,7 +338,7 @@ fn a_guardrail_suspends_what_was_in_force_and_nobody_forgets_it() {
     restarted.on(guardrail("platform", 60));
     let entry = index.entries().values().next().unwrap();
     let status =
-        JsonText::serialize(&resource::of(&suspended.statuses[0], &Time(Timestamp::UNIX_EPOCH)));
+        JsonText::serialize(&policy_status(&suspended.statuses[0], &Time(Timestamp::UNIX_EPOCH)));
     let record = entry.object.record.clone().map(|record| Record { status, ..record });
     restarted.apply(Object { record, ..entry.object.clone() });
     assert_eq!(keys(&carry_out(&mut restarted)), [], "nor does a restart bring it back");
