@@ -12,12 +12,12 @@ use corsward_manifest::yaml::Reader;
 use corsward_operator_core::cluster_state::{
     Change, Delta, Gateway, Key, Namespace, NamespaceMode, Service, ServicePort, TargetPort,
 };
-use corsward_operator_core::dependencies::Dependencies;
 use corsward_operator_core::event::{Event, Problem};
 use corsward_operator_core::finding::{GuardrailReason, PlacementReason};
-use corsward_operator_core::guardrails::Guardrail;
+use corsward_operator_core::guardrails::{Guardrail, GuardrailStates};
 use corsward_operator_core::index::Index;
 use corsward_operator_core::object::Object;
+use corsward_operator_core::origin_sets::OriginSets;
 use corsward_operator_core::plan::Plan;
 use corsward_operator_core::publish::istio::REACH;
 use corsward_operator_core::report::FindingReport;
@@ -79,16 +79,16 @@ pub fn validate(
     let mut folder = Folder::read_by(Reader::Kubectl);
     let readings = args.files.iter().flat_map(|path| read(path)).collect();
     let snapshot = folder.scan(readings);
-    let mut dependencies = Dependencies::default();
-    dependencies.validate_sets(&snapshot.origin_sets, knowledge);
-    dependencies.validate_guardrails(&snapshot.guardrails, knowledge);
-    let guardrails: Vec<Guardrail> = dependencies.guardrails().cloned().collect();
+    let (mut origin_sets, mut guardrails) = (OriginSets::default(), GuardrailStates::default());
+    origin_sets.validate(&snapshot.origin_sets, knowledge);
+    guardrails.validate(&snapshot.guardrails, knowledge);
+    let guardrails: Vec<Guardrail> = guardrails.in_force().cloned().collect();
     for problem in &snapshot.problems {
         if let Some(finding) = as_selected(problem, &guardrails, &snapshot) {
             found.add(&problem.place, None, &finding);
         }
     }
-    let sets = dependencies.sets();
+    let sets = origin_sets.origins();
     let context = Context { sets, may_have_others: true, ..Context::new(knowledge) };
     found.dependencies = snapshot.origin_sets.len().saturating_add(snapshot.guardrails.len());
     let validated = |object| (object, validate_object(object, context));

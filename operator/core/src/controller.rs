@@ -312,7 +312,11 @@ impl Controller {
                 self.statuses.insert(scope.clone(), statuses);
             }
         }
-        self.update_dependency_statuses(now);
+        let plan = &self.plan;
+        let exceeded_by =
+            |name: &str| plan.scopes().values().map(|plan| plan.exceeding(name)).sum();
+        self.reporter.update_dependencies(&self.index, exceeded_by, now);
+        self.commands.extend(self.reporter.take_commands());
         let is_ready = self.last_good.is_served || self.publisher.reach != Reach::One;
         if std::mem::replace(&mut self.ready, is_ready) != is_ready {
             self.commands.push(Command::SetReady(is_ready));
@@ -323,23 +327,6 @@ impl Controller {
         }
         let totals = Measurement::Totals(totals, self.index.problems().len());
         self.commands.push(Command::Measure(totals));
-    }
-
-    /// Says what came of origin sets and guardrails.
-    fn update_dependency_statuses(&mut self, now: Moment) {
-        if !self.reporter.is_leading() {
-            return;
-        }
-        let dependencies = self.index.dependencies();
-        let exceeded_by = |name: &String| {
-            let exceeding = self.plan.scopes().values().map(|plan| plan.exceeding(name));
-            (name.clone(), exceeding.sum())
-        };
-        let sets: Vec<_> = dependencies.set_keys().cloned().collect();
-        let guardrails: Vec<_> = dependencies.guardrail_names().map(exceeded_by).collect();
-        let (sets, guardrails) = (sets.into_iter(), guardrails.into_iter());
-        self.reporter.update_dependencies(&self.index, sets, guardrails, now);
-        self.commands.extend(self.reporter.take_commands());
     }
 
     /// Takes into the index what is in force now.

@@ -1,8 +1,11 @@
 //! Guardrails: what a `ClusterCorsPolicy` lets the policies of its namespaces allow at most.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use corsward_api::v1alpha1::{
     ClusterCorsPolicySpec, Enforcement, Guardrails, LabelExpression, LabelOperator,
-    NamespaceSelector,
+    NamespaceSelector, Revision, Revisions,
 };
 use corsward_manifest::finding::ShapeReason;
 use corsward_manifest::{convert, shape};
@@ -15,9 +18,10 @@ use corsward_policy::policy::{Cors, Names};
 use corsward_policy::{Finding, Knowledge, Policy, Severity, validate};
 use serde_json::Value;
 
-use crate::cluster_state::Labels;
+use crate::cluster_state::{Labels, RawObject};
 use crate::finding::{Excess, GuardrailReason};
 use crate::label;
+use crate::object::ValidatedObject;
 
 /// The label that the API server gives to every namespace: its name.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -37,6 +41,19 @@ pub struct Guardrail {
     rejects: bool,
 }
 
+/// The guardrails of a cluster, validated. A refused text leaves what was accepted before in force.
+#[derive(Debug, Default)]
+pub struct GuardrailStates(BTreeMap<String, GuardrailState>);
+
+/// A `ClusterCorsPolicy`.
+#[derive(Clone, Debug)]
+pub struct GuardrailState {
+    /// The findings about it.
+    pub validated: ValidatedObject,
+    /// Its guardrail in force, with the generation and the spec.
+    pub in_force: Option<(i64, Arc<Value>, Guardrail)>,
+}
+
 /// Returns the findings about limits that `policy` exceeds, by the guardrails that select its namespace: refusals if
 /// enforced, else warnings.
 ///
@@ -48,6 +65,60 @@ pub fn check(policy: &Policy, guardrails: &[Guardrail]) -> Vec<Finding> {
         guardrails.iter().flat_map(|guardrail| guardrail.check(policy)).collect();
     finding::sort(&mut findings);
     findings
+}
+
+// === impl GuardrailStates ===
+
+impl GuardrailStates {
+    /// Takes in the guardrails that there are; `true`: others hold now.
+    pub fn validate(
+        &mut self,
+        all: &BTreeMap<String, RawObject>,
+        knowledge: &dyn Knowledge,
+    ) -> bool {
+        let before: Vec<Guardrail> = self.in_force().cloned().collect();
+        self.0.retain(|name, _| all.contains_key(name));
+        for (name, object) in all {
+            let known = self.0.get(name);
+            if known.is_some_and(|known| known.validated.object == *object) {
+                continue;
+            }
+            let (guardrail, findings) = Guardrail::parse(name, &object.spec, knowledge);
+            let (generation, spec) = (object.generation, object.spec.clone());
+            let accepted = guardrail.is_some();
+            let kept = || known.and_then(|known| known.in_force.clone());
+            let in_force = guardrail
+                .map(|guardrail| (generation, spec, guardrail))
+                .or_else(|| kept().or_else(|| recorded(name, object, knowledge)));
+            let validated = ValidatedObject { object: object.clone(), accepted, findings };
+            self.0.insert(name.clone(), GuardrailState { validated, in_force });
+        }
+        !self.in_force().eq(&before)
+    }
+
+    /// The guardrails that hold.
+    pub fn in_force(&self) -> impl Iterator<Item = &Guardrail> {
+        let state = self.0.values().filter_map(|state| state.in_force.as_ref());
+        state.map(|(_, _, guardrail)| guardrail)
+    }
+
+    /// Every `ClusterCorsPolicy`.
+    #[must_use]
+    pub fn all(&self) -> &BTreeMap<String, GuardrailState> {
+        &self.0
+    }
+}
+
+/// The spec in force before a restart, by the status.
+fn recorded(
+    name: &str,
+    object: &RawObject,
+    knowledge: &dyn Knowledge,
+) -> Option<(i64, Arc<Value>, Guardrail)> {
+    let Revisions { in_force, suspended: _ } = object.status.read()?;
+    let Revision { generation, spec } = in_force?;
+    let guardrail = Guardrail::parse_accepted(name, &spec, knowledge)?;
+    Some((generation, Arc::new(spec), guardrail))
 }
 
 // === impl Guardrail ===

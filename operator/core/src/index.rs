@@ -15,12 +15,11 @@ pub use self::entry::{Entry, PolicyInForce};
 use self::stop::Stop;
 use crate::capabilities::{Reach, ServedTargets};
 use crate::cluster_state::{Change, ClusterState, Key, Labels, Namespace, NamespaceMode};
-use crate::dependencies::Dependencies;
 use crate::event::{Event, Problem};
-use crate::guardrails::Guardrail;
+use crate::guardrails::{Guardrail, GuardrailStates};
 use crate::json_text::JsonText;
 use crate::object::{CheckedObject, Object, Text};
-use crate::origin_sets;
+use crate::origin_sets::{self, OriginSets};
 use crate::targets::{Placement, ProxySet, Target, TargetProxies};
 use crate::traffic::Traffic;
 use crate::validation::{Accepted, Context, Validation, validate_object};
@@ -34,8 +33,8 @@ pub struct Index {
     reach: Reach,
     entries: BTreeMap<PolicyId, Entry>,
     cluster_state: ClusterState,
-    /// The origin sets and the guardrails of the cluster.
-    dependencies: Dependencies,
+    origin_sets: OriginSets,
+    guardrails: GuardrailStates,
     problems: Vec<Problem>,
     /// In force before a restart, of policies that no source has shown yet.
     remembered: BTreeMap<PolicyId, PolicyInForce>,
@@ -69,7 +68,8 @@ impl Index {
             reach,
             entries: BTreeMap::new(),
             cluster_state: ClusterState::default(),
-            dependencies: Dependencies::default(),
+            origin_sets: OriginSets::default(),
+            guardrails: GuardrailStates::default(),
             problems: Vec::new(),
             remembered: BTreeMap::new(),
             // No policy is an answer too.
@@ -156,7 +156,7 @@ impl Index {
     }
 
     fn context(&self) -> Context<'_> {
-        let sets = self.dependencies.sets();
+        let sets = self.origin_sets.origins();
         Context { reach: self.reach, sets, ..Context::new(&*self.knowledge) }
     }
 
@@ -314,13 +314,13 @@ impl Index {
         }
         if is_guardrail {
             let guardrails = &self.cluster_state.guardrails;
-            if !self.dependencies.validate_guardrails(guardrails, &*self.knowledge) {
+            if !self.guardrails.validate(guardrails, &*self.knowledge) {
                 return;
             }
         }
         if is_set {
             let changed =
-                self.dependencies.validate_sets(&self.cluster_state.origin_sets, &*self.knowledge);
+                self.origin_sets.validate(&self.cluster_state.origin_sets, &*self.knowledge);
             self.revalidate_users(&changed);
             for key in changed {
                 self.touch(&key.namespace);
@@ -484,10 +484,16 @@ impl Index {
         self.cluster_state.namespaces.get(namespace)?.unknown_mode()
     }
 
-    /// The origin sets and the guardrails.
+    /// The origin sets.
     #[must_use]
-    pub fn dependencies(&self) -> &Dependencies {
-        &self.dependencies
+    pub fn origin_sets(&self) -> &OriginSets {
+        &self.origin_sets
+    }
+
+    /// The guardrails.
+    #[must_use]
+    pub fn guardrails(&self) -> &GuardrailStates {
+        &self.guardrails
     }
 
     /// The guardrails of a namespace.
@@ -496,7 +502,7 @@ impl Index {
         let nothing = Labels::new();
         let known = self.cluster_state.namespaces.get(namespace);
         let labels = known.map_or(&nothing, |namespace| &namespace.labels);
-        let all = self.dependencies.guardrails();
+        let all = self.guardrails.in_force();
         // Labels of namespaces are known in a cluster only.
         let is_meant = |guardrail: &&Guardrail| {
             self.reach == Reach::One || guardrail.selects(namespace, labels)

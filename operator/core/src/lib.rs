@@ -13,7 +13,6 @@ pub mod change_log;
 pub mod cluster_state;
 pub mod command;
 pub mod controller;
-pub mod dependencies;
 pub mod event;
 pub mod filter_module;
 pub mod finding;

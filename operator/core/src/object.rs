@@ -70,6 +70,17 @@ pub enum CheckedObject {
     },
 }
 
+/// The findings about a text.
+#[derive(Clone, Debug)]
+pub struct ValidatedObject {
+    /// As the API server keeps it.
+    pub object: RawObject,
+    /// Is it accepted?
+    pub accepted: bool,
+    /// Every finding.
+    pub findings: Vec<Finding>,
+}
+
 // === impl Object ===
 
 impl Object {

@@ -8,7 +8,20 @@ use corsward_policy::finding::{self, ListReason, OriginReason};
 use corsward_policy::{Finding, Knowledge, Severity, validate};
 use serde_json::{Map, Value};
 
+use crate::cluster_state::{Key, RawObject};
 use crate::finding::OriginSetReason;
+use crate::object::ValidatedObject;
+
+/// The origins of each set; `None`: the set is refused.
+pub type Sets = BTreeMap<Key, Option<Vec<String>>>;
+
+/// The origin sets of a cluster, validated.
+#[derive(Debug, Default)]
+pub struct OriginSets {
+    origins: Sets,
+    /// The findings about each set, and the text that they are about.
+    validated: BTreeMap<Key, ValidatedObject>,
+}
 
 /// The state of a set that a policy names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +113,56 @@ fn lists_any_origin_alone(cors: &Map<String, Value>) -> bool {
     let list = |name: &str| cors.get(name).and_then(Value::as_array).map(Vec::as_slice);
     let has_regexes = list("allowOriginRegexes").is_some_and(|regexes| !regexes.is_empty());
     !has_regexes && matches!(list("allowOrigins"), Some([only]) if only == "*")
+}
+
+// === impl OriginSets ===
+
+impl OriginSets {
+    /// Takes in the origin sets that there are, and names those that came to something else.
+    pub fn validate(
+        &mut self,
+        all: &BTreeMap<Key, RawObject>,
+        knowledge: &dyn Knowledge,
+    ) -> BTreeSet<Key> {
+        let mut changed: BTreeSet<Key> =
+            self.validated.keys().filter(|key| !all.contains_key(*key)).cloned().collect();
+        for key in &changed {
+            self.validated.remove(key);
+            self.origins.remove(key);
+        }
+        for (key, object) in all {
+            let known = self.validated.get(key);
+            if known.is_some_and(|known| known.object == *object) {
+                continue;
+            }
+            if let Some(known) = self.validated.get_mut(key)
+                && known.object.spec == object.spec
+            {
+                known.object = object.clone();
+                continue;
+            }
+            let (origins, findings) = parse(&object.spec, knowledge);
+            let (accepted, object) = (origins.is_some(), object.clone());
+            self.validated.insert(key.clone(), ValidatedObject { object, accepted, findings });
+            if self.origins.get(key) != Some(&origins) {
+                self.origins.insert(key.clone(), origins);
+                changed.insert(key.clone());
+            }
+        }
+        changed
+    }
+
+    /// The origins of each set.
+    #[must_use]
+    pub fn origins(&self) -> &Sets {
+        &self.origins
+    }
+
+    /// The findings about each set.
+    #[must_use]
+    pub fn validated(&self) -> &BTreeMap<Key, ValidatedObject> {
+        &self.validated
+    }
 }
 
 // === impl Resolved ===

@@ -62,9 +62,8 @@ impl State {
                 spec: in_force.spec.value(),
             })
         });
-        let dependencies = index.dependencies();
-        let guardrails = dependencies.guardrail_names().filter_map(|name| {
-            let (_, spec, _) = dependencies.guardrail(name)?.in_force.as_ref()?;
+        let guardrails = index.guardrails().all().iter().filter_map(|(name, state)| {
+            let (_, spec, _) = state.in_force.as_ref()?;
             Some((name.clone(), Arc::clone(spec)))
         });
         Self { version: VERSION, policies: remembered.collect(), guardrails: guardrails.collect() }

@@ -1,6 +1,5 @@
 //! Validation: what there is to say about an object, and the policy it makes, if it makes one.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use corsward_api::v1alpha1::{CorsPolicySpec, TargetRef};
@@ -24,7 +23,7 @@ use crate::guardrails::{self, Guardrail};
 use crate::json_text::JsonText;
 use crate::label;
 use crate::object::{Object, Text};
-use crate::origin_sets::{self, Resolved, SetLookup};
+use crate::origin_sets::{self, Resolved, SetLookup, Sets};
 use crate::targets::Target;
 
 /// Longest spec of one policy: its status repeats it, and etcd takes both in 1.5 MiB.
@@ -74,9 +73,6 @@ pub struct Context<'c> {
     /// Whether a set that is not among `sets` may be there all the same.
     pub may_have_others: bool,
 }
-
-/// The origins of each set; `None`: the set is refused.
-pub type Sets = BTreeMap<Key, Option<Vec<String>>>;
 
 /// Reviews an object.
 #[must_use]

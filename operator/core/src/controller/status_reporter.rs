@@ -11,13 +11,14 @@ use corsward_policy::{Finding, PolicyId};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self, Time};
 
 use crate::change_log::LogLine;
-use crate::cluster_state::Key;
+use crate::cluster_state::{Key, RawObject};
 use crate::command::{Command, ObjectEvent, StatusWrite};
-use crate::dependencies::{GuardrailState, ValidatedObject};
 use crate::event::{Moment, Refreshed};
 use crate::finding::PlacementReason;
+use crate::guardrails::GuardrailState;
 use crate::index::{Index, PolicyInForce, Scope};
 use crate::json_text::JsonText;
+use crate::object::ValidatedObject;
 use crate::plan::ScopePlan;
 use crate::resource_ref::{ResourceKind, ResourceRef};
 use crate::status::{self, Condition, ConditionType, Reason, RolloutStatus, Status, refusal};
@@ -155,45 +156,38 @@ impl StatusReporter {
         }
     }
 
-    /// Has the statuses of these sets and guardrails written where they differ from what is there.
+    /// Has the statuses of origin sets and guardrails written where they differ from what is there. `exceeded_by`: how many policies exceed
+    /// a guardrail.
     pub(super) fn update_dependencies(
         &mut self,
         index: &Index,
-        sets: impl Iterator<Item = Key>,
-        guardrails: impl Iterator<Item = (String, usize)>,
+        exceeded_by: impl Fn(&str) -> usize,
         now: Moment,
     ) {
         if !self.leading {
             return;
         }
-        let dependencies = index.dependencies();
         for kind in [ResourceKind::OriginSet, ResourceKind::ClusterCorsPolicy] {
             self.forget(index, &first(kind, None), |sent| sent.kind == kind);
         }
-        for key in sets {
-            let Some(validated) = dependencies.set(&key) else { continue };
-            let origins =
-                dependencies.sets().get(&key).and_then(|origins| Some(origins.as_ref()?.len()));
-            let resource = ResourceRef {
-                kind: ResourceKind::OriginSet,
-                uid: validated.object().uid.clone(),
-                namespace: Some(key.namespace),
-                name: key.name,
-            };
+        for (key, validated) in index.origin_sets().validated() {
+            let origins = index.origin_sets().origins().get(key);
+            let origins = origins.and_then(|origins| Some(origins.as_ref()?.len()));
+            let RawObject { uid, status: observed, .. } = &validated.object;
+            let (namespace, name, uid) =
+                (Some(key.namespace.clone()), key.name.clone(), uid.clone());
+            let resource = ResourceRef { kind: ResourceKind::OriginSet, namespace, name, uid };
             let status = |_: &OriginSetStatus, now: &Time| set_status(validated, origins, now);
-            self.write(&resource, status, &validated.object().status, |_| (), now);
+            self.write(&resource, status, observed, |_| (), now);
         }
-        for (name, exceeded_by) in guardrails {
-            let Some(state) = dependencies.guardrail(&name) else { continue };
-            let resource = ResourceRef {
-                kind: ResourceKind::ClusterCorsPolicy,
-                uid: state.validated.object().uid.clone(),
-                namespace: None,
-                name,
-            };
+        for (name, state) in index.guardrails().all() {
+            let exceeded_by = exceeded_by(name);
+            let RawObject { uid, status: observed, .. } = &state.validated.object;
+            let (kind, name, uid) = (ResourceKind::ClusterCorsPolicy, name.clone(), uid.clone());
+            let resource = ResourceRef { kind, namespace: None, name, uid };
             let status =
                 |_: &ClusterCorsPolicyStatus, now: &Time| guardrail_status(state, exceeded_by, now);
-            self.write(&resource, status, &state.validated.object().status, |_| (), now);
+            self.write(&resource, status, observed, |_| (), now);
         }
     }
 
@@ -268,12 +262,12 @@ fn is_there(index: &Index, resource: &ResourceRef) -> bool {
             entry.and_then(|entry| entry.object.uid())
         }
         ResourceKind::OriginSet => {
-            let validated = index.dependencies().set(&Key { namespace, name });
-            validated.map(|validated| &*validated.object().uid)
+            let validated = index.origin_sets().validated().get(&Key { namespace, name });
+            validated.map(|validated| &*validated.object.uid)
         }
         ResourceKind::ClusterCorsPolicy => {
-            let state = index.dependencies().guardrail(&name);
-            state.map(|state| &*state.validated.object().uid)
+            let state = index.guardrails().all().get(&name);
+            state.map(|state| &*state.validated.object.uid)
         }
     };
     known == Some(uid)
@@ -422,7 +416,7 @@ fn keep_proxies(status: &mut CorsPolicyStatus, known: &CorsPolicyStatus) -> Opti
 fn set_status(validated: &ValidatedObject, origins: Option<usize>, now: &Time) -> OriginSetStatus {
     let summary = origins.map(|origins| OriginSetSummary { origins: Some(number(origins)) });
     OriginSetStatus {
-        observed_generation: Some(validated.object().generation),
+        observed_generation: Some(validated.object.generation),
         conditions: vec![accepted(validated, "the origins are valid", now)],
         findings: findings_list(&validated.findings),
         summary,
@@ -441,7 +435,7 @@ fn guardrail_status(
         spec: (**spec).clone(),
     });
     ClusterCorsPolicyStatus {
-        observed_generation: Some(validated.object().generation),
+        observed_generation: Some(validated.object.generation),
         conditions: vec![accepted(validated, "the guardrails are valid", now)],
         in_force,
         findings: findings_list(&validated.findings),
@@ -457,7 +451,7 @@ fn accepted(validated: &ValidatedObject, valid: &str, now: &Time) -> v1::Conditi
         reason: if *accepted { Reason::Accepted } else { Reason::Invalid },
         message: if *accepted { valid.to_owned() } else { refusal(findings.iter()) },
     };
-    condition(&accepted, validated.object().generation, now)
+    condition(&accepted, validated.object.generation, now)
 }
 
 fn findings_list(findings: &[Finding]) -> Vec<v1alpha1::Finding> {
