@@ -1,14 +1,14 @@
 //! Traffic: how requests come to the pods of a namespace, and what keeps them from a policy's proxies or answers beside them.
 
 mod native_cors;
-mod survey;
+mod report;
 
 use std::collections::{BTreeSet, HashMap};
 
 use corsward_policy::Finding;
 
 use self::native_cors::NativeCorsRoutes;
-use self::survey::TrafficReport;
+use self::report::TrafficReport;
 use crate::cluster_state::{
     ClusterState, Injection, Labels, Namespace, Pod, Service, ServicePort, TargetPort, within,
 };

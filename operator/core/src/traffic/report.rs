@@ -1,4 +1,4 @@
-//! Survey: the places of one policy, looked at one after the other, and what is to be said about them in the end.
+//! Report: the observations about the places of one policy, one after the other, and the findings that follow from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
