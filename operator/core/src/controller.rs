@@ -412,7 +412,7 @@ impl Controller {
         };
         match tracker.rollout(id) {
             Some(rollout) => RolloutStatus::Asked(rollout.clone()),
-            // There is nobody to ask.
+            // There is no proxy to ask.
             None if matched == 0 => RolloutStatus::Asked(Rollout::default()),
             None => RolloutStatus::Asking { matched },
         }

@@ -138,7 +138,7 @@ impl ScopePlan {
         let with =
             |admitted: &BTreeSet<PolicyId>| Self::with(index, scope, previous, Some(admitted));
         let mut plan = admission::admit(index, &wanted, with);
-        // Whom to tell that it is too much, is whoever made it so.
+        // The finding is for the policies that made it too much.
         for (id, planned) in &mut plan.policies {
             let Some(wanted_of) = wanted.policies.get(id) else { continue };
             let large = wanted_of.findings.iter().filter(|finding| is_about_size(finding));
@@ -452,7 +452,7 @@ fn choose<'i>(
     let (in_force, placement) = if is_off(&written) && may_change {
         (written, placed)
     } else if is_off(&written) && !is_new {
-        // A stop takes effect whatever else does not. Whoever never was in force has nothing to stop.
+        // A stop takes effect whatever else does not. A policy that never was in force has nothing to stop.
         (written, last_good().1)
     } else if runs_nowhere || (is_new && !may_change) {
         (None, placed)

@@ -229,7 +229,7 @@ impl StatusReporter {
         news: impl FnOnce(&S) -> N,
         now: Moment,
     ) -> Option<N> {
-        // Somebody else wrote in between: what was sent is not there any more.
+        // A different writer came in between: what was sent is not there any more.
         let pending = self
             .sent
             .remove(resource)

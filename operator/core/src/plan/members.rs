@@ -108,7 +108,7 @@ pub(super) fn narrow(
             }
         }
     }
-    // A port by name that no pod has yet: the shape is declared, and nobody is meant.
+    // A port by name that no pod has yet: the shape is declared, and no proxy is meant.
     let nobody = workloads.is_empty();
     if workloads.contains(&(Labels::new(), None)) {
         workloads.clear();

@@ -12,7 +12,7 @@ pub fn resource(bundle: &Bundle, module: &str) -> String {
     let Bundle { key: _, compiled, digest } = bundle;
     let envelope = Envelope {
         digest: digest.clone(),
-        // Whoever configures Envoy to read this file gives it a `default_config` too: refusing is safe.
+        // An Envoy that reads this file has a `default_config` too: refusing is safe.
         on_invalid: OnInvalid::Reject,
         compiled: compiled.to_string(),
     };

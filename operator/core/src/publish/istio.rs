@@ -185,7 +185,7 @@ fn patches(bundle: &Bundle, module: &Module) -> Value {
 
 fn extension(name: &str, bundle: &Bundle, module: &Module) -> Value {
     let Module { url, sha256 } = module;
-    // The agent fetches it: the cluster is asked for by the schema and used by nobody.
+    // The agent fetches it: the schema asks for a cluster, and nothing uses it.
     let uri = json!({"uri": url, "cluster": "unused", "timeout": "30s"});
     json!({
         "name": name,

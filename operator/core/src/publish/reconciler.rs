@@ -119,7 +119,7 @@ impl Reconciler {
             let Some(place) = place(key) else { continue };
             let wanted = desired.bundles.get(key).map(|bundle| (bundle, false));
             let retiring = || desired.retiring.get(key).map(|bundle| (bundle, true));
-            // Other bytes are not what somebody else objected to.
+            // The errors were about other bytes.
             self.backoff.forget(&place);
             if let Some((bundle, retiring)) = wanted.or_else(retiring) {
                 let bundle = Arc::clone(bundle);
@@ -221,7 +221,7 @@ impl Reconciler {
         }
         self.module_readiness = module_readiness;
         for place in std::mem::take(&mut self.waiting_for_module) {
-            // That it names the module of before is no doing of somebody else's.
+            // That it names the previous module is no foreign change.
             if let Some(wanted) = self.wanted.get_mut(&place) {
                 wanted.was_there = false;
             }
@@ -302,7 +302,7 @@ impl Reconciler {
             Some(InFlight::Delete { .. }) | None => None,
         };
         let waits = self.pending.get(&place.namespace).and_then(|pending| pending.get(place));
-        // Somebody changes it on its way: to send it again and again would not help.
+        // A webhook changes it on its way: sending it again and again does not help.
         if sent.is_some() && sent == waits {
             let error =
                 "the API server stores a changed object: look for a webhook that changes it";
@@ -349,7 +349,7 @@ impl Reconciler {
             .filter_map(|(key, place)| {
                 let publish_status = self.publish_status(key, &place);
                 let told = self.publish_statuses.told.get(&publish_status.key);
-                // Whoever asked for something to go waits to hear that it has gone.
+                // The controller waits for the report that a retiring bundle is gone.
                 let awaited = self.wanted.get(&place).is_some_and(|wanted| wanted.retiring);
                 let nothing =
                     publish_status.digest.is_none() && publish_status.error.is_none() && !awaited;
@@ -537,7 +537,7 @@ impl Wanted {
         let there = seen.map(|seen| seen.object.value());
         let names = there.as_ref().and_then(|there| output.module_of(there));
         let names_it = module == names;
-        // Whatever is to name a module that nobody serves yet goes on with the one it names.
+        // An object keeps its module while no server has the current one.
         let kept = names.filter(|_| module_not_ready && !names_it);
         let object = match (&there, kept) {
             (Some(_), Some(kept)) => output.object(&self.bundle, Some(&kept))?,

@@ -101,7 +101,7 @@ impl<'s> TrafficReport<'s> {
                 Protocol::Other(word) => {
                     let [beside, alone] = &mut self.not_http;
                     let name = format!("{name} ({word})");
-                    // Beside HTTP, a database's port is nobody's mistake.
+                    // Beside HTTP, a database's port is no mistake.
                     if !has_http {
                         alone.insert(name);
                     } else if ["https", "tls"].contains(&word.as_str()) {
