@@ -61,8 +61,8 @@ pub struct Bundle {
 pub struct Desired {
     /// The bundles that proxies should have.
     pub bundles: Bundles,
-    /// Bundles superseded by a regrouping, the only ones that a publisher ever removes. Each carries its replacement's configuration for its proxies, and is deleted after
-    /// the grace period.
+    /// Bundles that a regrouping replaces, or that hold no policy any more. Each one carries what replaces it, and is deleted after the grace
+    /// period.
     pub retiring: Bundles,
 }
 
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_bundle_is_named_after_its_set_of_proxies() {
+    fn a_bundle_is_named_after_its_set_of_proxies() {
         let workloads = |labels: &[(&str, &str)]| BundleKey::Workloads {
             namespace: "shop".into(),
             labels: Arc::new(

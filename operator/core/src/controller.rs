@@ -261,7 +261,6 @@ impl Controller {
         self.update_statuses(&scopes, now);
     }
 
-    /// Checks whether what is published must stay, where nothing but the publisher remembers it.
     /// Checks whether the plan of a part may be published, and says so where no status does.
     fn withhold(&mut self, scope: &Scope) {
         if self.last_good.has_statuses() {

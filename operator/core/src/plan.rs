@@ -247,7 +247,7 @@ impl ScopePlan {
         self.made.contains_key(key)
     }
 
-    /// The content of a superseded bundle until its deletion: that of its replacement. If that is too large for one bundle,
+    /// The content of a retiring bundle until its deletion: that of its replacement, or no policy. If that is too large for one bundle,
     /// its previous content; `None` if that is too large as well.
     #[must_use]
     pub fn retiring(&self, index: &Index, scope: &Scope, key: &BundleKey) -> Option<Arc<Bundle>> {

@@ -22,7 +22,8 @@ pub const PROXIES_ANNOTATION: &str = "corsward.io/proxies";
 /// The annotation that holds the digest of the configuration.
 pub const DIGEST_ANNOTATION: &str = "corsward.io/digest";
 
-/// The annotation that refreshes an object without a change of its content, so that agents fetch the module again.
+/// The annotation that refreshes an object without a change of its content, so that agents fetch the module again. Istio pushes a change of
+/// annotations alone where a name of them contains `istio.io`.
 pub const REFRESHED_ANNOTATION: &str = "istio.io.corsward.io/refreshed-at";
 /// The one key of a `ConfigMap`: the name of the file in the volume.
 const FILE: &str = "corsward.yaml";
