@@ -5,6 +5,8 @@ use corsward_policy::pattern::OriginPattern;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::json_text::JsonText;
+use crate::v1alpha1::{ClusterCorsPolicyStatus, CorsPolicyStatus, OriginSetStatus, ResourceStatus};
 
 /// The definition of a kind.
 fn definition(kind: &str) -> Value {
@@ -229,4 +231,38 @@ fn every_kind_has_a_status_columns_and_a_category() {
     }
     let labels = &definition(KIND)["metadata"]["labels"];
     assert_eq!(labels["gateway.networking.k8s.io/policy"], "Direct");
+}
+
+#[test]
+fn a_status_has_its_fields_in_the_order_of_their_names() {
+    fn check<S: ResourceStatus>(status: &Value) {
+        let of_tree = JsonText::of(status);
+        let read: S = of_tree.read().unwrap();
+        assert_eq!(JsonText::serialize(&read), of_tree);
+    }
+    let time = "2026-01-01T00:00:00Z";
+    let condition = json!({
+        "lastTransitionTime": time, "message": "<\"&é", "observedGeneration": 7, "reason": "Accepted",
+        "status": "True", "type": "Accepted",
+    });
+    let finding = json!({"code": "CORS-W001", "field": "spec", "message": "m"});
+    let spec = json!({"b": {"d": [1, null], "c": "\u{1}é"}, "a": true});
+    let in_force = json!({"generation": 6, "digest": "sha256:0", "spec": spec});
+    let common = json!({
+        "conditions": [condition], "findings": [finding], "observedGeneration": 7,
+    });
+    let with = |more: Value| {
+        let mut status = common.clone();
+        status.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        status
+    };
+    check::<CorsPolicyStatus>(&with(json!({
+        "inForce": in_force, "suspended": in_force,
+        "proxies": {"matched": 3, "current": 2, "rejected": 1},
+        "summary": {"targets": "Namespace", "origins": 2, "proxies": "2/3"},
+    })));
+    check::<OriginSetStatus>(&with(json!({"summary": {"origins": 2}})));
+    check::<ClusterCorsPolicyStatus>(&with(json!({
+        "inForce": {"generation": 6, "spec": spec}, "exceededBy": 3,
+    })));
 }

@@ -117,6 +117,7 @@ fn recorded(
 ) -> Option<(i64, Arc<Value>, Guardrail)> {
     let Revisions { in_force, suspended: _ } = object.status.read()?;
     let Revision { generation, spec } = in_force?;
+    let spec = spec.value();
     let guardrail = Guardrail::parse_accepted(name, &spec, knowledge)?;
     Some((generation, Arc::new(spec), guardrail))
 }

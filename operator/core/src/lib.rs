@@ -19,7 +19,6 @@ pub mod finding;
 mod gateway_controller;
 pub mod guardrails;
 pub mod index;
-pub mod json_text;
 mod label;
 pub mod lease_record;
 pub mod names;
@@ -37,6 +36,8 @@ pub mod status;
 pub mod targets;
 pub mod traffic;
 pub mod validation;
+
+pub use corsward_api::json_text;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -119,6 +119,6 @@ impl Object {
     pub fn recorded(&self) -> Option<(i64, JsonText)> {
         let Revisions { in_force, suspended } = self.record.as_ref()?.status.read()?;
         let Revision { generation, spec } = in_force.or(suspended)?;
-        Some((generation, JsonText::of(&spec)))
+        Some((generation, spec))
     }
 }

@@ -5,10 +5,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::json_text::JsonText;
+
 /// Most findings in one status. The first of them are written, which are the gravest.
 pub const MAX_FINDINGS: usize = 100;
 
-/// A status that an API server holds.
+/// A status that an API server holds. The fields of its types are in the order of their names, as those of a [`JsonText`].
 pub trait ResourceStatus: Serialize + DeserializeOwned + Default {
     /// Its conditions.
     fn conditions(&self) -> &[Condition];
@@ -21,56 +23,56 @@ pub trait ResourceStatus: Serialize + DeserializeOwned + Default {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct CorsPolicyStatus {
-    /// The generation of the spec that this status speaks of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
     /// `Accepted`: is the policy as written valid? `Programmed`: is it in force, by the proxies' own metrics if they are readable?
     /// `ResolvedRefs`: do its targets exist?
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), schema_with = "conditions")]
     pub conditions: Vec<Condition>,
-    /// The spec that the proxies run. It differs from `spec` if `spec` is refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub in_force: Option<InForce>,
-    /// The spec that the proxies ran until a `ClusterCorsPolicy` forbade it. They run it again once that guardrail allows it, unless
-    /// `spec` is accepted by then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub suspended: Option<InForce>,
-    /// The number of matched workloads, and the state of their proxies.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proxies: Option<Proxies>,
     /// All findings about the policy as written. `CORS-E` refuses it, `CORS-W` warns, `CORS-I` hints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_FINDINGS))]
     pub findings: Vec<Finding>,
+    /// The spec that the proxies run. It differs from `spec` if `spec` is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_force: Option<InForce>,
+    /// The generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The number of matched workloads, and the state of their proxies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxies: Option<Proxies>,
     /// The same in few words, for the columns of `kubectl get`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
+    /// The spec that the proxies ran until a `ClusterCorsPolicy` forbade it. They run it again once that guardrail allows it, unless
+    /// `spec` is accepted by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<InForce>,
 }
 
 /// The spec of a policy that the proxies run.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct InForce {
-    /// The generation of that spec.
-    pub generation: i64,
     /// The digest of the configuration that holds it.
     pub digest: String,
+    /// The generation of that spec.
+    pub generation: i64,
     /// The spec of that generation.
     // Kept as it came: a release that reads specs differently must still be able to read the status.
     #[schemars(schema_with = "anything")]
-    pub spec: serde_json::Value,
+    pub spec: JsonText,
 }
 
 /// The state of a policy's proxies.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Proxies {
-    /// The number of running pods that the policy matches, with a proxy or without.
-    pub matched: i64,
     /// The number of those pods that run it, by their proxies' own metrics. Absent: no proxy has reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<i64>,
+    /// The number of running pods that the policy matches, with a proxy or without.
+    pub matched: i64,
     /// The number of those pods that refused it. Absent: no proxy has reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<i64>,
@@ -92,24 +94,21 @@ pub struct Finding {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// The policy's targets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub targets: Option<String>,
     /// The number of origin patterns that the whole policy allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origins: Option<i64>,
     /// The workloads that run it, of those that it matches, such as `12/12`; `?/12`: no proxy has reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxies: Option<String>,
+    /// The policy's targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<String>,
 }
 
 /// The operator's report on a set of origins.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct OriginSetStatus {
-    /// The generation of the spec that this status speaks of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
     /// `Accepted`: is the set as written valid? Policies that use a refused one are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), schema_with = "conditions")]
@@ -118,6 +117,9 @@ pub struct OriginSetStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_FINDINGS))]
     pub findings: Vec<Finding>,
+    /// The generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
     /// The same in few words, for the columns of `kubectl get`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<OriginSetSummary>,
@@ -136,23 +138,23 @@ pub struct OriginSetSummary {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterCorsPolicyStatus {
-    /// The generation of the spec that this status speaks of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
     /// `Accepted`: are the guardrails as written valid? If they are not, the last valid ones stay in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), schema_with = "conditions")]
     pub conditions: Vec<Condition>,
-    /// The guardrails in force. They differ from `spec` if `spec` is refused.
+    /// The number of policies that exceed one of the guardrails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub in_force: Option<GuardrailInForce>,
+    pub exceeded_by: Option<i64>,
     /// All findings about the guardrails as written. `CORS-E` refuses them, `CORS-W` warns, `CORS-I` hints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_FINDINGS))]
     pub findings: Vec<Finding>,
-    /// The number of policies that exceed one of the guardrails.
+    /// The guardrails in force. They differ from `spec` if `spec` is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exceeded_by: Option<i64>,
+    pub in_force: Option<GuardrailInForce>,
+    /// The generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
 }
 
 /// Guardrails in force.
@@ -183,7 +185,7 @@ pub struct Revision {
     /// The generation.
     pub generation: i64,
     /// Its spec.
-    pub spec: serde_json::Value,
+    pub spec: JsonText,
 }
 
 // === impl ResourceStatus ===

@@ -361,7 +361,7 @@ pub(crate) fn policy_status(status: &Status, now: &Time) -> CorsPolicyStatus {
 
 fn revision(in_force: &PolicyInForce) -> InForce {
     let digest = in_force.digest.to_string();
-    InForce { generation: in_force.generation, digest, spec: in_force.spec.value() }
+    InForce { generation: in_force.generation, digest, spec: in_force.spec.clone() }
 }
 
 /// The number of proxies and their states.

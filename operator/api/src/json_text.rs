@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A JSON value, as its text. Equal values have equal texts, for objects are sorted by their keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +20,10 @@ impl JsonText {
         Self(value.to_string().into())
     }
 
-    /// Keeps what `value` serializes to.
+    /// Keeps what `value` serializes to, whose fields are in the order of their names.
     #[must_use]
     pub fn serialize(value: &impl Serialize) -> Self {
-        // By way of a tree, whose keys are sorted.
-        Self::of(&serde_json::to_value(value).unwrap_or_default())
+        serde_json::to_string(value).map_or_else(|_| Self::default(), |text| Self(text.into()))
     }
 
     /// The value as a type; nothing where it does not fit.
@@ -43,6 +43,21 @@ impl JsonText {
     pub fn value(&self) -> Value {
         // It was a value before it was a text.
         serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+impl Serialize for JsonText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+/// A part of such a text is one, too, and is kept as it stands.
+impl<'de> Deserialize<'de> for JsonText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(raw.get().into()))
     }
 }
 
