@@ -20,6 +20,8 @@ pub struct Cover {
     labels: HashMap<TuplePattern, Labels>,
     /// The prefix lengths of their blocks of addresses.
     prefixes: BTreeSet<u8>,
+    /// Whether one of them accepts any port: in most lists none does, and none is looked up.
+    any_port: bool,
 }
 
 /// Patterns with a star inside a label, by the text before the star and the one behind it.
@@ -51,6 +53,7 @@ impl Cover {
                         let by_suffix = labels.or_default().entry(prefix.clone()).or_default();
                         by_suffix.entry(suffix.clone()).or_insert_with(|| tuple.clone());
                     }
+                    cover.any_port |= tuple.port() == PortPattern::Any;
                     cover.prefixes.extend(tuple.host().block().map(|block| block.prefix()));
                     let one = tuple.in_one_notation();
                     cover.tuples.entry(one).or_insert_with(|| tuple.clone());
@@ -80,7 +83,7 @@ impl Cover {
         let mut hosts = self.wider_hosts(tuple);
         hosts.push(tuple.host().clone());
         for host in hosts {
-            for port in [tuple.port(), PortPattern::Any] {
+            for port in self.wider_ports(tuple) {
                 let wider = tuple.with(host.clone(), port);
                 if wider != *tuple
                     && let Some(wider) = self.tuples.get(&wider)
@@ -92,8 +95,16 @@ impl Cover {
         self.star_over(tuple)
     }
 
+    /// The ports in use that accept those of `tuple`.
+    fn wider_ports(&self, tuple: &TuplePattern) -> impl Iterator<Item = PortPattern> + use<> {
+        [tuple.port()].into_iter().chain(self.any_port.then_some(PortPattern::Any))
+    }
+
     /// A further pattern with a star inside a label that accepts every host and port of `tuple`.
     fn star_over(&self, tuple: &TuplePattern) -> Option<&TuplePattern> {
+        if self.labels.is_empty() {
+            return None;
+        }
         let (first, rest) = match tuple.host() {
             HostShape::Exact(host) => host.split_once('.').unwrap_or((host, "")),
             // What stands for its star is something the other star may stand for.
@@ -104,7 +115,7 @@ impl Cover {
                 return None;
             }
         };
-        [tuple.port(), PortPattern::Any].into_iter().find_map(|port| {
+        self.wider_ports(tuple).find_map(|port| {
             let labels = self.labels.get(&below(tuple, rest, port))?;
             let mut around = around_stars(labels, first);
             around.find(|wider| wider.host() != tuple.host() || port != tuple.port())
