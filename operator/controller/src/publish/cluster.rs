@@ -45,7 +45,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 pub struct ClusterPublisher {
     /// The proxies that its objects reach.
     pub reach: Reach,
-    /// The receiver is [`run`]'s.
+    /// The receiver is `run`'s.
     pub desired: watch::Sender<Arc<Desired>>,
     /// The poller of proxies, where their pods are known.
     pub poller: Option<mpsc::UnboundedSender<PollerCommand>>,
@@ -97,16 +97,7 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
     let resource = objects.output.resource();
     let everywhere = Api::all_with(objects.client.clone(), &resource);
     let mut watch = watches::of_labels(everywhere, &resource.kind, &selector());
-    let mut publisher = ObjectPublisher {
-        reconciler: Reconciler::new(objects.output.clone(), grace),
-        desired,
-        deps,
-        kind: resource.kind,
-        listed: false,
-        introduced: false,
-        leftovers_reported: false,
-        error_log: ErrorLog::default(),
-    };
+    let mut publisher = ObjectPublisher::new(deps, desired, grace);
     publisher.take_inputs();
     // Tasks: however long telling takes, they begin and end in time.
     let (mut writes, mut former_lists) = (JoinSet::new(), JoinSet::new());
@@ -114,12 +105,10 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
         // What was known before telling may have passed meanwhile.
         if !publisher.take_inputs() {
             (writes, former_lists) = (JoinSet::new(), JoinSet::new());
-        } else if publisher.reconciler.take_former_list(Instant::now()) {
-            let is_first = !std::mem::replace(&mut publisher.leftovers_reported, true);
-            former_lists = objects.list_former(is_first);
         }
-        // One moment for both: what is not due yet is to wake us.
+        // One moment for all: what is not due yet is to wake us.
         let now = Instant::now();
+        publisher.list_former(&mut former_lists, now);
         while writes.len() < MAX_CONCURRENT {
             let Some(step) = publisher.reconciler.next(now) else { break };
             writes.spawn(objects.clone().carry_out(step));
@@ -140,6 +129,7 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
             }
             Some(Ok(former)) = former_lists.join_next() => {
                 publisher.on_former(former);
+                publisher.leftovers_reported |= former_lists.is_empty();
             }
             () = sleep_until(next_deadline) => {}
         }
@@ -152,6 +142,20 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
 // === impl ObjectPublisher ===
 
 impl ObjectPublisher {
+    fn new(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, grace: Duration) -> Self {
+        let output = &deps.objects.output;
+        Self {
+            reconciler: Reconciler::new(output.clone(), grace),
+            desired,
+            kind: output.resource().kind,
+            deps,
+            listed: false,
+            introduced: false,
+            leftovers_reported: false,
+            error_log: ErrorLog::default(),
+        }
+    }
+
     async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
         tokio::select! {
             changed = self.desired.changed() => {
@@ -211,6 +215,13 @@ impl ObjectPublisher {
                     self.listed = true;
                 }
             }
+        }
+    }
+
+    /// Lists the objects of other kinds when that is due. A list that still fails goes on alone.
+    fn list_former(&mut self, lists: &mut JoinSet<Vec<FormerObject>>, now: Instant) {
+        if lists.is_empty() && self.reconciler.take_former_list(now) {
+            *lists = self.deps.objects.list_former(!self.leftovers_reported);
         }
     }
 
@@ -322,6 +333,7 @@ impl Objects {
             Api::namespaced_with(self.client.clone(), namespace, &resource);
         let annotation = json!({"metadata": {"annotations": {REFRESHED_ANNOTATION: said}}});
         // Not applied: that would make an object where there is none, and publishing would take the annotation away again.
+        // A merge patch: only the field manager is set.
         let params = PatchParams::apply(FIELD_MANAGER);
         api.patch(&key.object_name(), &params, &Patch::Merge(annotation)).await.map(drop)
     }
@@ -526,18 +538,49 @@ mod tests {
         .into_response()
     }
 
-    #[tokio::test]
-    async fn former_objects_that_could_not_be_listed_are_listed_again() {
+    async fn objects() -> Objects {
         let router = Router::new().fallback(answer).with_state(Arc::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
         let output = corsward_operator_core::publish::testing::wasm_plugins();
-        let lists = Objects { client, output }.list_former(true).join_all().await;
+        Objects { client, output }
+    }
+
+    #[tokio::test]
+    async fn former_objects_that_could_not_be_listed_are_listed_again() {
+        let lists = objects().await.list_former(true).join_all().await;
         let former: Vec<FormerObject> = lists.into_iter().flatten().collect();
         let [FormerObject { resource, place, uid }] = &former[..] else { panic!("{former:?}") };
         assert_eq!((resource.kind.as_str(), uid.as_str()), ("TrafficExtension", "u"));
         assert_eq!((place.namespace.as_str(), place.name.as_str()), ("shop", "corsward"));
+    }
+
+    #[tokio::test]
+    async fn a_list_of_former_objects_that_is_due_waits_for_the_one_before() {
+        let (_leading, leading) = watch::channel(true);
+        let (_module_readiness, module_readiness) = watch::channel(None);
+        let (_desired, desired) = watch::channel(Arc::default());
+        let (events, _events) = mpsc::channel(1);
+        let metrics = Arc::default();
+        let deps =
+            TaskDeps { objects: objects().await, leading, module_readiness, events, metrics };
+        let mut publisher = ObjectPublisher::new(deps, desired, Duration::ZERO);
+        assert!(publisher.take_inputs());
+        let (mut lists, mut now) = (JoinSet::new(), Instant::now());
+        publisher.list_former(&mut lists, now);
+        assert_eq!(lists.len(), 2, "a kind that is replaced, and one whose objects are reported");
+        now += Duration::from_hours(1);
+        publisher.list_former(&mut lists, now);
+        assert_eq!(lists.len(), 2, "both go on");
+        lists.shutdown().await;
+        publisher.list_former(&mut lists, now);
+        assert_eq!(lists.len(), 2, "nothing has been reported");
+        lists.shutdown().await;
+        publisher.leftovers_reported = true;
+        now += Duration::from_hours(1);
+        publisher.list_former(&mut lists, now);
+        assert_eq!(lists.len(), 1, "a report is made once");
     }
 }

@@ -1,6 +1,6 @@
 //! Objects of the operator: as the cluster has them, as they are written, and those of a kind that the current one replaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,8 @@ pub struct FormerObject {
 #[derive(Debug, Default)]
 pub(super) struct Former {
     namespaces: BTreeMap<String, Namespace>,
+    /// The `metadata.uid` of each object that was deleted, or is to be deleted now: a list may still name it.
+    retired: BTreeSet<String>,
     /// The time of the next list; absent before the first.
     next_list: Option<Instant>,
 }
@@ -120,6 +122,9 @@ impl ObjectWrite {
 impl Former {
     /// Takes in an object; `true`: it was not known.
     pub(super) fn add(&mut self, object: FormerObject) -> bool {
+        if self.retired.contains(&object.uid) {
+            return false;
+        }
         let namespace = self.namespaces.entry(object.place.namespace.clone()).or_default();
         let is_new = !namespace.objects.contains(&object);
         namespace.objects.extend(is_new.then_some(object));
@@ -156,12 +161,14 @@ impl Former {
             let name = name.clone();
             self.namespaces.remove(&name);
         }
+        self.retired.extend(object.as_ref().map(|object| object.uid.clone()));
         object
     }
 
     /// Takes back an object that could not be deleted.
     pub(super) fn failed(&mut self, object: FormerObject, now: Instant) {
         let namespace = object.place.namespace.clone();
+        self.retired.remove(&object.uid);
         self.add(object);
         if let Some(namespace) = self.namespaces.get_mut(&namespace) {
             namespace.replaced = now.checked_add(RETRY_INTERVAL);

@@ -6,7 +6,7 @@ fn former(namespace: &str, name: &str) -> FormerObject {
     let Output::Istio { module, .. } = wasm_plugins() else { panic!("not Istio's") };
     let before = Output::Istio { kind: IstioKind::TrafficExtension, module };
     let place = Key { namespace: namespace.into(), name: name.into() };
-    FormerObject { resource: before.resource(), place, uid: "former".into() }
+    FormerObject { resource: before.resource(), place, uid: format!("former/{namespace}") }
 }
 
 #[test]
@@ -59,7 +59,9 @@ fn an_object_that_could_not_be_deleted_is_tried_again_unless_a_different_replica
     stage.pass(GRACE);
     for _ in 0..3 {
         let Some(ObjectWrite::Retire(object)) = stage.reconciler.next(stage.now) else { panic!() };
-        assert_eq!(object.uid, "former");
+        assert_eq!(object.uid, "former/shop");
+        let listed = vec![object.clone()];
+        assert_eq!(stage.reconciler.add_former(listed, stage.now), 0, "it is being deleted");
         stage.reconciler.former_failed(object, stage.now);
         assert_eq!(stage.steps(), [""; 0], "not at once");
         stage.now = stage.reconciler.next_deadline(stage.now).unwrap();
@@ -85,6 +87,9 @@ fn an_object_that_appears_after_the_first_list_is_found_by_a_later_one() {
     assert_eq!(added, [1, 0], "what is known is not new in the next list");
     stage.pass(GRACE);
     assert_eq!(stage.steps(), [apply("retire", &a)]);
+    assert_eq!(stage.reconciler.add_former(late(), stage.now), 0, "a finalizer keeps it");
+    stage.pass(GRACE);
+    assert_eq!(stage.steps(), [""; 0], "it is deleted once");
     stage.reconciler.lead(false);
     assert!(!stage.reconciler.take_former_list(stage.now), "only a leader deletes them");
     stage.reconciler.lead(true);
