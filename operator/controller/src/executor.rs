@@ -8,8 +8,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use corsward_operator_core::command::ObjectEvent;
-use corsward_operator_core::command::{Command, Measurement};
+use corsward_operator_core::command::{Command, Measurement, ObjectEvent};
 use corsward_operator_core::controller::Controller;
 use corsward_operator_core::event::{Event, Moment};
 use corsward_operator_core::index::Index;
@@ -94,9 +93,11 @@ impl Executor {
         }
     }
 
-    /// Answers a question. A client that went away hears nothing.
+    /// Answers a question. For a client that went away, nothing is computed.
     fn answer(&mut self, request: Request) {
         match request {
+            Request::Report(reply) if reply.is_closed() => {}
+            Request::Check(_, reply) if reply.is_closed() => {}
             Request::Report(reply) => drop(reply.send(self.report())),
             Request::Check(object, reply) => {
                 if let Some(findings) = self.controller.check(object) {

@@ -1,6 +1,7 @@
 //! Tests of the executor.
 
 use corsward_operator_core::capabilities::Reach;
+use corsward_operator_core::resource_ref::{ResourceKind, ResourceRef};
 use corsward_policy::validate::NoKnowledge;
 
 use super::*;
@@ -29,4 +30,30 @@ async fn a_source_that_ends_ends_the_executor() {
     let (_, events) = tokio::sync::mpsc::channel(1);
     let (_requester, requests) = tokio::sync::mpsc::channel(1);
     let SourceEnded = executor(dir.path()).run(events, requests).await;
+}
+
+#[tokio::test]
+async fn an_event_for_which_there_is_no_room_is_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut executor = executor(dir.path());
+    let (sender, mut heard) = tokio::sync::mpsc::channel(1);
+    executor.deps.object_events = Some(sender);
+    let record = |reason: &str| {
+        Command::RecordEvent(ObjectEvent {
+            resource: ResourceRef {
+                kind: ResourceKind::CorsPolicy,
+                namespace: Some("shop".into()),
+                name: "api".into(),
+                uid: "u".into(),
+            },
+            warning: false,
+            reason: reason.into(),
+            action: "Validate".into(),
+            note: String::new(),
+        })
+    };
+    assert_eq!(executor.execute(vec![record("First"), record("Second")]), []);
+    drop(executor);
+    assert_eq!(heard.recv().await.map(|event| event.reason), Some("First".into()));
+    assert_eq!(heard.recv().await, None);
 }

@@ -37,15 +37,14 @@ const SEND_REFUSED_AGAIN: Duration = Duration::from_mins(5);
 /// For how long a module that no object names is kept: for as long as it may take to look twice at a roll-back.
 const KEEP_MODULES: Duration = Duration::from_hours(1);
 
-/// What the parts of a cluster's operator are made of, and those that run.
+/// The inputs of a cluster's parts, and the parts that run.
 struct Cluster<'a> {
     args: &'a RunArgs,
     client: Client,
     state: Arc<AdminState>,
-    events: Sender<Vec<Event>>,
     elector: LeaderElector,
     tasks: Tasks,
-    /// The admin address comes first.
+    /// In the order in which they stop.
     servers: Vec<Server>,
 }
 
@@ -72,11 +71,12 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     let elector = leader::start_election(client.clone(), options, state.ready(), sender.clone());
     // Nobody has set it before.
     let _ = state.lease.set(elector.holding.clone());
-    let (tasks, servers) = (Tasks::default(), vec![admin]);
-    let mut cluster = Cluster { args, client, state, events: sender, elector, tasks, servers };
+    let (tasks, servers) = (Tasks::default(), Vec::new());
+    let mut cluster = Cluster { args, client, state, elector, tasks, servers };
     cluster.serve_webhook(requester).await?;
-    let deps = cluster.write(kind).await?;
-    cluster.watch();
+    let deps = cluster.write(kind, sender.clone()).await?;
+    cluster.servers.push(admin);
+    cluster.watch(sender);
     info!("watching");
     let mut index = Index::new(Arc::new(FullKnowledge), deps.publisher.capabilities().reach);
     if args.off {
@@ -98,7 +98,7 @@ pub(super) async fn run(args: &RunArgs, mut stop: oneshot::Receiver<()>) -> Resu
     if ended.is_ok() {
         tokio::time::sleep(Duration::from_secs(args.cluster.drain)).await;
     }
-    for server in cluster.servers.into_iter().rev() {
+    for server in cluster.servers {
         server.stop().await;
     }
     Ok(ended?)
@@ -131,7 +131,7 @@ async fn another_kind(client: &Client, args: &RunArgs, kind: IstioKind) {
 // === impl Cluster ===
 
 impl Cluster<'_> {
-    fn watch(&mut self) {
+    fn watch(&mut self, events: Sender<Vec<Event>>) {
         let ClusterArgs { namespace, enforcement, no_gateways, .. } = &self.args.cluster;
         let switch = |name| source::kube::Switch { namespace: namespace.clone(), name };
         let options = source::kube::WatchOptions {
@@ -140,7 +140,7 @@ impl Cluster<'_> {
             switch: enforcement.clone().map(switch),
             ..source::kube::WatchOptions::default()
         };
-        let (metrics, events) = (Arc::clone(&self.state.metrics), self.events.clone());
+        let metrics = Arc::clone(&self.state.metrics);
         let watching = source::kube::watch(self.client.clone(), options, metrics, events);
         self.tasks.spawn("watches", watching);
     }
@@ -158,13 +158,13 @@ impl Cluster<'_> {
     }
 
     /// Starts the writers of the cluster.
-    async fn write(&mut self, kind: IstioKind) -> Result<ExecutorDeps> {
+    async fn write(&mut self, kind: IstioKind, events: Sender<Vec<Event>>) -> Result<ExecutorDeps> {
         let (output, module_readiness) = self.output(kind).await?;
         let deps = TaskDeps {
             objects: Objects { client: self.client.clone(), output },
             leading: self.elector.leading.clone(),
             module_readiness,
-            events: self.events.clone(),
+            events,
             metrics: Arc::clone(&self.state.metrics),
         };
         let reach = deps.objects.output.reach();
