@@ -259,6 +259,8 @@ mod tests {
             let mut review = review("CREATE", &json!({}), None);
             review["request"]["kind"] = json!({"group": group, "version": version, "kind": kind});
             assert_eq!(task(&review), Ok(ReviewTask::Foreign(want.to_owned())));
+            review["request"]["object"].as_object_mut().unwrap().remove("metadata");
+            assert_eq!(task(&review), Ok(ReviewTask::Foreign(want.to_owned())), "no metadata");
         }
         for kind in ["OriginSet", "ClusterCorsPolicy"] {
             let mut review = review("CREATE", &json!({"mode": "Off"}), None);

@@ -66,7 +66,7 @@ pub(super) enum Need {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(bound = "S: Deserialize<'de>, T: Deserialize<'de>")]
 pub(crate) struct Raw<S = IgnoredAny, T = IgnoredAny> {
-    #[serde(deserialize_with = "cut")]
+    #[serde(default, deserialize_with = "cut")]
     pub(crate) metadata: ObjectMeta,
     pub(crate) spec: Option<S>,
     pub(crate) status: Option<T>,
