@@ -53,16 +53,19 @@ pub async fn cleanup(client: Client, args: &CleanupArgs, out: &mut impl Write) -
     }
     let lease = (ApiResource::erase::<Lease>(&()), &args.lease);
     let secret = (ApiResource::erase::<Secret>(&()), &args.secret);
+    let mut lines = Vec::new();
     for (resource, name) in [lease, secret] {
         let (Some(name), kind) = (name, &resource.kind) else { continue };
         let api: Api<DynamicObject> =
             Api::namespaced_with(client.clone(), &args.namespace, &resource);
         match delete(&api, name).await {
-            Ok(true) => writeln!(out, "{kind} deleted: {name}")?,
+            Ok(true) => writeln!(lines, "{kind} deleted: {name}")?,
             Ok(false) => {}
             Err(error) => failures.push(format!("the {kind} {name}: {error}")),
         }
     }
+    // Both are gone before an `out` that cannot be written ends this.
+    out.write_all(&lines)?;
     if !failures.is_empty() {
         bail!("not everything could be deleted: {}", failures.join("; "));
     }
@@ -137,4 +140,50 @@ async fn delete(api: &Api<DynamicObject>, name: &str) -> kube::Result<bool> {
 
 fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::Router;
+    use axum::extract::State;
+    use axum::http::{Method, StatusCode, Uri};
+    use axum::response::{IntoResponse as _, Response};
+
+    use super::*;
+
+    type Deleted = Arc<Mutex<Vec<String>>>;
+
+    /// An API server that lists nothing, and has every object that is to be deleted.
+    async fn answer(State(deleted): State<Deleted>, method: Method, uri: Uri) -> Response {
+        if method != Method::DELETE {
+            return StatusCode::NOT_FOUND.into_response();
+        }
+        deleted.lock().unwrap().extend(uri.path().rsplit('/').next().map(str::to_owned));
+        axum::Json(json!({"apiVersion": "v1", "kind": "Status", "status": "Success"}))
+            .into_response()
+    }
+
+    #[tokio::test]
+    async fn the_secret_is_deleted_even_where_the_output_cannot_be_written() {
+        let deleted = Deleted::default();
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&deleted));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
+        let args = CleanupArgs {
+            namespace: "corsward-system".into(),
+            deployment: None,
+            lease: Some("lease".into()),
+            secret: Some("secret".into()),
+            own_config_maps: true,
+            seconds: 1,
+            kubeconfig: None,
+        };
+        let mut full: &mut [u8] = &mut [];
+        assert!(cleanup(client, &args, &mut full).await.is_err());
+        assert_eq!(*deleted.lock().unwrap(), ["lease", "secret"]);
+    }
 }
