@@ -109,9 +109,11 @@ impl Content {
 
     /// This content with a new certificate, by the first authority.
     fn with_certificate(&self, names: &Names, now: UnixTime) -> Result<Self, rcgen::Error> {
-        let text = |pem| std::str::from_utf8(pem).map_err(|_| rcgen::Error::CouldNotParseKeyPair);
-        let authority_key = KeyPair::from_pem(text(&self.authority_key)?)?;
-        let issuer = Issuer::from_ca_cert_pem(text(&self.authorities)?, authority_key)?;
+        let authority_key =
+            str::from_utf8(&self.authority_key).map_err(|_| rcgen::Error::CouldNotParseKeyPair)?;
+        let authorities = str::from_utf8(&self.authorities)
+            .map_err(|_| rcgen::Error::CouldNotParseCertificate)?;
+        let issuer = Issuer::from_ca_cert_pem(authorities, KeyPair::from_pem(authority_key)?)?;
         let mut params = params("corsward webhook", LIFETIME, now);
         params.subject_alt_names = CertificateParams::new(names.0.clone())?.subject_alt_names;
         params.is_ca = IsCa::ExplicitNoCa;

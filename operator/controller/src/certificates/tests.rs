@@ -195,3 +195,13 @@ fn a_damaged_certificate_does_not_replace_the_one_that_is_shown() {
 fn a_key_is_never_printed() {
     assert_eq!(format!("{:?}", made(0)), "Content { .. }");
 }
+
+#[test]
+fn an_authority_that_is_no_text_is_not_taken_for_its_key() {
+    let content = Content { authorities: vec![0xff], ..made(0) };
+    let error = content.with_certificate(&names(), at(1)).unwrap_err();
+    assert_eq!(error, rcgen::Error::CouldNotParseCertificate);
+    let content = Content { authority_key: vec![0xff], ..made(0) };
+    let error = content.with_certificate(&names(), at(1)).unwrap_err();
+    assert_eq!(error, rcgen::Error::CouldNotParseKeyPair);
+}
