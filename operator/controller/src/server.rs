@@ -48,7 +48,7 @@ pub(crate) struct Limits {
 #[derive(Debug, Default)]
 struct Clients(HashMap<IpAddr, Arc<()>>);
 
-/// An address that is served until it is stopped.
+/// An address that is served until it is stopped. Dropped, it ends at once.
 #[derive(Debug)]
 pub struct Server {
     /// Its address.

@@ -199,8 +199,8 @@ async fn attempt(client: Client, resource: &ResourceRef, status: &JsonText) -> A
         Some(namespace) => Api::namespaced_with(client, namespace, &api_resource),
         None => Api::all_with(client, &api_resource),
     };
-    // Not a server-side apply: of a status it cannot be said which object it is meant for, the API server ignores a uid there. And what the
-    // operator says of an object is said of no other one that has its name now.
+    // A server-side apply of a status cannot name the object that is meant: the API server ignores a uid there. A JSON patch tests it, so
+    // that a status is written to no other object of that name.
     let patch = json!([
         {"op": "test", "path": "/metadata/uid", "value": uid},
         {"op": "add", "path": "/status", "value": status.value()},
@@ -209,6 +209,7 @@ async fn attempt(client: Client, resource: &ResourceRef, status: &JsonText) -> A
         Ok(patch) => Patch::Json(patch),
         Err(error) => return Attempt::Refused(error.to_string()),
     };
+    // Of the parameters, only the field manager is set.
     let params = PatchParams::apply(FIELD_MANAGER);
     match timeout(REQUEST_TIMEOUT, api.patch_status(name, &params, &patch)).await {
         Ok(Ok(_)) => Attempt::Written,

@@ -142,7 +142,6 @@ impl Publisher for FolderPublisher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use corsward_operator_core::bundle::BundleKey;
     use std::fs;
     use std::path::Path;
 
