@@ -12,6 +12,7 @@ use corsward_policy::finding::{self, Reason};
 use corsward_policy::syntax::{is_dns_label, is_dns_subdomain};
 use corsward_policy::validate::validate_accepted;
 use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, compile, validate, wire};
+use serde_json::Value;
 
 use crate::bundle::{MAX_LEN, digest};
 use crate::capabilities::Reach;
@@ -96,6 +97,7 @@ fn validate_spec(
     context: Context<'_>,
 ) -> Validation {
     let mut spec = written.value();
+    let target_field = target_field(&spec);
     let names_sets = !origin_sets::names(&spec).is_empty();
     let repairs = shape::check(corsward_api::KIND, &mut spec, &mut findings);
     spelling::say_once(&mut findings);
@@ -104,7 +106,7 @@ fn validate_spec(
     let (mut made, mut later) = (None, Vec::new());
     // What does not fit has been replaced: all mistakes are found at once.
     if let Some(spec) = shape::read(corsward_api::KIND, spec, &mut later) {
-        later.extend(targets(&spec, context.reach));
+        later.extend(targets(&spec, target_field, context.reach));
         let validated = validated(object, &spec, context);
         let is_said = |finding: &Finding| sets.says_what_is_allowed(finding);
         let of_policy = validated.findings.into_iter().filter(|finding| !is_said(finding));
@@ -349,16 +351,26 @@ fn is_name_of(kind: &str, name: &str) -> bool {
     }
 }
 
-/// Findings about targets: they must make sense, though one place needs none.
-fn targets(spec: &CorsPolicySpec, reach: Reach) -> Vec<Finding> {
+/// The field of a written spec that is about its target; the spec where none is.
+fn target_field(spec: &Value) -> &'static str {
+    if spec.get("selector").is_some() {
+        "spec.selector"
+    } else if spec.get("targetRefs").is_some() {
+        "spec.targetRefs"
+    } else {
+        "spec"
+    }
+}
+
+/// Findings about targets: they must make sense, though one place needs none. `field` is the one that is written.
+fn targets(spec: &CorsPolicySpec, field: &str, reach: Reach) -> Vec<Finding> {
     let CorsPolicySpec { target_refs, selector, .. } = spec;
     let mut findings = Vec::new();
     if !target_refs.is_empty() && selector.is_some() {
         findings.push(Finding::new("spec.selector", PlacementReason::TwoTargets));
     }
     if target_refs.is_empty() && !reach.serves_workloads() {
-        let (field, target) =
-            if selector.is_some() { ("spec.selector", "selector") } else { ("spec", "namespace") };
+        let target = if selector.is_some() { "selector" } else { "namespace" };
         let (target, instead) = (target.to_owned(), NAME_A_GATEWAY);
         findings.push(Finding::new(field, PlacementReason::UnknownTarget { target, instead }));
     }
@@ -394,12 +406,17 @@ fn targets(spec: &CorsPolicySpec, reach: Reach) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capabilities::ServedTargets;
     use crate::publish::istio::REACH;
     use corsward_policy::PolicyId;
     use corsward_policy::validate::NoKnowledge;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn codes(spec: &Value) -> Vec<String> {
+        codes_of(spec, Reach::One)
+    }
+
+    fn codes_of(spec: &Value, reach: Reach) -> Vec<String> {
         let id = PolicyId { namespace: "shop".into(), name: "api".into() };
         let text = Text::Spec {
             spec: JsonText::of(spec),
@@ -407,7 +424,7 @@ mod tests {
             spelling: Spelling::default(),
         };
         let object = Object { id, place: None, generation: None, text, record: None };
-        let validation = validate_object(&object, Context::new(&NoKnowledge));
+        let validation = validate_object(&object, Context { reach, ..Context::new(&NoKnowledge) });
         assert_eq!(
             validation.accepted.is_none(),
             validation.findings.iter().any(|finding| finding.severity() == Severity::Refusal),
@@ -446,7 +463,7 @@ mod tests {
             let spec =
                 json!({"targetRefs": [target], "cors": {"allowOrigins": ["https://a.example"]}});
             let spec: CorsPolicySpec = serde_json::from_value(spec).unwrap();
-            let said = targets(&spec, REACH).into_iter().map(|finding| {
+            let said = targets(&spec, "spec.targetRefs", REACH).into_iter().map(|finding| {
                 let field = finding.field.rsplit('.').next().unwrap_or_default();
                 let message = finding.message();
                 let value = message.split('`').rev().nth(1).unwrap_or_default();
@@ -543,6 +560,35 @@ mod tests {
             ),
         ] {
             let mut refusals = codes(&spec);
+            refusals.retain(|code| code.contains("CORS-E"));
+            assert_eq!(refusals, want, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_does_not_fit_is_not_missing_where_gateways_alone_are_served() {
+        let Reach::Targets(served) = REACH else { panic!("{REACH:?}") };
+        let reach = Reach::Targets(ServedTargets { workloads: false, ..served });
+        let cors = json!({"allowOrigins": ["https://a.example"], "maxAge": 600});
+        let gateway = json!({"group": GATEWAY_GROUP, "kind": "Gateway", "name": "edge"});
+        let selector = json!({"matchLabels": {"app": "api"}});
+        for (why, spec, want) in [
+            ("no target", json!({"cors": cors}), &["spec CORS-E522"][..]),
+            (
+                "a mapping",
+                json!({"cors": cors, "targetRefs": gateway}),
+                &["spec.targetRefs CORS-E509"],
+            ),
+            ("a number", json!({"cors": cors, "selector": 7}), &["spec.selector CORS-E509"]),
+            ("no entry", json!({"cors": cors, "targetRefs": []}), &["spec.targetRefs CORS-E522"]),
+            (
+                "a selector",
+                json!({"cors": cors, "selector": selector}),
+                &["spec.selector CORS-E522"],
+            ),
+            ("a Gateway", json!({"cors": cors, "targetRefs": [gateway]}), &[]),
+        ] {
+            let mut refusals = codes_of(&spec, reach);
             refusals.retain(|code| code.contains("CORS-E"));
             assert_eq!(refusals, want, "{why}");
         }
