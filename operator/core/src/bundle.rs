@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use corsward_policy::{Finding, Policy, PolicyId, compile, wire};
+use corsward_policy::{Finding, PolicyId, wire};
 use sha2::{Digest as _, Sha256};
 
 pub use self::bundles::Bundles;
@@ -145,8 +145,8 @@ pub fn hex(bytes: &[u8]) -> String {
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-/// The reason why these bytes must not be published.
-pub(crate) fn hold(bundle: &Bundle, policies: &[&Policy]) -> Option<String> {
+/// The reason why the bundle of these policies must not be published. Each policy is with its compiled length alone.
+pub(crate) fn hold(bundle: &Bundle, policies: &[(usize, &PolicyId)]) -> Option<String> {
     let len = bundle.compiled.len();
     if len > MAX_LEN {
         let largest = largest(policies).into_iter().map(|id| id.to_string());
@@ -160,8 +160,11 @@ pub(crate) fn hold(bundle: &Bundle, policies: &[&Policy]) -> Option<String> {
     Some(format!("the filter would refuse the configuration: {error}"))
 }
 
-/// The findings about a large bundle, by policy.
-pub(crate) fn large(bundle: &Bundle, policies: &[&Policy]) -> BTreeMap<PolicyId, Finding> {
+/// The findings about a large bundle, by policy. Each policy is with its compiled length alone.
+pub(crate) fn large(
+    bundle: &Bundle,
+    policies: &[(usize, &PolicyId)],
+) -> BTreeMap<PolicyId, Finding> {
     let len = bundle.compiled.len();
     if len <= WARN_LEN {
         return BTreeMap::new();
@@ -176,10 +179,8 @@ pub(crate) fn is_about_size(finding: &Finding) -> bool {
 }
 
 /// The policies to split: the largest, and a few more if they are nearly as large.
-fn largest(policies: &[&Policy]) -> Vec<PolicyId> {
-    let len = |policy: &Policy| wire::encode(&compile(&[policy])).len();
-    let mut sized: Vec<(usize, &PolicyId)> =
-        policies.iter().map(|policy| (len(policy), policy.id())).collect();
+fn largest(policies: &[(usize, &PolicyId)]) -> Vec<PolicyId> {
+    let mut sized = policies.to_vec();
     sized.sort_by(|(a, x), (b, y)| b.cmp(a).then(x.cmp(y)));
     let worth_naming = sized.first().map_or(0, |(largest, _)| largest / 2);
     let named = sized.into_iter().take(MAX_NAMED).take_while(|(len, _)| *len >= worth_naming);

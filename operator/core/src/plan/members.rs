@@ -151,9 +151,9 @@ impl BuiltBundle {
             }
             _ => Bundle::new(key, wire::encode(&compile_for(&policies))),
         };
-        let policies: Vec<&Policy> = policies.iter().map(|(policy, _)| *policy).collect();
-        let held = hold(&bundle, &policies);
-        let large = large(&bundle, &policies);
+        let sized = on.iter().map(|member| (member.in_force.compiled.len(), &member.id));
+        let sized: Vec<(usize, &PolicyId)> = sized.collect();
+        let (held, large) = (hold(&bundle, &sized), large(&bundle, &sized));
         let (mut overridden, mut switching_off) = Default::default();
         // A policy alone has no rival.
         if on.len() > 1 {
