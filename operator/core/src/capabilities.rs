@@ -74,7 +74,8 @@ pub enum Replicas {
 pub enum Memory {
     /// The statuses of the objects.
     Statuses,
-    /// A state of its own, which [`Command::Remember`](crate::command::Command::Remember) brings.
+    /// A state of its own, which [`Command::Remember`](crate::command::Command::Remember) brings. It holds one part, and so serves
+    /// [`Reach::One`] only.
     State {
         /// The specs in force before the start are forgotten, and the publisher still serves them.
         is_lost: bool,

@@ -71,9 +71,15 @@ struct Updated {
 // === impl Controller ===
 
 impl Controller {
-    /// A controller of the objects in `index`, with a publisher of these capabilities and a memory of this kind.
+    /// A controller of the objects in `index`, with a publisher of these capabilities and a memory of this kind. The index has the reach of
+    /// the publisher.
     #[must_use]
     pub fn new(index: Index, publisher: Capabilities, memory: Memory) -> Self {
+        debug_assert_eq!(index.reach(), publisher.reach, "one reach for both");
+        debug_assert!(
+            memory == Memory::Statuses || publisher.reach == Reach::One,
+            "a state holds one part"
+        );
         let commands = vec![Command::Measure(Measurement::Enforcing(!index.is_stopped()))];
         Self {
             index,
