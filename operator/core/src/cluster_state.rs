@@ -250,7 +250,7 @@ pub struct RawObject {
 // === impl ClusterState ===
 
 impl ClusterState {
-    /// The running pods of a namespace.
+    /// The pods of a namespace, those being deleted too.
     pub(crate) fn pods_of(&self, namespace: &str) -> impl Iterator<Item = (&Key, &Pod)> {
         within(namespace, &self.pods)
     }

@@ -37,7 +37,7 @@ pub struct Traffic<'s> {
     groups_by_label: HashMap<(&'s str, &'s str), Vec<usize>>,
     native_cors: NativeCorsRoutes<'s>,
     /// Is it Istio's sidecars that are configured?
-    in_mesh: bool,
+    sees_sidecars: bool,
 }
 
 /// Pods that do not differ in anything that matters here.
@@ -60,7 +60,7 @@ struct PortBinding<'s> {
 impl<'s> Traffic<'s> {
     /// The paths of requests to the pods of a namespace.
     #[must_use]
-    pub fn of(namespace: &'s str, cluster_state: &'s ClusterState, in_mesh: bool) -> Self {
+    pub fn of(namespace: &'s str, cluster_state: &'s ClusterState, sees_sidecars: bool) -> Self {
         let services: Vec<_> = within(namespace, &cluster_state.services)
             .map(|(key, service)| (key.name.as_str(), service))
             .filter(|(_, service)| !service.selector.is_empty())
@@ -79,7 +79,7 @@ impl<'s> Traffic<'s> {
             groups: Vec::new(),
             groups_by_label: HashMap::new(),
             native_cors: NativeCorsRoutes::of(namespace, cluster_state),
-            in_mesh,
+            sees_sidecars,
         };
         let pods = cluster_state.pods_of(namespace).map(|(_, pod)| pod);
         traffic.group(pods.filter(|pod| !pod.terminating));
@@ -166,7 +166,7 @@ impl<'s> Traffic<'s> {
             Protocol::Undeclared => true,
             Protocol::Other(_) => false,
         };
-        let is_meant = self.in_mesh && pod.has_proxy() && !is_gateway(pod);
+        let is_meant = self.sees_sidecars && pod.has_proxy() && !is_gateway(pod);
         is_meant
             && self
                 .port_bindings(pod)

@@ -261,7 +261,7 @@ impl NamespaceSchedule {
         pods.filter_map(|(workload, proxy)| Some((proxy.due()?, workload.pod.as_str())))
     }
 
-    /// Takes the new updates, and returns the time of the next look.
+    /// Takes the new updates, and notes the time of the next look.
     fn drain_updates(&mut self, now: Instant) -> Vec<RolloutUpdate> {
         self.looks_at = None;
         let Self { expected, proxies, policies, looks_at, .. } = self;

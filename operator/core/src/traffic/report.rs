@@ -39,7 +39,7 @@ impl<'s> TrafficReport<'s> {
                 let mut leading = declared(traffic, labels, ports.as_ref());
                 leading.extend(self.living(traffic, labels, ports.as_ref()));
                 self.services.extend(leading.keys().map(|(service, _)| *service));
-                if traffic.in_mesh {
+                if traffic.sees_sidecars {
                     self.record_ports(&leading);
                 }
             }
@@ -72,7 +72,7 @@ impl<'s> TrafficReport<'s> {
         for group in traffic.groups_of(labels) {
             let workload = group.pod.workload.as_str();
             let cause = group.without_sidecar(traffic.namespace);
-            if let Some(cause) = cause.filter(|_| traffic.in_mesh) {
+            if let Some(cause) = cause.filter(|_| traffic.sees_sidecars) {
                 self.without_sidecar.entry(cause).or_default().insert(workload);
             }
             for arrival in group.arrivals_at(ports) {
