@@ -95,6 +95,10 @@ fn every_kind_of_object_is_accepted_and_a_restart_writes_none_of_them() {
             [&whole, &part, &front]
                 .map(|ns| objects(ns, plural).values().map(version).collect::<Vec<_>>())
         };
+        // What an earlier round left in force may be published first.
+        for ns in [&whole, &part, &front] {
+            ns.wait_for_in_force("api").unwrap();
+        }
         eventually(plural, || versions().iter().all(|of| of.len() == 1)).unwrap();
         operator.stop().unwrap();
 
