@@ -22,7 +22,7 @@ use std::fmt;
 
 pub use behavior::BehaviorReason;
 pub use danger::{Danger, DangerReason};
-pub use edit::{Edit, Place, Proposal, Written};
+pub use edit::{Edit, Place, Proposal, Written, join};
 pub use header::HeaderReason;
 pub use host::HostReason;
 pub(crate) use language::{Language, is_every_origin, is_word_of_exception};

@@ -14,6 +14,8 @@ pub mod v1alpha1;
 
 /// The API group of every resource.
 pub const GROUP: &str = "corsward.io";
+/// The group of the resources of the Gateway API.
+pub const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 /// The kind of a policy.
 pub const KIND: &str = "CorsPolicy";
 /// The kind of guardrails.

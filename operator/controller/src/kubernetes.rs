@@ -1,17 +1,15 @@
 //! The API server's client: made here once, with its timeouts.
 
 use std::error::Error as _;
-use std::fmt::Debug;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use backon::ExponentialBuilder;
-use kube::api::{ListParams, ObjectMeta};
+use kube::api::{DynamicObject, ListParams, ObjectMeta};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::watcher::{self, ExponentialBackoff};
 use kube::{Api, Client, Config};
-use serde::de::DeserializeOwned;
 
 /// Duration of one watch before the next one resumes it. A dead connection is noticed a few seconds later; the client's own default
 /// is five minutes.
@@ -69,10 +67,10 @@ pub(crate) fn backoff() -> ExponentialBackoff {
 }
 
 /// The metadata of all objects with the labels; none if the kind is not served.
-pub(crate) async fn list_metadata<K>(api: &Api<K>, labels: &str) -> kube::Result<Vec<ObjectMeta>>
-where
-    K: Clone + Debug + DeserializeOwned,
-{
+pub(crate) async fn list_metadata(
+    api: &Api<DynamicObject>,
+    labels: &str,
+) -> kube::Result<Vec<ObjectMeta>> {
     let mut page = ListParams::default().labels(labels).limit(PAGE_LEN);
     let mut all = Vec::new();
     loop {

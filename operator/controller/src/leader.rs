@@ -23,13 +23,13 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{info, warn};
 
 use self::election::{Election, ElectionStep};
 use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
-use crate::tasks::{TaskEnded, Tasks};
+use crate::tasks::{TaskEnded, Tasks, sleep_until};
 
 /// Timeout of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -119,12 +119,9 @@ async fn keep_time(mut deadline: watch::Receiver<Option<Instant>>, leading: watc
         let until = *deadline.borrow_and_update();
         let until = until.filter(|until| Instant::now() < *until);
         set(&leading, until.is_some());
-        let changed = match until {
-            None => deadline.changed().await,
-            Some(until) => tokio::select! {
-                changed = deadline.changed() => changed,
-                () = sleep_until(until.into()) => Ok(()),
-            },
+        let changed = tokio::select! {
+            changed = deadline.changed() => changed,
+            () = sleep_until(until) => Ok(()),
         };
         if changed.is_err() {
             set(&leading, false);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use corsward_operator_core::bundle::BundleKey;
-use corsward_operator_core::event::{Event, Refreshed, RolloutUpdate};
+use corsward_operator_core::event::{Event, Refreshed};
 use corsward_operator_core::rollout::proxy::{self, ProxyStats};
 use corsward_operator_core::rollout::refresh::RefreshSchedule;
 use corsward_operator_core::rollout::schedule::{Schedule, ScrapeRequest};
@@ -81,8 +81,7 @@ pub(crate) async fn run(deps: TaskDeps, mut commands: mpsc::UnboundedReceiver<Po
             }
         };
         let told = poller.schedule.drain_updates(Instant::now());
-        let told =
-            Some(told).filter(|told: &Vec<RolloutUpdate>| !told.is_empty()).map(Event::Rollouts);
+        let told = (!told.is_empty()).then(|| Event::Rollouts(told));
         let events: Vec<Event> = event.into_iter().chain(told).collect();
         if !events.is_empty() && poller.deps.events.send(events).await.is_err() {
             return;

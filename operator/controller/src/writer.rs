@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use corsward_operator_core::command::StatusWrite;
 use corsward_operator_core::json_text::JsonText;
@@ -17,13 +17,14 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::error_log::ErrorLog;
 use crate::kubernetes;
 use crate::metrics::{Metrics, Outcome};
 use crate::source::kube::Raw;
+use crate::tasks::sleep_until;
 
 /// Most writes at the same time.
 const MAX_WRITING: usize = 8;
@@ -82,7 +83,6 @@ pub async fn write(
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         state.begin();
-        let pause = state.paused_until;
         tokio::select! {
             // Who leads is known before what it sends is looked at.
             biased;
@@ -100,9 +100,7 @@ pub async fn write(
                     state.on(write);
                 }
             }
-            () = sleep_until(pause.unwrap_or_else(Instant::now)), if pause.is_some() => {
-                state.paused_until = None;
-            }
+            () = sleep_until(state.paused_until) => state.paused_until = None,
             _ = again.tick() => state.queue.send_refused(),
             write = writes.recv() => match write {
                 // The value, and not what was heard of it: of a change the loop may hear sooner, and what it then sends is here already.
@@ -152,7 +150,7 @@ impl Writer {
             }
             Attempt::Refused(sentence) => {
                 self.metrics.status_write(Outcome::Failed);
-                if self.error_log.on(&sentence, std::time::Instant::now()) {
+                if self.error_log.on(&sentence, Instant::now()) {
                     error!(
                         %resource,
                         error = sentence,
@@ -163,7 +161,7 @@ impl Writer {
             }
             Attempt::Failed(sentence) => {
                 self.metrics.status_write(Outcome::Failed);
-                if self.error_log.on(&sentence, std::time::Instant::now()) {
+                if self.error_log.on(&sentence, Instant::now()) {
                     warn!(%resource, error = sentence, "cannot write a status; tried again");
                 }
                 self.queue.again(resource, status);

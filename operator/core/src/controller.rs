@@ -146,15 +146,13 @@ impl Controller {
         if !self.synced {
             return None;
         }
-        let policy = match &object {
-            CheckedObject::CorsPolicy(policy) => Some((**policy).clone()),
-            CheckedObject::OriginSet { .. } | CheckedObject::ClusterCorsPolicy { .. } => None,
-        };
-        let mut findings = self.index.validate(object);
+        let mut findings = self.index.validate(&object);
         let is_refused = findings.iter().any(|one| one.severity() == Severity::Refusal);
         // What is refused comes to no plan.
-        if let Some(policy) = policy.filter(|_| !is_refused) {
-            findings.extend(self.plan.beside_others(&mut self.index, policy));
+        if let CheckedObject::CorsPolicy(policy) = object
+            && !is_refused
+        {
+            findings.extend(self.plan.beside_others(&mut self.index, *policy));
         }
         Some(findings)
     }

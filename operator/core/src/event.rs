@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use corsward_policy::{Finding, PolicyId};
-use jiff::Timestamp;
+use k8s_openapi::jiff::Timestamp;
 
 use crate::bundle::{BundleKey, PublishStatus};
 use crate::cluster_state::Change;

@@ -380,10 +380,10 @@ impl Index {
 
     /// The validation of an object as if it existed now.
     #[must_use]
-    pub fn validate(&self, object: CheckedObject) -> Vec<Finding> {
+    pub fn validate(&self, object: &CheckedObject) -> Vec<Finding> {
         match object {
             CheckedObject::CorsPolicy(object) => {
-                let mut validation = validate_object(&object, self.context());
+                let mut validation = validate_object(object, self.context());
                 if let Some(accepted) = &validation.accepted {
                     let namespace = &object.id.namespace;
                     let exceeded = accepted.exceeded(&self.guardrails_of(namespace));
@@ -398,11 +398,11 @@ impl Index {
                 finding::sort(&mut validation.findings);
                 validation.findings
             }
-            CheckedObject::OriginSet { key: _, written } => {
+            CheckedObject::OriginSet { written } => {
                 origin_sets::parse(&written.spec, &*self.knowledge).1
             }
             CheckedObject::ClusterCorsPolicy { name, written } => {
-                Guardrail::parse(&name, &written.spec, &*self.knowledge).1
+                Guardrail::parse(name, &written.spec, &*self.knowledge).1
             }
         }
     }

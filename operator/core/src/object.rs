@@ -4,7 +4,7 @@ use corsward_api::v1alpha1::{Revision, Revisions};
 use corsward_manifest::spelling::Spelling;
 use corsward_policy::{Finding, PolicyId};
 
-use crate::cluster_state::{Key, RawObject};
+use crate::cluster_state::RawObject;
 use crate::json_text::JsonText;
 
 /// A policy as a source delivered it.
@@ -56,8 +56,6 @@ pub enum CheckedObject {
     CorsPolicy(Box<Object>),
     /// Origins that policies share.
     OriginSet {
-        /// Its key.
-        key: Key,
         /// Its content.
         written: RawObject,
     },

@@ -144,17 +144,17 @@ impl ScopePlan {
             let large = wanted_of.findings.iter().filter(|finding| is_about_size(finding));
             planned.findings.retain(|finding| !is_about_size(finding));
             planned.findings.extend(large.cloned());
-            let of_wanted = wanted_of.keys.iter().find_map(|key| wanted.why_held(key));
-            let any = || wanted.held_keys().find_map(|key| wanted.why_held(key));
+            let of_wanted =
+                wanted_of.keys.iter().find_map(|key| wanted.made.get(key)?.held.clone());
+            let any = || wanted.made.values().find_map(|made| made.held.clone());
             let differs = planned.in_force != wanted_of.in_force;
             planned.held = differs.then(|| of_wanted.or_else(any)).flatten();
         }
-        let held: Vec<BundleKey> = plan.held_keys().cloned().collect();
         for planned in plan.policies.values_mut().filter(|planned| planned.held.is_none()) {
-            let key = planned.keys.iter().find(|key| held.contains(*key));
-            planned.held = key.and_then(|key| plan.made.get(key)?.held.clone());
+            planned.held = planned.keys.iter().find_map(|key| plan.made.get(key)?.held.clone());
         }
-        plan.frozen = !held.is_empty();
+        let frozen = plan.held_keys().next().is_some();
+        plan.frozen = frozen;
         plan
     }
 
@@ -178,10 +178,6 @@ impl ScopePlan {
         self.made.iter().filter(|(_, made)| made.held.is_some()).map(|(key, _)| key)
     }
 
-    fn why_held(&self, key: &BundleKey) -> Option<String> {
-        self.made.get(key)?.held.clone()
-    }
-
     /// The reason why a part of the desired state is not published.
     #[must_use]
     pub fn why_not_all(&self) -> Option<&str> {
@@ -203,7 +199,8 @@ impl ScopePlan {
             let made = known.cloned().unwrap_or_else(|| BuiltBundle::new(key.clone(), members));
             plan.made.insert(key, made);
         }
-        let traffic = scope.namespace().map(|namespace| index.traffic(namespace));
+        let surveyed = scope.namespace().filter(|_| !chosen.is_empty());
+        let traffic = surveyed.map(|namespace| index.traffic(namespace));
         let mut holding: BTreeMap<&PolicyId, Vec<(&BundleKey, &BuiltBundle)>> = BTreeMap::new();
         for (key, made) in &plan.made {
             for member in &made.members {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use corsward_api::{GROUP, KIND};
+use corsward_api::{GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::core::{ApiResource, GroupVersionKind};
 
@@ -41,8 +41,8 @@ impl ResourceKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CorsPolicy => KIND,
-            Self::ClusterCorsPolicy => "ClusterCorsPolicy",
-            Self::OriginSet => "OriginSet",
+            Self::ClusterCorsPolicy => GUARDRAIL_KIND,
+            Self::OriginSet => ORIGIN_SET_KIND,
         }
     }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use corsward_api::GATEWAY_GROUP;
 use corsward_api::v1alpha1::{CorsPolicySpec, TargetRef};
 use corsward_manifest::convert;
 use corsward_manifest::finding::{ShapeReason, SourceReason};
-use corsward_manifest::shape::{self, GATEWAY_GROUP};
+use corsward_manifest::shape;
 use corsward_manifest::spelling::{self, Spelling};
 use corsward_policy::draft::Specificity;
 use corsward_policy::finding::{self, Reason};

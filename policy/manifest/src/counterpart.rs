@@ -1,5 +1,6 @@
 //! Counterparts: the names in corsward of fields of other systems outside of `cors` blocks.
 
+use corsward_api::GATEWAY_GROUP;
 use corsward_policy::finding::Written;
 use corsward_policy::header_line;
 use serde_json::{Map, Value};
@@ -379,7 +380,7 @@ impl Site<'_> {
                 selector => Counterpart::field("spec.selector", selector),
             },
             "parentref" | "parentrefs" | "gatewayref" | "gatewayrefs" => {
-                self.targets("gateway.networking.k8s.io", "Gateway")
+                self.targets(GATEWAY_GROUP, "Gateway")
             }
             "service" | "services" | "servicename" | "serviceref" | "backendref"
             | "backendrefs" | "target" | "targets" => self.targets("", "Service"),

@@ -6,6 +6,7 @@ use std::str::Utf8Error;
 
 use corsward_api::{GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
 use corsward_policy::Finding;
+use corsward_policy::finding::join;
 use serde_json::{Map, Value};
 
 use crate::finding::{Meant, MeantField, ShapeReason, SourceReason};
@@ -68,7 +69,7 @@ pub struct Manifest {
 }
 
 /// A kind of the group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A policy.
     CorsPolicy,
@@ -313,8 +314,7 @@ fn unknown<'f>(
             });
             let explain = explain(kind, path);
             let reason = ShapeReason::UnknownField { name: name.clone(), meant, explain };
-            let field = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            Finding::new(field, reason)
+            Finding::new(join(path, name), reason)
         })
         .collect()
 }

@@ -5,7 +5,8 @@ mod stranger;
 
 use std::collections::BTreeSet;
 
-use corsward_policy::finding::Written;
+use corsward_api::GATEWAY_GROUP;
+use corsward_policy::finding::{Written, join};
 use corsward_policy::slip::slips;
 use corsward_policy::{Finding, Severity};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -20,8 +21,6 @@ use crate::foreign::{self, Match, fold};
 use stranger::Stranger;
 pub(crate) use stranger::outside;
 
-/// The group of Gateways.
-pub const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 /// The characters that begin a part of a field.
 const SEPARATORS: [char; 2] = ['.', '['];
 
@@ -344,10 +343,6 @@ pub(crate) fn similar<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> O
         .filter(|(slips, candidate)| slips.saturating_mul(3) <= candidate.len())
         .min()
         .map(|(_, candidate)| candidate.to_owned())
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { [path, ".", name].concat() }
 }
 
 fn article(expected: &str) -> &'static str {

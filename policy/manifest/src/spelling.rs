@@ -34,8 +34,7 @@ struct Trees;
 
 impl Spelling {
     /// Compares a document with `texts`, which has the text of each scalar in its place.
-    #[must_use]
-    pub fn of(document: &Map<String, Value>, texts: &Value) -> Self {
+    pub(crate) fn of(document: &Map<String, Value>, texts: &Value) -> Self {
         let mut spelling = Self::default();
         for (name, value) in document {
             if let Some(text) = texts.get(name) {

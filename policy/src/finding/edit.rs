@@ -109,8 +109,7 @@ impl Place {
     }
 
     /// The field of the spec with that path.
-    #[must_use]
-    pub fn in_spec(name: &str) -> Self {
+    pub(crate) fn in_spec(name: &str) -> Self {
         Self::InSpec(name.to_owned())
     }
 
@@ -136,8 +135,10 @@ fn around(field: &str) -> &str {
     list.rsplit_once('.').map_or("", |(around, _)| around)
 }
 
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+/// The path of the field `name` within the mapping at `path`.
+#[must_use]
+pub fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { [path, ".", name].concat() }
 }
 
 // === impl Proposal ===

@@ -166,7 +166,7 @@ pub struct GuardrailInForce {
     /// The spec of that generation.
     // Kept as it came, as that of a policy.
     #[schemars(schema_with = "anything")]
-    pub spec: serde_json::Value,
+    pub spec: JsonText,
 }
 
 /// The specs in force, as a status of any release records them: the operator's memory over restarts. The rest of the status is not read.

@@ -115,7 +115,7 @@ impl SecretStore {
         let found = self.known.as_ref().map(content);
         let now = UnixTime::now();
         match &found {
-            Some(content) => self.load(content.clone(), now),
+            Some(content) => self.load(content, now),
             None if self.options.external => self.miss(),
             None => {}
         }
@@ -162,8 +162,8 @@ impl SecretStore {
         }
     }
 
-    fn load(&mut self, content: Content, now: UnixTime) {
-        let before = self.seen.take().filter(|(seen, _)| *seen == content);
+    fn load(&mut self, content: &Content, now: UnixTime) {
+        let before = self.seen.take().filter(|(seen, _)| seen == content);
         if let Some((_, None)) = before {
             self.seen = before;
             return;
@@ -171,11 +171,11 @@ impl SecretStore {
         let (secret, namespace) = (&self.options.name, &self.options.namespace);
         // Ours is loaded where everything in it fits together, so that a damaged one is never handed on.
         let checked = match &self.options {
-            SecretOptions { external: true, .. } => served(&content, now),
-            SecretOptions { names, .. } => vouched(&content, names, now),
+            SecretOptions { external: true, .. } => served(content, now),
+            SecretOptions { names, .. } => vouched(content, names, now),
         };
         let loaded = checked.and_then(|certificate| {
-            self.serving.load(&content).map(|()| self.metrics.certificate(certificate.not_after))
+            self.serving.load(content).map(|()| self.metrics.certificate(certificate.not_after))
         });
         match &loaded {
             Ok(()) => {
@@ -198,7 +198,7 @@ impl SecretStore {
             // It is replaced, and that is logged.
             Err(_) => {}
         }
-        self.seen = Some((content, loaded.err()));
+        self.seen = Some((content.clone(), loaded.err()));
     }
 
     async fn keep(&mut self, found: Option<&Content>, now: UnixTime) -> Result<(), Failed> {
@@ -219,7 +219,7 @@ impl SecretStore {
                     info!(secret = name, namespace, %why, "created a certificate for the webhook");
                 }
                 // Loaded here and now: the watch will say the same.
-                self.load(content(&secret), now);
+                self.load(&content(&secret), now);
                 self.known = Some(secret);
                 Ok(())
             }
@@ -299,11 +299,11 @@ mod tests {
                 ("the second is over", valid_from, true),
                 ("it is shown already", MADE, true),
             ] {
-                store.load(content.clone(), at(second));
+                store.load(&content, at(second));
                 assert_eq!(bundle.borrow().is_some(), is_shown, "{why}, external: {external}");
             }
-            store.load(Content::default(), at(MADE));
-            store.load(content.clone(), at(MADE));
+            store.load(&Content::default(), at(MADE));
+            store.load(&content, at(MADE));
             assert!(bundle.borrow().is_some(), "the last good one goes on, external: {external}");
         }
     }

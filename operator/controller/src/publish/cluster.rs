@@ -98,7 +98,6 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
     let everywhere = Api::all_with(objects.client.clone(), &resource);
     let mut watch = watches::of_labels(everywhere, &resource.kind, &selector());
     let mut publisher = ObjectPublisher::new(deps, desired, grace);
-    publisher.take_inputs();
     // Tasks: however long telling takes, they begin and end in time.
     let (mut writes, mut former_lists) = (JoinSet::new(), JoinSet::new());
     loop {

@@ -87,8 +87,10 @@ pub fn read(path: &Path) -> io::Result<BTreeMap<String, FileRead>> {
 fn read_file(path: &Path) -> Option<FileRead> {
     let read = || {
         let metadata = fs::metadata(path)?;
-        let read = || read_bounded(fs::File::open(path)?, metadata.len());
-        metadata.is_file().then(read).transpose()
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        read_bounded(fs::File::open(path)?, metadata.len()).map(Some)
     };
     match read() {
         Ok(reading) => reading,

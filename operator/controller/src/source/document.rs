@@ -80,11 +80,8 @@ pub fn read(place: &str, bytes: &[u8], reader: Reader) -> Result<Documents, Find
         match document {
             Document::Manifest(manifest) => match manifest.kind {
                 Kind::CorsPolicy => documents.add_policy(place, manifest),
-                Kind::OriginSet => {
-                    documents.add_dependency(DependencyKind::OriginSet, manifest, reader);
-                }
-                Kind::ClusterCorsPolicy => {
-                    documents.add_dependency(DependencyKind::Guardrail, manifest, reader);
+                Kind::OriginSet | Kind::ClusterCorsPolicy => {
+                    documents.add_dependency(manifest, reader);
                 }
             },
             Document::Lost(finding) => documents.lost.push(finding),
@@ -109,9 +106,10 @@ impl Documents {
         self.objects.push(Object { id, place, generation: None, text, record: None });
     }
 
-    fn add_dependency(&mut self, kind: DependencyKind, manifest: Manifest, reader: Reader) {
+    fn add_dependency(&mut self, manifest: Manifest, reader: Reader) {
         let Manifest { kind: of, namespace, name, spec, mut findings, spelling } = manifest;
-        let is_guardrail = kind == DependencyKind::Guardrail;
+        let is_guardrail = of == Kind::ClusterCorsPolicy;
+        let kind = if is_guardrail { DependencyKind::Guardrail } else { DependencyKind::OriginSet };
         // The meaning of an unknown version cannot be known: it refuses what depends on it.
         findings.extend(match &spec {
             None => Vec::new(),

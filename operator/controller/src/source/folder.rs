@@ -290,7 +290,7 @@ impl Folder {
     fn written(&self, kind: DependencyKind, key: &Key, spec: &Arc<Value>) -> RawObject {
         let held = self.remembered.get(&key.name).filter(|_| kind == DependencyKind::Guardrail);
         let in_force =
-            |spec: &Arc<Value>| GuardrailInForce { generation: 0, spec: (**spec).clone() };
+            |spec: &Arc<Value>| GuardrailInForce { generation: 0, spec: JsonText::of(spec) };
         let status = held.map(|spec| ClusterCorsPolicyStatus {
             in_force: Some(in_force(spec)),
             ..ClusterCorsPolicyStatus::default()

@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use corsward_api::GROUP;
-use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::object::{CheckedObject, Object};
 use corsward_policy::PolicyId;
 use kube::core::admission::{self, AdmissionReview, META_API_VERSION_V1, META_KIND, Operation};
@@ -107,8 +106,7 @@ impl ReviewTask {
                 Ok(Self::Validate { object, off })
             }
             "OriginSet" => {
-                let key = Key { namespace: id.namespace, name: id.name };
-                let object = CheckedObject::OriginSet { key, written: raw_object(object) };
+                let object = CheckedObject::OriginSet { written: raw_object(object) };
                 Ok(Self::Validate { object, off: false })
             }
             "ClusterCorsPolicy" => {

@@ -432,7 +432,7 @@ fn guardrail_status(
     let GuardrailState { validated, in_force } = state;
     let in_force = in_force.as_ref().map(|(generation, spec, _)| GuardrailInForce {
         generation: *generation,
-        spec: (**spec).clone(),
+        spec: JsonText::of(spec),
     });
     ClusterCorsPolicyStatus {
         observed_generation: Some(validated.object.generation),
@@ -512,7 +512,7 @@ mod tests {
     use std::sync::Arc;
 
     use corsward_policy::validate::NoKnowledge;
-    use jiff::Timestamp;
+    use k8s_openapi::jiff::Timestamp;
     use serde_json::json;
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use corsward_policy::validate::NoKnowledge;
-use jiff::Timestamp;
+use k8s_openapi::jiff::Timestamp;
 
 use super::*;
 use crate::bundle::Desired;

@@ -8,8 +8,7 @@ use corsward_policy::draft::Mode;
 use corsward_policy::precedence::{Precedence, Rivals, has_rules_alone};
 use corsward_policy::{Finding, Policy, PolicyId, Workload, compile, compile_for, wire};
 
-use crate::bundle::{Bundle, BundleKey};
-use crate::bundle::{hold, large};
+use crate::bundle::{Bundle, BundleKey, hold, large};
 use crate::cluster_state::Labels;
 use crate::finding::PlacementReason;
 use crate::index::PolicyInForce;
@@ -140,8 +139,6 @@ fn rest(key: &BundleKey, proxies: &TargetProxies) -> Option<Labels> {
 impl BuiltBundle {
     pub(super) fn new(key: BundleKey, members: Vec<BundlePolicy>) -> Self {
         let on: Vec<&BundlePolicy> = members.iter().filter(|member| !member.off).collect();
-        let policies: Vec<(&Policy, &[Workload])> =
-            on.iter().map(|member| (&*member.in_force.policy, &*member.workloads)).collect();
         let bundle = match on.as_slice() {
             // Its policy alone, and for all of its proxies.
             [BundlePolicy { in_force, workloads, .. }] if workloads.is_empty() => {
@@ -149,18 +146,23 @@ impl BuiltBundle {
                     (Arc::clone(&in_force.compiled), in_force.digest.to_string());
                 Bundle { key, compiled, digest }
             }
-            _ => Bundle::new(key, wire::encode(&compile_for(&policies))),
+            _ => {
+                let policies = on.iter();
+                let policies: Vec<(&Policy, &[Workload])> =
+                    policies.map(|member| (&*member.in_force.policy, &*member.workloads)).collect();
+                Bundle::new(key, wire::encode(&compile_for(&policies)))
+            }
         };
         let sized = on.iter().map(|member| (member.in_force.compiled.len(), &member.id));
         let sized: Vec<(usize, &PolicyId)> = sized.collect();
         let (held, large) = (hold(&bundle, &sized), large(&bundle, &sized));
-        let (mut overridden, mut switching_off) = Default::default();
         // A policy alone has no rival.
-        if on.len() > 1 {
+        let (overridden, switching_off) = if on.len() > 1 {
             let classes = Classes::of(on.iter().map(|member| &*member.workloads));
-            overridden = self::overridden(&on, &classes);
-            switching_off = self::switching_off(&on, &classes);
-        }
+            (overridden(&on, &classes), switching_off(&on, &classes))
+        } else {
+            Default::default()
+        };
         let bundle = Arc::new(bundle);
         Self { members, bundle, overridden, switching_off, large, held }
     }

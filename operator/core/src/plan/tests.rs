@@ -223,7 +223,7 @@ fn a_policy_that_is_too_large_by_itself_is_refused_and_its_last_good_version_sta
     let plan = carry_out(&mut index);
     assert_eq!(plan.bundles, before.bundles);
     let asked = CheckedObject::CorsPolicy(Box::new(index.entries()[&id("a")].object.clone()));
-    let judged = index.validate(asked);
+    let judged = index.validate(&asked);
     assert_eq!(judged[0].code(), "CORS-E523", "the webhook says the same");
     let (holds, _, message) = reason(&plan, "a", ConditionType::Accepted);
     assert!(!holds && message.contains("CORS-E523"), "{message}");

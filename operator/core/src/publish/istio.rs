@@ -1,5 +1,6 @@
 //! Istio's kinds: a bundle as a `WasmPlugin`, a `TrafficExtension` or an `EnvoyFilter`.
 
+use corsward_api::GATEWAY_GROUP;
 use corsward_policy::wire::{Envelope, OnInvalid};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
@@ -105,7 +106,7 @@ pub(super) fn spec(kind: IstioKind, bundle: &Bundle, module: &Module) -> Option<
         }
         BundleKey::Gateway { name, .. } => {
             let gateway = json!([{
-                "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name,
+                "group": GATEWAY_GROUP, "kind": "Gateway", "name": name,
             }]);
             fields.insert("targetRefs".to_owned(), gateway);
         }

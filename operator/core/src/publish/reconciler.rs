@@ -240,12 +240,11 @@ impl Reconciler {
         };
         let in_turn = self.behind.as_ref().and_then(|behind| due(&|place| place > behind));
         let due = in_turn.or_else(|| due(&|_| true));
-        if let Some((place, object)) =
-            due.map(|(place, object)| (place.clone(), Arc::new(object.value())))
-        {
+        if let Some((place, text)) = due.map(|(place, text)| (place.clone(), text.clone())) {
+            let object = Arc::new(text.value());
             let repair = self.wanted.get(&place).is_some_and(|wanted| wanted.was_there);
             let new = !self.seen.contains_key(&place);
-            let in_flight = InFlight::Apply { sent: JsonText::of(&object), gone: None };
+            let in_flight = InFlight::Apply { sent: text, gone: None };
             self.in_flight.insert(place.clone(), in_flight);
             return Some(ObjectWrite::Apply { place, object, repair, new });
         }

@@ -148,7 +148,7 @@ impl Tracker {
     ) -> Option<PollerCommand> {
         let namespace = scope.namespace()?;
         let off = index.why_off(scope).is_some();
-        let gone = self.ids(namespace, |id| !plan.policies.contains_key(id));
+        let gone = self.gone(namespace, plan);
         for id in &gone {
             self.forget(id);
         }
@@ -172,7 +172,6 @@ impl Tracker {
         let (publish_statuses, desired) = published;
         let nothing = BTreeMap::new();
         let publish_statuses = publish_statuses.unwrap_or(&nothing);
-        let placed = placed.into_iter();
         let expected =
             Expected::of(namespace, self.pods, index, plan, publish_statuses, desired, placed);
         self.expect(namespace, expected)
@@ -212,11 +211,12 @@ impl Tracker {
         Some(PollerCommand::Assign(namespace.to_owned(), expected))
     }
 
-    fn ids(&self, namespace: &str, is_meant: impl Fn(&PolicyId) -> bool) -> Vec<PolicyId> {
+    /// The policies of a namespace that are not in its plan any more.
+    fn gone(&self, namespace: &str, plan: &ScopePlan) -> Vec<PolicyId> {
         let first = PolicyId { namespace: namespace.to_owned(), name: String::new() };
         let all = self.policies.range(first..).map(|(id, _)| id);
         let all = all.take_while(|id| id.namespace == namespace);
-        all.filter(|id| is_meant(id)).cloned().collect()
+        all.filter(|id| !plan.policies.contains_key(*id)).cloned().collect()
     }
 
     fn forget(&mut self, id: &PolicyId) {
@@ -247,15 +247,18 @@ impl Tracker {
 
 impl Expected {
     /// The assignment of a namespace, where `placed` are the policies of which something is published, for proxies in `pods`.
-    fn of<'p>(
+    fn of(
         namespace: &str,
         pods: ProxyPods,
         index: &Index,
         plan: &ScopePlan,
         publish_statuses: &BTreeMap<BundleKey, PublishStatus>,
         desired: &Desired,
-        placed: impl Iterator<Item = Placed<'p>>,
+        placed: Vec<Placed<'_>>,
     ) -> Self {
+        if placed.is_empty() {
+            return Self::default();
+        }
         let mut expected = Self {
             bundles: publish_statuses
                 .values()
@@ -279,9 +282,6 @@ impl Expected {
             let bundles = bundles.filter(|(_, expected)| planned.keys.contains(&expected.key));
             let bundles = bundles.map(|(at, _)| at).collect();
             expected.shares.insert(id.clone(), Share { group, bundles, revision, pending });
-        }
-        if expected.shares.is_empty() {
-            return Self::default();
         }
         let workload = |(key, pod): &(&Key, &Pod)| Workload {
             pod: match key {
@@ -389,6 +389,7 @@ mod tests {
         let placed = plan.policies.iter();
         let placed =
             placed.map(|(id, planned)| Placed { id, planned, revision: 1, pending: false });
+        let placed = placed.collect();
         let pods = REACH.pods().unwrap();
         Expected::of("shop", pods, index, plan, &publish_statuses, desired, placed)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use corsward_policy::finding::{
-    Explain, OneLine, Place, Proposal, Quoted, Sentence, Written, entries,
+    Explain, OneLine, Place, Proposal, Quoted, Sentence, Written, entries, join,
 };
 
 /// Reasons about a value that does not fit.
@@ -280,11 +280,7 @@ fn of_match(
 
 impl MeantField {
     fn edit(&self) -> Option<Proposal> {
-        let field = if self.around.is_empty() {
-            self.leaf.clone()
-        } else {
-            format!("{}.{}", self.around, self.leaf)
-        };
+        let field = join(&self.around, &self.leaf);
         self.is_edit.then(|| Proposal::Move(Place::At(field), self.value.clone()))
     }
 

@@ -6,7 +6,7 @@ mod pods;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use corsward_api::{GROUP, KIND};
+use corsward_api::{GATEWAY_GROUP, GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
 use corsward_manifest::spelling::Spelling;
 use corsward_operator_core::cluster_state::{
     Change, Delta, Gateway, GatewayClass, Key, Labels, MODE_ANNOTATION, Namespace, NamespaceMode,
@@ -24,7 +24,6 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use self::gateways::GATEWAY_API;
 use self::pods::{PodSpec, PodStatus};
 
 /// The version of our own kinds that is watched.
@@ -101,13 +100,16 @@ pub(super) const POLICIES: Kind<Written, PolicyId, Object> =
         }
     });
 /// `OriginSet`.
-pub(super) const ORIGIN_SETS: Kind<Written, Key, RawObject> =
-    Kind::new([GROUP, VERSION, "OriginSet", "originsets"], Need::Own, key, raw_object, |delta| {
-        Event::ClusterState(Change::OriginSet(delta))
-    });
+pub(super) const ORIGIN_SETS: Kind<Written, Key, RawObject> = Kind::new(
+    [GROUP, VERSION, ORIGIN_SET_KIND, "originsets"],
+    Need::Own,
+    key,
+    raw_object,
+    |delta| Event::ClusterState(Change::OriginSet(delta)),
+);
 /// `ClusterCorsPolicy`.
 pub(super) const CLUSTER_POLICIES: Kind<Written, String, RawObject> = Kind::new(
-    [GROUP, VERSION, "ClusterCorsPolicy", "clustercorspolicies"],
+    [GROUP, VERSION, GUARDRAIL_KIND, "clustercorspolicies"],
     Need::Own,
     name,
     raw_object,
@@ -132,7 +134,7 @@ pub(super) const PODS: Kind<Raw<PodSpec, PodStatus>, Key, Pod> = Kind {
 };
 /// Gateways of the Gateway API.
 pub(super) const GATEWAYS: Kind<Raw<Value>, Key, Gateway> = Kind::new(
-    [GATEWAY_API, "v1", "Gateway", "gateways"],
+    [GATEWAY_GROUP, "v1", "Gateway", "gateways"],
     Need::Optional,
     key,
     gateways::gateway,
@@ -140,7 +142,7 @@ pub(super) const GATEWAYS: Kind<Raw<Value>, Key, Gateway> = Kind::new(
 );
 /// The classes of Gateways. Roles of an older release may not let them be listed: then nothing is known of classes.
 pub(super) const GATEWAY_CLASSES: Kind<Written, String, GatewayClass> = Kind::new(
-    [GATEWAY_API, "v1", "GatewayClass", "gatewayclasses"],
+    [GATEWAY_GROUP, "v1", "GatewayClass", "gatewayclasses"],
     Need::Advisory,
     name,
     gateways::class,
@@ -148,7 +150,7 @@ pub(super) const GATEWAY_CLASSES: Kind<Written, String, GatewayClass> = Kind::ne
 );
 /// `HTTPRoute` of the Gateway API.
 pub(super) const HTTP_ROUTES: Kind<Raw<Value>, Key, NativeCors> = Kind::new(
-    [GATEWAY_API, "v1", "HTTPRoute", "httproutes"],
+    [GATEWAY_GROUP, "v1", "HTTPRoute", "httproutes"],
     Need::Advisory,
     key,
     gateways::http_route,

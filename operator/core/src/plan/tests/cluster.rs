@@ -10,8 +10,8 @@ use crate::event::Event;
 use crate::json_text::JsonText;
 use crate::object::Record;
 use crate::publish::istio::REACH;
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
 /// A cluster with these policies of the namespace `shop`.

@@ -1,6 +1,7 @@
 //! Gateways: those of the Gateway API with their classes, and the CORS settings that it and a mesh have by themselves, cut to where they
 //! lead.
 
+use corsward_api::GATEWAY_GROUP;
 use corsward_operator_core::cluster_state::{
     Delta, Gateway, GatewayClass, Key, NativeCors, ParentGateway,
 };
@@ -8,8 +9,6 @@ use serde_json::Value;
 
 use super::Raw;
 
-/// The group of the Gateway API.
-pub(super) const GATEWAY_API: &str = "gateway.networking.k8s.io";
 /// The feature of a controller that enforces the CORS filters of `HTTPRoute` objects.
 const CORS: &str = "HTTPRouteCORS";
 
@@ -74,7 +73,7 @@ pub(super) fn http_route(raw: Raw<Value>) -> NativeCors {
     }
     if is_cors {
         let (parents, others): (Vec<_>, Vec<_>) =
-            list(&spec, "parentRefs").partition(|parent| is_of(parent, GATEWAY_API, "Gateway"));
+            list(&spec, "parentRefs").partition(|parent| is_of(parent, GATEWAY_GROUP, "Gateway"));
         native.in_mesh = !others.is_empty();
         let parents = parents.into_iter();
         native.gateways.extend(parents.filter_map(|parent| {
