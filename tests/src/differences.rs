@@ -1,8 +1,8 @@
 //! Differences: compares an answer with what a case expects, the same for every machine.
 
+use corsward_browser::combined;
 use corsward_test_harness::answer::Answer;
 use corsward_test_harness::case::{Case, Expect};
-use corsward_test_harness::oracle::combined;
 use corsward_test_harness::text::from_latin1;
 
 /// Headers whose values are compared as case-folded sets.
@@ -213,8 +213,8 @@ fn shown(value: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use corsward_browser::CredentialsMode;
     use corsward_test_harness::case::{Request, Upstream};
-    use corsward_test_harness::oracle::CredentialsMode;
 
     fn case(expect: Expect) -> Case {
         Case {

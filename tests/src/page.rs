@@ -20,9 +20,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use corsward_browser::CredentialsMode;
 use corsward_test_harness::answer::Answer;
 use corsward_test_harness::case::{Case, Expect, Request, Upstream};
-use corsward_test_harness::oracle::CredentialsMode;
 use corsward_test_harness::text::from_latin1;
 
 /// A line that says that no upstream is asked.

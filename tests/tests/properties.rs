@@ -1,5 +1,6 @@
 //! Laws that hold for every policy and every request.
 
+use corsward_browser::{CorsResponse, CredentialsMode, cors_check, preflight_passes};
 use corsward_policy::draft::{
     CorsDraft, Diagnostics, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft, Specificity,
     UpstreamCorsHeaders, UpstreamOrigin,
@@ -11,7 +12,6 @@ use corsward_policy::{
     Action, Compiled, Decision, Draft, Outcome, Policy, PolicyId, compile, validate, wire,
 };
 use corsward_test_harness::case;
-use corsward_test_harness::oracle::{CorsResponse, CredentialsMode, cors_check, preflight_passes};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};

@@ -157,11 +157,15 @@ fn assert_pure(folder: &str) {
 #[test]
 fn the_top_modules_of_a_crate_import_no_cycle() {
     for crate_sources in [
+        "cli/browser/src",
+        "cli/import/src",
+        "cli/src",
         "filter/engine/src",
         "filter/wasm/src",
         "operator/api/src",
         "operator/controller/src",
         "operator/core/src",
+        "policy/diff/src",
         "policy/manifest/src",
         "policy/src",
         "tests/e2e/src",
@@ -440,19 +444,20 @@ fn the_limits_of_the_design_are_those_of_the_code() {
 /// The most that prose may have: indefinite pronouns in 1 000 words, and openings with a question word in 100 sentences.
 const PROSE: (f64, f64) = (2.0, 3.0);
 
-/// The ceilings of doc comments, which only fall, to those of prose.
-const CEILINGS: [(&str, f64, f64); 11] = [
-    ("filter", 2.0, 3.0),
-    ("operator/api", 2.0, 3.0),
-    ("operator/controller", 2.0, 3.0),
-    ("operator/core", 2.0, 3.0),
-    ("policy/manifest", 2.0, 3.0),
-    ("policy/src", 2.0, 3.0),
-    ("tests/e2e", 2.0, 3.0),
-    ("tests/harness", 2.0, 3.0),
-    ("tests/src", 2.0, 3.0),
-    ("tests/tests", 2.0, 3.0),
-    ("xtask", 2.0, 3.0),
+/// The places whose doc comments are measured as pages are.
+const COMMENTED: [&str; 12] = [
+    "cli",
+    "filter",
+    "operator/api",
+    "operator/controller",
+    "operator/core",
+    "policy/manifest",
+    "policy/src",
+    "tests/e2e",
+    "tests/harness",
+    "tests/src",
+    "tests/tests",
+    "xtask",
 ];
 
 #[test]
@@ -476,8 +481,8 @@ fn pages_say_their_subject_first() {
 }
 
 #[test]
-fn doc_comments_come_nearer_to_it() {
-    for (place, pronouns, openings) in CEILINGS {
+fn doc_comments_say_their_subject_first() {
+    for place in COMMENTED {
         let mut measure = Measure::default();
         for (file, text) in texts() {
             if !file.starts_with(place) {
@@ -487,8 +492,8 @@ fn doc_comments_come_nearer_to_it() {
             let read = if is_code { Measure::of_doc_comments } else { Measure::of_page };
             measure.extend(read(&text));
         }
-        assert!(measure.words > 1000, "{place}: only {} words were read", measure.words);
-        assert!(!exceeds(&measure, (pronouns, openings)), "{place}: {measure}");
+        assert!(measure.words > 500, "{place}: only {} words were read", measure.words);
+        assert!(!exceeds(&measure, PROSE), "{place}: {measure}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! Answer: what came back for a case, whichever machine gave it.
 
 use crate::case::Request;
-use crate::oracle::{CorsResponse, combined, cors_check, preflight_passes};
 use crate::text::from_latin1;
+use corsward_browser::{CorsResponse, combined, cors_check, preflight_passes};
 
 /// The final response to a case's request, and what is known about how it came about.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 //! Case: one request, the upstream behind it, and what is owed to the client.
 
-use crate::oracle::{CorsRequest, CredentialsMode, Preflight};
+use corsward_browser::{CorsRequest, CredentialsMode, Preflight};
 
 /// One case of a suite.
 #[derive(Clone, Debug)]

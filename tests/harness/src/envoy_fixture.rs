@@ -15,9 +15,9 @@ use xtask::{tools, wasm};
 
 use crate::answer::Answer;
 use crate::case::{self, Case, Request};
-use crate::oracle::CredentialsMode;
 use crate::upstream::{self, Upstream};
 use crate::{client, policies};
+use corsward_browser::CredentialsMode;
 
 /// A running Envoy and all that belongs to it; everything ends with it.
 #[derive(Debug)]

@@ -18,7 +18,6 @@ pub mod envoy_fixture;
 pub mod eventually;
 pub mod http2;
 pub mod line;
-pub mod oracle;
 pub mod policies;
 pub mod site;
 pub mod status;

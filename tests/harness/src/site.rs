@@ -7,8 +7,8 @@ use std::thread;
 
 use anyhow::{Context, Result};
 
-use crate::oracle::combined;
 use crate::upstream::read_head;
+use corsward_browser::combined;
 
 /// A resource: its media type and its text.
 pub type Resource = (&'static str, String);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
+use corsward_browser::CredentialsMode;
 use corsward_test_harness::case::{Case, Expect, Request, Upstream};
-use corsward_test_harness::oracle::CredentialsMode;
 use corsward_test_harness::policies;
 use corsward_test_harness::text::{Written, latin1};
 use serde::Deserialize;

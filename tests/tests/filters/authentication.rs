@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use corsward_browser::CredentialsMode;
 use corsward_test_harness::case::{Request, Upstream};
 use corsward_test_harness::client;
 use corsward_test_harness::envoy_fixture::plain_answer;
-use corsward_test_harness::oracle::CredentialsMode;
 use serde_json::{Value, json};
 
 use crate::proxy::{

@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::answer::Answer;
 use crate::case::Request;
 use crate::client;
-use crate::oracle::CredentialsMode;
 use anyhow::{Context, Result, bail, ensure};
+use corsward_browser::CredentialsMode;
 use serde_json::Value;
 use xtask::command;
 

@@ -3,14 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
+use corsward_browser::{
+    CorsRequest, CorsResponse, CredentialsMode, Preflight, cors_check, preflight_passes,
+};
 use corsward_test_harness::answer::Answer;
 use corsward_test_harness::case::Request;
 use corsward_test_harness::cluster::TestNamespace;
 use corsward_test_harness::cluster::socks_proxy::{SocksProxy, header};
 use corsward_test_harness::eventually::eventually;
-use corsward_test_harness::oracle::{
-    CorsRequest, CorsResponse, CredentialsMode, Preflight, cors_check, preflight_passes,
-};
 use serde_json::{Value, json};
 
 use crate::scenario_cluster::ScenarioCluster;

@@ -1,0 +1,57 @@
+//! The arguments: read here and nowhere else.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// CORS policies at the desk and in CI.
+#[derive(Debug, Parser)]
+#[command(name = "corsward", version)]
+pub(crate) struct Args {
+    /// The command.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+    /// Write a man page for each command into a folder.
+    Man(ManArgs),
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub(crate) shell: Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ManArgs {
+    /// The folder; it is made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+}
+
+/// Reads the arguments. As a plugin of kubectl, the help says `kubectl corsward` or `kubectl cors`.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> clap::error::Result<Args> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let (name, typed) = names(arguments.first());
+    let command = Args::command().name(name).bin_name(typed);
+    Args::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
+/// The name of the program, and the words that call it.
+fn names(program: Option<&OsString>) -> (&'static str, &'static str) {
+    match program.and_then(|program| Path::new(program).file_stem()?.to_str()) {
+        Some("kubectl-corsward") => ("kubectl-corsward", "kubectl corsward"),
+        Some("kubectl-cors") => ("kubectl-cors", "kubectl cors"),
+        _ => ("corsward", "corsward"),
+    }
+}

@@ -1,0 +1,36 @@
+//! `corsward`: policies at the desk and in CI.
+//!
+//! A command is a module of its name: its arguments, and `run`, which prints to the writer it gets and returns an [`Outcome`].
+
+mod args;
+mod completions;
+mod outcome;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use crate::args::Command;
+pub use crate::outcome::Outcome;
+
+/// Runs the command of those arguments, the first of which names the program.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match args::parse(arguments) {
+        Ok(args) => args,
+        // Help and the version are answers, too.
+        Err(error) => error.exit(),
+    };
+    let mut out = io::stdout().lock();
+    let outcome = match &args.command {
+        Command::Completions(args) => completions::completions(args, &mut out),
+        Command::Man(args) => completions::man(args, &mut out),
+    };
+    match outcome.and_then(|outcome| Ok(out.flush().map(|()| outcome)?)) {
+        Ok(outcome) => outcome.into(),
+        Err(error) if outcome::is_closed_pipe(&error) => Outcome::Success.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Outcome::Unusable.into()
+        }
+    }
+}
