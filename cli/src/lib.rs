@@ -5,6 +5,7 @@
 mod args;
 mod completions;
 mod outcome;
+pub mod policies;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};

@@ -1,5 +1,7 @@
 //! Cluster state: what a cluster holds beside policies, as far as policies depend on it. A store without IO.
 
+mod spec;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -8,6 +10,7 @@ use std::sync::Arc;
 use corsward_policy::Finding;
 use serde_json::Value;
 
+pub use self::spec::is_tcp;
 use crate::finding::PlacementReason;
 use crate::json_text::JsonText;
 

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use corsward_manifest::document::MAX_FILE_LEN;
 use corsward_manifest::finding::SourceReason;
 use corsward_operator_core::cluster_state::{Change, Delta};
 use corsward_operator_core::event::{Event, Problem};
@@ -16,7 +17,6 @@ use corsward_policy::Finding;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tracing::{debug, info, warn};
 
-use crate::source::document::MAX_FILE_LEN;
 use crate::source::folder::{FileRead, Folder, Snapshot};
 
 /// A change is read when the folder has been quiet for so long: editors write in several steps.

@@ -17,9 +17,6 @@ use serde_json::Value;
 
 use crate::source::namespace;
 
-/// Largest file that is read. It takes a second or two, in which the folder waits; what can be published is half as long.
-pub const MAX_FILE_LEN: u64 = 2 * 1024 * 1024;
-
 /// The content of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Documents {

@@ -12,15 +12,9 @@ use super::Raw;
 /// The feature of a controller that enforces the CORS filters of `HTTPRoute` objects.
 const CORS: &str = "HTTPRouteCORS";
 
-/// A Gateway. Whoever put the kind in may have put another schema in: what does not fit is left out, and the watch goes on.
+/// A Gateway.
 pub(super) fn gateway(raw: Raw<Value>) -> Gateway {
-    let spec = raw.spec.unwrap_or_default();
-    let listeners = list(&spec, "listeners")
-        .filter_map(|listener| Some((text(listener, "name")?.to_owned(), port(listener)?)));
-    Gateway {
-        class: text(&spec, "gatewayClassName").unwrap_or_default().to_owned(),
-        listeners: listeners.collect(),
-    }
+    Gateway::of(&raw.spec.unwrap_or_default())
 }
 
 /// A class of Gateways.

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use corsward_operator_core::cluster_state::{
-    Inbound, Injection, Labels, Pod, PodProxy, Service, ServicePort, TargetPort,
+    Inbound, Injection, Labels, Pod, PodProxy, Service, is_tcp,
 };
 use corsward_operator_core::traffic::INJECT;
-use k8s_openapi::api::core::v1::{self, ContainerPort, ServiceSpec};
+use k8s_openapi::api::core::v1::{ContainerPort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::Deserialize;
 
 use super::Raw;
@@ -60,13 +59,7 @@ struct ContainerSpec {
 
 /// A Service, as the controller keeps it.
 pub(super) fn service(raw: Raw<ServiceSpec>) -> Service {
-    let ServiceSpec { type_, selector, ports, .. } = raw.spec.unwrap_or_default();
-    // Kubernetes ignores the selector of a name for something outside of the cluster.
-    let selects = type_.as_deref() != Some("ExternalName");
-    Service {
-        selector: selector.filter(|_| selects).unwrap_or_default(),
-        ports: ports.unwrap_or_default().into_iter().filter_map(port).collect(),
-    }
+    Service::of(raw.spec.unwrap_or_default())
 }
 
 /// A pod, as the controller keeps it.
@@ -112,22 +105,6 @@ pub(super) fn pod(raw: Raw<PodSpec, PodStatus>) -> Pod {
         inbound: inbound(&raw.metadata),
         labels: raw.metadata.labels.unwrap_or_default(),
     }
-}
-
-fn port(spec: v1::ServicePort) -> Option<ServicePort> {
-    let v1::ServicePort { name, port, target_port, protocol, app_protocol, .. } = spec;
-    let port = u16::try_from(port).ok()?;
-    let target = match target_port {
-        None | Some(IntOrString::Int(0)) => TargetPort::Number(port),
-        Some(IntOrString::Int(number)) => TargetPort::Number(u16::try_from(number).ok()?),
-        Some(IntOrString::String(name)) => TargetPort::Name(name),
-    };
-    is_tcp(protocol.as_deref()).then_some(ServicePort { name, port, target, app_protocol })
-}
-
-/// Absent, the protocol is TCP. No filter of a proxy sees requests over any other.
-fn is_tcp(protocol: Option<&str>) -> bool {
-    protocol.is_none_or(|protocol| protocol == "TCP")
 }
 
 fn has(labels: Option<&Labels>, (name, value): (&str, &str)) -> bool {

@@ -1,0 +1,345 @@
+//! Policies: those of files, validated beside the objects of the same files, and the configuration that their proxies get.
+//!
+//! An API server gets the files in the end, and so they are read as `kubectl` reads them. Objects that no file shows may be in the cluster:
+//! a policy that names one is not refused for it.
+
+mod cluster;
+mod documents;
+mod files;
+mod parallel;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use corsward_manifest::knowledge::FullKnowledge;
+use corsward_operator_core::bundle::Bundle;
+use corsward_operator_core::cluster_state::{Key, Namespace, NamespaceMode, RawObject};
+use corsward_operator_core::finding::{GuardrailReason, PlacementReason};
+use corsward_operator_core::guardrails::{Guardrail, GuardrailStates};
+use corsward_operator_core::json_text::JsonText;
+use corsward_operator_core::object::Object;
+use corsward_operator_core::origin_sets::OriginSets;
+use corsward_operator_core::publish::istio::REACH;
+use corsward_operator_core::validation::{Accepted, Context, Validation, validate_object};
+use corsward_policy::{Compiled, Finding, Policy, PolicyId, Severity, compile, finding};
+use serde_json::Value;
+
+use self::cluster::Cluster;
+use self::documents::{Documents, duplicate};
+pub use self::files::SourceFile;
+use self::parallel::map;
+
+/// The policies of files, and everything that there is to say about the files.
+#[derive(Debug, Default)]
+pub struct Policies {
+    /// The files, in the order of the paths.
+    pub files: Vec<SourceFile>,
+    /// The policies, each once, by namespace and name.
+    pub policies: Vec<LoadedPolicy>,
+    /// The number of origin sets and guardrails.
+    pub dependencies: usize,
+    /// The findings, in the order of the files.
+    pub findings: Vec<FileFinding>,
+    cluster: Cluster,
+}
+
+/// A policy of a file.
+#[derive(Debug)]
+pub struct LoadedPolicy {
+    /// Its namespace and name.
+    pub id: PolicyId,
+    /// Its place.
+    pub place: Place,
+    /// What it says, unless a finding refuses it.
+    pub accepted: Option<Arc<Accepted>>,
+}
+
+/// A finding, and what it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileFinding {
+    /// Its place.
+    pub place: Place,
+    /// The object that it is about; `None`: a file, or a document without a name.
+    pub subject: Option<Subject>,
+    /// The finding. Its field is seen from the root of the object.
+    pub finding: Finding,
+}
+
+/// A file, and an object in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Its index among the files.
+    pub file: usize,
+    /// The index of the object among those of the file, where each item of a list is one; `None`: the whole file.
+    pub document: Option<usize>,
+}
+
+/// An object that a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its namespace, empty where its kind has none, and its name.
+    pub id: PolicyId,
+}
+
+/// The objects of all files, each once.
+#[derive(Debug, Default)]
+struct Objects {
+    policies: BTreeMap<PolicyId, (Place, Object)>,
+    /// The other texts of policies that are there more than once.
+    duplicates: Vec<(Place, Object)>,
+    origin_sets: BTreeMap<Key, (Place, Arc<Value>)>,
+    guardrails: BTreeMap<String, (Place, Arc<Value>)>,
+    namespaces: BTreeMap<String, Namespace>,
+    findings: Vec<FileFinding>,
+}
+
+// === impl Policies ===
+
+impl Policies {
+    /// Reads the policies at those paths: files, folders with all that is below them, and `-`, standard input. What cannot be read is a
+    /// finding.
+    pub fn read<P: AsRef<Path>>(paths: &[P]) -> Self {
+        Self::of(files::at(paths))
+    }
+
+    /// The policies of those files.
+    #[must_use]
+    pub fn of(files: Vec<SourceFile>) -> Self {
+        let numbered: Vec<(usize, &SourceFile)> = files.iter().enumerate().collect();
+        let documents = map(numbered, |(at, file)| Documents::read(file, at));
+        let (objects, cluster) = Objects::of(documents, &files);
+        let mut policies = Self { files, cluster, ..Self::default() };
+        policies.validate(objects);
+        policies.findings.sort_by(|a, b| {
+            let key = |it: &FileFinding| (it.place, it.subject.is_some());
+            key(a).cmp(&key(b))
+        });
+        policies
+    }
+
+    /// The policies that are accepted, by namespace and name.
+    pub fn accepted(&self) -> impl Iterator<Item = (&PolicyId, &Accepted)> {
+        let accepted = self.policies.iter();
+        accepted.filter_map(|policy| Some((&policy.id, policy.accepted.as_deref()?)))
+    }
+
+    /// The bundles of Istio's proxies: each a set of proxies, and the configuration that they get. A policy without a target, or with a
+    /// selector, is for sidecars.
+    pub fn bundles(&self) -> impl Iterator<Item = &Arc<Bundle>> {
+        self.cluster.bundles()
+    }
+
+    /// The configuration of one proxy that all accepted policies are for, as of an Envoy beside a folder of policies.
+    #[must_use]
+    pub fn compiled(&self) -> Compiled {
+        let policies: Vec<&Policy> =
+            self.accepted().map(|(_, accepted)| &*accepted.policy).collect();
+        compile(&policies)
+    }
+
+    /// Does a finding refuse something?
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.findings.iter().any(|it| it.finding.severity() == Severity::Refusal)
+    }
+
+    fn validate(&mut self, objects: Objects) {
+        let Objects { policies, duplicates, origin_sets, guardrails, namespaces, findings } =
+            objects;
+        self.findings = findings;
+        self.dependencies = origin_sets.len().saturating_add(guardrails.len());
+        let (mut sets, mut states) = (OriginSets::default(), GuardrailStates::default());
+        sets.validate(&raw(&origin_sets), &FullKnowledge);
+        states.validate(&raw(&guardrails), &FullKnowledge);
+        let in_force: Vec<Guardrail> = states.in_force().cloned().collect();
+        self.judge_selectors(&guardrails, &in_force, &policies, &namespaces);
+        let (sets, reach) = (sets.origins(), REACH.unseen());
+        let counting = policies.into_values().map(|it| (it, true));
+        let all: Vec<_> = counting.chain(duplicates.into_iter().map(|it| (it, false))).collect();
+        let judged = map(all, |((place, object), counts)| {
+            let namespace = namespaces.get(&object.id.namespace);
+            let bounds = bounds(&object.id.namespace, namespace, &in_force);
+            let context = Context::new(&FullKnowledge);
+            let context = Context { sets, reach, may_have_others: true, ..context };
+            let mut validation = validate_object(&object, context);
+            judge(&mut validation, &bounds);
+            (place, object, validation, counts)
+        });
+        let mut validated = Vec::new();
+        for (place, object, mut validation, counts) in judged {
+            let findings = std::mem::take(&mut validation.findings);
+            self.find(place, &object.id, findings);
+            if counts {
+                let (id, accepted) = (object.id.clone(), validation.accepted.clone());
+                self.policies.push(LoadedPolicy { id, place, accepted });
+                validated.push((object, validation));
+            }
+        }
+        self.cluster.plan(validated, &namespaces);
+        self.judge_together(&namespaces);
+    }
+
+    /// The findings about policies beside the others of their proxies, their targets and their namespaces.
+    fn judge_together(&mut self, namespaces: &BTreeMap<String, Namespace>) {
+        let mut findings = Vec::new();
+        for LoadedPolicy { id, place, accepted: _ } in &self.policies {
+            let of_cluster = self.cluster.findings(id);
+            let of_mode = namespaces.get(&id.namespace).and_then(about_mode);
+            findings.push((*place, id.clone(), of_cluster.into_iter().chain(of_mode).collect()));
+        }
+        for (place, id, found) in findings {
+            self.find(place, &id, found);
+        }
+    }
+
+    /// The findings about selectors of guardrails, beside the Namespaces of the files.
+    fn judge_selectors(
+        &mut self,
+        guardrails: &BTreeMap<String, (Place, Arc<Value>)>,
+        in_force: &[Guardrail],
+        policies: &BTreeMap<PolicyId, (Place, Object)>,
+        namespaces: &BTreeMap<String, Namespace>,
+    ) {
+        let is_known = |id: &PolicyId| namespaces.contains_key(&id.namespace);
+        let all_known = !namespaces.is_empty() && policies.keys().all(is_known);
+        for (name, (place, spec)) in guardrails {
+            if spec.get("namespaceSelector").is_none() {
+                continue;
+            }
+            let reason = if all_known {
+                // Nothing is known of the selector of a guardrail that is refused.
+                let Some(guardrail) = in_force.iter().find(|it| it.name() == name) else {
+                    continue;
+                };
+                if namespaces.iter().any(|(name, it)| guardrail.selects(name, &it.labels)) {
+                    continue;
+                }
+                GuardrailReason::SelectsNothing
+            } else {
+                GuardrailReason::SelectorUnused
+            };
+            let id = PolicyId { namespace: String::new(), name: name.clone() };
+            let subject = Some(Subject { kind: corsward_api::GUARDRAIL_KIND, id });
+            let finding = Finding::new("spec.namespaceSelector", reason);
+            self.findings.push(FileFinding { place: *place, subject, finding });
+        }
+    }
+
+    fn find(&mut self, place: Place, policy: &PolicyId, findings: Vec<Finding>) {
+        let subject = Subject { kind: corsward_api::KIND, id: policy.clone() };
+        self.findings.extend(findings.into_iter().map(|finding| FileFinding {
+            place,
+            subject: Some(subject.clone()),
+            finding,
+        }));
+    }
+}
+
+// === impl Objects ===
+
+impl Objects {
+    /// The objects of those files, and the state of their cluster. Of several with one name the last counts: `kubectl` applies them in that
+    /// order.
+    fn of(documents: Vec<Documents>, files: &[SourceFile]) -> (Self, Cluster) {
+        let (mut objects, mut cluster) = (Self::default(), Cluster::default());
+        for Documents {
+            policies,
+            origin_sets,
+            guardrails,
+            namespaces,
+            services,
+            gateways,
+            findings,
+        } in documents
+        {
+            objects.findings.extend(findings);
+            for (place, object) in policies {
+                let id = object.id.clone();
+                let text = object.text.clone();
+                let Some((first, other)) = objects.policies.insert(id.clone(), (place, object))
+                else {
+                    continue;
+                };
+                if other.text != text {
+                    objects.repeat(first, corsward_api::KIND, id, (place, files));
+                    objects.duplicates.push((first, other));
+                }
+            }
+            for (place, key, spec) in origin_sets {
+                let id = PolicyId { namespace: key.namespace.clone(), name: key.name.clone() };
+                let before = objects.origin_sets.insert(key, (place, Arc::clone(&spec)));
+                if let Some((first, _)) = before.filter(|(_, other)| *other != spec) {
+                    objects.repeat(first, corsward_api::ORIGIN_SET_KIND, id, (place, files));
+                }
+            }
+            for (place, name, spec) in guardrails {
+                let id = PolicyId { namespace: String::new(), name: name.clone() };
+                let before = objects.guardrails.insert(name, (place, Arc::clone(&spec)));
+                if let Some((first, _)) = before.filter(|(_, other)| *other != spec) {
+                    objects.repeat(first, corsward_api::GUARDRAIL_KIND, id, (place, files));
+                }
+            }
+            objects.namespaces.extend(namespaces);
+            cluster.add(services, gateways);
+        }
+        (objects, cluster)
+    }
+
+    fn repeat(
+        &mut self,
+        place: Place,
+        kind: &'static str,
+        id: PolicyId,
+        (counting, files): (Place, &[SourceFile]),
+    ) {
+        let file = files.get(counting.file);
+        self.findings.extend(file.map(|file| duplicate(place, Subject { kind, id }, file)));
+    }
+}
+
+/// The objects as a cluster has them, without a status.
+fn raw<K: Clone + Ord>(objects: &BTreeMap<K, (Place, Arc<Value>)>) -> BTreeMap<K, RawObject> {
+    let raw = |spec: &Arc<Value>| RawObject {
+        uid: String::new(),
+        generation: 0,
+        spec: Arc::clone(spec),
+        status: JsonText::default(),
+    };
+    objects.iter().map(|(key, (_, spec))| (key.clone(), raw(spec))).collect()
+}
+
+/// The guardrails that bound the policies of a namespace: all of them, where the files do not have its labels.
+fn bounds<'g>(
+    name: &str,
+    namespace: Option<&Namespace>,
+    guardrails: &'g [Guardrail],
+) -> Vec<Guardrail> {
+    let selects = |guardrail: &&'g Guardrail| {
+        namespace.is_none_or(|namespace| guardrail.selects(name, &namespace.labels))
+    };
+    guardrails.iter().filter(selects).cloned().collect()
+}
+
+/// Judges a policy by the guardrails that bound it.
+fn judge(validation: &mut Validation, guardrails: &[Guardrail]) {
+    let Some(accepted) = &validation.accepted else { return };
+    let exceeded = accepted.exceeded(guardrails);
+    if exceeded.iter().any(|finding| finding.severity() == Severity::Refusal) {
+        validation.accepted = None;
+    }
+    validation.findings.extend(exceeded);
+    finding::sort(&mut validation.findings);
+}
+
+/// The finding about the mode of a policy's namespace.
+fn about_mode(namespace: &Namespace) -> Option<Finding> {
+    match namespace.mode {
+        NamespaceMode::Off => {
+            Some(Finding::new("metadata.namespace", PlacementReason::NamespaceOff))
+        }
+        NamespaceMode::Unset | NamespaceMode::Unknown(_) => namespace.unknown_mode(),
+    }
+}

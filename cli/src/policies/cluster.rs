@@ -1,0 +1,119 @@
+//! Cluster: the plan of a cluster that has the objects of the files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use corsward_api::v1alpha1::TargetRef;
+use corsward_operator_core::bundle::Bundle;
+use corsward_operator_core::cluster_state::{
+    Change, Delta, Gateway, Key, Namespace, Service, ServicePort, TargetPort,
+};
+use corsward_operator_core::event::Event;
+use corsward_operator_core::index::{Index, Scope};
+use corsward_operator_core::object::Object;
+use corsward_operator_core::plan::{Plan, ScopePlan};
+use corsward_operator_core::publish::istio::REACH;
+use corsward_operator_core::targets::Target;
+use corsward_operator_core::validation::Validation;
+use corsward_policy::validate::NoKnowledge;
+use corsward_policy::{Finding, PolicyId};
+
+use super::parallel::map;
+
+/// The objects beside policies, and the plan of all.
+#[derive(Debug, Default)]
+pub(super) struct Cluster {
+    services: BTreeMap<Key, Service>,
+    gateways: BTreeMap<Key, Gateway>,
+    plans: Vec<Plan>,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    pub(super) fn add(&mut self, services: Vec<(Key, Service)>, gateways: Vec<(Key, Gateway)>) {
+        self.services.extend(services);
+        self.gateways.extend(gateways);
+    }
+
+    /// Plans validated policies. Nothing of the policies is validated again.
+    pub(super) fn plan(
+        &mut self,
+        validated: Vec<(Object, Validation)>,
+        namespaces: &BTreeMap<String, Namespace>,
+    ) {
+        let mut index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
+        let mut put = |change| index.on(Event::ClusterState(change));
+        put(Change::Namespace(Delta::Reset(namespaces.clone())));
+        self.stand_in(&validated);
+        put(Change::Service(Delta::Reset(self.services.clone())));
+        put(Change::Gateway(Delta::Reset(self.gateways.clone())));
+        for (object, validation) in validated {
+            index.apply_validated(object, validation);
+        }
+        let scopes: Vec<Scope> = index.take_changed().into_iter().collect();
+        self.plans = map(scopes, |scope| {
+            let mut plan = Plan::default();
+            plan.update(&index, &scope);
+            plan
+        });
+    }
+
+    /// Adds a Service or a Gateway for each one that policies name and no file shows. Of two Services it is not known whether they share a
+    /// pod, so they do not.
+    fn stand_in(&mut self, validated: &[(Object, Validation)]) {
+        // A target stands for what all policies say of it.
+        let mut sections: BTreeMap<(&str, Key), BTreeSet<&str>> = BTreeMap::new();
+        for (object, validation) in validated {
+            let Some(accepted) = &validation.accepted else { continue };
+            let Target::Refs(refs) = &accepted.target else { continue };
+            for TargetRef { group: _, kind, name, section_name } in refs {
+                let key = Key { namespace: object.id.namespace.clone(), name: name.clone() };
+                let named = sections.entry((kind, key)).or_default();
+                named.extend(section_name.as_deref());
+            }
+        }
+        for ((kind, key), sections) in sections {
+            // Any numbers will do, as long as no two sections share one.
+            let ports =
+                (1_u16..).zip(&sections).map(|(port, section)| ((*section).to_owned(), port));
+            if kind == "Gateway" {
+                let gateway = || Gateway { listeners: ports.collect(), ..Gateway::default() };
+                self.gateways.entry(key).or_insert_with(gateway);
+            } else {
+                let selector = [("corsward.io/service".to_owned(), key.name.clone())].into();
+                let ports = ports.map(|(name, port)| ServicePort {
+                    name: Some(name),
+                    port,
+                    target: TargetPort::Number(port),
+                    app_protocol: None,
+                });
+                let service = || Service { selector, ports: ports.collect() };
+                self.services.entry(key).or_insert_with(service);
+            }
+        }
+    }
+
+    /// The findings about a policy beside the others of its proxies, and about its targets.
+    pub(super) fn findings(&self, id: &PolicyId) -> Vec<Finding> {
+        let planned = self.scope(&id.namespace).and_then(|scope| scope.policies.get(id));
+        let findings = planned.into_iter().flat_map(|planned| {
+            planned.about_others().chain(planned.placement.findings()).cloned()
+        });
+        findings.collect()
+    }
+
+    fn scope(&self, namespace: &str) -> Option<&ScopePlan> {
+        let at = self.plans.binary_search_by(|plan| {
+            let scope = plan.scopes().keys().next().and_then(Scope::namespace);
+            scope.unwrap_or_default().cmp(namespace)
+        });
+        self.plans.get(at.ok()?)?.scopes().values().next()
+    }
+
+    /// The bundles of all proxies.
+    pub(super) fn bundles(&self) -> impl Iterator<Item = &Arc<Bundle>> {
+        let scopes = self.plans.iter().flat_map(|plan| plan.scopes().values());
+        scopes.flat_map(ScopePlan::bundles).map(|(_, bundle)| bundle)
+    }
+}
