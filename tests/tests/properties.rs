@@ -1,6 +1,6 @@
 //! Laws that hold for every policy and every request.
 
-use corsward_browser::{CorsResponse, CredentialsMode, cors_check, preflight_passes};
+use corsward_browser::{CorsResponse, CredentialsMode, cors_check, preflight_check};
 use corsward_policy::draft::{
     CorsDraft, Diagnostics, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft, Specificity,
     UpstreamCorsHeaders, UpstreamOrigin,
@@ -188,8 +188,8 @@ fn browser_passes(decision: &Decision<'_>, request: &Any) -> bool {
         credentials,
     };
     match asked.preflight() {
-        Some(preflight) => preflight_passes(&asked.cors(), &preflight, response),
-        None => cors_check(&asked.cors(), response),
+        Some(preflight) => preflight_check(&asked.cors(), &preflight, response).is_ok(),
+        None => cors_check(&asked.cors(), response).is_ok(),
     }
 }
 

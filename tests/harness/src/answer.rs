@@ -2,7 +2,7 @@
 
 use crate::case::Request;
 use crate::text::from_latin1;
-use corsward_browser::{CorsResponse, combined, cors_check, preflight_passes};
+use corsward_browser::{CorsResponse, combined, cors_check, preflight_check};
 
 /// The final response to a case's request, and what is known about how it came about.
 #[derive(Clone, Debug, Default)]
@@ -72,8 +72,8 @@ impl Answer {
     pub fn passes(&self, request: &Request) -> bool {
         let response = CorsResponse { status: self.status, headers: &self.headers };
         match request.preflight() {
-            Some(preflight) => preflight_passes(&request.cors(), &preflight, response),
-            None => cors_check(&request.cors(), response),
+            Some(preflight) => preflight_check(&request.cors(), &preflight, response).is_ok(),
+            None => cors_check(&request.cors(), response).is_ok(),
         }
     }
 }
