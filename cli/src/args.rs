@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::check::CheckArgs;
+
 /// CORS policies at the desk and in CI.
 #[derive(Debug, Parser)]
 #[command(name = "corsward", version)]
@@ -18,6 +20,8 @@ pub(crate) struct Args {
 /// A command.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Print every finding about the policies of files, with the text and the fix.
+    Check(CheckArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Write a man page for each command into a folder.

@@ -3,9 +3,11 @@
 //! A command is a module of its name: its arguments, and `run`, which prints to the writer it gets and returns an [`Outcome`].
 
 mod args;
+mod check;
 mod completions;
 mod outcome;
 pub mod policies;
+mod yaml_text;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -23,6 +25,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let mut out = io::stdout().lock();
     let outcome = match &args.command {
+        Command::Check(args) => check::run(args, &mut out),
         Command::Completions(args) => completions::completions(args, &mut out),
         Command::Man(args) => completions::man(args, &mut out),
     };

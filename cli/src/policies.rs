@@ -28,7 +28,7 @@ use serde_json::Value;
 use self::cluster::Cluster;
 use self::documents::{Documents, duplicate};
 pub use self::files::SourceFile;
-use self::parallel::map;
+pub(crate) use self::parallel::map;
 
 /// The policies of files, and everything that there is to say about the files.
 #[derive(Debug, Default)]
@@ -235,6 +235,17 @@ impl Policies {
             subject: Some(subject.clone()),
             finding,
         }));
+    }
+}
+
+// === impl Subject ===
+
+impl Subject {
+    /// `namespace/name`, or the name alone where the kind has no namespace.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let PolicyId { namespace, name } = &self.id;
+        if namespace.is_empty() { name.clone() } else { self.id.to_string() }
     }
 }
 

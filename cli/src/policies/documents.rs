@@ -171,11 +171,6 @@ fn is_marked(file: &SourceFile) -> bool {
 
 /// The finding about an object that is there again with another text, in the file that counts.
 pub(super) fn duplicate(place: Place, subject: Subject, file: &SourceFile) -> FileFinding {
-    let policy = if subject.id.namespace.is_empty() {
-        subject.id.name.clone()
-    } else {
-        subject.id.to_string()
-    };
-    let reason = SourceReason::Duplicate { policy, file: file.name.clone() };
+    let reason = SourceReason::Duplicate { policy: subject.name(), file: file.name.clone() };
     FileFinding { place, subject: Some(subject), finding: Finding::new("metadata.name", reason) }
 }

@@ -35,7 +35,8 @@ pub(super) fn at<P: AsRef<Path>>(paths: &[P]) -> Vec<SourceFile> {
 }
 
 fn add(path: &Path, is_named: bool, files: &mut Vec<SourceFile>) {
-    let name = path.display().to_string();
+    // The files of `.` are named as in a shell.
+    let name = path.strip_prefix("./").unwrap_or(path).display().to_string();
     if is_named && name == STDIN {
         let bytes = read_bounded(io::stdin().lock(), 0);
         files.push(SourceFile { name, bytes, is_named });

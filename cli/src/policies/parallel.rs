@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::thread;
 
 /// The results of `work` for each value, in order.
-pub(super) fn map<T: Send, R: Send>(values: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+pub(crate) fn map<T: Send, R: Send>(values: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let share = values.len().div_ceil(threads).max(1);
     if threads == 1 || values.len() <= share {

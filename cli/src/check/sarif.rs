@@ -1,0 +1,98 @@
+//! SARIF 2.1.0 (OASIS): the format for code scanning.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use corsward_policy::Severity;
+use serde_json::{Value, json};
+
+use super::codes;
+use super::diagnostic::Diagnostic;
+
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+
+/// Writes the diagnostics.
+pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> anyhow::Result<()> {
+    let found: BTreeSet<&str> = diagnostics.iter().map(|it| it.sentence.code).collect();
+    let rules: Vec<codes::Row> = codes::all().filter(|it| found.contains(it.code)).collect();
+    let results: Vec<Value> = diagnostics.iter().map(|it| result(it, &rules)).collect();
+    let log = json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": "corsward",
+                "semanticVersion": env!("CARGO_PKG_VERSION"),
+                "rules": rules.iter().map(rule).collect::<Vec<_>>(),
+            }},
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    });
+    serde_json::to_writer_pretty(&mut *out, &log)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+fn rule(code: &codes::Row) -> Value {
+    json!({
+        "id": code.code,
+        "shortDescription": {"text": code.fault},
+        "help": {"text": format!("Such as: {}. The fix: {}.", code.fault, code.fix)},
+        "defaultConfiguration": {"level": level(code.severity)},
+    })
+}
+
+fn result(diagnostic: &Diagnostic<'_>, rules: &[codes::Row]) -> Value {
+    let [start, end] = diagnostic.region;
+    let code = diagnostic.sentence.code;
+    let (subject, message) = (diagnostic.subject(), diagnostic.found.finding.message());
+    let mut location = json!({"artifactLocation": {"uri": uri(diagnostic.file)}});
+    if let Some(location) = location.as_object_mut().filter(|_| !diagnostic.text.is_empty()) {
+        let region = json!({
+            "startLine": start.line,
+            "startColumn": start.column,
+            "endLine": end.line,
+            "endColumn": end.column,
+        });
+        location.insert("region".to_owned(), region);
+    }
+    let mut result = json!({
+        "ruleId": code,
+        "level": level(diagnostic.severity().as_str()),
+        "message": {"text": message},
+        "locations": [{
+            "physicalLocation": location,
+            "logicalLocations": [{"fullyQualifiedName": subject}],
+        }],
+        "partialFingerprints": {"finding/v1": format!("{code} {subject}")},
+    });
+    if let Some(result) = result.as_object_mut() {
+        let index = rules.iter().position(|rule| rule.code == code);
+        result.extend(index.map(|index| ("ruleIndex".to_owned(), json!(index))));
+        if diagnostic.is_suppressed {
+            result.insert("suppressions".to_owned(), json!([{"kind": "external"}]));
+        }
+    }
+    result
+}
+
+fn level(severity: &str) -> &'static str {
+    if severity == Severity::Refusal.as_str() {
+        "error"
+    } else if severity == Severity::Warning.as_str() {
+        "warning"
+    } else {
+        "note"
+    }
+}
+
+/// The name of a file as a URI reference.
+fn uri(file: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let encode = |byte: u8| match byte {
+        byte if is_plain(byte) => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    file.trim_start_matches("./").bytes().map(encode).collect()
+}

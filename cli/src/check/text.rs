@@ -1,0 +1,59 @@
+//! The format for a terminal: the text of each finding, underlined, with its fix.
+
+use std::io::{self, Write};
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use corsward_policy::Severity;
+
+use super::diagnostic::Diagnostic;
+
+/// Lines of the text before what is underlined, and behind.
+const CONTEXT: usize = 1;
+
+/// Writes the diagnostics, in colours for a terminal.
+pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> anyhow::Result<()> {
+    let choice = anstream::AutoStream::choice(&io::stdout());
+    let is_plain = choice == anstream::ColorChoice::Never;
+    let renderer = if is_plain { Renderer::plain() } else { Renderer::styled() };
+    for diagnostic in diagnostics.iter().filter(|it| !it.is_suppressed) {
+        writeln!(out, "{}\n", render(diagnostic, &renderer))?;
+    }
+    Ok(())
+}
+
+fn render(diagnostic: &Diagnostic<'_>, renderer: &Renderer) -> String {
+    let level = match diagnostic.severity() {
+        Severity::Refusal => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Hint => Level::INFO,
+    };
+    let level = level.with_name(diagnostic.severity().as_str());
+    let (sentence, subject) = (&diagnostic.sentence, diagnostic.subject());
+    let title = level.primary_title(&sentence.matter).id(sentence.code);
+    let help = Level::HELP.message(&sentence.fix);
+    let (start, window) = window(diagnostic.text, &diagnostic.span);
+    if window.is_empty() {
+        let origin = Origin::path(diagnostic.file);
+        return renderer.render(&[title.element(origin).element(help)]);
+    }
+    let [from, to] = [diagnostic.span.start, diagnostic.span.end]
+        .map(|at| at.saturating_sub(start).min(window.len()));
+    let first_line = diagnostic.text.get(..start).unwrap_or_default().matches('\n').count();
+    let snippet = Snippet::source(window)
+        .line_start(first_line.saturating_add(1))
+        .path(diagnostic.file)
+        .annotation(AnnotationKind::Primary.span(from..to).label(subject));
+    renderer.render(&[title.element(snippet).element(help)])
+}
+
+/// The lines around what is underlined, and the byte at which they begin: the renderer takes time for all that it is given.
+fn window<'t>(text: &'t str, span: &Range<usize>) -> (usize, &'t str) {
+    let before = text.get(..span.start).unwrap_or_default();
+    let mut breaks = before.rmatch_indices('\n').map(|(at, _)| at.saturating_add(1));
+    let start = breaks.nth(CONTEXT).unwrap_or_default();
+    let after = text.get(span.end..).unwrap_or_default();
+    let len = after.match_indices('\n').map(|(at, _)| at).nth(CONTEXT).unwrap_or(after.len());
+    let window = text.get(start..span.end.saturating_add(len)).unwrap_or_default();
+    (start, window)
+}

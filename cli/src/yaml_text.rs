@@ -1,0 +1,242 @@
+//! YAML text: the objects of a file with the place of each of their parts, for underlines and for edits.
+
+use std::ops::Range;
+
+use corsward_api::GROUP;
+use granit_parser::{Event, Parser, Span, StructureStyle};
+
+/// A value in a text.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    /// Its bytes; of a block, from its first key or dash to the end of its last value.
+    pub(crate) span: Range<usize>,
+    /// Its content.
+    pub(crate) content: Content,
+}
+
+/// The content of a value.
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    /// A scalar, as a text.
+    Scalar(String),
+    /// An alias of a value.
+    Alias,
+    /// A list. In a flow it is in brackets.
+    List {
+        /// Whether it is in brackets.
+        is_flow: bool,
+        /// Its entries.
+        entries: Vec<Node>,
+    },
+    /// A mapping.
+    Mapping {
+        /// Whether it is in braces.
+        is_flow: bool,
+        /// Its fields.
+        fields: Vec<Field>,
+    },
+}
+
+/// A field of a mapping.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    /// The bytes of its name.
+    pub(crate) key: Range<usize>,
+    /// Its name.
+    pub(crate) name: String,
+    /// Its value.
+    pub(crate) value: Node,
+}
+
+/// One step of a field's path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    /// The field at that index of a mapping.
+    Field(usize),
+    /// The entry at that index of a list.
+    Entry(usize),
+}
+
+/// The objects of a file in their order, where each item of a list of objects is one. `None`: it is no YAML.
+pub(crate) fn objects(text: &str) -> Option<Vec<Node>> {
+    let mut events = Vec::new();
+    for event in Parser::new_from_str(text) {
+        events.push(event.ok()?);
+    }
+    let mut events = events.into_iter();
+    let mut objects = Vec::new();
+    while let Some((event, span)) = events.next() {
+        if let Some(node) = node(event, span, &mut events) {
+            add(node, &mut objects);
+        }
+    }
+    Some(objects)
+}
+
+/// Adds an object, or those that it is a list of, as the reader of manifests does.
+fn add(node: Node, objects: &mut Vec<Node>) {
+    let word = |name| node.field(name).and_then(|field| field.value.text()).unwrap_or_default();
+    let kind = word("kind").to_owned();
+    let (group, _) = word("apiVersion").split_once('/').unwrap_or_default();
+    let is_list = match group {
+        "" => kind == "List",
+        GROUP => ["CorsPolicyList", "OriginSetList", "ClusterCorsPolicyList"].contains(&&*kind),
+        _ => false,
+    };
+    let items = node.field("items").filter(|_| is_list).map(|items| &items.value.content);
+    if let Some(Content::List { entries, .. }) = items {
+        for entry in entries {
+            add(entry.clone(), objects);
+        }
+    } else if !node.is_null() {
+        objects.push(node);
+    }
+}
+
+/// The value that begins with that event; `None`: it begins none.
+fn node<'t>(
+    event: Event<'t>,
+    span: Span,
+    events: &mut impl Iterator<Item = (Event<'t>, Span)>,
+) -> Option<Node> {
+    let mut bytes = span.byte_range()?;
+    let content = match event {
+        Event::Scalar(text, ..) => Content::Scalar(text.into_owned()),
+        Event::Alias(_) => Content::Alias,
+        Event::SequenceStart(style, ..) => {
+            let (mut entries, is_flow) = (Vec::new(), style == StructureStyle::Flow);
+            loop {
+                let (event, span) = events.next()?;
+                if matches!(event, Event::SequenceEnd) {
+                    bytes.end = end(is_flow, &span, entries.last(), bytes.end);
+                    break Content::List { is_flow, entries };
+                }
+                entries.extend(node(event, span, events));
+            }
+        }
+        Event::MappingStart(style, ..) => {
+            let (mut fields, is_flow): (Vec<Field>, _) =
+                (Vec::new(), style == StructureStyle::Flow);
+            loop {
+                let (event, span) = events.next()?;
+                if matches!(event, Event::MappingEnd) {
+                    let last = fields.last().map(|field| &field.value);
+                    bytes.end = end(is_flow, &span, last, bytes.end);
+                    break Content::Mapping { is_flow, fields };
+                }
+                let Some(key) = node(event, span, events) else { continue };
+                let value = loop {
+                    let (event, span) = events.next()?;
+                    if let Some(value) = node(event, span, events) {
+                        break value;
+                    }
+                };
+                let name = key.text().unwrap_or_default().to_owned();
+                fields.push(Field { key: key.span, name, value });
+            }
+        }
+        _ => return None,
+    };
+    Some(Node { span: bytes, content })
+}
+
+/// The end of a list or mapping. A block ends with its last value; what follows is somebody else's.
+fn end(is_flow: bool, closing: &Span, last: Option<&Node>, start: usize) -> usize {
+    let closing = closing.byte_range().map_or(start, |bytes| bytes.end);
+    if is_flow { closing } else { last.map_or(start, |last| last.span.end) }
+}
+
+// === impl Node ===
+
+impl Node {
+    /// The text of a scalar.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.content {
+            Content::Scalar(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn is_null(&self) -> bool {
+        self.span.is_empty() && matches!(self.content, Content::Scalar(_))
+    }
+
+    /// The field of that name.
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+        match &self.content {
+            Content::Mapping { fields, .. } => fields.iter().find(|field| field.name == name),
+            _ => None,
+        }
+    }
+
+    /// The way to a field, as far as it is there, and the rest of its path. A name may hold dots, as labels do: the longest one that is
+    /// there is taken.
+    pub(crate) fn walk<'p>(&self, path: &'p str) -> (Vec<Step>, &'p str) {
+        let (mut steps, mut rest, mut node) = (Vec::new(), path, self);
+        while !rest.is_empty() {
+            let Some((step, after)) = node.step(rest) else { break };
+            let Some(next) = node.at(step) else { break };
+            steps.push(step);
+            (node, rest) = (next, after);
+        }
+        (steps, rest)
+    }
+
+    fn step<'p>(&self, path: &'p str) -> Option<(Step, &'p str)> {
+        let after = |rest: &'p str| rest.strip_prefix('.').unwrap_or(rest);
+        if let Some((index, rest)) = path.strip_prefix('[').and_then(|path| path.split_once(']')) {
+            return Some((Step::Entry(index.parse().ok()?), after(rest)));
+        }
+        let Content::Mapping { fields, .. } = &self.content else { return None };
+        let there = fields.iter().enumerate().filter_map(|(at, field)| {
+            let rest = path.strip_prefix(field.name.as_str())?;
+            (rest.is_empty() || rest.starts_with(['.', '['])).then_some((Step::Field(at), rest))
+        });
+        there.min_by_key(|(_, rest)| rest.len()).map(|(step, rest)| (step, after(rest)))
+    }
+
+    /// The value one step further.
+    pub(crate) fn at(&self, step: Step) -> Option<&Self> {
+        match (step, &self.content) {
+            (Step::Entry(at), Content::List { entries, .. }) => entries.get(at),
+            (Step::Field(at), Content::Mapping { fields, .. }) => {
+                fields.get(at).map(|field| &field.value)
+            }
+            _ => None,
+        }
+    }
+
+    /// The bytes to underline for a finding about a field: its value, or its name where the value is a block or where `is_name` says that
+    /// the finding is about the name. Where the field is absent, that of the closest mapping.
+    pub(crate) fn underline(&self, path: &str, is_name: bool) -> Range<usize> {
+        let (steps, rest) = self.walk(path);
+        let (mut node, mut name) = (self, None);
+        for step in steps {
+            name = match (step, &node.content) {
+                (Step::Field(at), Content::Mapping { fields, .. }) => {
+                    fields.get(at).map(|field| field.key.clone())
+                }
+                _ => None,
+            };
+            node = node.at(step).unwrap_or(node);
+        }
+        let is_short = match &node.content {
+            Content::Scalar(_) | Content::Alias => !node.span.is_empty(),
+            Content::List { is_flow, .. } | Content::Mapping { is_flow, .. } => *is_flow,
+        };
+        match name {
+            Some(name) if is_name || !is_short || !rest.is_empty() => name,
+            _ if is_short => node.span.clone(),
+            // An item of a list, or the whole object: its first name.
+            _ => node.first_name().unwrap_or(node.span.start..node.span.start),
+        }
+    }
+
+    fn first_name(&self) -> Option<Range<usize>> {
+        match &self.content {
+            Content::Mapping { fields, .. } => fields.first().map(|field| field.key.clone()),
+            Content::List { entries, .. } => entries.first().and_then(Self::first_name),
+            Content::Scalar(_) | Content::Alias => Some(self.span.clone()),
+        }
+    }
+}

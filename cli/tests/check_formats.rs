@@ -1,0 +1,112 @@
+//! The formats of `check`: what it prints of real files.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
+
+use std::fs;
+use std::process::{Command, Output};
+
+const POLICY: &str = r#"# The API of the shop.
+apiVersion: corsward.io/v1alpha1
+kind: CorsPolicy
+metadata:
+  name: api
+  namespace: shop
+spec:
+  mode: active
+  targetRefs: [{group: "", kind: Service, name: "api:80"}]
+  cors:
+    allowOrigins:
+      - https://app.example/   # the front end
+      - "https://b.example"
+      - https://b.example
+    allowHeader: [x-a]
+    allowMethods: [PUT]
+    maxAge: 10m
+"#;
+
+const LIST: &str = "---
+---
+apiVersion: v1
+kind: List
+items:
+- apiVersion: corsward.io/v1alpha1
+  kind: CorsPolicy
+  metadata: {name: wéb, namespace: shop}
+  spec:
+    cors:
+      allowMethods: [PUT]
+- apiVersion: corsward.io/v1alpha1
+  kind: ClusterCorsPolicy
+  metadata: {name: all}
+  spec:
+    guardrails: {maxMaxAge: -1}
+";
+
+/// Runs `check` in a folder of those files.
+fn run(args: &[&str], files: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    command.arg("check").args(args).current_dir(folder.path()).output().unwrap()
+}
+
+/// The output of that run, with its last line and its exit code.
+fn printed(args: &[&str], files: &[(&str, &str)]) -> String {
+    let output = run(args, files);
+    let [out, notes] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    format!("{out}{notes}exit {}\n", output.status.code().unwrap())
+}
+
+fn files() -> [(&'static str, &'static str); 3] {
+    [
+        ("api.yaml", POLICY),
+        ("broken.yaml", "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nspec: [1,\n"),
+        ("list.yaml", LIST),
+    ]
+}
+
+#[test]
+fn each_format_says_the_same() {
+    for format in ["text", "json", "sarif", "github", "junit"] {
+        insta::assert_snapshot!(format, printed(&["-o", format, "."], &files()));
+    }
+}
+
+#[test]
+fn a_finding_is_left_out_by_its_code_alone_or_with_its_object() {
+    let policy = POLICY.replace("mode: active", "mode: Active").replace("api:80", "api");
+    let policy = policy.replace("allowHeader:", "allowHeaders:").replace("10m", "86401");
+    let policy = policy.replace("app.example/ ", "app.example ");
+    let files = [("api.yaml", &*policy)];
+    let left = |args: &[&str]| printed(&[&["-o", "github", "api.yaml"], args].concat(), &files);
+    insta::assert_snapshot!("all", left(&[]));
+    insta::assert_snapshot!("suppressed", left(&["--suppress", "CORS-I001,CORS-I003=shop/api"]));
+    insta::assert_snapshot!("suppressed-elsewhere", left(&["--suppress", "CORS-I003=shop/web"]));
+    insta::assert_snapshot!("no-such-code", left(&["--suppress", "CORS-I999"]));
+}
+
+#[test]
+fn warnings_are_denied_on_request() {
+    let policy = "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {name: a}\nspec: {cors: {allowOrigins: ['https://a.example']}}\n";
+    let code = |args: &[&str]| run(args, &[("a.yaml", policy)]).status.code();
+    assert_eq!(code(&["a.yaml"]), Some(0));
+    assert_eq!(code(&["--deny-warnings", "a.yaml"]), Some(1));
+    assert_eq!(code(&["--deny-warnings", "--suppress", "CORS-W006", "a.yaml"]), Some(0));
+}
+
+#[test]
+fn every_code_is_listed() {
+    let list = printed(&["--list"], &[]);
+    let first: Vec<&str> = list.lines().take(3).collect();
+    insta::assert_snapshot!("list", first.join("\n"));
+    assert!(list.lines().count() > 150, "{list}");
+}
+
+#[test]
+fn a_wrong_call_is_exit_code_2() {
+    insta::assert_snapshot!("no-path", printed(&[], &[]));
+    insta::assert_snapshot!("no-file", printed(&["missing.yaml"], &[]));
+    insta::assert_snapshot!("nothing", printed(&["."], &[("a.yaml", "kind: Other\n")]));
+}
