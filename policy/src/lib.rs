@@ -34,6 +34,7 @@ pub mod response_plan;
 pub mod scope;
 pub mod shadow;
 pub mod slip;
+pub mod survey;
 pub mod syntax;
 mod trie;
 pub mod validate;

@@ -7,6 +7,8 @@ use corsward_policy::Knowledge;
 use corsward_policy::finding::Replacement;
 use corsward_policy::validate::{RegexReach, Steps};
 
+pub use regex::automaton;
+
 /// The knowledge of the operator: it has the public suffix list, private section included, and a regex parser.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FullKnowledge;

@@ -30,6 +30,13 @@ pub(super) use rewrite::in_own_syntax;
 /// Most branches of one regex that are looked at one by one.
 const MAX_BRANCHES: usize = 32;
 
+/// The automaton of an origin regex, anchored where it begins; one byte stands for all characters beyond ASCII, which no origin has.
+/// `None`: the parser does not know the expression, or the automaton is too large.
+#[must_use]
+pub fn automaton(regex: &str) -> Option<NFA> {
+    Expression::parse(regex)?.automaton()
+}
+
 /// Everything there is to say about `text`, which `regex-lite` reads, in the steps that are left.
 pub(super) fn reach(text: &str, steps: &Steps) -> RegexReach {
     let mut reach = read(text, &Budget::new(steps)).unwrap_or_else(|| {
