@@ -7,6 +7,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::check::CheckArgs;
+use crate::import::ImportArgs;
 
 /// CORS policies at the desk and in CI.
 #[derive(Debug, Parser)]
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
+    /// Translate the CORS settings of another system into policies, with a report of each difference.
+    Import(ImportArgs),
     /// Write a man page for each command into a folder.
     Man(ManArgs),
 }

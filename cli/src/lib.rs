@@ -5,6 +5,7 @@
 mod args;
 mod check;
 mod completions;
+mod import;
 mod outcome;
 pub mod policies;
 mod yaml_text;
@@ -27,6 +28,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match &args.command {
         Command::Check(args) => check::run(args, &mut out),
         Command::Completions(args) => completions::completions(args, &mut out),
+        Command::Import(args) => import::run(args, &mut out),
         Command::Man(args) => completions::man(args, &mut out),
     };
     match outcome.and_then(|outcome| Ok(out.flush().map(|()| outcome)?)) {

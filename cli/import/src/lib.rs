@@ -1,1 +1,116 @@
 //! The CORS settings of other systems: read from their own files, written as policies, with a report of the requests that they judge differently.
+//!
+//! ```text
+//! files --reader--> Settings --translate--> CorsPolicy
+//!                      |                        |
+//!                   System ----- probes ----- Proxy ----> Report
+//! ```
+//!
+//! No IO, and no code of the settings is run.
+
+mod django;
+mod exchange;
+mod expression;
+mod judgement;
+mod layer;
+mod manifest;
+mod nginx;
+mod probe;
+mod proxy;
+mod python;
+mod report;
+mod settings;
+mod starlette;
+mod translation;
+
+use std::collections::BTreeMap;
+
+use corsward_policy::draft::PolicyId;
+
+pub use exchange::{Answer, Exchange, Response};
+pub use judgement::{Access, Aspect, Difference};
+pub use report::{Case, Class, Effect, Report, differences};
+pub use settings::{Failure, Note};
+
+use proxy::Proxy;
+use settings::Settings;
+
+/// A system whose settings are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// django-cors-headers: `settings.py`.
+    Django,
+    /// nginx: `nginx.conf`.
+    Nginx,
+    /// Starlette and `FastAPI`: the module that adds `CORSMiddleware`.
+    Starlette,
+}
+
+/// A file of settings.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What the settings do not say.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The name of the policy.
+    pub name: Option<String>,
+    /// Its namespace.
+    pub namespace: Option<String>,
+    /// Its hosts.
+    pub hosts: Vec<String>,
+    /// Environment variables that settings look up.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A translated policy.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// The manifest, as YAML.
+    pub manifest: String,
+    /// The remarks that are comments in it.
+    pub notes: Vec<Note>,
+    /// The difference report.
+    pub report: Report,
+}
+
+/// Translates files of settings.
+///
+/// # Errors
+///
+/// See [`Failure`].
+pub fn import(
+    source: Source,
+    files: &[SourceFile],
+    options: &Options,
+) -> Result<Vec<Import>, Failure> {
+    let all = match source {
+        Source::Django => django::read(files, options)?,
+        Source::Nginx => nginx::read(files)?,
+        Source::Starlette => starlette::read(files, options)?,
+    };
+    let from: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    let from = from.join(", ");
+    all.into_iter().map(|settings| translate(settings, options, &from)).collect()
+}
+
+fn translate(mut settings: Settings, options: &Options, from: &str) -> Result<Import, Failure> {
+    if !options.hosts.is_empty() {
+        settings.hostnames.clone_from(&options.hosts);
+    }
+    let namespace = options.namespace.clone().or_else(|| settings.namespace.clone());
+    let id = PolicyId {
+        namespace: namespace.unwrap_or_else(|| "default".to_owned()),
+        name: options.name.clone().unwrap_or_else(|| settings.name.clone()),
+    };
+    let translation::Translation { spec, policy, notes } = translation::translate(&settings, &id)?;
+    let from = format!("{from} ({})", settings.product);
+    let manifest = manifest::write(&id, &spec, &notes, &from);
+    let report = report::report(&settings, &Proxy::new(&policy), id.to_string());
+    Ok(Import { manifest, notes, report })
+}

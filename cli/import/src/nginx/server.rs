@@ -1,0 +1,304 @@
+//! Server: the answers of a server of nginx to a request, as its configuration describes them.
+
+use std::collections::BTreeMap;
+
+use regex_lite::{Regex, RegexBuilder};
+
+use super::syntax::Directive;
+use crate::exchange::{Answer, Exchange, Response, System};
+
+/// The statuses for which `add_header` works without `always`.
+const STATUSES: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
+/// Most variables that one value goes through.
+const MAX_DEPTH: usize = 16;
+
+/// A server, with what stands around it.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    /// The maps, by their variable.
+    pub(super) maps: BTreeMap<String, Map>,
+    /// The directives around the server.
+    pub(super) outer: Vec<Directive>,
+    /// Its own.
+    pub(super) directives: Vec<Directive>,
+}
+
+/// A `map` block.
+#[derive(Clone, Debug)]
+pub(super) struct Map {
+    /// The value that is compared.
+    pub(super) source: String,
+    /// Its entries, without `default`.
+    pub(super) entries: Vec<(String, String)>,
+    /// The value of `default`.
+    pub(super) default: String,
+}
+
+/// The state of one request.
+struct State<'a> {
+    server: &'a Server,
+    exchange: &'a Exchange,
+    variables: BTreeMap<String, String>,
+    captures: Vec<String>,
+    /// The blocks around the response, the innermost one last.
+    around: Vec<&'a [Directive]>,
+    /// Whether an `if` has ended the request.
+    is_conditional: bool,
+}
+
+/// The end of the rewrite phase of a block.
+enum Flow {
+    Continue,
+    Return(u16),
+}
+
+// === impl Server ===
+
+impl System for Server {
+    fn answer(&self, exchange: &Exchange) -> Answer {
+        let mut state = State {
+            server: self,
+            exchange,
+            variables: BTreeMap::new(),
+            captures: Vec::new(),
+            around: vec![&self.outer, &self.directives],
+            is_conditional: false,
+        };
+        let mut flow = state.rewrite(&self.directives);
+        let mut inside: &[Directive] = &self.directives;
+        while let (Flow::Continue, Some(location)) = (&flow, state.location(inside)) {
+            // What an `if` of the server chose is not seen in a location.
+            state.around.truncate(state.around.len().min(2));
+            inside = location;
+            state.around.push(location);
+            flow = state.rewrite(location);
+        }
+        let (mut response, reached) = match flow {
+            // Without a condition it is the answer of this place itself, as an application's is.
+            Flow::Return(status) => (Response::empty(status), !state.is_conditional),
+            Flow::Continue => (exchange.application.clone(), true),
+        };
+        if let Flow::Continue = flow {
+            for directive in state.inherited("proxy_hide_header") {
+                directive.arguments.iter().for_each(|name| response.remove(name));
+            }
+        }
+        let status = response.status;
+        for directive in state.inherited("add_header") {
+            let [name, value, rest @ ..] = directive.arguments.as_slice() else { continue };
+            let always = rest.iter().any(|word| word == "always");
+            let value = state.text(value, 0);
+            if (always || STATUSES.contains(&status)) && !value.is_empty() {
+                response.append(name, value);
+            }
+        }
+        Answer { response, reached }
+    }
+}
+
+// === impl State ===
+
+impl<'a> State<'a> {
+    /// Runs the directives that decide before a response is made.
+    fn rewrite(&mut self, directives: &'a [Directive]) -> Flow {
+        let mut chosen = None;
+        for directive in directives {
+            match (directive.name.as_str(), directive.arguments.as_slice()) {
+                ("set", [variable, value]) => {
+                    let value = self.text(value, 0);
+                    self.variables.insert(variable.trim_start_matches('$').to_owned(), value);
+                }
+                ("return", [status, ..]) => {
+                    // A URL alone is a redirect.
+                    self.around.extend(chosen);
+                    return Flow::Return(status.parse().unwrap_or(302));
+                }
+                ("if", condition) => {
+                    let Some(block) = directive.block.as_deref() else { continue };
+                    if !self.holds(condition) {
+                        continue;
+                    }
+                    chosen = Some(block);
+                    let depth = self.around.len();
+                    if let Flow::Return(status) = self.rewrite(block) {
+                        self.around.truncate(depth);
+                        self.around.push(block);
+                        self.is_conditional = true;
+                        return Flow::Return(status);
+                    }
+                    self.around.truncate(depth);
+                }
+                _ => {}
+            }
+        }
+        // The last `if` that holds is the place where the request is answered.
+        self.around.extend(chosen);
+        Flow::Continue
+    }
+
+    /// The directives of that name in the innermost block that has some.
+    fn inherited(&self, name: &str) -> Vec<&'a Directive> {
+        let of = |block: &&'a [Directive]| {
+            let directives: Vec<&'a Directive> =
+                block.iter().filter(|directive| directive.name == name).collect();
+            (!directives.is_empty()).then_some(directives)
+        };
+        self.around.iter().rev().find_map(of).unwrap_or_default()
+    }
+
+    /// The location of the request among those in a block.
+    fn location(&self, directives: &'a [Directive]) -> Option<&'a [Directive]> {
+        let path = self.exchange.path.split('?').next().unwrap_or_default();
+        let mut longest: Option<(&str, bool, &'a [Directive])> = None;
+        let locations: Vec<_> = locations(directives).collect();
+        for (modifier, location, block) in &locations {
+            match *modifier {
+                "=" if *location == path => return Some(block),
+                "" | "^~"
+                    if path.starts_with(location)
+                        && longest.is_none_or(|(best, ..)| location.len() > best.len()) =>
+                {
+                    longest = Some((location, *modifier == "^~", block));
+                }
+                _ => {}
+            }
+        }
+        let stops = longest.is_some_and(|(_, stops, _)| stops);
+        let matched = locations.iter().find(|(modifier, location, _)| {
+            let regex = match *modifier {
+                "~" => regex(location, false),
+                "~*" => regex(location, true),
+                _ => None,
+            };
+            regex.is_some_and(|regex| regex.is_match(path))
+        });
+        match matched {
+            Some((_, _, block)) if !stops => Some(block),
+            _ => longest.map(|(_, _, block)| block),
+        }
+    }
+
+    /// Whether the condition of an `if` holds; its parentheses are a part of the words.
+    fn holds(&mut self, words: &[String]) -> bool {
+        let all = words.join(" ");
+        let all = all.strip_prefix('(').unwrap_or(&all);
+        let all = all.strip_suffix(')').unwrap_or(all).trim();
+        let (left, rest) = all.split_once(char::is_whitespace).unwrap_or((all, ""));
+        let left = self.text(left, 0);
+        let (operator, right) = rest.trim().split_once(char::is_whitespace).unwrap_or(("", ""));
+        let right = right.trim();
+        match operator {
+            "" => !left.is_empty() && left != "0",
+            "=" => left == self.text(right, 0),
+            "!=" => left != self.text(right, 0),
+            "~" | "~*" => self.matches(&left, right, operator == "~*"),
+            "!~" | "!~*" => !self.matches(&left, right, operator == "!~*"),
+            _ => false,
+        }
+    }
+
+    fn matches(&mut self, text: &str, pattern: &str, ignore_case: bool) -> bool {
+        let captures = regex(pattern, ignore_case).and_then(|regex| captures(&regex, text));
+        let is_match = captures.is_some();
+        self.captures = captures.unwrap_or_else(|| std::mem::take(&mut self.captures));
+        is_match
+    }
+
+    /// The value of a text with variables in it.
+    fn text(&self, text: &str, depth: usize) -> String {
+        if depth > MAX_DEPTH {
+            return String::new();
+        }
+        let mut value = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('$') {
+            value.push_str(before);
+            let (name, end) = if let Some((name, end)) =
+                after.strip_prefix('{').and_then(|after| after.split_once('}'))
+            {
+                (name, end)
+            } else {
+                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                after
+                    .split_at_checked(after.find(|c| !is_name(c)).unwrap_or(after.len()))
+                    .unwrap_or((after, ""))
+            };
+            value.push_str(&self.variable(name, depth.saturating_add(1)));
+            rest = end;
+        }
+        value.push_str(rest);
+        value
+    }
+
+    fn variable(&self, name: &str, depth: usize) -> String {
+        if let Some(value) = self.variables.get(name) {
+            return value.clone();
+        }
+        if let Some(map) = self.server.maps.get(name) {
+            return self.mapped(map, depth);
+        }
+        if let Ok(group) = name.parse::<usize>() {
+            return self.captures.get(group).cloned().unwrap_or_default();
+        }
+        let exchange = self.exchange;
+        match name {
+            "request_method" => exchange.method.clone(),
+            "host" | "http_host" => exchange.authority.clone(),
+            "uri" | "request_uri" | "document_uri" => exchange.path.clone(),
+            "scheme" => "http".to_owned(),
+            _ => {
+                let header = name.strip_prefix("http_").map(|name| name.replace('_', "-"));
+                header.and_then(|header| exchange.header(&header)).unwrap_or_default().to_owned()
+            }
+        }
+    }
+
+    fn mapped(&self, map: &Map, depth: usize) -> String {
+        let source = self.text(&map.source, depth);
+        let exact = map.entries.iter().find(|(key, _)| {
+            let key = key.strip_prefix('\\').unwrap_or(key);
+            !key.starts_with('~') && key.eq_ignore_ascii_case(&source)
+        });
+        if let Some((_, value)) = exact {
+            return self.text(value, depth);
+        }
+        for (key, value) in &map.entries {
+            let Some(pattern) = key.strip_prefix('~') else { continue };
+            let (pattern, ignore_case) =
+                pattern.strip_prefix('*').map_or((pattern, false), |pattern| (pattern, true));
+            let found = regex(pattern, ignore_case).and_then(|regex| captures(&regex, &source));
+            if let Some(captures) = found {
+                let value = (1..captures.len()).rev().fold(value.clone(), |value, group| {
+                    let captured = captures.get(group).map_or("", String::as_str);
+                    value.replace(&format!("${group}"), captured)
+                });
+                return self.text(&value, depth);
+            }
+        }
+        self.text(&map.default, depth)
+    }
+}
+
+/// The locations in a block: the modifier, the path, and the directives.
+pub(super) fn locations(
+    directives: &[Directive],
+) -> impl Iterator<Item = (&str, &str, &[Directive])> {
+    directives.iter().filter(|directive| directive.name == "location").filter_map(|directive| {
+        let block = directive.block.as_deref()?;
+        match directive.arguments.as_slice() {
+            [path] => Some(("", path.as_str(), block)),
+            [modifier, path] => Some((modifier.as_str(), path.as_str(), block)),
+            _ => None,
+        }
+    })
+}
+
+fn regex(pattern: &str, ignore_case: bool) -> Option<Regex> {
+    RegexBuilder::new(pattern).case_insensitive(ignore_case).build().ok()
+}
+
+fn captures(regex: &Regex, text: &str) -> Option<Vec<String>> {
+    let captures = regex.captures(text)?;
+    let groups = captures.iter().map(|group| group.map_or("", |group| group.as_str()).to_owned());
+    Some(groups.collect())
+}

@@ -1,0 +1,296 @@
+//! Probes: requests at the boundaries of the settings, each with its relation to them.
+
+use crate::exchange::{Exchange, Response};
+use crate::expression::Expression;
+use crate::layer::{Layer, Names, OriginRule};
+use crate::settings::Settings;
+
+/// The host of a request where no setting names one.
+const HOST: &str = "api.example";
+
+/// A request, with its relation to the settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Probe {
+    pub(crate) exchange: Exchange,
+    pub(crate) origin: Relation,
+    /// Whether an entry of the settings is meant for the whole origin.
+    pub(crate) is_meant: bool,
+    pub(crate) application: Application,
+}
+
+/// The relation of an origin to the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Relation {
+    /// No `Origin`.
+    Absent,
+    /// An origin of the settings.
+    Named,
+    /// A text that a regex of the settings matches.
+    Sample,
+    /// The same with a name behind it.
+    BeyondName,
+    /// The same with a port behind it.
+    BeyondPort,
+    /// An origin of the settings with its scheme, its port or its host changed.
+    Neighbour,
+    /// The same as no browser writes it.
+    Misspelled,
+    /// `null`.
+    Null,
+    /// Any other origin.
+    Foreign,
+}
+
+/// The answer of the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Application {
+    /// 200.
+    Plain,
+    /// 404 or 500.
+    Error,
+    /// 200 with an `Access-Control-Allow-Origin` of its own.
+    Own,
+}
+
+/// The probes for settings.
+pub(crate) fn probes(settings: &Settings) -> Vec<Probe> {
+    let authority = settings.hostnames.first().map_or(HOST, String::as_str);
+    let authority = authority.replacen("*.", "a.", 1);
+    let layers: Vec<&Layer> = settings.blocks.iter().filter_map(|b| b.layer.as_ref()).collect();
+    let origins = origins(&layers);
+    let mut paths = settings.paths.clone();
+    if paths.is_empty() {
+        paths.push("/orders".to_owned());
+    }
+    let mut all = Vec::new();
+    for (at, path) in paths.iter().enumerate() {
+        let write = Writer { authority: &authority, path };
+        for (relation, origin) in &origins {
+            // The other paths differ in their block, not in every origin.
+            let is_telling = matches!(relation, Relation::Named | Relation::Sample)
+                || matches!(relation, Relation::Foreign | Relation::Absent);
+            if at == 0 || is_telling {
+                all.extend(write.requests(*relation, origin));
+            }
+        }
+        let first = origins
+            .iter()
+            .filter(|(relation, _)| matches!(relation, Relation::Named | Relation::Sample));
+        for (relation, origin) in first.take(if at == 0 { 2 } else { 1 }) {
+            all.extend(write.names(*relation, origin, &layers));
+        }
+        for (relation, origin) in &origins {
+            let is_one = matches!(
+                relation,
+                Relation::Absent | Relation::Named | Relation::Null | Relation::Foreign
+            );
+            if at == 0 && is_one {
+                all.extend(write.applications(*relation, origin));
+            }
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|probe| seen.insert(format!("{:?}", probe.exchange)));
+    for probe in &mut all {
+        let origin = probe.exchange.header("origin").unwrap_or_default();
+        let mut rules = layers.iter().flat_map(|layer| &layer.origins);
+        probe.is_meant = rules.any(|rule| match rule {
+            OriginRule::Star | OriginRule::Echo => true,
+            OriginRule::Exact(written) => written == origin,
+            OriginRule::Regex(expression) => expression.accepts_whole(origin),
+        });
+    }
+    all
+}
+
+/// The origins at the boundaries of the settings.
+fn origins(layers: &[&Layer]) -> Vec<(Relation, String)> {
+    let mut origins = vec![(Relation::Absent, String::new())];
+    for rule in layers.iter().flat_map(|layer| &layer.origins) {
+        match rule {
+            OriginRule::Star | OriginRule::Echo => {}
+            OriginRule::Exact(origin) => origins.extend(around(origin)),
+            OriginRule::Regex(expression) => origins.extend(matched(expression)),
+        }
+    }
+    origins.extend(
+        [
+            (Relation::Foreign, "https://evil.test"),
+            (Relation::Foreign, "http://localhost:3000"),
+            (Relation::Foreign, "http://127.0.0.1:8000"),
+            (Relation::Foreign, "https://192.0.2.1"),
+            (Relation::Foreign, "chrome-extension://abcdefghijklmnopabcdefghijklmnop"),
+            (Relation::Null, "null"),
+            (Relation::Misspelled, "evil.test"),
+            (Relation::Misspelled, "https://"),
+            (Relation::Misspelled, "NULL"),
+        ]
+        .map(|(relation, origin)| (relation, origin.to_owned())),
+    );
+    let mut seen = std::collections::HashSet::new();
+    origins.retain(|(_, origin)| seen.insert(origin.clone()));
+    origins
+}
+
+fn around(written: &str) -> Vec<(Relation, String)> {
+    let origin = written.trim_end_matches('/');
+    let Some((scheme, host)) = origin.split_once("://") else {
+        return vec![(Relation::Misspelled, origin.to_owned())];
+    };
+    let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
+    let origin = format!("{scheme}://{host}");
+    let other = if scheme == "https" { "http" } else { "https" };
+    let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
+    let mut around = vec![
+        (Relation::Named, origin.clone()),
+        (Relation::Neighbour, format!("{other}://{host}")),
+        (Relation::Neighbour, format!("{scheme}://{name}:8443")),
+        (Relation::Neighbour, format!("{scheme}://{name}")),
+        (Relation::Neighbour, format!("{scheme}://sub.{host}")),
+        (Relation::Neighbour, format!("{scheme}://evil{host}")),
+        (Relation::Neighbour, format!("{scheme}://{name}.evil.test")),
+        (Relation::Misspelled, origin.to_ascii_uppercase()),
+        (Relation::Misspelled, format!("{}://{host}", scheme.to_ascii_uppercase())),
+        (Relation::Misspelled, format!("{origin}/")),
+        (Relation::Misspelled, format!("{origin}/path")),
+        (Relation::Misspelled, format!("{scheme}://user@{host}")),
+        (Relation::Misspelled, format!("{origin}.")),
+        (Relation::Misspelled, format!("{origin} https://evil.test")),
+    ];
+    let default = if scheme == "https" { 443 } else { 80 };
+    if name == host {
+        around.push((Relation::Misspelled, format!("{origin}:{default}")));
+    }
+    if let Some((_, parent)) = host.split_once('.')
+        && parent.contains('.')
+    {
+        around.push((Relation::Neighbour, format!("{scheme}://{parent}")));
+    }
+    around
+}
+
+fn matched(expression: &Expression) -> Vec<(Relation, String)> {
+    let mut origins = Vec::new();
+    for sample in expression.samples() {
+        let swapped = match sample.strip_prefix("https://") {
+            Some(host) => format!("http://{host}"),
+            None => sample.replacen("http://", "https://", 1),
+        };
+        origins.push((Relation::Sample, sample.clone()));
+        origins.push((Relation::BeyondName, format!("{sample}.evil.test")));
+        origins.push((Relation::BeyondPort, format!("{sample}:8443")));
+        origins.push((Relation::Misspelled, format!("{sample}/")));
+        origins.push((Relation::Misspelled, format!("{sample}/path")));
+        origins.push((Relation::Neighbour, swapped));
+        origins.push((Relation::Neighbour, sample.replace("://", "://evil-")));
+        origins.push((Relation::Misspelled, sample.to_ascii_uppercase()));
+        if let Some(at) = sample.rfind('.') {
+            let (before, after) = sample.split_at_checked(at).unwrap_or((&sample, ""));
+            let joined = format!("{before}x{}", after.trim_start_matches('.'));
+            origins.push((Relation::Neighbour, joined));
+        }
+    }
+    origins
+}
+
+/// A writer of the requests at one path.
+struct Writer<'a> {
+    authority: &'a str,
+    path: &'a str,
+}
+
+// === impl Writer ===
+
+impl Writer<'_> {
+    fn probe(
+        &self,
+        method: &str,
+        (relation, origin): (Relation, &str),
+        headers: &[(&str, &str)],
+        (application, response): (Application, Response),
+    ) -> Probe {
+        let mut lines = Vec::new();
+        if relation != Relation::Absent {
+            lines.push(("origin".to_owned(), origin.to_owned()));
+        }
+        lines.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let exchange = Exchange {
+            method: method.to_owned(),
+            authority: self.authority.to_owned(),
+            path: self.path.to_owned(),
+            headers: lines,
+            application: response,
+        };
+        Probe { exchange, origin: relation, is_meant: false, application }
+    }
+
+    fn preflight(&self, origin: (Relation, &str), method: &str, names: &str) -> Probe {
+        let mut headers = vec![("access-control-request-method", method)];
+        if !names.is_empty() {
+            headers.push(("access-control-request-headers", names));
+        }
+        self.probe("OPTIONS", origin, &headers, plain())
+    }
+
+    fn requests(&self, relation: Relation, origin: &str) -> Vec<Probe> {
+        let origin = (relation, origin);
+        let mut probes = vec![
+            self.probe("GET", origin, &[], plain()),
+            self.probe("PUT", origin, &[], plain()),
+            self.probe("OPTIONS", origin, &[], plain()),
+        ];
+        if relation != Relation::Absent {
+            probes.push(self.preflight(origin, "GET", ""));
+            probes.push(self.preflight(origin, "PUT", "content-type"));
+        }
+        probes
+    }
+
+    fn names(&self, relation: Relation, origin: &str, layers: &[&Layer]) -> Vec<Probe> {
+        let origin = (relation, origin);
+        let listed = |names: fn(&Layer) -> &Names| {
+            let lists = layers.iter().filter_map(|layer| match names(layer) {
+                Names::Listed(list) => Some(list.clone()),
+                Names::Requested => None,
+            });
+            lists.flatten().collect::<Vec<String>>()
+        };
+        let mut methods = listed(|layer| &layer.methods);
+        methods.extend(methods.clone().iter().map(|method| method.to_ascii_lowercase()));
+        methods.extend(
+            ["HEAD", "POST", "PUT", "PATCH", "DELETE", "QUERY", "patch", "PROPFIND"]
+                .map(str::to_owned),
+        );
+        let mut names = listed(|layer| &layer.headers);
+        names.extend(names.clone().iter().map(|name| name.to_ascii_lowercase()));
+        names.extend(["authorization", "content-type", "x-unlisted", "accept"].map(str::to_owned));
+        let mut all: Vec<&str> = names.iter().map(String::as_str).collect();
+        all.sort_unstable();
+        all.dedup();
+        let all = all.join(",").to_ascii_lowercase();
+        let by_method = methods.iter().map(|method| self.preflight(origin, method, ""));
+        let by_name = names.iter().map(|name| self.preflight(origin, "POST", name));
+        by_method.chain(by_name).chain([self.preflight(origin, "PUT", &all)]).collect()
+    }
+
+    fn applications(&self, relation: Relation, origin: &str) -> Vec<Probe> {
+        let mut probes = Vec::new();
+        for (application, status, lines) in [
+            (Application::Error, 404, &[][..]),
+            (Application::Error, 500, &[]),
+            (Application::Plain, 200, &[("vary", "Accept-Encoding")]),
+            (Application::Own, 200, &[("access-control-allow-origin", "*")]),
+        ] {
+            let mut response = Response::empty(status);
+            for (name, value) in lines {
+                response.append(name, *value);
+            }
+            probes.push(self.probe("GET", (relation, origin), &[], (application, response)));
+        }
+        probes
+    }
+}
+
+fn plain() -> (Application, Response) {
+    (Application::Plain, Response::empty(200))
+}

@@ -1,0 +1,542 @@
+//! Python: the values that a settings module assigns, read from its syntax tree. Nothing is run.
+
+mod settle;
+mod value;
+
+use std::collections::BTreeMap;
+
+use tree_sitter::{Node, Parser};
+
+use crate::settings::Failure;
+pub(crate) use settle::{settle, texts};
+pub(crate) use value::{Hole, Value};
+
+/// Deepest expression that is read.
+const MAX_DEPTH: usize = 64;
+
+/// A module's variables, and its calls.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Module {
+    /// The value of each variable, and the place of its last assignment.
+    pub(crate) variables: BTreeMap<String, (Value, String)>,
+    /// The calls, inside functions as well.
+    pub(crate) calls: Vec<Call>,
+    /// The modules that are imported whole.
+    pub(crate) stars: Vec<(String, String)>,
+}
+
+/// A call with arguments that have a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// The function and its first argument, as written.
+    pub(crate) names: [String; 2],
+    /// The arguments with a name.
+    pub(crate) named: BTreeMap<String, Value>,
+    /// The place.
+    pub(crate) place: String,
+}
+
+/// A reader of one file.
+pub(crate) struct Reader<'a> {
+    file: &'a str,
+    text: &'a str,
+    environment: &'a BTreeMap<String, String>,
+    known: &'a [(&'a str, &'a [&'a str])],
+    module: Module,
+}
+
+// === impl Reader ===
+
+impl<'a> Reader<'a> {
+    /// Reads a file on top of the variables of the files before it. `known` has the lists that libraries export.
+    pub(crate) fn read(
+        module: Module,
+        (file, text): (&'a str, &'a str),
+        environment: &'a BTreeMap<String, String>,
+        known: &'a [(&'a str, &'a [&'a str])],
+    ) -> Result<Module, Failure> {
+        let mut parser = Parser::new();
+        let language = tree_sitter_python::LANGUAGE.into();
+        let tree = parser.set_language(&language).ok().and_then(|()| parser.parse(text, None));
+        let tree =
+            tree.ok_or_else(|| Failure::unreadable(file, "Python's grammar cannot be loaded"))?;
+        if let Some(error) = first_error(tree.root_node()) {
+            let line = error.start_position().row.saturating_add(1);
+            return Err(Failure::unreadable(format!("{file}:{line}"), "it is no Python here"));
+        }
+        let mut reader = Self { file, text, environment, known, module };
+        reader.statements(tree.root_node());
+        reader.calls(tree.root_node(), 0);
+        Ok(reader.module)
+    }
+
+    fn source(&self, node: Node<'_>) -> &'a str {
+        self.text.get(node.byte_range()).unwrap_or_default()
+    }
+
+    fn place(&self, node: Node<'_>) -> String {
+        format!("{}:{}", self.file, node.start_position().row.saturating_add(1))
+    }
+
+    fn hole(&self, node: Node<'_>) -> Value {
+        let text = self.source(node).split_whitespace().collect::<Vec<_>>().join(" ");
+        let short: String = text.chars().take(60).collect();
+        Value::Hole(Hole { name: format!("`{short}`"), place: self.place(node), variable: None })
+    }
+
+    fn statements(&mut self, node: Node<'_>) {
+        for child in children(node) {
+            match child.kind() {
+                "expression_statement" => {
+                    children(child).for_each(|expression| self.statement(expression));
+                }
+                "if_statement" => self.branches(child),
+                "import_from_statement" => self.import(child),
+                "block" | "try_statement" | "with_statement" | "except_clause"
+                | "finally_clause" => {
+                    self.statements(child);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn statement(&mut self, node: Node<'_>) {
+        match node.kind() {
+            "assignment" => self.assign(node),
+            "augmented_assignment" => {
+                let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
+                    return;
+                };
+                let name = self.source(left).to_owned();
+                let more = self.value(right, 0);
+                let before = self.module.variables.get(&name).map(|(value, _)| value.clone());
+                let sum =
+                    before.and_then(|before| before.plus(more)).unwrap_or_else(|| self.hole(node));
+                self.module.variables.insert(name, (sum, self.place(node)));
+            }
+            "call" => self.call_statement(node),
+            _ => {}
+        }
+    }
+
+    fn assign(&mut self, node: Node<'_>) {
+        let (Some(left), Some(right)) = (field(node, "left"), field(node, "right")) else {
+            return;
+        };
+        // `a = b = []`.
+        if right.kind() == "assignment" {
+            self.assign(right);
+        }
+        let value = match right.kind() {
+            "assignment" => field(right, "left").map_or(Value::None, |left| self.value(left, 0)),
+            _ => self.value(right, 0),
+        };
+        if left.kind() == "identifier" {
+            let name = self.source(left).to_owned();
+            self.module.variables.insert(name, (value, self.place(node)));
+        }
+    }
+
+    /// `LIST.append("x")` and `LIST.extend([…])`.
+    fn call_statement(&mut self, node: Node<'_>) {
+        let Some(function) = field(node, "function") else {
+            return;
+        };
+        let function = self.source(function).to_owned();
+        let (arguments, _) = self.arguments(node, 0);
+        if let Some((name, method)) = function.rsplit_once('.')
+            && let Some((list, _)) = self.module.variables.get(name).cloned()
+            && let Some(first) = arguments.first().cloned()
+        {
+            let sum = match method {
+                "append" => list.plus(Value::List(vec![first])),
+                "extend" => list.plus(first),
+                "insert" => list.plus(Value::List(arguments.last().cloned().into_iter().collect())),
+                _ => Some(list),
+            };
+            let sum = sum.unwrap_or_else(|| self.hole(node));
+            self.module.variables.insert(name.to_owned(), (sum, self.place(node)));
+        }
+    }
+
+    /// Collects the calls with named arguments, which see the variables at the end of the module.
+    fn calls(&mut self, node: Node<'_>, depth: usize) {
+        if depth > MAX_DEPTH {
+            return;
+        }
+        if node.kind() == "call" {
+            let (_, arguments) = self.arguments(node, 0);
+            let first = field(node, "arguments").and_then(|list| children(list).next());
+            let names = [field(node, "function"), first]
+                .map(|node| node.map(|node| self.source(node)).unwrap_or_default().to_owned());
+            if !arguments.is_empty() {
+                let place = self.place(node);
+                self.module.calls.push(Call { names, named: arguments, place });
+            }
+        }
+        for child in children(node) {
+            self.calls(child, depth.saturating_add(1));
+        }
+    }
+
+    /// `from corsheaders.defaults import default_headers as headers`, and `from .base import *`.
+    fn import(&mut self, node: Node<'_>) {
+        let module = field(node, "module_name").map(|name| self.source(name)).unwrap_or_default();
+        for child in children(node) {
+            if child.kind() == "wildcard_import" {
+                self.module.stars.push((module.to_owned(), self.place(node)));
+            }
+        }
+        let mut cursor = node.walk();
+        for name in node.children_by_field_name("name", &mut cursor) {
+            let (name, alias) = match name.kind() {
+                "aliased_import" => (field(name, "name"), field(name, "alias")),
+                _ => (Some(name), Some(name)),
+            };
+            let (Some(name), Some(alias)) = (name, alias) else { continue };
+            if let Some(value) = self.known(&format!("{module}.{}", self.source(name))) {
+                let alias = self.source(alias).to_owned();
+                self.module.variables.insert(alias, (value, self.place(node)));
+            }
+        }
+    }
+
+    fn known(&self, name: &str) -> Option<Value> {
+        let (_, list) = self.known.iter().find(|(known, _)| *known == name)?;
+        Some(Value::List(list.iter().map(|text| Value::Text((*text).to_owned())).collect()))
+    }
+
+    /// Reads the branch that is taken, or all of them where the condition is unknown.
+    fn branches(&mut self, node: Node<'_>) {
+        let condition = field(node, "condition");
+        let known = condition.and_then(|condition| self.value(condition, 0).truth());
+        let mut cursor = node.walk();
+        let others: Vec<Node<'_>> =
+            node.children_by_field_name("alternative", &mut cursor).collect();
+        let consequence = field(node, "consequence");
+        match known {
+            Some(true) => consequence.into_iter().for_each(|block| self.statements(block)),
+            Some(false) => self.alternatives(&others),
+            None => {
+                let before = self.module.clone();
+                if let Some(block) = consequence {
+                    self.statements(block);
+                }
+                let taken = std::mem::replace(&mut self.module, before);
+                self.alternatives(&others);
+                let name = condition.map(|node| self.source(node)).unwrap_or_default().to_owned();
+                self.module.merge(taken, &name, &self.place(node));
+            }
+        }
+    }
+
+    fn alternatives(&mut self, others: &[Node<'_>]) {
+        let Some((first, rest)) = others.split_first() else {
+            return;
+        };
+        if first.kind() == "else_clause" {
+            return field(*first, "body").into_iter().for_each(|block| self.statements(block));
+        }
+        let known = field(*first, "condition").and_then(|node| self.value(node, 0).truth());
+        match known {
+            Some(false) => self.alternatives(rest),
+            _ => field(*first, "consequence").into_iter().for_each(|block| self.statements(block)),
+        }
+    }
+
+    // === Expressions ===
+
+    fn value(&self, node: Node<'_>, depth: usize) -> Value {
+        if depth > MAX_DEPTH {
+            return self.hole(node);
+        }
+        let deeper = depth.saturating_add(1);
+        match node.kind() {
+            "string" => self.string(node, deeper),
+            "concatenated_string" => {
+                let parts = children(node).map(|part| self.value(part, deeper));
+                let sum = parts.reduce(|a, b| a.plus(b).unwrap_or_else(|| self.hole(node)));
+                sum.unwrap_or_else(|| self.hole(node))
+            }
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            "none" => Value::None,
+            "integer" => self
+                .source(node)
+                .replace('_', "")
+                .parse()
+                .map_or_else(|_| self.hole(node), Value::Int),
+            "list" | "tuple" | "set" => Value::List(self.items(node, deeper)),
+            "parenthesized_expression" => {
+                children(node).next().map_or(Value::None, |inner| self.value(inner, deeper))
+            }
+            "identifier" | "attribute" => {
+                let name = self.source(node);
+                let variable = self.module.variables.get(name).map(|(value, _)| value.clone());
+                variable.or_else(|| self.known(name)).unwrap_or_else(|| self.hole(node))
+            }
+            "binary_operator" => self.operator(node, deeper),
+            "not_operator" => {
+                let truth =
+                    field(node, "argument").and_then(|node| self.value(node, deeper).truth());
+                truth.map_or_else(|| self.hole(node), |truth| Value::Bool(!truth))
+            }
+            "boolean_operator" => self.boolean(node, deeper),
+            "conditional_expression" => self.conditional(node, deeper),
+            "call" => self.call(node, deeper),
+            "subscript" => self.subscript(node),
+            "list_comprehension" | "generator_expression" | "set_comprehension" => {
+                self.comprehension(node, deeper)
+            }
+            _ => self.hole(node),
+        }
+    }
+
+    fn items(&self, node: Node<'_>, depth: usize) -> Vec<Value> {
+        let mut items = Vec::new();
+        for child in children(node) {
+            match child.kind() {
+                "list_splat" => {
+                    let inner = children(child).next().map(|inner| self.value(inner, depth));
+                    match inner {
+                        Some(Value::List(list)) => items.extend(list),
+                        Some(value) => items.push(value),
+                        None => {}
+                    }
+                }
+                _ => items.push(self.value(child, depth)),
+            }
+        }
+        items
+    }
+
+    fn string(&self, node: Node<'_>, depth: usize) -> Value {
+        let mut text = String::new();
+        let mut is_raw = false;
+        for child in children(node) {
+            match child.kind() {
+                "string_start" => {
+                    is_raw = self.source(child).contains(['r', 'R']);
+                }
+                "string_content" if is_raw => text.push_str(self.source(child)),
+                "string_content" => text.push_str(&value::unescape(self.source(child))),
+                "interpolation" => {
+                    let inner = field(child, "expression").map(|inner| self.value(inner, depth));
+                    match inner {
+                        Some(Value::Text(part)) => text.push_str(&part),
+                        Some(Value::Int(number)) => text.push_str(&number.to_string()),
+                        Some(Value::Hole(hole)) => return Value::Hole(hole),
+                        _ => return self.hole(node),
+                    }
+                }
+                _ => {}
+            }
+        }
+        Value::Text(text)
+    }
+
+    fn operator(&self, node: Node<'_>, depth: usize) -> Value {
+        let side = |name| field(node, name).map(|node| self.value(node, depth));
+        let (Some(left), Some(right)) = (side("left"), side("right")) else {
+            return self.hole(node);
+        };
+        let operator = field(node, "operator").map(|node| self.source(node)).unwrap_or_default();
+        let value = match (operator, left, right) {
+            ("+", left, right) => left.plus(right),
+            ("*", Value::Int(a), Value::Int(b)) => a.checked_mul(b).map(Value::Int),
+            ("-", Value::Int(a), Value::Int(b)) => a.checked_sub(b).map(Value::Int),
+            _ => None,
+        };
+        value.unwrap_or_else(|| self.hole(node))
+    }
+
+    fn boolean(&self, node: Node<'_>, depth: usize) -> Value {
+        let side = |name| field(node, name).map(|node| self.value(node, depth));
+        let is_or = field(node, "operator").is_some_and(|node| self.source(node) == "or");
+        match (side("left"), side("right")) {
+            (Some(left), Some(right)) => match left.truth() {
+                Some(truth) if truth == is_or => left,
+                Some(_) => right,
+                None => left,
+            },
+            _ => self.hole(node),
+        }
+    }
+
+    fn conditional(&self, node: Node<'_>, depth: usize) -> Value {
+        let parts: Vec<Value> = children(node).map(|part| self.value(part, depth)).collect();
+        let [yes, condition, no] = parts.as_slice() else {
+            return self.hole(node);
+        };
+        match condition.truth() {
+            Some(true) => yes.clone(),
+            Some(false) => no.clone(),
+            None => self.hole(node),
+        }
+    }
+
+    fn arguments(&self, node: Node<'_>, depth: usize) -> (Vec<Value>, BTreeMap<String, Value>) {
+        let mut named = BTreeMap::new();
+        let mut plain = Vec::new();
+        let list = field(node, "arguments");
+        for argument in list.into_iter().flat_map(children) {
+            if argument.kind() == "keyword_argument" {
+                let name = field(argument, "name").map(|name| self.source(name).to_owned());
+                let value = field(argument, "value").map(|value| self.value(value, depth));
+                named.extend(name.zip(value));
+            } else {
+                plain.push(self.value(argument, depth));
+            }
+        }
+        (plain, named)
+    }
+
+    fn call(&self, node: Node<'_>, depth: usize) -> Value {
+        let function = field(node, "function");
+        let name = function.map(|node| self.source(node)).unwrap_or_default();
+        let (arguments, named) = self.arguments(node, depth);
+        let method = function.filter(|node| node.kind() == "attribute");
+        let object = method.and_then(|node| field(node, "object"));
+        let last = name.rsplit('.').next().unwrap_or_default();
+        match (last, arguments.as_slice()) {
+            ("list" | "tuple" | "set" | "sorted" | "frozenset", [value]) if object.is_none() => {
+                value.clone()
+            }
+            ("compile", [Value::Text(regex), flags @ ..])
+                if name.starts_with("re.") || name == "compile" =>
+            {
+                let written =
+                    field(node, "arguments").map(|node| self.source(node)).unwrap_or_default();
+                let ignores = !flags.is_empty() || !named.is_empty();
+                let ignores =
+                    ignores && (written.contains("IGNORECASE") || written.contains("re.I"));
+                Value::Text(if ignores { format!("(?i){regex}") } else { regex.clone() })
+            }
+            ("split" | "strip" | "lower" | "rstrip" | "lstrip" | "casefold", _)
+                if object.is_some() =>
+            {
+                let of = object.map_or(Value::None, |object| self.value(object, depth));
+                let of_hole = matches!(of, Value::Hole(_));
+                let result = of.clone().text_method(last, arguments.first());
+                if of_hole { of } else { result.unwrap_or_else(|| self.hole(node)) }
+            }
+            ("escape", [Value::Text(text)]) if name == "re.escape" => {
+                Value::Text(text.replace('.', "\\."))
+            }
+            _ => self.environment(node, name, &arguments, &named),
+        }
+    }
+
+    /// `os.environ.get("NAME", "default")`, `env.list("NAME")`, `config("NAME", cast=Csv())`.
+    fn environment(
+        &self,
+        node: Node<'_>,
+        function: &str,
+        arguments: &[Value],
+        named: &BTreeMap<String, Value>,
+    ) -> Value {
+        let base = function.split('.').find(|part| *part != "os").unwrap_or_default();
+        let is_look_up = ["environ", "getenv", "env", "ENV", "config", "decouple"].contains(&base);
+        let Some(Value::Text(variable)) = arguments.first().filter(|_| is_look_up) else {
+            return self.hole(node);
+        };
+        let text = self.source(node);
+        let kind = [
+            ("list", "list"),
+            ("tuple", "list"),
+            ("bool", "bool"),
+            ("int", "int"),
+            ("Csv", "list"),
+        ]
+        .iter()
+        .find(|(word, _)| text.contains(word))
+        .map_or("text", |(_, kind)| *kind);
+        if let Some(value) = self.environment.get(variable) {
+            return Value::from_environment(value, kind);
+        }
+        let default = named.get("default").or_else(|| arguments.get(1)).cloned();
+        let hole = Hole {
+            name: format!("the environment variable {variable}"),
+            place: self.place(node),
+            variable: Some(variable.clone()),
+        };
+        Value::Environment(hole, Box::new(default.unwrap_or(Value::None)))
+    }
+
+    /// `os.environ["NAME"]`.
+    fn subscript(&self, node: Node<'_>) -> Value {
+        let of = field(node, "value").map(|node| self.source(node)).unwrap_or_default();
+        let key = field(node, "subscript").map(|node| self.value(node, 0));
+        match key {
+            Some(key @ Value::Text(_)) if of.ends_with("environ") => {
+                self.environment(node, "environ", &[key], &BTreeMap::new())
+            }
+            _ => self.hole(node),
+        }
+    }
+
+    /// `[origin.strip() for origin in …]`.
+    fn comprehension(&self, node: Node<'_>, depth: usize) -> Value {
+        let clause = children(node).find(|child| child.kind() == "for_in_clause");
+        let parts =
+            clause.and_then(|clause| Some((field(clause, "left")?, field(clause, "right")?)));
+        let (Some((left, right)), Some(body)) = (parts, field(node, "body")) else {
+            return self.hole(node);
+        };
+        match self.value(right, depth) {
+            Value::List(items) => {
+                let name = self.source(left).to_owned();
+                let each = items.into_iter().map(|item| {
+                    let mut module = self.module.clone();
+                    module.variables.insert(name.clone(), (item, String::new()));
+                    let inner = Self { module, ..*self };
+                    inner.value(body, depth)
+                });
+                Value::List(each.collect())
+            }
+            other => other,
+        }
+    }
+}
+
+// === impl Module ===
+
+impl Module {
+    /// Merges what a branch assigned: a value that differs depends on the condition.
+    fn merge(&mut self, branch: Self, condition: &str, place: &str) {
+        for (name, (value, at)) in branch.variables {
+            let same = self.variables.get(&name).is_some_and(|(other, _)| *other == value);
+            if !same {
+                let hole = Hole {
+                    name: format!("the condition `{condition}`"),
+                    place: place.to_owned(),
+                    variable: None,
+                };
+                let default = self.variables.get(&name).map(|(value, _)| value.clone());
+                let value = Value::Environment(hole, Box::new(default.unwrap_or(Value::None)));
+                self.variables.insert(name, (value, at));
+            }
+        }
+    }
+}
+
+fn field<'t>(node: Node<'t>, name: &str) -> Option<Node<'t>> {
+    node.child_by_field_name(name)
+}
+
+/// The children with a name, comments aside.
+fn children(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
+    let count = u32::try_from(node.named_child_count()).unwrap_or(u32::MAX);
+    (0..count).filter_map(move |at| node.named_child(at)).filter(|child| child.kind() != "comment")
+}
+
+fn first_error(node: Node<'_>) -> Option<Node<'_>> {
+    if !node.has_error() {
+        return None;
+    }
+    if node.is_error() || node.is_missing() {
+        return Some(node);
+    }
+    children(node).find_map(first_error).or(Some(node))
+}

@@ -1,0 +1,133 @@
+//! The difference report: each class of requests that the old system and the policy judge differently, with a witness.
+
+mod markdown;
+mod why;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::exchange::{Answer, Exchange, System};
+use crate::judgement::{Aspect, Difference, judge};
+use crate::probe::{Probe, probes};
+use crate::proxy::Proxy;
+use crate::settings::Settings;
+pub use why::Effect;
+use why::Why;
+
+/// The report on one policy.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The old system.
+    pub from: String,
+    /// The policy, as `namespace/name`.
+    pub policy: String,
+    /// The number of requests that both have judged.
+    pub requests: usize,
+    /// The classes.
+    pub classes: Vec<Class>,
+    /// The requests.
+    #[serde(skip)]
+    pub cases: Vec<Case>,
+}
+
+/// A class of requests with the same difference for the same reason.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Class {
+    /// Whether the policy repairs, takes away, or allows more.
+    pub effect: Effect,
+    /// The part of the judgement that differs.
+    pub aspect: Aspect,
+    /// The old system's judgement.
+    pub old: String,
+    /// The policy's.
+    pub new: String,
+    /// The reason.
+    pub why: &'static str,
+    /// A request of the class, as `GET /orders` and its header lines.
+    pub witness: Vec<String>,
+    /// The number of requests in it.
+    pub requests: usize,
+}
+
+/// A request, with both answers.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The request.
+    pub exchange: Exchange,
+    /// The answer of the old system.
+    pub old: Answer,
+    /// The answer of a proxy with the policy.
+    pub new: Answer,
+    /// The differences, each of which is in a class.
+    pub differences: Vec<Difference>,
+}
+
+/// Judges the probes by both.
+pub(crate) fn report(settings: &Settings, proxy: &Proxy, policy: String) -> Report {
+    let mut classes: BTreeMap<(Why, Difference), (usize, Exchange)> = BTreeMap::new();
+    let mut cases = Vec::new();
+    for probe in probes(settings) {
+        let case = case(settings, proxy, &probe);
+        for difference in &case.differences {
+            let why = Why::of(&probe, &case, difference, proxy.outcome(&probe.exchange));
+            let class = classes
+                .entry((why, difference.clone()))
+                .or_insert_with(|| (0, probe.exchange.clone()));
+            class.0 = class.0.saturating_add(1);
+        }
+        cases.push(case);
+    }
+    let classes = classes.into_iter().map(|((why, difference), (requests, exchange))| {
+        let Difference { aspect, old, new } = difference;
+        let witness = witness(&exchange);
+        Class { effect: why.effect(), aspect, old, new, why: why.text(), witness, requests }
+    });
+    let mut classes: Vec<Class> = classes.collect();
+    classes.sort_by_key(|class| class.effect);
+    Report { from: settings.product.to_owned(), policy, requests: cases.len(), classes, cases }
+}
+
+fn case(settings: &Settings, proxy: &Proxy, probe: &Probe) -> Case {
+    let exchange = probe.exchange.clone();
+    let (old, new) = (settings.system.answer(&exchange), proxy.answer(&exchange));
+    let differences = differences(&exchange, &old, &new);
+    Case { exchange, old, new, differences }
+}
+
+/// The differences between two answers to a request.
+#[must_use]
+pub fn differences(exchange: &Exchange, old: &Answer, new: &Answer) -> Vec<Difference> {
+    judge(exchange, old).differences(&judge(exchange, new), exchange.is_preflight())
+}
+
+/// The request line, the header lines, and the application's answer where it is not a plain one.
+fn witness(exchange: &Exchange) -> Vec<String> {
+    let mut lines = vec![format!("{} {}", exchange.method, exchange.path)];
+    lines.extend(exchange.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+    let application = &exchange.application;
+    if application.status != 200 || !application.headers.is_empty() {
+        let headers = application
+            .headers
+            .iter()
+            .map(|(name, value)| format!(", {name}: {}", String::from_utf8_lossy(value)));
+        lines.push(format!(
+            "(the application answers {}{})",
+            application.status,
+            headers.collect::<String>()
+        ));
+    }
+    lines
+}
+
+// === impl Report ===
+
+impl Report {
+    /// The report as Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        markdown::write(self)
+    }
+}

@@ -1,0 +1,59 @@
+//! Markdown: the report for a person.
+
+use std::fmt::Write as _;
+
+use crate::report::{Effect, Report};
+
+/// Writes the report.
+pub(super) fn write(report: &Report) -> String {
+    let Report { from, policy, requests, classes, cases } = report;
+    let equal = cases.iter().filter(|case| case.differences.is_empty()).count();
+    let mut text = format!("# Difference report: {from} and the policy `{policy}`\n\n");
+    let _ = writeln!(
+        text,
+        "{requests} requests at the boundaries of the settings were judged by both, as a browser judges the answers: {equal} alike.\n"
+    );
+    for (effect, title) in [
+        (Effect::Loss, "Losses: the policy takes something away"),
+        (Effect::Wider, "Wider: the policy allows more"),
+        (Effect::Fix, "Fixes: the policy repairs a fault"),
+    ] {
+        let of_effect: Vec<_> = classes.iter().filter(|class| class.effect == effect).collect();
+        if of_effect.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "## {title}\n");
+        let _ = writeln!(text, "| what | before | with the policy | witness | requests |");
+        text.push_str("|---|---|---|---|---|\n");
+        let mut reasons: Vec<&str> = Vec::new();
+        for class in of_effect {
+            let witness: Vec<String> = class
+                .witness
+                .iter()
+                .map(|line| format!("`{}`", line.replace('|', "\\|")))
+                .collect();
+            let at = reasons.iter().position(|why| *why == class.why).unwrap_or_else(|| {
+                reasons.push(class.why);
+                reasons.len().saturating_sub(1)
+            });
+            let _ = writeln!(
+                text,
+                "| {} ({}) | {} | {} | {} | {} |",
+                class.aspect,
+                at.saturating_add(1),
+                class.old,
+                class.new,
+                witness.join(" "),
+                class.requests
+            );
+        }
+        text.push('\n');
+        for (at, why) in reasons.iter().enumerate() {
+            let _ = writeln!(text, "{}. {why}", at.saturating_add(1));
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}

@@ -1,0 +1,201 @@
+//! Why: the reason of a difference, and its effect on users.
+
+use corsward_policy::{Outcome, Refusal};
+use serde::Serialize;
+
+use crate::judgement::{Access, Aspect, Difference, judge};
+use crate::probe::{Application, Probe, Relation};
+use crate::report::Case;
+
+/// The effect of a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Effect {
+    /// A page or a client loses what it had.
+    Loss,
+    /// The policy allows more.
+    Wider,
+    /// The policy repairs a fault.
+    Fix,
+}
+
+/// The reason of a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Why {
+    LeftOut,
+    Null,
+    BeyondPort,
+    Method,
+    Header,
+    PathUncovered,
+    OnlyAnonymous,
+    PlainOptions,
+    LessExposed,
+    Age,
+    Rejected,
+    Other,
+    PathCovered,
+    More,
+    Misspelled,
+    NullWithCredentials,
+    BeyondName,
+    OwnHeader,
+    OneLine,
+    Errors,
+    PreflightAnswered,
+    RefusalForwarded,
+    Cache,
+    CacheLost,
+}
+
+// === impl Why ===
+
+impl Why {
+    /// The reason of one difference of a probe.
+    pub(crate) fn of(
+        probe: &Probe,
+        case: &Case,
+        difference: &Difference,
+        outcome: Option<Outcome>,
+    ) -> Self {
+        let (old, new) = (judge(&case.exchange, &case.old), judge(&case.exchange, &case.new));
+        match difference.aspect {
+            Aspect::Cache if new.cached_by_origin => Self::Cache,
+            Aspect::Cache => Self::CacheLost,
+            Aspect::MaxAge => Self::Age,
+            Aspect::ExposedHeaders if new.exposed.is_superset(&old.exposed) => Self::More,
+            Aspect::ExposedHeaders => Self::LessExposed,
+            Aspect::Application if new.reached && case.exchange.method == "OPTIONS" => {
+                Self::PlainOptions
+            }
+            Aspect::Application if new.reached => Self::RefusalForwarded,
+            Aspect::Application if case.exchange.is_preflight() => Self::PreflightAnswered,
+            Aspect::Application => Self::Rejected,
+            Aspect::Preflight | Aspect::Response if new.access < old.access => {
+                Self::of_loss(probe, old.access, new.access, outcome)
+            }
+            Aspect::Preflight | Aspect::Response => Self::of_gain(probe, case),
+        }
+    }
+
+    fn of_loss(probe: &Probe, old: Access, new: Access, outcome: Option<Outcome>) -> Self {
+        if probe.application == Application::Own {
+            return Self::OwnHeader;
+        }
+        if new == Access::Anonymous {
+            return Self::OnlyAnonymous;
+        }
+        match (outcome.and_then(Outcome::refusal), probe.origin) {
+            (None, _) if outcome.is_none() => Self::PathUncovered,
+            (Some(Refusal::MalformedOrigin), _) => Self::Misspelled,
+            (Some(Refusal::NullOrigin), _) if old == Access::Credentialed => {
+                Self::NullWithCredentials
+            }
+            (Some(Refusal::NullOrigin), _) => Self::Null,
+            (Some(Refusal::Origin), _) if probe.is_meant => Self::LeftOut,
+            (Some(Refusal::Origin), Relation::BeyondPort) => Self::BeyondPort,
+            (Some(Refusal::Origin), _) => Self::BeyondName,
+            (Some(Refusal::Method), _) => Self::Method,
+            (Some(Refusal::Header), _) => Self::Header,
+            _ => Self::Other,
+        }
+    }
+
+    fn of_gain(probe: &Probe, case: &Case) -> Self {
+        let lines = case.old.response.headers.iter();
+        let is_doubled = lines
+            .filter(|(name, _)| name.eq_ignore_ascii_case("access-control-allow-origin"))
+            .count()
+            > 1;
+        match probe.application {
+            Application::Own => Self::OneLine,
+            _ if is_doubled => Self::OneLine,
+            Application::Error => Self::Errors,
+            Application::Plain if case.old == case.exchange.forwarded() => Self::PathCovered,
+            Application::Plain => Self::More,
+        }
+    }
+
+    pub(crate) fn effect(self) -> Effect {
+        match self {
+            Self::LeftOut
+            | Self::Null
+            | Self::BeyondPort
+            | Self::Method
+            | Self::Header
+            | Self::PathUncovered
+            | Self::OnlyAnonymous
+            | Self::PlainOptions
+            | Self::LessExposed
+            | Self::Age
+            | Self::Rejected
+            | Self::CacheLost
+            | Self::Other => Effect::Loss,
+            Self::PathCovered | Self::More | Self::RefusalForwarded => Effect::Wider,
+            Self::Misspelled
+            | Self::NullWithCredentials
+            | Self::BeyondName
+            | Self::OwnHeader
+            | Self::OneLine
+            | Self::Errors
+            | Self::PreflightAnswered
+            | Self::Cache => Effect::Fix,
+        }
+    }
+
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::LeftOut => {
+                "The policy leaves an entry of the settings out; a comment in it says why."
+            }
+            Self::Null => {
+                "The policy does not name `null`, the origin of sandboxed frames of any site."
+            }
+            Self::BeyondPort => {
+                "A regex without an end allowed any port; the policy compares the whole origin. Add `:*` where ports are meant."
+            }
+            Self::Method => "The policy does not list the method.",
+            Self::Header => "The policy does not list the request header.",
+            Self::PathUncovered => "No rule of the policy covers the path.",
+            Self::OnlyAnonymous => "The policy allows the origin without credentials only.",
+            Self::PlainOptions => {
+                "The old system answered every `OPTIONS`; the policy answers preflights, and the application gets the others."
+            }
+            Self::LessExposed => "The policy does not expose every header.",
+            Self::Age => "The policy has another `maxAge`.",
+            Self::Rejected => "The policy rejects requests of origins that it does not allow.",
+            Self::Other => "The policy refuses the request.",
+            Self::PathCovered => {
+                "A rule of the policy covers whole segments of a path, and so a path that the settings leave out."
+            }
+            Self::More => "The policy allows more than the settings.",
+            Self::RefusalForwarded => {
+                "The old system refused the request itself; the policy forwards it, and the browser keeps the response from the page. \
+                 `disallowedRequests: Reject` refuses it."
+            }
+            Self::Misspelled => {
+                "No browser writes an `Origin` like that; the policy reads it as the Fetch standard does."
+            }
+            Self::NullWithCredentials => {
+                "`null` is the origin of sandboxed frames of any site, which then act with the cookies of their visitors."
+            }
+            Self::BeyondName => {
+                "The settings match a part of an origin, and so hosts of strangers; the policy compares the whole origin."
+            }
+            Self::OwnHeader => {
+                "A header that the application sets by itself reached every origin; the policy removes it."
+            }
+            Self::OneLine => {
+                "Two lines of `Access-Control-Allow-Origin` are none to a browser; the policy sends one."
+            }
+            Self::Errors => "The page reads error responses, too, and shows their cause.",
+            Self::PreflightAnswered => {
+                "The proxy answers the preflight; the application is not asked."
+            }
+            Self::Cache => {
+                "A shared cache gave the answer for one origin to another; the policy adds `Vary: Origin`."
+            }
+            Self::CacheLost => "The path has no rule, so nothing adds `Vary: Origin` there.",
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Settings: the CORS settings of an old system, as its reader found them.
+
+use std::fmt;
+
+use crate::exchange::System;
+use crate::layer::Layer;
+
+/// The settings that become one policy.
+pub(crate) struct Settings {
+    /// The name of the old system, with the version whose answers were measured.
+    pub(crate) product: &'static str,
+    /// The name that the policy gets.
+    pub(crate) name: String,
+    /// Its namespace, where the settings have one.
+    pub(crate) namespace: Option<String>,
+    /// The hosts, where the settings have some.
+    pub(crate) hostnames: Vec<String>,
+    /// The settings for the paths without a block of their own, first, and those with one.
+    pub(crate) blocks: Vec<Block>,
+    /// Remarks that become comments of the policy.
+    pub(crate) notes: Vec<Note>,
+    /// The model of the old system.
+    pub(crate) system: Box<dyn System>,
+    /// Paths at the boundaries of the settings.
+    pub(crate) paths: Vec<String>,
+}
+
+/// The settings for a path.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    /// The path; absent: every path without a block of its own.
+    pub(crate) path: Option<BlockPath>,
+    /// The layer; absent: no CORS at this path.
+    pub(crate) layer: Option<Layer>,
+}
+
+/// The path of a block.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum BlockPath {
+    /// To the letter.
+    Exact(String),
+    /// Whole segments from the left.
+    Prefix(String),
+}
+
+/// A remark about a setting.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Note {
+    /// The field of `cors` that it is about, such as `allowOrigins`; empty for the policy.
+    pub field: &'static str,
+    /// The place of the setting, such as `settings.py:12`.
+    pub place: String,
+    /// The remark.
+    pub text: String,
+    /// Whether a person must decide.
+    pub decide: bool,
+}
+
+/// The reason why nothing is translated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The file is unreadable, or has no CORS settings.
+    Unreadable {
+        /// The place.
+        place: String,
+        /// The fault and its fix.
+        text: String,
+    },
+    /// A translation would be dangerous.
+    Dangerous {
+        /// The place.
+        place: String,
+        /// The danger and the decision to make.
+        text: String,
+    },
+}
+
+// === impl Note ===
+
+impl Note {
+    /// A remark that needs no decision.
+    pub(crate) fn remark(field: &'static str, place: &str, text: impl Into<String>) -> Self {
+        Self { field, place: place.to_owned(), text: text.into(), decide: false }
+    }
+
+    /// A remark after which a person must decide.
+    pub(crate) fn decide(field: &'static str, place: &str, text: impl Into<String>) -> Self {
+        Self { decide: true, ..Self::remark(field, place, text) }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decide = if self.decide { "decide: " } else { "" };
+        match self.place.as_str() {
+            "" => write!(f, "{decide}{}", self.text),
+            place => write!(f, "{decide}{} ({place})", self.text),
+        }
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub(crate) fn unreadable(place: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::Unreadable { place: place.into(), text: text.into() }
+    }
+
+    pub(crate) fn dangerous(place: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::Dangerous { place: place.into(), text: text.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Unreadable { place, text } | Self::Dangerous { place, text }) = self;
+        match place.as_str() {
+            "" => f.write_str(text),
+            place => write!(f, "{place}: {text}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

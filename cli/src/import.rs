@@ -1,0 +1,147 @@
+//! `import`: the CORS settings of another system become policies.
+
+use std::fs;
+use std::io::{self, Read as _, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use corsward_import::{Failure, Import, Options, Report, Source, SourceFile};
+
+use crate::outcome::Outcome;
+
+const EXAMPLES: &str = "\
+Examples:
+  # The policy on stdout, the difference report on stderr.
+  corsward import django settings.py
+
+  # Settings in two files, the base first, with the environment of production.
+  corsward import django base.py production.py --env CORS_ORIGINS=https://app.example
+
+  # A policy for one host, and a report for a pull request.
+  corsward import django settings.py --host api.example.com --name api --namespace shop --report report.md > policy.yaml
+
+A comment `decide:` in the policy marks a setting that a person must look at. Any origin with credentials is refused by name.
+Exit codes: 0 translated, 1 refused because the policy would be dangerous, 2 unreadable settings.";
+
+/// Arguments of `import`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ImportArgs {
+    /// The system that the settings are for.
+    #[arg(value_name = "FROM")]
+    from: From,
+    /// The files of its settings; a later one overrides an earlier one. `-` is stdin.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// The policy's name.
+    #[arg(long)]
+    name: Option<String>,
+    /// The policy's namespace.
+    #[arg(long, short)]
+    namespace: Option<String>,
+    /// A host of the policy, such as `api.example.com`; repeated for several.
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<String>,
+    /// An environment variable that the settings look up; repeated for several.
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    environment: Vec<(String, String)>,
+    /// A file for the difference report, in the place of stderr.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// The format of the difference report.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// A system whose settings are read.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum From {
+    /// django-cors-headers: `settings.py`.
+    Django,
+    /// nginx: `nginx.conf`.
+    Nginx,
+    /// Starlette and `FastAPI`: the Python module that adds `CORSMiddleware`.
+    #[value(alias = "fastapi")]
+    Starlette,
+}
+
+/// The format of the difference report.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Format {
+    /// Markdown.
+    #[default]
+    Markdown,
+    /// JSON.
+    Json,
+}
+
+/// Runs `import`.
+pub(crate) fn run(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let files: Vec<SourceFile> =
+        args.files.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+    let options = Options {
+        name: args.name.clone(),
+        namespace: args.namespace.clone(),
+        hosts: args.hosts.clone(),
+        environment: args.environment.iter().cloned().collect(),
+    };
+    let imports = match corsward_import::import(args.from.into(), &files, &options) {
+        Ok(imports) => imports,
+        Err(failure @ Failure::Dangerous { .. }) => {
+            eprintln!("refused: {failure}");
+            return Ok(Outcome::Fault);
+        }
+        Err(failure) => return Err(failure.into()),
+    };
+    let manifests: Vec<&str> = imports.iter().map(|import| import.manifest.as_str()).collect();
+    out.write_all(manifests.join("---\n").as_bytes())?;
+    let text = report(&imports, args.output)?;
+    match &args.report {
+        Some(path) => fs::write(path, text).with_context(|| format!("write {}", path.display()))?,
+        None => io::stderr().write_all(text.as_bytes())?,
+    }
+    Ok(Outcome::Success)
+}
+
+fn read(path: &Path) -> anyhow::Result<SourceFile> {
+    let name = path.display().to_string();
+    let text = if name == "-" {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(path)
+    };
+    let text = text.with_context(|| format!("read {name}"))?;
+    Ok(SourceFile { name, text })
+}
+
+fn report(imports: &[Import], format: Format) -> anyhow::Result<String> {
+    Ok(match format {
+        Format::Markdown => {
+            let all: Vec<String> = imports.iter().map(|import| import.report.markdown()).collect();
+            all.join("\n")
+        }
+        Format::Json => {
+            let all: Vec<&Report> = imports.iter().map(|import| &import.report).collect();
+            serde_json::to_string_pretty(&all)? + "\n"
+        }
+    })
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+impl std::convert::From<From> for Source {
+    fn from(from: From) -> Self {
+        match from {
+            From::Django => Self::Django,
+            From::Nginx => Self::Nginx,
+            From::Starlette => Self::Starlette,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `corsward import`, as its users run it.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use insta::assert_snapshot;
+
+/// Runs it in the folder of the settings.
+fn import(arguments: &[&str]) -> Output {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    command.current_dir(folder).arg("import").args(arguments).output().unwrap()
+}
+
+/// Its exit code, stdout and stderr.
+fn transcript(arguments: &[&str]) -> String {
+    let output = import(arguments);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    format!(
+        "exit code {}\n{}\n--- stderr\n{}",
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr)
+    )
+}
+
+#[test]
+fn settings_of_django_become_a_policy_and_a_report() {
+    let host = ["--host", "api.shop.example", "--name", "api", "--namespace", "shop"];
+    assert_snapshot!(transcript(&[&["django", "settings.py"][..], &host].concat()));
+}
+
+#[test]
+fn the_servers_of_nginx_become_policies_and_reports() {
+    assert_snapshot!(transcript(&["nginx", "nginx.conf"]));
+}
+
+#[test]
+fn the_middleware_of_starlette_becomes_a_policy_and_a_report() {
+    assert_snapshot!(transcript(&["fastapi", "app.py"]));
+}
+
+#[test]
+fn any_origin_with_credentials_is_refused_by_name() {
+    assert_snapshot!(transcript(&["django", "any-origin.py"]));
+}
+
+#[test]
+fn an_environment_variable_is_a_named_hole_until_it_is_given() {
+    assert_snapshot!("hole", transcript(&["django", "environment.py"]));
+    let given = [
+        "--env",
+        "CORS_ORIGINS=https://a.example,https://b.example",
+        "--env",
+        "CORS_CREDENTIALS=on",
+    ];
+    assert_snapshot!("given", transcript(&[&["django", "environment.py"][..], &given].concat()));
+}
+
+#[test]
+fn what_is_unreadable_is_named_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    for (from, name, text, want) in [
+        ("django", "a.py", "CORS_ALLOWED_ORIGINS = [\n", "a.py:1: it is no Python here"),
+        ("django", "b.py", "DEBUG = True\n", "b.py: it has no CORS_ALLOWED_ORIGINS"),
+        ("django", "c.py", "CORS_ALLOWED_ORIGINS = [3]\n", "c.py:1: CORS_ALLOWED_ORIGINS"),
+        ("nginx", "d.conf", "server {\n", "d.conf:1: a block has no `}`"),
+        ("nginx", "e.conf", "server { listen 80; }\n", "e.conf: it has no server that adds"),
+    ] {
+        let output = import(&[from, &file(name, text)]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(want), "{said}");
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+    }
+    let missing = import(&["django", "missing.py"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(String::from_utf8(missing.stderr).unwrap().contains("missing.py"));
+}
+
+#[test]
+fn a_report_goes_where_it_is_sent_and_in_the_format_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.json");
+    let path = file.display().to_string();
+    let output = import(&["nginx", "nginx.conf", "--report", &path, "-o", "json"]);
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!(report[0]["policy"], "default/api-example-com");
+    let effects = report[0]["classes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|class| class["effect"].as_str().unwrap());
+    assert!(effects.into_iter().any(|effect| effect == "fix"), "{report}");
+}
