@@ -1,5 +1,6 @@
 //! Wire: the plugin configuration that a publisher sends to the filter. Canonical: equal policies give equal bytes.
 
+mod check;
 mod json;
 mod v1;
 
@@ -7,10 +8,13 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::compile::arrange;
 use crate::compiled::Compiled;
+use crate::policy::Policy;
 use crate::syntax::hex_value;
 use crate::wire::json::Object;
 use crate::wire::v1::CompiledV1;
+use crate::workload::Workload;
 
 /// The versions of the compiled form that this release reads.
 pub const VERSIONS: &[u32] = &[1];
@@ -74,6 +78,30 @@ pub fn encode(compiled: &Compiled) -> String {
     to_json(&CompiledV1::of(compiled))
 }
 
+/// The compiled form of policies, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// The text.
+    pub text: String,
+    /// The reason why a filter would refuse the text, if it would.
+    pub refusal: Option<DecodeError>,
+}
+
+/// Writes the compiled form of policies, as [`encode`] does of what [`compile_for`](crate::compile_for) makes of them, without
+/// the look-up tables in between.
+#[must_use]
+pub fn encode_for(policies: &[(&Policy, &[Workload])]) -> Encoded {
+    let policies = arrange(policies);
+    let text = to_json(&CompiledV1::of_arranged(&policies));
+    let refusal = check::written(&text, &policies).err();
+    debug_assert_eq!(
+        refusal,
+        decode(&text).err(),
+        "the bounds of readers and writers are the same"
+    );
+    Encoded { text, refusal }
+}
+
 /// Reads a compiled form: all of it, or nothing.
 ///
 /// # Errors
@@ -98,12 +126,22 @@ impl Envelope {
     /// Writes the envelope.
     #[must_use]
     pub fn encode(&self) -> String {
+        to_json(&self.json())
+    }
+
+    /// Writes the envelope into a larger document.
+    #[must_use]
+    pub fn to_value(&self) -> serde_json::Value {
+        serde_json::to_value(self.json()).unwrap_or_default()
+    }
+
+    fn json(&self) -> EnvelopeJson<'_> {
         let Self { digest, on_invalid, compiled } = self;
         let on_invalid = match on_invalid {
             OnInvalid::Keep => "Keep",
             OnInvalid::Reject => "Reject",
         };
-        to_json(&EnvelopeJson { v: 1, digest, on_invalid, compiled })
+        EnvelopeJson { v: 1, digest, on_invalid, compiled }
     }
 
     /// Reads an envelope from plugin configuration bytes; does not look into `compiled`.

@@ -3,45 +3,45 @@
 //! Lists are read in the order in which they were written: sorting them is the writer's work.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use crate::compile::{Arranged, ArrangedBlock};
 use crate::compiled::{Compiled, CompiledCors, CompiledPolicy, RuleSet, Settings};
 use crate::draft::{
     Diagnostics, DisallowedRequests, OnFailure, PathType, PolicyId, Specificity,
     UpstreamCorsHeaders,
 };
 use crate::header_name::HeaderName;
-use crate::limits::{
-    MAX_PLACES_PER_PROXY, MAX_REGEXES, MAX_REGEXES_PER_PROXY, MAX_WORKLOAD_LABELS, MAX_WORKLOADS,
-};
+use crate::limits::MAX_REGEXES;
 use crate::method::Method;
 use crate::pattern::OriginPattern;
 use crate::policy::{Cors, Names};
 use crate::regex::OriginRegex;
 use crate::scope::{HostPattern, PathMatch};
-use crate::syntax::{is_label_key, is_label_value, is_object_name};
 use crate::wire::DecodeError;
+use crate::wire::check::{self, Counted};
 use crate::wire::json::{Json, Object};
 use crate::workload::Narrowing;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct CompiledV1 {
-    policies: Vec<PolicyV1>,
+pub(super) struct CompiledV1<'c> {
+    policies: Vec<PolicyV1<'c>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PolicyV1 {
-    namespace: String,
-    name: String,
+struct PolicyV1<'c> {
+    namespace: &'c str,
+    name: &'c str,
     #[serde(skip_serializing_if = "is_default")]
     target: TargetV1,
     /// Absent: every host.
-    #[serde(skip_serializing_if = "is_default")]
-    hosts: Vec<String>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    hosts: Texts<'c, HostPattern>,
     #[serde(skip_serializing_if = "is_default")]
     dry_run: bool,
     #[serde(skip_serializing_if = "is_default")]
@@ -55,17 +55,17 @@ struct PolicyV1 {
     diagnostics: bool,
     /// Absent: every request of every proxy.
     #[serde(skip_serializing_if = "is_default")]
-    workloads: Vec<WorkloadV1>,
-    blocks: Vec<BlockV1>,
+    workloads: Vec<WorkloadV1<'c>>,
+    blocks: Vec<BlockV1<'c>>,
 }
 
 /// At least one of both is there.
 #[derive(PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct WorkloadV1 {
+struct WorkloadV1<'c> {
     /// Absent: every proxy.
     #[serde(skip_serializing_if = "is_default")]
-    labels: BTreeMap<String, String>,
+    labels: BTreeMap<&'c str, &'c str>,
     /// Absent: every port.
     #[serde(skip_serializing_if = "is_default")]
     port: Option<u16>,
@@ -73,10 +73,10 @@ struct WorkloadV1 {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct BlockV1 {
+struct BlockV1<'c> {
     /// Both absent: everything in scope.
     #[serde(skip_serializing_if = "is_default")]
-    exact: Option<String>,
+    exact: Option<&'c str>,
     #[serde(skip_serializing_if = "is_default")]
     prefix: Option<String>,
     /// Requests are left alone: nothing follows.
@@ -84,33 +84,48 @@ struct BlockV1 {
     off: bool,
     /// Absent: as in the policy's first block.
     #[serde(skip_serializing_if = "Option::is_none")]
-    cors: Option<CorsV1>,
+    cors: Option<CorsV1<'c>>,
     #[serde(skip_serializing_if = "is_default")]
     reject: bool,
-    #[serde(skip_serializing_if = "is_default")]
-    trusted: Vec<String>,
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    trusted: Texts<'c, OriginPattern>,
     #[serde(skip_serializing_if = "is_default")]
     remove_origin: bool,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct CorsV1 {
+struct CorsV1<'c> {
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    origins: Texts<'c, OriginPattern>,
     #[serde(skip_serializing_if = "is_default")]
-    origins: Vec<String>,
+    regexes: Vec<&'c str>,
     #[serde(skip_serializing_if = "is_default")]
-    regexes: Vec<String>,
+    methods: Vec<&'c str>,
     #[serde(skip_serializing_if = "is_default")]
-    methods: Vec<String>,
+    headers: Vec<&'c str>,
     #[serde(skip_serializing_if = "is_default")]
-    headers: Vec<String>,
-    #[serde(skip_serializing_if = "is_default")]
-    expose: Vec<String>,
+    expose: Vec<&'c str>,
     #[serde(skip_serializing_if = "is_default")]
     credentials: bool,
     #[serde(skip_serializing_if = "is_default")]
     max_age: Option<u32>,
 }
+
+/// What a block is made of.
+struct Source<'c> {
+    path: Option<&'c PathMatch>,
+    off: bool,
+    cors: &'c Cors,
+    disallowed_requests: DisallowedRequests,
+    trusted_origins: &'c [OriginPattern],
+    removes_origin: bool,
+}
+
+/// A list, each item of which is written as its text.
+struct Texts<'c, T>(&'c [T]);
+
+struct Text<'c, T>(&'c T);
 
 #[derive(Clone, Copy, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -137,14 +152,33 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 // === Compiled -> V1 ===
 
-impl CompiledV1 {
-    pub(super) fn of(compiled: &Compiled) -> Self {
+impl<'c> CompiledV1<'c> {
+    pub(super) fn of(compiled: &'c Compiled) -> Self {
         Self { policies: compiled.compiled_policies().iter().map(PolicyV1::of).collect() }
+    }
+
+    /// The same of policies that were not compiled.
+    pub(super) fn of_arranged(policies: &'c [Arranged]) -> Self {
+        let policy = |policy: &'c Arranged| {
+            let Arranged { settings, workloads, blocks } = policy;
+            PolicyV1::new(settings, workloads, blocks.iter().map(Source::of_block))
+        };
+        Self { policies: policies.iter().map(policy).collect() }
     }
 }
 
-impl PolicyV1 {
-    fn of(policy: &CompiledPolicy) -> Self {
+impl<'c> PolicyV1<'c> {
+    fn of(policy: &'c CompiledPolicy) -> Self {
+        let CompiledPolicy { settings, rule_sets, workloads } = policy;
+        let rule_sets = rule_sets.iter().map(|rule_set| Source::of_rule_set(rule_set));
+        Self::new(settings, workloads, rule_sets)
+    }
+
+    fn new(
+        settings: &'c Settings,
+        workloads: &'c [Narrowing],
+        blocks: impl Iterator<Item = Source<'c>> + Clone,
+    ) -> Self {
         let Settings {
             id: PolicyId { namespace, name },
             specificity,
@@ -154,41 +188,52 @@ impl PolicyV1 {
             success_status,
             upstream_cors_headers,
             diagnostics,
-        } = &*policy.settings;
+        } = settings;
         let every_host = *hosts == [HostPattern::Any];
-        let hosts = if every_host { Vec::new() } else { texts(hosts) };
-        let first = policy.rule_sets.first().map(|rule_set| &rule_set.cors.source);
-        let inherits =
-            |at: usize, rule_set: &RuleSet| at > 0 && Some(&rule_set.cors.source) == first;
+        let first = blocks.clone().next().map(|first| first.cors);
+        let inherits = |at: usize, block: &Source<'_>| at > 0 && Some(block.cors) == first;
         Self {
-            namespace: namespace.clone(),
-            name: name.clone(),
+            namespace,
+            name,
             target: TargetV1::of(*specificity),
-            hosts,
+            hosts: Texts(if every_host { &[] } else { hosts }),
             dry_run: *dry_run,
             on_failure: OnFailureV1::of(*on_failure),
             success_status: (*success_status != 204).then_some(*success_status),
             keep_upstream: *upstream_cors_headers == UpstreamCorsHeaders::Keep,
             diagnostics: *diagnostics == Diagnostics::Header,
-            workloads: policy.workloads.iter().map(WorkloadV1::of).collect(),
-            blocks: policy
-                .rule_sets
-                .iter()
+            workloads: workloads.iter().map(WorkloadV1::of).collect(),
+            blocks: blocks
                 .enumerate()
-                .map(|(at, rule_set)| BlockV1::of(rule_set, inherits(at, rule_set)))
+                .map(|(at, block)| BlockV1::of(&block, inherits(at, &block)))
                 .collect(),
         }
     }
 }
 
-impl WorkloadV1 {
-    fn of(narrowing: &Narrowing) -> Self {
-        Self { labels: narrowing.labels().iter().cloned().collect(), port: narrowing.port() }
+impl<'c> WorkloadV1<'c> {
+    fn of(narrowing: &'c Narrowing) -> Self {
+        let labels = narrowing.labels().iter();
+        let labels = labels.map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        Self { labels, port: narrowing.port() }
     }
 }
 
-impl BlockV1 {
-    fn of(rule_set: &RuleSet, inherits: bool) -> Self {
+impl<'c> Source<'c> {
+    fn of_block(block: &'c ArrangedBlock) -> Self {
+        let ArrangedBlock { path, off, cors, disallowed_requests, trusted_origins, removes_origin } =
+            block;
+        Self {
+            path: path.as_ref(),
+            off: *off,
+            cors,
+            disallowed_requests: *disallowed_requests,
+            trusted_origins,
+            removes_origin: *removes_origin,
+        }
+    }
+
+    fn of_rule_set(rule_set: &'c RuleSet) -> Self {
         let RuleSet {
             settings: _,
             path,
@@ -199,45 +244,74 @@ impl BlockV1 {
             trusted: _,
             removes_origin,
         } = rule_set;
+        Self {
+            path: path.as_ref(),
+            off: *off,
+            cors: &cors.source,
+            disallowed_requests: *disallowed_requests,
+            trusted_origins,
+            removes_origin: *removes_origin,
+        }
+    }
+}
+
+impl<'c> BlockV1<'c> {
+    fn of(source: &Source<'c>, inherits: bool) -> Self {
+        let Source { path, off, cors, disallowed_requests, trusted_origins, removes_origin } =
+            source;
         let (exact, prefix) = match path {
             None => (None, None),
-            Some(PathMatch::Exact(path)) => (Some(path.clone()), None),
+            Some(PathMatch::Exact(path)) => (Some(path.as_str()), None),
             Some(prefix @ PathMatch::Prefix(_)) => (None, Some(prefix.to_string())),
         };
         Self {
             exact,
             prefix,
             off: *off,
-            cors: (!off && !inherits).then(|| CorsV1::of(&cors.source)),
+            cors: (!off && !inherits).then(|| CorsV1::of(cors)),
             reject: *disallowed_requests == DisallowedRequests::Reject,
-            trusted: texts(trusted_origins),
+            trusted: Texts(trusted_origins),
             remove_origin: *removes_origin,
         }
     }
 }
 
-impl CorsV1 {
-    fn of(cors: &Cors) -> Self {
+impl<'c> CorsV1<'c> {
+    fn of(cors: &'c Cors) -> Self {
         let Cors { origins, regexes, methods, headers, expose, credentials, max_age } = cors;
         Self {
-            origins: texts(origins),
-            regexes: regexes.iter().map(|regex| regex.as_str().to_owned()).collect(),
-            methods: names(methods),
-            headers: names(headers),
-            expose: names(expose),
+            origins: Texts(origins),
+            regexes: regexes.iter().map(OriginRegex::as_str).collect(),
+            methods: names(methods, Method::as_str),
+            headers: names(headers, HeaderName::as_str),
+            expose: names(expose, HeaderName::as_str),
             credentials: *credentials,
             max_age: *max_age,
         }
     }
 }
 
-fn texts<T: ToString>(items: &[T]) -> Vec<String> {
-    items.iter().map(T::to_string).collect()
+fn names<T>(names: &Names<T>, text: impl Fn(&T) -> &str) -> Vec<&str> {
+    names.any.then_some("*").into_iter().chain(names.named.iter().map(text)).collect()
 }
 
-fn names<T: ToString>(names: &Names<T>) -> Vec<String> {
-    let any = names.any.then(|| "*".to_owned());
-    any.into_iter().chain(texts(&names.named)).collect()
+impl<T: Display> Serialize for Texts<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let texts = self.0.iter().map(|item| Text(item));
+        serializer.collect_seq(texts)
+    }
+}
+
+impl<T: Display> Serialize for Text<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}
+
+impl<T> Texts<'_, T> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl TargetV1 {
@@ -277,32 +351,13 @@ pub(super) fn read(mut document: Object<'_>) -> Result<Compiled, DecodeError> {
         policies.push(policy);
         Ok(())
     })?;
-    if regexes > MAX_REGEXES_PER_PROXY {
-        return Err(DecodeError::value("policies", "more regexes than one proxy may have"));
-    }
-    if places(&policies) > MAX_PLACES_PER_PROXY {
-        return Err(DecodeError::value(
-            "policies",
-            "more hosts, rules and ports than one proxy may have",
-        ));
-    }
+    check::regexes(regexes)?;
+    check::places(policies.iter().map(|policy: &CompiledPolicy| Counted {
+        blocks: policy.rule_sets.len(),
+        hosts: policy.settings.hosts.len(),
+        workloads: &policy.workloads,
+    }))?;
     Ok(Compiled::new(policies))
-}
-
-/// Returns the number of places that the policies take in a proxy with all their labels, where all their ports count.
-fn places(policies: &[CompiledPolicy]) -> usize {
-    let mut ports: Vec<u16> = Vec::new();
-    let mut places = 0_usize;
-    for policy in policies {
-        for port in policy.workloads.iter().filter_map(Narrowing::port) {
-            if let Err(place) = ports.binary_search(&port) {
-                ports.insert(place, port);
-            }
-        }
-        let rule_sets = policy.rule_sets.len();
-        places = places.saturating_add(rule_sets.saturating_mul(policy.settings.hosts.len()));
-    }
-    places.saturating_mul(ports.len().saturating_add(1))
 }
 
 fn read_policy(mut policy: Object<'_>) -> Result<CompiledPolicy, DecodeError> {
@@ -321,9 +376,7 @@ fn read_policy(mut policy: Object<'_>) -> Result<CompiledPolicy, DecodeError> {
 
 fn read_workloads(policy: &mut Object<'_>) -> Result<Vec<Narrowing>, DecodeError> {
     let list = policy.list("workloads")?;
-    if list.len() > MAX_WORKLOADS {
-        return Err(DecodeError::value("workloads", "more than a policy may have"));
-    }
+    check::workload_count(list.len())?;
     let mut workloads = Vec::with_capacity(list.len());
     read_objects(list, "workloads", &mut |workload| {
         workloads.push(read_workload(workload)?);
@@ -340,14 +393,13 @@ fn read_workload(mut workload: Object<'_>) -> Result<Narrowing, DecodeError> {
     if port.is_some() && valid.is_none() {
         return Err(DecodeError::value("port", "not a port"));
     }
-    if labels.len() > MAX_WORKLOAD_LABELS {
-        return Err(DecodeError::value("labels", "more than a workload may have"));
-    }
+    check::label_count(labels.len())?;
     let mut narrowing = Narrowing::to_port(valid);
     for (key, value) in &labels {
         let value = value.as_text()?;
-        if !is_label_key(key) || !is_label_value(value) || !narrowing.require(key, value) {
-            return Err(DecodeError::value("labels", "not labels of Kubernetes, each once"));
+        check::label(key, value)?;
+        if !narrowing.require(key, value) {
+            return Err(DecodeError::value("labels", check::NOT_LABELS));
         }
     }
     if narrowing.is_everything() {
@@ -528,8 +580,6 @@ fn read_objects(
 
 fn read_object_name(policy: &mut Object<'_>, name: &str) -> Result<String, DecodeError> {
     let text = policy.text(name)?.unwrap_or_default();
-    if text.is_empty() || !is_object_name(&text) {
-        return Err(DecodeError::value(name, "not the name of a Kubernetes object"));
-    }
+    check::object_name(name, &text)?;
     Ok(text.into_owned())
 }
