@@ -8,8 +8,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// A JSON value, as its text. Equal values have equal texts, for objects are sorted by their keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonText(Arc<str>);
+#[derive(Clone, Debug)]
+pub struct JsonText(Arc<RawValue>);
 
 // === impl JsonText ===
 
@@ -17,54 +17,66 @@ impl JsonText {
     /// Keeps a value.
     #[must_use]
     pub fn of(value: &Value) -> Self {
-        Self(value.to_string().into())
+        Self::serialize(value)
     }
 
     /// Keeps what `value` serializes to, whose fields are in the order of their names.
     #[must_use]
     pub fn serialize(value: &impl Serialize) -> Self {
-        serde_json::to_string(value).map_or_else(|_| Self::default(), |text| Self(text.into()))
+        serde_json::value::to_raw_value(value).map_or_else(|_| Self::default(), Self::from)
     }
 
     /// The value as a type; nothing where it does not fit.
     #[must_use]
     pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_str(&self.0).ok()
+        serde_json::from_str(self.0.get()).ok()
     }
 
     /// The length of its text in bytes.
     #[must_use]
     pub fn text_len(&self) -> usize {
-        self.0.len()
+        self.0.get().len()
     }
 
     /// The value.
     #[must_use]
     pub fn value(&self) -> Value {
         // It was a value before it was a text.
-        serde_json::from_str(&self.0).unwrap_or_default()
+        serde_json::from_str(self.0.get()).unwrap_or_default()
     }
 }
 
 impl Serialize for JsonText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
-        raw.serialize(serializer)
+        self.0.serialize(serializer)
     }
 }
 
 /// A part of such a text is one, too, and is kept as it stands.
 impl<'de> Deserialize<'de> for JsonText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(raw.get().into()))
+        Box::<RawValue>::deserialize(deserializer).map(Self::from)
     }
 }
+
+impl From<Box<RawValue>> for JsonText {
+    fn from(text: Box<RawValue>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl PartialEq for JsonText {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.get() == other.0.get()
+    }
+}
+
+impl Eq for JsonText {}
 
 /// `null`.
 impl Default for JsonText {
     fn default() -> Self {
-        Self::of(&Value::Null)
+        RawValue::NULL.to_owned().into()
     }
 }
 

@@ -41,7 +41,7 @@ use serde_json::{Value, json};
 /// The bundles in memory, and the digests that proxies acknowledged.
 #[derive(Clone, Debug, Default)]
 struct Served {
-    bundles: BTreeMap<BundleKey, String>,
+    bundles: BTreeMap<BundleKey, Arc<str>>,
     /// Pods whose proxies reject every configuration.
     rejecting: Vec<String>,
     /// The ports at which proxies were asked.
@@ -90,7 +90,7 @@ impl Publisher for Stream {
     fn publish(&mut self, desired: Arc<Desired>) -> Vec<Event> {
         let mut served = self.served.lock().unwrap();
         let bundles = desired.bundles.iter();
-        let new: BTreeMap<BundleKey, String> =
+        let new: BTreeMap<BundleKey, Arc<str>> =
             bundles.map(|(key, bundle)| ((**key).clone(), bundle.digest.clone())).collect();
         let gone = served.bundles.keys().filter(|key| !new.contains_key(*key));
         let gone = gone.map(|key| PublishStatus { key: key.clone(), digest: None, error: None });

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use corsward_policy::{Finding, PolicyId, wire};
+use corsward_policy::wire::DecodeError;
+use corsward_policy::{Finding, PolicyId};
 use sha2::{Digest as _, Sha256};
 
 pub use self::bundles::Bundles;
@@ -53,7 +54,7 @@ pub struct Bundle {
     /// The compiled policies, as text.
     pub compiled: Arc<str>,
     /// The digest of `compiled`: `sha256:` and 64 hexadecimal digits.
-    pub digest: String,
+    pub digest: Arc<str>,
 }
 
 /// The desired bundles: all of them, each time, and so cheap to clone.
@@ -72,7 +73,7 @@ pub struct PublishStatus {
     /// The bundle.
     pub key: BundleKey,
     /// The digest of what is published, and nothing where nothing is.
-    pub digest: Option<String>,
+    pub digest: Option<Arc<str>>,
     /// The error that keeps the desired state from being published; it is retried.
     pub error: Option<String>,
 }
@@ -122,7 +123,7 @@ impl Bundle {
     /// The bundle that holds `compiled`.
     #[must_use]
     pub fn new(key: BundleKey, compiled: String) -> Self {
-        Self { key, digest: digest(&compiled), compiled: compiled.into() }
+        Self { key, digest: digest(&compiled).into(), compiled: compiled.into() }
     }
 }
 
@@ -145,8 +146,13 @@ pub fn hex(bytes: &[u8]) -> String {
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-/// The reason why the bundle of these policies must not be published. Each policy is with its compiled length alone.
-pub(crate) fn hold(bundle: &Bundle, policies: &[(usize, &PolicyId)]) -> Option<String> {
+/// The reason why the bundle of these policies must not be published: its size, or that a filter would refuse it. Each policy is with its
+/// compiled length alone.
+pub(crate) fn hold(
+    bundle: &Bundle,
+    refusal: Option<&DecodeError>,
+    policies: &[(usize, &PolicyId)],
+) -> Option<String> {
     let len = bundle.compiled.len();
     if len > MAX_LEN {
         let largest = largest(policies).into_iter().map(|id| id.to_string());
@@ -155,9 +161,7 @@ pub(crate) fn hold(bundle: &Bundle, policies: &[(usize, &PolicyId)]) -> Option<S
             "the policies of one proxy make {len} bytes, and {MAX_LEN} can be published: shorten or split {largest}"
         ));
     }
-    // What the filter would refuse is not published. It reads what we write, or one of us is wrong.
-    let error = wire::decode(&bundle.compiled).err()?;
-    Some(format!("the filter would refuse the configuration: {error}"))
+    refusal.map(|error| format!("the filter would refuse the configuration: {error}"))
 }
 
 /// The findings about a large bundle, by policy. Each policy is with its compiled length alone.
@@ -210,7 +214,7 @@ mod tests {
     fn a_digest_is_that_of_the_bytes() {
         let bundle = Bundle::new(BundleKey::All, "abc".to_owned());
         assert_eq!(
-            bundle.digest,
+            &*bundle.digest,
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
     }

@@ -37,8 +37,6 @@ pub struct Controller {
     scope_metrics: BTreeMap<Scope, ScopeMetrics>,
     /// Since when policies have waited for what they say to be in force.
     awaited: BTreeMap<PolicyId, Instant>,
-    /// Whether what was last published enforces a policy: a switch stops it, or a guardrail suspends it, and its spec stays the same.
-    enforced: BTreeMap<PolicyId, bool>,
     publisher: Capabilities,
     desired: DesiredBundles,
     /// The proxies, where their pods are known.
@@ -88,7 +86,6 @@ impl Controller {
             statuses: BTreeMap::new(),
             scope_metrics: BTreeMap::new(),
             awaited: BTreeMap::new(),
-            enforced: BTreeMap::new(),
             publisher,
             desired: DesiredBundles::default(),
             tracker: publisher.reach.pods().map(Tracker::new),
@@ -177,14 +174,12 @@ impl Controller {
             Event::Refreshed(refreshed) => self.record_refresh(&refreshed),
             Event::Delete(id) => {
                 self.awaited.remove(&id);
-                self.enforced.remove(&id);
                 self.index.on(Event::Delete(id));
             }
             Event::Synced => self.synced = true,
             Event::Reset(objects) => {
                 self.index.on(Event::Reset(objects));
                 self.awaited.retain(|id, _| self.index.entries().contains_key(id));
-                self.enforced.retain(|id, _| self.index.entries().contains_key(id));
             }
             Event::Leading(leading) => self.lead(leading, updated),
             Event::Enforcement(is_on) => {
@@ -347,7 +342,8 @@ impl Controller {
                 }
                 continue;
             }
-            self.enforced.insert(id.clone(), is_enforced(&self.index, scope, planned));
+            let enforced = is_enforced(&self.index, scope, planned);
+            self.index.record_enforced(id, enforced);
             // A guardrail suspends what was in force, and does not make anybody forget it.
             if planned.in_force.is_some() || !planned.suspended {
                 self.index.record_in_force(id, planned.in_force.as_ref());
@@ -444,7 +440,7 @@ impl Controller {
                 publish_status(key).is_none_or(|seen| seen.digest.is_none() || seen.error.is_some())
             };
             let in_cluster = self.publisher.reach != Reach::One;
-            let enforces = self.enforces(id, entry);
+            let enforces = enforces(entry);
             let switches =
                 enforces.is_some_and(|it| it != is_enforced(&self.index, scope, planned));
             let inputs = StatusInputs {
@@ -460,18 +456,10 @@ impl Controller {
             };
             Some(Status::of(entry, planned, inputs))
         };
-        plan.policies.iter().filter_map(status).collect()
-    }
-
-    /// Does what was last published enforce a policy? `None`: that is not known.
-    fn enforces(&self, id: &PolicyId, entry: &Entry) -> Option<bool> {
-        self.enforced.get(id).copied().or_else(|| {
-            // What was published before this operator began is what the status says.
-            let status: CorsPolicyStatus = entry.object.record.as_ref()?.status.read()?;
-            let kind = ConditionType::Programmed.as_str();
-            let programmed = condition_of(&status.conditions, kind)?;
-            Some(programmed.reason != Reason::Off.as_str())
-        })
+        // They are kept until the next change.
+        let mut statuses = Vec::with_capacity(plan.policies.len());
+        statuses.extend(plan.policies.iter().filter_map(status));
+        statuses
     }
 }
 
@@ -493,6 +481,17 @@ fn unpublished<'p>(
             return None;
         }
         Some(error.map_or(Unpublished::Pending(key), Unpublished::Failed))
+    })
+}
+
+/// Does what was last published enforce a policy? `None`: that is not known.
+fn enforces(entry: &Entry) -> Option<bool> {
+    entry.enforced.or_else(|| {
+        // What was published before this operator began is what the status says.
+        let status: CorsPolicyStatus = entry.object.record.as_ref()?.status.read()?;
+        let kind = ConditionType::Programmed.as_str();
+        let programmed = condition_of(&status.conditions, kind)?;
+        Some(programmed.reason != Reason::Off.as_str())
     })
 }
 

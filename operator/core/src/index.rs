@@ -31,7 +31,7 @@ const OFF: &str = "Off";
 pub struct Index {
     knowledge: Arc<dyn Knowledge + Send + Sync>,
     reach: Reach,
-    entries: BTreeMap<PolicyId, Entry>,
+    entries: BTreeMap<PolicyId, Box<Entry>>,
     cluster_state: ClusterState,
     origin_sets: OriginSets,
     guardrails: GuardrailStates,
@@ -201,7 +201,7 @@ impl Index {
 
     /// A policy is there, new or changed.
     pub fn apply(&mut self, mut object: Object) {
-        let previous = self.entries.get(&object.id);
+        let previous = self.entries.get(&object.id).map(Box::as_ref);
         if previous.is_some_and(|previous| previous.object == object) {
             return;
         }
@@ -230,7 +230,9 @@ impl Index {
             _ => None,
         };
         let id = object.id.clone();
-        let entry = Entry { object, generation, validation, in_force, stopped };
+        let enforced = previous.and_then(|previous| previous.enforced);
+        let entry = Entry { object, generation, validation, in_force, enforced, stopped };
+        let entry = Box::new(entry);
         let scope = Scope::Namespace(id.namespace.clone());
         if self.reach != Reach::One && previous.is_some_and(|it| entry.is_restated(it)) {
             self.restated.insert(scope);
@@ -357,8 +359,13 @@ impl Index {
                 .flatten()
                 .any(|name| sets.contains(&Key { namespace: namespace.clone(), name }))
         };
-        let users: Vec<Object> =
-            self.entries.values().filter(names_one).map(|entry| entry.object.clone()).collect();
+        let users: Vec<Object> = self
+            .entries
+            .values()
+            .map(Box::as_ref)
+            .filter(names_one)
+            .map(|entry| entry.object.clone())
+            .collect();
         for object in users {
             let Some(entry) = self.entries.get(&object.id) else { continue };
             let strict = validate_object(&object, self.context());
@@ -445,9 +452,16 @@ impl Index {
         }
     }
 
+    /// Records whether what was published enforces a policy.
+    pub fn record_enforced(&mut self, id: &PolicyId, enforced: bool) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.enforced = Some(enforced);
+        }
+    }
+
     /// Every policy, by namespace and name.
     #[must_use]
-    pub fn entries(&self) -> &BTreeMap<PolicyId, Entry> {
+    pub fn entries(&self) -> &BTreeMap<PolicyId, Box<Entry>> {
         &self.entries
     }
 
@@ -456,7 +470,7 @@ impl Index {
         let namespace = scope.namespace();
         let first =
             PolicyId { namespace: namespace.unwrap_or_default().to_owned(), name: String::new() };
-        let all = self.entries.range(first..);
+        let all = self.entries.range(first..).map(|(id, entry)| (id, &**entry));
         all.take_while(move |(id, _)| namespace.is_none_or(|namespace| id.namespace == namespace))
     }
 

@@ -52,8 +52,8 @@ pub struct Planned {
     pub in_force: Option<PolicyInForce>,
     /// Is what it says now accepted, in the cluster as it stands?
     pub accepted: bool,
-    /// The bundles that hold it.
-    pub keys: BTreeSet<BundleKey>,
+    /// The bundles that hold it, in ascending order.
+    pub keys: Box<[BundleKey]>,
     /// The place in which it applies.
     pub placement: Placement,
     /// The policy that wins in its place, everywhere.
@@ -203,7 +203,7 @@ impl ScopePlan {
         let traffic = surveyed.map(|namespace| index.traffic(namespace));
         let mut holding: BTreeMap<&PolicyId, Vec<(&BundleKey, &BuiltBundle)>> = BTreeMap::new();
         for (key, made) in &plan.made {
-            for member in &made.members {
+            for member in &*made.members {
                 holding.entry(&member.id).or_default().push((key, made));
             }
         }
@@ -492,7 +492,7 @@ fn keys(scope: &Scope, chosen: &[Chosen<'_>]) -> BTreeSet<BundleKey> {
     gateways.chain(workloads).collect()
 }
 
-fn members_of(key: &BundleKey, chosen: &[Chosen<'_>], off: bool) -> Vec<BundlePolicy> {
+fn members_of(key: &BundleKey, chosen: &[Chosen<'_>], off: bool) -> Box<[BundlePolicy]> {
     let members = chosen.iter().filter_map(|chosen| {
         let in_force = chosen.in_force.as_ref()?;
         narrow(key, chosen.id, in_force, &chosen.placement.places, off)

@@ -1,6 +1,7 @@
 //! Report: what the admin address says about policies, files and bundles, as JSON.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use corsward_policy::Finding;
@@ -38,7 +39,7 @@ struct LeaseReport {
 #[serde(rename_all = "camelCase")]
 struct BundleReport {
     name: String,
-    digest: String,
+    digest: Arc<str>,
     bytes: usize,
     policies: usize,
 }
@@ -73,7 +74,7 @@ struct ConditionReport {
 #[serde(rename_all = "camelCase")]
 struct InForceReport {
     generation: i64,
-    digest: Option<String>,
+    digest: Option<Arc<str>>,
     spec: Value,
 }
 

@@ -1,6 +1,7 @@
 //! Status: what there is to say about a policy, as a value. The plan computes it; others write and show it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
 use corsward_policy::{Finding, PolicyId, Severity, finding};
@@ -26,7 +27,7 @@ pub struct Status {
     /// The spec that a guardrail keeps out of force.
     pub suspended: Option<PolicyInForce>,
     /// The digest of the configuration that holds it.
-    pub digest: Option<String>,
+    pub digest: Option<Arc<str>>,
     /// Every finding.
     pub findings: Vec<Finding>,
     /// The policy that wins in its place.
@@ -137,7 +138,7 @@ pub(crate) struct StatusInputs<'c> {
     /// The reason why published objects stay as a foreign writer left them.
     pub(crate) kept: Option<&'c str>,
     /// The digest of the configuration that holds the policy.
-    pub(crate) digest: Option<String>,
+    pub(crate) digest: Option<Arc<str>>,
     /// The place in which policies apply.
     pub(crate) reach: Reach,
     /// The state of its proxies.

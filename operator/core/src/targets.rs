@@ -108,6 +108,8 @@ impl Target {
             }
         }
         placement.refuse_ambient(namespace, cluster_state);
+        // A placement is kept for as long as its policy.
+        placement.places.shrink_to_fit();
         placement
     }
 }

@@ -12,7 +12,8 @@ use corsward_policy::draft::Specificity;
 use corsward_policy::finding::{self, Reason};
 use corsward_policy::syntax::{is_dns_label, is_dns_subdomain};
 use corsward_policy::validate::validate_accepted;
-use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, compile, validate, wire};
+use corsward_policy::wire::{self, DecodeError};
+use corsward_policy::{Finding, Knowledge, Policy, Severity, Validated, validate};
 use serde_json::Value;
 
 use crate::bundle::{MAX_LEN, digest};
@@ -57,6 +58,8 @@ pub struct Accepted {
     spelling: Spelling,
     /// The policy in its compiled form, alone.
     pub compiled: Arc<str>,
+    /// The reason why a filter would refuse `compiled`, if it would.
+    pub refusal: Option<Box<DecodeError>>,
     /// The digest of `compiled`: `sha256:` and 64 hexadecimal digits.
     pub digest: Arc<str>,
 }
@@ -127,9 +130,10 @@ fn validate_spec(
     let refuses = |finding: &Finding| finding.severity() == Severity::Refusal;
     let compiled = made
         .filter(|_| !findings.iter().any(refuses))
-        .map(|made| (wire::encode(&compile(&[&made.0])), made));
-    let too_large =
-        compiled.as_ref().and_then(|(compiled, (.., spec_len))| size_refusal(*spec_len, compiled));
+        .map(|made| (wire::encode_for(&[(&made.0, &[])]), made));
+    let too_large = compiled
+        .as_ref()
+        .and_then(|(compiled, (.., spec_len))| size_refusal(*spec_len, &compiled.text));
     findings.extend(too_large.map(|mut finding| {
         // A policy in force was published and stored at that size.
         if context.accepted_before {
@@ -141,8 +145,9 @@ fn validate_spec(
     let accepted = compiled.filter(|_| !findings.iter().any(refuses));
     let accepted = accepted.map(|(compiled, (policy, target, sets, _))| Accepted {
         spec: resolved.clone(),
-        digest: digest(&compiled).into(),
-        compiled: compiled.into(),
+        digest: digest(&compiled.text).into(),
+        compiled: compiled.text.into(),
+        refusal: compiled.refusal.map(Box::new),
         policy: Arc::new(policy),
         target,
         sets,
@@ -226,7 +231,8 @@ impl Accepted {
 /// A policy follows from its spec, and need not be compared where the spec is the same.
 impl PartialEq for Accepted {
     fn eq(&self, other: &Self) -> bool {
-        let Self { spec, policy, target: _, sets: _, spelling: _, compiled: _, digest } = self;
+        let Self { spec, policy, target: _, sets: _, spelling: _, compiled: _, refusal: _, digest } =
+            self;
         let same_policy = Arc::ptr_eq(policy, &other.policy) || *policy == other.policy;
         *digest == other.digest && *spec == other.spec && same_policy
     }

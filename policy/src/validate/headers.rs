@@ -172,7 +172,7 @@ fn parse(
     report: &mut Report,
     doubt: impl Fn(&str, &str) -> Option<HeaderReason>,
 ) -> Names<HeaderName> {
-    let mut names = Names::default();
+    let mut names = Names { any: false, named: Vec::with_capacity(list.len().min(MAX_HEADERS)) };
     let mut seen: HashMap<String, usize> = HashMap::new();
     for (at, written) in report.bounded_to(MAX_HEADERS, list, field).iter().enumerate() {
         let entry = field.at(at);

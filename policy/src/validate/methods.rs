@@ -19,7 +19,7 @@ pub(super) fn validate(
     field: &Field,
     report: &mut Report,
 ) -> Names<Method> {
-    let mut names = Names::default();
+    let mut names = Names { any: false, named: Vec::with_capacity(list.len().min(MAX_METHODS)) };
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for (at, written) in report.bounded_to(MAX_METHODS, list, field).iter().enumerate() {
         let entry = field.at(at);

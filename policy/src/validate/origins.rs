@@ -147,7 +147,7 @@ fn parse<'l>(
     admission: &Admission<'_>,
     report: &mut Report,
 ) -> Parsed<'l> {
-    let (mut entries, mut patterns) = (Vec::new(), Vec::new());
+    let (mut entries, mut patterns) = (Vec::new(), Vec::with_capacity(list.len().min(max)));
     let mut all_valid = true;
     let mut seen: HashMap<OriginPattern, (usize, OriginPattern)> = HashMap::new();
     for (at, written) in report.bounded_to(max, list, field).iter().enumerate() {

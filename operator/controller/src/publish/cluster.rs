@@ -198,7 +198,8 @@ impl ObjectPublisher {
             }
             Ok(WatchEvent::Applied(object)) => {
                 if let Some(place) = place(&object) {
-                    self.reconciler.see(&place, version(&object), value(object), now);
+                    let version = version(&object);
+                    self.reconciler.see(&place, version, value(object).as_ref(), now);
                 }
             }
             Ok(WatchEvent::Deleted(object)) => {
@@ -272,7 +273,8 @@ impl ObjectPublisher {
                     _ => info!(kind, object, "published"),
                 }
                 let version = written.as_ref().and_then(version);
-                self.reconciler.wrote(&place, version, written.and_then(value), now);
+                let object = written.and_then(value);
+                self.reconciler.wrote(&place, version, object.as_ref(), now);
             }
             (_, Err(error)) => self.reconciler.failed(&place, error, now),
         }

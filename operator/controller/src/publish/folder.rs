@@ -87,7 +87,7 @@ impl FolderPublisher {
     fn write(&self, bundle: &Bundle) -> io::Result<()> {
         let outcome = self.put(bundle)?;
         if outcome == Outcome::Written {
-            let (digest, bytes) = (&bundle.digest, bundle.compiled.len());
+            let (digest, bytes) = (&*bundle.digest, bundle.compiled.len());
             let policies =
                 wire::decode(&bundle.compiled).map_or(0, |compiled| compiled.policies().count());
             info!(digest, bytes, policies, "published");
@@ -102,7 +102,7 @@ impl FolderPublisher {
             match self.put(bundle) {
                 Ok(Outcome::Unchanged) => {}
                 Ok(outcome) => {
-                    let digest = &bundle.digest;
+                    let digest = &*bundle.digest;
                     warn!(digest, "repaired a published file after a foreign change");
                     self.metrics.published_file(outcome);
                 }

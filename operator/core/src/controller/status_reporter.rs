@@ -131,11 +131,18 @@ impl StatusReporter {
         else {
             return;
         };
-        let is_settled = self.settled.get(&status.policy) == Some(&record.status);
-        if is_settled && status::find(previous, &status.policy) == Some(status) {
+        let is_known = status::find(previous, &status.policy) == Some(status);
+        if is_known && self.settled.get(&status.policy) == Some(&record.status) {
             return;
         }
         let resource = policy(&status.policy, &record.uid);
+        // What was sent of the same status has arrived.
+        let is_there = |sent: &Sent| sent.status == record.status;
+        if is_known && self.sent.get(&resource).is_some_and(is_there) {
+            self.sent.remove(&resource);
+            self.settled.insert(status.policy.clone(), record.status.clone());
+            return;
+        }
         let news = |known: &CorsPolicyStatus| object_event(&resource, status, known);
         let new = |known: &CorsPolicyStatus, now: &Time| {
             let mut new = policy_status(status, now);

@@ -25,7 +25,7 @@ fn what_is_gone_is_forgotten() {
     let mut leader = Leader::new();
     let labels = Arc::default();
     let key = BundleKey::Workloads { namespace: "shop".into(), labels };
-    for digest in [Some("sha256:0".to_owned()), None] {
+    for digest in [Some("sha256:0".into()), None] {
         let publish_status = PublishStatus { key: key.clone(), digest, error: None };
         leader.controller.record_publish_status(publish_status);
     }

@@ -17,6 +17,9 @@ pub struct Entry {
     pub validation: Validation,
     /// The spec that the proxies run.
     pub in_force: Option<PolicyInForce>,
+    /// Whether what was last published enforces it, if that is known: a switch stops it, or a guardrail suspends it, and its spec stays the
+    /// same.
+    pub enforced: Option<bool>,
     /// The spec in force, switched off: the current spec is refused, and has `mode: Off` all the same.
     pub(super) stopped: Option<PolicyInForce>,
 }

@@ -17,7 +17,7 @@ const MAX_TRIALS: usize = 96;
 #[derive(Clone, Debug)]
 struct PolicyChange<'w> {
     id: &'w PolicyId,
-    keys: &'w BTreeSet<BundleKey>,
+    keys: &'w [BundleKey],
     /// By how much its spec is longer than the one in force.
     growth: usize,
 }
@@ -30,7 +30,7 @@ struct SizeAdmission<'w, W> {
     admitted: BTreeSet<PolicyId>,
     plan: ScopePlan,
     /// The least growth that was too much for these bundles: what grows as much need not be tried.
-    too_long: BTreeMap<&'w BTreeSet<BundleKey>, usize>,
+    too_long: BTreeMap<&'w [BundleKey], usize>,
     trials: usize,
 }
 

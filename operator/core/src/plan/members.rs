@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
 use corsward_policy::precedence::{Precedence, Rivals, has_rules_alone};
-use corsward_policy::{Finding, Policy, PolicyId, Workload, compile, compile_for, wire};
+use corsward_policy::wire::{self, Encoded};
+use corsward_policy::{Finding, Policy, PolicyId, Workload, compile};
 
 use crate::bundle::{Bundle, BundleKey, hold, large};
 use crate::cluster_state::Labels;
@@ -29,7 +30,7 @@ pub(super) struct BundlePolicy {
 #[derive(Clone, Debug)]
 pub(super) struct BuiltBundle {
     // INVARIANT: everything below is derived from it.
-    pub(super) members: Vec<BundlePolicy>,
+    pub(super) members: Box<[BundlePolicy]>,
     pub(super) bundle: Arc<Bundle>,
     /// The winner over each overridden policy.
     pub(super) overridden: BTreeMap<PolicyId, PolicyId>,
@@ -137,25 +138,26 @@ fn rest(key: &BundleKey, proxies: &TargetProxies) -> Option<Labels> {
 // === impl BuiltBundle ===
 
 impl BuiltBundle {
-    pub(super) fn new(key: BundleKey, members: Vec<BundlePolicy>) -> Self {
+    pub(super) fn new(key: BundleKey, members: Box<[BundlePolicy]>) -> Self {
         let on: Vec<&BundlePolicy> = members.iter().filter(|member| !member.off).collect();
-        let bundle = match on.as_slice() {
+        let (bundle, refusal) = match on.as_slice() {
             // Its policy alone, and for all of its proxies.
             [BundlePolicy { in_force, workloads, .. }] if workloads.is_empty() => {
                 let (compiled, digest) =
-                    (Arc::clone(&in_force.compiled), in_force.digest.to_string());
-                Bundle { key, compiled, digest }
+                    (Arc::clone(&in_force.compiled), Arc::clone(&in_force.digest));
+                (Bundle { key, compiled, digest }, in_force.refusal.as_deref().cloned())
             }
             _ => {
                 let policies = on.iter();
                 let policies: Vec<(&Policy, &[Workload])> =
                     policies.map(|member| (&*member.in_force.policy, &*member.workloads)).collect();
-                Bundle::new(key, wire::encode(&compile_for(&policies)))
+                let Encoded { text, refusal } = wire::encode_for(&policies);
+                (Bundle::new(key, text), refusal)
             }
         };
         let sized = on.iter().map(|member| (member.in_force.compiled.len(), &member.id));
         let sized: Vec<(usize, &PolicyId)> = sized.collect();
-        let (held, large) = (hold(&bundle, &sized), large(&bundle, &sized));
+        let (held, large) = (hold(&bundle, refusal.as_ref(), &sized), large(&bundle, &sized));
         // A policy alone has no rival.
         let (overridden, switching_off) = if on.len() > 1 {
             let classes = Classes::of(on.iter().map(|member| &*member.workloads));

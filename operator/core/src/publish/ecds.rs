@@ -11,7 +11,7 @@ use crate::bundle::{BUNDLE_NAME, Bundle};
 pub fn resource(bundle: &Bundle, module: &str) -> String {
     let Bundle { key: _, compiled, digest } = bundle;
     let envelope = Envelope {
-        digest: digest.clone(),
+        digest: digest.to_string(),
         // An Envoy that reads this file has a `default_config` too: refusing is safe.
         on_invalid: OnInvalid::Reject,
         compiled: compiled.to_string(),
@@ -75,14 +75,14 @@ mod tests {
         let bundle = Bundle::new(BundleKey::All, compiled);
         let yaml = resource(&bundle, "/etc/a \"b\": #c/filter.wasm");
         let resource: Value = serde_saphyr::from_str(&yaml).unwrap();
-        assert_eq!(resource["version_info"], bundle.digest);
+        assert_eq!(resource["version_info"], *bundle.digest);
         let wasm = &resource["resources"][0]["typed_config"]["config"];
         let code = &wasm["vm_config"]["code"]["local"]["filename"];
         assert_eq!(code, "/etc/a \"b\": #c/filter.wasm");
         let value = wasm["configuration"]["value"].as_str().unwrap();
         let envelope = Envelope::decode(value.as_bytes()).unwrap();
         assert_eq!(envelope.compiled, *bundle.compiled);
-        assert_eq!(envelope.digest, bundle.digest);
+        assert_eq!(envelope.digest, *bundle.digest);
         assert_eq!(envelope.on_invalid, OnInvalid::Reject);
     }
 }

@@ -135,14 +135,13 @@ fn in_front() -> serde_json::Map<String, Value> {
 
 fn plugin(bundle: &Bundle, module: &Module) -> Value {
     let Module { url, sha256 } = module;
-    let config: Value = serde_json::from_str(&envelope(bundle)).unwrap_or_default();
     json!({
         "url": url,
         "sha256": sha256,
         "pluginName": BUNDLE_NAME,
         // A module that cannot be fetched must not take the traffic down: without it, requests pass as if it did not exist.
         "failStrategy": "FAIL_OPEN",
-        "pluginConfig": config,
+        "pluginConfig": envelope(bundle).to_value(),
     })
 }
 
@@ -202,17 +201,17 @@ fn extension(name: &str, bundle: &Bundle, module: &Module) -> Value {
                     "runtime": "envoy.wasm.runtime.v8",
                     "code": {"remote": {"http_uri": uri, "sha256": sha256}},
                 },
-                "configuration": {"@type": STRING_TYPE, "value": envelope(bundle)},
+                "configuration": {"@type": STRING_TYPE, "value": envelope(bundle).encode()},
             },
         },
     })
 }
 
-fn envelope(bundle: &Bundle) -> String {
+fn envelope(bundle: &Bundle) -> Envelope {
     let Bundle { compiled, digest, .. } = bundle;
-    let (digest, compiled) = (digest.clone(), compiled.to_string());
+    let (digest, compiled) = (digest.to_string(), compiled.to_string());
     // Istio gives its plugins no default configuration, so refusing one would answer every request with 500.
-    Envelope { digest, on_invalid: OnInvalid::Keep, compiled }.encode()
+    Envelope { digest, on_invalid: OnInvalid::Keep, compiled }
 }
 
 #[cfg(test)]
@@ -243,7 +242,7 @@ mod tests {
                 "failStrategy": "FAIL_OPEN",
                 "pluginConfig": {
                     "v": 1,
-                    "digest": bundle.digest,
+                    "digest": *bundle.digest,
                     "onInvalid": "Keep",
                     "compiled": "{\"policies\":[\"é\"]}",
                 },
@@ -295,7 +294,7 @@ mod tests {
         ] {
             let read = Envelope::decode(bytes.as_bytes()).unwrap();
             assert_eq!(read.compiled, *bundle.compiled, "{why}");
-            assert_eq!(read.digest, bundle.digest, "{why}");
+            assert_eq!(read.digest, *bundle.digest, "{why}");
             assert_eq!(read.on_invalid, OnInvalid::Keep, "{why}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use corsward_policy::{compile, wire};
+use corsward_policy::wire;
 use kube::core::{ApiResource, GroupVersionKind, ObjectMeta};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ pub struct BundleRef {
     /// Its proxies.
     pub key: BundleKey,
     /// The digest of what it says.
-    pub digest: Option<String>,
+    pub digest: Option<Arc<str>>,
 }
 
 /// The value of [`PROXIES_ANNOTATION`].
@@ -165,7 +165,7 @@ impl Output {
         match self {
             Self::Istio { .. } => None,
             Self::ConfigMap { .. } => {
-                Some(Arc::new(Bundle::new(key.clone(), wire::encode(&compile(&[])))))
+                Some(Arc::new(Bundle::new(key.clone(), wire::encode_for(&[]).text)))
             }
         }
     }
@@ -204,7 +204,7 @@ pub fn held(place: &Key, object: &Value) -> Option<BundleRef> {
     if key.object_name() != place.name {
         return None;
     }
-    Some(BundleRef { key, digest: annotation(DIGEST_ANNOTATION).map(str::to_owned) })
+    Some(BundleRef { key, digest: annotation(DIGEST_ANNOTATION).map(Arc::from) })
 }
 
 /// Does `object` equal `ours`? Foreign fields are not compared, nor is the kind, which items of a list may lack.

@@ -7,6 +7,7 @@
 mod objects;
 mod pending;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -131,7 +132,7 @@ impl Reconciler {
                     self.publish_statuses.told.remove(key);
                 }
             }
-            self.reconcile(&place, now);
+            self.reconcile(&place, None, now);
         }
         self.desired = Some(desired);
         changed
@@ -172,7 +173,7 @@ impl Reconciler {
         self.listed = true;
         let mut gone = std::mem::take(&mut self.seen);
         for (place, object) in objects {
-            let seen = Seen::of(&place, &object);
+            let seen = self.seen_at(&place, &object);
             let known = gone.remove(&place);
             // The answer to a write of ours may be younger than the list.
             if let Some(known) = known.as_ref().filter(|known| known.is_younger_than(&seen)) {
@@ -186,17 +187,22 @@ impl Reconciler {
             // Thousands of objects are listed when a watch begins anew, and most are as they were.
             if !same {
                 self.publish_statuses.gone(&place, known);
-                self.reconcile(&place, now);
+                self.reconcile(&place, Some(&object), now);
             }
         }
         for (place, seen) in gone {
             self.publish_statuses.gone(&place, Some(seen));
-            self.reconcile(&place, now);
+            self.reconcile(&place, None, now);
         }
     }
 
+    fn seen_at(&self, place: &Key, object: &Value) -> Seen {
+        let wanted = self.wanted.get(place).map(|wanted| &*wanted.bundle);
+        Seen::of(place, object, wanted)
+    }
+
     /// Takes in what an object says now, and `None` where it is gone as of `version`.
-    pub fn see(&mut self, place: &Key, version: Option<u64>, object: Option<Value>, now: Instant) {
+    pub fn see(&mut self, place: &Key, version: Option<u64>, object: Option<&Value>, now: Instant) {
         let known = self.seen.get(place).and_then(|seen| seen.version);
         // A watch may tell what was before the answer to a write of ours.
         if known.zip(version).is_some_and(|(known, version)| version < known) {
@@ -207,11 +213,11 @@ impl Reconciler {
             *gone = version;
         }
         let known = match object {
-            Some(object) => self.seen.insert(place.clone(), Seen::of(place, &object)),
+            Some(object) => self.seen.insert(place.clone(), self.seen_at(place, object)),
             None => self.seen.remove(place),
         };
         self.publish_statuses.gone(place, known);
-        self.reconcile(place, now);
+        self.reconcile(place, object, now);
     }
 
     /// Takes in whether the module of today may be named, and why not.
@@ -225,7 +231,7 @@ impl Reconciler {
             if let Some(wanted) = self.wanted.get_mut(&place) {
                 wanted.was_there = false;
             }
-            self.reconcile(&place, now);
+            self.reconcile(&place, None, now);
         }
     }
 
@@ -285,14 +291,14 @@ impl Reconciler {
         &mut self,
         place: &Key,
         version: Option<u64>,
-        object: Option<Value>,
+        object: Option<&Value>,
         now: Instant,
     ) {
         let in_flight = self.in_flight.remove(place);
         self.backoff.succeeded(place);
         if self.is_outdated(place, in_flight.as_ref(), version) {
             // What the watch has told since is what there is.
-            self.reconcile(place, now);
+            self.reconcile(place, None, now);
             return;
         }
         self.see(place, version, object, now);
@@ -367,8 +373,8 @@ impl Reconciler {
             .collect()
     }
 
-    /// Compares what is wanted of an object with what is there.
-    fn reconcile(&mut self, place: &Key, now: Instant) {
+    /// Compares what is wanted of an object with what is there: `there`, if that was just seen.
+    fn reconcile(&mut self, place: &Key, there: Option<&Value>, now: Instant) {
         self.tell(place);
         let namespace = &place.namespace;
         self.waiting_for_module.remove(place);
@@ -402,9 +408,12 @@ impl Reconciler {
                     retiring.remove(place);
                 } else if !wanted.retiring || seen.is_some() {
                     let module_not_ready = self.module_readiness.is_some();
+                    let there = there
+                        .map(Cow::Borrowed)
+                        .or_else(|| seen.map(|seen| Cow::Owned(seen.object.value())));
                     self.waiting_for_module.extend(wanted.reconcile(
                         place,
-                        seen,
+                        there.as_deref(),
                         &self.output,
                         module_not_ready,
                         pending,
@@ -526,26 +535,25 @@ impl Wanted {
     fn reconcile(
         &mut self,
         place: &Key,
-        seen: Option<&Seen>,
+        there: Option<&Value>,
         output: &Output,
         module_not_ready: bool,
         pending: &mut Pending,
     ) -> Option<Key> {
         let object = output.object(&self.bundle, None)?;
         let module = output.module_of(&object);
-        let there = seen.map(|seen| seen.object.value());
-        let names = there.as_ref().and_then(|there| output.module_of(there));
+        let names = there.and_then(|there| output.module_of(there));
         let names_it = module == names;
         // An object keeps its module while no server has the current one.
         let kept = names.filter(|_| module_not_ready && !names_it);
-        let object = match (&there, kept) {
+        let object = match (there, kept) {
             (Some(_), Some(kept)) => output.object(&self.bundle, Some(&kept))?,
             (None, _) if module_not_ready && module.is_some() => return Some(place.clone()),
             _ => object,
         };
         let waits = (module_not_ready && !names_it).then(|| place.clone());
-        self.foreign_field = there.as_ref().and_then(|there| foreign_field(there, &object));
-        match &there {
+        self.foreign_field = there.and_then(|there| foreign_field(there, &object));
+        match there {
             Some(there) if is_as(there, &object) => self.was_there = true,
             Some(_) => {
                 pending.updates.insert(place.clone(), JsonText::of(&object));

@@ -70,9 +70,9 @@ pub(super) struct World {
     /// The API server's objects, by kind, namespace and name.
     objects: BTreeMap<[String; 3], Value>,
     /// The digest of each published object.
-    published: BTreeMap<BundleKey, String>,
+    published: BTreeMap<BundleKey, Arc<str>>,
     refusal: Option<String>,
-    refused: BTreeSet<(BundleKey, String)>,
+    refused: BTreeSet<(BundleKey, Arc<str>)>,
     proxies: TargetProxies,
     steps: u32,
     created: u32,

@@ -84,8 +84,17 @@ struct Namespace {
 // === impl Seen ===
 
 impl Seen {
-    pub(super) fn of(place: &Key, object: &Value) -> Self {
-        let held = held(place, object);
+    /// The object at `place`. It holds the bundle `wanted`, most often: what both say is kept once.
+    pub(super) fn of(place: &Key, object: &Value, wanted: Option<&Bundle>) -> Self {
+        let mut held = held(place, object);
+        if let Some((held, wanted)) = held.as_mut().zip(wanted) {
+            if held.key == wanted.key {
+                held.key = wanted.key.clone();
+            }
+            if held.digest.as_ref() == Some(&wanted.digest) {
+                held.digest = Some(Arc::clone(&wanted.digest));
+            }
+        }
         let metadata = object.get("metadata");
         let text = |name: &str| metadata.and_then(|metadata| metadata.get(name)?.as_str());
         let uid = text("uid").unwrap_or_default().to_owned();

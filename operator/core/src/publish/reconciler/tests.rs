@@ -55,7 +55,7 @@ impl Stage {
                 object["metadata"]["resourceVersion"] = version.to_string().into();
                 object["metadata"]["uid"] = "u".into();
                 self.cluster.insert(place.clone(), object.clone());
-                self.reconciler.wrote(&place, Some(version), Some(object), now);
+                self.reconciler.wrote(&place, Some(version), Some(&object), now);
                 format!("{}{verb} {}", if *repair { "repair: " } else { "" }, place.name)
             }
             ObjectWrite::Delete { .. } => {
@@ -88,12 +88,14 @@ impl Stage {
         let object = self.cluster.get_mut(&place).unwrap();
         change(object);
         object["metadata"]["resourceVersion"] = version.to_string().into();
-        self.reconciler.see(&place, Some(version), Some(object.clone()), self.now);
+        self.reconciler.see(&place, Some(version), Some(object), self.now);
     }
 
     fn drain_updates(&mut self) -> Vec<(String, Option<String>, Option<String>)> {
         let publish_statuses = self.reconciler.drain_updates().into_iter();
-        publish_statuses.map(|s| (s.key.object_name(), s.digest, s.error)).collect()
+        publish_statuses
+            .map(|s| (s.key.object_name(), s.digest.map(|it| it.to_string()), s.error))
+            .collect()
     }
 }
 
@@ -102,7 +104,7 @@ fn apply(verb: &str, bundle: &Bundle) -> String {
 }
 
 fn published(bundle: &Bundle) -> (String, Option<String>, Option<String>) {
-    (bundle.key.object_name(), Some(bundle.digest.clone()), None)
+    (bundle.key.object_name(), Some(bundle.digest.to_string()), None)
 }
 
 #[test]
@@ -353,7 +355,7 @@ fn a_watch_that_lags_behind_our_own_write_causes_no_other() {
     stage.want(&[&bundle(&a.key, "2")], &[]);
     stage.steps();
     let place = place(&a.key).unwrap();
-    stage.reconciler.see(&place, Some(at), Some(old[&place].clone()), stage.now);
+    stage.reconciler.see(&place, Some(at), Some(&old[&place]), stage.now);
     stage.reconciler.see(&place, Some(at), None, stage.now);
     assert_eq!(stage.steps(), [""; 0]);
 }
@@ -559,11 +561,11 @@ fn a_refusal_is_over_once_the_object_is_as_it_should_be() {
         let step = stage.reconciler.next(stage.now).unwrap();
         let (place, now, there) = (step.place().clone(), stage.now, applied(&step, 1001, "u"));
         if watch_first {
-            stage.reconciler.see(&place, Some(1001), Some(there.clone()), now);
+            stage.reconciler.see(&place, Some(1001), Some(&there), now);
         }
         stage.reconciler.failed(&place, ApplyError::Here("leader changed".into()), now);
         if !watch_first {
-            stage.reconciler.see(&place, Some(1001), Some(there), now);
+            stage.reconciler.see(&place, Some(1001), Some(&there), now);
         }
         stage.pass(Duration::from_hours(1));
         assert_eq!(stage.steps(), [""; 0]);

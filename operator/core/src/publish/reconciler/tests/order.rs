@@ -9,9 +9,9 @@ fn an_answer_that_comes_after_the_end_of_its_object_makes_nobody_believe_in_it()
     stage.want(&[&a], &[]);
     let step = stage.reconciler.next(stage.now).unwrap();
     let (place, now, there) = (step.place().clone(), stage.now, applied(&step, 1001, "u"));
-    stage.reconciler.see(&place, Some(1001), Some(there.clone()), now);
+    stage.reconciler.see(&place, Some(1001), Some(&there), now);
     stage.reconciler.see(&place, Some(1002), None, now);
-    stage.reconciler.wrote(&place, Some(1001), Some(there), now);
+    stage.reconciler.wrote(&place, Some(1001), Some(&there), now);
     stage.pass(Duration::from_hours(1));
     assert_eq!(stage.steps(), [apply("repair: create", &a)]);
     assert_eq!(stage.drain_updates(), [published(&a)]);
@@ -29,7 +29,7 @@ fn an_object_that_is_made_anew_while_it_is_deleted_is_deleted_too() {
     stage.pass(GRACE);
     let Some(ObjectWrite::Delete { .. }) = stage.reconciler.next(stage.now) else { panic!() };
     stage.reconciler.see(&place, Some(2001), None, stage.now);
-    stage.reconciler.see(&place, Some(2002), Some(again), stage.now);
+    stage.reconciler.see(&place, Some(2002), Some(&again), stage.now);
     stage.reconciler.wrote(&place, None, None, stage.now);
     stage.pass(GRACE);
     let next = stage.reconciler.next(stage.now);
