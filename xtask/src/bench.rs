@@ -4,10 +4,12 @@
 //! bench --> stand (five Envoys before one upstream) --> load (wrk, CPU ticks) --> report --> docs/benchmarks.md
 //!       --> memory, native
 //! bench --control-plane --> the operator before an API server --> its section of docs/benchmarks.md
+//! bench --controller --> operator/core/benches/controller.rs --> its section of docs/benchmarks.md
 //! bench --against --> an earlier build and this one in turn (turns, pairs) --> its section of docs/benchmarks.md
 //! ```
 
 mod control_plane;
+mod controller;
 mod fixture;
 mod load;
 mod memory;
@@ -40,13 +42,17 @@ pub struct Args {
     /// Measure the operator before an API server, and nothing else
     #[arg(long)]
     control_plane: bool,
-    /// With --control-plane: how many policies there are
+    /// Measure the operator's core without an API server: time, instructions where valgrind is installed, and memory
+    #[arg(long, conflicts_with = "control_plane")]
+    controller: bool,
+    /// With --control-plane or --controller: how many policies there are
     #[arg(long, default_value_t = 10_000)]
     policies: usize,
-    /// With --control-plane: over how many namespaces
+    /// With --control-plane or --controller: over how many namespaces
     #[arg(long, default_value_t = 500)]
     namespaces: usize,
-    /// Measure an earlier build and this one in turn, and print their ratios: its operator with --control-plane, else its module
+    /// Measure an earlier build and this one in turn, and print their ratios: its operator with --control-plane, its benchmark with
+    /// --controller, else its module
     #[arg(long, value_name = "PATH")]
     against: Option<PathBuf>,
     /// With --control-plane and --against: the folder of the earlier build's definitions, where they differ
@@ -98,6 +104,9 @@ enum Kind {
 pub fn run(args: &Args) -> Result<()> {
     if args.control_plane {
         return control_plane::run(args);
+    }
+    if args.controller {
+        return controller::run(args);
     }
     if let Some(earlier) = &args.against {
         return turns::run(args, earlier);

@@ -119,6 +119,7 @@ enum Command {
   cargo xtask bench --rounds 1 --no-write    a quick look
   cargo xtask bench --control-plane          the operator, before an API server with 10 000 policies
   cargo xtask bench --control-plane --against ../earlier/corsward-operator   beside an earlier build, in turn
+  cargo xtask bench --controller --no-write  the same without an API server, where the time of a start goes
   cargo xtask bench --against ../earlier/corsward_filter.wasm                the same of the filter's module")]
     Bench(bench::Args),
 
@@ -198,6 +199,7 @@ mod tests {
             "xtask fuzz wire_decode --seconds 5",
             "xtask bench --rounds 1 --no-write",
             "xtask bench --control-plane",
+            "xtask bench --controller --policies 500 --namespaces 25",
             "xtask bench --control-plane --against ../earlier/corsward-operator",
             "xtask bench --against ../earlier/corsward_filter.wasm --called v1",
             "xtask completions zsh",

@@ -45,6 +45,11 @@ impl Pairs {
         )
     }
 
+    /// The median of this build alone.
+    pub(super) fn now(&self, figure: impl Fn(f64) -> String) -> String {
+        figure(Quartiles::of(&self.now).median)
+    }
+
     fn ratios(&self) -> Quartiles {
         let pairs = self.earlier.iter().zip(&self.now);
         Quartiles::of(&pairs.map(|(earlier, now)| now / earlier).collect::<Vec<f64>>())

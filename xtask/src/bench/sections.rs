@@ -7,12 +7,14 @@ use anyhow::{Context, Result};
 use crate::paths;
 
 /// The headings of the sections that stand behind the page's first part, in their order.
-const ORDER: [&str; 3] = [CONTROL_PLANE, CONTROL_PLANE_AGAINST, FILTER_AGAINST];
+const ORDER: [&str; 4] = [CONTROL_PLANE, CONTROL_PLANE_AGAINST, CONTROLLER, FILTER_AGAINST];
 
 /// The operator before an API server.
 pub(super) const CONTROL_PLANE: &str = "## The control plane";
 /// The operator beside an earlier build of it.
 pub(super) const CONTROL_PLANE_AGAINST: &str = "## The control plane beside an earlier build";
+/// The controller without an API server.
+pub(super) const CONTROLLER: &str = "## The controller by itself";
 /// The filter beside an earlier build of it.
 pub(super) const FILTER_AGAINST: &str = "## The filter beside an earlier build";
 
