@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use corsward_manifest::knowledge::FullKnowledge;
-use corsward_operator::args::{OutputFormat, ValidateArgs};
-use corsward_operator::validate::{self, ValidateOutcome};
-use corsward_policy::Refusal;
+use corsward_cli::policies::Policies;
+use corsward_policy::{Finding, Refusal, Severity};
 use corsward_test_harness::envoy_fixture::EnvoyFixture;
 use corsward_test_harness::policies;
 use corsward_tests::page::{self, Example};
@@ -34,17 +32,12 @@ fn every_example_is_accepted_without_a_warning() {
     for example in examples() {
         let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
         fs::write(file.path(), &example.yaml).unwrap();
-        let args = ValidateArgs { files: vec![file.path().to_owned()], output: OutputFormat::Json };
-        let (mut out, mut notes) = (Vec::new(), Vec::new());
-        let outcome = validate::validate(&args, &FullKnowledge, &mut out, &mut notes).unwrap();
-        let findings: Vec<Value> = serde_json::from_slice(&out).unwrap();
-        let warnings: Vec<&str> = findings
-            .iter()
-            .filter(|finding| finding["severity"] == "warning")
-            .filter_map(|finding| finding["code"].as_str())
-            .collect();
-        if outcome != ValidateOutcome::Accepted || warnings != example.warns {
-            wrong.push(format!("{}: {outcome:?}, {findings:#?}", example.place));
+        let policies = Policies::read(&[file.path()]);
+        let findings = || policies.findings.iter().map(|found| &found.finding);
+        let warnings = findings().filter(|finding| finding.severity() == Severity::Warning);
+        let warnings: Vec<&str> = warnings.map(Finding::code).collect();
+        if policies.is_refused() || policies.policies.is_empty() || warnings != example.warns {
+            wrong.push(format!("{}: {:#?}", example.place, findings().collect::<Vec<_>>()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -16,8 +16,6 @@ Examples:
     corsward-operator run --source kube --publish istio --module /corsward_filter.wasm --module-addr 0.0.0.0:8606
   Look at what is in force, and at what is not:
     curl -s http://127.0.0.1:8605/policies
-  Check policies before they are committed:
-    corsward-operator validate policies/*.yaml
   Put the resources into a cluster:
     corsward-operator crd | kubectl apply -f -";
 
@@ -35,8 +33,6 @@ pub struct Args {
 pub enum Command {
     /// Watch, validate and publish policies until SIGINT or SIGTERM; a second signal stops at once.
     Run(Box<RunArgs>),
-    /// Print the findings of policies. Exits 1 if a policy is refused, 2 if a file is unreadable or there is none.
-    Validate(ValidateArgs),
     /// Print the definitions of the resources for a Kubernetes API server.
     Crd,
     /// Wait until all addresses answer with success. Exits 1 if one does not.
@@ -174,17 +170,6 @@ pub struct ClusterArgs {
     pub webhook_names: Vec<String>,
 }
 
-/// Arguments of `validate`.
-#[derive(Debug, clap::Args)]
-pub struct ValidateArgs {
-    /// Files, or folders without their subfolders; `-` is standard input.
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// The format of findings.
-    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
-    pub output: OutputFormat,
-}
-
 /// Arguments of `probe`.
 #[derive(Debug, clap::Args)]
 pub struct ProbeArgs {
@@ -269,15 +254,6 @@ pub enum IstioKindArg {
     /// `networking.istio.io/v1alpha3`, before every other filter: for `AuthorizationPolicy` with the action `CUSTOM`.
     #[value(name = "EnvoyFilter")]
     EnvoyFilter,
-}
-
-/// A format of findings.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum OutputFormat {
-    /// One line for each finding, for people.
-    Text,
-    /// One JSON array, for programs.
-    Json,
 }
 
 /// A format of log lines.

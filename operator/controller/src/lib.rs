@@ -27,7 +27,6 @@ pub mod server;
 pub mod source;
 pub mod start;
 mod tasks;
-pub mod validate;
 mod watches;
 pub mod webhook;
 pub mod writer;

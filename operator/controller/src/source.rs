@@ -4,4 +4,3 @@ pub mod dir;
 pub mod document;
 pub mod folder;
 pub mod kube;
-mod namespace;

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::CommandFactory as _;
-use corsward_manifest::knowledge::FullKnowledge;
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -18,7 +17,6 @@ use crate::modules;
 use crate::probe::probe;
 use crate::run;
 use crate::tasks::TaskEnded;
-use crate::validate;
 
 /// Runs the command that `args` names.
 ///
@@ -35,11 +33,6 @@ pub fn start(args: Args) -> Result<ExitCode> {
                 tokio::spawn(async move { run::run(&args).await }).await
             })??;
             Ok(ExitCode::SUCCESS)
-        }
-        Command::Validate(args) => {
-            let (mut out, mut notes) = (io::stdout().lock(), io::stderr().lock());
-            let outcome = validate::validate(&args, &FullKnowledge, &mut out, &mut notes)?;
-            Ok(ExitCode::from(outcome as u8))
         }
         Command::Crd => {
             let mut out = io::stdout().lock();

@@ -28,7 +28,7 @@ pub struct OriginSets {
 pub enum SetLookup<'s> {
     /// It is not there.
     Missing,
-    /// It is not among the files of `validate`, and may be in the cluster.
+    /// It is not among the files of `corsward check`, and may be in the cluster.
     Elsewhere,
     /// It is there, and refused.
     Refused,

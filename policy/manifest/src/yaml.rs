@@ -22,7 +22,7 @@ pub enum Reader {
     /// refusal would keep a policy in force whose author wrote `mode: Off`. So it is a warning.
     #[default]
     Folder,
-    /// `kubectl`, for an API server that refuses it: what passes `validate` must not fail there. So it is refused.
+    /// `kubectl`, for an API server that refuses it: what passes `corsward check` must not fail there. So it is refused.
     Kubectl,
 }
 

@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use corsward_api::definitions;
+use corsward_cli::policies::{Policies, SourceFile};
 use corsward_manifest::amend;
 use corsward_manifest::knowledge::FullKnowledge;
-use corsward_manifest::yaml::Reader;
 use corsward_operator::source::document::{self, DependencyKind};
 use corsward_operator_core::guardrails::{self, Guardrail};
 use corsward_operator_core::origin_sets;
@@ -60,11 +60,10 @@ const WITHOUT_EDIT: [(&str, &str); 31] = [
     ("CORS-W501", "in the object the quotes are there: they are missing in the text of the file"),
 ];
 
-/// The findings of `validate` about an object, beside others that it depends on.
+/// The findings about an object, beside others that it depends on.
 fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
     let text: Vec<String> = std::iter::once(object).chain(beside).map(Value::to_string).collect();
-    let documents =
-        document::read("a.json", text.join("\n---\n").as_bytes(), Reader::Kubectl).unwrap();
+    let documents = document::read("a.json", text.join("\n---\n").as_bytes()).unwrap();
     let mut sets = BTreeMap::new();
     let mut bounds = Vec::new();
     for dependency in documents.dependencies {
@@ -336,11 +335,16 @@ fn a_text_without_quotes_in_an_unknown_field_gets_the_fix_of_the_field_alone() {
 
 /// The refusals of a policy's text, as `kubectl` would have it.
 fn refused(text: &str) -> Vec<Finding> {
-    let documents = document::read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
-    let mut findings =
-        validate_object(&documents.objects[0], Context::new(&FullKnowledge)).findings;
+    let mut findings = findings_in(text);
     findings.retain(|finding| finding.severity() == Severity::Refusal);
     findings
+}
+
+/// The findings about a file of that text.
+fn findings_in(text: &str) -> Vec<Finding> {
+    let (name, bytes) = ("a.yaml".to_owned(), Ok(text.as_bytes().to_vec()));
+    let policies = Policies::of(vec![SourceFile { name, bytes, is_named: true }]);
+    policies.findings.into_iter().map(|found| found.finding).collect()
 }
 
 #[test]

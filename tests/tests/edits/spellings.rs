@@ -1,11 +1,12 @@
 //! Numbers, truth values and nothing: a finding quotes them as the file has them, and its fix is accepted in that place.
 
 use corsward_manifest::knowledge::FullKnowledge;
-use corsward_manifest::yaml::Reader;
 use corsward_operator::source::document;
 use corsward_operator_core::guardrails::Guardrail;
 use corsward_operator_core::validation::{Context, validate_object};
 use corsward_policy::{Finding, Severity};
+
+use crate::findings_in;
 
 const HEAD: &str = "apiVersion: corsward.io/v1alpha1\nkind: ";
 const CORS: &str = "allowOrigins: [https://a.example], allowHeaders: [content-type]";
@@ -20,19 +21,8 @@ fn spec(line: &str) -> String {
     format!("{}  {line}\n", cors("maxAge: 600"))
 }
 
-/// The findings about a text.
-fn findings(text: &str) -> Vec<Finding> {
-    let documents = document::read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
-    let of_objects = documents.objects.iter().flat_map(|object| {
-        let review = validate_object(object, Context::new(&FullKnowledge));
-        review.findings
-    });
-    let of_others = documents.findings.into_iter().map(|found| found.finding);
-    documents.lost.into_iter().chain(of_others).chain(of_objects).collect()
-}
-
 fn refusals(text: &str) -> Vec<String> {
-    let findings = findings(text).into_iter();
+    let findings = findings_in(text).into_iter();
     let refusals = findings.filter(|finding| finding.severity() == Severity::Refusal);
     refusals.map(|finding| finding.to_string()).collect()
 }
@@ -81,7 +71,7 @@ fn a_value_is_quoted_as_written_and_its_fix_is_accepted_there() {
         ),
         ("010", format!("\u{feff}{}", cors("maxAge: 010").replace('\n', "\r\n")), "10"),
     ] {
-        let findings = findings(&text);
+        let findings = findings_in(&text);
         let found: Vec<_> = findings
             .iter()
             .filter(|finding| finding.severity() == Severity::Refusal)
@@ -125,7 +115,7 @@ fn a_value_that_no_quotes_mend_is_quoted_as_written_too() {
         ("1e2", spec("preflight: {onFailure: 1e2}"), "is none of"),
         ("0xC8", spec("preflight: {onFailure: 0xC8}"), "successStatus"),
     ] {
-        let findings = findings(&text);
+        let findings = findings_in(&text);
         let mut messages = findings.iter().map(Finding::message);
         let start = format!("`{written}` ");
         let message = messages.find(|message| message.starts_with(&start));
@@ -142,7 +132,7 @@ fn what_exceeds_a_guardrail_is_quoted_as_written() {
     let guardrail = Guardrail::parse("platform", &spec, &FullKnowledge).0.unwrap();
     for written in ["0x15181", "0o1777", "1_000", "7200"] {
         let text = cors(&format!("maxAge: {written}"));
-        let documents = document::read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
+        let documents = document::read("a.yaml", text.as_bytes()).unwrap();
         let object = &documents.objects[0];
         let accepted = validate_object(object, Context::new(&FullKnowledge)).accepted.unwrap();
         let found = accepted.exceeded(std::slice::from_ref(&guardrail));

@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use corsward_manifest::knowledge::FullKnowledge;
-use corsward_manifest::yaml::Reader;
-use corsward_operator::args::{OutputFormat, ValidateArgs};
+use corsward_cli::policies::Policies;
 use corsward_operator::source::document;
-use corsward_operator::validate::{self, ValidateOutcome};
+use corsward_policy::Severity;
 use corsward_test_harness::cluster::LocalCluster;
 use corsward_tests::suite;
 use serde_json::{Value, json};
@@ -34,27 +32,16 @@ fn dry_run(kind: &str, spec: &Value) -> Answer {
     LocalCluster::shared().api().send("POST", &path, body).unwrap()
 }
 
-/// The refusals of `validate` for the object: fields and sentences.
+/// The fields that `corsward check` refuses of the object.
 fn refusals(kind: &str, spec: &Value) -> Vec<String> {
     let metadata = json!({"name": "a"});
     let object = json!({"apiVersion": "corsward.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec});
     let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
     fs::write(file.path(), object.to_string()).unwrap();
-    let args = ValidateArgs { files: vec![file.path().to_owned()], output: OutputFormat::Json };
-    let mut said = Vec::new();
-    let outcome =
-        validate::validate(&args, &FullKnowledge, &mut said, &mut std::io::sink()).unwrap();
-    let said: Vec<Value> = serde_json::from_slice(&said).unwrap();
-    let refusals = said.iter().filter(|line| line["severity"] == "refusal");
-    let refusals: Vec<String> = refusals
-        .map(|line| {
-            let field = line["field"].as_str().unwrap();
-            // Of what is no policy, the name stands before.
-            field.rsplit_once(' ').map_or(field, |(_, field)| field).to_owned()
-        })
-        .collect();
-    assert_eq!(outcome == ValidateOutcome::Refused, !refusals.is_empty(), "{said:?}");
-    refusals
+    let policies = Policies::read(&[file.path()]);
+    let refusals = policies.findings.iter().map(|found| &found.finding);
+    let refusals = refusals.filter(|finding| finding.severity() == Severity::Refusal);
+    refusals.map(|finding| finding.field.clone()).collect()
 }
 
 /// Is one of these fields that one, or a part of it?
@@ -138,7 +125,7 @@ fn every_other_example_is_accepted_without_a_warning() {
     assert!(files.len() >= 2, "{files:?}");
     let cluster = LocalCluster::shared();
     for file in files {
-        let documents = document::read("", &fs::read(&file).unwrap(), Reader::Kubectl).unwrap();
+        let documents = document::read("", &fs::read(&file).unwrap()).unwrap();
         let policies = documents.objects.iter().map(|object| &object.id.namespace);
         let namespaces =
             policies.chain(documents.dependencies.iter().map(|near| &near.key.namespace));
@@ -326,7 +313,7 @@ fn each_rule_of_the_definitions_refuses_in_its_own_words() {
         ),
     ] {
         let refused = refusals(kind, &spec);
-        assert!(names(&refused, at), "{why}: validate refuses {refused:?} and nothing at {at}");
+        assert!(names(&refused, at), "{why}: check refuses {refused:?} and nothing at {at}");
         let answer = dry_run(kind, &spec);
         assert_eq!(answer.status, 422, "{why}: {}", answer.message());
         let causes = answer.body["details"]["causes"].as_array().unwrap();
@@ -514,7 +501,7 @@ fn each_bound_holds_from_both_sides() {
         };
         let refused = refusals(bound.kind, &bound.spec(beyond));
         let is_named = names(&refused, &bound.field());
-        assert!(is_named, "{} {keyword} {size}: validate refuses {refused:?}", bound.field());
+        assert!(is_named, "{} {keyword} {size}: check refuses {refused:?}", bound.field());
         let answer = dry_run(bound.kind, &bound.spec(beyond));
         assert_eq!(answer.status, 422, "{} {keyword} {size}", bound.field());
         let causes = answer.body["details"]["causes"].as_array().unwrap();

@@ -214,7 +214,7 @@ fn wait(woken: &Receiver<()>) {
 }
 
 /// All that `input` has, which says to have `len` bytes, where that is no more than is read.
-pub(crate) fn read_bounded(input: impl io::Read, len: u64) -> io::Result<FileRead> {
+fn read_bounded(input: impl io::Read, len: u64) -> io::Result<FileRead> {
     let mut bytes = Vec::new();
     input.take(MAX_FILE_LEN.saturating_add(1)).read_to_end(&mut bytes)?;
     let len = len.max(u64::try_from(bytes.len()).unwrap_or(u64::MAX));

@@ -6,7 +6,7 @@ use corsward_manifest::document::{self, Document, Kind, Manifest};
 use corsward_manifest::knowledge::FullKnowledge;
 use corsward_manifest::spelling;
 use corsward_manifest::yaml::Reader;
-use corsward_operator_core::cluster_state::{Key, Namespace};
+use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::finding::GuardrailReason;
 use corsward_operator_core::guardrails::Guardrail;
 use corsward_operator_core::json_text::JsonText;
@@ -15,8 +15,6 @@ use corsward_operator_core::origin_sets;
 use corsward_policy::{Finding, PolicyId, Severity};
 use serde_json::Value;
 
-use crate::source::namespace;
-
 /// The content of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Documents {
@@ -24,8 +22,6 @@ pub struct Documents {
     pub objects: Vec<Object>,
     /// Its origin sets and guardrails, in order.
     pub dependencies: Vec<Dependency>,
-    /// Its Namespaces by name, where `kubectl` reads the file.
-    pub namespaces: Vec<(String, Namespace)>,
     /// The findings about documents that are no policies.
     pub findings: Vec<DocumentFinding>,
     /// The findings about documents of the group that cannot be identified: each may be any earlier object of the
@@ -66,25 +62,21 @@ pub enum DependencyKind {
     Guardrail,
 }
 
-/// Reads the documents of a file, for its final reader.
+/// Reads the documents of a file.
 ///
 /// # Errors
 ///
 /// A finding where the bytes are no YAML, or more of it than is read.
-pub fn read(place: &str, bytes: &[u8], reader: Reader) -> Result<Documents, Finding> {
+pub fn read(place: &str, bytes: &[u8]) -> Result<Documents, Finding> {
     let mut documents = Documents::default();
-    for document in document::read(bytes, reader)? {
+    for document in document::read(bytes, Reader::Folder)? {
         match document {
             Document::Manifest(manifest) => match manifest.kind {
                 Kind::CorsPolicy => documents.add_policy(place, manifest),
-                Kind::OriginSet | Kind::ClusterCorsPolicy => {
-                    documents.add_dependency(manifest, reader);
-                }
+                Kind::OriginSet | Kind::ClusterCorsPolicy => documents.add_dependency(manifest),
             },
             Document::Lost(finding) => documents.lost.push(finding),
-            Document::Other { value, to_kubectl } => {
-                documents.add_other(&value, &to_kubectl, reader);
-            }
+            Document::Other { value, .. } => documents.add_other(&value),
         }
     }
     Ok(documents)
@@ -103,7 +95,7 @@ impl Documents {
         self.objects.push(Object { id, place, generation: None, text, record: None });
     }
 
-    fn add_dependency(&mut self, manifest: Manifest, reader: Reader) {
+    fn add_dependency(&mut self, manifest: Manifest) {
         let Manifest { kind: of, namespace, name, spec, mut findings, spelling } = manifest;
         let is_guardrail = of == Kind::ClusterCorsPolicy;
         let kind = if is_guardrail { DependencyKind::Guardrail } else { DependencyKind::OriginSet };
@@ -117,7 +109,7 @@ impl Documents {
         spelling::say_once(&mut findings);
         spelling.quote(&mut findings);
         let is_refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
-        if is_guardrail && is_refused && reader == Reader::Folder {
+        if is_guardrail && is_refused {
             findings.push(Finding::new("spec", GuardrailReason::LastGoodHolds));
         }
         if is_guardrail && spec.get("namespaceSelector").is_some() {
@@ -134,17 +126,10 @@ impl Documents {
         self.dependencies.push(Dependency { kind, key, spec });
     }
 
-    fn add_other(&mut self, value: &Value, to_kubectl: &Value, reader: Reader) {
+    fn add_other(&mut self, value: &Value) {
         let word = |name| value.get(name).and_then(Value::as_str).unwrap_or_default();
-        let (api_version, kind) = (word("apiVersion"), word("kind"));
-        if (api_version, kind, reader) == ("v1", "Namespace", Reader::Kubectl)
-            && let Some((name, namespace, findings)) = namespace::read(value, to_kubectl)
-        {
-            self.namespaces.push((name, namespace));
-            let about = |finding| DocumentFinding { guardrail: None, finding };
-            self.findings.extend(findings.into_iter().map(about));
-        }
-        let is_fragment = !value.is_null() && (kind.is_empty() || api_version.is_empty());
+        let is_unknown = word("apiVersion").is_empty() || word("kind").is_empty();
+        let is_fragment = !value.is_null() && is_unknown;
         self.others = self.others.saturating_add(1);
         self.fragments = self.fragments.saturating_add(usize::from(is_fragment));
     }
@@ -169,7 +154,7 @@ mod tests {
         let wrong = set.replace("https://a.example", "a.example").replace("name: a", "name: b");
         let far = bound.replace("v1alpha1", "v9").replace("name: a", "name: far");
         let text = [POLICY, &set, &bound, &wrong, &far].join("---\n");
-        let documents = read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
+        let documents = read("a.yaml", text.as_bytes()).unwrap();
         let found: Vec<_> = documents
             .dependencies
             .iter()
@@ -189,7 +174,8 @@ mod tests {
             [
                 "ClusterCorsPolicy/a spec.namespaceSelector: CORS-I601",
                 "OriginSet/b spec.origins[0]: CORS-E103",
-                "ClusterCorsPolicy/far apiVersion: CORS-E507"
+                "ClusterCorsPolicy/far apiVersion: CORS-E507",
+                "ClusterCorsPolicy/far spec: CORS-W608"
             ]
         );
         assert_eq!(documents.objects.len(), 1);
@@ -197,12 +183,14 @@ mod tests {
 
     #[test]
     fn a_spec_with_nothing_in_it_is_an_absent_one() {
-        for (kind, code) in [("OriginSet", "CORS-E511"), ("ClusterCorsPolicy", "CORS-E511")] {
+        for (kind, codes) in
+            [("OriginSet", &["CORS-E511"][..]), ("ClusterCorsPolicy", &["CORS-E511", "CORS-W608"])]
+        {
             for spec in ["spec: {}", "spec:"] {
                 let text = POLICY.replace("CorsPolicy", kind).replace("spec: {}", spec);
-                let documents = read("a.yaml", text.as_bytes(), Reader::Kubectl).unwrap();
+                let documents = read("a.yaml", text.as_bytes()).unwrap();
                 let said = documents.findings.iter().map(|found| found.finding.code());
-                assert_eq!(said.collect::<Vec<_>>(), [code], "{kind} {spec}");
+                assert_eq!(said.collect::<Vec<_>>(), codes, "{kind} {spec}");
             }
         }
     }
@@ -212,7 +200,7 @@ mod tests {
         let text = include_bytes!("../../../../examples/shop.yaml");
         let knowledge = corsward_policy::validate::NoKnowledge;
         let look = |bytes: &[u8]| {
-            if let Ok(documents) = read("shop.yaml", bytes, Reader::Kubectl) {
+            if let Ok(documents) = read("shop.yaml", bytes) {
                 for object in &documents.objects {
                     let review = corsward_operator_core::validation::validate_object(
                         object,

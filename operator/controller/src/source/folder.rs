@@ -6,8 +6,7 @@ use std::sync::Arc;
 use corsward_api::GUARDRAIL_KIND;
 use corsward_api::v1alpha1::{ClusterCorsPolicyStatus, GuardrailInForce};
 use corsward_manifest::finding::SourceReason;
-use corsward_manifest::yaml::Reader;
-use corsward_operator_core::cluster_state::{Key, Namespace, RawObject};
+use corsward_operator_core::cluster_state::{Key, RawObject};
 use corsward_operator_core::event::Problem;
 use corsward_operator_core::finding::GuardrailReason;
 use corsward_operator_core::json_text::JsonText;
@@ -20,7 +19,6 @@ use crate::source::document::{self, Dependency, DependencyKind, Documents};
 /// The state of a directory.
 #[derive(Debug, Default)]
 pub struct Folder {
-    reader: Reader,
     files: BTreeMap<String, SourceFile>,
     /// In which file each policy was found: that file is established, any other is a challenger.
     owners: BTreeMap<PolicyId, String>,
@@ -40,14 +38,10 @@ pub type FileRead = Result<Vec<u8>, SourceReason>;
 pub struct Snapshot {
     /// Its policies, each once.
     pub objects: Vec<Object>,
-    /// The other texts of policies that are there more than once.
-    pub duplicates: Vec<Object>,
     /// Its origin sets.
     pub origin_sets: BTreeMap<Key, RawObject>,
     /// Its guardrails.
     pub guardrails: BTreeMap<String, RawObject>,
-    /// Its Namespaces, where `kubectl` reads the files.
-    pub namespaces: BTreeMap<String, Namespace>,
     /// The problems of its files.
     pub problems: Vec<Problem>,
     /// The number of other documents.
@@ -77,12 +71,6 @@ impl Folder {
         remembered: BTreeMap<String, Arc<Value>>,
     ) -> Self {
         Self { owners, remembered, ..Self::default() }
-    }
-
-    /// A folder whose files have a different reader in the end.
-    #[must_use]
-    pub fn read_by(reader: Reader) -> Self {
-        Self { reader, ..Self::default() }
     }
 
     /// Takes in what a look read, and says what is in the folder now; nothing at the first look.
@@ -150,7 +138,7 @@ impl Folder {
             Some(Ok(bytes)) if bytes.trim_ascii().is_empty() && self.owns(name) => {
                 Err(Finding::new("", SourceReason::Unreadable("it is empty".to_owned())))
             }
-            Some(Ok(bytes)) => document::read(name, bytes, self.reader),
+            Some(Ok(bytes)) => document::read(name, bytes),
         };
         let contents = contents.map(|mut documents| {
             // Half of an object has no kind yet. Elsewhere such a document is somebody else's.
@@ -193,10 +181,6 @@ impl Folder {
                     for object in &documents.objects {
                         found.entry(&object.id).or_default().push(object);
                     }
-                    for (name, namespace) in &documents.namespaces {
-                        let entry = snapshot.namespaces.entry(name.clone());
-                        entry.or_insert_with(|| namespace.clone());
-                    }
                     snapshot.others = snapshot.others.saturating_add(documents.others);
                     let lost = documents.lost.iter().map(|finding| (None, finding));
                     let found = documents.findings.iter();
@@ -224,17 +208,13 @@ impl Folder {
         snapshot
     }
 
-    /// Of several with one name the first in order of files counts; the last where `kubectl` applies them in that order.
+    /// Of several with one name the first in order of files counts.
     fn add_dependencies(&self, snapshot: &mut Snapshot) {
         let mut places: BTreeMap<(DependencyKind, &Key), (&str, &Dependency)> = BTreeMap::new();
-        let mut all: Vec<(&String, &Dependency)> = self
+        let all = self
             .files
             .iter()
-            .flat_map(|(name, file)| file.dependencies.iter().map(move |one| (name, one)))
-            .collect();
-        if self.reader == Reader::Kubectl {
-            all.reverse();
-        }
+            .flat_map(|(name, file)| file.dependencies.iter().map(move |one| (name, one)));
         for (file, dependency) in all {
             let Dependency { kind, key, spec } = dependency;
             if let Some((first, other)) = places.get(&(*kind, key)) {
@@ -318,23 +298,17 @@ impl Folder {
         unreadable.collect()
     }
 
-    /// Of several objects with one name the established one counts, then the first in order of files; the last where `kubectl` applies
-    /// them in that order.
+    /// Of several objects with one name the established one counts, then the first in order of files.
     fn settle(&self, id: &PolicyId, found: &[&Object], snapshot: &mut Snapshot) {
         let owner = self.owners.get(id);
         let established = found.iter().find(|object| object.place.as_ref() == owner);
-        let winner = match self.reader {
-            Reader::Kubectl => found.last(),
-            Reader::Folder => established.or_else(|| found.first()),
-        };
-        let Some(winner) = winner else { return };
+        let Some(winner) = established.or_else(|| found.first()) else { return };
         let file = winner.place.clone().unwrap_or_default();
         for challenger in found.iter().filter(|challenger| challenger.text != winner.text) {
             let reason = SourceReason::Duplicate { policy: id.to_string(), file: file.clone() };
             let place = challenger.place.clone().unwrap_or_default();
             let finding = Finding::new("metadata.name", reason);
             snapshot.problems.push(Problem { place, guardrail: None, finding });
-            snapshot.duplicates.push((*challenger).clone());
         }
         snapshot.objects.push((*winner).clone());
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{OperatorDirs, corsward, policy};
+use crate::harness::{OperatorDirs, policy};
 
 const ONE: &str = "https://one.example";
 
@@ -112,29 +112,4 @@ fn what_a_guardrail_suspends_comes_back_after_a_restart_though_its_text_is_refus
     assert!(said["inForce"].is_null(), "the guardrail still forbids it");
     dirs.write("platform.yaml", &at_most(ONE));
     assert_eq!(dirs.wait_for_published(&["a"]), before);
-}
-
-#[test]
-fn validate_judges_policies_beside_the_sets_and_guardrails_that_are_given_with_them() {
-    let outcome = |documents: &[String]| {
-        let output = corsward(&["validate", "-"], &documents.join("---\n"));
-        (output.code, output.out)
-    };
-    let (good, bad) = (partners("https://b.example"), partners("http://b.example/x"));
-    for (why, documents, code, line) in [
-        ("alone", vec![of_partners()], 0, "CORS-I622 hint spec.cors.allowOriginsFrom[0]"),
-        ("with its set", vec![of_partners(), good.clone()], 0, ""),
-        ("a refused set", vec![bad], 1, "CORS-E107 refusal OriginSet/partners spec.origins[0]"),
-        (
-            "a guardrail that the set exceeds",
-            vec![of_partners(), good.clone(), at_most(ONE)],
-            1,
-            "CORS-E601 refusal spec.cors.allowOriginsFrom[0]: in the `OriginSet` `partners`, `https://b.example` is in none",
-        ),
-        ("a guardrail that holds", vec![of_partners(), good, at_most("https://*.example")], 0, ""),
-    ] {
-        let (found, said) = outcome(&documents);
-        assert_eq!(found, Some(code), "{why}: {said}");
-        assert!(said.contains(line), "{why}: {said}");
-    }
 }

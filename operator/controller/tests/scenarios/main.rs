@@ -6,11 +6,10 @@
     reason = "a test fails by panicking; its helpers too"
 )]
 
+mod commands;
 mod dependencies;
 mod folder;
 mod harness;
-mod namespaces;
 mod outputs;
 mod restart;
 mod snapshots;
-mod validate;

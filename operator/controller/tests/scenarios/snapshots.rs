@@ -7,7 +7,7 @@ use corsward_test_harness::eventually::eventually;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::harness::{FolderOperator, OperatorDirs, corsward};
+use crate::harness::{FolderOperator, OperatorDirs};
 
 const ONE: &str = "https://one.example";
 
@@ -125,12 +125,4 @@ fn what_the_operator_writes_beside_a_folder_is_what_it_wrote_before() {
     let second = log(operator, &dirs);
     compare("files", &records);
     compare("log", &[first, second]);
-}
-
-#[test]
-fn what_validate_prints_is_what_it_printed_before() {
-    let documents = [policy("good", ONE), policy("bad", "https://one.example/")].join("---\n");
-    let output = corsward(&["validate", "-"], &documents);
-    let printed = (output.code, output.out, output.err);
-    compare("validate", &printed);
 }

@@ -92,7 +92,7 @@ impl Explain for GuardrailReason {
             Self::SelectorUnused => Sentence::new(
                 "CORS-I601",
                 "the labels of namespaces are unknown here, so the guardrail also bounds policies that the selector leaves out",
-                "expect the selector to count in a cluster, or add the `Namespace` objects to the files of `validate`",
+                "expect the selector to count in a cluster, or add the `Namespace` objects to the files of `corsward check`",
             ),
             Self::SelectsNothing => Sentence::new(
                 "CORS-I602",

@@ -8,7 +8,7 @@ use corsward_policy::finding::{Explain, Place, Proposal, Quoted, Reason, Sentenc
 pub enum OriginSetReason {
     /// A policy names a set that is not there.
     Missing(String),
-    /// A policy names a set that is not among the files of `validate`.
+    /// A policy names a set that is not among the files of `corsward check`.
     NotAmongFiles(String),
     /// A policy names a set that is refused.
     Refused(String),
@@ -43,7 +43,7 @@ impl Explain for OriginSetReason {
                     "the `OriginSet` {} is not among the files, so its origins are not judged here",
                     Quoted(name)
                 ),
-                "expect the cluster to have it in the policy's namespace, or add it to the files of `validate`",
+                "expect the cluster to have it in the policy's namespace, or add it to the files of `corsward check`",
             ),
             Self::Refused(name) => Sentence::new(
                 "CORS-E622",

@@ -48,7 +48,7 @@ pub enum PlacementReason {
     },
     /// The namespace's annotation `corsward.io/mode` says something that means nothing.
     UnknownNamespaceMode(String),
-    /// The same annotation says `Off`, in the files of `validate`.
+    /// The same annotation says `Off`, in the files of `corsward check`.
     NamespaceOff,
     /// More findings than a status holds.
     CutOff {

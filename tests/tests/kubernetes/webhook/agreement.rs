@@ -1,11 +1,10 @@
-//! Refusals are the same in what `validate` prints, in the answer of the webhook and in the status: codes, fields and messages.
+//! Refusals are the same in what `corsward check` prints, in the answer of the webhook and in the status: codes, fields and messages.
 
 use std::collections::BTreeSet;
 use std::fs;
 
-use corsward_manifest::knowledge::FullKnowledge;
-use corsward_operator::args::{OutputFormat, ValidateArgs};
-use corsward_operator::validate;
+use corsward_cli::policies::Policies;
+use corsward_policy::Severity;
 use corsward_test_harness::cluster::TestNamespace;
 use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
@@ -100,15 +99,15 @@ fn of_list(findings: &[Value]) -> Refusals {
     refusals.map(|it| ["code", "field", "message"].map(|name| text(it, name))).collect()
 }
 
-/// The refusals that `validate` prints.
+/// The refusals of `corsward check`.
 fn printed(objects: &[&Value]) -> Refusals {
     let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
     let text: Vec<String> = objects.iter().map(ToString::to_string).collect();
     fs::write(file.path(), text.join("\n---\n")).unwrap();
-    let args = ValidateArgs { files: vec![file.path().to_owned()], output: OutputFormat::Json };
-    let mut said = Vec::new();
-    validate::validate(&args, &FullKnowledge, &mut said, &mut std::io::sink()).unwrap();
-    of_list(&serde_json::from_slice::<Vec<Value>>(&said).unwrap())
+    let policies = Policies::read(&[file.path()]);
+    let refusals = policies.findings.iter().map(|found| &found.finding);
+    let refusals = refusals.filter(|finding| finding.severity() == Severity::Refusal);
+    refusals.map(|it| [it.code().to_owned(), it.field.clone(), it.message()]).collect()
 }
 
 /// The refusals in the webhook's answer.
@@ -126,7 +125,7 @@ fn answered(fixture: &WebhookFixture, namespace: &TestNamespace<'_>, policy: &Va
 }
 
 #[test]
-fn refusals_are_the_same_by_validate_by_the_webhook_and_in_the_status() {
+fn refusals_are_the_same_by_check_by_the_webhook_and_in_the_status() {
     let fixture = WebhookFixture::shared();
     let namespace = fixture.test_namespace("webhook-agreement");
     let guardrail = guardrail(&namespace.name);
@@ -157,7 +156,7 @@ fn refusals_are_the_same_by_validate_by_the_webhook_and_in_the_status() {
         let answered = answered(fixture, &namespace, &reviewed);
         if printed.is_empty() || printed != answered || printed != kept {
             failures.push(format!(
-                "{why}: validate {printed:#?}\nwebhook {answered:#?}\nstatus {kept:#?}"
+                "{why}: check {printed:#?}\nwebhook {answered:#?}\nstatus {kept:#?}"
             ));
         }
     }
