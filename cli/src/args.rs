@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::check::CheckArgs;
 use crate::import::ImportArgs;
+use crate::render::RenderArgs;
 
 /// CORS policies at the desk and in CI.
 #[derive(Debug, Parser)]
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Write a man page for each command into a folder.
     Man(ManArgs),
+    /// Print what proxies get for the policies of files, as the operator publishes it.
+    Render(RenderArgs),
 }
 
 /// Arguments of `completions`.

@@ -8,6 +8,7 @@ mod completions;
 mod import;
 mod outcome;
 pub mod policies;
+mod render;
 mod yaml_text;
 
 use std::ffi::OsString;
@@ -30,6 +31,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Completions(args) => completions::completions(args, &mut out),
         Command::Import(args) => import::run(args, &mut out),
         Command::Man(args) => completions::man(args, &mut out),
+        Command::Render(args) => render::run(args, &mut out),
     };
     match outcome.and_then(|outcome| Ok(out.flush().map(|()| outcome)?)) {
         Ok(outcome) => outcome.into(),

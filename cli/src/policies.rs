@@ -13,14 +13,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use corsward_manifest::knowledge::FullKnowledge;
+use corsward_manifest::spelling::Spelling;
 use corsward_operator_core::bundle::Bundle;
 use corsward_operator_core::cluster_state::{Key, Namespace, NamespaceMode, RawObject};
 use corsward_operator_core::finding::{GuardrailReason, PlacementReason};
 use corsward_operator_core::guardrails::{Guardrail, GuardrailStates};
 use corsward_operator_core::json_text::JsonText;
-use corsward_operator_core::object::Object;
+use corsward_operator_core::object::{Object, Text};
 use corsward_operator_core::origin_sets::OriginSets;
 use corsward_operator_core::publish::istio::REACH;
+use corsward_operator_core::targets::Target;
 use corsward_operator_core::validation::{Accepted, Context, Validation, validate_object};
 use corsward_policy::{Compiled, Finding, Policy, PolicyId, Severity, compile, finding};
 use serde_json::Value;
@@ -127,17 +129,34 @@ impl Policies {
     }
 
     /// The bundles of Istio's proxies: each a set of proxies, and the configuration that they get. A policy without a target, or with a
-    /// selector, is for sidecars.
+    /// selector, is for sidecars. The pods of a Service that no file shows are not known: it stands for pods of its own.
     pub fn bundles(&self) -> impl Iterator<Item = &Arc<Bundle>> {
         self.cluster.bundles()
     }
 
-    /// The configuration of one proxy that all accepted policies are for, as of an Envoy beside a folder of policies.
+    /// The objects that decide which proxies get a policy and that no file shows, such as `Service shop/api`.
+    #[must_use]
+    pub fn unseen(&self) -> &[String] {
+        self.cluster.unseen()
+    }
+
+    /// The configuration of one proxy that all accepted policies are for, as of an Envoy beside a folder of policies: there a target
+    /// gives no precedence.
     #[must_use]
     pub fn compiled(&self) -> Compiled {
-        let policies: Vec<&Policy> =
-            self.accepted().map(|(_, accepted)| &*accepted.policy).collect();
-        compile(&policies)
+        let policy = |(id, accepted): (&PolicyId, &Accepted)| {
+            if accepted.target == Target::Namespace {
+                return Some(Arc::clone(&accepted.policy));
+            }
+            let (findings, spelling) = (Vec::new(), Spelling::default());
+            let text = Text::Spec { spec: accepted.spec.clone(), findings, spelling };
+            let object =
+                Object { id: id.clone(), place: None, generation: None, text, record: None };
+            let accepted = validate_object(&object, Context::new(&FullKnowledge)).accepted?;
+            Some(Arc::clone(&accepted.policy))
+        };
+        let policies: Vec<Arc<Policy>> = self.accepted().filter_map(policy).collect();
+        compile(&policies.iter().map(|policy| &**policy).collect::<Vec<_>>())
     }
 
     /// Does a finding refuse something?

@@ -25,6 +25,8 @@ use super::parallel::map;
 pub(super) struct Cluster {
     services: BTreeMap<Key, Service>,
     gateways: BTreeMap<Key, Gateway>,
+    /// The Services, and the Gateways with a listener, that policies name and no file shows.
+    unseen: Vec<String>,
     plans: Vec<Plan>,
 }
 
@@ -77,6 +79,13 @@ impl Cluster {
             // Any numbers will do, as long as no two sections share one.
             let ports =
                 (1_u16..).zip(&sections).map(|(port, section)| ((*section).to_owned(), port));
+            let is_seen = match kind {
+                "Gateway" => self.gateways.contains_key(&key) || sections.is_empty(),
+                _ => self.services.contains_key(&key),
+            };
+            if !is_seen {
+                self.unseen.push(format!("{kind} {}/{}", key.namespace, key.name));
+            }
             if kind == "Gateway" {
                 let gateway = || Gateway { listeners: ports.collect(), ..Gateway::default() };
                 self.gateways.entry(key).or_insert_with(gateway);
@@ -92,6 +101,11 @@ impl Cluster {
                 self.services.entry(key).or_insert_with(service);
             }
         }
+    }
+
+    /// The objects whose content decides which proxies get a policy, and which no file shows.
+    pub(super) fn unseen(&self) -> &[String] {
+        &self.unseen
     }
 
     /// The findings about a policy beside the others of its proxies, and about its targets.

@@ -1,0 +1,167 @@
+//! Render: what proxies get for the policies of files, as the operator publishes it.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::ValueEnum;
+use corsward_operator_core::bundle::{Bundle, BundleKey};
+use corsward_operator_core::filter_module::Module;
+use corsward_operator_core::publish::ecds;
+use corsward_operator_core::publish::istio::IstioKind;
+use corsward_operator_core::publish::output::Output;
+use corsward_policy::{Severity, wire};
+use serde_json::{Value, json};
+
+use crate::outcome::Outcome;
+use crate::policies::{FileFinding, Policies};
+
+const EXAMPLES: &str = "\
+Examples:
+  Show the configuration of each set of proxies:
+    corsward render deploy/
+  Write the resource that an Envoy beside a folder of policies reads:
+    corsward render --as ecds policies/ > corsward.yaml
+  Compare what Istio's proxies get with what is in the cluster:
+    corsward render --as istio --module oci://registry.example/corsward@sha256:DIGEST deploy/ | kubectl diff -f -
+
+Exit codes: 0 rendered, 1 a policy is refused and nothing is rendered, 2 a file cannot be read, or none holds a policy.";
+
+/// The path of the module in the examples of the documentation.
+const MODULE_PATH: &str = "/etc/corsward/corsward_filter.wasm";
+
+/// Arguments of `render`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RenderArgs {
+    /// Files, folders with all that is below them, or `-`, standard input.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The form.
+    #[arg(long = "as", value_enum, value_name = "FORM", default_value_t)]
+    form: Form,
+    /// The kind of Istio's objects.
+    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
+    kind: Kind,
+    /// The filter's module: for Istio an image by its digest, `oci://REGISTRY/NAME@sha256:DIGEST`; for Envoy a path, by default
+    /// `/etc/corsward/corsward_filter.wasm`.
+    #[arg(long, value_name = "MODULE", required_if_eq("form", "istio"))]
+    module: Option<String>,
+}
+
+/// A form of the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// JSON: each set of proxies, and the compiled configuration that it gets.
+    #[default]
+    Config,
+    /// YAML: the ECDS resource of one Envoy that all policies are for, as of a folder.
+    Ecds,
+    /// YAML: the `ConfigMap` objects with an ECDS resource for each set of proxies.
+    Configmap,
+    /// YAML: the objects that bring the configuration to Istio's proxies.
+    Istio,
+}
+
+/// A kind of Istio's objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// `extensions.istio.io/v1alpha1`.
+    #[default]
+    #[value(name = "WasmPlugin")]
+    WasmPlugin,
+    /// `extensions.istio.io/v1alpha1`, from Istio 1.30 on.
+    #[value(name = "TrafficExtension")]
+    TrafficExtension,
+    /// `networking.istio.io/v1alpha3`.
+    #[value(name = "EnvoyFilter")]
+    EnvoyFilter,
+}
+
+/// Renders the policies of the files.
+pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let policies = Policies::read(&args.paths);
+    let refusal = |found: &&FileFinding| found.finding.severity() == Severity::Refusal;
+    let refusals: Vec<&FileFinding> = policies.findings.iter().filter(refusal).collect();
+    for found in &refusals {
+        let file = policies.files.get(found.place.file).map_or("", |file| &file.name);
+        let object = found.subject.as_ref().map(|it| format!("{}: ", it.name()));
+        eprintln!("{file}: {}{}", object.unwrap_or_default(), found.finding);
+    }
+    if refusals.iter().any(|found| found.place.document.is_none()) {
+        return Ok(Outcome::Unusable);
+    }
+    if !refusals.is_empty() {
+        return Ok(Outcome::Fault);
+    }
+    if policies.policies.is_empty() {
+        bail!("no file holds a policy");
+    }
+    if args.form != Form::Ecds
+        && let [first, ..] = policies.unseen()
+    {
+        bail!(
+            "{first} is in no file, and decides which proxies get the policy: add it to the files"
+        );
+    }
+    let path = args.module.as_deref().unwrap_or(MODULE_PATH);
+    match args.form {
+        Form::Config => {
+            let bundles: Vec<Value> = policies.bundles().map(|bundle| config(bundle)).collect();
+            serde_json::to_writer_pretty(&mut *out, &bundles)?;
+            writeln!(out)?;
+        }
+        Form::Ecds => {
+            let bundle = Bundle::new(BundleKey::All, wire::encode(&policies.compiled()));
+            write!(out, "{}", ecds::resource(&bundle, path))?;
+        }
+        Form::Configmap => {
+            let output = Output::ConfigMap { module: path.to_owned() };
+            write_objects(&policies, &output, out)?;
+        }
+        Form::Istio => {
+            let module = Module::image(path).context("--module")?;
+            write_objects(&policies, &Output::Istio { kind: args.kind.into(), module }, out)?;
+        }
+    }
+    Ok(Outcome::Success)
+}
+
+/// The proxies of a bundle, and their configuration.
+fn config(bundle: &Bundle) -> Value {
+    let Bundle { key, compiled, digest } = bundle;
+    let proxies = match key {
+        BundleKey::All => Value::Null,
+        BundleKey::Workloads { labels, .. } => json!({"workloads": **labels}),
+        BundleKey::Gateway { name, .. } => json!({"gateway": name}),
+    };
+    let configuration: Value = serde_json::from_str(compiled).unwrap_or_default();
+    json!({
+        "namespace": key.namespace(),
+        "name": key.object_name(),
+        "proxies": proxies,
+        "digest": digest,
+        "configuration": configuration,
+    })
+}
+
+fn write_objects(policies: &Policies, output: &Output, out: &mut impl Write) -> anyhow::Result<()> {
+    let objects = policies.bundles().filter_map(|bundle| output.object(bundle, None));
+    for (at, object) in objects.enumerate() {
+        let separator = if at == 0 { "" } else { "---\n" };
+        write!(out, "{separator}{}", serde_saphyr::to_string(&object)?)?;
+    }
+    Ok(())
+}
+
+// === impl Kind ===
+
+impl From<Kind> for IstioKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::WasmPlugin => Self::WasmPlugin,
+            Kind::TrafficExtension => Self::TrafficExtension,
+            Kind::EnvoyFilter => Self::EnvoyFilter,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What `render` prints: what the operator publishes for the same policies.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const POLICIES: &str = "apiVersion: corsward.io/v1alpha1
+kind: CorsPolicy
+metadata: {namespace: shop, name: api}
+spec:
+  targetRefs: [{group: '', kind: Service, name: api}]
+  hostnames: [api.shop.example]
+  cors: {allowOrigins: ['https://shop.example'], allowMethods: [PUT], maxAge: 600}
+---
+apiVersion: v1
+kind: Service
+metadata: {namespace: shop, name: api}
+spec: {selector: {app: api}, ports: [{port: 80}]}
+---
+apiVersion: corsward.io/v1alpha1
+kind: CorsPolicy
+metadata: {namespace: shop, name: edge}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: edge}]
+  cors: {allowOrigins: ['https://*.shop.example'], maxAge: 600}
+";
+
+/// The output for those policies, with the exit code and what stands on standard error.
+fn printed(args: &[&str], text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.yaml"), text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    let command = command.arg("render").args(args).arg("a.yaml").current_dir(folder.path());
+    let output = command.output().unwrap();
+    let [out, notes] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    format!("{out}{notes}exit {}\n", output.status.code().unwrap())
+}
+
+#[test]
+fn each_form_holds_the_configuration_of_its_proxies() {
+    let image = format!("oci://registry.example/corsward@sha256:{}", "0".repeat(64));
+    let istio = ["--as", "istio", "--module", &image];
+    insta::assert_snapshot!("config", printed(&[], POLICIES));
+    insta::assert_snapshot!("ecds", printed(&["--as", "ecds"], POLICIES));
+    insta::assert_snapshot!("configmap", printed(&["--as", "configmap"], POLICIES));
+    insta::assert_snapshot!("istio", printed(&istio, POLICIES));
+    let kind = [&istio[..], &["--kind", "TrafficExtension"]].concat();
+    insta::assert_snapshot!("traffic-extension", printed(&kind, POLICIES));
+}
+
+#[test]
+fn a_refused_policy_is_named_and_nothing_is_rendered() {
+    let refused = POLICIES.replace("https://shop.example", "https://shop.example/");
+    insta::assert_snapshot!("refused", printed(&[], &refused));
+    insta::assert_snapshot!("no-policy", printed(&[], "kind: Other\n"));
+    let without = POLICIES.replace("kind: Service\nmetadata", "kind: Other\nmetadata");
+    insta::assert_snapshot!("no-service", printed(&[], &without));
+    insta::assert_snapshot!("no-digest", printed(&["--as=istio", "--module=oci://a/b"], POLICIES));
+}
+
+/// A configuration of one Envoy is that of the operator beside a folder, which knows no targets.
+#[test]
+fn one_envoy_gets_every_policy() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop.yaml");
+    let text = fs::read_to_string(examples).unwrap();
+    let ecds = printed(&["--as", "ecds", "--module", "/filter.wasm"], &text);
+    assert!(ecds.ends_with("exit 0\n"), "{ecds}");
+    assert!(ecds.contains("filename: \"/filter.wasm\""), "{ecds}");
+}
