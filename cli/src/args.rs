@@ -7,6 +7,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::check::CheckArgs;
+use crate::explain::ExplainArgs;
 use crate::import::ImportArgs;
 use crate::render::RenderArgs;
 
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
+    /// Explain what a browser does with a page's request, and why.
+    Explain(Box<ExplainArgs>),
     /// Translate the CORS settings of another system into policies, with a report of each difference.
     Import(ImportArgs),
     /// Write a man page for each command into a folder.

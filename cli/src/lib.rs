@@ -5,6 +5,7 @@
 mod args;
 mod check;
 mod completions;
+mod explain;
 mod import;
 mod outcome;
 pub mod policies;
@@ -29,6 +30,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match &args.command {
         Command::Check(args) => check::run(args, &mut out),
         Command::Completions(args) => completions::completions(args, &mut out),
+        Command::Explain(args) => explain::run(args, &mut out),
         Command::Import(args) => import::run(args, &mut out),
         Command::Man(args) => completions::man(args, &mut out),
         Command::Render(args) => render::run(args, &mut out),

@@ -1,0 +1,203 @@
+//! `explain`: the browser's walk with a page's request, and the cause of a red line in its console.
+
+mod advice;
+mod asked;
+mod captured;
+mod csp;
+mod curl;
+mod diagnosis;
+mod implementation;
+mod live;
+mod proxy;
+mod reply;
+mod report;
+mod server;
+mod walk;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::ValueEnum;
+use corsward_browser::CredentialsMode;
+
+use crate::outcome::Outcome;
+use crate::policies::Policies;
+
+use self::asked::Asked;
+use self::live::Live;
+use self::proxy::Proxy;
+use self::report::{Report, Request};
+use self::server::Server;
+
+/// Arguments of `explain`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct ExplainArgs {
+    /// Files and folders of policies whose proxy answers; `-` is standard input.
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The origin of the page, or its URL; `null` for a sandboxed frame or a file.
+    #[arg(long)]
+    origin: Option<String>,
+    /// The URL that the page asks.
+    #[arg(long)]
+    url: Option<String>,
+    /// The method, as the page passes it to `fetch`.
+    #[arg(long)]
+    method: Option<String>,
+    /// A header that the page sets; may be repeated.
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// The credentials mode: `include` sends cookies.
+    #[arg(long, value_enum)]
+    credentials: Option<Credentials>,
+    /// The page listens to the progress of an upload (`XMLHttpRequest.upload`).
+    #[arg(long)]
+    upload_listeners: bool,
+    /// The page's request, as the browser's "copy as cURL" writes it.
+    #[arg(long, value_name = "COMMAND")]
+    curl: Option<String>,
+    /// The server's answer: the text of `curl -i`, or a HAR; `-` is standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    response: Option<PathBuf>,
+    /// Ask the real server: the preflight, and a request that changes nothing.
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["paths", "response"])]
+    live: Option<String>,
+    /// With `--live`: send the request even if it may change something (`POST`, `PUT`, `DELETE` …).
+    #[arg(long, requires = "live")]
+    send: bool,
+    /// The form of the output.
+    #[arg(long, short, value_enum, default_value = "text")]
+    output: Output,
+}
+
+/// A credentials mode.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Credentials {
+    Omit,
+    SameOrigin,
+    Include,
+}
+
+/// A form of the output.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Does a policy let a page write JSON with cookies?
+    corsward explain policies/ --origin https://app.example --url https://api.example/items \\
+      --method PUT -H 'content-type: application/json' --credentials include
+
+  Which of the server's answers makes the browser refuse? Copy the request as cURL from the browser:
+    corsward explain --live --curl \"curl 'https://api.example/items' -H 'origin: https://app.example' …\"
+
+  The answer is there already, as text or as a HAR:
+    curl -i https://api.example/items -H 'Origin: https://app.example' |
+      corsward explain --response - --origin https://app.example --url https://api.example/items
+    corsward explain --response page.har
+
+The exit code is 0 if the page reads the response and no fault shows, 1 if there is a fault, 2 if the input is unusable.";
+
+/// Explains a request.
+pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let url = args.live.clone().filter(|url| !url.is_empty()).or_else(|| args.url.clone());
+    let mut asked = Asked {
+        origin: args.origin.clone(),
+        url: url.clone(),
+        method: args.method.clone(),
+        headers: args.headers.iter().map(|text| asked::header(text)).collect::<Result<_, _>>()?,
+        credentials: args.credentials.map(Into::into),
+    };
+    if let Some(command) = &args.curl {
+        asked = asked.or(curl::read(command)?);
+    }
+    let mut seen = Vec::new();
+    let server = if let Some(file) = &args.response {
+        let mut captured = captured::read(file, asked.url.as_deref())?;
+        asked = asked.or(std::mem::take(&mut captured.asked));
+        seen = std::mem::take(&mut captured.diagnoses);
+        Server::Captured(captured)
+    } else if args.live.is_some() {
+        Server::Live(Live::new(args.send))
+    } else if args.paths.is_empty() {
+        bail!(
+            "nothing to ask: give policies (`corsward explain policies/`), `--response FILE` or `--live`"
+        );
+    } else {
+        Server::Policies(policies(&args.paths)?)
+    };
+    let mut page = asked.page()?;
+    page.upload_listeners = args.upload_listeners;
+    let report = report(&page, &server, seen);
+    match args.output {
+        Output::Text => report.print(out)?,
+        Output::Json => {
+            serde_json::to_writer_pretty(&mut *out, &report)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(if report.has_fault() { Outcome::Fault } else { Outcome::Success })
+}
+
+fn policies(paths: &[PathBuf]) -> anyhow::Result<Proxy> {
+    let policies = Policies::read(paths);
+    if policies.accepted().next().is_none() {
+        bail!("there is no accepted policy at {}; `corsward check` says why", shown(paths));
+    }
+    if policies.is_refused() {
+        eprintln!("warning: some policies are refused and left out; `corsward check` says why");
+    }
+    Proxy::of(&policies)
+}
+
+fn shown(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn report(
+    page: &corsward_browser::PageRequest,
+    server: &Server,
+    seen: Vec<diagnosis::Diagnosis>,
+) -> Report {
+    let mut walked = walk::walk(page, server);
+    if !seen.is_empty() && walked.result == report::Outcome::Unknown {
+        walked.result = report::Outcome::Blocked;
+    }
+    walked.diagnoses.splice(0..0, seen);
+    if walked.diagnoses.iter().any(|it| it.code.blocks()) {
+        walked.result = report::Outcome::Blocked;
+    }
+    let edits = match server {
+        Server::Policies(proxy) => advice::edits(page, proxy, &walked),
+        Server::Captured(_) | Server::Live(_) => Vec::new(),
+    };
+    let implementation = match server {
+        Server::Policies(_) => None,
+        Server::Captured(_) | Server::Live(_) => implementation::guess(&walked.answers),
+    };
+    Report {
+        request: Request::of(page),
+        steps: walked.steps,
+        result: walked.result,
+        diagnoses: walked.diagnoses,
+        edits,
+        implementation,
+    }
+}
+
+// === impl Credentials ===
+
+impl From<Credentials> for CredentialsMode {
+    fn from(credentials: Credentials) -> Self {
+        match credentials {
+            Credentials::Omit => Self::Omit,
+            Credentials::SameOrigin => Self::SameOrigin,
+            Credentials::Include => Self::Include,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Advice: the edits of policies that let a request pass. Each is tried on the real decision before it is given.
+
+use corsward_browser::{CorsFailure, PageRequest, PreflightFailure};
+use corsward_policy::Refusal;
+use corsward_policy::draft::{CorsDraft, Draft};
+
+use super::proxy::Proxy;
+use super::report::Outcome;
+use super::server::Server;
+use super::walk::{Failure, Walk, walk};
+
+/// More edits than a request has parts.
+const MAX_EDITS: usize = 16;
+
+/// An edit of a `cors` block.
+enum Edit {
+    Origin(String),
+    Method(String),
+    Header(String),
+    Credentials(String),
+}
+
+/// The edits that let the request pass, if those of one policy do.
+pub(super) fn edits(page: &PageRequest, proxy: &Proxy, first: &Walk) -> Vec<String> {
+    let mut edits = Vec::new();
+    let mut proxy = proxy.clone();
+    let mut failure = first.failures.first().cloned();
+    while let Some(failed) = failure {
+        let Some((edited, text)) = step(page, &proxy, &failed) else { return Vec::new() };
+        edits.push(text);
+        let walked = walk(page, &Server::Policies(edited.clone()));
+        if walked.result == Outcome::Readable {
+            return edits;
+        }
+        if edits.len() >= MAX_EDITS {
+            return Vec::new();
+        }
+        proxy = edited;
+        failure = walked.failures.first().cloned();
+    }
+    Vec::new()
+}
+
+/// One edit, in the block that decides: the one whose edit changes the failure.
+fn step(page: &PageRequest, proxy: &Proxy, failed: &Failure) -> Option<(Proxy, String)> {
+    let edit = Edit::of(page, failed)?;
+    let policy = failed.policy.as_ref()?;
+    let place = proxy.drafts.iter().position(|draft| draft.id == *policy)?;
+    let rules = proxy.drafts.get(place)?.rules.len();
+    let mut blocks = (0..rules).map(Some).chain([None]);
+    blocks.find_map(|rule| tried(page, proxy, (place, rule), failed, &edit))
+}
+
+fn tried(
+    page: &PageRequest,
+    proxy: &Proxy,
+    (place, rule): (usize, Option<usize>),
+    failed: &Failure,
+    edit: &Edit,
+) -> Option<(Proxy, String)> {
+    let mut drafts = proxy.drafts.clone();
+    let draft = drafts.get_mut(place)?;
+    let id = draft.id.clone();
+    let (cors, field) = block(draft, rule)?;
+    let text = edit.apply(cors, &field);
+    let edited = Proxy::new(drafts)?;
+    let now = walk(page, &Server::Policies(edited.clone()));
+    let is_changed = now
+        .failures
+        .first()
+        .is_none_or(|now| now.cause != failed.cause || now.refusal != failed.refusal);
+    is_changed.then(|| (edited, format!("`{id}`: {text}")))
+}
+
+fn block(draft: &mut Draft, rule: Option<usize>) -> Option<(&mut CorsDraft, String)> {
+    match rule {
+        None => Some((draft.cors.as_mut()?, "spec.cors".to_owned())),
+        Some(at) => {
+            let cors = draft.rules.get_mut(at)?.cors.as_mut()?;
+            Some((cors, format!("spec.rules[{at}].cors")))
+        }
+    }
+}
+
+// === impl Edit ===
+
+impl Edit {
+    /// The edit for a failure: the refusal of the policy says more than the answer.
+    fn of(page: &PageRequest, failed: &Failure) -> Option<Self> {
+        let origin = page.origin.ascii_serialization();
+        let method = || page.method.to_ascii_uppercase();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Some(match (failed.refusal, &failed.cause) {
+            (_, PreflightFailure::Header { name, .. }) => Self::Header(text(name)),
+            (_, PreflightFailure::Method { method, .. }) => Self::Method(text(method)),
+            (Some(Refusal::Origin | Refusal::NullOrigin), _) => Self::Origin(origin),
+            (Some(Refusal::Method), _) => Self::Method(method()),
+            (
+                None,
+                PreflightFailure::Cors(
+                    CorsFailure::WildcardWithCredentials | CorsFailure::CredentialsNotAllowed(_),
+                ),
+            ) => Self::Credentials(origin),
+            _ => return None,
+        })
+    }
+
+    /// Edits the block, and says so.
+    fn apply(&self, cors: &mut CorsDraft, field: &str) -> String {
+        match self {
+            Self::Origin(origin) => {
+                cors.allow_origins.push(origin.clone());
+                format!("add `{origin}` to `{field}.allowOrigins`")
+            }
+            Self::Method(method) => {
+                cors.allow_methods.push(method.clone());
+                format!("add `{method}` to `{field}.allowMethods`")
+            }
+            Self::Header(name) => {
+                cors.allow_headers.push(name.clone());
+                format!("add `{name}` to `{field}.allowHeaders`")
+            }
+            Self::Credentials(origin) => {
+                cors.allow_credentials = true;
+                if cors.allow_origins.iter().any(|pattern| pattern == "*") {
+                    cors.allow_origins = vec![origin.clone()];
+                    return format!(
+                        "replace `*` in `{field}.allowOrigins` by `{origin}` and the other origins that may send credentials, and set `{field}.allowCredentials: true`"
+                    );
+                }
+                format!("set `{field}.allowCredentials: true`")
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Asked request: a page's request, put together from the arguments, a copied cURL command and a HAR.
+
+use anyhow::{Context as _, bail};
+use corsward_browser::{CredentialsMode, HeaderLine, PageRequest};
+use url::{Origin, Url};
+
+/// The parts of a page's request that one source has.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    /// The page's origin, or its URL.
+    pub(super) origin: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) method: Option<String>,
+    pub(super) headers: Vec<HeaderLine>,
+    pub(super) credentials: Option<CredentialsMode>,
+}
+
+// === impl Asked ===
+
+impl Asked {
+    /// The request of a browser's own record: the headers that a browser adds by itself are left out.
+    pub(super) fn of_record(url: &str, method: &str, lines: Vec<HeaderLine>) -> Self {
+        let text = |wanted: &str| {
+            let line = lines.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            line.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+        };
+        let referrer = || Some(origin_of(&text("referer")?).ok()?.ascii_serialization());
+        let origin = text("origin").or_else(referrer);
+        // A record shows no credentials mode; a cookie of another origin travels in this one alone.
+        let credentials = text("cookie").map(|_| CredentialsMode::Include);
+        let headers = lines.into_iter().filter(|(name, _)| !is_of_browser(name)).collect();
+        let (url, method) = (Some(url.to_owned()), Some(method.to_owned()));
+        Self { origin, url, method, headers, credentials }
+    }
+
+    /// Completes it with the parts of `other`; headers are those of both.
+    pub(super) fn or(self, other: Self) -> Self {
+        let Self { origin, url, method, mut headers, credentials } = self;
+        let is_new = |line: &HeaderLine| {
+            !headers.iter().any(|(name, _): &HeaderLine| name.eq_ignore_ascii_case(&line.0))
+        };
+        let added: Vec<HeaderLine> = other.headers.into_iter().filter(is_new).collect();
+        headers.extend(added);
+        Self {
+            origin: origin.or(other.origin),
+            url: url.or(other.url),
+            method: method.or(other.method),
+            headers,
+            credentials: credentials.or(other.credentials),
+        }
+    }
+
+    /// The whole request.
+    pub(super) fn page(self) -> anyhow::Result<PageRequest> {
+        let Some(url) = self.url else {
+            bail!("no URL: give `--url https://api.example/items`, `--curl`, `--live` or a HAR");
+        };
+        let Some(origin) = self.origin else {
+            bail!("no origin of the page: give `--origin https://app.example`");
+        };
+        Ok(PageRequest {
+            origin: origin_of(&origin).context("`--origin`")?,
+            url: url_of(&url).context("`--url`")?,
+            method: self.method.unwrap_or_else(|| "GET".to_owned()),
+            headers: self.headers,
+            // The default of `fetch`.
+            credentials: self.credentials.unwrap_or(CredentialsMode::SameOrigin),
+            upload_listeners: false,
+        })
+    }
+}
+
+/// The origin of an origin or of a page's URL.
+pub(super) fn origin_of(text: &str) -> anyhow::Result<Origin> {
+    if text == "null" {
+        return Ok(Origin::new_opaque());
+    }
+    let origin = url_of(text)?.origin();
+    if origin.is_tuple() {
+        Ok(origin)
+    } else {
+        bail!("`{text}` has an opaque origin; say `null` for a page without an origin of its own");
+    }
+}
+
+fn url_of(text: &str) -> anyhow::Result<Url> {
+    Url::parse(text).with_context(|| format!("`{text}` is no URL; it begins with `https://`"))
+}
+
+/// Reads `Name: value`.
+pub(super) fn header(text: &str) -> anyhow::Result<HeaderLine> {
+    let Some((name, value)) = text.split_once(':') else {
+        bail!("`{text}` is no header; write `Name: value`");
+    };
+    Ok((name.trim().to_owned(), value.trim().as_bytes().to_vec()))
+}
+
+/// Headers that browsers add by themselves; those that are forbidden to pages are left out anyway.
+fn is_of_browser(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with(':')
+        || name.starts_with("sec-")
+        || matches!(
+            name.as_str(),
+            "accept-encoding"
+                | "accept-language"
+                | "cache-control"
+                | "connection"
+                | "content-length"
+                | "cookie"
+                | "dnt"
+                | "host"
+                | "origin"
+                | "pragma"
+                | "priority"
+                | "referer"
+                | "te"
+                | "user-agent"
+        )
+}

@@ -1,0 +1,165 @@
+//! HAR: the requests of a page, as a browser exports them.
+
+use anyhow::{Context as _, bail};
+use corsward_browser::HeaderLine;
+use serde::Deserialize;
+use url::Url;
+
+use super::Captured;
+use crate::explain::asked::{Asked, origin_of};
+use crate::explain::csp;
+use crate::explain::diagnosis::{Code, Diagnosis};
+use crate::explain::reply::Answer;
+
+#[derive(Deserialize)]
+struct Har {
+    log: Log,
+}
+
+#[derive(Deserialize)]
+struct Log {
+    entries: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    request: Request,
+    response: Response,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    method: String,
+    url: String,
+    headers: Vec<Header>,
+}
+
+#[derive(Deserialize)]
+struct Response {
+    /// 0 where the page got none.
+    status: u16,
+    headers: Vec<Header>,
+    /// Chromium's own error.
+    #[serde(rename = "_error")]
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    name: String,
+    value: String,
+}
+
+/// Chromium's errors that are not about CORS.
+const ERRORS: [(&str, Code); 9] = [
+    ("net::ERR_CERT_", Code::Certificate),
+    ("net::ERR_SSL_", Code::Certificate),
+    ("net::ERR_NAME_NOT_RESOLVED", Code::Dns),
+    ("net::ERR_BLOCKED_BY_CLIENT", Code::BlockedByExtension),
+    ("net::ERR_CONNECTION_", Code::Connection),
+    ("net::ERR_ADDRESS_UNREACHABLE", Code::Connection),
+    ("net::ERR_TIMED_OUT", Code::Connection),
+    ("net::ERR_INTERNET_DISCONNECTED", Code::Connection),
+    ("net::ERR_BLOCKED_BY_PRIVATE_NETWORK_ACCESS_CHECKS", Code::LocalNetwork),
+];
+
+/// Reads the page's request to `url`, or the first cross-origin one that fails, or the first cross-origin one.
+pub(super) fn read(text: &str, url: Option<&str>) -> anyhow::Result<Captured> {
+    let har: Har = serde_json::from_str(text).context("the file is no HAR")?;
+    let entries = har.log.entries;
+    let wanted = url.and_then(|url| Url::parse(url).ok());
+    let is_wanted = |entry: &&Entry| match &wanted {
+        Some(url) => entry.url().as_ref() == Some(url) && !entry.is_preflight(),
+        None => entry.is_cross_origin() && !entry.is_preflight(),
+    };
+    let candidates: Vec<&Entry> = entries.iter().filter(is_wanted).collect();
+    let failed = candidates.iter().find(|entry| entry.response.status == 0);
+    let Some(entry) = failed.or(candidates.first()) else {
+        match url {
+            Some(url) => bail!("the HAR has no request to `{url}`"),
+            None => bail!("the HAR has no cross-origin request; name one with `--url`"),
+        }
+    };
+    let preflight =
+        entries.iter().find(|it| it.is_preflight() && it.request.url == entry.request.url);
+    let mut captured = Captured {
+        asked: entry.asked(),
+        preflight: preflight.and_then(|it| it.response.answer()),
+        request: entry.response.answer(),
+        diagnoses: Vec::new(),
+    };
+    let errors = [Some(*entry), preflight];
+    let errors = errors.into_iter().flatten().filter_map(|entry| entry.response.error.as_deref());
+    for error in errors {
+        if let Some((_, code)) = ERRORS.iter().find(|(prefix, _)| error.starts_with(prefix)) {
+            captured.diagnoses.push(Diagnosis::seen(*code, error));
+        }
+    }
+    captured.diagnoses.extend(entry.refused_by_csp(&entries));
+    Ok(captured)
+}
+
+// === impl Entry ===
+
+impl Entry {
+    fn url(&self) -> Option<Url> {
+        Url::parse(&self.request.url).ok()
+    }
+
+    fn asked(&self) -> Asked {
+        let lines = lines(&self.request.headers);
+        Asked::of_record(&self.request.url, &self.request.method, lines)
+    }
+
+    fn is_preflight(&self) -> bool {
+        let asks =
+            |header: &Header| header.name.eq_ignore_ascii_case("access-control-request-method");
+        self.request.method == "OPTIONS" && self.request.headers.iter().any(asks)
+    }
+
+    fn is_cross_origin(&self) -> bool {
+        let origin = self.asked().origin.and_then(|origin| origin_of(&origin).ok());
+        let url = self.url().map(|url| url.origin());
+        matches!((origin, url), (Some(origin), Some(url)) if origin != url)
+    }
+
+    /// The `connect-src` of the page's document, if it does not allow the request.
+    fn refused_by_csp(&self, entries: &[Self]) -> Option<Diagnosis> {
+        let url = self.url().filter(|_| self.response.status == 0)?;
+        let origin = origin_of(&self.asked().origin?).ok()?;
+        let is_page = |entry: &&Self| {
+            let is_html = |header: &Header| {
+                header.name.eq_ignore_ascii_case("content-type")
+                    && header.value.starts_with("text/html")
+            };
+            entry.url().is_some_and(|url| url.origin() == origin)
+                && entry.response.headers.iter().any(is_html)
+        };
+        let page = entries.iter().find(is_page)?;
+        let policies = page.response.headers.iter();
+        let mut policies =
+            policies.filter(|header| header.name.eq_ignore_ascii_case("content-security-policy"));
+        policies.find_map(|policy| {
+            let sources = csp::refusing(&policy.value, &url, &origin)?;
+            Some(Diagnosis::seen(Code::Csp, &sources))
+        })
+    }
+}
+
+// === impl Response ===
+
+impl Response {
+    fn answer(&self) -> Option<Answer> {
+        let headers = lines(&self.headers);
+        (self.status != 0).then_some(Answer { status: self.status, headers })
+    }
+}
+
+fn lines(headers: &[Header]) -> Vec<HeaderLine> {
+    // Chromium joins lines of one name by a line break.
+    let split = |header: &Header| {
+        let line = |value: &str| (header.name.clone(), value.as_bytes().to_vec());
+        header.value.split('\n').map(line).collect::<Vec<_>>()
+    };
+    headers.iter().flat_map(split).collect()
+}

@@ -1,0 +1,193 @@
+//! Proxy: the answers of a proxy that has the policies, by the real decision, and the policies behind them.
+
+use std::borrow::Cow;
+
+use anyhow::Context as _;
+use corsward_api::v1alpha1::CorsPolicySpec;
+use corsward_browser::plan::Sent;
+use corsward_browser::{CredentialsMode, HeaderLine, PageRequest, combined};
+use corsward_manifest::convert;
+use corsward_manifest::knowledge::FullKnowledge;
+use corsward_policy::draft::Specificity;
+use corsward_policy::verdict::Verdict;
+use corsward_policy::{
+    Action, Compiled, Draft, Policy, PolicyId, Request, RequestField, Response, compile, decide,
+    validate,
+};
+
+use super::reply::{Answer, Reply};
+use crate::policies::Policies;
+
+/// A proxy with policies.
+#[derive(Clone)]
+pub(super) struct Proxy {
+    pub(super) drafts: Vec<Draft>,
+    policies: Vec<Policy>,
+    compiled: Compiled,
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    /// The accepted policies of files.
+    pub(super) fn of(policies: &Policies) -> anyhow::Result<Self> {
+        let drafts = policies.accepted().map(|(id, accepted)| {
+            let spec: CorsPolicySpec =
+                serde_json::from_value(accepted.spec.value()).with_context(|| id.to_string())?;
+            let targeted = spec.selector.is_some() || !spec.target_refs.is_empty();
+            let specificity = if targeted { Specificity::Workload } else { Specificity::Namespace };
+            Ok(convert::draft(id, &spec, specificity, None))
+        });
+        Self::new(drafts.collect::<anyhow::Result<Vec<Draft>>>()?)
+            .context("an accepted policy is refused when it is read again")
+    }
+
+    /// Compiles drafts; `None` if one is refused.
+    pub(super) fn new(drafts: Vec<Draft>) -> Option<Self> {
+        let valid = |draft: &Draft| validate(draft, &FullKnowledge).policy;
+        let policies = drafts.iter().map(valid).collect::<Option<Vec<Policy>>>()?;
+        let compiled = compile(&policies.iter().collect::<Vec<_>>());
+        Some(Self { drafts, policies, compiled })
+    }
+
+    /// Decides about a request, with an upstream that answers 200 without a header of CORS.
+    pub(super) fn ask(&self, page: &PageRequest, sent: &Sent) -> Reply {
+        let received = Received { page, sent };
+        let decision = decide(&self.compiled, &received);
+        let mut decided_by = Vec::new();
+        if let Some(verdict) = &decision.verdict {
+            decided_by.push(format!("`{}`: {}", verdict.policy(), spoken(verdict)));
+            decided_by.extend(self.beaten(&received, verdict.policy()));
+        }
+        if let Some(shadow) = &decision.shadow {
+            let verdict = &shadow.verdict;
+            decided_by.push(format!("`{}` (DryRun): {}", verdict.policy(), spoken(verdict)));
+        }
+        let answer = match &decision.action {
+            Action::Passthrough => None,
+            Action::LocalReply(reply) => {
+                Some(Answer { status: reply.status, headers: owned(reply.headers.iter()) })
+            }
+            Action::Continue { plan, .. } => {
+                Some(Answer { status: 200, headers: owned(plan.edits(&NoHeaders).set.iter()) })
+            }
+        };
+        let verdict = decision.verdict.as_ref();
+        Reply {
+            answer,
+            unknown: if verdict.is_some() {
+                "the policy leaves the answer to the upstream"
+            } else {
+                "no policy covers the request: the upstream answers"
+            },
+            failed: None,
+            decided_by,
+            policy: verdict.map(|verdict| verdict.policy().clone()),
+            refusal: verdict.and_then(|verdict| verdict.outcome.refusal()),
+        }
+    }
+
+    /// The other policies that would decide alone.
+    fn beaten<'p>(
+        &'p self,
+        received: &'p Received<'_>,
+        winner: &'p PolicyId,
+    ) -> impl Iterator<Item = String> + 'p {
+        let others = self.policies.iter().filter(move |policy| policy.id() != winner);
+        others.filter_map(move |policy| {
+            let alone = compile(&[policy]);
+            let verdict = decide(&alone, received).verdict?;
+            let why = self.precedence(received.page, winner, policy.id());
+            Some(format!("`{}` alone: {}; {why}", policy.id(), spoken(&verdict)))
+        })
+    }
+
+    /// The reason why `winner` took precedence over `other`, in the order of the criteria.
+    fn precedence(&self, page: &PageRequest, winner: &PolicyId, other: &PolicyId) -> &'static str {
+        let find = |id: &PolicyId| self.drafts.iter().find(|draft| draft.id == *id);
+        let (Some(winner), Some(other)) = (find(winner), find(other)) else { return "" };
+        let host = page.url.host_str().unwrap_or_default();
+        if winner.specificity != other.specificity {
+            "the target of the first is more specific"
+        } else if closeness(winner, host) != closeness(other, host) {
+            "the hostname of the first is more specific"
+        } else {
+            "the path of the first is more specific, or its name comes first"
+        }
+    }
+}
+
+/// The length of the most specific hostname that covers `host`; an exact one is longer than any pattern.
+fn closeness(draft: &Draft, host: &str) -> usize {
+    let of_pattern = |pattern: &String| match pattern.strip_prefix('*') {
+        None if pattern.eq_ignore_ascii_case(host) => usize::MAX,
+        Some(rest) if host.ends_with(&rest.to_ascii_lowercase()) => rest.len(),
+        _ => 0,
+    };
+    draft.hostnames.iter().map(of_pattern).max().unwrap_or(0)
+}
+
+/// `preflight refused (header)`.
+fn spoken(verdict: &Verdict) -> String {
+    let reason = verdict.outcome.refusal().map(|refusal| format!(" ({})", refusal.label()));
+    let outcome = format!("{} {}", verdict.kind.label(), verdict.outcome.label());
+    format!("{}{}", outcome.replace('_', " "), reason.unwrap_or_default().replace('_', " "))
+}
+
+fn owned<'h>(headers: impl Iterator<Item = (&'static str, &'h [u8])>) -> Vec<HeaderLine> {
+    headers.map(|(name, value)| (name.to_owned(), value.to_vec())).collect()
+}
+
+/// A browser's request, as the proxy receives it.
+struct Received<'a> {
+    page: &'a PageRequest,
+    sent: &'a Sent,
+}
+
+// === impl Received ===
+
+impl Request for Received<'_> {
+    fn field(&self, field: RequestField) -> Option<Cow<'_, [u8]>> {
+        let url = &self.page.url;
+        let text = |text: &str| Some(Cow::Owned(text.as_bytes().to_vec()));
+        match field {
+            RequestField::Method => text(&self.sent.method),
+            RequestField::Scheme | RequestField::XForwardedProto => text(url.scheme()),
+            RequestField::Authority => {
+                let host = url.host_str().unwrap_or_default();
+                match url.port() {
+                    Some(port) => text(&format!("{host}:{port}")),
+                    None => text(host),
+                }
+            }
+            RequestField::Path => match url.query() {
+                Some(query) => text(&format!("{}?{query}", url.path())),
+                None => text(url.path()),
+            },
+            RequestField::SecFetchSite => {
+                let same = url.origin() == self.page.origin;
+                text(if same { "same-origin" } else { "cross-site" })
+            }
+            RequestField::Cookie => {
+                let travels = self.page.credentials == CredentialsMode::Include;
+                (travels && self.sent.method != "OPTIONS").then_some(Cow::Borrowed(b""))
+            }
+            _ => combined(&self.sent.headers, field.name()).map(Cow::Owned),
+        }
+    }
+
+    fn destination_port(&self) -> Option<u16> {
+        self.page.url.port_or_known_default()
+    }
+}
+
+/// A response of an upstream without a header of CORS.
+struct NoHeaders;
+
+// === impl NoHeaders ===
+
+impl Response for NoHeaders {
+    fn header(&self, name: &'static str) -> Option<Cow<'_, [u8]>> {
+        (name == ":status").then_some(Cow::Borrowed(b"200"))
+    }
+}

@@ -1,0 +1,225 @@
+//! Report: the walk of a request through a browser, as text and as JSON.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use corsward_browser::plan::Sent;
+use corsward_browser::{HeaderLine, PageRequest};
+use serde::{Serialize, Serializer};
+
+use super::diagnosis::Diagnosis;
+use super::implementation::Guess;
+use super::reply::Answer;
+
+/// The report.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    pub(super) request: Request,
+    pub(super) steps: Vec<Step>,
+    pub(super) result: Outcome,
+    pub(super) diagnoses: Vec<Diagnosis>,
+    /// The edits of the policy that let the request pass.
+    pub(super) edits: Vec<String>,
+    /// The implementation that answered, by its traits.
+    pub(super) implementation: Option<Guess>,
+}
+
+/// The page's request.
+#[derive(Debug, Serialize)]
+pub(super) struct Request {
+    origin: String,
+    method: String,
+    url: String,
+    headers: Vec<Line>,
+    credentials: String,
+}
+
+/// The result for the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Outcome {
+    /// The page reads the response.
+    Readable,
+    /// The browser keeps the response from the page, or sends no request.
+    Blocked,
+    /// No CORS: the page and the URL have the same origin.
+    SameOrigin,
+    /// An answer that decides is not known.
+    Unknown,
+}
+
+/// One step of the browser.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Step {
+    pub(super) title: String,
+    pub(super) details: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sent: Option<Message>,
+    /// The policy that decided, and those it took precedence over.
+    pub(super) decided_by: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) answer: Option<Message>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) passes: Option<bool>,
+    pub(super) conclusion: String,
+}
+
+/// A request or a response on the wire.
+#[derive(Debug, Serialize)]
+pub(super) struct Message {
+    first: String,
+    headers: Vec<Line>,
+}
+
+/// A header line.
+#[derive(Debug, Serialize)]
+struct Line {
+    name: String,
+    #[serde(serialize_with = "lossy")]
+    value: Vec<u8>,
+}
+
+fn lossy<S: Serializer>(value: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&String::from_utf8_lossy(value))
+}
+
+fn lines(headers: &[HeaderLine]) -> Vec<Line> {
+    let line = |(name, value): &HeaderLine| Line { name: name.clone(), value: value.clone() };
+    headers.iter().map(line).collect()
+}
+
+// === impl Request ===
+
+impl Request {
+    pub(super) fn of(page: &PageRequest) -> Self {
+        Self {
+            origin: page.origin.ascii_serialization(),
+            method: page.method.clone(),
+            url: page.url.to_string(),
+            headers: lines(&page.headers),
+            credentials: page.credentials.to_string(),
+        }
+    }
+}
+
+// === impl Message ===
+
+impl Message {
+    pub(super) fn sent(page: &PageRequest, sent: &Sent) -> Self {
+        let query = page.url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let first = format!("{} {}{query}", sent.method, page.url.path());
+        Self { first, headers: lines(&sent.headers) }
+    }
+
+    /// The status and the lines that CORS reads.
+    pub(super) fn received(answer: &Answer) -> Self {
+        let is_read = |(name, _): &&HeaderLine| {
+            let name = name.to_ascii_lowercase();
+            name.starts_with("access-control-")
+                || matches!(name.as_str(), "vary" | "location" | "www-authenticate" | "x-corsward")
+        };
+        let read: Vec<HeaderLine> = answer.headers.iter().filter(is_read).cloned().collect();
+        Self { first: answer.status.to_string(), headers: lines(&read) }
+    }
+
+    fn print(&self, label: &str, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "   {label:<9}{}", self.first)?;
+        for Line { name, value } in &self.headers {
+            writeln!(out, "            {name}: {}", String::from_utf8_lossy(value))?;
+        }
+        Ok(())
+    }
+}
+
+// === impl Report ===
+
+impl Report {
+    /// Whether there is a fault to report.
+    pub(super) fn has_fault(&self) -> bool {
+        self.result == Outcome::Blocked || !self.diagnoses.is_empty()
+    }
+
+    pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let marks = Marks::new();
+        let Request { origin, method, url, headers: _, credentials } = &self.request;
+        writeln!(out, "{method} {url}")?;
+        writeln!(out, "from a page of {origin}, credentials: {credentials}\n")?;
+        for (at, step) in self.steps.iter().enumerate() {
+            step.print(at.saturating_add(1), &marks, out)?;
+        }
+        let (mark, result) = match self.result {
+            Outcome::Readable => (marks.good, "the page reads the response"),
+            Outcome::Blocked => (marks.bad, "the browser blocks the request"),
+            Outcome::SameOrigin => (marks.good, "no CORS: the page reads every response"),
+            Outcome::Unknown => (marks.open, "unknown: the deciding answer is not here"),
+        };
+        writeln!(out, "{mark} {result}")?;
+        for Diagnosis { code, message, fix } in &self.diagnoses {
+            let kind = if code.is_not_cors() { " (not CORS)" } else { "" };
+            writeln!(out, "\n{}{kind}: {message}", code.word())?;
+            if self.edits.is_empty() || code.is_not_cors() {
+                writeln!(out, "   fix: {fix}")?;
+            }
+        }
+        if !self.edits.is_empty() {
+            writeln!(out, "\nthe request passes with these edits:")?;
+            for edit in &self.edits {
+                writeln!(out, "   {edit}")?;
+            }
+        }
+        if let Some(guess) = &self.implementation {
+            writeln!(out, "\n{guess}")?;
+        }
+        Ok(())
+    }
+}
+
+// === impl Step ===
+
+impl Step {
+    fn print(&self, number: usize, marks: &Marks, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "{number}. {}", self.title)?;
+        for detail in &self.details {
+            writeln!(out, "   - {detail}")?;
+        }
+        if let Some(sent) = &self.sent {
+            sent.print("sends", out)?;
+        }
+        for decided in &self.decided_by {
+            writeln!(out, "   policy   {decided}")?;
+        }
+        if let Some(answer) = &self.answer {
+            answer.print("gets", out)?;
+        }
+        if !self.conclusion.is_empty() {
+            let mark = match self.passes {
+                Some(true) => marks.good,
+                Some(false) => marks.bad,
+                None => marks.open,
+            };
+            writeln!(out, "   {mark} {}", self.conclusion)?;
+        }
+        writeln!(out)
+    }
+}
+
+/// The marks of results, in colour on a terminal.
+struct Marks {
+    good: &'static str,
+    bad: &'static str,
+    open: &'static str,
+}
+
+// === impl Marks ===
+
+impl Marks {
+    fn new() -> Self {
+        let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        if colours {
+            Self { good: "\x1b[32m✓\x1b[0m", bad: "\x1b[31m✗\x1b[0m", open: "\x1b[33m?\x1b[0m" }
+        } else {
+            Self { good: "✓", bad: "✗", open: "?" }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Walk: the steps of a browser, from the page's request to the response that the page reads or not.
+
+use corsward_browser::obstacle::obstacles;
+use corsward_browser::plan::PlannedPreflight;
+use corsward_browser::readable::readable_headers;
+use corsward_browser::{
+    CorsFailure, CorsResponse, CredentialsMode, PageRequest, Plan, PreflightFailure, cors_check,
+    plan, preflight_check,
+};
+use corsward_policy::{PolicyId, Refusal};
+
+use super::diagnosis::{Diagnosis, latent, of_both};
+use super::reply::{Answer, Reply};
+use super::report::{Message, Outcome, Step};
+use super::server::Server;
+
+/// The steps and their result.
+pub(super) struct Walk {
+    pub(super) steps: Vec<Step>,
+    pub(super) result: Outcome,
+    pub(super) diagnoses: Vec<Diagnosis>,
+    /// The failures of a policy's answers, for the edits that repair them.
+    pub(super) failures: Vec<Failure>,
+    /// The answers that were read, the preflight's first.
+    pub(super) answers: Vec<(bool, Answer)>,
+}
+
+/// A failed check, and the policy behind the answer.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) policy: Option<PolicyId>,
+    pub(super) refusal: Option<Refusal>,
+    pub(super) cause: PreflightFailure,
+}
+
+/// Walks through the browser's steps.
+pub(super) fn walk(page: &PageRequest, server: &Server) -> Walk {
+    let mut walk = Walk {
+        steps: Vec::new(),
+        result: Outcome::Unknown,
+        diagnoses: obstacles(page).iter().map(Diagnosis::of_obstacle).collect(),
+        failures: Vec::new(),
+        answers: Vec::new(),
+    };
+    let plan = match plan(page) {
+        Ok(plan) => plan,
+        Err(error) => {
+            walk.steps.push(Step {
+                title: "the browser reads the request".to_owned(),
+                passes: Some(false),
+                conclusion: format!("`fetch` throws a TypeError: {error}"),
+                ..Step::default()
+            });
+            walk.result = Outcome::Blocked;
+            return walk;
+        }
+    };
+    walk.steps.push(origins(page, &plan));
+    if !plan.cross_origin {
+        walk.result = Outcome::SameOrigin;
+        return walk;
+    }
+    let preflight = walk.preflight(page, &plan, server);
+    walk.request(page, &plan, server, preflight);
+    walk
+}
+
+// === impl Walk ===
+
+impl Walk {
+    /// The step of the preflight; `None`: there is none, or its answer is not known.
+    fn preflight(&mut self, page: &PageRequest, plan: &Plan, server: &Server) -> Option<bool> {
+        let Some(planned) = &plan.preflight else {
+            self.steps.push(Step {
+                title: "no preflight: the method and the headers are safelisted".to_owned(),
+                ..Step::default()
+            });
+            return None;
+        };
+        let PlannedPreflight { reasons, request, asks } = planned;
+        let reply = server.preflight(page, request);
+        let mut step = Step {
+            title: "a preflight is needed".to_owned(),
+            details: reasons.iter().map(ToString::to_string).collect(),
+            sent: Some(Message::sent(page, request)),
+            decided_by: reply.decided_by.clone(),
+            answer: reply.answer.as_ref().map(Message::received),
+            ..Step::default()
+        };
+        let Some(answer) = &reply.answer else {
+            self.unknown(step, reply);
+            return None;
+        };
+        let checked = preflight_check(&plan.cors, asks, response(answer));
+        step.passes = Some(checked.is_ok());
+        step.conclusion = match &checked {
+            Ok(()) => "the preflight passes".to_owned(),
+            Err(failure) => format!("the preflight fails: {failure}"),
+        };
+        if let Err(cause) = &checked {
+            let diagnosis = Diagnosis::of_preflight(cause, answer);
+            self.fails(&reply, cause.clone(), diagnosis);
+            // A status may be how a server says that it refuses the method or a header.
+            let lists = CorsResponse { status: 200, ..response(answer) };
+            if let (PreflightFailure::Status(_), Err(below)) =
+                (cause, preflight_check(&plan.cors, asks, lists))
+            {
+                let ok = Answer { status: 200, ..answer.clone() };
+                self.diagnoses.push(Diagnosis::of_preflight(&below, &ok));
+            }
+        }
+        self.steps.push(step);
+        self.answers.push((true, answer.clone()));
+        Some(checked.is_ok())
+    }
+
+    /// The step of the request itself, and the result.
+    fn request(
+        &mut self,
+        page: &PageRequest,
+        plan: &Plan,
+        server: &Server,
+        preflight: Option<bool>,
+    ) {
+        // A browser sends nothing after a failed preflight; the answer shows whether another layer judges otherwise.
+        let is_sent = preflight != Some(false);
+        if !is_sent && matches!(server, Server::Policies(_)) {
+            self.result = Outcome::Blocked;
+            return;
+        }
+        let reply = server.request(page, &plan.request);
+        let mut step = Step {
+            title: if is_sent {
+                "the request is sent".to_owned()
+            } else {
+                "the browser sends no request; its answer would be".to_owned()
+            },
+            details: credentials(page),
+            sent: Some(Message::sent(page, &plan.request)),
+            decided_by: reply.decided_by.clone(),
+            answer: reply.answer.as_ref().map(Message::received),
+            ..Step::default()
+        };
+        let Some(answer) = &reply.answer else {
+            if !is_sent {
+                self.result = Outcome::Blocked;
+                return;
+            }
+            return self.unknown(step, reply);
+        };
+        let checked = cors_check(&plan.cors, response(answer));
+        step.passes = Some(checked.is_ok());
+        step.conclusion = match &checked {
+            Ok(()) => readable(plan, answer),
+            Err(failure) => format!("the response stays hidden from the page: {failure}"),
+        };
+        self.steps.push(step);
+        let of_both = of_both(preflight, checked.as_ref().err(), answer);
+        match &checked {
+            Ok(()) => self.diagnoses.extend(latent(&plan.cors, answer)),
+            Err(failure) => {
+                // An error without headers is explained by its status alone.
+                let diagnosis = match &of_both {
+                    Some(of_both) if *failure == CorsFailure::NoAllowOrigin => of_both.clone(),
+                    _ => Diagnosis::of_cors(failure),
+                };
+                self.fails(&reply, PreflightFailure::Cors(failure.clone()), diagnosis);
+            }
+        }
+        if let Some(of_both) = of_both.filter(|of_both| !self.diagnoses.contains(of_both)) {
+            self.diagnoses.push(of_both);
+        }
+        self.answers.push((false, answer.clone()));
+        let is_undecided = plan.preflight.is_some() && preflight.is_none();
+        self.result = match (checked.is_ok(), is_sent, is_undecided) {
+            (true, true, false) => Outcome::Readable,
+            (true, true, true) => Outcome::Unknown,
+            _ => Outcome::Blocked,
+        };
+    }
+
+    /// A failed check: a policy's own reason, if there is one, says more than its answer.
+    fn fails(&mut self, reply: &Reply, cause: PreflightFailure, diagnosis: Diagnosis) {
+        let Reply { policy, refusal, .. } = reply;
+        self.diagnoses.push(match (policy, refusal) {
+            (Some(policy), Some(refusal)) => Diagnosis::of_refusal(policy, *refusal, &cause),
+            _ => diagnosis,
+        });
+        self.failures.push(Failure { policy: policy.clone(), refusal: *refusal, cause });
+    }
+
+    fn unknown(&mut self, mut step: Step, reply: Reply) {
+        reply.unknown.clone_into(&mut step.conclusion);
+        if let Some(failed) = reply.failed {
+            step.passes = Some(false);
+            self.result = Outcome::Blocked;
+            if !self.diagnoses.contains(&failed) {
+                self.diagnoses.push(failed);
+            }
+        }
+        self.steps.push(step);
+    }
+}
+
+fn response(answer: &Answer) -> CorsResponse<'_> {
+    CorsResponse { status: answer.status, headers: &answer.headers }
+}
+
+/// The step that compares the origins.
+fn origins(page: &PageRequest, plan: &Plan) -> Step {
+    let to = page.url.origin().ascii_serialization();
+    let from = page.origin.ascii_serialization();
+    let title = if plan.cross_origin {
+        format!("cross-origin: {from} is not {to}")
+    } else {
+        format!("same-origin: the page and the URL are of {to}")
+    };
+    let dropped = plan.dropped.iter();
+    let dropped =
+        dropped.map(|name| format!("the browser drops `{name}`: pages may not set this header"));
+    Step { title, details: dropped.collect(), ..Step::default() }
+}
+
+fn credentials(page: &PageRequest) -> Vec<String> {
+    if page.credentials == CredentialsMode::Include {
+        vec![
+            "with the cookies that the browser has for the URL and `SameSite` lets travel"
+                .to_owned(),
+        ]
+    } else {
+        Vec::new()
+    }
+}
+
+/// The conclusion of a response that the page reads.
+fn readable(plan: &Plan, answer: &Answer) -> String {
+    let headers = readable_headers(&plan.cors, &answer.headers);
+    let is_own = |name: &&String| {
+        !name.starts_with("access-control-")
+            && !matches!(
+                name.as_str(),
+                "vary"
+                    | "date"
+                    | "server"
+                    | "connection"
+                    | "keep-alive"
+                    | "transfer-encoding"
+                    | "set-cookie"
+            )
+    };
+    let hidden: Vec<&str> = headers.hidden.iter().filter(is_own).map(String::as_str).collect();
+    let mut text = "the CORS check passes: the page reads the response".to_owned();
+    if !hidden.is_empty() {
+        text.push_str(", but not its headers ");
+        text.push_str(&hidden.join(", "));
+    }
+    text
+}

@@ -1,0 +1,322 @@
+//! `explain`: walks with policies, captures and a real server, as the binary prints them.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+/// The folder of the repository, where the examples are.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Runs `corsward explain` in the root of the repository, with that standard input.
+fn run(args: &[&str], stdin: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    command.current_dir(ROOT).arg("explain").args(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// The output and the exit code.
+fn told(args: &[&str]) -> String {
+    let output = run(args, "");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    format!(
+        "{}{}exit code: {}",
+        text(&output.stdout),
+        text(&output.stderr),
+        output.status.code().unwrap()
+    )
+}
+
+const PAGE: [&str; 4] = ["--origin", "https://app.example", "--url", "https://api.example/items"];
+
+#[test]
+fn a_policy_that_refuses_is_explained_with_the_edits_that_let_the_request_pass() {
+    insta::assert_snapshot!(
+        "policy_refuses",
+        told(&[
+            "examples/shop.yaml",
+            "--origin",
+            "https://app.example/cart",
+            "--url",
+            "https://api.shop.example/cart",
+            "--method",
+            "put",
+            "-H",
+            "Content-Type: application/json",
+            "-H",
+            "x-trace: 1",
+            "--credentials",
+            "include",
+        ])
+    );
+}
+
+#[test]
+fn a_policy_that_allows_is_explained_step_by_step() {
+    insta::assert_snapshot!(
+        "policy_allows",
+        told(&[
+            "examples/shop.yaml",
+            "--origin",
+            "https://shop.example",
+            "--url",
+            "https://api.shop.example/cart?full=1",
+            "--method",
+            "DELETE",
+            "--credentials",
+            "include",
+        ])
+    );
+}
+
+#[test]
+fn the_policy_that_takes_precedence_is_named_with_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = |name: &str, hosts: &str, origin: &str| {
+        let text = format!(
+            "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\n\
+             metadata: {{namespace: shop, name: {name}}}\n\
+             spec:\n  hostnames: [\"{hosts}\"]\n  cors:\n    allowOrigins: [\"{origin}\"]\n"
+        );
+        std::fs::write(folder.path().join(format!("{name}.yaml")), text).unwrap();
+    };
+    policy("every-host", "*.example", "https://app.example");
+    policy("one-host", "api.example", "https://other.example");
+    let mut args = vec![folder.path().to_str().unwrap()];
+    args.extend(PAGE);
+    insta::assert_snapshot!("precedence", told(&args));
+}
+
+#[test]
+fn credentials_with_any_origin_are_explained() {
+    insta::assert_snapshot!(
+        "any_origin_with_credentials",
+        told(&[
+            "examples/public-api.yaml",
+            "--origin",
+            "https://app.example",
+            "--url",
+            "https://api.weather.example/now",
+            "--credentials",
+            "include",
+        ])
+    );
+}
+
+#[test]
+fn no_policy_covers_a_request_of_another_host() {
+    let mut args = vec!["examples/shop.yaml"];
+    args.extend(PAGE);
+    insta::assert_snapshot!("no_policy", told(&args));
+}
+
+#[test]
+fn a_request_that_no_browser_sends_is_refused_by_name() {
+    let mut args = vec!["examples/shop.yaml", "--method", "TRACE"];
+    args.extend(PAGE);
+    insta::assert_snapshot!("forbidden_method", told(&args));
+}
+
+#[test]
+fn captured_answers_are_diagnosed() {
+    for (name, args) in [
+        ("nginx-error.txt", &PAGE[..]),
+        ("doubled.txt", &[&PAGE[..], &["--method", "PUT", "--credentials", "include"]].concat()),
+        ("starlette.txt", &[&PAGE[..], &["--method", "PUT", "-H", "x-b: 1"]].concat()),
+        ("redirect.har", &[]),
+        ("csp.har", &[]),
+    ] {
+        let file = format!("cli/tests/captures/{name}");
+        let args = [&["--response", &file], args].concat();
+        insta::assert_snapshot!(name, told(&args));
+    }
+}
+
+#[test]
+fn the_faults_of_single_answers_have_their_codes() {
+    const OWN: &str = "access-control-allow-origin: https://app.example\n";
+    for (answer, args, want) in [
+        (format!("HTTP/1.1 200 OK\n{OWN}"), "", "missing-vary"),
+        (format!("HTTP/1.1 200 OK\n{OWN}vary: accept, origin\n"), "", ""),
+        ("HTTP/1.1 200 OK\naccess-control-allow-origin: *\n".to_owned(), "", ""),
+        (
+            "HTTP/1.1 200 OK\naccess-control-allow-origin: *\n".to_owned(),
+            "--credentials=include",
+            "wildcard-with-credentials",
+        ),
+        (
+            "HTTP/1.1 200 OK\naccess-control-allow-origin: https://b.example\nvary: origin\n"
+                .to_owned(),
+            "",
+            "other-origin",
+        ),
+        (
+            format!("HTTP/1.1 200 OK\n{OWN}vary: origin\n"),
+            "--credentials=include",
+            "credentials-not-allowed",
+        ),
+        ("HTTP/1.1 200 OK\n".to_owned(), "", "no-allow-origin"),
+        ("HTTP/1.1 404 Not Found\n".to_owned(), "", "missing-on-error"),
+        (
+            "HTTP/1.1 405 Method Not Allowed\nallow: GET\n".to_owned(),
+            "--method=PUT",
+            "preflight-405",
+        ),
+        (
+            "HTTP/1.1 401 -\nwww-authenticate: Bearer\naccess-control-max-age: 1\n".to_owned(),
+            "--method=PUT",
+            "preflight-unauthorized",
+        ),
+        (format!("HTTP/1.1 204 -\n{OWN}vary: origin\n"), "--method=PUT", "method-not-allowed"),
+        (
+            format!("HTTP/1.1 204 -\n{OWN}vary: origin\n\nHTTP/1.1 200 -\n{OWN}vary: origin\n"),
+            "--method=PUT",
+            "method-not-allowed judged-differently",
+        ),
+        ("curl: (6) Could not resolve host: api.example\n".to_owned(), "", "dns"),
+        (
+            "curl: (60) SSL certificate problem: certificate has expired\n".to_owned(),
+            "",
+            "certificate",
+        ),
+    ] {
+        let mut all = vec!["--response", "-", "-o", "json"];
+        all.extend(PAGE);
+        all.extend(Some(args).filter(|args| !args.is_empty()));
+        let output = run(&all, &answer);
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let codes = report["diagnoses"].as_array().unwrap().iter();
+        let codes: Vec<&str> = codes.map(|it| it["code"].as_str().unwrap()).collect();
+        assert_eq!(codes.join(" "), want, "{args} {answer}");
+        assert_eq!(output.status.code(), Some(i32::from(!want.is_empty())), "{answer}");
+    }
+}
+
+#[test]
+fn a_url_that_is_blocked_before_cors_is_told_apart() {
+    let args = [
+        "--response",
+        "-",
+        "-o",
+        "json",
+        "--origin",
+        "https://app.example",
+        "--url",
+        "http://api.example/",
+    ];
+    let output = run(&args, "HTTP/1.1 200 OK\naccess-control-allow-origin: *\n");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["diagnoses"][0]["code"], "mixed-content");
+    assert_eq!(report["result"], "blocked");
+}
+
+#[test]
+fn a_real_server_is_asked_and_recognized() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            connection.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        let answer = "HTTP/1.1 200 OK\r\n\
+             Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers\r\n\
+             Access-Control-Allow-Origin: http://app.example\r\n\
+             Access-Control-Allow-Methods: GET\r\n\
+             Content-Length: 0\r\nConnection: close\r\n\r\n";
+        connection.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8(head).unwrap().to_ascii_lowercase()
+    });
+    let url = format!("http://{address}/items");
+    let curl = format!(
+        "curl '{url}' -X PUT -H 'origin: http://app.example' -H 'x-a: 1' -H 'user-agent: a'"
+    );
+    let output = run(&["--live", "--curl", &curl, "-o", "json"], "");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let head = asked.join().unwrap();
+    assert!(head.starts_with("options /items http/1.1\r\n"), "{head}");
+    assert!(head.contains("access-control-request-method: put\r\n"), "{head}");
+    assert!(head.contains("access-control-request-headers: x-a\r\n"), "{head}");
+    assert!(head.contains("origin: http://app.example\r\n"), "{head}");
+    let codes: Vec<_> =
+        report["diagnoses"].as_array().unwrap().iter().map(|it| it["code"].clone()).collect();
+    assert_eq!(codes, ["local-network", "method-not-allowed"]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_no_matter_of_cors() {
+    // The port is free again when the listener is dropped.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{address}/");
+    let output = run(&["--live", &url, "--origin", "http://localhost:1", "-o", "json"], "");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["diagnoses"][0]["code"], "connection");
+    assert_eq!(report["result"], "blocked");
+}
+
+#[test]
+fn input_that_is_unusable_names_the_remedy() {
+    for (args, want) in [
+        (vec![], "error: nothing to ask: give policies"),
+        (vec!["examples/shop.yaml"], "error: no URL: give `--url https://api.example/items`"),
+        (vec!["examples/shop.yaml", "--url", "https://a.example"], "error: no origin of the page"),
+        (
+            vec!["examples/shop.yaml", "--url", "a.example", "--origin", "null"],
+            "error: `--url`: `a.example` is no URL",
+        ),
+        (vec!["--response", "none.txt"], "error: read none.txt: "),
+        (
+            vec!["LICENSE", "--url", "https://a.example", "--origin", "null"],
+            "error: there is no accepted policy at LICENSE",
+        ),
+        (vec!["--live", "--curl", "wget a"], "error: the command does not begin with `curl`"),
+        (vec!["examples/shop.yaml", "-H", "x"], "error: `x` is no header; write `Name: value`"),
+    ] {
+        let output = run(&args, "");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.starts_with(want), "{args:?}: {error}");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+    }
+}
+
+/// The captures and policies of the page, under the names that it gives them.
+const OF_PAGE: [(&str, &str); 3] = [
+    ("page.har", "cli/tests/captures/redirect.har"),
+    ("answer.txt", "cli/tests/captures/nginx-error.txt"),
+    ("shop.yaml", "examples/shop.yaml"),
+];
+
+#[test]
+fn the_transcripts_of_the_page_are_what_the_binary_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, file) in OF_PAGE {
+        std::fs::copy(format!("{ROOT}/{file}"), folder.path().join(name)).unwrap();
+    }
+    let page = std::fs::read_to_string(format!("{ROOT}/docs/explain.md")).unwrap();
+    let blocks = page.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let mut transcripts = 0;
+    for block in blocks.filter(|block| block.starts_with("$ corsward explain")) {
+        let block = block.replace("\\\n", " ");
+        let (command, printed) = block.split_once('\n').unwrap();
+        let words = shlex::split(command.strip_prefix("$ corsward ").unwrap()).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_corsward"))
+            .current_dir(folder.path())
+            .args(words)
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(printed, stdout, "{command}");
+        transcripts += 1;
+    }
+    assert_eq!(transcripts, 3);
+}
