@@ -141,12 +141,21 @@ impl fmt::Display for PreflightFailure {
                 text(method),
                 list(allowed)
             ),
-            Self::Header { name, allowed } => write!(
-                f,
-                "the header `{}` is not in `Access-Control-Allow-Headers`, which has {}",
-                text(name),
-                list(allowed)
-            ),
+            Self::Header { name, allowed } => {
+                write!(
+                    f,
+                    "the header `{}` is not in `Access-Control-Allow-Headers`, which has {}",
+                    text(name),
+                    list(allowed)
+                )?;
+                let has_star = allowed.iter().any(|listed| listed == b"*");
+                if has_star && name.eq_ignore_ascii_case(b"authorization") {
+                    f.write_str(
+                        "; `*` does not cover `authorization`, except in Chromium for now",
+                    )?;
+                }
+                Ok(())
+            }
         }
     }
 }
