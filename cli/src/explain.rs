@@ -3,6 +3,7 @@
 mod advice;
 mod asked;
 mod captured;
+mod code;
 mod csp;
 mod curl;
 mod diagnosis;
@@ -14,16 +15,17 @@ mod report;
 mod server;
 mod walk;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use corsward_browser::CredentialsMode;
 
 use crate::outcome::Outcome;
 use crate::policies::Policies;
 
+use self::advice::Advice;
 use self::asked::Asked;
 use self::live::Live;
 use self::proxy::Proxy;
@@ -37,6 +39,9 @@ pub(crate) struct ExplainArgs {
     /// Files and folders of policies whose proxy answers; `-` is standard input.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Only the policies of this namespace, as a workload of it has them.
+    #[arg(long, short, requires = "paths")]
+    namespace: Option<String>,
     /// The origin of the page, or its URL; `null` for a sandboxed frame or a file.
     #[arg(long)]
     origin: Option<String>,
@@ -55,7 +60,7 @@ pub(crate) struct ExplainArgs {
     /// The page listens to the progress of an upload (`XMLHttpRequest.upload`).
     #[arg(long)]
     upload_listeners: bool,
-    /// The page's request, as the browser's "copy as cURL" writes it.
+    /// The page's request, as the browser's "copy as cURL" writes it; `-` is standard input.
     #[arg(long, value_name = "COMMAND")]
     curl: Option<String>,
     /// The server's answer: the text of `curl -i`, or a HAR; `-` is standard input.
@@ -94,7 +99,7 @@ Examples:
       --method PUT -H 'content-type: application/json' --credentials include
 
   Which of the server's answers makes the browser refuse? Copy the request as cURL from the browser:
-    corsward explain --live --curl \"curl 'https://api.example/items' -H 'origin: https://app.example' …\"
+    corsward explain --live --curl -
 
   The answer is there already, as text or as a HAR:
     curl -i https://api.example/items -H 'Origin: https://app.example' |
@@ -114,6 +119,10 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Ou
         credentials: args.credentials.map(Into::into),
     };
     if let Some(command) = &args.curl {
+        let command = match command.as_str() {
+            "-" => &io::read_to_string(io::stdin()).context("read standard input")?,
+            command => command,
+        };
         asked = asked.or(curl::read(command)?);
     }
     let mut seen = Vec::new();
@@ -129,7 +138,7 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Ou
             "nothing to ask: give policies (`corsward explain policies/`), `--response FILE` or `--live`"
         );
     } else {
-        Server::Policies(policies(&args.paths)?)
+        Server::Policies(policies(&args.paths, args.namespace.as_deref())?)
     };
     let mut page = asked.page()?;
     page.upload_listeners = args.upload_listeners;
@@ -144,7 +153,7 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Ou
     Ok(if report.has_fault() { Outcome::Fault } else { Outcome::Success })
 }
 
-fn policies(paths: &[PathBuf]) -> anyhow::Result<Proxy> {
+fn policies(paths: &[PathBuf], namespace: Option<&str>) -> anyhow::Result<Proxy> {
     let policies = Policies::read(paths);
     if policies.accepted().next().is_none() {
         bail!("there is no accepted policy at {}; `corsward check` says why", shown(paths));
@@ -152,7 +161,7 @@ fn policies(paths: &[PathBuf]) -> anyhow::Result<Proxy> {
     if policies.is_refused() {
         eprintln!("warning: some policies are refused and left out; `corsward check` says why");
     }
-    Proxy::of(&policies)
+    Proxy::of(&policies, namespace)
 }
 
 fn shown(paths: &[PathBuf]) -> String {
@@ -172,9 +181,9 @@ fn report(
     if walked.diagnoses.iter().any(|it| it.code.blocks()) {
         walked.result = report::Outcome::Blocked;
     }
-    let edits = match server {
-        Server::Policies(proxy) => advice::edits(page, proxy, &walked),
-        Server::Captured(_) | Server::Live(_) => Vec::new(),
+    let advice = match server {
+        Server::Policies(proxy) => advice::advice(page, proxy, &walked),
+        Server::Captured(_) | Server::Live(_) => Advice::default(),
     };
     let implementation = match server {
         Server::Policies(_) => None,
@@ -185,7 +194,7 @@ fn report(
         steps: walked.steps,
         result: walked.result,
         diagnoses: walked.diagnoses,
-        edits,
+        advice,
         implementation,
     }
 }

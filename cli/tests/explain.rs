@@ -1,11 +1,20 @@
 //! `explain`: walks with policies, captures and a real server, as the binary prints them.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper of tests stops the test where it cannot go on"
+)]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::thread;
+
+use rcgen::CertifiedKey;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection};
 
 /// The folder of the repository, where the examples are.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -123,6 +132,51 @@ fn a_request_that_no_browser_sends_is_refused_by_name() {
 }
 
 #[test]
+fn edits_are_those_of_the_block_that_decides_and_pass_validation() {
+    for (args, want) in [
+        // A rule has a `cors` of its own.
+        (
+            "--origin https://a.example --url https://api.shop.example/public/a --method PUT",
+            "`shop/api`: add `PUT` to `spec.rules[0].cors.allowMethods`",
+        ),
+        (
+            "--origin https://a.example --url https://api.shop.example/cart",
+            "`shop/api`: add `https://a.example` to `spec.cors.allowOrigins`",
+        ),
+        (
+            "--origin https://shop.example --url https://api.shop.example/ --method PATCH -H x-b:1 -H x-a:1",
+            "`shop/api`: add `PATCH` to `spec.cors.allowMethods` | \
+             `shop/api`: add `x-a` to `spec.cors.allowHeaders` | \
+             `shop/api`: add `x-b` to `spec.cors.allowHeaders`",
+        ),
+        ("--origin https://shop.example --url https://api.shop.example/", ""),
+    ] {
+        let words = args.split(' ');
+        let args: Vec<&str> =
+            ["examples/shop.yaml", "-o", "json"].into_iter().chain(words).collect();
+        let report: serde_json::Value = serde_json::from_slice(&run(&args, "").stdout).unwrap();
+        let edits = report["edits"].as_array().unwrap().iter();
+        let edits: Vec<&str> = edits.map(|edit| edit.as_str().unwrap()).collect();
+        assert_eq!(edits.join(" | "), want);
+    }
+}
+
+#[test]
+fn an_edit_that_validation_refuses_is_told_with_its_finding() {
+    insta::assert_snapshot!(
+        "refused_edit",
+        told(&["examples/shop.yaml", "--origin", "null", "--url", "https://api.shop.example/"])
+    );
+}
+
+#[test]
+fn the_policies_of_one_namespace_answer_alone() {
+    let policies = ["examples/shop.yaml", "examples/public-api.yaml", "--namespace", "weather"];
+    let request = ["--origin", "https://shop.example", "--url", "https://api.shop.example/"];
+    insta::assert_snapshot!("namespace", told(&[policies, request].concat()));
+}
+
+#[test]
 fn captured_answers_are_diagnosed() {
     for (name, args) in [
         ("nginx-error.txt", &PAGE[..]),
@@ -178,23 +232,40 @@ fn the_faults_of_single_answers_have_their_codes() {
             "--method=PUT",
             "method-not-allowed judged-differently",
         ),
-        ("curl: (6) Could not resolve host: api.example\n".to_owned(), "", "dns"),
         (
-            "curl: (60) SSL certificate problem: certificate has expired\n".to_owned(),
+            format!("HTTP/1.1 302 -\n{OWN}vary: origin\nlocation: https://login.example/\n"),
             "",
-            "certificate",
+            "redirect",
         ),
+        ("HTTP/1.1 302 -\nlocation: /login\n".to_owned(), "", "redirect no-allow-origin"),
     ] {
-        let mut all = vec!["--response", "-", "-o", "json"];
-        all.extend(PAGE);
-        all.extend(Some(args).filter(|args| !args.is_empty()));
-        let output = run(&all, &answer);
-        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let codes = report["diagnoses"].as_array().unwrap().iter();
-        let codes: Vec<&str> = codes.map(|it| it["code"].as_str().unwrap()).collect();
-        assert_eq!(codes.join(" "), want, "{args} {answer}");
-        assert_eq!(output.status.code(), Some(i32::from(!want.is_empty())), "{answer}");
+        assert_codes(&answer, args, want);
     }
+}
+
+#[test]
+fn failures_before_http_have_codes_of_their_own() {
+    for (text, want) in [
+        ("curl: (6) Could not resolve host: api.example\n", "dns"),
+        ("curl: (60) SSL certificate problem: certificate has expired\n", "certificate"),
+        ("* Trying 192.0.2.1:443...\n* Connection refused\n", "connection"),
+    ] {
+        assert_codes(text, "", want);
+    }
+}
+
+/// Asserts the codes of the faults of an answer, joined by spaces.
+#[track_caller]
+fn assert_codes(answer: &str, args: &str, want: &str) {
+    let mut all = vec!["--response", "-", "-o", "json"];
+    all.extend(PAGE);
+    all.extend(Some(args).filter(|args| !args.is_empty()));
+    let output = run(&all, answer);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let codes = report["diagnoses"].as_array().unwrap().iter();
+    let codes: Vec<&str> = codes.map(|it| it["code"].as_str().unwrap()).collect();
+    assert_eq!(codes.join(" "), want, "{args} {answer}");
+    assert_eq!(output.status.code(), Some(i32::from(!want.is_empty())), "{answer}");
 }
 
 #[test]
@@ -251,6 +322,41 @@ fn a_real_server_is_asked_and_recognized() {
         report["diagnoses"].as_array().unwrap().iter().map(|it| it["code"].clone()).collect();
     assert_eq!(codes, ["local-network", "method-not-allowed"]);
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_copied_command_comes_from_standard_input_and_a_host_without_an_address_is_no_matter_of_cors() {
+    // RFC 6761 section 6.4: no name below `invalid` has an address.
+    let command = "curl 'https://api.invalid/' -H 'origin: https://app.example'";
+    let output = run(&["--live", "--curl", "-", "-o", "json"], command);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["diagnoses"][0]["code"], "dns", "{report}");
+}
+
+#[test]
+fn an_untrusted_certificate_is_no_matter_of_cors() {
+    let CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    let served = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
+        // The client ends the handshake.
+        connection.complete_io(&mut stream).unwrap_err();
+    });
+    let output = run(&["--live", &url, "--origin", "https://localhost", "-o", "json"], "");
+    served.join().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["diagnoses"][0]["code"], "certificate", "{report}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::compiled::RuleSet;
 use crate::draft::PolicyId;
+use crate::scope::PathMatch;
 
 /// The outcome of a CORS request, with the rule set that decides.
 #[derive(Clone, Debug)]
@@ -65,6 +66,12 @@ impl Verdict {
     #[must_use]
     pub fn policy(&self) -> &PolicyId {
         &self.rule_set.settings.id
+    }
+
+    /// Returns the path of the rule that decides; `None` for the policy's own `cors`.
+    #[must_use]
+    pub fn path(&self) -> Option<&PathMatch> {
+        self.rule_set.path.as_ref()
     }
 }
 

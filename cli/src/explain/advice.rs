@@ -4,6 +4,8 @@ use corsward_browser::{CorsFailure, PageRequest, PreflightFailure};
 use corsward_policy::Refusal;
 use corsward_policy::draft::{CorsDraft, Draft};
 
+use serde::Serialize;
+
 use super::proxy::Proxy;
 use super::report::Outcome;
 use super::server::Server;
@@ -20,56 +22,71 @@ enum Edit {
     Credentials(String),
 }
 
+/// The edits that let a request pass.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Advice {
+    /// The edits; none: no edits are enough.
+    pub(super) edits: Vec<String>,
+    /// An edit that validation refuses, with its finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<String>,
+}
+
 /// The edits that let the request pass, if those of one policy do.
-pub(super) fn edits(page: &PageRequest, proxy: &Proxy, first: &Walk) -> Vec<String> {
+pub(super) fn advice(page: &PageRequest, proxy: &Proxy, first: &Walk) -> Advice {
     let mut edits = Vec::new();
     let mut proxy = proxy.clone();
     let mut failure = first.failures.first().cloned();
     while let Some(failed) = failure {
-        let Some((edited, text)) = step(page, &proxy, &failed) else { return Vec::new() };
+        let (edited, text) = match step(page, &proxy, &failed) {
+            Ok(step) => step,
+            Err(refused) => return Advice { edits: Vec::new(), refused },
+        };
         edits.push(text);
         let walked = walk(page, &Server::Policies(edited.clone()));
         if walked.result == Outcome::Readable {
-            return edits;
+            return Advice { edits, refused: None };
         }
         if edits.len() >= MAX_EDITS {
-            return Vec::new();
+            break;
         }
         proxy = edited;
         failure = walked.failures.first().cloned();
     }
-    Vec::new()
+    Advice::default()
 }
 
-/// One edit, in the block that decides: the one whose edit changes the failure.
-fn step(page: &PageRequest, proxy: &Proxy, failed: &Failure) -> Option<(Proxy, String)> {
-    let edit = Edit::of(page, failed)?;
-    let policy = failed.policy.as_ref()?;
-    let place = proxy.drafts.iter().position(|draft| draft.id == *policy)?;
-    let rules = proxy.drafts.get(place)?.rules.len();
-    let mut blocks = (0..rules).map(Some).chain([None]);
-    blocks.find_map(|rule| tried(page, proxy, (place, rule), failed, &edit))
-}
-
-fn tried(
+/// One edit, in the block that decides: the one whose edit changes the failure. The error is an edit that validation refuses.
+fn step(
     page: &PageRequest,
     proxy: &Proxy,
-    (place, rule): (usize, Option<usize>),
     failed: &Failure,
-    edit: &Edit,
-) -> Option<(Proxy, String)> {
-    let mut drafts = proxy.drafts.clone();
-    let draft = drafts.get_mut(place)?;
-    let id = draft.id.clone();
-    let (cors, field) = block(draft, rule)?;
-    let text = edit.apply(cors, &field);
-    let edited = Proxy::new(drafts)?;
+) -> Result<(Proxy, String), Option<String>> {
+    let edit = Edit::of(page, failed).ok_or(None)?;
+    let policy = failed.policy.as_ref().ok_or(None)?;
+    let place = proxy.drafts.iter().position(|draft| draft.id == *policy).ok_or(None)?;
+    let rules = proxy.drafts.get(place).map_or(0, |draft| draft.rules.len());
+    let mut refused = None;
+    for rule in (0..rules).map(Some).chain([None]) {
+        let mut drafts = proxy.drafts.clone();
+        let Some((cors, field)) = drafts.get_mut(place).and_then(|draft| block(draft, rule)) else {
+            continue;
+        };
+        let text = format!("`{policy}`: {}", edit.apply(cors, &field));
+        match Proxy::new(drafts) {
+            Ok(edited) if changes(page, &edited, failed) => return Ok((edited, text)),
+            Ok(_) => {}
+            Err(finding) => refused = Some(format!("{text}: {finding}")),
+        }
+    }
+    Err(refused)
+}
+
+/// Whether the first failure is another one now, or none.
+fn changes(page: &PageRequest, edited: &Proxy, failed: &Failure) -> bool {
     let now = walk(page, &Server::Policies(edited.clone()));
-    let is_changed = now
-        .failures
-        .first()
-        .is_none_or(|now| now.cause != failed.cause || now.refusal != failed.refusal);
-    is_changed.then(|| (edited, format!("`{id}`: {text}")))
+    let is_other = |now: &Failure| now.cause != failed.cause || now.refusal != failed.refusal;
+    now.failures.first().is_none_or(is_other)
 }
 
 fn block(draft: &mut Draft, rule: Option<usize>) -> Option<(&mut CorsDraft, String)> {

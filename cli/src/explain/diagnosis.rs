@@ -6,8 +6,10 @@ use corsward_browser::{
     CorsFailure, CorsRequest, CredentialsMode, HeaderLine, PreflightFailure, combined,
 };
 use corsward_policy::{PolicyId, Refusal};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+use url::Url;
 
+use super::code::{BesideCors, Code};
 use super::reply::Answer;
 
 /// A fault.
@@ -19,161 +21,6 @@ pub(super) struct Diagnosis {
     pub(super) fix: String,
 }
 
-/// The kind of a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
-    RefusedByPolicy,
-    NoAllowOrigin,
-    DoubledHeader,
-    ListOfOrigins,
-    WildcardWithCredentials,
-    OtherOrigin,
-    CredentialsNotAllowed,
-    MethodNotAllowed,
-    HeaderNotAllowed,
-    InvalidList,
-    PreflightRedirect,
-    PreflightUnauthorized,
-    PreflightMethodNotAllowed,
-    PreflightNotFound,
-    PreflightStatus,
-    MissingVary,
-    MissingOnError,
-    JudgedDifferently,
-    MixedContent,
-    LocalNetwork,
-    BadPort,
-    Certificate,
-    Dns,
-    Connection,
-    Csp,
-    BlockedByExtension,
-}
-
-// === impl Code ===
-
-impl Code {
-    /// The word of JSON and of the text.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::RefusedByPolicy => "refused-by-policy",
-            Self::NoAllowOrigin => "no-allow-origin",
-            Self::DoubledHeader => "doubled-header",
-            Self::ListOfOrigins => "list-of-origins",
-            Self::WildcardWithCredentials => "wildcard-with-credentials",
-            Self::OtherOrigin => "other-origin",
-            Self::CredentialsNotAllowed => "credentials-not-allowed",
-            Self::MethodNotAllowed => "method-not-allowed",
-            Self::HeaderNotAllowed => "header-not-allowed",
-            Self::InvalidList => "invalid-list",
-            Self::PreflightRedirect => "preflight-redirect",
-            Self::PreflightUnauthorized => "preflight-unauthorized",
-            Self::PreflightMethodNotAllowed => "preflight-405",
-            Self::PreflightNotFound => "preflight-404",
-            Self::PreflightStatus => "preflight-status",
-            Self::MissingVary => "missing-vary",
-            Self::MissingOnError => "missing-on-error",
-            Self::JudgedDifferently => "judged-differently",
-            Self::MixedContent => "mixed-content",
-            Self::LocalNetwork => "local-network",
-            Self::BadPort => "bad-port",
-            Self::Certificate => "certificate",
-            Self::Dns => "dns",
-            Self::Connection => "connection",
-            Self::Csp => "csp",
-            Self::BlockedByExtension => "blocked-by-extension",
-        }
-    }
-
-    /// Whether the fault is no matter of CORS.
-    pub(super) const fn is_not_cors(self) -> bool {
-        matches!(
-            self,
-            Self::MixedContent
-                | Self::LocalNetwork
-                | Self::BadPort
-                | Self::Certificate
-                | Self::Dns
-                | Self::Connection
-                | Self::Csp
-                | Self::BlockedByExtension
-        )
-    }
-
-    /// Whether the fault alone keeps the request from being sent.
-    pub(super) const fn blocks(self) -> bool {
-        matches!(self, Self::MixedContent | Self::BadPort | Self::Csp | Self::BlockedByExtension)
-    }
-
-    /// The remedy where it does not depend on the answer.
-    const fn fix(self) -> &'static str {
-        match self {
-            Self::RefusedByPolicy => "edit the policy, if the page is meant to be allowed",
-            Self::NoAllowOrigin => {
-                "let one layer answer for the origin; a policy of corsward does, with the origin in `spec.cors.allowOrigins`"
-            }
-            Self::DoubledHeader => {
-                "switch one of the two layers off; corsward removes the application's headers (`spec.upstreamCorsHeaders: Replace`)"
-            }
-            Self::ListOfOrigins => {
-                "answer with the one origin that asks; corsward does so for each origin of `spec.cors.allowOrigins`"
-            }
-            Self::WildcardWithCredentials => {
-                "list the origins and allow credentials (`spec.cors.allowOrigins`, `allowCredentials: true`), or send the request without credentials"
-            }
-            Self::OtherOrigin => {
-                "answer with the origin that asks: a constant serves one page, and a cached answer needs `Vary: Origin`"
-            }
-            Self::CredentialsNotAllowed => {
-                "allow credentials (`spec.cors.allowCredentials: true`), or send the request without"
-            }
-            Self::MethodNotAllowed => "list the method (`spec.cors.allowMethods`)",
-            Self::HeaderNotAllowed => "list the header (`spec.cors.allowHeaders`)",
-            Self::InvalidList => "write names with commas between them and nothing else",
-            Self::PreflightRedirect => {
-                "ask the final URL: its scheme, host and trailing slash; or answer preflights before the redirect"
-            }
-            Self::PreflightUnauthorized => {
-                "let preflights pass without credentials: browsers never send any, so the CORS layer stands before authentication"
-            }
-            Self::PreflightMethodNotAllowed => {
-                "answer `OPTIONS` in a CORS layer before the router; the application has no handler for it"
-            }
-            Self::PreflightNotFound => {
-                "answer `OPTIONS` in a CORS layer before the router; the route exists for other methods alone, or not at all"
-            }
-            Self::PreflightStatus => "answer preflights with 200 or 204",
-            Self::MissingVary => {
-                "add `Origin` to `Vary`: a cache may serve this answer to another origin"
-            }
-            Self::MissingOnError => {
-                "add the headers to errors too (nginx: `always`), or let a proxy add them; the page sees a CORS error in place of the status"
-            }
-            Self::JudgedDifferently => {
-                "let one layer answer both: the preflight and the request come from different ones"
-            }
-            Self::MixedContent => "serve the URL over `https`",
-            Self::LocalNetwork => {
-                "serve the page from the same network, or let the user allow local network access"
-            }
-            Self::BadPort => "serve the URL on another port",
-            Self::Certificate => {
-                "open the URL in a tab of its own, and see the certificate's error there"
-            }
-            Self::Dns => "check the host of the URL",
-            Self::Connection => "check that the server is up and reachable from the browser",
-            Self::Csp => "add the URL's origin to `connect-src` of the page",
-            Self::BlockedByExtension => "switch the extension off for the page",
-        }
-    }
-}
-
-impl Serialize for Code {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.word())
-    }
-}
-
 // === impl Diagnosis ===
 
 impl Diagnosis {
@@ -181,18 +28,18 @@ impl Diagnosis {
         Self { code, message: message.into(), fix: code.fix().to_owned() }
     }
 
-    /// A fault that a tool has put into words.
-    pub(super) fn seen(code: Code, words: &str) -> Self {
-        Self::new(code, format!("`{words}`"))
+    /// A fault beside CORS that a tool has put into words.
+    pub(super) fn seen(fault: BesideCors, words: &str) -> Self {
+        Self::new(Code::BesideCors(fault), format!("`{words}`"))
     }
 
     pub(super) fn of_obstacle(obstacle: &Obstacle) -> Self {
-        let code = match obstacle {
-            Obstacle::MixedContent => Code::MixedContent,
-            Obstacle::LocalNetwork(_) => Code::LocalNetwork,
-            Obstacle::BadPort(_) => Code::BadPort,
+        let fault = match obstacle {
+            Obstacle::MixedContent => BesideCors::MixedContent,
+            Obstacle::LocalNetwork(_) => BesideCors::LocalNetwork,
+            Obstacle::BadPort(_) => BesideCors::BadPort,
         };
-        Self::new(code, obstacle.to_string())
+        Self::new(Code::BesideCors(fault), obstacle.to_string())
     }
 
     pub(super) fn of_refusal(
@@ -221,6 +68,28 @@ impl Diagnosis {
             }
         };
         Self::new(Code::RefusedByPolicy, format!("the policy `{policy}` {why}"))
+    }
+
+    pub(super) fn not_covered(url: &Url, hostnames: &str) -> Self {
+        let host = url.host_str().unwrap_or_default();
+        let of =
+            if hostnames.is_empty() { String::new() } else { format!("; they cover {hostnames}") };
+        let path = url.path();
+        Self::new(Code::NotCovered, format!("no policy decides about `{host}` and `{path}`{of}"))
+    }
+
+    /// The redirect that answers a request; `None`: it is answered otherwise.
+    pub(super) fn of_redirect(url: &Url, answer: &Answer) -> Option<Self> {
+        let place = combined(&answer.headers, "location")
+            .filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308))?;
+        let next = url.join(&String::from_utf8_lossy(&place)).ok()?;
+        // Fetch, "HTTP-redirect fetch": the second cross-origin hop makes the origin opaque.
+        let origin = if next.origin() == url.origin() { "" } else { ", with `Origin: null`" };
+        let message = format!(
+            "the request is answered {} to `{next}`; the browser checks this answer and asks there next{origin}",
+            answer.status
+        );
+        Some(Self::new(Code::Redirect, message))
     }
 
     pub(super) fn of_cors(failure: &CorsFailure) -> Self {

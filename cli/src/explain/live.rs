@@ -10,7 +10,8 @@ use rustls::crypto::ring;
 use ureq::http;
 use ureq::tls::{RootCerts, TlsConfig};
 
-use super::diagnosis::{Code, Diagnosis};
+use super::code::BesideCors;
+use super::diagnosis::Diagnosis;
 use super::reply::{Answer, Reply};
 
 /// The longest wait for an answer.
@@ -51,7 +52,12 @@ impl Live {
         match self.response(page, sent) {
             Ok(answer) => Reply { answer: Some(answer), ..Reply::default() },
             Err(error) => {
-                let failed = Some(Diagnosis::seen(code(&error), &error.to_string()));
+                let fault = fault(&error, page);
+                let words = match error {
+                    ureq::Error::Io(error) => error.to_string(),
+                    error => error.to_string(),
+                };
+                let failed = Some(Diagnosis::seen(fault, &words));
                 Reply { unknown: "there is no answer", failed, ..Reply::default() }
             }
         }
@@ -70,12 +76,16 @@ impl Live {
     }
 }
 
-fn code(error: &ureq::Error) -> Code {
+fn fault(error: &ureq::Error, page: &PageRequest) -> BesideCors {
     match error {
-        ureq::Error::HostNotFound => Code::Dns,
-        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => Code::Certificate,
+        ureq::Error::HostNotFound => BesideCors::Dns,
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => BesideCors::Certificate,
         // A handshake that fails is an error of the connection to ureq.
-        ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => Code::Certificate,
-        _ => Code::Connection,
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            BesideCors::Certificate
+        }
+        // The system's word about a host is no kind of error.
+        _ if page.url.socket_addrs(|| None).is_err() => BesideCors::Dns,
+        _ => BesideCors::Connection,
     }
 }

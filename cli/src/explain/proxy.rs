@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use corsward_api::v1alpha1::CorsPolicySpec;
 use corsward_browser::plan::Sent;
 use corsward_browser::{CredentialsMode, HeaderLine, PageRequest, combined};
@@ -11,10 +11,11 @@ use corsward_manifest::knowledge::FullKnowledge;
 use corsward_policy::draft::Specificity;
 use corsward_policy::verdict::Verdict;
 use corsward_policy::{
-    Action, Compiled, Draft, Policy, PolicyId, Request, RequestField, Response, compile, decide,
-    validate,
+    Action, Compiled, Draft, Finding, Policy, PolicyId, Request, RequestField, Response, Severity,
+    Validated, compile, decide, validate,
 };
 
+use super::diagnosis::Diagnosis;
 use super::reply::{Answer, Reply};
 use crate::policies::Policies;
 
@@ -29,25 +30,52 @@ pub(super) struct Proxy {
 // === impl Proxy ===
 
 impl Proxy {
-    /// The accepted policies of files.
-    pub(super) fn of(policies: &Policies) -> anyhow::Result<Self> {
-        let drafts = policies.accepted().map(|(id, accepted)| {
+    /// The accepted policies of files, or those of one namespace.
+    pub(super) fn of(policies: &Policies, namespace: Option<&str>) -> anyhow::Result<Self> {
+        let is_meant = |id: &PolicyId| namespace.is_none_or(|namespace| id.namespace == namespace);
+        let accepted = policies.accepted().filter(|(id, _)| is_meant(id));
+        let drafts = accepted.map(|(id, accepted)| {
             let spec: CorsPolicySpec =
                 serde_json::from_value(accepted.spec.value()).with_context(|| id.to_string())?;
             let targeted = spec.selector.is_some() || !spec.target_refs.is_empty();
             let specificity = if targeted { Specificity::Workload } else { Specificity::Namespace };
             Ok(convert::draft(id, &spec, specificity, None))
         });
-        Self::new(drafts.collect::<anyhow::Result<Vec<Draft>>>()?)
-            .context("an accepted policy is refused when it is read again")
+        Self::new(drafts.collect::<anyhow::Result<Vec<Draft>>>()?).map_err(|finding| {
+            anyhow!("an accepted policy is refused when it is read again: {finding}")
+        })
     }
 
-    /// Compiles drafts; `None` if one is refused.
-    pub(super) fn new(drafts: Vec<Draft>) -> Option<Self> {
-        let valid = |draft: &Draft| validate(draft, &FullKnowledge).policy;
-        let policies = drafts.iter().map(valid).collect::<Option<Vec<Policy>>>()?;
+    /// Compiles drafts.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the finding that refuses one.
+    pub(super) fn new(drafts: Vec<Draft>) -> Result<Self, Box<Finding>> {
+        let mut policies = Vec::new();
+        for draft in &drafts {
+            let Validated { policy, findings } = validate(draft, &FullKnowledge);
+            policies.extend(policy);
+            if let Some(refusal) =
+                findings.into_iter().find(|finding| finding.severity() == Severity::Refusal)
+            {
+                return Err(Box::new(refusal));
+            }
+        }
         let compiled = compile(&policies.iter().collect::<Vec<_>>());
-        Some(Self { drafts, policies, compiled })
+        Ok(Self { drafts, policies, compiled })
+    }
+
+    /// The hostnames of all policies, each once.
+    fn hostnames(&self) -> String {
+        let mut hosts: Vec<String> = Vec::new();
+        for host in self.drafts.iter().flat_map(|draft| &draft.hostnames) {
+            let host = format!("`{host}`");
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        hosts.join(", ")
     }
 
     /// Decides about a request, with an upstream that answers 200 without a header of CORS.
@@ -80,7 +108,7 @@ impl Proxy {
             } else {
                 "no policy covers the request: the upstream answers"
             },
-            failed: None,
+            failed: verdict.is_none().then(|| Diagnosis::not_covered(&page.url, &self.hostnames())),
             decided_by,
             policy: verdict.map(|verdict| verdict.policy().clone()),
             refusal: verdict.and_then(|verdict| verdict.outcome.refusal()),
@@ -127,11 +155,13 @@ fn closeness(draft: &Draft, host: &str) -> usize {
     draft.hostnames.iter().map(of_pattern).max().unwrap_or(0)
 }
 
-/// `preflight refused (header)`.
+/// `preflight refused (header), by the rule of /public`.
 fn spoken(verdict: &Verdict) -> String {
+    let rule = verdict.path().map(|path| format!(", by the rule of {path}")).unwrap_or_default();
     let reason = verdict.outcome.refusal().map(|refusal| format!(" ({})", refusal.label()));
     let outcome = format!("{} {}", verdict.kind.label(), verdict.outcome.label());
-    format!("{}{}", outcome.replace('_', " "), reason.unwrap_or_default().replace('_', " "))
+    let spoken = format!("{outcome}{}", reason.unwrap_or_default()).replace('_', " ");
+    format!("{spoken}{rule}")
 }
 
 fn owned<'h>(headers: impl Iterator<Item = (&'static str, &'h [u8])>) -> Vec<HeaderLine> {

@@ -6,6 +6,7 @@ use corsward_browser::plan::Sent;
 use corsward_browser::{HeaderLine, PageRequest};
 use serde::{Serialize, Serializer};
 
+use super::advice::Advice;
 use super::diagnosis::Diagnosis;
 use super::implementation::Guess;
 use super::reply::Answer;
@@ -18,8 +19,8 @@ pub(super) struct Report {
     pub(super) steps: Vec<Step>,
     pub(super) result: Outcome,
     pub(super) diagnoses: Vec<Diagnosis>,
-    /// The edits of the policy that let the request pass.
-    pub(super) edits: Vec<String>,
+    #[serde(flatten)]
+    pub(super) advice: Advice,
     /// The implementation that answered, by its traits.
     pub(super) implementation: Option<Guess>,
 }
@@ -156,17 +157,20 @@ impl Report {
         };
         writeln!(out, "{mark} {result}")?;
         for Diagnosis { code, message, fix } in &self.diagnoses {
-            let kind = if code.is_not_cors() { " (not CORS)" } else { "" };
+            let kind = if code.is_beside_cors() { " (not CORS)" } else { "" };
             writeln!(out, "\n{}{kind}: {message}", code.word())?;
-            if self.edits.is_empty() || code.is_not_cors() {
+            if self.advice.edits.is_empty() || code.is_beside_cors() {
                 writeln!(out, "   fix: {fix}")?;
             }
         }
-        if !self.edits.is_empty() {
+        if !self.advice.edits.is_empty() {
             writeln!(out, "\nthe request passes with these edits:")?;
-            for edit in &self.edits {
+            for edit in &self.advice.edits {
                 writeln!(out, "   {edit}")?;
             }
+        }
+        if let Some(refused) = &self.advice.refused {
+            writeln!(out, "\nan edit that validation refuses:\n   {refused}")?;
         }
         if let Some(guess) = &self.implementation {
             writeln!(out, "\n{guess}")?;

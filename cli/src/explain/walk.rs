@@ -155,7 +155,14 @@ impl Walk {
             Err(failure) => format!("the response stays hidden from the page: {failure}"),
         };
         self.steps.push(step);
-        let of_both = of_both(preflight, checked.as_ref().err(), answer);
+        let redirect = Diagnosis::of_redirect(&page.url, answer);
+        let is_redirect = redirect.is_some();
+        self.diagnoses.extend(redirect);
+        // A policy that refuses both has judged them alike.
+        let of_both = match reply.refusal {
+            Some(_) => None,
+            None => of_both(preflight, checked.as_ref().err(), answer),
+        };
         match &checked {
             Ok(()) => self.diagnoses.extend(latent(&plan.cors, answer)),
             Err(failure) => {
@@ -171,7 +178,7 @@ impl Walk {
             self.diagnoses.push(of_both);
         }
         self.answers.push((false, answer.clone()));
-        let is_undecided = plan.preflight.is_some() && preflight.is_none();
+        let is_undecided = is_redirect || (plan.preflight.is_some() && preflight.is_none());
         self.result = match (checked.is_ok(), is_sent, is_undecided) {
             (true, true, false) => Outcome::Readable,
             (true, true, true) => Outcome::Unknown,
@@ -192,8 +199,10 @@ impl Walk {
     fn unknown(&mut self, mut step: Step, reply: Reply) {
         reply.unknown.clone_into(&mut step.conclusion);
         if let Some(failed) = reply.failed {
-            step.passes = Some(false);
-            self.result = Outcome::Blocked;
+            if failed.code.is_beside_cors() {
+                step.passes = Some(false);
+                self.result = Outcome::Blocked;
+            }
             if !self.diagnoses.contains(&failed) {
                 self.diagnoses.push(failed);
             }

@@ -7,8 +7,9 @@ use url::Url;
 
 use super::Captured;
 use crate::explain::asked::{Asked, origin_of};
+use crate::explain::code::BesideCors;
 use crate::explain::csp;
-use crate::explain::diagnosis::{Code, Diagnosis};
+use crate::explain::diagnosis::Diagnosis;
 use crate::explain::reply::Answer;
 
 #[derive(Deserialize)]
@@ -51,16 +52,16 @@ struct Header {
 }
 
 /// Chromium's errors that are not about CORS.
-const ERRORS: [(&str, Code); 9] = [
-    ("net::ERR_CERT_", Code::Certificate),
-    ("net::ERR_SSL_", Code::Certificate),
-    ("net::ERR_NAME_NOT_RESOLVED", Code::Dns),
-    ("net::ERR_BLOCKED_BY_CLIENT", Code::BlockedByExtension),
-    ("net::ERR_CONNECTION_", Code::Connection),
-    ("net::ERR_ADDRESS_UNREACHABLE", Code::Connection),
-    ("net::ERR_TIMED_OUT", Code::Connection),
-    ("net::ERR_INTERNET_DISCONNECTED", Code::Connection),
-    ("net::ERR_BLOCKED_BY_PRIVATE_NETWORK_ACCESS_CHECKS", Code::LocalNetwork),
+const ERRORS: [(&str, BesideCors); 9] = [
+    ("net::ERR_CERT_", BesideCors::Certificate),
+    ("net::ERR_SSL_", BesideCors::Certificate),
+    ("net::ERR_NAME_NOT_RESOLVED", BesideCors::Dns),
+    ("net::ERR_BLOCKED_BY_CLIENT", BesideCors::BlockedByExtension),
+    ("net::ERR_CONNECTION_", BesideCors::Connection),
+    ("net::ERR_ADDRESS_UNREACHABLE", BesideCors::Connection),
+    ("net::ERR_TIMED_OUT", BesideCors::Connection),
+    ("net::ERR_INTERNET_DISCONNECTED", BesideCors::Connection),
+    ("net::ERR_BLOCKED_BY_PRIVATE_NETWORK_ACCESS_CHECKS", BesideCors::LocalNetwork),
 ];
 
 /// Reads the page's request to `url`, or the first cross-origin one that fails, or the first cross-origin one.
@@ -91,8 +92,8 @@ pub(super) fn read(text: &str, url: Option<&str>) -> anyhow::Result<Captured> {
     let errors = [Some(*entry), preflight];
     let errors = errors.into_iter().flatten().filter_map(|entry| entry.response.error.as_deref());
     for error in errors {
-        if let Some((_, code)) = ERRORS.iter().find(|(prefix, _)| error.starts_with(prefix)) {
-            captured.diagnoses.push(Diagnosis::seen(*code, error));
+        if let Some((_, fault)) = ERRORS.iter().find(|(prefix, _)| error.starts_with(prefix)) {
+            captured.diagnoses.push(Diagnosis::seen(*fault, error));
         }
     }
     captured.diagnoses.extend(entry.refused_by_csp(&entries));
@@ -141,7 +142,7 @@ impl Entry {
             policies.filter(|header| header.name.eq_ignore_ascii_case("content-security-policy"));
         policies.find_map(|policy| {
             let sources = csp::refusing(&policy.value, &url, &origin)?;
-            Some(Diagnosis::seen(Code::Csp, &sources))
+            Some(Diagnosis::seen(BesideCors::Csp, &sources))
         })
     }
 }

@@ -4,29 +4,30 @@ use anyhow::bail;
 
 use super::Captured;
 use crate::explain::asked::header;
-use crate::explain::diagnosis::{Code, Diagnosis};
+use crate::explain::code::BesideCors;
+use crate::explain::diagnosis::Diagnosis;
 use crate::explain::reply::Answer;
 
 /// Messages of curl about a connection that fails before HTTP.
-const FAILURES: [(&str, Code); 7] = [
-    ("SSL certificate problem", Code::Certificate),
-    ("SSL: no alternative certificate subject name", Code::Certificate),
-    ("curl: (60)", Code::Certificate),
-    ("Could not resolve host", Code::Dns),
-    ("Failed to connect", Code::Connection),
-    ("Connection refused", Code::Connection),
-    ("Connection timed out", Code::Connection),
+const FAILURES: [(&str, BesideCors); 7] = [
+    ("SSL certificate problem", BesideCors::Certificate),
+    ("SSL: no alternative certificate subject name", BesideCors::Certificate),
+    ("curl: (60)", BesideCors::Certificate),
+    ("Could not resolve host", BesideCors::Dns),
+    ("Failed to connect", BesideCors::Connection),
+    ("Connection refused", BesideCors::Connection),
+    ("Connection timed out", BesideCors::Connection),
 ];
 
 /// Reads the responses in their order. Of several, the first to a preflight and the last to a request count.
 pub(super) fn read(text: &str) -> anyhow::Result<Captured> {
     let is_verbose = text.lines().any(|line| line.starts_with("< HTTP/"));
     let mut captured = Captured::default();
-    if let Some((message, code)) = text
+    if let Some((message, fault)) = text
         .lines()
         .find_map(|line| Some((line, FAILURES.iter().find(|it| line.contains(it.0))?.1)))
     {
-        captured.diagnoses.push(Diagnosis::seen(code, message.trim_start_matches("* ").trim()));
+        captured.diagnoses.push(Diagnosis::seen(fault, message.trim_start_matches("* ").trim()));
     }
     let mut answers: Vec<Answer> = Vec::new();
     let mut in_head = false;
@@ -82,6 +83,7 @@ fn is_to_preflight(answer: &Answer) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::code::Code;
 
     #[test]
     fn responses_are_told_apart_by_what_only_a_preflights_has() {
@@ -101,7 +103,7 @@ mod tests {
         assert_eq!(captured.request.unwrap().status, 403);
         assert_eq!(captured.preflight, None);
         let failed = read("* Could not resolve host: api.example\n").unwrap();
-        assert_eq!(failed.diagnoses.first().unwrap().code, Code::Dns);
+        assert_eq!(failed.diagnoses.first().unwrap().code, Code::BesideCors(BesideCors::Dns));
         assert!(read("Hello").unwrap_err().to_string().starts_with("there is no response"));
     }
 }
