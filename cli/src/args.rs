@@ -7,6 +7,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::check::CheckArgs;
+use crate::diff::DiffArgs;
 use crate::explain::ExplainArgs;
 use crate::import::ImportArgs;
 use crate::render::RenderArgs;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Explain what a browser does with a page's request, and why.
     Explain(Box<ExplainArgs>),
+    /// Show the requests that two sets of policies answer differently.
+    Diff(DiffArgs),
     /// Translate the CORS settings of another system into policies, with a report of each difference.
     Import(ImportArgs),
     /// Write a man page for each command into a folder.

@@ -5,6 +5,7 @@
 mod args;
 mod check;
 mod completions;
+mod diff;
 mod explain;
 mod import;
 mod outcome;
@@ -31,6 +32,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => check::run(args, &mut out),
         Command::Completions(args) => completions::completions(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),
+        Command::Diff(args) => diff::run(args, &mut out),
         Command::Import(args) => import::run(args, &mut out),
         Command::Man(args) => completions::man(args, &mut out),
         Command::Render(args) => render::run(args, &mut out),

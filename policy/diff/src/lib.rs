@@ -31,6 +31,6 @@ mod probe;
 mod request_class;
 
 pub use compare::compare;
-pub use difference::{Change, Comparison, Difference, OriginClass, Place, Undecided};
+pub use difference::{Answer, Change, Comparison, Difference, OriginClass, Place, Undecided};
 pub use policy_set::{Member, compare_sets};
 pub use probe::{Observed, Probe, Verdict};

@@ -17,10 +17,6 @@ const USUAL_HEADERS: [&str; 2] = ["authorization", "content-type"];
 pub(crate) enum RequestClass {
     /// Requests that are no preflights.
     Actual,
-    /// Those from pages of the host itself.
-    SameOrigin,
-    /// WebSocket handshakes with cookies.
-    Handshake,
     /// Preflights for this method, without further headers.
     Method(String),
     /// Preflights for a method that no list names.
@@ -37,6 +33,10 @@ pub(crate) enum RequestClass {
     NoHeader,
     /// Preflights with more headers than a proxy reads.
     ManyHeaders,
+    /// WebSocket handshakes with cookies.
+    Handshake,
+    /// Requests from pages of the host itself, which browsers do not check.
+    SameOrigin,
 }
 
 // === impl RequestClass ===
@@ -52,11 +52,12 @@ impl RequestClass {
             methods.extend(cors.methods().named().iter().map(ToString::to_string));
             headers.extend(cors.headers().named().iter().map(ToString::to_string));
         }
-        let mut classes = vec![Self::Actual, Self::SameOrigin, Self::Handshake];
+        let mut classes = vec![Self::Actual];
         classes.extend(methods.into_iter().map(Self::Method));
         classes.extend([Self::OtherMethod, Self::LongMethod, Self::NoMethod]);
         classes.extend(headers.into_iter().map(Self::Header));
         classes.extend([Self::OtherHeader, Self::NoHeader, Self::ManyHeaders]);
+        classes.extend([Self::Handshake, Self::SameOrigin]);
         classes
     }
 
@@ -125,8 +126,8 @@ impl RequestClass {
     /// Returns the name of a class within its kind, such as `PUT`.
     fn label(&self) -> &str {
         match self {
-            Self::Actual => "requests",
-            Self::SameOrigin => "requests from the host's own pages",
+            Self::Actual => "actual requests",
+            Self::SameOrigin => "actual requests from the host's own pages",
             Self::Handshake => "WebSocket handshakes with cookies",
             Self::Method(name) | Self::Header(name) => name,
             Self::OtherMethod => "any other method",
