@@ -146,7 +146,7 @@ impl Shops {
             let mut command = match name {
                 "gin" => tools::gin(),
                 "spring" => tools::spring(),
-                _ => tools::django(),
+                _ => tools::django("shop.py"),
             }
             .unwrap();
             command.env("PORT", address.port().to_string()).stdin(Stdio::null());

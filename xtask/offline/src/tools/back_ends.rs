@@ -39,12 +39,13 @@ pub fn spring() -> Result<Command> {
     Ok(spring)
 }
 
-/// The shop behind Django's CSRF check and django-cors-headers.
+/// A program of `tests/backends/django`: `shop.py` has Django's CSRF check and django-cors-headers, `cors.py` the latter with the
+/// settings of a file.
 ///
 /// # Errors
 ///
 /// Fails if there is no Python with pip, or a package cannot be fetched.
-pub fn django() -> Result<Command> {
+pub fn django(program: &str) -> Result<Command> {
     let sources = paths::root().join("tests/backends/django");
     let requirements = sources.join("requirements.txt");
     let fingerprint = Fingerprint::default().tree(&requirements)?;
@@ -54,6 +55,6 @@ pub fn django() -> Result<Command> {
     })?;
     let mut django = Command::new(pip::python()?);
     django.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
-    django.arg(sources.join("shop.py"));
+    django.arg(sources.join(program));
     Ok(django)
 }

@@ -1,0 +1,5 @@
+//! `corsward import`, held against the real systems: each report names every difference that is observed, and no other.
+
+mod django;
+mod nginx;
+mod side_by_side;
