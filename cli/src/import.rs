@@ -64,6 +64,24 @@ enum From {
     /// Starlette and `FastAPI`: the Python module that adds `CORSMiddleware`.
     #[value(alias = "fastapi")]
     Starlette,
+    /// ingress-nginx: the annotations of an `Ingress`.
+    IngressNginx,
+    /// Istio: `corsPolicy` of a `VirtualService`.
+    Istio,
+    /// Gateway API: the filter `CORS` of an `HTTPRoute`.
+    GatewayApi,
+    /// Envoy: `envoy.filters.http.cors` of virtual hosts and routes.
+    Envoy,
+    /// Envoy Gateway: `cors` of a `SecurityPolicy`.
+    EnvoyGateway,
+    /// Spring Cloud Gateway: `globalcors` of `application.yaml`.
+    Spring,
+    /// Express: the options of the package `cors`, as JSON.
+    Express,
+    /// Traefik: a `Middleware` with `headers`.
+    Traefik,
+    /// Kong: a `KongPlugin` named `cors`.
+    Kong,
 }
 
 /// The format of the difference report.
@@ -142,6 +160,15 @@ impl std::convert::From<From> for Source {
             From::Django => Self::Django,
             From::Nginx => Self::Nginx,
             From::Starlette => Self::Starlette,
+            From::IngressNginx => Self::IngressNginx,
+            From::Istio => Self::Istio,
+            From::GatewayApi => Self::GatewayApi,
+            From::Envoy => Self::Envoy,
+            From::EnvoyGateway => Self::EnvoyGateway,
+            From::Spring => Self::Spring,
+            From::Express => Self::Express,
+            From::Traefik => Self::Traefik,
+            From::Kong => Self::Kong,
         }
     }
 }

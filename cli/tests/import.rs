@@ -5,6 +5,14 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use corsward_api::KIND;
+use corsward_api::v1alpha1::CorsPolicySpec;
+use corsward_manifest::document::{self, Document};
+use corsward_manifest::knowledge::FullKnowledge;
+use corsward_manifest::yaml::Reader;
+use corsward_manifest::{convert, shape};
+use corsward_policy::draft::{PolicyId, Specificity};
+use corsward_policy::validate;
 use insta::assert_snapshot;
 
 /// Runs it in the folder of the settings.
@@ -43,6 +51,50 @@ fn the_middleware_of_starlette_becomes_a_policy_and_a_report() {
 }
 
 #[test]
+fn the_settings_of_proxies_and_libraries_become_policies_and_reports() {
+    for (from, file) in [
+        ("istio", "istio.yaml"),
+        ("gateway-api", "httproute.yaml"),
+        ("envoy", "envoy.yaml"),
+        ("envoy-gateway", "security-policy.yaml"),
+        ("ingress-nginx", "ingress.yaml"),
+        ("spring", "application.yaml"),
+        ("express", "express.json"),
+        ("traefik", "middleware.yaml"),
+        ("kong", "kong.yaml"),
+    ] {
+        assert_snapshot!(from, transcript(&[from, file]));
+    }
+}
+
+#[test]
+fn a_policy_is_accepted_by_check() {
+    for (from, file) in [
+        ("django", "settings.py"),
+        ("nginx", "nginx.conf"),
+        ("istio", "istio.yaml"),
+        ("spring", "application.yaml"),
+        ("express", "express.json"),
+        ("ingress-nginx", "ingress.yaml"),
+    ] {
+        let manifest = import(&[from, file]).stdout;
+        let documents = document::read(&manifest, Reader::Kubectl).unwrap();
+        assert!(!documents.is_empty(), "{from}");
+        for document in documents {
+            let Document::Manifest(mut manifest) = document else { panic!("{document:?}") };
+            let mut findings = std::mem::take(&mut manifest.findings);
+            let mut spec = manifest.spec.unwrap();
+            shape::check(KIND, &mut spec, &mut findings);
+            assert_eq!(findings, [], "{from}");
+            let spec: CorsPolicySpec = serde_json::from_value(spec).unwrap();
+            let id = PolicyId { namespace: manifest.namespace, name: manifest.name };
+            let draft = convert::draft(&id, &spec, Specificity::Namespace, None);
+            assert!(validate(&draft, &FullKnowledge).policy.is_some(), "{from}: {draft:?}");
+        }
+    }
+}
+
+#[test]
 fn any_origin_with_credentials_is_refused_by_name() {
     assert_snapshot!(transcript(&["django", "any-origin.py"]));
 }
@@ -71,6 +123,8 @@ fn what_is_unreadable_is_named_with_its_line() {
         ("django", "a.py", "CORS_ALLOWED_ORIGINS = [\n", "a.py:1: it is no Python here"),
         ("django", "b.py", "DEBUG = True\n", "b.py: it has no CORS_ALLOWED_ORIGINS"),
         ("django", "c.py", "CORS_ALLOWED_ORIGINS = [3]\n", "c.py:1: CORS_ALLOWED_ORIGINS"),
+        ("istio", "f.yaml", "kind: Service\n", "f.yaml: it has no object of kind VirtualService"),
+        ("express", "g.json", "[1]", "g.json: it is no object of options"),
         ("nginx", "d.conf", "server {\n", "d.conf:1: a block has no `}`"),
         ("nginx", "e.conf", "server { listen 80; }\n", "e.conf: it has no server that adds"),
     ] {

@@ -1,7 +1,7 @@
 //! django-cors-headers: `settings.py`.
 
 use crate::expression::{Anchor, Expression};
-use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, Vary};
+use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
 use crate::python::{Module, Reader, Value, settle, texts};
 use crate::settings::{Block, BlockPath, Failure, Note, Settings};
 use crate::{Options, SourceFile};
@@ -28,6 +28,8 @@ const HABITS: Habits = Habits {
     refused_origin: Some(200),
     refused_names: None,
     refused_request: None,
+    checks_method: false,
+    plain_options: PlainOptions::Forwarded,
     vary: Vary::All,
     own: Own::Replaced,
     errors: true,

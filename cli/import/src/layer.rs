@@ -58,8 +58,13 @@ pub(crate) struct Habits {
     /// The status of a preflight for a method or a header that is not listed; absent: the answer lists what is allowed, and the
     /// browser compares.
     pub(crate) refused_names: Option<u16>,
-    /// The status of a request from an origin that is not allowed; absent: the application is asked.
+    /// The status of a request whose origin, or for [`Habits::checks_method`] whose method, is not allowed; absent: the application is
+    /// asked.
     pub(crate) refused_request: Option<u16>,
+    /// Whether the method of a request that is no preflight must be listed, too.
+    pub(crate) checks_method: bool,
+    /// The fate of an `OPTIONS` without `Access-Control-Request-Method`.
+    pub(crate) plain_options: PlainOptions,
     /// The responses with `Vary: Origin`.
     pub(crate) vary: Vary,
     /// The fate of the application's own `Access-Control-Allow-Origin`.
@@ -73,8 +78,21 @@ pub(crate) struct Habits {
 pub(crate) enum Comparison {
     /// To the letter.
     Bytes,
+    /// Without case.
+    IgnoreCase,
     /// Scheme without case and authority to the letter, after both are parsed as URLs.
     Url,
+}
+
+/// The fate of an `OPTIONS` that is no preflight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlainOptions {
+    /// The application is asked.
+    Forwarded,
+    /// The layer answers it as a preflight.
+    Answered,
+    /// The same where the origin is allowed.
+    AnsweredIfAllowed,
 }
 
 /// The responses that have `Vary: Origin`.
@@ -82,6 +100,8 @@ pub(crate) enum Comparison {
 pub(crate) enum Vary {
     /// All.
     All,
+    /// All but those of an application that sets `Vary` itself.
+    UnlessOwn,
     /// None.
     Never,
 }
@@ -91,6 +111,8 @@ pub(crate) enum Vary {
 pub(crate) enum Own {
     /// The layer's stands in its place, where the layer sends one.
     Replaced,
+    /// It stays, and the layer sends none.
+    Kept,
     /// It stays beside the layer's.
     Doubled,
 }
@@ -146,7 +168,8 @@ impl Layer {
     fn share(&self, response: &mut Response, sharing: String) {
         match self.habits.own {
             Own::Replaced => response.set("access-control-allow-origin", sharing),
-            Own::Doubled => response.append("access-control-allow-origin", sharing),
+            Own::Kept if response.header("access-control-allow-origin").is_some() => {}
+            Own::Kept | Own::Doubled => response.append("access-control-allow-origin", sharing),
         }
         if self.credentials {
             response.set("access-control-allow-credentials", "true");
@@ -164,15 +187,23 @@ impl System for Layer {
         }
         let origin = exchange.header("origin").filter(|origin| !origin.is_empty());
         let sharing = origin.and_then(|origin| self.sharing(origin));
-        if exchange.is_preflight() {
+        let answers_plain = match self.habits.plain_options {
+            PlainOptions::Forwarded => false,
+            PlainOptions::Answered => true,
+            PlainOptions::AnsweredIfAllowed => sharing.is_some(),
+        };
+        if exchange.is_preflight() || (answers_plain && exchange.method == "OPTIONS") {
             return self.preflight(exchange, sharing);
         }
-        if let (Some(_), None, Some(status)) = (origin, &sharing, self.habits.refused_request) {
+        let is_refused =
+            sharing.is_none() || (self.habits.checks_method && !self.methods.has(&exchange.method));
+        if let (Some(_), true, Some(status)) = (origin, is_refused, self.habits.refused_request) {
             return Answer { response: Response::empty(status), reached: false };
         }
         let mut answer = exchange.forwarded();
         let varies = match self.habits.vary {
             Vary::All => true,
+            Vary::UnlessOwn => answer.response.header("vary").is_none(),
             Vary::Never => false,
         };
         if varies {
@@ -196,6 +227,7 @@ impl OriginRule {
             Self::Regex(expression) => expression.accepts(origin),
             Self::Exact(written) => match comparison {
                 Comparison::Bytes => written == origin,
+                Comparison::IgnoreCase => written.eq_ignore_ascii_case(origin),
                 Comparison::Url => url(written) == url(origin),
             },
         }

@@ -8,10 +8,15 @@
 //!
 //! No IO, and no code of the settings is run.
 
+mod blocks;
 mod django;
+mod envoy;
 mod exchange;
+mod express;
 mod expression;
+mod fields;
 mod judgement;
+mod kubernetes;
 mod layer;
 mod manifest;
 mod nginx;
@@ -20,6 +25,7 @@ mod proxy;
 mod python;
 mod report;
 mod settings;
+mod spring;
 mod starlette;
 mod translation;
 
@@ -44,6 +50,24 @@ pub enum Source {
     Nginx,
     /// Starlette and `FastAPI`: the module that adds `CORSMiddleware`.
     Starlette,
+    /// ingress-nginx: the annotations of an `Ingress`.
+    IngressNginx,
+    /// Istio: `corsPolicy` of a `VirtualService`.
+    Istio,
+    /// Gateway API: the filter `CORS` of an `HTTPRoute`.
+    GatewayApi,
+    /// Envoy: `envoy.filters.http.cors` of virtual hosts and routes.
+    Envoy,
+    /// Envoy Gateway: `cors` of a `SecurityPolicy`.
+    EnvoyGateway,
+    /// Spring Cloud Gateway: `globalcors` of `application.yaml`.
+    Spring,
+    /// Express: the options of the package `cors`, as JSON.
+    Express,
+    /// Traefik: a `Middleware` with `headers`.
+    Traefik,
+    /// Kong: a `KongPlugin` named `cors`.
+    Kong,
 }
 
 /// A file of settings.
@@ -93,6 +117,15 @@ pub fn import(
         Source::Django => django::read(files, options)?,
         Source::Nginx => nginx::read(files)?,
         Source::Starlette => starlette::read(files, options)?,
+        Source::IngressNginx => kubernetes::read_ingresses(files)?,
+        Source::Istio => envoy::read_virtual_services(files)?,
+        Source::GatewayApi => envoy::read_routes(files)?,
+        Source::Envoy => envoy::read(files)?,
+        Source::EnvoyGateway => envoy::read_security_policies(files)?,
+        Source::Spring => spring::read(files)?,
+        Source::Express => express::read(files)?,
+        Source::Traefik => kubernetes::read_middlewares(files)?,
+        Source::Kong => kubernetes::read_kong_plugins(files)?,
     };
     let from: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     let from = from.join(", ");

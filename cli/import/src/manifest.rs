@@ -32,6 +32,9 @@ pub(crate) fn write(
         text.push_str("  cors:\n");
         cors(&mut text, "    ", block, &mut notes);
     }
+    if spec.disallowed_requests == api::DisallowedRequests::Reject {
+        text.push_str("  disallowedRequests: Reject\n");
+    }
     if !spec.rules.is_empty() {
         text.push_str("  rules:\n");
     }

@@ -13,7 +13,7 @@ use corsward_browser::{CorsRequest, CorsResponse, CredentialsMode, cors_check};
 use crate::SourceFile;
 use crate::exchange::{Exchange, Response, System as _};
 use crate::expression::{Anchor, Expression};
-use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, Vary};
+use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
 use crate::settings::{Block, BlockPath, Failure, Note, Settings};
 use server::{Map, Server};
 use syntax::Directive;
@@ -32,6 +32,8 @@ const HABITS: Habits = Habits {
     refused_origin: Some(204),
     refused_names: None,
     refused_request: None,
+    checks_method: false,
+    plain_options: PlainOptions::Forwarded,
     vary: Vary::Never,
     own: Own::Doubled,
     errors: true,

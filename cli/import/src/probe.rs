@@ -97,6 +97,9 @@ pub(crate) fn probes(settings: &Settings) -> Vec<Probe> {
         probe.is_meant = rules.any(|rule| match rule {
             OriginRule::Star | OriginRule::Echo => true,
             OriginRule::Exact(written) => written == origin,
+            OriginRule::Regex(expression) if expression.is_open_at_start() => {
+                expression.accepts(origin)
+            }
             OriginRule::Regex(expression) => expression.accepts_whole(origin),
         });
     }
@@ -172,6 +175,8 @@ fn around(written: &str) -> Vec<(Relation, String)> {
 fn matched(expression: &Expression) -> Vec<(Relation, String)> {
     let mut origins = Vec::new();
     for sample in expression.samples() {
+        let is_end = !sample.contains("://") && expression.is_open_at_start();
+        let sample = if is_end { format!("https://a{sample}") } else { sample };
         let swapped = match sample.strip_prefix("https://") {
             Some(host) => format!("http://{host}"),
             None => sample.replacen("http://", "https://", 1),

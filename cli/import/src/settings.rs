@@ -122,3 +122,18 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+// === impl BlockPath ===
+
+impl BlockPath {
+    /// Whether it covers a request's path.
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact == path,
+            Self::Prefix(prefix) => {
+                let prefix = prefix.trim_end_matches('/');
+                path.strip_prefix(prefix)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+        }
+    }
+}

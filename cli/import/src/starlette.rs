@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::expression::{Anchor, Expression};
-use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, Vary};
+use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
 use crate::python::{Call, Module, Reader, Value, settle, texts};
 use crate::settings::{Block, Failure, Note, Settings};
 use crate::{Options, SourceFile};
@@ -23,6 +23,8 @@ const HABITS: Habits = Habits {
     refused_origin: Some(400),
     refused_names: Some(400),
     refused_request: None,
+    checks_method: false,
+    plain_options: PlainOptions::Forwarded,
     vary: Vary::All,
     own: Own::Replaced,
     errors: true,

@@ -25,6 +25,9 @@ pub(crate) fn translate(settings: &Settings, id: &PolicyId) -> Result<Translatio
         api::CorsPolicySpec { hostnames: settings.hostnames.clone(), ..Default::default() };
     for Block { path, layer } in &settings.blocks {
         let cors = layer.as_ref().map(|layer| cors(layer, &mut notes)).transpose()?;
+        if layer.as_ref().is_some_and(|layer| layer.habits.refused_request.is_some()) {
+            spec.disallowed_requests = api::DisallowedRequests::Reject;
+        }
         match path {
             None => spec.cors = cors,
             Some(path) => spec.rules.push(rule(path, cors)),
@@ -158,6 +161,7 @@ fn sent(written: &str, comparison: Comparison) -> Option<String> {
     }
     let candidate = match comparison {
         Comparison::Bytes => written.to_owned(),
+        Comparison::IgnoreCase => written.to_ascii_lowercase(),
         Comparison::Url => {
             let (scheme, authority) = url(written);
             format!("{scheme}://{authority}")

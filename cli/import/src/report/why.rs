@@ -41,6 +41,7 @@ pub(crate) enum Why {
     BeyondName,
     OwnHeader,
     OneLine,
+    OwnKept,
     Errors,
     PreflightAnswered,
     RefusalForwarded,
@@ -108,8 +109,8 @@ impl Why {
             .count()
             > 1;
         match probe.application {
-            Application::Own => Self::OneLine,
             _ if is_doubled => Self::OneLine,
+            Application::Own => Self::OwnKept,
             Application::Error => Self::Errors,
             Application::Plain if case.old == case.exchange.forwarded() => Self::PathCovered,
             Application::Plain => Self::More,
@@ -137,6 +138,7 @@ impl Why {
             | Self::BeyondName
             | Self::OwnHeader
             | Self::OneLine
+            | Self::OwnKept
             | Self::Errors
             | Self::PreflightAnswered
             | Self::Cache => Effect::Fix,
@@ -159,7 +161,7 @@ impl Why {
             Self::PathUncovered => "No rule of the policy covers the path.",
             Self::OnlyAnonymous => "The policy allows the origin without credentials only.",
             Self::PlainOptions => {
-                "The old system answered every `OPTIONS`; the policy answers preflights, and the application gets the others."
+                "The old system answered an `OPTIONS` that is no preflight; the policy answers preflights only, and the application gets the others."
             }
             Self::LessExposed => "The policy does not expose every header.",
             Self::Age => "The policy has another `maxAge`.",
@@ -187,6 +189,9 @@ impl Why {
             }
             Self::OneLine => {
                 "Two lines of `Access-Control-Allow-Origin` are none to a browser; the policy sends one."
+            }
+            Self::OwnKept => {
+                "A header that the application sets by itself stood in the place of the old system's; the policy's stands there now."
             }
             Self::Errors => "The page reads error responses, too, and shows their cause.",
             Self::PreflightAnswered => {

@@ -1,0 +1,225 @@
+//! Envoy's CORS filter, and the resources that become its settings: the route's `cors`, Istio's `VirtualService`, Gateway API's
+//! `HTTPRoute`, and Envoy Gateway's `SecurityPolicy`.
+
+mod gateway;
+mod istio;
+
+use serde_json::Value;
+
+use crate::SourceFile;
+use crate::blocks;
+use crate::expression::{Anchor, Expression};
+use crate::fields::{documents, seconds, split, text, texts, truth};
+use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
+use crate::settings::{Block, BlockPath, Failure, Note, Settings};
+
+pub(crate) use gateway::{read_routes, read_security_policies};
+pub(crate) use istio::read as read_virtual_services;
+
+const PRODUCT: &str = "Envoy 1.40.0";
+
+/// Its answers, as measured: a preflight that does not match is forwarded, and nothing varies by origin.
+const HABITS: Habits = Habits {
+    comparison: Comparison::Bytes,
+    success_status: 200,
+    refused_origin: None,
+    refused_names: None,
+    refused_request: None,
+    checks_method: false,
+    plain_options: PlainOptions::Forwarded,
+    vary: Vary::Never,
+    own: Own::Replaced,
+    errors: true,
+};
+
+/// Reads the virtual hosts of route configurations, wherever they stand in a document.
+pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
+    let mut all = Vec::new();
+    for (file, document) in documents(files)? {
+        let mut hosts = Vec::new();
+        find(&document, "virtual_hosts", &mut hosts);
+        for host in hosts.iter().filter_map(|hosts| hosts.as_array()).flatten() {
+            all.extend(of_virtual_host(host, &file)?);
+        }
+    }
+    if all.is_empty() {
+        let place = files.first().map(|file| file.name.clone()).unwrap_or_default();
+        return Err(Failure::unreadable(
+            place,
+            "it has no virtual host with `envoy.filters.http.cors`",
+        ));
+    }
+    Ok(all)
+}
+
+fn of_virtual_host(host: &Value, file: &str) -> Result<Option<Settings>, Failure> {
+    let mut notes = Vec::new();
+    let name = text(host, "/name").unwrap_or("envoy");
+    let place = format!("{file}, virtual host {name}");
+    let mut blocks = Vec::new();
+    let own = own_policy(host).map(|cors| layer(cors, &place, &mut notes)).transpose()?;
+    for route in host.pointer("/routes").and_then(Value::as_array).into_iter().flatten() {
+        let matched = |field| text(route, &format!("/match/{field}"));
+        let path = if let Some(path) = matched("path") {
+            Some(BlockPath::Exact(path.to_owned()))
+        } else if let Some(path) = matched("prefix").or_else(|| matched("path_separated_prefix")) {
+            blocks::prefix(path)
+        } else {
+            let text = "a route has a regex for its path: write the rules that it means";
+            notes.push(Note::decide("", &place, text));
+            continue;
+        };
+        let cors = own_policy(route).map(|cors| layer(cors, &place, &mut notes)).transpose()?;
+        // The policy of a route stands in the place of the virtual host's.
+        if let Some(layer) = cors.or_else(|| own.clone().filter(|_| path.is_none())) {
+            blocks.push(Block { path, layer: Some(layer) });
+        }
+    }
+    if !blocks.iter().any(|block| block.path.is_none()) {
+        blocks.push(Block { path: None, layer: own });
+    }
+    if blocks.iter().all(|block| block.layer.is_none()) {
+        return Ok(None);
+    }
+    let domains = texts(host, "/domains").unwrap_or_default();
+    let hostnames = domains.iter().filter_map(|domain| hostname(domain)).collect();
+    Ok(Some(blocks::settings(PRODUCT, &object_name(name), None, hostnames, blocks, notes)))
+}
+
+/// `typed_per_filter_config`, and the field that came before it.
+fn own_policy(value: &Value) -> Option<&Value> {
+    let filters =
+        value.get("typed_per_filter_config").or_else(|| value.get("typedPerFilterConfig"));
+    filters
+        .and_then(|filters| filters.get("envoy.filters.http.cors"))
+        .or_else(|| value.pointer("/route/cors"))
+        .or_else(|| value.pointer("/cors"))
+}
+
+fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Failure> {
+    let credentials = truth(cors, "/allow_credentials").unwrap_or(false);
+    let matchers = cors.get("allow_origin_string_match").and_then(Value::as_array);
+    let mut origins = Vec::new();
+    for matcher in matchers.into_iter().flatten() {
+        origins.extend(string_match(matcher, "/safe_regex/regex", place, notes));
+    }
+    if cors.get("filter_enabled").is_some() {
+        notes.push(Note::decide("", place, "`filter_enabled` applies the settings to a share of the requests; the policy covers all"));
+    }
+    let forwards = truth(cors, "/forward_not_matching_preflights").unwrap_or(true);
+    let list = |pointer| text(cors, pointer).map(split).unwrap_or_default();
+    checked(
+        Layer {
+            origins,
+            methods: Names::Listed(list("/allow_methods")),
+            headers: Names::Listed(list("/allow_headers")),
+            expose: list("/expose_headers"),
+            credentials,
+            max_age: seconds(cors, "/max_age"),
+            paths: None,
+            habits: Habits { refused_origin: if forwards { None } else { Some(200) }, ..HABITS },
+        },
+        place,
+    )
+}
+
+/// Refuses any origin with credentials.
+fn checked(layer: Layer, place: &str) -> Result<Layer, Failure> {
+    let is_any = layer.origins.iter().any(|rule| matches!(rule, OriginRule::Echo));
+    if layer.credentials && is_any {
+        return Err(Failure::dangerous(
+            place,
+            "the origin `*` with credentials is answered with each origin itself and `true`: every site acts with the cookies of its \
+             visitors. Nothing is translated. List the origins that need cookies, or turn credentials off, and import again",
+        ));
+    }
+    Ok(layer)
+}
+
+/// A `StringMatcher` of Envoy, and the `StringMatch` of Istio.
+fn string_match(
+    matcher: &Value,
+    regex: &str,
+    place: &str,
+    notes: &mut Vec<Note>,
+) -> Option<OriginRule> {
+    let ignore_case = truth(matcher, "/ignore_case").unwrap_or(false);
+    let escaped = |text: &str| regex_syntax::escape(text);
+    let (source, anchor) = if let Some(exact) = text(matcher, "/exact") {
+        return Some(match exact {
+            "*" => OriginRule::Echo,
+            exact if ignore_case => OriginRule::Exact(exact.to_ascii_lowercase()),
+            exact => OriginRule::Exact(exact.to_owned()),
+        });
+    } else if let Some(prefix) = text(matcher, "/prefix") {
+        (format!("{}.*", escaped(prefix)), Anchor::Whole)
+    } else if let Some(suffix) = text(matcher, "/suffix") {
+        (format!(".*{}", escaped(suffix)), Anchor::Whole)
+    } else if let Some(part) = text(matcher, "/contains") {
+        (format!(".*{}.*", escaped(part)), Anchor::Whole)
+    } else {
+        (text(matcher, regex)?.to_owned(), Anchor::Whole)
+    };
+    rule(&source, anchor, ignore_case, place, notes)
+}
+
+/// A regex, or a remark where it cannot be read.
+pub(crate) fn rule(
+    source: &str,
+    anchor: Anchor,
+    ignore_case: bool,
+    place: &str,
+    notes: &mut Vec<Note>,
+) -> Option<OriginRule> {
+    match Expression::parse(source, anchor, ignore_case) {
+        Ok(expression) => Some(OriginRule::Regex(expression)),
+        Err(error) => {
+            let text = format!("`{source}` is left out: {error}; write the origins as patterns");
+            notes.push(Note::decide("allowOriginRegexes", place, text));
+            None
+        }
+    }
+}
+
+/// A wildcard in an origin, where it stands for any text.
+fn wildcard(origin: &str, star: &str, place: &str, notes: &mut Vec<Note>) -> Option<OriginRule> {
+    if !origin.contains('*') {
+        return Some(OriginRule::Exact(origin.to_owned()));
+    }
+    let parts: Vec<String> = origin.split('*').map(regex_syntax::escape).collect();
+    rule(&parts.join(star), Anchor::Whole, false, place, notes)
+}
+
+/// A host without its port; absent: every host.
+fn hostname(domain: &str) -> Option<String> {
+    let host = domain.rsplit_once(':').map_or(domain, |(host, _)| host);
+    let is_every = host == "*" || !host.contains('.');
+    (!is_every).then(|| host.to_owned())
+}
+
+/// A name that an object may have.
+fn object_name(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    let name = name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.', "-");
+    name.trim_matches(['-', '.']).to_owned()
+}
+
+/// Collects the values of that name, at any depth.
+fn find<'v>(value: &'v Value, name: &str, found: &mut Vec<&'v Value>) {
+    match value {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                if field == name {
+                    found.push(value);
+                }
+                find(value, name, found);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                find(item, name, found);
+            }
+        }
+        _ => {}
+    }
+}

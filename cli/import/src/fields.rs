@@ -1,0 +1,106 @@
+//! Fields: the values of YAML and JSON settings, in the several ways in which they are written.
+
+use corsward_manifest::document::{self, Document};
+use corsward_manifest::yaml::Reader;
+use serde_json::Value;
+
+use crate::SourceFile;
+use crate::settings::Failure;
+
+/// The documents of files, each with the name of its file.
+pub(crate) fn documents(files: &[SourceFile]) -> Result<Vec<(String, Value)>, Failure> {
+    let mut all = Vec::new();
+    for file in files {
+        let documents = document::read(file.text.as_bytes(), Reader::Folder)
+            .map_err(|finding| Failure::unreadable(&file.name, finding.message()))?;
+        for document in documents {
+            if let Document::Other { value, .. } = document {
+                all.push((file.name.clone(), value));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The objects of those kinds, those of lists included.
+pub(crate) fn objects(
+    files: &[SourceFile],
+    kinds: &[&str],
+) -> Result<Vec<(String, Value)>, Failure> {
+    let mut all = documents(files)?;
+    all.retain(|(_, value)| kinds.contains(&text(value, "/kind").unwrap_or_default()));
+    if all.is_empty() {
+        let place = files.first().map(|file| file.name.clone()).unwrap_or_default();
+        let text = format!("it has no object of kind {}", kinds.join(" or "));
+        return Err(Failure::unreadable(place, text));
+    }
+    Ok(all)
+}
+
+/// The text at a JSON pointer.
+pub(crate) fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
+    value.pointer(pointer)?.as_str()
+}
+
+/// The truth value at a pointer, written as such or as a text.
+pub(crate) fn truth(value: &Value, pointer: &str) -> Option<bool> {
+    match value.pointer(pointer)? {
+        Value::Bool(truth) => Some(*truth),
+        Value::String(text) => Some(text.eq_ignore_ascii_case("true")),
+        _ => None,
+    }
+}
+
+/// The texts at a pointer: a list, or one text with commas.
+pub(crate) fn texts(value: &Value, pointer: &str) -> Option<Vec<String>> {
+    match value.pointer(pointer)? {
+        Value::Array(items) => {
+            Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        }
+        Value::String(text) => Some(split(text)),
+        _ => None,
+    }
+}
+
+/// The elements of a text with commas.
+pub(crate) fn split(text: &str) -> Vec<String> {
+    let elements = text.split(',').map(str::trim).filter(|element| !element.is_empty());
+    elements.map(str::to_owned).collect()
+}
+
+/// The seconds at a pointer: a number, or a duration such as `24h` or `1h30m`.
+pub(crate) fn seconds(value: &Value, pointer: &str) -> Option<u64> {
+    match value.pointer(pointer)? {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => duration(text),
+        _ => None,
+    }
+}
+
+fn duration(text: &str) -> Option<u64> {
+    if let Ok(seconds) = text.parse() {
+        return Some(seconds);
+    }
+    let mut total = 0_u64;
+    let mut number = String::new();
+    let mut units = text.trim().replace("ms", "\u{1}");
+    units.retain(|c| !c.is_whitespace());
+    for c in units.chars() {
+        let factor = match c {
+            'd' => 86_400,
+            'h' => 3_600,
+            'm' => 60,
+            's' => 1,
+            // Less than a second is none.
+            '\u{1}' => 0,
+            c => {
+                number.push(c);
+                continue;
+            }
+        };
+        let whole = number.split('.').next().unwrap_or_default().parse::<u64>().ok()?;
+        total = total.checked_add(whole.checked_mul(factor)?)?;
+        number.clear();
+    }
+    number.is_empty().then_some(total)
+}
