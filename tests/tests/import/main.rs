@@ -1,5 +1,8 @@
 //! `corsward import`, held against the real systems: each report names every difference that is observed, and no other.
 
 mod django;
+mod envoy;
 mod nginx;
+mod python;
 mod side_by_side;
+mod starlette;

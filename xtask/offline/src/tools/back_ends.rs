@@ -46,15 +46,29 @@ pub fn spring() -> Result<Command> {
 ///
 /// Fails if there is no Python with pip, or a package cannot be fetched.
 pub fn django(program: &str) -> Result<Command> {
-    let sources = paths::root().join("tests/backends/django");
+    python("django", program)
+}
+
+/// An application behind Starlette's `CORSMiddleware` with the arguments of a file.
+///
+/// # Errors
+///
+/// Fails if there is no Python with pip, or a package cannot be fetched.
+pub fn starlette() -> Result<Command> {
+    python("starlette", "cors.py")
+}
+
+/// A program of a folder of `tests/backends`, with the packages that the folder requires.
+fn python(folder: &str, program: &str) -> Result<Command> {
+    let sources = paths::root().join("tests/backends").join(folder);
     let requirements = sources.join("requirements.txt");
     let fingerprint = Fingerprint::default().tree(&requirements)?;
-    let packages = cached(&format!("django-{fingerprint}/packages"), |folder| {
-        pip::python_packages(&requirements, PYTHON, folder.path())?;
-        Ok(folder.path().to_owned())
+    let packages = cached(&format!("{folder}-{fingerprint}/packages"), |packages| {
+        pip::python_packages(&requirements, PYTHON, packages.path())?;
+        Ok(packages.path().to_owned())
     })?;
-    let mut django = Command::new(pip::python()?);
-    django.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
-    django.arg(sources.join(program));
-    Ok(django)
+    let mut python = Command::new(pip::python()?);
+    python.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
+    python.arg(sources.join(program));
+    Ok(python)
 }

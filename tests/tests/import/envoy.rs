@@ -1,0 +1,102 @@
+//! Envoy's own CORS filter, by its own settings and by those of Istio and Gateway API that become the same.
+
+use corsward_import::{Exchange, Source};
+use corsward_test_harness::case::{Case, Expect};
+use corsward_test_harness::envoy_fixture::EnvoyFixture;
+use serde_json::{Value, json};
+use xtask::envoy::route;
+
+use crate::side_by_side::{FEWEST, compare, import, read, request, upstream};
+
+const CORS: &str = "envoy.filters.http.cors";
+/// The header by which a request goes to the route with Envoy's own filter.
+const SIDE: &str = "x-side";
+
+const SETTINGS: &str = include_str!("../../../cli/tests/import/envoy.yaml");
+const VIRTUAL_SERVICE: &str = r"
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: shop}
+spec:
+  hosts: [api.shop.example]
+  http:
+  - corsPolicy:
+      allowOrigins:
+      - exact: https://shop.example
+      - regex: https://pr-[a-z0-9-]+\.shop\.example
+      allowMethods: [GET, PUT]
+      allowHeaders: [content-type]
+      exposeHeaders: [x-id]
+      allowCredentials: true
+      maxAge: 10m
+";
+const ROUTE: &str = r#"
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop, namespace: shop}
+spec:
+  hostnames: [api.shop.example]
+  rules:
+  - filters:
+    - type: CORS
+      cors:
+        allowOrigins: ["https://shop.example", "https://pr-1.shop.example"]
+        allowMethods: [GET, PUT]
+        allowHeaders: [content-type]
+        exposeHeaders: [x-id]
+        allowCredentials: true
+        maxAge: 600
+"#;
+
+#[test]
+fn the_report_on_settings_of_envoy_names_what_its_own_filter_does_otherwise() {
+    let mut requests = 0;
+    let regex = json!({ "safe_regex": { "regex": r"https://pr-[a-z0-9-]+\.shop\.example" } });
+    let one = json!({ "exact": "https://pr-1.shop.example" });
+    for (source, name, settings, second) in [
+        (Source::Envoy, "envoy.yaml", SETTINGS, &regex),
+        (Source::Istio, "istio.yaml", VIRTUAL_SERVICE, &regex),
+        (Source::GatewayApi, "route.yaml", ROUTE, &one),
+    ] {
+        let mut fixture = fixture(second);
+        requests += compare(&import(source, name, settings), &mut fixture, |fixture, exchange| {
+            read(&fixture.answer(&through_its_own(exchange)).unwrap())
+        });
+    }
+    assert!(requests >= FEWEST, "{requests}");
+}
+
+/// An Envoy with a second route, which has the settings of its own filter.
+fn fixture(second: &Value) -> EnvoyFixture {
+    let mut with_cors = route("/", "upstream");
+    with_cors["match"]["headers"] = json!([{ "name": SIDE, "string_match": { "exact": "own" } }]);
+    with_cors["typed_per_filter_config"] = json!({ CORS: {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy",
+        "allow_origin_string_match": [{ "exact": "https://shop.example" }, second],
+        "allow_methods": "GET, PUT",
+        "allow_headers": "content-type",
+        "expose_headers": "x-id",
+        "max_age": "600",
+        "allow_credentials": true,
+    }});
+    let filter = json!({
+        "name": CORS,
+        "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors" },
+    });
+    EnvoyFixture::plan().unwrap().filter(filter).route(with_cors).start().unwrap()
+}
+
+/// The request to the route with Envoy's own filter, on a host that no policy covers.
+fn through_its_own(exchange: &Exchange) -> Case {
+    let mut request = request(exchange);
+    request.authority = "own.test".into();
+    request.headers.push((SIDE.into(), b"own".to_vec()));
+    Case {
+        suite: "import".into(),
+        name: "own".into(),
+        why: String::new(),
+        request,
+        upstream: upstream(exchange),
+        expect: Expect::default(),
+    }
+}
