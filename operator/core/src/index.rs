@@ -245,9 +245,11 @@ impl Index {
     /// A policy is there, validated in the context of the files that it is in.
     pub fn apply_validated(&mut self, object: Object, validation: Validation) {
         self.touch(&object.id.namespace);
-        let (generation, in_force, stopped) = (object.generation.unwrap_or(1), None, None);
-        let entry = Entry { object, generation, validation, in_force, stopped };
-        self.entries.insert(entry.object.id.clone(), entry);
+        let id = object.id.clone();
+        let generation = object.generation.unwrap_or(1);
+        let (in_force, enforced, stopped) = (None, None, None);
+        let entry = Entry { object, generation, validation, in_force, enforced, stopped };
+        self.entries.insert(id, Box::new(entry));
     }
 
     /// The spec in force of an object that was just delivered, and is `accepted` as it is now.
