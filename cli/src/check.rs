@@ -2,6 +2,7 @@
 
 mod codes;
 mod diagnostic;
+mod fix;
 mod github;
 mod json;
 mod junit;
@@ -17,6 +18,7 @@ use clap::ValueEnum;
 use corsward_policy::Severity;
 
 use self::diagnostic::Diagnostic;
+use self::fix::Fixes;
 use crate::outcome::Outcome;
 use crate::policies::{FileFinding, Policies, Subject, map};
 
@@ -30,6 +32,8 @@ Examples:
     corsward check -o github --deny-warnings deploy/
   Leave out a finding that is known, about one policy or about all:
     corsward check --suppress CORS-W001=shop/api --suppress CORS-I004 deploy/
+  Make the edits that findings propose, and print what is left:
+    corsward check --fix deploy/
   Explain the codes:
     corsward check --list
 
@@ -52,6 +56,10 @@ pub(crate) struct CheckArgs {
     /// Exit 1 if there is a warning.
     #[arg(long)]
     deny_warnings: bool,
+    /// Make the edits that findings propose in the files first. Comments and the rest of each file stay as they are; a word of
+    /// `dangerouslyAllow` is never written.
+    #[arg(long)]
+    fix: bool,
     /// Print every code with its severity, an example and the fix.
     #[arg(long)]
     list: bool,
@@ -85,12 +93,11 @@ pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Outc
     if args.list {
         return list(out);
     }
+    let fixes = if args.fix { fix::fix(&args.paths, &args.suppress)? } else { Fixes::default() };
     let policies = Policies::read(&args.paths);
     let mut diagnostics = diagnostics(&policies);
     for diagnostic in &mut diagnostics {
-        let subject = diagnostic.found.subject.as_ref();
-        let code = diagnostic.sentence.code;
-        diagnostic.is_suppressed = args.suppress.iter().any(|it| it.matches(code, subject));
+        diagnostic.is_suppressed = diagnostic.is_suppressed(&args.suppress);
     }
     let denied = if args.deny_warnings { Severity::Warning } else { Severity::Refusal };
     match args.output {
@@ -101,6 +108,12 @@ pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Outc
         Format::Junit => junit::write(&policies, &diagnostics, denied, out)?,
     }
     out.flush()?;
+    for left in &fixes.left {
+        eprintln!("{left}");
+    }
+    if args.fix {
+        eprintln!("{} made", count(fixes.made, "edit", "edits"));
+    }
     eprintln!("{}", summary(&policies, &diagnostics));
     Ok(outcome(&policies, &diagnostics, denied))
 }
@@ -135,9 +148,6 @@ fn outcome(policies: &Policies, diagnostics: &[Diagnostic<'_>], denied: Severity
 
 /// The last line: the number of policies, files and findings.
 fn summary(policies: &Policies, diagnostics: &[Diagnostic<'_>]) -> String {
-    let count = |number: usize, one: &str, many: &str| {
-        format!("{number} {}", if number == 1 { one } else { many })
-    };
     let total = count(policies.policies.len(), "policy", "policies");
     let total = format!("{total} in {}", count(policies.files.len(), "file", "files"));
     let of = |severity| {
@@ -161,12 +171,25 @@ fn summary(policies: &Policies, diagnostics: &[Diagnostic<'_>]) -> String {
     }
 }
 
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 /// Prints every code.
 fn list(out: &mut impl Write) -> anyhow::Result<Outcome> {
     for codes::Row { code, severity, fault, fix } in codes::all() {
         writeln!(out, "{code} {severity}: {fault}: {fix}")?;
     }
     Ok(Outcome::Success)
+}
+
+// === impl Diagnostic ===
+
+impl Diagnostic<'_> {
+    fn is_suppressed(&self, suppressions: &[Suppression]) -> bool {
+        let (code, subject) = (self.sentence.code, self.found.subject.as_ref());
+        suppressions.iter().any(|it| it.matches(code, subject))
+    }
 }
 
 // === impl Suppression ===

@@ -11,7 +11,7 @@ mod import;
 mod outcome;
 pub mod policies;
 mod render;
-mod yaml_text;
+pub mod yaml_text;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};

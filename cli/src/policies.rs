@@ -29,6 +29,7 @@ use serde_json::Value;
 
 use self::cluster::Cluster;
 use self::documents::{Documents, duplicate};
+pub(crate) use self::files::STDIN;
 pub use self::files::SourceFile;
 pub(crate) use self::parallel::map;
 

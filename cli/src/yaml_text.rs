@@ -1,9 +1,16 @@
 //! YAML text: the objects of a file with the place of each of their parts, for underlines and for edits.
 
+mod amend;
+
 use std::ops::Range;
 
 use corsward_api::GROUP;
-use granit_parser::{Event, Parser, Span, StructureStyle};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
+
+pub use self::amend::amended;
+
+/// The kinds of lists of objects.
+const LISTS: [&str; 4] = ["List", "CorsPolicyList", "OriginSetList", "ClusterCorsPolicyList"];
 
 /// A value in a text.
 #[derive(Clone, Debug)]
@@ -66,7 +73,7 @@ pub(crate) fn objects(text: &str) -> Option<Vec<Node>> {
     let mut events = events.into_iter();
     let mut objects = Vec::new();
     while let Some((event, span)) = events.next() {
-        if let Some(node) = node(event, span, &mut events) {
+        if let Some(node) = node(text, event, span, &mut events) {
             add(node, &mut objects);
         }
     }
@@ -80,7 +87,7 @@ fn add(node: Node, objects: &mut Vec<Node>) {
     let (group, _) = word("apiVersion").split_once('/').unwrap_or_default();
     let is_list = match group {
         "" => kind == "List",
-        GROUP => ["CorsPolicyList", "OriginSetList", "ClusterCorsPolicyList"].contains(&&*kind),
+        GROUP => LISTS.contains(&&*kind) && kind != "List",
         _ => false,
     };
     let items = node.field("items").filter(|_| is_list).map(|items| &items.value.content);
@@ -95,13 +102,19 @@ fn add(node: Node, objects: &mut Vec<Node>) {
 
 /// The value that begins with that event; `None`: it begins none.
 fn node<'t>(
+    text: &str,
     event: Event<'t>,
     span: Span,
     events: &mut impl Iterator<Item = (Event<'t>, Span)>,
 ) -> Option<Node> {
     let mut bytes = span.byte_range()?;
     let content = match event {
-        Event::Scalar(text, ..) => Content::Scalar(text.into_owned()),
+        Event::Scalar(value, style, ..) => {
+            if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+                bytes = of_block(text, bytes)?;
+            }
+            Content::Scalar(value.into_owned())
+        }
         Event::Alias(_) => Content::Alias,
         Event::SequenceStart(style, ..) => {
             let (mut entries, is_flow) = (Vec::new(), style == StructureStyle::Flow);
@@ -111,7 +124,7 @@ fn node<'t>(
                     bytes.end = end(is_flow, &span, entries.last(), bytes.end);
                     break Content::List { is_flow, entries };
                 }
-                entries.extend(node(event, span, events));
+                entries.extend(node(text, event, span, events));
             }
         }
         Event::MappingStart(style, ..) => {
@@ -124,10 +137,10 @@ fn node<'t>(
                     bytes.end = end(is_flow, &span, last, bytes.end);
                     break Content::Mapping { is_flow, fields };
                 }
-                let Some(key) = node(event, span, events) else { continue };
+                let Some(key) = node(text, event, span, events) else { continue };
                 let value = loop {
                     let (event, span) = events.next()?;
-                    if let Some(value) = node(event, span, events) {
+                    if let Some(value) = node(text, event, span, events) {
                         break value;
                     }
                 };
@@ -138,6 +151,18 @@ fn node<'t>(
         _ => return None,
     };
     Some(Node { span: bytes, content })
+}
+
+/// The bytes of a scalar in lines of its own, from its `|` or `>` to the end of its last line.
+fn of_block(text: &str, bytes: Range<usize>) -> Option<Range<usize>> {
+    let is_mark = |start: &str| start.starts_with(['|', '>']);
+    let start = if text.get(bytes.start..).is_some_and(is_mark) {
+        bytes.start
+    } else {
+        text.get(..bytes.start)?.rfind(['|', '>'])?
+    };
+    let len = text.get(start..bytes.end)?.trim_end().len();
+    Some(start..start.saturating_add(len))
 }
 
 /// The end of a list or mapping. A block ends with its last value; what follows is somebody else's.

@@ -6,6 +6,7 @@ mod rows;
 mod shapes;
 mod spellings;
 mod strangers;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

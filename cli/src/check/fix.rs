@@ -1,0 +1,112 @@
+//! Fix: the edits that findings propose, made in the files.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use corsward_policy::finding::Edit;
+
+use super::diagnostic::Diagnostic;
+use super::{Suppression, diagnostics};
+use crate::policies::{Policies, STDIN};
+use crate::yaml_text;
+
+/// Most rounds: an edit may answer one finding and cause the next.
+const MAX_ROUNDS: usize = 8;
+/// The field that only an author fills.
+const DANGEROUS: &str = "dangerouslyAllow";
+
+/// What was done.
+#[derive(Debug, Default)]
+pub(super) struct Fixes {
+    /// The number of edits made.
+    pub(super) made: usize,
+    /// The findings whose edit cannot be made, each with the reason.
+    pub(super) left: BTreeSet<String>,
+}
+
+/// Makes the edits in the files, until none is left that can be made.
+pub(super) fn fix(paths: &[PathBuf], suppressed: &[Suppression]) -> anyhow::Result<Fixes> {
+    if paths.iter().any(|path| path.as_os_str() == STDIN) {
+        bail!("--fix writes files, and `-` is none: name the files");
+    }
+    let mut fixes = Fixes::default();
+    for _ in 0..MAX_ROUNDS {
+        let policies = Policies::read(paths);
+        let mut diagnostics = diagnostics(&policies);
+        diagnostics.retain(|it| !it.is_suppressed(suppressed));
+        fixes.left.clear();
+        let before = fixes.made;
+        for found in diagnostics.chunk_by(|a, b| a.file == b.file) {
+            if let Some((first, text)) = found.first().zip(fixes.file(found)) {
+                fs::write(first.file, text).with_context(|| format!("write {}", first.file))?;
+            }
+        }
+        if fixes.made == before {
+            break;
+        }
+    }
+    Ok(fixes)
+}
+
+// === impl Fixes ===
+
+impl Fixes {
+    /// The text of a file with the edits that its findings propose; `None`: none is made.
+    fn file(&mut self, found: &[Diagnostic<'_>]) -> Option<String> {
+        let before = found.first()?.text;
+        let mut text = before.to_owned();
+        // From the end, so that no edit moves the place of a later one.
+        let mut found: Vec<&Diagnostic<'_>> = found.iter().collect();
+        found.sort_by_key(|it| (it.found.place.document, it.span.start));
+        let mut touched: Vec<(usize, String)> = Vec::new();
+        for diagnostic in found.into_iter().rev() {
+            let Some(document) = diagnostic.found.place.document else { continue };
+            let edits = diagnostic.found.finding.edits();
+            let Some(edit) = edits.first() else { continue };
+            if edits.iter().flat_map(fields).any(|field| field.contains(DANGEROUS)) {
+                self.leave(diagnostic, "the author decides on a danger");
+                continue;
+            }
+            let meets = |field: &str| {
+                touched.iter().any(|(at, other)| {
+                    *at == document && (other.starts_with(field) || field.starts_with(&**other))
+                })
+            };
+            // The next round judges what this one has changed.
+            if fields(edit).any(meets) {
+                continue;
+            }
+            let Some(amended) = yaml_text::amended(&text, document, edit) else {
+                self.leave(diagnostic, "the edit cannot be made in the text alone");
+                continue;
+            };
+            if amended != text {
+                touched.extend(fields(edit).map(|field| (document, field.to_owned())));
+                self.made = self.made.saturating_add(1);
+                text = amended;
+            }
+        }
+        (text != before).then_some(text)
+    }
+
+    fn leave(&mut self, diagnostic: &Diagnostic<'_>, why: &str) {
+        let [start, _] = diagnostic.region;
+        let (file, code) = (diagnostic.file, diagnostic.sentence.code);
+        self.left.insert(format!("{file}:{}: {code} is left: {why}", start.line));
+    }
+}
+
+/// The fields that an edit changes.
+fn fields(edit: &Edit) -> impl Iterator<Item = &str> {
+    let (field, to) = match edit {
+        Edit::Write { field, .. }
+        | Edit::Spread { field, .. }
+        | Edit::Add { field, .. }
+        | Edit::Remove { field } => (Some(field), None),
+        Edit::Move { field, to, .. } => (Some(field), Some(to)),
+        _ => (None, None),
+    };
+    field.into_iter().chain(to).map(String::as_str)
+}

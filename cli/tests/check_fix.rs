@@ -1,0 +1,82 @@
+//! The edits of `check --fix`: in the text, and nowhere else in it.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
+
+use std::fs;
+use std::process::Command;
+
+const POLICY: &str = r#"# The API of the shop.
+apiVersion: corsward.io/v1alpha1
+kind: CorsPolicy
+metadata:
+  name: api   # as the Service
+  namespace: shop
+spec:
+  mode: active
+  targetRefs: [{group: "", kind: Service, name: "api:80"}]
+  hostnames:
+    - API.shop.example   # upper case
+  cors:
+    allowOrigins:
+      - https://app.example/   # the front end
+      # twice
+      - "https://b.example"
+      - https://b.example
+    allowHeader: [x-a]   # singular
+    allowMethods: PUT
+    maxAge: 10m
+  rules:
+    - path: {type: Prefix, value: /public}
+      cors: {allowOrigin: ['https://c.example/'], maxAge: 600}
+
+---
+# Nothing is wrong here:   two  spaces, and "quotes".
+apiVersion: v1
+kind: Service
+metadata: {name:   api, namespace: shop}
+"#;
+
+/// A list of objects in JSON.
+const LIST: &str = r#"{
+	"apiVersion": "v1", "kind": "List",
+	"items": [
+		{"apiVersion": "corsward.io/v1alpha1", "kind": "CorsPolicy", "metadata": {"name": "b"},
+		 "spec": {"cors": {"allowOrigins": ["https://a.example/", "https://b.example"], "maxAg": 600}}}
+	]
+}
+"#;
+
+/// Fixes a file, and returns its text, with what was printed.
+fn fixed(name: &str, text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(name), text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    let command = command.args(["check", "--fix", "-o", "github", name]).current_dir(folder.path());
+    let output = command.output().unwrap();
+    let [out, notes] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    let after = fs::read_to_string(folder.path().join(name)).unwrap();
+    format!("{after}=====\n{out}{notes}exit {}\n", output.status.code().unwrap())
+}
+
+#[test]
+fn comments_and_the_rest_of_a_file_stay() {
+    insta::assert_snapshot!("policy", fixed("a.yaml", POLICY));
+    insta::assert_snapshot!("list", fixed("a.json", LIST));
+}
+
+#[test]
+fn no_danger_is_accepted_for_the_author() {
+    let policy = "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {name: a}\nspec:\n  cors: {allowOrigins: ['https://*.github.io'], allowCredentials: true, maxAge: 600}\n";
+    let printed = fixed("a.yaml", policy);
+    assert!(printed.starts_with(policy), "{printed}");
+    insta::assert_snapshot!("danger", printed);
+}
+
+#[test]
+fn standard_input_cannot_be_fixed() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    let output = command.args(["check", "--fix", "-"]).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(error, "error: --fix writes files, and `-` is none: name the files\n");
+    assert_eq!(output.status.code(), Some(2));
+}
