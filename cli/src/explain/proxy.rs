@@ -23,6 +23,7 @@ use crate::policies::Policies;
 #[derive(Clone)]
 pub(super) struct Proxy {
     pub(super) drafts: Vec<Draft>,
+    // INVARIANT: as many as there are drafts, in their order.
     policies: Vec<Policy>,
     compiled: Compiled,
 }
@@ -121,8 +122,13 @@ impl Proxy {
         received: &'p Received<'_>,
         winner: &'p PolicyId,
     ) -> impl Iterator<Item = String> + 'p {
-        let others = self.policies.iter().filter(move |policy| policy.id() != winner);
-        others.filter_map(move |policy| {
+        let host = received.page.url.host_str().unwrap_or_default();
+        let both = self.policies.iter().zip(&self.drafts);
+        let others = both.filter(move |(policy, draft)| {
+            let covers = draft.hostnames.is_empty() || closeness(draft, host) > 0;
+            covers && policy.id() != winner
+        });
+        others.filter_map(move |(policy, _)| {
             let alone = compile(&[policy]);
             let verdict = decide(&alone, received).verdict?;
             let why = self.precedence(received.page, winner, policy.id());
@@ -149,6 +155,7 @@ impl Proxy {
 fn closeness(draft: &Draft, host: &str) -> usize {
     let of_pattern = |pattern: &String| match pattern.strip_prefix('*') {
         None if pattern.eq_ignore_ascii_case(host) => usize::MAX,
+        Some("") => 1,
         Some(rest) if host.ends_with(&rest.to_ascii_lowercase()) => rest.len(),
         _ => 0,
     };

@@ -1,6 +1,6 @@
 //! Report: the walk of a request through a browser, as text and as JSON.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 
 use corsward_browser::plan::Sent;
 use corsward_browser::{HeaderLine, PageRequest};
@@ -219,11 +219,11 @@ struct Marks {
 
 impl Marks {
     fn new() -> Self {
-        let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        if colours {
-            Self { good: "\x1b[32m✓\x1b[0m", bad: "\x1b[31m✗\x1b[0m", open: "\x1b[33m?\x1b[0m" }
-        } else {
+        let choice = anstream::AutoStream::choice(&io::stdout());
+        if choice == anstream::ColorChoice::Never {
             Self { good: "✓", bad: "✗", open: "?" }
+        } else {
+            Self { good: "\x1b[32m✓\x1b[0m", bad: "\x1b[31m✗\x1b[0m", open: "\x1b[33m?\x1b[0m" }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! HAR: the requests of a page, as a browser exports them.
 
 use anyhow::{Context as _, bail};
-use corsward_browser::HeaderLine;
+use corsward_browser::{CorsRequest, CorsResponse, HeaderLine, cors_check};
 use serde::Deserialize;
 use url::Url;
 
@@ -37,8 +37,8 @@ struct Request {
 
 #[derive(Deserialize)]
 struct Response {
-    /// 0 where the page got none.
-    status: u16,
+    /// Not above 0 where the page got none.
+    status: i64,
     headers: Vec<Header>,
     /// Chromium's own error.
     #[serde(rename = "_error")]
@@ -74,7 +74,7 @@ pub(super) fn read(text: &str, url: Option<&str>) -> anyhow::Result<Captured> {
         None => entry.is_cross_origin() && !entry.is_preflight(),
     };
     let candidates: Vec<&Entry> = entries.iter().filter(is_wanted).collect();
-    let failed = candidates.iter().find(|entry| entry.response.status == 0);
+    let failed = candidates.iter().find(|entry| entry.is_hidden());
     let Some(entry) = failed.or(candidates.first()) else {
         match url {
             Some(url) => bail!("the HAR has no request to `{url}`"),
@@ -124,9 +124,21 @@ impl Entry {
         matches!((origin, url), (Some(origin), Some(url)) if origin != url)
     }
 
+    /// Whether the page does not read the response: there is none, or the CORS check fails.
+    fn is_hidden(&self) -> bool {
+        let Some(answer) = self.response.answer() else { return true };
+        let Asked { origin, credentials, .. } = self.asked();
+        let request = CorsRequest {
+            origin: origin.unwrap_or_default().into_bytes(),
+            credentials: credentials.unwrap_or_default(),
+        };
+        let response = CorsResponse { status: answer.status, headers: &answer.headers };
+        cors_check(&request, response).is_err()
+    }
+
     /// The `connect-src` of the page's document, if it does not allow the request.
     fn refused_by_csp(&self, entries: &[Self]) -> Option<Diagnosis> {
-        let url = self.url().filter(|_| self.response.status == 0)?;
+        let url = self.url().filter(|_| self.response.answer().is_none())?;
         let origin = origin_of(&self.asked().origin?).ok()?;
         let is_page = |entry: &&Self| {
             let is_html = |header: &Header| {
@@ -151,8 +163,8 @@ impl Entry {
 
 impl Response {
     fn answer(&self) -> Option<Answer> {
-        let headers = lines(&self.headers);
-        (self.status != 0).then_some(Answer { status: self.status, headers })
+        let status = u16::try_from(self.status).ok().filter(|status| *status > 0)?;
+        Some(Answer { status, headers: lines(&self.headers) })
     }
 }
 
