@@ -48,13 +48,13 @@ pub(crate) struct ExplainArgs {
     /// The URL that the page asks.
     #[arg(long)]
     url: Option<String>,
-    /// The method, as the page passes it to `fetch`.
+    /// The method, as the page passes it to `fetch`; `GET` by default.
     #[arg(long)]
     method: Option<String>,
     /// A header that the page sets; may be repeated.
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
     headers: Vec<String>,
-    /// The credentials mode: `include` sends cookies.
+    /// The credentials mode, `same-origin` by default, as of `fetch`: `include` sends cookies.
     #[arg(long, value_enum)]
     credentials: Option<Credentials>,
     /// The page listens to the progress of an upload (`XMLHttpRequest.upload`).

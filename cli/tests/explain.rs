@@ -84,6 +84,24 @@ fn a_policy_that_allows_is_explained_step_by_step() {
 }
 
 #[test]
+fn the_report_for_programs_has_the_same_steps() {
+    insta::assert_snapshot!(
+        "json",
+        told(&[
+            "examples/shop.yaml",
+            "-o",
+            "json",
+            "--origin",
+            "https://shop.example",
+            "--url",
+            "https://api.shop.example/public/news",
+            "-H",
+            "x-trace: 1",
+        ])
+    );
+}
+
+#[test]
 fn the_policy_that_takes_precedence_is_named_with_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let policy = |name: &str, hosts: &str, origin: &str| {

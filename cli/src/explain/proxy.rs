@@ -16,7 +16,7 @@ use corsward_policy::{
 };
 
 use super::diagnosis::Diagnosis;
-use super::reply::{Answer, Reply};
+use super::reply::{Answer, Judgement, Reply, Role};
 use crate::policies::Policies;
 
 /// A proxy with policies.
@@ -83,14 +83,13 @@ impl Proxy {
     pub(super) fn ask(&self, page: &PageRequest, sent: &Sent) -> Reply {
         let received = Received { page, sent };
         let decision = decide(&self.compiled, &received);
-        let mut decided_by = Vec::new();
+        let mut policies = Vec::new();
         if let Some(verdict) = &decision.verdict {
-            decided_by.push(format!("`{}`: {}", verdict.policy(), spoken(verdict)));
-            decided_by.extend(self.beaten(&received, verdict.policy()));
+            policies.push(judgement(verdict, Role::Decides, None));
+            policies.extend(self.overridden(&received, verdict.policy()));
         }
         if let Some(shadow) = &decision.shadow {
-            let verdict = &shadow.verdict;
-            decided_by.push(format!("`{}` (DryRun): {}", verdict.policy(), spoken(verdict)));
+            policies.push(judgement(&shadow.verdict, Role::DryRun, None));
         }
         let answer = match &decision.action {
             Action::Passthrough => None,
@@ -110,18 +109,18 @@ impl Proxy {
                 "no policy covers the request: the upstream answers"
             },
             failed: verdict.is_none().then(|| Diagnosis::not_covered(&page.url, &self.hostnames())),
-            decided_by,
+            policies,
             policy: verdict.map(|verdict| verdict.policy().clone()),
             refusal: verdict.and_then(|verdict| verdict.outcome.refusal()),
         }
     }
 
     /// The other policies that would decide alone.
-    fn beaten<'p>(
+    fn overridden<'p>(
         &'p self,
         received: &'p Received<'_>,
         winner: &'p PolicyId,
-    ) -> impl Iterator<Item = String> + 'p {
+    ) -> impl Iterator<Item = Judgement> + 'p {
         let host = received.page.url.host_str().unwrap_or_default();
         let both = self.policies.iter().zip(&self.drafts);
         let others = both.filter(move |(policy, draft)| {
@@ -132,7 +131,7 @@ impl Proxy {
             let alone = compile(&[policy]);
             let verdict = decide(&alone, received).verdict?;
             let why = self.precedence(received.page, winner, policy.id());
-            Some(format!("`{}` alone: {}; {why}", policy.id(), spoken(&verdict)))
+            Some(judgement(&verdict, Role::Overridden, Some(why)))
         })
     }
 
@@ -142,11 +141,11 @@ impl Proxy {
         let (Some(winner), Some(other)) = (find(winner), find(other)) else { return "" };
         let host = page.url.host_str().unwrap_or_default();
         if winner.specificity != other.specificity {
-            "the target of the first is more specific"
+            "the target of the deciding policy is more specific"
         } else if closeness(winner, host) != closeness(other, host) {
-            "the hostname of the first is more specific"
+            "the hostname of the deciding policy is more specific"
         } else {
-            "the path of the first is more specific, or its name comes first"
+            "the path of the deciding policy is more specific, or its name comes first"
         }
     }
 }
@@ -160,6 +159,10 @@ fn closeness(draft: &Draft, host: &str) -> usize {
         _ => 0,
     };
     draft.hostnames.iter().map(of_pattern).max().unwrap_or(0)
+}
+
+fn judgement(verdict: &Verdict, role: Role, why: Option<&'static str>) -> Judgement {
+    Judgement { policy: verdict.policy().to_string(), role, verdict: spoken(verdict), why }
 }
 
 /// `preflight refused (header), by the rule of /public`.

@@ -2,14 +2,13 @@
 
 use std::io::{self, Write};
 
-use corsward_browser::plan::Sent;
-use corsward_browser::{HeaderLine, PageRequest};
+use corsward_browser::{HeaderLine, PageRequest, plan};
 use serde::{Serialize, Serializer};
 
 use super::advice::Advice;
 use super::diagnosis::Diagnosis;
 use super::implementation::Guess;
-use super::reply::Answer;
+use super::reply::{Answer, Judgement};
 
 /// The report.
 #[derive(Debug, Serialize)]
@@ -56,20 +55,29 @@ pub(super) struct Step {
     pub(super) title: String,
     pub(super) details: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) sent: Option<Message>,
-    /// The policy that decided, and those it took precedence over.
-    pub(super) decided_by: Vec<String>,
+    pub(super) sent: Option<Sent>,
+    /// The policy that decides, and those that it takes precedence over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) policies: Vec<Judgement>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) answer: Option<Message>,
+    pub(super) answer: Option<Received>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) passes: Option<bool>,
     pub(super) conclusion: String,
 }
 
-/// A request or a response on the wire.
+/// A request on the wire.
 #[derive(Debug, Serialize)]
-pub(super) struct Message {
-    first: String,
+pub(super) struct Sent {
+    method: String,
+    target: String,
+    headers: Vec<Line>,
+}
+
+/// A response on the wire.
+#[derive(Debug, Serialize)]
+pub(super) struct Received {
+    status: u16,
     headers: Vec<Line>,
 }
 
@@ -104,32 +112,28 @@ impl Request {
     }
 }
 
-// === impl Message ===
+// === impl Sent ===
 
-impl Message {
-    pub(super) fn sent(page: &PageRequest, sent: &Sent) -> Self {
+impl Sent {
+    pub(super) fn of(page: &PageRequest, sent: &plan::Sent) -> Self {
         let query = page.url.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let first = format!("{} {}{query}", sent.method, page.url.path());
-        Self { first, headers: lines(&sent.headers) }
+        let target = format!("{}{query}", page.url.path());
+        Self { method: sent.method.clone(), target, headers: lines(&sent.headers) }
     }
+}
 
+// === impl Received ===
+
+impl Received {
     /// The status and the lines that CORS reads.
-    pub(super) fn received(answer: &Answer) -> Self {
+    pub(super) fn of(answer: &Answer) -> Self {
         let is_read = |(name, _): &&HeaderLine| {
             let name = name.to_ascii_lowercase();
             name.starts_with("access-control-")
                 || matches!(name.as_str(), "vary" | "location" | "www-authenticate" | "x-corsward")
         };
         let read: Vec<HeaderLine> = answer.headers.iter().filter(is_read).cloned().collect();
-        Self { first: answer.status.to_string(), headers: lines(&read) }
-    }
-
-    fn print(&self, label: &str, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "   {label:<9}{}", self.first)?;
-        for Line { name, value } in &self.headers {
-            writeln!(out, "            {name}: {}", String::from_utf8_lossy(value))?;
-        }
-        Ok(())
+        Self { status: answer.status, headers: lines(&read) }
     }
 }
 
@@ -188,13 +192,15 @@ impl Step {
             writeln!(out, "   - {detail}")?;
         }
         if let Some(sent) = &self.sent {
-            sent.print("sends", out)?;
+            writeln!(out, "   sends    {} {}", sent.method, sent.target)?;
+            print(&sent.headers, out)?;
         }
-        for decided in &self.decided_by {
-            writeln!(out, "   policy   {decided}")?;
+        for policy in &self.policies {
+            writeln!(out, "   policy   {policy}")?;
         }
         if let Some(answer) = &self.answer {
-            answer.print("gets", out)?;
+            writeln!(out, "   gets     {}", answer.status)?;
+            print(&answer.headers, out)?;
         }
         if !self.conclusion.is_empty() {
             let mark = match self.passes {
@@ -206,6 +212,13 @@ impl Step {
         }
         writeln!(out)
     }
+}
+
+fn print(headers: &[Line], out: &mut impl Write) -> io::Result<()> {
+    for Line { name, value } in headers {
+        writeln!(out, "            {name}: {}", String::from_utf8_lossy(value))?;
+    }
+    Ok(())
 }
 
 /// The marks of results, in colour on a terminal.

@@ -11,7 +11,7 @@ use corsward_policy::{PolicyId, Refusal};
 
 use super::diagnosis::{Diagnosis, latent, of_both};
 use super::reply::{Answer, Reply};
-use super::report::{Message, Outcome, Step};
+use super::report::{Outcome, Received, Sent, Step};
 use super::server::Server;
 
 /// The steps and their result.
@@ -82,9 +82,9 @@ impl Walk {
         let mut step = Step {
             title: "a preflight is needed".to_owned(),
             details: reasons.iter().map(ToString::to_string).collect(),
-            sent: Some(Message::sent(page, request)),
-            decided_by: reply.decided_by.clone(),
-            answer: reply.answer.as_ref().map(Message::received),
+            sent: Some(Sent::of(page, request)),
+            policies: reply.policies.clone(),
+            answer: reply.answer.as_ref().map(Received::of),
             ..Step::default()
         };
         let Some(answer) = &reply.answer else {
@@ -136,9 +136,9 @@ impl Walk {
                 "the browser sends no request; its answer would be".to_owned()
             },
             details: credentials(page),
-            sent: Some(Message::sent(page, &plan.request)),
-            decided_by: reply.decided_by.clone(),
-            answer: reply.answer.as_ref().map(Message::received),
+            sent: Some(Sent::of(page, &plan.request)),
+            policies: reply.policies.clone(),
+            answer: reply.answer.as_ref().map(Received::of),
             ..Step::default()
         };
         let Some(answer) = &reply.answer else {
