@@ -382,9 +382,13 @@ fn a_server_that_is_not_there_is_no_matter_of_cors() {
     // The port is free again when the listener is dropped.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{address}/");
-    let output = run(&["--live", &url, "--origin", "http://localhost:1", "-o", "json"], "");
+    let output = run(
+        &["--live", &url, "--origin", "http://localhost:1", "--method", "PUT", "-o", "json"],
+        "",
+    );
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["diagnoses"][0]["code"], "connection");
+    assert_eq!(report["steps"].as_array().unwrap().len(), 2);
     assert_eq!(report["result"], "blocked");
 }
 

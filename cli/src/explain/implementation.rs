@@ -82,6 +82,7 @@ pub(super) fn guess(answers: &[(bool, Answer)]) -> Option<Guess> {
         let names = vec!["corsward".to_owned()];
         return Some(Guess { names, confidence: Confidence::High, agreement: 100, next: None });
     }
+    let server = answers.iter().find_map(|(_, answer)| product(answer));
     let answers: Vec<(bool, bool, Traits)> = answers.iter().filter_map(read).collect();
     if answers.is_empty() {
         return None;
@@ -94,6 +95,15 @@ pub(super) fn guess(answers: &[(bool, Answer)]) -> Option<Guess> {
     fits.sort_by(|one, other| other.cmp(one));
     let best = fits.first()?.0;
     let (names, others): (Vec<_>, Vec<_>) = fits.into_iter().partition(|(fit, _)| *fit == best);
+    let names: Vec<String> = names.into_iter().map(|(_, name)| name).collect();
+    let is_server = |name: &&String| {
+        server.as_ref().is_some_and(|server| name.to_ascii_lowercase().contains(server))
+    };
+    // Traits of settings that are written by hand are those of the hand.
+    let names = match names.iter().find(is_server) {
+        Some(name) => vec![name.clone()],
+        None => names,
+    };
     let next = others.into_iter().next().map(|(agreement, name)| Next { name, agreement });
     let ahead = best.saturating_sub(next.as_ref().map_or(0, |next| next.agreement));
     let confidence = match (best, names.len(), ahead) {
@@ -103,8 +113,15 @@ pub(super) fn guess(answers: &[(bool, Answer)]) -> Option<Guess> {
         // Too many fit, or none.
         _ => return None,
     };
-    let names = names.into_iter().map(|(_, name)| name).collect();
     Some(Guess { names, confidence, agreement: best, next })
+}
+
+/// The product that `Server` names, in lower case.
+fn product(answer: &Answer) -> Option<String> {
+    let server = combined(&answer.headers, "server")?;
+    let product = server.split(|byte| matches!(byte, b'/' | b' ')).next()?;
+    let product = String::from_utf8_lossy(product).to_ascii_lowercase();
+    Some(product).filter(|product| product.len() > 3)
 }
 
 /// The traits of an answer; `None`: it has too few.
@@ -263,6 +280,17 @@ mod tests {
             certain += usize::from(guess.confidence == Confidence::High);
         }
         assert!(certain >= 25, "only {certain} are told apart with high confidence");
+    }
+
+    #[test]
+    fn the_server_header_decides_between_equal_names() {
+        let table: Vec<Implementation> = serde_json::from_str(TABLE).unwrap();
+        let nginx = table.iter().find(|one| one.name.starts_with("nginx")).unwrap();
+        let mut answer = answer(nginx.preflight.first().unwrap());
+        assert_eq!(guess(&[(true, answer.clone())]).unwrap().names.len(), 2);
+        answer.headers.push(("Server".to_owned(), b"nginx/1.29.3".to_vec()));
+        let names = guess(&[(true, answer)]).unwrap().names;
+        assert_eq!(names, std::slice::from_ref(&nginx.name));
     }
 
     #[test]

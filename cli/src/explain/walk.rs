@@ -61,7 +61,10 @@ pub(super) fn walk(page: &PageRequest, server: &Server) -> Walk {
         return walk;
     }
     let preflight = walk.preflight(page, &plan, server);
-    walk.request(page, &plan, server, preflight);
+    // A server that is not reached answers nothing else.
+    if walk.result != Outcome::Blocked {
+        walk.request(page, &plan, server, preflight);
+    }
     walk
 }
 
