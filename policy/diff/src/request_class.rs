@@ -37,6 +37,8 @@ pub(crate) enum RequestClass {
     Handshake,
     /// Requests from pages of the host itself, which browsers do not check.
     SameOrigin,
+    /// WebSocket handshakes of such pages.
+    SameOriginHandshake,
 }
 
 // === impl RequestClass ===
@@ -57,12 +59,15 @@ impl RequestClass {
         classes.extend([Self::OtherMethod, Self::LongMethod, Self::NoMethod]);
         classes.extend(headers.into_iter().map(Self::Header));
         classes.extend([Self::OtherHeader, Self::NoHeader, Self::ManyHeaders]);
-        classes.extend([Self::Handshake, Self::SameOrigin]);
+        classes.extend([Self::Handshake, Self::SameOrigin, Self::SameOriginHandshake]);
         classes
     }
 
     pub(crate) fn is_preflight(&self) -> bool {
-        !matches!(self, Self::Actual | Self::SameOrigin | Self::Handshake)
+        !matches!(
+            self,
+            Self::Actual | Self::SameOrigin | Self::Handshake | Self::SameOriginHandshake
+        )
     }
 
     /// Returns whether it asks for a method that is not one of the safelist.
@@ -97,8 +102,8 @@ impl RequestClass {
             host: host.into(),
             path: path.into(),
             origin: Some(origin.into()),
-            same_origin: *self == Self::SameOrigin,
-            handshake: *self == Self::Handshake,
+            same_origin: matches!(self, Self::SameOrigin | Self::SameOriginHandshake),
+            handshake: matches!(self, Self::Handshake | Self::SameOriginHandshake),
             ..Probe::default()
         };
         if !self.is_preflight() {
@@ -129,6 +134,9 @@ impl RequestClass {
             Self::Actual => "actual requests",
             Self::SameOrigin => "actual requests from the host's own pages",
             Self::Handshake => "WebSocket handshakes with cookies",
+            Self::SameOriginHandshake => {
+                "WebSocket handshakes with cookies from the host's own pages"
+            }
             Self::Method(name) | Self::Header(name) => name,
             Self::OtherMethod => "any other method",
             Self::LongMethod => "a method of more than 64 characters",
@@ -142,11 +150,16 @@ impl RequestClass {
     /// Returns words for `some` of `all` classes.
     pub(crate) fn texts(some: &BTreeSet<&Self>, all: &[Self]) -> Vec<String> {
         let mut texts = Vec::new();
-        if some.contains(&Self::Actual) {
-            texts.push(Self::Actual.label().to_owned());
-        } else {
-            let kinds = some.iter().filter(|class| !class.is_preflight());
-            texts.extend(kinds.map(|class| class.label().to_owned()));
+        for class in some.iter().filter(|class| !class.is_preflight()) {
+            // A wider kind says so for the narrower one.
+            let wider = match class {
+                Self::Handshake | Self::SameOrigin => some.contains(&Self::Actual),
+                Self::SameOriginHandshake => {
+                    some.contains(&Self::Actual) || some.contains(&Self::SameOrigin)
+                }
+                _ => false,
+            };
+            texts.extend((!wider).then(|| class.label().to_owned()));
         }
         let own: Vec<&Self> = some.iter().copied().filter(|class| class.is_preflight()).collect();
         let missing: Vec<&Self> =
