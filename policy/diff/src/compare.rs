@@ -17,12 +17,16 @@ use crate::request_class::RequestClass;
 /// Compares the policies of one proxy with those that replace them.
 #[must_use]
 pub fn compare(old: &[&Policy], new: &[&Policy]) -> Comparison {
-    compare_compiled(&compile(old), &compile(new))
+    compare_compiled(&compile(old), &compile(new), &Languages::default())
 }
 
 /// Compares the policies of one proxy with those that replace them, both compiled.
-pub(crate) fn compare_compiled(old: &Compiled, new: &Compiled) -> Comparison {
-    let comparer = Comparer { old, new, languages: Languages::default() };
+pub(crate) fn compare_compiled(
+    old: &Compiled,
+    new: &Compiled,
+    languages: &Languages,
+) -> Comparison {
+    let comparer = Comparer { old, new, languages };
     let mut known: HashMap<_, Rc<Pair>> = HashMap::new();
     let mut by_content: BTreeMap<Content, Difference> = BTreeMap::new();
     let mut undecided = BTreeSet::new();
@@ -83,12 +87,12 @@ struct Content {
 struct Comparer<'c> {
     old: &'c Compiled,
     new: &'c Compiled,
-    languages: Languages,
+    languages: &'c Languages,
 }
 
-/// One request class of one class of origins, decided by both sets.
+/// Request classes of one class of origins, decided by both sets: one of them, or all preflights where the origin alone decides.
 struct Decided<'d> {
-    class: &'d RequestClass,
+    classes: Vec<&'d RequestClass>,
     probe: Probe,
     old: Observed,
     new: Observed,
@@ -142,7 +146,7 @@ impl Comparer<'_> {
         let mut differences: Vec<(Content, Probe)> = Vec::new();
         let selected: Vec<Selected<'_>> = rule_sets.into_iter().flatten().collect();
         let requests = RequestClass::all(&selected);
-        let (classes, undecided) = origin_class::classes(old, new, &self.languages);
+        let (classes, undecided) = origin_class::classes(old, new, self.languages);
         for origins in classes {
             for (content, probe) in self.of_origins(&origins, &requests, rule_sets, place) {
                 let same = |(other, _): &&mut (Content, Probe)| {
@@ -161,7 +165,31 @@ impl Comparer<'_> {
 
     fn decide<'d>(&self, class: &'d RequestClass, probe: Probe) -> Decided<'d> {
         let (old, new) = (Observed::of(self.old, &probe), Observed::of(self.new, &probe));
-        Decided { class, probe, old, new }
+        Decided { classes: vec![class], probe, old, new }
+    }
+
+    /// Decides one request of each class. Both sets look at methods and headers only after the origin.
+    fn decide_all<'d>(
+        &self,
+        requests: &'d [RequestClass],
+        probe: impl Fn(&RequestClass) -> Probe,
+    ) -> Vec<Decided<'d>> {
+        let mut decided: Vec<Decided<'d>> = Vec::new();
+        let mut by_origin: Option<usize> = None;
+        for class in requests {
+            if let Some(at) = by_origin.filter(|_| class.is_preflight()) {
+                if let Some(of_all) = decided.get_mut(at) {
+                    of_all.classes.push(class);
+                }
+                continue;
+            }
+            let it = self.decide(class, probe(class));
+            if class.is_preflight() && it.old.is_by_origin() && it.new.is_by_origin() {
+                by_origin = Some(decided.len());
+            }
+            decided.push(it);
+        }
+        decided
     }
 
     /// The difference for requests without an `Origin`.
@@ -188,13 +216,12 @@ impl Comparer<'_> {
         rule_sets: [Option<Selected<'_>>; 2],
         place: &Probe,
     ) -> Vec<(Content, Probe)> {
-        let decide = |class: &'_ RequestClass| {
+        let decided = self.decide_all(requests, |class| {
             class.probe(&place.host, &place.path, &origins.witness, requests)
-        };
-        let decided: Vec<Decided<'_>> =
-            requests.iter().map(|class| self.decide(class, decide(class))).collect();
+        });
         let differing = |of: fn(&RequestClass) -> bool| {
-            decided.iter().any(|it| of(it.class) && it.old.verdict != it.new.verdict)
+            let of = |it: &Decided<'_>| it.classes.iter().any(|class| of(class));
+            decided.iter().any(|it| of(it) && it.old.verdict != it.new.verdict)
         };
         let all_differ = differing(|class| *class == RequestClass::Actual);
         let methods_differ = differing(RequestClass::asks_for_method);
@@ -223,7 +250,8 @@ impl Comparer<'_> {
             groups.entry((verdicts.0, verdicts.1, changes)).or_default().push(it);
         }
         let group = |((_, _, changes), group): (_, Vec<&Decided<'_>>)| {
-            let some: BTreeSet<&RequestClass> = group.iter().map(|it| it.class).collect();
+            let some: BTreeSet<&RequestClass> =
+                group.iter().flat_map(|it| it.classes.iter().copied()).collect();
             let texts = RequestClass::texts(&some, requests);
             let first = group.first()?;
             let content = first.content(rule_sets, origins.classes.clone(), texts, changes);

@@ -7,6 +7,7 @@ use corsward_policy::{Compiled, Policy, compile};
 
 use crate::compare::compare_compiled;
 use crate::difference::{Comparison, Undecided};
+use crate::origins::Languages;
 
 /// Most pairs of targets that are compared in one namespace.
 const MAX_PAIRS: usize = 2_000;
@@ -52,8 +53,9 @@ pub fn compare_sets<'p>(old: &[Member<'p>], new: &[Member<'p>]) -> Comparison {
         namespaces.entry(&member.policy.id().namespace).or_default().new.add(member);
     }
     let mut all = Comparison::default();
+    let languages = Languages::default();
     for (name, namespace) in namespaces {
-        namespace.compare(name, &mut all);
+        namespace.compare(name, &languages, &mut all);
     }
     all
 }
@@ -89,16 +91,16 @@ impl<'p> Side<'p> {
 // === impl Namespace ===
 
 impl Namespace<'_> {
-    fn compare(&self, name: &str, all: &mut Comparison) {
+    fn compare(&self, name: &str, languages: &Languages, all: &mut Comparison) {
         let targets: BTreeSet<&String> =
             self.old.by_target.keys().chain(self.new.by_target.keys()).collect();
         let other = if targets.is_empty() { "every workload" } else { "any other workload" };
-        if let Some(compared) = self.compared(&[]) {
+        if let Some(compared) = self.compared(&[], languages) {
             all.add(&format!("{other} of {name}"), compared.comparison, &[]);
         }
         let mut changed: BTreeMap<&String, Compared> = BTreeMap::new();
         for target in &targets {
-            changed.extend(self.compared(&[target]).map(|compared| (*target, compared)));
+            changed.extend(self.compared(&[target], languages).map(|compared| (*target, compared)));
         }
         let mut pairs = Vec::new();
         for target in changed.iter().filter(|(_, it)| !it.is_aligned).map(|(target, _)| *target) {
@@ -120,7 +122,7 @@ impl Namespace<'_> {
             pairs.clear();
         }
         for pair in pairs {
-            let Some(compared) = self.compared(&pair) else { continue };
+            let Some(compared) = self.compared(&pair, languages) else { continue };
             let known: Vec<&Comparison> =
                 pair.iter().filter_map(|it| Some(&changed.get(*it)?.comparison)).collect();
             let [one, two] = pair;
@@ -132,13 +134,13 @@ impl Namespace<'_> {
     }
 
     /// Compares a proxy that is one of all those targets; `None` where its policies are the same.
-    fn compared(&self, targets: &[&String]) -> Option<Compared> {
+    fn compared(&self, targets: &[&String], languages: &Languages) -> Option<Compared> {
         let (old, new) = (self.old.of(targets), self.new.of(targets));
         if old == new {
             return None;
         }
         let (old, new) = (compile(&old), compile(&new));
-        let comparison = compare_compiled(&old, &new);
+        let comparison = compare_compiled(&old, &new, languages);
         Some(Compared { comparison, is_aligned: is_aligned(&old, &new) })
     }
 }

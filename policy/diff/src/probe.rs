@@ -161,6 +161,16 @@ impl Verdict {
 // === impl Observed ===
 
 impl Observed {
+    /// Returns whether neither a method nor a header could have changed the decision about this preflight.
+    pub(crate) fn is_by_origin(&self) -> bool {
+        let later = [Refusal::Method, Refusal::Header, Refusal::TooLong].map(Refusal::label);
+        match self.verdict {
+            Verdict::NotCovered => true,
+            Verdict::Refused => self.reason.is_some_and(|reason| !later.contains(&reason)),
+            Verdict::Allowed | Verdict::Covered | Verdict::Rejected => false,
+        }
+    }
+
     /// Decides about `probe`, with an upstream that sends no CORS headers and with one that does.
     #[must_use]
     pub fn of(compiled: &Compiled, probe: &Probe) -> Self {
