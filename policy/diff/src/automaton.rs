@@ -15,7 +15,7 @@ const MAX_SIZE: usize = 1 << 20;
 /// Most states of a product.
 const MAX_STATES: usize = 10_000;
 /// Most texts that are tried in one search.
-const MAX_TEXTS: usize = 2_000;
+const MAX_TEXTS: usize = 20_000;
 /// Most steps of one search for texts.
 const MAX_STEPS: usize = 1_000_000;
 /// The bytes of serialized origins; those that read best come first.
@@ -55,6 +55,7 @@ impl Language {
         let config = dense::Config::new()
             .match_kind(MatchKind::All)
             .start_kind(StartKind::Anchored)
+            .accelerate(false)
             .dfa_size_limit(Some(MAX_SIZE))
             .determinize_size_limit(Some(MAX_SIZE));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()?;

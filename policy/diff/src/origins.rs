@@ -16,7 +16,7 @@ use corsward_policy::regex::OriginRegex;
 use crate::automaton::{Language, Search, search};
 use crate::language;
 
-/// Most exact origins in an automaton; the others are compared one by one.
+/// Most exact origins in an automaton.
 const MAX_EXACT: usize = 100;
 /// Most automata that are kept.
 const MAX_LANGUAGES: usize = 256;
@@ -210,7 +210,10 @@ impl Question<'_> {
         }
         let mut without = Vec::new();
         for list in self.without {
-            let (patterns, _) = patterns_of(list, others);
+            // An exact origin is refused by `passes` as soon as the search meets it.
+            let is_wide = |tuple: &&&TuplePattern| !is_one_origin(tuple);
+            let wide: Vec<&TuplePattern> = others.iter().filter(is_wide).copied().collect();
+            let (patterns, _) = patterns_of(list, &wide);
             without.extend((!patterns.is_empty()).then(|| patterns.join("|")));
             without.extend(list.regexes.iter().map(|regex| regex.as_str().to_owned()));
         }
