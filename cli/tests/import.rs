@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -17,7 +18,11 @@ use insta::assert_snapshot;
 
 /// Runs it in the folder of the settings.
 fn import(arguments: &[&str]) -> Output {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import");
+    import_in("tests/import", arguments)
+}
+
+fn import_in(folder: &str, arguments: &[&str]) -> Output {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
     command.current_dir(folder).arg("import").args(arguments).output().unwrap()
 }
@@ -95,6 +100,29 @@ fn a_policy_is_accepted_by_check() {
 }
 
 #[test]
+fn the_pages_show_what_the_command_prints() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (page, file) in [("django.md", "settings.py"), ("nginx.md", "nginx.conf")] {
+        let text = fs::read_to_string(root.join("../docs/migrate").join(page)).unwrap();
+        let settings = fs::read_to_string(root.join("tests/import/migrate").join(file)).unwrap();
+        assert!(text.contains(&format!("\n{settings}```\n")), "{page} shows {file}");
+        let blocks: Vec<&str> = text.split("```console\n$ ").skip(1).collect();
+        let [command, report] = blocks.as_slice() else { panic!("{page}: two blocks") };
+        let (line, printed) = command.split_once('\n').unwrap();
+        let arguments = line.strip_prefix("corsward import ").unwrap();
+        let arguments: Vec<&str> =
+            arguments.strip_suffix(" 2>report.md").unwrap().split(' ').collect();
+        let output = import_in("tests/import/migrate", &arguments);
+        let shows = |block: &str, bytes: &[u8]| {
+            let shown = block.split("```").next().unwrap();
+            assert_eq!(shown, String::from_utf8(bytes.to_vec()).unwrap(), "{page}");
+        };
+        shows(printed, &output.stdout);
+        shows(report.strip_prefix("cat report.md\n").unwrap(), &output.stderr);
+    }
+}
+
+#[test]
 fn any_origin_with_credentials_is_refused_by_name() {
     assert_snapshot!(transcript(&["django", "any-origin.py"]));
 }
@@ -116,7 +144,7 @@ fn what_is_unreadable_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
+        fs::write(&path, text).unwrap();
         path.display().to_string()
     };
     for (from, name, text, want) in [
@@ -145,7 +173,7 @@ fn a_report_goes_where_it_is_sent_and_in_the_format_that_is_asked_for() {
     let path = file.display().to_string();
     let output = import(&["nginx", "nginx.conf", "--report", &path, "-o", "json"]);
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
-    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
     assert_eq!(report[0]["policy"], "default/api-example-com");
     let effects = report[0]["classes"]
         .as_array()

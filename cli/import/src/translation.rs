@@ -118,14 +118,7 @@ fn origins(layer: &Layer, cors: &mut api::Cors, notes: &mut Vec<Note>) -> Result
             }
             OriginRule::Exact(written) => match sent(written, layer.habits.comparison) {
                 Some(origin) => cors.allow_origins.push(origin),
-                None => notes.push(Note::decide(
-                    "allowOrigins",
-                    "",
-                    format!(
-                        "`{written}` equals no origin that a browser sends, so nothing was allowed by it; write the \
-                         origin that was meant, or leave it out"
-                    ),
-                )),
+                None => notes.push(unsent(written, layer.habits.comparison)),
             },
             OriginRule::Regex(expression) if expression.is_open_at_start() => {
                 notes.push(Note::decide(
@@ -153,6 +146,23 @@ const ECHO_WITH_CREDENTIALS: &str = "any origin is allowed with credentials: eve
      list the origins that need them, or turn credentials off, and import again";
 const STAR_IS_A_NAME: &str =
     "`*` is no wildcard for requests with credentials, so it allowed nothing there; list the names";
+
+/// The remark about an entry that no tuple origin equals.
+fn unsent(written: &str, comparison: Comparison) -> Note {
+    let has_neither = comparison == Comparison::Url && url(written) == url("null");
+    let text = if has_neither {
+        format!(
+            "`{written}` has no scheme and no host, and neither has `null`: it allowed sandboxed frames of every site; the policy leaves it \
+             out"
+        )
+    } else {
+        format!(
+            "`{written}` equals no origin that a browser sends, so nothing was allowed by it; write the origin that was meant, or leave \
+             it out"
+        )
+    };
+    Note::decide("allowOrigins", "", text)
+}
 
 /// The origin that a browser sends and the settings match; absent: there is none.
 fn sent(written: &str, comparison: Comparison) -> Option<String> {
