@@ -82,7 +82,6 @@ fn cors(layer: &Layer, notes: &mut Vec<Note>) -> Result<api::Cors, Failure> {
     cors.allow_origins = unique(&cors.allow_origins);
     cors.allow_origin_regexes = unique(&cors.allow_origin_regexes);
     cors.allow_methods = names(&layer.methods, layer.credentials, "allowMethods", notes);
-    cors.allow_methods.retain(|method| !["GET", "HEAD", "POST"].contains(&method.as_str()));
     cors.allow_headers = names(&layer.headers, layer.credentials, "allowHeaders", notes);
     if layer.headers == Names::Requested {
         // `*` does not cover it (Fetch, "CORS non-wildcard request-header name").

@@ -2,6 +2,7 @@
 
 mod django;
 mod envoy;
+mod gateway_api;
 mod nginx;
 mod python;
 mod side_by_side;

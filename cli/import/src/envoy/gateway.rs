@@ -6,13 +6,11 @@ use super::{HABITS, checked, wildcard};
 use crate::SourceFile;
 use crate::blocks;
 use crate::fields::{objects, seconds, text, texts, truth};
-use crate::layer::{Habits, Layer, Names, OriginRule};
+use crate::layer::{Layer, Names, OriginRule};
 use crate::settings::{Block, BlockPath, Failure, Note, Settings};
 
 const ROUTE: &str = "Gateway API's HTTPRoute, Envoy 1.40.0";
 const SECURITY_POLICY: &str = "Envoy Gateway's SecurityPolicy, Envoy 1.40.0";
-/// The age that the API gives where none is written.
-const DEFAULT_MAX_AGE: u64 = 5;
 
 /// Reads the routes.
 pub(crate) fn read_routes(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
@@ -25,9 +23,7 @@ pub(crate) fn read_routes(files: &[SourceFile]) -> Result<Vec<Settings>, Failure
         for rule in object.pointer("/spec/rules").and_then(Value::as_array).into_iter().flatten() {
             let filters = rule.get("filters").and_then(Value::as_array);
             let cors = filters.into_iter().flatten().find_map(|filter| filter.get("cors"));
-            let layer = cors
-                .map(|cors| layer(cors, DEFAULT_MAX_AGE.into(), &place, &mut notes))
-                .transpose()?;
+            let layer = cors.map(|cors| layer(cors, &place, &mut notes)).transpose()?;
             blocks.extend(
                 paths(rule, &place, &mut notes)
                     .into_iter()
@@ -55,7 +51,7 @@ pub(crate) fn read_security_policies(files: &[SourceFile]) -> Result<Vec<Setting
             &place,
             "the policy covers every workload of its namespace: name those behind the target in `targetRefs` or `selector`",
         )];
-        let layer = layer(cors, None, &place, &mut notes)?;
+        let layer = layer(cors, &place, &mut notes)?;
         let blocks = vec![Block { path: None, layer: Some(layer) }];
         let namespace = text(&object, "/metadata/namespace");
         all.push(blocks::settings(SECURITY_POLICY, name, namespace, Vec::new(), blocks, notes));
@@ -100,12 +96,7 @@ fn paths(rule: &Value, place: &str, notes: &mut Vec<Note>) -> Vec<Option<BlockPa
     paths
 }
 
-fn layer(
-    cors: &Value,
-    default_age: Option<u64>,
-    place: &str,
-    notes: &mut Vec<Note>,
-) -> Result<Layer, Failure> {
+fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Failure> {
     let credentials = truth(cors, "/allowCredentials").unwrap_or(false);
     let mut origins = Vec::new();
     for origin in texts(cors, "/allowOrigins").unwrap_or_default() {
@@ -126,9 +117,10 @@ fn layer(
         headers: names("/allowHeaders"),
         expose: list("/exposeHeaders"),
         credentials,
-        max_age: seconds(cors, "/maxAge").or(default_age),
+        // The API writes 5 where nothing is written, which is the browser's own default.
+        max_age: seconds(cors, "/maxAge"),
         paths: None,
-        habits: Habits { ..HABITS },
+        habits: HABITS,
     };
     checked(layer, place)
 }
