@@ -11,6 +11,7 @@ use crate::diff::DiffArgs;
 use crate::explain::ExplainArgs;
 use crate::import::ImportArgs;
 use crate::render::RenderArgs;
+use crate::test::TestArgs;
 
 /// CORS policies at the desk and in CI.
 #[derive(Debug, Parser)]
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Man(ManArgs),
     /// Print what proxies get for the policies of files, as the operator publishes it.
     Render(RenderArgs),
+    /// Hold policies against page requests with their expected results.
+    Test(TestArgs),
 }
 
 /// Arguments of `completions`.

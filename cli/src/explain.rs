@@ -1,7 +1,7 @@
 //! `explain`: the browser's walk with a page's request, and the cause of a red line in its console.
 
 mod advice;
-mod asked;
+pub(crate) mod asked;
 mod captured;
 mod code;
 mod csp;
@@ -9,7 +9,7 @@ mod curl;
 mod diagnosis;
 mod implementation;
 mod live;
-mod proxy;
+pub(crate) mod proxy;
 mod reply;
 mod report;
 mod server;

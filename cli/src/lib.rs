@@ -11,6 +11,8 @@ mod import;
 mod outcome;
 pub mod policies;
 mod render;
+mod test;
+mod xml;
 pub mod yaml_text;
 
 use std::ffi::OsString;
@@ -36,6 +38,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Import(args) => import::run(args, &mut out),
         Command::Man(args) => completions::man(args, &mut out),
         Command::Render(args) => render::run(args, &mut out),
+        Command::Test(args) => test::run(args, &mut out),
     };
     match outcome.and_then(|outcome| Ok(out.flush().map(|()| outcome)?)) {
         Ok(outcome) => outcome.into(),

@@ -89,6 +89,8 @@ pub enum NotSent {
 
 // === impl NotSent ===
 
+impl std::error::Error for NotSent {}
+
 impl fmt::Display for NotSent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

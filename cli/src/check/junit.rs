@@ -7,6 +7,7 @@ use corsward_policy::Severity;
 
 use super::diagnostic::Diagnostic;
 use crate::policies::Policies;
+use crate::xml::escape;
 
 /// A file's cases by name, each with the findings that fail it.
 type Cases<'d> = BTreeMap<String, Vec<&'d Diagnostic<'d>>>;
@@ -72,21 +73,4 @@ fn write_suite(
     }
     writeln!(out, "  </testsuite>")?;
     Ok(())
-}
-
-/// The text between tags, or in quotes. XML has no way to write most control characters.
-fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' => escaped.push_str("&#10;"),
-            c if c.is_control() => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -64,11 +64,11 @@ fn step(
 ) -> Result<(Proxy, String), Option<String>> {
     let edit = Edit::of(page, failed).ok_or(None)?;
     let policy = failed.policy.as_ref().ok_or(None)?;
-    let place = proxy.drafts.iter().position(|draft| draft.id == *policy).ok_or(None)?;
-    let rules = proxy.drafts.get(place).map_or(0, |draft| draft.rules.len());
+    let place = proxy.drafts().iter().position(|draft| draft.id == *policy).ok_or(None)?;
+    let rules = proxy.drafts().get(place).map_or(0, |draft| draft.rules.len());
     let mut refused = None;
     for rule in (0..rules).map(Some).chain([None]) {
-        let mut drafts = proxy.drafts.clone();
+        let mut drafts = proxy.drafts().to_vec();
         let Some((cors, field)) = drafts.get_mut(place).and_then(|draft| block(draft, rule)) else {
             continue;
         };

@@ -6,20 +6,20 @@ use url::{Origin, Url};
 
 /// The parts of a page's request that one source has.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// The page's origin, or its URL.
-    pub(super) origin: Option<String>,
-    pub(super) url: Option<String>,
-    pub(super) method: Option<String>,
-    pub(super) headers: Vec<HeaderLine>,
-    pub(super) credentials: Option<CredentialsMode>,
+    pub(crate) origin: Option<String>,
+    pub(crate) url: Option<String>,
+    pub(crate) method: Option<String>,
+    pub(crate) headers: Vec<HeaderLine>,
+    pub(crate) credentials: Option<CredentialsMode>,
 }
 
 // === impl Asked ===
 
 impl Asked {
     /// The request of a browser's own record: the headers that a browser adds by itself are left out.
-    pub(super) fn of_record(url: &str, method: &str, lines: Vec<HeaderLine>) -> Self {
+    pub(crate) fn of_record(url: &str, method: &str, lines: Vec<HeaderLine>) -> Self {
         let text = |wanted: &str| {
             let line = lines.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
             line.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
@@ -34,7 +34,7 @@ impl Asked {
     }
 
     /// Completes it with the parts of `other`; headers are those of both.
-    pub(super) fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         let Self { origin, url, method, mut headers, credentials } = self;
         let is_new = |line: &HeaderLine| {
             !headers.iter().any(|(name, _): &HeaderLine| name.eq_ignore_ascii_case(&line.0))
@@ -51,7 +51,7 @@ impl Asked {
     }
 
     /// The whole request.
-    pub(super) fn page(self) -> anyhow::Result<PageRequest> {
+    pub(crate) fn page(self) -> anyhow::Result<PageRequest> {
         let Some(url) = self.url else {
             bail!("no URL: give `--url https://api.example/items`, `--curl`, `--live` or a HAR");
         };
@@ -71,7 +71,7 @@ impl Asked {
 }
 
 /// The origin of an origin or of a page's URL.
-pub(super) fn origin_of(text: &str) -> anyhow::Result<Origin> {
+pub(crate) fn origin_of(text: &str) -> anyhow::Result<Origin> {
     if text == "null" {
         return Ok(Origin::new_opaque());
     }
@@ -88,7 +88,7 @@ fn url_of(text: &str) -> anyhow::Result<Url> {
 }
 
 /// Reads `Name: value`.
-pub(super) fn header(text: &str) -> anyhow::Result<HeaderLine> {
+pub(crate) fn header(text: &str) -> anyhow::Result<HeaderLine> {
     let Some((name, value)) = text.split_once(':') else {
         bail!("`{text}` is no header; write `Name: value`");
     };

@@ -21,8 +21,8 @@ use crate::policies::Policies;
 
 /// A proxy with policies.
 #[derive(Clone)]
-pub(super) struct Proxy {
-    pub(super) drafts: Vec<Draft>,
+pub(crate) struct Proxy {
+    drafts: Vec<Draft>,
     // INVARIANT: as many as there are drafts, in their order.
     policies: Vec<Policy>,
     compiled: Compiled,
@@ -32,7 +32,7 @@ pub(super) struct Proxy {
 
 impl Proxy {
     /// The accepted policies of files, or those of one namespace.
-    pub(super) fn of(policies: &Policies, namespace: Option<&str>) -> anyhow::Result<Self> {
+    pub(crate) fn of(policies: &Policies, namespace: Option<&str>) -> anyhow::Result<Self> {
         let is_meant = |id: &PolicyId| namespace.is_none_or(|namespace| id.namespace == namespace);
         let accepted = policies.accepted().filter(|(id, _)| is_meant(id));
         let drafts = accepted.map(|(id, accepted)| {
@@ -52,7 +52,7 @@ impl Proxy {
     /// # Errors
     ///
     /// Fails with the finding that refuses one.
-    pub(super) fn new(drafts: Vec<Draft>) -> Result<Self, Box<Finding>> {
+    pub(crate) fn new(drafts: Vec<Draft>) -> Result<Self, Box<Finding>> {
         let mut policies = Vec::new();
         for draft in &drafts {
             let Validated { policy, findings } = validate(draft, &FullKnowledge);
@@ -65,6 +65,11 @@ impl Proxy {
         }
         let compiled = compile(&policies.iter().collect::<Vec<_>>());
         Ok(Self { drafts, policies, compiled })
+    }
+
+    /// The policies as they are written.
+    pub(crate) fn drafts(&self) -> &[Draft] {
+        &self.drafts
     }
 
     /// The hostnames of all policies, each once.
@@ -80,7 +85,7 @@ impl Proxy {
     }
 
     /// Decides about a request, with an upstream that answers 200 without a header of CORS.
-    pub(super) fn ask(&self, page: &PageRequest, sent: &Sent) -> Reply {
+    pub(crate) fn ask(&self, page: &PageRequest, sent: &Sent) -> Reply {
         let received = Received { page, sent };
         let decision = decide(&self.compiled, &received);
         let mut policies = Vec::new();
@@ -111,7 +116,7 @@ impl Proxy {
             failed: verdict.is_none().then(|| Diagnosis::not_covered(&page.url, &self.hostnames())),
             policies,
             policy: verdict.map(|verdict| verdict.policy().clone()),
-            refusal: verdict.and_then(|verdict| verdict.outcome.refusal()),
+            outcome: verdict.map(|verdict| verdict.outcome),
         }
     }
 

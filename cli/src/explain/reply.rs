@@ -3,6 +3,7 @@
 use std::fmt;
 
 use corsward_browser::HeaderLine;
+use corsward_policy::verdict::Outcome;
 use corsward_policy::{PolicyId, Refusal};
 use serde::Serialize;
 
@@ -10,27 +11,27 @@ use super::diagnosis::Diagnosis;
 
 /// A response of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: Vec<HeaderLine>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<HeaderLine>,
 }
 
 /// A policy and its verdict.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Judgement {
-    pub(super) policy: String,
-    pub(super) role: Role,
-    pub(super) verdict: String,
+pub(crate) struct Judgement {
+    pub(crate) policy: String,
+    pub(crate) role: Role,
+    pub(crate) verdict: String,
     /// The reason why the deciding policy takes precedence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) why: Option<&'static str>,
+    pub(crate) why: Option<&'static str>,
 }
 
 /// The part that a policy has in a decision.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum Role {
+pub(crate) enum Role {
     /// It decides.
     Decides,
     /// It is counted beside the deciding one, and enforced nowhere.
@@ -41,16 +42,26 @@ pub(super) enum Role {
 
 /// The reply to one request.
 #[derive(Debug, Default)]
-pub(super) struct Reply {
-    pub(super) answer: Option<Answer>,
+pub(crate) struct Reply {
+    pub(crate) answer: Option<Answer>,
     /// The reason for no answer.
-    pub(super) unknown: &'static str,
+    pub(crate) unknown: &'static str,
     /// The fault that keeps the answer away.
     pub(super) failed: Option<Diagnosis>,
     /// The policy that decides, then those that it takes precedence over.
-    pub(super) policies: Vec<Judgement>,
-    pub(super) policy: Option<PolicyId>,
-    pub(super) refusal: Option<Refusal>,
+    pub(crate) policies: Vec<Judgement>,
+    pub(crate) policy: Option<PolicyId>,
+    /// The verdict's own outcome.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+// === impl Reply ===
+
+impl Reply {
+    /// The reason of a refused or rejected request.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.outcome.and_then(Outcome::refusal)
+    }
 }
 
 // === impl Judgement ===

@@ -162,7 +162,7 @@ impl Walk {
         let is_redirect = redirect.is_some();
         self.diagnoses.extend(redirect);
         // A policy that refuses both has judged them alike.
-        let of_both = match reply.refusal {
+        let of_both = match reply.refusal() {
             Some(_) => None,
             None => of_both(preflight, checked.as_ref().err(), answer),
         };
@@ -191,12 +191,12 @@ impl Walk {
 
     /// A failed check: a policy's own reason, if there is one, says more than its answer.
     fn fails(&mut self, reply: &Reply, cause: PreflightFailure, diagnosis: Diagnosis) {
-        let Reply { policy, refusal, .. } = reply;
+        let (policy, refusal) = (&reply.policy, reply.refusal());
         self.diagnoses.push(match (policy, refusal) {
-            (Some(policy), Some(refusal)) => Diagnosis::of_refusal(policy, *refusal, &cause),
+            (Some(policy), Some(refusal)) => Diagnosis::of_refusal(policy, refusal, &cause),
             _ => diagnosis,
         });
-        self.failures.push(Failure { policy: policy.clone(), refusal: *refusal, cause });
+        self.failures.push(Failure { policy: policy.clone(), refusal, cause });
     }
 
     fn unknown(&mut self, mut step: Step, reply: Reply) {

@@ -1,0 +1,160 @@
+//! `test`: page requests with their expected results, held against policies.
+
+mod generate;
+mod judge;
+mod report;
+mod suite;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::ValueEnum;
+
+use self::report::{Report, SuiteReport};
+use self::suite::{FILE_NAME, Suite};
+use crate::explain::proxy::Proxy;
+use crate::outcome::Outcome;
+use crate::policies::Policies;
+
+const EXAMPLES: &str = "\
+Examples:
+  Write a first file from the policies of a folder, and read it before it is committed:
+    corsward test --generate policies/ > policies/corsward-test.yaml
+  Run every corsward-test.yaml below a folder:
+    corsward test policies/
+  Fail where a folder has none, and report to a CI server:
+    corsward test --require-tests -o junit policies/ > report.xml
+
+A file:
+  apiVersion: cli.corsward.io/v1alpha1
+  kind: Test
+  metadata:
+    name: shop
+  policies: [corspolicy.yaml]            # files and folders beside this file
+  results:
+  - name: the shop writes with cookies
+    origin: https://shop.example
+    url: https://api.shop.example/items
+    method: PUT                          # GET by default
+    headers: {content-type: application/json}
+    credentials: include                 # omit, same-origin (the default), include
+    result: allowed                      # allowed, refused, rejected, uncovered
+  - name: another site writes nothing
+    origin: https://other.example
+    url: https://api.shop.example/items
+    method: PUT
+    result: refused
+    reason: origin                       # optional, and so is `policy: shop/api`
+
+Exit codes: 0 every result is as expected, 1 one is not, 2 a file or a policy is unusable, or there is no test and one is required.";
+
+/// Arguments of `test`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct TestArgs {
+    /// Test files, and folders in which each `corsward-test.yaml` is one. With `--generate`: files and folders of policies.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The format.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    output: Format,
+    /// Exit 2 if there is no test.
+    #[arg(long)]
+    require_tests: bool,
+    /// Print a first test file with what the policies at the paths answer today.
+    #[arg(long, conflicts_with_all = ["require_tests", "output"])]
+    generate: bool,
+}
+
+/// A format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A line for each result.
+    #[default]
+    Text,
+    /// One object.
+    Json,
+    /// The XML of `JUnit`.
+    Junit,
+}
+
+/// Runs the tests.
+pub(crate) fn run(args: &TestArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    if args.generate {
+        let proxy = proxy(&args.paths)?;
+        generate::write(&proxy, &args.paths, out)?;
+        return Ok(Outcome::Success);
+    }
+    let mut files = Vec::new();
+    for path in &args.paths {
+        find(path, path, &mut files)?;
+    }
+    let mut suites = Vec::new();
+    for file in &files {
+        suites.push(test(file).with_context(|| file.display().to_string())?);
+    }
+    let report = Report { suites };
+    match args.output {
+        Format::Text => report.print(out)?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &report)?;
+            writeln!(out)?;
+        }
+        Format::Junit => report.print_junit(out)?,
+    }
+    out.flush()?;
+    eprintln!("{}", report.summary());
+    Ok(if report.failures() > 0 {
+        Outcome::Fault
+    } else if args.require_tests && report.tests() == 0 {
+        Outcome::Unusable
+    } else {
+        Outcome::Success
+    })
+}
+
+/// Adds the test files at a path, in the order of their names.
+fn find(path: &Path, named: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let is_named = path == named;
+    let metadata = fs::metadata(path).with_context(|| format!("read {}", path.display()))?;
+    if !metadata.is_dir() {
+        if is_named || path.file_name().is_some_and(|name| name == FILE_NAME) {
+            files.push(path.to_owned());
+        }
+        return Ok(());
+    }
+    let entries = fs::read_dir(path).with_context(|| format!("read {}", path.display()))?;
+    let mut below = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
+    below.sort();
+    let is_hidden = |path: &Path| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    };
+    for path in below.iter().filter(|path| !is_hidden(path) && !path.is_symlink()) {
+        find(path, named, files)?;
+    }
+    Ok(())
+}
+
+/// Runs the tests of a file.
+fn test(file: &Path) -> anyhow::Result<SuiteReport> {
+    let suite = Suite::read(&fs::read_to_string(file)?)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let beside: Vec<PathBuf> = suite.policies.iter().map(|path| folder.join(path)).collect();
+    let proxy = proxy(&beside)?;
+    SuiteReport::of(file, &suite, &proxy)
+}
+
+/// A proxy with all policies at the paths. A test of half of them would say nothing, so each is accepted.
+fn proxy(paths: &[PathBuf]) -> anyhow::Result<Proxy> {
+    let policies = Policies::read(paths);
+    let shown = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
+    if policies.is_refused() {
+        bail!("a policy is refused: `corsward check {shown}` says why");
+    }
+    if policies.accepted().next().is_none() {
+        bail!("there is no policy at {shown}");
+    }
+    Proxy::of(&policies, None)
+}

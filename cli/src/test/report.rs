@@ -1,0 +1,174 @@
+//! Report: the results of test files, as text, for programs and for CI servers.
+
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::judge::{Judged, judge};
+use super::suite::{Expectation, PageResult, Reason, Suite};
+use crate::explain::proxy::Proxy;
+use crate::xml::escape;
+
+/// The results of all files.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) suites: Vec<SuiteReport>,
+}
+
+/// The results of a file.
+#[derive(Debug, Serialize)]
+pub(super) struct SuiteReport {
+    file: String,
+    name: String,
+    results: Vec<TestResult>,
+}
+
+/// The result of a request beside the expected one.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TestResult {
+    name: String,
+    passes: bool,
+    expected: Verdict,
+    actual: Verdict,
+}
+
+/// A result with its reason and policy.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Verdict {
+    result: PageResult,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
+}
+
+// === impl Report ===
+
+impl Report {
+    /// The number of results.
+    pub(super) fn tests(&self) -> usize {
+        self.suites.iter().map(|suite| suite.results.len()).sum()
+    }
+
+    /// The number of results that are not as expected.
+    pub(super) fn failures(&self) -> usize {
+        self.suites.iter().map(SuiteReport::failures).sum()
+    }
+
+    /// `3 tests: 2 passed, 1 failed`.
+    pub(super) fn summary(&self) -> String {
+        let (tests, failed) = (self.tests(), self.failures());
+        let noun = if tests == 1 { "test" } else { "tests" };
+        format!("{tests} {noun}: {} passed, {failed} failed", tests.saturating_sub(failed))
+    }
+
+    /// Prints a line for each result.
+    pub(super) fn print(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        for SuiteReport { file, name, results } in &self.suites {
+            writeln!(out, "{file} ({name})")?;
+            for it in results {
+                let word = if it.passes { "pass" } else { "FAIL" };
+                writeln!(out, "  {word}  {}", it.name)?;
+                if !it.passes {
+                    writeln!(out, "        expected: {}", it.expected)?;
+                    writeln!(out, "        actual:   {}", it.actual)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints the XML of `JUnit`: each file a suite.
+    pub(super) fn print_junit(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
+        writeln!(out, "<testsuites name=\"corsward test\">")?;
+        for suite in &self.suites {
+            let (name, file) = (escape(&suite.name), escape(&suite.file));
+            let (tests, failed) = (suite.results.len(), suite.failures());
+            writeln!(out, "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failed}\">")?;
+            for it in &suite.results {
+                write!(out, "    <testcase classname=\"{file}\" name=\"{}\"", escape(&it.name))?;
+                if it.passes {
+                    writeln!(out, "/>")?;
+                    continue;
+                }
+                let message = format!("expected {}, and it is {}", it.expected, it.actual);
+                writeln!(
+                    out,
+                    ">\n      <failure message=\"{}\"/>\n    </testcase>",
+                    escape(&message)
+                )?;
+            }
+            writeln!(out, "  </testsuite>")?;
+        }
+        writeln!(out, "</testsuites>")?;
+        Ok(())
+    }
+}
+
+// === impl SuiteReport ===
+
+impl SuiteReport {
+    /// Runs the tests of a file.
+    pub(super) fn of(file: &Path, suite: &Suite, proxy: &Proxy) -> anyhow::Result<Self> {
+        let results = suite.results.iter().map(|expected| TestResult::of(expected, proxy));
+        Ok(Self {
+            file: file.display().to_string(),
+            name: suite.metadata.name.clone(),
+            results: results.collect::<anyhow::Result<_>>()?,
+        })
+    }
+
+    fn failures(&self) -> usize {
+        self.results.iter().filter(|result| !result.passes).count()
+    }
+}
+
+// === impl TestResult ===
+
+impl TestResult {
+    fn of(expected: &Expectation, proxy: &Proxy) -> anyhow::Result<Self> {
+        let page = expected.page()?;
+        let judged = judge(&page, proxy).with_context(|| format!("results: {}", expected.name))?;
+        let Judged { result, reason, policy } = judged;
+        let Expectation { result: wanted, reason: wanted_reason, policy: wanted_policy, .. } =
+            expected;
+        // A reason and a policy are compared where the file names them.
+        let passes = result == *wanted
+            && (wanted_reason.is_none() || reason == *wanted_reason)
+            && (wanted_policy.is_none() || policy == *wanted_policy);
+        Ok(Self {
+            name: expected.name.clone(),
+            passes,
+            expected: Verdict {
+                result: *wanted,
+                reason: *wanted_reason,
+                policy: wanted_policy.clone(),
+            },
+            actual: Verdict { result, reason, policy },
+        })
+    }
+}
+
+// === impl Verdict ===
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |word: Result<String, serde_json::Error>| {
+            word.unwrap_or_default().trim_matches('"').to_owned()
+        };
+        f.write_str(&word(serde_json::to_string(&self.result)))?;
+        if let Some(reason) = &self.reason {
+            write!(f, " ({})", word(serde_json::to_string(reason)))?;
+        }
+        match &self.policy {
+            Some(policy) => write!(f, " by {policy}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The results of `test`, and the file that it generates.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const POLICY: &str = "\
+apiVersion: corsward.io/v1alpha1
+kind: CorsPolicy
+metadata: {namespace: shop, name: api}
+spec:
+  hostnames: [api.shop.example]
+  cors:
+    allowOrigins: [https://shop.example, 'https://*.preview.example']
+    allowMethods: [PUT]
+    allowHeaders: [content-type]
+    allowCredentials: true
+  disallowedRequests: Reject
+  rules:
+  - path: {type: PathPrefix, value: /public}
+    cors: {allowOrigins: ['*']}
+  - path: {type: PathPrefix, value: /sign-in}
+    mode: \"Off\"
+";
+
+const TESTS: &str = "\
+apiVersion: cli.corsward.io/v1alpha1
+kind: Test
+metadata: {name: shop}
+policies: [policy.yaml]
+results:
+- name: the shop writes JSON with cookies
+  origin: https://shop.example
+  url: https://api.shop.example/items
+  method: PUT
+  headers: {content-type: application/json}
+  credentials: include
+  result: allowed
+  policy: shop/api
+- name: another site is rejected
+  origin: https://other.example
+  url: https://api.shop.example/items
+  result: rejected
+  reason: origin
+- name: the shop deletes nothing
+  origin: https://shop.example
+  url: https://api.shop.example/items
+  method: DELETE
+  result: refused
+  reason: method
+- name: public resources are read without cookies alone
+  origin: https://other.example
+  url: https://api.shop.example/public/menu
+  credentials: include
+  result: refused
+  reason: credentials
+- name: sign-in does its own CORS
+  origin: https://other.example
+  url: https://api.shop.example/sign-in
+  result: uncovered
+- name: the pages of the host itself need no CORS
+  origin: https://api.shop.example
+  url: https://api.shop.example/items
+  method: PUT
+  result: allowed
+";
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn test(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    command.current_dir(folder).arg("test").args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn every_expected_result_passes() {
+    let folder = folder(&[("policy.yaml", POLICY), ("corsward-test.yaml", TESTS)]);
+    let output = test(folder.path(), &["."]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert_eq!(text(&output.stdout).matches("  pass  ").count(), 6);
+    assert_eq!(text(&output.stderr), "6 tests: 6 passed, 0 failed\n");
+}
+
+#[test]
+fn a_result_that_is_not_as_expected_is_shown_beside_it() {
+    let wrong = TESTS
+        .replace("result: rejected\n  reason: origin", "result: allowed")
+        .replace("reason: method", "reason: header")
+        .replace("policy: shop/api", "policy: shop/other");
+    let folder = folder(&[("policy.yaml", POLICY), ("corsward-test.yaml", &wrong)]);
+    let output = test(folder.path(), &["corsward-test.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(text(&output.stdout));
+    let junit = test(folder.path(), &["-o", "junit", "corsward-test.yaml"]);
+    insta::assert_snapshot!("junit", text(&junit.stdout));
+    let json = test(folder.path(), &["-o", "json", "corsward-test.yaml"]);
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let results = &report["suites"][0]["results"];
+    assert_eq!(results[1]["passes"], false);
+    assert_eq!(results[1]["actual"]["result"], "rejected");
+    assert_eq!(results[1]["expected"]["result"], "allowed");
+}
+
+#[test]
+fn a_generated_file_passes_and_shows_each_kind_of_result() {
+    let folder = folder(&[("policy.yaml", POLICY)]);
+    let generated = test(folder.path(), &["--generate", "policy.yaml"]);
+    assert_eq!(generated.status.code(), Some(0), "{}", text(&generated.stderr));
+    insta::assert_snapshot!(text(&generated.stdout));
+    fs::write(folder.path().join("corsward-test.yaml"), &generated.stdout).unwrap();
+    let output = test(folder.path(), &["."]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
+
+#[test]
+fn files_that_are_unusable_are_told_by_name_and_field() {
+    for (file, from, to, said) in [
+        ("corsward-test.yaml", "  origin:", "  orgin:", "unknown field `orgin`"),
+        ("corsward-test.yaml", "result: rejected", "result: denied", "unknown variant `denied`"),
+        (
+            "corsward-test.yaml",
+            "https://other.example",
+            "other.example",
+            "`other.example` is no URL",
+        ),
+        ("corsward-test.yaml", "method: PUT", "method: TRACE", "`TRACE` is forbidden"),
+        ("corsward-test.yaml", "[policy.yaml]", "[none.yaml]", "none.yaml"),
+        ("policy.yaml", "allowOrigins", "allowOrigin", "a policy is refused"),
+    ] {
+        let [policy, tests] =
+            [("policy.yaml", POLICY), ("corsward-test.yaml", TESTS)].map(|(name, text)| {
+                if name == file { text.replacen(from, to, 1) } else { text.to_owned() }
+            });
+        let folder = folder(&[("policy.yaml", &policy), ("corsward-test.yaml", &tests)]);
+        let output = test(folder.path(), &["."]);
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{to}: {stderr}");
+        assert!(stderr.contains("corsward-test.yaml") && stderr.contains(said), "{to}: {stderr}");
+    }
+}
+
+#[test]
+fn a_folder_without_tests_is_a_fault_where_tests_are_required() {
+    let folder = folder(&[("policy.yaml", POLICY)]);
+    assert_eq!(test(folder.path(), &["."]).status.code(), Some(0));
+    let output = test(folder.path(), &["--require-tests", "."]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(&output.stderr), "0 tests: 0 passed, 0 failed\n");
+}
