@@ -7,6 +7,7 @@ use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use corsward_policy::Severity;
 
 use super::diagnostic::Diagnostic;
+use crate::policies::map;
 
 /// Lines of the text before what is underlined, and behind.
 const CONTEXT: usize = 1;
@@ -16,8 +17,9 @@ pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> any
     let choice = anstream::AutoStream::choice(&io::stdout());
     let is_plain = choice == anstream::ColorChoice::Never;
     let renderer = if is_plain { Renderer::plain() } else { Renderer::styled() };
-    for diagnostic in diagnostics.iter().filter(|it| !it.is_suppressed) {
-        writeln!(out, "{}\n", render(diagnostic, &renderer))?;
+    let shown = diagnostics.iter().filter(|it| !it.is_suppressed).collect();
+    for printed in map(shown, |diagnostic| render(diagnostic, &renderer)) {
+        writeln!(out, "{printed}\n")?;
     }
     Ok(())
 }
