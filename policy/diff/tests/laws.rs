@@ -1,6 +1,6 @@
 //! Laws of the comparison, on random sets of policies and random requests.
 
-use corsward_diff::{Comparison, Observed, Probe, Verdict, compare};
+use corsward_diff::{Comparison, Member, Observed, Probe, Verdict, compare, compare_sets};
 use corsward_policy::draft::{
     CorsDraft, Diagnostics, DisallowedRequests, Mode, OnFailure, PathType, RuleDraft, Specificity,
     UpstreamCorsHeaders, UpstreamOrigin,
@@ -126,6 +126,37 @@ fn a_comparison_beyond_the_bounds_is_undecided_by_name() {
     let comparison = compared(&origins(&[], &[new]), &origins(&[], &[old]));
     let entries: Vec<&str> = comparison.undecided.iter().map(|it| it.entry.as_str()).collect();
     assert!(entries.contains(&format!("/{new}/").as_str()), "{comparison:#?}");
+}
+
+#[test]
+fn a_new_name_changes_the_winner_where_two_targets_meet() {
+    let named = |name: &str, origin: &str| {
+        let id = PolicyId { namespace: "ns".into(), name: name.into() };
+        let allow_origins = vec![origin.to_owned()];
+        let cors = Some(CorsDraft { allow_origins, ..CorsDraft::default() });
+        accepted(&Draft { id, cors, specificity: Specificity::Workload, ..Draft::default() })
+    };
+    let [old, new, other] =
+        [("a", "https://a.example"), ("z", "https://a.example"), ("b", "https://b.example")]
+            .map(|(name, origin)| named(name, origin).into_iter().collect::<Vec<_>>());
+    let set = |first: &'_ [Policy]| -> Vec<(Policy, &'static str)> {
+        let all = first.iter().map(|policy| (policy.clone(), "Service/one"));
+        all.chain(other.iter().map(|policy| (policy.clone(), "Service/two"))).collect()
+    };
+    let (old, new) = (set(&old), set(&new));
+    let comparison = compare_sets(&members(&old), &members(&new));
+    assert!(comparison.differences.iter().any(|it| it.new.verdict == Verdict::Allowed));
+    for difference in comparison.differences {
+        assert_eq!(difference.proxies, ["Service/one that is also Service/two of ns"]);
+    }
+}
+
+fn members<'p>(set: &'p [(Policy, &str)]) -> Vec<Member<'p>> {
+    let member = |(policy, target): &'p (Policy, &str)| Member {
+        policy,
+        targets: vec![(*target).to_owned()],
+    };
+    set.iter().map(member).collect()
 }
 
 fn origins(patterns: &[&str], regexes: &[&str]) -> Vec<Policy> {
