@@ -73,7 +73,13 @@ fn tools(args: &Args) -> Result<()> {
     eprintln!("resources of the Prometheus operator: {}", tools::prometheus_crds()?.display());
     eprintln!("resources of Istio: {}", tools::istio_crds()?.display());
     eprintln!("resources of the Gateway API: {}", tools::gateway_crds()?.display());
-    for shop in [tools::gin()?, tools::spring()?, tools::django("shop.py")?, tools::starlette()?] {
+    for shop in [
+        tools::gin()?,
+        tools::spring()?,
+        tools::django("shop.py")?,
+        tools::starlette()?,
+        tools::express()?,
+    ] {
         eprintln!("a back end: {}", command::shown(&shop));
     }
     if !args.no_browser {

@@ -23,6 +23,7 @@ const DEFAULT_MAX_AGE: u64 = 86_400;
 
 /// Its answers, as measured.
 const HABITS: Habits = Habits {
+    star_always: false,
     comparison: Comparison::Url,
     success_status: 200,
     refused_origin: Some(200),

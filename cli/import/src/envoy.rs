@@ -20,6 +20,7 @@ const PRODUCT: &str = "Envoy 1.40.0";
 
 /// Its answers, as measured: a preflight that does not match is forwarded, and nothing varies by origin.
 const HABITS: Habits = Habits {
+    star_always: false,
     comparison: Comparison::Bytes,
     success_status: 200,
     refused_origin: None,

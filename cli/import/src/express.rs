@@ -14,6 +14,7 @@ const METHODS: &str = "GET,HEAD,PUT,PATCH,POST,DELETE";
 
 /// Its answers, as measured: it answers every `OPTIONS`, and a header that the application sets stands in the place of its own.
 const HABITS: Habits = Habits {
+    star_always: true,
     comparison: Comparison::Bytes,
     success_status: 204,
     refused_origin: Some(204),

@@ -16,6 +16,7 @@ const INGRESS_HEADERS: &str = "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Mod
 const INGRESS_MAX_AGE: u64 = 1_728_000;
 
 const INGRESS: Habits = Habits {
+    star_always: true,
     comparison: Comparison::Bytes,
     success_status: 204,
     refused_origin: None,
@@ -29,6 +30,7 @@ const INGRESS: Habits = Habits {
 };
 
 const TRAEFIK: Habits = Habits {
+    star_always: false,
     success_status: 200,
     refused_origin: Some(200),
     plain_options: PlainOptions::Forwarded,

@@ -49,6 +49,8 @@ pub(crate) enum Names {
 /// The habits of an implementation, as measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Habits {
+    /// Whether `*` stands in responses to requests without `Origin`, too.
+    pub(crate) star_always: bool,
     /// The comparison of an origin with a written one.
     pub(crate) comparison: Comparison,
     /// The status of a passed preflight.
@@ -186,7 +188,10 @@ impl System for Layer {
             return exchange.forwarded();
         }
         let origin = exchange.header("origin").filter(|origin| !origin.is_empty());
-        let sharing = origin.and_then(|origin| self.sharing(origin));
+        let is_star = self.habits.star_always
+            && self.origins.iter().any(|rule| matches!(rule, OriginRule::Star));
+        let star = is_star.then(|| "*".to_owned());
+        let sharing = star.or_else(|| origin.and_then(|origin| self.sharing(origin)));
         let answers_plain = match self.habits.plain_options {
             PlainOptions::Forwarded => false,
             PlainOptions::Answered => true,

@@ -27,6 +27,7 @@ const STRANGER: &str = "https://corsward-import.invalid";
 
 /// The habits that a translation reads; the answers are those of the [`Server`].
 const HABITS: Habits = Habits {
+    star_always: false,
     comparison: Comparison::Bytes,
     success_status: 204,
     refused_origin: Some(204),

@@ -18,6 +18,7 @@ const DEFAULT_MAX_AGE: u64 = 600;
 
 /// Its answers, as measured.
 const HABITS: Habits = Habits {
+    star_always: false,
     comparison: Comparison::Bytes,
     success_status: 200,
     refused_origin: Some(400),

@@ -4,7 +4,7 @@ use corsward_import::Source;
 use corsward_test_harness::envoy_fixture::EnvoyFixture;
 use xtask::tools;
 
-use crate::python::Application;
+use crate::application::Application;
 use crate::side_by_side::{FEWEST, compare, import};
 
 const LISTED: &str = r#"

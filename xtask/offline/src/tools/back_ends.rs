@@ -2,12 +2,13 @@
 //!
 //! Each listens on the port of 127.0.0.1 that the environment variable `PORT` names.
 
+use std::fs;
 use std::process::Command;
 
 use anyhow::Result;
 
 use super::go::Module;
-use super::{cached, maven, pip};
+use super::{cached, maven, node, node_packages, pip};
 use crate::fingerprint::Fingerprint;
 use crate::paths;
 
@@ -56,6 +57,28 @@ pub fn django(program: &str) -> Result<Command> {
 /// Fails if there is no Python with pip, or a package cannot be fetched.
 pub fn starlette() -> Result<Command> {
     python("starlette", "cors.py")
+}
+
+/// A server with the middleware `cors` of Express and the options of a file.
+///
+/// # Errors
+///
+/// Fails if there is no Node.js with npm, or a package cannot be fetched.
+pub fn express() -> Result<Command> {
+    let sources = paths::root().join("tests/backends/express");
+    let lists = ["package.json", "package-lock.json"].map(|list| sources.join(list));
+    let fingerprint = lists.iter().try_fold(Fingerprint::default(), |all, list| all.tree(list))?;
+    let packages = cached(&format!("express-{fingerprint}/packages"), |folder| {
+        for list in &lists {
+            let name = list.file_name().unwrap_or_default();
+            fs::copy(list, folder.path().join(name))?;
+        }
+        node_packages("the back end's packages", folder.path())?;
+        Ok(folder.path().to_owned())
+    })?;
+    let mut express = Command::new(node()?);
+    express.env("PACKAGES", packages).arg(sources.join("cors.mjs"));
+    Ok(express)
 }
 
 /// A program of a folder of `tests/backends`, with the packages that the folder requires.

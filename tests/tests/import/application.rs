@@ -1,4 +1,4 @@
-//! Applications in Python, which run the settings and answer what a request asks for.
+//! Applications of `tests/backends` with the settings of a file, which answer what a request asks for.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
