@@ -41,7 +41,7 @@ A file:
     headers: {content-type: application/json}
     credentials: include                 # omit, same-origin (the default), include
     result: allowed                      # allowed, refused, rejected, uncovered
-  - name: another site writes nothing
+  - name: other sites do not write
     origin: https://other.example
     url: https://api.shop.example/items
     method: PUT
