@@ -13,7 +13,7 @@ use crate::import::ImportArgs;
 use crate::render::RenderArgs;
 use crate::test::TestArgs;
 
-/// CORS policies at the desk and in CI.
+/// Checks, explains, tests, compares, imports and renders CORS policies, on your machine and in CI.
 #[derive(Debug, Parser)]
 #[command(name = "corsward", version)]
 pub(crate) struct Args {
@@ -39,7 +39,7 @@ pub(crate) enum Command {
     Man(ManArgs),
     /// Print what proxies get for the policies of files, as the operator publishes it.
     Render(RenderArgs),
-    /// Hold policies against page requests with their expected results.
+    /// Test policies: page requests with their expected results.
     Test(TestArgs),
 }
 

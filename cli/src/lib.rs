@@ -1,4 +1,4 @@
-//! `corsward`: policies at the desk and in CI.
+//! `corsward`: policies on a user's machine and in CI.
 //!
 //! A command is a module of its name: its arguments, and `run`, which prints to the writer it gets and returns an [`Outcome`].
 

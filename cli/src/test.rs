@@ -1,4 +1,4 @@
-//! `test`: page requests with their expected results, held against policies.
+//! `test`: page requests with their expected results.
 
 mod generate;
 mod judge;
@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
+use corsward_policy::Severity;
 
 use self::report::{Report, SuiteReport};
 use self::suite::{FILE_NAME, Suite};
 use crate::explain::proxy::Proxy;
 use crate::outcome::Outcome;
-use crate::policies::Policies;
+use crate::policies::{FileFinding, Policies};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,7 +64,7 @@ pub(crate) struct TestArgs {
     /// Exit 2 if there is no test.
     #[arg(long)]
     require_tests: bool,
-    /// Print a first test file with what the policies at the paths answer today.
+    /// Print a first test file, with the answers of today. It names a folder of policies as `.`, and a file by its name: put it there.
     #[arg(long, conflicts_with_all = ["require_tests", "output"])]
     generate: bool,
 }
@@ -83,8 +84,7 @@ enum Format {
 /// Runs the tests.
 pub(crate) fn run(args: &TestArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
     if args.generate {
-        let proxy = proxy(&args.paths)?;
-        generate::write(&proxy, &args.paths, out)?;
+        generate::write(&proxy(&args.paths)?, &args.paths, out)?;
         return Ok(Outcome::Success);
     }
     let mut files = Vec::new();
@@ -146,12 +146,15 @@ fn test(file: &Path) -> anyhow::Result<SuiteReport> {
     SuiteReport::of(file, &suite, &proxy)
 }
 
-/// A proxy with all policies at the paths. A test of half of them would say nothing, so each is accepted.
+/// A proxy with all policies at the paths. A test beside half of them would prove less than it seems to, so each must be accepted.
 fn proxy(paths: &[PathBuf]) -> anyhow::Result<Proxy> {
     let policies = Policies::read(paths);
     let shown = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
-    if policies.is_refused() {
-        bail!("a policy is refused: `corsward check {shown}` says why");
+    let refused = policies.findings.iter().find(|it| it.finding.severity() == Severity::Refusal);
+    if let Some(FileFinding { place, subject, finding }) = refused {
+        let file = policies.files.get(place.file).map(|file| file.name.as_str());
+        let subject = subject.as_ref().map(|subject| format!(" {}", subject.id));
+        bail!("{}{}: {finding}", file.unwrap_or_default(), subject.unwrap_or_default());
     }
     if policies.accepted().next().is_none() {
         bail!("there is no policy at {shown}");

@@ -115,13 +115,19 @@ fn a_result_that_is_not_as_expected_is_shown_beside_it() {
 
 #[test]
 fn a_generated_file_passes_and_shows_each_kind_of_result() {
-    let folder = folder(&[("policy.yaml", POLICY)]);
-    let generated = test(folder.path(), &["--generate", "policy.yaml"]);
-    assert_eq!(generated.status.code(), Some(0), "{}", text(&generated.stderr));
-    insta::assert_snapshot!(text(&generated.stdout));
-    fs::write(folder.path().join("corsward-test.yaml"), &generated.stdout).unwrap();
-    let output = test(folder.path(), &["."]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let folder = folder(&[]);
+    let policies = folder.path().join("policies");
+    fs::create_dir(&policies).unwrap();
+    fs::write(policies.join("policy.yaml"), POLICY).unwrap();
+    for path in ["policies/policy.yaml", "policies/"] {
+        let generated = test(folder.path(), &["--generate", path]);
+        assert_eq!(generated.status.code(), Some(0), "{}", text(&generated.stderr));
+        fs::write(policies.join("corsward-test.yaml"), &generated.stdout).unwrap();
+        let output = test(folder.path(), &["policies/"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("  pass  "));
+    }
+    insta::assert_snapshot!(fs::read_to_string(policies.join("corsward-test.yaml")).unwrap());
 }
 
 #[test]
@@ -136,8 +142,8 @@ fn files_that_are_unusable_are_told_by_name_and_field() {
             "`other.example` is no URL",
         ),
         ("corsward-test.yaml", "method: PUT", "method: TRACE", "`TRACE` is forbidden"),
-        ("corsward-test.yaml", "[policy.yaml]", "[none.yaml]", "none.yaml"),
-        ("policy.yaml", "allowOrigins", "allowOrigin", "a policy is refused"),
+        ("corsward-test.yaml", "[policy.yaml]", "[none.yaml]", "none.yaml: it cannot be read"),
+        ("policy.yaml", "allowOrigins", "allowOrigin", "policy.yaml shop/api: "),
     ] {
         let [policy, tests] =
             [("policy.yaml", POLICY), ("corsward-test.yaml", TESTS)].map(|(name, text)| {

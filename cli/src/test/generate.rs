@@ -44,15 +44,27 @@ pub(super) fn write(proxy: &Proxy, paths: &[PathBuf], out: &mut impl Write) -> a
         api_version: ApiVersion::default(),
         kind: Kind::default(),
         metadata: Metadata { name: first.map(|draft| draft.id.name.clone()).unwrap_or_default() },
-        policies: paths.iter().map(|path| path.display().to_string()).collect(),
+        policies: beside(paths),
         results,
     };
     writeln!(
         out,
-        "# The answers of today. Read each result, and keep those that are meant; `policies` are relative to {FILE_NAME}."
+        "# The answers of today. Read each result, and keep those that are meant. The paths in `policies` are relative to this file, {FILE_NAME}."
     )?;
     write!(out, "{}", serde_saphyr::to_string(&suite)?)?;
     Ok(())
+}
+
+/// The paths as a file beside the policies names them: a folder is the file's own.
+fn beside(paths: &[PathBuf]) -> Vec<String> {
+    let name = |path: &PathBuf| match path.file_name() {
+        Some(name) if !path.is_dir() => name.to_string_lossy().into_owned(),
+        _ => ".".to_owned(),
+    };
+    match paths {
+        [path] => vec![name(path)],
+        paths => paths.iter().map(|path| path.display().to_string()).collect(),
+    }
 }
 
 /// `https://app.example: PUT https://api.example/items with cookies: allowed`.
@@ -95,7 +107,7 @@ fn of_block(url: &str, cors: &CorsDraft) -> Vec<Expectation> {
         url: url.to_owned(),
         method: method.to_owned(),
         headers: header
-            .map(|name| (name.to_owned(), "1".to_owned()))
+            .map(|name| (name.to_owned(), sample(name).to_owned()))
             .into_iter()
             .collect::<BTreeMap<_, _>>(),
         credentials: credentials.then_some(Credentials::Include),
@@ -124,6 +136,11 @@ fn of_block(url: &str, cors: &CorsDraft) -> Vec<Expectation> {
     }
     requests.push(ask(first, "GET", None, true));
     requests
+}
+
+/// A value of a header that makes a preflight necessary.
+fn sample(name: &str) -> &'static str {
+    if name.eq_ignore_ascii_case("content-type") { "application/json" } else { "1" }
 }
 
 /// A text that a pattern accepts.
