@@ -1,6 +1,7 @@
 //! Work for all processors: the same function for many values.
 
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::thread;
 
 /// The results of `work` for each value, in order.
@@ -23,7 +24,8 @@ pub(crate) fn map<T: Send, R: Send>(values: Vec<T>, work: impl Fn(T) -> R + Sync
         let run = |share: Vec<T>| scope.spawn(move || share.into_iter().map(work).collect());
         let running: Vec<thread::ScopedJoinHandle<'_, Vec<R>>> =
             shares.into_iter().map(run).collect();
-        // A thread that panicked has no results, and has said why.
-        running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        let joined = running.into_iter().map(thread::ScopedJoinHandle::join);
+        // A gate with half of the results would be open: a panic goes on.
+        joined.flat_map(|results| results.unwrap_or_else(|panic| resume_unwind(panic))).collect()
     })
 }
