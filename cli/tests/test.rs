@@ -94,6 +94,17 @@ fn every_expected_result_passes() {
 }
 
 #[test]
+fn the_file_of_the_page_passes() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/testing.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, rest) = page.split_once("```yaml\n").unwrap();
+    let (tests, _) = rest.split_once("```").unwrap();
+    let folder = folder(&[("corspolicy.yaml", POLICY), ("corsward-test.yaml", tests)]);
+    let output = test(folder.path(), &["."]);
+    assert_eq!(text(&output.stderr), "2 tests: 2 passed, 0 failed\n");
+}
+
+#[test]
 fn a_result_that_is_not_as_expected_is_shown_beside_it() {
     let wrong = TESTS
         .replace("result: rejected\n  reason: origin", "result: allowed")

@@ -82,7 +82,7 @@ pub fn examples(file: &Path) -> Result<Vec<Example>> {
     for block in blocks(&text) {
         let place = format!("{name}:{}", block.line);
         match block.language {
-            "yaml" if block.text.contains("corsward.io/") => {
+            "yaml" if block.text.contains("apiVersion: corsward.io/") => {
                 let example = Example {
                     file: marked(block.above, FILE).map(str::to_owned),
                     warns: marked(block.above, WARNS)
