@@ -130,6 +130,7 @@ impl Why {
             | Self::LessExposed
             | Self::Age
             | Self::Rejected
+            | Self::PreflightAnswered
             | Self::CacheLost
             | Self::Other => Effect::Loss,
             Self::PathCovered | Self::More | Self::RefusalForwarded => Effect::Wider,
@@ -140,7 +141,6 @@ impl Why {
             | Self::OneLine
             | Self::OwnKept
             | Self::Errors
-            | Self::PreflightAnswered
             | Self::Cache => Effect::Fix,
         }
     }
@@ -195,7 +195,7 @@ impl Why {
             }
             Self::Errors => "The page reads error responses, too, and shows their cause.",
             Self::PreflightAnswered => {
-                "The proxy answers the preflight; the application is not asked."
+                "The proxy answers the preflight; an application that answered it itself is not asked any more."
             }
             Self::Cache => {
                 "A shared cache gave the answer for one origin to another; the policy adds `Vary: Origin`."
