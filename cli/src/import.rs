@@ -21,8 +21,12 @@ Examples:
   # A policy for one host, and a report for a pull request.
   corsward import django settings.py --host api.example.com --name api --namespace shop --report report.md > policy.yaml
 
+  # The options of Express as JSON; a pull request fails while a decision is open.
+  corsward import express cors.json --deny-decide
+
+The options of Express are JSON: a regex is the text \"/^https:.../\", and a function is the list of the origins that it allows.
 A comment `decide:` in the policy marks a setting that a person must look at. Any origin with credentials is refused by name.
-Exit codes: 0 translated, 1 refused because the policy would be dangerous, 2 unreadable settings.";
+Exit codes: 0 translated, 1 refused because the policy would be dangerous, or a decision left with --deny-decide, 2 unreadable settings.";
 
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
@@ -34,13 +38,15 @@ pub(crate) struct ImportArgs {
     /// The files of its settings; a later one overrides an earlier one. `-` is stdin.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// The policy's name.
+    /// The policy's name; a prefix where the settings make several policies, as several servers of nginx do. The default is the name
+    /// in the settings, such as that of the host, or FROM.
     #[arg(long)]
     name: Option<String>,
-    /// The policy's namespace.
+    /// The policy's namespace. The default is that of the settings, or `default`.
     #[arg(long, short)]
     namespace: Option<String>,
-    /// A host of the policy, such as `api.example.com`; repeated for several.
+    /// A host of the policy, such as `api.example.com`; repeated for several. Refused where the settings make
+    /// several policies.
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
     /// An environment variable that the settings look up; repeated for several.
@@ -49,6 +55,9 @@ pub(crate) struct ImportArgs {
     /// A file for the difference report, in the place of stderr.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Exit 1 where a comment `decide:` is left in the policies.
+    #[arg(long)]
+    deny_decide: bool,
     /// The format of the difference report.
     #[arg(long, short, value_enum, default_value_t)]
     output: Format,
@@ -119,7 +128,8 @@ pub(crate) fn run(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<Out
         Some(path) => fs::write(path, text).with_context(|| format!("write {}", path.display()))?,
         None => io::stderr().write_all(text.as_bytes())?,
     }
-    Ok(Outcome::Success)
+    let is_left = imports.iter().flat_map(|import| &import.notes).any(|note| note.decide);
+    Ok(if args.deny_decide && is_left { Outcome::Fault } else { Outcome::Success })
 }
 
 fn read(path: &Path) -> anyhow::Result<SourceFile> {

@@ -153,6 +153,12 @@ fn what_is_unreadable_is_named_with_its_line() {
         ("django", "c.py", "CORS_ALLOWED_ORIGINS = [3]\n", "c.py:1: CORS_ALLOWED_ORIGINS"),
         ("istio", "f.yaml", "kind: Service\n", "f.yaml: it has no object of kind VirtualService"),
         ("express", "g.json", "[1]", "g.json: it is no object of options"),
+        (
+            "express",
+            "h.js",
+            "const o = {\n  origin: (o, cb) => cb(null, true),\n};\n",
+            "this is JavaScript",
+        ),
         ("nginx", "d.conf", "server {\n", "d.conf:1: a block has no `}`"),
         ("nginx", "e.conf", "server { listen 80; }\n", "e.conf: it has no server that adds"),
     ] {
@@ -181,4 +187,36 @@ fn a_report_goes_where_it_is_sent_and_in_the_format_that_is_asked_for() {
         .iter()
         .map(|class| class["effect"].as_str().unwrap());
     assert!(effects.into_iter().any(|effect| effect == "fix"), "{report}");
+}
+
+#[test]
+fn what_json_drops_from_the_options_of_express_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |text: &str, more: &[&str]| {
+        let path = folder.path().join("cors.json");
+        fs::write(&path, text).unwrap();
+        let path = path.display().to_string();
+        let output = import(&[&["express", &path][..], more].concat());
+        let words = String::from_utf8(output.stdout).unwrap().replace('#', "");
+        let words: Vec<&str> = words.split_whitespace().collect();
+        (output.status.code(), words.join(" "))
+    };
+    for (options, want) in [
+        ("{}", "decide: `origin` is missing"),
+        (r#"{"orgin": "https://a.example"}"#, "decide: `orgin` is no option"),
+        (r#"{"origin": [{}, "https://a.example"]}"#, "decide: `{}` of `origin` is no text"),
+        (
+            r#"{"origin": "*", "optionsSuccessStatus": 202}"#,
+            "decide: `optionsSuccessStatus` is 202",
+        ),
+    ] {
+        let (code, said) = run(options, &[]);
+        assert!(said.contains(want), "{said}");
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(run(options, &["--deny-decide"]).0, Some(1), "{said}");
+    }
+    let (code, said) = run(r#"{"origin": "*", "optionsSuccessStatus": 200}"#, &["--deny-decide"]);
+    assert!(said.contains("preflight: successStatus: 200"), "{said}");
+    assert!(!said.contains("decide:"), "{said}");
+    assert_eq!(code, Some(0));
 }

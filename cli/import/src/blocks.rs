@@ -29,6 +29,7 @@ pub(crate) fn settings(
         }
     }
     Settings {
+        success_status: None,
         product,
         name: name.to_owned(),
         namespace: namespace.map(str::to_owned),

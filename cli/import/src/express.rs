@@ -1,5 +1,8 @@
 //! Express: the options of the package `cors`, as JSON.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use serde_json::Value;
 
 use crate::SourceFile;
@@ -27,9 +30,38 @@ const HABITS: Habits = Habits {
     errors: true,
 };
 
+/// The options of the package.
+const KEYS: [&str; 9] = [
+    "origin",
+    "methods",
+    "allowedHeaders",
+    "headers",
+    "exposedHeaders",
+    "credentials",
+    "maxAge",
+    "preflightContinue",
+    "optionsSuccessStatus",
+];
+/// The extensions of JavaScript and TypeScript.
+const EXTENSIONS: [&str; 6] = ["js", "cjs", "mjs", "ts", "cts", "mts"];
+/// The words by which a file is JavaScript.
+const SCRIPT: [&str; 6] = ["=>", "function", "require(", "module.exports", "export ", "const "];
+
 /// Reads the options, one object in each file.
 pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     let mut all = Vec::new();
+    for file in files {
+        let is_json = serde_json::from_str::<Value>(&file.text).is_ok();
+        let extension = Path::new(&file.name).extension().and_then(OsStr::to_str);
+        let is_script = extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+            || SCRIPT.iter().any(|word| file.text.contains(word));
+        if !is_json && is_script {
+            return Err(Failure::unreadable(
+                &file.name,
+                "this is JavaScript: write the options as JSON, such as {\"origin\": [\"https://app.example\"]}",
+            ));
+        }
+    }
     for (file, options) in documents(files)? {
         if !options.is_object() {
             return Err(Failure::unreadable(
@@ -38,6 +70,7 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
             ));
         }
         let mut notes = Vec::new();
+        let success_status = success_status(&options);
         let layer = layer(&options, &file, &mut notes)?;
         all.push(Settings {
             product: PRODUCT,
@@ -48,12 +81,14 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
             notes,
             system: Box::new(layer),
             paths: Vec::new(),
+            success_status,
         });
     }
     Ok(all)
 }
 
 fn layer(options: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Failure> {
+    remarks(options, place, notes);
     let credentials = truth(options, "/credentials").unwrap_or(false);
     if truth(options, "/preflightContinue") == Some(true) {
         notes.push(Note::decide(
@@ -88,7 +123,8 @@ fn layer(options: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, F
         Some(_) => {
             return Err(Failure::unreadable(
                 place,
-                "`origin` is no text, list or truth value: write what the function allows",
+                "`origin` is no text, list or truth value: write a regex as the text \"/…/\", and a function as the list of the origins \
+                 that it allows",
             ));
         }
     };
@@ -101,8 +137,56 @@ fn layer(options: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, F
         credentials,
         max_age: seconds(options, "/maxAge"),
         paths: None,
-        habits: HABITS,
+        habits: Habits { success_status: success_status(options).unwrap_or(204), ..HABITS },
     })
+}
+
+/// The status of a passed preflight, where a policy can say it.
+fn success_status(options: &Value) -> Option<u16> {
+    match options.get("optionsSuccessStatus")?.as_u64()? {
+        200 => Some(200),
+        204 => Some(204),
+        _ => None,
+    }
+}
+
+/// Names what `JSON.stringify` may have dropped, and what no policy says.
+fn remarks(options: &Value, place: &str, notes: &mut Vec<Note>) {
+    if options.get("origin").is_none() {
+        notes.push(Note::decide(
+            "allowOrigins",
+            place,
+            "`origin` is missing, so the middleware allows `*`; `JSON.stringify` drops a function: confirm that it was none, or list the \
+             origins that the function allows",
+        ));
+    }
+    for (key, value) in options.as_object().into_iter().flatten() {
+        let field = match key.as_str() {
+            "origin" => "allowOrigins",
+            "methods" => "allowMethods",
+            "allowedHeaders" | "headers" => "allowHeaders",
+            "exposedHeaders" => "exposeHeaders",
+            _ => "",
+        };
+        for item in value.as_array().into_iter().flatten().filter(|item| !item.is_string()) {
+            let text = format!(
+                "`{item}` of `{key}` is no text and is left out; `JSON.stringify` writes a regex as `{{}}`: write it as the text \"/…/\""
+            );
+            notes.push(Note::decide(field, place, text));
+        }
+        if !KEYS.contains(&key.as_str()) {
+            let text = format!("`{key}` is no option of the package; correct it, or leave it out");
+            notes.push(Note::decide("", place, text));
+        }
+    }
+    if let Some(status) = options.get("optionsSuccessStatus")
+        && success_status(options).is_none()
+    {
+        let text = format!(
+            "`optionsSuccessStatus` is {status}; the policy answers 204, or 200 by `preflight.successStatus`"
+        );
+        notes.push(Note::decide("", place, text));
+    }
 }
 
 /// An origin, or a regex as JavaScript writes it.

@@ -32,6 +32,10 @@ pub(crate) fn write(
         text.push_str("  cors:\n");
         cors(&mut text, "    ", block, &mut notes);
     }
+    if spec.preflight.success_status != api::Preflight::default().success_status {
+        let _ =
+            writeln!(text, "  preflight:\n    successStatus: {}", spec.preflight.success_status);
+    }
     if spec.disallowed_requests == api::DisallowedRequests::Reject {
         text.push_str("  disallowedRequests: Reject\n");
     }

@@ -132,6 +132,7 @@ fn of_server(server: &Server, notes: &[Note], at: usize) -> Result<Option<Settin
     notes.dedup();
     let system = Box::new(server.clone());
     Ok(Some(Settings {
+        success_status: None,
         product: PRODUCT,
         name,
         namespace: None,

@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) system: Box<dyn System>,
     /// Paths at the boundaries of the settings.
     pub(crate) paths: Vec<String>,
+    /// The status of a passed preflight, where the settings say it.
+    pub(crate) success_status: Option<u16>,
 }
 
 /// The settings for a path.

@@ -48,6 +48,7 @@ pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settin
         Arguments { named: call.named.clone(), place: &call.place, notes: Vec::new() };
     let layer = arguments.layer()?;
     Ok(vec![Settings {
+        success_status: None,
         product: PRODUCT,
         name: "starlette".to_owned(),
         namespace: None,

@@ -23,6 +23,9 @@ pub(crate) fn translate(settings: &Settings, id: &PolicyId) -> Result<Translatio
     let mut notes = settings.notes.clone();
     let mut spec =
         api::CorsPolicySpec { hostnames: settings.hostnames.clone(), ..Default::default() };
+    if let Some(status) = settings.success_status {
+        spec.preflight.success_status = i64::from(status);
+    }
     for Block { path, layer } in &settings.blocks {
         let cors = layer.as_ref().map(|layer| cors(layer, &mut notes)).transpose()?;
         if layer.as_ref().is_some_and(|layer| layer.habits.refused_request.is_some()) {
