@@ -220,3 +220,23 @@ fn what_json_drops_from_the_options_of_express_is_named() {
     assert!(!said.contains("decide:"), "{said}");
     assert_eq!(code, Some(0));
 }
+
+#[test]
+fn several_servers_get_names_with_a_prefix_and_no_common_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nginx.conf");
+    let server = |name: &str| {
+        format!("server {{ server_name {name}; add_header Access-Control-Allow-Origin *; }}\n")
+    };
+    let servers = ["a.example", "b.example", "b.example"].map(server).concat();
+    fs::write(&path, servers).unwrap();
+    let path = path.display().to_string();
+    let output = import(&["nginx", &path, "--name", "api"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let names: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("  name: ")).collect();
+    assert_eq!(names, ["api-a-example", "api-b-example", "api-b-example-2"], "{text}");
+    let refused = import(&["nginx", &path, "--host", "c.example"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("--host names the hosts of one policy"), "{said}");
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0));
+}

@@ -29,7 +29,7 @@ mod spring;
 mod starlette;
 mod translation;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use corsward_policy::draft::PolicyId;
 
@@ -82,7 +82,7 @@ pub struct SourceFile {
 /// What the settings do not say.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The name of the policy.
+    /// The name of the policy, or the prefix of the names of several.
     pub name: Option<String>,
     /// Its namespace.
     pub namespace: Option<String>,
@@ -129,21 +129,59 @@ pub fn import(
     };
     let from: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     let from = from.join(", ");
-    all.into_iter().map(|settings| translate(settings, options, &from)).collect()
+    let is_one = all.len() == 1;
+    if !is_one && !options.hosts.is_empty() {
+        let names: Vec<&str> = all.iter().map(|settings| settings.name.as_str()).collect();
+        let text = format!(
+            "--host names the hosts of one policy, and the settings make several ({}); leave it out, and write `hostnames` in the policies",
+            names.join(", ")
+        );
+        return Err(Failure::unreadable(from, text));
+    }
+    let mut ids = BTreeSet::new();
+    let mut imports = Vec::new();
+    for settings in all {
+        let id = id(&settings, options, is_one, &mut ids);
+        imports.push(translate(settings, options, &id, &from)?);
+    }
+    Ok(imports)
 }
 
-fn translate(mut settings: Settings, options: &Options, from: &str) -> Result<Import, Failure> {
+/// The policy's name, which no other policy of the import has.
+fn id(
+    settings: &Settings,
+    options: &Options,
+    is_one: bool,
+    ids: &mut BTreeSet<PolicyId>,
+) -> PolicyId {
+    let namespace = options.namespace.clone().or_else(|| settings.namespace.clone());
+    let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+    let base = match &options.name {
+        Some(name) if is_one => name.clone(),
+        Some(prefix) => format!("{prefix}-{}", settings.name),
+        None => settings.name.clone(),
+    };
+    let mut id = PolicyId { namespace, name: base.clone() };
+    let mut number = 1_usize;
+    while !ids.insert(id.clone()) {
+        number = number.saturating_add(1);
+        id.name = format!("{base}-{number}");
+    }
+    id
+}
+
+fn translate(
+    mut settings: Settings,
+    options: &Options,
+    id: &PolicyId,
+    from: &str,
+) -> Result<Import, Failure> {
     if !options.hosts.is_empty() {
         settings.hostnames.clone_from(&options.hosts);
     }
-    let namespace = options.namespace.clone().or_else(|| settings.namespace.clone());
-    let id = PolicyId {
-        namespace: namespace.unwrap_or_else(|| "default".to_owned()),
-        name: options.name.clone().unwrap_or_else(|| settings.name.clone()),
-    };
-    let translation::Translation { spec, policy, notes } = translation::translate(&settings, &id)?;
+    let translation::Translation { spec, policy, notes } = translation::translate(&settings, id)?;
     let from = format!("{from} ({})", settings.product);
-    let manifest = manifest::write(&id, &spec, &notes, &from);
+    let manifest = manifest::write(id, &spec, &notes, &from);
     let report = report::report(&settings, &Proxy::new(&policy), id.to_string());
     Ok(Import { manifest, notes, report })
 }
