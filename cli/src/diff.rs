@@ -3,26 +3,28 @@
 mod markdown;
 mod text;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::ValueEnum;
-use corsward_diff::{Comparison, Member, compare, compare_sets};
+use corsward_diff::{Comparison, Member, Undecided, compare, compare_sets};
+use corsward_operator_core::finding::PlacementReason;
 use corsward_operator_core::targets::Target;
-use corsward_policy::{Policy, Severity};
+use corsward_policy::{Policy, PolicyId, Severity};
 use serde::Serialize;
 
 use crate::outcome::Outcome;
-use crate::policies::Policies;
+use crate::policies::{AbsentSet, Policies};
 
 const EXAMPLES: &str = "\
 Examples:
   Compare a folder with its state in the main branch:
     git worktree add /tmp/main main
     corsward diff /tmp/main/deploy deploy
-  Compare what is in the cluster with a file:
-    kubectl get corspolicies -A -o yaml | corsward diff - deploy/api.yaml
+  Compare what is in the cluster with a folder that holds all of it:
+    kubectl get corspolicies,originsets,clustercorspolicies -A -o yaml | corsward diff - deploy/
   Write the comment of a pull request:
     corsward diff -o markdown /tmp/main/deploy deploy
   Compare folders that one Envoy reads, where each policy is for the same proxy:
@@ -77,7 +79,7 @@ pub(crate) fn run(args: &DiffArgs, out: &mut impl Write) -> anyhow::Result<Outco
     if old.policies.is_empty() && new.policies.is_empty() {
         bail!("no CorsPolicy in {} or {}", args.old.display(), args.new.display());
     }
-    let comparison = if args.one_proxy {
+    let mut comparison = if args.one_proxy {
         let [old, new] =
             [&old, &new].map(|set| set.accepted().map(|(_, it)| &*it.policy).collect());
         let (old, new): (Vec<&Policy>, Vec<&Policy>) = (old, new);
@@ -85,6 +87,9 @@ pub(crate) fn run(args: &DiffArgs, out: &mut impl Write) -> anyhow::Result<Outco
     } else {
         compare_sets(&members(&old), &members(&new))
     };
+    comparison
+        .undecided
+        .extend(absent_sets([(&args.old, &old), (&args.new, &new)], args.one_proxy));
     match args.output {
         Format::Text => text::write(&comparison, std::io::stdout().is_terminal(), out)?,
         Format::Json => {
@@ -121,7 +126,51 @@ fn read(path: &Path) -> anyhow::Result<Policies> {
     Ok(policies)
 }
 
-/// The policies with the targets that they name.
+/// The origin sets that a policy names and no file of its side shows. A namespace whose policies are the same on both sides has the same
+/// answers, whatever the sets hold.
+fn absent_sets(sides: [(&Path, &Policies); 2], one_proxy: bool) -> Vec<Undecided> {
+    let by_namespace = sides.map(|(_, policies)| {
+        let mut namespaces: BTreeMap<&str, Vec<AbsentSet<'_>>> = BTreeMap::new();
+        for absent in policies.absent_sets() {
+            namespaces.entry(&absent.policy.namespace).or_default().push(absent);
+        }
+        namespaces
+    });
+    let [old, new] = &by_namespace;
+    let is_same = |namespace: &str| {
+        let [old_policies, new_policies] = sides.map(|(_, policies)| {
+            let own = policies.accepted().filter(|(id, _)| one_proxy || id.namespace == namespace);
+            own.map(|(id, it)| (id, &*it.policy, &it.target)).collect::<Vec<_>>()
+        });
+        old.get(namespace) == new.get(namespace) && old_policies == new_policies
+    };
+    let mut undecided = Vec::new();
+    for namespace in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
+        if is_same(namespace) {
+            continue;
+        }
+        for (at, (path, _)) in sides.iter().enumerate() {
+            let absent = by_namespace.get(at).and_then(|it| it.get(*namespace));
+            undecided.extend(absent.into_iter().flatten().map(|absent| {
+                let AbsentSet { policy, set, field } = absent;
+                let name = || Some(policy.to_string());
+                Undecided {
+                    proxies: Vec::new(),
+                    place: None,
+                    entry: format!(
+                        "OriginSet {namespace}/{set}, which {policy} names in {field}, is not in {}",
+                        path.display()
+                    ),
+                    old_policy: name().filter(|_| at == 0),
+                    new_policy: name().filter(|_| at == 1),
+                }
+            }));
+        }
+    }
+    undecided
+}
+
+/// The policies with the targets that they name. Those of a namespace that is off answer no request.
 fn members(policies: &Policies) -> Vec<Member<'_>> {
     let member = |policy, target: &Target| Member {
         policy,
@@ -134,5 +183,12 @@ fn members(policies: &Policies) -> Vec<Member<'_>> {
             }
         },
     };
-    policies.accepted().map(|(_, it)| member(&*it.policy, &it.target)).collect()
+    let off: BTreeSet<&PolicyId> = policies
+        .findings
+        .iter()
+        .filter(|it| it.finding.reason.downcast_ref() == Some(&PlacementReason::NamespaceOff))
+        .filter_map(|it| Some(&it.subject.as_ref()?.id))
+        .collect();
+    let accepted = policies.accepted().filter(|(id, _)| !off.contains(id));
+    accepted.map(|(_, it)| member(&*it.policy, &it.target)).collect()
 }

@@ -16,7 +16,7 @@ use corsward_manifest::knowledge::FullKnowledge;
 use corsward_manifest::spelling::Spelling;
 use corsward_operator_core::bundle::Bundle;
 use corsward_operator_core::cluster_state::{Key, Namespace, NamespaceMode, RawObject};
-use corsward_operator_core::finding::{GuardrailReason, PlacementReason};
+use corsward_operator_core::finding::{GuardrailReason, OriginSetReason, PlacementReason};
 use corsward_operator_core::guardrails::{Guardrail, GuardrailStates};
 use corsward_operator_core::json_text::JsonText;
 use corsward_operator_core::object::{Object, Text};
@@ -87,6 +87,17 @@ pub struct Subject {
     pub id: PolicyId,
 }
 
+/// The name of an origin set that no file shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbsentSet<'p> {
+    /// The policy that names it.
+    pub policy: &'p PolicyId,
+    /// Its name.
+    pub set: &'p str,
+    /// The field of the policy.
+    pub field: &'p str,
+}
+
 /// The objects of all files, each once.
 #[derive(Debug, Default)]
 struct Objects {
@@ -139,6 +150,17 @@ impl Policies {
     #[must_use]
     pub fn unseen(&self) -> &[String] {
         self.cluster.unseen()
+    }
+
+    /// The origin sets that policies name and no file shows. Nothing is known of their origins.
+    pub fn absent_sets(&self) -> impl Iterator<Item = AbsentSet<'_>> {
+        self.findings.iter().filter_map(|it| {
+            let OriginSetReason::NotAmongFiles(set) = it.finding.reason.downcast_ref()? else {
+                return None;
+            };
+            let policy = &it.subject.as_ref()?.id;
+            Some(AbsentSet { policy, set, field: &it.finding.field })
+        })
     }
 
     /// The configuration of one proxy that all accepted policies are for, as of an Envoy beside a folder of policies: there a target

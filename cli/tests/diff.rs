@@ -164,6 +164,90 @@ fn the_page_shows_what_the_command_prints() {
     assert!(page.contains(table), "{table}");
 }
 
+/// A set may be in the cluster: its origins are unknown, and no answer is proved.
+#[test]
+fn an_origin_set_that_no_file_shows_is_undecided_by_name() {
+    let old = OLD.split("---").next().unwrap();
+    let set = "    allowOriginsFrom: [{kind: OriginSet, name: front}]\n";
+    let with = old
+        .replace("    allowMethods: [GET, PUT]\n", &format!("{set}    allowMethods: [GET, PUT]\n"));
+    let entry =
+        "OriginSet shop/front, which shop/api names in spec.cors.allowOriginsFrom[0], is not in";
+    for (old, new, file) in [(&*with, old, "old.yaml"), (old, &*with, "new.yaml")] {
+        for options in [&[][..], &["--one-proxy"]] {
+            let output = diff(old, new, options);
+            assert_eq!(output.status.code(), Some(1));
+            let text = text(&output);
+            assert!(text.starts_with(&format!("undecided: {entry} {file}\n")), "{text}");
+        }
+    }
+    let set = "---\napiVersion: corsward.io/v1alpha1\nkind: OriginSet\nmetadata: {name: front, namespace: shop}\nspec: {origins: ['https://front.example']}\n";
+    assert!(!text(&diff(old, &format!("{with}{set}"), &[])).contains("undecided"));
+    let output = diff(&with, &with, &[]);
+    assert_eq!(output.status.code(), Some(0), "one set, and the same policies");
+    let other = format!("{with}---{}", OLD.split("---").nth(1).unwrap());
+    assert!(text(&diff(&with, &other, &[])).contains(&format!("undecided: {entry} old.yaml\n")));
+}
+
+/// Where a target is in no file, its proxies are any: the target is compared by its name.
+#[test]
+fn a_target_that_no_file_shows_is_compared_by_its_name() {
+    let images = OLD.split("---").nth(1).unwrap();
+    let moved = images.replace("name: images}]", "name: pictures}]");
+    let output = diff(images, &moved, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = text(&output);
+    assert!(text.contains("proxies   Service/images of shop\n"), "{text}");
+    assert!(text.contains("proxies   Service/pictures of shop\n"), "{text}");
+}
+
+#[test]
+fn a_list_of_a_cluster_differs_in_its_specs_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = "{apiVersion: corsward.io/v1alpha1, kind: OriginSet, metadata: {name: front, namespace: shop}, spec: {origins: ['https://front.example']}}";
+    let policy = "{apiVersion: corsward.io/v1alpha1, kind: CorsPolicy, metadata: {name: api, namespace: shop}, spec: {cors: {allowOrigins: ['https://a.example'], allowOriginsFrom: [{kind: OriginSet, name: front}], maxAge: 600}}}";
+    fs::write(folder.path().join("deploy.yaml"), format!("{policy}\n---\n{set}\n")).unwrap();
+    let live = |text: &str| {
+        let metadata = "metadata: {uid: 1-2, resourceVersion: '7', generation: 3, creationTimestamp: '2026-01-01T00:00:00Z', managedFields: [{manager: kubectl, operation: Apply, fieldsV1: {'f:spec': {}}}], annotations: {kubectl.kubernetes.io/last-applied-configuration: '{\"spec\":{\"mode\":\"Off\"}}'}, ";
+        let status = ", status: {conditions: [{type: Accepted, status: 'True'}]}}";
+        format!(
+            "- {}{status}\n",
+            text.replacen("metadata: {", metadata, 1).strip_suffix('}').unwrap()
+        )
+    };
+    let list = |spec: &str| {
+        let items = [live(spec), live(set)].concat();
+        format!("apiVersion: v1\nkind: List\nmetadata: {{resourceVersion: ''}}\nitems:\n{items}")
+    };
+    for (live, code) in [(policy.to_owned(), 0), (policy.replace("maxAge: 600", "maxAge: 60"), 1)] {
+        fs::write(folder.path().join("list.yaml"), list(&live)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+        command.args(["diff", "-", "deploy.yaml"]).current_dir(folder.path());
+        command.stdin(fs::File::open(folder.path().join("list.yaml")).unwrap());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+    }
+}
+
+#[test]
+fn a_policy_beside_none_covers_requests_without_an_origin() {
+    let text = text(&diff("", OLD.split("---").next().unwrap(), &[]));
+    assert!(
+        text.contains("not covered -> covered\n  requests  requests without Origin\n"),
+        "{text}"
+    );
+    assert!(!text.contains("still covered") && !text.contains("adds kept"), "{text}");
+}
+
+#[test]
+fn a_namespace_that_is_off_answers_no_request() {
+    let namespace = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop, annotations: {corsward.io/mode: 'Off'}}\n";
+    let policy = OLD.split("---").next().unwrap();
+    let output = diff(policy, &format!("{policy}{namespace}"), &["-o", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("\"notCovered\""));
+}
+
 /// Compares two texts as files.
 fn diff(old: &str, new: &str, options: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();

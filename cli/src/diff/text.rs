@@ -73,13 +73,14 @@ pub(super) fn answers(difference: &Difference) -> String {
 
 fn change(change: &Change) -> String {
     let Change { name, old, new } = change;
-    let signed = |sign: &str, values: &[String]| -> Vec<String> {
-        values.iter().map(|value| format!("{sign}{value}")).collect()
+    let listed = |verb: &str, values: &[String]| {
+        (!values.is_empty()).then(|| format!("{verb} {}", values.join(" ")))
     };
-    match (old.as_slice(), new.as_slice()) {
-        ([old], [new]) => format!("{name}: {old} -> {new}"),
-        _ => format!("{name}: {}", [signed("-", old), signed("+", new)].concat().join(" ")),
+    if let ([old], [new]) = (old.as_slice(), new.as_slice()) {
+        return format!("{name}: {old} -> {new}");
     }
+    let parts = [listed("drops", old), listed("adds", new)];
+    format!("{name} {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// The classes of origins, at most `max` of them.
@@ -112,6 +113,9 @@ pub(super) fn policies(difference: &Difference) -> String {
 pub(super) fn undecided_text(undecided: &Undecided) -> String {
     let place = undecided.place.as_ref().map(|place| format!("{}: {}", place.host, place.path));
     let place = place.unwrap_or_else(|| shown(&undecided.proxies, MAX_SHOWN));
+    if place.is_empty() {
+        return undecided.entry.clone();
+    }
     format!("{} at {place}", undecided.entry)
 }
 

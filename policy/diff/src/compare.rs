@@ -200,8 +200,10 @@ impl Comparer<'_> {
     ) -> Option<(Content, Probe)> {
         let probe = Probe { method: "GET".into(), ..place.clone() };
         let decided = self.decide(&RequestClass::Actual, probe);
-        let changes = changes(&decided.old, &decided.new);
-        (decided.old.verdict != decided.new.verdict || !changes.is_empty()).then(|| {
+        let is_same = decided.old.verdict == decided.new.verdict;
+        // Another verdict says more than the values that follow from it.
+        let changes = if is_same { changes(&decided.old, &decided.new) } else { Vec::new() };
+        (!is_same || !changes.is_empty()).then(|| {
             let requests = vec!["requests without Origin".to_owned()];
             let content = decided.content(rule_sets, Vec::new(), requests, changes);
             (content, decided.probe)

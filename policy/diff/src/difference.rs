@@ -1,5 +1,7 @@
 //! Difference: one class of requests that two sets of policies answer differently.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Serialize;
 
 use crate::probe::{Probe, Verdict};
@@ -15,7 +17,7 @@ pub struct Comparison {
 }
 
 /// A class of requests that the sets answer differently, all in the same way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     /// The proxies, such as `Service/api of shop`; empty for a comparison of one proxy.
@@ -39,7 +41,7 @@ pub struct Difference {
 }
 
 /// The answer of one set.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
     /// The verdict.
@@ -53,7 +55,7 @@ pub struct Answer {
 }
 
 /// Hosts and paths.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Place {
     /// The hosts: one host, a wildcard, or `any other host`.
@@ -63,7 +65,7 @@ pub struct Place {
 }
 
 /// Origins.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OriginClass {
     /// The entry of a policy, or words such as `any other origin`.
@@ -74,7 +76,7 @@ pub struct OriginClass {
 }
 
 /// A visible value that differs. A list names the elements that only one of the answers has.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
     /// The name, such as `Access-Control-Max-Age`.
@@ -105,6 +107,14 @@ pub struct Undecided {
     pub new_policy: Option<String>,
 }
 
+/// The results for many proxies, of which those with one difference are listed together.
+#[derive(Debug, Default)]
+pub(crate) struct Merged {
+    pub(crate) comparison: Comparison,
+    /// The index of each difference, by all but its proxies and its witness.
+    numbers: HashMap<Difference, usize>,
+}
+
 // === impl Comparison ===
 
 impl Comparison {
@@ -113,29 +123,34 @@ impl Comparison {
     pub fn is_equal(&self) -> bool {
         self.differences.is_empty() && self.undecided.is_empty()
     }
+}
 
+// === impl Merged ===
+
+impl Merged {
     /// Adds the result for further proxies, without the differences that `known` has.
-    pub(crate) fn add(&mut self, proxies: &str, other: Self, known: &[&Self]) {
+    pub(crate) fn add(&mut self, proxies: &str, other: Comparison, known: &[&Comparison]) {
+        let known: HashSet<Difference> = known
+            .iter()
+            .flat_map(|known| known.differences.iter().map(Difference::anywhere))
+            .collect();
+        let all = &mut self.comparison;
         for difference in other.differences {
-            let is_known = known.iter().any(|known| {
-                known.differences.iter().any(|known| known.is_same_answer(&difference))
-            });
-            if is_known {
+            if known.contains(&difference.anywhere()) {
                 continue;
             }
-            let same = |known: &&mut Difference| {
-                known.places == difference.places && known.is_same_answer(&difference)
-            };
-            match self.differences.iter_mut().find(same) {
+            let class = Difference { places: difference.places.clone(), ..difference.anywhere() };
+            let at = *self.numbers.entry(class).or_insert(all.differences.len());
+            match all.differences.get_mut(at) {
                 Some(known) => known.proxies.push(proxies.to_owned()),
-                None => self
+                None => all
                     .differences
                     .push(Difference { proxies: vec![proxies.to_owned()], ..difference }),
             }
         }
         for undecided in other.undecided {
             let proxies = vec![proxies.to_owned()];
-            self.undecided.push(Undecided { proxies, ..undecided });
+            all.undecided.push(Undecided { proxies, ..undecided });
         }
     }
 }
@@ -143,12 +158,10 @@ impl Comparison {
 // === impl Difference ===
 
 impl Difference {
-    /// Returns whether both are about the same origins and requests, with the same answers.
-    fn is_same_answer(&self, other: &Self) -> bool {
-        self.old == other.old
-            && self.new == other.new
-            && self.origins == other.origins
-            && self.requests == other.requests
-            && self.changes == other.changes
+    /// The same origins and requests with the same answers, without proxies, places and a witness.
+    fn anywhere(&self) -> Self {
+        let (proxies, places, witness) = (Vec::new(), Vec::new(), Probe::default());
+        let Self { origins, requests, old, new, changes, .. } = self.clone();
+        Self { proxies, places, origins, requests, old, new, changes, witness }
     }
 }

@@ -6,6 +6,11 @@ use corsward_policy::survey::Selected;
 use crate::difference::OriginClass;
 use crate::origins::{Languages, OriginList, Question};
 
+/// The origins of two lists.
+const SHARED: &str = "each origin that both list";
+/// Most entries of two lists that are named.
+const MAX_NAMED: usize = 3;
+
 /// A class of values of `Origin`, with one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origins {
@@ -69,14 +74,25 @@ fn common(old: &Cell<'_>, new: &Cell<'_>, languages: &Languages) -> (Option<Orig
     let both = old.within.is_some() && new.within.is_some();
     if within.is_empty() || both {
         let found = question.any(languages);
-        let text = if both { "each origin that both list" } else { "any other origin" };
-        let class = found.witness.map(|witness| Origins { classes: vec![words(text)], witness });
+        let classes = match &within[..] {
+            _ if !both => vec![words("any other origin")],
+            [one, other] if without.is_empty() => shared(one, other),
+            _ => vec![words(SHARED)],
+        };
+        let class = found.witness.map(|witness| Origins { classes, witness });
         return (class, found.undecided);
     }
     let found = question.entries(languages);
     let class = |(origins, except)| OriginClass { origins, except };
     let entries = found.entries.into_iter().map(class).collect();
     (found.witness.map(|witness| Origins { classes: entries, witness }), found.undecided)
+}
+
+/// The entries of both lists by name, where they are few.
+fn shared(one: &OriginList<'_>, other: &OriginList<'_>) -> Vec<OriginClass> {
+    let named = one.shared(other).filter(|entries| (1..=MAX_NAMED).contains(&entries.len()));
+    let classes = named.map(|entries| entries.iter().map(|entry| words(entry)).collect());
+    classes.unwrap_or_else(|| vec![words(SHARED)])
 }
 
 fn words(text: &str) -> OriginClass {

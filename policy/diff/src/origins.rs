@@ -100,6 +100,24 @@ impl<'l> OriginList<'l> {
         }
     }
 
+    /// The entries that the other list covers, and those that it may not cover.
+    fn split(&self, other: &Self) -> (Vec<Entry<'_>>, Vec<Entry<'_>>) {
+        self.entries().partition(|entry| other.covers(*entry))
+    }
+
+    /// The entries that stand for all origins of both lists; `None` where no entries do.
+    pub(crate) fn shared(&self, other: &Self) -> Option<BTreeSet<String>> {
+        let (mut shared, own) = self.split(other);
+        let (of_other, others) = other.split(self);
+        let is_apart = |one: Entry<'_>, other: Entry<'_>| match other {
+            Entry::Tuple(_, tuple) => !one.may_meet(tuple),
+            Entry::Any | Entry::Regex(_) => false,
+        };
+        let are_apart = own.iter().all(|one| others.iter().all(|other| is_apart(*one, *other)));
+        shared.extend(of_other);
+        are_apart.then(|| shared.into_iter().map(|entry| entry.to_string()).collect())
+    }
+
     fn tuples(&self) -> impl Iterator<Item = &TuplePattern> {
         self.patterns.iter().filter_map(|pattern| match pattern {
             OriginPattern::Tuple(tuple) => Some(tuple),

@@ -6,7 +6,7 @@ use corsward_policy::survey::Scope;
 use corsward_policy::{Compiled, Policy, compile};
 
 use crate::compare::compare_compiled;
-use crate::difference::{Comparison, Undecided};
+use crate::difference::{Comparison, Merged, Undecided};
 use crate::origins::Languages;
 
 /// Most pairs of targets that are compared in one namespace.
@@ -52,12 +52,12 @@ pub fn compare_sets<'p>(old: &[Member<'p>], new: &[Member<'p>]) -> Comparison {
     for member in new {
         namespaces.entry(&member.policy.id().namespace).or_default().new.add(member);
     }
-    let mut all = Comparison::default();
+    let mut all = Merged::default();
     let languages = Languages::default();
     for (name, namespace) in namespaces {
         namespace.compare(name, &languages, &mut all);
     }
-    all
+    all.comparison
 }
 
 // === impl Side ===
@@ -91,7 +91,7 @@ impl<'p> Side<'p> {
 // === impl Namespace ===
 
 impl Namespace<'_> {
-    fn compare(&self, name: &str, languages: &Languages, all: &mut Comparison) {
+    fn compare(&self, name: &str, languages: &Languages, all: &mut Merged) {
         let targets: BTreeSet<&String> =
             self.old.by_target.keys().chain(self.new.by_target.keys()).collect();
         let other = if targets.is_empty() { "every workload" } else { "any other workload" };
@@ -112,7 +112,7 @@ impl Namespace<'_> {
             pairs.extend(others.map(|other| [target, *other]));
         }
         if pairs.len() > MAX_PAIRS {
-            all.undecided.push(Undecided {
+            all.comparison.undecided.push(Undecided {
                 proxies: vec![format!("workloads of two targets of {name}")],
                 place: None,
                 entry: format!("{} pairs of targets are too many to compare", pairs.len()),

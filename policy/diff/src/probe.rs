@@ -11,7 +11,7 @@ use corsward_policy::{
 use serde::Serialize;
 
 /// A request.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
     /// `:method`.
@@ -179,20 +179,23 @@ impl Observed {
         let outcome = decision.verdict.as_ref().map(|verdict| verdict.outcome);
         let reason = outcome.and_then(Outcome::refusal).map(Refusal::label);
         let mut values = BTreeMap::new();
+        let mut upstream = |status: &str, headers: &str, origin: &str| {
+            let of_all = [(STATUS, status), (UPSTREAM_HEADERS, headers), (UPSTREAM_ORIGIN, origin)];
+            values.extend(of_all.map(|(name, value)| (name, vec![value.to_owned()])));
+        };
         match &decision.action {
             Action::Passthrough => {
-                values.insert(UPSTREAM_HEADERS, vec!["kept".to_owned()]);
+                upstream("the upstream's", "kept", "kept");
             }
             Action::LocalReply(reply) => {
-                values.insert(STATUS, vec![reply.status.to_string()]);
+                upstream(&reply.status.to_string(), "not read", "not sent");
                 insert(&mut values, &reply.headers, probe);
             }
             Action::Continue { remove, plan } => {
                 let origin = if remove.is_some() { "removed" } else { "kept" };
-                values.insert(UPSTREAM_ORIGIN, vec![origin.to_owned()]);
                 let keeps = plan.edits(&Answer { has_cors: true }).remove().next().is_none();
                 let treatment = if keeps { "kept" } else { "replaced" };
-                values.insert(UPSTREAM_HEADERS, vec![treatment.to_owned()]);
+                upstream("the upstream's", treatment, origin);
                 insert(&mut values, &plan.edits(&Answer { has_cors: false }).set, probe);
             }
         }
