@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use corsward_operator_core::bundle::{Bundle, BundleKey};
-use corsward_operator_core::filter_module::Module;
+use corsward_operator_core::filter_module::{Module, is_digest};
 use corsward_operator_core::publish::ecds;
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::output::Output;
@@ -14,7 +14,7 @@ use corsward_policy::{Severity, wire};
 use serde_json::{Value, json};
 
 use crate::outcome::Outcome;
-use crate::policies::{FileFinding, Policies};
+use crate::policies::{AbsentSet, FileFinding, Policies};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,8 +22,10 @@ Examples:
     corsward render deploy/
   Write the resource that an Envoy beside a folder of policies reads:
     corsward render --as ecds policies/ > corsward.yaml
-  Compare what Istio's proxies get with what is in the cluster:
-    corsward render --as istio --module oci://registry.example/corsward@sha256:DIGEST deploy/ | kubectl diff -f -
+  Compare what Istio's proxies get with what is in the cluster, where the operator serves the module (`module.from: served`):
+    corsward render --as istio --module http://corsward.corsward-system.svc:80/filter-SHA256.wasm deploy/ | kubectl diff --server-side --field-manager corsward-operator -f -
+  Do the same for an image, and for Istio before 1.30:
+    corsward render --as istio --kind WasmPlugin --module oci://registry.example/corsward@sha256:DIGEST deploy/
 
 Exit codes: 0 rendered, 1 a policy is refused and nothing is rendered, 2 a file cannot be read, or none holds a policy.";
 
@@ -40,13 +42,16 @@ pub(crate) struct RenderArgs {
     /// The form.
     #[arg(long = "as", value_enum, value_name = "FORM", default_value_t)]
     form: Form,
-    /// The kind of Istio's objects.
+    /// The kind of Istio's objects. The operator's `Auto` is `TrafficExtension` from Istio 1.30 on, `WasmPlugin` before.
     #[arg(long, value_enum, value_name = "KIND", default_value_t)]
     kind: Kind,
-    /// The filter's module: for Istio an image by its digest, `oci://REGISTRY/NAME@sha256:DIGEST`; for Envoy a path, by default
-    /// `/etc/corsward/corsward_filter.wasm`.
+    /// The filter's module: for Istio the URL that the operator serves, `http://HOST/filter-SHA256.wasm`, another URL beside `--sha256`,
+    /// or an image by its digest, `oci://REGISTRY/NAME@sha256:DIGEST`; for Envoy a path, by default `/etc/corsward/corsward_filter.wasm`.
     #[arg(long, value_name = "MODULE", required_if_eq("form", "istio"))]
     module: Option<String>,
+    /// The SHA-256 digest of the module at a URL, 64 hexadecimal digits.
+    #[arg(long, value_name = "DIGEST", requires = "module")]
+    sha256: Option<String>,
 }
 
 /// A form of the output.
@@ -66,11 +71,11 @@ enum Form {
 /// A kind of Istio's objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Kind {
-    /// `extensions.istio.io/v1alpha1`.
-    #[default]
+    /// `extensions.istio.io/v1alpha1`, before Istio 1.30.
     #[value(name = "WasmPlugin")]
     WasmPlugin,
     /// `extensions.istio.io/v1alpha1`, from Istio 1.30 on.
+    #[default]
     #[value(name = "TrafficExtension")]
     TrafficExtension,
     /// `networking.istio.io/v1alpha3`.
@@ -104,6 +109,12 @@ pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Out
             "{first} is in no file, and decides which proxies get the policy: add it to the files"
         );
     }
+    for AbsentSet { policy, set, field } in policies.absent_sets() {
+        let namespace = &policy.namespace;
+        eprintln!(
+            "note: OriginSet {namespace}/{set}, which {policy} names in {field}, is in no file: its origins are not in the output"
+        );
+    }
     let path = args.module.as_deref().unwrap_or(MODULE_PATH);
     match args.form {
         Form::Config => {
@@ -113,18 +124,53 @@ pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Out
         }
         Form::Ecds => {
             let bundle = Bundle::new(BundleKey::All, wire::encode(&policies.compiled()));
-            write!(out, "{}", ecds::resource(&bundle, path))?;
+            let resource = ecds::resource(&bundle, path);
+            // The operator's comment says who writes its file.
+            let resource = resource.split_inclusive('\n').filter(|line| !line.starts_with('#'));
+            write!(out, "{}", resource.collect::<String>())?;
         }
         Form::Configmap => {
             let output = Output::ConfigMap { module: path.to_owned() };
             write_objects(&policies, &output, out)?;
         }
         Form::Istio => {
-            let module = Module::image(path).context("--module")?;
+            let module = module(path, args.sha256.as_deref())?;
             write_objects(&policies, &Output::Istio { kind: args.kind.into(), module }, out)?;
         }
     }
     Ok(Outcome::Success)
+}
+
+/// The module for Istio: an image by its digest, or a URL with the digest that its name or `sha256` has.
+fn module(url: &str, sha256: Option<&str>) -> anyhow::Result<Module> {
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        if sha256.is_some() {
+            bail!("--sha256: an image has its digest in --module: leave --sha256 out");
+        }
+        return Module::image(url).context("--module");
+    }
+    let file = url.rsplit_once('/').map_or(url, |(_, file)| file);
+    let named = file.strip_prefix("filter-").and_then(|rest| rest.strip_suffix(".wasm"));
+    let named = named.filter(|name| is_digest(name));
+    match (named, sha256) {
+        (_, Some(given)) if !is_digest(given) => {
+            bail!("--sha256: {given} is no digest: write 64 hexadecimal digits in lower case")
+        }
+        (Some(named), Some(given)) if named != given => {
+            bail!(
+                "--sha256: the name of the module at {url} has another digest: leave --sha256 out"
+            )
+        }
+        (None, None) => {
+            bail!(
+                "--module: the digest of the module at {url} is unknown: write `http://HOST/filter-SHA256.wasm`, or add --sha256"
+            )
+        }
+        (named, given) => {
+            let sha256 = given.or(named).unwrap_or_default().to_owned();
+            Ok(Module { url: url.to_owned(), sha256 })
+        }
+    }
 }
 
 /// The proxies of a bundle, and their configuration.

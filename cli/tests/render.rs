@@ -6,6 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
+
 const POLICIES: &str = "apiVersion: corsward.io/v1alpha1
 kind: CorsPolicy
 metadata: {namespace: shop, name: api}
@@ -41,13 +43,13 @@ fn printed(args: &[&str], text: &str) -> String {
 #[test]
 fn each_form_holds_the_configuration_of_its_proxies() {
     let image = format!("oci://registry.example/corsward@sha256:{}", "0".repeat(64));
-    let istio = ["--as", "istio", "--module", &image];
+    let istio = ["--as", "istio", "--kind", "WasmPlugin", "--module", &image];
     insta::assert_snapshot!("config", printed(&[], POLICIES));
     insta::assert_snapshot!("ecds", printed(&["--as", "ecds"], POLICIES));
     insta::assert_snapshot!("configmap", printed(&["--as", "configmap"], POLICIES));
     insta::assert_snapshot!("istio", printed(&istio, POLICIES));
-    let kind = [&istio[..], &["--kind", "TrafficExtension"]].concat();
-    insta::assert_snapshot!("traffic-extension", printed(&kind, POLICIES));
+    let newest = ["--as", "istio", "--module", &image];
+    insta::assert_snapshot!("traffic-extension", printed(&newest, POLICIES));
 }
 
 #[test]
@@ -68,4 +70,51 @@ fn one_envoy_gets_every_policy() {
     let ecds = printed(&["--as", "ecds", "--module", "/filter.wasm"], &text);
     assert!(ecds.ends_with("exit 0\n"), "{ecds}");
     assert!(ecds.contains("filename: \"/filter.wasm\""), "{ecds}");
+}
+
+/// The operator names its module by the digest in the URL: `spec.wasm.url` and `spec.wasm.sha256`.
+#[test]
+fn a_served_module_is_named_as_the_operator_names_it() {
+    let digest = "9f".repeat(32);
+    let served = format!("http://corsward.corsward-system.svc:80/filter-{digest}.wasm");
+    let default = printed(&["--as", "istio", "--module", &served], POLICIES);
+    let policies: Vec<Value> =
+        serde_saphyr::from_multiple(default.split("exit ").next().unwrap()).unwrap();
+    assert_eq!(policies.len(), 2, "{default}");
+    for object in policies {
+        assert_eq!(object["kind"], "TrafficExtension");
+        assert_eq!(object["spec"]["wasm"]["url"], served);
+        assert_eq!(object["spec"]["wasm"]["sha256"], digest);
+        assert_eq!(object["metadata"]["labels"]["corsward.io/module"], "9f".repeat(6));
+    }
+    let other = ["--as", "istio", "--module", "https://modules.example/c.wasm"];
+    let given = [&other[..], &["--sha256", &digest]].concat();
+    assert!(printed(&given, POLICIES).contains(&format!("sha256: {digest}")));
+    let unknown = printed(&other, POLICIES);
+    assert!(unknown.contains("add --sha256") && unknown.ends_with("exit 2\n"), "{unknown}");
+    let contradiction = ["--as", "istio", "--module", &served, "--sha256", &"0".repeat(64)];
+    assert!(printed(&contradiction, POLICIES).ends_with("exit 2\n"));
+}
+
+#[test]
+fn an_origin_set_that_no_file_shows_is_named() {
+    let text = POLICIES
+        .replace("allowMethods: [PUT]", "allowOriginsFrom: [{kind: OriginSet, name: front}]");
+    let output = printed(&["--as", "ecds"], &text);
+    let note = "note: OriginSet shop/front, which shop/api names in spec.cors.allowOriginsFrom[0], is in no file";
+    assert!(output.contains(note) && output.ends_with("exit 0\n"), "{output}");
+    assert!(!output.contains("Written by corsward-operator"), "{output}");
+}
+
+#[test]
+fn the_page_shows_what_the_command_prints() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/render.md");
+    let page = fs::read_to_string(page).unwrap();
+    let block = |start: &str| {
+        let (_, rest) = page.split_once(start).unwrap();
+        rest.split("```").next().unwrap().to_owned()
+    };
+    let text = block("```yaml\n# shop.yaml\n");
+    let printed = printed(&[], &text);
+    assert_eq!(printed, format!("{}exit 0\n", block("$ corsward render shop.yaml\n")));
 }
