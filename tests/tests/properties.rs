@@ -8,8 +8,10 @@ use corsward_policy::draft::{
 use corsward_policy::pattern::OriginPattern;
 use corsward_policy::syntax::{is_token, list_elements};
 use corsward_policy::validate::NoKnowledge;
+use corsward_policy::wire::{self, Encoded};
 use corsward_policy::{
-    Action, Compiled, Decision, Draft, Outcome, Policy, PolicyId, compile, validate, wire,
+    Action, Compiled, Decision, Draft, Outcome, Policy, PolicyId, Workload, compile, compile_for,
+    validate,
 };
 use corsward_test_harness::case;
 use proptest::collection::{btree_map, vec};
@@ -20,6 +22,10 @@ use proptest::sample::{select, subsequence};
 #[allow(dead_code, reason = "the regressions use the rest")]
 mod laws;
 
+#[path = "properties/bounds.rs"]
+mod bounds;
+
+use bounds::{Bound, Set};
 use laws::Any;
 
 proptest! {
@@ -147,6 +153,19 @@ proptest! {
     }
 
     #[test]
+    fn what_is_written_without_tables_is_what_is_encoded_and_refused_as_it_is_decoded(
+        drafts in vec((draft(), name(), vec(workload(), 0..4)), 0..6),
+    ) {
+        let (drafts, workloads): (Vec<Draft>, Vec<_>) = drafts
+            .into_iter()
+            .map(|(draft, name, workloads)| (Draft { id: name, ..draft }, workloads))
+            .unzip();
+        let valid = |(draft, workloads): (&Draft, _)| Some((validate(draft, &NoKnowledge).policy?, workloads));
+        let set: Set = named(&drafts).iter().zip(workloads).filter_map(valid).collect();
+        is_written_as_encoded(&set)?;
+    }
+
+    #[test]
     fn equal_policies_in_any_order_give_equal_bytes(drafts in vec(draft(), 0..6), turn in 0_usize..6) {
         let drafts = named(&drafts);
         let mut turned = drafts.clone();
@@ -162,6 +181,61 @@ proptest! {
         if let Some(part) = text.get(..cut) {
             prop_assert!(wire::decode(part).is_err());
         }
+    }
+}
+
+proptest! {
+    // Each set is large.
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn near_each_bound_what_is_written_is_refused_as_it_is_decoded(
+        bound in select(&Bound::ALL[..]),
+        by in -2_isize..=2,
+    ) {
+        is_written_as_encoded(&bound.set(by))?;
+    }
+}
+
+/// The bytes are those of the compiled policies, and the refusal is the one of a reader.
+fn is_written_as_encoded(set: &Set) -> Result<(), TestCaseError> {
+    let set: Vec<(&Policy, &[Workload])> =
+        set.iter().map(|(policy, workloads)| (policy, &**workloads)).collect();
+    let Encoded { text, refusal } = wire::encode_for(&set);
+    prop_assert!(text == wire::encode(&compile_for(&set)), "other bytes: {:.2000}", text);
+    prop_assert_eq!(refusal, wire::decode(&text).err());
+    Ok(())
+}
+
+#[test]
+fn each_bound_of_a_proxy_is_reached_and_exceeded_by_valid_policies() {
+    use Bound::{Labels, Len, Places, PlacesByPort, RegexesOfPolicies, RegexesOfRules, Workloads};
+    for bound in [Len, RegexesOfPolicies, RegexesOfRules, Places, PlacesByPort, Workloads, Labels] {
+        for (by, fits) in [(0, true), (1, false)] {
+            let set = bound.set(by);
+            is_written_as_encoded(&set).expect("the law holds");
+            let set: Vec<(&Policy, &[Workload])> =
+                set.iter().map(|(policy, workloads)| (policy, &**workloads)).collect();
+            assert_eq!(wire::encode_for(&set).refusal.is_none(), fits, "{bound:?} {by}");
+        }
+    }
+}
+
+#[test]
+fn no_valid_policy_exceeds_a_bound_of_its_own() {
+    use Bound::{AnyOrigin, Hostnames, Origins, RegexSize, Regexes, Rules};
+    for (bound, within, beyond) in [
+        (Origins, 0, 1),
+        (Regexes, 0, 1),
+        (Rules, 0, 1),
+        (Hostnames, 0, 1),
+        (RegexSize, -11, 4),
+        (AnyOrigin, -3, 1),
+    ] {
+        let set = bound.set(within);
+        assert_eq!(set.len(), 1, "{bound:?}");
+        is_written_as_encoded(&set).expect("the law holds");
+        assert_eq!(bound.set(beyond).len(), 0, "{bound:?}");
     }
 }
 
@@ -358,6 +432,25 @@ fn rule() -> impl Strategy<Value = RuleDraft> {
                 }
             },
         )
+}
+
+/// Names, of which the API server would refuse some; mostly none, for [`named`] to give one.
+fn name() -> impl Strategy<Value = PolicyId> {
+    let odd = vec!["Shop API", "a\"b", "a\u{1}", "\u{e9}", "api"];
+    prop_oneof![
+        9 => Just(PolicyId::default()),
+        1 => (select(odd.clone()), select(odd)).prop_map(|(namespace, name)| {
+            PolicyId { namespace: namespace.into(), name: name.into() }
+        }),
+    ]
+}
+
+fn workload() -> impl Strategy<Value = Workload> {
+    let key = select(vec!["app", "app", "tier", "version", "a.example/b", "a b", ""]);
+    let value = select(vec!["api", "api", "web", "", "v v"]);
+    let labels = btree_map(key.prop_map(str::to_owned), value.prop_map(str::to_owned), 0..3);
+    let port = select(vec![None, None, Some(80), Some(8080), Some(0)]);
+    (labels, port).prop_map(|(labels, port)| Workload { labels, port })
 }
 
 prop_compose! {

@@ -18,6 +18,11 @@ pub(super) struct Counted<'p> {
 }
 
 /// Checks policies that are written as `text`: the error is the one of a filter that reads it.
+///
+/// INVARIANT: `validate` alone makes a [`Policy`](crate::Policy), and holds the other bounds of a reader: `MAX_REGEXES` and
+/// `OriginRegex::fit_together` of each `cors` block (a sorted list without repetitions is no larger), `OriginPattern::Any` alone in its list,
+/// and hosts, origins, paths, methods and header names that print as their parsers read them. `Narrowing` has each key once, and `arrange`
+/// leaves out one that is everything.
 pub(super) fn written(text: &str, policies: &[Arranged]) -> Result<(), DecodeError> {
     if text.len() > MAX_WIRE_LEN {
         return Err(DecodeError::TooLong);
