@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
-use corsward_operator_core::bundle::{Bundle, BundleKey};
+use corsward_operator_core::bundle::{Bundle, BundleKey, hold};
 use corsward_operator_core::filter_module::{Module, is_digest};
 use corsward_operator_core::publish::ecds;
 use corsward_operator_core::publish::istio::IstioKind;
@@ -27,7 +27,7 @@ Examples:
   Do the same for an image, and for Istio before 1.30:
     corsward render --as istio --kind WasmPlugin --module oci://registry.example/corsward@sha256:DIGEST deploy/
 
-Exit codes: 0 rendered, 1 a policy is refused and nothing is rendered, 2 a file cannot be read, or none holds a policy.";
+Exit codes: 0 rendered, 1 a policy is refused, or not published beside the others, and nothing is rendered, 2 a file cannot be read, or none holds a policy.";
 
 /// The path of the module in the examples of the documentation.
 const MODULE_PATH: &str = "/etc/corsward/corsward_filter.wasm";
@@ -124,6 +124,10 @@ pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Out
         }
         Form::Ecds => {
             let bundle = Bundle::new(BundleKey::All, wire::encode(&policies.compiled()));
+            if let Some(why) = unpublishable(&policies, &bundle) {
+                eprintln!("{why}");
+                return Ok(Outcome::Fault);
+            }
             let resource = ecds::resource(&bundle, path);
             // The operator's comment says who writes its file.
             let resource = resource.split_inclusive('\n').filter(|line| !line.starts_with('#'));
@@ -171,6 +175,13 @@ fn module(url: &str, sha256: Option<&str>) -> anyhow::Result<Module> {
             Ok(Module { url: url.to_owned(), sha256 })
         }
     }
+}
+
+/// The reason why the operator would not publish all policies for one proxy.
+fn unpublishable(policies: &Policies, bundle: &Bundle) -> Option<String> {
+    let sized = policies.accepted().map(|(id, accepted)| (accepted.compiled.len(), id));
+    let refusal = wire::decode(&bundle.compiled).err();
+    hold(bundle, refusal.as_ref(), &sized.collect::<Vec<_>>())
 }
 
 /// The proxies of a bundle, and their configuration.

@@ -114,6 +114,34 @@ fn a_policy_that_is_too_large_to_be_published_is_refused() {
     }
 }
 
+/// Policies each of which is accepted, and which are too much for one proxy together.
+#[test]
+fn what_the_operator_would_not_publish_is_refused() {
+    let list = |texts: &mut dyn Iterator<Item = String>| texts.collect::<Vec<_>>().join("', '");
+    let regexes = list(&mut (0..16).map(|at| format!(r"https://r{at}\.example")));
+    let label = "a".repeat(63);
+    let long = [label.as_str(), &label, &label].join(".");
+    let origins = list(&mut (0..1_800).map(|at| format!("https://t{at:06}.{long}.example")));
+    for (why, field, items, count, refused) in [
+        ("more regexes than one proxy may have", "allowOriginRegexes", &regexes, 66, 2),
+        (" bytes, and 1048576 can be published: ", "allowOrigins", &origins, 3, 1),
+    ] {
+        let policy = |name: &str| policy(name, items).replace("allowOrigins", field);
+        let policies = (0..count).map(|at| policy(&format!("p{at:02}")));
+        let output = check(&["-"], &policies.collect::<Vec<_>>().join("---\n"));
+        let lines = output.lines.lines().filter(|line| line.contains(" refusal "));
+        let lines: Vec<&str> = lines.collect();
+        assert_eq!((output.code, lines.len()), (Some(1), refused), "{lines:#?}");
+        for (line, at) in lines.iter().zip(count - refused..) {
+            assert!(
+                line.starts_with(&format!("-: shop/p{at:02}: CORS-E535 refusal spec: ")),
+                "{line}"
+            );
+            assert!(line.contains(why), "{line}");
+        }
+    }
+}
+
 /// Two policies, and what is said of the second one because of the first.
 fn pairs() -> Vec<(&'static str, String, String, &'static str)> {
     let cors = "cors: {allowOrigins: ['https://a.example'], maxAge: 600}";

@@ -118,3 +118,44 @@ fn the_page_shows_what_the_command_prints() {
     let printed = printed(&[], &text);
     assert_eq!(printed, format!("{}exit 0\n", block("$ corsward render shop.yaml\n")));
 }
+
+/// What no proxy takes is not printed, and neither is a part of it.
+#[test]
+fn policies_that_are_too_much_for_one_proxy_are_not_rendered() {
+    let list = |texts: &mut dyn Iterator<Item = String>| texts.collect::<Vec<_>>().join("', '");
+    let label = "a".repeat(63);
+    let long = [label.as_str(), &label, &label].join(".");
+    let regexes = list(&mut (0..16).map(|at| format!(r"https://r{at}\.example")));
+    let origins = list(&mut (0..1_800).map(|at| format!("https://t{at:06}.{long}.example")));
+    let image = format!("--module=oci://registry.example/corsward@sha256:{}", "0".repeat(64));
+    let in_cluster = [&[][..], &["--as=configmap"], &["--as=istio", &image]];
+    for (why, field, items, count) in [
+        ("more regexes than one proxy may have", "allowOriginRegexes", &regexes, 66),
+        (" bytes, and 1048576 can be published: ", "allowOrigins", &origins, 4),
+    ] {
+        let policies = |namespaces: usize| {
+            let policy = |at: usize| {
+                format!(
+                    "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {{namespace: n{}, name: p{at}}}\n\
+                     spec: {{hostnames: [p{at}.example], cors: {{{field}: ['{items}'], maxAge: 600}}}}\n---\n",
+                    at % namespaces
+                )
+            };
+            (0..count).map(policy).collect::<String>()
+        };
+        let ecds = ["--as=ecds"];
+        for (args, namespaces, is_rendered) in in_cluster
+            .iter()
+            .flat_map(|args| [(*args, 1, false), (*args, 2, true)])
+            .chain([(&ecds[..], 1, false), (&ecds, 2, false)])
+        {
+            let printed = printed(args, &policies(namespaces));
+            let place = format!("{args:?} of {namespaces}: {:.3000}", printed);
+            assert_eq!(printed.ends_with("exit 0\n"), is_rendered, "{place}");
+            assert_eq!(printed.ends_with("exit 1\n"), !is_rendered, "{place}");
+            assert_eq!(printed.contains(why), !is_rendered, "{place}");
+            // The output and the notes are short without a configuration.
+            assert_eq!(printed.len() > 5_000, is_rendered, "{place}");
+        }
+    }
+}

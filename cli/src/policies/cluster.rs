@@ -108,11 +108,12 @@ impl Cluster {
         &self.unseen
     }
 
-    /// The findings about a policy beside the others of its proxies, and about its targets.
+    /// The findings about a policy beside the others of its proxies, about its targets, and about what the operator would not publish.
     pub(super) fn findings(&self, id: &PolicyId) -> Vec<Finding> {
         let planned = self.scope(&id.namespace).and_then(|scope| scope.policies.get(id));
         let findings = planned.into_iter().flat_map(|planned| {
-            planned.about_others().chain(planned.placement.findings()).cloned()
+            let about_it = planned.about_others().chain(planned.placement.findings());
+            about_it.cloned().chain(planned.about_size())
         });
         findings.collect()
     }

@@ -148,7 +148,8 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// The reason why the bundle of these policies must not be published: its size, or that a filter would refuse it. Each policy is with its
 /// compiled length alone.
-pub(crate) fn hold(
+#[must_use]
+pub fn hold(
     bundle: &Bundle,
     refusal: Option<&DecodeError>,
     policies: &[(usize, &PolicyId)],

@@ -12,7 +12,7 @@ use corsward_policy::{Finding, PolicyId, Severity};
 
 use crate::bundle::{Bundle, BundleKey, Desired, PublishStatus, is_about_size};
 use crate::cluster_state::Labels;
-use crate::finding::{GuardrailReason, OriginSetReason, PlacementReason};
+use crate::finding::{GuardrailReason, OriginSetReason, PlacementReason, SizeReason};
 use crate::guardrails::Guardrail;
 use crate::index::{Entry, Index, PolicyInForce, Scope};
 use crate::object::Object;
@@ -395,6 +395,13 @@ impl Planned {
                 Some(PlacementReason::Overridden(_) | PlacementReason::SwitchesOff { .. })
             )
         })
+    }
+
+    /// The findings about the size of all policies of its proxies.
+    pub fn about_size(&self) -> impl Iterator<Item = Finding> {
+        let held = self.held.clone().map(SizeReason::Unpublishable);
+        let large = self.findings.iter().filter(|finding| is_about_size(finding)).cloned();
+        large.chain(held.map(|reason| Finding::new("spec", reason)))
     }
 
     /// The guardrails that the policy exceeds, as it is written.

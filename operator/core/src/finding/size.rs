@@ -27,6 +27,8 @@ pub enum SizeReason {
         /// The limit.
         max: usize,
     },
+    /// The reason why a policy cannot be published together with the others of its proxies.
+    Unpublishable(String),
 }
 
 /// The fix of all of them.
@@ -51,6 +53,11 @@ impl Explain for SizeReason {
                 "CORS-W521",
                 format!("the policies of one proxy make {len} bytes, and {max} can be published"),
                 FIX,
+            ),
+            Self::Unpublishable(why) => Sentence::new(
+                "CORS-E535",
+                format!("the policy is not published beside the others of its proxies: {why}"),
+                "use patterns in place of regexes and long lists, or split the policies by target",
             ),
         }
     }

@@ -63,6 +63,13 @@ pub(super) fn sizes() -> Vec<Finding> {
         Finding::new("spec", R::TooLarge { len: 2_000_000, max: 1_048_576 }),
         Finding::new("spec", R::TooLong { len: 700_000, max: 655_360 }),
         Finding::new("spec", R::Large { len: 300_000, max: 1_048_576 }),
+        Finding::new(
+            "spec",
+            R::Unpublishable(
+                "the filter would refuse the configuration: policies: more regexes than one proxy may have"
+                    .into(),
+            ),
+        ),
     ]
 }
 
