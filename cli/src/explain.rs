@@ -16,14 +16,14 @@ mod server;
 mod walk;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use corsward_browser::CredentialsMode;
 
 use crate::outcome::Outcome;
-use crate::policies::Policies;
+use crate::policies::{Policies, STDIN};
 
 use self::advice::Advice;
 use self::asked::Asked;
@@ -63,11 +63,14 @@ pub(crate) struct ExplainArgs {
     /// The page's request, as the browser's "copy as cURL" writes it; `-` is standard input.
     #[arg(long, value_name = "COMMAND")]
     curl: Option<String>,
-    /// The server's answer: the text of `curl -i`, or a HAR; `-` is standard input.
+    /// The server's answer to the request: the text of `curl -i`; or both answers: of `curl -v`, or a HAR; `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "paths")]
     response: Option<PathBuf>,
+    /// The server's answer to the preflight: the text of `curl -i -X OPTIONS`; `-` is standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    preflight: Option<PathBuf>,
     /// Ask the real server: the preflight, and a request that changes nothing.
-    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["paths", "response"])]
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["paths", "response", "preflight"])]
     live: Option<String>,
     /// With `--live`: send the request even if it may change something (`POST`, `PUT`, `DELETE` …).
     #[arg(long, requires = "live")]
@@ -101,15 +104,27 @@ Examples:
   Which of the server's answers makes the browser refuse? Copy the request as cURL from the browser:
     corsward explain --live --curl -
 
-  The answer is there already, as text or as a HAR:
-    curl -i https://api.example/items -H 'Origin: https://app.example' |
-      corsward explain --response - --origin https://app.example --url https://api.example/items
+  The answers are captured. The text of `curl -i` does not name the method, so each answer has its option; explain prints the
+  command for an answer that is missing:
+    curl -si -X OPTIONS https://api.example/items -H 'Origin: https://app.example' \\
+      -H 'Access-Control-Request-Method: PUT' > preflight.txt
+    curl -si -X PUT https://api.example/items -H 'Origin: https://app.example' > answer.txt
+    corsward explain --preflight preflight.txt --response answer.txt \\
+      --origin https://app.example --url https://api.example/items --method PUT
+
+  The text of `curl -v` and a HAR name the method:
+    curl -sv URL … 2>&1 | corsward explain --response - --origin https://app.example --url URL
     corsward explain --response page.har
 
 The exit code is 0 if the page reads the response and no fault shows, 1 if there is a fault, 2 if the input is unusable.";
 
 /// Explains a request.
 pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let files = [args.preflight.as_deref(), args.response.as_deref()];
+    let mut inputs = files.into_iter().flatten().chain(args.curl.as_deref().map(Path::new));
+    if inputs.by_ref().any(is_stdin) && inputs.any(is_stdin) {
+        bail!("`--preflight`, `--response` and `--curl` share one standard input: give `-` once");
+    }
     let url = args.live.clone().filter(|url| !url.is_empty()).or_else(|| args.url.clone());
     let mut asked = Asked {
         origin: args.origin.clone(),
@@ -126,10 +141,11 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Ou
         asked = asked.or(curl::read(command)?);
     }
     let mut seen = Vec::new();
-    let server = if let Some(file) = &args.response {
-        let mut captured = captured::read(file, asked.url.as_deref())?;
+    let (preflight, response) = (args.preflight.as_deref(), args.response.as_deref());
+    let server = if preflight.or(response).is_some() {
+        let mut captured = captured::read(preflight, response, &asked)?;
         asked = asked.or(std::mem::take(&mut captured.asked));
-        seen = std::mem::take(&mut captured.diagnoses);
+        seen.clone_from(&captured.diagnoses);
         Server::Captured(captured)
     } else if args.live.is_some() {
         Server::Live(Live::new(args.send))
@@ -162,6 +178,10 @@ fn policies(paths: &[PathBuf], namespace: Option<&str>) -> anyhow::Result<Proxy>
         eprintln!("warning: some policies are refused and left out; `corsward check` says why");
     }
     Proxy::of(&policies, namespace)
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file == Path::new(STDIN)
 }
 
 fn shown(paths: &[PathBuf]) -> String {

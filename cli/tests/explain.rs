@@ -143,6 +143,33 @@ fn no_policy_covers_a_request_of_another_host() {
 }
 
 #[test]
+fn a_policy_that_is_not_enforced_is_named_with_its_mode() {
+    for (spec, want) in [
+        ("{mode: DryRun, CORS}", "`spec.mode: DryRun` keeps it from answering"),
+        ("{mode: 'Off', CORS}", "`spec.mode: Off` keeps it from answering"),
+        (
+            "{rules: [{path: {type: PathPrefix, value: /items}, mode: 'Off'}], CORS}",
+            "`spec.rules[0].mode: Off` keeps it from answering",
+        ),
+        (
+            "{mode: DryRun, rules: [{path: {type: PathPrefix, value: /items}, mode: 'Off'}], CORS}",
+            "`spec.mode: DryRun` and `spec.rules[0].mode: Off` keeps it from answering",
+        ),
+    ] {
+        let cors = "hostnames: [api.example], cors: {allowOrigins: ['https://app.example'], allowMethods: [PUT]}";
+        let policy = format!(
+            "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {{namespace: shop, name: api}}\nspec: {}\n",
+            spec.replace("CORS", cors)
+        );
+        let (codes, report) = put(&["-"], &policy);
+        assert_eq!(codes, "not-enforced", "{spec}");
+        let message = report["diagnoses"][0]["message"].as_str().unwrap();
+        assert!(message.contains(want), "{message}");
+        assert!(message.contains("with `mode: Active`: preflight allowed"), "{message}");
+    }
+}
+
+#[test]
 fn a_request_that_no_browser_sends_is_refused_by_name() {
     let mut args = vec!["examples/shop.yaml", "--method", "TRACE"];
     args.extend(PAGE);
@@ -196,17 +223,110 @@ fn the_policies_of_one_namespace_answer_alone() {
 
 #[test]
 fn captured_answers_are_diagnosed() {
-    for (name, args) in [
-        ("nginx-error.txt", &PAGE[..]),
-        ("doubled.txt", &[&PAGE[..], &["--method", "PUT", "--credentials", "include"]].concat()),
-        ("starlette.txt", &[&PAGE[..], &["--method", "PUT", "-H", "x-b: 1"]].concat()),
-        ("redirect.har", &[]),
-        ("csp.har", &[]),
-    ] {
+    for (name, args) in [("nginx-error.txt", &PAGE[..]), ("redirect.har", &[]), ("csp.har", &[])] {
         let file = format!("cli/tests/captures/{name}");
         let args = [&["--response", &file], args].concat();
         insta::assert_snapshot!(name, told(&args));
     }
+}
+
+#[test]
+fn captured_preflights_are_diagnosed() {
+    let starlette = ["--preflight", "cli/tests/captures/starlette.txt"];
+    let args = ["--method", "PUT", "-H", "x-b: 1"];
+    insta::assert_snapshot!("starlette.txt", told(&[&starlette, &PAGE[..], &args].concat()));
+    let doubled = [
+        "--preflight",
+        "cli/tests/captures/doubled-preflight.txt",
+        "--response",
+        "cli/tests/captures/doubled.txt",
+    ];
+    let args = ["--method", "PUT", "--credentials", "include"];
+    insta::assert_snapshot!("doubled.txt", told(&[&doubled, &PAGE[..], &args].concat()));
+}
+
+/// The codes and the text of a report about `PUT`.
+fn put(args: &[&str], stdin: &str) -> (String, serde_json::Value) {
+    let args = [args, &["-o", "json", "--method", "PUT"], &PAGE[..]].concat();
+    let output = run(&args, stdin);
+    let error = String::from_utf8(output.stderr).unwrap();
+    let report: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}"));
+    let codes = report["diagnoses"].as_array().unwrap().iter();
+    let codes: Vec<&str> = codes.map(|it| it["code"].as_str().unwrap()).collect();
+    (codes.join(" "), report)
+}
+
+#[test]
+fn an_answer_is_the_preflights_by_its_option_or_its_request_line() {
+    for (head, want) in [
+        ("401 Unauthorized\nwww-authenticate: Bearer\n", "preflight-unauthorized"),
+        ("403 Forbidden\nserver: a\n", "preflight-status"),
+        ("404 Not Found\nserver: a\n", "preflight-404"),
+        ("307 -\nlocation: /items/\n", "preflight-redirect"),
+        ("200 OK\nserver: a\n", "no-allow-origin"),
+    ] {
+        let plain = format!("HTTP/1.1 {head}");
+        let (codes, _) = put(&["--preflight", "-"], &plain);
+        assert!(codes.starts_with(want), "{codes}: {plain}");
+        let sent = "> OPTIONS /items HTTP/1.1\n> Host: a\n>\n";
+        let verbose = format!("{sent}< {}<\n", plain.replace('\n', "\n< ").trim_end_matches("< "));
+        let (codes, _) = put(&["--response", "-"], &verbose);
+        assert!(codes.starts_with(want), "{codes}: {verbose}");
+    }
+}
+
+#[test]
+fn an_answer_to_the_request_is_no_preflights_by_its_status_or_headers() {
+    let answer =
+        "HTTP/1.1 204 -\naccess-control-allow-origin: *\naccess-control-allow-methods: PUT\n";
+    let (codes, report) = put(&["--response", "-"], answer);
+    assert_eq!((codes.as_str(), &report["result"]), ("", &"unknown".into()));
+    assert_eq!(report["steps"][2]["answer"]["status"], 204);
+    let capture = &report["steps"][1]["capture"];
+    assert_eq!(capture["option"], "--preflight");
+    let want = "curl -si -X OPTIONS https://api.example/items -H 'Access-Control-Request-Method: PUT' -H 'Origin: https://app.example'";
+    assert_eq!(capture["command"], want);
+}
+
+#[test]
+fn a_command_for_a_missing_answer_is_quoted() {
+    let url = "https://api.example/items?a=1&b='2'";
+    let passing = "HTTP/1.1 204 -\naccess-control-allow-origin: *\naccess-control-allow-methods: PUT\n\
+                   access-control-allow-headers: x-a\n";
+    let args = [
+        "--preflight",
+        "-",
+        "--url",
+        url,
+        "--origin",
+        "null",
+        "--method",
+        "PUT",
+        "-H",
+        "x-a: $b 'c'",
+    ];
+    let text = String::from_utf8(run(&args, passing).stdout).unwrap();
+    let line = text.lines().find(|line| line.contains("curl -si -X PUT")).unwrap();
+    let words = shlex::split(line).unwrap();
+    assert!(words.contains(&"x-a: $b 'c'".to_owned()), "{words:?}");
+    assert!(
+        words.iter().any(|word| word.starts_with("https://api.example/items?a=1&b=")),
+        "{words:?}"
+    );
+}
+
+#[test]
+fn an_answer_to_another_method_is_not_the_requests() {
+    let (_, report) = put(&["--response", "-"], "> GET /items HTTP/2\n>\n< HTTP/2 200\n<\n");
+    assert_eq!(report["steps"][2]["capture"]["option"], "--response");
+}
+
+#[test]
+fn the_answers_of_a_proxy_on_the_way_do_not_count() {
+    let text = "HTTP/1.1 200 Connection established\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n\
+                HTTP/1.1 404 Not Found\r\nserver: a\r\n\r\n";
+    assert_eq!(put(&["--preflight", "-"], text).0, "preflight-404");
 }
 
 #[test]
@@ -235,22 +355,6 @@ fn the_faults_of_single_answers_have_their_codes() {
         ("HTTP/1.1 200 OK\n".to_owned(), "", "no-allow-origin"),
         ("HTTP/1.1 404 Not Found\n".to_owned(), "", "missing-on-error"),
         (
-            "HTTP/1.1 405 Method Not Allowed\nallow: GET\n".to_owned(),
-            "--method=PUT",
-            "preflight-405",
-        ),
-        (
-            "HTTP/1.1 401 -\nwww-authenticate: Bearer\naccess-control-max-age: 1\n".to_owned(),
-            "--method=PUT",
-            "preflight-unauthorized",
-        ),
-        (format!("HTTP/1.1 204 -\n{OWN}vary: origin\n"), "--method=PUT", "method-not-allowed"),
-        (
-            format!("HTTP/1.1 204 -\n{OWN}vary: origin\n\nHTTP/1.1 200 -\n{OWN}vary: origin\n"),
-            "--method=PUT",
-            "method-not-allowed judged-differently",
-        ),
-        (
             format!("HTTP/1.1 302 -\n{OWN}vary: origin\nlocation: https://login.example/\n"),
             "",
             "redirect",
@@ -259,6 +363,21 @@ fn the_faults_of_single_answers_have_their_codes() {
     ] {
         assert_codes(&answer, args, want);
     }
+}
+
+#[test]
+fn the_faults_of_preflights_have_their_codes() {
+    const OWN: &str = "access-control-allow-origin: https://app.example\nvary: origin\n";
+    let ok = format!("HTTP/1.1 204 -\n{OWN}");
+    assert_eq!(put(&["--preflight", "-"], &ok).0, "method-not-allowed");
+    let not_allowed = "HTTP/1.1 405 Method Not Allowed\nallow: GET\n";
+    assert!(put(&["--preflight", "-"], not_allowed).0.starts_with("preflight-405"));
+    let both = format!(
+        "> OPTIONS / HTTP/2\n< HTTP/2 204\n< {}<\n> PUT / HTTP/2\n< HTTP/2 200\n< {}<\n",
+        OWN.replace("\nv", "\n< v"),
+        OWN.replace("\nv", "\n< v")
+    );
+    assert_eq!(put(&["--response", "-"], &both).0, "method-not-allowed judged-differently");
 }
 
 #[test]
@@ -404,6 +523,14 @@ fn input_that_is_unusable_names_the_remedy() {
         ),
         (vec!["--response", "none.txt"], "error: read none.txt: "),
         (
+            vec!["--response", "-", "--preflight", "-"],
+            "error: `--preflight`, `--response` and `--curl` share",
+        ),
+        (
+            vec!["--preflight", "cli/tests/captures/csp.har"],
+            "error: cli/tests/captures/csp.har: a HAR has both answers",
+        ),
+        (
             vec!["LICENSE", "--url", "https://a.example", "--origin", "null"],
             "error: there is no accepted policy at LICENSE",
         ),
@@ -418,9 +545,10 @@ fn input_that_is_unusable_names_the_remedy() {
 }
 
 /// The captures and policies of the page, under the names that it gives them.
-const OF_PAGE: [(&str, &str); 3] = [
+const OF_PAGE: [(&str, &str); 4] = [
     ("page.har", "cli/tests/captures/redirect.har"),
     ("answer.txt", "cli/tests/captures/nginx-error.txt"),
+    ("put.txt", "cli/tests/captures/put.txt"),
     ("shop.yaml", "examples/shop.yaml"),
 ];
 
@@ -446,5 +574,5 @@ fn the_transcripts_of_the_page_are_what_the_binary_prints() {
         assert_eq!(printed, stdout, "{command}");
         transcripts += 1;
     }
-    assert_eq!(transcripts, 3);
+    assert_eq!(transcripts, 4);
 }

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 pub(super) enum Code {
     RefusedByPolicy,
     NotCovered,
+    NotEnforced,
     Redirect,
     NoAllowOrigin,
     DoubledHeader,
@@ -49,6 +50,7 @@ impl Code {
         match self {
             Self::RefusedByPolicy => "refused-by-policy",
             Self::NotCovered => "not-covered",
+            Self::NotEnforced => "not-enforced",
             Self::Redirect => "redirect",
             Self::NoAllowOrigin => "no-allow-origin",
             Self::DoubledHeader => "doubled-header",
@@ -95,6 +97,7 @@ impl Code {
             Self::NotCovered => {
                 "add the host to `spec.hostnames` of a policy, or a rule of the path; `--live` asks the server"
             }
+            Self::NotEnforced => "set the mode to `Active` if the policy is meant to answer",
             Self::Redirect => {
                 "ask the final URL; a redirect to a login is answered 401 to pages, and the page opens the login itself"
             }

@@ -78,6 +78,13 @@ impl Diagnosis {
         Self::new(Code::NotCovered, format!("no policy decides about `{host}` and `{path}`{of}"))
     }
 
+    pub(super) fn not_enforced(policy: &PolicyId, modes: &str, verdict: &str) -> Self {
+        let message = format!(
+            "the policy `{policy}` covers the request, and {modes} keeps it from answering; with `mode: Active`: {verdict}"
+        );
+        Self::new(Code::NotEnforced, message)
+    }
+
     /// The redirect that answers a request; `None`: it is answered otherwise.
     pub(super) fn of_redirect(url: &Url, answer: &Answer) -> Option<Self> {
         let place = combined(&answer.headers, "location")

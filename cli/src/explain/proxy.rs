@@ -8,7 +8,7 @@ use corsward_browser::plan::Sent;
 use corsward_browser::{CredentialsMode, HeaderLine, PageRequest, combined};
 use corsward_manifest::convert;
 use corsward_manifest::knowledge::FullKnowledge;
-use corsward_policy::draft::Specificity;
+use corsward_policy::draft::{Mode, Specificity};
 use corsward_policy::verdict::Verdict;
 use corsward_policy::{
     Action, Compiled, Draft, Finding, Policy, PolicyId, Request, RequestField, Response, Severity,
@@ -106,18 +106,53 @@ impl Proxy {
             }
         };
         let verdict = decision.verdict.as_ref();
+        let resting = if verdict.is_none() { self.not_enforced(&received) } else { None };
         Reply {
             answer,
-            unknown: if verdict.is_some() {
-                "the policy leaves the answer to the upstream"
-            } else {
-                "no policy covers the request: the upstream answers"
+            unknown: match (verdict, &resting) {
+                (Some(_), _) => "the policy leaves the answer to the upstream",
+                (None, Some(_)) => "no policy in force answers the request: the upstream does",
+                (None, None) => "no policy covers the request: the upstream answers",
             },
-            failed: verdict.is_none().then(|| Diagnosis::not_covered(&page.url, &self.hostnames())),
+            failed: verdict.is_none().then(|| {
+                resting.unwrap_or_else(|| Diagnosis::not_covered(&page.url, &self.hostnames()))
+            }),
             policies,
             policy: verdict.map(|verdict| verdict.policy().clone()),
             outcome: verdict.map(|verdict| verdict.outcome),
+            capture: None,
         }
+    }
+
+    /// The policy that would decide if a mode of it were `Active`.
+    fn not_enforced(&self, received: &Received<'_>) -> Option<Diagnosis> {
+        self.drafts.iter().find_map(|draft| {
+            let rules = draft.rules.iter().enumerate();
+            let off = rules.filter(|(_, rule)| rule.mode == Mode::Off).map(|(at, _)| Some(at));
+            [None].into_iter().chain(off).find_map(|rule| {
+                let mut active = draft.clone();
+                active.mode = Mode::Active;
+                let mut fields = Vec::new();
+                let mode = match draft.mode {
+                    Mode::Active => None,
+                    Mode::DryRun => Some("DryRun"),
+                    Mode::Off => Some("Off"),
+                };
+                if let Some(mode) = mode {
+                    fields.push(format!("`spec.mode: {mode}`"));
+                }
+                if let Some(at) = rule {
+                    active.rules.get_mut(at)?.mode = Mode::Active;
+                    fields.push(format!("`spec.rules[{at}].mode: Off`"));
+                }
+                if fields.is_empty() {
+                    return None;
+                }
+                let policy = validate(&active, &FullKnowledge).policy?;
+                let verdict = decide(&compile(&[&policy]), received).verdict?;
+                Some(Diagnosis::not_enforced(&draft.id, &fields.join(" and "), &spoken(&verdict)))
+            })
+        })
     }
 
     /// The other policies that would decide alone.

@@ -40,12 +40,21 @@ pub(crate) enum Role {
     Overridden,
 }
 
+/// A command whose output an option takes.
+#[derive(Debug, Serialize)]
+pub(super) struct Capture {
+    pub(super) command: String,
+    pub(super) option: &'static str,
+}
+
 /// The reply to one request.
 #[derive(Debug, Default)]
 pub(crate) struct Reply {
     pub(crate) answer: Option<Answer>,
     /// The reason for no answer.
     pub(crate) unknown: &'static str,
+    /// The way to an answer that a capture lacks.
+    pub(super) capture: Option<Capture>,
     /// The fault that keeps the answer away.
     pub(super) failed: Option<Diagnosis>,
     /// The policy that decides, then those that it takes precedence over.

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::advice::Advice;
 use super::diagnosis::Diagnosis;
 use super::implementation::Guess;
-use super::reply::{Answer, Judgement};
+use super::reply::{Answer, Capture, Judgement};
 
 /// The report.
 #[derive(Debug, Serialize)]
@@ -64,6 +64,9 @@ pub(super) struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) passes: Option<bool>,
     pub(super) conclusion: String,
+    /// The way to an answer that a capture lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) capture: Option<Capture>,
 }
 
 /// A request on the wire.
@@ -209,6 +212,10 @@ impl Step {
                 None => marks.open,
             };
             writeln!(out, "   {mark} {}", self.conclusion)?;
+        }
+        if let Some(Capture { command, option }) = &self.capture {
+            writeln!(out, "     `{option}` takes the output of this command:")?;
+            writeln!(out, "     {command}")?;
         }
         writeln!(out)
     }

@@ -6,7 +6,7 @@ use corsward_browser::plan::Sent;
 use super::captured::Captured;
 use super::live::Live;
 use super::proxy::Proxy;
-use super::reply::{Answer, Reply};
+use super::reply::{Answer, Capture, Reply};
 
 /// A source of answers.
 pub(super) enum Server {
@@ -20,7 +20,10 @@ pub(super) enum Server {
 impl Server {
     pub(super) fn preflight(&self, page: &PageRequest, sent: &Sent) -> Reply {
         match self {
-            Self::Captured(captured) => of_capture(captured.preflight.as_ref()),
+            Self::Captured(captured) => {
+                let capture = captured.lacks(page, sent, "--preflight");
+                of_capture(captured.preflight.as_ref(), capture)
+            }
             Self::Live(live) => live.ask(page, sent),
             Self::Policies(proxy) => proxy.ask(page, sent),
         }
@@ -28,7 +31,10 @@ impl Server {
 
     pub(super) fn request(&self, page: &PageRequest, sent: &Sent) -> Reply {
         match self {
-            Self::Captured(captured) => of_capture(captured.request.as_ref()),
+            Self::Captured(captured) => {
+                let capture = captured.lacks(page, sent, "--response");
+                of_capture(captured.request.as_ref(), capture)
+            }
             Self::Live(live) if live.may_send(sent) => live.ask(page, sent),
             Self::Live(_) => Reply {
                 unknown: "the request is not sent: it may change something; `--send` sends it",
@@ -39,10 +45,41 @@ impl Server {
     }
 }
 
-fn of_capture(answer: Option<&Answer>) -> Reply {
+fn of_capture(answer: Option<&Answer>, capture: Option<Capture>) -> Reply {
     Reply {
         answer: answer.cloned(),
         unknown: "the capture has no answer to it",
+        capture,
         ..Reply::default()
     }
+}
+
+// === impl Captured ===
+
+impl Captured {
+    /// The way to an answer; `None`: the capture shows why there is none.
+    fn lacks(&self, page: &PageRequest, sent: &Sent, option: &'static str) -> Option<Capture> {
+        self.diagnoses.is_empty().then(|| Capture { command: command(page, sent), option })
+    }
+}
+
+/// The command whose output is the answer to a request, for a POSIX shell.
+fn command(page: &PageRequest, sent: &Sent) -> String {
+    let mut words = vec!["curl".to_owned(), "-si".to_owned()];
+    match sent.method.as_str() {
+        "GET" => {}
+        "HEAD" => words.push("--head".to_owned()),
+        method => words.extend(["-X".to_owned(), method.to_owned()]),
+    }
+    words.push(page.url.to_string());
+    for (name, value) in &sent.headers {
+        // curl's own.
+        if !(name.eq_ignore_ascii_case("accept") && value == b"*/*") {
+            let value = String::from_utf8_lossy(value);
+            words.extend(["-H".to_owned(), format!("{name}: {value}")]);
+        }
+    }
+    // A header line has no NUL, the one character that no shell quotes.
+    let quoted = words.iter().filter_map(|word| shlex::try_quote(word).ok());
+    quoted.collect::<Vec<_>>().join(" ")
 }

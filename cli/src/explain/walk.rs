@@ -201,12 +201,13 @@ impl Walk {
 
     fn unknown(&mut self, mut step: Step, reply: Reply) {
         reply.unknown.clone_into(&mut step.conclusion);
+        step.capture = reply.capture;
         if let Some(failed) = reply.failed {
             if failed.code.is_beside_cors() {
                 step.passes = Some(false);
                 self.result = Outcome::Blocked;
             }
-            if !self.diagnoses.contains(&failed) {
+            if !self.diagnoses.iter().any(|it| it.code == failed.code) {
                 self.diagnoses.push(failed);
             }
         }
