@@ -20,6 +20,7 @@ use corsward_policy::Severity;
 use self::diagnostic::Diagnostic;
 use self::fix::Fixes;
 use crate::outcome::Outcome;
+use crate::output::note;
 use crate::policies::{FileFinding, Policies, Subject, map};
 
 const EXAMPLES: &str = "\
@@ -109,12 +110,12 @@ pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Outc
     }
     out.flush()?;
     for left in &fixes.left {
-        eprintln!("{left}");
+        note(left);
     }
     if args.fix {
-        eprintln!("{} made", count(fixes.made, "edit", "edits"));
+        note(format_args!("{} made", count(fixes.made, "edit", "edits")));
     }
-    eprintln!("{}", summary(&policies, &diagnostics));
+    note(summary(&policies, &diagnostics));
     Ok(outcome(&policies, &diagnostics, denied))
 }
 

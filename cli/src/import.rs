@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use corsward_import::{Failure, Import, Options, Report, Source, SourceFile};
 
 use crate::outcome::Outcome;
+use crate::output::note;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -116,7 +117,7 @@ pub(crate) fn run(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<Out
     let imports = match corsward_import::import(args.from.into(), &files, &options) {
         Ok(imports) => imports,
         Err(failure @ Failure::Dangerous { .. }) => {
-            eprintln!("refused: {failure}");
+            note(format_args!("refused: {failure}"));
             return Ok(Outcome::Fault);
         }
         Err(failure) => return Err(failure.into()),

@@ -9,6 +9,7 @@ mod diff;
 mod explain;
 mod import;
 mod outcome;
+mod output;
 pub mod policies;
 mod render;
 mod test;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 
 use crate::args::Command;
 pub use crate::outcome::Outcome;
+use crate::output::{Output, note};
 
 /// Runs the command of those arguments, the first of which names the program.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -29,7 +31,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         // Help and the version are answers, too.
         Err(error) => error.exit(),
     };
-    let mut out = io::stdout().lock();
+    let mut out = Output::new(io::stdout().lock());
     let outcome = match &args.command {
         Command::Check(args) => check::run(args, &mut out),
         Command::Completions(args) => completions::completions(args, &mut out),
@@ -42,9 +44,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match outcome.and_then(|outcome| Ok(out.flush().map(|()| outcome)?)) {
         Ok(outcome) => outcome.into(),
-        Err(error) if outcome::is_closed_pipe(&error) => Outcome::Success.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            note(format_args!("error: {error:#}"));
             Outcome::Unusable.into()
         }
     }

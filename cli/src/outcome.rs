@@ -1,6 +1,5 @@
 //! Outcome: the result of a command, as an exit code.
 
-use std::io;
 use std::process::ExitCode;
 
 /// The result of a command.
@@ -12,12 +11,6 @@ pub enum Outcome {
     Fault = 1,
     /// The command could not do its work: wrong arguments, an unreadable file, no policy.
     Unusable = 2,
-}
-
-/// The error of a pipe whose reader has gone, as `head` does.
-pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-    kind == Some(io::ErrorKind::BrokenPipe)
 }
 
 impl From<Outcome> for ExitCode {

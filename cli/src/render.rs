@@ -14,6 +14,7 @@ use corsward_policy::{Severity, wire};
 use serde_json::{Value, json};
 
 use crate::outcome::Outcome;
+use crate::output::note;
 use crate::policies::{AbsentSet, FileFinding, Policies};
 
 const EXAMPLES: &str = "\
@@ -91,7 +92,7 @@ pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Out
     for found in &refusals {
         let file = policies.files.get(found.place.file).map_or("", |file| &file.name);
         let object = found.subject.as_ref().map(|it| format!("{}: ", it.name()));
-        eprintln!("{file}: {}{}", object.unwrap_or_default(), found.finding);
+        note(format_args!("{file}: {}{}", object.unwrap_or_default(), found.finding));
     }
     if refusals.iter().any(|found| found.place.document.is_none()) {
         return Ok(Outcome::Unusable);
@@ -111,9 +112,9 @@ pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Out
     }
     for AbsentSet { policy, set, field } in policies.absent_sets() {
         let namespace = &policy.namespace;
-        eprintln!(
+        note(format_args!(
             "note: OriginSet {namespace}/{set}, which {policy} names in {field}, is in no file: its origins are not in the output"
-        );
+        ));
     }
     let path = args.module.as_deref().unwrap_or(MODULE_PATH);
     match args.form {
@@ -125,7 +126,7 @@ pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Out
         Form::Ecds => {
             let bundle = Bundle::new(BundleKey::All, wire::encode(&policies.compiled()));
             if let Some(why) = unpublishable(&policies, &bundle) {
-                eprintln!("{why}");
+                note(&why);
                 return Ok(Outcome::Fault);
             }
             let resource = ecds::resource(&bundle, path);

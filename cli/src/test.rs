@@ -17,6 +17,7 @@ use self::report::{Report, SuiteReport};
 use self::suite::{FILE_NAME, Suite};
 use crate::explain::proxy::Proxy;
 use crate::outcome::Outcome;
+use crate::output::note;
 use crate::policies::{FileFinding, Policies};
 
 const EXAMPLES: &str = "\
@@ -105,7 +106,7 @@ pub(crate) fn run(args: &TestArgs, out: &mut impl Write) -> anyhow::Result<Outco
         Format::Junit => report.print_junit(out)?,
     }
     out.flush()?;
-    eprintln!("{}", report.summary());
+    note(report.summary());
     Ok(if report.failures() > 0 {
         Outcome::Fault
     } else if args.require_tests && report.tests() == 0 {

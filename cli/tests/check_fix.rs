@@ -80,3 +80,35 @@ fn standard_input_cannot_be_fixed() {
     assert_eq!(error, "error: --fix writes files, and `-` is none: name the files\n");
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn a_refused_star_takes_no_origin_away_and_comments_stay() {
+    let text = "\
+apiVersion: corsward.io/v1alpha1
+kind: CorsPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  hostnames: [api.example]
+  cors:
+    allowOrigins:
+    - https://app.example   # the shop
+    - https://admin.example # the back office
+    - \"https://*\"           # to be removed
+    allowCredentials: true
+    maxAge: 600
+";
+    let fixed = fixed("api.yaml", text);
+    assert!(fixed.starts_with(text), "{fixed}");
+    assert!(fixed.ends_with("exit 1\n"), "{fixed}");
+}
+
+#[test]
+fn the_verdict_does_not_depend_on_the_reader_of_the_output() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("api.yaml"), POLICY).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    let command = command.args(["check", "api.yaml"]).current_dir(folder.path()).stdout(writer);
+    assert_eq!(command.status().unwrap().code(), Some(1));
+}

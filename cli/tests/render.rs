@@ -150,7 +150,7 @@ fn policies_that_are_too_much_for_one_proxy_are_not_rendered() {
             .chain([(&ecds[..], 1, false), (&ecds, 2, false)])
         {
             let printed = printed(args, &policies(namespaces));
-            let place = format!("{args:?} of {namespaces}: {:.3000}", printed);
+            let place = format!("{args:?} of {namespaces}: {printed:.3000}");
             assert_eq!(printed.ends_with("exit 0\n"), is_rendered, "{place}");
             assert_eq!(printed.ends_with("exit 1\n"), !is_rendered, "{place}");
             assert_eq!(printed.contains(why), !is_rendered, "{place}");

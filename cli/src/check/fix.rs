@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use corsward_policy::Severity;
 use corsward_policy::finding::Edit;
+use tempfile::NamedTempFile;
 
 use super::diagnostic::Diagnostic;
 use super::{Suppression, diagnostics};
@@ -40,7 +43,8 @@ pub(super) fn fix(paths: &[PathBuf], suppressed: &[Suppression]) -> anyhow::Resu
         let before = fixes.made;
         for found in diagnostics.chunk_by(|a, b| a.file == b.file) {
             if let Some((first, text)) = found.first().zip(fixes.file(found)) {
-                fs::write(first.file, text).with_context(|| format!("write {}", first.file))?;
+                write(Path::new(first.file), &text)
+                    .with_context(|| format!("write {}", first.file))?;
             }
         }
         if fixes.made == before {
@@ -48,6 +52,32 @@ pub(super) fn fix(paths: &[PathBuf], suppressed: &[Suppression]) -> anyhow::Resu
         }
     }
     Ok(fixes)
+}
+
+/// Writes a file whole or not at all, with its permissions; a link stays one.
+fn write(file: &Path, text: &str) -> anyhow::Result<()> {
+    let file = fs::canonicalize(file)?;
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    let mut beside = NamedTempFile::new_in(folder)?;
+    beside.write_all(text.as_bytes())?;
+    fs::set_permissions(beside.path(), fs::metadata(&file)?.permissions())?;
+    beside.persist(&file)?;
+    Ok(())
+}
+
+/// Is a finding about an entry of the list that has the entry at `field`?
+fn stands_beside(found: &Diagnostic<'_>, document: usize, field: &str) -> bool {
+    let list = field.rsplit_once('[').map_or(field, |(list, _)| list);
+    found.found.place.document == Some(document) && found.found.finding.field.starts_with(list)
+}
+
+/// The number of comments in a text.
+fn comments(text: &str) -> usize {
+    let begins = |(at, _): &(usize, &str)| {
+        text.get(..*at)
+            .is_some_and(|before| before.is_empty() || before.ends_with([' ', '\t', '\n']))
+    };
+    text.match_indices('#').filter(begins).count()
 }
 
 // === impl Fixes ===
@@ -60,6 +90,8 @@ impl Fixes {
         // From the end, so that no edit moves the place of a later one.
         let mut found: Vec<&Diagnostic<'_>> = found.iter().collect();
         found.sort_by_key(|it| (it.found.place.document, it.span.start));
+        let refused: Vec<&Diagnostic<'_>> =
+            found.iter().filter(|it| it.severity() == Severity::Refusal).copied().collect();
         let mut touched: Vec<(usize, String)> = Vec::new();
         for diagnostic in found.into_iter().rev() {
             let Some(document) = diagnostic.found.place.document else { continue };
@@ -78,10 +110,24 @@ impl Fixes {
             if fields(edit).any(meets) {
                 continue;
             }
+            if let Edit::Remove { field } = edit
+                && diagnostic.severity() == Severity::Hint
+                && refused.iter().any(|it| stands_beside(it, document, field))
+            {
+                self.leave(
+                    diagnostic,
+                    "an entry beside it is refused, and may be the one that covers it",
+                );
+                continue;
+            }
             let Some(amended) = yaml_text::amended(&text, document, edit) else {
                 self.leave(diagnostic, "the edit cannot be made in the text alone");
                 continue;
             };
+            if comments(&amended) < comments(&text) {
+                self.leave(diagnostic, "the edit would take a comment away");
+                continue;
+            }
             if amended != text {
                 touched.extend(fields(edit).map(|field| (document, field.to_owned())));
                 self.made = self.made.saturating_add(1);

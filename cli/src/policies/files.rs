@@ -66,7 +66,8 @@ fn entries(folder: &Path) -> io::Result<Vec<std::path::PathBuf>> {
         let is_hidden = name.to_string_lossy().starts_with('.');
         let extension = path.extension().and_then(|extension| extension.to_str());
         let is_manifest = extension.is_some_and(|extension| EXTENSIONS.contains(&extension));
-        let is_taken = entry.file_type()?.is_dir() || (is_manifest && !path.is_dir());
+        // A pipe among the files would be waited for.
+        let is_taken = entry.file_type()?.is_dir() || (is_manifest && path.is_file());
         if !is_hidden && is_taken {
             entries.push(path);
         }
