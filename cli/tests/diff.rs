@@ -133,6 +133,23 @@ fn an_added_and_a_removed_policy_differ_for_its_target_alone() {
     }
 }
 
+/// No Gateway gets a policy without a target, so the wide one does not stand in for its own.
+#[test]
+fn a_gateway_that_loses_its_policy_is_a_difference() {
+    let wide = OLD.split("---").next().unwrap();
+    let of_gateway = wide.replace("name: api", "name: gateway").replace(
+        "  hostnames:",
+        "  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: edge}]\n  hostnames:",
+    );
+    let output = diff(&format!("{wide}---\n{of_gateway}"), wide, &["-o", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_str(&text(&output)).unwrap();
+    for difference in report["differences"].as_array().unwrap() {
+        assert_eq!(difference["proxies"], serde_json::json!(["Gateway/edge of shop"]));
+        assert_eq!(difference["new"]["verdict"], "notCovered");
+    }
+}
+
 #[test]
 fn a_set_that_cannot_be_read_is_an_error_with_its_place() {
     let output = diff(OLD, &NEW.replace("https://new.example", "new.example"), &[]);

@@ -74,7 +74,9 @@ impl<'p> Side<'p> {
 
     /// The policies of a proxy that is one of all those targets.
     fn of(&self, targets: &[&String]) -> Vec<&'p Policy> {
-        let mut all = self.wide.clone();
+        // A policy without a target is for workloads, and no Gateway gets it.
+        let is_gateway = targets.iter().any(|target| target.starts_with("Gateway/"));
+        let mut all = if is_gateway { Vec::new() } else { self.wide.clone() };
         for target in targets {
             // One port of a Service gets what the whole Service gets.
             let whole = target.split_once(':').map(|(whole, _)| whole);
@@ -107,7 +109,7 @@ impl Namespace<'_> {
             let others = targets.iter().filter(|other| {
                 // A pair of two such targets comes once.
                 let both = changed.get(**other).is_some_and(|other| !other.is_aligned);
-                **other != target && (!both || target < **other)
+                **other != target && (!both || target < **other) && may_meet(target, other)
             });
             pairs.extend(others.map(|other| [target, *other]));
         }
@@ -143,6 +145,13 @@ impl Namespace<'_> {
         let comparison = compare_compiled(&old, &new, languages);
         Some(Compared { comparison, is_aligned: is_aligned(&old, &new) })
     }
+}
+
+/// May one proxy be of both targets? A Gateway's proxies are its own.
+fn may_meet(one: &str, other: &str) -> bool {
+    let whole = |target: &str| target.split_once(':').map_or(target, |(whole, _)| whole).to_owned();
+    let is_gateway = |target: &str| target.starts_with("Gateway/");
+    (!is_gateway(one) && !is_gateway(other)) || whole(one) == whole(other)
 }
 
 fn is_aligned(old: &Compiled, new: &Compiled) -> bool {
