@@ -240,3 +240,66 @@ fn several_servers_get_names_with_a_prefix_and_no_common_host() {
     assert!(said.contains("--host names the hosts of one policy"), "{said}");
     assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0));
 }
+
+/// Runs it on one file of that text; the words of its comments are joined.
+fn import_text(from: &str, text: &str) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings");
+    fs::write(&path, text).unwrap();
+    let output = import(&[from, &path.display().to_string()]);
+    let words = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).unwrap().replace('#', "");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    (output.status.code(), words(output.stdout), words(output.stderr))
+}
+
+#[test]
+fn a_route_with_conditions_beside_its_path_is_left_out_by_name() {
+    let (code, policy, said) = import_text(
+        "istio",
+        r#"kind: VirtualService
+metadata: {name: v}
+spec:
+  hosts: ["*", short]
+  http:
+  - match: [{uri: {prefix: /a}, headers: {x-env: {exact: dev}}}]
+    corsPolicy: {allowOrigins: [{exact: https://dev.example}], allowCredentials: true}
+  - match: [{uri: {prefix: /a}}]
+    corsPolicy: {allowOrigins: [{exact: https://prod.example}], allowCredentials: true}
+  - match: [{authority: {exact: x.example}}]
+    corsPolicy: {allowOrigins: [{exact: https://auth.example}]}
+"#,
+    );
+    assert_eq!(code, Some(0), "{said}");
+    for want in
+        ["lose its origins (https://dev.example)", "lose its origins (https://auth.example)"]
+    {
+        assert!(policy.contains(want), "{policy}");
+    }
+    assert!(policy.contains("the host `*` is left out"), "{policy}");
+    assert!(policy.contains("the host `short` is left out"), "{policy}");
+    assert!(policy.contains("- https://prod.example"), "{policy}");
+    assert!(!policy.contains("- https://dev.example"), "{policy}");
+    assert!(!policy.contains("- https://auth.example"), "{policy}");
+
+    let conditional = r#"kind: HTTPRoute
+metadata: {name: r}
+spec:
+  hostnames: [api.example]
+  rules:
+  - matches: [{path: {value: /a}, headers: [{name: x-env, value: dev}]}, {method: PUT}]
+    filters: [{type: CORS, cors: {allowOrigins: ["https://dev.example"]}}]
+"#;
+    let (code, policy, said) = import_text("gateway-api", conditional);
+    assert_eq!((code, policy.as_str()), (Some(2), ""), "{said}");
+    assert!(said.contains("every match with CORS has"), "{said}");
+    let more = r#"  - matches: [{path: {value: /a}}]
+    filters: [{type: CORS, cors: {allowOrigins: ["https://prod.example"]}}]
+"#;
+    let (_, policy, _) = import_text("gateway-api", &format!("{conditional}{more}"));
+    assert!(policy.contains("a match at `/a` has conditions"), "{policy}");
+    assert!(policy.contains("a match at `/` has conditions"), "{policy}");
+    assert!(policy.contains("- https://prod.example"), "{policy}");
+    assert!(!policy.contains("- https://dev.example"), "{policy}");
+}

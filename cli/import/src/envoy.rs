@@ -58,6 +58,7 @@ fn of_virtual_host(host: &Value, file: &str) -> Result<Option<Settings>, Failure
     let name = text(host, "/name").unwrap_or("envoy");
     let place = format!("{file}, virtual host {name}");
     let mut blocks = Vec::new();
+    let mut is_shared = false;
     let own = own_policy(host).map(|cors| layer(cors, &place, &mut notes)).transpose()?;
     for route in host.pointer("/routes").and_then(Value::as_array).into_iter().flatten() {
         let matched = |field| text(route, &format!("/match/{field}"));
@@ -71,6 +72,13 @@ fn of_virtual_host(host: &Value, file: &str) -> Result<Option<Settings>, Failure
             continue;
         };
         let cors = own_policy(route).map(|cors| layer(cors, &place, &mut notes)).transpose()?;
+        is_shared |= cors.is_some();
+        if is_narrower(route) {
+            if cors.is_some() {
+                notes.push(left_out(&place, path.as_ref(), cors.as_ref()));
+            }
+            continue;
+        }
         // The policy of a route stands in the place of the virtual host's.
         if let Some(layer) = cors.or_else(|| own.clone().filter(|_| path.is_none())) {
             blocks.push(Block { path, layer: Some(layer) });
@@ -80,10 +88,10 @@ fn of_virtual_host(host: &Value, file: &str) -> Result<Option<Settings>, Failure
         blocks.push(Block { path: None, layer: own });
     }
     if blocks.iter().all(|block| block.layer.is_none()) {
-        return Ok(None);
+        return nothing(&place, is_shared);
     }
     let domains = texts(host, "/domains").unwrap_or_default();
-    let hostnames = domains.iter().filter_map(|domain| hostname(domain)).collect();
+    let hostnames = hostnames(&domains, &place, &mut notes);
     Ok(Some(blocks::settings(PRODUCT, &object_name(name), None, hostnames, blocks, notes)))
 }
 
@@ -191,11 +199,63 @@ fn wildcard(origin: &str, star: &str, place: &str, notes: &mut Vec<Note>) -> Opt
     rule(&parts.join(star), Anchor::Whole, false, place, notes)
 }
 
-/// A host without its port; absent: every host.
-fn hostname(domain: &str) -> Option<String> {
-    let host = domain.rsplit_once(':').map_or(domain, |(host, _)| host);
-    let is_every = host == "*" || !host.contains('.');
-    (!is_every).then(|| host.to_owned())
+/// The hosts without their ports, and a remark on each that `hostnames` cannot have.
+fn hostnames(written: &[String], place: &str, notes: &mut Vec<Note>) -> Vec<String> {
+    let mut hostnames = Vec::new();
+    for domain in written {
+        let host = domain.rsplit_once(':').map_or(domain.as_str(), |(host, _)| host);
+        if host != "*" && host.contains('.') {
+            hostnames.push(host.to_owned());
+            continue;
+        }
+        let text = format!(
+            "the host `{domain}` is left out of `hostnames`: write the full names under which browsers reach it; a policy without \
+             `hostnames` covers every host"
+        );
+        notes.push(Note::decide("", place, text));
+    }
+    hostnames
+}
+
+/// Whether a route of Envoy has conditions beside its path.
+fn is_narrower(route: &Value) -> bool {
+    const PATHS: [&str; 4] = ["path", "prefix", "path_separated_prefix", "case_sensitive"];
+    let fields = route.get("match").and_then(Value::as_object);
+    fields.is_some_and(|fields| fields.keys().any(|field| !PATHS.contains(&field.as_str())))
+}
+
+/// The remark on a match with conditions beside its path: a rule has a path alone.
+fn left_out(place: &str, path: Option<&BlockPath>, layer: Option<&Layer>) -> Note {
+    let path = match path {
+        None => "/",
+        Some(BlockPath::Exact(path) | BlockPath::Prefix(path)) => path.as_str(),
+    };
+    let text = match layer {
+        Some(layer) => {
+            let origins: Vec<&str> = layer.origins.iter().map(OriginRule::written).collect();
+            format!(
+                "a match at `{path}` has conditions beside its path, which no rule has, and is left out: the requests that it means are \
+                 answered as the others there, and lose its origins ({})",
+                origins.join(", ")
+            )
+        }
+        None => format!(
+            "a match at `{path}` without CORS has conditions beside its path, which no rule has, and is left out: the requests that it \
+             means are answered as the others there"
+        ),
+    };
+    Note::decide("", place, text)
+}
+
+/// No settings, or the refusal of those that are left out as a whole.
+fn nothing(place: &str, is_shared: bool) -> Result<Option<Settings>, Failure> {
+    if is_shared {
+        return Err(Failure::unreadable(
+            place,
+            "every match with CORS has a regex for its path or conditions beside it, and a rule has a path alone: there is no policy to write",
+        ));
+    }
+    Ok(None)
 }
 
 /// A name that an object may have.

@@ -225,6 +225,15 @@ impl System for Layer {
 // === impl OriginRule ===
 
 impl OriginRule {
+    /// The text that the settings have.
+    pub(crate) fn written(&self) -> &str {
+        match self {
+            Self::Star | Self::Echo => "*",
+            Self::Exact(origin) => origin,
+            Self::Regex(expression) => expression.source(),
+        }
+    }
+
     /// Whether the rule allows that origin.
     pub(crate) fn accepts(&self, origin: &str, comparison: Comparison) -> bool {
         match self {

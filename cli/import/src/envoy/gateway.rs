@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{HABITS, checked, wildcard};
+use super::{HABITS, checked, left_out, nothing, wildcard};
 use crate::SourceFile;
 use crate::blocks;
 use crate::fields::{objects, seconds, text, texts, truth};
@@ -20,12 +20,14 @@ pub(crate) fn read_routes(files: &[SourceFile]) -> Result<Vec<Settings>, Failure
         let place = format!("{file}, HTTPRoute {name}");
         let mut notes = Vec::new();
         let mut blocks = Vec::new();
+        let mut is_shared = false;
         for rule in object.pointer("/spec/rules").and_then(Value::as_array).into_iter().flatten() {
             let filters = rule.get("filters").and_then(Value::as_array);
             let cors = filters.into_iter().flatten().find_map(|filter| filter.get("cors"));
             let layer = cors.map(|cors| layer(cors, &place, &mut notes)).transpose()?;
+            is_shared |= layer.is_some();
             blocks.extend(
-                paths(rule, &place, &mut notes)
+                paths(rule, layer.as_ref(), &place, &mut notes)
                     .into_iter()
                     .map(|path| Block { path, layer: layer.clone() }),
             );
@@ -34,6 +36,8 @@ pub(crate) fn read_routes(files: &[SourceFile]) -> Result<Vec<Settings>, Failure
             let hostnames = texts(&object, "/spec/hostnames").unwrap_or_default();
             let namespace = text(&object, "/metadata/namespace");
             all.push(blocks::settings(ROUTE, name, namespace, hostnames, blocks, notes));
+        } else {
+            all.extend(nothing(&place, is_shared)?);
         }
     }
     found(all, files, "it has no HTTPRoute with a filter of type CORS")
@@ -68,29 +72,34 @@ fn found(all: Vec<Settings>, files: &[SourceFile], text: &str) -> Result<Vec<Set
 }
 
 /// The paths of a rule; none written is every path.
-fn paths(rule: &Value, place: &str, notes: &mut Vec<Note>) -> Vec<Option<BlockPath>> {
+fn paths(
+    rule: &Value,
+    layer: Option<&Layer>,
+    place: &str,
+    notes: &mut Vec<Note>,
+) -> Vec<Option<BlockPath>> {
     let matches = rule.get("matches").and_then(Value::as_array);
     let Some(matches) = matches.filter(|matches| !matches.is_empty()) else {
         return vec![None];
     };
     let mut paths = Vec::new();
     for condition in matches {
-        if condition.as_object().is_some_and(|fields| fields.keys().any(|field| field != "path")) {
-            notes.push(Note::decide(
-                "",
-                place,
-                "a match has conditions beside its path; the policy covers every request there",
-            ));
-        }
+        let is_narrower =
+            condition.as_object().is_some_and(|fields| fields.keys().any(|field| field != "path"));
         let value = text(condition, "/path/value").unwrap_or("/");
-        match text(condition, "/path/type").unwrap_or("PathPrefix") {
-            "Exact" => paths.push(Some(BlockPath::Exact(value.to_owned()))),
-            "PathPrefix" => paths.push(blocks::prefix(value)),
-            _ => notes.push(Note::decide(
-                "",
-                place,
-                "a match has a regex for its path: write the rules that it means",
-            )),
+        let path = match text(condition, "/path/type").unwrap_or("PathPrefix") {
+            "Exact" => Some(BlockPath::Exact(value.to_owned())),
+            "PathPrefix" => blocks::prefix(value),
+            _ => {
+                let text = "a match has a regex for its path: write the rules that it means";
+                notes.push(Note::decide("", place, text));
+                continue;
+            }
+        };
+        if is_narrower {
+            notes.push(left_out(place, path.as_ref(), layer));
+        } else {
+            paths.push(path);
         }
     }
     paths

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{HABITS, checked, hostname, string_match};
+use super::{HABITS, checked, hostnames, left_out, nothing, string_match};
 use crate::SourceFile;
 use crate::blocks;
 use crate::fields::{objects, seconds, text, texts, truth};
@@ -29,9 +29,11 @@ fn of_object(object: &Value, file: &str) -> Result<Option<Settings>, Failure> {
     let place = format!("{file}, VirtualService {name}");
     let mut notes = Vec::new();
     let mut blocks = Vec::new();
+    let mut is_shared = false;
     for route in object.pointer("/spec/http").and_then(Value::as_array).into_iter().flatten() {
         let layer =
             route.get("corsPolicy").map(|cors| layer(cors, &place, &mut notes)).transpose()?;
+        is_shared |= layer.is_some();
         let matches = route.get("match").and_then(Value::as_array);
         let Some(matches) = matches.filter(|matches| !matches.is_empty()) else {
             blocks.push(Block { path: None, layer });
@@ -55,20 +57,17 @@ fn of_object(object: &Value, file: &str) -> Result<Option<Settings>, Failure> {
                 }
             };
             if is_narrower {
-                notes.push(Note::decide(
-                    "",
-                    &place,
-                    "a match has conditions beside its path; the policy covers every request there",
-                ));
+                notes.push(left_out(&place, path.as_ref(), layer.as_ref()));
+                continue;
             }
             blocks.push(Block { path, layer: layer.clone() });
         }
     }
     if blocks.iter().all(|block| block.layer.is_none()) {
-        return Ok(None);
+        return nothing(&place, is_shared);
     }
     let hosts = texts(object, "/spec/hosts").unwrap_or_default();
-    let hostnames = hosts.iter().filter_map(|host| hostname(host)).collect();
+    let hostnames = hostnames(&hosts, &place, &mut notes);
     let namespace = text(object, "/metadata/namespace");
     Ok(Some(blocks::settings(PRODUCT, name, namespace, hostnames, blocks, notes)))
 }
