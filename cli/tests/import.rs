@@ -303,3 +303,36 @@ spec:
     assert!(policy.contains("- https://prod.example"), "{policy}");
     assert!(!policy.contains("- https://dev.example"), "{policy}");
 }
+
+#[test]
+fn each_host_of_an_ingress_keeps_its_own_paths() {
+    let ingress = |rules: &str| {
+        format!(
+            "kind: Ingress\nmetadata: {{name: b, annotations: {{nginx.ingress.kubernetes.io/enable-cors: \"true\", \
+             nginx.ingress.kubernetes.io/cors-allow-origin: \"https://c.example\"}}}}\nspec: {{rules: [{rules}]}}\n"
+        )
+    };
+    let (code, policies, said) = import_text(
+        "ingress-nginx",
+        &ingress(
+            "{host: pub.example, http: {paths: [{path: /pub, pathType: Prefix}]}}, \
+             {host: priv.example, http: {paths: [{path: /v2, pathType: Exact}]}}, {host: \"*.w.example\"}",
+        ),
+    );
+    assert_eq!(code, Some(0), "{said}");
+    for (name, host, kind, path) in [
+        ("b-pub-example", "pub.example", "PathPrefix", "/pub"),
+        ("b-priv-example", "priv.example", "Exact", "/v2"),
+    ] {
+        let policy = format!(
+            "name: {name} spec: hostnames: - {host} rules: - path: {{type: {kind}, value: {path}}} cors: allowOrigins: - https://c.example"
+        );
+        assert!(policies.contains(&policy), "{policies}");
+    }
+    assert_eq!(policies.matches("kind: CorsPolicy").count(), 2, "{policies}");
+    assert!(policies.contains("decide: the host `*.w.example` has no path"), "{policies}");
+
+    let same = "{host: a.example, http: {paths: [{path: /a}]}}, {host: b.example, http: {paths: [{path: /a}]}}";
+    let (_, policy, _) = import_text("ingress-nginx", &ingress(same));
+    assert!(policy.contains("name: b spec: hostnames: - a.example - b.example rules:"), "{policy}");
+}

@@ -1,5 +1,7 @@
 //! Objects of Kubernetes that are no gateway's: the annotations of ingress-nginx, Traefik's `Middleware`, Kong's `KongPlugin`.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::SourceFile;
@@ -49,7 +51,7 @@ pub(crate) fn read_ingresses(files: &[SourceFile]) -> Result<Vec<Settings>, Fail
         |object, place, notes| {
             let annotation = |name: &str| text(object, &format!("{ANNOTATION}{name}"));
             if annotation("enable-cors") != Some("true") {
-                return Ok(None);
+                return Ok(Vec::new());
             }
             let list = |name, default: &str| split(annotation(name).unwrap_or(default));
             let mut origins = Vec::new();
@@ -75,38 +77,69 @@ pub(crate) fn read_ingresses(files: &[SourceFile]) -> Result<Vec<Settings>, Fail
                 paths: None,
                 habits: INGRESS,
             };
-            Ok(Some(("ingress-nginx", hosts(object), ingress_blocks(object, &layer))))
+            let of_hosts = ingress_hosts(object, &layer, place, notes);
+            Ok(of_hosts
+                .into_iter()
+                .map(|(hosts, blocks)| ("ingress-nginx", hosts, blocks))
+                .collect())
         },
     )
 }
 
-/// The layer at each path of an ingress: other paths of its hosts are other ingresses'.
-fn ingress_blocks(object: &Value, layer: &Layer) -> Vec<Block> {
+/// The hosts of an ingress with the layer at each of their paths; hosts with the same paths are together.
+fn ingress_hosts(
+    object: &Value,
+    layer: &Layer,
+    place: &str,
+    notes: &mut Vec<Note>,
+) -> Vec<(Vec<String>, Vec<Block>)> {
+    let everywhere = || vec![Block { path: None, layer: Some(layer.clone()) }];
     let rules = object.pointer("/spec/rules").and_then(Value::as_array);
-    let paths =
-        rules.into_iter().flatten().filter_map(|rule| rule.pointer("/http/paths")?.as_array());
-    let mut blocks: Vec<Block> = paths
-        .flatten()
-        .map(|path| {
-            let value = text(path, "/path").unwrap_or("/");
-            let is_exact = text(path, "/pathType") == Some("Exact");
-            let path = if is_exact {
-                Some(BlockPath::Exact(value.to_owned()))
-            } else {
-                blocks::prefix(value)
-            };
-            Block { path, layer: Some(layer.clone()) }
-        })
-        .collect();
-    if blocks.is_empty() || blocks.iter().any(|block| block.path.is_none()) {
-        blocks = vec![Block { path: None, layer: Some(layer.clone()) }];
+    let mut of_hosts: BTreeMap<Option<&str>, Vec<Option<BlockPath>>> = BTreeMap::new();
+    for rule in rules.into_iter().flatten() {
+        let paths = rule.pointer("/http/paths").and_then(Value::as_array);
+        let paths = paths.into_iter().flatten().map(path);
+        of_hosts.entry(text(rule, "/host")).or_default().extend(paths);
     }
-    blocks
+    let have_paths = of_hosts.values().any(|paths| !paths.is_empty());
+    let mut groups: Vec<(Vec<String>, Vec<Option<BlockPath>>)> = Vec::new();
+    for (host, mut paths) in of_hosts {
+        if have_paths && paths.is_empty() {
+            let host = host.unwrap_or("*");
+            let text = format!("the host `{host}` has no path, and is left out: write its policy");
+            notes.push(Note::decide("", place, text));
+            continue;
+        }
+        paths.sort();
+        paths.dedup();
+        // A rule without a host is a policy of its own: it covers every host.
+        let same = groups
+            .iter_mut()
+            .find(|(hosts, others)| host.is_some() && !hosts.is_empty() && *others == paths);
+        match (same, host) {
+            (Some((hosts, _)), Some(host)) => hosts.push(host.to_owned()),
+            (_, host) => groups.push((host.into_iter().map(str::to_owned).collect(), paths)),
+        }
+    }
+    if groups.is_empty() {
+        return vec![(Vec::new(), everywhere())];
+    }
+    // Other paths of a host are other ingresses'.
+    let blocks = |paths: Vec<Option<BlockPath>>| {
+        if paths.is_empty() || paths.contains(&None) {
+            return everywhere();
+        }
+        paths.into_iter().map(|path| Block { path, layer: Some(layer.clone()) }).collect()
+    };
+    groups.into_iter().map(|(hosts, paths)| (hosts, blocks(paths))).collect()
 }
 
-fn hosts(object: &Value) -> Vec<String> {
-    let rules = object.pointer("/spec/rules").and_then(Value::as_array);
-    rules.into_iter().flatten().filter_map(|rule| text(rule, "/host")).map(str::to_owned).collect()
+fn path(path: &Value) -> Option<BlockPath> {
+    let value = text(path, "/path").unwrap_or("/");
+    if text(path, "/pathType") == Some("Exact") {
+        return Some(BlockPath::Exact(value.to_owned()));
+    }
+    blocks::prefix(value)
 }
 
 /// Reads the middlewares with `headers`.
@@ -117,7 +150,7 @@ pub(crate) fn read_middlewares(files: &[SourceFile]) -> Result<Vec<Settings>, Fa
         "it has no Middleware with accessControlAllowOriginList",
         |object, place, notes| {
             let Some(headers) = object.pointer("/spec/headers") else {
-                return Ok(None);
+                return Ok(Vec::new());
             };
             let list = |name| texts(headers, name).unwrap_or_default();
             let mut origins: Vec<OriginRule> = Vec::new();
@@ -132,7 +165,7 @@ pub(crate) fn read_middlewares(files: &[SourceFile]) -> Result<Vec<Settings>, Fa
                 origins.extend(rule(&source, Anchor::Anywhere, false, place, notes));
             }
             if origins.is_empty() {
-                return Ok(None);
+                return Ok(Vec::new());
             }
             let varies = truth(headers, "/addVaryHeader") == Some(true);
             let layer = Layer {
@@ -145,7 +178,7 @@ pub(crate) fn read_middlewares(files: &[SourceFile]) -> Result<Vec<Settings>, Fa
                 paths: None,
                 habits: Habits { vary: if varies { Vary::All } else { Vary::Never }, ..TRAEFIK },
             };
-            Ok(Some(("Traefik", Vec::new(), vec![Block { path: None, layer: Some(layer) }])))
+            Ok(vec![("Traefik", Vec::new(), vec![Block { path: None, layer: Some(layer) }])])
         },
     )
 }
@@ -154,7 +187,7 @@ pub(crate) fn read_middlewares(files: &[SourceFile]) -> Result<Vec<Settings>, Fa
 pub(crate) fn read_kong_plugins(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     read(files, "KongPlugin", "it has no KongPlugin with `plugin: cors`", |object, place, notes| {
         if text(object, "/plugin") != Some("cors") {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let list = |name: &str| texts(object, &format!("/config/{name}"));
         let credentials = truth(object, "/config/credentials").unwrap_or(false);
@@ -189,12 +222,12 @@ pub(crate) fn read_kong_plugins(files: &[SourceFile]) -> Result<Vec<Settings>, F
             paths: None,
             habits: KONG,
         };
-        Ok(Some(("Kong", Vec::new(), vec![Block { path: None, layer: Some(layer) }])))
+        Ok(vec![("Kong", Vec::new(), vec![Block { path: None, layer: Some(layer) }])])
     })
 }
 
-/// The product, the hosts, and the blocks.
-type Read = Option<(&'static str, Vec<String>, Vec<Block>)>;
+/// The product, the hosts, and the blocks of each policy.
+type Read = Vec<(&'static str, Vec<String>, Vec<Block>)>;
 
 fn read(
     files: &[SourceFile],
@@ -207,13 +240,22 @@ fn read(
         let name = text(&object, "/metadata/name").unwrap_or("imported");
         let place = format!("{file}, {kind} {name}");
         let mut notes = Vec::new();
-        if let Some((product, hosts, blocks)) = layer(&object, &place, &mut notes)? {
+        let policies = layer(&object, &place, &mut notes)?;
+        let is_one = policies.len() == 1;
+        for (product, hosts, blocks) in policies {
+            let mut notes = notes.clone();
             if hosts.is_empty() {
                 let text = "the object names no host: the policy covers every host of its namespace; import again with --host";
                 notes.push(Note::decide("", &place, text));
             }
+            let name = match hosts.first() {
+                Some(host) if !is_one => {
+                    format!("{name}-{}", host.replace("*.", "").replace('.', "-"))
+                }
+                _ => name.to_owned(),
+            };
             let namespace = text(&object, "/metadata/namespace");
-            all.push(blocks::settings(product, name, namespace, hosts, blocks, notes));
+            all.push(blocks::settings(product, &name, namespace, hosts, blocks, notes));
         }
     }
     if all.is_empty() {
