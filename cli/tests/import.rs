@@ -336,3 +336,38 @@ fn each_host_of_an_ingress_keeps_its_own_paths() {
     let (_, policy, _) = import_text("ingress-nginx", &ingress(same));
     assert!(policy.contains("name: b spec: hostnames: - a.example - b.example rules:"), "{policy}");
 }
+
+#[test]
+fn origins_of_nginx_with_answers_of_their_own_are_named() {
+    let server = |cors: &str, preflight: &str| {
+        format!(
+            "map $http_origin $cors {{ {cors} https://a.example https://a.example; }}\n\
+             map $http_origin $cred {{ https://a.example true; }}\n\
+             server {{ server_name api.example; location / {{\n\
+             add_header Access-Control-Allow-Origin $cors always;\n\
+             add_header Access-Control-Allow-Credentials $cred always;\n{preflight} }} }}\n"
+        )
+    };
+    let preflight = "if ($request_method = OPTIONS) { add_header Access-Control-Allow-Origin $cors; \
+                     add_header Access-Control-Allow-Credentials $cred; \
+                     add_header Access-Control-Allow-Methods \"GET, PUT\"; return 204; }";
+    let named = server("https://b.example https://b.example;", preflight);
+    let (code, policy, report) = import_text("nginx", &named);
+    assert_eq!(code, Some(0), "{report}");
+    assert!(policy.contains("https://a.example (credentials; methods GET, PUT)"), "{policy}");
+    assert!(policy.contains("https://b.example (no credentials; methods GET, PUT)"), "{policy}");
+    assert!(!policy.contains("allowCredentials"), "{policy}");
+    assert!(report.contains("allows the origin without credentials only"), "{report}");
+
+    let (_, policy, report) = import_text("nginx", &server("default \"*\";", ""));
+    assert!(policy.contains("any other origin (no credentials); https://a.example (credentials)"));
+    assert!(!policy.contains("allowCredentials"), "{policy}");
+    assert!(report.contains("allows the origin without credentials only"), "{report}");
+    assert!(report.contains("origin: https://a.example"), "{report}");
+
+    // An origin that is refused beside a rule for every other one.
+    let refused = server("default \"*\"; https://evil.example \"\";", "");
+    let (_, policy, report) = import_text("nginx", &refused);
+    assert!(policy.contains("https://evil.example (refused)"), "{policy}");
+    assert!(report.contains("origin: https://evil.example"), "{report}");
+}

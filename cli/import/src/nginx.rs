@@ -6,7 +6,8 @@
 mod server;
 mod syntax;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use corsward_browser::{CorsRequest, CorsResponse, CredentialsMode, cors_check};
 
@@ -144,6 +145,20 @@ fn of_server(server: &Server, notes: &[Note], at: usize) -> Result<Option<Settin
     }))
 }
 
+/// What an origin gets at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Grant {
+    /// Whether a page reads the response.
+    is_shared: bool,
+    /// Whether a preflight is answered.
+    answers: bool,
+    credentials: bool,
+    methods: Vec<String>,
+    headers: Vec<String>,
+    expose: Vec<String>,
+    max_age: Option<u64>,
+}
+
 /// A reader of a server's answers.
 struct Asker<'a> {
     server: &'a Server,
@@ -178,22 +193,12 @@ impl Asker<'_> {
         candidates: &Candidates,
         notes: &mut Vec<Note>,
     ) -> Result<Option<Layer>, Failure> {
-        let (origins, witness) = self.origins(path, candidates, notes);
-        let Some(witness) = witness else {
+        let (origins, witnesses) = self.origins(path, candidates, notes);
+        let Some(witness) = witnesses.first() else {
             return Ok(None);
         };
-        let actual = self.ask("GET", path, &[("origin", &witness)]);
-        let preflight = self.ask(
-            "OPTIONS",
-            path,
-            &[
-                ("origin", &witness),
-                ("access-control-request-method", "PUT"),
-                ("access-control-request-headers", UNHEARD_OF),
-            ],
-        );
-        let credentials = text(&actual, "access-control-allow-credentials") == "true";
-        if credentials && matches!(origins.as_slice(), [OriginRule::Echo]) {
+        let first = self.grant(path, witness);
+        if first.credentials && matches!(origins.first(), Some(OriginRule::Echo)) {
             return Err(Failure::dangerous(
                 format!("location {path}"),
                 "Access-Control-Allow-Origin is $http_origin for every origin, with credentials: every site acts with the cookies of its \
@@ -201,48 +206,116 @@ impl Asker<'_> {
                  Access-Control-Allow-Credentials, and import again",
             ));
         }
-        if text(&preflight, ORIGIN).is_empty() {
+        if !first.answers {
             notes.push(Note::decide(
                 "allowMethods",
                 "",
                 format!("`{path}` answers no preflight: the methods and headers that pages used came from the application; add them"),
             ));
         }
-        let names = list(&preflight, "access-control-allow-headers");
-        let headers = if names.iter().any(|name| name == UNHEARD_OF) {
+        let common = self.common(path, &first, &witnesses, notes);
+        let headers = if common.headers.iter().any(|name| name == UNHEARD_OF) {
             Names::Requested
         } else {
-            Names::Listed(names)
+            Names::Listed(common.headers)
         };
         Ok(Some(Layer {
             origins,
-            methods: Names::Listed(list(&preflight, "access-control-allow-methods")),
+            methods: Names::Listed(common.methods),
             headers,
-            expose: list(&actual, "access-control-expose-headers"),
-            credentials,
-            max_age: text(&preflight, "access-control-max-age").parse().ok(),
+            expose: common.expose,
+            credentials: common.credentials,
+            max_age: common.max_age,
             paths: None,
             habits: HABITS,
         }))
     }
 
-    /// The origins that are allowed at a path, and one of them.
+    /// The answers to an origin.
+    fn grant(&self, path: &str, origin: &str) -> Grant {
+        let actual = self.ask("GET", path, &[("origin", origin)]);
+        let preflight = self.ask(
+            "OPTIONS",
+            path,
+            &[
+                ("origin", origin),
+                ("access-control-request-method", "PUT"),
+                ("access-control-request-headers", UNHEARD_OF),
+            ],
+        );
+        Grant {
+            is_shared: self.is_shared(path, origin),
+            answers: !text(&preflight, ORIGIN).is_empty(),
+            credentials: text(&actual, "access-control-allow-credentials") == "true",
+            methods: list(&preflight, "access-control-allow-methods"),
+            headers: list(&preflight, "access-control-allow-headers"),
+            expose: list(&actual, "access-control-expose-headers"),
+            max_age: text(&preflight, "access-control-max-age").parse().ok(),
+        }
+    }
+
+    /// What all origins of a path get, and a remark where some get more.
+    fn common(
+        &self,
+        path: &str,
+        first: &Grant,
+        witnesses: &[String],
+        notes: &mut Vec<Note>,
+    ) -> Grant {
+        let mut groups: Vec<(Grant, Vec<&str>)> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for origin in witnesses.iter().filter(|origin| seen.insert(*origin)) {
+            let grant = self.grant(path, origin);
+            let name = if origin == STRANGER { "any other origin" } else { origin };
+            match groups.iter_mut().find(|(other, _)| *other == grant) {
+                Some((_, origins)) => origins.push(name),
+                None => groups.push((grant, vec![name])),
+            }
+        }
+        if groups.len() < 2 {
+            return first.clone();
+        }
+        let described: Vec<String> = groups
+            .iter()
+            .map(|(grant, origins)| format!("{} {grant}", origins.join(", ")))
+            .collect();
+        let text = format!(
+            "`{path}` answers origins differently, and a policy has one answer for all: {}; the policy has what all allowed origins had in \
+             common: list the origins that need more in a policy of their own host or path",
+            described.join("; ")
+        );
+        notes.push(Note::decide("", "", text));
+        let mut common = first.clone();
+        for (grant, _) in groups.iter().filter(|(grant, _)| grant.is_shared) {
+            common.credentials &= grant.credentials;
+            common.methods.retain(|name| grant.methods.contains(name));
+            common.headers.retain(|name| grant.headers.contains(name));
+            common.expose.retain(|name| grant.expose.contains(name));
+            common.max_age = common.max_age.min(grant.max_age);
+        }
+        common
+    }
+
+    /// The origins that are allowed at a path, and those to ask for.
     fn origins(
         &self,
         path: &str,
         candidates: &Candidates,
         notes: &mut Vec<Note>,
-    ) -> (Vec<OriginRule>, Option<String>) {
-        if self.is_shared(path, STRANGER) {
-            let answer = self.ask("GET", path, &[("origin", STRANGER)]);
-            let rule =
-                if text(&answer, ORIGIN) == "*" { OriginRule::Star } else { OriginRule::Echo };
-            return (vec![rule], Some(STRANGER.to_owned()));
-        }
+    ) -> (Vec<OriginRule>, Vec<String>) {
         let mut rules = Vec::new();
-        let mut witness = None;
-        for origin in candidates.origins.iter().filter(|origin| self.is_shared(path, origin)) {
-            witness.get_or_insert_with(|| origin.clone());
+        let mut witnesses = Vec::new();
+        // Behind a rule for every origin the others say which origins have an answer of their own.
+        let is_open = self.is_shared(path, STRANGER);
+        if is_open {
+            let answer = self.ask("GET", path, &[("origin", STRANGER)]);
+            let is_star = text(&answer, ORIGIN) == "*";
+            rules.push(if is_star { OriginRule::Star } else { OriginRule::Echo });
+            witnesses.push(STRANGER.to_owned());
+        }
+        let is_told = |origin: &str| is_open || self.is_shared(path, origin);
+        for origin in candidates.origins.iter().filter(|origin| is_told(origin)) {
+            witnesses.push(origin.clone());
             rules.push(OriginRule::Exact(origin.clone()));
         }
         for (source, ignore_case) in &candidates.regexes {
@@ -255,14 +328,35 @@ impl Asker<'_> {
                     continue;
                 }
             };
-            let shared =
-                expression.samples().into_iter().find(|sample| self.is_shared(path, sample));
+            let shared = expression.samples().into_iter().find(|sample| is_told(sample));
             if let Some(sample) = shared {
-                witness.get_or_insert(sample);
+                witnesses.push(sample);
                 rules.push(OriginRule::Regex(expression));
             }
         }
-        (rules, witness)
+        (rules, witnesses)
+    }
+}
+
+// === impl Grant ===
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_shared {
+            return f.write_str("(refused)");
+        }
+        let credentials = if self.credentials { "credentials" } else { "no credentials" };
+        write!(f, "({credentials}")?;
+        for (name, items) in
+            [("methods", &self.methods), ("headers", &self.headers), ("exposed", &self.expose)]
+        {
+            let items: Vec<&str> =
+                items.iter().map(String::as_str).filter(|item| *item != UNHEARD_OF).collect();
+            if !items.is_empty() {
+                write!(f, "; {name} {}", items.join(", "))?;
+            }
+        }
+        f.write_str(")")
     }
 }
 
