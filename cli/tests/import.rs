@@ -371,3 +371,14 @@ fn origins_of_nginx_with_answers_of_their_own_are_named() {
     assert!(policy.contains("https://evil.example (refused)"), "{policy}");
     assert!(report.contains("origin: https://evil.example"), "{report}");
 }
+
+#[test]
+fn an_empty_file_has_no_options_object() {
+    let policy =
+        "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {name: a}\nspec: {}\n";
+    for text in ["", policy] {
+        let (code, printed, said) = import_text("express", text);
+        assert_eq!((code, printed.as_str()), (Some(2), ""), "{said}");
+        assert!(said.contains("it has no options object"), "{said}");
+    }
+}

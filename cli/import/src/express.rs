@@ -62,6 +62,14 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
             ));
         }
     }
+    for file in files {
+        if documents(std::slice::from_ref(file))?.is_empty() {
+            return Err(Failure::unreadable(
+                &file.name,
+                "it has no options object, such as {\"origin\": [\"https://app.example\"]}",
+            ));
+        }
+    }
     for (file, options) in documents(files)? {
         if !options.is_object() {
             return Err(Failure::unreadable(
