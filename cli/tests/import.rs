@@ -382,3 +382,17 @@ fn an_empty_file_has_no_options_object() {
         assert!(said.contains("it has no options object"), "{said}");
     }
 }
+
+#[test]
+fn sums_of_sums_in_python_end() {
+    let list = format!("A = ['https://a.example']\n{}", "A = A + A\n".repeat(40));
+    let nested = format!("A = ['https://a.example']\n{}", "A = [A, A]\n".repeat(40));
+    let added = format!("A = ['https://a.example']\n{}", "A += A\n".repeat(40));
+    let text = format!("B = 'https://a.example'\n{}A = [B]\n", "B = B + B\n".repeat(40));
+    for start in [list, nested, added, text] {
+        let settings = format!("{start}CORS_ALLOWED_ORIGINS = ['https://b.example'] + A\n");
+        let (code, policy, said) = import_text("django", &settings);
+        assert!(matches!(code, Some(0 | 2)), "{said}");
+        assert!(policy.contains("decide:") || code == Some(2), "{policy}");
+    }
+}

@@ -251,6 +251,11 @@ impl<'a> Reader<'a> {
         if depth > MAX_DEPTH {
             return self.hole(node);
         }
+        let value = self.evaluate(node, depth);
+        if value.is_bounded() { value } else { self.hole(node) }
+    }
+
+    fn evaluate(&self, node: Node<'_>, depth: usize) -> Value {
         let deeper = depth.saturating_add(1);
         match node.kind() {
             "string" => self.string(node, deeper),

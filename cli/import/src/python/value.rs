@@ -1,5 +1,8 @@
 //! Value: what an expression of Python is, as far as its text says.
 
+/// Most bytes and elements of a value.
+const MAX_LEN: usize = 200_000;
+
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
@@ -35,7 +38,7 @@ pub(crate) struct Hole {
 impl Value {
     /// The sum of two texts, numbers or lists.
     pub(crate) fn plus(self, other: Self) -> Option<Self> {
-        Some(match (self, other) {
+        let sum = match (self, other) {
             (Self::Text(a), Self::Text(b)) => Self::Text(a + &b),
             (Self::Int(a), Self::Int(b)) => Self::Int(a.checked_add(b)?),
             (Self::List(a), Self::List(b)) => Self::List([a, b].concat()),
@@ -48,7 +51,25 @@ impl Value {
                 Self::List([vec![hole], b].concat())
             }
             _ => return None,
-        })
+        };
+        sum.is_bounded().then_some(sum)
+    }
+
+    /// Whether it is as short as settings are: a sum of sums grows without an end.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.len() <= MAX_LEN
+    }
+
+    /// The bytes of its texts, and one for each element.
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::List(items) => {
+                items.iter().fold(items.len(), |sum, item| sum.saturating_add(item.len()))
+            }
+            Self::Environment(_, default) => default.len(),
+            Self::Bool(_) | Self::Int(_) | Self::None | Self::Hole(_) => 0,
+        }
     }
 
     /// Its truth, where the text says it.
