@@ -396,3 +396,18 @@ fn sums_of_sums_in_python_end() {
         assert!(policy.contains("decide:") || code == Some(2), "{policy}");
     }
 }
+
+#[test]
+fn a_part_of_a_segment_and_a_nested_location_of_nginx_are_named() {
+    let (code, policy, report) = import_text(
+        "nginx",
+        "server { server_name api.example; location /api { add_header Access-Control-Allow-Origin https://a.example always;\n\
+         location /api/v2 { add_header Access-Control-Allow-Origin https://b.example always; } } }\n",
+    );
+    assert_eq!(code, Some(0), "{report}");
+    assert!(
+        policy.contains("`location /api/v2` inside of `location /api` is left out"),
+        "{policy}"
+    );
+    assert!(report.contains("GET /apix"), "{report}");
+}

@@ -100,7 +100,8 @@ fn of_server(server: &Server, notes: &[Note], at: usize) -> Result<Option<Settin
     let mut paths = vec!["/orders".to_owned()];
     let ask = Asker { server, authority: &authority };
     let default = ask.layer("/", &candidates, &mut notes)?;
-    for (modifier, path, _) in server::locations(&server.directives) {
+    for (modifier, path, inner) in server::locations(&server.directives) {
+        notes.extend(nested(path, inner));
         let block = match modifier {
             "=" => BlockPath::Exact(path.to_owned()),
             "" | "^~" if path == "/" => continue,
@@ -120,6 +121,10 @@ fn of_server(server: &Server, notes: &[Note], at: usize) -> Result<Option<Settin
         let layer = ask.layer(&inside, &candidates, &mut notes)?;
         if format!("{layer:?}") != format!("{default:?}") {
             paths.extend([inside, path.to_owned()]);
+            // A location covers a part of a segment, too, and a rule whole ones.
+            if matches!(block, BlockPath::Prefix(_)) && !path.ends_with('/') {
+                paths.push(format!("{path}x"));
+            }
             blocks.push(Block { path: Some(block), layer });
         }
     }
@@ -143,6 +148,17 @@ fn of_server(server: &Server, notes: &[Note], at: usize) -> Result<Option<Settin
         system,
         paths,
     }))
+}
+
+/// Remarks on the locations inside of a location.
+fn nested(path: &str, inner: &[Directive]) -> Vec<Note> {
+    let remark = |(_, nested, _): (&str, &str, _)| {
+        let text = format!(
+            "`location {nested}` inside of `location {path}` is left out: write the rule that it means"
+        );
+        Note::decide("", "", text)
+    };
+    server::locations(inner).map(remark).collect()
 }
 
 /// What an origin gets at a path.
