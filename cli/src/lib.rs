@@ -8,12 +8,13 @@ mod completions;
 mod diff;
 mod explain;
 mod import;
+mod junit;
 mod outcome;
 mod output;
 pub mod policies;
 mod render;
 mod test;
-mod xml;
+
 pub mod yaml_text;
 
 use std::ffi::OsString;

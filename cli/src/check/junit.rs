@@ -6,10 +6,10 @@ use std::io::Write;
 use corsward_policy::Severity;
 
 use super::diagnostic::Diagnostic;
+use crate::junit::{self, Case, Failure, Suite};
 use crate::policies::Policies;
-use crate::xml::escape;
 
-/// A file's cases by name, each with the findings that fail it.
+/// A file's cases by name, each with the findings about it.
 type Cases<'d> = BTreeMap<String, Vec<&'d Diagnostic<'d>>>;
 
 /// Writes the policies, each failed by its refusals, and by its warnings where they are denied.
@@ -32,45 +32,28 @@ pub(super) fn write(
         let name = name.unwrap_or_else(|| "the file".to_owned());
         suites.entry(diagnostic.file).or_default().entry(name).or_default().push(diagnostic);
     }
-    writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
-    writeln!(out, "<testsuites name=\"corsward check\">")?;
-    for (file, cases) in &suites {
-        write_suite(file, cases, denied, out)?;
-    }
-    writeln!(out, "</testsuites>")?;
-    Ok(())
+    let suites = suites.into_iter().map(|(file, cases)| Suite {
+        name: file.to_owned(),
+        cases: cases.into_iter().map(|(name, found)| case(file, name, &found, denied)).collect(),
+    });
+    Ok(junit::write("check", &suites.collect::<Vec<_>>(), out)?)
 }
 
-fn write_suite(
-    file: &str,
-    cases: &Cases<'_>,
-    denied: Severity,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    let fails = |it: &&&Diagnostic<'_>| it.severity() <= denied;
-    let failed = cases.values().filter(|found| found.iter().any(|it| fails(&it))).count();
-    let (name, tests) = (escape(file), cases.len());
-    writeln!(out, "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failed}\">")?;
-    for (case, found) in cases {
-        writeln!(out, "    <testcase classname=\"{name}\" name=\"{}\">", escape(case))?;
-        for it in found.iter().filter(fails) {
-            let [start, _] = it.region;
-            let (code, message) = (it.sentence.code, escape(&it.found.finding.message()));
-            let place = escape(&format!("{file}:{}:{} {}", start.line, start.column, it.subject()));
-            writeln!(
-                out,
-                "      <failure type=\"{code}\" message=\"{message}\">{place}</failure>"
-            )?;
-        }
-        let others = found.iter().filter(|it| !fails(it)).map(|it| {
-            format!("{} {} {}\n", it.sentence.code, it.subject(), it.found.finding.message())
-        });
-        let notes: String = others.collect();
-        if !notes.is_empty() {
-            writeln!(out, "      <system-out>{}</system-out>", escape(&notes))?;
-        }
-        writeln!(out, "    </testcase>")?;
+fn case(file: &str, name: String, found: &[&Diagnostic<'_>], denied: Severity) -> Case {
+    let (failures, others): (Vec<&Diagnostic<'_>>, Vec<&Diagnostic<'_>>) =
+        found.iter().partition(|it| it.severity() <= denied);
+    let failure = |it: &Diagnostic<'_>| {
+        let [start, _] = it.region;
+        let text = format!("{file}:{}:{} {}", start.line, start.column, it.subject());
+        Failure { code: Some(it.sentence.code), message: it.found.finding.message(), text }
+    };
+    let note = |it: &Diagnostic<'_>| {
+        format!("{} {} {}\n", it.sentence.code, it.subject(), it.found.finding.message())
+    };
+    Case {
+        class: file.to_owned(),
+        name,
+        failures: failures.into_iter().map(failure).collect(),
+        notes: others.into_iter().map(note).collect(),
     }
-    writeln!(out, "  </testsuite>")?;
-    Ok(())
 }

@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::judge::{Judged, judge};
-use super::suite::{Expectation, PageResult, Reason, Suite};
+use super::suite::{self, Expectation, PageResult, Reason};
 use crate::explain::proxy::Proxy;
-use crate::xml::escape;
+use crate::junit::{self, Case, Failure, Suite};
 
 /// The results of all files.
 #[derive(Debug, Serialize)]
@@ -85,28 +85,11 @@ impl Report {
 
     /// Prints the XML of `JUnit`: each file a suite.
     pub(super) fn print_junit(&self, out: &mut impl Write) -> anyhow::Result<()> {
-        writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
-        writeln!(out, "<testsuites name=\"corsward test\">")?;
-        for suite in &self.suites {
-            let (name, file) = (escape(&suite.name), escape(&suite.file));
-            let (tests, failed) = (suite.results.len(), suite.failures());
-            writeln!(out, "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failed}\">")?;
-            for it in &suite.results {
-                write!(out, "    <testcase classname=\"{file}\" name=\"{}\"", escape(&it.name))?;
-                if it.passes {
-                    writeln!(out, "/>")?;
-                    continue;
-                }
-                let message = format!("expected {}, and it is {}", it.expected, it.actual);
-                writeln!(
-                    out,
-                    ">\n      <failure message=\"{}\"/>\n    </testcase>",
-                    escape(&message)
-                )?;
-            }
-            writeln!(out, "  </testsuite>")?;
-        }
-        writeln!(out, "</testsuites>")?;
+        let suites = self.suites.iter().map(|SuiteReport { file, name, results }| Suite {
+            name: name.clone(),
+            cases: results.iter().map(|result| result.case(file)).collect(),
+        });
+        junit::write("test", &suites.collect::<Vec<_>>(), out)?;
         Ok(())
     }
 }
@@ -115,7 +98,7 @@ impl Report {
 
 impl SuiteReport {
     /// Runs the tests of a file.
-    pub(super) fn of(file: &Path, suite: &Suite, proxy: &Proxy) -> anyhow::Result<Self> {
+    pub(super) fn of(file: &Path, suite: &suite::Suite, proxy: &Proxy) -> anyhow::Result<Self> {
         let results = suite.results.iter().map(|expected| TestResult::of(expected, proxy));
         Ok(Self {
             file: file.display().to_string(),
@@ -152,6 +135,14 @@ impl TestResult {
             },
             actual: Verdict { result, reason, policy },
         })
+    }
+
+    /// The case of a report.
+    fn case(&self, file: &str) -> Case {
+        let message = format!("expected {}, and it is {}", self.expected, self.actual);
+        let failure = Failure { code: None, message, text: String::new() };
+        let failures = if self.passes { Vec::new() } else { vec![failure] };
+        Case { class: file.to_owned(), name: self.name.clone(), failures, notes: String::new() }
     }
 }
 
