@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use corsward_browser::CredentialsMode;
+use serde::{Deserialize, Serialize};
 
 use crate::outcome::Outcome;
 use crate::policies::{Policies, STDIN};
@@ -80,9 +81,10 @@ pub(crate) struct ExplainArgs {
     output: Output,
 }
 
-/// A credentials mode.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Credentials {
+/// Fetch, "credentials mode", in the words of arguments and of test files.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Credentials {
     Omit,
     SameOrigin,
     Include,

@@ -35,7 +35,7 @@ Exit codes: 0 translated, 1 refused because the policy would be dangerous, or a 
 pub(crate) struct ImportArgs {
     /// The system that the settings are for.
     #[arg(value_name = "FROM")]
-    from: From,
+    from: Source,
     /// The files of its settings; a later one overrides an earlier one. `-` is stdin.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -64,36 +64,6 @@ pub(crate) struct ImportArgs {
     output: Format,
 }
 
-/// A system whose settings are read.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum From {
-    /// django-cors-headers: `settings.py`.
-    Django,
-    /// nginx: `nginx.conf`.
-    Nginx,
-    /// Starlette and `FastAPI`: the Python module that adds `CORSMiddleware`.
-    #[value(alias = "fastapi")]
-    Starlette,
-    /// ingress-nginx: the annotations of an `Ingress`.
-    IngressNginx,
-    /// Istio: `corsPolicy` of a `VirtualService`.
-    Istio,
-    /// Gateway API: the filter `CORS` of an `HTTPRoute`.
-    GatewayApi,
-    /// Envoy: `envoy.filters.http.cors` of virtual hosts and routes.
-    Envoy,
-    /// Envoy Gateway: `cors` of a `SecurityPolicy`.
-    EnvoyGateway,
-    /// Spring Cloud Gateway: `globalcors` of `application.yaml`.
-    Spring,
-    /// Express: the options of the package `cors`, as JSON.
-    Express,
-    /// Traefik: a `Middleware` with `headers`.
-    Traefik,
-    /// Kong: a `KongPlugin` named `cors`.
-    Kong,
-}
-
 /// The format of the difference report.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Format {
@@ -114,7 +84,7 @@ pub(crate) fn run(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<Out
         hosts: args.hosts.clone(),
         environment: args.environment.iter().cloned().collect(),
     };
-    let imports = match corsward_import::import(args.from.into(), &files, &options) {
+    let imports = match corsward_import::import(args.from, &files, &options) {
         Ok(imports) => imports,
         Err(failure @ Failure::Dangerous { .. }) => {
             note(format_args!("refused: {failure}"));
@@ -162,24 +132,5 @@ fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=VALUE".to_owned()),
-    }
-}
-
-impl std::convert::From<From> for Source {
-    fn from(from: From) -> Self {
-        match from {
-            From::Django => Self::Django,
-            From::Nginx => Self::Nginx,
-            From::Starlette => Self::Starlette,
-            From::IngressNginx => Self::IngressNginx,
-            From::Istio => Self::Istio,
-            From::GatewayApi => Self::GatewayApi,
-            From::Envoy => Self::Envoy,
-            From::EnvoyGateway => Self::EnvoyGateway,
-            From::Spring => Self::Spring,
-            From::Express => Self::Express,
-            From::Traefik => Self::Traefik,
-            From::Kong => Self::Kong,
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::expression::{Anchor, Expression};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
-use crate::python::{Module, Reader, Value, settle, texts};
+use crate::python::{Module, Value, settle, texts};
 use crate::settings::{Block, BlockPath, Failure, Note, Settings};
 use crate::{Options, SourceFile};
 
@@ -38,11 +38,7 @@ const HABITS: Habits = Habits {
 
 /// Reads the files of a settings module, the first one first.
 pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settings>, Failure> {
-    let mut module = Module::default();
-    for file in files {
-        let text = (file.name.as_str(), file.text.as_str());
-        module = Reader::read(module, text, &options.environment, KNOWN)?;
-    }
+    let module = Module::read(files, options, KNOWN)?;
     let place = files.last().map(|file| file.name.clone()).unwrap_or_default();
     let mut lookup = Lookup { module: &module, place, notes: Vec::new() };
     lookup.check_middleware(files.len());

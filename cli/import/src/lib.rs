@@ -31,6 +31,7 @@ mod translation;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clap::ValueEnum;
 use corsward_policy::draft::PolicyId;
 
 pub use exchange::{Answer, Exchange, Response};
@@ -42,13 +43,14 @@ use proxy::Proxy;
 use settings::Settings;
 
 /// A system whose settings are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Source {
     /// django-cors-headers: `settings.py`.
     Django,
     /// nginx: `nginx.conf`.
     Nginx,
-    /// Starlette and `FastAPI`: the module that adds `CORSMiddleware`.
+    /// Starlette and `FastAPI`: the Python module that adds `CORSMiddleware`.
+    #[value(alias = "fastapi")]
     Starlette,
     /// ingress-nginx: the annotations of an `Ingress`.
     IngressNginx,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use tree_sitter::{Node, Parser};
 
 use crate::settings::Failure;
+use crate::{Options, SourceFile};
 pub(crate) use settle::{settle, texts};
 pub(crate) use value::{Hole, Value};
 
@@ -45,11 +46,27 @@ pub(crate) struct Reader<'a> {
     module: Module,
 }
 
+// === impl Module ===
+
+impl Module {
+    /// Reads files, each on top of the variables of those before it. `known` has the lists that libraries export.
+    pub(crate) fn read(
+        files: &[SourceFile],
+        options: &Options,
+        known: &[(&str, &[&str])],
+    ) -> Result<Self, Failure> {
+        files.iter().try_fold(Self::default(), |module, file| {
+            let text = (file.name.as_str(), file.text.as_str());
+            Reader::read(module, text, &options.environment, known)
+        })
+    }
+}
+
 // === impl Reader ===
 
 impl<'a> Reader<'a> {
-    /// Reads a file on top of the variables of the files before it. `known` has the lists that libraries export.
-    pub(crate) fn read(
+    /// Reads a file on top of the variables of the files before it.
+    fn read(
         module: Module,
         (file, text): (&'a str, &'a str),
         environment: &'a BTreeMap<String, String>,

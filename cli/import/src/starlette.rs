@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::expression::{Anchor, Expression};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
-use crate::python::{Call, Module, Reader, Value, settle, texts};
+use crate::python::{Call, Module, Value, settle, texts};
 use crate::settings::{Block, Failure, Note, Settings};
 use crate::{Options, SourceFile};
 
@@ -33,11 +33,7 @@ const HABITS: Habits = Habits {
 
 /// Reads the call that adds the middleware, in the last file that has one.
 pub(crate) fn read(files: &[SourceFile], options: &Options) -> Result<Vec<Settings>, Failure> {
-    let mut module = Module::default();
-    for file in files {
-        let text = (file.name.as_str(), file.text.as_str());
-        module = Reader::read(module, text, &options.environment, &[])?;
-    }
+    let module = Module::read(files, options, &[])?;
     let is_middleware = |call: &&Call| call.names.iter().any(|name| name.ends_with(MIDDLEWARE));
     let Some(call) = module.calls.iter().rfind(is_middleware) else {
         let place = files.last().map(|file| file.name.clone()).unwrap_or_default();

@@ -9,9 +9,8 @@ use corsward_policy::Draft;
 use corsward_policy::draft::{CorsDraft, Mode};
 
 use super::judge::judge;
-use super::suite::{
-    ApiVersion, Credentials, Expectation, FILE_NAME, Kind, Metadata, PageResult, Suite,
-};
+use super::suite::{ApiVersion, Expectation, FILE_NAME, Kind, Metadata, PageResult, Suite};
+use crate::explain::Credentials;
 use crate::explain::proxy::Proxy;
 
 /// An origin that no policy names.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use corsward_browser::{CredentialsMode, HeaderLine, PageRequest};
+use corsward_browser::{HeaderLine, PageRequest};
 use serde::{Deserialize, Serialize};
 
+use crate::explain::Credentials;
 use crate::explain::asked::Asked;
 
 /// The name of a test file in a folder.
@@ -64,15 +65,6 @@ pub(super) struct Expectation {
     /// The policy that decides, as `namespace/name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) policy: Option<String>,
-}
-
-/// Fetch, "credentials mode".
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Credentials {
-    Omit,
-    SameOrigin,
-    Include,
 }
 
 /// The result of a page's request, where the upstream answers 200 without a header of CORS.
@@ -138,15 +130,5 @@ impl Expectation {
             credentials: self.credentials.map(Into::into),
         };
         asked.page().with_context(|| format!("results: {}", self.name))
-    }
-}
-
-impl From<Credentials> for CredentialsMode {
-    fn from(credentials: Credentials) -> Self {
-        match credentials {
-            Credentials::Omit => Self::Omit,
-            Credentials::SameOrigin => Self::SameOrigin,
-            Credentials::Include => Self::Include,
-        }
     }
 }
