@@ -120,6 +120,30 @@ fn the_policy_that_takes_precedence_is_named_with_the_others() {
 }
 
 #[test]
+fn hosts_take_precedence_as_policies_read_them() {
+    let policy = |name: &str, hosts: &str| {
+        format!(
+            "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {{namespace: shop, name: {name}}}\n\
+             spec:\n{hosts}  cors: {{allowOrigins: ['https://{name}.example']}}\n---\n"
+        )
+    };
+    let explain = |policies: &str, url: &str| {
+        let output = run(&["-", "--origin", "https://a.example", "--url", url], policies);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // A star is every host, as no hostname is.
+    let any = policy("a", "  hostnames: ['*']\n") + &policy("b", "");
+    let said = explain(&any, "http://api.example/");
+    assert!(said.contains("`shop/b` alone: actual refused (origin); the path"), "{said}");
+    // One address has many spellings.
+    let address = "  hostnames: ['[0:0:0:0:0:0:0:1]']\n";
+    let addresses = policy("a", address) + &policy("b", "") + &policy("c", address);
+    let said = explain(&addresses, "http://[::1]/");
+    assert!(said.contains("`shop/b` alone: actual refused (origin); the hostname"), "{said}");
+    assert!(said.contains("`shop/c` alone: actual refused (origin); the path"), "{said}");
+}
+
+#[test]
 fn credentials_with_any_origin_are_explained() {
     insta::assert_snapshot!(
         "any_origin_with_credentials",

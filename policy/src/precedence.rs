@@ -65,6 +65,13 @@ pub fn switches_off(rules: &Policy, other: &Policy) -> Option<Precedence> {
     is_first.then_some(Precedence::NarrowerHost)
 }
 
+/// Returns the most specific pattern of a policy that covers a host; `None` if none does.
+#[must_use]
+pub fn narrowest_host<'p>(policy: &'p Policy, host: &HostPattern) -> Option<&'p HostPattern> {
+    let covering = hosts(policy).iter().filter(|pattern| covers(pattern, host));
+    covering.reduce(|one, other| if covers(one, other) { other } else { one })
+}
+
 /// Returns whether a policy has rules and no `cors` for other paths.
 #[must_use]
 pub fn has_rules_alone(policy: &Policy) -> bool {

@@ -9,6 +9,8 @@ use corsward_browser::{CredentialsMode, HeaderLine, PageRequest, combined};
 use corsward_manifest::convert;
 use corsward_manifest::knowledge::FullKnowledge;
 use corsward_policy::draft::{Mode, Specificity};
+use corsward_policy::precedence::narrowest_host;
+use corsward_policy::scope::HostPattern;
 use corsward_policy::verdict::Verdict;
 use corsward_policy::{
     Action, Compiled, Draft, Finding, Policy, PolicyId, Request, RequestField, Response, Severity,
@@ -161,13 +163,12 @@ impl Proxy {
         received: &'p Received<'_>,
         winner: &'p PolicyId,
     ) -> impl Iterator<Item = Judgement> + 'p {
-        let host = received.page.url.host_str().unwrap_or_default();
-        let both = self.policies.iter().zip(&self.drafts);
-        let others = both.filter(move |(policy, draft)| {
-            let covers = draft.hostnames.is_empty() || closeness(draft, host) > 0;
+        let host = received.page.url.host_str().and_then(|host| HostPattern::parse(host).ok());
+        let others = self.policies.iter().filter(move |policy| {
+            let covers = host.as_ref().is_none_or(|host| narrowest_host(policy, host).is_some());
             covers && policy.id() != winner
         });
-        others.filter_map(move |(policy, _)| {
+        others.filter_map(move |policy| {
             let alone = compile(&[policy]);
             let verdict = decide(&alone, received).verdict?;
             let why = self.precedence(received.page, winner, policy.id());
@@ -177,28 +178,22 @@ impl Proxy {
 
     /// The reason why `winner` took precedence over `other`, in the order of the criteria.
     fn precedence(&self, page: &PageRequest, winner: &PolicyId, other: &PolicyId) -> &'static str {
-        let find = |id: &PolicyId| self.drafts.iter().find(|draft| draft.id == *id);
-        let (Some(winner), Some(other)) = (find(winner), find(other)) else { return "" };
-        let host = page.url.host_str().unwrap_or_default();
+        let both = || self.drafts.iter().zip(&self.policies);
+        let find = |id: &PolicyId| both().find(|(draft, _)| draft.id == *id);
+        let (Some((winner, decides)), Some((other, overridden))) = (find(winner), find(other))
+        else {
+            return "";
+        };
+        let host = page.url.host_str().and_then(|host| HostPattern::parse(host).ok());
+        let narrowest = |policy| narrowest_host(policy, host.as_ref()?);
         if winner.specificity != other.specificity {
             "the target of the deciding policy is more specific"
-        } else if closeness(winner, host) != closeness(other, host) {
+        } else if narrowest(decides) != narrowest(overridden) {
             "the hostname of the deciding policy is more specific"
         } else {
             "the path of the deciding policy is more specific, or its name comes first"
         }
     }
-}
-
-/// The length of the most specific hostname that covers `host`; an exact one is longer than any pattern.
-fn closeness(draft: &Draft, host: &str) -> usize {
-    let of_pattern = |pattern: &String| match pattern.strip_prefix('*') {
-        None if pattern.eq_ignore_ascii_case(host) => usize::MAX,
-        Some("") => 1,
-        Some(rest) if host.ends_with(&rest.to_ascii_lowercase()) => rest.len(),
-        _ => 0,
-    };
-    draft.hostnames.iter().map(of_pattern).max().unwrap_or(0)
 }
 
 fn judgement(verdict: &Verdict, role: Role, why: Option<&'static str>) -> Judgement {
