@@ -7,15 +7,12 @@ use corsward_manifest::amend;
 use corsward_manifest::document::{self, Document, Kind, Manifest};
 use corsward_manifest::finding::SourceReason;
 use corsward_manifest::knowledge::FullKnowledge;
-use corsward_manifest::spelling;
 use corsward_manifest::yaml::{self, Reader};
 use corsward_operator_core::cluster_state::{
     Gateway, Key, Labels, MODE_ANNOTATION, Namespace, NamespaceMode, Service,
 };
-use corsward_operator_core::guardrails::Guardrail;
-use corsward_operator_core::json_text::JsonText;
-use corsward_operator_core::object::{Object, Text};
-use corsward_operator_core::origin_sets;
+use corsward_operator_core::object::Object;
+use corsward_operator_core::validation::dependency_findings;
 use corsward_policy::{Finding, PolicyId};
 use k8s_openapi::api::core::v1::ServiceSpec;
 use serde::Deserialize as _;
@@ -68,7 +65,9 @@ impl Documents {
     fn add(&mut self, place: Place, document: Document, file: &SourceFile) {
         match document {
             Document::Manifest(manifest) => match manifest.kind {
-                Kind::CorsPolicy => self.policies.push((place, policy(manifest, file))),
+                Kind::CorsPolicy => {
+                    self.policies.push((place, Object::of_manifest(manifest, &file.name)));
+                }
                 Kind::OriginSet | Kind::ClusterCorsPolicy => self.add_dependency(place, manifest),
             },
             Document::Lost(finding) => {
@@ -78,17 +77,10 @@ impl Documents {
         }
     }
 
-    fn add_dependency(&mut self, place: Place, manifest: Manifest) {
-        let Manifest { kind, namespace, name, spec, mut findings, spelling } = manifest;
+    fn add_dependency(&mut self, place: Place, mut manifest: Manifest) {
+        let findings = dependency_findings(&mut manifest, &FullKnowledge);
+        let Manifest { kind, namespace, name, spec, findings: _, spelling: _ } = manifest;
         let is_guardrail = kind == Kind::ClusterCorsPolicy;
-        // The meaning of an unknown version cannot be known: it refuses what depends on it.
-        findings.extend(match &spec {
-            None => Vec::new(),
-            Some(spec) if is_guardrail => Guardrail::parse(&name, spec, &FullKnowledge).1,
-            Some(spec) => origin_sets::parse(spec, &FullKnowledge).1,
-        });
-        spelling::say_once(&mut findings);
-        spelling.quote(&mut findings);
         let namespace = if is_guardrail { String::new() } else { namespace };
         let id = PolicyId { namespace: namespace.clone(), name: name.clone() };
         self.find(place, &Subject { kind: kind.as_str(), id }, findings);
@@ -141,16 +133,6 @@ impl Documents {
             finding,
         }));
     }
-}
-
-fn policy(manifest: Manifest, file: &SourceFile) -> Object {
-    let Manifest { kind: _, namespace, name, spec, findings, spelling } = manifest;
-    let text = match spec {
-        Some(spec) => Text::Spec { spec: JsonText::of(&spec), findings, spelling },
-        None => Text::Unreadable(findings),
-    };
-    let (id, place) = (PolicyId { namespace, name }, Some(file.name.clone()));
-    Object { id, place, generation: None, text, record: None }
 }
 
 /// Labels or annotations. A value that is no text is refused by an API server, and is read as its text here.

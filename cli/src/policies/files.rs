@@ -4,13 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use corsward_manifest::document::MAX_FILE_LEN;
+use corsward_manifest::document::{EXTENSIONS, MAX_FILE_LEN};
 use corsward_manifest::finding::SourceReason;
 
 /// The path of standard input.
 pub(crate) const STDIN: &str = "-";
-/// Names that are manifests, as `kubectl apply --recursive -f DIR` sees it.
-const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 
 /// A file, and the bytes of it.
 #[derive(Debug)]

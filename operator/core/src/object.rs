@@ -1,6 +1,7 @@
 //! Object: a policy as a source delivered it, named and placed, its spec still text; and an object that an admission check asks about.
 
 use corsward_api::v1alpha1::{Revision, Revisions};
+use corsward_manifest::document::Manifest;
 use corsward_manifest::spelling::Spelling;
 use corsward_policy::{Finding, PolicyId};
 
@@ -82,6 +83,18 @@ pub struct ValidatedObject {
 // === impl Object ===
 
 impl Object {
+    /// The policy of a document in a file.
+    #[must_use]
+    pub fn of_manifest(manifest: Manifest, file: &str) -> Self {
+        let Manifest { kind: _, namespace, name, spec, findings, spelling } = manifest;
+        let text = match spec {
+            Some(spec) => Text::Spec { spec: JsonText::of(&spec), findings, spelling },
+            None => Text::Unreadable(findings),
+        };
+        let (id, place) = (PolicyId { namespace, name }, Some(file.to_owned()));
+        Self { id, place, generation: None, text, record: None }
+    }
+
     /// The spec as written, where it could be read.
     #[must_use]
     pub fn spec(&self) -> Option<&JsonText> {

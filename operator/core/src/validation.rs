@@ -1,10 +1,12 @@
 //! Validation: what there is to say about an object, and the policy it makes, if it makes one.
 
+use std::mem;
 use std::sync::Arc;
 
 use corsward_api::GATEWAY_GROUP;
 use corsward_api::v1alpha1::{CorsPolicySpec, TargetRef};
 use corsward_manifest::convert;
+use corsward_manifest::document::{Kind, Manifest};
 use corsward_manifest::finding::{ShapeReason, SourceReason};
 use corsward_manifest::shape;
 use corsward_manifest::spelling::{self, Spelling};
@@ -77,6 +79,22 @@ pub struct Context<'c> {
     pub accepted_before: bool,
     /// Whether a set that is not among `sets` may be there all the same.
     pub may_have_others: bool,
+}
+
+/// The findings about an origin set or a guardrail, as a file has it; those of its document are taken out of it.
+pub fn dependency_findings(manifest: &mut Manifest, knowledge: &dyn Knowledge) -> Vec<Finding> {
+    let mut findings = mem::take(&mut manifest.findings);
+    // The meaning of an unknown version cannot be known: it refuses what depends on it.
+    findings.extend(match &manifest.spec {
+        None => Vec::new(),
+        Some(spec) if manifest.kind == Kind::ClusterCorsPolicy => {
+            Guardrail::parse(&manifest.name, spec, knowledge).1
+        }
+        Some(spec) => origin_sets::parse(spec, knowledge).1,
+    });
+    spelling::say_once(&mut findings);
+    manifest.spelling.quote(&mut findings);
+    findings
 }
 
 /// Reviews an object.

@@ -16,6 +16,8 @@ use crate::yaml::{self, Reader, Readings};
 
 /// Largest file that is read. An operator takes a second or two for it; what can be published is half as long.
 pub const MAX_FILE_LEN: u64 = 2 * 1024 * 1024;
+/// The extensions of manifests, as `kubectl apply -f DIR` sees them.
+pub const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 /// The version that is read.
 const VERSION: &str = "v1alpha1";
 /// The fields of `metadata` (Kubernetes, `ObjectMeta`).

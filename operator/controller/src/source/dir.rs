@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use corsward_manifest::document::MAX_FILE_LEN;
+use corsward_manifest::document::{EXTENSIONS, MAX_FILE_LEN};
 use corsward_manifest::finding::SourceReason;
 use corsward_operator_core::cluster_state::{Change, Delta};
 use corsward_operator_core::event::{Event, Problem};
@@ -27,8 +27,6 @@ const MAX_DEBOUNCE: Duration = Duration::from_millis(500);
 const CONFIRM_DELAY: Duration = Duration::from_millis(200);
 /// Interval of reads without a notification: network file systems send none.
 const RESYNC_INTERVAL: Duration = Duration::from_secs(2);
-/// Names that are policies, as `kubectl apply -f DIR` sees it.
-const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 
 /// A watched folder.
 #[derive(Debug)]

@@ -4,15 +4,12 @@ use std::sync::Arc;
 
 use corsward_manifest::document::{self, Document, Kind, Manifest};
 use corsward_manifest::knowledge::FullKnowledge;
-use corsward_manifest::spelling;
 use corsward_manifest::yaml::Reader;
 use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::finding::GuardrailReason;
-use corsward_operator_core::guardrails::Guardrail;
-use corsward_operator_core::json_text::JsonText;
-use corsward_operator_core::object::{Object, Text};
-use corsward_operator_core::origin_sets;
-use corsward_policy::{Finding, PolicyId, Severity};
+use corsward_operator_core::object::Object;
+use corsward_operator_core::validation::dependency_findings;
+use corsward_policy::{Finding, Severity};
 use serde_json::Value;
 
 /// The content of a file.
@@ -72,7 +69,7 @@ pub fn read(place: &str, bytes: &[u8]) -> Result<Documents, Finding> {
     for document in document::read(bytes, Reader::Folder)? {
         match document {
             Document::Manifest(manifest) => match manifest.kind {
-                Kind::CorsPolicy => documents.add_policy(place, manifest),
+                Kind::CorsPolicy => documents.objects.push(Object::of_manifest(manifest, place)),
                 Kind::OriginSet | Kind::ClusterCorsPolicy => documents.add_dependency(manifest),
             },
             Document::Lost(finding) => documents.lost.push(finding),
@@ -85,29 +82,12 @@ pub fn read(place: &str, bytes: &[u8]) -> Result<Documents, Finding> {
 // === impl Documents ===
 
 impl Documents {
-    fn add_policy(&mut self, place: &str, manifest: Manifest) {
-        let Manifest { kind: _, namespace, name, spec, findings, spelling } = manifest;
-        let text = match spec {
-            Some(spec) => Text::Spec { spec: JsonText::of(&spec), findings, spelling },
-            None => Text::Unreadable(findings),
-        };
-        let (id, place) = (PolicyId { namespace, name }, Some(place.to_owned()));
-        self.objects.push(Object { id, place, generation: None, text, record: None });
-    }
-
-    fn add_dependency(&mut self, manifest: Manifest) {
-        let Manifest { kind: of, namespace, name, spec, mut findings, spelling } = manifest;
+    fn add_dependency(&mut self, mut manifest: Manifest) {
+        let mut findings = dependency_findings(&mut manifest, &FullKnowledge);
+        let Manifest { kind: of, namespace, name, spec, findings: _, spelling: _ } = manifest;
         let is_guardrail = of == Kind::ClusterCorsPolicy;
         let kind = if is_guardrail { DependencyKind::Guardrail } else { DependencyKind::OriginSet };
-        // The meaning of an unknown version cannot be known: it refuses what depends on it.
-        findings.extend(match &spec {
-            None => Vec::new(),
-            Some(spec) if is_guardrail => Guardrail::parse(&name, spec, &FullKnowledge).1,
-            Some(spec) => origin_sets::parse(spec, &FullKnowledge).1,
-        });
         let spec = spec.unwrap_or_default();
-        spelling::say_once(&mut findings);
-        spelling.quote(&mut findings);
         let is_refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
         if is_guardrail && is_refused {
             findings.push(Finding::new("spec", GuardrailReason::LastGoodHolds));
