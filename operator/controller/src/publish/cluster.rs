@@ -13,7 +13,8 @@ use corsward_operator_core::publish::reconciler::{
     ApplyError, FormerObject, ObjectWrite, Reconciler,
 };
 use corsward_operator_core::rollout::tracker::PollerCommand;
-use futures::StreamExt as _;
+use futures::future::pending;
+use futures::stream::{self, BoxStream, SelectAll, StreamExt as _, select_all};
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams,
     Preconditions, ValidationDirective,
@@ -23,6 +24,7 @@ use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::error_log::ErrorLog;
@@ -39,6 +41,8 @@ const MAX_CONCURRENT: usize = 16;
 /// It is shorter than the rest of a Lease at the renew deadline: no write of a former leader arrives after a new one
 /// has begun.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
+/// Interval of lists of former objects: one may be made after the first list, such as by a restored backup.
+const LIST_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The publisher of a cluster, as the executor sees it. Tasks write the objects and poll the proxies, while this replica leads.
 #[derive(Debug)]
@@ -66,6 +70,9 @@ pub(crate) struct TaskDeps {
     pub(crate) metrics: Arc<Metrics>,
 }
 
+/// Lists of objects of other kinds, as they come.
+type FormerLists = SelectAll<BoxStream<'static, Vec<FormerObject>>>;
+
 /// A step, and its result.
 type Applied = (ObjectWrite, Result<Option<DynamicObject>, ApplyError>);
 
@@ -85,8 +92,6 @@ struct ObjectPublisher {
     listed: bool,
     /// Whether they have been reported.
     introduced: bool,
-    /// Whether the leftover objects that nothing replaces have been reported.
-    leftovers_reported: bool,
     error_log: ErrorLog,
 }
 
@@ -99,15 +104,16 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
     let mut watch = watches::of_labels(everywhere, &resource.kind, &selector());
     let mut publisher = ObjectPublisher::new(deps, desired, grace);
     // Tasks: however long telling takes, they begin and end in time.
-    let (mut writes, mut former_lists) = (JoinSet::new(), JoinSet::new());
+    let (mut writes, mut former_lists) = (JoinSet::new(), FormerLists::new());
     loop {
         // What was known before telling may have passed meanwhile.
         if !publisher.take_inputs() {
-            (writes, former_lists) = (JoinSet::new(), JoinSet::new());
+            (writes, former_lists) = (JoinSet::new(), FormerLists::new());
+        } else if former_lists.is_empty() {
+            former_lists = objects.former_lists(LIST_INTERVAL);
         }
         // One moment for all: what is not due yet is to wake us.
         let now = Instant::now();
-        publisher.list_former(&mut former_lists, now);
         while writes.len() < MAX_CONCURRENT {
             let Some(step) = publisher.reconciler.next(now) else { break };
             writes.spawn(objects.clone().carry_out(step));
@@ -126,10 +132,7 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
                 let Ok(done) = done else { return };
                 publisher.on_applied(done);
             }
-            Some(Ok(former)) = former_lists.join_next() => {
-                publisher.on_former(former);
-                publisher.leftovers_reported |= former_lists.is_empty();
-            }
+            Some(former) = former_lists.next() => publisher.on_former(former),
             () = sleep_until(next_deadline) => {}
         }
         if publisher.tell().await.is_err() {
@@ -150,7 +153,6 @@ impl ObjectPublisher {
             deps,
             listed: false,
             introduced: false,
-            leftovers_reported: false,
             error_log: ErrorLog::default(),
         }
     }
@@ -172,7 +174,6 @@ impl ObjectPublisher {
         let now = Instant::now();
         let leads = *self.deps.leading.borrow_and_update();
         self.reconciler.lead(leads);
-        self.leftovers_reported &= leads;
         let module_readiness = self.deps.module_readiness.borrow_and_update().clone();
         self.reconciler.module_readiness(module_readiness, now);
         if !self.desired.has_changed().unwrap_or_default() {
@@ -215,13 +216,6 @@ impl ObjectPublisher {
                     self.listed = true;
                 }
             }
-        }
-    }
-
-    /// Lists the objects of other kinds when that is due. A list that still fails goes on alone.
-    fn list_former(&mut self, lists: &mut JoinSet<Vec<FormerObject>>, now: Instant) {
-        if lists.is_empty() && self.reconciler.take_former_list(now) {
-            *lists = self.deps.objects.list_former(!self.leftovers_reported);
         }
     }
 
@@ -339,21 +333,23 @@ impl Objects {
         api.patch(&key.object_name(), &params, &Patch::Merge(annotation)).await.map(drop)
     }
 
-    /// Lists the objects of each other kind, and returns those to delete. The first list reports the others.
-    fn list_former(&self, is_first: bool) -> JoinSet<Vec<FormerObject>> {
-        let others = self.output.others().filter(|(_, is_replaced)| is_first || *is_replaced);
-        let lists = others.map(|(resource, is_replaced)| {
-            let objects = self.clone();
-            async move {
+    /// Lists the objects of each other kind: of those that the current kind replaces after each `interval`, of the others once, for a report.
+    /// A list that fails holds no other back.
+    fn former_lists(&self, interval: Duration) -> FormerLists {
+        let lists = self.output.others().map(|(resource, is_replaced)| {
+            let first = (self.clone(), resource, Duration::ZERO);
+            let list = move |(objects, resource, wait): (Self, ApiResource, Duration)| async move {
+                sleep(wait).await;
                 let former = objects.former(&resource).await;
                 if is_replaced {
-                    return former;
+                    return Some((former, (objects, resource, interval)));
                 }
                 objects.report_leftovers(&resource, former.len());
-                Vec::new()
-            }
+                pending().await
+            };
+            stream::unfold(first, list).boxed()
         });
-        lists.collect()
+        select_all(lists)
     }
 
     /// The operator's objects of a different kind; none where it is not served.
@@ -368,7 +364,7 @@ impl Objects {
                     if error_log.on(&error, Instant::now()) {
                         warn!(kind, error, "cannot list leftover objects; tried again");
                     }
-                    tokio::time::sleep(backoff.next().unwrap_or_default()).await;
+                    sleep(backoff.next().unwrap_or_default()).await;
                 }
             }
         };
@@ -521,12 +517,10 @@ mod tests {
 
     use super::*;
 
-    /// An API server that fails at first, and then has an object of each kind but `EnvoyFilter`, which it does not serve.
+    /// An API server that fails at first, and then has an object of each kind but `EnvoyFilter`, at which it always fails.
     async fn answer(State(failed): State<Arc<AtomicBool>>, uri: Uri) -> Response {
-        if uri.path().ends_with("/envoyfilters") {
-            return StatusCode::NOT_FOUND.into_response();
-        }
-        if !failed.swap(true, Ordering::SeqCst) {
+        let fails = uri.path().ends_with("/envoyfilters") || !failed.swap(true, Ordering::SeqCst);
+        if fails {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
         let item = json!({"metadata": {"name": "corsward", "namespace": "shop", "uid": "u"}});
@@ -550,38 +544,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn former_objects_that_could_not_be_listed_are_listed_again() {
-        let lists = objects().await.list_former(true).join_all().await;
-        let former: Vec<FormerObject> = lists.into_iter().flatten().collect();
-        let [FormerObject { resource, place, uid }] = &former[..] else { panic!("{former:?}") };
-        assert_eq!((resource.kind.as_str(), uid.as_str()), ("TrafficExtension", "u"));
-        assert_eq!((place.namespace.as_str(), place.name.as_str()), ("shop", "corsward"));
-    }
-
-    #[tokio::test]
-    async fn a_list_of_former_objects_that_is_due_waits_for_the_one_before() {
-        let (_leading, leading) = watch::channel(true);
-        let (_module_readiness, module_readiness) = watch::channel(None);
-        let (_desired, desired) = watch::channel(Arc::default());
-        let (events, _events) = mpsc::channel(1);
-        let metrics = Arc::default();
-        let deps =
-            TaskDeps { objects: objects().await, leading, module_readiness, events, metrics };
-        let mut publisher = ObjectPublisher::new(deps, desired, Duration::ZERO);
-        assert!(publisher.take_inputs());
-        let (mut lists, mut now) = (JoinSet::new(), Instant::now());
-        publisher.list_former(&mut lists, now);
-        assert_eq!(lists.len(), 2, "a kind that is replaced, and one whose objects are reported");
-        now += Duration::from_hours(1);
-        publisher.list_former(&mut lists, now);
-        assert_eq!(lists.len(), 2, "both go on");
-        lists.shutdown().await;
-        publisher.list_former(&mut lists, now);
-        assert_eq!(lists.len(), 2, "nothing has been reported");
-        lists.shutdown().await;
-        publisher.leftovers_reported = true;
-        now += Duration::from_hours(1);
-        publisher.list_former(&mut lists, now);
-        assert_eq!(lists.len(), 1, "a report is made once");
+    async fn a_list_of_former_objects_that_fails_is_tried_again_and_holds_no_other_kind_back() {
+        let mut lists = objects().await.former_lists(Duration::ZERO);
+        for _ in 0..2 {
+            let former = lists.next().await.unwrap();
+            let [FormerObject { resource, place, uid }] = &former[..] else { panic!("{former:?}") };
+            assert_eq!((resource.kind.as_str(), uid.as_str()), ("TrafficExtension", "u"));
+            assert_eq!((place.namespace.as_str(), place.name.as_str()), ("shop", "corsward"));
+        }
     }
 }

@@ -147,11 +147,6 @@ impl Reconciler {
         }
     }
 
-    /// Are the objects of other kinds to be listed? A new leader lists them at once, and again after some time.
-    pub fn take_former_list(&mut self, now: Instant) -> bool {
-        self.leading && self.former.take_list(now)
-    }
-
     /// Takes in the objects of a kind that the current one replaces; returns the number of those that were not known.
     pub fn add_former(&mut self, objects: Vec<FormerObject>, now: Instant) -> usize {
         let mut added: usize = 0;

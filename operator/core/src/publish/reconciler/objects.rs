@@ -15,9 +15,6 @@ use crate::publish::output::{BundleRef, held};
 /// Time between a deletion that failed and a new grace period, after which it is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Interval of lists of former objects: one may be made after the first list, such as by a restored backup.
-const LIST_INTERVAL: Duration = Duration::from_mins(10);
-
 /// An object of ours as the cluster has it.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
@@ -70,8 +67,6 @@ pub(super) struct Former {
     namespaces: BTreeMap<String, Namespace>,
     /// The `metadata.uid` of each object that was deleted, or is to be deleted now: a list may still name it.
     retired: BTreeSet<String>,
-    /// The time of the next list; absent before the first.
-    next_list: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -140,15 +135,6 @@ impl Former {
         is_new
     }
 
-    /// Is a list due? The next one is [`LIST_INTERVAL`] after it.
-    pub(super) fn take_list(&mut self, now: Instant) -> bool {
-        let is_due = self.next_list.is_none_or(|next| next <= now);
-        if is_due {
-            self.next_list = now.checked_add(LIST_INTERVAL);
-        }
-        is_due
-    }
-
     pub(super) fn is_in(&self, namespace: &str) -> bool {
         self.namespaces.contains_key(namespace)
     }
@@ -184,10 +170,9 @@ impl Former {
         }
     }
 
-    /// The ends of the grace periods, and the time of the next list.
+    /// The ends of the grace periods.
     pub(super) fn deadlines(&self, grace: Duration) -> impl Iterator<Item = Instant> {
-        let ends = self.namespaces.values().filter_map(move |namespace| namespace.deadline(grace));
-        ends.chain(self.next_list)
+        self.namespaces.values().filter_map(move |namespace| namespace.deadline(grace))
     }
 }
 

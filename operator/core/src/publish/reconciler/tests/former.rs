@@ -77,11 +77,7 @@ fn an_object_that_appears_after_the_first_list_is_found_by_a_later_one() {
     let mut stage = Stage::plugins();
     stage.want(&[&a], &[]);
     stage.steps();
-    assert!(stage.reconciler.take_former_list(stage.now), "a new leader lists them at once");
     assert_eq!(stage.reconciler.add_former(Vec::new(), stage.now), 0);
-    assert!(!stage.reconciler.take_former_list(stage.now), "and not all the time");
-    stage.now = stage.reconciler.next_deadline(stage.now).unwrap();
-    assert!(stage.reconciler.take_former_list(stage.now));
     let late = || vec![former("shop", &a.key.object_name())];
     let added = [(); 2].map(|()| stage.reconciler.add_former(late(), stage.now));
     assert_eq!(added, [1, 0], "what is known is not new in the next list");
@@ -90,8 +86,4 @@ fn an_object_that_appears_after_the_first_list_is_found_by_a_later_one() {
     assert_eq!(stage.reconciler.add_former(late(), stage.now), 0, "a finalizer keeps it");
     stage.pass(GRACE);
     assert_eq!(stage.steps(), [""; 0], "it is deleted once");
-    stage.reconciler.lead(false);
-    assert!(!stage.reconciler.take_former_list(stage.now), "only a leader deletes them");
-    stage.reconciler.lead(true);
-    assert!(stage.reconciler.take_former_list(stage.now));
 }
