@@ -134,6 +134,14 @@ pub struct Moment {
     pub timestamp: Timestamp,
 }
 
+// === impl Event ===
+
+impl From<Change> for Event {
+    fn from(change: Change) -> Self {
+        Self::ClusterState(change)
+    }
+}
+
 // === impl Rollout ===
 
 impl Rollout {

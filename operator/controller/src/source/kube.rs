@@ -69,9 +69,9 @@ struct Shared {
 }
 
 /// Follows the objects of one kind.
-struct Follower<'s, R, K, V> {
+struct Follower<'s, R, K, V, E> {
     shared: &'s Shared,
-    kind: Kind<R, K, V>,
+    kind: Kind<R, K, V, E>,
     /// The objects of an incomplete list.
     list: BTreeMap<K, V>,
     /// The first list is there, or the kind is not served.
@@ -117,11 +117,12 @@ pub async fn watch(
 }
 
 /// Follows a kind until the receiver is gone.
-fn follow<R, K, V>(shared: &Shared, kind: Kind<R, K, V>) -> BoxFuture<'_, ()>
+fn follow<R, K, V, E>(shared: &Shared, kind: Kind<R, K, V, E>) -> BoxFuture<'_, ()>
 where
     R: Resource<DynamicType = ApiResource> + Clone + Debug + DeserializeOwned + Send + 'static,
     K: Ord + Send + 'static,
     V: Send + 'static,
+    E: Into<Event> + 'static,
 {
     let (list, listed) = (BTreeMap::new(), false);
     let (error_log, backoff) = (ErrorLog::default(), backoff());
@@ -155,10 +156,11 @@ impl Shared {
 
 // === impl Follower ===
 
-impl<R, K, V> Follower<'_, R, K, V>
+impl<R, K, V, E> Follower<'_, R, K, V, E>
 where
     R: Resource<DynamicType = ApiResource> + Clone + Debug + DeserializeOwned + Send + 'static,
     K: Ord,
+    E: Into<Event>,
 {
     /// Follows the kind from a first list on.
     async fn follow(&mut self) -> WatchEnd {
@@ -233,7 +235,7 @@ where
         if self.error_log.over() {
             info!(kind = self.kind.name(), "watched again");
         }
-        Some((self.kind.event)(delta))
+        Some((self.kind.change)(delta).into())
     }
 
     /// Counts an error, says it where it is new, and waits before the next attempt. A watch goes on from where it was, or, where the API
@@ -264,7 +266,7 @@ where
 
     /// There are no objects of a kind that is not served. An API server that has just started and does not know its kinds yet says 503.
     async fn not_served(&mut self) -> Result<(), WatchEnd> {
-        self.shared.send(vec![(self.kind.event)(Delta::Reset(BTreeMap::new()))]).await?;
+        self.shared.send(vec![(self.kind.change)(Delta::Reset(BTreeMap::new())).into()]).await?;
         self.count_as_listed().await?;
         tokio::time::sleep(self.shared.options.look_again).await;
         Err(WatchEnd::NotServed)

@@ -29,8 +29,8 @@ use self::pods::{PodSpec, PodStatus};
 /// The version of our own kinds that is watched.
 const VERSION: &str = "v1alpha1";
 
-/// A kind of objects that is watched. Of each object, an `R` is read, and a `V` is kept by its key.
-pub(super) struct Kind<R, K, V> {
+/// A kind of objects that is watched. Of each object, an `R` is read, and a `V` is kept by its key; `E` tells of its changes.
+pub(super) struct Kind<R, K, V, E = Change> {
     /// The group, the version, the kind and its plural.
     pub(super) resource: [&'static str; 4],
     /// The field selector; `None` for all objects.
@@ -41,8 +41,8 @@ pub(super) struct Kind<R, K, V> {
     pub(super) key: fn(&ObjectMeta) -> K,
     /// The value of an object.
     pub(super) value: fn(R) -> V,
-    /// The event for the controller.
-    pub(super) event: fn(Delta<K, V>) -> Event,
+    /// The change for the controller.
+    pub(super) change: fn(Delta<K, V>) -> E,
 }
 
 /// What follows if the API server does not serve a kind.
@@ -90,79 +90,65 @@ struct Metadata {
 
 type Written = Raw<Value, Value>;
 
+/// The version of a group, and the need of its kinds.
+type ApiVersion = (&'static str, &'static str, Need);
+
+const OWN: ApiVersion = (GROUP, VERSION, Need::Own);
+const CORE: ApiVersion = ("", "v1", Need::Served);
+const GATEWAY_API: ApiVersion = (GATEWAY_GROUP, "v1", Need::Advisory);
+const ISTIO: ApiVersion = ("networking.istio.io", "v1", Need::Advisory);
+
 /// `CorsPolicy`.
-pub(super) const POLICIES: Kind<Written, PolicyId, Object> =
-    Kind::new([GROUP, VERSION, KIND, "corspolicies"], Need::Own, policy_id, policy, |delta| {
-        match delta {
-            Delta::Apply(_, object) => Event::Apply(Box::new(object)),
-            Delta::Delete(id) => Event::Delete(id),
-            Delta::Reset(all) => Event::Reset(all.into_values().collect()),
-        }
+pub(super) const POLICIES: Kind<Written, PolicyId, Object, Event> =
+    Kind::new(OWN, KIND, "corspolicies", policy_id, policy, |delta| match delta {
+        Delta::Apply(_, object) => Event::Apply(Box::new(object)),
+        Delta::Delete(id) => Event::Delete(id),
+        Delta::Reset(all) => Event::Reset(all.into_values().collect()),
     });
 /// `OriginSet`.
-pub(super) const ORIGIN_SETS: Kind<Written, Key, RawObject> = Kind::new(
-    [GROUP, VERSION, ORIGIN_SET_KIND, "originsets"],
-    Need::Own,
-    key,
-    raw_object,
-    |delta| Event::ClusterState(Change::OriginSet(delta)),
-);
+pub(super) const ORIGIN_SETS: Kind<Written, Key, RawObject> =
+    Kind::new(OWN, ORIGIN_SET_KIND, "originsets", key, raw_object, Change::OriginSet);
 /// `ClusterCorsPolicy`.
-pub(super) const CLUSTER_POLICIES: Kind<Written, String, RawObject> = Kind::new(
-    [GROUP, VERSION, GUARDRAIL_KIND, "clustercorspolicies"],
-    Need::Own,
-    name,
-    raw_object,
-    |delta| Event::ClusterState(Change::Guardrail(delta)),
-);
+pub(super) const CLUSTER_POLICIES: Kind<Written, String, RawObject> =
+    Kind::new(OWN, GUARDRAIL_KIND, "clustercorspolicies", name, raw_object, Change::Guardrail);
 /// Namespaces.
 pub(super) const NAMESPACES: Kind<Raw, String, Namespace> =
-    Kind::new(["", "v1", "Namespace", "namespaces"], Need::Served, name, namespace, |delta| {
-        Event::ClusterState(Change::Namespace(delta))
-    });
+    Kind::new(CORE, "Namespace", "namespaces", name, namespace, Change::Namespace);
 /// Services.
 pub(super) const SERVICES: Kind<Raw<ServiceSpec>, Key, Service> =
-    Kind::new(["", "v1", "Service", "services"], Need::Served, key, pods::service, |delta| {
-        Event::ClusterState(Change::Service(delta))
-    });
+    Kind::new(CORE, "Service", "services", key, pods::service, Change::Service);
 /// Pods that run. The API server itself says "deleted" of a pod that stops running.
 pub(super) const PODS: Kind<Raw<PodSpec, PodStatus>, Key, Pod> = Kind {
     fields: Some("status.phase=Running"),
-    ..Kind::new(["", "v1", "Pod", "pods"], Need::Served, key, pods::pod, |delta| {
-        Event::ClusterState(Change::Pod(delta))
-    })
+    ..Kind::new(CORE, "Pod", "pods", key, pods::pod, Change::Pod)
 };
 /// Gateways of the Gateway API.
-pub(super) const GATEWAYS: Kind<Raw<Value>, Key, Gateway> = Kind::new(
-    [GATEWAY_GROUP, "v1", "Gateway", "gateways"],
-    Need::Optional,
-    key,
-    gateways::gateway,
-    |delta| Event::ClusterState(Change::Gateway(delta)),
-);
+pub(super) const GATEWAYS: Kind<Raw<Value>, Key, Gateway> = Kind {
+    need: Need::Optional,
+    ..Kind::new(GATEWAY_API, "Gateway", "gateways", key, gateways::gateway, Change::Gateway)
+};
 /// The classes of Gateways. Roles of an older release may not let them be listed: then nothing is known of classes.
 pub(super) const GATEWAY_CLASSES: Kind<Written, String, GatewayClass> = Kind::new(
-    [GATEWAY_GROUP, "v1", "GatewayClass", "gatewayclasses"],
-    Need::Advisory,
+    GATEWAY_API,
+    "GatewayClass",
+    "gatewayclasses",
     name,
     gateways::class,
-    |delta| Event::ClusterState(Change::GatewayClass(delta)),
+    Change::GatewayClass,
 );
 /// `HTTPRoute` of the Gateway API.
-pub(super) const HTTP_ROUTES: Kind<Raw<Value>, Key, NativeCors> = Kind::new(
-    [GATEWAY_GROUP, "v1", "HTTPRoute", "httproutes"],
-    Need::Advisory,
-    key,
-    gateways::http_route,
-    |delta| Event::ClusterState(Change::HttpRoute(gateways::telling(delta))),
-);
+pub(super) const HTTP_ROUTES: Kind<Raw<Value>, Key, NativeCors> =
+    Kind::new(GATEWAY_API, "HTTPRoute", "httproutes", key, gateways::http_route, |delta| {
+        Change::HttpRoute(gateways::telling(delta))
+    });
 /// Istio's `VirtualService`.
 pub(super) const VIRTUAL_SERVICES: Kind<Raw<Value>, Key, NativeCors> = Kind::new(
-    ["networking.istio.io", "v1", "VirtualService", "virtualservices"],
-    Need::Advisory,
+    ISTIO,
+    "VirtualService",
+    "virtualservices",
     key,
     gateways::virtual_service,
-    |delta| Event::ClusterState(Change::VirtualService(gateways::telling(delta))),
+    |delta| Change::VirtualService(gateways::telling(delta)),
 );
 
 // === impl Raw ===
@@ -202,15 +188,16 @@ impl<S, T> Resource for Raw<S, T> {
 
 // === impl Kind ===
 
-impl<R, K, V> Kind<R, K, V> {
+impl<R, K, V, E> Kind<R, K, V, E> {
     const fn new(
-        resource: [&'static str; 4],
-        need: Need,
+        (group, version, need): ApiVersion,
+        kind: &'static str,
+        plural: &'static str,
         key: fn(&ObjectMeta) -> K,
         value: fn(R) -> V,
-        event: fn(Delta<K, V>) -> Event,
+        change: fn(Delta<K, V>) -> E,
     ) -> Self {
-        Self { resource, fields: None, need, key, value, event }
+        Self { resource: [group, version, kind, plural], fields: None, need, key, value, change }
     }
 
     pub(super) const fn name(&self) -> &'static str {

@@ -28,11 +28,13 @@ pub(crate) fn event(object: &Value, is_gone: bool) -> Event {
     }
 }
 
-fn event_of<R, K, V>(kind: &Kind<R, K, V>, object: &Value, is_gone: bool) -> Event
+fn event_of<R, K, V, E>(kind: &Kind<R, K, V, E>, object: &Value, is_gone: bool) -> Event
 where
     R: Resource + DeserializeOwned,
+    E: Into<Event>,
 {
     let raw: R = serde_json::from_value(object.clone()).unwrap();
     let key = (kind.key)(raw.meta());
-    (kind.event)(if is_gone { Delta::Delete(key) } else { Delta::Apply(key, (kind.value)(raw)) })
+    let delta = if is_gone { Delta::Delete(key) } else { Delta::Apply(key, (kind.value)(raw)) };
+    (kind.change)(delta).into()
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 
 /// The value of an object of the kind.
 #[track_caller]
-fn value<R: DeserializeOwned, K, V>(kind: &Kind<R, K, V>, object: &Value) -> V {
+fn value<R: DeserializeOwned, K, V, E>(kind: &Kind<R, K, V, E>, object: &Value) -> V {
     (kind.value)(serde_json::from_value(object.clone()).unwrap())
 }
 
@@ -90,7 +90,7 @@ fn a_watch_names_what_is_deleted() {
     let kube::core::WatchEvent::Deleted(raw) = event else { panic!("{event:?}") };
     let delta = Delta::Delete(policy_id(&raw.metadata));
     let id = PolicyId { namespace: "shop".to_owned(), name: "api".to_owned() };
-    assert_eq!((POLICIES.event)(delta), Event::Delete(id));
+    assert_eq!((POLICIES.change)(delta), Event::Delete(id));
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use super::value;
 use crate::source::kube::kinds::{HTTP_ROUTES, VIRTUAL_SERVICES};
 use corsward_operator_core::cluster_state::{Change, Delta, Key, NativeCors};
-use corsward_operator_core::event::Event;
 use serde_json::{Value, json};
 
 fn object(spec: &Value) -> Value {
@@ -93,10 +92,10 @@ fn a_route_leads_to_its_backends_and_its_gateways_where_it_has_a_cors_filter() {
 fn an_object_that_says_nothing_is_not_kept() {
     let key = |name: &str| Key { namespace: "shop".into(), name: name.into() };
     let native = NativeCors { services: [key("api")].into(), ..NativeCors::default() };
-    let event = (VIRTUAL_SERVICES.event)(Delta::Apply(key("a"), NativeCors::default()));
+    let change = (VIRTUAL_SERVICES.change)(Delta::Apply(key("a"), NativeCors::default()));
     let gone = Change::VirtualService(Delta::Delete(key("a")));
-    assert_eq!(event, Event::ClusterState(gone), "where it said something, it does not any more");
+    assert_eq!(change, gone, "where it said something, it does not any more");
     let all = [(key("a"), NativeCors::default()), (key("b"), native.clone())].into();
     let kept = Change::HttpRoute(Delta::Reset([(key("b"), native)].into()));
-    assert_eq!((HTTP_ROUTES.event)(Delta::Reset(all)), Event::ClusterState(kept));
+    assert_eq!((HTTP_ROUTES.change)(Delta::Reset(all)), kept);
 }
