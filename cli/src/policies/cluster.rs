@@ -8,7 +8,6 @@ use corsward_operator_core::bundle::Bundle;
 use corsward_operator_core::cluster_state::{
     Change, Delta, Gateway, Key, Namespace, Service, ServicePort, TargetPort,
 };
-use corsward_operator_core::event::Event;
 use corsward_operator_core::index::{Index, Scope};
 use corsward_operator_core::object::Object;
 use corsward_operator_core::plan::{Plan, ScopePlan};
@@ -45,7 +44,7 @@ impl Cluster {
         namespaces: &BTreeMap<String, Namespace>,
     ) {
         let mut index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
-        let mut put = |change| index.on(Event::ClusterState(change));
+        let mut put = |change| index.change(change);
         put(Change::Namespace(Delta::Reset(namespaces.clone())));
         self.stand_in(&validated);
         put(Change::Service(Delta::Reset(self.services.clone())));

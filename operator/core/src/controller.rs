@@ -159,7 +159,7 @@ impl Controller {
             Event::Problems(problems) => {
                 let lines = change_log::problems(&problems, self.index.problems());
                 self.commands.extend(lines.into_iter().map(Command::Log));
-                self.index.on(Event::Problems(problems));
+                self.index.report(problems);
             }
             Event::Published(publish_statuses) => {
                 self.publisher_synced = true;
@@ -174,24 +174,25 @@ impl Controller {
             Event::Refreshed(refreshed) => self.record_refresh(&refreshed),
             Event::Delete(id) => {
                 self.awaited.remove(&id);
-                self.index.on(Event::Delete(id));
+                self.index.delete(&id);
             }
             Event::Synced => self.synced = true,
             Event::Reset(objects) => {
-                self.index.on(Event::Reset(objects));
+                self.index.reset(objects);
                 self.awaited.retain(|id, _| self.index.entries().contains_key(id));
             }
             Event::Leading(leading) => self.lead(leading, updated),
             Event::Enforcement(is_on) => {
                 let was_stopped = self.index.is_stopped();
-                self.index.on(Event::Enforcement(is_on));
+                self.index.switch(is_on);
                 let is_stopped = self.index.is_stopped();
                 if was_stopped != is_stopped {
                     self.commands.push(Command::Log(LogLine::Enforcement(!is_stopped)));
                 }
                 self.commands.push(Command::Measure(Measurement::Enforcing(!is_stopped)));
             }
-            event @ (Event::Apply(_) | Event::ClusterState(_)) => self.index.on(event),
+            Event::Apply(object) => self.index.apply(*object),
+            Event::ClusterState(change) => self.index.change(change),
         }
     }
 
@@ -205,7 +206,7 @@ impl Controller {
             self.commands.push(Command::PollProxies(tracker.rest()));
         }
         updated.published.extend(self.plan.scopes().keys().cloned());
-        self.index.on(Event::Leading(leading));
+        self.index.lead(leading);
     }
 
     fn record_published(&mut self, publish_statuses: Vec<PublishStatus>, updated: &mut Updated) {

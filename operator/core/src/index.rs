@@ -15,7 +15,7 @@ pub use self::entry::{Entry, PolicyInForce};
 use self::stop::Stop;
 use crate::capabilities::{Reach, ServedTargets};
 use crate::cluster_state::{Change, ClusterState, Key, Labels, Namespace, NamespaceMode};
-use crate::event::{Event, Problem};
+use crate::event::Problem;
 use crate::guardrails::{Guardrail, GuardrailStates};
 use crate::json_text::JsonText;
 use crate::object::{CheckedObject, Object, Text};
@@ -117,7 +117,7 @@ impl Index {
     }
 
     /// Takes in what the switch of the whole cluster says.
-    fn switch(&mut self, is_on: bool) {
+    pub(crate) fn switch(&mut self, is_on: bool) {
         let stopped = (!is_on).then_some(Stop::Switch);
         if self.stopped != Some(Stop::Flag) && self.stopped != stopped {
             self.stopped = stopped;
@@ -183,20 +183,6 @@ impl Index {
         let mut spec = in_force.spec.value();
         spec.as_object_mut()?.insert("mode".to_owned(), OFF.into());
         self.accept(&object.id, in_force.generation, JsonText::of(&spec), Some(object))
-    }
-
-    /// Takes in an event.
-    pub fn on(&mut self, event: Event) {
-        match event {
-            Event::Apply(object) => self.apply(*object),
-            Event::Delete(id) => self.delete(&id),
-            Event::Reset(objects) => self.reset(objects),
-            Event::Problems(problems) => self.report(problems),
-            Event::ClusterState(change) => self.surround(change),
-            Event::Leading(leading) => self.leading = leading,
-            Event::Enforcement(is_on) => self.switch(is_on),
-            Event::Synced | Event::Published(_) | Event::Rollouts(_) | Event::Refreshed(_) => {}
-        }
     }
 
     /// A policy is there, new or changed.
@@ -314,7 +300,7 @@ impl Index {
     }
 
     /// Something that policies depend on changed.
-    fn surround(&mut self, change: Change) {
+    pub fn change(&mut self, change: Change) {
         let mut namespaces = change.namespaces(&self.cluster_state);
         if let (Some(namespaces), Some(pods)) = (&mut namespaces, self.reach.pods()) {
             namespaces.append(&mut pods.gateway_namespaces(&change, &self.cluster_state));
@@ -325,6 +311,11 @@ impl Index {
             return;
         }
         if is_guardrail {
+    /// This replica writes from now on, or does not any more.
+    pub(crate) fn lead(&mut self, leading: bool) {
+        self.leading = leading;
+    }
+
             let guardrails = &self.cluster_state.guardrails;
             if !self.guardrails.validate(guardrails, &*self.knowledge) {
                 return;
@@ -616,7 +607,7 @@ mod tests {
     #[test]
     fn a_status_that_is_written_leaves_what_is_planned() {
         let mut index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
-        index.on(Event::Leading(true));
+        index.lead(true);
         let shows = |uid: &str, spec: &Value, status: &Value| {
             let (uid, status) = (uid.to_owned(), JsonText::of(status));
             Object { record: Some(Record { uid, created: None, status }), ..object("a", spec) }

@@ -348,7 +348,6 @@ mod tests {
     use crate::cluster_state::{
         Change, Delta, Gateway, PodProxy, Service, ServicePort, TargetPort,
     };
-    use crate::event::Event;
     use crate::index::Scope;
     use crate::plan::Plan;
     use crate::publish::istio::REACH;
@@ -364,11 +363,11 @@ mod tests {
         let mut index = Index::new(Arc::new(NoKnowledge), reach);
         let key = |name: &str| Key { namespace: "shop".into(), name: name.into() };
         let gateway = Delta::Apply(key("edge"), Gateway::default());
-        index.on(Event::ClusterState(Change::Gateway(gateway)));
+        index.change(Change::Gateway(gateway));
         for (name, labels) in pods {
             let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
             let pod = Pod { labels, proxy: PodProxy::Sidecar, ..Pod::default() };
-            index.on(Event::ClusterState(Change::Pod(Delta::Apply(key(name), pod))));
+            index.change(Change::Pod(Delta::Apply(key(name), pod)));
         }
         index
     }
@@ -443,7 +442,7 @@ mod tests {
             let selector = [("app".to_owned(), "api".to_owned())].into();
             let service = Service { selector, ports };
             let key = Key { namespace: "shop".into(), name: "api".into() };
-            index.on(Event::ClusterState(Change::Service(Delta::Apply(key, service))));
+            index.change(Change::Service(Delta::Apply(key, service)));
             index.apply(object("api", &spec(section)));
             let expected = assign(&index, None, &Desired::default());
             let group = &expected.groups[expected.shares[&id("api")].group];

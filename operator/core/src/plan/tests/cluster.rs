@@ -6,7 +6,6 @@ use crate::cluster_state::{
     ServicePort, TargetPort,
 };
 use crate::controller::status_reporter::policy_status;
-use crate::event::Event;
 use crate::json_text::JsonText;
 use crate::object::Record;
 use crate::publish::istio::REACH;
@@ -50,18 +49,18 @@ pub(super) fn targeting(kind: &str, name: &str) -> Value {
     })
 }
 
-pub(super) fn service(name: &str, app: &str) -> Event {
+pub(super) fn service(name: &str, app: &str) -> Change {
     labelled_service(name, "app", app)
 }
 
 /// A Service of the pods with a label.
-fn labelled_service(name: &str, label: &str, value: &str) -> Event {
+fn labelled_service(name: &str, label: &str, value: &str) -> Change {
     let key = Key { namespace: "shop".into(), name: name.into() };
     let selector = [(label.to_owned(), value.to_owned())].into();
     let target = TargetPort::Number(8080);
     let port = ServicePort { name: Some("http".into()), port: 80, target, app_protocol: None };
     let service = Service { selector, ports: vec![port] };
-    Event::ClusterState(Change::Service(Delta::Apply(key, service)))
+    Change::Service(Delta::Apply(key, service))
 }
 
 fn workloads(labels: &[(&str, &str)]) -> BundleKey {
@@ -122,20 +121,20 @@ fn a_target_that_appears_heals_its_policy_and_one_that_goes_withdraws_it() {
     assert_eq!((holds, why), (false, Reason::TargetNotFound));
     assert!(message.contains("there is no Service `api` in namespace `shop`"), "{message}");
     assert_eq!(reason(&missing, "a", ConditionType::ResolvedRefs).1, Reason::RefNotFound);
-    index.on(service("api", "api"));
+    index.change(service("api", "api"));
     let healed = carry_out(&mut index);
     assert_eq!(keys(&healed), [workloads(&[("app", "api")])]);
     assert!(reason(&healed, "a", ConditionType::Accepted).0);
     assert_eq!(reason(&healed, "a", ConditionType::Programmed).1, Reason::Published);
     let key = Key { namespace: "shop".into(), name: "api".into() };
-    index.on(Event::ClusterState(Change::Service(Delta::Delete(key))));
+    index.change(Change::Service(Delta::Delete(key)));
     assert_eq!(keys(&carry_out(&mut index)), []);
 }
 
 #[test]
 fn a_target_that_was_mistyped_leaves_the_policy_where_it_was() {
     let mut index = cluster(&[("a", targeting("Service", "api"))]);
-    index.on(service("api", "api"));
+    index.change(service("api", "api"));
     let before = carry_out(&mut index);
     let Object { text, .. } = written("a", &targeting("Service", "ap"));
     index.apply(Object { text, generation: Some(2), ..written("a", &Value::Null) });
@@ -170,7 +169,7 @@ fn a_namespace_that_is_off_keeps_its_bundles_and_enforces_nothing() {
     let on = carry_out(&mut index);
     let namespace = Namespace { mode: NamespaceMode::Off, ..Namespace::default() };
     let change = Change::Namespace(Delta::Apply("shop".into(), namespace));
-    index.on(Event::ClusterState(change));
+    index.change(change);
     let off = carry_out(&mut index);
     assert_eq!(keys(&off), keys(&on));
     assert!(wire::decode(&off.bundles[0].compiled).unwrap().policies().next().is_none());
@@ -202,7 +201,7 @@ fn a_namespaces_mode_that_means_nothing_is_named() {
     let mode = NamespaceMode::Unknown("DryRun".into());
     let namespace = Namespace { mode, ..Namespace::default() };
     let change = Change::Namespace(Delta::Apply("shop".into(), namespace));
-    index.on(Event::ClusterState(change));
+    index.change(change);
     let outcome = carry_out(&mut index);
     assert!(codes(&outcome).contains(&"CORS-W535"), "{:?}", codes(&outcome));
     assert!(reason(&outcome, "a", ConditionType::Programmed).0);
@@ -236,19 +235,19 @@ fn what_keeps_requests_from_a_proxy_is_said_in_the_status_as_long_as_it_does() {
         let labels = [("app".to_owned(), "a".to_owned())].into();
         let pod = Pod { labels, proxy, workload: "deployment/a".into(), ..Pod::default() };
         let key = Key { namespace: "shop".into(), name: name.into() };
-        Event::ClusterState(Change::Pod(Delta::Apply(key, pod)))
+        Change::Pod(Delta::Apply(key, pod))
     };
     let before = carry_out(&mut index);
     assert!(!codes(&before).contains(&"CORS-W523"));
-    index.on(pod(PodProxy::None, "a-1"));
+    index.change(pod(PodProxy::None, "a-1"));
     let bare = carry_out(&mut index);
     assert!(codes(&bare).contains(&"CORS-W523"), "{:?}", codes(&bare));
     assert_eq!(bare.bundles, before.bundles, "nothing else changes");
     assert!(reason(&bare, "a", ConditionType::Accepted).0);
-    index.on(pod(PodProxy::None, "a-2"));
+    index.change(pod(PodProxy::None, "a-2"));
     assert_eq!(codes(&carry_out(&mut index)), codes(&bare), "another pod is nothing new");
-    index.on(pod(PodProxy::Sidecar, "a-1"));
-    index.on(pod(PodProxy::Sidecar, "a-2"));
+    index.change(pod(PodProxy::Sidecar, "a-1"));
+    index.change(pod(PodProxy::Sidecar, "a-2"));
     let healed = carry_out(&mut index);
     assert!(!codes(&healed).contains(&"CORS-W523"));
 }
@@ -261,35 +260,35 @@ fn a_policy_that_is_off_hears_nothing_of_requests() {
     let labels = [("app".to_owned(), "a".to_owned())].into();
     let key = Key { namespace: "shop".into(), name: "a-1".into() };
     let pod = Pod { labels, ..Pod::default() };
-    index.on(Event::ClusterState(Change::Pod(Delta::Apply(key, pod))));
+    index.change(Change::Pod(Delta::Apply(key, pod)));
     assert!(!codes(&carry_out(&mut index)).iter().any(|code| code.starts_with("CORS-W52")));
 }
 
 #[test]
 fn a_setting_elsewhere_changes_the_namespaces_that_it_leads_to_and_led_to() {
     let mut index = cluster(&[("a", selecting("a", &json!({"app": "a"})))]);
-    index.on(service("api", "a"));
+    index.change(service("api", "a"));
     carry_out(&mut index);
     index.take_changed();
     let setting = |namespace: &str| {
         let services = [Key { namespace: namespace.into(), name: "api".into() }].into();
         let key = Key { namespace: "infra".into(), name: "vs".into() };
         let native = NativeCors { services, ..NativeCors::default() };
-        Event::ClusterState(Change::VirtualService(Delta::Apply(key, native)))
+        Change::VirtualService(Delta::Apply(key, native))
     };
     let scopes = |names: &[&str]| -> BTreeSet<Scope> {
         names.iter().map(|name| Scope::Namespace((*name).to_owned())).collect()
     };
-    index.on(setting("shop"));
+    index.change(setting("shop"));
     assert_eq!(index.take_changed(), scopes(&["shop"]));
     assert!(codes(&carry_out(&mut index)).contains(&"CORS-W532"));
-    index.on(setting("shop"));
+    index.change(setting("shop"));
     assert_eq!(index.take_changed(), scopes(&[]), "the same again");
-    index.on(setting("other"));
+    index.change(setting("other"));
     assert_eq!(index.take_changed(), scopes(&["other", "shop"]));
     assert!(!codes(&carry_out(&mut index)).contains(&"CORS-W532"));
     let key = Key { namespace: "infra".into(), name: "vs".into() };
-    index.on(Event::ClusterState(Change::VirtualService(Delta::Delete(key))));
+    index.change(Change::VirtualService(Delta::Delete(key)));
     assert_eq!(index.take_changed(), scopes(&["other"]));
 }
 
@@ -323,19 +322,19 @@ fn a_guardrail_suspends_what_was_in_force_and_nobody_forgets_it() {
         let spec = json!({"guardrails": {"maxMaxAge": max}});
         let (spec, status) = (Arc::new(spec), JsonText::default());
         let written = RawObject { uid: name.into(), generation: max, spec, status };
-        Event::ClusterState(Change::Guardrail(Delta::Apply(name.into(), written)))
+        Change::Guardrail(Delta::Apply(name.into(), written))
     };
     // Refused, so that the first text is the last good one.
     let Object { text, .. } = written("a", &selecting("a b", &json!({"app": "a"})));
     index.apply(Object { text, generation: Some(2), ..written("a", &Value::Null) });
-    index.on(guardrail("platform", 60));
+    index.change(guardrail("platform", 60));
     let suspended = carry_out(&mut index);
     assert_eq!(keys(&suspended), []);
     let message = reason(&suspended, "a", ConditionType::Programmed).2;
     assert!(message.contains("nothing of it is in force"), "{message}");
     // A restart: all that is known is what the API server has.
     let mut restarted = cluster(&[]);
-    restarted.on(guardrail("platform", 60));
+    restarted.change(guardrail("platform", 60));
     let entry = index.entries().values().next().unwrap();
     let status =
         JsonText::serialize(&policy_status(&suspended.statuses[0], &Time(Timestamp::UNIX_EPOCH)));
@@ -343,7 +342,7 @@ fn a_guardrail_suspends_what_was_in_force_and_nobody_forgets_it() {
     restarted.apply(Object { record, ..entry.object.clone() });
     assert_eq!(keys(&carry_out(&mut restarted)), [], "nor does a restart bring it back");
     for (why, mut index) in [("it comes back", index), ("after a restart too", restarted)] {
-        index.on(guardrail("platform", 6000));
+        index.change(guardrail("platform", 6000));
         assert_eq!(carry_out(&mut index).bundles, before.bundles, "{why}");
     }
 }
@@ -399,7 +398,7 @@ fn what_is_too_much_together_stays_apart_and_a_stop_takes_effect() {
         ("b", large("b", &for_pods(&json!({"app": "b"})))),
         ("c", large("c", &for_pods(&json!({"app": "c"})))),
     ]);
-    index.on(service("api", "a"));
+    index.change(service("api", "a"));
     carry_out(&mut index);
     let mut publisher = DesiredBundles::default();
     let before = desired(&mut publisher, &index, &Desired::default());
@@ -407,7 +406,7 @@ fn what_is_too_much_together_stays_apart_and_a_stop_takes_effect() {
     let [of_a, of_b] = ["a", "b"].map(|app| workloads(&[("app", app)]));
 
     // Its pods may be pods of `b` and `c` now, so that all three are for one proxy.
-    index.on(labelled_service("api", "tier", "web"));
+    index.change(labelled_service("api", "tier", "web"));
     let frozen = desired(&mut publisher, &index, &before);
     assert!(frozen.retiring.is_empty());
     assert_eq!(frozen.bundles.len(), 3, "nothing goes");

@@ -3,20 +3,19 @@
 use super::cluster::{cluster, codes, keys, service, targeting, written};
 use super::*;
 use crate::cluster_state::{Change, Delta, Gateway, GatewayClass, Key, NativeCors, ParentGateway};
-use crate::event::Event;
 
 const NGINX: &str = "gateway.nginx.org/nginx-gateway-controller";
 const ISTIO: &str = "istio.io/gateway-controller";
 
-fn gateway(name: &str, class: &str) -> Event {
+fn gateway(name: &str, class: &str) -> Change {
     let key = Key { namespace: "shop".into(), name: name.into() };
     let gateway = Gateway { class: class.into(), ..Gateway::default() };
-    Event::ClusterState(Change::Gateway(Delta::Apply(key, gateway)))
+    Change::Gateway(Delta::Apply(key, gateway))
 }
 
-fn class(name: &str, controller: &str) -> Event {
+fn class(name: &str, controller: &str) -> Change {
     let class = GatewayClass { controller: controller.into(), supports_cors: None };
-    Event::ClusterState(Change::GatewayClass(Delta::Apply(name.into(), class)))
+    Change::GatewayClass(Delta::Apply(name.into(), class))
 }
 
 fn of_gateway(name: &str) -> BundleKey {
@@ -30,8 +29,8 @@ fn programmed(outcome: &TestOutcome) -> (bool, Reason, String) {
 #[test]
 fn a_gateway_without_the_filter_is_told_and_healed_by_another_class() {
     let mut index = cluster(&[("a", targeting("Gateway", "edge"))]);
-    index.on(gateway("edge", "company"));
-    index.on(class("company", NGINX));
+    index.change(gateway("edge", "company"));
+    index.change(class("company", NGINX));
     let nowhere = carry_out(&mut index);
     assert_eq!(keys(&nowhere), [], "nothing is published for it");
     assert!(reason(&nowhere, "a", ConditionType::Accepted).0, "there is nothing wrong with it");
@@ -41,32 +40,32 @@ fn a_gateway_without_the_filter_is_told_and_healed_by_another_class() {
     assert!(codes(&nowhere).contains(&"CORS-W537"), "{:?}", codes(&nowhere));
     assert_eq!(nowhere.in_force.len(), 0, "nothing of it is in force");
 
-    index.on(class("company", ISTIO));
+    index.change(class("company", ISTIO));
     let healed = carry_out(&mut index);
     assert_eq!(keys(&healed), [of_gateway("edge")]);
     assert_eq!(programmed(&healed).1, Reason::Published);
     assert!(!codes(&healed).iter().any(|code| code.starts_with("CORS-W53")));
 
-    index.on(class("company", "istio.io/agentgateway-controller"));
+    index.change(class("company", "istio.io/agentgateway-controller"));
     let gone = carry_out(&mut index);
     assert_eq!((keys(&gone), programmed(&gone).1), (vec![], Reason::UnsupportedController));
-    index.on(gateway("edge", "istio"));
+    index.change(gateway("edge", "istio"));
     assert_eq!(keys(&carry_out(&mut index)), [of_gateway("edge")], "the Gateway has another class");
 }
 
 #[test]
 fn a_refused_text_keeps_what_was_in_force_while_its_gateway_is_without_the_filter() {
     let mut index = cluster(&[("a", targeting("Gateway", "edge"))]);
-    index.on(gateway("edge", "company"));
-    index.on(class("company", ISTIO));
+    index.change(gateway("edge", "company"));
+    index.change(class("company", ISTIO));
     let before = carry_out(&mut index);
     let mut refused = targeting("Gateway", "edge");
     refused["cors"]["allowOrigins"] = json!(["https://a.example/"]);
     let Object { text, .. } = written("a", &refused);
     index.apply(Object { text, generation: Some(2), ..written("a", &Value::Null) });
-    index.on(class("company", NGINX));
+    index.change(class("company", NGINX));
     assert_eq!(keys(&carry_out(&mut index)), []);
-    index.on(class("company", ISTIO));
+    index.change(class("company", ISTIO));
     assert_eq!(carry_out(&mut index).bundles, before.bundles);
 }
 
@@ -77,10 +76,10 @@ fn a_controller_that_is_not_known_and_a_class_that_is_missing_are_told_and_nothi
         ("no class", None, "CORS-W539"),
     ] {
         let mut index = cluster(&[("a", targeting("Gateway", "edge"))]);
-        index.on(gateway("edge", "company"));
-        index.on(class("istio", ISTIO));
+        index.change(gateway("edge", "company"));
+        index.change(class("istio", ISTIO));
         if let Some(controller) = of_class {
-            index.on(class("company", controller));
+            index.change(class("company", controller));
         }
         let outcome = carry_out(&mut index);
         assert_eq!(keys(&outcome), [of_gateway("edge")], "{why}");
@@ -96,9 +95,9 @@ fn a_gateway_without_the_filter_beside_one_that_runs_it_is_a_part() {
         {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "inner"}
     ));
     let mut index = cluster(&[("a", spec)]);
-    index.on(gateway("edge", "nginx"));
-    index.on(gateway("inner", "istio"));
-    index.on(class("nginx", NGINX));
+    index.change(gateway("edge", "nginx"));
+    index.change(gateway("inner", "istio"));
+    index.change(class("nginx", NGINX));
     let outcome = carry_out(&mut index);
     assert_eq!(keys(&outcome), [of_gateway("inner")]);
     let (holds, why, message) = programmed(&outcome);
@@ -109,18 +108,18 @@ fn a_gateway_without_the_filter_beside_one_that_runs_it_is_a_part() {
 #[test]
 fn the_class_of_a_gateway_elsewhere_changes_the_namespaces_that_its_routes_lead_to() {
     let mut index = cluster(&[("a", targeting("Service", "api"))]);
-    index.on(service("api", "api"));
+    index.change(service("api", "api"));
     let infra = |name: &str| Key { namespace: "infra".into(), name: name.into() };
     let services = [Key { namespace: "shop".into(), name: "api".into() }].into();
     let parent = ParentGateway { gateway: infra("edge"), section: None, port: None };
     let route = NativeCors { services, gateways: [parent].into(), in_mesh: false };
-    index.on(Event::ClusterState(Change::HttpRoute(Delta::Apply(infra("route"), route))));
+    index.change(Change::HttpRoute(Delta::Apply(infra("route"), route)));
     let supported = GatewayClass { controller: NGINX.into(), supports_cors: Some(false) };
     let change = Change::GatewayClass(Delta::Apply("nginx".into(), supported));
-    index.on(Event::ClusterState(change));
+    index.change(change);
     index.take_changed();
     let gateway = Gateway { class: "nginx".into(), ..Gateway::default() };
-    index.on(Event::ClusterState(Change::Gateway(Delta::Apply(infra("edge"), gateway))));
+    index.change(Change::Gateway(Delta::Apply(infra("edge"), gateway)));
     let changed = index.take_changed();
     assert!(changed.contains(&Scope::Namespace("shop".into())), "{changed:?}");
     assert!(codes(&carry_out(&mut index)).contains(&"CORS-W540"));
