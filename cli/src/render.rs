@@ -188,16 +188,11 @@ fn unpublishable(policies: &Policies, bundle: &Bundle) -> Option<String> {
 /// The proxies of a bundle, and their configuration.
 fn config(bundle: &Bundle) -> Value {
     let Bundle { key, compiled, digest } = bundle;
-    let proxies = match key {
-        BundleKey::All => Value::Null,
-        BundleKey::Workloads { labels, .. } => json!({"workloads": **labels}),
-        BundleKey::Gateway { name, .. } => json!({"gateway": name}),
-    };
     let configuration: Value = serde_json::from_str(compiled).unwrap_or_default();
     json!({
         "namespace": key.namespace(),
         "name": key.object_name(),
-        "proxies": proxies,
+        "proxies": key.proxies(),
         "digest": digest,
         "configuration": configuration,
     })

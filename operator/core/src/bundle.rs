@@ -11,8 +11,8 @@ use corsward_policy::{Finding, PolicyId};
 use sha2::{Digest as _, Sha256};
 
 pub use self::bundles::Bundles;
-use crate::cluster_state::Labels;
 use crate::finding::SizeReason;
+use crate::targets::TargetProxies;
 
 /// The name of the one bundle of a place, and of the filter in every proxy.
 pub const BUNDLE_NAME: &str = "corsward";
@@ -30,19 +30,12 @@ const MAX_NAMED: usize = 3;
 pub enum BundleKey {
     /// All proxies of one place, without a namespace.
     All,
-    /// The sidecars of a namespace's pods that have all these labels; none: of all its pods.
-    Workloads {
+    /// These proxies of a namespace.
+    Of {
         /// The namespace.
         namespace: String,
-        /// The labels that a pod must have.
-        labels: Arc<Labels>,
-    },
-    /// The proxies of a Gateway.
-    Gateway {
-        /// The namespace.
-        namespace: String,
-        /// The Gateway's name.
-        name: String,
+        /// The proxies.
+        proxies: TargetProxies,
     },
 }
 
@@ -81,20 +74,26 @@ pub struct PublishStatus {
 // === impl BundleKey ===
 
 impl BundleKey {
+    /// These proxies of a namespace.
+    #[must_use]
+    pub fn new(namespace: &str, proxies: TargetProxies) -> Self {
+        Self::Of { namespace: namespace.to_owned(), proxies }
+    }
+
     /// The name of the object that holds it: `corsward` for a whole namespace, else with a suffix for the set of proxies.
     #[must_use]
     pub fn object_name(&self) -> String {
-        match self {
-            Self::All => BUNDLE_NAME.to_owned(),
-            Self::Workloads { labels, .. } if labels.is_empty() => BUNDLE_NAME.to_owned(),
-            Self::Workloads { labels, .. } => {
+        match self.proxies() {
+            None => BUNDLE_NAME.to_owned(),
+            Some(TargetProxies::Workloads(labels)) if labels.is_empty() => BUNDLE_NAME.to_owned(),
+            Some(TargetProxies::Workloads(labels)) => {
                 let mut text = String::new();
                 for (name, value) in &**labels {
                     let _ = writeln!(text, "{name}={value}");
                 }
                 format!("{BUNDLE_NAME}-{}", short(&text))
             }
-            Self::Gateway { name, .. } => format!("{BUNDLE_NAME}-gateway-{}", short(name)),
+            Some(TargetProxies::Gateway(name)) => format!("{BUNDLE_NAME}-gateway-{}", short(name)),
         }
     }
 
@@ -103,7 +102,16 @@ impl BundleKey {
     pub fn namespace(&self) -> Option<&str> {
         match self {
             Self::All => None,
-            Self::Workloads { namespace, .. } | Self::Gateway { namespace, .. } => Some(namespace),
+            Self::Of { namespace, .. } => Some(namespace),
+        }
+    }
+
+    /// The proxies of that namespace.
+    #[must_use]
+    pub fn proxies(&self) -> Option<&TargetProxies> {
+        match self {
+            Self::All => None,
+            Self::Of { proxies, .. } => Some(proxies),
         }
     }
 }
@@ -198,11 +206,9 @@ mod tests {
 
     #[test]
     fn a_bundle_is_named_after_its_set_of_proxies() {
-        let workloads = |labels: &[(&str, &str)]| BundleKey::Workloads {
-            namespace: "shop".into(),
-            labels: Arc::new(
-                labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
-            ),
+        let workloads = |labels: &[(&str, &str)]| {
+            let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+            BundleKey::new("shop", TargetProxies::Workloads(Arc::new(labels.collect())))
         };
         assert_eq!(workloads(&[]).to_string(), "shop/corsward");
         let (a, b) = (workloads(&[("app", "api")]), workloads(&[("app", "web")]));

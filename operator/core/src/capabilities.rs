@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use crate::bundle::BundleKey;
-use crate::cluster_state::{Change, ClusterState, Delta, Key, Labels, Pod};
+use crate::cluster_state::{Change, ClusterState, Delta, Key, Pod};
 use crate::targets::{Placement, TargetProxies, includes, is_gateway};
 
 /// The capabilities of a publisher.
@@ -155,31 +155,29 @@ impl ProxyPods {
         &self,
         placement: &Placement,
         namespace: &str,
-        (key, pod): (&Key, &Pod),
+        pod: (&Key, &Pod),
     ) -> bool {
-        placement.places.iter().any(|place| match &place.proxies {
-            TargetProxies::Workloads(labels) => self.is_workload(namespace, labels, key, pod),
-            TargetProxies::Gateway(name) => self.gateway_of(key, pod) == Some((namespace, name)),
-        })
+        placement.places.iter().any(|place| self.is_among(namespace, &place.proxies, pod))
     }
 
     /// Is the bundle for the proxy of that pod?
-    pub(crate) fn is_for(&self, bundle: &BundleKey, (key, pod): (&Key, &Pod)) -> bool {
+    pub(crate) fn is_for(&self, bundle: &BundleKey, pod: (&Key, &Pod)) -> bool {
         match bundle {
             BundleKey::All => false,
-            BundleKey::Workloads { namespace, labels } => {
-                self.is_workload(namespace, labels, key, pod)
-            }
-            BundleKey::Gateway { namespace, name } => {
-                self.gateway_of(key, pod) == Some((namespace, name))
-            }
+            BundleKey::Of { namespace, proxies } => self.is_among(namespace, proxies, pod),
         }
     }
 
-    /// Is it a pod of that namespace with those labels, and no Gateway's?
-    fn is_workload(&self, namespace: &str, labels: &Labels, key: &Key, pod: &Pod) -> bool {
-        let is_gateway = is_gateway(pod) || self.gateway_of(key, pod).is_some();
-        key.namespace == namespace && !is_gateway && includes(&pod.labels, labels)
+    /// Is the proxy of that pod among these of a namespace? A pod of a Gateway is no workload.
+    fn is_among(&self, namespace: &str, proxies: &TargetProxies, (key, pod): (&Key, &Pod)) -> bool {
+        let gateway = self.gateway_of(key, pod);
+        match proxies {
+            TargetProxies::Workloads(labels) => {
+                let is_gateway = is_gateway(pod) || gateway.is_some();
+                key.namespace == namespace && !is_gateway && includes(&pod.labels, labels)
+            }
+            TargetProxies::Gateway(name) => gateway == Some((namespace, name)),
+        }
     }
 
     /// The namespaces of the Gateways that a changed pod belongs or belonged to.

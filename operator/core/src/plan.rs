@@ -11,7 +11,6 @@ use corsward_policy::draft::Mode;
 use corsward_policy::{Finding, PolicyId, Severity};
 
 use crate::bundle::{Bundle, BundleKey, Desired, PublishStatus, is_about_size};
-use crate::cluster_state::Labels;
 use crate::finding::{GuardrailReason, OriginSetReason, PlacementReason, SizeReason};
 use crate::guardrails::Guardrail;
 use crate::index::{Entry, Index, PolicyInForce, Scope};
@@ -480,23 +479,15 @@ fn keys(scope: &Scope, chosen: &[Chosen<'_>]) -> BTreeSet<BundleKey> {
     let Scope::Namespace(namespace) = scope else { return [BundleKey::All].into() };
     let in_force = chosen.iter().filter(|chosen| chosen.in_force.is_some());
     let proxies = in_force.flat_map(|chosen| &chosen.placement.places).map(|place| &place.proxies);
-    let selectors: BTreeSet<&Arc<Labels>> = proxies
-        .clone()
-        .filter_map(|proxies| match proxies {
-            TargetProxies::Workloads(labels) => Some(labels),
-            TargetProxies::Gateway(_) => None,
-        })
-        .collect();
-    let gateways = proxies.filter_map(|proxies| match proxies {
-        TargetProxies::Workloads(_) => None,
-        TargetProxies::Gateway(name) => {
-            Some(BundleKey::Gateway { namespace: namespace.clone(), name: name.clone() })
+    let (mut selectors, mut all) = (BTreeSet::new(), BTreeSet::new());
+    for proxies in proxies {
+        match proxies {
+            TargetProxies::Workloads(labels) => drop(selectors.insert(labels)),
+            TargetProxies::Gateway(_) => drop(all.insert(proxies.clone())),
         }
-    });
-    let workloads = group(selectors)
-        .into_iter()
-        .map(|labels| BundleKey::Workloads { namespace: namespace.clone(), labels });
-    gateways.chain(workloads).collect()
+    }
+    all.extend(group(selectors).into_iter().map(TargetProxies::Workloads));
+    all.into_iter().map(|proxies| BundleKey::new(namespace, proxies)).collect()
 }
 
 fn members_of(key: &BundleKey, chosen: &[Chosen<'_>], off: bool) -> Box<[BundlePolicy]> {

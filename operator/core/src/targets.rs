@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use corsward_api::v1alpha1::{CorsPolicySpec, Selector, TargetRef};
 use corsward_policy::Finding;
+use serde::{Deserialize, Serialize};
 
 use crate::cluster_state::{
     ClusterState, Key, Labels, Pod, PodProxy, Service, ServicePort, TargetPort,
@@ -54,10 +55,11 @@ pub struct ProxySet {
     pub ports: Option<BTreeSet<u16>>,
 }
 
-/// A set of proxies.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A set of proxies of a namespace. An object that holds their bundle names them by this as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum TargetProxies {
-    /// The sidecars of the pods with these labels.
+    /// The sidecars of the pods that have all these labels; none: of all pods.
     Workloads(Arc<Labels>),
     /// The proxies of the Gateway of that name.
     Gateway(String),

@@ -9,12 +9,10 @@ use super::{Bundle, BundleKey};
 /// Bundles by their keys, in the order of the keys. A clone costs as much as there are namespaces, and a change as much as there is in one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bundles {
-    workloads: Namespaces,
-    gateways: Namespaces,
+    /// The bundles of each namespace; none of them is empty.
+    namespaces: BTreeMap<Arc<str>, Arc<OfNamespace>>,
 }
 
-/// The bundles of each namespace; none of them is empty.
-type Namespaces = BTreeMap<Arc<str>, Arc<OfNamespace>>;
 type OfNamespace = BTreeMap<Arc<BundleKey>, Arc<Bundle>>;
 
 // === impl Bundles ===
@@ -23,7 +21,7 @@ impl Bundles {
     /// The bundle of that key.
     #[must_use]
     pub fn get(&self, key: &BundleKey) -> Option<&Arc<Bundle>> {
-        self.namespaces(key).get(namespace(key))?.get(key)
+        self.namespaces.get(namespace(key))?.get(key)
     }
 
     /// Is there a bundle of that key?
@@ -35,31 +33,29 @@ impl Bundles {
     /// Puts a bundle in the place of that key.
     pub fn insert(&mut self, key: Arc<BundleKey>, bundle: Arc<Bundle>) {
         let namespace = namespace(&key);
-        let namespaces = self.namespaces_mut(&key);
-        if let Some(of_namespace) = namespaces.get_mut(namespace) {
+        if let Some(of_namespace) = self.namespaces.get_mut(namespace) {
             Arc::make_mut(of_namespace).insert(key, bundle);
         } else {
-            namespaces.insert(namespace.into(), Arc::new([(key, bundle)].into()));
+            self.namespaces.insert(namespace.into(), Arc::new([(key, bundle)].into()));
         }
     }
 
     /// Removes the bundle of that key, and returns it.
     pub fn remove(&mut self, key: &BundleKey) -> Option<Arc<Bundle>> {
-        let namespaces = self.namespaces_mut(key);
-        let of_namespace = namespaces.get_mut(namespace(key))?;
+        let of_namespace = self.namespaces.get_mut(namespace(key))?;
         if !of_namespace.contains_key(key) {
             return None;
         }
         let removed = Arc::make_mut(of_namespace).remove(key);
         if of_namespace.is_empty() {
-            namespaces.remove(namespace(key));
+            self.namespaces.remove(namespace(key));
         }
         removed
     }
 
     /// Every bundle.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<BundleKey>, &Arc<Bundle>)> {
-        self.workloads.values().chain(self.gateways.values()).flat_map(|all| all.iter())
+        self.namespaces.values().flat_map(|all| all.iter())
     }
 
     /// The bundles of one namespace, or of the place without one.
@@ -68,8 +64,7 @@ impl Bundles {
         namespace: Option<&str>,
     ) -> impl Iterator<Item = (&Arc<BundleKey>, &Arc<Bundle>)> {
         let namespace = namespace.unwrap_or_default();
-        let all = [&self.workloads, &self.gateways].map(|all| all.get(namespace));
-        all.into_iter().flatten().flat_map(|all| all.iter())
+        self.namespaces.get(namespace).into_iter().flat_map(|all| all.iter())
     }
 
     /// Every bundle, without its key.
@@ -80,7 +75,7 @@ impl Bundles {
     /// Is there no bundle?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.workloads.is_empty() && self.gateways.is_empty()
+        self.namespaces.is_empty()
     }
 
     #[cfg(test)]
@@ -93,36 +88,19 @@ impl Bundles {
     pub fn differing(&self, other: &Self) -> BTreeSet<BundleKey> {
         let nothing = OfNamespace::new();
         let mut keys = BTreeSet::new();
-        for (before, after) in
-            [(&self.workloads, &other.workloads), (&self.gateways, &other.gateways)]
-        {
-            for (before, after) in pairs(before, after) {
-                let shared = before.zip(after).is_some_and(|(old, new)| Arc::ptr_eq(old, new));
-                if shared {
-                    continue;
-                }
-                let [before, after] = [before, after].map(|all| all.map_or(&nothing, |all| &**all));
-                keys.extend(differing(before, after));
+        for (before, after) in pairs(&self.namespaces, &other.namespaces) {
+            let shared = before.zip(after).is_some_and(|(old, new)| Arc::ptr_eq(old, new));
+            if shared {
+                continue;
             }
+            let [before, after] = [before, after].map(|all| all.map_or(&nothing, |all| &**all));
+            keys.extend(differing(before, after));
         }
         keys
     }
-
-    fn namespaces(&self, key: &BundleKey) -> &Namespaces {
-        match key {
-            BundleKey::All | BundleKey::Workloads { .. } => &self.workloads,
-            BundleKey::Gateway { .. } => &self.gateways,
-        }
-    }
-
-    fn namespaces_mut(&mut self, key: &BundleKey) -> &mut Namespaces {
-        match key {
-            BundleKey::All | BundleKey::Workloads { .. } => &mut self.workloads,
-            BundleKey::Gateway { .. } => &mut self.gateways,
-        }
-    }
 }
 
+#[cfg(test)]
 impl FromIterator<(Arc<BundleKey>, Arc<Bundle>)> for Bundles {
     fn from_iter<I: IntoIterator<Item = (Arc<BundleKey>, Arc<Bundle>)>>(all: I) -> Self {
         let mut bundles = Self::default();
@@ -180,14 +158,15 @@ fn pairs<'b, V>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::targets::TargetProxies;
 
     fn workloads(namespace: &str, app: &str) -> BundleKey {
         let labels = Arc::new([("app".to_owned(), app.to_owned())].into());
-        BundleKey::Workloads { namespace: namespace.to_owned(), labels }
+        BundleKey::new(namespace, TargetProxies::Workloads(labels))
     }
 
     fn gateway(namespace: &str, name: &str) -> BundleKey {
-        BundleKey::Gateway { namespace: namespace.to_owned(), name: name.to_owned() }
+        BundleKey::new(namespace, TargetProxies::Gateway(name.to_owned()))
     }
 
     fn insert(bundles: &mut Bundles, key: &BundleKey, text: &str) {

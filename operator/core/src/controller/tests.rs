@@ -10,6 +10,7 @@ use crate::bundle::Desired;
 use crate::json_text::JsonText;
 use crate::object::{Object, Record};
 use crate::publish::istio::REACH;
+use crate::targets::TargetProxies;
 use crate::testing::{GOOD, REFUSED, id, object};
 
 /// A publisher of a cluster that sees no proxies.
@@ -23,8 +24,7 @@ fn now() -> Moment {
 #[test]
 fn what_is_gone_is_forgotten() {
     let mut leader = Leader::new();
-    let labels = Arc::default();
-    let key = BundleKey::Workloads { namespace: "shop".into(), labels };
+    let key = BundleKey::new("shop", TargetProxies::Workloads(Arc::default()));
     for digest in [Some("sha256:0".into()), None] {
         let publish_status = PublishStatus { key: key.clone(), digest, error: None };
         leader.controller.record_publish_status(publish_status);

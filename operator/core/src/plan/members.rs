@@ -120,18 +120,14 @@ pub(super) fn narrow(
 
 /// The labels that proxies of a bundle must have beyond its own, to be among these; `None` where none can be.
 fn rest(key: &BundleKey, proxies: &TargetProxies) -> Option<Labels> {
-    match (key, proxies) {
-        (BundleKey::All, _) => Some(Labels::new()),
-        (BundleKey::Gateway { name, .. }, TargetProxies::Gateway(gateway)) => {
-            (name == gateway).then(Labels::new)
-        }
-        (BundleKey::Workloads { labels: common, .. }, TargetProxies::Workloads(labels)) => {
+    match (key.proxies(), proxies) {
+        (None, _) => Some(Labels::new()),
+        (Some(TargetProxies::Workloads(common)), TargetProxies::Workloads(labels)) => {
             let rest = labels.iter().filter(|(name, _)| !common.contains_key(*name));
             let rest = rest.map(|(name, value)| (name.clone(), value.clone()));
             (!are_apart(common, labels)).then(|| rest.collect())
         }
-        (BundleKey::Gateway { .. }, TargetProxies::Workloads(_))
-        | (BundleKey::Workloads { .. }, TargetProxies::Gateway(_)) => None,
+        (Some(own), gateway) => (own == gateway).then(Labels::new),
     }
 }
 

@@ -5,10 +5,10 @@ use corsward_policy::wire::{Envelope, OnInvalid};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
-use crate::bundle::{BUNDLE_NAME, Bundle, BundleKey};
+use crate::bundle::{BUNDLE_NAME, Bundle};
 use crate::capabilities::{ProxyPods, Reach, ServedTargets};
 use crate::filter_module::Module;
-use crate::targets::GATEWAY_NAME;
+use crate::targets::{GATEWAY_NAME, TargetProxies};
 
 /// The highest priority comes first within the phase: the filter must see a request before any filter answers it, and a
 /// response after all of them.
@@ -89,9 +89,8 @@ pub(super) fn spec(kind: IstioKind, bundle: &Bundle, module: &Module) -> Option<
         IstioKind::EnvoyFilter => patches(bundle, module),
     };
     let fields = spec.as_object_mut()?;
-    match &bundle.key {
-        BundleKey::All => return None,
-        BundleKey::Workloads { labels, .. } => {
+    match bundle.key.proxies()? {
+        TargetProxies::Workloads(labels) => {
             let (selector, wanted) = match kind {
                 IstioKind::EnvoyFilter => ("workloadSelector", json!({"labels": **labels})),
                 _ => ("selector", json!({"matchLabels": **labels})),
@@ -104,10 +103,8 @@ pub(super) fn spec(kind: IstioKind, bundle: &Bundle, module: &Module) -> Option<
                 fields.insert("match".to_owned(), json!([{"mode": "SERVER"}]));
             }
         }
-        BundleKey::Gateway { name, .. } => {
-            let gateway = json!([{
-                "group": GATEWAY_GROUP, "kind": "Gateway", "name": name,
-            }]);
+        TargetProxies::Gateway(name) => {
+            let gateway = json!([{"group": GATEWAY_GROUP, "kind": "Gateway", "name": name}]);
             fields.insert("targetRefs".to_owned(), gateway);
         }
     }
@@ -148,8 +145,8 @@ fn plugin(bundle: &Bundle, module: &Module) -> Value {
 /// A place at the head of every inbound chain, and the filter in it as a resource of its own, so that a change of it closes no
 /// connection. Istio's agent fetches the module and hands Envoy a local file.
 fn patches(bundle: &Bundle, module: &Module) -> Value {
-    let context = match bundle.key {
-        BundleKey::Gateway { .. } => "GATEWAY",
+    let context = match bundle.key.proxies() {
+        Some(TargetProxies::Gateway(_)) => "GATEWAY",
         _ => "SIDECAR_INBOUND",
     };
     // Two of ours in one proxy for a moment must not be taken for each other.
@@ -217,6 +214,7 @@ fn envelope(bundle: &Bundle) -> Envelope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bundle::BundleKey;
     use crate::publish::testing::{gateway, module, workloads};
 
     const KINDS: [IstioKind; 3] =

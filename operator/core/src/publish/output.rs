@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use corsward_policy::wire;
 use kube::core::{ApiResource, GroupVersionKind, ObjectMeta};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::bundle::{Bundle, BundleKey};
 use crate::capabilities::Reach;
-use crate::cluster_state::{Key, Labels};
+use crate::cluster_state::Key;
 use crate::filter_module::{MODULE_LABEL, Module, short};
 use crate::names::{FIELD_MANAGER, MANAGED_BY};
 use crate::publish::ecds;
@@ -68,14 +67,6 @@ pub struct BundleRef {
     pub digest: Option<Arc<str>>,
 }
 
-/// The value of [`PROXIES_ANNOTATION`].
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-enum ProxySelection {
-    Workloads(Labels),
-    Gateway(String),
-}
-
 // === impl Output ===
 
 impl Output {
@@ -124,6 +115,7 @@ impl Output {
             Self::ConfigMap { module } => json!({"data": {FILE: ecds::resource(bundle, module)}}),
         };
         let (namespace, name) = (key.namespace()?, key.object_name());
+        let proxies = serde_json::to_string(key.proxies()?).ok()?;
         let resource = self.resource();
         let mut labels = json!({MANAGED_BY.0: MANAGED_BY.1, BUNDLE_LABEL: name});
         if let Some(module) = self.module_of(&object) {
@@ -133,7 +125,7 @@ impl Output {
             "namespace": namespace,
             "name": name,
             "labels": labels,
-            "annotations": {PROXIES_ANNOTATION: proxies(key)?, DIGEST_ANNOTATION: bundle.digest},
+            "annotations": {PROXIES_ANNOTATION: proxies, DIGEST_ANNOTATION: bundle.digest},
         });
         let fields = object.as_object_mut()?;
         fields.insert("apiVersion".to_owned(), resource.api_version.into());
@@ -193,13 +185,8 @@ pub fn is_ours(metadata: &ObjectMeta) -> bool {
 #[must_use]
 pub fn held(place: &Key, object: &Value) -> Option<BundleRef> {
     let annotation = |name: &str| object.get("metadata")?.get("annotations")?.get(name)?.as_str();
-    let namespace = place.namespace.clone();
-    let key = match serde_json::from_str(annotation(PROXIES_ANNOTATION)?).ok()? {
-        ProxySelection::Workloads(labels) => {
-            BundleKey::Workloads { namespace, labels: Arc::new(labels) }
-        }
-        ProxySelection::Gateway(name) => BundleKey::Gateway { namespace, name },
-    };
+    let proxies = serde_json::from_str(annotation(PROXIES_ANNOTATION)?).ok()?;
+    let key = BundleKey::new(&place.namespace, proxies);
     // An object is named after its set of proxies: the name proves the annotation.
     if key.object_name() != place.name {
         return None;
@@ -262,15 +249,6 @@ fn added(object: &Value, ours: &Value) -> Option<String> {
         None => Some(format!(".{name}")),
         Some(ours) => Some(format!(".{name}{}", added(theirs, ours)?)),
     })
-}
-
-fn proxies(key: &BundleKey) -> Option<String> {
-    let proxies = match key {
-        BundleKey::All => return None,
-        BundleKey::Workloads { labels, .. } => ProxySelection::Workloads((**labels).clone()),
-        BundleKey::Gateway { name, .. } => ProxySelection::Gateway(name.clone()),
-    };
-    serde_json::to_string(&proxies).ok()
 }
 
 #[cfg(test)]

@@ -6,18 +6,19 @@ use crate::bundle::{Bundle, BundleKey};
 use crate::filter_module::Module;
 use crate::publish::istio::IstioKind;
 use crate::publish::output::Output;
+use crate::targets::TargetProxies;
 
 /// The pods of the namespace `shop` with these labels.
 #[must_use]
 pub fn workloads(labels: &[(&str, &str)]) -> BundleKey {
     let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    BundleKey::Workloads { namespace: "shop".into(), labels: Arc::new(labels) }
+    BundleKey::new("shop", TargetProxies::Workloads(Arc::new(labels)))
 }
 
 /// A Gateway of the namespace `shop`.
 #[must_use]
 pub fn gateway(name: &str) -> BundleKey {
-    BundleKey::Gateway { namespace: "shop".into(), name: name.into() }
+    BundleKey::new("shop", TargetProxies::Gateway(name.into()))
 }
 
 /// A bundle of these bytes.

@@ -66,11 +66,11 @@ mod tests {
     use super::*;
 
     fn missing_filter(names: &[&str]) -> BTreeMap<BundleKey, Vec<String>> {
-        let key =
-            |name: &&str| BundleKey::Gateway { namespace: "shop".into(), name: (*name).to_owned() };
+        let key = |name: &&str| BundleKey::new("shop", TargetProxies::Gateway((*name).to_owned()));
         names.iter().map(|name| (key(name), vec!["pod".to_owned()])).collect()
     }
 
+    use crate::targets::TargetProxies;
     #[test]
     fn who_starves_is_fed_less_and_less_often() {
         let (mut refreshes, start) = (RefreshSchedule::default(), Instant::now());

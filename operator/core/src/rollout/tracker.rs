@@ -351,7 +351,7 @@ mod tests {
     use crate::index::Scope;
     use crate::plan::Plan;
     use crate::publish::istio::REACH;
-    use crate::targets::GATEWAY_NAME;
+    use crate::targets::{GATEWAY_NAME, TargetProxies};
     use crate::testing::{id, object};
 
     /// A Gateway `edge`, and these pods with their labels.
@@ -456,7 +456,7 @@ mod tests {
         let spec = json!({"cors": {"allowOrigins": ["https://a.example"]}});
         index.apply(object("all", &spec));
         let labels = Arc::new([("app".to_owned(), "api".to_owned())].into());
-        let key = BundleKey::Workloads { namespace: "shop".into(), labels };
+        let key = BundleKey::new("shop", TargetProxies::Workloads(labels));
         let old = Bundle::new(key.clone(), "old".to_owned());
         let wanted = |compiled: &str| {
             let bundle = Arc::new(Bundle::new(key.clone(), compiled.to_owned()));

@@ -65,7 +65,7 @@ fn labelled_service(name: &str, label: &str, value: &str) -> Change {
 
 fn workloads(labels: &[(&str, &str)]) -> BundleKey {
     let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    BundleKey::Workloads { namespace: "shop".into(), labels: Arc::new(labels.collect()) }
+    BundleKey::new("shop", TargetProxies::Workloads(Arc::new(labels.collect())))
 }
 
 pub(super) fn keys(outcome: &TestOutcome) -> Vec<BundleKey> {

@@ -19,7 +19,7 @@ fn class(name: &str, controller: &str) -> Change {
 }
 
 fn of_gateway(name: &str) -> BundleKey {
-    BundleKey::Gateway { namespace: "shop".into(), name: name.into() }
+    BundleKey::new("shop", TargetProxies::Gateway(name.into()))
 }
 
 fn programmed(outcome: &TestOutcome) -> (bool, Reason, String) {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::event::{OutOfSyncPod, OutOfSyncReason, Rollout};
 use crate::rollout::tracker::{PublishedBundle, Share, Workload, WorkloadGroup};
+use crate::targets::TargetProxies;
 use crate::testing::id;
 
 /// A namespace, and what was told of its policy.
@@ -29,7 +30,7 @@ impl Shop {
     }
 
     fn assign(&mut self) {
-        let key = BundleKey::Workloads { namespace: "shop".into(), labels: Arc::default() };
+        let key = BundleKey::new("shop", TargetProxies::Workloads(Arc::default()));
         let workload = |(pod, has_proxy): &(&str, bool)| Workload {
             pod: (*pod).to_owned(),
             address: Some(address(pod)),
