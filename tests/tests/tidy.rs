@@ -128,7 +128,7 @@ fn manifests_and_comparisons_know_nothing_of_the_operator() {
 
 #[test]
 fn the_core_of_the_operator_is_pure() {
-    let allowed = "corsward-api corsward-manifest corsward-policy k8s-openapi kube serde serde-saphyr serde_json sha2 thiserror";
+    let allowed = "corsward-api corsward-manifest corsward-policy k8s-openapi kube serde serde-saphyr serde_json sha2 strum thiserror";
     assert_eq!(dependencies("operator/core").join(" "), allowed);
     // The client is a feature of `kube`: the workspace has none, and the core adds none.
     let core = manifest("operator/core");

@@ -240,19 +240,16 @@ pub enum PublishArg {
 
 /// A kind of Istio's objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
 pub enum IstioKindArg {
     /// `TrafficExtension` if the API server serves it and every istiod of the cluster is of version 1.30 or later, else `WasmPlugin`. Checked
     /// every 15 s: the operator stops on a change, and writes the new kind after its restart.
-    #[value(name = "Auto")]
     Auto,
     /// `extensions.istio.io/v1alpha1`, every supported Istio.
-    #[value(name = "WasmPlugin")]
     WasmPlugin,
     /// `extensions.istio.io/v1alpha1`, Istio 1.30 and later.
-    #[value(name = "TrafficExtension")]
     TrafficExtension,
     /// `networking.istio.io/v1alpha3`, before every other filter: for `AuthorizationPolicy` with the action `CUSTOM`.
-    #[value(name = "EnvoyFilter")]
     EnvoyFilter,
 }
 

@@ -490,9 +490,9 @@ fn enforces(entry: &Entry) -> Option<bool> {
     entry.enforced.or_else(|| {
         // What was published before this operator began is what the status says.
         let status: CorsPolicyStatus = entry.object.record.as_ref()?.status.read()?;
-        let kind = ConditionType::Programmed.as_str();
+        let kind = ConditionType::Programmed.into();
         let programmed = condition_of(&status.conditions, kind)?;
-        Some(programmed.reason != Reason::Off.as_str())
+        Some(programmed.reason != <&str>::from(Reason::Off))
     })
 }
 

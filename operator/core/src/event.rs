@@ -1,10 +1,10 @@
 //! Events: what a source or a publisher saw, or proxies said of their rollouts, as the controller takes it in, and when.
 
-use std::fmt;
 use std::time::Instant;
 
 use corsward_policy::{Finding, PolicyId};
 use k8s_openapi::jiff::Timestamp;
+use strum::Display;
 
 use crate::bundle::{BundleKey, PublishStatus};
 use crate::cluster_state::Change;
@@ -98,21 +98,28 @@ pub struct OutOfSyncPod {
 }
 
 /// The reason why a workload is not known to run a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OutOfSyncReason {
     /// It has no proxy.
+    #[strum(to_string = "no sidecar")]
     NoSidecar,
     /// It runs it, and a port leads past it.
+    #[strum(to_string = "a port leads past the filter")]
     Bypassed,
     /// Its proxy has no filter of ours.
+    #[strum(to_string = "its proxy runs no filter")]
     NoFilter,
     /// Its proxy runs a different configuration.
+    #[strum(to_string = "its proxy runs a different configuration")]
     Behind,
     /// Its proxy refused the configuration.
+    #[strum(to_string = "its proxy refused the configuration")]
     Refused,
     /// Its proxy has not answered yet.
+    #[strum(to_string = "its proxy has not answered yet")]
     NotAsked,
     /// Its proxy cannot be reached.
+    #[strum(to_string = "its proxy cannot be asked")]
     Unreachable,
 }
 
@@ -185,38 +192,16 @@ impl Rollout {
 
 /// These, and how many more there are.
 fn words(named: &[OutOfSyncPod], all: usize) -> String {
-    let mut words: Vec<String> = named.iter().map(ToString::to_string).collect();
-    let more = all.saturating_sub(named.len());
+    let named = named.iter().map(|OutOfSyncPod { pod, why }| format!("{pod} ({why})"));
+    let mut words: Vec<String> = named.collect();
+    let more = all.saturating_sub(words.len());
     words.extend((more > 0).then(|| format!("{more} more")));
     words.join(", ")
-}
-
-// === impl OutOfSyncPod ===
-
-impl fmt::Display for OutOfSyncPod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pod, why } = self;
-        write!(f, "{pod} ({})", why.as_str())
-    }
 }
 
 // === impl OutOfSyncReason ===
 
 impl OutOfSyncReason {
-    /// In a few words.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoSidecar => "no sidecar",
-            Self::Bypassed => "a port leads past the filter",
-            Self::NoFilter => "its proxy runs no filter",
-            Self::Behind => "its proxy runs a different configuration",
-            Self::Refused => "its proxy refused the configuration",
-            Self::NotAsked => "its proxy has not answered yet",
-            Self::Unreachable => "its proxy cannot be asked",
-        }
-    }
-
     /// Is it unknown whether the workload runs the policy?
     pub(crate) const fn is_unknown(self) -> bool {
         matches!(self, Self::NotAsked | Self::Unreachable)

@@ -1,7 +1,6 @@
 //! Index: every policy there is, what is said about it, what of it is in force, and the state of its cluster. A state machine without IO.
 
 mod entry;
-mod stop;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,9 +9,9 @@ use std::sync::Arc;
 use corsward_manifest::spelling::Spelling;
 use corsward_policy::{Finding, Knowledge, PolicyId, finding};
 use serde_json::Value;
+use strum::IntoStaticStr;
 
 pub use self::entry::{Entry, PolicyInForce};
-use self::stop::Stop;
 use crate::capabilities::{Reach, ServedTargets};
 use crate::cluster_state::{Change, ClusterState, Key, Labels, Namespace, NamespaceMode};
 use crate::event::Problem;
@@ -46,6 +45,19 @@ pub struct Index {
     stopped: Option<Stop>,
     /// Whether this replica writes; if not, the leader's statuses count.
     leading: bool,
+}
+
+/// The stop of the whole cluster's policies, and what a status says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+enum Stop {
+    /// The argument `--off`, which outranks the switch.
+    #[strum(to_string = "the operator runs with --off: no policy is enforced anywhere")]
+    Flag,
+    /// The switch that the chart writes.
+    #[strum(
+        to_string = "the value `enforcement` of the chart is Off: no policy is enforced anywhere"
+    )]
+    Switch,
 }
 
 /// A part of what there is that can be planned by itself: no policy reaches beyond it.
@@ -299,6 +311,11 @@ impl Index {
         }
     }
 
+    /// This replica writes from now on, or does not any more.
+    pub(crate) fn lead(&mut self, leading: bool) {
+        self.leading = leading;
+    }
+
     /// Something that policies depend on changed.
     pub fn change(&mut self, change: Change) {
         let mut namespaces = change.namespaces(&self.cluster_state);
@@ -311,11 +328,6 @@ impl Index {
             return;
         }
         if is_guardrail {
-    /// This replica writes from now on, or does not any more.
-    pub(crate) fn lead(&mut self, leading: bool) {
-        self.leading = leading;
-    }
-
             let guardrails = &self.cluster_state.guardrails;
             if !self.guardrails.validate(guardrails, &*self.knowledge) {
                 return;
@@ -485,7 +497,7 @@ impl Index {
         let namespace = scope.namespace().and_then(|name| self.cluster_state.namespaces.get(name));
         let is_off = |namespace: &Namespace| namespace.mode == NamespaceMode::Off;
         match self.stopped {
-            Some(stop) => Some(stop.message()),
+            Some(stop) => Some(stop.into()),
             None if namespace.is_some_and(is_off) => {
                 Some("the namespace's annotation corsward.io/mode says Off")
             }

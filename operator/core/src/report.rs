@@ -17,7 +17,6 @@ use crate::status::{Condition, ConditionType, Status};
 
 /// The report.
 #[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Report {
     lease: Option<LeaseReport>,
     bundles: Vec<BundleReport>,
@@ -36,7 +35,6 @@ struct LeaseReport {
 }
 
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct BundleReport {
     name: String,
     digest: Arc<str>,
@@ -54,24 +52,13 @@ struct PolicyReport {
     mode: Option<&'static str>,
     accepted: bool,
     programmed: bool,
-    conditions: Vec<ConditionReport>,
+    conditions: [Condition; 3],
     in_force: Option<InForceReport>,
     overridden_by: Option<String>,
     findings: Vec<FindingReport>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ConditionReport {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    status: &'static str,
-    reason: &'static str,
-    message: String,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct InForceReport {
     generation: i64,
     digest: Option<Arc<str>>,
@@ -79,7 +66,6 @@ struct InForceReport {
 }
 
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct FileReport {
     file: String,
     findings: Vec<FindingReport>,
@@ -87,7 +73,6 @@ struct FileReport {
 
 /// A finding, for programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct FindingReport {
     /// Its code.
     pub code: &'static str,
@@ -159,24 +144,10 @@ impl PolicyReport {
             mode: status.in_force.as_ref().map(|in_force| mode(in_force.policy.mode())),
             accepted: status.holds(ConditionType::Accepted),
             programmed: status.holds(ConditionType::Programmed),
-            conditions: status.conditions.iter().map(ConditionReport::of).collect(),
+            conditions: status.conditions.clone(),
             in_force,
             overridden_by: status.overridden_by.as_ref().map(ToString::to_string),
             findings: status.findings.iter().map(FindingReport::of).collect(),
-        }
-    }
-}
-
-// === impl ConditionReport ===
-
-impl ConditionReport {
-    fn of(condition: &Condition) -> Self {
-        let Condition { kind, holds, reason, message } = condition;
-        Self {
-            kind: kind.as_str(),
-            status: if *holds { "True" } else { "False" },
-            reason: reason.as_str(),
-            message: message.clone(),
         }
     }
 }

@@ -2,15 +2,13 @@
 
 use std::fmt;
 
-use corsward_api::{GROUP, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
+use corsward_api::v1alpha1::{ClusterCorsPolicy, CorsPolicy, OriginSet};
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::core::{ApiResource, GroupVersionKind};
-
-/// The version of our own kinds that is written.
-const VERSION: &str = "v1alpha1";
+use kube::core::ApiResource;
+use strum::Display;
 
 /// A kind of object of ours that has a status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceKind {
     /// A policy.
     CorsPolicy,
@@ -36,28 +34,14 @@ pub struct ResourceRef {
 // === impl ResourceKind ===
 
 impl ResourceKind {
-    /// The kind, as manifests write it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CorsPolicy => KIND,
-            Self::ClusterCorsPolicy => GUARDRAIL_KIND,
-            Self::OriginSet => ORIGIN_SET_KIND,
-        }
-    }
-
     /// Its address.
     #[must_use]
     pub fn resource(self) -> ApiResource {
-        let plural = match self {
-            Self::CorsPolicy => "corspolicies",
-            Self::ClusterCorsPolicy => "clustercorspolicies",
-            Self::OriginSet => "originsets",
-        };
-        ApiResource::from_gvk_with_plural(
-            &GroupVersionKind::gvk(GROUP, VERSION, self.as_str()),
-            plural,
-        )
+        match self {
+            Self::CorsPolicy => ApiResource::erase::<CorsPolicy>(&()),
+            Self::ClusterCorsPolicy => ApiResource::erase::<ClusterCorsPolicy>(&()),
+            Self::OriginSet => ApiResource::erase::<OriginSet>(&()),
+        }
     }
 }
 
@@ -69,8 +53,8 @@ impl ResourceRef {
     pub fn object_reference(&self) -> ObjectReference {
         let Self { kind, namespace, name, uid } = self;
         ObjectReference {
-            api_version: Some(format!("{GROUP}/{VERSION}")),
-            kind: Some(kind.as_str().to_owned()),
+            api_version: Some(kind.resource().api_version),
+            kind: Some(kind.to_string()),
             namespace: namespace.clone(),
             name: Some(name.clone()),
             uid: Some(uid.clone()),
@@ -83,8 +67,8 @@ impl fmt::Display for ResourceRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, namespace, name, uid: _ } = self;
         match namespace {
-            Some(namespace) => write!(f, "{} {namespace}/{name}", kind.as_str()),
-            None => write!(f, "{} {name}", kind.as_str()),
+            Some(namespace) => write!(f, "{kind} {namespace}/{name}"),
+            None => write!(f, "{kind} {name}"),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Status: what there is to say about a policy, as a value. The plan computes it; others write and show it.
 
-use std::fmt;
 use std::sync::Arc;
 
 use corsward_policy::draft::Mode;
 use corsward_policy::{Finding, PolicyId, Severity, finding};
+use serde::{Serialize, Serializer};
+use strum::IntoStaticStr;
 
 use crate::bundle::BundleKey;
 use crate::capabilities::Reach;
@@ -58,11 +59,13 @@ pub enum RolloutStatus {
 }
 
 /// One condition (GEP-713). Its writer knows the time of its last transition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Condition {
     /// Its type.
+    #[serde(rename = "type")]
     pub kind: ConditionType,
     /// Whether it holds.
+    #[serde(rename = "status", serialize_with = "serialize_holds")]
     pub holds: bool,
     /// The reason, in one word.
     pub reason: Reason,
@@ -71,7 +74,7 @@ pub struct Condition {
 }
 
 /// The type of a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, Serialize)]
 pub enum ConditionType {
     /// Is the policy as written valid?
     Accepted,
@@ -82,7 +85,7 @@ pub enum ConditionType {
 }
 
 /// The reason of a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, Serialize)]
 pub enum Reason {
     /// It is valid.
     Accepted,
@@ -103,9 +106,11 @@ pub enum Reason {
     NotProgrammed,
     /// The controllers of all its Gateways serve them without the filter.
     UnsupportedController,
-    /// It will be in force when publishing succeeds.
+    /// It will be in force when publishing succeeds: an object is on its way, or its write failed and is tried again (`Unpublished`).
     Reconciling,
     /// It is published, and its proxies have not reported yet. A status says `Reconciling`, too.
+    #[serde(rename = "Reconciling")]
+    #[strum(to_string = "Reconciling")]
     AwaitingProxies,
     /// Other policies win wherever it applies.
     Overridden,
@@ -146,13 +151,16 @@ pub(crate) struct StatusInputs<'c> {
 }
 
 /// The reason why the plan of a policy is not published yet. Most of them are never told, and telling one takes a digest.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, thiserror::Error)]
 pub(crate) enum Unpublished<'c> {
     /// Its bundle must not be, for this reason.
+    #[error("{0}")]
     Held(&'c str),
     /// An attempt failed with this error.
+    #[error("publishing is tried again: {0}")]
     Failed(&'c str),
     /// This bundle is on its way.
+    #[error("{0} is being published")]
     Pending(&'c BundleKey),
 }
 
@@ -230,32 +238,6 @@ impl Status {
     }
 }
 
-// === impl Unpublished ===
-
-impl fmt::Display for Unpublished<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Held(why) => f.write_str(why),
-            Self::Failed(error) => write!(f, "publishing is tried again: {error}"),
-            Self::Pending(key) => write!(f, "{key} is being published"),
-        }
-    }
-}
-
-// === impl ConditionType ===
-
-impl ConditionType {
-    /// Its name in a status.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "Accepted",
-            Self::Programmed => "Programmed",
-            Self::ResolvedRefs => "ResolvedRefs",
-        }
-    }
-}
-
 // === impl RolloutStatus ===
 
 impl Default for RolloutStatus {
@@ -267,33 +249,16 @@ impl Default for RolloutStatus {
 // === impl Reason ===
 
 impl Reason {
-    /// Its name in a status.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "Accepted",
-            Self::Invalid => "Invalid",
-            Self::GuardrailExceeded => "GuardrailExceeded",
-            Self::TargetNotFound => "TargetNotFound",
-            Self::Programmed => "Programmed",
-            Self::Published => "Published",
-            Self::PartiallyProgrammed => "PartiallyProgrammed",
-            Self::NotProgrammed => "NotProgrammed",
-            Self::UnsupportedController => "UnsupportedController",
-            Self::Reconciling | Self::AwaitingProxies => "Reconciling",
-            Self::Overridden => "Overridden",
-            Self::Off => "Off",
-            Self::NotPublishable => "NotPublishable",
-            Self::ResolvedRefs => "ResolvedRefs",
-            Self::RefNotFound => "RefNotFound",
-        }
-    }
-
     /// Returns true if the operator is about to replace it.
     #[must_use]
     pub const fn is_transient(self) -> bool {
         matches!(self, Self::Reconciling | Self::AwaitingProxies)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn serialize_holds<S: Serializer>(holds: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(if *holds { "True" } else { "False" })
 }
 
 /// The status of a policy among those of its part, which are sorted by policy.

@@ -304,8 +304,8 @@ fn object_event(
     let accepted = status.condition(ConditionType::Accepted)?;
     let programmed = status.condition(ConditionType::Programmed)?;
     let is_new = |kind: ConditionType, reason: Reason| {
-        let before = condition_of(&known.conditions, kind.as_str());
-        before.is_none_or(|before| before.reason != reason.as_str())
+        let before = condition_of(&known.conditions, kind.into());
+        before.is_none_or(|before| before.reason != <&str>::from(reason))
     };
     let is_edited = known.observed_generation != Some(status.observed_generation);
     let (condition, warning) = if !accepted.holds {
@@ -325,7 +325,7 @@ fn object_event(
     Some(ObjectEvent {
         resource: resource.clone(),
         warning,
-        reason: condition.reason.as_str().to_owned(),
+        reason: <&str>::from(condition.reason).to_owned(),
         action: action.to_owned(),
         note,
     })
@@ -404,11 +404,11 @@ fn keep_proxies(status: &mut CorsPolicyStatus, known: &CorsPolicyStatus) -> Opti
     {
         return None;
     }
-    let programmed = ConditionType::Programmed.as_str();
+    let programmed = ConditionType::Programmed.into();
     let validated = condition_of(&known.conditions, programmed)?;
     let about_proxies =
         [Reason::Programmed, Reason::PartiallyProgrammed, Reason::NotProgrammed, Reason::Published];
-    if !about_proxies.iter().any(|about| about.as_str() == validated.reason) {
+    if !about_proxies.iter().any(|about| <&str>::from(about) == validated.reason) {
         return None;
     }
     let (proxies, in_short) = (known.proxies?, known.summary.as_ref()?.proxies.clone()?);
@@ -474,9 +474,9 @@ fn findings_list(findings: &[Finding]) -> Vec<v1alpha1::Finding> {
 fn condition(condition: &Condition, observed_generation: i64, now: &Time) -> v1::Condition {
     let Condition { kind, holds, reason, message } = condition;
     v1::Condition {
-        type_: kind.as_str().to_owned(),
+        type_: <&str>::from(kind).to_owned(),
         status: if *holds { "True" } else { "False" }.to_owned(),
-        reason: reason.as_str().to_owned(),
+        reason: <&str>::from(reason).to_owned(),
         message: message.clone(),
         observed_generation: Some(observed_generation),
         last_transition_time: now.clone(),

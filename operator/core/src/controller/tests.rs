@@ -56,7 +56,7 @@ impl Leader {
             }
         }
         let statuses = &self.controller.statuses[&Scope::Namespace("shop".into())];
-        statuses[0].condition(ConditionType::Programmed).unwrap().reason.as_str()
+        statuses[0].condition(ConditionType::Programmed).unwrap().reason.into()
     }
 
     /// All that is wanted, as seen in the cluster.

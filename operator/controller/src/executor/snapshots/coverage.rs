@@ -78,7 +78,7 @@ fn each_reason_of_each_condition_is_in_a_snapshot() {
     let shown = values(&text, ["reason", "type"]);
     for (at, (reason, condition)) in REASONS.into_iter().enumerate() {
         assert_eq!(ns(reason), at, "{reason:?}");
-        let pair = [reason.as_str(), condition.as_str()].map(str::to_owned);
+        let pair = [reason.into(), condition.into()].map(str::to_owned);
         assert!(shown.contains(&pair), "no snapshot shows {pair:?}");
     }
 }
@@ -96,14 +96,14 @@ fn each_reason_of_an_event_is_in_a_snapshot() {
         Reason::RefNotFound,
     ];
     let told = REASONS.into_iter().map(|(reason, _)| reason);
-    let told = told.filter(|reason| !silent.contains(reason)).map(Reason::as_str);
+    let told = told.filter(|reason| !silent.contains(reason)).map(<&str>::from);
     for reason in told.chain(["FilterMissing"]) {
         let is_shown = ["Normal", "Warning"]
             .into_iter()
             .any(|kind| shown.contains(&[reason.to_owned(), kind.to_owned()]));
         assert!(is_shown, "no snapshot shows an Event {reason}");
     }
-    for reason in silent.map(Reason::as_str) {
+    for reason in silent.map(<&str>::from) {
         let is_shown = ["Normal", "Warning"]
             .into_iter()
             .any(|kind| shown.contains(&[reason.to_owned(), kind.to_owned()]));
