@@ -18,5 +18,5 @@ pub use cors_policy::{
 pub use origin_set::{OriginSet, OriginSetSpec};
 pub use status::{
     ClusterCorsPolicyStatus, CorsPolicyStatus, Finding, GuardrailInForce, InForce, MAX_FINDINGS,
-    OriginSetStatus, OriginSetSummary, Proxies, ResourceStatus, Revision, Revisions, Summary,
+    OriginSetStatus, OriginSetSummary, Proxies, Revision, Revisions, Summary,
 };

@@ -122,7 +122,7 @@ impl Controller {
 
     /// Sends again what was sent and not seen since: time has passed without an event.
     pub fn tick(&mut self, now: Moment) -> Vec<Command> {
-        self.reporter.send_unseen(now.instant);
+        self.reporter.send_unseen(&self.index, now.instant);
         self.reporter.take_commands()
     }
 
@@ -303,7 +303,7 @@ impl Controller {
                 self.index.entries().get(id)?.object.place.as_deref()
             });
             self.commands.extend(lines.into_iter().map(Command::Log));
-            self.reporter.report(scope, &self.index, (&statuses, &previous), now);
+            self.reporter.report(&self.index, (&statuses, &previous), now);
             self.commands.extend(self.reporter.take_commands());
             self.scope_metrics.remove(scope);
             if let Some(plan) = self.plan.scope(scope) {

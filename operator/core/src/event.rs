@@ -170,13 +170,6 @@ impl Rollout {
         self.matched > 0 && self.unknown == self.matched
     }
 
-    /// `12/12`; `?/12` before the first report.
-    #[must_use]
-    pub fn summary(&self) -> String {
-        let Self { matched, current, .. } = self;
-        if self.is_silent() { format!("?/{matched}") } else { format!("{current}/{matched}") }
-    }
-
     /// The first few that do not run it, in words.
     #[must_use]
     pub fn out_of_sync_pods(&self) -> String {
@@ -216,20 +209,6 @@ impl OutOfSyncReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_summary_says_no_more_than_is_known() {
-        for (why, matched, current, unknown, want) in [
-            ("nobody is meant", 0, 0, 0, "0/0"),
-            ("all run it", 12, 12, 0, "12/12"),
-            ("nobody can be asked", 12, 0, 12, "?/12"),
-            ("some cannot be asked", 12, 10, 2, "10/12"),
-            ("some do not run it", 12, 0, 11, "0/12"),
-        ] {
-            let rollout = Rollout { matched, current, unknown, ..Rollout::default() };
-            assert_eq!(rollout.summary(), want, "{why}");
-        }
-    }
 
     #[test]
     fn the_first_few_are_named_and_the_others_counted() {

@@ -48,6 +48,13 @@ impl ResourceKind {
 // === impl ResourceRef ===
 
 impl ResourceRef {
+    /// The object of that kind and these names.
+    #[must_use]
+    pub fn new(kind: ResourceKind, namespace: Option<&str>, name: &str, uid: &str) -> Self {
+        let namespace = namespace.map(str::to_owned);
+        Self { kind, namespace, name: name.to_owned(), uid: uid.to_owned() }
+    }
+
     /// The object, as Kubernetes writes a reference.
     #[must_use]
     pub fn object_reference(&self) -> ObjectReference {

@@ -1,23 +1,13 @@
-//! Statuses: the operator's report on an object.
+//! Statuses: the operator's report on an object. The fields of its types are in the order of their names, as those of a [`JsonText`].
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::json_text::JsonText;
 
 /// Most findings in one status. The first of them are written, which are the gravest.
 pub const MAX_FINDINGS: usize = 100;
-
-/// A status that an API server holds. The fields of its types are in the order of their names, as those of a [`JsonText`].
-pub trait ResourceStatus: Serialize + DeserializeOwned + Default {
-    /// Its conditions.
-    fn conditions(&self) -> &[Condition];
-
-    /// Its conditions, to change.
-    fn conditions_mut(&mut self) -> &mut [Condition];
-}
 
 /// The operator's report on a policy.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
@@ -186,38 +176,6 @@ pub struct Revision {
     pub generation: i64,
     /// Its spec.
     pub spec: JsonText,
-}
-
-// === impl ResourceStatus ===
-
-impl ResourceStatus for CorsPolicyStatus {
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-
-    fn conditions_mut(&mut self) -> &mut [Condition] {
-        &mut self.conditions
-    }
-}
-
-impl ResourceStatus for OriginSetStatus {
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-
-    fn conditions_mut(&mut self) -> &mut [Condition] {
-        &mut self.conditions
-    }
-}
-
-impl ResourceStatus for ClusterCorsPolicyStatus {
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-
-    fn conditions_mut(&mut self) -> &mut [Condition] {
-        &mut self.conditions
-    }
 }
 
 fn conditions(generator: &mut SchemaGenerator) -> Schema {

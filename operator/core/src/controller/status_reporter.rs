@@ -5,22 +5,25 @@ use std::time::{Duration, Instant};
 
 use corsward_api::v1alpha1::{
     self, ClusterCorsPolicyStatus, CorsPolicyStatus, GuardrailInForce, InForce, MAX_FINDINGS,
-    OriginSetStatus, OriginSetSummary, Proxies, ResourceStatus, Summary,
+    OriginSetStatus, OriginSetSummary, Proxies, Summary,
 };
 use corsward_policy::{Finding, PolicyId};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self, Time};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::change_log::LogLine;
 use crate::cluster_state::{Key, RawObject};
 use crate::command::{Command, ObjectEvent, StatusWrite};
-use crate::event::{Moment, Refreshed};
+use crate::event::{Moment, Refreshed, Rollout};
 use crate::finding::PlacementReason;
 use crate::guardrails::GuardrailState;
-use crate::index::{Index, PolicyInForce, Scope};
+use crate::index::{Index, PolicyInForce};
 use crate::json_text::JsonText;
 use crate::object::ValidatedObject;
 use crate::plan::ScopePlan;
 use crate::resource_ref::{ResourceKind, ResourceRef};
+use crate::scope_metrics::count;
 use crate::status::{self, Condition, ConditionType, Reason, RolloutStatus, Status, refusal};
 
 /// Most policies of one object whose authors are told that it was written anew.
@@ -102,7 +105,6 @@ impl StatusReporter {
     /// Has the statuses of a part's policies written where they differ from what is there. `previous`: what they were before.
     pub(super) fn report(
         &mut self,
-        scope: &Scope,
         index: &Index,
         (statuses, previous): (&[Status], &[Status]),
         now: Moment,
@@ -110,16 +112,6 @@ impl StatusReporter {
         if !self.leading {
             return;
         }
-        let namespace = scope.namespace().map(str::to_owned);
-        let first = first(ResourceKind::CorsPolicy, namespace);
-        let is_meant =
-            |sent: &ResourceRef| (sent.kind, &sent.namespace) == (first.kind, &first.namespace);
-        self.forget(index, &first, is_meant);
-        let policies = |namespace: String| PolicyId { namespace, name: String::new() };
-        let namespace = scope.namespace().unwrap_or_default();
-        let policies = policies(namespace.to_owned())..policies(format!("{namespace}\0"));
-        let is_gone = |id: &PolicyId, _: &mut JsonText| status::find(statuses, id).is_none();
-        self.settled.extract_if(policies, is_gone).for_each(drop);
         for status in statuses {
             self.report_one(index, status, previous, now);
         }
@@ -143,24 +135,22 @@ impl StatusReporter {
             self.settled.insert(status.policy.clone(), record.status.clone());
             return;
         }
-        let news = |known: &CorsPolicyStatus| object_event(&resource, status, known);
         let new = |known: &CorsPolicyStatus, now: &Time| {
-            let mut new = policy_status(status, now);
+            let mut new = policy_status(status, (&known.conditions, now));
             // What is about something else (it is not published any more, it is off) is news.
             if status.awaits_proxies() {
                 keep_proxies(&mut new, known);
             }
             new
         };
-        let news = self.write(&resource, new, &record.status, news, now);
-        if news.is_none() && !self.sent.contains_key(&resource) {
+        let known = self.write(&resource, new, &record.status, now);
+        if known.is_none() && !self.sent.contains_key(&resource) {
             self.settled.insert(status.policy.clone(), record.status.clone());
         } else {
             self.settled.remove(&status.policy);
         }
-        if let Some(object_event) = news.flatten() {
-            self.commands.push(Command::RecordEvent(object_event));
-        }
+        let event = known.and_then(|known| object_event(&resource, status, &known));
+        self.commands.extend(event.map(Command::RecordEvent));
     }
 
     /// Has the statuses of origin sets and guardrails written where they differ from what is there. `exceeded_by`: how many policies exceed
@@ -174,47 +164,32 @@ impl StatusReporter {
         if !self.leading {
             return;
         }
-        for kind in [ResourceKind::OriginSet, ResourceKind::ClusterCorsPolicy] {
-            self.forget(index, &first(kind, None), |sent| sent.kind == kind);
-        }
         for (key, validated) in index.origin_sets().validated() {
             let origins = index.origin_sets().origins().get(key);
             let origins = origins.and_then(|origins| Some(origins.as_ref()?.len()));
             let RawObject { uid, status: observed, .. } = &validated.object;
-            let (namespace, name, uid) =
-                (Some(key.namespace.clone()), key.name.clone(), uid.clone());
-            let resource = ResourceRef { kind: ResourceKind::OriginSet, namespace, name, uid };
-            let status = |_: &OriginSetStatus, now: &Time| set_status(validated, origins, now);
-            self.write(&resource, status, observed, |_| (), now);
+            let kind = ResourceKind::OriginSet;
+            let resource = ResourceRef::new(kind, Some(&key.namespace), &key.name, uid);
+            let status = |known: &OriginSetStatus, now: &Time| {
+                set_status(validated, origins, (&known.conditions, now))
+            };
+            self.write(&resource, status, observed, now);
         }
         for (name, state) in index.guardrails().all() {
             let exceeded_by = exceeded_by(name);
             let RawObject { uid, status: observed, .. } = &state.validated.object;
-            let (kind, name, uid) = (ResourceKind::ClusterCorsPolicy, name.clone(), uid.clone());
-            let resource = ResourceRef { kind, namespace: None, name, uid };
-            let status =
-                |_: &ClusterCorsPolicyStatus, now: &Time| guardrail_status(state, exceeded_by, now);
-            self.write(&resource, status, observed, |_| (), now);
+            let resource = ResourceRef::new(ResourceKind::ClusterCorsPolicy, None, name, uid);
+            let status = |known: &ClusterCorsPolicyStatus, now: &Time| {
+                guardrail_status(state, exceeded_by, (&known.conditions, now))
+            };
+            self.write(&resource, status, observed, now);
         }
     }
 
-    /// Forgets what was sent of objects that are gone, from `first` on as far as they are meant.
-    fn forget(
-        &mut self,
-        index: &Index,
-        first: &ResourceRef,
-        is_meant: impl Fn(&ResourceRef) -> bool,
-    ) {
-        let meant =
-            self.sent.range(first..).map(|(sent, _)| sent).take_while(|sent| is_meant(sent));
-        let gone: Vec<_> = meant.filter(|sent| !is_there(index, sent)).cloned().collect();
-        for resource in &gone {
-            self.sent.remove(resource);
-        }
-    }
-
-    /// Sends again, as it was, what was sent and not seen since.
-    pub(super) fn send_unseen(&mut self, now: Instant) {
+    /// Forgets what is known of objects that are gone, and sends again, as it was, what was sent of the others and not seen since.
+    pub(super) fn send_unseen(&mut self, index: &Index, now: Instant) {
+        self.sent.retain(|resource, _| is_there(index, resource));
+        self.settled.retain(|id, _| index.entries().contains_key(id));
         for (resource, sent) in &mut self.sent {
             if now.saturating_duration_since(sent.at) >= sent.delay {
                 sent.at = now;
@@ -227,15 +202,14 @@ impl StatusReporter {
     }
 
     /// Has the status written that `new` makes of what is known, unless `observed` says the same or that very status is on its way;
-    /// what `news` makes of what was known before.
-    fn write<S: ResourceStatus, N>(
+    /// returns what was known before.
+    fn write<S: Serialize + DeserializeOwned + Default>(
         &mut self,
         resource: &ResourceRef,
         new: impl FnOnce(&S, &Time) -> S,
         observed: &JsonText,
-        news: impl FnOnce(&S) -> N,
         now: Moment,
-    ) -> Option<N> {
+    ) -> Option<S> {
         // A different writer came in between: what was sent is not there any more.
         let pending = self
             .sent
@@ -243,19 +217,16 @@ impl StatusReporter {
             .filter(|sent| sent.status != *observed && sent.instead_of == *observed);
         let known_text = pending.as_ref().map_or(observed, |sent| &sent.status);
         let known: S = known_text.read().unwrap_or_default();
-        let mut new = new(&known, &Time(now.timestamp));
-        keep_times(new.conditions_mut(), known.conditions());
-        let status = JsonText::serialize(&new);
+        let status = JsonText::serialize(&new(&known, &Time(now.timestamp)));
         if status == *known_text {
             self.sent.extend(pending.map(|sent| (resource.clone(), sent)));
             return None;
         }
-        let news = news(&known);
         let write = StatusWrite { resource: resource.clone(), status: status.clone() };
         self.commands.push(Command::WriteStatus(write));
         let (instead_of, at, delay) = (observed.clone(), now.instant, RESEND_DELAY);
         self.sent.insert(resource.clone(), Sent { status, instead_of, at, delay });
-        Some(news)
+        Some(known)
     }
 }
 
@@ -280,19 +251,9 @@ fn is_there(index: &Index, resource: &ResourceRef) -> bool {
     known == Some(uid)
 }
 
-/// The first object of a kind, or of a namespace, in the order of references.
-fn first(kind: ResourceKind, namespace: Option<String>) -> ResourceRef {
-    ResourceRef { kind, namespace, name: String::new(), uid: String::new() }
-}
-
 /// A policy as an object.
-fn policy(id: &PolicyId, uid: &str) -> ResourceRef {
-    ResourceRef {
-        kind: ResourceKind::CorsPolicy,
-        namespace: Some(id.namespace.clone()),
-        name: id.name.clone(),
-        uid: uid.to_owned(),
-    }
+fn policy(PolicyId { namespace, name }: &PolicyId, uid: &str) -> ResourceRef {
+    ResourceRef::new(ResourceKind::CorsPolicy, Some(namespace), name, uid)
 }
 
 /// The Event about a policy that had the status `known` before.
@@ -331,8 +292,11 @@ fn object_event(
     })
 }
 
-/// The status of a policy, whose conditions flip at `now`.
-pub(crate) fn policy_status(status: &Status, now: &Time) -> CorsPolicyStatus {
+/// The known conditions, and the time at which others flip.
+type Times<'t> = (&'t [v1::Condition], &'t Time);
+
+/// The status of a policy.
+pub(crate) fn policy_status(status: &Status, times: Times<'_>) -> CorsPolicyStatus {
     let Status {
         policy: _,
         observed_generation,
@@ -347,22 +311,19 @@ pub(crate) fn policy_status(status: &Status, now: &Time) -> CorsPolicyStatus {
         origins,
         proxies,
     } = status;
-    let in_short = Summary {
-        targets: targets.clone(),
-        origins: origins.map(number),
-        proxies: proxies_in_short(proxies),
-    };
+    let (targets, origins) = (targets.clone(), origins.map(count));
+    let (proxies, in_short) = of_proxies(proxies);
     CorsPolicyStatus {
         observed_generation: Some(*observed_generation),
         conditions: conditions
             .iter()
-            .map(|one| condition(one, *observed_generation, now))
+            .map(|one| condition(one, *observed_generation, times))
             .collect(),
         in_force: in_force.as_ref().map(revision),
         suspended: suspended.as_ref().map(revision),
-        proxies: of_proxies(proxies),
+        proxies,
         findings: findings_list(findings),
-        summary: Some(in_short),
+        summary: Some(Summary { targets, origins, proxies: in_short }),
     }
 }
 
@@ -371,27 +332,24 @@ fn revision(in_force: &PolicyInForce) -> InForce {
     InForce { generation: in_force.generation, digest, spec: in_force.spec.clone() }
 }
 
-/// The number of proxies and their states.
-fn of_proxies(proxies: &RolloutStatus) -> Option<Proxies> {
-    let unknown = |matched| Proxies { matched: number(matched), ..Proxies::default() };
+/// The number of proxies and their states, and the same in few words.
+fn of_proxies(proxies: &RolloutStatus) -> (Option<Proxies>, Option<String>) {
+    let unseen = |matched: usize| {
+        let proxies = Proxies { matched: count(matched), ..Proxies::default() };
+        (Some(proxies), Some(format!("?/{matched}")))
+    };
     match proxies {
-        RolloutStatus::Unseen { matched } => matched.map(unknown),
-        RolloutStatus::Asking { matched } => Some(unknown(*matched)),
-        RolloutStatus::Asked(rollout) if rollout.is_silent() => Some(unknown(rollout.matched)),
-        RolloutStatus::Asked(rollout) => Some(Proxies {
-            matched: number(rollout.matched),
-            current: Some(number(rollout.current)),
-            rejected: Some(number(rollout.rejected)),
-        }),
-    }
-}
-
-/// The same, in few words.
-fn proxies_in_short(proxies: &RolloutStatus) -> Option<String> {
-    match proxies {
-        RolloutStatus::Unseen { matched } => matched.map(|matched| format!("?/{matched}")),
-        RolloutStatus::Asking { matched } => Some(format!("?/{matched}")),
-        RolloutStatus::Asked(rollout) => Some(rollout.summary()),
+        RolloutStatus::Unseen { matched: None } => (None, None),
+        RolloutStatus::Unseen { matched: Some(matched) } | RolloutStatus::Asking { matched } => {
+            unseen(*matched)
+        }
+        RolloutStatus::Asked(rollout) if rollout.is_silent() => unseen(rollout.matched),
+        RolloutStatus::Asked(Rollout { matched, current, rejected, .. }) => {
+            let in_short = format!("{current}/{matched}");
+            let (matched, current) = (count(*matched), Some(count(*current)));
+            let proxies = Proxies { matched, current, rejected: Some(count(*rejected)) };
+            (Some(proxies), Some(in_short))
+        }
     }
 }
 
@@ -420,11 +378,15 @@ fn keep_proxies(status: &mut CorsPolicyStatus, known: &CorsPolicyStatus) -> Opti
 }
 
 /// The status of an `OriginSet`. `origins`: how many it has.
-fn set_status(validated: &ValidatedObject, origins: Option<usize>, now: &Time) -> OriginSetStatus {
-    let summary = origins.map(|origins| OriginSetSummary { origins: Some(number(origins)) });
+fn set_status(
+    validated: &ValidatedObject,
+    origins: Option<usize>,
+    times: Times<'_>,
+) -> OriginSetStatus {
+    let summary = origins.map(|origins| OriginSetSummary { origins: Some(count(origins)) });
     OriginSetStatus {
         observed_generation: Some(validated.object.generation),
-        conditions: vec![accepted(validated, "the origins are valid", now)],
+        conditions: vec![accepted(validated, "the origins are valid", times)],
         findings: findings_list(&validated.findings),
         summary,
     }
@@ -434,7 +396,7 @@ fn set_status(validated: &ValidatedObject, origins: Option<usize>, now: &Time) -
 fn guardrail_status(
     state: &GuardrailState,
     exceeded_by: usize,
-    now: &Time,
+    times: Times<'_>,
 ) -> ClusterCorsPolicyStatus {
     let GuardrailState { validated, in_force } = state;
     let in_force = in_force.as_ref().map(|(generation, spec, _)| GuardrailInForce {
@@ -443,14 +405,14 @@ fn guardrail_status(
     });
     ClusterCorsPolicyStatus {
         observed_generation: Some(validated.object.generation),
-        conditions: vec![accepted(validated, "the guardrails are valid", now)],
+        conditions: vec![accepted(validated, "the guardrails are valid", times)],
         in_force,
         findings: findings_list(&validated.findings),
-        exceeded_by: Some(number(exceeded_by)),
+        exceeded_by: Some(count(exceeded_by)),
     }
 }
 
-fn accepted(validated: &ValidatedObject, valid: &str, now: &Time) -> v1::Condition {
+fn accepted(validated: &ValidatedObject, valid: &str, times: Times<'_>) -> v1::Condition {
     let ValidatedObject { accepted, findings, .. } = validated;
     let accepted = Condition {
         kind: ConditionType::Accepted,
@@ -458,7 +420,7 @@ fn accepted(validated: &ValidatedObject, valid: &str, now: &Time) -> v1::Conditi
         reason: if *accepted { Reason::Accepted } else { Reason::Invalid },
         message: if *accepted { valid.to_owned() } else { refusal(findings.iter()) },
     };
-    condition(&accepted, validated.object.generation, now)
+    condition(&accepted, validated.object.generation, times)
 }
 
 fn findings_list(findings: &[Finding]) -> Vec<v1alpha1::Finding> {
@@ -471,15 +433,24 @@ fn findings_list(findings: &[Finding]) -> Vec<v1alpha1::Finding> {
     findings.iter().take(shown).chain([&cut_off]).map(finding).collect()
 }
 
-fn condition(condition: &Condition, observed_generation: i64, now: &Time) -> v1::Condition {
+/// The condition, with the transition time of the `known` one whose `status` is the same: so a status that says nothing new equals the
+/// observed one.
+fn condition(
+    condition: &Condition,
+    observed_generation: i64,
+    (known, now): Times<'_>,
+) -> v1::Condition {
     let Condition { kind, holds, reason, message } = condition;
+    let (kind, reason): (&str, &str) = (kind.into(), reason.into());
+    let status = if *holds { "True" } else { "False" };
+    let known = condition_of(known, kind).filter(|known| known.status == status);
     v1::Condition {
-        type_: <&str>::from(kind).to_owned(),
-        status: if *holds { "True" } else { "False" }.to_owned(),
-        reason: <&str>::from(reason).to_owned(),
+        type_: kind.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
         message: message.clone(),
         observed_generation: Some(observed_generation),
-        last_transition_time: now.clone(),
+        last_transition_time: known.map_or(now, |known| &known.last_transition_time).clone(),
     }
 }
 
@@ -491,27 +462,12 @@ fn finding(finding: &Finding) -> v1alpha1::Finding {
     }
 }
 
-fn number(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
 /// The condition of that type.
 pub(super) fn condition_of<'c>(
     conditions: &'c [v1::Condition],
     kind: &str,
 ) -> Option<&'c v1::Condition> {
     conditions.iter().find(|condition| condition.type_ == kind)
-}
-
-/// Keeps the transition time of each condition whose `status` is the same among those `observed`. So a status that says nothing new
-/// equals the observed one.
-fn keep_times(conditions: &mut [v1::Condition], observed: &[v1::Condition]) {
-    for condition in conditions {
-        let known = condition_of(observed, &condition.type_);
-        if let Some(known) = known.filter(|known| known.status == condition.status) {
-            condition.last_transition_time = known.last_transition_time.clone();
-        }
-    }
 }
 
 #[cfg(test)]
@@ -534,26 +490,29 @@ mod tests {
     #[test]
     fn what_was_sent_of_an_object_that_is_gone_is_forgotten() {
         let (mut index, mut reporter) = fixture();
-        let (scope, statuses) = (Scope::Namespace("shop".into()), carry_out(&mut index).statuses);
+        let statuses = carry_out(&mut index).statuses;
         for why in ["it is sent", "it is on its way"] {
-            reporter.report(&scope, &index, (&statuses, &[]), now());
+            reporter.report(&index, (&statuses, &[]), now());
             assert_eq!(reporter.sent.len(), 1, "{why}");
         }
         index.delete(&id("api"));
-        reporter.report(&scope, &index, (&[], &statuses), now());
+        reporter.send_unseen(&index, now().instant);
         assert!(reporter.sent.is_empty());
     }
 
     #[test]
     fn what_was_sent_and_is_never_seen_is_sent_again_as_it_was_and_ever_less_often() {
         let (mut index, mut reporter) = fixture();
-        let (scope, statuses) = (Scope::Namespace("shop".into()), carry_out(&mut index).statuses);
+        let statuses = carry_out(&mut index).statuses;
         let begun = now();
-        reporter.report(&scope, &index, (&statuses, &[]), begun);
+        reporter.report(&index, (&statuses, &[]), begun);
         let first = writes(&mut reporter).remove(0);
         let mut sent = Vec::new();
         for second in 0..1800 {
-            reporter.send_unseen(begun.instant.checked_add(Duration::from_secs(second)).unwrap());
+            reporter.send_unseen(
+                &index,
+                begun.instant.checked_add(Duration::from_secs(second)).unwrap(),
+            );
             for again in writes(&mut reporter) {
                 assert_eq!(again, first);
                 sent.push(second);
@@ -565,20 +524,20 @@ mod tests {
             record: Some(Record { status: first.status, ..record() }),
             ..object("api", &GOOD)
         });
-        reporter.report(&scope, &index, (&statuses, &[]), begun);
-        reporter.send_unseen(begun.instant.checked_add(Duration::from_hours(1)).unwrap());
+        reporter.report(&index, (&statuses, &[]), begun);
+        reporter.send_unseen(&index, begun.instant.checked_add(Duration::from_hours(1)).unwrap());
         assert_eq!(writes(&mut reporter), [], "it is seen");
     }
 
     #[test]
     fn a_settled_status_is_written_again_where_something_else_stands() {
         let (mut index, mut reporter) = fixture();
-        let (scope, statuses) = (Scope::Namespace("shop".into()), carry_out(&mut index).statuses);
+        let statuses = carry_out(&mut index).statuses;
         let report = |reporter: &mut StatusReporter, index: &Index, (new, old): (&[_], &[_])| {
-            reporter.report(&scope, index, (new, old), now());
+            reporter.report(index, (new, old), now());
             writes(reporter).len()
         };
-        reporter.report(&scope, &index, (&statuses, &[]), now());
+        reporter.report(&index, (&statuses, &[]), now());
         let first = writes(&mut reporter).remove(0).status;
         let shows = |status: &JsonText| Object {
             record: Some(Record { status: status.clone(), ..record() }),
@@ -622,6 +581,21 @@ mod tests {
         let mut reporter = StatusReporter::default();
         reporter.lead(true);
         (index, reporter)
+    }
+
+    #[test]
+    fn a_summary_says_no_more_than_is_known() {
+        for (why, matched, current, unknown, want) in [
+            ("nobody is meant", 0, 0, 0, "0/0"),
+            ("all run it", 12, 12, 0, "12/12"),
+            ("nobody can be asked", 12, 0, 12, "?/12"),
+            ("some cannot be asked", 12, 10, 2, "10/12"),
+            ("some do not run it", 12, 0, 11, "0/12"),
+        ] {
+            let rollout = Rollout { matched, current, unknown, ..Rollout::default() };
+            let (_, in_short) = of_proxies(&RolloutStatus::Asked(rollout));
+            assert_eq!(in_short.as_deref(), Some(want), "{why}");
+        }
     }
 
     #[test]
@@ -671,40 +645,33 @@ mod tests {
         }
     }
 
-    fn condition(kind: &str, status: &str, message: &str, time: &str) -> v1::Condition {
-        v1::Condition {
+    #[test]
+    fn a_transition_time_moves_only_when_the_status_flips() {
+        let time = |text: &str| Time(text.parse().unwrap());
+        let (then, now) = (time("2026-01-01T00:00:00Z"), time("2026-02-02T02:02:02Z"));
+        let observed = |kind: &str, status: &str, time: &Time| v1::Condition {
             type_: kind.to_owned(),
             status: status.to_owned(),
             reason: "Because".to_owned(),
-            message: message.to_owned(),
-            last_transition_time: Time(time.parse().unwrap()),
+            message: "other words".to_owned(),
+            last_transition_time: time.clone(),
             observed_generation: None,
-        }
-    }
-
-    #[test]
-    fn a_transition_time_moves_only_when_the_status_flips() {
-        let (then, now) = ("2026-01-01T00:00:00Z", "2026-02-02T02:02:02Z");
-        let accepted = |status, message, time| condition("Accepted", status, message, time);
+        };
         for (why, observed, want) in [
-            ("nothing was there", vec![], now),
-            ("the same", vec![accepted("True", "fine", then)], then),
-            ("other words for the same", vec![accepted("True", "well", then)], then),
-            ("it flips", vec![accepted("False", "bad", then)], now),
-            (
-                "another one has that status",
-                vec![condition("Programmed", "True", "fine", then)],
-                now,
-            ),
+            ("nothing was there", vec![], &now),
+            ("other words for the same", vec![observed("Accepted", "True", &then)], &then),
+            ("it flips", vec![observed("Accepted", "False", &then)], &now),
+            ("another one has that status", vec![observed("Programmed", "True", &then)], &now),
             (
                 "another one comes first",
-                vec![condition("Programmed", "True", "fine", now), accepted("True", "fine", then)],
-                then,
+                vec![observed("Programmed", "True", &now), observed("Accepted", "True", &then)],
+                &then,
             ),
         ] {
-            let mut new = [accepted("True", "fine", now)];
-            keep_times(&mut new, &observed);
-            assert_eq!(new, [accepted("True", "fine", want)], "{why}");
+            let (kind, reason) = (ConditionType::Accepted, Reason::Accepted);
+            let accepted = Condition { kind, holds: true, reason, message: "fine".to_owned() };
+            let new = condition(&accepted, 1, (&observed, &now));
+            assert_eq!(&new.last_transition_time, want, "{why}");
         }
     }
 }
