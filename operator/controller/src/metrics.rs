@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use corsward_operator_core::bundle::BundleKey;
 use corsward_operator_core::event::{OutOfSyncReason, ProxyState};
-use corsward_operator_core::scope_metrics::{STATES, ScopeMetrics};
+use corsward_operator_core::scope_metrics::{STATES, ScopeMetrics, count};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry, Unit};
+use strum::IntoStaticStr;
 
 /// The buckets of the time of a plan, in seconds.
 const PLAN: [f64; 9] = [0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
@@ -35,41 +36,76 @@ const PROXY_STATES: [(ProxyState, &str); 7] = [
 /// A label: its name and its value, both from closed sets.
 type Label = (&'static str, &'static str);
 
-/// Every metric of the operator.
-#[derive(Debug)]
-pub struct Metrics {
-    watch_restarts: Family<[Label; 1], Counter>,
-    status_writes: Family<[Label; 1], Counter>,
-    proxies: Family<[Label; 1], Gauge>,
-    plugin_refreshes: Family<[Label; 1], Counter>,
-    webhook_reviews: Family<[Label; 1], Counter>,
-    certificate_not_after: Gauge,
-    publishes: Family<[Label; 2], Counter>,
-    bundle_configuration: Family<[(&'static str, String); 2], Gauge>,
-    propagation_seconds: Histogram,
-    object_watch_failures: Counter,
-    module_requests: Family<[Label; 1], Counter>,
-    state: State,
-    registry: Registry,
+/// Declares `Metrics` and registers each field in this order: the name, its unit, and its help.
+macro_rules! metrics {
+    ($($field:ident: $kind:ty = $name:literal $([$unit:ident])?, $help:literal $(, $new:expr)?;)*) => {
+        /// Every metric of the operator.
+        #[derive(Debug)]
+        pub struct Metrics {
+            $($field: $kind,)*
+            last_good_since: Mutex<Option<Instant>>,
+            registry: Registry,
+        }
+
+        impl Default for Metrics {
+            fn default() -> Self {
+                let mut registry = Registry::with_prefix("corsward");
+                $(
+                    let $field: $kind = metrics!(@new $($new)?);
+                    register(&mut registry, $name, [$(Unit::$unit)?], $help, $field.clone());
+                )*
+                Self { $($field,)* last_good_since: Mutex::default(), registry }
+            }
+        }
+    };
+    (@new) => { Default::default() };
+    (@new $new:expr) => { $new };
 }
 
-/// The metrics of the controller's state.
-#[derive(Debug)]
-struct State {
-    policies: Family<[Label; 1], Gauge>,
-    bundles: Gauge,
-    bundle_bytes: Gauge,
-    plan_seconds: Histogram,
-    source_problems: Gauge,
-    enforcing: Gauge,
-    leader: Gauge,
-    unpublishable: Gauge,
-    last_good_age: Gauge,
-    last_good_since: Mutex<Option<Instant>>,
+metrics! {
+    watch_restarts: Family<[Label; 1], Counter> = "watch_restarts",
+        "Watches restarted after an error, by kind of object";
+    status_writes: Family<[Label; 1], Counter> = "status_writes",
+        "Attempts to write a status, by result";
+    proxies: Family<[Label; 1], Gauge> = "proxies",
+        "Workloads with a published bundle, by the state of their proxies; on the leader";
+    plugin_refreshes: Family<[Label; 1], Counter> = "plugin_refreshes",
+        "Refreshes of objects, so that proxies without a filter fetch its module again, by result";
+    webhook_reviews: Family<[Label; 1], Counter> = "webhook_reviews",
+        "Admission reviews, by result";
+    certificate_not_after: Gauge = "webhook_certificate_not_after_timestamp"[Seconds],
+        "Expiry of the webhook's certificate";
+    publishes: Family<[Label; 2], Counter> = "publish",
+        "Writes of bundles, by their target and their result";
+    bundle_configuration: Family<[(&'static str, String); 2], Gauge> = "bundle_configuration"[Bytes],
+        "Configuration of each bundle";
+    propagation_seconds: Histogram = "propagation"[Seconds],
+        "Time from the observation of a policy's change to the write of its object",
+        Histogram::new(PROPAGATION);
+    object_watch_failures: Counter = "object_watch_failures",
+        "Failures of the watch of objects that hold bundles";
+    module_requests: Family<[Label; 1], Counter> = "module_requests",
+        "Requests for the filter's module, by result";
+    policies: Family<[Label; 1], Gauge> = "policies", "Policies, by state";
+    bundles: Gauge = "bundles", "Bundles, each for one set of proxies";
+    bundle_bytes: Gauge = "bundles"[Bytes], "Configuration over all bundles";
+    plan_seconds: Histogram = "plan"[Seconds],
+        "Time to validate and compile changes and to compute statuses",
+        Histogram::new(PLAN);
+    source_problems: Gauge = "source_problems",
+        "Problems outside of policies, such as unreadable files";
+    enforcing: Gauge = "enforcing",
+        "1 while policies are enforced, 0 while enforcement is off in the whole cluster";
+    leader: Gauge = "leader", "1 on the replica that writes";
+    unpublishable: Gauge = "unpublishable_policies",
+        "Accepted policies that are not in force as written, because they cannot be published";
+    last_good_age: Gauge = "last_good_age"[Seconds],
+        "Longest time for which a refused policy has been in force in an older version";
 }
 
 /// A value of the label `result`. `docs/metrics.md` lists those of each metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// A review: allowed, with or without warnings.
     Allowed,
@@ -102,62 +138,6 @@ pub enum Outcome {
 }
 
 // === impl Metrics ===
-
-impl Default for Metrics {
-    fn default() -> Self {
-        let mut registry = Registry::with_prefix("corsward");
-        let to = &mut registry;
-        Self {
-            watch_restarts: add(
-                to,
-                "watch_restarts",
-                "Watches restarted after an error, by kind of object",
-            ),
-            status_writes: add(to, "status_writes", "Attempts to write a status, by result"),
-            proxies: add(
-                to,
-                "proxies",
-                "Workloads with a published bundle, by the state of their proxies; on the leader",
-            ),
-            plugin_refreshes: add(
-                to,
-                "plugin_refreshes",
-                "Refreshes of objects, so that proxies without a filter fetch its module again, by result",
-            ),
-            webhook_reviews: add(to, "webhook_reviews", "Admission reviews, by result"),
-            certificate_not_after: add_seconds(
-                to,
-                "webhook_certificate_not_after_timestamp",
-                "Expiry of the webhook's certificate",
-                Gauge::default(),
-            ),
-            publishes: add(to, "publish", "Writes of bundles, by their target and their result"),
-            bundle_configuration: add_bytes(
-                to,
-                "bundle_configuration",
-                "Configuration of each bundle",
-            ),
-            propagation_seconds: add_seconds(
-                to,
-                "propagation",
-                "Time from the observation of a policy's change to the write of its object",
-                Histogram::new(PROPAGATION),
-            ),
-            object_watch_failures: add(
-                to,
-                "object_watch_failures",
-                "Failures of the watch of objects that hold bundles",
-            ),
-            module_requests: add(
-                to,
-                "module_requests",
-                "Requests for the filter's module, by result",
-            ),
-            state: State::registered(to),
-            registry,
-        }
-    }
-}
 
 impl Metrics {
     /// Counts a watch of `kind` that ended with an error and begins again.
@@ -243,40 +223,40 @@ impl Metrics {
 
     /// Takes in the time to validate and compile changes and to compute statuses.
     pub(crate) fn planned(&self, took: Duration) {
-        self.state.plan_seconds.observe(took.as_secs_f64());
+        self.plan_seconds.observe(took.as_secs_f64());
     }
 
     /// Takes in the counts over all parts, and the number of problems outside of policies.
     pub(crate) fn totals(&self, totals: ScopeMetrics, problems: usize) {
         let ScopeMetrics { states, unpublishable, bundles, bytes } = totals;
         for (state, count) in STATES.into_iter().zip(states) {
-            self.state.policies.get_or_create(&[("state", state)]).set(count);
+            self.policies.get_or_create(&[("state", state)]).set(count);
         }
         let [.., last_good] = states;
-        let mut since = self.state.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut since = self.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
         *since = (last_good > 0).then(|| since.unwrap_or_else(Instant::now));
-        self.state.unpublishable.set(unpublishable);
-        self.state.bundles.set(bundles);
-        self.state.bundle_bytes.set(bytes);
-        self.state.source_problems.set(count(problems));
+        self.unpublishable.set(unpublishable);
+        self.bundles.set(bundles);
+        self.bundle_bytes.set(bytes);
+        self.source_problems.set(count(problems));
     }
 
     /// Takes in whether policies are enforced.
     pub(crate) fn enforces(&self, enforcing: bool) {
-        self.state.enforcing.set(i64::from(enforcing));
+        self.enforcing.set(i64::from(enforcing));
     }
 
     /// Takes in whether this replica writes.
     pub(crate) fn leads(&self, leading: bool) {
-        self.state.leader.set(i64::from(leading));
+        self.leader.set(i64::from(leading));
     }
 
     /// All of it, as Prometheus reads it.
     #[must_use]
     pub fn encode(&self) -> String {
-        let since = self.state.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = self.last_good_since.lock().unwrap_or_else(PoisonError::into_inner);
         let age = since.map_or(0, |since| since.elapsed().as_secs());
-        self.state.last_good_age.set(i64::try_from(age).unwrap_or(i64::MAX));
+        self.last_good_age.set(i64::try_from(age).unwrap_or(i64::MAX));
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);
@@ -284,89 +264,24 @@ impl Metrics {
     }
 }
 
-// === impl State ===
-
-impl State {
-    fn registered(to: &mut Registry) -> Self {
-        Self {
-            policies: add(to, "policies", "Policies, by state"),
-            bundles: add(to, "bundles", "Bundles, each for one set of proxies"),
-            bundle_bytes: add_bytes(to, "bundles", "Configuration over all bundles"),
-            plan_seconds: add_seconds(
-                to,
-                "plan",
-                "Time to validate and compile changes and to compute statuses",
-                Histogram::new(PLAN),
-            ),
-            source_problems: add(
-                to,
-                "source_problems",
-                "Problems outside of policies, such as unreadable files",
-            ),
-            enforcing: add(
-                to,
-                "enforcing",
-                "1 while policies are enforced, 0 while enforcement is off in the whole cluster",
-            ),
-            leader: add(to, "leader", "1 on the replica that writes"),
-            unpublishable: add(
-                to,
-                "unpublishable_policies",
-                "Accepted policies that are not in force as written, because they cannot be published",
-            ),
-            last_good_age: add_seconds(
-                to,
-                "last_good_age",
-                "Longest time for which a refused policy has been in force in an older version",
-                Gauge::default(),
-            ),
-            last_good_since: Mutex::default(),
-        }
-    }
-}
-
 // === impl Outcome ===
 
 impl Outcome {
-    const fn label(self) -> Label {
-        let value = match self {
-            Self::Allowed => "allowed",
-            Self::Dropped => "dropped",
-            Self::Failed => "failed",
-            Self::Held => "held",
-            Self::NotFound => "not_found",
-            Self::NotModified => "not_modified",
-            Self::Refused => "refused",
-            Self::Removed => "removed",
-            Self::Repaired => "repaired",
-            Self::Served => "served",
-            Self::Unchanged => "unchanged",
-            Self::Unjudged => "unjudged",
-            Self::Unreadable => "unreadable",
-            Self::Written => "written",
-        };
-        ("result", value)
+    fn label(self) -> Label {
+        ("result", self.into())
     }
 }
 
-/// Registers a metric.
-fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
-    let metric = M::default();
-    registry.register(name, help, metric.clone());
-    metric
-}
-
-fn add_bytes<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
-    let metric = M::default();
-    registry.register_with_unit(name, help, Unit::Bytes, metric.clone());
-    metric
-}
-
-fn add_seconds<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, of: M) -> M {
-    registry.register_with_unit(name, help, Unit::Seconds, of.clone());
-    of
-}
-
-fn count(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+/// Registers a metric, with its unit if it has one.
+fn register(
+    registry: &mut Registry,
+    name: &str,
+    unit: impl IntoIterator<Item = Unit>,
+    help: &str,
+    metric: impl Metric,
+) {
+    match unit.into_iter().next() {
+        Some(unit) => registry.register_with_unit(name, help, unit, metric),
+        None => registry.register(name, help, metric),
+    }
 }
