@@ -1,4 +1,6 @@
-//! Cluster state: what a cluster holds beside policies, as far as policies depend on it. A store without IO.
+//! Cluster state: the objects of a cluster beside policies, as far as policies depend on them. A store without IO.
+//!
+//! Of a watched object, these fields stay in memory and no others. The readers of `operator/controller/src/source/kube/kinds.rs` fill them.
 
 mod spec;
 

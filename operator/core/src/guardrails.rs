@@ -1,4 +1,7 @@
-//! Guardrails: what a `ClusterCorsPolicy` lets the policies of its namespaces allow at most.
+//! Guardrails: the most that policies may allow in the namespaces of a `ClusterCorsPolicy`.
+//!
+//! `Guardrail::check` compares a policy with the limits. A finding refuses the policy under `Enforce` and warns under `Warn`. `choose` of
+//! `operator/core/src/plan.rs` suspends a spec that was in force before and exceeds a limit now: its status remembers it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

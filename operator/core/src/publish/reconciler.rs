@@ -1,8 +1,9 @@
-//! Reconciler: what is wanted of a cluster's objects beside what is there, and what is to be written next. Without IO.
+//! Reconciler: the desired objects of a cluster beside the observed ones, and the next write. Without IO.
 //!
-//! In each namespace what exists is brought up to date first, then what is new is created, and only when all that has been in
-//! the proxies for a while, what is not wanted any more goes: a proxy may have two filters for a moment, but never none. A `ConfigMap`
-//! never goes: an Envoy may have mounted it.
+//! In each namespace the existing objects are updated first, then new ones are created. Last, superseded ones are deleted: `settle` starts
+//! their grace (`--grace`, 10 s) when all writes of the namespace are done, and `next` deletes them at its end. So a proxy may have two filters
+//! for a moment, but never none. The plan says which bundles retire (`DesiredBundles::desire` of `operator/core/src/plan.rs`); objects of a
+//! former kind go in the same way (`Former`). A `ConfigMap` is never deleted: an Envoy may have mounted it.
 
 mod objects;
 mod pending;

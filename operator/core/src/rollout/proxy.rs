@@ -1,9 +1,14 @@
-//! Proxy: what it should run, what its metrics say of the filter in it, and when it is asked again.
+//! Proxy: the configuration that it should run, the report of its metrics on the filter in it, and the time of the next poll.
+//!
+//! A filter reports the first 53 bits of a digest as a gauge (`gauge_of` of `policy/src/wire.rs`), and the published digest is cut in the same
+//! way. A proxy is in sync if its gauge equals one of its published bundles; during a regrouping, a bundle that retires counts only where no
+//! other one stays.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::event::{OutOfSyncReason, ProxyState};
+use crate::rollout::refresh::REFRESH_AFTER;
 
 /// The path, with a filter that Envoy applies to the names of metrics before it writes them: `^wasmcustom\.corsward\.config\.`
 const PATH: &str = "/stats/prometheus?filter=%5Ewasmcustom%5C.corsward%5C.config%5C.";
@@ -17,8 +22,6 @@ const MAX_DELAY: Duration = Duration::from_secs(30);
 /// Polls in a row without an answer after which a proxy counts as unreachable. Until then its last answer counts. With the pauses between
 /// them that is some six seconds: a pod runs before its proxy listens.
 const MAX_FAILURES: u32 = 7;
-/// Time without the filter after which a proxy's plugin is refreshed.
-pub(super) const REFRESH_AFTER: Duration = Duration::from_secs(10);
 
 /// The report of a proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,18 @@
-//! Refresh: when to write an object anew, so that Istio's agents fetch a module which they could not fetch before. They never try
-//! again by themselves (istio.io/istio, `pkg/wasm/convert.go`: what cannot be fetched is replaced once and for all).
+//! Refresh: the times at which an object is written anew, so that Istio's agents fetch a module which they could not fetch before. They
+//! never try again by themselves (istio.io/istio, `pkg/wasm/convert.go`: what cannot be fetched is replaced once and for all).
+//!
+//! The first refresh is due when a proxy of the object has reported for [`REFRESH_AFTER`] that it runs no filter
+//! (`Proxy::is_missing_filter`), the next ones after growing delays. Only the leader writes it, and only while every module server has the
+//! module (`may_refresh` of `operator/controller/src/poller.rs`). The annotation is `REFRESHED_ANNOTATION` of
+//! `operator/core/src/publish/output.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::bundle::BundleKey;
 
+/// Time without the filter after which a proxy's plugin is refreshed.
+pub(super) const REFRESH_AFTER: Duration = Duration::from_secs(10);
 /// Delay before the second refresh of an object; it doubles each time.
 const INITIAL_DELAY: Duration = Duration::from_secs(10);
 /// But no later than so.
@@ -64,13 +71,13 @@ impl RefreshSchedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::targets::TargetProxies;
 
     fn missing_filter(names: &[&str]) -> BTreeMap<BundleKey, Vec<String>> {
         let key = |name: &&str| BundleKey::new("shop", TargetProxies::Gateway((*name).to_owned()));
         names.iter().map(|name| (key(name), vec!["pod".to_owned()])).collect()
     }
 
-    use crate::targets::TargetProxies;
     #[test]
     fn who_starves_is_fed_less_and_less_often() {
         let (mut refreshes, start) = (RefreshSchedule::default(), Instant::now());
