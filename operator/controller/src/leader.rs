@@ -211,7 +211,7 @@ impl ElectionLoop {
             if self.turn_until(&mut stop).await {
                 break;
             }
-            self.until.send_replace(self.election.until());
+            self.until.send_replace(self.election.until);
         }
         self.until.send_replace(None);
         if self.claimed {
@@ -255,7 +255,7 @@ impl ElectionLoop {
         let name = self.election.options.lease.clone();
         let lease = self.api.get_opt(&name).await?;
         let step = self.election.saw(lease, Instant::now(), Timestamp::now());
-        self.until.send_replace(self.election.until());
+        self.until.send_replace(self.election.until);
         self.tell_of_holder(Instant::now());
         let sent = Instant::now();
         self.claimed = step != ElectionStep::Wait;

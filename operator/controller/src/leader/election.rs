@@ -23,8 +23,8 @@ pub(super) struct Election {
     pub(super) options: LeaseOptions,
     /// The content of the Lease at its last observed change, with the time of the observation.
     observed: Option<(LeaseSpec, Instant)>,
-    /// This replica may write until then.
-    until: Option<Instant>,
+    /// This replica may write until then; absent: it may not.
+    pub(super) until: Option<Instant>,
 }
 
 /// The action on the Lease.
@@ -46,11 +46,6 @@ impl Election {
         Self { options, observed: None, until: None }
     }
 
-    /// Until when this replica may write; nothing where it may not.
-    pub(super) fn until(&self) -> Option<Instant> {
-        self.until
-    }
-
     /// Takes in the Lease as it came back from a request; says what to do next. `now` is the time by which the answer was there, `clock` is
     /// this machine's clock, which is written into the Lease for people and never compared with anything.
     pub(super) fn saw(
@@ -59,12 +54,8 @@ impl Election {
         now: Instant,
         clock: Timestamp,
     ) -> ElectionStep {
-        let Some(lease) = lease else {
-            self.observe(LeaseSpec::default(), now);
-            self.until = None;
-            return ElectionStep::Create(self.first(clock));
-        };
-        let Lease { metadata, spec } = lease;
+        let is_missing = lease.is_none();
+        let Lease { metadata, spec } = lease.unwrap_or_default();
         let spec = spec.unwrap_or_default();
         let holder = spec.holder_identity.as_deref().unwrap_or_default();
         let (ours, free) = (holder == self.options.identity, holder.is_empty());
@@ -75,7 +66,7 @@ impl Election {
         if !ours && !free && now.saturating_duration_since(since) < self.lasts(&spec) {
             return ElectionStep::Wait;
         }
-        let (acquired, transitions) = if ours {
+        let (acquired, transitions) = if ours || is_missing {
             (spec.acquire_time, spec.lease_transitions)
         } else {
             (None, Some(spec.lease_transitions.unwrap_or_default().saturating_add(1)))
@@ -85,6 +76,12 @@ impl Election {
             lease_transitions: transitions.or(Some(0)),
             ..self.renewed(clock)
         };
+        if is_missing {
+            let LeaseOptions { namespace, lease, .. } = &self.options;
+            let (namespace, name) = (Some(namespace.clone()), Some(lease.clone()));
+            let metadata = ObjectMeta { name, namespace, ..metadata };
+            return ElectionStep::Create(Lease { metadata, spec: Some(spec) });
+        }
         ElectionStep::Replace(Lease { metadata, spec: Some(spec) })
     }
 
@@ -130,21 +127,6 @@ impl Election {
                 self.observed = Some((spec, now));
                 now
             }
-        }
-    }
-
-    fn first(&self, clock: Timestamp) -> Lease {
-        Lease {
-            metadata: ObjectMeta {
-                name: Some(self.options.lease.clone()),
-                namespace: Some(self.options.namespace.clone()),
-                ..ObjectMeta::default()
-            },
-            spec: Some(LeaseSpec {
-                acquire_time: Some(MicroTime(clock)),
-                lease_transitions: Some(0),
-                ..self.renewed(clock)
-            }),
         }
     }
 
@@ -201,7 +183,7 @@ mod tests {
         }
 
         fn leads(&self, second: u64) -> bool {
-            self.election.until().is_some_and(|until| self.at(second) < until)
+            self.election.until.is_some_and(|until| self.at(second) < until)
         }
     }
 
