@@ -73,7 +73,7 @@ pub struct Manifest {
 }
 
 /// A kind of the group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A policy.
     CorsPolicy,

@@ -14,8 +14,9 @@ use std::fs;
 use corsward_api::definitions;
 use corsward_cli::policies::{Policies, SourceFile};
 use corsward_manifest::amend;
+use corsward_manifest::document::Kind;
 use corsward_manifest::knowledge::FullKnowledge;
-use corsward_operator::source::document::{self, DependencyKind};
+use corsward_operator::source::document;
 use corsward_operator_core::guardrails::{self, Guardrail};
 use corsward_operator_core::origin_sets;
 use corsward_operator_core::validation::{Context, Validation, validate_object};
@@ -68,15 +69,12 @@ fn findings(object: &Value, beside: &[Value]) -> Vec<Finding> {
     let mut sets = BTreeMap::new();
     let mut bounds = Vec::new();
     for dependency in documents.dependencies {
-        match dependency.kind {
-            DependencyKind::OriginSet => {
-                let origins = origin_sets::parse(&dependency.spec, &FullKnowledge).0;
-                sets.insert(dependency.key, origins);
-            }
-            DependencyKind::Guardrail => {
-                let name = &dependency.key.name;
-                bounds.extend(Guardrail::parse(name, &dependency.spec, &FullKnowledge).0);
-            }
+        if dependency.kind == Kind::ClusterCorsPolicy {
+            let name = &dependency.key.name;
+            bounds.extend(Guardrail::parse(name, &dependency.spec, &FullKnowledge).0);
+        } else {
+            let origins = origin_sets::parse(&dependency.spec, &FullKnowledge).0;
+            sets.insert(dependency.key, origins);
         }
     }
     let mut said: Vec<Finding> = documents.lost;

@@ -43,20 +43,11 @@ pub struct DocumentFinding {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dependency {
     /// Its kind.
-    pub kind: DependencyKind,
+    pub kind: Kind,
     /// Its name; guardrails have no namespace.
     pub key: Key,
     /// Its spec as written.
     pub spec: Arc<Value>,
-}
-
-/// The kinds that policies depend on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DependencyKind {
-    /// An `OriginSet`.
-    OriginSet,
-    /// A `ClusterCorsPolicy`.
-    Guardrail,
 }
 
 /// Reads the documents of a file.
@@ -84,9 +75,8 @@ pub fn read(place: &str, bytes: &[u8]) -> Result<Documents, Finding> {
 impl Documents {
     fn add_dependency(&mut self, mut manifest: Manifest) {
         let mut findings = dependency_findings(&mut manifest, &FullKnowledge);
-        let Manifest { kind: of, namespace, name, spec, findings: _, spelling: _ } = manifest;
-        let is_guardrail = of == Kind::ClusterCorsPolicy;
-        let kind = if is_guardrail { DependencyKind::Guardrail } else { DependencyKind::OriginSet };
+        let Manifest { kind, namespace, name, spec, findings: _, spelling: _ } = manifest;
+        let is_guardrail = kind == Kind::ClusterCorsPolicy;
         let spec = spec.unwrap_or_default();
         let is_refused = findings.iter().any(|finding| finding.severity() == Severity::Refusal);
         if is_guardrail && is_refused {
@@ -98,7 +88,7 @@ impl Documents {
         }
         // They stand among those of the whole file.
         self.findings.extend(findings.into_iter().map(|Finding { field, reason }| {
-            let finding = Finding { field: format!("{}/{name} {field}", of.as_str()), reason };
+            let finding = Finding { field: format!("{}/{name} {field}", kind.as_str()), reason };
             DocumentFinding { guardrail: is_guardrail.then(|| name.clone()), finding }
         }));
         let namespace = if is_guardrail { String::new() } else { namespace };
@@ -145,7 +135,12 @@ mod tests {
             .collect();
         assert_eq!(
             found,
-            ["OriginSet default/a", "Guardrail /a", "OriginSet default/b", "Guardrail /far"]
+            [
+                "OriginSet default/a",
+                "ClusterCorsPolicy /a",
+                "OriginSet default/b",
+                "ClusterCorsPolicy /far"
+            ]
         );
         let said = documents.findings.iter().map(|found| &found.finding);
         let said: Vec<_> = said.map(|f| format!("{}: {}", f.field, f.code())).collect();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use corsward_api::GUARDRAIL_KIND;
 use corsward_api::v1alpha1::{ClusterCorsPolicyStatus, GuardrailInForce};
+use corsward_manifest::document::Kind;
 use corsward_manifest::finding::SourceReason;
 use corsward_operator_core::cluster_state::{Key, RawObject};
 use corsward_operator_core::event::Problem;
@@ -14,7 +15,7 @@ use corsward_operator_core::object::{Object, Text};
 use corsward_policy::{Finding, PolicyId};
 use serde_json::Value;
 
-use crate::source::document::{self, Dependency, DependencyKind, Documents};
+use crate::source::document::{self, Dependency, Documents};
 
 /// The state of a directory.
 #[derive(Debug, Default)]
@@ -210,35 +211,33 @@ impl Folder {
 
     /// Of several with one name the first in order of files counts.
     fn add_dependencies(&self, snapshot: &mut Snapshot) {
-        let mut places: BTreeMap<(DependencyKind, &Key), (&str, &Dependency)> = BTreeMap::new();
+        let mut places: BTreeMap<(Kind, &Key), (&str, &Dependency)> = BTreeMap::new();
         let all = self
             .files
             .iter()
             .flat_map(|(name, file)| file.dependencies.iter().map(move |one| (name, one)));
         for (file, dependency) in all {
             let Dependency { kind, key, spec } = dependency;
+            let is_guardrail = *kind == Kind::ClusterCorsPolicy;
             if let Some((first, other)) = places.get(&(*kind, key)) {
                 if other.spec != *spec {
                     let policy = key.name.clone();
                     let reason = SourceReason::Duplicate { policy, file: (*first).to_owned() };
                     let finding = Finding::new("metadata.name", reason);
-                    let guardrail = (*kind == DependencyKind::Guardrail).then(|| key.name.clone());
+                    let guardrail = is_guardrail.then(|| key.name.clone());
                     snapshot.problems.push(Problem { place: file.clone(), guardrail, finding });
                 }
                 continue;
             }
             places.insert((*kind, key), (file, dependency));
             let written = self.written(*kind, key, spec);
-            if *kind == DependencyKind::Guardrail && self.keeps(file, dependency) {
+            if is_guardrail && self.keeps(file, dependency) {
                 snapshot.problems.push(held(file, &key.name));
             }
-            match kind {
-                DependencyKind::OriginSet => {
-                    snapshot.origin_sets.insert(key.clone(), written);
-                }
-                DependencyKind::Guardrail => {
-                    snapshot.guardrails.insert(key.name.clone(), written);
-                }
+            if is_guardrail {
+                snapshot.guardrails.insert(key.name.clone(), written);
+            } else {
+                snapshot.origin_sets.insert(key.clone(), written);
             }
         }
     }
@@ -251,7 +250,7 @@ impl Folder {
         for (name, spec) in &self.remembered {
             if !snapshot.guardrails.contains_key(name) {
                 let key = Key { namespace: String::new(), name: name.clone() };
-                let written = self.written(DependencyKind::Guardrail, &key, spec);
+                let written = self.written(Kind::ClusterCorsPolicy, &key, spec);
                 snapshot.guardrails.insert(name.clone(), written);
                 snapshot.problems.push(held(file, name));
             }
@@ -267,15 +266,14 @@ impl Folder {
     }
 
     /// A folder counts no generations, and keeps no statuses: what held before a restart stands in the place of one.
-    fn written(&self, kind: DependencyKind, key: &Key, spec: &Arc<Value>) -> RawObject {
-        let held = self.remembered.get(&key.name).filter(|_| kind == DependencyKind::Guardrail);
-        let in_force =
-            |spec: &Arc<Value>| GuardrailInForce { generation: 0, spec: JsonText::of(spec) };
-        let status = held.map(|spec| ClusterCorsPolicyStatus {
-            in_force: Some(in_force(spec)),
-            ..ClusterCorsPolicyStatus::default()
+    fn written(&self, kind: Kind, key: &Key, spec: &Arc<Value>) -> RawObject {
+        let held = self.remembered.get(&key.name).filter(|_| kind == Kind::ClusterCorsPolicy);
+        let status = held.map(|spec| {
+            let in_force = Some(GuardrailInForce { generation: 0, spec: JsonText::of(spec) });
+            let status = ClusterCorsPolicyStatus { in_force, ..ClusterCorsPolicyStatus::default() };
+            JsonText::serialize(&status)
         });
-        let status = status.map_or_else(JsonText::default, |status| JsonText::serialize(&status));
+        let status = status.unwrap_or_default();
         RawObject { uid: String::new(), generation: 0, spec: Arc::clone(spec), status }
     }
 
