@@ -420,17 +420,11 @@ impl<K, T> Delta<K, T> {
 impl<K: Ord, T: PartialEq> Delta<K, T> {
     fn apply_to(self, objects: &mut BTreeMap<K, T>) -> bool {
         match self {
-            Self::Apply(key, object) => match objects.get_mut(&key) {
-                Some(known) if *known == object => false,
-                Some(known) => {
-                    *known = object;
-                    true
-                }
-                None => {
-                    objects.insert(key, object);
-                    true
-                }
-            },
+            Self::Apply(key, object) => {
+                let changed = objects.get(&key) != Some(&object);
+                objects.insert(key, object);
+                changed
+            }
             Self::Delete(key) => objects.remove(&key).is_some(),
             Self::Reset(all) => {
                 let changed = *objects != all;

@@ -193,21 +193,14 @@ impl Guardrail {
             require_disallowed_requests,
         } = guardrails;
         let origins = allowed_origins.map(|list| {
-            let (patterns, said) =
-                validate::patterns(&list, "spec.guardrails.allowedOrigins", knowledge);
-            findings.extend(said);
-            Cover::new(&patterns)
+            let field = "spec.guardrails.allowedOrigins";
+            Cover::new(&noted(validate::patterns(&list, field, knowledge), findings))
         });
         let methods = allowed_methods.map(|list| {
-            let (names, said) = validate::method_names(&list, "spec.guardrails.allowedMethods");
-            findings.extend(said);
-            names
+            noted(validate::method_names(&list, "spec.guardrails.allowedMethods"), findings)
         });
         let headers = allowed_headers.map(|list| {
-            let (names, said) =
-                validate::request_header_names(&list, "spec.guardrails.allowedHeaders");
-            findings.extend(said);
-            names
+            noted(validate::request_header_names(&list, "spec.guardrails.allowedHeaders"), findings)
         });
         let max_age = max_max_age.map(|seconds| {
             let (seconds, said) = validate::max_age(seconds, "spec.guardrails.maxMaxAge");
@@ -304,15 +297,23 @@ impl Guardrail {
             let written = seconds.to_string();
             exceed(format!("{field}.maxAge"), Excess::MaxAge { written, max });
         }
-        for method in
-            self.methods.iter().flat_map(|allowed| beyond_methods(cors.methods(), allowed))
-        {
-            exceed(format!("{field}.allowMethods"), Excess::Method(method));
+        // `*` does not cover `Authorization`, and what needs no preflight needs no permission.
+        if let Some(allowed) = &self.methods {
+            let is_covered = |method: &Method| {
+                allowed.any() || is_cors_safelisted_method(method.as_str().as_bytes())
+            };
+            for method in beyond(cors.methods(), allowed, is_covered) {
+                exceed(format!("{field}.allowMethods"), Excess::Method(method));
+            }
         }
-        for header in
-            self.headers.iter().flat_map(|allowed| beyond_headers(cors.headers(), allowed))
-        {
-            exceed(format!("{field}.allowHeaders"), Excess::Header(header));
+        if let Some(allowed) = &self.headers {
+            let is_covered = |header: &HeaderName| {
+                let name = header.as_str().as_bytes();
+                allowed.any() && !is_cors_non_wildcard_request_header_name(name)
+            };
+            for header in beyond(cors.headers(), allowed, is_covered) {
+                exceed(format!("{field}.allowHeaders"), Excess::Header(header));
+            }
         }
     }
 }
@@ -338,25 +339,21 @@ fn forwarding(policy: &Policy) -> Vec<String> {
     fields
 }
 
-fn beyond_methods(ours: &Names<Method>, allowed: &Names<Method>) -> Vec<String> {
-    let is_allowed = |method: &Method| {
-        let name = method.as_str();
-        is_cors_safelisted_method(name.as_bytes())
-            || allowed.any()
-            || allowed.named().contains(method)
-    };
-    let star = (ours.any() && !allowed.any()).then(|| "*".to_owned());
-    let named = ours.named().iter().filter(|method| !is_allowed(method)).map(ToString::to_string);
-    star.into_iter().chain(named).collect()
+/// The value of a validated field, whose findings join the others.
+fn noted<T>((value, said): (T, Vec<Finding>), findings: &mut Vec<Finding>) -> T {
+    findings.extend(said);
+    value
 }
 
-fn beyond_headers(ours: &Names<HeaderName>, allowed: &Names<HeaderName>) -> Vec<String> {
-    let is_allowed = |header: &HeaderName| {
-        let covered = !is_cors_non_wildcard_request_header_name(header.as_str().as_bytes());
-        allowed.any() && covered || allowed.named().contains(header)
-    };
+/// The names that a guardrail does not allow: those that it neither covers nor lists.
+fn beyond<N: PartialEq + ToString>(
+    ours: &Names<N>,
+    allowed: &Names<N>,
+    is_covered: impl Fn(&N) -> bool,
+) -> Vec<String> {
+    let is_allowed = |name: &N| is_covered(name) || allowed.named().contains(name);
     let star = (ours.any() && !allowed.any()).then(|| "*".to_owned());
-    let named = ours.named().iter().filter(|header| !is_allowed(header)).map(ToString::to_string);
+    let named = ours.named().iter().filter(|name| !is_allowed(name)).map(ToString::to_string);
     star.into_iter().chain(named).collect()
 }
 

@@ -38,10 +38,11 @@ pub struct ScopePlan {
 }
 
 /// The desired bundles of all parts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct DesiredBundles {
     desired: Desired,
-    is_stale: bool,
+    /// They did not change since they were taken.
+    is_taken: bool,
 }
 
 /// The plan of one policy.
@@ -275,7 +276,8 @@ impl DesiredBundles {
 
     /// The desired state, if it changed since the last call. The first call returns one.
     pub fn take_changed(&mut self) -> Option<Arc<Desired>> {
-        std::mem::take(&mut self.is_stale).then(|| Arc::new(self.desired.clone()))
+        let is_taken = std::mem::replace(&mut self.is_taken, true);
+        (!is_taken).then(|| Arc::new(self.desired.clone()))
     }
 
     /// Takes in what should be published in a part.
@@ -307,17 +309,17 @@ impl DesiredBundles {
             let gone: Vec<_> =
                 before.filter(|key| !desired.contains_key(&***key)).cloned().collect();
             for key in gone {
-                self.is_stale |= bundles.remove(&key).is_some();
+                self.is_taken &= bundles.remove(&key).is_none();
             }
         }
         for (key, (bundle, retiring)) in desired {
             let key = Arc::new(key);
             let Desired { bundles, retiring: old } = &mut self.desired;
             let (to, from) = if retiring { (old, bundles) } else { (bundles, old) };
-            self.is_stale |= from.remove(&key).is_some();
+            self.is_taken &= from.remove(&key).is_none();
             if to.get(&key) != Some(&bundle) {
                 to.insert(key, bundle);
-                self.is_stale = true;
+                self.is_taken = false;
             }
         }
     }
@@ -329,12 +331,6 @@ impl DesiredBundles {
                 desired.entry((**key).clone()).or_insert_with(|| (Arc::clone(known), false));
             }
         }
-    }
-}
-
-impl Default for DesiredBundles {
-    fn default() -> Self {
-        Self { desired: Desired::default(), is_stale: true }
     }
 }
 

@@ -166,10 +166,12 @@ impl Placement {
             },
             "Gateway" => match cluster_state.gateways.get(&key) {
                 Some(gateway) => {
-                    let port = section.map(|name| gateway.listeners.get(name).copied());
+                    let port = section.map(|name| (name, gateway.listeners.get(name).copied()));
                     let ports = match port {
-                        Some(None) => return self.miss_section(field, target),
-                        Some(Some(port)) => Some([port].into()),
+                        Some((name, None)) => {
+                            return self.miss_section(field, "Gateway", &key.name, name);
+                        }
+                        Some((_, Some(port))) => Some([port].into()),
                         None => None,
                     };
                     let served = serving(field, &key.name, gateway, cluster_state, controllers);
@@ -213,16 +215,13 @@ impl Placement {
             let ports = pod_ports(port, &key.namespace, selector, cluster_state);
             self.add(proxies, Some(ports));
         } else {
-            let (kind, name) = ("Service".to_owned(), key.name.clone());
-            let reason = TargetReason::SectionNotFound { kind, name, section: section.to_owned() };
-            self.missing.push(Finding::new(format!("{field}.sectionName"), reason));
+            self.miss_section(field, "Service", &key.name, section);
         }
     }
 
-    fn miss_section(&mut self, field: &str, target: &TargetRef) {
-        let TargetRef { group: _, kind, name, section_name } = target;
-        let (kind, name) = (kind.clone(), name.clone());
-        let section = section_name.clone().unwrap_or_default();
+    /// No object of that name has that section.
+    fn miss_section(&mut self, field: &str, kind: &str, name: &str, section: &str) {
+        let (kind, name, section) = (kind.to_owned(), name.to_owned(), section.to_owned());
         let reason = TargetReason::SectionNotFound { kind, name, section };
         self.missing.push(Finding::new(format!("{field}.sectionName"), reason));
     }

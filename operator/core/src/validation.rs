@@ -256,6 +256,8 @@ impl PartialEq for Accepted {
     }
 }
 
+impl Eq for Accepted {}
+
 // === impl Context ===
 
 impl<'c> Context<'c> {

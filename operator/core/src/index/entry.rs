@@ -25,7 +25,7 @@ pub struct Entry {
 }
 
 /// The spec of a policy that the proxies run: the last accepted one, older than the object if that is refused.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PolicyInForce {
     /// The generation of that spec.
     pub generation: i64,
@@ -75,12 +75,5 @@ impl Deref for PolicyInForce {
 
     fn deref(&self) -> &Accepted {
         &self.accepted
-    }
-}
-
-impl PartialEq for PolicyInForce {
-    fn eq(&self, other: &Self) -> bool {
-        let is_same = Arc::ptr_eq(&self.accepted, &other.accepted);
-        self.generation == other.generation && (is_same || self.accepted == other.accepted)
     }
 }

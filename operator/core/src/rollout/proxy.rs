@@ -74,7 +74,7 @@ fn whole(number: f64) -> Option<u64> {
 /// A workload and its proxy.
 #[derive(Clone, Debug)]
 pub(super) struct Proxy {
-    address: Option<SocketAddr>,
+    pub(super) address: Option<SocketAddr>,
     /// Is there one?
     exists: bool,
     /// The expected digests. Several during a regrouping; none without a published bundle.
@@ -87,7 +87,7 @@ pub(super) struct Proxy {
     /// The pause before the next poll.
     pause: Duration,
     /// The time of the next poll.
-    due: Option<Instant>,
+    pub(super) due: Option<Instant>,
     /// Since when it has answered that it runs no filter.
     missing_filter_since: Option<Instant>,
 }
@@ -177,21 +177,12 @@ impl Proxy {
         before != (self.answer, self.refused_before, self.failures >= MAX_FAILURES)
     }
 
-    /// The time of the next poll.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.due
-    }
-
     /// Something was done about it, if it runs no filter.
     pub(super) fn poll_soon(&mut self, now: Instant) {
         if self.due.is_some() && self.state() == ProxyState::Not(OutOfSyncReason::NoFilter) {
             self.pause = INITIAL_DELAY;
             self.due = now.checked_add(INITIAL_DELAY);
         }
-    }
-
-    pub(super) fn address(&self) -> Option<SocketAddr> {
-        self.address
     }
 
     /// Its state against its published bundles.

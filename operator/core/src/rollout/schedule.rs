@@ -241,9 +241,9 @@ impl NamespaceSchedule {
         settled: Duration,
         now: Instant,
     ) -> Option<Instant> {
-        let proxy = self.proxy(pod).filter(|proxy| proxy.address() == Some(address))?;
+        let proxy = self.proxy(pod).filter(|proxy| proxy.address == Some(address))?;
         let is_news = proxy.answered(answer, settled, now);
-        let due = proxy.due();
+        let due = proxy.due;
         if is_news {
             self.look_soon(now);
         }
@@ -253,12 +253,6 @@ impl NamespaceSchedule {
     fn look_soon(&mut self, now: Instant) {
         let soon = now.checked_add(BATCH_WINDOW);
         self.looks_at = self.looks_at.into_iter().chain(soon).min();
-    }
-
-    /// Whom to ask when.
-    fn agenda(&self) -> impl Iterator<Item = (Instant, &str)> {
-        let pods = self.expected.workloads.iter().zip(&self.proxies);
-        pods.filter_map(|(workload, proxy)| Some((proxy.due()?, workload.pod.as_str())))
     }
 
     /// Takes the new updates, and notes the time of the next look.
@@ -360,12 +354,14 @@ impl PolicyRollout {
     }
 }
 
+/// Whom to ask when.
 fn agenda<'p>(
     namespace: &'p str,
     schedule: &'p NamespaceSchedule,
 ) -> impl Iterator<Item = (Instant, Key)> + use<'p> {
     let key = |pod: &str| Key { namespace: namespace.to_owned(), name: pod.to_owned() };
-    schedule.agenda().map(move |(at, pod)| (at, key(pod)))
+    let pods = schedule.expected.workloads.iter().zip(&schedule.proxies);
+    pods.filter_map(move |(workload, proxy)| Some((proxy.due?, key(&workload.pod))))
 }
 
 /// The digests that a workload may run: those of what stays, and of what goes where nothing stays.
