@@ -178,8 +178,8 @@ fn count(number: usize, one: &str, many: &str) -> String {
 
 /// Prints every code.
 fn list(out: &mut impl Write) -> anyhow::Result<Outcome> {
-    for codes::Row { code, severity, fault, fix } in codes::all() {
-        writeln!(out, "{code} {severity}: {fault}: {fix}")?;
+    for row in codes::all() {
+        writeln!(out, "{row}")?;
     }
     Ok(Outcome::Success)
 }

@@ -1,46 +1,37 @@
-//! Codes: every finding there is, from the manual of findings, which a test writes from the code.
+//! Codes: every finding there is, by the examples of the operator's core.
 
-/// The manual.
-const MANUAL: &str = include_str!("../../../docs/findings.md");
+use std::fmt;
 
-/// A row of the manual: a code, and an example of its finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use corsward_operator_core::finding::examples;
+use corsward_policy::Severity;
+
+/// A code, and an example of its finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
     /// The code.
     pub(super) code: &'static str,
     /// The severity of its findings.
-    pub(super) severity: &'static str,
+    pub(super) severity: Severity,
     /// The fault.
-    pub(super) fault: &'static str,
+    pub(super) fault: String,
     /// The fix.
-    pub(super) fix: &'static str,
+    pub(super) fix: String,
 }
 
 /// Every code, in the order of the manual.
 pub(super) fn all() -> impl Iterator<Item = Row> {
-    MANUAL.lines().filter_map(|line| {
-        let mut cells = line.strip_prefix("| `CORS-").map(|_| line)?.split(" | ");
-        let code = cells.next()?.trim_start_matches("| `").trim_end_matches('`');
-        let (severity, _field, fault) = (cells.next()?, cells.next()?, cells.next()?);
-        let fix = cells.next()?.trim_end_matches(" |");
-        Some(Row { code, severity, fault, fix })
+    examples().into_iter().map(|finding| {
+        let (sentence, severity) = (finding.reason.sentence(), finding.severity());
+        let (code, fault, fix) = (sentence.code, sentence.matter.clone(), sentence.fix.clone());
+        Row { code, severity, fault, fix }
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+// === impl Row ===
 
-    #[test]
-    fn every_row_of_the_manual_is_a_code() {
-        let rows = MANUAL.lines().filter(|line| line.starts_with("| `CORS-")).count();
-        let codes: Vec<Row> = all().collect();
-        assert_eq!(codes.len(), rows);
-        for Row { code, severity, fault, fix } in codes {
-            let letter = code.as_bytes()["CORS-".len()];
-            let want = [(b'E', "refusal"), (b'W', "warning"), (b'I', "hint")];
-            assert!(want.contains(&(letter, severity)), "{code} {severity}");
-            assert!(!fault.is_empty() && !fix.is_empty(), "{code}");
-        }
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, severity, fault, fix } = self;
+        write!(f, "{code} {severity}: {fault}: {fix}")
     }
 }

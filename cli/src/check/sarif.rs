@@ -59,7 +59,7 @@ fn result(diagnostic: &Diagnostic<'_>, rules: &[codes::Row]) -> Value {
     }
     let mut result = json!({
         "ruleId": code,
-        "level": level(diagnostic.severity().as_str()),
+        "level": level(diagnostic.severity()),
         "message": {"text": message},
         "locations": [{
             "physicalLocation": location,
@@ -77,13 +77,11 @@ fn result(diagnostic: &Diagnostic<'_>, rules: &[codes::Row]) -> Value {
     result
 }
 
-fn level(severity: &str) -> &'static str {
-    if severity == Severity::Refusal.as_str() {
-        "error"
-    } else if severity == Severity::Warning.as_str() {
-        "warning"
-    } else {
-        "note"
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Refusal => "error",
+        Severity::Warning => "warning",
+        Severity::Hint => "note",
     }
 }
 

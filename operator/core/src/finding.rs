@@ -1,5 +1,6 @@
-//! Findings about clusters: what policies meet in one, and what they share there.
+//! Findings about clusters: what policies meet in one, and what they share there; and an example of every finding.
 
+mod examples;
 mod gateway;
 mod guardrail;
 mod origin_set;
@@ -11,6 +12,7 @@ mod traffic;
 #[cfg(test)]
 mod reference;
 
+pub use examples::{examples, number};
 pub use gateway::GatewayReason;
 pub use guardrail::{Excess, GuardrailReason};
 pub use origin_set::OriginSetReason;
