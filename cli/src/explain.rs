@@ -14,6 +14,7 @@ mod reply;
 mod report;
 mod server;
 mod walk;
+mod words;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ pub mod check;
 pub mod credentials;
 pub mod header_list;
 pub mod obstacle;
+pub mod origin;
 pub mod plan;
 pub mod readable;
 pub mod safelist;
@@ -21,4 +22,5 @@ pub use check::{
 };
 pub use credentials::CredentialsMode;
 pub use header_list::{HeaderLine, combined, is_token};
+pub use origin::PageOrigin;
 pub use plan::{PageRequest, Plan, plan};

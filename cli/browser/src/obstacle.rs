@@ -52,14 +52,14 @@ impl fmt::Display for Obstacle {
 pub fn obstacles(page: &PageRequest) -> Vec<Obstacle> {
     let mut found = Vec::new();
     let local = local_host(&page.url);
-    let from_https = page.origin.ascii_serialization().starts_with("https://");
+    let from_https = page.origin.as_str().starts_with("https://");
     if from_https && page.url.scheme() == "http" && !is_loopback(&page.url) {
         found.push(Obstacle::MixedContent);
     }
     if let Some(port) = page.url.port().filter(|port| BAD_PORTS.contains(port)) {
         found.push(Obstacle::BadPort(port));
     }
-    let page_url = Url::parse(&page.origin.ascii_serialization()).ok();
+    let page_url = Url::parse(page.origin.as_str()).ok();
     if let Some(host) = local.filter(|_| page_url.as_ref().and_then(local_host).is_none()) {
         found.push(Obstacle::LocalNetwork(host));
     }
@@ -98,6 +98,7 @@ fn local_host(url: &Url) -> Option<String> {
 mod tests {
     use super::*;
     use crate::credentials::CredentialsMode;
+    use crate::origin::PageOrigin;
 
     #[test]
     fn a_url_and_an_origin_show_rules_other_than_cors() {
@@ -119,7 +120,7 @@ mod tests {
             ("https://app.example", "https://api.example:6000/", vec![Obstacle::BadPort(6000)]),
         ] {
             let page = PageRequest {
-                origin: Url::parse(origin).unwrap().origin(),
+                origin: PageOrigin::of(&Url::parse(origin).unwrap()),
                 url: Url::parse(url).unwrap(),
                 method: "GET".to_owned(),
                 headers: Vec::new(),

@@ -2,18 +2,19 @@
 
 use std::fmt;
 
-use url::{Origin, Url};
+use url::Url;
 
 use crate::check::{CorsRequest, Preflight};
 use crate::credentials::CredentialsMode;
 use crate::header_list::{HeaderLine, is_token, normalized};
+use crate::origin::PageOrigin;
 use crate::safelist::{Unsafe, is_safelisted_method, unsafe_names};
 
 /// A request of a page, as it is passed to `fetch` with `mode: "cors"`.
 #[derive(Clone, Debug)]
 pub struct PageRequest {
     /// The origin of the page; an opaque one is `null` on the wire.
-    pub origin: Origin,
+    pub origin: PageOrigin,
     /// The URL.
     pub url: Url,
     /// The method, in the page's own case.
@@ -136,8 +137,8 @@ pub fn plan(page: &PageRequest) -> Result<Plan, NotSent> {
     if !matches!(page.url.scheme(), "http" | "https") {
         return Err(NotSent::Scheme(page.url.scheme().to_owned()));
     }
-    let cross_origin = page.url.origin() != page.origin;
-    let origin = page.origin.ascii_serialization();
+    let cross_origin = !page.origin.is_of(&page.url);
+    let origin = page.origin.to_string();
     let preflight = if cross_origin {
         preflight(&method, &headers, &origin, page.upload_listeners)
     } else {
@@ -274,7 +275,7 @@ mod tests {
 
     fn page(method: &str, url: &str, headers: &[(&str, &str)]) -> PageRequest {
         PageRequest {
-            origin: Url::parse("https://app.example").unwrap().origin(),
+            origin: PageOrigin::of(&Url::parse("https://app.example").unwrap()),
             url: Url::parse(url).unwrap(),
             method: method.to_owned(),
             headers: headers.iter().map(|(name, value)| line(name, value)).collect(),
@@ -373,7 +374,7 @@ mod tests {
     fn listeners_on_an_upload_need_a_preflight_of_their_own() {
         let mut page = page("POST", "https://api.example/", &[]);
         page.upload_listeners = true;
-        page.origin = Origin::new_opaque();
+        page.origin = PageOrigin::opaque();
         let preflight = plan(&page).unwrap().preflight.unwrap();
         assert_eq!(preflight.reasons, [PreflightReason::UploadListeners]);
         assert_eq!(

@@ -104,7 +104,7 @@ fn block(draft: &mut Draft, rule: Option<usize>) -> Option<(&mut CorsDraft, Stri
 impl Edit {
     /// The edit for a failure: the refusal of the policy says more than the answer.
     fn of(page: &PageRequest, failed: &Failure) -> Option<Self> {
-        let origin = page.origin.ascii_serialization();
+        let origin = page.origin.to_string();
         let method = || page.method.to_ascii_uppercase();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Some(match (failed.refusal, &failed.cause) {

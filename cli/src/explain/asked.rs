@@ -1,8 +1,8 @@
 //! Asked request: a page's request, put together from the arguments, a copied cURL command and a HAR.
 
 use anyhow::{Context as _, bail};
-use corsward_browser::{CredentialsMode, HeaderLine, PageRequest};
-use url::{Origin, Url};
+use corsward_browser::{CredentialsMode, HeaderLine, PageOrigin, PageRequest};
+use url::Url;
 
 /// The parts of a page's request that one source has.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +24,7 @@ impl Asked {
             let line = lines.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
             line.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
         };
-        let referrer = || Some(origin_of(&text("referer")?).ok()?.ascii_serialization());
+        let referrer = || Some(origin_of(&text("referer")?).ok()?.to_string());
         let origin = text("origin").or_else(referrer);
         // A record shows no credentials mode; a cookie of another origin travels in this one alone.
         let credentials = text("cookie").map(|_| CredentialsMode::Include);
@@ -71,16 +71,15 @@ impl Asked {
 }
 
 /// The origin of an origin or of a page's URL.
-pub(crate) fn origin_of(text: &str) -> anyhow::Result<Origin> {
+pub(crate) fn origin_of(text: &str) -> anyhow::Result<PageOrigin> {
     if text == "null" {
-        return Ok(Origin::new_opaque());
+        return Ok(PageOrigin::opaque());
     }
-    let origin = url_of(text)?.origin();
-    if origin.is_tuple() {
-        Ok(origin)
-    } else {
+    let origin = PageOrigin::of(&url_of(text)?);
+    if origin.is_opaque() {
         bail!("`{text}` has an opaque origin; say `null` for a page without an origin of its own");
     }
+    Ok(origin)
 }
 
 fn url_of(text: &str) -> anyhow::Result<Url> {
@@ -95,26 +94,42 @@ pub(crate) fn header(text: &str) -> anyhow::Result<HeaderLine> {
     Ok((name.trim().to_owned(), value.trim().as_bytes().to_vec()))
 }
 
-/// Headers that browsers add by themselves; those that are forbidden to pages are left out anyway.
+/// Headers that browsers add by themselves, for their caches, their protocols and the user's settings. A page may set a few of them too, which
+/// a record does not show. Those that are forbidden to pages are left out anyway.
+const OF_BROWSER: [&str; 30] = [
+    "accept-encoding",
+    "accept-language",
+    "alt-used",
+    "cache-control",
+    "connection",
+    "content-length",
+    "cookie",
+    "device-memory",
+    "dnt",
+    "downlink",
+    "dpr",
+    "ect",
+    "host",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "keep-alive",
+    "last-event-id",
+    "origin",
+    "pragma",
+    "priority",
+    "purpose",
+    "referer",
+    "rtt",
+    "save-data",
+    "te",
+    "upgrade-insecure-requests",
+    "user-agent",
+    "viewport-width",
+    "x-client-data",
+];
+
 fn is_of_browser(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name.starts_with(':')
-        || name.starts_with("sec-")
-        || matches!(
-            name.as_str(),
-            "accept-encoding"
-                | "accept-language"
-                | "cache-control"
-                | "connection"
-                | "content-length"
-                | "cookie"
-                | "dnt"
-                | "host"
-                | "origin"
-                | "pragma"
-                | "priority"
-                | "referer"
-                | "te"
-                | "user-agent"
-        )
+    name.starts_with(':') || name.starts_with("sec-") || OF_BROWSER.contains(&name.as_str())
 }

@@ -60,7 +60,7 @@ fn text(file: &Path) -> anyhow::Result<String> {
     Ok(text.trim_start_matches('\u{feff}').trim_start().to_owned())
 }
 
-/// The first answer to `OPTIONS` and the last one to the request. Without a method, an answer is one to the request: no status and no header
+/// The first answer to `OPTIONS` and the last one to the request, up to a redirect: what is asked behind it has a URL of its own. Without a method, an answer is one to the request: no status and no header
 /// belongs to preflights alone.
 fn of_both(transcript: Transcript, asked: &Asked) -> Captured {
     let Transcript { exchanges, failure } = transcript;
@@ -78,7 +78,8 @@ fn of_both(transcript: Transcript, asked: &Asked) -> Captured {
             (Some(of_line), Some(method)) => of_line.eq_ignore_ascii_case(method),
             _ => true,
         };
-        if is_asked {
+        let is_redirect = |it: &Answer| Diagnosis::location(it).is_some();
+        if is_asked && !captured.request.as_ref().is_some_and(is_redirect) {
             captured.request = Some(answer);
         }
     }

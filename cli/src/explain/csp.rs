@@ -1,9 +1,10 @@
 //! CSP: the source list that a page's Content Security Policy has for `fetch`.
 
-use url::{Origin, Url};
+use corsward_browser::PageOrigin;
+use url::Url;
 
 /// Returns the directive that does not allow a connection to `url`.
-pub(super) fn refusing(policy: &str, url: &Url, page: &Origin) -> Option<String> {
+pub(super) fn refusing(policy: &str, url: &Url, page: &PageOrigin) -> Option<String> {
     let directives = policy.split([';', ',']).map(str::trim);
     let named = |name: &str| {
         let is_named = |directive: &&str| {
@@ -20,13 +21,13 @@ pub(super) fn refusing(policy: &str, url: &Url, page: &Origin) -> Option<String>
 }
 
 /// CSP, "match url to source expression", as far as `connect-src` needs it.
-fn allows(source: &str, url: &Url, page: &Origin) -> bool {
+fn allows(source: &str, url: &Url, page: &PageOrigin) -> bool {
     let source = source.to_ascii_lowercase();
     if source == "*" {
         return matches!(url.scheme(), "http" | "https");
     }
     if source == "'self'" {
-        return url.origin() == *page;
+        return page.is_of(url);
     }
     if let Some(scheme) = source.strip_suffix(':') {
         return is_scheme(scheme, url);
@@ -72,7 +73,7 @@ mod tests {
     #[test]
     fn a_source_list_is_matched_by_scheme_host_port_and_path() {
         let url = Url::parse("https://api.example/v1/items").unwrap();
-        let page = Url::parse("https://app.example").unwrap().origin();
+        let page = PageOrigin::of(&Url::parse("https://app.example").unwrap());
         for (policy, want) in [
             ("script-src 'self'", None),
             ("default-src 'self'", Some("default-src 'self'")),

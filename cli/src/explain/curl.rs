@@ -4,16 +4,11 @@ use anyhow::{Context as _, bail};
 use corsward_browser::HeaderLine;
 
 use super::asked::{Asked, header};
+use super::words;
 
-/// Reads a command. The words are those of a POSIX shell, or of `cmd` on Windows.
+/// Reads a command, of a POSIX shell or of `cmd` on Windows.
 pub(super) fn read(command: &str) -> anyhow::Result<Asked> {
-    // `cmd` escapes with a caret.
-    let command = if command.contains("^\"") {
-        command.replace("^\r\n", " ").replace("^\n", " ").replace('^', "")
-    } else {
-        command.replace("\\\r\n", " ").replace("\\\n", " ")
-    };
-    let words = shlex::split(&command).context("a quote of the command is not closed")?;
+    let words = words::split(command)?;
     let mut words = words.into_iter();
     if words.next().as_deref() != Some("curl") {
         bail!("the command does not begin with `curl`");
@@ -23,7 +18,8 @@ pub(super) fn read(command: &str) -> anyhow::Result<Asked> {
         read.take(word, &mut words)?;
     }
     let url = read.url.context("the command has no URL")?;
-    let method = read.method.unwrap_or(if read.has_body { "POST" } else { "GET" }.to_owned());
+    let is_post = read.has_body && !read.is_get;
+    let method = read.method.unwrap_or(if is_post { "POST" } else { "GET" }.to_owned());
     Ok(Asked::of_record(&url, &method, read.headers))
 }
 
@@ -34,6 +30,8 @@ struct Read {
     method: Option<String>,
     headers: Vec<HeaderLine>,
     has_body: bool,
+    /// The data is a part of the URL.
+    is_get: bool,
 }
 
 // === impl Read ===
@@ -62,6 +60,7 @@ impl Read {
                 value()?;
                 self.headers.push(("authorization".to_owned(), b"Basic".to_vec()));
             }
+            "-G" | "--get" => self.is_get = true,
             "-I" | "--head" => self.method = Some("HEAD".to_owned()),
             "-d" | "--data" | "--data-raw" | "--data-binary" | "--data-ascii"
             | "--data-urlencode" | "-F" | "--form" | "--json" => {

@@ -85,10 +85,15 @@ impl Diagnosis {
         Self::new(Code::NotEnforced, message)
     }
 
+    /// The place that a redirect names.
+    pub(super) fn location(answer: &Answer) -> Option<Vec<u8>> {
+        let is_redirect = matches!(answer.status, 301 | 302 | 303 | 307 | 308);
+        combined(&answer.headers, "location").filter(|_| is_redirect)
+    }
+
     /// The redirect that answers a request; `None`: it is answered otherwise.
     pub(super) fn of_redirect(url: &Url, answer: &Answer) -> Option<Self> {
-        let place = combined(&answer.headers, "location")
-            .filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308))?;
+        let place = Self::location(answer)?;
         let next = url.join(&String::from_utf8_lossy(&place)).ok()?;
         // Fetch, "HTTP-redirect fetch": the second cross-origin hop makes the origin opaque.
         let origin = if next.origin() == url.origin() { "" } else { ", with `Origin: null`" };

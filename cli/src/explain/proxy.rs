@@ -240,7 +240,7 @@ impl Request for Received<'_> {
                 None => text(url.path()),
             },
             RequestField::SecFetchSite => {
-                let same = url.origin() == self.page.origin;
+                let same = self.page.origin.is_of(url);
                 text(if same { "same-origin" } else { "cross-site" })
             }
             RequestField::Cookie => {

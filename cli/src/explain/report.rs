@@ -106,7 +106,7 @@ fn lines(headers: &[HeaderLine]) -> Vec<Line> {
 impl Request {
     pub(super) fn of(page: &PageRequest) -> Self {
         Self {
-            origin: page.origin.ascii_serialization(),
+            origin: page.origin.to_string(),
             method: page.method.clone(),
             url: page.url.to_string(),
             headers: lines(&page.headers),

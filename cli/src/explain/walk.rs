@@ -221,8 +221,7 @@ fn response(answer: &Answer) -> CorsResponse<'_> {
 
 /// The step that compares the origins.
 fn origins(page: &PageRequest, plan: &Plan) -> Step {
-    let to = page.url.origin().ascii_serialization();
-    let from = page.origin.ascii_serialization();
+    let (to, from) = (page.url.origin().ascii_serialization(), &page.origin);
     let title = if plan.cross_origin {
         format!("cross-origin: {from} is not {to}")
     } else {

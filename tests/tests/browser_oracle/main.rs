@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 use anyhow::{Result, ensure};
 use corsward_browser::readable::readable_headers;
 use corsward_browser::{
-    CorsResponse, CredentialsMode, HeaderLine, PageRequest, combined, cors_check, plan,
+    CorsResponse, CredentialsMode, HeaderLine, PageOrigin, PageRequest, combined, cors_check, plan,
     preflight_check,
 };
 use serde::Deserialize;
@@ -102,7 +102,7 @@ fn expected(case: &Case, origin: &str, url: &str) -> Result<Events> {
         headers.iter().map(line).collect()
     };
     let page = PageRequest {
-        origin: Url::parse(origin)?.origin(),
+        origin: PageOrigin::of(&Url::parse(origin)?),
         url: Url::parse(url)?,
         method: case.method.to_owned(),
         headers: lines(&case.headers),

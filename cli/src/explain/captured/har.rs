@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use corsward_browser::{CorsRequest, CorsResponse, HeaderLine, cors_check};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use url::Url;
 
@@ -23,9 +24,16 @@ struct Log {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Entry {
     request: Request,
     response: Response,
+    started_date_time: Option<String>,
+    /// Its duration, in milliseconds.
+    time: Option<f64>,
+    /// Chromium's own kind of the request.
+    #[serde(rename = "_resourceType")]
+    resource_type: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -73,16 +81,20 @@ pub(super) fn read(text: &str, url: Option<&str>) -> anyhow::Result<Captured> {
         Some(url) => entry.url().as_ref() == Some(url) && !entry.is_preflight(),
         None => entry.is_cross_origin() && !entry.is_preflight(),
     };
-    let candidates: Vec<&Entry> = entries.iter().filter(is_wanted).collect();
-    let failed = candidates.iter().find(|entry| entry.is_hidden());
+    let meant: Vec<&Entry> = entries.iter().filter(is_wanted).collect();
+    let candidates: Vec<&Entry> = meant.iter().copied().filter(|it| it.mode() == "cors").collect();
+    let failed = candidates.iter().find(|it| it.is_cross_origin() && it.is_hidden());
     let Some(entry) = failed.or(candidates.first()) else {
-        match url {
-            Some(url) => bail!("the HAR has no request to `{url}`"),
-            None => bail!("the HAR has no cross-origin request; name one with `--url`"),
+        match (url, meant.first()) {
+            (Some(url), Some(other)) => bail!(
+                "the HAR's request to `{url}` has the mode `{}`: it is no matter of CORS",
+                other.mode()
+            ),
+            (Some(url), None) => bail!("the HAR has no request to `{url}`"),
+            (None, _) => bail!("the HAR has no cross-origin request; name one with `--url`"),
         }
     };
-    let preflight =
-        entries.iter().find(|it| it.is_preflight() && it.request.url == entry.request.url);
+    let preflight = entry.preflight(&entries);
     let mut captured = Captured {
         asked: entry.asked(),
         preflight: preflight.and_then(|it| it.response.answer()),
@@ -107,21 +119,65 @@ impl Entry {
         Url::parse(&self.request.url).ok()
     }
 
+    fn start(&self) -> Option<Timestamp> {
+        self.started_date_time.as_ref()?.parse().ok()
+    }
+
     fn asked(&self) -> Asked {
         let lines = lines(&self.request.headers);
         Asked::of_record(&self.request.url, &self.request.method, lines)
     }
 
     fn is_preflight(&self) -> bool {
-        let asks =
-            |header: &Header| header.name.eq_ignore_ascii_case("access-control-request-method");
-        self.request.method == "OPTIONS" && self.request.headers.iter().any(asks)
+        self.request.method == "OPTIONS" && self.asks().is_some()
+    }
+
+    /// The method that a preflight asks for.
+    fn asks(&self) -> Option<&str> {
+        self.request.header("access-control-request-method")
+    }
+
+    /// The last preflight for its URL and its method that begins before its end. Chromium counts the preflight in the time of its request.
+    fn preflight<'h>(&self, entries: &'h [Self]) -> Option<&'h Self> {
+        let end = self.start().zip(self.time).and_then(|(start, time)| {
+            let time = SignedDuration::try_from_secs_f64(time / 1000.0).ok()?;
+            start.checked_add(time).ok()
+        });
+        let end = end.or(self.start());
+        let is_before = |it: &Self| match (it.start(), end) {
+            (Some(start), Some(end)) => start <= end,
+            _ => true,
+        };
+        let preflights = entries.iter().filter(|it| {
+            it.is_preflight()
+                && it.request.url == self.request.url
+                && it.asks() == Some(&*self.request.method)
+                && is_before(it)
+        });
+        preflights.max_by_key(|it| it.start())
+    }
+
+    /// Fetch, "mode" of a request. Where the record does not name it, the kind of the request and its `Origin` tell.
+    fn mode(&self) -> &str {
+        if let Some(mode) = self.request.header("sec-fetch-mode") {
+            return mode;
+        }
+        let is_socket = self.url().is_some_and(|url| matches!(url.scheme(), "ws" | "wss"));
+        match self.resource_type.as_deref() {
+            _ if is_socket => "websocket",
+            Some("fetch" | "xhr" | "eventsource" | "font") => "cors",
+            Some("document") => "navigate",
+            // A record of some other browser without an answer.
+            None if self.response.answer().is_none() => "cors",
+            // A request without a mode of its own that names its origin, as `crossorigin` on an element makes it.
+            _ if self.request.header("origin").is_some() => "cors",
+            _ => "no-cors",
+        }
     }
 
     fn is_cross_origin(&self) -> bool {
         let origin = self.asked().origin.and_then(|origin| origin_of(&origin).ok());
-        let url = self.url().map(|url| url.origin());
-        matches!((origin, url), (Some(origin), Some(url)) if origin != url)
+        matches!((origin, self.url()), (Some(origin), Some(url)) if !origin.is_of(&url))
     }
 
     /// Whether the page does not read the response: there is none, or the CORS check fails.
@@ -145,7 +201,7 @@ impl Entry {
                 header.name.eq_ignore_ascii_case("content-type")
                     && header.value.starts_with("text/html")
             };
-            entry.url().is_some_and(|url| url.origin() == origin)
+            entry.url().is_some_and(|url| origin.is_of(&url))
                 && entry.response.headers.iter().any(is_html)
         };
         let page = entries.iter().find(is_page)?;
@@ -156,6 +212,15 @@ impl Entry {
             let sources = csp::refusing(&policy.value, &url, &origin)?;
             Some(Diagnosis::seen(BesideCors::Csp, &sources))
         })
+    }
+}
+
+// === impl Request ===
+
+impl Request {
+    fn header(&self, name: &str) -> Option<&str> {
+        let header = self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+        Some(&header.value)
     }
 }
 

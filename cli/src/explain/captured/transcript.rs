@@ -1,6 +1,7 @@
 //! Transcript: the responses in the text of `curl -i` or `curl -v`.
 
 use anyhow::bail;
+use corsward_browser::combined;
 
 use crate::explain::asked::header;
 use crate::explain::code::BesideCors;
@@ -41,14 +42,15 @@ pub(super) struct Exchange {
 pub(super) fn read(text: &str) -> anyhow::Result<Transcript> {
     let is_verbose = text.lines().any(|line| line.starts_with("< HTTP/"));
     let mut reader = Reader::default();
-    for line in text.lines() {
-        reader.take_message(line);
-        if let Some(line) = line.strip_prefix("> ").filter(|_| is_verbose) {
-            reader.take_request(line);
-        } else if !is_verbose {
-            reader.take_response(line.trim_end())?;
-        } else if let Some(line) = line.strip_prefix('<') {
-            reader.take_response(line.trim())?;
+    for line in text.split_inclusive('\n') {
+        if !is_verbose {
+            reader.take_plain(line)?;
+        } else if let Some(line) = line.strip_prefix("> ") {
+            reader.take_request(line.trim_end());
+        } else if let Some(line) = line.strip_prefix("< ").or_else(|| line.strip_prefix('<')) {
+            reader.take_verbose(line.trim_end())?;
+        } else {
+            reader.take_message(line.trim_end());
         }
     }
     let mut transcript = reader.transcript;
@@ -65,10 +67,25 @@ pub(super) fn read(text: &str) -> anyhow::Result<Transcript> {
 #[derive(Default)]
 struct Reader {
     transcript: Transcript,
+    /// The request that `curl -v` shows.
     method: Option<String>,
     asks: Option<String>,
-    in_head: bool,
-    has_body: bool,
+    /// That request has its answer: the rest is a body.
+    is_answered: bool,
+    place: Place,
+}
+
+/// The place of the next line in the text of `curl -i`.
+#[derive(Clone, Copy, Default)]
+enum Place {
+    /// Before all heads.
+    #[default]
+    Start,
+    Head,
+    /// Behind a head: a body begins, or the next head.
+    Gap,
+    /// In a body, of which that many bytes are left; `None`: all that follows is of it.
+    Body(Option<usize>),
 }
 
 // === impl Reader ===
@@ -76,7 +93,9 @@ struct Reader {
 impl Reader {
     /// Takes a line in curl's own words.
     fn take_message(&mut self, line: &str) {
-        if !line.starts_with("* ") && !line.starts_with("curl: ") {
+        // A body may have a list with stars.
+        let is_message = line.starts_with("* ") && !self.is_answered;
+        if !is_message && !line.starts_with("curl: ") {
             return;
         }
         if let Some((_, fault)) = FAILURES.iter().find(|(words, _)| line.contains(words)) {
@@ -93,6 +112,7 @@ impl Reader {
             && version.starts_with("HTTP/")
         {
             (self.method, self.asks) = (Some(method.to_owned()), None);
+            self.is_answered = false;
         } else if let Some((name, value)) = line.split_once(':')
             && name.eq_ignore_ascii_case("access-control-request-method")
         {
@@ -100,32 +120,75 @@ impl Reader {
         }
     }
 
-    /// Takes a line of a response's head, or of a body.
-    fn take_response(&mut self, line: &str) -> anyhow::Result<()> {
-        let exchanges = &mut self.transcript.exchanges;
-        if let Some((status, reason)) = status(line) {
-            // The text of `curl -i` shows a proxy's answer to CONNECT by its form alone.
-            exchanges.pop_if(|last| {
-                last.method.is_none()
-                    && !self.has_body
-                    && last.answer.status == 200
-                    && last.answer.headers.is_empty()
-            });
-            let is_tunnel = self.method.is_none()
-                && status == 200
-                && reason.to_ascii_lowercase().contains("connection established");
-            let method = if is_tunnel { Some("CONNECT".to_owned()) } else { self.method.clone() };
-            let answer = Answer { status, headers: Vec::new() };
-            exchanges.push(Exchange { method, asks: self.asks.clone(), answer });
-            (self.in_head, self.has_body, self.transcript.failure) = (true, false, None);
-        } else if line.is_empty() {
-            self.in_head = false;
-        } else if let Some(last) = exchanges.last_mut().filter(|_| self.in_head) {
-            last.answer.headers.push(header(line)?);
-        } else {
-            self.has_body = true;
+    /// Takes a line of a response's head in the text of `curl -v`.
+    fn take_verbose(&mut self, line: &str) -> anyhow::Result<()> {
+        match status(line) {
+            Some((status, _)) if !self.is_answered => self.begin(status, self.method.clone()),
+            _ if line.is_empty() => {
+                let is_final = self.last().is_some_and(|last| last.answer.status >= 200);
+                self.is_answered |= is_final;
+            }
+            _ if !self.is_answered => self.take_header(line)?,
+            _ => {}
         }
         Ok(())
+    }
+
+    /// Takes a line of the text of `curl -i`, where bodies stand between heads.
+    fn take_plain(&mut self, whole: &str) -> anyhow::Result<()> {
+        let line = whole.trim_end();
+        match (self.place, status(line)) {
+            (Place::Start | Place::Gap | Place::Body(Some(0)), Some(found)) => {
+                self.begin_plain(found);
+            }
+            (Place::Head, _) if line.is_empty() => self.place = Place::Gap,
+            (Place::Head, _) => self.take_header(line)?,
+            (Place::Gap, None) => {
+                self.place = Place::Body(self.last().and_then(|last| last.body_len()));
+                return self.take_plain(whole);
+            }
+            (Place::Body(Some(left)), _) if left > 0 => {
+                // A body need not end with a line.
+                let (body, rest) = whole.split_at_checked(left).unwrap_or((whole, ""));
+                self.place = Place::Body(Some(left.saturating_sub(body.len())));
+                if !rest.trim_end().is_empty() {
+                    return self.take_plain(rest);
+                }
+            }
+            (Place::Start | Place::Body(_), _) => self.take_message(line),
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, status: u16, method: Option<String>) {
+        let answer = Answer { status, headers: Vec::new() };
+        let asks = self.asks.clone();
+        self.transcript.exchanges.push(Exchange { method, asks, answer });
+        self.transcript.failure = None;
+    }
+
+    fn begin_plain(&mut self, (status, reason): (u16, &str)) {
+        if matches!(self.place, Place::Gap) {
+            // The text shows a proxy's answer to CONNECT by its form alone.
+            self.transcript.exchanges.pop_if(|last| {
+                last.method.is_none() && last.answer.status == 200 && last.answer.headers.is_empty()
+            });
+        }
+        let is_tunnel =
+            status == 200 && reason.to_ascii_lowercase().contains("connection established");
+        self.begin(status, is_tunnel.then(|| "CONNECT".to_owned()));
+        (self.place, self.is_answered) = (Place::Head, true);
+    }
+
+    fn take_header(&mut self, line: &str) -> anyhow::Result<()> {
+        if let Some(last) = self.last() {
+            last.answer.headers.push(header(line)?);
+        }
+        Ok(())
+    }
+
+    fn last(&mut self) -> Option<&mut Exchange> {
+        self.transcript.exchanges.last_mut()
     }
 }
 
@@ -135,6 +198,15 @@ impl Exchange {
     /// An interim response and a proxy's answer to CONNECT say nothing about CORS.
     fn is_of_server(&self) -> bool {
         self.answer.status >= 200 && self.method.as_deref() != Some("CONNECT")
+    }
+
+    /// The length of its body, if the head tells it.
+    fn body_len(&self) -> Option<usize> {
+        if matches!(self.answer.status, 100..=199 | 204 | 304) {
+            return Some(0);
+        }
+        let length = combined(&self.answer.headers, "content-length")?;
+        String::from_utf8(length).ok()?.parse().ok()
     }
 }
 
@@ -162,6 +234,25 @@ mod tests {
                     HTTP/2 200 \r\ncontent-type: text/plain\r\n\r\nHello: not a header\n";
         let headers = read(text).unwrap().exchanges.into_iter().map(|it| it.answer.headers.len());
         assert_eq!(headers.collect::<Vec<_>>(), [1, 1]);
+    }
+
+    #[test]
+    fn a_body_with_the_lines_of_a_head_is_a_body() {
+        let body = "a\nHTTP/1.1 500 -\nx: y\n* Connection refused\n";
+        let plain = format!("HTTP/1.1 200 OK\r\na: b\r\n\r\n{body}");
+        assert_eq!(statuses(&plain), [(None, 200)]);
+        assert_eq!(read(&plain).unwrap().failure, None);
+        let len = body.len() - 1;
+        let two = format!(
+            "HTTP/1.1 200 OK\ncontent-length: {len}\n\n{}HTTP/1.1 204 -\n\n\nHTTP/1.1 403 -\na: b\n",
+            body.trim_end()
+        );
+        assert_eq!(statuses(&two), [(None, 200), (None, 204), (None, 403)]);
+        let verbose = format!(
+            "> GET / HTTP/1.1\n< HTTP/1.1 200 OK\n< a: b\n<\n{body}< HTTP/1.1 500 -\n< x: y\n"
+        );
+        assert_eq!(statuses(&verbose), [(Some("GET".to_owned()), 200)]);
+        assert_eq!(read(&verbose).unwrap().failure, None);
     }
 
     #[test]

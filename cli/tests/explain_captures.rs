@@ -1,0 +1,207 @@
+//! `explain` with captures: what browsers and curl record beside a CORS request.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper of tests stops the test where it cannot go on"
+)]
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+const API: &str = "https://api.example/items";
+
+/// Runs `corsward explain` with that standard input.
+fn run(args: &[&str], stdin: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+    command.arg("explain").args(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn report(args: &[&str], stdin: &str) -> Value {
+    let output = run(&[args, &["-o", "json"]].concat(), stdin);
+    let error = || String::from_utf8_lossy(&output.stderr).into_owned();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", error()))
+}
+
+fn codes(report: &Value) -> Vec<&str> {
+    report["diagnoses"].as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap()).collect()
+}
+
+fn headers(lines: &[(&str, &str)]) -> Value {
+    lines.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
+}
+
+/// An entry of a HAR: begun at that second, with a duration of half a second.
+fn entry(
+    second: u32,
+    method: &str,
+    url: &str,
+    sent: &[(&str, &str)],
+    status: i64,
+    got: &[(&str, &str)],
+) -> Value {
+    json!({
+        "startedDateTime": format!("2026-01-01T00:00:{second:02}.000+01:00"),
+        "time": 500.0,
+        "request": {"method": method, "url": url, "headers": headers(sent)},
+        "response": {"status": status, "headers": headers(got)},
+    })
+}
+
+fn har(entries: &[Value]) -> String {
+    json!({"log": {"version": "1.2", "entries": entries}}).to_string()
+}
+
+const ORIGIN: (&str, &str) = ("Origin", "https://app.example");
+const REFERRER: (&str, &str) = ("Referer", "https://app.example/");
+const CORS: (&str, &str) = ("Sec-Fetch-Mode", "cors");
+const SHARED: [(&str, &str); 2] =
+    [("access-control-allow-origin", "https://app.example"), ("vary", "origin")];
+
+#[test]
+fn requests_beside_cors_are_no_failed_fetches() {
+    let fetch = entry(9, "GET", API, &[ORIGIN, CORS], 200, &SHARED);
+    let no_cors = ("sec-fetch-mode", "no-cors");
+    let navigate = ("sec-fetch-mode", "navigate");
+    let mut websocket = entry(1, "GET", "wss://api.example/socket", &[ORIGIN], 101, &[]);
+    websocket["_resourceType"] = json!("websocket");
+    let mut picture = entry(1, "GET", "https://cdn.example/b.png", &[REFERRER], 200, &[]);
+    picture["_resourceType"] = json!("image");
+    let others = [
+        entry(1, "GET", "https://cdn.example/a.png", &[REFERRER, no_cors], 200, &[]),
+        entry(2, "GET", "https://other.example/", &[REFERRER, navigate], 200, &[]),
+        entry(2, "POST", "https://other.example/form", &[ORIGIN, navigate], 302, &[]),
+        entry(3, "GET", "https://app.example/data", &[REFERRER, CORS], 200, &[]),
+        entry(
+            3,
+            "GET",
+            "https://app.example/own",
+            &[REFERRER, ("sec-fetch-mode", "same-origin")],
+            200,
+            &[],
+        ),
+        entry(4, "GET", "https://other.example/no-type.js", &[REFERRER], 200, &[]),
+        websocket,
+        picture,
+    ];
+    for other in &others {
+        let report = report(&["--response", "-"], &har(&[other.clone(), fetch.clone()]));
+        assert_eq!(report["request"]["url"], API, "{other}");
+        assert_eq!(report["result"], "readable", "{other}");
+    }
+    let output = run(&["--response", "-", "--url", "https://cdn.example/a.png"], &har(&others));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("has the mode `no-cors`: it is no matter of CORS"), "{error}");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_preflight_is_that_of_the_method_and_of_the_time() {
+    let preflight = |second, method, status, got: &[(&str, &str)]| {
+        let sent = [ORIGIN, ("Access-Control-Request-Method", method)];
+        entry(second, "OPTIONS", API, &sent, status, got)
+    };
+    let put = |second, status| {
+        let got = if status == 0 { &[][..] } else { &SHARED };
+        entry(second, "PUT", API, &[ORIGIN, CORS], status, got)
+    };
+    let allows = [SHARED[0], SHARED[1], ("access-control-allow-methods", "PUT")];
+    let (good, bad) = (
+        |second| preflight(second, "PUT", 204, &allows),
+        |second| preflight(second, "PUT", 403, &[]),
+    );
+    for (why, entries, want) in [
+        (
+            "of another method",
+            vec![preflight(1, "DELETE", 403, &[]), good(2), put(3, 200)],
+            "readable",
+        ),
+        ("of an earlier try", vec![bad(1), good(5), put(6, 200)], "readable"),
+        ("of a later try", vec![good(1), put(2, 200), bad(9)], "readable"),
+        ("in the order of the file", vec![good(5), put(6, 200), bad(1)], "readable"),
+        // Chromium begins the request first.
+        ("within the time of its request", vec![bad(1), put(4, 200), good(4)], "readable"),
+        ("none of its own", vec![preflight(1, "DELETE", 204, &allows), put(2, 200)], "unknown"),
+        ("that fails", vec![good(1), bad(5), put(6, 0)], "blocked"),
+    ] {
+        let report = report(&["--response", "-"], &har(&entries));
+        assert_eq!(report["result"], want, "{why}: {report:#}");
+    }
+}
+
+#[test]
+fn a_copied_command_has_the_quotes_of_its_shell() {
+    let posix = r"curl 'https://api.example/items' -X 'PUT' -H 'origin: https://app.example' \
+  -H $'x-a: it\'s \u0021' --data-raw $'{\'a\':1}'";
+    let cmd = "curl ^\"https://api.example/items^\" ^\r\n  -X ^\"PUT^\" ^\r\n  -H ^\"origin: https://app.example^\" ^\r\n  -H ^\"x-a: it's ^!^\" ^\r\n  --data-raw ^\"^{^\\^\"a^\\^\":1^}^\"";
+    let answer = "HTTP/1.1 204 -\n";
+    for command in [posix, cmd] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("preflight.txt");
+        std::fs::write(&file, answer).unwrap();
+        let args = ["--preflight", file.to_str().unwrap(), "--curl", "-"];
+        let request = report(&args, command)["request"].clone();
+        assert_eq!(request["method"], "PUT", "{command}");
+        assert_eq!(request["headers"], json!([{"name": "x-a", "value": "it's !"}]), "{command}");
+    }
+}
+
+#[test]
+fn headers_of_the_browser_are_not_the_pages() {
+    let added = [
+        "alt-used: api.example",
+        "if-none-match: \"1\"",
+        "if-modified-since: Thu, 01 Jan 2026 00:00:00 GMT",
+        "sec-gpc: 1",
+        "sec-ch-ua: \"a\"",
+        "priority: u=1, i",
+        "save-data: on",
+        "upgrade-insecure-requests: 1",
+        "te: trailers",
+    ];
+    let headers = added.map(|line| format!("-H '{line}'")).join(" ");
+    let command = format!("curl '{API}' -H 'origin: https://app.example' {headers} -H 'x-own: 1'");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answer.txt");
+    std::fs::write(&file, "HTTP/1.1 200 OK\n").unwrap();
+    let report = report(&["--response", file.to_str().unwrap(), "--curl", "-"], &command);
+    assert_eq!(report["request"]["headers"], json!([{"name": "x-own", "value": "1"}]));
+}
+
+const PAGE: [&str; 6] = ["--response", "-", "--origin", "https://app.example", "--url", API];
+
+#[test]
+fn the_answer_behind_a_redirect_is_that_of_another_url() {
+    let own = "access-control-allow-origin: https://app.example\r\nvary: origin\r\n";
+    let redirect = format!("HTTP/2 302 \r\nlocation: /login\r\n{own}\r\n");
+    let plain = format!("{redirect}HTTP/2 200 \r\ncontent-type: text/html\r\n\r\n<p>\n");
+    let verbose = format!(
+        "> GET /items HTTP/2\n>\n< {}<\n> GET /login HTTP/2\n>\n< HTTP/2 200\n<\n",
+        redirect.trim_end().replace("\r\n", "\n< ") + "\n"
+    );
+    for text in [&plain, &verbose] {
+        let report = report(&PAGE, text);
+        assert_eq!(report["steps"][2]["answer"]["status"], 302, "{text}");
+        assert_eq!(codes(&report), ["redirect"], "{text}");
+    }
+}
+
+#[test]
+fn a_body_with_the_lines_of_a_head_is_a_body() {
+    let body =
+        "a\nHTTP/1.1 500 Internal Server Error\nx: y\n\n* Connection refused\n< HTTP/1.1 404 -\n";
+    let own = "access-control-allow-origin: *\n";
+    let plain = format!("HTTP/1.1 200 OK\n{own}\n{}", body.replace('<', ""));
+    let verbose = format!("> GET /items HTTP/1.1\n>\n< HTTP/1.1 200 OK\n< {own}<\n{body}");
+    for text in [&plain, &verbose] {
+        let report = report(&PAGE, text);
+        assert_eq!(report["steps"][2]["answer"]["status"], 200, "{text}");
+        assert_eq!((codes(&report), &report["result"]), (vec![], &json!("readable")), "{text}");
+    }
+}
