@@ -1,5 +1,6 @@
 //! Check: every finding about the policies of files, and an exit code.
 
+mod change;
 mod codes;
 mod diagnostic;
 mod fix;
@@ -19,9 +20,10 @@ use corsward_policy::Severity;
 
 use self::diagnostic::Diagnostic;
 use self::fix::Fixes;
+use crate::live::ClusterArgs;
 use crate::outcome::Outcome;
 use crate::output::note;
-use crate::policies::{FileFinding, Policies, Subject, map};
+use crate::policies::{FileFinding, FileSource, Place, Policies, Subject, map};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,10 +37,15 @@ Examples:
     corsward check --suppress CORS-W001=shop/api --suppress CORS-I004 deploy/
   Make the edits that findings propose, and print what is left:
     corsward check --fix deploy/
+  Check what is in the cluster of the current context:
+    corsward check --cluster
+  Check files as the cluster would have them, and fail for what they introduce alone:
+    corsward check --cluster --context staging deploy/
   Explain the codes:
     corsward check --list
 
-Exit codes: 0 no policy is refused, 1 one is, or a warning is denied, 2 a file cannot be read, or none holds an object of corsward.io.";
+Exit codes: 0 no policy is refused, 1 one is, or a warning is denied, 2 a file cannot be read, none holds an object of corsward.io, or the
+cluster does not answer. With --cluster and PATH the findings that the files introduce count.";
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -46,8 +53,10 @@ Exit codes: 0 no policy is refused, 1 one is, or a warning is denied, 2 a file c
 pub(crate) struct CheckArgs {
     /// Files, folders with all that is below them, or `-`, standard input. Guardrails, origin sets, Namespaces, Services and Gateways in them
     /// count; others may be in the cluster.
-    #[arg(required_unless_present = "list", value_name = "PATH")]
+    #[arg(required_unless_present_any = ["list", "cluster"], value_name = "PATH")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
     /// The format.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     output: Format,
@@ -59,7 +68,7 @@ pub(crate) struct CheckArgs {
     deny_warnings: bool,
     /// Make the edits that findings propose in the files first. Comments and the rest of each file stay as they are; a word of
     /// `dangerouslyAllow` is never written.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "cluster")]
     fix: bool,
     /// Print every code with its severity, an example and the fix.
     #[arg(long)]
@@ -89,14 +98,23 @@ struct Suppression {
     object: Option<String>,
 }
 
+/// The checked objects.
+struct Checked {
+    policies: Policies,
+    /// The cluster without the files, where they are laid over one.
+    before: Option<Policies>,
+    /// The name of the cluster.
+    cluster: Option<String>,
+}
+
 /// Checks the files.
 pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
     if args.list {
         return list(out);
     }
     let fixes = if args.fix { fix::fix(&args.paths, &args.suppress)? } else { Fixes::default() };
-    let policies = Policies::read(&args.paths);
-    let mut diagnostics = diagnostics(&policies);
+    let checked = Checked::read(args)?;
+    let (policies, mut diagnostics) = (&checked.policies, checked.diagnostics());
     for diagnostic in &mut diagnostics {
         diagnostic.is_suppressed = diagnostic.is_suppressed(&args.suppress);
     }
@@ -106,7 +124,7 @@ pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Outc
         Format::Json => json::write(&diagnostics, out)?,
         Format::Sarif => sarif::write(&diagnostics, out)?,
         Format::Github => github::write(&diagnostics, out)?,
-        Format::Junit => junit::write(&policies, &diagnostics, denied, out)?,
+        Format::Junit => junit::write(policies, &diagnostics, denied, out)?,
     }
     out.flush()?;
     for left in &fixes.left {
@@ -115,8 +133,8 @@ pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Outc
     if args.fix {
         note(format_args!("{} made", count(fixes.made, "edit", "edits")));
     }
-    note(summary(&policies, &diagnostics));
-    Ok(outcome(&policies, &diagnostics, denied))
+    note(checked.summary(&diagnostics));
+    Ok(checked.outcome(&diagnostics, denied))
 }
 
 /// The diagnostics of all files. A text is read again where there is a finding about it, and nowhere else.
@@ -132,44 +150,25 @@ fn diagnostics(policies: &Policies) -> Vec<Diagnostic<'_>> {
         .collect()
 }
 
-fn outcome(policies: &Policies, diagnostics: &[Diagnostic<'_>], denied: Severity) -> Outcome {
-    let outcomes = diagnostics.iter().filter(|it| !it.is_suppressed).map(|it| {
-        let is_unreadable = it.found.place.document.is_none();
-        match it.severity() {
-            Severity::Refusal if is_unreadable => Outcome::Unusable,
-            severity if severity <= denied => Outcome::Fault,
-            _ => Outcome::Success,
-        }
-    });
-    // A wrong path must not pass for a good policy.
-    let is_empty = policies.policies.is_empty() && policies.dependencies == 0;
-    let nothing = if is_empty { Outcome::Unusable } else { Outcome::Success };
-    outcomes.max().unwrap_or(nothing)
-}
-
-/// The last line: the number of policies, files and findings.
-fn summary(policies: &Policies, diagnostics: &[Diagnostic<'_>]) -> String {
-    let total = count(policies.policies.len(), "policy", "policies");
-    let total = format!("{total} in {}", count(policies.files.len(), "file", "files"));
+/// The findings of each severity, and the suppressed ones, in words.
+fn counts(diagnostics: &[Diagnostic<'_>]) -> String {
     let of = |severity| {
         let shown = diagnostics.iter().filter(|it| !it.is_suppressed);
         shown.filter(|it| it.severity() == severity).count()
     };
-    let suppressed = diagnostics.iter().filter(|it| it.is_suppressed).count();
     let counts = [
         (of(Severity::Refusal), "refusal", "refusals"),
         (of(Severity::Warning), "warning", "warnings"),
         (of(Severity::Hint), "hint", "hints"),
-        (suppressed, "finding suppressed", "findings suppressed"),
+        (
+            diagnostics.iter().filter(|it| it.is_suppressed).count(),
+            "finding suppressed",
+            "findings suppressed",
+        ),
     ];
     let counts = counts.iter().filter(|(number, ..)| *number > 0);
     let counts: Vec<String> = counts.map(|(number, one, many)| count(*number, one, many)).collect();
-    let is_empty = policies.policies.is_empty() && policies.dependencies == 0;
-    match (counts.as_slice(), is_empty) {
-        ([], true) => format!("{total}: nothing of corsward.io was found"),
-        ([], false) => format!("{total}: no finding"),
-        (counts, _) => format!("{total}: {}", counts.join(", ")),
-    }
+    counts.join(", ")
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {
@@ -182,6 +181,87 @@ fn list(out: &mut impl Write) -> anyhow::Result<Outcome> {
         writeln!(out, "{row}")?;
     }
     Ok(Outcome::Success)
+}
+
+// === impl Checked ===
+
+impl Checked {
+    fn read(args: &CheckArgs) -> anyhow::Result<Self> {
+        let Some(live) = args.cluster.read()? else {
+            let policies = Policies::read(&args.paths);
+            return Ok(Self { policies, before: None, cluster: None });
+        };
+        let policies = Policies::read_over(&live, &args.paths);
+        let before = (!args.paths.is_empty()).then(|| Policies::read_over::<PathBuf>(&live, &[]));
+        Ok(Self { policies, before, cluster: Some(live.name) })
+    }
+
+    /// The findings, each with its change where files are laid over a cluster.
+    fn diagnostics(&self) -> Vec<Diagnostic<'_>> {
+        let after = diagnostics(&self.policies);
+        match &self.before {
+            Some(before) => change::compared(diagnostics(before), after),
+            None => after,
+        }
+    }
+
+    fn outcome(&self, diagnostics: &[Diagnostic<'_>], denied: Severity) -> Outcome {
+        let outcomes = diagnostics.iter().filter(|it| it.counts()).map(|it| {
+            let is_unreadable = it.found.place.document.is_none() && !it.is_live;
+            match it.severity() {
+                Severity::Refusal if is_unreadable => Outcome::Unusable,
+                severity if severity <= denied => Outcome::Fault,
+                _ => Outcome::Success,
+            }
+        });
+        // A wrong path must not pass for a good policy.
+        let nothing = if self.is_empty() { Outcome::Unusable } else { Outcome::Success };
+        outcomes.max().unwrap_or(nothing)
+    }
+
+    /// Does no file hold an object that counts? A cluster may have no policy.
+    fn is_empty(&self) -> bool {
+        let policies = &self.policies;
+        match (&self.cluster, &self.before) {
+            (Some(_), Some(_)) => policies.written == 0,
+            (Some(_), None) => false,
+            (None, _) => policies.policies.is_empty() && policies.dependencies == 0,
+        }
+    }
+
+    /// The last line: the number of policies, files and findings.
+    fn summary(&self, diagnostics: &[Diagnostic<'_>]) -> String {
+        let policies = &self.policies;
+        let is_written = |place: &Place| {
+            let file = policies.files.get(place.file);
+            file.is_some_and(|file| file.source != FileSource::Cluster)
+        };
+        let written = policies.policies.iter().filter(|it| is_written(&it.place)).count();
+        let files = policies.files.iter().filter(|it| it.source != FileSource::Cluster).count();
+        let named = |number| count(number, "policy", "policies");
+        let written = format!("{} in {}", named(written), count(files, "file", "files"));
+        let total = match (&self.cluster, &self.before) {
+            (Some(cluster), Some(before)) => {
+                format!("{written} over {} of cluster {cluster}", named(before.policies.len()))
+            }
+            (Some(cluster), None) => {
+                format!("{} of cluster {cluster}", named(policies.policies.len()))
+            }
+            (None, _) => written,
+        };
+        let groups: Vec<String> = diagnostics
+            .chunk_by(|a, b| a.change == b.change)
+            .map(|group| match group.first().and_then(|it| it.change) {
+                Some(change) => format!("{} {}", change.as_str(), counts(group)),
+                None => counts(group),
+            })
+            .collect();
+        match (groups.as_slice(), self.is_empty()) {
+            ([], true) => format!("{total}: nothing of corsward.io was found"),
+            ([], false) => format!("{total}: no finding"),
+            (groups, _) => format!("{total}: {}", groups.join("; ")),
+        }
+    }
 }
 
 // === impl Diagnostic ===

@@ -20,12 +20,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use clap::ValueEnum;
+use clap::{ArgGroup, ValueEnum};
 use corsward_browser::CredentialsMode;
 use serde::{Deserialize, Serialize};
 
+use crate::live::ClusterArgs;
 use crate::outcome::Outcome;
-use crate::policies::{Policies, STDIN};
+use crate::policies::{LiveObjects, Policies, STDIN};
 
 use self::advice::Advice;
 use self::asked::Asked;
@@ -36,13 +37,18 @@ use self::server::Server;
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(
+    after_long_help = EXAMPLES,
+    group = ArgGroup::new("policies").args(["paths", "cluster"]).multiple(true)
+)]
 pub(crate) struct ExplainArgs {
     /// Files and folders of policies whose proxy answers; `-` is standard input.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
     /// Only the policies of this namespace, as a workload of it has them.
-    #[arg(long, short, requires = "paths")]
+    #[arg(long, short, requires = "policies")]
     namespace: Option<String>,
     /// The origin of the page, or its URL; `null` for a sandboxed frame or a file.
     #[arg(long)]
@@ -66,13 +72,13 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "COMMAND")]
     curl: Option<String>,
     /// The server's answer to the request: the text of `curl -i`; or both answers: of `curl -v`, or a HAR; `-` is standard input.
-    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    #[arg(long, value_name = "FILE", conflicts_with = "policies")]
     response: Option<PathBuf>,
     /// The server's answer to the preflight: the text of `curl -i -X OPTIONS`; `-` is standard input.
-    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    #[arg(long, value_name = "FILE", conflicts_with = "policies")]
     preflight: Option<PathBuf>,
     /// Ask the real server: the preflight, and a request that changes nothing.
-    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["paths", "response", "preflight"])]
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["policies", "response", "preflight"])]
     live: Option<String>,
     /// With `--live`: send the request even if it may change something (`POST`, `PUT`, `DELETE` …).
     #[arg(long, requires = "live")]
@@ -103,6 +109,9 @@ Examples:
   Does a policy let a page write JSON with cookies?
     corsward explain policies/ --origin https://app.example --url https://api.example/items \\
       --method PUT -H 'content-type: application/json' --credentials include
+
+  The same of the policies in the cluster of the current context:
+    corsward explain --cluster --namespace shop --origin https://app.example --url https://api.example/items
 
   Which of the server's answers makes the browser refuse? Copy the request as cURL from the browser:
     corsward explain --live --curl -
@@ -152,12 +161,15 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Ou
         Server::Captured(captured)
     } else if args.live.is_some() {
         Server::Live(Live::new(args.send))
+    } else if let Some(live) = args.cluster.read()? {
+        Server::Policies(policies(&live, &args.paths, args.namespace.as_deref())?)
     } else if args.paths.is_empty() {
         bail!(
-            "nothing to ask: give policies (`corsward explain policies/`), `--response FILE` or `--live`"
+            "nothing to ask: give policies (`corsward explain policies/` or `--cluster`), `--response FILE` or `--live`"
         );
     } else {
-        Server::Policies(policies(&args.paths, args.namespace.as_deref())?)
+        let none = LiveObjects::default();
+        Server::Policies(policies(&none, &args.paths, args.namespace.as_deref())?)
     };
     let mut page = asked.page()?;
     page.upload_listeners = args.upload_listeners;
@@ -172,10 +184,17 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Ou
     Ok(if report.has_fault() { Outcome::Fault } else { Outcome::Success })
 }
 
-fn policies(paths: &[PathBuf], namespace: Option<&str>) -> anyhow::Result<Proxy> {
-    let policies = Policies::read(paths);
+fn policies(
+    live: &LiveObjects,
+    paths: &[PathBuf],
+    namespace: Option<&str>,
+) -> anyhow::Result<Proxy> {
+    let policies = Policies::read_over(live, paths);
     if policies.accepted().next().is_none() {
-        bail!("there is no accepted policy at {}; `corsward check` says why", shown(paths));
+        let mut places = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        places
+            .extend(Some(&live.name).filter(|it| !it.is_empty()).map(|it| format!("cluster {it}")));
+        bail!("there is no accepted policy at {}; `corsward check` says why", places.join(", "));
     }
     if policies.is_refused() {
         eprintln!("warning: some policies are refused and left out; `corsward check` says why");
@@ -185,10 +204,6 @@ fn policies(paths: &[PathBuf], namespace: Option<&str>) -> anyhow::Result<Proxy>
 
 fn is_stdin(file: &Path) -> bool {
     file == Path::new(STDIN)
-}
-
-fn shown(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn report(

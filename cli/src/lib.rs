@@ -9,6 +9,7 @@ mod diff;
 mod explain;
 mod import;
 mod junit;
+mod live;
 mod outcome;
 mod output;
 pub mod policies;

@@ -6,9 +6,10 @@
 mod cluster;
 mod documents;
 mod files;
+mod live;
 mod parallel;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,20 +29,23 @@ use corsward_policy::{Compiled, Finding, Policy, PolicyId, Severity, compile, fi
 use serde_json::Value;
 
 use self::cluster::Cluster;
-use self::documents::{Documents, duplicate};
+use self::documents::{Documents, ObjectName, duplicate};
 pub(crate) use self::files::STDIN;
-pub use self::files::SourceFile;
+pub use self::files::{FileSource, SourceFile};
+pub use self::live::{Listed, LiveObjects};
 pub(crate) use self::parallel::map;
 
 /// The policies of files, and everything that there is to say about the files.
 #[derive(Debug, Default)]
 pub struct Policies {
-    /// The files, in the order of the paths.
+    /// The files, in the order of the paths, and then those of a live cluster.
     pub files: Vec<SourceFile>,
     /// The policies, each once, by namespace and name.
     pub policies: Vec<LoadedPolicy>,
     /// The number of origin sets and guardrails.
     pub dependencies: usize,
+    /// The number of objects of files that count, without those of a live cluster.
+    pub written: usize,
     /// The findings, in the order of the files.
     pub findings: Vec<FileFinding>,
     cluster: Cluster,
@@ -116,17 +120,28 @@ impl Policies {
     /// Reads the policies at those paths: files, folders with all that is below them, and `-`, standard input. What cannot be read is a
     /// finding.
     pub fn read<P: AsRef<Path>>(paths: &[P]) -> Self {
-        Self::of(files::at(paths))
+        Self::read_over(&LiveObjects::default(), paths)
+    }
+
+    /// Reads the policies at those paths, laid over the objects of a live cluster: an object of a file takes the place of the live one.
+    pub fn read_over<P: AsRef<Path>>(live: &LiveObjects, paths: &[P]) -> Self {
+        Self::over(live, files::at(paths))
     }
 
     /// The policies of those files.
     #[must_use]
     pub fn of(files: Vec<SourceFile>) -> Self {
+        Self::over(&LiveObjects::default(), files)
+    }
+
+    fn over(live: &LiveObjects, mut files: Vec<SourceFile>) -> Self {
+        files.extend_from_slice(&live.files);
         let numbered: Vec<(usize, &SourceFile)> = files.iter().enumerate().collect();
-        let documents = map(numbered, |(at, file)| Documents::read(file, at));
+        let mut documents = map(numbered, |(at, file)| Documents::read(file, at));
+        let written = overlay(&mut documents, &files);
         let (objects, cluster) = Objects::of(documents, &files);
-        let mut policies = Self { files, cluster, ..Self::default() };
-        policies.validate(objects);
+        let mut policies = Self { files, written, cluster, ..Self::default() };
+        policies.validate(objects, live);
         policies.findings.sort_by(|a, b| {
             let key = |it: &FileFinding| (it.place, it.subject.is_some());
             key(a).cmp(&key(b))
@@ -188,7 +203,7 @@ impl Policies {
         self.findings.iter().any(|it| it.finding.severity() == Severity::Refusal)
     }
 
-    fn validate(&mut self, objects: Objects) {
+    fn validate(&mut self, objects: Objects, live: &LiveObjects) {
         let Objects { policies, duplicates, origin_sets, guardrails, namespaces, findings } =
             objects;
         self.findings = findings;
@@ -205,7 +220,8 @@ impl Policies {
             let namespace = namespaces.get(&object.id.namespace);
             let bounds = bounds(&object.id.namespace, namespace, &in_force);
             let context = Context::new(&FullKnowledge);
-            let context = Context { sets, reach, may_have_others: true, ..context };
+            let may_have_others = !live.lists(corsward_api::ORIGIN_SET_KIND, &object.id.namespace);
+            let context = Context { sets, reach, may_have_others, ..context };
             let mut validation = validate_object(&object, context);
             judge(&mut validation, &bounds);
             (place, object, validation, counts)
@@ -220,7 +236,7 @@ impl Policies {
                 validated.push((object, validation));
             }
         }
-        self.cluster.plan(validated, &namespaces);
+        self.cluster.plan(validated, &namespaces, live);
         self.judge_together(&namespaces);
     }
 
@@ -305,6 +321,7 @@ impl Objects {
             namespaces,
             services,
             gateways,
+            names: _,
             findings,
         } in documents
         {
@@ -351,6 +368,29 @@ impl Objects {
         let file = files.get(counting.file);
         self.findings.extend(file.map(|file| duplicate(place, Subject { kind, id }, file)));
     }
+}
+
+/// Removes the live objects that an object of a file replaces; the number of objects of the files.
+fn overlay(documents: &mut [Documents], files: &[SourceFile]) -> usize {
+    let live = files.partition_point(|file| file.source != FileSource::Cluster);
+    let (written, live) = documents.split_at_mut(live);
+    let names: BTreeSet<ObjectName> =
+        written.iter().flat_map(|documents| documents.names.iter().cloned()).collect();
+    let mut replaced = BTreeMap::new();
+    for documents in live.iter_mut().filter(|it| !it.names.is_disjoint(&names)) {
+        replaced.extend(std::mem::take(documents).namespaces);
+    }
+    for (name, namespace) in written.iter_mut().flat_map(|it| &mut it.namespaces) {
+        let Some(Namespace { labels, mode }) = replaced.get(name) else { continue };
+        // `kubectl apply` keeps the labels and annotations that others wrote.
+        for (label, value) in labels {
+            namespace.labels.entry(label.clone()).or_insert_with(|| value.clone());
+        }
+        if namespace.mode == NamespaceMode::Unset {
+            namespace.mode = mode.clone();
+        }
+    }
+    names.len()
 }
 
 /// The objects as a cluster has them, without a status.

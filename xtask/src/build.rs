@@ -21,7 +21,18 @@ pub fn operator() -> Result<PathBuf> {
     let mut build = command::cargo();
     build.args(["build", "-p", OPERATOR, "--bins"]);
     let name = format!("{OPERATOR}{}", std::env::consts::EXE_SUFFIX);
-    operator_of(&mut build, &name)
+    program_of(&mut build, &name)
+}
+
+/// Builds `corsward`, the command line (dev profile), and says where it is.
+///
+/// # Errors
+///
+/// Fails if it does not compile.
+pub fn command_line() -> Result<PathBuf> {
+    let mut build = command::cargo();
+    build.args(["build", "-p", "corsward-cli", "--bins"]);
+    program_of(&mut build, &format!("corsward{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// Builds `corsward-operator` as it is shipped, static and stripped, and says where it is.
@@ -37,12 +48,13 @@ pub fn shipped_operator() -> Result<PathBuf> {
     build.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     // `ring` and the allocator have parts in C.
     build.env(format!("CC_{}", target.replace('-', "_")), compiler);
-    operator_of(&mut build, OPERATOR)
+    program_of(&mut build, OPERATOR)
 }
 
-fn operator_of(build: &mut Command, name: &str) -> Result<PathBuf> {
+fn program_of(build: &mut Command, name: &str) -> Result<PathBuf> {
     let files = artifacts(build)?;
-    files.into_iter().find(|file| file.ends_with(name)).context("cargo built no corsward-operator")
+    let found = files.into_iter().find(|file| file.ends_with(name));
+    found.with_context(|| format!("cargo built no {name}"))
 }
 
 /// Runs a `cargo build` and lists the files that it says came out of it.

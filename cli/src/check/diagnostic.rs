@@ -6,7 +6,8 @@ use corsward_manifest::finding::ShapeReason;
 use corsward_policy::finding::Sentence;
 use corsward_policy::{Finding, Severity};
 
-use crate::policies::{FileFinding, Policies};
+use super::change::Change;
+use crate::policies::{FileFinding, FileSource, Policies};
 use crate::yaml_text::{self, Node};
 
 /// A finding in a text.
@@ -26,6 +27,10 @@ pub(super) struct Diagnostic<'p> {
     pub(super) sentence: Sentence,
     /// A `--suppress` matches it.
     pub(super) is_suppressed: bool,
+    /// Its source is an object of the live cluster, and no file.
+    pub(super) is_live: bool,
+    /// The effect of the files on it, where they are laid over a live cluster.
+    pub(super) change: Option<Change>,
 }
 
 /// A character of a text: line and column, from 1.
@@ -57,7 +62,9 @@ pub(super) fn of_file<'p>(
         );
         let region = [span.start, span.end].map(|at| lines.position(text, at));
         let (file, sentence) = (&*source.name, found.finding.reason.sentence());
-        Diagnostic { file, text, span, region, found, sentence, is_suppressed: false }
+        let is_live = source.source == FileSource::Cluster;
+        let (is_suppressed, change) = (false, None);
+        Diagnostic { file, text, span, region, found, sentence, is_suppressed, is_live, change }
     };
     found.into_iter().map(diagnostic).collect()
 }
@@ -87,6 +94,11 @@ fn of_message(text: &str, finding: &Finding) -> Range<usize> {
 // === impl Diagnostic ===
 
 impl Diagnostic<'_> {
+    /// Does it count for the exit code? The files neither have a fault of the cluster, nor one that they mend.
+    pub(super) fn counts(&self) -> bool {
+        !self.is_suppressed && self.change.is_none_or(|change| change == Change::Introduced)
+    }
+
     /// The severity.
     pub(super) fn severity(&self) -> Severity {
         self.found.finding.severity()

@@ -6,9 +6,9 @@ use corsward_policy::Severity;
 
 use super::diagnostic::Diagnostic;
 
-/// Writes the diagnostics.
+/// Writes the diagnostics that the files introduce.
 pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> anyhow::Result<()> {
-    for diagnostic in diagnostics.iter().filter(|it| !it.is_suppressed) {
+    for diagnostic in diagnostics.iter().filter(|it| it.counts()) {
         let command = match diagnostic.severity() {
             Severity::Refusal => "error",
             Severity::Warning => "warning",
@@ -21,10 +21,15 @@ pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> any
         let lines = Some(lines).filter(|_| !diagnostic.text.is_empty()).unwrap_or_default();
         let is_one = !lines.is_empty() && start.line == end.line;
         let columns = Some(columns).filter(|_| is_one).unwrap_or_default();
-        let place = format!("file={}{lines}{columns}", property(diagnostic.file));
+        // An object of a cluster is in no file.
+        let place = if diagnostic.is_live {
+            String::new()
+        } else {
+            format!("file={}{lines}{columns},", property(diagnostic.file))
+        };
         let message = format!("{}: {}", diagnostic.subject(), diagnostic.found.finding.message());
         let (title, message) = (diagnostic.sentence.code, data(message.trim_start_matches(": ")));
-        writeln!(out, "::{command} {place},title={title}::{message}")?;
+        writeln!(out, "::{command} {place}title={title}::{message}")?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use super::change::Change;
 use super::diagnostic::Diagnostic;
 use crate::policies::Subject;
 
@@ -23,6 +24,8 @@ struct Report<'d> {
     field: &'d str,
     message: String,
     suppressed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'static str>,
 }
 
 /// Writes the diagnostics.
@@ -52,6 +55,7 @@ impl<'d> Report<'d> {
             field: &found.finding.field,
             message: found.finding.message(),
             suppressed: *is_suppressed,
+            change: diagnostic.change.map(Change::as_str),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use corsward_policy::Severity;
 
+use super::change::Change;
 use super::diagnostic::Diagnostic;
 use crate::junit::{self, Case, Failure, Suite};
 use crate::policies::Policies;
@@ -12,7 +13,8 @@ use crate::policies::Policies;
 /// A file's cases by name, each with the findings about it.
 type Cases<'d> = BTreeMap<String, Vec<&'d Diagnostic<'d>>>;
 
-/// Writes the policies, each failed by its refusals, and by its warnings where they are denied.
+/// Writes the policies, each failed by its refusals, and by its warnings where they are denied. A finding that the cluster has without the
+/// files is a note.
 pub(super) fn write(
     policies: &Policies,
     diagnostics: &[Diagnostic<'_>],
@@ -24,7 +26,8 @@ pub(super) fn write(
         let Some(file) = policies.files.get(policy.place.file) else { continue };
         suites.entry(&file.name).or_default().entry(policy.id.to_string()).or_default();
     }
-    for diagnostic in diagnostics.iter().filter(|it| !it.is_suppressed) {
+    let shown = |it: &&Diagnostic<'_>| !it.is_suppressed && it.change != Some(Change::Fixed);
+    for diagnostic in diagnostics.iter().filter(shown) {
         let name = diagnostic.found.subject.as_ref().map(|subject| match subject.kind {
             corsward_api::KIND => subject.name(),
             kind => format!("{kind}/{}", subject.name()),
@@ -41,7 +44,7 @@ pub(super) fn write(
 
 fn case(file: &str, name: String, found: &[&Diagnostic<'_>], denied: Severity) -> Case {
     let (failures, others): (Vec<&Diagnostic<'_>>, Vec<&Diagnostic<'_>>) =
-        found.iter().partition(|it| it.severity() <= denied);
+        found.iter().partition(|it| it.counts() && it.severity() <= denied);
     let failure = |it: &Diagnostic<'_>| {
         let [start, _] = it.region;
         let text = format!("{file}:{}:{} {}", start.line, start.column, it.subject());

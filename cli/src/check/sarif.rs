@@ -6,6 +6,7 @@ use std::io::Write;
 use corsward_policy::Severity;
 use serde_json::{Value, json};
 
+use super::change::Change;
 use super::codes;
 use super::diagnostic::Diagnostic;
 
@@ -48,6 +49,7 @@ fn result(diagnostic: &Diagnostic<'_>, rules: &[codes::Row]) -> Value {
     let code = diagnostic.sentence.code;
     let (subject, message) = (diagnostic.subject(), diagnostic.found.finding.message());
     let mut location = json!({"artifactLocation": {"uri": uri(diagnostic.file)}});
+    let logical = json!([{"fullyQualifiedName": subject}]);
     if let Some(location) = location.as_object_mut().filter(|_| !diagnostic.text.is_empty()) {
         let region = json!({
             "startLine": start.line,
@@ -57,19 +59,24 @@ fn result(diagnostic: &Diagnostic<'_>, rules: &[codes::Row]) -> Value {
         });
         location.insert("region".to_owned(), region);
     }
+    // An object of a cluster is in no file.
+    let locations = if diagnostic.is_live {
+        json!({"logicalLocations": logical})
+    } else {
+        json!({"physicalLocation": location, "logicalLocations": logical})
+    };
     let mut result = json!({
         "ruleId": code,
         "level": level(diagnostic.severity()),
         "message": {"text": message},
-        "locations": [{
-            "physicalLocation": location,
-            "logicalLocations": [{"fullyQualifiedName": subject}],
-        }],
+        "locations": [locations],
         "partialFingerprints": {"finding/v1": format!("{code} {subject}")},
     });
     if let Some(result) = result.as_object_mut() {
         let index = rules.iter().position(|rule| rule.code == code);
         result.extend(index.map(|index| ("ruleIndex".to_owned(), json!(index))));
+        let state = diagnostic.change.map(Change::baseline_state);
+        result.extend(state.map(|state| ("baselineState".to_owned(), json!(state))));
         if diagnostic.is_suppressed {
             result.insert("suppressions".to_owned(), json!([{"kind": "external"}]));
         }

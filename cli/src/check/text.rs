@@ -6,6 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use corsward_policy::Severity;
 
+use super::change::Change;
 use super::diagnostic::Diagnostic;
 use crate::policies::map;
 
@@ -17,11 +18,34 @@ pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> any
     let choice = anstream::AutoStream::choice(&io::stdout());
     let is_plain = choice == anstream::ColorChoice::Never;
     let renderer = if is_plain { Renderer::plain() } else { Renderer::styled() };
-    let shown = diagnostics.iter().filter(|it| !it.is_suppressed).collect();
-    for printed in map(shown, |diagnostic| render(diagnostic, &renderer)) {
-        writeln!(out, "{printed}\n")?;
+    let shown: Vec<&Diagnostic<'_>> = diagnostics.iter().filter(|it| !it.is_suppressed).collect();
+    for group in shown.chunk_by(|a, b| a.change == b.change) {
+        let change = group.first().and_then(|it| it.change);
+        if let Some(change) = change {
+            writeln!(out, "{} ({}):\n", heading(change), group.len())?;
+        }
+        if matches!(change, Some(Change::Fixed | Change::Unchanged)) {
+            for it in group {
+                let (severity, code) = (it.severity().as_str(), it.sentence.code);
+                writeln!(out, "  {severity}[{code}] {}: {}", it.subject(), it.sentence.matter)?;
+            }
+            writeln!(out)?;
+            continue;
+        }
+        for printed in map(group.to_vec(), |diagnostic| render(diagnostic, &renderer)) {
+            writeln!(out, "{printed}\n")?;
+        }
     }
     Ok(())
+}
+
+/// The line above a group.
+const fn heading(change: Change) -> &'static str {
+    match change {
+        Change::Introduced => "Introduced by the files",
+        Change::Fixed => "Fixed by the files",
+        Change::Unchanged => "Unchanged in the cluster",
+    }
 }
 
 fn render(diagnostic: &Diagnostic<'_>, renderer: &Renderer) -> String {

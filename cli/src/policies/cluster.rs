@@ -17,6 +17,7 @@ use corsward_operator_core::validation::Validation;
 use corsward_policy::validate::NoKnowledge;
 use corsward_policy::{Finding, PolicyId};
 
+use super::LiveObjects;
 use super::parallel::map;
 
 /// The objects beside policies, and the plan of all.
@@ -42,11 +43,12 @@ impl Cluster {
         &mut self,
         validated: Vec<(Object, Validation)>,
         namespaces: &BTreeMap<String, Namespace>,
+        live: &LiveObjects,
     ) {
         let mut index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
         let mut put = |change| index.change(change);
         put(Change::Namespace(Delta::Reset(namespaces.clone())));
-        self.stand_in(&validated);
+        self.stand_in(&validated, live);
         put(Change::Service(Delta::Reset(self.services.clone())));
         put(Change::Gateway(Delta::Reset(self.gateways.clone())));
         for (object, validation) in validated {
@@ -61,8 +63,8 @@ impl Cluster {
     }
 
     /// Adds a Service or a Gateway for each one that policies name and no file shows. Of two Services it is not known whether they share a
-    /// pod, so they do not.
-    fn stand_in(&mut self, validated: &[(Object, Validation)]) {
+    /// pod, so they do not. One that a live cluster would show is not there.
+    fn stand_in(&mut self, validated: &[(Object, Validation)], live: &LiveObjects) {
         // A target stands for what all policies say of it.
         let mut sections: BTreeMap<(&str, Key), BTreeSet<&str>> = BTreeMap::new();
         for (object, validation) in validated {
@@ -75,6 +77,9 @@ impl Cluster {
             }
         }
         for ((kind, key), sections) in sections {
+            if live.lists(kind, &key.namespace) {
+                continue;
+            }
             // Any numbers will do, as long as no two sections share one.
             let ports =
                 (1_u16..).zip(&sections).map(|(port, section)| ((*section).to_owned(), port));

@@ -1,5 +1,6 @@
 //! Documents: the objects of a file that policies are judged by, each with its place in the file.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use corsward_api::GATEWAY_GROUP;
@@ -18,7 +19,7 @@ use k8s_openapi::api::core::v1::ServiceSpec;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::{FileFinding, Place, SourceFile, Subject};
+use super::{FileFinding, FileSource, Place, SourceFile, Subject};
 
 /// The objects of a file.
 #[derive(Debug, Default)]
@@ -29,9 +30,14 @@ pub(super) struct Documents {
     pub(super) namespaces: Vec<(String, Namespace)>,
     pub(super) services: Vec<(Key, Service)>,
     pub(super) gateways: Vec<(Key, Gateway)>,
+    /// The names of all these objects.
+    pub(super) names: BTreeSet<ObjectName>,
     /// The findings about anything but the specs of policies.
     pub(super) findings: Vec<FileFinding>,
 }
+
+/// The name by which an API server has an object once: its kind, its namespace and its name.
+pub(super) type ObjectName = (&'static str, Key);
 
 /// Words of which an object of the group has one.
 const MARKS: [&str; 3] = ["corsward", "CorsPolicy", "OriginSet"];
@@ -52,7 +58,7 @@ impl Documents {
                     documents.add(Place { file: at, document: Some(document) }, contents, file);
                 }
             }
-            Err(finding) if file.is_named || is_marked(file) => {
+            Err(finding) if file.source != FileSource::Folder || is_marked(file) => {
                 let place = Place { file: at, document: None };
                 documents.findings.push(FileFinding { place, subject: None, finding });
             }
@@ -66,6 +72,8 @@ impl Documents {
         match document {
             Document::Manifest(manifest) => match manifest.kind {
                 Kind::CorsPolicy => {
+                    let key = key(&manifest.namespace, &manifest.name);
+                    self.names.insert((corsward_api::KIND, key));
                     self.policies.push((place, Object::of_manifest(manifest, &file.name)));
                 }
                 Kind::OriginSet | Kind::ClusterCorsPolicy => self.add_dependency(place, manifest),
@@ -82,6 +90,7 @@ impl Documents {
         let Manifest { kind, namespace, name, spec, findings: _, spelling: _ } = manifest;
         let is_guardrail = kind == Kind::ClusterCorsPolicy;
         let namespace = if is_guardrail { String::new() } else { namespace };
+        self.names.insert((kind.as_str(), key(&namespace, &name)));
         let id = PolicyId { namespace: namespace.clone(), name: name.clone() };
         self.find(place, &Subject { kind: kind.as_str(), id }, findings);
         let spec = Arc::new(spec.unwrap_or_default());
@@ -104,9 +113,11 @@ impl Documents {
             ("", "Service") => {
                 // What is no Service of Kubernetes is refused by it, and says nothing here.
                 let spec = ServiceSpec::deserialize(spec).unwrap_or_default();
+                self.names.insert(("Service", key(&namespace, &name)));
                 self.services.push((Key { namespace, name }, Service::of(spec)));
             }
             (GATEWAY_GROUP, "Gateway") => {
+                self.names.insert(("Gateway", key(&namespace, &name)));
                 self.gateways.push((Key { namespace, name }, Gateway::of(spec)));
             }
             _ => {}
@@ -123,6 +134,7 @@ impl Documents {
             readings.map(|(written, other)| yaml::misread(written, other, &field, Reader::Kubectl));
         let id = PolicyId { namespace: String::new(), name: name.to_owned() };
         self.find(place, &Subject { kind: "Namespace", id }, findings.unwrap_or_default());
+        self.names.insert(("Namespace", key("", name)));
         self.namespaces.push((name.to_owned(), Namespace { labels, mode }));
     }
 
@@ -133,6 +145,10 @@ impl Documents {
             finding,
         }));
     }
+}
+
+fn key(namespace: &str, name: &str) -> Key {
+    Key { namespace: namespace.to_owned(), name: name.to_owned() }
 }
 
 /// Labels or annotations. A value that is no text is refused by an API server, and is read as its text here.

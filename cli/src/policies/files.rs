@@ -11,14 +11,25 @@ use corsward_manifest::finding::SourceReason;
 pub(crate) const STDIN: &str = "-";
 
 /// A file, and the bytes of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SourceFile {
     /// The name that outputs have.
     pub name: String,
     /// Its bytes, or the reason why it cannot be read.
     pub bytes: Result<Vec<u8>, SourceReason>,
-    /// A path of the command names it. A file of a folder may be for other programs.
-    pub is_named: bool,
+    /// Its source.
+    pub source: FileSource,
+}
+
+/// The source of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileSource {
+    /// A path of the command names it.
+    Path,
+    /// A folder has it, and it may be for other programs.
+    Folder,
+    /// An API server: the file is one object of a live cluster.
+    Cluster,
 }
 
 /// The files at those paths, each once, in the order of the paths. The files of a folder are in the order of their names.
@@ -26,24 +37,24 @@ pub(super) fn at<P: AsRef<Path>>(paths: &[P]) -> Vec<SourceFile> {
     let mut files: Vec<SourceFile> = Vec::new();
     let mut names = std::collections::HashSet::new();
     for path in paths {
-        add(path.as_ref(), true, &mut files);
+        add(path.as_ref(), FileSource::Path, &mut files);
     }
     files.retain(|file| names.insert(file.name.clone()));
     files
 }
 
-fn add(path: &Path, is_named: bool, files: &mut Vec<SourceFile>) {
+fn add(path: &Path, source: FileSource, files: &mut Vec<SourceFile>) {
     // The files of `.` are named as in a shell.
     let name = path.strip_prefix("./").unwrap_or(path).display().to_string();
-    if is_named && name == STDIN {
+    if source == FileSource::Path && name == STDIN {
         let bytes = read_bounded(io::stdin().lock(), 0);
-        files.push(SourceFile { name, bytes, is_named });
+        files.push(SourceFile { name, bytes, source });
     } else if path.is_dir() {
         match entries(path) {
-            Ok(entries) => entries.iter().for_each(|entry| add(entry, false, files)),
+            Ok(entries) => entries.iter().for_each(|entry| add(entry, FileSource::Folder, files)),
             Err(error) => {
                 let bytes = Err(SourceReason::Unreadable(error.to_string()));
-                files.push(SourceFile { name, bytes, is_named: true });
+                files.push(SourceFile { name, bytes, source: FileSource::Path });
             }
         }
     } else {
@@ -51,7 +62,7 @@ fn add(path: &Path, is_named: bool, files: &mut Vec<SourceFile>) {
         let read = |file: File| read_bounded(&file, file.metadata().map_or(0, |it| it.len()));
         let failed = |error: io::Error| Err(SourceReason::Unreadable(error.to_string()));
         let bytes = File::open(path).map_or_else(failed, read);
-        files.push(SourceFile { name, bytes, is_named });
+        files.push(SourceFile { name, bytes, source });
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use corsward_api::definitions;
-use corsward_cli::policies::{Policies, SourceFile};
+use corsward_cli::policies::{FileSource, Policies, SourceFile};
 use corsward_manifest::amend;
 use corsward_manifest::document::Kind;
 use corsward_manifest::knowledge::FullKnowledge;
@@ -342,7 +342,7 @@ fn refused(text: &str) -> Vec<Finding> {
 /// The findings about a file of that text.
 fn findings_in(text: &str) -> Vec<Finding> {
     let (name, bytes) = ("a.yaml".to_owned(), Ok(text.as_bytes().to_vec()));
-    let policies = Policies::of(vec![SourceFile { name, bytes, is_named: true }]);
+    let policies = Policies::of(vec![SourceFile { name, bytes, source: FileSource::Path }]);
     policies.findings.into_iter().map(|found| found.finding).collect()
 }
 

@@ -1,6 +1,7 @@
 //! Scenarios at a real API server: what users do there, and what the real operator makes of it.
 
 mod chart;
+mod command_line;
 mod faults;
 mod gateways;
 mod metrics;

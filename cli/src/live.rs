@@ -1,0 +1,89 @@
+//! Live cluster: the API server of a context, asked by the commands that look at what is there.
+
+mod client;
+mod kubeconfig;
+mod objects;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::ArgGroup;
+use tokio::runtime::{Builder, Runtime};
+
+pub(crate) use self::client::{ApiClient, Failure};
+use crate::policies::LiveObjects;
+
+/// The API server to ask.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct ContextArgs {
+    /// The context of the kubeconfig; the current one by default.
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// The kubeconfig; by default the files of `KUBECONFIG`, else `~/.kube/config`, else the cluster around this pod.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+}
+
+/// A live cluster below the files of a command.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(group = ArgGroup::new("connection").args(["context", "kubeconfig"]).multiple(true).requires("cluster"))]
+pub(crate) struct ClusterArgs {
+    /// Read policies, origin sets, guardrails, Namespaces, Services and Gateways from the cluster of the current context; files of PATH
+    /// are laid over them.
+    #[arg(long)]
+    cluster: bool,
+    #[command(flatten)]
+    context: ContextArgs,
+}
+
+/// A connection to an API server, with the one thread that waits for its answers.
+pub(crate) struct Connection {
+    runtime: Runtime,
+    /// The client.
+    pub(crate) client: ApiClient,
+    /// The name of the context.
+    pub(crate) context: String,
+    /// The namespace of the context.
+    pub(crate) namespace: String,
+    /// The URL of the API server.
+    pub(crate) server: String,
+}
+
+// === impl ClusterArgs ===
+
+impl ClusterArgs {
+    /// The objects of the cluster, if it is asked for.
+    pub(crate) fn read(&self) -> anyhow::Result<Option<LiveObjects>> {
+        if !self.cluster {
+            return Ok(None);
+        }
+        Connection::open(&self.context)?.objects().map(Some)
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Makes a client for the context. The API server is not asked yet.
+    pub(crate) fn open(args: &ContextArgs) -> anyhow::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.context("cannot wait for an API server")?;
+        let (config, context) = runtime
+            .block_on(kubeconfig::load(args.kubeconfig.as_deref(), args.context.as_deref()))?;
+        let (namespace, server) =
+            (config.default_namespace.clone(), config.cluster_url.to_string());
+        let server = server.trim_end_matches('/').to_owned();
+        let client = runtime.block_on(async { ApiClient::new(config) })?;
+        Ok(Self { runtime, client, context, namespace, server })
+    }
+
+    /// The objects that policies are judged by.
+    pub(crate) fn objects(&self) -> anyhow::Result<LiveObjects> {
+        objects::read(self)
+    }
+
+    /// Waits for an answer.
+    pub(crate) fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.runtime.block_on(answer)
+    }
+}

@@ -1,0 +1,163 @@
+//! Objects of a live cluster: the lists of its API server, each object as a file of its own.
+
+use anyhow::{anyhow, bail};
+use corsward_api::{GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
+use corsward_manifest::finding::SourceReason;
+use futures::future::join_all;
+use serde_json::{Map, Value, json};
+
+use super::{Connection, Failure};
+use crate::output::note;
+use crate::policies::{FileSource, Listed, LiveObjects, SourceFile};
+
+/// The annotation in which `kubectl` keeps a second text of the object.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// A kind of objects.
+#[derive(Clone, Copy)]
+struct LiveKind {
+    /// `apiVersion`.
+    api_version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    is_namespaced: bool,
+    /// Is it served by every API server that has corsward's definitions?
+    is_required: bool,
+}
+
+/// The kinds of objects that policies are judged by.
+const KINDS: [LiveKind; 6] = [
+    LiveKind { plural: "corspolicies", ..LiveKind::own(KIND) },
+    LiveKind { plural: "originsets", ..LiveKind::own(ORIGIN_SET_KIND) },
+    LiveKind {
+        plural: "clustercorspolicies",
+        is_namespaced: false,
+        ..LiveKind::own(GUARDRAIL_KIND)
+    },
+    LiveKind {
+        api_version: "v1",
+        plural: "namespaces",
+        is_namespaced: false,
+        ..LiveKind::own("Namespace")
+    },
+    LiveKind { api_version: "v1", plural: "services", ..LiveKind::own("Service") },
+    LiveKind {
+        api_version: "gateway.networking.k8s.io/v1",
+        plural: "gateways",
+        is_required: false,
+        ..LiveKind::own("Gateway")
+    },
+];
+
+/// Reads the objects. A note names a kind that the user may not list.
+pub(super) fn read(connection: &Connection) -> anyhow::Result<LiveObjects> {
+    let lists = KINDS.map(|kind| list(connection, kind));
+    let lists = connection.wait(join_all(lists));
+    let mut live = LiveObjects { name: connection.context.clone(), ..LiveObjects::default() };
+    for (kind, list) in KINDS.into_iter().zip(lists) {
+        let (objects, listed) = match list {
+            Ok(list) => list,
+            Err(Failure::NotFound(_)) if !kind.is_required => (Vec::new(), Listed::Everywhere),
+            Err(Failure::NotFound(_)) => bail!(
+                "the API server of context {} does not serve {} {}: the chart installs its definition, and `corsward doctor` checks it",
+                live.name,
+                kind.api_version,
+                kind.plural
+            ),
+            Err(Failure::Forbidden(why)) if kind.kind != KIND => {
+                note(format_args!("note: {} are not seen: {why}", kind.plural));
+                continue;
+            }
+            Err(why) => {
+                let (name, server) = (&live.name, &connection.server);
+                return Err(anyhow!(why))
+                    .map_err(|why| why.context(format!("ask {server}, of context {name}")));
+            }
+        };
+        if let Listed::Within(namespace) = &listed {
+            note(format_args!(
+                "note: {} are those of namespace {namespace} alone: the user may not list all",
+                kind.plural
+            ));
+        }
+        live.files.extend(objects.iter().map(|object| file(&live.name, kind, object)));
+        live.listed.insert(kind.kind, listed);
+    }
+    Ok(live)
+}
+
+/// The objects of a kind: all, or those of the context's namespace where the user may list no more.
+async fn list(connection: &Connection, kind: LiveKind) -> Result<(Vec<Value>, Listed), Failure> {
+    let client = &connection.client;
+    let refused = match client.list(&kind.path(None), "").await {
+        Ok(objects) => return Ok((objects, Listed::Everywhere)),
+        Err(refused) => refused,
+    };
+    if !matches!(refused, Failure::Forbidden(_)) {
+        return Err(refused);
+    }
+    let namespace = &connection.namespace;
+    let within = match kind {
+        LiveKind { is_namespaced: true, .. } => client.list(&kind.path(Some(namespace)), "").await,
+        // Its labels decide which guardrails bound the policies.
+        LiveKind { kind: "Namespace", .. } => {
+            let path = format!("{}/{namespace}", kind.path(None));
+            client.get(&path).await.map(|object| vec![object])
+        }
+        _ => return Err(refused),
+    };
+    Ok((within.map_err(|_| refused)?, Listed::Within(namespace.clone())))
+}
+
+/// An object as its author would have written it, in a file of its own.
+fn file(cluster: &str, kind: LiveKind, object: &Value) -> SourceFile {
+    let metadata = object.get("metadata").unwrap_or(&Value::Null);
+    let text = |field: &str| metadata.get(field).and_then(Value::as_str).unwrap_or_default();
+    let place = match text("namespace") {
+        "" => text("name").to_owned(),
+        namespace => format!("{namespace}/{}", text("name")),
+    };
+    let mut kept = Map::new();
+    for field in ["namespace", "name", "labels", "annotations"] {
+        if let Some(value) = metadata.get(field) {
+            kept.insert(field.to_owned(), value.clone());
+        }
+    }
+    if let Some(Value::Object(annotations)) = kept.get_mut("annotations") {
+        annotations.remove(LAST_APPLIED);
+    }
+    let mut written = json!({
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": kept,
+    });
+    if let (Some(written), Some(spec)) = (written.as_object_mut(), object.get("spec")) {
+        written.insert("spec".to_owned(), spec.clone());
+    }
+    // A long text stays on its line, so that a finding underlines it.
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    let bytes = serde_saphyr::to_string_with_options(&written, options)
+        .map(String::into_bytes)
+        .map_err(|error| SourceReason::Unreadable(error.to_string()));
+    SourceFile {
+        name: format!("cluster {cluster}: {} {place}", kind.kind),
+        bytes,
+        source: FileSource::Cluster,
+    }
+}
+
+// === impl LiveKind ===
+
+impl LiveKind {
+    const fn own(kind: &'static str) -> Self {
+        let api_version = "corsward.io/v1alpha1";
+        Self { api_version, kind, plural: "", is_namespaced: true, is_required: true }
+    }
+
+    /// The path of its objects.
+    fn path(self, namespace: Option<&str>) -> String {
+        let root = if self.api_version.contains('/') { "/apis" } else { "/api" };
+        let within = namespace.map(|namespace| format!("/namespaces/{namespace}"));
+        format!("{root}/{}{}/{}", self.api_version, within.unwrap_or_default(), self.plural)
+    }
+}
