@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::check::CheckArgs;
 use crate::diff::DiffArgs;
+use crate::doctor::DoctorArgs;
 use crate::explain::ExplainArgs;
 use crate::import::ImportArgs;
 use crate::render::RenderArgs;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
+    /// Check a cluster: definitions, the operator and its rights, the webhook, Istio, and the filter's module.
+    Doctor(DoctorArgs),
     /// Explain what a browser does with a page's request, and why.
     Explain(Box<ExplainArgs>),
     /// Show the requests that two sets of policies answer differently.

@@ -6,7 +6,9 @@ mod args;
 mod check;
 mod completions;
 mod diff;
+mod doctor;
 mod explain;
+mod https;
 mod import;
 mod junit;
 mod live;
@@ -37,6 +39,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match &args.command {
         Command::Check(args) => check::run(args, &mut out),
         Command::Completions(args) => completions::completions(args, &mut out),
+        Command::Doctor(args) => doctor::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),
         Command::Diff(args) => diff::run(args, &mut out),
         Command::Import(args) => import::run(args, &mut out),

@@ -1,6 +1,7 @@
 //! Live cluster: the API server of a context, asked by the commands that look at what is there.
 
 mod client;
+mod installation;
 mod kubeconfig;
 mod objects;
 
@@ -10,7 +11,8 @@ use anyhow::Context as _;
 use clap::ArgGroup;
 use tokio::runtime::{Builder, Runtime};
 
-pub(crate) use self::client::{ApiClient, Failure};
+pub(crate) use self::client::{ApiClient, Failure, encoded};
+pub(crate) use self::installation::Installation;
 use crate::policies::LiveObjects;
 
 /// The API server to ask.

@@ -1,18 +1,16 @@
 //! Live server: the requests of the browser, sent from here.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use corsward_browser::PageRequest;
 use corsward_browser::plan::Sent;
-use rustls::crypto::ring;
 use ureq::http;
-use ureq::tls::{RootCerts, TlsConfig};
 
 use super::code::BesideCors;
 use super::diagnosis::Diagnosis;
 use super::reply::{Answer, Reply};
+use crate::https;
 
 /// The longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -28,17 +26,11 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn new(sends_all: bool) -> Self {
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
-            .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()));
-        let config = ureq::Agent::config_builder()
-            .tls_config(tls.build())
-            .http_status_as_error(false)
+        let config = https::config()
             .max_redirects(0)
             .max_redirects_will_error(false)
             .allow_non_standard_methods(true)
             .timeout_global(Some(TIMEOUT))
-            .user_agent(concat!("corsward/", env!("CARGO_PKG_VERSION")))
             .build();
         Self { agent: config.into(), sends_all }
     }

@@ -82,6 +82,11 @@ impl ApiClient {
         }
     }
 
+    /// The answer to an object that is posted.
+    pub(crate) async fn create(&self, path: &str, object: &Value) -> Result<Value, Failure> {
+        parsed(&self.send(Method::POST, path, object.to_string().into_bytes()).await?)
+    }
+
     async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<String, Failure> {
         let request = Request::builder().method(method).uri(path);
         let request = request.header(CONTENT_TYPE, "application/json").body(body);
@@ -96,7 +101,7 @@ fn parsed(text: &str) -> Result<Value, Failure> {
 }
 
 /// A text as a part of a query.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 

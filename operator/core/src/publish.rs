@@ -2,6 +2,7 @@
 
 pub mod ecds;
 pub mod istio;
+pub mod istiod;
 pub mod output;
 pub mod reconciler;
 #[cfg(any(test, feature = "testing"))]

@@ -1,6 +1,7 @@
 //! Command line: `corsward` at a real API server.
 
 mod check;
+mod doctor;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
