@@ -7,6 +7,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::check::CheckArgs;
+use crate::collect::CollectArgs;
 use crate::diff::DiffArgs;
 use crate::doctor::DoctorArgs;
 use crate::explain::ExplainArgs;
@@ -28,6 +29,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Print every finding about the policies of files, with the text and the fix.
     Check(CheckArgs),
+    /// Write one archive for support: policies, statuses, published objects, logs and metrics, without Secrets.
+    Collect(CollectArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Check a cluster: definitions, the operator and its rights, the webhook, Istio, and the filter's module.

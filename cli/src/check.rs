@@ -23,7 +23,7 @@ use self::fix::Fixes;
 use crate::live::ClusterArgs;
 use crate::outcome::Outcome;
 use crate::output::note;
-use crate::policies::{FileFinding, FileSource, Place, Policies, Subject, map};
+use crate::policies::{FileFinding, FileSource, LiveObjects, Place, Policies, Subject, map};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -135,6 +135,12 @@ pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Outc
     }
     note(checked.summary(&diagnostics));
     Ok(checked.outcome(&diagnostics, denied))
+}
+
+/// Writes the findings about a live cluster, as JSON.
+pub(crate) fn report(live: &LiveObjects, out: &mut impl Write) -> anyhow::Result<()> {
+    let policies = Policies::read_over::<PathBuf>(live, &[]);
+    json::write(&diagnostics(&policies), out)
 }
 
 /// The diagnostics of all files. A text is read again where there is a finding about it, and nowhere else.

@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod collect;
 mod completions;
 mod diff;
 mod doctor;
@@ -38,6 +39,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut out = Output::new(io::stdout().lock());
     let outcome = match &args.command {
         Command::Check(args) => check::run(args, &mut out),
+        Command::Collect(args) => collect::run(args, &mut out),
         Command::Completions(args) => completions::completions(args, &mut out),
         Command::Doctor(args) => doctor::run(args, &mut out),
         Command::Explain(args) => explain::run(args, &mut out),

@@ -1,6 +1,7 @@
 //! Command line: `corsward` at a real API server.
 
 mod check;
+mod collect;
 mod doctor;
 
 use std::path::{Path, PathBuf};
