@@ -7,7 +7,7 @@ mod istio;
 use serde_json::Value;
 
 use crate::SourceFile;
-use crate::blocks;
+use crate::blocks::{self, Match, NoPrefix};
 use crate::expression::{Anchor, Expression};
 use crate::fields::{documents, seconds, split, text, texts, truth};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
@@ -37,10 +37,13 @@ const HABITS: Habits = Habits {
 pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     let mut all = Vec::new();
     for (file, document) in documents(files)? {
-        let mut hosts = Vec::new();
-        find(&document, "virtual_hosts", &mut hosts);
-        for host in hosts.iter().filter_map(|hosts| hosts.as_array()).flatten() {
-            all.extend(of_virtual_host(host, &file)?);
+        let mut configurations = Vec::new();
+        find(&document, "virtual_hosts", &mut configurations);
+        for configuration in configurations {
+            let hosts = configuration.get("virtual_hosts").and_then(Value::as_array);
+            for host in hosts.into_iter().flatten() {
+                all.extend(of_virtual_host(host, own_policy(configuration), &file)?);
+            }
         }
     }
     if all.is_empty() {
@@ -53,37 +56,38 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     Ok(all)
 }
 
-fn of_virtual_host(host: &Value, file: &str) -> Result<Option<Settings>, Failure> {
+fn of_virtual_host(
+    host: &Value,
+    outer: Option<&Value>,
+    file: &str,
+) -> Result<Option<Settings>, Failure> {
     let mut notes = Vec::new();
     let name = text(host, "/name").unwrap_or("envoy");
     let place = format!("{file}, virtual host {name}");
-    let mut blocks = Vec::new();
+    let of_host = completed(own_policy(host), outer);
+    let of_policy = |policy: Option<&Value>, notes: &mut Vec<Note>| match policy {
+        Some(cors) if truth(cors, "/disabled") != Some(true) => {
+            layer(cors, &place, notes).map(Some)
+        }
+        _ => Ok(None),
+    };
+    let own = of_policy(of_host.as_ref(), &mut notes)?;
+    let mut matches = Vec::new();
     let mut is_shared = false;
-    let own = own_policy(host).map(|cors| layer(cors, &place, &mut notes)).transpose()?;
     for route in host.pointer("/routes").and_then(Value::as_array).into_iter().flatten() {
-        let matched = |field| text(route, &format!("/match/{field}"));
-        let path = if let Some(path) = matched("path") {
-            Some(BlockPath::Exact(path.to_owned()))
-        } else if let Some(path) = matched("prefix").or_else(|| matched("path_separated_prefix")) {
-            blocks::prefix(path)
-        } else {
+        let Ok(path) = path(route) else {
             let text = "a route has a regex for its path: write the rules that it means";
             notes.push(Note::decide("", &place, text));
             continue;
         };
-        let cors = own_policy(route).map(|cors| layer(cors, &place, &mut notes)).transpose()?;
-        is_shared |= cors.is_some();
-        if is_narrower(route) {
-            if cors.is_some() {
-                notes.push(left_out(&place, path.as_ref(), cors.as_ref()));
-            }
-            continue;
-        }
-        // The policy of a route stands in the place of the virtual host's.
-        if let Some(layer) = cors.or_else(|| own.clone().filter(|_| path.is_none())) {
-            blocks.push(Block { path, layer: Some(layer) });
-        }
+        let layer = match own_policy(route) {
+            None => own.clone(),
+            of_route => of_policy(completed(of_route, of_host.as_ref()).as_ref(), &mut notes)?,
+        };
+        is_shared |= layer.is_some();
+        matches.push(Match { path, layer, is_narrower: is_narrower(route) });
     }
+    let mut blocks = blocks::of_matches(matches, &place, &mut notes);
     if !blocks.iter().any(|block| block.path.is_none()) {
         blocks.push(Block { path: None, layer: own });
     }
@@ -93,6 +97,18 @@ fn of_virtual_host(host: &Value, file: &str) -> Result<Option<Settings>, Failure
     let domains = texts(host, "/domains").unwrap_or_default();
     let hostnames = hostnames(&domains, &place, &mut notes);
     Ok(Some(blocks::settings(PRODUCT, &object_name(name), None, hostnames, blocks, notes)))
+}
+
+/// The path of a route; absent: every path.
+fn path(route: &Value) -> Result<Option<BlockPath>, NoPrefix> {
+    let matched = |field| text(route, &format!("/match/{field}"));
+    if let Some(path) = matched("path") {
+        return Ok(Some(BlockPath::Exact(path.to_owned())));
+    }
+    if let Some(path) = matched("path_separated_prefix") {
+        return Ok(blocks::prefix(path));
+    }
+    matched("prefix").map(blocks::start).ok_or(NoPrefix)
 }
 
 /// `typed_per_filter_config`, and the field that came before it.
@@ -105,6 +121,24 @@ fn own_policy(value: &Value) -> Option<&Value> {
         .or_else(|| value.pointer("/cors"))
 }
 
+/// A policy whose missing fields are those of the policy around it.
+fn completed(own: Option<&Value>, outer: Option<&Value>) -> Option<Value> {
+    let mut policy = own.or(outer)?.clone();
+    let outer = outer.and_then(Value::as_object);
+    if let Some(fields) = policy.as_object_mut() {
+        for (name, value) in outer.into_iter().flatten() {
+            let is_missing = fields.get(name).is_none_or(|value| {
+                value.as_str() == Some("") || value.as_array().is_some_and(Vec::is_empty)
+            });
+            // The innermost policy alone says whether it is in force.
+            if is_missing && !matches!(name.as_str(), "disabled" | "filter_enabled") {
+                fields.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    Some(policy)
+}
+
 fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Failure> {
     let credentials = truth(cors, "/allow_credentials").unwrap_or(false);
     let matchers = cors.get("allow_origin_string_match").and_then(Value::as_array);
@@ -112,7 +146,7 @@ fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Fail
     for matcher in matchers.into_iter().flatten() {
         origins.extend(string_match(matcher, "/safe_regex/regex", place, notes));
     }
-    if cors.get("filter_enabled").is_some() {
+    if cors.get("filter_enabled").is_some_and(|share| !is_whole(share)) {
         notes.push(Note::decide("", place, "`filter_enabled` applies the settings to a share of the requests; the policy covers all"));
     }
     let forwards = truth(cors, "/forward_not_matching_preflights").unwrap_or(true);
@@ -120,8 +154,8 @@ fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Fail
     checked(
         Layer {
             origins,
-            methods: Names::Listed(list("/allow_methods")),
-            headers: Names::Listed(list("/allow_headers")),
+            methods: names(list("/allow_methods")),
+            headers: names(list("/allow_headers")),
             expose: list("/expose_headers"),
             credentials,
             max_age: seconds(cors, "/max_age"),
@@ -130,6 +164,22 @@ fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Fail
         },
         place,
     )
+}
+
+/// Whether a share is every request, at any time.
+fn is_whole(share: &Value) -> bool {
+    let numerator = share.pointer("/default_value/numerator").and_then(Value::as_u64);
+    let denominator = match text(share, "/default_value/denominator") {
+        None | Some("HUNDRED") => 100,
+        Some("TEN_THOUSAND") => 10_000,
+        Some(_) => 1_000_000,
+    };
+    numerator == Some(denominator) && share.get("runtime_key").is_none()
+}
+
+/// A list of the filter: `*` alone is answered with the requested names, with credentials too.
+fn names(listed: Vec<String>) -> Names {
+    if listed == ["*"] { Names::Requested } else { Names::Listed(listed) }
 }
 
 /// Refuses any origin with credentials.
@@ -169,7 +219,11 @@ fn string_match(
     } else {
         (text(matcher, regex)?.to_owned(), Anchor::Whole)
     };
-    rule(&source, anchor, ignore_case, place, notes)
+    match rule(&source, anchor, ignore_case, place, notes) {
+        // The filter takes a matcher of the text `*` for one of every origin.
+        Some(OriginRule::Regex(expression)) if expression.accepts("*") => Some(OriginRule::Echo),
+        rule => rule,
+    }
 }
 
 /// A regex, or a remark where it cannot be read.
@@ -224,29 +278,6 @@ fn is_narrower(route: &Value) -> bool {
     fields.is_some_and(|fields| fields.keys().any(|field| !PATHS.contains(&field.as_str())))
 }
 
-/// The remark on a match with conditions beside its path: a rule has a path alone.
-fn left_out(place: &str, path: Option<&BlockPath>, layer: Option<&Layer>) -> Note {
-    let path = match path {
-        None => "/",
-        Some(BlockPath::Exact(path) | BlockPath::Prefix(path)) => path.as_str(),
-    };
-    let text = match layer {
-        Some(layer) => {
-            let origins: Vec<&str> = layer.origins.iter().map(OriginRule::written).collect();
-            format!(
-                "a match at `{path}` has conditions beside its path, which no rule has, and is left out: the requests that it means are \
-                 answered as the others there, and lose its origins ({})",
-                origins.join(", ")
-            )
-        }
-        None => format!(
-            "a match at `{path}` without CORS has conditions beside its path, which no rule has, and is left out: the requests that it \
-             means are answered as the others there"
-        ),
-    };
-    Note::decide("", place, text)
-}
-
 /// No settings, or the refusal of those that are left out as a whole.
 fn nothing(place: &str, is_shared: bool) -> Result<Option<Settings>, Failure> {
     if is_shared {
@@ -265,22 +296,16 @@ fn object_name(name: &str) -> String {
     name.trim_matches(['-', '.']).to_owned()
 }
 
-/// Collects the values of that name, at any depth.
+/// Collects the objects with that field, at any depth.
 fn find<'v>(value: &'v Value, name: &str, found: &mut Vec<&'v Value>) {
     match value {
         Value::Object(fields) => {
-            for (field, value) in fields {
-                if field == name {
-                    found.push(value);
-                }
-                find(value, name, found);
+            if fields.contains_key(name) {
+                found.push(value);
             }
+            fields.values().for_each(|value| find(value, name, found));
         }
-        Value::Array(items) => {
-            for item in items {
-                find(item, name, found);
-            }
-        }
+        Value::Array(items) => items.iter().for_each(|value| find(value, name, found)),
         _ => {}
     }
 }

@@ -47,6 +47,15 @@ enum Item {
 
 // === impl Expression ===
 
+/// Two texts with the same anchor and case.
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source && self.hir == other.hir
+    }
+}
+
+impl Eq for Expression {}
+
 impl Expression {
     /// Compiles a regex; an error where this engine cannot.
     pub(crate) fn parse(source: &str, anchor: Anchor, ignore_case: bool) -> Result<Self, String> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::SourceFile;
-use crate::blocks;
+use crate::blocks::{self, NoPrefix};
 use crate::envoy::rule;
 use crate::expression::Anchor;
 use crate::fields::{objects, seconds, split, text, texts, truth};
@@ -19,7 +19,7 @@ const INGRESS_MAX_AGE: u64 = 1_728_000;
 
 const INGRESS: Habits = Habits {
     star_always: true,
-    comparison: Comparison::Bytes,
+    comparison: Comparison::IgnoreCase,
     success_status: 204,
     refused_origin: None,
     refused_names: None,
@@ -33,6 +33,7 @@ const INGRESS: Habits = Habits {
 
 const TRAEFIK: Habits = Habits {
     star_always: false,
+    comparison: Comparison::Bytes,
     success_status: 200,
     refused_origin: Some(200),
     plain_options: PlainOptions::Forwarded,
@@ -58,9 +59,11 @@ pub(crate) fn read_ingresses(files: &[SourceFile]) -> Result<Vec<Settings>, Fail
             for origin in list("cors-allow-origin", "*") {
                 match origin.as_str() {
                     "*" => origins.push(OriginRule::Star),
-                    // One label, in any case.
+                    // A part of one label.
                     starred if starred.contains('*') => {
-                        let source = regex_syntax::escape(starred).replacen("\\*", "[a-z0-9-]+", 1);
+                        let starred = starred.to_ascii_lowercase();
+                        let source =
+                            regex_syntax::escape(&starred).replacen("\\*", "[a-z0-9-]+", 1);
                         origins.extend(rule(&source, Anchor::Whole, false, place, notes));
                     }
                     _ => origins.push(OriginRule::Exact(origin)),
@@ -78,6 +81,9 @@ pub(crate) fn read_ingresses(files: &[SourceFile]) -> Result<Vec<Settings>, Fail
                 habits: INGRESS,
             };
             let of_hosts = ingress_hosts(object, &layer, place, notes);
+            if !of_hosts.is_empty() && annotation("rewrite-target").is_some() {
+                notes.push(blocks::rewritten(place));
+            }
             Ok(of_hosts
                 .into_iter()
                 .map(|(hosts, blocks)| ("ingress-nginx", hosts, blocks))
@@ -96,12 +102,23 @@ fn ingress_hosts(
     let everywhere = || vec![Block { path: None, layer: Some(layer.clone()) }];
     let rules = object.pointer("/spec/rules").and_then(Value::as_array);
     let mut of_hosts: BTreeMap<Option<&str>, Vec<Option<BlockPath>>> = BTreeMap::new();
+    let mut have_paths = false;
     for rule in rules.into_iter().flatten() {
-        let paths = rule.pointer("/http/paths").and_then(Value::as_array);
-        let paths = paths.into_iter().flatten().map(path);
-        of_hosts.entry(text(rule, "/host")).or_default().extend(paths);
+        let of_host = of_hosts.entry(text(rule, "/host")).or_default();
+        let written = rule.pointer("/http/paths").and_then(Value::as_array);
+        for written in written.into_iter().flatten() {
+            have_paths = true;
+            if let Ok(path) = path(written, is_regex(object)) {
+                of_host.push(path);
+            } else {
+                let path = text(written, "/path").unwrap_or_default();
+                let text = format!(
+                    "`{path}` is a regex, and a rule has a prefix: write the rules that it means"
+                );
+                notes.push(Note::decide("", place, text));
+            }
+        }
     }
-    let have_paths = of_hosts.values().any(|paths| !paths.is_empty());
     let mut groups: Vec<(Vec<String>, Vec<Option<BlockPath>>)> = Vec::new();
     for (host, mut paths) in of_hosts {
         if have_paths && paths.is_empty() {
@@ -121,7 +138,7 @@ fn ingress_hosts(
             (_, host) => groups.push((host.into_iter().map(str::to_owned).collect(), paths)),
         }
     }
-    if groups.is_empty() {
+    if groups.is_empty() && !have_paths {
         return vec![(Vec::new(), everywhere())];
     }
     // Other paths of a host are other ingresses'.
@@ -134,12 +151,27 @@ fn ingress_hosts(
     groups.into_iter().map(|(hosts, paths)| (hosts, blocks(paths))).collect()
 }
 
-fn path(path: &Value) -> Option<BlockPath> {
-    let value = text(path, "/path").unwrap_or("/");
-    if text(path, "/pathType") == Some("Exact") {
-        return Some(BlockPath::Exact(value.to_owned()));
+/// Whether the paths of an ingress are regexes.
+fn is_regex(ingress: &Value) -> bool {
+    let annotation = |name: &str| text(ingress, &format!("{ANNOTATION}{name}"));
+    annotation("use-regex") == Some("true") || annotation("rewrite-target").is_some()
+}
+
+fn path(path: &Value, is_regex: bool) -> Result<Option<BlockPath>, NoPrefix> {
+    let (value, kind) = (text(path, "/path").unwrap_or("/"), text(path, "/pathType"));
+    if !is_regex {
+        return Ok(match kind {
+            Some("Exact") => Some(BlockPath::Exact(value.to_owned())),
+            Some("Prefix") => blocks::prefix(value),
+            _ => blocks::start(value),
+        });
     }
-    blocks::prefix(value)
+    let is_literal = |path: &str| !path.contains(|c| "()[]{}|*+?^$\\".contains(c));
+    if let Some(path) = value.strip_suffix("(/|$)(.*)").filter(|path| is_literal(path)) {
+        return Ok(blocks::prefix(path));
+    }
+    let path = [".*", "(.*)"].iter().find_map(|end| value.strip_suffix(end)).unwrap_or(value);
+    if is_literal(path) { Ok(blocks::start(path)) } else { Err(NoPrefix) }
 }
 
 /// Reads the middlewares with `headers`.
@@ -236,11 +268,15 @@ fn read(
     layer: impl Fn(&Value, &str, &mut Vec<Note>) -> Result<Read, Failure>,
 ) -> Result<Vec<Settings>, Failure> {
     let mut all = Vec::new();
+    let mut missing = missing.to_owned();
     for (file, object) in objects(files, &[kind])? {
         let name = text(&object, "/metadata/name").unwrap_or("imported");
         let place = format!("{file}, {kind} {name}");
         let mut notes = Vec::new();
         let policies = layer(&object, &place, &mut notes)?;
+        if let (true, Some(note)) = (policies.is_empty(), notes.first()) {
+            missing.clone_from(&note.text);
+        }
         let is_one = policies.len() == 1;
         for (product, hosts, blocks) in policies {
             let mut notes = notes.clone();

@@ -4,7 +4,7 @@ use crate::exchange::{Answer, Exchange, Response, System};
 use crate::expression::Expression;
 
 /// A CORS layer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layer {
     /// The origins.
     pub(crate) origins: Vec<OriginRule>,
@@ -25,7 +25,7 @@ pub(crate) struct Layer {
 }
 
 /// A rule that allows origins.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OriginRule {
     /// Any origin, answered with `*`.
     Star,
@@ -47,7 +47,7 @@ pub(crate) enum Names {
 }
 
 /// The habits of an implementation, as measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Habits {
     /// Whether `*` stands in responses to requests without `Origin`, too.
     pub(crate) star_always: bool,

@@ -105,7 +105,8 @@ fn of_server(server: &Server, notes: &[Note], at: usize) -> Result<Option<Settin
         let block = match modifier {
             "=" => BlockPath::Exact(path.to_owned()),
             "" | "^~" if path == "/" => continue,
-            "" | "^~" => BlockPath::Prefix(path.to_owned()),
+            // A location covers a part of a segment, too, and a rule whole ones.
+            "" | "^~" => BlockPath::Start(path.to_owned()),
             _ => {
                 let text = format!(
                     "`location {modifier} {path}` is a regex, and a rule has a prefix: write the rules that it means"
@@ -116,13 +117,12 @@ fn of_server(server: &Server, notes: &[Note], at: usize) -> Result<Option<Settin
         };
         let inside = match &block {
             BlockPath::Exact(path) => path.clone(),
-            BlockPath::Prefix(path) => format!("{}/orders", path.trim_end_matches('/')),
+            path => format!("{}/orders", path.as_str().trim_end_matches('/')),
         };
         let layer = ask.layer(&inside, &candidates, &mut notes)?;
-        if format!("{layer:?}") != format!("{default:?}") {
+        if layer != default {
             paths.extend([inside, path.to_owned()]);
-            // A location covers a part of a segment, too, and a rule whole ones.
-            if matches!(block, BlockPath::Prefix(_)) && !path.ends_with('/') {
+            if matches!(block, BlockPath::Start(_)) && !path.ends_with('/') {
                 paths.push(format!("{path}x"));
             }
             blocks.push(Block { path: Some(block), layer });

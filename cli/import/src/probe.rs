@@ -15,6 +15,8 @@ pub(crate) struct Probe {
     pub(crate) origin: Relation,
     /// Whether an entry of the settings is meant for the whole origin.
     pub(crate) is_meant: bool,
+    /// Whether the settings cover its path by a part of a segment.
+    pub(crate) is_part_of_segment: bool,
     pub(crate) application: Application,
 }
 
@@ -92,6 +94,9 @@ pub(crate) fn probes(settings: &Settings) -> Vec<Probe> {
     let mut seen = std::collections::HashSet::new();
     all.retain(|probe| seen.insert(format!("{:?}", probe.exchange)));
     for probe in &mut all {
+        let path = &probe.exchange.path;
+        let mut of_blocks = settings.blocks.iter().filter_map(|block| block.path.as_ref());
+        probe.is_part_of_segment = of_blocks.any(|block| block.covers_part_of_segment(path));
         let origin = probe.exchange.header("origin").unwrap_or_default();
         let mut rules = layers.iter().flat_map(|layer| &layer.origins);
         probe.is_meant = rules.any(|rule| match rule {
@@ -226,7 +231,13 @@ impl Writer<'_> {
             headers: lines,
             application: response,
         };
-        Probe { exchange, origin: relation, is_meant: false, application }
+        Probe {
+            exchange,
+            origin: relation,
+            is_meant: false,
+            is_part_of_segment: false,
+            application,
+        }
     }
 
     fn preflight(&self, origin: (Relation, &str), method: &str, names: &str) -> Probe {

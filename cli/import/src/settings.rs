@@ -43,6 +43,8 @@ pub(crate) enum BlockPath {
     Exact(String),
     /// Whole segments from the left.
     Prefix(String),
+    /// Any text from the left, a part of a segment included.
+    Start(String),
 }
 
 /// A remark about a setting.
@@ -124,13 +126,54 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+// === impl Block ===
+
+impl Block {
+    /// Whether it covers every path of the other, but for parts of segments.
+    pub(crate) fn hides(&self, other: &Self) -> bool {
+        match (&self.path, &other.path) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(path), Some(other)) => path.hides(other),
+        }
+    }
+
+    /// The path as written.
+    pub(crate) fn written(&self) -> &str {
+        self.path.as_ref().map_or("/", BlockPath::as_str)
+    }
+}
+
 // === impl BlockPath ===
 
 impl BlockPath {
+    /// The path as written.
+    pub(crate) fn as_str(&self) -> &str {
+        let (Self::Exact(path) | Self::Prefix(path) | Self::Start(path)) = self;
+        path
+    }
+
+    /// Whether it covers a path that the rule with its text does not.
+    pub(crate) fn covers_part_of_segment(&self, path: &str) -> bool {
+        matches!(self, Self::Start(_))
+            && self.covers(path)
+            && !Self::Prefix(self.as_str().to_owned()).covers(path)
+    }
+
+    /// Whether it covers every path of the other, but for parts of segments.
+    pub(crate) fn hides(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(path), Self::Exact(other)) => path == other,
+            (Self::Exact(_), _) => false,
+            (Self::Prefix(_) | Self::Start(_), other) => self.covers(other.as_str()),
+        }
+    }
+
     /// Whether it covers a request's path.
     pub(crate) fn covers(&self, path: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == path,
+            Self::Start(start) => path.starts_with(start),
             Self::Prefix(prefix) => {
                 let prefix = prefix.trim_end_matches('/');
                 path.strip_prefix(prefix)

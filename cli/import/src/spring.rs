@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::SourceFile;
-use crate::blocks;
+use crate::blocks::{self, NoPrefix};
 use crate::envoy::rule;
 use crate::expression::Anchor;
 use crate::fields::{documents, seconds, texts, truth};
@@ -59,10 +59,6 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     }
     Ok(vec![blocks::settings(PRODUCT, "spring", None, Vec::new(), blocks, notes)])
 }
-
-/// A pattern of paths that no rule says.
-#[derive(Debug)]
-struct NoPrefix;
 
 /// The path of `[/**]`, `[/api/**]` or `[/api]`; absent: every path.
 fn path(pattern: &str) -> Result<Option<BlockPath>, NoPrefix> {

@@ -36,9 +36,13 @@ pub(crate) fn translate(settings: &Settings, id: &PolicyId) -> Result<Translatio
             Some(path) => spec.rules.push(rule(path, cors)),
         }
     }
-    // The rules that turn nothing off and on again say nothing.
+    // A rule that turns nothing off says nothing.
     if spec.cors.is_none() {
-        spec.rules.retain(|rule| rule.cors.is_some());
+        let shared = settings.blocks.iter().filter(|block| block.layer.is_some());
+        let shared: Vec<&BlockPath> = shared.filter_map(|block| block.path.as_ref()).collect();
+        spec.rules.retain(|rule| {
+            rule.cors.is_some() || shared.iter().any(|path| path.covers(&rule.path.value))
+        });
     }
     if spec.cors.is_none() && spec.rules.is_empty() {
         return Err(Failure::unreadable(
@@ -56,7 +60,7 @@ pub(crate) fn translate(settings: &Settings, id: &PolicyId) -> Result<Translatio
 fn rule(path: &BlockPath, cors: Option<api::Cors>) -> api::PathRule {
     let (kind, value) = match path {
         BlockPath::Exact(value) => (api::PathType::Exact, value),
-        BlockPath::Prefix(value) => (api::PathType::PathPrefix, value),
+        BlockPath::Prefix(value) | BlockPath::Start(value) => (api::PathType::PathPrefix, value),
     };
     let value = match value.trim_end_matches('/') {
         "" => "/".to_owned(),

@@ -1,6 +1,6 @@
 //! Envoy's own CORS filter, by its own settings and by those of Istio and Gateway API that become the same.
 
-use corsward_import::{Exchange, Source};
+use corsward_import::{Exchange, Response, Source};
 use corsward_test_harness::case::{Case, Expect};
 use corsward_test_harness::envoy_fixture::EnvoyFixture;
 use serde_json::{Value, json};
@@ -53,12 +53,12 @@ fn the_report_on_settings_of_envoy_names_what_its_own_filter_does_otherwise() {
     let mut requests = 0;
     let regex = json!({ "safe_regex": { "regex": r"https://pr-[a-z0-9-]+\.shop\.example" } });
     let one = json!({ "exact": "https://pr-1.shop.example" });
-    for (source, name, settings, second) in [
-        (Source::Envoy, "envoy.yaml", SETTINGS, &regex),
-        (Source::Istio, "istio.yaml", VIRTUAL_SERVICE, &regex),
-        (Source::GatewayApi, "route.yaml", ROUTE, &one),
+    for (source, name, settings, second, forwards) in [
+        (Source::Envoy, "envoy.yaml", SETTINGS, &regex, true),
+        (Source::Istio, "istio.yaml", VIRTUAL_SERVICE, &regex, true),
+        (Source::GatewayApi, "route.yaml", ROUTE, &one, false),
     ] {
-        let mut fixture = fixture(second);
+        let mut fixture = fixture(second, forwards);
         requests += compare(&import(source, name, settings), &mut fixture, |fixture, exchange| {
             read(&fixture.answer(&through_its_own(exchange)).unwrap())
         });
@@ -66,8 +66,47 @@ fn the_report_on_settings_of_envoy_names_what_its_own_filter_does_otherwise() {
     assert!(requests >= FEWEST, "{requests}");
 }
 
+#[test]
+fn a_dry_run_before_envoys_own_filter_is_compared_with_its_answers() {
+    let mut fixture = fixture(&json!({ "exact": "https://old.example" }), true);
+    let import = import(Source::Envoy, "envoy.yaml", SETTINGS);
+    let mut policy: Value = serde_saphyr::from_str(&import.manifest).unwrap();
+    policy["spec"]["mode"] = json!("DryRun");
+    policy["spec"]["cors"]["allowOrigins"] = json!(["https://shop.example", "https://new.example"]);
+    fixture.configure(&[&policy]).unwrap();
+    for (origin, want) in [
+        ("https://shop.example", "agree"),
+        ("https://evil.test", "agree"),
+        ("https://new.example", "ours_only"),
+        ("https://old.example", "upstream_only"),
+    ] {
+        for method in ["GET", "OPTIONS"] {
+            let mut headers = vec![("origin".to_owned(), origin.to_owned())];
+            if method == "OPTIONS" {
+                headers.push(("access-control-request-method".to_owned(), "PUT".to_owned()));
+            }
+            let exchange = Exchange {
+                method: method.to_owned(),
+                authority: "api.shop.example".to_owned(),
+                path: "/orders".to_owned(),
+                headers,
+                application: Response { status: 200, headers: Vec::new() },
+            };
+            let mut case = through_its_own(&exchange);
+            case.request.authority = exchange.authority;
+            let name = format!("wasmcustom.corsward.shadow_comparisons.{want}");
+            let count = |fixture: &EnvoyFixture| {
+                fixture.stats().unwrap().get(&name).copied().unwrap_or_default()
+            };
+            let before = count(&fixture);
+            let answer = fixture.answer(&case).unwrap();
+            assert_eq!(count(&fixture) - before, 1, "{method}, {origin}: {want}, {answer:?}");
+        }
+    }
+}
+
 /// An Envoy with a second route, which has the settings of its own filter.
-fn fixture(second: &Value) -> EnvoyFixture {
+fn fixture(second: &Value, forwards: bool) -> EnvoyFixture {
     let mut with_cors = route("/", "upstream");
     with_cors["match"]["headers"] = json!([{ "name": SIDE, "string_match": { "exact": "own" } }]);
     with_cors["typed_per_filter_config"] = json!({ CORS: {
@@ -78,6 +117,7 @@ fn fixture(second: &Value) -> EnvoyFixture {
         "expose_headers": "x-id",
         "max_age": "600",
         "allow_credentials": true,
+        "forward_not_matching_preflights": forwards,
     }});
     let filter = json!({
         "name": CORS,

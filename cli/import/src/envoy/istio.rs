@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::{HABITS, checked, hostnames, left_out, nothing, string_match};
+use super::{HABITS, checked, hostnames, names, nothing, string_match};
 use crate::SourceFile;
-use crate::blocks;
+use crate::blocks::{self, Match, NoPrefix};
 use crate::fields::{objects, seconds, text, texts, truth};
-use crate::layer::{Habits, Layer, Names, OriginRule};
-use crate::settings::{Block, BlockPath, Failure, Note, Settings};
+use crate::layer::{Habits, Layer, OriginRule};
+use crate::settings::{BlockPath, Failure, Note, Settings};
 
 const PRODUCT: &str = "Istio's VirtualService, Envoy 1.40.0";
 
@@ -28,41 +28,33 @@ fn of_object(object: &Value, file: &str) -> Result<Option<Settings>, Failure> {
     let name = text(object, "/metadata/name").unwrap_or("virtual-service");
     let place = format!("{file}, VirtualService {name}");
     let mut notes = Vec::new();
-    let mut blocks = Vec::new();
+    let mut matches = Vec::new();
     let mut is_shared = false;
     for route in object.pointer("/spec/http").and_then(Value::as_array).into_iter().flatten() {
         let layer =
             route.get("corsPolicy").map(|cors| layer(cors, &place, &mut notes)).transpose()?;
         is_shared |= layer.is_some();
-        let matches = route.get("match").and_then(Value::as_array);
-        let Some(matches) = matches.filter(|matches| !matches.is_empty()) else {
-            blocks.push(Block { path: None, layer });
+        if layer.is_some() && route.pointer("/rewrite/uri").is_some() {
+            notes.push(blocks::rewritten(&place));
+        }
+        let conditions = route.get("match").and_then(Value::as_array);
+        let Some(conditions) = conditions.filter(|conditions| !conditions.is_empty()) else {
+            matches.push(Match { path: None, layer, is_narrower: false });
             continue;
         };
-        for condition in matches {
+        for condition in conditions {
+            let Ok(path) = path(condition) else {
+                let text = "a match has a regex for its path: write the rules that it means";
+                notes.push(Note::decide("", &place, text));
+                continue;
+            };
             let is_narrower = condition.as_object().is_some_and(|fields| {
                 fields.keys().any(|field| !matches!(field.as_str(), "uri" | "name"))
             });
-            let path = match (text(condition, "/uri/exact"), text(condition, "/uri/prefix")) {
-                (Some(path), _) => Some(BlockPath::Exact(path.to_owned())),
-                (None, Some(path)) => blocks::prefix(path),
-                (None, None) if condition.get("uri").is_none() => None,
-                (None, None) => {
-                    notes.push(Note::decide(
-                        "",
-                        &place,
-                        "a match has a regex for its path: write the rules that it means",
-                    ));
-                    continue;
-                }
-            };
-            if is_narrower {
-                notes.push(left_out(&place, path.as_ref(), layer.as_ref()));
-                continue;
-            }
-            blocks.push(Block { path, layer: layer.clone() });
+            matches.push(Match { path, layer: layer.clone(), is_narrower });
         }
     }
+    let blocks = blocks::of_matches(matches, &place, &mut notes);
     if blocks.iter().all(|block| block.layer.is_none()) {
         return nothing(&place, is_shared);
     }
@@ -70,6 +62,18 @@ fn of_object(object: &Value, file: &str) -> Result<Option<Settings>, Failure> {
     let hostnames = hostnames(&hosts, &place, &mut notes);
     let namespace = text(object, "/metadata/namespace");
     Ok(Some(blocks::settings(PRODUCT, name, namespace, hostnames, blocks, notes)))
+}
+
+/// The path of a match; absent: every path.
+fn path(condition: &Value) -> Result<Option<BlockPath>, NoPrefix> {
+    if let Some(path) = text(condition, "/uri/exact") {
+        return Ok(Some(BlockPath::Exact(path.to_owned())));
+    }
+    match text(condition, "/uri/prefix") {
+        Some(path) => Ok(blocks::start(path)),
+        None if condition.get("uri").is_none() => Ok(None),
+        None => Err(NoPrefix),
+    }
 }
 
 fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Failure> {
@@ -89,8 +93,8 @@ fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Fail
     let list = |pointer| texts(cors, pointer).unwrap_or_default();
     let layer = Layer {
         origins,
-        methods: Names::Listed(list("/allowMethods")),
-        headers: Names::Listed(list("/allowHeaders")),
+        methods: names(list("/allowMethods")),
+        headers: names(list("/allowHeaders")),
         expose: list("/exposeHeaders"),
         credentials: truth(cors, "/allowCredentials").unwrap_or(false),
         max_age: seconds(cors, "/maxAge"),

@@ -28,6 +28,7 @@ pub(crate) enum Why {
     Method,
     Header,
     PathUncovered,
+    Segment,
     OnlyAnonymous,
     PlainOptions,
     LessExposed,
@@ -35,6 +36,7 @@ pub(crate) enum Why {
     Rejected,
     Other,
     PathCovered,
+    SegmentWider,
     More,
     Misspelled,
     NullWithCredentials,
@@ -60,6 +62,19 @@ impl Why {
         outcome: Option<Outcome>,
     ) -> Self {
         let (old, new) = (judge(&case.exchange, &case.old), judge(&case.exchange, &case.new));
+        if probe.is_part_of_segment {
+            match difference.aspect {
+                Aspect::Preflight | Aspect::Response if new.access > old.access => {
+                    return Self::SegmentWider;
+                }
+                Aspect::ExposedHeaders if new.exposed.is_superset(&old.exposed) => {
+                    return Self::SegmentWider;
+                }
+                Aspect::Cache if new.cached_by_origin => {}
+                Aspect::Application => {}
+                _ => return Self::Segment,
+            }
+        }
         match difference.aspect {
             Aspect::Cache if new.cached_by_origin => Self::Cache,
             Aspect::Cache => Self::CacheLost,
@@ -125,6 +140,7 @@ impl Why {
             | Self::Method
             | Self::Header
             | Self::PathUncovered
+            | Self::Segment
             | Self::OnlyAnonymous
             | Self::PlainOptions
             | Self::LessExposed
@@ -133,7 +149,9 @@ impl Why {
             | Self::PreflightAnswered
             | Self::CacheLost
             | Self::Other => Effect::Loss,
-            Self::PathCovered | Self::More | Self::RefusalForwarded => Effect::Wider,
+            Self::PathCovered | Self::SegmentWider | Self::More | Self::RefusalForwarded => {
+                Effect::Wider
+            }
             Self::Misspelled
             | Self::NullWithCredentials
             | Self::BeyondName
@@ -159,6 +177,9 @@ impl Why {
             Self::Method => "The policy does not list the method.",
             Self::Header => "The policy does not list the request header.",
             Self::PathUncovered => "No rule of the policy covers the path.",
+            Self::Segment | Self::SegmentWider => {
+                "The settings cover a part of a segment, and a rule whole ones: the path has the other settings of the policy, or none."
+            }
             Self::OnlyAnonymous => "The policy allows the origin without credentials only.",
             Self::PlainOptions => {
                 "The old system answered an `OPTIONS` that is no preflight; the policy answers preflights only, and the application gets the others."
