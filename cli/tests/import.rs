@@ -18,11 +18,7 @@ use insta::assert_snapshot;
 
 /// Runs it in the folder of the settings.
 fn import(arguments: &[&str]) -> Output {
-    import_in("tests/import", arguments)
-}
-
-fn import_in(folder: &str, arguments: &[&str]) -> Output {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import");
     let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
     command.current_dir(folder).arg("import").args(arguments).output().unwrap()
 }
@@ -96,29 +92,6 @@ fn a_policy_is_accepted_by_check() {
             let draft = convert::draft(&id, &spec, Specificity::Namespace, None);
             assert!(validate(&draft, &FullKnowledge).policy.is_some(), "{from}: {draft:?}");
         }
-    }
-}
-
-#[test]
-fn the_pages_show_what_the_command_prints() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (page, file) in [("django.md", "settings.py"), ("nginx.md", "nginx.conf")] {
-        let text = fs::read_to_string(root.join("../docs/migrate").join(page)).unwrap();
-        let settings = fs::read_to_string(root.join("tests/import/migrate").join(file)).unwrap();
-        assert!(text.contains(&format!("\n{settings}```\n")), "{page} shows {file}");
-        let blocks: Vec<&str> = text.split("```console\n$ ").skip(1).collect();
-        let [command, report] = blocks.as_slice() else { panic!("{page}: two blocks") };
-        let (line, printed) = command.split_once('\n').unwrap();
-        let arguments = line.strip_prefix("corsward import ").unwrap();
-        let arguments: Vec<&str> =
-            arguments.strip_suffix(" 2>report.md").unwrap().split(' ').collect();
-        let output = import_in("tests/import/migrate", &arguments);
-        let shows = |block: &str, bytes: &[u8]| {
-            let shown = block.split("```").next().unwrap();
-            assert_eq!(shown, String::from_utf8(bytes.to_vec()).unwrap(), "{page}");
-        };
-        shows(printed, &output.stdout);
-        shows(report.strip_prefix("cat report.md\n").unwrap(), &output.stderr);
     }
 }
 

@@ -128,7 +128,7 @@ fn the_index_leads_to_every_page_once_and_in_order() {
     let headings: Vec<&str> = index.lines().filter_map(|line| line.strip_prefix("## ")).collect();
     assert_eq!(headings, ["Start", "Concepts", "Tasks", "Reference", "Operations"]);
     for page in pages() {
-        let name = page.file_name().unwrap().to_string_lossy().into_owned();
+        let name = page.strip_prefix(docs()).unwrap().display().to_string();
         let links = index.matches(&format!("]({name})")).count();
         assert!(name == "README.md" || links == 1, "docs/README.md leads {links} times to {name}");
     }
@@ -249,8 +249,10 @@ fn docs() -> PathBuf {
 }
 
 fn pages() -> Vec<PathBuf> {
-    let entries = fs::read_dir(docs()).unwrap().map(|entry| entry.unwrap().path());
+    let folders = [docs(), docs().join("migrate")];
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
     let mut pages: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
         .collect();
     pages.sort();
