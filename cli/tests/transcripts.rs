@@ -25,6 +25,11 @@ fn the_pages_of_migrations_show_their_files_and_the_output_of_their_commands() {
 }
 
 #[test]
+fn the_page_on_debugging_shows_its_files_and_the_output_of_its_commands() {
+    compare("debugging.md", "captures/debugging");
+}
+
+#[test]
 fn the_index_of_migrations_leads_to_each_page() {
     let index = fs::read_to_string(Path::new(DOCS).join("migrate/README.md")).unwrap();
     for page in pages() {
