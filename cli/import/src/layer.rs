@@ -80,7 +80,7 @@ pub(crate) struct Habits {
 pub(crate) enum Comparison {
     /// To the letter.
     Bytes,
-    /// Without case.
+    /// Without case, and without a slash at the end of the request's origin.
     IgnoreCase,
     /// Scheme without case and authority to the letter, after both are parsed as URLs.
     Url,
@@ -202,10 +202,11 @@ impl System for Layer {
         }
         let is_refused =
             sharing.is_none() || (self.habits.checks_method && !self.methods.has(&exchange.method));
-        if let (Some(_), true, Some(status)) = (origin, is_refused, self.habits.refused_request) {
-            return Answer { response: Response::empty(status), reached: false };
-        }
-        let mut answer = exchange.forwarded();
+        let refusal = self.habits.refused_request.filter(|_| origin.is_some() && is_refused);
+        let mut answer = match refusal {
+            Some(status) => Answer { response: Response::empty(status), reached: false },
+            None => exchange.forwarded(),
+        };
         let varies = match self.habits.vary {
             Vary::All => true,
             Vary::UnlessOwn => answer.response.header("vary").is_none(),
@@ -215,7 +216,7 @@ impl System for Layer {
             answer.response.append("vary", "origin");
         }
         let has_headers = self.habits.errors || answer.response.status < 400;
-        if let Some(sharing) = sharing.filter(|_| has_headers) {
+        if let Some(sharing) = sharing.filter(|_| has_headers && refusal.is_none()) {
             self.share(&mut answer.response, sharing);
         }
         answer
@@ -238,14 +239,21 @@ impl OriginRule {
     pub(crate) fn accepts(&self, origin: &str, comparison: Comparison) -> bool {
         match self {
             Self::Star | Self::Echo => true,
+            Self::Regex(expression) if comparison == Comparison::IgnoreCase => {
+                expression.accepts(without_slash(origin))
+            }
             Self::Regex(expression) => expression.accepts(origin),
             Self::Exact(written) => match comparison {
                 Comparison::Bytes => written == origin,
-                Comparison::IgnoreCase => written.eq_ignore_ascii_case(origin),
+                Comparison::IgnoreCase => written.eq_ignore_ascii_case(without_slash(origin)),
                 Comparison::Url => url(written) == url(origin),
             },
         }
     }
+}
+
+fn without_slash(origin: &str) -> &str {
+    origin.strip_suffix('/').unwrap_or(origin)
 }
 
 /// The scheme and the authority of a text, as Python's `urlsplit` has them.

@@ -10,7 +10,7 @@ use crate::fields::{documents, seconds, texts, truth};
 use crate::layer::{Comparison, Habits, Layer, Names, OriginRule, Own, PlainOptions, Vary};
 use crate::settings::{Block, BlockPath, Failure, Note, Settings};
 
-const PRODUCT: &str = "Spring 4.1.2";
+const PRODUCT: &str = "Spring Cloud Gateway 5.0.4";
 /// The places of the settings, in the order of the releases.
 const ROOTS: [&str; 3] = [
     "/spring/cloud/gateway/server/webflux/globalcors",
@@ -29,7 +29,7 @@ const HABITS: Habits = Habits {
     checks_method: true,
     plain_options: PlainOptions::Forwarded,
     vary: Vary::All,
-    own: Own::Kept,
+    own: Own::Doubled,
     errors: true,
 };
 
@@ -49,6 +49,14 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
                 notes.push(Note::decide("", &place, text));
                 continue;
             };
+            // Spring takes the first pattern that matches, not the longest.
+            if blocks.iter().any(|earlier: &Block| covers(earlier.path.as_ref(), path.as_ref())) {
+                let text = format!(
+                    "`{pattern}` is left out: a pattern before it matches all its paths, and Spring takes the first that matches"
+                );
+                notes.push(Note::remark("", &place, text));
+                continue;
+            }
             blocks.push(Block { path, layer: Some(layer(cors, &place, &mut notes)?) });
         }
     }
@@ -68,6 +76,19 @@ fn path(pattern: &str) -> Result<Option<BlockPath>, NoPrefix> {
         Some(prefix) if is_literal(prefix) => Ok(blocks::prefix(prefix)),
         None if is_literal(path) => Ok(Some(BlockPath::Exact(path.to_owned()))),
         _ => Err(NoPrefix),
+    }
+}
+
+/// Whether one path covers all of another.
+fn covers(one: Option<&BlockPath>, other: Option<&BlockPath>) -> bool {
+    match (one, other) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(BlockPath::Exact(_)), Some(_)) => one == other,
+        (
+            Some(one),
+            Some(BlockPath::Exact(path) | BlockPath::Prefix(path) | BlockPath::Start(path)),
+        ) => one.covers(path),
     }
 }
 
@@ -104,7 +125,7 @@ fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Fail
         if pattern == "*" {
             origins.push(OriginRule::Star);
         } else {
-            origins.extend(rule(&source(&pattern), Anchor::Whole, true, place, notes));
+            origins.extend(rule(&source(&pattern), Anchor::Whole, false, place, notes));
         }
     }
     let names = |list: Option<Vec<String>>| match list.unwrap_or_default() {

@@ -6,5 +6,7 @@ mod envoy;
 mod express;
 mod gateway_api;
 mod nginx;
+mod reverse_proxy;
 mod side_by_side;
+mod spring;
 mod starlette;

@@ -1,18 +1,16 @@
 //! nginx.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::process::{Command, Stdio};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
 
-use corsward_import::{Answer, Exchange, Source};
-use corsward_test_harness::client;
+use corsward_import::Source;
 use corsward_test_harness::envoy_fixture::EnvoyFixture;
-use corsward_test_harness::eventually::eventually;
-use corsward_test_harness::upstream::{CASE, Upstream};
-use xtask::process::Process;
-use xtask::{ports, tools};
+use xtask::tools;
 
-use crate::side_by_side::{FEWEST, compare, import, read, request, upstream};
+use crate::reverse_proxy::ReverseProxy;
+use crate::side_by_side::{FEWEST, compare, import};
 
 /// A map per request, without `always`, and a public path.
 const MAPPED: &str = include_str!("../../../cli/tests/import/nginx.conf");
@@ -53,21 +51,15 @@ http {
 }
 "#;
 
-/// A running nginx in front of an upstream.
-struct Nginx {
-    address: SocketAddr,
-    upstream: Upstream,
-    _folder: tempfile::TempDir,
-    _process: Process,
-}
-
 #[test]
 fn the_report_on_settings_of_nginx_names_what_a_real_nginx_does_otherwise() {
     let mut fixture = EnvoyFixture::plan().unwrap().start().unwrap();
     let mut requests = 0;
     // An answer of the file itself is no application that could be asked.
     for settings in [&MAPPED.replace("return 200;", "proxy_pass http://upstream;"), CONDITIONAL] {
-        let nginx = Nginx::with(settings);
+        let nginx = ReverseProxy::start("nginx", |folder, address, upstream| {
+            configure(settings, folder, address, upstream)
+        });
         requests +=
             compare(&import(Source::Nginx, "nginx.conf", settings), &mut fixture, |_, exchange| {
                 nginx.answer(exchange)
@@ -76,46 +68,23 @@ fn the_report_on_settings_of_nginx_names_what_a_real_nginx_does_otherwise() {
     assert!(requests >= FEWEST, "{requests}");
 }
 
-// === impl Nginx ===
-
-impl Nginx {
-    fn with(settings: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let upstream = Upstream::start().unwrap();
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
-        let path = folder.path().display();
-        let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let around: String =
-            kinds.into_iter().map(|kind| format!("{kind}_temp_path {path}/{kind};\n")).collect();
-        let text = settings
-            .replace(
-                "include mime.types;",
-                &format!("access_log off; proxy_http_version 1.1;\n{around}"),
-            )
-            .replace("listen 80;", &format!("listen {address};"))
-            .replace("http://upstream", &format!("http://{}", upstream.address()));
-        let file = folder.path().join("nginx.conf");
-        let head = format!("daemon off; master_process off; pid {path}/nginx.pid;\n");
-        fs::write(&file, head + &text).unwrap();
-        let mut command = Command::new(tools::nginx().unwrap());
-        command.arg("-p").arg(folder.path()).arg("-c").arg(&file).args(["-e", "stderr"]);
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let mut process = Process::spawn("nginx", command).unwrap();
-        eventually("nginx to listen", || {
-            let ended = process.exited()?;
-            anyhow::ensure!(ended.is_none(), "it ended: {ended:?}");
-            Ok(TcpStream::connect(address).ok())
-        })
-        .unwrap();
-        Self { address, upstream, _folder: folder, _process: process }
-    }
-
-    fn answer(&self, exchange: &Exchange) -> Answer {
-        let case = "nginx";
-        self.upstream.answer(case, upstream(exchange));
-        let before = self.upstream.received(case).len();
-        let mut answer = client::send(self.address, &request(exchange), &[(CASE, case)]).unwrap();
-        answer.upstream_reached = self.upstream.received(case).len() > before;
-        read(&answer)
-    }
+/// Writes the settings with those of the machine.
+fn configure(settings: &str, folder: &Path, address: SocketAddr, upstream: SocketAddr) -> Command {
+    let path = folder.display();
+    let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let around: String =
+        kinds.into_iter().map(|kind| format!("{kind}_temp_path {path}/{kind};\n")).collect();
+    let text = settings
+        .replace(
+            "include mime.types;",
+            &format!("access_log off; proxy_http_version 1.1;\n{around}"),
+        )
+        .replace("listen 80;", &format!("listen {address};"))
+        .replace("http://upstream", &format!("http://{upstream}"));
+    let file = folder.join("nginx.conf");
+    let head = format!("daemon off; master_process off; pid {path}/nginx.pid;\n");
+    fs::write(&file, head + &text).unwrap();
+    let mut command = Command::new(tools::nginx().unwrap());
+    command.arg("-p").arg(folder).arg("-c").arg(&file).args(["-e", "stderr"]);
+    command
 }

@@ -21,7 +21,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-pub use back_ends::{django, express, gin, spring, starlette};
+pub use back_ends::{django, express, gin, spring, spring_gateway, starlette};
 pub use debian::is_root;
 pub use envoy::{ENVOY_VERSION, envoy};
 pub use go::go;

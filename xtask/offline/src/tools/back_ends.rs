@@ -3,6 +3,7 @@
 //! Each listens on the port of 127.0.0.1 that the environment variable `PORT` names.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -33,11 +34,16 @@ pub fn gin() -> Result<Command> {
 ///
 /// Fails if Java or Maven is missing and may not be installed, or it cannot be packaged.
 pub fn spring() -> Result<Command> {
-    let jar = maven::packaged("shop", &paths::root().join("tests/backends/spring"))?;
-    let mut spring = Command::new(maven::java()?);
-    // A quick start in little memory.
-    spring.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-jar"]).arg(jar);
-    Ok(spring)
+    java("shop", "tests/backends/spring")
+}
+
+/// A Spring Cloud Gateway with the CORS settings of the file that `SETTINGS` names, in front of the address that `UPSTREAM` names.
+///
+/// # Errors
+///
+/// Fails if Java or Maven is missing and may not be installed, or it cannot be packaged.
+pub fn spring_gateway() -> Result<Command> {
+    java("gateway", "tests/backends/spring-gateway")
 }
 
 /// A program of `tests/backends/django`: `shop.py` has Django's CSRF check and django-cors-headers, `cors.py` the latter with the
@@ -47,7 +53,7 @@ pub fn spring() -> Result<Command> {
 ///
 /// Fails if there is no Python with pip, or a package cannot be fetched.
 pub fn django(program: &str) -> Result<Command> {
-    python("django", program)
+    python("tests/backends/django", program)
 }
 
 /// An application behind Starlette's `CORSMiddleware` with the arguments of a file.
@@ -56,7 +62,7 @@ pub fn django(program: &str) -> Result<Command> {
 ///
 /// Fails if there is no Python with pip, or a package cannot be fetched.
 pub fn starlette() -> Result<Command> {
-    python("starlette", "cors.py")
+    python("tests/backends/starlette", "cors.py")
 }
 
 /// A server with the middleware `cors` of Express and the options of a file.
@@ -65,33 +71,53 @@ pub fn starlette() -> Result<Command> {
 ///
 /// Fails if there is no Node.js with npm, or a package cannot be fetched.
 pub fn express() -> Result<Command> {
-    let sources = paths::root().join("tests/backends/express");
-    let lists = ["package.json", "package-lock.json"].map(|list| sources.join(list));
+    let sources = "tests/backends/express";
+    let mut express = Command::new(node()?);
+    express.env("PACKAGES", node_packages_of(sources)?);
+    express.arg(paths::root().join(sources).join("cors.mjs"));
+    Ok(express)
+}
+
+/// The folder with the `node_modules` that a folder of this repository locks.
+fn node_packages_of(sources: &str) -> Result<PathBuf> {
+    let lists = ["package.json", "package-lock.json"];
+    let lists = lists.map(|list| paths::root().join(sources).join(list));
     let fingerprint = lists.iter().try_fold(Fingerprint::default(), |all, list| all.tree(list))?;
-    let packages = cached(&format!("express-{fingerprint}/packages"), |folder| {
+    cached(&format!("{}-{fingerprint}/packages", last(sources)), |folder| {
         for list in &lists {
             let name = list.file_name().unwrap_or_default();
             fs::copy(list, folder.path().join(name))?;
         }
         node_packages("the back end's packages", folder.path())?;
         Ok(folder.path().to_owned())
-    })?;
-    let mut express = Command::new(node()?);
-    express.env("PACKAGES", packages).arg(sources.join("cors.mjs"));
-    Ok(express)
+    })
 }
 
-/// A program of a folder of `tests/backends`, with the packages that the folder requires.
-fn python(folder: &str, program: &str) -> Result<Command> {
-    let sources = paths::root().join("tests/backends").join(folder);
-    let requirements = sources.join("requirements.txt");
+/// The last element of a path.
+fn last(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The program of a Maven project whose final name is `name`.
+fn java(name: &str, sources: &str) -> Result<Command> {
+    let jar = maven::packaged(name, &paths::root().join(sources))?;
+    let mut java = Command::new(maven::java()?);
+    // A quick start in little memory.
+    java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-jar"]).arg(jar);
+    Ok(java)
+}
+
+/// A program of a folder of this repository, with the packages that the folder requires.
+fn python(sources: &str, program: &str) -> Result<Command> {
+    let folder = paths::root().join(sources);
+    let requirements = folder.join("requirements.txt");
     let fingerprint = Fingerprint::default().tree(&requirements)?;
-    let packages = cached(&format!("{folder}-{fingerprint}/packages"), |packages| {
+    let packages = cached(&format!("{}-{fingerprint}/packages", last(sources)), |packages| {
         pip::python_packages(&requirements, PYTHON, packages.path())?;
         Ok(packages.path().to_owned())
     })?;
     let mut python = Command::new(pip::python()?);
     python.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
-    python.arg(sources.join(program));
+    python.arg(folder.join(program));
     Ok(python)
 }
