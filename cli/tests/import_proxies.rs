@@ -193,6 +193,15 @@ fn a_gateway_answers_the_preflight_of_a_stranger_itself() {
 }
 
 #[test]
+fn names_of_spring_with_dots_are_names_inside_of_names() {
+    let settings = "spring.cloud.gateway:\n  globalcors.cors-configurations:\n    '[/v1.0/**]':\n      allowed-origins: https://a.example\n\
+                    spring:\n  application.name: shop\n  cloud.gateway.globalcors:\n    cors-configurations:\n      '[/v2/**]': {allowed-origins: https://b.example}\n";
+    let (policy, said) = import("spring", settings);
+    assert!(policy.contains("value: /v1.0} cors: allowOrigins: - https://a.example"), "{said}");
+    assert!(policy.contains("value: /v2} cors: allowOrigins: - https://b.example"), "{policy}");
+}
+
+#[test]
 fn paths_of_an_ingress_that_are_regexes_are_prefixes_or_named() {
     let ingress = |more: &str, paths: &str| {
         format!(

@@ -1,6 +1,6 @@
 //! Spring Cloud Gateway: `globalcors` of `application.yaml`.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::SourceFile;
 use crate::blocks::{self, NoPrefix};
@@ -38,6 +38,7 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
     let mut blocks = Vec::new();
     let mut notes = Vec::new();
     for (file, document) in documents(files)? {
+        let document = nested(document);
         let configurations = ROOTS.iter().find_map(|root| {
             let root = document.pointer(root)?;
             root.get("cors-configurations").or_else(|| root.get("corsConfigurations"))?.as_object()
@@ -66,6 +67,38 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
         return Err(Failure::unreadable(place, text));
     }
     Ok(vec![blocks::settings(PRODUCT, "spring", None, Vec::new(), blocks, notes)])
+}
+
+/// A document whose names with dots are names inside of names, as Spring binds them.
+fn nested(value: Value) -> Value {
+    let Value::Object(fields) = value else { return value };
+    let mut outer = Map::new();
+    for (name, value) in fields {
+        // A name in brackets is one name.
+        let is_one = name.starts_with('[');
+        let (first, rest) = match name.split_once('.') {
+            Some((first, rest)) if !is_one => (first, Some(rest)),
+            _ => (name.as_str(), None),
+        };
+        let value = match rest {
+            Some(rest) => nested(Value::Object(Map::from_iter([(rest.to_owned(), value)]))),
+            None => nested(value),
+        };
+        merge(outer.entry(first).or_insert(Value::Null), value);
+    }
+    Value::Object(outer)
+}
+
+/// Adds the fields of a value.
+fn merge(into: &mut Value, value: Value) {
+    match (into, value) {
+        (Value::Object(into), Value::Object(fields)) => {
+            for (name, value) in fields {
+                merge(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (into, value) => *into = value,
+    }
 }
 
 /// The path of `[/**]`, `[/api/**]` or `[/api]`; absent: every path.
