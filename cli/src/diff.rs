@@ -1,6 +1,7 @@
 //! Diff: the requests that two sets of policies answer differently.
 
 mod markdown;
+mod proxies;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,10 +10,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::ValueEnum;
-use corsward_diff::{Comparison, Member, Undecided, compare, compare_sets};
-use corsward_operator_core::finding::PlacementReason;
-use corsward_operator_core::targets::Target;
-use corsward_policy::{Policy, PolicyId, Severity};
+use corsward_diff::{Comparison, Undecided, compare};
+use corsward_policy::Severity;
 use serde::Serialize;
 
 use crate::outcome::Outcome;
@@ -75,17 +74,17 @@ pub(crate) fn run(args: &DiffArgs, out: &mut impl Write) -> anyhow::Result<Outco
     if args.old == args.new && args.old.as_os_str() == "-" {
         bail!("OLD and NEW are both standard input: name a file or a folder for one of them");
     }
-    let (old, new) = (read(&args.old)?, read(&args.new)?);
+    let [old, new] = Policies::read_both([&args.old, &args.new]);
+    refuse(&args.old, &old)?;
+    refuse(&args.new, &new)?;
     if old.policies.is_empty() && new.policies.is_empty() {
         bail!("no CorsPolicy in {} or {}", args.old.display(), args.new.display());
     }
     let mut comparison = if args.one_proxy {
-        let [old, new] =
-            [&old, &new].map(|set| set.accepted().map(|(_, it)| &*it.policy).collect());
-        let (old, new): (Vec<&Policy>, Vec<&Policy>) = (old, new);
-        compare(&old, &new)
+        let [old, new] = [&old, &new].map(Policies::of_one_proxy);
+        compare(&old.iter().collect::<Vec<_>>(), &new.iter().collect::<Vec<_>>())
     } else {
-        compare_sets(&members(&old), &members(&new))
+        proxies::compare(&old, &new)
     };
     comparison
         .undecided
@@ -102,9 +101,8 @@ pub(crate) fn run(args: &DiffArgs, out: &mut impl Write) -> anyhow::Result<Outco
     Ok(if comparison.is_equal() { Outcome::Success } else { Outcome::Fault })
 }
 
-/// Reads one set. A refused policy has no answers that could be compared.
-fn read(path: &Path) -> anyhow::Result<Policies> {
-    let policies = Policies::read(&[path]);
+/// A refused policy has no answers that could be compared.
+fn refuse(path: &Path, policies: &Policies) -> anyhow::Result<()> {
     let refusals = policies.findings.iter().filter(|it| it.finding.severity() == Severity::Refusal);
     let refusals: Vec<String> = refusals
         .map(|it| {
@@ -123,7 +121,7 @@ fn read(path: &Path) -> anyhow::Result<Policies> {
         };
         bail!("{first}{more}; `corsward check {}` shows the place and the fix", path.display());
     }
-    Ok(policies)
+    Ok(())
 }
 
 /// The origin sets that a policy names and no file of its side shows. A namespace whose policies are the same on both sides has the same
@@ -168,27 +166,4 @@ fn absent_sets(sides: [(&Path, &Policies); 2], one_proxy: bool) -> Vec<Undecided
         }
     }
     undecided
-}
-
-/// The policies with the targets that they name. Those of a namespace that is off answer no request.
-fn members(policies: &Policies) -> Vec<Member<'_>> {
-    let member = |policy, target: &Target| Member {
-        policy,
-        targets: match target {
-            Target::Namespace => Vec::new(),
-            Target::Selector(_) => vec![target.to_string()],
-            Target::Refs(refs) => {
-                let one = |reference| Target::Refs(vec![reference]).to_string();
-                refs.iter().cloned().map(one).collect()
-            }
-        },
-    };
-    let off: BTreeSet<&PolicyId> = policies
-        .findings
-        .iter()
-        .filter(|it| it.finding.reason.downcast_ref() == Some(&PlacementReason::NamespaceOff))
-        .filter_map(|it| Some(&it.subject.as_ref()?.id))
-        .collect();
-    let accepted = policies.accepted().filter(|(id, _)| !off.contains(id));
-    accepted.map(|(_, it)| member(&*it.policy, &it.target)).collect()
 }

@@ -26,7 +26,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::live::ClusterArgs;
 use crate::outcome::Outcome;
-use crate::policies::{LiveObjects, Policies, STDIN};
+use crate::output::note;
+use crate::policies::{AbsentSet, Choice, LiveObjects, Policies, ProxyTarget, STDIN};
 
 use self::advice::Advice;
 use self::asked::Asked;
@@ -47,9 +48,19 @@ pub(crate) struct ExplainArgs {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Only the policies of this namespace, as a workload of it has them.
+    /// Only proxies of this namespace.
     #[arg(long, short, requires = "policies")]
     namespace: Option<String>,
+    /// The proxy that answers, by the target of policies: `service/shop/api`, `service/shop/api:http` for one port, `gateway/shop/edge`,
+    /// `selector/shop/app=api`, or `namespace/shop` for workloads that no other target names. Repeated: a proxy that is all of them.
+    #[arg(long = "target", value_name = "TARGET", requires = "policies")]
+    targets: Vec<ProxyTarget>,
+    /// One proxy has all policies, whatever namespaces and targets they name, as an Envoy beside a folder of policies.
+    #[arg(long, requires = "policies", conflicts_with_all = ["namespace", "targets"])]
+    one_proxy: bool,
+    /// The answer of the upstream behind the proxy to the request: the text of `curl -i`. By default it is 200 without a header of CORS.
+    #[arg(long, value_name = "FILE", requires = "policies")]
+    upstream_response: Option<PathBuf>,
     /// The origin of the page, or its URL; `null` for a sandboxed frame or a file.
     #[arg(long)]
     origin: Option<String>,
@@ -113,6 +124,9 @@ Examples:
   The same of the policies in the cluster of the current context:
     corsward explain --cluster --namespace shop --origin https://app.example --url https://api.example/items
 
+  Several proxies have policies for the host. Which policies does the Service `api` of the namespace `shop` have?
+    corsward explain policies/ --target service/shop/api --origin https://app.example --url https://api.example/items
+
   Which of the server's answers makes the browser refuse? Copy the request as cURL from the browser:
     corsward explain --live --curl -
 
@@ -132,10 +146,12 @@ The exit code is 0 if the page reads the response and no fault shows, 1 if there
 
 /// Explains a request.
 pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
-    let files = [args.preflight.as_deref(), args.response.as_deref()];
+    let files = [&args.preflight, &args.response, &args.upstream_response].map(Option::as_deref);
     let mut inputs = files.into_iter().flatten().chain(args.curl.as_deref().map(Path::new));
     if inputs.by_ref().any(is_stdin) && inputs.any(is_stdin) {
-        bail!("`--preflight`, `--response` and `--curl` share one standard input: give `-` once");
+        bail!(
+            "`--preflight`, `--response`, `--upstream-response` and `--curl` share one standard input: give `-` once"
+        );
     }
     let url = args.live.clone().filter(|url| !url.is_empty()).or_else(|| args.url.clone());
     let mut asked = Asked {
@@ -152,28 +168,32 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Ou
         };
         asked = asked.or(curl::read(command)?);
     }
-    let mut seen = Vec::new();
+    let (mut seen, mut notes) = (Vec::new(), Vec::new());
     let (preflight, response) = (args.preflight.as_deref(), args.response.as_deref());
-    let server = if preflight.or(response).is_some() {
+    let (mut page, server) = if preflight.or(response).is_some() {
         let mut captured = captured::read(preflight, response, &asked)?;
         asked = asked.or(std::mem::take(&mut captured.asked));
         seen.clone_from(&captured.diagnoses);
-        Server::Captured(captured)
+        (asked.page()?, Server::Captured(captured))
     } else if args.live.is_some() {
-        Server::Live(Live::new(args.send))
-    } else if let Some(live) = args.cluster.read()? {
-        Server::Policies(policies(&live, &args.paths, args.namespace.as_deref())?)
-    } else if args.paths.is_empty() {
-        bail!(
-            "nothing to ask: give policies (`corsward explain policies/` or `--cluster`), `--response FILE` or `--live`"
-        );
+        (asked.page()?, Server::Live(Live::new(args.send)))
     } else {
-        let none = LiveObjects::default();
-        Server::Policies(policies(&none, &args.paths, args.namespace.as_deref())?)
+        let live = args.cluster.read()?;
+        if args.paths.is_empty() && live.is_none() {
+            bail!(
+                "nothing to ask: give policies (`corsward explain policies/` or `--cluster`), `--response FILE` or `--live`"
+            );
+        }
+        let policies = policies(&live.unwrap_or_default(), &args.paths)?;
+        notes = policies.absent_sets().map(|absent| note_of(&absent)).collect();
+        let page = asked.page()?;
+        let host = page.url.host_str().unwrap_or_default();
+        let proxy = Proxy::of(policies.choose(&args.choice(), host)?)?;
+        let upstream = args.upstream_response.as_deref().map(captured::upstream).transpose()?;
+        (page, Server::Policies(proxy.before(upstream)))
     };
-    let mut page = asked.page()?;
     page.upload_listeners = args.upload_listeners;
-    let report = report(&page, &server, seen);
+    let report = Report { notes, ..report(&page, &server, seen) };
     match args.output {
         Output::Text => report.print(out)?,
         Output::Json => {
@@ -184,11 +204,7 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Ou
     Ok(if report.has_fault() { Outcome::Fault } else { Outcome::Success })
 }
 
-fn policies(
-    live: &LiveObjects,
-    paths: &[PathBuf],
-    namespace: Option<&str>,
-) -> anyhow::Result<Proxy> {
+fn policies(live: &LiveObjects, paths: &[PathBuf]) -> anyhow::Result<Policies> {
     let policies = Policies::read_over(live, paths);
     if policies.accepted().next().is_none() {
         let mut places = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
@@ -197,9 +213,18 @@ fn policies(
         bail!("there is no accepted policy at {}; `corsward check` says why", places.join(", "));
     }
     if policies.is_refused() {
-        eprintln!("warning: some policies are refused and left out; `corsward check` says why");
+        note("warning: some policies are refused and left out; `corsward check` says why");
     }
-    Proxy::of(&policies, namespace)
+    Ok(policies)
+}
+
+/// The note about an origin set that no file shows.
+fn note_of(absent: &AbsentSet<'_>) -> String {
+    let AbsentSet { policy, set, field } = absent;
+    format!(
+        "OriginSet {}/{set}, which {policy} names in {field}, is in no file: its origins do not count here",
+        policy.namespace
+    )
 }
 
 fn is_stdin(file: &Path) -> bool {
@@ -227,13 +252,28 @@ fn report(
         Server::Policies(_) => None,
         Server::Captured(_) | Server::Live(_) => implementation::guess(&walked.answers),
     };
+    let proxy = match server {
+        Server::Policies(proxy) => proxy.name.clone(),
+        Server::Captured(_) | Server::Live(_) => None,
+    };
     Report {
         request: Request::of(page),
+        proxy,
+        notes: Vec::new(),
         steps: walked.steps,
         result: walked.result,
         diagnoses: walked.diagnoses,
         advice,
         implementation,
+    }
+}
+
+// === impl ExplainArgs ===
+
+impl ExplainArgs {
+    fn choice(&self) -> Choice {
+        let (namespace, targets) = (self.namespace.clone(), self.targets.clone());
+        Choice { namespace, targets, one_proxy: self.one_proxy }
     }
 }
 

@@ -8,23 +8,23 @@ mod documents;
 mod files;
 mod live;
 mod parallel;
+mod proxies;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use corsward_manifest::knowledge::FullKnowledge;
-use corsward_manifest::spelling::Spelling;
 use corsward_operator_core::bundle::Bundle;
 use corsward_operator_core::cluster_state::{Key, Namespace, NamespaceMode, RawObject};
 use corsward_operator_core::finding::{GuardrailReason, OriginSetReason, PlacementReason};
 use corsward_operator_core::guardrails::{Guardrail, GuardrailStates};
 use corsward_operator_core::json_text::JsonText;
-use corsward_operator_core::object::{Object, Text};
+use corsward_operator_core::object::Object;
 use corsward_operator_core::origin_sets::OriginSets;
 use corsward_operator_core::publish::istio::REACH;
-use corsward_operator_core::targets::Target;
 use corsward_operator_core::validation::{Accepted, Context, Validation, validate_object};
+use corsward_policy::draft::Specificity;
 use corsward_policy::{Compiled, Finding, Policy, PolicyId, Severity, compile, finding};
 use serde_json::Value;
 
@@ -34,6 +34,7 @@ pub(crate) use self::files::STDIN;
 pub use self::files::{FileSource, SourceFile};
 pub use self::live::{Listed, LiveObjects};
 pub(crate) use self::parallel::map;
+pub use self::proxies::{Choice, Proxies, ProxySet, ProxyTarget};
 
 /// The policies of files, and everything that there is to say about the files.
 #[derive(Debug, Default)]
@@ -111,6 +112,8 @@ struct Objects {
     origin_sets: BTreeMap<Key, (Place, Arc<Value>)>,
     guardrails: BTreeMap<String, (Place, Arc<Value>)>,
     namespaces: BTreeMap<String, Namespace>,
+    /// The number of objects of the files beside those of a live cluster.
+    written: usize,
     findings: Vec<FileFinding>,
 }
 
@@ -134,13 +137,34 @@ impl Policies {
         Self::over(&LiveObjects::default(), files)
     }
 
+    /// Reads the policies at two paths. A Service or a Gateway that the files of one alone show is in the cluster of both.
+    pub(crate) fn read_both(paths: [&Path; 2]) -> [Self; 2] {
+        let [old, new] = paths.map(|path| files::at(&[path]));
+        let ((old_objects, mut of_old), (new_objects, mut of_new)) =
+            (Objects::read(&old), Objects::read(&new));
+        let shown = of_old.clone();
+        of_old.borrow(&of_new);
+        of_new.borrow(&shown);
+        let none = LiveObjects::default();
+        [
+            Self::judged(old, old_objects, of_old, &none),
+            Self::judged(new, new_objects, of_new, &none),
+        ]
+    }
+
     fn over(live: &LiveObjects, mut files: Vec<SourceFile>) -> Self {
         files.extend_from_slice(&live.files);
-        let numbered: Vec<(usize, &SourceFile)> = files.iter().enumerate().collect();
-        let mut documents = map(numbered, |(at, file)| Documents::read(file, at));
-        let written = overlay(&mut documents, &files);
-        let (objects, cluster) = Objects::of(documents, &files);
-        let mut policies = Self { files, written, cluster, ..Self::default() };
+        let (objects, cluster) = Objects::read(&files);
+        Self::judged(files, objects, cluster, live)
+    }
+
+    fn judged(
+        files: Vec<SourceFile>,
+        objects: Objects,
+        cluster: Cluster,
+        live: &LiveObjects,
+    ) -> Self {
+        let mut policies = Self { files, cluster, ..Self::default() };
         policies.validate(objects, live);
         policies.findings.sort_by(|a, b| {
             let key = |it: &FileFinding| (it.place, it.subject.is_some());
@@ -178,23 +202,17 @@ impl Policies {
         })
     }
 
-    /// The configuration of one proxy that all accepted policies are for, as of an Envoy beside a folder of policies: there a target
-    /// gives no precedence.
+    /// The accepted policies for one proxy that all of them are for, as of an Envoy beside a folder of policies: there a target gives no
+    /// precedence.
+    pub(crate) fn of_one_proxy(&self) -> Vec<Policy> {
+        let policies = self.accepted().map(|(_, accepted)| &accepted.policy);
+        policies.map(|policy| policy.with_specificity(Specificity::Namespace)).collect()
+    }
+
+    /// The configuration of one proxy that all accepted policies are for.
     #[must_use]
     pub fn compiled(&self) -> Compiled {
-        let policy = |(id, accepted): (&PolicyId, &Accepted)| {
-            if accepted.target == Target::Namespace {
-                return Some(Arc::clone(&accepted.policy));
-            }
-            let (findings, spelling) = (Vec::new(), Spelling::default());
-            let text = Text::Spec { spec: accepted.spec.clone(), findings, spelling };
-            let object =
-                Object { id: id.clone(), place: None, generation: None, text, record: None };
-            let accepted = validate_object(&object, Context::new(&FullKnowledge)).accepted?;
-            Some(Arc::clone(&accepted.policy))
-        };
-        let policies: Vec<Arc<Policy>> = self.accepted().filter_map(policy).collect();
-        compile(&policies.iter().map(|policy| &**policy).collect::<Vec<_>>())
+        compile(&self.of_one_proxy().iter().collect::<Vec<_>>())
     }
 
     /// Does a finding refuse something?
@@ -204,9 +222,16 @@ impl Policies {
     }
 
     fn validate(&mut self, objects: Objects, live: &LiveObjects) {
-        let Objects { policies, duplicates, origin_sets, guardrails, namespaces, findings } =
-            objects;
-        self.findings = findings;
+        let Objects {
+            policies,
+            duplicates,
+            origin_sets,
+            guardrails,
+            namespaces,
+            written,
+            findings,
+        } = objects;
+        (self.written, self.findings) = (written, findings);
         self.dependencies = origin_sets.len().saturating_add(guardrails.len());
         let (mut sets, mut states) = (OriginSets::default(), GuardrailStates::default());
         sets.validate(&raw(&origin_sets), &FullKnowledge);
@@ -310,6 +335,14 @@ impl Subject {
 // === impl Objects ===
 
 impl Objects {
+    fn read(files: &[SourceFile]) -> (Self, Cluster) {
+        let numbered: Vec<(usize, &SourceFile)> = files.iter().enumerate().collect();
+        let mut documents = map(numbered, |(at, file)| Documents::read(file, at));
+        let written = overlay(&mut documents, files);
+        let (objects, cluster) = Self::of(documents, files);
+        (Self { written, ..objects }, cluster)
+    }
+
     /// The objects of those files, and the state of their cluster. Of several with one name the last counts: `kubectl` applies them in that
     /// order.
     fn of(documents: Vec<Documents>, files: &[SourceFile]) -> (Self, Cluster) {

@@ -15,7 +15,6 @@ use corsward_policy::Severity;
 
 use self::report::{Report, SuiteReport};
 use self::suite::{FILE_NAME, Suite};
-use crate::explain::proxy::Proxy;
 use crate::outcome::Outcome;
 use crate::output::note;
 use crate::policies::{FileFinding, Policies};
@@ -49,6 +48,7 @@ A file:
     method: PUT
     result: refused
     reason: origin                       # optional, and so is `policy: shop/api`
+    target: service/shop/api             # where several proxies have policies for the host
 
 Exit codes: 0 every result is as expected, 1 one is not, 2 a file or a policy is unusable, or there is no test and one is required.";
 
@@ -68,6 +68,9 @@ pub(crate) struct TestArgs {
     /// Print a first test file, with the answers of today. It names a folder of policies as `.`, and a file by its name: put it there.
     #[arg(long, conflicts_with_all = ["require_tests", "output"])]
     generate: bool,
+    /// With `--generate`: one proxy has all policies, as an Envoy beside a folder of policies. The file says `oneProxy: true`.
+    #[arg(long, requires = "generate")]
+    one_proxy: bool,
 }
 
 /// A format.
@@ -85,7 +88,7 @@ enum Format {
 /// Runs the tests.
 pub(crate) fn run(args: &TestArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
     if args.generate {
-        generate::write(&proxy(&args.paths)?, &args.paths, out)?;
+        generate::write(&policies(&args.paths)?, args.one_proxy, &args.paths, out)?;
         return Ok(Outcome::Success);
     }
     let mut files = Vec::new();
@@ -143,12 +146,11 @@ fn test(file: &Path) -> anyhow::Result<SuiteReport> {
     let suite = Suite::read(&fs::read_to_string(file)?)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let beside: Vec<PathBuf> = suite.policies.iter().map(|path| folder.join(path)).collect();
-    let proxy = proxy(&beside)?;
-    SuiteReport::of(file, &suite, &proxy)
+    SuiteReport::of(file, &suite, &policies(&beside)?)
 }
 
-/// A proxy with all policies at the paths. A test beside half of them would prove less than it seems to, so each must be accepted.
-fn proxy(paths: &[PathBuf]) -> anyhow::Result<Proxy> {
+/// All policies at the paths. A test beside half of them would prove less than it seems to, so each must be accepted.
+fn policies(paths: &[PathBuf]) -> anyhow::Result<Policies> {
     let policies = Policies::read(paths);
     let shown = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
     let refused = policies.findings.iter().find(|it| it.finding.severity() == Severity::Refusal);
@@ -160,5 +162,5 @@ fn proxy(paths: &[PathBuf]) -> anyhow::Result<Proxy> {
     if policies.accepted().next().is_none() {
         bail!("there is no policy at {shown}");
     }
-    Proxy::of(&policies, None)
+    Ok(policies)
 }

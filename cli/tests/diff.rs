@@ -1,6 +1,10 @@
 //! `corsward diff`, as a shell calls it.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper of tests stops the test where it cannot go on"
+)]
 
 use std::fs;
 use std::path::Path;
@@ -263,6 +267,93 @@ fn a_namespace_that_is_off_answers_no_request() {
     let output = diff(policy, &format!("{policy}{namespace}"), &["-o", "json"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("\"notCovered\""));
+}
+
+/// A policy of the namespace `shop`, in one line.
+fn policy(name: &str, spec: &str, origin: &str) -> String {
+    format!(
+        "---\napiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {{namespace: shop, name: {name}}}\nspec: {{{spec}cors: {{allowOrigins: ['{origin}'], maxAge: 600}}}}\n"
+    )
+}
+
+fn for_service(name: &str) -> String {
+    format!("targetRefs: [{{group: '', kind: Service, name: {name}}}], ")
+}
+
+fn service(name: &str, selector: &str) -> String {
+    format!(
+        "---\napiVersion: v1\nkind: Service\nmetadata: {{namespace: shop, name: {name}}}\nspec: {{selector: {{{selector}}}, ports: [{{port: 80}}]}}\n"
+    )
+}
+
+/// The proxies of all differences.
+fn proxies(old: &str, new: &str) -> Vec<String> {
+    let report: Value = serde_json::from_str(&text(&diff(old, new, &["-o", "json"]))).unwrap();
+    let differences = report["differences"].as_array().unwrap().iter();
+    let names = differences.flat_map(|it| it["proxies"].as_array().unwrap());
+    let mut names: Vec<String> = names.map(|name| name.as_str().unwrap().to_owned()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[test]
+fn a_new_name_changes_the_winner_where_two_targets_meet() {
+    let set = |first: &str| {
+        policy(first, &for_service("one"), "https://a.example")
+            + &policy("b", &for_service("two"), "https://b.example")
+    };
+    let both = ["Service/one that is also Service/two of shop"];
+    assert_eq!(proxies(&set("a"), &set("z")), both);
+    let shown = |selectors: [&str; 2]| {
+        let [one, two] = selectors;
+        [set("a"), set("z")].map(|set| set + &service("one", one) + &service("two", two))
+    };
+    let [old, new] = shown(["app: one", "tier: web"]);
+    assert_eq!(proxies(&old, &new), both);
+    // No pod has two values of one label.
+    let [old, new] = shown(["app: one", "app: two"]);
+    assert_eq!(proxies(&old, &new), Vec::<String>::new());
+}
+
+/// The pods of a Service have its labels, and so the policies with a selector for them.
+#[test]
+fn a_policy_with_a_selector_is_for_the_pods_of_a_service_too() {
+    let labels = "selector: {matchLabels: {app: api}}, hostnames: [www.example], ";
+    let set = |origin: &str, beside: &str| {
+        let hosts = format!("{}hostnames: [api.example], ", for_service("api"));
+        policy("labels", labels, origin) + &policy("api", &hosts, "https://a.example") + beside
+    };
+    let shown = service("api", "app: api");
+    let [old, new] = ["https://b.example", "https://c.example"].map(|origin| set(origin, &shown));
+    assert_eq!(proxies(&old, &new), ["Service/api of shop", "app=api of shop"]);
+    // A Service that one side alone shows is the same on the other side.
+    let [old, new] = ["", &*shown].map(|beside| set("https://b.example", beside));
+    let output = diff(&old, &new, &[]);
+    assert_eq!(text(&output), "equal: each request gets the same answer from both sets\n");
+}
+
+#[test]
+fn a_service_with_another_selector_moves_its_policy() {
+    let set = |selector| {
+        policy("api", &for_service("api"), "https://a.example") + &service("api", selector)
+    };
+    let [old, new] = ["app: api", "app: other"].map(set);
+    let moved =
+        ["Service/api of shop as the new set has it", "Service/api of shop as the old set has it"];
+    assert_eq!(proxies(&old, &new), moved);
+}
+
+/// In an Envoy beside a folder of policies a target gives no precedence: a policy without one is as close.
+#[test]
+fn a_target_makes_no_difference_in_one_proxy() {
+    let set = |target: &str| {
+        policy("a", "", "https://a.example") + &policy("b", target, "https://b.example")
+    };
+    let (old, new) = (set(""), set(&for_service("api")));
+    let output = diff(&old, &new, &["--one-proxy"]);
+    assert_eq!(text(&output), "equal: each request gets the same answer from both sets\n");
+    assert_eq!(diff(&old, &new, &[]).status.code(), Some(1));
 }
 
 /// Compares two texts as files.

@@ -546,7 +546,7 @@ fn input_that_is_unusable_names_the_remedy() {
         (vec!["--response", "none.txt"], "error: read none.txt: "),
         (
             vec!["--response", "-", "--preflight", "-"],
-            "error: `--preflight`, `--response` and `--curl` share",
+            "error: `--preflight`, `--response`, `--upstream-response` and `--curl` share",
         ),
         (
             vec!["--preflight", "cli/tests/captures/csp.har"],

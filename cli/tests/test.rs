@@ -176,3 +176,78 @@ fn a_folder_without_tests_is_a_fault_where_tests_are_required() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(text(&output.stderr), "0 tests: 0 passed, 0 failed\n");
 }
+
+/// Two Services have policies for one host.
+const TWO: &str = "\
+apiVersion: corsward.io/v1alpha1
+kind: CorsPolicy
+metadata: {namespace: shop, name: api}
+spec:
+  targetRefs: [{group: '', kind: Service, name: api}]
+  cors: {allowOrigins: [https://shop.example], maxAge: 600}
+---
+apiVersion: corsward.io/v1alpha1
+kind: CorsPolicy
+metadata: {namespace: shop, name: web}
+spec:
+  targetRefs: [{group: '', kind: Service, name: web}]
+  cors: {allowOrigins: [https://other.example], maxAge: 600}
+";
+
+/// A test file with one result for each of those targets.
+fn targets(head: &str, targets: &[(&str, &str)]) -> String {
+    let result = |(target, result): &(&str, &str)| {
+        let target =
+            if target.is_empty() { String::new() } else { format!("  target: {target}\n") };
+        format!(
+            "- name: of {result}\n  origin: https://shop.example\n  url: https://api.example/\n  result: {result}\n{target}"
+        )
+    };
+    let results: String = targets.iter().map(result).collect();
+    format!(
+        "apiVersion: cli.corsward.io/v1alpha1\nkind: Test\nmetadata: {{name: two}}\npolicies: [policy.yaml]\n{head}results:\n{results}"
+    )
+}
+
+#[test]
+fn a_result_names_its_proxy_where_there_are_several() {
+    let good = targets("", &[("service/shop/api", "allowed"), ("service/shop/web", "refused")]);
+    let files = [("policy.yaml", TWO), ("corsward-test.yaml", &*good)];
+    let output = test(folder(&files).path(), &["."]);
+    assert_eq!(text(&output.stderr), "2 tests: 2 passed, 0 failed\n");
+    let open = targets("", &[("", "allowed")]);
+    let output =
+        test(folder(&[("policy.yaml", TWO), ("corsward-test.yaml", &open)]).path(), &["."]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = text(&output.stderr);
+    assert!(
+        error.contains("results: of allowed: the request may reach several proxies"),
+        "{error}"
+    );
+    assert!(error.contains("service/shop/api  (policies: shop/api)"), "{error}");
+    let one = targets("oneProxy: true\n", &[("", "allowed")]);
+    let output = test(folder(&[("policy.yaml", TWO), ("corsward-test.yaml", &one)]).path(), &["."]);
+    assert_eq!(text(&output.stderr), "1 test: 1 passed, 0 failed\n");
+}
+
+#[test]
+fn a_generated_file_names_the_proxies_that_a_host_does_not() {
+    let folder = folder(&[("policy.yaml", TWO)]);
+    for (args, want) in [
+        (&["--generate", "."][..], "target: service/shop/api"),
+        (&["--generate", "--one-proxy", "."], "oneProxy: true"),
+    ] {
+        let generated = test(folder.path(), args);
+        let file = text(&generated.stdout);
+        assert!(file.contains(want), "{file}{}", text(&generated.stderr));
+        fs::write(folder.path().join("corsward-test.yaml"), file).unwrap();
+        let output = test(folder.path(), &["."]);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}{}",
+            text(&output.stdout),
+            text(&output.stderr)
+        );
+    }
+}

@@ -116,6 +116,24 @@ impl Policy {
         self.mode
     }
 
+    /// Returns the specificity of its target.
+    #[must_use]
+    pub fn specificity(&self) -> Specificity {
+        self.specificity
+    }
+
+    /// Returns the same policy with another specificity, as of a proxy that all policies are as close to.
+    #[must_use]
+    pub fn with_specificity(&self, specificity: Specificity) -> Self {
+        Self { specificity, ..self.clone() }
+    }
+
+    /// Returns its creation, in seconds of the Unix epoch.
+    #[must_use]
+    pub fn created(&self) -> Option<i64> {
+        self.created
+    }
+
     /// Returns whether CORS headers of the upstream stay in a response.
     #[must_use]
     pub fn keeps(&self) -> bool {

@@ -68,12 +68,10 @@ fn step(
     let rules = proxy.drafts().get(place).map_or(0, |draft| draft.rules.len());
     let mut refused = None;
     for rule in (0..rules).map(Some).chain([None]) {
-        let mut drafts = proxy.drafts().to_vec();
-        let Some((cors, field)) = drafts.get_mut(place).and_then(|draft| block(draft, rule)) else {
-            continue;
-        };
+        let Some(mut draft) = proxy.drafts().get(place).cloned() else { continue };
+        let Some((cors, field)) = block(&mut draft, rule) else { continue };
         let text = format!("`{policy}`: {}", edit.apply(cors, &field));
-        match Proxy::new(drafts) {
+        match proxy.with(place, draft) {
             Ok(edited) if changes(page, &edited, failed) => return Ok((edited, text)),
             Ok(_) => {}
             Err(finding) => refused = Some(format!("{text}: {finding}")),

@@ -60,6 +60,13 @@ fn text(file: &Path) -> anyhow::Result<String> {
     Ok(text.trim_start_matches('\u{feff}').trim_start().to_owned())
 }
 
+/// The answer of the upstream in the text of `curl -i` or `curl -v`.
+pub(super) fn upstream(file: &Path) -> anyhow::Result<Answer> {
+    let read = transcript::read(&text(file)?).map(|it| of_both(it, &Asked::default()).request);
+    let answer = read.with_context(|| file.display().to_string())?;
+    answer.with_context(|| format!("{}: there is no answer to a request", file.display()))
+}
+
 /// The first answer to `OPTIONS` and the last one to the request, up to a redirect: what is asked behind it has a URL of its own. Without a method, an answer is one to the request: no status and no header
 /// belongs to preflights alone.
 fn of_both(transcript: Transcript, asked: &Asked) -> Captured {

@@ -1,15 +1,17 @@
 //! Proxy: the answers of a proxy that has the policies, by the real decision, and the policies behind them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use corsward_api::v1alpha1::CorsPolicySpec;
 use corsward_browser::plan::Sent;
 use corsward_browser::{CredentialsMode, HeaderLine, PageRequest, combined};
 use corsward_manifest::convert;
 use corsward_manifest::knowledge::FullKnowledge;
-use corsward_policy::draft::{Mode, Specificity};
+use corsward_policy::draft::Mode;
 use corsward_policy::precedence::narrowest_host;
+use corsward_policy::response_plan::ResponsePlan;
 use corsward_policy::scope::HostPattern;
 use corsward_policy::verdict::Verdict;
 use corsward_policy::{
@@ -19,54 +21,74 @@ use corsward_policy::{
 
 use super::diagnosis::Diagnosis;
 use super::reply::{Answer, Judgement, Reply, Role};
-use crate::policies::Policies;
+use crate::policies::Proxies;
 
 /// A proxy with policies.
 #[derive(Clone)]
 pub(crate) struct Proxy {
+    /// The targets of the proxy, where the files have others too.
+    pub(crate) name: Option<String>,
     drafts: Vec<Draft>,
     // INVARIANT: as many as there are drafts, in their order.
-    policies: Vec<Policy>,
+    policies: Vec<Arc<Policy>>,
+    /// The port that requests come to, if the target names one.
+    port: Option<u16>,
+    /// The annotation of the namespace says `Off`.
+    is_off: bool,
     compiled: Compiled,
+    /// The upstream's answer to the request, if it is known.
+    upstream: Option<Answer>,
 }
 
 // === impl Proxy ===
 
 impl Proxy {
-    /// The accepted policies of files, or those of one namespace.
-    pub(crate) fn of(policies: &Policies, namespace: Option<&str>) -> anyhow::Result<Self> {
-        let is_meant = |id: &PolicyId| namespace.is_none_or(|namespace| id.namespace == namespace);
-        let accepted = policies.accepted().filter(|(id, _)| is_meant(id));
-        let drafts = accepted.map(|(id, accepted)| {
+    /// The proxy with the policies of the plan.
+    pub(crate) fn of(proxies: Proxies) -> anyhow::Result<Self> {
+        let Proxies { name, policies, port, is_off } = proxies;
+        let (mut drafts, mut all) = (Vec::new(), Vec::new());
+        for (policy, spec) in policies {
+            let id = policy.id();
             let spec: CorsPolicySpec =
-                serde_json::from_value(accepted.spec.value()).with_context(|| id.to_string())?;
-            let targeted = spec.selector.is_some() || !spec.target_refs.is_empty();
-            let specificity = if targeted { Specificity::Workload } else { Specificity::Namespace };
-            Ok(convert::draft(id, &spec, specificity, None))
-        });
-        Self::new(drafts.collect::<anyhow::Result<Vec<Draft>>>()?).map_err(|finding| {
-            anyhow!("an accepted policy is refused when it is read again: {finding}")
-        })
+                serde_json::from_value(spec.value()).with_context(|| id.to_string())?;
+            drafts.push(convert::draft(id, &spec, policy.specificity(), policy.created()));
+            all.push(policy);
+        }
+        let (policies, compiled, upstream) = (all, Compiled::default(), None);
+        let mut proxy = Self { name, drafts, policies, port, is_off, compiled, upstream };
+        proxy.compile();
+        Ok(proxy)
     }
 
-    /// Compiles drafts.
+    /// The same proxy, in front of an upstream with that answer.
+    pub(crate) fn before(self, upstream: Option<Answer>) -> Self {
+        Self { upstream, ..self }
+    }
+
+    /// The same proxy with an edited policy.
     ///
     /// # Errors
     ///
-    /// Fails with the finding that refuses one.
-    pub(crate) fn new(drafts: Vec<Draft>) -> Result<Self, Box<Finding>> {
-        let mut policies = Vec::new();
-        for draft in &drafts {
-            let Validated { policy, findings } = validate(draft, &FullKnowledge);
-            policies.extend(policy);
-            if let Some(refusal) =
-                findings.into_iter().find(|finding| finding.severity() == Severity::Refusal)
-            {
-                return Err(Box::new(refusal));
-            }
+    /// Fails with the finding that refuses it.
+    pub(crate) fn with(&self, place: usize, draft: Draft) -> Result<Self, Box<Finding>> {
+        let Validated { policy, findings } = validate(&draft, &FullKnowledge);
+        let refusal = findings.into_iter().find(|it| it.severity() == Severity::Refusal);
+        if let Some(refusal) = refusal {
+            return Err(Box::new(refusal));
         }
-        let compiled = compile(&policies.iter().collect::<Vec<_>>());
-        Ok(Self { drafts, policies, compiled })
+        let mut edited = self.clone();
+        if let (Some(slot), Some(known), Some(policy)) =
+            (edited.drafts.get_mut(place), edited.policies.get_mut(place), policy)
+        {
+            (*slot, *known) = (draft, Arc::new(policy));
+        }
+        edited.compile();
+        Ok(edited)
+    }
+
+    fn compile(&mut self) {
+        let in_force = self.policies.iter().filter(|_| !self.is_off);
+        self.compiled = compile(&in_force.map(|policy| &**policy).collect::<Vec<_>>());
     }
 
     /// The policies as they are written.
@@ -86,9 +108,9 @@ impl Proxy {
         hosts.join(", ")
     }
 
-    /// Decides about a request, with an upstream that answers 200 without a header of CORS.
+    /// Decides about a request.
     pub(crate) fn ask(&self, page: &PageRequest, sent: &Sent) -> Reply {
-        let received = Received { page, sent };
+        let received = Received { page, sent, port: self.port };
         let decision = decide(&self.compiled, &received);
         let mut policies = Vec::new();
         if let Some(verdict) = &decision.verdict {
@@ -98,14 +120,15 @@ impl Proxy {
         if let Some(shadow) = &decision.shadow {
             policies.push(judgement(&shadow.verdict, Role::DryRun, None));
         }
+        // The upstream's answer is that to the request, not to a preflight.
+        let upstream = self.upstream.as_ref().filter(|_| !is_preflight(sent));
+        let is_assumed = matches!(decision.action, Action::Continue { .. }) && upstream.is_none();
         let answer = match &decision.action {
-            Action::Passthrough => None,
+            Action::Passthrough => upstream.cloned(),
             Action::LocalReply(reply) => {
                 Some(Answer { status: reply.status, headers: owned(reply.headers.iter()) })
             }
-            Action::Continue { plan, .. } => {
-                Some(Answer { status: 200, headers: owned(plan.edits(&NoHeaders).set.iter()) })
-            }
+            Action::Continue { plan, .. } => Some(edited(plan, upstream)),
         };
         let verdict = decision.verdict.as_ref();
         let resting = if verdict.is_none() { self.not_enforced(&received) } else { None };
@@ -123,6 +146,7 @@ impl Proxy {
             policy: verdict.map(|verdict| verdict.policy().clone()),
             outcome: verdict.map(|verdict| verdict.outcome),
             capture: None,
+            is_assumed,
         }
     }
 
@@ -135,6 +159,12 @@ impl Proxy {
                 let mut active = draft.clone();
                 active.mode = Mode::Active;
                 let mut fields = Vec::new();
+                if self.is_off {
+                    fields.push(format!(
+                        "the annotation `corsward.io/mode: Off` of the Namespace `{}`",
+                        draft.id.namespace
+                    ));
+                }
                 let mode = match draft.mode {
                     Mode::Active => None,
                     Mode::DryRun => Some("DryRun"),
@@ -169,7 +199,7 @@ impl Proxy {
             covers && policy.id() != winner
         });
         others.filter_map(move |policy| {
-            let alone = compile(&[policy]);
+            let alone = compile(&[&**policy]);
             let verdict = decide(&alone, received).verdict?;
             let why = self.precedence(received.page, winner, policy.id());
             Some(judgement(&verdict, Role::Overridden, Some(why)))
@@ -217,6 +247,7 @@ fn owned<'h>(headers: impl Iterator<Item = (&'static str, &'h [u8])>) -> Vec<Hea
 struct Received<'a> {
     page: &'a PageRequest,
     sent: &'a Sent,
+    port: Option<u16>,
 }
 
 // === impl Received ===
@@ -252,17 +283,39 @@ impl Request for Received<'_> {
     }
 
     fn destination_port(&self) -> Option<u16> {
-        self.page.url.port_or_known_default()
+        self.port.or_else(|| self.page.url.port_or_known_default())
     }
 }
 
-/// A response of an upstream without a header of CORS.
-struct NoHeaders;
+fn is_preflight(sent: &Sent) -> bool {
+    combined(&sent.headers, "access-control-request-method").is_some()
+}
 
-// === impl NoHeaders ===
+/// The answer of the upstream with the edits of the proxy; by default the upstream answers 200 without a header of CORS.
+fn edited(plan: &ResponsePlan, upstream: Option<&Answer>) -> Answer {
+    let assumed = Answer { status: 200, headers: Vec::new() };
+    let mut answer = upstream.unwrap_or(&assumed).clone();
+    let edits = plan.edits(&Upstream(upstream.unwrap_or(&assumed)));
+    let removed: Vec<&str> = edits.remove().collect();
+    let is_edited = |name: &str| {
+        edits.set.iter().any(|(set, _)| set.eq_ignore_ascii_case(name))
+            || removed.iter().any(|removed| removed.eq_ignore_ascii_case(name))
+    };
+    answer.headers.retain(|(name, _)| !is_edited(name));
+    answer.headers.extend(owned(edits.set.iter()));
+    answer
+}
 
-impl Response for NoHeaders {
+/// The response of an upstream.
+struct Upstream<'a>(&'a Answer);
+
+// === impl Upstream ===
+
+impl Response for Upstream<'_> {
     fn header(&self, name: &'static str) -> Option<Cow<'_, [u8]>> {
-        (name == ":status").then_some(Cow::Borrowed(b"200"))
+        if name == ":status" {
+            return Some(Cow::Owned(self.0.status.to_string().into_bytes()));
+        }
+        combined(&self.0.headers, name).map(Cow::Owned)
     }
 }

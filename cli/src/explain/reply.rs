@@ -62,6 +62,8 @@ pub(crate) struct Reply {
     pub(crate) policy: Option<PolicyId>,
     /// The verdict's own outcome.
     pub(crate) outcome: Option<Outcome>,
+    /// The answer holds for an upstream that answers 200 without a header of CORS.
+    pub(crate) is_assumed: bool,
 }
 
 // === impl Reply ===

@@ -15,6 +15,12 @@ use super::reply::{Answer, Capture, Judgement};
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
     pub(super) request: Request,
+    /// The targets of the proxy that answers, where the policies have others too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) proxy: Option<String>,
+    /// The parts of policies that are not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
     pub(super) steps: Vec<Step>,
     pub(super) result: Outcome,
     pub(super) diagnoses: Vec<Diagnosis>,
@@ -61,6 +67,9 @@ pub(super) struct Step {
     pub(super) policies: Vec<Judgement>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) answer: Option<Received>,
+    /// The part of the answer that is taken for granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) assumed: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) passes: Option<bool>,
     pub(super) conclusion: String,
@@ -152,7 +161,14 @@ impl Report {
         let marks = Marks::new();
         let Request { origin, method, url, headers: _, credentials } = &self.request;
         writeln!(out, "{method} {url}")?;
-        writeln!(out, "from a page of {origin}, credentials: {credentials}\n")?;
+        writeln!(out, "from a page of {origin}, credentials: {credentials}")?;
+        if let Some(proxy) = &self.proxy {
+            writeln!(out, "to the proxy of {proxy}")?;
+        }
+        for note in &self.notes {
+            writeln!(out, "note: {note}")?;
+        }
+        writeln!(out)?;
         for (at, step) in self.steps.iter().enumerate() {
             step.print(at.saturating_add(1), &marks, out)?;
         }
@@ -204,6 +220,9 @@ impl Step {
         if let Some(answer) = &self.answer {
             writeln!(out, "   gets     {}", answer.status)?;
             print(&answer.headers, out)?;
+        }
+        if let Some(assumed) = self.assumed {
+            writeln!(out, "   assumed  {assumed}")?;
         }
         if !self.conclusion.is_empty() {
             let mark = match self.passes {

@@ -14,6 +14,10 @@ use super::reply::{Answer, Reply};
 use super::report::{Outcome, Received, Sent, Step};
 use super::server::Server;
 
+/// The upstream that a proxy with policies stands before, where its answer is not given.
+const ASSUMED: &str = "the upstream answers 200 without a header of CORS; `--upstream-response FILE` takes its answer";
+const ASSUMED_OF_PREFLIGHT: &str = "the upstream answers 200 without a header of CORS";
+
 /// The steps and their result.
 pub(super) struct Walk {
     pub(super) steps: Vec<Step>,
@@ -88,6 +92,7 @@ impl Walk {
             sent: Some(Sent::of(page, request)),
             policies: reply.policies.clone(),
             answer: reply.answer.as_ref().map(Received::of),
+            assumed: reply.is_assumed.then_some(ASSUMED_OF_PREFLIGHT),
             ..Step::default()
         };
         let Some(answer) = &reply.answer else {
@@ -142,6 +147,7 @@ impl Walk {
             sent: Some(Sent::of(page, &plan.request)),
             policies: reply.policies.clone(),
             answer: reply.answer.as_ref().map(Received::of),
+            assumed: reply.is_assumed.then_some(ASSUMED),
             ..Step::default()
         };
         let Some(answer) = &reply.answer else {
@@ -196,6 +202,8 @@ impl Walk {
             (Some(policy), Some(refusal)) => Diagnosis::of_refusal(policy, refusal, &cause),
             _ => diagnosis,
         });
+        // The upstream's answer fails, and no policy decides.
+        self.diagnoses.extend(reply.failed.clone());
         self.failures.push(Failure { policy: policy.clone(), refusal, cause });
     }
 

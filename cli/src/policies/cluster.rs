@@ -6,11 +6,11 @@ use std::sync::Arc;
 use corsward_api::v1alpha1::TargetRef;
 use corsward_operator_core::bundle::Bundle;
 use corsward_operator_core::cluster_state::{
-    Change, Delta, Gateway, Key, Namespace, Service, ServicePort, TargetPort,
+    Change, Delta, Gateway, Key, Namespace, NamespaceMode, Service, ServicePort, TargetPort,
 };
 use corsward_operator_core::index::{Index, Scope};
 use corsward_operator_core::object::Object;
-use corsward_operator_core::plan::{Plan, ScopePlan};
+use corsward_operator_core::plan::{Plan, Planned, ScopePlan};
 use corsward_operator_core::publish::istio::REACH;
 use corsward_operator_core::targets::Target;
 use corsward_operator_core::validation::Validation;
@@ -20,13 +20,18 @@ use corsward_policy::{Finding, PolicyId};
 use super::LiveObjects;
 use super::parallel::map;
 
+/// The label of the pods of a Service that no file shows.
+pub(super) const STAND_IN: &str = "corsward.io/service";
+
 /// The objects beside policies, and the plan of all.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Cluster {
     services: BTreeMap<Key, Service>,
     gateways: BTreeMap<Key, Gateway>,
     /// The Services, and the Gateways with a listener, that policies name and no file shows.
     unseen: Vec<String>,
+    /// The namespaces in which no policy is in force.
+    off: BTreeSet<String>,
     plans: Vec<Plan>,
 }
 
@@ -38,6 +43,16 @@ impl Cluster {
         self.gateways.extend(gateways);
     }
 
+    /// Takes the objects in, of which it has none of that name.
+    pub(super) fn borrow(&mut self, other: &Self) {
+        for (key, service) in &other.services {
+            self.services.entry(key.clone()).or_insert_with(|| service.clone());
+        }
+        for (key, gateway) in &other.gateways {
+            self.gateways.entry(key.clone()).or_insert_with(|| gateway.clone());
+        }
+    }
+
     /// Plans validated policies. Nothing of the policies is validated again.
     pub(super) fn plan(
         &mut self,
@@ -45,6 +60,8 @@ impl Cluster {
         namespaces: &BTreeMap<String, Namespace>,
         live: &LiveObjects,
     ) {
+        let off = namespaces.iter().filter(|(_, it)| it.mode == NamespaceMode::Off);
+        self.off = off.map(|(name, _)| name.clone()).collect();
         let mut index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
         let mut put = |change| index.change(change);
         put(Change::Namespace(Delta::Reset(namespaces.clone())));
@@ -94,7 +111,7 @@ impl Cluster {
                 let gateway = || Gateway { listeners: ports.collect(), ..Gateway::default() };
                 self.gateways.entry(key).or_insert_with(gateway);
             } else {
-                let selector = [("corsward.io/service".to_owned(), key.name.clone())].into();
+                let selector = [(STAND_IN.to_owned(), key.name.clone())].into();
                 let ports = ports.map(|(name, port)| ServicePort {
                     name: Some(name),
                     port,
@@ -128,6 +145,24 @@ impl Cluster {
             scope.unwrap_or_default().cmp(namespace)
         });
         self.plans.get(at.ok()?)?.scopes().values().next()
+    }
+
+    /// Every policy of the plan in a namespace.
+    pub(super) fn planned(&self, namespace: &str) -> impl Iterator<Item = &Planned> {
+        self.scope(namespace).into_iter().flat_map(|scope| scope.policies.values())
+    }
+
+    /// Is no policy of that namespace in force?
+    pub(super) fn is_off(&self, namespace: &str) -> bool {
+        self.off.contains(namespace)
+    }
+
+    pub(super) fn service(&self, key: &Key) -> Option<&Service> {
+        self.services.get(key)
+    }
+
+    pub(super) fn gateway(&self, key: &Key) -> Option<&Gateway> {
+        self.gateways.get(key)
     }
 
     /// The bundles of all proxies.

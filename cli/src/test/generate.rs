@@ -1,6 +1,6 @@
 //! Generate: a first test file, with what policies answer today.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -12,6 +12,7 @@ use super::judge::judge;
 use super::suite::{ApiVersion, Expectation, FILE_NAME, Kind, Metadata, PageResult, Suite};
 use crate::explain::Credentials;
 use crate::explain::proxy::Proxy;
+use crate::policies::{Choice, Policies, ProxyTarget};
 
 /// An origin that no policy names.
 const OTHER_ORIGIN: &str = "https://other.example";
@@ -23,27 +24,46 @@ const ANY_HOST: &str = "api.example";
 const ORIGINS: usize = 3;
 
 /// Prints a test file for policies at those paths.
-pub(super) fn write(proxy: &Proxy, paths: &[PathBuf], out: &mut impl Write) -> anyhow::Result<()> {
-    let mut results = Vec::new();
-    for draft in proxy.drafts() {
-        for mut expectation in requests(draft) {
-            let page = expectation.page()?;
-            let judged = judge(&page, proxy).with_context(|| expectation.name.clone())?;
-            expectation.result = judged.result;
-            expectation.reason = judged.reason;
-            expectation.policy = judged.policy;
-            expectation.name = name(&expectation);
-            if results.iter().all(|it: &Expectation| it.name != expectation.name) {
-                results.push(expectation);
+pub(super) fn write(
+    policies: &Policies,
+    one_proxy: bool,
+    paths: &[PathBuf],
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let mut results: Vec<Expectation> = Vec::new();
+    let mut named = BTreeSet::new();
+    let targets: Vec<Option<ProxyTarget>> =
+        if one_proxy { vec![None] } else { policies.targets().into_iter().map(Some).collect() };
+    for target in targets {
+        let proxy = proxy(policies, target.as_ref(), one_proxy, "")?;
+        for draft in proxy.drafts().iter().filter(|draft| named.insert(draft.id.clone())) {
+            for mut expectation in requests(draft) {
+                let page = expectation.page()?;
+                let host = page.url.host_str().unwrap_or_default();
+                // The target is named where the host alone selects no proxy with this policy.
+                let by_host = self::proxy(policies, None, one_proxy, host).ok();
+                let by_host = by_host.filter(|it| it.drafts().iter().any(|it| it.id == draft.id));
+                if by_host.is_none() {
+                    expectation.target.clone_from(&target);
+                }
+                let judged = judge(&page, by_host.as_ref().unwrap_or(&proxy))
+                    .with_context(|| expectation.name.clone())?;
+                expectation.result = judged.result;
+                expectation.reason = judged.reason;
+                expectation.policy = judged.policy;
+                expectation.name = name(&expectation);
+                if results.iter().all(|it| it.name != expectation.name) {
+                    results.push(expectation);
+                }
             }
         }
     }
-    let first = proxy.drafts().first();
     let suite = Suite {
         api_version: ApiVersion::default(),
         kind: Kind::default(),
-        metadata: Metadata { name: first.map(|draft| draft.id.name.clone()).unwrap_or_default() },
+        metadata: Metadata { name: named.first().map(|id| id.name.clone()).unwrap_or_default() },
         policies: beside(paths),
+        one_proxy,
         results,
     };
     writeln!(
@@ -52,6 +72,18 @@ pub(super) fn write(proxy: &Proxy, paths: &[PathBuf], out: &mut impl Write) -> a
     )?;
     write!(out, "{}", serde_saphyr::to_string(&suite)?)?;
     Ok(())
+}
+
+/// The proxy of a target, or the one that the host selects.
+fn proxy(
+    policies: &Policies,
+    target: Option<&ProxyTarget>,
+    one_proxy: bool,
+    host: &str,
+) -> anyhow::Result<Proxy> {
+    let targets = target.into_iter().cloned().collect();
+    let choice = Choice { targets, one_proxy, ..Choice::default() };
+    Proxy::of(policies.choose(&choice, host)?)
 }
 
 /// The paths as a file beside the policies names them: a folder is the file's own.
@@ -68,7 +100,7 @@ fn beside(paths: &[PathBuf]) -> Vec<String> {
 
 /// `https://app.example: PUT https://api.example/items with cookies: allowed`.
 fn name(expectation: &Expectation) -> String {
-    let Expectation { origin, url, method, headers, credentials, .. } = expectation;
+    let Expectation { target, origin, url, method, headers, credentials, .. } = expectation;
     let names: Vec<&str> = headers.keys().map(String::as_str).collect();
     let with = match (names.is_empty(), credentials) {
         (true, None) => String::new(),
@@ -76,7 +108,8 @@ fn name(expectation: &Expectation) -> String {
         (false, None) => format!(" with {}", names.join(", ")),
         (false, Some(_)) => format!(" with {} and cookies", names.join(", ")),
     };
-    format!("{origin}: {method} {url}{with}")
+    let at = target.as_ref().map(|target| format!(" at {target}")).unwrap_or_default();
+    format!("{origin}: {method} {url}{with}{at}")
 }
 
 /// The requests that show what a policy allows and refuses: for its own block and each rule.
@@ -102,6 +135,7 @@ fn requests(draft: &Draft) -> Vec<Expectation> {
 fn of_block(url: &str, cors: &CorsDraft) -> Vec<Expectation> {
     let ask = |origin: &str, method: &str, header: Option<&str>, credentials: bool| Expectation {
         name: String::new(),
+        target: None,
         origin: origin.to_owned(),
         url: url.to_owned(),
         method: method.to_owned(),

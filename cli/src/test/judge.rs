@@ -1,21 +1,26 @@
 //! Judge: the result of a page's request, by the browser's checks of the proxy's answers.
 
+use std::fmt;
+
 use corsward_browser::plan::NotSent;
 use corsward_browser::{
     CorsFailure, CorsResponse, PageRequest, PreflightFailure, cors_check, plan, preflight_check,
 };
 use corsward_policy::Refusal;
 use corsward_policy::verdict::Outcome;
+use serde::Serialize;
 
 use super::suite::{PageResult, Reason};
 use crate::explain::proxy::Proxy;
 
 /// The result of a page's request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Judged {
     pub(super) result: PageResult,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<Reason>,
     /// The policy that decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) policy: Option<String>,
 }
 
@@ -51,6 +56,24 @@ pub(super) fn judge(page: &PageRequest, proxy: &Proxy) -> Result<Judged, NotSent
         }
     }
     Ok(judged)
+}
+
+// === impl Judged ===
+
+impl fmt::Display for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |word: Result<String, serde_json::Error>| {
+            word.unwrap_or_default().trim_matches('"').to_owned()
+        };
+        f.write_str(&word(serde_json::to_string(&self.result)))?;
+        if let Some(reason) = &self.reason {
+            write!(f, " ({})", word(serde_json::to_string(reason)))?;
+        }
+        match &self.policy {
+            Some(policy) => write!(f, " by {policy}"),
+            None => Ok(()),
+        }
+    }
 }
 
 // === impl Reason ===

@@ -1,6 +1,5 @@
 //! Report: the results of test files, as text, for programs and for CI servers.
 
-use std::fmt;
 use std::io::Write;
 use std::path::Path;
 
@@ -8,9 +7,10 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::judge::{Judged, judge};
-use super::suite::{self, Expectation, PageResult, Reason};
+use super::suite::{self, Expectation};
 use crate::explain::proxy::Proxy;
 use crate::junit::{self, Case, Failure, Suite};
+use crate::policies::{Choice, Policies};
 
 /// The results of all files.
 #[derive(Debug, Serialize)]
@@ -32,19 +32,8 @@ pub(super) struct SuiteReport {
 struct TestResult {
     name: String,
     passes: bool,
-    expected: Verdict,
-    actual: Verdict,
-}
-
-/// A result with its reason and policy.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Verdict {
-    result: PageResult,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Reason>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    policy: Option<String>,
+    expected: Judged,
+    actual: Judged,
 }
 
 // === impl Report ===
@@ -98,12 +87,19 @@ impl Report {
 
 impl SuiteReport {
     /// Runs the tests of a file.
-    pub(super) fn of(file: &Path, suite: &suite::Suite, proxy: &Proxy) -> anyhow::Result<Self> {
-        let results = suite.results.iter().map(|expected| TestResult::of(expected, proxy));
+    pub(super) fn of(
+        file: &Path,
+        suite: &suite::Suite,
+        policies: &Policies,
+    ) -> anyhow::Result<Self> {
+        let result = |expected: &Expectation| {
+            let result = TestResult::of(expected, policies, suite.one_proxy);
+            result.with_context(|| format!("results: {}", expected.name))
+        };
         Ok(Self {
             file: file.display().to_string(),
             name: suite.metadata.name.clone(),
-            results: results.collect::<anyhow::Result<_>>()?,
+            results: suite.results.iter().map(result).collect::<anyhow::Result<_>>()?,
         })
     }
 
@@ -115,26 +111,19 @@ impl SuiteReport {
 // === impl TestResult ===
 
 impl TestResult {
-    fn of(expected: &Expectation, proxy: &Proxy) -> anyhow::Result<Self> {
+    fn of(expected: &Expectation, policies: &Policies, one_proxy: bool) -> anyhow::Result<Self> {
         let page = expected.page()?;
-        let judged = judge(&page, proxy).with_context(|| format!("results: {}", expected.name))?;
-        let Judged { result, reason, policy } = judged;
-        let Expectation { result: wanted, reason: wanted_reason, policy: wanted_policy, .. } =
-            expected;
+        let targets = expected.target.iter().cloned().collect();
+        let choice = Choice { targets, one_proxy, ..Choice::default() };
+        let host = page.url.host_str().unwrap_or_default();
+        let actual = judge(&page, &Proxy::of(policies.choose(&choice, host)?)?)?;
+        let Expectation { result, reason, policy, .. } = expected;
+        let expected_one = Judged { result: *result, reason: *reason, policy: policy.clone() };
         // A reason and a policy are compared where the file names them.
-        let passes = result == *wanted
-            && (wanted_reason.is_none() || reason == *wanted_reason)
-            && (wanted_policy.is_none() || policy == *wanted_policy);
-        Ok(Self {
-            name: expected.name.clone(),
-            passes,
-            expected: Verdict {
-                result: *wanted,
-                reason: *wanted_reason,
-                policy: wanted_policy.clone(),
-            },
-            actual: Verdict { result, reason, policy },
-        })
+        let passes = actual.result == *result
+            && (reason.is_none() || actual.reason == *reason)
+            && (policy.is_none() || actual.policy == *policy);
+        Ok(Self { name: expected.name.clone(), passes, expected: expected_one, actual })
     }
 
     /// The case of a report.
@@ -143,23 +132,5 @@ impl TestResult {
         let failure = Failure { code: None, message, text: String::new() };
         let failures = if self.passes { Vec::new() } else { vec![failure] };
         Case { class: file.to_owned(), name: self.name.clone(), failures, notes: String::new() }
-    }
-}
-
-// === impl Verdict ===
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = |word: Result<String, serde_json::Error>| {
-            word.unwrap_or_default().trim_matches('"').to_owned()
-        };
-        f.write_str(&word(serde_json::to_string(&self.result)))?;
-        if let Some(reason) = &self.reason {
-            write!(f, " ({})", word(serde_json::to_string(reason)))?;
-        }
-        match &self.policy {
-            Some(policy) => write!(f, " by {policy}"),
-            None => Ok(()),
-        }
     }
 }

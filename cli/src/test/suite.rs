@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::explain::Credentials;
 use crate::explain::asked::Asked;
+use crate::policies::ProxyTarget;
 
 /// The name of a test file in a folder.
 pub(super) const FILE_NAME: &str = "corsward-test.yaml";
@@ -21,6 +22,9 @@ pub(super) struct Suite {
     pub(super) metadata: Metadata,
     /// Files and folders beside the file.
     pub(super) policies: Vec<String>,
+    /// One proxy has all policies, whatever namespaces and targets they name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) one_proxy: bool,
     pub(super) results: Vec<Expectation>,
 }
 
@@ -51,6 +55,9 @@ pub(super) struct Metadata {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Expectation {
     pub(super) name: String,
+    /// The proxy that answers, where the host of the URL selects several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) target: Option<ProxyTarget>,
     pub(super) origin: String,
     pub(super) url: String,
     #[serde(default = "get", skip_serializing_if = "is_get")]
@@ -129,6 +136,6 @@ impl Expectation {
             headers: self.headers.iter().map(header).collect(),
             credentials: self.credentials.map(Into::into),
         };
-        asked.page().with_context(|| format!("results: {}", self.name))
+        asked.page()
     }
 }

@@ -129,28 +129,28 @@ impl Comparison {
 
 impl Merged {
     /// Adds the result for further proxies, without the differences that `known` has.
-    pub(crate) fn add(&mut self, proxies: &str, other: Comparison, known: &[&Comparison]) {
+    pub(crate) fn add(&mut self, proxies: &str, other: &Comparison, known: &[&Comparison]) {
         let known: HashSet<Difference> = known
             .iter()
             .flat_map(|known| known.differences.iter().map(Difference::anywhere))
             .collect();
         let all = &mut self.comparison;
-        for difference in other.differences {
+        for difference in &other.differences {
             if known.contains(&difference.anywhere()) {
                 continue;
             }
             let class = Difference { places: difference.places.clone(), ..difference.anywhere() };
             let at = *self.numbers.entry(class).or_insert(all.differences.len());
-            match all.differences.get_mut(at) {
-                Some(known) => known.proxies.push(proxies.to_owned()),
-                None => all
-                    .differences
-                    .push(Difference { proxies: vec![proxies.to_owned()], ..difference }),
+            if let Some(known) = all.differences.get_mut(at) {
+                known.proxies.push(proxies.to_owned());
+            } else {
+                let proxies = vec![proxies.to_owned()];
+                all.differences.push(Difference { proxies, ..difference.clone() });
             }
         }
-        for undecided in other.undecided {
+        for undecided in &other.undecided {
             let proxies = vec![proxies.to_owned()];
-            all.undecided.push(Undecided { proxies, ..undecided });
+            all.undecided.push(Undecided { proxies, ..undecided.clone() });
         }
     }
 }
