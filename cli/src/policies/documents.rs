@@ -81,7 +81,9 @@ impl Documents {
             Document::Lost(finding) => {
                 self.findings.push(FileFinding { place, subject: None, finding });
             }
-            Document::Other { value, to_kubectl } => self.add_other(place, &value, &to_kubectl),
+            Document::Other { value, to_kubectl } => {
+                self.add_other(place, &value, to_kubectl.as_ref());
+            }
         }
     }
 
@@ -101,7 +103,7 @@ impl Documents {
         }
     }
 
-    fn add_other(&mut self, place: Place, value: &Value, to_kubectl: &Value) {
+    fn add_other(&mut self, place: Place, value: &Value, to_kubectl: Option<&Value>) {
         let text = |field| amend::get(value, field).and_then(Value::as_str).unwrap_or_default();
         let Some(name) = amend::get(value, "metadata.name").and_then(Value::as_str) else { return };
         let namespace = Some(text("metadata.namespace")).filter(|it| !it.is_empty());
@@ -124,12 +126,19 @@ impl Documents {
         }
     }
 
-    fn add_namespace(&mut self, place: Place, name: &str, value: &Value, to_kubectl: &Value) {
+    fn add_namespace(
+        &mut self,
+        place: Place,
+        name: &str,
+        value: &Value,
+        to_kubectl: Option<&Value>,
+    ) {
         let labels = entries(value, "metadata.labels");
         let mode =
             NamespaceMode::of(entries(value, "metadata.annotations").remove(MODE_ANNOTATION));
         let field = format!("metadata.annotations.{MODE_ANNOTATION}");
-        let readings = amend::get(value, &field).zip(amend::get(to_kubectl, &field));
+        let other = to_kubectl.and_then(|value| amend::get(value, &field));
+        let readings = amend::get(value, &field).zip(other);
         let findings =
             readings.map(|(written, other)| yaml::misread(written, other, &field, Reader::Kubectl));
         let id = PolicyId { namespace: String::new(), name: name.to_owned() };

@@ -50,8 +50,8 @@ pub enum Document {
     Other {
         /// Its value.
         value: Value,
-        /// The same as `kubectl` reads it.
-        to_kubectl: Value,
+        /// The same as `kubectl` reads it; `None`: it reads the same.
+        to_kubectl: Option<Value>,
     },
 }
 
@@ -124,7 +124,7 @@ impl Kind {
 
 /// Adds a document, or those that it is a list of.
 fn add(documents: &mut Vec<Document>, readings: Readings, reader: Reader) {
-    let Readings { mut value, mut to_kubectl, mut texts } = readings;
+    let Readings { mut value, to_kubectl, texts } = readings;
     let word = |name| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (api_version, kind) = (word("apiVersion"), word("kind"));
     let (group, _) = api_version.split_once('/').unwrap_or_default();
@@ -132,7 +132,7 @@ fn add(documents: &mut Vec<Document>, readings: Readings, reader: Reader) {
     let is_ours = group.is_empty() || shape::similar(group, std::iter::once(GROUP)).is_some();
     let ours = Kind::ALL.into_iter().find(|ours| is_ours && ours.as_str() == kind);
     if let (Some(kind), Some(document)) = (ours, value.as_object_mut()) {
-        let misread = misread(document, &to_kubectl, reader);
+        let misread = misread(document, to_kubectl.as_ref(), reader);
         let spelling = Spelling::of(document, &texts);
         let manifest = manifest(kind, &api_version, mem::take(document), misread, spelling);
         documents.push(manifest.map_or_else(Document::Lost, Document::Manifest));
@@ -141,10 +141,13 @@ fn add(documents: &mut Vec<Document>, readings: Readings, reader: Reader) {
     match (group, kind.as_str()) {
         (GROUP, "CorsPolicyList" | "OriginSetList" | "ClusterCorsPolicyList") | ("", "List") => {
             let items = value.get_mut("items").map(Value::take).unwrap_or_default();
-            let Some(parts) = parts(&items, &mut to_kubectl, &mut texts) else {
-                // The first half of a list says the same.
-                documents.push(Document::Lost(unlisted(&items)));
-                return;
+            let parts = match parts(items, to_kubectl, texts) {
+                Ok(parts) => parts,
+                Err(items) => {
+                    // The first half of a list says the same.
+                    documents.push(Document::Lost(unlisted(&items)));
+                    return;
+                }
             };
             for mut part in parts {
                 // In a list of one kind each item is of that.
@@ -229,16 +232,28 @@ fn manifest(
     Ok(Manifest { kind, namespace, name, spec: Some(spec), findings, spelling })
 }
 
-/// The items of a list, each in its readings; `None`: they are no list.
-fn parts(items: &Value, to_kubectl: &mut Value, texts: &mut Value) -> Option<Vec<Readings>> {
-    let [others, texts] = [to_kubectl, texts].map(|list| list.get_mut("items").map(Value::take));
-    let (Value::Array(items), Value::Array(others), Value::Array(texts)) = (items, others?, texts?)
-    else {
-        return None;
-    };
-    let parts = items.iter().cloned().zip(others).zip(texts);
-    let part = |((value, to_kubectl), texts)| Readings { value, to_kubectl, texts };
-    Some(parts.map(part).collect())
+/// The items of a list, each in its readings.
+///
+/// # Errors
+///
+/// The value that stands in the place of a list.
+fn parts(items: Value, to_kubectl: Option<Value>, texts: Value) -> Result<Vec<Readings>, Value> {
+    let Value::Array(items) = items else { return Err(items) };
+    let mut others = to_kubectl.map(entries).unwrap_or_default().into_iter();
+    let mut texts = entries(texts).into_iter();
+    let parts = items.into_iter().map(|value| {
+        let texts = texts.next().unwrap_or_default();
+        Readings { value, to_kubectl: others.next(), texts }
+    });
+    Ok(parts.collect())
+}
+
+/// The entries of a list's items.
+fn entries(mut list: Value) -> Vec<Value> {
+    match list.get_mut("items").map(Value::take) {
+        Some(Value::Array(entries)) => entries,
+        _ => Vec::new(),
+    }
 }
 
 /// The finding about a value in place of a list's items.
@@ -288,9 +303,13 @@ fn outside(kind: Kind, spec: &Value, written: Option<&Value>, stranger: &mut Fin
 }
 
 /// The finding about texts that `kubectl` reads differently.
-fn misread(document: &Map<String, Value>, to_kubectl: &Value, reader: Reader) -> Vec<Finding> {
+fn misread(
+    document: &Map<String, Value>,
+    to_kubectl: Option<&Value>,
+    reader: Reader,
+) -> Vec<Finding> {
     let parts = ["metadata", "spec"].into_iter().filter_map(|part| {
-        Some(yaml::misread(document.get(part)?, to_kubectl.get(part)?, part, reader))
+        Some(yaml::misread(document.get(part)?, to_kubectl?.get(part)?, part, reader))
     });
     parts.flatten().collect()
 }

@@ -130,7 +130,17 @@ fn quote_shape(field: &str, text: &str, reason: &mut ShapeReason) {
 // === impl Tree ===
 
 impl Tree {
-    /// The value, and the same with the text of each scalar in its place.
+    /// Is there a text of that kind in it, other than the name of a field?
+    pub(crate) fn has_text(&self, is_such: fn(&str) -> bool) -> bool {
+        match self {
+            Self::Scalar(Value::String(text)) => is_such(text),
+            Self::Scalar(_) => false,
+            Self::List(entries) => entries.iter().any(|it| it.value.has_text(is_such)),
+            Self::Mapping(fields) => fields.iter().any(|(_, it)| it.value.has_text(is_such)),
+        }
+    }
+
+    /// The value, and the same with the text of each scalar in its place; `null` where that is each text itself.
     pub(crate) fn read(tree: Spanned<Self>, text: &str) -> (Value, Value) {
         let Spanned { value: tree, defined, .. } = tree;
         match tree {
@@ -148,16 +158,20 @@ impl Tree {
             Self::List(entries) => {
                 let (values, texts): (Vec<_>, Vec<_>) =
                     entries.into_iter().map(|entry| Self::read(entry, text)).unzip();
-                (Value::Array(values), Value::Array(texts))
+                let is_read = texts.iter().all(Value::is_null);
+                (Value::Array(values), if is_read { Value::Null } else { Value::Array(texts) })
             }
             Self::Mapping(fields) => {
                 let (mut values, mut texts) = (Map::new(), Map::new());
                 for (name, field) in fields {
                     let (value, written) = Self::read(field, text);
-                    values.insert(name.clone(), value);
-                    texts.insert(name, written);
+                    if !written.is_null() {
+                        texts.insert(name.clone(), written);
+                    }
+                    values.insert(name, value);
                 }
-                (Value::Object(values), Value::Object(texts))
+                let is_read = texts.is_empty();
+                (Value::Object(values), if is_read { Value::Null } else { Value::Object(texts) })
             }
         }
     }

@@ -31,8 +31,8 @@ pub enum Reader {
 pub(crate) struct Readings {
     /// The value.
     pub(crate) value: Value,
-    /// The same as `kubectl` reads it.
-    pub(crate) to_kubectl: Value,
+    /// The same as `kubectl` reads it; `None`: it reads the same.
+    pub(crate) to_kubectl: Option<Value>,
     /// The same with the text of each number, truth value and `null` in its place.
     pub(crate) texts: Value,
 }
@@ -53,15 +53,25 @@ pub(crate) fn read(text: &str) -> Result<Vec<Readings>, Finding> {
         };
         Finding::new("", reason)
     })?;
+    // A text is parsed twice only where both readings may differ.
+    let is_ambiguous = trees.iter().any(|tree| tree.value.has_text(may_be_misread));
     // Nothing is found where the text of both readings is not the same.
-    let others: Vec<Value> = values(text, false).unwrap_or_default();
+    let others: Vec<Value> =
+        if is_ambiguous { values(text, false).unwrap_or_default() } else { Vec::new() };
     let others = others.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
-    let documents = trees.into_iter().zip(others).map(|(tree, other)| {
+    let documents = trees.into_iter().zip(others).map(|(tree, to_kubectl)| {
         let (value, texts) = Tree::read(tree, text);
-        let to_kubectl = other.unwrap_or_else(|| value.clone());
         Readings { value, to_kubectl, texts }
     });
     Ok(documents.collect())
+}
+
+/// May YAML 1.1 read a truth value or a number where YAML 1.2 reads this text?
+fn may_be_misread(text: &str) -> bool {
+    const WORDS: [&str; 8] = ["false", "n", "no", "off", "on", "true", "y", "yes"];
+    let text = text.trim();
+    let is_word = WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
+    is_word || text.strip_prefix(['+', '-']).unwrap_or(text).starts_with('0')
 }
 
 /// The reason why a text is unreadable, in words for its author.
@@ -181,14 +191,73 @@ mod tests {
         ] {
             let documents = read(text).unwrap();
             let Readings { value, to_kubectl, texts: _ } = &documents[0];
-            let found = misread(&value["a"], &to_kubectl["a"], "a", Reader::Kubectl);
-            let found = found.iter().map(|finding| {
+            let found = to_kubectl
+                .iter()
+                .flat_map(|other| misread(&value["a"], &other["a"], "a", Reader::Kubectl));
+            let found = found.map(|finding| {
                 let Some(ShapeReason::Unquoted { read, .. }) = finding.reason.downcast_ref() else {
                     panic!("{finding}")
                 };
                 format!("{} {} {read}", finding.field, finding.code())
             });
             assert_eq!(found.collect::<Vec<_>>().join(", "), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_parsed_once_has_the_findings_of_both_readings() {
+        let plain = [
+            "true",
+            "tRUE",
+            "fALSE",
+            "y",
+            "N",
+            "yEs",
+            "nO",
+            "On",
+            "oFF",
+            "010",
+            "-010",
+            "+010",
+            "08",
+            "0_17",
+            "00",
+            "-0",
+            "0o17",
+            "0o_17",
+            "0x_1f",
+            "-0x_1F",
+            "0b_1",
+            "0B1",
+            "1_000",
+            "_1",
+            "1e3",
+            "0.5",
+            "0x",
+            "0-a",
+            "off.example",
+            "~",
+            "Null",
+            "12:30",
+        ];
+        let quoted = plain.map(|text| format!("'{text}'"));
+        let texts = plain.iter().map(ToString::to_string).chain(quoted).flat_map(|scalar| {
+            let others = ["{<<: {b: SCALAR}}", "[&a SCALAR, *a]", "!!str SCALAR", "{SCALAR: off}"];
+            let mut texts: Vec<String> = others
+                .iter()
+                .map(|text| format!("a: {}", text.replace("SCALAR", &scalar)))
+                .collect();
+            texts.extend([format!("a: {scalar}"), format!("010: 1\n8: 2\na: {scalar}")]);
+            texts
+        });
+        for text in texts {
+            let found = |value: &Value, other: &Value| misread(value, other, "", Reader::Kubectl);
+            let both = values::<Value>(&text, true).ok().zip(values::<Value>(&text, false).ok());
+            let want = both.map(|(values, others)| found(&values[0], &others[0]));
+            let Ok(documents) = read(&text) else { continue };
+            let Readings { value, to_kubectl, .. } = &documents[0];
+            let got = to_kubectl.iter().flat_map(|other| found(value, other));
+            assert_eq!(got.collect::<Vec<_>>(), want.unwrap_or_default(), "{text}");
         }
     }
 
