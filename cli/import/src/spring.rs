@@ -114,15 +114,7 @@ fn path(pattern: &str) -> Result<Option<BlockPath>, NoPrefix> {
 
 /// Whether one path covers all of another.
 fn covers(one: Option<&BlockPath>, other: Option<&BlockPath>) -> bool {
-    match (one, other) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(BlockPath::Exact(_)), Some(_)) => one == other,
-        (
-            Some(one),
-            Some(BlockPath::Exact(path) | BlockPath::Prefix(path) | BlockPath::Start(path)),
-        ) => one.covers(path),
-    }
+    one.is_none_or(|one| other.is_some_and(|other| one.hides(other)))
 }
 
 fn layer(cors: &Value, place: &str, notes: &mut Vec<Note>) -> Result<Layer, Failure> {
