@@ -9,6 +9,7 @@ use xtask::envoy::route;
 use crate::side_by_side::{FEWEST, compare, import, read, request, upstream};
 
 const CORS: &str = "envoy.filters.http.cors";
+const CORS_POLICY: &str = "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy";
 /// The header by which a request goes to the route with Envoy's own filter.
 const SIDE: &str = "x-side";
 
@@ -67,6 +68,42 @@ fn the_report_on_settings_of_envoy_names_what_its_own_filter_does_otherwise() {
 }
 
 #[test]
+fn the_report_on_routes_of_envoy_has_their_order_their_prefixes_and_their_stars() {
+    let exact = |origin: &str| json!([{ "exact": origin }]);
+    let routes = [
+        ("/public", json!({ "allow_origin_string_match": exact("https://public.example") })),
+        ("/public/drafts", json!({ "allow_origin_string_match": exact("https://drafts.example") })),
+        (
+            "/",
+            json!({
+                "allow_origin_string_match": exact("https://shop.example"),
+                "allow_methods": "*",
+                "allow_headers": "*",
+                "allow_credentials": true,
+            }),
+        ),
+    ];
+    let routes = routes.map(|(prefix, mut cors)| {
+        cors["@type"] = json!(CORS_POLICY);
+        let mut route = route(prefix, "upstream");
+        route["typed_per_filter_config"] = json!({ CORS: cors });
+        route
+    });
+    let virtual_host = json!({ "name": "shop", "domains": ["api.shop.example"], "routes": routes });
+    let settings = json!({ "virtual_hosts": [virtual_host] }).to_string();
+    let mut plan = EnvoyFixture::plan().unwrap().filter(filter());
+    for mut route in routes {
+        route["match"]["headers"] = on_its_side();
+        plan = plan.route(route);
+    }
+    let import = import(Source::Envoy, "envoy.json", &settings);
+    let requests = compare(&import, &mut plan.start().unwrap(), |fixture, exchange| {
+        read(&fixture.answer(&through_its_own(exchange)).unwrap())
+    });
+    assert!(requests >= FEWEST, "{requests}");
+}
+
+#[test]
 fn a_dry_run_before_envoys_own_filter_is_compared_with_its_answers() {
     let mut fixture = fixture(&json!({ "exact": "https://old.example" }), true);
     let import = import(Source::Envoy, "envoy.yaml", SETTINGS);
@@ -108,9 +145,9 @@ fn a_dry_run_before_envoys_own_filter_is_compared_with_its_answers() {
 /// An Envoy with a second route, which has the settings of its own filter.
 fn fixture(second: &Value, forwards: bool) -> EnvoyFixture {
     let mut with_cors = route("/", "upstream");
-    with_cors["match"]["headers"] = json!([{ "name": SIDE, "string_match": { "exact": "own" } }]);
+    with_cors["match"]["headers"] = on_its_side();
     with_cors["typed_per_filter_config"] = json!({ CORS: {
-        "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy",
+        "@type": CORS_POLICY,
         "allow_origin_string_match": [{ "exact": "https://shop.example" }, second],
         "allow_methods": "GET, PUT",
         "allow_headers": "content-type",
@@ -119,11 +156,20 @@ fn fixture(second: &Value, forwards: bool) -> EnvoyFixture {
         "allow_credentials": true,
         "forward_not_matching_preflights": forwards,
     }});
-    let filter = json!({
+    EnvoyFixture::plan().unwrap().filter(filter()).route(with_cors).start().unwrap()
+}
+
+/// Envoy's own filter.
+fn filter() -> Value {
+    json!({
         "name": CORS,
         "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors" },
-    });
-    EnvoyFixture::plan().unwrap().filter(filter).route(with_cors).start().unwrap()
+    })
+}
+
+/// The condition of a route with Envoy's own filter.
+fn on_its_side() -> Value {
+    json!([{ "name": SIDE, "string_match": { "exact": "own" } }])
 }
 
 /// The request to the route with Envoy's own filter, on a host that no policy covers.
