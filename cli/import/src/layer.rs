@@ -80,8 +80,10 @@ pub(crate) struct Habits {
 pub(crate) enum Comparison {
     /// To the letter.
     Bytes,
-    /// Without case, and without a slash at the end of the request's origin.
+    /// Without case.
     IgnoreCase,
+    /// The same, and without a slash at the end of the request's origin.
+    IgnoreCaseAndSlash,
     /// Scheme without case and authority to the letter, after both are parsed as URLs.
     Url,
 }
@@ -239,13 +241,16 @@ impl OriginRule {
     pub(crate) fn accepts(&self, origin: &str, comparison: Comparison) -> bool {
         match self {
             Self::Star | Self::Echo => true,
-            Self::Regex(expression) if comparison == Comparison::IgnoreCase => {
+            Self::Regex(expression) if comparison == Comparison::IgnoreCaseAndSlash => {
                 expression.accepts(without_slash(origin))
             }
             Self::Regex(expression) => expression.accepts(origin),
             Self::Exact(written) => match comparison {
                 Comparison::Bytes => written == origin,
-                Comparison::IgnoreCase => written.eq_ignore_ascii_case(without_slash(origin)),
+                Comparison::IgnoreCase => written.eq_ignore_ascii_case(origin),
+                Comparison::IgnoreCaseAndSlash => {
+                    written.eq_ignore_ascii_case(without_slash(origin))
+                }
                 Comparison::Url => url(written) == url(origin),
             },
         }

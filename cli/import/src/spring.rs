@@ -21,7 +21,7 @@ const ROOTS: [&str; 3] = [
 /// Its answers, as measured: 403 for what is not allowed, requests included.
 const HABITS: Habits = Habits {
     star_always: false,
-    comparison: Comparison::IgnoreCase,
+    comparison: Comparison::IgnoreCaseAndSlash,
     success_status: 200,
     refused_origin: Some(403),
     refused_names: Some(403),

@@ -177,7 +177,7 @@ fn sent(written: &str, comparison: Comparison) -> Option<String> {
     }
     let candidate = match comparison {
         Comparison::Bytes => written.to_owned(),
-        Comparison::IgnoreCase => written.to_ascii_lowercase(),
+        Comparison::IgnoreCase | Comparison::IgnoreCaseAndSlash => written.to_ascii_lowercase(),
         Comparison::Url => {
             let (scheme, authority) = url(written);
             format!("{scheme}://{authority}")
