@@ -15,6 +15,7 @@ use corsward_policy::Severity;
 use serde::Serialize;
 
 use crate::outcome::Outcome;
+use crate::output::write_json;
 use crate::policies::{AbsentSet, Policies};
 
 const EXAMPLES: &str = "\
@@ -93,8 +94,7 @@ pub(crate) fn run(args: &DiffArgs, out: &mut impl Write) -> anyhow::Result<Outco
         Format::Text => text::write(&comparison, std::io::stdout().is_terminal(), out)?,
         Format::Json => {
             let report = Report { equal: comparison.is_equal(), comparison: &comparison };
-            serde_json::to_writer_pretty(&mut *out, &report)?;
-            writeln!(out)?;
+            write_json(&report, out)?;
         }
         Format::Markdown => markdown::write(&comparison, out)?,
     }

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::live::ClusterArgs;
 use crate::outcome::Outcome;
-use crate::output::note;
+use crate::output::{note, write_json};
 use crate::policies::{AbsentSet, Choice, LiveObjects, Policies, ProxyTarget, STDIN};
 
 use self::advice::Advice;
@@ -196,10 +196,7 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Ou
     let report = Report { notes, ..report(&page, &server, seen) };
     match args.output {
         Output::Text => report.print(out)?,
-        Output::Json => {
-            serde_json::to_writer_pretty(&mut *out, &report)?;
-            writeln!(out)?;
-        }
+        Output::Json => write_json(&report, out)?,
     }
     Ok(if report.has_fault() { Outcome::Fault } else { Outcome::Success })
 }
@@ -237,12 +234,12 @@ fn report(
     seen: Vec<diagnosis::Diagnosis>,
 ) -> Report {
     let mut walked = walk::walk(page, server);
-    if !seen.is_empty() && walked.result == report::Outcome::Unknown {
-        walked.result = report::Outcome::Blocked;
+    if !seen.is_empty() && walked.result == report::WalkResult::Unknown {
+        walked.result = report::WalkResult::Blocked;
     }
     walked.diagnoses.splice(0..0, seen);
     if walked.diagnoses.iter().any(|it| it.code.blocks()) {
-        walked.result = report::Outcome::Blocked;
+        walked.result = report::WalkResult::Blocked;
     }
     let advice = match server {
         Server::Policies(proxy) => advice::advice(page, proxy, &walked),

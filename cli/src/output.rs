@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 /// Standard output. The verdict of a command does not depend on its reader: the rest is dropped.
 #[derive(Debug)]
 pub(crate) struct Output<W> {
@@ -14,6 +16,13 @@ pub(crate) struct Output<W> {
 pub(crate) fn note(line: impl fmt::Display) {
     // A note that cannot be written has no other place to go.
     drop(writeln!(io::stderr(), "{line}"));
+}
+
+/// Prints a value for programs.
+pub(crate) fn write_json(value: &impl Serialize, out: &mut impl Write) -> anyhow::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)?;
+    Ok(())
 }
 
 // === impl Output ===

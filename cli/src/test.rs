@@ -16,7 +16,7 @@ use corsward_policy::Severity;
 use self::report::{Report, SuiteReport};
 use self::suite::{FILE_NAME, Suite};
 use crate::outcome::Outcome;
-use crate::output::note;
+use crate::output::{note, write_json};
 use crate::policies::{FileFinding, Policies};
 
 const EXAMPLES: &str = "\
@@ -102,10 +102,7 @@ pub(crate) fn run(args: &TestArgs, out: &mut impl Write) -> anyhow::Result<Outco
     let report = Report { suites };
     match args.output {
         Format::Text => report.print(out)?,
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, &report)?;
-            writeln!(out)?;
-        }
+        Format::Json => write_json(&report, out)?,
         Format::Junit => report.print_junit(out)?,
     }
     out.flush()?;

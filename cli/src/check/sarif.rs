@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::change::Change;
 use super::codes;
 use super::diagnostic::Diagnostic;
+use crate::output::write_json;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -30,9 +31,7 @@ pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> any
             "results": results,
         }],
     });
-    serde_json::to_writer_pretty(&mut *out, &log)?;
-    writeln!(out)?;
-    Ok(())
+    write_json(&log, out)
 }
 
 fn rule(code: &codes::Row) -> Value {

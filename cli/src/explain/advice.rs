@@ -7,7 +7,7 @@ use corsward_policy::draft::{CorsDraft, Draft};
 use serde::Serialize;
 
 use super::proxy::Proxy;
-use super::report::Outcome;
+use super::report::WalkResult;
 use super::server::Server;
 use super::walk::{Failure, Walk, walk};
 
@@ -44,7 +44,7 @@ pub(super) fn advice(page: &PageRequest, proxy: &Proxy, first: &Walk) -> Advice 
         };
         edits.push(text);
         let walked = walk(page, &Server::Policies(edited.clone()));
-        if walked.result == Outcome::Readable {
+        if walked.result == WalkResult::Readable {
             return Advice { edits, refused: None };
         }
         if edits.len() >= MAX_EDITS {

@@ -59,15 +59,24 @@ impl Asked {
             bail!("no origin of the page: give `--origin https://app.example`");
         };
         Ok(PageRequest {
-            origin: origin_of(&origin).context("`--origin`")?,
-            url: url_of(&url).context("`--url`")?,
-            method: self.method.unwrap_or_else(|| "GET".to_owned()),
             headers: self.headers,
             // The default of `fetch`.
             credentials: self.credentials.unwrap_or(CredentialsMode::SameOrigin),
-            upload_listeners: false,
+            ..page_request(&origin, &url, self.method.as_deref().unwrap_or("GET"))?
         })
     }
+}
+
+/// A request without headers and credentials.
+pub(crate) fn page_request(origin: &str, url: &str, method: &str) -> anyhow::Result<PageRequest> {
+    Ok(PageRequest {
+        origin: origin_of(origin).context("`--origin`")?,
+        url: url_of(url).context("`--url`")?,
+        method: method.to_owned(),
+        headers: Vec::new(),
+        credentials: CredentialsMode::SameOrigin,
+        upload_listeners: false,
+    })
 }
 
 /// The origin of an origin or of a page's URL.

@@ -22,7 +22,7 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
     pub(super) steps: Vec<Step>,
-    pub(super) result: Outcome,
+    pub(super) result: WalkResult,
     pub(super) diagnoses: Vec<Diagnosis>,
     #[serde(flatten)]
     pub(super) advice: Advice,
@@ -43,7 +43,7 @@ pub(super) struct Request {
 /// The result for the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Outcome {
+pub(super) enum WalkResult {
     /// The page reads the response.
     Readable,
     /// The browser keeps the response from the page, or sends no request.
@@ -154,7 +154,7 @@ impl Received {
 impl Report {
     /// Whether there is a fault to report.
     pub(super) fn has_fault(&self) -> bool {
-        self.result == Outcome::Blocked || !self.diagnoses.is_empty()
+        self.result == WalkResult::Blocked || !self.diagnoses.is_empty()
     }
 
     pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {
@@ -173,10 +173,10 @@ impl Report {
             step.print(at.saturating_add(1), &marks, out)?;
         }
         let (mark, result) = match self.result {
-            Outcome::Readable => (marks.good, "the page reads the response"),
-            Outcome::Blocked => (marks.bad, "the browser blocks the request"),
-            Outcome::SameOrigin => (marks.good, "no CORS: the page reads every response"),
-            Outcome::Unknown => (marks.open, "unknown: the deciding answer is not here"),
+            WalkResult::Readable => (marks.good, "the page reads the response"),
+            WalkResult::Blocked => (marks.bad, "the browser blocks the request"),
+            WalkResult::SameOrigin => (marks.good, "no CORS: the page reads every response"),
+            WalkResult::Unknown => (marks.open, "unknown: the deciding answer is not here"),
         };
         writeln!(out, "{mark} {result}")?;
         for Diagnosis { code, message, fix } in &self.diagnoses {

@@ -11,7 +11,7 @@ use corsward_policy::{PolicyId, Refusal};
 
 use super::diagnosis::{Diagnosis, latent, of_both};
 use super::reply::{Answer, Reply};
-use super::report::{Outcome, Received, Sent, Step};
+use super::report::{Received, Sent, Step, WalkResult};
 use super::server::Server;
 
 /// The upstream that a proxy with policies stands before, where its answer is not given.
@@ -21,7 +21,7 @@ const ASSUMED_OF_PREFLIGHT: &str = "the upstream answers 200 without a header of
 /// The steps and their result.
 pub(super) struct Walk {
     pub(super) steps: Vec<Step>,
-    pub(super) result: Outcome,
+    pub(super) result: WalkResult,
     pub(super) diagnoses: Vec<Diagnosis>,
     /// The failures of a policy's answers, for the edits that repair them.
     pub(super) failures: Vec<Failure>,
@@ -41,7 +41,7 @@ pub(super) struct Failure {
 pub(super) fn walk(page: &PageRequest, server: &Server) -> Walk {
     let mut walk = Walk {
         steps: Vec::new(),
-        result: Outcome::Unknown,
+        result: WalkResult::Unknown,
         diagnoses: obstacles(page).iter().map(Diagnosis::of_obstacle).collect(),
         failures: Vec::new(),
         answers: Vec::new(),
@@ -55,18 +55,18 @@ pub(super) fn walk(page: &PageRequest, server: &Server) -> Walk {
                 conclusion: format!("`fetch` throws a TypeError: {error}"),
                 ..Step::default()
             });
-            walk.result = Outcome::Blocked;
+            walk.result = WalkResult::Blocked;
             return walk;
         }
     };
     walk.steps.push(origins(page, &plan));
     if !plan.cross_origin {
-        walk.result = Outcome::SameOrigin;
+        walk.result = WalkResult::SameOrigin;
         return walk;
     }
     let preflight = walk.preflight(page, &plan, server);
     // A server that is not reached answers nothing else.
-    if walk.result != Outcome::Blocked {
+    if walk.result != WalkResult::Blocked {
         walk.request(page, &plan, server, preflight);
     }
     walk
@@ -133,7 +133,7 @@ impl Walk {
         // A browser sends nothing after a failed preflight; the answer shows whether another layer judges otherwise.
         let is_sent = preflight != Some(false);
         if !is_sent && matches!(server, Server::Policies(_)) {
-            self.result = Outcome::Blocked;
+            self.result = WalkResult::Blocked;
             return;
         }
         let reply = server.request(page, &plan.request);
@@ -152,7 +152,7 @@ impl Walk {
         };
         let Some(answer) = &reply.answer else {
             if !is_sent {
-                self.result = Outcome::Blocked;
+                self.result = WalkResult::Blocked;
                 return;
             }
             return self.unknown(step, reply);
@@ -189,9 +189,9 @@ impl Walk {
         self.answers.push((false, answer.clone()));
         let is_undecided = is_redirect || (plan.preflight.is_some() && preflight.is_none());
         self.result = match (checked.is_ok(), is_sent, is_undecided) {
-            (true, true, false) => Outcome::Readable,
-            (true, true, true) => Outcome::Unknown,
-            _ => Outcome::Blocked,
+            (true, true, false) => WalkResult::Readable,
+            (true, true, true) => WalkResult::Unknown,
+            _ => WalkResult::Blocked,
         };
     }
 
@@ -213,7 +213,7 @@ impl Walk {
         if let Some(failed) = reply.failed {
             if failed.code.is_beside_cors() {
                 step.passes = Some(false);
-                self.result = Outcome::Blocked;
+                self.result = WalkResult::Blocked;
             }
             if !self.diagnoses.iter().any(|it| it.code == failed.code) {
                 self.diagnoses.push(failed);

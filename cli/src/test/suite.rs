@@ -7,7 +7,7 @@ use corsward_browser::{HeaderLine, PageRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::explain::Credentials;
-use crate::explain::asked::Asked;
+use crate::explain::asked::page_request;
 use crate::policies::ProxyTarget;
 
 /// The name of a test file in a folder.
@@ -129,13 +129,9 @@ impl Expectation {
         let header = |(name, value): (&String, &String)| -> HeaderLine {
             (name.clone(), value.as_bytes().to_vec())
         };
-        let asked = Asked {
-            origin: Some(self.origin.clone()),
-            url: Some(self.url.clone()),
-            method: Some(self.method.clone()),
-            headers: self.headers.iter().map(header).collect(),
-            credentials: self.credentials.map(Into::into),
-        };
-        asked.page()
+        let mut page = page_request(&self.origin, &self.url, &self.method)?;
+        page.headers = self.headers.iter().map(header).collect();
+        page.credentials = self.credentials.map_or(page.credentials, Into::into);
+        Ok(page)
     }
 }
