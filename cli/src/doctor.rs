@@ -19,7 +19,7 @@ pub(crate) use self::check::Check;
 use self::check::Status;
 use crate::live::{Connection, ContextArgs, Failure, Installation};
 use crate::outcome::Outcome;
-use crate::output::note;
+use crate::output::{note, write_json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,10 +64,7 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut impl Write) -> anyhow::Result<Out
     let checks = connection.wait(examine(&connection, args.namespace.as_deref()));
     match args.output {
         Format::Text => checks.iter().try_for_each(|check| check.print(out))?,
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, &checks)?;
-            writeln!(out)?;
-        }
+        Format::Json => write_json(&checks, out)?,
     }
     out.flush()?;
     let of = |status| checks.iter().filter(|check| check.status == status).count();

@@ -14,7 +14,7 @@ use corsward_policy::{Severity, wire};
 use serde_json::{Value, json};
 
 use crate::outcome::Outcome;
-use crate::output::note;
+use crate::output::{note, write_json};
 use crate::policies::{AbsentSet, FileFinding, Policies};
 
 const EXAMPLES: &str = "\
@@ -120,8 +120,7 @@ pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Out
     match args.form {
         Form::Config => {
             let bundles: Vec<Value> = policies.bundles().map(|bundle| config(bundle)).collect();
-            serde_json::to_writer_pretty(&mut *out, &bundles)?;
-            writeln!(out)?;
+            write_json(&bundles, out)?;
         }
         Form::Ecds => {
             let bundle = Bundle::new(BundleKey::All, wire::encode(&policies.compiled()));

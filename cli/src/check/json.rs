@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::change::Change;
 use super::diagnostic::Diagnostic;
+use crate::output::write_json;
 use crate::policies::Subject;
 
 #[derive(Serialize)]
@@ -31,9 +32,7 @@ struct Report<'d> {
 /// Writes the diagnostics.
 pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> anyhow::Result<()> {
     let reports = diagnostics.iter().map(Report::of);
-    serde_json::to_writer_pretty(&mut *out, &reports.collect::<Vec<_>>())?;
-    writeln!(out)?;
-    Ok(())
+    write_json(&reports.collect::<Vec<_>>(), out)
 }
 
 // === impl Report ===
