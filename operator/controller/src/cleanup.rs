@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use crate::args::CleanupArgs;
-use crate::kubernetes::list_metadata;
+use crate::kubernetes::{found, list_metadata};
 
 /// Pods that still run, or will.
 const ALIVE: &str = "status.phase!=Succeeded,status.phase!=Failed";
@@ -81,13 +81,9 @@ async fn stop(
 ) -> Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), &args.namespace);
     let none = Patch::Merge(json!({"spec": {"replicas": 0}}));
-    let scale = match deployments.patch_scale(deployment, &PatchParams::default(), &none).await {
-        Ok(scale) => scale,
-        Err(error) if is_not_found(&error) => return Ok(()),
-        Err(error) => {
-            return Err(error).context(format!("cannot stop the Deployment {deployment}"));
-        }
-    };
+    let scale = deployments.patch_scale(deployment, &PatchParams::default(), &none).await;
+    let scale = found(scale).with_context(|| format!("cannot stop the Deployment {deployment}"))?;
+    let Some(scale) = scale else { return Ok(()) };
     let selector = scale.status.and_then(|status| status.selector).unwrap_or_default();
     if selector.is_empty() {
         bail!("the Deployment {deployment} does not say which pods are its own");
@@ -131,15 +127,7 @@ async fn delete_all(
 
 /// Deletes an object; `false`: it was gone already.
 async fn delete(api: &Api<DynamicObject>, name: &str) -> kube::Result<bool> {
-    match api.delete(name, &DeleteParams::background()).await {
-        Ok(_) => Ok(true),
-        Err(error) if is_not_found(&error) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-fn is_not_found(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 404)
+    Ok(found(api.delete(name, &DeleteParams::background()).await)?.is_some())
 }
 
 #[cfg(test)]

@@ -66,6 +66,14 @@ pub(crate) fn backoff() -> ExponentialBackoff {
     builder.with_jitter().without_max_times().into()
 }
 
+/// The answer to a request; `None` if the API server has no such object, or does not serve its kind.
+pub(crate) fn found<T>(answer: kube::Result<T>) -> kube::Result<Option<T>> {
+    match answer {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
 /// The metadata of all objects with the labels; none if the kind is not served.
 pub(crate) async fn list_metadata(
     api: &Api<DynamicObject>,
@@ -74,11 +82,7 @@ pub(crate) async fn list_metadata(
     let mut page = ListParams::default().labels(labels).limit(PAGE_LEN);
     let mut all = Vec::new();
     loop {
-        let list = match api.list_metadata(&page).await {
-            Ok(list) => list,
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
+        let Some(list) = found(api.list_metadata(&page).await)? else { return Ok(Vec::new()) };
         all.extend(list.items.into_iter().map(|item| item.metadata));
         match list.metadata.continue_ {
             Some(token) if !token.is_empty() => page.continue_token = Some(token),

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::error_log::ErrorLog;
-use crate::kubernetes::sentence;
+use crate::kubernetes::{found, sentence};
 use crate::modules::cache::{self, ModuleCache, Stored};
 use crate::watches::{self, WatchEvent};
 
@@ -183,22 +183,16 @@ impl ModuleStore {
         let selector = format!("{MODULE_LABEL}={}", short(sha256));
         let params = ListParams::default().labels(&selector).limit(1);
         for plugins in &self.plugins {
-            match plugins.list_metadata(&params).await {
-                Ok(list) if list.items.is_empty() => {}
-                Ok(_) => return Ok(true),
-                Err(kube::Error::Api(status)) if status.code == 404 => {}
-                Err(error) => return Err(error),
+            let list = found(plugins.list_metadata(&params).await)?;
+            if list.is_some_and(|list| !list.items.is_empty()) {
+                return Ok(true);
             }
         }
         Ok(false)
     }
 
     async fn delete(&self, name: &str) -> kube::Result<()> {
-        match self.maps.delete(name, &DeleteParams::default()).await {
-            Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.code == 404 => {}
-            Err(error) => return Err(error),
-        }
+        found(self.maps.delete(name, &DeleteParams::default()).await)?;
         self.cache.remove(name);
         Ok(())
     }

@@ -66,11 +66,9 @@ fn failed(error_log: &mut ErrorLog, error: &kube::Error) {
 }
 
 async fn choose(client: &Client) -> kube::Result<KindChoice> {
-    let served = match client.list_api_group_resources(GROUP).await {
-        Ok(list) => list.resources.iter().any(|resource| resource.name == PLURAL),
-        Err(kube::Error::Api(status)) if status.code == 404 => false,
-        Err(error) => return Err(error),
-    };
+    let list = kubernetes::found(client.list_api_group_resources(GROUP).await)?;
+    let mut resources = list.into_iter().flat_map(|list| list.resources);
+    let served = resources.any(|resource| resource.name == PLURAL);
     if !served {
         return Ok(decide(served, &[]));
     }
