@@ -23,6 +23,7 @@ use crate::last_good::LastGood;
 use crate::metrics::Outcome;
 use crate::publish::{Publisher, RESYNC_INTERVAL};
 use crate::request::Request;
+use crate::tasks::ticks;
 
 /// The controller, and what carries its commands out.
 #[derive(Debug)]
@@ -73,8 +74,7 @@ impl Executor {
         mut events: Receiver<Vec<Event>>,
         mut requests: Receiver<Request>,
     ) -> SourceEnded {
-        let mut resync = tokio::time::interval(RESYNC_INTERVAL);
-        resync.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut resync = ticks(RESYNC_INTERVAL);
         loop {
             tokio::select! {
                 batch = events.recv() => match batch {

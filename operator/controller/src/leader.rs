@@ -23,13 +23,13 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use self::election::{Election, ElectionStep};
 use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
-use crate::tasks::{TaskEnded, Tasks, sleep_until};
+use crate::tasks::{TaskEnded, Tasks, sleep_until, ticks};
 
 /// Timeout of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -200,8 +200,7 @@ impl LeaderElector {
 
 impl ElectionLoop {
     async fn run(mut self, mut stop: oneshot::Receiver<()>) {
-        let mut turns = interval(self.election.options.retry);
-        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut turns = ticks(self.election.options.retry);
         loop {
             tokio::select! {
                 biased;

@@ -25,7 +25,7 @@ use tracing::{debug, info, warn};
 use crate::kubernetes;
 use crate::metrics::{Metrics, Outcome};
 use crate::publish::cluster::TaskDeps;
-use crate::tasks::sleep_until;
+use crate::tasks::{sleep_until, ticks};
 
 /// Timeout for a proxy's answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -56,8 +56,7 @@ pub(crate) async fn run(deps: TaskDeps, mut commands: mpsc::UnboundedReceiver<Po
     let (schedule, refreshes) = (Schedule::default(), RefreshSchedule::default());
     let (answers, refreshing) = (FuturesUnordered::new(), FuturesUnordered::new());
     let mut poller = Poller { schedule, refreshes, deps, http, answers, refreshing };
-    let mut look = tokio::time::interval(REFRESH_CHECK_INTERVAL);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut look = ticks(REFRESH_CHECK_INTERVAL);
     loop {
         poller.ask();
         let next_deadline = poller.schedule.next_deadline();

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::future::{Future, pending};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::{Id, JoinSet};
-use tokio::time;
+use tokio::time::{self, Interval, MissedTickBehavior};
 
 /// Tasks that are not expected to end.
 #[derive(Debug, Default)]
@@ -49,6 +49,13 @@ impl Tasks {
     pub(crate) async fn finish(&mut self) {
         while self.running.join_next().await.is_some() {}
     }
+}
+
+/// Ticks at this interval, the first one at once; a late tick delays the next ones.
+pub(crate) fn ticks(every: Duration) -> Interval {
+    let mut ticks = time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// Waits until that moment, or for ever.

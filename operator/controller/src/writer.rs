@@ -17,14 +17,14 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
 use crate::error_log::ErrorLog;
 use crate::kubernetes;
 use crate::metrics::{Metrics, Outcome};
 use crate::source::kube::Raw;
-use crate::tasks::sleep_until;
+use crate::tasks::{sleep_until, ticks};
 
 /// Most writes at the same time.
 const MAX_WRITING: usize = 8;
@@ -79,8 +79,7 @@ pub async fn write(
     again: Duration,
 ) {
     let mut state = Writer::new(client, metrics);
-    let mut again = interval(again);
-    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut again = ticks(again);
     loop {
         state.begin();
         tokio::select! {

@@ -9,11 +9,11 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
 use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
+use crate::tasks::ticks;
 use crate::watches;
 
 /// Interval of retries.
@@ -29,8 +29,7 @@ pub async fn keep(
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client);
     let kind = "ValidatingWebhookConfiguration";
     let mut found = watches::of_object(configurations.clone(), kind, &name);
-    let mut look = tokio::time::interval(RESYNC_INTERVAL);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut look = ticks(RESYNC_INTERVAL);
     let (mut known, mut error_log) = (None, ErrorLog::default());
     loop {
         tokio::select! {

@@ -12,7 +12,6 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use rustls::pki_types::UnixTime;
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
 use super::inspection::{is_bundle, served, vouched};
@@ -21,6 +20,7 @@ use super::{Content, Damage, Names, RenewalReason, step};
 use crate::error_log::ErrorLog;
 use crate::kubernetes::sentence;
 use crate::metrics::Metrics;
+use crate::tasks::ticks;
 use crate::watches;
 
 /// Interval of checks without an event: certificates become valid, they expire, and failed writes are retried.
@@ -91,8 +91,7 @@ impl SecretStore {
     /// Watches the Secret for as long as it is polled.
     pub async fn run(mut self, mut leading: watch::Receiver<bool>) {
         let mut found = watches::of_object(self.secrets.clone(), "Secret", &self.options.name);
-        let mut look = tokio::time::interval(RESYNC_INTERVAL);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = ticks(RESYNC_INTERVAL);
         loop {
             tokio::select! {
                 found = found.next() => match found {
