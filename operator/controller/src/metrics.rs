@@ -145,21 +145,9 @@ impl Metrics {
         self.watch_restarts.get_or_create(&[("kind", kind)]).inc();
     }
 
-    /// The number of restarts of watches of `kind`.
-    #[must_use]
-    pub fn watch_restarts(&self, kind: &'static str) -> u64 {
-        self.watch_restarts.get_or_create(&[("kind", kind)]).get()
-    }
-
     /// Counts an attempt to write a status.
     pub fn status_write(&self, outcome: Outcome) {
         self.status_writes.get_or_create(&[outcome.label()]).inc();
-    }
-
-    /// The number of attempts to write a status with this outcome.
-    #[must_use]
-    pub fn status_writes(&self, outcome: Outcome) -> u64 {
-        self.status_writes.get_or_create(&[outcome.label()]).get()
     }
 
     /// Takes in the number of workloads in each state.

@@ -39,6 +39,13 @@ pub(crate) struct Watching {
     pub(crate) picture: Picture,
 }
 
+/// The value of a counter in the export; 0 before the first count.
+pub(crate) fn counted(metrics: &Metrics, series: &str) -> u64 {
+    let text = metrics.encode();
+    let mut values = text.lines().filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    values.next().map(|value| value.parse().unwrap()).unwrap_or_default()
+}
+
 pub(crate) fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }

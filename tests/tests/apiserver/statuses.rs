@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use xtask::kubernetes::ApiServer;
 
-use crate::harness::{policy, runtime};
+use crate::harness::{counted, policy, runtime};
 
 /// Interval of retries after a refusal.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -56,7 +56,7 @@ impl Writing {
     #[track_caller]
     fn wait_until(&self, result: Outcome, count: u64) {
         eventually(&format!("{count} to be {result:?}"), || {
-            Ok(self.metrics.status_writes(result) >= count)
+            Ok(status_writes(&self.metrics, result) >= count)
         })
         .unwrap();
     }
@@ -64,6 +64,12 @@ impl Writing {
 
 fn status(generation: usize) -> Value {
     json!({"observedGeneration": generation})
+}
+
+/// The number of attempts to write a status with this outcome.
+fn status_writes(metrics: &Metrics, outcome: Outcome) -> u64 {
+    let result: &str = outcome.into();
+    counted(metrics, &format!("corsward_status_writes_total{{result=\"{result}\"}}"))
 }
 
 fn create(server: &ApiServer, name: &str) -> ResourceRef {
@@ -141,8 +147,8 @@ fn the_latest_status_of_each_object_is_written_while_this_replica_leads() {
     // Who stops leading forgets what it could not write.
     writing.line.cut();
     let (failed, dropped) = (
-        writing.metrics.status_writes(Outcome::Failed),
-        writing.metrics.status_writes(Outcome::Dropped),
+        status_writes(&writing.metrics, Outcome::Failed),
+        status_writes(&writing.metrics, Outcome::Dropped),
     );
     writing.write(&a, 300);
     writing.wait_until(Outcome::Failed, failed + 1);
@@ -192,10 +198,10 @@ fn a_status_that_an_old_definition_refuses_is_written_once_that_is_upgraded() {
     // It takes a moment until the API server goes by the other definition.
     eventually("a refusal", || {
         writing.write(&a, 1);
-        Ok(writing.metrics.status_writes(Outcome::Failed) > 0)
+        Ok(status_writes(&writing.metrics, Outcome::Failed) > 0)
     })
     .unwrap();
-    let failed = writing.metrics.status_writes(Outcome::Failed);
+    let failed = status_writes(&writing.metrics, Outcome::Failed);
     writing.write(&a, 2);
     writing.wait_until(Outcome::Failed, failed + 1);
     set_kind(ours);

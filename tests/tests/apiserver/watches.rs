@@ -8,7 +8,10 @@ use corsward_test_harness::eventually::eventually;
 use serde_json::{Value, json};
 use xtask::kubernetes::ApiServer;
 
-use crate::harness::{Picture, Watching, policy};
+use crate::harness::{Picture, Watching, counted, policy};
+
+/// The restarts of the watch of policies.
+const RESTARTS: &str = r#"corsward_watch_restarts_total{kind="CorsPolicy"}"#;
 
 fn key(namespace: &str, name: &str) -> Key {
     Key { namespace: namespace.to_owned(), name: name.to_owned() }
@@ -151,7 +154,7 @@ fn without_our_definitions_nothing_is_said_to_be_there() {
         picture.cluster_state.namespaces.contains_key("shop").then_some(())
     });
     let metrics = Arc::clone(&watching.metrics);
-    eventually("a second attempt", || Ok(metrics.watch_restarts("CorsPolicy") >= 2)).unwrap();
+    eventually("a second attempt", || Ok(counted(&metrics, RESTARTS) >= 2)).unwrap();
     assert_eq!(watching.picture.synced, 0);
     assert_eq!(watching.picture.lists, 0, "an unknown kind is not an empty one");
     server.apply(&crds()).unwrap();
@@ -222,6 +225,6 @@ fn what_happens_while_the_api_server_is_away_is_seen_afterwards() {
     server.api().create(&collection("shop", "corspolicies"), &policy("later")).unwrap();
     let want = ["shop/comes", "shop/later", "shop/stays"];
     watching.wait_for("what came after a restart", has_policies(want));
-    assert!(watching.metrics.watch_restarts("CorsPolicy") > 0, "each interruption is counted");
+    assert!(counted(&watching.metrics, RESTARTS) > 0, "each interruption is counted");
     assert_eq!(watching.stop().synced, 1, "said once in a lifetime");
 }
