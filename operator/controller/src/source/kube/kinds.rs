@@ -17,11 +17,13 @@ use corsward_operator_core::json_text::JsonText;
 use corsward_operator_core::object::{Object, Record, Text};
 use corsward_policy::PolicyId;
 use k8s_openapi::api::core::v1::ServiceSpec;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+    ManagedFieldsEntry, ObjectMeta, OwnerReference, Time,
+};
 use kube::Resource;
 use kube::core::{ApiResource, DynamicResourceScope};
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use self::pods::{PodSpec, PodStatus};
@@ -65,16 +67,16 @@ pub(super) enum Need {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(bound = "S: Deserialize<'de>, T: Deserialize<'de>")]
 pub(crate) struct Raw<S = IgnoredAny, T = IgnoredAny> {
-    #[serde(default, deserialize_with = "cut")]
+    #[serde(default, with = "UsedMetadata")]
     pub(crate) metadata: ObjectMeta,
     pub(crate) spec: Option<S>,
     pub(crate) status: Option<T>,
 }
 
-/// The used part of an object's metadata.
+/// The metadata of an object, of which only the used part is read.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
+#[serde(remote = "ObjectMeta", rename_all = "camelCase")]
+struct UsedMetadata {
     name: Option<String>,
     generate_name: Option<String>,
     namespace: Option<String>,
@@ -86,6 +88,14 @@ struct Metadata {
     labels: Option<Labels>,
     annotations: Option<Labels>,
     owner_references: Option<Vec<OwnerReference>>,
+    #[serde(skip)]
+    deletion_grace_period_seconds: Option<i64>,
+    #[serde(skip)]
+    finalizers: Option<Vec<String>>,
+    #[serde(skip)]
+    managed_fields: Option<Vec<ManagedFieldsEntry>>,
+    #[serde(skip)]
+    self_link: Option<String>,
 }
 
 type Written = Raw<Value, Value>;
@@ -204,24 +214,6 @@ impl<R, K, V, E> Kind<R, K, V, E> {
         let [.., name, _] = self.resource;
         name
     }
-}
-
-fn cut<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-    let used = Metadata::deserialize(deserializer)?;
-    Ok(ObjectMeta {
-        name: used.name,
-        generate_name: used.generate_name,
-        namespace: used.namespace,
-        uid: used.uid,
-        resource_version: used.resource_version,
-        generation: used.generation,
-        creation_timestamp: used.creation_timestamp,
-        deletion_timestamp: used.deletion_timestamp,
-        labels: used.labels,
-        annotations: used.annotations,
-        owner_references: used.owner_references,
-        ..ObjectMeta::default()
-    })
 }
 
 fn name(metadata: &ObjectMeta) -> String {
