@@ -14,15 +14,9 @@ pub struct JsonText(Arc<RawValue>);
 // === impl JsonText ===
 
 impl JsonText {
-    /// Keeps a value.
-    #[must_use]
-    pub fn of(value: &Value) -> Self {
-        Self::serialize(value)
-    }
-
     /// Keeps what `value` serializes to, whose fields are in the order of their names.
     #[must_use]
-    pub fn serialize(value: &impl Serialize) -> Self {
+    pub fn of(value: &impl Serialize) -> Self {
         serde_json::value::to_raw_value(value).map_or_else(|_| Self::default(), Self::from)
     }
 

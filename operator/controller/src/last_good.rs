@@ -80,12 +80,10 @@ impl StateFile {
         match (&copy, loaded) {
             (Some(_), Ok(_)) => warn!(%path, "the state file is gone: read its copy"),
             (Some(_), Err(error)) => {
-                let error = format!("{error:#}");
-                warn!(%path, %error, "cannot read the state file: read its copy");
+                warn!(%path, error = %format_args!("{error:#}"), "cannot read the state file: read its copy");
             }
             (None, Err(error)) => {
-                let error = format!("{error:#}");
-                warn!(%path, %error, "starting without the configuration that was in force");
+                warn!(%path, error = %format_args!("{error:#}"), "starting without the configuration that was in force");
             }
             // A first start.
             (None, Ok(_)) => {}

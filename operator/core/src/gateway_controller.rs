@@ -85,18 +85,12 @@ pub(crate) fn serving(
     let (domain, _) = controller.split_once('/').unwrap_or((controller, ""));
     let product = look_up(&ISTIO_WITHOUT_FILTERS, controller).or_else(|| look_up(&OTHERS, domain));
     let controller = controller.to_owned();
-    let reason = match product {
-        Some(product) => {
-            GatewayReason::UnsupportedController { gateway, class, controller, product }
-        }
-        None => GatewayReason::UnknownController { gateway, class, controller },
-    };
-    let finding = Finding::new(field, reason);
-    if product.is_some() {
-        FilterSupport::RunsNot(finding)
-    } else {
-        FilterSupport::Doubtful(finding)
+    if let Some(product) = product {
+        let reason = GatewayReason::UnsupportedController { gateway, class, controller, product };
+        return FilterSupport::RunsNot(Finding::new(field, reason));
     }
+    let reason = GatewayReason::UnknownController { gateway, class, controller };
+    FilterSupport::Doubtful(Finding::new(field, reason))
 }
 
 fn look_up(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {

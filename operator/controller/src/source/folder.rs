@@ -271,7 +271,7 @@ impl Folder {
         let status = held.map(|spec| {
             let in_force = Some(GuardrailInForce { generation: 0, spec: JsonText::of(spec) });
             let status = ClusterCorsPolicyStatus { in_force, ..ClusterCorsPolicyStatus::default() };
-            JsonText::serialize(&status)
+            JsonText::of(&status)
         });
         let status = status.unwrap_or_default();
         RawObject { uid: String::new(), generation: 0, spec: Arc::clone(spec), status }

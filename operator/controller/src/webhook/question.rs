@@ -100,22 +100,21 @@ impl ReviewTask {
         let mode = object.spec.as_ref().and_then(|spec| spec.get("mode"));
         let off = mode.and_then(Value::as_str) == Some("Off");
         let (id, object) = (id(request), object.clone());
-        match kind.kind.as_str() {
-            "CorsPolicy" => {
-                let object = CheckedObject::CorsPolicy(Box::new(Object { id, ..policy(object) }));
-                Ok(Self::Validate { object, off })
-            }
-            "OriginSet" => {
-                let object = CheckedObject::OriginSet { written: raw_object(object) };
-                Ok(Self::Validate { object, off: false })
-            }
+        let object = match kind.kind.as_str() {
+            "CorsPolicy" => CheckedObject::CorsPolicy(Box::new(Object { id, ..policy(object) })),
+            "OriginSet" => CheckedObject::OriginSet { written: raw_object(object) },
             "ClusterCorsPolicy" => {
                 let (name, written) = (id.name, raw_object(object));
-                let object = CheckedObject::ClusterCorsPolicy { name, written };
-                Ok(Self::Validate { object, off: false })
+                CheckedObject::ClusterCorsPolicy { name, written }
             }
-            kind => Ok(Self::Foreign(format!("{kind} of {GROUP}/{VERSION} is not judged here"))),
-        }
+            kind => {
+                let why = format!("{kind} of {GROUP}/{VERSION} is not judged here");
+                return Ok(Self::Foreign(why));
+            }
+        };
+        // Only a policy has a mode.
+        let off = off && matches!(object, CheckedObject::CorsPolicy(_));
+        Ok(Self::Validate { object, off })
     }
 }
 

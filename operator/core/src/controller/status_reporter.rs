@@ -217,7 +217,7 @@ impl StatusReporter {
             .filter(|sent| sent.status != *observed && sent.instead_of == *observed);
         let known_text = pending.as_ref().map_or(observed, |sent| &sent.status);
         let known: S = known_text.read().unwrap_or_default();
-        let status = JsonText::serialize(&new(&known, &Time(now.timestamp)));
+        let status = JsonText::of(&new(&known, &Time(now.timestamp)));
         if status == *known_text {
             self.sent.extend(pending.map(|sent| (resource.clone(), sent)));
             return None;

@@ -337,7 +337,7 @@ fn a_guardrail_suspends_what_was_in_force_and_nobody_forgets_it() {
     restarted.change(guardrail("platform", 60));
     let entry = index.entries().values().next().unwrap();
     let now = Time(Timestamp::UNIX_EPOCH);
-    let status = JsonText::serialize(&policy_status(&suspended.statuses[0], (&[], &now)));
+    let status = JsonText::of(&policy_status(&suspended.statuses[0], (&[], &now)));
     let record = entry.object.record.clone().map(|record| Record { status, ..record });
     restarted.apply(Object { record, ..entry.object.clone() });
     assert_eq!(keys(&carry_out(&mut restarted)), [], "nor does a restart bring it back");
