@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{bench, cluster, demo, e2e, fuzz, generate, images, lint, test, wasm};
+use crate::{atlas, bench, cluster, demo, e2e, fuzz, generate, images, lint, test, wasm};
 
 /// Everything one does with corsward's sources, each by one subcommand
 ///
@@ -95,7 +95,8 @@ enum Command {
     /// Write the files that are generated and committed
     ///
     /// crds/*.yaml, from the types of the operator; policy/manifest/src/knowledge/ancestors.txt, from the
-    /// rules of the public suffix list; docs/data-path.svg, from docs/data-path.txt; and the chart's copies of the definitions
+    /// rules of the public suffix list; docs/data-path.svg, from docs/data-path.txt; docs/atlas.md and docs/atlas.svg,
+    /// from tests/atlas/answers.jsonl; and the chart's copies of the definitions
     /// and its table of values.
     #[command(after_long_help = "Examples:
   cargo xtask generate             after a change of operator/api
@@ -122,6 +123,16 @@ enum Command {
   cargo xtask bench --controller --no-write  the same without an API server, where the time of a start goes
   cargo xtask bench --against ../earlier/corsward_filter.wasm                the same of the filter's module")]
     Bench(bench::Args),
+
+    /// Measure the answers of real CORS implementations, and compare them with those of docs/atlas.md
+    ///
+    /// Installs the packages that tests/atlas pins (pip, npm, go), nginx and Envoy. Starts
+    /// each application with each setting, sends the probes, prints each change, and fails if there is one.
+    #[command(after_long_help = "Examples:
+  cargo xtask atlas               all of them; some minutes
+  cargo xtask atlas gin Envoy     those with one of these texts in their name
+  cargo xtask atlas --write       writes tests/atlas/answers.jsonl, docs/atlas.md and docs/atlas.svg")]
+    Atlas(atlas::Args),
 
     /// Print what teaches your shell these subcommands, under the name `xtask`
     #[command(after_long_help = "Example:
@@ -160,6 +171,7 @@ impl Command {
             Self::Generate(args) => generate::run(&args),
             Self::Fuzz(args) => fuzz::run(&args),
             Self::Bench(args) => bench::run(&args),
+            Self::Atlas(args) => atlas::run(&args),
             Self::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "xtask", &mut io::stdout());
                 Ok(())
@@ -202,6 +214,8 @@ mod tests {
             "xtask bench --controller --policies 500 --namespaces 25",
             "xtask bench --control-plane --against ../earlier/corsward-operator",
             "xtask bench --against ../earlier/corsward_filter.wasm --called v1",
+            "xtask atlas",
+            "xtask atlas gin Envoy --write",
             "xtask completions zsh",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");

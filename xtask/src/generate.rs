@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{build, command, paths};
+use crate::{atlas, build, command, paths};
 
 /// The arguments of the subcommand.
 #[derive(clap::Args, Debug)]
@@ -26,7 +26,7 @@ struct Generated {
 }
 
 /// The ancestors come first: the operator, which prints the resource, is compiled with them.
-const FILES: [Generated; 5] = [
+const FILES: [Generated; 7] = [
     Generated { path: "policy/manifest/src/knowledge/ancestors.txt", content: ancestors::generate },
     Generated {
         path: "crds/clustercorspolicies.yaml",
@@ -35,6 +35,8 @@ const FILES: [Generated; 5] = [
     Generated { path: "crds/corspolicies.yaml", content: || resource("corspolicies") },
     Generated { path: "crds/originsets.yaml", content: || resource("originsets") },
     Generated { path: "docs/data-path.svg", content: data_path },
+    Generated { path: "docs/atlas.md", content: atlas::page },
+    Generated { path: "docs/atlas.svg", content: atlas::picture },
 ];
 
 /// Writes the generated files, or with `check` says which are out of date.

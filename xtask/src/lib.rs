@@ -2,9 +2,10 @@
 //! others, and clusters, come from [`xtask_offline`].
 //!
 //! ```text
-//! cli --> lint, generate, wasm, images, test, e2e, fuzz, demo, bench, cluster --> build, envoy, kubernetes --> xtask-offline
+//! cli --> lint, generate, wasm, images, test, e2e, fuzz, demo, bench, atlas, cluster --> build, envoy, kubernetes --> xtask-offline
 //! ```
 
+pub mod atlas;
 pub mod bench;
 pub mod build;
 pub mod cli;

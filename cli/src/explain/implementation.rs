@@ -246,6 +246,8 @@ impl fmt::Display for Guess {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     /// An answer with those traits.
@@ -280,6 +282,39 @@ mod tests {
             certain += usize::from(guess.confidence == Confidence::High);
         }
         assert!(certain >= 25, "only {certain} are told apart with high confidence");
+    }
+
+    /// The answers of the atlas to those two probes, by implementation: a preflight that passes, and a response that is shared.
+    fn atlas() -> Vec<(String, Vec<(bool, Answer)>)> {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/atlas/answers.jsonl");
+        let mut all: Vec<(String, Vec<(bool, Answer)>)> = Vec::new();
+        for line in std::fs::read_to_string(file).unwrap().lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            if let Some(name) = line["implementation"].as_str() {
+                all.push((name.to_owned(), Vec::new()));
+                continue;
+            }
+            let probe = line["probe"].as_str().unwrap();
+            let lines: Vec<(String, String)> =
+                serde_json::from_value(line["headers"].clone()).unwrap();
+            let headers = lines.into_iter().map(|(name, value)| (name, value.into_bytes()));
+            let status = u16::try_from(line["status"].as_u64().unwrap_or(0)).unwrap();
+            let answer = Answer { status, headers: headers.collect() };
+            if ["P14", "P16"].contains(&probe) {
+                all.last_mut().unwrap().1.push((probe == "P16", answer));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_implementation_of_the_atlas_is_recognized_by_its_raw_answers() {
+        let atlas = atlas();
+        assert!(atlas.len() >= 20);
+        for (name, answers) in atlas {
+            let guess = guess(&answers).unwrap_or_else(|| panic!("{name}: no guess"));
+            assert!(guess.names.contains(&name), "{name}: {guess:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The tools that subcommands need: found where the user has them, else fetched or installed.
 
+pub mod atlas;
 mod back_ends;
 mod debian;
 mod envoy;

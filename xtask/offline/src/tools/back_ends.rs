@@ -11,6 +11,7 @@ use anyhow::Result;
 use super::go::Module;
 use super::{cached, maven, node, node_packages, pip};
 use crate::fingerprint::Fingerprint;
+use crate::folder::copy;
 use crate::paths;
 
 /// The Python that the packages are for, and later ones.
@@ -93,6 +94,24 @@ fn node_packages_of(sources: &str) -> Result<PathBuf> {
     })
 }
 
+/// A program of a folder of this repository that imports the packages which the folder locks: run from a copy beside them.
+pub(super) fn node_in_its_folder(sources: &str, program: &str) -> Result<Command> {
+    let packages = node_packages_of(sources)?;
+    let from = paths::root().join(sources);
+    let fingerprint = Fingerprint::default().tree(&from)?;
+    let place = cached(&format!("{}-{fingerprint}/programs", last(sources)), |folder| {
+        copy(&from, folder.path())?;
+        std::os::unix::fs::symlink(
+            packages.join("node_modules"),
+            folder.path().join("node_modules"),
+        )?;
+        Ok(folder.path().to_owned())
+    })?;
+    let mut node = Command::new(node()?);
+    node.arg(place.join(program));
+    Ok(node)
+}
+
 /// The last element of a path.
 fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
@@ -108,7 +127,7 @@ fn java(name: &str, sources: &str) -> Result<Command> {
 }
 
 /// A program of a folder of this repository, with the packages that the folder requires.
-fn python(sources: &str, program: &str) -> Result<Command> {
+pub(super) fn python(sources: &str, program: &str) -> Result<Command> {
     let folder = paths::root().join(sources);
     let requirements = folder.join("requirements.txt");
     let fingerprint = Fingerprint::default().tree(&requirements)?;
