@@ -10,6 +10,7 @@ mod live;
 mod parallel;
 mod proxies;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -360,15 +361,17 @@ impl Objects {
         {
             objects.findings.extend(findings);
             for (place, object) in policies {
-                let id = object.id.clone();
-                let text = object.text.clone();
-                let Some((first, other)) = objects.policies.insert(id.clone(), (place, object))
-                else {
-                    continue;
-                };
-                if other.text != text {
-                    objects.repeat(first, corsward_api::KIND, id, (place, files));
-                    objects.duplicates.push((first, other));
+                match objects.policies.entry(object.id.clone()) {
+                    Entry::Vacant(vacant) => drop(vacant.insert((place, object))),
+                    Entry::Occupied(mut occupied) => {
+                        let is_new = occupied.get().1.text != object.text;
+                        let (id, (first, other)) =
+                            (object.id.clone(), occupied.insert((place, object)));
+                        if is_new {
+                            objects.repeat(first, corsward_api::KIND, id, (place, files));
+                            objects.duplicates.push((first, other));
+                        }
+                    }
                 }
             }
             for (place, key, spec) in origin_sets {

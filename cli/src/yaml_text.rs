@@ -64,20 +64,42 @@ pub(crate) enum Step {
     Entry(usize),
 }
 
+/// The documents of a file, each with the line of its `---`. No value goes on behind such a line.
+pub(crate) fn documents(text: &str) -> Vec<&str> {
+    let (mut documents, mut rest) = (Vec::new(), text);
+    loop {
+        let breaks = rest.match_indices("\n---").map(|(at, _)| at.saturating_add(1));
+        let mut starts = breaks.filter(|at| {
+            let after = rest.get(*at..).and_then(|line| line.strip_prefix("---"));
+            after
+                .is_some_and(|after| after.is_empty() || after.starts_with([' ', '\t', '\r', '\n']))
+        });
+        let Some((document, after)) = starts.next().and_then(|at| rest.split_at_checked(at)) else {
+            documents.push(rest);
+            return documents;
+        };
+        documents.push(document);
+        rest = after;
+    }
+}
+
 /// The objects of a file in their order, where each item of a list of objects is one. `None`: it is no YAML.
 pub(crate) fn objects(text: &str) -> Option<Vec<Node>> {
-    let mut events = Vec::new();
-    for event in Parser::new_from_str(text) {
-        events.push(event.ok()?);
-    }
-    let mut events = events.into_iter();
+    let mut is_yaml = true;
+    let mut events = Parser::new_from_str(text)
+        .map_while(|event| {
+            is_yaml = event.is_ok();
+            event.ok()
+        })
+        .fuse();
     let mut objects = Vec::new();
     while let Some((event, span)) = events.next() {
         if let Some(node) = node(text, event, span, &mut events) {
             add(node, &mut objects);
         }
     }
-    Some(objects)
+    drop(events);
+    is_yaml.then_some(objects)
 }
 
 /// Adds an object, or those that it is a list of, as the reader of manifests does.

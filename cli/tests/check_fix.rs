@@ -112,3 +112,23 @@ fn the_verdict_does_not_depend_on_the_reader_of_the_output() {
     let command = command.args(["check", "api.yaml"]).current_dir(folder.path()).stdout(writer);
     assert_eq!(command.status().unwrap().code(), Some(1));
 }
+
+#[test]
+fn each_document_is_fixed_as_if_it_were_alone() {
+    let alone = ["One", "Two", "Three"].map(|name| {
+        let text = POLICY.replace("API.shop", &format!("{name}.shop"));
+        let text = text.replace("name: api ", &format!("name: {} ", name.to_lowercase()));
+        // A line of a text is no end of a document.
+        format!("{text}---\nkind: Other\ntext: |\n  ---\n  more\n")
+    });
+    let text_of = |output: String| output.split("=====\n").next().unwrap().to_owned();
+    let fixed_alone = alone.clone().map(|text| text_of(fixed("a.yaml", &text)));
+    for (before, after) in alone.iter().zip(&fixed_alone) {
+        assert_ne!(before, after);
+    }
+    let together = text_of(fixed("a.yaml", &alone.join("--- # next\n")));
+    assert_eq!(together, fixed_alone.join("--- # next\n"));
+    // A directive is for the document behind it.
+    let directed = text_of(fixed("a.yaml", &format!("%YAML 1.2\n---\n{}", alone[0])));
+    assert_eq!(directed, format!("%YAML 1.2\n---\n{}", fixed_alone[0]));
+}

@@ -80,13 +80,51 @@ fn comments(text: &str) -> usize {
     text.match_indices('#').filter(begins).count()
 }
 
+/// The documents of a file: an edit of one parses that one alone.
+struct Documents {
+    texts: Vec<String>,
+    /// The document of each object, and its index there.
+    objects: Vec<(usize, usize)>,
+}
+
+// === impl Documents ===
+
+impl Documents {
+    fn of(text: &str) -> Self {
+        let texts = yaml_text::documents(text);
+        let objects = texts.iter().map(|text| Some(yaml_text::objects(text)?.len()));
+        let (texts, lens) = match objects.collect::<Option<Vec<usize>>>() {
+            Some(lens) => (texts, lens),
+            // A directive is for the document behind it.
+            None => (vec![text], vec![yaml_text::objects(text).unwrap_or_default().len()]),
+        };
+        let of_document = |(at, len): (usize, usize)| (0..len).map(move |object| (at, object));
+        let objects = lens.into_iter().enumerate().flat_map(of_document).collect();
+        Self { texts: texts.into_iter().map(str::to_owned).collect(), objects }
+    }
+
+    /// Makes an edit of the object that is `at` in order, and returns whether that changes the text.
+    fn amend(&mut self, at: usize, edit: &Edit) -> Result<bool, &'static str> {
+        const IMPOSSIBLE: &str = "the edit cannot be made in the text alone";
+        let (document, object) = self.objects.get(at).copied().ok_or(IMPOSSIBLE)?;
+        let text = self.texts.get_mut(document).ok_or(IMPOSSIBLE)?;
+        let amended = yaml_text::amended(text, object, edit).ok_or(IMPOSSIBLE)?;
+        if comments(&amended) < comments(text) {
+            return Err("the edit would take a comment away");
+        }
+        let is_new = amended != *text;
+        *text = amended;
+        Ok(is_new)
+    }
+}
+
 // === impl Fixes ===
 
 impl Fixes {
     /// The text of a file with the edits that its findings propose; `None`: none is made.
     fn file(&mut self, found: &[Diagnostic<'_>]) -> Option<String> {
         let before = found.first()?.text;
-        let mut text = before.to_owned();
+        let mut documents = Documents::of(before);
         // From the end, so that no edit moves the place of a later one.
         let mut found: Vec<&Diagnostic<'_>> = found.iter().collect();
         found.sort_by_key(|it| (it.found.place.document, it.span.start));
@@ -120,20 +158,16 @@ impl Fixes {
                 );
                 continue;
             }
-            let Some(amended) = yaml_text::amended(&text, document, edit) else {
-                self.leave(diagnostic, "the edit cannot be made in the text alone");
-                continue;
-            };
-            if comments(&amended) < comments(&text) {
-                self.leave(diagnostic, "the edit would take a comment away");
-                continue;
-            }
-            if amended != text {
-                touched.extend(fields(edit).map(|field| (document, field.to_owned())));
-                self.made = self.made.saturating_add(1);
-                text = amended;
+            match documents.amend(document, edit) {
+                Ok(false) => {}
+                Ok(true) => {
+                    touched.extend(fields(edit).map(|field| (document, field.to_owned())));
+                    self.made = self.made.saturating_add(1);
+                }
+                Err(why) => self.leave(diagnostic, why),
             }
         }
+        let text = documents.texts.concat();
         (text != before).then_some(text)
     }
 

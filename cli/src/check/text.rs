@@ -12,6 +12,8 @@ use crate::policies::map;
 
 /// Lines of the text before what is underlined, and behind.
 const CONTEXT: usize = 1;
+/// Diagnostics whose text is in memory at a time.
+const AT_ONCE: usize = 2_000;
 
 /// Writes the diagnostics, in colours for a terminal.
 pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> anyhow::Result<()> {
@@ -32,8 +34,9 @@ pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> any
             writeln!(out)?;
             continue;
         }
-        for printed in map(group.to_vec(), |diagnostic| render(diagnostic, &renderer)) {
-            writeln!(out, "{printed}\n")?;
+        for shown in group.chunks(AT_ONCE) {
+            let printed = map(shown.to_vec(), |diagnostic| render(diagnostic, &renderer) + "\n\n");
+            out.write_all(printed.concat().as_bytes())?;
         }
     }
     Ok(())
