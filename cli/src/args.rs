@@ -64,9 +64,14 @@ pub(crate) struct ManArgs {
     pub(crate) to: PathBuf,
 }
 
+/// Does kubectl ask for the words that complete an argument of the plugin?
+pub(crate) fn completes_kubectl(arguments: &[OsString]) -> bool {
+    let name = arguments.first().and_then(|program| Path::new(program).file_stem()?.to_str());
+    matches!(name, Some("kubectl_complete-corsward" | "kubectl_complete-cors"))
+}
+
 /// Reads the arguments. As a plugin of kubectl, the help says `kubectl corsward` or `kubectl cors`.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> clap::error::Result<Args> {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+pub(crate) fn parse(arguments: Vec<OsString>) -> clap::error::Result<Args> {
     let (name, typed) = names(arguments.first());
     let command = Args::command().name(name).bin_name(typed);
     Args::from_arg_matches(&command.try_get_matches_from(arguments)?)

@@ -31,23 +31,16 @@ use crate::output::{Output, note};
 
 /// Runs the command of those arguments, the first of which names the program.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args = match args::parse(arguments) {
-        Ok(args) => args,
-        // Help and the version are answers, too.
-        Err(error) => error.exit(),
-    };
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut out = Output::new(io::stdout().lock());
-    let outcome = match &args.command {
-        Command::Check(args) => check::run(args, &mut out),
-        Command::Collect(args) => collect::run(args, &mut out),
-        Command::Completions(args) => completions::completions(args, &mut out),
-        Command::Doctor(args) => doctor::run(args, &mut out),
-        Command::Explain(args) => explain::run(args, &mut out),
-        Command::Diff(args) => diff::run(args, &mut out),
-        Command::Import(args) => import::run(args, &mut out),
-        Command::Man(args) => completions::man(args, &mut out),
-        Command::Render(args) => render::run(args, &mut out),
-        Command::Test(args) => test::run(args, &mut out),
+    let outcome = if args::completes_kubectl(&arguments) {
+        completions::kubectl(arguments, &mut out)
+    } else {
+        match args::parse(arguments) {
+            Ok(args) => run_command(&args.command, &mut out),
+            // Help and the version are answers, too.
+            Err(error) => error.exit(),
+        }
     };
     match outcome.and_then(|outcome| Ok(out.flush().map(|()| outcome)?)) {
         Ok(outcome) => outcome.into(),
@@ -55,5 +48,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             note(format_args!("error: {error:#}"));
             Outcome::Unusable.into()
         }
+    }
+}
+
+fn run_command(command: &Command, out: &mut impl io::Write) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Check(args) => check::run(args, out),
+        Command::Collect(args) => collect::run(args, out),
+        Command::Completions(args) => completions::completions(args, out),
+        Command::Doctor(args) => doctor::run(args, out),
+        Command::Explain(args) => explain::run(args, out),
+        Command::Diff(args) => diff::run(args, out),
+        Command::Import(args) => import::run(args, out),
+        Command::Man(args) => completions::man(args, out),
+        Command::Render(args) => render::run(args, out),
+        Command::Test(args) => test::run(args, out),
     }
 }

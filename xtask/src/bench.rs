@@ -5,9 +5,11 @@
 //!       --> memory, native
 //! bench --control-plane --> the operator before an API server --> its section of docs/benchmarks.md
 //! bench --controller --> operator/core/benches/controller.rs --> its section of docs/benchmarks.md
+//! bench --command --> the command beside an earlier program, in turn --> its section of docs/benchmarks.md
 //! bench --against --> an earlier build and this one in turn (turns, pairs) --> its section of docs/benchmarks.md
 //! ```
 
+mod command;
 mod control_plane;
 mod controller;
 mod fixture;
@@ -45,14 +47,17 @@ pub struct Args {
     /// Measure the operator's core without an API server: time, instructions where valgrind is installed, and memory
     #[arg(long, conflicts_with = "control_plane")]
     controller: bool,
-    /// With --control-plane or --controller: how many policies there are
+    /// Measure the command: check, diff and --help
+    #[arg(long, conflicts_with_all = ["control_plane", "controller"])]
+    command: bool,
+    /// With --control-plane, --controller or --command: how many policies there are
     #[arg(long, default_value_t = 10_000)]
     policies: usize,
     /// With --control-plane or --controller: over how many namespaces
     #[arg(long, default_value_t = 500)]
     namespaces: usize,
     /// Measure an earlier build and this one in turn, and print their ratios: its operator with --control-plane, its benchmark with
-    /// --controller, else its module
+    /// --controller, its command or an operator that has `validate` with --command, else its module
     #[arg(long, value_name = "PATH")]
     against: Option<PathBuf>,
     /// With --control-plane and --against: the folder of the earlier build's definitions, where they differ
@@ -107,6 +112,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if args.controller {
         return controller::run(args);
+    }
+    if args.command {
+        return command::run(args);
     }
     if let Some(earlier) = &args.against {
         return turns::run(args, earlier);

@@ -9,8 +9,18 @@ use serde_json::Value;
 
 use crate::{command, tools};
 
-/// The operator's package.
-const OPERATOR: &str = "corsward-operator";
+/// A package with a binary.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    package: &'static str,
+    /// The binary's name.
+    pub name: &'static str,
+}
+
+/// `corsward-operator`.
+pub const OPERATOR: Program = Program { package: "corsward-operator", name: "corsward-operator" };
+/// `corsward`.
+pub const COMMAND: Program = Program { package: "corsward-cli", name: "corsward" };
 
 /// Builds `corsward-operator` (dev profile) and says where it is.
 ///
@@ -18,10 +28,7 @@ const OPERATOR: &str = "corsward-operator";
 ///
 /// Fails if it does not compile.
 pub fn operator() -> Result<PathBuf> {
-    let mut build = command::cargo();
-    build.args(["build", "-p", OPERATOR, "--bins"]);
-    let name = format!("{OPERATOR}{}", std::env::consts::EXE_SUFFIX);
-    program_of(&mut build, &name)
+    native(OPERATOR)
 }
 
 /// Builds `corsward`, the command line (dev profile), and says where it is.
@@ -30,31 +37,36 @@ pub fn operator() -> Result<PathBuf> {
 ///
 /// Fails if it does not compile.
 pub fn command_line() -> Result<PathBuf> {
-    let mut build = command::cargo();
-    build.args(["build", "-p", "corsward-cli", "--bins"]);
-    program_of(&mut build, &format!("corsward{}", std::env::consts::EXE_SUFFIX))
+    native(COMMAND)
 }
 
-/// Builds `corsward-operator` as it is shipped, static and stripped, and says where it is.
+fn native(program: Program) -> Result<PathBuf> {
+    let mut build = command::cargo();
+    build.args(["build", "-p", program.package, "--bins"]);
+    built(&mut build, program, std::env::consts::EXE_SUFFIX)
+}
+
+/// Builds a program as it is shipped, static and stripped, and says where it is.
 ///
 /// # Errors
 ///
 /// Fails if it does not compile.
-pub fn shipped_operator() -> Result<PathBuf> {
+pub fn shipped(program: Program) -> Result<PathBuf> {
     let target = format!("{ARCH}-unknown-linux-musl");
     let compiler = tools::musl(&target)?;
     let mut build = command::cargo();
-    build.args(["build", "--release", "--locked", "-p", OPERATOR, "--bins", "--target", &target]);
-    build.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+    build.args(["build", "--release", "--locked", "-p", program.package, "--bins"]);
+    build.args(["--target", &target]).env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     // `ring` and the allocator have parts in C.
     build.env(format!("CC_{}", target.replace('-', "_")), compiler);
-    program_of(&mut build, OPERATOR)
+    built(&mut build, program, "")
 }
 
-fn program_of(build: &mut Command, name: &str) -> Result<PathBuf> {
+fn built(build: &mut Command, program: Program, suffix: &str) -> Result<PathBuf> {
+    let name = format!("{}{suffix}", program.name);
+    let is_it = |file: &PathBuf| file.file_name().is_some_and(|file| *file == *name);
     let files = artifacts(build)?;
-    let found = files.into_iter().find(|file| file.ends_with(name));
-    found.with_context(|| format!("cargo built no {name}"))
+    files.into_iter().find(is_it).with_context(|| format!("cargo built no {name}"))
 }
 
 /// Runs a `cargo build` and lists the files that it says came out of it.

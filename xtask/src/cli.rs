@@ -7,7 +7,9 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{atlas, bench, cluster, demo, e2e, fuzz, generate, images, lint, test, wasm};
+use crate::{
+    archives, atlas, bench, cluster, demo, e2e, fuzz, generate, images, lint, test, wasm,
+};
 
 /// Everything one does with corsward's sources, each by one subcommand
 ///
@@ -81,6 +83,15 @@ enum Command {
   cargo xtask images --operator    and the operator's: static, built here, packed by docker where it answers")]
     Images(images::Args),
 
+    /// Build what users of the command `corsward` fetch
+    ///
+    /// Writes target/archives/corsward-VERSION-linux-ARCH.tar.gz for this machine's architecture, with its SHA-256 digest: a static
+    /// binary, completions and man pages. With --url: krew's manifest for the archives in that folder, of amd64 and of arm64.
+    #[command(after_long_help = "Examples:
+  cargo xtask archives
+  cargo xtask archives --url https://downloads.example/corsward/v0.1.0    and krew's manifest for them")]
+    Archives(archives::Args),
+
     /// Make, fill and delete a Kubernetes cluster on this machine, with Istio in it
     ///
     /// By kind, with docker. On a machine that can pull no image (as root on Debian) everything is made here: the
@@ -121,6 +132,7 @@ enum Command {
   cargo xtask bench --control-plane          the operator, before an API server with 10 000 policies
   cargo xtask bench --control-plane --against ../earlier/corsward-operator   beside an earlier build, in turn
   cargo xtask bench --controller --no-write  the same without an API server, where the time of a start goes
+  cargo xtask bench --command --against ../earlier/corsward                  the command, beside an earlier one
   cargo xtask bench --against ../earlier/corsward_filter.wasm                the same of the filter's module")]
     Bench(bench::Args),
 
@@ -167,6 +179,7 @@ impl Command {
             Self::Lint => lint::run(),
             Self::Wasm => wasm::run(),
             Self::Images(args) => images::run(&args),
+            Self::Archives(args) => archives::run(&args),
             Self::Cluster(args) => cluster::run(&args),
             Self::Generate(args) => generate::run(&args),
             Self::Fuzz(args) => fuzz::run(&args),
@@ -202,6 +215,7 @@ mod tests {
             "xtask lint",
             "xtask wasm",
             "xtask images --operator",
+            "xtask archives --url https://downloads.example/corsward",
             "xtask cluster up",
             "xtask cluster up --name two --no-istio --kubeconfig two.kubeconfig",
             "xtask cluster load --name two",
@@ -213,6 +227,7 @@ mod tests {
             "xtask bench --control-plane",
             "xtask bench --controller --policies 500 --namespaces 25",
             "xtask bench --control-plane --against ../earlier/corsward-operator",
+            "xtask bench --command --against ../earlier/corsward-operator --called v1",
             "xtask bench --against ../earlier/corsward_filter.wasm --called v1",
             "xtask atlas",
             "xtask atlas gin Envoy --write",

@@ -73,7 +73,7 @@ fn in_cluster(args: &Args, runner: &Path, begun: Instant) -> Result<()> {
     }
     // Whoever makes a cluster waits most of the time, and this is the longest to compile.
     let (cluster, compiled) = thread::scope(|scope| {
-        let compiling = scope.spawn(build::shipped_operator);
+        let compiling = scope.spawn(|| build::shipped(build::OPERATOR));
         let cluster = cluster::up(name, true, None);
         if let Err(error) = &cluster {
             eprintln!("no cluster: {error:#}; what is being compiled is still waited for");

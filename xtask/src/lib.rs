@@ -2,9 +2,10 @@
 //! others, and clusters, come from [`xtask_offline`].
 //!
 //! ```text
-//! cli --> lint, generate, wasm, images, test, e2e, fuzz, demo, bench, atlas, cluster --> build, envoy, kubernetes --> xtask-offline
+//! cli --> lint, generate, wasm, images, archives, test, e2e, fuzz, demo, bench, atlas, cluster --> build, envoy, kubernetes --> xtask-offline
 //! ```
 
+pub mod archives;
 pub mod atlas;
 pub mod bench;
 pub mod build;
@@ -21,6 +22,7 @@ pub mod kubernetes;
 pub mod lint;
 pub mod ports;
 pub mod process;
+mod tar_gz;
 pub mod test;
 pub mod wasm;
 

@@ -92,6 +92,15 @@ pub fn varnishd() -> Result<PathBuf> {
     Program { names: &["varnishd"], variable: "VARNISHD_BIN", package: "varnish" }.get()
 }
 
+/// krew, the manager of kubectl's plugins.
+///
+/// # Errors
+///
+/// Fails if it cannot be built.
+pub fn krew() -> Result<PathBuf> {
+    go::installed("krew", "0.4.3", "sigs.k8s.io/krew/cmd/krew", "half a minute")
+}
+
 /// The Node.js that drives the browser and runs the module's optimizer.
 ///
 /// # Errors

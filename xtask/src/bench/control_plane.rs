@@ -67,7 +67,7 @@ struct Operator {
 /// Measures, prints, and writes its section of `docs/benchmarks.md`.
 pub(super) fn run(args: &Args) -> Result<()> {
     eprintln!("build the operator (static, as it is shipped)");
-    let program = build::shipped_operator()?;
+    let program = build::shipped(build::OPERATOR)?;
     let (heading, section) = match &args.against {
         Some(earlier) => {
             (sections::CONTROL_PLANE_AGAINST, turns::measure(args, earlier, &program)?)

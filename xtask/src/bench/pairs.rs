@@ -33,6 +33,11 @@ impl Pairs {
         self.now.push(now);
     }
 
+    /// Was there an earlier build to measure?
+    pub(super) fn has_earlier(&self) -> bool {
+        self.earlier.iter().all(|figure| figure.is_finite())
+    }
+
     /// The cells of a table: the median of each build, the ratio with its quartiles, and what it says.
     pub(super) fn cells(&self, figure: impl Fn(f64) -> String) -> String {
         let median = |figures: &[f64]| figure(Quartiles::of(figures).median);

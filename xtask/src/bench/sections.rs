@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use crate::paths;
 
 /// The headings of the sections that stand behind the page's first part, in their order.
-const ORDER: [&str; 4] = [CONTROL_PLANE, CONTROL_PLANE_AGAINST, CONTROLLER, FILTER_AGAINST];
+const ORDER: [&str; 5] =
+    [CONTROL_PLANE, CONTROL_PLANE_AGAINST, CONTROLLER, FILTER_AGAINST, COMMAND];
 
 /// The operator before an API server.
 pub(super) const CONTROL_PLANE: &str = "## The control plane";
@@ -17,6 +18,8 @@ pub(super) const CONTROL_PLANE_AGAINST: &str = "## The control plane beside an e
 pub(super) const CONTROLLER: &str = "## The controller by itself";
 /// The filter beside an earlier build of it.
 pub(super) const FILTER_AGAINST: &str = "## The filter beside an earlier build";
+/// The command.
+pub(super) const COMMAND: &str = "## The command";
 
 /// Replaces the section under `heading`; none: the page's first part.
 pub(super) fn replace(heading: Option<&str>, section: &str) -> Result<()> {

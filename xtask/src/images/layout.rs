@@ -10,10 +10,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tar::Builder;
 
-use super::layer::{Layer, append};
+use super::layer::Layer;
+use crate::tar_gz;
 
 /// The manifest of an image.
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -96,7 +96,7 @@ impl Layout {
     pub(super) fn archive(&self, place: impl Write) -> Result<()> {
         let mut archive = Builder::new(place);
         for (path, bytes) in &self.files {
-            append(&mut archive, path, bytes)?;
+            tar_gz::append(&mut archive, path, 0o644, bytes)?;
         }
         archive.finish()?;
         Ok(())
@@ -105,8 +105,7 @@ impl Layout {
 
 /// `sha256:` and the digest of some bytes.
 pub(super) fn digest_of(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", tar_gz::sha256(bytes))
 }
 
 /// The path of the blob with this digest in a layout.

@@ -19,7 +19,7 @@ pub fn tag() -> String {
 
 /// Builds what the image holds into `folder`, and the image itself where docker answers.
 pub(super) fn build(module: &Path, folder: &Path) -> Result<()> {
-    let binary = build::shipped_operator()?;
+    let binary = build::shipped(build::OPERATOR)?;
     fs::create_dir_all(folder)?;
     fs::copy(&binary, folder.join(NAME))?;
     fs::copy(module, folder.join("corsward_filter.wasm"))?;
