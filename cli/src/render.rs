@@ -1,5 +1,7 @@
 //! Render: what proxies get for the policies of files, as the operator publishes it.
 
+mod bootstrap;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -23,6 +25,9 @@ Examples:
     corsward render deploy/
   Write the resource that an Envoy beside a folder of policies reads:
     corsward render --as ecds policies/ > corsward.yaml
+  Write the pieces of the bootstrap of an Envoy that runs these policies, or that reads them from a file of `--as ecds`:
+    corsward render --as bootstrap policies/
+    corsward render --as bootstrap --watch /etc/corsward-policies/corsward.yaml policies/
   Compare what Istio's proxies get with what is in the cluster, where the operator serves the module (`module.from: served`):
     corsward render --as istio --module http://corsward.corsward-system.svc:80/filter-SHA256.wasm deploy/ | kubectl diff --server-side --field-manager corsward-operator -f -
   Do the same for an image, and for Istio before 1.30:
@@ -53,6 +58,9 @@ pub(crate) struct RenderArgs {
     /// The SHA-256 digest of the module at a URL, 64 hexadecimal digits.
     #[arg(long, value_name = "DIGEST", requires = "module")]
     sha256: Option<String>,
+    /// With `--as bootstrap`: the file of an ECDS resource that Envoy watches. The policies are in force until it holds one.
+    #[arg(long, value_name = "FILE")]
+    watch: Option<PathBuf>,
 }
 
 /// A form of the output.
@@ -63,6 +71,8 @@ enum Form {
     Config,
     /// YAML: the ECDS resource of one Envoy that all policies are for, as of a folder.
     Ecds,
+    /// YAML: the pieces of the bootstrap of one Envoy that all policies are for: the filter, and the labels of its metrics.
+    Bootstrap,
     /// YAML: the `ConfigMap` objects with an ECDS resource for each set of proxies.
     Configmap,
     /// YAML: the objects that bring the configuration to Istio's proxies.
@@ -86,6 +96,9 @@ enum Kind {
 
 /// Renders the policies of the files.
 pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    if args.watch.is_some() && args.form != Form::Bootstrap {
+        bail!("--watch is for `--as bootstrap`: leave it out");
+    }
     let policies = Policies::read(&args.paths);
     let refusal = |found: &&FileFinding| found.finding.severity() == Severity::Refusal;
     let refusals: Vec<&FileFinding> = policies.findings.iter().filter(refusal).collect();
@@ -103,7 +116,7 @@ pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Out
     if policies.policies.is_empty() {
         bail!("no file holds a policy");
     }
-    if args.form != Form::Ecds
+    if !matches!(args.form, Form::Ecds | Form::Bootstrap)
         && let [first, ..] = policies.unseen()
     {
         bail!(
@@ -122,16 +135,17 @@ pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Out
             let bundles: Vec<Value> = policies.bundles().map(|bundle| config(bundle)).collect();
             write_json(&bundles, out)?;
         }
-        Form::Ecds => {
+        Form::Ecds | Form::Bootstrap => {
             let bundle = Bundle::new(BundleKey::All, wire::encode(&policies.compiled()));
             if let Some(why) = unpublishable(&policies, &bundle) {
                 note(&why);
                 return Ok(Outcome::Fault);
             }
-            let resource = ecds::resource(&bundle, path);
-            // The operator's comment says who writes its file.
-            let resource = resource.split_inclusive('\n').filter(|line| !line.starts_with('#'));
-            write!(out, "{}", resource.collect::<String>())?;
+            if args.form == Form::Bootstrap {
+                write!(out, "{}", bootstrap::pieces(&bundle, path, args.watch.as_deref()))?;
+            } else {
+                write_resource(&bundle, path, out)?;
+            }
         }
         Form::Configmap => {
             let output = Output::ConfigMap { module: path.to_owned() };
@@ -195,6 +209,13 @@ fn config(bundle: &Bundle) -> Value {
         "digest": digest,
         "configuration": configuration,
     })
+}
+
+fn write_resource(bundle: &Bundle, module: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    let resource = ecds::resource(bundle, module);
+    // The operator's comment says who writes its file.
+    let resource = resource.split_inclusive('\n').filter(|line| !line.starts_with('#'));
+    Ok(write!(out, "{}", resource.collect::<String>())?)
 }
 
 fn write_objects(policies: &Policies, output: &Output, out: &mut impl Write) -> anyhow::Result<()> {

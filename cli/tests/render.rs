@@ -46,6 +46,9 @@ fn each_form_holds_the_configuration_of_its_proxies() {
     let istio = ["--as", "istio", "--kind", "WasmPlugin", "--module", &image];
     insta::assert_snapshot!("config", printed(&[], POLICIES));
     insta::assert_snapshot!("ecds", printed(&["--as", "ecds"], POLICIES));
+    insta::assert_snapshot!("bootstrap", printed(&["--as", "bootstrap"], POLICIES));
+    let watch = ["--as", "bootstrap", "--watch", "/etc/corsward-policies/corsward.yaml"];
+    insta::assert_snapshot!("bootstrap-watch", printed(&watch, POLICIES));
     insta::assert_snapshot!("configmap", printed(&["--as", "configmap"], POLICIES));
     insta::assert_snapshot!("istio", printed(&istio, POLICIES));
     let newest = ["--as", "istio", "--module", &image];

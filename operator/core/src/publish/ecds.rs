@@ -9,16 +9,9 @@ use crate::bundle::{BUNDLE_NAME, Bundle};
 /// module as Envoy sees it.
 #[must_use]
 pub fn resource(bundle: &Bundle, module: &str) -> String {
-    let Bundle { key: _, compiled, digest } = bundle;
-    let envelope = Envelope {
-        digest: digest.to_string(),
-        // An Envoy that reads this file has a `default_config` too: refusing is safe.
-        on_invalid: OnInvalid::Reject,
-        compiled: compiled.to_string(),
-    };
-    // One name, root_id and vm_id in every proxy, whatever the version: a VM set costs 32 MiB.
-    let (name, module) = (quoted(BUNDLE_NAME), quoted(module));
-    let (version, value) = (quoted(digest), quoted(&envelope.encode()));
+    let (name, version) = (quoted(BUNDLE_NAME), quoted(&bundle.digest));
+    // An Envoy that reads this file has a `default_config` too: refusing is safe.
+    let filter = typed_config(bundle, module, OnInvalid::Reject, 4);
     format!(
         r#"# Written by corsward-operator, which writes it anew on every change.
 version_info: {version}
@@ -26,22 +19,36 @@ resources:
 - "@type": type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig
   name: {name}
   typed_config:
-    "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
-    config:
-      name: {name}
-      root_id: {name}
-      failure_policy: FAIL_RELOAD
-      vm_config:
-        vm_id: {name}
-        runtime: envoy.wasm.runtime.v8
-        code:
-          local:
-            filename: {module}
-      configuration:
-        "@type": type.googleapis.com/google.protobuf.StringValue
-        value: {value}
-"#
+{filter}"#
     )
+}
+
+/// The filter with `bundle` as its configuration, in lines that begin with `indent` spaces.
+#[must_use]
+pub fn typed_config(bundle: &Bundle, module: &str, on_invalid: OnInvalid, indent: usize) -> String {
+    let Bundle { key: _, compiled, digest } = bundle;
+    let (digest, compiled) = (digest.to_string(), compiled.to_string());
+    let value = quoted(&Envelope { digest, on_invalid, compiled }.encode());
+    // One name, root_id and vm_id in every proxy, whatever the version: a VM set costs 32 MiB.
+    let (name, module) = (quoted(BUNDLE_NAME), quoted(module));
+    let filter = format!(
+        r#""@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+config:
+  name: {name}
+  root_id: {name}
+  failure_policy: FAIL_RELOAD
+  vm_config:
+    vm_id: {name}
+    runtime: envoy.wasm.runtime.v8
+    code:
+      local:
+        filename: {module}
+  configuration:
+    "@type": type.googleapis.com/google.protobuf.StringValue
+    value: {value}
+"#
+    );
+    filter.lines().map(|line| format!("{:indent$}{line}\n", "")).collect()
 }
 
 /// True for a discovery response whose filters have no policy, or that has no filter.
