@@ -7,9 +7,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{
-    archives, atlas, bench, cluster, demo, e2e, fuzz, generate, images, lint, test, wasm,
-};
+use crate::{archives, atlas, bench, cluster, demo, e2e, fuzz, generate, images, lint, test, wasm};
 
 /// Everything one does with corsward's sources, each by one subcommand
 ///

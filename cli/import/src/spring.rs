@@ -1,5 +1,6 @@
 //! Spring Cloud Gateway: `globalcors` of `application.yaml`.
 
+use granit_parser::{Event, Parser};
 use serde_json::{Map, Value};
 
 use crate::SourceFile;
@@ -43,7 +44,8 @@ pub(crate) fn read(files: &[SourceFile]) -> Result<Vec<Settings>, Failure> {
             let root = document.pointer(root)?;
             root.get("cors-configurations").or_else(|| root.get("corsConfigurations"))?.as_object()
         });
-        for (pattern, cors) in configurations.into_iter().flatten() {
+        let text = files.iter().find(|it| it.name == file).map_or("", |it| it.text.as_str());
+        for (pattern, cors) in configurations.into_iter().flat_map(|all| in_order(all, text)) {
             let place = format!("{file}, {pattern}");
             let Ok(path) = path(pattern) else {
                 let text = format!("`{pattern}` is no prefix: write the rules that it means");
@@ -99,6 +101,23 @@ fn merge(into: &mut Value, value: Value) {
         }
         (into, value) => *into = value,
     }
+}
+
+/// The patterns in the order of the text, in which Spring tries them.
+fn in_order<'v>(all: &'v Map<String, Value>, text: &str) -> Vec<(&'v String, &'v Value)> {
+    let scalars: Vec<String> = Parser::new_from_str(text)
+        .filter_map(|event| match event {
+            Ok((Event::Scalar(scalar, ..), _)) => Some(scalar.into_owned()),
+            _ => None,
+        })
+        .collect();
+    let is_name = |scalar: &String, pattern: &str| {
+        let before = scalar.strip_suffix(pattern);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    let mut ordered: Vec<_> = all.iter().collect();
+    ordered.sort_by_key(|(pattern, _)| scalars.iter().position(|it| is_name(it, pattern)));
+    ordered
 }
 
 /// The path of `[/**]`, `[/api/**]` or `[/api]`; absent: every path.
