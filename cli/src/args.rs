@@ -7,10 +7,13 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::check::CheckArgs;
+#[cfg(not(target_family = "wasm"))]
 use crate::collect::CollectArgs;
 use crate::diff::DiffArgs;
+#[cfg(not(target_family = "wasm"))]
 use crate::doctor::DoctorArgs;
 use crate::explain::ExplainArgs;
+#[cfg(not(target_family = "wasm"))]
 use crate::import::ImportArgs;
 use crate::render::RenderArgs;
 use crate::test::TestArgs;
@@ -30,16 +33,19 @@ pub(crate) enum Command {
     /// Print every finding about the policies of files, with the text and the fix.
     Check(CheckArgs),
     /// Write one archive for support: policies, statuses, published objects, logs and metrics, without Secrets.
+    #[cfg(not(target_family = "wasm"))]
     Collect(CollectArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Check a cluster: definitions, the operator and its rights, the webhook, Istio, and the filter's module.
+    #[cfg(not(target_family = "wasm"))]
     Doctor(DoctorArgs),
     /// Explain what a browser does with a page's request, and why.
     Explain(Box<ExplainArgs>),
     /// Show the requests that two sets of policies answer differently.
     Diff(DiffArgs),
     /// Translate the CORS settings of another system into policies, with a report of each difference.
+    #[cfg(not(target_family = "wasm"))]
     Import(ImportArgs),
     /// Write a man page for each command into a folder.
     Man(ManArgs),

@@ -138,9 +138,15 @@ pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Outc
 }
 
 /// Writes the findings about a live cluster, as JSON.
+#[cfg(not(target_family = "wasm"))]
 pub(crate) fn report(live: &LiveObjects, out: &mut impl Write) -> anyhow::Result<()> {
     let policies = Policies::read_over::<PathBuf>(live, &[]);
     json::write(&diagnostics(&policies), out)
+}
+
+/// The findings of those policies, as JSON.
+pub(crate) fn findings(policies: &Policies) -> anyhow::Result<serde_json::Value> {
+    Ok(serde_json::to_value(json::reports(&diagnostics(policies)))?)
 }
 
 /// The diagnostics of all files. A text is read again where there is a finding about it, and nowhere else.

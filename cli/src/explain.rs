@@ -8,6 +8,7 @@ mod csp;
 mod curl;
 mod diagnosis;
 mod implementation;
+#[cfg_attr(target_family = "wasm", path = "explain/offline.rs")]
 mod live;
 pub(crate) mod proxy;
 mod reply;
@@ -199,6 +200,15 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Ou
         Output::Json => write_json(&report, out)?,
     }
     Ok(if report.has_fault() { Outcome::Fault } else { Outcome::Success })
+}
+
+/// The report about a request that the proxy of those policies answers, as JSON.
+pub(crate) fn walk_of(policies: &Policies, asked: Asked) -> anyhow::Result<serde_json::Value> {
+    let page = asked.page()?;
+    let host = page.url.host_str().unwrap_or_default();
+    let server = Server::Policies(Proxy::of(policies.choose(&Choice::default(), host)?)?);
+    let notes = policies.absent_sets().map(|absent| note_of(&absent)).collect();
+    Ok(serde_json::to_value(Report { notes, ..report(&page, &server, Vec::new()) })?)
 }
 
 fn policies(live: &LiveObjects, paths: &[PathBuf]) -> anyhow::Result<Policies> {

@@ -4,17 +4,23 @@
 
 mod args;
 mod check;
+#[cfg(not(target_family = "wasm"))]
 mod collect;
 mod completions;
 mod diff;
+#[cfg(not(target_family = "wasm"))]
 mod doctor;
 mod explain;
+#[cfg(not(target_family = "wasm"))]
 mod https;
+#[cfg(not(target_family = "wasm"))]
 mod import;
 mod junit;
+#[cfg_attr(target_family = "wasm", path = "live/offline.rs")]
 mod live;
 mod outcome;
 mod output;
+pub mod page;
 pub mod policies;
 mod render;
 mod test;
@@ -54,11 +60,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run_command(command: &Command, out: &mut impl io::Write) -> anyhow::Result<Outcome> {
     match command {
         Command::Check(args) => check::run(args, out),
+        #[cfg(not(target_family = "wasm"))]
         Command::Collect(args) => collect::run(args, out),
         Command::Completions(args) => completions::completions(args, out),
+        #[cfg(not(target_family = "wasm"))]
         Command::Doctor(args) => doctor::run(args, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Diff(args) => diff::run(args, out),
+        #[cfg(not(target_family = "wasm"))]
         Command::Import(args) => import::run(args, out),
         Command::Man(args) => completions::man(args, out),
         Command::Render(args) => render::run(args, out),

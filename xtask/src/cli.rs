@@ -7,7 +7,10 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{archives, atlas, bench, cluster, demo, e2e, fuzz, generate, images, lint, test, wasm};
+use crate::{
+    archives, atlas, bench, cluster, demo, e2e, fuzz, generate, images, lint, playground, test,
+    wasm,
+};
 
 /// Everything one does with corsward's sources, each by one subcommand
 ///
@@ -71,6 +74,14 @@ enum Command {
     #[command(after_long_help = "Example:
   cargo xtask wasm && cp target/wasm/corsward_filter.wasm /etc/envoy/corsward/")]
     Wasm,
+
+    /// Write docs/playground.html, a page that runs `corsward check` and `corsward explain` in a browser
+    ///
+    /// One file without any other resource: the command, compiled to WebAssembly, the examples and the findings. Prints its path and
+    /// its address.
+    #[command(after_long_help = "Example:
+  cargo xtask playground && chromium docs/playground.html")]
+    Playground,
 
     /// Build the images: the filter's module as Istio fetches it, and the operator
     ///
@@ -176,6 +187,7 @@ impl Command {
             Self::E2e(args) => e2e::run(&args),
             Self::Lint => lint::run(),
             Self::Wasm => wasm::run(),
+            Self::Playground => playground::run(),
             Self::Images(args) => images::run(&args),
             Self::Archives(args) => archives::run(&args),
             Self::Cluster(args) => cluster::run(&args),
@@ -212,6 +224,7 @@ mod tests {
             "xtask e2e --cluster corsward --keep Django",
             "xtask lint",
             "xtask wasm",
+            "xtask playground",
             "xtask images --operator",
             "xtask archives --url https://downloads.example/corsward",
             "xtask cluster up",

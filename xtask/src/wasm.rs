@@ -160,9 +160,7 @@ fn finish(built: &[u8], place: &Path) -> Result<Sizes> {
     optimize.args(OPTIONS).arg(&stripped).arg("-o").arg(&finished);
     command::wait_for("optimizing the filter's module (wasm-opt)", &mut optimize)?;
 
-    let module = fs::read(&finished)?;
-    let names = sources::named_in(&module)?;
-    ensure!(names.is_empty(), "the module names folders of this machine: {}", names.join(", "));
+    names_no_machine(&fs::read(&finished)?)?;
     let size_of = |file: &Path| fs::metadata(file).map(|meta| meta.len());
     let sizes = Sizes {
         cargo: built.len() as u64,
@@ -171,6 +169,17 @@ fn finish(built: &[u8], place: &Path) -> Result<Sizes> {
     };
     fs::rename(&finished, place)?;
     Ok(sizes)
+}
+
+/// Refuses a module that names a folder of this machine.
+///
+/// # Errors
+///
+/// Fails if it does.
+pub(crate) fn names_no_machine(module: &[u8]) -> Result<()> {
+    let names = sources::named_in(module)?;
+    ensure!(names.is_empty(), "the module names folders of this machine: {}", names.join(", "));
+    Ok(())
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use super::diagnostic::Diagnostic;
 use crate::output::write_json;
 use crate::policies::Subject;
 
+/// A finding of the list.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Report<'d> {
+pub(super) struct Report<'d> {
     file: &'d str,
     line: usize,
     column: usize,
@@ -24,6 +25,9 @@ struct Report<'d> {
     severity: &'static str,
     field: &'d str,
     message: String,
+    /// The two halves of the message.
+    fault: &'d str,
+    fix: &'d str,
     suppressed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'static str>,
@@ -31,8 +35,12 @@ struct Report<'d> {
 
 /// Writes the diagnostics.
 pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> anyhow::Result<()> {
-    let reports = diagnostics.iter().map(Report::of);
-    write_json(&reports.collect::<Vec<_>>(), out)
+    write_json(&reports(diagnostics), out)
+}
+
+/// The list.
+pub(super) fn reports<'d>(diagnostics: &'d [Diagnostic<'_>]) -> Vec<Report<'d>> {
+    diagnostics.iter().map(Report::of).collect()
 }
 
 // === impl Report ===
@@ -53,6 +61,8 @@ impl<'d> Report<'d> {
             severity: diagnostic.severity().as_str(),
             field: &found.finding.field,
             message: found.finding.message(),
+            fault: &diagnostic.sentence.matter,
+            fix: &diagnostic.sentence.fix,
             suppressed: *is_suppressed,
             change: diagnostic.change.map(Change::as_str),
         }

@@ -20,9 +20,9 @@ pub(super) fn flags() -> Result<Vec<String>> {
 /// The folders of this machine that `module` names.
 pub(super) fn named_in(module: &[u8]) -> Result<Vec<String>> {
     let root = paths::root();
-    let folders =
-        [root.join("policy"), root.join("filter"), paths::target(), cargo_home()?, sysroot()?];
-    let names = folders.iter().map(|folder| format!("{}/", folder.display()));
+    let folders = ["cli", "filter", "operator", "policy"].map(|name| root.join(name)).into_iter();
+    let folders = folders.chain([paths::target(), cargo_home()?, sysroot()?]);
+    let names = folders.map(|folder| format!("{}/", folder.display()));
     Ok(names.filter(|name| contains(module, name.as_bytes())).collect())
 }
 
