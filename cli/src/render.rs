@@ -141,11 +141,7 @@ pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Out
                 note(&why);
                 return Ok(Outcome::Fault);
             }
-            if args.form == Form::Bootstrap {
-                write!(out, "{}", bootstrap::pieces(&bundle, path, args.watch.as_deref()))?;
-            } else {
-                write_resource(&bundle, path, out)?;
-            }
+            write!(out, "{}", for_one_envoy(args, &bundle, path))?;
         }
         Form::Configmap => {
             let output = Output::ConfigMap { module: path.to_owned() };
@@ -211,11 +207,14 @@ fn config(bundle: &Bundle) -> Value {
     })
 }
 
-fn write_resource(bundle: &Bundle, module: &str, out: &mut impl Write) -> anyhow::Result<()> {
-    let resource = ecds::resource(bundle, module);
+/// The text for one Envoy: an ECDS resource, or the pieces of a bootstrap.
+fn for_one_envoy(args: &RenderArgs, bundle: &Bundle, module: &str) -> String {
+    if args.form == Form::Bootstrap {
+        return bootstrap::pieces(bundle, module, args.watch.as_deref());
+    }
     // The operator's comment says who writes its file.
-    let resource = resource.split_inclusive('\n').filter(|line| !line.starts_with('#'));
-    Ok(write!(out, "{}", resource.collect::<String>())?)
+    let resource = ecds::resource(bundle, module);
+    resource.split_inclusive('\n').filter(|line| !line.starts_with('#')).collect()
 }
 
 fn write_objects(policies: &Policies, output: &Output, out: &mut impl Write) -> anyhow::Result<()> {

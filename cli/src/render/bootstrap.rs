@@ -21,7 +21,7 @@ pub(super) fn pieces(bundle: &Bundle, module: &str, watch: Option<&Path>) -> Str
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
             let [file, folder] = [file, folder.unwrap_or(Path::new("."))].map(quoted);
             format!(
-                r#"  config_discovery:
+                r"  config_discovery:
     config_source:
       path_config_source:
         path: {file}
@@ -33,7 +33,7 @@ pub(super) fn pieces(bundle: &Bundle, module: &str, watch: Option<&Path>) -> Str
     # In force until the file holds a usable resource.
     apply_default_config_without_warming: true
     default_config:
-{}"#,
+{}",
                 filter(6)
             )
         }

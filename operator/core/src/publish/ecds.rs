@@ -48,7 +48,8 @@ config:
     value: {value}
 "#
     );
-    filter.lines().map(|line| format!("{:indent$}{line}\n", "")).collect()
+    let lines = filter.lines().map(|line| format!("{:indent$}{line}", ""));
+    lines.collect::<Vec<String>>().join("\n") + "\n"
 }
 
 /// True for a discovery response whose filters have no policy, or that has no filter.
