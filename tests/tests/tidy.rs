@@ -120,7 +120,7 @@ fn the_resources_depend_on_no_client_and_no_runtime() {
 
 #[test]
 fn manifests_and_comparisons_know_nothing_of_the_operator() {
-    let allowed = "corsward-api corsward-policy idna k8s-openapi psl regex-automata regex-syntax serde serde-saphyr serde_json";
+    let allowed = "corsward-api corsward-policy granit-parser idna k8s-openapi psl regex-automata regex-syntax serde serde-saphyr serde_json";
     assert_eq!(dependencies("policy/manifest").join(" "), allowed);
     assert_pure("policy/manifest/src");
     assert_pure("policy/diff/src");

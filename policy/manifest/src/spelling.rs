@@ -178,7 +178,7 @@ impl Tree {
 }
 
 /// One word, without a tag, an anchor, quotes or a line break.
-fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(['!', '&', '*', '"', '\'', '|', '>'])
         && !text.contains(char::is_whitespace)

@@ -1,5 +1,7 @@
 //! YAML: a file's text becomes values. Corsward reads YAML 1.2; `kubectl` reads YAML 1.1, where a bare `Off` is a truth value.
 
+mod plain;
+
 use corsward_policy::Finding;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -43,6 +45,15 @@ pub(crate) struct Readings {
 ///
 /// A finding where it is no YAML, or more of it than is read.
 pub(crate) fn read(text: &str) -> Result<Vec<Readings>, Finding> {
+    plain::read(text).map_or_else(|| read_all(text), Ok)
+}
+
+/// Reads the documents of a text, whatever is in it.
+///
+/// # Errors
+///
+/// A finding where it is no YAML, or more of it than is read.
+fn read_all(text: &str) -> Result<Vec<Readings>, Finding> {
     let trees: Vec<Spanned<Tree>> = values(text, true).map_err(|error| {
         let reason = alias_star(text, &error).unwrap_or_else(|| why_not(&error));
         let reason = match reason {
