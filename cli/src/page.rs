@@ -9,6 +9,9 @@ use crate::explain::asked::{Asked, header};
 use crate::explain::{self, Credentials};
 use crate::policies::{FileSource, Policies, STDIN, SourceFile};
 
+/// The note about a walk with a part of the policies.
+const LEFT_OUT: &str = "some policies are refused and left out; `corsward check` says why";
+
 /// The fields of the page.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,19 +61,18 @@ impl Answer {
         let walk =
             headers.iter().map(|line| header(line)).collect::<Result<_, _>>().and_then(|headers| {
                 if policies.accepted().next().is_none() {
-                    bail!("there is no accepted policy; the findings say why");
+                    bail!("there is no accepted policy; `corsward check` says why");
                 }
                 let (origin, url, method) = (Some(origin), Some(url), Some(method));
                 let credentials = Some(credentials.into());
                 explain::walk_of(&policies, Asked { origin, url, method, headers, credentials })
             });
-        let left_out = "some policies are refused and left out; the findings say why";
-        Ok(match walk {
-            Ok(walk) => {
-                let note = policies.is_refused().then(|| left_out.to_owned());
-                Self { findings, walk: Some(walk), note }
-            }
-            Err(error) => Self { findings, walk: None, note: Some(format!("{error:#}")) },
-        })
+        let (walk, note) = match walk {
+            Ok(walk) => (Some(walk), policies.is_refused().then(|| LEFT_OUT.to_owned())),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        };
+        // The page shows the findings beside the note.
+        let note = note.map(|note| note.replace("`corsward check` says", "the findings say"));
+        Ok(Self { findings, walk, note })
     }
 }

@@ -135,11 +135,11 @@ fn count(findings: &[Value]) -> String {
     if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
 }
 
-/// The page's findings are beside its notes: it names no command for them.
-fn note(notes: &str) -> String {
-    let note = notes.trim();
+/// The last line that a command says, without its label. The page's findings are beside its notes, so it names no command for them.
+fn note(said: &str) -> String {
+    let note = said.lines().last().unwrap_or_default();
     let note = note.strip_prefix("error: ").or(note.strip_prefix("warning: ")).unwrap_or(note);
-    note.replace(" at -", "").replace("`corsward check` says why", "the findings say why")
+    note.replace(" at -", "").replace("`corsward check` says", "the findings say")
 }
 
 /// Text without the marks of code, as HTML shows it at the ends.

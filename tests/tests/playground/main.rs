@@ -229,7 +229,7 @@ fn assistive_technology_gets_landmarks_headings_names_and_results() -> Result<()
         "- textbox \"Origin of the page\"",
         "- combobox \"Method\"",
         "- textbox \"URL\"",
-        "- textbox \"Headers that the page sets",
+        "textbox \"Headers that the page sets",
         "- combobox \"Credentials\"",
         "- region \"The browser's walk\":",
         "- status: the browser blocks the request",
