@@ -103,7 +103,7 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
     let everywhere = Api::all_with(objects.client.clone(), &resource);
     let mut watch = watches::of_labels(everywhere, &resource.kind, &selector());
     let mut publisher = ObjectPublisher::new(deps, desired, grace);
-    // Tasks: however long telling takes, they begin and end in time.
+    // Writes are tasks, which go on while `tell` waits. The lists of former objects wait until the next turn of the loop.
     let (mut writes, mut former_lists) = (JoinSet::new(), FormerLists::new());
     loop {
         // What was known before telling may have passed meanwhile.
