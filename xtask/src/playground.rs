@@ -9,15 +9,13 @@
 mod menus;
 
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use flate2::{Compression, GzBuilder};
 use sha2::{Digest as _, Sha256};
 
-use crate::{build, paths, wasm};
+use crate::{build, paths, tar_gz, wasm};
 
 /// The page.
 const PAGE: &str = "docs/playground.html";
@@ -115,11 +113,9 @@ fn read(path: &str) -> Result<String> {
     fs::read_to_string(paths::root().join(path)).with_context(|| format!("read {path}"))
 }
 
-/// Compressed bytes, in the letters of base64. They have no name and no time: the same bytes always make the same text.
+/// Compressed bytes, in the letters of base64: the same bytes always make the same text.
 fn packed(bytes: &[u8]) -> Result<String> {
-    let mut packer = GzBuilder::new().write(Vec::new(), Compression::best());
-    packer.write_all(bytes)?;
-    Ok(BASE64_STANDARD.encode(packer.finish()?))
+    Ok(BASE64_STANDARD.encode(tar_gz::packed(bytes)?))
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -147,7 +143,7 @@ impl Module {
         if let Some(former) = former.filter(|former| former.made_from == made_from) {
             return Ok(former);
         }
-        // wasm-opt takes minutes, and a fiftieth of the packed bytes.
+        // The module stays as cargo builds it: wasm-opt would take minutes to save a fiftieth of the packed bytes.
         wasm::names_no_machine(&built)?;
         println!("the module: {} bytes", built.len());
         Ok(Self { made_from, text: packed(&built)? })

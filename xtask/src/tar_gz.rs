@@ -25,10 +25,10 @@ pub(crate) fn append<W: Write>(
     Ok(())
 }
 
-/// The archive, compressed: without a name and a time of making.
-pub(crate) fn packed(archive: &[u8]) -> Result<Vec<u8>> {
+/// Bytes, such as those of an archive, compressed: without a name and a time of making.
+pub(crate) fn packed(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut packed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
-    packed.write_all(archive)?;
+    packed.write_all(bytes)?;
     Ok(packed.finish()?)
 }
 
