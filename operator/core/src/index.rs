@@ -9,7 +9,6 @@ use std::sync::Arc;
 use corsward_manifest::spelling::Spelling;
 use corsward_policy::{Finding, Knowledge, PolicyId, finding};
 use serde_json::Value;
-use strum::IntoStaticStr;
 
 pub use self::entry::{Entry, PolicyInForce};
 use crate::capabilities::{Reach, ServedTargets};
@@ -47,16 +46,12 @@ pub struct Index {
     leading: bool,
 }
 
-/// The stop of the whole cluster's policies, and what a status says of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+/// The stop of the whole cluster's policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     /// The argument `--off`, which outranks the switch.
-    #[strum(to_string = "the operator runs with --off: no policy is enforced anywhere")]
     Flag,
     /// The switch that the chart writes.
-    #[strum(
-        to_string = "the value `enforcement` of the chart is Off: no policy is enforced anywhere"
-    )]
     Switch,
 }
 
@@ -67,6 +62,20 @@ pub enum Scope {
     All,
     /// A namespace.
     Namespace(String),
+}
+
+// === impl Stop ===
+
+impl Stop {
+    /// The sentence of a status.
+    fn message(self) -> &'static str {
+        match self {
+            Self::Flag => "the operator runs with --off: no policy is enforced anywhere",
+            Self::Switch => {
+                "the value `enforcement` of the chart is Off: no policy is enforced anywhere"
+            }
+        }
+    }
 }
 
 // === impl Index ===
@@ -497,7 +506,7 @@ impl Index {
         let namespace = scope.namespace().and_then(|name| self.cluster_state.namespaces.get(name));
         let is_off = |namespace: &Namespace| namespace.mode == NamespaceMode::Off;
         match self.stopped {
-            Some(stop) => Some(stop.into()),
+            Some(stop) => Some(stop.message()),
             None if namespace.is_some_and(is_off) => {
                 Some("the namespace's annotation corsward.io/mode says Off")
             }

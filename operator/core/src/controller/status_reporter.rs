@@ -129,8 +129,8 @@ impl StatusReporter {
         }
         let resource = policy(&status.policy, &record.uid);
         // What was sent of the same status has arrived.
-        let is_there = |sent: &Sent| sent.status == record.status;
-        if is_known && self.sent.get(&resource).is_some_and(is_there) {
+        let has_arrived = |sent: &Sent| sent.status == record.status;
+        if is_known && self.sent.get(&resource).is_some_and(has_arrived) {
             self.sent.remove(&resource);
             self.settled.insert(status.policy.clone(), record.status.clone());
             return;
