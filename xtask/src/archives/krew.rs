@@ -49,7 +49,9 @@ fn manifest(platforms: &[Value]) -> Value {
                  runs tests of policies, proves two sets of policies equal or names the requests that they answer differently, translates the\n\
                  CORS settings of other systems, and prints the configuration of proxies.\n",
             "caveats":
-                "`kubectl cors` reads files, and needs no cluster. Completion: link kubectl-cors as `kubectl_complete-cors` into a folder of the PATH.\n",
+                "`kubectl cors` reads files. `doctor`, `collect`, `check --cluster` and `explain --cluster` ask the cluster of the current context,\n\
+                 with the rights of your kubeconfig's user. `explain --live URL` asks a server, and `doctor` the registry of the filter's image.\n\
+                 Completion: link kubectl-cors as `kubectl_complete-cors` into a folder of the PATH.\n",
             "platforms": platforms,
         },
     })
