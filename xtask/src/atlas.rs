@@ -153,7 +153,6 @@ impl Running {
         let [address, upstream] =
             [(), ()].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free())));
         let output = folder.join("output");
-        let log = folder.join("log");
         let mut commands = vec![(one.command(setting, address.port(), upstream, folder)?, address)];
         if one.is_proxy() {
             let mut application = tools::atlas::node("upstream")?;
@@ -163,6 +162,7 @@ impl Running {
         let mut processes = Vec::new();
         let opened = File::create(&output)?;
         for (mut command, address) in commands {
+            let log = folder.join(format!("log-{}", address.port()));
             command.stdin(Stdio::null()).stdout(opened.try_clone()?).stderr(File::create(&log)?);
             let mut process = Process::spawn(one.name, command)?;
             let what = format!("{} to listen", one.name);
