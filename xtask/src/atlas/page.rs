@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::answer::Answers;
 use super::cell;
 use super::probe::PROBES;
-use super::surprise::SURPRISES;
+use super::surprise::{FOREIGN_RUNS, Grade, SURPRISES};
 
 const HEAD: &str = "\
 # The atlas: answers of real CORS implementations
@@ -13,11 +13,12 @@ const HEAD: &str = "\
 <!-- Written by `cargo xtask generate` from tests/atlas/answers.jsonl. -->
 
 Each implementation runs in an application of [`tests/atlas`](../tests/atlas), with one list of settings: the origin `https://app.example`, the
-methods `GET, PUT`, the request headers `x-a, content-type`, the exposed header `x-id`, credentials, and an age of 600 seconds. Each probe is one
+methods `GET, PUT`, the request headers `x-a, content-type`, the exposed header `x-id`, credentials, and an age of 600 seconds. P10 to P13 have a
+different origin in the settings: any origin for P10 and P11, `https://app.example/` for P12, `HTTPS://App.Example` for P13. Each probe is one
 request over a connection of its own. The raw answers are in [`tests/atlas/answers.jsonl`](../tests/atlas/answers.jsonl); the tables show what
 a browser makes of them by the rules of the Fetch standard. *passes* and *readable*: with credentials or without.
 
-![A row for each implementation, a column for each probe: green as expected, yellow odd, red harmful](atlas.svg)
+![A row for each implementation, a column for each probe: green as expected, yellow with ~ odd, red with × harmful, gray not asked](atlas.svg)
 
     cargo xtask atlas              measures anew, and prints each change
     cargo xtask atlas gin Envoy    the same for some
@@ -65,13 +66,7 @@ pub(super) fn render(all: &[Answers]) -> String {
     for table in &TABLES {
         table_of(table, all, &mut text);
     }
-    text.push_str(
-        "\n## Surprises\n\nThe lists follow from the answers; the most harmful come first.\n\n",
-    );
-    let shown = SURPRISES.iter().map(|surprise| (surprise.text, surprise.shown_by(all)));
-    for (at, (habit, names)) in shown.filter(|(_, names)| !names.is_empty()).enumerate() {
-        push(&mut text, format_args!("{}. {habit}: {}.\n", at + 1, listed(&names, all)));
-    }
+    surprises(all, &mut text);
     text.push_str("\n## Versions\n\n| implementation | version | measured |\n|---|---|---|\n");
     for Answers { head, .. } in all {
         push(
@@ -80,6 +75,31 @@ pub(super) fn render(all: &[Answers]) -> String {
         );
     }
     text
+}
+
+fn surprises(all: &[Answers], text: &mut String) {
+    let run = listed(&FOREIGN_RUNS.shown_by(all), all);
+    push(
+        text,
+        format_args!(
+            "\n## Surprises\n\nNo surprise, by the standard. {}: {run}.\n",
+            FOREIGN_RUNS.text
+        ),
+    );
+    text.push_str("\nThe lists follow from the answers, by the grade of the habit.\n");
+    for (grade, title) in [
+        (Grade::Harmful, "Harmful: opens data to other sites, or breaks pages"),
+        (Grade::Odd, "Odd: works, and not as the settings say"),
+        (Grade::Usual, "As expected, and worth knowing"),
+    ] {
+        push(text, format_args!("\n### {title}\n\n"));
+        for surprise in SURPRISES.iter().filter(|surprise| surprise.grade == grade) {
+            let names = surprise.shown_by(all);
+            if !names.is_empty() {
+                push(text, format_args!("- {}: {}.\n", surprise.text, listed(&names, all)));
+            }
+        }
+    }
 }
 
 /// The names; where most are meant, the others.

@@ -1,4 +1,4 @@
-//! Picture: `docs/atlas.svg`, a square for each answer in the color of its grade, on a light and on a dark page.
+//! Picture: `docs/atlas.svg`, a square for each answer in the color and with the mark of its grade, on a light and on a dark page.
 
 use std::fmt::Write as _;
 
@@ -15,6 +15,7 @@ const LEGEND: usize = 40;
 
 const STYLE: &str = "\
 .page { fill: #ffffff } text { fill: #1f2328; font: 13px system-ui, sans-serif } .name { text-anchor: end }
+.mark { text-anchor: middle; font-weight: 700; fill: #000000 }
 .usual { fill: #aceebb } .odd { fill: #f0c000 } .harmful { fill: #d1242f } .none { fill: #eaeef2 }
 @media (prefers-color-scheme: dark) {
 .page { fill: #0d1117 } text { fill: #e6edf3 } .usual { fill: #1a7f37 } .odd { fill: #d29922 } .harmful { fill: #f85149 } .none { fill: #21262d }
@@ -78,6 +79,7 @@ fn class(grade: Grade) -> &'static str {
     }
 }
 
+/// A square, with a mark for readers who cannot tell colors apart.
 fn square(drawn: &mut String, class: &str, x: usize, y: usize) {
     let side = SIDE - 3;
     text(
@@ -86,6 +88,13 @@ fn square(drawn: &mut String, class: &str, x: usize, y: usize) {
             "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{side}\" height=\"{side}\" rx=\"3\"/>"
         ),
     );
+    let mark = match class {
+        "odd" => "~",
+        "harmful" => "×",
+        _ => return,
+    };
+    let (x, y) = (x + side / 2, y + 15);
+    text(drawn, &format!("<text class=\"mark\" x=\"{x}\" y=\"{y}\">{mark}</text>"));
 }
 
 fn text(drawn: &mut String, element: &str) {

@@ -7,7 +7,7 @@ use super::cell::{Access, access, has_lists, origins, probe, varies_by};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surprise {
     probe: &'static str,
-    grade: Grade,
+    pub(super) grade: Grade,
     /// The habit, and its consequence.
     pub(super) text: &'static str,
     shows: fn(&Seen<'_>) -> bool,
@@ -28,14 +28,16 @@ pub(super) enum Grade {
 #[derive(Debug)]
 pub(super) struct Seen<'a>(&'a Answers);
 
-/// All of them, the most harmful first.
-pub(super) const SURPRISES: [Surprise; 20] = [
-    Surprise {
-        probe: "P4",
-        grade: Grade::Usual,
-        text: "The handler runs for a foreign origin, and the page alone does not see the answer (P4). A `POST` without a preflight has happened",
-        shows: |seen| seen.answer("P4").is_some_and(|answer| answer.ran),
-    },
+/// The usual treatment of a foreign origin, which the Fetch standard leaves to the server.
+pub(super) const FOREIGN_RUNS: Surprise = Surprise {
+    probe: "P4",
+    grade: Grade::Usual,
+    text: "The handler runs for a foreign origin, and the page alone does not see the answer (P4). A `POST` without a preflight has happened",
+    shows: |seen| seen.answer("P4").is_some_and(|answer| answer.ran),
+};
+
+/// All other habits.
+pub(super) const SURPRISES: [Surprise; 19] = [
     Surprise {
         probe: "P4",
         grade: Grade::Harmful,
@@ -57,25 +59,25 @@ pub(super) const SURPRISES: [Surprise; 20] = [
     Surprise {
         probe: "P11",
         grade: Grade::Harmful,
-        text: "The same setting echoes `null` with credentials (P11): so does every sandboxed frame",
+        text: "The setting for any origin echoes `null` with credentials (P11): every sandboxed frame acts with the cookies of its visitors",
         shows: |seen| seen.access("P11") == Access::Credentialed,
     },
     Surprise {
         probe: "P10",
         grade: Grade::Odd,
-        text: "The same setting sends `*` with credentials (P10), which a browser refuses as soon as the request has cookies",
+        text: "The setting for any origin sends `*` with credentials (P10), which a browser refuses as soon as the request has cookies",
         shows: |seen| seen.access("P10") == Access::Anonymous,
     },
     Surprise {
         probe: "P10",
         grade: Grade::Usual,
-        text: "The same setting is refused at the start (P10)",
+        text: "The setting for any origin, with credentials, is refused at the start (P10)",
         shows: |seen| seen.answer("P10").is_some_and(|answer| answer.status.is_none()),
     },
     Surprise {
         probe: "P10",
         grade: Grade::Odd,
-        text: "The same setting starts, and then requests fail with 500 (P10)",
+        text: "The setting for any origin, with credentials, starts, and then requests fail with 500 (P10)",
         shows: |seen| seen.answer("P10").is_some_and(|answer| answer.status == Some(500)),
     },
     Surprise {
