@@ -82,7 +82,7 @@ pub(crate) enum Comparison {
     Bytes,
     /// Without case.
     IgnoreCase,
-    /// The same, and without a slash at the end of the request's origin.
+    /// The same, and without a slash at the end of the request's origin, which is a URI.
     IgnoreCaseAndSlash,
     /// Scheme without case and authority to the letter, after both are parsed as URLs.
     Url,
@@ -126,6 +126,9 @@ pub(crate) enum Own {
 impl Layer {
     /// The value of `Access-Control-Allow-Origin` for that origin.
     fn sharing(&self, origin: &str) -> Option<String> {
+        if self.habits.comparison == Comparison::IgnoreCaseAndSlash && !is_uri(origin) {
+            return None;
+        }
         self.origins.iter().find_map(|rule| match rule {
             OriginRule::Star => Some("*".to_owned()),
             rule => rule.accepts(origin, self.habits.comparison).then(|| origin.to_owned()),
@@ -255,6 +258,15 @@ impl OriginRule {
             },
         }
     }
+}
+
+/// Whether an origin has no blank, and a port of digits.
+fn is_uri(origin: &str) -> bool {
+    let authority = origin.split_once("://").map_or(origin, |(_, rest)| rest);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    let behind_address = authority.rsplit_once(']').map_or(authority, |(_, rest)| rest);
+    let port = behind_address.split_once(':').map_or("", |(_, port)| port);
+    !origin.contains(' ') && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn without_slash(origin: &str) -> &str {

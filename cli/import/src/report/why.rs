@@ -47,6 +47,7 @@ pub(crate) enum Why {
     Errors,
     PreflightAnswered,
     RefusalForwarded,
+    OriginAlone,
     Cache,
     CacheLost,
 }
@@ -84,7 +85,10 @@ impl Why {
             Aspect::Application if new.reached && case.exchange.method == "OPTIONS" => {
                 Self::PlainOptions
             }
-            Aspect::Application if new.reached => Self::RefusalForwarded,
+            Aspect::Application if new.reached => match outcome.and_then(Outcome::refusal) {
+                Some(_) => Self::RefusalForwarded,
+                None => Self::OriginAlone,
+            },
             Aspect::Application if case.exchange.is_preflight() => Self::PreflightAnswered,
             Aspect::Application => Self::Rejected,
             Aspect::Preflight | Aspect::Response if new.access < old.access => {
@@ -149,9 +153,11 @@ impl Why {
             | Self::PreflightAnswered
             | Self::CacheLost
             | Self::Other => Effect::Loss,
-            Self::PathCovered | Self::SegmentWider | Self::More | Self::RefusalForwarded => {
-                Effect::Wider
-            }
+            Self::PathCovered
+            | Self::SegmentWider
+            | Self::More
+            | Self::RefusalForwarded
+            | Self::OriginAlone => Effect::Wider,
             Self::Misspelled
             | Self::NullWithCredentials
             | Self::BeyondName
@@ -195,6 +201,10 @@ impl Why {
             Self::RefusalForwarded => {
                 "The old system refused the request itself; the policy forwards it, and the browser keeps the response from the page. \
                  `disallowedRequests: Reject` refuses it."
+            }
+            Self::OriginAlone => {
+                "The old system also refused by the method, or by the form of `Origin`; the policy judges a request that is no preflight \
+                 by its origin alone."
             }
             Self::Misspelled => {
                 "No browser writes an `Origin` like that; the policy reads it as the Fetch standard does."
