@@ -25,9 +25,11 @@ Examples:
   Write corsward-support.tar.gz from the cluster of the current context:
     corsward collect
   Look at what is in an archive, and at what was left out, before it is sent:
-    corsward collect -o case-42.tar.gz && tar -xOzf case-42.tar.gz corsward-support/index.txt
+    corsward collect -o case-42.tar.gz
+    tar -xOzf case-42.tar.gz corsward-support/index.txt
   Check the policies of an archive at the desk:
-    tar -xzf case-42.tar.gz && corsward check corsward-support/corsward.io
+    tar -xzf case-42.tar.gz
+    corsward check corsward-support/corsward.io
 
 Left out: Secrets, which are never read; values of environment variables; origins in logs and metrics. Policies keep the origins that they
 name.

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::ValueEnum;
 use corsward_diff::{Comparison, Undecided, compare};
-use corsward_policy::Severity;
 use serde::Serialize;
 
 use crate::outcome::Outcome;
@@ -24,7 +23,8 @@ Examples:
     git worktree add /tmp/main main
     corsward diff /tmp/main/deploy deploy
   Compare what is in the cluster with a folder that holds all of it:
-    kubectl get corspolicies,originsets,clustercorspolicies -A -o yaml | corsward diff - deploy/
+    kubectl get corspolicies,originsets,clustercorspolicies -A -o yaml \\
+      | corsward diff - deploy/
   Write the comment of a pull request:
     corsward diff -o markdown /tmp/main/deploy deploy
   Compare folders that one Envoy reads, where each policy is for the same proxy:
@@ -103,25 +103,12 @@ pub(crate) fn run(args: &DiffArgs, out: &mut impl Write) -> anyhow::Result<Outco
 
 /// A refused policy has no answers that could be compared.
 fn refuse(path: &Path, policies: &Policies) -> anyhow::Result<()> {
-    let refusals = policies.findings.iter().filter(|it| it.finding.severity() == Severity::Refusal);
-    let refusals: Vec<String> = refusals
-        .map(|it| {
-            let file = policies.files.get(it.place.file).map(|file| file.name.as_str());
-            let subject = it.subject.as_ref().map(|subject| subject.id.to_string());
-            let field = Some(it.finding.field.clone()).filter(|field| !field.is_empty());
-            let place: Vec<String> =
-                file.map(str::to_owned).into_iter().chain(subject).chain(field).collect();
-            format!("{}: {}", place.join(": "), it.finding.message())
-        })
-        .collect();
-    if let Some(first) = refusals.first() {
-        let more = match refusals.len().saturating_sub(1) {
-            0 => String::new(),
-            more => format!(" (and {more} more)"),
-        };
-        bail!("{first}{more}; `corsward check {}` shows the place and the fix", path.display());
+    match policies.first_refusal() {
+        Some(first) => {
+            bail!("{first}; `corsward check {}` shows the place and the fix", path.display())
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The origin sets that a policy names and no file of its side shows. A namespace whose policies are the same on both sides has the same

@@ -28,7 +28,8 @@ Examples:
   Check another one, and an operator that is not in corsward-system:
     corsward doctor --context staging --namespace cors
   Read the result in a program:
-    corsward doctor -o json | jq -r '.[] | select(.status == \"fail\") | .message'
+    corsward doctor -o json \\
+      | jq -r '.[] | select(.status == \"fail\") | .message'
 
 No object is changed: the webhook is asked by a policy that the API server does not keep (dry run).
 

@@ -119,14 +119,17 @@ enum Output {
 const EXAMPLES: &str = "\
 Examples:
   Does a policy let a page write JSON with cookies?
-    corsward explain policies/ --origin https://app.example --url https://api.example/items \\
+    corsward explain policies/ \\
+      --origin https://app.example --url https://api.example/items \\
       --method PUT -H 'content-type: application/json' --credentials include
 
   The same of the policies in the cluster of the current context:
-    corsward explain --cluster --namespace shop --origin https://app.example --url https://api.example/items
+    corsward explain --cluster --namespace shop \\
+      --origin https://app.example --url https://api.example/items
 
   Several proxies have policies for the host. Which policies does the Service `api` of the namespace `shop` have?
-    corsward explain policies/ --target service/shop/api --origin https://app.example --url https://api.example/items
+    corsward explain policies/ --target service/shop/api \\
+      --origin https://app.example --url https://api.example/items
 
   Which of the server's answers makes the browser refuse? Copy the request as cURL from the browser:
     corsward explain --live --curl -
@@ -140,7 +143,8 @@ Examples:
       --origin https://app.example --url https://api.example/items --method PUT
 
   The text of `curl -v` and a HAR name the method:
-    curl -sv URL … 2>&1 | corsward explain --response - --origin https://app.example --url URL
+    curl -sv URL … 2>&1 | corsward explain --response - \\
+      --origin https://app.example --url URL
     corsward explain --response page.har
 
 The exit code is 0 if the page reads the response and no fault shows, 1 if there is a fault, 2 if the input is unusable.";
@@ -217,7 +221,10 @@ fn policies(live: &LiveObjects, paths: &[PathBuf]) -> anyhow::Result<Policies> {
         let mut places = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         places
             .extend(Some(&live.name).filter(|it| !it.is_empty()).map(|it| format!("cluster {it}")));
-        bail!("there is no accepted policy at {}; `corsward check` says why", places.join(", "));
+        match policies.first_refusal() {
+            Some(first) => bail!("{first}; `corsward check` shows the place and the fix"),
+            None => bail!("no CorsPolicy in {}", places.join(" or ")),
+        }
     }
     if policies.is_refused() {
         note("warning: some policies are refused and left out; `corsward check` says why");

@@ -17,10 +17,12 @@ Examples:
   corsward import django settings.py
 
   # Settings in two files, the base first, with the environment of production.
-  corsward import django base.py production.py --env CORS_ORIGINS=https://app.example
+  corsward import django base.py production.py \\
+    --env CORS_ORIGINS=https://app.example
 
   # A policy for one host, and a report for a pull request.
-  corsward import django settings.py --host api.example.com --name api --namespace shop --report report.md > policy.yaml
+  corsward import django settings.py --host api.example.com \\
+    --name api --namespace shop --report report.md > policy.yaml
 
   # The options of Express as JSON; a pull request fails while a decision is open.
   corsward import express cors.json --deny-decide

@@ -216,6 +216,22 @@ impl Policies {
         compile(&self.of_one_proxy().iter().collect::<Vec<_>>())
     }
 
+    /// The first refusal with its place, and the number of the others.
+    pub(crate) fn first_refusal(&self) -> Option<String> {
+        let mut refusals =
+            self.findings.iter().filter(|it| it.finding.severity() == Severity::Refusal);
+        let first = refusals.next()?;
+        let file = self.files.get(first.place.file).map(|file| file.name.clone());
+        let subject = first.subject.as_ref().map(|subject| subject.id.to_string());
+        let field = Some(first.finding.field.clone()).filter(|field| !field.is_empty());
+        let place: Vec<String> = file.into_iter().chain(subject).chain(field).collect();
+        let more = match refusals.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        Some(format!("{}: {}{more}", place.join(": "), first.finding.message()))
+    }
+
     /// Does a finding refuse something?
     #[must_use]
     pub fn is_refused(&self) -> bool {

@@ -27,11 +27,15 @@ Examples:
     corsward render --as ecds policies/ > corsward.yaml
   Write the pieces of the bootstrap of an Envoy that runs these policies, or that reads them from a file of `--as ecds`:
     corsward render --as bootstrap policies/
-    corsward render --as bootstrap --watch /etc/corsward-policies/corsward.yaml policies/
+    corsward render --as bootstrap \\
+      --watch /etc/corsward-policies/corsward.yaml policies/
   Compare what Istio's proxies get with what is in the cluster, where the operator serves the module (`module.from: served`):
-    corsward render --as istio --module http://corsward.corsward-system.svc:80/filter-SHA256.wasm deploy/ | kubectl diff --server-side --field-manager corsward-operator -f -
+    corsward render --as istio deploy/ \\
+      --module http://corsward.corsward-system.svc:80/filter-SHA256.wasm \\
+      | kubectl diff --server-side --field-manager corsward-operator -f -
   Do the same for an image, and for Istio before 1.30:
-    corsward render --as istio --kind WasmPlugin --module oci://registry.example/corsward@sha256:DIGEST deploy/
+    corsward render --as istio --kind WasmPlugin deploy/ \\
+      --module oci://registry.example/corsward@sha256:DIGEST
 
 Exit codes: 0 rendered, 1 a policy is refused, or not published beside the others, and nothing is rendered, 2 a file cannot be read, or none holds a policy.";
 

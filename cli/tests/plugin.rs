@@ -59,3 +59,16 @@ fn kubectl_completes_commands_options_and_files() {
         assert_eq!(complete(words), want, "{words:?}");
     }
 }
+
+#[test]
+fn commands_of_examples_fit_a_narrow_terminal() {
+    let folder = linked(&["kubectl-cors"]);
+    for command in ["check", "collect", "diff", "doctor", "explain", "import", "render", "test"] {
+        let help = kubectl(folder.path(), &["cors", command, "--help"]);
+        let (_, examples) = help.split_once("Examples:").unwrap();
+        let indented = examples.lines().filter(|line| line.contains("corsward "));
+        for line in indented.filter(|line| line.starts_with("  ")) {
+            assert!(line.len() <= 80, "{command}: {line}");
+        }
+    }
+}
