@@ -17,18 +17,20 @@ mod server;
 mod walk;
 mod words;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::{ArgGroup, ValueEnum};
 use corsward_browser::CredentialsMode;
+use corsward_policy::Severity;
 use serde::{Deserialize, Serialize};
 
 use crate::live::ClusterArgs;
 use crate::outcome::Outcome;
 use crate::output::{note, write_json};
-use crate::policies::{AbsentSet, Choice, LiveObjects, Policies, ProxyTarget, STDIN};
+use crate::policies::{AbsentSet, Choice, FileFinding, LiveObjects, Policies, ProxyTarget, STDIN};
 
 use self::advice::Advice;
 use self::asked::Asked;
@@ -226,7 +228,23 @@ fn policies(live: &LiveObjects, paths: &[PathBuf]) -> anyhow::Result<Policies> {
             None => bail!("no CorsPolicy in {}", places.join(" or ")),
         }
     }
-    if policies.is_refused() {
+    let mut answering = BTreeSet::new();
+    for policy in &policies.policies {
+        if let Some(generation) = policy.last_good {
+            answering.insert(&policy.id);
+            note(format_args!(
+                "warning: {} is refused: its last good text, of generation {generation}, answers; `corsward check` says why",
+                policy.id
+            ));
+        }
+    }
+    let is_left_out = |it: &FileFinding| {
+        let is_answering = it.subject.as_ref().is_some_and(|subject| {
+            subject.kind == corsward_api::KIND && answering.contains(&subject.id)
+        });
+        it.finding.severity() == Severity::Refusal && !is_answering
+    };
+    if policies.findings.iter().any(is_left_out) {
         note("warning: some policies are refused and left out; `corsward check` says why");
     }
     Ok(policies)

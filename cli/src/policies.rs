@@ -16,12 +16,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use corsward_manifest::knowledge::FullKnowledge;
+use corsward_manifest::spelling::Spelling;
 use corsward_operator_core::bundle::Bundle;
 use corsward_operator_core::cluster_state::{Key, Namespace, NamespaceMode, RawObject};
 use corsward_operator_core::finding::{GuardrailReason, OriginSetReason, PlacementReason};
 use corsward_operator_core::guardrails::{Guardrail, GuardrailStates};
 use corsward_operator_core::json_text::JsonText;
-use corsward_operator_core::object::Object;
+use corsward_operator_core::object::{Object, Text};
 use corsward_operator_core::origin_sets::OriginSets;
 use corsward_operator_core::publish::istio::REACH;
 use corsward_operator_core::validation::{Accepted, Context, Validation, validate_object};
@@ -60,8 +61,10 @@ pub struct LoadedPolicy {
     pub id: PolicyId,
     /// Its place.
     pub place: Place,
-    /// What it says, unless a finding refuses it.
+    /// What it says, unless a finding refuses it; then the last good text that its status keeps.
     pub accepted: Option<Arc<Accepted>>,
+    /// The generation of that last good text.
+    pub last_good: Option<i64>,
 }
 
 /// A finding, and what it is about.
@@ -155,7 +158,11 @@ impl Policies {
 
     fn over(live: &LiveObjects, mut files: Vec<SourceFile>) -> Self {
         files.extend_from_slice(&live.files);
-        let (objects, cluster) = Objects::read(&files);
+        let (mut objects, cluster) = Objects::read(&files);
+        // A file that is applied keeps what the API server has beside the spec.
+        for (id, (_, object)) in &mut objects.policies {
+            object.record = live.records.get(id).cloned();
+        }
         Self::judged(files, objects, cluster, live)
     }
 
@@ -266,15 +273,21 @@ impl Policies {
             let context = Context { sets, reach, may_have_others, ..context };
             let mut validation = validate_object(&object, context);
             judge(&mut validation, &bounds);
-            (place, object, validation, counts)
+            let mut last_good = None;
+            if validation.accepted.is_none()
+                && let Some((generation, accepted)) = recorded(&object, context, &bounds)
+            {
+                (validation.accepted, last_good) = (Some(accepted), Some(generation));
+            }
+            (place, object, validation, last_good, counts)
         });
         let mut validated = Vec::new();
-        for (place, object, mut validation, counts) in judged {
+        for (place, object, mut validation, last_good, counts) in judged {
             let findings = std::mem::take(&mut validation.findings);
             self.find(place, &object.id, findings);
             if counts {
                 let (id, accepted) = (object.id.clone(), validation.accepted.clone());
-                self.policies.push(LoadedPolicy { id, place, accepted });
+                self.policies.push(LoadedPolicy { id, place, accepted, last_good });
                 validated.push((object, validation));
             }
         }
@@ -285,8 +298,10 @@ impl Policies {
     /// The findings about policies beside the others of their proxies, their targets and their namespaces.
     fn judge_together(&mut self, namespaces: &BTreeMap<String, Namespace>) {
         let mut findings = Vec::new();
-        for LoadedPolicy { id, place, accepted: _ } in &self.policies {
-            let of_cluster = self.cluster.findings(id);
+        for LoadedPolicy { id, place, accepted: _, last_good } in &self.policies {
+            // What there is to say about the last good text is not about this one.
+            let of_cluster =
+                if last_good.is_some() { Vec::new() } else { self.cluster.findings(id) };
             let of_mode = namespaces.get(&id.namespace).and_then(about_mode);
             findings.push((*place, id.clone(), of_cluster.into_iter().chain(of_mode).collect()));
         }
@@ -466,6 +481,20 @@ fn bounds<'g>(
         namespace.is_none_or(|namespace| guardrail.selects(name, &namespace.labels))
     };
     guardrails.iter().filter(selects).cloned().collect()
+}
+
+/// The last good text of a policy that its status keeps, and its generation, unless a guardrail forbids it.
+fn recorded(
+    object: &Object,
+    context: Context<'_>,
+    guardrails: &[Guardrail],
+) -> Option<(i64, Arc<Accepted>)> {
+    let (generation, spec) = object.recorded()?;
+    let text = Text::Spec { spec, findings: Vec::new(), spelling: Spelling::default() };
+    let object = Object { text, ..object.clone() };
+    let mut validation = validate_object(&object, Context { accepted_before: true, ..context });
+    judge(&mut validation, guardrails);
+    Some((generation, validation.accepted?))
 }
 
 /// Judges a policy by the guardrails that bound it.

@@ -220,6 +220,13 @@ impl Proxy {
             "the target of the deciding policy is more specific"
         } else if narrowest(decides) != narrowest(overridden) {
             "the hostname of the deciding policy is more specific"
+        } else if winner.created != other.created {
+            let age = |draft: &Draft| draft.created.unwrap_or(i64::MAX);
+            if age(winner) < age(other) {
+                "the path of the deciding policy is more specific, or it is older"
+            } else {
+                "the path of the deciding policy is more specific"
+            }
         } else {
             "the path of the deciding policy is more specific, or its name comes first"
         }

@@ -1,8 +1,11 @@
 //! Objects of a live cluster: the lists of its API server, each object as a file of its own.
 
 use anyhow::{anyhow, bail};
+use corsward_api::json_text::JsonText;
 use corsward_api::{GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
 use corsward_manifest::finding::SourceReason;
+use corsward_operator_core::object::Record;
+use corsward_policy::PolicyId;
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
 
@@ -81,6 +84,9 @@ pub(super) fn read(connection: &Connection) -> anyhow::Result<LiveObjects> {
             ));
         }
         live.files.extend(objects.iter().map(|object| file(&live.name, kind, object)));
+        if kind.kind == KIND {
+            live.records.extend(objects.iter().map(record));
+        }
         live.listed.insert(kind.kind, listed);
     }
     Ok(live)
@@ -107,6 +113,21 @@ async fn list(connection: &Connection, kind: LiveKind) -> Result<(Vec<Value>, Li
         _ => return Err(refused),
     };
     Ok((within.map_err(|_| refused)?, Listed::Within(namespace.clone())))
+}
+
+/// What the API server keeps of a policy beside its spec.
+fn record(object: &Value) -> (PolicyId, Record) {
+    let text = |field: &str| {
+        let value = object.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    let created = text("creationTimestamp").parse::<jiff::Timestamp>();
+    let record = Record {
+        uid: text("uid"),
+        created: created.ok().map(jiff::Timestamp::as_second),
+        status: JsonText::of(object.get("status").unwrap_or(&Value::Null)),
+    };
+    (PolicyId { namespace: text("namespace"), name: text("name") }, record)
 }
 
 /// An object as its author would have written it, in a file of its own.

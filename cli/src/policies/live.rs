@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use corsward_operator_core::object::Record;
+use corsward_policy::PolicyId;
+
 use super::SourceFile;
 
 /// The objects of a cluster that policies are judged by.
@@ -11,6 +14,8 @@ pub struct LiveObjects {
     pub name: String,
     /// The objects, each a file.
     pub files: Vec<SourceFile>,
+    /// What the API server keeps beside the specs of policies: when they were created, and their status.
+    pub records: BTreeMap<PolicyId, Record>,
     /// The kinds whose objects are all among them, and the namespaces in which they are. Another kind may have more.
     pub listed: BTreeMap<&'static str, Listed>,
 }

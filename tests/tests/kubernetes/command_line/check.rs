@@ -199,6 +199,65 @@ fn explain_answers_with_the_policies_of_the_cluster_and_with_files_over_them() {
 }
 
 #[test]
+fn the_older_policy_decides_and_a_file_over_it_is_as_old() {
+    let cluster = LocalCluster::own().unwrap();
+    let shop = cluster.labelled_namespace("shop", &json!({})).unwrap();
+    let spec = policy("api", "https://app.example");
+    shop.policy("z", &spec).unwrap();
+    let path =
+        |name: &str| format!("/apis/corsward.io/v1alpha1/namespaces/shop/corspolicies/{name}");
+    let created = |name: &str| {
+        cluster.api().get(&path(name)).unwrap().unwrap()["metadata"]["creationTimestamp"].clone()
+    };
+    // The API server counts in seconds.
+    corsward_test_harness::eventually::eventually("a younger policy", || {
+        let _ = cluster.api().delete(&path("a"));
+        shop.policy("a", &spec).unwrap();
+        (created("a") != created("z")).then_some(())
+    })
+    .unwrap();
+    let (admin, folder) = (cluster.server.kubeconfig(), tempfile::tempdir().unwrap());
+    for name in ["a", "z"] {
+        write(folder.path(), &format!("{name}.yaml"), &object("CorsPolicy", name, &spec));
+    }
+    for files in [&[][..], &["a.yaml"], &["z.yaml"], &["."]] {
+        let request = ["--origin", "https://app.example", "--url", "https://api.shop.example/"];
+        let args = [&["explain", "--cluster"], &request[..], files].concat();
+        let said = corsward(&admin, folder.path(), &args);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        for part in ["policy   `shop/z`: actual allowed", "`shop/a` alone", "or it is older"] {
+            assert!(said.out.contains(part), "{part}: {}", said.out);
+        }
+    }
+}
+
+#[test]
+fn the_last_good_text_of_a_refused_policy_answers() {
+    let cluster = cluster();
+    let path = "/apis/corsward.io/v1alpha1/namespaces/shop/corspolicies/web/status";
+    let good = policy("web", "https://app.example");
+    let status = json!({ "status": { "inForce": {
+        "generation": 7, "spec": good, "digest": "0".repeat(64),
+    } } });
+    cluster.api().merge(path, &status).unwrap();
+    let (admin, folder) = (cluster.server.kubeconfig(), tempfile::tempdir().unwrap());
+    let request = ["--origin", "https://app.example", "--url", "https://web.shop.example/"];
+    let args = [&["explain", "--cluster", "--namespace", "shop"], &request[..]].concat();
+    let said = corsward(&admin, folder.path(), &args);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.contains("shop/web"), "{}", said.out);
+    let note = "warning: shop/web is refused: its last good text, of generation 7, answers";
+    assert!(said.err.contains(note) && !said.err.contains("left out"), "{}", said.err);
+    // It is refused all the same.
+    let checked = corsward(&admin, folder.path(), &["check", "--cluster"]);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    // A guardrail forbids the last good text too.
+    cluster.api().apply(GUARDRAIL, &guardrail(60)).unwrap();
+    let said = corsward(&admin, folder.path(), &args);
+    assert!(said.code == Some(2) && said.err.contains("refused and left out"), "{said:?}");
+}
+
+#[test]
 fn a_cluster_that_cannot_be_asked_is_named_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let bare = ApiServer::start().unwrap();
