@@ -1,5 +1,10 @@
 //! Webhook: its configuration, its endpoints, and an answer of it.
 
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::core::{Selector, SelectorExt as _};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::check::Check;
@@ -43,7 +48,29 @@ pub(super) async fn check(client: &ApiClient, installation: &Installation) -> Ch
             hint,
         );
     }
+    let mut selected = Vec::new();
+    for webhook in webhooks.into_iter().flatten() {
+        selected.push(selects(client, webhook, namespace).await);
+    }
+    if selected.iter().all(|selected| *selected == Some(false)) {
+        return Check::warn(
+            NAME,
+            format!("not for namespace {namespace} (`webhook.namespaceSelector`): not tried"),
+            "try it in a namespace that it is for: `kubectl apply --dry-run=server` refuses a policy whose origin ends in a slash",
+        );
+    }
     answer(client, installation).await
+}
+
+/// Is a webhook for the objects of a namespace, as far as its labels are seen?
+async fn selects(client: &ApiClient, webhook: &Value, namespace: &str) -> Option<bool> {
+    let selector = webhook.get("namespaceSelector").unwrap_or(&Value::Null);
+    let selector = Option::<LabelSelector>::deserialize(selector).ok()?;
+    let selector = Selector::try_from(selector.unwrap_or_default()).ok()?;
+    let object = client.get(&format!("/api/v1/namespaces/{namespace}")).await.ok()?;
+    let labels = object.pointer("/metadata/labels").unwrap_or(&Value::Null);
+    let labels = Option::<BTreeMap<String, String>>::deserialize(labels).ok()?;
+    Some(selector.matches(&labels.unwrap_or_default()))
 }
 
 /// Checks that the API server gets an answer: it refuses a policy that the webhook refuses, in a dry run.
@@ -68,14 +95,21 @@ async fn answer(client: &ApiClient, installation: &Installation) -> Check {
         ),
         Ok(_) => Check::fail(
             NAME,
-            "the API server takes a policy that the webhook refuses: the webhook is not reached, or not for this namespace",
-            format!(
-                "allow the API server's connections to port 9443 of the pods (firewall, NetworkPolicy, host network), or look for {namespace} in `webhook.namespaceSelector`"
-            ),
+            "the API server takes a policy that the webhook refuses: the webhook is not reached",
+            "allow the API server's connections to port 9443 of the pods (firewall, NetworkPolicy, host network)",
+        ),
+        // The words of the API server.
+        Err(why) if why.to_string().contains("failed calling webhook") => Check::fail(
+            NAME,
+            format!("the API server does not reach it: {why}"),
+            "allow the API server's connections to port 9443 of the pods (firewall, NetworkPolicy, host network); the check `replicas` has more",
         ),
         Err(why) => {
-            let message = format!("it has a caBundle; its answer is not tried: {why}");
-            Check::warn(NAME, message, "run it as a user who may create CorsPolicies")
+            let hint = match why {
+                Failure::Forbidden(_) => "run it as a user who may create CorsPolicies",
+                _ => "the API server's log has more",
+            };
+            Check::warn(NAME, format!("it has a caBundle; its answer is not tried: {why}"), hint)
         }
     }
 }

@@ -176,6 +176,23 @@ fn the_webhook_is_asked_and_changes_nothing() {
     .unwrap();
     operator.stop().unwrap();
     assert!(line(&admin, "webhook").starts_with("webhook: fail its Service has no ready endpoint"));
+    for (field, value, said) in [
+        ("failurePolicy", json!("Fail"), "webhook: fail the API server does not reach it: "),
+        (
+            "namespaceSelector",
+            json!({ "matchExpressions": [{
+                "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [OPERATOR_NAMESPACE],
+            }] }),
+            "webhook: warn not for namespace corsward-system (`webhook.namespaceSelector`): not tried",
+        ),
+    ] {
+        let path = format!("/webhooks/0/{field}");
+        let patch = json!([{ "op": "add", "path": path, "value": value }]);
+        let body = ("application/json-patch+json", &patch);
+        assert_eq!(api.send("PATCH", WEBHOOK, Some(body)).unwrap().status, 200);
+        // The API server learns of its own configuration some time after it is written.
+        eventually(said, || line(&admin, "webhook").starts_with(said).then_some(())).unwrap();
+    }
     let policies = api.get("/apis/corsward.io/v1alpha1/corspolicies").unwrap().unwrap();
     assert_eq!(policies["items"], json!([]));
 }
