@@ -116,7 +116,13 @@ async fn api_server(connection: &Connection) -> Check {
                 Failure::Unreachable(_) => {
                     "try `kubectl --context` with the same context: the address, a VPN or a proxy may be the cause"
                 }
-                _ => "log in again: the credentials of the context's user may have expired",
+                Failure::Malformed(_) => {
+                    "compare the address with `kubectl cluster-info`: another server answers there, such as a proxy with a page"
+                }
+                Failure::Forbidden(_) | Failure::Refused { code: 401, .. } => {
+                    "log in again: the credentials of the context's user may have expired"
+                }
+                _ => "try it again later: the API server's log has more",
             };
             let message = format!("{server} of context {context} does not answer: {why}");
             return Check::fail(NAME, message, hint);

@@ -135,3 +135,20 @@ fn answering(status: &'static str, body: &'static str) -> SocketAddr {
     });
     address
 }
+
+#[test]
+fn the_hint_about_an_api_server_is_that_of_its_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    for (status, body, hint) in [
+        ("200 OK", "<html>", "compare the address with `kubectl cluster-info`"),
+        ("401 Unauthorized", "no", "log in again"),
+        ("403 Forbidden", "no", "log in again"),
+        ("500 Internal Server Error", "no", "try it again later"),
+    ] {
+        let server = answering(status, body);
+        let path = folder.path().join("kubeconfig");
+        fs::write(path, kubeconfig(&format!("http://{server}"), "")).unwrap();
+        let (text, code) = doctor(folder.path(), &[]);
+        assert!(code == Some(1) && text.contains(hint), "{status}: {text}");
+    }
+}

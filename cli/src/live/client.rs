@@ -37,6 +37,8 @@ pub(crate) enum Failure {
     },
     /// There is no answer.
     Unreachable(String),
+    /// The answer is not that of an API server, or there is no question.
+    Malformed(String),
 }
 
 // === impl ApiClient ===
@@ -90,14 +92,14 @@ impl ApiClient {
     async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<String, Failure> {
         let request = Request::builder().method(method).uri(path);
         let request = request.header(CONTENT_TYPE, "application/json").body(body);
-        let request = request.map_err(|error| Failure::Unreachable(error.to_string()))?;
+        let request = request.map_err(|error| Failure::Malformed(error.to_string()))?;
         Ok(self.0.request_text(request).await?)
     }
 }
 
 fn parsed(text: &str) -> Result<Value, Failure> {
     serde_json::from_str(text)
-        .map_err(|error| Failure::Unreachable(format!("the answer is no JSON: {error}")))
+        .map_err(|error| Failure::Malformed(format!("the answer is no JSON: {error}")))
 }
 
 /// A text as a part of a query.
@@ -114,7 +116,7 @@ impl Failure {
             Self::NotFound(_) => Some(404),
             Self::Forbidden(_) => Some(403),
             Self::Refused { code, .. } => Some(*code),
-            Self::Unreachable(_) => None,
+            Self::Unreachable(_) | Self::Malformed(_) => None,
         }
     }
 }
@@ -125,7 +127,7 @@ impl fmt::Display for Failure {
             Self::NotFound(message) | Self::Forbidden(message) | Self::Refused { message, .. } => {
                 write!(f, "{message} ({})", self.status().unwrap_or_default())
             }
-            Self::Unreachable(why) => f.write_str(why),
+            Self::Unreachable(why) | Self::Malformed(why) => f.write_str(why),
         }
     }
 }
