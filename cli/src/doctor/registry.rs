@@ -9,7 +9,7 @@ use ureq::{Agent, Body};
 
 use crate::https;
 
-/// The longest wait for all answers of a registry.
+/// The longest wait for an answer of a registry, of which one check takes up to three.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The kinds of manifests that an image may have.
 const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
