@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use corsward_operator_core::publish::istiod::CONTAINER;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -100,7 +101,11 @@ fn findings(connection: &Connection, archive: &mut Archive) -> anyhow::Result<()
 /// The versions of everything that takes part.
 fn versions(server: &Value, installations: &[Installation], istiods: &[Value]) -> Value {
     let images: Vec<&str> = installations.iter().map(Installation::image).collect();
-    let image = |pod: &Value| pod.pointer("/spec/containers/0/image").cloned();
+    let image = |pod: &Value| {
+        let mut containers = pod.pointer("/spec/containers")?.as_array()?.iter();
+        let named = |it: &&Value| it.get("name").and_then(Value::as_str) == Some(CONTAINER);
+        containers.find(named)?.get("image").cloned()
+    };
     json!({
         "corsward": env!("CARGO_PKG_VERSION"),
         "apiServer": server,

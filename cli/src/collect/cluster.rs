@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use corsward_operator_core::publish::istiod::SELECTOR;
+use futures::future::join_all;
 use serde_json::Value;
 
 use super::archive::Archive;
@@ -14,6 +15,10 @@ use crate::output::note;
 
 /// The last lines of each log.
 const LOG_LINES: usize = 2000;
+/// The longest log.
+const MAX_LOG_LEN: usize = 8 * 1024 * 1024;
+/// The operator's container.
+const OPERATOR: &str = "operator";
 /// Most proxies whose metrics are read.
 const MAX_PROXIES: usize = 20;
 /// The port of the metrics of Istio's proxies.
@@ -24,6 +29,8 @@ const PROXY: &str = "istio-proxy";
 /// The parts of an archive, as they are read.
 struct Reading<'r> {
     client: &'r ApiClient,
+    /// The namespace of the context.
+    namespace: &'r str,
     archive: &'r mut Archive,
     mask: OriginMask,
 }
@@ -39,7 +46,8 @@ pub(super) async fn read(
         Ok(mask) => mask,
         Err(why) => return archive.fail("all parts", &why.to_string()),
     };
-    let mut reading = Reading { client: &connection.client, archive, mask };
+    let mut reading =
+        Reading { client: &connection.client, namespace: &connection.namespace, archive, mask };
     note("reading policies, origin sets and guardrails");
     let mut namespaces = BTreeSet::new();
     for collection in OF_POLICIES {
@@ -58,7 +66,10 @@ pub(super) async fn read(
     }
     reading.proxies(&namespaces).await;
     let istiods = format!("labelSelector={}", encoded(SELECTOR));
-    let istiods = reading.client.list("/api/v1/pods", &istiods).await.unwrap_or_default();
+    let istiods = reading.client.list("/api/v1/pods", &istiods).await.unwrap_or_else(|why| {
+        reading.archive.fail("versions.json, istiodImages", &why.to_string());
+        Vec::new()
+    });
     let versions = versions(&version, &installations, &istiods);
     reading.archive.add("versions.json", format!("{versions:#}\n").into_bytes());
 }
@@ -73,8 +84,7 @@ impl Reading<'_> {
         namespace: Option<&str>,
     ) -> BTreeSet<String> {
         let file = collection.file(namespace);
-        let objects = self.client.list(&collection.path(namespace), &collection.selector()).await;
-        match objects {
+        match self.list(collection, namespace).await {
             // A kind that is not served has no objects.
             Err(Failure::NotFound(_)) => BTreeSet::new(),
             Err(why) => {
@@ -91,6 +101,26 @@ impl Reading<'_> {
                 namespaces
             }
         }
+    }
+
+    /// The objects of a kind: where the user may not list all, those of the context's namespace.
+    async fn list(
+        &mut self,
+        collection: Collection,
+        namespace: Option<&str>,
+    ) -> Result<Vec<Value>, Failure> {
+        let selector = collection.selector();
+        let refused = match self.client.list(&collection.path(namespace), &selector).await {
+            Err(refused @ Failure::Forbidden(_)) if namespace.is_none() => refused,
+            listed => return listed,
+        };
+        let own = self.namespace;
+        let Ok(within) = self.client.list(&collection.path(Some(own)), &selector).await else {
+            return Err(refused);
+        };
+        let why = format!("those of other namespaces than {own}: {refused}");
+        self.archive.fail(&collection.file(None), &why);
+        Ok(within)
     }
 
     /// Adds objects as documents of a YAML file.
@@ -136,7 +166,11 @@ impl Reading<'_> {
             self.archive.fail("operator", "no Deployment of the chart is there");
         }
         for installation in &installations {
-            let folder = format!("operator/{}", installation.namespace);
+            let within = |it: &&Installation| it.namespace == installation.namespace;
+            let mut folder = format!("operator/{}", installation.namespace);
+            if installations.iter().filter(within).count() > 1 {
+                folder = format!("{folder}/{}", installation.name);
+            }
             let mut deployment = installation.deployment.clone();
             mask::own(&mut deployment);
             self.add_objects(&format!("{folder}/deployment.yaml"), [deployment].into_iter());
@@ -178,23 +212,31 @@ impl Reading<'_> {
     }
 
     async fn pods(&mut self, folder: &str, installation: &Installation, pods: Vec<Value>) {
-        let names: Vec<String> = pods
-            .iter()
-            .filter_map(|pod| pod.pointer("/metadata/name")?.as_str().map(str::to_owned))
-            .collect();
+        let name = |pod: &Value| {
+            let name = pod.pointer("/metadata/name")?.as_str()?.to_owned();
+            Some((name, has_restarted(pod)))
+        };
+        let names: Vec<(String, bool)> = pods.iter().filter_map(name).collect();
         let masked = pods.into_iter().map(|mut pod| {
             mask::own(&mut pod);
             pod
         });
         self.add_objects(&format!("{folder}/pods.yaml"), masked);
-        for name in names {
+        for (name, has_restarted) in names {
             let pod = format!("/api/v1/namespaces/{}/pods/{name}", installation.namespace);
-            let log = format!("{pod}/log?container=operator&tailLines={LOG_LINES}");
-            self.masked_text(&format!("{folder}/{name}.log"), &log, |_| true).await;
+            let log = format!(
+                "{pod}/log?container={OPERATOR}&tailLines={LOG_LINES}&limitBytes={MAX_LOG_LEN}"
+            );
+            self.masked_text(&format!("{folder}/{name}.log"), &log).await;
+            if has_restarted {
+                let (file, log) =
+                    (format!("{folder}/{name}.previous.log"), format!("{log}&previous=true"));
+                self.masked_text(&file, &log).await;
+            }
             let address = installation.arg("--admin").unwrap_or_default();
             let port = address.rsplit(':').next().unwrap_or_default();
             let metrics = format!("{pod}:{port}/proxy/metrics");
-            self.masked_text(&format!("{folder}/{name}.metrics"), &metrics, |_| true).await;
+            self.masked_text(&format!("{folder}/{name}.metrics"), &metrics).await;
         }
     }
 
@@ -214,18 +256,31 @@ impl Reading<'_> {
         if let Some(more) = proxies.len().checked_sub(MAX_PROXIES).filter(|more| *more > 0) {
             self.archive.fail("proxies", &format!("{more} of {} are not asked", proxies.len()));
         }
-        for (namespace, name) in proxies.into_iter().take(MAX_PROXIES) {
-            let path = format!(
-                "/api/v1/namespaces/{namespace}/pods/{name}:{STATS_PORT}/proxy/stats/prometheus"
-            );
-            let file = format!("proxies/{namespace}/{name}.metrics");
-            self.masked_text(&file, &path, |line| line.contains("corsward")).await;
+        let client = self.client;
+        let asked = proxies.into_iter().take(MAX_PROXIES).map(async |(namespace, name)| {
+            let pod = format!("/api/v1/namespaces/{namespace}/pods/{name}");
+            let text = client.text(&format!("{pod}:{STATS_PORT}/proxy/stats/prometheus")).await;
+            (format!("proxies/{namespace}/{name}.metrics"), text)
+        });
+        for (file, text) in join_all(asked).await {
+            self.add_masked(&file, text, |line| line.contains("corsward"));
         }
     }
 
+    /// Adds a text, without origins.
+    async fn masked_text(&mut self, file: &str, path: &str) {
+        let text = self.client.text(path).await;
+        self.add_masked(file, text, |_| true);
+    }
+
     /// Adds the lines of a text that are wanted, without origins.
-    async fn masked_text(&mut self, file: &str, path: &str, is_wanted: impl Fn(&str) -> bool) {
-        match self.client.text(path).await {
+    fn add_masked(
+        &mut self,
+        file: &str,
+        text: Result<String, Failure>,
+        is_wanted: impl Fn(&str) -> bool,
+    ) {
+        match text {
             Ok(text) => {
                 let lines = text.split_inclusive('\n').filter(|line| is_wanted(line));
                 let text = self.mask.mask(&lines.collect::<String>());
@@ -234,6 +289,15 @@ impl Reading<'_> {
             Err(why) => self.archive.fail(file, &why.to_string()),
         }
     }
+}
+
+/// Has the operator of a pod ended before?
+fn has_restarted(pod: &Value) -> bool {
+    let containers = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
+    let mut containers = containers.into_iter().flatten();
+    let is_operator = |it: &&Value| it.get("name").and_then(Value::as_str) == Some(OPERATOR);
+    let restarts = containers.find(is_operator).and_then(|it| it.get("restartCount")?.as_u64());
+    restarts.is_some_and(|restarts| restarts > 0)
 }
 
 /// The name of a pod that has a proxy of Istio's.

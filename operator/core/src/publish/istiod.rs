@@ -22,7 +22,7 @@ const VERSION_LABEL: &str = "app.kubernetes.io/version";
 /// The label of Istio's charts as its repository has them: no version.
 const UNVERSIONED: &str = "1.0.0";
 /// istiod's container.
-const CONTAINER: &str = "discovery";
+pub const CONTAINER: &str = "discovery";
 /// The first version of istiod that reads objects of the kind `TrafficExtension`: 1.30.
 const FIRST_MINOR: u32 = 30;
 
