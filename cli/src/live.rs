@@ -11,9 +11,12 @@ use anyhow::Context as _;
 use clap::ArgGroup;
 use tokio::runtime::{Builder, Runtime};
 
-pub(crate) use self::client::{ApiClient, Failure, encoded};
+pub(crate) use self::client::{ApiClient, Failure, encoded, path};
 pub(crate) use self::installation::Installation;
 use crate::policies::LiveObjects;
+
+/// The annotation in which `kubectl` keeps a second text of the object.
+pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The API server to ask.
 #[derive(Clone, Debug, Default, clap::Args)]

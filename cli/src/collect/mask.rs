@@ -4,10 +4,10 @@ use anyhow::Context as _;
 use regex_lite::Regex;
 use serde_json::Value;
 
+use crate::live::LAST_APPLIED;
+
 /// The text in the place of a value.
 const LEFT_OUT: &str = "[left out]";
-/// The annotation in which `kubectl` keeps a second text of the object.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Masks the origins of a text.
 pub(super) struct OriginMask(Regex);

@@ -1,11 +1,12 @@
 //! Objects: the kinds of an archive, and the part of each object that goes into it.
 
+use corsward_api::API_VERSION as OWN;
 use corsward_operator_core::names::MANAGED_BY;
 use corsward_operator_core::publish::output::BUNDLE_LABEL;
 use serde_json::Value;
 
 use super::mask;
-use crate::live::encoded;
+use crate::live::{encoded, path};
 
 /// The objects of a kind.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +33,6 @@ const fn collection(
     Collection { api_version, kind, plural, is_published, is_about_policies, folder }
 }
 
-const OWN: &str = "corsward.io/v1alpha1";
 const EXTENSIONS: &str = "extensions.istio.io/v1alpha1";
 
 /// The kinds of corsward, and the Events about them.
@@ -70,9 +70,7 @@ const fn published(
 
 impl Collection {
     pub(super) fn path(&self, namespace: Option<&str>) -> String {
-        let root = if self.api_version.contains('/') { "/apis" } else { "/api" };
-        let within = namespace.map(|namespace| format!("/namespaces/{namespace}"));
-        format!("{root}/{}{}/{}", self.api_version, within.unwrap_or_default(), self.plural)
+        path(self.api_version, self.plural, namespace)
     }
 
     pub(super) fn selector(&self) -> String {

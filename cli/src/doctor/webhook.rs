@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use corsward_api::API_VERSION;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt as _};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::check::Check;
-use crate::live::{ApiClient, Failure, Installation};
+use crate::live::{ApiClient, Failure, Installation, path};
 
 const NAME: &str = "webhook";
 /// The code of the finding about the policy that is tried.
@@ -77,13 +78,13 @@ async fn selects(client: &ApiClient, webhook: &Value, namespace: &str) -> Option
 async fn answer(client: &ApiClient, installation: &Installation) -> Check {
     let namespace = &installation.namespace;
     let policy = json!({
-        "apiVersion": "corsward.io/v1alpha1",
+        "apiVersion": API_VERSION,
         "kind": "CorsPolicy",
         "metadata": {"generateName": "corsward-doctor-"},
         // An origin ends before the slash: `CODE`.
         "spec": {"cors": {"allowOrigins": ["https://doctor.example/"]}},
     });
-    let path = format!("/apis/corsward.io/v1alpha1/namespaces/{namespace}/corspolicies?dryRun=All");
+    let path = format!("{}?dryRun=All", path(API_VERSION, "corspolicies", Some(namespace)));
     match client.create(&path, &policy).await {
         Err(why) if why.to_string().contains(CODE) => {
             Check::ok(NAME, "the API server reaches it, and it refuses a policy with a fault")

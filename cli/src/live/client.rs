@@ -102,6 +102,13 @@ fn parsed(text: &str) -> Result<Value, Failure> {
         .map_err(|error| Failure::Malformed(format!("the answer is no JSON: {error}")))
 }
 
+/// The path of the objects of a kind: in a namespace, or in all.
+pub(crate) fn path(api_version: &str, plural: &str, namespace: Option<&str>) -> String {
+    let root = if api_version.contains('/') { "/apis" } else { "/api" };
+    let within = namespace.map(|namespace| format!("/namespaces/{namespace}"));
+    format!("{root}/{api_version}{}/{plural}", within.unwrap_or_default())
+}
+
 /// A text as a part of a query.
 pub(crate) fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()

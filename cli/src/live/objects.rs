@@ -2,19 +2,16 @@
 
 use anyhow::{anyhow, bail};
 use corsward_api::json_text::JsonText;
-use corsward_api::{GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
+use corsward_api::{API_VERSION, GUARDRAIL_KIND, KIND, ORIGIN_SET_KIND};
 use corsward_manifest::finding::SourceReason;
 use corsward_operator_core::object::Record;
 use corsward_policy::PolicyId;
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
 
-use super::{Connection, Failure};
+use super::{Connection, Failure, LAST_APPLIED, path};
 use crate::output::note;
 use crate::policies::{FileSource, Listed, LiveObjects, SourceFile};
-
-/// The annotation in which `kubectl` keeps a second text of the object.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// A kind of objects.
 #[derive(Clone, Copy)]
@@ -171,14 +168,11 @@ fn file(cluster: &str, kind: LiveKind, object: &Value) -> SourceFile {
 
 impl LiveKind {
     const fn own(kind: &'static str) -> Self {
-        let api_version = "corsward.io/v1alpha1";
-        Self { api_version, kind, plural: "", is_namespaced: true, is_required: true }
+        Self { api_version: API_VERSION, kind, plural: "", is_namespaced: true, is_required: true }
     }
 
     /// The path of its objects.
     fn path(self, namespace: Option<&str>) -> String {
-        let root = if self.api_version.contains('/') { "/apis" } else { "/api" };
-        let within = namespace.map(|namespace| format!("/namespaces/{namespace}"));
-        format!("{root}/{}{}/{}", self.api_version, within.unwrap_or_default(), self.plural)
+        path(self.api_version, self.plural, namespace)
     }
 }

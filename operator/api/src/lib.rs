@@ -14,6 +14,8 @@ pub mod v1alpha1;
 
 /// The API group of every resource.
 pub const GROUP: &str = "corsward.io";
+/// The API version of every resource.
+pub const API_VERSION: &str = "corsward.io/v1alpha1";
 /// The group of the resources of the Gateway API.
 pub const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 /// The kind of a policy.

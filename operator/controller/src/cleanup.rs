@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use corsward_operator_core::names::MANAGED_BY;
 use corsward_operator_core::publish::istio::IstioKind;
+use corsward_operator_core::publish::istiod::ALIVE;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
@@ -20,8 +21,6 @@ use tokio::time::{sleep, timeout};
 use crate::args::CleanupArgs;
 use crate::kubernetes::{found, list_metadata};
 
-/// Pods that still run, or will.
-const ALIVE: &str = "status.phase!=Succeeded,status.phase!=Failed";
 /// Interval between two counts of the pods.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
