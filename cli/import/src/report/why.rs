@@ -202,10 +202,7 @@ impl Why {
                 "The old system refused the request itself; the policy forwards it, and the browser keeps the response from the page. \
                  `disallowedRequests: Reject` refuses it."
             }
-            Self::OriginAlone => {
-                "The old system also refused by the method, or by the form of `Origin`; the policy judges a request that is no preflight \
-                 by its origin alone."
-            }
+            Self::OriginAlone => "Preflights aside, the policy judges by the origin alone.",
             Self::Misspelled => {
                 "No browser writes an `Origin` like that; the policy reads it as the Fetch standard does."
             }
