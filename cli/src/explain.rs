@@ -223,10 +223,7 @@ fn policies(live: &LiveObjects, paths: &[PathBuf]) -> anyhow::Result<Policies> {
         let mut places = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         places
             .extend(Some(&live.name).filter(|it| !it.is_empty()).map(|it| format!("cluster {it}")));
-        match policies.first_refusal() {
-            Some(first) => bail!("{first}; `corsward check` shows the place and the fix"),
-            None => bail!("no CorsPolicy in {}", places.join(" or ")),
-        }
+        bail!("there is no accepted policy at {}; `corsward check` says why", places.join(", "));
     }
     let mut answering = BTreeSet::new();
     for policy in &policies.policies {

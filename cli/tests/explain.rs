@@ -554,7 +554,7 @@ fn input_that_is_unusable_names_the_remedy() {
         ),
         (
             vec!["LICENSE", "--url", "https://a.example", "--origin", "null"],
-            "error: LICENSE: it is not YAML",
+            "error: there is no accepted policy at LICENSE",
         ),
         (vec!["--live", "--curl", "wget a"], "error: the command does not begin with `curl`"),
         (vec!["examples/shop.yaml", "-H", "x"], "error: `x` is no header; write `Name: value`"),
