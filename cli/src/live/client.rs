@@ -1,10 +1,10 @@
 //! Client of the API server: its answers as JSON, and the reasons why there is none.
 
-use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use corsward_operator_core::error_chain;
 use http::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{Method, Request};
 use kube::{Client, Config};
@@ -151,16 +151,6 @@ impl From<kube::Error> for Failure {
                 code => Self::Refused { code, message },
             };
         }
-        // The words of an error name its layer alone.
-        let mut sentence = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let words = error.to_string();
-            if !sentence.contains(&words) {
-                sentence = format!("{sentence}: {words}");
-            }
-            cause = error.source();
-        }
-        Self::Unreachable(sentence)
+        Self::Unreachable(error_chain::in_one_line(&error))
     }
 }

@@ -1,11 +1,11 @@
 //! The API server's client: made here once, with its timeouts.
 
-use std::error::Error as _;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use backon::ExponentialBuilder;
+use corsward_operator_core::error_chain;
 use kube::api::{DynamicObject, ListParams, ObjectMeta};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::watcher::{self, ExponentialBackoff};
@@ -97,17 +97,7 @@ pub(crate) fn sentence(error: &kube::Error) -> String {
     if let kube::Error::Api(status) = error {
         return format!("{} ({})", status.message, status.code);
     }
-    // Its own words name the layer, and leave the cause to whoever asks.
-    let mut sentence = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !sentence.contains(&words) {
-            sentence = format!("{sentence}: {words}");
-        }
-        cause = error.source();
-    }
-    sentence
+    error_chain::in_one_line(error)
 }
 
 /// Does the API server not know the kind? Of an object, no list and no watch says that it is not found.

@@ -13,6 +13,7 @@ pub mod change_log;
 pub mod cluster_state;
 pub mod command;
 pub mod controller;
+pub mod error_chain;
 pub mod event;
 pub mod filter_module;
 pub mod finding;
