@@ -109,18 +109,17 @@ impl Reading<'_> {
         collection: Collection,
         namespace: Option<&str>,
     ) -> Result<Vec<Value>, Failure> {
-        let selector = collection.selector();
-        let refused = match self.client.list(&collection.path(namespace), &selector).await {
-            Err(refused @ Failure::Forbidden(_)) if namespace.is_none() => refused,
-            listed => return listed,
-        };
-        let own = self.namespace;
-        let Ok(within) = self.client.list(&collection.path(Some(own)), &selector).await else {
-            return Err(refused);
-        };
-        let why = format!("those of other namespaces than {own}: {refused}");
-        self.archive.fail(&collection.file(None), &why);
-        Ok(within)
+        let (selector, own) = (collection.selector(), self.namespace);
+        if namespace.is_some() {
+            return self.client.list(&collection.path(namespace), &selector).await;
+        }
+        let path = |namespace: Option<&str>| collection.path(namespace);
+        let (objects, refused) = self.client.list_or_within(path, &selector, own).await?;
+        if let Some(refused) = refused {
+            let why = format!("those of other namespaces than {own}: {refused}");
+            self.archive.fail(&collection.file(None), &why);
+        }
+        Ok(objects)
     }
 
     /// Adds objects as documents of a YAML file.

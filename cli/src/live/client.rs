@@ -84,6 +84,23 @@ impl ApiClient {
         }
     }
 
+    /// The objects at a path of all namespaces; where the user may not list them, those of one namespace, and the refusal.
+    pub(crate) async fn list_or_within(
+        &self,
+        path: impl Fn(Option<&str>) -> String,
+        selector: &str,
+        namespace: &str,
+    ) -> Result<(Vec<Value>, Option<Failure>), Failure> {
+        let refused = match self.list(&path(None), selector).await {
+            Err(refused @ Failure::Forbidden(_)) => refused,
+            listed => return Ok((listed?, None)),
+        };
+        match self.list(&path(Some(namespace)), selector).await {
+            Ok(within) => Ok((within, Some(refused))),
+            Err(_) => Err(refused),
+        }
+    }
+
     /// The answer to an object that is posted.
     pub(crate) async fn create(&self, path: &str, object: &Value) -> Result<Value, Failure> {
         parsed(&self.send(Method::POST, path, object.to_string().into_bytes()).await?)

@@ -92,24 +92,21 @@ pub(super) fn read(connection: &Connection) -> anyhow::Result<LiveObjects> {
 /// The objects of a kind: all, or those of the context's namespace where the user may list no more.
 async fn list(connection: &Connection, kind: LiveKind) -> Result<(Vec<Value>, Listed), Failure> {
     let client = &connection.client;
-    let refused = match client.list(&kind.path(None), "").await {
-        Ok(objects) => return Ok((objects, Listed::Everywhere)),
-        Err(refused) => refused,
-    };
-    if !matches!(refused, Failure::Forbidden(_)) {
-        return Err(refused);
-    }
     let namespace = &connection.namespace;
-    let within = match kind {
-        LiveKind { is_namespaced: true, .. } => client.list(&kind.path(Some(namespace)), "").await,
+    let within = || Listed::Within(namespace.clone());
+    if kind.is_namespaced {
+        let path = |namespace: Option<&str>| kind.path(namespace);
+        let (objects, refused) = client.list_or_within(path, "", namespace).await?;
+        return Ok((objects, refused.map_or(Listed::Everywhere, |_| within())));
+    }
+    match client.list(&kind.path(None), "").await {
         // Its labels decide which guardrails bound the policies.
-        LiveKind { kind: "Namespace", .. } => {
-            let path = format!("{}/{namespace}", kind.path(None));
-            client.get(&path).await.map(|object| vec![object])
+        Err(refused @ Failure::Forbidden(_)) if kind.kind == "Namespace" => {
+            let object = client.get(&format!("{}/{namespace}", kind.path(None))).await;
+            Ok((vec![object.map_err(|_| refused)?], within()))
         }
-        _ => return Err(refused),
-    };
-    Ok((within.map_err(|_| refused)?, Listed::Within(namespace.clone())))
+        listed => Ok((listed?, Listed::Everywhere)),
+    }
 }
 
 /// What the API server keeps of a policy beside its spec.
