@@ -4,38 +4,30 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 
+use corsward_test_harness::stub::{self, Reply};
+use corsward_test_harness::support_archive::unpacked;
 use serde_json::{Value, json};
 
 /// The answers by path; a path that is not among them is not found, and `null` is forbidden.
 type Answers = BTreeMap<&'static str, Value>;
 
 fn server(answers: Answers) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
-            let lines: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-            let target = lines.first().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
-            let (path, query) = target.split_once('?').unwrap_or((target, ""));
-            let (status, body) = match answers.get(path) {
-                Some(Value::Null) => ("403 Forbidden", "the user may not".to_owned()),
-                // A log names its question.
-                Some(Value::String(text)) => ("200 OK", format!("{text} {query}\n")),
-                Some(answer) => ("200 OK", answer.to_string()),
-                None => ("404 Not Found", "absent".to_owned()),
-            };
-            let head = format!("HTTP/1.1 {status}\r\nconnection: close");
-            let _ = write!(&stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        }
+    let server = stub::serve(Ipv4Addr::LOCALHOST, move |request| {
+        let (path, query) = request.target().split_once('?').unwrap_or((request.target(), ""));
+        let (status, body) = match answers.get(path) {
+            Some(Value::Null) => ("403 Forbidden", "the user may not".to_owned()),
+            // A log names its question.
+            Some(Value::String(text)) => ("200 OK", format!("{text} {query}\n")),
+            Some(answer) => ("200 OK", answer.to_string()),
+            None => ("404 Not Found", "absent".to_owned()),
+        };
+        Reply { status, body, ..Reply::default() }
     });
-    url
+    format!("http://{}", server.unwrap())
 }
 
 /// The files of the archive, by their names below its folder.
@@ -52,22 +44,7 @@ fn collected(folder: &Path, answers: Answers) -> BTreeMap<String, String> {
     command.args(["collect", "-o", "case.tar.gz", "--kubeconfig", "kubeconfig"]);
     let said = command.current_dir(folder).output().unwrap();
     assert!(folder.join("case.tar.gz").exists(), "{}", String::from_utf8_lossy(&said.stderr));
-    let tar = Command::new("tar").args(["-xzf", "case.tar.gz"]).current_dir(folder).status();
-    assert!(tar.unwrap().success());
-    let (root, mut files) = (folder.join("corsward-support"), BTreeMap::new());
-    let mut folders = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(&root).unwrap().display().to_string();
-                files.insert(name, fs::read_to_string(&path).unwrap());
-            }
-        }
-    }
-    files
+    unpacked(folder, "case.tar.gz").unwrap()
 }
 
 fn deployment(name: &str) -> Value {

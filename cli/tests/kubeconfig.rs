@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests stops the test where it cannot go on")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+
+use corsward_test_harness::stub::{self, Reply};
 
 /// The variables that name a proxy, or exceptions from it.
 const VARIABLES: [&str; 8] = [
@@ -122,18 +124,8 @@ fn a_file_that_is_absent_counts_for_nothing_and_one_with_a_fault_is_named() {
 
 /// A server with that answer to all requests.
 fn answering(status: &'static str, body: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
-            let _ = lines.take_while(|line| !line.is_empty()).count();
-            let head =
-                format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: text/plain");
-            let _ = write!(&stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        }
-    });
-    address
+    let reply = Reply { status, body: body.to_owned(), ..Reply::default() };
+    stub::serve(Ipv4Addr::LOCALHOST, move |_| reply.clone()).unwrap()
 }
 
 #[test]

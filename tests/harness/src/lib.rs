@@ -21,6 +21,8 @@ pub mod line;
 pub mod policies;
 pub mod site;
 pub mod status;
+pub mod stub;
+pub mod support_archive;
 pub mod text;
 pub mod upstream;
 pub mod workload;

@@ -1,14 +1,10 @@
 //! Collect: the archive for support, which has neither Secrets nor origins of users.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
-use std::process::Command;
-use std::thread;
+use std::net::SocketAddr;
 
 use corsward_test_harness::cluster::{LocalCluster, OPERATOR_NAMESPACE};
+use corsward_test_harness::stub::{self, Reply};
+use corsward_test_harness::support_archive::unpacked;
 use serde_json::{Value, json};
 
 use super::{binding, corsward};
@@ -52,7 +48,7 @@ fn an_archive_has_what_support_needs_and_no_secret_and_no_users_origin() {
     // It is not written over.
     assert_eq!(collect().code, Some(2));
 
-    let files = unpacked(folder.path());
+    let files = unpacked(folder.path(), "case.tar.gz").unwrap();
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
     insta::assert_snapshot!(
         "collect-files",
@@ -83,26 +79,6 @@ fn an_archive_has_what_support_needs_and_no_secret_and_no_users_origin() {
     assert_eq!(checked.code, Some(0), "{checked:?}");
 }
 
-/// The files of the archive, by their names below its folder.
-fn unpacked(folder: &Path) -> BTreeMap<String, String> {
-    let tar = Command::new("tar").args(["-xzf", "case.tar.gz"]).current_dir(folder).status();
-    assert!(tar.unwrap().success());
-    let (root, mut files) = (folder.join("corsward-support"), BTreeMap::new());
-    let mut folders = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(&root).unwrap().display().to_string();
-                files.insert(name, fs::read_to_string(&path).unwrap());
-            }
-        }
-    }
-    files
-}
-
 /// A pod of the operator, whose address is of this machine: an API server asks no loopback address for metrics.
 fn pod(cluster: &LocalCluster, namespace: &str, name: &str, address: SocketAddr) {
     let path = format!("/api/v1/namespaces/{namespace}");
@@ -122,16 +98,10 @@ fn pod(cluster: &LocalCluster, namespace: &str, name: &str, address: SocketAddr)
 
 /// A server of metrics with the origin of a user, which no real operator has.
 fn metrics() -> SocketAddr {
-    let listener = TcpListener::bind((own_address(), 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
-            let _ = lines.take_while(|line| !line.is_empty()).count();
-            let body = format!("corsward_test{{origin=\"{USERS}\"}} 1\n");
-            let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/plain";
-            let _ = write!(&stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        }
-    });
-    address
+    stub::serve(own_address(), |_| Reply {
+        status: "200 OK",
+        headers: "content-type: text/plain\r\n".to_owned(),
+        body: format!("corsward_test{{origin=\"{USERS}\"}} 1\n"),
+    })
+    .unwrap()
 }

@@ -1,14 +1,13 @@
 //! Doctor: a bare API server, an installation, its faults one by one, and users who may not look.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::thread;
 
 use corsward_test_harness::api_server::ApiServer;
 use corsward_test_harness::cluster::{LocalCluster, OPERATOR_NAMESPACE};
 use corsward_test_harness::eventually::eventually;
+use corsward_test_harness::stub::{self, Reply};
 use serde_json::{Value, json};
 
 use super::corsward;
@@ -257,45 +256,33 @@ struct Registry {
 
 impl Registry {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let mut reader = BufReader::new(&stream);
-                let (mut request, mut token) = (String::new(), false);
-                let _ = reader.read_line(&mut request);
-                for line in reader.lines().map_while(Result::ok).take_while(|it| !it.is_empty()) {
-                    token |= line.eq_ignore_ascii_case("authorization: Bearer for-all");
+        let address = stub::serve(Ipv4Addr::LOCALHOST, |request| {
+            let has_token = request
+                .head
+                .lines()
+                .any(|line| line.eq_ignore_ascii_case("authorization: Bearer for-all"));
+            let challenge = format!(
+                "www-authenticate: Bearer realm=\"http://{}/token\",service=\"r\",scope=\"repository:token:pull\"\r\n",
+                request.server
+            );
+            let is = |part: &str| request.head.starts_with(part);
+            let (status, headers, body) = match () {
+                () if is("GET /token?service=r&scope=repository") => {
+                    ("200 OK", String::new(), "{\"token\":\"for-all\"}")
                 }
-                let challenge = format!(
-                    "www-authenticate: Bearer realm=\"http://{address}/token\",service=\"r\",scope=\"repository:token:pull\"\r\n"
-                );
-                let body = "{\"token\":\"for-all\"}";
-                let is = |part: &str| request.contains(part);
-                let (status, headers, body) = match () {
-                    () if is("GET /token?service=r&scope=repository") => {
-                        ("200 OK", String::new(), body)
-                    }
-                    () if is("HEAD /v2/there/manifests/sha256:") => ("200 OK", String::new(), ""),
-                    () if is("HEAD /v2/token/manifests/sha256:") && token => {
-                        ("200 OK", String::new(), "")
-                    }
-                    () if is("HEAD /v2/token/") || is("HEAD /v2/private/") => {
-                        ("401 Unauthorized", challenge, "")
-                    }
-                    () if is("HEAD /v2/broken/") => {
-                        ("500 Internal Server Error", String::new(), "")
-                    }
-                    () => ("404 Not Found", String::new(), ""),
-                };
-                let _ = write!(
-                    &stream,
-                    "HTTP/1.1 {status}\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
-                    body.len()
-                );
-            }
+                () if is("HEAD /v2/there/manifests/sha256:") => ("200 OK", String::new(), ""),
+                () if is("HEAD /v2/token/manifests/sha256:") && has_token => {
+                    ("200 OK", String::new(), "")
+                }
+                () if is("HEAD /v2/token/") || is("HEAD /v2/private/") => {
+                    ("401 Unauthorized", challenge, "")
+                }
+                () if is("HEAD /v2/broken/") => ("500 Internal Server Error", String::new(), ""),
+                () => ("404 Not Found", String::new(), ""),
+            };
+            Reply { status, headers, body: body.to_owned() }
         });
-        Self { address }
+        Self { address: address.unwrap() }
     }
 
     /// The chart's value for an image of it.
