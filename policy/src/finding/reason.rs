@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::OnceLock;
 
 use super::{Sentence, Severity};
 
@@ -12,7 +13,11 @@ pub trait Explain: Any + Clone + PartialEq + fmt::Debug + Send + Sync {
 }
 
 /// A reason of any subject.
-pub struct Reason(Box<dyn AnyExplain>);
+pub struct Reason {
+    explain: Box<dyn AnyExplain>,
+    /// The code of the sentence, from the first time on that it is asked for: a sentence is long to write.
+    code: OnceLock<&'static str>,
+}
 
 /// [`Explain`] for a type that is not known here.
 trait AnyExplain: Any + fmt::Debug + Send + Sync {
@@ -27,20 +32,21 @@ impl Reason {
     /// The reason, if it is one of that subject.
     #[must_use]
     pub fn downcast_ref<R: Explain>(&self) -> Option<&R> {
-        let any: &dyn Any = &*self.0;
+        let any: &dyn Any = &*self.explain;
         any.downcast_ref()
     }
 
     /// The same, to change it.
     pub fn downcast_mut<R: Explain>(&mut self) -> Option<&mut R> {
-        let any: &mut dyn Any = &mut *self.0;
+        self.code = OnceLock::new();
+        let any: &mut dyn Any = &mut *self.explain;
         any.downcast_mut()
     }
 
     /// The stable code; never reused.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.sentence().code
+        self.code.get_or_init(|| self.sentence().code)
     }
 
     /// The severity; the code's letter says the same.
@@ -56,25 +62,25 @@ impl Reason {
     /// The sentence.
     #[must_use]
     pub fn sentence(&self) -> Sentence {
-        self.0.sentence()
+        self.explain.sentence()
     }
 }
 
 impl<R: Explain> From<R> for Reason {
     fn from(reason: R) -> Self {
-        Self(Box::new(reason))
+        Self { explain: Box::new(reason), code: OnceLock::new() }
     }
 }
 
 impl Clone for Reason {
     fn clone(&self) -> Self {
-        Self(self.0.boxed())
+        Self { explain: self.explain.boxed(), code: self.code.clone() }
     }
 }
 
 impl PartialEq for Reason {
     fn eq(&self, other: &Self) -> bool {
-        self.0.equals(&*other.0)
+        self.explain.equals(&*other.explain)
     }
 }
 
@@ -82,7 +88,7 @@ impl Eq for Reason {}
 
 impl fmt::Debug for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.explain.fmt(f)
     }
 }
 
@@ -122,7 +128,9 @@ mod tests {
         assert_ne!(null, MethodReason::None.into());
         assert_eq!(null.clone().downcast_ref(), Some(&OriginReason::Null));
         assert_eq!(null.downcast_ref::<MethodReason>(), None);
+        let code = null.code();
         *null.downcast_mut().unwrap() = OriginReason::Nobody;
+        assert_ne!(null.code(), code);
         assert_eq!(null, OriginReason::Nobody.into());
         assert_eq!(format!("{null:?}"), "Nobody");
     }
