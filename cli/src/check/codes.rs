@@ -1,9 +1,14 @@
-//! Codes: every finding there is, by the examples of the operator's core.
+//! Codes: every finding there is, by an example of each.
+
+mod examples;
+#[cfg(test)]
+mod manual;
 
 use std::fmt;
 
-use corsward_operator_core::finding::examples;
 use corsward_policy::Severity;
+
+use self::examples::examples;
 
 /// A code, and an example of its finding.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,5 @@
-//! Findings about clusters: what policies meet in one, and what they share there; and an example of every finding.
+//! Findings about clusters: what policies meet in one, and what they share there.
 
-mod examples;
 mod gateway;
 mod guardrail;
 mod origin_set;
@@ -9,10 +8,6 @@ mod size;
 mod target;
 mod traffic;
 
-#[cfg(test)]
-mod reference;
-
-pub use examples::{examples, number};
 pub use gateway::GatewayReason;
 pub use guardrail::{Excess, GuardrailReason};
 pub use origin_set::OriginSetReason;

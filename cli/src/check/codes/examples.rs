@@ -6,6 +6,9 @@ mod regexes;
 mod shapes;
 
 use corsward_manifest::finding::SourceReason;
+use corsward_operator_core::finding::{
+    Excess, GuardrailReason, OriginSetReason, PlacementReason, TargetInstead,
+};
 use corsward_policy::Finding;
 use corsward_policy::finding::{
     BehaviorReason, Danger, DangerReason, HeaderReason, HostReason, ListReason, MaxAgeReason,
@@ -15,11 +18,8 @@ use corsward_policy::host_syntax::HostSyntax;
 use corsward_policy::path_syntax::PathSyntax;
 use corsward_policy::scope::{InvalidHost, InvalidPath};
 
-use super::{Excess, GuardrailReason, OriginSetReason, PlacementReason, TargetInstead};
-
 /// Returns a finding of every code, by the hundreds of the codes, the severity and the number.
-#[must_use]
-pub fn examples() -> Vec<Finding> {
+pub(super) fn examples() -> Vec<Finding> {
     let mut all = unsorted();
     all.sort_by_key(|finding| {
         let number = number(finding.code());
@@ -29,8 +29,7 @@ pub fn examples() -> Vec<Finding> {
 }
 
 /// The number in a finding's code.
-#[must_use]
-pub fn number(code: &str) -> usize {
+pub(super) fn number(code: &str) -> usize {
     let digits = code.trim_start_matches(|char: char| !char.is_ascii_digit());
     digits.parse().unwrap_or_default()
 }

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use corsward_operator_core::finding::OriginSetReason;
 use corsward_policy::Finding;
 use corsward_policy::finding::OriginReason;
 use corsward_policy::pattern::InvalidOrigin;
 
-use super::OriginSetReason;
 use super::examples::{examples, number};
 
 /// The folders of the files with the codes.
@@ -40,7 +40,7 @@ fn what_is_said_of_a_sets_origin_keeps_its_code_and_names_the_set() {
 
 /// A file of the repository.
 fn of_repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
 /// Every code that stands in the sources.
@@ -69,7 +69,7 @@ fn assert_committed(path: &str, text: &str) {
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == text,
-        "{} is out of date: run `UPDATE_GOLDEN=1 cargo test -p corsward-operator-core` and read the change",
+        "{} is out of date: run `UPDATE_GOLDEN=1 cargo test -p corsward-cli --lib codes` and read the change",
         path.display()
     );
 }
@@ -115,7 +115,7 @@ fn the_sentences_are_the_committed_ones() {
     for finding in examples() {
         writeln!(text, "{finding}").unwrap();
     }
-    assert_committed("operator/core/src/finding/sentences.txt", &text);
+    assert_committed("cli/src/check/codes/sentences.txt", &text);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! One finding of every kind that only a cluster shows.
 
+use corsward_operator_core::finding::{
+    GatewayReason, SizeReason, TargetReason, TrafficReason, WithoutSidecar,
+};
 use corsward_policy::Finding;
-
-use crate::finding::{GatewayReason, SizeReason, TargetReason, TrafficReason, WithoutSidecar};
 
 pub(super) fn targets() -> Vec<Finding> {
     use TargetReason as R;
