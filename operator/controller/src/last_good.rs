@@ -1,7 +1,7 @@
 //! Last good: the memory of the specs in force across restarts of the operator.
 //!
-//! In a cluster it is `status.inForce` of each policy: the status reporter of the core writes it, and `Object::recorded` reads it when the
-//! watch delivers the policy for the first time. A folder has a state file and a copy of it. If both are lost while proxies have a published
+//! In a cluster it is `status.inForce` of each policy: the status reporter of the core writes it, and `Index::in_force_of`
+//! (`operator/core/src/index.rs`) reads it when the watch delivers the policy for the first time; a suspended spec is kept in the same way. A folder has a state file and a copy of it. If both are lost while proxies have a published
 //! configuration, the core publishes nothing until every policy is accepted and every file is readable.
 
 use std::fmt::Debug;

@@ -1,6 +1,8 @@
 //! Cluster state: the objects of a cluster beside policies, as far as policies depend on them. A store without IO.
 //!
-//! Of a watched object, these fields stay in memory and no others. The readers of `operator/controller/src/source/kube/kinds.rs` fill them.
+//! Of each such object, these fields stay in memory and no others; the readers of `operator/controller/src/source/kube/kinds.rs` fill them. A
+//! policy stays with its whole spec and status (`operator/core/src/object.rs`), an object that the operator wrote whole but for its
+//! `managedFields` (`Seen` of `operator/core/src/publish/reconciler/objects.rs`).
 
 mod spec;
 

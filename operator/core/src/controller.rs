@@ -1,5 +1,5 @@
-//! Controller: events into the index, a plan out of it, and the commands that follow. It is the only state machine of the operator: an
-//! executor carries the commands out, and sends what came of them as events.
+//! Controller: events into the index, a plan out of it, and the commands that follow. Only this state machine issues commands: the
+//! executor of `operator/controller`, the crate with IO, carries them out and sends the results as events.
 
 mod last_good;
 pub(crate) mod status_reporter;

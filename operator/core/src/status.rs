@@ -1,4 +1,7 @@
 //! Status: what there is to say about a policy, as a value. The plan computes it; others write and show it.
+//!
+//! `Reconciling` is a reason of `programmed`, from `unpublished` and `proxies_of` of `operator/core/src/controller.rs`. While the proxies of an
+//! unchanged spec are polled, `keep_proxies` of the status reporter leaves the condition that the object has.
 
 use std::sync::Arc;
 
@@ -108,7 +111,7 @@ pub enum Reason {
     UnsupportedController,
     /// It will be in force when publishing succeeds: an object is on its way, or its write failed and is tried again (`Unpublished`).
     Reconciling,
-    /// It is published, and its proxies have not reported yet. A status says `Reconciling`, too.
+    /// It is published, and its proxies have not reported yet. A status says `Reconciling`, too, unless it keeps what it said before.
     #[serde(rename = "Reconciling")]
     #[strum(to_string = "Reconciling")]
     AwaitingProxies,

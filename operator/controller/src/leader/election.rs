@@ -1,8 +1,8 @@
 //! Election: the holder of the Lease, from the observations of it. A state machine without IO; time is an argument.
 //!
-//! Leadership begins with an accepted write of a free or expired Lease. It ends at once when the Lease names a different holder (`saw`), else
-//! at the deadline (`wrote`): 10 s after the request of the last accepted renewal. `keep_time` of `operator/controller/src/leader.rs` keeps the
-//! deadline even if a request hangs.
+//! Leadership begins with an accepted write of a free or expired Lease. It ends at once when the Lease is not its own: of a different
+//! holder, empty or deleted (`saw`); else at the deadline (`wrote`): 10 s after the request of the last accepted renewal. `keep_time` of
+//! `operator/controller/src/leader.rs` keeps the deadline even if a request hangs, and its `release` empties the Lease at a stop.
 
 use std::time::{Duration, Instant};
 

@@ -9,9 +9,7 @@ use corsward_operator_core::cluster_state::Key;
 use corsward_operator_core::event::Event;
 use corsward_operator_core::names::{FIELD_MANAGER, MANAGED_BY};
 use corsward_operator_core::publish::output::{Output, REFRESHED_ANNOTATION, is_ours, selector};
-use corsward_operator_core::publish::reconciler::{
-    ApplyError, FormerObject, ObjectWrite, Reconciler,
-};
+use corsward_operator_core::publish::reconciler::{ApplyError, Leftover, ObjectWrite, Reconciler};
 use corsward_operator_core::rollout::tracker::PollerCommand;
 use futures::future::pending;
 use futures::stream::{self, BoxStream, SelectAll, StreamExt as _, select_all};
@@ -41,7 +39,7 @@ const MAX_CONCURRENT: usize = 16;
 /// It is shorter than the rest of a Lease at the renew deadline: no write of a former leader arrives after a new one
 /// has begun.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
-/// Interval of lists of former objects: one may be made after the first list, such as by a restored backup.
+/// Interval of lists of leftovers: one may be made after the first list, such as by a restored backup.
 const LIST_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The publisher of a cluster, as the executor sees it. Tasks write the objects and poll the proxies, while this replica leads.
@@ -71,7 +69,7 @@ pub(crate) struct TaskDeps {
 }
 
 /// Lists of objects of other kinds, as they come.
-type FormerLists = SelectAll<BoxStream<'static, Vec<FormerObject>>>;
+type LeftoverLists = SelectAll<BoxStream<'static, Vec<Leftover>>>;
 
 /// A step, and its result.
 type Applied = (ObjectWrite, Result<Option<DynamicObject>, ApplyError>);
@@ -103,14 +101,14 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
     let everywhere = Api::all_with(objects.client.clone(), &resource);
     let mut watch = watches::of_labels(everywhere, &resource.kind, &selector());
     let mut publisher = ObjectPublisher::new(deps, desired, grace);
-    // Writes are tasks, which go on while `tell` waits. The lists of former objects wait until the next turn of the loop.
-    let (mut writes, mut former_lists) = (JoinSet::new(), FormerLists::new());
+    // Writes are tasks, which go on while `tell` waits. The lists of leftovers wait until the next turn of the loop.
+    let (mut writes, mut leftover_lists) = (JoinSet::new(), LeftoverLists::new());
     loop {
         // What was known before telling may have passed meanwhile.
         if !publisher.take_inputs() {
-            (writes, former_lists) = (JoinSet::new(), FormerLists::new());
-        } else if former_lists.is_empty() {
-            former_lists = objects.former_lists(LIST_INTERVAL);
+            (writes, leftover_lists) = (JoinSet::new(), LeftoverLists::new());
+        } else if leftover_lists.is_empty() {
+            leftover_lists = objects.leftover_lists(LIST_INTERVAL);
         }
         // One moment for all: what is not due yet is to wake us.
         let now = Instant::now();
@@ -132,7 +130,7 @@ pub(crate) async fn run(deps: TaskDeps, desired: watch::Receiver<Arc<Desired>>, 
                 let Ok(done) = done else { return };
                 publisher.on_applied(done);
             }
-            Some(former) = former_lists.next() => publisher.on_former(former),
+            Some(leftovers) = leftover_lists.next() => publisher.on_leftovers(leftovers),
             () = sleep_until(next_deadline) => {}
         }
         if publisher.tell().await.is_err() {
@@ -220,9 +218,9 @@ impl ObjectPublisher {
     }
 
     /// Takes in the objects of a kind that the current one replaces.
-    fn on_former(&mut self, former: Vec<FormerObject>) {
-        let kind = former.first().map(|former| former.resource.kind.clone());
-        let left = self.reconciler.add_former(former, Instant::now());
+    fn on_leftovers(&mut self, leftovers: Vec<Leftover>) {
+        let kind = leftovers.first().map(|leftover| leftover.resource.kind.clone());
+        let left = self.reconciler.add_leftovers(leftovers, Instant::now());
         if left > 0 {
             let written = &self.kind;
             info!(
@@ -240,25 +238,27 @@ impl ObjectPublisher {
         let object = format!("{}/{}", place.namespace, place.name);
         let outcome = match (&step, &result) {
             (_, Err(_)) => Outcome::Failed,
-            (ObjectWrite::Delete { .. } | ObjectWrite::Retire(_), Ok(_)) => Outcome::Removed,
+            (ObjectWrite::Delete { .. } | ObjectWrite::DeleteLeftover(_), Ok(_)) => {
+                Outcome::Removed
+            }
             (ObjectWrite::Apply { repair: true, .. }, Ok(_)) => Outcome::Repaired,
             (ObjectWrite::Apply { .. }, Ok(_)) => Outcome::Written,
         };
         self.deps.metrics.published_object(outcome);
         match (step, result) {
-            (ObjectWrite::Retire(former), Ok(_)) => {
-                let kind = &former.resource.kind;
+            (ObjectWrite::DeleteLeftover(leftover), Ok(_)) => {
+                let kind = &leftover.resource.kind;
                 info!(kind, object, "removed: an object of the current kind has replaced it");
             }
-            (ObjectWrite::Retire(former), Err(error)) => {
+            (ObjectWrite::DeleteLeftover(leftover), Err(error)) => {
                 let (ApplyError::Here(error)
                 | ApplyError::Taken(error)
                 | ApplyError::Everywhere(error)) = error;
-                let kind = &former.resource.kind;
+                let kind = &leftover.resource.kind;
                 if self.error_log.on(&error, now) {
                     warn!(kind, object, error, "cannot delete a leftover object; tried again");
                 }
-                self.reconciler.former_failed(former, now);
+                self.reconciler.leftover_failed(leftover, now);
             }
             (_, Ok(written)) => {
                 match outcome {
@@ -335,16 +335,16 @@ impl Objects {
 
     /// Lists the objects of each other kind: of those that the current kind replaces after each `interval`, of the others once, for a report.
     /// A list that fails holds no other back.
-    fn former_lists(&self, interval: Duration) -> FormerLists {
+    fn leftover_lists(&self, interval: Duration) -> LeftoverLists {
         let lists = self.output.others().map(|(resource, is_replaced)| {
             let first = (self.clone(), resource, Duration::ZERO);
             let list = move |(objects, resource, wait): (Self, ApiResource, Duration)| async move {
                 sleep(wait).await;
-                let former = objects.former(&resource).await;
+                let leftovers = objects.leftovers(&resource).await;
                 if is_replaced {
-                    return Some((former, (objects, resource, interval)));
+                    return Some((leftovers, (objects, resource, interval)));
                 }
-                objects.report_leftovers(&resource, former.len());
+                objects.report_leftovers(&resource, leftovers.len());
                 pending().await
             };
             stream::unfold(first, list).boxed()
@@ -353,7 +353,7 @@ impl Objects {
     }
 
     /// The operator's objects of a different kind; none where it is not served.
-    async fn former(&self, resource: &ApiResource) -> Vec<FormerObject> {
+    async fn leftovers(&self, resource: &ApiResource) -> Vec<Leftover> {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), resource);
         let (mut backoff, mut error_log) = (backoff(), ErrorLog::default());
         let list = loop {
@@ -368,11 +368,11 @@ impl Objects {
                 }
             }
         };
-        let former = |metadata: ObjectMeta| {
+        let leftover = |metadata: ObjectMeta| {
             let place = Key { namespace: metadata.namespace?, name: metadata.name? };
-            Some(FormerObject { resource: resource.clone(), place, uid: metadata.uid? })
+            Some(Leftover { resource: resource.clone(), place, uid: metadata.uid? })
         };
-        list.into_iter().filter_map(former).collect()
+        list.into_iter().filter_map(leftover).collect()
     }
 
     fn report_leftovers(&self, resource: &ApiResource, left: usize) {
@@ -405,7 +405,7 @@ impl Objects {
     async fn attempt(&self, step: &ObjectWrite) -> Result<Option<DynamicObject>, ApplyError> {
         let namespace = &step.place().namespace;
         let resource = match step {
-            ObjectWrite::Retire(former) => former.resource.clone(),
+            ObjectWrite::DeleteLeftover(leftover) => leftover.resource.clone(),
             ObjectWrite::Apply { .. } | ObjectWrite::Delete { .. } => self.output.resource(),
         };
         let api: Api<DynamicObject> =
@@ -422,7 +422,7 @@ impl Objects {
                 api.patch(&place.name, &params, &Patch::Apply(object)).await.map(Some)
             }
             ObjectWrite::Delete { place, uid }
-            | ObjectWrite::Retire(FormerObject { place, uid, .. }) => {
+            | ObjectWrite::DeleteLeftover(Leftover { place, uid, .. }) => {
                 let uid = Some(uid.clone()).filter(|uid| !uid.is_empty());
                 let params = DeleteParams {
                     preconditions: uid
@@ -545,10 +545,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_list_of_former_objects_that_fails_is_tried_again_and_holds_no_other_kind_back() {
-        let mut lists = objects().await.former_lists(Duration::ZERO);
+        let mut lists = objects().await.leftover_lists(Duration::ZERO);
         for _ in 0..2 {
-            let former = lists.next().await.unwrap();
-            let [FormerObject { resource, place, uid }] = &former[..] else { panic!("{former:?}") };
+            let leftovers = lists.next().await.unwrap();
+            let [Leftover { resource, place, uid }] = &leftovers[..] else {
+                panic!("{leftovers:?}")
+            };
             assert_eq!((resource.kind.as_str(), uid.as_str()), ("TrafficExtension", "u"));
             assert_eq!((place.namespace.as_str(), place.name.as_str()), ("shop", "corsward"));
         }

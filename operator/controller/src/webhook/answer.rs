@@ -1,8 +1,8 @@
 //! Answers: the findings of a review, as `kubectl` prints them. Without IO.
 //!
 //! The webhook rejects an object for each finding that refuses it, but for findings about other objects, which may be applied next. It allows a
-//! spec with `mode: "Off"` with warnings, and without a check a deletion, an update that leaves the spec as it is, and a kind or version that is
-//! not its own (`ReviewTask` in `operator/controller/src/webhook/question.rs`). If the controller has no answer within two fifths of the API
+//! spec with `mode: "Off"` with warnings, and without a check a deletion, an object that is being deleted, an update that leaves the spec as
+//! it is, a subresource, and a kind or version that is not its own (`ReviewTask` in `operator/controller/src/webhook/question.rs`). If the controller has no answer within two fifths of the API
 //! server's timeout, it allows the object with a warning. The checks are `Index::validate` and `Plan::beside_others` of the core.
 
 use corsward_operator_core::finding::{OriginSetReason, TargetReason};

@@ -1,9 +1,9 @@
 //! Reconciler: the desired objects of a cluster beside the observed ones, and the next write. Without IO.
 //!
 //! In each namespace the existing objects are updated first, then new ones are created. Last, superseded ones are deleted: `settle` starts
-//! their grace (`--grace`, 10 s) when all writes of the namespace are done, and `next` deletes them at its end. So a proxy may have two filters
+//! their grace (`--grace`, 10 s) when all writes of the namespace are done, a new write starts it anew, and `next` deletes them at its end. So a proxy may have two filters
 //! for a moment, but never none. The plan says which bundles retire (`DesiredBundles::desire` of `operator/core/src/plan.rs`); objects of a
-//! former kind go in the same way (`Former`). A `ConfigMap` is never deleted: an Envoy may have mounted it.
+//! former kind go in the same way (`Leftovers`). A `ConfigMap` is never deleted: an Envoy may have mounted it.
 
 mod objects;
 mod pending;
@@ -20,8 +20,8 @@ use crate::cluster_state::{Key, within};
 use crate::json_text::JsonText;
 use crate::publish::output::{Output, foreign_field, is_as};
 
-use self::objects::{Former, Seen};
-pub use self::objects::{FormerObject, ObjectWrite};
+pub use self::objects::{Leftover, ObjectWrite};
+use self::objects::{Leftovers, Seen};
 pub use self::pending::ApplyError;
 use self::pending::{Backoff, Pending};
 
@@ -41,7 +41,7 @@ pub struct Reconciler {
     /// The unwanted objects, by namespace, with the time since which their namespace is in its desired state.
     retiring: BTreeMap<String, BTreeMap<Key, Option<Instant>>>,
     /// The objects of a replaced kind.
-    former: Former,
+    leftovers: Leftovers,
     /// The writes in flight.
     in_flight: BTreeMap<Key, InFlight>,
     /// The objects that wait for a served module.
@@ -102,7 +102,7 @@ impl Reconciler {
             seen: BTreeMap::new(),
             pending: BTreeMap::new(),
             retiring: BTreeMap::new(),
-            former: Former::default(),
+            leftovers: Leftovers::default(),
             in_flight: BTreeMap::new(),
             waiting_for_module: BTreeSet::new(),
             module_readiness: None,
@@ -144,24 +144,24 @@ impl Reconciler {
         self.leading = leading;
         if !leading {
             self.in_flight.clear();
-            self.former = Former::default();
+            self.leftovers = Leftovers::default();
         }
     }
 
     /// Takes in the objects of a kind that the current one replaces; returns the number of those that were not known.
-    pub fn add_former(&mut self, objects: Vec<FormerObject>, now: Instant) -> usize {
+    pub fn add_leftovers(&mut self, objects: Vec<Leftover>, now: Instant) -> usize {
         let mut added: usize = 0;
         for object in objects {
             let namespace = object.place.namespace.clone();
-            added = added.saturating_add(self.former.add(object).into());
+            added = added.saturating_add(self.leftovers.add(object).into());
             self.settle(&namespace, now);
         }
         added
     }
 
-    /// A former object could not be deleted.
-    pub fn former_failed(&mut self, object: FormerObject, now: Instant) {
-        self.former.failed(object, now);
+    /// A leftover could not be deleted.
+    pub fn leftover_failed(&mut self, object: Leftover, now: Instant) {
+        self.leftovers.failed(object, now);
     }
 
     /// Takes in everything that is there.
@@ -259,7 +259,7 @@ impl Reconciler {
             (ends <= now && self.is_due(place, now)).then(|| (place.clone(), uid))
         };
         let Some((place, uid)) = self.retiring.values().flatten().find_map(due) else {
-            return self.former.next(self.grace, now).map(ObjectWrite::Retire);
+            return self.leftovers.next(self.grace, now).map(ObjectWrite::DeleteLeftover);
         };
         self.in_flight.insert(place.clone(), InFlight::Delete { uid: uid.clone() });
         Some(ObjectWrite::Delete { place, uid })
@@ -278,7 +278,7 @@ impl Reconciler {
         let retiring = self.retiring.values().filter(|_| self.output.is_deleted());
         let ends = retiring.flat_map(BTreeMap::values);
         let ends = ends.filter_map(|since| (*since)?.checked_add(self.grace));
-        let ends = ends.chain(self.former.deadlines(self.grace));
+        let ends = ends.chain(self.leftovers.deadlines(self.grace));
         tries.chain(ends).chain(self.backoff.pause()).filter(|at| *at > now).min()
     }
 
@@ -432,9 +432,9 @@ impl Reconciler {
         let waits = self.waiting_for_module.range(first..).next();
         let settled = !self.pending.contains_key(namespace)
             && waits.is_none_or(|place| place.namespace != namespace);
-        if self.former.is_in(namespace) {
+        if self.leftovers.is_in(namespace) {
             let replaced = settled && self.is_replaced(namespace);
-            self.former.settle(namespace, replaced, now);
+            self.leftovers.settle(namespace, replaced, now);
         }
         let Some(retiring) = self.retiring.get_mut(namespace) else { return };
         for since in retiring.values_mut() {

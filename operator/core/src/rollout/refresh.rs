@@ -2,9 +2,10 @@
 //! never try again by themselves (istio.io/istio, `pkg/wasm/convert.go`: what cannot be fetched is replaced once and for all).
 //!
 //! The first refresh is due when a proxy of the object has reported for [`REFRESH_AFTER`] that it runs no filter
-//! (`Proxy::is_missing_filter`), the next ones after growing delays. Only the leader writes it, and only while every module server has the
-//! module (`may_refresh` of `operator/controller/src/poller.rs`). The annotation is `REFRESHED_ANNOTATION` of
-//! `operator/core/src/publish/output.rs`.
+//! (`Proxy::is_missing_filter`), the next ones 10 s, 20 s, 40 s … up to 5 minutes later, eight in all for
+//! the same pods. Only the leader writes it, and only while every module server has the
+//! module (`may_refresh` of `operator/controller/src/poller.rs`). The annotation is
+//! `istio.io.corsward.io/refreshed-at`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

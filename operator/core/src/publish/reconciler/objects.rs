@@ -46,13 +46,13 @@ pub enum ObjectWrite {
         /// Its `metadata.uid`: a new object of that name is not meant.
         uid: String,
     },
-    /// Delete this object of a former kind.
-    Retire(FormerObject),
+    /// Delete this leftover.
+    DeleteLeftover(Leftover),
 }
 
 /// An object of a kind that is not written any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FormerObject {
+pub struct Leftover {
     /// Its kind.
     pub resource: ApiResource,
     /// Its name.
@@ -61,9 +61,9 @@ pub struct FormerObject {
     pub uid: String,
 }
 
-/// The former objects of all namespaces.
+/// The leftovers of all namespaces.
 #[derive(Debug, Default)]
-pub(super) struct Former {
+pub(super) struct Leftovers {
     namespaces: BTreeMap<String, Namespace>,
     /// The `metadata.uid` of each object that was deleted, or is to be deleted now: a list may still name it.
     retired: BTreeSet<String>,
@@ -71,7 +71,7 @@ pub(super) struct Former {
 
 #[derive(Debug, Default)]
 struct Namespace {
-    objects: Vec<FormerObject>,
+    objects: Vec<Leftover>,
     /// The time since which their replacements have been there.
     replaced: Option<Instant>,
 }
@@ -116,16 +116,16 @@ impl ObjectWrite {
         match self {
             Self::Apply { place, .. }
             | Self::Delete { place, .. }
-            | Self::Retire(FormerObject { place, .. }) => place,
+            | Self::DeleteLeftover(Leftover { place, .. }) => place,
         }
     }
 }
 
-// === impl Former ===
+// === impl Leftovers ===
 
-impl Former {
+impl Leftovers {
     /// Takes in an object; `true`: it was not known.
-    pub(super) fn add(&mut self, object: FormerObject) -> bool {
+    pub(super) fn add(&mut self, object: Leftover) -> bool {
         if self.retired.contains(&object.uid) {
             return false;
         }
@@ -147,7 +147,7 @@ impl Former {
     }
 
     /// Takes an object that is to be deleted now.
-    pub(super) fn next(&mut self, grace: Duration, now: Instant) -> Option<FormerObject> {
+    pub(super) fn next(&mut self, grace: Duration, now: Instant) -> Option<Leftover> {
         let mut namespaces = self.namespaces.iter_mut();
         let (name, namespace) = namespaces
             .find(|(_, namespace)| namespace.deadline(grace).is_some_and(|end| end <= now))?;
@@ -161,7 +161,7 @@ impl Former {
     }
 
     /// Takes back an object that could not be deleted.
-    pub(super) fn failed(&mut self, object: FormerObject, now: Instant) {
+    pub(super) fn failed(&mut self, object: Leftover, now: Instant) {
         let namespace = object.place.namespace.clone();
         self.retired.remove(&object.uid);
         self.add(object);

@@ -1,6 +1,6 @@
 //! The reconciler, step by step, beside a cluster of plain values.
 
-mod former;
+mod leftovers;
 mod order;
 
 use super::*;
@@ -63,7 +63,7 @@ impl Stage {
                 self.reconciler.wrote(&place, None, None, now);
                 format!("delete {}", place.name)
             }
-            ObjectWrite::Retire(former) => format!("retire {}", former.place.name),
+            ObjectWrite::DeleteLeftover(leftover) => format!("retire {}", leftover.place.name),
         }
     }
 

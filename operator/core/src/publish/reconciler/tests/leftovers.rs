@@ -2,11 +2,11 @@
 
 use super::*;
 
-fn former(namespace: &str, name: &str) -> FormerObject {
+fn former(namespace: &str, name: &str) -> Leftover {
     let Output::Istio { module, .. } = wasm_plugins() else { panic!("not Istio's") };
     let before = Output::Istio { kind: IstioKind::TrafficExtension, module };
     let place = Key { namespace: namespace.into(), name: name.into() };
-    FormerObject { resource: before.resource(), place, uid: format!("former/{namespace}") }
+    Leftover { resource: before.resource(), place, uid: format!("former/{namespace}") }
 }
 
 #[test]
@@ -14,7 +14,7 @@ fn an_object_of_a_replaced_kind_goes_after_the_grace_of_all_that_replaces_it() {
     let (a, b) = (bundle(&workloads(&[]), "1"), bundle(&gateway("g"), "1"));
     let mut stage = Stage::plugins();
     let name = a.key.object_name();
-    stage.reconciler.add_former(vec![former("shop", &name), former("other", &name)], stage.now);
+    stage.reconciler.add_leftovers(vec![former("shop", &name), former("other", &name)], stage.now);
     stage.pass(GRACE);
     assert_eq!(stage.steps(), [""; 0], "what is wanted is not known yet");
     stage.want(&[&a, &b], &[]);
@@ -34,7 +34,7 @@ fn an_object_of_a_replaced_kind_goes_after_the_grace_of_all_that_replaces_it() {
 fn an_object_of_a_replaced_kind_stays_while_its_replacement_waits_for_the_module_or_is_gone() {
     let a = bundle(&workloads(&[]), "1");
     let mut stage = Stage::plugins();
-    stage.reconciler.add_former(vec![former("shop", &a.key.object_name())], stage.now);
+    stage.reconciler.add_leftovers(vec![former("shop", &a.key.object_name())], stage.now);
     stage.reconciler.module_readiness(Some("no server has it".into()), stage.now);
     stage.want(&[&a], &[]);
     stage.pass(GRACE);
@@ -55,14 +55,16 @@ fn an_object_that_could_not_be_deleted_is_tried_again_unless_a_different_replica
     let mut stage = Stage::plugins();
     stage.want(&[&a], &[]);
     stage.steps();
-    stage.reconciler.add_former(vec![former("shop", &a.key.object_name())], stage.now);
+    stage.reconciler.add_leftovers(vec![former("shop", &a.key.object_name())], stage.now);
     stage.pass(GRACE);
     for _ in 0..3 {
-        let Some(ObjectWrite::Retire(object)) = stage.reconciler.next(stage.now) else { panic!() };
+        let Some(ObjectWrite::DeleteLeftover(object)) = stage.reconciler.next(stage.now) else {
+            panic!()
+        };
         assert_eq!(object.uid, "former/shop");
         let listed = vec![object.clone()];
-        assert_eq!(stage.reconciler.add_former(listed, stage.now), 0, "it is being deleted");
-        stage.reconciler.former_failed(object, stage.now);
+        assert_eq!(stage.reconciler.add_leftovers(listed, stage.now), 0, "it is being deleted");
+        stage.reconciler.leftover_failed(object, stage.now);
         assert_eq!(stage.steps(), [""; 0], "not at once");
         stage.now = stage.reconciler.next_deadline(stage.now).unwrap();
     }
@@ -77,13 +79,13 @@ fn an_object_that_appears_after_the_first_list_is_found_by_a_later_one() {
     let mut stage = Stage::plugins();
     stage.want(&[&a], &[]);
     stage.steps();
-    assert_eq!(stage.reconciler.add_former(Vec::new(), stage.now), 0);
+    assert_eq!(stage.reconciler.add_leftovers(Vec::new(), stage.now), 0);
     let late = || vec![former("shop", &a.key.object_name())];
-    let added = [(); 2].map(|()| stage.reconciler.add_former(late(), stage.now));
+    let added = [(); 2].map(|()| stage.reconciler.add_leftovers(late(), stage.now));
     assert_eq!(added, [1, 0], "what is known is not new in the next list");
     stage.pass(GRACE);
     assert_eq!(stage.steps(), [apply("retire", &a)]);
-    assert_eq!(stage.reconciler.add_former(late(), stage.now), 0, "a finalizer keeps it");
+    assert_eq!(stage.reconciler.add_leftovers(late(), stage.now), 0, "a finalizer keeps it");
     stage.pass(GRACE);
     assert_eq!(stage.steps(), [""; 0], "it is deleted once");
 }
