@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use corsward_operator_core::bundle::{Bundle, BundleKey, hold};
 use corsward_operator_core::filter_module::{Module, is_digest};
-use corsward_operator_core::publish::ecds;
+use corsward_operator_core::publish::ecds::{self, EnvoyModule, Shell};
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::output::Output;
 use corsward_policy::{Severity, wire};
@@ -41,6 +41,8 @@ Exit codes: 0 rendered, 1 a policy is refused, or not published beside the other
 
 /// The path of the module in the examples of the documentation.
 const MODULE_PATH: &str = "/etc/corsward/corsward_filter.wasm";
+/// The path of the dynamic module there.
+const NATIVE_PATH: &str = "/etc/corsward/libcorsward.so";
 
 /// Arguments of `render`.
 #[derive(Debug, clap::Args)]
@@ -59,6 +61,9 @@ pub(crate) struct RenderArgs {
     /// or an image by its digest, `oci://REGISTRY/NAME@sha256:DIGEST`; for Envoy a path, by default `/etc/corsward/corsward_filter.wasm`.
     #[arg(long, value_name = "MODULE", required_if_eq("form", "istio"))]
     module: Option<String>,
+    /// The kind of the module of an Envoy: `native` is a dynamic module, by default `/etc/corsward/libcorsward.so`.
+    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
+    filter: Filter,
     /// The SHA-256 digest of the module at a URL, 64 hexadecimal digits.
     #[arg(long, value_name = "DIGEST", requires = "module")]
     sha256: Option<String>,
@@ -83,6 +88,16 @@ enum Form {
     Istio,
 }
 
+/// A kind of the filter's module.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Filter {
+    /// A WebAssembly module.
+    #[default]
+    Wasm,
+    /// A dynamic module: Envoy 1.38 and later.
+    Native,
+}
+
 /// A kind of Istio's objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Kind {
@@ -102,6 +117,9 @@ enum Kind {
 pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {
     if args.watch.is_some() && args.form != Form::Bootstrap {
         bail!("--watch is for `--as bootstrap`: leave it out");
+    }
+    if args.filter == Filter::Native && args.form == Form::Istio {
+        bail!("--filter native: Istio brings its proxies a Wasm filter alone: leave it out");
     }
     let policies = Policies::read(&args.paths);
     let refusal = |found: &&FileFinding| found.finding.severity() == Severity::Refusal;
@@ -133,7 +151,6 @@ pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Out
             "note: OriginSet {namespace}/{set}, which {policy} names in {field}, is in no file: its origins are not in the output"
         ));
     }
-    let path = args.module.as_deref().unwrap_or(MODULE_PATH);
     match args.form {
         Form::Config => {
             let bundles: Vec<Value> = policies.bundles().map(|bundle| config(bundle)).collect();
@@ -145,14 +162,15 @@ pub(crate) fn run(args: &RenderArgs, out: &mut impl Write) -> anyhow::Result<Out
                 note(&why);
                 return Ok(Outcome::Fault);
             }
-            write!(out, "{}", for_one_envoy(args, &bundle, path))?;
+            write!(out, "{}", for_one_envoy(args, &bundle))?;
         }
         Form::Configmap => {
-            let output = Output::ConfigMap { module: path.to_owned() };
+            let output = Output::ConfigMap { module: args.envoy_module() };
             write_objects(&policies, &output, out)?;
         }
         Form::Istio => {
-            let module = module(path, args.sha256.as_deref())?;
+            let url = args.module.as_deref().unwrap_or_default();
+            let module = module(url, args.sha256.as_deref())?;
             write_objects(&policies, &Output::Istio { kind: args.kind.into(), module }, out)?;
         }
     }
@@ -212,7 +230,8 @@ fn config(bundle: &Bundle) -> Value {
 }
 
 /// The text for one Envoy: an ECDS resource, or the pieces of a bootstrap.
-fn for_one_envoy(args: &RenderArgs, bundle: &Bundle, module: &str) -> String {
+fn for_one_envoy(args: &RenderArgs, bundle: &Bundle) -> String {
+    let module = &args.envoy_module();
     if args.form == Form::Bootstrap {
         return bootstrap::pieces(bundle, module, args.watch.as_deref());
     }
@@ -228,6 +247,18 @@ fn write_objects(policies: &Policies, output: &Output, out: &mut impl Write) -> 
         write!(out, "{separator}{}", serde_saphyr::to_string(&object)?)?;
     }
     Ok(())
+}
+
+// === impl RenderArgs ===
+
+impl RenderArgs {
+    fn envoy_module(&self) -> EnvoyModule {
+        let (shell, path) = match self.filter {
+            Filter::Wasm => (Shell::Wasm, MODULE_PATH),
+            Filter::Native => (Shell::Native, NATIVE_PATH),
+        };
+        EnvoyModule::new(shell, self.module.as_deref().unwrap_or(path))
+    }
 }
 
 // === impl Kind ===

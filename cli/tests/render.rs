@@ -49,6 +49,8 @@ fn each_form_holds_the_configuration_of_its_proxies() {
     insta::assert_snapshot!("bootstrap", printed(&["--as", "bootstrap"], POLICIES));
     let watch = ["--as", "bootstrap", "--watch", "/etc/corsward-policies/corsward.yaml"];
     insta::assert_snapshot!("bootstrap-watch", printed(&watch, POLICIES));
+    let native = [&watch[..], &["--filter", "native"]].concat();
+    insta::assert_snapshot!("bootstrap-native", printed(&native, POLICIES));
     insta::assert_snapshot!("configmap", printed(&["--as", "configmap"], POLICIES));
     insta::assert_snapshot!("istio", printed(&istio, POLICIES));
     let newest = ["--as", "istio", "--module", &image];
@@ -120,6 +122,17 @@ fn the_page_shows_what_the_command_prints() {
     let text = block("```yaml\n# shop.yaml\n");
     let printed = printed(&[], &text);
     assert_eq!(printed, format!("{}exit 0\n", block("$ corsward render shop.yaml\n")));
+}
+
+#[test]
+fn istios_proxies_run_no_native_filter() {
+    let image = format!("--module=oci://registry.example/corsward@sha256:{}", "0".repeat(64));
+    let printed = printed(&["--as=istio", "--filter=native", &image], POLICIES);
+    assert!(
+        printed.contains("--filter native: Istio brings its proxies a Wasm filter alone"),
+        "{printed}"
+    );
+    assert!(printed.ends_with("exit 2\n"), "{printed}");
 }
 
 /// What no proxy takes is not printed, and neither is a part of it.

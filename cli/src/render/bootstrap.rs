@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use corsward_operator_core::bundle::{BUNDLE_NAME, Bundle};
-use corsward_operator_core::publish::ecds;
+use corsward_operator_core::publish::ecds::{self, EnvoyModule, Shell};
 use corsward_policy::wire::OnInvalid;
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ const STATS_CONFIG: &str = include_str!("../../../docs/stats-tags.yaml");
 
 /// The filter with the policies, and the labels of its metrics. With `watch`, the policies are the default of a filter that reads others
 /// from that file.
-pub(super) fn pieces(bundle: &Bundle, module: &str, watch: Option<&Path>) -> String {
+pub(super) fn pieces(bundle: &Bundle, module: &EnvoyModule, watch: Option<&Path>) -> String {
     // There is no configuration behind this one: a filter that cannot use it does nothing.
     let filter = |indent| ecds::typed_config(bundle, module, OnInvalid::Keep, indent);
     let source = match watch {
@@ -29,21 +29,24 @@ pub(super) fn pieces(bundle: &Bundle, module: &str, watch: Option<&Path>) -> Str
         watched_directory:
           path: {folder}
     type_urls:
-    - type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+    - {}
     # In force until the file holds a usable resource.
     apply_default_config_without_warming: true
     default_config:
 {}",
+                module.shell.type_url(),
                 filter(6)
             )
         }
     };
+    // The metrics of a dynamic module have labels of their own.
+    let stats_config = if module.shell == Shell::Wasm { STATS_CONFIG } else { "" };
     format!(
         "# The first entry of `http_filters` of an HTTP connection manager: the answers of all filters behind it get their headers too.\n\
          http_filters:\n\
          - name: {BUNDLE_NAME}\n\
          {source}\
-         {STATS_CONFIG}"
+         {stats_config}"
     )
 }
 

@@ -1,12 +1,17 @@
 //! Arguments and environment: read here and nowhere else.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use corsward_operator_core::publish::ecds::{EnvoyModule, Shell};
 use hyper::Uri;
+
+use crate::modules;
+
+/// The dynamic module in the operator's image.
+const NATIVE_IN_IMAGE: &str = concat!("/libcorsward-", env!("CARGO_PKG_VERSION"), ".so");
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +49,7 @@ pub enum Command {
     /// Print completions for a shell.
     Completions {
         /// The shell.
-        shell: Shell,
+        shell: clap_complete::Shell,
     },
 }
 
@@ -60,15 +65,15 @@ pub struct RunArgs {
     /// is an ECDS resource.
     #[arg(long, value_name = "istio|configmap|file:DIR", env = "CORSWARD_PUBLISH")]
     pub publish: PublishArg,
+    /// The kind of the filter's module. Istio's proxies run `wasm`; an Envoy of your own (1.38 or later) may run `native`, which costs
+    /// less for each request.
+    #[arg(long, value_enum, env = "CORSWARD_FILTER", default_value_t = FilterArg::Wasm)]
+    pub filter: FilterArg,
     /// The filter's module: a file as Envoy sees it, with `istio` a file that this program serves, or an image by its digest
-    /// (`oci://REGISTRY/NAME@sha256:DIGEST`).
-    #[arg(
-        long,
-        value_name = "PATH|oci://IMAGE",
-        env = "CORSWARD_MODULE",
-        default_value = "/etc/corsward/corsward_filter.wasm"
-    )]
-    pub module: String,
+    /// (`oci://REGISTRY/NAME@sha256:DIGEST`) [default: /etc/corsward/corsward_filter.wasm, or /etc/corsward/libcorsward.so for a
+    /// native filter].
+    #[arg(long, value_name = "PATH|oci://IMAGE", env = "CORSWARD_MODULE")]
+    pub module: Option<String>,
     /// The address of /healthz, /readyz, /metrics and /policies. Port 0 takes a free port and logs it. In a cluster /policies answers
     /// only the pod itself, and so users with the right to `kubectl port-forward` to it.
     #[arg(long, value_name = "ADDR", env = "CORSWARD_ADMIN", default_value = "127.0.0.1:8605")]
@@ -187,9 +192,13 @@ pub struct ModuleArgs {
     /// The target folder. The file keeps its name.
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
-    /// The module; the default is its path in the operator's image.
-    #[arg(long, value_name = "FILE", default_value = "/corsward_filter.wasm")]
-    pub from: PathBuf,
+    /// The kind of the module.
+    #[arg(long, value_enum, env = "CORSWARD_FILTER", default_value_t = FilterArg::Wasm)]
+    pub filter: FilterArg,
+    /// The module [default: its path in the operator's image: /corsward_filter.wasm, or /libcorsward-VERSION.so, to which a
+    /// link `libcorsward.so` leads in the target folder].
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
 }
 
 /// Arguments of `cleanup`.
@@ -253,6 +262,15 @@ pub enum IstioKindArg {
     EnvoyFilter,
 }
 
+/// A kind of the filter's module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FilterArg {
+    /// A WebAssembly module: every Envoy with V8, and Istio's proxies.
+    Wasm,
+    /// A dynamic module, in Envoy's own process: Envoy 1.38 and later.
+    Native,
+}
+
 /// A format of log lines.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum LogFormat {
@@ -266,6 +284,58 @@ fn http_url(text: &str) -> Result<Uri, String> {
     match text.parse::<Uri>() {
         Ok(url) if url.scheme_str() == Some("http") && url.host().is_some() => Ok(url),
         _ => Err("write `http://`, a host, a port and a path".to_owned()),
+    }
+}
+
+// === impl RunArgs ===
+
+impl RunArgs {
+    /// The filter's module for Envoys that read a resource.
+    #[must_use]
+    pub fn envoy_module(&self) -> EnvoyModule {
+        let default = || format!("/etc/corsward/{}", self.filter.file_name());
+        let path = self.module.clone().unwrap_or_else(default);
+        EnvoyModule::new(self.filter.into(), path)
+    }
+}
+
+// === impl ModuleArgs ===
+
+impl ModuleArgs {
+    /// Copies the module; says where it is then.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no module, or the folder cannot be written.
+    pub fn copy(&self) -> anyhow::Result<PathBuf> {
+        let (in_image, link) = match self.filter {
+            FilterArg::Wasm => ("/corsward_filter.wasm", None),
+            FilterArg::Native => (NATIVE_IN_IMAGE, Some(self.filter.file_name())),
+        };
+        let from = self.from.as_deref().unwrap_or(Path::new(in_image));
+        modules::copy(self.filter.into(), from, &self.to, link)
+    }
+}
+
+// === impl FilterArg ===
+
+impl FilterArg {
+    /// The name of the module's file beside an Envoy, the same for all versions: a pod has one version for its life, and takes the
+    /// resources of the next one.
+    const fn file_name(self) -> &'static str {
+        match self {
+            Self::Wasm => "corsward_filter.wasm",
+            Self::Native => "libcorsward.so",
+        }
+    }
+}
+
+impl From<FilterArg> for Shell {
+    fn from(filter: FilterArg) -> Self {
+        match filter {
+            FilterArg::Wasm => Self::Wasm,
+            FilterArg::Native => Self::Native,
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 /// Writes `bytes` to a temporary name beside `path`, makes them durable, and renames.
 ///
@@ -10,16 +11,7 @@ use std::path::Path;
 ///
 /// Fails if any of that fails; `path` is then as it was.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    // A dot in front: watchers of folders look away. The same name every time: a crash leaves one file, not many.
-    let temporary = folder.join(format!(".{}.tmp", name.to_string_lossy()));
-    // Whatever has that name, such as a link to elsewhere, is not written through.
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    let temporary = temporary(path)?;
     let mut file = fs::File::create_new(&temporary)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     if let Err(error) = written.and_then(|()| fs::rename(&temporary, path)) {
@@ -27,7 +19,31 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return Err(error);
     }
     // The rename itself is durable once the folder is.
-    fs::File::open(folder)?.sync_all()
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Makes `path` a link to `target`, in place of what has that name.
+pub(crate) fn link(path: &Path, target: &Path) -> io::Result<()> {
+    let temporary = temporary(path)?;
+    symlink(target, &temporary)?;
+    if let Err(error) = fs::rename(&temporary, path) {
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// A name beside `path` for what takes its place, which nothing has.
+fn temporary(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    // A dot in front: watchers of folders look away. The same name every time: a crash leaves one file, not many.
+    let temporary = path.with_file_name(format!(".{}.tmp", name.to_string_lossy()));
+    // Whatever has that name, such as a link to elsewhere, is not written through.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(temporary),
+    }
 }
 
 /// Reads the regular file at `path`, of at most `max` bytes; any other kind of file might never end.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{self, State};
@@ -22,6 +22,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use corsward_operator_core::bundle::hex;
 use corsward_operator_core::filter_module::{Module, is_digest};
+use corsward_operator_core::publish::ecds::Shell;
 use corsward_operator_core::publish::istio::IstioKind;
 use kube::Client;
 use tokio::sync::watch;
@@ -34,10 +35,14 @@ use crate::server::{Limits, Server};
 
 /// The longest module: a `ConfigMap` holds 1 MiB, metadata included.
 const MAX_MODULE_LEN: u64 = 1_000_000;
+/// The longest dynamic module.
+const MAX_NATIVE_LEN: u64 = 16_000_000;
 /// The port of the Service of module servers.
 const PORT: u16 = 80;
 /// The first bytes of every wasm module of version 1.
 const MAGIC: &[u8] = b"\0asm\x01\0\0\0";
+/// The first bytes of every shared object of Linux.
+const ELF_MAGIC: &[u8] = b"\x7fELF";
 
 /// The content behind a name never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -114,18 +119,35 @@ pub async fn start(
     Ok(Modules { module, module_readiness, listed, server })
 }
 
-/// Copies a module into a folder; says where it is then. An Envoy that reads it meanwhile reads a whole one.
+/// Copies a module into a folder; says where it is then. An Envoy that reads it meanwhile reads a whole one. A `link` leads to the copy,
+/// under a name that is the same for all versions.
 ///
 /// # Errors
 ///
-/// Fails if there is no module, or the folder cannot be written.
-pub fn copy(module: &Path, folder: &Path) -> Result<PathBuf> {
-    let own = LocalModule::read(module).with_context(|| format!("--from {}", module.display()))?;
-    let copy = folder.join(module.file_name().unwrap_or_default());
-    atomic::write(&copy, &own.bytes).with_context(|| {
+/// Fails if there is no module of that kind, or the folder cannot be written.
+pub fn copy(shell: Shell, module: &Path, folder: &Path, link: Option<&str>) -> Result<PathBuf> {
+    let bytes =
+        read_module(shell, module).with_context(|| format!("--from {}", module.display()))?;
+    let name = module.file_name().unwrap_or_default();
+    let copy = folder.join(name);
+    let written = atomic::write(&copy, &bytes).and_then(|()| match link {
+        Some(link) if link != name => atomic::link(&folder.join(link), Path::new(name)),
+        _ => Ok(()),
+    });
+    written.with_context(|| {
         format!("--to {}: the module cannot be written there", folder.display())
     })?;
     Ok(copy)
+}
+
+fn read_module(shell: Shell, file: &Path) -> Result<Vec<u8>> {
+    let (max, magic, kind) = match shell {
+        Shell::Wasm => (MAX_MODULE_LEN, MAGIC, "wasm module"),
+        Shell::Native => (MAX_NATIVE_LEN, ELF_MAGIC, "shared object"),
+    };
+    let bytes = atomic::read(file, max).context("cannot read the filter's module")?;
+    ensure!(bytes.starts_with(magic), "the file is no {kind}");
+    Ok(bytes)
 }
 
 /// The path at which a module is served.
@@ -183,11 +205,7 @@ async fn module(
 
 impl LocalModule {
     fn read(file: &Path) -> Result<Self> {
-        let bytes =
-            atomic::read(file, MAX_MODULE_LEN).context("cannot read the filter's module")?;
-        if !bytes.starts_with(MAGIC) {
-            bail!("the file is no wasm module");
-        }
+        let bytes = read_module(Shell::Wasm, file)?;
         Ok(Self { sha256: hex(&bytes), bytes: bytes.into() })
     }
 }
@@ -223,14 +241,30 @@ mod tests {
         let (module, folder) = (dir.path().join("filter.wasm"), dir.path().join("to"));
         fs::create_dir(&folder).unwrap();
         fs::write(&module, "<html>").unwrap();
-        assert!(copy(&module, &folder).is_err());
+        assert!(copy(Shell::Wasm, &module, &folder, None).is_err());
         fs::write(&module, MAGIC).unwrap();
+        assert!(copy(Shell::Native, &module, &folder, None).is_err(), "of the other kind");
         for why in ["new", "there already"] {
-            let copied = copy(&module, &folder).unwrap();
+            let copied = copy(Shell::Wasm, &module, &folder, None).unwrap();
             assert_eq!(copied, folder.join("filter.wasm"), "{why}");
             assert_eq!(fs::read(copied).unwrap(), MAGIC, "{why}");
         }
-        assert!(copy(&module, &dir.path().join("nowhere")).is_err());
+        assert!(copy(Shell::Wasm, &module, &dir.path().join("nowhere"), None).is_err());
+    }
+
+    #[test]
+    fn a_native_module_has_its_version_in_its_name_and_a_link_without_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("to");
+        fs::create_dir(&folder).unwrap();
+        for version in ["libcorsward-1.so", "libcorsward-2.so"] {
+            let module = dir.path().join(version);
+            fs::write(&module, [ELF_MAGIC, version.as_bytes()].concat()).unwrap();
+            copy(Shell::Native, &module, &folder, Some("libcorsward.so")).unwrap();
+            let linked = fs::read(folder.join("libcorsward.so")).unwrap();
+            assert_eq!(linked, fs::read(&module).unwrap(), "{version}");
+            assert_eq!(fs::read(folder.join(version)).unwrap(), linked, "{version}");
+        }
     }
 
     #[tokio::test]

@@ -13,7 +13,6 @@ use crate::args::{Args, Command, LogFormat, RunArgs};
 use crate::cleanup::cleanup;
 use crate::executor::SourceEnded;
 use crate::kubernetes;
-use crate::modules;
 use crate::probe::probe;
 use crate::run;
 use crate::tasks::TaskEnded;
@@ -47,8 +46,7 @@ pub fn start(args: Args) -> Result<ExitCode> {
             return Ok(ExitCode::from(u8::from(!answered)));
         }
         Command::Module(args) => {
-            let copy = modules::copy(&args.from, &args.to)?;
-            writeln!(io::stdout(), "{}", copy.display())?;
+            writeln!(io::stdout(), "{}", args.copy()?.display())?;
         }
         Command::Cleanup(args) => {
             runtime()?.block_on(async {

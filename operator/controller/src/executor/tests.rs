@@ -1,6 +1,7 @@
 //! Tests of the executor.
 
 use corsward_operator_core::capabilities::Reach;
+use corsward_operator_core::publish::ecds::{EnvoyModule, Shell};
 use corsward_operator_core::resource_ref::{ResourceKind, ResourceRef};
 use corsward_policy::validate::NoKnowledge;
 
@@ -14,7 +15,7 @@ fn executor(dir: &std::path::Path) -> Executor {
     let deps = ExecutorDeps {
         publisher: Box::new(FolderPublisher::new(
             dir.to_owned(),
-            "filter.wasm".to_owned(),
+            EnvoyModule::new(Shell::Wasm, "filter.wasm"),
             metrics,
         )),
         last_good: Box::new(StateFile::new(dir.join("state.json"))),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use corsward_operator_core::bundle::{Bundle, BundleKey, Desired, PublishStatus};
 use corsward_operator_core::capabilities::{Capabilities, Reach, Replicas};
 use corsward_operator_core::event::Event;
-use corsward_operator_core::publish::ecds;
+use corsward_operator_core::publish::ecds::{self, EnvoyModule};
 use corsward_policy::wire;
 use tracing::{error, info, warn};
 
@@ -22,7 +22,7 @@ const MAX_LEN: u64 = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub struct FolderPublisher {
     dir: PathBuf,
-    module: String,
+    module: EnvoyModule,
     metrics: Arc<Metrics>,
     desired: Arc<Desired>,
     /// The desired bundles could not be published.
@@ -32,9 +32,9 @@ pub struct FolderPublisher {
 // === impl FolderPublisher ===
 
 impl FolderPublisher {
-    /// Resource files in `dir`, for an Envoy that finds the filter's module at `module`.
+    /// Resource files in `dir`, for an Envoy that runs the filter of `module`.
     #[must_use]
-    pub fn new(dir: PathBuf, module: String, metrics: Arc<Metrics>) -> Self {
+    pub fn new(dir: PathBuf, module: EnvoyModule, metrics: Arc<Metrics>) -> Self {
         Self { dir, module, metrics, desired: Arc::default(), failing: false }
     }
 
@@ -146,7 +146,8 @@ mod tests {
     use std::path::Path;
 
     fn publisher(dir: &Path) -> FolderPublisher {
-        FolderPublisher::new(dir.to_owned(), "filter.wasm".into(), Arc::default())
+        let module = EnvoyModule::new(ecds::Shell::Wasm, "filter.wasm");
+        FolderPublisher::new(dir.to_owned(), module, Arc::default())
     }
 
     fn bundle(compiled: &str) -> Bundle {

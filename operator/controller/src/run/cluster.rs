@@ -21,7 +21,7 @@ use tracing::{error, info};
 
 use super::{WAITING, serve_admin};
 use crate::admin::{Access, AdminState};
-use crate::args::{ClusterArgs, IstioKindArg, PublishArg, RunArgs};
+use crate::args::{ClusterArgs, FilterArg, IstioKindArg, PublishArg, RunArgs};
 use crate::executor::{Executor, ExecutorDeps};
 use crate::leader::{self, LeaderElector};
 use crate::modules::{self, Modules};
@@ -200,17 +200,23 @@ impl Cluster<'_> {
     ) -> Result<(Output, watch::Receiver<Option<String>>)> {
         let (args, (_, open)) = (self.args, watch::channel(None));
         if args.publish == PublishArg::ConfigMap {
-            return Ok((Output::ConfigMap { module: args.module.clone() }, open));
+            return Ok((Output::ConfigMap { module: args.envoy_module() }, open));
         }
-        if args.module.starts_with("oci://") {
-            let module = Module::image(&args.module).context("--module")?;
+        if args.filter == FilterArg::Native {
+            bail!(
+                "Istio brings its proxies a Wasm filter alone: write --filter wasm, or --publish configmap"
+            );
+        }
+        let file = args.envoy_module().path;
+        if file.starts_with("oci://") {
+            let module = Module::image(&file).context("--module")?;
             return Ok((Output::Istio { kind, module }, open));
         }
         let Some(addr) = args.cluster.module_addr else {
             bail!("the module has no server: write --module-addr ADDR, or --module oci://IMAGE");
         };
         let options = modules::ModuleOptions {
-            file: args.module.clone().into(),
+            file: file.into(),
             namespace: args.cluster.namespace.clone(),
             service: args.cluster.module_service.clone(),
             addr,

@@ -67,15 +67,15 @@ pub(super) async fn run(
 
 fn publisher(args: &RunArgs, dir: &Path, admin_state: &AdminState) -> Result<FolderPublisher> {
     std::fs::create_dir_all(dir).with_context(|| format!("no folder {}", dir.display()))?;
-    let module = &args.module;
-    if !Path::new(module).exists() {
+    let module = args.envoy_module();
+    if !Path::new(&module.path).exists() {
         warn!(
-            module,
+            module = module.path,
             "the module does not exist here: Envoy must find it at this path, or set --module"
         );
     }
     let metrics = Arc::clone(&admin_state.metrics);
-    Ok(FolderPublisher::new(dir.to_owned(), module.clone(), metrics))
+    Ok(FolderPublisher::new(dir.to_owned(), module, metrics))
 }
 
 /// Puts back what was in force before a restart; `None`: that is not known.

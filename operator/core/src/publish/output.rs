@@ -11,7 +11,7 @@ use crate::capabilities::Reach;
 use crate::cluster_state::Key;
 use crate::filter_module::{MODULE_LABEL, Module, short};
 use crate::names::{FIELD_MANAGER, MANAGED_BY};
-use crate::publish::ecds;
+use crate::publish::ecds::{self, EnvoyModule};
 use crate::publish::istio::{self, IstioKind};
 
 /// The label of every object that holds a bundle: the object's name.
@@ -53,8 +53,8 @@ pub enum Output {
     },
     /// A `ConfigMap` with an ECDS resource, which Envoy reads from a mounted volume.
     ConfigMap {
-        /// The path of the filter's module, as Envoy sees it.
-        module: String,
+        /// The filter's module.
+        module: EnvoyModule,
     },
 }
 
@@ -266,7 +266,9 @@ mod tests {
         let outputs = [
             wasm_plugins(),
             Output::Istio { kind: IstioKind::EnvoyFilter, module: module() },
-            Output::ConfigMap { module: "/etc/corsward/filter.wasm".into() },
+            Output::ConfigMap {
+                module: EnvoyModule::new(ecds::Shell::Wasm, "/etc/corsward/filter.wasm"),
+            },
         ];
         for output in outputs {
             for key in [workloads(&[]), workloads(&[("app", "a"), ("b", "")]), gateway("front")] {

@@ -16,6 +16,7 @@ use corsward_operator_core::controller::Controller;
 use corsward_operator_core::event::{Event, Moment, Refreshed, RolloutUpdate};
 use corsward_operator_core::filter_module::Module;
 use corsward_operator_core::index::Index;
+use corsward_operator_core::publish::ecds::{EnvoyModule, Shell};
 use corsward_operator_core::publish::istio::IstioKind;
 use corsward_operator_core::publish::output::Output;
 use corsward_operator_core::rollout::proxy::ProxyStats;
@@ -395,7 +396,9 @@ pub(super) fn output(kind: Kind) -> Output {
         Kind::WasmPlugin => Output::Istio { kind: IstioKind::WasmPlugin, module },
         Kind::TrafficExtension => Output::Istio { kind: IstioKind::TrafficExtension, module },
         Kind::EnvoyFilter => Output::Istio { kind: IstioKind::EnvoyFilter, module },
-        Kind::ConfigMap => Output::ConfigMap { module: "/etc/corsward/filter.wasm".into() },
+        Kind::ConfigMap => {
+            Output::ConfigMap { module: EnvoyModule::new(Shell::Wasm, "/etc/corsward/filter.wasm") }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod order;
 use super::*;
 use crate::bundle::Bundles;
 use crate::filter_module::Module;
+use crate::publish::ecds::{EnvoyModule, Shell};
 use crate::publish::istio::IstioKind;
 use crate::publish::testing::{bundle, gateway, module, wasm_plugins, workloads};
 use serde_json::json;
@@ -416,7 +417,7 @@ fn a_module_that_nobody_serves_yet_is_named_by_nothing() {
 
 #[test]
 fn a_config_map_is_never_removed_and_goes_on_saying_what_replaces_it() {
-    let output = Output::ConfigMap { module: "/filter.wasm".into() };
+    let output = Output::ConfigMap { module: EnvoyModule::new(Shell::Wasm, "/filter.wasm") };
     let a = bundle(&workloads(&[("app", "a")]), "1");
     let mut stage = Stage::new(output.clone(), BTreeMap::new());
     stage.want(&[&a], &[]);
@@ -462,7 +463,7 @@ fn a_copy_with_our_labels_goes_once_its_namespace_is_as_it_should_be() {
 
 #[test]
 fn a_copy_of_a_config_map_stays_for_an_envoy_may_have_mounted_it() {
-    let output = Output::ConfigMap { module: "/filter.wasm".into() };
+    let output = Output::ConfigMap { module: EnvoyModule::new(Shell::Wasm, "/filter.wasm") };
     let a = bundle(&workloads(&[]), "1");
     let mut stage = Stage::new(output.clone(), copy(&output, &a));
     stage.want(&[], &[]);
