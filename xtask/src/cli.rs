@@ -8,8 +8,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{
-    archives, atlas, bench, cluster, demo, e2e, fuzz, generate, images, lint, playground, test,
-    wasm,
+    archives, atlas, bench, cluster, demo, e2e, fuzz, generate, images, lint, native, playground,
+    test, wasm,
 };
 
 /// Everything one does with corsward's sources, each by one subcommand
@@ -74,6 +74,15 @@ enum Command {
     #[command(after_long_help = "Example:
   cargo xtask wasm && cp target/wasm/corsward_filter.wasm /etc/envoy/corsward/")]
     Wasm,
+
+    /// Build the filter as a dynamic module of Envoy, and check what it needs
+    ///
+    /// For an Envoy of your own, 1.38 or newer (docs/filter.md). Prints where the module is, its size, the libraries that it needs and
+    /// the oldest glibc that it runs with. Fails where Envoy's image may lack one of them.
+    #[command(after_long_help = "Examples:
+  cargo xtask native                 target/native/libcorsward-VERSION.so
+  cargo xtask native --arch arm64    target/native/libcorsward-VERSION-arm64.so")]
+    Native(native::Args),
 
     /// Write docs/playground.html, a page that runs `corsward check` and `corsward explain` in a browser
     ///
@@ -187,6 +196,7 @@ impl Command {
             Self::E2e(args) => e2e::run(&args),
             Self::Lint => lint::run(),
             Self::Wasm => wasm::run(),
+            Self::Native(args) => native::run(&args),
             Self::Playground => playground::run(),
             Self::Images(args) => images::run(&args),
             Self::Archives(args) => archives::run(&args),
@@ -224,6 +234,7 @@ mod tests {
             "xtask e2e --cluster corsward --keep Django",
             "xtask lint",
             "xtask wasm",
+            "xtask native --arch arm64",
             "xtask playground",
             "xtask images --operator",
             "xtask archives --url https://downloads.example/corsward",

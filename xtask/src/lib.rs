@@ -2,7 +2,7 @@
 //! others, and clusters, come from [`xtask_offline`].
 //!
 //! ```text
-//! cli --> lint, generate, wasm, playground, images, archives, test, e2e, fuzz, demo, bench, atlas, cluster --> build, envoy, kubernetes --> xtask-offline
+//! cli --> lint, generate, wasm, native, playground, images, archives, test, e2e, fuzz, demo, bench, atlas, cluster --> build, envoy, kubernetes --> xtask-offline
 //! ```
 
 pub mod archives;
@@ -20,6 +20,7 @@ pub mod http;
 pub mod images;
 pub mod kubernetes;
 pub mod lint;
+pub mod native;
 pub mod playground;
 pub mod ports;
 pub mod process;

@@ -171,6 +171,15 @@ fn finish(built: &[u8], place: &Path) -> Result<Sizes> {
     Ok(sizes)
 }
 
+/// Flags of rustc with which a module names no folder of this machine.
+///
+/// # Errors
+///
+/// Fails if the folders are not known.
+pub(crate) fn source_flags() -> Result<Vec<String>> {
+    sources::flags()
+}
+
 /// Refuses a module that names a folder of this machine.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ mod npm;
 mod pip;
 mod rust;
 mod socks_proxy;
+mod zig;
 
 use std::env;
 use std::fs::{self, File};
@@ -36,8 +37,9 @@ pub use kubernetes::{
 };
 pub use npm::{BINARYEN_VERSION, PLAYWRIGHT_VERSION, node_packages, playwright, wasm_opt};
 pub use pip::python_packages;
-pub use rust::{WASM_TARGET, cargo_fuzz, musl, wasm_target};
+pub use rust::{WASM_TARGET, cargo_fuzz, musl, rust_target, wasm_target};
 pub use socks_proxy::socks_proxy;
+pub use zig::zig;
 
 use crate::{command, paths};
 

@@ -33,7 +33,12 @@ pub fn musl(target: &str) -> Result<PathBuf> {
     Program { names: &["musl-gcc"], variable: "MUSL_GCC_BIN", package: "musl-tools" }.get()
 }
 
-fn rust_target(target: &str) -> Result<()> {
+/// Makes sure that a target can be compiled for.
+///
+/// # Errors
+///
+/// Fails if it is missing and rustup is not here to add it.
+pub fn rust_target(target: &str) -> Result<()> {
     let sysroot = command::read(command::rustc().args(["--print", "sysroot"]))?;
     let sysroot = String::from_utf8(sysroot)?;
     if Path::new(sysroot.trim()).join("lib/rustlib").join(target).is_dir() {

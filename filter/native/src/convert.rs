@@ -1,0 +1,153 @@
+//! Conversions: the hooks that Envoy looks up by name, and of its pointers into references.
+//!
+//! Envoy alone calls these functions, as its `abi.h` says: it passes each pointer that a hook returned back to the hooks of the
+//! same object, and to the hook that destroys it once, after all others. So they take references and boxes in their place. No
+//! hook unwinds.
+
+use std::ffi::{c_char, c_void};
+
+use corsward_filter_engine::{Exchange, Flow};
+
+use crate::abi::{self, EnvoyBuffer, FilterConfig, HeadersStatus, Stream};
+use crate::instance::Instance;
+use crate::panic_guard::guard;
+
+/// One stream.
+struct StreamState {
+    /// None after a panic, so that the request passes unfiltered.
+    exchange: Option<Exchange>,
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
+    abi::VERSION.as_ptr()
+}
+
+/// Refuses the configuration by returning none. On the main thread.
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
+    config: *mut c_void,
+    name: EnvoyBuffer,
+    bytes: EnvoyBuffer,
+) -> Option<Box<Instance>> {
+    guard(None, || {
+        // SAFETY: Envoy passes a configuration that outlives this hook.
+        let config = unsafe { FilterConfig::new(config) };
+        // SAFETY: Envoy lends the name for this hook.
+        let name = unsafe { name.bytes() };
+        // SAFETY: Envoy lends the bytes for this hook.
+        let bytes = unsafe { bytes.bytes() };
+        Instance::new(&config, name, bytes).map(Box::new)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(instance: Box<Instance>) {
+    guard((), || drop(instance));
+}
+
+/// What a scheduler requests. On the main thread.
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
+    config: *mut c_void,
+    instance: &Instance,
+    _event: u64,
+) {
+    guard((), || {
+        // SAFETY: Envoy passes a configuration that outlives this hook.
+        let config = unsafe { FilterConfig::new(config) };
+        instance.publish_stats(&config);
+    });
+}
+
+/// On the worker of the stream, as all hooks that follow.
+#[expect(clippy::unnecessary_box_returns, reason = "Envoy keeps the pointer")]
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_new(
+    instance: &Instance,
+    stream: *mut c_void,
+) -> Box<StreamState> {
+    let exchange = guard(None, || {
+        // SAFETY: Envoy passes the stream of this hook.
+        let stream = unsafe { Stream::new(stream) };
+        Some(instance.exchange(&stream))
+    });
+    Box::new(StreamState { exchange })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
+    stream: *mut c_void,
+    state: &StreamState,
+    _end_of_stream: bool,
+) -> HeadersStatus {
+    guard(HeadersStatus::Continue, || {
+        // SAFETY: Envoy passes the stream of this hook.
+        let mut stream = unsafe { Stream::new(stream) };
+        #[cfg(feature = "panicking")]
+        panic_if_asked(&stream);
+        match state.exchange.as_ref().map(|exchange| exchange.on_request(&mut stream)) {
+            Some(Flow::Answered) => HeadersStatus::StopIteration,
+            Some(Flow::Continue) | None => HeadersStatus::Continue,
+        }
+    })
+}
+
+/// Envoy calls it for local replies too, those of the filter included, before the callback that sends one returns.
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
+    stream: *mut c_void,
+    state: &StreamState,
+    _end_of_stream: bool,
+) -> HeadersStatus {
+    guard(HeadersStatus::Continue, || {
+        // SAFETY: Envoy passes the stream of this hook.
+        let mut stream = unsafe { Stream::new(stream) };
+        if let Some(exchange) = &state.exchange {
+            exchange.on_response(&mut stream);
+        }
+        HeadersStatus::Continue
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_http_filter_destroy(state: Box<StreamState>) {
+    guard((), || drop(state));
+}
+
+#[cfg(feature = "panicking")]
+#[expect(clippy::panic, reason = "for tests of what happens then")]
+fn panic_if_asked(stream: &Stream<'_>) {
+    if stream.header(abi::HeaderMap::Request, "x-corsward-panic", 0).is_some() {
+        panic!("the request asks for it");
+    }
+}
+
+/// Hooks without which Envoy refuses a module, and for which the filter has no use: 0 is to continue.
+macro_rules! unused {
+    ($($hook:ident)*) => {
+        $(
+            #[unsafe(no_mangle)]
+            extern "C" fn $hook() -> u32 {
+                0
+            }
+        )*
+    };
+}
+
+unused! {
+    envoy_dynamic_module_on_http_filter_request_body
+    envoy_dynamic_module_on_http_filter_request_trailers
+    envoy_dynamic_module_on_http_filter_response_body
+    envoy_dynamic_module_on_http_filter_response_trailers
+    envoy_dynamic_module_on_http_filter_stream_complete
+    envoy_dynamic_module_on_http_filter_http_callout_done
+    envoy_dynamic_module_on_http_filter_http_stream_headers
+    envoy_dynamic_module_on_http_filter_http_stream_data
+    envoy_dynamic_module_on_http_filter_http_stream_trailers
+    envoy_dynamic_module_on_http_filter_http_stream_complete
+    envoy_dynamic_module_on_http_filter_http_stream_reset
+    envoy_dynamic_module_on_http_filter_scheduled
+    envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark
+    envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark
+}

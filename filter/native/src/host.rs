@@ -1,0 +1,152 @@
+//! Host: the Envoy that has loaded the filter, as the engine sees it.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use corsward_filter_engine::{Host, Labels, LogLevel, MetricKind, PluginHost, StreamHost};
+use corsward_policy::response_headers::Headers;
+
+use crate::abi::{self, HeaderMap, Level, Stream};
+use crate::own_labels::OwnLabels;
+use crate::{last_good, series};
+
+/// The details of a local reply, for access logs: `%RESPONSE_CODE_DETAILS%`.
+const DETAILS: &str = "corsward";
+
+/// One filter of this Envoy, while it is configured or removed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Filter<'n> {
+    /// Its `filter_name`.
+    pub(crate) name: &'n [u8],
+}
+
+// === impl Filter ===
+
+impl Host for Filter<'_> {
+    fn increment(&self, metric: u32) {
+        increment(metric);
+    }
+
+    fn record(&self, metric: u32, value: u64) {
+        record(metric, value);
+    }
+
+    fn log(&self, level: LogLevel, line: &str) {
+        log(level, line);
+    }
+}
+
+impl PluginHost for Filter<'_> {
+    fn define_metric(&self, kind: MetricKind, name: &str) -> Option<u32> {
+        // Without a virtual machine that can die there is nothing to count; a series that stays at zero would raise the alarm.
+        if name == "corsward.heartbeats" {
+            return None;
+        }
+        series::define(kind, name)
+    }
+
+    fn own_labels(&self) -> impl Labels {
+        OwnLabels::get()
+    }
+
+    fn last_good(&self) -> Option<Vec<u8>> {
+        last_good::get(self.name)
+    }
+
+    fn keep_last_good(&mut self, bytes: &[u8]) {
+        last_good::keep(self.name, bytes);
+    }
+}
+
+// === impl Stream ===
+
+impl Host for Stream<'_> {
+    fn increment(&self, metric: u32) {
+        increment(metric);
+    }
+
+    fn record(&self, metric: u32, value: u64) {
+        record(metric, value);
+    }
+
+    fn log(&self, level: LogLevel, line: &str) {
+        log(level, line);
+    }
+}
+
+impl StreamHost for Stream<'_> {
+    // Envoy has joined the lines of those that it knows by name (`Origin`, `Access-Control-*`, `Authorization`).
+    fn request_header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.header(HeaderMap::Request, name, 0).map(|(value, _)| Cow::Borrowed(value))
+    }
+
+    fn request_lines(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        lines(self, HeaderMap::Request, name)
+    }
+
+    fn remove_request_header(&mut self, name: &str) {
+        self.set_header(HeaderMap::Request, name, None);
+    }
+
+    fn response_header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        lines(self, HeaderMap::Response, name)
+    }
+
+    fn set_response_header(&mut self, name: &str, value: &[u8]) {
+        self.set_header(HeaderMap::Response, name, Some(value));
+    }
+
+    fn remove_response_header(&mut self, name: &str) {
+        self.set_header(HeaderMap::Response, name, None);
+    }
+
+    fn local_reply(&mut self, status: u16, headers: &Headers<'_>) {
+        self.reply(status, &headers.iter().collect::<Vec<_>>(), DETAILS);
+    }
+
+    // Access logs read it as `%FILTER_STATE(<key>:PLAIN)%`.
+    fn set_filter_state(&mut self, key: &str, value: &[u8]) {
+        Stream::set_filter_state(self, key, value);
+    }
+
+    fn destination_port(&self) -> Option<u16> {
+        Stream::destination_port(self)?.try_into().ok()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "Envoy offers no clock to modules")]
+    fn now(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+/// All lines of a header, joined by commas; one line is lent.
+fn lines<'s>(stream: &'s Stream<'_>, map: HeaderMap, name: &str) -> Option<Cow<'s, [u8]>> {
+    let (first, count) = stream.header(map, name, 0)?;
+    let mut lines = Cow::Borrowed(first);
+    for (line, _) in (1..count).filter_map(|nth| stream.header(map, name, nth)) {
+        let joined = lines.to_mut();
+        joined.push(b',');
+        joined.extend_from_slice(line);
+    }
+    Some(lines)
+}
+
+fn increment(metric: u32) {
+    if let Some(value) = usize::try_from(metric).ok().and_then(series::value) {
+        value.add(1);
+    }
+}
+
+fn record(metric: u32, value: u64) {
+    if let Some(gauge) = usize::try_from(metric).ok().and_then(series::value) {
+        gauge.set(value);
+    }
+}
+
+fn log(level: LogLevel, line: &str) {
+    let level = match level {
+        LogLevel::Warn => Level::Warn,
+        LogLevel::Error => Level::Error,
+    };
+    abi::log(level, line);
+}

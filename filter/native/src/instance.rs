@@ -1,0 +1,71 @@
+//! Instance: the filter with one configuration. Envoy makes a new one for each configuration, on its main thread.
+
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use corsward_filter_engine::{Engine, Exchange, Plugin};
+
+use crate::abi::{FilterConfig, Stream};
+use crate::host::Filter;
+use crate::stats::Stats;
+use crate::ticker::Ticker;
+
+/// Interval at which Envoy gets the values of metrics.
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The engine of the process. No request locks it.
+static ENGINE: LazyLock<Mutex<Engine>> = LazyLock::new(Mutex::default);
+
+/// The filter with one configuration, for all workers.
+pub(crate) struct Instance {
+    plugin: Plugin,
+    stats: Stats,
+    /// Without one, Envoy gets the values with the next configuration.
+    _ticker: Option<Ticker>,
+}
+
+/// Workers use it at the same time.
+const _: () = {
+    const fn is_shared_by_threads<T: Send + Sync>() {}
+    is_shared_by_threads::<Instance>();
+};
+
+// === impl Instance ===
+
+impl Instance {
+    /// Reads a configuration; `None` asks Envoy to refuse it.
+    pub(crate) fn new(config: &FilterConfig<'_>, name: &[u8], bytes: &[u8]) -> Option<Self> {
+        let (plugin, accepted) = {
+            let mut engine = engine();
+            let mut plugin = Plugin::new(&mut engine);
+            let accepted = plugin.configure(&mut engine, &mut Filter { name }, bytes);
+            (plugin, accepted)
+        };
+        let stats = Stats::define(config);
+        accepted.then(|| {
+            let ticker = Ticker::start(PUBLISH_INTERVAL, config.scheduler());
+            Self { plugin, stats, _ticker: ticker }
+        })
+    }
+
+    /// Returns the state for one request and its response.
+    pub(crate) fn exchange(&self, stream: &Stream<'_>) -> Exchange {
+        self.stats.publish_if_due(stream);
+        self.plugin.exchange()
+    }
+
+    /// Passes the values of metrics to Envoy.
+    pub(crate) fn publish_stats(&self, config: &FilterConfig<'_>) {
+        self.stats.publish(config);
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.plugin.retire(&mut engine(), &Filter { name: &[] });
+    }
+}
+
+fn engine() -> MutexGuard<'static, Engine> {
+    ENGINE.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,81 @@
+//! Stats: the metrics of one configuration in Envoy, which get the values of all series.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use corsward_filter_engine::MetricKind;
+
+use crate::abi::{FilterConfig, MetricId, Recorder, Stream};
+use crate::series::{self, PANICS};
+
+/// Envoy lets a configuration define metrics only while it is made; their labels get values later.
+pub(crate) struct Stats {
+    families: Vec<(String, MetricId)>,
+    panics: Option<MetricId>,
+    /// All series, also those at zero: a counter that the newest configuration has outlives the others.
+    is_first: AtomicBool,
+    /// The next stream is to publish: Envoy 1.38 needs one.
+    is_due: AtomicBool,
+}
+
+// === impl Stats ===
+
+impl Stats {
+    /// Defines the metrics of all series that there are, and publishes their values.
+    pub(crate) fn define(config: &FilterConfig<'_>) -> Self {
+        let mut families: Vec<(String, MetricId)> = Vec::new();
+        for series in &*series::all() {
+            if families.iter().any(|(family, _)| *family == series.family) {
+                continue;
+            }
+            let id = match series.kind {
+                MetricKind::Counter => config.define_counter(&series.family, &series.labels),
+                MetricKind::Gauge => config.define_gauge(&series.family),
+            };
+            families.extend(id.map(|id| (series.family.clone(), id)));
+        }
+        let stats = Self {
+            families,
+            panics: config.define_counter("corsward.panics", &[]),
+            is_first: AtomicBool::new(true),
+            is_due: AtomicBool::new(false),
+        };
+        stats.publish(config);
+        stats
+    }
+
+    /// Publishes what has changed, now or with the next stream.
+    pub(crate) fn publish(&self, config: &FilterConfig<'_>) {
+        match config.recorder() {
+            Some(recorder) => self.publish_to(&recorder),
+            None => self.is_due.store(true, Ordering::Relaxed),
+        }
+    }
+
+    /// Publishes what has changed, if that waits for a stream.
+    pub(crate) fn publish_if_due(&self, stream: &Stream<'_>) {
+        if self.is_due.load(Ordering::Relaxed) && self.is_due.swap(false, Ordering::Relaxed) {
+            self.publish_to(stream);
+        }
+    }
+
+    fn publish_to(&self, recorder: &impl Recorder) {
+        let is_first = self.is_first.swap(false, Ordering::Relaxed);
+        for (number, series) in series::all().iter().enumerate() {
+            // Without a metric for it, a value stays for a configuration that has one.
+            let family = self.families.iter().find(|(family, _)| *family == series.family);
+            let (Some((_, id)), Some(value)) = (family, series::value(number)) else { continue };
+            match series.kind {
+                MetricKind::Gauge => recorder.set(*id, value.get()),
+                MetricKind::Counter if is_first || value.get() > 0 => {
+                    recorder.add(*id, &series.values, value.take());
+                }
+                MetricKind::Counter => {}
+            }
+        }
+        if let Some(panics) = self.panics
+            && PANICS.get() > 0
+        {
+            recorder.add(panics, &[], PANICS.take());
+        }
+    }
+}
