@@ -22,7 +22,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 pub use self::admin::{Admin, Stats};
 pub use self::bootstrap::Bootstrap;
 pub use self::listener::{Listener, Refusals, route};
-pub use self::plugin::{INERT, NAME, Plugin};
+pub use self::plugin::{INERT, NAME, Plugin, Shell};
 pub use self::slot::Slot;
 use crate::process::Process;
 use crate::wait;
@@ -32,7 +32,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The tail of a log in a message: lines, and characters of each.
 const TAIL_LINES: usize = 12;
-const TAIL_WIDTH: usize = 300;
+const TAIL_WIDTH: usize = 600;
 
 /// A running Envoy.
 #[derive(Debug)]
@@ -49,8 +49,8 @@ impl Envoy {
     ///
     /// # Errors
     ///
-    /// Fails if Envoy refuses the bootstrap, has no V8, or does not become ready; the sentence holds the
-    /// last lines of its log.
+    /// Fails if Envoy refuses the bootstrap, has no V8 for a Wasm filter, or does not become ready; the
+    /// sentence holds the last lines of its log.
     pub fn start(binary: &Path, bootstrap: &Bootstrap, directory: &Path) -> Result<Self> {
         let mut envoy = Self::spawn(binary, bootstrap, directory, Stdio::null())?;
         envoy.wait_until_ready()?;
@@ -69,12 +69,13 @@ impl Envoy {
         stdout: Stdio,
     ) -> Result<Self> {
         fs::create_dir_all(directory)?;
+        let rendered = bootstrap.render();
         let configuration = directory.join("bootstrap.json");
         let log = directory.join("envoy.log");
         let admin_address = directory.join("admin.address");
         // Of an earlier Envoy in the same directory.
         let _ = fs::remove_file(&admin_address);
-        fs::write(&configuration, bootstrap.render())?;
+        fs::write(&configuration, &rendered)?;
         let mut command = Command::new(binary);
         command
             .args(["--disable-hot-restart", "--log-level", "info"])
@@ -87,6 +88,7 @@ impl Envoy {
             .arg(&configuration)
             .arg("--admin-address-path")
             .arg(&admin_address)
+            .env("CORSWARD_LABELS", bootstrap.labels())
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(File::create(&log)?);
@@ -97,7 +99,8 @@ impl Envoy {
         })?;
         let envoy = Self { process, admin: Admin::new(address), log };
         ensure!(
-            envoy.log()?.contains("envoy.wasm.runtime.v8"),
+            !rendered.contains(Shell::Wasm.type_url())
+                || envoy.log()?.contains("envoy.wasm.runtime.v8"),
             "{} has no V8 (envoy.wasm.runtime.v8 is missing in its start log): it cannot run the filter; \
              take another version",
             binary.display()

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use corsward_policy::Workload;
 use corsward_policy::wire::OnInvalid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask::envoy::{Bootstrap, Envoy, Listener, Plugin, Refusals, Slot, Stats, route};
-use xtask::{tools, wasm};
+use xtask::envoy::{Bootstrap, Envoy, Listener, Plugin, Refusals, Shell, Slot, Stats, route};
+use xtask::{native, tools, wasm};
 
 use crate::answer::Answer;
 use crate::case::{self, Case, Request};
@@ -47,6 +47,7 @@ pub struct EnvoyFixturePlan {
     routes: Vec<Value>,
     upstream_prefix: String,
     bootstrap: Bootstrap,
+    envoy_version: String,
 }
 
 // === impl EnvoyFixturePlan ===
@@ -101,6 +102,13 @@ impl EnvoyFixturePlan {
         self
     }
 
+    /// With an Envoy of this version.
+    #[must_use]
+    pub fn envoy_version(mut self, version: &str) -> Self {
+        self.envoy_version = version.into();
+        self
+    }
+
     /// The path of the slot's file.
     #[must_use]
     pub fn slot(&self) -> &Slot {
@@ -131,6 +139,7 @@ impl EnvoyFixturePlan {
             routes,
             upstream_prefix,
             bootstrap,
+            envoy_version,
         } = self;
         if !slot.file().exists() {
             slot.publish(&plugin, "0")?;
@@ -142,7 +151,7 @@ impl EnvoyFixturePlan {
         let routes = routes.into_iter().chain([route(&upstream_prefix, "upstream")]);
         let bootstrap =
             bootstrap.listener(listener.routes(routes)).upstream("upstream", upstream.address());
-        let binary = tools::envoy(&envoy_version())?;
+        let binary = tools::envoy(&envoy_version)?;
         let envoy = Envoy::start(&binary, &bootstrap, directory.path())?;
         Ok(EnvoyFixture { envoy, upstream, slot, plugin, published: 0, directory })
     }
@@ -156,7 +165,7 @@ impl EnvoyFixture {
         Self::plan_with(Plugin::new(&module()?))
     }
 
-    /// The same with a different module, or a different failure policy.
+    /// The same with a different module, be it that of a different shell, or a different failure policy.
     pub fn plan_with(plugin: Plugin) -> Result<EnvoyFixturePlan> {
         let directory = TempDir::new()?;
         let slot = Slot::new(directory.path(), plugin.clone());
@@ -170,6 +179,7 @@ impl EnvoyFixture {
             routes: Vec::new(),
             upstream_prefix: "/".into(),
             bootstrap: Bootstrap::new(),
+            envoy_version: envoy_version(),
         })
     }
 
@@ -278,6 +288,11 @@ impl EnvoyFixture {
         self.envoy.stats()
     }
 
+    /// A counter or gauge of the filter without labels, such as `config.digest`.
+    pub fn stat(&self, name: &str) -> Result<Option<u64>> {
+        self.envoy.admin().stat(&self.plugin.shell().stat(name))
+    }
+
     /// The place of its configuration.
     #[must_use]
     pub fn slot(&self) -> &Slot {
@@ -301,6 +316,7 @@ impl EnvoyFixture {
         let is_failure = |name: &str| {
             name.starts_with("wasm.") && (name.contains("fail") || name.contains("crash"))
                 || name.contains("vm_reload")
+                || name == Shell::Native.stat("panics")
         };
         let failures: BTreeSet<_> =
             stats.iter().filter(|(name, count)| is_failure(name) && **count > 0).collect();
@@ -346,16 +362,35 @@ pub fn envoy_version() -> String {
     named.map_or_else(|| tools::ENVOY_VERSION.into(), |version| version.to_string_lossy().into())
 }
 
-/// The module: what `CORSWARD_WASM` names (a released one, say), else the one built from this tree, once per process.
+/// Tells the tests which shell of the filter runs in their Envoys: `wasm` or `native`.
+pub const FILTER: &str = "CORSWARD_FILTER";
+
+/// The shell of stands: what `CORSWARD_FILTER` says, else Wasm.
+#[must_use]
+pub fn shell() -> Shell {
+    let is_native = std::env::var_os(FILTER).is_some_and(|filter| filter == "native");
+    if is_native { Shell::Native } else { Shell::Wasm }
+}
+
+/// The module: what `CORSWARD_WASM` names (a released one, say), else the one built from this tree for [`shell`], once per process.
 pub fn module() -> Result<PathBuf> {
-    if let Some(named) = std::env::var_os("CORSWARD_WASM") {
-        return Ok(named.into());
+    match (shell(), std::env::var_os("CORSWARD_WASM")) {
+        (Shell::Wasm, Some(named)) => Ok(named.into()),
+        (shell, _) => module_for(shell),
     }
-    static MODULE: OnceLock<Mutex<Option<PathBuf>>> = OnceLock::new();
-    let built = MODULE.get_or_init(Mutex::default);
+}
+
+/// The module built from this tree for a shell, once per process.
+pub fn module_for(shell: Shell) -> Result<PathBuf> {
+    static WASM: Mutex<Option<PathBuf>> = Mutex::new(None);
+    static NATIVE: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let (built, build): (_, fn() -> Result<PathBuf>) = match shell {
+        Shell::Wasm => (&WASM, wasm::build),
+        Shell::Native => (&NATIVE, native::build),
+    };
     let mut built = built.lock().unwrap_or_else(PoisonError::into_inner);
     if built.is_none() {
-        *built = Some(wasm::build()?);
+        *built = Some(build()?);
     }
     built.clone().ok_or_else(|| anyhow!("the module was just built"))
 }

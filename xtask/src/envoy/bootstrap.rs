@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::listener::{Listener, preserved_case, route, socket_address};
+use super::plugin::Shell;
 use super::stats_tags;
 
 /// The bootstrap of an Envoy.
@@ -63,7 +64,7 @@ impl Bootstrap {
         self
     }
 
-    /// With this node id and metadata (`{"LABELS": {…}}` as Istio writes it).
+    /// With this node id and metadata (`{"LABELS": {…}}` as Istio writes it). A dynamic module gets the labels by the environment.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "callers write `json!` in place")]
     pub fn node(mut self, id: &str, metadata: Value) -> Self {
@@ -105,6 +106,13 @@ impl Bootstrap {
         self
     }
 
+    /// The labels of the node as a dynamic module reads them: `app=api,tier=web`.
+    pub(super) fn labels(&self) -> String {
+        let labels = self.node["metadata"]["LABELS"].as_object().into_iter().flatten();
+        let labels = labels.filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
+        labels.collect::<Vec<_>>().join(",")
+    }
+
     pub(super) fn workers(&self) -> u32 {
         self.concurrency
     }
@@ -122,6 +130,12 @@ impl Bootstrap {
                 "clusters": self.clusters,
             },
         });
+        if bootstrap.to_string().contains(Shell::Native.type_url()) {
+            // As the names of a Wasm filter's metrics on the Prometheus page: without what Envoy puts before them.
+            bootstrap["layered_runtime"]["layers"] = json!([{ "name": "static", "static_layer": {
+                "envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix": true,
+            }}]);
+        }
         if let Some(file) = &self.listeners_file {
             let directory = file.parent().unwrap_or(file);
             bootstrap["dynamic_resources"]["lds_config"]["path_config_source"] =

@@ -26,9 +26,9 @@ pub enum Refusals {
     Stdout,
 }
 
-/// A line of the access log: what the filter left in filter state about a request it refused.
+/// A line of the access log: what the filter left in filter state about a request it refused, by the key of either shell.
 const REFUSAL_FORMAT: &str = "%REQ(:METHOD)% %REQ(:AUTHORITY)%%REQ(:PATH)% %RESPONSE_CODE% \
-                              %FILTER_STATE(wasm.corsward:PLAIN)%\n";
+                              %FILTER_STATE(wasm.corsward:PLAIN)%%FILTER_STATE(corsward:PLAIN)%\n";
 
 // === impl Listener ===
 
@@ -130,7 +130,10 @@ impl Listener {
 
 impl Refusals {
     fn render(&self) -> Value {
-        let format = json!({ "text_format_source": { "inline_string": REFUSAL_FORMAT } });
+        let format = json!({
+            "text_format_source": { "inline_string": REFUSAL_FORMAT },
+            "omit_empty_values": true,
+        });
         let mut log = match self {
             Self::File(path) => json!({
                 "name": "envoy.access_loggers.file",
@@ -152,7 +155,7 @@ impl Refusals {
             "name": "envoy.access_loggers.extension_filters.cel",
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-                "expression": "'wasm.corsward' in filter_state",
+                "expression": "'wasm.corsward' in filter_state || 'corsward' in filter_state",
             },
         }});
         log

@@ -1,4 +1,4 @@
-//! The filter in a bootstrap: module, identity, configuration.
+//! The filter in a bootstrap: shell, module, identity, configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -10,24 +10,59 @@ pub const NAME: &str = "corsward";
 /// An envelope under which the filter does nothing.
 pub const INERT: &str = r#"{"v":1,"digest":"","onInvalid":"Keep","compiled":"{\"policies\":[]}"}"#;
 
-const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+/// The kind of a filter's module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    /// A WebAssembly module.
+    Wasm,
+    /// A shared object, which Envoy loads as a dynamic module.
+    Native,
+}
 
-/// A Wasm HTTP filter with its configuration.
+/// An HTTP filter of a module, with its configuration.
 #[derive(Clone, Debug)]
 pub struct Plugin {
+    shell: Shell,
     module: PathBuf,
     name: String,
     failure_policy: &'static str,
     configuration: String,
 }
 
+// === impl Shell ===
+
+impl Shell {
+    /// The type of the filter's configuration.
+    #[must_use]
+    pub(super) const fn type_url(self) -> &'static str {
+        match self {
+            Self::Wasm => "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            Self::Native => {
+                "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"
+            }
+        }
+    }
+
+    /// The name of a metric without labels in Envoy, such as `config.digest`.
+    #[must_use]
+    pub fn stat(self, name: &str) -> String {
+        let namespace = match self {
+            Self::Wasm => "wasmcustom",
+            Self::Native => "dynamicmodulescustom",
+        };
+        format!("{namespace}.corsward.{name}")
+    }
+}
+
 // === impl Plugin ===
 
 impl Plugin {
-    /// The module at `module`, configured to do nothing.
+    /// The module at `module`, configured to do nothing. What ends in `.so` is a dynamic module.
     #[must_use]
     pub fn new(module: &Path) -> Self {
+        let is_native = module.extension().is_some_and(|extension| extension == "so");
         Self {
+            shell: if is_native { Shell::Native } else { Shell::Wasm },
             module: module.into(),
             name: NAME.into(),
             // A trap gets a fresh VM with the next request instead of a dead worker.
@@ -76,23 +111,42 @@ impl Plugin {
         })
     }
 
+    /// The kind of its module.
+    #[must_use]
+    pub fn shell(&self) -> Shell {
+        self.shell
+    }
+
     pub(super) fn typed_config(&self) -> Value {
-        json!({
-            "@type": WASM_TYPE,
-            "config": {
-                "name": self.name,
-                "root_id": self.name,
-                "failure_policy": self.failure_policy,
-                "vm_config": {
-                    "vm_id": self.name,
-                    "runtime": "envoy.wasm.runtime.v8",
-                    "code": { "local": { "filename": self.module } },
+        let configuration = json!({
+            "@type": "type.googleapis.com/google.protobuf.StringValue",
+            "value": self.configuration,
+        });
+        match self.shell {
+            Shell::Wasm => json!({
+                "@type": self.shell.type_url(),
+                "config": {
+                    "name": self.name,
+                    "root_id": self.name,
+                    "failure_policy": self.failure_policy,
+                    "vm_config": {
+                        "vm_id": self.name,
+                        "runtime": "envoy.wasm.runtime.v8",
+                        "code": { "local": { "filename": self.module } },
+                    },
+                    "configuration": configuration,
                 },
-                "configuration": {
-                    "@type": "type.googleapis.com/google.protobuf.StringValue",
-                    "value": self.configuration,
+            }),
+            Shell::Native => json!({
+                "@type": self.shell.type_url(),
+                "dynamic_module_config": {
+                    "module": { "local": { "filename": self.module } },
+                    // An object of the Rust library cannot be unloaded: its threads may have destructors to run.
+                    "do_not_close": true,
                 },
-            },
-        })
+                "filter_name": self.name,
+                "filter_config": configuration,
+            }),
+        }
     }
 }

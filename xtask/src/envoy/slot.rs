@@ -14,16 +14,18 @@ use super::plugin::{NAME, Plugin};
 pub struct Slot {
     name: String,
     directory: PathBuf,
-    default: Option<Plugin>,
+    plugin: Plugin,
+    has_default: bool,
 }
 
 // === impl Slot ===
 
 impl Slot {
-    /// Filled from `directory/corsward.yaml`; until that exists, `default` runs.
+    /// Filled from `directory/corsward.yaml`, by filters of the same shell as `default`; until that exists, `default` runs.
     #[must_use]
     pub fn new(directory: &Path, default: Plugin) -> Self {
-        Self { name: NAME.into(), directory: directory.into(), default: Some(default) }
+        let directory = directory.into();
+        Self { name: NAME.into(), directory, plugin: default, has_default: true }
     }
 
     /// Sets a resource name of its own, read from a file of its own.
@@ -36,7 +38,7 @@ impl Slot {
     /// Without anything to run before the first good configuration, as Istio has it.
     #[must_use]
     pub fn without_default(mut self) -> Self {
-        self.default = None;
+        self.has_default = false;
         self
     }
 
@@ -53,10 +55,7 @@ impl Slot {
     ///
     /// Fails if the directory cannot be written.
     pub fn publish_default(&self) -> std::io::Result<()> {
-        match &self.default {
-            Some(plugin) => self.publish(plugin, "default"),
-            None => Ok(()),
-        }
+        if self.has_default { self.publish(&self.plugin, "default") } else { Ok(()) }
     }
 
     /// Puts `plugin` into the file as publishers do: written beside it and renamed.
@@ -89,10 +88,10 @@ impl Slot {
                     "watched_directory": { "path": self.directory },
                 },
             },
-            "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
+            "type_urls": [self.plugin.shell().type_url()],
         });
-        if let Some(plugin) = &self.default {
-            discovery["default_config"] = plugin.typed_config();
+        if self.has_default {
+            discovery["default_config"] = self.plugin.typed_config();
             discovery["apply_default_config_without_warming"] = json!(true);
         }
         json!({ "name": self.name, "config_discovery": discovery })

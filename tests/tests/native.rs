@@ -1,0 +1,110 @@
+//! The native module: its sources, the Envoys that load it, and what an Envoy does that cannot, or after a panic.
+
+use std::fs;
+use std::path::PathBuf;
+
+use corsward_test_harness::envoy_fixture::{EnvoyFixture, cross_origin, module_for, preflight};
+use corsward_test_harness::policies;
+use serde_json::{Value, json};
+use xtask::envoy::{Plugin, Shell};
+use xtask::{native, paths};
+
+const SHOP: &str = "https://shop.example";
+const HOST: &str = "shop.native.test";
+
+/// The Envoys that load the one file, by ABI v0.1.0 and v0.2.0.
+const LOADED_BY: [&str; 3] = ["1.38.3", "1.39.3", "1.40.0"];
+
+#[test]
+fn unsafe_code_is_in_two_files_each_place_with_its_reason() {
+    let sources = paths::root().join("filter/native/src");
+    for entry in fs::read_dir(&sources).unwrap() {
+        let file = entry.unwrap().path();
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let places = code.filter(|line| line.contains("unsafe") && !line.contains("unsafe_code"));
+        let allowed = ["abi.rs", "convert.rs"].iter().any(|name| file.ends_with(name));
+        assert!(allowed || places.count() == 0, "{}", file.display());
+    }
+    let manifest = |name: &str| -> toml::Table {
+        fs::read_to_string(paths::root().join(name)).unwrap().parse().unwrap()
+    };
+    let (native, workspace) = (manifest("filter/native/Cargo.toml"), manifest("Cargo.toml"));
+    let (own, of_all) = (&native["lints"], &workspace["workspace"]["lints"]);
+    assert_eq!(own["rust"]["unsafe_code"].as_str(), Some("deny"));
+    assert_eq!(own["clippy"]["undocumented_unsafe_blocks"].as_str(), Some("deny"));
+    // All others are those of the workspace.
+    for tool in ["rust", "clippy"] {
+        for (lint, level) in of_all[tool].as_table().unwrap() {
+            assert!(lint == "unsafe_code" || own[tool].get(lint) == Some(level), "{lint}");
+        }
+    }
+}
+
+#[test]
+fn each_envoy_since_1_38_loads_the_same_file() {
+    for version in LOADED_BY {
+        let mut fixture =
+            plan(module_for(Shell::Native).unwrap()).envoy_version(version).start().unwrap();
+        fixture.configure(&[&shop()]).unwrap();
+        let answer = fixture.send(&cross_origin(HOST, SHOP), &[]).unwrap();
+        assert_eq!(answer.get("access-control-allow-origin").as_deref(), Some(SHOP.as_bytes()));
+        let answer = fixture.send(&preflight(HOST, "https://evil.test", "PUT"), &[]).unwrap();
+        assert_eq!(answer.status, 403, "{version}");
+        // Envoy 1.38 publishes values with the next request.
+        let address = fixture.address().unwrap();
+        fixture
+            .envoy()
+            .wait_for("the counters", |admin| {
+                corsward_test_harness::client::send(address, &cross_origin(HOST, SHOP), &[])?;
+                let page = admin.prometheus()?;
+                let series = "corsward_decisions{kind=\"preflight\",verdict=\"refused\",reason=\"origin\"} 1";
+                Ok(page.contains(series) && page.contains("corsward_wire_v1{} 1"))
+            })
+            .unwrap();
+        fixture.ensure_healthy().unwrap();
+    }
+}
+
+#[test]
+fn an_envoy_that_cannot_load_it_says_why() {
+    let module = module_for(Shell::Native).unwrap();
+    let refused = plan(module).envoy_version("1.37.0").start().unwrap_err();
+    let told = "DynamicModuleConfig, near";
+    assert!(format!("{refused:#}").contains(told), "{refused:#}");
+
+    let nowhere = PathBuf::from("/nowhere/libcorsward.so");
+    let refused = plan(nowhere).start().unwrap_err();
+    assert!(format!("{refused:#}").contains("/nowhere/libcorsward.so"), "{refused:#}");
+}
+
+#[test]
+fn a_request_that_panics_passes_unfiltered_and_counts_and_envoy_lives_on() {
+    let mut fixture = plan(native::panicking().unwrap()).start().unwrap();
+    fixture.configure(&[&shop()]).unwrap();
+    let pid = fixture.envoy().pid();
+    let ask = |more: &[(&str, &str)]| {
+        let answer = fixture.send(&cross_origin(HOST, SHOP), more).unwrap();
+        (answer.status, answer.get("access-control-allow-origin").is_some())
+    };
+    for _ in 0..3 {
+        assert_eq!(ask(&[("x-corsward-panic", "1")]), (200, false));
+        assert_eq!(ask(&[]), (200, true), "the next request");
+    }
+    let panics = Shell::Native.stat("panics");
+    let counted = |admin: &xtask::envoy::Admin| Ok(admin.stat(&panics)? == Some(3));
+    fixture.envoy().wait_for("the counter of panics", counted).unwrap();
+    let log = fixture.envoy().log().unwrap();
+    assert!(log.contains("panicked at") && log.contains("the request asks for it"), "{log}");
+    assert_eq!(fixture.envoy().pid(), pid);
+    assert!(fixture.envoy().exited().unwrap().is_none());
+}
+
+fn plan(module: PathBuf) -> corsward_test_harness::envoy_fixture::EnvoyFixturePlan {
+    EnvoyFixture::plan_with(Plugin::new(&module)).unwrap()
+}
+
+fn shop() -> Value {
+    let spec = json!({ "hostnames": [HOST], "cors": { "allowOrigins": [SHOP] } });
+    policies::policy("native", "shop", spec.as_object().cloned().unwrap())
+}
