@@ -1,5 +1,8 @@
 //! The core by itself: time and allocations of a decision, of compiling and of reading what was compiled. Prints
 //! tables in Markdown; `cargo xtask bench` puts them into `docs/benchmarks.md`.
+//!
+//! With arguments, such as `allowed 10000 1000`, it does one of them and prints nothing: that kind of request to a policy of 10000 origins,
+//! or `decode` of 10000 policies, 1000 times, for callgrind to count.
 #![expect(
     clippy::expect_used,
     clippy::arithmetic_side_effects,
@@ -38,12 +41,42 @@ impl Request for Lines {
     }
 }
 
+/// The kinds of requests.
+const KINDS: [&str; 4] = ["no-origin", "allowed", "preflight", "refused"];
+
 fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    if let [what, count, runs] = args.as_slice() {
+        let number = |text: &String| text.parse().expect("a number");
+        return one(what, number(count), number(runs));
+    }
     decisions("origins in one policy", |count| vec![draft(0, origins(count), Vec::new())]);
-    decisions("policies, a host and an origin each", |count| {
-        (0..count).map(|n| draft(n, vec![origin(n)], vec![format!("h{n}.example")])).collect()
-    });
+    decisions("policies, a host and an origin each", drafts);
     configurations();
+}
+
+/// Does one of the measured things again and again.
+fn one(what: &str, count: usize, runs: usize) {
+    if what == "decode" {
+        let text = wire::encode(&compiled(&drafts(count)));
+        return counted(runs, || drop(black_box(wire::decode(black_box(&text)))));
+    }
+    let compiled = compiled(&[draft(0, origins(count), Vec::new())]);
+    let requests = requests(origin(count - 1).leak(), "h0.example");
+    let request = KINDS.into_iter().zip(&requests).find(|(kind, _)| *kind == what);
+    let (_, request) = request.expect("a kind of request");
+    counted(runs, || drop(black_box(decide(&compiled, black_box(request)))));
+}
+
+/// The name is one that callgrind counts by.
+#[inline(never)]
+fn counted(runs: usize, mut run: impl FnMut()) {
+    (0..runs).for_each(|_| run());
+}
+
+/// Policies with a host and an origin each.
+fn drafts(count: usize) -> Vec<Draft> {
+    (0..count).map(|n| draft(n, vec![origin(n)], vec![format!("h{n}.example")])).collect()
 }
 
 /// Time and allocations of `decide`. The last origin and host are asked for: there is no better or worse one.
@@ -73,9 +106,7 @@ fn configurations() {
     );
     println!("| | compile | encode | decode | KiB |\n|---|---|---|---|---|");
     for count in [10, 1_000, 10_000] {
-        let drafts: Vec<_> =
-            (0..count).map(|n| draft(n, vec![origin(n)], vec![format!("h{n}.example")])).collect();
-        let policies = policies(&drafts);
+        let policies = policies(&drafts(count));
         let policies: Vec<_> = policies.iter().collect();
         let compiled = compile(&policies);
         let text = wire::encode(&compiled);

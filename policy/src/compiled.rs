@@ -8,13 +8,14 @@ use crate::compiled::table::Table;
 use crate::draft::{
     Diagnostics, DisallowedRequests, OnFailure, PolicyId, Specificity, UpstreamCorsHeaders,
 };
-use crate::hash_index::HashIndex;
-use crate::header_name::{HeaderName, USUAL_REQUEST_HEADERS};
-use crate::method::{Method, USUAL_METHODS};
+use crate::hash_index::{FEW, HashIndex};
+use crate::header_name::USUAL_REQUEST_HEADERS;
+use crate::method::USUAL_METHODS;
 use crate::origin_set::OriginSet;
 use crate::pattern::OriginPattern;
 use crate::policy::Cors;
 use crate::scope::{HostPattern, PathMatch};
+use crate::syntax::list_elements;
 use crate::workload::Narrowing;
 
 /// Every policy of one proxy, with the tables that find the one for a request.
@@ -85,20 +86,22 @@ pub struct CompiledCors {
     pub(crate) origins: OriginSet,
     pub(crate) methods: NameSet,
     pub(crate) headers: NameSet,
-    /// `Access-Control-Expose-Headers`.
-    pub(crate) expose: Option<Box<[u8]>>,
-    /// `Access-Control-Max-Age`.
-    pub(crate) max_age: Option<Box<[u8]>>,
+    /// `Access-Control-Expose-Headers`; empty: not sent.
+    pub(crate) expose: Vec<u8>,
+    /// `Access-Control-Max-Age`; empty: not sent.
+    pub(crate) max_age: Vec<u8>,
 }
 
-/// A list of names, as a look-up table and as a header value.
+/// A list of names, as a header value and, where there are many, as a look-up table.
 #[derive(Clone, Debug)]
 pub(crate) struct NameSet {
     pub(crate) any: bool,
     /// Whether the requested names join the list: every name passes, and `*` is no wildcard with credentials.
     pub(crate) adds_requested: bool,
+    /// Empty: not sent.
+    pub(crate) joined: Vec<u8>,
+    /// Empty where `joined` has few names.
     named: HashIndex<()>,
-    pub(crate) joined: Option<Box<[u8]>>,
 }
 
 // === impl Compiled ===
@@ -302,55 +305,73 @@ impl CompiledCors {
     /// Compiles a `cors` block whose lists are sorted.
     pub(crate) fn new(source: Cors) -> Self {
         let origins = OriginSet::new(&source.origins, &source.regexes);
-        let expose = join(source.expose.any, &header_names(&source.expose.named));
+        let mut expose = Vec::new();
+        if source.expose.any {
+            join(&mut expose, "*");
+        }
+        source.expose.named.iter().for_each(|name| join(&mut expose, name.as_str()));
         let credentials = source.credentials;
-        let headers = header_names(&source.headers.named);
-        let headers =
-            NameSet::new(source.headers.any, credentials, &USUAL_REQUEST_HEADERS, &headers);
-        let methods: Vec<&str> = source.methods.named.iter().map(Method::as_str).collect();
+        let mut headers = NameSet::new(source.headers.any, credentials, &USUAL_REQUEST_HEADERS);
+        source.headers.named.iter().for_each(|name| headers.add(name.as_str()));
+        let mut methods = NameSet::new(source.methods.any, credentials, &USUAL_METHODS);
         // A wildcard covers every method beside it, but not every header: `*, authorization` says more than `*`.
-        let methods = if source.methods.any && !credentials { Vec::new() } else { methods };
-        let methods = NameSet::new(source.methods.any, credentials, &USUAL_METHODS, &methods);
-        let max_age = source.max_age.map(|seconds| seconds.to_string().into_bytes().into());
-        Self { source, origins, methods, headers, expose, max_age }
+        if !source.methods.any || credentials {
+            source.methods.named.iter().for_each(|method| methods.add(method.as_str()));
+        }
+        headers.index();
+        methods.index();
+        let max_age = source.max_age.map(|seconds| seconds.to_string().into_bytes());
+        Self { origins, methods, headers, expose, max_age: max_age.unwrap_or_default(), source }
     }
 }
 
 // === impl NameSet ===
 
 impl NameSet {
-    /// Compiles the names. A browser caches only the latest answer to a preflight for each URL: where the list depends on the
-    /// request, it also holds the `usual` names, so that the cached answer serves the next request too.
-    fn new(any: bool, credentials: bool, usual: &[&str], listed: &[&str]) -> Self {
+    /// Returns a list without names of its own. A browser caches only the latest answer to a preflight for each URL: where the list
+    /// depends on the request, it also holds the `usual` names, so that the cached answer serves the next request too.
+    fn new(any: bool, credentials: bool, usual: &[&str]) -> Self {
         let adds_requested = any && credentials;
-        let mut all = if adds_requested { usual.to_vec() } else { Vec::new() };
-        for name in listed {
-            if !adds_requested || !usual.contains(name) {
-                all.push(name);
+        let mut joined = Vec::new();
+        if adds_requested {
+            for name in usual {
+                join(&mut joined, name);
             }
+        } else if any {
+            join(&mut joined, "*");
         }
-        let joined = join(any && !credentials, &all);
-        let mut named = HashIndex::default();
-        for name in all {
-            named.entry(name.as_bytes(), || ());
-        }
-        Self { any, adds_requested, named, joined }
+        Self { any, adds_requested, joined, named: HashIndex::default() }
     }
 
+    /// Adds a name that is not a usual one.
+    fn add(&mut self, name: &str) {
+        if !self.adds_requested || !self.names(name.as_bytes()) {
+            join(&mut self.joined, name);
+        }
+    }
+
+    /// Makes the look-up table of many names.
+    fn index(&mut self) {
+        if list_elements(&self.joined).nth(FEW).is_some() {
+            for name in list_elements(&self.joined) {
+                self.named.entry(name, || ());
+            }
+        }
+    }
+
+    /// Returns whether `name`, which is not empty, is listed.
     pub(crate) fn names(&self, name: &[u8]) -> bool {
+        if self.named.is_empty() {
+            return list_elements(&self.joined).any(|listed| listed == name);
+        }
         self.named.get(name).is_some()
     }
 }
 
-/// Returns a list-based field value, `*` first; `None` for an empty list, which is never sent.
-fn join(any: bool, names: &[&str]) -> Option<Box<[u8]>> {
-    let mut all = names.to_vec();
-    if any {
-        all.insert(0, "*");
+/// Adds an element to a list-based field value.
+fn join(list: &mut Vec<u8>, element: &str) {
+    if !list.is_empty() {
+        list.extend_from_slice(b", ");
     }
-    (!all.is_empty()).then(|| all.join(", ").into_bytes().into())
-}
-
-fn header_names(names: &[HeaderName]) -> Vec<&str> {
-    names.iter().map(HeaderName::as_str).collect()
+    list.extend_from_slice(element.as_bytes());
 }

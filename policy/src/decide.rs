@@ -17,19 +17,24 @@ use crate::limits::{
 };
 use crate::method::is_cors_safelisted_method;
 use crate::origin::{Origin, OriginHeader, default_port, parse_port};
-use crate::origin_set::to_lower;
+use crate::origin_set::{Listed, to_lower};
 use crate::request::{Request, RequestField};
 use crate::request_view::{CorsRequest, RequestView};
 use crate::response_headers::Headers;
 use crate::response_plan::{Diagnosis, ResponsePlan, Sharing};
-use crate::scope::split_authority;
 use crate::shadow::{Requested, Shadow};
 use crate::syntax::{is_token, list_elements, trim_ows};
-use crate::verdict::{Outcome, Refusal, RequestKind, Verdict};
+use crate::verdict::{Outcome, Refusal, Verdict};
 
 /// The request fields that the answer to a preflight may depend on.
 const VARY_PREFLIGHT: &[u8] =
     b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
+
+/// The outcome of a CORS request, and the place of its origin, where the list has it as it is.
+struct Evaluated {
+    outcome: Outcome,
+    listed: Option<Listed>,
+}
 
 /// Decides what to do with `request`.
 #[must_use]
@@ -45,8 +50,16 @@ pub fn decide<'c>(compiled: &'c Compiled, request: &impl Request) -> Decision<'c
         let diagnosis = Diagnosis::of(selection.rule_set, None);
         return Decision { action: forward(&selection, diagnosis), verdict: None, shadow };
     };
-    let verdict = evaluate(&selection, &cors_request, &view);
-    let action = plan(&selection, &cors_request, &view, &verdict);
+    let evaluated = evaluate(&selection, &cors_request, &view);
+    let kind = cors_request.kind();
+    let verdict = Verdict { rule_set: selection.rule_set, kind, outcome: evaluated.outcome };
+    let diagnosis = Diagnosis::of(selection.rule_set, Some(&verdict));
+    let action = match cors_request {
+        CorsRequest::Preflight { origin, method } => {
+            answer_preflight(&selection, origin, method, &view, &evaluated, diagnosis)
+        }
+        CorsRequest::Actual { origin } => plan_actual(&selection, origin, &evaluated, diagnosis),
+    };
     Decision { action, verdict: Some(verdict), shadow }
 }
 
@@ -57,16 +70,13 @@ fn evaluate<R: Request>(
     selection: &Selection<'_>,
     cors_request: &CorsRequest<'_>,
     view: &RequestView<'_, R>,
-) -> Verdict {
-    let (kind, outcome) = match cors_request {
+) -> Evaluated {
+    match cors_request {
         CorsRequest::Preflight { origin, method } => {
-            (RequestKind::Preflight, evaluate_preflight(selection, origin, method, view))
+            evaluate_preflight(selection, origin, method, view)
         }
-        CorsRequest::Actual { origin } => {
-            (RequestKind::Actual, evaluate_actual(selection, origin, view))
-        }
-    };
-    Verdict { rule_set: selection.rule_set.clone(), kind, outcome }
+        CorsRequest::Actual { origin } => evaluate_actual(selection, origin, view),
+    }
 }
 
 /// Evaluates a `DryRun` policy, and keeps the fields that the comparison with the upstream's answer needs.
@@ -75,7 +85,7 @@ fn evaluate_shadow<R: Request>(
     view: &RequestView<'_, R>,
 ) -> Option<Shadow> {
     let cors_request = view.classify()?;
-    let verdict = evaluate(selection, &cors_request, view);
+    let Evaluated { outcome, listed: _ } = evaluate(selection, &cors_request, view);
     let (origin, requested) = match cors_request {
         CorsRequest::Preflight { origin, method } => {
             let headers = view.requested_headers().unwrap_or_default().into();
@@ -83,7 +93,7 @@ fn evaluate_shadow<R: Request>(
         }
         CorsRequest::Actual { origin } => (origin, None),
     };
-    Some(Shadow { verdict, origin: origin.into(), requested })
+    Some(Shadow { rule_set: selection.rule_set.clone(), outcome, origin: origin.into(), requested })
 }
 
 /// Checks the origin, then the method, then each header of a preflight; the first failure is the reason.
@@ -92,57 +102,64 @@ fn evaluate_preflight<R: Request>(
     origin: &[u8],
     method: &[u8],
     view: &RequestView<'_, R>,
-) -> Outcome {
+) -> Evaluated {
     let cors = &selection.rule_set.cors;
-    let checked = check_origin(selection, || OriginHeader::parse(origin))
-        .and_then(|()| check_method(cors, method))
+    let checked = check_origin(selection, origin, || OriginHeader::parse(origin));
+    let listed = checked.ok().flatten();
+    let checked = checked
+        .and_then(|_| check_method(cors, method))
         .and_then(|()| check_headers(cors, view.requested_headers().unwrap_or_default()));
-    checked.map_or_else(Outcome::Refused, |()| Outcome::Allowed)
+    let outcome = checked.map_or_else(Outcome::Refused, |()| Outcome::Allowed);
+    Evaluated { outcome, listed }
 }
 
 /// Checks the origin of a CORS request that is no preflight.
 fn evaluate_actual<R: Request>(
     selection: &Selection<'_>,
-    origin: &[u8],
+    raw: &[u8],
     view: &RequestView<'_, R>,
-) -> Outcome {
-    let origin = LazyCell::new(|| OriginHeader::parse(origin));
+) -> Evaluated {
+    let origin = LazyCell::new(|| OriginHeader::parse(raw));
     let rejects = selection.disallowed_requests == DisallowedRequests::Reject;
-    let refusal = match check_origin(selection, || *origin) {
+    let refusal = match check_origin(selection, raw, || *origin) {
         Err(refusal) => refusal,
-        Ok(()) if rejects && is_credentialed_handshake_under_any(selection, view) => {
-            Refusal::Origin
-        }
-        Ok(()) => return Outcome::Allowed,
+        Ok(_) if rejects && is_credentialed_handshake_under_any(selection, view) => Refusal::Origin,
+        Ok(listed) => return Evaluated { outcome: Outcome::Allowed, listed },
     };
-    if is_same_origin(view, &origin) {
-        return Outcome::SameOrigin;
-    }
-    match rejects {
-        true if is_trusted(selection, &origin) => Outcome::Trusted,
-        true => Outcome::Rejected(refusal),
-        false => Outcome::Refused(refusal),
-    }
+    let outcome = if is_same_origin(view, &origin) {
+        Outcome::SameOrigin
+    } else {
+        match rejects {
+            true if is_trusted(selection, &origin) => Outcome::Trusted,
+            true => Outcome::Rejected(refusal),
+            false => Outcome::Refused(refusal),
+        }
+    };
+    Evaluated { outcome, listed: None }
 }
 
-/// Checks the origin. A static `*` allows every origin without parsing it.
+/// Checks the origin. A static `*` allows every origin without parsing it, and an origin that is listed as it is needs no parsing.
 fn check_origin<'o>(
     selection: &Selection<'_>,
+    raw: &[u8],
     origin: impl FnOnce() -> OriginHeader<'o>,
-) -> Result<(), Refusal> {
+) -> Result<Option<Listed>, Refusal> {
     if selection.ambiguous {
         return Err(Refusal::AmbiguousPath);
     }
     let rule_set: &RuleSet = selection.rule_set;
     if !rule_set.is_dynamic() {
-        return Ok(());
+        return Ok(None);
     }
     let CompiledCors { origins, .. } = &*rule_set.cors;
+    if let Some(listed) = origins.listed(raw) {
+        return Ok(Some(listed));
+    }
     match origin() {
         OriginHeader::Malformed => Err(Refusal::MalformedOrigin),
-        OriginHeader::Null if origins.accepts_null() => Ok(()),
+        OriginHeader::Null if origins.accepts_null() => Ok(None),
         OriginHeader::Null => Err(Refusal::NullOrigin),
-        OriginHeader::Tuple(origin) if origins.accepts(&origin) => Ok(()),
+        OriginHeader::Tuple(origin) if origins.accepts_unlisted(&origin) => Ok(None),
         OriginHeader::Tuple(_) => Err(Refusal::Origin),
     }
 }
@@ -233,13 +250,19 @@ fn is_same_origin<R: Request>(view: &RequestView<'_, R>, origin: &OriginHeader<'
 
 /// Returns whether `authority` serves the pages of `origin`.
 fn is_authority_of(origin: &Origin<'_>, authority: &[u8]) -> bool {
-    let (host, port) = split_authority(authority);
-    let same_host = host.eq_ignore_ascii_case(origin.host().as_bytes());
-    let port = match port.map(std::str::from_utf8) {
-        None => default_port(origin.scheme()),
-        Some(digits) => digits.ok().and_then(parse_port),
+    let host = origin.host_bytes();
+    let Some((same, port)) = authority.split_at_checked(host.len()) else {
+        return false;
     };
-    same_host && port.is_some() && port == origin.effective_port()
+    if !same.eq_ignore_ascii_case(host) {
+        return false;
+    }
+    let port = match port {
+        [] => default_port(origin.scheme()),
+        [b':', digits @ ..] => parse_port(digits),
+        _ => None,
+    };
+    port.is_some() && port == origin.effective_port()
 }
 
 /// Returns whether the request has the scheme of `origin`. An https origin also passes if the proxy gets plain http,
@@ -254,33 +277,27 @@ fn is_scheme_of<R: Request>(origin: &Origin<'_>, view: &RequestView<'_, R>) -> b
 
 // === Plan: what the proxy does ===
 
-/// Returns the action that follows from the verdict about a CORS request.
-fn plan<'c, R: Request>(
+/// Returns the action that follows from the verdict about a CORS request that is no preflight.
+fn plan_actual<'c>(
     selection: &Selection<'c>,
-    cors_request: &CorsRequest<'_>,
-    view: &RequestView<'_, R>,
-    verdict: &Verdict,
+    origin: &[u8],
+    evaluated: &Evaluated,
+    diagnosis: Option<Diagnosis>,
 ) -> Action<'c> {
-    let outcome = verdict.outcome;
-    let diagnosis = Diagnosis::of(selection.rule_set, Some(verdict));
-    match (cors_request, outcome) {
-        (CorsRequest::Preflight { origin, method }, _) => {
-            answer_preflight(selection, origin, method, view, outcome, diagnosis)
-        }
-        (CorsRequest::Actual { .. }, Outcome::Rejected(_)) => reject(diagnosis),
-        (CorsRequest::Actual { origin }, Outcome::Allowed) => {
-            let sharing = if selection.is_dynamic() {
-                Sharing::Origin((*origin).into())
-            } else {
-                Sharing::Anyone
+    match evaluated.outcome {
+        Outcome::Rejected(_) => reject(diagnosis),
+        Outcome::Allowed => {
+            let sharing = match evaluated.listed {
+                _ if !selection.is_dynamic() => Sharing::Anyone,
+                Some(listed) => Sharing::Listed(listed),
+                None => Sharing::Origin(origin.into()),
             };
             let remove = selection.rule_set.removes_origin.then_some(RequestField::Origin);
             Action::Continue { remove, plan: ResponsePlan::new(selection, sharing, diagnosis) }
         }
-        (
-            CorsRequest::Actual { .. },
-            Outcome::SameOrigin | Outcome::Trusted | Outcome::Refused(_),
-        ) => forward(selection, diagnosis),
+        Outcome::SameOrigin | Outcome::Trusted | Outcome::Refused(_) => {
+            forward(selection, diagnosis)
+        }
     }
 }
 
@@ -306,15 +323,17 @@ fn answer_preflight<'c, R: Request>(
     origin: &[u8],
     method: &[u8],
     view: &RequestView<'_, R>,
-    outcome: Outcome,
+    evaluated: &Evaluated,
     diagnosis: Option<Diagnosis>,
 ) -> Action<'c> {
     let rule_set: &'c RuleSet = selection.rule_set;
     let mut headers = Headers::default();
-    let status = match (outcome, rule_set.settings.on_failure) {
+    let listed = evaluated.listed.map(|listed| Cow::Borrowed(rule_set.cors.origins.text(listed)));
+    let origin = || listed.unwrap_or_else(|| Cow::Owned(origin.to_vec()));
+    let status = match (evaluated.outcome, rule_set.settings.on_failure) {
         (Outcome::Allowed, _) => {
             push_answer(&mut headers, rule_set, origin, method, view);
-            push(&mut headers, ACMA, rule_set.cors.max_age.as_deref());
+            push(&mut headers, ACMA, &rule_set.cors.max_age);
             rule_set.settings.success_status
         }
         (_, OnFailure::Forward) => {
@@ -343,39 +362,34 @@ fn answer_preflight<'c, R: Request>(
 fn push_answer<'c, R: Request>(
     headers: &mut Headers<'c>,
     rule_set: &'c RuleSet,
-    origin: &[u8],
+    origin: impl FnOnce() -> Cow<'c, [u8]>,
     method: &[u8],
     view: &RequestView<'_, R>,
 ) {
-    if rule_set.is_dynamic() {
-        headers.push_sharing(&rule_set.cors, Cow::Owned(origin.to_vec()));
-    } else {
-        headers.push_sharing(&rule_set.cors, Cow::Borrowed(b"*"));
-    }
+    let with = if rule_set.is_dynamic() { origin() } else { Cow::Borrowed(&b"*"[..]) };
+    headers.push_sharing(&rule_set.cors, with);
     let requested = view.requested_headers().unwrap_or_default();
     push_methods(headers, &rule_set.cors, method);
     push_headers(headers, &rule_set.cors, requested);
-    push(headers, ACEH, rule_set.cors.expose.as_deref());
+    push(headers, ACEH, &rule_set.cors.expose);
 }
 
 /// Fetch: `*` is a wildcard only for requests without credentials; with them the requested method joins the list.
 fn push_methods<'c>(headers: &mut Headers<'c>, cors: &'c CompiledCors, method: &[u8]) {
     let NameSet { adds_requested, joined, .. } = &cors.methods;
-    match joined.as_deref() {
-        Some(listed) if *adds_requested && !cors.methods.names(method) && may_be_listed(method) => {
-            headers.push(ACAM, completed(listed, &[method]));
-        }
-        listed => push(headers, ACAM, listed),
+    if *adds_requested && !cors.methods.names(method) && may_be_listed(method) {
+        headers.push(ACAM, completed(joined, &[method]));
+    } else {
+        push(headers, ACAM, joined);
     }
 }
 
 /// As [`push_methods`], in an order that does not depend on that of the request.
 fn push_headers<'c>(headers: &mut Headers<'c>, cors: &'c CompiledCors, requested: &[u8]) {
     let NameSet { adds_requested, joined, .. } = &cors.headers;
-    let Some(listed) = joined.as_deref().filter(|_| *adds_requested && !is_too_long(requested))
-    else {
-        return push(headers, ACAH, cors.headers.joined.as_deref());
-    };
+    if !adds_requested || is_too_long(requested) {
+        return push(headers, ACAH, joined);
+    }
     let lower = requested.to_ascii_lowercase();
     let mut added: Vec<&[u8]> = Vec::new();
     for name in requested_names(&lower) {
@@ -386,7 +400,7 @@ fn push_headers<'c>(headers: &mut Headers<'c>, cors: &'c CompiledCors, requested
             added.insert(place, name);
         }
     }
-    headers.push(ACAH, completed(listed, &added));
+    headers.push(ACAH, completed(joined, &added));
 }
 
 fn completed(listed: &[u8], added: &[&[u8]]) -> Vec<u8> {
@@ -398,8 +412,9 @@ fn completed(listed: &[u8], added: &[&[u8]]) -> Vec<u8> {
     list
 }
 
-fn push<'c>(headers: &mut Headers<'c>, name: &'static str, value: Option<&'c [u8]>) {
-    if let Some(value) = value {
+/// Adds a header whose value is not empty.
+fn push<'c>(headers: &mut Headers<'c>, name: &'static str, value: &'c [u8]) {
+    if !value.is_empty() {
         headers.push(name, value);
     }
 }

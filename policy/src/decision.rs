@@ -12,7 +12,7 @@ pub struct Decision<'c> {
     /// The action of the proxy.
     pub action: Action<'c>,
     /// The verdict; `None` if no active policy covers the request or it has no `Origin`.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<Verdict<'c>>,
     /// The verdict of a `DryRun` policy beside the one in force.
     pub shadow: Option<Shadow>,
 }

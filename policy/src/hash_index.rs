@@ -1,7 +1,7 @@
 //! `HashIndex`: values by a byte string that a policy author wrote, found by hash, in order of insertion.
 //!
-//! It replaces the standard library's map because the filter's module must be small: one look-up serves every type of
-//! value, and nothing is removed.
+//! It replaces the standard library's map because the filter's module must be small, and most policies have a few names of
+//! each kind: one look-up serves every type of value, few keys take no table, and nothing is removed.
 
 /// Values by key.
 #[derive(Clone, Debug)]
@@ -10,20 +10,23 @@ pub(crate) struct HashIndex<V> {
     values: Vec<V>,
 }
 
-/// The place of each key, by open addressing with linear probing, or by order where too many keys collide.
+/// The place of each key: by comparison where there are few, by open addressing with linear probing where there are more, and by
+/// order where too many keys collide.
 #[derive(Clone, Debug, Default)]
 struct Places {
-    /// By place.
-    keys: Vec<Box<[u8]>>,
+    /// All keys, one after the other.
+    text: Vec<u8>,
+    /// The end of each key in `text`, by place.
+    ends: Vec<u32>,
     // INVARIANT: empty, or a power of two long and at most half full, and each is 0 or one more than a place; where
     // `ordered`, all places in the order of their keys.
-    buckets: Vec<usize>,
+    buckets: Vec<u32>,
     /// Whether too many keys collided: an author chose them so.
     ordered: bool,
 }
 
-/// Buckets of a table with its first key.
-const FIRST_BUCKETS: usize = 4;
+/// Most keys that are compared one by one.
+pub(crate) const FEW: usize = 8;
 
 /// Most buckets that a look-up of one key visits. Keys that were not chosen to collide need fewer than half of them, up
 /// to a million keys in a table that is half full.
@@ -43,12 +46,31 @@ impl<V> HashIndex<V> {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
-        self.values.get(self.places.find(key)?)
+        self.values.get(self.place(key)?)
+    }
+
+    /// Returns the place of `key`, in order of insertion.
+    pub(crate) fn place(&self, key: &[u8]) -> Option<usize> {
+        self.places.find(key)
+    }
+
+    /// Returns the key at a place.
+    pub(crate) fn key(&self, place: usize) -> Option<&[u8]> {
+        self.places.key(place)
     }
 
     /// Returns the value of `key`, inserted by `default` if it is missing.
     pub(crate) fn entry(&mut self, key: &[u8], default: impl FnOnce() -> V) -> Option<&mut V> {
-        let place = self.places.find_or_insert(key);
+        self.entry_of(&[key], default)
+    }
+
+    /// The same of a key in several parts.
+    pub(crate) fn entry_of(
+        &mut self,
+        parts: &[&[u8]],
+        default: impl FnOnce() -> V,
+    ) -> Option<&mut V> {
+        let place = self.places.find_or_insert(parts);
         if place == self.values.len() {
             self.values.push(default());
         }
@@ -60,36 +82,58 @@ impl<V> HashIndex<V> {
 
 impl Places {
     fn find(&self, key: &[u8]) -> Option<usize> {
-        if self.ordered {
-            return self.buckets.get(self.place_in_order(key).ok()?).copied();
+        if self.buckets.is_empty() {
+            return self.compared(key);
         }
-        if self.keys.is_empty() {
-            return None;
-        }
-        let bucket = *self.buckets.get(self.bucket_of(key)?)?;
-        bucket.checked_sub(1)
+        let at = if self.ordered { self.place_in_order(key).ok() } else { self.bucket_of(key) };
+        let place = self.buckets.get(at?).copied()?;
+        let place = if self.ordered { place } else { place.checked_sub(1)? };
+        Some(index(place))
     }
 
-    fn find_or_insert(&mut self, key: &[u8]) -> usize {
-        if let Some(place) = self.find(key) {
+    /// Compares `key` with one known key after the other.
+    fn compared(&self, key: &[u8]) -> Option<usize> {
+        let mut begin = 0;
+        self.ends.iter().position(|&end| {
+            let known = self.text.get(begin..index(end));
+            begin = index(end);
+            known == Some(key)
+        })
+    }
+
+    fn key(&self, place: usize) -> Option<&[u8]> {
+        let begin = place.checked_sub(1).and_then(|before| self.ends.get(before));
+        let begin = begin.copied().map_or(0, index);
+        self.text.get(begin..index(*self.ends.get(place)?))
+    }
+
+    fn find_or_insert(&mut self, parts: &[&[u8]]) -> usize {
+        let begin = self.text.len();
+        self.text.reserve(parts.iter().map(|part| part.len()).sum());
+        for part in parts {
+            self.text.extend_from_slice(part);
+        }
+        let known = self.text.get(begin..).and_then(|key| self.find(key));
+        if let Some(place) = known {
+            self.text.truncate(begin);
             return place;
         }
-        let place = self.keys.len();
-        self.keys.push(key.into());
+        let place = self.ends.len();
+        self.ends.push(number(self.text.len()));
         if self.ordered {
             self.put_in_order(place);
-        } else if self.keys.len().saturating_mul(2) > self.buckets.len() {
+        } else if place >= FEW && self.ends.len().saturating_mul(2) > self.buckets.len() {
             self.grow();
-        } else {
+        } else if place >= FEW {
             self.fill(place);
         }
         place
     }
 
     fn grow(&mut self) {
-        let len = self.buckets.len().saturating_mul(2).max(FIRST_BUCKETS);
+        let len = self.buckets.len().max(2 * FEW).saturating_mul(2);
         self.buckets = vec![0; len];
-        for place in 0..self.keys.len() {
+        for place in 0..self.ends.len() {
             // Too many keys collide: `fill` has put all of them in order.
             if !self.ordered {
                 self.fill(place);
@@ -98,9 +142,9 @@ impl Places {
     }
 
     fn fill(&mut self, place: usize) {
-        let at = self.keys.get(place).and_then(|key| self.bucket_of(key));
+        let at = self.key(place).and_then(|key| self.bucket_of(key));
         match at.and_then(|at| self.buckets.get_mut(at)) {
-            Some(bucket) => *bucket = place.saturating_add(1),
+            Some(bucket) => *bucket = number(place.saturating_add(1)),
             None => self.order(),
         }
     }
@@ -113,7 +157,7 @@ impl Places {
             let Some(place) = self.buckets.get(at)?.checked_sub(1) else {
                 return Some(at);
             };
-            if self.keys.get(place).is_some_and(|present| **present == *key) {
+            if self.key(index(place)) == Some(key) {
                 return Some(at);
             }
             at = at.wrapping_add(1) & mask;
@@ -124,38 +168,57 @@ impl Places {
     #[cold]
     fn order(&mut self) {
         self.ordered = true;
-        self.buckets = Vec::with_capacity(self.keys.len());
-        for place in 0..self.keys.len() {
+        self.buckets = Vec::with_capacity(self.ends.len());
+        for place in 0..self.ends.len() {
             self.put_in_order(place);
         }
     }
 
     fn put_in_order(&mut self, place: usize) {
-        let at = self.keys.get(place).and_then(|key| self.place_in_order(key).err());
+        let at = self.key(place).and_then(|key| self.place_in_order(key).err());
         if let Some(at) = at {
-            self.buckets.insert(at, place);
+            self.buckets.insert(at, number(place));
         }
     }
 
     fn place_in_order(&self, key: &[u8]) -> Result<usize, usize> {
-        self.buckets
-            .binary_search_by(|place| self.keys.get(*place).map(|known| &**known).cmp(&Some(key)))
+        self.buckets.binary_search_by(|place| self.key(index(*place)).cmp(&Some(key)))
     }
+}
+
+/// What is read or written is far shorter than a number of 32 bits can count.
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+const fn index(number: u32) -> usize {
+    number as usize
 }
 
 /// Multiplicative hash, eight bytes at a time: fast on short keys, and equal in every process. Clients choose the keys
 /// of look-ups, never the stored ones; stored keys that collide are kept in order, see [`MAX_PROBES`].
 fn hash(key: &[u8]) -> usize {
     let (words, rest) = key.as_chunks::<8>();
-    let mut last = [0; 8];
-    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
     let mut hash = key.len() as u64;
-    for word in words.iter().chain([&last]) {
-        // The golden ratio's bits; the shift brings what the high bits saw down to those that choose the bucket.
-        hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        hash ^= hash >> 32;
+    for word in words {
+        hash = mixed(hash, u64::from_le_bytes(*word));
+    }
+    if !rest.is_empty() {
+        // The last eight bytes, of which some were there before; all bytes, where there are fewer.
+        let last = key.last_chunk().copied().unwrap_or_else(|| {
+            let mut last = [0; 8];
+            last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            last
+        });
+        hash = mixed(hash, u64::from_le_bytes(last));
     }
     usize::try_from(hash & 0xffff_ffff).unwrap_or(0)
+}
+
+/// The golden ratio's bits; the shift brings what the high bits saw down to those that choose the bucket.
+const fn mixed(hash: u64, word: u64) -> u64 {
+    let product = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    product ^ (product >> 32)
 }
 
 #[cfg(test)]
@@ -173,14 +236,14 @@ mod tests {
         assert_eq!(HashIndex::<()>::default().get(b"a"), None);
     }
 
-    /// Keys with the same hash but for its upper half: both steps of it can be undone.
+    /// Keys with the same hash but for its upper half: its one step can be undone.
     fn colliding() -> impl Iterator<Item = [u8; 8]> {
         const INVERSE: u64 = 0xf1de_83e1_9937_733d;
         assert_eq!(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(INVERSE), 1);
         (0_u64..).map(|number| {
             let hash = (number << 32) | 7;
             let undo = |hash: u64| (hash ^ (hash >> 32)).wrapping_mul(INVERSE);
-            let undone = undo(undo(hash)) ^ 8;
+            let undone = undo(hash) ^ 8;
             undone.to_le_bytes()
         })
     }
@@ -221,8 +284,28 @@ mod tests {
             index.entry(format!("https://a{number}.example").as_bytes(), || number);
         }
         for number in 0..10_000_usize {
-            assert_eq!(index.get(format!("https://a{number}.example").as_bytes()), Some(&number));
+            let key = format!("https://a{number}.example");
+            assert_eq!(index.get(key.as_bytes()), Some(&number));
+            assert_eq!(index.key(number), Some(key.as_bytes()));
             assert_eq!(index.get(format!("https://b{number}.example").as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn few_keys_are_found_as_many_are() {
+        for count in 0..=4 * FEW {
+            let mut index = HashIndex::default();
+            let key = |number: usize| "x".repeat(number).into_bytes();
+            for number in 0..count {
+                index.entry(&key(number), || number);
+                index.entry(&key(number), || usize::MAX);
+            }
+            for number in 0..count {
+                assert_eq!(index.get(&key(number)), Some(&number), "{number} of {count}");
+                assert_eq!(index.key(number), Some(key(number).as_slice()));
+            }
+            assert_eq!((index.get(&key(count)), index.key(count)), (None, None), "{count}");
+            assert_eq!(index.places.buckets.is_empty(), count <= FEW);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 
-use crate::limits::{MAX_HOST_LEN, MAX_ORIGIN_LEN, MAX_PORT_LEN, MAX_SCHEME_LEN};
+use crate::limits::{MAX_HOST_LEN, MAX_ORIGIN_LEN, MAX_SCHEME_LEN};
 
 /// The value of an `Origin` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +19,10 @@ pub enum OriginHeader<'a> {
 /// A serialized tuple origin, as a browser writes it: nothing left to normalize but the case of an opaque host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin<'a> {
-    raw: &'a str,
+    // INVARIANT: ASCII, and so is the host, a part of it.
+    raw: &'a [u8],
     scheme: &'a str,
-    host: &'a str,
+    host: &'a [u8],
     port: Option<u16>,
     kind: HostKind,
 }
@@ -56,49 +57,45 @@ impl<'a> OriginHeader<'a> {
 impl<'a> Origin<'a> {
     /// Parses a serialized origin; `None` for anything a browser would have written differently.
     #[must_use]
-    pub fn parse(value: &'a [u8]) -> Option<Self> {
-        if value.len() > MAX_ORIGIN_LEN {
+    pub fn parse(raw: &'a [u8]) -> Option<Self> {
+        if raw.len() > MAX_ORIGIN_LEN {
             return None;
         }
-        // A byte beyond ASCII is part of no scheme, host or port, in any encoding.
-        let raw = std::str::from_utf8(value).ok()?;
-        let (scheme, rest) = split_scheme(raw)?;
-        if !is_scheme(scheme) {
-            return None;
-        }
+        let (scheme, rest) = scheme_and_rest(raw)?;
         // Pages of applications may have no host. Browsers serialize the origin of local files as `null`; some embedded
         // ones as `file://`.
         if rest.is_empty() {
-            return (!is_http(scheme)).then_some(Self {
-                raw,
-                scheme,
-                host: "",
-                port: None,
-                kind: HostKind::Name,
-            });
+            let kind = HostKind::Name;
+            return (!is_http(scheme)).then_some(Self { raw, scheme, host: b"", port: None, kind });
         }
-        let (host, port) = split_port(rest)?;
+        let (len, kind) = host_at(scheme, rest)?;
+        let (host, port) = rest.split_at_checked(len)?;
         let port = match port {
-            None => None,
-            Some(digits) => Some(parse_port(digits)?),
+            [] => None,
+            [b':', digits @ ..] => Some(parse_port(digits)?),
+            _ => return None,
         };
         // A serialized origin leaves the default port out.
         if port.is_some() && port == default_port(scheme) {
             return None;
         }
-        let kind = host_kind(scheme, host)?;
         Some(Self { raw, scheme, host, port, kind })
     }
 
     /// Returns the origin as the request writes it.
     #[must_use]
     pub fn as_str(&self) -> &'a str {
+        std::str::from_utf8(self.raw).unwrap_or_default()
+    }
+
+    /// Returns the same as bytes.
+    pub(crate) fn as_bytes(&self) -> &'a [u8] {
         self.raw
     }
 
     /// Returns whether the host has upper-case letters, which only an opaque host can have.
     pub(crate) fn has_upper_case(&self) -> bool {
-        !is_http(self.scheme) && self.host.bytes().any(|byte| byte.is_ascii_uppercase())
+        !is_http(self.scheme) && self.host.iter().any(u8::is_ascii_uppercase)
     }
 
     /// Returns the length of `scheme://host`.
@@ -115,6 +112,11 @@ impl<'a> Origin<'a> {
     /// Returns the host, brackets included, in lower case if the scheme is http or https.
     #[must_use]
     pub fn host(&self) -> &'a str {
+        std::str::from_utf8(self.host).unwrap_or_default()
+    }
+
+    /// Returns the same as bytes.
+    pub(crate) fn host_bytes(&self) -> &'a [u8] {
         self.host
     }
 
@@ -135,6 +137,61 @@ impl<'a> Origin<'a> {
     pub fn kind(&self) -> HostKind {
         self.kind
     }
+}
+
+/// Splits `scheme://rest` where the scheme is one.
+fn scheme_and_rest(raw: &[u8]) -> Option<(&str, &[u8])> {
+    for (scheme, prefix) in [("https", &b"https://"[..]), ("http", b"http://")] {
+        if let Some(rest) = raw.strip_prefix(prefix) {
+            return Some((scheme, rest));
+        }
+    }
+    let (scheme, rest) = raw.split_at_checked(raw.iter().position(|byte| *byte == b':')?)?;
+    let scheme = std::str::from_utf8(scheme).ok().filter(|scheme| is_scheme(scheme))?;
+    Some((scheme, rest.strip_prefix(b"://")?))
+}
+
+/// Returns the length and the kind of the host that `text` begins with, up to the colon of a port; `None` if no browser serializes
+/// a host this way.
+fn host_at(scheme: &str, text: &[u8]) -> Option<(usize, HostKind)> {
+    if text.first() == Some(&b'[') {
+        let len = text.iter().position(|byte| *byte == b']')?.saturating_add(1);
+        let host = std::str::from_utf8(text.get(..len)?).ok()?;
+        let address = parse_ipv6(host)?;
+        return Ipv6Text::of(address).is(host).then_some((len, HostKind::Ipv6(address)));
+    }
+    let http = is_http(scheme);
+    // Electron's pages have the origin `app://.`.
+    if !http && matches!(text, b"." | [b'.', b':', ..]) {
+        return Some((1, HostKind::Name));
+    }
+    let mut len = 0_usize;
+    // Empty labels are no host; one trailing dot makes another, valid, host.
+    let (mut label_begins, mut last_begins_with) = (true, b'.');
+    for &byte in text {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {
+                if label_begins {
+                    (label_begins, last_begins_with) = (false, byte);
+                }
+            }
+            b'A'..=b'Z' if !http => label_begins = false,
+            b'.' if !label_begins => label_begins = true,
+            b':' => break,
+            _ => return None,
+        }
+        len = len.saturating_add(1);
+    }
+    if len == 0 || len > MAX_HOST_LEN {
+        return None;
+    }
+    if http && last_begins_with.is_ascii_digit() {
+        let host = std::str::from_utf8(text.get(..len)?).ok()?;
+        if ends_in_number(host.strip_suffix('.').unwrap_or(host)) {
+            return parse_ipv4(host).map(|octets| (len, HostKind::Ipv4(octets)));
+        }
+    }
+    Some((len, HostKind::Name))
 }
 
 /// Splits `scheme://rest`. A scheme has no colon, so the first colon ends it.
@@ -186,41 +243,14 @@ pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// Parses a decimal port, `1` to `65535`, without leading zeros.
-pub(crate) fn parse_port(digits: &str) -> Option<u16> {
-    let canonical = digits.len() <= MAX_PORT_LEN
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && !digits.starts_with('0');
-    if canonical { digits.parse().ok() } else { None }
-}
-
-/// Returns the kind of `host`, or `None` if no browser serializes a host this way.
-pub(crate) fn host_kind(scheme: &str, host: &str) -> Option<HostKind> {
-    if host.starts_with('[') {
-        let address = parse_ipv6(host)?;
-        return Ipv6Text::of(address).is(host).then_some(HostKind::Ipv6(address));
-    }
-    if host.is_empty() || host.len() > MAX_HOST_LEN {
+pub(crate) fn parse_port(digits: &[u8]) -> Option<u16> {
+    if digits.is_empty() || digits.first() == Some(&b'0') {
         return None;
     }
-    let http = is_http(scheme);
-    // Electron's pages have the origin `app://.`.
-    if host == "." && !http {
-        return Some(HostKind::Name);
-    }
-    // Empty labels are no host; one trailing dot makes another, valid, host.
-    let mut label_begins = true;
-    for byte in host.bytes() {
-        label_begins = match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => false,
-            b'A'..=b'Z' if !http => false,
-            b'.' if !label_begins => true,
-            _ => return None,
-        };
-    }
-    if http && ends_in_number(host.strip_suffix('.').unwrap_or(host)) {
-        return parse_ipv4(host).map(HostKind::Ipv4);
-    }
-    Some(HostKind::Name)
+    digits.iter().try_fold(0_u16, |port, byte| {
+        let digit = byte.is_ascii_digit().then(|| u16::from(byte & 0xf))?;
+        port.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// URL standard, "ends in a number checker": such a host is an IPv4 address or nothing.

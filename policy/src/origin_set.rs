@@ -15,12 +15,19 @@ use crate::trie::Trie;
 pub(crate) struct OriginSet {
     any: bool,
     null: bool,
-    /// Hosts without a star, by `scheme://host`: the request's own bytes.
-    exact: HashIndex<Ports>,
+    /// Origins without a star, in their normal form. Each is one that a browser writes, so a request whose bytes are among them needs
+    /// no parsing.
+    exact: HashIndex<()>,
+    /// Hosts without a star that have any port, by `scheme://host`.
+    any_port: HashIndex<()>,
     /// Hosts with a star, by scheme.
     wildcards: HashIndex<Wildcards>,
     regexes: Vec<OriginRegex>,
 }
+
+/// The place of an origin without a star in its set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listed(usize);
 
 /// The patterns of one scheme that have a star in their host.
 #[derive(Clone, Debug, Default)]
@@ -85,19 +92,46 @@ impl OriginSet {
         self.null
     }
 
+    /// Returns the place of `raw` among the origins without a star.
+    pub(crate) fn listed(&self, raw: &[u8]) -> Option<Listed> {
+        self.exact.place(raw).map(Listed)
+    }
+
+    /// Returns the bytes of a listed origin.
+    pub(crate) fn text(&self, Listed(place): Listed) -> &[u8] {
+        self.exact.key(place).unwrap_or_default()
+    }
+
     /// Returns whether a pattern or a regex accepts `origin`.
     pub(crate) fn accepts(&self, origin: &Origin<'_>) -> bool {
-        // Opaque hosts compare case-insensitively: look up what the pattern's normal form would be.
-        let raw = origin.as_str().as_bytes().get(..origin.len_without_port()).unwrap_or_default();
-        let exact = if origin.has_upper_case() {
-            self.exact.get(to_lower(raw, &mut [0; MAX_ORIGIN_LEN]))
-        } else {
-            self.exact.get(raw)
-        };
+        self.listed(origin.as_bytes()).is_some() || self.accepts_unlisted(origin)
+    }
+
+    /// The same of an origin that is not listed as it is.
+    pub(crate) fn accepts_unlisted(&self, origin: &Origin<'_>) -> bool {
+        let raw = origin.as_bytes();
         self.any
-            || exact.is_some_and(|ports| ports.accept(origin))
+            || self.accepts_any_port(raw, origin)
+            || origin.has_upper_case() && self.accepts_lower(raw, origin)
             || self.accepts_wildcard(origin)
-            || self.regexes.iter().any(|regex| regex.accepts(origin.as_str()))
+            || !self.regexes.is_empty() && self.accepts_regex(origin.as_str())
+    }
+
+    fn accepts_any_port(&self, raw: &[u8], origin: &Origin<'_>) -> bool {
+        let host = raw.get(..origin.len_without_port()).unwrap_or_default();
+        self.any_port.get(host).is_some()
+    }
+
+    /// Opaque hosts compare case-insensitively: looks up the pattern's normal form.
+    #[cold]
+    fn accepts_lower(&self, raw: &[u8], origin: &Origin<'_>) -> bool {
+        let mut lower = [0; MAX_ORIGIN_LEN];
+        let lower = to_lower(raw, &mut lower);
+        self.listed(lower).is_some() || self.accepts_any_port(lower, origin)
+    }
+
+    fn accepts_regex(&self, origin: &str) -> bool {
+        self.regexes.iter().any(|regex| regex.accepts(origin))
     }
 
     fn accepts_wildcard(&self, origin: &Origin<'_>) -> bool {
@@ -107,8 +141,16 @@ impl OriginSet {
     fn insert(&mut self, pattern: &TuplePattern) {
         let scheme = pattern.scheme();
         if let HostShape::Exact(host) = pattern.host() {
-            let key = format!("{scheme}://{host}");
-            Ports::insert(self.exact.entry(key.as_bytes(), Ports::default), pattern.port());
+            let host = [scheme, "://", host].map(str::as_bytes);
+            match pattern.port() {
+                PortPattern::Any => drop(self.any_port.entry_of(&host, || ())),
+                PortPattern::Default => drop(self.exact.entry_of(&host, || ())),
+                port @ PortPattern::Number(_) => {
+                    let [scheme, separator, host] = host;
+                    let port = port.to_string();
+                    self.exact.entry_of(&[scheme, separator, host, port.as_bytes()], || ());
+                }
+            }
         } else if let Some(set) = self.wildcards.entry(scheme.as_bytes(), Wildcards::default) {
             set.insert(pattern.host(), pattern.port());
         }
@@ -154,7 +196,7 @@ impl Wildcards {
 
     fn accepts_name(&self, origin: &Origin<'_>) -> bool {
         let mut lower = [0; MAX_HOST_LEN];
-        let host = to_lower(origin.host().as_bytes(), &mut lower);
+        let host = to_lower(origin.host_bytes(), &mut lower);
         let count = host.split(|&byte| byte == b'.').count();
         let first = host.split(|&byte| byte == b'.').next().unwrap_or_default();
         self.names.walk(host.rsplit(|&byte| byte == b'.')).any(|(depth, rest)| {
@@ -411,6 +453,40 @@ mod tests {
             ("http://[fd01:ff::1]", false),
         ] {
             assert_eq!(set.accepts(&Origin::parse(origin.as_bytes()).unwrap()), want, "{origin}");
+        }
+    }
+
+    #[test]
+    fn what_is_listed_is_an_origin_and_accepted() {
+        let forms = FORMS.iter().map(|(pattern, ..)| *pattern);
+        let odd = [
+            "https://A.Example:443",
+            "http://a_b.example",
+            "http://1.2.3.4:8080",
+            "http://[2001:DB8::1]:81",
+            "app://[::1]",
+            "app://.",
+            "file://",
+            "app://-:3000",
+            "ws://a.example",
+            "vscode-webview://1bDgh0",
+        ];
+        let mut listed = 0;
+        for raw in forms.chain(odd) {
+            let pattern = OriginPattern::parse(raw).unwrap().pattern;
+            let set = OriginSet::new(std::slice::from_ref(&pattern), &[]);
+            let text = pattern.to_string();
+            let Some(place) = set.listed(text.as_bytes()) else { continue };
+            assert_eq!(set.text(place), text.as_bytes());
+            let origin = Origin::parse(text.as_bytes()).expect("a listed origin is one");
+            assert!(set.accepts(&origin), "{raw}");
+            listed += 1;
+        }
+        assert!(listed > odd.len());
+        let set =
+            OriginSet::new(&[OriginPattern::parse("https://a.example").unwrap().pattern], &[]);
+        for other in ["https://a.example:443", "https://A.example", "https://a.example ", ""] {
+            assert_eq!(set.listed(other.as_bytes()), None, "{other}");
         }
     }
 

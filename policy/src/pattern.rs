@@ -2,6 +2,7 @@
 
 pub mod cidr;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -27,7 +28,7 @@ pub enum OriginPattern {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TuplePattern {
     // INVARIANT: lower case, at most MAX_SCHEME_LEN.
-    scheme: String,
+    scheme: Cow<'static, str>,
     host: HostShape,
     port: PortPattern,
 }
@@ -176,11 +177,16 @@ impl fmt::Display for OriginPattern {
 
 impl TuplePattern {
     fn parse(raw: &str) -> Result<Self, InvalidOrigin> {
-        if raw.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        let is_graphic = raw.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_graphic && raw.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(InvalidOrigin::Space);
         }
         let (scheme, rest) = split_scheme(raw).ok_or(InvalidOrigin::NoScheme)?;
-        let scheme = scheme.to_ascii_lowercase();
+        let scheme = match scheme {
+            "https" => Cow::Borrowed("https"),
+            "http" => Cow::Borrowed("http"),
+            _ => Cow::Owned(scheme.to_ascii_lowercase()),
+        };
         if !is_scheme(&scheme) {
             return Err(InvalidOrigin::Scheme);
         }
@@ -301,6 +307,9 @@ impl HostShape {
 
     /// A host that ends in a number, or in a star after numbers, is an IPv4 address or nothing.
     fn parse_ipv4(host: &str) -> Result<Option<Self>, InvalidOrigin> {
+        if !host.contains('*') && !ends_in_number(host) {
+            return Ok(None);
+        }
         let octets: Vec<&str> = host.split('.').collect();
         let stars = octets.iter().rev().take_while(|octet| **octet == "*").count();
         if stars == 0 {
@@ -411,7 +420,7 @@ impl PortPattern {
         match raw {
             None => Ok(Self::Default),
             Some("*") => Ok(Self::Any),
-            Some(digits) => match parse_port(digits) {
+            Some(digits) => match parse_port(digits.as_bytes()) {
                 Some(port) if default_port(scheme) == Some(port) => Ok(Self::Default),
                 Some(port) => Ok(Self::Number(port)),
                 None => Err(InvalidOrigin::Port),

@@ -9,6 +9,7 @@ use crate::origin_set::to_lower;
 use crate::path::PathInterpretations;
 use crate::request::{Request, RequestField};
 use crate::scope::split_authority;
+use crate::verdict::RequestKind;
 
 /// A field's value, empty until it is fetched.
 type Fetched<'r> = OnceCell<Option<Cow<'r, [u8]>>>;
@@ -30,6 +31,17 @@ pub(crate) enum CorsRequest<'i> {
     Preflight { origin: &'i [u8], method: &'i [u8] },
     /// Any other.
     Actual { origin: &'i [u8] },
+}
+
+// === impl CorsRequest ===
+
+impl CorsRequest<'_> {
+    pub(crate) const fn kind(&self) -> RequestKind {
+        match self {
+            Self::Preflight { .. } => RequestKind::Preflight,
+            Self::Actual { .. } => RequestKind::Actual,
+        }
+    }
 }
 
 // === impl RequestView ===

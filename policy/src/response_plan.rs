@@ -7,6 +7,7 @@ use crate::compiled::RuleSet;
 use crate::compiled::table::Selection;
 use crate::draft::{Diagnostics, UpstreamCorsHeaders};
 use crate::header_name::{ACAO, ACEH, CORS_RESPONSE_HEADERS, DIAGNOSTICS, VARY};
+use crate::origin_set::Listed;
 use crate::request::Response;
 use crate::response_headers::Headers;
 use crate::scope::PathMatch;
@@ -25,13 +26,15 @@ pub struct ResponsePlan {
 
 /// The parties that a response is shared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sharing {
+pub(crate) enum Sharing {
     /// None: no `Access-Control-*` header of the policy.
     Nobody,
     /// All origins: `*`.
     Anyone,
     /// The request's origin, echoed.
     Origin(Box<[u8]>),
+    /// The same, where the list has it as it is.
+    Listed(Listed),
 }
 
 /// Edits of a response's headers: first remove, then set (each replaces every line of that name).
@@ -90,9 +93,12 @@ impl ResponsePlan {
             Sharing::Nobody => return,
             Sharing::Anyone => set.push_sharing(cors, Cow::Borrowed(b"*")),
             Sharing::Origin(origin) => set.push_sharing(cors, Cow::Borrowed(origin)),
+            Sharing::Listed(listed) => {
+                set.push_sharing(cors, Cow::Borrowed(cors.origins.text(*listed)));
+            }
         }
-        if let Some(expose) = &cors.expose {
-            set.push(ACEH, &**expose);
+        if !cors.expose.is_empty() {
+            set.push(ACEH, &*cors.expose);
         }
     }
 }
@@ -111,7 +117,7 @@ impl Edits<'_> {
 
 impl Diagnosis {
     /// Returns a dictionary (RFC 9651 section 3.2) if the policy asks for diagnostics.
-    pub(crate) fn of(rule_set: &RuleSet, verdict: Option<&Verdict>) -> Option<Self> {
+    pub(crate) fn of(rule_set: &RuleSet, verdict: Option<&Verdict<'_>>) -> Option<Self> {
         if rule_set.settings.diagnostics == Diagnostics::None {
             return None;
         }

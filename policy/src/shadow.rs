@@ -1,16 +1,19 @@
 //! Shadow: the verdict of a `DryRun` policy, compared with the upstream's own answer as a browser would evaluate it.
 
+use std::sync::Arc;
+
+use crate::compiled::RuleSet;
 use crate::header_name::{ACAC, ACAH, ACAM, ACAO, is_cors_non_wildcard_request_header_name};
 use crate::method::is_cors_safelisted_method;
 use crate::request::Response;
 use crate::syntax::{list_elements, trim_ows};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Outcome, RequestKind, Verdict};
 
 /// The verdict of a `DryRun` policy, kept until the upstream answers.
 #[derive(Clone, Debug)]
 pub struct Shadow {
-    /// The verdict.
-    pub verdict: Verdict,
+    pub(crate) rule_set: Arc<RuleSet>,
+    pub(crate) outcome: Outcome,
     /// The request's `Origin`.
     pub(crate) origin: Box<[u8]>,
     /// The method and the headers of a preflight; `None` for an actual request.
@@ -38,10 +41,18 @@ pub enum ShadowComparison {
 // === impl Shadow ===
 
 impl Shadow {
+    /// Returns the verdict.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict<'_> {
+        let kind =
+            if self.requested.is_some() { RequestKind::Preflight } else { RequestKind::Actual };
+        Verdict { rule_set: &self.rule_set, kind, outcome: self.outcome }
+    }
+
     /// Compares the shadow verdict with the upstream's own answer.
     #[must_use]
     pub fn compare(&self, response: &impl Response) -> ShadowComparison {
-        let ours = match self.verdict.outcome {
+        let ours = match self.outcome {
             Outcome::Allowed => true,
             // Browsers share a response of the same origin without CORS.
             Outcome::SameOrigin => return ShadowComparison::Agree,
@@ -100,7 +111,7 @@ impl Shadow {
     }
 
     fn credentialed(&self) -> bool {
-        self.verdict.rule_set.cors.source.credentials
+        self.rule_set.cors.source.credentials
     }
 }
 

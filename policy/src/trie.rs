@@ -5,7 +5,7 @@ use crate::hash_index::HashIndex;
 /// Values at the ends of segment sequences. A walk hashes every segment once, however many entries there are.
 #[derive(Clone, Debug)]
 pub(crate) struct Trie<V> {
-    // INVARIANT: never empty; the first node is the root; `children` are indices into it.
+    // INVARIANT: empty without values; the first node is the root; `children` are indices into it.
     nodes: Vec<Node<V>>,
 }
 
@@ -15,18 +15,26 @@ struct Node<V> {
     value: Option<V>,
 }
 
+// === impl Node ===
+
+impl<V> Default for Node<V> {
+    fn default() -> Self {
+        Self { children: HashIndex::default(), value: None }
+    }
+}
+
 // === impl Trie ===
 
 impl<V> Default for Trie<V> {
     fn default() -> Self {
-        Self { nodes: vec![Node { children: HashIndex::default(), value: None }] }
+        Self { nodes: Vec::new() }
     }
 }
 
 impl<V> Trie<V> {
     /// Returns whether the trie has no value.
     pub(crate) fn is_empty(&self) -> bool {
-        self.nodes.iter().all(|node| node.value.is_none())
+        self.nodes.is_empty()
     }
 
     /// Returns the value at the end of `segments`, inserted by `default` if it is missing.
@@ -35,12 +43,15 @@ impl<V> Trie<V> {
         segments: impl Iterator<Item = &'s [u8]>,
         default: impl FnOnce() -> V,
     ) -> Option<&mut V> {
+        if self.nodes.is_empty() {
+            self.nodes.push(Node::default());
+        }
         let mut at = 0;
         for segment in segments {
             let next = self.nodes.len();
             at = *self.nodes.get_mut(at)?.children.entry(segment, || next)?;
             if at == next {
-                self.nodes.push(Node { children: HashIndex::default(), value: None });
+                self.nodes.push(Node::default());
             }
         }
         Some(self.nodes.get_mut(at)?.value.get_or_insert_with(default))

@@ -1,15 +1,13 @@
 //! Verdict: whether a policy allows a CORS request, and why not.
 
-use std::sync::Arc;
-
 use crate::compiled::RuleSet;
 use crate::draft::PolicyId;
 use crate::scope::PathMatch;
 
 /// The outcome of a CORS request, with the rule set that decides.
-#[derive(Clone, Debug)]
-pub struct Verdict {
-    pub(crate) rule_set: Arc<RuleSet>,
+#[derive(Clone, Copy, Debug)]
+pub struct Verdict<'c> {
+    pub(crate) rule_set: &'c RuleSet,
     /// The kind of the CORS request.
     pub kind: RequestKind,
     /// The outcome.
@@ -61,16 +59,16 @@ pub enum Refusal {
 
 // === impl Verdict ===
 
-impl Verdict {
+impl<'c> Verdict<'c> {
     /// Returns the policy that decides, as `namespace/name`.
     #[must_use]
-    pub fn policy(&self) -> &PolicyId {
+    pub fn policy(&self) -> &'c PolicyId {
         &self.rule_set.settings.id
     }
 
     /// Returns the path of the rule that decides; `None` for the policy's own `cors`.
     #[must_use]
-    pub fn path(&self) -> Option<&PathMatch> {
+    pub fn path(&self) -> Option<&'c PathMatch> {
         self.rule_set.path.as_ref()
     }
 }

@@ -136,5 +136,5 @@ fn compared(shadow: &Shadow, upstream: &case::Upstream) -> String {
         ShadowComparison::OursOnly => "ours only",
         ShadowComparison::UpstreamOnly => "upstream only",
     };
-    format!("{}, {comparison}", spoken(&shadow.verdict))
+    format!("{}, {comparison}", spoken(&shadow.verdict()))
 }

@@ -118,7 +118,7 @@ impl Proxy {
             policies.extend(self.overridden(&received, verdict.policy()));
         }
         if let Some(shadow) = &decision.shadow {
-            policies.push(judgement(&shadow.verdict, Role::DryRun, None));
+            policies.push(judgement(&shadow.verdict(), Role::DryRun, None));
         }
         // The upstream's answer is that to the request, not to a preflight.
         let upstream = self.upstream.as_ref().filter(|_| !is_preflight(sent));
@@ -181,7 +181,8 @@ impl Proxy {
                     return None;
                 }
                 let policy = validate(&active, &FullKnowledge).policy?;
-                let verdict = decide(&compile(&[&policy]), received).verdict?;
+                let alone = compile(&[&policy]);
+                let verdict = decide(&alone, received).verdict?;
                 Some(Diagnosis::not_enforced(&draft.id, &fields.join(" and "), &spoken(&verdict)))
             })
         })
@@ -233,12 +234,12 @@ impl Proxy {
     }
 }
 
-fn judgement(verdict: &Verdict, role: Role, why: Option<&'static str>) -> Judgement {
+fn judgement(verdict: &Verdict<'_>, role: Role, why: Option<&'static str>) -> Judgement {
     Judgement { policy: verdict.policy().to_string(), role, verdict: spoken(verdict), why }
 }
 
 /// `preflight refused (header), by the rule of /public`.
-fn spoken(verdict: &Verdict) -> String {
+fn spoken(verdict: &Verdict<'_>) -> String {
     let rule = verdict.path().map(|path| format!(", by the rule of {path}")).unwrap_or_default();
     let reason = verdict.outcome.refusal().map(|refusal| format!(" ({})", refusal.label()));
     let outcome = format!("{} {}", verdict.kind.label(), verdict.outcome.label());

@@ -62,7 +62,7 @@ impl Default for DenialLog {
 }
 
 /// Describes a denied request; `None` for any other verdict.
-pub(crate) fn line(verdict: &Verdict, origin: &[u8]) -> Option<String> {
+pub(crate) fn line(verdict: &Verdict<'_>, origin: &[u8]) -> Option<String> {
     let refusal = verdict.outcome.refusal()?;
     let (outcome, reason) = (verdict.outcome.label(), refusal.label());
     let (kind, policy) = (verdict.kind.label(), verdict.policy());

@@ -64,7 +64,7 @@ impl Exchange {
             self.running.denial_log.report(host, &denial);
         }
         if let Some(shadow) = &shadow {
-            self.running.counters.shadow_decided(host, &shadow.verdict);
+            self.running.counters.shadow_decided(host, &shadow.verdict());
         }
         match action {
             Action::LocalReply(reply) => {
@@ -86,7 +86,7 @@ impl Exchange {
         if let Some(shadow) = self.shadow.take() {
             // Before our own edits: it is the upstream's answer that is compared.
             let comparison = shadow.compare(&ProxyResponse(host));
-            self.running.counters.shadow_compared(host, &shadow.verdict, comparison);
+            self.running.counters.shadow_compared(host, &shadow.verdict(), comparison);
         }
         if let Some(plan) = self.plan.get() {
             let edits = plan.edits(&ProxyResponse(host));
@@ -105,7 +105,7 @@ impl Debug for Exchange {
 
 impl<H> ProxyRequest<'_, H> {
     /// Describes the request for the denial log, if it is denied.
-    fn denial(&self, verdict: &Verdict) -> Option<String> {
+    fn denial(&self, verdict: &Verdict<'_>) -> Option<String> {
         let origin = self.origin.get().and_then(Option::as_deref).unwrap_or_default();
         denial_log::line(verdict, origin)
     }

@@ -115,13 +115,13 @@ impl Metrics {
 
 impl Counters {
     /// Counts the verdict about a CORS request.
-    pub(crate) fn decided(&self, host: &impl Host, verdict: &Verdict) {
+    pub(crate) fn decided(&self, host: &impl Host, verdict: &Verdict<'_>) {
         increment(host, self.fixed.as_ref().and_then(|fixed| fixed.decisions.of(verdict)));
         increment(host, self.of_policy(verdict).and_then(|counters| counters.of(verdict)));
     }
 
     /// Counts the verdict of a `DryRun` policy.
-    pub(crate) fn shadow_decided(&self, host: &impl Host, verdict: &Verdict) {
+    pub(crate) fn shadow_decided(&self, host: &impl Host, verdict: &Verdict<'_>) {
         increment(host, self.fixed.as_ref().and_then(|fixed| fixed.shadow_decisions.of(verdict)));
         increment(host, self.of_policy(verdict).and_then(|counters| counters.of(verdict)));
     }
@@ -130,7 +130,7 @@ impl Counters {
     pub(crate) fn shadow_compared(
         &self,
         host: &impl Host,
-        verdict: &Verdict,
+        verdict: &Verdict<'_>,
         comparison: ShadowComparison,
     ) {
         let of_all = self.fixed.as_ref().map(|fixed| &fixed.shadow_comparisons);
@@ -153,7 +153,7 @@ impl Counters {
         }
     }
 
-    fn of_policy(&self, verdict: &Verdict) -> Option<&PolicyCounters> {
+    fn of_policy(&self, verdict: &Verdict<'_>) -> Option<&PolicyCounters> {
         let place = self.place(verdict.policy()).ok()?;
         self.policies.get(place).map(|counters| &**counters)
     }
@@ -205,7 +205,7 @@ impl Decisions {
         Self(counters)
     }
 
-    fn of(&self, verdict: &Verdict) -> Option<u32> {
+    fn of(&self, verdict: &Verdict<'_>) -> Option<u32> {
         let mut counters = self.0.iter();
         let same = |(kind, outcome, _): &&(RequestKind, Outcome, u32)| {
             *kind == verdict.kind && *outcome == verdict.outcome
@@ -234,7 +234,7 @@ impl PolicyCounters {
         Self { id: id.clone(), verdicts, shadow_comparisons }
     }
 
-    fn of(&self, verdict: &Verdict) -> Option<u32> {
+    fn of(&self, verdict: &Verdict<'_>) -> Option<u32> {
         find(&self.verdicts, &verdict.outcome.label())
     }
 }

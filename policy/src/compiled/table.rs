@@ -28,16 +28,22 @@ struct Rank {
 /// The rule sets that compete for one host, by path.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Group {
-    exact: HashIndex<Arc<RuleSet>>,
-    prefixes: Trie<Arc<RuleSet>>,
     everything: Option<Arc<RuleSet>>,
+    /// Most policies have none.
+    paths: Option<Box<Paths>>,
     /// The first by precedence.
     first: Option<Arc<RuleSet>>,
     /// The first by precedence that does not leave requests alone.
     first_enabled: Option<Arc<RuleSet>>,
-    has_paths: bool,
     /// The strictest setting of all.
     disallowed_requests: DisallowedRequests,
+}
+
+/// The rule sets of rules.
+#[derive(Clone, Debug, Default)]
+struct Paths {
+    exact: HashIndex<Arc<RuleSet>>,
+    prefixes: Trie<Arc<RuleSet>>,
 }
 
 /// The rule set that answers a request.
@@ -209,7 +215,6 @@ fn labels(host: &[u8]) -> impl Iterator<Item = &[u8]> {
 impl Group {
     /// The first to come keeps its place: rule sets arrive in order of precedence.
     fn insert(&mut self, rule_set: &Arc<RuleSet>) {
-        self.has_paths |= rule_set.path.is_some();
         self.first.get_or_insert_with(|| Arc::clone(rule_set));
         if !rule_set.off {
             self.first_enabled.get_or_insert_with(|| Arc::clone(rule_set));
@@ -218,10 +223,12 @@ impl Group {
         match &rule_set.path {
             None => drop(self.everything.get_or_insert_with(|| Arc::clone(rule_set))),
             Some(PathMatch::Exact(path)) => {
-                self.exact.entry(path.as_bytes(), || Arc::clone(rule_set));
+                let paths = self.paths.get_or_insert_default();
+                paths.exact.entry(path.as_bytes(), || Arc::clone(rule_set));
             }
             Some(PathMatch::Prefix(path)) => {
-                self.prefixes.entry(segments(path.as_bytes()), || Arc::clone(rule_set));
+                let paths = self.paths.get_or_insert_default();
+                paths.prefixes.entry(segments(path.as_bytes()), || Arc::clone(rule_set));
             }
         }
     }
@@ -230,10 +237,10 @@ impl Group {
     fn holder(&self, path: Option<&PathMatch>) -> Option<&Arc<RuleSet>> {
         match path {
             None => self.everything.as_ref(),
-            Some(PathMatch::Exact(path)) => self.exact.get(path.as_bytes()),
+            Some(PathMatch::Exact(path)) => self.paths.as_ref()?.exact.get(path.as_bytes()),
             Some(PathMatch::Prefix(path)) => {
                 let count = segments(path.as_bytes()).count();
-                let mut met = self.prefixes.walk(segments(path.as_bytes()));
+                let mut met = self.paths.as_ref()?.prefixes.walk(segments(path.as_bytes()));
                 met.find(|(depth, _)| *depth == count).map(|(_, rule_set)| rule_set)
             }
         }
@@ -241,7 +248,7 @@ impl Group {
 
     /// Returns whether a look-up depends on the path.
     pub(crate) fn needs_path(&self) -> bool {
-        self.has_paths
+        self.paths.is_some()
     }
 
     /// Selects the rule set for everything in scope.
@@ -276,12 +283,21 @@ impl Group {
 
     /// Exact beats prefix, longer prefixes beat shorter ones, and any rule beats `cors`; `None` too where the one that wins leaves requests alone.
     fn rule_set(&self, path: &[u8]) -> Option<&Arc<RuleSet>> {
+        let of_rule = self.paths.as_ref().and_then(|paths| paths.rule_set(path));
+        let rule_set = of_rule.or(self.everything.as_ref());
+        rule_set.filter(|rule_set| !rule_set.off)
+    }
+}
+
+// === impl Paths ===
+
+impl Paths {
+    fn rule_set(&self, path: &[u8]) -> Option<&Arc<RuleSet>> {
         let prefixed = || {
             let met = path.starts_with(b"/").then(|| self.prefixes.walk(segments(path)))?;
             met.last().map(|(_, rule_set)| rule_set)
         };
-        let rule_set = self.exact.get(path).or_else(prefixed).or(self.everything.as_ref());
-        rule_set.filter(|rule_set| !rule_set.off)
+        self.exact.get(path).or_else(prefixed)
     }
 }
 
