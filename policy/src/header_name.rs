@@ -1,5 +1,6 @@
 //! Header names: those of policies, and those of the CORS protocol.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::limits::MAX_HEADER_NAME_LEN;
@@ -36,7 +37,7 @@ pub const CORS_RESPONSE_HEADERS: &[&str] = &[ACAO, ACAC, ACAM, ACAH, ACEH, ACMA,
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HeaderName(
     // INVARIANT: a token, byte-lowercase, at most MAX_HEADER_NAME_LEN.
-    String,
+    Cow<'static, str>,
 );
 
 /// The refusal of a header name that is no `token` (RFC 9110 section 5.1), or too long.
@@ -52,10 +53,11 @@ impl HeaderName {
     ///
     /// [`InvalidHeaderName`].
     pub fn parse(raw: &str) -> Result<Self, InvalidHeaderName> {
-        if is_token(raw.as_bytes()) && raw.len() <= MAX_HEADER_NAME_LEN && raw != "*" {
-            return Ok(Self(raw.to_ascii_lowercase()));
+        if !is_token(raw.as_bytes()) || raw.len() > MAX_HEADER_NAME_LEN || raw == "*" {
+            return Err(InvalidHeaderName);
         }
-        Err(InvalidHeaderName)
+        let usual = USUAL_REQUEST_HEADERS.into_iter().find(|usual| *usual == raw);
+        Ok(Self(usual.map_or_else(|| Cow::Owned(raw.to_ascii_lowercase()), Cow::Borrowed)))
     }
 
     /// Returns the name, byte-lowercase.

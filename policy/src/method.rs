@@ -1,5 +1,6 @@
 //! Methods, as the Fetch standard sees them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::limits::MAX_METHOD_LEN;
@@ -10,7 +11,7 @@ pub(crate) const USUAL_METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATC
 
 /// A method name that passed validation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Method(String);
+pub struct Method(Cow<'static, str>);
 
 /// The reason why a method name is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,8 @@ impl Method {
         {
             return Err(InvalidMethod::Forbidden);
         }
-        Ok(Self(raw.to_owned()))
+        let usual = USUAL_METHODS.into_iter().find(|usual| *usual == raw);
+        Ok(Self(usual.map_or_else(|| Cow::Owned(raw.to_owned()), Cow::Borrowed)))
     }
 
     /// Returns the name as written, because methods are case-sensitive.

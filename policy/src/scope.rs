@@ -91,13 +91,12 @@ impl HostPattern {
             let address = address.ok_or(InvalidHost::Character('['))?;
             return Ok(Self::Exact(Ipv6Text::of(address).to_string()));
         }
-        let (rest, subdomains) = match host.strip_prefix("*.") {
-            Some(rest) => (rest, true),
-            None => (host.as_str(), false),
-        };
-        refuse_misspelled_host(rest)?;
-        let rest = rest.to_owned();
-        Ok(if subdomains { Self::Subdomains(rest) } else { Self::Exact(rest) })
+        if let Some(rest) = host.strip_prefix("*.") {
+            refuse_misspelled_host(rest)?;
+            return Ok(Self::Subdomains(rest.to_owned()));
+        }
+        refuse_misspelled_host(&host)?;
+        Ok(Self::Exact(host))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::compile::arrange;
 use crate::compiled::Compiled;
 use crate::policy::Policy;
 use crate::syntax::hex_value;
-use crate::wire::json::Object;
+use crate::wire::json::Document;
 use crate::wire::v1::CompiledV1;
 use crate::workload::Workload;
 
@@ -108,7 +108,7 @@ pub fn encode_for(policies: &[(&Policy, &[Workload])]) -> Encoded {
 ///
 /// See [`DecodeError`].
 pub fn decode(compiled: &str) -> Result<Compiled, DecodeError> {
-    v1::read(Object::read(compiled.as_bytes())?)
+    v1::read(Document::read(compiled.as_bytes())?.object()?)
 }
 
 /// The first 53 bits of a digest, as many as every reader of a gauge can hold; 0 for what is no digest. So a filter says which
@@ -150,28 +150,30 @@ impl Envelope {
     ///
     /// See [`DecodeError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut envelope = Object::read(bytes)?;
+        let document = Document::read(bytes)?;
+        let mut envelope = document.object()?;
         // First of all: an envelope of another version may look different in everything else.
         match envelope.number("v")? {
             Some(version) if VERSIONS.contains(&version) => {}
             Some(version) => return Err(DecodeError::Version(version)),
             None => return Err(DecodeError::value("v", "missing")),
         }
-        let digest = envelope.text("digest")?.unwrap_or_default().into_owned();
+        let digest = envelope.text("digest")?.unwrap_or_default().to_owned();
         let hex = digest.strip_prefix("sha256:").unwrap_or_default();
         let is_digest = hex.len() == 64 && hex.bytes().all(|byte| hex_value(byte).is_some());
         if !digest.is_empty() && !is_digest {
             return Err(DecodeError::value("digest", "not `sha256:` and 64 hexadecimal digits"));
         }
-        let on_invalid = match envelope.text("onInvalid")?.as_deref() {
+        let on_invalid = match envelope.text("onInvalid")? {
             Some("Keep") => OnInvalid::Keep,
             Some("Reject") => OnInvalid::Reject,
             _ => return Err(DecodeError::value("onInvalid", "neither `Keep` nor `Reject`")),
         };
-        let compiled = envelope.text("compiled")?;
-        let compiled =
-            compiled.ok_or_else(|| DecodeError::value("compiled", "missing"))?.into_owned();
+        let missing = || DecodeError::value("compiled", "missing");
+        envelope.text("compiled")?.ok_or_else(missing)?;
         envelope.finish()?;
+        // No other text of a good envelope is this one.
+        let compiled = document.into_text_behind("compiled").ok_or_else(missing)?;
         Ok(Self { digest, on_invalid, compiled })
     }
 }

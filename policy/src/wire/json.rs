@@ -1,4 +1,4 @@
-//! Json: a document as a tree, taken apart field by field.
+//! Json: a document as one list of nodes, taken apart field by field.
 //!
 //! A reader of our own (RFC 8259), because the filter's module has to be small: readers derived for each shape took 30 KB
 //! more of it, and a general one brings floating-point arithmetic along, of which the wire needs none.
@@ -12,31 +12,61 @@ use crate::wire::DecodeError;
 /// Deepest nesting of lists and objects; the wire needs less than half of it.
 const MAX_DEPTH: u32 = 16;
 
-/// A JSON value; text without escapes is borrowed from the document.
+/// A document: each value is followed by the values inside it, and each of an object by its name.
 #[derive(Debug, PartialEq)]
-pub(super) enum Json<'d> {
+pub(super) struct Document<'d>(Vec<Node<'d>>);
+
+/// A value, or the name of a field.
+#[derive(Debug, PartialEq)]
+struct Node<'d> {
+    value: Value<'d>,
+    /// How many nodes belong to it, itself included.
+    // INVARIANT: 1 at least.
+    nodes: u32,
+}
+
+/// Text without escapes is borrowed from the document.
+#[derive(Debug, PartialEq)]
+enum Value<'d> {
     Flag(bool),
     Number(u32),
     Text(Cow<'d, str>),
-    List(Vec<Self>),
-    Object(Object<'d>),
+    List,
+    Object,
     /// `null`, and numbers that are not of the wire.
     Other,
 }
 
-/// A JSON object whose fields are taken out one by one, so that what is left is unknown.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Object<'d>(Vec<(Cow<'d, str>, Json<'d>)>);
+/// A value in a document.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Json<'n>(&'n [Node<'n>]);
 
-/// A document, and how far it has been read.
+/// A JSON object whose fields are taken out one by one, so that what is left is unknown.
+#[derive(Debug, Default)]
+pub(super) struct Object<'n> {
+    nodes: &'n [Node<'n>],
+    /// A bit for each of the first fields; an object of the wire has fewer than there are bits.
+    taken: u64,
+}
+
+/// The values of a list.
+#[derive(Clone, Debug, Default)]
+pub(super) struct List<'n>(&'n [Node<'n>]);
+
+/// The names and values of an object.
+#[derive(Clone, Debug)]
+pub(super) struct Fields<'n>(List<'n>);
+
+/// A text, and how far it has been read.
 struct Reader<'d> {
     text: &'d str,
     at: usize,
+    nodes: Vec<Node<'d>>,
 }
 
-// === impl Object ===
+// === impl Document ===
 
-impl<'d> Object<'d> {
+impl<'d> Document<'d> {
     /// Reads a document.
     pub(super) fn read(bytes: &'d [u8]) -> Result<Self, DecodeError> {
         if bytes.len() > MAX_WIRE_LEN {
@@ -44,18 +74,36 @@ impl<'d> Object<'d> {
         }
         let text = std::str::from_utf8(bytes);
         let text = text.map_err(|error| DecodeError::json(bytes, error.valid_up_to()))?;
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = Reader { text, at: 0, nodes: Vec::new() };
         match reader.document() {
-            Some(Json::Object(object)) => Ok(object),
-            Some(_) => Err(DecodeError::value("", "not an object")),
+            Some(()) => Ok(Self(reader.nodes)),
             None => Err(DecodeError::json(bytes, reader.at)),
         }
     }
 
+    /// The object that the document is.
+    pub(super) fn object(&self) -> Result<Object<'_>, DecodeError> {
+        Json(&self.0).object()
+    }
+
+    /// The text behind the first one that is `name`, moved out of the document where it was unescaped.
+    pub(super) fn into_text_behind(self, name: &str) -> Option<String> {
+        let mut nodes = self.0.into_iter().map(|node| node.value);
+        nodes.find(|value| matches!(value, Value::Text(text) if text == name))?;
+        match nodes.next()? {
+            Value::Text(text) => Some(text.into_owned()),
+            _ => None,
+        }
+    }
+}
+
+// === impl Object ===
+
+impl<'n> Object<'n> {
     pub(super) fn flag(&mut self, name: &str) -> Result<bool, DecodeError> {
         match self.take(name) {
             None => Ok(false),
-            Some(Json::Flag(flag)) => Ok(flag),
+            Some(Json([Node { value: Value::Flag(flag), .. }, ..])) => Ok(*flag),
             Some(_) => Err(DecodeError::value(name, "neither true nor false")),
         }
     }
@@ -63,69 +111,108 @@ impl<'d> Object<'d> {
     pub(super) fn number(&mut self, name: &str) -> Result<Option<u32>, DecodeError> {
         match self.take(name) {
             None => Ok(None),
-            Some(Json::Number(number)) => Ok(Some(number)),
+            Some(Json([Node { value: Value::Number(number), .. }, ..])) => Ok(Some(*number)),
             Some(_) => Err(DecodeError::value(name, "not a whole number of 32 bits")),
         }
     }
 
-    pub(super) fn text(&mut self, name: &str) -> Result<Option<Cow<'d, str>>, DecodeError> {
+    pub(super) fn text(&mut self, name: &str) -> Result<Option<&'n str>, DecodeError> {
         match self.take(name) {
             None => Ok(None),
-            Some(Json::Text(text)) => Ok(Some(text)),
+            Some(Json([Node { value: Value::Text(text), .. }, ..])) => Ok(Some(text)),
             Some(_) => Err(DecodeError::value(name, "not a string")),
         }
     }
 
     pub(super) fn object(&mut self, name: &str) -> Result<Option<Self>, DecodeError> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Json::Object(object)) => Ok(Some(object)),
-            Some(_) => Err(DecodeError::value(name, "not an object")),
-        }
+        let object = self.take(name).map(Json::object).transpose();
+        object.map_err(|_| DecodeError::value(name, "not an object"))
     }
 
-    pub(super) fn list(&mut self, name: &str) -> Result<Vec<Json<'d>>, DecodeError> {
+    pub(super) fn list(&mut self, name: &str) -> Result<List<'n>, DecodeError> {
         match self.take(name) {
-            None => Ok(Vec::new()),
-            Some(Json::List(list)) => Ok(list),
+            None => Ok(List::default()),
+            Some(Json([Node { value: Value::List, .. }, inside @ ..])) => Ok(List(inside)),
             Some(_) => Err(DecodeError::value(name, "not a list")),
         }
     }
 
     /// All fields, of any name.
-    pub(super) fn into_fields(self) -> Vec<(Cow<'d, str>, Json<'d>)> {
-        self.0
+    pub(super) fn fields(&self) -> Fields<'n> {
+        Fields(List(self.nodes))
     }
 
     /// Nothing may be left: an older reader must not overlook what a newer writer meant.
-    pub(super) fn finish(self) -> Result<(), DecodeError> {
-        match self.0.first() {
+    pub(super) fn finish(mut self) -> Result<(), DecodeError> {
+        match self.take_where(|_| true) {
             None => Ok(()),
             Some((name, _)) => Err(DecodeError::value(name, "unknown, or there twice")),
         }
     }
 
-    fn take(&mut self, name: &str) -> Option<Json<'d>> {
-        let at = self.0.iter().position(|(field, _)| field == name)?;
-        Some(self.0.swap_remove(at).1)
+    fn take(&mut self, name: &str) -> Option<Json<'n>> {
+        self.take_where(|field| field == name).map(|(_, value)| value)
+    }
+
+    /// Takes the first field that is left of those whose name is a certain one.
+    fn take_where(&mut self, is_it: impl Fn(&str) -> bool) -> Option<(&'n str, Json<'n>)> {
+        let mut bit = 1;
+        for (field, value) in self.fields() {
+            // No bit is left for a field beyond: it is never taken.
+            if self.taken & bit == 0 && is_it(field) {
+                self.taken |= bit;
+                return Some((field, value));
+            }
+            bit <<= 1;
+        }
+        None
     }
 }
 
 // === impl Json ===
 
-impl<'d> Json<'d> {
-    pub(super) fn into_object(self) -> Result<Object<'d>, DecodeError> {
-        match self {
-            Self::Object(object) => Ok(object),
+impl<'n> Json<'n> {
+    pub(super) fn object(self) -> Result<Object<'n>, DecodeError> {
+        match self.0 {
+            [Node { value: Value::Object, .. }, nodes @ ..] => Ok(Object { nodes, taken: 0 }),
             _ => Err(DecodeError::value("", "not an object")),
         }
     }
 
-    pub(super) fn as_text(&self) -> Result<&str, DecodeError> {
-        match self {
-            Self::Text(text) => Ok(text),
+    pub(super) fn as_text(self) -> Result<&'n str, DecodeError> {
+        match self.0 {
+            [Node { value: Value::Text(text), .. }, ..] => Ok(text),
             _ => Err(DecodeError::value("", "not a string")),
         }
+    }
+}
+
+// === impl List ===
+
+impl List<'_> {
+    pub(super) fn len(&self) -> usize {
+        self.clone().count()
+    }
+}
+
+impl<'n> Iterator for List<'n> {
+    type Item = Json<'n>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (value, rest) = self.0.split_at_checked(self.0.first()?.nodes as usize)?;
+        self.0 = rest;
+        Some(Json(value))
+    }
+}
+
+// === impl Fields ===
+
+impl<'n> Iterator for Fields<'n> {
+    type Item = (&'n str, Json<'n>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let name = self.0.next()?.as_text().ok()?;
+        Some((name, self.0.next()?))
     }
 }
 
@@ -133,42 +220,54 @@ impl<'d> Json<'d> {
 
 /// `None`: what stands at `at` is not what should be there.
 impl<'d> Reader<'d> {
-    fn document(&mut self) -> Option<Json<'d>> {
-        let value = self.value(0)?;
+    fn document(&mut self) -> Option<()> {
+        self.value(0)?;
         self.skip_space();
-        (self.at == self.text.len()).then_some(value)
+        (self.at == self.text.len()).then_some(())
     }
 
-    fn value(&mut self, depth: u32) -> Option<Json<'d>> {
+    fn value(&mut self, depth: u32) -> Option<()> {
         self.skip_space();
+        let begin = self.nodes.len();
         match self.peek()? {
-            b'{' if depth < MAX_DEPTH => self.object(depth),
-            b'[' if depth < MAX_DEPTH => self.list(depth),
-            b'"' => self.string().map(Json::Text),
-            b't' => self.word("true", Json::Flag(true)),
-            b'f' => self.word("false", Json::Flag(false)),
-            b'n' => self.word("null", Json::Other),
-            _ => self.number(),
+            b'{' if depth < MAX_DEPTH => self.object(depth)?,
+            b'[' if depth < MAX_DEPTH => self.list(depth)?,
+            b'"' => self.string()?,
+            b't' => self.word("true", Value::Flag(true))?,
+            b'f' => self.word("false", Value::Flag(false))?,
+            b'n' => self.word("null", Value::Other)?,
+            _ => self.number()?,
         }
+        let nodes = u32::try_from(self.nodes.len().saturating_sub(begin)).ok()?;
+        self.nodes.get_mut(begin)?.nodes = nodes;
+        Some(())
     }
 
-    fn object(&mut self, depth: u32) -> Option<Json<'d>> {
-        let mut fields = Vec::new();
-        while self.comes_another(fields.is_empty(), b'}')? {
-            let name = self.string()?;
+    fn push(&mut self, value: Value<'d>) {
+        self.nodes.push(Node { value, nodes: 1 });
+    }
+
+    fn object(&mut self, depth: u32) -> Option<()> {
+        self.push(Value::Object);
+        let mut first = true;
+        while self.comes_another(first, b'}')? {
+            first = false;
+            self.string()?;
             self.skip_space();
             self.expect(b':')?;
-            fields.push((name, self.value(depth.saturating_add(1))?));
+            self.value(depth.saturating_add(1))?;
         }
-        Some(Json::Object(Object(fields)))
+        Some(())
     }
 
-    fn list(&mut self, depth: u32) -> Option<Json<'d>> {
-        let mut list = Vec::new();
-        while self.comes_another(list.is_empty(), b']')? {
-            list.push(self.value(depth.saturating_add(1))?);
+    fn list(&mut self, depth: u32) -> Option<()> {
+        self.push(Value::List);
+        let mut first = true;
+        while self.comes_another(first, b']')? {
+            first = false;
+            self.value(depth.saturating_add(1))?;
         }
-        Some(Json::List(list))
+        Some(())
     }
 
     /// Steps over the bracket before the first element, or the comma before the next one; `false`: over the bracket
@@ -188,13 +287,14 @@ impl<'d> Reader<'d> {
         Some(true)
     }
 
-    fn word(&mut self, word: &str, value: Json<'d>) -> Option<Json<'d>> {
+    fn word(&mut self, word: &str, value: Value<'d>) -> Option<()> {
         self.text.get(self.at..)?.starts_with(word).then_some(())?;
         self.at = self.at.saturating_add(word.len());
-        Some(value)
+        self.push(value);
+        Some(())
     }
 
-    fn number(&mut self) -> Option<Json<'d>> {
+    fn number(&mut self) -> Option<()> {
         let begin = self.at;
         let negative = self.expect(b'-').is_some();
         let whole = self.digits()?;
@@ -207,7 +307,8 @@ impl<'d> Reader<'d> {
         let exponent = self.expect(b'e').or_else(|| self.expect(b'E'));
         let exponent = if exponent.is_some() { self.exponent()? } else { "0" };
         let number = if negative { None } else { whole_number(whole, fraction, exponent) };
-        Some(number.map_or(Json::Other, Json::Number))
+        self.push(number.map_or(Value::Other, Value::Number));
+        Some(())
     }
 
     /// Steps over what follows the `e`.
@@ -227,22 +328,23 @@ impl<'d> Reader<'d> {
         self.text.get(begin..self.at).filter(|digits| !digits.is_empty())
     }
 
-    fn string(&mut self) -> Option<Cow<'d, str>> {
+    fn string(&mut self) -> Option<()> {
         self.expect(b'"')?;
         let mut read = Cow::Borrowed("");
         loop {
-            let begin = self.at;
-            while self.peek().is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)) {
-                self.step();
-            }
-            let piece = self.text.get(begin..self.at)?;
+            let rest = self.text.get(self.at..)?;
+            let is_special = |byte| matches!(byte, b'"' | b'\\' | 0..0x20);
+            let end = rest.bytes().position(is_special).unwrap_or(rest.len());
+            let piece = rest.get(..end)?;
+            self.at = self.at.saturating_add(end);
             if read.is_empty() {
                 read = Cow::Borrowed(piece);
             } else {
                 read.to_mut().push_str(piece);
             }
             if self.expect(b'"').is_some() {
-                return Some(read);
+                self.push(Value::Text(read));
+                return Some(());
             }
             self.expect(b'\\')?;
             read.to_mut().push(self.escaped()?);
@@ -332,32 +434,52 @@ mod tests {
 
     use super::*;
 
-    /// The value that `serde_json` reads, as far as the wire tells values apart; `None` for numbers that it cannot
-    /// hold.
-    fn theirs(value: &Value) -> Json<'_> {
-        match value {
-            Value::Null => Json::Other,
-            Value::Bool(flag) => Json::Flag(*flag),
+    /// The value that `serde_json` reads, as far as the wire tells values apart.
+    fn theirs<'d>(value: &'d Value, nodes: &mut Vec<Node<'d>>) {
+        let at = nodes.len();
+        let text = |text| super::Value::Text(Cow::Borrowed(text));
+        let own = match value {
+            Value::Null => super::Value::Other,
+            Value::Bool(flag) => super::Value::Flag(*flag),
             Value::Number(number) => {
                 // Printed as a whole number where it is one.
                 let number = number.as_f64().and_then(|number| number.to_string().parse().ok());
-                number.map_or(Json::Other, Json::Number)
+                number.map_or(super::Value::Other, super::Value::Number)
             }
-            Value::String(text) => Json::Text(Cow::Borrowed(text)),
-            Value::Array(list) => Json::List(list.iter().map(theirs).collect()),
+            Value::String(string) => text(string),
+            Value::Array(_) => super::Value::List,
+            Value::Object(_) => super::Value::Object,
+        };
+        nodes.push(Node { value: own, nodes: 1 });
+        match value {
+            Value::Array(list) => list.iter().for_each(|value| theirs(value, nodes)),
             Value::Object(fields) => {
-                let field = |(name, value)| (Cow::Borrowed(String::as_str(name)), theirs(value));
-                Json::Object(Object(fields.iter().map(field).collect()))
+                for (name, value) in fields {
+                    nodes.push(Node { value: text(name), nodes: 1 });
+                    theirs(value, nodes);
+                }
             }
+            _ => {}
         }
+        nodes[at].nodes = u32::try_from(nodes[at..].len()).unwrap();
+    }
+
+    /// Reads a text; `None`: it is no document.
+    fn read(text: &str) -> Option<Vec<Node<'_>>> {
+        let mut reader = Reader { text, at: 0, nodes: Vec::new() };
+        reader.document().map(|()| reader.nodes)
     }
 
     /// Reads as `serde_json` does.
     #[track_caller]
     fn assert_read_alike(text: &str) {
-        let ours = Reader { text, at: 0 }.document();
         let value: Option<Value> = serde_json::from_str(text).ok();
-        assert_eq!(ours, value.as_ref().map(theirs), "{text:?}");
+        let theirs = value.as_ref().map(|value| {
+            let mut nodes = Vec::new();
+            theirs(value, &mut nodes);
+            nodes
+        });
+        assert_eq!(read(text), theirs, "{text:?}");
     }
 
     #[test]
@@ -448,21 +570,51 @@ mod tests {
     #[test]
     fn a_number_takes_no_longer_than_its_text() {
         for (why, text, want) in [
-            ("a large exponent", "1e30000", Json::Other),
-            ("an exponent beyond all bounds", "1e99999999999999999999", Json::Other),
-            ("a small one", "1e-30000", Json::Other),
-            ("nothing, however often", "0e30000", Json::Number(0)),
-            ("more digits than a float holds", "1.00000000000000000000000000001", Json::Other),
-            ("more zeros than a float holds", "1.00000000000000000000000000000", Json::Number(1)),
+            ("a large exponent", "1e30000", super::Value::Other),
+            ("an exponent beyond all bounds", "1e99999999999999999999", super::Value::Other),
+            ("a small one", "1e-30000", super::Value::Other),
+            ("nothing, however often", "0e30000", super::Value::Number(0)),
+            (
+                "more digits than a float holds",
+                "1.00000000000000000000000000001",
+                super::Value::Other,
+            ),
+            (
+                "more zeros than a float holds",
+                "1.00000000000000000000000000000",
+                super::Value::Number(1),
+            ),
         ] {
-            assert_eq!(Reader { text, at: 0 }.document(), Some(want), "{why}: {text}");
+            let want = vec![Node { value: want, nodes: 1 }];
+            assert_eq!(read(text), Some(want), "{why}: {text}");
         }
+    }
+
+    #[test]
+    fn a_field_is_taken_once_and_what_is_left_is_refused() {
+        let text = r#"{"a":[1,{"x":{}}],"b":"\n","c":true,"b":"2"}"#;
+        let document = Document::read(text.as_bytes()).unwrap();
+        let mut object = document.object().unwrap();
+        assert_eq!(object.list("a").unwrap().len(), 2);
+        assert_eq!(object.text("b"), Ok(Some("\n")));
+        assert_eq!(object.flag("c"), Ok(true));
+        assert_eq!(object.text("d"), Ok(None));
+        assert_eq!(object.finish(), Err(DecodeError::value("b", "unknown, or there twice")));
+        assert_eq!(document.into_text_behind("b").as_deref(), Some("\n"));
+        let many: Vec<String> = (0..100).map(|number| format!("\"f{number}\":true")).collect();
+        let text = format!("{{{}}}", many.join(","));
+        let document = Document::read(text.as_bytes()).unwrap();
+        let mut object = document.object().unwrap();
+        for number in 0..100 {
+            assert_eq!(object.flag(&format!("f{number}")), Ok(true), "{number}");
+        }
+        assert_eq!(object.finish(), Err(DecodeError::value("f64", "unknown, or there twice")));
     }
 
     #[test]
     fn a_deep_document_is_refused() {
         let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        let reads = |depth: usize| Reader { text: &deep(depth), at: 0 }.document().is_some();
+        let reads = |depth: usize| read(&deep(depth)).is_some();
         assert!(reads(16));
         for depth in [17, 100_000] {
             assert!(!reads(depth), "{depth}");
@@ -477,7 +629,7 @@ mod tests {
             (b"{\"a\":\xff}", (1, 6)),
             (b"{} x", (1, 4)),
         ] {
-            let error = Object::read(bytes).unwrap_err();
+            let error = Document::read(bytes).unwrap_err();
             let (line, column) = want;
             assert_eq!(error, DecodeError::Json { line, column }, "{}", bytes.escape_ascii());
         }

@@ -23,7 +23,7 @@ use crate::regex::OriginRegex;
 use crate::scope::{HostPattern, PathMatch};
 use crate::wire::DecodeError;
 use crate::wire::check::{self, Counted};
-use crate::wire::json::{Json, Object};
+use crate::wire::json::{List, Object};
 use crate::workload::Narrowing;
 
 #[derive(Serialize)]
@@ -386,16 +386,16 @@ fn read_workloads(policy: &mut Object<'_>) -> Result<Vec<Narrowing>, DecodeError
 }
 
 fn read_workload(mut workload: Object<'_>) -> Result<Narrowing, DecodeError> {
-    let labels = workload.object("labels")?.unwrap_or_default().into_fields();
+    let labels = workload.object("labels")?.unwrap_or_default().fields();
     let port = workload.number("port")?;
     workload.finish()?;
     let valid = port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
     if port.is_some() && valid.is_none() {
         return Err(DecodeError::value("port", "not a port"));
     }
-    check::label_count(labels.len())?;
+    check::label_count(labels.clone().count())?;
     let mut narrowing = Narrowing::to_port(valid);
-    for (key, value) in &labels {
+    for (key, value) in labels {
         let value = value.as_text()?;
         check::label(key, value)?;
         if !narrowing.require(key, value) {
@@ -414,8 +414,9 @@ fn read_settings(policy: &mut Object<'_>) -> Result<Settings, DecodeError> {
         Some(200) => 200,
         Some(_) => return Err(DecodeError::value("successStatus", "neither 200 nor 204")),
     };
-    let mut hosts = Vec::new();
-    read_all(policy, "hosts", &mut |raw| {
+    let list = policy.list("hosts")?;
+    let mut hosts = Vec::with_capacity(list.len().max(1));
+    read_all(list, "hosts", &mut |raw| {
         HostPattern::parse(raw).map(|host| hosts.push(host)).is_ok()
     })?;
     if hosts.is_empty() {
@@ -426,7 +427,7 @@ fn read_settings(policy: &mut Object<'_>) -> Result<Settings, DecodeError> {
             namespace: read_object_name(policy, "namespace")?,
             name: read_object_name(policy, "name")?,
         },
-        specificity: match policy.text("target")?.as_deref() {
+        specificity: match policy.text("target")? {
             None | Some("namespace") => Specificity::Namespace,
             Some("cluster") => Specificity::Cluster,
             Some("workload") => Specificity::Workload,
@@ -434,7 +435,7 @@ fn read_settings(policy: &mut Object<'_>) -> Result<Settings, DecodeError> {
         },
         hosts,
         dry_run: policy.flag("dryRun")?,
-        on_failure: match policy.text("onFailure")?.as_deref() {
+        on_failure: match policy.text("onFailure")? {
             None | Some("explain") => OnFailure::Explain,
             Some("reject") => OnFailure::Reject,
             Some("ignore") => OnFailure::Ignore,
@@ -469,7 +470,7 @@ fn read_block(
     let path = match path {
         None => None,
         Some((kind, path)) => Some(
-            PathMatch::read(kind, &path)
+            PathMatch::read(kind, path)
                 .ok_or_else(|| DecodeError::value("path", "not a path that a rule can have"))?,
         ),
     };
@@ -497,31 +498,30 @@ fn read_block(
 fn read_cors(mut cors: Object<'_>) -> Result<Cors, DecodeError> {
     let mut read = Cors {
         origins: read_origins(&mut cors, "origins")?,
-        headers: read_header_names(&mut cors, "headers")?,
-        expose: read_header_names(&mut cors, "expose")?,
+        methods: read_names(&mut cors, "methods", Method::parse)?,
+        headers: read_names(&mut cors, "headers", HeaderName::parse)?,
+        expose: read_names(&mut cors, "expose", HeaderName::parse)?,
         credentials: cors.flag("credentials")?,
         max_age: cors.number("maxAge")?,
         ..Cors::default()
     };
-    read_all(&mut cors, "regexes", &mut |raw| {
+    read_all(cors.list("regexes")?, "regexes", &mut |raw| {
         OriginRegex::parse(raw).map(|regex| read.regexes.push(regex)).is_ok()
-    })?;
-    read_all(&mut cors, "methods", &mut |raw| {
-        read_name(raw, &mut read.methods, |raw| Method::parse(raw).ok())
     })?;
     cors.finish()?;
     if read.regexes.len() > MAX_REGEXES {
         return Err(DecodeError::value("regexes", "more than a block may have"));
     }
-    if !OriginRegex::fit_together(&read.regexes) {
+    if !read.regexes.is_empty() && !OriginRegex::fit_together(&read.regexes) {
         return Err(DecodeError::value("regexes", "too large together"));
     }
     Ok(read)
 }
 
 fn read_origins(object: &mut Object<'_>, name: &str) -> Result<Vec<OriginPattern>, DecodeError> {
-    let mut patterns = Vec::new();
-    read_all(object, name, &mut |raw| {
+    let list = object.list(name)?;
+    let mut patterns = Vec::with_capacity(list.len());
+    read_all(list, name, &mut |raw| {
         OriginPattern::read(raw).map(|pattern| patterns.push(pattern)).is_ok()
     })?;
     if patterns.len() > 1 && patterns.contains(&OriginPattern::Any) {
@@ -530,33 +530,31 @@ fn read_origins(object: &mut Object<'_>, name: &str) -> Result<Vec<OriginPattern
     Ok(patterns)
 }
 
-fn read_header_names(
+fn read_names<T, E>(
     object: &mut Object<'_>,
     name: &str,
-) -> Result<Names<HeaderName>, DecodeError> {
-    let mut names = Names::default();
-    read_all(object, name, &mut |raw| {
-        read_name(raw, &mut names, |raw| HeaderName::parse(raw).ok())
+    parse: fn(&str) -> Result<T, E>,
+) -> Result<Names<T>, DecodeError> {
+    let list = object.list(name)?;
+    let mut names = Names { any: false, named: Vec::with_capacity(list.len()) };
+    read_all(list, name, &mut |raw| {
+        if raw == "*" {
+            names.any = true;
+            return true;
+        }
+        parse(raw).map(|name| names.named.push(name)).is_ok()
     })?;
     Ok(names)
-}
-
-fn read_name<T>(raw: &str, names: &mut Names<T>, parse: impl Fn(&str) -> Option<T>) -> bool {
-    if raw == "*" {
-        names.any = true;
-        return true;
-    }
-    parse(raw).map(|name| names.named.push(name)).is_some()
 }
 
 /// Hands over the texts of a list, one by one; `false`: that one is invalid. One loop for all kinds of texts keeps the
 /// filter's module small.
 fn read_all(
-    object: &mut Object<'_>,
+    list: List<'_>,
     name: &str,
     read: &mut dyn FnMut(&str) -> bool,
 ) -> Result<(), DecodeError> {
-    for (index, element) in object.list(name)?.iter().enumerate() {
+    for (index, element) in list.enumerate() {
         let text = element.as_text().map_err(|error| error.within(name, index))?;
         if !read(text) {
             return Err(DecodeError::value("", "invalid").within(name, index));
@@ -567,12 +565,12 @@ fn read_all(
 
 /// The same for a list of objects.
 fn read_objects(
-    list: Vec<Json<'_>>,
+    list: List<'_>,
     name: &str,
     read: &mut dyn FnMut(Object<'_>) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
-    for (index, element) in list.into_iter().enumerate() {
-        let done = element.into_object().and_then(&mut *read);
+    for (index, element) in list.enumerate() {
+        let done = element.object().and_then(&mut *read);
         done.map_err(|error| error.within(name, index))?;
     }
     Ok(())
@@ -580,6 +578,6 @@ fn read_objects(
 
 fn read_object_name(policy: &mut Object<'_>, name: &str) -> Result<String, DecodeError> {
     let text = policy.text(name)?.unwrap_or_default();
-    check::object_name(name, &text)?;
-    Ok(text.into_owned())
+    check::object_name(name, text)?;
+    Ok(text.to_owned())
 }
