@@ -156,11 +156,14 @@ enum Command {
 
     /// Measure the answers of real CORS implementations, and compare them with those of docs/atlas.md
     ///
-    /// Installs the packages that tests/atlas pins (pip, npm, go), nginx and Envoy. Starts
-    /// each application with each setting, sends the probes, prints each change, and fails if there is one.
+    /// Installs the packages that tests/atlas pins (pip, npm, go, cargo, Maven) and Envoy. nginx, Apache httpd, HAProxy,
+    /// Java, Maven and Node.js are those of the PATH, or of Debian where they may be installed; an implementation without
+    /// its program is skipped by name, with a hint how to install it. Starts each application with each setting, sends
+    /// the probes, prints each change, and fails if there is one.
     #[command(after_long_help = "Examples:
   cargo xtask atlas               all of them; some minutes
   cargo xtask atlas gin Envoy     those with one of these texts in their name
+  cargo xtask atlas HAProxy       one of them
   cargo xtask atlas --write       writes tests/atlas/answers.jsonl, docs/atlas.md and docs/atlas.svg")]
     Atlas(atlas::Args),
 

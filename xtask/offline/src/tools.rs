@@ -24,7 +24,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 pub use back_ends::{django, express, gin, spring, spring_gateway, starlette};
-pub use debian::is_root;
+pub use debian::{Missing, is_root};
 pub use envoy::{ENVOY_VERSION, envoy};
 pub use go::go;
 pub use istio::{

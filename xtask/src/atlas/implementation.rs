@@ -30,14 +30,18 @@ enum Platform {
     Python,
     Node,
     Go,
+    Rust,
+    Java(Option<&'static str>),
     Nginx,
+    Apache,
     Envoy,
+    HaProxy,
 }
 
-use Platform::{Envoy, Go, Nginx, Node, Python};
+use Platform::{Apache, Envoy, Go, HaProxy, Java, Nginx, Node, Python, Rust};
 
 /// All of them, in the order of the page.
-pub(super) const IMPLEMENTATIONS: [Implementation; 22] = [
+pub(super) const IMPLEMENTATIONS: [Implementation; 34] = [
     new("django-cors-headers", Python, "django_app", &["django", "django-cors-headers"]),
     new("flask-cors", Python, "flask_app", &["flask", "flask-cors"]),
     new("Starlette and FastAPI, CORSMiddleware", Python, "starlette_app", &["starlette"]),
@@ -67,8 +71,25 @@ pub(super) const IMPLEMENTATIONS: [Implementation; 22] = [
     new("Echo, middleware.CORS", Go, "echo", &["github.com/labstack/echo/v5"]),
     new("Fiber, cors", Go, "fiber", &["github.com/gofiber/fiber/v3"]),
     new("gorilla/handlers, CORS", Go, "gorilla", &["github.com/gorilla/handlers"]),
+    new("tower-http, CorsLayer", Rust, "tower-http", &["axum", "tower-http"]),
+    new("actix-cors", Rust, "actix", &["actix-web", "actix-cors"]),
+    new("poem, Cors", Rust, "poem", &["poem"]),
+    new("salvo-cors", Rust, "salvo", &["salvo"]),
+    new("Spring MVC", Java(None), "spring", &["spring-boot-starter-parent"]),
+    new(
+        "Spring, CorsFilter",
+        Java(Some("--layer=filter")),
+        "spring",
+        &["spring-boot-starter-parent"],
+    ),
+    new("Vert.x, CorsHandler", Java(None), "vertx", &["vertx-web"]),
+    new("Jetty, CrossOriginHandler", Java(None), "jetty", &["jetty-server"]),
+    new("Micronaut", Java(None), "micronaut", &["micronaut-parent"]),
+    new("Javalin", Java(None), "javalin", &["javalin"]),
     new("nginx, add_header", Nginx, "nginx.conf", &[]),
+    new("Apache httpd, mod_headers", Apache, "apache.conf", &[]),
     new("Envoy, cors filter", Envoy, "envoy.yaml", &[]),
+    new("HAProxy, set-header", HaProxy, "haproxy.cfg", &[]),
 ];
 
 const fn new(
@@ -85,7 +106,7 @@ const fn new(
 impl Implementation {
     /// Whether it stands in front of an application instead of inside it.
     pub(super) fn is_proxy(&self) -> bool {
-        matches!(self.platform, Nginx | Envoy)
+        matches!(self.platform, Nginx | Apache | Envoy | HaProxy)
     }
 
     /// The command that starts it with that setting, on `port`; a proxy has its files in `folder`, and its application on `upstream`.
@@ -105,7 +126,9 @@ impl Implementation {
             Python => tools::atlas::python(program)?,
             Node => tools::atlas::node(program)?,
             Go => tools::atlas::go(program)?,
-            Nginx | Envoy => self.proxy(setting, port, upstream, folder)?,
+            Rust => tools::atlas::rust(program)?,
+            Java(argument) => tools::atlas::java(program, argument)?,
+            Nginx | Apache | Envoy | HaProxy => self.proxy(setting, port, upstream, folder)?,
         };
         command.env("PORT", port.to_string()).env("ORIGIN", setting.origin());
         command.env("NODE_ENV", "production");
@@ -120,22 +143,38 @@ impl Implementation {
         folder: &Path,
     ) -> Result<Command> {
         let origin = setting.origin();
+        let is_any = setting == Setting::Any;
+        let expression = || format!("^{}$", origin.replace('.', r"\."));
         let matched = match self.platform {
-            Nginx if setting == Setting::Any => "~.",
-            _ => origin,
+            Nginx if is_any => "~.".to_owned(),
+            Apache if is_any => ".+".to_owned(),
+            Apache => expression(),
+            HaProxy if is_any => "found".to_owned(),
+            HaProxy => format!("str {origin}"),
+            _ => origin.to_owned(),
         };
         let text =
             fs::read_to_string(paths::root().join("tests/atlas/proxies").join(self.program))?;
         let text = text
             .replace("{{FOLDER}}", &folder.display().to_string())
-            .replace("{{MATCH}}", matched)
+            .replace("{{MATCH}}", &matched)
             .replace("{{PORT}}", &port.to_string())
             .replace("{{UPSTREAM}}", &upstream.port().to_string());
+        let text = match self.platform {
+            Apache => {
+                let modules = tools::atlas::apache_modules()?.display().to_string();
+                text.replace("{{MODULES}}", &modules)
+            }
+            _ => text,
+        };
         let file = folder.join(self.program);
         fs::write(&file, text)?;
         let mut command = Command::new(self.binary()?);
         match self.platform {
             Nginx => command.arg("-p").arg(folder).args(["-e", "stderr", "-c"]).arg(file),
+            // One process: no worker stays when it is killed.
+            Apache => command.args(["-X", "-f"]).arg(file),
+            HaProxy => command.args(["-db", "-f"]).arg(file),
             _ => command
                 .args(["--concurrency", "1", "--disable-hot-restart", "-l", "error", "-c"])
                 .arg(file),
@@ -146,6 +185,8 @@ impl Implementation {
     fn binary(&self) -> Result<std::path::PathBuf> {
         match self.platform {
             Nginx => tools::nginx(),
+            Apache => tools::atlas::apache(),
+            HaProxy => tools::atlas::haproxy(),
             _ => tools::envoy(tools::ENVOY_VERSION),
         }
     }
@@ -158,7 +199,7 @@ impl Implementation {
     pub(super) fn version(&self) -> Result<String> {
         let flag = match self.platform {
             Envoy => return Ok(tools::ENVOY_VERSION.to_owned()),
-            Nginx => "-v",
+            Nginx | Apache | HaProxy => "-v",
             _ => return self.pinned(),
         };
         let said = Command::new(self.binary()?).arg(flag).output()?;
@@ -176,16 +217,20 @@ impl Implementation {
     /// Fails if the list has no such package.
     pub(super) fn pinned(&self) -> Result<String> {
         let list = match self.platform {
-            Python => "python/requirements.txt",
-            Node => "node/package.json",
-            _ => "go/go.mod",
+            Python => "python/requirements.txt".to_owned(),
+            Node => "node/package.json".to_owned(),
+            Go => "go/go.mod".to_owned(),
+            Rust => "rust/Cargo.toml".to_owned(),
+            _ => format!("java/{}/pom.xml", self.program),
         };
-        let text = fs::read_to_string(paths::root().join("tests/atlas").join(list))?;
+        let text = fs::read_to_string(paths::root().join("tests/atlas").join(&list))?;
         let versions = self.packages.iter().map(|package| {
             let (line, from, to) = match self.platform {
                 Python => (format!("\n{package}=="), "", ' '),
                 Node => (format!("\"{package}\": "), "\"", '"'),
-                _ => (format!("\t{package} "), "v", '\n'),
+                Go => (format!("\t{package} "), "v", '\n'),
+                Rust => (format!("\n{package} = "), "\"=", '"'),
+                _ => (format!("<artifactId>{package}</artifactId>"), "<version>", '<'),
             };
             let (_, rest) =
                 text.split_once(&line).with_context(|| format!("{list}: no {package}"))?;

@@ -15,7 +15,7 @@ const HEAD: &str = "\
 Each implementation runs in an application of [`tests/atlas`](../tests/atlas), with one list of settings: the origin `https://app.example`, the
 methods `GET, PUT`, the request headers `x-a, content-type`, the exposed header `x-id`, credentials, and an age of 600 seconds. P10 to P13 have a
 different origin in the settings: any origin for P10 and P11, `https://app.example/` for P12, `HTTPS://App.Example` for P13. Each probe is one
-request over a connection of its own. The raw answers are in [`tests/atlas/answers.jsonl`](../tests/atlas/answers.jsonl); the tables show what
+request over a connection of its own, with `Host: api.example`. The raw answers are in [`tests/atlas/answers.jsonl`](../tests/atlas/answers.jsonl); the tables show what
 a browser makes of them by the rules of the Fetch standard. *passes* and *readable*: with credentials or without.
 
 ![A row for each implementation, a column for each probe: green as expected, yellow with ~ odd, red with × harmful, gray not asked](atlas.svg)

@@ -40,7 +40,7 @@ pub(super) const FOREIGN_RUNS: Surprise = Surprise {
 };
 
 /// All other habits.
-pub(super) const SURPRISES: [Surprise; 19] = [
+pub(super) const SURPRISES: [Surprise; 22] = [
     Surprise {
         probe: "P4",
         grade: Grade::Harmful,
@@ -155,10 +155,38 @@ pub(super) const SURPRISES: [Surprise; 19] = [
         },
     },
     Surprise {
+        probe: "P8",
+        grade: Grade::Odd,
+        text: "An `OPTIONS` that is no preflight is refused (P8), and the application never sees it",
+        shows: |seen| {
+            seen.answer
+                .is_some_and(|answer| !answer.ran && matches!(answer.status, Some(400 | 403)))
+        },
+    },
+    Surprise {
         probe: "P9",
         grade: Grade::Odd,
         text: "A preflight fails for a header name in another case or order (P9)",
         shows: |seen| seen.access() == Access::Refused,
+    },
+    Surprise {
+        probe: "P17",
+        grade: Grade::Odd,
+        text: "Access to a private network is granted without a setting for it (P17)",
+        shows: |seen| {
+            let granted = |answer: &Answer| answer.value("access-control-allow-private-network");
+            seen.answer.and_then(granted).is_some_and(|value| value == "true")
+        },
+    },
+    Surprise {
+        probe: "P4",
+        grade: Grade::Usual,
+        text: "The response to a foreign origin still has `Access-Control-Allow-Credentials: true` (P4). A proxy that adds a line of its own makes two of them, \
+               and a browser refuses two",
+        shows: |seen| {
+            let sent = |answer: &Answer| answer.value("access-control-allow-credentials");
+            seen.answer.and_then(sent).is_some()
+        },
     },
 ];
 

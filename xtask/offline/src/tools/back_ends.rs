@@ -118,7 +118,7 @@ fn last(path: &str) -> &str {
 }
 
 /// The program of a Maven project whose final name is `name`.
-fn java(name: &str, sources: &str) -> Result<Command> {
+pub(super) fn java(name: &str, sources: &str) -> Result<Command> {
     let jar = maven::packaged(name, &paths::root().join(sources))?;
     let mut java = Command::new(maven::java()?);
     // A quick start in little memory.

@@ -1,10 +1,15 @@
 //! Installing with apt-get, where the user is root on Debian or its like.
 
+use std::fmt;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::{command, paths};
+
+/// A program that is not here and that this process may not install: the text says how to get it.
+#[derive(Debug)]
+pub struct Missing(String);
 
 /// Installs `package`, which holds `program`; `variable` may name a different one.
 ///
@@ -12,14 +17,14 @@ use crate::{command, paths};
 ///
 /// Fails if that is not possible here: the error says how to get the program.
 pub(super) fn install(program: &str, package: &str, variable: &str) -> Result<()> {
-    if command::find("apt-get").is_none() {
-        bail!("{program} is missing: install it as this system does, or name it in {variable}");
-    }
-    if !is_root() {
-        bail!(
-            "{program} is missing: install it with `sudo apt-get install {package}`, \
-             or name it in {variable}"
-        );
+    let has_apt = command::find("apt-get").is_some();
+    if !has_apt || !is_root() {
+        let hint = match has_apt {
+            true => format!("install it with `sudo apt-get install {package}`"),
+            false => "install it as this system does".to_owned(),
+        };
+        let missing = format!("{program} is missing: {hint}, or name it in {variable}");
+        return Err(Missing(missing).into());
     }
     // One process at a time: apt-get waits for dpkg, and fails where another one reads the list of packages.
     let _lock = super::lock(&paths::cache().join("debian"))?;
@@ -45,4 +50,14 @@ fn apt_get() -> Command {
 #[must_use]
 pub fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+}
+
+// === impl Missing ===
+
+impl std::error::Error for Missing {}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
