@@ -186,9 +186,12 @@ impl Running {
                 }
                 Ok(false) => {
                     let said = fs::read_to_string(&log).unwrap_or_default();
-                    // Traces of Java are indented, and Rust ends with a note.
-                    let is_cause =
-                        |line: &&str| !line.starts_with([' ', '\t']) && !line.starts_with("note:");
+                    // Traces are indented or name functions, and Rust ends with a note.
+                    let is_cause = |line: &&str| {
+                        line.contains(": ")
+                            && !line.starts_with([' ', '\t'])
+                            && !line.starts_with("note:")
+                    };
                     let cause = said.trim().lines().rfind(is_cause).unwrap_or_default();
                     eprintln!("  does not start with {}: {cause}", setting.origin());
                     return Ok(None);

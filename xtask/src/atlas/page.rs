@@ -24,6 +24,9 @@ a browser makes of them by the rules of the Fetch standard. *passes* and *readab
     cargo xtask atlas gin Envoy    the same for some
     cargo xtask atlas --write      takes the changes over
 
+The packages are pinned. An implementation without its program on the machine (`apache2`, `haproxy`, `nginx`, `node`, `python3`, `java` with `mvn`) is
+skipped by name, with a hint how to install it, and the tables keep its last answers; [the last table](#versions) has the day of each measurement.
+
 `corsward explain` recognizes an implementation by such answers ([explain.md](explain.md)), and `corsward import` models them
 ([Migration](migrate/README.md)).
 
