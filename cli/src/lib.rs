@@ -33,7 +33,7 @@ use std::process::ExitCode;
 
 use crate::args::Command;
 pub use crate::outcome::Outcome;
-use crate::output::{Output, note};
+use crate::output::Output;
 
 /// Runs the command of those arguments, the first of which names the program.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -51,7 +51,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match outcome.and_then(|outcome| Ok(out.flush().map(|()| outcome)?)) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            note(format_args!("error: {error:#}"));
+            output::print_error(&error);
             Outcome::Unusable.into()
         }
     }

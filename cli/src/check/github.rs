@@ -5,6 +5,7 @@ use std::io::Write;
 use corsward_policy::Severity;
 
 use super::diagnostic::Diagnostic;
+use crate::output::OneLine;
 
 /// Writes the diagnostics that the files introduce.
 pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> anyhow::Result<()> {
@@ -28,7 +29,10 @@ pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> any
             format!("file={}{lines}{columns},", property(diagnostic.file))
         };
         let message = format!("{}: {}", diagnostic.subject(), diagnostic.found.finding.message());
-        let (title, message) = (diagnostic.sentence.code, data(message.trim_start_matches(": ")));
+        let (title, message) = (
+            diagnostic.sentence.code,
+            data(&OneLine(message.trim_start_matches(": ")).to_string()),
+        );
         writeln!(out, "::{command} {place}title={title}::{message}")?;
     }
     Ok(())

@@ -8,6 +8,7 @@ use corsward_policy::Severity;
 
 use super::change::Change;
 use super::diagnostic::Diagnostic;
+use crate::output::OneLine;
 use crate::policies::map;
 
 /// Lines of the text before what is underlined, and behind.
@@ -29,7 +30,8 @@ pub(super) fn write(diagnostics: &[Diagnostic<'_>], out: &mut impl Write) -> any
         if matches!(change, Some(Change::Fixed | Change::Unchanged)) {
             for it in group {
                 let (severity, code) = (it.severity().as_str(), it.sentence.code);
-                writeln!(out, "  {severity}[{code}] {}: {}", it.subject(), it.sentence.matter)?;
+                let sentence = format!("{}: {}", it.subject(), it.sentence.matter);
+                writeln!(out, "  {severity}[{code}] {}", OneLine(sentence))?;
             }
             writeln!(out)?;
             continue;
@@ -59,11 +61,13 @@ fn render(diagnostic: &Diagnostic<'_>, renderer: &Renderer) -> String {
     };
     let level = level.with_name(diagnostic.severity().as_str());
     let (sentence, subject) = (&diagnostic.sentence, diagnostic.subject());
-    let title = level.primary_title(&sentence.matter).id(sentence.code);
-    let help = Level::HELP.message(&sentence.fix);
+    let line = |text: &str| OneLine(text).to_string();
+    let title = level.primary_title(line(&sentence.matter)).id(sentence.code);
+    let help = Level::HELP.message(line(&sentence.fix));
+    let file = line(diagnostic.file);
     let (start, window) = window(diagnostic.text, &diagnostic.span);
     if window.is_empty() {
-        let origin = Origin::path(diagnostic.file);
+        let origin = Origin::path(file);
         return renderer.render(&[title.element(origin).element(help)]);
     }
     let [from, to] = [diagnostic.span.start, diagnostic.span.end]
@@ -71,8 +75,8 @@ fn render(diagnostic: &Diagnostic<'_>, renderer: &Renderer) -> String {
     let first_line = diagnostic.text.get(..start).unwrap_or_default().matches('\n').count();
     let snippet = Snippet::source(window)
         .line_start(first_line.saturating_add(1))
-        .path(diagnostic.file)
-        .annotation(AnnotationKind::Primary.span(from..to).label(subject));
+        .path(file)
+        .annotation(AnnotationKind::Primary.span(from..to).label(line(&subject)));
     renderer.render(&[title.element(snippet).element(help)])
 }
 

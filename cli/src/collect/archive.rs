@@ -8,6 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::output::OneLine;
+
 /// The folder of all files.
 const ROOT: &str = "corsward-support";
 const INDEX: &str = "index.txt";
@@ -67,7 +69,7 @@ impl Archive {
             let _ = writeln!(index, "\nLeft out of this archive:");
         }
         for failure in &self.failures {
-            let _ = writeln!(index, "  {failure}");
+            let _ = writeln!(index, "  {}", OneLine(failure));
         }
         index
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use corsward_diff::Comparison;
 
 use super::text;
+use crate::output::OneLine;
 
 /// Most entries of a list in a cell.
 const MAX_SHOWN: usize = 5;
@@ -30,7 +31,9 @@ pub(super) fn write(comparison: &Comparison, out: &mut impl Write) -> io::Result
         for cell in cells {
             write!(out, " {} |", escaped(&cell))?;
         }
-        writeln!(out, " `{}` |", difference.witness.to_string().replace('|', r"\|"))?;
+        // A code span ends at the next backtick.
+        let witness = OneLine(&difference.witness).to_string().replace('`', "'");
+        writeln!(out, " `{}` |", witness.replace('|', r"\|"))?;
     }
     let more = comparison.differences.len().saturating_sub(MAX_ROWS);
     if more > 0 {
@@ -44,5 +47,8 @@ pub(super) fn write(comparison: &Comparison, out: &mut impl Write) -> io::Result
 
 /// The text of a cell: what would end it or mark it up is escaped.
 fn escaped(text: &str) -> String {
-    text.replace('\\', r"\\").replace('|', r"\|").replace('*', r"\*").replace('<', "&lt;")
+    let text = OneLine(text).to_string().replace('\\', r"\\");
+    let marked = ['|', '*', '`', '['];
+    let text = marked.iter().fold(text, |text, mark| text.replace(*mark, &format!("\\{mark}")));
+    text.replace('<', "&lt;")
 }

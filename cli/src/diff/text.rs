@@ -6,6 +6,8 @@ use corsward_diff::{
     Answer, Change, Comparison, Difference, OriginClass, Place, Undecided, Verdict,
 };
 
+use crate::output::OneLine;
+
 /// Most entries of a list that a line shows.
 const MAX_SHOWN: usize = 3;
 
@@ -23,9 +25,9 @@ pub(super) fn write(
             (true, Verdict::Covered | Verdict::NotCovered) => "\u{1b}[33m",
         };
         let end = if color.is_empty() { "" } else { "\u{1b}[0m" };
-        writeln!(out, "{color}{}{end}", answers(difference))?;
+        writeln!(out, "{color}{}{end}", OneLine(answers(difference)))?;
         let mut line = |name: &str, text: String| {
-            if text.is_empty() { Ok(()) } else { writeln!(out, "  {name:<9} {text}") }
+            if text.is_empty() { Ok(()) } else { writeln!(out, "  {name:<9} {}", OneLine(text)) }
         };
         line("requests", difference.requests.join("; "))?;
         line("origins", origins(&difference.origins, MAX_SHOWN))?;
@@ -36,7 +38,7 @@ pub(super) fn write(
         writeln!(out)?;
     }
     for undecided in &comparison.undecided {
-        writeln!(out, "undecided: {}", undecided_text(undecided))?;
+        writeln!(out, "undecided: {}", OneLine(undecided_text(undecided)))?;
     }
     writeln!(out, "{}", summary(comparison))
 }

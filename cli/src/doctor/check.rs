@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::live::Failure;
+use crate::output::OneLine;
 
 /// A check with its result.
 #[derive(Clone, Debug, Serialize)]
@@ -80,9 +81,9 @@ impl Check {
         } else {
             write!(out, "\x1b[{colour}m{word}\x1b[0m")?;
         }
-        writeln!(out, "  {:<13} {}", self.part, self.message)?;
+        writeln!(out, "  {:<13} {}", self.part, OneLine(&self.message))?;
         match &self.hint {
-            Some(hint) => writeln!(out, "      {:<13} hint: {hint}", ""),
+            Some(hint) => writeln!(out, "      {:<13} hint: {}", "", OneLine(hint)),
             None => Ok(()),
         }
     }

@@ -1,5 +1,6 @@
 //! Report: the walk of a request through a browser, as text and as JSON.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use corsward_browser::{HeaderLine, PageRequest, plan};
@@ -9,6 +10,7 @@ use super::advice::Advice;
 use super::diagnosis::Diagnosis;
 use super::implementation::Guess;
 use super::reply::{Answer, Capture, Judgement};
+use crate::output::OneLine;
 
 /// The report.
 #[derive(Debug, Serialize)]
@@ -160,13 +162,14 @@ impl Report {
     pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let marks = Marks::new();
         let Request { origin, method, url, headers: _, credentials } = &self.request;
-        writeln!(out, "{method} {url}")?;
-        writeln!(out, "from a page of {origin}, credentials: {credentials}")?;
+        let mut line = |text: fmt::Arguments<'_>| writeln!(out, "{}", OneLine(text));
+        line(format_args!("{method} {url}"))?;
+        line(format_args!("from a page of {origin}, credentials: {credentials}"))?;
         if let Some(proxy) = &self.proxy {
-            writeln!(out, "to the proxy of {proxy}")?;
+            line(format_args!("to the proxy of {proxy}"))?;
         }
         for note in &self.notes {
-            writeln!(out, "note: {note}")?;
+            line(format_args!("note: {note}"))?;
         }
         writeln!(out)?;
         for (at, step) in self.steps.iter().enumerate() {
@@ -181,7 +184,7 @@ impl Report {
         writeln!(out, "{mark} {result}")?;
         for Diagnosis { code, message, fix } in &self.diagnoses {
             let kind = if code.is_beside_cors() { " (not CORS)" } else { "" };
-            writeln!(out, "\n{}{kind}: {message}", code.word())?;
+            writeln!(out, "\n{}{kind}: {}", code.word(), OneLine(message))?;
             if self.advice.edits.is_empty() || code.is_beside_cors() {
                 writeln!(out, "   fix: {fix}")?;
             }
@@ -189,14 +192,14 @@ impl Report {
         if !self.advice.edits.is_empty() {
             writeln!(out, "\nthe request passes with these edits:")?;
             for edit in &self.advice.edits {
-                writeln!(out, "   {edit}")?;
+                writeln!(out, "   {}", OneLine(edit))?;
             }
         }
         if let Some(refused) = &self.advice.refused {
-            writeln!(out, "\nan edit that validation refuses:\n   {refused}")?;
+            writeln!(out, "\nan edit that validation refuses:\n   {}", OneLine(refused))?;
         }
         if let Some(guess) = &self.implementation {
-            writeln!(out, "\n{guess}")?;
+            writeln!(out, "\n{}", OneLine(guess))?;
         }
         Ok(())
     }
@@ -206,16 +209,17 @@ impl Report {
 
 impl Step {
     fn print(&self, number: usize, marks: &Marks, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "{number}. {}", self.title)?;
+        writeln!(out, "{number}. {}", OneLine(&self.title))?;
         for detail in &self.details {
-            writeln!(out, "   - {detail}")?;
+            writeln!(out, "   - {}", OneLine(detail))?;
         }
         if let Some(sent) = &self.sent {
-            writeln!(out, "   sends    {} {}", sent.method, sent.target)?;
-            print(&sent.headers, out)?;
+            let Sent { method, target, headers } = sent;
+            writeln!(out, "   sends    {}", OneLine(format_args!("{method} {target}")))?;
+            print(headers, out)?;
         }
         for policy in &self.policies {
-            writeln!(out, "   policy   {policy}")?;
+            writeln!(out, "   policy   {}", OneLine(policy))?;
         }
         if let Some(answer) = &self.answer {
             writeln!(out, "   gets     {}", answer.status)?;
@@ -230,11 +234,11 @@ impl Step {
                 Some(false) => marks.bad,
                 None => marks.open,
             };
-            writeln!(out, "   {mark} {}", self.conclusion)?;
+            writeln!(out, "   {mark} {}", OneLine(&self.conclusion))?;
         }
         if let Some(Capture { command, option }) = &self.capture {
             writeln!(out, "     `{option}` takes the output of this command:")?;
-            writeln!(out, "     {command}")?;
+            writeln!(out, "     {}", OneLine(command))?;
         }
         writeln!(out)
     }
@@ -242,7 +246,8 @@ impl Step {
 
 fn print(headers: &[Line], out: &mut impl Write) -> io::Result<()> {
     for Line { name, value } in headers {
-        writeln!(out, "            {name}: {}", String::from_utf8_lossy(value))?;
+        let value = String::from_utf8_lossy(value);
+        writeln!(out, "            {}", OneLine(format_args!("{name}: {value}")))?;
     }
     Ok(())
 }

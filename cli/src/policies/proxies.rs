@@ -16,6 +16,7 @@ use corsward_policy::{Policy, PolicyId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Policies;
+use crate::output::OneLine;
 
 /// Most targets with the same policies that a message names.
 const MAX_NAMED: usize = 3;
@@ -390,7 +391,8 @@ impl Policies {
                 for (ids, group) in &groups {
                     let ids = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                     for (target, _) in group.iter().take(MAX_NAMED) {
-                        let _ = write!(text, "\n  {target}  (policies: {ids})");
+                        let choice = format!("{target}  (policies: {ids})");
+                        let _ = write!(text, "\n{}", OneLine(choice));
                     }
                 }
                 bail!(text);

@@ -10,6 +10,7 @@ use super::judge::{Judged, judge};
 use super::suite::{self, Expectation};
 use crate::explain::proxy::Proxy;
 use crate::junit::{self, Case, Failure, Suite};
+use crate::output::OneLine;
 use crate::policies::{Choice, Policies};
 
 /// The results of all files.
@@ -59,13 +60,13 @@ impl Report {
     /// Prints a line for each result.
     pub(super) fn print(&self, out: &mut impl Write) -> anyhow::Result<()> {
         for SuiteReport { file, name, results } in &self.suites {
-            writeln!(out, "{file} ({name})")?;
+            writeln!(out, "{}", OneLine(format_args!("{file} ({name})")))?;
             for it in results {
                 let word = if it.passes { "pass" } else { "FAIL" };
-                writeln!(out, "  {word}  {}", it.name)?;
+                writeln!(out, "  {word}  {}", OneLine(&it.name))?;
                 if !it.passes {
-                    writeln!(out, "        expected: {}", it.expected)?;
-                    writeln!(out, "        actual:   {}", it.actual)?;
+                    writeln!(out, "        expected: {}", OneLine(&it.expected))?;
+                    writeln!(out, "        actual:   {}", OneLine(&it.actual))?;
                 }
             }
         }
