@@ -57,9 +57,9 @@ pub(crate) fn run(args: &CollectArgs, out: &mut impl Write) -> anyhow::Result<Ou
     if !is_stdout && fs::exists(&args.output).unwrap_or_default() {
         bail!("{} is there already: name another file by -o", args.output.display());
     }
-    let connection = Connection::open(&args.context)?;
+    let connection = Connection::open(&args.context)?.remembering();
     let mut archive = Archive::default();
-    let version = connection.wait(connection.client.get("/version"));
+    let version = connection.wait(connection.client.version());
     let version = version.with_context(|| format!("ask {}", connection.server))?;
     connection.wait(cluster::read(&connection, args.namespace.as_deref(), version, &mut archive));
     findings(&connection, &mut archive)?;

@@ -109,7 +109,7 @@ const FIRST_MINOR: u32 = 29;
 async fn api_server(connection: &Connection) -> Check {
     const NAME: &str = "api-server";
     let (server, context) = (&connection.server, &connection.context);
-    let version = match connection.client.get("/version").await {
+    let version = match connection.client.version().await {
         Ok(version) => version,
         Err(why) => {
             let hint = match why {

@@ -6,9 +6,10 @@ mod kubeconfig;
 mod objects;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::ArgGroup;
+use clap::{ArgGroup, value_parser};
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) use self::client::{ApiClient, Failure, encoded, path};
@@ -27,11 +28,14 @@ pub(crate) struct ContextArgs {
     /// The kubeconfig; by default the files of `KUBECONFIG`, else `~/.kube/config`, else the cluster around this pod.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
+    /// The longest time of one answer of the API server, 60 s by default.
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3600))]
+    request_timeout: Option<u64>,
 }
 
 /// A live cluster below the files of a command.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(group = ArgGroup::new("connection").args(["context", "kubeconfig"]).multiple(true).requires("cluster"))]
+#[command(group = ArgGroup::new("connection").args(["context", "kubeconfig", "request_timeout"]).multiple(true).requires("cluster"))]
 pub(crate) struct ClusterArgs {
     /// Read policies, origin sets, guardrails, Namespaces, Services and Gateways from the cluster of the current context; files of PATH
     /// are laid over them.
@@ -78,8 +82,14 @@ impl Connection {
         let (namespace, server) =
             (config.default_namespace.clone(), config.cluster_url.to_string());
         let server = server.trim_end_matches('/').to_owned();
-        let client = runtime.block_on(async { ApiClient::new(config) })?;
+        let timeout = args.request_timeout.map_or(client::ANSWER_TIMEOUT, Duration::from_secs);
+        let client = runtime.block_on(async { ApiClient::new(config, timeout) })?;
         Ok(Self { runtime, client, context, namespace, server })
+    }
+
+    /// The same connection, which asks for each list once.
+    pub(crate) fn remembering(self) -> Self {
+        Self { client: self.client.remembering(), ..self }
     }
 
     /// The objects that policies are judged by.

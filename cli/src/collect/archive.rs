@@ -37,11 +37,24 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
+/// The path with the characters of names of Kubernetes alone: no name leads out of the folder where the archive is unpacked.
+fn within(path: &str) -> String {
+    let segment = |segment: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let plain = |c: char| if is_plain(c) { c } else { '_' };
+        match segment {
+            "" | "." | ".." => "_".to_owned(),
+            segment => segment.chars().map(plain).collect(),
+        }
+    };
+    path.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
 // === impl Archive ===
 
 impl Archive {
     pub(super) fn add(&mut self, path: &str, bytes: Vec<u8>) {
-        self.files.insert(path.to_owned(), bytes);
+        self.files.insert(within(path), bytes);
     }
 
     /// Notes a file that could not be made.
