@@ -185,7 +185,7 @@ pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Ou
     } else if args.live.is_some() {
         (asked.page()?, Server::Live(Live::new(args.send)))
     } else {
-        let live = args.cluster.read()?;
+        let live = args.cluster.read_in_force()?;
         if args.paths.is_empty() && live.is_none() {
             bail!(
                 "nothing to ask: give policies (`corsward explain policies/` or `--cluster`), `--response FILE` or `--live`"

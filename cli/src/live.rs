@@ -13,7 +13,8 @@ use clap::{ArgGroup, value_parser};
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) use self::client::{ApiClient, Failure, encoded, path};
-pub(crate) use self::installation::Installation;
+pub(crate) use self::installation::{Installation, Switch};
+use crate::output::note;
 use crate::policies::LiveObjects;
 
 /// The annotation in which `kubectl` keeps a second text of the object.
@@ -68,6 +69,40 @@ impl ClusterArgs {
         }
         Connection::open(&self.context)?.objects().map(Some)
     }
+
+    /// The objects of the cluster, if it is asked for, and whether the operator's switch keeps them from answering.
+    pub(crate) fn read_in_force(&self) -> anyhow::Result<Option<LiveObjects>> {
+        if !self.cluster {
+            return Ok(None);
+        }
+        let connection = Connection::open(&self.context)?;
+        let objects = connection.objects()?;
+        let is_off = connection.wait(is_off(&connection.client));
+        Ok(Some(LiveObjects { is_off, ..objects }))
+    }
+}
+
+/// Does the operator's switch say `Off`? A note names one that the user may not read, or that says nothing.
+async fn is_off(client: &ApiClient) -> bool {
+    let unseen = |why: String| {
+        note(format_args!(
+            "note: the switch `enforcement` of the operator is not seen, and counts as On: {why}"
+        ));
+    };
+    let installations = Installation::find(client, None).await.unwrap_or_else(|why| {
+        unseen(why.to_string());
+        Vec::new()
+    });
+    let mut is_off = false;
+    for installation in &installations {
+        match installation.switch(client).await {
+            Ok(Switch::Off) => is_off = true,
+            Ok(Switch::On | Switch::Absent) => {}
+            Ok(Switch::Unknown(word)) => unseen(format!("it says `{word}`")),
+            Err(why) => unseen(why.to_string()),
+        }
+    }
+    is_off
 }
 
 // === impl Connection ===

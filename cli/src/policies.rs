@@ -36,7 +36,7 @@ pub(crate) use self::files::STDIN;
 pub use self::files::{FileSource, SourceFile};
 pub use self::live::{Listed, LiveObjects};
 pub(crate) use self::parallel::map;
-pub use self::proxies::{Choice, Proxies, ProxySet, ProxyTarget};
+pub use self::proxies::{Choice, OffSwitch, Proxies, ProxySet, ProxyTarget};
 
 /// The policies of files, and everything that there is to say about the files.
 #[derive(Debug, Default)]

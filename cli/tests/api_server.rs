@@ -165,6 +165,25 @@ fn cluster(
 }
 
 #[test]
+fn the_switch_of_the_operator_counts_for_the_answer_of_its_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = ["--origin", "https://app.example", "--url", "https://api.example/"];
+    let unseen = "note: the switch `enforcement` of the operator is not seen, and counts as On: ";
+    for (enforcement, code, said) in [
+        ("On", 0, "the page reads the response"),
+        ("Off", 1, "the operator's switch `enforcement: Off` keeps it from answering"),
+        ("Of", 0, &format!("{unseen}it says `Of`")),
+        ("", 0, unseen),
+    ] {
+        let server = serve(cluster("shop", enforcement));
+        let args = [&["explain", "--cluster"], &page[..]].concat();
+        let (text, exit) = corsward(server, folder.path(), &args);
+        assert!(exit == Some(code) && text.contains(said), "{enforcement}: {text}");
+        assert_eq!(text.contains(unseen), !["On", "Off"].contains(&enforcement), "{text}");
+    }
+}
+
+#[test]
 fn an_archive_asks_for_each_list_once_and_its_names_stay_in_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let asked: Arc<Mutex<Vec<String>>> = Arc::default();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::check::Check;
-use crate::live::{ApiClient, Failure, Installation};
+use crate::live::{ApiClient, Failure, Installation, Switch};
 
 const NAME: &str = "operator";
 
@@ -91,27 +91,20 @@ fn obstacle(pod: &Value) -> Option<String> {
 /// Checks the switch of the whole cluster.
 pub(super) async fn enforcement(client: &ApiClient, installation: &Installation) -> Check {
     const NAME: &str = "enforcement";
-    let Some(name) = installation.arg("--enforcement") else {
-        return Check::ok(NAME, "On: the operator has no switch");
-    };
-    let namespace = &installation.namespace;
+    let map = format!(
+        "ConfigMap {}/{}",
+        installation.namespace,
+        installation.arg("--enforcement").unwrap_or_default()
+    );
     let hint = "`helm upgrade … --set enforcement=On` writes it";
-    match client.get(&format!("/api/v1/namespaces/{namespace}/configmaps/{name}")).await {
-        Ok(map) => match map.pointer("/data/enforcement").and_then(Value::as_str).map(str::trim) {
-            Some(word) if word.eq_ignore_ascii_case("On") => Check::ok(NAME, "On"),
-            Some(word) if word.eq_ignore_ascii_case("Off") => {
-                Check::warn(NAME, "Off: every policy of the cluster is inert", hint)
-            }
-            word => {
-                let word = word.unwrap_or_default();
-                let message =
-                    format!("ConfigMap {namespace}/{name} says `{word}`, which is no value");
-                Check::fail(NAME, message, hint)
-            }
-        },
-        Err(Failure::NotFound(_)) => {
-            Check::fail(NAME, format!("ConfigMap {namespace}/{name} is not there"), hint)
+    match installation.switch(client).await {
+        Ok(Switch::Absent) => Check::ok(NAME, "On: the operator has no switch"),
+        Ok(Switch::On) => Check::ok(NAME, "On"),
+        Ok(Switch::Off) => Check::warn(NAME, "Off: every policy of the cluster is inert", hint),
+        Ok(Switch::Unknown(word)) => {
+            Check::fail(NAME, format!("{map} says `{word}`, which is no value"), hint)
         }
-        Err(why) => Check::unseen(NAME, &format!("ConfigMap {namespace}/{name}"), &why),
+        Err(Failure::NotFound(_)) => Check::fail(NAME, format!("{map} is not there"), hint),
+        Err(why) => Check::unseen(NAME, &map, &why),
     }
 }

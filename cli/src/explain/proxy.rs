@@ -21,7 +21,7 @@ use corsward_policy::{
 
 use super::diagnosis::Diagnosis;
 use super::reply::{Answer, Judgement, Reply, Role};
-use crate::policies::Proxies;
+use crate::policies::{OffSwitch, Proxies};
 
 /// A proxy with policies.
 #[derive(Clone)]
@@ -33,8 +33,8 @@ pub(crate) struct Proxy {
     policies: Vec<Arc<Policy>>,
     /// The port that requests come to, if the target names one.
     port: Option<u16>,
-    /// The annotation of the namespace says `Off`.
-    is_off: bool,
+    /// The switch that keeps all policies from answering.
+    off: Option<OffSwitch>,
     compiled: Compiled,
     /// The upstream's answer to the request, if it is known.
     upstream: Option<Answer>,
@@ -45,7 +45,7 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// The proxy with the policies of the plan.
     pub(crate) fn of(proxies: Proxies) -> anyhow::Result<Self> {
-        let Proxies { name, policies, port, is_off } = proxies;
+        let Proxies { name, policies, port, off } = proxies;
         let (mut drafts, mut all) = (Vec::new(), Vec::new());
         for (policy, spec) in policies {
             let id = policy.id();
@@ -55,7 +55,7 @@ impl Proxy {
             all.push(policy);
         }
         let (policies, compiled, upstream) = (all, Compiled::default(), None);
-        let mut proxy = Self { name, drafts, policies, port, is_off, compiled, upstream };
+        let mut proxy = Self { name, drafts, policies, port, off, compiled, upstream };
         proxy.compile();
         Ok(proxy)
     }
@@ -87,7 +87,7 @@ impl Proxy {
     }
 
     fn compile(&mut self) {
-        let in_force = self.policies.iter().filter(|_| !self.is_off);
+        let in_force = self.policies.iter().filter(|_| self.off.is_none());
         self.compiled = compile(&in_force.map(|policy| &**policy).collect::<Vec<_>>());
     }
 
@@ -159,12 +159,13 @@ impl Proxy {
                 let mut active = draft.clone();
                 active.mode = Mode::Active;
                 let mut fields = Vec::new();
-                if self.is_off {
-                    fields.push(format!(
+                fields.extend(self.off.map(|off| match off {
+                    OffSwitch::Namespace => format!(
                         "the annotation `corsward.io/mode: Off` of the Namespace `{}`",
                         draft.id.namespace
-                    ));
-                }
+                    ),
+                    OffSwitch::Cluster => "the operator's switch `enforcement: Off`".to_owned(),
+                }));
                 let mode = match draft.mode {
                     Mode::Active => None,
                     Mode::DryRun => Some("DryRun"),

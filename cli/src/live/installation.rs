@@ -19,6 +19,17 @@ pub(crate) struct Installation {
     args: Vec<String>,
 }
 
+/// The switch of the whole cluster: the value `enforcement` of the chart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// The operator has none: all is on.
+    Absent,
+    On,
+    Off,
+    /// A word that is no value.
+    Unknown(String),
+}
+
 // === impl Installation ===
 
 impl Installation {
@@ -76,6 +87,19 @@ impl Installation {
     pub(crate) fn image(&self) -> &str {
         let image = self.deployment.pointer("/spec/template/spec/containers/0/image");
         image.and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Its switch of the whole cluster.
+    pub(crate) async fn switch(&self, client: &ApiClient) -> Result<Switch, Failure> {
+        let Some(name) = self.arg("--enforcement") else { return Ok(Switch::Absent) };
+        let path = format!("/api/v1/namespaces/{}/configmaps/{name}", self.namespace);
+        let map = client.get(&path).await?;
+        let word = map.pointer("/data/enforcement").and_then(Value::as_str).unwrap_or_default();
+        Ok(match word.trim() {
+            word if word.eq_ignore_ascii_case("On") => Switch::On,
+            word if word.eq_ignore_ascii_case("Off") => Switch::Off,
+            word => Switch::Unknown(word.to_owned()),
+        })
     }
 
     /// The pods of the Deployment.

@@ -14,4 +14,8 @@ impl ClusterArgs {
     pub(crate) fn read(&self) -> anyhow::Result<Option<LiveObjects>> {
         Ok(None)
     }
+
+    pub(crate) fn read_in_force(&self) -> anyhow::Result<Option<LiveObjects>> {
+        self.read()
+    }
 }

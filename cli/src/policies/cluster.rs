@@ -19,6 +19,7 @@ use corsward_policy::{Finding, PolicyId};
 
 use super::LiveObjects;
 use super::parallel::map;
+use super::proxies::OffSwitch;
 
 /// The label of the pods of a Service that no file shows.
 pub(super) const STAND_IN: &str = "corsward.io/service";
@@ -32,6 +33,8 @@ pub(super) struct Cluster {
     unseen: Vec<String>,
     /// The namespaces in which no policy is in force.
     off: BTreeSet<String>,
+    /// No policy of any namespace is in force.
+    is_all_off: bool,
     plans: Vec<Plan>,
 }
 
@@ -62,6 +65,7 @@ impl Cluster {
     ) {
         let off = namespaces.iter().filter(|(_, it)| it.mode == NamespaceMode::Off);
         self.off = off.map(|(name, _)| name.clone()).collect();
+        self.is_all_off = live.is_off;
         let mut index = Index::new(Arc::new(NoKnowledge), REACH.unseen());
         let mut put = |change| index.change(change);
         put(Change::Namespace(Delta::Reset(namespaces.clone())));
@@ -152,9 +156,12 @@ impl Cluster {
         self.scope(namespace).into_iter().flat_map(|scope| scope.policies.values())
     }
 
-    /// Is no policy of that namespace in force?
-    pub(super) fn is_off(&self, namespace: &str) -> bool {
-        self.off.contains(namespace)
+    /// The switch that keeps the policies of a namespace out of force; `None`: those of the whole cluster.
+    pub(super) fn off(&self, namespace: Option<&str>) -> Option<OffSwitch> {
+        if self.is_all_off {
+            return Some(OffSwitch::Cluster);
+        }
+        namespace.filter(|name| self.off.contains(*name)).map(|_| OffSwitch::Namespace)
     }
 
     pub(super) fn service(&self, key: &Key) -> Option<&Service> {

@@ -18,6 +18,8 @@ pub struct LiveObjects {
     pub records: BTreeMap<PolicyId, Record>,
     /// The kinds whose objects are all among them, and the namespaces in which they are. Another kind may have more.
     pub listed: BTreeMap<&'static str, Listed>,
+    /// The operator's switch of the whole cluster says `Off`: no policy answers.
+    pub is_off: bool,
 }
 
 /// The namespaces whose objects are listed.

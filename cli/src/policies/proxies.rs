@@ -71,8 +71,17 @@ pub struct Proxies {
     pub policies: Vec<(Arc<Policy>, JsonText)>,
     /// The port that requests come to, if it is known.
     pub port: Option<u16>,
-    /// The annotation of the namespace says `Off`.
-    pub is_off: bool,
+    /// The switch that keeps all of them from answering.
+    pub off: Option<OffSwitch>,
+}
+
+/// A switch that says `Off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffSwitch {
+    /// The annotation `corsward.io/mode` of the Namespace.
+    Namespace,
+    /// `enforcement` of the chart.
+    Cluster,
 }
 
 // === impl ProxyTarget ===
@@ -331,10 +340,10 @@ impl Policies {
         in_force.collect()
     }
 
-    /// Is no policy of that namespace in force, by its annotation?
+    /// Is no policy of that namespace in force, by a switch?
     #[must_use]
     pub fn is_off(&self, namespace: &str) -> bool {
-        self.cluster.is_off(namespace)
+        self.cluster.off(Some(namespace)).is_some()
     }
 
     /// The proxies that a request to `host` reaches.
@@ -347,7 +356,8 @@ impl Policies {
         if *one_proxy {
             let specs = self.accepted().map(|(_, accepted)| accepted.spec.clone());
             let policies = self.of_one_proxy().into_iter().map(Arc::new).zip(specs).collect();
-            return Ok(Proxies { name: None, policies, port: None, is_off: false });
+            let off = self.cluster.off(None);
+            return Ok(Proxies { name: None, policies, port: None, off });
         }
         let all = self.targets();
         if !targets.is_empty() {
@@ -415,8 +425,8 @@ impl Policies {
     }
 
     fn proxies(&self, set: &ProxySet, name: Option<String>) -> Proxies {
-        let is_off = self.is_off(&set.namespace);
-        Proxies { name, policies: self.of_proxies(set), port: set.port, is_off }
+        let off = self.cluster.off(Some(&set.namespace));
+        Proxies { name, policies: self.of_proxies(set), port: set.port, off }
     }
 
     /// The proxies that are of all those targets.
