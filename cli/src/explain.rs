@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use clap::{ArgGroup, ValueEnum};
 use corsward_browser::CredentialsMode;
 use corsward_policy::Severity;
@@ -219,12 +219,12 @@ pub(crate) fn walk_of(policies: &Policies, asked: Asked) -> anyhow::Result<serde
 
 fn policies(live: &LiveObjects, paths: &[PathBuf]) -> anyhow::Result<Policies> {
     let policies = Policies::read_over(live, paths);
-    if policies.accepted().next().is_none() {
-        let mut places = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
-        places
-            .extend(Some(&live.name).filter(|it| !it.is_empty()).map(|it| format!("cluster {it}")));
-        bail!("there is no accepted policy at {}; `corsward check` says why", places.join(", "));
+    if let Some(unreadable) = policies.unreadable() {
+        bail!("{unreadable}");
     }
+    let mut places = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+    places.extend(Some(&live.name).filter(|it| !it.is_empty()).map(|it| format!("cluster {it}")));
+    require_accepted(&policies, &format!(" at {}", places.join(", ")))?;
     let mut answering = BTreeSet::new();
     for policy in &policies.policies {
         if let Some(generation) = policy.last_good {
@@ -242,9 +242,20 @@ fn policies(live: &LiveObjects, paths: &[PathBuf]) -> anyhow::Result<Policies> {
         it.finding.severity() == Severity::Refusal && !is_answering
     };
     if policies.findings.iter().any(is_left_out) {
-        note("warning: some policies are refused and left out; `corsward check` says why");
+        note(format_args!("warning: {LEFT_OUT}"));
     }
     Ok(policies)
+}
+
+/// The note about a walk with a part of the policies.
+pub(crate) const LEFT_OUT: &str =
+    "some policies are refused and left out; `corsward check` says why";
+
+/// Fails if no policy is accepted; `place` says where none is.
+pub(crate) fn require_accepted(policies: &Policies, place: &str) -> anyhow::Result<()> {
+    let is_any = policies.accepted().next().is_some();
+    ensure!(is_any, "there is no accepted policy{place}; `corsward check` says why");
+    Ok(())
 }
 
 /// The note about an origin set that no file shows.

@@ -1,6 +1,5 @@
 //! Page: the policies and the request of a page in a browser, answered as JSON, by the code of `check` and `explain`.
 
-use anyhow::bail;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -8,9 +7,6 @@ use crate::check;
 use crate::explain::asked::{Asked, header};
 use crate::explain::{self, Credentials};
 use crate::policies::{FileSource, Policies, STDIN, SourceFile};
-
-/// The note about a walk with a part of the policies.
-const LEFT_OUT: &str = "some policies are refused and left out; `corsward check` says why";
 
 /// The fields of the page.
 #[derive(Debug, Deserialize)]
@@ -60,15 +56,13 @@ impl Answer {
         let findings = check::findings(&policies)?;
         let walk =
             headers.iter().map(|line| header(line)).collect::<Result<_, _>>().and_then(|headers| {
-                if policies.accepted().next().is_none() {
-                    bail!("there is no accepted policy; `corsward check` says why");
-                }
+                explain::require_accepted(&policies, "")?;
                 let (origin, url, method) = (Some(origin), Some(url), Some(method));
                 let credentials = Some(credentials.into());
                 explain::walk_of(&policies, Asked { origin, url, method, headers, credentials })
             });
         let (walk, note) = match walk {
-            Ok(walk) => (Some(walk), policies.is_refused().then(|| LEFT_OUT.to_owned())),
+            Ok(walk) => (Some(walk), policies.is_refused().then(|| explain::LEFT_OUT.to_owned())),
             Err(error) => (None, Some(format!("{error:#}"))),
         };
         // The page shows the findings beside the note.

@@ -199,6 +199,14 @@ impl Policies {
         self.cluster.unseen()
     }
 
+    /// The first path that cannot be read, with the reason.
+    pub(crate) fn unreadable(&self) -> Option<String> {
+        self.files.iter().find_map(|file| {
+            let reason = file.bytes.as_ref().err()?;
+            Some(format!("{}: {}", file.name, Finding::new("", reason.clone()).message()))
+        })
+    }
+
     /// The origin sets that policies name and no file shows. Nothing is known of their origins.
     pub fn absent_sets(&self) -> impl Iterator<Item = AbsentSet<'_>> {
         self.findings.iter().filter_map(|it| {
