@@ -56,7 +56,12 @@ pub(crate) struct ExplainArgs {
     namespace: Option<String>,
     /// The proxy that answers, by the target of policies: `service/shop/api`, `service/shop/api:http` for one port, `gateway/shop/edge`,
     /// `selector/shop/app=api`, or `namespace/shop` for workloads that no other target names. Repeated: a proxy that is all of them.
-    #[arg(long = "target", value_name = "TARGET", requires = "policies")]
+    #[arg(
+        long = "target",
+        value_name = "TARGET",
+        requires = "policies",
+        conflicts_with = "namespace"
+    )]
     targets: Vec<ProxyTarget>,
     /// One proxy has all policies, whatever namespaces and targets they name, as an Envoy beside a folder of policies.
     #[arg(long, requires = "policies", conflicts_with_all = ["namespace", "targets"])]

@@ -35,7 +35,8 @@ fn run(policies: &str, args: &[&str]) -> Output {
     command.args(["explain", "-"]).args(PAGE).args(args);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(policies.as_bytes()).unwrap();
+    // Wrong arguments are told before the input is read.
+    drop(child.stdin.take().unwrap().write_all(policies.as_bytes()));
     child.wait_with_output().unwrap()
 }
 
@@ -261,7 +262,8 @@ fn an_origin_of_an_app_is_one() {
         command.args([&format!("{origin}/index.html"), "-o", "json"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(policies.as_bytes()).unwrap();
+        // Wrong arguments are told before the input is read.
+        drop(child.stdin.take().unwrap().write_all(policies.as_bytes()));
         let report: Value =
             serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap();
         assert_eq!(report["request"]["origin"], origin);
@@ -279,4 +281,48 @@ fn a_target_that_is_none_is_told_with_examples() {
             "{target}"
         );
     }
+}
+
+#[test]
+fn a_target_that_nothing_names_is_an_error_with_the_targets_that_there_are() {
+    let policies = policy("api", &format!("{}, {}", service("api"), cors("https://app.example")))
+        + &policy(
+            "web",
+            "selector: {matchLabels: {app: web}}, cors: {allowOrigins: ['https://app.example']}",
+        );
+    for target in
+        ["namespace/shp", "selector/shop/app=wbe", "selector/shop/ap=web", "service/shop/ap"]
+    {
+        let output = run(&policies, &["--target", target]);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{target}: {error}");
+        let known = "the policies are for selector/shop/app=web, service/shop/api";
+        assert!(error.contains(known), "{target}: {error}");
+    }
+    // More labels than the policy names are those of fewer pods.
+    let target = ["--target", "selector/shop/app=web,tier=front"];
+    assert_eq!(decided(&policies, &target), pair("shop/web", "readable"));
+}
+
+#[test]
+fn a_proxy_without_policies_is_not_for_want_of_a_hostname() {
+    let policies = policy("api", &format!("{}, {}", service("api"), cors("https://app.example")));
+    let output = run(&policies, &["--target", "namespace/shop"]);
+    let said = text(&output.stdout);
+    assert!(said.contains("no policy is for the proxy of namespace/shop"), "{said}");
+    assert!(!said.contains("hostnames"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn what_would_be_ignored_is_refused() {
+    let policies = policy("api", &cors("https://app.example"));
+    let both = ["--target", "namespace/shop", "--namespace", "other"];
+    let output = run(&policies, &both);
+    let error = text(&output.stderr);
+    assert!(output.status.code() == Some(2) && error.contains("cannot be used with"), "{error}");
+    let output = run(&policies, &["absent.yaml"]);
+    let error = text(&output.stderr);
+    assert!(output.status.code() == Some(2) && error.contains("absent.yaml: "), "{error}");
+    assert!(error.contains("No such file"), "{error}");
 }

@@ -251,3 +251,23 @@ fn a_generated_file_names_the_proxies_that_a_host_does_not() {
         );
     }
 }
+
+#[test]
+fn a_target_that_is_none_or_would_be_ignored_is_an_error() {
+    for (head, target, said) in [
+        ("", "namespace/shp", "the policies are for service/shop/api, service/shop/web"),
+        ("", "selector/shop/app=ap", "the policies are for service/shop/api, service/shop/web"),
+        (
+            "oneProxy: true\n",
+            "service/shop/api",
+            "`target` chooses among proxies, and `oneProxy: true`",
+        ),
+    ] {
+        let tests = targets(head, &[(target, "uncovered")]);
+        let files = [("policy.yaml", TWO), ("corsward-test.yaml", &*tests)];
+        let output = test(folder(&files).path(), &["."]);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{target}: {error}");
+        assert!(error.contains("results: of uncovered: ") && error.contains(said), "{error}");
+    }
+}

@@ -78,6 +78,13 @@ impl Diagnosis {
         Self::new(Code::NotCovered, format!("no policy decides about `{host}` and `{path}`{of}"))
     }
 
+    /// No policy is for the proxy at all: no hostname is the reason.
+    pub(super) fn without_policies(proxy: &str) -> Self {
+        let fix = "leave `spec.targetRefs` and `spec.selector` out of a policy of the namespace, or name the proxy there";
+        let message = format!("no policy is for the proxy of {proxy}");
+        Self { fix: fix.to_owned(), ..Self::new(Code::NotCovered, message) }
+    }
+
     pub(super) fn not_enforced(policy: &PolicyId, modes: &str, verdict: &str) -> Self {
         let message = format!(
             "the policy `{policy}` covers the request, and {modes} keeps it from answering; with `mode: Active`: {verdict}"

@@ -140,7 +140,10 @@ impl Proxy {
                 (None, None) => "no policy covers the request: the upstream answers",
             },
             failed: verdict.is_none().then(|| {
-                resting.unwrap_or_else(|| Diagnosis::not_covered(&page.url, &self.hostnames()))
+                resting.unwrap_or_else(|| match &self.name {
+                    Some(name) if self.drafts.is_empty() => Diagnosis::without_policies(name),
+                    _ => Diagnosis::not_covered(&page.url, &self.hostnames()),
+                })
             }),
             policies,
             policy: verdict.map(|verdict| verdict.policy().clone()),

@@ -429,16 +429,33 @@ impl Policies {
         Proxies { name, policies: self.of_proxies(set), port: set.port, off }
     }
 
+    /// Does a policy or a Service say anything about the proxies of a target? A slip in its name must not pass for proxies without policies.
+    fn knows(&self, target: &ProxyTarget, set: &ProxySet) -> bool {
+        if !self.of_proxies(set).is_empty() {
+            return true;
+        }
+        let own = self.targets();
+        let mut own = own.iter().filter(|it| it.namespace == target.namespace);
+        match &target.kind {
+            Kind::Namespace => own.next().is_some(),
+            Kind::Selector(_) => {
+                let mut sets = own.filter_map(|it| self.proxy_set(it));
+                sets.any(|it| !it.labels.is_disjoint(&set.labels))
+            }
+            Kind::Service { .. } | Kind::Gateway { .. } => true,
+        }
+    }
+
     /// The proxies that are of all those targets.
     fn all_at_once(&self, targets: &[ProxyTarget]) -> anyhow::Result<ProxySet> {
         let mut all: Option<ProxySet> = None;
         for target in targets {
-            let set = self.proxy_set(target).with_context(|| {
-                let known = self.targets();
-                let known: Vec<ProxyTarget> = known.into_iter().collect();
+            let set = self.proxy_set(target).filter(|set| self.knows(target, set));
+            let set = set.with_context(|| {
+                let known: Vec<String> = self.targets().iter().map(ToString::to_string).collect();
                 format!(
                     "no file shows `{target}`, and no policy names it; the policies are for {}",
-                    shown(&known, ", ")
+                    known.join(", ")
                 )
             })?;
             all = Some(match &all {

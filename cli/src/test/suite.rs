@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use corsward_browser::{HeaderLine, PageRequest};
 use serde::{Deserialize, Serialize};
 
@@ -116,8 +116,16 @@ fn is_get(method: &str) -> bool {
 impl Suite {
     /// Reads a file.
     pub(super) fn read(text: &str) -> anyhow::Result<Self> {
-        serde_saphyr::from_str(text)
-            .context("this is no test file; `corsward test --help` shows one")
+        let suite: Self = serde_saphyr::from_str(text)
+            .context("this is no test file; `corsward test --help` shows one")?;
+        let mut targeted = suite.results.iter().filter(|it| it.target.is_some());
+        match targeted.next() {
+            Some(first) if suite.one_proxy => bail!(
+                "results: {}: `target` chooses among proxies, and `oneProxy: true` gives all policies to one: leave one of them out",
+                first.name
+            ),
+            _ => Ok(suite),
+        }
     }
 }
 
