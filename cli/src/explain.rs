@@ -154,7 +154,7 @@ Examples:
       --origin https://app.example --url URL
     corsward explain --response page.har
 
-The exit code is 0 if the page reads the response and no fault shows, 1 if there is a fault, 2 if the input is unusable.";
+Exit codes: 0 the page reads the response, and no fault shows, 1 there is a fault, or the deciding answer is not known, 2 the input is unusable.";
 
 /// Explains a request.
 pub(crate) fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Outcome> {

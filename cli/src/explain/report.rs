@@ -154,9 +154,10 @@ impl Received {
 // === impl Report ===
 
 impl Report {
-    /// Whether there is a fault to report.
+    /// Whether the page is not known to read the response, or there is a fault to report.
     pub(super) fn has_fault(&self) -> bool {
-        self.result == WalkResult::Blocked || !self.diagnoses.is_empty()
+        matches!(self.result, WalkResult::Blocked | WalkResult::Unknown)
+            || !self.diagnoses.is_empty()
     }
 
     pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {

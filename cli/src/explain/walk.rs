@@ -252,8 +252,11 @@ fn credentials(page: &PageRequest) -> Vec<String> {
     }
 }
 
-/// The conclusion of a response that the page reads.
+/// The conclusion of a response that passes: the page reads it, or the browser follows it.
 fn readable(plan: &Plan, answer: &Answer) -> String {
+    if Diagnosis::location(answer).is_some() {
+        return "the CORS check passes: the browser follows the redirect, and the page does not read this response".to_owned();
+    }
     let headers = readable_headers(&plan.cors, &answer.headers);
     let is_own = |name: &&String| {
         !name.starts_with("access-control-")
