@@ -205,3 +205,63 @@ fn a_body_with_the_lines_of_a_head_is_a_body() {
         assert_eq!((codes(&report), &report["result"]), (vec![], &json!("readable")), "{text}");
     }
 }
+
+#[test]
+fn a_preflight_is_that_of_the_page_and_of_the_headers() {
+    let preflight = |origin: &str, names: &str, allowed: &str| {
+        let mut sent = vec![("origin", origin), ("access-control-request-method", "PUT")];
+        sent.extend(Some(("access-control-request-headers", names)).filter(|_| !names.is_empty()));
+        let got = [
+            ("access-control-allow-origin", origin),
+            ("access-control-allow-methods", "PUT"),
+            ("access-control-allow-headers", allowed),
+        ];
+        entry(1, "OPTIONS", "https://api.example/items#part", &sent, 204, &got)
+    };
+    let own = "https://app.example";
+    for (why, preflight, own_header, want) in [
+        ("its own", preflight(own, "x-a", "x-a"), "x-a", "readable"),
+        ("of another page", preflight("https://other.example", "x-a", "x-a"), "x-a", "unknown"),
+        ("for another header", preflight(own, "x-b", "x-b"), "x-a", "unknown"),
+        ("for one header more", preflight(own, "x-a,x-b", "x-a, x-b"), "x-a", "unknown"),
+        ("for one header less", preflight(own, "", ""), "x-a", "unknown"),
+        // A browser leaves credentials out of what it exports.
+        (
+            "for a token",
+            preflight(own, "authorization,x-a", "authorization, x-a"),
+            "x-a",
+            "readable",
+        ),
+        ("for a refused token", preflight(own, "authorization,x-a", "x-a"), "x-a", "blocked"),
+        // The page sets a header that browsers set, too.
+        (
+            "for a cache",
+            preflight(own, "cache-control", "cache-control"),
+            "cache-control",
+            "readable",
+        ),
+    ] {
+        let put = entry(2, "PUT", API, &[ORIGIN, CORS, (own_header, "1")], 200, &SHARED);
+        let har = har(&[preflight, put]);
+        assert_eq!(report(&["--response", "-"], &har)["result"], want, "{why}");
+        // A page that is not known to read the response is none that reads it.
+        let code = run(&["--response", "-"], &har).status.code();
+        assert_eq!(code, Some(i32::from(want != "readable")), "{why}");
+    }
+}
+
+#[test]
+fn no_page_reads_a_redirect_that_the_browser_follows() {
+    let got = |more| format!("HTTP/1.1 302 Found\r\naccess-control-allow-origin: *\r\n{more}\r\n");
+    let followed = report(&PAGE, &got("location: /login\r\n"));
+    let conclusion = followed["steps"][2]["conclusion"].as_str().unwrap();
+    assert!(conclusion.starts_with("the CORS check passes: the browser follows"), "{conclusion}");
+    assert_eq!(followed["result"], "unknown");
+    // Without a place to go to it is an answer as any other.
+    let read = report(&PAGE, &got(""));
+    assert!(
+        read["steps"][2]["conclusion"].as_str().unwrap().contains("the page reads"),
+        "{read:#}"
+    );
+    assert_eq!(read["result"], "readable");
+}

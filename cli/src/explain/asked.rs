@@ -138,7 +138,8 @@ const OF_BROWSER: [&str; 30] = [
     "x-client-data",
 ];
 
-fn is_of_browser(name: &str) -> bool {
+/// Does a browser add that header by itself?
+pub(super) fn is_of_browser(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.starts_with(':') || name.starts_with("sec-") || OF_BROWSER.contains(&name.as_str())
 }

@@ -1,13 +1,16 @@
 //! HAR: the requests of a page, as a browser exports them.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, bail};
+use corsward_browser::plan::plan;
 use corsward_browser::{CorsRequest, CorsResponse, HeaderLine, cors_check};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use url::Url;
 
 use super::Captured;
-use crate::explain::asked::{Asked, origin_of};
+use crate::explain::asked::{Asked, is_of_browser, origin_of};
 use crate::explain::code::BesideCors;
 use crate::explain::csp;
 use crate::explain::diagnosis::Diagnosis;
@@ -76,7 +79,7 @@ const ERRORS: [(&str, BesideCors); 9] = [
 pub(super) fn read(text: &str, url: Option<&str>) -> anyhow::Result<Captured> {
     let har: Har = serde_json::from_str(text).context("the file is no HAR")?;
     let entries = har.log.entries;
-    let wanted = url.and_then(|url| Url::parse(url).ok());
+    let wanted = url.and_then(without_fragment);
     let is_wanted = |entry: &&Entry| match &wanted {
         Some(url) => entry.url().as_ref() == Some(url) && !entry.is_preflight(),
         None => entry.is_cross_origin() && !entry.is_preflight(),
@@ -95,8 +98,10 @@ pub(super) fn read(text: &str, url: Option<&str>) -> anyhow::Result<Captured> {
         }
     };
     let preflight = entry.preflight(&entries);
+    let mut asked = entry.asked();
+    asked.headers.extend(preflight.into_iter().flat_map(|it| entry.unrecorded(it)));
     let mut captured = Captured {
-        asked: entry.asked(),
+        asked,
         preflight: preflight.and_then(|it| it.response.answer()),
         request: entry.response.answer(),
         diagnoses: Vec::new(),
@@ -116,7 +121,7 @@ pub(super) fn read(text: &str, url: Option<&str>) -> anyhow::Result<Captured> {
 
 impl Entry {
     fn url(&self) -> Option<Url> {
-        Url::parse(&self.request.url).ok()
+        without_fragment(&self.request.url)
     }
 
     fn start(&self) -> Option<Timestamp> {
@@ -137,7 +142,46 @@ impl Entry {
         self.request.header("access-control-request-method")
     }
 
-    /// The last preflight for its URL and its method that begins before its end. Chromium counts the preflight in the time of its request.
+    /// The names of its headers that a preflight lists, as far as the record shows them.
+    fn unsafe_names(&self) -> BTreeSet<String> {
+        let planned = self.asked().page().ok().and_then(|page| plan(&page).ok()?.preflight);
+        let names = planned.into_iter().flat_map(|planned| planned.asks.unsafe_names);
+        names.map(|name| String::from_utf8_lossy(&name).to_ascii_lowercase()).collect()
+    }
+
+    /// The names that a preflight lists.
+    fn requested_names(&self) -> BTreeSet<String> {
+        let list = self.request.header("access-control-request-headers").unwrap_or_default();
+        let names = list.split(',').map(|name| name.trim().to_ascii_lowercase());
+        names.filter(|name| !name.is_empty()).collect()
+    }
+
+    /// The page's headers that the preflight lists and the record of the request does not show as the page's: a browser leaves credentials
+    /// out of what it exports, and adds some headers by itself too.
+    fn unrecorded(&self, preflight: &Self) -> Vec<HeaderLine> {
+        let names = preflight.requested_names();
+        let missing = names.difference(&self.unsafe_names()).cloned().collect::<Vec<_>>();
+        let line = |name: String| {
+            let value = self.request.header(&name).unwrap_or_default().as_bytes().to_vec();
+            (name, value)
+        };
+        missing.into_iter().map(line).collect()
+    }
+
+    /// Is it the preflight of a request: for its URL, method and headers, from its page?
+    fn is_preflight_of(&self, request: &Self) -> bool {
+        let is_hidden = |name: &String| is_of_browser(name) || name == "authorization";
+        let (own, theirs) = (self.requested_names(), request.unsafe_names());
+        let origin = request.asked().origin;
+        self.is_preflight()
+            && self.url() == request.url()
+            && self.asks() == Some(&*request.request.method)
+            && self.request.header("origin").is_none_or(|own| origin.as_deref() == Some(own))
+            && own.is_superset(&theirs)
+            && own.difference(&theirs).all(is_hidden)
+    }
+
+    /// The last preflight of it that begins before its end. Chromium counts the preflight in the time of its request.
     fn preflight<'h>(&self, entries: &'h [Self]) -> Option<&'h Self> {
         let end = self.start().zip(self.time).and_then(|(start, time)| {
             let time = SignedDuration::try_from_secs_f64(time / 1000.0).ok()?;
@@ -148,12 +192,7 @@ impl Entry {
             (Some(start), Some(end)) => start <= end,
             _ => true,
         };
-        let preflights = entries.iter().filter(|it| {
-            it.is_preflight()
-                && it.request.url == self.request.url
-                && it.asks() == Some(&*self.request.method)
-                && is_before(it)
-        });
+        let preflights = entries.iter().filter(|it| is_before(it) && it.is_preflight_of(self));
         preflights.max_by_key(|it| it.start())
     }
 
@@ -231,6 +270,12 @@ impl Response {
         let status = u16::try_from(self.status).ok().filter(|status| *status > 0)?;
         Some(Answer { status, headers: lines(&self.headers) })
     }
+}
+
+fn without_fragment(url: &str) -> Option<Url> {
+    let mut url = Url::parse(url).ok()?;
+    url.set_fragment(None);
+    Some(url)
 }
 
 fn lines(headers: &[Header]) -> Vec<HeaderLine> {
