@@ -8,20 +8,156 @@ use super::words;
 
 /// Reads a command, of a POSIX shell or of `cmd` on Windows.
 pub(super) fn read(command: &str) -> anyhow::Result<Asked> {
-    let words = words::split(command)?;
-    let mut words = words.into_iter();
+    let mut words = words::split(command)?.into_iter();
     if words.next().as_deref() != Some("curl") {
         bail!("the command does not begin with `curl`");
     }
     let mut read = Read::default();
     while let Some(word) = words.next() {
-        read.take(word, &mut words)?;
+        if let Some(long) = word.strip_prefix("--") {
+            read.take_long(long, &mut words)?;
+        } else if let Some(short) = word.strip_prefix('-').filter(|short| !short.is_empty()) {
+            read.take_short(short, &mut words)?;
+        } else {
+            read.take_url(word)?;
+        }
     }
-    let url = read.url.context("the command has no URL")?;
-    let is_post = read.has_body && !read.is_get;
-    let method = read.method.unwrap_or(if is_post { "POST" } else { "GET" }.to_owned());
-    Ok(Asked::of_record(&url, &method, read.headers))
+    read.asked()
 }
+
+/// The effect of an option on the request.
+#[derive(Clone, Copy)]
+enum Effect {
+    Header,
+    Method,
+    Cookie,
+    Referrer,
+    Authorization,
+    Url,
+    /// A body, whose content is of no matter to CORS.
+    Body,
+    Json,
+    Upload,
+    /// The body is a part of the URL.
+    Get,
+    Head,
+    /// None, with a value.
+    Value,
+    /// None.
+    Switch,
+}
+
+/// The options by their names, the short one first.
+const OPTIONS: [(&str, &[&str], Effect); 13] = [
+    ("H", &["header"], Effect::Header),
+    ("X", &["request"], Effect::Method),
+    ("b", &["cookie"], Effect::Cookie),
+    ("e", &["referer"], Effect::Referrer),
+    ("u", &["user", "oauth2-bearer"], Effect::Authorization),
+    ("", &["url"], Effect::Url),
+    (
+        "dF",
+        &["data", "data-raw", "data-binary", "data-ascii", "data-urlencode", "form", "form-string"],
+        Effect::Body,
+    ),
+    ("", &["json"], Effect::Json),
+    ("T", &["upload-file"], Effect::Upload),
+    ("G", &["get"], Effect::Get),
+    ("I", &["head"], Effect::Head),
+    (
+        "AoxmwEcDrU",
+        &[
+            "cacert",
+            "capath",
+            "cert",
+            "cert-type",
+            "ciphers",
+            "connect-timeout",
+            "connect-to",
+            "cookie-jar",
+            "dns-servers",
+            "dump-header",
+            "interface",
+            "key",
+            "key-type",
+            "limit-rate",
+            "max-redirs",
+            "max-time",
+            "noproxy",
+            "output",
+            "pinnedpubkey",
+            "proxy",
+            "proxy-user",
+            "range",
+            "resolve",
+            "retry",
+            "retry-delay",
+            "retry-max-time",
+            "stderr",
+            "tls-max",
+            "trace",
+            "trace-ascii",
+            "unix-socket",
+            "user-agent",
+            "write-out",
+        ],
+        Effect::Value,
+    ),
+    (
+        "#012346aBfgijJkLlnNOpqRsSvZ",
+        &[
+            "anyauth",
+            "basic",
+            "compressed",
+            "create-dirs",
+            "digest",
+            "disable",
+            "fail",
+            "fail-early",
+            "fail-with-body",
+            "globoff",
+            "http0.9",
+            "http1.0",
+            "http1.1",
+            "http2",
+            "http2-prior-knowledge",
+            "http3",
+            "http3-only",
+            "include",
+            "insecure",
+            "ipv4",
+            "ipv6",
+            "junk-session-cookies",
+            "location",
+            "location-trusted",
+            "negotiate",
+            "netrc",
+            "ntlm",
+            "parallel",
+            "path-as-is",
+            "progress-bar",
+            "raw",
+            "remote-header-name",
+            "remote-name",
+            "retry-all-errors",
+            "show-error",
+            "show-headers",
+            "silent",
+            "ssl-reqd",
+            "styled-output",
+            "tcp-nodelay",
+            "tlsv1",
+            "tlsv1.0",
+            "tlsv1.1",
+            "tlsv1.2",
+            "tlsv1.3",
+            "tr-encoding",
+            "trace-time",
+            "verbose",
+        ],
+        Effect::Switch,
+    ),
+];
 
 /// The parts of a command that are read so far.
 #[derive(Default)]
@@ -29,67 +165,125 @@ struct Read {
     url: Option<String>,
     method: Option<String>,
     headers: Vec<HeaderLine>,
-    has_body: bool,
-    /// The data is a part of the URL.
+    /// The method without `--request`.
+    implied: Option<&'static str>,
     is_get: bool,
+    is_json: bool,
+    data: Vec<String>,
+}
+
+// === impl Effect ===
+
+impl Effect {
+    fn has_value(self) -> bool {
+        !matches!(self, Self::Get | Self::Head | Self::Switch)
+    }
 }
 
 // === impl Read ===
 
 impl Read {
-    fn take(
+    fn take_long(
         &mut self,
-        word: String,
+        name: &str,
         rest: &mut impl Iterator<Item = String>,
     ) -> anyhow::Result<()> {
-        let (option, attached) = split(word);
-        let mut value = || {
-            let value = attached.clone().or_else(|| rest.next());
-            value.with_context(|| format!("`{option}` has no value"))
-        };
-        match option.as_str() {
-            "-H" | "--header" => {
-                // `Name;` is an empty value.
-                let text = value()?;
-                let text = text.strip_suffix(';').map_or(text.clone(), |name| format!("{name}:"));
-                self.headers.push(header(&text)?);
+        if name == "next" {
+            bail!("the command has several requests (`--next`): give one");
+        }
+        let mut known = OPTIONS.iter().filter(|(_, long, _)| long.contains(&name));
+        match known.next() {
+            Some((_, _, effect)) if effect.has_value() => {
+                let value = rest.next().with_context(|| format!("`--{name}` has no value"))?;
+                self.apply(*effect, value)
             }
-            "-X" | "--request" => self.method = Some(value()?),
-            "-b" | "--cookie" => self.headers.push(("cookie".to_owned(), value()?.into_bytes())),
-            "-u" | "--user" => {
-                value()?;
-                self.headers.push(("authorization".to_owned(), b"Basic".to_vec()));
+            Some((_, _, effect)) => self.apply(*effect, String::new()),
+            // The negation of a switch.
+            None if name.starts_with("no-") => Ok(()),
+            None => bail!("`--{name}` is no option of curl that is known here: leave it out"),
+        }
+    }
+
+    /// Takes a group of options: `-sSik`, `-XPUT`, `-sH 'a: b'`.
+    fn take_short(
+        &mut self,
+        group: &str,
+        rest: &mut impl Iterator<Item = String>,
+    ) -> anyhow::Result<()> {
+        let mut letters = group.chars();
+        while let Some(letter) = letters.next() {
+            let mut known = OPTIONS.iter().filter(|(short, _, _)| short.contains(letter));
+            let Some((_, _, effect)) = known.next() else {
+                bail!("`-{letter}` is no option of curl that is known here: leave it out");
+            };
+            if effect.has_value() {
+                let attached = Some(letters.as_str().to_owned()).filter(|it| !it.is_empty());
+                let value = attached.or_else(|| rest.next());
+                return self
+                    .apply(*effect, value.with_context(|| format!("`-{letter}` has no value"))?);
             }
-            "-G" | "--get" => self.is_get = true,
-            "-I" | "--head" => self.method = Some("HEAD".to_owned()),
-            "-d" | "--data" | "--data-raw" | "--data-binary" | "--data-ascii"
-            | "--data-urlencode" | "-F" | "--form" | "--json" => {
-                value()?;
-                self.has_body = true;
-            }
-            "--url" => self.url = Some(value()?),
-            "-A" | "--user-agent" | "-e" | "--referer" | "-o" | "--output" | "-m"
-            | "--max-time" | "--connect-timeout" | "-x" | "--proxy" | "--resolve"
-            | "--connect-to" | "-w" | "--write-out" | "--cacert" | "-E" | "--cert" | "--key" => {
-                value()?;
-            }
-            // A switch.
-            option if option.starts_with('-') => {}
-            url => self.url = Some(url.to_owned()),
+            self.apply(*effect, String::new())?;
         }
         Ok(())
     }
-}
 
-/// `-XPUT` is `-X` and `PUT`.
-fn split(word: String) -> (String, Option<String>) {
-    const WITH_VALUE: [&str; 11] =
-        ["-H", "-X", "-b", "-u", "-d", "-F", "-A", "-e", "-o", "-m", "-x"];
-    let attached = WITH_VALUE.iter().find_map(|option| {
-        let value = word.strip_prefix(option).filter(|value| !value.is_empty())?;
-        Some(((*option).to_owned(), Some(value.to_owned())))
-    });
-    attached.unwrap_or((word, None))
+    fn take_url(&mut self, url: String) -> anyhow::Result<()> {
+        if let Some(first) = self.url.replace(url) {
+            bail!(
+                "the command has two URLs, `{first}` and `{}`: give one",
+                self.url.as_deref().unwrap_or_default()
+            );
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, effect: Effect, value: String) -> anyhow::Result<()> {
+        let mut add =
+            |name: &str, value: String| self.headers.push((name.to_owned(), value.into_bytes()));
+        match effect {
+            Effect::Header => {
+                // `Name;` is an empty value.
+                let text = value.strip_suffix(';').map_or(value.clone(), |it| format!("{it}:"));
+                self.headers.push(header(&text)?);
+            }
+            Effect::Method => self.method = Some(value),
+            Effect::Cookie => add("cookie", value),
+            Effect::Referrer => add("referer", value),
+            Effect::Authorization => add("authorization", "Basic".to_owned()),
+            Effect::Url => self.take_url(value)?,
+            Effect::Body => {
+                self.implied.get_or_insert("POST");
+                self.data.push(value);
+            }
+            Effect::Json => {
+                self.is_json = true;
+                self.implied.get_or_insert("POST");
+            }
+            Effect::Upload => self.implied = Some("PUT"),
+            Effect::Get => self.is_get = true,
+            Effect::Head => self.implied = Some("HEAD"),
+            Effect::Value | Effect::Switch => {}
+        }
+        Ok(())
+    }
+
+    /// The page's request.
+    fn asked(self) -> anyhow::Result<Asked> {
+        let Self { url, method, mut headers, implied, is_get, is_json, data } = self;
+        let mut url = url.context("the command has no URL")?;
+        if is_get && !data.is_empty() {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(&data.join("&"));
+        }
+        let implied = implied.filter(|implied| !is_get || *implied == "HEAD").unwrap_or("GET");
+        for name in ["content-type", "accept"].iter().filter(|_| is_json) {
+            // A header of the command replaces the one of `--json`.
+            if !headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) {
+                headers.push(((*name).to_owned(), b"application/json".to_vec()));
+            }
+        }
+        Ok(Asked::of_record(&url, method.as_deref().unwrap_or(implied), headers))
+    }
 }
 
 #[cfg(test)]
@@ -127,12 +321,56 @@ mod tests {
     }
 
     #[test]
+    fn the_options_of_curl_are_read_as_curl_reads_them() {
+        for (options, method, headers) in [
+            ("-sSik", "GET", &[][..]),
+            ("-sSXPUT -kH 'x-a: 1'", "PUT", &["x-a"]),
+            ("--json '{}'", "POST", &["content-type", "accept"]),
+            ("--json '{}' -H 'Content-Type: text/json'", "POST", &["Content-Type", "accept"]),
+            ("-T a.txt", "PUT", &[]),
+            ("--upload-file a.txt -X PATCH", "PATCH", &[]),
+            ("-d a=1", "POST", &[]),
+            ("-G -d a=1", "GET", &[]),
+            ("-I", "HEAD", &[]),
+            ("-sIG -d a=1", "HEAD", &[]),
+            ("--no-progress-meter -o /dev/null -w '%{http_code}'", "GET", &[]),
+        ] {
+            let asked = read(&format!("curl {options} 'https://a.example/?b'")).unwrap();
+            assert_eq!(asked.method.as_deref(), Some(method), "{options}");
+            let names: Vec<&str> = asked.headers.iter().map(|(name, _)| &**name).collect();
+            assert_eq!(names, headers, "{options}");
+        }
+        let asked = read("curl -G -d a=1 --data-urlencode b=2 'https://a.example/'").unwrap();
+        assert_eq!(asked.url.as_deref(), Some("https://a.example/?a=1&b=2"));
+        let asked = read("curl -e https://app.example/cart https://a.example/").unwrap();
+        assert_eq!(asked.origin.as_deref(), Some("https://app.example"));
+    }
+
+    #[test]
     fn a_command_that_is_none_is_refused() {
         for (command, want) in [
             ("wget https://a.example", "the command does not begin with `curl`"),
             ("curl 'https://a.example", "a quote of the command is not closed"),
             ("curl -s", "the command has no URL"),
             ("curl https://a.example -H", "`-H` has no value"),
+            ("curl https://a.example -sSX", "`-X` has no value"),
+            ("curl https://a.example --data", "`--data` has no value"),
+            (
+                "curl https://a.example https://b.example",
+                "the command has two URLs, `https://a.example` and `https://b.example`: give one",
+            ),
+            (
+                "curl https://a.example --next https://b.example",
+                "the command has several requests (`--next`): give one",
+            ),
+            (
+                "curl --frobnicate https://a.example",
+                "`--frobnicate` is no option of curl that is known here: leave it out",
+            ),
+            (
+                "curl -sK file https://a.example",
+                "`-K` is no option of curl that is known here: leave it out",
+            ),
         ] {
             assert_eq!(read(command).unwrap_err().to_string(), want);
         }
