@@ -376,3 +376,32 @@ fn corsward(arguments: &[&str], folder: &Path) -> Output {
 fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
+
+#[test]
+fn a_witness_is_a_request_of_a_page_of_another_origin() {
+    let policy = |host: &str, origin: &str| {
+        format!(
+            "apiVersion: corsward.io/v1alpha1\nkind: CorsPolicy\nmetadata: {{name: api, namespace: shop}}\nspec:\n  hostnames: ['{host}']\n  rules:\n  - path: {{type: PathPrefix, value: /}}\n    cors: {{allowOrigins: ['{origin}'], maxAge: 600}}\n"
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (host, origin) in [("api.example", "https://api.example"), ("*", "https://any.example")] {
+        let files = [("old.yaml", "https://b.example"), ("new.yaml", origin)];
+        let [old, new] = files.map(|(name, origin)| {
+            let path = folder.path().join(name);
+            fs::write(&path, policy(host, origin)).unwrap();
+            path
+        });
+        let mut command = Command::new(env!("CARGO_BIN_EXE_corsward"));
+        let output = command.args(["diff", "-o", "json"]).args([&old, &new]).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let differences = report["differences"].as_array().unwrap();
+        assert!(!differences.is_empty(), "{report:#}");
+        for witness in differences.iter().map(|it| &it["witness"]) {
+            let (host, path) =
+                (witness["host"].as_str().unwrap(), witness["path"].as_str().unwrap());
+            assert!(path.starts_with('/') && !host.is_empty(), "{witness}");
+            assert_ne!(witness["origin"], format!("https://{host}"), "{witness}");
+        }
+    }
+}

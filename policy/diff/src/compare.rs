@@ -39,8 +39,7 @@ pub(crate) fn compare_compiled(
             let pair = pair.or_insert_with(|| Rc::new(comparer.pair(rule_sets, &probe)));
             let place = Place { host: host.text.clone(), path: path.text };
             for (content, witness) in &pair.differences {
-                let witness =
-                    Probe { host: probe.host.clone(), path: probe.path.clone(), ..witness.clone() };
+                let witness = witness.clone().at(&probe.host, &probe.path);
                 let difference = by_content.entry(content.clone());
                 difference.or_insert_with(|| content.at(witness)).places.push(place.clone());
             }

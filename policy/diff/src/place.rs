@@ -2,7 +2,7 @@
 //!
 //! The hosts and paths that either set names cut the requests into classes: each named host, all hosts below a wildcard that no
 //! longer one and no exact one takes, and all others; paths alike. A path that back ends read in more than one way has a class for
-//! each pair of those readings.
+//! each pair of those readings. The target `*` of `OPTIONS` is no path, and no page can ask for it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -172,8 +172,6 @@ struct Atom<'p> {
 enum Kind<'p> {
     /// All that no rule takes.
     Other,
-    /// No path of a URL, such as `*`.
-    NoPath,
     Exact(&'p str),
     Prefix(&'p str),
 }
@@ -206,11 +204,10 @@ impl<'p> Atom<'p> {
         }
         let has_root = paths.contains(&PathMatch::Prefix(String::new()));
         let other = if paths.is_empty() { "any path" } else { "any other path" };
-        atoms.extend(if has_root {
-            Some(Self { kind: Kind::NoPath, path: "*".into(), text: "no path".into() })
-        } else {
-            free("").map(|path| Self { kind: Kind::Other, path, text: other.to_owned() })
-        });
+        if !has_root {
+            let text = other.to_owned();
+            atoms.extend(free("").map(|path| Self { kind: Kind::Other, path, text }));
+        }
         atoms
     }
 
@@ -222,7 +219,7 @@ impl<'p> Atom<'p> {
     fn rule(&self) -> Option<&'p str> {
         match self.kind {
             Kind::Exact(path) | Kind::Prefix(path) => Some(path),
-            Kind::Other | Kind::NoPath => None,
+            Kind::Other => None,
         }
     }
 
@@ -230,7 +227,7 @@ impl<'p> Atom<'p> {
     fn is_above(&self, below: &Self) -> bool {
         let Some(path) = below.rule() else { return false };
         match self.kind {
-            Kind::Other | Kind::NoPath => true,
+            Kind::Other => true,
             Kind::Exact(_) => false,
             Kind::Prefix(prefix) => {
                 prefix != path
@@ -244,7 +241,6 @@ impl<'p> Atom<'p> {
         let path = below.path.as_str();
         match self.kind {
             Kind::Other => Some(format!("/{path}")),
-            Kind::NoPath => Some(format!("{};", path.strip_prefix('/')?)),
             Kind::Prefix(prefix) => Some(format!("{prefix}/{}", path.strip_prefix(prefix)?)),
             Kind::Exact(_) => None,
         }
@@ -253,9 +249,6 @@ impl<'p> Atom<'p> {
     /// A path that is this class's by the letter, and `folded`'s once back ends resolve all its dot segments.
     fn dotted(&self, folded: &Self) -> Option<String> {
         let to = folded.path.strip_prefix('/')?;
-        if self.kind == Kind::NoPath {
-            return Some(format!("*;/../{to}"));
-        }
         let path = self.path.as_str();
         if !matches!(self.kind, Kind::Exact(_)) {
             let path = path.strip_suffix('/').unwrap_or(path);

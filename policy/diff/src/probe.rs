@@ -76,7 +76,21 @@ const UPSTREAM_HEADERS: &str = "CORS headers of the upstream";
 /// The treatment of `Origin` before the upstream.
 const UPSTREAM_ORIGIN: &str = "Origin to the upstream";
 
+/// A port that no policy names: hostnames have none.
+const OTHER_PORT: u16 = 8443;
+
 // === impl Probe ===
+
+impl Probe {
+    /// The request to that host and path. A page of `https://HOST` asks another port of its host: a request to its own would not be
+    /// cross-origin.
+    pub(crate) fn at(self, host: &str, path: &str) -> Self {
+        let origin = self.origin.as_deref().filter(|_| !self.same_origin);
+        let is_own = origin.and_then(|origin| origin.strip_prefix("https://")) == Some(host);
+        let host = if is_own { format!("{host}:{OTHER_PORT}") } else { host.to_owned() };
+        Self { host, path: path.to_owned(), ..self }
+    }
+}
 
 impl Request for Probe {
     fn field(&self, field: RequestField) -> Option<Cow<'_, [u8]>> {

@@ -99,13 +99,12 @@ impl RequestClass {
         };
         let mut probe = Probe {
             method: "GET".into(),
-            host: host.into(),
-            path: path.into(),
             origin: Some(origin.into()),
             same_origin: matches!(self, Self::SameOrigin | Self::SameOriginHandshake),
             handshake: matches!(self, Self::Handshake | Self::SameOriginHandshake),
             ..Probe::default()
-        };
+        }
+        .at(host, path);
         if !self.is_preflight() {
             return probe;
         }
