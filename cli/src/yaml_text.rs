@@ -7,7 +7,7 @@ use std::ops::Range;
 use corsward_api::GROUP;
 use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
 
-pub use self::amend::amended;
+pub use self::amend::{amended, quoted};
 
 /// The kinds of lists of objects.
 const LISTS: [&str; 4] = ["List", "CorsPolicyList", "OriginSetList", "ClusterCorsPolicyList"];

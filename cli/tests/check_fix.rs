@@ -132,3 +132,19 @@ fn each_document_is_fixed_as_if_it_were_alone() {
     let directed = text_of(fixed("a.yaml", &format!("%YAML 1.2\n---\n{}", alone[0])));
     assert_eq!(directed, format!("%YAML 1.2\n---\n{}", fixed_alone[0]));
 }
+
+#[test]
+fn a_word_that_yaml_reads_as_a_truth_value_gets_its_quotes() {
+    let text = "\
+apiVersion: corsward.io/v1alpha1
+kind: CorsPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  mode: Off # for now
+  cors: {allowOrigins: [https://app.example, 'https://a b.example'], maxAge: 600}
+";
+    let fixed = fixed("api.yaml", text);
+    assert!(fixed.starts_with(&text.replace(": Off", ": \"Off\"")), "{fixed}");
+    let left = "api.yaml:6: CORS-E102 is left: the author decides: its fix is no single edit\n1 edit made\n";
+    assert!(fixed.contains(left), "{fixed}");
+}

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use corsward_manifest::finding::ShapeReason;
 use corsward_policy::Severity;
 use corsward_policy::finding::Edit;
 use tempfile::NamedTempFile;
@@ -103,12 +104,16 @@ impl Documents {
         Self { texts: texts.into_iter().map(str::to_owned).collect(), objects }
     }
 
-    /// Makes an edit of the object that is `at` in order, and returns whether that changes the text.
-    fn amend(&mut self, at: usize, edit: &Edit) -> Result<bool, &'static str> {
+    /// Changes the object that is `at` in order, and returns whether that changes the text.
+    fn amend(
+        &mut self,
+        at: usize,
+        change: impl Fn(&str, usize) -> Option<String>,
+    ) -> Result<bool, &'static str> {
         const IMPOSSIBLE: &str = "the edit cannot be made in the text alone";
         let (document, object) = self.objects.get(at).copied().ok_or(IMPOSSIBLE)?;
         let text = self.texts.get_mut(document).ok_or(IMPOSSIBLE)?;
-        let amended = yaml_text::amended(text, object, edit).ok_or(IMPOSSIBLE)?;
+        let amended = change(text, object).ok_or(IMPOSSIBLE)?;
         if comments(&amended) < comments(text) {
             return Err("the edit would take a comment away");
         }
@@ -132,9 +137,21 @@ impl Fixes {
             found.iter().filter(|it| it.severity() == Severity::Refusal).copied().collect();
         let mut touched: Vec<(usize, String)> = Vec::new();
         for diagnostic in found.into_iter().rev() {
-            let Some(document) = diagnostic.found.place.document else { continue };
-            let edits = diagnostic.found.finding.edits();
-            let Some(edit) = edits.first() else { continue };
+            let Some(document) = diagnostic.found.place.document else {
+                self.leave(diagnostic, "the text cannot be read");
+                continue;
+            };
+            let finding = &diagnostic.found.finding;
+            let edits = finding.edits();
+            let Some(edit) = edits.first() else {
+                if let Some(ShapeReason::Unquoted { .. }) = finding.reason.downcast_ref() {
+                    let quoted = |text: &str, at| yaml_text::quoted(text, at, &finding.field);
+                    self.count(diagnostic, documents.amend(document, quoted));
+                } else if diagnostic.severity() != Severity::Hint {
+                    self.leave(diagnostic, "the author decides: its fix is no single edit");
+                }
+                continue;
+            };
             if edits.iter().flat_map(fields).any(|field| field.contains(DANGEROUS)) {
                 self.leave(diagnostic, "the author decides on a danger");
                 continue;
@@ -158,17 +175,24 @@ impl Fixes {
                 );
                 continue;
             }
-            match documents.amend(document, edit) {
-                Ok(false) => {}
-                Ok(true) => {
-                    touched.extend(fields(edit).map(|field| (document, field.to_owned())));
-                    self.made = self.made.saturating_add(1);
-                }
-                Err(why) => self.leave(diagnostic, why),
+            let amended = documents.amend(document, |text, at| yaml_text::amended(text, at, edit));
+            if self.count(diagnostic, amended) {
+                touched.extend(fields(edit).map(|field| (document, field.to_owned())));
             }
         }
         let text = documents.texts.concat();
         (text != before).then_some(text)
+    }
+
+    /// Counts an edit, and returns whether it changes the text.
+    fn count(&mut self, diagnostic: &Diagnostic<'_>, amended: Result<bool, &'static str>) -> bool {
+        match amended {
+            Ok(true) => self.made = self.made.saturating_add(1),
+            // It would stay as it is.
+            Ok(false) => {}
+            Err(why) => self.leave(diagnostic, why),
+        }
+        amended == Ok(true)
     }
 
     fn leave(&mut self, diagnostic: &Diagnostic<'_>, why: &str) {

@@ -23,6 +23,18 @@ pub fn amended(text: &str, at: usize, edit: &Edit) -> Option<String> {
     (values(&text_after)? == expected).then_some(text_after)
 }
 
+/// The text with quotes around the plain text of a field, which a reader of YAML 1.1 takes for a truth value or a number. `None`: it is no
+/// plain text, or would change.
+#[must_use]
+pub fn quoted(text: &str, at: usize, field: &str) -> Option<String> {
+    let objects = objects(text)?;
+    let place = Place::of(text, objects.get(at)?, field)?;
+    let plain =
+        place.node.text().filter(|plain| place.rest.is_empty() && place.source() == *plain)?;
+    let text_after = place.replaced(&json(&Written::text(plain)))?;
+    (values(&text_after)? == values(text)?).then_some(text_after)
+}
+
 /// The values of the objects of a text.
 fn values(text: &str) -> Option<Vec<Value>> {
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
