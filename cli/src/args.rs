@@ -18,41 +18,50 @@ use crate::import::ImportArgs;
 use crate::render::RenderArgs;
 use crate::test::TestArgs;
 
+const EXAMPLES: &str = "\
+Examples:
+  Find the cause of a red line in the console: copy the request as cURL in the browser, and paste it:
+    corsward explain --live --curl -
+  Check the policies of a folder, each fault with its fix:
+    corsward check deploy/
+
+`corsward COMMAND --help` has examples of each command.";
+
 /// Checks, explains, tests, compares, imports and renders CORS policies, on your machine and in CI.
 #[derive(Debug, Parser)]
-#[command(name = "corsward", version)]
+#[command(name = "corsward", version, after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The command.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// A command.
+/// A command; the help lists them by their use.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Print every finding about the policies of files, with the text and the fix.
     Check(CheckArgs),
-    /// Write one archive for support: policies, statuses, published objects, logs and metrics, without Secrets.
-    #[cfg(not(target_family = "wasm"))]
-    Collect(CollectArgs),
-    /// Print completions for a shell.
-    Completions(CompletionsArgs),
-    /// Check a cluster: definitions, the operator and its rights, the webhook, Istio, and the filter's module.
-    #[cfg(not(target_family = "wasm"))]
-    Doctor(DoctorArgs),
     /// Explain what a browser does with a page's request, and why.
     Explain(Box<ExplainArgs>),
+    /// Test policies: page requests with their expected results.
+    Test(TestArgs),
     /// Show the requests that two sets of policies answer differently.
     Diff(DiffArgs),
     /// Translate the CORS settings of another system into policies, with a report of each difference.
     #[cfg(not(target_family = "wasm"))]
     Import(ImportArgs),
-    /// Write a man page for each command into a folder.
-    Man(ManArgs),
     /// Print what proxies get for the policies of files, as the operator publishes it.
     Render(RenderArgs),
-    /// Test policies: page requests with their expected results.
-    Test(TestArgs),
+    /// Check a cluster: definitions, the operator and its rights, the webhook, Istio, and the filter's module.
+    #[cfg(not(target_family = "wasm"))]
+    Doctor(DoctorArgs),
+    /// Write one archive for support: policies, statuses, published objects, logs and metrics, without Secrets.
+    #[cfg(not(target_family = "wasm"))]
+    Collect(CollectArgs),
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+    /// Write a man page for each command into a folder.
+    Man(ManArgs),
 }
 
 /// Arguments of `completions`.

@@ -76,7 +76,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long)]
     url: Option<String>,
     /// The method, as the page passes it to `fetch`; `GET` by default.
-    #[arg(long)]
+    #[arg(long, short = 'X')]
     method: Option<String>,
     /// A header that the page sets; may be repeated.
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]

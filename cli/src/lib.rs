@@ -60,17 +60,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run_command(command: &Command, out: &mut impl io::Write) -> anyhow::Result<Outcome> {
     match command {
         Command::Check(args) => check::run(args, out),
-        #[cfg(not(target_family = "wasm"))]
-        Command::Collect(args) => collect::run(args, out),
-        Command::Completions(args) => completions::completions(args, out),
-        #[cfg(not(target_family = "wasm"))]
-        Command::Doctor(args) => doctor::run(args, out),
         Command::Explain(args) => explain::run(args, out),
+        Command::Test(args) => test::run(args, out),
         Command::Diff(args) => diff::run(args, out),
         #[cfg(not(target_family = "wasm"))]
         Command::Import(args) => import::run(args, out),
-        Command::Man(args) => completions::man(args, out),
         Command::Render(args) => render::run(args, out),
-        Command::Test(args) => test::run(args, out),
+        #[cfg(not(target_family = "wasm"))]
+        Command::Doctor(args) => doctor::run(args, out),
+        #[cfg(not(target_family = "wasm"))]
+        Command::Collect(args) => collect::run(args, out),
+        Command::Completions(args) => completions::completions(args, out),
+        Command::Man(args) => completions::man(args, out),
     }
 }

@@ -52,7 +52,14 @@ pub(crate) struct RenderArgs {
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The form.
-    #[arg(long = "as", value_enum, value_name = "FORM", default_value_t)]
+    #[arg(
+        long = "as",
+        short = 'o',
+        alias = "output",
+        value_enum,
+        value_name = "FORM",
+        default_value_t
+    )]
     form: Form,
     /// The kind of Istio's objects. The operator's `Auto` is `TrafficExtension` from Istio 1.30 on, `WasmPlugin` before.
     #[arg(long, value_enum, value_name = "KIND", default_value_t)]
