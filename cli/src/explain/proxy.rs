@@ -110,7 +110,7 @@ impl Proxy {
 
     /// Decides about a request.
     pub(crate) fn ask(&self, page: &PageRequest, sent: &Sent) -> Reply {
-        let received = Received { page, sent, port: self.port };
+        let received = ProxyRequest { page, sent, port: self.port };
         let decision = decide(&self.compiled, &received);
         let mut policies = Vec::new();
         if let Some(verdict) = &decision.verdict {
@@ -154,7 +154,7 @@ impl Proxy {
     }
 
     /// The policy that would decide if a mode of it were `Active`.
-    fn not_enforced(&self, received: &Received<'_>) -> Option<Diagnosis> {
+    fn not_enforced(&self, received: &ProxyRequest<'_>) -> Option<Diagnosis> {
         self.drafts.iter().find_map(|draft| {
             let rules = draft.rules.iter().enumerate();
             let off = rules.filter(|(_, rule)| rule.mode == Mode::Off).map(|(at, _)| Some(at));
@@ -195,7 +195,7 @@ impl Proxy {
     /// The other policies that would decide alone.
     fn overridden<'p>(
         &'p self,
-        received: &'p Received<'_>,
+        received: &'p ProxyRequest<'_>,
         winner: &'p PolicyId,
     ) -> impl Iterator<Item = Judgement> + 'p {
         let host = received.page.url.host_str().and_then(|host| HostPattern::parse(host).ok());
@@ -255,16 +255,16 @@ fn owned<'h>(headers: impl Iterator<Item = (&'static str, &'h [u8])>) -> Vec<Hea
     headers.map(|(name, value)| (name.to_owned(), value.to_vec())).collect()
 }
 
-/// A browser's request, as the proxy receives it.
-struct Received<'a> {
+/// A browser's request, as the proxy gets it.
+struct ProxyRequest<'a> {
     page: &'a PageRequest,
     sent: &'a Sent,
     port: Option<u16>,
 }
 
-// === impl Received ===
+// === impl ProxyRequest ===
 
-impl Request for Received<'_> {
+impl Request for ProxyRequest<'_> {
     fn field(&self, field: RequestField) -> Option<Cow<'_, [u8]>> {
         let url = &self.page.url;
         let text = |text: &str| Some(Cow::Owned(text.as_bytes().to_vec()));
